@@ -139,6 +139,16 @@ class PullRequest(Struct, frozen=True, kw_only=True):
         return bool(self.report.failed) or any(proof.status is Status.FAILED for proof in others)
 
 
+class Unchanged(Struct, frozen=True, kw_only=True):
+    """A branch that has nothing to move to: it is as it was made, at `commit`, and so is `base`, called `base_name`."""
+
+    clone: Path
+    branch: str
+    commit: Oid
+    base_name: str
+    base: Oid
+
+
 class Removed(Struct, frozen=True, kw_only=True):
     """A branch that is no longer in the clone; `commit` is where it was, None where only its files were left."""
 

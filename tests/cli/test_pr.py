@@ -117,6 +117,26 @@ def test_branch_is_made_looked_at_pushed_moved_and_removed(  # noqa: PLR0915 - o
     assert clone.git("branch", "--list", BRANCH) == ""
 
 
+def test_a_branch_that_has_nothing_to_move_to_is_not_proven_again(
+    unlet: Unlet, new_clone: Callable[..., Clone]
+) -> None:
+    clone = new_clone()
+    repo = ("pr", "--repo", clone.top)
+    assert unlet(*repo).returncode == 0
+    branch = clone.git("branch", "--list", "docker*", "--format=%(refname:short)")
+    tip, base = clone.git("rev-parse", branch), clone.git("rev-parse", "upstream/master")
+    done = unlet(*repo, "--update")
+    line = f"branch {branch} is as it was made, and so is its base upstream/master ({base[:12]}): nothing to update\n"
+    assert (done.returncode, done.stdout, done.stderr) == (0, line, "")
+    same = {"branch": branch, "commit": tip, "base": {"name": "upstream/master", "commit": base}}
+    assert json.loads(unlet(*repo, "--update", "--json").stdout)["unchanged"] == same
+    # What is asked for besides is done, and so is what has changed.
+    assert "no-rebuild" in unlet(*repo, "--update", "--trailer", "Assisted-by: nobody").stdout
+    clone.advance()
+    assert "no-rebuild" in unlet(*repo, "--update").stdout
+    assert "nothing to update" in unlet(*repo, "--update").stdout
+
+
 def test_json_is_one_document_for_each_thing_that_is_done(unlet: Unlet, new_clone: Callable[..., Clone]) -> None:
     clone = new_clone()
     repo = ("pr", "--repo", clone.top)

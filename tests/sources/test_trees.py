@@ -145,6 +145,20 @@ def test_commit_of_a_clone_is_checked_out_without_the_worktree_s_edits(clone: Pa
     assert tree.key == str(source.commit)
 
 
+def test_a_commit_that_is_checked_out_nowhere_is_at_hand_in_the_cache(clone: Path, cache: Path) -> None:
+    (clone / "pkgs/stdenv/stub.nix").rename(clone / "pkgs/stdenv/other.nix")
+    for words in (("add", "--all"), ("commit", "--quiet", "--message=no specimen")):
+        subprocess.run(["git", "-C", str(clone), *words], check=True)
+    source = source_at(str(clone))
+    there = trees.at_hand(source, str(clone), progress=Silence())
+    assert there is not None
+    assert there.root == clone
+    subprocess.run(["git", "-C", str(clone), "commit", "--quiet", "--allow-empty", "--message=newer"], check=True)
+    elsewhere = trees.at_hand(source, str(clone), progress=Silence())
+    assert elsewhere is not None
+    assert elsewhere.root.is_relative_to(cache)
+
+
 def test_remote_is_fetched_whole_where_only_a_part_is_known(clone: Path) -> None:
     source = source_at(clone.as_uri())
     assert source.root is not None

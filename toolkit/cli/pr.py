@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from toolkit.cli import options, output
 from toolkit.cli.proving import DOCKER, depth_options, proposal_options, proposed, series_options
 from toolkit.cli.report import exit_code, plain, proven, show, total
+from toolkit.contribution import Unchanged
 from toolkit.model import SourceRequest
 from toolkit.pr import BranchOrder
 from toolkit.pr.branches import alone, branch_name, create
@@ -140,6 +141,9 @@ def command(*, target: str, repo: Path, branch: str | None, sign: bool | None, f
             from toolkit.pr.moving import update  # noqa: PLC0415 - each mode imports its own
 
             done = update(order, request, progress=progress)
+            if isinstance(done, Unchanged):
+                show_unchanged(done, settings=settings)
+                return 0
         else:
             named = branch or ("" if order.in_place else branch_name(target, recipe, request.only))
             done = create(replace(order, base=order.base or MASTER, branch=named), request, progress=progress)
@@ -185,6 +189,15 @@ def show_made(done: PullRequest, *, settings: GlobalOptions) -> None:
     output.write_lines(f"warning: {warning}" for warning in done.warnings)
     if not settings.quiet:
         output.write_lines(contribution.lines(done))
+
+
+def show_unchanged(unchanged: Unchanged, *, settings: GlobalOptions) -> None:
+    """Print that a branch has nothing to move to."""
+    if settings.json:
+        output.write(contribution.unchanged_to_json(unchanged))
+    elif not settings.quiet:
+        at = f"{unchanged.base_name} ({unchanged.base.short})"
+        output.write_lines([f"branch {unchanged.branch} is as it was made, and so is its base {at}: nothing to update"])
 
 
 def show_removed(removed: Removed, *, settings: GlobalOptions) -> None:

@@ -203,7 +203,7 @@ def deepen(case: DockerCase, depth: Depth, *, offline: bool, progress: Progress,
 
 def _deepened_by_itself(case: DockerCase, depth: Depth, near: str, progress: Progress) -> DockerCase:
     free = limits.available()
-    tree = trees.at_hand(case.source, near)
+    tree = trees.at_hand(case.source, near, progress=progress)
     if tree is None or (free is not None and free < limits.EVALUATION_MIB):
         return case
     chosen = replace(depth, tier=Tier.TREE, systems=(NATIVE,))

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from toolkit import files
-from toolkit.contribution import ExplainedCommit, Explanation, PullRequest
+from toolkit import __version__, files
+from toolkit.contribution import ExplainedCommit, Explanation, PullRequest, Unchanged
 from toolkit.errors import ToolkitError
 from toolkit.git import clone as clones
 from toolkit.git import committing, worktrees
-from toolkit.model import Oid
-from toolkit.pr import contributions, edits, grounds, making
+from toolkit.model import Depth, Oid
+from toolkit.pr import BranchOrder, contributions, edits, grounds, making
 from toolkit.proposal.registry import leaf_of
 from toolkit.proposal.requests import Request
 from toolkit.report import message
@@ -29,14 +29,13 @@ if TYPE_CHECKING:
     from toolkit.git.clone import Clone
     from toolkit.git.worktrees import Worktree
     from toolkit.model import Progress, Step
-    from toolkit.pr import BranchOrder
     from toolkit.pr.contributions import Standing
 
 
-def update(asked: BranchOrder, request: Request, *, progress: Progress) -> PullRequest:
+def update(asked: BranchOrder, request: Request, *, progress: Progress) -> PullRequest | Unchanged:
     """Run the rewrite on the new base, prove it, and move the branch and its worktree; all of it, or nothing.
 
-    What the order and the request leave empty stays as it was.
+    What the order and the request leave empty stays as it was. Nothing is run if that is all, and nothing has changed.
     Raise ToolkitError where something of the contributor's would be lost, and where one of their commits conflicts.
     """
     clone = contributions.open_clone(asked.repo)
@@ -46,6 +45,13 @@ def update(asked: BranchOrder, request: Request, *, progress: Progress) -> PullR
     tip, worktree = _require_movable(clone, found)
     order, kept = _order(asked, found.kept), _request(found.kept)
     wanted = _wanted(request, kept)
+    plain = BranchOrder(repo=asked.repo, branch=asked.branch, fetch=asked.fetch, force=asked.force)
+    same = asked == plain and replace(wanted, depth=kept.depth) == kept
+    if same and request.depth == Depth(by_itself=request.depth.by_itself):
+        if asked.fetch:
+            clones.fetch_branches(clone, (order.base,))
+        if (unchanged := _unchanged(clone, found.kept, tip)) is not None:
+            return unchanged
     message.require_disclosure(people, order.trailers)
     edited = contributions.edited_text(clone.common, found.kept)
     ground = grounds.find(clone, order, wanted, progress=progress)
@@ -169,6 +175,21 @@ def _require_movable(clone: Clone, found: Standing) -> tuple[Oid, Worktree]:
     if (fact := contributions.uncommitted(found.worktree)) is not None:
         raise ToolkitError(fact, hint=f"git -C {quote(str(path))} commit, or stash")
     return found.tip, found.worktree
+
+
+def _unchanged(clone: Clone, kept: Contribution, tip: Oid) -> Unchanged | None:
+    """Return the branch if it and its base are as they were when this version of the program made it."""
+    base = clones.find_base(clone, kept.base)
+    place = contributions.place(clone.common, kept.branch) / files.REPORT
+    try:
+        document = reports.from_json(place.read_bytes(), name=str(place))
+    except (OSError, ToolkitError):
+        return None
+    if (*kept.commits[-1:], kept.base_commit) != (tip, base.commit) or document.unlet != __version__:
+        return None
+    if document.result == "failed":
+        return None
+    return Unchanged(clone=clone.top, branch=kept.branch, commit=tip, base_name=base.name, base=base.commit)
 
 
 def _order(asked: BranchOrder, kept: Contribution) -> BranchOrder:

@@ -21,7 +21,7 @@ from toolkit.report.markdown import fence, table_lines
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from toolkit.contribution import Made, Ported, PullRequest, Removed
+    from toolkit.contribution import Made, Ported, PullRequest, Removed, Unchanged
 
 SCHEMA = 1
 
@@ -44,6 +44,13 @@ def to_json(done: PullRequest) -> bytes:
             "report": report.document(done.report),
         }
     )
+
+
+def unchanged_to_json(unchanged: Unchanged) -> bytes:
+    """Return the document about a branch that has nothing to move to."""
+    base = {"name": unchanged.base_name, "commit": unchanged.base}
+    same = {"branch": unchanged.branch, "commit": unchanged.commit, "base": base}
+    return documents.write({"schema": SCHEMA, "clone": unchanged.clone, "unchanged": same})
 
 
 def removed_to_json(removed: Removed) -> bytes:

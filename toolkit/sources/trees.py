@@ -85,11 +85,11 @@ def whole(source: Source, *, offline: bool, progress: Progress) -> NixpkgsTree:
     return _obtain(key, make)
 
 
-def at_hand(source: Source, near: str) -> NixpkgsTree | None:
-    """Return the whole tree around a source as it is on this machine, if one is there without a copy or a checkout.
+def at_hand(source: Source, near: str, *, progress: Progress) -> NixpkgsTree | None:
+    """Return the whole tree around a source as it is on this machine, if one is there.
 
-    Of a clone that is its worktree, if the source is what is checked out there. The specimen is none: what it is made
-    of says nothing about nixpkgs. `near` is what the user called the source.
+    Of a clone that is its worktree, if the source is what is checked out there, else a checkout in the cache. The
+    specimen is none: what it is made of says nothing about nixpkgs. `near` is what the user called the source.
     """
     places = [source.root] if source.commit is None else []
     if source.commit is not None and (place := Path(near).expanduser()).is_dir():
@@ -98,7 +98,15 @@ def at_hand(source: Source, near: str) -> NixpkgsTree | None:
         except ToolkitError:
             places = []
     root = next((place for place in places if place and all(inside.is_file(place, part) for part in _PARTS)), None)
-    return NixpkgsTree(root=root, key="") if root is not None and not specimen.is_tree(root) else None
+    if root is not None:
+        return NixpkgsTree(root=root, key="") if not specimen.is_tree(root) else None
+    if source.commit is None or source.repository is None or source.remote is not None:
+        return None
+    try:
+        tree = _of_commit(source, offline=True, progress=progress)
+    except ToolkitError:
+        return None
+    return tree if not tree.is_specimen else None
 
 
 def as_they_are(request: SourceRequest, *, progress: Progress) -> Path:

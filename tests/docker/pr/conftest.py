@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from tests.asking import docker
 from tests.clones import BRANCH, TARGET, Clone, copy_clone, git, make_clone, snapshot
 from tests.docker.conftest import Steps
+from toolkit.contribution import PullRequest
 from toolkit.pr import BranchOrder, contributions
 from toolkit.pr.branches import create
 from toolkit.pr.contributions import remove
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from toolkit.contribution import Contribution, PullRequest, Removed
+    from toolkit.contribution import Contribution, Removed
 
 
 class Contributed(Struct, frozen=True, kw_only=True):
@@ -72,7 +73,9 @@ class Contributed(Struct, frozen=True, kw_only=True):
         progress = wanted.pop("progress", Steps())
         order = BranchOrder(repo=self.clone.repo)
         ordered = {name: wanted.pop(name) for name in order.__struct_fields__ if name in wanted}
-        return update(replace(order, **ordered), docker(**wanted), progress=progress)  # type: ignore[arg-type]
+        done = update(replace(order, **ordered), docker(**wanted), progress=progress)  # type: ignore[arg-type]
+        assert isinstance(done, PullRequest)
+        return done
 
     def remove(self, branch: str | None = None, *, force: bool = False) -> Removed:
         return remove(self.clone.repo, branch, force=force)

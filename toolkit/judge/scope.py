@@ -271,12 +271,12 @@ class _Judging:
         for file in files:
             there = {path for path in reached[file.path] if path in self.kinds}
             is_table = places.is_table(file.path)
-            # What the file itself is called is in a set, and is not the set.
             called = self._reached(replace(file, names=frozenset()), maps)[0] & there
+            if PACKAGE in {self.kinds[path] for path in called}:
+                # It is known by what it makes: a set is only around that.
+                continue
             around = {path[:end] for path in called for end in range(1, len(path))}
-            for path in (
-                {path for path in there if self.kinds[path] == SET} - around - (set() if is_table else families)
-            ):
+            for path in {path for path in there if self.kinds[path] == SET} - around - (set() if is_table else families):
                 named = [(*path, *name) in there for name in file.names]
                 is_known = any(named) if is_table else all(named)
                 if file.rest or not named or not is_known:
@@ -470,7 +470,7 @@ def _compared(file: _File) -> _File:
     if file.path.endswith(".json"):
         one, other = _members(before), _members(after)
         names = {(name,) for name in one.keys() | other.keys() if one.get(name) != other.get(name)}
-        return replace(file, names=frozenset(names))
+        return replace(file, names=frozenset(names), rest=not (one and other))
     differing = bindings.differing(before, after, deep=file.path.startswith(reach.TOP))
     return replace(file, names=differing.paths, rest=differing.rest)
 

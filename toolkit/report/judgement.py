@@ -117,13 +117,11 @@ def verdict(judgement: Judgement) -> str:
     counts = [f"{count} {name}" for name, count in _counts(judgement) if count]
     files = f"{judgement.files} file{'' if judgement.files == 1 else 's'}"
     asked = f"asked {judgement.asked} attribute{'' if judgement.asked == 1 else 's'} of {files}"
-    if counts:
+    if not judgement.of(Weight.DAMAGE) and not judgement.of(Weight.CHANGE):
+        counts.insert(0, "unknown" if judgement.unknown else "same")
+    if judgement.asked or counts != ["same"]:
         return f"{', '.join(counts)} ({asked})"
-    if judgement.unknown:
-        return f"unknown ({asked})"
-    if not judgement.asked:
-        return f"same: nothing to evaluate ({files})" if not judgement.equal else f"same: Nix reads the same in {files}"
-    return f"same ({asked})"
+    return f"same: nothing to evaluate ({files})" if not judgement.equal else f"same: Nix reads the same in {files}"
 
 
 def _counts(judgement: Judgement) -> Iterator[tuple[str, int]]:

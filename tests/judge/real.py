@@ -582,7 +582,7 @@ NEW: tuple[Case, ...] = (
         "a dependency of a Vim plugin",
         {VIM + "overrides.nix": to("dependencies = [ self.fzf-wrapper ];", "dependencies = [ ];")},
         "map (each: each.name) pkgs.vimPlugins.fzf-vim.dependencies",
-        ("passthru|override", "vimPlugins.fzf-vim"),
+        ("derivation|passthru|override", "vimPlugins.fzf-vim"),
     ),
     Case(
         "what checks an OCaml library",

@@ -336,6 +336,27 @@ def test_a_reader_by_any_path_is_asked(reader: str) -> None:
     assert ("damage", "evaluation", "thing") in last(first, damage)
 
 
+def with_test(test: str) -> dict[str, str]:
+    """Return an edit by which a package has a NixOS test."""
+    text = (specimen.path() / NOTES).read_text()
+    text = text.replace("  curl,\n", "  curl,\n  nixosTests,\n", 1)
+    return {NOTES: text.replace("  passthru = {", f"  passthru = {{\n    tests.one = nixosTests.{test};", 1)}
+
+
+@pytest.mark.parametrize(
+    "test", ["docker.machine", "docker.passthru.machine", "docker.passthru.override { }", "docker-rootless"]
+)
+def test_a_test_that_is_not_evaluated_has_what_its_file_names(test: str) -> None:
+    judgement = judged(with_test(test), {NOTES: f"{with_test(test)[NOTES]}# A comment.\n"})
+    assert judgement.unknown == ()
+    assert judgement.steps[1].differences == ()
+
+
+def test_a_test_that_there_is_none_of_is_named() -> None:
+    damage = with_test("dockers")
+    assert ("damage", "evaluation", "notes-server") in last(with_test("docker"), damage)
+
+
 def test_a_base_that_does_not_evaluate_is_said_and_the_rest_is_judged() -> None:
     broken: Edits = {BOARD: (specimen.path() / BOARD).read_text().replace("{", "{ nobodyHasThis,", 1)}
     board = str(broken[BOARD])

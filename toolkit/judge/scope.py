@@ -276,7 +276,8 @@ class _Judging:
                 # It is known by what it makes: a set is only around that.
                 continue
             around = {path[:end] for path in called for end in range(1, len(path))}
-            for path in {path for path in there if self.kinds[path] == SET} - around - (set() if is_table else families):
+            whole = {path for path in there if self.kinds[path] == SET} - around
+            for path in whole if is_table else whole - families:
                 named = [(*path, *name) in there for name in file.names]
                 is_known = any(named) if is_table else all(named)
                 if file.rest or not named or not is_known:

@@ -18,7 +18,7 @@ from toolkit.prove.claims import linted
 from toolkit.prove.judged import Judging
 from toolkit.prove.lifted import Question
 from toolkit.sources import changes
-from toolkit.sources.trees import NixpkgsTree
+from toolkit.sources.trees import NixpkgsTree, fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +39,7 @@ def case(before: Path, after: Path, package: str, lifted: Lifted | None = None) 
 
 
 def change_of(before: Path, after: Path) -> Change:
-    tree = NixpkgsTree(root=before, key=str(before))
+    tree = NixpkgsTree(root=before, key=fingerprint(before))
     return changes.of_file(tree, BOARD, (after / BOARD).read_bytes(), source=SourceRequest())
 
 

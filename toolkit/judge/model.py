@@ -48,10 +48,16 @@ class Difference(Struct, frozen=True, kw_only=True):
 
 
 class Gap(Struct, frozen=True, kw_only=True):
-    """Something that was not judged, and why."""
+    """Something that was not judged, and why.
+
+    It may be `parts` of an attribute on a system.
+    """
 
     what: str
     reason: str
+    attribute: str | None = None
+    system: str | None = None
+    parts: tuple[str, ...] = ()
 
 
 class Expectation(StrEnum):

@@ -16,7 +16,7 @@ from toolkit.errors import NixSyntaxError, RefusalError
 from toolkit.git import reading
 from toolkit.git.reading import LINK, TreeFile
 from toolkit.judge import bindings, comparing, everything, reach, readers
-from toolkit.judge.asking import ENDS, FEW, FUNCTION, MISSING, PACKAGE, SET, THROWS, Question, why_not
+from toolkit.judge.asking import ENDS, FEW, FUNCTION, MISSING, PACKAGE, PARTS, SET, THROWS, Question, why_not
 from toolkit.judge.model import Difference, Gap, Kind, Weight
 from toolkit.judge.subject import Subject
 from toolkit.nix import program
@@ -329,11 +329,13 @@ class _Judging:
         kinds = {before.kind, after.kind}
         throws = THROWS in kinds and kinds <= {THROWS, ENDS}
         if not limits and (throws or ("derivation" in both and system != self.native)):
-            self.not_covered.append(Gap(what=what, reason="does not evaluate before either"))
-        elif parts := sorted(limits or both):
+            reason = "does not evaluate before either"
+            self.not_covered.append(Gap(what=what, reason=reason, attribute=name, system=system, parts=PARTS))
+        elif parts := tuple(sorted(limits or both)):
             reason = f"its {', '.join(parts)} cannot be asked for: {(limits or before.ends)[parts[0]]}"
             is_known = is_equal or (not limits and self._is_idle(path))
-            (self.not_covered if is_known else self.unknown).append(Gap(what=what, reason=reason))
+            gap = Gap(what=what, reason=reason, attribute=name, system=system, parts=parts)
+            (self.not_covered if is_known else self.unknown).append(gap)
 
     def _is_idle(self, path: AttrPath) -> bool:
         """Return whether an attribute only reads values that were compared."""

@@ -282,6 +282,8 @@ def overlaid(case: LiftCase) -> Finding:
     system = (*lifted, *evaluated, *case.asking.systems)[0]
     asked = [case.asking.own]
     (answer,) = ask(tree, tree, system, asked, case.overlay)
+    if answer.limited:
+        return Finding(covers="nothing", not_run=f"because {answer.error}")
     if (said := verdict(answer)) is None:
         return Finding(covers="nothing", not_run="because the unchanged package evaluates on no system")
     failures = () if said == LIFTED else (said.why,)
@@ -329,47 +331,39 @@ def of_builds(case: LiftCase) -> tuple[Claim[LiftCase], ...]:
     )
 
 
-def _of_judge(
-    name: str, sentence: str, check: Callable[[LiftCase], Finding], applies_to: frozenset[Subject]
+def _of_tree(
+    name: str,
+    sentence: str,
+    check: Callable[[LiftCase], Finding],
+    applies_to: frozenset[Subject] = frozenset(),
+    *,
+    wide: bool = True,
 ) -> Claim[LiftCase]:
-    # Of the tier above, since the judge takes as long as all else together.
-    return Claim(name, sentence, check, Tier.TREE, applies_to=applies_to, offered=True, wide=True)
+    return Claim(name, sentence, check, Tier.TREE, applies_to=applies_to, offered=True, wide=wide)
 
 
 CLAIMS: tuple[Claim[LiftCase], ...] = (
     *claims.CLAIMS,
     claims.LINT,
-    _of_judge("no-rebuild", "the derivations that the file makes stay the same", no_rebuild, ANY - {Subject.REBUILD}),
-    Claim(
-        "overridable",
-        "a replacement of each attribute arrives in the build",
-        overridable,
-        applies_to=_LIFTED | {Subject.CHANGE},
-        wide=True,
-    ),
-    Claim(
-        "follows",
-        "overriding src or version reaches the parts that follow",
-        follows,
-        applies_to=frozenset([Subject.SERIES]),
-        wide=True,
+    _of_tree("no-rebuild", "the derivations that the file makes stay the same", no_rebuild, ANY - {Subject.REBUILD}),
+    _of_tree("overridable", "a replacement of each attribute arrives in the build", overridable, _JUDGED),
+    _of_tree(
+        "follows", "overriding src or version reaches the parts that follow", follows, frozenset([Subject.SERIES])
     ),
     Claim("capture-safe", "no name in the file changes its meaning", capture_safe, applies_to=_LIFTED),
-    _of_judge("passthru", "passthru, tests included, evaluates to the same as before", passthru, _JUDGED),
-    _of_judge("meta", "meta stays the same, and is written in the same file", meta, _JUDGED),
-    _of_judge("overrides", "the override functions take and give the same as before", overrides, _JUDGED),
-    _of_judge("readers", "all that reads or overrides it stays the same", readers, _KEPT | {Subject.CHANGE}),
-    Claim(
-        "source-follows",
-        "an override of version changes src, which it did not before",
-        source_follows,
-        applies_to=frozenset[Subject](),
+    _of_tree("passthru", "passthru, tests included, evaluates to the same as before", passthru, _JUDGED),
+    _of_tree("meta", "meta stays the same, and is written in the same file", meta, _JUDGED),
+    _of_tree("overrides", "the override functions take and give the same as before", overrides, _JUDGED),
+    _of_tree("readers", "all that reads or overrides it stays the same", readers, _KEPT | {Subject.CHANGE}),
+    _of_tree(
+        "source-follows", "an override of version changes src, which it did not before", source_follows, wide=False
     ),
-    Claim(
+    _of_tree(
         "overlay",
         "the overlay gives the same derivation and overrides",
         overlaid,
-        applies_to=_KEPT | {Subject.OVERLAY},
+        _KEPT | {Subject.OVERLAY},
+        wide=False,
     ),
 )
 """All claims about a package; one that applies to no subject is that of the recipes that name it."""

@@ -9,20 +9,33 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 
 from toolkit.judge import SYSTEMS, JudgeRequest, judge
+from toolkit.judge.asking import FEW
 from toolkit.judge.model import Kind, Weight
 from toolkit.model import Silence
 from toolkit.prove import Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from toolkit.judge.model import Difference, Gap, Judgement
     from toolkit.sources.changes import Change
 
-NO_REBUILD = (Kind.DERIVATION, Kind.FIXED_OUTPUT, Kind.EVALUATION, Kind.REMOVED, Kind.ALIAS, Kind.ADDED)
-PASSTHRU = (Kind.PASSTHRU,)
-META = (Kind.META, Kind.POSITION)
-OVERRIDES = (Kind.OVERRIDE, Kind.ARGUMENTS)
+
+class Aspect(Struct, frozen=True, kw_only=True):
+    """What a claim is about: kinds of differences, and the parts of an attribute that have to be known for them."""
+
+    kinds: frozenset[Kind]
+    parts: frozenset[str]
+
+
+NO_REBUILD = Aspect(
+    kinds=frozenset({Kind.DERIVATION, Kind.FIXED_OUTPUT, Kind.EVALUATION, Kind.REMOVED, Kind.ALIAS, Kind.ADDED}),
+    parts=frozenset({"derivation", "fixed-output"}),
+)
+PASSTHRU = Aspect(kinds=frozenset({Kind.PASSTHRU}), parts=frozenset({"passthru", "kinds"}))
+META = Aspect(kinds=frozenset({Kind.META, Kind.POSITION}), parts=frozenset({"meta", "position"}))
+OVERRIDES = Aspect(kinds=frozenset({Kind.OVERRIDE, Kind.ARGUMENTS}), parts=frozenset({"override", "arguments"}))
+_READ = Aspect(kinds=frozenset(Kind), parts=frozenset(FEW))
 
 _FEW = 4
 _CROSS, _STATIC = "cross", "static"
@@ -57,45 +70,49 @@ class Judging(Struct, frozen=True, kw_only=True, eq=False):
         words += [word for system in self.systems if self.systems != SYSTEMS for word in ("--system", system)]
         return shlex.join(["unlet", "check", *self.named, *words, "--expect", "same"])
 
-    def kept(self, kinds: Collection[Kind], evidence: Iterable[str] = ()) -> Finding:
-        """Compare of everything that is made from the files of the change what these kinds of difference are about."""
+    def kept(self, aspect: Aspect, evidence: Iterable[str] = ()) -> Finding:
+        """Compare an aspect of everything that is made from the files of the change."""
         found = self.judgement()
-        gaps = [each for each in found.not_covered if " on " in each.what]
-        differences = [each for each in _of(found, found.reached) if each.kind in kinds]
-        return self._finding(found, found.reached, differences, (*found.unknown, *gaps), evidence)
+        return self._finding(found, found.reached, aspect, evidence)
 
     def readers(self) -> Finding:
         """Compare what reads or overrides that, in all of the tree."""
         found = self.judgement()
-        if not found.readers and not found.unknown and found.reached:
+        if not found.readers and found.reached and not _general(found):
             return Finding(covers="nothing in pkgs reads or overrides it", commands=(self.command,))
-        gaps = (*found.unknown, *found.not_covered)
-        return self._finding(found, found.readers, [*_of(found, found.readers)], gaps, ())
+        others = (f"not asked: {each.what}: {each.reason}" for each in found.not_covered if each.attribute is None)
+        return self._finding(found, found.readers, _READ, others)
 
     def _finding(
-        self,
-        found: Judgement,
-        compared: Mapping[str, Sequence[str]],
-        differences: Sequence[Difference],
-        gaps: Iterable[Gap],
-        evidence: Iterable[str],
+        self, found: Judgement, asked: Mapping[str, Sequence[str]], aspect: Aspect, evidence: Iterable[str]
     ) -> Finding:
-        reasons = tuple(f"{each.what}: {each.reason}" for each in gaps)
+        names = {name for those in asked.values() for name in those}
+        gaps = [each for each in (*found.unknown, *found.not_covered) if aspect.parts & {*each.parts}]
+        gaps = [each for each in gaps if each.attribute in names]
+        unknown = {(each.attribute, each.system) for each in gaps}
+        by_names: dict[tuple[str, ...], list[str]] = {}
+        for system, those in asked.items():
+            if left := tuple(name for name in those if (name, system) not in unknown):
+                by_names.setdefault(left, []).append(system)
+        reasons = tuple(f"{each.what}: {each.reason}" for each in (*_general(found), *gaps))
+        differences = [each for each in _of(found, asked) if each.kind in aspect.kinds]
         failures = tuple(_lines(each for each in differences if each.weight is not Weight.REMARK))
-        general = [each for each in found.unknown if " on " not in each.what]
-        if not failures and (general or not compared):
+        if not failures and (_general(found) or not by_names):
             why = reasons[0] if reasons else "no attribute is made from the changed files"
             return Finding(covers="nothing", not_run=f"because {why}", commands=(self.command,))
-        by_names: dict[tuple[str, ...], list[str]] = {}
-        for system, names in compared.items():
-            by_names.setdefault(tuple(names), []).append(system)
         return Finding(
-            covers="; ".join(f"{few(names)} on {', '.join(systems)}" for names, systems in by_names.items()),
+            covers="; ".join(f"{few(names)} on {', '.join(systems)}" for names, systems in by_names.items())
+            or "nothing",
             failures=failures,
             evidence=(*evidence, *_lines(each for each in differences if each.weight is Weight.REMARK)),
             gaps=reasons,
             commands=(self.command,),
         )
+
+
+def _general(found: Judgement) -> list[Gap]:
+    """Return what is unknown of the change as a whole."""
+    return [each for each in found.unknown if each.attribute is None]
 
 
 def _of(found: Judgement, compared: Mapping[str, Sequence[str]]) -> Iterator[Difference]:

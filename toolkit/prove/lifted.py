@@ -273,12 +273,13 @@ def _loses(store: DerivationStore, before: str, after: str) -> bool:
 
 def _failed(before: Path, after: Path, system: str, question: Question, error: CommandError) -> Derivations:
     """Return the answer to a question that ended the evaluation; what the unchanged package does too says nothing."""
-    same = ask(before, before, system, [replace(question, doors={})])[0] if before != after else None
+    same = ask(before, before, system, [replace(question, doors={}, shown=())])[0] if before != after else None
     if same is not None and same.limited:
         return same
     if same is not None and same.error is not None:
-        if not question.shown:
-            return Derivations(doors={})
+        return Derivations(doors={})
+    if question.shown:
+        # Other attributes than the package may end Nix, changed or not: what they are is the judge's to compare.
         return ask(before, after, system, [replace(question, shown=())])[0]
     places = re.findall(rf"{re.escape(str(after))}/(\S+?\.nix)\b", error.stderr)
     limited = program.reached_limit(error)

@@ -11,10 +11,11 @@ from msgspec.structs import replace
 from toolkit import files, prove
 from toolkit.errors import RefusalError, ToolkitError, only, tried
 from toolkit.git import diffs
-from toolkit.model import Column, Proposal, Silence
+from toolkit.model import Column, Proposal, Report, Silence
+from toolkit.nix import program
+from toolkit.proposal import writing
 from toolkit.proposal.leaf import Draft
 from toolkit.proposal.registry import leaf_of
-from toolkit.proposal.writing import Order, make, template, write, write_overlay
 from toolkit.prove import Subject
 from toolkit.report import pull_request
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from toolkit.model import OverlayReport, Progress, Proof, Report
+    from toolkit.model import OverlayReport, Progress, Proof
     from toolkit.proposal.leaf import Chosen
     from toolkit.proposal.requests import Request
     from toolkit.prove import Case, Stage
@@ -67,33 +68,35 @@ def choose(request: Request, *, progress: Progress) -> Chosen[Case[Stage]]:
 
 
 def write_down(chosen: Chosen[C], out: Path, *, at: Path | None = None, progress: Progress) -> Report:
-    """Write the proposal to `out`, whole or not at all, and return its report; the proofs run meanwhile.
+    """Write the proposal to `out`, whole or not at all, and return its report.
 
-    `at` is where it will be in the end, if that is another place.
+    `at` is where it will be in the end, if that is another place. Raise ToolkitError for what cannot be laid out or
+    written. A proof that fails is no error: it is in the report.
     """
-    request = chosen.request
-
-    def drafted(at: Path) -> Draft[C]:
-        begun = draft(chosen, at)
+    request, extras = chosen.request, tuple(each.patch for each in chosen.extras)
+    with files.whole_directory(out, force=request.force) as building:
+        begun = draft(chosen, building / "overlay")
         case = chosen.deepened(begun.case, near=request.source.nixpkgs, progress=progress)
         warnings = chosen.warnings(case, overlay="overlay/")
-        return replace(begun, case=case, claims=chosen.claims(case), warnings=warnings)
-
-    def compared(made: Draft[C], proven: Sequence[Proof]) -> tuple[Column, ...]:
-        return columns(made, proven, progress=progress) if request.compare else ()
-
-    order = Order(
-        out=out,
-        at=at or out,
-        force=request.force,
-        request=request.source,
-        draft=drafted,
-        facts=lambda report: facts(chosen, report),
-        compare=compared,
-        extras=tuple(each.patch for each in chosen.extras),
-        settle=chosen.settle,
-    )
-    return write(order, progress=progress)
+        made = replace(begun, case=case, claims=chosen.claims(case), warnings=warnings)
+        writing.write_patches(building, made.proposal, extras)
+        made.write_overlay(building / "overlay")
+        proven = prove.run(made.claims, case, progress=progress)
+        chosen.settle(case)
+        proposal = writing.backed(made, proven)
+        if proposal is not made.proposal:
+            writing.write_patches(building, proposal, extras)
+        result = Report(
+            proposal=proposal,
+            proofs=writing.in_place(proven, building, at or out),
+            warnings=(*proposal.source.warnings, *warnings, *writing.nameless(proposal, request.source)),
+            tools={"nix": str(program.version())},
+            request=request.source,
+            files=writing.names(building, *writing.REPORTS),
+            comparison=columns(made, proven, progress=progress) if request.compare else (),
+        )
+        writing.write_reports(building, result, request.source, facts(chosen, result))
+        return result
 
 
 def draft(chosen: Chosen[C], at: Path) -> Draft[C]:
@@ -109,7 +112,7 @@ def draft(chosen: Chosen[C], at: Path) -> Draft[C]:
         settings=dict(chosen.request.settings),
         author=chosen.request.author,
     )
-    proposal = make(begun, chosen.messages, chosen.contents)
+    proposal = writing.make(begun, chosen.messages, chosen.contents)
     case = chosen.case(proposal, overlay=at)
     return Draft(
         proposal=proposal,
@@ -127,7 +130,7 @@ def facts(chosen: Chosen[C], report: Report) -> pull_request.DraftFacts:
     """Return what the text of the pull request is made from, with the template of the source's own nixpkgs."""
     subjects = {each.extra: each.commit.subject for each in chosen.extras if each.commit is not None}
     return pull_request.DraftFacts(
-        report=report, texts=chosen.texts(), template=template(chosen.source), extras=subjects
+        report=report, texts=chosen.texts(), template=writing.template(chosen.source), extras=subjects
     )
 
 
@@ -178,7 +181,7 @@ def overlay(request: Request, kind: str | None = None, *, progress: Progress) ->
         chosen.settle(case)
         return kind or chosen.steps[-1].design, proven, chosen.warnings(case, overlay="")
 
-    return write_overlay(
+    return writing.write_overlay(
         request.out, chosen.source, make_in, target=chosen.package, bindings=chosen.bindings, force=request.force
     )
 

@@ -6,12 +6,11 @@ A directory with a proposal appears whole or not at all.
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from msgspec import Struct
 from msgspec.structs import replace
 
-from toolkit import files, inside, prove
+from toolkit import files, inside
 from toolkit.git import mailing
 from toolkit.git.program import PLACEHOLDER
 from toolkit.model import Commit, FileChange, OverlayReport, Proposal, Report, Status, TreeCommit
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from toolkit.model import Column, Patch, Progress, Proof, Source, SourceRequest
+    from toolkit.model import Patch, Proof, Source, SourceRequest
     from toolkit.patches import Message
     from toolkit.proposal.leaf import Chosen, Draft
     from toolkit.prove import Case, Stage
@@ -78,31 +77,11 @@ def _written(proposal: Proposal, commits: tuple[Commit, ...]) -> Proposal:
     return replace(proposal, commits=commits, patches=made.patches, upstream_diff=made.upstream_diff)
 
 
-def _nameless(proposal: Proposal, request: SourceRequest) -> Iterator[str]:
+def nameless(proposal: Proposal, request: SourceRequest) -> Iterator[str]:
     """Yield a line if nobody has said whose the mails are; those of the specimen are sent to nobody."""
     if request.nixpkgs != "specimen" and any(PLACEHOLDER.encode() in patch.content for patch in proposal.patches):
         commands = "git config --global user.name 'YOUR NAME', and user.email"
         yield f"series: its author is a placeholder, since git has none; {commands}, or --author"
-
-
-class Order(Struct, Generic[C], frozen=True, kw_only=True):
-    """What to write, and what depends on the package in it.
-
-    It is written to `out`, and `at` is where that will be in the end. `draft` makes the draft whose overlay will be in
-    the directory that it is given. `facts` are those from which the text of the pull request is made. `settle` is
-    called once the proofs have run: what it raises ends it all. `compare` are the columns of other designs. `extras`
-    are mails that follow the series.
-    """
-
-    out: Path
-    at: Path
-    force: bool
-    request: SourceRequest
-    draft: Callable[[Path], Draft[C]]
-    facts: Callable[[Report], DraftFacts]
-    settle: Callable[[C], None] = lambda _case: None
-    compare: Callable[[Draft[C], Sequence[Proof]], tuple[Column, ...]] = lambda _draft, _proofs: ()
-    extras: tuple[Patch, ...] = ()
 
 
 TEMPLATE = ".github/PULL_REQUEST_TEMPLATE.md"
@@ -113,36 +92,13 @@ def template(source: Source) -> bytes:
     return (inside.find(source.root, TEMPLATE) or b"") if source.root is not None else b""
 
 
-def write(order: Order[C], *, progress: Progress) -> Report:
-    """Write the proposal to `order.out`, whole or not at all, and return its report.
-
-    Raise ToolkitError for what cannot be laid out or written. A proof that fails is no error: it is in the report.
-    """
-    with files.whole_directory(order.out, force=order.force) as building:
-        draft = order.draft(building / "overlay")
-        write_patches(building, draft.proposal, order.extras)
-        draft.write_overlay(building / "overlay")
-        proven = prove.run(draft.claims, draft.case, progress=progress)
-        order.settle(draft.case)
-        proposal = backed(draft, proven)
-        if proposal is not draft.proposal:
-            write_patches(building, proposal, order.extras)
-        result = Report(
-            proposal=proposal,
-            proofs=_in_place(proven, building, order.at),
-            warnings=(*proposal.source.warnings, *draft.warnings, *_nameless(proposal, order.request)),
-            tools={"nix": str(program.version())},
-            request=order.request,
-            files=_names(building, *REPORTS),
-            comparison=order.compare(draft, proven),
-        )
-        document = report.to_json(result)
-        (building / "report.json").write_bytes(document)
-        recorded.record(document, proposal.source, order.request)
-        facts = order.facts(result)
-        (building / "report.md").write_bytes(report.to_markdown(result, background=pull_request.background(facts)))
-        (building / "pull-request.md").write_bytes(pull_request.draft(facts))
-        return result
+def write_reports(directory: Path, result: Report, request: SourceRequest, facts: DraftFacts) -> None:
+    """Write the reports beside a proposal, and remember its source by the request; `facts` are the text's."""
+    document = report.to_json(result)
+    (directory / "report.json").write_bytes(document)
+    recorded.record(document, result.proposal.source, request)
+    (directory / "report.md").write_bytes(report.to_markdown(result, background=pull_request.background(facts)))
+    (directory / "pull-request.md").write_bytes(pull_request.draft(facts))
 
 
 def write_overlay(  # noqa: PLR0913 - what an overlay is of, and where it goes
@@ -165,8 +121,8 @@ def write_overlay(  # noqa: PLR0913 - what an overlay is of, and where it goes
             bindings=tuple(bindings),
             kind=kind,
             source=source,
-            proofs=_in_place(proven, building, out),
-            files=_names(building, files.REPORT),
+            proofs=in_place(proven, building, out),
+            files=names(building, files.REPORT),
             warnings=(*source.warnings, *warnings),
             tools={"nix": str(program.version())},
         )
@@ -174,7 +130,7 @@ def write_overlay(  # noqa: PLR0913 - what an overlay is of, and where it goes
     return result
 
 
-def _in_place(proofs: Sequence[Proof], building: Path, out: Path) -> tuple[Proof, ...]:
+def in_place(proofs: Sequence[Proof], building: Path, out: Path) -> tuple[Proof, ...]:
     """Return proofs whose commands name the directory that the building one becomes."""
     here, there = str(building), str(out.resolve())
     return tuple(
@@ -182,7 +138,7 @@ def _in_place(proofs: Sequence[Proof], building: Path, out: Path) -> tuple[Proof
     )
 
 
-def _names(building: Path, *reports: str) -> tuple[str, ...]:
+def names(building: Path, *reports: str) -> tuple[str, ...]:
     """Return the names of what is written, reports that are still to come among them."""
     paths = (path for path in building.rglob("*") if path.is_file())
     return tuple(sorted({*reports, *(str(path.relative_to(building)) for path in paths)}))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from _pytest.terminal import TerminalReporter
 
-pytest_plugins = ["tests.remotes"]
+pytest_plugins = ["tests.parsing", "tests.remotes"]
 
 # Beginnings of names: identity, places, remotes, tokens and looks. NIX_PATH is one of them; the other variables of
 # Nix say where its store is and stay.

@@ -4,15 +4,15 @@ import textwrap
 
 import pytest
 
+from tests.parsing import assert_parses
 from toolkit.errors import LayoutError, RefusalError
 from toolkit.lift.final_attrs import final_attrs
-from toolkit.nix import program
 
 
 def rewritten(body: str, builder: str = "buildApp") -> str:
     text = f"{{ {builder}, fetch, lib }}:\n\n{textwrap.dedent(body)}"
     made = final_attrs(text, name="package.nix")
-    program.parse_text(made.encode(), name="package.nix")
+    assert_parses(made)
     return made.partition("\n\n")[2]
 
 

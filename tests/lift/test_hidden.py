@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from tests.parsing import assert_parses
 from toolkit.errors import LayoutError, RefusalError
 from toolkit.lift.plan import Design
 from toolkit.lift.rewriting import rewrite
 from toolkit.lift.shape import Shape, read
-from toolkit.nix import program
 from toolkit.nix.attributes import value
 from toolkit.nix.scope import bound_names
 from toolkit.nix.tree import Tree
@@ -96,7 +96,7 @@ def shape(text: str) -> Shape:
 
 def hidden(text: str) -> str:
     made = rewrite(shape(text), bindings=("ui",), design=Design.HIDDEN).text
-    program.parse_text(made.encode(), name="package.nix")
+    assert_parses(made)
     return made
 
 

@@ -74,7 +74,8 @@ def test_what_names_a_file_gives_its_package_more_names(tmp_path: Path) -> None:
             "pkgs/servers/web/parts/other.nix": "",
             ALL: "{\n  web_2 = callPackage ../servers/web { };\n"
             "  direct = f ../servers/web/parts/ui.nix;\n"
-            "  inherit (import ../servers/web/parts/ui.nix { }) one two';\n}\n",
+            "  inherit (import ../servers/web/parts/ui.nix { }) one two';\n"
+            "  all = f ../servers/web/parts;\n}\n",
             "pkgs/top-level/ocaml-packages.nix": "{\n  ml = f ../servers/web/parts/ui.nix;\n}\n",
         },
     )

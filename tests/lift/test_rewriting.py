@@ -481,6 +481,12 @@ def test_a_definition_that_moves_into_a_written_out_passthru_gets_the_path_whate
     assert f"passthru.{name.split(maxsplit=1)[0]}" in rewritten(text, design=Design.MOVE)
 
 
+def test_a_binding_that_is_no_builders_call_gives_no_name() -> None:
+    text = package("buildApp { e = [ drv ]; }\n", "  drv = f.override { src = f; };\n")
+    with pytest.raises(RefusalError, match=r"^package.nix:8:3: 'drv' says nothing as the name of an attribute"):
+        lifted(text, "drv")
+
+
 @pytest.mark.parametrize(
     ("name", "attribute"),
     [

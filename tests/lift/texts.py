@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import textwrap
 
+from tests.parsing import assert_parses
 from toolkit.lift.plan import Design
 from toolkit.lift.rewriting import Lifted, lift
-from toolkit.nix import program
 
 
 def lifted(text: str, *bindings: str, design: Design = Design.STAY, follow: tuple[str, ...] = ()) -> Lifted:
     made = lift(textwrap.dedent(text), name="package.nix", bindings=bindings, design=design, follow=follow)
-    program.parse_text(made.text.encode(), name="package.nix")
+    assert_parses(made.text)
     return made
 
 

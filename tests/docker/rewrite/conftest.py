@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
 from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests import specimens
+from tests.parsing import assert_parses
 from toolkit.docker import series
 from toolkit.docker.rewrite import demote, layout
 from toolkit.docker.steps import DESIGNS, Demotion, steps
@@ -18,7 +17,7 @@ from toolkit.errors import RefusalError
 from toolkit.lift.plan import Design
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from toolkit.docker.rewrite.layout import DockerFile
 
@@ -84,26 +83,3 @@ def place(text: str, needle: str) -> str:
     assert text.count(needle) == 1, needle
     start = text.index(needle)
     return f"x.nix:{text.count(chr(10), 0, start) + 1}:{start - text.rfind(chr(10), 0, start)}"
-
-
-@cache
-def assert_parses(text: str) -> None:
-    """Have Nix parse a text when all of the module's tests have run: one Nix parses many in the time of one."""
-    _TEXTS.append((os.environ["PYTEST_CURRENT_TEST"], text))
-
-
-_TEXTS: list[tuple[str, str]] = []
-
-
-@pytest.fixture(scope="module", autouse=True)
-def nix_parses_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    yield
-    directory = tmp_path_factory.mktemp("parsed")
-    texts = {directory / f"{number}.nix": of for number, of in enumerate(_TEXTS)}
-    _TEXTS.clear()
-    for path, (_, text) in texts.items():
-        path.write_text(text)
-    command = ["nix-instantiate", "--store", "dummy://", "--parse", *map(str, texts)]
-    said = subprocess.run(command, capture_output=True, text=True, check=False) if texts else None
-    tests = {test for path, (test, _) in texts.items() if said is not None and str(path) in said.stderr}
-    assert said is None or said.returncode == 0, f"{tests}: {said.stderr}"

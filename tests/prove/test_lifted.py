@@ -1,0 +1,152 @@
+"""What is asked of Nix about a lift, and which answer is worse than which."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from toolkit import specimen
+from toolkit.nix import limits
+from toolkit.prove.lifted import (
+    IN_PART,
+    LIFTED,
+    NO_FUNCTION,
+    UNFOLLOWED,
+    UNREACHED,
+    ChangedDoor,
+    Derivations,
+    Door,
+    Effect,
+    LiftVerdict,
+    Question,
+    ask,
+    command,
+    judge,
+    verdict,
+    why_not,
+)
+
+WORKS = Door(there=True, named=True, effect=Effect.WORKS)
+ABSENT = Door(there=False)
+SYSTEM = "x86_64-linux"
+
+
+def answer(*doors: ChangedDoor, before: str | None = "/a.drv", after: str | None = "/a.drv") -> Derivations:
+    return Derivations(before=before, after=after, doors={f"door {number}": door for number, door in enumerate(doors)})
+
+
+def door(after: Door = WORKS, before: Door = ABSENT, **follows: bool) -> ChangedDoor:
+    return ChangedDoor(before=before, after=after, follows=follows)
+
+
+GOOD = door()
+FAULTS = [
+    (answer(GOOD, after="/b.drv"), "failed", "the derivation differs"),
+    (answer(GOOD, after=None), "failed", "the derivation differs"),
+    (answer(GOOD, door(ABSENT)), "failed", "the attribute is not there"),
+    (
+        answer(GOOD, door(before=Door(there=False, named=True))),
+        "refused",
+        "a different attribute of the package has the name",
+    ),
+    (answer(GOOD, door(Door(there=True, effect=Effect.PARTLY))), "refused", IN_PART),
+    (answer(GOOD, door(Door(there=True, effect=Effect.INEFFECTIVE))), "refused", UNREACHED),
+    (answer(GOOD, door(Door(there=True, effect=Effect.UNKNOWN))), "refused", UNREACHED),
+    (answer(GOOD, door(src=True, version=False)), "refused", UNFOLLOWED),
+]
+
+
+@pytest.mark.parametrize(("found", "outcome", "why"), FAULTS)
+def test_each_fault_has_its_verdict(found: Derivations, outcome: str, why: str) -> None:
+    assert verdict(found) == LiftVerdict(outcome=outcome, why=why)
+    said = judge([answer(GOOD), found])
+    assert said == (LIFTED if why == UNREACHED else LiftVerdict(outcome=outcome, why=why))
+    assert judge([found]) == LiftVerdict(outcome=outcome, why=why)
+
+
+def test_what_is_right_is_lifted_and_what_did_not_evaluate_before_is_not_judged() -> None:
+    assert verdict(answer(GOOD, door(before=WORKS, src=True))) == LIFTED
+    shown = Door(there=True, effect=Effect.INEFFECTIVE, shown=True)
+    assert verdict(answer(door(shown))) == LIFTED
+    assert verdict(answer(GOOD, before=None)) is None
+    assert judge([answer(before=None), answer(GOOD)]) == LIFTED
+
+
+def test_an_error_is_a_failure_that_names_files_as_the_tree_does() -> None:
+    broken = Derivations(doors={}, error="no such thing, at /x/y/pkgs/by-name/a.nix:1:2")
+    assert verdict(broken) == LiftVerdict(outcome="failed", why="no such thing, at pkgs/by-name/a.nix:1:2")
+    function = Derivations(doors={}, error="it", refuses_function=True)
+    assert verdict(function) == LiftVerdict(outcome="refused", why=NO_FUNCTION)
+
+
+def test_the_question_is_in_the_command_and_its_limits_grow_with_it(tmp_path: Path) -> None:
+    doors = {"ui": ("passthru", "ui")}
+    questions = [
+        Question(package="a.b", doors=doors, shown=(("passthru", "x"),), follows={"ui": ("src",)}),
+        Question(package="c"),
+    ]
+    asked = command(Path("/before"), Path("/after"), SYSTEM, questions)
+    words = list(asked.argv)
+    given = {words[at + 1]: words[at + 2] for at, word in enumerate(words) if word == "--argstr"}
+    assert json.loads(given.pop("questions")) == [
+        {
+            "package": ["a", "b"],
+            "doors": {"ui": ["passthru", "ui"]},
+            "shown": [["passthru", "x"]],
+            "follows": {"ui": ["src"]},
+        },
+        {"package": ["c"], "doors": {}, "shown": [], "follows": {}},
+    ]
+    assert given == {"before": "/before", "after": "/after", "system": SYSTEM}
+    assert words[-1] == "--show-trace"
+    assert "--readonly-mode" not in words
+    assert "--readonly-mode" in command(Path("/before"), Path("/after"), SYSTEM, questions[1:]).argv
+    one = command(Path("/before"), Path("/after"), SYSTEM, questions[:1]).timeout
+    assert one is not None
+    assert asked.timeout == min(2 * one, limits.seconds(180.0))
+    more = command(tmp_path, tmp_path, SYSTEM, questions, tmp_path / "x" / "..", loud=True).argv
+    assert more[more.index("overlay") + 1] == str(tmp_path)
+    assert more[more.index("loud") + 1] == "yes"
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    root = tmp_path / "nixpkgs"
+    shutil.copytree(specimen.path(), root)
+    packages = root / "pkgs/top-level/all-packages.nix"
+    text = packages.read_text().rstrip()
+    more = "  gone = throw ''it is gone'';\n  endless = let x = x; in x;\n  text = ''no package'';\n"
+    packages.write_text(f"{text[: text.rindex('}')]}{more}}}\n")
+    return root
+
+
+@pytest.mark.parametrize(
+    ("package", "why"),
+    [("gone", "it is gone"), ("text", "it is no derivation"), ("endless", "infinite recursion encountered")],
+)
+def test_why_a_package_does_not_evaluate_is_one_line(tree: Path, package: str, why: str) -> None:
+    assert why in why_not(tree, SYSTEM, package)
+
+
+def test_one_that_ends_nix_has_its_own_answer_and_the_others_theirs(tree: Path) -> None:
+    after = tree.with_name("after")
+    shutil.copytree(tree, after)
+    notes = after / "pkgs/by-name/no/notes-server/package.nix"
+    notes.write_text(
+        notes.read_text().replace(
+            'stdenv.mkDerivation {\n  pname = "notes-server"', 'stdenv.mkDerivation (x: x) {\n  pname = "notes-server"'
+        )
+    )
+    names = ["status-board", "endless", "notes-server", "gone", "log-viewer"]
+    answers = dict(zip(names, ask(tree, after, SYSTEM, [Question(package=name) for name in names]), strict=True))
+    assert answers["status-board"].before == answers["status-board"].after
+    assert answers["log-viewer"].before is not None
+    # What the unchanged package does as well says nothing of the change.
+    assert answers["endless"] == Derivations(doors={})
+    assert answers["gone"].before is None
+    assert answers["gone"].error is None
+    spoiled = answers["notes-server"]
+    assert (spoiled.before is None, spoiled.after) == (spoiled.error is not None, None)

@@ -98,7 +98,7 @@ class Engine(Struct, frozen=True, kw_only=True):
 
 
 class Packages(Struct, frozen=True, kw_only=True):
-    """What each attribute path of a set is. `partial` says what needs more memory or time than it may have."""
+    """What each attribute path of a set is. `partial` names what needs more memory or time than it may have."""
 
     answers: Mapping[AttrPath, Answer]
     partial: tuple[str, ...] = ()

@@ -234,7 +234,7 @@ class Map:
             yield other, frozenset(sorted(extended, key=lambda each: (len(each), each))[:MOST_SUFFIXES])
 
     def is_table(self, file: str) -> bool:
-        """Tell whether a file of the top level makes package sets."""
+        """Return whether a file of the top level makes package sets."""
         return file in _TABLES or self._families(file) is not None
 
     def families(self) -> set[AttrPath]:

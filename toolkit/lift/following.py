@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def can_follow(shape: Shape, name: str, follow: Sequence[str]) -> bool:
-    """Tell whether a part shares attributes that are followed, and keeps no source beside another version."""
+    """Return whether a part shares attributes that are followed, and keeps no source beside another version."""
     common = set(follow) & set(shared(shape, name))
     found = construction(result(value(shape.bindings[name])))
     own = [node for path, node in found.attributes if path in {("src",), ("srcs",)}] if found is not None else []
@@ -53,14 +53,14 @@ def between(shape: Shape, name: str, follows: Mapping[str, Origin]) -> frozenset
 
 
 def _is_of_meta(node: Node) -> bool:
-    """Tell whether a node stands in what a set binds `meta` to, or is inherited as that."""
+    """Return whether a node stands in what a set binds `meta` to, or is inherited as that."""
     return node.text == "meta" or any(
         around.kind == "binding" and path_of(around)[:1] == ("meta",) for around in node.ancestors()
     )
 
 
 def is_derivation(shape: Shape, name: str) -> bool:
-    """Tell whether a binding of the lets is a derivation: a package, a script, a download."""
+    """Return whether a binding of the lets is a derivation: a package, a script, a download."""
     node = shape.bindings[name]
     function = callee(result(value(node))) if node.kind == "binding" else ()
     return kind(node) is not None or any(re.match(r"fetch[A-Z]", each) for each in function[-1:])

@@ -70,7 +70,7 @@ depth_options = options.together(
         deep=True,
         is_flag=True,
         help="Ask for every attribute of nixpkgs on both sides, which takes minutes and gigabytes: of a change what "
-        "differs, of docker's proposal what is built again, which needs --tier tree or deeper. On one system, unless "
+        "differs, of docker's proposal all that it rebuilds, which needs --tier tree or deeper. On one system, unless "
         "--system names others.",
     ),
     # The name that it had in the last release.

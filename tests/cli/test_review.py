@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -11,10 +12,16 @@ from typing import TYPE_CHECKING
 import jsonschema  # type: ignore[import-untyped]
 import pytest
 
+from tests.forge.server import Forge, serving
+from tests.remotes import Remote, Repository, server
 from toolkit import specimen
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from tests.cli.conftest import Unlet
+
+__all__ = ["server"]
 
 NOTES = "pkgs/by-name/no/notes-server/package.nix"
 NATIVE = ("--system", "x86_64-linux")
@@ -159,3 +166,74 @@ def test_a_base_that_does_not_evaluate_is_said(unlet: Unlet, clone: Path) -> Non
     assert done.stdout.splitlines()[0].startswith("unknown (asked")
     assert "notes-server" in done.stdout
     assert "nobody" in done.stdout
+
+
+@pytest.fixture
+def pulled(clone: Path) -> Generator[Forge]:
+    """A server of a clone that has a pull request, which is not what one stands in."""
+    git(clone, "checkout", "--quiet", "-b", "theirs")
+    edit(clone, "    platforms = lib.platforms.all;\n", "")
+    git(clone, "commit", "--quiet", "--all", "--message=notes-server: drop platforms")
+    git(clone, "checkout", "--quiet", "master")
+    (clone / "later.md").write_text("later\n")
+    git(clone, "add", "--all")
+    git(clone, "commit", "--quiet", "--message=later")
+    there = clone.with_name("there")
+    shutil.copytree(clone, there, symlinks=True)
+    shutil.rmtree(clone)
+    clone.mkdir()
+    yield from serving(there)
+
+
+def test_a_pull_request_is_fetched_and_judged_from_where_it_left_its_branch(
+    unlet: Unlet, pulled: Forge, server: Remote
+) -> None:
+    url = server.serve(Repository(path=pulled.repository), uploadpack__allowAnySHA1InWant="true")
+    pulled.pull(7, head="theirs", title="drop platforms", base={"ref": "master", "repo": {"clone_url": url}})
+    asked = ("check", "--pull", "7", *pulled.options(), *NATIVE)
+    done = unlet(*asked, "--json", "-v")
+    assert done.returncode == 0
+    document = json.loads(done.stdout)
+    assert [each["what"] for each in document["changes"] if each["weight"] == "damage"] == ["meta.platforms is gone"]
+    assert (document["subject"], document["files"]) == ("#7 drop platforms", 1)
+    assert re.search(r"fetched \d+\.\d MiB", done.stderr)
+    served = len(server.requests)
+    assert unlet(*asked, "--expect", "same").returncode == 1
+    assert len(server.requests) == served
+
+
+def test_a_pull_request_is_judged_from_a_clone_with_the_claims_of_a_target(
+    unlet: Unlet, pulled: Forge, server: Remote
+) -> None:
+    git(pulled.repository, "update-ref", "refs/pull/7/head", "theirs")
+    done = unlet("check", "--pull", "7", "--git-dir", pulled.repository, "notes-server", *NATIVE)
+    assert done.returncode == 1
+    assert "damage  meta          notes-server: meta.platforms is gone" in done.stdout
+    assert re.search(r"^failed +meta ", done.stdout, re.MULTILINE)
+    assert server.requests == []
+
+
+def test_a_target_of_a_range_and_of_a_commit_is_judged_too(unlet: Unlet, clone: Path) -> None:
+    edit(clone, "let\n", "let\n  unused = 1;\n")
+    git(clone, "checkout", "--quiet", "-b", "mine")
+    git(clone, "commit", "--quiet", "--all", "--message=notes-server: say more")
+    for change in ("master..mine", "mine"):
+        done = unlet("check", change, "notes-server", *NATIVE)
+        assert "passed   no-rebuild" in done.stdout
+    done = unlet("check", "master..mine", "docker", *NATIVE)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "docker: its file is not changed" in done.stdout.splitlines()
+
+
+def test_all_of_the_set_is_compared(unlet: Unlet, clone: Path) -> None:
+    text = (clone / "lib/values.nix").read_text()
+    (clone / "lib/values.nix").write_text(text.replace("    # lists\n", "    unlet = 1;\n", 1))
+    assert unlet("check", *NATIVE).returncode == 3
+    done = unlet("check", *NATIVE, "--all", "--json")
+    assert done.returncode == 0
+    document = json.loads(done.stdout)
+    jsonschema.validate(document, json.loads(SCHEMA.read_text()))
+    assert (document["unknown"], document["everything"]) == ([], ["x86_64-linux"])
+    assert document["asked"] > 40
+    refused = unlet("check", "--builders", "")
+    assert (refused.returncode, refused.stderr.splitlines()[0]) == (2, "unlet check: --builders requires --all")

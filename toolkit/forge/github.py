@@ -74,10 +74,23 @@ class ApiCommit(Struct, frozen=True, kw_only=True):
         return (self.commit.message.splitlines() or [""])[0]
 
 
+class ApiRepository(Struct, frozen=True, kw_only=True):
+    """A repository, by the URL that git fetches it from."""
+
+    clone_url: str
+
+
 class Branch(Struct, frozen=True, kw_only=True):
-    """A branch: by its full name in a list of branches, else by its own."""
+    """A branch: by its full name in a list of branches, else by its own; of a pull request with its repository."""
 
     ref: str
+    repo: ApiRepository | None = None
+
+    @property
+    def remote(self) -> str | None:
+        """Where git fetches it from, None if that is not said, or is no server."""
+        url = self.repo.clone_url if self.repo is not None else ""
+        return url if url.startswith(("https://", "http://")) else None
 
 
 class ApiPull(Struct, frozen=True, kw_only=True):

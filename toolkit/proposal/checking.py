@@ -62,7 +62,7 @@ def completed(change: ChangeRequest, server: Server | None, *, progress: Progres
     found = github.pull(change.pull.number)
     base = github.merge_base(found.base.ref, found.head.sha)
     pull = replace(change.pull, title=found.title, base=Oid(base), head=Oid(found.head.sha))
-    return replace(change, pull=pull)
+    return replace(change, pull=pull, remote=change.remote or found.base.remote)
 
 
 def judged(draft: Draft[Any], request: CheckRequest, unasked: _Unasked | None = None, *, progress: Progress) -> Report:

@@ -59,12 +59,13 @@ def review(request: ReviewRequest, *, progress: Progress) -> Review:
         part = request.target or next(iter(named()))
         return Review(judgement=None, report=check(_claims(request, part), progress=progress))
     judgement = judge(change, request.judging, progress=progress)
-    if request.target is not None:
+    if request.target is not None and request.target not in named():
         return Review(judgement=judgement, report=check(_claims(request, request.target), progress=progress))
     edits = {edit.path: edit for edit in change.whole.edits}
     target = next((name for name in named() if leaf_of(name).file in edits), None)
     if target is None:
-        return Review(judgement=judgement)
+        unchanged = (f"{request.target}: its file is not changed",) if request.target is not None else ()
+        return Review(judgement=judgement, notes=unchanged)
     report, note = _of_target(target, request, edits, progress)
     return Review(judgement=judgement, report=report, notes=(f"{target}: {note}",) if note is not None else ())
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from toolkit import prove
 from toolkit.docker.case import OVERRIDES
 from toolkit.docker.claims import (
@@ -22,7 +24,10 @@ from toolkit.prove import ANY, Claim, Subject, outputs
 from toolkit.prove import claims as general
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from toolkit.docker.case import DockerCase
+    from toolkit.docker.claims.evaluation import Setting
     from toolkit.prove import Finding
 
 
@@ -82,14 +87,28 @@ CLAIMS: tuple[Claim[DockerCase], ...] = (
     ),
 )
 
-_OF_THE_SET = (
-    ("no-rebuild", "the first commit rebuilds nothing", derivations.no_rebuild, frozenset[str]()),
-    ("exact-change", "only moby changes, and with it what contains moby", derivations.exact_change, frozenset[str]()),
-    ("overridable", "each component can be overridden now, but not before", overrides.overridable, _OF_OVERRIDES),
-    ("compatible", "overrides that people use give the same results as before", overrides.compatible, _OF_OVERRIDES),
-)
-"""What is asked of the real package set as well, and what it needs."""
 
+def _of_the_set(
+    name: str, sentence: str, check: Callable[[DockerCase, Setting], Finding], needs: frozenset[str] = frozenset()
+) -> Claim[DockerCase]:
+    """Return what is claimed of stand-ins as a claim about the real package set."""
+
+    def in_the_set(case: DockerCase) -> Finding:
+        return check(case, package_set.setting(case))
+
+    return Claim(f"tree-{name}", f"{sentence}, in the real package set", in_the_set, Tier.TREE, needs=needs, wide=True)
+
+
+_OF_THE_SET = (
+    _of_the_set("no-rebuild", "the first commit rebuilds nothing", derivations.no_rebuild),
+    _of_the_set("exact-change", "only moby changes, and with it what contains moby", derivations.exact_change),
+    _of_the_set(
+        "overridable", "each component can be overridden now, but not before", overrides.overridable, _OF_OVERRIDES
+    ),
+    _of_the_set(
+        "compatible", "overrides that people use give the same results as before", overrides.compatible, _OF_OVERRIDES
+    ),
+)
 _OF_THE_TREE: tuple[Claim[DockerCase], ...] = (
     Claim(
         "tree-set",
@@ -103,9 +122,7 @@ _OF_THE_TREE: tuple[Claim[DockerCase], ...] = (
         package_set.not_captured,
         Tier.TREE,
     ),
-)
-_COUNTED: Claim[DockerCase] = Claim(
-    "all", "what each commit rebuilds in all of nixpkgs", package_set.counted, Tier.TREE
+    Claim("all", "what each commit rebuilds in all of nixpkgs", package_set.counted, Tier.TREE),
 )
 _OF_NIXOS: tuple[Claim[DockerCase], ...] = (
     Claim("vm-evaluates", "a NixOS test of the ports evaluates with the patched tree", realising.evaluates, Tier.VM),
@@ -114,6 +131,12 @@ _OF_NIXOS: tuple[Claim[DockerCase], ...] = (
         "on NixOS a security wrapper makes port 80 answer, and without one it is refused",
         realising.passes,
         Tier.VM,
+    ),
+    Claim(
+        f"tree-{Extra.NIXOS_TEST}",
+        "the registered test evaluates in the real package set",
+        realising.registered,
+        Tier.TREE,
     ),
 )
 
@@ -129,24 +152,12 @@ def of(case: DockerCase) -> tuple[Claim[DockerCase], ...]:
 def _deeper(case: DockerCase) -> tuple[Claim[DockerCase], ...]:
     """Return the claims of the deeper tiers, in the order in which they are proven."""
     deep, depth = case.deep, case.deep.depth
-    real = package_set.setting(case)
-    of_the_set = [
-        Claim(
-            f"tree-{name}",
-            f"{sentence}, in the real package set",
-            partial(check, setting=real),
-            Tier.TREE,
-            needs=needs,
-            offered=not deep.whole,
-            wide=True,
-        )
-        for name, sentence, check, needs in _OF_THE_SET
-    ]
+    of_the_set = prove.narrowed(_OF_THE_SET, depth.systems)
     if not deep.whole:
-        return prove.narrowed(of_the_set, depth.systems)
+        return tuple(replace(claim, offered=True) for claim in of_the_set)
     # What is built of the specimen says nothing about the platforms of nixpkgs.
     built = "specimen-built" if deep.trees[case.before.name].is_specimen else "built"
-    builds = [
+    builds = (
         Claim(
             f"{built}-{system}",
             f"Nix builds docker of the real package set for {system}, by the series and by the overlay alike",
@@ -154,17 +165,10 @@ def _deeper(case: DockerCase) -> tuple[Claim[DockerCase], ...]:
             Tier.BUILD,
         )
         for system in depth.systems or (outputs.here(),)
-    ]
-    tests = [
-        Claim(
-            f"tree-{added.extra}",
-            "the registered test evaluates in the real package set",
-            partial(realising.registered, added=added),
-            Tier.TREE,
-        )
-        for added in case.extras
-        if added.extra == Extra.NIXOS_TEST
-    ]
-    counted = [_COUNTED] if depth.everything else []
-    found = (*prove.narrowed(of_the_set, depth.systems), *_OF_THE_TREE, *counted, *builds, *_OF_NIXOS, *tests)
-    return tuple(claim for claim in found if depth.tier.includes(claim.tier))
+    )
+    asked = {
+        "all": depth.everything,
+        f"tree-{Extra.NIXOS_TEST}": any(each.extra == Extra.NIXOS_TEST for each in case.extras),
+    }
+    found = (*of_the_set, *_OF_THE_TREE, *builds, *_OF_NIXOS)
+    return tuple(claim for claim in found if depth.tier.includes(claim.tier) and asked.get(claim.name, True))

@@ -16,7 +16,7 @@ from toolkit.docker.claims.building import WRAPPER, is_rootlesskit, read_order, 
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.extras import TEST
 from toolkit.docker.rewrite import nixos
-from toolkit.docker.steps import TEST_FILE, Demotion, ports_test
+from toolkit.docker.steps import TEST_FILE, Demotion, Extra, ports_test
 from toolkit.errors import NotRunError
 from toolkit.nix import evaluator, stores
 from toolkit.prove import Finding, outputs
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from toolkit.docker.case import DockerCase
     from toolkit.process import Command
-    from toolkit.proposal.leaf import Added
     from toolkit.sources.trees import NixpkgsTree
 
 DOCKER = EXPRESSIONS / "tree-build.nix"
@@ -116,13 +115,14 @@ def evaluates(case: DockerCase) -> Finding:
     return _evaluated(given, f"three machines, {system}")
 
 
-def registered(case: DockerCase, added: Added) -> Finding:
+def registered(case: DockerCase) -> Finding:
     """Evaluate the test as an attribute of nixosTests, with all files of the series and of the commit in the tree."""
-    if added.commit is None:
+    commit = next(each.commit for each in case.extras if each.extra == Extra.NIXOS_TEST)
+    if commit is None:
         raise NotRunError("the nixpkgs around the file is not available")
     system, name = _nixos(case), f"nixosTests.{TEST.stem}"
     case.deep.progress.step(f"evaluating {name} ({system})")
-    tree = trees.changed(case.deep.trees[case.after.name], {one.path: one.after for one in added.commit.files})
+    tree = trees.changed(case.deep.trees[case.after.name], {one.path: one.after for one in commit.files})
     return _evaluated(arguments(case, tree, system, test=TEST.stem), f"{name}, {system}")
 
 

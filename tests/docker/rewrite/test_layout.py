@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.docker.rewrite.conftest import assert_parses, file_of, place, refusal, sub, text_of
+from tests.docker.rewrite.conftest import file_of, place, refusal, sub, text_of
+from tests.parsing import assert_parses
 from toolkit.docker import meaning
 from toolkit.docker.rewrite import layout, wrapper
 from toolkit.docker.rewrite.layout import component, docker_file, newest

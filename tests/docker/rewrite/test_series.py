@@ -11,7 +11,6 @@ from tests import specimens
 from tests.docker.rewrite.conftest import (
     COMPONENTS,
     EVERY_STRATEGY,
-    assert_parses,
     file_of,
     place,
     refusal,
@@ -19,6 +18,7 @@ from tests.docker.rewrite.conftest import (
     sub,
     text_of,
 )
+from tests.parsing import assert_parses
 from toolkit.docker import series
 from toolkit.docker.rewrite.layout import component
 from toolkit.docker.steps import DESIGNS, Demotion, steps

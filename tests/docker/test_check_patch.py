@@ -228,6 +228,35 @@ class TestForeignPatch:
                 progress=Steps(),
             )
 
+    @pytest.mark.parametrize(
+        ("passthru", "status", "said"),
+        [
+            ("old.passthru // { inherit docker-runc; }", "passed", ""),
+            (
+                "builtins.seq old.passthru.overrideModAttrs { inherit docker-runc; }",
+                "not run",
+                "because the change cannot be evaluated with stand-ins: attribute 'overrideModAttrs' missing; '--tier",
+            ),
+            ('builtins.seq (throw "a mistake") { inherit docker-runc; }', "failed", "evaluation throws"),
+        ],
+        ids=["as the stand-in has it", "more than the stand-in has", "a mistake"],
+    )
+    def test_what_a_stand_in_lacks_is_no_fault_of_the_patch(
+        self, judge: Callable[..., Report], passthru: str, status: str, said: str
+    ) -> None:
+        before = (specimen.path() / TARGET).read_text()
+        head, _, rest = before.partition("      moby = buildGoModule (")
+        moby_text, plugins, rest = rest.partition("      plugins =\n")
+        fixed = moby_text.replace("${docker-runc}", "@runc@").rstrip().removesuffix(";")
+        reads = 'builtins.replaceStrings [ "@runc@" ] [ "${finalAttrs.passthru.docker-runc}" ] old.installPhase'
+        change = f"lib.optionalAttrs stdenv.hostPlatform.isLinux {{ passthru = {passthru}; installPhase = {reads}; }}"
+        after = (
+            f"{head}      moby = (buildGoModule ({fixed}).overrideAttrs (finalAttrs: old: {change});\n\n{plugins}{rest}"
+        )
+        report = judge(diff_between(before, after), "no-rebuild", "compatible", "builds")
+        assert statuses(report) == dict.fromkeys(("no-rebuild", "compatible", "builds"), status)
+        assert said in reason(report, "no-rebuild")
+
     def test_missing_patch_is_an_error(self, tmp_path: Path) -> None:
         with pytest.raises(ToolkitError, match=r"/none\.patch: no such file$"):
             check(

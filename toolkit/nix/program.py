@@ -121,6 +121,16 @@ def refuses_function(error: CommandError) -> bool:
     return "expected a set but found a function" in reason(error)
 
 
+_LACKING = re.compile(
+    r"attribute '.*' missing|.* called with(out)? \S+ argument '.*'|expected a set but found a function"
+)
+
+
+def lacks_something(error: CommandError) -> bool:
+    """Return whether an evaluation failed since something has no such attribute or argument, or is of another kind."""
+    return _LACKING.match(reason(error)) is not None
+
+
 _ANNOUNCED = re.compile(r"building '|copying path '|/nix/store/\S+$|(this|these) .*(derivation|path)s? will be ")
 """What Nix says of its own before a builder says anything."""
 

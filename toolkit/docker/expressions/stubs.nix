@@ -157,6 +157,8 @@ let
             removeAttrs given [ "overrideModAttrs" ]
             // {
               nativeBuildInputs = [ go ] ++ given.nativeBuildInputs or [ ];
+              # The real ones always have one, with what fetches the modules.
+              passthru = given.passthru or { };
             }
           );
     };

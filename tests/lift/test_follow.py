@@ -101,6 +101,11 @@ def test_a_download_or_a_script_between_the_source_and_the_part_moves_along() ->
     assert "cache = finalAttrs.passthru.cache;" in made.text
 
 
+def test_what_is_described_alone_is_not_what_is_built() -> None:
+    more = '  meta.changelog = "v${version}";\n\n  cache = fetchYarnDeps {\n    inherit src meta;\n  };\n\n'
+    assert followed(app(more, "cache")).moved == ("cache", "ui")
+
+
 def test_a_part_that_would_be_of_two_versions_is_refused() -> None:
     text = app('  flags = [ "-X ${version}" ];\n\n', "flags")
     with pytest.raises(
@@ -116,3 +121,12 @@ def test_a_part_with_a_source_of_its_own_does_not_follow_the_version_alone() -> 
     with pytest.raises(LayoutError, match="nothing that moves takes src or version"):
         followed(text.replace("${VERSION}", "1"))
     assert followed(text.replace("VERSION", "version")).follows == {"ui": ("version",)}
+
+
+def test_a_list_that_becomes_too_long_for_its_line_is_broken_as_nixfmt_breaks_it() -> None:
+    rest = "++ lib.optionals stdenv.hostPlatform.isDarwin [ cctools cctools cctools ];"
+    text = (
+        app().replace("e = [ ui ];", f"e = [ ui f ] {rest}").replace("{ buildApp,", "{ cctools, f, stdenv, buildApp,")
+    )
+    made = followed(text, whole=True)
+    assert f"  e = [\n    finalAttrs.passthru.ui\n    f\n  ]\n  {rest}\n" in made.text

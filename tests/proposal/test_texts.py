@@ -6,7 +6,8 @@ import pytest
 
 from toolkit.lift.bindings import Reachability
 from toolkit.lift.rewriting import Lifted
-from toolkit.proposal.texts import message
+from toolkit.model import Step
+from toolkit.proposal.texts import message, of_pull_request
 
 if TYPE_CHECKING:
     from toolkit.patches import Message
@@ -77,3 +78,11 @@ def test_the_body_names_what_else_leaves_the_let() -> None:
         text="", doors={"a": ("passthru", "a")}, follows={"a": ("src",)}, states={"a": HIDDEN}, recursive=True
     )
     assert message(("app",), recursive).body.endswith("there. Use finalAttrs instead of\nrec.")
+
+
+def test_the_text_cites_where_people_asked_for_the_lift() -> None:
+    said = written("forgejo", "forgejo-lts", follows=("frontend",), frontend=HIDDEN)
+    step = Step(name="lift", design="move")
+    (cited,) = of_pull_request(("forgejo", "forgejo-lts"), said, step, None).steps
+    assert cited.motive.startswith("#340059, ")
+    assert of_pull_request(("app",), said, step, None).steps[0].motive == ""

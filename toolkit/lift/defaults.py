@@ -102,14 +102,17 @@ def _made(text: str, choice: LiftChoice, way: Way, bindings: Sequence[str], *, n
 
 
 def _affordable(text: str, choice: LiftChoice, way: Way, names: Sequence[str], *, name: str) -> tuple[str, ...]:
-    """Return the bindings of a lift that is too large by which it is not, those that change least first; else none."""
+    """Return the bindings of a lift that is too large by which it is not, those that change least first; else none.
+
+    Of those that stay only such by which nothing moves.
+    """
 
     def size(bindings: Sequence[str]) -> float:
         try:
             made = _made(text, choice, way, bindings, name=name)
         except (RefusalError, LayoutError):
             return inf
-        return changed_lines(text, made.text)
+        return inf if bindings != names and way.design is Design.STAY and made.moved else changed_lines(text, made.text)
 
     if size(names) <= MOST_LINES:
         return ()

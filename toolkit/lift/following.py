@@ -37,11 +37,10 @@ def between(shape: Shape, name: str, follows: Mapping[str, Origin]) -> frozenset
     origins = {where[:2] for where in follows.values() if not where[2]}
     sources = {name for _, name in origins}
     found: set[str] = set()
-    waiting = [use for use in shape.uses_in(shape.bindings[name]) if not _is_of_meta(use.node)]
-    known = {name}
+    waiting, known = [*shape.uses_in(shape.bindings[name])], {name}
     while waiting:
         use = waiting.pop()
-        if use.name in known or use.name in sources:
+        if use.name in known or use.name in sources or _is_of_meta(use.node):
             continue
         known.add(use.name)
         node = shape.bindings[use.name]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from toolkit.errors import RefusalError
-from toolkit.lift import capture, hidden, layer, passthru
+from toolkit.lift import capture, hidden, layer, passthru, style
 from toolkit.lift.bindings import PASSTHRU, Reachability, state
 from toolkit.lift.passthru import Additions
 from toolkit.lift.plan import FOLLOWED, PARAMETER, Design, LiftPlan, plan
@@ -117,7 +117,7 @@ def carry_out(planned: LiftPlan) -> Lifted:
         *written.values(),
         *(renamed := list(capture.renamed(planned, parameter, sites))),
     ]
-    new = _moved(planned, edits, inherits, layered, parameter)
+    new = style.filled(shape.tree.text, _moved(planned, edits, inherits, layered, parameter))
     _require_comments(shape, new)
     return Lifted(
         text=new,

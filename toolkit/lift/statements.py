@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
+from toolkit.lift.style import WIDTH
 from toolkit.nix.attributes import inherited, statements, value
 from toolkit.nix.edit import Edit, column, indentation, is_first, shifted
 from toolkit.nix.scope import static_name
@@ -128,7 +129,6 @@ def _left(text: str, begin: int, end: int) -> str:
 
 
 _ON_ONE_LINE = 3
-WIDTH = 100
 
 
 def inherit(names: Sequence[str], indent: int, source: str = "") -> str:

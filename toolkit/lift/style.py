@@ -13,6 +13,25 @@ if TYPE_CHECKING:
     from toolkit.nix.tree import Node
 
 
+WIDTH = 100
+"""Columns that nixfmt fills."""
+
+_JOINED = re.compile(r"(?P<margin> *)(?P<name>[\w.'-]+ = )\[ (?P<items>[\w.'-]+(?: [\w.'-]+)*) \] (?P<rest>\+\+ .*;)")
+
+
+def filled(before: str, after: str) -> str:
+    """Return a new text in which no list that is joined to others by `++` has become too long for its line."""
+    old = set(before.split("\n"))
+    lines = after.split("\n")
+    for number, line in enumerate(lines):
+        if len(line) > WIDTH and line not in old and (joined := _JOINED.fullmatch(line)) is not None:
+            margin = joined["margin"]
+            items = (f"{margin}  {item}" for item in joined["items"].split())
+            broken = [f"{margin}{joined['name']}[", *items, f"{margin}]", f"{margin}{joined['rest']}"]
+            lines[number] = "\n".join(broken)
+    return "\n".join(lines)
+
+
 class Style(StrEnum):
     """Forms that nixpkgs has had; `nixpkgs-fmt` and `old` have leading commas."""
 

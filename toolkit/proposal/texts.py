@@ -36,10 +36,11 @@ _NOUNS = frozenset(
 
 
 class _Lift(Texts, frozen=True, kw_only=True):
-    """patches/lift.toml; `reasons` are by design."""
+    """patches/lift.toml; `reasons` are by design, `motives` by package."""
 
     own: str
     recursive: str
+    motives: dict[str, str]
     reasons: dict[str, Reason]
 
 
@@ -56,7 +57,7 @@ def message(packages: Sequence[str], lifted: Lifted) -> Message:
     names = sorts[main] if main == "follows" else list(lifted.states)
     words = _words(packages, lifted, names)
     braced = {"packages": _braced(packages)}
-    few = {"parts": "packages in its let"} if len(names) > 1 else {}
+    few = {"parts": "packages in its let" if len(names) > 1 else "the package in its let"}
     shorter = [{}, braced, few, {**braced, **few}]
     subjects = [_text(main, {**words, **change}).subject for change in shorter]
     bodies = [text.body for text in texts.values()]
@@ -74,8 +75,12 @@ def message(packages: Sequence[str], lifted: Lifted) -> Message:
 
 def of_pull_request(packages: Sequence[str], message: Message, step: Step, recipe: Recipe | None) -> Texts:
     """Return the texts of pull-request.md; of a recipe it is that of its steps, of a lift its message."""
-    own = StepText(name=step.name, subject=message.subject, body=message.body)
-    return replace(_read(), compared=tuple(packages), steps=recipe.steps if recipe is not None else (own,))
+    texts = replace(_read(), compared=tuple(packages))
+    if recipe is not None:
+        return replace(texts, steps=recipe.steps)
+    motives = [motive for name in packages if (motive := texts.motives.get(name)) is not None]
+    own = StepText(name=step.name, subject=message.subject, body=message.body, motive=next(iter(motives), ""))
+    return replace(texts, steps=(own,))
 
 
 def reason(step: Step) -> Reason:

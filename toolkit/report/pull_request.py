@@ -35,7 +35,7 @@ class StepText(patches.Message, frozen=True, kw_only=True):
 
     `title` is that of a pull request which makes this step with others; `usage` is a block of code that works from then
     on, `price` is what the step costs, `alternative` the design that a reviewer would ask about first. `differs` is a
-    sentence for an open pull request with the same goal.
+    sentence for an open pull request with the same goal, `motive` names where people asked for the step.
     """
 
     name: str
@@ -46,6 +46,7 @@ class StepText(patches.Message, frozen=True, kw_only=True):
     usage: str = ""
     price: str = ""
     alternative: str = ""
+    motive: str = ""
 
     @property
     def paragraph(self) -> str:
@@ -188,6 +189,7 @@ def _sections(facts: DraftFacts) -> Iterator[str]:
         yield f"No rebuilds{commit}: {asked}."
     yield from (text.alternative for text in said if text.alternative)
     differs = " ".join(text.differs for text in said if text.differs)
+    yield from (f"Related: {text.motive}" for text in said if text.motive)
     yield from (f"Related: #{each.number} {each.about.replace('{differs}', differs)}" for each in facts.open)
     yield texts.disclosure.replace("{unlet}", __version__)
     yield _BY_HAND

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from toolkit.lift.statements import (
+from toolkit.lift.style import WIDTH
     WIDTH,
     MovedDefinition,
     StatementEdit,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from toolkit.errors import LayoutError
-from toolkit.lift.statements import WIDTH
+from toolkit.lift.style import WIDTH
 from toolkit.nix.attributes import call, full_path, path, statements, value
 from toolkit.nix.edit import Edit, apply, is_first
 from toolkit.nix.scope import formals

@@ -7,12 +7,13 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from toolkit import specimen
 from toolkit.lift.plan import Design
 from toolkit.lift.rewriting import lift
-from toolkit.model import Source, SourceRequest
-from toolkit.proposal.claims import CLAIMS, Asking, LiftCase
+from toolkit.model import Depth, Silence, Source, SourceRequest, Tier
+from toolkit.proposal.claims import CLAIMS, Asking, Building, LiftCase, of_builds
 from toolkit.prove import Stage
 from toolkit.prove.judged import Judging
 from toolkit.prove.lifted import Question
@@ -122,3 +123,23 @@ def test_what_does_not_evaluate_any_more_is_named_by_each_claim_that_asks(tree: 
     found = failures(tree, Design.STAY, ("ln -s ", "${throw ''gone''} "))
     assert found["no-rebuild"][0].startswith("notes-server: no longer evaluates: /nix/store/")
     assert found["overridable"] == ("web-ui: an override of passthru.web-ui has no effect on any system",)
+
+
+@pytest.mark.parametrize(
+    ("end", "said"), [("true", ()), ("false", ("nix-build ended with status 100 (a build failed)",))]
+)
+def test_a_package_that_cannot_be_built_is_named(tree: Path, end: str, said: tuple[str, ...]) -> None:
+    text = (tree / NOTES).read_text()
+    made = lift(text, name=str(NOTES))
+    judged = case(tree, made, made.text.replace("mkdir -p $out/share", f"mkdir -p $out/share; {end}"))
+    assert of_builds(judged) == ()
+    whole = NixpkgsTree(root=tree.with_name("spoiled"), key="spoiled")
+    building = Building(tree=whole, depth=Depth(tier=Tier.BUILD), progress=Silence())
+    (claim,) = of_builds(replace(judged, building=building))
+    finding = claim.check(judged)
+    assert tuple(fact.partition(": ")[0] for fact in finding.failures) == said
+    assert (claim.tier, finding.covers) == (Tier.BUILD, f"notes-server, {claim.name.removeprefix('built-')}")
+    assert any("/nix/store/" in line for line in finding.evidence)
+    for_two = replace(building, depth=Depth(tier=Tier.BUILD, systems=("x86_64-linux", "aarch64-linux")))
+    names = [each.name for each in of_builds(replace(judged, building=for_two))]
+    assert names == ["built-x86_64-linux", "built-aarch64-linux"]

@@ -1,0 +1,163 @@
+"""What a claim makes of the judge's answer: the differences that it is about, what was compared, what is unknown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from toolkit.judge import SYSTEMS
+from toolkit.judge.model import Difference, Gap, Judgement, Kind, Weight
+from toolkit.model import SourceRequest
+from toolkit.prove.judged import META, NO_REBUILD, OVERRIDES, PASSTHRU, Aspect, Judging, few, systems
+from toolkit.sources.changes import Change, Step
+from toolkit.sources.trees import NixpkgsTree
+
+ONE, OTHER = "x86_64-linux", "aarch64-linux"
+COMMAND = f"unlet check --patch upstream.diff --nixpkgs nix --rev main --system {ONE} --expect same"
+
+
+def judging(
+    answer: Judgement, *, named: tuple[str, ...] = ("--patch", "upstream.diff"), on: tuple[str, ...] = (ONE,)
+) -> Judging:
+    change = Change(
+        subject="a change",
+        origin="a test",
+        source=SourceRequest(nixpkgs="nix", rev="main"),
+        base=NixpkgsTree(root=Path("/none"), key="none"),
+        steps=(Step(subject="a change", edits=()),),
+    )
+    return Judging(change=change, systems=on, named=named, _known=[answer])
+
+
+def answer(
+    *differences: Difference,
+    reached: dict[str, tuple[str, ...]] | None = None,
+    readers: dict[str, tuple[str, ...]] | None = None,
+    unknown: tuple[Gap, ...] = (),
+    not_covered: tuple[Gap, ...] = (),
+) -> Judgement:
+    return Judgement(
+        subject="a change",
+        base="main",
+        files=1,
+        systems=(ONE,),
+        asked=1,
+        same=0,
+        differ=0,
+        differences=differences,
+        reached={ONE: ("app",)} if reached is None else reached,
+        readers=readers or {},
+        unknown=unknown,
+        not_covered=not_covered,
+    )
+
+
+def differs(
+    kind: Kind, attribute: str = "app", *, on: str = ONE, weight: Weight = Weight.CHANGE, to: object = None
+) -> Difference:
+    return Difference(
+        attribute=attribute, system=on, kind=kind, weight=weight, what=f"its {kind}", before="old", after=to
+    )
+
+
+@pytest.mark.parametrize(
+    ("aspect", "kinds"),
+    [
+        (NO_REBUILD, {Kind.DERIVATION, Kind.FIXED_OUTPUT, Kind.EVALUATION, Kind.REMOVED, Kind.ALIAS, Kind.ADDED}),
+        (PASSTHRU, {Kind.PASSTHRU}),
+        (META, {Kind.META, Kind.POSITION}),
+        (OVERRIDES, {Kind.OVERRIDE, Kind.ARGUMENTS}),
+    ],
+)
+def test_each_kind_of_difference_is_that_of_one_claim(aspect: Aspect, kinds: set[Kind]) -> None:
+    for kind in Kind:
+        finding = judging(answer(differs(kind))).kept(aspect)
+        assert finding.failures == ((f"app: its {kind} ({ONE})",) if kind in kinds else ())
+        assert (finding.covers, finding.commands) == (f"app on {ONE}", (COMMAND,))
+
+
+def test_a_difference_is_one_line_with_its_systems_and_values() -> None:
+    found = answer(
+        differs(Kind.META, to="new"),
+        differs(Kind.META, on=OTHER, to="new"),
+        differs(Kind.META, on=OTHER, to=["x"]),
+        differs(Kind.POSITION, weight=Weight.REMARK),
+        reached={ONE: ("app",), OTHER: ("app",)},
+    )
+    finding = judging(found).kept(META, ["first"])
+    assert finding.failures == (f"app: its meta: old → new ({ONE}, {OTHER})", f"app: its meta ({OTHER})")
+    assert finding.evidence == ("first", f"app: its position ({ONE})")
+    assert finding.covers == f"app on {ONE}, {OTHER}"
+
+
+def test_readers_are_not_what_the_file_makes() -> None:
+    found = answer(
+        differs(Kind.DERIVATION, "reader"),
+        differs(Kind.DERIVATION, "app.tests"),
+        differs(Kind.EVALUATION, "gone"),
+        readers={ONE: ("reader",)},
+    )
+    assert judging(found).kept(NO_REBUILD).failures == (
+        f"app.tests: its derivation ({ONE})",
+        f"gone: its evaluation ({ONE})",
+    )
+    finding = judging(found).readers()
+    assert (finding.covers, finding.failures) == (f"reader on {ONE}", (f"reader: its derivation ({ONE})",))
+    alone = judging(answer()).readers()
+    assert (alone.covers, alone.failures, alone.commands) == ("nothing in pkgs reads or overrides it", (), (COMMAND,))
+
+
+def test_what_was_not_asked_about_readers_is_said() -> None:
+    rest = (Gap(what="NixOS", reason="no module is evaluated"), Gap(what="app on x", reason="late", attribute="app"))
+    finding = judging(answer(readers={ONE: ("reader",)}, not_covered=rest)).readers()
+    assert finding.evidence == ("not asked: NixOS: no module is evaluated",)
+
+
+def test_what_is_unknown_of_an_attribute_is_not_covered() -> None:
+    gap = Gap(what=f"app on {ONE}", reason="took too long", attribute="app", system=ONE, parts=("meta",))
+    found = answer(unknown=(gap,), reached={ONE: ("app", "lts"), OTHER: ("app", "lts")})
+    finding = judging(found).kept(META)
+    assert finding.covers == f"lts on {ONE}; app, lts on {OTHER}"
+    assert (finding.gaps, finding.not_run) == ((f"app on {ONE}: took too long",), None)
+    assert judging(found).kept(PASSTHRU).gaps == ()
+    assert judging(found).kept(PASSTHRU).covers == f"app, lts on {ONE}, {OTHER}"
+    nothing = judging(answer(unknown=(gap,))).kept(META)
+    assert (nothing.covers, nothing.not_run) == ("nothing", f"because app on {ONE}: took too long")
+
+
+def test_a_change_that_could_not_be_judged_as_a_whole_passes_nothing() -> None:
+    gap = Gap(what="pkgs/top-level", reason="changes all packages")
+    for finding in (judging(answer(unknown=(gap,))).kept(NO_REBUILD), judging(answer(unknown=(gap,))).readers()):
+        assert (finding.covers, finding.not_run) == ("nothing", "because pkgs/top-level: changes all packages")
+        assert finding.commands == (COMMAND,)
+    failed = judging(answer(differs(Kind.DERIVATION), unknown=(gap,))).kept(NO_REBUILD)
+    assert failed.failures == (f"app: its derivation ({ONE})",)
+    none = judging(answer(reached={})).kept(NO_REBUILD)
+    assert none.not_run == "because no attribute is made from the changed files"
+    assert judging(answer(reached={})).readers().not_run == "because no attribute is made from the changed files"
+
+
+def test_the_command_names_the_change_and_where_it_is_asked() -> None:
+    assert judging(answer(), named=("HEAD",)).command == f"unlet check HEAD --system {ONE} --expect same"
+    everywhere = judging(answer(), on=SYSTEMS).command
+    assert everywhere == "unlet check --patch upstream.diff --nixpkgs nix --rev main --expect same"
+
+
+@pytest.mark.parametrize(
+    ("asked", "narrowed", "judged"),
+    [
+        ((ONE, OTHER, f"{ONE} → {OTHER}"), False, (ONE, OTHER, "cross", "static")),
+        ((ONE, OTHER, f"{ONE} → {OTHER}"), True, (ONE, OTHER, "cross")),
+        ((OTHER,), False, (OTHER,)),
+    ],
+)
+def test_the_judge_is_asked_on_the_systems_of_the_package(
+    asked: tuple[str, ...], narrowed: object, judged: tuple[str, ...]
+) -> None:
+    assert systems(asked, narrowed=bool(narrowed)) == judged
+
+
+def test_four_names_are_shown_and_the_others_counted() -> None:
+    assert few(["a", "b", "c", "d"]) == "a, b, c, d"
+    assert few(["a", "b", "c", "d", "e", "f"]) == "a, b, c, d and 2 more"

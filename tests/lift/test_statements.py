@@ -5,8 +5,6 @@ from __future__ import annotations
 import pytest
 
 from toolkit.lift.statements import (
-from toolkit.lift.style import WIDTH
-    WIDTH,
     MovedDefinition,
     StatementEdit,
     after,
@@ -17,6 +15,7 @@ from toolkit.lift.style import WIDTH
     removals,
     source,
 )
+from toolkit.lift.style import WIDTH
 from toolkit.nix.edit import apply
 from toolkit.nix.tree import Node, Tree
 

@@ -51,7 +51,7 @@ _FAMILIES = {
     "perl-packages.nix": "perlPackages",
     "ocaml-packages.nix": "ocamlPackages",
     "lua-packages.nix": "luaPackages",
-    "php-packages.nix": "php.extensions php.packages",
+    "php-packages.nix": "phpExtensions phpPackages",
     "coq-packages.nix": "coqPackages",
     "kodi-packages.nix": "kodiPackages",
     "ruby-packages.nix": "rubyPackages",

@@ -75,6 +75,7 @@ _FAMILIES = {
 }
 # Functions of all-packages.nix with a set in them.
 _MAKERS: Mapping[str, Sequence[AttrPath]] = {"linuxPackagesFor": [("linuxPackages",), ("linuxPackages_latest",)]}
+_INHERIT = re.compile(r"\binherit \(([\w.-]{1,80})\)([^;()]{1,4000});")
 # Those that nixpkgs builds, beside the one that is the default.
 _VERSIONED = re.compile(
     r"^ *(((python|perl|lua|ruby|php)[\d_]+)(?:Packages|Extensions)) *= *recurseIntoAttrs", re.MULTILINE
@@ -166,6 +167,7 @@ class Map:
         self._contents = contents
         self._index = index(tree).referrers
         self._texts: dict[str, str] = {}
+        self._inherits: set[AttrPath] | None = None
         self._bindings: dict[str, list[Binding]] = {}
         self._literals: dict[str, Mapping[str, list[int]]] = {}
         self._added: defaultdict[str, set[str]] = defaultdict(set)
@@ -213,7 +215,17 @@ class Map:
                 waiting += self._upward(current, suffixes, found)
         if file in _TABLES:
             found |= _made(names)
-        return frozenset(path for path in found if path), is_all
+        return frozenset(path for path in found | self.inherited(found) if path), is_all
+
+    def inherited(self, paths: Iterable[AttrPath]) -> set[AttrPath]:
+        """Return what the package set has of some paths by their last names alone: `inherit (set) name;`."""
+        if self._inherits is None:
+            self._inherits = {
+                (*source.split("."), name)
+                for source, names in _INHERIT.findall(self.text(ALL_PACKAGES))
+                for name in names.split()
+            }
+        return {path[-1:] for path in paths if path in self._inherits}
 
     def _is_everything(self, file: str) -> bool:
         return file.startswith(_EVERYTHING) and file not in _TABLES and self._families(file) is None

@@ -290,6 +290,7 @@ class _Judging:
         asked = [Question(path=path, parts=("names",)) for path in sorted(sets)]
         for question, pair in zip(asked, self.sides.answers({self.native: asked}, what="")[self.native], strict=True):
             members = {(*question.path, name) for answer in pair for name in answer.parts.get("names", ())}
+            members |= places.inherited(members)
             for name in sets[question.path]:
                 reached[name].update(members)
             self.members |= members - {*self.kinds}

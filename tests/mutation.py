@@ -47,10 +47,10 @@ class Room(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Equivalent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A change that makes no difference: of a function, what the changed lines become, and why nothing can show it."""
+    """Changes that make no difference: of a function, what the changed lines become, and why nothing can show it."""
 
     function: str
-    after: str
+    after: list[str]
     reason: str
 
 
@@ -142,12 +142,14 @@ def judged(room: Room, equivalent: Iterable[Equivalent], mutants: Mapping[str, P
     spared: set[str] = set()
     wrong: list[str] = []
     for each in equivalent:
-        if any(fnmatch.fnmatch(each.function.partition(":")[0], pattern) for pattern in room.modules):
-            of = [name for name in by_function[each.function] if after(name, mutants[name]) == each.after]
+        if not any(fnmatch.fnmatch(each.function.partition(":")[0], pattern) for pattern in room.modules):
+            continue
+        for line in each.after:
+            of = [name for name in by_function[each.function] if after(name, mutants[name]) == line]
             noticed = [name for name in of if name in sample and states[name] in _NOTICED]
             if not of or noticed:
                 why = "a test notices it" if of else "no change of this function gives it"
-                wrong.append(f"equivalent: {each.function}: '{each.after}': {why}")
+                wrong.append(f"equivalent: {each.function}: '{line}': {why}")
             spared.update(of)
     return Result(
         room=room,

@@ -102,13 +102,23 @@ LEFT = "web-ui: an override of passthru.web-ui works in part: the replaced packa
     [
         ("${finalAttrs.passthru.web-ui}", None),
         (SEEN, "web-ui: an override of passthru.web-ui has no effect on any system"),
+        (
+            "${finalAttrs.passthru.web-ui.name}/${web-ui}",
+            "web-ui: an override of passthru.web-ui has no effect on any system",
+        ),
         (f"${{finalAttrs.passthru.web-ui}}/{SEEN}", f"{LEFT}notes-server-4.2.0 → notes-server-web-ui-4.2.0"),
         (
             f"${{finalAttrs.passthru.web-ui}}/{BETWEEN}",
             f"{LEFT}notes-server-4.2.0 → between → notes-server-web-ui-4.2.0",
         ),
     ],
-    ids=["all uses", "a value that is forced", "one of two uses", "one use by way of another package"],
+    ids=[
+        "all uses",
+        "a value that is forced",
+        "its name alone",
+        "one of two uses",
+        "one use by way of another package",
+    ],
 )
 def test_only_a_replacement_that_leaves_nothing_behind_counts(tmp_path: Path, use: str, said: str | None) -> None:
     report = judged(tmp_path, rerouted(f"    ln -s {use} $out/share/web\n"))

@@ -10,6 +10,7 @@ import pytest
 from tests.proposal.test_claims import case
 from toolkit import specimen
 from toolkit.proposal.claims import meta, no_rebuild, overrides, passthru, readers
+from toolkit.prove.judged import systems
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -108,9 +109,10 @@ def test_a_package_that_holds_the_path_of_its_tree_stays_the_same(tmp_path: Path
         (specimen.path() / BOARD).read_text().replace("  meta = {", "  passthru.here = toString ./.;\n\n  meta = {")
     )
     before = before.replace("  nativeBuildInputs =", "  place = toString ./.;\n\n  nativeBuildInputs =")
-    assert (
-        failing(found(spoiled(tmp_path, before, lambda text: text.replace("# The programs", "# All programs")))) == {}
-    )
+    same = spoiled(tmp_path, before, lambda text: text.replace("# The programs", "# All programs"))
+    assert failing(found(same)) == {}
+    answer = same.asking.answer("x86_64-linux")
+    assert answer.before != answer.after
     changed = spoiled(
         tmp_path / "more", before, lambda text: text.replace("place = toString ./.", "place = toString ../.")
     )
@@ -131,3 +133,10 @@ def test_a_part_that_nix_cannot_be_asked_for_is_not_claimed(tmp_path: Path) -> N
     assert (findings["passthru"].not_run or "").startswith("because status-board on x86_64-linux: its ")
     assert findings["meta"].not_run is None
     assert findings["meta"].covers == "status-board on x86_64-linux"
+
+
+def test_static_packages_are_compared_unless_systems_are_named() -> None:
+    own = ("x86_64-linux", "aarch64-linux", "x86_64-linux → aarch64-linux")
+    assert systems(own, narrowed=False) == ("x86_64-linux", "aarch64-linux", "cross", "static")
+    assert systems(own[:1], narrowed=True) == ("x86_64-linux",)
+    assert systems(("aarch64-darwin",), narrowed=False) == ("aarch64-darwin",)

@@ -1,4 +1,4 @@
-"""What takes Nix too long ends an inspection within its time, whichever evaluation it is at."""
+"""What an inspection of a package shows, and that it ends within its time, whichever evaluation takes Nix too long."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from toolkit import specimen
 from toolkit.nix import limits
-from toolkit.proposal.inspection import inspect_package
+from toolkit.proposal.inspection import inspect_package, lines
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,3 +38,29 @@ def test_package_that_takes_nix_too_long_ends_in_time(
     assert found.reason is not None
     # One evaluation more would take a minute.
     assert seconds < 40
+
+
+@pytest.mark.parametrize(
+    ("use", "doors", "partly"),
+    [
+        ("${finalAttrs.passthru.web-ui}", 1, 0),
+        ("${finalAttrs.passthru.web-ui}/${web-ui}", 0, 1),
+        ("${builtins.seq finalAttrs.passthru.web-ui web-ui}", 0, 0),
+    ],
+)
+def test_only_a_replacement_that_leaves_nothing_behind_is_an_override(
+    tmp_path: Path, use: str, doors: int, partly: int
+) -> None:
+    tree = shutil.copytree(specimen.path(), tmp_path / "tree")
+    file = tree / NOTES
+    text = file.read_text().replace(
+        'mkDerivation {\n  pname = "notes-server"', 'mkDerivation (finalAttrs: {\n  pname = "notes-server"'
+    )
+    text = text.replace("passthru = {", "passthru = {\n    inherit web-ui;").replace(
+        "${web-ui} $out/share", f"{use} $out/share"
+    )
+    file.write_text(text.rstrip().removesuffix("}") + "})\n")
+    (found,) = inspect_package(tree, "notes-server").parts
+    assert (len(found.doors), len(found.partly), found.reached) == (doors, partly, bool(doors))
+    (line,) = (line for line in lines(inspect_package(tree, "notes-server")) if line.startswith("    web-ui"))
+    assert ("in part: overrideAttrs" in line) is bool(partly)

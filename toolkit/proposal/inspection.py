@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from toolkit import confined, inside
 from toolkit.errors import ToolkitError
@@ -25,10 +25,11 @@ SYSTEMS = ("x86_64-linux", "aarch64-darwin")
 class Doors(Struct, frozen=True, kw_only=True):
     """The overrides that work by the names of bindings, on one system; `reason` explains why Nix cannot answer.
 
-    It may do another time if it was `limited`.
+    It may do another time if it was `limited`. Those that work `partly` leave some of the replaced part in the build.
     """
 
     doors: dict[str, tuple[str, ...]]
+    partly: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     system: str = SYSTEMS[0]
     reason: str | None = None
     limited: bool = False
@@ -47,6 +48,7 @@ class Part(Struct, frozen=True, kw_only=True):
     state: str | None
     reached: bool | None
     doors: tuple[str, ...]
+    partly: tuple[str, ...] = ()
 
 
 class PackageInspection(Struct, frozen=True, kw_only=True):
@@ -72,11 +74,15 @@ def working_doors(tree: Path, package: str, file: FileBindings, names: Sequence[
     if answer.limited:
         return Doors(doors={}, reason=answer.error, limited=True)
     effects = {key: door.after.effect for key, door in answer.doors.items()}
-    found = {
-        name: [path for path in file.paths(name) if effects.get(question_name(name, path)) is Effect.WORKS]
-        for name in names
-    }
-    return Doors(doors={name: tuple(map(door_name, paths)) for name, paths in found.items()}, system=system)
+
+    def having(effect: Effect) -> dict[str, tuple[str, ...]]:
+        found = {
+            name: [path for path in file.paths(name) if effects.get(question_name(name, path)) is effect]
+            for name in names
+        }
+        return {name: tuple(map(door_name, paths)) for name, paths in found.items()}
+
+    return Doors(doors=having(Effect.WORKS), partly=having(Effect.PARTLY), system=system)
 
 
 def part(name: str, file: FileBindings, answer: Doors | None) -> Part:
@@ -94,6 +100,7 @@ def part(name: str, file: FileBindings, answer: Doors | None) -> Part:
         state=bound.state.value if bound is not None else None,
         reached=reached,
         doors=doors,
+        partly=answer.partly.get(name, ()) if answer is not None else (),
     )
 
 
@@ -135,7 +142,8 @@ def lines(found: PackageInspection) -> Iterator[str]:
     yield "  overrides that have an effect on the build:"
     for each in found.parts:
         without = "could not tell" if found.system is None else "none"
-        yield f"    {each.name.ljust(width)}  {', '.join(each.doors) or without}"
+        partly = f"; in part: {', '.join(each.partly)}" if each.partly else ""
+        yield f"    {each.name.ljust(width)}  {', '.join(each.doors) or without}{partly}"
     yield f"  decided by {_decider(found)}"
 
 

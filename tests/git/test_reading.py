@@ -296,3 +296,30 @@ def test_path_with_a_line_end_is_one_line(tmp_path: Path) -> None:
     ):
         with pytest.raises(ToolkitError, match="its path has a line end"):
             read()
+
+
+def test_file_below_a_link_of_the_same_commit_is_not_written(clone: Repository, tmp_path: Path) -> None:
+    outside, into = tmp_path / "outside", tmp_path / "into"
+    outside.mkdir()
+    into.mkdir()
+    # Git makes no such tree, but takes one for what it says.
+    link, file = (
+        subprocess.run(
+            ["git", "-C", clone.path, "hash-object", "-w", "--stdin"], input=content, check=True, capture_output=True
+        )
+        .stdout.decode()
+        .strip()
+        for content in (bytes(outside), b"theirs")
+    )
+
+    def tree(*entries: str) -> str:
+        listed = "".join(f"{entry}\n" for entry in entries).encode()
+        made = subprocess.run(["git", "-C", clone.path, "mktree"], input=listed, check=True, capture_output=True).stdout
+        return made.decode().strip()
+
+    below = tree(f"100644 blob {file}\tb")
+    both = tree(f"120000 blob {link}\ta", f"040000 tree {below}\ta")
+    commit = Oid(clone.git("commit-tree", "-m", "theirs", both))
+    with pytest.raises(ToolkitError, match=r"has 'a/b' below a link$"):
+        reading.export(clone.path / ".git", commit, [PurePosixPath("a")], into)
+    assert list(outside.iterdir()) == []

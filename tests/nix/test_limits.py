@@ -6,6 +6,7 @@ import json
 import os
 import re
 import resource
+import secrets
 import subprocess
 import sys
 import threading
@@ -13,7 +14,7 @@ import time
 from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from msgspec import Struct
@@ -305,6 +306,32 @@ def test_build_without_the_network_is_made(made: Path, name: str) -> None:
     with limits.sealed(Path(evaluator.tools().shell)):
         (built,) = evaluator.build(made, {}, [name])
     assert stores.physical(built).read_text() == "\n"
+
+
+@pytest.mark.skipif(not landlock.abi(), reason="this kernel has no Landlock")
+def test_wall_stands_around_the_evaluation_and_not_around_the_build(
+    made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Landlock forbids mount, and Nix's sandbox could not start."""
+    # What was built before would not be built again.
+    made.write_text(made.read_text().replace("plain", f"plain-{secrets.token_hex(8)}"))
+    (name,) = re.findall("plain-[0-9a-f]{16}", made.read_text())[:1]
+    walled: list[str] = []
+    start = landlock.confined
+
+    def confined(reach: landlock.Reach, run: Callable[[], subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
+        started = start(reach, run)
+        walled.append(cast("list[str]", started.args)[0])
+        return started
+
+    monkeypatch.setattr(landlock, "confined", confined)
+    commands: list[str] = []
+    with process.echoing(commands.append), limits.sealed(Path(evaluator.tools().shell)):
+        (built,) = evaluator.build(made, {}, [name])
+    assert stores.physical(built).read_text() == "\n"
+    ran = [next(word for word in command.split() if word.startswith("nix-")) for command in commands]
+    assert {"nix-instantiate", "nix-build"} <= {*ran}
+    assert {*walled} == {"nix-instantiate"}
 
 
 @pytest.mark.parametrize(

@@ -185,3 +185,14 @@ def test_links_of_the_tree_stay_links(plain: Path) -> None:
     for root in (tree.root, other.root):
         assert (root / "link").readlink() == Path("pkgs/top-level")
         assert (root / "nowhere").is_symlink()
+
+
+def test_nothing_is_changed_below_a_link(plain: Path) -> None:
+    (plain / "pkgs/linked").symlink_to("by-name")
+    request = SourceRequest(nixpkgs=str(plain))
+    source = sources.resolve(request, target=TARGET, sparse=(), progress=Silence())
+    tree = trees.whole(source, offline=True, progress=Silence())
+    with pytest.raises(ToolkitError, match=r"^pkgs/linked/no/new\.nix: stands below a link$"):
+        trees.changed(tree, {PurePosixPath("pkgs/linked/no/new.nix"): b"theirs"})
+    assert not (plain / "pkgs/by-name/no/new.nix").exists()
+    assert not (tree.root / "pkgs/by-name/no/new.nix").exists()

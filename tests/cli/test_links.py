@@ -204,6 +204,19 @@ def test_links_that_are_left_out_are_in_the_report(
     assert kept == []
 
 
+def test_links_that_are_left_out_are_in_the_judgement(unlet: Unlet, tree: Path, secret: Path, tmp_path: Path) -> None:
+    replaced(tree / "doc/notes", secret)
+    said = "left out 1 links that lead out of the tree: doc/notes"
+    patch = tmp_path / "p.diff"
+    patch.write_text(
+        "--- a/README.md\n+++ b/README.md\n@@ -0,0 +1 @@\n+x\n".replace("--- a/README.md", "--- /dev/null")
+    )
+    asked = ("check", "--patch", patch, "--nixpkgs", tree, "--system", "x86_64-linux")
+    done = unlet(*asked)
+    assert f"warning: {said}" in done.stdout.splitlines(), done.stderr
+    assert said in json.loads(unlet(*asked, "--json").stdout)["notes"]
+
+
 def test_commit_whose_file_is_a_link_is_one_line(unlet: Unlet, clone: Path, secret: Path, tmp_path: Path) -> None:
     replaced(clone / FILE, secret)
     git(clone, "add", "--all")

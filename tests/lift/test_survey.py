@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path, PurePosixPath
 
 import pytest
 
 from toolkit.errors import ToolkitError
 from toolkit.lift import survey as module
+from toolkit.lift import survey as surveys
 from toolkit.lift.survey import Survey, files_of, read_files, survey
+from toolkit.nix.tree import readable
 
 UI = "{ mk, nixosTests }: let src = 1; ui = buildX { inherit src; }; in mk { inherit src; e = ui; }"
 PLAIN = "{ mk }: let ui = buildX { }; in mk { e = ui; }"
@@ -135,3 +138,16 @@ def test_files_of_a_place_are_those_of_nix_and_links_to_them(tree: Path) -> None
         "pkgs/by-name/ab/abc/package.nix",
         "pkgs/by-name/zy/zyx/generic.nix",
     ]
+
+
+def test_files_that_keep_the_parser_for_long_have_one_time_together(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sums = ["let x = 1; in " + "+".join(["1"] * (60_000 + number)) for number in range(16)]
+    began = os.times()
+    assert readable(["let x = 1; in x" * 100, *sums], most=3) == [True, *[False] * 16]
+    ended = os.times()
+    assert ended.children_user - began.children_user < 6
+    # What a process has taken before it reads counts as well.
+    monkeypatch.setattr(surveys, "_end", 0.0)
+    assert [str(path) for path in survey(tree, ["zyx"]).unread] == ["pkgs/by-name/zy/zyx/generic.nix"]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import time
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -203,6 +204,20 @@ def test_all_refs_take_few_processes(nixpkgs: Nixpkgs, ask: Ask, cache: Path) ->
     assert len(contents) == 1
     # One for each version of the file.
     assert len([line for line in said if "evaluate.nix" in line]) == 3
+
+
+@pytest.mark.parametrize("damage", ["cut", "no-tree"])
+def test_damaged_commit_keeps_no_other_ref_from_an_answer(nixpkgs: Nixpkgs, ask: Ask, damage: str) -> None:
+    nixpkgs.git("checkout", "--quiet", "-b", "theirs")
+    commit = nixpkgs.commit("theirs", "{ }: { }\n")
+    nixpkgs.git("checkout", "--quiet", "master")
+    path = nixpkgs.path / ".git/objects" / commit[:2] / commit[2:]
+    path.chmod(0o644)
+    path.write_bytes(path.read_bytes()[:-9] if damage == "cut" else zlib.compress(b"commit 5\0hello"))
+    theirs, master = ask(nixpkgs, "theirs", "master").refs
+    assert theirs.state is State.UNKNOWN
+    assert theirs.reason
+    assert master.state is State.NOT_FIXED
 
 
 def test_ref_whose_file_names_a_path_that_is_too_long_keeps_no_other_from_an_answer(nixpkgs: Nixpkgs, ask: Ask) -> None:

@@ -75,7 +75,8 @@ def test_many_slow_versions_end_with_the_time_that_all_have(monkeypatch: pytest.
     versions = {f"{number:040x}": hostile(f"{slow} + {number}").encode() for number in range(30)}
     began = time.monotonic()
     found = Docker(memory).read(versions)
-    assert time.monotonic() - began < 40
+    assert time.monotonic() - began < 60
+    assert memory.budget.left < 2
     reasons = [each.reason or "" for each in found.values()]
     late = [reason for reason in reasons if reason.endswith("in the time that all have; ask about it alone")]
     assert 5 < len(late) < 30

@@ -13,6 +13,7 @@ from __future__ import annotations
 import codecs
 import io
 import re
+import traceback
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -107,6 +108,10 @@ def read(repo: Repo, name: str, *, most: int | None = None) -> tuple[Oid, bytes]
             # GitPython reads the rest when it forgets the stream, which must not be closed by then.
             del stream
             raise BrokenPipeError(name)  # noqa: TRY301 - as what gitdb raises
+    except IndexError as error:
+        # A part of a commit is missing. GitPython reads the rest when it forgets the stream: before that is closed.
+        traceback.clear_frames(error.__traceback__)
+        raise CommandError(("git", "cat-file", "commit", oid), status=128, stderr=f"fatal: {oid} is damaged") from None
     except (KeyError, ValueError, BrokenPipeError) as error:
         asked = repo.git.cat_file_all
         ended = isinstance(error, BrokenPipeError) or "SHA is empty" in str(error)

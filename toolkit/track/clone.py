@@ -147,11 +147,10 @@ class CloneUpstream:
     def _files(self, commits: Sequence[Oid]) -> dict[Oid, File | ToolkitError]:
         """Return the file at each commit, or why there is none."""
         files: dict[Oid, File | ToolkitError] = {}
-        try:
-            usual = self._contents([f"{commit}:{self._subject.target}" for commit in commits])
-        except CommandError as error:
-            return dict.fromkeys(commits, ToolkitError(f"git cannot read it: {reading.fact(error.stderr)}"))
-        for commit, there in zip(commits, usual, strict=True):
+        for commit, there in self._usual(commits).items():
+            if isinstance(there, ToolkitError):
+                files[commit] = there
+                continue
             try:
                 files[commit] = self._file(commit, there)
             except CommandError as error:
@@ -159,6 +158,16 @@ class CloneUpstream:
             except ToolkitError as error:
                 files[commit] = error
         return files
+
+    def _usual(self, commits: Sequence[Oid]) -> dict[Oid, Content | ToolkitError | None]:
+        """Return what stands in the usual place at each commit; one that git cannot read keeps no other from it."""
+        names = [f"{commit}:{self._subject.target}" for commit in commits]
+        try:
+            return dict(zip(commits, self._contents(names), strict=True))
+        except CommandError as error:
+            if len(commits) == 1:
+                return {commits[0]: ToolkitError(f"git cannot read it: {reading.fact(error.stderr)}")}
+            return {commit: found for each in commits for commit, found in self._usual([each]).items()}
 
     def _file(self, commit: Oid, there: Content | None) -> File:
         def candidates() -> Sequence[PurePosixPath]:

@@ -254,3 +254,19 @@ def test_set_in_which_docker_never_evaluates_is_not_green(deepened: Callable[...
         Status.FAILED,
         "the package set's docker does not evaluate, so nothing is known about it",
     )
+
+
+def test_release_that_needs_more_than_it_may_have_is_unknown_and_the_others_are_judged(
+    deepened: Callable[..., Deepened],
+) -> None:
+    """Only of the older release the changed file takes Nix too much memory."""
+    hog = "builtins.toJSON (builtins.genList (n: [ n (n + 1) (toString n) ]) 20000000)"
+    old, new = 'version = "25.0.16"', f'version = builtins.substring 0 7 "25.0.16${{{hog}}}"'
+    spoiled = deepened().edit(LIFTED, old, new)
+    depth = Depth(tier=Tier.TREE, systems=("x86_64-linux",), max_memory=768)
+    proof = spoiled.prove("tree-no-rebuild", depth)
+    assert proof.status is Status.NOT_RUN
+    assert (proof.reason or "").startswith("because docker_25 on x86_64-linux: out of memory")
+    assert proof.covers == "6 drvPaths equal; 1 release, 1 system"
+    failing = deepened().edit(LIFTED, old, new).edit(LIFTED, 'runcRev = "v1.3.6"', 'runcRev = "v1.3.7"')
+    assert failing.prove("tree-no-rebuild", depth).status is Status.FAILED

@@ -18,7 +18,7 @@ from toolkit.docker.claims import (
     realising,
     updating,
 )
-from toolkit.docker.claims.evaluation import STAND_INS
+from toolkit.docker.claims.evaluation import STAND_INS, evaluate
 from toolkit.docker.steps import Extra
 from toolkit.errors import CommandError, NotRunError
 from toolkit.model import Tier
@@ -94,10 +94,18 @@ CLAIMS: tuple[Claim[DockerCase], ...] = (
 def _of_the_set(
     name: str, sentence: str, check: Callable[[DockerCase, Setting], Finding], needs: frozenset[str] = frozenset()
 ) -> Claim[DockerCase]:
-    """Return what is claimed of stand-ins as a claim about the real package set."""
+    """Return what is claimed of stand-ins as a claim about the real package set.
+
+    It has not run if a release needs more than it may have, unless another one fails.
+    """
 
     def in_the_set(case: DockerCase) -> Finding:
-        return check(case, package_set.setting(case))
+        setting = package_set.setting(case)
+        found = check(case, setting)
+        if found.failures or not (limited := evaluate(case, setting).limited):
+            return found
+        lines = tuple(f"{release} on {system}: {reason}" for system, release, reason in limited)
+        return replace(found, not_run=f"because {lines[0]}; the others are as claimed", gaps=(*found.gaps, *lines[1:]))
 
     return Claim(f"tree-{name}", f"{sentence}, in the real package set", in_the_set, Tier.TREE, needs=needs, wide=True)
 

@@ -125,6 +125,8 @@ def unevaluated(evaluation: Evaluation) -> Iterator[str]:
         systems.setdefault(release, []).append(system)
     for release, where in systems.items():
         yield f"not evaluated, since the unchanged file throws: {release} on {', '.join(where)}"
+    for system, release, reason in evaluation.limited:
+        yield f"not evaluated: {release} on {system}: {reason}"
     for system, reason in evaluation.systems:
         yield f"not evaluated, nor is the unchanged file: {system}: {reason}"
 

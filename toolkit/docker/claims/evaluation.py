@@ -80,7 +80,8 @@ class _Question(Struct, frozen=True):
 class _CaseQuestion(Struct, frozen=True, kw_only=True):
     """What is asked about a case, by which an evaluation is known again. `own` is asked if no standard door works.
 
-    `of` is the unchanged file of the one case that asks. `flags` are parameters that may be booleans.
+    `of` is the unchanged file of the one case that asks. `flags` are parameters that may be booleans. `only` are the
+    releases that are asked about, None for all.
     """
 
     of: DockerStage | None = None
@@ -91,6 +92,7 @@ class _CaseQuestion(Struct, frozen=True, kw_only=True):
     ends: tuple[_Question, ...]
     own: tuple[_Question, ...]
     flags: tuple[str, ...] = ()
+    only: tuple[str, ...] | None = None
 
 
 def commands(case: DockerCase, setting: Setting = STAND_INS) -> tuple[str, ...]:
@@ -157,7 +159,8 @@ def read(question: Path, side: str, parameters: Mapping[str, tuple[str, ...]]) -
         ends=tuple(_Question(side, component, door) for component in COMPONENTS for door in STANDARD),
         own=tuple(_own(side, parameters)),
     )
-    document, failed = _part(asked, [label])
+    limited: list[tuple[str, str, str]] = []
+    document, failed = _part(asked, [label], limited)
     if failed:
         raise failed[0][1]
     return {
@@ -197,16 +200,22 @@ def _asked(case: DockerCase, setting: Setting) -> _CaseQuestion:
 def _answer(asked: _CaseQuestion) -> Evaluation:
     document: Document = {side: {} for side in asked.sides}
     failed: list[tuple[str, str]] = []
+    limited: list[tuple[str, str, str]] = []
     with ThreadPoolExecutor(max_workers=asked.setting.jobs) as pool, process.ending_together():
-        parts = [pool.submit(copy_context().run, _part, asked, labels) for labels in asked.setting.parts]
+        parts = [pool.submit(copy_context().run, _part, asked, labels, limited) for labels in asked.setting.parts]
         for answer, systems in parallel.results(parts):
             _merge(document, answer)
             failed += [(label, program.reason(error)) for label, error in systems]
-    return _evaluation(asked, document, failed)
+    return _evaluation(asked, document, failed, sorted(limited))
 
 
-def _part(asked: _CaseQuestion, labels: Sequence[str]) -> tuple[Document, list[tuple[str, CommandError]]]:
-    """Ask about some systems; return what is said, and those on which the unchanged file does not evaluate, and why."""
+def _part(
+    asked: _CaseQuestion, labels: Sequence[str], limited: list[tuple[str, str, str]]
+) -> tuple[Document, list[tuple[str, CommandError]]]:
+    """Ask about some systems; return what is said, and those on which the unchanged file does not evaluate, and why.
+
+    Releases that end at a limit are added to `limited`.
+    """
     if asked.setting.progress is not None:
         asked.setting.progress.step(f"evaluating docker in {asked.setting.place} ({', '.join(labels)})")
     try:
@@ -220,17 +229,51 @@ def _part(asked: _CaseQuestion, labels: Sequence[str]) -> tuple[Document, list[t
         except CommandError as first:
             if len(labels) == 1:
                 return {}, [(labels[0], first)]
-            document, failed = _part(asked, labels[:1])
-            answer, more = _part(asked, labels[1:])
+            document, failed = _part(asked, labels[:1], limited)
+            answer, more = _part(asked, labels[1:], limited)
             _merge(document, answer)
             return document, [*failed, *more]
-        document = _ask(asked, labels, asked.sides, ())
+        try:
+            document = _ask(asked, labels, asked.sides, ())
+        except CommandError as later:
+            if not program.reached_limit(later) or len(labels) > 1:
+                raise
+            document, good = _release_by_release(asked, labels[0], limited)
+            asked = replace(asked, only=good)
         for answer in (*_answered(asked, labels, asked.ends), *_flags_one_by_one(asked, labels)):
             _merge(document, answer)
     return _with_own(asked, labels, document), []
 
 
-def _evaluation(asked: _CaseQuestion, document: Document, failed: Sequence[tuple[str, str]]) -> Evaluation:
+def _release_by_release(
+    asked: _CaseQuestion, label: str, limited: list[tuple[str, str, str]]
+) -> tuple[Document, tuple[str, ...]]:
+    """Ask for the derivations of each release on a system, and return what is said, and of which releases.
+
+    One that ends at a limit keeps no other from an answer.
+    """
+    document: Document = {side: {label: {}} for side in asked.sides}
+    good: list[str] = []
+    setting = replace(asked.setting, timeout=limits.seconds())
+    for release in asked.releases:
+        try:
+            answer = _ask(replace(asked, setting=setting, only=(release,)), [label], asked.sides, ())
+        except CommandError as error:
+            if not program.reached_limit(error):
+                raise
+            limited.append((label, release, program.at_limit(error)))
+        else:
+            _merge(document, answer)
+            good.append(release)
+    return document, tuple(good)
+
+
+def _evaluation(
+    asked: _CaseQuestion,
+    document: Document,
+    failed: Sequence[tuple[str, str]],
+    limited: Sequence[tuple[str, str, str]] = (),
+) -> Evaluation:
     first = asked.sides[0]
     stages: dict[str, dict[tuple[str, str], Facts]] = {}
     unevaluated: list[tuple[str, str]] = []
@@ -244,11 +287,13 @@ def _evaluation(asked: _CaseQuestion, document: Document, failed: Sequence[tuple
                 elif key not in unevaluated:
                     found[key] = facts.read(record, f"{stage}, {label}, {release}")
         stages[stage] = found
+    if limited and not any(stages[first].values()):
+        raise NotRunError(f"{limited[0][1]} on {limited[0][0]}: {limited[0][2]}")
     if (unevaluated or failed) and not any(each.has_daemon for each in stages[first].values()):
         reason = failed[0][1] if failed else _thrown(asked, unevaluated[0][0])
         setting = asked.setting
         raise NotRunError(f"the file cannot be evaluated with {setting.place}: {reason}; {setting.otherwise}")
-    result = Evaluation(stages=stages, unevaluated=tuple(unevaluated), systems=tuple(failed))
+    result = Evaluation(stages=stages, unevaluated=tuple(unevaluated), systems=tuple(failed), limited=tuple(limited))
     _require_complete(asked, result)
     return result
 
@@ -334,14 +379,19 @@ def _ask(
     flags: Sequence[str] = (),
 ) -> Document:
     """Ask for the derivations and flags of `sides`, and the questions; raise CommandError if one ends the evaluator."""
-    wanted = _wanted(sides, questions, flags)
+    wanted = _wanted(sides, questions, flags, asked.only)
     answer = documents.convert(evaluator.answer(_command(asked, wanted, labels)), Document, document=_DOCUMENT)
     if missing := [side for side in wanted if side not in answer]:
         raise ToolkitError(f"{_DOCUMENT}: field '{missing[0]}' is missing")
     return answer
 
 
-def _wanted(sides: Sequence[str], questions: Sequence[_Question], flags: Sequence[str]) -> dict[str, object]:
+def _wanted(
+    sides: Sequence[str],
+    questions: Sequence[_Question],
+    flags: Sequence[str],
+    releases: Sequence[str] | None = None,
+) -> dict[str, object]:
     wanted: dict[str, object] = {}
     for side in dict.fromkeys([*sides, *(question.side for question in questions)]):
         by_component: dict[str, list[object]] = {}
@@ -355,6 +405,7 @@ def _wanted(sides: Sequence[str], questions: Sequence[_Question], flags: Sequenc
             "doors": by_component,
             "rows": rows,
             "flags": flags if side in sides else [],
+            **({"releases": releases} if releases is not None else {}),
         }
     return wanted
 
@@ -381,6 +432,7 @@ def _require_complete(asked: _CaseQuestion, evaluation: Evaluation) -> None:
     failed = {label for label, _ in evaluation.systems}
     labels = [label for label, _, _ in asked.setting.systems if label not in failed]
     wanted = {(label, release) for label in labels for release in asked.releases} - {*evaluation.unevaluated}
+    wanted -= {(label, release) for label, release, _ in evaluation.limited}
     for stage, found in evaluation.stages.items():
         if absent := wanted - found.keys():
             system, release = min(absent)

@@ -130,12 +130,14 @@ class Evaluation(Struct, frozen=True, kw_only=True):
     """What was found of each stage, by its name.
 
     `unevaluated` are system and release of those of which the unchanged file throws; `systems` are those on which it
-    does not evaluate at all, each with Nix's reason: they are at no stage.
+    does not evaluate at all, each with Nix's reason: they are at no stage. Nor are those that are `limited`: system and
+    release of what needs more than it may have, and the limit.
     """
 
     stages: Mapping[str, ByRelease]
     unevaluated: tuple[tuple[str, str], ...] = ()
     systems: tuple[tuple[str, str], ...] = ()
+    limited: tuple[tuple[str, str, str], ...] = ()
 
     def __getitem__(self, stage: str) -> ByRelease:
         """Return the facts of a stage."""

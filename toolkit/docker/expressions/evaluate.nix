@@ -1,9 +1,9 @@
 # All that evaluation can tell about a docker file, for all its variants and systems at once:
 #   nix-instantiate --eval --strict --json evaluate.nix --argstr case /path/of/case.json …
 # Arguments, each a string: `case`, the absolute path of a JSON file, see below; `asked`, JSON, what is wanted:
-# side → { derivations, doors, rows, flags, bare }, a boolean, component → a list as for doors.nix, names of rows of
-# matrix.nix, parameters that are booleans, of a docker or of the file, and whether to end with the error of a release
-# that throws (false if it is not there); `systems`, JSON, to
+# side → { derivations, doors, rows, flags, bare, releases }, a boolean, component → a list as for doors.nix, names of rows
+# of matrix.nix, parameters that are booleans, of a docker or of the file, whether to end with the error of a release
+# that throws (false if it is not there), and the releases (all if it is not there); `systems`, JSON, to
 # be taken instead of the case's, or ""; `labels`, JSON, those of them to evaluate, "" for all; `tree`, the absolute
 # path of a whole nixpkgs to evaluate in, or "" for stand-ins.
 # The case is { sides, libPath, names, finals, components, systems }: `sides`, names → absolute folders
@@ -72,6 +72,14 @@ let
     if length names <= count then names else genList (n: elemAt names (n * last / steps)) count;
 
   wanted = fromJSON asked;
+  named =
+    names:
+    listToAttrs (
+      map (name: {
+        inherit name;
+        value = null;
+      }) names
+    );
 
   # The docker of each release, by values for its parameters and for those of the file.
   released =
@@ -128,12 +136,12 @@ let
         side:
         { names, makers }:
         let
-          chosen = spread examples names;
+          chosen = spread examples (wanted.${side}.releases or names);
         in
         mapAttrs (
           name:
           inspect (
-            wanted.${side}
+            removeAttrs wanted.${side} [ "releases" ]
             // (
               if elem name chosen then
                 { flags = filter (flag: isUsed.${name}.${flag}) wanted.${side}.flags; }
@@ -145,7 +153,7 @@ let
                 }
             )
           )
-        ) makers;
+        ) (if wanted.${side} ? releases then builtins.intersectAttrs (named wanted.${side}.releases) makers else makers);
     in
     mapAttrs answer bySide;
 

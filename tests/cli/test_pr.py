@@ -135,6 +135,13 @@ def test_a_branch_that_has_nothing_to_move_to_is_not_proven_again(
     clone.advance()
     assert "no-rebuild" in unlet(*repo, "--update").stdout
     assert "nothing to update" in unlet(*repo, "--update").stdout
+    assert "no-rebuild" in unlet(*repo, "--update", "--tier", "isolated").stdout
+
+
+def test_neither_is_the_branch_of_another_package(unlet: Unlet, new_clone: Callable[..., Clone]) -> None:
+    clone = new_clone()
+    assert unlet("pr", "notes-server", "--repo", clone.top).returncode == 0
+    assert "nothing to update" in unlet("pr", "notes-server", "--repo", clone.top, "--update").stdout
 
 
 def test_json_is_one_document_for_each_thing_that_is_done(unlet: Unlet, new_clone: Callable[..., Clone]) -> None:

@@ -84,6 +84,7 @@ def test_what_was_to_be_replaced_is_gone(reached: Callable[..., Reach], override
         ('wrapped = prev.wrapped.overrideAttrs { version = "2.0.0"; };', "src"),
         (f'server = with prev; server.overrideAttrs {{ version = "2.0.0"; src = {NEW}; }};', "source"),
         ("double = prev.double.override { tool = prev.spare; };", "tool-2.0"),
+        (f"assembly = with prev; assembly.overrideAttrs {{ src = {NEW}; }};", "kit-1.0.0"),
     ],
 )
 def test_what_stays_is_named(reached: Callable[..., Reach], override: str, stays: str) -> None:
@@ -169,6 +170,10 @@ def test_what_has_been_removed_may_be_defined_anew(reached: Callable[..., Reach]
     assert statuses(reached("broken = prev.tool;")) == {"broken": "new"}
 
 
+def test_a_package_that_fails_unchanged_is_not_new(reached: Callable[..., Reach]) -> None:
+    assert statuses(reached("failing = prev.failing.overrideAttrs { src = prev.tool; };")) == {"failing": "reaches"}
+
+
 def test_one_that_fails_spoils_no_other(reached: Callable[..., Reach]) -> None:
     found = reached("tool = throw ''no''; plain = prev.plain.override { withColour = true; }; other = prev.tool;")
     assert statuses(found) == {"other": "new", "plain": "reaches", "tool": "does not evaluate"}
@@ -237,7 +242,7 @@ def test_a_line_is_that_of_the_attribute(reached: Callable[..., Reach], tmp_path
         ("tool = prev.tool;", "no effect"),
         ("tool = prev.spare;", "reaches"),
         ('plain = prev.plain.overrideAttrs { version = "2.0.0"; };', "in part"),
-        ("tool = prev.spare; plain = prev.plain.nothing;", "could not be told"),
+        ("tool = prev.spare; plain = prev.plain.nothing;", "does not evaluate"),
     ],
 )
 def test_a_set_without_a_function_of_its_own_is_compared(
@@ -245,6 +250,23 @@ def test_a_set_without_a_function_of_its_own_is_compared(
 ) -> None:
     found = reached(f"tools = builtins.mapAttrs (_: value: value) (prev.tools // {{ {members} }});")
     assert statuses(found) == {"tools": status}
+
+
+def test_a_package_that_never_evaluates_spoils_no_set(reached: Callable[..., Reach]) -> None:
+    assert statuses(reached("shelf = prev.shelf // { };")) == {"shelf": "no effect"}
+    mapped = "builtins.mapAttrs (_: value: value)"
+    assert statuses(reached(f"shelf = {mapped} (prev.shelf // {{ tool = prev.spare; }});")) == {"shelf": "reaches"}
+
+
+def test_of_very_many_packages_the_first_are_judged(reached: Callable[..., Reach]) -> None:
+    many = 'shelf = prev.lib.genAttrs (map (n: "a${toString n}") (prev.lib.range 100 139)) (name: %s);'
+    (override,) = reached(many % "prev.shelf.${name}.overrideAttrs { a = 1; }").overrides
+    assert (override.status, override.reason) == (
+        Status.REACHES,
+        "32 of the 40 packages in it that differ were looked at",
+    )
+    (override,) = reached(many % 'prev.shelf.${name}.overrideAttrs { version = "2.0.0"; }').overrides
+    assert (override.status, left(override)) == (Status.IN_PART, ["src"])
 
 
 def test_a_set_within_a_scope_is_judged_by_its_packages(reached: Callable[..., Reach]) -> None:
@@ -292,14 +314,69 @@ def test_what_an_overlay_asks_for_may_not_be_there(reached: Callable[..., Reach]
     assert found.exit_code == 3
 
 
+def test_what_is_not_there_spoils_no_other_overlay(reached: Callable[..., Reach]) -> None:
+    default = """{ inputs, ... }: {
+      additions = final: _prev: { own = final.tool; };
+      modifications = final: prev: { plain = prev.plain.override { withColour = true; }; };
+      other = inputs.other.overlays.default;
+    }"""
+    assert statuses(reached({"default.nix": default})) == {
+        "other": "could not be told",
+        "own": "new",
+        "plain": "reaches",
+    }
+    module = """{ inputs, ... }: { nixpkgs.overlays = [
+      inputs.other.overlays.default
+      (final: prev: { tool = prev.tool.overrideAttrs { a = 1; }; })
+    ]; }"""
+    assert statuses(reached({"module.nix": module}))["tool"] == "reaches"
+    parts = "{ inputs, ... }: { flake.overlays.default = final: prev: { tool = prev.tool; }; }"
+    assert statuses(reached({"parts.nix": parts})) == {"tool": "no effect"}
+
+
+def test_a_new_interpreter_may_have_packages_that_fail(reached: Callable[..., Reach]) -> None:
+    assert statuses(reached("own = prev.python313.override { packageOverrides = { }; };")) == {"own": "new"}
+
+
+@pytest.mark.parametrize("pattern", ["{ ... }:", "{ lib, ... }:", "_:", "{ lib }: _:"])
+def test_a_function_of_a_set_gives_an_overlay(reached: Callable[..., Reach], pattern: str) -> None:
+    found = reached({"overlay.nix": f"{pattern} final: prev: {{ plain = prev.tool; }}"})
+    assert statuses(found) == {"plain": "reaches"}
+
+
 def test_a_flake_has_overlays(reached: Callable[..., Reach]) -> None:
     text = """{ outputs = { self, nixpkgs, other }: { overlays = {
       default = final: prev: { plain = prev.tool; };
       more = final: prev: { tool = other.tool; };
+      none = { }.none;
     }; }; }"""
     found = reached({"flake/flake.nix": text}, "flake")
-    assert statuses(found) == {"plain": "reaches", "tool": "could not be told"}
-    assert "'other'" in (found.overrides[1].reason or "")
+    # What Nix cannot catch is said of the overlay that it comes from.
+    assert statuses(found) == {
+        "overlays.none": "does not evaluate",
+        "plain": "reaches",
+        "tool": "could not be told",
+    }
+    assert "'other'" in (found.overrides[2].reason or "")
+
+
+def test_a_flake_has_configurations(reached: Callable[..., Reach]) -> None:
+    text = """{ outputs = { self, nixpkgs }: { nixosConfigurations = {
+      here.extendModules = { modules }: { config.nixpkgs = {
+        config.packageOverrides = pkgs: { tool = pkgs.spare; };
+        hostPlatform.system = "aarch64-linux";
+        overlays = [ (final: prev: { plain = prev.tool; }) { }.none ];
+      }; };
+      lost = { }.lost;
+    }; }; }"""
+    found = reached({"flake/flake.nix": text}, "flake", systems=())
+    lost = found.overrides[-1]
+    assert (lost.attribute, lost.status) == ("nixosConfigurations.lost", Status.FAILS)
+    assert [(each.attribute, each.status.value, each.system) for each in found.overrides[:-1]] == [
+        ("nixpkgs.overlays[1]", "does not evaluate", "aarch64-linux"),
+        ("tool", "reaches", "aarch64-linux"),
+        ("plain", "reaches", "aarch64-linux"),
+    ]
 
 
 def test_a_strangers_overlay_reads_nothing_else(reached: Callable[..., Reach]) -> None:

@@ -37,9 +37,11 @@ let
     mapAttrs
     match
     substring
+    split
     stringLength
     tail
     toJSON
+    toXML
     trace
     tryEval
     typeOf
@@ -91,34 +93,63 @@ let
 
   overlay = name: function: [ { inherit name function; } ];
 
+  # A function of a set, `{ ... }: …` too, of which `functionArgs` says no more than of `final: …`.
+  takesSet = value: isFunction value && match ".*<attrspat.*" (head (split "</attrspat>" (toXML value))) != null;
+
+  # What a value holds that may be overlays, each with its name; nothing of it is looked at.
+  partsIn =
+    name: value:
+    let
+      settings = value.nixpkgs or (value.config.nixpkgs or { });
+    in
+    if isPath value || isString value then
+      partsIn name (import value)
+    else if takesSet value then
+      partsIn name (called value)
+    else if isList value then
+      genList (number: {
+        name = "${name}[${toString number}]";
+        value = elemAt value number;
+      }) (length value)
+    else if !isAttrs value || isCallable value then
+      [ ]
+    else if value ? nixpkgs || value ? config.nixpkgs then
+      partsIn name (settings.overlays or [ ])
+    else if value ? flake.overlays then
+      partsIn name value.flake.overlays
+    else
+      map (inner: {
+        name = if name == "" then inner else "${name}.${inner}";
+        value = value.${inner};
+      }) (attrNames value);
+
+  # What cannot be read, such as an input that nobody knows, is an overlay that fails, beside those that can.
+  overlaysOf =
+    { name, value }:
+    let
+      found = overlaysIn name value;
+    in
+    if !guarded true (isCallable value || isList value || isPath value) then
+      [ ]
+    else if (tryEval (length found)).success then
+      found
+    else
+      overlay name value;
+
   # Overlays in a value: a function of two, a list or a set of them, a configuration with some of its own.
   overlaysIn =
     name: value:
     if isPath value || isString value then
       overlaysIn name (import value)
-    else if isList value then
-      concatMap (number: overlaysIn "${name}[${toString number}]" (elemAt value number)) (genList (n: n) (length value))
-    else if isFunction value && functionArgs value != { } then
+    else if takesSet value then
       overlaysIn name (called value)
     else if isCallable value then
-      let
-        # `{ ... }:` names no argument, and returns no function.
-        given = guarded null (value arguments);
-      in
-      if isAttrs given && !isCallable given then overlaysIn name given else overlay name value
-    else if isAttrs value then
-      let
-        settings = value.nixpkgs or (value.config.nixpkgs or { });
-        config = settings.config or { };
-      in
-      if value ? nixpkgs || value ? config.nixpkgs then
-        overridesIn name config ++ overlaysIn name (settings.overlays or [ ])
-      else if value ? packageOverrides || value ? allowUnfree then
-        overridesIn name value
-      else
-        concatMap (inner: overlaysIn (if name == "" then inner else "${name}.${inner}") value.${inner}) (
-          filter (inner: isCallable value.${inner} || isList value.${inner}) (attrNames value)
-        )
+      overlay name value
+    else if isAttrs value && (value ? packageOverrides || value ? allowUnfree) then
+      overridesIn name value
+    else if isAttrs value || isList value then
+      overridesIn name (value.nixpkgs.config or (value.config.nixpkgs.config or { }))
+      ++ concatMap overlaysOf (partsIn name value)
     else
       throw "unlet: is of the type ${typeOf value}, not an overlay";
 
@@ -134,23 +165,63 @@ let
     in
     if isCallable result then function arguments final prev else result;
 
+  # A file, what it sets, and what is in it that can be read by itself if the whole cannot.
+  file =
+    {
+      config ? { },
+      system ? null,
+      overlays,
+      parts ? [ ],
+    }:
+    {
+      inherit config system overlays;
+      parts = map (
+        part:
+        file {
+          inherit config system;
+          overlays = overlaysOf part;
+          parts = partsIn part.name part.value;
+        }
+        // {
+          inherit (part) name;
+        }
+      ) parts;
+    };
+
   # What the NixOS of this nixpkgs makes of the settings of a configuration.
   settingsOf =
     settings:
-    let
-      platform = guarded null (settings.hostPlatform.system or settings.system or null);
-    in
-    {
+    file {
       inherit (settings) config;
-      system = platform;
+      system = guarded null (settings.hostPlatform.system or settings.system or null);
       overlays = overridesIn "" settings.config ++ overlaysIn "" settings.overlays;
+      parts =
+        map (each: {
+          inherit (each) name;
+          value = each.function;
+        }) (overridesIn "" settings.config)
+        ++ partsIn "nixpkgs.overlays" settings.overlays;
     };
 
-  valueOf = opened: {
-    config = if !isAttrs opened then { } else if opened ? packageOverrides then opened else opened.nixpkgs.config or { };
-    system = null;
-    overlays = overlaysIn "" opened;
-  };
+  # Of all options only those of nixpkgs are asked for.
+  unchecked = { _module.check = false; };
+
+  valueOf =
+    value:
+    let
+      opened = if takesSet value then called value else value;
+    in
+    file {
+      config =
+        if !isAttrs opened then
+          { }
+        else if opened ? packageOverrides then
+          opened
+        else
+          opened.nixpkgs.config or { };
+      overlays = overlaysIn "" opened;
+      parts = partsIn "" opened;
+    };
 
   kinds = {
     # A NixOS configuration with all that it imports.
@@ -160,18 +231,12 @@ let
         (import (/. + tree + "/nixos/lib/eval-config.nix") {
           modules = [
             (/. + path)
-            # Of all options only those of nixpkgs are asked for.
-            { _module.check = false; }
+            unchecked
           ];
           ${if system == "" then null else "system"} = system;
         }).config.nixpkgs;
     # Anything else, by its value.
-    file =
-      path:
-      let
-        value = import (/. + path);
-      in
-      valueOf (if isFunction value && functionArgs value != { } then called value else value);
+    file = path: valueOf (import (/. + path));
     # ~/.config/nixpkgs/config.nix
     config =
       path:
@@ -179,21 +244,22 @@ let
         value = import (/. + path);
         config = if isFunction value then value (intersectAttrs (functionArgs value) arguments) else value;
       in
-      {
+      file {
         inherit config;
-        system = null;
         overlays = overridesIn "" config;
       };
-    flake = path: {
-      config = { };
-      system = null;
-      overlays =
-        let
-          outputs = flakeAt path;
-        in
-        overlaysIn "overlays" (outputs.overlays or { })
-        ++ (if outputs ? overlay then overlaysIn "overlay" outputs.overlay else [ ]);
-    };
+    flake =
+      path:
+      let
+        outputs = flakeAt path;
+        parts =
+          partsIn "overlays" (outputs.overlays or { })
+          ++ partsIn "" (if outputs ? overlay then { inherit (outputs) overlay; } else { });
+      in
+      file {
+        inherit parts;
+        overlays = concatMap overlaysOf parts;
+      };
   };
 
   # --- A flake with its inputs: the given ones, else what its lock says, which may have to be fetched.
@@ -494,6 +560,18 @@ let
             "value";
       };
 
+  # The same of what a path leads to, which may be missing, or have been removed, or be a package that fails.
+  factsAt =
+    path: set:
+    let
+      value = facts (at path set);
+      failing = guarded false (isPackage (at path set));
+    in
+    if has path set then
+      guarded (facts null // (if failing then { kind = "package"; } else { })) (deepSeq value value)
+    else
+      facts null;
+
   # What is the same as before though its derivation's meta or passthru is not.
   shown =
     old: new:
@@ -680,7 +758,10 @@ in
   read = kind: path: kinds.${kind} path;
 
   # The overlays of a NixOS configuration of a flake, and the names of all.
-  host = path: name: settingsOf (flakeAt path).nixosConfigurations.${name}.config.nixpkgs;
+  host =
+    path: name:
+    settingsOf
+      ((flakeAt path).nixosConfigurations.${name}.extendModules { modules = [ unchecked ]; }).config.nixpkgs;
   hosts = path: say (attrNames ((flakeAt path).nixosConfigurations or { }));
 
   # An overlay of a file; `key` is a name of its own.
@@ -692,6 +773,10 @@ in
 
   # Which overlays there are.
   overlays = file: say (map (each: each.name) file.overlays);
+
+  # What is in a file, by name, and one of it as a file.
+  parts = file: say (map (each: each.name) file.parts);
+  part = file: number: elemAt file.parts number;
 
   # The system that overlays are used on.
   system = used: say (systemOf used);
@@ -763,12 +848,7 @@ in
     scope: index: path:
     let
       inherit (entry index scope) prev given;
-      old = guarded (facts null) (
-        let
-          value = facts (at path prev);
-        in
-        if has path prev then deepSeq value value else facts null
-      );
+      old = factsAt path prev;
       new = facts (at path given);
     in
     say {
@@ -787,12 +867,7 @@ in
       found = memberOf scope index name each;
     in
     say {
-      old = guarded (facts null) (
-        let
-          value = facts found.super.${each};
-        in
-        if found.super ? ${each} then deepSeq value value else facts null
-      );
+      old = factsAt [ each ] found.super;
       new = facts found.given.${each};
       aliases = map (other: {
         path = other;
@@ -837,20 +912,37 @@ in
         plain = value: if isAttrs value then removeAttrs value [ "recurseForDerivations" ] else value;
         old = plain (at path (entry index scope).prev);
         new = plain (at path (entry index scope).given);
-        # What is not a package is the same if it is written in the same place.
-        drv =
-          set: name: guarded null (if isPackage set.${name} then text set.${name}.drvPath else unsafeGetAttrPos name set);
+        # What is written in the same place is the same, as packages that differ are known already.
+        place = set: name: unsafeGetAttrPos name set;
+        drv = set: name: guarded null (if isPackage set.${name} then text set.${name}.drvPath else place set name);
+        differ = name: place old name != place new name && drv old name != drv new name;
       in
       if isAttrs old && isAttrs new then
-        attrNames old == attrNames new && filter (name: drv old name != drv new name) (attrNames new) == [ ]
+        attrNames old == attrNames new && filter differ (attrNames new) == [ ]
       else
         guarded false (old == new)
     );
 
-  # The packages that differ below a path, by their paths from there.
+  # The names in a set with the override.
+  within = scope: index: path: say (attrNames (at path (entry index scope).given));
+
+  # The packages that differ below a path in what has one of some names, by their paths from there.
   inner =
-    scope: index: path:
-    say (changedIn 1 (at path (entry index scope).prev) (at path (entry index scope).given));
+    scope: index: path: names:
+    let
+      some = intersectAttrs (
+        listToAttrs (
+          map (name: {
+            inherit name;
+            value = null;
+          }) names
+        )
+      );
+    in
+    say (changedIn 1 (some (at path (entry index scope).prev)) (some (at path (entry index scope).given)));
+
+  # What a path leads to without the override.
+  before = scope: index: path: say (facts (at path (entry index scope).prev));
 
   # The derivation that a name has at the top of a set, null for none.
   top =

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _MOST = 32
-"""The most packages of a set that are judged one by one."""
+"""The most packages of a set that are judged."""
 
 _HOOKED = {"pythonPackagesExtensions": ("python3Packages",), "haskell": ("haskellPackages",)}
 
@@ -96,12 +96,13 @@ class Shown(Struct, frozen=True, kw_only=True):
 class Source(Struct, frozen=True, kw_only=True):
     """A place with overlays: Nix that reads it, as the functions of reach.nix, and the file to name.
 
-    `otherwise` reads it if that does not evaluate.
+    `otherwise` reads it if that does not evaluate, `label` is what it is called in the file.
     """
 
     question: str
     file: str
     otherwise: str | None = None
+    label: str = ""
 
 
 class Subject(Struct, frozen=True, kw_only=True):
@@ -134,22 +135,22 @@ class Judge:
         unread: list[Override] = []
         overlays: list[tuple[str, str, tuple[Named, ...]]] = []
         for source in sources:
-            place, found = self._opened(source)
-            if isinstance(found, EvaluationError):
-                unread.append(self._unread(source.file, "", found))
-                continue
-            for number, label in enumerate(found):
-                key = f"{len(self._defined)}"
-                overlay = self._define("overlay", f"overlayOf {place} {number} {text(key)}")
-                names = self._try(f"names {overlay}", tuple[Named, ...])
-                if isinstance(names, EvaluationError):
-                    unread.append(self._unread(source.file, label, names))
-                else:
-                    overlays.append((overlay, source.file, names))
+            for place, label, found in self._opened(source):
+                if isinstance(found, EvaluationError):
+                    unread.append(self._unread(source.file, label, found))
+                    continue
+                for number, name in enumerate(found):
+                    key = f"{len(self._defined)}"
+                    overlay = self._define("overlay", f"overlayOf {place} {number} {text(key)}")
+                    names = self._try(f"names {overlay}", tuple[Named, ...])
+                    if isinstance(names, EvaluationError):
+                        unread.append(self._unread(source.file, name, names))
+                    else:
+                        overlays.append((overlay, source.file, names))
         used = self._define("used", f"[ {' '.join(overlay for overlay, _, _ in overlays)} ]")
         system = self._try(f"system {used}", str)
         self._system = "" if isinstance(system, EvaluationError) else system
-        return unread, [
+        return [replace(each, system=self._system) for each in unread], [
             Subject(overlay=overlay, used=used, file=file, named=each)
             for overlay, file, names in overlays
             for each in names
@@ -172,22 +173,33 @@ class Judge:
         """Return the names of a flake's NixOS configurations."""
         return self._try(f"hosts {text(directory)}", tuple[str, ...])
 
-    def _opened(self, source: Source) -> tuple[str, tuple[str, ...] | EvaluationError]:
-        """Return the name of what a source holds, and the labels of its overlays."""
+    def _opened(self, source: Source) -> Iterator[tuple[str, str, tuple[str, ...] | EvaluationError]]:
+        """Yield the names of what a source holds, what it is called there, and the labels of its overlays."""
         place = self._define("file", source.question)
         found = self._try(f"overlays {place}", tuple[str, ...])
-        if not isinstance(found, EvaluationError) or source.otherwise is None:
-            return place, found
-        fact = "does not evaluate as a NixOS configuration, so only what it says itself was looked at"
-        self.warnings.append(f"{source.file}: {fact}: {found.message}")
-        place = self._define("file", source.otherwise)
-        return place, self._try(f"overlays {place}", tuple[str, ...])
+        if isinstance(found, EvaluationError) and source.otherwise is not None:
+            fact = "does not evaluate as a NixOS configuration, so only what it says itself was looked at"
+            self.warnings.append(f"{source.file}: {fact}: {found.message}")
+            place = self._define("file", source.otherwise)
+            found = self._try(f"overlays {place}", tuple[str, ...])
+        yield from self._parts(place, source.label, found)
+
+    def _parts(
+        self, place: str, label: str, found: tuple[str, ...] | EvaluationError
+    ) -> Iterator[tuple[str, str, tuple[str, ...] | EvaluationError]]:
+        """Yield what is in a file, each part by itself if Nix does not get through it as a whole."""
+        parts = self._try(f"parts {place}", tuple[str, ...]) if isinstance(found, EvaluationError) else ()
+        if isinstance(parts, EvaluationError) or not parts:
+            yield place, label, found
+            return
+        for number, name in enumerate(parts):
+            part = self._define("file", f"part {place} {number}")
+            yield from self._parts(part, name, self._try(f"overlays {part}", tuple[str, ...]))
 
     def _unread(self, file: str, label: str, failed: EvaluationError) -> Override:
         """Return what is said of an overlay whose attributes are not known."""
-        reason = failed.message.removeprefix("unlet: ")
         status = Status.UNKNOWN if _is_absent(failed) else Status.FAILS
-        return Override(attribute=label, status=status, system=self._system, file=file, reason=reason)
+        return Override(attribute=label, status=status, system=self._system, file=file, reason=_reason(failed))
 
     def _attribute(self, subject: Subject) -> Iterator[Override]:
         scope = self._joint(subject)
@@ -196,7 +208,11 @@ class Judge:
             scope = self._alone(subject)
             found = self._try(f"look {_call(scope, subject)}", Look)
         if isinstance(found, EvaluationError):
-            yield self._override(subject, (subject.name,), self._failure(subject, found))
+            # Of a new interpreter the packages may fail where it does not.
+            verdict = (
+                self._failure(subject, found) if subject.named.known else self._path(scope, subject, (subject.name,))
+            )
+            yield self._override(subject, (subject.name,), verdict)
             return
         members = [
             self._override(subject, (*found.base, each.name), self._member(scope, subject, found, each), each.place)
@@ -213,7 +229,8 @@ class Judge:
             verdict = self._path(scope, subject, (subject.name,))
             if members and verdict.status is Status.NO_EFFECT:
                 # An interpreter stays the same, its scope does not.
-                return _together(members)
+                together = _together(members)
+                return replace(together, status=Status.REACHES) if together.status is Status.NEW else together
             return verdict
         return self._value(scope, subject, look)
 
@@ -231,14 +248,42 @@ class Judge:
         return _Verdict(status=Status.UNKNOWN, reason=f"is a {look.new}, not a package")
 
     def _within(self, scope: str, subject: Subject, path: Sequence[str]) -> _Verdict | None:
-        """Judge a set by the packages in it that differ; None for none, and for so many that the set is another one."""
-        found = self._try(f"inner {_call(scope, subject, path)}", tuple[tuple[str, ...], ...])
+        """Judge a set by the packages in it that differ, the first of very many; None if all are the same."""
+        names = self._try(f"within {_call(scope, subject, path)}", tuple[str, ...])
+        found = names if isinstance(names, EvaluationError) else self._differing(scope, subject, path, names)
         if isinstance(found, EvaluationError):
             return _Verdict(status=Status.UNKNOWN, reason=f"is a set, of which not all evaluates: {found.message}")
-        if not 0 < len(found) <= _MOST:
+        paths = [(*path, *each) for each in found[:_MOST]]
+        if not paths:
             return None
-        paths = [(*path, *each) for each in found]
-        return _together([self._override(subject, each, self._path(scope, subject, each)) for each in paths])
+        members = [self._override(subject, each, self._path(scope, subject, each)) for each in paths]
+        failing = next((each for each in members if each.status is Status.FAILS), None)
+        if failing is not None and len(found) <= _MOST:
+            return _Verdict(status=Status.FAILS, reason=f"{failing.attribute}: {failing.reason}")
+        # In another set, such as that of a later version, some packages are for other platforms.
+        verdict = _together([each for each in members if each.status is not Status.FAILS] or members)
+        if len(found) > _MOST and verdict.reason is None:
+            return replace(verdict, reason=f"{_MOST} of the {len(found)} packages in it that differ were looked at")
+        return verdict
+
+    def _differing(
+        self, scope: str, subject: Subject, path: Sequence[str], names: Sequence[str]
+    ) -> list[tuple[str, ...]] | EvaluationError:
+        """Return the paths of what differs in a set, in halves if Nix does not get through it as a whole."""
+        call = _call(scope, subject, path)
+        found = self._try(f"inner {call} {_path(names)}", tuple[tuple[str, ...], ...])
+        if not isinstance(found, EvaluationError):
+            return [*found]
+        if found.is_limit:
+            return found
+        if len(names) == 1:
+            # What has never evaluated is no fault of the override.
+            before = self._try(f"before {_call(scope, subject, (*path, names[0]))}", Facts)
+            return [] if isinstance(before, EvaluationError) else [(names[0],)]
+        middle = len(names) // 2
+        one = self._differing(scope, subject, path, names[:middle])
+        other = one if isinstance(one, EvaluationError) else self._differing(scope, subject, path, names[middle:])
+        return other if isinstance(one, EvaluationError) or isinstance(other, EvaluationError) else one + other
 
     def _member(self, scope: str, subject: Subject, look: Look, member: Named) -> _Verdict:
         if not look.extended:
@@ -331,7 +376,7 @@ class Judge:
         return _Verdict(status=Status.NO_EFFECT, reason="nixpkgs has it already, you can remove it")
 
     def _failure(self, subject: Subject, failed: EvaluationError) -> _Verdict:
-        reason = failed.message.removeprefix("unlet: ")
+        reason = _reason(failed)
         if (asked := re.search(r"unexpected argument '([^']+)'", reason)) is not None:
             arguments = self._try(f"arguments {_call(self._joint(subject), subject)}", tuple[str, ...])
             near = [] if isinstance(arguments, EvaluationError) else get_close_matches(asked[1], arguments, n=3)
@@ -410,12 +455,19 @@ def _unlike(pair: Pair) -> _Verdict:
     return _Verdict(status=Status.REACHES)
 
 
+_INPUT = re.compile(r"… unlet: input '([^']+)'")
 _ABSENT = re.compile(r"^unlet: |unable to download|cannot fetch|Unable to start any build|Failed to open archive")
 
 
 def _is_absent(failed: EvaluationError) -> bool:
     """Return whether Nix failed since something of the user's is not here, which is not the override's fault."""
     return _ABSENT.search(failed.message) is not None
+
+
+def _reason(failed: EvaluationError) -> str:
+    """Return why something cannot be read, by the name of the flake's input if that cannot be had."""
+    found = _INPUT.search(failed.stderr) if _is_absent(failed) else None
+    return f"input '{found[1]}' cannot be fetched" if found is not None else failed.message.removeprefix("unlet: ")
 
 
 def text(value: str) -> str:

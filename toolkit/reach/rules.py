@@ -118,8 +118,11 @@ def old_source(case: Case) -> Iterator[Left]:
     place = case.source(case.old)
     if not case.source_changes or not place.startswith("/nix/store/"):
         return
-    outsiders = case.around | case.outsiders(case.new.inputs)
-    way = case.store.way(case.new.path, lambda path: place in case.store[path].outputs.values(), around=outsiders)
+    # A package of the set that is made of the same source, such as nixf beside nixd, is a part.
+    outsiders = {path for path in case.outsiders(case.new.inputs) if case.source(case.store[path]) != place}
+    way = case.store.way(
+        case.new.path, lambda path: place in case.store[path].outputs.values(), around=case.around | outsiders
+    )
     if way:
         names = case.names(way)
         yield Left(name=names[1], way=names, why="made from the old src")

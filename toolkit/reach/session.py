@@ -40,11 +40,15 @@ _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class EvaluationError(ToolkitError):
-    """Nix could not answer; the message is its reason, in one line. `stderr` is all that it wrote."""
+    """Nix could not answer; the message is its reason, in one line. `stderr` is all that it wrote.
 
-    def __init__(self, message: str, stderr: str) -> None:
+    `is_limit` is true if it was Nix that ended, for its time or its memory, and not the evaluation.
+    """
+
+    def __init__(self, message: str, stderr: str, *, is_limit: bool = False) -> None:
         super().__init__(message)
         self.stderr = stderr
+        self.is_limit = is_limit
 
 
 class Session:
@@ -126,7 +130,7 @@ class Session:
         self.__enter__()
         for definition in self._definitions:
             self._write(definition)
-        return EvaluationError(fact, "\n".join(said))
+        return EvaluationError(fact, "\n".join(said), is_limit=True)
 
     def _close(self) -> None:
         process.end(self._process)

@@ -69,7 +69,8 @@ def flake(path: Path) -> tuple[Path, Source]:
 
 def host(directory: Path, name: str) -> Source:
     """Return what a NixOS configuration of a flake is read by."""
-    return Source(question=f"host {text(str(directory))} {text(name)}", file=str(directory / _FLAKE))
+    question = f"host {text(str(directory))} {text(name)}"
+    return Source(question=question, file=str(directory / _FLAKE), label=f"nixosConfigurations.{name}")
 
 
 def _of_file(path: Path) -> Source:

@@ -2,6 +2,8 @@
 rec {
   drop = count: list: builtins.genList (n: builtins.elemAt list (n + count)) (builtins.length list - count);
   last = list: builtins.elemAt list (builtins.length list - 1);
+  range = first: end: builtins.genList (n: first + n) (end - first + 1);
+  genAttrs = names: f: builtins.listToAttrs (map (name: { inherit name; value = f name; }) names);
   fix = f: f (fix f);
   extends = overlay: f: final: f final // overlay final (f final);
   composeAll = builtins.foldl' (f: g: final: prev: f final prev // g final (prev // f final prev)) (_: _: { });

@@ -165,6 +165,18 @@ let
         };
       };
     });
+    # A package of its own is made of the same source.
+    kit = mkDerivation {
+      pname = "kit";
+      version = "1.0.0";
+      src = fetch { name = "kit-1.0.0"; hash = hash "0"; };
+    };
+    assembly = mkDerivation {
+      pname = "assembly";
+      version = "1.0.0";
+      src = fetch { name = "kit-1.0.0"; hash = hash "0"; };
+      buildInputs = [ self.kit ];
+    };
     # The download stays.
     pinned =
       let
@@ -256,6 +268,20 @@ let
     tools = {
       inherit (self) plain tool;
     };
+    # Many packages, and one that never evaluates.
+    shelf =
+      lib.genAttrs (map (n: "a${toString n}") (lib.range 100 139)) (
+        name:
+        mkDerivation {
+          pname = name;
+          version = "1.0.0";
+          src = fetch { inherit name; hash = hash "e"; };
+        }
+      )
+      // {
+        inherit (self) tool;
+        lost = { }.lost;
+      };
     spare = mkDerivation {
       pname = "spare";
       version = "1.0";
@@ -282,6 +308,11 @@ let
         doCheck = true;
         installCheckPhase = "runHook preCheck";
       };
+    failing = mkDerivation {
+      pname = "failing";
+      version = "1.0";
+      src = throw "src is another package";
+    };
     broken = throw "broken has been removed";
   };
 in

@@ -30,6 +30,7 @@ NEW = 'fetch { name = "new"; hash = hash "c"; }'
         'plain = final.mkDerivation { pname = "plain"; version = "9.0.0"; };',
         'plain = final.mkDerivation { pname = "plain-wrapped"; version = "9.0.0"; src = prev.plain; };',
         f"vendored = with prev; vendored.overrideAttrs {{ src = {NEW}; cargoDeps = {NEW}; }};",
+        f'vendored = with prev; vendored.overrideAttrs {{ src = {NEW}; vendorHash = hash "a"; }};',
         'editor = prev.editor.overrideAttrs { buildCommand = "touch $out"; };',
         "tool = prev.tool.overrideAttrs { doCheck = true; };",
         'script = prev.script.overrideAttrs { preInstall = "true"; };',
@@ -185,6 +186,24 @@ def test_each_override_is_judged_without_the_others(reached: Callable[..., Reach
     assert statuses(found) == {"plain": "no effect", "tool": "reaches"}
 
 
+def test_one_that_repeats_another_is_judged_by_itself(reached: Callable[..., Reach]) -> None:
+    # The set of the last name is that of the first, which has the same override.
+    one = "overrideAttrs { a = 1; }"
+    found = reached(f"tool = prev.tool.{one}; second = prev.second.{one};")
+    assert statuses(found) == {"second": "reaches", "tool": "reaches"}
+
+
+def test_a_function_in_place_of_a_package_is_told(reached: Callable[..., Reach]) -> None:
+    (override,) = reached("plain = { tool }: tool;").overrides
+    assert (override.status, override.reason) == (Status.UNKNOWN, "is a function, not a package")
+
+
+def test_a_program_may_have_packages_of_its_own(reached: Callable[..., Reach]) -> None:
+    extension = "_: super: { base = super.base.overrideAttrs { a = 1; }; }"
+    found = reached(f"house = prev.house.override {{ packageOverrides = {extension}; }};")
+    assert statuses(found) == {"house": "reaches", "house.python3Packages.base": "reaches"}
+
+
 def test_one_that_uses_another_reaches(reached: Callable[..., Reach]) -> None:
     found = reached("own = prev.tool.overrideAttrs { a = 1; }; plain = prev.plain.override { tool = final.own; };")
     assert statuses(found) == {"own": "new", "plain": "reaches"}
@@ -229,6 +248,12 @@ def test_an_interpreter_may_not_be_that_of_the_scope(reached: Callable[..., Reac
     found = reached(f"python3 = prev.python3.override {{ packageOverrides = {extension}; }};")
     assert statuses(found) == {"python3": "in part", "python3.pkgs.base": "in part"}
     assert left(found.overrides[0]) == ["python3Packages.base"]
+
+
+def test_another_interpreter_is_no_alias(reached: Callable[..., Reach]) -> None:
+    extension = "_: super: { base = super.base.overrideAttrs { a = 1; }; }"
+    found = reached(f"python39 = prev.python39.override {{ packageOverrides = {extension}; }};")
+    assert statuses(found) == {"python39": "reaches", "python39.pkgs.base": "reaches"}
 
 
 def test_a_line_is_that_of_the_attribute(reached: Callable[..., Reach], tmp_path: object) -> None:

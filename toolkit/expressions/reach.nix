@@ -468,9 +468,22 @@ let
         }
       ) (intersectAttrs (listToAttrs (map (name: { inherit name; value = null; }) doors)) value)
       // {
-        ${if value ? pkgs && value ? override then "pkgs" else null} = observe [ ] value.pkgs;
+        ${scopeName value} = observe [ ] value.${scopeName value};
         "unlet calls" = calls;
       };
+
+  # The attribute of a package with packages of its own, such as an interpreter's or Home Assistant's; null for none.
+  scopeName =
+    value:
+    if !(isAttrs value && value ? override) then
+      null
+    else if value ? pkgs then
+      "pkgs"
+    else if value ? python3Packages then
+      "python3Packages"
+    else
+      null;
+  scopeIn = value: if scopeName value == null then { } else value.${scopeName value};
 
   # --- Answers.
 
@@ -493,12 +506,12 @@ let
     let
       interpreter = match "(python3[0-9]*)Packages" name;
       value = observed.${name};
-      own = if isAttrs value then if value ? pkgs."unlet scope" then value.pkgs else value else { };
+      own = if !isAttrs value then { } else if scopeIn value ? "unlet scope" then scopeIn value else value;
     in
     if own ? "unlet scope" || interpreter == null || !observed ? ${head interpreter} then
       own
     else
-      observed.${head interpreter}.pkgs or { };
+      scopeIn observed.${head interpreter};
 
   # The extensions that an overlay adds with an attribute, without those that others have added.
   extensionsOf =
@@ -506,7 +519,7 @@ let
     let
       inherit (entry index scope) prev observed;
       before = guarded null (prev.${name} or null);
-      earlier = if isPackage before then before.pkgs or { } else if isAttrs before then before else { };
+      earlier = if isPackage before then scopeIn before else if isAttrs before then before else { };
       all =
         if hooks ? ${name} then extensionsIn (at hooks.${name}.scope scope) else extensionsIn (observedScope observed name);
     in
@@ -734,6 +747,7 @@ let
   drvAt =
     path: scope: guarded null (if has path scope && isPackage (at path scope) then text (at path scope).drvPath else null);
 
+  # Other paths to the same package without any overlay; those to another interpreter's are none.
   aliasesOf =
     path:
     let
@@ -741,7 +755,7 @@ let
       member = elemAt path (length path - 1);
     in
     if match "python3[0-9]*(Packages)?" first != null && length path > 1 then
-      filter (other: other != path) [
+      filter (other: other != path && drvAt other plain == drvAt path plain) [
         [ "python3Packages" member ]
         [ "python3" "pkgs" member ]
       ]
@@ -803,11 +817,11 @@ in
       # An alias of a package that has been removed throws.
       old = guarded null (prev.${name} or null);
       new = given.${name};
-      within = if isPackage new && isAttrs (new.pkgs or null) then new.pkgs else new;
-      before = if isAttrs old && isPackage old then old.pkgs or { } else old;
+      within = if isPackage new then scopeIn new else new;
+      before = if isAttrs old && isPackage old then scopeIn old else old;
       isHook = hooks ? ${name};
       extensions = guarded [ ] (extensionsOf scope index name);
-      isScope = isAttrs old && isAttrs new && !isCallable new && (!isPackage new || new ? pkgs);
+      isScope = isAttrs old && isAttrs within && !isCallable new;
       members =
         if extensions != [ ] then
           membersBy extensions
@@ -823,8 +837,11 @@ in
       base =
         if isHook then
           hooks.${name}.scope
-        else if isPackage new && new ? pkgs then
-          [ name "pkgs" ]
+        else if isPackage new && scopeName new != null then
+          [
+            name
+            (scopeName new)
+          ]
         else
           [ name ];
       extended = extensions != [ ];
@@ -914,8 +931,21 @@ in
         new = plain (at path (entry index scope).given);
         # What is written in the same place is the same, as packages that differ are known already.
         place = set: name: unsafeGetAttrPos name set;
-        drv = set: name: guarded null (if isPackage set.${name} then text set.${name}.drvPath else place set name);
-        differ = name: place old name != place new name && drv old name != drv new name;
+        differ =
+          name:
+          let
+            here = new.${name};
+            there = old.${name};
+          in
+          place old name != place new name
+          && (
+            if isPackage here then
+              !isPackage there || guarded null (text here.drvPath) != guarded null (text there.drvPath)
+            else if isCallable here then
+              place old name != null && place new name != null
+            else
+              !guarded false (here == there)
+          );
       in
       if isAttrs old && isAttrs new then
         attrNames old == attrNames new && filter differ (attrNames new) == [ ]
@@ -940,6 +970,9 @@ in
       );
     in
     say (changedIn 1 (some (at path (entry index scope).prev)) (some (at path (entry index scope).given)));
+
+  # The derivation of a path without any overlay.
+  bare = path: say (drvAt path plain);
 
   # What a path leads to without the override.
   before = scope: index: path: say (facts (at path (entry index scope).prev));

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
+from toolkit.nix.derivations import digest
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
@@ -69,6 +71,20 @@ class Case(Struct, frozen=True, kw_only=True):
         makers = [self.store.maker(self.old, old), self.store.maker(self.new, new)]
         digests = {maker.hash for maker in makers if maker is not None and maker.hash}
         return len(digests) != 1 or None in makers
+
+    @property
+    def written(self) -> set[str | None]:
+        """The hashes that the override sets: who writes the old one again says that the download is the same."""
+        environment = self.new.environment
+        return {digest(environment.get(name, "")) for call in self.calls for name in call.names}
+
+    def is_written(self, place: str) -> bool:
+        """Return whether the override sets the hash of a download, or of all that a directory of them is made of."""
+        maker = self.store.maker(self.new, place)
+        if maker is None:
+            return False
+        hashes = {maker.hash} if maker.hash else {self.store[path].hash for path in maker.inputs} - {""}
+        return bool(hashes) and hashes <= self.written
 
     def has_same_downloads(self, old: str, new: str) -> bool:
         """Return whether two store paths are made of the same downloads, such as a directory with another name."""

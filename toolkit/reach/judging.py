@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import re
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, TypeVar
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit import documents
 from toolkit.nix.derivations import Derivation, DerivationStore
 from toolkit.nix.stores import own
 from toolkit.reach import instead, rules
+from toolkit.reach.answers import Facts, Look, Named, Pair, Place, Shown, Source, Subject
 from toolkit.reach.case import Call, Case
 from toolkit.reach.model import Left, Override, Status
-from toolkit.reach.session import EvaluationError
+from toolkit.reach.session import EvaluationError, text
+from toolkit.reach.verdicts import Verdict, is_absent, reason_of, together, unlike
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,93 +30,6 @@ _MOST = 32
 """The most packages of a set that are judged."""
 
 _HOOKED = {"pythonPackagesExtensions": ("python3Packages",), "haskell": ("haskellPackages",)}
-
-
-class Place(Struct, frozen=True, kw_only=True):
-    """Where an attribute is written."""
-
-    file: str
-    line: int
-
-
-class Named(Struct, frozen=True, kw_only=True):
-    """An attribute of an overlay, or of a scope, `known` if nixpkgs has it."""
-
-    name: str
-    known: bool = True
-    place: Place | None = None
-
-
-class Facts(Struct, frozen=True, kw_only=True):
-    """What Nix says of a value; but for `kind` only of a package."""
-
-    kind: str
-    drv: str | None = None
-    out: str | None = None
-    version: str | None = None
-    pname: str | None = None
-    src: str | None = None
-
-
-class Alias(Struct, frozen=True, kw_only=True):
-    """Another path that leads to the same package: the derivation there, and without any overlay."""
-
-    path: tuple[str, ...]
-    drv: str | None
-    plain: str | None
-
-
-class Pair(Struct, frozen=True, kw_only=True):
-    """An attribute without the override and with it."""
-
-    old: Facts
-    new: Facts
-    aliases: tuple[Alias, ...] = ()
-
-
-class Look(Struct, frozen=True, kw_only=True):
-    """What kind of thing an attribute is, and which members of a scope the override changes."""
-
-    old: str
-    new: str
-    package: bool
-    base: tuple[str, ...]
-    hook: bool
-    extended: bool
-    members: tuple[Named, ...]
-
-
-class Shown(Struct, frozen=True, kw_only=True):
-    """What differs of a package beside its derivation."""
-
-    meta: bool
-    passthru: tuple[str, ...]
-
-
-class Source(Struct, frozen=True, kw_only=True):
-    """A place with overlays: Nix that reads it, as the functions of reach.nix, and the file to name.
-
-    `otherwise` reads it if that does not evaluate, `label` is what it is called in the file.
-    """
-
-    question: str
-    file: str
-    otherwise: str | None = None
-    label: str = ""
-
-
-class Subject(Struct, frozen=True, kw_only=True):
-    """An attribute of an overlay, which has a name in the session."""
-
-    overlay: str
-    used: str
-    file: str
-    named: Named
-
-    @property
-    def name(self) -> str:
-        """The attribute."""
-        return self.named.name
 
 
 class Judge:
@@ -151,8 +64,14 @@ class Judge:
         system = self._try(f"system {used}", str)
         self._system = "" if isinstance(system, EvaluationError) else system
         return [replace(each, system=self._system) for each in unread], [
-            Subject(overlay=overlay, used=used, file=file, named=each)
-            for overlay, file, names in overlays
+            Subject(
+                overlay=overlay,
+                used=used,
+                file=file,
+                named=each,
+                again=any(each.name == other.name for _, _, earlier in overlays[:number] for other in earlier),
+            )
+            for number, (overlay, file, names) in enumerate(overlays)
             for each in names
             if not only or any(wanted.partition(".")[0] in {each.name, *_HOOKED.get(each.name, ())} for wanted in only)
         ]
@@ -198,8 +117,8 @@ class Judge:
 
     def _unread(self, file: str, label: str, failed: EvaluationError) -> Override:
         """Return what is said of an overlay whose attributes are not known."""
-        status = Status.UNKNOWN if _is_absent(failed) else Status.FAILS
-        return Override(attribute=label, status=status, system=self._system, file=file, reason=_reason(failed))
+        status = Status.UNKNOWN if is_absent(failed) else Status.FAILS
+        return Override(attribute=label, status=status, system=self._system, file=file, reason=reason_of(failed))
 
     def _attribute(self, subject: Subject) -> Iterator[Override]:
         scope = self._joint(subject)
@@ -222,46 +141,54 @@ class Judge:
             yield self._override(subject, (subject.name,), self._whole(scope, subject, found, members))
         yield from members
 
-    def _whole(self, scope: str, subject: Subject, look: Look, members: Sequence[Override]) -> _Verdict:
+    def _whole(self, scope: str, subject: Subject, look: Look, members: Sequence[Override]) -> Verdict:
         if look.old == "nothing" and not look.package:
-            return _Verdict(status=Status.NEW)
+            return Verdict(status=Status.NEW)
         if look.package:
             verdict = self._path(scope, subject, (subject.name,))
             if members and verdict.status is Status.NO_EFFECT:
                 # An interpreter stays the same, its scope does not.
-                together = _together(members)
-                return replace(together, status=Status.REACHES) if together.status is Status.NEW else together
+                scope_verdict = together(members)
+                return (
+                    replace(scope_verdict, status=Status.REACHES)
+                    if scope_verdict.status is Status.NEW
+                    else scope_verdict
+                )
             return verdict
         return self._value(scope, subject, look)
 
-    def _value(self, scope: str, subject: Subject, look: Look) -> _Verdict:
-        if look.old != look.new:
-            return _Verdict(status=Status.REACHES)
-        within = self._within(scope, subject, (subject.name,)) if look.new == "set" else None
+    def _value(self, scope: str, subject: Subject, look: Look) -> Verdict:
+        if look.new not in {look.old, "function"}:
+            return Verdict(status=Status.REACHES)
+        return self._alike(scope, subject, (subject.name,), look.new)
+
+    def _alike(self, scope: str, subject: Subject, path: Sequence[str], kind: str) -> Verdict:
+        """Judge two values of a kind that are no packages."""
+        within = self._within(scope, subject, path) if kind == "set" else None
         if within is not None:
             return within
-        equal = self._try(f"equal {_call(scope, subject, (subject.name,))}", bool)
+        equal = self._try(f"equal {_call(scope, subject, path)}", bool)
         if equal is True:
-            return _Verdict(status=Status.NO_EFFECT, reason="nixpkgs has it already, you can remove it")
-        if look.new in {"value", "set"} and equal is False:
-            return _Verdict(status=Status.REACHES)
-        return _Verdict(status=Status.UNKNOWN, reason=f"is a {look.new}, not a package")
+            return Verdict(status=Status.NO_EFFECT, reason="nixpkgs has it already, you can remove it")
+        if kind in {"value", "set"} and equal is False:
+            return Verdict(status=Status.REACHES)
+        return Verdict(status=Status.UNKNOWN, reason=f"is a {kind}, not a package")
 
-    def _within(self, scope: str, subject: Subject, path: Sequence[str]) -> _Verdict | None:
+    def _within(self, scope: str, subject: Subject, path: Sequence[str]) -> Verdict | None:
         """Judge a set by the packages in it that differ, the first of very many; None if all are the same."""
         names = self._try(f"within {_call(scope, subject, path)}", tuple[str, ...])
         found = names if isinstance(names, EvaluationError) else self._differing(scope, subject, path, names)
         if isinstance(found, EvaluationError):
-            return _Verdict(status=Status.UNKNOWN, reason=f"is a set, of which not all evaluates: {found.message}")
+            return Verdict(status=Status.UNKNOWN, reason=f"is a set, of which not all evaluates: {found.message}")
         paths = [(*path, *each) for each in found[:_MOST]]
         if not paths:
             return None
         members = [self._override(subject, each, self._path(scope, subject, each)) for each in paths]
         failing = next((each for each in members if each.status is Status.FAILS), None)
         if failing is not None and len(found) <= _MOST:
-            return _Verdict(status=Status.FAILS, reason=f"{failing.attribute}: {failing.reason}")
+            return Verdict(status=Status.FAILS, reason=f"{failing.attribute}: {failing.reason}")
         # In another set, such as that of a later version, some packages are for other platforms.
-        verdict = _together([each for each in members if each.status is not Status.FAILS] or members)
+        verdict = together([each for each in members if each.status is not Status.FAILS] or members)
         if len(found) > _MOST and verdict.reason is None:
             return replace(verdict, reason=f"{_MOST} of the {len(found)} packages in it that differ were looked at")
         return verdict
@@ -285,7 +212,7 @@ class Judge:
         other = one if isinstance(one, EvaluationError) else self._differing(scope, subject, path, names[middle:])
         return other if isinstance(one, EvaluationError) or isinstance(other, EvaluationError) else one + other
 
-    def _member(self, scope: str, subject: Subject, look: Look, member: Named) -> _Verdict:
+    def _member(self, scope: str, subject: Subject, look: Look, member: Named) -> Verdict:
         if not look.extended:
             return self._path(scope, subject, (*look.base, member.name))
         words = f"{text(subject.name)} {_path(look.base)} {text(member.name)}"
@@ -293,7 +220,7 @@ class Judge:
             subject, (*look.base, member.name), lambda here: f"member {here} {subject.overlay} {words}", None, scope
         )
 
-    def _path(self, scope: str, subject: Subject, path: Sequence[str]) -> _Verdict:
+    def _path(self, scope: str, subject: Subject, path: Sequence[str]) -> Verdict:
         return self._judged(
             subject,
             path,
@@ -309,27 +236,39 @@ class Judge:
         question: Callable[[str], str],
         shown: Callable[[str], str] | None,
         scope: str,
-    ) -> _Verdict:
+    ) -> Verdict:
         pair = self._try(question(scope), Pair)
+        is_joint = scope == self._joint(subject)
         fails = isinstance(pair, EvaluationError) or (pair.old.kind == "nothing" and subject.named.known)
-        if fails and scope == self._joint(subject):
-            scope = self._alone(subject)
-            pair = self._try(question(scope), Pair)
+        if fails and is_joint:
+            by_itself = self._try(question(self._alone(subject)), Pair)
+            if isinstance(pair, EvaluationError) or not isinstance(by_itself, EvaluationError):
+                scope, pair = self._alone(subject), by_itself
         if isinstance(pair, EvaluationError):
             return self._failure(subject, pair)
         if pair.old.drv is None or pair.new.drv is None:
-            within = self._within(scope, subject, path) if pair.old.kind == pair.new.kind == "set" else None
-            return within or _unlike(pair)
+            is_set = pair.old.kind == pair.new.kind == "set"
+            return self._alike(scope, subject, path, "set") if is_set else unlike(pair)
         old, new = self._store[pair.old.drv], self._store[pair.new.drv]
         member = path[-1] if shown is None else ""
-        words = f"{_call(scope, subject)} {text(member)}"
-        calls = self._calls(words) if member or len(path) == 1 else ()
-        if old.path == new.path or old.outputs == new.outputs:
-            same = self._same(shown(scope) if shown is not None else None)
-            other = self._instead(scope, words, path, (), calls)
-            return same if other is None else replace(same, reason="the derivation stays the same", instead=other)
+        if old.path != new.path and old.outputs != new.outputs:
+            return self._changed(subject, path, pair, member, scope)
+        if is_joint and not subject.again and self._try(f"bare {_path(path)}", str) != old.path:
+            # Another override may have the same effect.
+            alone = self._judged(subject, path, question, shown, self._alone(subject))
+            if alone.status is not Status.NO_EFFECT:
+                return alone
+        same = self._same(shown(scope) if shown is not None else None)
+        words, calls = self._calls(subject, path, member, scope)
+        other = self._instead(scope, words, path, (), calls)
+        return same if other is None else replace(same, reason="the derivation stays the same", instead=other)
+
+    def _changed(self, subject: Subject, path: Sequence[str], pair: Pair, member: str, scope: str) -> Verdict:
+        """Judge two derivations that differ, of a member of a scope if that is not empty."""
+        old, new = self._store[pair.old.drv or ""], self._store[pair.new.drv or ""]
         if rules.is_meta(old, new):
-            return _Verdict(status=Status.NO_EFFECT, reason="only meta changes, and with it a variable of the build")
+            return Verdict(status=Status.NO_EFFECT, reason="only meta changes, and with it a variable of the build")
+        words, calls = self._calls(subject, path, member, scope)
         left = rules.left(self._case(scope, old, new, calls))
         rest = tuple(
             Left(name=".".join(alias.path), why="is still without the override")
@@ -337,13 +276,15 @@ class Judge:
             if alias.drv is not None and alias.drv != new.path and alias.drv in {old.path, alias.plain}
         )
         if not left and not rest:
-            return _Verdict(status=Status.REACHES)
+            return Verdict(status=Status.REACHES)
         other = self._instead(scope, words, path, left, calls) if left else self._extended(words, path)
-        return _Verdict(status=Status.IN_PART, left=left + rest, instead=other)
+        return Verdict(status=Status.IN_PART, left=left + rest, instead=other)
 
-    def _calls(self, words: str) -> tuple[Call, ...]:
-        calls = self._try(f"calls {words}", tuple[Call, ...])
-        return () if isinstance(calls, EvaluationError) else calls
+    def _calls(self, subject: Subject, path: Sequence[str], member: str, scope: str) -> tuple[str, tuple[Call, ...]]:
+        """Return how Nix is asked about the calls that make an override, and what they are."""
+        words = f"{_call(scope, subject)} {text(member)}"
+        calls = self._try(f"calls {words}", tuple[Call, ...]) if member or len(path) == 1 else ()
+        return words, () if isinstance(calls, EvaluationError) else calls
 
     def _case(self, scope: str, old: Derivation, new: Derivation, calls: Sequence[Call]) -> Case:
         return Case(old=old, new=new, store=self._store, calls=calls, top=lambda names: self._top(scope, names))
@@ -368,22 +309,22 @@ class Judge:
             return None
         return instead.extension(path[-1])
 
-    def _same(self, question: str | None) -> _Verdict:
+    def _same(self, question: str | None) -> Verdict:
         shown = self._try(question, Shown) if question is not None else None
         if isinstance(shown, Shown) and (shown.meta or shown.passthru):
             changed = "meta" if shown.meta else "passthru"
-            return _Verdict(status=Status.NO_EFFECT, reason=f"only {changed} changes, the build stays the same")
-        return _Verdict(status=Status.NO_EFFECT, reason="nixpkgs has it already, you can remove it")
+            return Verdict(status=Status.NO_EFFECT, reason=f"only {changed} changes, the build stays the same")
+        return Verdict(status=Status.NO_EFFECT, reason="nixpkgs has it already, you can remove it")
 
-    def _failure(self, subject: Subject, failed: EvaluationError) -> _Verdict:
-        reason = _reason(failed)
+    def _failure(self, subject: Subject, failed: EvaluationError) -> Verdict:
+        reason = reason_of(failed)
         if (asked := re.search(r"unexpected argument '([^']+)'", reason)) is not None:
             arguments = self._try(f"arguments {_call(self._joint(subject), subject)}", tuple[str, ...])
             near = [] if isinstance(arguments, EvaluationError) else get_close_matches(asked[1], arguments, n=3)
             reason += f"; the nearest are {', '.join(near)}" if near else ""
         elif (meant := re.search(r"^\s*Did you mean (.*)\?$", failed.stderr, re.MULTILINE)) is not None:
             reason += f"; did you mean {meant[1]}?"
-        return _Verdict(status=Status.UNKNOWN if _is_absent(failed) else Status.FAILS, reason=reason)
+        return Verdict(status=Status.UNKNOWN if is_absent(failed) else Status.FAILS, reason=reason)
 
     def _top(self, scope: str, names: Sequence[str]) -> Mapping[str, str]:
         found = self._try(f"top {scope} {_path(names)}", tuple[str | None, ...])
@@ -413,7 +354,7 @@ class Judge:
         return documents.convert(answer, kind, document="Nix's answer")
 
     def _override(
-        self, subject: Subject, path: Sequence[str], verdict: _Verdict, place: Place | None = None
+        self, subject: Subject, path: Sequence[str], verdict: Verdict, place: Place | None = None
     ) -> Override:
         where = place or subject.named.place
         return Override(
@@ -426,53 +367,6 @@ class Judge:
             reason=verdict.reason,
             instead=verdict.instead,
         )
-
-
-class _Verdict(Struct, frozen=True, kw_only=True):
-    status: Status
-    left: tuple[Left, ...] = ()
-    reason: str | None = None
-    instead: str | None = None
-
-
-def _together(members: Sequence[Override]) -> _Verdict:
-    """Judge an attribute by the members of its scope."""
-    found = {each.status for each in members}
-    left = next((each.left for each in members if each.left), ())
-    if len(found) == 1:
-        return _Verdict(status=members[0].status, left=left, reason=members[0].reason)
-    if found <= {Status.REACHES, Status.NEW, Status.NO_EFFECT}:
-        return _Verdict(status=Status.REACHES)
-    return _Verdict(status=Status.IN_PART, left=left, reason="only some members of its scope reach the build")
-
-
-def _unlike(pair: Pair) -> _Verdict:
-    """Judge a pair of which at most one is a package."""
-    if pair.old.kind == "nothing":
-        return _Verdict(status=Status.NEW)
-    if pair.new.drv is None and pair.old.kind == pair.new.kind:
-        return _Verdict(status=Status.UNKNOWN, reason=f"is a {pair.new.kind}, not a package")
-    return _Verdict(status=Status.REACHES)
-
-
-_INPUT = re.compile(r"… unlet: input '([^']+)'")
-_ABSENT = re.compile(r"^unlet: |unable to download|cannot fetch|Unable to start any build|Failed to open archive")
-
-
-def _is_absent(failed: EvaluationError) -> bool:
-    """Return whether Nix failed since something of the user's is not here, which is not the override's fault."""
-    return _ABSENT.search(failed.message) is not None
-
-
-def _reason(failed: EvaluationError) -> str:
-    """Return why something cannot be read, by the name of the flake's input if that cannot be had."""
-    found = _INPUT.search(failed.stderr) if _is_absent(failed) else None
-    return f"input '{found[1]}' cannot be fetched" if found is not None else failed.message.removeprefix("unlet: ")
-
-
-def text(value: str) -> str:
-    """Return a string as Nix reads it."""
-    return json.dumps(value).replace("${", "\\${")
 
 
 def _path(names: Sequence[str]) -> str:

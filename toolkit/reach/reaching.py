@@ -13,7 +13,7 @@ from toolkit.model import SourceRequest
 from toolkit.nix.limits import jobs, sealed
 from toolkit.parallel import side_by_side
 from toolkit.reach import sources
-from toolkit.reach.judging import Judge, Source
+from toolkit.reach.judging import Judge
 from toolkit.reach.model import Override, Reach
 from toolkit.reach.session import EvaluationError, Session
 from toolkit.sources import trees
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from toolkit.model import Progress
+    from toolkit.reach.answers import Source
 
 _EXPRESSION = Path(__file__).parents[1] / "expressions/reach.nix"
 _SECONDS = 120.0

@@ -103,7 +103,9 @@ def same_dependencies(case: Case) -> Iterator[Left]:
     for name in DEPENDENCIES:
         value = case.new.environment.get(name, "")
         before = case.old.environment.get(name, "")
-        if value.startswith("/nix/store/") and (before == value or case.has_same_downloads(before, value)):
+        if not value.startswith("/nix/store/") or case.is_written(value):
+            continue
+        if before == value or case.has_same_downloads(before, value):
             what = case.first(value)
             yield Left(name=name, way=(case.new.name, what), why=f"src is new, {name} is still that of the old one")
     registered = [
@@ -139,7 +141,13 @@ def stale_download(case: Case) -> Iterator[Left]:
     for path in sorted(after - before):
         each = case.store[path]
         old = gone.get(each.hash)
-        if not each.hash or old is None or sources & {*each.outputs.values()} or old.path == each.path:
+        if (
+            not each.hash
+            or old is None
+            or each.hash in case.written
+            or sources & {*each.outputs.values()}
+            or old.path == each.path
+        ):
             continue
         is_made_of_it = source is not None and source.path in each.inputs
         if is_made_of_it or (each.name != old.name and case.new.pname in each.name):

@@ -148,3 +148,8 @@ class Session:
                 lines.put(_COLOURS.sub("", line.decode("utf-8", "replace").rstrip("\n")))
         if lines is not None:
             lines.put(None)
+
+
+def text(value: str) -> str:
+    """Return a string as Nix reads it."""
+    return json.dumps(value).replace("${", "\\${")

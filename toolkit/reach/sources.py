@@ -12,7 +12,8 @@ from toolkit.errors import ToolkitError
 from toolkit.nix.attributes import SETS, spine, statements
 from toolkit.nix.attributes import path as path_of
 from toolkit.nix.tree import Tree
-from toolkit.reach.judging import Source, text
+from toolkit.reach.answers import Source
+from toolkit.reach.session import text
 
 _FLAKE = "flake.nix"
 _HERE = "default.nix"

@@ -115,6 +115,7 @@ let
     python3 = self.python313;
     python313 = python self.pythonPackagesExtensions;
     python3Packages = self.python313.pkgs;
+    python39 = python [ (_: super: { base = super.base.overrideAttrs { release = "3.9"; }; }) ];
 
     tool = mkDerivation {
       pname = "tool";
@@ -308,6 +309,17 @@ let
         doCheck = true;
         installCheckPhase = "runHook preCheck";
       };
+    second = self.tool;
+    house = lib.makeOverridable (
+      {
+        packageOverrides ? (_: _: { }),
+      }:
+      mkDerivation {
+        pname = "house";
+        version = "1.0";
+        passthru.python3Packages = lib.fix (lib.extends packageOverrides pythonPackages);
+      }
+    ) { };
     failing = mkDerivation {
       pname = "failing";
       version = "1.0";

@@ -1,0 +1,60 @@
+"""What is concluded of an override without asking again: of its members, of two values, of Nix's failure."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from toolkit.reach.model import Left, Override, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from toolkit.reach.answers import Pair
+    from toolkit.reach.session import EvaluationError
+
+
+class Verdict(Struct, frozen=True, kw_only=True):
+    """What an override does, what it leaves, why, and what to write instead; see `Override`."""
+
+    status: Status
+    left: tuple[Left, ...] = ()
+    reason: str | None = None
+    instead: str | None = None
+
+
+def together(members: Sequence[Override]) -> Verdict:
+    """Judge an attribute by the members of its scope."""
+    found = {each.status for each in members}
+    left = next((each.left for each in members if each.left), ())
+    if len(found) == 1:
+        return Verdict(status=members[0].status, left=left, reason=members[0].reason)
+    if found <= {Status.REACHES, Status.NEW, Status.NO_EFFECT}:
+        return Verdict(status=Status.REACHES)
+    return Verdict(status=Status.IN_PART, left=left, reason="only some members of its scope reach the build")
+
+
+def unlike(pair: Pair) -> Verdict:
+    """Judge a pair of which at most one is a package."""
+    if pair.old.kind == "nothing":
+        return Verdict(status=Status.NEW)
+    if pair.new.kind == "function" or (pair.new.drv is None and pair.old.kind == pair.new.kind):
+        return Verdict(status=Status.UNKNOWN, reason=f"is a {pair.new.kind}, not a package")
+    return Verdict(status=Status.REACHES)
+
+
+_INPUT = re.compile(r"… unlet: input '([^']+)'")
+_ABSENT = re.compile(r"^unlet: |unable to download|cannot fetch|Unable to start any build|Failed to open archive")
+
+
+def is_absent(failed: EvaluationError) -> bool:
+    """Return whether Nix failed since something of the user's is not here, which is not the override's fault."""
+    return _ABSENT.search(failed.message) is not None
+
+
+def reason_of(failed: EvaluationError) -> str:
+    """Return why something cannot be read, by the name of the flake's input if that cannot be had."""
+    found = _INPUT.search(failed.stderr) if is_absent(failed) else None
+    return f"input '{found[1]}' cannot be fetched" if found is not None else failed.message.removeprefix("unlet: ")

@@ -9,6 +9,7 @@ ROOT = Path(__file__).parents[1]
 
 LIMITS = "tests/nix/test_limits.py"
 AT_HAND = "tests/docker/test_at_hand.py"
+PACKAGE_SET = "tests/docker/claims/test_package_set.py"
 PROGRAM = "tests/git/test_program.py"
 HOSTILE = "tests/hostile/test_hostile.py::test_attack_gets_nothing_and_ends"
 
@@ -17,8 +18,10 @@ SENTENCES: dict[str, tuple[str, ...]] = {
     "| `inspect --path`, the proof `builds` |": (f"{LIMITS}::test_build_that_could_use_the_network_is_refused",),
     "| `find`, `propose PACKAGE`,": (HOSTILE,),
     "| `propose`, `pr`, `overlay`, `check`,": (f"{AT_HAND}::test_tree_reads_nothing_outside_of_it", HOSTILE),
-    "| the same, `--tier build`": ("tests/docker/claims/test_realising.py::",),
-    "| `check --run` |": ("tests/docker/claims/test_running.py::",),
+    "| the same, `--tier build`": (
+        "tests/docker/claims/test_realising.py::test_series_and_overlay_are_one_derivation_that_builds",
+    ),
+    "| `check --run` |": ("tests/docker/claims/test_running.py::test_proof_runs_only_when_it_is_asked_for",),
     "Sealed, Nix reads the file": (f"{LIMITS}::test_nothing_else_is_in_reach",),
     "It fetches nothing, runs no program": (
         f"{LIMITS}::test_fetchers_reach_no_server",
@@ -56,7 +59,10 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         "tests/test_files.py::test_pipe_that_nobody_closes_is_given_up",
         "tests/test_files.py::test_device_is_not_read",
     ),
-    "From a whole tree that is copied": ("tests/cli/test_links.py::test_links_that_are_left_out_are_in_the_report",),
+    "From a whole tree that is copied": (
+        "tests/cli/test_links.py::test_links_that_are_left_out_are_in_the_report",
+        "tests/cli/test_links.py::test_links_that_are_left_out_are_in_the_judgement",
+    ),
     "A diff is tried in git's index": ("tests/cli/test_links.py::test_patch_that_makes_the_file_a_link_is_one_line",),
     "No change is judged that makes a link": ("tests/cli/test_links.py::test_change_with_a_link_is_not_laid_out",),
     "Linux has a second wall": (f"{LIMITS}::test_second_wall_holds_where_the_first_is_off",),
@@ -66,19 +72,43 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         "tests/test_landlock.py::test_only_what_is_named_can_be_written",
     ),
     "From Landlock's version 4 on": ("tests/test_landlock.py::test_no_server_can_be_reached",),
-    "It does not stand around a build": ("tests/test_landlock.py::test_process_itself_is_not_confined",),
+    "It does not stand around a build": (
+        f"{LIMITS}::test_wall_stands_around_the_evaluation_and_not_around_the_build",
+        "tests/test_landlock.py::test_process_itself_is_not_confined",
+    ),
     "`unlet --version --json` and": (
         "tests/cli/test_commands.py::test_version_names_the_walls",
         "tests/cli/test_bounds.py::test_isolated_tier_that_reaches_its_limit_is_unknown",
     ),
-    "An evaluation takes 60 seconds": (f"{LIMITS}::test_evaluation_that_takes_too_much_is_ended",),
+    "An evaluation takes 60 seconds": (
+        f"{LIMITS}::test_evaluation_that_takes_too_much_is_ended",
+        f"{LIMITS}::test_memory_beside_the_heap_is_limited_too",
+    ),
+    "Many attributes together have": (
+        "tests/nix/test_bisected.py::test_one_that_takes_all_of_its_time_is_not_asked_again_and_keeps_no_other_from_an_answer",
+        "tests/nix/test_bisected.py::test_all_that_take_too_long_together_are_asked_in_halves",
+    ),
     "The evaluations of the tier": (
         f"{LIMITS}::test_evaluations_that_have_a_common_time_end_with_it",
         f"{LIMITS}::test_evaluations_that_have_a_common_time_share_the_memory",
     ),
     "So have those of `inspect PACKAGE`": (
         "tests/proposal/test_inspection.py::test_package_that_takes_nix_too_long_ends_in_time",
+    ),
+    "`track` has 50 seconds for all": (
         "tests/track/test_package.py::test_versions_that_take_nix_too_long_are_not_asked_about_for_ever",
+        "tests/track/test_memory.py::test_many_slow_versions_end_with_the_time_that_all_have",
+        "tests/track/test_memory.py::test_versions_that_take_the_parser_long_end_with_the_time_that_all_have",
+    ),
+    "Each process of `find` has": (
+        "tests/lift/test_survey.py::test_files_that_keep_the_parser_for_long_have_one_time_together",
+    ),
+    "A content takes our parser": (
+        "tests/test_confined.py::test_content_that_is_too_much_keeps_no_other_from_being_read",
+    ),
+    "An answer of a server has": (
+        "tests/forge/test_client.py::test_silence_ends_with_the_time_out",
+        "tests/forge/test_client.py::test_header_that_trickles_ends_with_the_time_out",
     ),
     "`--timeout` and `--max-memory` of": (
         "tests/cli/test_bounds.py::test_isolated_tier_that_reaches_its_limit_is_unknown",
@@ -87,16 +117,26 @@ SENTENCES: dict[str, tuple[str, ...]] = {
     "What ends at one is not run": (
         "tests/cli/test_bounds.py::test_one_attribute_that_needs_more_is_unknown_and_the_others_are_judged",
         "tests/cli/test_bounds.py::test_claims_of_a_package_that_needs_more_are_unknown",
+        f"{PACKAGE_SET}::test_release_that_needs_more_than_it_may_have_is_unknown_and_the_others_are_judged",
+        "tests/track/test_clone.py::test_damaged_commit_keeps_no_other_ref_from_an_answer",
+        "tests/track/test_clone.py::test_ref_whose_file_names_a_path_that_is_too_long_keeps_no_other_from_an_answer",
+    ),
+    "A signal ends a command": (
+        "tests/cli/test_signals.py::test_signal_is_heeded_while_nix_evaluates",
+        "tests/cli/test_signals.py::test_signal_is_heeded_while_nix_parses",
+        "tests/cli/test_signals.py::test_signal_is_heeded_while_a_pipe_is_read",
     ),
     "A build of the tiers": (
-        "tests/docker/claims/test_building.py::",
+        f"{LIMITS}::test_floating_output_is_sandboxed_like_any_other",
         f"{LIMITS}::test_build_without_the_network_is_made",
     ),
     "A derivation is refused if": (
         f"{LIMITS}::test_build_that_could_use_the_network_is_refused",
         f"{LIMITS}::test_impure_build_is_refused",
     ),
-    "`--tier build` and `--tier vm` build as": ("tests/docker/claims/test_realising.py::",),
+    "`--tier build` and `--tier vm` build as": (
+        "tests/docker/claims/test_realising.py::test_words_for_nix_build_reach_it",
+    ),
     "git runs without your hooks": (
         "tests/git/test_fetching.py::test_only_network_calls_see_the_users_configuration",
         "tests/git/test_worktrees.py::test_filters_of_the_clone_run_and_its_other_programs_do_not",
@@ -114,7 +154,7 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         "tests/forge/test_token.py::test_command_comes_before_the_environment_and_that_before_gh",
         "tests/cli/test_track.py::test_token_is_in_nothing_that_is_printed_or_written",
     ),
-    "Without one, GitHub's limits": ("tests/forge/test_client.py::",),
+    "Without one, GitHub's limits": ("tests/forge/test_client.py::test_after_a_rate_limit_nothing_more_is_sent",),
     "git fetches a source over the network": ("tests/sources/test_remote.py::test_the_default_is_the_default_pin",),
     "`--offline` prevents it": ("tests/sources/test_remote.py::test_offline_refuses_what_was_not_fetched",),
     "Python packages are installed": ("tests/test_security.py::test_python_packages_have_hashes",),
@@ -138,7 +178,7 @@ def test_each_sentence_has_a_test_and_each_test_is_there() -> None:
     assert [begin for begin in SENTENCES if not any(sentence.startswith(begin) for sentence in said)] == []
     for tests in SENTENCES.values():
         for file, _, name in (test.partition("::") for test in tests):
-            assert f"def {name or 'test_'}" in (ROOT / file).read_text(), (file, name)
+            assert re.search(rf"def {name}\(", (ROOT / file).read_text()), (file, name)
 
 
 def test_python_packages_have_hashes() -> None:

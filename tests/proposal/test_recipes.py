@@ -157,6 +157,12 @@ def test_a_recipe_is_tried_on_packages_without_being_written(recipe: Path) -> No
     assert found["none"].refused is not None
 
 
+def test_without_a_package_a_recipe_is_tried_on_all() -> None:
+    found = list(recipes.trials("final-attrs", specimen.path(), []))
+    assert [(each.package, each.refused) for each in found] == [("status-board", None)]
+    assert found[0].added > 0
+
+
 def test_every_shipped_recipe_can_be_read() -> None:
     assert "final-attrs" in recipes.known()
     for name in recipes.known():

@@ -48,7 +48,7 @@ Proven = dict[tuple[PurePosixPath, str], Effect]
 @click.option(
     "--prove", "ask_nix", is_flag=True, help="Also ask Nix what an override of each attribute does; takes a PACKAGE."
 )
-@click.option("--recipe", metavar="NAME", help="Show what this recipe would do to each PACKAGE instead.")
+@click.option("--recipe", metavar="NAME", help="Show what this recipe would do to each PACKAGE instead, or to all.")
 @options.source_value("--offline", is_flag=True, help="Use only the cache and this machine, not the network.")
 @options.common
 def command(*, packages: tuple[str, ...], all_kinds: bool, ask_nix: bool, recipe: str | None) -> int:
@@ -62,8 +62,6 @@ def command(*, packages: tuple[str, ...], all_kinds: bool, ask_nix: bool, recipe
         raise click.UsageError("--prove takes a PACKAGE; Nix would need hours for all")
     if recipe is not None:
         options.refuse_together("--recipe", "--all", "--prove")
-        if not packages:
-            raise click.UsageError("--recipe takes a PACKAGE")
     request = options.source_request()
     if request.nixpkgs is None and request.rev is None:
         raise click.UsageError("the current directory is not in a checkout of nixpkgs; name one with --nixpkgs")

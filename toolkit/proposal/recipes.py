@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from difflib import unified_diff
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
@@ -15,15 +15,16 @@ from msgspec import Struct, field
 from toolkit import inside, patches
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.lift.final_attrs import final_attrs
+from toolkit.lift.locating import Names
 from toolkit.lift.plan import Design
 from toolkit.lift.rewriting import lift
+from toolkit.lift.survey import files_of
 from toolkit.proposal.target import find_targets
 from toolkit.report import pull_request
 from toolkit.report.pull_request import StepText
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from pathlib import PurePosixPath
 
     from toolkit.proposal.requests import Request
 
@@ -138,23 +139,32 @@ class Trial(Struct, frozen=True, kw_only=True):
 
 
 def trials(name: str, root: Path, packages: Sequence[str]) -> Iterator[Trial]:
-    """Try a recipe on packages of a tree, by their files alone; Nix is only asked where these are."""
+    """Try a recipe on packages of a tree, by their files alone; Nix is only asked where these are.
+
+    Without a package it is tried on every file below pkgs, and what it refuses is left out.
+    """
+    if not packages:
+        names, recipe = Names.of(root), named(name)
+        found = (_tried(recipe, root, path, names.package(path)) for path in map(PurePosixPath, files_of(root, "pkgs")))
+        yield from (trial for trial in found if trial.refused is None and trial.added + trial.removed)
+        return
     for package, target in zip(packages, find_targets(root, packages), strict=True):
         if isinstance(target, ToolkitError):
             yield Trial(package=package, refused=target.message)
-            continue
-        recipe = named(name, target.package)
-        try:
-            before = after = inside.read(root, target.file).decode()
-            for step in recipe.steps:
-                after = step.made(after, {}, name=str(target.file))
-        except (ToolkitError, UnicodeDecodeError) as error:
-            refused = error.message if isinstance(error, ToolkitError) else f"{target.file}: is not UTF-8"
-            yield Trial(package=target.package, file=target.file, refused=refused)
-            continue
-        marks = [line[:1] for line in unified_diff(before.splitlines(), after.splitlines(), n=0, lineterm="")][2:]
-        added, removed = marks.count("+"), marks.count("-")
-        yield Trial(package=target.package, file=target.file, added=added, removed=removed)
+        else:
+            yield _tried(named(name, target.package), root, target.file, target.package)
+
+
+def _tried(recipe: Recipe, root: Path, file: PurePosixPath, package: str) -> Trial:
+    try:
+        before = after = inside.read(root, file).decode()
+        for step in recipe.steps:
+            after = step.made(after, {}, name=str(file))
+    except (ToolkitError, UnicodeDecodeError) as error:
+        refused = error.message if isinstance(error, ToolkitError) else f"{file}: is not UTF-8"
+        return Trial(package=package, file=file, refused=refused)
+    marks = [line[:1] for line in unified_diff(before.splitlines(), after.splitlines(), n=0, lineterm="")][2:]
+    return Trial(package=package, file=file, added=marks.count("+"), removed=marks.count("-"))
 
 
 def known() -> dict[str, Recipe]:

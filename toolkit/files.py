@@ -6,7 +6,6 @@ is locked, as a temporary one is while it is used: without a lock it is what a k
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import fcntl
 import os
@@ -20,6 +19,7 @@ from shlex import quote
 from shutil import rmtree
 from typing import TYPE_CHECKING
 
+from toolkit import kernel
 from toolkit.errors import ToolkitError, reason_of
 
 if TYPE_CHECKING:
@@ -334,7 +334,9 @@ def exchange(one: Path, other: Path) -> None:
     """
     if not os.path.lexists(other):
         one.rename(other)
-    elif _RENAME is None or _RENAME(_HERE, os.fsencode(one), _HERE, os.fsencode(other), _EXCHANGE) != 0:
+    elif (rename := kernel.function("renameat2")) is None or (
+        rename(_HERE, os.fsencode(one), _HERE, os.fsencode(other), _EXCHANGE) != 0
+    ):
         aside = _sibling(other)
         try:
             other.rename(aside)
@@ -346,7 +348,6 @@ def exchange(one: Path, other: Path) -> None:
         aside.rename(one)
 
 
-_RENAME = getattr(ctypes.CDLL(None), "renameat2", None)
 _HERE, _EXCHANGE = -100, 2
 """AT_FDCWD and RENAME_EXCHANGE (linux/fcntl.h, linux/fs.h)."""
 

@@ -6,10 +6,10 @@ the user names by a path of their own is read by `toolkit.files`.
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 import stat
+import struct
 import sys
 from contextlib import ExitStack, contextmanager, suppress
 from enum import Enum
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from toolkit import files
+from toolkit import files, kernel
 from toolkit.errors import ToolkitError, reason_of
 
 if TYPE_CHECKING:
@@ -191,10 +191,8 @@ def _refusal(name: str, error: OSError | ValueError) -> ToolkitError:
     return ToolkitError(f"{name}: {facts.get(code or 0) or f'cannot be read: {reason_of(error)}'}")
 
 
-class _How(ctypes.Structure):
-    """`struct open_how` of openat2(2)."""
-
-    _fields_ = (("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64))
+_HOW = struct.Struct("=QQQ")
+"""`struct open_how` of openat2(2): flags, mode, how the path is resolved."""
 
 
 @contextmanager
@@ -224,14 +222,9 @@ def _open_beneath(top: int, path: str, flags: int) -> int | None:
     """Open by openat2(2) what is below a directory; None if the kernel has no such call, or does not open it."""
     if sys.platform != "linux":
         return None
-    how = _How(flags, 0, _BENEATH | _NO_MAGIC)
-    handle: int = _SYSCALL(_OPENAT2, top, os.fsencode(path), ctypes.byref(how), ctypes.sizeof(how))
+    how = _HOW.pack(flags, 0, _BENEATH | _NO_MAGIC)
+    handle = kernel.call(_OPENAT2, top, os.fsencode(path), how, len(how))
     return handle if handle >= 0 else None
-
-
-_SYSCALL = ctypes.CDLL(None).syscall
-_SYSCALL.restype = ctypes.c_long
-_SYSCALL.argtypes = (ctypes.c_long, ctypes.c_long, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_size_t)
 
 
 def _walked(top: int, root: Path, path: Below, flags: int) -> tuple[int, PurePosixPath]:

@@ -6,8 +6,8 @@ stands then is the first wall, `toolkit.inside` and Nix's restricted mode. Sourc
 
 from __future__ import annotations
 
-import ctypes
 import os
+import struct
 import sys
 from contextlib import suppress
 from functools import cache
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from msgspec import Struct
 
+from toolkit import kernel
 from toolkit.errors import reason_of
 
 if TYPE_CHECKING:
@@ -59,17 +60,11 @@ def python() -> tuple[Path, ...]:
     return tuple(map(Path, (sys.executable, sys.prefix, sys.base_prefix, *filter(None, sys.path))))
 
 
-class _Ruleset(ctypes.Structure):
-    """`struct landlock_ruleset_attr`."""
+_RULESET = struct.Struct("=QQQ")
+"""`struct landlock_ruleset_attr`: rights to files, to the network, and what is out of scope."""
 
-    _fields_ = (("files", ctypes.c_uint64), ("net", ctypes.c_uint64), ("scoped", ctypes.c_uint64))
-
-
-class _Rule(ctypes.Structure):
-    """`struct landlock_path_beneath_attr`."""
-
-    _pack_ = 1
-    _fields_ = (("allowed", ctypes.c_uint64), ("parent", ctypes.c_int32))
+_RULE = struct.Struct("=Qi")
+"""`struct landlock_path_beneath_attr`: rights, and an open directory or file."""
 
 
 @cache
@@ -77,7 +72,7 @@ def abi() -> int:
     """Return the version of Landlock that this kernel has, 0 for none."""
     if sys.platform != "linux":
         return 0
-    return max(_call(_CREATE_RULESET, None, 0, _VERSION), 0)
+    return max(kernel.call(_CREATE_RULESET, None, 0, _VERSION), 0)
 
 
 def walls() -> tuple[str, ...]:
@@ -94,15 +89,15 @@ def confine(reach: Reach) -> None:
     if not version:
         return
     handled = max(rights for since, rights in _OF_FILES.items() if since <= version)
-    ruleset = _Ruleset(handled, _TCP if version >= _NET_SINCE else 0, _OUTSIDE if version >= _SCOPE_SINCE else 0)
+    ruleset = _RULESET.pack(handled, _TCP if version >= _NET_SINCE else 0, _OUTSIDE if version >= _SCOPE_SINCE else 0)
     size = 24 if version >= _SCOPE_SINCE else 16 if version >= _NET_SINCE else 8
-    rules = _done(_call(_CREATE_RULESET, ctypes.byref(ruleset), size, 0))
+    rules = _done(kernel.call(_CREATE_RULESET, ruleset, size, 0))
     try:
         _allow(rules, (*SYSTEM, *_SYSTEM_FILES, *reach.read), _READ)
         _allow(rules, _WRITABLE_FILES, (_READ_FILE | _WRITE_FILE | _TRUNCATE) & handled)
         _allow(rules, reach.write, handled)
-        _done(_LIBRARY.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0))
-        _done(_call(_RESTRICT_SELF, rules, 0))
+        _done(kernel.function("prctl")(_NO_NEW_PRIVILEGES, 1, 0, 0, 0))
+        _done(kernel.call(_RESTRICT_SELF, rules, 0))
     finally:
         os.close(rules)
 
@@ -140,21 +135,13 @@ def _allow(rules: int, paths: Iterable[str | Path], rights: int) -> None:
             place = os.open(path, os.O_PATH | os.O_CLOEXEC)
             try:
                 there = rights if os.path.isdir(place) else rights & _NOT_DIRECTORY  # noqa: PTH112 - of what is open
-                _done(_call(_ADD_RULE, rules, _PATH_BENEATH, ctypes.byref(_Rule(there, place)), 0))
+                _done(kernel.call(_ADD_RULE, rules, _PATH_BENEATH, _RULE.pack(there, place), 0))
             finally:
                 os.close(place)
 
 
-def _call(number: int, *arguments: object) -> int:
-    found: int = _LIBRARY.syscall(ctypes.c_long(number), *arguments)
-    return found
-
-
 def _done(result: int) -> int:
     if result < 0:
-        code = ctypes.get_errno()
+        code = kernel.code()
         raise OSError(code, f"landlock: {reason_of(OSError(code, os.strerror(code)))}")
     return result
-
-
-_LIBRARY = ctypes.CDLL(None, use_errno=True)

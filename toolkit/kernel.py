@@ -1,0 +1,40 @@
+"""What Linux does and Python has no function for; the C library is loaded for that alone, and not at the start.
+
+Structures are bytes, as `struct` packs them.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ctypes import CDLL
+
+
+def call(number: int, *arguments: bytes | int | None) -> int:
+    """Make a system call by its number, which is the same on all machines since Linux 5.1; -1 for one that fails."""
+    import ctypes  # noqa: PLC0415 - see above
+
+    given = (ctypes.c_long(each) if isinstance(each, int) else each for each in arguments)
+    result: int = ctypes.c_int(function("syscall")(ctypes.c_long(number), *given)).value
+    return result
+
+
+def function(name: str) -> Any:  # noqa: ANN401 - as ctypes has it
+    """Return a function of the C library, None if it has none of that name."""
+    return getattr(_library(), name, None)
+
+
+def code() -> int:
+    """Return the errno of the last call of this thread."""
+    import ctypes  # noqa: PLC0415 - see above
+
+    return ctypes.get_errno()
+
+
+@cache
+def _library() -> CDLL:
+    import ctypes  # noqa: PLC0415 - see above
+
+    return ctypes.CDLL(None, use_errno=True)

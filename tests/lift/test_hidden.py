@@ -227,6 +227,7 @@ def test_what_a_needed_definition_needs_moves_too() -> None:
         "x.y or callGeneric",
         "{ inherit callGeneric; }",
         "{ inherit (x) callGeneric; }",
+        '{ inherit (x) "callGeneric"; }',
         "{ callGeneric = 1; }",
     ],
 )
@@ -272,6 +273,11 @@ def test_names_that_a_definition_binds_itself_and_those_of_nix_mean_the_same() -
         ("    }:\n", "    }@all:\n", "\n    }@all:\n    let"),
         ("    {\n      buildApp", "    all@{\n      buildApp", "    all@{\n      buildApp"),
         ("      version,\n    }:", "      version, }:", "      },\n }:\n    let"),
+        (
+            "      version,\n    }:",
+            "      version, \n    }:",
+            "      }, \n    }:\n    let",
+        ),
         ("      version,\n    }:", "      version }: # it", "      },\n }: # it\n    let"),
         (
             "    let\n      src",

@@ -70,7 +70,7 @@ def test_what_would_be_read_too_late_is_not_read() -> None:
     one, *others = confined.each(slow, [until, b"0", b"0"], seconds=5)
     assert one == until.decode()
     assert others == [Unread("is not read: what was read before it took all of 5 s")] * 2
-    assert confined.each(slow, [b"0"], seconds=0) == [Unread("is not read: what was read before it took all of 0 s")]
+    assert confined.each(slow, [b"0"], seconds=0) == [Unread("is not read: no time was left")]
 
 
 def test_child_has_no_token_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:

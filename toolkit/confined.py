@@ -69,7 +69,8 @@ def each(function: Callable[[bytes], T], contents: Sequence[bytes], *, seconds: 
             results.append(TOO_LARGE)
             continue
         if time.monotonic() >= end:
-            late = Unread(f"is not read: what was read before it took all of {seconds:.3g} s")
+            spent = f"what was read before it took all of {seconds:.3g} s" if seconds > 0 else "no time was left"
+            late = Unread(f"is not read: {spent}")
             return [*results, *[late] * (len(contents) - len(results))]
         done = _run(function, left, end)
         lines = done.stdout.splitlines()

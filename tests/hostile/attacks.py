@@ -244,7 +244,21 @@ def _patches(random: Random) -> Iterator[Attack]:
         yield Attack(name=f"patch-mutated-{number}", make=partial(_mutated, seed=random.randrange(1 << 30)))
 
 
-PROGRAMS = ("core.fsmonitor", "core.pager", "core.sshCommand", "diff.external", "filter.x.clean", "gpg.program")
+PROGRAMS = (
+    "core.alternateRefsCommand",
+    "core.fsmonitor",
+    "core.gitProxy",
+    "core.pager",
+    "core.sshCommand",
+    "credential.helper",
+    "diff.external",
+    "diff.x.command",
+    "diff.x.textconv",
+    "filter.x.clean",
+    "filter.x.process",
+    "gpg.program",
+    "uploadpack.packObjectsHook",
+)
 
 
 def _made(stage: Stage) -> Path:
@@ -265,6 +279,21 @@ def _configured(stage: Stage, line: str) -> list[str]:
     git(tree, "config", "log.showSignature", "true")
     (tree / DOCKER).write_text((tree / DOCKER).read_text().replace(*EDIT))
     return ["check", "--git-dir", str(tree)]
+
+
+def _lazy(stage: Stage, entry: str) -> list[str]:
+    """Make a clone that lacks files, and would run a program to get them."""
+    tree = _made(stage)
+    git(tree, "config", "uploadpack.allowFilter", "true")
+    run = stage.work / "run"
+    run.write_text(f"#!/bin/sh\ncat {stage.secret} >{stage.work}/stolen\nexit 1\n")
+    run.chmod(0o755)
+    clone = stage.work / "partial"
+    git(stage.work, "clone", "--quiet", "--no-checkout", "--filter=blob:none", f"file://{tree}", str(clone))
+    git(clone, "config", "remote.origin.uploadpack", str(run))
+    git(clone, "config", "remote.origin.url", f"ext::{run} %S")
+    git(clone, "config", "protocol.ext.allow", "always")
+    return [*entry.split(), str(clone)]
 
 
 def _spoilt(stage: Stage, name: str, content: bytes | None, entry: str) -> list[str]:
@@ -325,6 +354,7 @@ def _clones() -> Iterator[Attack]:
     for line in PROGRAMS:
         yield Attack(name=f"clone-runs-{line}", make=partial(_configured, line=line))
     for number, entry in enumerate(readers):
+        yield Attack(name=f"clone-lazy-{number}", make=partial(_lazy, entry=entry))
         for name, content in (
             ("HEAD", b"ref: ../../../../etc/passwd\n"),
             ("HEAD", b"\xff" * 500),

@@ -704,14 +704,14 @@ NEW: tuple[Case, ...] = (
     Case(
         "a default gone",
         {
-            VOMS: to('externalEtc ? "/etc"', "externalEtc"),
+            "pkgs/tools/security/pass/default.nix": to("waylandSupport ? false", "waylandSupport"),
             ALL: to(
-                "  forgejo-lts =",
-                '  voms = callPackage ../by-name/vo/voms/package.nix { externalEtc = "/etc"; };\n\n  forgejo-lts =',
+                "pass = callPackage ../tools/security/pass { };",
+                "pass = callPackage ../tools/security/pass { waylandSupport = false; };",
             ),
         },
-        "pkgs.voms.override.__functionArgs",
-        ("arguments", "voms"),
+        "pkgs.pass.override.__functionArgs",
+        ("arguments", "pass"),
     ),
     Case(
         "a default's value",

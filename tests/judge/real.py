@@ -346,6 +346,11 @@ NEW: tuple[Case, ...] = (
         systems=(NATIVE, STATIC),
         system=STATIC,
     ),
+    Case(
+        "a package that holds the tree's path",
+        {by_name("netcoredbg"): wrapped("let unused = 1; in\n", "")},
+        "seen pkgs.netcoredbg",
+    ),
     # Meta.
     Case(
         "changelog with lib.version",

@@ -770,7 +770,7 @@ NEW: tuple[Case, ...] = (
         "a list becomes a text",
         {VORBIS: to('[ "CFLAGS=-std=gnu17" ]', '"CFLAGS=-std=gnu17"')},
         "builtins.typeOf pkgs.vorbis-tools.configureFlags",
-        ("passthru|override", "vorbis-tools"),
+        ("evaluation|passthru|override", "vorbis-tools"),
     ),
     Case(
         "what all-packages reads",

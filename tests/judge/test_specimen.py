@@ -352,6 +352,15 @@ def test_a_test_that_is_not_evaluated_has_what_its_file_names(test: str) -> None
     assert judgement.steps[1].differences == ()
 
 
+def test_a_value_that_ends_nix_before_too_leaves_the_others_to_be_compared() -> None:
+    text = with_test("dockers")[NOTES]
+    judgement = judged({NOTES: text}, {NOTES: text.replace('    updateScript = [ "update-notes-server" ];\n', "")})
+    assert judgement.steps[1].unknown == ()
+    assert {(each.kind, each.what) for each in judgement.steps[1].differences if each.weight is Weight.DAMAGE} == {
+        (Kind.PASSTHRU, "updateScript is gone")
+    }
+
+
 def test_a_test_that_there_is_none_of_is_named() -> None:
     damage = with_test("dockers")
     assert ("damage", "evaluation", "notes-server") in last(with_test("docker"), damage)

@@ -17,6 +17,7 @@
 }:
 let
   inherit (builtins)
+    addErrorContext
     attrNames
     concatLists
     concatStringsSep
@@ -448,6 +449,17 @@ let
 
   called = value: orElse { } (if isFunction value then functionArgs value else value.__functionArgs or { });
 
+  # An error that Nix cannot catch shows in which value it is.
+  passthru =
+    leaving: package:
+    mapAttrs (
+      name: value:
+      let
+        shown = summary 3 value;
+      in
+      addErrorContext "${sign} value ${name}" (deepSeq shown shown)
+    ) (without leaving (shown package));
+
   parts = {
     derivation = package: {
       drv = path package;
@@ -465,7 +477,7 @@ let
     meta = package: mapAttrs (_: summary 4) (without [ "position" ] (orElse { } (package.meta or { })));
     position = package: attempt (package.meta.position or null);
     kinds = package: mapAttrs (_: kind) (orElse { } (package.drvAttrs or { }));
-    passthru = package: mapAttrs (_: summary 3) (shown package);
+    passthru = passthru [ ];
     arguments = package: called (package.override or { });
     override =
       package:
@@ -508,6 +520,7 @@ let
     {
       path,
       parts ? [ ],
+      leaving ? [ ],
     }@question:
     within "question ${toString number}" (
       let
@@ -524,7 +537,7 @@ let
       else if isAttrs value && value."!" or null == "missing" then
         { kind = "missing"; }
       else if isPackage value then
-        { kind = "derivation"; } // choose outer
+        { kind = "derivation"; } // choose (outer // { passthru = passthru leaving; })
       else if isAttrs value then
         { kind = "set"; } // choose ofSet
       else if isFunction value then

@@ -44,20 +44,26 @@ SET = "set"
 
 _MEBIBYTES = 4096
 _SECONDS = 300.0
+_MOST_LEFT_OUT = 4
 
 
 class Question(Struct, frozen=True, kw_only=True):
-    """An attribute path, and the parts that are asked for; none means all."""
+    """An attribute path, and the parts that are asked for; none means all.
+
+    `leaving` are values of passthru that are left out.
+    """
 
     path: tuple[str, ...]
     parts: tuple[str, ...] = ()
+    leaving: tuple[str, ...] = ()
 
 
 class Answer(Struct, frozen=True, kw_only=True):
     """What an attribute is, and its parts as Nix shows them.
 
     `kind` is `derivation`, `set`, `function`, another type, `missing`, `throws`, or `ends` if the attribute ends Nix.
-    `ends` has the reason for each part that does; `limited` are those of them that did at one of our limits.
+    `ends` has the reason for each part that does, and for a value of passthru, as `passthru.NAME`; `limited` are those
+    of them that did at one of our limits.
     """
 
     kind: str
@@ -85,7 +91,9 @@ def command(  # noqa: PLR0913 - the arguments of the expression
         "sign": mark,
         "tree": str(root),
         "system": system,
-        "questions": json.dumps([{"path": each.path, "parts": each.parts} for each in questions]),
+        "questions": json.dumps(
+            [{"path": each.path, "parts": each.parts, "leaving": each.leaving} for each in questions]
+        ),
         "nixos": "yes" if nixos else "",
         "loud": "yes" if loud else "",
     }
@@ -120,6 +128,11 @@ def ask(root: Path, system: str, questions: Sequence[Question], *, nixos: bool =
         parts = re.findall(rf"{mark} (question|part) ([\w-]+)", error.stderr)[-1:]
         at = parts[0][1] if parts and parts[0][0] == "part" else None
         of_time = isinstance(error, LimitError) and error.of_time
+        values = re.findall(rf"{mark} value (\S+)", error.stderr)
+        if at == "passthru" and values and not limited and len(question.leaving) < _MOST_LEFT_OUT:
+            # The innermost value that is shown first is a part of those around it.
+            (rest,) = asked([replace(question, leaving=(*question.leaving, values[-1]))])
+            return replace(rest, ends={**rest.ends, f"{at}.{values[-1]}": reason})
         left = tuple(part for part in wanted if at is not None and part != at)
         if at is None or left == wanted or not left or of_time:
             # An attribute whose time is up has none left for its other parts.

@@ -339,8 +339,11 @@ class _Judging:
             self.not_covered.append(Gap(what=what, reason=reason, attribute=name, system=system, parts=PARTS))
         elif parts := tuple(sorted(limits or both)):
             reason = f"its {', '.join(parts)} cannot be asked for: {(limits or before.ends)[parts[0]]}"
-            is_known = is_equal or (not limits and self._is_idle(path)) or (system == STATIC and is_beyond)
-            gap = Gap(what=what, reason=reason, attribute=name, system=system, parts=parts)
+            of_values = all("." in part for part in parts)
+            is_known = is_equal or (system == STATIC and is_beyond)
+            is_known |= not limits and (of_values or self._is_idle(path))
+            whole = tuple(dict.fromkeys(part.partition(".")[0] for part in parts))
+            gap = Gap(what=what, reason=reason, attribute=name, system=system, parts=whole)
             (self.not_covered if is_known else self.unknown).append(gap)
 
     def _is_idle(self, path: AttrPath) -> bool:

@@ -140,7 +140,9 @@ def test_a_branch_that_has_nothing_to_move_to_is_not_proven_again(
 
 def test_neither_is_the_branch_of_another_package(unlet: Unlet, new_clone: Callable[..., Clone]) -> None:
     clone = new_clone()
-    assert unlet("pr", "notes-server", "--repo", clone.top).returncode == 0
+    made = unlet("pr", "notes-server", "--repo", clone.top)
+    template = (clone.top / ".github/PULL_REQUEST_TEMPLATE.md").read_bytes()
+    assert Path(printed(made.stdout)["text"]).read_bytes().endswith(template)
     assert "nothing to update" in unlet("pr", "notes-server", "--repo", clone.top, "--update").stdout
 
 

@@ -20,7 +20,7 @@ from toolkit.lift.plan import Design
 from toolkit.lift.rewriting import Lifted
 from toolkit.model import Step, Tier
 from toolkit.nix import program
-from toolkit.proposal import overlays, recipes, scripts, texts, writing
+from toolkit.proposal import overlays, recipes, scripts, texts
 from toolkit.proposal.claims import CLAIMS, Asking, Building, LiftCase, ask_about, of_builds
 from toolkit.proposal.leaf import Chosen
 from toolkit.proposal.recipes import Recipe
@@ -225,7 +225,7 @@ def _open(
     if recipe is not None:
         request = replace(request, recipe=request.recipe or request.target, target=target.package)
         recipe = recipes.named(request.recipe or request.target, target.package)
-    source = sources.resolve(request.source, target=target.file, sparse=(writing.TEMPLATE,), progress=progress)
+    source = sources.resolve(request.source, target=target.file, sparse=(), progress=progress)
     progress.step("rewriting")
     program.parse_text(source.content, name=str(target.file))
     try:

@@ -16,7 +16,7 @@ from toolkit.git.program import PLACEHOLDER
 from toolkit.model import Commit, FileChange, OverlayReport, Proposal, Report, Status, TreeCommit
 from toolkit.nix import program
 from toolkit.report import pull_request, report
-from toolkit.sources import recorded
+from toolkit.sources import TEMPLATE, recorded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -82,9 +82,6 @@ def nameless(proposal: Proposal, request: SourceRequest) -> Iterator[str]:
     if request.nixpkgs != "specimen" and any(PLACEHOLDER.encode() in patch.content for patch in proposal.patches):
         commands = "git config --global user.name 'YOUR NAME', and user.email"
         yield f"series: its author is a placeholder, since git has none; {commands}, or --author"
-
-
-TEMPLATE = ".github/PULL_REQUEST_TEMPLATE.md"
 
 
 def template(source: Source) -> bytes:

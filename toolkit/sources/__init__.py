@@ -42,6 +42,10 @@ class Wanted(Struct, frozen=True, kw_only=True):
     progress: Progress
 
 
+TEMPLATE = ".github/PULL_REQUEST_TEMPLATE.md"
+"""Where nixpkgs has its template for pull requests."""
+
+
 def resolve(  # noqa: PLR0913 - what is asked for, and the parts of patches/ that answer it
     request: SourceRequest,
     *,
@@ -65,7 +69,8 @@ def resolve(  # noqa: PLR0913 - what is asked for, and the parts of patches/ tha
     """
     _check(request)
     upstream = upstream if upstream is not None else patches.upstream()
-    beside = (PurePosixPath(path.strip("/")) for path in sparse)
+    # Of a commit there is one checkout in the cache, which runs for other targets share.
+    beside = (PurePosixPath(path.strip("/")) for path in (TEMPLATE, *sparse))
     asked = Wanted(
         target=target,
         paths=tuple(sorted({target.parent, *beside})),

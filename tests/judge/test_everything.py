@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from toolkit.judge.model import Judgement
     from toolkit.model import Proof
 
-PARTS = Engine(max_memory=100)
+PARTS = Engine(max_memory=75)
 """So little memory that each part has 25 attributes."""
 
 

@@ -54,7 +54,7 @@ _DOCUMENT = "packages.json"
 # What packages have in common is evaluated once in each part.
 _EACH_MIB = 3584
 # So many attributes of a set like nixpkgs take about so much memory together.
-_MIB_PER_NAME = 4
+_MIB_PER_NAME = 3
 _LEAST_NAMES = 25
 # They are one variable of a program, which Linux limits to 128 KiB.
 _MOST_NAMES = 1000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from typing import TYPE_CHECKING
@@ -111,6 +112,15 @@ def recopied(proposal: Path, name: str) -> Path:
     document = (copy / "report.json").read_text()
     (copy / "report.json").write_text(f"{document}\n")
     return copy
+
+
+def test_step_that_a_report_of_somebody_else_makes_up_is_named(nixpkgs: Path, tmp_path: Path) -> None:
+    proposal(nixpkgs, tmp_path / "out")
+    document = json.loads((tmp_path / "out/report.json").read_text())
+    document["steps"][0]["name"] = "x"
+    (tmp_path / "out/report.json").write_text(json.dumps(document))
+    with pytest.raises(ToolkitError, match=r"default\.nix: 'x' is not a step of docker's$"):
+        check(CheckRequest(target="docker", directory=tmp_path / "out", depth=BY_ITSELF), progress=Steps())
 
 
 def test_tree_that_a_report_of_somebody_else_names_is_not_read(nixpkgs: Path, tmp_path: Path) -> None:

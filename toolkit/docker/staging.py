@@ -138,6 +138,9 @@ def of_proposal(proposal: Proposal, *, name: str, overlay: Path) -> DockerCase:
     """Return the case of a proposal whose overlay is, or will be, in a directory; raise as `case` does."""
     contents = {BEFORE: proposal.source.content}
     for step, commit in zip(proposal.steps, proposal.commits, strict=True):
+        if step.name not in STAGES:
+            hint = "'unlet propose' writes a proposal"
+            raise ToolkitError(f"{name}: '{step.name}' is not a step of docker's", hint=hint)
         contents[STAGES[step.name]] = commit.after
     return replace(
         case(contents, name=name, source=proposal.source),

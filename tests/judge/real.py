@@ -899,7 +899,7 @@ NEW: tuple[Case, ...] = (
         "a builder",
         {"pkgs/build-support/go/module.nix": to("        inherit go;\n", "")},
         "pkgs.qc ? go",
-        ("passthru", "qc"),
+        ("unknown|passthru", "qc"),
     ),
 )
 

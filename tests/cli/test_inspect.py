@@ -27,7 +27,9 @@ def test_what_only_other_commands_need_is_not_imported(unlet: Unlet, docker_nix:
     done = unlet("inspect", docker_nix, PYTHONPROFILEIMPORTTIME="1", PYTHONWARNINGS="")
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "toolkit.docker.meaning" in imported
-    assert imported.isdisjoint({"requests", "git", "jinja2", "rich", "toolkit.judge", "toolkit.pr", "toolkit.track"})
+    assert imported.isdisjoint(
+        {"requests", "git", "jinja2", "rich", "toolkit.judge", "toolkit.pr", "toolkit.track.tracking"}
+    )
 
 
 def test_json_has_one_entry_a_file_and_is_the_same_before_and_after_the_command(unlet: Unlet, docker_nix: Path) -> None:

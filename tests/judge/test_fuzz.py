@@ -56,7 +56,7 @@ def mutants(text: str, chance: random.Random) -> Iterator[str]:
     """Yield texts that differ from one in one place."""
     lines = text.splitlines(keepends=True)
     body = range(next((n for n, line in enumerate(lines) if line.startswith("}:")), 0) + 1, len(lines))
-    while True:
+    while body:
         at = chance.choice(body)
         line = lines[at]
         edited = chance.choice(EDITS)(line, chance, lines)
@@ -117,7 +117,9 @@ def chosen(files: list[Path], count: int, chance: random.Random, tree: Path) -> 
     while len(edits) < count:
         file = chance.choice(files)
         text = file.read_text()
-        mutant = next(mutants(text, chance))
+        mutant = next(mutants(text, chance), None)
+        if mutant is None:
+            continue
         path = PurePosixPath(file.relative_to(tree))
         try:
             program.parsed(mutant.encode(), name=str(path))

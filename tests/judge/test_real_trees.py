@@ -45,6 +45,8 @@ def files(root: Path, case: Case) -> Mapping[PurePosixPath, TreeFile | None]:
             made[PurePosixPath(path)] = None
             continue
         there = root / (path if how != real.COPY else gone[0] if gone else real.ORIGINALS[root.name])
+        if callable(how) and not there.is_file():
+            there = root / next(iter(case.edits))
         text = there.read_text() if there.is_file() else ""
         content = how if isinstance(how, str) and how != real.COPY else text if isinstance(how, str) else how(text)
         made[PurePosixPath(path)] = TreeFile(content=content.encode())

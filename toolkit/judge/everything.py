@@ -13,7 +13,7 @@ import re
 import shutil
 import signal
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -265,7 +265,8 @@ class _Said(Struct, kw_only=True):
                 if path in chunk:
                     self.settle()
                 self.begun.append(path)
-            case [dict(parts)]:
+            case [dict()]:
+                parts = cast("dict[str, Any]", rest[0])
                 known = self.answers.get(path)
                 self.answers[path] = {**known, **parts} if isinstance(known, dict) else parts
             case [str(answer)]:
@@ -333,7 +334,7 @@ class _Evaluation(Struct, frozen=True, kw_only=True):
         while left:
             chunks = self._split(left)
             self.progress.step(f"{self.what}: asking Nix about {len(left)} attributes")
-            left = []
+            left = list[AttrPath]()
             for chunk, (said, ended) in zip(chunks, self._evaluate(directory, question, chunks), strict=True):
                 if ended is not None:
                     self._require_begun(said, ended)

@@ -6,7 +6,7 @@ import json
 import re
 from collections import defaultdict
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -493,7 +493,7 @@ def _members(text: str) -> dict[str, Any]:
         members = json.loads(text)
     except (ValueError, RecursionError):
         return {}
-    return members if isinstance(members, dict) else {}
+    return cast("dict[str, Any]", members) if isinstance(members, dict) else {}
 
 
 def _of_base(sides: Sides, path: PurePosixPath) -> TreeFile | None:

@@ -66,7 +66,7 @@ class Sides(Struct, frozen=True, kw_only=True):
         with self.ground.holding(contents) as root:
             tree = self.base
             if contents:
-                tree = NixpkgsTree(root=root, key=_digest([self.base.key], contents).hexdigest())
+                tree = NixpkgsTree(root=root, key=_digest([self.base.key], contents))
             return evaluate(tree, system, engine, what=f"{system}, {what}", progress=self.progress)
 
     def _side(
@@ -122,17 +122,17 @@ class Sides(Struct, frozen=True, kw_only=True):
 
     def _key(self, contents: Mapping[PurePosixPath, TreeFile | None], system: str) -> str:
         """Return what stands for a tree, a system and how it is asked."""
-        digest = _digest([self.base.key, system, self.nixos, str(program.version()), str(self.ground.root)], contents)
-        digest.update(EXPRESSION.read_bytes())
-        return digest.hexdigest()
+        asked = hashlib.sha256(EXPRESSION.read_bytes()).hexdigest()
+        facts = [self.base.key, system, self.nixos, str(program.version()), str(self.ground.root), asked]
+        return _digest(facts, contents)
 
 
-def _digest(facts: list[object], contents: Mapping[PurePosixPath, TreeFile | None]) -> hashlib._Hash:
+def _digest(facts: Sequence[object], contents: Mapping[PurePosixPath, TreeFile | None]) -> str:
     digest = hashlib.sha256(json.dumps(facts).encode())
     for path, file in sorted(contents.items()):
         digest.update(f"\0{path}\0".encode())
         digest.update(f"{file.mode} {len(file.content)} ".encode() + file.content if file is not None else b"-")
-    return digest
+    return digest.hexdigest()
 
 
 def _key(question: Question) -> str:

@@ -1,32 +1,48 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import pytest
 
 from toolkit.lift.bindings import Reachability
+from toolkit.lift.plan import OWN
 from toolkit.lift.rewriting import Lifted
-from toolkit.model import Step
+from toolkit.model import Commit, Oid, Proof, Proposal, Report, Source, Status, Step
 from toolkit.proposal.texts import message, of_pull_request
+from toolkit.report.pull_request import DraftFacts, draft
 
 if TYPE_CHECKING:
     from toolkit.patches import Message
+    from toolkit.report.pull_request import Texts
 
+STEP = Step(name="lift", design="move")
 HIDDEN, SHOWN, PARTIAL = Reachability.HIDDEN, Reachability.SHOWN, Reachability.PARTIAL
 
 
 def written(
     *packages: str, follows: tuple[str, ...] = (), own: tuple[str, ...] = (), **states: Reachability
 ) -> Message:
+    return message(packages, lifted(follows=follows, own=own, recursive=False, **states))
+
+
+def lifted(
+    *, follows: tuple[str, ...] = (), own: tuple[str, ...] = (), recursive: bool = False, **states: Reachability
+) -> Lifted:
     names = {name.replace("_", "-"): state for name, state in states.items()}
-    lifted = Lifted(
+    return Lifted(
         text="",
         doors={name: ("passthru", name) for name in names},
         follows=dict.fromkeys(follows, ("src", "version")),
         states=names,
         own=own,
+        recursive=recursive,
     )
-    return message(packages, lifted)
+
+
+def said_of(packages: tuple[str, ...], change: Lifted) -> Texts:
+    return of_pull_request(packages, message(packages, change), STEP, change, None)
 
 
 @pytest.mark.parametrize(
@@ -74,15 +90,50 @@ def test_the_body_says_of_each_sort_of_part_what_it_lacked() -> None:
 def test_the_body_names_what_else_leaves_the_let() -> None:
     said = written("app", follows=("ui",), own=("version", "src"), ui=HIDDEN)
     assert said.body.endswith("from finalAttrs there.\nMove version and src out of the let as well.")
-    recursive = Lifted(
-        text="", doors={"a": ("passthru", "a")}, follows={"a": ("src",)}, states={"a": HIDDEN}, recursive=True
+    recursive = lifted(follows=("ui",), recursive=True, ui=HIDDEN)
+    assert message(("app",), recursive).body.endswith("from finalAttrs there.\nUse finalAttrs instead of rec.")
+
+
+def test_the_pull_request_says_of_the_first_sort_what_it_lacked_and_not_how_it_is_done() -> None:
+    change = lifted(follows=("ui",), own=("src",), recursive=True, ui=HIDDEN, one=SHOWN, two=PARTIAL)
+    assert said_of(("app",), change).steps[0].paragraph == (
+        "Overriding src and version by overrideAttrs leaves the ui as before. Define it in passthru, "
+        "and take src and version from finalAttrs there. Let overrides of two and one take effect, too."
     )
-    assert message(("app",), recursive).body.endswith("there. Use finalAttrs instead of\nrec.")
 
 
 def test_the_text_cites_where_people_asked_for_the_lift() -> None:
-    said = written("forgejo", "forgejo-lts", follows=("frontend",), frontend=HIDDEN)
-    step = Step(name="lift", design="move")
-    (cited,) = of_pull_request(("forgejo", "forgejo-lts"), said, step, None).steps
-    assert cited.motive.startswith("#340059, ")
-    assert of_pull_request(("app",), said, step, None).steps[0].motive == ""
+    change = lifted(follows=("frontend",), frontend=HIDDEN)
+    assert said_of(("forgejo", "forgejo-lts"), change).steps[0].motive.startswith("#340059, ")
+    assert said_of(("app",), change).steps[0].motive == ""
+
+
+@pytest.mark.parametrize(
+    ("packages", "change"),
+    [
+        (("forgejo", "forgejo-lts"), lifted(follows=("frontend",), own=OWN, recursive=True, frontend=HIDDEN)),
+        (("k3s_1_33", "k3s_1_34", "k3s_1_35", "k3s_1_36"), lifted(a=SHOWN, b=SHOWN, c=SHOWN, d=SHOWN, e=SHOWN)),
+        (("zotero",), lifted(follows=("a", "b"), own=OWN, recursive=True, a=HIDDEN, b=HIDDEN, c=SHOWN, d=PARTIAL)),
+        (("authentik", "authentik-proxy"), lifted(follows=("a", "b", "c"), own=OWN, a=HIDDEN, b=HIDDEN, c=HIDDEN)),
+        (("app",), lifted(recursive=True, own=OWN, a=HIDDEN, b=HIDDEN, c=SHOWN, d=SHOWN, e=PARTIAL, f=PARTIAL)),
+    ],
+)
+def test_the_pull_request_of_a_lift_has_at_most_80_words(packages: tuple[str, ...], change: Lifted) -> None:
+    proposal = Proposal(
+        source=Source(origin="nixpkgs", content=b"", directory=Path("/nowhere")),
+        package=packages[0],
+        target=PurePosixPath("package.nix"),
+        bindings=tuple(change.states),
+        steps=(STEP,),
+        commits=(Commit(subject="app: lift", body="Because.", before=b"", after=b"1"),),
+    )
+    proof = Proof(name="no-rebuild", claim="nothing is rebuilt", status=Status.PASSED, covers="all")
+    facts = DraftFacts(
+        report=Report(proposal=proposal, proofs=(proof,)),
+        texts=said_of(packages, change),
+        extras={},
+        commits=(Oid("a" * 40),),
+        base=Oid("b" * 40),
+    )
+    # As `wc -w` counts: all but HTML comments.
+    assert 40 < len(re.sub(rb"<!--.*?-->", b"", draft(facts), flags=re.DOTALL).split()) <= 80

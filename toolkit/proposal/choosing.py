@@ -141,7 +141,9 @@ class LiftChosen(Chosen[LiftCase], frozen=True, kw_only=True, eq=False):
 
     def texts(self) -> Texts:
         """Return the texts of a lift with the package's names, or those of the proposal's own commits."""
-        return texts.of_pull_request(self.opened.target.packages, self.messages[-1], self.steps[-1], self.opened.recipe)
+        return texts.of_pull_request(
+            self.opened.target.packages, self.messages[-1], self.steps[-1], self.lifted, self.opened.recipe
+        )
 
     def warnings(self, case: LiftCase, *, overlay: str) -> tuple[str, ...]:
         """Return which links of the tree are left out."""

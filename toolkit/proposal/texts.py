@@ -38,6 +38,7 @@ _NOUNS = frozenset(
 class _Lift(Texts, frozen=True, kw_only=True):
     """patches/lift.toml; `reasons` are by design, `motives` by package."""
 
+    others: str
     own: str
     recursive: str
     motives: dict[str, str]
@@ -49,10 +50,8 @@ _SORTS = {Reachability.HIDDEN: "hidden", Reachability.SHOWN: "shown", Reachabili
 
 def message(packages: Sequence[str], lifted: Lifted) -> Message:
     """Return the message of the commit; `packages` are all that the file makes."""
-    sorts: dict[str, list[str]] = defaultdict(list)
-    for name, state in lifted.states.items():
-        sorts["follows" if name in lifted.follows else _SORTS[state]].append(name)
-    texts = {sort: _text(sort, _words(packages, lifted, names)) for sort, names in sorted(sorts.items())}
+    sorts = _sorted(lifted)
+    texts = {sort: _text(sort, _words(packages, lifted, names)) for sort, names in sorts.items()}
     main = "follows" if "follows" in sorts else "hidden" if len(sorts) > 1 else next(iter(sorts))
     names = sorts[main] if main == "follows" else list(lifted.states)
     words = _words(packages, lifted, names)
@@ -73,13 +72,21 @@ def message(packages: Sequence[str], lifted: Lifted) -> Message:
     )
 
 
-def of_pull_request(packages: Sequence[str], message: Message, step: Step, recipe: Recipe | None) -> Texts:
-    """Return the texts of pull-request.md; of a recipe it is that of its steps, of a lift its message."""
+def of_pull_request(
+    packages: Sequence[str], message: Message, step: Step, lifted: Lifted, recipe: Recipe | None
+) -> Texts:
+    """Return the texts of pull-request.md; of a recipe they are those of its steps."""
     texts = replace(_read(), compared=tuple(packages))
     if recipe is not None:
         return replace(texts, steps=recipe.steps)
     motives = [motive for name in packages if (motive := texts.motives.get(name)) is not None]
-    own = StepText(name=step.name, subject=message.subject, body=message.body, motive=next(iter(motives), ""))
+    own = StepText(
+        name=step.name,
+        subject=message.subject,
+        body=message.body,
+        why=_why(packages, lifted),
+        motive=next(iter(motives), ""),
+    )
     return replace(texts, steps=(own,))
 
 
@@ -87,6 +94,22 @@ def reason(step: Step) -> Reason:
     """Return why a commit of a lift has any of its hunks, by its design."""
     reasons = _read().reasons
     return reasons[step.design] if step.design in reasons else reasons["*"]
+
+
+def _sorted(lifted: Lifted) -> dict[str, list[str]]:
+    """Return the bindings by the sort of what is said of them."""
+    sorts: dict[str, list[str]] = defaultdict(list)
+    for name, state in lifted.states.items():
+        sorts["follows" if name in lifted.follows else _SORTS[state]].append(name)
+    return dict(sorted(sorts.items()))
+
+
+def _why(packages: Sequence[str], lifted: Lifted) -> str:
+    """Return the message's body without what is only about how it is done."""
+    (sort, names), *more = _sorted(lifted).items()
+    why = _text(sort, _words(packages, lifted, names)).paragraph
+    others = [name for _, rest in more for name in rest]
+    return f"{why} {_read(_words(packages, lifted, others)).others}" if others else why
 
 
 def _text(sort: str, words: Mapping[str, str]) -> StepText:

@@ -75,6 +75,16 @@ def test_a_let_around_the_package_stays() -> None:
         ("runCommand rec { a = 1; }", LayoutError, "ends in a script or a file by 'runCommand', which has no final"),
         ("buildApp rec { doCheck = true; e = doCheck; }", RefusalError, "package.nix:3:36: 'doCheck' is used within"),
         (
+            "buildPythonPackage rec { nativeCheckInputs = [ ]; e = nativeCheckInputs; }",
+            RefusalError,
+            "package.nix:3:55: 'nativeCheckInputs' is used within 'rec', and buildPythonPackage drops it",
+        ),
+        (
+            "buildPythonApplication rec { checkInputs = [ ]; e = checkInputs; }",
+            RefusalError,
+            "package.nix:3:53: 'checkInputs' is used within 'rec', and buildPythonApplication drops it",
+        ),
+        (
             "buildApp rec { pname = lib.a; src = fetch { repo = pname; }; }",
             RefusalError,
             "package.nix:3:52: 'repo' is made with 'pname', which is computed",

@@ -26,6 +26,9 @@ _IN_PASSTHRU = frozenset(["build-system", "dependencies", "disabled", "format", 
 """What Python's builders hand to the derivation by passthru alone (nixpkgs' manual, "Writing override-compatible
 packages")."""
 
+_DROPPED = frozenset(["checkInputs", "checkPhase", "nativeCheckInputs", "pytestFlagsArray", "stdenv"])
+"""What they hand to it under another name, or not at all (`excludeDrvArgNames` of mk-python-derivation.nix)."""
+
 _DECIDED = frozenset(["doCheck", "doInstallCheck"])
 """Attributes that the builder decides on as well, by whether what it builds can run."""
 
@@ -53,12 +56,16 @@ def unfold(construction: BuilderCall, references: Iterable[Reference], sets: Col
     """
     edits = [_without_rec(literal) for literal in construction.sets if literal.index in sets]
     targets: dict[int, tuple[str, ...]] = {}
-    python = _PYTHON.fullmatch(construction.name.rpartition(".")[2]) is not None
+    builder = construction.name.rpartition(".")[2]
+    python = _PYTHON.fullmatch(builder) is not None
     for use in references:
         if use.scope is None or use.scope.node.index not in sets:
             continue
         if use.name in _DECIDED:
             fact = f"'{use.name}' is used within 'rec', and finalAttrs.{use.name} is not what the builder makes of it"
+            raise RefusalError(f"{use.node.tree.name}:{use.node.place}: {fact}")
+        if python and use.name in _DROPPED:
+            fact = f"'{use.name}' is used within 'rec', and {builder} drops it: there is no finalAttrs.{use.name}"
             raise RefusalError(f"{use.node.tree.name}:{use.node.place}: {fact}")
         if (edit := written_out(use)) is not None:
             edits.append(edit)

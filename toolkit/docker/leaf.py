@@ -158,7 +158,8 @@ class Docker(Leaf):
         case, proposal, warnings = foreign.foreign(request, progress=progress)
         case = staging.deepen(case, request.depth, offline=request.change.source.offline, progress=progress)
         asked = Request(target=PACKAGE, source=request.change.source)
-        return _judged(proposal, case, warnings, asked, steps(Design.HIDDEN, Demotion.SUFFIX))
+        like = steps(Design.HIDDEN if case.lifted is not None else None, case.demotion)
+        return _judged(proposal, case, warnings, asked, like)
 
     def unconcerned(self, draft: Draft[DockerCase]) -> str | None:
         """Return why the claims say nothing of a change that moves no component and leaves the wrapper alone."""

@@ -84,9 +84,15 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         f"{LIMITS}::test_evaluation_that_takes_too_much_is_ended",
         f"{LIMITS}::test_memory_beside_the_heap_is_limited_too",
     ),
-    "Many attributes together have": (
+    "Of a whole tree many attributes": (
         "tests/nix/test_bisected.py::test_one_that_takes_all_of_its_time_is_not_asked_again_and_keeps_no_other_from_an_answer",
         "tests/nix/test_bisected.py::test_all_that_take_too_long_together_are_asked_in_halves",
+        "tests/judge/test_specimen.py::test_what_reaches_its_time_on_one_system_is_not_waited_for_on_the_others",
+    ),
+    "If the 2 GiB are not enough": (
+        "tests/nix/test_bisected.py::test_what_takes_all_of_the_memory_is_asked_alone_and_nothing_is_asked_with_it_again",
+        "tests/nix/test_bisected.py::test_all_that_take_too_much_memory_together_are_asked_in_parts",
+        "tests/judge/test_specimen.py::test_many_questions_together_have_the_memory_of_one_evaluation",
     ),
     "The evaluations of the tier": (
         f"{LIMITS}::test_evaluations_that_have_a_common_time_end_with_it",

@@ -11,9 +11,11 @@ import pytest
 from toolkit import specimen
 from toolkit.cache import VARIABLE
 from toolkit.git.reading import TreeFile
-from toolkit.judge import JudgeRequest, judge
+from toolkit.judge import JudgeRequest, asking, judge
+from toolkit.judge.asking import Question
 from toolkit.judge.model import Expectation, Kind, Weight, exit_code
 from toolkit.model import SourceRequest
+from toolkit.nix import limits
 from toolkit.sources.changes import Change, Edit, Step
 from toolkit.sources.trees import NixpkgsTree
 
@@ -413,3 +415,28 @@ def test_each_commit_of_a_range_is_judged_by_itself() -> None:
     assert [each for each in first.differences if each.weight is not Weight.REMARK] == []
     assert {each.kind for each in second.differences if each.weight is not Weight.REMARK} == {Kind.DERIVATION}
     assert "derivation" in {kind for _, kind, _ in serious(judgement)}
+
+
+def test_what_reaches_its_time_on_one_system_is_not_waited_for_on_the_others() -> None:
+    loop = "builtins.genericClosure { startSet = [ { key = 0; } ]; operator = x: [ { key = x.key + 1; } ]; }"
+    edits: Edits = {
+        NOTES: ('version = "4.2.0"', f"version = toString (builtins.length ({loop}))"),
+        BOARD: ('version = "', 'version = "1'),
+    }
+    with limits.allowing(5, None):
+        judgement = judged(edits, systems=(NATIVE, "aarch64-linux", CROSS))
+    reasons = {gap.system: gap.reason for gap in judgement.unknown if gap.attribute == "notes-server"}
+    assert reasons.keys() == {NATIVE, "aarch64-linux", CROSS}
+    assert reasons[NATIVE].endswith("for: still running after 5 s; --timeout raises the limit")
+    elsewhere = f"for: it reached the limit on {NATIVE}: still running after 5 s; --timeout raises the limit"
+    assert all(reason.endswith(elsewhere) for system, reason in reasons.items() if system != NATIVE)
+    assert ("change", "derivation", "status-board") in serious(judgement)
+
+
+def test_many_questions_together_have_the_memory_of_one_evaluation() -> None:
+    question = Question(path=("notes-server",))
+    one, many = (
+        asking.command(specimen.path(), NATIVE, [question] * count, nixos=False).env["GC_MAXIMUM_HEAP_SIZE"]
+        for count in (1, 24)
+    )
+    assert one == many == str(limits.MEMORY_MIB << 20)

@@ -81,3 +81,31 @@ def test_all_that_take_too_long_together_are_asked_in_halves() -> None:
 
     assert answers(bisected(slow, [1, 2, 3, 4], mark="x")) == [2, 4, 6, 8]
     assert asked == [(1, 2, 3, 4), (1, 2), (3, 4)]
+
+
+def test_what_takes_all_of_the_memory_is_asked_alone_and_nothing_is_asked_with_it_again() -> None:
+    asked: list[tuple[int, ...]] = []
+
+    def large(part: Sequence[int]) -> list[int]:
+        asked.append(tuple(part))
+        if 3 in part:
+            marks = "".join(f"trace: x question {number}\n" for number in range(part.index(3) + 1))
+            raise CommandError(["nix"], status=1, stderr=f"{marks}error: out of memory")
+        return [number * 2 for number in part]
+
+    assert answers(bisected(large, [1, 2, 3, 4, 5], mark="x")) == [2, 4, None, 8, 10]
+    assert asked == [(1, 2, 3, 4, 5), (1, 2), (4, 5), (3,)]
+
+
+def test_all_that_take_too_much_memory_together_are_asked_in_parts() -> None:
+    asked: list[tuple[int, ...]] = []
+
+    def large(part: Sequence[int]) -> list[int]:
+        asked.append(tuple(part))
+        if len(part) > 2:
+            marks = "".join(f"trace: x question {number}\n" for number in range(3))
+            raise CommandError(["nix"], status=1, stderr=f"{marks}error: out of memory")
+        return [number * 2 for number in part]
+
+    assert answers(bisected(large, [1, 2, 3, 4, 5], mark="x")) == [2, 4, 6, 8, 10]
+    assert asked == [(1, 2, 3, 4, 5), (1, 2), (4, 5), (3,)]

@@ -42,7 +42,6 @@ PACKAGE = "derivation"
 FUNCTION = "function"
 SET = "set"
 
-_MEBIBYTES = 4096
 _SECONDS = 300.0
 _MOST_LEFT_OUT = 4
 
@@ -99,7 +98,7 @@ def command(  # noqa: PLR0913 - the arguments of the expression
     }
     with sealed():
         asking = evaluator.evaluate_command(EXPRESSION, arguments, attribute="answers")
-    bounded = limits.bounded(asking, min(limits.memory() * len(questions), limits.memory(_MEBIBYTES)), strictly=True)
+    bounded = limits.bounded(asking, limits.memory(), strictly=True)
     most = limits.seconds(_SECONDS)
     seconds = most if nixos else min(limits.seconds() * len(questions), most)
     return replace(
@@ -110,8 +109,19 @@ def command(  # noqa: PLR0913 - the arguments of the expression
     )
 
 
-def ask(root: Path, system: str, questions: Sequence[Question], *, nixos: bool = False) -> list[Answer]:
-    """Return what can be seen of attributes of the tree at `root` on a system, in their order."""
+def ask(
+    root: Path,
+    system: str,
+    questions: Sequence[Question],
+    *,
+    nixos: bool = False,
+    late: dict[tuple[str, ...], Answer] | None = None,
+) -> list[Answer]:
+    """Return what can be seen of attributes of the tree at `root` on a system, in their order.
+
+    `late` has what is answered for attributes whose time was up elsewhere; those whose time is up here are added to it.
+    """
+    late = {} if late is None else late
     # The files that are evaluated cannot know it, and so not blame another question.
     mark = f"unlet-{secrets.token_hex(8)}:"
 
@@ -134,6 +144,9 @@ def ask(root: Path, system: str, questions: Sequence[Question], *, nixos: bool =
             (rest,) = asked([replace(question, leaving=(*question.leaving, values[-1]))])
             return replace(rest, ends={**rest.ends, f"{at}.{values[-1]}": reason})
         left = tuple(part for part in wanted if at is not None and part != at)
+        if of_time:
+            elsewhere = f"it reached the limit on {system}: {reason}"
+            late[question.path] = Answer(kind=ENDS, ends=dict.fromkeys(ALL, elsewhere), limited=ALL)
         if at is None or left == wanted or not left or of_time:
             # An attribute whose time is up has none left for its other parts.
             return Answer(kind=ENDS, ends=dict.fromkeys(wanted, reason), limited=wanted if limited else ())
@@ -144,7 +157,9 @@ def ask(root: Path, system: str, questions: Sequence[Question], *, nixos: bool =
         answers = zip(those, evaluator.bisected(together, those, mark=mark), strict=True)
         return [alone(each, answer) if isinstance(answer, CommandError) else answer for each, answer in answers]
 
-    return asked(questions)
+    known = {question.path: late[question.path] for question in questions if question.path in late}
+    answers = iter(asked([question for question in questions if question.path not in known]))
+    return [known.get(question.path) or next(answers) for question in questions]
 
 
 def why_not(root: Path, system: str, path: tuple[str, ...]) -> str:

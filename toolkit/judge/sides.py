@@ -45,6 +45,8 @@ class Sides(Struct, frozen=True, kw_only=True):
     nixos: bool
     progress: Progress
     _kept: dict[str, dict[str, Answer]] = field(default_factory=dict[str, "dict[str, Answer]"])
+    _late: dict[tuple[str, ...], Answer] = field(default_factory=dict[tuple[str, ...], Answer])
+    """What is answered for attributes that reached their time on one of the sides and systems."""
 
     def answers(self, asked: Mapping[str, Sequence[Question]], *, what: str) -> dict[str, list[tuple[Answer, Answer]]]:
         """Return for the questions by system the answers before and after."""
@@ -85,7 +87,7 @@ class Sides(Struct, frozen=True, kw_only=True):
             with self.ground.holding(contents) as root, process.ending_together():
 
                 def answer(task: tuple[str, Sequence[Question]]) -> list[Answer]:
-                    return ask(root, *task, nixos=self.nixos)
+                    return ask(root, *task, nixos=self.nixos, late=self._late)
 
                 for (system, questions), answers in zip(tasks, side_by_side(answer, tasks, jobs=jobs), strict=True):
                     known[system].update(zip(map(_key, questions), answers, strict=True))

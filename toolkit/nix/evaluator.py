@@ -17,6 +17,7 @@ from msgspec import Struct
 from toolkit import process
 from toolkit.errors import CommandError, LimitError, ToolkitError
 from toolkit.nix.limits import is_sealed, restrict
+from toolkit.nix.program import reached_limit
 from toolkit.nix.stores import STORE, environment, own, physical, remote, written
 from toolkit.process import Command
 
@@ -103,7 +104,8 @@ def bisected(
 
     Such an error ends an evaluation: the item that it comes from has the error as its answer, and all others are asked
     again. The last `question N` behind the mark names that item; without one, and if all together took too long,
-    each half is asked. One that did not keep its pace is not asked again.
+    each half is asked. One that did not keep its pace is not asked again. If the memory was not enough, those before
+    the item, which it was enough for, the item and those behind it are asked apart.
     """
     if not items:
         return []
@@ -117,10 +119,12 @@ def bisected(
         known = numbers and (late or not isinstance(error, LimitError))
         index = int(numbers[-1]) if known else len(items)
         answer: list[A | CommandError] = [error] if late else []
+        parts = [items[:index], items[index + 1 :]]
+        apart = parts if reached_limit(error) and not late else [[*parts[0], *parts[1]]]
     if index >= len(items):
         middle = len(items) // 2
         return [*bisected(ask, items[:middle], mark=mark), *bisected(ask, items[middle:], mark=mark)]
-    rest = bisected(ask, [*items[:index], *items[index + 1 :]], mark=mark)
+    rest = [each for part in apart for each in bisected(ask, part, mark=mark)]
     return [*rest[:index], *(answer or bisected(ask, [items[index]], mark=mark)), *rest[index:]]
 
 

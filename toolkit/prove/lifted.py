@@ -31,7 +31,6 @@ EXPRESSION = EXPRESSIONS / "lifted.nix"
 
 # What a dozen packages of two whole trees may take, on a slow machine; one has what any evaluation has.
 _SECONDS = 180.0
-_MEBIBYTES = 4096
 
 UNREACHED = (
     "no override has an effect here: by default, nothing on these systems is built with it, or the builder does not "
@@ -190,7 +189,7 @@ def command(  # noqa: PLR0913 - the arguments of the expression
     keeps = any(each.doors for each in questions)
     with sealed():
         asking = evaluator.evaluate_command(EXPRESSION, arguments, keeps=keeps)
-    bounded = limits.bounded(asking, min(limits.memory() * len(questions), limits.memory(_MEBIBYTES)), strictly=True)
+    bounded = limits.bounded(asking, limits.memory(), strictly=True)
     return replace(
         bounded,
         argv=(*asking.argv, *(() if keeps else ("--readonly-mode",)), "--show-trace"),

@@ -35,7 +35,8 @@ SEED = int(os.environ.get("UNLET_SEED", "1"))
 
 BOUND_SECONDS = 60.0
 PATIENCE = 5 * BOUND_SECONDS
-MOST_MIB = 2300
+MOST_MIB = 2400
+"""The heap of an evaluation, what it may have beside that, and Nix itself."""
 SECRET = "unlet-c0ffee-nobody-is-told-this"  # noqa: S105 - it is no password
 STATUSES = {0, 1, 2, 3, 10, 11}
 _LONGEST_LINE = 1100

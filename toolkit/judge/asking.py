@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from toolkit import documents, process
 from toolkit.errors import CommandError, LimitError
 from toolkit.nix import evaluator, limits, program
-from toolkit.nix.limits import sealed
+from toolkit.nix.limits import Budget, sealed
 from toolkit.process import Pace
 from toolkit.shipped import EXPRESSIONS
 
@@ -122,11 +122,19 @@ def ask(
     `late` has what is answered for attributes whose time was up elsewhere; those whose time is up here are added to it.
     """
     late = {} if late is None else late
+    budgets: dict[tuple[str, ...], Budget] = {}
     # The files that are evaluated cannot know it, and so not blame another question.
     mark = f"unlet-{secrets.token_hex(8)}:"
 
     def together(those: Sequence[Question]) -> list[Answer]:
-        said = process.execute(command(root, system, those, nixos=nixos, mark=mark)).stdout
+        asking = command(root, system, those, nixos=nixos, mark=mark)
+        if len(those) == 1:
+            # What is asked of an attribute part by part has the time of one evaluation together.
+            budget = budgets.setdefault(those[0].path, Budget(asking.timeout or limits.seconds()))
+            with budget.spending() as left:
+                said = process.execute(replace(asking, timeout=left)).stdout
+        else:
+            said = process.execute(asking).stdout
         answers = documents.read(said, list[dict[str, Any]], document="Nix's answer")
         return [Answer(kind=each.pop("kind"), parts=each) for each in answers]
 
@@ -137,7 +145,9 @@ def ask(
         wanted = question.parts or ALL
         parts = re.findall(rf"{mark} (question|part) ([\w-]+)", error.stderr)[-1:]
         at = parts[0][1] if parts and parts[0][0] == "part" else None
+        budget = budgets.get(question.path)
         of_time = isinstance(error, LimitError) and error.of_time
+        of_time |= limited and budget is not None and budget.left < limits.seconds() / 2
         values = re.findall(rf"{mark} value (\S+)", error.stderr)
         if at == "passthru" and values and not limited and len(question.leaving) < _MOST_LEFT_OUT:
             # The innermost value that is shown first is a part of those around it.

@@ -82,7 +82,7 @@
         };
       });
 
-      # All of the project's tools but import-linter, which nixpkgs does not have.
+      # All of the project's tools but import-linter and the package mutmut, which nixpkgs does not have.
       devShells = forEachSystem (pkgs: {
         default = pkgs.mkShell {
           packages = programs pkgs ++ [

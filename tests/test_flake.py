@@ -21,8 +21,8 @@ EXPRESSION = Path(__file__).with_name("flake.nix")
 PROJECT = tomllib.loads((EXPRESSION.parents[1] / "pyproject.toml").read_text())
 AST_GREP = "pkgs/development/python-modules/ast-grep-py"
 
-# Not in nixpkgs.
-ABSENT = {"import-linter"}
+# Not in nixpkgs; of mutmut it has the program, not the package that the tests import.
+ABSENT = {"import-linter", "mutmut"}
 # Not of Python's packages there.
 PROGRAMS = {"pyright", "ruff"}
 # Named by no file for Python.

@@ -160,7 +160,7 @@ def test_several_packages_share_their_evaluations_and_have_a_proposal_each(unlet
         "notes-server  wrote lifts/notes-server",
         "status-board  wrote lifts/status-board",
     ]
-    assert all(re.search(r"[89] of (9|10|11) proofs passed", line) for line in lines)
+    assert all(re.search(r"\b1[012] of 1[234] proofs passed", line) for line in lines)
     for name in ("notes-server", "status-board"):
         document = json.loads((unlet.cwd / "lifts" / name / "report.json").read_text())
         assert document["target"] == name

@@ -254,7 +254,7 @@ def test_second_wall_holds_where_the_first_is_off(
     settings.mkdir()
     (settings / "nix.conf").write_text("")
     monkeypatch.setitem(vars(limits)["_CONFIGURATION"], "NIX_CONF_DIR", str(settings))
-    monkeypatch.setattr(limits, "_SETTINGS", settings)
+    monkeypatch.setattr(limits, "SETTINGS", settings)
     assert "Permission denied" in stranger.refusal(expression)
     monkeypatch.setattr(landlock, "abi", lambda: 0)
     with limits.sealed():

@@ -143,8 +143,7 @@ def next_steps(report: Report, out: Path) -> list[tuple[str, str]]:
     ours = report.proposal.package == PACKAGE
     if asked == "specimen" and not ours:
         return [
-            ("to find a real one", "unlet find --nixpkgs ~/src/nixpkgs"),
-            ("to contribute", "unlet pr PACKAGE --repo ~/src/nixpkgs"),
+            ("to contribute", "unlet pr PACKAGE --repo ~/src/nixpkgs (see unlet find)"),
             ("to use it", "unlet overlay PACKAGE --nixpkgs '<nixpkgs>'"),
         ]
     if asked == "specimen":

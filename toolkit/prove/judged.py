@@ -86,9 +86,9 @@ class Judging(Struct, frozen=True, kw_only=True, eq=False):
     def _finding(
         self, found: Judgement, asked: Mapping[str, Sequence[str]], aspect: Aspect, evidence: Iterable[str]
     ) -> Finding:
-        names = {name for those in asked.values() for name in those}
+        others = _names(found.reached, found.readers) - _names(asked)
         gaps = [each for each in (*found.unknown, *found.not_covered) if aspect.parts & {*each.parts}]
-        gaps = [each for each in gaps if each.attribute in names]
+        gaps = [each for each in gaps if each.attribute is not None and each.attribute not in others]
         unknown = {(each.attribute, each.system) for each in gaps}
         by_names: dict[tuple[str, ...], list[str]] = {}
         for system, those in asked.items():
@@ -115,10 +115,14 @@ def _general(found: Judgement) -> list[Gap]:
     return [each for each in found.unknown if each.attribute is None]
 
 
+def _names(*compared: Mapping[str, Sequence[str]]) -> set[str]:
+    return {name for by_system in compared for those in by_system.values() for name in those}
+
+
 def _of(found: Judgement, compared: Mapping[str, Sequence[str]]) -> Iterator[Difference]:
     """Yield the differences of attributes that were compared, and of what is in them or could not be."""
-    names = {name for those in compared.values() for name in those}
-    others = {name for those in (*found.reached.values(), *found.readers.values()) for name in those} - names
+    names = _names(compared)
+    others = _names(found.reached, found.readers) - names
     for each in found.differences:
         path = each.attribute.split(".")
         around = {".".join(path[:end]) for end in range(1, len(path) + 1)}

@@ -200,7 +200,7 @@ def _execute(command: Command) -> Completed:
     clock = _Clock(command)
     stdout, stderr = Stream(most=command.most), Stream(kept=_KEPT_BYTES, observer=clock.observer)
     # Between the start of the program and the `try` that ends it there must be no interrupt.
-    signals = _HeldSignals()
+    signals = HeldSignals()
     try:
         process = living.start(command, stdout.writing, stderr.writing)
     except BaseException:
@@ -349,7 +349,7 @@ class _Living:
             _signal(process, signal.SIGKILL)
 
 
-class _HeldSignals:
+class HeldSignals:
     """Holds back the signals that raise an exception in the main thread, from its making until `release`.
 
     They are not blocked, as the program that is started meanwhile would inherit that.

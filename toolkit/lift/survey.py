@@ -25,7 +25,7 @@ from msgspec.structs import replace
 
 import toolkit.lift
 import toolkit.nix
-from toolkit import documents, inside, landlock
+from toolkit import documents, inside, landlock, process
 from toolkit.cache import default_cache
 from toolkit.errors import NixSyntaxError, RefusalError, ToolkitError
 from toolkit.inside import Kind
@@ -151,13 +151,15 @@ def _look_everywhere(root: Path, known: frozenset[str]) -> Iterator[tuple[int, l
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(mp_context=context, initializer=_begin, initargs=(root, known)) as workers:
         # A worker that is not told all it needs would complain. The workers inherit that an interrupt does not reach
-        # them: this process ends them.
+        # them: this process ends them. Another of its threads may take the signal, so that it is held as well.
+        held = process.HeldSignals()
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, *_ENDS])
         try:
-            parts = workers.map(_look, shares, chunksize=_CHUNK)
-        finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT, *_ENDS])
-        try:
+            try:
+                parts = workers.map(_look, shares, chunksize=_CHUNK)
+            finally:
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT, *_ENDS])
+                held.release()
             yield from parts
         except KeyboardInterrupt:
             workers.shutdown(wait=False, cancel_futures=True)

@@ -124,7 +124,7 @@ class Cache(Struct, frozen=True):
         return path
 
     def use(self, kind: str) -> None:
-        """Keep the entries of a kind from `clean` until this process ends; in vain if the cache cannot be written."""
+        """Keep the entries of a kind from `clean` until this process ends, if the cache can be written."""
         path = self.root / _LOCKS / f"use-{kind}"
         with _uses_change:
             if path in _uses:

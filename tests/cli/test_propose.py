@@ -165,6 +165,8 @@ def test_several_packages_share_their_evaluations_and_have_a_proposal_each(unlet
         document = json.loads((unlet.cwd / "lifts" / name / "report.json").read_text())
         assert document["target"] == name
         (proof,) = [proof for proof in document["proofs"] if proof["name"] == "overridable"]
+        statuses = {proof["name"]: proof["status"] for proof in document["proofs"]}
+        assert statuses["follows"] == ("passed" if name == "notes-server" else "not run")
         (other,) = {"notes-server", "status-board"} - {name}
         assert proof["covers"].endswith(f", in a tree that also has the changes of {other}")
     diff = (unlet.cwd / "lifts/notes-server/upstream.diff").read_bytes()

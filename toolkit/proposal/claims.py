@@ -221,7 +221,7 @@ def overridable(case: LiftCase) -> Finding:
 def follows(case: LiftCase) -> Finding:
     """Override the attributes that parts take from the package: each part must be another one then."""
     if not case.lifted.follows:
-        return Finding(covers="no part takes src or version from the package")
+        return Finding(covers="nothing", not_run="because no part takes src or version from the package")
     failures: list[str] = []
     evidence: list[str] = []
     for name, attributes in case.lifted.follows.items():

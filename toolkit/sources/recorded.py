@@ -29,7 +29,7 @@ class _Recorded(Struct, frozen=True, kw_only=True):
 
 
 def record(report: bytes, source: Source, request: SourceRequest) -> None:
-    """Remember what a report.json was made from; in vain if the cache cannot be written."""
+    """Remember what a report.json was made from, if the cache can be written."""
     content = documents.write(_Recorded(source=_lasting(source, request)))
     try:
         default_cache().keep(_KIND, _key(report), _NAME, content)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextvars
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -217,6 +218,10 @@ def test_a_bounded_program_ends_though_nobody_is_left_to_end_it(tmp_path: Path) 
     )
     with interruptible(tmp_path, script) as python:
         child = read_pid(tmp_path)
+        deadline = time.monotonic() + 60
+        while resource.prlimit(child, resource.RLIMIT_CPU)[0] == resource.RLIM_INFINITY:
+            assert time.monotonic() < deadline, "no limit"
+            time.sleep(0.01)
         python.kill()
     wait_until_gone(child)
 

@@ -1,0 +1,123 @@
+"""What was asked about a change, and what came of it: differences, and what was not compared."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from toolkit.judge import comparing
+from toolkit.judge.asking import ENDS, MISSING, PARTS, THROWS, Question, why_not
+from toolkit.judge.model import Difference, Gap, Kind, Weight
+from toolkit.judge.subject import Subject
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from toolkit.judge.asking import Answer
+    from toolkit.judge.changed import ChangedFile
+    from toolkit.judge.reach import AttrPath
+    from toolkit.judge.sides import Sides
+
+STATIC = "static"
+SAMPLE = ("hello", "git", "jq", "ripgrep", "curl", "nginx", "gzip", "cowsay", "figlet", "python3Packages.requests")
+"""What is asked about a change that reaches everything."""
+
+_MOST_REASONS = 6
+
+
+class Record:
+    """Compares attributes of the two sides, and keeps what was found.
+
+    `kinds` are those of the attributes on the `native` system, `ended` counts by system what did not evaluate before.
+    `aliases` are names of the set that are other packages', `idle` attributes that only read what was compared.
+    """
+
+    def __init__(self, sides: Sides, files: Sequence[ChangedFile], *, native: str) -> None:
+        self.sides = sides
+        self.native = native
+        self.files = {file.path for file in files}
+        self.is_equal = all(file.equal or file.is_document for file in files)
+        self.differences: list[Difference] = []
+        self.unknown: list[Gap] = []
+        self.not_covered: list[Gap] = []
+        self.asked: set[str] = set()
+        self.compared: dict[str, list[str]] = {}
+        self.kinds: dict[AttrPath, str] = {}
+        self.ended: dict[str, int] = {}
+        self.aliases: set[str] = set()
+        self.idle: set[str] = set()
+
+    @property
+    def serious(self) -> list[Difference]:
+        """The differences that are more than remarks."""
+        return [each for each in self.differences if each.weight is not Weight.REMARK]
+
+    def compare(
+        self, asked: Mapping[str, Sequence[AttrPath]], parts: tuple[str, ...] = ()
+    ) -> dict[str, list[AttrPath]]:
+        """Compare parts of attributes, by system, or all of their parts; return the attributes that a side has."""
+        questions = {system: [Question(path=path, parts=parts) for path in paths] for system, paths in asked.items()}
+        there: dict[str, list[AttrPath]] = {}
+        for system, pairs in self.sides.answers(questions, what="").items():
+            there[system] = []
+            for path, (before, after) in zip(asked[system], pairs, strict=True):
+                if before.kind == MISSING and (after.kind == MISSING or ".".join(path) in SAMPLE):
+                    continue
+                there[system].append(path)
+                self.ended[system] = self.ended.get(system, 0) + ("derivation" in before.ends)
+                if system == self.native:
+                    self.kinds[path] = after.kind
+                name = ".".join(path)
+                self.asked.add(name)
+                self._gap(path, system, before, after)
+                if "derivation" not in {*before.ends, *after.ends} and not {before.kind, after.kind} <= {THROWS, ENDS}:
+                    self.compared.setdefault(system, []).append(name)
+                found = comparing.compare(self.subject(name, system), before, after)
+                self.differences += self._explained(path, system, found)
+        return there
+
+    def _gap(self, path: AttrPath, system: str, before: Answer, after: Answer) -> None:
+        """Say which parts of an attribute were not compared, and whether they are unknown."""
+        name = ".".join(path)
+        what = f"{name} on {system}"
+        limits = {**before.limits, **after.limits}
+        both = before.ends.keys() & after.ends.keys()
+        # Few packages are made for it, and some of the others need many times what they need natively.
+        is_beyond = bool(before.limits and after.limits)
+        kinds = {before.kind, after.kind}
+        throws = THROWS in kinds and kinds <= {THROWS, ENDS}
+        if not limits and (throws or ("derivation" in both and system != self.native)):
+            reason = "does not evaluate before either"
+            self.not_covered.append(Gap(what=what, reason=reason, attribute=name, system=system, parts=PARTS))
+        elif parts := tuple(sorted(limits or both)):
+            reason = f"its {', '.join(parts)} cannot be asked for: {(limits or before.ends)[parts[0]]}"
+            of_values = all("." in part for part in parts)
+            is_known = self.is_equal or (system == STATIC and is_beyond)
+            is_known |= not limits and (of_values or name in self.idle)
+            whole = tuple(dict.fromkeys(part.partition(".")[0] for part in parts))
+            gap = Gap(what=what, reason=reason, attribute=name, system=system, parts=whole)
+            (self.not_covered if is_known else self.unknown).append(gap)
+
+    def subject(self, name: str, system: str) -> Subject:
+        """Return an attribute as what differences are about."""
+        return Subject(
+            attribute=name,
+            system=system,
+            root=str(self.sides.ground.root),
+            files=self.files,
+            aliases=self.aliases,
+        )
+
+    def _explained(self, path: AttrPath, system: str, found: Iterable[Difference]) -> list[Difference]:
+        """Return the differences, with Nix's reason for what no longer evaluates."""
+        explained: list[Difference] = []
+        for each in found:
+            broken = each.kind is Kind.EVALUATION and each.weight is Weight.DAMAGE and each.after == "it throws"
+            known = sum(other.kind is Kind.EVALUATION for other in self.differences)
+            if broken and known < _MOST_REASONS:
+                with self.sides.ground.holding(self.sides.after) as root:
+                    explained.append(replace(each, after=why_not(root, system, path)))
+            else:
+                explained.append(each)
+        return explained

@@ -1,7 +1,8 @@
 """Change the code of some rooms by mutmut, a little at a time, and show which changes the room's tests do not notice.
 
 `mutation.toml` has the rooms, and the changes that make no difference. UNLET_MUTATIONS is the size of the sample of
-each room, 0 for all, UNLET_SEED chooses it; the arguments name rooms.
+each room, 0 for all, UNLET_SEED chooses it; the arguments name rooms. UNLET_MUTATED names a directory in which results
+are kept: a run that was ended goes on there, and what no test has noticed so far is tried again.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 SIZE = int(os.environ.get("UNLET_MUTATIONS", "300"))
 SEED = os.environ.get("UNLET_SEED", "1")
+KEPT = os.environ.get("UNLET_MUTATED")
 _NOTICED = frozenset(["killed", "timeout", "segfault", "suspicious"])
 _AT_ONCE = "2"
 
@@ -100,7 +102,7 @@ def main() -> int:
     failed = False
     for name in sys.argv[1:] or data.rooms:
         with TemporaryDirectory() as directory:
-            result = tried(data.rooms[name], data.equivalent, Path(directory))
+            result = tried(data.rooms[name], data.equivalent, Path(KEPT, name).absolute() if KEPT else Path(directory))
         failed |= result.failed
         print("\n".join(["", *result.survived, *result.wrong, f"{name}: {result.line}"]), flush=True)
     return int(failed)
@@ -114,8 +116,10 @@ def tried(room: Room, equivalent: Iterable[Equivalent], directory: Path) -> Resu
     sample = sorted(mutants)
     if 0 < SIZE < len(sample):
         sample = sorted(Random(SEED).sample(sample, SIZE))  # noqa: S311 - a sample, not a secret
-    program = [str(Path(sys.executable).with_name("mutmut")), "run", "--max-children", _AT_ONCE, *sample]
-    subprocess.run(program, check=True, stdout=sys.stderr)
+    before = states(mutants)
+    if rest := [name for name in sample if before.get(name) not in _NOTICED]:
+        program = [str(Path(sys.executable).with_name("mutmut")), "run", "--max-children", _AT_ONCE, *rest]
+        subprocess.run(program, check=True, stdout=sys.stderr)
     return judged(room, equivalent, mutants, sample)
 
 
@@ -129,13 +133,23 @@ def known(room: Room) -> dict[str, Path]:
     }
 
 
+def states(mutants: Mapping[str, Path]) -> dict[str, str]:
+    """Return what mutmut has written down of mutants, but for those of functions that are different now."""
+    results: dict[str, str] = {}
+    for path in dict.fromkeys(mutants.values()):
+        if (written := Path("mutants", f"{path}.meta")).exists():
+            meta = json.loads(written.read_bytes())
+            hashes = mutate_file_contents(str(path), path.read_text()).hash_by_function_name
+            for name, code in meta["exit_code_by_key"].items():
+                of = name.rpartition("__mutmut_")[0].rpartition(".")[2]
+                if hashes.get(of) == meta["hash_by_function_name"].get(of):
+                    results[name] = status_by_exit_code[code]
+    return results
+
+
 def judged(room: Room, equivalent: Iterable[Equivalent], mutants: Mapping[str, Path], sample: Sequence[str]) -> Result:
     """Return what became of a sample, as mutmut has written it down."""
-    states = {
-        name: status_by_exit_code[code]
-        for path in dict.fromkeys(mutants.values())
-        for name, code in json.loads(Path("mutants", f"{path}.meta").read_bytes())["exit_code_by_key"].items()
-    }
+    became = states(mutants)
     by_function: dict[str, list[str]] = defaultdict(list)
     for name, path in mutants.items():
         by_function[function(name, path)].append(name)
@@ -146,7 +160,7 @@ def judged(room: Room, equivalent: Iterable[Equivalent], mutants: Mapping[str, P
             continue
         for line in each.after:
             of = [name for name in by_function[each.function] if after(name, mutants[name]) == line]
-            noticed = [name for name in of if name in sample and states[name] in _NOTICED]
+            noticed = [name for name in of if name in sample and became[name] in _NOTICED]
             if not of or noticed:
                 why = "a test notices it" if of else "no change of this function gives it"
                 wrong.append(f"equivalent: {each.function}: '{line}': {why}")
@@ -157,16 +171,19 @@ def judged(room: Room, equivalent: Iterable[Equivalent], mutants: Mapping[str, P
         sample=len(sample),
         equivalent=sum(name in spared for name in sample),
         survived=[
-            f"{function(name, mutants[name])}: {states[name]}\n{diff(name, mutants[name])}"
+            f"{function(name, mutants[name])}: {became[name]}\n{diff(name, mutants[name])}"
             for name in sample
-            if states[name] not in _NOTICED and name not in spared
+            if became[name] not in _NOTICED and name not in spared
         ],
         wrong=wrong,
     )
 
 
 def copied(room: Room, directory: Path) -> None:
-    """Copy what git knows of the repository, with a configuration for mutmut."""
+    """Copy what git knows of the repository, with a configuration for mutmut; of a former copy only results stay."""
+    for file in [each for each in directory.rglob("*") if each.is_symlink() or each.is_file()]:
+        if file.suffix != ".meta" and file.name != "mutmut-stats.json":
+            file.unlink()
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,

@@ -25,7 +25,6 @@ let
     elem
     elemAt
     filter
-    foldl'
     fromJSON
     functionArgs
     genList
@@ -38,9 +37,6 @@ let
     length
     listToAttrs
     mapAttrs
-    match
-    pathExists
-    readFile
     replaceStrings
     split
     stringLength
@@ -51,12 +47,11 @@ let
     tryEval
     typeOf
     unsafeDiscardStringContext
-    unsafeGetAttrPos
     ;
 
   arguments = {
     config = import ./permitting.nix // (if aliases == "" then { allowAliases = false; } else { });
-    overlays = if nixos != "" then [ ] else [ named ];
+    overlays = if nixos != "" then [ ] else [ (import ./judge-tests.nix { inherit tree; }) ];
     localSystem.system =
       if
         elem system [
@@ -72,93 +67,6 @@ let
     if system == "cross" then arguments // { crossSystem.system = "aarch64-linux"; } else arguments
   );
   set = if system == "static" then packages.pkgsStatic or { } else packages;
-
-  # One NixOS test takes longer than all else that is asked: of each there is its name.
-  named =
-    _: prev:
-    if prev ? nixosTests then
-      {
-        nixosTests = mapAttrs (
-          name: test: if elem name several then each 2 name test else any (wordsOf name) name
-        ) prev.nixosTests;
-      }
-    else
-      { };
-  stub = name: {
-    type = "derivation";
-    inherit name;
-    drvPath = "nixosTests.${name}";
-    outPath = "nixosTests.${name}";
-  };
-  ofTests = [
-    "override"
-    "passthru"
-  ];
-  # A test with all that its file has a word for: some are sets of tests, or have functions that make more.
-  any =
-    words: name:
-    listToAttrs (
-      map (word: {
-        name = word;
-        value = any words "${name}.${word}";
-      }) (words ++ ofTests)
-    )
-    // {
-      __functor = _: _: any words name;
-    }
-    // stub name;
-  wordsOf =
-    name:
-    let
-      file = /. + tree + "/nixos/tests/${files.${name} or ""}";
-      code = if pathExists (file + "/default.nix") then file + "/default.nix" else file;
-    in
-    if files ? ${name} && pathExists code then
-      filter (word: isString word && match "[A-Za-z_][A-Za-z0-9_'-]*" word != null) (
-        split "[^A-Za-z0-9_'-]+" (readFile code)
-      )
-    else
-      [ ];
-  each =
-    depth: name: tests:
-    if depth == 0 || !isAttrs tests || tests ? type then
-      any [ ] name
-    else
-      mapAttrs (inner: each (depth - 1) "${name}.${inner}") tests;
-  lines =
-    let
-      file = /. + tree + "/nixos/tests/all-tests.nix";
-    in
-    filter isString (split "\n" (if pathExists file then readFile file else ""));
-  files = listToAttrs (
-    concatLists (
-      map (
-        line:
-        let
-          found = match "  ([A-Za-z0-9_-]+) =.*[ (][.]/([A-Za-z0-9_./-]+).*" line;
-        in
-        if found == null then
-          [ ]
-        else
-          [
-            {
-              name = head found;
-              value = elemAt found 1;
-            }
-          ]
-      ) lines
-    )
-  );
-  # Those that are sets of tests, as their lines show: to see whether a single test is one takes as long as the test.
-  several = concatLists (
-    map (
-      line:
-      let
-        name = match "  ([A-Za-z0-9_-]+) = (recurseIntoAttrs )?[(]?(import|discoverTests|handleTestOn|pkgs.callPackage) ?.*" line;
-      in
-      if name == null then [ ] else [ (head name) ]
-    ) lines
-  );
 
   threw = {
     "!" = "throws";
@@ -353,101 +261,20 @@ let
     in
     without (own ++ attrNames attributes ++ orElse [ ] (package.outputs or [ ])) package;
 
-  overriders = package: filter (name: match "override.*" name != null) (attrNames package);
-  mark.unletProbe = "1";
-  isScript = name: match "(pre|post)[A-Z].*|.*Phase" name != null;
-  line = "\n: unlet\n";
-
-  # What a function that takes the old attributes gives: by `overrideAttrs` and those like it.
-  through =
-    package: name:
-    let
-      apply = package.${name};
-      by = change: orElse null (apply change);
-      source =
-        value:
-        let
-          src = orElse null (value.src or null);
-        in
-        if isPackage src then path src else null;
-      follows = change: source (by (_: change)) != source package;
-      held = by (old: {
-        passthru = orElse { } (old.passthru or { }) // {
-          unletOld = mapAttrs (_: kind) old;
-        };
-      });
-      plainly = by (_: { });
-      scripts = filter isScript (attrNames (orElse { } (package.drvAttrs or { })));
-      extended = by (
-        old:
-        listToAttrs (
-          map (name: {
-            inherit name;
-            value = (if isString (old.${name} or null) then old.${name} else "") + line;
-          }) scripts
-        )
-      );
-    in
-    {
-      # Which scripts arrive in what is built, if something is added to them.
-      scripts = listToAttrs (
-        map (name: {
-          inherit name;
-          value = orElse false (
-            let
-              script = extended.drvAttrs.${name} or "";
-            in
-            isString script && replaceStrings [ line ] [ "" ] script != script
-          );
-        }) scripts
-      );
-      plain = output plainly;
-      probe = output (by (_: mark));
-      check = output (by (_: {
-        doCheck = false;
-      }));
-      old = orElse null (held.unletOld or null);
-      lost = if isAttrs plainly then filter (name: !(plainly ? ${name})) (attrNames package) else null;
-      version =
-        source package != null
-        && follows {
-          version = "0-unlet";
-        };
-      # What a name is for: another repository would be fetched.
-      pname =
-        let
-          repository = value: orElse null (value.src.repo or null);
-        in
-        repository package != null && repository (by (_: { pname = "unlet"; })) != repository package;
-    };
-
-  flags =
-    package:
-    let
-      names = called package.override;
-      switch = "(with|enable|use|build|no|is)[A-Z_].*|.*(Support|Only|Check|Tests)|static|minimal|headless";
-    in
-    listToAttrs (
-      concatLists (
-        map (
-          name:
-          if names.${name} && match switch name != null then
-            map
-              (value: {
-                name = "${name} = ${toJSON value}";
-                value = output (package.override { ${name} = value; });
-              })
-              [
-                true
-                false
-              ]
-          else
-            [ ]
-        ) (attrNames names)
-      )
-    );
-
-  called = value: orElse { } (if isFunction value then functionArgs value else value.__functionArgs or { });
+  inherit
+    (import ./judge-overrides.nix {
+      inherit
+        isPackage
+        kind
+        orElse
+        output
+        path
+        summary
+        ;
+    })
+    called
+    override
+    ;
 
   # An error that Nix cannot catch shows in which value it is.
   passthru =
@@ -479,30 +306,7 @@ let
     kinds = package: mapAttrs (_: kind) (orElse { } (package.drvAttrs or { }));
     passthru = passthru [ ];
     arguments = package: called (package.override or { });
-    override =
-      package:
-      listToAttrs (
-        map (name: {
-          inherit name;
-          value =
-            if name == "override" then
-              {
-                plain = output (package.override { });
-                flags = flags package;
-              }
-            else if
-              elem name [
-                "overrideAttrs"
-                "overridePythonAttrs"
-              ]
-            then
-              through package name
-            else if name == "overrideDerivation" then
-              { probe = output (package.overrideDerivation (_: mark)); }
-            else
-              summary 1 package.${name};
-        }) (overriders package)
-      );
+    inherit override;
   };
 
   # What goes wrong in a value, however deep, or takes too long, comes after the line that names where it was asked for.

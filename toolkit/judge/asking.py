@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from toolkit.process import Command
 
 EXPRESSION = EXPRESSIONS / "judge.nix"
+FILES = (EXPRESSION, *(EXPRESSIONS / name for name in ("judge-overrides.nix", "judge-tests.nix", "permitting.nix")))
+"""The expression, and what it imports."""
 
 PARTS = ("position", "derivation", "fixed-output", "meta", "kinds", "passthru", "arguments", "override")
 SET_PARTS = ("names", "values", "recurse")

@@ -21,6 +21,7 @@ from msgspec.structs import replace
 from toolkit import documents, files, process
 from toolkit.cache import default_cache
 from toolkit.errors import CommandError, LimitError, ToolkitError
+from toolkit.judge import asking
 from toolkit.judge.model import Difference, Kind, Weight
 from toolkit.nix import evaluator, limits, portable, program, stores
 from toolkit.shipped import EXPRESSIONS
@@ -48,7 +49,7 @@ _KINDS = {
 """The digests, and what they are of."""
 
 _EXPRESSION = EXPRESSIONS / "chunks.nix"
-_PARTS = tuple(EXPRESSIONS / name for name in ("all.nix", "judge.nix", "permitting.nix"))
+_PARTS = (EXPRESSIONS / "all.nix", *asking.FILES)
 _DOCUMENT = "packages.json"
 
 # What packages have in common is evaluated once in each part.

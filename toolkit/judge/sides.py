@@ -11,7 +11,7 @@ from msgspec import Struct, field
 from toolkit import documents, process
 from toolkit.cache import default_cache
 from toolkit.errors import ToolkitError
-from toolkit.judge.asking import EXPRESSION, Answer, Question, ask
+from toolkit.judge.asking import FILES, Answer, Question, ask
 from toolkit.judge.everything import evaluate
 from toolkit.nix import limits, program
 from toolkit.parallel import side_by_side
@@ -124,7 +124,7 @@ class Sides(Struct, frozen=True, kw_only=True):
 
     def _key(self, contents: Mapping[PurePosixPath, TreeFile | None], system: str) -> str:
         """Return what stands for a tree, a system and how it is asked."""
-        asked = hashlib.sha256(EXPRESSION.read_bytes()).hexdigest()
+        asked = hashlib.sha256(b"".join(path.read_bytes() for path in FILES)).hexdigest()
         facts = [self.base.key, system, self.nixos, str(program.version()), str(self.ground.root), asked]
         return _digest(facts, contents)
 

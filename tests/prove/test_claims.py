@@ -12,7 +12,7 @@ from toolkit.git import program
 from toolkit.model import Oid, Patch, Source
 from toolkit.nix import stores
 from toolkit.prove import ANY, Subject, about
-from toolkit.prove.claims import CLAIMS, LINT, applies, formatted, parses
+from toolkit.prove.claims import CLAIMS, LINT, LINTERS, applies, formatted, linted, parses
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,6 +85,79 @@ class TestFormat:
         install("nixfmt", "echo 'cannot start' >&2; exit 127")
         with pytest.raises(ToolkitError, match="cannot start"):
             formatted(draft.case())
+
+
+# A linter that has something to say of a file with its word in it.
+LINTER = """\
+[ -e "$PWD/package.nix" ] || exit 9
+for last; do :; done
+grep -q "{word}" "$last" || exit 0
+echo "{name}:  {word}
+in it" {where}
+exit 1
+"""
+
+
+class TestLint:
+    @pytest.fixture(autouse=True)
+    def no_others(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("PATH", "/usr/bin:/bin")
+
+    def test_linters_that_are_nowhere_are_not_run(self, draft: Draft) -> None:
+        finding = linted(draft.case())
+        reason = "because nixf-diagnose and the like are not on PATH"
+        assert (finding.covers, finding.not_run, finding.failures) == ("nothing", reason, ())
+
+    def test_a_linter_that_finds_nothing_has_its_command(
+        self, draft: Draft, install: Callable[[str, str], None]
+    ) -> None:
+        install("keep-sorted", LINTER.format(name="keep-sorted", word="no such", where=""))
+        case = draft.case()
+        finding = linted(case)
+        assert (finding.covers, finding.failures, finding.gaps) == ("keep-sorted", (), ())
+        assert (finding.not_run, finding.evidence) == (None, ("keep-sorted: nothing to say",))
+        assert finding.commands == (f"keep-sorted --mode lint {case.after.path}",)
+
+    @pytest.mark.parametrize("where", ["", ">&2"])
+    @pytest.mark.parametrize("stage", ["first", "second"])
+    def test_what_it_finds_in_a_stage_is_a_failure_in_one_line(
+        self, draft: Draft, install: Callable[[str, str], None], stage: str, where: str
+    ) -> None:
+        install("keep-sorted", LINTER.format(name="keep-sorted", word="spoiled", where=where))
+        install("nixf-diagnose", "exit 0")
+        finding = linted(draft.rewritten(stage, lambda text: f"{text}# spoiled\n").case())
+        assert (finding.covers, finding.not_run) == ("nixf-diagnose, keep-sorted", None)
+        assert finding.failures == ("keep-sorted: keep-sorted: spoiled in it",)
+        assert finding.evidence == ("nixf-diagnose: nothing to say", "keep-sorted: finds something")
+
+    def test_one_that_fails_without_a_word_is_a_failure(
+        self, draft: Draft, install: Callable[[str, str], None]
+    ) -> None:
+        install("keep-sorted", 'for last; do :; done; ! grep -q spoiled "$last"')
+        finding = linted(draft.rewritten("second", lambda text: f"{text}# spoiled\n").case())
+        assert finding.failures == ("keep-sorted: fails",)
+
+    def test_what_it_finds_before_as_well_is_not_judged(
+        self, draft: Draft, install: Callable[[str, str], None]
+    ) -> None:
+        install("keep-sorted", LINTER.format(name="keep-sorted", word="pname", where=""))
+        finding = linted(draft.case())
+        reason = "because keep-sorted find something in the unchanged file"
+        assert (finding.covers, finding.not_run, finding.failures) == ("nothing", reason, ())
+        install("editorconfig-checker", "exit 0")
+        finding = linted(draft.case())
+        assert (finding.not_run, finding.failures) == (None, ())
+        assert finding.gaps == ("keep-sorted: finds something in the unchanged file",)
+        assert finding.evidence == ("editorconfig-checker: nothing to say",)
+
+    def test_each_gets_the_options_of_nixpkgs_ci(
+        self, draft: Draft, install: Callable[[str, str], None], tmp_path: Path
+    ) -> None:
+        for name in LINTERS:
+            install(name, f'echo "$*" >"{tmp_path}/{name}"')
+        linted(draft.case())
+        for name, options in LINTERS.items():
+            assert (tmp_path / name).read_text().split() == [*options, "package.nix"]
 
 
 @pytest.fixture
@@ -206,6 +279,11 @@ def test_what_touches_another_file_is_named(draft: Draft) -> None:
     more = Patch(name=second.name, content=second.content + NEW_FILE)
     finding = applies(draft.case(patches=(first, more)))
     assert f"{second.name} touches {TARGET}, other.nix" in finding.failures
+
+
+def test_a_diff_that_is_cut_off_is_named(draft: Draft) -> None:
+    with pytest.raises(ToolkitError, match=r"^the diff: unidiff cannot read it"):
+        applies(draft.case(upstream_diff=draft.case().upstream_diff[:-12]))
 
 
 @pytest.mark.parametrize("diff", [b"", b"nothing\n"])

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import shutil
+from pathlib import Path, PurePosixPath
 
 import pytest
 
+from toolkit import specimen
+from toolkit.git.reading import TreeFile
 from toolkit.judge import SYSTEMS
 from toolkit.judge.model import Difference, Gap, Judgement, Kind, Weight
 from toolkit.model import SourceRequest
 from toolkit.prove.judged import META, NO_REBUILD, OVERRIDES, PASSTHRU, Aspect, Judging, few, systems
-from toolkit.sources.changes import Change, Step
+from toolkit.sources.changes import Change, Edit, Step
 from toolkit.sources.trees import NixpkgsTree
 
 ONE, OTHER = "x86_64-linux", "aarch64-linux"
@@ -106,6 +109,40 @@ def test_readers_are_not_what_the_file_makes() -> None:
     assert (finding.covers, finding.failures) == (f"reader on {ONE}", (f"reader: its derivation ({ONE})",))
     alone = judging(answer()).readers()
     assert (alone.covers, alone.failures, alone.commands) == ("nothing in pkgs reads or overrides it", (), (COMMAND,))
+
+
+def test_what_stands_in_a_set_is_that_of_the_attribute_around_it() -> None:
+    found = answer(
+        differs(Kind.PASSTHRU, "set.app.tests"),
+        differs(Kind.PASSTHRU, "set.other"),
+        reached={ONE: ("set.app",)},
+        readers={ONE: ("set.other",)},
+    )
+    assert judging(found).kept(PASSTHRU).failures == (f"set.app.tests: its passthru ({ONE})",)
+
+
+def test_a_difference_fails_though_nothing_else_of_it_is_known() -> None:
+    gap = Gap(what=f"app on {ONE}", reason="took too long", attribute="app", system=ONE, parts=("meta",))
+    finding = judging(answer(differs(Kind.META), unknown=(gap,))).kept(META)
+    assert (finding.covers, finding.failures, finding.not_run) == ("nothing", (f"app: its meta ({ONE})",), None)
+
+
+def test_the_judge_is_asked_once_about_the_change_on_its_systems(tmp_path: Path) -> None:
+    shutil.copytree(specimen.path(), tmp_path / "nixpkgs")
+    page = Edit(path=PurePosixPath("README.md"), before=None, after=TreeFile(content=b"text"))
+    step = Step(subject="a page", edits=(page,))
+    change = Change(
+        subject="a change",
+        origin="a test",
+        source=SourceRequest(nixpkgs="nix"),
+        base=NixpkgsTree(root=tmp_path / "nixpkgs", key="test"),
+        steps=(step, step),
+    )
+    asked = Judging(change=change, systems=(OTHER,))
+    found = asked.judgement()
+    assert (found.systems, found.files, len(found.steps)) == ((OTHER,), 1, 2)
+    assert found.not_covered == (Gap(what="README.md", reason="nothing to evaluate"),)
+    assert asked.judgement() is found
 
 
 def test_what_was_not_asked_about_readers_is_said() -> None:

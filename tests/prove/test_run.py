@@ -9,10 +9,11 @@ from pathlib import Path, PurePosixPath
 import pytest
 from msgspec.structs import replace
 
+from toolkit.cache import default_cache
 from toolkit.errors import CommandError, NotRunError, ToolkitError, UsageError
 from toolkit.model import INTERRUPTED, Proof, Silence, Source, Status, Tier
 from toolkit.nix import limits
-from toolkit.prove import ANY, Case, Claim, Finding, Stage, Subject, about, run
+from toolkit.prove import ANY, Case, Claim, Finding, Stage, Subject, about, narrowed, run
 
 PASSES = Finding(covers="all")
 
@@ -59,6 +60,33 @@ def test_claims_apply_to_subjects() -> None:
     assert [each.name for each in about(claims, Subject.CHANGE)] == ["a", "b"]
     assert [each.name for each in about(claims, Subject.SERIES)] == ["a"]
     assert frozenset(Subject) == ANY
+
+
+def test_a_claim_that_is_narrowed_names_the_systems() -> None:
+    claims = (claim("a", wide=True), claim("b"))
+    sentences = [each.sentence for each in narrowed(claims, ["one", "other"])]
+    assert sentences == ["the sentence of a on one, other", "the sentence of b"]
+    assert narrowed(claims, []) == claims
+
+
+def test_what_the_user_allows_holds_for_each_proof(tmp_path: Path) -> None:
+    seen: list[float] = []
+
+    def check(_: Case[Stage]) -> Finding:
+        seen.append(limits.seconds())
+        return PASSES
+
+    with limits.allowing(7.0, None):
+        proven(tmp_path, Claim("a", "a", check), Claim("b", "b", check), Claim("c", "c", check, alone=True))
+    assert seen == [7.0] * 3
+
+
+def test_what_a_proof_names_of_the_cache_stays_there(tmp_path: Path) -> None:
+    keys = ("one", "two")
+    root = default_cache().root
+    finding = Finding(covers="x", commands=(f"x {root}/kind/one",), evidence=(f"{root}/kind/two",))
+    proven(tmp_path, claim("a", finding))
+    assert all([*root.rglob(f"*kind-{key}")] for key in keys)
 
 
 def test_a_finding_becomes_a_proof_with_its_facts(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ _DOCUMENTS = (".md", ".rst", ".txt.in", ".svg", ".xml")
 _ROOMS = ("pkgs/", "lib/", "nixos/", "maintainers/")
 
 
-class ChangedFile(Struct, frozen=True, kw_only=True):
+class FileChange(Struct, frozen=True, kw_only=True):
     """A file of the change; `equal` means that Nix reads the same in it."""
 
     path: str
@@ -44,18 +44,18 @@ class ChangedFile(Struct, frozen=True, kw_only=True):
         return self.path.endswith(_DOCUMENTS) or not (self.path.startswith(_ROOMS) or self.path == "default.nix")
 
 
-def changed_files(sides: Sides) -> list[ChangedFile]:
+def file_changes(sides: Sides) -> list[FileChange]:
     """Return the files that differ between the two sides."""
-    files: list[ChangedFile] = []
+    files: list[FileChange] = []
     for path in sorted({*sides.before, *sides.after}):
         before = sides.before[path] if path in sides.before else _of_base(sides, path)
         after = sides.after[path] if path in sides.after else _of_base(sides, path)
         if before != after:
-            files.append(ChangedFile(path=str(path), before=before, after=after, equal=False))
+            files.append(FileChange(path=str(path), before=before, after=after, equal=False))
     return [_compared(file) for file in side_by_side(_parsed, files, jobs=2)]
 
 
-def _parsed(file: ChangedFile) -> ChangedFile:
+def _parsed(file: FileChange) -> FileChange:
     """Return a file, and whether Nix reads the same in both versions, but for positions, or why it reads none."""
     if not file.path.endswith(".nix") or file.after is None or file.after.mode == LINK:
         return file
@@ -72,7 +72,7 @@ def _parsed(file: ChangedFile) -> ChangedFile:
     return replace(file, equal=before == after and "__curPos" not in after)
 
 
-def _compared(file: ChangedFile) -> ChangedFile:
+def _compared(file: FileChange) -> FileChange:
     if file.equal or not file.path.endswith((".nix", ".json")):
         return file
     before, after = (

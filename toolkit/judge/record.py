@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from toolkit.judge.asking import Answer
-    from toolkit.judge.changed import ChangedFile
+    from toolkit.judge.changed import FileChange
     from toolkit.judge.reach import AttrPath
     from toolkit.judge.sides import Sides
 
@@ -33,7 +33,7 @@ class Record:
     `aliases` are names of the set that are other packages', `idle` attributes that only read what was compared.
     """
 
-    def __init__(self, sides: Sides, files: Sequence[ChangedFile], *, native: str) -> None:
+    def __init__(self, sides: Sides, files: Sequence[FileChange], *, native: str) -> None:
         self.sides = sides
         self.native = native
         self.files = {file.path for file in files}

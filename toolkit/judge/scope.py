@@ -13,14 +13,14 @@ from msgspec.structs import replace
 from toolkit.git.reading import TreeFile
 from toolkit.judge import comparing, everything, reach, readers
 from toolkit.judge.asking import FEW, FUNCTION, PACKAGE, SET, Question
-from toolkit.judge.changed import changed_files
+from toolkit.judge.changed import file_changes
 from toolkit.judge.model import Difference, Gap, Kind, Weight
 from toolkit.judge.record import SAMPLE, STATIC, Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from toolkit.judge.changed import ChangedFile
+    from toolkit.judge.changed import FileChange
     from toolkit.judge.everything import Engine
     from toolkit.judge.reach import AttrPath
     from toolkit.judge.sides import Sides
@@ -67,7 +67,7 @@ class _Judging:
         self.systems = [*systems]
         self.native = NATIVE if NATIVE in systems else systems[0]
         self.progress = progress
-        self.files = changed_files(sides)
+        self.files = file_changes(sides)
         self.record = Record(sides, self.files, native=self.native)
         self.unreached: list[Gap] = []
         """What the change may reach, and only every attribute of the set would show."""
@@ -109,14 +109,14 @@ class _Judging:
         found = {system: [name for name in names if wanted(name)] for system, names in self.record.compared.items()}
         return {system: tuple(dict.fromkeys(names)) for system, names in found.items() if names}
 
-    def _broken(self, file: ChangedFile) -> Difference:
+    def _broken(self, file: FileChange) -> Difference:
         """Return the difference that a file makes which Nix does not parse: nothing is asked then."""
         what = "is not Nix any more"
         return self.record.subject(file.path, self.native).differs(
             Kind.EVALUATION, Weight.DAMAGE, what, None, file.error
         )
 
-    def _judge(self, files: Sequence[ChangedFile]) -> None:
+    def _judge(self, files: Sequence[FileChange]) -> None:
         maps = [reach.Map(self.sides.base, _contents(contents)) for contents in (self.sides.before, self.sides.after)]
         if any(file.path == reach.ALIASES for file in files) or self._moves_names(files):
             text = "\n".join(each.text(reach.ALIASES) for each in maps)
@@ -153,7 +153,7 @@ class _Judging:
                 self._require_needed(file, reached[file.path] & own)
 
     def _candidates(
-        self, files: Sequence[ChangedFile], maps: Sequence[reach.Map]
+        self, files: Sequence[FileChange], maps: Sequence[reach.Map]
     ) -> tuple[dict[str, set[AttrPath]], list[str]]:
         """Return the attributes that each file may be in, and the files that all packages are made with."""
         reached: dict[str, set[AttrPath]] = {}
@@ -173,7 +173,7 @@ class _Judging:
             reached[file.path] = found
         return reached, of_all
 
-    def _require_needed(self, file: ChangedFile, own: set[AttrPath]) -> None:
+    def _require_needed(self, file: FileChange, own: set[AttrPath]) -> None:
         """Say that a file is unknown if no package that was asked about needs it: a function is not called then."""
         if own and file.path in {reach.ALL_PACKAGES, reach.ALIASES}:
             # All packages need a table of them; what its names are was asked.
@@ -192,7 +192,7 @@ class _Judging:
             reason = f"asked {len(callers)} packages that name what it is for, and not {self.left} others"
             self.unreached.append(Gap(what=file.path, reason=reason))
 
-    def _is_needed(self, file: ChangedFile, paths: Sequence[AttrPath]) -> bool:
+    def _is_needed(self, file: FileChange, paths: Sequence[AttrPath]) -> bool:
         """Return whether one of some packages is another if the file has nothing but a mark in it."""
         is_code = file.path.endswith(".nix")
         few = paths[: _MOST_MARKED if is_code else _FEWEST_MARKED]
@@ -205,7 +205,7 @@ class _Judging:
         questions = {self.native: [Question(path=path, parts=("derivation",)) for path in few]}
         return any(before != after for before, after in sides.answers(questions, what="with a mark")[self.native])
 
-    def _reached(self, file: ChangedFile, maps: Sequence[reach.Map]) -> tuple[set[AttrPath], bool]:
+    def _reached(self, file: FileChange, maps: Sequence[reach.Map]) -> tuple[set[AttrPath], bool]:
         """Return the attributes that a file may be in, in one of the trees, and whether that is all."""
         there = [each for each, content in zip(maps, (file.before, file.after), strict=True) if content is not None]
         sides = [each.reached(file.path, file.names) for each in there]
@@ -236,7 +236,7 @@ class _Judging:
             self.record.compare({_OLD_DARWIN: asked[_DARWIN]})
 
     def _ask_members(
-        self, files: Sequence[ChangedFile], reached: Mapping[str, set[AttrPath]], maps: Sequence[reach.Map]
+        self, files: Sequence[FileChange], reached: Mapping[str, set[AttrPath]], maps: Sequence[reach.Map]
     ) -> None:
         """Ask about what is in a set, if it is not known which part of it a file makes."""
         places = maps[1]
@@ -267,7 +267,7 @@ class _Judging:
             self.members |= members - {*self.record.kinds}
         self._ask(self.members, most_deep=_MOST_MARKED)
 
-    def _moves_names(self, files: Sequence[ChangedFile]) -> bool:
+    def _moves_names(self, files: Sequence[FileChange]) -> bool:
         """Return whether names of the package set may come or go."""
         tables = {reach.ALL_PACKAGES, reach.ALIASES}
         return any(
@@ -316,7 +316,7 @@ class _Judging:
                 if rest > 0:
                     self.record.not_covered.append(Gap(what=f"{rest} more attributes on {system}", reason=reason))
 
-    def _nixos(self, file: ChangedFile) -> None:
+    def _nixos(self, file: FileChange) -> None:
         if file.equal:
             return
         what = "a NixOS test" if file.path.startswith("nixos/tests/") else "a NixOS module"
@@ -351,7 +351,7 @@ def _contents(files: Mapping[PurePosixPath, TreeFile | None]) -> dict[str, bytes
     return {str(path): file.content if file is not None else b"" for path, file in files.items()}
 
 
-def _of_library(file: ChangedFile) -> set[AttrPath]:
+def _of_library(file: FileChange) -> set[AttrPath]:
     """Return the functions of a file of the library."""
     if not file.path.startswith("lib/"):
         return set()

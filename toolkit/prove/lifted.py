@@ -272,7 +272,7 @@ def _loses(store: DerivationStore, before: str, after: str) -> bool:
 
 def _failed(before: Path, after: Path, system: str, question: Question, error: CommandError) -> Derivations:
     """Return the answer to a question that ended the evaluation; what the unchanged package does too says nothing."""
-    same = ask(before, before, system, [replace(question, doors={}, shown=())])[0] if before != after else None
+    same = ask(before, before, system, [replace(question, doors={})])[0] if before != after else None
     if same is not None and same.limited:
         return same
     if same is not None and same.error is not None:

@@ -69,7 +69,6 @@ def create(order: BranchOrder, request: Request, *, progress: Progress) -> PullR
             oids = shop.series(ground.base.commit, list(zip(files, composed, strict=True)))
             shop.keep()
         progress.step(f"checking out {path}")
-        facts = ground.facts(report, ported, branch=order.branch)
         changed = tuple(dict.fromkeys(file.path for commit in commits for file in commit.files))
         directory = report.proposal.target.parent
         paths = (directory, *(file for file in changed if file.parent != directory))
@@ -81,12 +80,10 @@ def create(order: BranchOrder, request: Request, *, progress: Progress) -> PullR
             )
         ):
             subjects = [commit.subject for commit in commits]
-            made = making.write(
-                clone,
-                ground.base,
+            made = ground.write(
                 order,
-                ground.chosen.settled(),
-                facts,
+                report,
+                ported,
                 oids,
                 replacement,
                 subjects=subjects,

@@ -1,4 +1,7 @@
-"""A base in a clone, with what is proposed for it: proven there, made into commits, carried over to other branches."""
+"""A base in a clone, with what is proposed for it: proven there, made into commits, carried over, and written down.
+
+That is the text of the pull request, the evidence, and what is kept of the branch.
+"""
 
 from __future__ import annotations
 
@@ -8,26 +11,32 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from toolkit.contribution import Contribution, Made
 from toolkit.errors import ToolkitError
 from toolkit.git import clone as clones
 from toolkit.git import reading
 from toolkit.model import SourceRequest
-from toolkit.pr import making, porting
+from toolkit.pr import contributions, making, porting
 from toolkit.proposal import proposing, writing
 from toolkit.proposal.registry import leaf_of
-from toolkit.report import contribution
+from toolkit.report import contribution, pull_request
+from toolkit.report import report as reports
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from toolkit.contribution import Ported
     from toolkit.git.clone import Base, Clone
-    from toolkit.model import Progress, Proof, Report, TreeCommit
+    from toolkit.model import Oid, Progress, Proof, Report, TreeCommit
     from toolkit.pr import BranchOrder
     from toolkit.pr.contributions import Replacement
     from toolkit.proposal.leaf import Chosen
     from toolkit.proposal.requests import Request
     from toolkit.report.pull_request import DraftFacts
+
+_MAIN = "master"
+"""The branch of nixpkgs that a pull request goes to where its base is no branch."""
 
 _FETCH = "--fetch gets what this partial clone lacks"
 
@@ -74,7 +83,69 @@ class Ground(Struct, frozen=True, kw_only=True, eq=False):
         changed = self.chosen.changed((*earlier, final), self.chosen.source, progress=progress)
         return proposing.judge(changed, progress=progress)[1]
 
-    def facts(self, report: Report, ported: Sequence[Ported], *, branch: str) -> DraftFacts:
+    def write(  # noqa: PLR0913 - what a text and what is kept of a branch are made of
+        self,
+        order: BranchOrder,
+        report: Report,
+        ported: Sequence[Ported],
+        oids: Sequence[Oid],
+        replacement: Replacement,
+        *,
+        subjects: Sequence[str],
+        worktree: Path,
+        own: Sequence[tuple[Oid, str]] = (),
+        edited: bytes | None = None,
+    ) -> Made:
+        """Write pull-request.md beside the proposal; return what is reported of the branch, and kept of it.
+
+        `edited` is the text as the contributor has changed it: it stays, and the new one is put beside it.
+        """
+        request = self.chosen.settled()
+        facts = replace(self._facts(report, ported, branch=order.branch), commits=tuple(oids), base=self.base.commit)
+        content = pull_request.draft(facts)
+        place, building = replacement.place, replacement.building
+        (building / contributions.TEXT).write_bytes(content if edited is None else edited)
+        if edited is not None:
+            (building / contributions.NEW_TEXT).write_bytes(content)
+        (building / contributions.BOXES).write_bytes(pull_request.boxes(facts))
+        evidence = reports.to_markdown(report, background=pull_request.background(facts))
+        (building / contributions.EVIDENCE).write_bytes(evidence)
+        remote = clones.push_remote(self.clone, self.base)
+        owner = clones.github_owner(self.clone.remotes.get(remote, "")) if remote is not None else None
+        return Made(
+            contribution=Contribution(
+                branch=order.branch,
+                target=report.proposal.package,
+                base=order.base,
+                base_commit=self.base.commit,
+                commits=tuple(oids),
+                steps=report.proposal.steps,
+                extras=tuple(facts.extras),
+                bindings=request.bindings,
+                follow=request.follow,
+                called=dict(request.called),
+                recipe=request.recipe,
+                settings=dict(request.settings),
+                trailers=order.trailers,
+                text=contributions.digest(content),
+            ),
+            worktree=worktree,
+            base_name=self.base.name,
+            target_branch=self.base.branch or _MAIN,
+            author=clones.people(self.clone)["author"],
+            subjects=tuple(subjects),
+            title=pull_request.title(facts),
+            text=place / contributions.TEXT,
+            push=remote,
+            head=f"{owner or 'YOU'}:{order.branch}",
+            pushed=remote is not None and clones.has_branch(self.clone, remote, order.branch),
+            own=tuple(own),
+            text_beside=place / contributions.NEW_TEXT if edited is not None else None,
+            in_place=order.in_place,
+            related=tuple(each.number for each in facts.open),
+        )
+
+    def _facts(self, report: Report, ported: Sequence[Ported], *, branch: str) -> DraftFacts:
         """Return what the text of the pull request is made from."""
         found = proposing.facts(self.chosen, report)
         if not ported:

@@ -1,7 +1,4 @@
-"""What a branch is made of: its base and its place, the messages of its commits, and what is written down beside it.
-
-That is the text of the pull request, the evidence, and what is kept of the branch.
-"""
+"""What a branch is made of: its base, its place, and the messages of its commits."""
 
 from __future__ import annotations
 
@@ -14,13 +11,11 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from toolkit import files
-from toolkit.contribution import Contribution, Made
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.git import clone as clones
 from toolkit.git import worktrees
 from toolkit.pr import contributions
-from toolkit.report import message, pull_request
-from toolkit.report import report as reports
+from toolkit.report import message
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -28,19 +23,13 @@ if TYPE_CHECKING:
 
     from toolkit.git.clone import Base, Clone
     from toolkit.git.worktrees import Worktree
-    from toolkit.model import Oid, Progress, TreeCommit
+    from toolkit.model import Progress, TreeCommit
     from toolkit.pr import BranchOrder
-    from toolkit.pr.contributions import Replacement
-    from toolkit.proposal.requests import Request
-    from toolkit.report.pull_request import DraftFacts
 
 _OLD_DAYS = 14
 
 # CONTRIBUTING.md of nixpkgs: channel branches are moved by Hydra alone.
 _CHANNEL = re.compile(r"(?:nixos|nixpkgs)-(?P<release>unstable|\d\d\.\d\d)(?:-small|-darwin|-aarch64)?$")
-
-_MAIN = "master"
-"""The branch of nixpkgs that a pull request goes to where its base is no branch."""
 
 
 def find_bases(clone: Clone, order: BranchOrder, *, progress: Progress) -> tuple[Base, Mapping[str, Base]]:
@@ -74,69 +63,6 @@ def messages(made: Sequence[TreeCommit], trailers: Sequence[str]) -> tuple[str, 
         if faults := message.faults(text, paths=[file.path for file in commit.files]):
             raise ToolkitError(f"commit message: {faults[0]}")
     return composed
-
-
-def write(  # noqa: PLR0913, PLR0917 - all that a text and what is kept of a branch are made of
-    clone: Clone,
-    base: Base,
-    order: BranchOrder,
-    request: Request,
-    facts: DraftFacts,
-    oids: Sequence[Oid],
-    replacement: Replacement,
-    *,
-    subjects: Sequence[str],
-    worktree: Path,
-    own: Sequence[tuple[Oid, str]] = (),
-    edited: bytes | None = None,
-) -> Made:
-    """Write pull-request.md beside the proposal; return what is reported of the branch, and kept of it.
-
-    `edited` is the text as the contributor has changed it: it stays, and the new one is put beside it.
-    """
-    facts = replace(facts, commits=tuple(oids), base=base.commit)
-    content = pull_request.draft(facts)
-    place, building = replacement.place, replacement.building
-    (building / contributions.TEXT).write_bytes(content if edited is None else edited)
-    if edited is not None:
-        (building / contributions.NEW_TEXT).write_bytes(content)
-    (building / contributions.BOXES).write_bytes(pull_request.boxes(facts))
-    evidence = reports.to_markdown(facts.report, background=pull_request.background(facts))
-    (building / contributions.EVIDENCE).write_bytes(evidence)
-    remote = clones.push_remote(clone, base)
-    owner = clones.github_owner(clone.remotes.get(remote, "")) if remote is not None else None
-    return Made(
-        contribution=Contribution(
-            branch=order.branch,
-            target=facts.report.proposal.package,
-            base=order.base,
-            base_commit=base.commit,
-            commits=tuple(oids),
-            steps=facts.report.proposal.steps,
-            extras=tuple(facts.extras),
-            bindings=request.bindings,
-            follow=request.follow,
-            called=dict(request.called),
-            recipe=request.recipe,
-            settings=dict(request.settings),
-            trailers=order.trailers,
-            text=contributions.digest(content),
-        ),
-        worktree=worktree,
-        base_name=base.name,
-        target_branch=base.branch or _MAIN,
-        author=clones.people(clone)["author"],
-        subjects=tuple(subjects),
-        title=pull_request.title(facts),
-        text=place / contributions.TEXT,
-        push=remote,
-        head=f"{owner or 'YOU'}:{order.branch}",
-        pushed=remote is not None and clones.has_branch(clone, remote, order.branch),
-        own=tuple(own),
-        text_beside=place / contributions.NEW_TEXT if edited is not None else None,
-        in_place=order.in_place,
-        related=tuple(each.number for each in facts.open),
-    )
 
 
 def here(clone: Clone) -> Worktree:

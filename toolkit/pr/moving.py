@@ -76,13 +76,10 @@ def update(asked: BranchOrder, request: Request, *, progress: Progress) -> PullR
         difference = shop.range_diff((was.fork, tip), (ground.base.commit, carried.tip))
         shop.keep()
         own = ground.prove_own(final, progress=progress)
-        facts = ground.facts(report, ported, branch=order.branch)
-        made = making.write(
-            clone,
-            ground.base,
+        made = ground.write(
             order,
-            ground.chosen.settled(),
-            facts,
+            report,
+            ported,
             oids,
             replacement,
             subjects=[text.partition("\n")[0] for text in messages],

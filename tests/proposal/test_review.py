@@ -1,0 +1,130 @@
+"""What a review has beside the judgement: the claims about a target, or why there are none."""
+
+from __future__ import annotations
+
+import difflib
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests import specimens
+from tests.proposal.test_propose import NOTES, statuses
+from toolkit import specimen
+from toolkit.judge import SYSTEMS, JudgeRequest
+from toolkit.lift.plan import Design
+from toolkit.lift.rewriting import lift
+from toolkit.model import Silence, SourceRequest, Status
+from toolkit.proposal.reviewing import Review, ReviewRequest, review
+from toolkit.sources.changes import ChangeRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+DOCKER = "pkgs/applications/virtualization/docker/default.nix"
+NATIVE = "x86_64-linux"
+FIXED = (specimens.path("states/fixed") / DOCKER).read_text()
+
+
+def patch(path: Path, file: str, after: str) -> Path:
+    before = (specimen.path() / file).read_text()
+    names = (f"a/{file}", f"b/{file}" if after else "/dev/null")
+    lines = difflib.unified_diff(before.splitlines(keepends=True), after.splitlines(keepends=True), *names)
+    head = f"diff --git a/{file} b/{file}\n{'' if after else 'deleted file mode 100644' + chr(10)}"
+    path.write_text(head + "".join(lines))
+    return path
+
+
+@pytest.fixture
+def reviewed(tmp_path: Path) -> Callable[..., Review]:
+    def of(
+        file: str,
+        change: Callable[[str], str],
+        *,
+        nixpkgs: str = "specimen",
+        on: tuple[str, ...] = (NATIVE,),
+        **more: object,
+    ) -> Review:
+        theirs = patch(tmp_path / "theirs.diff", file, change((specimen.path() / file).read_text()))
+        asked = ChangeRequest(patch=theirs, source=SourceRequest(nixpkgs=nixpkgs))
+        request = ReviewRequest(change=asked, judging=JudgeRequest(systems=on), **more)  # type: ignore[arg-type]
+        return review(request, progress=Silence())
+
+    return of
+
+
+def lifted(text: str) -> str:
+    return lift(text, name="package.nix", design=Design.STAY).text
+
+
+def test_without_a_target_there_is_the_judgement_alone(reviewed: Callable[..., Review]) -> None:
+    found = reviewed(str(NOTES), lifted)
+    assert (found.report, found.notes) == (None, ())
+    assert found.judgement is not None
+    assert found.judgement.asked > 0
+    assert found.judgement.systems == (NATIVE,)
+
+
+def test_the_claims_about_a_package_are_judged_on_the_systems_of_the_judge(reviewed: Callable[..., Review]) -> None:
+    found = reviewed(str(NOTES), lifted, target="notes-server", bindings=("web-ui",), on=("aarch64-linux", "cross"))
+    assert found.judgement is not None
+    assert found.report is not None
+    assert found.report.proposal.package == "notes-server"
+    assert found.report.proposal.bindings == ("web-ui",)
+    assert statuses(found.report)["overridable"] is Status.PASSED
+    (proof,) = (each for each in found.report.proofs if each.name == "overridable")
+    assert proof.covers.endswith("on aarch64-linux")
+    assert proof.claim.endswith("on aarch64-linux")
+
+
+def test_all_systems_of_the_judge_are_all_of_the_package(reviewed: Callable[..., Review]) -> None:
+    found = reviewed(str(NOTES), lifted, target="notes-server", on=SYSTEMS)
+    assert found.report is not None
+    (proof,) = (each for each in found.report.proofs if each.name == "overridable")
+    assert "on" not in proof.claim.split()[-2:]
+    assert f"{NATIVE}, aarch64-linux, aarch64-darwin" in proof.covers
+
+
+def test_a_target_whose_file_stays_is_named(reviewed: Callable[..., Review]) -> None:
+    found = reviewed(str(NOTES), lifted, target="docker")
+    assert (found.report, found.notes) == (None, ("docker: its file is not changed",))
+    assert found.judgement is not None
+
+
+def test_the_claims_of_a_target_with_a_leaf_are_judged_if_its_file_is_changed(reviewed: Callable[..., Review]) -> None:
+    found = reviewed(DOCKER, lambda _: FIXED)
+    assert found.judgement is not None
+    assert found.report is not None
+    assert (found.report.proposal.package, found.notes) == ("docker", ())
+    assert statuses(found.report)["overridable"] is Status.PASSED
+
+
+@pytest.mark.parametrize(
+    ("change", "note"),
+    [
+        (lambda text: text.replace("# TODO", "# To do", 1), "docker: no lift and no demotion"),
+        (lambda _: "", "docker: its file is moved, added or taken away"),
+        (lambda _: "{ stdenv }: stdenv.mkDerivation { }\n", "docker: its claims are not judged: "),
+    ],
+)
+def test_why_the_claims_of_a_target_are_not_judged_is_a_note(
+    reviewed: Callable[..., Review], change: Callable[[str], str], note: str
+) -> None:
+    found = reviewed(DOCKER, change)
+    assert found.judgement is not None
+    assert found.report is None
+    (line,) = found.notes
+    assert line.startswith(note)
+    assert "None" not in line
+
+
+def test_of_a_file_without_a_nixpkgs_there_are_the_claims_alone(
+    reviewed: Callable[..., Review], tmp_path: Path
+) -> None:
+    part = shutil.copytree(specimen.path(), tmp_path / "part")
+    (part / "lib/default.nix").unlink()
+    found = reviewed(DOCKER, lambda _: FIXED, nixpkgs=str(part))
+    assert found.judgement is None
+    assert found.report is not None
+    assert found.report.proposal.package == "docker"

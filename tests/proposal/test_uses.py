@@ -1,0 +1,272 @@
+"""What the commands make of a lift beside proposing it: an overlay, a comparison, a branch, reasons, a picture."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.proposal.test_propose import NOTES, run, statuses
+from toolkit import specimen
+from toolkit.errors import RefusalError, ToolkitError
+from toolkit.lift.plan import Design
+from toolkit.lift.survey import survey
+from toolkit.model import FileChange, OverlayReport, Silence, SourceRequest, Status, Step, TreeCommit
+from toolkit.proposal import proposing, writing
+from toolkit.proposal.checking import check
+from toolkit.proposal.doors import doors_of
+from toolkit.proposal.inspection import PackageInspection, Part, graph, lines
+from toolkit.proposal.lifting import Lifts
+from toolkit.proposal.requests import CheckRequest, Request
+from toolkit.prove.lifted import Effect
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from toolkit.proposal.leaf import Chosen
+
+SYSTEM = "x86_64-linux"
+
+
+class Steps(Silence):
+    def __init__(self) -> None:
+        self.steps: list[str] = []
+
+    def step(self, what: str) -> None:
+        self.steps.append(what)
+
+
+def request(target: str = "notes-server", nixpkgs: str = "specimen", **more: object) -> Request:
+    return Request(target=target, source=SourceRequest(nixpkgs=nixpkgs), **more)  # type: ignore[arg-type]
+
+
+def overlaid(out: Path, target: str = "notes-server", nixpkgs: str = "specimen", **more: object) -> OverlayReport:
+    return proposing.overlay(request(target, nixpkgs, out=out, **more), progress=Silence())
+
+
+class TestOverlay:
+    """An overlay on its own."""
+
+    def test_it_is_written_with_its_report_and_proven_where_it_stands(self, tmp_path: Path) -> None:
+        found = overlaid(tmp_path / "out")
+        assert (found.target, found.bindings, found.kind, found.warnings) == ("notes-server", ("web-ui",), "move", ())
+        assert found.files == ("default.nix", "notes-server/package.nix", "report.json")
+        assert {proof.name: proof.status for proof in found.proofs} == {
+            "parse": Status.PASSED,
+            "no-rebuild": Status.PASSED,
+            "capture-safe": Status.PASSED,
+            "overridable": Status.PASSED,
+            "passthru": Status.PASSED,
+            "meta": Status.PASSED,
+            "overrides": Status.PASSED,
+            "overlay": Status.PASSED,
+        }
+        assert {file.relative_to(tmp_path / "out").as_posix() for file in (tmp_path / "out").rglob("*.*")} == {
+            *found.files
+        }
+        document = json.loads((tmp_path / "out/report.json").read_text())
+        assert (document["target"], document["kind"]) == ("notes-server", "move")
+        (again,) = (proof.commands for proof in found.proofs if proof.name == "overlay")
+        assert f"{tmp_path}/out" in again[0]
+        assert found.tools["nix"]
+
+    def test_a_directory_that_holds_something_else_is_refused_and_an_older_one_replaced(self, tmp_path: Path) -> None:
+        out = tmp_path / "out"
+        out.mkdir()
+        (out / "mine").write_text("")
+        with pytest.raises(ToolkitError, match="is not empty"):
+            overlaid(out)
+        assert [each.name for each in out.iterdir()] == ["mine"]
+        overlaid(tmp_path / "first")
+        found = overlaid(tmp_path / "first", designs={"lift": Design.STAY}, force=True)
+        assert found.kind == "stay"
+
+    def test_a_package_that_its_directory_alone_does_not_make_is_refused(self, tmp_path: Path) -> None:
+        tree = shutil.copytree(specimen.path(), tmp_path / "nixpkgs")
+        packages = tree / "pkgs/top-level/all-packages.nix"
+        text = packages.read_text().rstrip()
+        (tree / NOTES.parent).rename(tree / "pkgs/notes")
+        called = "  notes-server = callPackage ../notes/package.nix { };\n"
+        packages.write_text(f"{text[: text.rindex('}')]}{called}}}\n")
+        with pytest.raises(RefusalError) as caught:
+            overlaid(tmp_path / "out", nixpkgs=str(tree))
+        fact = "nixpkgs calls it with arguments, or its file reads other directories"
+        assert caught.value.message == f"notes-server: {fact}, so an overlay cannot call it"
+        assert caught.value.hint == "unlet propose notes-server writes a patch for your nixpkgs"
+        assert not (tmp_path / "out").exists()
+
+
+def test_the_other_designs_are_compared_with_lines_and_proofs(tmp_path: Path) -> None:
+    report = run(tmp_path / "out", "notes-server", design=Design.STAY, compare=True)
+    names = [column.name for column in report.comparison]
+    assert names == ["stay", *(design for design in (Design.MOVE, Design.LAYER))]
+    own = report.comparison[0]
+    assert [(proof.name, proof.status) for proof in own.proofs] == [*statuses(report).items()]
+    assert [proof.name for proof in report.comparison[1].proofs] == [proof.name for proof in report.proofs]
+    assert all(column.added > 0 and column.removed > 0 for column in report.comparison)
+    assert report.comparison[1].removed > own.removed
+    progress = Steps()
+    again = check(CheckRequest(target="", directory=tmp_path / "out", compare=True), progress=progress)
+    assert [column.name for column in again.comparison] == names
+    assert [step for step in progress.steps if step.startswith("comparing")] == [
+        "comparing with move",
+        "comparing with layer",
+    ]
+
+
+class TestBranch:
+    """What a branch in a clone is made of."""
+
+    @pytest.fixture
+    def chosen(self) -> Chosen[Any]:
+        return proposing.choose(request(), progress=Silence())
+
+    def test_the_request_keeps_what_follows(self, chosen: Chosen[Any]) -> None:
+        settled = chosen.settled()
+        assert settled == request(follow=("src", "version"))
+        assert proposing.choose(settled, progress=Silence()).contents == chosen.contents
+
+    def test_a_commit_has_the_packages_file(self, chosen: Chosen[Any]) -> None:
+        made = writing.commits(chosen.source, chosen.messages, chosen.contents)
+        change = FileChange(path=PurePosixPath(NOTES), before=chosen.source.content, after=chosen.contents[0])
+        (message,) = chosen.messages
+        assert writing.of_tree(chosen, made) == (
+            TreeCommit(subject=message.subject, body=message.whole, files=(change,)),
+        )
+
+    def test_the_contributors_file_takes_the_place_of_ours(self, chosen: Chosen[Any]) -> None:
+        theirs = chosen.contents[0].replace(b"  meta =", b"  # mine\n  meta =")
+        assert theirs != chosen.contents[0]
+        changed = chosen.changed((theirs,), chosen.source, progress=Silence())
+        assert (changed.contents, changed.steps, changed.messages) == ((theirs,), chosen.steps, chosen.messages)
+        proposal, proofs = proposing.judge(changed, progress=Silence())
+        assert proposal.commits[0].after == theirs
+        assert not [proof for proof in proofs if proof.status is Status.FAILED]
+        spoiled = theirs.replace(b'version = "', b'version = "9')
+        _, proofs = proposing.judge(chosen.changed((spoiled,), chosen.source, progress=Silence()), progress=Silence())
+        assert "no-rebuild" in {proof.name for proof in proofs if proof.status is Status.FAILED}
+
+    def test_another_source_has_a_tree_of_its_own(self, chosen: Chosen[Any], tmp_path: Path) -> None:
+        tree = shutil.copytree(specimen.path(), tmp_path / "nixpkgs")
+        (tree / "more").write_text("")
+        other = proposing.choose(request(nixpkgs=str(tree)), progress=Silence())
+        changed = chosen.changed(chosen.contents, other.source, progress=Silence())
+        assert changed.source is other.source
+        assert not (
+            changed.case(proposing.draft(changed, tmp_path).proposal, overlay=tmp_path).asking.trees[0]
+        ).samefile(chosen.case(proposing.draft(chosen, tmp_path).proposal, overlay=tmp_path).asking.trees[0])
+
+
+def test_each_hunk_of_a_lift_has_the_reason_of_its_design(tmp_path: Path) -> None:
+    report = run(tmp_path / "out", "notes-server", design=Design.MOVE)
+    diff = report.proposal.upstream_diff
+    hunks = Lifts().explain(diff, (), maker=report.proposal.steps[0])
+    assert [hunk.path for hunk in hunks] == [PurePosixPath(NOTES)] * len(hunks)
+    assert "".join(f"{hunk.header}\n" + "".join(f"{line}\n" for line in hunk.lines) for hunk in hunks) == "".join(
+        line
+        for line in diff.decode().splitlines(keepends=True)
+        if not line.startswith(("diff ", "index ", "--- ", "+++ "))
+    )
+    moved = {hunk.reasons for hunk in hunks}
+    other = {hunk.reasons for hunk in Lifts().explain(diff, (), maker=Step(name="lift", design="stay"))}
+    assert all(len(reasons) == 1 for reasons in moved | other)
+    assert moved != other
+    assert {hunk.reasons for hunk in Lifts().explain(diff, (), maker=None)} == {()}
+
+
+class TestNixpkgsThatIsGone:
+    """A proposal of a target whose nixpkgs is no longer there."""
+
+    @pytest.fixture
+    def proposal(self, tmp_path: Path) -> Path:
+        tree = shutil.copytree(specimen.path(), tmp_path / "nixpkgs")
+        run(tmp_path / "out", "docker", str(tree))
+        shutil.rmtree(tree)
+        return tmp_path / "out"
+
+    def test_the_file_is_that_of_the_overlay_without_the_change(self, proposal: Path) -> None:
+        found = check(CheckRequest(target="", directory=proposal), progress=Silence())
+        assert not found.failed
+        path = "pkgs/applications/virtualization/docker/default.nix"
+        assert found.proposal.source.content == (specimen.path() / path).read_bytes()
+        assert found.warnings[0].startswith("the source is not available: the file comes from the proposal")
+        assert "tree" not in statuses(found)
+
+    def test_a_file_that_does_not_belong_to_the_report_is_named(self, proposal: Path) -> None:
+        for file in (proposal / "overlay").rglob("default.nix"):
+            file.write_text(file.read_text().replace("dockerGen", "dockerMake"))
+        with pytest.raises(ToolkitError):
+            check(CheckRequest(target="", directory=proposal), progress=Silence())
+
+
+def inspection(*parts: Part, system: str | None = SYSTEM) -> PackageInspection:
+    return PackageInspection(
+        package="app",
+        file=PurePosixPath("pkgs/app.nix"),
+        version="1",
+        parts=parts,
+        system=system,
+        reason=None if system is not None else "it does not evaluate",
+    )
+
+
+HIDDEN = Part(name="ui", bound="let", builder="buildUi", line=7, state="hidden", reached=False, doors=())
+ROUTED = Part(
+    name="cli",
+    bound="attribute",
+    builder=None,
+    line=None,
+    state=None,
+    reached=True,
+    doors=("overrideAttrs { cli = …; }",),
+    partly=("override { cli = …; }",),
+)
+
+
+def test_an_inspection_has_a_line_for_each_part_and_for_its_overrides() -> None:
+    assert [*lines(inspection(HIDDEN, ROUTED))] == [
+        "app: pkgs/app.nix, 1",
+        "  ui   let, line 7  buildUi  hidden",
+        "  cli  attribute, taken from the final attributes",
+        "  overrides that have an effect on the build:",
+        "    ui   none",
+        "    cli  overrideAttrs { cli = …; }; in part: override { cli = …; }",
+        "  decided by Nix's evaluation for x86_64-linux",
+    ]
+    assert [*lines(inspection(HIDDEN, system=None))][3:] == [
+        "    ui  could not tell",
+        "  decided by the syntax: it does not evaluate",
+    ]
+    assert [*lines(inspection())][1:] == [
+        "  no let of the file binds a package, and nothing is taken from finalAttrs.passthru"
+    ]
+
+
+def test_a_picture_has_the_parts_by_their_reach_and_the_overrides() -> None:
+    assert graph(inspection(HIDDEN, ROUTED)).decode() == (
+        "%% app: pkgs/app.nix\n"
+        "flowchart LR\n"
+        '  package["app"]\n'
+        '  subgraph reached["within reach of an override"]\n'
+        '    p1["cli"]\n'
+        "  end\n"
+        '  subgraph hidden["bound in a let: out of reach"]\n'
+        '    p0["ui (line 7)"]\n'
+        "  end\n"
+        "  p0 --> package\n"
+        "  p1 --> package\n"
+        '  p1d0(["overrideAttrs { cli = …; }"]) -.-> p1\n'
+    )
+    assert b"subgraph reached" not in graph(inspection(HIDDEN))
+
+
+def test_what_overrides_of_a_survey_do_is_asked_by_file(tmp_path: Path) -> None:
+    tree = shutil.copytree(specimen.path(), tmp_path / "nixpkgs")
+    found = survey(tree).findings
+    effects = doors_of(tree, found)
+    own = {name: effect for (file, name), effect in effects.items() if file == PurePosixPath(NOTES)}
+    assert own == {"web-ui": Effect.NONE}
+    assert effects[PurePosixPath("pkgs/by-name/st/status-board/package.nix"), "theme"] is Effect.PARTLY

@@ -23,7 +23,7 @@ from toolkit import documents, files
 from toolkit.docker import COMPONENTS, PREFIX_ENTRY, TARGET, builder
 from toolkit.docker.case import SYSTEMS, ask
 from toolkit.docker.claims import building, facts
-from toolkit.docker.claims.evaluation import EXPRESSION, Document
+from toolkit.docker.claims.asking import EXPRESSION, Document
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.docker.series import rewrite
 from toolkit.docker.steps import Demotion, steps

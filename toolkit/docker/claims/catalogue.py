@@ -18,7 +18,8 @@ from toolkit.docker.claims import (
     realising,
     updating,
 )
-from toolkit.docker.claims.evaluation import STAND_INS, evaluate
+from toolkit.docker.claims.asking import STAND_INS
+from toolkit.docker.claims.evaluation import evaluate
 from toolkit.docker.steps import Extra
 from toolkit.errors import CommandError, NotRunError
 from toolkit.model import Tier
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from toolkit.docker.case import DockerCase
-    from toolkit.docker.claims.evaluation import Setting
+    from toolkit.docker.claims.asking import Setting
     from toolkit.prove import Finding
 
 

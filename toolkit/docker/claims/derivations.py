@@ -11,7 +11,8 @@ from toolkit import documents
 from toolkit.docker import PREFIX_ENTRY
 from toolkit.docker.case import BEFORE, SYSTEMS
 from toolkit.docker.claims import building
-from toolkit.docker.claims.evaluation import STAND_INS, Setting, commands, evaluate
+from toolkit.docker.claims.asking import STAND_INS, Setting
+from toolkit.docker.claims.evaluation import commands, evaluate
 from toolkit.docker.claims.facts import ByRelease, coverage
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.steps import Demotion

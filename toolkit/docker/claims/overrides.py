@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from toolkit import documents
 from toolkit.docker import COMPONENTS, meaning
 from toolkit.docker.case import BEFORE
-from toolkit.docker.claims.evaluation import STAND_INS, Setting, commands, evaluate
+from toolkit.docker.claims.asking import STAND_INS, Setting
+from toolkit.docker.claims.evaluation import commands, evaluate
 from toolkit.docker.claims.facts import (
     ROWS,
     STANDARD,

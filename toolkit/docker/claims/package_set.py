@@ -20,7 +20,8 @@ from msgspec.structs import replace
 
 from toolkit import documents
 from toolkit.docker import COMPONENTS
-from toolkit.docker.claims.evaluation import Setting, evaluate
+from toolkit.docker.claims.asking import Setting
+from toolkit.docker.claims.evaluation import evaluate
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.errors import CommandError
 from toolkit.judge import everything

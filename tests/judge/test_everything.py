@@ -14,8 +14,9 @@ from tests.judge.test_specimen import ALL, BOARD, LIB, NATIVE, NOTES, Silence, c
 from toolkit import process, specimen
 from toolkit.errors import ToolkitError
 from toolkit.judge import JudgeRequest, everything, judge
-from toolkit.judge.everything import ENDS, THROWS, Engine, Packages, differing, evaluate
+from toolkit.judge.everything import Engine, evaluate
 from toolkit.judge.model import Kind, Weight
+from toolkit.judge.packages import ENDS, THROWS, Packages, differing
 from toolkit.nix import evaluator
 from toolkit.sources.trees import NixpkgsTree
 

@@ -17,7 +17,6 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import urljoin
 
 import msgspec
 import requests
@@ -27,19 +26,17 @@ from urllib3.exceptions import HTTPError, LocationValueError, ReadTimeoutError
 
 from toolkit import __version__, documents
 from toolkit.cache import DamagedError
-from toolkit.errors import ToolkitError, UnreachableError, UsageError
+from toolkit.errors import ToolkitError, UnreachableError
 from toolkit.forge.failures import (
     RateLimitError,
     SilentError,
     is_final,
     number,
-    parts_of,
     rate_limit,
     refusal,
-    server,
-    shown,
     unreachable,
 )
+from toolkit.forge.urls import base_url, is_private, joined, origin, parts_of, resource, server, shown
 from toolkit.pipes import LONGEST_WAIT
 
 if TYPE_CHECKING:
@@ -60,7 +57,6 @@ _CLOSING = 0.5
 """What an answer may take, in seconds, to end by itself once its time is up."""
 
 _CHUNK = 65536
-_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 _end: ContextVar[float] = ContextVar("_end", default=float("inf"))
 
@@ -142,7 +138,7 @@ class Client:
         self.raw_url = base_url(raw_url, "--raw-url")
         self.settings = settings if settings is not None else Settings()
         self._token = token
-        self._trusted = {_origin(url) for url in (self.api_url, self.raw_url) if _is_private(url)}
+        self._trusted = {origin(url) for url in (self.api_url, self.raw_url) if is_private(url)}
         self._cache = cache
         self.damaged = 0
         self._lock = threading.Lock()
@@ -175,7 +171,7 @@ class Client:
         while url is not None:
             if url in seen or len(seen) >= _MOST_PAGES:
                 raise ToolkitError(f"{shown(url)}: its pages do not end")
-            if _origin(url) != _origin(self.api_url):
+            if origin(url) != origin(self.api_url):
                 raise ToolkitError(f"{shown(url)}: the next page is on another server")
             seen.add(url)
             found, url = self._json(url, list[kind])  # type: ignore[valid-type] # msgspec takes it at run time
@@ -197,7 +193,7 @@ class Client:
             answer = self._patiently(where, wanted, end)
             if isinstance(answer, _Page):
                 return answer
-            target = _joined(where, answer)
+            target = joined(where, answer)
             if parts_of(target).scheme not in {"https", parts_of(where).scheme} or target == where:
                 raise UnreachableError(f"{shown(url)}: is redirected to itself or away from https, and not followed")
             where = target
@@ -212,7 +208,7 @@ class Client:
                 pause = again.seconds if again.seconds is not None else self.settings.pause * 2**attempt
                 if attempt + 1 == _ATTEMPTS or time.monotonic() + pause >= end:
                     if isinstance(again.failure, RateLimitError):
-                        self._closed[_resource(url)] = again.failure
+                        self._closed[resource(url)] = again.failure
                     raise again.failure from None
                 time.sleep(pause)
         raise AssertionError(url)
@@ -238,7 +234,7 @@ class Client:
             if (seconds := limit.until - time.time()) <= self.settings.wait:
                 raise _AgainError(limit, max(0.0, seconds))
             # A server that has said stop counts each further request of this kind against us.
-            self._closed[_resource(url)] = limit
+            self._closed[resource(url)] = limit
             raise limit
         failed = refusal(answer, body, self._token)
         if failed is not None:
@@ -285,7 +281,7 @@ class Client:
                 url,
                 headers=headers,
                 # Without a function a ~/.netrc would add a password of its own.
-                auth=self._authorized if _origin(url) in self._trusted else _unauthorized,
+                auth=self._authorized if origin(url) in self._trusted else _unauthorized,
                 timeout=(min(_CONNECT_SECONDS, left), left),
                 allow_redirects=False,
                 stream=True,
@@ -307,7 +303,7 @@ class Client:
 
     def _refuse(self, url: str, end: float) -> None:
         """Raise for what need not be asked: the time is up, the server is not there, or has said stop."""
-        closed, gone = self._closed.get(_resource(url)), self._gone.get(server(url))
+        closed, gone = self._closed.get(resource(url)), self._gone.get(server(url))
         if closed is not None and closed.until > time.time():
             raise closed
         if gone is not None:
@@ -385,44 +381,7 @@ def _body(answer: requests.Response, *, most: int, end: float) -> bytes:
     return bytes(body)
 
 
-def _joined(url: str, place: str) -> str:
-    """Return where a redirect leads; raise UnreachableError for what is no URL."""
-    try:
-        return urljoin(url, place)
-    except ValueError:
-        raise UnreachableError(f"{shown(url)}: is redirected to what is not a URL") from None
-
-
-def base_url(url: str, option: str) -> str:
-    """Return a URL that the user gave without the slash at its end; raise UsageError for what is none."""
-    try:
-        parts = parts_of(url)
-    except UnreachableError:
-        raise UsageError(f"{option}: '{url}' is not an http or https URL") from None
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
-        raise UsageError(f"{option}: '{url}' is not an http or https URL")
-    if parts.username is not None or parts.password is not None:
-        raise UsageError(f"{option}: contains a user name or password", hint="a token comes from GITHUB_TOKEN")
-    return url.rstrip("/")
-
-
-def _origin(url: str) -> tuple[str, str]:
-    parts = parts_of(url)
-    return parts.scheme, parts.netloc
-
-
-def _is_private(url: str) -> bool:
-    """Return whether nobody on the way can read what is sent there."""
-    parts = parts_of(url)
-    return parts.scheme == "https" or parts.hostname in _LOOPBACK
-
-
 def _place(url: str) -> tuple[str, str, str]:
     """Return where in the cache the answer of a URL is."""
     host = re.sub(r"[^A-Za-z0-9.-]", "_", server(url))
     return "answers", f"h_{host}", hashlib.sha256(url.encode()).hexdigest()
-
-
-def _resource(url: str) -> str:
-    """Return what a rate limit is for: the search has one of its own, as has each server."""
-    return f"{server(url)} search" if "/search/" in parts_of(url).path else server(url)

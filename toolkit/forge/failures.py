@@ -7,14 +7,14 @@ from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING
-from urllib.parse import SplitResult, urlsplit
 
 import requests
 from msgspec import Struct
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from toolkit import documents
-from toolkit.errors import ToolkitError, UnreachableError, without_passwords
+from toolkit.errors import ToolkitError, UnreachableError
+from toolkit.forge.urls import server, shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -116,28 +116,6 @@ def is_final(error: requests.RequestException) -> bool:
         return True
     cause = error.args[0] if error.args else None
     return isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError)
-
-
-def parts_of(url: str) -> SplitResult:
-    """Return the parts of a URL, which a server may have given; raise UnreachableError for what is none."""
-    try:
-        parts = urlsplit(url)
-        # An address in brackets, a port: both are looked at when they are asked for.
-        _ = parts.hostname, parts.port
-    except ValueError:
-        raise UnreachableError(f"{without_passwords(url)[:_MOST_SAID]!r}: is not a URL") from None
-    return parts
-
-
-def server(url: str) -> str:
-    """Return the server of a URL for messages, without a password."""
-    return parts_of(url).netloc.rpartition("@")[2]
-
-
-def shown(url: str) -> str:
-    """Return a URL for messages, without a password and without its query."""
-    parts = parts_of(url)
-    return f"{parts.scheme}://{server(url)}{parts.path}"
 
 
 def number(headers: Mapping[str, str], name: str) -> int | None:

@@ -12,9 +12,10 @@ from msgspec import Meta, Struct
 
 from toolkit.cache import default_cache
 from toolkit.errors import ToolkitError, UsageError
-from toolkit.forge.client import Client, base_url
+from toolkit.forge.client import Client
 from toolkit.forge.nixpkgs import tracked
 from toolkit.forge.token import find_token
+from toolkit.forge.urls import base_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

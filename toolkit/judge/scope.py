@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit.git.reading import TreeFile
-from toolkit.judge import comparing, everything, reach, readers
+from toolkit.judge import comparing, packages, reach, readers
 from toolkit.judge.asking import FEW, FUNCTION, PACKAGE, SET, Question
 from toolkit.judge.changed import file_changes
 from toolkit.judge.model import Difference, Gap, Kind, Weight
@@ -305,10 +305,10 @@ class _Judging:
                     self.record.not_covered.append(
                         Gap(what=f"{_few(both)} on {system}", reason=f"{what}, before as after")
                     )
-            paths = everything.differing(before, after)
+            paths = packages.differing(before, after)
             self.record.compare({system: paths[:_MOST_DEEP]})
             for path in paths[_MOST_DEEP:]:
-                self.record.differences += everything.unexplained(
+                self.record.differences += packages.unexplained(
                     self.record.subject(".".join(path), system), path, before, after
                 )
             if rest := len(paths) - _MOST_DEEP:

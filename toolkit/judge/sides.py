@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from pathlib import Path, PurePosixPath
 
     from toolkit.git.reading import TreeFile
-    from toolkit.judge.everything import Engine, Packages
+    from toolkit.judge.everything import Engine
     from toolkit.judge.ground import Ground
+    from toolkit.judge.packages import Packages
     from toolkit.model import Progress
 
 _KIND = "answers"

@@ -11,7 +11,7 @@ from toolkit.docker.case import DEMOTED, LIFTED
 from toolkit.docker.claims.package_set import disagreements
 from toolkit.errors import ToolkitError
 from toolkit.judge import everything
-from toolkit.judge.everything import Packages
+from toolkit.judge.packages import Packages
 from toolkit.model import Status
 
 if TYPE_CHECKING:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from toolkit.docker.case import DockerCase, DockerStage
     from toolkit.docker.claims.facts import Facts
-    from toolkit.judge.everything import Packages
+    from toolkit.judge.packages import Packages
     from toolkit.process import Command
 
 EXPRESSION = EXPRESSIONS / "tree.nix"

@@ -1,0 +1,70 @@
+"""The URLs of a server: what is one, where the token may go, and what a limit is for."""
+
+from __future__ import annotations
+
+from urllib.parse import SplitResult, urljoin, urlsplit
+
+from toolkit.errors import UnreachableError, UsageError, without_passwords
+
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+_MOST_SHOWN = 200
+
+
+def base_url(url: str, option: str) -> str:
+    """Return a URL that the user gave without the slash at its end; raise UsageError for what is none."""
+    try:
+        parts = parts_of(url)
+    except UnreachableError:
+        raise UsageError(f"{option}: '{url}' is not an http or https URL") from None
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise UsageError(f"{option}: '{url}' is not an http or https URL")
+    if parts.username is not None or parts.password is not None:
+        raise UsageError(f"{option}: contains a user name or password", hint="a token comes from GITHUB_TOKEN")
+    return url.rstrip("/")
+
+
+def parts_of(url: str) -> SplitResult:
+    """Return the parts of a URL, which a server may have given; raise UnreachableError for what is none."""
+    try:
+        parts = urlsplit(url)
+        # An address in brackets, a port: both are looked at when they are asked for.
+        _ = parts.hostname, parts.port
+    except ValueError:
+        raise UnreachableError(f"{without_passwords(url)[:_MOST_SHOWN]!r}: is not a URL") from None
+    return parts
+
+
+def server(url: str) -> str:
+    """Return the server of a URL for messages, without a password."""
+    return parts_of(url).netloc.rpartition("@")[2]
+
+
+def shown(url: str) -> str:
+    """Return a URL for messages, without a password and without its query."""
+    parts = parts_of(url)
+    return f"{parts.scheme}://{server(url)}{parts.path}"
+
+
+def joined(url: str, place: str) -> str:
+    """Return where a redirect leads; raise UnreachableError for what is no URL."""
+    try:
+        return urljoin(url, place)
+    except ValueError:
+        raise UnreachableError(f"{shown(url)}: is redirected to what is not a URL") from None
+
+
+def origin(url: str) -> tuple[str, str]:
+    """Return what a URL shares with those that get the same token."""
+    parts = parts_of(url)
+    return parts.scheme, parts.netloc
+
+
+def is_private(url: str) -> bool:
+    """Return whether nobody on the way can read what is sent there."""
+    parts = parts_of(url)
+    return parts.scheme == "https" or parts.hostname in _LOOPBACK
+
+
+def resource(url: str) -> str:
+    """Return what a rate limit is for: the search has one of its own, as has each server."""
+    return f"{server(url)} search" if "/search/" in parts_of(url).path else server(url)

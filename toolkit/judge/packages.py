@@ -1,0 +1,114 @@
+"""Every package of a set as digests have it, and which of two sets differ."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from toolkit.judge.model import Difference, Kind, Weight
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from toolkit.judge.subject import Subject
+
+THROWS, SKIPPED, ENDS = "throws", "skipped", "ends"
+"""What is no derivation: it throws, is no package, or ends its evaluation by an error that nothing catches."""
+
+DERIVATION = "derivation"
+DIGESTS = {
+    "arguments": Kind.ARGUMENTS,
+    "kinds": Kind.OVERRIDE,
+    "meta": Kind.META,
+    "passthru": Kind.PASSTHRU,
+    "position": Kind.POSITION,
+}
+"""The digests, and what they are of."""
+
+AttrPath = tuple[str, ...]
+Answer = str | dict[str, str]
+"""THROWS, SKIPPED or ENDS, or the parts of a package: `derivation`, and a digest of each other that does not end."""
+
+
+class Packages(Struct, frozen=True, kw_only=True):
+    """What each attribute path of a set is. `partial` names what needs more memory or time than it may have."""
+
+    answers: Mapping[AttrPath, Answer]
+    partial: tuple[str, ...] = ()
+
+    @property
+    def derivations(self) -> dict[str, str]:
+        """The drvPath of each package, by its dotted attribute path."""
+        return {
+            ".".join(path): answer[DERIVATION]
+            for path, answer in sorted(self.answers.items())
+            if not isinstance(answer, str)
+        }
+
+    @property
+    def failed(self) -> tuple[str, ...]:
+        """The dotted attribute paths of what does not evaluate."""
+        return tuple(".".join(path) for path, answer in sorted(self.answers.items()) if answer in (THROWS, ENDS))
+
+    @property
+    def roots(self) -> tuple[AttrPath, ...]:
+        """The attribute paths of what ends its evaluation."""
+        return tuple(path for path, answer in sorted(self.answers.items()) if answer == ENDS)
+
+    @property
+    def unfinished(self) -> tuple[str, ...]:
+        """The dotted attribute paths of packages a part of which ends its evaluation."""
+        return tuple(
+            ".".join(path)
+            for path, answer in sorted(self.answers.items())
+            if not isinstance(answer, str) and any(name not in answer for name in DIGESTS)
+        )
+
+    @property
+    def skipped(self) -> int:
+        """How many attributes are no packages."""
+        return sum(answer == SKIPPED for answer in self.answers.values())
+
+    def counts(self) -> str:
+        """Return the counts for people."""
+        return f"{len(self.derivations)} evaluated, {len(self.failed)} failed, {self.skipped} skipped"
+
+    def with_roots(self, rest: Packages) -> Packages:
+        """Return these packages with what `rest` has at the roots."""
+        kept = {path: answer for path, answer in self.answers.items() if answer != ENDS}
+        return Packages(answers={**kept, **rest.answers}, partial=(*self.partial, *rest.partial))
+
+
+def differing(before: Packages, after: Packages) -> list[AttrPath]:
+    """Return the attribute paths that are not the same on both sides: first those that one alone has or evaluates."""
+
+    def rank(path: AttrPath) -> tuple[bool, int, AttrPath]:
+        sides = (before.answers.get(path), after.answers.get(path))
+        return all(isinstance(each, dict) for each in sides), len(path), path
+
+    paths = {**before.answers, **after.answers}
+    return sorted((path for path in paths if before.answers.get(path) != after.answers.get(path)), key=rank)
+
+
+def unexplained(subject: Subject, path: AttrPath, before: Packages, after: Packages) -> Iterator[Difference]:
+    """Yield the differences of an attribute as the digests show them."""
+    one, other = before.answers.get(path), after.answers.get(path)
+    if isinstance(one, str) or isinstance(other, str) or one is None or other is None:
+        if isinstance(one, dict):
+            what = "is no longer there" if other is None else "no longer evaluates"
+            yield subject.differs(Kind.REMOVED if other is None else Kind.EVALUATION, Weight.DAMAGE, what, None, other)
+        elif isinstance(other, dict):
+            what = "is new" if one is None else "evaluates now"
+            yield subject.differs(Kind.ADDED if one is None else Kind.EVALUATION, Weight.CHANGE, what, one, None)
+        return
+    sides = one[DERIVATION], other[DERIVATION]
+    if one["outputs"] != other["outputs"]:
+        yield subject.differs(Kind.DERIVATION, Weight.CHANGE, "is built differently", *sides)
+    elif sides[0] != sides[1]:
+        what = "a fixed output among its inputs is made by a different derivation, and has the same hash"
+        yield subject.differs(Kind.FIXED_OUTPUT, Weight.REMARK, what, *sides)
+    for name, kind in DIGESTS.items():
+        if one.get(name) != other.get(name):
+            weight = Weight.REMARK if kind is Kind.POSITION else Weight.CHANGE
+            yield subject.differs(kind, weight, f"its {name} differ", one.get(name), other.get(name))

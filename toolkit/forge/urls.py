@@ -1,4 +1,4 @@
-"""The URLs of a server: what is one, where the token may go, and what a limit is for."""
+"""The URLs of a server: their parts, those that may get the token, and the limit that each counts for."""
 
 from __future__ import annotations
 

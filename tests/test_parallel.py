@@ -7,8 +7,8 @@ import pytest
 
 from tests.test_process import PARENT, read_pid, wait_until_gone
 from toolkit import process
-from toolkit.errors import CommandError
-from toolkit.parallel import run_all
+from toolkit.errors import CommandError, ToolkitError
+from toolkit.parallel import beside, run_all
 from toolkit.process import Command
 
 if TYPE_CHECKING:
@@ -45,3 +45,37 @@ def test_commands_that_run_side_by_side_are_echoed() -> None:
 
 def test_no_command_gives_no_result() -> None:
     assert run_all([]) == ()
+
+
+def test_what_is_done_beside_is_waited_for_and_its_failure_raised() -> None:
+    done: list[str] = []
+
+    def slow() -> None:
+        time.sleep(0.2)
+        done.append("slow")
+
+    with beside(slow):
+        done.append("quick")
+    assert done == ["quick", "slow"]
+    with (
+        pytest.raises(CommandError, match=r"sh: ended with status 3"),
+        beside(lambda: process.run(["sh", "-c", "exit 3"])),
+    ):
+        pass
+
+
+def test_a_failure_ends_what_is_done_beside(tmp_path: Path) -> None:
+    began = time.monotonic()
+
+    def long() -> None:
+        process.execute(Command(argv=PARENT, cwd=tmp_path))
+
+    def fail() -> None:
+        while not (tmp_path / "pid").exists():
+            time.sleep(0.01)
+        raise ToolkitError("oh")
+
+    with pytest.raises(ToolkitError, match="oh"), beside(long):
+        fail()
+    assert time.monotonic() - began < 5
+    wait_until_gone(read_pid(tmp_path))

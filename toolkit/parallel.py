@@ -6,7 +6,7 @@ import os
 import queue
 import threading
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from typing import TYPE_CHECKING, TypeVar
 
@@ -14,7 +14,7 @@ from toolkit import process
 from toolkit.pipes import LONGEST_WAIT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from toolkit.process import Command, Completed
 
@@ -79,6 +79,15 @@ def results(futures: Sequence[Future[T]]) -> tuple[T, ...]:
             if future in done:
                 future.result()
     return tuple(future.result() for future in futures)
+
+
+@contextmanager
+def beside(function: Callable[[], object]) -> Generator[None]:
+    """Call a function in a thread while the block runs, and wait for it then; what it raises is raised."""
+    with ThreadPoolExecutor(max_workers=1) as pool, process.ending_together():
+        future = pool.submit(copy_context().run, function)
+        yield
+        results([future])
 
 
 def run_all(commands: Sequence[Command]) -> tuple[Completed, ...]:

@@ -1,11 +1,12 @@
 # What can be seen of attributes of a nixpkgs, part by part, so that two trees can be compared.
 #
 # Arguments, each a string: `tree`, the absolute path of a nixpkgs; `system`, a system, `cross` (from x86_64-linux to
-# aarch64-linux) or `static` (pkgsStatic of x86_64-linux); `questions`, JSON, a list of { path, parts }: an attribute path,
-# and the names of the parts that are asked for. `nixos` is not empty if NixOS tests are evaluated as well, `aliases` is
+# aarch64-linux) or `static` (pkgsStatic of x86_64-linux); `questions`, JSON, a list of { number, path, parts }: an attribute
+# path, and the names of the parts that are asked for. `nixos` is not empty if NixOS tests are evaluated as well, `aliases` is
 # empty if the set has none. `sign` is what the lines on stderr begin with that name the question, or the part of it, that
 # is asked from there on. With `loud`, not empty, what throws ends the evaluation.
-# Result: { answers, … }: for each question an object by part. What throws is { "!" = "throws"; }, a long value its hash and length.
+# Result: { answers, … }: how many there are. Each, an object by part, is on stderr, where also what begins is named. What throws
+# is { "!" = "throws"; }, a long value its hash and length.
 {
   tree,
   system,
@@ -312,6 +313,9 @@ let
   # What goes wrong in a value, however deep, or takes too long, comes after the line that names where it was asked for.
   within = place: value: trace "${sign} ${place}" (deepSeq value value);
 
+  bounded =
+    value: if stringLength (toJSON value) > 4194304 then throw "what can be seen of it is too long" else value;
+
   ofSet = {
     names = value: attrNames value;
     values = value: mapAttrs (_: summary 0) (if length (attrNames value) > 48 then { } else value);
@@ -319,42 +323,48 @@ let
     recurse = value: attempt (value.recurseForDerivations or null);
   };
 
+  # What is answered is said at once: an error that ends the evaluation takes nothing of it.
   answer =
-    number:
+    { number, ... }@question:
+    let
+      said = within "question ${toString number}" (toJSON (answered question));
+    in
+    trace "${sign} answer ${toString number} ${said}" true;
+
+  answered =
     {
       path,
       parts ? [ ],
       leaving ? [ ],
-    }@question:
-    within "question ${toString number}" (
-      let
-        value = attempt (at path set);
-        choose = of: listToAttrs (
-          map (name: {
-            inherit name;
-            value = within "part ${name}" (of.${name} value);
-          }) (filter (name: parts == [ ] || elem name parts) (attrNames of))
-        );
-      in
-      if value == threw then
-        { kind = "throws"; }
-      else if isAttrs value && value."!" or null == "missing" then
-        { kind = "missing"; }
-      else if isPackage value then
-        { kind = "derivation"; } // choose (outer // { passthru = passthru leaving; })
-      else if isAttrs value then
-        { kind = "set"; } // choose ofSet
-      else if isFunction value then
-        {
-          kind = "function";
-          arguments = functionArgs value;
-        }
-      else
-        {
-          kind = typeOf value;
-          value = summary 3 value;
-        }
-    );
+      ...
+    }:
+    let
+      value = attempt (at path set);
+      choose = of: listToAttrs (
+        map (name: {
+          inherit name;
+          value = within "part ${name}" (bounded (of.${name} value));
+        }) (filter (name: parts == [ ] || elem name parts) (attrNames of))
+      );
+    in
+    if value == threw then
+      { kind = "throws"; }
+    else if isAttrs value && value."!" or null == "missing" then
+      { kind = "missing"; }
+    else if isPackage value then
+      { kind = "derivation"; } // choose (outer // { passthru = passthru leaving; })
+    else if isAttrs value then
+      { kind = "set"; } // choose ofSet
+    else if isFunction value then
+      {
+        kind = "function";
+        arguments = functionArgs value;
+      }
+    else
+      {
+        kind = typeOf value;
+        value = summary 3 value;
+      };
   outer = parts;
 
   asked = fromJSON questions;
@@ -390,5 +400,5 @@ in
         ;
     };
 
-  answers = genList (number: answer number (elemAt asked number)) (length asked);
+  answers = length (filter answer asked);
 }

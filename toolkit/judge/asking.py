@@ -1,7 +1,7 @@
 """Ask Nix what can be seen of attributes of a tree, many in one evaluation.
 
-An error that Nix cannot catch, too much memory and too much time end an evaluation: the attribute that it comes from is
-asked part by part, and the others again. Everything is evaluated sealed.
+An error that Nix cannot catch, too much memory and too much time end an evaluation: the answers until then count, the
+attribute that it comes from is asked part by part, and those behind it again. Everything is evaluated sealed.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
@@ -22,7 +23,7 @@ from toolkit.process import Pace
 from toolkit.shipped import EXPRESSIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from toolkit.process import Command
@@ -81,19 +82,25 @@ class Answer(Struct, frozen=True, kw_only=True):
 def command(  # noqa: PLR0913 - the arguments of the expression
     root: Path,
     system: str,
-    questions: Sequence[Question],
+    questions: Mapping[int, Question],
     *,
     nixos: bool,
     mark: str = evaluator.MARK,
     loud: bool = False,
 ) -> Command:
-    """Return the command that asks, sealed; each question has the time of one evaluation, and begins with a `mark`."""
+    """Return the command that asks questions by their numbers, sealed; each has the time of one evaluation.
+
+    What begins and each answer that Nix has stand behind a `mark`, with the number.
+    """
     arguments = {
         "sign": mark,
         "tree": str(root),
         "system": system,
         "questions": json.dumps(
-            [{"path": each.path, "parts": each.parts, "leaving": each.leaving} for each in questions]
+            [
+                {"number": number, "path": each.path, "parts": each.parts, "leaving": each.leaving}
+                for number, each in questions.items()
+            ]
         ),
         "nixos": "yes" if nixos else "",
         "loud": "yes" if loud else "",
@@ -127,18 +134,21 @@ def ask(
     budgets: dict[tuple[str, ...], Budget] = {}
     # The files that are evaluated cannot know it, and so not blame another question.
     mark = f"unlet-{secrets.token_hex(8)}:"
+    heard: dict[Question, Answer] = {}
 
     def together(those: Sequence[Question]) -> list[Answer]:
-        asking = command(root, system, those, nixos=nixos, mark=mark)
+        left = {number: each for number, each in enumerate(those) if each not in heard}
+        asking = replace(
+            command(root, system, left, nixos=nixos, mark=mark), on_stderr=partial(_hear, heard, those, mark)
+        )
         if len(those) == 1:
             # What is asked of an attribute part by part has the time of one evaluation together.
             budget = budgets.setdefault(those[0].path, Budget(asking.timeout or limits.seconds()))
-            with budget.spending() as left:
-                said = process.execute(replace(asking, timeout=left)).stdout
-        else:
-            said = process.execute(asking).stdout
-        answers = documents.read(said, list[dict[str, Any]], document="Nix's answer")
-        return [Answer(kind=each.pop("kind"), parts=each) for each in answers]
+            with budget.spending() as seconds:
+                process.execute(replace(asking, timeout=seconds))
+        elif left:
+            process.execute(asking)
+        return [heard[each] for each in those]
 
     def alone(question: Question, error: CommandError) -> Answer:
         """Return the answer to a question that ends the evaluation: the part that does is left out."""
@@ -174,9 +184,16 @@ def ask(
     return [known.get(question.path) or next(answers) for question in questions]
 
 
+def _hear(heard: dict[Question, Answer], questions: Sequence[Question], mark: str, line: str) -> None:
+    """Take the answer that a line of Nix has, if it has one."""
+    if (found := re.match(rf"trace: {mark} answer (\d+) ", line)) is not None:
+        shown = documents.read(line[found.end() :], dict[str, Any], document="Nix's answer")
+        heard[questions[int(found[1])]] = Answer(kind=shown.pop("kind"), parts=shown)
+
+
 def why_not(root: Path, system: str, path: tuple[str, ...]) -> str:
     """Return in one line why an attribute does not evaluate."""
-    asking = command(root, system, [Question(path=path, parts=("derivation",))], nixos=False, loud=True)
+    asking = command(root, system, {0: Question(path=path, parts=("derivation",))}, nixos=False, loud=True)
     try:
         process.execute(asking)
     except CommandError as error:

@@ -171,6 +171,7 @@ class Map:
         self._bindings: dict[str, list[Binding]] = {}
         self._literals: dict[str, Mapping[str, list[int]]] = {}
         self._added: defaultdict[str, set[str]] = defaultdict(set)
+        self._naming: dict[frozenset[str], list[str]] = {}
         for file in contents:
             for match in _PATH.finditer(self.text(file)):
                 self._added[resolved(file, match[0])].add(file)
@@ -313,12 +314,20 @@ class Map:
         bound, text = (self.bindings(file), self.text(file)) if offsets else ([], "")
         return {path for offset in offsets for path in bindings.attributes(bound, text, offset)}
 
+    def look_for(self, names: frozenset[str]) -> None:
+        """Look through the tree for the files that have one of some names as a word."""
+        if names not in self._naming:
+            words = [word for name in sorted(names) for word in ("-e", name)]
+            self._naming[names] = [*filter(None, _searched(self._root, "-l", "-w", "-F", *words).split("\0"))]
+
     def readers(self, names: Sequence[str]) -> Mapping[str, Mapping[str, list[int]]]:
         """Return for each name the files that have it as a word, with the offsets there."""
         if not names:
             return {}
-        words = [word for name in names for word in ("-e", name)]
-        files = dict.fromkeys(filter(None, _searched(self._root, "-l", "-w", "-F", *words).split("\0")))
+        wanted = frozenset(names)
+        known = next((each for each in self._naming if wanted <= each), wanted)
+        self.look_for(known)
+        files = dict.fromkeys(self._naming[known])
         pattern = re.compile(
             rf"(?<![\w'-])(?:{'|'.join(map(re.escape, sorted(names, key=len, reverse=True)))})(?![\w'-])"
         )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from contextlib import nullcontext
+from functools import partial
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -16,6 +18,7 @@ from toolkit.judge.asking import FEW, FUNCTION, PACKAGE, SET, Question
 from toolkit.judge.changed import file_changes
 from toolkit.judge.model import Difference, Gap, Kind, Weight
 from toolkit.judge.record import SAMPLE, STATIC, Record
+from toolkit.parallel import beside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -123,7 +126,12 @@ class _Judging:
             self.record.aliases = set(re.findall(r"^  ([\w'-]+) =", text, re.MULTILINE))
         reached, of_all = self._candidates(files, maps)
         changed = [file for file in files if not file.equal and reached.get(file.path)]
-        self._ask({path for file in changed for path in reached[file.path]})
+        asked = {path for file in changed for path in reached[file.path]}
+        # Who reads a package of pkgs/by-name is looked for while Nix is asked about it.
+        names = frozenset(path[0] for path in asked if len(path) == 1 and len(path[0]) > 1)
+        is_known = names and len(names) <= _FEW_READERS and all(reach.by_name(file.path) for file in changed)
+        with beside(partial(maps[1].look_for, names)) if is_known else nullcontext():
+            self._ask(asked)
         self._ask_members([file for file in changed if file.path not in of_all], reached, maps)
         # What Nix reads as before can differ by its position alone.
         self.record.compare(

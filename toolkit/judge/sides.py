@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _KIND = "answers"
 _DOCUMENT = "answers.json"
 _EACH_MIB = 2048
-_MOST = 24
+_MOST = 96
 """Attributes in one evaluation; what packages have in common is evaluated once in each."""
 
 _LEAST = 12

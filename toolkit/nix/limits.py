@@ -211,6 +211,7 @@ def bounded(command: Command, mebibytes: int | None, *, strictly: bool = False) 
     if mebibytes is None:
         return command
     heap = {"GC_MAXIMUM_HEAP_SIZE": str(mebibytes << 20)}
-    if mebibytes < 2 * _NIX_INITIAL_MIB:
-        heap["GC_INITIAL_HEAP_SIZE"] = str(min(_INITIAL_MIB, mebibytes) << 20)
+    # The less the collector begins with, the more often it looks through all that there is.
+    initial = mebibytes // 2 if mebibytes >= 2 * _NIX_INITIAL_MIB else min(_INITIAL_MIB, mebibytes)
+    heap["GC_INITIAL_HEAP_SIZE"] = str(initial << 20)
     return replace(command, env={**command.env, **heap}, memory=mebibytes + _BESIDE_MIB if strictly else None)

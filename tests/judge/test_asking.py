@@ -1,0 +1,52 @@
+"""How many questions are asked together."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from typing import TYPE_CHECKING
+
+from toolkit import process, specimen
+from toolkit.judge.asking import Question, ask
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NATIVE = "x86_64-linux"
+
+
+def test_what_was_answered_before_nix_ended_is_not_asked_again(tmp_path: Path) -> None:
+    root = tmp_path / "tree"
+    shutil.copytree(specimen.path(), root)
+    package = root / "pkgs/by-name/no/notes-server/package.nix"
+    package.chmod(0o644)
+    package.write_text("{ lib }: lib.nobodyHasThis.either")
+    names = ("docker", "notes-server", "status-board")
+    lines: list[str] = []
+    with process.echoing(lines.append):
+        answers = ask(root, NATIVE, [Question(path=(name,), parts=("derivation",)) for name in names])
+    assert [answer.kind for answer in answers] == ["derivation", "ends", "derivation"]
+    assert answers[1].ends["derivation"].startswith("attribute 'nobodyHasThis' missing")
+    asked = [re.search(r"--argstr questions '(.*?)' --", line) for line in lines]
+    assert [[each["path"][0] for each in json.loads(found[1])] for found in asked if found is not None] == [
+        ["docker", "notes-server", "status-board"],
+        ["status-board"],
+        ["notes-server"],
+    ]
+
+
+def test_an_answer_that_is_too_long_for_one_is_none(tmp_path: Path) -> None:
+    root = tmp_path / "tree"
+    shutil.copytree(specimen.path(), root)
+    package = root / "pkgs/by-name/no/notes-server/package.nix"
+    package.chmod(0o644)
+    # 128 characters for each name.
+    each = 'n: { name = builtins.hashString "sha512" (toString n); value = n; }'
+    long = f"builtins.listToAttrs (builtins.genList ({each}) 36000)"
+    text = package.read_text()
+    package.write_text(text.replace("passthru = {", f"passthru = {long} // {{", 1))
+    assert package.read_text() != text
+    (answer,) = ask(root, NATIVE, [Question(path=("notes-server",))])
+    assert answer.ends["passthru"] == "what can be seen of it is too long"
+    assert "derivation" in answer.parts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,25 @@ _NIX = ("nix-instantiate", "--eval", "--strict", "--json", "--readonly-mode", "-
 
 def plain(root: Path, system: str, expression: str, scratch: Path) -> str | None:
     """Return the value of an expression of `pkgs` as a text, None if it ends Nix; `scratch` is a directory."""
+    done = _asked(root, system, expression, scratch)
+    return json.loads(done.stdout) if done.returncode == 0 else None
+
+
+def seen(root: Path, system: str, names: Sequence[str], scratch: Path) -> list[Any]:
+    """Return what is seen of packages of the top level, None for those that end Nix."""
+    answers: dict[str, Any] = {}
+    while left := [name for name in names if name not in answers]:
+        listed = " ".join(json.dumps(name) for name in left)
+        done = _asked(root, system, f"map (name: say name (seen pkgs.${{name}})) [ {listed} ]", scratch)
+        said = re.findall(r"^trace: (\S+) (\{.*\})$", done.stderr, re.MULTILINE)
+        answers.update((name, json.loads(answer)) for name, answer in said if name in left)
+        if done.returncode != 0:
+            # The first without an answer has ended it.
+            answers[next(name for name in left if name not in answers)] = None
+    return [answers[name] for name in names]
+
+
+def _asked(root: Path, system: str, expression: str, scratch: Path) -> subprocess.CompletedProcess[str]:
     truth = scratch / "truth.nix"
     truth.write_text(expression)
     words = {
@@ -27,18 +47,4 @@ def plain(root: Path, system: str, expression: str, scratch: Path) -> str | None
         "truth": str(truth),
     }
     argv = [*_NIX, str(PLAIN), *(word for name, value in words.items() for word in ("--argstr", name, value))]
-    done = subprocess.run(argv, capture_output=True, text=True, check=False)
-    return json.loads(done.stdout) if done.returncode == 0 else None
-
-
-def seen(root: Path, system: str, names: Sequence[str], scratch: Path) -> list[Any]:
-    """Return what is seen of packages of the top level, None for those that end Nix."""
-    listed = " ".join(json.dumps(name) for name in names)
-    said = plain(root, system, f"map (name: seen pkgs.${{name}}) [ {listed} ]", scratch)
-    if said is not None:
-        answers: list[Any] = json.loads(said)
-        return answers
-    if len(names) == 1:
-        return [None]
-    middle = len(names) // 2
-    return [part for half in (names[:middle], names[middle:]) for part in seen(root, system, half, scratch)]
+    return subprocess.run(argv, capture_output=True, text=True, check=False)

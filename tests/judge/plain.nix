@@ -1,7 +1,8 @@
 # What plain Nix says of an expression about a package set, with no code of unlet's but the configuration.
 #
 # Arguments, strings: `tree`, a nixpkgs; `system`, a system, `cross` or `static`; `config`, a file; `truth`, a file with an
-# expression, in which `pkgs` is the set and `seen` a function of a package. Result: what that gives, as a text.
+# expression, in which `pkgs` is the set and `seen` a function of a package; `say` writes a value to stderr, at once, behind a
+# name. Result: what the expression gives, as a text.
 {
   tree,
   system,
@@ -48,5 +49,6 @@ let
     names = text (builtins.attrNames package);
     arguments = text (package.override.__functionArgs or null);
   };
+  say = name: value: builtins.trace "${name} ${builtins.toJSON value}" null;
 in
-text (builtins.scopedImport { inherit pkgs seen; } (/. + truth))
+text (builtins.scopedImport { inherit pkgs say seen; } (/. + truth))

@@ -39,7 +39,7 @@ NATIVE = "x86_64-linux"
 TOGETHER = 200
 """Mutants in one tree, of different packages: readers and what packages have in common are evaluated once for all."""
 
-AT_ONCE = 25
+AT_ONCE = 100
 POPULAR = 20
 """A package that so many others name is left alone: they would all differ with it."""
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.judge import oracle, real
+from tests.judge.real.case import COPY, IMPORTED, NATIVE, ORIGINALS
+from toolkit.cache import VARIABLE
 from toolkit.git.reading import TreeFile
 from toolkit.judge import JudgeRequest, ground, judge
 from toolkit.judge.model import Weight
@@ -20,12 +22,24 @@ from toolkit.sources.trees import NixpkgsTree
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tests.judge.real import Case
+    from tests.judge.real.case import Case
     from toolkit.model import Proof
 
 TREES = os.environ.get("UNLET_NIXPKGS")
 CASES = {f"{tree}: {case.name}": (tree, case) for tree, cases in real.TREES.items() for case in cases}
 _BASES: dict[Path, NixpkgsTree] = {}
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(autouse=True)
+def cache(sealed: Path, shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a tree be laid out once for all cases."""
+    assert sealed.is_dir()
+    monkeypatch.setenv(VARIABLE, str(shared))
 
 
 class Silence:
@@ -38,17 +52,17 @@ class Silence:
 
 def files(root: Path, case: Case) -> Mapping[PurePosixPath, TreeFile | None]:
     """Return the files of a change as they are after it."""
-    gone = [path for path, how in case.edits.items() if how is None or how == real.IMPORTED]
+    gone = [path for path, how in case.edits.items() if how is None or how == IMPORTED]
     made: dict[PurePosixPath, TreeFile | None] = {}
     for path, how in case.edits.items():
         if how is None:
             made[PurePosixPath(path)] = None
             continue
-        there = root / (path if how != real.COPY else gone[0] if gone else real.ORIGINALS[root.name])
+        there = root / (path if how != COPY else gone[0] if gone else ORIGINALS[root.name])
         if callable(how) and not there.is_file():
             there = root / next(iter(case.edits))
         text = there.read_text() if there.is_file() else ""
-        content = how if isinstance(how, str) and how != real.COPY else text if isinstance(how, str) else how(text)
+        content = how if isinstance(how, str) and how != COPY else text if isinstance(how, str) else how(text)
         made[PurePosixPath(path)] = TreeFile(content=content.encode())
     return made
 
@@ -79,7 +93,7 @@ def test_the_judge_says_what_plain_nix_says(name: str, tmp_path: Path) -> None:
     change = Change(
         subject=name, origin=tree, source=SourceRequest(), base=base, steps=(Step(subject=name, edits=edits),)
     )
-    systems = case.systems or tuple(dict.fromkeys((real.NATIVE, case.system)))
+    systems = case.systems or tuple(dict.fromkeys((NATIVE, case.system)))
     judgement = judge(change, JudgeRequest(systems=systems), progress=Silence())
     serious = [each for each in judgement.differences if each.weight is not Weight.REMARK]
     if case.named is None:
@@ -93,6 +107,4 @@ def test_the_judge_says_what_plain_nix_says(name: str, tmp_path: Path) -> None:
         if each.kind in kinds.split("|") and each.attribute == attribute and each.system == case.system
     ]
     assert named or ("unknown" in kinds.split("|") and judgement.unknown)
-    assert case.system == real.NATIVE or not any(
-        each.system == real.NATIVE and each.kind == named[0].kind for each in serious
-    )
+    assert case.system == NATIVE or not any(each.system == NATIVE and each.kind == named[0].kind for each in serious)

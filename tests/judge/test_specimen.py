@@ -20,7 +20,7 @@ from toolkit.sources.changes import Change, Edit, Step
 from toolkit.sources.trees import NixpkgsTree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from typing import TypeAlias
 
     from toolkit.judge.model import Judgement
@@ -44,11 +44,15 @@ class Silence:
         raise AssertionError(proof)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(VARIABLE, str(tmp_path_factory.mktemp("cache")))
-        yield
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(autouse=True)
+def cache(sealed: Path, shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert sealed.is_dir()
+    monkeypatch.setenv(VARIABLE, str(shared))
 
 
 def change(*steps: Edits) -> Change:
@@ -290,6 +294,19 @@ stdenv.mkDerivation {
   };
 }
 """
+VENDORED = """{ stdenv }:
+stdenv.mkDerivation rec {
+  pname = "notes-fetched";
+  version = "1";
+  src = builtins.toFile "source" version;
+  goModules = stdenv.mkDerivation {
+    name = "notes-fetched-${version}-go-modules";
+    inherit src;
+    outputHash = "sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    outputHashMode = "recursive";
+  };
+}
+"""
 FETCH = "pkgs/by-name/no/notes-fetched/package.nix"
 
 
@@ -298,6 +315,18 @@ def test_something_else_under_the_old_hash_is_a_damage_and_another_tool_is_none(
         ("damage", "fixed-output", "notes-fetched")
     }
     assert last({FETCH: FETCHED}, {FETCH: FETCHED.replace("url =", "curl = stdenv;\n    url =")}) == set()
+
+
+def test_a_new_version_with_the_hash_of_the_old_one_is_named() -> None:
+    named = FETCHED.replace('name = "source"', 'name = "1.tar.gz"')
+    stale = named.replace("1.tar", "2.tar").replace('version = "1"', 'version = "2"')
+    assert ("damage", "fixed-output", "notes-fetched") in last({FETCH: named}, {FETCH: stale})
+    right = stale.replace("sha256-A", "sha256-B")
+    assert last({FETCH: named}, {FETCH: right}) == {("change", "derivation", "notes-fetched")}
+    # What a version depends on may be what the one before depends on.
+    vendored = VENDORED, VENDORED.replace('version = "1"', 'version = "2"')
+    both = last({FETCH: vendored[0]}, {FETCH: vendored[1]})
+    assert both == {("change", "derivation", "notes-fetched"), ("change", "fixed-output", "notes-fetched")}
 
 
 def test_a_function_in_passthru_is_compared_by_its_arguments() -> None:

@@ -37,6 +37,8 @@ _MANNERS = {
     "userHook",
     "version",
 }
+# A new version brings these with it.
+_NAMES = {*_MANNERS, "name", "pname"}
 _REF = {"rev", "tag", "ref"}
 _VERSIONED = {"name", "identifiers"}
 _LONG = 8
@@ -133,14 +135,14 @@ def _derivation(subject: Subject, own: Own, fetches: list[Any], others: list[Any
 
 
 def _fetches(subject: Subject, before: list[Any], after: list[Any]) -> Iterator[Difference]:
-    """Compare fixed outputs that keep their output, and are made by a different derivation."""
+    """Compare fixed outputs that keep their hash, and are made by a different derivation."""
     olds = {each["name"]: each for each in before}
     by_output = {each["out"]: each for each in before if isinstance(each["out"], str)}
     for new in after:
         old = olds.get(new["name"])
-        if (old is None or old["out"] != new["out"]) and isinstance(new["out"], str):
+        if (old is None or not _keeps_hash(old, new)) and isinstance(new["out"], str):
             old = by_output.get(new["out"])
-        if old is None or old["out"] != new["out"] or old["drv"] == new["drv"]:
+        if old is None or not _keeps_hash(old, new) or old["drv"] == new["drv"]:
             continue
         attribute = ".".join(filter(None, (subject.attribute, new["name"])))
         one, other = _fetch(old), _fetch(new)
@@ -148,19 +150,28 @@ def _fetches(subject: Subject, before: list[Any], after: list[Any]) -> Iterator[
         if {"url", "urls"}.isdisjoint(names) and one.get("urls") is not None:
             # The same place under another name.
             names = [name for name in names if name not in _REF]
-        serious = [name for name in names if name not in _MANNERS]
+        is_renamed = old["out"] != new["out"]
+        serious = [name for name in names if name not in (_NAMES if is_renamed else _MANNERS)]
+        name = new["name"] or "it"
         if serious:
-            name = new["name"] or "it"
-            again = f"nix-build -A {attribute} --check"
+            again = f"nix-build -A {attribute}{'' if is_renamed else ' --check'}"
             what = f"{name} is fetched differently ({', '.join(serious)}) and its hash is as before: {again}"
             values = ({name: each.get(name) for name in serious} for each in (one, other))
-            yield subject.differs(Kind.FIXED_OUTPUT, DAMAGE, what, *values)
-        else:
+            # What is made from the source of a new version may rightly be the same: what it depends on.
+            weight = DAMAGE if not is_renamed or one.get("urls") is not None else CHANGE
+            yield subject.differs(Kind.FIXED_OUTPUT, weight, what, *values)
+        elif not is_renamed:
             how = (
                 "its hash is written differently" if _hashes(old) != _hashes(new) else "the tools that fetch it differ"
             )
-            what = f"{new['name'] or 'it'} has a different derivation and the same output: {how}"
+            what = f"{name} has a different derivation and the same output: {how}"
             yield subject.differs(Kind.FIXED_OUTPUT, REMARK, what, old["drv"], new["drv"])
+
+
+def _keeps_hash(old: dict[str, Any], new: dict[str, Any]) -> bool:
+    """Return whether two fetches have one output, or one hash under two names."""
+    one, other = (each["attributes"].get("outputHash") for each in (old, new))
+    return bool(old["out"] == new["out"] or (one and one == other))
 
 
 def _fetch(fetch: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,395 @@
+"""Changes of 20.09, in which packages stand in no pkgs/by-name yet."""
+
+# What a lambda in a union takes is not inferred.
+# pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+
+from __future__ import annotations
+
+import re
+
+from tests.judge.real.case import (
+    ACPI,
+    AIODNS,
+    ALIASES,
+    ALL,
+    ARM,
+    CALL_RG,
+    COPY,
+    CROSS,
+    DOCKER_OLD,
+    IMPORTED,
+    LYNX,
+    NATIVE,
+    PERL,
+    POSTGRES_OLD,
+    RG,
+    SCDOC,
+    STATIC,
+    TERRAFORM_OLD,
+    UNDMG_OLD,
+    UNPAPER,
+    VIM_OLD,
+    Case,
+    both,
+    first,
+    moved,
+    sri,
+    sub,
+    to,
+)
+
+CASES: tuple[Case, ...] = (
+    Case("a comment", {RG: first("# Which one it is.")}, "seen pkgs.ripgrep", systems=(NATIVE, ARM, CROSS, STATIC)),
+    Case(
+        "no rec",
+        {SCDOC: both(to("mkDerivation rec {", "mkDerivation {"), to("${version}", "1.11.0"))},
+        "seen pkgs.scdoc",
+    ),
+    Case(
+        "an unused binding",
+        {LYNX: to("stdenv.mkDerivation rec", "let unused = 1; in stdenv.mkDerivation rec")},
+        "seen pkgs.lynx",
+    ),
+    Case(
+        "stdenv.lib to lib",
+        {LYNX: both(to("{ stdenv, buildPackages", "{ stdenv, lib, buildPackages"), to("stdenv.lib.", "lib."))},
+        'removeAttrs (seen pkgs.lynx) [ "arguments" ]',
+    ),
+    Case(
+        "no with",
+        {
+            UNPAPER: both(
+                to("with stdenv.lib; ", ""),
+                to("licenses.gpl2", "stdenv.lib.licenses.gpl2"),
+                to("platforms.all", "stdenv.lib.platforms.all"),
+                to("[ maintainers.rycee ]", "[ stdenv.lib.maintainers.rycee ]"),
+            )
+        },
+        "seen pkgs.unpaper",
+    ),
+    Case("sha256 to hash", {UNDMG_OLD: sri}, "[ pkgs.undmg.outPath pkgs.undmg.meta.license ]"),
+    Case("a file is split", {SCDOC: IMPORTED, SCDOC.replace("default", "generic"): COPY}, "seen pkgs.scdoc"),
+    Case(
+        "a package becomes a file",
+        {
+            SCDOC: None,
+            SCDOC.replace("/default", ""): COPY,
+            ALL: to("../tools/typesetting/scdoc {", "../tools/typesetting/scdoc.nix {"),
+        },
+        "seen pkgs.scdoc",
+    ),
+    Case(
+        "a call line is moved",
+        {ALL: moved(r"^  scdoc = .*?\n", "  unpaper = callPackage ../tools/graphics/unpaper { };\n")},
+        "map seen [ pkgs.scdoc pkgs.unpaper ]",
+    ),
+    Case(
+        "no literal path",
+        {ALL: to("callPackage ../tools/typesetting/scdoc { }", 'callPackage (../tools/typesetting + "/scdoc") { }')},
+        "seen pkgs.scdoc",
+    ),
+    Case(
+        "an argument is inherited in another way",
+        {
+            ALL: to(
+                CALL_RG,
+                "callPackage ../tools/text/ripgrep {\n    Security = darwin.apple_sdk.frameworks.Security;\n  }",
+            )
+        },
+        "seen pkgs.ripgrep",
+    ),
+    Case(
+        "a variable of a shared file",
+        {POSTGRES_OLD: lambda text: re.sub(r"\bicuEnabled\b", "withIcu", text)},
+        "map seen [ pkgs.postgresql_10 pkgs.postgresql_12 ]",
+    ),
+    Case(
+        "an argument with a name in the Vim set",
+        {VIM_OLD + "overrides.nix": lambda text: text + "# The end.\n"},
+        "seen pkgs.vimPlugins.fzf-vim",
+    ),
+    Case(
+        "white space in a version list",
+        {TERRAFORM_OLD: lambda text: re.sub(" +=", " =", text)},
+        "seen pkgs.terraform-providers.aws",
+    ),
+    Case(
+        "an inherit in a Python module",
+        {AIODNS: to("inherit pname version;", "inherit version pname;")},
+        "seen pkgs.python3Packages.aiodns",
+    ),
+    Case(
+        "an optional in a Python module",
+        {AIODNS: to('++ optional (pythonOlder "3.7") typing', '++ (if pythonOlder "3.7" then [ typing ] else [ ])')},
+        "seen pkgs.python3Packages.aiodns",
+    ),
+    Case("a comment in lib", {"lib/lists.nix": first("# Lists.")}, "seen pkgs.scdoc"),
+    Case(
+        "an alias in parentheses",
+        {ALIASES: sub(r"^  ag = silver-searcher;", "  ag = (silver-searcher);")},
+        "seen pkgs.ag",
+    ),
+    Case(
+        "a URL in two parts",
+        {SCDOC: to('"https://git.sr.ht/~sircmpwn/scdoc"', '("https://git.sr.ht/" + "~sircmpwn/scdoc")')},
+        "seen pkgs.scdoc",
+    ),
+    Case(
+        "Perl set, no with",
+        {
+            PERL: sub(
+                r'(pname = "Algorithm-C3";.*?)with stdenv.lib.licenses; \[ artistic1 gpl1Plus \]',
+                r"\1[ stdenv.lib.licenses.artistic1 stdenv.lib.licenses.gpl1Plus ]",
+            )
+        },
+        "seen pkgs.perlPackages.AlgorithmC3",
+    ),
+    Case(
+        "an inherit becomes an attribute",
+        {"pkgs/tools/text/gawk/default.nix": to("inherit (stdenv.lib) optional;", "optional = stdenv.lib.optional;")},
+        "seen pkgs.gawk",
+    ),
+    Case(
+        "a list with no with",
+        {"pkgs/tools/text/mawk/default.nix": to("with maintainers; [ ehmry ]", "[ maintainers.ehmry ]")},
+        "seen pkgs.mawk",
+    ),
+    Case(
+        "a package of a desktop",
+        {"pkgs/desktops/mate/mate-calc/default.nix": to("[ licenses.gpl2Plus ]", "(with licenses; [ gpl2Plus ])")},
+        "seen pkgs.mate.mate-calc",
+    ),
+    Case(
+        "a set in two parts",
+        {"pkgs/tools/text/mawk/default.nix": to("    license =", "  } // {\n    license =")},
+        "seen pkgs.mawk",
+    ),
+    # Damages.
+    Case(
+        "platforms gone",
+        {LYNX: sub(r"    platforms = [^\n]*\n", "")},
+        "pkgs.lynx.meta.platforms or null",
+        ("meta", "lynx"),
+    ),
+    Case(
+        "changelog with lib.version",
+        {SCDOC: to("refs/${version}", "refs/${stdenv.lib.version}")},
+        "pkgs.scdoc.meta.changelog",
+        ("meta", "scdoc"),
+    ),
+    Case(
+        "a licence of a Python module",
+        {AIODNS: to("    license = licenses.mit;\n", "")},
+        "pkgs.python3Packages.aiodns.meta.license or null",
+        ("meta", "python3Packages.aiodns"),
+    ),
+    Case(
+        "a licence in the Perl set",
+        {
+            PERL: sub(
+                r'(pname = "Algorithm-C3";.*?)with stdenv.lib.licenses; \[ artistic1 gpl1Plus \]',
+                r"\1stdenv.lib.licenses.artistic1",
+            )
+        },
+        "pkgs.perlPackages.AlgorithmC3.meta.license",
+        ("meta", "perlPackages.AlgorithmC3"),
+    ),
+    Case(
+        "an argument gone",
+        {
+            LYNX: both(
+                to("sslSupport ? true, openssl ? null", "openssl"),
+                to("assert sslSupport -> openssl != null;", "let sslSupport = true; in"),
+            )
+        },
+        "pkgs.lynx.override.__functionArgs",
+        ("arguments", "lynx"),
+    ),
+    Case(
+        "an argument without effect",
+        {RG: to("stdenv.lib.optional withPCRE2 pcre2", "stdenv.lib.optional true pcre2")},
+        "(pkgs.ripgrep.override { withPCRE2 = false; }).drvPath",
+        ("override", "ripgrep"),
+    ),
+    Case(
+        "another owner",
+        {RG: to('owner = "BurntSushi"', 'owner = "other"')},
+        "pkgs.ripgrep.src.drvPath",
+        ("fixed-output", "ripgrep"),
+    ),
+    Case(
+        "a version and the old hash",
+        {RG: to('version = "12.1.1"', 'version = "12.1.2"')},
+        "pkgs.ripgrep.src.drvPath",
+        ("fixed-output", "ripgrep"),
+    ),
+    Case(
+        "a URL, fetchurl",
+        {UNPAPER: to("www.flameeyes.eu/files", "example.org/files")},
+        "pkgs.unpaper.src.drvPath",
+        ("fixed-output", "unpaper"),
+    ),
+    Case(
+        "a platform of the host",
+        {LYNX: to("buildPackages.stdenv.cc", "stdenv.cc")},
+        "pkgs.lynx.drvPath",
+        ("derivation", "lynx"),
+        CROSS,
+        (NATIVE, CROSS),
+    ),
+    Case(
+        "a call line",
+        {ALL: to(CALL_RG, CALL_RG.replace("Security;", "Security;\n    withPCRE2 = false;"))},
+        "pkgs.ripgrep.drvPath",
+        ("derivation", "ripgrep"),
+    ),
+    Case(
+        "a set not recursed into",
+        {ALL: to("dictdDBs = recurseIntoAttrs (", "dictdDBs = (")},
+        "pkgs.dictdDBs.recurseForDerivations or false",
+        ("passthru", "dictdDBs"),
+    ),
+    Case(
+        "a sibling of a shared file",
+        {POSTGRES_OLD: to('atLeast "10"', 'atLeast "11"')},
+        "pkgs.postgresql_10.drvPath",
+        ("derivation", "postgresql_10"),
+    ),
+    Case(
+        "a provider",
+        {TERRAFORM_OLD: sub(r'(acme =.*?sha256  = ")1h', r"\g<1>1k")},
+        "pkgs.terraform-providers.acme.drvPath",
+        ("derivation", "terraform-providers.acme"),
+    ),
+    Case(
+        "a kernel",
+        {"pkgs/os-specific/linux/kernel/linux-4.19.nix": to("4.19.134", "4.19.135")},
+        "pkgs.linux_4_19.drvPath",
+        ("derivation|fixed-output", "linux_4_19"),
+    ),
+    Case(
+        "a kernel module's meta",
+        {ACPI: sub(r"    platforms = [^\n]*\n", "")},
+        "pkgs.linuxPackages.acpi_call.meta.platforms or null",
+        ("meta", "linuxPackages.acpi_call"),
+    ),
+    Case(
+        "a Vim plugin",
+        {VIM_OLD + "generated.nix": sub(r'(pname = "acp";.*?sha256 = ")0h', r"\g<1>0k")},
+        "pkgs.vimPlugins.acp.drvPath",
+        ("derivation", "vimPlugins.acp"),
+    ),
+    Case(
+        "a KDE package",
+        {"pkgs/applications/kde/ark/default.nix": to("p7zip lrzip ]", "p7zip ]")},
+        "pkgs.libsForQt5.callPackage ({ ark }: ark.drvPath) { }",
+        ("derivation", "ark"),
+    ),
+    Case("a package gone", {ALL: sub(r"^  scdoc = [^\n]*\n", "")}, "pkgs ? scdoc", ("removed", "scdoc")),
+    Case(
+        "a package throws",
+        {ALL: sub(r"^  unpaper = [^\n]*", '  unpaper = throw "gone";')},
+        "pkgs.unpaper.drvPath",
+        ("evaluation", "unpaper"),
+    ),
+    Case("an alias gone", {ALIASES: sub(r"^  ag = silver-searcher;[^\n]*\n", "")}, "pkgs ? ag", ("alias", "ag")),
+    Case(
+        "a setup hook",
+        {"pkgs/tools/archivers/undmg/setup-hook.sh": lambda text: text + "true\n"},
+        "pkgs.undmg.drvPath",
+        ("derivation", "undmg"),
+    ),
+    Case(
+        "an argument that nobody passes",
+        {UNPAPER: to("libxslt }", "libxslt, nobodyHasThis }")},
+        "pkgs.unpaper.drvPath",
+        ("evaluation", "unpaper"),
+    ),
+    Case(
+        "a dependency of a Python module",
+        {AIODNS: to("[ pycares ]", "[ ]")},
+        "pkgs.python3Packages.aiodns.drvPath",
+        ("derivation", "python3Packages.aiodns"),
+    ),
+    Case(
+        "a parameter of a shared file",
+        {DOCKER_OLD: to("      , tiniRev, tiniSha256\n", "      , tiniRev, tiniSha256, more\n")},
+        "pkgs.docker.drvPath",
+        ("evaluation", "docker"),
+    ),
+    Case(
+        "position lost",
+        {
+            SCDOC: both(
+                to("meta = with stdenv.lib; {", "meta = with stdenv.lib; builtins.fromJSON (builtins.toJSON {"),
+                to("[ primeos ];\n  };", "[ primeos ];\n  });"),
+            )
+        },
+        "pkgs.scdoc.meta.position or null",
+        ("position", "scdoc"),
+    ),
+    Case(
+        "stdenv",
+        {"pkgs/stdenv/generic/setup.sh": lambda text: text + "\ntrue\n"},
+        "pkgs.hello.drvPath",
+        ("unknown|derivation", "hello"),
+    ),
+    Case(
+        "a call without an argument",
+        {ALL: to(CALL_RG, "callPackage ../tools/text/ripgrep { Security = null; }")},
+        "pkgs.ripgrep.drvPath",
+        ("derivation", "ripgrep"),
+        "x86_64-darwin",
+        (NATIVE, "x86_64-darwin"),
+    ),
+    Case(
+        "a package of the Python set gone",
+        {"pkgs/top-level/python-packages.nix": sub(r"^  affinity = [^\n]*\n", "")},
+        "pkgs.python3Packages ? affinity",
+        ("removed", "python3Packages.affinity"),
+    ),
+    Case(
+        "a value of passthru",
+        {"pkgs/tools/text/gawk/default.nix": to("if withSigsegv then libsigsegv else null", "libsigsegv")},
+        "pkgs.gawk.libsigsegv == null",
+        ("passthru", "gawk"),
+    ),
+    Case(
+        "maintainers gone",
+        {"pkgs/desktops/mate/mate-calc/default.nix": to("    maintainers = [ maintainers.romildo ];\n", "")},
+        "pkgs.mate.mate-calc.meta.maintainers or null",
+        ("meta", "mate.mate-calc"),
+    ),
+    Case(
+        "a name and the old hash",
+        {"pkgs/tools/text/mawk/default.nix": to("1.3.4-20200120", "1.3.4-20200717")},
+        "pkgs.mawk.src.drvPath",
+        ("fixed-output", "mawk"),
+    ),
+    Case(
+        "a file gone, its call there",
+        {"pkgs/tools/text/mawk/default.nix": None},
+        "pkgs.mawk.drvPath",
+        ("evaluation", "mawk"),
+    ),
+    Case(
+        "a licence of an editor's extension",
+        {
+            "pkgs/misc/vscode-extensions/default.nix": sub(
+                r'(name = "wal";.*?)license = licenses.mit', r"\1license = licenses.bsd3"
+            )
+        },
+        "pkgs.vscode-extensions.cmschuetz12.wal.meta.license",
+        ("meta", "vscode-extensions.cmschuetz12.wal"),
+    ),
+    Case(
+        "an argument gone, of what all use",
+        {
+            "pkgs/tools/text/gawk/default.nix": both(
+                to(", interactive ? false, readline", ", readline"), to("let\n", "let\n  interactive = false;\n")
+            )
+        },
+        "pkgs.gawk.override.__functionArgs",
+        ("arguments|evaluation", "gawk"),
+    ),
+)

@@ -225,6 +225,20 @@ def test_a_target_of_a_range_and_of_a_commit_is_judged_too(unlet: Unlet, clone: 
     assert "docker: its file is not changed" in done.stdout.splitlines()
 
 
+def test_claims_that_cannot_be_judged_take_nothing_from_the_judgement(unlet: Unlet, clone: Path) -> None:
+    edit(clone, "echo notes", "echo others")
+    git(clone, "commit", "--quiet", "--all", "--message=others")
+    done = unlet("check", "HEAD", "status-board", *NATIVE)
+    assert done.returncode == 3
+    assert done.stdout.startswith("1 change")
+    assert re.search(r"^status-board: its claims have not run, because .*", done.stdout, re.MULTILINE)
+    comment = unlet("check", "HEAD", "status-board", "--comment", *NATIVE).stdout
+    assert "**1 change" in comment
+    assert "have not run, because" in comment
+    document = json.loads(unlet("check", "HEAD", "status-board", "--json", *NATIVE).stdout)
+    assert any("have not run, because" in note for note in document["notes"])
+
+
 def test_all_of_the_set_is_compared(unlet: Unlet, clone: Path) -> None:
     text = (clone / "lib/values.nix").read_text()
     (clone / "lib/values.nix").write_text(text.replace("    # lists\n", "    unlet = 1;\n", 1))

@@ -203,7 +203,8 @@ def _review(asked: ReviewRequest, expect: str | None, *, comment: bool, command:
         if found.report is not None:
             show(found.report, settings=settings)
     expectation = Expectation(expect) if expect is not None else None
-    codes = {judged_code(found.judgement, expectation), exit_code(found.report) if found.report is not None else 0}
+    of_claims = exit_code(found.report) if found.report is not None else 3 if found.not_run else 0
+    codes = {judged_code(found.judgement, expectation), of_claims}
     return 1 if 1 in codes else max(codes)
 
 

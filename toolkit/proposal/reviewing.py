@@ -42,12 +42,14 @@ class ReviewRequest(Struct, frozen=True, kw_only=True):
 class Review(Struct, frozen=True, kw_only=True):
     """What was found; `report` has the claims, and `notes` say why there are none.
 
-    There is no judgement of a target's file without the nixpkgs around it.
+    There is no judgement of a target's file without the nixpkgs around it. `not_run` means that claims which the user
+    asked for could not be judged.
     """
 
     judgement: Judgement | None
     report: Report | None = None
     notes: tuple[str, ...] = ()
+    not_run: bool = False
 
 
 def review(request: ReviewRequest, *, progress: Progress) -> Review:
@@ -59,31 +61,34 @@ def review(request: ReviewRequest, *, progress: Progress) -> Review:
         part = request.target or next(iter(named()))
         return Review(judgement=None, report=check(_claims(request, part), progress=progress))
     judgement = judge(change, request.judging, progress=progress)
-    if request.target is not None and request.target not in named():
-        return Review(judgement=judgement, report=check(_claims(request, request.target), progress=progress))
     edits = {edit.path: edit for edit in change.whole.edits}
     target = next((name for name in named() if leaf_of(name).file in edits), None)
+    if request.target is not None and request.target not in named():
+        target = request.target
     if target is None:
         unchanged = (f"{request.target}: its file is not changed",) if request.target is not None else ()
         return Review(judgement=judgement, notes=unchanged)
-    report, note = _of_target(target, request, edits, progress)
+    try:
+        report, note = _of_target(target, request, edits, progress)
+    except ToolkitError as error:
+        notes = (f"{target}: its claims have not run, because {error.message}",)
+        return Review(judgement=judgement, notes=notes, not_run=request.target is not None)
     return Review(judgement=judgement, report=report, notes=(f"{target}: {note}",) if note is not None else ())
 
 
 def _of_target(
     target: str, request: ReviewRequest, edits: Mapping[PurePosixPath, Edit], progress: Progress
 ) -> tuple[Report | None, str | None]:
-    """Return the claims about a target whose file is changed, or why there are none."""
+    """Return the claims about a target, or why there are none; raise ToolkitError if they cannot be judged."""
+    asked = _claims(request, target)
+    if target not in named():
+        return check(asked, progress=progress), None
     leaf = leaf_of(target)
     if any(edit.path == leaf.file and None in {edit.before, edit.after} for edit in edits.values()):
         return None, "its file is moved, added or taken away"
-    asked = _claims(request, target)
-    try:
-        draft = leaf.foreign(asked, progress=progress)
-        note = leaf.unconcerned(draft)
-        return (judged(draft, asked, progress=progress), None) if note is None else (None, note)
-    except ToolkitError as error:
-        return None, f"its claims are not judged: {error.message}"
+    draft = leaf.foreign(asked, progress=progress)
+    note = leaf.unconcerned(draft)
+    return (judged(draft, asked, progress=progress), None) if note is None else (None, note)
 
 
 def _claims(request: ReviewRequest, target: str) -> CheckRequest:

@@ -423,6 +423,28 @@ def test_a_change_of_the_library_is_unknown() -> None:
     assert exit_code(judgement, Expectation.SAME) == 3
 
 
+DIRECTORY = """  partsPackages = lib.recurseIntoAttrs (
+    builtins.listToAttrs (
+      map (file: {
+        name = builtins.replaceStrings [ ".nix" ] [ "" ] file;
+        value = callPackage (../. + "/tools/parts/${file}") { };
+      }) (builtins.attrNames (builtins.readDir (../. + "/tools/parts")))
+    )
+  );
+
+"""
+
+
+def test_a_package_of_a_directory_that_is_read_is_asked_about() -> None:
+    part = "pkgs/tools/parts/one.nix"
+    before: Edits = {ALL: ("  containerPackages =", f"{DIRECTORY}  containerPackages ="), part: FETCHED}
+    judgement = judged(before, {part: FETCHED.replace('version = "1"', 'version = "2"')})
+    assert judgement.steps[1].unknown == ()
+    assert {(each.kind, each.attribute) for each in judgement.steps[1].differences} == {
+        (Kind.DERIVATION, "partsPackages.one")
+    }
+
+
 def test_a_file_that_nothing_reads_is_unknown() -> None:
     judgement = judged({"pkgs/misc/nowhere/thing.nix": "1\n"})
     assert [gap.what for gap in judgement.unknown] == ["pkgs/misc/nowhere/thing.nix"]

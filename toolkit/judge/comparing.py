@@ -57,6 +57,9 @@ def _of_kinds(subject: Subject, before: Answer, after: Answer) -> list[Differenc
     if before.kind == after.kind:
         is_known = before.kind not in {THROWS, MISSING} and (before.kind != ENDS or before.parts)
         return None if is_known else []
+    if before.kind == MISSING and after.kind in gone:
+        # What is in a package that throws is nowhere; a name that comes is one of its set.
+        return []
     if MISSING in {before.kind, after.kind}:
         return [_moved(subject, before, after)]
     if (before.kind in gone and after.kind in gone) or ENDS in {each.kind for each in (before, after) if each.limited}:

@@ -83,6 +83,10 @@ _VERSIONED = re.compile(
 MOST_SUFFIXES = 80
 """So many attributes of a file are looked for in what names it."""
 
+_SETS = re.compile(
+    r"^  ([\w-]+) = (?:[\w.]+ )?\(?(?:[\w.]*\.)?recurseIntoAttrs\b|^  (\w+(?:Packages|Plugins|Extensions)) =",
+    re.MULTILINE,
+)
 _MOST_FILES = 4000
 _DEEPEST = 3
 _MOST_READ = 6000
@@ -250,6 +254,10 @@ class Map:
         """Return whether a file of the top level makes package sets."""
         return file in _TABLES or self._families(file) is not None
 
+    def sets(self) -> set[str]:
+        """Return the names of what looks like a package set in the table of all packages."""
+        return {name for names in _SETS.findall(self.text(ALL_PACKAGES)) for name in names if name}
+
     def families(self) -> set[AttrPath]:
         """Return the package sets of the top level."""
         return {prefix for name in _FAMILIES for prefix in self._families(f"{TOP}{name}") or ()}
@@ -349,6 +357,11 @@ class _Climbed(Struct, frozen=True, kw_only=True):
 def _made(paths: Iterable[AttrPath]) -> set[AttrPath]:
     """Return paths with what a function makes in place of the function."""
     return {(*made, *path[1:]) for path in paths for made in _MAKERS.get(path[0], [path[:1]])}
+
+
+def is_top(file: str) -> bool:
+    """Return whether a file is of the top level, which makes package sets and is in none."""
+    return file.startswith(TOP)
 
 
 def by_name(file: str) -> str | None:

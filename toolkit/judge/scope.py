@@ -21,7 +21,7 @@ from toolkit.judge.record import SAMPLE, STATIC, Record
 from toolkit.parallel import beside
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from toolkit.judge.changed import FileChange
     from toolkit.judge.everything import Engine
@@ -125,14 +125,17 @@ class _Judging:
             text = "\n".join(each.text(reach.ALIASES) for each in maps)
             self.record.aliases = set(re.findall(r"^  ([\w'-]+) =", text, re.MULTILINE))
         reached, of_all = self._candidates(files, maps)
-        changed = [file for file in files if not file.equal and reached.get(file.path)]
+        changed = [file for file in files if not file.equal and file.path in reached]
         asked = {path for file in changed for path in reached[file.path]}
         # Who reads a package of pkgs/by-name is looked for while Nix is asked about it.
         names = frozenset(path[0] for path in asked if len(path) == 1 and len(path[0]) > 1)
         is_known = names and len(names) <= _FEW_READERS and all(reach.by_name(file.path) for file in changed)
         with beside(partial(maps[1].look_for, names)) if is_known else nullcontext():
             self._ask(asked)
-        self._ask_members([file for file in changed if file.path not in of_all], reached, maps)
+        of_some = [file for file in changed if file.path not in of_all]
+        self._ask_members(of_some, reached, maps)
+        for file in of_some:
+            reached[file.path] |= self._ask_sets(file, reached[file.path], maps[1])
         # What Nix reads as before can differ by its position alone.
         self.record.compare(
             {self.native: sorted({path for paths in reached.values() for path in paths} - {*self.record.kinds})}
@@ -156,9 +159,11 @@ class _Judging:
             single = {path for path in own - same if self.record.kinds[path] != SET}
             there = readers.find(maps[1], single, self.record.differences, paths, functions=functions)
             self._ask_readers(there, idle=not functions)
-        for file in changed:
-            if file.path not in of_all:
+        for file in of_some:
+            if reached[file.path]:
                 self._require_needed(file, reached[file.path] & own)
+            else:
+                self.unreached.append(Gap(what=file.path, reason="no attribute was found that is made from it"))
 
     def _candidates(
         self, files: Sequence[FileChange], maps: Sequence[reach.Map]
@@ -176,8 +181,6 @@ class _Judging:
             if is_all and (file.rest or file.path not in {reach.ALL_PACKAGES, reach.ALIASES}):
                 of_all.append(file.path)
                 found |= _of_library(file)
-            elif not found and not file.equal:
-                self.unreached.append(Gap(what=file.path, reason="no attribute was found that is made from it"))
             reached[file.path] = found
         return reached, of_all
 
@@ -274,6 +277,22 @@ class _Judging:
                 reached[name].update(members)
             self.members |= members - {*self.record.kinds}
         self._ask(self.members, most_deep=_MOST_MARKED)
+
+    def _ask_sets(self, file: FileChange, reached: Collection[AttrPath], places: reach.Map) -> set[AttrPath]:
+        """Ask about what package sets have by the name of a file that nothing needs of what was found, and return it.
+
+        A whole directory may be read, and its packages put where no text names them.
+        """
+        path = PurePosixPath(file.path)
+        if path.suffix != ".nix" or reach.by_name(file.path) is not None or reach.is_top(file.path):
+            return set()
+        name = path.parent.name if path.name in {"default.nix", "package.nix"} else path.stem
+        packages = sorted(each for each in reached if self.record.kinds.get(each) == PACKAGE)
+        if any(each[-1] == name for each in packages) or self._is_needed(file, packages):
+            return set()
+        found: set[AttrPath] = {(family, name) for family in places.sets()}
+        self._ask(found)
+        return found & self.record.kinds.keys()
 
     def _moves_names(self, files: Sequence[FileChange]) -> bool:
         """Return whether names of the package set may come or go."""

@@ -307,7 +307,7 @@ CASES: tuple[Case, ...] = (
             )
         },
         "pkgs.aflplusplus.drvPath",
-        ("derivation", "aflplusplus"),
+        ("evaluation", "aflplusplus"),
     ),
     Case(
         "a variant becomes the plain one",

@@ -86,6 +86,14 @@ def test_part_that_a_let_binds_is_not_fixed_and_one_within_reach_is(tree: Nixpkg
     assert "fixed in master since 20" in answer.verdict.text
 
 
+def test_version_that_a_file_takes_as_an_argument_is_the_one_that_nix_has(tree: Nixpkgs, ask: Ask) -> None:
+    text = content(tree).replace("  curl,\n", '  curl,\n  release ? "4.2." + "1",\n')
+    tree.commit("notes-server: 4.2.1", text.replace('version = "4.2.0"', "version = release"), path=FILE)
+    found = ref(ask(tree, "master", target=PACKAGE), "master")
+    assert found.reading is not None
+    assert (found.reading.newest, found.reading.releases) == ("4.2.1", {PACKAGE: "4.2.1"})
+
+
 def test_fix_in_a_channel_is_something_to_do(tree: Nixpkgs, ask: Ask) -> None:
     fix(tree)
     tree.git("branch", "--force", CHANNEL, "master")
@@ -285,7 +293,8 @@ def test_versions_that_take_nix_too_long_are_not_asked_about_for_ever(
 
     monkeypatch.setattr(package, "working_doors", slow)
     monkeypatch.setattr(memory, "TOGETHER_SECONDS", 6)
-    answer = ask(tree, target=PACKAGE)
+    monkeypatch.setattr(package, "_SHARE", 1)
+    answer = ask(tree, target=PACKAGE, history=True)
     assert {each.state for each in answer.refs} == {State.UNKNOWN}
     reasons = [each.reason or "" for each in answer.refs]
     assert len(reasons) == 4
@@ -294,3 +303,6 @@ def test_versions_that_take_nix_too_long_are_not_asked_about_for_ever(
     assert reasons[-1] == named
     assert len(asked) < 4
     assert set(answer.verdict.unknown) == {each.name for each in answer.refs}
+    # The history is read all the same.
+    assert answer.history is not None
+    assert [each.reading.reason for each in answer.history.versions] == [None]

@@ -73,8 +73,13 @@ class Derivation:
     @property
     def version(self) -> str:
         """The version in the environment of the builder, else that of the name; empty for none."""
-        found = _VERSIONED.fullmatch(self.name)
-        return self.environment.get("version") or (found[2] if found is not None else "")
+        return self.environment.get("version") or version_of(self.path) or ""
+
+
+def version_of(path: str) -> str | None:
+    """Return the version in the name of a derivation, None if there is none."""
+    found = _VERSIONED.fullmatch(path.removesuffix(".drv")[44:])
+    return found[2] if found is not None else None
 
 
 class DerivationStore:

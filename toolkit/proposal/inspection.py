@@ -10,6 +10,7 @@ from toolkit import confined, inside
 from toolkit.errors import ToolkitError
 from toolkit.lift.reach import FileBindings, door_name, file_bindings, question_name, questions
 from toolkit.nix import limits
+from toolkit.nix.derivations import version_of
 from toolkit.nix.limits import sealed
 from toolkit.proposal.target import find_target
 from toolkit.prove.lifted import Effect, Question, ask, why_not
@@ -26,10 +27,12 @@ class Doors(Struct, frozen=True, kw_only=True):
     """The overrides that work by the names of bindings, on one system; `reason` explains why Nix cannot answer.
 
     It may do another time if it was `limited`. Those that work `partly` leave some of the replaced part in the build.
+    `version` is that of the derivation, which a file that takes it as an argument does not show.
     """
 
     doors: dict[str, tuple[str, ...]]
     partly: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    version: str | None = None
     system: str = SYSTEMS[0]
     reason: str | None = None
     limited: bool = False
@@ -82,7 +85,9 @@ def working_doors(tree: Path, package: str, file: FileBindings, names: Sequence[
         }
         return {name: tuple(map(door_name, paths)) for name, paths in found.items()}
 
-    return Doors(doors=having(Effect.WORKS), partly=having(Effect.PARTLY), system=system)
+    return Doors(
+        doors=having(Effect.WORKS), partly=having(Effect.PARTLY), version=version_of(answer.before or ""), system=system
+    )
 
 
 def part(name: str, file: FileBindings, answer: Doors | None) -> Part:
@@ -122,7 +127,7 @@ def _inspected(root: Path, name: str) -> PackageInspection:
     return PackageInspection(
         package=target.package,
         file=target.file,
-        version=file.version,
+        version=file.version or (answer.version if answer is not None else None),
         parts=tuple(part(each, file, answer if by_nix else None) for each in names),
         system=answer.system if answer is not None and by_nix else None,
         reason=answer.reason if answer is not None else None,

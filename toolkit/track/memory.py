@@ -68,6 +68,10 @@ class Memory:
         except ToolkitError as error:
             self.warnings.append(f"{error.message}; set aside, and everything is read again")
 
+    def renew(self, seconds: float = 0.0) -> None:
+        """Give what is read from here on the time that all have, or so many seconds if they are more."""
+        self.budget = Budget(max(TOGETHER_SECONDS, seconds))
+
     def save(self) -> None:
         """Write what is new; a cache that cannot be written keeps nothing."""
         content = msgspec.json.encode(self.known, enc_hook=str)

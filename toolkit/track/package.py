@@ -36,6 +36,9 @@ _LET = re.compile(rb"\blet\b")
 _SECONDS = 25.0
 """What Nix may take for one version, within the budget that all have."""
 
+_SHARE = 15.0
+"""What each version adds to that budget if they are more than it is for otherwise."""
+
 _STATES = {
     Overridable.YES: State.FIXED,
     Overridable.NO: State.NOT_FIXED,
@@ -108,6 +111,7 @@ class Package:
         """Return what each file means: by Nix in the whole tree around it, else by its syntax, with the reason."""
         there = [each.file.content for each in found if each.file is not None]
         self.settle(there)
+        self._memory.renew(_SHARE * len({each.commit for each in found}))
         files = iter(self._files(there))
         return [self._reading(each, next(files), repository) if each.file is not None else None for each in found]
 
@@ -178,6 +182,7 @@ class Package:
     ) -> Reading:
         """Return what the names come to; `why` explains why Nix does not decide: if at a limit, they are unknown."""
         by_nix = answer is not None and answer.reason is None
+        version = file.version or (answer.version if answer is not None else None)
         parts = [part(name, file, answer if by_nix else None) for name in self.names]
         components = tuple(
             Component(name=each.name, bound=each.bound, overridable=each.reached, doors=each.doors, line=each.line)
@@ -202,8 +207,8 @@ class Package:
             rootlesskit_by=None,
             todo=None,
             layout=None,
-            newest=file.version,
-            releases={self.package: file.version},
+            newest=version,
+            releases={self.package: version},
             components=components,
             failed={},
             reason=reason,

@@ -58,6 +58,8 @@ class Timeline(Struct, kw_only=True):
         """Return the history of the file at a ref, or of its newest `most` versions."""
         self.progress.step(f"listing the versions of the file at {found.wanted.name}")
         past = self.upstream.past(found, most=most)
+        # What the refs have taken is not taken from their history.
+        self.memory.renew()
         readings = self._readings(past)
         chain = _chain(past.steps)
         notes = list(past.notes)

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from toolkit.cli import options, output
+from toolkit.docker import PACKAGE as DOCKER
+from toolkit.docker.steps import OverlayKind
+from toolkit.model import Silence
 from toolkit.reach.model import SCHEMA, Status
 from toolkit.reach.reaching import ReachRequest, reach
 
@@ -61,6 +64,7 @@ def command(*, paths: tuple[Path, ...], only: tuple[str, ...], systems: tuple[st
         systems=systems,
         only=only,
         sealed=sealed,
+        bring=_bring,
     )
     with output.working(settings) as progress:
         found = reach(request, progress=progress)
@@ -77,6 +81,16 @@ def command(*, paths: tuple[Path, ...], only: tuple[str, ...], systems: tuple[st
     else:
         output.write_lines(_lines(found, is_quiet=settings.quiet))
     return found.exit_code
+
+
+def _bring(package: str, root: Path, directory: Path) -> str | None:
+    """Write the overlay of a package, and return the command that does the same with proofs."""
+    # A lift needs a parser and rewriters that hardly any run of reach does.
+    from toolkit.proposal.proposing import bring  # noqa: PLC0415
+
+    if not bring(package, root, directory, progress=Silence()):
+        return None
+    return f"unlet overlay {package}" + (f" --kind {OverlayKind.PATCHED}" if package == DOCKER else "")
 
 
 def _lines(found: Reach, *, is_quiet: bool) -> Iterator[str]:

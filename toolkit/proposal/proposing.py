@@ -11,11 +11,12 @@ from msgspec.structs import replace
 from toolkit import files, prove
 from toolkit.errors import RefusalError, ToolkitError, only, tried
 from toolkit.git import diffs
-from toolkit.model import Column, Proposal, Report, Silence
+from toolkit.model import Column, Proposal, Report, Silence, SourceRequest
 from toolkit.nix import program
 from toolkit.proposal import writing
 from toolkit.proposal.leaf import Draft
 from toolkit.proposal.registry import leaf_of
+from toolkit.proposal.requests import Request
 from toolkit.prove import Subject
 from toolkit.report import pull_request
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
     from toolkit.model import OverlayReport, Progress, Proof
     from toolkit.proposal.leaf import Chosen
-    from toolkit.proposal.requests import Request
     from toolkit.prove import Case, Stage
 
 C = TypeVar("C", bound="Case[Stage]")
@@ -184,6 +184,17 @@ def overlay(request: Request, kind: str | None = None, *, progress: Progress) ->
     return writing.write_overlay(
         request.out, chosen.source, make_in, target=chosen.package, bindings=chosen.bindings, force=request.force
     )
+
+
+def bring(package: str, root: Path, out: Path, *, progress: Progress) -> bool:
+    """Write the overlay with all commits of a package of a nixpkgs, unproven; return whether there can be one."""
+    request = Request(target=package, source=SourceRequest(nixpkgs=str(root), offline=True))
+    try:
+        made = draft(choose(request, progress=progress), out)
+    except ToolkitError:
+        return False
+    made.write_overlay(out)
+    return bool(made.overlay)
 
 
 def _column(name: str, proposal: Proposal, proven: Sequence[Proof]) -> Column:

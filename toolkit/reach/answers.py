@@ -47,6 +47,14 @@ class Pair(Struct, frozen=True, kw_only=True):
     aliases: tuple[Alias, ...] = ()
 
 
+class Behind(Struct, frozen=True, kw_only=True):
+    """A package behind an overlay, without the user's override and with it; `passthru` are the names in that."""
+
+    old: Facts
+    new: Facts
+    passthru: tuple[str, ...]
+
+
 class Look(Struct, frozen=True, kw_only=True):
     """What kind of thing an attribute is, and which members of a scope the override changes."""
 

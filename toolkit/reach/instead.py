@@ -81,10 +81,19 @@ def written(way: str, path: Sequence[str], calls: Sequence[Call]) -> str:
     return f"{name} = {value};"
 
 
-def lifted(path: Sequence[str], left: Sequence[Left]) -> str | None:
-    """Return the command that brings what the package's file binds within reach, None if nothing of that is left."""
-    parts = [each.name for each in left if each.part]
-    return f"# unlet overlay {path[-1]}  brings {', '.join(parts)} within reach" if parts and len(path) == 1 else None
+def parts(calls: Sequence[Call], passthru: Sequence[str]) -> tuple[str, ...]:
+    """Return what the last call sets that the package has in passthru, beside which an attribute reaches nothing."""
+    return tuple(name for name in calls[-1].names if name in passthru) if calls else ()
+
+
+def behind(command: str, name: str, calls: Sequence[Call], moved: Sequence[str]) -> str:
+    """Return what reaches behind the overlay that a command writes: the override, or one with parts in passthru."""
+    first = f"# behind the overlay that '{command}' writes"
+    if not moved:
+        return f"{first}, this override reaches as it is"
+    rest = "".join(f" {each} = …;" for each in calls[-1].names if each not in moved)
+    inner = " ".join(f"{each} = …;" for each in moved)
+    return f"{first}:\n{name} = prev.{name}.overrideAttrs (old: {{{rest} passthru = old.passthru // {{ {inner} }}; }});"
 
 
 def extension(name: str) -> str:

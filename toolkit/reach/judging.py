@@ -12,7 +12,7 @@ from toolkit import documents
 from toolkit.nix.derivations import Derivation, DerivationStore
 from toolkit.nix.stores import own
 from toolkit.reach import instead, rules
-from toolkit.reach.answers import Facts, Look, Named, Pair, Place, Shown, Source, Subject
+from toolkit.reach.answers import Behind, Facts, Look, Named, Pair, Place, Shown, Source, Subject
 from toolkit.reach.case import Call, Case
 from toolkit.reach.model import Left, Override, Status
 from toolkit.reach.session import EvaluationError, text
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from toolkit.model import Progress
+    from toolkit.reach.model import Brought
     from toolkit.reach.session import Session
 
 T = TypeVar("T")
@@ -35,8 +36,9 @@ _HOOKED = {"pythonPackagesExtensions": ("python3Packages",), "haskell": ("haskel
 class Judge:
     """Judges the overrides of a session, on one system."""
 
-    def __init__(self, session: Session, progress: Progress) -> None:
+    def __init__(self, session: Session, progress: Progress, bring: Callable[[str], Brought | None]) -> None:
         self._session = session
+        self._bring = bring
         self._system = ""
         self._progress = progress
         self._store = DerivationStore(own())
@@ -300,7 +302,24 @@ class Judge:
             old, new = self._store[pair.old.drv], self._store[pair.new.drv]
             if old.path != new.path and not rules.left(self._case(scope, old, new, ())):
                 return instead.written(way, path, calls)
-        return instead.lifted(path, left)
+        parts = len(path) == 1 and any(each.part for each in left)
+        return self._brought(scope, words, path[0], calls) if parts else None
+
+    def _brought(self, scope: str, words: str, name: str, calls: Sequence[Call]) -> str | None:
+        """Return what to write behind the overlay that lifts what the package's file binds, if it reaches there."""
+        made = self._bring(name)
+        if made is None:
+            return None
+        moved: tuple[str, ...] = ()
+        while True:
+            pair = self._try(f"brought {words} {text(str(made.directory))} {_path(moved)}", Behind)
+            if not isinstance(pair, Behind) or pair.old.drv is None or pair.new.drv is None:
+                return None
+            old, new = self._store[pair.old.drv], self._store[pair.new.drv]
+            if old.path != new.path and not rules.left(self._case(scope, old, new, calls)):
+                return instead.behind(made.command, name, calls, moved)
+            if moved or not (moved := instead.parts(calls, pair.passthru)):
+                return None
 
     def _extended(self, words: str, path: Sequence[str]) -> str | None:
         """Return how a member of an interpreter's scope is overridden in all of them, if that reaches."""

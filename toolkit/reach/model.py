@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path  # noqa: TC003 - a field of what is constructed
 
 from msgspec import Struct
 
@@ -47,6 +48,13 @@ class Override(Struct, frozen=True, kw_only=True):
     left: tuple[Left, ...] = ()
     reason: str | None = None
     instead: str | None = None
+
+
+class Brought(Struct, frozen=True, kw_only=True):
+    """An overlay that brings what a package's file binds within reach, and the command that writes it."""
+
+    directory: Path
+    command: str
 
 
 class Reach(Struct, frozen=True, kw_only=True):

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import json
-from contextlib import nullcontext
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from toolkit import files
 from toolkit.model import SourceRequest
 from toolkit.nix.limits import jobs, sealed
 from toolkit.parallel import side_by_side
 from toolkit.reach import sources
 from toolkit.reach.judging import Judge
-from toolkit.reach.model import Override, Reach
+from toolkit.reach.model import Brought, Override, Reach
 from toolkit.reach.session import EvaluationError, Session
 from toolkit.sources import trees
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from toolkit.model import Progress
     from toolkit.reach.answers import Source
@@ -35,13 +37,18 @@ _MEBIBYTES = 2560
 
 
 class ReachRequest(Struct, frozen=True, kw_only=True):
-    """What to look at: paths, none for the user's own overlays; and where, see the command's options."""
+    """What to look at: paths, none for the user's own overlays; and where, see the command's options.
+
+    `bring` writes an overlay that brings what a package's file binds within reach, of the package of a nixpkgs and into
+    a directory, and returns the command for that; None if there can be none.
+    """
 
     paths: tuple[Path, ...]
     source: SourceRequest
     systems: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     sealed: bool = False
+    bring: Callable[[str, Path, Path], str | None] = lambda _package, _root, _directory: None
 
 
 def reach(request: ReachRequest, *, progress: Progress) -> Reach:
@@ -51,9 +58,7 @@ def reach(request: ReachRequest, *, progress: Progress) -> Reach:
     """
     groups = [*_groups(request)]
     root = _nixpkgs(request, progress)
-    reading = (*(path.absolute() for path in request.paths), root)
-    with sealed(*reading) if request.sealed else nullcontext():
-        results = [_on(system, root, groups, request, progress) for system in request.systems or ("",)]
+    results = [_on(system, root, groups, request, progress) for system in request.systems or ("",)]
     return Reach(
         nixpkgs=str(root),
         overrides=tuple(each for result in results for each in result.overrides),
@@ -95,8 +100,18 @@ def _on(
     """Return what the overrides do on one system, by default that of the configuration or of the machine."""
     arguments = {"tree": str(root), "system": system, "inputs": json.dumps({"nixpkgs": str(root)})}
     overrides: list[Override] = []
-    with Session(_EXPRESSION, arguments, seconds=_SECONDS) as session:
-        judge = Judge(session, progress)
+    with ExitStack() as around:
+        scratch = around.enter_context(files.temporary())
+        if request.sealed:
+            around.enter_context(sealed(*(path.absolute() for path in request.paths), root, scratch))
+        session = around.enter_context(Session(_EXPRESSION, arguments, seconds=_SECONDS))
+
+        def bring(package: str) -> Brought | None:
+            directory = Path(mkdtemp(dir=scratch)) / "overlay"
+            command = request.bring(package, root, directory)
+            return Brought(directory=directory, command=command) if command is not None else None
+
+        judge = Judge(session, progress, bring)
 
         def judged(group: Sequence[Source]) -> list[Override]:
             unread, subjects = judge.subjects(group, request.only)
@@ -106,7 +121,7 @@ def _on(
                 if not first:
                     return judge.overrides(subjects[count:], request.only)
                 with Session(_EXPRESSION, arguments, seconds=_SECONDS) as another:
-                    second = Judge(another, progress)
+                    second = Judge(another, progress, bring)
                     return second.overrides(second.subjects(group, request.only)[1][:count], request.only)
 
             return [*unread, *(each for part in side_by_side(half, [True, False][not count :]) for each in part)]

@@ -1,0 +1,252 @@
+# What a file holds: a configuration, and overlays, each with a name below the file's own.
+#
+# `plain` is the set without any overlay, `flakeAt` reads a flake.
+{
+  tree,
+  system,
+  lib,
+  plain,
+  flakeAt,
+}:
+let
+  inherit (builtins)
+    attrNames
+    concatMap
+    elemAt
+    filter
+    functionArgs
+    genList
+    head
+    intersectAttrs
+    isAttrs
+    isFunction
+    isList
+    isPath
+    isString
+    length
+    listToAttrs
+    match
+    split
+    toXML
+    tryEval
+    typeOf
+    ;
+  inherit (import ./values.nix)
+    guarded
+    at
+    isCallable
+    ;
+
+  arguments = {
+    inherit lib;
+    pkgs = plain;
+    # What a flake passes on by this name is the nixpkgs that the overlay is tried on.
+    nixpkgs = {
+      inherit lib;
+      outPath = tree;
+    };
+    config = { };
+    options = { };
+    modulesPath = tree + "/nixos/modules";
+  };
+
+  # What nobody knows here fails where it is used.
+  called =
+    function:
+    let
+      wanted = functionArgs function;
+      unknown = filter (name: !wanted.${name} && !arguments ? ${name}) (attrNames wanted);
+    in
+    function (
+      intersectAttrs wanted arguments
+      // listToAttrs (
+        map (name: {
+          inherit name;
+          value = throw "unlet: the argument '${name}' is not known here";
+        }) unknown
+      )
+    );
+
+  overlay = name: function: [ { inherit name function; } ];
+
+  # A function of a set, `{ ... }: …` too, of which `functionArgs` says no more than of `final: …`.
+  takesSet = value: isFunction value && match ".*<attrspat.*" (head (split "</attrspat>" (toXML value))) != null;
+
+  # What a value holds that may be overlays, each with its name; nothing of it is looked at.
+  partsIn =
+    name: value:
+    let
+      settings = value.nixpkgs or (value.config.nixpkgs or { });
+    in
+    if isPath value || isString value then
+      partsIn name (import value)
+    else if takesSet value then
+      partsIn name (called value)
+    else if isList value then
+      genList (number: {
+        name = "${name}[${toString number}]";
+        value = elemAt value number;
+      }) (length value)
+    else if !isAttrs value || isCallable value then
+      [ ]
+    else if value ? nixpkgs || value ? config.nixpkgs then
+      partsIn name (settings.overlays or [ ])
+    else if value ? flake.overlays then
+      partsIn name value.flake.overlays
+    else
+      map (inner: {
+        name = if name == "" then inner else "${name}.${inner}";
+        value = value.${inner};
+      }) (attrNames value);
+
+  # What cannot be read, such as an input that nobody knows, is an overlay that fails, beside those that can.
+  overlaysOf =
+    { name, value }:
+    let
+      found = overlaysIn name value;
+    in
+    if !guarded true (isCallable value || isList value || isPath value) then
+      [ ]
+    else if (tryEval (length found)).success then
+      found
+    else
+      overlay name value;
+
+  # Overlays in a value: a function of two, a list or a set of them, a configuration with some of its own.
+  overlaysIn =
+    name: value:
+    if isPath value || isString value then
+      overlaysIn name (import value)
+    else if takesSet value then
+      overlaysIn name (called value)
+    else if isCallable value then
+      overlay name value
+    else if isAttrs value && (value ? packageOverrides || value ? allowUnfree) then
+      overridesIn name value
+    else if isAttrs value || isList value then
+      overridesIn name (value.nixpkgs.config or (value.config.nixpkgs.config or { }))
+      ++ concatMap overlaysOf (partsIn name value)
+    else
+      throw "unlet: is of the type ${typeOf value}, not an overlay";
+
+  overridesIn =
+    name: config:
+    if config ? packageOverrides then overlay "packageOverrides" (_: prev: config.packageOverrides prev) else [ ];
+
+  # A function of a function of the set is a step too many: `{ … }: final: prev:` and `_: final: prev:`.
+  applied =
+    function: final: prev:
+    let
+      result = function final prev;
+    in
+    if isCallable result then function (throw "unlet: the argument before final and prev is not known here") final prev else result;
+
+  # A file, what it sets, and what is in it that can be read by itself if the whole cannot.
+  file =
+    {
+      config ? { },
+      system ? null,
+      overlays,
+      parts ? [ ],
+    }:
+    {
+      inherit config system overlays;
+      parts = map (
+        part:
+        file {
+          inherit config system;
+          overlays = overlaysOf part;
+          parts = partsIn part.name part.value;
+        }
+        // {
+          inherit (part) name;
+        }
+      ) parts;
+    };
+
+  # What the NixOS of this nixpkgs makes of the settings of a configuration.
+  settingsOf =
+    settings:
+    file {
+      inherit (settings) config;
+      system = guarded null (settings.hostPlatform.system or settings.system or null);
+      overlays = overridesIn "" settings.config ++ overlaysIn "" settings.overlays;
+      parts =
+        map (each: {
+          inherit (each) name;
+          value = each.function;
+        }) (overridesIn "" settings.config)
+        ++ partsIn "nixpkgs.overlays" settings.overlays;
+    };
+
+  # Of all options only those of nixpkgs are asked for.
+  unchecked = { _module.check = false; };
+
+  valueOf =
+    value:
+    let
+      opened = if takesSet value then called value else value;
+    in
+    file {
+      config =
+        if !isAttrs opened then
+          { }
+        else if opened ? packageOverrides then
+          opened
+        else
+          opened.nixpkgs.config or { };
+      overlays = overlaysIn "" opened;
+      parts = partsIn "" opened;
+    };
+
+  kinds = {
+    # A NixOS configuration with all that it imports.
+    module =
+      path:
+      settingsOf
+        (import (/. + tree + "/nixos/lib/eval-config.nix") {
+          modules = [
+            (/. + path)
+            unchecked
+          ];
+          ${if system == "" then null else "system"} = system;
+        }).config.nixpkgs;
+    # Anything else, by its value.
+    file = path: valueOf (import (/. + path));
+    # ~/.config/nixpkgs/config.nix
+    config =
+      path:
+      let
+        value = import (/. + path);
+        config = if takesSet value then called value else if isFunction value then value arguments else value;
+      in
+      # An overlay may have that name too.
+      if isCallable config then
+        valueOf value
+      else
+        file {
+          inherit config;
+          overlays = overridesIn "" config;
+        };
+    flake =
+      path:
+      let
+        outputs = flakeAt path;
+        parts =
+          partsIn "overlays" (outputs.overlays or { })
+          ++ partsIn "" (if outputs ? overlay then { inherit (outputs) overlay; } else { });
+      in
+      file {
+        inherit parts;
+        overlays = concatMap overlaysOf parts;
+      };
+  };
+in
+{
+  inherit
+    applied
+    settingsOf
+    unchecked
+    kinds
+    ;
+}

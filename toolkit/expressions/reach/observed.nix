@@ -1,0 +1,112 @@
+# How an override is made: a package that remembers which of its functions were called with what, and an extension of a
+# scope that leaves beside what it gives what it was given.
+let
+  inherit (builtins)
+    elem
+    intersectAttrs
+    isAttrs
+    isFunction
+    listToAttrs
+    mapAttrs
+    ;
+
+  # An extension of a scope that leaves beside what it gives what it was given.
+  leaving =
+    function: self: super:
+    let
+      given = function self super;
+    in
+    given
+    // {
+      "unlet scope" = [
+        {
+          inherit function given super;
+          observed = function self (mapAttrs (_: observe [ ]) super);
+        }
+      ]
+      ++ super."unlet scope" or [ ];
+    };
+
+  doors = [
+    "extend"
+    "override"
+    "overrideAttrs"
+    "overrideDerivation"
+    "overridePythonAttrs"
+    "overrideScope"
+    "overrideScope'"
+  ];
+
+  # The argument of a call with its extensions of a scope marked.
+  marked =
+    door: argument:
+    let
+      inner = given: mapAttrs (_: leaving) (intersectAttrs extending given);
+      extending = {
+        overrides = null;
+        packageOverrides = null;
+      };
+    in
+    if elem door [ "extend" "overrideScope" "overrideScope'" ] then
+      leaving argument
+    else if door != "override" then
+      argument
+    else if isFunction argument then
+      old:
+      let
+        given = argument old;
+      in
+      given // inner given
+    else
+      argument // inner argument;
+
+  observe =
+    calls: value:
+    if !isAttrs value then
+      value
+    else
+      value
+      // mapAttrs (
+        door: function:
+        (if isAttrs function then function else { })
+        // {
+          __functor =
+            _: argument:
+            observe (
+              calls
+              ++ [
+                {
+                  inherit door argument;
+                  of = value;
+                }
+              ]
+            ) (function (marked door argument));
+        }
+      ) (intersectAttrs (listToAttrs (map (name: { inherit name; value = null; }) doors)) value)
+      // {
+        ${scopeName value} = observe [ ] value.${scopeName value};
+        "unlet calls" = calls;
+      };
+
+  # The attribute of a package with packages of its own, such as an interpreter's or Home Assistant's; null for none.
+  scopeName =
+    value:
+    if !(isAttrs value && value ? override) then
+      null
+    else if value ? pkgs then
+      "pkgs"
+    else if value ? python3Packages then
+      "python3Packages"
+    else
+      null;
+
+  scopeIn = value: if scopeName value == null then { } else value.${scopeName value};
+in
+{
+  inherit
+    leaving
+    observe
+    scopeName
+    scopeIn
+    ;
+}

@@ -1,0 +1,95 @@
+# What an overlay does to a scope, by its extensions: its members, and the calls that make them.
+{ place, hooks }:
+let
+  inherit (builtins)
+    attrNames
+    elemAt
+    filter
+    foldl'
+    genList
+    head
+    isAttrs
+    length
+    listToAttrs
+    match
+    ;
+  inherit (import ./values.nix)
+    guarded
+    at
+    isPackage
+    ;
+
+  inherit (import ./observed.nix) scopeIn;
+
+  # What a scope says of its extensions, the last first.
+  extensionsIn = scope: filter (each: isAttrs each.given) (scope."unlet scope" or [ ]);
+
+  # Of `python3Packages` the extensions are those of the interpreter that it is made of.
+  observedScope =
+    observed: name:
+    let
+      interpreter = match "(python3[0-9]*)Packages" name;
+      value = observed.${name};
+      own = if !isAttrs value then { } else if scopeIn value ? "unlet scope" then scopeIn value else value;
+    in
+    if own ? "unlet scope" || interpreter == null || !observed ? ${head interpreter} then
+      own
+    else
+      scopeIn observed.${head interpreter};
+
+  # The extensions that an overlay adds with an attribute, without those that others have added.
+  extensionsOf =
+    scope: index: name:
+    let
+      inherit (entry index scope) prev observed;
+      before = guarded null (prev.${name} or null);
+      earlier = if isPackage before then scopeIn before else if isAttrs before then before else { };
+      all =
+        if hooks ? ${name} then extensionsIn (at hooks.${name}.scope scope) else extensionsIn (observedScope observed name);
+    in
+    genList (elemAt all) (length all - (if hooks ? ${name} then 0 else length (extensionsIn earlier)));
+
+  membersBy =
+    extensions:
+    foldl' (
+      all: { given, ... }:
+      listToAttrs (
+        map (name: {
+          inherit name;
+          value = place name given;
+        }) (attrNames given)
+      )
+      // all
+    ) { } extensions;
+
+  membersOf =
+    old: new:
+    listToAttrs (
+      map (name: {
+        inherit name;
+        value = place name new;
+      }) (filter (name: place name new != null || !old ? ${name}) (attrNames new))
+    );
+
+  entry = index: scope: scope.${index.key};
+
+  memberOf = scope: index: name: member: head (filter (each: each.given ? ${member}) (extensionsOf scope index name));
+
+  callsOf =
+    scope: index: name: member:
+    let
+      observed =
+        if member == "" then (entry index scope).observed.${name} else (memberOf scope index name member).observed.${member};
+    in
+    if isAttrs observed then observed."unlet calls" or [ ] else [ ];
+in
+{
+  inherit
+    extensionsOf
+    membersBy
+    membersOf
+    entry
+    memberOf
+    callsOf
+    ;
+}

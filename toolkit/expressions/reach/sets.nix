@@ -1,0 +1,103 @@
+# The set with the overlays, each of which leaves beside what it gives what it was given.
+{
+  tree,
+  system,
+  lib,
+  place,
+}:
+let
+  inherit (builtins)
+    attrNames
+    filter
+    foldl'
+    head
+    intersectAttrs
+    length
+    listToAttrs
+    mapAttrs
+    ;
+  inherit (import ./values.nix)
+    at
+    ;
+
+  permitting = import ../permitting.nix;
+  inherit (import ./observed.nix) leaving observe;
+
+  systemOf =
+    used:
+    let
+      named = filter (system: system != null) (map (each: each.system) used);
+    in
+    if system != "" then
+      system
+    else if named != [ ] then
+      head named
+    else
+      builtins.currentSystem;
+
+  set =
+    used: overlays:
+    import (/. + tree) {
+      localSystem.system = systemOf used;
+      inherit overlays;
+      config = permitting // removeAttrs (foldl' (all: each: all // each.config) { } used) [ "packageOverrides" ];
+    };
+
+  plain = set [ ] [ ];
+
+  # `keep` says which attributes of an overlay count.
+  composed =
+    used: keep:
+    set used (
+      map (
+        index: final: prev:
+        let
+          given = index.function final prev;
+          kept = intersectAttrs (listToAttrs (
+            map (name: {
+              inherit name;
+              value = null;
+            }) (filter (keep index prev) (attrNames given))
+          )) given;
+        in
+        kept
+        // mapAttrs (name: value: if prev ? ${name} then hooks.${name}.mark prev.${name} value else value) (
+          intersectAttrs hooks kept
+        )
+        // {
+          ${index.key} = {
+            inherit prev given;
+            observed = index.function final (mapAttrs (_: observe [ ]) prev);
+          };
+        }
+      ) used
+    );
+
+  # The attributes that hold extensions of a scope elsewhere, and how they are put in.
+  hooks = {
+    pythonPackagesExtensions = {
+      scope = [ "python3Packages" ];
+      mark = old: new: old ++ map leaving (lib.drop (length old) new);
+    };
+    haskell = {
+      scope = [ "haskellPackages" ];
+      mark =
+        old: new:
+        new // { ${if place "packageOverrides" new != null then "packageOverrides" else null} = leaving new.packageOverrides; };
+    };
+  };
+
+  joint = used: composed used (_: _: _: true);
+
+  alone = used: index: name: composed used (at: prev: each: at.key == index.key && each == name || !prev ? ${each});
+in
+{
+  inherit
+    systemOf
+    set
+    plain
+    hooks
+    joint
+    alone
+    ;
+}

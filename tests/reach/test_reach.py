@@ -41,6 +41,11 @@ NEW = 'fetch { name = "new"; hash = hash "c"; }'
         'tool = prev.tool.overrideAttrs { doCheck = true; checkPhase = "true"; };',
         f'wrapped = with prev; wrapped.overrideAttrs {{ version = "2.0.0"; src = {NEW}; }};',
         f'server = with prev; server.overrideAttrs {{ version = "2.0.0"; src = {NEW}; units = ""; }};',
+        # Another package, which reads its source, in place of a wrapper; a set in place of a package.
+        f'editor = with prev; mkDerivation {{ pname = "editor"; version = "2.0.0"; src = {NEW}; }};',
+        f'script = with prev; mkDerivation {{ pname = "script"; version = "2.0.0"; src = {NEW}; }};',
+        "plain = { inherit (prev) tool; };",
+        'tool = (import <nixpkgs> { localSystem.system = "x86_64-linux"; }).plain;',
     ],
 )
 def test_what_was_to_be_replaced_is_gone(reached: Callable[..., Reach], override: str) -> None:
@@ -86,6 +91,8 @@ def test_what_was_to_be_replaced_is_gone(reached: Callable[..., Reach], override
         (f'server = with prev; server.overrideAttrs {{ version = "2.0.0"; src = {NEW}; }};', "source"),
         ("double = prev.double.override { tool = prev.spare; };", "tool-2.0"),
         (f"assembly = with prev; assembly.overrideAttrs {{ src = {NEW}; }};", "kit-1.0.0"),
+        # It names the old package, and nothing runs it.
+        ('editor = prev.editor.overrideAttrs { postInstall = "wrap ${prev.editor}"; };', "postInstall"),
     ],
 )
 def test_what_stays_is_named(reached: Callable[..., Reach], override: str, stays: str) -> None:
@@ -112,10 +119,7 @@ def test_what_stays_is_named(reached: Callable[..., Reach], override: str, stays
             "app = prev.app.overrideAttrs { doCheck = false; };",
             "app = prev.app.overridePythonAttrs (old: { doCheck = …; });",
         ),
-        (
-            "engine = prev.engine.overrideAttrs { part = prev.tool; };",
-            "# unlet overlay engine  brings part-29.6.0 within reach",
-        ),
+        ("engine = prev.engine.overrideAttrs { part = prev.tool; };", None),
         ("tool = prev.tool.overrideAttrs { meta.x = 1; };", None),
     ],
 )
@@ -337,6 +341,8 @@ def test_what_an_overlay_asks_for_may_not_be_there(reached: Callable[..., Reach]
     assert [each.status for each in found.overrides] == [Status.UNKNOWN]
     assert "'inputs'" in (found.overrides[0].reason or "")
     assert found.exit_code == 3
+    found = reached({"default.nix": "channels: final: prev: { inherit (channels.latest) plain; own = prev.tool; }"})
+    assert statuses(found) == {"plain": "could not be told", "own": "new"}
 
 
 def test_what_is_not_there_spoils_no_other_overlay(reached: Callable[..., Reach]) -> None:
@@ -366,6 +372,19 @@ def test_a_new_interpreter_may_have_packages_that_fail(reached: Callable[..., Re
 @pytest.mark.parametrize("pattern", ["{ ... }:", "{ lib, ... }:", "_:", "{ lib }: _:"])
 def test_a_function_of_a_set_gives_an_overlay(reached: Callable[..., Reach], pattern: str) -> None:
     found = reached({"overlay.nix": f"{pattern} final: prev: {{ plain = prev.tool; }}"})
+    assert statuses(found) == {"plain": "reaches"}
+
+
+def test_a_file_may_take_the_nixpkgs_that_a_flake_passes_on(reached: Callable[..., Reach]) -> None:
+    text = """{ nixpkgs, other, ... }: with nixpkgs.lib; {
+      mine = final: prev: { plain = last [ prev.tool ]; };
+      yours = other;
+    }"""
+    assert statuses(reached({"default.nix": text})) == {"plain": "reaches", "yours": "could not be told"}
+
+
+def test_an_overlay_may_be_called_as_a_configuration_is(reached: Callable[..., Reach]) -> None:
+    found = reached({"config.nix": "final: prev: { plain = prev.tool; }"})
     assert statuses(found) == {"plain": "reaches"}
 
 

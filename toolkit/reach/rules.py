@@ -55,9 +55,10 @@ def is_meta(old: Derivation, new: Derivation) -> bool:
 
 
 def left(case: Case) -> tuple[Left, ...]:
-    """Return what stays, each once; nothing for a package that wraps the old one on purpose."""
+    """Return what stays, each once; of a package that wraps the old one on purpose only what does not run."""
     if case.old.path in case.new.inputs:
-        return ()
+        # What nothing reads wraps nothing, though it names the old package.
+        return tuple(unread.unread_phases(case))
     if not case.calls and case.old.path in case.store.closure(case.new.path):
         return ()
     found: dict[str, Left] = {}

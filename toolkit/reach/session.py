@@ -55,11 +55,13 @@ class Session:
     """A `nix repl` on an expression, a function of strings. Use it in a `with`: it ends with that."""
 
     def __init__(self, expression: Path, arguments: Mapping[str, str], *, seconds: float) -> None:
-        """Each answer may take so many seconds."""
+        """Each answer may take so many seconds; `tree` is the nixpkgs among the arguments."""
         words = [word for name, value in arguments.items() for word in ("--argstr", name, value)]
         features = ("--extra-experimental-features", "nix-command flakes")
         options = [word for name, value in _SETTINGS.items() for word in ("--option", name, value)]
-        argv = ("nix", *features, "repl", *options, "--file", str(expression), *words)
+        # <nixpkgs> of an overlay is the one that it is tried on.
+        lookup = ("-I", f"nixpkgs={arguments['tree']}")
+        argv = ("nix", *features, "repl", *options, *lookup, "--file", str(expression), *words)
         command = Command(argv=argv, env={"NIX_REMOTE": remote(own())})
         self._command = restrict(command, expression.parent, writes=(own(),))
         self._definitions: list[str] = []

@@ -130,11 +130,16 @@ _HASH_NAME = re.compile(r"(?:hash|sha\d+)$", re.IGNORECASE)
 
 
 def wrapper_source(case: Case) -> Iterator[Left]:
-    """Yield a wrapper's `src`, `patches` and flags for a compiler: it has no source, and nothing reads them."""
-    if case.source(case.old):
+    """Yield a wrapper's `src`, `patches` and flags for a compiler: it has no source, and nothing reads them.
+
+    Of another package in its place they are read: that is built in its own way.
+    """
+    old, new = case.old.environment, case.new.environment
+    is_other = any(name in old and old[name] != new.get(name) for name in ("buildCommand", "dontUnpack"))
+    if case.source(case.old) or is_other:
         return
     for name in _OF_SOURCE:
-        if name in case.changed and case.new.environment[name]:
+        if name in case.changed and new[name]:
             yield Left(
                 name=name, why=f"the package is a wrapper without a source of its own, and nothing reads '{name}'"
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -90,7 +91,7 @@ def _bring(package: str, root: Path, directory: Path) -> str | None:
 
     if not bring(package, root, directory, progress=Silence()):
         return None
-    return f"unlet overlay {package}" + (f" --kind {OverlayKind.PATCHED}" if package == DOCKER else "")
+    return shlex.join(["unlet", "overlay", package, *(("--kind", OverlayKind.PATCHED) if package == DOCKER else ())])
 
 
 def _lines(found: Reach, *, is_quiet: bool) -> Iterator[str]:

@@ -118,9 +118,22 @@ def test_a_part_that_would_be_of_two_versions_is_refused() -> None:
 def test_a_part_with_a_source_of_its_own_does_not_follow_the_version_alone() -> None:
     own = 'src = fetchurl { name = "${VERSION}"; }'
     text = app().replace("inherit version src;\n    cache", f"inherit version;\n    {own};\n    cache")
-    with pytest.raises(LayoutError, match="nothing that moves takes src or version"):
+    with pytest.raises(LayoutError, match=r"package.nix:11:3: 'ui' has a source of its own, which src or version of"):
         followed(text.replace("${VERSION}", "1"))
     assert followed(text.replace("VERSION", "version")).follows == {"ui": ("version",)}
+    made_with = app('  cache = fetchurl "${src}/addons";\n\n').replace("version src;\n    cache", "version;\n    src = cache")
+    assert followed(made_with.replace("src = cache = null", "src = cache")).moved == ("cache", "ui")
+
+
+def test_a_source_that_only_the_parts_have_comes_to_be_in_passthru() -> None:
+    text = app().replace("inherit pname version src;\n  e", "inherit pname version;\n  e")
+    made = followed(text)
+    assert made.moved == ("src", "ui")
+    assert '  passthru = {\n    src = fetchurl {\n      name = "v${finalAttrs.version}";\n' in made.text
+    assert "inherit (finalAttrs.passthru) src;" in made.text
+    assert 'sourceRoot = "${finalAttrs.passthru.src.name}/app"' in made.text
+    with pytest.raises(RefusalError, match="'ui' is made with 'src', which takes version from the let"):
+        followed(text.replace("  e = [", "  src = null;\n  e = ["))
 
 
 def test_a_list_that_becomes_too_long_for_its_line_is_broken_as_nixfmt_breaks_it() -> None:

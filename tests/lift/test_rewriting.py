@@ -504,6 +504,12 @@ def test_a_binding_whose_name_says_nothing_is_called_as_its_package(name: str, a
     assert f"  passthru.{attribute} = {'drv;' if design is Design.STAY else f'buildUi {{ {name} '}" in text
 
 
+def test_a_binding_whose_name_has_another_meaning_is_called_as_its_package_in_full() -> None:
+    binding = '  env = buildUi { pname = "app-env"; src = f; };\n'
+    text = rewritten(package('buildApp {\n  pname = "app";\n  e = [ env ];\n}\n', binding), "env")
+    assert "passthru.app-env = env;" in text
+
+
 def test_a_name_that_nobody_can_guess_is_asked_for() -> None:
     text = package('buildApp {\n  pname = "app";\n  e = [ drv ];\n}\n', "  drv = buildUi { pname = f; src = f; };\n")
     with pytest.raises(

@@ -237,19 +237,19 @@ def state(shape: Shape, name: str) -> Reachability:
 _NAME = re.compile(r"[A-Za-z_][\w-]*")
 
 
-def own_name(shape: Shape, name: str) -> str | None:
-    """Return the name that the package behind a binding gives itself, without that of the file's package before it.
+def own_names(shape: Shape, name: str) -> tuple[str, ...]:
+    """Return what the package behind a binding calls itself, first without the name of the file's package before it.
 
-    None if it has none that is written out, but for the names and versions of others in it.
+    Nothing if that is not written out, but for the names and versions of others in it.
     """
     found = construction(result(value(shape.bindings[name])))
     if found is None or shape.construction is None:
-        return None
+        return ()
     names = (_written(node) for path, node in found.attributes if path in {("pname",), ("name",)})
     own = [_written(node) for path, node in shape.construction.attributes if path == ("pname",)]
     (written, *_) = [*names, ""]
     bare = written.removeprefix(f"{own[0]}-") if own and own[0] else written
-    return bare if _NAME.fullmatch(bare) and bare not in own else None
+    return tuple(each for each in dict.fromkeys([bare, written]) if _NAME.fullmatch(each) and each not in own)
 
 
 def _written(binding: Node) -> str:

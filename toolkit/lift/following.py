@@ -10,10 +10,11 @@ from toolkit.lift.shape import callee, construction, path_of, result
 from toolkit.nix.attributes import value
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from toolkit.lift.bindings import Origin
     from toolkit.lift.shape import Shape
+    from toolkit.nix.scope import Reference
     from toolkit.nix.tree import Node
 
 
@@ -24,12 +25,19 @@ def can_follow(shape: Shape, name: str, follow: Sequence[str]) -> bool:
     own = [node for path, node in found.attributes if path in {("src",), ("srcs",)}] if found is not None else []
     if not common or "src" in common or not own:
         return bool(common)
-    where = origin(shape, "version")
-    return any(
-        use.scope is not None and where is not None and (use.scope.node.index, use.name) == where[:2]
-        for use in shape.references
-        if any(node.contains(use.node) for node in own)
-    )
+    sources = {where[:2] for attribute in follow if (where := origin(shape, attribute)) is not None}
+    return any((use.scope.node.index, use.name) in sources for use in _made_with(shape, own) if use.scope is not None)
+
+
+def _made_with(shape: Shape, nodes: Sequence[Node]) -> Iterator[Reference]:
+    """Yield the uses of names that expressions are made with, those in bindings of the lets that they use included."""
+    waiting, known = [*nodes], set[str]()
+    while waiting:
+        node = waiting.pop()
+        yield from (use for use in shape.references if node.contains(use.node))
+        used = {use.name for use in shape.uses_in(node)} - known
+        known |= used
+        waiting += [shape.bindings[name] for name in used]
 
 
 def between(shape: Shape, name: str, follows: Mapping[str, Origin]) -> frozenset[str]:
@@ -62,4 +70,4 @@ def is_derivation(shape: Shape, name: str) -> bool:
     """Return whether a binding of the lets is a derivation: a package, a script, a download."""
     node = shape.bindings[name]
     function = callee(result(value(node))) if node.kind == "binding" else ()
-    return kind(node) is not None or any(re.match(r"fetch[A-Z]", each) for each in function[-1:])
+    return kind(node) is not None or any(re.match(r"fetch\w+", each) for each in function[-1:])

@@ -18,7 +18,8 @@ from toolkit.lift.bindings import (
     Door,
     doors,
     origin,
-    own_name,
+    own_names,
+    shared,
     uses_by_rec,
 )
 from toolkit.lift.following import between, can_follow, is_derivation
@@ -198,6 +199,10 @@ def plan(  # noqa: PLR0913 - what is asked of a lift
     _require_all_followed(planned)
     if follow and not planned.followed:
         what = " or ".join(follow)
+        own = next((name for name in lifted if {*follow} & {*shared(shape, name)}), None)
+        if own is not None:
+            fact = f"'{own}' has a source of its own, which {what} of the package does not change"
+            raise LayoutError(f"{at(shape.bindings[own])}: {fact}")
         raise LayoutError(f"{at(shape.body)}: nothing that moves takes {what} from where the package takes it")
     return planned
 
@@ -228,7 +233,7 @@ def _leaving(
             each
             for name in leaving
             for each in between(shape, name, follows)
-            if each not in _TAKEN and is_derivation(shape, each)
+            if (each not in _TAKEN or _has_no_source(shape, each)) and is_derivation(shape, each)
         }
         for name, node in shape.bindings.items():
             if name in leaving or name in shape.inner or is_package(shape, node):
@@ -288,12 +293,15 @@ def _attribute(shape: Shape, name: str, lifted: Sequence[str], called: Mapping[s
     """
     if (given := called.get(name) or (called.get("") if len(lifted) == 1 else None)) is not None:
         return given
-    if name not in _ANONYMOUS and "'" not in name:
+    taken = name in _TAKEN and not _has_no_source(shape, name) and not doors(shape, name)
+    if name not in _ANONYMOUS and "'" not in name and not taken:
         return name
-    if (own := own_name(shape, name)) is None:
-        fact = f"'{name}' says nothing as the name of an attribute"
-        raise RefusalError(f"{at(shape.bindings[name])}: {fact}", hint=f"--as {quote(name)}=NAME gives it another name")
-    return own
+    if own := [each for each in own_names(shape, name) if each not in _TAKEN]:
+        return own[0]
+    if taken:
+        return name
+    fact = f"'{name}' says nothing as the name of an attribute"
+    raise RefusalError(f"{at(shape.bindings[name])}: {fact}", hint=f"--as {quote(name)}=NAME gives it another name")
 
 
 def _route(shape: Shape, name: str, attribute: str, *, fresh: bool) -> AttributeRoute:
@@ -302,7 +310,7 @@ def _route(shape: Shape, name: str, attribute: str, *, fresh: bool) -> Attribute
     if found:
         return AttributeRoute(path=found[0].path, door=found[0])
     name = attribute
-    if name in _TAKEN or name in _outputs(shape):
+    if (name in _TAKEN and not _has_no_source(shape, name)) or name in _outputs(shape):
         fact = f"as an attribute of the package, '{name}' has a different meaning"
         raise RefusalError(f"{at(shape.body)}: {fact}", hint=f"--as {quote(name)}=NAME gives it another name")
     attributes = dict(shape.construction.attributes) if shape.construction is not None else {}
@@ -312,6 +320,12 @@ def _route(shape: Shape, name: str, attribute: str, *, fresh: bool) -> Attribute
             raise RefusalError(f"{at(other)}: {fact}")
     _require_plain_passthru(shape)
     return AttributeRoute(path=(PASSTHRU, name))
+
+
+def _has_no_source(shape: Shape, name: str) -> bool:
+    """Return whether a name is `src`, and the package is made of its parts alone: passthru may show their source."""
+    attributes = shape.construction.attributes if shape.construction is not None else ()
+    return name == "src" and not any(path[-1] in {"src", "srcs"} for path, _ in attributes)
 
 
 def _require_plain_passthru(shape: Shape) -> None:

@@ -121,7 +121,9 @@ def test_a_part_with_a_source_of_its_own_does_not_follow_the_version_alone() -> 
     with pytest.raises(LayoutError, match=r"package.nix:11:3: 'ui' has a source of its own, which src or version of"):
         followed(text.replace("${VERSION}", "1"))
     assert followed(text.replace("VERSION", "version")).follows == {"ui": ("version",)}
-    made_with = app('  cache = fetchurl "${src}/addons";\n\n').replace("version src;\n    cache", "version;\n    src = cache")
+    made_with = app('  cache = fetchurl "${src}/addons";\n\n').replace(
+        "version src;\n    cache", "version;\n    src = cache"
+    )
     assert followed(made_with.replace("src = cache = null", "src = cache")).moved == ("cache", "ui")
 
 

@@ -62,7 +62,11 @@ def said_of(packages: tuple[str, ...], change: Lifted) -> Texts:
         ),
         (
             written("a" * 50, follows=("pdf-js", "note-editor"), pdf_js=HIDDEN, note_editor=HIDDEN),
-            f"{'a' * 50}: let overrides of src and version reach packages in its let",
+            f"{'a' * 50}: make pdf-js and 1 more overridable",
+        ),
+        (
+            written("a" * 40, follows=("pdf-js", "note-editor"), pdf_js=HIDDEN, note_editor=HIDDEN),
+            f"{'a' * 40}: make pdf-js, note-editor overridable",
         ),
         (written("app", ui=HIDDEN), "app: allow overriding the ui"),
         (written("app", part=SHOWN), "app: let overrides of part reach the build"),

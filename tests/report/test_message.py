@@ -57,6 +57,7 @@ def test_good_message_has_no_fault() -> None:
         "linuxPackages_6_1.x: init at 1.0",
         "featherpad: fix build",
         "sublime4, sublime4-dev: fix build",
+        f"home-assistant-custom-components.{'a' * 30}: let it be overridable",
     ],
 )
 def test_prefix_is_an_attribute_or_a_module(subject: str) -> None:

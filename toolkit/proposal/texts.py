@@ -38,6 +38,7 @@ _NOUNS = frozenset(
 class _Lift(Texts, frozen=True, kw_only=True):
     """patches/lift.toml; `reasons` are by design, `motives` by package."""
 
+    shorter: str
     others: str
     own: str
     recursive: str
@@ -55,10 +56,7 @@ def message(packages: Sequence[str], lifted: Lifted) -> Message:
     main = "follows" if "follows" in sorts else "hidden" if len(sorts) > 1 else next(iter(sorts))
     names = sorts[main] if main == "follows" else list(lifted.states)
     words = _words(packages, lifted, names)
-    braced = {"packages": _braced(packages)}
-    few = {"parts": "packages in its let" if len(names) > 1 else "the package in its let"}
-    shorter = [{}, braced, few, {**braced, **few}]
-    subjects = [_text(main, {**words, **change}).subject for change in shorter]
+    subjects = _subjects(main, words, packages, [lifted.doors[name][-1] for name in names])
     bodies = [text.body for text in texts.values()]
     if lifted.own:
         own = [name for name in OWN if name in lifted.own]
@@ -70,6 +68,17 @@ def message(packages: Sequence[str], lifted: Lifted) -> Message:
         body=_wrapped(" ".join(bodies)),
         proven=_text(main, words).proven,
     )
+
+
+def _subjects(sort: str, words: Mapping[str, str], packages: Sequence[str], parts: Sequence[str]) -> list[str]:
+    """Return subjects, each shorter than those before it: from one that names all to one that names a single part."""
+    prefixes = {"packages": ", ".join(packages)}, {"packages": _braced(packages)}
+    counts = range(len(parts) - 1, 0, -1)
+    some = [", ".join(parts), *(f"{', '.join(parts[:few])} and {len(parts) - few} more" for few in counts)]
+    return [
+        *(_text(sort, {**words, **prefix}).subject for prefix in prefixes),
+        *(_read({**words, **prefix, "parts": parts}).shorter for parts in some for prefix in prefixes),
+    ]
 
 
 def of_pull_request(

@@ -20,6 +20,8 @@ SUBJECT_WIDTH, BODY_WIDTH = 80, 72
 
 Upstream has no limit for a subject, and it names all packages of a file.
 """
+_VERB_WIDTH = 40
+"""So many characters may follow a prefix of any length: some attribute paths have over fifty."""
 
 _CONVENTIONAL = (
     *("build", "chore", "ci", "doc", "docs", "feat", "feature", "fix", "perf", "refactor", "services", "style"),
@@ -114,7 +116,7 @@ def _of_subject(subject: str, paths: Collection[PurePosixPath]) -> Iterator[str]
         yield f"{shown}: starts with a conventional type; nixpkgs wants the attribute or module"
     if subject.endswith("."):
         yield f"{shown}: ends with a full stop"
-    if len(subject) > SUBJECT_WIDTH:
+    if len(subject) > max(SUBJECT_WIDTH, subject.find(": ") + _VERB_WIDTH):
         yield f"{shown}: has {len(subject)} characters, more than {SUBJECT_WIDTH}"
     if subject != subject.strip() or not subject.isprintable():
         yield f"{shown}: has blanks around it, or characters that are not printable"

@@ -40,7 +40,7 @@ from toolkit.nix import program
 from toolkit.nix.tree import Tree
 from toolkit.proposal.target import Target
 from toolkit.proposal.texts import message
-from toolkit.prove.lifted import UNREACHED, Derivations, LiftVerdict, Question, ask, judge
+from toolkit.prove.lifted import NOWHERE, Derivations, LiftVerdict, Question, ask, judge
 from toolkit.sources import trees
 
 if TYPE_CHECKING:
@@ -215,7 +215,7 @@ def _prove(
 
 def _settled(answers: Sequence[Derivations]) -> bool:
     said = judge(answers)
-    return said is not None and said.why != UNREACHED
+    return said is not None and said.why not in NOWHERE
 
 
 def _final(answers: Sequence[Derivations]) -> LiftVerdict:

@@ -181,9 +181,17 @@ def test_an_override_without_effect_is_refused_and_nothing_is_written(tmp_path: 
     text = generic.read_text()
     assert "changed = lib.toFunction change old;" in text
     generic.write_text(text.replace("changed = lib.toFunction change old;", "changed = { };"))
-    with pytest.raises(RefusalError, match="no override has an effect here"):
+    with pytest.raises(RefusalError, match="its builder does not see what overrideAttrs replaces"):
         run(tmp_path / "out", "notes-server", nixpkgs=str(tree))
     assert not (tmp_path / "out").exists()
+
+
+def test_a_part_that_is_not_built_by_default_is_refused_for_that(
+    tmp_path: Path, changed: Callable[[str, str], None], tree: Path
+) -> None:
+    changed("${web-ui}", '${if version == "" then web-ui else version}')
+    with pytest.raises(RefusalError, match="by default, the package is not built with it on these systems"):
+        run(tmp_path / "out", "notes-server", nixpkgs=str(tree))
 
 
 def test_around_a_builder_that_takes_no_function_goes_a_layer_on_request(

@@ -14,8 +14,11 @@ from toolkit.prove.lifted import (
     IN_PART,
     LIFTED,
     NO_FUNCTION,
+    NOWHERE,
     UNFOLLOWED,
     UNREACHED,
+    UNSEEN,
+    UNUSED,
     ChangedDoor,
     Derivations,
     Door,
@@ -54,6 +57,8 @@ FAULTS = [
     ),
     (answer(GOOD, door(Door(there=True, effect=Effect.PARTLY))), "refused", IN_PART),
     (answer(GOOD, door(Door(there=True, effect=Effect.INEFFECTIVE))), "refused", UNREACHED),
+    (answer(GOOD, door(Door(there=True, effect=Effect.INEFFECTIVE, built=False))), "refused", UNUSED),
+    (answer(GOOD, door(Door(there=True, effect=Effect.INEFFECTIVE, built=True))), "refused", UNSEEN),
     (answer(GOOD, door(Door(there=True, effect=Effect.UNKNOWN))), "refused", UNREACHED),
     (answer(GOOD, door(src=True, version=False)), "refused", UNFOLLOWED),
 ]
@@ -63,7 +68,7 @@ FAULTS = [
 def test_each_fault_has_its_verdict(found: Derivations, outcome: str, why: str) -> None:
     assert verdict(found) == LiftVerdict(outcome=outcome, why=why)
     said = judge([answer(GOOD), found])
-    assert said == (LIFTED if why == UNREACHED else LiftVerdict(outcome=outcome, why=why))
+    assert said == (LIFTED if why in NOWHERE else LiftVerdict(outcome=outcome, why=why))
     assert judge([found, answer(GOOD)]) == said
     assert judge([found]) == LiftVerdict(outcome=outcome, why=why)
 

@@ -21,7 +21,7 @@ from toolkit.parallel import side_by_side
 from toolkit.prove import ANY, OURS, Claim, Finding, Subject, claims, judged, outputs
 from toolkit.prove.lifted import (
     LIFTED,
-    UNREACHED,
+    NOWHERE,
     Derivations,
     Effect,
     LiftVerdict,
@@ -92,7 +92,7 @@ class Asking(Struct, frozen=True, kw_only=True, eq=False):
         for system in self.systems:
             asked.append(self.answer(system))
             said = judge(asked)
-            if said is not None and said.why != UNREACHED:
+            if said is not None and said.why not in NOWHERE:
                 break
         return judge(asked)
 

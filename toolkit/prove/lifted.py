@@ -32,10 +32,11 @@ EXPRESSION = EXPRESSIONS / "lifted.nix"
 # What a dozen packages of two whole trees may take, on a slow machine; one has what any evaluation has.
 _SECONDS = 180.0
 
-UNREACHED = (
-    "no override has an effect here: by default, nothing on these systems is built with it, or the builder does not "
-    "see the override"
-)
+UNREACHED = "no override has an effect here"
+UNUSED = f"{UNREACHED}: by default, the package is not built with it on these systems"
+UNSEEN = f"{UNREACHED}: the package is built with it, but its builder does not see what overrideAttrs replaces"
+NOWHERE = (UNREACHED, UNUSED, UNSEEN)
+"""What is said of a lift that does nothing on the systems that were asked about; on another one it may."""
 IN_PART = "an override reaches a part of the uses alone: the replaced package is still built in"
 UNFOLLOWED = "an override of src or version does not reach what takes it from the package"
 NO_FUNCTION = "the builder takes no function of the final attributes"
@@ -70,6 +71,7 @@ class Door(Struct, frozen=True, kw_only=True):
     `old` and `new` are the derivations of both, `gives` that of the package with the replacement, None for what is none
     or does not evaluate. `named` shows whether the package has any attribute of the name, `shown` whether other
     attributes differ with the replacement. `way` are the names of what leads from the package to what was replaced.
+    If the replacement has no effect, `built` shows whether the package is built with what is behind the door.
     """
 
     there: bool
@@ -80,6 +82,7 @@ class Door(Struct, frozen=True, kw_only=True):
     shown: bool = False
     effect: Effect = Effect.NONE
     way: tuple[str, ...] = ()
+    built: bool | None = None
 
     @property
     def has_effect(self) -> bool:
@@ -132,7 +135,7 @@ LIFTED = LiftVerdict(outcome="lifted")
 def judge(answers: Sequence[Derivations]) -> LiftVerdict | None:
     """Judge a lift by Nix's answers on several systems: a door has to reach something on one of them."""
     said = [found for answer in answers if (found := verdict(answer)) is not None]
-    wrong = next((found for found in said if found.outcome != "lifted" and found.why != UNREACHED), None)
+    wrong = next((found for found in said if found.outcome != "lifted" and found.why not in NOWHERE), None)
     return wrong or next((found for found in said if found.outcome == "lifted"), said[0] if said else None)
 
 
@@ -145,12 +148,15 @@ def verdict(answer: Derivations) -> LiftVerdict | None:
     if answer.before is None:
         return None
     doors = answer.doors.values()
+    nowhere = [door.after.built for door in doors if not door.after.has_effect]
     faults = {
         ("failed", "the derivation differs"): answer.after != answer.before,
         ("failed", "the attribute is not there"): not all(door.after.there for door in doors),
         ("refused", "a different attribute of the package has the name"): any(door.hides for door in doors),
         ("refused", IN_PART): any(door.after.effect is Effect.PARTLY for door in doors),
-        ("refused", UNREACHED): not all(door.after.has_effect for door in doors),
+        ("refused", UNSEEN): True in nowhere,
+        ("refused", UNUSED): False in nowhere,
+        ("refused", UNREACHED): bool(nowhere),
         ("refused", UNFOLLOWED): not all(reached for door in doors for reached in door.follows.values()),
     }
     outcome, why = next((fault for fault, holds in faults.items() if holds), ("lifted", ""))
@@ -244,7 +250,9 @@ def _judged(door: Door, path: tuple[str, ...], package: str | None, store: Deriv
         return replace(door, effect=Effect.UNKNOWN)
     try:
         effect, way = _effect(door, path, package, store)
-        return replace(door, effect=effect, way=tuple(store[each].name for each in way))
+        old = door.old if effect is Effect.INEFFECTIVE else None
+        built = bool(store.way(package, old.__eq__)) if old is not None else None
+        return replace(door, effect=effect, way=tuple(store[each].name for each in way), built=built)
     except ToolkitError:
         # What a package calls its derivation need not be one.
         return replace(door, effect=Effect.UNKNOWN)

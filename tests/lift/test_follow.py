@@ -118,13 +118,37 @@ def test_a_part_that_would_be_of_two_versions_is_refused() -> None:
 def test_a_part_with_a_source_of_its_own_does_not_follow_the_version_alone() -> None:
     own = 'src = fetchurl { name = "${VERSION}"; }'
     text = app().replace("inherit version src;\n    cache", f"inherit version;\n    {own};\n    cache")
-    with pytest.raises(LayoutError, match=r"package.nix:11:3: 'ui' has a source of its own, which src or version of"):
+    with pytest.raises(
+        RefusalError, match=r"package.nix:11:3: src or version of the package does not change the source of 'ui'"
+    ):
         followed(text.replace("${VERSION}", "1"))
     assert followed(text.replace("VERSION", "version")).follows == {"ui": ("version",)}
     made_with = app('  cache = fetchurl "${src}/addons";\n\n').replace(
         "version src;\n    cache", "version;\n    src = cache"
     )
     assert followed(made_with.replace("src = cache = null", "src = cache")).moved == ("cache", "ui")
+
+
+@pytest.mark.parametrize(
+    ("part", "follows"),
+    [
+        ('rec { inherit version; src = fetchurl "${version}"; }', True),
+        ('(own: { inherit version; src = fetchurl "${own.version}"; })', True),
+        ("{ inherit version; inherit (sources) src; }", True),
+        ('rec { inherit version; tag = "1"; src = fetchurl tag; }', False),
+        ('(own: { inherit version; tag = "1"; src = fetchurl own.tag; })', False),
+        ("{ inherit version; inherit (fixed) src; }", False),
+    ],
+)
+def test_a_source_follows_by_way_of_other_attributes(part: str, *, follows: bool) -> None:
+    more = "  sources.src = fetchurl version;\n\n  fixed.src = lib;\n\n"
+    text = app(more).replace('{\n    pname = "${pname}-ui";\n    inherit version src;\n    cache = null;\n  }', part)
+    assert part in text
+    if follows and "sources" not in part:
+        assert followed(text).follows == {"ui": ("version",)}
+    else:
+        with pytest.raises(RefusalError, match="'sources' has to move" if follows else "change the source of 'ui'"):
+            followed(text)
 
 
 def test_a_source_that_only_the_parts_have_comes_to_be_in_passthru() -> None:

@@ -525,11 +525,9 @@ def test_a_name_that_nobody_can_guess_is_asked_for() -> None:
 
 def test_a_package_whose_source_is_a_part_takes_that_from_its_attributes() -> None:
     more = "  other = f { inherit version; base = ui; };\n"
-    made = lifted(
-        package("buildApp {\n  page = ui;\n  src = ui;\n  inherit version;\n  e = [ other ];\n}\n", more),
-        follow=("src", "version"),
-        design=Design.MOVE,
-    )
+    text = package("buildApp {\n  page = ui;\n  src = ui;\n  inherit version;\n  e = [ other ];\n}\n", more)
+    sourced = text.replace("inherit src version;", "src = f version;\n    inherit version;")
+    made = lifted(sourced, follow=("src", "version"), design=Design.MOVE)
     assert "src = finalAttrs.page;" in made.text
     assert "inherit (finalAttrs) version; base = finalAttrs.page;" in made.text
 

@@ -6,38 +6,46 @@ import re
 from typing import TYPE_CHECKING
 
 from toolkit.lift.bindings import kind, origin, shared
-from toolkit.lift.shape import callee, construction, path_of, result
+from toolkit.lift.shape import callee, construction, path_of, result, selection
 from toolkit.nix.attributes import value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from toolkit.lift.bindings import Origin
-    from toolkit.lift.shape import Shape
-    from toolkit.nix.scope import Reference
+    from toolkit.lift.shape import BuilderCall, Shape
     from toolkit.nix.tree import Node
 
 
 def can_follow(shape: Shape, name: str, follow: Sequence[str]) -> bool:
     """Return whether a part shares attributes that are followed, and keeps no source beside another version."""
     common = set(follow) & set(shared(shape, name))
-    found = construction(result(value(shape.bindings[name])))
-    own = [node for path, node in found.attributes if path in {("src",), ("srcs",)}] if found is not None else []
-    if not common or "src" in common or not own:
+    part = construction(result(value(shape.bindings[name])))
+    sources = {where for attribute in follow if (where := origin(shape, attribute)) is not None}
+    if not common or "src" in common or part is None:
         return bool(common)
-    sources = {where[:2] for attribute in follow if (where := origin(shape, attribute)) is not None}
-    return any((use.scope.node.index, use.name) in sources for use in _made_with(shape, own) if use.scope is not None)
+    own = [(path[0], node) for path, node in part.attributes if path in {("src",), ("srcs",)}]
+    return not own or not sources.isdisjoint(_made_with(shape, part, own))
 
 
-def _made_with(shape: Shape, nodes: Sequence[Node]) -> Iterator[Reference]:
-    """Yield the uses of names that expressions are made with, those in bindings of the lets that they use included."""
-    waiting, known = [*nodes], set[str]()
+def _made_with(shape: Shape, part: BuilderCall, attributes: Sequence[tuple[str, Node]]) -> Iterator[Origin]:
+    """Yield where attributes of a part come from, by way of its others and of the lets' bindings."""
+    own = {path[0]: node for path, node in part.attributes if len(path) == 1}
+    final = part.final.children[0].text if part.final is not None else None
+    waiting, known = [*attributes], {*attributes}
     while waiting:
-        node = waiting.pop()
-        yield from (use for use in shape.references if node.contains(use.node))
-        used = {use.name for use in shape.uses_in(node)} - known
-        known |= used
-        waiting += [shape.bindings[name] for name in used]
+        name, node = waiting.pop()
+        for use in shape.references:
+            if use.scope is None or not node.contains(use.node) or (node.kind == "inherit" and use.name != name):
+                continue
+            selected = (name,) if node.kind == "inherit_from" else selection(use.node)
+            yield from ((use.scope.node.index, use.name, part) for part in ("", *selected))
+            within = use.name == final or use.scope.node in part.sets
+            names = selected if use.name == final else (use.name,)
+            table = own if within else shape.bindings
+            more = {(each, table[each]) for each in names if each in table} - known
+            waiting += more
+            known |= more
 
 
 def between(shape: Shape, name: str, follows: Mapping[str, Origin]) -> frozenset[str]:

@@ -197,12 +197,9 @@ def plan(  # noqa: PLR0913 - what is asked of a lift
     _require_all_within(planned)
     _require_all_there(planned)
     _require_all_followed(planned)
-    if follow and not planned.followed:
+    if follow and not {shape.owner(shape.tree.nodes[index]) for index in planned.followed} & {*lifted}:
         what = " or ".join(follow)
-        own = next((name for name in lifted if {*follow} & {*shared(shape, name)}), None)
-        if own is not None:
-            fact = f"'{own}' has a source of its own, which {what} of the package does not change"
-            raise LayoutError(f"{at(shape.bindings[own])}: {fact}")
+        _require_no_source_of_their_own(shape, lifted, follow)
         raise LayoutError(f"{at(shape.body)}: nothing that moves takes {what} from where the package takes it")
     return planned
 
@@ -364,10 +361,19 @@ def _require_all_within(planned: LiftPlan) -> None:
 def _require_all_followed(planned: LiftPlan) -> None:
     """Raise RefusalError for a part that would be made of the package's attributes and of what the let has of them."""
     shape = planned.shape
+    _require_no_source_of_their_own(shape, planned.moved, tuple(planned.follows))
     for name in planned.moved if planned.follows else ():
         for other in sorted(between(shape, name, planned.follows) - {*planned.moved}):
             fact = f"'{name}' is made with '{other}', which takes {' or '.join(planned.follows)} from the let"
             raise RefusalError(f"{at(shape.bindings[other])}: {fact}")
+
+
+def _require_no_source_of_their_own(shape: Shape, names: Sequence[str], follow: Sequence[str]) -> None:
+    """Raise RefusalError for a part that would have the version of the package, and another source."""
+    for name in names:
+        if {*follow} & {*shared(shape, name)} and not can_follow(shape, name, follow):
+            fact = f"{' or '.join(follow)} of the package does not change the source of '{name}'"
+            raise RefusalError(f"{at(shape.bindings[name])}: {fact}")
 
 
 def _require_all_there(planned: LiftPlan) -> None:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 TEST = PurePosixPath("nixos/tests") / TEST_FILE
 ALL_TESTS = PurePosixPath("nixos/tests/all-tests.nix")
 MODULE = PurePosixPath("nixos/modules/virtualisation/docker-rootless.nix")
+MODULE_TEST = PurePosixPath("nixos/tests") / f"{nixos.NEIGHBOUR}.nix"
 RELEASE_NOTES = PurePosixPath("nixos/doc/manual/release-notes")
 
 
@@ -147,7 +148,12 @@ def _nixos_module(root: Path) -> tuple[FileChange, ...]:
     before = _read(root, MODULE, Extra.NIXOS_MODULE)
     option, description = plan().module.option, plan().module.description
     after = nixos.add_option(before, name=str(MODULE), option=option, description=description)
-    return (_change(MODULE, before, after),)
+    changes = [_change(MODULE, before, after)]
+    if inside.exists(root, MODULE_TEST):
+        test = _read(root, MODULE_TEST, Extra.NIXOS_MODULE)
+        if (published := nixos.publish(test, name=str(MODULE_TEST), option=option)) is not None:
+            changes.append(_change(MODULE_TEST, test, published))
+    return tuple(changes)
 
 
 def _release_note(root: Path, item: str) -> tuple[FileChange, ...]:

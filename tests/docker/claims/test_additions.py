@@ -14,7 +14,7 @@ from tests.trees import trees
 from toolkit.docker import extras
 from toolkit.docker.case import DEMOTED
 from toolkit.docker.claims import catalogue as proofs
-from toolkit.docker.extras import ALL_TESTS, MODULE, TEST
+from toolkit.docker.extras import ALL_TESTS, MODULE, MODULE_TEST, TEST
 from toolkit.docker.staging import deepen
 from toolkit.docker.steps import Demotion, Extra
 from toolkit.errors import ToolkitError
@@ -116,7 +116,7 @@ def test_option_holds_in_the_module_of_a_real_nixos(tree: Path, draft: Callable[
             TEST,
             "virtualisation.docker.rootless.enable = true",
             "virtualisation.docker.enable = true",
-            "is not enabled on",
+            "rootless docker's enable is off on",
         ),
         (TEST, "    start_all()\n", "    start_all(\n", "the script is not valid Python"),
         (TEST, "    none = machine null;\n", "    none = machine null\n", "syntax error"),
@@ -162,6 +162,23 @@ def test_wrong_option_is_caught(failure: Callable[..., str], old: str, new: str,
     assert said in failure(Extra.NIXOS_MODULE, MODULE, old, new)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            "exposePrivilegedPorts = true;",
+            "exposePrivilegedPorts = false;",
+            "Ports is off on 'machine'",
+        ),
+        ("--publish=80:80", "--publish=8080:80", "no container publishes port 80"),
+        ("# Ports below 1024", "machine.(", "the script is not valid Python"),
+        ('name = "docker-rootless"', 'name = "docker"', "the test calls itself 'docker'"),
+    ],
+)
+def test_wrong_line_of_the_modules_test_is_caught(failure: Callable[..., str], old: str, new: str, said: str) -> None:
+    assert said in failure(Extra.NIXOS_MODULE, MODULE_TEST, old, new)
+
+
 def test_option_that_is_on_or_of_another_type_is_caught(failure: Callable[..., str]) -> None:
     head = "exposePrivilegedPorts = lib.mkOption {\n      type = lib.types.bool;\n      default = false;\n"
     assert "on by default" in failure(Extra.NIXOS_MODULE, MODULE, head, head.replace("false", "true"))
@@ -177,7 +194,7 @@ def test_wrapper_without_docker_is_caught(failure: Callable[..., str]) -> None:
 
 def test_module_that_does_not_evaluate_by_itself_is_not_run(draft: Callable[..., Draft]) -> None:
     module = next(commit for commit in commits() if commit.extra is Extra.NIXOS_MODULE)
-    (file,) = module.files
+    file, _ = module.files
     assert file.before is not None
     foreign = (b"  pkgs,\n", b"  pkgs,\n  stranger,\n")
     strange = replace(file, before=file.before.replace(*foreign), after=file.after.replace(*foreign))

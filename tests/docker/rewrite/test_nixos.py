@@ -3,7 +3,16 @@ from __future__ import annotations
 import pytest
 
 from tests import specimens
-from toolkit.docker.rewrite.nixos import SERVICE, WRAPPER, Form, add_option, in_form, register, registration
+from toolkit.docker.rewrite.nixos import (
+    SERVICE,
+    WRAPPER,
+    Form,
+    add_option,
+    in_form,
+    publish,
+    register,
+    registration,
+)
 from toolkit.docker.steps import ports_test
 from toolkit.errors import LayoutError, NixSyntaxError
 from toolkit.nix import program
@@ -224,3 +233,39 @@ def test_test_is_the_same_in_each_form(form: Form, *, brought: bool) -> None:
     assert written.splitlines()[:2] == module.splitlines()[:2]
     words = written.replace("import ./make-test-python.nix (", "").removesuffix(")\n").split()
     assert [word for word in words if word in module.split()] == module.split() or not brought
+
+
+MODULE_TEST = """\
+{
+  name = "docker-rootless";
+
+  nodes.machine = {
+    virtualisation.docker.rootless.enable = true;
+  };
+
+  testScript = ''
+    machine.succeed(
+        "docker run -d --name=idle empty sleep 10"
+    )
+    machine.succeed("docker stop idle")
+  '';
+}
+"""
+
+
+def test_the_modules_test_publishes_a_port_with_the_option_on() -> None:
+    after = publish(MODULE_TEST, name="docker-rootless.nix", option="ports")
+    assert after is not None
+    new = [line.strip() for line in after.splitlines() if line not in MODULE_TEST.splitlines()]
+    assert [line for line in new if line] == [
+        "virtualisation.docker.rootless.ports = true;",
+        "# Ports below 1024 need the security wrapper.",
+        '"docker run -d --name=privileged --publish=80:80 empty sleep 10"',
+    ]
+    assert after.endswith("empty sleep 10\"\n    )\n  '';\n}\n")
+    program.parse_text(after.encode(), name="docker-rootless.nix")
+
+
+@pytest.mark.parametrize("lost", ["docker run", "--name=idle", "rootless."])
+def test_a_test_of_another_kind_stays_as_it_is(lost: str) -> None:
+    assert publish(MODULE_TEST.replace(lost, ""), name="docker-rootless.nix", option="ports") is None

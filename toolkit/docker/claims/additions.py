@@ -13,12 +13,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from toolkit import documents
 from toolkit.docker import staging
 from toolkit.docker.case import library
 from toolkit.docker.expressions import EXPRESSIONS
-from toolkit.docker.extras import ALL_TESTS, MODULE, RELEASE_NOTES, TEST
+from toolkit.docker.extras import ALL_TESTS, MODULE, MODULE_TEST, RELEASE_NOTES, TEST
 from toolkit.docker.rewrite import nixos, release_note
 from toolkit.docker.rewrite.nixos import OPTIONS, WRAPPER
 from toolkit.docker.steps import Extra, plan
@@ -196,34 +197,46 @@ def registered(case: DockerCase, commit: TreeCommit) -> Finding:
     failures = [*_others(commit, ALL_TESTS, TEST), *_other_tests(listed.before or b"", listed.after)]
     program.parse_text(test.after, name=str(TEST))
     found = nixos.registration(listed.after.decode("utf-8", "replace"), name=str(ALL_TESTS), test=TEST.stem)
+    evaluated = _evaluated(case, test, found.value)
+    failures += evaluated.failures
+    formats = [_misformatted(one) for one in (listed, test)]
+    return Finding(
+        covers=f"{evaluated.covers}, called as {found.form}, {SYSTEM}",
+        failures=(*failures, *(failure for found_there, _ in formats for failure in found_there)),
+        evidence=(f"all-tests.nix: {TEST.stem} = {' '.join(found.value.split())}", *(seen for _, seen in formats)),
+        commands=evaluated.commands,
+    )
+
+
+def _evaluated(case: DockerCase, test: FileChange, registration: str, option: str = "enable") -> Finding:
+    """Evaluate a test of rootless docker as a line of all-tests.nix calls it: each machine has to have an option on."""
+    name = str(test.path)
     directory = staging.lay_out(
-        {TEST.name: test.after, "registration.nix": found.value.encode(), MAKE.name: MAKE.read_bytes()}
+        {test.path.name: test.after, "registration.nix": registration.encode(), MAKE.name: MAKE.read_bytes()}
     )
     arguments = {
         "directory": str(directory),
         "library": library(case.source.root),
         "system": SYSTEM,
         "packages": json.dumps(_packages(test.after)),
+        "option": option,
     }
-    answer = documents.convert(evaluator.evaluate(TEST_EXPRESSION, arguments), _Test, document=str(TEST))
-    if answer.name != TEST.stem:
-        failures.append(f"{TEST}: the test calls itself '{answer.name}'")
+    answer = documents.convert(evaluator.evaluate(TEST_EXPRESSION, arguments), _Test, document=name)
+    failures: list[str] = []
+    if answer.name != test.path.stem:
+        failures.append(f"{name}: the test calls itself '{answer.name}'")
     if not answer.machines:
-        failures.append(f"{TEST}: there is no machine")
+        failures.append(f"{name}: there is no machine")
     failures += [
-        f"{TEST}: rootless docker is not enabled on '{name}'"
-        for name, enabled in answer.machines.items()
-        if not enabled
+        f"{name}: rootless docker's {option} is off on '{machine}'" for machine, on in answer.machines.items() if not on
     ]
     try:
         ast.parse(answer.script)
     except SyntaxError as error:
-        failures.append(f"{TEST}: the script is not valid Python: line {error.lineno}: {error.msg}")
-    formats = [_misformatted(one) for one in (listed, test)]
+        failures.append(f"{name}: the script is not valid Python: line {error.lineno}: {error.msg}")
     return Finding(
-        covers=f"{len(answer.machines)} machines of stand-ins, called as {found.form}, {SYSTEM}",
-        failures=(*failures, *(failure for found_there, _ in formats for failure in found_there)),
-        evidence=(f"all-tests.nix: {TEST.stem} = {' '.join(found.value.split())}", *(seen for _, seen in formats)),
+        covers=f"{len(answer.machines)} machines of stand-ins",
+        failures=tuple(failures),
         commands=(evaluator.evaluate_command(TEST_EXPRESSION, arguments).line,),
     )
 
@@ -264,22 +277,37 @@ def adds_wrapper(case: DockerCase, commit: TreeCommit) -> Finding:
         return Finding(covers="nothing", not_run=reason)
     answer = documents.convert(evaluator.evaluate(MODULE_EXPRESSION, arguments), _Module, document=str(MODULE))
     misformatted, seen = _misformatted(change)
+    test = next((one for one in commit.files if one.path == MODULE_TEST), None)
+    tested = _tested(case, test, option) if test is not None else Finding(covers="no test")
     return Finding(
         covers=f"docker off and on, the option off and on, by {answer.modules}",
         failures=(
-            *_others(commit, MODULE),
+            *_others(commit, MODULE, MODULE_TEST),
             *_declaration(answer, option),
             *_by_hand(answer),
             *(failure for switched in _SWITCHED for failure in _configuration(answer, option, switched)),
             *misformatted,
+            *tested.failures,
         ),
         evidence=(
             f"{OPTIONS}.{option}: {answer.option.type}, off by default, described",
             f"security.wrappers.{WRAPPER}: cap_net_bind_service+ep, root:root; the user's own definition wins",
             seen,
+            *(tested.evidence or (f"{MODULE_TEST.name}: not changed, since it is not there, or not understood",)),
         ),
-        commands=(evaluator.evaluate_command(MODULE_EXPRESSION, arguments).line,),
+        commands=(evaluator.evaluate_command(MODULE_EXPRESSION, arguments).line, *tested.commands),
     )
+
+
+def _tested(case: DockerCase, test: FileChange, option: str) -> Finding:
+    """Evaluate the module's own test with the option on: it has to publish port 80."""
+    form = "handleTest" if b"make-test-python.nix" in test.after else "runTest"
+    arguments = " { }" if form == "handleTest" else ""
+    evaluated = _evaluated(case, test, f"{form} ./{test.path.name}{arguments}", option)
+    misformatted, seen = _misformatted(test)
+    absent = () if b"--publish=80:80" in test.after else (f"{test.path}: no container publishes port 80",)
+    added = f"{test.path.name}: a container publishes port 80 with the option on, {evaluated.covers}"
+    return replace(evaluated, failures=(*evaluated.failures, *absent, *misformatted), evidence=(added, seen))
 
 
 def _declaration(answer: _Module, option: str) -> list[str]:

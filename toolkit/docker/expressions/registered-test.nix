@@ -1,12 +1,14 @@
 # A NixOS test as all-tests.nix calls it, with stand-ins for what it is called by, and for pkgs.
 # Arguments, each a string: `directory`, an absolute path, which holds `registration.nix`, the call, and what that
-# refers to; `library`, the path of nixpkgs' lib, or ""; `system`; `packages`, JSON, what the test takes of pkgs.
-# Result: { name, machines, script }: the test's name, whether each machine has rootless docker, the script.
+# refers to; `library`, the path of nixpkgs' lib, or ""; `system`; `packages`, JSON, what the test takes of pkgs; `option`,
+# one of rootless docker's.
+# Result: { name, machines, script }: the test's name, whether each machine has rootless docker with the option, the script.
 {
   directory,
   library,
   system,
   packages,
+  option ? "enable",
 }:
 let
   given = if library == "" then import ./lib.nix else import (/. + library);
@@ -79,7 +81,9 @@ in
   # As JSON all of a machine is evaluated.
   machines = builtins.mapAttrs (
     _: machine:
-    builtins.seq (builtins.toJSON machine) (machine.virtualisation.docker.rootless.enable or false)
+    builtins.seq (builtins.toJSON machine) (
+      (machine.virtualisation.docker.rootless.enable or false) && machine.virtualisation.docker.rootless.${option} or false
+    )
   ) machines;
   script = called test.testScript { nodes = machines; };
 }

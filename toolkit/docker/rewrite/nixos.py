@@ -80,6 +80,36 @@ def add_option(text: str, *, name: str, option: str, description: str) -> str:
     return apply(text, [_after(model, added, gap="\n\n"), _into_configuration(body, block)])
 
 
+_RUN = re.compile(
+    r"""^(?P<margin>[ ]*)machine\.succeed\((?P<apart>\s*)"(?P<command>[^"\n]*\bdocker run\b[^"\n]*)"\s*\)\n""",
+    re.MULTILINE,
+)
+_PUBLISHED = "--name=privileged --publish=80:80"
+
+
+def publish(text: str, *, name: str, option: str) -> str | None:
+    """Return the test of rootless docker with `option` on, in which a container like its own publishes port 80.
+
+    None if no machine enables docker by a line of its own, or `machine.succeed("… docker run …")` is nowhere.
+    """
+    tree = Tree(text, name=name)
+    enabled = [node for node in tree.nodes if node.kind == "binding" and full_path(node).endswith(f"{OPTIONS}.enable")]
+    scripts = [node for node in tree.nodes if node.kind == "indented_string_expression" and _RUN.search(node.text)]
+    if len(enabled) != 1 or len(scripts) != 1 or not is_first(text, enabled[0].start):
+        return None
+    (switch,), (script,) = enabled, scripts
+    run = next(_RUN.finditer(script.text))
+    published = re.sub(r"--name[= ]\S+", _PUBLISHED, run["command"])
+    if _PUBLISHED not in published:
+        return None
+    last = script.text.rstrip("' \n")
+    ending = script.start + len(last)
+    comment = f"{run['margin']}# Ports below 1024 need the security wrapper.\n"
+    statement = f"\n\n{comment}{run[0].replace(run['command'], published)}".rstrip("\n")
+    key = switch.children[0].text.removesuffix("enable") + option
+    return apply(text, [_after(switch, f"{key} = true;", gap="\n"), Edit(ending, ending, statement)])
+
+
 def _refuse_twice(tree: Tree, options: Node, option: str) -> None:
     for binding in statements(options, "binding"):
         known = path(binding)

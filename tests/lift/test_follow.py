@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from toolkit.errors import LayoutError, RefusalError
+from toolkit.errors import RefusalError
 from toolkit.lift.defaults import LiftChoice, ways
 from toolkit.lift.plan import Design
 from toolkit.lift.rewriting import Lifted, lift
@@ -91,6 +91,27 @@ def test_what_is_used_before_the_package_stays_in_the_let() -> None:
         (Design.STAY, False),
     ]
     assert "let\n" in followed(text).text
+
+
+@pytest.mark.parametrize("names", ["src version", "version src"])
+def test_what_leaves_the_let_stands_below_the_name(names: str) -> None:
+    text = app().replace('  pname = "app";\n', "").replace('pname = "${pname}-ui";', 'pname = "ui";')
+    text = text.replace("inherit pname version src;\n  e", f'inherit {names};\n\n  pname = "app";\n\n  e')
+    made = followed(text.replace("repo = pname", 'repo = "app"'), whole=True)
+    assert (
+        "buildApp (finalAttrs: {\n"
+        '  pname = "app";\n'
+        '  version = "1";\n'
+        "\n"
+        "  src = fetchurl {\n"
+        '    name = "v${finalAttrs.version}";\n'
+        "  };\n"
+        "\n"
+        "  e = [ finalAttrs.passthru.ui ];\n"
+    ) in made.text
+    beside = text.replace(f"inherit {names};\n\n", f"inherit {names} lib;\n")
+    after = followed(beside.replace("repo = pname", 'repo = "app"'), whole=True).text
+    assert 'inherit lib;\n  pname = "app";\n  version = "1";\n\n  src =' in after
 
 
 def test_a_download_or_a_script_between_the_source_and_the_part_moves_along() -> None:

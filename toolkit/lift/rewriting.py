@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -12,12 +13,12 @@ from toolkit.errors import RefusalError
 from toolkit.lift import capture, hidden, layer, passthru, style
 from toolkit.lift.bindings import PASSTHRU, Reachability, state
 from toolkit.lift.passthru import Additions
-from toolkit.lift.plan import FOLLOWED, PARAMETER, Design, LiftPlan, plan
+from toolkit.lift.plan import FOLLOWED, OWN, PARAMETER, Design, LiftPlan, plan
 from toolkit.lift.recursion import recursive, unfold, written_out
-from toolkit.lift.shape import bound, joined, operands, read, result
-from toolkit.lift.statements import MovedDefinition, StatementEdit, extent, removals
+from toolkit.lift.shape import bound, joined, operands, path_of, read, result
+from toolkit.lift.statements import MovedDefinition, StatementEdit, after, extent, removals
 from toolkit.lift.wanted import at
-from toolkit.nix.attributes import SETS, inside, value
+from toolkit.nix.attributes import SETS, inside, statements, value
 from toolkit.nix.edit import Edit, apply, column, indentation, is_first, shifted
 from toolkit.nix.scope import static_name
 from toolkit.nix.tree import Tree, lost_comments
@@ -236,12 +237,40 @@ def _moved(
         additions, above = layer.divided(planned.construction, additions)
         outside += layer.around(planned, parts, above, parameter)
     outside += passthru.add(planned.construction, additions, inherits)
+    below: dict[int, list[MovedDefinition]] = defaultdict(list)
     for name in planned.moved:
-        if (door := planned.routes[name].door) is not None:
+        if (door := planned.routes[name].door) is None:
+            continue
+        if name in planned.own and (pname := _pname_below(door)) is not None:
+            inherits[door.node.index].dropped.add(name)
+            below[pname.index].append(definitions[name])
+        else:
             outside += _through(door, definitions[name], inherits)
+    gone = [index for index, change in inherits.items() if change.leaves_nothing(nodes[index])]
     for index, change in inherits.items():
-        outside += change.edits(nodes[index])
-    return apply(text, _in_order(planned, {*outside, *removals(planned.shape.lets, list(spans.values()))}))
+        outside += change.edits(nodes[index]) if index not in gone else ()
+    outside += [_behind(nodes[index], moved) for index, moved in below.items()]
+    going = [*spans.values(), *(extent(nodes[index]) for index in gone)]
+    return apply(text, _in_order(planned, {*outside, *removals(planned.shape.lets, going)}))
+
+
+def _pname_below(door: Door) -> Node | None:
+    """Return the name that a package binds further down than an attribute that it inherits, on a line of its own."""
+    literal = door.node.enclosing(*SETS)
+    if door.node.kind != "inherit" or literal is None:
+        return None
+    found = (child for child in statements(literal, "binding") if path_of(child) == ("pname",))
+    return next((each for each in found if each.start > door.node.end and is_first(each.tree.text, each.start)), None)
+
+
+def _behind(node: Node, moved: Sequence[MovedDefinition]) -> Edit:
+    """Put definitions behind a binding: those of one line without a blank line before them."""
+    margin = column(node.tree.text, node.start)
+    written = [definition.at(margin) for definition in sorted(moved, key=lambda each: OWN.index(each.name))]
+    lines = "".join(f"{chr(10) * (1 + (chr(10) in each))}{' ' * margin}{each}" for each in written)
+    end = after(node)
+    blank = "\n" in written[-1] and re.match(r"\n[ \t]*[^\s}]", node.tree.text[end:])
+    return Edit(end, end, f"{lines}{chr(10) if blank else ''}")
 
 
 def _shown_as(planned: LiftPlan, name: str) -> MovedDefinition:

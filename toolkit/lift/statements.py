@@ -184,6 +184,11 @@ class StatementEdit(Struct, frozen=True):
     added: list[str] = field(default_factory=list[str])
     behind: list[Callable[[int], str]] = field(default_factory=list["Callable[[int], str]"])
 
+    def leaves_nothing(self, statement: Node) -> bool:
+        """Return whether an inherit goes with nothing in its place."""
+        names = {static_name(node) or node.text for node in inherited(statement)}
+        return names <= self.dropped - {*self.sources} and not self.added and not self.behind
+
     def edits(self, statement: Node) -> Iterator[Edit]:
         """Yield the edits that make the change."""
         text = statement.tree.text

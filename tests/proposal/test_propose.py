@@ -13,6 +13,7 @@ from toolkit.errors import LayoutError, RefusalError, ToolkitError, UsageError, 
 from toolkit.lift.locating import locate
 from toolkit.lift.plan import Design
 from toolkit.model import SourceRequest, Status
+from toolkit.proposal.choosing import LiftChosen, choose
 from toolkit.proposal.proposing import propose
 from toolkit.proposal.requests import Request
 from toolkit.proposal.target import find_target
@@ -192,6 +193,23 @@ def test_a_part_that_is_not_built_by_default_is_refused_for_that(
     changed("${web-ui}", '${if version == "" then web-ui else version}')
     with pytest.raises(RefusalError, match="by default, the package is not built with it on these systems"):
         run(tmp_path / "out", "notes-server", nixpkgs=str(tree))
+
+
+def test_what_nix_refuses_without_a_variable_is_said_and_what_is_broken_has_no_place_upstream(
+    tmp_path: Path, changed: Callable[[str, str], None], tree: Path
+) -> None:
+    head = '    description = "Keeps notes'
+    for mark, permits in (("unfree", ("NIXPKGS_ALLOW_UNFREE",)), ("broken", ())):
+        changed(head, f"    {mark} = true;\n{head}")
+        source = SourceRequest(nixpkgs=str(tree))
+        (chosen,) = choose([Request(target="notes-server", source=source, out=tmp_path)], progress=Silence())
+        assert isinstance(chosen, LiftChosen)
+        if permits:
+            assert chosen.texts().permits == permits
+            chosen.require_upstream()
+        else:
+            with pytest.raises(ToolkitError, match="notes-server: is marked as broken"):
+                chosen.require_upstream()
 
 
 def test_around_a_builder_that_takes_no_function_goes_a_layer_on_request(

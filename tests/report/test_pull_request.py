@@ -54,8 +54,8 @@ def _background(report: Report, **fields: object) -> str:
 
 
 def _words(text: str) -> int:
-    """Count as `wc -w` does what GitHub shows in front of the template: all but HTML comments."""
-    return len(re.sub(r"<!--.*?-->", "", text.removesuffix(TEMPLATE.decode()), flags=re.DOTALL).split())
+    """Count as `wc -w` does what is in front of the template."""
+    return len(text.removesuffix(TEMPLATE.decode()).split())
 
 
 def _tokens(text: str) -> list[Token]:
@@ -142,6 +142,19 @@ def test_text_of_a_pull_request_for_docker_has_at_most_150_words(
     assert 50 < _words(_draft(_designed(report, strategy, demotion), commits=ids, base=base)) <= 150
 
 
+@pytest.mark.parametrize("demotion", Demotion)
+@pytest.mark.parametrize("strategy", DESIGNS)
+def test_text_of_both_steps_has_at_most_150_words_too(report: Report, strategy: Design, demotion: Demotion) -> None:
+    ids, base = (Oid("a" * 40), Oid("b" * 40)), Oid("c" * 40)
+    both = _designed(report, strategy, demotion)
+    commits = [
+        replace(commit, subject=TEXTS.of(step).subject)
+        for commit, step in zip(both.proposal.commits, both.proposal.steps, strict=True)
+    ]
+    named = replace(both, proposal=replace(both.proposal, commits=tuple(commits)))
+    assert 100 < _words(_draft(named, commits=ids, base=base)) <= 150
+
+
 def test_a_series_of_one_step_says_nothing_of_the_other(report: Report) -> None:
     text = _draft(_designed(report, Design.MOVE, None))
     assert "rootlesskit" not in text
@@ -206,7 +219,7 @@ def test_tool_is_disclosed_and_the_person_is_asked_what_they_did(report: Report)
     text = _draft(report)
     assert "a program; language models helped write its rules and texts." in text
     assert "has reviewed" not in text
-    assert "Reviewed and tested by hand: <!-- Say what" in text
+    assert "Reviewed and tested by hand: <!-- what" in text
 
 
 def test_other_branches_are_in_the_background(report: Report) -> None:

@@ -172,6 +172,11 @@ let
       in
       {
         inherit (paths) before after;
+        marks = filter (mark: attempt (pair.before.meta.${mark} or false) == true) [
+          "broken"
+          "insecure"
+          "unfree"
+        ];
         doors =
           if evaluates then
             mapAttrs (name: path: {

@@ -141,9 +141,21 @@ class LiftChosen(Chosen[LiftCase], frozen=True, kw_only=True, eq=False):
 
     def texts(self) -> Texts:
         """Return the texts of a lift with the package's names, or those of the proposal's own commits."""
+        marks = sorted({mark for answer in self.asking.answers().values() for mark in answer.marks})
         return texts.of_pull_request(
-            self.opened.target.packages, self.messages[-1], self.steps[-1], self.lifted, self.opened.recipe
+            self.opened.target.packages,
+            self.messages[-1],
+            self.steps[-1],
+            self.lifted,
+            self.opened.recipe,
+            [f"NIXPKGS_ALLOW_{mark.upper()}" for mark in marks],
         )
+
+    def require_upstream(self) -> None:
+        """Raise ToolkitError for a package that is broken on all systems: nobody can build it before or after."""
+        if all("broken" in answer.marks for answer in self.asking.answers().values()):
+            fact = "is marked as broken; upstream wants it to build before anything else"
+            raise ToolkitError(f"{self.package}: {fact}", hint=f"unlet propose {self.package} writes the change")
 
     def warnings(self, case: LiftCase, *, overlay: str) -> tuple[str, ...]:
         """Return which links of the tree are left out."""
@@ -317,7 +329,9 @@ def _on_request(found: Opened, tree: NixpkgsTree, *, progress: Progress) -> Desi
     for design in (Design.HIDDEN, Design.LAYER):
         with suppress(RefusalError, LayoutError):
             commit = lifted_by(found, Way(design=design, bindings=found.request.bindings))
-            said = laid_out(found, (commit,), tree, progress=progress).asking.judged()
+            asking = laid_out(found, (commit,), tree, progress=progress).asking
+            progress.step(f"asking Nix about {found.target.package} by --design {design}")
+            said = asking.judged()
             if said is not None and said.outcome == "lifted":
                 return design
     return None

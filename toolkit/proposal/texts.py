@@ -40,6 +40,8 @@ class _Lift(Texts, frozen=True, kw_only=True):
 
     shorter: str
     others: str
+    along: str
+    usage: str
     own: str
     recursive: str
     motives: dict[str, str]
@@ -58,6 +60,8 @@ def message(packages: Sequence[str], lifted: Lifted) -> Message:
     words = _words(packages, lifted, names)
     subjects = _subjects(main, words, packages, [lifted.doors[name][-1] for name in names])
     bodies = [text.body for text in texts.values()]
+    if along := [name for name in lifted.moved if name not in {*lifted.states, *lifted.own}]:
+        bodies.append(_read({**words, "along": _listed(along)}).along)
     if lifted.own:
         own = [name for name in OWN if name in lifted.own]
         bodies.append(_read({**words, "own": _listed(own)}).own)
@@ -81,22 +85,49 @@ def _subjects(sort: str, words: Mapping[str, str], packages: Sequence[str], part
     ]
 
 
-def of_pull_request(
-    packages: Sequence[str], message: Message, step: Step, lifted: Lifted, recipe: Recipe | None
+def of_pull_request(  # noqa: PLR0913, PLR0917 - what is said is about all of them
+    packages: Sequence[str],
+    message: Message,
+    step: Step,
+    lifted: Lifted,
+    recipe: Recipe | None,
+    permits: Sequence[str] = (),
 ) -> Texts:
-    """Return the texts of pull-request.md; of a recipe they are those of its steps."""
-    texts = replace(_read(), compared=tuple(packages))
+    """Return the texts of pull-request.md; of a recipe they are those of its steps.
+
+    `permits` are the variables without which Nix refuses to evaluate the packages.
+    """
+    texts = replace(_read(), compared=tuple(packages), permits=tuple(permits))
     if recipe is not None:
         return replace(texts, steps=recipe.steps)
     motives = [motive for name in packages if (motive := texts.motives.get(name)) is not None]
-    own = StepText(
-        name=step.name,
-        subject=message.subject,
-        body=message.body,
-        why=_why(packages, lifted),
-        motive=next(iter(motives), ""),
+    motive = next(iter(motives), "")
+    whole, usage = " ".join(message.body.split()), _usage(packages, lifted)
+    left = (
+        _WORDS
+        - _FIXED_WORDS
+        - len(packages) * _PACKAGE_WORDS
+        - len(f"Related: {motive}".split()) * bool(motive)
+        - len(permits)
     )
+    choices = (whole, usage), (whole, ""), (_why(packages, lifted), "")
+    why, usage = next((each for each in choices if len(" ".join(each).split()) <= left), choices[-1])
+    own = StepText(name=step.name, subject=message.subject, body=message.body, why=why, usage=usage, motive=motive)
     return replace(texts, steps=(own,))
+
+
+_WORDS, _FIXED_WORDS, _PACKAGE_WORDS = 80, 36, 2
+"""The words in front of the template, and of what each text has: the proof, the disclosure, a line to fill in."""
+
+
+def _usage(packages: Sequence[str], lifted: Lifted) -> str:
+    """Return an override of a part that did not follow anything, as it was tried; empty if all do."""
+    parts = [lifted.doors[name] for name in lifted.states if name not in lifted.follows]
+    if not parts:
+        return ""
+    *shown, name = parts[0]
+    override = f"passthru = old.passthru // {{ {name} = …; }};" if shown else f"{name} = …;"
+    return _read({"package": packages[0], "override": override}).usage
 
 
 def reason(step: Step) -> Reason:
@@ -136,17 +167,23 @@ def _wrapped(text: str) -> str:
 def _words(packages: Sequence[str], lifted: Lifted, names: Sequence[str]) -> dict[str, str]:
     doors = [lifted.doors[name] for name in names]
     called = [f"the {path[-1]}" if path[-1] in _NOUNS else path[-1] for path in doors]
+    bound = [
+        each if name == path[-1] or len(path) == 1 else f"{each} ({name})"
+        for each, name, path in zip(called, names, doors, strict=True)
+    ]
     many = len(called) > 1
     parts = _listed(called)
     followed = {attribute: None for name in names for attribute in lifted.follows.get(name, ())}
     shown = all(path[0] == PASSTHRU for path in doors)
+    capital = _listed(bound)
     return {
         "own": "",
         "packages": ", ".join(packages),
         "parts": parts,
-        "Parts": parts[:1].upper() + parts[1:] if parts.startswith("the ") else parts,
+        "Parts": capital[:1].upper() + capital[1:] if capital.startswith("the ") else capital,
         "attributes": _listed(list(followed)),
-        "place": "in passthru" if shown else "as attributes" if many else "as an attribute",
+        "definitions": "their definitions" if many else "its definition",
+        "place": "into passthru" if shown else "to the attribute" if not many else "to the attributes",
         "them": "them" if many else "it",
         "is": "are" if many else "is",
     }

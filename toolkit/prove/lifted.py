@@ -111,6 +111,7 @@ class Derivations(Struct, frozen=True, kw_only=True):
 
     `error` is what ended the evaluation, in one line, at one of our limits if it is `limited`; `refuses_function` shows
     whether it was a function in the place of a set, `places` are the files of the changed tree on the way there.
+    `marks` are the attributes of meta for which Nix refuses the package unless told otherwise.
     """
 
     before: str | None = None
@@ -120,6 +121,7 @@ class Derivations(Struct, frozen=True, kw_only=True):
     limited: bool = False
     refuses_function: bool = False
     places: tuple[str, ...] = ()
+    marks: tuple[str, ...] = ()
 
 
 class LiftVerdict(Struct, frozen=True, kw_only=True):

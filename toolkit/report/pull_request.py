@@ -26,21 +26,23 @@ T = TypeVar("T")
 
 _NO_REBUILD = ("tree-no-rebuild", "no-rebuild")
 _PASTE = "<!-- Add nixpkgs' template, .github/PULL_REQUEST_TEMPLATE.md, below this line. -->\n"
-_BY_HAND = "Reviewed and tested by hand: <!-- Say what you read, built and ran yourself. -->"
+_BY_HAND = "Reviewed and tested by hand: <!-- what you read, built, ran -->"
 _BOX = re.compile(r"^ *- \[ \] (.+)$", re.MULTILINE)
 
 
 class StepText(patches.Message, frozen=True, kw_only=True):
     """A step by one `design`, `*` for any: its message, and a paragraph with the reason, by default the message's.
 
-    `title` is that of a pull request which makes this step with others; `usage` is a block of code that works from then
-    on, `price` is what the step costs, `alternative` the design that a reviewer would ask about first. `differs` is a
-    sentence for an open pull request with the same goal, `motive` names where people asked for the step.
+    `short` is the reason in a text about several steps, by default the same. `title` is that of a pull request which
+    makes this step with others; `usage` is a block of code that works from then on, `price` is what the step costs,
+    `alternative` the design that a reviewer would ask about first. `differs` is a sentence for an open pull request
+    with the same goal, `motive` names where people asked for the step.
     """
 
     name: str
     design: str = "*"
     why: str = ""
+    short: str = ""
     differs: str = ""
     title: str = ""
     usage: str = ""
@@ -94,11 +96,13 @@ class Box(Struct, frozen=True, kw_only=True):
 class Texts(Struct, frozen=True, kw_only=True):
     """A proposal as data: its commits, and what a pull request says of them in Markdown.
 
-    `extras` are commits on request, by their names; `compared` are attributes whose derivations a reviewer compares.
+    `extras` are commits on request, by their names; `compared` are attributes whose derivations a reviewer compares,
+    with the variables `permits` set.
     """
 
     steps: tuple[StepText, ...]
     compared: tuple[str, ...]
+    permits: tuple[str, ...] = ()
     disclosure: str
     extras: dict[str, ExtraText] = field(default_factory=dict[str, ExtraText])
     rejected: tuple[Rejected, ...] = ()
@@ -179,18 +183,20 @@ def title(facts: DraftFacts) -> str:
 def _sections(facts: DraftFacts) -> Iterator[str]:
     texts = facts.texts
     said = [texts.of(step) for step in facts.report.proposal.steps]
+    alone = len(said) == 1
     yield "\n".join(_commits(facts, said)) if len(said) + len(facts.extras) > 1 else said[0].paragraph
-    yield from (text.usage for text in said if text.usage)
+    yield from (text.usage for text in said if text.usage and alone)
     yield from (text.price for text in said if text.price)
     if facts.passed(*_NO_REBUILD) is not None:
         attributes = " ".join(f"-A {name}" for name in texts.compared)
         commit = " in commit 1" if len(facts.report.proposal.commits) > 1 else ""
-        asked = f"`nix-instantiate {attributes}` prints the same on {facts.below} and {facts.first}"
+        command = " ".join([*(f"{name}=1" for name in texts.permits), "nix-instantiate", attributes])
+        asked = f"`{command}` prints the same on {facts.below} and {facts.first}"
         yield f"No rebuilds{commit}: {asked}."
-    yield from (text.alternative for text in said if text.alternative)
-    differs = " ".join(text.differs for text in said if text.differs)
+    yield from (text.alternative for text in said if text.alternative and alone)
+    differs = " ".join(text.differs for text in said if text.differs and alone)
     yield from (f"Related: {text.motive}" for text in said if text.motive)
-    yield from (f"Related: #{each.number} {each.about.replace('{differs}', differs)}" for each in facts.open)
+    yield from (f"Related: #{each.number} {each.about.replace('{differs}', differs).strip()}" for each in facts.open)
     yield texts.disclosure.replace("{unlet}", __version__)
     yield _BY_HAND
 
@@ -198,7 +204,7 @@ def _sections(facts: DraftFacts) -> Iterator[str]:
 def _commits(facts: DraftFacts, said: Sequence[StepText]) -> Iterator[str]:
     """Yield a line for each commit: its subject, and why it is there."""
     for number, (commit, text) in enumerate(zip(facts.report.proposal.commits, said, strict=True), start=1):
-        yield f"{number}. {code(commit.subject)}: {text.paragraph}"
+        yield f"{number}. {code(commit.subject)}: {text.short or text.paragraph}"
     for number, (name, subject) in enumerate(facts.extras.items(), start=len(said) + 1):
         why = facts.texts.extras[name].why if name in facts.texts.extras else None
         yield f"{number}. {code(subject)}{f': {why}' if why is not None else ''}"

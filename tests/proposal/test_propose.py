@@ -89,13 +89,14 @@ def test_the_commit_has_upstreams_form_and_says_what_was_proven(tmp_path: Path) 
     (commit,) = report.proposal.commits
     assert commit.subject == "status-board: allow overriding checker and theme"
     assert commit.body == (
-        "checker is bound in a let, where overrideAttrs cannot replace it. Show\n"
-        "it in passthru, and take it from finalAttrs. Replacing theme by\n"
+        "checker is bound in a let, which overrideAttrs does not reach. Expose it\n"
+        "in passthru, and take it from finalAttrs. Replacing theme by\n"
         "overrideAttrs changes only some uses, since others take it from the let.\n"
-        "Take it from finalAttrs. Use finalAttrs instead of rec.\n\nNo rebuilds."
+        "Take it from finalAttrs. Move path into passthru, too. Use finalAttrs\n"
+        "instead of rec.\n\nNo rebuilds."
     )
     text = (tmp_path / "out/pull-request.md").read_text()
-    assert text.startswith("checker is bound in a let, where overrideAttrs cannot replace it.")
+    assert text.startswith("checker is bound in a let, which overrideAttrs does not reach.")
     assert "Let overrides of theme take effect, too." in text
     assert "docker" not in text
     assert "No rebuilds: `nix-instantiate -A status-board` prints the same on HEAD~1 and HEAD." in text
@@ -108,8 +109,8 @@ def test_a_part_that_shares_source_and_version_follows_the_package(tmp_path: Pat
     assert commit.subject == "notes-server: let overrides of src and version reach web-ui"
     assert commit.body == (
         "Overriding src and version by overrideAttrs leaves web-ui as before.\n"
-        "Define it in passthru, and take src and version from finalAttrs there.\n"
-        "Move version and src out of the let as well.\n\n"
+        "Move its definition into passthru, and take src and version from\n"
+        "finalAttrs there. Move version and src out of the let as well.\n\n"
         "No rebuilds."
     )
     assert not report.failed

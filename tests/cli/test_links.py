@@ -227,6 +227,24 @@ def test_commit_whose_file_is_a_link_is_one_line(unlet: Unlet, clone: Path, secr
     nothing_of_it(tmp_path, done.stdout, done.stderr)
 
 
+@pytest.mark.parametrize("target", ["{secret}", "/dev/stdin", "gone"])
+def test_package_whose_file_is_a_link_is_one_line(
+    unlet: Unlet, tree: Path, secret: Path, tmp_path: Path, target: str
+) -> None:
+    file = tree / PACKAGE / "package.nix"
+    file.unlink()
+    file.symlink_to(target.format(secret=secret))
+    done = unlet("propose", "notes-server", "--nixpkgs", tree, "--out", tmp_path / "out")
+    fact = "is a dangling link" if target == "gone" else "is a link that leads out of the tree"
+    assert (done.returncode, done.stderr) == (3, f"{file}: {fact}\n")
+
+
+def test_package_without_a_file_is_one_line(unlet: Unlet, tree: Path, tmp_path: Path) -> None:
+    (tree / PACKAGE / "package.nix").unlink()
+    done = unlet("propose", "notes-server", "--nixpkgs", tree, "--out", tmp_path / "out")
+    assert (done.returncode, done.stderr) == (3, "notes-server: has no file that can be read\n")
+
+
 def test_find_does_not_leave_the_tree(unlet: Unlet, tree: Path, secret: Path, tmp_path: Path) -> None:
     before = unlet("find", "--nixpkgs", str(tree), "--json")
     replaced(tree / "pkgs/by-name/zz/all", "/")

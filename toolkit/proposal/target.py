@@ -78,16 +78,25 @@ def _find(root: Path, name: str, located: Mapping[str, Location]) -> Target:
             own = [at.file]
         if own:
             return Target(package=name, file=own[0], systems=systems)
-    files = _binding(root, [name])
-    if not files:
-        # The lift names the reason against one that binds none.
-        written = [path for place in places for path in (place, place / "package.nix", place / "default.nix")]
-        files = [path for path in written if inside.is_file(root, path)][:1]
+    # The lift names the reason against a file that binds none.
+    files = _binding(root, [name]) or [_written(root, name, places)]
     main = [file for file in files if file.name in {"package.nix", "default.nix"}]
     if len(files) > 1 and len(main) != 1:
         listed = ", ".join(map(str, files))
         raise LayoutError(f"{name}: several files bind packages: {listed}", hint="name one of them instead")
     return Target(package=name, file=(main or files)[0], systems=systems)
+
+
+def _written(root: Path, name: str, places: Sequence[PurePosixPath]) -> PurePosixPath:
+    """Return the file of a package; raise ToolkitError, with the path, for a link that leads out, or a FIFO."""
+    likely = [path for place in places for path in (place, place / "package.nix", place / "default.nix")]
+    for path in likely:
+        if inside.is_file(root, path):
+            return path
+    for path in likely:
+        if not inside.is_directory(root, path) and (inside.exists(root, path) or inside.link(root, path) is not None):
+            inside.read(root, path)
+    raise LayoutError(f"{name}: has no file that can be read")
 
 
 def _binding(root: Path, names: Sequence[str]) -> list[PurePosixPath]:

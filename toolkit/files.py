@@ -23,7 +23,7 @@ from toolkit import kernel
 from toolkit.errors import ToolkitError, reason_of
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterator
 
 # Thirty times the largest package file that was looked at; what is longer is some other file.
 MAXIMUM_BYTES = 1 << 20
@@ -37,6 +37,8 @@ _DEVICES = {
     stat.S_IFIFO: "a pipe",
     stat.S_IFSOCK: "a socket",
 }
+
+_CHUNK_BYTES = 1 << 20
 
 REPORT = "report.json"
 
@@ -104,18 +106,36 @@ def regular(handle: int, *, name: str, most: int = MAXIMUM_BYTES, hint: str | No
 
 def _piped(handle: int, *, name: str) -> bytes:
     """Return all that comes through a pipe."""
-    end = time.monotonic() + PIPE_SECONDS
-    poll = select.poll()
-    poll.register(handle, select.POLLIN)
     content = bytearray()
-    while (left := end - time.monotonic()) > 0 and poll.poll(left * 1000):
-        chunk = os.read(handle, MAXIMUM_BYTES + 1 - len(content))
+    for chunk in _chunks(handle, name=name):
         content += chunk
         if len(content) > MAXIMUM_BYTES:
             raise _too_big(name, len(content))
-        if not chunk:
-            return bytes(content)
+    return bytes(content)
+
+
+def _chunks(handle: int, *, name: str) -> Iterator[bytes]:
+    """Yield what comes through a pipe, until it is closed; raise ToolkitError if that takes too long."""
+    end = time.monotonic() + PIPE_SECONDS
+    poll = select.poll()
+    poll.register(handle, select.POLLIN)
+    while (left := end - time.monotonic()) > 0 and poll.poll(left * 1000):
+        if not (chunk := os.read(handle, _CHUNK_BYTES)):
+            return
+        yield chunk
     raise ToolkitError(f"{name}: is a pipe, and nobody closes it within {PIPE_SECONDS:g} s")
+
+
+def pieces(handle: int, *, name: str, may_be_device: bool = False) -> Iterator[bytes]:
+    """Yield what an open file holds or a pipe brings, however long; raise ToolkitError for anything else."""
+    kind = stat.S_IFMT(os.fstat(handle).st_mode)
+    if kind == stat.S_IFDIR or (kind in {stat.S_IFCHR, stat.S_IFBLK} and not may_be_device):
+        raise ToolkitError(f"{name}: is {_DEVICES.get(kind, 'a directory')}")
+    if kind != stat.S_IFREG:
+        yield from _chunks(handle, name=name)
+        return
+    while chunk := os.read(handle, _CHUNK_BYTES):
+        yield chunk
 
 
 def check_content(name: str, content: bytes) -> None:

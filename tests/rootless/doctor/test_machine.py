@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from toolkit import files
 from toolkit.errors import ToolkitError
 from toolkit.rootless import Account
 from toolkit.rootless.doctor import machine as kernel
@@ -198,6 +199,26 @@ class TestLogs:
             (tmp_path / "log").write_bytes(content)
         with pytest.raises(ToolkitError, match=fact):
             read_log(tmp_path / "log")
+
+    @pytest.mark.parametrize("device", ["/dev/zero", "/dev/full"])
+    def test_device_is_not_read(self, device: str) -> None:
+        with pytest.raises(ToolkitError, match=f"{device}: is a device"):
+            read_log(Path(device))
+
+    @pytest.mark.parametrize(("line", "fact"), [("", "has more than 10000000 lines"), ("x", "nobody closes it")])
+    def test_pipe_without_an_end_is_given_up(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, fact: str
+    ) -> None:
+        monkeypatch.setattr(files, "PIPE_SECONDS", 2.0 if line else 30.0)
+        os.mkfifo(tmp_path / "log")
+        command = f"yes '{line}'" if not line else "while echo x; do sleep 0.1; done"
+        with (
+            (tmp_path / "log").open("r+b", buffering=0) as pipe,
+            subprocess.Popen(["sh", "-c", command], stdout=pipe) as endless,
+        ):
+            with pytest.raises(ToolkitError, match=fact):
+                read_log(tmp_path / "log")
+            endless.kill()
 
     def test_long_log_is_examined_at_its_end(self, tmp_path: Path) -> None:
         line = "No subuid ranges found"

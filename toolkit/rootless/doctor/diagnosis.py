@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import os
 from enum import StrEnum
 from shlex import quote
 from typing import TYPE_CHECKING
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
+from toolkit import files
 from toolkit.errors import ToolkitError, reason_of
 from toolkit.rootless import symptoms
 from toolkit.rootless.doctor import port, start
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 # Of a longer log the end is examined: it has the daemon's last start.
 MAXIMUM_BYTES = 8 << 20
+
+_MOST_LINES = 10_000_000
 
 _JOURNAL = b"LPKSHHRH"
 _TEXT_LENGTH = 240
@@ -206,25 +209,31 @@ def read_log(path: Path) -> str:
 
     What is too far from the end is left out, but for its line feeds: the numbers of lines stay.
     """
-    name = "standard input" if str(path) == "-" else str(path)
+    is_standard = str(path) == "-"
+    name = "standard input" if is_standard else str(path)
+    content, left_out = bytearray(), 0
     try:
-        if str(path) == "-":
-            content = sys.stdin.buffer.read()
-        else:
-            with path.open("rb") as stream:
-                content = stream.read(len(_JOURNAL))
-                if content == _JOURNAL:
+        handle = os.dup(0) if is_standard else os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        try:
+            for piece in files.pieces(handle, name=name, may_be_device=is_standard):
+                content += piece
+                if content.startswith(_JOURNAL) and not left_out and not is_standard:
                     hint = f"journalctl --file {quote(str(path))} | unlet doctor --log -"
                     raise ToolkitError(f"{name}: is a journal file of systemd, not text", hint=hint)
-                content += stream.read()
+                if b"\0" in piece:
+                    raise ToolkitError(f"{name}: is a binary file")
+                before = max(len(content) - MAXIMUM_BYTES, 0)
+                left_out += content.count(b"\n", 0, before)
+                del content[:before]
+                if left_out > _MOST_LINES:
+                    raise ToolkitError(f"{name}: has more than {_MOST_LINES} lines", hint="explain the end of it")
+        finally:
+            os.close(handle)
     except OSError as error:
         raise ToolkitError(f"{name}: {reason_of(error)}") from None
-    if not content.strip():
+    if not left_out and not content.strip():
         raise ToolkitError(f"{name}: is empty", hint="journalctl --user -u docker -b | unlet doctor --log -")
-    if b"\0" in content:
-        raise ToolkitError(f"{name}: is a binary file")
-    left_out = content[:-MAXIMUM_BYTES].count(b"\n")
-    return "\n" * left_out + content[-MAXIMUM_BYTES:].decode("utf-8", "replace")
+    return "\n" * left_out + content.decode("utf-8", "replace")
 
 
 def explain(

@@ -56,10 +56,15 @@ _group: ContextVar[_Living | None] = ContextVar("_group", default=None)
 
 
 class Pace(Struct, frozen=True):
-    """How long a program may take from one line of stderr that holds a mark to the next one, in seconds."""
+    """How long a program may take for each of several things, in seconds.
+
+    A line of stderr that holds the mark is where it begins the next one; the first it begins with itself. `spent` are
+    the seconds of that which each has taken before.
+    """
 
     mark: str
     seconds: float
+    spent: tuple[float, ...] = ()
 
 
 class Command(Struct, frozen=True, kw_only=True):
@@ -249,6 +254,7 @@ class _Clock:
         self._command = command
         self._end = inf if command.timeout is None else time.monotonic() + command.timeout
         self._marked = time.monotonic()
+        self._marks = 0
 
     @property
     def observer(self) -> Callable[[str], None] | None:
@@ -258,15 +264,20 @@ class _Clock:
     @property
     def left(self) -> float:
         """The seconds that are left."""
-        pace = self._command.pace
-        end = self._end if pace is None else min(self._end, self._marked + pace.seconds)
-        return end - time.monotonic()
+        return min(self._end, self._paced) - time.monotonic()
 
     @property
     def missed(self) -> Pace | None:
         """The pace, if that ends the command before its timeout does."""
-        pace = self._command.pace
-        return pace if pace is not None and self._marked + pace.seconds < self._end else None
+        return self._command.pace if self._paced < self._end else None
+
+    @property
+    def _paced(self) -> float:
+        """When the time of what it is at is up."""
+        if (pace := self._command.pace) is None:
+            return inf
+        at = max(self._marks - 1, 0)
+        return self._marked + pace.seconds - (pace.spent[at] if at < len(pace.spent) else 0.0)
 
     def wait(self, stream: Stream) -> None:
         """Wait for the end of a stream; raise TimeoutExpired if the command's time is up before."""
@@ -276,7 +287,9 @@ class _Clock:
 
     def _observe(self, line: str) -> None:
         if self._command.pace is not None and self._command.pace.mark in line:
-            self._marked = time.monotonic()
+            self._marks += 1
+            if self._marks > 1:
+                self._marked = time.monotonic()
         if self._command.on_stderr is not None:
             self._command.on_stderr(line)
 

@@ -11,6 +11,7 @@ import pytest
 
 from tests.clones import git
 from toolkit import landlock, specimen
+from toolkit.nix import limits
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,8 +19,17 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Unlet
 
 NOTES = "pkgs/by-name/no/notes-server/package.nix"
+DOCKER = "pkgs/applications/virtualization/docker/default.nix"
 BOARD = "pkgs/by-name/st/status-board/package.nix"
+SLOW = '(let f = n: if n == 0 then "x" else f (n - 1) + f (n - 1); in f 60)'
 HOG = "(builtins.toJSON (builtins.genList (n: [ n (n + 1) (toString n) ]) 3000000))"
+
+
+LIMITS = {
+    "time": (SLOW, "--timeout", "2", "still running after "),
+    "memory": (HOG, "--max-memory", "192", "out of memory"),
+}
+"""By the limit that is reached: how, the option that sets it, to how much, and the fact that is shown."""
 
 
 @pytest.fixture
@@ -53,7 +63,7 @@ def test_isolated_tier_that_reaches_its_limit_is_unknown(unlet: Unlet) -> None:
 
 def test_memory_of_the_isolated_tier_is_named(unlet: Unlet, clone: Path) -> None:
     patch = clone.parent / "p.diff"
-    file = clone / "pkgs/applications/virtualization/docker/default.nix"
+    file = clone / DOCKER
     text = file.read_text()
     file.write_text(text.replace('pname = "docker"', f'pname = builtins.seq {HOG} "docker"', 1))
     assert file.read_text() != text
@@ -90,3 +100,67 @@ def test_claims_of_a_package_that_needs_more_are_unknown(unlet: Unlet, clone: Pa
     assert "failed" not in {proof["status"] for proof in proofs.values()}, told
     assert proofs["no-rebuild"]["reason"].startswith("because ")
     assert proofs["no-rebuild"]["reason"].endswith("out of memory; --max-memory raises the limit")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("inspect", "notes-server", "--nixpkgs"),
+        ("find", "notes-server", "--prove", "--nixpkgs"),
+        ("propose", "notes-server", "--out", "out", "--nixpkgs"),
+        ("overlay", "notes-server", "--out", "out", "--nixpkgs"),
+        ("pr", "notes-server", "--repo"),
+    ],
+    ids=lambda words: words[0],
+)
+@pytest.mark.parametrize("limit", ["time", "memory"])
+def test_every_command_about_a_package_names_the_option(
+    unlet: Unlet, clone: Path, words: tuple[str, ...], limit: str
+) -> None:
+    expression, option, amount, fact = LIMITS[limit]
+    versioned(clone, NOTES, expression)
+    git(clone, "commit", "--quiet", "--all", "--message=theirs")
+    done = unlet(*words, clone, option, amount)
+    assert done.returncode == (0 if words[0] in {"inspect", "find"} else 3)
+    line = next(line for line in (done.stdout + done.stderr).splitlines() if fact in line)
+    assert line.endswith(f"; {option} raises the limit")
+
+
+@pytest.mark.parametrize("command", ["inspect", "track"])
+def test_file_of_docker_that_needs_more_memory_is_unknown_with_the_option(
+    unlet: Unlet, clone: Path, command: str
+) -> None:
+    file = clone / DOCKER
+    text = file.read_text()
+    file.write_text(text.replace('pname = "docker"', f'pname = builtins.seq {HOG} "docker"', 1))
+    assert file.read_text() != text
+    git(clone, "commit", "--quiet", "--all", "--message=theirs")
+    words = ("track", "--git-dir", clone, "--no-pulls", "--ref", "master") if command == "track" else ("inspect", file)
+    done = unlet(*words, "--max-memory", "384")
+    option = "--timeout" if command == "track" else "--max-memory"
+    assert f"; {option} raises the limit" in done.stdout
+
+
+def test_find_names_the_option_if_files_are_not_reached(unlet: Unlet, clone: Path) -> None:
+    done = unlet("find", "--nixpkgs", clone, "--timeout", "0.0001")
+    assert done.returncode == 0, done.stderr
+    late = r"\d+ of the files: it is not reached in the time that all have; --timeout raises the limit"
+    assert re.fullmatch(late, done.stdout.splitlines()[-1])
+    late = json.loads(unlet("find", "--nixpkgs", clone, "--timeout", "0.0001", "--json").stdout)["late"]
+    assert NOTES in late
+
+
+@pytest.mark.parametrize("limit", ["time", "memory"])
+def test_reach_names_the_option(unlet: Unlet, clone: Path, limit: str) -> None:
+    expression, option, amount, _ = LIMITS[limit]
+    overlay = clone.parent / "overlay.nix"
+    attributes = f"{{ version = {expression}; }}"
+    overlay.write_text(f"final: prev: {{ notes-server = prev.notes-server.overrideAttrs (old: {attributes}); }}")
+    done = unlet("reach", overlay, "--nixpkgs", clone, "--sealed", option, amount)
+    assert f"; {option} raises the limit" in done.stdout
+
+
+def test_limit_of_a_command_without_an_option_for_it_names_none() -> None:
+    assert limits.raised_by("--timeout", "late") == "late"
+    with limits.allowing(None, None):
+        assert limits.raised_by("--timeout", "late") == "late; --timeout raises the limit"

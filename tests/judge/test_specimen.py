@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from toolkit import specimen
 from toolkit.cache import VARIABLE
 from toolkit.git.reading import TreeFile
-from toolkit.judge import JudgeRequest, asking, judge
+from toolkit.judge import JudgeRequest, asking, judge, scope, sides
 from toolkit.judge.asking import Question
 from toolkit.judge.model import Expectation, Kind, Weight, exit_code
 from toolkit.model import SourceRequest
@@ -20,7 +20,7 @@ from toolkit.sources.changes import Change, Edit, Step
 from toolkit.sources.trees import NixpkgsTree
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import TypeAlias
 
     from toolkit.judge.model import Judgement
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     Edits: TypeAlias = Mapping[str, tuple[str, str] | str | None]
 
 NATIVE, CROSS = "x86_64-linux", "cross"
+DOCKER = "pkgs/applications/virtualization/docker/default.nix"
 NOTES = "pkgs/by-name/no/notes-server/package.nix"
 BOARD = "pkgs/by-name/st/status-board/package.nix"
 ALIASES = "pkgs/top-level/aliases.nix"
@@ -491,3 +492,41 @@ def test_many_questions_together_have_the_memory_of_one_evaluation() -> None:
         for count in (1, 24)
     )
     assert one["GC_MAXIMUM_HEAP_SIZE"] == many["GC_MAXIMUM_HEAP_SIZE"] == str(limits.MEMORY_MIB << 20)
+
+
+def test_parts_of_an_attribute_have_the_time_of_one_evaluation_together() -> None:
+    # Each takes some seconds, and less than there are.
+    slow = "(let f = n: if n == 0 then 1 else f (n - 1) + f (n - 1); in toString (f 24))"
+    edits: Edits = {NOTES: ('version = "4.2.0"', f"version = {slow}"), BOARD: ('version = "', 'version = "1')}
+    with limits.allowing(4, None):
+        judgement = judged(edits, systems=(NATIVE,))
+    (reason,) = (gap.reason for gap in judgement.unknown if gap.attribute == "notes-server")
+    assert reason.endswith("still running after 4 s; --timeout raises the limit")
+    assert ("change", "derivation", "status-board") in serious(judgement)
+
+
+def test_attributes_that_end_nix_have_one_time_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asking, "_ENDING_SECONDS", 0.001)
+    edits: Edits = {
+        NOTES: ('version = "4.2.0"', "version = { }.gone"),
+        BOARD: ('version = "', 'version = "1'),
+    }
+    judgement = judged(edits, systems=(NATIVE,))
+    reasons = {gap.attribute: gap.reason for gap in judgement.unknown if gap.system == NATIVE}
+    assert reasons["notes-server"].endswith("cannot be asked for: it is not reached in the time that all have")
+
+
+def test_change_that_names_more_than_is_asked_about_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    first = asking.ask
+
+    def counted(root: Path, system: str, questions: Sequence[Question], **more: Any) -> list[asking.Answer]:  # noqa: ANN401
+        asked.append(len(questions))
+        return first(root, system, questions, **more)
+
+    monkeypatch.setattr(sides, "ask", counted)
+    monkeypatch.setattr(scope, "_MOST", 20)
+    names = "".join(f"  a{number} = {number};\n" for number in range(400))
+    judgement = judged({DOCKER: f"{{ }}: {{\n{names}}}\n"}, systems=(NATIVE,))
+    assert sum(asked) < 200
+    assert any(gap.what.endswith("more attributes") for gap in judgement.unknown)

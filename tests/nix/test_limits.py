@@ -20,8 +20,9 @@ import pytest
 from msgspec import Struct
 
 from toolkit import landlock, process
-from toolkit.errors import CommandError, ToolkitError
+from toolkit.errors import CommandError, LimitError, ToolkitError
 from toolkit.nix import evaluator, limits, program, stores
+from toolkit.process import Command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -406,3 +407,31 @@ def test_seal_within_another_ends_with_it() -> None:
         assert limits.left() <= 5
     with limits.sealed(), limits.sealed(seconds=5):
         assert limits.left() <= 5
+
+
+def _asking(*seconds: float) -> Command:
+    """Return a program that takes so many seconds for things, and marks where it begins each."""
+    lines = "".join(f"echo 'x question {number}' >&2; sleep {each};" for number, each in enumerate(seconds))
+    return Command(argv=("sh", "-c", lines))
+
+
+def test_thing_has_its_time_in_all_evaluations_together() -> None:
+    allowed = limits.Allowance(3.0)
+    allowed.execute(_asking(0, 2), ["quick", "slow"], mark="x question")
+    assert allowed.left("quick") > 2
+    assert allowed.left("slow") < 1.1
+    # With others or alone, it has the rest.
+    for things in (["quick", "slow"], ["slow"]):
+        with pytest.raises(LimitError) as caught:
+            allowed.execute(_asking(*[0] * (len(things) - 1), 2), things, mark="x question")
+        assert (caught.value.limit, caught.value.of_pace) == ("still running after 3 s", True)
+    assert allowed.left("slow") == 0
+    assert allowed.left("quick") > 1
+    assert allowed.left("another") == 3
+
+
+def test_time_of_a_thing_does_not_begin_anew_with_its_parts() -> None:
+    allowed = limits.Allowance(2.0)
+    parts = "echo 'x question 0' >&2; for part in 1 2 3 4 5 6; do echo 'x part' >&2; sleep 1; done"
+    with pytest.raises(LimitError):
+        allowed.execute(Command(argv=("sh", "-c", parts)), ["slow"], mark="x question")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from toolkit import specimen
-from toolkit.nix import limits
+from toolkit import process, specimen
+from toolkit.nix import evaluator, limits
 from toolkit.prove.lifted import (
     IN_PART,
     LIFTED,
@@ -106,7 +106,7 @@ def test_the_question_is_in_the_command_and_its_limits_grow_with_it(tmp_path: Pa
         },
         {"package": ["c"], "doors": {}, "shown": [], "follows": {}},
     ]
-    assert given == {"before": "/before", "after": "/after", "system": SYSTEM}
+    assert given == {"sign": evaluator.MARK, "before": "/before", "after": "/after", "system": SYSTEM}
     assert words[-1] == "--show-trace"
     assert "--readonly-mode" not in words
     assert "--readonly-mode" in command(Path("/before"), Path("/after"), SYSTEM, questions[1:]).argv
@@ -161,3 +161,20 @@ def test_one_that_ends_nix_has_its_own_answer_and_the_others_theirs(tree: Path) 
     assert answers["gone"].error is None
     spoiled = answers["notes-server"]
     assert (spoiled.before is None, spoiled.after) == (spoiled.error is not None, None)
+
+
+def test_one_that_takes_nix_too_long_is_asked_nothing_more_and_keeps_no_other_from_an_answer(tmp_path: Path) -> None:
+    tree = shutil.copytree(specimen.path(), tmp_path / "tree")
+    file = tree / "pkgs/by-name/no/notes-server/package.nix"
+    slow = "(let f = n: if n == 0 then 1 else f (n - 1) + f (n - 1); in toString (f 60))"
+    file.write_text(file.read_text().replace('version = "4.2.0"', f"version = {slow}"))
+    questions = [Question(package=name) for name in ("status-board", "notes-server", "docker")]
+    lines: list[str] = []
+    with process.echoing(lines.append):
+        board, notes, docker = ask(specimen.path(), tree, SYSTEM, questions, allowed=limits.Allowance(4))
+    for other in (board, docker):
+        assert other.before is not None
+        assert other.before == other.after
+    assert (notes.limited, notes.error) == (True, "still running after 4 s")
+    # All, and all but the one.
+    assert sum("lifted.nix" in line for line in lines) == 2

@@ -18,8 +18,9 @@ from toolkit import specimen
 from toolkit.errors import ToolkitError
 from toolkit.lift.rewriting import lift
 from toolkit.model import SourceRequest
+from toolkit.nix import limits
 from toolkit.proposal.inspection import Doors
-from toolkit.track import memory, package
+from toolkit.track import package
 from toolkit.track.model import Judgement
 from toolkit.track.page import to_html, to_markdown
 from toolkit.track.readings import EVALUATION, SYNTAX, State
@@ -292,13 +293,13 @@ def test_versions_that_take_nix_too_long_are_not_asked_about_for_ever(
         return Doors(doors={}, reason="still running after 2 s", limited=True)
 
     monkeypatch.setattr(package, "working_doors", slow)
-    monkeypatch.setattr(memory, "TOGETHER_SECONDS", 6)
+    monkeypatch.setattr(limits, "TOGETHER_SECONDS", 6)
     monkeypatch.setattr(package, "_SHARE", 1)
     answer = ask(tree, target=PACKAGE, history=True)
     assert {each.state for each in answer.refs} == {State.UNKNOWN}
     reasons = [each.reason or "" for each in answer.refs]
     assert len(reasons) == 4
-    named = "Nix could not decide: it is not reached in the time that all have; ask about it alone"
+    named = "Nix could not decide: it is not reached in the time that all have"
     assert "still running" in reasons[0]
     assert reasons[-1] == named
     assert len(asked) < 4

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from toolkit.cli import options, output
-from toolkit.cli.proving import DOCKER, OTHER, allow, depth, depth_options, engine, is_sealed, systems
+from toolkit.cli.proving import DOCKER, OTHER, depth, depth_options, engine, is_sealed, systems
 from toolkit.cli.report import exit_code, show
 from toolkit.judge import SYSTEMS, JudgeRequest
 from toolkit.judge.model import Expectation
@@ -144,7 +144,7 @@ def command(
             bindings=bindings,
             server=server,
         )
-        allow()
+        options.allow()
         return _review(asked, expect, comment=comment, command=_again(what, patch, pull))
     options.refuse_together("the output of propose", "--expect", "--nixos")
     subject = named if named is not None and directory is None else DOCKER

@@ -12,9 +12,9 @@ from msgspec.structs import asdict
 from toolkit.cli import options, output
 from toolkit.lift.bindings import BindingKind, Reachability
 from toolkit.lift.survey import survey
+from toolkit.nix import limits
 from toolkit.proposal import recipes
-from toolkit.proposal.doors import doors_of
-from toolkit.prove.lifted import Effect
+from toolkit.proposal.doors import Trying, doors_of
 from toolkit.sources import trees
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 SCHEMA = 1
 _WIDEST = 24
 _UNREAD = 20
-Proven = dict[tuple[PurePosixPath, str], Effect]
+Proven = dict[tuple[PurePosixPath, str], Trying]
 
 
 @options.command(
@@ -50,6 +50,11 @@ Proven = dict[tuple[PurePosixPath, str], Effect]
 )
 @click.option("--recipe", metavar="NAME", help="Show what this recipe would do to each PACKAGE instead, or to all.")
 @options.source_value("--offline", is_flag=True, help="Use only the cache and this machine, not the network.")
+@options.bounds(
+    timeout="The time that each process may take to read the files, by default 50; with --prove what Nix may take for "
+    "a PACKAGE on a system, by default 60.",
+    memory="The memory that an evaluation may use with --prove, by default 2048.",
+)
 @options.common
 def command(*, packages: tuple[str, ...], all_kinds: bool, ask_nix: bool, recipe: str | None) -> int:
     """Find packages that other packages bind in a let, out of reach of any override.
@@ -58,6 +63,7 @@ def command(*, packages: tuple[str, ...], all_kinds: bool, ask_nix: bool, recipe
     read, not evaluated, so take the result as advice.
     """
     settings = options.settings()
+    options.allow()
     if ask_nix and not packages:
         raise click.UsageError("--prove takes a PACKAGE; Nix would need hours for all")
     if recipe is not None:
@@ -100,6 +106,7 @@ def _document(found: Survey, shown: Sequence[BoundPackage], proven: Proven) -> d
         "schema": SCHEMA,
         "files": found.files,
         "unread": found.unread,
+        "late": found.late,
         "bindings": [
             {"file": finding.file, "package": finding.package, **_fields(finding, proven)} for finding in shown
         ],
@@ -110,7 +117,9 @@ def _document(found: Survey, shown: Sequence[BoundPackage], proven: Proven) -> d
 def _fields(finding: BoundPackage, proven: Proven) -> dict[str, object]:
     fields = asdict(finding.binding)
     door = proven.get((finding.file, finding.binding.name))
-    return {"binding": fields.pop("name"), **fields, **({"door": door} if door is not None else {})}
+    told = {"door": door.effect} if door is not None else {}
+    limited = {"reason": door.reason} if door is not None and door.reason is not None else {}
+    return {"binding": fields.pop("name"), **fields, **told, **limited}
 
 
 def _totals(shown: Sequence[BoundPackage]) -> dict[str, int]:
@@ -124,6 +133,7 @@ def _totals(shown: Sequence[BoundPackage]) -> dict[str, int]:
 
 
 def _lines(found: Survey, shown: Sequence[BoundPackage], proven: Proven) -> Iterator[str]:
+    keys = [((finding.file, finding.binding.name), finding) for finding in shown]
     yield from output.table(
         [
             (
@@ -132,10 +142,10 @@ def _lines(found: Survey, shown: Sequence[BoundPackage], proven: Proven) -> Iter
                 finding.binding.builder,
                 finding.binding.state,
                 f"shares {', '.join(finding.binding.shares)}" if finding.binding.shares else "",
-                *(f"override: {door}" for key, door in proven.items() if key == (finding.file, finding.binding.name)),
+                f"override: {proven[key].effect}" if key in proven else "",
                 f"{finding.file}:{finding.binding.line}",
             )
-            for finding in shown
+            for key, finding in keys
         ],
         widest=_WIDEST,
     )
@@ -146,7 +156,13 @@ def _lines(found: Survey, shown: Sequence[BoundPackage], proven: Proven) -> Iter
     yield f"{totals['bindings']} bindings in {totals['files']} of {found.files} files: {states}"
     if totals["sharing"]:
         yield f"src or version shared with the package around them: {totals['sharing']}"
-    for path in found.unread[:_UNREAD]:
+    late = {*found.late}
+    unread = [path for path in found.unread if path not in late]
+    for path in unread[:_UNREAD]:
         yield f"{path}: cannot be read"
-    if len(found.unread) > _UNREAD:
-        yield f"and {len(found.unread) - _UNREAD} more files cannot be read, or not in due time"
+    if len(unread) > _UNREAD:
+        yield f"and {len(unread) - _UNREAD} more files cannot be read, or not in due time"
+    if late:
+        yield f"{len(late)} of the files: {limits.no_time()}"
+    limited = ((finding.package, proven[key].reason) for key, finding in keys if key in proven)
+    yield from (f"{package}: {reason}" for package, reason in dict.fromkeys(limited) if reason is not None)

@@ -47,6 +47,10 @@ SCHEMA = 2
     help="Build the wrapper dockerd-rootless of one FILE with stand-ins, and show its PATH: as it is, with each "
     "workaround, and after the fix.",
 )
+@options.bounds(
+    timeout="The time that all evaluations together may take, by default 50.",
+    memory="The memory that all evaluations together may use, by default 2048.",
+)
 @options.common
 def command(*, files: tuple[Path, ...], picture: str | None, of_path: bool) -> int:
     """Show where a package binds its parts in a let, and which overrides reach them.
@@ -56,6 +60,7 @@ def command(*, files: tuple[Path, ...], picture: str | None, of_path: bool) -> i
     overrides might reach the components.
     """
     settings = options.settings()
+    options.allow()
     if len(files) == 1 and not files[0].suffix and len(files[0].parts) == 1 and not files[0].exists():
         options.refuse_together("PACKAGE", "--path")
         return _package(str(files[0]), picture, settings)

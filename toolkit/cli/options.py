@@ -30,6 +30,9 @@ _META = "toolkit."
 # What a directory is known to be a nixpkgs by.
 _NIXPKGS = Path("pkgs/top-level/all-packages.nix")
 
+LEAST_MIB = 64
+"""Nix does not start with less."""
+
 OWN, SOURCE, DEPTH, NIX, OUTPUT = "Options", "Source", "Depth", "Nix", "Output"
 """The groups of options in --help; the first are the command's own."""
 
@@ -219,6 +222,25 @@ source = together(
     source_value("--offline", is_flag=True, help="Use only the cache and this machine, not the network."),
 )
 """Where the docker file is; `source_request` returns it."""
+
+
+def bounds(*, timeout: str, memory: str) -> Callable[[F], F]:
+    """Add the options that raise the limits of strangers' files; `allow` sets them."""
+    return together(
+        remembered(
+            "--max-memory", group=DEPTH, deep=True, type=click.IntRange(min=LEAST_MIB), metavar="MIB", help=memory
+        ),
+        remembered(
+            "--timeout", group=DEPTH, deep=True, type=Amount(min=0, min_open=True), metavar="SECONDS", help=timeout
+        ),
+    )
+
+
+def allow() -> None:
+    """Let evaluations take what the running command was given, until it ends."""
+    from toolkit.nix import limits  # noqa: PLC0415 - --help does without
+
+    click.get_current_context().with_resource(limits.allowing(asked("timeout"), asked("max_memory")))
 
 
 server = together(

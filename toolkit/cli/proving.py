@@ -14,7 +14,6 @@ from toolkit.docker.steps import DEMOTE, FORMER, LIFT, Demotion, Extra
 from toolkit.judge.everything import Engine
 from toolkit.lift.plan import FOLLOWED, Design
 from toolkit.model import Depth, Tier
-from toolkit.nix import limits
 from toolkit.proposal.requests import Request
 
 if TYPE_CHECKING:
@@ -36,7 +35,6 @@ _DEEPER = ("--all", "--reverse-dependencies")
 """What only docker's proofs have."""
 
 _TIERS = ("isolated", "tree", "build", "vm")
-_LEAST_MIB = 64
 
 
 depth_options = options.together(
@@ -75,22 +73,10 @@ depth_options = options.together(
     ),
     # The name that it had in the last release.
     options.remembered("--reverse-dependencies", "everything", hidden=True, group=DEPTH, is_flag=True),
-    options.remembered(
-        "--max-memory",
-        group=DEPTH,
-        deep=True,
-        type=click.IntRange(min=_LEAST_MIB),
-        metavar="MIB",
-        help="The memory that all evaluations together may use; by default 2 GiB in the tier isolated, above it all "
+    options.bounds(
+        timeout="The time limit of one evaluation, in the tier isolated of all together; by default 60 and 50.",
+        memory="The memory that all evaluations together may use; by default 2 GiB in the tier isolated, above it all "
         "that is free. For another TARGET than docker, what one evaluation may use, by default 2 GiB.",
-    ),
-    options.remembered(
-        "--timeout",
-        group=DEPTH,
-        deep=True,
-        type=options.Amount(min=0, min_open=True),
-        metavar="SECONDS",
-        help="The time limit of one evaluation, in the tier isolated of all together; by default 60 and 50.",
     ),
     options.remembered(
         "--build-args", group=NIX, deep=True, metavar="TEXT", help="Further arguments for nix-build, quoted as one."
@@ -128,7 +114,7 @@ def depth(target: str = DOCKER) -> Depth:
     A target other than docker is always evaluated in a whole nixpkgs.
     """
     named = options.asked("tier")
-    allow()
+    options.allow()
     if not _is_docker(target):
         options.refuse_together(OTHER, *_DEEPER)
         if named in {Tier.ISOLATED, Tier.VM}:
@@ -177,12 +163,6 @@ def engine() -> Engine | None:
         timeout=options.asked("timeout"),
         options=nix_options(None),
     )
-
-
-def allow() -> None:
-    """Let evaluations take what the running command was given, until it ends."""
-    context = click.get_current_context()
-    context.with_resource(limits.allowing(options.asked("timeout"), options.asked("max_memory")))
 
 
 def systems() -> tuple[str, ...]:

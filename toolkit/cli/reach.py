@@ -51,6 +51,10 @@ if TYPE_CHECKING:
     help="Evaluate a stranger's overlay: it reads only itself and nixpkgs, fetches nothing and builds nothing. By "
     "default it is evaluated with your rights.",
 )
+@options.bounds(
+    timeout="The time that one question to Nix may take, by default 120, and 60 with --sealed.",
+    memory="The memory that Nix may use with --sealed, by default 2048.",
+)
 @options.common
 def command(*, paths: tuple[Path, ...], only: tuple[str, ...], systems: tuple[str, ...], sealed: bool) -> int:
     """Show for each override of your overlays whether it reaches the build.
@@ -59,6 +63,7 @@ def command(*, paths: tuple[Path, ...], only: tuple[str, ...], systems: tuple[st
     config.nix in ~/.config/nixpkgs. Nix evaluates the package set with and without each override, and builds nothing.
     """
     settings = options.settings()
+    options.allow()
     request = ReachRequest(
         paths=paths,
         source=options.source_request(),

@@ -13,6 +13,7 @@ from toolkit.cli.proving import OTHER
 from toolkit.docker import PACKAGE as DOCKER
 from toolkit.errors import ToolkitError, reason_of
 from toolkit.model import SourceRequest
+from toolkit.nix import limits
 from toolkit.track import table
 from toolkit.track.tracking import TrackRequest, track
 from toolkit.track.verdict import Used, Way, read_overlay
@@ -108,7 +109,14 @@ commands.
     metavar="SECONDS",
     default=30.0,
     show_default=True,
-    help="The time limit of one answer.",
+    help="The time limit of one answer; over 50 also that of all that Nix and the parser do.",
+)
+@options.source_option(
+    "--max-memory",
+    deep=True,
+    type=click.IntRange(min=options.LEAST_MIB),
+    metavar="MIB",
+    help="The memory that all evaluations together may use, by default 2048.",
 )
 @options.source_option(
     "--wait",
@@ -139,6 +147,7 @@ def command(
     markdown: Path | None,
     html: Path | None,
     timeout: float,
+    max_memory: int | None,
     wait: float,
 ) -> int:
     """Show for each branch and channel if overrides reach a package's parts, and whether you can remove your overlay.
@@ -180,7 +189,9 @@ def command(
         timeout=timeout,
         wait=wait,
     )
-    with output.working(settings) as progress:
+    # A server that is not waited for long leaves Nix its time.
+    nix = timeout if timeout > limits.TOGETHER_SECONDS else None
+    with output.working(settings) as progress, limits.allowing(nix, max_memory):
         answer = track(request, progress=progress)
     _write_forms(answer, markdown=markdown, html=html)
     if settings.json:

@@ -23,8 +23,8 @@ from toolkit.docker.claims.facts import shown
 from toolkit.docker.meaning import Parsed
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.errors import CommandError, LimitError, ToolkitError
-from toolkit.nix import program
-from toolkit.nix.limits import NO_TIME, TOGETHER_SECONDS, sealed
+from toolkit.nix import limits, program
+from toolkit.nix.limits import TOGETHER_SECONDS, no_time, sealed
 from toolkit.parallel import side_by_side
 from toolkit.track import readings
 from toolkit.track.readings import Place
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 
     from toolkit.track.readings import Reading
 
-TOO_LARGE_FOR_NIX = "too large for Nix to evaluate in bounded time; it is tried again tomorrow"
-
 _SECONDS = 20.0
+"""What Nix may take for one version, within the time that all have."""
+
 _MOST_EXPANDED = 1 << 16
 _PASSES = 4
 _FILE = "file"
@@ -86,35 +86,33 @@ def reading_of(parsed: Parsed, answer: Reading | Undecided) -> Reading:
     """Return what Nix says of a version, else what the syntax does, with the reason why Nix does not."""
     if not isinstance(answer, Undecided):
         return answer
-    return meaning.undecided(
-        parsed.reading, TOO_LARGE_FOR_NIX if answer.lasting else f"Nix could not decide: {answer.reason}"
-    )
+    return meaning.undecided(parsed.reading, f"Nix could not decide: {answer.reason}")
 
 
-def evaluate(
-    versions: Sequence[tuple[bytes, Parsed]], *, seconds: float = TOGETHER_SECONDS
-) -> list[Reading | Undecided]:
+def evaluate(versions: Sequence[tuple[bytes, Parsed]], *, seconds: float | None = None) -> list[Reading | Undecided]:
     """Return what Nix says of each version, side by side; one that ends Nix does not keep the others from it.
 
-    All have so many `seconds` together. Raise ToolkitError if there is no Nix, or an old one.
+    All have so many `seconds` together, by default those of the tier isolated. Raise ToolkitError without a new Nix.
     """
     program.version()
-    end = time.monotonic() + seconds
+    end = time.monotonic() + (limits.seconds(TOGETHER_SECONDS) if seconds is None else seconds)
     with process.ending_together():
         return side_by_side(lambda version: _evaluate(*version, end), versions, jobs=os.cpu_count() or 1)
 
 
 def _evaluate(content: bytes, parsed: Parsed, end: float) -> Reading | Undecided:
-    seconds = min(_SECONDS, end - time.monotonic())
+    most = limits.seconds(_SECONDS)
+    seconds = min(most, end - time.monotonic())
     with files.temporary() as directory:
         case = _lay_out(content, parsed, directory)
         try:
             with sealed(case.parent, seconds=max(seconds, 0)):
                 releases = evaluation.read(case, _FILE, parsed.parameters)
         except CommandError as error:
-            if seconds < _SECONDS and isinstance(error, LimitError) and error.of_time:
-                return Undecided(NO_TIME)
-            return Undecided(program.reason(error), lasting=program.reached_limit(error))
+            if seconds < most and isinstance(error, LimitError) and error.of_time:
+                return Undecided(no_time())
+            lasting = program.reached_limit(error)
+            return Undecided(program.at_limit(error) if lasting else program.reason(error), lasting=lasting)
         except ToolkitError as error:
             return Undecided(error.message)
     facts = [found for found in releases.values() if not isinstance(found, str)]

@@ -12,6 +12,7 @@ from toolkit.docker.series import rewrite
 from toolkit.docker.steps import Demotion, steps
 from toolkit.errors import ToolkitError
 from toolkit.forge.nixpkgs import tracked
+from toolkit.nix import limits
 from toolkit.track.readings import EVALUATION, Overridable, Reading
 from toolkit.track.upstream import MOST_MOVES, File
 
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
     from toolkit.track.upstream import Content, FoundFile
 
 _BINDING = re.compile(rb"(?<![\w'-])\"?%b\"?\s*=(?!=)" % GENERATOR.encode())
+
+
+def _too_large(reading: Reading) -> Reading:
+    fact = "too large for Nix to evaluate in bounded time; it is tried again tomorrow"
+    return meaning.undecided(reading, limits.raised_by("--timeout", fact))
 
 
 class Docker:
@@ -92,8 +98,8 @@ class Docker:
         reading = self._memory.known.readings.get(blob)
         if reading is None or not self._memory.can_evaluate or not reading.is_for_nix:
             return reading
-        if self._memory.is_silent(blob):
-            return meaning.undecided(reading, evaluating.TOO_LARGE_FOR_NIX)
+        if self._memory.is_silent(blob) and not limits.are_raised():
+            return _too_large(reading)
         is_old_news = past and reading.overridable is Overridable.NO
         return reading if is_old_news or reading.overridable_by == EVALUATION else None
 
@@ -128,8 +134,10 @@ class Docker:
             found[blob] = evaluating.reading_of(parsed, answer)
             if isinstance(answer, Reading):
                 self._memory.known.readings[blob] = answer
-            else:
-                self._memory.heard(blob, silent=answer.lasting)
+                continue
+            self._memory.heard(blob, silent=answer.lasting)
+            if answer.lasting:
+                found[blob] = _too_large(parsed.reading)
         return found
 
     def texts(self, content: bytes) -> list[str]:

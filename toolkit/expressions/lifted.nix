@@ -3,13 +3,14 @@
 # `questions` is a JSON list of { package, doors, shown, follows }: the attribute path of a package, by name the path of
 # each door among the package's attributes, paths of other attributes that may be made with what is behind the doors, and
 # by door attributes of the package that reach it. Each answer stands where its question did. What throws is an answer
-# too: null.
+# too: null. `sign` is what the lines on stderr begin with that name the question which is asked from there on.
 {
   before,
   after,
   # A system, or two with an arrow between: what builds, and what is built for.
   system,
   questions,
+  sign ? "unlet:",
   # The path of an overlay of the second tree, empty for none.
   overlay ? "",
   # Not empty: what throws ends the evaluation.
@@ -18,9 +19,9 @@
 
 let
   inherit (builtins)
-    addErrorContext
     any
     attrValues
+    deepSeq
     elemAt
     filter
     fromJSON
@@ -35,6 +36,7 @@ let
     mapAttrs
     split
     tail
+    trace
     tryEval
     ;
 
@@ -156,6 +158,9 @@ let
       }) (if drvPath (at path package) == null then [ ] else follows)
     );
 
+  # What goes wrong in a value, however deep, or takes too long, comes after the line that names where it was asked for.
+  said = place: value: trace "${sign} ${place}" (deepSeq value value);
+
   answer =
     number:
     {
@@ -164,7 +169,7 @@ let
       shown,
       follows,
     }:
-    addErrorContext "unlet: question ${toString number}" (
+    said "question ${toString number}" (
       let
         pair = mapAttrs (_: tree: attempt (at package tree)) trees;
         paths = mapAttrs (_: drvPath) pair;

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from toolkit.judge import ground, scope
+from toolkit.judge.asking import Times, allowance
 from toolkit.judge.model import Judgement, StepVerdict
 from toolkit.judge.sides import Sides
 
 if TYPE_CHECKING:
     from toolkit.judge.everything import Engine
-    from toolkit.judge.ground import Ground
     from toolkit.model import Progress
     from toolkit.sources.changes import Change, Step
 
@@ -38,13 +38,29 @@ def judge(change: Change, request: JudgeRequest, *, progress: Progress) -> Judge
     Raise ToolkitError if the trees cannot be laid out.
     """
     began = time.monotonic()
+    times = Times()
     with ground.opened(change.base) as place:
-        whole = _judged(change, None, change.whole, place, request, progress)
+
+        def judged(before: Step | None, after: Step) -> scope.Verdict:
+            sides = Sides(
+                base=change.base,
+                ground=place,
+                before=dict(before.files) if before is not None else {},
+                after=dict(after.files),
+                nixos=request.nixos,
+                progress=progress,
+                times=times,
+                allowed=allowance(nixos=request.nixos),
+            )
+            engine = request.engine if before is None and after is change.whole else None
+            return scope.judged(sides, request.systems, engine=engine, progress=progress)
+
+        whole = judged(None, change.whole)
         steps: list[StepVerdict] = []
         if len(change.steps) > 1:
             for before, after in zip((None, *change.steps), change.steps, strict=False):
                 progress.step(f"judging '{after.subject}'")
-                verdict = _judged(change, before, after, place, request, progress)
+                verdict = judged(before, after)
                 steps.append(
                     StepVerdict(
                         subject=after.subject,
@@ -72,18 +88,3 @@ def judge(change: Change, request: JudgeRequest, *, progress: Progress) -> Judge
         warnings=change.warnings,
         seconds=time.monotonic() - began,
     )
-
-
-def _judged(  # noqa: PLR0913, PLR0917 - two steps of a change, where they stand, and how they are judged
-    change: Change, before: Step | None, after: Step, place: Ground, request: JudgeRequest, progress: Progress
-) -> scope.Verdict:
-    sides = Sides(
-        base=change.base,
-        ground=place,
-        before=dict(before.files) if before is not None else {},
-        after=dict(after.files),
-        nixos=request.nixos,
-        progress=progress,
-    )
-    engine = request.engine if before is None and after is change.whole else None
-    return scope.judged(sides, request.systems, engine=engine, progress=progress)

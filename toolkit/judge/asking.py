@@ -9,17 +9,17 @@ from __future__ import annotations
 import json
 import re
 import secrets
+import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from toolkit import documents, process
+from toolkit import documents
 from toolkit.errors import CommandError, LimitError
 from toolkit.nix import evaluator, limits, program
-from toolkit.nix.limits import Budget, sealed
-from toolkit.process import Pace
+from toolkit.nix.limits import Allowance, Budget, sealed
 from toolkit.shipped import EXPRESSIONS
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ FUNCTION = "function"
 SET = "set"
 
 _SECONDS = 300.0
+_ENDING_SECONDS = 120.0
 _MOST_LEFT_OUT = 4
 
 
@@ -108,46 +109,68 @@ def command(  # noqa: PLR0913 - the arguments of the expression
     with sealed():
         asking = evaluator.evaluate_command(EXPRESSION, arguments, attribute="answers")
     bounded = limits.bounded(asking, limits.memory(), strictly=True)
-    most = limits.seconds(_SECONDS)
+    most = max(limits.seconds(), _SECONDS)
     seconds = most if nixos else min(limits.seconds() * len(questions), most)
     return replace(
         bounded,
         argv=(*asking.argv, "--readonly-mode", "--show-trace"),
         timeout=seconds,
-        pace=Pace(mark, most if nixos else limits.seconds()),
     )
 
 
-def ask(
+class Times:
+    """What evaluations of one judgement may take, whichever tree and system they are about.
+
+    `late` has what is answered for attributes whose time was up, on the system and in the tree where that was. `ending`
+    is for the evaluations that an error of an attribute ends, after which the others are asked again.
+    """
+
+    def __init__(self) -> None:
+        self.late: dict[tuple[str, ...], Answer] = {}
+        self.ending = Budget(limits.seconds(_ENDING_SECONDS))
+
+
+def allowance(*, nixos: bool) -> Allowance:
+    """Return what each attribute may take on a system, in all evaluations that ask about it."""
+    return Allowance(max(limits.seconds(), _SECONDS) if nixos else limits.seconds())
+
+
+def ask(  # noqa: C901, PLR0913 - one conversation, and what is known from before it
     root: Path,
     system: str,
     questions: Sequence[Question],
     *,
     nixos: bool = False,
-    late: dict[tuple[str, ...], Answer] | None = None,
+    times: Times | None = None,
+    allowed: Allowance | None = None,
 ) -> list[Answer]:
     """Return what can be seen of attributes of the tree at `root` on a system, in their order.
 
-    `late` has what is answered for attributes whose time was up elsewhere; those whose time is up here are added to it.
+    Those whose time is up are added to `times`. What an attribute takes on the system, with others or alone, is taken
+    off what it is `allowed`.
     """
-    late = {} if late is None else late
-    budgets: dict[tuple[str, ...], Budget] = {}
+    times = Times() if times is None else times
+    late = times.late
+    allowed = allowance(nixos=nixos) if allowed is None else allowed
     # The files that are evaluated cannot know it, and so not blame another question.
     mark = f"unlet-{secrets.token_hex(8)}:"
     heard: dict[Question, Answer] = {}
 
     def together(those: Sequence[Question]) -> list[Answer]:
         left = {number: each for number, each in enumerate(those) if each not in heard}
-        asking = replace(
-            command(root, system, left, nixos=nixos, mark=mark), on_stderr=partial(_hear, heard, those, mark)
-        )
-        if len(those) == 1:
-            # What is asked of an attribute part by part has the time of one evaluation together.
-            budget = budgets.setdefault(those[0].path, Budget(asking.timeout or limits.seconds()))
-            with budget.spending() as seconds:
-                process.execute(replace(asking, timeout=seconds))
-        elif left:
-            process.execute(asking)
+        if left:
+            asking = replace(
+                command(root, system, left, nixos=nixos, mark=mark), on_stderr=partial(_hear, heard, those, mark)
+            )
+            began = time.monotonic()
+            try:
+                allowed.execute(asking, [(system, each.path) for each in left.values()], mark=f"{mark} question")
+            except CommandError as error:
+                if not program.reached_limit(error):
+                    times.ending.spend(time.monotonic() - began)
+                    if times.ending.left <= 0 and len(those) > 1:
+                        return [heard.get(each) or _unreached(each) for each in those]
+                raise
         return [heard[each] for each in those]
 
     def alone(question: Question, error: CommandError) -> Answer:
@@ -157,11 +180,11 @@ def ask(
         wanted = question.parts or ALL
         parts = re.findall(rf"{mark} (question|part) ([\w-]+)", error.stderr)[-1:]
         at = parts[0][1] if parts and parts[0][0] == "part" else None
-        budget = budgets.get(question.path)
         of_time = isinstance(error, LimitError) and error.of_time
-        of_time |= limited and budget is not None and budget.left < limits.seconds() / 2
+        of_time |= limited and allowed.left((system, question.path)) < allowed.seconds / 2
         values = re.findall(rf"{mark} value (\S+)", error.stderr)
-        if at == "passthru" and values and not limited and len(question.leaving) < _MOST_LEFT_OUT:
+        is_worth = not limited and times.ending.left > 0
+        if at == "passthru" and values and is_worth and len(question.leaving) < _MOST_LEFT_OUT:
             # The innermost value that is shown first is a part of those around it.
             (rest,) = asked([replace(question, leaving=(*question.leaving, values[-1]))])
             return replace(rest, ends={**rest.ends, f"{at}.{values[-1]}": reason})
@@ -169,7 +192,7 @@ def ask(
         if of_time:
             elsewhere = f"it reached the limit on {system}: {reason}"
             late[question.path] = Answer(kind=ENDS, ends=dict.fromkeys(ALL, elsewhere), limited=ALL)
-        if at is None or left == wanted or not left or of_time:
+        if at is None or left == wanted or not left or of_time or times.ending.left <= 0:
             # An attribute whose time is up has none left for its other parts.
             return Answer(kind=ENDS, ends=dict.fromkeys(wanted, reason), limited=wanted if limited else ())
         (rest,) = asked([replace(question, parts=left)])
@@ -191,11 +214,16 @@ def _hear(heard: dict[Question, Answer], questions: Sequence[Question], mark: st
         heard[questions[int(found[1])]] = Answer(kind=shown.pop("kind"), parts=shown)
 
 
-def why_not(root: Path, system: str, path: tuple[str, ...]) -> str:
-    """Return in one line why an attribute does not evaluate."""
+def _unreached(question: Question) -> Answer:
+    wanted = question.parts or ALL
+    return Answer(kind=ENDS, ends=dict.fromkeys(wanted, limits.no_time()), limited=wanted)
+
+
+def why_not(root: Path, system: str, path: tuple[str, ...], allowed: Allowance) -> str:
+    """Return in one line why an attribute does not evaluate, in the time that it has left."""
     asking = command(root, system, {0: Question(path=path, parts=("derivation",))}, nixos=False, loud=True)
     try:
-        process.execute(asking)
+        allowed.execute(asking, [(system, path)], mark=f"{evaluator.MARK} question")
     except CommandError as error:
         return program.reason(error).replace(f"{root}/", "")
     return "it evaluates"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from toolkit.judge import comparing
-from toolkit.judge.asking import ENDS, MISSING, PARTS, THROWS, Question, why_not
+from toolkit.judge.asking import ENDS, MISSING, PARTS, THROWS, Question
 from toolkit.judge.model import Difference, Gap, Kind, Weight
 from toolkit.judge.subject import Subject
 
@@ -116,8 +116,7 @@ class Record:
             broken = each.kind is Kind.EVALUATION and each.weight is Weight.DAMAGE and each.after == "it throws"
             known = sum(other.kind is Kind.EVALUATION for other in self.differences)
             if broken and known < _MOST_REASONS:
-                with self.sides.ground.holding(self.sides.after) as root:
-                    explained.append(replace(each, after=why_not(root, system, path)))
+                explained.append(replace(each, after=self.sides.why_not(system, path)))
             else:
                 explained.append(each)
         return explained

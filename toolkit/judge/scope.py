@@ -137,9 +137,8 @@ class _Judging:
         for file in of_some:
             reached[file.path] |= self._ask_sets(file, reached[file.path], maps[1])
         # What Nix reads as before can differ by its position alone.
-        self.record.compare(
-            {self.native: sorted({path for paths in reached.values() for path in paths} - {*self.record.kinds})}
-        )
+        moved = {path for file in files if file.equal for path in reached.get(file.path, ())}
+        self.record.compare({self.native: self._few_enough(moved - {*self.record.kinds})})
         if self._moves_names(files):
             self._compare_names()
         if of_all and self.engine is None:
@@ -226,12 +225,7 @@ class _Judging:
 
     def _ask(self, reached: set[AttrPath], *, most_deep: int = _MOST_DEEP) -> None:
         """Ask about what the files reach, first natively, and on the other systems about what was found."""
-        paths = sorted(reached, key=lambda path: (len(path), path))
-        if len(paths) > _MOST:
-            rest = len(paths) - _MOST
-            self.unreached.append(Gap(what=f"{rest} more attributes", reason="the change reaches too many"))
-            paths = paths[:_MOST]
-        there = self.record.compare({self.native: paths})[self.native]
+        there = self.record.compare({self.native: self._few_enough(reached)})[self.native]
         others = [system for system in self.systems if system != self.native]
         if len(there) > most_deep and others:
             reason = f"{len(there)} attributes are asked about on {self.native} alone"
@@ -245,6 +239,13 @@ class _Judging:
         if asked.get(_DARWIN) and self.record.ended.get(_DARWIN, 0) >= len(asked[_DARWIN]):
             # A nixpkgs from before there was such a machine.
             self.record.compare({_OLD_DARWIN: asked[_DARWIN]})
+
+    def _few_enough(self, paths: Iterable[AttrPath]) -> list[AttrPath]:
+        """Return the attributes that are asked about, the first of many."""
+        found = sorted(paths, key=lambda path: (len(path), path))
+        if (rest := len(found) - _MOST) > 0:
+            self.unreached.append(Gap(what=f"{rest} more attributes", reason="the change reaches too many"))
+        return found[:_MOST]
 
     def _ask_members(
         self, files: Sequence[FileChange], reached: Mapping[str, set[AttrPath]], maps: Sequence[reach.Map]

@@ -11,7 +11,7 @@ from msgspec import Struct, field
 from toolkit import documents, process
 from toolkit.cache import default_cache
 from toolkit.errors import ToolkitError
-from toolkit.judge.asking import FILES, Answer, Question, ask
+from toolkit.judge.asking import FILES, Answer, Question, ask, why_not
 from toolkit.judge.everything import evaluate
 from toolkit.nix import limits, program
 from toolkit.parallel import side_by_side
@@ -22,10 +22,12 @@ if TYPE_CHECKING:
     from pathlib import Path, PurePosixPath
 
     from toolkit.git.reading import TreeFile
+    from toolkit.judge.asking import Times
     from toolkit.judge.everything import Engine
     from toolkit.judge.ground import Ground
     from toolkit.judge.packages import Packages
     from toolkit.model import Progress
+    from toolkit.nix.limits import Allowance
 
 _KIND = "answers"
 _DOCUMENT = "answers.json"
@@ -45,15 +47,21 @@ class Sides(Struct, frozen=True, kw_only=True):
     after: Mapping[PurePosixPath, TreeFile | None]
     nixos: bool
     progress: Progress
+    times: Times
+    allowed: Allowance
+    """What each attribute may take on a system, on both sides."""
     _kept: dict[str, dict[str, Answer]] = field(default_factory=dict[str, "dict[str, Answer]"])
-    _late: dict[tuple[str, ...], Answer] = field(default_factory=dict[tuple[str, ...], Answer])
-    """What is answered for attributes that reached their time on one of the sides and systems."""
 
     def answers(self, asked: Mapping[str, Sequence[Question]], *, what: str) -> dict[str, list[tuple[Answer, Answer]]]:
         """Return for the questions by system the answers before and after."""
         one = self._side(self.before, asked, f"{what} before")
         other = self._side(self.after, asked, f"{what} after")
         return {system: list(zip(one[system], other[system], strict=True)) for system in asked}
+
+    def why_not(self, system: str, path: tuple[str, ...]) -> str:
+        """Return in one line why an attribute does not evaluate any more."""
+        with self.ground.holding(self.after) as root:
+            return why_not(root, system, path, self.allowed)
 
     def packages(self, system: str, engine: Engine) -> tuple[Packages, Packages]:
         """Return every package before and after."""
@@ -88,7 +96,7 @@ class Sides(Struct, frozen=True, kw_only=True):
             with self.ground.holding(contents) as root, process.ending_together():
 
                 def answer(task: tuple[str, Sequence[Question]]) -> list[Answer]:
-                    return ask(root, *task, nixos=self.nixos, late=self._late)
+                    return ask(root, *task, nixos=self.nixos, times=self.times, allowed=self.allowed)
 
                 for (system, questions), answers in zip(tasks, side_by_side(answer, tasks, jobs=jobs), strict=True):
                     known[system].update(zip(map(_key, questions), answers, strict=True))

@@ -32,6 +32,7 @@ from toolkit.inside import Kind
 from toolkit.lift.bindings import Binding, BindingKind, Reachability, find
 from toolkit.lift.locating import PACKAGES, Names, locate
 from toolkit.lift.shape import read
+from toolkit.nix import limits
 from toolkit.nix.tree import Tree, readable
 
 if TYPE_CHECKING:
@@ -80,11 +81,15 @@ class BoundPackage(Struct, frozen=True, kw_only=True):
 
 
 class Survey(Struct, frozen=True, kw_only=True):
-    """What was found in `files` files; `unread` are those that are no Nix to our grammar, or take it too long."""
+    """What was found in `files` files; `unread` are those that are no Nix to our grammar, or take it too long.
+
+    Those of them that are `late` were not reached in the time that all have.
+    """
 
     findings: tuple[BoundPackage, ...]
     files: int
     unread: tuple[PurePosixPath, ...]
+    late: tuple[PurePosixPath, ...] = ()
 
 
 class SurveyedFile(Struct, frozen=True, kw_only=True):
@@ -95,6 +100,7 @@ class SurveyedFile(Struct, frozen=True, kw_only=True):
     service: bool = False
     bindings: tuple[Binding, ...] | None = ()
     readable: bool = True
+    late: bool = False
 
 
 def survey(root: Path, packages: Sequence[str] = ()) -> Survey:
@@ -109,7 +115,8 @@ def survey(root: Path, packages: Sequence[str] = ()) -> Survey:
     known = frozenset(remembered)
     if packages:
         places = dict.fromkeys(str(place) for name in packages for place in _places(root, names, name))
-        parts = [_look_below(root, place, known) for place in places]
+        end = _used() + max(limits.seconds(_SECONDS), _SECONDS)
+        parts = [_look_below(root, place, known, end) for place in places]
     else:
         parts = list(_look_everywhere(root, known))
     looked = [file for _, files in parts for file in files]
@@ -127,6 +134,7 @@ def survey(root: Path, packages: Sequence[str] = ()) -> Survey:
         findings=tuple(sorted(found, key=lambda finding: finding.rank)),
         files=sum(count for count, _ in parts),
         unread=tuple(PurePosixPath(file.path) for file in looked if not file.readable),
+        late=tuple(PurePosixPath(file.path) for file in looked if file.late),
     )
 
 
@@ -149,7 +157,8 @@ def _look_everywhere(root: Path, known: frozenset[str]) -> Iterator[tuple[int, l
     shares = [entry.path for place in directories for entry in inside.listed(root, place)]
     shares += [entry.path for entry in first if entry.kind is not Kind.DIRECTORY]
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(mp_context=context, initializer=_begin, initargs=(root, known)) as workers:
+    setting = (root, known, limits.seconds(_SECONDS))
+    with ProcessPoolExecutor(mp_context=context, initializer=_begin, initargs=setting) as workers:
         # A worker that is not told all it needs would complain. The workers inherit that an interrupt does not reach
         # them: this process ends them. Another of its threads may take the signal, so that it is held as well.
         held = process.HeldSignals()
@@ -177,14 +186,10 @@ def _used() -> float:
     return times.user + times.system + times.children_user + times.children_system
 
 
-def _left() -> float:
-    return max(_end - _used(), 0)
-
-
-def _begin(root: Path, known: frozenset[str]) -> None:
+def _begin(root: Path, known: frozenset[str], seconds: float) -> None:
     """Set a worker up: it ends with the process that it works for, and can read nothing but the tree."""
     global _root, _known, _end
-    _root, _known, _end = root, known, _used() + _SECONDS
+    _root, _known, _end = root, known, _used() + seconds
     landlock.confine(landlock.Reach(read=(root, *landlock.python())))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDS)
     parent = multiprocessing.parent_process()
@@ -198,18 +203,21 @@ def _begin(root: Path, known: frozenset[str]) -> None:
 
 
 def _look(place: str) -> tuple[int, list[SurveyedFile]]:
-    return _look_below(_root, place, _known)
+    return _look_below(_root, place, _known, _end)
 
 
-def _look_below(root: Path, place: str, known: frozenset[str]) -> tuple[int, list[SurveyedFile]]:
+def _look_below(root: Path, place: str, known: frozenset[str], end: float) -> tuple[int, list[SurveyedFile]]:
     """Read all files at or below a place; return their number, and those that have a `let`."""
     paths = list(files_of(root, place))
     parts = (paths[begin : begin + _AT_ONCE] for begin in range(0, len(paths), _AT_ONCE))
-    return len(paths), [file for part in parts for file in read_files(root, part, known)]
+    return len(paths), [file for part in parts for file in read_files(root, part, known, end)]
 
 
-def read_files(root: Path, paths: Sequence[str], known: frozenset[str]) -> Iterator[SurveyedFile]:
-    """Yield those of some files that have a `let`, with what they bind, and those that cannot be read."""
+def read_files(root: Path, paths: Sequence[str], known: frozenset[str], end: float = inf) -> Iterator[SurveyedFile]:
+    """Yield those of some files that have a `let`, with what they bind, and those that cannot be read.
+
+    After `end`, in the seconds of a processor that this process has taken, no further one is read.
+    """
     texts: dict[SurveyedFile, str] = {}
     for path in paths:
         try:
@@ -228,11 +236,12 @@ def read_files(root: Path, paths: Sequence[str], known: frozenset[str]) -> Itera
             texts[file] = content.decode()
         except UnicodeDecodeError:
             yield replace(file, readable=False)
-    for (file, text), parsable in zip(texts.items(), readable([*texts.values()], most=_left()), strict=True):
+    are_parsable = readable([*texts.values()], most=max(end - _used(), 0))
+    for (file, text), parsable in zip(texts.items(), are_parsable, strict=True):
         try:
             # What is not parsable would be asked about again.
-            if not parsable or _left() <= 0:
-                yield replace(file, readable=False)
+            if not parsable or _used() >= end:
+                yield replace(file, readable=False, late=_used() >= end)
                 continue
             yield replace(file, bindings=find(read(Tree(text, name=file.path, known=True))))
         except (NixSyntaxError, RefusalError, RecursionError):

@@ -12,6 +12,7 @@ import time
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
+from itertools import pairwise
 from math import inf, isfinite
 from pathlib import Path
 from threading import BoundedSemaphore
@@ -21,11 +22,12 @@ from msgspec.structs import replace
 
 from toolkit import process
 from toolkit.landlock import Reach
+from toolkit.process import Pace
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping, Sequence
+    from collections.abc import Generator, Hashable, Mapping, Sequence
 
-    from toolkit.process import Command
+    from toolkit.process import Command, Completed
 
 EVALUATION_MIB = 1536
 """What one evaluation of a package in a nixpkgs of 2026 takes at most, if the user sets no limit."""
@@ -86,10 +88,6 @@ def sealed(*reach: Path, seconds: float = inf) -> Generator[None]:
         _seal.reset(token)
 
 
-NO_TIME = "it is not reached in the time that all have; ask about it alone"
-"""Why there is no answer about one of many that have a budget together."""
-
-
 class Budget:
     """Seconds that evaluations have together which are not made within one block."""
 
@@ -103,7 +101,45 @@ class Budget:
         try:
             yield self.left
         finally:
-            self.left = max(self.left - time.monotonic() + began, 0.0)
+            self.spend(time.monotonic() - began)
+
+    def spend(self, seconds: float) -> None:
+        """Take off seconds that were needed."""
+        self.left = max(self.left - seconds, 0.0)
+
+
+class Allowance:
+    """The seconds that each of many things may take, in all evaluations together that ask about it."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._spent: dict[Hashable, float] = {}
+
+    def left(self, thing: Hashable) -> float:
+        """Return the seconds that a thing has left."""
+        return max(self.seconds - self._spent.get(thing, 0.0), 0.0)
+
+    def execute(self, command: Command, things: Sequence[Hashable], *, mark: str) -> Completed:
+        """Run a command that asks about things in this order: a line of stderr with the mark begins each.
+
+        Raise LimitError at the first whose time is up, and as process.execute does.
+        """
+        began: list[float] = [time.monotonic()]
+
+        def observe(line: str) -> None:
+            if mark in line:
+                began.append(time.monotonic())
+            if command.on_stderr is not None:
+                command.on_stderr(line)
+
+        pace = Pace(mark, self.seconds, tuple(self.seconds - self.left(thing) for thing in things))
+        try:
+            return process.execute(replace(command, pace=pace, on_stderr=observe))
+        finally:
+            # As the pace has it, the first begins with the program.
+            marks = [began[0], *began[2:], time.monotonic()]
+            for thing, (begin, end) in zip(things, pairwise(marks), strict=False):
+                self._spent[thing] = self._spent.get(thing, 0.0) + end - begin
 
 
 @contextmanager
@@ -116,9 +152,19 @@ def allowing(seconds: float | None, mebibytes: int | None) -> Generator[None]:
         _allowed.reset(token)
 
 
-def can_be_raised() -> bool:
-    """Return whether the user can say what evaluations may take here."""
-    return _allowed.get() is not None
+def are_raised() -> bool:
+    """Return whether the user has said what evaluations may take here."""
+    return any(_allowed.get() or ())
+
+
+def raised_by(option: str, limit: str) -> str:
+    """Return which limit was reached, with the option that raises it if the running command has one."""
+    return f"{limit}; {option} raises the limit" if _allowed.get() is not None else limit
+
+
+def no_time() -> str:
+    """Return why there is no answer about one of many that have a time together."""
+    return raised_by("--timeout", "it is not reached in the time that all have")
 
 
 def seconds(default: float | None = None) -> float:

@@ -15,7 +15,7 @@ from packaging.version import InvalidVersion, Version
 
 from toolkit import process
 from toolkit.errors import CommandError, LimitError, NixSyntaxError, NotRunError, RefusalError, ToolkitError, excerpt
-from toolkit.nix.limits import can_be_raised, confinement
+from toolkit.nix.limits import confinement, raised_by
 from toolkit.process import Command
 
 if TYPE_CHECKING:
@@ -111,9 +111,9 @@ def failure(error: CommandError, fact: str) -> ToolkitError:
 
 def at_limit(error: CommandError) -> str:
     """Return which limit ended an evaluation, and the option that raises it if the command has one that does."""
-    option = "--timeout" if isinstance(error, LimitError) and error.of_time else "--max-memory"
-    fixed = isinstance(error, LimitError) and not error.of_time
-    return f"{reason(error)}; {option} raises the limit" if can_be_raised() and not fixed else reason(error)
+    if isinstance(error, LimitError) and not error.of_time:
+        return reason(error)
+    return raised_by("--timeout" if isinstance(error, LimitError) else "--max-memory", reason(error))
 
 
 def refuses_function(error: CommandError) -> bool:

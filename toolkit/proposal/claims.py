@@ -10,12 +10,15 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from toolkit import process, prove
 from toolkit.lift.layer import PREVIOUS
 from toolkit.lift.shape import read
 from toolkit.model import Tier
+from toolkit.nix import limits
 from toolkit.nix.attributes import call, inside
+from toolkit.nix.limits import Allowance
 from toolkit.nix.tree import Tree
 from toolkit.parallel import side_by_side
 from toolkit.prove import ANY, OURS, Claim, Finding, Subject, claims, judged, outputs
@@ -64,6 +67,7 @@ class Asking(Struct, frozen=True, kw_only=True, eq=False):
     systems: tuple[str, ...]
     beside: tuple[str, ...] = ()
     _kept: dict[str, Derivations] = field(default_factory=dict[str, Derivations])
+    _late: list[Derivations] = field(default_factory=list[Derivations])
     _lock: Lock = field(default_factory=Lock)
 
     @property
@@ -73,9 +77,17 @@ class Asking(Struct, frozen=True, kw_only=True, eq=False):
 
     def answer(self, system: str) -> Derivations:
         """Return Nix's answer on one system."""
-        if system not in self._kept:
-            (self._kept[system],) = ask(*self.trees, system, [self.own])
-        return self._kept[system]
+        if system in self._kept:
+            return self._kept[system]
+        if self._late:
+            return self._late[0]
+        allowed = Allowance(limits.seconds())
+        (answer,) = ask(*self.trees, system, [self.own], allowed=allowed)
+        if answer.limited and allowed.left((system, self.own.package)) <= 0:
+            elsewhere = f"it reached the limit on {system}: {answer.error}"
+            self._late.append(replace(answer, error=elsewhere))
+        self._kept[system] = answer
+        return answer
 
     def keep(self, system: str, answer: Derivations) -> None:
         """Keep what Nix answered on one system in an evaluation about several packages."""

@@ -6,6 +6,7 @@ A recipe is a TOML file of patches/recipes/, of the user's own configuration, or
 from __future__ import annotations
 
 import re
+import time
 from difflib import unified_diff
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from toolkit.lift.locating import Names
 from toolkit.lift.plan import Design
 from toolkit.lift.rewriting import lift
 from toolkit.lift.survey import files_of
+from toolkit.nix import limits
 from toolkit.proposal.target import find_targets
 from toolkit.report import pull_request
 from toolkit.report.pull_request import StepText
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from toolkit.proposal.requests import Request
 
 _SUFFIX = ".toml"
+_SLOW_SECONDS = 0.3
 
 
 class Rewrite(Struct, frozen=True, kw_only=True):
@@ -145,8 +148,15 @@ def trials(name: str, root: Path, packages: Sequence[str]) -> Iterator[Trial]:
     """
     if not packages:
         names, recipe = Names.of(root), named(name)
-        found = (_tried(recipe, root, path, names.package(path)) for path in map(PurePosixPath, files_of(root, "pkgs")))
-        yield from (trial for trial in found if trial.refused is None and trial.added + trial.removed)
+        left = limits.seconds(limits.TOGETHER_SECONDS)
+        for path in map(PurePosixPath, files_of(root, "pkgs")):
+            began = time.monotonic()
+            trial = _tried(recipe, root, path, names.package(path))
+            if trial.refused is None and trial.added + trial.removed:
+                yield trial
+            if (seconds := time.monotonic() - began) > _SLOW_SECONDS and (left := left - seconds) <= 0:
+                fact = "with it, the files that take long to read have taken all the time that they have together"
+                raise ToolkitError(limits.raised_by("--timeout", f"{path}: {fact}"))
         return
     for package, target in zip(packages, find_targets(root, packages), strict=True):
         if isinstance(target, ToolkitError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from toolkit import documents, process
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.nix import evaluator, limits, program, stores
 from toolkit.nix.derivations import DerivationStore
-from toolkit.nix.limits import sealed
+from toolkit.nix.limits import Allowance, sealed
 from toolkit.shipped import EXPRESSIONS
 
 if TYPE_CHECKING:
@@ -177,9 +178,10 @@ def command(  # noqa: PLR0913 - the arguments of the expression
     questions: Sequence[Question],
     overlay: Path | None = None,
     *,
+    mark: str = evaluator.MARK,
     loud: bool = False,
 ) -> Command:
-    """Return the command that asks, sealed; if it is `loud`, what throws ends it."""
+    """Return the command that asks, sealed, and marks each question; if it is `loud`, what throws ends it."""
     asked = [
         {
             "package": each.package.split("."),
@@ -189,7 +191,13 @@ def command(  # noqa: PLR0913 - the arguments of the expression
         }
         for each in questions
     ]
-    arguments = {"before": str(before), "after": str(after), "system": system, "questions": json.dumps(asked)}
+    arguments = {
+        "sign": mark,
+        "before": str(before),
+        "after": str(after),
+        "system": system,
+        "questions": json.dumps(asked),
+    }
     if overlay is not None:
         arguments["overlay"] = str(overlay.resolve())
     if loud:
@@ -201,7 +209,7 @@ def command(  # noqa: PLR0913 - the arguments of the expression
     return replace(
         bounded,
         argv=(*asking.argv, *(() if keeps else ("--readonly-mode",)), "--show-trace"),
-        timeout=min(limits.seconds() * len(questions), limits.seconds(_SECONDS), limits.left()),
+        timeout=min(limits.seconds() * len(questions), max(limits.seconds(), _SECONDS), limits.left()),
     )
 
 
@@ -214,20 +222,34 @@ def why_not(tree: Path, system: str, package: str) -> str:
     return "it is no derivation"
 
 
-def ask(
-    before: Path, after: Path, system: str, questions: Sequence[Question], overlay: Path | None = None
+def ask(  # noqa: PLR0913 - the arguments of the expression
+    before: Path,
+    after: Path,
+    system: str,
+    questions: Sequence[Question],
+    overlay: Path | None = None,
+    *,
+    allowed: Allowance | None = None,
 ) -> list[Derivations]:
-    """Ask about packages of two trees on one system, the second under an overlay; the answers keep the order."""
+    """Ask about packages of two trees on one system, the second under an overlay; the answers keep the order.
+
+    What a package takes, with others or alone, is taken off what it is `allowed`: by default what one evaluation is.
+    """
+    allowed = Allowance(limits.seconds()) if allowed is None else allowed
+    # The trees cannot know it, and so not blame another question.
+    mark = f"unlet-{secrets.token_hex(8)}:"
 
     def together(part: Sequence[Question]) -> list[Derivations]:
-        said = process.execute(command(before, after, system, part, overlay)).stdout
+        things = [(system, each.package) for each in part]
+        asking = command(before, after, system, part, overlay, mark=mark)
+        said = allowed.execute(asking, things, mark=f"{mark} question").stdout
         known = DerivationStore(stores.own())
         answers = documents.read(said, list[Derivations], document="Nix's answer")
         return [_with_effects(question, answer, known) for question, answer in zip(part, answers, strict=True)]
 
-    answers = zip(questions, evaluator.bisected(together, questions), strict=True)
+    answers = zip(questions, evaluator.bisected(together, questions, mark=mark), strict=True)
     return [
-        _failed(before, after, system, question, answer) if isinstance(answer, CommandError) else answer
+        _failed((before, after), system, question, answer, allowed) if isinstance(answer, CommandError) else answer
         for question, answer in answers
     ]
 
@@ -280,16 +302,25 @@ def _loses(store: DerivationStore, before: str, after: str) -> bool:
     return any(store[each].name not in anew for each in one - other)
 
 
-def _failed(before: Path, after: Path, system: str, question: Question, error: CommandError) -> Derivations:
-    """Return the answer to a question that ended the evaluation; what the unchanged package does too says nothing."""
-    same = ask(before, before, system, [replace(question, doors={})])[0] if before != after else None
+def _failed(
+    trees: tuple[Path, Path], system: str, question: Question, error: CommandError, allowed: Allowance
+) -> Derivations:
+    """Return the answer to a question that ended the evaluation; what the unchanged package does too says nothing.
+
+    One that has no time left is asked nothing more.
+    """
+    before, after = trees
+    is_late = allowed.left((system, question.package)) <= 0
+    same: Derivations | None = None
+    if before != after and not is_late:
+        (same,) = ask(before, before, system, [replace(question, doors={})], allowed=allowed)
     if same is not None and same.limited:
         return same
     if same is not None and same.error is not None:
         return Derivations(doors={})
-    if question.shown:
+    if question.shown and not is_late:
         # Other attributes than the package may end Nix, changed or not: what they are is the judge's to compare.
-        return ask(before, after, system, [replace(question, shown=())])[0]
+        return ask(before, after, system, [replace(question, shown=())], allowed=allowed)[0]
     places = re.findall(rf"{re.escape(str(after))}/(\S+?\.nix)\b", error.stderr)
     limited = program.reached_limit(error)
     return Derivations(

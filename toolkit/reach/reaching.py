@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from toolkit import files
 from toolkit.model import SourceRequest
+from toolkit.nix import limits
 from toolkit.nix.limits import jobs, sealed
 from toolkit.parallel import side_by_side
 from toolkit.reach import sources
@@ -100,11 +101,12 @@ def _on(
     """Return what the overrides do on one system, by default that of the configuration or of the machine."""
     arguments = {"tree": str(root), "system": system, "inputs": json.dumps({"nixpkgs": str(root)})}
     overrides: list[Override] = []
+    seconds = limits.seconds(_SECONDS)
     with ExitStack() as around:
         scratch = around.enter_context(files.temporary())
         if request.sealed:
             around.enter_context(sealed(*(path.absolute() for path in request.paths), root, scratch))
-        session = around.enter_context(Session(_EXPRESSION, arguments, seconds=_SECONDS))
+        session = around.enter_context(Session(_EXPRESSION, arguments, seconds=seconds))
 
         def bring(package: str) -> Brought | None:
             directory = Path(mkdtemp(dir=scratch)) / "overlay"
@@ -120,7 +122,7 @@ def _on(
             def half(first: bool) -> list[Override]:  # noqa: FBT001 - one of two
                 if not first:
                     return judge.overrides(subjects[count:], request.only)
-                with Session(_EXPRESSION, arguments, seconds=_SECONDS) as another:
+                with Session(_EXPRESSION, arguments, seconds=seconds) as another:
                     second = Judge(another, progress, bring)
                     return second.overrides(second.subjects(group, request.only)[1][:count], request.only)
 

@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Self
 
 from toolkit import process
 from toolkit.errors import CommandError, ToolkitError
-from toolkit.nix.limits import restrict
+from toolkit.nix.limits import raised_by, restrict
 from toolkit.nix.program import reason
 from toolkit.nix.stores import own, remote
 from toolkit.process import Command
@@ -122,9 +122,11 @@ class Session:
         try:
             line = self._lines.get(timeout=max(0.0, deadline - time.monotonic()))
         except queue.Empty:
-            raise self._ended(f"takes more than {self._seconds:g} s", said) from None
+            late = raised_by("--timeout", f"takes more than {self._seconds:g} s")
+            raise self._ended(late, said) from None
         if line is None:
-            raise self._ended("Nix has ended: probably out of memory", said)
+            ended = "Nix has ended: probably out of memory"
+            raise self._ended(ended if self._command.memory is None else raised_by("--max-memory", ended), said)
         return line
 
     def _ended(self, fact: str, said: list[str]) -> EvaluationError:

@@ -19,7 +19,8 @@ from toolkit import documents, patches, process
 from toolkit.cache import default_cache
 from toolkit.errors import ToolkitError
 from toolkit.git.history import Change
-from toolkit.nix.limits import TOGETHER_SECONDS, Budget
+from toolkit.nix import limits
+from toolkit.nix.limits import Budget
 from toolkit.proposal.inspection import Doors
 from toolkit.shipped import PACKAGE
 from toolkit.track.readings import Reading
@@ -58,7 +59,7 @@ class Memory:
         self.known = Known()
         self.warnings: list[str] = []
         self.can_evaluate = process.find("nix-instantiate") is not None
-        self.budget = Budget(TOGETHER_SECONDS)
+        self.budget = Budget(limits.seconds(limits.TOGETHER_SECONDS))
         self._cache = default_cache()
         self._key = hashlib.sha256(package().encode()).hexdigest()[:32]
         self._saved = b""
@@ -70,7 +71,7 @@ class Memory:
 
     def renew(self, seconds: float = 0.0) -> None:
         """Give what is read from here on the time that all have, or so many seconds if they are more."""
-        self.budget = Budget(max(TOGETHER_SECONDS, seconds))
+        self.budget = Budget(max(limits.seconds(limits.TOGETHER_SECONDS), seconds))
 
     def save(self) -> None:
         """Write what is new; a cache that cannot be written keeps nothing."""

@@ -14,7 +14,8 @@ from toolkit.errors import LayoutError, NixSyntaxError, RefusalError, ToolkitErr
 from toolkit.lift.reach import FileBindings, file_bindings, questions
 from toolkit.lift.rewriting import lift
 from toolkit.model import Source
-from toolkit.nix.limits import NO_TIME, sealed
+from toolkit.nix import limits
+from toolkit.nix.limits import no_time, sealed
 from toolkit.proposal.inspection import Doors, part, working_doors
 from toolkit.sources import trees
 from toolkit.track.readings import EVALUATION, SYNTAX, Component, Overridable, Place, Reading, State, overall
@@ -156,11 +157,11 @@ class Package:
         self._progress.step(f"asking Nix about {self.package} at {found.wanted.name}")
         with self._memory.budget.spending() as left:
             if left <= 0:
-                return Doors(doors={}, reason=NO_TIME, limited=True)
-            with sealed(seconds=min(_SECONDS, left)):
+                return Doors(doors={}, reason=no_time(), limited=True)
+            with sealed(seconds=min(limits.seconds(_SECONDS), left)):
                 answer = working_doors(tree, self.package, file, self.names)
         if answer.limited and self._memory.budget.left <= 0:
-            answer = replace(answer, reason=NO_TIME)
+            answer = replace(answer, reason=no_time())
         if found.tree is None and not answer.limited:
             known[key] = answer
         return answer

@@ -266,7 +266,7 @@ def test_a_picture_has_the_parts_by_their_reach_and_the_overrides() -> None:
 def test_what_overrides_of_a_survey_do_is_asked_by_file(tmp_path: Path) -> None:
     tree = shutil.copytree(specimen.path(), tmp_path / "nixpkgs")
     found = survey(tree).findings
-    effects = doors_of(tree, found)
+    effects = {key: each.effect for key, each in doors_of(tree, found).items()}
     own = {name: effect for (file, name), effect in effects.items() if file == PurePosixPath(NOTES)}
     assert own == {"web-ui": Effect.NONE}
     assert effects[PurePosixPath("pkgs/by-name/st/status-board/package.nix"), "theme"] is Effect.PARTLY

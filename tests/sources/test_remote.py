@@ -1,8 +1,14 @@
 from __future__ import annotations
 
+import gzip
 import json
 import os
+import resource
 import socket
+import threading
+import zlib
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
@@ -326,6 +332,45 @@ def test_a_release_that_does_not_say_its_commit_is_an_error(
     channel = {"type": "Channel", "name": "x", "url": f"{server.url}/static/{place.name}/nixexprs.tar.xz"}
     with pytest.raises(ToolkitError, match=rf"git-revision: {fact}"):
         resolve(nixpkgs=npins(tmp_path, nixpkgs=channel))
+
+
+class Flood(BaseHTTPRequestHandler):
+    """A server of releases that answers with more than a commit: packed zeros, a line without an end, a redirect."""
+
+    kind = ""
+    sent = 0
+
+    def do_GET(self) -> None:
+        packed = gzip.compress(bytes(64 << 20)) if self.kind == "gzip" else zlib.compress(bytes(64 << 20))
+        self.send_response(302 if self.kind == "redirect" else 200)
+        if self.kind in {"gzip", "deflate"}:
+            self.send_header("Content-Encoding", self.kind)
+        if self.kind == "redirect":
+            self.send_header("Location", self.path)
+        self.end_headers()
+        with suppress(OSError):
+            while type(self).sent < 256 << 20:
+                type(self).sent += self.wfile.write(packed if self.kind in {"gzip", "deflate"} else b"a" * 65536)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as in the standard library
+        pass
+
+
+@pytest.mark.parametrize("kind", ["gzip", "deflate", "plain", "redirect"])
+def test_release_that_answers_without_an_end_is_bounded(
+    resolve: Callable[..., Source], tmp_path: Path, kind: str
+) -> None:
+    handler: type[Flood] = type("Kind", (Flood,), {"kind": kind, "sent": 0})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/nixos-25.11pre1.111111111111/nixexprs.tar.xz"
+        fact = "contains no commit id" if kind == "redirect" else "is larger than 4096 bytes"
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        with pytest.raises(ToolkitError, match=fact):
+            resolve(nixpkgs=npins(tmp_path, nixpkgs={"type": "Channel", "name": "x", "url": url}))
+        server.shutdown()
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300 << 10
+    assert handler.sent < 64 << 20
 
 
 def test_a_release_that_cannot_be_asked_is_an_error(resolve: Callable[..., Source], tmp_path: Path) -> None:

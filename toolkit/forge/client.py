@@ -7,7 +7,6 @@ It is put into a request when that leaves; what is kept or shown of an answer do
 from __future__ import annotations
 
 import hashlib
-import queue
 import re
 import threading
 import time
@@ -21,10 +20,8 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 import requests
 from msgspec import Struct
-from requests.adapters import HTTPAdapter
-from urllib3.exceptions import HTTPError, LocationValueError, ReadTimeoutError
 
-from toolkit import __version__, documents
+from toolkit import documents, http
 from toolkit.cache import DamagedError
 from toolkit.errors import ToolkitError, UnreachableError
 from toolkit.forge.failures import (
@@ -37,7 +34,6 @@ from toolkit.forge.failures import (
     unreachable,
 )
 from toolkit.forge.urls import base_url, is_private, joined, origin, parts_of, resource, server, shown
-from toolkit.pipes import LONGEST_WAIT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -47,16 +43,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_REDIRECTS = {301, 302, 303, 307, 308}
 _MOST_REDIRECTS = 5
 _ATTEMPTS = 3
 _MOST_BYTES = 32 << 20
 _MOST_PAGES = 200
-_CONNECT_SECONDS = 10.0
-_CLOSING = 0.5
-"""What an answer may take, in seconds, to end by itself once its time is up."""
-
-_CHUNK = 65536
 
 _end: ContextVar[float] = ContextVar("_end", default=float("inf"))
 
@@ -146,7 +136,8 @@ class Client:
         self._rate: tuple[int | None, int | None, datetime | None] = (None, None, None)
         self._closed: dict[str, RateLimitError] = {}
         self._gone: dict[str, UnreachableError] = {}
-        self._session = _Session()
+        self._session = http.Session()
+        self._session.headers["X-GitHub-Api-Version"] = "2022-11-28"
 
     def traffic(self) -> Traffic:
         """Return what went over the network so far."""
@@ -227,7 +218,7 @@ class Client:
             raise failure from None
         if kept is not None and answer.status_code == HTTPStatus.NOT_MODIFIED:
             return kept
-        if answer.status_code in _REDIRECTS:
+        if answer.status_code in http.REDIRECTS:
             return answer.headers.get("Location", "")
         limit = rate_limit(answer, body, self._token)
         if limit is not None:
@@ -261,40 +252,14 @@ class Client:
             return None
 
     def _send(self, url: str, wanted: _Wanted, kept: _Page | None, end: float) -> tuple[requests.Response, bytes]:
-        """Send one request, and return its answer with the whole body, in which the token does not stand.
-
-        A server that hands out its header, or the length of a piece, byte by byte is left alone when the time is up:
-        the time-out of a socket begins anew with each of them.
-        """
-        answer, body = _in_time(lambda: self._exchanged(url, wanted, kept, end), end)
-        self._count(answer, len(body))
-        return answer, self._token.hidden_in_bytes(body) if self._token is not None else body
-
-    def _exchanged(self, url: str, wanted: _Wanted, kept: _Page | None, end: float) -> tuple[requests.Response, bytes]:
-        # Without an encoding the length of a body says how much memory it takes.
-        headers = {"Accept": wanted.accept, "Accept-Encoding": "identity"}
+        """Send one request, and return its answer with the whole body, in which the token does not stand."""
+        headers = {"Accept": wanted.accept}
         if kept is not None:
             headers["If-None-Match"] = kept.etag
-        left = max(0.001, end - time.monotonic())
-        try:
-            answer = self._session.get(
-                url,
-                headers=headers,
-                # Without a function a ~/.netrc would add a password of its own.
-                auth=self._authorized if origin(url) in self._trusted else _unauthorized,
-                timeout=(min(_CONNECT_SECONDS, left), left),
-                allow_redirects=False,
-                stream=True,
-            )
-        except LocationValueError as error:
-            # A label of the host that is too long: requests lets it through.
-            raise requests.exceptions.InvalidURL(str(error)) from error
-        try:
-            # The body of a redirect is for people, and need not come to an end.
-            body = b"" if answer.status_code in _REDIRECTS else _body(answer, most=wanted.most, end=end)
-        finally:
-            answer.close()
-        return answer, body
+        auth = self._authorized if origin(url) in self._trusted else http.unauthorized
+        answer, body = http.ask(self._session, url, most=wanted.most, end=end, headers=headers, auth=auth)
+        self._count(answer, len(body))
+        return answer, self._token.hidden_in_bytes(body) if self._token is not None else body
 
     def _authorized(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         if self._token is not None:
@@ -321,64 +286,6 @@ class Client:
                 )
                 if remaining is not None:
                     self._rate = remaining, limit, datetime.fromtimestamp(min(reset or 0, 1 << 37), tz=UTC)
-
-
-class _Session(requests.Session):
-    """A session that leaves redirects alone: requests would read their bodies, however long they are."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.headers["User-Agent"] = f"unlet/{__version__}"
-        self.headers["X-GitHub-Api-Version"] = "2022-11-28"
-        for scheme in ("https://", "http://"):
-            self.mount(scheme, HTTPAdapter(pool_connections=4, pool_maxsize=32))
-
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """Return no place."""
-
-
-def _in_time(call: Callable[[], T], end: float) -> T:
-    """Return what a call returns before `end`, or raise what it raises; else raise ReadTimeout, and forget the call."""
-    done: queue.SimpleQueue[tuple[T | None, BaseException | None]] = queue.SimpleQueue()
-
-    def run() -> None:
-        try:
-            done.put((call(), None))
-        except BaseException as error:  # noqa: BLE001 - raised again by the caller's thread
-            done.put((None, error))
-
-    threading.Thread(target=run, daemon=True).start()
-    while True:
-        with suppress(queue.Empty):
-            result, error = done.get(timeout=min(max(end - time.monotonic(), 0.001) + _CLOSING, LONGEST_WAIT))
-            if error is not None:
-                raise error
-            return result  # type: ignore[return-value] # there is one
-        if time.monotonic() >= end + _CLOSING:
-            raise requests.ReadTimeout
-
-
-def _unauthorized(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    return request
-
-
-def _body(answer: requests.Response, *, most: int, end: float) -> bytes:
-    """Return a body as it comes; raise what requests raises for one that is cut off or does not end."""
-    body = bytearray()
-    try:
-        while chunk := answer.raw.read1(_CHUNK, decode_content=False):
-            body += chunk
-            if len(body) > most or time.monotonic() > end:
-                break
-    except ReadTimeoutError as error:
-        raise requests.ReadTimeout(request=answer.request) from error
-    except (HTTPError, OSError) as error:
-        raise requests.exceptions.ChunkedEncodingError(request=answer.request) from error
-    if len(body) > most:
-        raise ToolkitError(f"{shown(answer.url)}: is larger than {most >> 20} MiB")
-    if time.monotonic() > end:
-        raise requests.ReadTimeout(request=answer.request)
-    return bytes(body)
 
 
 def _place(url: str) -> tuple[str, str, str]:

@@ -11,7 +11,7 @@ import hashlib
 import re
 import time
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from msgspec import Struct
 
@@ -41,6 +41,8 @@ _NAMES = "names"
 _NAME = "name.json"
 
 _TIMEOUT_SECONDS = 30.0
+_MOST_BYTES = 4096
+_MOST_REDIRECTS = 5
 
 
 def at_rev(url: str, rev: str, wanted: Wanted) -> Source:
@@ -252,6 +254,8 @@ def commit_of(url: str, wanted: Wanted) -> Oid:
     # A quarter of a second that only this needs.
     import requests  # noqa: PLC0415
 
+    from toolkit import http  # noqa: PLC0415
+
     try:
         place = urlsplit(url)._replace(query="", fragment="").geturl().rpartition("/")[0]
     except ValueError:
@@ -259,15 +263,22 @@ def commit_of(url: str, wanted: Wanted) -> Oid:
     shown = without_passwords(place)
     wanted.progress.step(f"asking {shown} for its commit")
     try:
-        answer = requests.get(f"{place}/git-revision", timeout=_TIMEOUT_SECONDS)
+        session, end = http.Session(), time.monotonic() + _TIMEOUT_SECONDS
+        at = f"{place}/git-revision"
+        answer, body = http.ask(session, at, most=_MOST_BYTES, end=end)
+        for _ in range(_MOST_REDIRECTS):
+            if answer.status_code not in http.REDIRECTS:
+                break
+            at = urljoin(at, answer.headers.get("Location", ""))
+            answer, body = http.ask(session, at, most=_MOST_BYTES, end=end)
     except (requests.ConnectionError, requests.Timeout) as error:
         hint = "check the network and the proxy variables"
         raise UnreachableError(f"{shown}: cannot be reached", hint=hint) from error
-    except requests.RequestException as error:
+    except (requests.RequestException, ValueError) as error:
         raise ToolkitError(f"{shown}/git-revision: cannot be read: {type(error).__name__}") from error
     if not answer.ok:
         raise ToolkitError(f"{shown}/git-revision: HTTP status {answer.status_code}")
-    said = answer.text.strip()
+    said = body.decode(errors="replace").strip()
     if not re.fullmatch(r"[0-9a-f]{40}", said):
         raise ToolkitError(f"{shown}/git-revision: contains no commit id")
     short = re.search(r"\.([0-9a-f]{7,40})$", place)

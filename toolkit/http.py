@@ -1,0 +1,136 @@
+"""An answer of a server, which may be anybody's: bounded in bytes as they come, and in time from the first one on."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, TypeVar
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError, LocationValueError, ReadTimeoutError
+
+from toolkit import __version__
+from toolkit.errors import ToolkitError, without_passwords
+from toolkit.pipes import LONGEST_WAIT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+T = TypeVar("T")
+
+REDIRECTS = {301, 302, 303, 307, 308}
+_CONNECT_SECONDS = 10.0
+_CLOSING = 0.5
+"""What an answer may take, in seconds, to end by itself once its time is up."""
+
+_CHUNK = 65536
+
+
+class Session(requests.Session):
+    """A session that leaves redirects alone: requests would read their bodies, however long they are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.headers["User-Agent"] = f"unlet/{__version__}"
+        for scheme in ("https://", "http://"):
+            self.mount(scheme, HTTPAdapter(pool_connections=4, pool_maxsize=32))
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Return no place."""
+
+
+def unauthorized(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Return the request as it is: without a function a ~/.netrc would add a password of its own."""
+    return request
+
+
+def ask(  # noqa: PLR0913 - a request and its bounds
+    session: requests.Session,
+    url: str,
+    *,
+    most: int,
+    end: float,
+    headers: Mapping[str, str] | None = None,
+    auth: Callable[[requests.PreparedRequest], requests.PreparedRequest] = unauthorized,
+) -> tuple[requests.Response, bytes]:
+    """Return an answer and its whole body, none of a redirect, which is not followed.
+
+    A server that hands out its header, or the length of a piece, byte by byte is left alone at `end`, a time of the
+    monotonic clock: the time-out of a socket begins anew with each of them. Raise what requests raises for one that
+    does not answer, is cut off or late, ToolkitError for a body of more than `most` bytes.
+    """
+    return _in_time(lambda: _exchanged(session, url, most, end, headers or {}, auth), end)
+
+
+def _exchanged(  # noqa: PLR0913, PLR0917 - what `ask` is given
+    session: requests.Session,
+    url: str,
+    most: int,
+    end: float,
+    headers: Mapping[str, str],
+    auth: Callable[[requests.PreparedRequest], requests.PreparedRequest],
+) -> tuple[requests.Response, bytes]:
+    left = max(0.001, end - time.monotonic())
+    try:
+        answer = session.get(
+            url,
+            # Without an encoding the length of a body says how much memory it takes; one that has it is not unpacked.
+            headers={**headers, "Accept-Encoding": "identity"},
+            auth=auth,
+            timeout=(min(_CONNECT_SECONDS, left), left),
+            allow_redirects=False,
+            stream=True,
+        )
+    except LocationValueError as error:
+        # A label of the host that is too long: requests lets it through.
+        raise requests.exceptions.InvalidURL(str(error)) from error
+    try:
+        # The body of a redirect is for people, and need not come to an end.
+        return answer, b"" if answer.status_code in REDIRECTS else _body(answer, most=most, end=end)
+    finally:
+        answer.close()
+
+
+def _in_time(call: Callable[[], T], end: float) -> T:
+    """Return what a call returns before `end`, or raise what it raises; else raise ReadTimeout, and forget the call."""
+    done: queue.SimpleQueue[tuple[T | None, BaseException | None]] = queue.SimpleQueue()
+
+    def run() -> None:
+        try:
+            done.put((call(), None))
+        except BaseException as error:  # noqa: BLE001 - raised again by the caller's thread
+            done.put((None, error))
+
+    threading.Thread(target=run, daemon=True).start()
+    while True:
+        with suppress(queue.Empty):
+            result, error = done.get(timeout=min(max(end - time.monotonic(), 0.001) + _CLOSING, LONGEST_WAIT))
+            if error is not None:
+                raise error
+            return result  # type: ignore[return-value] # there is one
+        if time.monotonic() >= end + _CLOSING:
+            raise requests.ReadTimeout
+
+
+def _body(answer: requests.Response, *, most: int, end: float) -> bytes:
+    """Return a body as it comes; raise what requests raises for one that is cut off or does not end."""
+    body = bytearray()
+    try:
+        while chunk := answer.raw.read1(_CHUNK, decode_content=False):
+            body += chunk
+            if len(body) > most or time.monotonic() > end:
+                break
+    except ReadTimeoutError as error:
+        raise requests.ReadTimeout(request=answer.request) from error
+    except (HTTPError, OSError) as error:
+        raise requests.exceptions.ChunkedEncodingError(request=answer.request) from error
+    if len(body) > most:
+        size = f"{most >> 20} MiB" if most >= 1 << 20 else f"{most} bytes"
+        url = without_passwords(answer.url).partition("?")[0]
+        raise ToolkitError(f"{url}: is larger than {size}")
+    if time.monotonic() > end:
+        raise requests.ReadTimeout(request=answer.request)
+    return bytes(body)

@@ -120,8 +120,10 @@ def test_every_command_about_a_package_names_the_option(
     expression, option, amount, fact = LIMITS[limit]
     versioned(clone, NOTES, expression)
     git(clone, "commit", "--quiet", "--all", "--message=theirs")
+    git(clone, "config", "user.name", "Somebody")
+    git(clone, "config", "user.email", "somebody@example.org")
     done = unlet(*words, clone, option, amount)
-    assert done.returncode == (0 if words[0] in {"inspect", "find"} else 3)
+    assert done.returncode == (0 if words[0] in {"inspect", "find"} else 3), done.stderr
     line = next(line for line in (done.stdout + done.stderr).splitlines() if fact in line)
     assert line.endswith(f"; {option} raises the limit")
 

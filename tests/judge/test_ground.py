@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path, PurePosixPath
 
 import pytest
 
-from toolkit import specimen
+from toolkit import files, specimen
 from toolkit.cache import VARIABLE
 from toolkit.errors import ToolkitError
-from toolkit.git.reading import LINK, TreeFile
+from toolkit.git.reading import EXECUTABLE, LINK, TreeFile
 from toolkit.judge import ground
+from toolkit.sources import trees
 from toolkit.sources.trees import NixpkgsTree
 
 NOTES = PurePosixPath("pkgs/by-name/no/notes-server/package.nix")
@@ -78,3 +81,39 @@ def test_nothing_is_written_below_a_link(base: NixpkgsTree, tmp_path: Path) -> N
             holding.__enter__()
         assert not (place.root / NEW.parent).is_symlink()
     assert not any((tmp_path / "elsewhere").iterdir())
+
+
+def test_nothing_is_removed_below_a_link(base: NixpkgsTree, tmp_path: Path) -> None:
+    precious = tmp_path / "private/package.nix"
+    precious.parent.mkdir()
+    precious.write_text("precious")
+    # A directory becomes a link, and its file goes, in an order that git would not give them.
+    contents = {NEW: None, NEW.parent: TreeFile(content=bytes(precious.parent), mode=LINK)}
+    with ground.opened(base) as place:
+        with pytest.raises(ToolkitError, match="is a link that leads out of the tree"), place.holding(contents):
+            pass
+        assert not (place.root / NEW.parent).is_symlink()
+        assert precious.read_text() == "precious"
+        assert text(place.root) == text(base.root)
+
+
+def test_users_files_are_as_before_though_the_cache_has_hard_links_to_them(tmp_path: Path) -> None:
+    root = shutil.copytree(specimen.path(), tmp_path / "tree")
+    file = root / NOTES
+    file.chmod(0o440)
+    os.utime(file, (1, 1))
+    before = (file.read_bytes(), file.stat().st_mode, file.stat().st_mtime)
+    own = NixpkgsTree(root=root, key="own")
+    edit = TreeFile(content=b"{ }\n", mode=EXECUTABLE)
+    with ground.opened(own) as place:
+        assert (place.root / NOTES).stat().st_ino == file.stat().st_ino
+        with place.holding({NOTES: edit}):
+            assert (place.root / NOTES).read_bytes() == b"{ }\n"
+        with place.holding({NOTES: None}):
+            pass
+    other = trees.changed(own, {NOTES: b"{ }\n"})
+    assert (other.root / NOTES).read_bytes() == b"{ }\n"
+    # Cleaning the cache deletes names, and opens directories for that alone.
+    files.remove(other.root)
+    files.remove(place.root)
+    assert (file.read_bytes(), file.stat().st_mode, file.stat().st_mtime, file.stat().st_nlink) == (*before, 1)

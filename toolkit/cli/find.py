@@ -142,7 +142,7 @@ def _lines(found: Survey, shown: Sequence[BoundPackage], proven: Proven) -> Iter
                 finding.binding.builder,
                 finding.binding.state,
                 f"shares {', '.join(finding.binding.shares)}" if finding.binding.shares else "",
-                f"override: {proven[key].effect}" if key in proven else "",
+                *([f"override: {proven[key].effect}"] if key in proven else []),
                 f"{finding.file}:{finding.binding.line}",
             )
             for key, finding in keys

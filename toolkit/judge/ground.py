@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 from contextlib import contextmanager
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from toolkit import documents, files, inside
@@ -19,7 +20,7 @@ from toolkit.sources import trees
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
-    from pathlib import Path, PurePosixPath
+    from pathlib import Path
 
     from toolkit.git.reading import TreeFile
     from toolkit.sources.trees import NixpkgsTree
@@ -72,6 +73,9 @@ class Ground:
         reading.write_file(self.root / path, file)
 
     def _remove(self, path: str) -> None:
+        """Remove a file, and the directories that are empty then; what is below a link is not the tree's."""
+        if any(inside.link(self.root, above) is not None for above in PurePosixPath(path).parents):
+            return
         place = self.root / path
         if place.is_symlink() or place.is_file():
             place.unlink()

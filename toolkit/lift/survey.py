@@ -8,6 +8,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import re
+import resource
 import signal
 import threading
 from concurrent.futures import ProcessPoolExecutor
@@ -182,8 +183,8 @@ _end = inf
 
 def _used() -> float:
     """Return the seconds of a processor that this process has taken, with those that it has started."""
-    times = os.times()
-    return times.user + times.system + times.children_user + times.children_system
+    usages = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
 def _begin(root: Path, known: frozenset[str], seconds: float) -> None:

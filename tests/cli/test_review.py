@@ -239,6 +239,18 @@ def test_claims_that_cannot_be_judged_take_nothing_from_the_judgement(unlet: Unl
     assert any("have not run, because" in note for note in document["notes"])
 
 
+def test_a_target_of_what_is_not_committed_is_judged_beside_a_proposal(unlet: Unlet, clone: Path) -> None:
+    (clone / "proposal").mkdir()
+    edit(clone, "notes", "memos")
+    done = unlet("check", "--uncommitted", "notes-server", "--system", "x86_64-linux")
+    assert "\nfailed   no-rebuild" in done.stdout
+    assert done.returncode == 1
+    for more, said in ((("HEAD", "notes-server"), "take no CHANGE"), (("--pull", "7"), "exclude each other")):
+        done = unlet("check", "--uncommitted", *more)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert said in done.stderr
+
+
 def test_all_of_the_set_is_compared(unlet: Unlet, clone: Path) -> None:
     text = (clone / "lib/values.nix").read_text()
     (clone / "lib/values.nix").write_text(text.replace("    # lists\n", "    unlet = 1;\n", 1))

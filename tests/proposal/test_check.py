@@ -13,7 +13,7 @@ from toolkit import specimen
 from toolkit.errors import LayoutError, ToolkitError
 from toolkit.lift.plan import Design
 from toolkit.lift.rewriting import lift
-from toolkit.model import Depth, SourceRequest, Status
+from toolkit.model import Depth, SourceRequest, Status, Tier
 from toolkit.proposal.checking import check
 from toolkit.proposal.requests import CheckRequest
 from toolkit.sources.changes import ChangeRequest
@@ -31,7 +31,8 @@ def judged(  # noqa: PLR0913 - what may be asked for
     file: Path = NOTES,
     target: str = "notes-server",
     bindings: tuple[str, ...] = (),
-    systems: tuple[str, ...] = (),
+    depth: Depth | None = None,
+    compare: bool = False,
 ) -> Report:
     before = (specimen.path() / file).read_text()
     lines = difflib.unified_diff(
@@ -41,7 +42,7 @@ def judged(  # noqa: PLR0913 - what may be asked for
     patch.write_text("".join(lines))
     source = SourceRequest(nixpkgs="specimen")
     change = ChangeRequest(patch=patch, source=source)
-    request = CheckRequest(change=change, target=target, bindings=bindings, depth=Depth(systems=systems))
+    request = CheckRequest(change=change, target=target, bindings=bindings, depth=depth or Depth(), compare=compare)
     return check(request, progress=Silence())
 
 
@@ -51,6 +52,19 @@ def test_any_door_that_works_counts(tmp_path: Path, design: Design) -> None:
     assert not report.failed
     assert statuses(report)["overridable"] is Status.PASSED
     assert report.proposal.bindings == ("web-ui",)
+
+
+def test_somebodys_lift_is_set_beside_the_designs(tmp_path: Path) -> None:
+    report = judged(tmp_path, lift(BEFORE, name="package.nix", design=Design.STAY).text, compare=True)
+    assert [column.name for column in report.comparison] == ["theirs.diff", "stay", "move", "layer"]
+    assert report.comparison[0].added == report.comparison[1].added
+    assert {proof.name for proof in report.comparison[1].proofs} > {"no-rebuild", "overridable", "applies"}
+
+
+def test_somebodys_change_is_built(tmp_path: Path) -> None:
+    depth = Depth(tier=Tier.BUILD, systems=("x86_64-linux",))
+    report = judged(tmp_path, lift(BEFORE, name="package.nix", design=Design.STAY).text, depth=depth)
+    assert statuses(report)["built-x86_64-linux"] is Status.PASSED
 
 
 @pytest.mark.parametrize(
@@ -165,7 +179,7 @@ def test_commit_of_a_clone_is_judged_as_its_patch_is(tmp_path: Path) -> None:
 
 def test_a_claim_names_the_systems_that_it_was_narrowed_to(tmp_path: Path) -> None:
     after = lift(BEFORE, name="package.nix").text
-    narrow = {proof.name: proof for proof in judged(tmp_path, after, systems=("aarch64-linux",)).proofs}
+    narrow = {proof.name: proof for proof in judged(tmp_path, after, depth=Depth(systems=("aarch64-linux",))).proofs}
     wide = {proof.name: proof for proof in judged(tmp_path, after).proofs}
     for name in ("no-rebuild", "overridable", "passthru", "meta", "overrides", "readers"):
         assert narrow[name].claim == f"{wide[name].claim} on aarch64-linux"

@@ -39,6 +39,7 @@ SOURCES = ("--nixpkgs", "--rev", "--file", "--pin")
         "unlet check --pull 549926 --comment",
         "unlet check master..my-branch --git-dir ~/src/nixpkgs",
         "unlet check --expect same",
+        "unlet check --uncommitted forgejo",
         "unlet check --patch theirs.diff forgejo --binding frontend",
     ),
 )
@@ -56,6 +57,7 @@ SOURCES = ("--nixpkgs", "--rev", "--file", "--pin")
     metavar="N",
     help="Judge this pull request, sealed.",
 )
+@click.option("--uncommitted", is_flag=True, help="Judge what is not committed in the clone, also beside a ./proposal.")
 @click.option(
     "--git-dir",
     type=click.Path(path_type=Path),
@@ -94,6 +96,7 @@ def command(
     target: str | None,
     patch: Path | None,
     pull: int | None,
+    uncommitted: bool,
     git_dir: Path | None,
     bindings: tuple[str, ...],
     expect: str | None,
@@ -108,28 +111,31 @@ def command(
     CHANGE is the output of 'unlet propose', by default ./proposal, and else a commit of the clone that you are in,
     which stands for all since it left the main branch, or a range A..B, each commit of which is judged as well. Without
     either, in a clone that has no ./proposal, what is not committed is judged. TARGET is a package whose claims are
-    proven too. --file, --run, --compare, --proof and --tier ask for docker's proofs alone. The exit code is 1 if
-    something no longer evaluates, or is not as --expect says, and 3 if something could not be judged.
+    proven too. --compare, --proof and --tier ask for its proofs alone, or for docker's, as --file and --run do. The
+    exit code is 1 if something no longer evaluates, or is not as --expect says, and 3 if something could not be judged.
     """
     settings = options.settings()
-    directory = None if patch is not None or pull is not None else _proposal(what, git_dir)
+    by_option = patch is not None or pull is not None or uncommitted
+    directory = None if by_option else _proposal(what, git_dir)
     source = _source(directory, patch, asks_server=pull is not None and git_dir is None)
     servers = ("--repo", "--api-url", "--raw-url", "--token-command")
     if pull is None:
         options.refuse_without("--pull", *servers)
-    if (patch is not None or pull is not None) and target is not None:
-        raise click.UsageError("--patch and --pull take no CHANGE, only a TARGET")
+    if uncommitted:
+        options.refuse_together("--uncommitted", "--patch", "--pull")
+    if by_option and target is not None:
+        raise click.UsageError("--patch, --pull and --uncommitted take no CHANGE, only a TARGET")
     if git_dir is not None:
         options.refuse_together("--git-dir", *servers)
     if comment and settings.json:
         raise click.UsageError("--comment and --json exclude each other")
     if is_sealed():
         options.refuse_together("--sealed", "--run")
-    named = what if patch is not None or pull is not None else target
+    named = what if by_option else target
     change = ChangeRequest(
         patch=patch,
         pull=PullRequest(number=pull) if pull is not None else None,
-        rev=what if directory is None and patch is None and pull is None else None,
+        rev=what if directory is None and not by_option else None,
         clone=git_dir or Path(),
         source=source,
     )
@@ -145,11 +151,11 @@ def command(
             server=server,
         )
         options.allow()
-        return _review(asked, expect, comment=comment, command=_again(what, patch, pull))
+        return _review(asked, expect, comment=comment, command=_again(what, patch, pull, uncommitted=uncommitted))
     options.refuse_together("the output of propose", "--expect", "--nixos")
     subject = named if named is not None and directory is None else DOCKER
     if subject != DOCKER:
-        options.refuse_together(OTHER, "--file", "--run", "--compare", "--tier")
+        options.refuse_together(OTHER, "--file", "--run")
     else:
         options.refuse_without("TARGET", "--binding")
     request = CheckRequest(
@@ -165,7 +171,7 @@ def command(
     )
     with output.working(settings) as progress:
         report = check(request, progress=progress)
-    return _finish(report, comment=comment, command=_again(what, patch, pull))
+    return _finish(report, comment=comment, command=_again(what, patch, pull, uncommitted=uncommitted))
 
 
 def _source(directory: Path | None, patch: Path | None, *, asks_server: bool) -> SourceRequest:
@@ -230,7 +236,8 @@ def _proposal(what: str | None, git_dir: Path | None) -> Path | None:
     return None if is_clone and not directory.is_dir() else directory
 
 
-def _again(what: str | None, patch: Path | None, pull: int | None) -> str:
+def _again(what: str | None, patch: Path | None, pull: int | None, *, uncommitted: bool) -> str:
     """Return the command that judges the same again, for somebody on another machine."""
     words = ["--patch", patch.name] if patch is not None else ["--pull", str(pull)] if pull is not None else []
+    words += ["--uncommitted"] if uncommitted else []
     return join(["unlet", "check", *words, *([what] if what is not None else [])])

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path, PurePosixPath
 
     from toolkit.git.reading import TreeFile
-    from toolkit.model import Progress, Proposal, Source
+    from toolkit.model import Depth, Progress, Proposal, Source
     from toolkit.patches import Message
     from toolkit.proposal.requests import Request
     from toolkit.proposal.target import Target
@@ -113,11 +113,10 @@ class LiftChosen(Chosen[LiftCase], frozen=True, kw_only=True, eq=False):
     def deepened(self, case: LiftCase, *, near: str | None, progress: Progress) -> LiftCase:
         """Return the case with the tree to build in, if the depth asks for that."""
         del near
-        depth = self.request.depth
-        if not depth.tier.includes(Tier.BUILD):
+        if not self.request.depth.tier.includes(Tier.BUILD):
             return case
         tree = trees.changed(self.tree, {self.file: self.contents[-1]})
-        return replace(case, building=Building(tree=tree, depth=depth, progress=progress))
+        return replace(case, building=building(self.request.depth, tree, progress=progress))
 
     def claims(self, case: LiftCase) -> tuple[Claim[LiftCase], ...]:
         """Return the claims about a lift, or about the commits of a recipe and those that it names."""
@@ -177,15 +176,23 @@ class LiftChosen(Chosen[LiftCase], frozen=True, kw_only=True, eq=False):
 
     def others(self, progress: Progress) -> Iterator[LiftChosen]:
         """Yield the lift by each other design that does not refuse the file."""
-        for design in Design if self.opened.recipe is None else ():
-            if design != self.steps[0].design:
-                with suppress(RefusalError):
-                    yield laid_out(
-                        self.opened,
-                        (lifted_by(self.opened, Way(design=design, bindings=self.opened.request.bindings)),),
-                        self.tree,
-                        progress=progress,
-                    )
+        if self.opened.recipe is None:
+            yield from by_designs(self.opened, self.tree, progress, but=self.steps[0].design)
+
+
+def building(depth: Depth, tree: NixpkgsTree, *, progress: Progress) -> Building | None:
+    """Return the build of a changed tree, None unless the depth asks for one."""
+    return Building(tree=tree, depth=depth, progress=progress) if depth.tier.includes(Tier.BUILD) else None
+
+
+def by_designs(
+    opened: Opened, tree: NixpkgsTree, progress: Progress, *, but: str | None = None
+) -> Iterator[LiftChosen]:
+    """Yield the lift by each design that does not refuse the file, but for one."""
+    for design in (design for design in Design if design != but):
+        with suppress(RefusalError):
+            commit = lifted_by(opened, Way(design=design, bindings=opened.request.bindings))
+            yield laid_out(opened, (commit,), tree, progress=progress)
 
 
 def choose(requests: Sequence[Request], *, progress: Progress) -> Iterator[LiftChosen | ToolkitError]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
+from itertools import product
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -18,8 +20,9 @@ from toolkit.model import Commit, Proposal, Step, Tier
 from toolkit.patches import Message
 from toolkit.proposal import choosing, doors, texts
 from toolkit.proposal.choosing import LiftChosen, LiftCommit, Opened
-from toolkit.proposal.claims import CLAIMS, Asking, LiftCase
+from toolkit.proposal.claims import CLAIMS, Asking, LiftCase, of_builds
 from toolkit.proposal.leaf import Draft, Leaf
+from toolkit.proposal.requests import Request
 from toolkit.proposal.target import find_target
 from toolkit.prove import Stage, Subject, judged
 from toolkit.prove.judged import Judging
@@ -32,7 +35,7 @@ if TYPE_CHECKING:
     from toolkit.errors import ToolkitError
     from toolkit.model import FileChange, Progress
     from toolkit.proposal.leaf import Recorded
-    from toolkit.proposal.requests import CheckRequest, Request
+    from toolkit.proposal.requests import CheckRequest
     from toolkit.sources.changes import ChangeRequest
     from toolkit.sources.trees import NixpkgsTree
 
@@ -99,6 +102,7 @@ class Lifts(Leaf):
             ),
             upstream_diff=file.diff,
             lifted=lifted,
+            building=choosing.building(request.depth, changed, progress=progress),
             asking=Asking(
                 trees=roots,
                 own=Question(package=target.package, doors=lifted.doors),
@@ -120,13 +124,21 @@ class Lifts(Leaf):
             upstream_diff=file.diff,
         )
         claims = prove.narrowed(prove.about(CLAIMS, Subject.CHANGE), request.depth.systems)
+        opened = Opened(
+            request=Request(target=target.package, bindings=names, depth=request.depth),
+            source=source,
+            target=target,
+            text=source.content.decode(),
+            recipe=None,
+        )
         return Draft(
             proposal=proposal,
             messages=(),
             case=case,
-            claims=claims,
+            claims=(*claims, *of_builds(case)),
             overlay={},
             warnings=(*source.warnings, *tree.warnings),
+            others=partial(choosing.by_designs, opened, tree),
         )
 
     def explain(
@@ -151,10 +163,16 @@ def _lifted(opened: Opened, proposal: Proposal, tree: NixpkgsTree, *, progress: 
     """Return the lift of the bindings of a proposal if it gives its file, else that file with the doors that work."""
     last = proposal.commits[-1].after
     request, design = opened.request, Design(proposal.steps[0].design)
-    for follow in ((), *((name,) for name in FOLLOWED), FOLLOWED) if design is Design.MOVE else ((),):
+    follows = (*((name,) for name in FOLLOWED), FOLLOWED) if design is Design.MOVE else ()
+    for follow, whole in ((), False), *product(follows, (False, True)):
         with suppress(RefusalError):
             lifted = lift(
-                opened.text, name=str(proposal.target), bindings=proposal.bindings, design=design, follow=follow
+                opened.text,
+                name=str(proposal.target),
+                bindings=proposal.bindings,
+                design=design,
+                follow=follow,
+                whole=whole,
             )
             if lifted.text.encode() == last:
                 return lifted
@@ -171,4 +189,4 @@ def _named(change: ChangeRequest) -> tuple[str, ...]:
         return "--patch", str(change.patch)
     if change.pull is not None:
         return "--pull", str(change.pull.number)
-    return (change.rev,) if change.rev is not None else ()
+    return (change.rev if change.rev is not None else "--uncommitted",)

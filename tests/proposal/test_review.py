@@ -105,7 +105,7 @@ def test_the_claims_of_a_target_with_a_leaf_are_judged_if_its_file_is_changed(re
     [
         (lambda text: text.replace("# TODO", "# To do", 1), "docker: no lift and no demotion"),
         (lambda _: "", "docker: its file is moved, added or taken away"),
-        (lambda _: "{ stdenv }: stdenv.mkDerivation { }\n", "docker: its claims are not judged: "),
+        (lambda _: "{ stdenv }: stdenv.mkDerivation { }\n", "docker: its claims have not run, because "),
     ],
 )
 def test_why_the_claims_of_a_target_are_not_judged_is_a_note(

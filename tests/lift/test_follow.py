@@ -119,7 +119,15 @@ def test_a_download_or_a_script_between_the_source_and_the_part_moves_along() ->
     made = followed(app(cache, "cache"))
     assert made.moved == ("cache", "ui")
     assert 'lock = "${finalAttrs.src}/yarn.lock"' in made.text
-    assert "cache = finalAttrs.passthru.cache;" in made.text
+    assert "inherit (finalAttrs.passthru) cache;" in made.text
+
+
+def test_what_a_source_is_called_stays_where_an_overridden_one_need_not_have_it() -> None:
+    text = (
+        '{ buildApp, f }:\n\nlet\n  tree = f { pname = "t"; src = null; };\nin\nbuildApp {\n  inherit (tree) version;\n'
+    )
+    made = lift(f"{text}  src = tree;\n  e = [ tree.version tree.tag ];\n}}\n", name="package.nix")
+    assert "inherit (tree) version;\n  src = tree;\n  e = [ tree.version finalAttrs.src.tag ];" in made.text
 
 
 def test_what_is_described_alone_is_not_what_is_built() -> None:

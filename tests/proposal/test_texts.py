@@ -121,8 +121,9 @@ def test_the_pull_request_says_what_the_message_does_as_far_as_it_has_space() ->
 def test_the_pull_request_shows_an_override_of_a_part_that_keeps_the_rest_of_passthru() -> None:
     override = "`app.overrideAttrs (old: { passthru = old.passthru // { part = …; }; })` takes effect from here on."
     assert said_of(("app",), lifted(part=HIDDEN)).steps[0].usage == override
-    change = replace(lifted(part=PARTIAL), doors={"part": ("part",)})
+    change = replace(lifted(part=SHOWN), doors={"part": ("part",)})
     assert "`app.overrideAttrs (old: { part = …; })`" in said_of(("app",), change).steps[0].usage
+    assert said_of(("app",), lifted(part=PARTIAL)).steps[0].usage == ""
 
 
 def test_the_text_cites_where_people_asked_for_the_lift() -> None:

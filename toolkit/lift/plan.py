@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 PARAMETER = "finalAttrs"
 FOLLOWED = ("src", "version")
+_NAMES = ("meta", "pname", "version")
 OWN = ("pname", "version", "src")
 """What a package's file may bind in a let for its parts to have as well."""
 
@@ -130,7 +131,9 @@ class LiftPlan(Struct, frozen=True, kw_only=True, dict=True):
             owner = self.shape.owner(use.node)
             sees = owner in {*self.moved, *self.shape.inner}
             within = sees if owner is not None else self.shape.body.contains(use.node)
-            if within and use.node.index not in kept:
+            # A source that somebody overrides need have no more than any.
+            named = self.path(use.name) == ("src",) and bool({*_NAMES} & {*selection(use.node)[:1]})
+            if within and use.node.index not in kept and not named:
                 found[use.node.index] = self.path(use.name)
         for name, route in self.routes.items():
             for use in uses_by_rec(self.shape, route.door) if route.door is not None else ():

@@ -16,15 +16,21 @@ if TYPE_CHECKING:
 WIDTH = 100
 """Columns that nixfmt fills."""
 
+_SAME_NAME = re.compile(r"(?P<margin> *)(?P<name>[\w'-]+) = (?P<source>final\w*(?:\.[\w'-]+)*)\.(?P=name);")
 _JOINED = re.compile(r"(?P<margin> *)(?P<name>[\w.'-]+ = )\[ (?P<items>[\w.'-]+(?: [\w.'-]+)*) \] (?P<rest>\+\+ .*;)")
 
 
 def filled(before: str, after: str) -> str:
-    """Return a new text in which no list that is joined to others by `++` has become too long for its line."""
+    """Return a new text whose new lines are as nixfmt and linters have them.
+
+    No list that is joined to others by `++` is too long for its line, and no attribute is bound to one of its name.
+    """
     old = set(before.split("\n"))
     lines = after.split("\n")
     for number, line in enumerate(lines):
-        if len(line) > WIDTH and line not in old and (joined := _JOINED.fullmatch(line)) is not None:
+        if line not in old and (same := _SAME_NAME.fullmatch(line)) is not None:
+            lines[number] = f"{same['margin']}inherit ({same['source']}) {same['name']};"
+        elif len(line) > WIDTH and line not in old and (joined := _JOINED.fullmatch(line)) is not None:
             margin = joined["margin"]
             items = (f"{margin}  {item}" for item in joined["items"].split())
             broken = [f"{margin}{joined['name']}[", *items, f"{margin}]", f"{margin}{joined['rest']}"]

@@ -121,8 +121,9 @@ _WORDS, _FIXED_WORDS, _PACKAGE_WORDS = 80, 36, 2
 
 
 def _usage(packages: Sequence[str], lifted: Lifted) -> str:
-    """Return an override of a part that did not follow anything, as it was tried; empty if all do."""
-    parts = [lifted.doors[name] for name in lifted.states if name not in lifted.follows]
+    """Return an override of a part that had no effect, as it was tried; empty if none is such."""
+    none = (name for name, state in lifted.states.items() if state is not Reachability.PARTIAL)
+    parts = [lifted.doors[name] for name in none if name not in lifted.follows]
     if not parts:
         return ""
     *shown, name = parts[0]

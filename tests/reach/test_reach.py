@@ -41,6 +41,17 @@ NEW = 'fetch { name = "new"; hash = hash "c"; }'
         'tool = prev.tool.overrideAttrs { doCheck = true; checkPhase = "true"; };',
         f'wrapped = with prev; wrapped.overrideAttrs {{ version = "2.0.0"; src = {NEW}; }};',
         f'server = with prev; server.overrideAttrs {{ version = "2.0.0"; src = {NEW}; units = ""; }};',
+        # A source that is built, or a wrapper of what is made of the old source, in place of a fetched one.
+        """plain = with prev; mkDerivation {
+          pname = "plain";
+          version = "2.0.0";
+          src = mkDerivation { pname = "unpacked"; version = "1.0.0"; inherit (editor-unwrapped) src; };
+        };""",
+        """plain = with prev; mkDerivation {
+          pname = "plain";
+          version = "2.0.0";
+          paths = mkDerivation { pname = "plain"; version = "1.5.0"; inherit (plain) src; };
+        };""",
         # Another package, which reads its source, in place of a wrapper; a set in place of a package.
         f'editor = with prev; mkDerivation {{ pname = "editor"; version = "2.0.0"; src = {NEW}; }};',
         f'script = with prev; mkDerivation {{ pname = "script"; version = "2.0.0"; src = {NEW}; }};',

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from toolkit.proposal.recipes import Trial
 
 SCHEMA = 1
-_WIDEST = 24
+_WIDEST = 30
 _UNREAD = 20
 Proven = dict[tuple[PurePosixPath, str], Trying]
 

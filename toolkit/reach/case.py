@@ -69,8 +69,9 @@ class Case(Struct, frozen=True, kw_only=True):
         if not old or not new or old == new:
             return bool(old) != bool(new)
         makers = [self.store.maker(self.old, old), self.store.maker(self.new, new)]
-        digests = {maker.hash for maker in makers if maker is not None and maker.hash}
-        return len(digests) != 1 or None in makers
+        # A source that is built has no hash: then the path decides.
+        digests = {maker.hash if maker is not None else "" for maker in makers}
+        return len(digests) != 1 or "" in digests
 
     @property
     def written(self) -> set[str | None]:

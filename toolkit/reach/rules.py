@@ -119,7 +119,8 @@ def same_dependencies(case: Case) -> Iterator[Left]:
 def old_source(case: Case) -> Iterator[Left]:
     """Yield what is still made of the old source."""
     place = case.source(case.old)
-    if not case.source_changes or not place.startswith("/nix/store/"):
+    # One without a source of its own is made of what it wraps, on purpose.
+    if not case.source_changes or not case.source(case.new) or not place.startswith("/nix/store/"):
         return
     # A package of the set that is made of the same source, such as nixf beside nixd, is a part.
     outsiders = {path for path in case.outsiders(case.new.inputs) if case.source(case.store[path]) != place}

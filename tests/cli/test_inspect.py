@@ -69,7 +69,7 @@ def test_overrides_that_work_are_named_and_drawn(unlet: Unlet) -> None:
     (part,) = json.loads(unlet("inspect", "notes-server", "--nixpkgs", tree, "--json").stdout)["packages"][0]["parts"]
     assert (part["name"], part["reached"]) == ("web-ui", True)
     (door,) = part["doors"]
-    drawn = unlet("inspect", "notes-server", "--nixpkgs", tree, "--graph", "mermaid").stdout
+    drawn = unlet("inspect", "notes-server", "--nixpkgs", tree, "--graph").stdout
     assert 'subgraph reached["within reach of an override"]' in drawn
     assert f'(["{door}"]) -.-> p0' in drawn
 

@@ -39,7 +39,14 @@ SCHEMA = 2
     help="The nixpkgs of PACKAGE: a directory or git clone, <nixpkgs>, a flake.lock, npins' sources.json, a git URL, "
     "or 'specimen'. By default the checkout that contains the current directory.",
 )
-@click.option("--graph", "picture", type=click.Choice(["mermaid"]), help="Print the layout of one as a flowchart.")
+@click.option(
+    "--graph",
+    "picture",
+    is_flag=False,
+    flag_value="mermaid",
+    type=click.Choice(["mermaid"]),
+    help="Print the layout of one as a flowchart; mermaid is the only form, and need not be named.",
+)
 @click.option(
     "--path",
     "of_path",

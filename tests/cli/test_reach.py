@@ -48,3 +48,9 @@ def test_overlay_of_a_package_is_named_if_the_override_reaches_behind_it(
     done = unlet("reach", "overlay.nix", "--nixpkgs", specimen.path(), "--json", *sealed)
     (found,) = json.loads(done.stdout)["overrides"]
     assert (done.returncode, found["status"], found["instead"]) == (1, "in part", instead)
+
+
+def test_places_are_named_as_from_here(unlet: Unlet) -> None:
+    (unlet.cwd / "overlay.nix").write_text("final: prev: {\n  notes-server = prev.notes-server;\n}\n")
+    done = unlet("reach", "overlay.nix", "--nixpkgs", specimen.path())
+    assert done.stdout.splitlines()[0].split() == ["notes-server", "no", "effect", "overlay.nix:2"]

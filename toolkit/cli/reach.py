@@ -114,7 +114,8 @@ def _lines(found: Reach, *, is_quiet: bool) -> Iterator[str]:
 
 
 def _place(override: Override) -> str:
-    place = override.file or ""
+    file, here = Path(override.file or ""), Path.cwd()
+    place = str(file.relative_to(here) if file.is_relative_to(here) else override.file or "")
     return f"{place}:{override.line}" if override.line is not None else place
 
 

@@ -45,8 +45,8 @@ def foreign(request: CheckRequest, *, progress: Progress) -> tuple[DockerCase, P
     demotion = _demotion(*places)
     contents = {BEFORE: found.content, LIFTED if demotion is None else DEMOTED: patched}
     case = staging.case(contents, name=name, source=found)
-    made = {LIFT} if demotion is None else {LIFT, DEMOTE} if _lifts(case) else {DEMOTE}
-    stages = (case.before, replace(case.after, steps=frozenset(made)))
+    names = {LIFT} if demotion is None else {LIFT, DEMOTE} if _lifts(case) else {DEMOTE}
+    stages = (case.before, replace(case.after, steps=frozenset(names)))
     case = replace(case, demotion=demotion, stages=stages, upstream_diff=change.diff)
     proposal = Proposal(
         source=found,

@@ -229,9 +229,9 @@ def _rewritten(request: Request, source: Source) -> DockerChosen:
 def _made(request: Request, source: Source, name: str) -> DockerChosen:
     file = docker_file(source.content, name=name)
     design, demotion = _designs(request.designs)
-    made = builder.steps(file, source, design=design, demotion=demotion, only=request.only)
+    steps = builder.steps(file, source, design=design, demotion=demotion, only=request.only)
     try:
-        return _chosen(request, source, file, made)
+        return _chosen(request, source, file, steps)
     except LayoutError:
         raise
     except RefusalError:

@@ -113,23 +113,10 @@ class _Unasked(Struct, frozen=True, kw_only=True):
 def _recorded(request: CheckRequest, directory: Path, *, progress: Progress) -> tuple[Draft[Any], _Unasked]:
     """Read a proposal back from its directory."""
     progress.step("reading the proposal")
-    place = directory / "report.json"
-    written = _read(directory, "report.json")
-    document = report.from_json(written, name=str(place))
-    target = PurePosixPath(document.file)
-    leaf = leaf_of(document.target, document.recipe)
-    if leaf.file not in {None, target}:
-        raise ToolkitError(f"{place}: field 'file' is '{target}' instead of '{leaf.file}'")
-    for field, value in (("file", document.file), ("target", document.target)):
-        if {"", ".", "..", "/"} & {*PurePosixPath(value).parts, value} or value.startswith("/"):
-            raise ToolkitError(f"{place}: field '{field}' is '{value}', which is no path in a nixpkgs")
+    written, document = _document(directory)
+    leaf, target = leaf_of(document.target, document.recipe), PurePosixPath(document.file)
+    series, behind = _mails(directory, document)
     diff = _read(directory, "upstream.diff")
-    paths = (each.path for each in inside.listed(directory, "series") if each.path.endswith(".patch"))
-    mails = tuple(Patch(name=PurePosixPath(path).name, content=_read(directory, path)) for path in paths)
-    series, behind = mails[: len(document.commits)], mails[len(document.commits) :]
-    for what, found_there in (("report.json", document.commits), ("series", series)):
-        if len(found_there) != (wanted := len(document.steps)):
-            raise ToolkitError(f"{directory / what}: {len(found_there)} commits instead of {wanted}")
     needed = leaf.needs(leaf.extras_of(behind))
     at_hand = _source_again(request.change.source, written, document, needed, progress)
     source = at_hand[0] if at_hand is not None else _taken_back(document, directory, diff)
@@ -178,6 +165,31 @@ def _recorded(request: CheckRequest, directory: Path, *, progress: Progress) -> 
     )
     draft = leaf.again(asked, progress=progress)
     return replace(draft, warnings=(*warnings, *draft.warnings)), unasked
+
+
+def _document(directory: Path) -> tuple[bytes, ReportDocument]:
+    """Return the report of a proposal; raise ToolkitError for one that names no path in a nixpkgs."""
+    place = directory / "report.json"
+    written = _read(directory, "report.json")
+    document = report.from_json(written, name=str(place))
+    file = leaf_of(document.target, document.recipe).file
+    if file not in {None, PurePosixPath(document.file)}:
+        raise ToolkitError(f"{place}: field 'file' is '{document.file}' instead of '{file}'")
+    for field, value in (("file", document.file), ("target", document.target)):
+        if {"", ".", "..", "/"} & {*PurePosixPath(value).parts, value} or value.startswith("/"):
+            raise ToolkitError(f"{place}: field '{field}' is '{value}', which is no path in a nixpkgs")
+    return written, document
+
+
+def _mails(directory: Path, document: ReportDocument) -> tuple[tuple[Patch, ...], tuple[Patch, ...]]:
+    """Return the mails of a proposal's own commits, and those behind them."""
+    paths = (each.path for each in inside.listed(directory, "series") if each.path.endswith(".patch"))
+    mails = tuple(Patch(name=PurePosixPath(path).name, content=_read(directory, path)) for path in paths)
+    series, behind = mails[: len(document.commits)], mails[len(document.commits) :]
+    for what, commits in (("report.json", document.commits), ("series", series)):
+        if len(commits) != (wanted := len(document.steps)):
+            raise ToolkitError(f"{directory / what}: {len(commits)} commits instead of {wanted}")
+    return series, behind
 
 
 def _recipe(document: ReportDocument) -> Recipe | None:

@@ -262,18 +262,18 @@ def _together(tree: NixpkgsTree, found: Sequence[Opened], *, progress: Progress)
 
     A package that is not among them is to be chosen for alone: the change of another one may be why.
     """
-    made: dict[PurePosixPath, tuple[Opened, LiftCommit]] = {}
+    lifts: dict[PurePosixPath, tuple[Opened, LiftCommit]] = {}
     for each in found:
         if each.recipe is None:
             with suppress(RefusalError):
-                made.setdefault(each.target.file, (each, lifted_by(each, next(_ways(each)))))
-    if len(made) < 2:  # noqa: PLR2004 - one is alone
+                lifts.setdefault(each.target.file, (each, lifted_by(each, next(_ways(each)))))
+    if len(lifts) < 2:  # noqa: PLR2004 - one is alone
         return {}
     progress.step("laying out a nixpkgs with all changes")
-    root = trees.changed(tree, {file: commit.content for file, (_, commit) in made.items()}).root
+    root = trees.changed(tree, {file: commit.content for file, (_, commit) in lifts.items()}).root
     chosen: dict[Target, LiftChosen] = {}
-    for each, commit in made.values():
-        beside = tuple(other.target.package for other, _ in made.values() if other is not each)
+    for each, commit in lifts.values():
+        beside = tuple(other.target.package for other, _ in lifts.values() if other is not each)
         chosen[each.target] = _chosen(each, (commit,), tree, (tree.root, root), beside=beside)
     progress.step(f"asking Nix about {len(chosen)} packages")
     ask_about([each.asking for each in chosen.values()])
@@ -313,15 +313,15 @@ def _alone(found: Opened, tree: NixpkgsTree, *, progress: Progress) -> LiftChose
         chosen = laid_out(found, (commit,), tree, progress=progress)
         progress.step(f"asking Nix about {target.package}")
         asking = chosen.asking
-        said = asking.judged()
-        if said is None:
+        verdict = asking.judged()
+        if verdict is None:
             why = why_not(tree.root, asking.systems[0], asking.own.package)
             hint = "if the package is for another system, name that by --system"
             fact = f"does not evaluate, unchanged, on {', '.join(asking.systems)}: {why}"
             raise RefusalError(f"{target.package}: {fact}", hint=hint)
-        if said.outcome == "lifted" or (choice_of(found.request).design is not None and said.outcome == "failed"):
+        if verdict.outcome == "lifted" or (choice_of(found.request).design is not None and verdict.outcome == "failed"):
             return chosen
-        refusal = RefusalError(f"{target.file}: {said.why}")
+        refusal = RefusalError(f"{target.file}: {verdict.why}")
     if refusal is None:
         raise RefusalError(f"{target.file}: no design lifts it")
     if choice_of(found.request).design is None:
@@ -338,8 +338,8 @@ def _on_request(found: Opened, tree: NixpkgsTree, *, progress: Progress) -> Desi
             commit = lifted_by(found, Way(design=design, bindings=found.request.bindings))
             asking = laid_out(found, (commit,), tree, progress=progress).asking
             progress.step(f"asking Nix about {found.target.package} by --design {design}")
-            said = asking.judged()
-            if said is not None and said.outcome == "lifted":
+            verdict = asking.judged()
+            if verdict is not None and verdict.outcome == "lifted":
                 return design
     return None
 

@@ -122,15 +122,15 @@ def _inspected(root: Path, name: str) -> PackageInspection:
     if isinstance(file, confined.Unread) or problem is not None:
         raise ToolkitError(f"{target.file}: {problem}")
     names = [*(each.name for each in file.bound), *file.routed]
-    answer = working_doors(root, target.package, file, names) if names else None
-    by_nix = answer is not None and answer.reason is None
+    doors = working_doors(root, target.package, file, names) if names else None
+    by_nix = doors is not None and doors.reason is None
     return PackageInspection(
         package=target.package,
         file=target.file,
-        version=file.version or (answer.version if answer is not None else None),
-        parts=tuple(part(each, file, answer if by_nix else None) for each in names),
-        system=answer.system if answer is not None and by_nix else None,
-        reason=answer.reason if answer is not None else None,
+        version=file.version or (doors.version if doors is not None else None),
+        parts=tuple(part(each, file, doors if by_nix else None) for each in names),
+        system=doors.system if doors is not None and by_nix else None,
+        reason=doors.reason if doors is not None else None,
     )
 
 

@@ -78,13 +78,13 @@ def write_down(chosen: Chosen[C], out: Path, *, at: Path | None = None, progress
         begun = draft(chosen, building / "overlay")
         case = chosen.deepened(begun.case, near=request.source.nixpkgs, progress=progress)
         warnings = chosen.warnings(case, overlay="overlay/")
-        made = replace(begun, case=case, claims=chosen.claims(case), warnings=warnings)
-        writing.write_patches(building, made.proposal, extras)
-        made.write_overlay(building / "overlay")
-        proven = prove.run(made.claims, case, progress=progress)
+        prepared = replace(begun, case=case, claims=chosen.claims(case), warnings=warnings)
+        writing.write_patches(building, prepared.proposal, extras)
+        prepared.write_overlay(building / "overlay")
+        proven = prove.run(prepared.claims, case, progress=progress)
         chosen.settle(case)
-        proposal = writing.backed(made, proven)
-        if proposal is not made.proposal:
+        proposal = writing.backed(prepared, proven)
+        if proposal is not prepared.proposal:
             writing.write_patches(building, proposal, extras)
         result = Report(
             proposal=proposal,
@@ -93,7 +93,7 @@ def write_down(chosen: Chosen[C], out: Path, *, at: Path | None = None, progress
             tools={"nix": str(program.version())},
             request=request.source,
             files=writing.names(building, *writing.REPORTS),
-            comparison=columns(made, proven, progress=progress) if request.compare else (),
+            comparison=columns(prepared, proven, progress=progress) if request.compare else (),
         )
         writing.write_reports(building, result, request.source, facts(chosen, result))
         return result
@@ -149,11 +149,11 @@ def columns(draft: Draft[C], proven: Sequence[Proof], *, progress: Progress) -> 
     """
     proposal = draft.proposal
     name = proposal.steps[0].design if proposal.patches else proposal.commits[0].subject
-    found = [_column(name, proposal, [proof for proof in proven if proof.name not in draft.extras])]
+    compared = [_column(name, proposal, [proof for proof in proven if proof.name not in draft.extras])]
     for other in draft.others(progress):
         progress.step(f"comparing with {other.steps[0].design}")
-        found.append(_column(other.steps[0].design, *judge(other, progress=Silence())))
-    return tuple(found)
+        compared.append(_column(other.steps[0].design, *judge(other, progress=Silence())))
+    return tuple(compared)
 
 
 def overlay(request: Request, kind: str | None = None, *, progress: Progress) -> OverlayReport:

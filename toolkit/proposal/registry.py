@@ -44,8 +44,8 @@ def leaf_of(name: str, recipe: str | None = None) -> Leaf:
     """Return the leaf of a target, of any target for a recipe the same; its module is imported for this alone."""
     if recipe is not None or (named := target(name)) is None:
         return Lifts()
-    made: Leaf = loaded(named.leaf)()
-    return made
+    leaf: Leaf = loaded(named.leaf)()
+    return leaf
 
 
 def loaded(place: str) -> Any:  # noqa: ANN401 - what a named target gives

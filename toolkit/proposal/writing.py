@@ -73,8 +73,8 @@ def of_tree(chosen: Chosen[C], made: Sequence[Commit]) -> tuple[TreeCommit, ...]
 def _written(proposal: Proposal, commits: tuple[Commit, ...]) -> Proposal:
     if not commits:
         return proposal
-    made = mailing.series(commits, proposal.target, committed=proposal.source.committed, author=proposal.author)
-    return replace(proposal, commits=commits, patches=made.patches, upstream_diff=made.upstream_diff)
+    mails = mailing.series(commits, proposal.target, committed=proposal.source.committed, author=proposal.author)
+    return replace(proposal, commits=commits, patches=mails.patches, upstream_diff=mails.upstream_diff)
 
 
 def nameless(proposal: Proposal, request: SourceRequest) -> Iterator[str]:

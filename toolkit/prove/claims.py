@@ -32,16 +32,18 @@ def formatted(case: Case[Stage]) -> Finding:
     formatter = stores.nixfmt()
     if formatter is None:
         return Finding(covers="nothing", not_run=f"because {stores.NO_NIXFMT}")
-    said = process.run([str(formatter), "--version"]).text
+    version = process.run([str(formatter), "--version"]).text
     if not is_formatted(formatter, case.before.content):
-        return Finding(covers="nothing", not_run=f"because the file is not in the format of this {said} before either")
+        return Finding(
+            covers="nothing", not_run=f"because the file is not in the format of this {version} before either"
+        )
     failures = [
         f"{stage.name}: nixfmt would change the file"
         for stage in case.stages[1:]
         if not is_formatted(formatter, stage.content)
     ]
     return Finding(
-        covers=f"{len(case.stages)} files, {said}",
+        covers=f"{len(case.stages)} files, {version}",
         failures=tuple(failures),
         commands=(shlex.join(["nixfmt", "--check", *(str(stage.path) for stage in case.stages)]),),
     )
@@ -68,14 +70,14 @@ LINTERS: dict[str, tuple[str, ...]] = {
 
 def linted(case: Case[Stage]) -> Finding:
     """Let the linters of nixpkgs' CI that are on PATH read each stage, if they found nothing in the file before."""
-    found = {name: path for name in LINTERS if (path := process.find(name)) is not None}
-    if not found:
+    linters = {name: path for name in LINTERS if (path := process.find(name)) is not None}
+    if not linters:
         return Finding(covers="nothing", not_run=f"because {next(iter(LINTERS))} and the like are not on PATH")
     failures: list[str] = []
     evidence: list[str] = []
     gaps: list[str] = []
     commands: list[str] = []
-    for name, path in found.items():
+    for name, path in linters.items():
         before, *after = (
             process.run([str(path), *LINTERS[name], stage.path.name], cwd=stage.path.parent, ok=None)
             for stage in case.stages
@@ -84,13 +86,13 @@ def linted(case: Case[Stage]) -> Finding:
         if before.status:
             gaps.append(f"{name}: finds something in the unchanged file")
             continue
-        said = [each for each in after if each.status]
-        failures += [f"{name}: {' '.join((each.text or each.stderr).split()) or 'fails'}" for each in said]
-        evidence.append(f"{name}: {'nothing to say' if not said else 'finds something'}")
+        complaints = [each for each in after if each.status]
+        failures += [f"{name}: {' '.join((each.text or each.stderr).split()) or 'fails'}" for each in complaints]
+        evidence.append(f"{name}: {'nothing to say' if not complaints else 'finds something'}")
     if not evidence:
-        return Finding(covers="nothing", not_run=f"because {', '.join(found)} find something in the unchanged file")
+        return Finding(covers="nothing", not_run=f"because {', '.join(linters)} find something in the unchanged file")
     return Finding(
-        covers=", ".join(found),
+        covers=", ".join(linters),
         failures=tuple(failures),
         evidence=tuple(evidence),
         gaps=tuple(gaps),

@@ -137,9 +137,9 @@ LIFTED = LiftVerdict(outcome="lifted")
 
 def judge(answers: Sequence[Derivations]) -> LiftVerdict | None:
     """Judge a lift by Nix's answers on several systems: a door has to reach something on one of them."""
-    said = [found for answer in answers if (found := verdict(answer)) is not None]
-    wrong = next((found for found in said if found.outcome != "lifted" and found.why not in NOWHERE), None)
-    return wrong or next((found for found in said if found.outcome == "lifted"), said[0] if said else None)
+    verdicts = [found for answer in answers if (found := verdict(answer)) is not None]
+    wrong = next((found for found in verdicts if found.outcome != "lifted" and found.why not in NOWHERE), None)
+    return wrong or next((found for found in verdicts if found.outcome == "lifted"), verdicts[0] if verdicts else None)
 
 
 def verdict(answer: Derivations) -> LiftVerdict | None:

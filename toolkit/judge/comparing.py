@@ -156,13 +156,14 @@ def _fetches(subject: Subject, before: list[Any], after: list[Any]) -> Iterator[
         is_renamed = old["out"] != new["out"]
         serious = [name for name in names if name not in (_NAMES if is_renamed else _MANNERS)]
         name = new["name"] or "it"
-        if serious:
-            again = f"nix-build -A {attribute}{'' if is_renamed else ' --check'}"
+        again = f"nix-build -A {attribute}{'' if is_renamed else ' --check'}"
+        if serious and is_renamed and one.get("urls") is None:
+            what = f"{name} has the hash of the one before, which is right if nothing in it differs: {again}"
+            yield subject.differs(Kind.FIXED_OUTPUT, CHANGE, what)
+        elif serious:
             what = f"{name} is fetched differently ({', '.join(serious)}) and its hash is as before: {again}"
             values = ({name: each.get(name) for name in serious} for each in (one, other))
-            # What is made from the source of a new version may rightly be the same: what it depends on.
-            weight = DAMAGE if not is_renamed or one.get("urls") is not None else CHANGE
-            yield subject.differs(Kind.FIXED_OUTPUT, weight, what, *values)
+            yield subject.differs(Kind.FIXED_OUTPUT, DAMAGE, what, *values)
         elif not is_renamed:
             how = (
                 "its hash is written differently" if _hashes(old) != _hashes(new) else "the tools that fetch it differ"

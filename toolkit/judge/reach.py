@@ -47,6 +47,7 @@ _DOCUMENT = "index.json"
 
 _FAMILIES = {
     "python-packages.nix": "python3Packages",
+    "python-aliases.nix": "python3Packages",
     "python2-packages.nix": "python2Packages",
     "perl-packages.nix": "perlPackages",
     "ocaml-packages.nix": "ocamlPackages",

@@ -35,6 +35,9 @@ FILES = (EXPRESSION, *(EXPRESSIONS / name for name in ("judge-overrides.nix", "j
 PARTS = ("position", "derivation", "fixed-output", "meta", "kinds", "passthru", "arguments", "override")
 SET_PARTS = ("names", "values", "recurse")
 ALL = (*PARTS, *SET_PARTS)
+_OF_DERIVATION = ("fixed-output", "kinds", "override")
+"""What ends Nix as the derivation does, and is not asked for then."""
+
 FEW = ("position", "derivation", "meta", "passthru", *SET_PARTS)
 """What is asked of an attribute that only reads what has changed."""
 
@@ -188,7 +191,8 @@ def ask(  # noqa: C901, PLR0913 - one conversation, and what is known from befor
             # The innermost value that is shown first is a part of those around it.
             (rest,) = asked([replace(question, leaving=(*question.leaving, values[-1]))])
             return replace(rest, ends={**rest.ends, f"{at}.{values[-1]}": reason})
-        left = tuple(part for part in wanted if at is not None and part != at)
+        ending = {at} if at != "derivation" or limited else {at, *_OF_DERIVATION}
+        left = tuple(part for part in wanted if at is not None and part not in ending)
         if of_time:
             elsewhere = f"it reached the limit on {system}: {reason}"
             late[question.path] = Answer(kind=ENDS, ends=dict.fromkeys(ALL, elsewhere), limited=ALL)
@@ -196,7 +200,8 @@ def ask(  # noqa: C901, PLR0913 - one conversation, and what is known from befor
             # An attribute whose time is up has none left for its other parts.
             return Answer(kind=ENDS, ends=dict.fromkeys(wanted, reason), limited=wanted if limited else ())
         (rest,) = asked([replace(question, parts=left)])
-        return replace(rest, ends={**rest.ends, at: reason}, limited=(*rest.limited, *([at] if limited else [])))
+        ends = {part: reason for part in wanted if part in ending}
+        return replace(rest, ends={**rest.ends, **ends}, limited=(*rest.limited, *([at] if limited else [])))
 
     def asked(those: Sequence[Question]) -> list[Answer]:
         answers = zip(those, evaluator.bisected(together, those, mark=mark), strict=True)

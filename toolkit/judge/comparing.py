@@ -76,9 +76,10 @@ def _moved(subject: Subject, before: Answer, after: Answer) -> Difference:
     """Return the difference of an attribute that comes or goes."""
     if before.kind == MISSING:
         return subject.differs(Kind.ADDED, CHANGE, "is new", None, after.kind)
-    kind = Kind.ALIAS if subject.attribute in subject.aliases else Kind.REMOVED
     weight = REMARK if before.kind in {THROWS, ENDS} else DAMAGE
-    return subject.differs(kind, weight, "is no longer there", before.kind, None)
+    if subject.attribute in subject.aliases:
+        return subject.differs(Kind.ALIAS, weight, "the alias is no longer there", before.kind, None)
+    return subject.differs(Kind.REMOVED, weight, "is no longer there", before.kind, None)
 
 
 def _ended(subject: Subject, before: Answer, after: Answer) -> Iterator[Difference]:

@@ -393,6 +393,20 @@ def test_a_value_that_ends_nix_before_too_leaves_the_others_to_be_compared() -> 
     }
 
 
+def test_a_nixos_test_is_evaluated_if_that_is_asked_for() -> None:
+    edits: Edits = {"nixos/tests/docker.nix": ('"docker info"', '"docker version"')}
+    assert {gap.reason for gap in judged(edits).unknown} == {"a NixOS test, which is not evaluated"}
+    judgement = judge(change(edits), JudgeRequest(systems=(NATIVE,), nixos=True), progress=Silence())
+    assert (judgement.unknown, serious(judgement)) == ((), {("change", "derivation", "nixosTests.docker")})
+    # One that reads what has changed, too.
+    text = (specimen.path() / NOTES).read_text()
+    reader: Edits = {"nixos/tests/docker.nix": ("pkgs.docker-client", "pkgs.notes-server.out")}
+    damage: Edits = {NOTES: text.replace("echo notes", "echo others")}
+    judgement = judge(change(reader, damage), JudgeRequest(systems=(NATIVE,), nixos=True), progress=Silence())
+    changed = {(each.weight.value, each.attribute) for each in judgement.steps[1].differences}
+    assert {("change", "notes-server"), ("change", "nixosTests.docker")} <= changed
+
+
 def test_a_test_that_there_is_none_of_is_named() -> None:
     damage = with_test("dockers")
     assert ("damage", "evaluation", "notes-server") in last(with_test("docker"), damage)

@@ -36,6 +36,7 @@ TOP = "pkgs/top-level/"
 ALL_PACKAGES = f"{TOP}all-packages.nix"
 ALIASES = f"{TOP}aliases.nix"
 BY_NAME = "pkgs/by-name/"
+TESTS = "nixos/tests/"
 
 _TABLES = frozenset({ALL_PACKAGES, ALIASES, f"{TOP}unixtools.nix", f"{TOP}darwin-aliases.nix"})
 _EVERYTHING = ("pkgs/stdenv/", "lib/", TOP, "default.nix", "pkgs/build-support/cc-wrapper/", "maintainers/")
@@ -254,6 +255,14 @@ class Map:
     def is_table(self, file: str) -> bool:
         """Return whether a file of the top level makes package sets."""
         return file in _TABLES or self._families(file) is not None
+
+    def tests(self, file: str) -> set[AttrPath]:
+        """Return the NixOS tests that a file is, as the table of all tests has them."""
+        if not file.startswith(TESTS):
+            return set()
+        name = re.escape(re.sub(r"(/default)?\.nix$", "", file.removeprefix(TESTS)))
+        table = rf"^  ([\w-]+) =[^\n]*[ (]\./{name}(?:\.nix)?(?![\w./-])"
+        return {("nixosTests", test) for test in re.findall(table, self.text(f"{TESTS}all-tests.nix"), re.MULTILINE)}
 
     def sets(self) -> set[str]:
         """Return the names of what looks like a package set in the table of all packages."""

@@ -39,6 +39,7 @@ _MOST_DEEP = 400
 _MOST_READERS = 120
 _FEW_READERS = 24
 _MOST_MARKED, _FEWEST_MARKED = 60, 6
+_MOST_TESTS = 12
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
@@ -77,6 +78,7 @@ class _Judging:
         self.everything: list[str] = []
         self.readers: set[str] = set()
         self.members: set[AttrPath] = set()
+        self.tests: set[AttrPath] = set()
         self.left = 0
 
     def verdict(self) -> Verdict:
@@ -158,6 +160,7 @@ class _Judging:
             single = {path for path in own - same if self.record.kinds[path] != SET}
             there = readers.find(maps[1], single, self.record.differences, paths, functions=functions)
             self._ask_readers(there, idle=not functions)
+        self._ask_tests(there.modules if own else (), maps[1])
         for file in of_some:
             if reached[file.path]:
                 self._require_needed(file, reached[file.path] & own)
@@ -172,7 +175,7 @@ class _Judging:
         of_all: list[str] = []
         for file in files:
             if file.path.startswith("nixos/"):
-                self._nixos(file)
+                self._nixos(file, maps)
                 continue
             found, is_all = self._reached(file, maps)
             if file.equal and (is_all or len(found) > _FEW_READERS):
@@ -344,11 +347,27 @@ class _Judging:
                 if rest > 0:
                     self.record.not_covered.append(Gap(what=f"{rest} more attributes on {system}", reason=reason))
 
-    def _nixos(self, file: FileChange) -> None:
+    def _nixos(self, file: FileChange, maps: Sequence[reach.Map]) -> None:
         if file.equal:
             return
-        what = "a NixOS test" if file.path.startswith("nixos/tests/") else "a NixOS module"
-        self.record.unknown.append(Gap(what=file.path, reason=f"{what}, which is not evaluated"))
+        tests = {test for each in (maps if self.sides.nixos else ()) for test in each.tests(file.path)}
+        self.tests |= tests
+        if not tests:
+            what = "a NixOS test" if file.path.startswith(reach.TESTS) else "a NixOS module"
+            self.record.unknown.append(Gap(what=file.path, reason=f"{what}, which is not evaluated"))
+
+    def _ask_tests(self, readers: Sequence[str], places: reach.Map) -> None:
+        """Ask about NixOS tests: those that the change is made in, and those that read it, if they are evaluated."""
+        found = {file: places.tests(file) for file in readers} if self.sides.nixos else {}
+        modules = [file for file in readers if not found.get(file)]
+        if modules:
+            reason = "NixOS modules and tests that read them are not evaluated"
+            reason = reason if self.sides.nixos else f"{reason}: --nixos, for the tests"
+            self.record.not_covered.append(Gap(what=_few(modules), reason=reason))
+        tests = sorted(self.tests | {test for each in found.values() for test in each})
+        if tests[_MOST_TESTS:]:
+            self.record.unknown.append(Gap(what=f"{len(tests) - _MOST_TESTS} more NixOS tests", reason="too many"))
+        self.record.compare({self.native: tests[:_MOST_TESTS]}, ("derivation",))
 
     def _ask_readers(self, found: readers.Readers, *, idle: bool) -> None:
         """Ask about what reads what the change is made in; it is `idle` if that are values, which were compared."""
@@ -363,9 +382,6 @@ class _Judging:
         self.record.idle = self.readers if idle else set()
         if wanted:
             self.record.compare(dict.fromkeys(systems, wanted), FEW)
-        if found.modules:
-            reason = "NixOS modules and tests that read them are not evaluated: --nixos"
-            self.record.not_covered.append(Gap(what=_few(found.modules), reason=reason))
 
     def _rank(self, difference: Difference) -> tuple[int, bool, int, str, int]:
         """Return the place of a difference: the worst first, and what the change is made in before what reads it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -424,6 +425,24 @@ def test_a_base_that_does_not_evaluate_is_said_and_the_rest_is_judged() -> None:
         (Kind.META, "notes-server")
     }
     assert any("status-board" in gap.what and "nobodyHasThis" in gap.reason for gap in step.unknown)
+
+
+def test_a_derivation_that_throws_before_as_after_is_said_not_to_be_compared(tmp_path: Path) -> None:
+    root = tmp_path / "tree"
+    shutil.copytree(specimen.path(), root)
+    text = (root / NOTES).read_text().replace("buildInputs = [ curl ];", 'buildInputs = throw "no curl here";')
+    (root / NOTES).chmod(0o644)
+    (root / NOTES).write_text(text)
+    after = text.replace("    platforms = lib.platforms.all;\n", "")
+    files = tuple(TreeFile(content=each.encode()) for each in (text, after))
+    step = Step(subject="x", edits=(Edit(path=PurePosixPath(NOTES), before=files[0], after=files[1]),))
+    base = NixpkgsTree(root=root, key="throws")
+    theirs = Change(subject="x", origin="a tree", source=SourceRequest(), base=base, steps=(step,))
+    judgement = judge(theirs, JudgeRequest(systems=(NATIVE,)), progress=Silence())
+    assert serious(judgement) == {("damage", "meta", "notes-server")}
+    assert judgement.reached == {}
+    gaps = {(gap.attribute, gap.parts, gap.reason) for gap in judgement.not_covered}
+    assert ("notes-server", ("derivation",), "its derivation throws, before as after") in gaps
 
 
 def test_a_binary_file_is_part_of_what_is_built() -> None:

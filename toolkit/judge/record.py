@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from toolkit.judge import comparing
 from toolkit.judge.asking import ENDS, MISSING, PARTS, THROWS, Question
 from toolkit.judge.model import Difference, Gap, Kind, Weight
-from toolkit.judge.subject import Subject
+from toolkit.judge.subject import THREW, Subject
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -71,7 +71,8 @@ class Record:
                 name = ".".join(path)
                 self.asked.add(name)
                 self._gap(path, system, before, after)
-                if "derivation" not in {*before.ends, *after.ends} and not {before.kind, after.kind} <= {THROWS, ENDS}:
+                ends = "derivation" in {*before.ends, *after.ends} or (_throws(before) and _throws(after))
+                if not ends and not {before.kind, after.kind} <= {THROWS, ENDS}:
                     self.compared.setdefault(system, []).append(name)
                 found = comparing.compare(self.subject(name, system), before, after)
                 self.differences += self._explained(path, system, found)
@@ -90,6 +91,10 @@ class Record:
         if not limits and (throws or ("derivation" in both and system != self.native)):
             reason = "does not evaluate before either"
             self.not_covered.append(Gap(what=what, reason=reason, attribute=name, system=system, parts=PARTS))
+        elif all(_throws(each) for each in (before, after)):
+            reason = "its derivation throws, before as after"
+            gap = Gap(what=what, reason=reason, attribute=name, system=system, parts=("derivation",))
+            self.not_covered.append(gap)
         elif parts := tuple(sorted(limits or both)):
             reason = f"its {', '.join(parts)} cannot be asked for: {(limits or before.ends)[parts[0]]}"
             of_values = all("." in part for part in parts)
@@ -120,3 +125,8 @@ class Record:
             else:
                 explained.append(each)
         return explained
+
+
+def _throws(answer: Answer) -> bool:
+    """Return whether the derivation of a package throws."""
+    return bool(answer.parts.get("derivation", {}).get("drv") == THREW)

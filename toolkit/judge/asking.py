@@ -158,6 +158,7 @@ def ask(  # noqa: C901, PLR0913 - one conversation, and what is known from befor
     # The files that are evaluated cannot know it, and so not blame another question.
     mark = f"unlet-{secrets.token_hex(8)}:"
     heard: dict[Question, Answer] = {}
+    broken: dict[tuple[str, ...], str] = {}
 
     def together(those: Sequence[Question]) -> list[Answer]:
         left = {number: each for number, each in enumerate(those) if each not in heard}
@@ -191,7 +192,11 @@ def ask(  # noqa: C901, PLR0913 - one conversation, and what is known from befor
             # The innermost value that is shown first is a part of those around it.
             (rest,) = asked([replace(question, leaving=(*question.leaving, values[-1]))])
             return replace(rest, ends={**rest.ends, f"{at}.{values[-1]}": reason})
-        ending = {at} if at != "derivation" or limited else {at, *_OF_DERIVATION}
+        ending = {at}
+        if at == "derivation" and not limited:
+            broken[question.path] = reason
+            # Of what only reads it is enough that it no longer evaluates.
+            ending |= {*_OF_DERIVATION, *(["passthru"] if wanted == FEW else [])}
         left = tuple(part for part in wanted if at is not None and part not in ending)
         if of_time:
             elsewhere = f"it reached the limit on {system}: {reason}"

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.proposal.test_propose import Silence, run, statuses
+from toolkit.cache import VARIABLE
 from toolkit.errors import ToolkitError
 from toolkit.lift.plan import Design
-from toolkit.model import Status
+from toolkit.model import Depth, Status, Tier
 from toolkit.proposal.checking import check
 from toolkit.proposal.requests import CheckRequest
 
@@ -83,3 +84,24 @@ def test_a_report_does_not_choose_what_is_read(proposal: Path, field: str, value
 
 def test_only_the_named_proof_runs(proposal: Path) -> None:
     assert statuses(again(proposal, proofs=("readers",))) == {"readers": Status.PASSED}
+
+
+def test_a_proposal_of_the_specimen_is_known_again_on_another_machine(
+    proposal: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "another"))
+    found = again(proposal, proofs=("parse",))
+    assert (found.proposal.source.origin, found.warnings) == ("the embedded specimen", ())
+
+
+def test_a_proposal_is_built_if_its_depth_asks_for_that(proposal: Path) -> None:
+    depth = Depth(tier=Tier.BUILD, systems=("x86_64-linux",))
+    assert statuses(again(proposal, depth=depth, proofs=("built-x86_64-linux",))) == {
+        "built-x86_64-linux": Status.PASSED
+    }
+
+
+def test_a_directory_without_a_proposal_is_named_with_what_writes_one(tmp_path: Path) -> None:
+    with pytest.raises(ToolkitError, match=r"report\.json") as caught:
+        again(tmp_path)
+    assert caught.value.hint == "'unlet propose' writes a proposal"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from toolkit.errors import LayoutError, RefusalError
+from toolkit.errors import RefusalError
 from toolkit.lift.bindings import shared
 from toolkit.lift.plan import FOLLOWED, Design
 from toolkit.lift.rewriting import Lifted, lift
@@ -74,7 +74,7 @@ def _best(text: str, choice: LiftChoice, way: Way, *, name: str) -> Iterator[Way
     """Yield a way, after the one by which what is followed leaves the let, too."""
     if way.follow:
         whole = replace(way, whole=True)
-        with suppress(RefusalError, LayoutError):
+        with suppress(RefusalError):
             _made(text, choice, whole, whole.bindings, name=name)
             yield whole
     yield way
@@ -110,7 +110,7 @@ def _affordable(text: str, choice: LiftChoice, way: Way, names: Sequence[str], *
     def size(bindings: Sequence[str]) -> float:
         try:
             made = _made(text, choice, way, bindings, name=name)
-        except (RefusalError, LayoutError):
+        except RefusalError:
             return inf
         return inf if bindings != names and way.design is Design.STAY and made.moved else changed_lines(text, made.text)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from toolkit.errors import LayoutError, NixSyntaxError, RefusalError
+from toolkit.errors import NixSyntaxError, RefusalError
 from toolkit.lift.bindings import PASSTHRU, BindingKind, Reachability, doors, find
 from toolkit.lift.shape import read
 from toolkit.nix.scope import formals
@@ -91,7 +91,7 @@ def file_bindings(content: bytes) -> FileBindings:
         tree = Tree(content.decode(), name="file")
         shape = read(tree)
         found = find(shape)
-    except (UnicodeDecodeError, NixSyntaxError, LayoutError, RefusalError) as error:
+    except (UnicodeDecodeError, NixSyntaxError, RefusalError) as error:
         return FileBindings(problem=f"cannot be read: {error}")
     call = shape.construction
     parameter = next(iter(formals(call.final)), "") if call is not None and call.final is not None else ""

@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit import prove, sources
-from toolkit.errors import LayoutError, RefusalError, ToolkitError, UsageError, only, tried
+from toolkit.errors import RefusalError, ToolkitError, UsageError, only, tried
 from toolkit.lift.defaults import LiftChoice, Way, ways
 from toolkit.lift.defaults import lifted as lift_by
 from toolkit.lift.plan import Design
@@ -334,7 +334,7 @@ def _alone(found: Opened, tree: NixpkgsTree, *, progress: Progress) -> LiftChose
 def _on_request(found: Opened, tree: NixpkgsTree, *, progress: Progress) -> Design | None:
     """Return the first of the designs that upstream does not want which would do, None if none does."""
     for design in (Design.HIDDEN, Design.LAYER):
-        with suppress(RefusalError, LayoutError):
+        with suppress(RefusalError):
             commit = lifted_by(found, Way(design=design, bindings=found.request.bindings))
             asking = laid_out(found, (commit,), tree, progress=progress).asking
             progress.step(f"asking Nix about {found.target.package} by --design {design}")

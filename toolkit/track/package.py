@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from toolkit import confined, process
-from toolkit.errors import LayoutError, NixSyntaxError, RefusalError, ToolkitError
+from toolkit.errors import NixSyntaxError, RefusalError, ToolkitError
 from toolkit.lift.reach import FileBindings, file_bindings, questions
 from toolkit.lift.rewriting import lift
 from toolkit.model import Source
@@ -219,5 +219,5 @@ class Package:
 def _lifted(content: bytes) -> str:
     try:
         return lift(content.decode(), name="package.nix").text
-    except (UnicodeDecodeError, NixSyntaxError, LayoutError, RefusalError):
+    except (UnicodeDecodeError, NixSyntaxError, RefusalError):
         return ""

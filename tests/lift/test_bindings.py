@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from toolkit.lift.bindings import Binding, BindingKind, Reachability, find
+from toolkit.lift.bindings import Binding, BindingKind, Reachability, direct_uses, find, list_attribute
 from toolkit.lift.shape import read
 from toolkit.nix.tree import Tree
 
@@ -158,3 +158,21 @@ def test_a_file_that_ends_in_one_of_its_own_bindings_is_read_there() -> None:
 )
 def test_a_file_of_another_shape_has_nothing(text: str) -> None:
     assert find(read(Tree(text, name="x"))) == ()
+
+
+@pytest.mark.parametrize(
+    ("attributes", "found"),
+    [
+        ("e = [ ui ];", "e"),
+        ("e = [ f ] ++ ([ ui ] ++ f);", "e"),
+        ("e = [ f ] ++ lib [ ui ];", None),
+        ("e = f ui;", None),
+        ("e = [ [ ui ] ];", None),
+        ("env.e = [ ui ];", None),
+    ],
+)
+def test_a_list_of_the_package_that_has_a_part_is_known(attributes: str, found: str | None) -> None:
+    text = f'{{ buildApp, f, lib }}:\nlet\n  ui = f {{ src = null; pname = "ui"; }};\nin\nbuildApp {{ {attributes} }}\n'
+    shape = read(Tree(text, name="package.nix"))
+    (use,) = direct_uses(shape, "ui")
+    assert list_attribute(shape, use.node) == found

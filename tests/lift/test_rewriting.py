@@ -365,8 +365,11 @@ def test_a_file_of_another_shape_is_called_what_it_is(text: str, fact: str) -> N
     [
         ("runCommand version { inherit ui; } ''x''", "make the part a package of its own, in pkgs/by-name"),
         ("buildFHSEnv { e = [ ui ]; }", "make the part a package of its own, in pkgs/by-name"),
-        ("if f then buildApp { e = [ ui ]; } else ui", "turn the choice into attributes of one builder's call"),
-        ("buildApp { e = [ ui ]; } // { inherit ui; }", "put what '//' adds into passthru of the builder's call"),
+        (
+            "if f then buildApp { e = [ ui ]; } else buildApp { }",
+            "a branch that is a package of the let is overridden as it is",
+        ),
+        ("f ui // { inherit ui; }", "put what '//' adds into passthru of the builder's call"),
     ],
 )
 def test_a_file_that_only_a_person_can_change_has_the_way_named(end: str, hint: str) -> None:
@@ -530,6 +533,35 @@ def test_a_package_whose_source_is_a_part_takes_that_from_its_attributes() -> No
     made = lifted(sourced, follow=("src", "version"), design=Design.MOVE)
     assert "src = finalAttrs.page;" in made.text
     assert "inherit (finalAttrs) version; base = finalAttrs.page;" in made.text
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        "if f then {call} else null",
+        "if f then null else if version then ui else {call}",
+        "{call} // {{ inherit version; }}",
+        "if f then ({call}) // {{ }} else f.overrideAttrs {{ }}",
+    ],
+)
+def test_the_one_call_of_a_choice_is_lifted(around: str) -> None:
+    made = rewritten(package(around.format(call="buildApp { e = [ ui ]; }") + "\n"))
+    assert "e = [ finalAttrs.passthru.ui ];" in made
+    assert made.count("finalAttrs:") == 1
+
+
+def test_of_two_calls_none_is_lifted() -> None:
+    two = package("if f then buildApp { e = [ ui ]; } else buildApp { }\n")
+    with pytest.raises(LayoutError, match="ends in a choice by 'if'") as caught:
+        lifted(two)
+    assert caught.value.hint == (
+        "a branch that is a package of the let is overridden as it is; make one call of the others"
+    )
+
+
+def test_what_is_the_package_itself_in_another_branch_stays() -> None:
+    with pytest.raises(RefusalError, match="'ui' has to move, and is used here before the package"):
+        rewritten(package("if f then buildApp { e = [ ui ]; } else ui\n"), design=Design.MOVE)
 
 
 def test_a_comment_that_a_blank_line_parts_from_a_definition_stays() -> None:

@@ -213,6 +213,33 @@ def test_what_nix_refuses_without_a_variable_is_said_and_what_is_broken_has_no_p
                 chosen.require_upstream()
 
 
+def test_a_part_that_only_other_attributes_have_is_lifted_by_its_name_alone(
+    tmp_path: Path, changed: Callable[[str, str], None], tree: Path
+) -> None:
+    changed("ln -s ${web-ui} $out/share/web", "")
+    changed(
+        "  passthru = {\n",
+        '  passthru = {\n    tests.web = stdenv.mkDerivation { name = "t"; src = web-ui; };\n    inherit web-ui;\n',
+    )
+    with pytest.raises(RefusalError, match="the package is not built with 'web-ui'") as caught:
+        run(tmp_path / "out", "notes-server", nixpkgs=str(tree))
+    assert caught.value.hint == "--binding web-ui lifts it all the same"
+    run(tmp_path / "out", "notes-server", nixpkgs=str(tree), bindings=("web-ui",))
+
+
+def test_what_an_attribute_of_the_package_replaces_has_no_place_upstream(
+    tmp_path: Path, changed: Callable[[str, str], None], tree: Path
+) -> None:
+    changed("inherit src version;\n\n    sourceRoot", 'version = "1";\n\n    src = curl;\n\n    sourceRoot')
+    changed("buildInputs = [ curl ];", "buildInputs = [ curl web-ui ];")
+    changed("ln -s ${web-ui} $out/share/web", "")
+    source = SourceRequest(nixpkgs=str(tree))
+    (chosen,) = choose([Request(target="notes-server", source=source, out=tmp_path)], progress=Silence())
+    assert isinstance(chosen, LiftChosen)
+    with pytest.raises(ToolkitError, match="overrideAttrs replaces web-ui already, by buildInputs"):
+        chosen.require_upstream()
+
+
 def test_around_a_builder_that_takes_no_function_goes_a_layer_on_request(
     tmp_path: Path, tree: Path, changed: Callable[[str, str], None]
 ) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from toolkit.lift.shape import callee, construction, result, selection
+from toolkit.lift.shape import branches, callee, construction, result, selection
 from toolkit.nix.attributes import call, inherited, inherited_from, inside, operator, value
 
 if TYPE_CHECKING:
@@ -70,12 +70,6 @@ def makes_one(expression: Node) -> bool:
     if operator(expression) == "//":
         return makes_one(expression.children[0])
     return expression.kind == "apply_expression"
-
-
-def branches(choice: Node) -> list[Node]:
-    """Return what an `if` may come to."""
-    keywords = {child.kind: index for index, child in enumerate(choice.children)}
-    return [choice.children[keywords["then"] + 1], choice.children[-1]]
 
 
 class BindingKind(StrEnum):
@@ -208,6 +202,18 @@ def direct_uses(shape: Shape, name: str) -> list[Reference]:
         use for use in shape.uses if use.name == name and use.node.index not in passed and _is_reached(shape, use.node)
     ]
     return direct + [use for door in shown for use in uses_by_rec(shape, door)]
+
+
+def list_attribute(shape: Shape, use: Node) -> str | None:
+    """Return the attribute of the package that is a list with a use as an element, perhaps joined to others by `++`."""
+    around = use.parent
+    if around is None or around.kind != "list_expression" or shape.construction is None:
+        return None
+    while around.parent is not None and (operator(around.parent) == "++" or inside(around.parent) is inside(around)):
+        around = around.parent
+    attributes = {node.index: path for path, node in shape.construction.attributes if node.kind == "binding"}
+    path = attributes.get(around.parent.index, ()) if around.parent is not None else ()
+    return path[0] if len(path) == 1 else None
 
 
 def _is_reached(shape: Shape, node: Node) -> bool:

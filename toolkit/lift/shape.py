@@ -132,10 +132,30 @@ def read(tree: Tree, start: Node | None = None) -> Shape:
     named = shape.bindings.get(shape.body.text) if shape.body.kind == "variable_expression" else None
     if named is not None and named.kind == "binding":
         shape = replace(shape, body=result(value(named)))
+    if (only := _only_call(shape.body)) is not None:
+        shape = replace(shape, body=only)
     if shape.construction is None or shape.construction.final is None:
         return shape
     inner = (node for node in spine(body(shape.construction.final)) if node.kind == "let_expression")
     return replace(shape, lets=(*shape.lets, *inner))
+
+
+def _only_call(expression: Node) -> Node | None:
+    """Return the one builder's call among what an `if` may come to, or the one that `//` adds to; else none."""
+    if operator(expression) == "//":
+        choices = operands(expression)[:1]
+    elif expression.kind == "if_expression":
+        choices = branches(expression)
+    else:
+        return None
+    calls = [call for each in map(result, choices) if (call := _only_call(each) or each) and construction(call)]
+    return calls[0] if len(calls) == 1 else None
+
+
+def branches(choice: Node) -> list[Node]:
+    """Return what an `if` may come to."""
+    keywords = {child.kind: index for index, child in enumerate(choice.children)}
+    return [choice.children[keywords["then"] + 1], choice.children[-1]]
 
 
 def result(node: Node) -> Node:

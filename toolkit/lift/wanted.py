@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _APART = "make the part a package of its own, in pkgs/by-name; override { NAME = …; } then reaches it"
 _BY_HAND = {
     "apply_expression": _APART,
-    "if_expression": "turn the choice into attributes of one builder's call by lib.optionalAttrs",
+    "if_expression": "a branch that is a package of the let is overridden as it is; make one call of the others",
     "binary_expression": "put what '//' adds into passthru of the builder's call",
 }
 """What a person would do about a file that ends in such an expression."""

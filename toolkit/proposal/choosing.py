@@ -14,12 +14,15 @@ from msgspec.structs import replace
 
 from toolkit import prove, sources
 from toolkit.errors import RefusalError, ToolkitError, UsageError, only, tried
+from toolkit.lift.bindings import Reachability, direct_uses, list_attribute
 from toolkit.lift.defaults import LiftChoice, Way, ways
 from toolkit.lift.defaults import lifted as lift_by
 from toolkit.lift.plan import Design
 from toolkit.lift.rewriting import Lifted
+from toolkit.lift.shape import read
 from toolkit.model import Step, Tier
 from toolkit.nix import program
+from toolkit.nix.tree import Tree
 from toolkit.proposal import overlays, recipes, scripts, texts
 from toolkit.proposal.claims import CLAIMS, Asking, Building, LiftCase, ask_about, of_builds
 from toolkit.proposal.leaf import Chosen
@@ -155,6 +158,19 @@ class LiftChosen(Chosen[LiftCase], frozen=True, kw_only=True, eq=False):
         if all("broken" in answer.marks for answer in self.asking.answers().values()):
             fact = "is marked as broken; upstream wants it to build before anything else"
             raise ToolkitError(f"{self.package}: {fact}", hint=f"unlet propose {self.package} writes the change")
+        if self.opened.recipe is None and not self.lifted.follows and (lists := self._lists()):
+            fact = f"overrideAttrs replaces {', '.join(self.lifted.doors)} already, by {', '.join(lists)}"
+            hint = f"upstream has no use for a second way; unlet propose {self.package} writes it"
+            raise ToolkitError(f"{self.package}: {fact}", hint=hint)
+
+    def _lists(self) -> tuple[str, ...]:
+        """Return the package's lists with the parts if these are used nowhere else, and not shown; else nothing."""
+        if set(self.lifted.states.values()) != {Reachability.HIDDEN}:
+            return ()
+        shape = read(Tree(self.opened.text, name=str(self.file)))
+        uses = [use.node for name in self.lifted.doors for use in direct_uses(shape, name)]
+        lists = [list_attribute(shape, use) for use in uses]
+        return tuple(dict.fromkeys(name for name in lists if name is not None)) if None not in lists else ()
 
     def warnings(self, case: LiftCase, *, overlay: str) -> tuple[str, ...]:
         """Return which links of the tree are left out."""
@@ -319,6 +335,10 @@ def _alone(found: Opened, tree: NixpkgsTree, *, progress: Progress) -> LiftChose
             hint = "if the package is for another system, name that by --system"
             fact = f"does not evaluate, unchanged, on {', '.join(asking.systems)}: {why}"
             raise RefusalError(f"{target.package}: {fact}", hint=hint)
+        if verdict.outcome == "lifted" and not found.request.bindings and (idle := asking.idle()):
+            fact = f"the package is not built with '{idle[0]}': an override changes other attributes of it alone"
+            refusal = RefusalError(f"{target.file}: {fact}", hint=f"--binding {idle[0]} lifts it all the same")
+            continue
         if verdict.outcome == "lifted" or (choice_of(found.request).design is not None and verdict.outcome == "failed"):
             return chosen
         refusal = RefusalError(f"{target.file}: {verdict.why}")

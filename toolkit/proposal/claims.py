@@ -108,6 +108,16 @@ class Asking(Struct, frozen=True, kw_only=True, eq=False):
                 break
         return judge(asked)
 
+    def idle(self) -> tuple[str, ...]:
+        """Return the doors of which a replacement only changes other attributes of the package, as far as was asked."""
+        works = {
+            name
+            for answer in self._kept.values()
+            for name, door in answer.doors.items()
+            if door.after.effect in {Effect.WORKS, Effect.UNKNOWN}
+        }
+        return tuple(name for name in self.own.doors if name not in works)
+
     def holds(self) -> bool:
         """Return whether the lift is right on all systems together."""
         return judge([*self.answers().values()]) == LIFTED

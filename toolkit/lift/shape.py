@@ -148,7 +148,8 @@ def _only_call(expression: Node) -> Node | None:
         choices = branches(expression)
     else:
         return None
-    calls = [call for each in map(result, choices) if (call := _only_call(each) or each) and construction(call)]
+    ends = [result(choice) for choice in choices]
+    calls = [call for end in ends for call in (_only_call(end), end) if call is not None and construction(call)]
     return calls[0] if len(calls) == 1 else None
 
 

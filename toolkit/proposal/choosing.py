@@ -293,7 +293,8 @@ def _together(tree: NixpkgsTree, found: Sequence[Opened], *, progress: Progress)
         chosen[each.target] = _chosen(each, (commit,), tree, (tree.root, root), beside=beside)
     progress.step(f"asking Nix about {len(chosen)} packages")
     ask_about([each.asking for each in chosen.values()])
-    return {target: each for target, each in chosen.items() if each.asking.holds()}
+    right = {target: each for target, each in chosen.items() if each.asking.holds()}
+    return {target: each for target, each in right.items() if each.request.bindings or not each.asking.idle()}
 
 
 def _design(request: Request) -> Design | None:

@@ -8,6 +8,8 @@ from tests.reach.conftest import left, statuses
 from toolkit.errors import ToolkitError
 from toolkit.nix.derivations import digest
 from toolkit.reach.model import Status
+from toolkit.reach.session import EvaluationError
+from toolkit.reach.verdicts import is_absent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -354,6 +356,18 @@ def test_what_an_overlay_asks_for_may_not_be_there(reached: Callable[..., Reach]
     assert found.exit_code == 3
     found = reached({"default.nix": "channels: final: prev: { inherit (channels.latest) plain; own = prev.tool; }"})
     assert statuses(found) == {"plain": "could not be told", "own": "new"}
+
+
+@pytest.mark.parametrize(
+    ("reason", "is_there"),
+    [
+        ("Cannot find Git revision 'a1' in ref 'master' of repository 'https://example.org/a'!", False),
+        ("unable to download 'https://example.org/a.tar.gz': Could not resolve hostname", False),
+        ("attribute 'plain' missing", True),
+    ],
+)
+def test_what_cannot_be_had_is_not_the_overrides_fault(reason: str, is_there: bool) -> None:  # noqa: FBT001 - a case
+    assert is_absent(EvaluationError(reason, "")) is not is_there
 
 
 def test_what_is_not_there_spoils_no_other_overlay(reached: Callable[..., Reach]) -> None:

@@ -46,7 +46,10 @@ def unlike(pair: Pair) -> Verdict:
 
 
 _INPUT = re.compile(r"… unlet: input '([^']+)'")
-_ABSENT = re.compile(r"^unlet: |unable to download|cannot fetch|Unable to start any build|Failed to open archive")
+_ABSENT = re.compile(
+    r"^unlet: |unable to download|cannot fetch|Cannot find Git revision|"
+    r"Unable to start any build|Failed to open archive"
+)
 
 
 def is_absent(failed: EvaluationError) -> bool:

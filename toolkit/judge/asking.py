@@ -157,7 +157,7 @@ def ask(  # noqa: C901, PLR0913 - one conversation, and what is known from befor
     allowed = allowance(nixos=nixos) if allowed is None else allowed
     # The files that are evaluated cannot know it, and so not blame another question.
     mark = f"unlet-{secrets.token_hex(8)}:"
-    heard: dict[Question, Answer] = {}
+    heard: dict[Question, str] = {}
     broken: dict[tuple[str, ...], str] = {}
 
     def together(those: Sequence[Question]) -> list[Answer]:
@@ -173,9 +173,9 @@ def ask(  # noqa: C901, PLR0913 - one conversation, and what is known from befor
                 if not program.reached_limit(error):
                     times.ending.spend(time.monotonic() - began)
                     if times.ending.left <= 0 and len(those) > 1:
-                        return [heard.get(each) or _unreached(each) for each in those]
+                        return [_answer(heard[each]) if each in heard else _unreached(each) for each in those]
                 raise
-        return [heard[each] for each in those]
+        return [_answer(heard[each]) for each in those]
 
     def alone(question: Question, error: CommandError) -> Answer:
         """Return the answer to a question that ends the evaluation: the part that does is left out."""
@@ -187,7 +187,7 @@ def ask(  # noqa: C901, PLR0913 - one conversation, and what is known from befor
         of_time = isinstance(error, LimitError) and error.of_time
         of_time |= limited and allowed.left((system, question.path)) < allowed.seconds / 2
         values = re.findall(rf"{mark} value (\S+)", error.stderr)
-        is_worth = not limited and times.ending.left > 0
+        is_worth = not limited and times.ending.left > 0 and broken.get(question.path) != reason
         if at == "passthru" and values and is_worth and len(question.leaving) < _MOST_LEFT_OUT:
             # The innermost value that is shown first is a part of those around it.
             (rest,) = asked([replace(question, leaving=(*question.leaving, values[-1]))])
@@ -217,11 +217,15 @@ def ask(  # noqa: C901, PLR0913 - one conversation, and what is known from befor
     return [known.get(question.path) or next(answers) for question in questions]
 
 
-def _hear(heard: dict[Question, Answer], questions: Sequence[Question], mark: str, line: str) -> None:
+def _hear(heard: dict[Question, str], questions: Sequence[Question], mark: str, line: str) -> None:
     """Take the answer that a line of Nix has, if it has one."""
     if (found := re.match(rf"trace: {mark} answer (\d+) ", line)) is not None:
-        shown = documents.read(line[found.end() :], dict[str, Any], document="Nix's answer")
-        heard[questions[int(found[1])]] = Answer(kind=shown.pop("kind"), parts=shown)
+        heard[questions[int(found[1])]] = line[found.end() :]
+
+
+def _answer(said: str) -> Answer:
+    shown = documents.read(said, dict[str, Any], document="Nix's answer")
+    return Answer(kind=shown.pop("kind"), parts=shown)
 
 
 def _unreached(question: Question) -> Answer:

@@ -1,5 +1,5 @@
 {
-  description = "Take docker's components out of nixpkgs' let … in, and prove it with Nix";
+  description = "Bring what nixpkgs binds in a let within reach of overrides, and show what overrides and changes do";
 
   inputs.nixpkgs.url = "github:NixOS/nixpkgs/nixos-unstable";
 
@@ -67,7 +67,7 @@
           ];
           pythonImportsCheck = [ "toolkit" ];
           meta = {
-            description = "Take docker's components out of nixpkgs' let … in, and prove it with Nix";
+            description = "Bring what nixpkgs binds in a let within reach of overrides, and show what overrides and changes do";
             license = pkgs.lib.licenses.mit;
             mainProgram = "unlet";
           };

@@ -52,8 +52,10 @@ def test_no_command_at_all_shows_the_first_steps(unlet: Unlet) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert [line.split()[1] for line in done.stdout.splitlines() if line.startswith("  unlet ")] == [
         "propose",
-        "find",
+        "reach",
         "doctor",
+        "find",
+        "check",
         "track",
     ]
 

@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 # For --help and for completion, which would otherwise import every workflow for one line each.
 COMMANDS = {
     "propose": "Write a patch series, one diff and an overlay for a nixpkgs, and prove them.",
-    "check": "Prove a proposal again, or prove someone else's patch of the same file.",
+    "check": "Show what a change of nixpkgs does, or prove a proposal again.",
     "pr": "Prepare a pull request in your clone of nixpkgs: a branch and its text.",
     "overlay": "Write an overlay for your nixpkgs, and prove it there.",
     "reach": "Show whether the overrides of your overlays reach the build.",
     "find": "Find packages that other packages bind in a let, out of reach of any override.",
-    "inspect": "Show where a docker file binds each component.",
+    "inspect": "Show where a package binds its parts, and which overrides reach them.",
     "doctor": "Explain why rootless docker refuses a port below 1024, or does not start.",
-    "track": "Show whether upstream has fixed docker, and whether you can remove your overlay.",
+    "track": "Show whether upstream has fixed a package, and whether you can remove your overlay.",
     "pins": "List the known nixpkgs commits, or complete their entries.",
     "cache": "List or clean the cache.",
     "completion": "Print the completion script for a shell.",
@@ -51,9 +51,11 @@ nixpkgs binds some packages inside a let … in, where no override reaches them.
 them out, and proves with Nix that they can be overridden and that nothing else changes.
 
   unlet propose --nixpkgs specimen   try it offline, on docker in a small tree that comes with unlet
-  unlet find --nixpkgs DIR           list the packages of a nixpkgs that others bind in a let
+  unlet reach overlay.nix            show whether your own overrides reach the build
   unlet doctor                       explain why rootless docker refuses port 80 on this machine
-  unlet track                        show whether upstream has fixed docker
+  unlet find --nixpkgs DIR           list the packages of a nixpkgs that others bind in a let
+  unlet check --pull NUMBER          show what somebody's change of nixpkgs does
+  unlet track                        show whether upstream has fixed docker, or the package that you name
 
 'unlet --help' lists all commands.
 """
@@ -115,9 +117,10 @@ class Commands(click.Group):
 @click.option("--version", is_flag=True, help="Show the version and exit; with --json also what confines Nix.")
 @click.pass_context
 def commands(ctx: click.Context, *, version: bool) -> int:
-    """Take packages out of the let … in that nixpkgs binds them in, so that they can be overridden, and prove it.
+    """Bring what nixpkgs binds in a let … in within reach of overrides, and show what overrides and changes do.
 
-    For docker, it also moves rootlesskit in PATH, so that rootless containers can publish ports below 1024.
+    Begin with reach if your override does nothing, with doctor if rootless docker refuses a port, with find and propose
+    for a change of nixpkgs, with check and track if you judge a change or wait for one.
     """
     if version:
         click.echo(_version())

@@ -9,15 +9,16 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit import inside
-from toolkit.errors import NixSyntaxError, RefusalError
+from toolkit.errors import ToolkitError
+from toolkit.files import temporary
 from toolkit.git import reading
 from toolkit.git.reading import LINK, TreeFile
 from toolkit.judge import bindings, reach
 from toolkit.nix import program
-from toolkit.parallel import side_by_side
 from toolkit.sources.changes import MOST
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import PurePosixPath
 
     from toolkit.judge.reach import AttrPath
@@ -52,24 +53,35 @@ def file_changes(sides: Sides) -> list[FileChange]:
         after = sides.after[path] if path in sides.after else _of_base(sides, path)
         if before != after:
             files.append(FileChange(path=str(path), before=before, after=after, equal=False))
-    return [_compared(file) for file in side_by_side(_parsed, files, jobs=2)]
+    return [_compared(file) for file in _parsed(files)]
 
 
-def _parsed(file: FileChange) -> FileChange:
-    """Return a file, and whether Nix reads the same in both versions, but for positions, or why it reads none."""
-    if not file.path.endswith(".nix") or file.after is None or file.after.mode == LINK:
-        return file
-    try:
-        after = program.parsed(file.after.content, name=file.path)
-    except (NixSyntaxError, RefusalError) as error:
-        return replace(file, error=error.message)
-    if file.before is None or file.before.mode != file.after.mode:
-        return file
-    try:
-        before = program.parsed(file.before.content, name=file.path)
-    except (NixSyntaxError, RefusalError):
-        return file
-    return replace(file, equal=before == after and "__curPos" not in after)
+def _parsed(files: Sequence[FileChange]) -> Iterator[FileChange]:
+    """Yield the files, and whether Nix reads the same in both versions, but for positions, or why it reads none."""
+    afters = _read({file.path: file.after for file in files})
+    befores = _read(
+        {file.path: file.before for file in files if file.before and file.after and file.before.mode == file.after.mode}
+    )
+    for file in files:
+        before, after = befores.get(file.path), afters.get(file.path)
+        if isinstance(after, ToolkitError):
+            yield replace(file, error=after.message)
+        else:
+            yield replace(file, equal=after is not None and before == after and "__curPos" not in after)
+
+
+def _read(files: Mapping[str, TreeFile | None]) -> dict[str, str | ToolkitError | None]:
+    """Return by path what Nix reads in files, at the same place whichever version it is, or its error."""
+    contents = {
+        path: file.content
+        for path, file in files.items()
+        if path.endswith(".nix") and file is not None and file.mode != LINK
+    }
+    with temporary() as directory:
+        found = program.parsed_each(list(contents.values()), directory, names=list(contents))
+    # The directories differ, and no file can know their names.
+    texts = [each.replace(str(directory), "") if isinstance(each, str) else each for each in found]
+    return dict(zip(contents, texts, strict=True))
 
 
 def _compared(file: FileChange) -> FileChange:

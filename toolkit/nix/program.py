@@ -11,11 +11,12 @@ from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
 from packaging.version import InvalidVersion, Version
 
 from toolkit import process
 from toolkit.errors import CommandError, LimitError, NixSyntaxError, NotRunError, RefusalError, ToolkitError, excerpt
-from toolkit.nix.limits import confinement, raised_by
+from toolkit.nix.limits import ANSWER_BYTES, confinement, raised_by
 from toolkit.process import Command
 
 if TYPE_CHECKING:
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 
 MINIMUM = Version("2.18")
 _PARSE_SECONDS = 5.0
+_AT_ONCE = 200
+
+MOST_BROKEN = 50
+"""So many files that are no Nix are named."""
 
 
 @cache
@@ -80,6 +85,51 @@ def parsed(content: bytes, *, name: str) -> str:
         if error.status == -signal.SIGTERM:
             raise RefusalError(f"{name}: Nix does not parse this within {_PARSE_SECONDS:g} s") from error
         raise _syntax_error_at(error, r"«stdin»", name, content) or error from error
+
+
+def parsed_each(
+    contents: Sequence[bytes], directory: Path, *, names: Sequence[str]
+) -> list[str | NixSyntaxError | RefusalError | None]:
+    """Return for each content what Nix reads in it, or the error, as `parsed` has them, many in one process.
+
+    They stand in `directory` as they are read, which has no file else: relative paths are those of that. After
+    MOST_BROKEN that have an error no more are read; those are None.
+    """
+    paths = [directory / f"{number}.nix" for number in range(len(contents))]
+    for path, content in zip(paths, contents, strict=True):
+        path.write_bytes(content)
+    answers: list[str | NixSyntaxError | RefusalError | None] = [None] * len(paths)
+    waiting = [range(begin, min(begin + _AT_ONCE, len(paths))) for begin in range(0, len(paths), _AT_ONCE)][::-1]
+    broken = 0
+    while waiting and broken < MOST_BROKEN:
+        part = waiting.pop()
+        asked = replace(parse_command([paths[at] for at in part]), ok=None, timeout=_PARSE_SECONDS, most=ANSWER_BYTES)
+        try:
+            done = process.execute(asked)
+        except CommandError:
+            read, failed = [], True
+        else:
+            # Each content is one line, in which Nix writes those of its strings as it reads them.
+            read, failed = done.stdout.split(b"\n")[:-1], done.status < 0
+        if failed and len(part) > 1:
+            waiting += [part[len(part) // 2 :], part[: len(part) // 2]]
+            continue
+        for at, line in zip(part, read, strict=False):
+            answers[at] = line.decode("utf-8", "replace")
+        if len(read) == len(part):
+            continue
+        at, rest = part[len(read)], part[len(read) + 1 :]
+        broken += 1
+        answers[at] = RefusalError(f"{names[at]}: Nix does not parse this within {_PARSE_SECONDS:g} s")
+        if not failed:
+            error = CommandError(done.argv, status=done.status, stderr=done.stderr)
+            place = re.escape(str(paths[at]))
+            answers[at] = _syntax_error_at(error, place, names[at], contents[at]) or RefusalError(
+                f"{names[at]}: {reason(error)}"
+            )
+        if rest:
+            waiting.append(rest)
+    return answers
 
 
 def reason(error: CommandError) -> str:

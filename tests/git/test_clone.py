@@ -43,6 +43,29 @@ class TestOpening:
         )
         assert set(found.remotes) == {"upstream", "origin"}
 
+    def test_worktree_that_is_elsewhere_is_refused(self, clone: Clone, tmp_path: Path) -> None:
+        elsewhere = tmp_path / "elsewhere"
+        elsewhere.mkdir()
+        git(clone.repo, "config", "core.worktree", str(elsewhere))
+        with pytest.raises(ToolkitError, match=f"its core.worktree leads elsewhere, to '{elsewhere}'"):
+            opened(clone)
+
+    def test_git_directory_elsewhere_is_that_of_a_worktree_or_is_refused(self, clone: Clone, tmp_path: Path) -> None:
+        (clone.top / ".git").rename(tmp_path / "moved.git")
+        (clone.top / ".git").write_text(f"gitdir: {tmp_path / 'moved.git'}\n")
+        assert opened(clone).common == tmp_path / "moved.git"
+        (tmp_path / "secret").write_text("nobody-sees-this\n")
+        for content in (f"gitdir: {tmp_path / 'secret'}\n", "nonsense"):
+            (clone.top / ".git").write_text(content)
+            with pytest.raises(ToolkitError) as caught:
+                opened(clone)
+            assert "nobody" not in str(caught.value)
+
+    def test_list_of_shallow_commits_is_bounded(self, clone: Clone) -> None:
+        (clone.top / ".git/shallow").symlink_to("/dev/zero")
+        with pytest.raises(ToolkitError):
+            clones.branches(clone.repo, REMOTE)
+
     def test_link_and_relative_path_are_followed(self, clone: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
         link = clone.upstream.with_name("link")
         link.symlink_to(clone.top)

@@ -337,6 +337,26 @@ def _odd(stage: Stage, kind: str, entry: str) -> list[str]:
             .strip()
         )
         git(tree, "update-ref", "refs/heads/master", oid)
+    if kind.startswith("git-"):
+        # A place that git follows to its own directory, and from there to others.
+        shutil.move(tree / ".git", stage.work / "moved.git")
+        if kind == "git-link":
+            (tree / ".git").symlink_to(stage.secret)
+        elif kind == "git-directory":
+            (tree / ".git").mkdir()
+            (tree / ".git/HEAD").write_text("ref: refs/heads/master\n")
+            (tree / ".git/commondir").write_text(f"{stage.secret}\n")
+        else:
+            there = stage.secret if kind == "git-file-secret" else stage.work / "moved.git"
+            (tree / ".git").write_text(f"gitdir: {there}\n")
+            git(
+                stage.work,
+                "--git-dir",
+                str(stage.work / "moved.git"),
+                "config",
+                "core.worktree",
+                str(stage.secret.parent),
+            )
     if kind == "refs":
         for name in ("x\x1by"[0:1] + "$(id)", "é", "a" * 200, "refs/heads/x", "HEAD"):
             git(tree, "update-ref", f"refs/heads/{name}", "HEAD")
@@ -367,6 +387,7 @@ def _clones() -> Iterator[Attack]:
             ("objects/info/alternates", b"{secret}\n/\n"),
             ("refs/heads/master", b"1" * 40 + b"\n"),
             ("index", b"DIRC" + b"\xff" * 200),
+            ("commondir", b"{secret}\n"),
             ("shallow", None),
         ):
             kind = "link" if content is None else content[:6].hex()
@@ -376,7 +397,7 @@ def _clones() -> Iterator[Attack]:
             )
         for kind in ("blob", "tree", "commit"):
             yield Attack(name=f"clone-damaged-{kind}-{number}", make=partial(_damaged, kind=kind, entry=entry))
-        for kind in ("line-end", "dated", "refs"):
+        for kind in ("line-end", "dated", "refs", "git-link", "git-directory", "git-file-secret", "git-file-moved"):
             yield Attack(name=f"clone-{kind}-{number}", make=partial(_odd, kind=kind, entry=entry))
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from toolkit import inside
 from toolkit.errors import CommandError, ToolkitError, UsageError
 from toolkit.git import program, reading
 from toolkit.model import Oid
@@ -82,6 +83,8 @@ def open_clone(directory: Path, remote: str) -> Clone:
                     directory, "rev-parse", "--path-format=absolute", "--show-toplevel", found=False
                 ).names
             )
+            if not directory.resolve().is_relative_to(top.resolve()):
+                raise ToolkitError(f"{directory}: its core.worktree leads elsewhere, to '{top}'")
         configured = settings(Path(common))
     except CommandError as error:
         raise reading.explained(directory, error.stderr) from error
@@ -122,13 +125,13 @@ def branches(directory: Path, upstream: str) -> Branches:
         if short != "HEAD" and rank < best.get(short, (9,))[0]:
             best[short] = rank, Oid(oid), name
     times = [path.stat().st_mtime for path in {Path(head) / "FETCH_HEAD", repository / "FETCH_HEAD"} if path.is_file()]
-    shallow = repository / "shallow"
+    shallow = inside.find(repository, "shallow") or b""
     return Branches(
         repository=repository,
         commits={name: oid for name, (_, oid, _) in best.items()},
         refs={name: ref for name, (_, _, ref) in best.items()},
         fetched=int(max(times)) if times else None,
-        shallow=frozenset(shallow.read_text().split()) if shallow.is_file() else frozenset(),
+        shallow=frozenset(shallow.decode("ascii", "replace").split()),
     )
 
 

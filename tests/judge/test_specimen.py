@@ -21,11 +21,12 @@ from toolkit.sources.changes import Change, Edit, Step
 from toolkit.sources.trees import NixpkgsTree
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Hashable, Mapping, Sequence
     from typing import TypeAlias
 
     from toolkit.judge.model import Judgement
     from toolkit.model import Proof
+    from toolkit.process import Command, Completed
 
     Edits: TypeAlias = Mapping[str, tuple[str, str] | str | None]
 
@@ -536,6 +537,20 @@ def test_parts_of_an_attribute_have_the_time_of_one_evaluation_together() -> Non
     (reason,) = (gap.reason for gap in judgement.unknown if gap.attribute == "notes-server")
     assert reason.endswith("still running after 4 s; --timeout raises the limit")
     assert ("change", "derivation", "status-board") in serious(judgement)
+
+
+def test_only_a_question_begins_the_time_of_an_attribute() -> None:
+    marks: list[str] = []
+
+    class Marks(limits.Allowance):
+        def execute(self, command: Command, things: Sequence[Hashable], *, mark: str) -> Completed:
+            marks.append(mark)
+            return super().execute(command, things, mark=mark)
+
+    (answer,) = asking.ask(specimen.path(), NATIVE, [Question(path=("notes-server",))], allowed=Marks(60))
+    assert answer.kind == asking.PACKAGE
+    (mark,) = marks
+    assert mark.endswith(": question")
 
 
 def test_attributes_that_end_nix_have_one_time_together(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -435,3 +436,20 @@ def test_time_of_a_thing_does_not_begin_anew_with_its_parts() -> None:
     parts = "echo 'x question 0' >&2; for part in 1 2 3 4 5 6; do echo 'x part' >&2; sleep 1; done"
     with pytest.raises(LimitError):
         allowed.execute(Command(argv=("sh", "-c", parts)), ["slow"], mark="x question")
+
+
+def test_budget_of_several_blocks_is_what_is_left_of_it() -> None:
+    budget = limits.Budget(3.0)
+    for wanted in (3.0, 2.6):
+        with budget.spending() as left:
+            assert left <= wanted
+            time.sleep(0.4)
+    assert 1.0 < budget.left < 2.3
+    with suppress(ValueError), budget.spending():
+        time.sleep(0.2)
+        raise ValueError
+    assert budget.left < 2.1
+    budget.spend(9)
+    assert budget.left == 0
+    with budget.spending() as left:
+        assert left == 0

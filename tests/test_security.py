@@ -14,9 +14,21 @@ PROGRAM = "tests/git/test_program.py"
 HOSTILE = "tests/hostile/test_hostile.py::test_attack_gets_nothing_and_ends"
 
 SENTENCES: dict[str, tuple[str, ...]] = {
-    "| `inspect`, `track` |": ("tests/docker/test_evaluating.py::test_version_of_a_stranger_reaches_nothing", HOSTILE),
+    "| `inspect`, `track` of docker |": (
+        "tests/docker/test_evaluating.py::test_version_of_a_stranger_reaches_nothing",
+        HOSTILE,
+    ),
     "| `inspect --path`, the proof `builds` |": (f"{LIMITS}::test_build_that_could_use_the_network_is_refused",),
-    "| `find`, `propose PACKAGE`,": (HOSTILE,),
+    "| `inspect PACKAGE`, `track PACKAGE`,": (
+        HOSTILE,
+        "tests/cli/test_propose.py::test_the_tree_of_a_stranger_is_evaluated_sealed",
+        "tests/cli/test_check.py::test_patch_of_a_stranger_is_judged_sealed",
+    ),
+    "| `find` without a PACKAGE |": ("tests/cli/test_links.py::test_find_does_not_leave_the_tree",),
+    "| `reach` |": (
+        "tests/reach/test_reach.py::test_a_strangers_overlay_reads_nothing_else",
+        "tests/cli/test_bounds.py::test_reach_names_the_option",
+    ),
     "| `propose`, `pr`, `overlay`, `check`,": (f"{AT_HAND}::test_tree_reads_nothing_outside_of_it", HOSTILE),
     "| the same, `--tier build`": (
         "tests/docker/claims/test_realising.py::test_series_and_overlay_are_one_derivation_that_builds",
@@ -39,9 +51,7 @@ SENTENCES: dict[str, tuple[str, ...]] = {
     ),
     "Where the kernel has Landlock": ("tests/test_landlock.py::test_only_what_is_named_can_be_read",),
     "`--sealed` refuses": ("tests/cli/test_proving.py::test_options_that_do_not_fit_are_one_line",),
-    "`check --patch` and `check --pull` stay": (
-        f"{AT_HAND}::test_patch_of_somebody_else_is_evaluated_without_the_set",
-    ),
+    "Those of docker's proofs": (f"{AT_HAND}::test_patch_of_somebody_else_is_evaluated_without_the_set",),
     "`check DIR` never reads a path": (f"{AT_HAND}::test_tree_that_a_report_of_somebody_else_names_is_not_read",),
     "The tree is the one that": (
         f"{AT_HAND}::test_tree_of_a_report_can_be_named",
@@ -87,7 +97,20 @@ SENTENCES: dict[str, tuple[str, ...]] = {
     "Of a whole tree many attributes": (
         "tests/nix/test_bisected.py::test_one_that_takes_all_of_its_time_is_not_asked_again_and_keeps_no_other_from_an_answer",
         "tests/nix/test_bisected.py::test_all_that_take_too_long_together_are_asked_in_halves",
+    ),
+    "An attribute has 60 on a system": (
+        f"{LIMITS}::test_thing_has_its_time_in_all_evaluations_together",
+        f"{LIMITS}::test_time_of_a_thing_does_not_begin_anew_with_its_parts",
+        "tests/judge/test_specimen.py::test_only_a_question_begins_the_time_of_an_attribute",
+        "tests/judge/test_specimen.py::test_parts_of_an_attribute_have_the_time_of_one_evaluation_together",
         "tests/judge/test_specimen.py::test_what_reaches_its_time_on_one_system_is_not_waited_for_on_the_others",
+    ),
+    "A package has as many for its claims": (
+        "tests/prove/test_lifted.py::test_one_that_takes_nix_too_long_is_asked_nothing_more_and_keeps_no_other_from_an_answer",
+    ),
+    "Of a change 1,200 attributes": (
+        "tests/judge/test_specimen.py::test_change_that_names_more_than_is_asked_about_is_bounded",
+        "tests/judge/test_specimen.py::test_attributes_that_end_nix_have_one_time_together",
     ),
     "If the 2 GiB are not enough": (
         "tests/nix/test_bisected.py::test_what_takes_all_of_the_memory_is_asked_alone_and_nothing_is_asked_with_it_again",
@@ -98,7 +121,8 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         f"{LIMITS}::test_evaluations_that_have_a_common_time_end_with_it",
         f"{LIMITS}::test_evaluations_that_have_a_common_time_share_the_memory",
     ),
-    "So have those of `inspect PACKAGE`": (
+    "So have those of `inspect`": (
+        "tests/track/test_memory.py::test_many_slow_versions_end_with_the_time_that_all_have",
         "tests/proposal/test_inspection.py::test_package_that_takes_nix_too_long_ends_in_time",
     ),
     "`track` has 50 seconds for all": (
@@ -115,12 +139,20 @@ SENTENCES: dict[str, tuple[str, ...]] = {
     "An answer of a server has": (
         "tests/forge/test_client.py::test_silence_ends_with_the_time_out",
         "tests/forge/test_client.py::test_header_that_trickles_ends_with_the_time_out",
+        "tests/sources/test_remote.py::test_release_that_answers_without_an_end_is_bounded",
     ),
     "`--timeout` and `--max-memory` of": (
+        "tests/cli/test_bounds.py::test_every_command_about_a_package_names_the_option",
+        "tests/cli/test_bounds.py::test_find_names_the_option_if_files_are_not_reached",
+        "tests/cli/test_bounds.py::test_reach_names_the_option",
         "tests/cli/test_bounds.py::test_isolated_tier_that_reaches_its_limit_is_unknown",
         "tests/cli/test_bounds.py::test_memory_of_the_isolated_tier_is_named",
     ),
-    "What ends at one is not run": (
+    "`--max-memory` of `track` does": (
+        "tests/cli/test_bounds.py::test_file_of_docker_that_needs_more_memory_is_unknown_with_the_option",
+    ),
+    "What ends at a limit that an option raises": (
+        "tests/cli/test_bounds.py::test_limit_of_a_command_without_an_option_for_it_names_none",
         "tests/cli/test_bounds.py::test_one_attribute_that_needs_more_is_unknown_and_the_others_are_judged",
         "tests/cli/test_bounds.py::test_claims_of_a_package_that_needs_more_are_unknown",
         f"{PACKAGE_SET}::test_release_that_needs_more_than_it_may_have_is_unknown_and_the_others_are_judged",
@@ -146,6 +178,19 @@ SENTENCES: dict[str, tuple[str, ...]] = {
     "git runs without your hooks": (
         "tests/git/test_fetching.py::test_only_network_calls_see_the_users_configuration",
         "tests/git/test_worktrees.py::test_filters_of_the_clone_run_and_its_other_programs_do_not",
+    ),
+    "A clone's `.git` may be": (
+        "tests/git/test_clone.py::test_git_directory_elsewhere_is_that_of_a_worktree_or_is_refused",
+    ),
+    "A clone whose `core.worktree`": (
+        "tests/git/test_clone.py::test_worktree_that_is_elsewhere_is_refused",
+        f"{PROGRAM}::test_files_elsewhere_are_not_compared",
+    ),
+    "The cache has hard links": (
+        "tests/judge/test_ground.py::test_users_files_are_as_before_though_the_cache_has_hard_links_to_them",
+    ),
+    "It replaces names": (
+        "tests/judge/test_ground.py::test_users_files_are_as_before_though_the_cache_has_hard_links_to_them",
     ),
     "Clones are only read": (
         f"{PROGRAM}::test_reading_runs_no_program_of_the_clone",

@@ -47,7 +47,7 @@ class TestOpening:
         elsewhere = tmp_path / "elsewhere"
         elsewhere.mkdir()
         git(clone.repo, "config", "core.worktree", str(elsewhere))
-        with pytest.raises(ToolkitError, match=f"its core.worktree leads elsewhere, to '{elsewhere}'"):
+        with pytest.raises(ToolkitError, match=r"its core\.worktree leads elsewhere"):
             opened(clone)
 
     def test_git_directory_elsewhere_is_that_of_a_worktree_or_is_refused(self, clone: Clone, tmp_path: Path) -> None:

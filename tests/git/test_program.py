@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from toolkit.errors import CommandError, tried
+from toolkit.errors import CommandError, ToolkitError, tried
 from toolkit.git import clone as clones
 from toolkit.git import history, program, reading
 
@@ -174,6 +174,13 @@ def test_comparing_with_the_worktree_runs_no_program_of_the_clone(trap: Trap) ->
     assert history.changed(trap.top, "HEAD") == (FILE,)
     assert trap.ran == ""
     assert (trap.top / ".git/index").read_bytes() == index
+
+
+def test_files_elsewhere_are_not_compared(trap: Trap, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    git(trap.top, "config", "core.worktree", str(tmp_path / "elsewhere"))
+    with pytest.raises(ToolkitError, match=r"its core\.worktree leads elsewhere"):
+        history.changed(trap.top, "HEAD")
 
 
 def test_settings_of_the_users_own_stay_and_do_not_win(trap: Trap, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -78,13 +78,7 @@ def open_clone(directory: Path, remote: str) -> Clone:
         reading.check_names(directory, common, form=form)
         top = Path(common)
         if bare == "false":
-            top = Path(
-                program.run_reading(
-                    directory, "rev-parse", "--path-format=absolute", "--show-toplevel", found=False
-                ).names
-            )
-            if not directory.resolve().is_relative_to(top.resolve()):
-                raise ToolkitError(f"{directory}: its core.worktree leads elsewhere, to '{top}'")
+            top = program.worktree(directory)
         configured = settings(Path(common))
     except CommandError as error:
         raise reading.explained(directory, error.stderr) from error

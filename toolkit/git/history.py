@@ -132,7 +132,12 @@ def common_ancestor(repository: Path, one: Oid, other: Oid) -> Oid | None:
 
 
 def changed(directory: Path, *commits: str) -> tuple[PurePosixPath, ...]:
-    """Return the files that differ between two commits, or between one and the worktree at `directory`."""
+    """Return the files that differ between two commits, or between one and the worktree at `directory`.
+
+    Raise ToolkitError for a worktree that is elsewhere.
+    """
+    if len(commits) == 1:
+        program.worktree(directory)
     how = ("--name-only", "--no-renames", "--no-ext-diff", "--no-textconv", "-z")
     done = program.run_comparing(directory, "diff", *how, *commits, "--")
     return tuple(PurePosixPath(os.fsdecode(name)) for name in done.stdout.split(b"\0") if name)

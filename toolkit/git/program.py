@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, TypedDict
 from msgspec.structs import replace
 
 from toolkit import files, process
-from toolkit.errors import CommandError, LimitError
+from toolkit.errors import CommandError, LimitError, ToolkitError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -212,6 +212,15 @@ _QUOTED_LINE = re.compile(
 def without_lines(said: str) -> str:
     """Return what git says without the lines of files that it quotes: a file of its own may be a link to anything."""
     return _QUOTED_LINE.sub(lambda found: found[1] or " …", said)
+
+
+def worktree(directory: Path) -> Path:
+    """Return the top of the worktree that a directory is in; raise ToolkitError if core.worktree leads elsewhere."""
+    asked = ("rev-parse", "--path-format=absolute", "--show-toplevel")
+    top = Path(run_reading(directory, *asked, found=False).names)
+    if not directory.resolve().is_relative_to(top.resolve()):
+        raise ToolkitError(f"{directory}: its core.worktree leads elsewhere, to '{top}'")
+    return top
 
 
 def run_comparing(top: Path, *arguments: str) -> process.Completed:

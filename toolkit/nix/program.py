@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import signal
+from contextlib import suppress
 from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -104,16 +105,14 @@ def parsed_each(
     while waiting and broken < MOST_BROKEN:
         part = waiting.pop()
         asked = replace(parse_command([paths[at] for at in part]), ok=None, timeout=_PARSE_SECONDS, most=ANSWER_BYTES)
-        try:
+        done: process.Completed | None = None
+        with suppress(CommandError):
             done = process.execute(asked)
-        except CommandError:
-            read, failed = [], True
-        else:
-            # Each content is one line, in which Nix writes those of its strings as it reads them.
-            read, failed = done.stdout.split(b"\n")[:-1], done.status < 0
-        if failed and len(part) > 1:
+        if (done is None or done.status < 0) and len(part) > 1:
             waiting += [part[len(part) // 2 :], part[: len(part) // 2]]
             continue
+        # Each content is one line, in which Nix writes those of its strings as it reads them.
+        read = done.stdout.split(b"\n")[:-1] if done is not None else []
         for at, line in zip(part, read, strict=False):
             answers[at] = line.decode("utf-8", "replace")
         if len(read) == len(part):
@@ -121,7 +120,7 @@ def parsed_each(
         at, rest = part[len(read)], part[len(read) + 1 :]
         broken += 1
         answers[at] = RefusalError(f"{names[at]}: Nix does not parse this within {_PARSE_SECONDS:g} s")
-        if not failed:
+        if done is not None and done.status > 0:
             error = CommandError(done.argv, status=done.status, stderr=done.stderr)
             place = re.escape(str(paths[at]))
             answers[at] = _syntax_error_at(error, place, names[at], contents[at]) or RefusalError(

@@ -11,7 +11,8 @@ from msgspec.structs import replace
 from tests.lift.texts import lifted, package
 from toolkit.lift.plan import Design
 from toolkit.model import Source, SourceRequest
-from toolkit.proposal.claims import Asking, LiftCase, capture_safe
+from toolkit.proposal.asking import Asking
+from toolkit.proposal.claims import LiftCase, capture_safe
 from toolkit.prove import Stage
 from toolkit.prove.judged import Judging
 from toolkit.prove.lifted import Question

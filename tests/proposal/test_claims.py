@@ -12,7 +12,8 @@ from toolkit import specimen
 from toolkit.lift.final_attrs import final_attrs
 from toolkit.lift.rewriting import Lifted
 from toolkit.model import Source, SourceRequest
-from toolkit.proposal.claims import Asking, LiftCase, follows, source_follows
+from toolkit.proposal.asking import Asking
+from toolkit.proposal.claims import LiftCase, follows, source_follows
 from toolkit.prove import Stage
 from toolkit.prove.claims import linted
 from toolkit.prove.judged import Judging

@@ -24,7 +24,8 @@ from toolkit.model import Step, Tier
 from toolkit.nix import program
 from toolkit.nix.tree import Tree
 from toolkit.proposal import overlays, recipes, scripts, texts
-from toolkit.proposal.claims import CLAIMS, Asking, Building, LiftCase, ask_about, of_builds
+from toolkit.proposal.asking import Asking, ask_about
+from toolkit.proposal.claims import CLAIMS, Building, LiftCase, of_builds
 from toolkit.proposal.leaf import Chosen
 from toolkit.proposal.recipes import Recipe
 from toolkit.proposal.target import find_targets

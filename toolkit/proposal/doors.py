@@ -14,7 +14,7 @@ from toolkit.lift.locating import SYSTEMS
 from toolkit.lift.reach import candidates
 from toolkit.lift.shape import read
 from toolkit.nix.tree import Tree
-from toolkit.proposal.claims import Asking
+from toolkit.proposal.asking import Asking
 from toolkit.prove.lifted import Effect, Question, ask
 
 if TYPE_CHECKING:

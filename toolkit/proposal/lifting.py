@@ -19,8 +19,9 @@ from toolkit.lift.rewriting import Lifted, lift
 from toolkit.model import Commit, Proposal, Step, Tier
 from toolkit.patches import Message
 from toolkit.proposal import choosing, doors, texts
+from toolkit.proposal.asking import Asking
 from toolkit.proposal.choosing import LiftChosen, LiftCommit, Opened
-from toolkit.proposal.claims import CLAIMS, Asking, LiftCase, of_builds
+from toolkit.proposal.claims import CLAIMS, LiftCase, of_builds
 from toolkit.proposal.leaf import Draft, Leaf
 from toolkit.proposal.requests import Request
 from toolkit.proposal.target import find_target

@@ -511,6 +511,9 @@ def test_a_binding_whose_name_has_another_meaning_is_called_as_its_package_in_fu
     binding = '  env = buildUi { pname = "app-env"; src = f; };\n'
     text = rewritten(package('buildApp {\n  pname = "app";\n  e = [ env ];\n}\n', binding), "env")
     assert "passthru.app-env = env;" in text
+    more = binding.replace("src = f", "src = ui")
+    made = lifted(package('buildApp {\n  pname = "app";\n  e = [ env ];\n}\n', more), "ui")
+    assert made.along == ("app-env",)
 
 
 def test_a_name_that_nobody_can_guess_is_asked_for() -> None:

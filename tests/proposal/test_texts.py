@@ -97,7 +97,7 @@ def test_the_body_names_what_else_leaves_the_let() -> None:
     assert said.body.endswith("from\nfinalAttrs there. Move version and src out of the let as well.")
     change = lifted(follows=("ui",), recursive=True, ui=HIDDEN)
     assert message(("app",), change).body.endswith("from\nfinalAttrs there. Use finalAttrs instead of rec.")
-    along = replace(change, moved=("cache", "version", "ui"), own=("version",), recursive=False)
+    along = replace(change, along=("cache",), own=("version",), recursive=False)
     assert "there. Move cache into passthru, too. Move version out" in message(("app",), along).body
 
 

@@ -60,8 +60,8 @@ def message(packages: Sequence[str], lifted: Lifted) -> Message:
     words = _words(packages, lifted, names)
     subjects = _subjects(main, words, packages, [lifted.doors[name][-1] for name in names])
     bodies = [text.body for text in texts.values()]
-    if along := [name for name in lifted.moved if name not in {*lifted.states, *lifted.own}]:
-        bodies.append(_read({**words, "along": _listed(along)}).along)
+    if lifted.along:
+        bodies.append(_read({**words, "along": _listed(lifted.along)}).along)
     if lifted.own:
         own = [name for name in OWN if name in lifted.own]
         bodies.append(_read({**words, "own": _listed(own)}).own)

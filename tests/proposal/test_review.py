@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 DOCKER = "pkgs/applications/virtualization/docker/default.nix"
 NATIVE = "x86_64-linux"
+LIFTED = lift((specimen.path() / NOTES).read_text(), name="package.nix", design=Design.STAY).text
+UNLIFTED = (specimen.path() / DOCKER).read_text().replace("# TODO", "# To do", 1)
 FIXED = (specimens.path("states/fixed") / DOCKER).read_text()
 
 
@@ -40,13 +42,13 @@ def patch(path: Path, file: str, after: str) -> Path:
 def reviewed(tmp_path: Path) -> Callable[..., Review]:
     def of(
         file: str,
-        change: Callable[[str], str],
+        after: str,
         *,
         nixpkgs: str = "specimen",
         on: tuple[str, ...] = (NATIVE,),
         **more: object,
     ) -> Review:
-        theirs = patch(tmp_path / "theirs.diff", file, change((specimen.path() / file).read_text()))
+        theirs = patch(tmp_path / "theirs.diff", file, after)
         asked = ChangeRequest(patch=theirs, source=SourceRequest(nixpkgs=nixpkgs))
         request = ReviewRequest(change=asked, judging=JudgeRequest(systems=on), **more)  # type: ignore[arg-type]
         return review(request, progress=Silence())
@@ -54,12 +56,8 @@ def reviewed(tmp_path: Path) -> Callable[..., Review]:
     return of
 
 
-def lifted(text: str) -> str:
-    return lift(text, name="package.nix", design=Design.STAY).text
-
-
 def test_without_a_target_there_is_the_judgement_alone(reviewed: Callable[..., Review]) -> None:
-    found = reviewed(str(NOTES), lifted)
+    found = reviewed(str(NOTES), LIFTED)
     assert (found.report, found.notes) == (None, ())
     assert found.judgement is not None
     assert found.judgement.asked > 0
@@ -67,7 +65,7 @@ def test_without_a_target_there_is_the_judgement_alone(reviewed: Callable[..., R
 
 
 def test_the_claims_about_a_package_are_judged_on_the_systems_of_the_judge(reviewed: Callable[..., Review]) -> None:
-    found = reviewed(str(NOTES), lifted, target="notes-server", bindings=("web-ui",), on=("aarch64-linux", "cross"))
+    found = reviewed(str(NOTES), LIFTED, target="notes-server", bindings=("web-ui",), on=("aarch64-linux", "cross"))
     assert found.judgement is not None
     assert found.report is not None
     assert found.report.proposal.package == "notes-server"
@@ -79,7 +77,7 @@ def test_the_claims_about_a_package_are_judged_on_the_systems_of_the_judge(revie
 
 
 def test_all_systems_of_the_judge_are_all_of_the_package(reviewed: Callable[..., Review]) -> None:
-    found = reviewed(str(NOTES), lifted, target="notes-server", on=SYSTEMS)
+    found = reviewed(str(NOTES), LIFTED, target="notes-server", on=SYSTEMS)
     assert found.report is not None
     (proof,) = (each for each in found.report.proofs if each.name == "overridable")
     assert "on" not in proof.claim.split()[-2:]
@@ -87,13 +85,13 @@ def test_all_systems_of_the_judge_are_all_of_the_package(reviewed: Callable[...,
 
 
 def test_a_target_whose_file_stays_is_named(reviewed: Callable[..., Review]) -> None:
-    found = reviewed(str(NOTES), lifted, target="docker")
+    found = reviewed(str(NOTES), LIFTED, target="docker")
     assert (found.report, found.notes) == (None, ("docker: its file is not changed",))
     assert found.judgement is not None
 
 
 def test_the_claims_of_a_target_with_a_leaf_are_judged_if_its_file_is_changed(reviewed: Callable[..., Review]) -> None:
-    found = reviewed(DOCKER, lambda _: FIXED)
+    found = reviewed(DOCKER, FIXED)
     assert found.judgement is not None
     assert found.report is not None
     assert (found.report.proposal.package, found.notes) == ("docker", ())
@@ -101,17 +99,17 @@ def test_the_claims_of_a_target_with_a_leaf_are_judged_if_its_file_is_changed(re
 
 
 @pytest.mark.parametrize(
-    ("change", "note"),
+    ("after", "note"),
     [
-        (lambda text: text.replace("# TODO", "# To do", 1), "docker: no lift and no demotion"),
-        (lambda _: "", "docker: its file is moved, added or taken away"),
-        (lambda _: "{ stdenv }: stdenv.mkDerivation { }\n", "docker: its claims have not run, because "),
+        (UNLIFTED, "docker: no lift and no demotion"),
+        ("", "docker: its file is moved, added or taken away"),
+        ("{ stdenv }: stdenv.mkDerivation { }\n", "docker: its claims have not run, because "),
     ],
 )
 def test_why_the_claims_of_a_target_are_not_judged_is_a_note(
-    reviewed: Callable[..., Review], change: Callable[[str], str], note: str
+    reviewed: Callable[..., Review], after: str, note: str
 ) -> None:
-    found = reviewed(DOCKER, change)
+    found = reviewed(DOCKER, after)
     assert found.judgement is not None
     assert found.report is None
     (line,) = found.notes
@@ -124,7 +122,7 @@ def test_of_a_file_without_a_nixpkgs_there_are_the_claims_alone(
 ) -> None:
     part = shutil.copytree(specimen.path(), tmp_path / "part")
     (part / "lib/default.nix").unlink()
-    found = reviewed(DOCKER, lambda _: FIXED, nixpkgs=str(part))
+    found = reviewed(DOCKER, FIXED, nixpkgs=str(part))
     assert found.judgement is None
     assert found.report is not None
     assert found.report.proposal.package == "docker"

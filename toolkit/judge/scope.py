@@ -150,6 +150,7 @@ class _Judging:
         own = {
             path for path in own if PACKAGE not in {self.record.kinds.get(path[:end]) for end in range(1, len(path))}
         }
+        modules: Sequence[str] = ()
         if own:
             self.progress.step("looking for readers")
             functions = {path[-1] for path in own if self.record.kinds[path] == FUNCTION}
@@ -160,7 +161,8 @@ class _Judging:
             single = {path for path in own - same if self.record.kinds[path] != SET}
             there = readers.find(maps[1], single, self.record.differences, paths, functions=functions)
             self._ask_readers(there, idle=not functions)
-        self._ask_tests(there.modules if own else (), maps[1])
+            modules = there.modules
+        self._ask_tests(modules, maps[1])
         for file in of_some:
             if reached[file.path]:
                 self._require_needed(file, reached[file.path] & own)

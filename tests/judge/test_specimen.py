@@ -446,6 +446,13 @@ def test_a_derivation_that_throws_before_as_after_is_said_not_to_be_compared(tmp
     assert ("notes-server", ("derivation",), "its derivation throws, before as after") in gaps
 
 
+def test_a_file_that_is_not_nix_any_more_is_a_damage_of_its_package() -> None:
+    judgement = judged({NOTES: ("buildInputs = [ curl ];", "buildInputs = [ nobodyHasThis ];")})
+    (damage,) = judgement.differences
+    assert (damage.weight, damage.kind, damage.attribute) == (Weight.DAMAGE, Kind.EVALUATION, "notes-server")
+    assert "undefined variable 'nobodyHasThis'" in str(damage.after)
+
+
 def test_a_binary_file_is_part_of_what_is_built() -> None:
     image = "pkgs/by-name/no/notes-server/logo.png"
     first: Edits = {image: "\0\1", NOTES: ('sourceRoot = "web";', "logo = ./logo.png;")}

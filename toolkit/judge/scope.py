@@ -116,10 +116,9 @@ class _Judging:
 
     def _broken(self, file: FileChange) -> Difference:
         """Return the difference that a file makes which Nix does not parse: nothing is asked then."""
-        what = "is not Nix any more"
-        return self.record.subject(file.path, self.native).differs(
-            Kind.EVALUATION, Weight.DAMAGE, what, None, file.error
-        )
+        name = reach.by_name(file.path) or file.path
+        what = "its file is not Nix any more"
+        return self.record.subject(name, self.native).differs(Kind.EVALUATION, Weight.DAMAGE, what, None, file.error)
 
     def _judge(self, files: Sequence[FileChange]) -> None:
         maps = [reach.Map(self.sides.base, _contents(contents)) for contents in (self.sides.before, self.sides.after)]

@@ -84,11 +84,14 @@ def read_toml(
     """
     try:
         tables = tomllib.loads(content.decode())
+        value = convert(_formed(tables, form), kind, document=document)
+        known: object = msgspec.to_builtins(value, enc_hook=str)
+        unknown = next(_unknown(tables, known, ""), None)
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ToolkitError(f"{document}: not TOML: {error}") from error
-    value = convert(_formed(tables, form), kind, document=document)
-    known: object = msgspec.to_builtins(value, enc_hook=str)
-    if (unknown := next(_unknown(tables, known, ""), None)) is not None:
+    except RecursionError as error:
+        raise ToolkitError(f"{document}: is nested too deep") from error
+    if unknown is not None:
         raise ToolkitError(f"{document}: field '{unknown}' is unknown")
     return value
 

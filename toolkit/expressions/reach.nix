@@ -1,16 +1,18 @@
 # What the overrides of overlays do to a package set, asked a question at a time: `nix repl --file reach.nix`.
 #
 # Arguments, each a string: `tree`, the absolute path of a nixpkgs; `system`, empty for that of the configuration, else of
-# the machine; `inputs`, JSON, paths by the names of a flake's inputs, which are taken in place of the locked ones.
+# the machine; `inputs`, JSON, paths by the names of a flake's inputs, which are taken in place of the locked ones; `sign`,
+# which stands before each answer, and which no overlay knows.
 #
 # In the set with all overlays, `prev.NAME` of an overlay is the package with everybody's overrides but this one. So one
 # fixed point shows each override alone, and only what does not evaluate there gets a fixed point of its own.
 #
-# An answer is a line on stderr, `trace: @` and JSON, as the repl goes on after each error.
+# An answer is a line on stderr, `trace: SIGN@` and JSON, as the repl goes on after each error.
 {
   tree,
   system ? "",
   inputs ? "{}",
+  sign ? "",
 }:
 let
   inherit (builtins)
@@ -125,7 +127,7 @@ let
     else
       [ ];
 
-  say = value: trace "@${toJSON value}" null;
+  say = value: trace "${sign}@${toJSON value}" null;
 in
 {
   inherit joint alone;

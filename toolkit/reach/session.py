@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import queue
 import re
+import secrets
 import threading
 import time
 from contextlib import suppress
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-_ANSWER = "trace: @"
-_END = "@end"
 _SETTINGS = {
     "fsync-metadata": "false",
     "warn-dirty": "false",
@@ -56,7 +55,10 @@ class Session:
 
     def __init__(self, expression: Path, arguments: Mapping[str, str], *, seconds: float) -> None:
         """Each answer may take so many seconds; `tree` is the nixpkgs among the arguments."""
-        words = [word for name, value in arguments.items() for word in ("--argstr", name, value)]
+        # What is evaluated cannot know it, and so not answer for us.
+        sign = secrets.token_hex(8)
+        self._answer, self._end = f"trace: {sign}@", f"{sign}@end"
+        words = [word for name, value in {**arguments, "sign": sign}.items() for word in ("--argstr", name, value)]
         features = ("--extra-experimental-features", "nix-command flakes")
         options = [word for name, value in _SETTINGS.items() for word in ("--option", name, value)]
         # <nixpkgs> of an overlay is the one that it is tried on.
@@ -89,16 +91,16 @@ class Session:
 
         Raise EvaluationError with Nix's reason for one that does not evaluate, or takes too long.
         """
-        self._write(f'{question}\nbuiltins.trace "{_END}" null')
+        self._write(f'{question}\nbuiltins.trace "{self._end}" null')
         answer: str | None = None
         said: list[str] = []
         deadline = time.monotonic() + self._seconds
         while True:
             line = self._next(deadline, said)
-            if line == f"trace: {_END}":
+            if line == f"trace: {self._end}":
                 break
-            if line.startswith(_ANSWER):
-                answer = line.removeprefix(_ANSWER)
+            if line.startswith(self._answer):
+                answer = line.removeprefix(self._answer)
             else:
                 said.append(line)
         if answer is None:

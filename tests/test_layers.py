@@ -59,7 +59,6 @@ OF_OUR_OWN = {
     "docker/extras.py": "a shipped test",
     "docker/overlay.py": "a shipped overlay",
     "docker/rewrite/reasons.py": "a shipped document",
-    "git/clone.py": "git's own `shallow`",
     "git/committing.py": "names of git's objects",
     "git/fetching.py": "sizes of git's objects",
     "git/mailing.py": "mails that git has just written",

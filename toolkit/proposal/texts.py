@@ -116,7 +116,7 @@ def of_pull_request(  # noqa: PLR0913, PLR0917 - what is said is about all of th
     return replace(texts, steps=(own,))
 
 
-_WORDS, _FIXED_WORDS, _PACKAGE_WORDS = 80, 36, 2
+_WORDS, _FIXED_WORDS, _PACKAGE_WORDS = 80, 38, 2
 """The words in front of the template, and of what each text has: the proof, the disclosure, a line to fill in."""
 
 

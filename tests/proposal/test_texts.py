@@ -62,16 +62,16 @@ def said_of(packages: tuple[str, ...], change: Lifted) -> Texts:
         ),
         (
             written("a" * 50, follows=("pdf-js", "note-editor"), pdf_js=HIDDEN, note_editor=HIDDEN),
-            f"{'a' * 50}: make pdf-js and 1 more overridable",
+            f"{'a' * 50}: let overrideAttrs replace pdf-js and 1 more",
         ),
         (
-            written("a" * 40, follows=("pdf-js", "note-editor"), pdf_js=HIDDEN, note_editor=HIDDEN),
-            f"{'a' * 40}: make pdf-js, note-editor overridable",
+            written("a" * 32, follows=("pdf-js", "note-editor"), pdf_js=HIDDEN, note_editor=HIDDEN),
+            f"{'a' * 32}: let overrideAttrs replace pdf-js, note-editor",
         ),
-        (written("app", ui=HIDDEN), "app: allow overriding the ui"),
+        (written("app", ui=HIDDEN), "app: let overrideAttrs replace the ui"),
         (written("app", part=SHOWN), "app: let overrides of part reach the build"),
         (written("app", part=PARTIAL), "app: let overrides of part reach all uses"),
-        (written("app", part=PARTIAL, other=SHOWN), "app: allow overriding part and other"),
+        (written("app", part=PARTIAL, other=SHOWN), "app: let overrideAttrs replace part and other"),
     ],
 )
 def test_the_subject_says_what_becomes_possible_for_all_packages_of_the_file(said: Message, subject: str) -> None:
@@ -103,7 +103,7 @@ def test_the_body_names_what_else_leaves_the_let() -> None:
 
 def test_a_part_that_gets_a_name_is_introduced_with_that_of_the_let() -> None:
     change = replace(lifted(drv=HIDDEN), doors={"drv": ("passthru", "client")})
-    assert message(("app",), change).subject == "app: allow overriding the client"
+    assert message(("app",), change).subject == "app: let overrideAttrs replace the client"
     assert message(("app",), change).body.startswith("The client (drv) is bound in a let, which overrideAttrs does not")
 
 

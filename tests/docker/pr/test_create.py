@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.docker.pr.conftest import Contributed
 
 NOBODY = 65534
-LIFT = "docker: allow overriding moby, containerd, runc and tini"
+LIFT = "docker: allow overriding moby, docker-containerd, docker-runc and docker-tini"
 DEMOTE = "docker: look up rootlesskit last in dockerd-rootless"
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.clones import Clone
 
 SUBJECTS = (
-    "docker: allow overriding moby, docker-containerd, docker-runc and docker-tini",
+    "docker: allow overriding moby, docker-{containerd,runc,tini}",
     "docker: look up rootlesskit last in dockerd-rootless",
 )
 

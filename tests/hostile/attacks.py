@@ -487,7 +487,7 @@ def _changed(stage: Stage, path: tuple[str | int, ...], value: object) -> list[s
 
 def _cut(stage: Stage, name: str, how: int) -> list[str]:
     proposal = Path(shutil.copytree(stage.proposal, stage.work / "proposal"))
-    place = next(path for path in sorted(proposal.rglob("*")) if str(path).endswith(name))
+    place = next(path for path in sorted(proposal.rglob("*")) if name in path.relative_to(proposal).as_posix())
     content = place.read_bytes()
     place.unlink()
     match how:
@@ -536,7 +536,7 @@ def _reports(random: Random) -> Iterator[Attack]:
     for name in (
         "report.json",
         "upstream.diff",
-        "0001-docker-allow-overriding-moby-containerd-runc-and-tin.patch",
+        "series/0001-",
         "docker/default.nix",
         "overlay/default.nix",
     ):

@@ -87,7 +87,7 @@ def test_the_report_names_target_file_and_bindings(tmp_path: Path) -> None:
 def test_the_commit_has_upstreams_form_and_says_what_was_proven(tmp_path: Path) -> None:
     report = run(tmp_path / "out", "status-board")
     (commit,) = report.proposal.commits
-    assert commit.subject == "status-board: allow overriding checker and theme"
+    assert commit.subject == "status-board: let overrideAttrs replace checker and theme"
     assert commit.body == (
         "checker is bound in a let, which overrideAttrs does not reach. Expose it\n"
         "in passthru, and take it from finalAttrs. Replacing theme by\n"

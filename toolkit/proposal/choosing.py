@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from functools import partial
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -339,7 +340,7 @@ def _alone(found: Opened, tree: NixpkgsTree, *, progress: Progress) -> LiftChose
             raise RefusalError(f"{target.package}: {fact}", hint=hint)
         if verdict.outcome == "lifted" and not found.request.bindings and (idle := asking.idle()):
             fact = f"the package is not built with '{idle[0]}': an override changes other attributes of it alone"
-            refusal = RefusalError(f"{target.file}: {fact}", hint=f"--binding {idle[0]} lifts it all the same")
+            refusal = RefusalError(f"{target.file}: {fact}", hint=f"--binding {quote(idle[0])} lifts it all the same")
             continue
         if verdict.outcome == "lifted" or (choice_of(found.request).design is not None and verdict.outcome == "failed"):
             return chosen

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.docker.pr.conftest import Contributed
 
 NOBODY = 65534
-LIFT = "docker: allow overriding moby, docker-containerd, docker-runc and docker-tini"
+LIFT = "docker: allow overriding moby, docker-{containerd,runc,tini}"
 DEMOTE = "docker: look up rootlesskit last in dockerd-rootless"
 
 

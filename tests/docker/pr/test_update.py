@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tests.clones import Clone
 
 OURS = [
-    "docker: allow overriding moby, docker-containerd, docker-runc and docker-tini",
+    "docker: allow overriding moby, docker-{containerd,runc,tini}",
     "docker: look up rootlesskit last in dockerd-rootless",
 ]
 CONFIRMED = '    version = "29.6.1";'

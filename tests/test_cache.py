@@ -298,6 +298,27 @@ class TestShrink:
         cache.shrink()
         assert self.left(cache) == ["c", "d"]
 
+    def test_directories_count(self, cache: Cache) -> None:
+        self.fill(cache, "a", "b")
+        for number in range(100):
+            (cache.root / f"trees/a/{number}").mkdir()
+        below = sum(path.lstat().st_size for path in (cache.root / "trees/a").iterdir())
+        assert {entry.key: entry.size for entry in cache.entries()} == {"a": below, "b": 400_000}
+        assert below > 400_000
+
+    def test_what_was_shared_with_one_that_is_gone_counts_for_the_others(self, cache: Cache) -> None:
+        self.fill(cache, "a", "b")
+        cache.shrink()
+        for name in ("c", "d"):
+            (cache.root / "trees" / name).mkdir()
+            os.link(cache.root / f"trees/{'ab'['cd'.index(name)]}/file", cache.root / f"trees/{name}/file")
+        cache.shrink()
+        assert self.left(cache) == ["a", "b", "c", "d"]
+        self.fill(cache, "e")
+        cache.shrink()
+        assert len(self.left(cache)) < 5
+        assert sum(entry.size for entry in cache.entries()) <= 1_000_000
+
     def test_no_limit_deletes_nothing(self, cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("UNLET_CACHE_MB", "0")
         self.fill(cache, "a", "b", "c", "d")

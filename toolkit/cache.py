@@ -2,8 +2,8 @@
 
 Below its root: `KIND/KEY/` is an entry, `making/` holds entries that are not ready, `broken/` those that were found
 damaged, `locks/` a lock file for each entry that was ever made, and one for each kind, which is locked while a process
-uses entries of the kind, and a mark for each entry that a report names. The root is `$UNLET_CACHE_DIR`, or what the XDG
-base directory specification says. `shrink` keeps all of it within a limit.
+uses entries of the kind, a mark for each entry that a report names, and the sizes of entries. The root is
+`$UNLET_CACHE_DIR`, or what the XDG base directory specification says. `shrink` keeps all of it within a limit.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ import time
 from contextlib import contextmanager, suppress
 from itertools import groupby
 from pathlib import Path
+from stat import S_ISDIR
 from threading import Lock
 from typing import TYPE_CHECKING
 
+import msgspec
 from msgspec import Struct
 
 from toolkit import files
@@ -41,6 +43,7 @@ _NAMED_SECONDS = 86400.0
 _MAKING = "making"
 _BROKEN = "broken"
 _LOCKS = "locks"
+_SIZES = "sizes"
 _DIGEST = hashlib.sha256().digest_size
 
 # What an interrupted machine left in `making/` is litter after this time; an hour is more than any fetch takes.
@@ -207,8 +210,10 @@ class Cache(Struct, frozen=True):
         than a day.
         """
         most = limit()
-        entries = self.entries() if most is not None else ()
-        excess = sum(entry.size for entry in entries if entry.kind != _STORE) - (most or 0)
+        if most is None or self._recorded() <= most:
+            return
+        entries = self.entries()
+        excess = sum(entry.size for entry in entries if entry.kind != _STORE) - most
         for entry in reversed(entries):
             if excess <= 0:
                 return
@@ -220,6 +225,31 @@ class Cache(Struct, frozen=True):
             if doomed is not None:
                 files.remove(doomed)
                 excess -= entry.size
+
+    def _recorded(self) -> int:
+        """Return how many bytes the entries have, each measured once: a tree has 90,000 names.
+
+        What an entry shares counts for an older one, so that all are measured again when one goes.
+        """
+        record = self.root / _LOCKS / _SIZES
+        places = {
+            f"{kind.name}/{entry.name}/{entry.inode()}": Path(entry.path)
+            for kind in _children(self.root)
+            if kind.name not in {_LOCKS, _STORE}
+            for entry in os.scandir(kind)
+        }
+        try:
+            known = msgspec.json.decode(record.read_bytes(), type=dict[str, int])
+        except (OSError, msgspec.DecodeError):
+            known = {}
+        seen: set[tuple[int, int]] | None = None if known.keys() <= places.keys() and known else set()
+        sizes = {
+            name: known[name] if seen is None and name in known else _size(path, seen) for name, path in places.items()
+        }
+        with suppress(OSError):
+            record.parent.mkdir(parents=True, exist_ok=True)
+            files.replace(record, msgspec.json.encode(sizes))
+        return sum(sizes.values())
 
     def _is_named(self, entry: CacheEntry) -> bool:
         mark = self.root / _LOCKS / f"{_NAMED}-{entry.kind}-{entry.key}"
@@ -347,17 +377,21 @@ def _used(path: Path) -> float | None:
         return None
 
 
-def _size(path: Path, seen: set[tuple[int, int]]) -> int:
-    """Return how many bytes an entry has, but for files with several names of which one was seen before."""
+def _size(path: Path, seen: set[tuple[int, int]] | None) -> int:
+    """Return how many bytes the directories and files below an entry have.
+
+    Of files with several names, those that were seen before do not count, and none if `seen` is None.
+    """
     total = 0
-    for place, _, names in os.walk(path):
-        for name in names:
+    for place, directories, names in os.walk(path):
+        for name in (*directories, *names):
             with suppress(FileNotFoundError):
                 status = os.lstat(f"{place}/{name}")
                 file = (status.st_dev, status.st_ino)
-                if status.st_nlink == 1 or file not in seen:
+                is_shared = not S_ISDIR(status.st_mode) and status.st_nlink > 1
+                if not is_shared or (seen is not None and file not in seen):
                     total += status.st_size
-                if status.st_nlink > 1:
+                if is_shared and seen is not None:
                     seen.add(file)
     return total
 

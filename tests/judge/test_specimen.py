@@ -128,6 +128,16 @@ REFACTORINGS: Mapping[str, Edits] = {
 }
 
 
+def test_a_package_that_is_new_in_passthru_is_a_remark() -> None:
+    original = (specimen.path() / NOTES).read_text()
+    # A name in a set of the let, which the package has from then on.
+    text = original.replace('sourceRoot = "web"', 'sourceRoot = "we" + "b"')
+    text = text.replace("updateScript =", "sourceRoot = web-ui;\n    updateScript =")
+    judgement = judged({NOTES: text})
+    assert [each.what for each in judgement.differences if each.kind is Kind.PASSTHRU] == ["sourceRoot is new"]
+    assert serious(judgement) == set()
+
+
 @pytest.mark.parametrize("name", REFACTORINGS)
 def test_a_refactoring_is_the_same(name: str) -> None:
     edits: dict[str, tuple[str, str] | str | None] = {**REFACTORINGS[name]}

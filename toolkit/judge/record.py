@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from toolkit.judge import comparing
-from toolkit.judge.asking import ENDS, MISSING, PARTS, THROWS, Question
+from toolkit.judge.asking import ENDS, MISSING, PACKAGE, PARTS, THROWS, Question
 from toolkit.judge.model import Difference, Gap, Kind, Weight
 from toolkit.judge.subject import THREW, Subject
 
@@ -74,9 +74,16 @@ class Record:
                 ends = "derivation" in {*before.ends, *after.ends} or (_throws(before) and _throws(after))
                 if not ends and not {before.kind, after.kind} <= {THROWS, ENDS}:
                     self.compared.setdefault(system, []).append(name)
+                if before.kind == MISSING and self.is_inside(path):
+                    # The package's passthru says so.
+                    continue
                 found = comparing.compare(self.subject(name, system), before, after)
                 self.differences += self._explained(path, system, found)
         return there
+
+    def is_inside(self, path: AttrPath) -> bool:
+        """Return whether an attribute is one of a package that was asked about."""
+        return PACKAGE in {self.kinds.get(path[:end]) for end in range(1, len(path))}
 
     def _gap(self, path: AttrPath, system: str, before: Answer, after: Answer) -> None:
         """Say which parts of an attribute were not compared, and whether they are unknown."""

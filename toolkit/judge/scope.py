@@ -146,9 +146,7 @@ class _Judging:
             self._sample(of_all)
         own = {path for file in changed for path in reached[file.path] if path in self.record.kinds}
         # What is in a package is read through it.
-        own = {
-            path for path in own if PACKAGE not in {self.record.kinds.get(path[:end]) for end in range(1, len(path))}
-        }
+        own = {path for path in own if not self.record.is_inside(path)}
         modules: Sequence[str] = ()
         if own:
             self.progress.step("looking for readers")

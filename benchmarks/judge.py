@@ -57,7 +57,7 @@ def main() -> int:
 
 
 def usable(path: Path) -> bool:
-    """Tell whether a file has a place for a variable."""
+    """Return whether a file has a place for a variable."""
     return not path.is_symlink() and len(_PLAIN.findall(path.read_text())) == 1
 
 

@@ -214,7 +214,7 @@ def run(command: Sequence[str]) -> str:
 
 
 def accepts(command: Sequence[str]) -> bool:
-    """Tell whether unlet does it; a specimen that it rightly refuses is named and left out."""
+    """Return whether unlet does it; a specimen that it rightly refuses is named and left out."""
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if done.returncode:
         print(f"left out, status {done.returncode}: {shlex.join(command)}\n{done.stderr}", file=sys.stderr)

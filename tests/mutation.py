@@ -75,7 +75,7 @@ class Result(Struct, frozen=True, kw_only=True):
 
     @property
     def failed(self) -> bool:
-        """Tell whether too many survived, or an entry is wrong."""
+        """Return whether too many survived, or an entry is wrong."""
         return bool(self.wrong) or 100 * self.killed < self.room.percent * self.judged
 
     @property

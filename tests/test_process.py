@@ -22,7 +22,7 @@ PARENT = ("sh", "-c", "sleep 60 & echo $! > pid; wait")
 
 
 def is_alive(pid: int) -> bool:
-    """Tell whether a process runs; one that has ended and that nobody has waited for does not."""
+    """Return whether a process runs; one that has ended and that nobody has waited for does not."""
     try:
         status = Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):

@@ -39,7 +39,7 @@ def test_programs_are_those_on_path(only: Path) -> None:
 
 @pytest.mark.parametrize("name", [*sorted(requirements.DEBIAN), requirements.PROXY])
 def test_missing_program_is_one_line_with_its_package(only: Path, name: str) -> None:
-    # dockerd is a link: what it leads to has programs beside it.
+    # dockerd is a link: its target has programs beside it.
     dockerd = only / "dockerd"
     dockerd.unlink()
     dockerd.write_text("#!/bin/sh\necho Docker version 26.1.5+dfsg1, build 411e817\n")

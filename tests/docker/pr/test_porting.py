@@ -105,7 +105,7 @@ def failed(ported: Ported) -> set[str]:
 
 
 def proven(ported: Ported) -> bool:
-    """Tell whether the proofs ran, but for what may be missing on a machine, and none failed."""
+    """Return whether the proofs ran, but for what may be missing on a machine, and none failed."""
     not_run = {proof.name for proof in ported.proofs if proof.status is Status.NOT_RUN}
     names = [proof.name for proof in ported.proofs]
     assert names == [claim.name for claim in proofs.CLAIMS if not claim.on_request]

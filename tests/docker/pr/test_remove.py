@@ -24,7 +24,7 @@ def refused(contributed: Contributed, branch: str | None = None, *, force: bool 
 
 
 def gone(contributed: Contributed) -> bool:
-    """Tell whether nothing of ours is left."""
+    """Return whether nothing of ours is left."""
     clone = contributed.clone
     return not (
         contributed.worktree.exists()

@@ -319,7 +319,7 @@ def test_what_was_written_is_there_while_it_is_written_anew(
     directory.mkdir()
     for program in ("git", "nix-instantiate", "nix-build"):
         (directory / program).write_text(
-            f'#!/bin/sh\nls "{place}" | tr "\\n" " " >>"{log}"; echo >>"{log}"\nexec {shutil.which(program)} "$@"\n'
+            f'#!/bin/sh\necho $(ls "{place}") >>"{log}"\nexec {shutil.which(program)} "$@"\n'
         )
         (directory / program).chmod(0o755)
     done = unlet("pr", "--repo", clone.top, "--update", PATH=f"{directory}:{unlet.env['PATH']}")

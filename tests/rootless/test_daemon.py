@@ -2,15 +2,18 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from msgspec.structs import replace
 
+from tests.rootless.account import wait_for
 from toolkit import rootless
 from toolkit.errors import ToolkitError
 from toolkit.rootless import Outcome, PortOutcome, Row
+from toolkit.rootless.daemon import SUPERVISOR
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -73,6 +76,27 @@ def test_failure_of_one_daemon_ends_the_others(site: Site, wrapper: Path) -> Non
     site.image.write_bytes(b"no image")
     with pytest.raises(ToolkitError, match="dockerd: POST /"):
         rootless.run(site, [Row(program=wrapper, wrapper=None)] * 4, ports=(8080,))
+
+
+def test_daemon_that_waits_for_a_dead_child_is_ended(tmp_path: Path) -> None:
+    """As rootlesskit does whose child is gone before it said that it is ready."""
+    directory = tmp_path / "daemon"
+    directory.mkdir()
+    program = tmp_path / "waiting"
+    program.write_text(f"#!/bin/sh\ntrap '' TERM\nmkfifo {directory}/ready\nread line <{directory}/ready\n")
+    program.chmod(0o755)
+    code = (
+        f"import sys; sys.path.insert(0, {str(SUPERVISOR.parent)!r}); import supervisor; "
+        "supervisor.TERM_SECONDS = 0.2; sys.exit(supervisor.main(sys.argv[1:]))"
+    )
+    identity = (str(os.getuid()), str(os.getgid()), str(os.getgid()))
+    with subprocess.Popen(
+        [sys.executable, "-I", "-c", code, directory, *identity, "rootlesskit", program],
+        stdin=subprocess.PIPE,
+    ) as process:
+        wait_for(directory, "ready")
+        process.communicate(timeout=30)
+    assert process.returncode == 0
 
 
 def test_directory_is_closed_to_others(site: Site, account: Account) -> None:

@@ -8,8 +8,8 @@ is root, else as this user, and then ROOTLESSKIT is what can remove files of sub
 `ended STATUS` on stdout says that the program is gone before stdin has ended.
 
 Being a subreaper it inherits every orphan (prctl(2)), containerd's shims among them, so none is left. Being a
-process of its own it does its work even where the one that started it was killed. It never sends rootlesskit a
-SIGKILL, which would leave rootlesskit's mounts and its network behind.
+process of its own it does its work even where the one that started it was killed. A SIGKILL to rootlesskit, which
+would leave its mounts and its network behind, comes last, when the processes that hold these have ended.
 """
 
 from __future__ import annotations
@@ -98,7 +98,8 @@ def _stop(program: int, reaped: dict[int, int]) -> bool:
         _signal(program, signal.SIGTERM)
         _wait(reaped, TERM_SECONDS, until=program)
     if program not in reaped:
-        # Without its child rootlesskit ends by itself, and takes away what it has set up.
+        # Without its child rootlesskit takes away what it has set up, and ends; one whose child had not yet said that
+        # it is ready waits for that for ever.
         for pid in _children(program):
             _signal(pid, signal.SIGKILL)
         _wait(reaped, TERM_SECONDS, until=program)
@@ -106,7 +107,7 @@ def _stop(program: int, reaped: dict[int, int]) -> bool:
         began = time.monotonic()
         while _reap(reaped) and time.monotonic() - began < KILL_SECONDS:
             for pid in _children(os.getpid()):
-                if pid != program:
+                if pid != program or number is signal.SIGKILL:
                     _signal(pid, number)
             time.sleep(TICK)
     return not _reap(reaped)

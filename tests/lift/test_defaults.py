@@ -16,12 +16,33 @@ def tried(text: str, **choice: object) -> list[Way]:
     return list(ways(text, LiftChoice(**choice), name="package.nix"))  # type: ignore[arg-type]
 
 
+def made(text: str, way: Way) -> str:
+    return lifted(text, LiftChoice(), way, name="package.nix").text
+
+
 def test_what_shares_source_or_version_moves_and_follows_else_stays() -> None:
     move = Way(design=Design.MOVE, follow=("src", "version"))
     assert tried(package(BODY)) == [move, Way(design=Design.STAY)]
     own = package(BODY.replace("inherit src version;", "version = 1;"))
     assert tried(own) == [Way(design=Design.STAY)]
     assert tried(package(BODY), bindings=("ui",))[0].bindings == ("ui",)
+
+
+def test_what_stands_in_passthru_like_a_part_is_lifted_with_it() -> None:
+    others = (
+        "  tool' = tool.overrideAttrs { version = 2; };\n  files = fetchurl { url = 3; };\n"
+        "  lone = tool.overrideAttrs { version = 4; };\n  flag = 5;\n  shown = tool.override { a = 6; };\n"
+    )
+    body = BODY.replace(
+        "[ ui ];",
+        "[ ui tool' files lone flag ];\n  passthru = {\n    inherit files flag shown;\n    tool = tool';\n  };",
+    )
+    first, stay, *rest = tried(text := package(body, others))
+    assert (first.bindings, stay.bindings) == (("ui", "tool'", "files"),) * 2
+    assert [way.bindings for way in rest] == [(), ()]
+    assert "[ finalAttrs.passthru.ui finalAttrs.passthru.tool finalAttrs.passthru.files lone flag ]" in made(text, stay)
+    assert {way.bindings for way in tried(text, bindings=("ui",))} == {("ui",)}
+    assert {way.bindings for way in tried(text, called={"": "web"})} == {()}
 
 
 def test_a_design_that_was_asked_for_is_the_only_one() -> None:

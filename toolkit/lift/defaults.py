@@ -15,7 +15,7 @@ from toolkit.lift.bindings import shared
 from toolkit.lift.plan import FOLLOWED, Design
 from toolkit.lift.rewriting import Lifted, lift
 from toolkit.lift.shape import read
-from toolkit.lift.wanted import wanted
+from toolkit.lift.wanted import equals, wanted
 from toolkit.nix.tree import Tree
 
 if TYPE_CHECKING:
@@ -61,8 +61,16 @@ def ways(text: str, choice: LiftChoice, *, name: str) -> Iterator[Way]:
         return
     shape = read(Tree(text, name=name))
     names = wanted(shape, choice.bindings)
+    if not choice.bindings and "" not in choice.called and (others := equals(shape, names)):
+        yield from _ways(text, choice, shape, (*names, *others))
+    yield from _ways(text, choice, shape, choice.bindings)
+
+
+def _ways(text: str, choice: LiftChoice, shape: Shape, bindings: tuple[str, ...]) -> Iterator[Way]:
+    name = shape.tree.name
+    names = bindings or wanted(shape, ())
     follow = {part for binding in names for part in shared(shape, binding)}
-    stay = Way(design=Design.STAY, bindings=choice.bindings)
+    stay = Way(design=Design.STAY, bindings=bindings)
     move = replace(stay, design=Design.MOVE, follow=tuple(part for part in FOLLOWED if part in follow))
     for way in (*(_best(text, choice, move, name=name) if follow else ()), stay):
         yield way

@@ -186,9 +186,7 @@ def plan(  # noqa: PLR0913 - what is asked of a lift
         design=design,
         names=tuple(name for name in shape.bindings if name in lifted),
         routes={
-            name: _route(
-                shape, name, _attribute(shape, name, lifted, called), fresh=design is Design.LAYER and name in moved
-            )
+            name: _route(shape, name, lifted, called, fresh=design is Design.LAYER and name in moved)
             for name in shape.bindings
             if name in moved or name in lifted
         },
@@ -304,12 +302,12 @@ def _attribute(shape: Shape, name: str, lifted: Sequence[str], called: Mapping[s
     raise RefusalError(f"{at(shape.bindings[name])}: {fact}", hint=f"--as {quote(name)}=NAME gives it another name")
 
 
-def _route(shape: Shape, name: str, attribute: str, *, fresh: bool) -> AttributeRoute:
+def _route(shape: Shape, name: str, lifted: Sequence[str], called: Mapping[str, str], *, fresh: bool) -> AttributeRoute:
     """Return the attribute of a binding; a `fresh` one stands beside the door that is there, which comes to use it."""
     found = [] if fresh else sorted(doors(shape, name), key=lambda door: (door.path != (name,), len(door.path)))
     if found:
         return AttributeRoute(path=found[0].path, door=found[0])
-    name = attribute
+    name = _attribute(shape, name, lifted, called)
     if (name in _TAKEN and not _has_no_source(shape, name)) or name in _outputs(shape):
         fact = f"as an attribute of the package, '{name}' has a different meaning"
         raise RefusalError(f"{at(shape.body)}: {fact}", hint=f"--as {quote(name)}=NAME gives it another name")

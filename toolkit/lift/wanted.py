@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from toolkit.errors import LayoutError
 from toolkit.lift.bindings import PASSTHRU, BindingKind, Reachability, find, makes_one, state, without_final
+from toolkit.lift.following import is_derivation
 from toolkit.lift.shape import bound
 
 if TYPE_CHECKING:
@@ -82,6 +83,18 @@ def wanted(shape: Shape, names: Sequence[str]) -> tuple[str, ...]:
         what = f"'{lifted[0]}'" if len(lifted) == 1 else "all packages of the lets"
         raise LayoutError(f"{shape.tree.name}: an override reaches {what} already", hint="there is nothing to propose")
     return missed
+
+
+def equals(shape: Shape, names: Sequence[str]) -> tuple[str, ...]:
+    """Return other derivations of the lets that stand in passthru as the bindings do, without effect."""
+    return tuple(
+        name
+        for name in shape.bindings
+        if name in shape.reached
+        and name not in names
+        and is_derivation(shape, name)
+        and state(shape, name) is Reachability.SHOWN
+    )
 
 
 def at(node: Node) -> str:

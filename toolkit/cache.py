@@ -2,7 +2,7 @@
 
 Below its root: `KIND/KEY/` is an entry, `making/` holds entries that are not ready, `broken/` those that were found
 damaged, `locks/` a lock file for each entry that was ever made, and one for each kind, which is locked while a process
-uses entries of the kind, a mark for each entry that a report names, and the sizes of entries. The root is
+uses entries of the kind, a mark for each entry that a report names, and the sizes of each tree. The root is
 `$UNLET_CACHE_DIR`, or what the XDG base directory specification says. `shrink` keeps all of it within a limit.
 """
 
@@ -13,14 +13,13 @@ import hashlib
 import os
 import re
 import time
+from array import array
 from contextlib import contextmanager, suppress
 from itertools import groupby
 from pathlib import Path
-from stat import S_ISDIR
 from threading import Lock
 from typing import TYPE_CHECKING
 
-import msgspec
 from msgspec import Struct
 
 from toolkit import files
@@ -44,6 +43,9 @@ _MAKING = "making"
 _BROKEN = "broken"
 _LOCKS = "locks"
 _SIZES = "sizes"
+_DIRECTORIES = 1000
+"""An entry with more is a tree, which nothing writes to once it is there."""
+
 _DIGEST = hashlib.sha256().digest_size
 
 # What an interrupted machine left in `making/` is litter after this time; an hour is more than any fetch takes.
@@ -186,14 +188,43 @@ class Cache(Struct, frozen=True):
 
     def entries(self) -> tuple[CacheEntry, ...]:
         """Return all entries, the one that was used last first."""
-        kinds = [kind for kind in _children(self.root) if kind.name != _LOCKS]
+        return self._entries()
+
+    def _entries(self, *, but: str | None = None) -> tuple[CacheEntry, ...]:
+        kinds = [kind for kind in _children(self.root) if kind.name not in {_LOCKS, but}]
         places = [(kind.name, path, used) for kind in kinds for path in _children(kind) if (used := _used(path))]
         # What several entries share counts for the one that was used last: it is there until that goes.
-        seen: set[tuple[int, int]] = set()
-        return tuple(
-            CacheEntry(kind=kind, key=path.name, path=path, size=_size(path, seen), used=used)
-            for kind, path, used in sorted(places, key=lambda place: (-place[2], place[0], place[1].name))
-        )
+        seen: set[int] = set()
+        found: list[CacheEntry] = []
+        for kind, path, used in sorted(places, key=lambda place: (-place[2], place[0], place[1].name)):
+            sizes = self._sizes(path)
+            size = sum(size for inode, size in sizes.items() if inode not in seen)
+            seen.update(sizes)
+            found.append(CacheEntry(kind=kind, key=path.name, path=path, size=size, used=used))
+        return tuple(found)
+
+    def _sizes(self, path: Path) -> dict[int, int]:
+        """Return the bytes of the directories and files below an entry, by inode.
+
+        A tree is measured once, since it has 90,000 names; a store has directories as well, and changes.
+        """
+        record = self._record(path)
+        known = array("Q")
+        with suppress(OSError, ValueError):
+            known.frombytes(record.read_bytes())
+        with suppress(OSError):
+            if known and known[0] == path.lstat().st_ino:
+                return dict(zip(known[1::2], known[2::2], strict=True))
+            sizes, directories = _measured(path)
+            if directories > _DIRECTORIES and path.parent.name != _STORE:
+                pairs = (number for pair in sizes.items() for number in pair)
+                record.parent.mkdir(parents=True, exist_ok=True)
+                files.replace(record, array("Q", [path.lstat().st_ino, *pairs]).tobytes())
+            return sizes
+        return {}
+
+    def _record(self, path: Path) -> Path:
+        return self.root / _LOCKS / f"{_SIZES}-{path.parent.name}-{path.name}"
 
     def name(self, text: str) -> None:
         """Keep the entries that a text names from `shrink` for a day: it is a report's, which must be repeatable."""
@@ -209,15 +240,14 @@ class Cache(Struct, frozen=True):
         No entry goes that this process has used, that another one may be using, or that a report names which is younger
         than a day.
         """
-        most = limit()
-        if most is None or self._recorded() <= most:
+        if (most := limit()) is None:
             return
-        entries = self.entries()
-        excess = sum(entry.size for entry in entries if entry.kind != _STORE) - most
+        entries = self._entries(but=_STORE)
+        excess = sum(entry.size for entry in entries) - most
         for entry in reversed(entries):
             if excess <= 0:
                 return
-            if entry.path in _held or entry.kind in {_STORE, _MAKING} or self._is_named(entry):
+            if entry.path in _held or entry.kind == _MAKING or self._is_named(entry):
                 continue
             with self._unused(entry.kind) as is_unused:
                 doomed = self._doom(entry) if is_unused else None
@@ -225,31 +255,6 @@ class Cache(Struct, frozen=True):
             if doomed is not None:
                 files.remove(doomed)
                 excess -= entry.size
-
-    def _recorded(self) -> int:
-        """Return how many bytes the entries have, each measured once: a tree has 90,000 names.
-
-        What an entry shares counts for an older one, so that all are measured again when one goes.
-        """
-        record = self.root / _LOCKS / _SIZES
-        places = {
-            f"{kind.name}/{entry.name}/{entry.inode()}": Path(entry.path)
-            for kind in _children(self.root)
-            if kind.name not in {_LOCKS, _STORE}
-            for entry in os.scandir(kind)
-        }
-        try:
-            known = msgspec.json.decode(record.read_bytes(), type=dict[str, int])
-        except (OSError, msgspec.DecodeError):
-            known = {}
-        seen: set[tuple[int, int]] | None = None if known.keys() <= places.keys() and known else set()
-        sizes = {
-            name: known[name] if seen is None and name in known else _size(path, seen) for name, path in places.items()
-        }
-        with suppress(OSError):
-            record.parent.mkdir(parents=True, exist_ok=True)
-            files.replace(record, msgspec.json.encode(sizes))
-        return sum(sizes.values())
 
     def _is_named(self, entry: CacheEntry) -> bool:
         mark = self.root / _LOCKS / f"{_NAMED}-{entry.kind}-{entry.key}"
@@ -343,6 +348,7 @@ class Cache(Struct, frozen=True):
         aside = self.root / _BROKEN / f"{path.name}-{os.urandom(4).hex()}"
         aside.parent.mkdir(exist_ok=True)
         path.rename(aside)
+        self._record(path).unlink(missing_ok=True)
         return aside
 
 
@@ -377,23 +383,17 @@ def _used(path: Path) -> float | None:
         return None
 
 
-def _size(path: Path, seen: set[tuple[int, int]] | None) -> int:
-    """Return how many bytes the directories and files below an entry have.
-
-    Of files with several names, those that were seen before do not count, and none if `seen` is None.
-    """
-    total = 0
+def _measured(path: Path) -> tuple[dict[int, int], int]:
+    """Return the bytes of the directories and files below an entry by inode, and how many are directories."""
+    sizes: dict[int, int] = {}
+    count = 0
     for place, directories, names in os.walk(path):
+        count += len(directories)
         for name in (*directories, *names):
             with suppress(FileNotFoundError):
                 status = os.lstat(f"{place}/{name}")
-                file = (status.st_dev, status.st_ino)
-                is_shared = not S_ISDIR(status.st_mode) and status.st_nlink > 1
-                if not is_shared or (seen is not None and file not in seen):
-                    total += status.st_size
-                if is_shared and seen is not None:
-                    seen.add(file)
-    return total
+                sizes[status.st_ino] = status.st_size
+    return sizes, count
 
 
 def limit() -> int | None:

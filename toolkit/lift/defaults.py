@@ -21,6 +21,8 @@ from toolkit.nix.tree import Tree
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from toolkit.lift.shape import Shape
+
 MOST_LINES = 300
 """So many lines a change may have that nobody insists on."""
 

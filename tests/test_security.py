@@ -104,8 +104,10 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         "tests/judge/test_specimen.py::test_only_a_question_begins_the_time_of_an_attribute",
         "tests/judge/test_specimen.py::test_parts_of_an_attribute_have_the_time_of_one_evaluation_together",
         "tests/judge/test_specimen.py::test_what_reaches_its_time_on_one_system_is_not_waited_for_on_the_others",
+        "tests/proposal/test_review.py::test_the_judge_and_the_claims_have_the_time_of_an_attribute_together",
     ),
-    "A package has as many for its claims": (
+    "`propose` gives a package as many": (
+        "tests/proposal/test_propose.py::test_a_package_that_has_used_its_time_is_tried_by_no_other_design",
         "tests/prove/test_lifted.py::test_one_that_takes_nix_too_long_is_asked_nothing_more_and_keeps_no_other_from_an_answer",
     ),
     "Of a change 1,200 attributes": (

@@ -9,19 +9,22 @@ import pytest
 
 from tests.clones import git
 from toolkit import specimen
-from toolkit.errors import LayoutError, RefusalError, ToolkitError, UsageError, only
+from toolkit.errors import LayoutError, LimitError, RefusalError, ToolkitError, UsageError, only
 from toolkit.lift.locating import locate
 from toolkit.lift.plan import Design
 from toolkit.model import SourceRequest, Status
+from toolkit.nix import limits
+from toolkit.nix.limits import Allowance
 from toolkit.proposal.choosing import LiftChosen, choose
 from toolkit.proposal.proposing import propose
 from toolkit.proposal.requests import Request
 from toolkit.proposal.target import find_target
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable, Sequence
 
     from toolkit.model import Proof, Report
+    from toolkit.process import Command, Completed
 
 NOTES = Path("pkgs/by-name/no/notes-server/package.nix")
 
@@ -323,6 +326,26 @@ def test_a_package_that_does_not_evaluate_unchanged_is_refused(
     assert raised.value.message.startswith("notes-server: does not evaluate, unchanged, on ")
     assert raised.value.message.endswith(why)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_package_that_has_used_its_time_is_tried_by_no_other_design(
+    tmp_path: Path, changed: Callable[[str, str], None], tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late: list[LimitError] = []
+    execute = Allowance.execute
+
+    def observed(self: Allowance, command: Command, things: Sequence[Hashable], *, mark: str) -> Completed:
+        try:
+            return execute(self, command, things, mark=mark)
+        except LimitError as error:
+            late.append(error)
+            raise
+
+    monkeypatch.setattr(Allowance, "execute", observed)
+    changed('pname = "notes-server";', 'pname = let f = n: if n == 0 then "" else f (n - 1) + f (n - 1); in f 60;')
+    with limits.allowing(3.0, None), pytest.raises(RefusalError, match="raises the limit"):
+        run(tmp_path / "out", "notes-server", nixpkgs=str(tree))
+    assert len(late) == 1
 
 
 def test_what_may_not_be_used_is_evaluated_all_the_same(

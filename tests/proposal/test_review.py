@@ -11,16 +11,21 @@ import pytest
 from tests import specimens
 from tests.proposal.test_propose import NOTES, statuses
 from toolkit import specimen
+from toolkit.errors import LimitError
 from toolkit.judge import SYSTEMS, JudgeRequest
 from toolkit.lift.plan import Design
 from toolkit.lift.rewriting import lift
 from toolkit.model import Silence, SourceRequest, Status
+from toolkit.nix import limits
+from toolkit.nix.limits import Allowance
 from toolkit.proposal.reviewing import Review, ReviewRequest, review
 from toolkit.sources.changes import ChangeRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable, Sequence
     from pathlib import Path
+
+    from toolkit.process import Command, Completed
 
 DOCKER = "pkgs/applications/virtualization/docker/default.nix"
 NATIVE = "x86_64-linux"
@@ -126,3 +131,28 @@ def test_of_a_file_without_a_nixpkgs_there_are_the_claims_alone(
     assert found.judgement is None
     assert found.report is not None
     assert found.report.proposal.package == "docker"
+
+
+def test_the_judge_and_the_claims_have_the_time_of_an_attribute_together(
+    reviewed: Callable[..., Review], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late: list[float] = []
+    execute = Allowance.execute
+
+    def observed(self: Allowance, command: Command, things: Sequence[Hashable], *, mark: str) -> Completed:
+        left = [self.left(thing) for thing in things if thing == (NATIVE, ("notes-server",))]
+        try:
+            return execute(self, command, things, mark=mark)
+        except LimitError:
+            late.extend(left)
+            raise
+
+    monkeypatch.setattr(Allowance, "execute", observed)
+    endless = 'pname = let f = n: if n == 0 then "" else f (n - 1) + f (n - 1); in f 60;'
+    text = LIFTED.replace('pname = "notes-server";', endless)
+    with limits.allowing(3.0, None):
+        found = reviewed(str(NOTES), text, target="notes-server")
+    assert found.judgement is not None
+    assert {each.attribute for each in found.judgement.unknown} >= {"notes-server"}
+    assert len(late) > 1
+    assert [left > 0 for left in late].count(True) == 1

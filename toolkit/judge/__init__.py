@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from toolkit.judge import ground, scope
-from toolkit.judge.asking import Times, allowance
+from toolkit.judge.asking import Times, seconds
 from toolkit.judge.model import Judgement, StepVerdict
 from toolkit.judge.sides import Sides
+from toolkit.nix import limits
+from toolkit.nix.limits import Allowance
 
 if TYPE_CHECKING:
     from toolkit.judge.everything import Engine
@@ -33,15 +35,16 @@ class JudgeRequest(Struct, frozen=True, kw_only=True):
 
 
 def judge(change: Change, request: JudgeRequest, *, progress: Progress) -> Judgement:
-    """Judge a change as a whole, and each of its commits if it has several.
+    """Judge a change as a whole, and each of its commits, in a time of its own, if it has several.
 
     Raise ToolkitError if the trees cannot be laid out.
     """
     began = time.monotonic()
     times = Times()
+    most = seconds(nixos=request.nixos)
     with ground.opened(change.base) as place:
 
-        def judged(before: Step | None, after: Step) -> scope.Verdict:
+        def judged(before: Step | None, after: Step, allowed: Allowance) -> scope.Verdict:
             sides = Sides(
                 base=change.base,
                 ground=place,
@@ -50,17 +53,17 @@ def judge(change: Change, request: JudgeRequest, *, progress: Progress) -> Judge
                 nixos=request.nixos,
                 progress=progress,
                 times=times,
-                allowed=allowance(nixos=request.nixos),
+                allowed=allowed,
             )
             engine = request.engine if before is None and after is change.whole else None
             return scope.judged(sides, request.systems, engine=engine, progress=progress)
 
-        whole = judged(None, change.whole)
+        whole = judged(None, change.whole, limits.allowance(most))
         steps: list[StepVerdict] = []
         if len(change.steps) > 1:
             for before, after in zip((None, *change.steps), change.steps, strict=False):
                 progress.step(f"judging '{after.subject}'")
-                verdict = judged(before, after)
+                verdict = judged(before, after, Allowance(most))
                 steps.append(
                     StepVerdict(
                         subject=after.subject,

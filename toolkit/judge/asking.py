@@ -133,9 +133,9 @@ class Times:
         self.ending = Budget(limits.seconds(_ENDING_SECONDS))
 
 
-def allowance(*, nixos: bool) -> Allowance:
+def seconds(*, nixos: bool) -> float:
     """Return what each attribute may take on a system, in all evaluations that ask about it."""
-    return Allowance(max(limits.seconds(), _SECONDS) if nixos else limits.seconds())
+    return max(limits.seconds(), _SECONDS) if nixos else limits.seconds()
 
 
 def ask(  # noqa: C901, PLR0913 - one conversation, and what is known from before it
@@ -154,7 +154,7 @@ def ask(  # noqa: C901, PLR0913 - one conversation, and what is known from befor
     """
     times = Times() if times is None else times
     late = times.late
-    allowed = allowance(nixos=nixos) if allowed is None else allowed
+    allowed = limits.allowance(seconds(nixos=nixos)) if allowed is None else allowed
     # The files that are evaluated cannot know it, and so not blame another question.
     mark = f"unlet-{secrets.token_hex(8)}:"
     heard: dict[Question, str] = {}

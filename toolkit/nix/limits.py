@@ -142,6 +142,24 @@ class Allowance:
                 self._spent[thing] = self._spent.get(thing, 0.0) + end - begin
 
 
+_shared: ContextVar[Allowance | None] = ContextVar("_shared", default=None)
+
+
+@contextmanager
+def sharing(allowed: Allowance) -> Generator[None]:
+    """Let all who ask within about the same attribute of a system share what it may take."""
+    token = _shared.set(allowed)
+    try:
+        yield
+    finally:
+        _shared.reset(token)
+
+
+def allowance(most: float | None = None) -> Allowance:
+    """Return what each attribute of a system may take: that of the block, else so many seconds, or an evaluation's."""
+    return _shared.get() or Allowance(seconds() if most is None else most)
+
+
 @contextmanager
 def allowing(seconds: float | None, mebibytes: int | None) -> Generator[None]:
     """Let evaluations within take what the user says, instead of what they may by default; None for no other."""

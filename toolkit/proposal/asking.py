@@ -10,7 +10,6 @@ from msgspec.structs import replace
 
 from toolkit import process
 from toolkit.nix import limits
-from toolkit.nix.limits import Allowance
 from toolkit.parallel import side_by_side
 from toolkit.prove.lifted import (
     LIFTED,
@@ -22,6 +21,7 @@ from toolkit.prove.lifted import (
     ask,
     command,
     judge,
+    thing,
 )
 
 if TYPE_CHECKING:
@@ -62,13 +62,18 @@ class Asking(Struct, frozen=True, kw_only=True, eq=False):
             return self._kept[system]
         if self._late:
             return self._late[0]
-        allowed = Allowance(limits.seconds())
+        allowed = limits.allowance()
         (answer,) = ask(*self.trees, system, [self.own], allowed=allowed)
-        if answer.limited and allowed.left((system, self.own.package)) <= 0:
+        if answer.limited and allowed.left(thing(system, self.own)) <= 0:
             elsewhere = f"it reached the limit on {system}: {answer.error}"
             self._late.append(replace(answer, error=elsewhere))
         self._kept[system] = answer
         return answer
+
+    @property
+    def is_late(self) -> bool:
+        """Return whether the package has used all of the time that it may take."""
+        return bool(self._late)
 
     def keep(self, system: str, answer: Derivations) -> None:
         """Keep what Nix answered on one system in an evaluation about several packages."""

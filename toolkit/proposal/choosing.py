@@ -345,6 +345,8 @@ def _alone(found: Opened, tree: NixpkgsTree, *, progress: Progress) -> LiftChose
         if verdict.outcome == "lifted" or (choice_of(found.request).design is not None and verdict.outcome == "failed"):
             return chosen
         refusal = RefusalError(f"{target.file}: {verdict.why}")
+        if asking.is_late:
+            raise refusal
     if refusal is None:
         raise RefusalError(f"{target.file}: no design lifts it")
     if choice_of(found.request).design is None:

@@ -9,7 +9,10 @@ from msgspec.structs import replace
 
 from toolkit.errors import ToolkitError
 from toolkit.judge import SYSTEMS, JudgeRequest, judge
+from toolkit.judge.asking import seconds
 from toolkit.model import Depth
+from toolkit.nix import limits
+from toolkit.nix.limits import Allowance
 from toolkit.proposal.checking import check, completed, judged
 from toolkit.proposal.registry import leaf_of, named
 from toolkit.proposal.requests import CheckRequest
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
     from toolkit.forge.nixpkgs import Server
     from toolkit.judge.model import Judgement
     from toolkit.model import Progress, Report
-    from toolkit.sources.changes import ChangeRequest, Edit
+    from toolkit.sources.changes import Change, ChangeRequest, Edit
 
 
 class ReviewRequest(Struct, frozen=True, kw_only=True):
@@ -53,13 +56,21 @@ class Review(Struct, frozen=True, kw_only=True):
 
 
 def review(request: ReviewRequest, *, progress: Progress) -> Review:
-    """Judge a change; raise ToolkitError if it cannot be had."""
+    """Judge a change, and the claims in the time that an attribute has left then.
+
+    Raise ToolkitError for a change that cannot be had.
+    """
     request = replace(request, change=completed(request.change, request.server, progress=progress))
     try:
         change = changes.read(request.change, progress=progress)
     except NotWholeError:
         part = request.target or next(iter(named()))
         return Review(judgement=None, report=check(_claims(request, part), progress=progress))
+    with limits.sharing(Allowance(seconds(nixos=request.judging.nixos))):
+        return _reviewed(change, request, progress)
+
+
+def _reviewed(change: Change, request: ReviewRequest, progress: Progress) -> Review:
     judgement = judge(change, request.judging, progress=progress)
     edits = {edit.path: edit for edit in change.whole.edits}
     target = next((name for name in named() if leaf_of(name).file in edits), None)

@@ -235,12 +235,12 @@ def ask(  # noqa: PLR0913 - the arguments of the expression
 
     What a package takes, with others or alone, is taken off what it is `allowed`: by default what one evaluation is.
     """
-    allowed = Allowance(limits.seconds()) if allowed is None else allowed
+    allowed = limits.allowance() if allowed is None else allowed
     # The trees cannot know it, and so not blame another question.
     mark = f"unlet-{secrets.token_hex(8)}:"
 
     def together(part: Sequence[Question]) -> list[Derivations]:
-        things = [(system, each.package) for each in part]
+        things = [thing(system, each) for each in part]
         asking = command(before, after, system, part, overlay, mark=mark)
         said = allowed.execute(asking, things, mark=f"{mark} question").stdout
         known = DerivationStore(stores.own())
@@ -252,6 +252,11 @@ def ask(  # noqa: PLR0913 - the arguments of the expression
         _failed((before, after), system, question, answer, allowed) if isinstance(answer, CommandError) else answer
         for question, answer in answers
     ]
+
+
+def thing(system: str, question: Question) -> tuple[str, tuple[str, ...]]:
+    """Return by what an Allowance knows the package of a question, as the judge's attributes."""
+    return system, tuple(question.package.split("."))
 
 
 def _with_effects(question: Question, answer: Derivations, store: DerivationStore) -> Derivations:
@@ -310,7 +315,7 @@ def _failed(
     One that has no time left is asked nothing more.
     """
     before, after = trees
-    is_late = allowed.left((system, question.package)) <= 0
+    is_late = allowed.left(thing(system, question)) <= 0
     same: Derivations | None = None
     if before != after and not is_late:
         (same,) = ask(before, before, system, [replace(question, doors={})], allowed=allowed)

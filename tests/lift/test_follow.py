@@ -122,6 +122,15 @@ def test_a_download_or_a_script_between_the_source_and_the_part_moves_along() ->
     assert "inherit (finalAttrs.passthru) cache;" in made.text
 
 
+def test_hashes_of_what_moves_are_said_and_not_that_of_the_packages_own_source() -> None:
+    own = app().replace("src = fetchurl {\n", 'src = fetchurl {\n    hash = "sha256-1";\n')
+    assert own != app()
+    assert not followed(own, whole=True).hashed
+    assert followed(app('  cache = fetchYarnDeps {\n    inherit src;\n    hash = "";\n  };\n\n', "cache")).hashed
+    assert followed(app().replace("    cache = null", '    npmDepsHash = "";\n    cache = null')).hashed
+    assert not followed(app().replace("    cache = null", "    hashed = [ ];\n    cache = null")).hashed
+
+
 def test_what_a_source_is_called_stays_where_an_overridden_one_need_not_have_it() -> None:
     text = (
         '{ buildApp, f }:\n\nlet\n  tree = f { pname = "t"; src = null; };\nin\nbuildApp {\n  inherit (tree) version;\n'

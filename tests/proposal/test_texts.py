@@ -85,9 +85,8 @@ def test_the_body_says_of_each_sort_of_part_what_it_lacked() -> None:
         "Move its definition into passthru, and take src and version from\n"
         "finalAttrs there. Replacing three by overrideAttrs changes only some\n"
         "uses, since others take it from the let. Take it from finalAttrs.\n"
-        "passthru shows one and two, but the build takes them from the let, so\n"
-        "replacing them by overrideAttrs does not change it. Take them from\n"
-        "finalAttrs."
+        "passthru shows one and two, but the build takes them from the let:\n"
+        "replacing them by overrideAttrs has no effect. Take them from\nfinalAttrs."
     )
     assert said.proven == {"no-rebuild": "No rebuilds."}
 
@@ -99,6 +98,17 @@ def test_the_body_names_what_else_leaves_the_let() -> None:
     assert message(("app",), change).body.endswith("from\nfinalAttrs there. Use finalAttrs instead of rec.")
     along = replace(change, along=("cache",), own=("version",), recursive=False)
     assert "there. Move cache into passthru, too. Move version out" in message(("app",), along).body
+
+
+def test_a_part_with_hashes_needs_new_ones_and_a_version_does_not_reach_a_source_of_its_own() -> None:
+    change = replace(lifted(follows=("ui",), recursive=True, ui=HIDDEN), hashed=True)
+    said = message(("app",), change)
+    assert said.subject == "app: let overrides of src and version reach the ui"
+    assert "there. A new source needs new hashes there, too. Use\n" in said.body
+    said = message(("app",), replace(change, follows={"ui": ("version",)}))
+    assert said.subject == "app: let overrideAttrs replace ui"
+    assert "A new version needs new hashes there, too." in " ".join(said.body.split())
+    assert "hashes" not in message(("app",), replace(change, follows={})).body
 
 
 def test_a_part_that_gets_a_name_is_introduced_with_that_of_the_let() -> None:

@@ -40,7 +40,8 @@ class Lifted(Struct, frozen=True, kw_only=True):
     let, `along` the attributes that those not asked for have become. `parameter` is the name of the final attributes,
     `renamed` are new names of parts' own ones. `shown` are the attributes of passthru that are made with them.
     `follows` has by lifted binding the package's attributes that it takes over, `states` how far out of reach each
-    was, `own` what else has left the let. `recursive` is true if the package's attributes were a `rec` set.
+    was, `own` what else has left the let. `recursive` is true if the package's attributes were a `rec` set, `hashed` if
+    what has moved has hashes of what it fetches.
     """
 
     text: str
@@ -54,6 +55,7 @@ class Lifted(Struct, frozen=True, kw_only=True):
     states: Mapping[str, Reachability] = {}
     own: tuple[str, ...] = ()
     recursive: bool = False
+    hashed: bool = False
 
 
 def lift(  # noqa: PLR0913 - what is asked of a lift
@@ -135,7 +137,16 @@ def carry_out(planned: LiftPlan) -> Lifted:
         states={name: state(planned.shape, name) for name in planned.names},
         own=planned.own,
         recursive=bool(unfolded.edits),
+        hashed=any(_has_hash(planned.shape.bindings[name]) for name in {*planned.moved} - {*planned.own}),
     )
+
+
+_HASH = re.compile(r"hash|sha256|\w+(Hash|Sha256)")
+
+
+def _has_hash(definition: Node) -> bool:
+    names = (path_of(node)[-1:] for node in definition.walk() if node.kind == "binding")
+    return any(_HASH.fullmatch(name) for last in names for name in last)
 
 
 def _follows(planned: LiftPlan) -> Mapping[str, tuple[str, ...]]:

@@ -44,6 +44,7 @@ class _Lift(Texts, frozen=True, kw_only=True):
     usage: str
     own: str
     recursive: str
+    hashed: str
     motives: dict[str, str]
     reasons: dict[str, Reason]
 
@@ -59,12 +60,17 @@ def message(packages: Sequence[str], lifted: Lifted) -> Message:
     names = sorts[main] if main == "follows" else list(lifted.states)
     words = _words(packages, lifted, names)
     subjects = _subjects(main, words, packages, [lifted.doors[name][-1] for name in names])
+    if lifted.hashed and main == "follows" and not any("src" in lifted.follows[name] for name in names):
+        # What is fetched by hash is what it was, whichever version it is called.
+        del subjects[:2]
     bodies = [text.body for text in texts.values()]
     if lifted.along:
         bodies.append(_read({**words, "along": _listed(lifted.along)}).along)
     if lifted.own:
         own = [name for name in OWN if name in lifted.own]
         bodies.append(_read({**words, "own": _listed(own)}).own)
+    if lifted.hashed and main == "follows":
+        bodies.insert(1, _read(words).hashed)
     if lifted.recursive:
         bodies.append(_read(words).recursive)
     return Message(
@@ -116,7 +122,7 @@ def of_pull_request(  # noqa: PLR0913, PLR0917 - what is said is about all of th
     return replace(texts, steps=(own,))
 
 
-_WORDS, _FIXED_WORDS, _PACKAGE_WORDS = 80, 38, 2
+_WORDS, _FIXED_WORDS, _PACKAGE_WORDS = 80, 37, 2
 """The words in front of the template, and of what each text has: the proof, the disclosure, a line to fill in."""
 
 
@@ -179,6 +185,7 @@ def _words(packages: Sequence[str], lifted: Lifted, names: Sequence[str]) -> dic
     capital = _listed(bound)
     return {
         "own": "",
+        "source": "source" if "src" in followed else "version",
         "packages": ", ".join(packages),
         "parts": parts,
         "Parts": capital[:1].upper() + capital[1:] if capital.startswith("the ") else capital,

@@ -122,6 +122,31 @@ def test_a_download_or_a_script_between_the_source_and_the_part_moves_along() ->
     assert "inherit (finalAttrs.passthru) cache;" in made.text
 
 
+def test_what_is_for_one_source_goes_with_it() -> None:
+    text = app().replace(
+        "  src = fetchurl {", '  vendorHash = "sha256-1";\n\n  patches = [ ./a.patch ];\n\n  src = fetchurl {'
+    )
+    text = text.replace("inherit version src;", "inherit version src patches vendorHash;")
+    text = text.replace("inherit pname version src;", "inherit pname version src vendorHash patches;")
+    (first, *_) = ways(text, LiftChoice(), name="package.nix")
+    assert (first.follow, first.whole) == (("src", "version", "patches", "vendorHash"), True)
+    made = lift(text, name="package.nix", design=Design.MOVE, follow=first.follow, whole=True)
+    program.parse_text(made.text.encode(), name="package.nix")
+    assert made.own == ("pname", "version", "vendorHash", "patches", "src")
+    assert "inherit (finalAttrs) version src patches vendorHash;" in " ".join(made.text.split()).replace(" ;", ";")
+    assert (made.text.count("[ ./a.patch ]"), "let" in made.text) == (1, False)
+    alone = text.replace("inherit version src patches vendorHash;", "inherit version vendorHash;\n    src = null;")
+    assert [way.follow for way in ways(alone, LiftChoice(), name="package.nix")] == [("version",), ()]
+
+
+def test_what_cannot_go_with_a_source_stays() -> None:
+    text = app().replace("  src = fetchurl {", "  patches = [ ];\n\n  src = fetchurl {")
+    text = text.replace("inherit version src;", "inherit version src patches;")
+    text = text.replace("inherit pname version src;", "inherit pname version src patches;")
+    follows = {way.follow for way in ways(text, LiftChoice(), name="package.nix")}
+    assert follows == {("src", "version", "patches"), ("src", "version"), ()}
+
+
 def test_hashes_of_what_moves_are_said_and_not_that_of_the_packages_own_source() -> None:
     own = app().replace("src = fetchurl {\n", 'src = fetchurl {\n    hash = "sha256-1";\n')
     assert own != app()

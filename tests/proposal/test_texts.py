@@ -107,6 +107,9 @@ def test_a_part_with_hashes_needs_new_ones_and_a_version_does_not_reach_a_source
     assert "there. A new source needs new hashes there, too. Use\n" in said.body
     said = message(("app",), replace(change, follows={"ui": ("version",)}))
     assert said.subject == "app: let overrideAttrs replace ui"
+    patched = message(("app",), replace(change, follows={"ui": ("src", "version", "patches")}))
+    assert patched.subject == "app: let overrides of src and version reach the ui"
+    assert patched.body.startswith("Overriding src, version and patches by overrideAttrs leaves the ui as\n")
     assert "A new version needs new hashes there, too." in " ".join(said.body.split())
     assert "hashes" not in message(("app",), replace(change, follows={})).body
 

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 class Binding(Struct, frozen=True, kw_only=True):
     """A package that a let of a file binds.
 
-    `builder` is its builder's name as it is written, `shares` which of `src` and `version` it takes from the same place
-    as the package that the file is for. `liftable` tells that the package's own builder may have final attributes.
+    `builder` is its builder's name as it is written, `shares` what it takes from the same place as the package that the
+    file is for, as in `shared`. `liftable` tells that the package's own builder may have final attributes.
     """
 
     name: str
@@ -271,8 +271,15 @@ Origin = tuple[int, str, str]
 """Where a value is taken from: the index of the scope that binds a name, the name, the attribute that is selected."""
 
 
+SHARED = ("src", "version")
+"""What a part may have in common with its package."""
+
+WITH_SOURCE = ("patches", "vendorHash")
+"""What is for one source, and so shared with it or not at all."""
+
+
 def shared(shape: Shape, name: str) -> tuple[str, ...]:
-    """Return which of `src` and `version` a binding takes from where the package takes its own: a let, a parameter."""
+    """Return which of SHARED, and with `src` of WITH_SOURCE, a binding takes from where the package takes its own."""
     binding = shape.bindings[name]
     taken = {
         (use.scope.node.index, use.name, part)
@@ -280,7 +287,8 @@ def shared(shape: Shape, name: str) -> tuple[str, ...]:
         if use.scope is not None and binding.contains(use.node)
         for part in ("", *selection(use.node))
     }
-    return tuple(attribute for attribute in ("src", "version") if origin(shape, attribute) in taken)
+    found = [attribute for attribute in (*SHARED, *WITH_SOURCE) if origin(shape, attribute) in taken]
+    return tuple(attribute for attribute in found if attribute in SHARED or "src" in found)
 
 
 def origin(shape: Shape, attribute: str) -> Origin | None:

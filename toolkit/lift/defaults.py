@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit.errors import RefusalError
-from toolkit.lift.bindings import shared
+from toolkit.lift.bindings import SHARED, shared
 from toolkit.lift.plan import FOLLOWED, Design
 from toolkit.lift.rewriting import Lifted, lift
 from toolkit.lift.shape import read
@@ -73,8 +73,9 @@ def _ways(text: str, choice: LiftChoice, shape: Shape, bindings: tuple[str, ...]
     names = bindings or wanted(shape, ())
     follow = {part for binding in names for part in shared(shape, binding)}
     stay = Way(design=Design.STAY, bindings=bindings)
-    move = replace(stay, design=Design.MOVE, follow=tuple(part for part in FOLLOWED if part in follow))
-    for way in (*(_best(text, choice, move, name=name) if follow else ()), stay):
+    follows = (tuple(part for part in parts if part in follow) for parts in (FOLLOWED, SHARED))
+    moves = (replace(stay, design=Design.MOVE, follow=each) for each in dict.fromkeys(follows) if each)
+    for way in (*(way for move in moves for way in _best(text, choice, move, name=name)), stay):
         yield way
         if some := _affordable(text, choice, way, names, name=name):
             yield replace(way, bindings=some)

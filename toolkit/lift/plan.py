@@ -15,6 +15,8 @@ from msgspec import Struct
 from toolkit.errors import LayoutError, RefusalError
 from toolkit.lift.bindings import (
     PASSTHRU,
+    SHARED,
+    WITH_SOURCE,
     Door,
     doors,
     origin,
@@ -37,9 +39,9 @@ if TYPE_CHECKING:
     from toolkit.nix.tree import Node
 
 PARAMETER = "finalAttrs"
-FOLLOWED = ("src", "version")
+FOLLOWED = (*SHARED, *WITH_SOURCE)
 _NAMES = ("meta", "pname", "version")
-OWN = ("pname", "version", "src")
+OWN = ("pname", "version", "src", *WITH_SOURCE)
 """What a package's file may bind in a let for its parts to have as well."""
 
 _TAKEN = frozenset(

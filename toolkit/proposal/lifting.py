@@ -14,6 +14,7 @@ from toolkit import inside, prove
 from toolkit.contribution import ExplainedHunk
 from toolkit.errors import RefusalError, UsageError
 from toolkit.git import diffs
+from toolkit.lift.bindings import SHARED
 from toolkit.lift.plan import FOLLOWED, Design
 from toolkit.lift.rewriting import Lifted, lift
 from toolkit.model import Commit, Proposal, Step, Tier
@@ -164,7 +165,7 @@ def _lifted(opened: Opened, proposal: Proposal, tree: NixpkgsTree, *, progress: 
     """Return the lift of the bindings of a proposal if it gives its file, else that file with the doors that work."""
     last = proposal.commits[-1].after
     request, design = opened.request, Design(proposal.steps[0].design)
-    follows = (*((name,) for name in FOLLOWED), FOLLOWED) if design is Design.MOVE else ()
+    follows = (*((name,) for name in SHARED), SHARED, FOLLOWED) if design is Design.MOVE else ()
     for follow, whole in ((), False), *product(follows, (False, True)):
         with suppress(RefusalError):
             lifted = lift(

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from toolkit import patches
 from toolkit.contribution import Reason  # noqa: TC001 - a field of what lift.toml is read into
-from toolkit.lift.bindings import PASSTHRU, Reachability
+from toolkit.lift.bindings import PASSTHRU, SHARED, Reachability
 from toolkit.lift.plan import OWN
 from toolkit.patches import Message
 from toolkit.report import pull_request
@@ -190,6 +190,7 @@ def _words(packages: Sequence[str], lifted: Lifted, names: Sequence[str]) -> dic
         "parts": parts,
         "Parts": capital[:1].upper() + capital[1:] if capital.startswith("the ") else capital,
         "attributes": _listed(list(followed)),
+        "main": _listed([attribute for attribute in followed if attribute in SHARED]),
         "definitions": "their definitions" if many else "its definition",
         "place": "into passthru" if shown else "to the attribute" if not many else "to the attributes",
         "them": "them" if many else "it",

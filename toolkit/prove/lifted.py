@@ -147,7 +147,7 @@ def verdict(answer: Derivations) -> LiftVerdict | None:
     if answer.error is not None:
         if answer.refuses_function:
             return LiftVerdict(outcome="refused", why=NO_FUNCTION)
-        return LiftVerdict(outcome="failed", why=_in_tree(answer.error))
+        return LiftVerdict(outcome="failed", why=f"once changed, it does not evaluate: {_in_tree(answer.error)}")
     if answer.before is None:
         return None
     doors = answer.doors.values()

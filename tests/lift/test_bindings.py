@@ -35,6 +35,7 @@ def test_a_binding_that_no_attribute_shows_is_hidden() -> None:
         "passthru.ui = ui;",
         "passthru = { frontend = (ui); };",
         'passthru."ui" = ui;',
+        "passthru = { parts = { inherit ui; }; };",
     ],
 )
 def test_an_attribute_beside_a_direct_use_has_no_effect(shown: str) -> None:
@@ -72,6 +73,10 @@ def test_a_use_through_another_binding_is_not_routed() -> None:
 
 def test_a_name_that_means_something_else_in_the_attributes_is_no_use() -> None:
     assert the_state('{ passthru = { inherit ui; }; f = { ui }: "${ui}"; }') is Reachability.ROUTED
+
+
+def test_tests_show_no_part() -> None:
+    assert the_state('{ postInstall = "${ui}"; passthru.tests = { inherit ui; }; }') is Reachability.HIDDEN
 
 
 def test_what_is_taken_out_of_a_binding_shows_it_not() -> None:

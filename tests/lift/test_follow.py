@@ -147,6 +147,12 @@ def test_what_cannot_go_with_a_source_stays() -> None:
     assert follows == {("src", "version", "patches"), ("src", "version"), ()}
 
 
+def test_a_function_does_not_become_an_attribute() -> None:
+    text = app('  wrapped = name: "${ui}/${name}";\n\n').replace("e = [ ui ];", 'e = [ ui (wrapped "a") ];')
+    with pytest.raises(RefusalError, match=r"package.nix:11:3: 'wrapped' has to move, and is a function, which is no"):
+        followed(text)
+
+
 def test_hashes_of_what_moves_are_said_and_not_that_of_the_packages_own_source() -> None:
     own = app().replace("src = fetchurl {\n", 'src = fetchurl {\n    hash = "sha256-1";\n')
     assert own != app()

@@ -82,6 +82,10 @@ def test_doors_are_those_that_are_shown_then_those_that_may_be_there(file: FileB
     [
         (("override", "ui"), "override { ui = …; }"),
         (("passthru", "ui"), "overrideAttrs (old: { passthru = old.passthru // { ui = …; }; })"),
+        (
+            ("passthru", "a", "b"),
+            "overrideAttrs (old: { passthru = old.passthru // { a = old.passthru.a // { b = …; }; }; })",
+        ),
         (("ui",), "overrideAttrs { ui = …; }"),
     ],
 )

@@ -216,6 +216,30 @@ def test_what_nix_refuses_without_a_variable_is_said_and_what_is_broken_has_no_p
                 chosen.require_upstream()
 
 
+def test_an_insecure_part_asks_for_a_variable_as_well(
+    tmp_path: Path, changed: Callable[[str, str], None], tree: Path
+) -> None:
+    source = SourceRequest(nixpkgs=str(tree))
+    asked = Request(target="notes-server", source=source, out=tmp_path)
+    changed('    sourceRoot = "web";', '    sourceRoot = "web";\n    meta.knownVulnerabilities = [ "old" ];')
+    (chosen,) = choose([asked], progress=Silence())
+    assert isinstance(chosen, LiftChosen)
+    assert chosen.texts().permits == ("NIXPKGS_ALLOW_INSECURE",)
+
+
+def test_parts_in_a_set_of_passthru_are_lifted_where_they_are(
+    tmp_path: Path, changed: Callable[[str, str], None], tree: Path
+) -> None:
+    changed("  passthru = {\n", "  passthru = {\n    parts = {\n      inherit web-ui;\n    };\n")
+    report = run(tmp_path / "out", "notes-server", nixpkgs=str(tree))
+    assert {proof.status for proof in report.proofs} <= {Status.PASSED, Status.NOT_RUN}
+    (door,) = (proof for proof in report.proofs if proof.name == "overridable")
+    assert door.status is Status.PASSED
+    text = (tmp_path / "out/upstream.diff").read_text()
+    assert "+    ln -s ${finalAttrs.passthru.parts.web-ui} $out/share/web" in text
+    assert "+      web-ui = stdenv.mkDerivation {" in text
+
+
 def test_a_part_that_only_other_attributes_have_is_lifted_by_its_name_alone(
     tmp_path: Path, changed: Callable[[str, str], None], tree: Path
 ) -> None:

@@ -112,6 +112,12 @@ def test_a_part_with_hashes_needs_new_ones_and_a_version_does_not_reach_a_source
     assert patched.body.startswith("Overriding src, version and patches by overrideAttrs leaves the ui as\n")
     assert "A new version needs new hashes there, too." in " ".join(said.body.split())
     assert "hashes" not in message(("app",), replace(change, follows={})).body
+    long = replace(change, own=OWN, along=("one-of-several", "another-one", "the-last"))
+    assert (
+        said_of(("app",), long)
+        .steps[0]
+        .paragraph.endswith("finalAttrs there. A new source needs new hashes there, too.")
+    )
 
 
 def test_a_part_that_gets_a_name_is_introduced_with_that_of_the_let() -> None:
@@ -134,8 +140,10 @@ def test_the_pull_request_says_what_the_message_does_as_far_as_it_has_space() ->
 def test_the_pull_request_shows_an_override_of_a_part_that_keeps_the_rest_of_passthru() -> None:
     override = "`app.overrideAttrs (old: { passthru = old.passthru // { part = …; }; })` takes effect from here on."
     assert said_of(("app",), lifted(part=HIDDEN)).steps[0].usage == override
+    change = replace(lifted(part=SHOWN), doors={"part": ("passthru", "parts", "part")})
+    assert said_of(("app",), change).steps[0].usage == ""
     change = replace(lifted(part=SHOWN), doors={"part": ("part",)})
-    assert "`app.overrideAttrs (old: { part = …; })`" in said_of(("app",), change).steps[0].usage
+    assert "`app.overrideAttrs { part = …; }`" in said_of(("app",), change).steps[0].usage
     assert said_of(("app",), lifted(part=PARTIAL)).steps[0].usage == ""
 
 

@@ -48,7 +48,10 @@ let
       localSystem.system = head systems;
       crossSystem = if length systems == 1 then null else { system = elemAt systems 1; };
       inherit overlays;
-      config = import ./permitting.nix;
+      config = import ./permitting.nix // {
+        # The package itself need not be the one that Nix refuses.
+        allowInsecurePredicate = _: trace "${sign} insecure" true;
+      };
     };
   trees = {
     before = packages [ ] before;
@@ -98,7 +101,13 @@ let
     if length path == 1 then
       mapAttrs (_: value) (intersectAttrs { ${head path} = null; } old)
     else
-      { ${head path} = old.${head path} or { } // { ${elemAt path 1} = value (old.${head path}.${elemAt path 1} or null); }; };
+      within path value old;
+  within =
+    path: value: old:
+    let
+      there = old.${head path} or null;
+    in
+    { ${head path} = if length path == 1 then value there else (if there == null then { } else there) // within (tail path) value there; };
 
   # What stands for a value in an override, in the order in which it is tried: the same package under another name; one of
   # no other use, with the attributes that others read of this one; another value of the kind.

@@ -119,4 +119,7 @@ def opened(base: NixpkgsTree) -> Generator[Ground]:
         return (directory / _BASE).is_file() and (directory / _BASE).read_text() == mark
 
     with cache.locked(f"{_KIND}-used-{base.key}"):
-        yield Ground(base.root, cache.obtain(_KIND, base.key, make=make, check=check))
+        directory = cache.obtain(_KIND, base.key, make=make, check=check)
+        # All judgements of a day have it in common: what reports name may leave no space for others.
+        cache.name(str(directory / _TREE))
+        yield Ground(base.root, directory)

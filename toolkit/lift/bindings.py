@@ -185,10 +185,13 @@ def doors(shape: Shape, name: str) -> tuple[Door, ...]:
     return tuple(
         Door(path=path, node=node, use=use)
         for path, node in shape.construction.attributes
-        if len(path) == 1 + (path[0] == PASSTHRU)
-        and node.kind != "inherit_from"
-        and (use := uses.get(_source(path, node).index)) is not None
+        if _is_door(path) and node.kind != "inherit_from" and (use := uses.get(_source(path, node).index)) is not None
     )
+
+
+def _is_door(path: tuple[str, ...]) -> bool:
+    """Return whether a path is that of an attribute, of one of passthru, or of a set of parts in that."""
+    return len(path) == 1 if path[0] != PASSTHRU else len(path) == 2 or (len(path) == 3 and path[1] != "tests")  # noqa: PLR2004
 
 
 def direct_uses(shape: Shape, name: str) -> list[Reference]:

@@ -27,7 +27,7 @@ from toolkit.lift.bindings import (
 from toolkit.lift.following import between, can_follow, is_derivation
 from toolkit.lift.shape import callee, selection
 from toolkit.lift.wanted import at, construction, is_package, wanted
-from toolkit.nix.attributes import inherited_from
+from toolkit.nix.attributes import inherited_from, inside, value
 from toolkit.nix.conditions import climb, guards
 
 if TYPE_CHECKING:
@@ -182,6 +182,9 @@ def plan(  # noqa: PLR0913 - what is asked of a lift
     moved = tuple(name for name in shape.bindings if name in leaving and name not in taken)
     for name in moved:
         require_plain(shape, name)
+        if name not in lifted and inside(value(shape.bindings[name])).kind == "function_expression":
+            fact = f"'{name}' has to move, and is a function, which is no attribute of a package"
+            raise RefusalError(f"{at(shape.bindings[name])}: {fact}")
     planned = LiftPlan(
         shape=shape,
         construction=construction(shape),

@@ -128,9 +128,12 @@ def door_name(path: Sequence[str]) -> str:
     """Return a door as people write it."""
     if path[0] == OVERRIDE:
         return f"override {{ {path[1]} = …; }}"
-    if path[0] == PASSTHRU:
-        return f"overrideAttrs (old: {{ passthru = old.passthru // {{ {path[1]} = …; }}; }})"
-    return f"overrideAttrs {{ {path[0]} = …; }}"
+    *around, name = path
+    override = f"{name} = …;"
+    while around:
+        override = f"{around[-1]} = old.{'.'.join(around)} // {{ {override} }};"
+        around.pop()
+    return f"overrideAttrs {'(old: ' if len(path) > 1 else ''}{{ {override} }}{')' if len(path) > 1 else ''}"
 
 
 def questions(file: FileBindings, names: Sequence[str]) -> Mapping[str, tuple[str, ...]]:

@@ -14,6 +14,7 @@ from toolkit import patches
 from toolkit.contribution import Reason  # noqa: TC001 - a field of what lift.toml is read into
 from toolkit.lift.bindings import PASSTHRU, SHARED, Reachability
 from toolkit.lift.plan import OWN
+from toolkit.lift.reach import door_name
 from toolkit.patches import Message
 from toolkit.report import pull_request
 from toolkit.report.message import BODY_WIDTH, SUBJECT_WIDTH
@@ -116,7 +117,9 @@ def of_pull_request(  # noqa: PLR0913, PLR0917 - what is said is about all of th
         - len(f"Related: {motive}".split()) * bool(motive)
         - len(permits)
     )
-    choices = (whole, usage), (whole, ""), (_why(packages, lifted), "")
+    short = _why(packages, lifted)
+    hashed = _read(_words(packages, lifted, [*lifted.follows])).hashed if lifted.hashed and lifted.follows else ""
+    choices = (whole, usage), (whole, ""), (f"{short} {hashed}".strip(), ""), (short, "")
     why, usage = next((each for each in choices if len(" ".join(each).split()) <= left), choices[-1])
     own = StepText(name=step.name, subject=message.subject, body=message.body, why=why, usage=usage, motive=motive)
     return replace(texts, steps=(own,))
@@ -132,9 +135,7 @@ def _usage(packages: Sequence[str], lifted: Lifted) -> str:
     parts = [lifted.doors[name] for name in none if name not in lifted.follows]
     if not parts:
         return ""
-    *shown, name = parts[0]
-    override = f"passthru = old.passthru // {{ {name} = …; }};" if shown else f"{name} = …;"
-    return _read({"package": packages[0], "override": override}).usage
+    return _read({"package": packages[0], "override": door_name(parts[0])}).usage
 
 
 def reason(step: Step) -> Reason:

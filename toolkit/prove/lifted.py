@@ -112,7 +112,8 @@ class Derivations(Struct, frozen=True, kw_only=True):
 
     `error` is what ended the evaluation, in one line, at one of our limits if it is `limited`; `refuses_function` shows
     whether it was a function in the place of a set, `places` are the files of the changed tree on the way there.
-    `marks` are the attributes of meta for which Nix refuses the package unless told otherwise.
+    `marks` are the attributes of meta for which Nix refuses the package, or an insecure one that it or one beside it is
+    made with, unless told otherwise.
     """
 
     before: str | None = None
@@ -242,9 +243,11 @@ def ask(  # noqa: PLR0913 - the arguments of the expression
     def together(part: Sequence[Question]) -> list[Derivations]:
         things = [thing(system, each) for each in part]
         asking = command(before, after, system, part, overlay, mark=mark)
-        said = allowed.execute(asking, things, mark=f"{mark} question").stdout
+        done = allowed.execute(asking, things, mark=f"{mark} question")
         known = DerivationStore(stores.own())
-        answers = documents.read(said, list[Derivations], document="Nix's answer")
+        answers = documents.read(done.stdout, list[Derivations], document="Nix's answer")
+        if f"trace: {mark} insecure\n" in done.stderr:
+            answers = [replace(each, marks=tuple(sorted({*each.marks, "insecure"}))) for each in answers]
         return [_with_effects(question, answer, known) for question, answer in zip(part, answers, strict=True)]
 
     answers = zip(questions, evaluator.bisected(together, questions, mark=mark), strict=True)

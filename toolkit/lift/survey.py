@@ -148,7 +148,7 @@ def _places(root: Path, names: Names, package: str) -> tuple[PurePosixPath, ...]
         return (found.file,)
     near = get_close_matches(package, names.all(root), n=3)
     hint = f"did you mean {' or '.join(near)}?" if near else "a package is an attribute path, or a path in the tree"
-    raise ToolkitError(f"{package}: no package of this name in {root / PACKAGES}", hint=hint)
+    raise ToolkitError(f"{package}: no package of this name in this nixpkgs", hint=hint)
 
 
 def _look_everywhere(root: Path, known: frozenset[str]) -> Iterator[tuple[int, list[SurveyedFile]]]:

@@ -45,6 +45,14 @@ def test_comments_right_above_a_binding_are_part_of_it(above: str, taken: str) -
     assert text[start:end] == f"{taken} # after"
 
 
+def test_a_comment_above_a_blank_line_is_part_of_the_last_binding_alone() -> None:
+    text = "let\n  # all\n\n  a = 1;\n\n  # for b\n\n  # more\n  b = 2; # after\n\nin\na"
+    start, end = extent(binding(text, "b"))
+    assert text[start:end] == "# for b\n\n  # more\n  b = 2; # after"
+    start, end = extent(binding(text, "a"))
+    assert text[start:end] == "a = 1;"
+
+
 @pytest.mark.parametrize(
     ("rest", "taken"),
     [

@@ -95,7 +95,7 @@ def test_the_commit_has_upstreams_form_and_says_what_was_proven(tmp_path: Path) 
         "checker is bound in a let, which overrideAttrs does not reach. Expose it\n"
         "in passthru, and take it from finalAttrs. Replacing theme by\n"
         "overrideAttrs changes only some uses, since others take it from the let.\n"
-        "Take it from finalAttrs. Move path into passthru, too. Use finalAttrs\n"
+        "Take it from finalAttrs. Move path out of the let, too. Use finalAttrs\n"
         "instead of rec.\n\nNo rebuilds."
     )
     text = (tmp_path / "out/pull-request.md").read_text()

@@ -97,7 +97,7 @@ def test_the_body_names_what_else_leaves_the_let() -> None:
     change = lifted(follows=("ui",), recursive=True, ui=HIDDEN)
     assert message(("app",), change).body.endswith("from\nfinalAttrs there. Use finalAttrs instead of rec.")
     along = replace(change, along=("cache",), own=("version",), recursive=False)
-    assert "there. Move cache into passthru, too. Move version out" in message(("app",), along).body
+    assert "there. Move cache out of the let, too. Move version out" in message(("app",), along).body
 
 
 def test_a_part_with_hashes_needs_new_ones_and_a_version_does_not_reach_a_source_of_its_own() -> None:

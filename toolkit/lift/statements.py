@@ -61,12 +61,16 @@ class MovedDefinition(Struct, frozen=True, kw_only=True):
 
 
 def extent(node: Node) -> tuple[int, int]:
-    """Return where a binding begins, with the comments right above it, and ends, with the comment on its last line."""
+    """Return where a binding begins, with the comments right above it, and ends, with the comment on its last line.
+
+    Comments above a blank line are those of all that follows; above the last binding there is no other.
+    """
     text, start = node.tree.text, node.start
+    apart = {1, 2} if _CLOSES.match(text, after(node)) else {1}
     before = [other for other in node.tree.nodes if other.kind == "comment" and other.end <= start]
     for comment in reversed(before):
         between = text[comment.end : start]
-        if between.strip() or between.count("\n") != 1 or not is_first(text, comment.start):
+        if between.strip() or between.count("\n") not in apart or not is_first(text, comment.start):
             break
         start = comment.start
     return start, after(node)

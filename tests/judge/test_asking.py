@@ -36,6 +36,18 @@ def test_what_was_answered_before_nix_ended_is_not_asked_again(tmp_path: Path) -
     ]
 
 
+def test_a_long_text_may_have_any_letter_anywhere(tmp_path: Path) -> None:
+    root = tmp_path / "tree"
+    shutil.copytree(specimen.path(), root)
+    package = root / "pkgs/by-name/no/notes-server/package.nix"
+    text = package.read_text()
+    package.write_text(text.replace("passthru = {", f'passthru = {{ long = "{"x" * 59}{"é" * 300}";', 1))
+    assert package.read_text() != text
+    (answer,) = ask(root, NATIVE, [Question(path=("notes-server",))])
+    assert answer.ends == {}
+    assert "passthru" in answer.parts
+
+
 def test_an_answer_that_is_too_long_for_one_is_none(tmp_path: Path) -> None:
     root = tmp_path / "tree"
     shutil.copytree(specimen.path(), root)

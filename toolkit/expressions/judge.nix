@@ -128,7 +128,6 @@ let
       {
         "#" = hashString "sha256" text;
         length = stringLength text;
-        begins = if isString value then substring 0 60 value else null;
       }
     else
       value;

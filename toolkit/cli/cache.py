@@ -32,8 +32,8 @@ def list_entries() -> int:
     """List the entries, the most recently used first, and the limit of all.
 
     What several entries share counts for one of them. If a new tree takes the cache beyond the limit, the entries go
-    that were not used for the longest time, but for those of a running unlet and of a report of the last day.
-    UNLET_CACHE_MB sets a different limit, 0 none.
+    that were not used for the longest time, but for those of a running unlet, and of a report or a judgement of the
+    last day. UNLET_CACHE_MB sets a different limit, 0 none.
     """
     return _list()
 

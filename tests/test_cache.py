@@ -315,6 +315,10 @@ class TestShrink:
         (place / "more").write_bytes(b"x" * 400_000)
         (cache.root / "trees/b/more").write_bytes(b"x" * 400_000)
         assert {entry.key: entry.size for entry in cache.entries()} == {"a": before, "b": 800_000}
+        record = cache.root / "locks/sizes-trees-a"
+        for damaged in (record.read_bytes()[:-8], b"x" * 7, b""):
+            record.write_bytes(damaged)
+            assert next(entry.size for entry in cache.entries() if entry.key == "a") == before + 400_000
         place.rename(cache.root / "trees/c")
         self.fill(cache, "a")
         assert {entry.key: entry.size for entry in cache.entries()} == {

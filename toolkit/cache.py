@@ -212,16 +212,15 @@ class Cache(Struct, frozen=True):
         known = array("Q")
         with suppress(OSError, ValueError):
             known.frombytes(record.read_bytes())
-        with suppress(OSError):
-            if known and known[0] == path.lstat().st_ino:
+            if known[:1].tolist() == [path.lstat().st_ino]:
                 return dict(zip(known[1::2], known[2::2], strict=True))
-            sizes, directories = _measured(path)
-            if directories > _DIRECTORIES and path.parent.name != _STORE:
-                pairs = (number for pair in sizes.items() for number in pair)
+        sizes, directories = _measured(path)
+        if directories > _DIRECTORIES and path.parent.name != _STORE:
+            pairs = (number for pair in sizes.items() for number in pair)
+            with suppress(OSError):
                 record.parent.mkdir(parents=True, exist_ok=True)
                 files.replace(record, array("Q", [path.lstat().st_ino, *pairs]).tobytes())
-            return sizes
-        return {}
+        return sizes
 
     def _record(self, path: Path) -> Path:
         return self.root / _LOCKS / f"{_SIZES}-{path.parent.name}-{path.name}"

@@ -362,8 +362,10 @@ def test_removal_that_was_killed_is_undone_or_finished(
 def test_full_disk_is_one_line_and_leaves_the_clone_as_it_was(unlet: Unlet, new_clone: Callable[..., Clone]) -> None:
     clone = new_clone()
     assert unlet("pr", "--repo", clone.top, *BOTH).returncode == 0
-    # All before it can be written, whatever the seconds in it take; the cache has what it needs.
-    limit = (clone.common / "unlet" / BRANCH / "report.json").stat().st_size - 500
+    # All before it can be written, whatever stands in it on a busy machine; the cache has what it needs.
+    sizes = sorted(path.stat().st_size for path in (clone.common / "unlet" / BRANCH).rglob("*") if path.is_file())
+    assert sizes[-1] == (clone.common / "unlet" / BRANCH / "report.json").stat().st_size
+    limit = sum(sizes[-2:]) // 2
     assert unlet("pr", "--repo", clone.top, "--remove").returncode == 0
     before = snapshot(clone)
     code = (

@@ -156,10 +156,13 @@ def test_a_function_does_not_become_an_attribute() -> None:
 def test_hashes_of_what_moves_are_said_and_not_that_of_the_packages_own_source() -> None:
     own = app().replace("src = fetchurl {\n", 'src = fetchurl {\n    hash = "sha256-1";\n')
     assert own != app()
-    assert not followed(own, whole=True).hashed
-    assert followed(app('  cache = fetchYarnDeps {\n    inherit src;\n    hash = "";\n  };\n\n', "cache")).hashed
-    assert followed(app().replace("    cache = null", '    npmDepsHash = "";\n    cache = null')).hashed
-    assert not followed(app().replace("    cache = null", "    hashed = [ ];\n    cache = null")).hashed
+    assert followed(own, whole=True).hashed == ()
+    cache = app('  cache = fetchYarnDeps {\n    inherit src;\n    hash = "";\n  };\n\n', "cache")
+    assert followed(cache).hashed == ("cache",)
+    more = '    src = fetchurl { hash = version; };\n    npmDepsHash = "";\n    cargoHash = "";\n    outputHash = "";\n'
+    part = app().replace("inherit version src;\n    cache", f"inherit version;\n{more}    cache")
+    assert followed(part).hashed == ("src", "npmDeps", "cargoDeps", "outputHash")
+    assert followed(app().replace("    cache = null", "    hashed = [ ];\n    cache = null")).hashed == ()
 
 
 def test_what_a_source_is_called_stays_where_an_overridden_one_need_not_have_it() -> None:

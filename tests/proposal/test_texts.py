@@ -101,22 +101,22 @@ def test_the_body_names_what_else_leaves_the_let() -> None:
 
 
 def test_a_part_with_hashes_needs_new_ones_and_a_version_does_not_reach_a_source_of_its_own() -> None:
-    change = replace(lifted(follows=("ui",), recursive=True, ui=HIDDEN), hashed=True)
+    change = replace(lifted(follows=("ui",), recursive=True, ui=HIDDEN), hashed=("npmDeps",))
     said = message(("app",), change)
     assert said.subject == "app: let overrides of src and version reach the ui"
-    assert "there. A new source needs new hashes there, too. Use\n" in said.body
+    assert "there. A new source needs another npmDeps there, too. Use" in " ".join(said.body.split())
     said = message(("app",), replace(change, follows={"ui": ("version",)}))
     assert said.subject == "app: let overrideAttrs replace ui"
     patched = message(("app",), replace(change, follows={"ui": ("src", "version", "patches")}))
     assert patched.subject == "app: let overrides of src and version reach the ui"
     assert patched.body.startswith("Overriding src, version and patches by overrideAttrs leaves the ui as\n")
-    assert "A new version needs new hashes there, too." in " ".join(said.body.split())
-    assert "hashes" not in message(("app",), replace(change, follows={})).body
+    assert "A new version needs another npmDeps there, too." in " ".join(said.body.split())
+    assert "npmDeps" not in message(("app",), replace(change, follows={})).body
     long = replace(change, own=OWN, along=("one-of-several", "another-one", "the-last"))
     assert (
         said_of(("app",), long)
         .steps[0]
-        .paragraph.endswith("finalAttrs there. A new source needs new hashes there, too.")
+        .paragraph.endswith("finalAttrs there. A new source needs another npmDeps there, too.")
     )
 
 

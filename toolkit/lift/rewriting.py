@@ -24,7 +24,7 @@ from toolkit.nix.scope import static_name
 from toolkit.nix.tree import Tree, lost_comments
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from toolkit.lift.bindings import Door
     from toolkit.lift.shape import BuilderCall, Shape
@@ -40,8 +40,8 @@ class Lifted(Struct, frozen=True, kw_only=True):
     let, `along` the attributes that those not asked for have become. `parameter` is the name of the final attributes,
     `renamed` are new names of parts' own ones. `shown` are the attributes of passthru that are made with them.
     `follows` has by lifted binding the package's attributes that it takes over, `states` how far out of reach each
-    was, `own` what else has left the let. `recursive` is true if the package's attributes were a `rec` set, `hashed` if
-    what has moved has hashes of what it fetches.
+    was, `own` what else has left the let. `recursive` is true if the package's attributes were a `rec` set, `hashed`
+    names the attributes of what has moved that are made by a hash.
     """
 
     text: str
@@ -55,7 +55,7 @@ class Lifted(Struct, frozen=True, kw_only=True):
     states: Mapping[str, Reachability] = {}
     own: tuple[str, ...] = ()
     recursive: bool = False
-    hashed: bool = False
+    hashed: tuple[str, ...] = ()
 
 
 def lift(  # noqa: PLR0913 - what is asked of a lift
@@ -137,16 +137,25 @@ def carry_out(planned: LiftPlan) -> Lifted:
         states={name: state(planned.shape, name) for name in planned.names},
         own=planned.own,
         recursive=bool(unfolded.edits),
-        hashed=any(_has_hash(planned.shape.bindings[name]) for name in {*planned.moved} - {*planned.own}),
+        hashed=_hashed(planned.shape.bindings[name] for name in planned.moved if name not in planned.own),
     )
 
 
 _HASH = re.compile(r"hash|sha256|\w+(Hash|Sha256)")
+_MADE_BY = {"npmDepsHash": "npmDeps", "cargoHash": "cargoDeps"}
+"""What is made by a hash that the builder takes from its arguments: an override of the hash has no effect."""
 
 
-def _has_hash(definition: Node) -> bool:
-    names = (path_of(node)[-1:] for node in definition.walk() if node.kind == "binding")
-    return any(_HASH.fullmatch(name) for last in names for name in last)
+def _hashed(definitions: Iterable[Node]) -> tuple[str, ...]:
+    """Return which attributes somebody who overrides the source has to replace: those that are made by a hash."""
+    found: dict[str, None] = {}
+    for node in (node for definition in definitions for node in definition.walk() if node.kind == "binding"):
+        (name, *_) = [*path_of(node)[-1:], ""]
+        if _HASH.fullmatch(name):
+            around = node.enclosing("binding") if name in {"hash", "sha256"} else None
+            (made, *_) = [*(path_of(around)[-1:] if around is not None else ()), name]
+            found[_MADE_BY.get(made, made)] = None
+    return tuple(found)
 
 
 def _follows(planned: LiftPlan) -> Mapping[str, tuple[str, ...]]:

@@ -186,6 +186,7 @@ def _words(packages: Sequence[str], lifted: Lifted, names: Sequence[str]) -> dic
     capital = _listed(bound)
     return {
         "own": "",
+        "hashed": _listed(lifted.hashed),
         "source": "source" if "src" in followed else "version",
         "packages": ", ".join(packages),
         "parts": parts,

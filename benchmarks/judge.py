@@ -36,6 +36,8 @@ def main() -> int:
     asked = parser.parse_args()
     chance = random.Random(asked.seed)  # noqa: S311 - to be repeated
     files = [path for path in sorted(asked.nixpkgs.glob("pkgs/by-name/*/*/package.nix")) if usable(path)]
+    if len(files) < asked.packages:
+        parser.error(f"{asked.nixpkgs}: has {len(files)} files in pkgs/by-name that can be changed: name a directory")
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         env = {**os.environ, "UNLET_CACHE_DIR": str(directory / "cache")}

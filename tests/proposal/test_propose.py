@@ -240,6 +240,21 @@ def test_parts_in_a_set_of_passthru_are_lifted_where_they_are(
     assert "+      web-ui = stdenv.mkDerivation {" in text
 
 
+def test_a_part_that_an_override_reaches_already_is_not_lifted(
+    tmp_path: Path, changed: Callable[[str, str], None], tree: Path
+) -> None:
+    own = "    inherit src version;\n\n    sourceRoot"
+    apart = 'version = "1";\n    src = fetchFromGitHub { owner = "o"; repo = "r"; tag = "1"; hash = "sha256-a"; };'
+    changed(own, own.replace("inherit src version;", apart))
+    changed('mkDerivation {\n  pname = "notes-server"', 'mkDerivation (finalAttrs: {\n  pname = "notes-server"')
+    changed("platforms.all;\n  };\n}", "platforms.all;\n    homepage = web-ui.pname;\n  };\n})")
+    changed("${web-ui}", "${lib.head (lib.attrValues finalAttrs.passthru.parts)}")
+    changed("  passthru = {\n", "  passthru = {\n    parts = {\n      inherit web-ui;\n    };\n")
+    with pytest.raises(RefusalError, match="an override of 'web-ui' works already") as caught:
+        run(tmp_path / "out", "notes-server", nixpkgs=str(tree))
+    assert caught.value.hint == "there is nothing to propose"
+
+
 def test_a_part_that_only_other_attributes_have_is_lifted_by_its_name_alone(
     tmp_path: Path, changed: Callable[[str, str], None], tree: Path
 ) -> None:

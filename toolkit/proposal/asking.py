@@ -104,6 +104,16 @@ class Asking(Struct, frozen=True, kw_only=True, eq=False):
         }
         return tuple(name for name in self.own.doors if name not in works)
 
+    def reached(self) -> tuple[str, ...]:
+        """Return the doors by which an override works without the change, and that follow nothing new."""
+        works = {
+            name
+            for answer in self._kept.values()
+            for name, door in answer.doors.items()
+            if door.before.effect is Effect.WORKS and name not in self.own.follows
+        }
+        return tuple(name for name in self.own.doors if name in works)
+
     def holds(self) -> bool:
         """Return whether the lift is right on all systems together."""
         return judge([*self.answers().values()]) == LIFTED

@@ -296,7 +296,7 @@ def _together(tree: NixpkgsTree, found: Sequence[Opened], *, progress: Progress)
     progress.step(f"asking Nix about {len(chosen)} packages")
     ask_about([each.asking for each in chosen.values()])
     right = {target: each for target, each in chosen.items() if each.asking.holds()}
-    return {target: each for target, each in right.items() if each.request.bindings or not each.asking.idle()}
+    return {target: each for target, each in right.items() if _useless(each.opened, each.asking) is None}
 
 
 def _design(request: Request) -> Design | None:
@@ -338,9 +338,8 @@ def _alone(found: Opened, tree: NixpkgsTree, *, progress: Progress) -> LiftChose
             hint = "if the package is for another system, name that by --system"
             fact = f"does not evaluate, unchanged, on {', '.join(asking.systems)}: {why}"
             raise RefusalError(f"{target.package}: {fact}", hint=hint)
-        if verdict.outcome == "lifted" and not found.request.bindings and (idle := asking.idle()):
-            fact = f"the package is not built with '{idle[0]}': an override changes other attributes of it alone"
-            refusal = RefusalError(f"{target.file}: {fact}", hint=f"--binding {quote(idle[0])} lifts it all the same")
+        if verdict.outcome == "lifted" and (useless := _useless(found, asking)) is not None:
+            refusal = useless
             continue
         if verdict.outcome == "lifted" or (choice_of(found.request).design is not None and verdict.outcome == "failed"):
             return chosen
@@ -356,6 +355,18 @@ def _alone(found: Opened, tree: NixpkgsTree, *, progress: Progress) -> LiftChose
     raise refusal
 
 
+def _useless(found: Opened, asking: Asking) -> RefusalError | None:
+    """Return why nobody needs a lift that is right, None if somebody may."""
+    if known := asking.reached():
+        others = " ".join(f"--binding {quote(name)}" for name in asking.own.doors if name not in known)
+        hint = f"{others} lifts the rest" if others else "there is nothing to propose"
+        return RefusalError(f"{found.target.file}: an override of '{known[0]}' works already", hint=hint)
+    if not found.request.bindings and (idle := asking.idle()):
+        fact = f"the package is not built with '{idle[0]}': an override changes other attributes of it alone"
+        return RefusalError(f"{found.target.file}: {fact}", hint=f"--binding {quote(idle[0])} lifts it all the same")
+    return None
+
+
 def _on_request(found: Opened, tree: NixpkgsTree, *, progress: Progress) -> Design | None:
     """Return the first of the designs that upstream does not want which would do, None if none does."""
     for design in (Design.HIDDEN, Design.LAYER):
@@ -364,7 +375,7 @@ def _on_request(found: Opened, tree: NixpkgsTree, *, progress: Progress) -> Desi
             asking = laid_out(found, (commit,), tree, progress=progress).asking
             progress.step(f"asking Nix about {found.target.package} by --design {design}")
             verdict = asking.judged()
-            if verdict is not None and verdict.outcome == "lifted":
+            if verdict is not None and verdict.outcome == "lifted" and not asking.reached():
                 return design
     return None
 

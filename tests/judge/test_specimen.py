@@ -438,22 +438,34 @@ def test_a_base_that_does_not_evaluate_is_said_and_the_rest_is_judged() -> None:
     assert any("status-board" in gap.what and "nobodyHasThis" in gap.reason for gap in step.unknown)
 
 
-def test_a_derivation_that_throws_before_as_after_is_said_not_to_be_compared(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        ("    platforms = lib.platforms.all;\n", "", {("damage", "meta", "notes-server")}),
+        ("mkdir -p $out/share", "mkdir -p $out/lib", {("change", "derivation", "notes-server")}),
+        ("inherit src version;\n\n  buildInputs", "inherit version src;\n\n  buildInputs", set[tuple[str, str, str]]()),
+        ('version = "4.2.0"', 'version = "4.2.1"', {("change", "derivation", "notes-server")}),
+    ],
+)
+def test_what_a_derivation_that_throws_before_as_after_is_made_with_is_compared(
+    tmp_path: Path, old: str, new: str, found: set[tuple[str, str, str]]
+) -> None:
     root = tmp_path / "tree"
     shutil.copytree(specimen.path(), root)
     text = (root / NOTES).read_text().replace("buildInputs = [ curl ];", 'buildInputs = throw "no curl here";')
+    assert old in text
     (root / NOTES).chmod(0o644)
     (root / NOTES).write_text(text)
-    after = text.replace("    platforms = lib.platforms.all;\n", "")
-    files = tuple(TreeFile(content=each.encode()) for each in (text, after))
+    files = tuple(TreeFile(content=each.encode()) for each in (text, text.replace(old, new)))
     step = Step(subject="x", edits=(Edit(path=PurePosixPath(NOTES), before=files[0], after=files[1]),))
     base = NixpkgsTree(root=root, key="throws")
     theirs = Change(subject="x", origin="a tree", source=SourceRequest(), base=base, steps=(step,))
     judgement = judge(theirs, JudgeRequest(systems=(NATIVE,)), progress=Silence())
-    assert serious(judgement) == {("damage", "meta", "notes-server")}
+    assert serious(judgement) == found
     assert judgement.reached == {}
     gaps = {(gap.attribute, gap.parts, gap.reason) for gap in judgement.not_covered}
-    assert ("notes-server", ("derivation",), "its derivation throws, before as after") in gaps
+    reason = "its derivation throws, before as after: what it is made with was compared"
+    assert ("notes-server", ("derivation",), reason) in gaps
 
 
 def test_a_file_that_is_not_nix_any_more_is_a_damage_of_its_package() -> None:

@@ -181,18 +181,18 @@ let
     "system"
   ];
 
-  # What a fetch is made from: the contents of an input count, and not how they were made.
+  # What something is made from: the contents of an input count, and not how they were made.
   input =
-    given:
+    written: given:
     let
       value = attempt given;
     in
     if isPackage value then
-      attempt (plain value.outPath)
+      output value
     else if isList value then
-      map input value
+      map (input written) value
     else
-      summary 2 (if isString value then unhashed value else value);
+      summary 2 (if isString value then written value else value);
   # A long text is hashed, and nothing can be made of the store paths in it then.
   unhashed =
     text:
@@ -225,7 +225,7 @@ let
           inherit name;
           drv = path package;
           out = attempt (plain package.outPath);
-          attributes = mapAttrs (_: input) (
+          attributes = mapAttrs (_: input unhashed) (
             values // { url = package.url or null; } // (if values ? urls then { } else { urls = package.urls or null; })
           );
         }
@@ -288,18 +288,27 @@ let
     ) (without leaving (shown package));
 
   parts = {
-    derivation = package: {
-      drv = path package;
-      out = attempt (plain (package.outPath or null));
-      outputs = listToAttrs (
-        map (name: {
-          inherit name;
-          value = attempt (plain (package.${name}.outPath or null));
-        }) (orElse [ ] (package.outputs or [ ]))
+    derivation =
+      package:
+      {
+        drv = path package;
+        out = attempt (plain (package.outPath or null));
+        outputs = listToAttrs (
+          map (name: {
+            inherit name;
+            value = attempt (plain (package.${name}.outPath or null));
+          }) (orElse [ ] (package.outputs or [ ]))
+        );
+        name = attempt (plain (package.name or null));
+        version = attempt (plain (package.version or null));
+      }
+      # What a package that is not for this system leaves to compare.
+      // (
+        if path package == threw then
+          { attributes = mapAttrs (_: input (text: text)) (orElse { } (package.drvAttrs or { })); }
+        else
+          { }
       );
-      name = attempt (plain (package.name or null));
-      version = attempt (plain (package.version or null));
-    };
     fixed-output = fetches 2 "";
     meta = package: mapAttrs (_: summary 4) (without [ "position" ] (orElse { } (package.meta or { })));
     position = package: attempt (package.meta.position or null);

@@ -119,19 +119,24 @@ def _derivation(subject: Subject, own: Own, fetches: list[Any], others: list[Any
         if after[name] == THREW and before[name] != THREW:
             yield subject.differs(Kind.EVALUATION, DAMAGE, what, before[name], "it throws")
             return
-        if before[name] == THREW:
-            if after[name] != THREW:
-                yield subject.differs(Kind.EVALUATION, CHANGE, "evaluates now", "it throws", after[name])
+        if before[name] == THREW != after[name]:
+            yield subject.differs(Kind.EVALUATION, CHANGE, "evaluates now", "it throws", after[name])
             return
     fixed = list(_fetches(subject, fetches, others))
     yield from fixed
-    if before["drv"] == after["drv"]:
+    if before["drv"] == after["drv"] != THREW:
         return
-    if not own.same:
+    what = f"{before['version']} → {after['version']}" if own.updated else "is built differently"
+    if before["drv"] == THREW:
+        one, other = before["attributes"], after["attributes"]
+        if names := sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name)):
+            what = what if own.updated else f"its derivation throws, and would be built differently: {', '.join(names)}"
+            values = ({name: each.get(name) for name in names} for each in (one, other))
+            yield subject.differs(Kind.DERIVATION, CHANGE, what, *values)
+    elif not own.same:
         lost = [name for name in before["outputs"] if name not in after["outputs"]]
         if lost:
             yield subject.differs(Kind.DERIVATION, DAMAGE, f"has lost the output {', '.join(lost)}", lost, None)
-        what = f"{before['version']} → {after['version']}" if own.updated else "is built differently"
         yield subject.differs(Kind.DERIVATION, CHANGE, what, before["drv"], after["drv"])
     elif not fixed:
         what = "a fixed output among its inputs is made by a different derivation, and has the same hash"

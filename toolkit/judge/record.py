@@ -99,7 +99,7 @@ class Record:
             reason = "does not evaluate before either"
             self.not_covered.append(Gap(what=what, reason=reason, attribute=name, system=system, parts=PARTS))
         elif all(_throws(each) for each in (before, after)):
-            reason = "its derivation throws, before as after"
+            reason = "its derivation throws, before as after: what it is made with was compared"
             gap = Gap(what=what, reason=reason, attribute=name, system=system, parts=("derivation",))
             self.not_covered.append(gap)
         elif parts := tuple(sorted(limits or both)):

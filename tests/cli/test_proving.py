@@ -30,6 +30,10 @@ def test_tree_tier_adds_its_proofs_after_the_isolated_ones(unlet: Unlet) -> None
     again = unlet("check", "--tier", "tree", "--all", "--proof", "all")
     assert (again.returncode, again.stderr) == (0, "")
     assert "lifted → demoted rebuilds 12 of 47" in again.stdout
+    again = unlet("check", "--tier", "tree", "--nixos", "--proof", "parse")
+    assert re.search(
+        r"^passed   tree-tests .* \(nixosTests.docker, nixosTests.docker-rootless; ", again.stdout, re.MULTILINE
+    )
 
 
 def test_each_tier_includes_the_one_before(unlet: Unlet) -> None:

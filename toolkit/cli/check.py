@@ -14,7 +14,7 @@ from toolkit.cli.report import exit_code, show
 from toolkit.judge import SYSTEMS, JudgeRequest
 from toolkit.judge.model import Expectation
 from toolkit.judge.model import exit_code as judged_code
-from toolkit.model import SourceRequest
+from toolkit.model import SourceRequest, Tier
 from toolkit.proposal.checking import check
 from toolkit.proposal.requests import CheckRequest
 from toolkit.proposal.reviewing import ReviewRequest, review
@@ -23,7 +23,7 @@ from toolkit.report.report import to_comment
 from toolkit.sources.changes import ChangeRequest, PullRequest
 
 if TYPE_CHECKING:
-    from toolkit.model import Report
+    from toolkit.model import Depth, Report
 
 _DOCKERS = ("--file", "--run", "--compare", "--proof", "--tier")
 """What asks for docker's proofs alone."""
@@ -114,24 +114,12 @@ def command(
     proven too. --compare, --proof and --tier ask for its proofs alone, or for docker's, as --file and --run do. The
     exit code is 1 if something no longer evaluates, or is not as --expect says, and 3 if something could not be judged.
     """
-    settings = options.settings()
     by_option = patch is not None or pull is not None or uncommitted
     directory = None if by_option else _proposal(what, git_dir)
     source = _source(directory, patch, asks_server=pull is not None and git_dir is None)
-    servers = ("--repo", "--api-url", "--raw-url", "--token-command")
-    if pull is None:
-        options.refuse_without("--pull", *servers)
-    if uncommitted:
-        options.refuse_together("--uncommitted", "--patch", "--pull")
-    if by_option and target is not None:
-        raise click.UsageError("--patch, --pull and --uncommitted take no CHANGE, only a TARGET")
-    if git_dir is not None:
-        options.refuse_together("--git-dir", *servers)
-    if comment and settings.json:
-        raise click.UsageError("--comment and --json exclude each other")
-    if is_sealed():
-        options.refuse_together("--sealed", "--run")
+    _refuse(pull, uncommitted=uncommitted, target=target if by_option else None, git_dir=git_dir, comment=comment)
     named = what if by_option else target
+    again = _again(what, patch, pull, uncommitted=uncommitted)
     change = ChangeRequest(
         patch=patch,
         pull=PullRequest(number=pull) if pull is not None else None,
@@ -151,13 +139,9 @@ def command(
             server=server,
         )
         options.allow()
-        return _review(asked, expect, comment=comment, command=_again(what, patch, pull, uncommitted=uncommitted))
-    options.refuse_together("the output of propose", "--expect", "--nixos")
+        return _review(asked, expect, comment=comment, command=again)
+    options.refuse_together("the output of propose", "--expect")
     subject = named if named is not None and directory is None else DOCKER
-    if subject != DOCKER:
-        options.refuse_together(OTHER, "--file", "--run")
-    else:
-        options.refuse_without("TARGET", "--binding")
     request = CheckRequest(
         target=subject,
         directory=directory,
@@ -165,13 +149,42 @@ def command(
         server=server,
         bindings=bindings,
         proofs=proofs,
-        also=("runs",) if run else (),
-        depth=depth(subject),
+        also=(*(["runs"] if run else []), *(["tree-tests"] if nixos else [])),
+        depth=_depth(subject, nixos=nixos),
         compare=compare,
     )
-    with output.working(settings) as progress:
+    with output.working(options.settings()) as progress:
         report = check(request, progress=progress)
-    return _finish(report, comment=comment, command=_again(what, patch, pull, uncommitted=uncommitted))
+    return _finish(report, comment=comment, command=again)
+
+
+def _refuse(pull: int | None, *, uncommitted: bool, target: str | None, git_dir: Path | None, comment: bool) -> None:
+    """Raise click.UsageError for options that contradict; `target` is the second word beside --patch and the like."""
+    servers = ("--repo", "--api-url", "--raw-url", "--token-command")
+    if pull is None:
+        options.refuse_without("--pull", *servers)
+    if uncommitted:
+        options.refuse_together("--uncommitted", "--patch", "--pull")
+    if target is not None:
+        raise click.UsageError("--patch, --pull and --uncommitted take no CHANGE, only a TARGET")
+    if git_dir is not None:
+        options.refuse_together("--git-dir", *servers)
+    if comment and options.settings().json:
+        raise click.UsageError("--comment and --json exclude each other")
+    if is_sealed():
+        options.refuse_together("--sealed", "--run")
+
+
+def _depth(subject: str, *, nixos: bool) -> Depth:
+    """Return how deep the claims about a target are proven; raise click.UsageError for options that it lacks."""
+    if subject != DOCKER:
+        options.refuse_together(OTHER, "--file", "--run", "--nixos")
+    else:
+        options.refuse_without("TARGET", "--binding")
+    found = depth(subject)
+    if nixos and not found.tier.includes(Tier.TREE):
+        raise click.UsageError("--nixos requires --tier tree, build or vm")
+    return found
 
 
 def _source(directory: Path | None, patch: Path | None, *, asks_server: bool) -> SourceRequest:

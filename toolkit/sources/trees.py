@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -28,11 +29,14 @@ from toolkit.nix import stores
 from toolkit.sources import local, resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from toolkit.model import Progress, Source, SourceRequest
 
 KIND = "whole-trees"
+
+_TOGETHER = 1000
+"""So many files are copied by one thread at a time."""
 
 _TREE = "tree"
 _FINGERPRINT = "fingerprint"
@@ -298,6 +302,16 @@ def _copy(root: Path, into: Path, *, link: bool) -> dict[str, str]:
     into.mkdir()
     top, start = str(into), len(str(root))
     facts: dict[str, str] = {}
+
+    def copied(entries: Sequence[os.DirEntry[str]]) -> None:
+        linking = link
+        for entry in entries:
+            place = top + entry.path[start:]
+            linking = linking and _linked(entry.path, place)
+            if not linking:
+                shutil.copy2(entry.path, place)
+
+    files: list[os.DirEntry[str]] = []
     for entry in _entries(root):
         place = top + entry.path[start:]
         if entry.is_symlink():
@@ -306,10 +320,12 @@ def _copy(root: Path, into: Path, *, link: bool) -> dict[str, str]:
             os.mkdir(place)  # noqa: PTH102 - as in _facts
             continue
         elif entry.is_file():
-            link = link and _linked(entry.path, place)
-            if not link:
-                shutil.copy2(entry.path, place)
+            files.append(entry)
         facts[entry.path[start + 1 :]] = _facts(entry)
+    parts = [files[at : at + _TOGETHER] for at in range(0, len(files), _TOGETHER)]
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        for _ in pool.map(copied, parts):
+            pass
     return facts
 
 

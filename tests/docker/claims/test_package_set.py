@@ -26,8 +26,25 @@ if TYPE_CHECKING:
     from tests.docker.conftest import Draft
 
 
-CLAIMS = ("tree-no-rebuild", "tree-exact-change", "tree-overridable", "tree-compatible", "tree-set", "tree-names")
+CLAIMS = (
+    "tree-no-rebuild",
+    "tree-exact-change",
+    "tree-overridable",
+    "tree-compatible",
+    "tree-set",
+    "tree-names",
+    "tree-tests",
+)
 ALL = "pkgs/top-level/all-packages.nix"
+
+
+OTHER_DOCKER = {
+    "nixos/tests/docker.nix": (
+        "      virtualisation.docker.enable = true;",
+        "      virtualisation.docker = { enable = true; package = pkgs.docker_25; };",
+    )
+}
+NO_TESTS = {ALL: ("  nixosTests = import ../../nixos/tests/all-tests.nix { pkgs = final; };", "  nixosTests = { };")}
 
 
 def needing(value: str) -> dict[str, tuple[str, str]]:
@@ -47,7 +64,7 @@ def test_series_is_proven_in_the_set_by_every_claim_of_evaluation(deepened: Call
     assert found["tree-exact-change"].covers == "12 drvPaths changed, 28 kept; 2 releases, 4 systems"
     assert found["tree-overridable"].covers == "80 overrides, 4 components; 2 releases, 3 systems"
     assert found["tree-compatible"].covers == "12 of 12 rows, 85 overrides"
-    assert "nixosTests with this docker: docker, docker-rootless" in found["tree-set"].evidence
+    assert found["tree-tests"].covers == "nixosTests.docker, nixosTests.docker-rootless; x86_64-linux"
     # Each system once, for all stages and claims.
     steps = [step for step in told.seen if step.startswith("evaluating docker in the specimen's package set (")]
     assert [step.partition("(")[2].removesuffix(")") for step in steps] == [label for label, _, _ in SYSTEMS]
@@ -114,14 +131,22 @@ class TestSet:
         failure = deepened(changes).prove("tree-set")
         assert failure.status is Status.FAILED
 
-    def test_tests_that_evaluate_on_neither_side_are_told_and_do_not_fail(
-        self, deepened: Callable[..., Deepened]
-    ) -> None:
+
+class TestTests:
+    def test_tests_that_evaluate_on_neither_side_are_not_run(self, deepened: Callable[..., Deepened]) -> None:
         changes = {"nixos/tests/docker.nix": ("  nodes", '  other = 1;\n  nodes = abort "no test";\n  before')}
-        proof = deepened(changes).prove("tree-set")
-        assert (proof.status, proof.reason) == (Status.PASSED, None)
-        said = "nixosTests: not examined, they do not evaluate, before the change either: "
-        assert any(line.startswith(said) and "no test" in line for line in proof.evidence)
+        proof = deepened(changes).prove("tree-tests")
+        assert proof.status is Status.NOT_RUN
+        assert str(proof.reason).startswith("because they do not evaluate, before the change either: ")
+        assert "no test" in str(proof.reason)
+
+    def test_test_with_another_docker_is_named(self, deepened: Callable[..., Deepened]) -> None:
+        failure = deepened(OTHER_DOCKER).failure("tree-tests")
+        assert failure.startswith("nixosTests.docker is about /nix/store/")
+
+    def test_set_without_tests_is_not_green(self, deepened: Callable[..., Deepened]) -> None:
+        proof = deepened(NO_TESTS).prove("tree-tests")
+        assert (proof.status, proof.reason) == (Status.NOT_RUN, "because this nixpkgs has no NixOS test of docker")
 
 
 class TestTreeThatDoesNotEvaluate:

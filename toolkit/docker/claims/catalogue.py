@@ -124,7 +124,7 @@ _OF_THE_SET = (
 _OF_THE_TREE: tuple[Claim[DockerCase], ...] = (
     Claim(
         "tree-set",
-        "the package set, docker-client and the NixOS tests use the docker that was evaluated",
+        "the package set and docker-client use the docker that was evaluated",
         package_set.has_what_was_evaluated,
         Tier.TREE,
     ),
@@ -134,6 +134,7 @@ _OF_THE_TREE: tuple[Claim[DockerCase], ...] = (
         package_set.not_captured,
         Tier.TREE,
     ),
+    Claim("tree-tests", "the NixOS tests use the set's docker", package_set.tests, Tier.TREE, on_request=True),
     Claim("all", "what each commit rebuilds in all of nixpkgs", package_set.counted, Tier.TREE),
 )
 _OF_NIXOS: tuple[Claim[DockerCase], ...] = (

@@ -23,7 +23,7 @@ from toolkit.docker import COMPONENTS
 from toolkit.docker.claims.asking import Setting
 from toolkit.docker.claims.evaluation import evaluate
 from toolkit.docker.expressions import EXPRESSIONS
-from toolkit.errors import CommandError
+from toolkit.errors import CommandError, NotRunError
 from toolkit.judge import everything
 from toolkit.nix import evaluator, limits, program
 from toolkit.prove import Finding
@@ -58,6 +58,13 @@ class _Named(Struct, frozen=True, kw_only=True):
     kind: str
     alias: bool
     file: str
+
+
+class _Tests(Struct, frozen=True, kw_only=True):
+    """What tree.nix says of the NixOS tests: the docker of their machines, by the test's name, and that of the set."""
+
+    docker: str
+    tests: dict[str, str]
 
 
 class _Names(Struct, frozen=True, kw_only=True):
@@ -111,8 +118,7 @@ def _seconds(case: DockerCase) -> float:
 
 def has_what_was_evaluated(case: DockerCase) -> Finding:
     """Compare the whole patched nixpkgs, on one system, with what its file gave in the unchanged one."""
-    system = next((each for each in case.deep.systems if each[1] == each[2] and each[1].endswith("-linux")), None)
-    system = system or case.deep.systems[0]
+    system = _linux(case) or case.deep.systems[0]
     case.deep.progress.step(f"evaluating the whole patched nixpkgs ({system[0]})")
     asked = command(case, case.after, "packages", system)
     try:
@@ -126,13 +132,17 @@ def has_what_was_evaluated(case: DockerCase) -> Finding:
         for (label, release), facts in evaluate(case, setting(case))[case.after.name].items()
         if label == system[0]
     }
-    tests, line = _tests(case, system, found.get("docker", ABSENT))
     return Finding(
         covers=f"{len(found)} attributes of {setting(case).place}, {system[0]}",
-        failures=(*(f"{system[0]}: {fact}" for fact in (*_differences(found, shared), *tests)),),
-        evidence=(f"{system[0]}: docker: {found.get('docker', ABSENT)}", line),
+        failures=tuple(f"{system[0]}: {fact}" for fact in _differences(found, shared)),
+        evidence=(f"{system[0]}: docker: {found.get('docker', ABSENT)}",),
         commands=(asked.line,),
     )
+
+
+def _linux(case: DockerCase) -> tuple[str, str, str] | None:
+    """Return the first Linux system that builds for itself."""
+    return next((each for each in case.deep.systems if each[1] == each[2] and each[1].endswith("-linux")), None)
 
 
 def _differences(found: Answers, shared: Mapping[str, Facts]) -> Iterator[str]:
@@ -151,25 +161,35 @@ def _differences(found: Answers, shared: Mapping[str, Facts]) -> Iterator[str]:
         yield f"{CLIENT} is {client} in the package set, and none of the file's"
 
 
-def _tests(case: DockerCase, system: tuple[str, str, str], docker: str) -> tuple[list[str], str]:
-    """Return what is wrong with the docker of the NixOS tests, and a line about them."""
-    if not system[1].endswith("-linux"):
-        return [], "nixosTests: not examined, no Linux system is asked for"
+def tests(case: DockerCase) -> Finding:
+    """Compare the docker of the NixOS tests with what the whole patched nixpkgs gives; it takes half a minute."""
+    system = _linux(case)
+    if system is None:
+        raise NotRunError("no Linux system is asked for")
+    asked = command(case, case.after, "tests", system)
     case.deep.progress.step(f"evaluating the docker of the NixOS tests ({system[0]})")
     try:
-        answer = evaluator.answer(command(case, case.after, "tests", system))
+        answer = evaluator.answer(asked)
     except CommandError as error:
         try:
             evaluator.answer(command(case, case.before, "tests", system))
         except CommandError as same:
-            why = f"they do not evaluate, before the change either: {program.reason(same)}"
-            return [], f"nixosTests: not examined, {why}"
+            raise NotRunError(f"they do not evaluate, before the change either: {program.reason(same)}") from error
         if program.reached_limit(error):
-            return [], f"nixosTests: not examined, {program.at_limit(error)}"
-        return [f"the NixOS tests do not evaluate after the change: {program.reason(error)}"], "nixosTests: see above"
-    found = documents.convert(answer, Answers, document=f"NixOS tests, {system[0]}")
-    wrong = [f"nixosTests.{name} is about {path}" for name, path in found.items() if path != docker]
-    return wrong, f"nixosTests with this docker: {', '.join(name for name in found if found[name] == docker) or 'none'}"
+            raise NotRunError(program.at_limit(error)) from error
+        raise program.failure(error, "the NixOS tests do not evaluate after the change") from error
+    found = documents.convert(answer, _Tests, document=f"NixOS tests, {system[0]}")
+    return Finding(
+        covers=f"{', '.join(f'nixosTests.{name}' for name in found.tests) or 'no test'}; {system[0]}",
+        failures=tuple(
+            f"nixosTests.{name} is about {path}, and docker is {found.docker}"
+            for name, path in found.tests.items()
+            if path != found.docker
+        ),
+        not_run=None if found.tests else "because this nixpkgs has no NixOS test of docker",
+        evidence=(f"{system[0]}: docker: {found.docker}",),
+        commands=(asked.line,),
+    )
 
 
 def not_captured(case: DockerCase) -> Finding:

@@ -6,8 +6,8 @@
 # of names `releases`, `components` and `names` (those that might be captured); `tools`, JSON, what config.tools is
 # (see the specimen), or "".
 # Result: { packages, tests, names }. Of a package it says the drvPath, "throws" where evaluation throws, "absent"
-# where there is none. `packages` is by attribute path; `tests` by the names of the tests of which a machine has docker
-# or rootless docker; `names` is { found, captured, docker }: what the set has under each name, the names that docker
+# where there is none. `packages` is by attribute path; `tests` is { docker, tests }: the set's docker, and that of each test of
+# which a machine has docker or rootless docker, by its name; `names` is { found, captured, docker }: what the set has under each name, the names that docker
 # takes from the set, and the docker of a set that has a package for each.
 {
   tree,
@@ -141,21 +141,19 @@ in
         }
       ) paths
     );
-  tests = builtins.mapAttrs (_: answer) (
-    builtins.listToAttrs (
-      concatMap
-        (
-          name:
-          concatMap (dockerOf name) (builtins.attrValues (tests.${name}.nodes or { }))
-        )
-        (
+  tests = {
+    docker = inSet packages "docker";
+    tests = builtins.mapAttrs (_: answer) (
+      listToAttrs (
+        concatMap (name: concatMap (dockerOf name) (builtins.attrValues (tests.${name}.nodes or { }))) (
           filter (name: tests ? ${name}) [
             "docker"
             "docker-rootless"
           ]
         )
-    )
-  );
+      )
+    );
+  };
   names = {
     inherit captured;
     docker = inSet anyOther "docker";

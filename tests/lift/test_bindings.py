@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from toolkit.lift.bindings import Binding, BindingKind, Reachability, direct_uses, find, list_attribute
+from toolkit.lift.bindings import Binding, BindingKind, Reachability, direct_uses, find, own_attribute
 from toolkit.lift.shape import read
 from toolkit.nix.tree import Tree
 
@@ -174,10 +174,15 @@ def test_a_file_of_another_shape_has_nothing(text: str) -> None:
         ("e = f ui;", None),
         ("e = [ [ ui ] ];", None),
         ("env.e = [ ui ];", None),
+        ("env.E = ui;", "env.E"),
+        ("env = { E = ui; };", "env.E"),
+        ("env.E = f ui;", None),
+        ('env.E = "${ui}/e";', None),
+        ("meta.e = ui;", None),
     ],
 )
-def test_a_list_of_the_package_that_has_a_part_is_known(attributes: str, found: str | None) -> None:
+def test_an_attribute_of_the_package_that_is_a_part_or_has_it_is_known(attributes: str, found: str | None) -> None:
     text = f'{{ buildApp, f, lib }}:\nlet\n  ui = f {{ src = null; pname = "ui"; }};\nin\nbuildApp {{ {attributes} }}\n'
     shape = read(Tree(text, name="package.nix"))
     (use,) = direct_uses(shape, "ui")
-    assert list_attribute(shape, use.node) == found
+    assert own_attribute(shape, use.node) == found

@@ -92,11 +92,11 @@ def test_the_commit_has_upstreams_form_and_says_what_was_proven(tmp_path: Path) 
     (commit,) = report.proposal.commits
     assert commit.subject == "status-board: let overrideAttrs replace checker and theme"
     assert commit.body == (
-        "checker is bound in a let, which overrideAttrs does not reach. Expose it\n"
+        "checker is bound in a let, so overrideAttrs cannot replace it. Expose it\n"
         "in passthru, and take it from finalAttrs. Replacing theme by\n"
         "overrideAttrs changes only some uses, since others take it from the let.\n"
         "Take it from finalAttrs. Move path out of the let, too. Use finalAttrs\n"
-        "instead of rec.\n\nNo rebuilds."
+        "instead of rec, so that what is made with version follows overrides of\nit.\n\nNo rebuilds."
     )
     text = (tmp_path / "out/pull-request.md").read_text()
     assert text.startswith("checker is bound in a let, which overrideAttrs does not reach.")

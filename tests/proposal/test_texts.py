@@ -96,6 +96,9 @@ def test_the_body_names_what_else_leaves_the_let() -> None:
     assert said.body.endswith("from\nfinalAttrs there. Move version and src out of the let as well.")
     change = lifted(follows=("ui",), recursive=True, ui=HIDDEN)
     assert message(("app",), change).body.endswith("from\nfinalAttrs there. Use finalAttrs instead of rec.")
+    unfolded = replace(change, unfolded=("version", "channel"), text="x = rec { };")
+    ends = "instead of the package's rec, so that what is made with version and channel follows overrides of them."
+    assert " ".join(message(("app",), unfolded).body.split()).endswith(ends)
     along = replace(change, along=("cache",), own=("version",), recursive=False)
     assert "there. Move cache out of the let, too. Move version out" in message(("app",), along).body
 
@@ -104,26 +107,28 @@ def test_a_part_with_hashes_needs_new_ones_and_a_version_does_not_reach_a_source
     change = replace(lifted(follows=("ui",), recursive=True, ui=HIDDEN), hashed=("npmDeps",))
     said = message(("app",), change)
     assert said.subject == "app: let overrides of src and version reach the ui"
-    assert "there. A new source needs another npmDeps there, too. Use" in " ".join(said.body.split())
+    assert "there. A new source may need another npmDeps there, too. Use" in " ".join(said.body.split())
     said = message(("app",), replace(change, follows={"ui": ("version",)}))
     assert said.subject == "app: let overrideAttrs replace ui"
     patched = message(("app",), replace(change, follows={"ui": ("src", "version", "patches")}))
     assert patched.subject == "app: let overrides of src and version reach the ui"
     assert patched.body.startswith("Overriding src, version and patches by overrideAttrs leaves the ui as\n")
-    assert "A new version needs another npmDeps there, too." in " ".join(said.body.split())
+    assert "A new version may need another npmDeps there, too." in " ".join(said.body.split())
     assert "npmDeps" not in message(("app",), replace(change, follows={})).body
     long = replace(change, own=OWN, along=("one-of-several", "another-one", "the-last"))
     assert (
         said_of(("app",), long)
         .steps[0]
-        .paragraph.endswith("finalAttrs there. A new source needs another npmDeps there, too.")
+        .paragraph.endswith("finalAttrs there. A new source may need another npmDeps there, too.")
     )
 
 
 def test_a_part_that_gets_a_name_is_introduced_with_that_of_the_let() -> None:
     change = replace(lifted(drv=HIDDEN), doors={"drv": ("passthru", "client")})
     assert message(("app",), change).subject == "app: let overrideAttrs replace the client"
-    assert message(("app",), change).body.startswith("The client (drv) is bound in a let, which overrideAttrs does not")
+    assert message(("app",), change).body.startswith(
+        "The client (drv) is bound in a let, so overrideAttrs cannot replace it."
+    )
 
 
 def test_the_pull_request_says_what_the_message_does_as_far_as_it_has_space() -> None:
@@ -138,7 +143,7 @@ def test_the_pull_request_says_what_the_message_does_as_far_as_it_has_space() ->
 
 
 def test_the_pull_request_shows_an_override_of_a_part_that_keeps_the_rest_of_passthru() -> None:
-    override = "`app.overrideAttrs (old: { passthru = old.passthru // { part = …; }; })` takes effect from here on."
+    override = "`app.overrideAttrs (old: { passthru = old.passthru // { part = …; }; })` takes effect with this."
     assert said_of(("app",), lifted(part=HIDDEN)).steps[0].usage == override
     change = replace(lifted(part=SHOWN), doors={"part": ("passthru", "parts", "part")})
     assert said_of(("app",), change).steps[0].usage == ""

@@ -186,11 +186,16 @@ let
       in
       {
         inherit (paths) before after;
-        marks = filter (mark: attempt (pair.before.meta.${mark} or false) == true) [
-          "broken"
-          "insecure"
-          "unfree"
-        ];
+        # Nix refuses a package for a part, too.
+        marks =
+          let
+            parts = map (path: at path pair.after) (if evaluates then attrValues doors else [ ]);
+          in
+          filter (mark: any (each: attempt (each.meta.${mark} or false) == true) ([ pair.before ] ++ parts)) [
+            "broken"
+            "insecure"
+            "unfree"
+          ];
         doors =
           if evaluates then
             mapAttrs (name: path: {

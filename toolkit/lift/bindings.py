@@ -207,14 +207,32 @@ def direct_uses(shape: Shape, name: str) -> list[Reference]:
     return direct + [use for door in shown for use in uses_by_rec(shape, door)]
 
 
-def list_attribute(shape: Shape, use: Node) -> str | None:
-    """Return the attribute of the package that is a list with a use as an element, perhaps joined to others by `++`."""
-    around = use.parent
-    if around is None or around.kind != "list_expression" or shape.construction is None:
+_NAMES = frozenset(["name", "pname", "version", "meta"])
+"""What a part is called."""
+
+_IN_ENV = len(("env", "NAME"))
+
+
+def only_names(use: Node) -> bool:
+    """Return whether a use of a part takes what it is called, and nothing that is built."""
+    return bool(selection(use)) and _NAMES.issuperset(selection(use))
+
+
+def own_attribute(shape: Shape, use: Node) -> str | None:
+    """Return the attribute of the package, or the variable in its `env`, that an override of which replaces a use.
+
+    It is a list with the use as an element, perhaps joined to others by `++`, or, in `env`, the use itself.
+    """
+    if shape.construction is None or (around := use.parent) is None:
+        return None
+    attributes = {node.index: path for path, node in shape.construction.attributes if node.kind == "binding"}
+    if around.kind == "binding":
+        path = attributes.get(around.index, ())
+        return ".".join(path) if len(path) == _IN_ENV and path[0] == "env" else None
+    if around.kind != "list_expression":
         return None
     while around.parent is not None and (operator(around.parent) == "++" or inside(around.parent) is inside(around)):
         around = around.parent
-    attributes = {node.index: path for path, node in shape.construction.attributes if node.kind == "binding"}
     path = attributes.get(around.parent.index, ()) if around.parent is not None else ()
     return path[0] if len(path) == 1 else None
 

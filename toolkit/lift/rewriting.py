@@ -40,8 +40,9 @@ class Lifted(Struct, frozen=True, kw_only=True):
     let, `along` the attributes that those not asked for have become. `parameter` is the name of the final attributes,
     `renamed` are new names of parts' own ones. `shown` are the attributes of passthru that are made with them.
     `follows` has by lifted binding the package's attributes that it takes over, `states` how far out of reach each
-    was, `own` what else has left the let. `recursive` is true if the package's attributes were a `rec` set, `hashed`
-    names the attributes of what has moved that are made by a hash.
+    was, `own` what else has left the let. `recursive` is true if the package's attributes were a `rec` set, `unfolded`
+    are those of it that are taken from the final ones, `hashed` the attributes of what has moved that are made by a
+    hash.
     """
 
     text: str
@@ -55,6 +56,7 @@ class Lifted(Struct, frozen=True, kw_only=True):
     states: Mapping[str, Reachability] = {}
     own: tuple[str, ...] = ()
     recursive: bool = False
+    unfolded: tuple[str, ...] = ()
     hashed: tuple[str, ...] = ()
 
 
@@ -137,6 +139,7 @@ def carry_out(planned: LiftPlan) -> Lifted:
         states={name: state(planned.shape, name) for name in planned.names},
         own=planned.own,
         recursive=bool(unfolded.edits),
+        unfolded=tuple(dict.fromkeys(path[-1] for path in unfolded.targets.values() if path[-1] not in planned.routes)),
         hashed=_hashed(planned.shape.bindings[name] for name in planned.moved if name not in planned.own),
     )
 
@@ -147,11 +150,11 @@ _MADE_BY = {"npmDepsHash": "npmDeps", "cargoHash": "cargoDeps"}
 
 
 def _hashed(definitions: Iterable[Node]) -> tuple[str, ...]:
-    """Return which attributes somebody who overrides the source has to replace: those that are made by a hash."""
+    """Return which attributes somebody who overrides the source may have to replace: those that are made by a hash."""
     found: dict[str, None] = {}
     for node in (node for definition in definitions for node in definition.walk() if node.kind == "binding"):
         (name, *_) = [*path_of(node)[-1:], ""]
-        if _HASH.fullmatch(name):
+        if _HASH.fullmatch(name) and value(node).text != "null":
             around = node.enclosing("binding") if name in {"hash", "sha256"} else None
             (made, *_) = [*(path_of(around)[-1:] if around is not None else ()), name]
             found[_MADE_BY.get(made, made)] = None

@@ -8,7 +8,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from toolkit.errors import LayoutError
-from toolkit.lift.bindings import PASSTHRU, BindingKind, Reachability, find, makes_one, state, without_final
+from toolkit.lift.bindings import (
+    PASSTHRU,
+    BindingKind,
+    Reachability,
+    direct_uses,
+    find,
+    makes_one,
+    state,
+    without_final,
+)
 from toolkit.lift.following import is_derivation
 from toolkit.lift.shape import bound
 
@@ -17,6 +26,8 @@ if TYPE_CHECKING:
 
     from toolkit.lift.shape import BuilderCall, Shape
     from toolkit.nix.tree import Node
+
+_TEXTS = ("string_expression", "indented_string_expression")
 
 _APART = "make the part a package of its own, in pkgs/by-name; override { NAME = …; } then reaches it"
 _BY_HAND = {
@@ -86,15 +97,28 @@ def wanted(shape: Shape, names: Sequence[str]) -> tuple[str, ...]:
 
 
 def equals(shape: Shape, names: Sequence[str]) -> tuple[str, ...]:
-    """Return other derivations of the lets that stand in passthru as the bindings do, without effect."""
-    return tuple(
-        name
-        for name in shape.bindings
-        if name in shape.reached
-        and name not in names
-        and is_derivation(shape, name)
-        and state(shape, name) is Reachability.SHOWN
-    )
+    """Return other derivations of the lets that are as the bindings are, so that one without the other is half a lift.
+
+    They stand in passthru without effect, as the bindings do, or all that the package makes of them is in a text with
+    one of those that are hidden.
+    """
+    hidden = [name for name in names if state(shape, name) is Reachability.HIDDEN]
+    texts = {text.index for name in hidden for text in _texts(shape, name) if text is not None}
+
+    def is_equal(name: str) -> bool:
+        found = state(shape, name)
+        if found is Reachability.HIDDEN:
+            around = [text.index if text is not None else None for text in _texts(shape, name)]
+            return bool(around) and texts.issuperset(around)
+        return found is Reachability.SHOWN
+
+    others = (name for name in shape.bindings if name in shape.reached and name not in names)
+    return tuple(name for name in others if is_derivation(shape, name) and is_equal(name))
+
+
+def _texts(shape: Shape, name: str) -> list[Node | None]:
+    """Return the texts with the uses of a binding, None for each use that is in none."""
+    return [use.node.enclosing(*_TEXTS) for use in direct_uses(shape, name)]
 
 
 def at(node: Node) -> str:

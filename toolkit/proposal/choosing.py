@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from toolkit import prove, sources
 from toolkit.errors import RefusalError, ToolkitError, UsageError, only, tried
-from toolkit.lift.bindings import Reachability, direct_uses, list_attribute
+from toolkit.lift.bindings import Reachability, direct_uses, only_names, own_attribute
 from toolkit.lift.defaults import LiftChoice, Way, ways
 from toolkit.lift.defaults import lifted as lift_by
 from toolkit.lift.plan import Design
@@ -63,6 +63,9 @@ class Opened(Struct, frozen=True, kw_only=True, eq=False):
     text: str
     recipe: Recipe | None
     scripts: Mapping[str, str] = {}
+
+
+_INSECURE = "knownVulnerabilities"
 
 
 class LiftCommit(Struct, frozen=True, kw_only=True):
@@ -156,23 +159,26 @@ class LiftChosen(Chosen[LiftCase], frozen=True, kw_only=True, eq=False):
         )
 
     def require_upstream(self) -> None:
-        """Raise ToolkitError for a package that is broken on all systems: nobody can build it before or after."""
-        if all("broken" in answer.marks for answer in self.asking.answers().values()):
-            fact = "is marked as broken; upstream wants it to build before anything else"
-            raise ToolkitError(f"{self.package}: {fact}", hint=f"unlet propose {self.package} writes the change")
-        if self.opened.recipe is None and not self.lifted.follows and (lists := self._lists()):
-            fact = f"overrideAttrs replaces {', '.join(self.lifted.doors)} already, by {', '.join(lists)}"
+        """Raise ToolkitError for what upstream does not want: what is broken, insecure or within reach already."""
+        marks = [answer.marks for answer in self.asking.answers().values()]
+        broken = all("broken" in each for each in marks)
+        if broken or (any("insecure" in each for each in marks) and _INSECURE in self.opened.text):
+            fact = "is marked as broken" if broken else "is marked as insecure, or a part of it is"
+            hint = f"unlet propose {self.package} writes the change"
+            raise ToolkitError(f"{self.package}: {fact}; upstream wants that mended before anything else", hint=hint)
+        if self.opened.recipe is None and not self.lifted.follows and (own := self._attributes()):
+            fact = f"overrideAttrs replaces {', '.join(self.lifted.doors)} already, by {', '.join(own)}"
             hint = f"upstream has no use for a second way; unlet propose {self.package} writes it"
             raise ToolkitError(f"{self.package}: {fact}", hint=hint)
 
-    def _lists(self) -> tuple[str, ...]:
-        """Return the package's lists with the parts if these are used nowhere else, and not shown; else nothing."""
+    def _attributes(self) -> tuple[str, ...]:
+        """Return the package's own attributes with the parts if these are hidden and used nowhere else, or nothing."""
         if set(self.lifted.states.values()) != {Reachability.HIDDEN}:
             return ()
         shape = read(Tree(self.opened.text, name=str(self.file)))
         uses = [use.node for name in self.lifted.doors for use in direct_uses(shape, name)]
-        lists = [list_attribute(shape, use) for use in uses]
-        return tuple(dict.fromkeys(name for name in lists if name is not None)) if None not in lists else ()
+        attributes = [own_attribute(shape, use) for use in uses if not only_names(use)]
+        return tuple(dict.fromkeys(name for name in attributes if name is not None)) if None not in attributes else ()
 
     def warnings(self, case: LiftCase, *, overlay: str) -> tuple[str, ...]:
         """Return which links of the tree are left out."""

@@ -45,6 +45,7 @@ class _Lift(Texts, frozen=True, kw_only=True):
     usage: str
     own: str
     recursive: str
+    unfolded: str
     hashed: str
     motives: dict[str, str]
     reasons: dict[str, Reason]
@@ -73,7 +74,7 @@ def message(packages: Sequence[str], lifted: Lifted) -> Message:
     if lifted.hashed and main == "follows":
         bodies.insert(1, _read(words).hashed)
     if lifted.recursive:
-        bodies.append(_read(words).recursive)
+        bodies.append(_read(words).unfolded if lifted.unfolded else _read(words).recursive)
     return Message(
         subject=next((subject for subject in subjects if len(subject) <= SUBJECT_WIDTH), subjects[-1]),
         body=_wrapped(" ".join(bodies)),
@@ -186,6 +187,9 @@ def _words(packages: Sequence[str], lifted: Lifted, names: Sequence[str]) -> dic
     capital = _listed(bound)
     return {
         "own": "",
+        "unfolded": _listed(lifted.unfolded),
+        "those": "them" if len(lifted.unfolded) > 1 else "it",
+        "rec": "the package's rec" if re.search(r"\brec \{", lifted.text) else "rec",
         "hashed": _listed(lifted.hashed),
         "source": "source" if "src" in followed else "version",
         "packages": ", ".join(packages),
@@ -194,7 +198,7 @@ def _words(packages: Sequence[str], lifted: Lifted, names: Sequence[str]) -> dic
         "attributes": _listed(list(followed)),
         "main": _listed([attribute for attribute in followed if attribute in SHARED]),
         "definitions": "their definitions" if many else "its definition",
-        "place": "into passthru" if shown else "to the attribute" if not many else "to the attributes",
+        "place": "into passthru" if shown else f"to the attribute{'s' if many else ''} {parts.removeprefix('the ')}",
         "them": "them" if many else "it",
         "is": "are" if many else "is",
     }

@@ -112,8 +112,8 @@ class Derivations(Struct, frozen=True, kw_only=True):
 
     `error` is what ended the evaluation, in one line, at one of our limits if it is `limited`; `refuses_function` shows
     whether it was a function in the place of a set, `places` are the files of the changed tree on the way there.
-    `marks` are the attributes of meta for which Nix refuses the package, or an insecure one that it or one beside it is
-    made with, unless told otherwise.
+    `marks` are the attributes of meta for which Nix refuses the package or a part of it, or an insecure one that it or
+    one beside it is made with, unless told otherwise.
     """
 
     before: str | None = None

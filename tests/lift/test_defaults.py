@@ -45,6 +45,23 @@ def test_what_stands_in_passthru_like_a_part_is_lifted_with_it() -> None:
     assert {way.bindings for way in tried(text, called={"": "web"})} == {()}
 
 
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        ('buildApp {\n  e = "${ui} ${files}";\n}\n', True),
+        ("buildApp {\n  e = ''${ui} ${files}'';\n}\n", True),
+        ('buildApp {\n  e = "${ui}" + "${files}";\n}\n', False),
+        ('buildApp {\n  e = "${ui} ${files}";\n  f = [ files ];\n}\n', False),
+        ('buildApp {\n  e = "${ui} ${files}";\n  passthru = { inherit ui; };\n}\n', False),
+        ('buildApp {\n  e = "${ui} ${flag}";\n}\n', False),
+        ("buildApp {\n  e = [ ui files ];\n}\n", False),
+    ],
+)
+def test_what_stands_with_a_hidden_part_in_one_text_is_lifted_with_it(body: str, found: bool) -> None:  # noqa: FBT001
+    first, *_ = tried(package(body, "  files = fetchurl { url = 3; };\n  flag = 5;\n"))
+    assert first.bindings == (("ui", "files") if found else ())
+
+
 def test_a_design_that_was_asked_for_is_the_only_one() -> None:
     assert tried(package(BODY), design=Design.STAY) == [Way(design=Design.STAY)]
     assert tried(package(BODY), follow=("src",)) == [Way(design=Design.MOVE, follow=("src",))]

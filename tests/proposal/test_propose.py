@@ -99,7 +99,7 @@ def test_the_commit_has_upstreams_form_and_says_what_was_proven(tmp_path: Path) 
         "instead of rec, so that what is made with version follows overrides of\nit.\n\nNo rebuilds."
     )
     text = (tmp_path / "out/pull-request.md").read_text()
-    assert text.startswith("checker is bound in a let, which overrideAttrs does not reach.")
+    assert text.startswith("checker is bound in a let, so overrideAttrs cannot replace it.")
     assert "Let overrides of theme take effect, too." in text
     assert "docker" not in text
     assert "No rebuilds: `nix-instantiate -A status-board` prints the same on HEAD~1 and HEAD." in text
@@ -225,6 +225,19 @@ def test_an_insecure_part_asks_for_a_variable_as_well(
     (chosen,) = choose([asked], progress=Silence())
     assert isinstance(chosen, LiftChosen)
     assert chosen.texts().permits == ("NIXPKGS_ALLOW_INSECURE",)
+    with pytest.raises(ToolkitError, match="notes-server: is marked as insecure, or a part of it is; upstream wants"):
+        chosen.require_upstream()
+
+
+def test_an_unfree_part_asks_for_a_variable_as_well(
+    tmp_path: Path, changed: Callable[[str, str], None], tree: Path
+) -> None:
+    source = SourceRequest(nixpkgs=str(tree))
+    changed('    sourceRoot = "web";', '    sourceRoot = "web";\n    meta.unfree = true;')
+    (chosen,) = choose([Request(target="notes-server", source=source, out=tmp_path)], progress=Silence())
+    assert isinstance(chosen, LiftChosen)
+    assert chosen.texts().permits == ("NIXPKGS_ALLOW_UNFREE",)
+    chosen.require_upstream()
 
 
 def test_parts_in_a_set_of_passthru_are_lifted_where_they_are(

@@ -162,7 +162,11 @@ def test_hashes_of_what_moves_are_said_and_not_that_of_the_packages_own_source()
     more = '    src = fetchurl { hash = version; };\n    npmDepsHash = "";\n    cargoHash = "";\n    outputHash = "";\n'
     part = app().replace("inherit version src;\n    cache", f"inherit version;\n{more}    cache")
     assert followed(part).hashed == ("src", "npmDeps", "cargoDeps", "outputHash")
-    assert followed(part.replace('npmDepsHash = "', 'npmDepsHash = null; # "')).hashed == ("src", "cargoDeps", "outputHash")
+    assert followed(part.replace('npmDepsHash = "', 'npmDepsHash = null; # "')).hashed == (
+        "src",
+        "cargoDeps",
+        "outputHash",
+    )
     assert followed(app().replace("    cache = null", "    hashed = [ ];\n    cache = null")).hashed == ()
 
 

@@ -68,6 +68,8 @@ def said_of(packages: tuple[str, ...], change: Lifted) -> Texts:
             written("a" * 32, follows=("pdf-js", "note-editor"), pdf_js=HIDDEN, note_editor=HIDDEN),
             f"{'a' * 32}: let overrideAttrs replace pdf-js, note-editor",
         ),
+        (written("a" * 50, a_very_long_name=HIDDEN), f"{'a' * 50}: let overrideAttrs replace a part"),
+        (written("a" * 50, a_very_long_name=HIDDEN, other=SHOWN), f"{'a' * 50}: let overrideAttrs replace its parts"),
         (written("app", ui=HIDDEN), "app: let overrideAttrs replace the ui"),
         (written("app", part=SHOWN), "app: let overrides of part reach the build"),
         (written("app", part=PARTIAL), "app: let overrides of part reach all uses"),

@@ -40,6 +40,7 @@ class _Lift(Texts, frozen=True, kw_only=True):
     """patches/lift.toml; `reasons` are by design, `motives` by package."""
 
     shorter: str
+    shortest: str
     others: str
     along: str
     usage: str
@@ -90,6 +91,7 @@ def _subjects(sort: str, words: Mapping[str, str], packages: Sequence[str], part
     return [
         *(_text(sort, {**words, **prefix}).subject for prefix in prefixes),
         *(_read({**words, **prefix, "parts": parts}).shorter for parts in some for prefix in prefixes),
+        *(_read({**words, **prefix}).shortest for prefix in prefixes),
     ]
 
 
@@ -199,6 +201,7 @@ def _words(packages: Sequence[str], lifted: Lifted, names: Sequence[str]) -> dic
         "main": _listed([attribute for attribute in followed if attribute in SHARED]),
         "definitions": "their definitions" if many else "its definition",
         "place": "into passthru" if shown else f"to the attribute{'s' if many else ''} {parts.removeprefix('the ')}",
+        "some": "its parts" if many else "a part",
         "them": "them" if many else "it",
         "is": "are" if many else "is",
     }

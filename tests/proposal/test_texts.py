@@ -62,7 +62,7 @@ def said_of(packages: tuple[str, ...], change: Lifted) -> Texts:
         ),
         (
             written("a" * 50, follows=("pdf-js", "note-editor"), pdf_js=HIDDEN, note_editor=HIDDEN),
-            f"{'a' * 50}: let overrideAttrs replace pdf-js and 1 more",
+            f"{'a' * 50}: let overrideAttrs replace its parts",
         ),
         (
             written("a" * 32, follows=("pdf-js", "note-editor"), pdf_js=HIDDEN, note_editor=HIDDEN),

@@ -15,7 +15,8 @@ from toolkit.lift.plan import Design
 from toolkit.model import SourceRequest, Status
 from toolkit.nix import limits
 from toolkit.nix.limits import Allowance
-from toolkit.proposal.choosing import LiftChosen, choose
+from toolkit.proposal.choosing import choose
+from toolkit.proposal.chosen import LiftChosen
 from toolkit.proposal.proposing import propose
 from toolkit.proposal.requests import Request
 from toolkit.proposal.target import find_target

@@ -21,7 +21,7 @@ from toolkit.model import Commit, Proposal, Step, Tier
 from toolkit.patches import Message
 from toolkit.proposal import choosing, doors, texts
 from toolkit.proposal.asking import Asking
-from toolkit.proposal.choosing import LiftChosen, LiftCommit, Opened
+from toolkit.proposal.chosen import LiftChosen, LiftCommit, Opened, building, by_designs, laid_out
 from toolkit.proposal.claims import CLAIMS, LiftCase, of_builds
 from toolkit.proposal.leaf import Draft, Leaf
 from toolkit.proposal.requests import Request
@@ -66,7 +66,7 @@ class Lifts(Leaf):
             LiftCommit(step=step, message=Message(subject=commit.subject, body=""), lifted=lift)
             for step, commit, lift in zip(proposal.steps, proposal.commits, lifts, strict=True)
         )
-        chosen = choosing.laid_out(opened, commits, tree, progress=progress)
+        chosen = laid_out(opened, commits, tree, progress=progress)
         overlay = inside.place(recorded.directory, "overlay")
         case = chosen.case(proposal, overlay=overlay)
         case = chosen.deepened(case, near=None, progress=progress)
@@ -104,7 +104,7 @@ class Lifts(Leaf):
             ),
             upstream_diff=file.diff,
             lifted=lifted,
-            building=choosing.building(request.depth, changed, progress=progress),
+            building=building(request.depth, changed, progress=progress),
             asking=Asking(
                 trees=roots,
                 own=Question(package=target.package, doors=lifted.doors),
@@ -140,7 +140,7 @@ class Lifts(Leaf):
             claims=(*claims, *of_builds(case)),
             overlay={},
             warnings=(*source.warnings, *tree.warnings),
-            others=partial(choosing.by_designs, opened, tree),
+            others=partial(by_designs, opened, tree),
         )
 
     def explain(

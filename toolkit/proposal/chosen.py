@@ -1,0 +1,279 @@
+"""A package with the commits that lift its parts, or that its recipe makes, and what is asked of Nix about them."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from toolkit import prove
+from toolkit.errors import RefusalError, ToolkitError, UsageError
+from toolkit.lift.bindings import Reachability, direct_uses, only_names, own_attribute
+from toolkit.lift.defaults import LiftChoice, Way
+from toolkit.lift.defaults import lifted as lift_by
+from toolkit.lift.plan import Design
+from toolkit.lift.shape import read
+from toolkit.model import Step, Tier
+from toolkit.nix.tree import Tree
+from toolkit.proposal import overlays, scripts, texts
+from toolkit.proposal.asking import Asking
+from toolkit.proposal.claims import CLAIMS, Building, LiftCase, of_builds
+from toolkit.proposal.leaf import Chosen
+from toolkit.prove import Stage, Subject, judged
+from toolkit.prove.judged import Judging
+from toolkit.prove.lifted import Question
+from toolkit.sources import changes, trees
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from toolkit.git.reading import TreeFile
+    from toolkit.lift.rewriting import Lifted
+    from toolkit.model import Depth, Progress, Proposal, Source
+    from toolkit.patches import Message
+    from toolkit.proposal.recipes import Recipe
+    from toolkit.proposal.requests import Request
+    from toolkit.proposal.target import Target
+    from toolkit.prove import Claim
+    from toolkit.report.pull_request import Texts
+    from toolkit.sources.trees import NixpkgsTree
+
+LIFT = "lift"
+
+
+class Opened(Struct, frozen=True, kw_only=True, eq=False):
+    """A package of a source, with the text of its file, and the recipe of its commits, None for a lift.
+
+    `scripts` are those of its directory that read the text.
+    """
+
+    request: Request
+    source: Source
+    target: Target
+    text: str
+    recipe: Recipe | None
+    scripts: Mapping[str, str] = {}
+
+
+_INSECURE = "knownVulnerabilities"
+
+
+class LiftCommit(Struct, frozen=True, kw_only=True):
+    """A commit: its step, its message, and the package's file after it."""
+
+    step: Step
+    message: Message
+    lifted: Lifted
+
+    @property
+    def content(self) -> bytes:
+        """The content of the file."""
+        return self.lifted.text.encode()
+
+
+class LiftChosen(Chosen[LiftCase], frozen=True, kw_only=True, eq=False):
+    """A package with its commits and what is asked about the last one.
+
+    `roots` are the trees before and after each commit.
+    """
+
+    opened: Opened
+    lifted: Lifted
+    asking: Asking
+    roots: tuple[Path, ...]
+    tree: NixpkgsTree
+
+    def case(self, proposal: Proposal, *, overlay: Path) -> LiftCase:
+        """Return the case of trees that are laid out already."""
+        before, *after = (root / self.file for root in self.roots)
+        change = changes.of_file(self.tree, self.file, self.contents[-1], source=self.request.source)
+        return LiftCase(
+            source=self.source,
+            target=self.file,
+            stages=(
+                Stage(name="before", content=self.source.content, path=before),
+                *(
+                    Stage(name=step.name, content=content, path=path, steps=frozenset({step.name}))
+                    for step, content, path in zip(self.steps, self.contents, after, strict=True)
+                ),
+            ),
+            patches=proposal.patches,
+            upstream_diff=proposal.upstream_diff,
+            lifted=self.lifted,
+            asking=self.asking,
+            judging=Judging(
+                change=change,
+                systems=judged.systems(self.asking.systems, narrowed=bool(self.request.depth.systems)),
+            ),
+            overlay=overlay if self.overlay(proposal) else None,
+        )
+
+    def deepened(self, case: LiftCase, *, near: str | None, progress: Progress) -> LiftCase:
+        """Return the case with the tree to build in, if the depth asks for that."""
+        del near
+        if not self.request.depth.tier.includes(Tier.BUILD):
+            return case
+        tree = trees.changed(self.tree, {self.file: self.contents[-1]})
+        return replace(case, building=building(self.request.depth, tree, progress=progress))
+
+    def claims(self, case: LiftCase) -> tuple[Claim[LiftCase], ...]:
+        """Return the claims about a lift, or about the commits of a recipe and those that it names."""
+        recipe, systems = self.opened.recipe, self.request.depth.systems
+        if recipe is None:
+            return (*prove.narrowed(prove.about(CLAIMS, Subject.SERIES), systems), *of_builds(case))
+        subject = Subject.REBUILD if any(step.rebuilds for step in recipe.steps) else Subject.RECIPE
+        named = {name for step in recipe.steps for name in step.claims}
+        own = (claim for claim in CLAIMS if subject in claim.applies_to or claim.name in named)
+        return (*prove.narrowed(own, systems), *of_builds(case))
+
+    def overlay(self, proposal: Proposal, case: LiftCase | None = None) -> Mapping[str, TreeFile]:
+        """Return the package's directory with the changed file, if that makes the package alone."""
+        del proposal, case
+        return overlays.files(self.roots[0], self.opened.target, self.contents[-1])
+
+    def settled(self) -> Request:
+        """Return the request with the attributes that are taken over."""
+        followed = dict.fromkeys(name for names in self.lifted.follows.values() for name in names)
+        return replace(self.request, follow=tuple(followed))
+
+    def texts(self) -> Texts:
+        """Return the texts of a lift with the package's names, or those of the proposal's own commits."""
+        marks = sorted({mark for answer in self.asking.answers().values() for mark in answer.marks})
+        return texts.of_pull_request(
+            self.opened.target.packages,
+            self.messages[-1],
+            self.steps[-1],
+            self.lifted,
+            self.opened.recipe,
+            [f"NIXPKGS_ALLOW_{mark.upper()}" for mark in marks],
+        )
+
+    def require_upstream(self) -> None:
+        """Raise ToolkitError for what upstream does not want: what is broken, insecure or within reach already."""
+        marks = [answer.marks for answer in self.asking.answers().values()]
+        broken = all("broken" in each for each in marks)
+        if broken or (any("insecure" in each for each in marks) and _INSECURE in self.opened.text):
+            fact = "is marked as broken" if broken else "is marked as insecure, or a part of it is"
+            hint = f"unlet propose {self.package} writes the change"
+            raise ToolkitError(f"{self.package}: {fact}; upstream wants that mended before anything else", hint=hint)
+        if self.opened.recipe is None and not self.lifted.follows and (own := self._attributes()):
+            fact = f"overrideAttrs replaces {', '.join(self.lifted.doors)} already, by {', '.join(own)}"
+            hint = f"upstream has no use for a second way; unlet propose {self.package} writes it"
+            raise ToolkitError(f"{self.package}: {fact}", hint=hint)
+
+    def _attributes(self) -> tuple[str, ...]:
+        """Return the package's own attributes with the parts if these are hidden and used nowhere else, or nothing."""
+        if set(self.lifted.states.values()) != {Reachability.HIDDEN}:
+            return ()
+        shape = read(Tree(self.opened.text, name=str(self.file)))
+        uses = [use.node for name in self.lifted.doors for use in direct_uses(shape, name)]
+        attributes = [own_attribute(shape, use) for use in uses if not only_names(use)]
+        return tuple(dict.fromkeys(name for name in attributes if name is not None)) if None not in attributes else ()
+
+    def warnings(self, case: LiftCase, *, overlay: str) -> tuple[str, ...]:
+        """Return which links of the tree are left out."""
+        del case, overlay
+        return self.tree.warnings
+
+    def changed(self, contents: tuple[bytes, ...], source: Source, *, progress: Progress) -> LiftChosen:
+        """Return the same with other contents, for which other trees are laid out."""
+        tree = self.tree
+        if source != self.source:
+            tree = trees.whole(source, offline=True, progress=progress)
+        opened = replace(self.opened, source=source)
+        lifts = [replace(self.lifted, text=content.decode(errors="replace")) for content in contents]
+        commits = tuple(
+            LiftCommit(step=step, message=message, lifted=lifted)
+            for step, message, lifted in zip(self.steps, self.messages, lifts, strict=True)
+        )
+        return laid_out(opened, commits, tree, progress=progress)
+
+    def others(self, progress: Progress) -> Iterator[LiftChosen]:
+        """Yield the lift by each other design that does not refuse the file."""
+        if self.opened.recipe is None:
+            yield from by_designs(self.opened, self.tree, progress, but=self.steps[0].design)
+
+
+def building(depth: Depth, tree: NixpkgsTree, *, progress: Progress) -> Building | None:
+    """Return the build of a changed tree, None unless the depth asks for one."""
+    return Building(tree=tree, depth=depth, progress=progress) if depth.tier.includes(Tier.BUILD) else None
+
+
+def by_designs(
+    opened: Opened, tree: NixpkgsTree, progress: Progress, *, but: str | None = None
+) -> Iterator[LiftChosen]:
+    """Yield the lift by each design that does not refuse the file, but for one."""
+    for design in (design for design in Design if design != but):
+        with suppress(RefusalError):
+            commit = lifted_by(opened, Way(design=design, bindings=opened.request.bindings))
+            yield laid_out(opened, (commit,), tree, progress=progress)
+
+
+def design_of(request: Request) -> Design | None:
+    """Return the design that is asked for; raise UsageError for one that a lift of any package does not have."""
+    name = request.designs.get(LIFT)
+    if name is None:
+        return None
+    if name not in set(Design):
+        raise UsageError(f"--design: '{name}' is not a design for {request.target}", hint=f"it has {', '.join(Design)}")
+    return Design(name)
+
+
+def choice_of(request: Request) -> LiftChoice:
+    """Return what is to be lifted, and how."""
+    return LiftChoice(
+        bindings=request.bindings, design=design_of(request), follow=request.follow, called=request.called
+    )
+
+
+def lifted_by(found: Opened, way: Way, *, reason: str | None = None) -> LiftCommit:
+    """Rewrite the package's file; `reason` is why not by the design before. Raise RefusalError if it cannot be."""
+    target = found.target
+    lifted = lift_by(found.text, choice_of(found.request), way, name=str(target.file))
+    scripts.require_found(found.scripts, found.text, lifted.text, name=str(target.file))
+    step = Step(name=LIFT, design=way.design.value, reason=reason)
+    message = texts.message(target.packages, lifted)
+    return LiftCommit(step=step, message=message, lifted=lifted)
+
+
+def laid_out(found: Opened, commits: tuple[LiftCommit, ...], tree: NixpkgsTree, *, progress: Progress) -> LiftChosen:
+    """Lay out the tree after each commit."""
+    progress.step(f"laying out the changed {found.target.package}")
+    after = (trees.changed(tree, {found.target.file: commit.content}).root for commit in commits)
+    return of_commits(found, commits, tree, (tree.root, *after))
+
+
+def of_commits(
+    found: Opened,
+    commits: tuple[LiftCommit, ...],
+    tree: NixpkgsTree,
+    roots: tuple[Path, ...],
+    *,
+    beside: tuple[str, ...] = (),
+) -> LiftChosen:
+    """Say what is asked about the last commit."""
+    lifted = commits[-1].lifted
+    asking = Asking(
+        trees=(roots[0], roots[-1]),
+        own=Question(package=found.target.package, doors=lifted.doors, shown=lifted.shown, follows=lifted.follows),
+        systems=found.request.depth.systems or found.target.systems,
+        beside=beside,
+    )
+    return LiftChosen(
+        request=found.request,
+        source=found.source,
+        package=found.target.package,
+        file=found.target.file,
+        bindings=tuple(lifted.doors),
+        steps=tuple(commit.step for commit in commits),
+        messages=tuple(commit.message for commit in commits),
+        contents=tuple(commit.content for commit in commits),
+        opened=found,
+        lifted=lifted,
+        asking=asking,
+        roots=roots,
+        tree=tree,
+    )

@@ -246,3 +246,36 @@ def test_a_list_that_becomes_too_long_for_its_line_is_broken_as_nixfmt_breaks_it
     )
     made = followed(text, whole=True)
     assert f"  e = [\n    finalAttrs.passthru.ui\n    f\n  ]\n  {rest}\n" in made.text
+
+
+def test_a_source_of_its_own_that_takes_nothing_from_the_package_needs_no_other_hash() -> None:
+    own = '    src = fetchurl { hash = "1"; };\n'
+    part = app().replace("inherit version src;\n    cache", f"version = src.version;\n{own}    cache")
+    made = lift(part, name="package.nix", design=Design.MOVE, follow=("src",))
+    assert (made.follows, made.hashed) == ({"ui": ("src",)}, ())
+
+
+def test_a_part_takes_nothing_that_the_version_is_made_of() -> None:
+    text = app('  build = "2";\n\n').replace('version = "1"', 'version = "1.${build}"')
+    assert followed(text, whole=True).moved == ("pname", "version", "src", "ui")
+    taken = text.replace("cache = null", "cache = build")
+    with pytest.raises(
+        RefusalError, match=r"package.nix:1\d:13: version is made of 'build', which an override of that"
+    ):
+        followed(taken)
+
+
+def test_the_attributes_that_come_to_follow_the_package_are_named() -> None:
+    text = app().replace("  repo = pname;\n", '  url = src;\n  meta.homepage = "${version}${pname}";\n')
+    text = text.replace("  inherit pname version src;\n", '  pname = "app";\n  version = "1";\n  inherit src;\n')
+    made = followed(text)
+    assert (made.unfolded, made.places) == (("src", "version", "pname"), ("url", "meta.homepage", "sourceRoot"))
+
+
+def test_what_stands_like_a_part_and_stays_is_named_if_the_part_is_made_with_it() -> None:
+    more = "  tool = buildUi { src = 1; };\n\n  other = buildUi { src = 2; };\n\n"
+    text = app(more, cache="tool").replace(
+        "  e = [ ui ];\n", "  e = [ ui tool other ];\n  passthru = { inherit ui tool other; };\n"
+    )
+    assert lift(text, name="package.nix", bindings=("ui",), design=Design.STAY).left == ("tool",)
+    assert lift(text, name="package.nix", bindings=("ui", "tool"), design=Design.STAY).left == ()

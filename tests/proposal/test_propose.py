@@ -93,14 +93,15 @@ def test_the_commit_has_upstreams_form_and_says_what_was_proven(tmp_path: Path) 
     (commit,) = report.proposal.commits
     assert commit.subject == "status-board: let overrideAttrs replace checker and theme"
     assert commit.body == (
-        "checker is bound in a let, so overrideAttrs cannot replace it. Expose it\n"
-        "in passthru, and take it from finalAttrs. Replacing theme by\n"
-        "overrideAttrs changes only some uses, since others take it from the let.\n"
-        "Take it from finalAttrs. Move path out of the let, too. Use finalAttrs\n"
-        "instead of rec, so that what is made with version follows overrides of\nit.\n\nNo rebuilds."
+        "checker is bound in a let, so an override has to repeat all that uses\n"
+        "it. Expose it in passthru, and take it from finalAttrs. Replacing theme\n"
+        "by overrideAttrs changes only some uses, since others take it from the\n"
+        "let. Take it from finalAttrs. Move path out of the let, too. Use\n"
+        "finalAttrs instead of rec, so that src follows overrides of version.\n\n"
+        "No rebuilds."
     )
     text = (tmp_path / "out/pull-request.md").read_text()
-    assert text.startswith("checker is bound in a let, so overrideAttrs cannot replace it.")
+    assert text.startswith("checker is bound in a let, so an override has to repeat all that uses it.")
     assert "Let overrides of theme take effect, too." in text
     assert "docker" not in text
     assert "No rebuilds: `nix-instantiate -A status-board` prints the same on HEAD~1 and HEAD." in text
@@ -234,7 +235,7 @@ def test_an_unfree_part_asks_for_a_variable_as_well(
     tmp_path: Path, changed: Callable[[str, str], None], tree: Path
 ) -> None:
     source = SourceRequest(nixpkgs=str(tree))
-    changed('    sourceRoot = "web";', '    sourceRoot = "web";\n    meta.unfree = true;')
+    changed('    sourceRoot = "web";', '    sourceRoot = "web";\n    meta.license.free = false;')
     (chosen,) = choose([Request(target="notes-server", source=source, out=tmp_path)], progress=Silence())
     assert isinstance(chosen, LiftChosen)
     assert chosen.texts().permits == ("NIXPKGS_ALLOW_UNFREE",)

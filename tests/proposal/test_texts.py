@@ -98,9 +98,14 @@ def test_the_body_names_what_else_leaves_the_let() -> None:
     assert said.body.endswith("from\nfinalAttrs there. Move version and src out of the let as well.")
     change = lifted(follows=("ui",), recursive=True, ui=HIDDEN)
     assert message(("app",), change).body.endswith("from\nfinalAttrs there. Use finalAttrs instead of rec.")
-    unfolded = replace(change, unfolded=("version", "channel"), text="x = rec { };")
-    ends = "instead of the package's rec, so that what is made with version and channel follows overrides of them."
+    unfolded = replace(change, unfolded=("version", "channel"), places=("src", "meta.homepage"), text="x = rec { };")
+    ends = "instead of the package's rec, so that src and meta.homepage follow overrides of version and channel."
     assert " ".join(message(("app",), unfolded).body.split()).endswith(ends)
+    many = replace(unfolded, unfolded=("version",), places=("src", "a", "b", "c"))
+    assert " ".join(message(("app",), many).body.split()).endswith("src, a, b and others follow overrides of version.")
+    assert message(("app",), replace(many, places=("src",))).body.endswith("\nsrc follows overrides of version.")
+    left = replace(change, left=("lib",), recursive=False)
+    assert message(("app",), left).body.endswith("finalAttrs there. Leave lib, with which the ui is made.")
     along = replace(change, along=("cache",), own=("version",), recursive=False)
     assert "there. Move cache out of the let, too. Move version out" in message(("app",), along).body
 
@@ -128,9 +133,7 @@ def test_a_part_with_hashes_needs_new_ones_and_a_version_does_not_reach_a_source
 def test_a_part_that_gets_a_name_is_introduced_with_that_of_the_let() -> None:
     change = replace(lifted(drv=HIDDEN), doors={"drv": ("passthru", "client")})
     assert message(("app",), change).subject == "app: let overrideAttrs replace the client"
-    assert message(("app",), change).body.startswith(
-        "The client (drv) is bound in a let, so overrideAttrs cannot replace it."
-    )
+    assert message(("app",), change).body.startswith("The client (drv) is bound in a let, so an override has to repeat")
 
 
 def test_the_pull_request_says_what_the_message_does_as_far_as_it_has_space() -> None:
@@ -145,7 +148,7 @@ def test_the_pull_request_says_what_the_message_does_as_far_as_it_has_space() ->
 
 
 def test_the_pull_request_shows_an_override_of_a_part_that_keeps_the_rest_of_passthru() -> None:
-    override = "`app.overrideAttrs (old: { passthru = old.passthru // { part = …; }; })` takes effect with this."
+    override = "`app.overrideAttrs (old: { passthru = old.passthru // { part = …; }; })` takes effect."
     assert said_of(("app",), lifted(part=HIDDEN)).steps[0].usage == override
     change = replace(lifted(part=SHOWN), doors={"part": ("passthru", "parts", "part")})
     assert said_of(("app",), change).steps[0].usage == ""

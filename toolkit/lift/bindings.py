@@ -218,17 +218,21 @@ def only_names(use: Node) -> bool:
     return bool(selection(use)) and _NAMES.issuperset(selection(use))
 
 
-def own_attribute(shape: Shape, use: Node) -> str | None:
-    """Return the attribute of the package, or the variable in its `env`, that an override of which replaces a use.
+def _is_variable(path: tuple[str, ...]) -> bool:
+    return (len(path) == _IN_ENV and path[0] == "env") or (len(path) == 1 and path[0].isupper())
 
-    It is a list with the use as an element, perhaps joined to others by `++`, or, in `env`, the use itself.
+
+def own_attribute(shape: Shape, use: Node) -> str | None:
+    """Return the attribute of the package that an override of which replaces a use.
+
+    It is a list with the use as an element, perhaps joined to others by `++`, or a variable of the environment.
     """
     if shape.construction is None or (around := use.parent) is None:
         return None
     attributes = {node.index: path for path, node in shape.construction.attributes if node.kind == "binding"}
-    if around.kind == "binding":
-        path = attributes.get(around.index, ())
-        return ".".join(path) if len(path) == _IN_ENV and path[0] == "env" else None
+    bound = (attributes.get(node.index, ()) for node in use.ancestors())
+    if (variable := next((path for path in bound if _is_variable(path)), None)) is not None:
+        return ".".join(variable)
     if around.kind != "list_expression":
         return None
     while around.parent is not None and (operator(around.parent) == "++" or inside(around.parent) is inside(around)):

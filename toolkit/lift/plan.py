@@ -203,6 +203,7 @@ def plan(  # noqa: PLR0913 - what is asked of a lift
     _require_all_within(planned)
     _require_all_there(planned)
     _require_all_followed(planned)
+    _require_whole(planned)
     if follow and not {shape.owner(shape.tree.nodes[index]) for index in planned.followed} & {*lifted}:
         what = " or ".join(follow)
         _require_no_source_of_their_own(shape, lifted, follow)
@@ -372,6 +373,22 @@ def _require_all_followed(planned: LiftPlan) -> None:
         for other in sorted(between(shape, name, planned.follows) - {*planned.moved}):
             fact = f"'{name}' is made with '{other}', which takes {' or '.join(planned.follows)} from the let"
             raise RefusalError(f"{at(shape.bindings[other])}: {fact}")
+
+
+def _require_whole(planned: LiftPlan) -> None:
+    """Raise RefusalError for a part that takes by itself what the let makes into something that is followed."""
+    shape = planned.shape
+    origins = {name: attribute for attribute, (_, name, part) in planned.follows.items() if not part}
+    sources = {
+        use.name: origins[name]
+        for name in origins.keys() & shape.bindings.keys()
+        for use in shape.uses_in(shape.bindings[name])
+        if use.name not in {*origins, *planned.moved, *OWN}
+    }
+    for use in shape.uses:
+        if use.name in sources and shape.owner(use.node) in {*planned.moved} - {*planned.own}:
+            fact = f"{sources[use.name]} is made of '{use.name}', which an override of that does not reach here"
+            raise RefusalError(f"{at(use.node)}: {fact}")
 
 
 def _require_no_source_of_their_own(shape: Shape, names: Sequence[str], follow: Sequence[str]) -> None:

@@ -17,7 +17,7 @@ from toolkit.lift.plan import FOLLOWED, OWN, PARAMETER, Design, LiftPlan, plan
 from toolkit.lift.recursion import recursive, unfold, written_out
 from toolkit.lift.shape import bound, joined, operands, path_of, read, result
 from toolkit.lift.statements import MovedDefinition, StatementEdit, after, extent, removals
-from toolkit.lift.wanted import at
+from toolkit.lift.wanted import at, equals
 from toolkit.nix.attributes import SETS, inside, statements, value
 from toolkit.nix.edit import Edit, apply, column, indentation, is_first, shifted
 from toolkit.nix.scope import static_name
@@ -41,8 +41,8 @@ class Lifted(Struct, frozen=True, kw_only=True):
     `renamed` are new names of parts' own ones. `shown` are the attributes of passthru that are made with them.
     `follows` has by lifted binding the package's attributes that it takes over, `states` how far out of reach each
     was, `own` what else has left the let. `recursive` is true if the package's attributes were a `rec` set, `unfolded`
-    are those of it that are taken from the final ones, `hashed` the attributes of what has moved that are made by a
-    hash.
+    are those of it that are taken from the final ones, in `places`, `hashed` the attributes of what has moved that are
+    made by a hash, `left` others that stand as the lifted ones do, which these are made with.
     """
 
     text: str
@@ -57,7 +57,9 @@ class Lifted(Struct, frozen=True, kw_only=True):
     own: tuple[str, ...] = ()
     recursive: bool = False
     unfolded: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
     hashed: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
 
 
 def lift(  # noqa: PLR0913 - what is asked of a lift
@@ -105,6 +107,7 @@ def carry_out(planned: LiftPlan) -> Lifted:
     clashing = capture.clashing(planned)
     layered = layer.attributes(planned, clashing) if design is Design.LAYER else ()
     unfolded = unfold(construction, references, () if design is Design.LAYER else recursive(construction))
+    taken = {index: path for index, path in unfolded.targets.items() if path[-1] not in planned.routes}
     targets: dict[int, tuple[tuple[str, ...], ...]] = {index: (path,) for index, path in unfolded.targets.items()}
     targets |= {use.node.index: ((use.name,),) for use in references if layer.leaves(construction, layered, use)}
     targets |= {index: tuple((name,) for name in names) for index, names in planned.followed.items()}
@@ -139,9 +142,18 @@ def carry_out(planned: LiftPlan) -> Lifted:
         states={name: state(planned.shape, name) for name in planned.names},
         own=planned.own,
         recursive=bool(unfolded.edits),
-        unfolded=tuple(dict.fromkeys(path[-1] for path in unfolded.targets.values() if path[-1] not in planned.routes)),
-        hashed=_hashed(planned.shape.bindings[name] for name in planned.moved if name not in planned.own),
+        unfolded=tuple(dict.fromkeys(path[-1] for index, path in taken.items())),
+        places=_places(planned, taken),
+        hashed=_hashed(planned),
+        left=_left(planned),
     )
+
+
+def _left(planned: LiftPlan) -> tuple[str, ...]:
+    """Return what stands as the lifted bindings do, is not lifted, and is what one of them is made with."""
+    made_with = {use.name for name in planned.names for use in planned.shape.uses_in(planned.shape.bindings[name])}
+    others = made_with - {*planned.moved, *OWN}
+    return tuple(name for name in equals(planned.shape, planned.names) if name in others)
 
 
 _HASH = re.compile(r"hash|sha256|\w+(Hash|Sha256)")
@@ -149,14 +161,32 @@ _MADE_BY = {"npmDepsHash": "npmDeps", "cargoHash": "cargoDeps"}
 """What is made by a hash that the builder takes from its arguments: an override of the hash has no effect."""
 
 
-def _hashed(definitions: Iterable[Node]) -> tuple[str, ...]:
-    """Return which attributes somebody who overrides the source may have to replace: those that are made by a hash."""
+def _places(planned: LiftPlan, uses: Iterable[int]) -> tuple[str, ...]:
+    """Return the attributes of the package that some uses stand in."""
+    nodes = [planned.shape.tree.nodes[index] for index in uses]
+    found = (
+        path[:2] if path[0] == "meta" else path[:1]
+        for path, node in planned.construction.attributes
+        if any(node.contains(use) for use in nodes)
+    )
+    return tuple(dict.fromkeys(".".join(path) for path in found))
+
+
+def _hashed(planned: LiftPlan) -> tuple[str, ...]:
+    """Return which attributes somebody who overrides the source may have to replace: those that are made by a hash.
+
+    A source of its own that takes nothing from the package is not among them.
+    """
+    moved = [planned.shape.bindings[name] for name in planned.moved if name not in planned.own]
+    followed = [planned.shape.tree.nodes[index] for index in planned.followed]
     found: dict[str, None] = {}
-    for node in (node for definition in definitions for node in definition.walk() if node.kind == "binding"):
+    for node in (node for definition in moved for node in definition.walk() if node.kind == "binding"):
         (name, *_) = [*path_of(node)[-1:], ""]
-        if _HASH.fullmatch(name) and value(node).text != "null":
-            around = node.enclosing("binding") if name in {"hash", "sha256"} else None
-            (made, *_) = [*(path_of(around)[-1:] if around is not None else ()), name]
+        if not _HASH.fullmatch(name) or value(node).text == "null":
+            continue
+        around = node.enclosing("binding") if name in {"hash", "sha256"} else None
+        (made, *_) = [*(path_of(around)[-1:] if around is not None else ()), name]
+        if made != "src" or around is None or any(around.contains(use) for use in followed):
             found[_MADE_BY.get(made, made)] = None
     return tuple(found)
 

@@ -47,10 +47,13 @@ class _Lift(Texts, frozen=True, kw_only=True):
     own: str
     recursive: str
     unfolded: str
+    left: str
     hashed: str
     motives: dict[str, str]
     reasons: dict[str, Reason]
 
+
+_MOST_PLACES = 3
 
 _SORTS = {Reachability.HIDDEN: "hidden", Reachability.SHOWN: "shown", Reachability.PARTIAL: "part"}
 
@@ -74,6 +77,8 @@ def message(packages: Sequence[str], lifted: Lifted) -> Message:
         bodies.append(_read({**words, "own": _listed(own)}).own)
     if lifted.hashed and main == "follows":
         bodies.insert(1, _read(words).hashed)
+    if lifted.left:
+        bodies.append(_read(words).left)
     if lifted.recursive:
         bodies.append(_read(words).unfolded if lifted.unfolded else _read(words).recursive)
     return Message(
@@ -190,9 +195,12 @@ def _words(packages: Sequence[str], lifted: Lifted, names: Sequence[str]) -> dic
     return {
         "own": "",
         "unfolded": _listed(lifted.unfolded),
-        "those": "them" if len(lifted.unfolded) > 1 else "it",
+        "places": _listed(lifted.places[:_MOST_PLACES] + (("others",) if lifted.places[_MOST_PLACES:] else ())),
+        "follow": "follow" if len(lifted.places) > 1 else "follows",
         "rec": "the package's rec" if re.search(r"\brec \{", lifted.text) else "rec",
         "hashed": _listed(lifted.hashed),
+        "left": _listed(lifted.left),
+        "needs": "needs" if {"src", "outputHash"} & {*lifted.hashed} else "may need",
         "source": "source" if "src" in followed else "version",
         "packages": ", ".join(packages),
         "parts": parts,
@@ -200,7 +208,7 @@ def _words(packages: Sequence[str], lifted: Lifted, names: Sequence[str]) -> dic
         "attributes": _listed(list(followed)),
         "main": _listed([attribute for attribute in followed if attribute in SHARED]),
         "definitions": "their definitions" if many else "its definition",
-        "place": "into passthru" if shown else f"to the attribute{'s' if many else ''} {parts.removeprefix('the ')}",
+        "place": "into passthru" if shown else "into the package's attributes",
         "some": "its parts" if many else "a part",
         "them": "them" if many else "it",
         "is": "are" if many else "is",

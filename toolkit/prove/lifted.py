@@ -112,8 +112,8 @@ class Derivations(Struct, frozen=True, kw_only=True):
 
     `error` is what ended the evaluation, in one line, at one of our limits if it is `limited`; `refuses_function` shows
     whether it was a function in the place of a set, `places` are the files of the changed tree on the way there.
-    `marks` are the attributes of meta for which Nix refuses the package or a part of it, or an insecure one that it or
-    one beside it is made with, unless told otherwise.
+    `marks` are the attributes of meta for which Nix refuses the package, or an insecure or unfree one that it or one
+    beside it is made with, unless told otherwise.
     """
 
     before: str | None = None
@@ -246,8 +246,8 @@ def ask(  # noqa: PLR0913 - the arguments of the expression
         done = allowed.execute(asking, things, mark=f"{mark} question")
         known = DerivationStore(stores.own())
         answers = documents.read(done.stdout, list[Derivations], document="Nix's answer")
-        if f"trace: {mark} insecure\n" in done.stderr:
-            answers = [replace(each, marks=tuple(sorted({*each.marks, "insecure"}))) for each in answers]
+        said = [each for each in ("insecure", "unfree") if f"trace: {mark} {each}\n" in done.stderr]
+        answers = [replace(each, marks=tuple(sorted({*each.marks, *said}))) for each in answers]
         return [_with_effects(question, answer, known) for question, answer in zip(part, answers, strict=True)]
 
     answers = zip(questions, evaluator.bisected(together, questions, mark=mark), strict=True)

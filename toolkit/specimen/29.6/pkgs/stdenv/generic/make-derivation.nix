@@ -11,12 +11,19 @@ let
     meta:
     if meta.broken or false && !(config.allowBroken or false) then
       "is marked as broken"
-    else if !(meta.license.free or true) && !(config.allowUnfree or false) then
+    else if unfree meta then
       "has an unfree license"
     else if !(builtins.elem system (meta.platforms or lib.platforms.all)) then
       "is not available on ${system}"
     else
       null;
+
+  unfree =
+    meta:
+    !(meta.license.free or true)
+    && !(config.allowUnfree or false)
+    && !(config.allowUnfreePredicate or (_: false) meta)
+    && builtins.getEnv "NIXPKGS_ALLOW_UNFREE" != "1";
 
   insecure =
     package: meta:

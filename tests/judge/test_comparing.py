@@ -29,3 +29,41 @@ def test_what_ended_by_itself_does() -> None:
 def test_what_is_in_a_package_that_throws_is_not_new() -> None:
     assert compare(SUBJECT, Answer(kind=MISSING), Answer(kind=THROWS)) == []
     assert [each.kind for each in compare(SUBJECT, Answer(kind=MISSING), Answer(kind="set"))] == [Kind.ADDED]
+
+
+def test_what_ends_nix_as_a_whole_did_so_in_one_of_its_values_too() -> None:
+    one, whole, other = (
+        Answer(kind="derivation", ends=dict.fromkeys(parts, "no"))
+        for parts in (("passthru.go",), ("passthru",), ("passthru.web",))
+    )
+    assert compare(SUBJECT, one, whole) == compare(SUBJECT, whole, one) == []
+    assert [each.what for each in compare(SUBJECT, Answer(kind="derivation"), whole)] == [
+        "its passthru no longer evaluates"
+    ]
+    assert [each.what for each in compare(SUBJECT, one, other)] == [
+        "its passthru.web no longer evaluates",
+        "its passthru.go evaluates now",
+    ]
+
+
+def test_what_is_lost_from_a_long_set_is_named() -> None:
+    before, after, short = (
+        Answer(kind="derivation", parts={"passthru": {"tests": tests}})
+        for tests in (
+            {"#": "1", "length": 500, "names": ["a", "b"]},
+            {"#": "2", "length": 450, "names": ["a"]},
+            {"a": 1},
+        )
+    )
+    for now in (after, short):
+        assert [each.what for each in compare(SUBJECT, before, now)] == ["tests.b is gone"]
+    assert [each.what for each in compare(SUBJECT, after, before)] == ["tests differs"]
+
+
+def test_what_overrides_give_is_no_more_of_what_no_longer_evaluates() -> None:
+    def answer(drv: object) -> Answer:
+        own: dict[str, object] = {"drv": drv, "out": drv, "outputs": {}, "name": "a", "version": "1", "attributes": {}}
+        return Answer(kind="derivation", parts={"derivation": own, "override": {"override": {"one": drv}}})
+
+    (found,) = compare(SUBJECT, answer("/nix/store/x.drv"), answer({"!": "throws"}))
+    assert (found.kind, found.what) == (Kind.EVALUATION, "no longer evaluates")

@@ -269,7 +269,7 @@ def test_the_attributes_that_come_to_follow_the_package_are_named() -> None:
     text = app().replace("  repo = pname;\n", '  url = src;\n  meta.homepage = "${version}${pname}";\n')
     text = text.replace("  inherit pname version src;\n", '  pname = "app";\n  version = "1";\n  inherit src;\n')
     made = followed(text)
-    assert (made.unfolded, made.places) == (("src", "version", "pname"), ("url", "meta.homepage", "sourceRoot"))
+    assert (made.unfolded, made.places) == (("src", "version"), ("url", "meta.homepage", "sourceRoot"))
 
 
 def test_what_stands_like_a_part_and_stays_is_named_if_the_part_is_made_with_it() -> None:

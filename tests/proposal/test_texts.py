@@ -93,6 +93,21 @@ def test_the_body_says_of_each_sort_of_part_what_it_lacked() -> None:
     assert said.proven == {"no-rebuild": "No rebuilds."}
 
 
+def test_of_each_part_it_is_said_what_it_follows() -> None:
+    change = replace(lifted(follows=("cli",), cli=HIDDEN), follows={"cli": ("src", "version"), "other": ("src",)})
+    change = replace(change, doors={**change.doors, "other": ("passthru", "other")}, hashed=("npmDeps",))
+    said = message(("app",), replace(change, states={"cli": HIDDEN, "other": HIDDEN}))
+    assert said.subject == "app: let overrides of src reach the cli and other"
+    assert " ".join(said.body.split()) == (
+        "Overriding src and version by overrideAttrs leaves the cli as before. Move its definition into passthru, and "
+        "take src and version from finalAttrs there. Overriding src by overrideAttrs leaves other as before. Move its "
+        "definition into passthru, and take src from finalAttrs there. A new source may need another npmDeps there, "
+        "too."
+    )
+    apart = replace(change, states={"cli": HIDDEN, "other": HIDDEN}, follows={"cli": ("version",), "other": ("src",)})
+    assert message(("app",), apart).subject == "app: let overrideAttrs replace cli, other"
+
+
 def test_the_body_names_what_else_leaves_the_let() -> None:
     said = written("app", follows=("ui",), own=("version", "src"), ui=HIDDEN)
     assert said.body.endswith("from\nfinalAttrs there. Move version and src out of the let as well.")

@@ -6,7 +6,7 @@
 # empty if the set has none. `sign` is what the lines on stderr begin with that name the question, or the part of it, that
 # is asked from there on. With `loud`, not empty, what throws ends the evaluation.
 # Result: { answers, … }: how many there are. Each, an object by part, is on stderr, where also what begins is named. What throws
-# is { "!" = "throws"; }, a long value its hash and length.
+# is { "!" = "throws"; }, a long value its hash and length, and the names in a set.
 {
   tree,
   system,
@@ -128,6 +128,7 @@ let
       {
         "#" = hashString "sha256" text;
         length = stringLength text;
+        names = if isAttrs value then attrNames value else [ ];
       }
     else
       value;
@@ -277,15 +278,16 @@ let
     ;
 
   # An error that Nix cannot catch shows in which value it is.
-  passthru =
-    leaving: package:
+  values =
+    depth: leaving: set:
     mapAttrs (
       name: value:
       let
-        shown = summary 3 value;
+        shown = summary depth value;
       in
       addErrorContext "${sign} value ${name}" (deepSeq shown shown)
-    ) (without leaving (shown package));
+    ) (without leaving set);
+  passthru = leaving: package: values 3 leaving (shown package);
 
   parts = {
     derivation =
@@ -324,9 +326,10 @@ let
   bounded =
     value: if stringLength (toJSON value) > 4194304 then throw "what can be seen of it is too long" else value;
 
+  valuesOf = leaving: value: if length (attrNames value) > 48 then { } else values 0 leaving value;
   ofSet = {
     names = value: attrNames value;
-    values = value: mapAttrs (_: summary 0) (if length (attrNames value) > 48 then { } else value);
+    values = valuesOf [ ];
     arguments = value: called (value.override or { });
     recurse = value: attempt (value.recurseForDerivations or null);
   };
@@ -362,7 +365,7 @@ let
     else if isPackage value then
       { kind = "derivation"; } // choose (outer // { passthru = passthru leaving; })
     else if isAttrs value then
-      { kind = "set"; } // choose ofSet
+      { kind = "set"; } // choose (ofSet // { values = valuesOf leaving; })
     else if isFunction value then
       {
         kind = "function";

@@ -38,6 +38,9 @@ ALL = (*PARTS, *SET_PARTS)
 _OF_DERIVATION = ("fixed-output", "kinds", "override")
 """What ends Nix as the derivation does, and is not asked for then."""
 
+_OF_VALUES = ("passthru", "values")
+"""What is shown value by value: one that ends Nix is left out."""
+
 FEW = ("position", "derivation", "meta", "passthru", *SET_PARTS)
 """What is asked of an attribute that only reads what has changed."""
 
@@ -56,7 +59,7 @@ _MOST_LEFT_OUT = 4
 class Question(Struct, frozen=True, kw_only=True):
     """An attribute path, and the parts that are asked for; none means all.
 
-    `leaving` are values of passthru that are left out.
+    `leaving` are values of passthru, or of a set, that are left out.
     """
 
     path: tuple[str, ...]
@@ -68,7 +71,7 @@ class Answer(Struct, frozen=True, kw_only=True):
     """What an attribute is, and its parts as Nix shows them.
 
     `kind` is `derivation`, `set`, `function`, another type, `missing`, `throws`, or `ends` if the attribute ends Nix.
-    `ends` has the reason for each part that does, and for a value of passthru, as `passthru.NAME`; `limited` are those
+    `ends` has the reason for each part that does, and for a value of one, as `passthru.NAME`; `limited` are those
     of them that did at one of our limits.
     """
 
@@ -188,7 +191,7 @@ def ask(  # noqa: C901, PLR0913 - one conversation, and what is known from befor
         of_time |= limited and allowed.left((system, question.path)) < allowed.seconds / 2
         values = re.findall(rf"{mark} value (\S+)", error.stderr)
         is_worth = not limited and times.ending.left > 0 and broken.get(question.path) != reason
-        if at == "passthru" and values and is_worth and len(question.leaving) < _MOST_LEFT_OUT:
+        if at in _OF_VALUES and values and is_worth and len(question.leaving) < _MOST_LEFT_OUT:
             # The innermost value that is shown first is a part of those around it.
             (rest,) = asked([replace(question, leaving=(*question.leaving, values[-1]))])
             return replace(rest, ends={**rest.ends, f"{at}.{values[-1]}": reason})

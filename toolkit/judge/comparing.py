@@ -84,11 +84,17 @@ def _moved(subject: Subject, before: Answer, after: Answer) -> Difference:
 
 def _ended(subject: Subject, before: Answer, after: Answer) -> Iterator[Difference]:
     for part, reason in after.ends.items():
-        if part not in before.ends and part not in after.limited:
+        if not _ends(part, before) and part not in after.limited:
             yield subject.differs(Kind.EVALUATION, DAMAGE, f"its {part} no longer evaluates", None, reason)
     for part in before.ends:
-        if part not in after.ends and part not in before.limited:
+        if not _ends(part, after) and part not in before.limited:
             yield subject.differs(Kind.EVALUATION, REMARK, f"its {part} evaluates now", before.ends[part], None)
+
+
+def _ends(part: str, answer: Answer) -> bool:
+    """Return whether a part of an answer ends Nix, as a whole or, of passthru, by any of its values."""
+    whole = part.partition(".")[0]
+    return part in answer.ends or whole in answer.ends or any(each.startswith(f"{part}.") for each in answer.ends)
 
 
 def _parts(subject: Subject, before: Answer, after: Answer) -> Iterator[Difference]:
@@ -103,7 +109,8 @@ def _parts(subject: Subject, before: Answer, after: Answer) -> Iterator[Differen
         if own is not None and own.same:
             yield from _attributes(subject, *parts.get("kinds", ({}, {})))
         yield from _passthru(subject, own, *parts.get("passthru", ({}, {})))
-        yield from overrides(subject, own, *parts.get("override", ({}, {})))
+        if own is None or own.after["drv"] != THREW or own.before["drv"] == THREW:
+            yield from overrides(subject, own, *parts.get("override", ({}, {})))
     elif before.kind == "set":
         yield from _names(subject, *parts.get("names", ([], [])))
         yield from _recurse(subject, *parts.get("recurse", (None, None)))
@@ -278,6 +285,9 @@ def _passthru(subject: Subject, own: Own | None, before: dict[str, Any], after: 
             yield subject.differs(Kind.PASSTHRU, DAMAGE, f"{name} throws", old, "it throws")
         elif old == THREW:
             yield subject.differs(Kind.PASSTHRU, REMARK, f"{name} evaluates now", "it throws", new)
+        elif lost := sorted(_names_in(old) - _names_in(new)):
+            for each in lost:
+                yield subject.differs(Kind.PASSTHRU, DAMAGE, f"{name}.{each} is gone", old, new)
         elif _is_package(old) and _is_package(new):
             yield from _packages(subject, own, name, (old, new))
         elif own is None or not _follows(own, old, new):
@@ -306,6 +316,13 @@ def _loses(old: Any, new: Any) -> bool:  # noqa: ANN401 - JSON
     """Return whether a function has lost an argument."""
     functions = _is_set(old) and _is_set(new) and "λ" in old and "λ" in new
     return functions and bool({*old["λ"]} - {*new["λ"]})
+
+
+def _names_in(value: Any) -> set[str]:  # noqa: ANN401 - JSON
+    """Return the names in a set, also in one that is shown by its hash."""
+    if not _is_set(value) or _is_package(value) or ({*_MARKS} - {"#"}) & value.keys():
+        return set()
+    return {*value["names"]} if "#" in value else {*value}
 
 
 _NOTHING = object()

@@ -67,7 +67,7 @@ class Record:
                 there[system].append(path)
                 self.ended[system] = self.ended.get(system, 0) + ("derivation" in before.ends)
                 if system == self.native:
-                    self.kinds[path] = after.kind
+                    self.kinds[path] = PACKAGE if PACKAGE in {before.kind, after.kind} else after.kind
                 name = ".".join(path)
                 self.asked.add(name)
                 self._gap(path, system, before, after)

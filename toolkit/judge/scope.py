@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from contextlib import nullcontext
-from functools import partial
+from functools import cached_property, partial
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from toolkit.git.reading import TreeFile
 from toolkit.judge import comparing, packages, reach, readers
-from toolkit.judge.asking import FEW, FUNCTION, PACKAGE, SET, Question
+from toolkit.judge.asking import ENDS, FEW, FUNCTION, PACKAGE, SET, THROWS, Question
 from toolkit.judge.changed import file_changes
 from toolkit.judge.model import Difference, Gap, Kind, Weight
 from toolkit.judge.record import SAMPLE, STATIC, Record
@@ -144,7 +144,7 @@ class _Judging:
             self._compare_names()
         if of_all and self.engine is None:
             self._sample(of_all)
-        own = {path for file in changed for path in reached[file.path] if path in self.record.kinds}
+        own = {path for file in changed for path in self._made(file, reached[file.path])}
         # What is in a package is read through it.
         own = {path for path in own if not self.record.is_inside(path)}
         modules: Sequence[str] = ()
@@ -235,12 +235,18 @@ class _Judging:
             return
         asked = {system: [path for path in there if system != STATIC or len(path) == 1] for system in others}
         if rest := len(there) - len(asked.get(STATIC, there)):
-            reason = f"{rest} attributes in package sets are not asked about there"
+            reason = f"{rest} attribute{'s' if rest > 1 else ''} in package sets not asked about there"
             self.record.not_covered.append(Gap(what=STATIC, reason=reason))
         self.record.compare(asked)
-        if asked.get(_DARWIN) and self.record.ended.get(_DARWIN, 0) >= len(asked[_DARWIN]):
-            # A nixpkgs from before there was such a machine.
+        if asked.get(_DARWIN) and self.record.ended.get(_DARWIN) and not self._has_new_darwin:
             self.record.compare({_OLD_DARWIN: asked[_DARWIN]})
+
+    @cached_property
+    def _has_new_darwin(self) -> bool:
+        """Return whether the nixpkgs is not from before there was such a machine: nothing can be made there then."""
+        question = Question(path=("stdenv",), parts=("derivation",))
+        ((before, _),) = self.sides.answers({_DARWIN: [question]}, what="")[_DARWIN]
+        return before.kind not in {ENDS, THROWS} and not before.ends
 
     def _few_enough(self, paths: Iterable[AttrPath]) -> list[AttrPath]:
         """Return the attributes that are asked about, the first of many."""
@@ -289,13 +295,20 @@ class _Judging:
         path = PurePosixPath(file.path)
         if path.suffix != ".nix" or reach.by_name(file.path) is not None or reach.is_top(file.path):
             return set()
-        name = path.parent.name if path.name in {"default.nix", "package.nix"} else path.stem
+        name = _called(file)
         packages = sorted(each for each in reached if self.record.kinds.get(each) == PACKAGE)
         if any(each[-1] == name for each in packages) or self._is_needed(file, packages):
             return set()
         found: set[AttrPath] = {(family, name) for family in places.sets()}
         self._ask(found)
         return found & self.record.kinds.keys()
+
+    def _made(self, file: FileChange, reached: Collection[AttrPath]) -> set[AttrPath]:
+        """Return what is there of what a file reaches; what a package's file names is no function of its set."""
+        there = {path for path in reached if path in self.record.kinds}
+        if not any(path[-1] == _called(file) and self.record.kinds[path] == PACKAGE for path in there):
+            return there
+        return {path for path in there if self.record.kinds[path] != FUNCTION}
 
     def _moves_names(self, files: Sequence[FileChange]) -> bool:
         """Return whether names of the package set may come or go."""
@@ -404,6 +417,12 @@ def _of_library(file: FileChange) -> set[AttrPath]:
 
 def _distinct(differences: Iterable[Difference]) -> Iterable[Difference]:
     return {(each.attribute, each.system, each.kind, each.what): each for each in differences}.values()
+
+
+def _called(file: FileChange) -> str:
+    """Return what a package in a file of its own is called."""
+    path = PurePosixPath(file.path)
+    return path.parent.name if path.name in {"default.nix", "package.nix"} else path.stem
 
 
 def _few(names: Sequence[str]) -> str:

@@ -107,7 +107,7 @@ def carry_out(planned: LiftPlan) -> Lifted:
     clashing = capture.clashing(planned)
     layered = layer.attributes(planned, clashing) if design is Design.LAYER else ()
     unfolded = unfold(construction, references, () if design is Design.LAYER else recursive(construction))
-    taken = {index: path for index, path in unfolded.targets.items() if path[-1] not in planned.routes}
+    taken = {index: path for index, path in unfolded.targets.items() if path[-1] not in {*planned.routes, "pname"}}
     targets: dict[int, tuple[tuple[str, ...], ...]] = {index: (path,) for index, path in unfolded.targets.items()}
     targets |= {use.node.index: ((use.name,),) for use in references if layer.leaves(construction, layered, use)}
     targets |= {index: tuple((name,) for name in names) for index, names in planned.followed.items()}
@@ -142,7 +142,7 @@ def carry_out(planned: LiftPlan) -> Lifted:
         states={name: state(planned.shape, name) for name in planned.names},
         own=planned.own,
         recursive=bool(unfolded.edits),
-        unfolded=tuple(dict.fromkeys(path[-1] for index, path in taken.items())),
+        unfolded=tuple(dict.fromkeys(path[-1] for path in taken.values())),
         places=_places(planned, taken),
         hashed=_hashed(planned),
         left=_left(planned),

@@ -60,23 +60,24 @@ _SORTS = {Reachability.HIDDEN: "hidden", Reachability.SHOWN: "shown", Reachabili
 
 def message(packages: Sequence[str], lifted: Lifted) -> Message:
     """Return the message of the commit; `packages` are all that the file makes."""
-    sorts = _sorted(lifted)
-    texts = {sort: _text(sort, _words(packages, lifted, names)) for sort, names in sorts.items()}
-    main = "follows" if "follows" in sorts else "hidden" if len(sorts) > 1 else next(iter(sorts))
-    names = sorts[main] if main == "follows" else list(lifted.states)
+    groups = _groups(lifted)
+    sorts = {sort for sort, _ in groups}
+    main = "follows" if "follows" in sorts else "hidden" if len(sorts) > 1 else groups[0][0]
+    names = list(lifted.follows if main == "follows" else lifted.states)
     words = _words(packages, lifted, names)
     subjects = _subjects(main, words, packages, [lifted.doors[name][-1] for name in names])
-    if lifted.hashed and main == "follows" and not any("src" in lifted.follows[name] for name in names):
+    by_hash = lifted.hashed and not any("src" in lifted.follows[name] for name in lifted.follows)
+    if main == "follows" and (by_hash or not words["main"]):
         # What is fetched by hash is what it was, whichever version it is called.
         del subjects[:2]
-    bodies = [text.body for text in texts.values()]
+    bodies = [_text(sort, _words(packages, lifted, some)).body for sort, some in groups]
     if lifted.along:
         bodies.append(_read({**words, "along": _listed(lifted.along)}).along)
     if lifted.own:
         own = [name for name in OWN if name in lifted.own]
         bodies.append(_read({**words, "own": _listed(own)}).own)
     if lifted.hashed and main == "follows":
-        bodies.insert(1, _read(words).hashed)
+        bodies.insert(len({*lifted.follows.values()}), _read(words).hashed)
     if lifted.left:
         bodies.append(_read(words).left)
     if lifted.recursive:
@@ -152,17 +153,18 @@ def reason(step: Step) -> Reason:
     return reasons[step.design] if step.design in reasons else reasons["*"]
 
 
-def _sorted(lifted: Lifted) -> dict[str, list[str]]:
-    """Return the bindings by the sort of what is said of them."""
-    sorts: dict[str, list[str]] = defaultdict(list)
+def _groups(lifted: Lifted) -> list[tuple[str, list[str]]]:
+    """Return the bindings of which the same is said, each group behind the sort of that."""
+    groups: dict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
     for name, state in lifted.states.items():
-        sorts["follows" if name in lifted.follows else _SORTS[state]].append(name)
-    return dict(sorted(sorts.items()))
+        follows = lifted.follows.get(name, ())
+        groups["follows" if follows else _SORTS[state], follows].append(name)
+    return [(sort, names) for (sort, _), names in sorted(groups.items(), key=lambda group: group[0][0])]
 
 
 def _why(packages: Sequence[str], lifted: Lifted) -> str:
     """Return the message's body without what is only about how it is done."""
-    (sort, names), *more = _sorted(lifted).items()
+    (sort, names), *more = _groups(lifted)
     why = _text(sort, _words(packages, lifted, names)).paragraph
     others = [name for _, rest in more for name in rest]
     return f"{why} {_read(_words(packages, lifted, others)).others}" if others else why
@@ -206,7 +208,7 @@ def _words(packages: Sequence[str], lifted: Lifted, names: Sequence[str]) -> dic
         "parts": parts,
         "Parts": capital[:1].upper() + capital[1:] if capital.startswith("the ") else capital,
         "attributes": _listed(list(followed)),
-        "main": _listed([attribute for attribute in followed if attribute in SHARED]),
+        "main": _listed([each for each in SHARED if all(each in lifted.follows.get(name, ()) for name in names)]),
         "definitions": "their definitions" if many else "its definition",
         "place": "into passthru" if shown else "into the package's attributes",
         "some": "its parts" if many else "a part",

@@ -104,11 +104,6 @@ CASES: tuple[Case, ...] = (
         "map seen [ pkgs.postgresql_10 pkgs.postgresql_12 ]",
     ),
     Case(
-        "an argument with a name in the Vim set",
-        {VIM_OLD + "overrides.nix": lambda text: text + "# The end.\n"},
-        "seen pkgs.vimPlugins.fzf-vim",
-    ),
-    Case(
         "white space in a version list",
         {TERRAFORM_OLD: lambda text: re.sub(" +=", " =", text)},
         "seen pkgs.terraform-providers.aws",
@@ -393,5 +388,36 @@ CASES: tuple[Case, ...] = (
         },
         "pkgs.gawk.override.__functionArgs",
         ("arguments|evaluation", "gawk"),
+    ),
+    Case(
+        "an input on Darwin alone, of a package in a set",
+        {
+            "pkgs/desktops/gnome-3/apps/ghex/default.nix": to(
+                "    glib\n  ];\n", "    glib\n  ] ++ stdenv.lib.optional stdenv.isDarwin libxml2;\n"
+            )
+        },
+        "pkgs.gnome3.ghex.drvPath",
+        ("derivation", "gnome3.ghex"),
+        "x86_64-darwin",
+        (NATIVE, "aarch64-darwin"),
+    ),
+    Case(
+        "an input gone on Darwin, of a package with a reader there",
+        {
+            "pkgs/applications/networking/cluster/minikube/default.nix": to(
+                "if stdenv.isDarwin then [ vmnet ] else if stdenv.isLinux then [ libvirt ] else null",
+                "stdenv.lib.optional stdenv.isLinux libvirt",
+            )
+        },
+        "pkgs.minikube.drvPath",
+        ("derivation", "docker-machine-hyperkit"),
+        "x86_64-darwin",
+        (NATIVE, "aarch64-darwin"),
+    ),
+    Case(
+        "a comment in a directory that a test is made from",
+        {VIM_OLD + "overrides.nix": lambda text: text + "# The end.\n"},
+        "pkgs.vimUtils.test_vim_with_vim_nix.drvPath",
+        ("passthru", "vimUtils"),
     ),
 )

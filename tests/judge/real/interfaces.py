@@ -331,4 +331,15 @@ CASES: tuple[Case, ...] = (
         "pkgs.qc ? go",
         ("unknown|passthru", "qc"),
     ),
+    Case(
+        "a Python that is not for it any more, and readers of the package",
+        {
+            "pkgs/development/python-modules/boilerpy3/default.nix": both(
+                to("  fetchFromGitHub,\n}:", "  fetchFromGitHub,\n  pythonAtLeast,\n}:"),
+                to('  format = "setuptools";\n', '  format = "setuptools";\n\n  disabled = pythonAtLeast "3.14";\n'),
+            )
+        },
+        "pkgs.python314Packages.haystack-ai.drvPath",
+        ("evaluation", "python314Packages.haystack-ai"),
+    ),
 )

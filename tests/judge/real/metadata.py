@@ -170,4 +170,12 @@ CASES: tuple[Case, ...] = (
         "pkgs.postgresqlPackages.ip4r.meta.license or null",
         ("meta", "postgresqlPackages.ip4r"),
     ),
+    Case(
+        "one of two tests",
+        {
+            "pkgs/by-name/pl/plutosvg/package.nix": sub(r"    cmake-config = .*?\n    };\n(?=  };)", ""),
+        },
+        "builtins.attrNames pkgs.plutosvg.tests",
+        ("passthru", "plutosvg"),
+    ),
 )

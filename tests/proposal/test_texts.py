@@ -131,7 +131,9 @@ def test_a_part_with_hashes_needs_new_ones_and_a_version_does_not_reach_a_source
     assert said.subject == "app: let overrides of src and version reach the ui"
     assert "there. A new source may need another npmDeps there, too. Use" in " ".join(said.body.split())
     said = message(("app",), replace(change, follows={"ui": ("version",)}))
-    assert said.subject == "app: let overrideAttrs replace ui"
+    assert said.subject == "app: let overrideAttrs replace the ui"
+    assert said.body.startswith("The ui is bound in a let, so an override has to repeat all that uses it.\n")
+    assert "take version from finalAttrs there. A new version may need" in " ".join(said.body.split())
     patched = message(("app",), replace(change, follows={"ui": ("src", "version", "patches")}))
     assert patched.subject == "app: let overrides of src and version reach the ui"
     assert patched.body.startswith("Overriding src, version and patches by overrideAttrs leaves the ui as\n")

@@ -186,6 +186,8 @@ def _hashed(planned: LiftPlan) -> tuple[str, ...]:
             continue
         around = node.enclosing("binding") if name in {"hash", "sha256"} else None
         (made, *_) = [*(path_of(around)[-1:] if around is not None else ()), name]
+        if made == "patches":
+            continue
         if made != "src" or around is None or any(around.contains(use) for use in followed):
             found[_MADE_BY.get(made, made)] = None
     return tuple(found)

@@ -55,6 +55,8 @@ class _Lift(Texts, frozen=True, kw_only=True):
 
 _MOST_PLACES = 3
 
+_FOLLOWING = ("follows", "fetched")
+_ORDER = (*_FOLLOWING, "hidden", "part", "shown")
 _SORTS = {Reachability.HIDDEN: "hidden", Reachability.SHOWN: "shown", Reachability.PARTIAL: "part"}
 
 
@@ -62,13 +64,11 @@ def message(packages: Sequence[str], lifted: Lifted) -> Message:
     """Return the message of the commit; `packages` are all that the file makes."""
     groups = _groups(lifted)
     sorts = {sort for sort, _ in groups}
-    main = "follows" if "follows" in sorts else "hidden" if len(sorts) > 1 else groups[0][0]
-    names = list(lifted.follows if main == "follows" else lifted.states)
+    main = next((sort for sort in _FOLLOWING if sort in sorts), "hidden" if len(sorts) > 1 else groups[0][0])
+    names = list(lifted.follows if main in _FOLLOWING else lifted.states)
     words = _words(packages, lifted, names)
     subjects = _subjects(main, words, packages, [lifted.doors[name][-1] for name in names])
-    by_hash = lifted.hashed and not any("src" in lifted.follows[name] for name in lifted.follows)
-    if main == "follows" and (by_hash or not words["main"]):
-        # What is fetched by hash is what it was, whichever version it is called.
+    if main == "follows" and not words["main"]:
         del subjects[:2]
     bodies = [_text(sort, _words(packages, lifted, some)).body for sort, some in groups]
     if lifted.along:
@@ -76,7 +76,7 @@ def message(packages: Sequence[str], lifted: Lifted) -> Message:
     if lifted.own:
         own = [name for name in OWN if name in lifted.own]
         bodies.append(_read({**words, "own": _listed(own)}).own)
-    if lifted.hashed and main == "follows":
+    if lifted.hashed and main in _FOLLOWING:
         bodies.insert(len({*lifted.follows.values()}), _read(words).hashed)
     if lifted.left:
         bodies.append(_read(words).left)
@@ -158,8 +158,10 @@ def _groups(lifted: Lifted) -> list[tuple[str, list[str]]]:
     groups: dict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
     for name, state in lifted.states.items():
         follows = lifted.follows.get(name, ())
-        groups["follows" if follows else _SORTS[state], follows].append(name)
-    return [(sort, names) for (sort, _), names in sorted(groups.items(), key=lambda group: group[0][0])]
+        # What is fetched by hash is what it was, whichever version it is called.
+        following = _FOLLOWING[bool(lifted.hashed) and "src" not in follows]
+        groups[following if follows else _SORTS[state], follows].append(name)
+    return [(sort, names) for (sort, _), names in sorted(groups.items(), key=lambda group: _ORDER.index(group[0][0]))]
 
 
 def _why(packages: Sequence[str], lifted: Lifted) -> str:

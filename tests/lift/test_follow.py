@@ -167,7 +167,7 @@ def test_hashes_of_what_moves_are_said_and_not_that_of_the_packages_own_source()
         "cargoDeps",
         "outputHash",
     )
-    patched = part.replace('npmDepsHash = ""', 'patches = [ (fetchurl { hash = version; }) ]')
+    patched = part.replace('npmDepsHash = ""', "patches = [ (fetchurl { hash = version; }) ]")
     assert followed(patched).hashed == ("src", "cargoDeps", "outputHash")
     assert followed(app().replace("    cache = null", "    hashed = [ ];\n    cache = null")).hashed == ()
 

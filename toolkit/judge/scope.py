@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit.git.reading import TreeFile
-from toolkit.judge import comparing, packages, reach, readers
+from toolkit.judge import bindings, comparing, packages, reach, readers
 from toolkit.judge.asking import ENDS, FEW, FUNCTION, PACKAGE, SET, THROWS, Question
 from toolkit.judge.changed import file_changes
 from toolkit.judge.model import Difference, Gap, Kind, Weight
@@ -136,6 +136,7 @@ class _Judging:
         of_some = [file for file in changed if file.path not in of_all]
         self._ask_members(of_some, reached, maps)
         for file in of_some:
+            self._ask_users(file, reached[file.path], maps[1])
             reached[file.path] |= self._ask_sets(file, reached[file.path], maps[1])
         # What Nix reads as before can differ by its position alone.
         moved = {path for file in files if file.equal for path in reached.get(file.path, ())}
@@ -144,6 +145,8 @@ class _Judging:
             self._compare_names()
         if of_all and self.engine is None:
             self._sample(of_all)
+        elif self.record.serious and not all(reach.by_name(file.path) for file in of_some):
+            self._require_same_stdenv()
         own = {path for file in changed for path in self._made(file, reached[file.path])}
         # What is in a package is read through it.
         own = {path for path in own if not self.record.is_inside(path)}
@@ -287,6 +290,29 @@ class _Judging:
             self.members |= members - {*self.record.kinds}
         self._ask(self.members, most_deep=_MOST_MARKED)
 
+    def _ask_users(self, file: FileChange, reached: set[AttrPath], places: reach.Map) -> None:
+        """Ask about what a file makes with functions of its set that it reaches, and add it to what is reached.
+
+        A function shows nothing without a call; what is made with another function of them counts as well.
+        """
+        text, bound = places.text(file.path), places.bindings(file.path)
+        known: set[AttrPath] = set()
+        while (
+            functions := {
+                path for path in self._made(file, reached) if self.record.kinds[path] == FUNCTION and len(path) > 1
+            }
+            - known
+        ):
+            known |= functions
+            users = {
+                (*path[:-1], *user)
+                for path in functions
+                for match in re.finditer(rf"(?<![\w'-]){re.escape(path[-1])}(?![\w'-])", text)
+                for user in bindings.attributes(bound, text, match.start())
+            }
+            reached |= users
+            self._ask(users - {*self.record.kinds}, most_deep=_MOST_MARKED)
+
     def _ask_sets(self, file: FileChange, reached: Collection[AttrPath], places: reach.Map) -> set[AttrPath]:
         """Ask about what package sets have by the name of a file that nothing needs of what was found, and return it.
 
@@ -304,7 +330,7 @@ class _Judging:
         return found & self.record.kinds.keys()
 
     def _made(self, file: FileChange, reached: Collection[AttrPath]) -> set[AttrPath]:
-        """Return what is there of what a file reaches; what a package's file names is no function of its set."""
+        """Return the attributes that a file reaches and that are there; a package's file names no function of its set."""
         there = {path for path in reached if path in self.record.kinds}
         if not any(path[-1] == _called(file) and self.record.kinds[path] == PACKAGE for path in there):
             return there
@@ -326,6 +352,13 @@ class _Judging:
         for each in comparing.compare(self.record.subject("", self.native), before, after):
             if (each.attribute, each.kind) not in known:
                 self.record.differences.append(each)
+
+    def _require_same_stdenv(self) -> None:
+        """Say that the change reaches everything if stdenv differs: not all that it is made with is found by names."""
+        question = Question(path=("stdenv",), parts=("derivation",))
+        ((before, after),) = self.sides.answers({self.native: [question]}, what="")[self.native]
+        if before != after:
+            self.unreached.append(Gap(what="stdenv", reason="differs, and with it all that is made with it: --all"))
 
     def _sample(self, of_all: Sequence[str]) -> None:
         """Ask about a few packages if all of them are made with a file."""

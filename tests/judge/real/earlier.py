@@ -420,4 +420,21 @@ CASES: tuple[Case, ...] = (
         "pkgs.vimUtils.test_vim_with_vim_nix.drvPath",
         ("passthru", "vimUtils"),
     ),
+    Case(
+        "a function of a set, for one of its packages",
+        {
+            "pkgs/top-level/perl-packages.nix": to(
+                "    buildPerlPackage ({\n      buildPhase = ''\n",
+                '    buildPerlPackage ({\n      doCheck = (args.pname or "") != "Alien-Tidyp";\n      buildPhase = \'\'\n',
+            )
+        },
+        "pkgs.perlPackages.AlienTidyp.drvPath",
+        ("derivation", "perlPackages.AlienTidyp"),
+    ),
+    Case(
+        "a tool that stdenv is made with",
+        {"pkgs/build-support/nuke-references/builder.sh": lambda text: text + "# done\n"},
+        "pkgs.stdenv.drvPath",
+        ("unknown|derivation", "stdenv"),
+    ),
 )

@@ -330,7 +330,7 @@ class _Judging:
         return found & self.record.kinds.keys()
 
     def _made(self, file: FileChange, reached: Collection[AttrPath]) -> set[AttrPath]:
-        """Return the attributes of a file that are there; what is a package's file names no function of its set."""
+        """Return the attributes of a file that are there; a package's file names no function of its set."""
         there = {path for path in reached if path in self.record.kinds}
         if not any(path[-1] == _called(file) and self.record.kinds[path] == PACKAGE for path in there):
             return there

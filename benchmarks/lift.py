@@ -26,6 +26,8 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from toolkit.errors import ToolkitError
 from toolkit.lift.bindings import BindingKind, Reachability, find
 from toolkit.lift.defaults import LiftChoice, Way, changed_lines, ways
@@ -40,7 +42,7 @@ from toolkit.nix import program
 from toolkit.nix.tree import Tree
 from toolkit.proposal.target import Target
 from toolkit.proposal.texts import message
-from toolkit.prove.lifted import NOWHERE, Derivations, LiftVerdict, Question, ask, judge
+from toolkit.prove.lifted import NOWHERE, Derivations, Effect, LiftVerdict, Question, ask, judge
 from toolkit.sources import trees
 
 if TYPE_CHECKING:
@@ -233,7 +235,14 @@ def _ask(
     parts = [questions[begin : begin + TOGETHER] for begin in range(0, len(files), TOGETHER)]
     with ThreadPoolExecutor(WORKERS) as pool:
         answered = pool.map(partial(ask, root, after, system), parts)
-        return dict(zip(files, (answer for answers in answered for answer in answers), strict=True))
+        said = dict(zip(files, (answer for answers in answered for answer in answers), strict=True))
+    return {file: answer if made[file][1].states else _of_recipe(answer) for file, answer in said.items()}
+
+
+def _of_recipe(answer: Derivations) -> Derivations:
+    """Return the answer to what a recipe claims: its source follows, whatever an override of that leaves behind."""
+    doors = {name: replace(door, after=replace(door.after, effect=Effect.WORKS)) for name, door in answer.doors.items()}
+    return replace(answer, doors=doors)
 
 
 def _differs(answer: Derivations) -> bool:

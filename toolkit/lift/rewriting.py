@@ -175,7 +175,7 @@ def _places(planned: LiftPlan, uses: Iterable[int]) -> tuple[str, ...]:
 def _hashed(planned: LiftPlan) -> tuple[str, ...]:
     """Return which attributes somebody who overrides the source may have to replace: those that are made by a hash.
 
-    A source of its own that takes nothing from the package is not among them.
+    Patches are not among them, nor a source of its own that takes nothing from the package.
     """
     moved = [planned.shape.bindings[name] for name in planned.moved if name not in planned.own]
     followed = [planned.shape.tree.nodes[index] for index in planned.followed]
@@ -186,9 +186,8 @@ def _hashed(planned: LiftPlan) -> tuple[str, ...]:
             continue
         around = node.enclosing("binding") if name in {"hash", "sha256"} else None
         (made, *_) = [*(path_of(around)[-1:] if around is not None else ()), name]
-        if made == "patches":
-            continue
-        if made != "src" or around is None or any(around.contains(use) for use in followed):
+        takes = around is None or any(around.contains(use) for use in followed)
+        if made != "patches" and (made != "src" or takes):
             found[_MADE_BY.get(made, made)] = None
     return tuple(found)
 

@@ -43,6 +43,9 @@ if TYPE_CHECKING:
 
 LIFT = "lift"
 
+_INSECURE = "knownVulnerabilities"
+"""The attribute of meta in a file that makes what is insecure."""
+
 
 class Opened(Struct, frozen=True, kw_only=True, eq=False):
     """A package of a source, with the text of its file, and the recipe of its commits, None for a lift.
@@ -56,9 +59,6 @@ class Opened(Struct, frozen=True, kw_only=True, eq=False):
     text: str
     recipe: Recipe | None
     scripts: Mapping[str, str] = {}
-
-
-_INSECURE = "knownVulnerabilities"
 
 
 class LiftCommit(Struct, frozen=True, kw_only=True):

@@ -346,7 +346,10 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--out", help="a directory for the messages and diffs")
     parser.add_argument("--verbose", action="store_true", help="name the files that were not lifted")
-    return parser.parse_args()
+    asked = parser.parse_args()
+    if asked.out and asked.recipe:
+        parser.error("--out writes lifts; a recipe has messages of its own")
+    return asked
 
 
 if __name__ == "__main__":

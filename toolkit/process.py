@@ -20,7 +20,7 @@ import time
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import partial
-from math import inf, isinf
+from math import isinf
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, TypedDict
 
@@ -28,8 +28,9 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from toolkit import landlock
+from toolkit.clock import Clock, Pace
 from toolkit.errors import CommandError, LimitError, ToolkitError, reason_of, without_passwords
-from toolkit.pipes import LONGEST_WAIT, Stream
+from toolkit.pipes import Stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Mapping, Sequence
@@ -53,18 +54,6 @@ _HINTS = {
 
 _echo: ContextVar[Callable[[str], None] | None] = ContextVar("_echo", default=None)
 _group: ContextVar[_Living | None] = ContextVar("_group", default=None)
-
-
-class Pace(Struct, frozen=True):
-    """How long a program may take for each of several things, in seconds.
-
-    A line of stderr that holds the mark is where it begins the next one; the first it begins with itself. `spent` are
-    the seconds of that which each has taken before.
-    """
-
-    mark: str
-    seconds: float
-    spent: tuple[float, ...] = ()
 
 
 class Command(Struct, frozen=True, kw_only=True):
@@ -202,7 +191,7 @@ def _execute(command: Command) -> Completed:
         observer(command.line)
     living = _group.get() or _Living()
     began = time.monotonic()
-    clock = _Clock(command)
+    clock = Clock(command.timeout, command.pace, command.on_stderr)
     stdout, stderr = Stream(most=command.most), Stream(kept=_KEPT_BYTES, observer=clock.observer)
     # Between the start of the program and the `try` that ends it there must be no interrupt.
     signals = HeldSignals()
@@ -224,7 +213,7 @@ def _execute(command: Command) -> Completed:
             # A child of the program may have it open still.
             clock.wait(stream)
         process.wait(None if isinf(clock.left) else max(clock.left, 0))
-    except subprocess.TimeoutExpired:
+    except (TimeoutError, subprocess.TimeoutExpired):
         end(process)
         stderr.ends(1)
         raise _too_long(command, stderr.text, clock.missed) from None
@@ -245,53 +234,6 @@ def _execute(command: Command) -> Completed:
         stderr=stderr.text,
         seconds=time.monotonic() - began,
     )
-
-
-class _Clock:
-    """When a command has to end: by its timeout, and by its pace."""
-
-    def __init__(self, command: Command) -> None:
-        self._command = command
-        self._end = inf if command.timeout is None else time.monotonic() + command.timeout
-        self._marked = time.monotonic()
-        self._marks = 0
-
-    @property
-    def observer(self) -> Callable[[str], None] | None:
-        """What sees each line of stderr."""
-        return self._command.on_stderr if self._command.pace is None else self._observe
-
-    @property
-    def left(self) -> float:
-        """The seconds that are left."""
-        return min(self._end, self._paced) - time.monotonic()
-
-    @property
-    def missed(self) -> Pace | None:
-        """The pace, if that ends the command before its timeout does."""
-        return self._command.pace if self._paced < self._end else None
-
-    @property
-    def _paced(self) -> float:
-        """When the time of what it is at is up."""
-        if (pace := self._command.pace) is None:
-            return inf
-        at = max(self._marks - 1, 0)
-        return self._marked + pace.seconds - (pace.spent[at] if at < len(pace.spent) else 0.0)
-
-    def wait(self, stream: Stream) -> None:
-        """Wait for the end of a stream; raise TimeoutExpired if the command's time is up before."""
-        while not stream.ends(min(self.left, LONGEST_WAIT)):
-            if self.left <= 0:
-                raise subprocess.TimeoutExpired(self._command.argv, 0)
-
-    def _observe(self, line: str) -> None:
-        if self._command.pace is not None and self._command.pace.mark in line:
-            self._marks += 1
-            if self._marks > 1:
-                self._marked = time.monotonic()
-        if self._command.on_stderr is not None:
-            self._command.on_stderr(line)
 
 
 def _too_long(command: Command, said: str, pace: Pace | None = None) -> LimitError:

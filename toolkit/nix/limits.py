@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from toolkit import process
+from toolkit.clock import Pace
 from toolkit.landlock import Reach
-from toolkit.process import Pace
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Hashable, Mapping, Sequence

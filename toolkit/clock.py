@@ -1,0 +1,76 @@
+"""How long a program may take: as a whole, and for each of the things that it does."""
+
+from __future__ import annotations
+
+import time
+from math import inf
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from toolkit.pipes import LONGEST_WAIT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from toolkit.pipes import Stream
+
+
+class Pace(Struct, frozen=True):
+    """How long a program may take for each of several things, in seconds.
+
+    A line of stderr that holds the mark is where it begins the next one; the first it begins with itself. `spent` are
+    the seconds of that which each has taken before.
+    """
+
+    mark: str
+    seconds: float
+    spent: tuple[float, ...] = ()
+
+
+class Clock:
+    """When a program has to end: after `timeout` seconds, and by its pace; each line of stderr goes on to `passed`."""
+
+    def __init__(self, timeout: float | None, pace: Pace | None, passed: Callable[[str], None] | None) -> None:
+        self._pace = pace
+        self._passed = passed
+        self._end = inf if timeout is None else time.monotonic() + timeout
+        self._marked = time.monotonic()
+        self._marks = 0
+
+    @property
+    def observer(self) -> Callable[[str], None] | None:
+        """What sees each line of stderr."""
+        return self._passed if self._pace is None else self._observe
+
+    @property
+    def left(self) -> float:
+        """The seconds that are left."""
+        return min(self._end, self._paced) - time.monotonic()
+
+    @property
+    def missed(self) -> Pace | None:
+        """The pace, if that ends the program before its timeout does."""
+        return self._pace if self._paced < self._end else None
+
+    @property
+    def _paced(self) -> float:
+        """When the time of what the program is at is up."""
+        if (pace := self._pace) is None:
+            return inf
+        at = max(self._marks - 1, 0)
+        return self._marked + pace.seconds - (pace.spent[at] if at < len(pace.spent) else 0.0)
+
+    def wait(self, stream: Stream) -> None:
+        """Wait for the end of a stream; raise TimeoutError if the program's time is up before."""
+        while not stream.ends(min(self.left, LONGEST_WAIT)):
+            if self.left <= 0:
+                raise TimeoutError
+
+    def _observe(self, line: str) -> None:
+        if self._pace is not None and self._pace.mark in line:
+            self._marks += 1
+            if self._marks > 1:
+                self._marked = time.monotonic()
+        if self._passed is not None:
+            self._passed(line)

@@ -82,6 +82,27 @@ def test_what_else_a_let_holds_stays() -> None:
     assert 'let\n  pname = "app";\nin\n' in other.text
 
 
+@pytest.mark.parametrize("between", ["", "  # its version\n", "\n"])
+def test_a_source_goes_below_the_name_and_the_version_behind_it(between: str) -> None:
+    text = app().replace('  version = "1";\n', "").replace('"v${version}"', '"v1"').replace("{pname}-ui", "{ui}-ui")
+    own = f'inherit src;\n  pname = "app";\n{between}  version = "1"'
+    text = text.replace("inherit version src", "inherit src").replace("inherit pname version src", own)
+    text = text.replace('"${ui}-ui"', '"ui"').replace('  pname = "app";\n', "", 1)
+    made = followed(text, whole=True)
+    assert f'(finalAttrs: {{\n  pname = "app";\n{between}  version = "1";\n\n  src = fetchurl {{\n' in made.text
+
+
+@pytest.mark.parametrize("first", ["ui", "tool"])
+def test_what_moves_to_where_passthru_shows_a_part_stays_in_its_order(first: str) -> None:
+    parts = {"ui": "  ui = buildUi { e = tool; };\n", "tool": '  tool = buildUi { pname = "t"; };\n'}
+    order = [first, *parts.keys() - {first}]
+    lets = "".join(parts[name] for name in order)
+    shown = "passthru = {\n    inherit ui;\n  };\n"
+    text = f"{{ buildApp, buildUi }}:\nlet\n{lets}in\nbuildApp {{\n  e = [ ui ];\n  {shown}}}\n"
+    made = lift(text, name="package.nix", bindings=("ui", "tool"), design=Design.MOVE)
+    assert sorted(order, key=lambda name: made.text.index(f" {name} = buildUi")) == order
+
+
 def test_what_is_used_before_the_package_stays_in_the_let() -> None:
     text = app().replace("buildApp rec", "assert version != null;\nbuildApp rec")
     with pytest.raises(RefusalError, match="what is followed has to stay in the let"):

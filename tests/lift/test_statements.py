@@ -211,6 +211,10 @@ def changed(text: str, change: StatementEdit) -> str:
     return apply(text, set(change.edits(owner)))
 
 
+def definition(text: str, offset: int = 0) -> MovedDefinition:
+    return MovedDefinition(name=text[0], text=text, column=0, place="x.nix:1:1", offset=offset)
+
+
 CHANGES: list[tuple[str, StatementEdit, str]] = [
     ("{ inherit a b; }", StatementEdit(sources={"a": ("self", "a")}), "{\n  inherit b;\n  inherit (self) a;\n}"),
     ("{ inherit a; }", StatementEdit(sources={"a": ("self", "x", "a")}), "{ inherit (self.x) a; }"),
@@ -238,15 +242,24 @@ CHANGES: list[tuple[str, StatementEdit, str]] = [
     ("let inherit a b; in a", StatementEdit(sources={"a": ("s", "a")}), "let\n  inherit b;\n  inherit (s) a;\nin a"),
     (
         "{\n  inherit a;\n  b = 1;\n}",
-        StatementEdit(behind=[lambda column: f"c =\n{' ' * column}  1;"]),
+        StatementEdit(behind=[definition("c =\n  1;")]),
         "{\n  inherit a;\n\n  c =\n    1;\n\n  b = 1;\n}",
     ),
     (
         "{\n  inherit a;\n  b = 1;\n}",
-        StatementEdit(behind=[lambda _: "c = 1;"]),
+        StatementEdit(behind=[definition("c = 1;")]),
         "{\n  inherit a;\n\n  c = 1;\n  b = 1;\n}",
     ),
-    ("{\n  inherit a;\n}", StatementEdit(behind=[lambda _: "c =\n    1;"]), "{\n  inherit a;\n\n  c =\n    1;\n}"),
+    (
+        "{\n  inherit a;\n}",
+        StatementEdit(behind=[definition("c =\n  1;")]),
+        "{\n  inherit a;\n\n  c =\n    1;\n}",
+    ),
+    (
+        "{\n  inherit a;\n}",
+        StatementEdit(behind=[definition("c = 1;", offset=9), definition("b = 1;", offset=3)]),
+        "{\n  inherit a;\n\n  b = 1;\n  c = 1;\n}",
+    ),
 ]
 
 

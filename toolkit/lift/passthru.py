@@ -9,7 +9,7 @@ from msgspec import Struct
 from toolkit.errors import RefusalError
 from toolkit.lift.bindings import PASSTHRU
 from toolkit.lift.shape import bound, joined, result
-from toolkit.lift.statements import apart, extent, inherit, is_spaced, source
+from toolkit.lift.statements import MovedDefinition, apart, extent, inherit, is_spaced, source
 from toolkit.lift.wanted import at, home
 from toolkit.nix.attributes import statements, value
 from toolkit.nix.edit import Edit, column, indentation, is_first
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from toolkit.lift.shape import BuilderCall
-    from toolkit.lift.statements import MovedDefinition, StatementEdit
+    from toolkit.lift.statements import StatementEdit
     from toolkit.nix.tree import Node
 
 _OPERANDS = frozenset(["apply_expression", "variable_expression", "select_expression", "parenthesized_expression"])
@@ -71,9 +71,8 @@ def add(construction: BuilderCall, additions: Additions, inherits: dict[int, Sta
         yield from _inside(literal, additions, inherits)
     elif node.kind == "inherit_from":
         inherits[node.index].dropped.add(PASSTHRU)
-        inherits[node.index].behind.append(
-            lambda indent: f"passthru = {source(node)}.passthru // {additions.open(indent)};"
-        )
+        text = f"{PASSTHRU} = {source(node)}.passthru // {additions.open(0)};"
+        inherits[node.index].behind.append(MovedDefinition(name=PASSTHRU, text=text, column=0, place=at(node)))
     elif node.kind == "binding" and (expression := value(node)).kind in _OPERANDS:
         indent = indentation(node.tree.text, node.start)
         yield Edit(expression.start, expression.start, f"{additions.open(indent)}\n{' ' * indent}// ")
@@ -131,7 +130,7 @@ def _inside(literal: Node, additions: Additions, inherits: dict[int, StatementEd
         inherits[plain.index].added.extend(additions.names)
         additions = Additions(names=(), definitions=additions.definitions)
     if plain is not None and first is plain:
-        inherits[plain.index].behind.extend(definition.at for definition in additions.definitions)
+        inherits[plain.index].behind.extend(additions.definitions)
     elif additions:
         yield from apart(literal)
         end = brace.end if "\n" not in text[brace.end : first.start] else text.index("\n", brace.end)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from itertools import pairwise
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -279,6 +280,7 @@ def _moved(
             text=apply(text[start:end], {edit.within(start) for edit in edits if owner(edit.start) == name}),
             column=column(text, start),
             place=f"{planned.shape.tree.name}:{leaving[name].place}",
+            offset=start,
         )
         for name, (start, end) in spans.items()
         if name not in planned.taken
@@ -313,12 +315,21 @@ def _moved(
 
 
 def _pname_below(door: Door) -> Node | None:
-    """Return the name that a package binds further down than an attribute that it inherits, on a line of its own."""
+    """Return the name that a package binds further down than what it inherits, or the version right behind the name.
+
+    Both are on lines of their own.
+    """
     literal = door.node.enclosing(*SETS)
     if door.node.kind != "inherit" or literal is None:
         return None
-    found = (child for child in statements(literal, "binding") if path_of(child) == ("pname",))
-    return next((each for each in found if each.start > door.node.end and is_first(each.tree.text, each.start)), None)
+    lines = (node for node in statements(literal, "binding", "inherit", "inherit_from") if node.start > door.node.end)
+    below = [node for node in lines if is_first(node.tree.text, node.start)]
+    named = (
+        following if path_of(following) == ("version",) else node
+        for node, following in pairwise([*below, literal])
+        if path_of(node) == ("pname",)
+    )
+    return next(named, None)
 
 
 def _behind(node: Node, moved: Sequence[MovedDefinition]) -> Edit:
@@ -333,8 +344,8 @@ def _behind(node: Node, moved: Sequence[MovedDefinition]) -> Edit:
 
 def _shown_as(planned: LiftPlan, name: str) -> MovedDefinition:
     """Return the definition that shows a binding under another name."""
-    attribute = planned.routes[name].path[-1]
-    return MovedDefinition(name=name, text=f"{attribute} = {name};", column=0, place=at(planned.shape.bindings[name]))
+    attribute, node = planned.routes[name].path[-1], planned.shape.bindings[name]
+    return MovedDefinition(name=name, text=f"{attribute} = {name};", column=0, place=at(node), offset=node.start)
 
 
 def _in_order(planned: LiftPlan, edits: Collection[Edit]) -> Collection[Edit]:
@@ -366,7 +377,7 @@ def _through(door: Door, definition: MovedDefinition, inherits: dict[int, Statem
     if door.node.kind == "inherit":
         change = inherits[door.node.index]
         change.dropped.add(definition.name)
-        change.behind.append(definition.at)
+        change.behind.append(definition)
         return
     equals = next(child for child in door.node.children if child.kind == "=")
     above, moved = definition.parts(indentation(door.node.tree.text, door.node.start))

@@ -19,7 +19,7 @@ from toolkit.nix.scope import static_name
 from toolkit.nix.tree import Tree
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from toolkit.nix.tree import Node
 
@@ -33,13 +33,14 @@ _CLOSES = re.compile(r"\s*(?:in\b|[})\]])")
 class MovedDefinition(Struct, frozen=True, kw_only=True):
     """A definition that moves: its name, its text with the comments above, the column that this was written for.
 
-    `place` is where it stands, for messages.
+    `place` is where it stands, for messages, `offset` the same in characters.
     """
 
     name: str
     text: str
     column: int
     place: str
+    offset: int = 0
 
     def at(self, column: int, *, prefix: str = "") -> str:
         """Write it for another column, with something before its name."""
@@ -180,13 +181,13 @@ class StatementEdit(Struct, frozen=True):
     """What becomes of one statement.
 
     `sources` has the path of attributes that a name is to come from, `dropped` the names that go, `added` those that
-    come; `behind` are bindings that follow it, each written for the column that it is given.
+    come; `behind` are definitions that follow it, in the order in which they stood.
     """
 
     sources: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     dropped: set[str] = field(default_factory=set[str])
     added: list[str] = field(default_factory=list[str])
-    behind: list[Callable[[int], str]] = field(default_factory=list["Callable[[int], str]"])
+    behind: list[MovedDefinition] = field(default_factory=list[MovedDefinition])
 
     def leaves_nothing(self, statement: Node) -> bool:
         """Return whether an inherit goes with nothing in its place."""
@@ -227,5 +228,5 @@ class StatementEdit(Struct, frozen=True):
                 yield f"{name} = {'.'.join(path)};"
         for begin, group in groups.items():
             yield inherit(group, indent, begin)
-        for write in self.behind:
-            yield write(indent)
+        for definition in sorted(self.behind, key=lambda each: each.offset):
+            yield definition.at(indent)

@@ -265,6 +265,17 @@ def state(shape: Shape, name: str) -> Reachability:
     return Reachability.SHOWN if all(door.path[0] == PASSTHRU for door in shown) else Reachability.PARTIAL
 
 
+def source_argument(shape: Shape, name: str) -> str | None:
+    """Return the argument of the file's function that has the source of the part behind a binding, None if none has."""
+    found = construction(result(value(shape.bindings[name])))
+    sources = [
+        _source(path, node) for path, node in (found.attributes if found is not None else ()) if path == ("src",)
+    ]
+    uses = [_taken(shape, source) for source in sources]
+    is_argument = (use.scope is not None and use.scope.node.kind == "function_expression" for use in uses if use)
+    return uses[0].name if uses and uses[0] is not None and all(is_argument) else None
+
+
 _NAME = re.compile(r"[A-Za-z_][\w-]*")
 
 
@@ -323,15 +334,20 @@ def origin(shape: Shape, attribute: str) -> Origin | None:
     if len(found) != 1:
         return None
     source = _source((attribute,), found[0])
-    variable = source.children[0] if source.kind == "select_expression" else source
-    use = next((use for use in shape.references if use.node is variable), None)
+    use = _taken(shape, source)
     if use is None or use.scope is None:
         return None
     path = source.child("attrpath")
     if path is not None and len(path.children) > 1:
         return None
-    part = attribute if found[0].kind == "inherit_from" else next(iter(selection(variable)), "")
+    part = attribute if found[0].kind == "inherit_from" else next(iter(selection(use.node)), "")
     return use.scope.node.index, use.name, part
+
+
+def _taken(shape: Shape, source: Node) -> Reference | None:
+    """Return the name that a source is, or is selected from."""
+    variable = source.children[0] if source.kind == "select_expression" else source
+    return next((use for use in shape.references if use.node is variable), None)
 
 
 def _source(path: tuple[str, ...], node: Node) -> Node:

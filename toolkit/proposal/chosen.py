@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from toolkit import prove
 from toolkit.errors import RefusalError, ToolkitError, UsageError
-from toolkit.lift.bindings import Reachability, direct_uses, only_names, own_attribute
+from toolkit.lift.bindings import Reachability, direct_uses, only_names, own_attribute, source_argument
 from toolkit.lift.defaults import LiftChoice, Way
 from toolkit.lift.defaults import lifted as lift_by
 from toolkit.lift.plan import Design
@@ -159,19 +159,24 @@ class LiftChosen(Chosen[LiftCase], frozen=True, kw_only=True, eq=False):
             fact = "is marked as broken" if broken else "is marked as insecure, or a part of it is"
             hint = f"unlet propose {self.package} writes the change"
             raise ToolkitError(f"{self.package}: {fact}; upstream wants that mended before anything else", hint=hint)
-        if self.opened.recipe is None and not self.lifted.follows and (own := self._attributes()):
-            fact = f"overrideAttrs replaces {', '.join(self.lifted.doors)} already, by {', '.join(own)}"
+        if self.opened.recipe is None and not self.lifted.follows and (override := self._override()):
             hint = f"upstream has no use for a second way; unlet propose {self.package} writes it"
-            raise ToolkitError(f"{self.package}: {fact}", hint=hint)
+            raise ToolkitError(f"{self.package}: {override}", hint=hint)
 
-    def _attributes(self) -> tuple[str, ...]:
-        """Return the package's own attributes with the parts if these are hidden and used nowhere else, or nothing."""
-        if set(self.lifted.states.values()) != {Reachability.HIDDEN}:
-            return ()
+    def _override(self) -> str:
+        """Return which override replaces the parts already, or what they are made of; empty if none does."""
         shape = read(Tree(self.opened.text, name=str(self.file)))
-        uses = [use.node for name in self.lifted.doors for use in direct_uses(shape, name)]
-        attributes = [own_attribute(shape, use) for use in uses if not only_names(use)]
-        return tuple(dict.fromkeys(name for name in attributes if name is not None)) if None not in attributes else ()
+        parts = ", ".join(self.lifted.doors)
+        sources = [source_argument(shape, name) for name in self.lifted.doors]
+        arguments = dict.fromkeys(name for name in sources if name is not None)
+        if None not in sources:
+            return f"override replaces what {parts} is made of already, by {', '.join(arguments)}"
+        if set(self.lifted.states.values()) != {Reachability.HIDDEN}:
+            return ""
+        uses = [use.node for name in self.lifted.doors for use in direct_uses(shape, name) if not only_names(use.node)]
+        attributes = [own_attribute(shape, use) for use in uses]
+        own = dict.fromkeys(name for name in attributes if name is not None)
+        return f"overrideAttrs replaces {parts} already, by {', '.join(own)}" if own and None not in attributes else ""
 
     def warnings(self, case: LiftCase, *, overlay: str) -> tuple[str, ...]:
         """Return which links of the tree are left out."""

@@ -141,7 +141,7 @@ def seconds(*, nixos: bool) -> float:
     return max(limits.seconds(), _SECONDS) if nixos else limits.seconds()
 
 
-def ask(  # noqa: C901, PLR0913 - one conversation, and what is known from before it
+def ask(  # noqa: PLR0913 - the question, and what is known from before it
     root: Path,
     system: str,
     questions: Sequence[Question],
@@ -156,68 +156,90 @@ def ask(  # noqa: C901, PLR0913 - one conversation, and what is known from befor
     off what it is `allowed`.
     """
     times = Times() if times is None else times
-    late = times.late
     allowed = limits.allowance(seconds(nixos=nixos)) if allowed is None else allowed
-    # The files that are evaluated cannot know it, and so not blame another question.
-    mark = f"unlet-{secrets.token_hex(8)}:"
-    heard: dict[Question, str] = {}
-    broken: dict[tuple[str, ...], str] = {}
+    known = {question.path: times.late[question.path] for question in questions if question.path in times.late}
+    conversation = _Conversation(root, system, nixos=nixos, times=times, allowed=allowed)
+    answers = iter(conversation.ask([question for question in questions if question.path not in known]))
+    return [known.get(question.path) or next(answers) for question in questions]
 
-    def together(those: Sequence[Question]) -> list[Answer]:
-        left = {number: each for number, each in enumerate(those) if each not in heard}
+
+class _Conversation:
+    """Questions about one tree on one system, and what Nix has answered so far."""
+
+    def __init__(self, root: Path, system: str, *, nixos: bool, times: Times, allowed: Allowance) -> None:
+        self._root = root
+        self._system = system
+        self._nixos = nixos
+        self._times = times
+        self._allowed = allowed
+        # The files that are evaluated cannot know it, and so not blame another question.
+        self._mark = f"unlet-{secrets.token_hex(8)}:"
+        self._heard: dict[Question, str] = {}
+        self._broken: dict[tuple[str, ...], str] = {}
+
+    def ask(self, questions: Sequence[Question]) -> list[Answer]:
+        """Return the answers in the order of the questions."""
+        answers = zip(questions, evaluator.bisected(self._together, questions, mark=self._mark), strict=True)
+        return [
+            self._alone(question, answer) if isinstance(answer, CommandError) else answer
+            for question, answer in answers
+        ]
+
+    def _together(self, questions: Sequence[Question]) -> list[Answer]:
+        """Return the answers of one evaluation; raise CommandError if a question ends it."""
+        left = {number: each for number, each in enumerate(questions) if each not in self._heard}
         if left:
-            asking = replace(
-                command(root, system, left, nixos=nixos, mark=mark), on_stderr=partial(_hear, heard, those, mark)
-            )
+            asking = command(self._root, self._system, left, nixos=self._nixos, mark=self._mark)
+            asking = replace(asking, on_stderr=partial(_hear, self._heard, questions, self._mark))
+            things = [(self._system, each.path) for each in left.values()]
             began = time.monotonic()
             try:
-                allowed.execute(asking, [(system, each.path) for each in left.values()], mark=f"{mark} question")
+                self._allowed.execute(asking, things, mark=f"{self._mark} question")
             except CommandError as error:
                 if not program.reached_limit(error):
-                    times.ending.spend(time.monotonic() - began)
-                    if times.ending.left <= 0 and len(those) > 1:
-                        return [_answer(heard[each]) if each in heard else _unreached(each) for each in those]
+                    self._times.ending.spend(time.monotonic() - began)
+                    if self._times.ending.left <= 0 and len(questions) > 1:
+                        return [
+                            _answer(self._heard[each]) if each in self._heard else _unreached(each)
+                            for each in questions
+                        ]
                 raise
-        return [_answer(heard[each]) for each in those]
+        return [_answer(self._heard[each]) for each in questions]
 
-    def alone(question: Question, error: CommandError) -> Answer:
+    def _alone(self, question: Question, error: CommandError) -> Answer:
         """Return the answer to a question that ends the evaluation: the part that does is left out."""
-        limited = program.reached_limit(error)
-        reason = (program.at_limit(error) if limited else program.reason(error)).replace(f"{root}/", "")
+        limited, ending = program.reached_limit(error), self._times.ending
+        reason = (program.at_limit(error) if limited else program.reason(error)).replace(f"{self._root}/", "")
         wanted = question.parts or ALL
-        parts = re.findall(rf"{mark} (question|part) ([\w-]+)", error.stderr)[-1:]
+        parts = re.findall(rf"{self._mark} (question|part) ([\w-]+)", error.stderr)[-1:]
         at = parts[0][1] if parts and parts[0][0] == "part" else None
-        of_time = isinstance(error, LimitError) and error.of_time
-        of_time |= limited and allowed.left((system, question.path)) < allowed.seconds / 2
-        values = re.findall(rf"{mark} value (\S+)", error.stderr)
-        is_worth = not limited and times.ending.left > 0 and broken.get(question.path) != reason
+        values = re.findall(rf"{self._mark} value (\S+)", error.stderr)
+        is_worth = not limited and ending.left > 0 and self._broken.get(question.path) != reason
         if at in _OF_VALUES and values and is_worth and len(question.leaving) < _MOST_LEFT_OUT:
             # The innermost value that is shown first is a part of those around it.
-            (rest,) = asked([replace(question, leaving=(*question.leaving, values[-1]))])
+            (rest,) = self.ask([replace(question, leaving=(*question.leaving, values[-1]))])
             return replace(rest, ends={**rest.ends, f"{at}.{values[-1]}": reason})
-        ending = {at}
+        ends = {at}
         if at == "derivation" and not limited:
-            broken[question.path] = reason
+            self._broken[question.path] = reason
             # Of what only reads it is enough that it no longer evaluates.
-            ending |= {*_OF_DERIVATION, *(["passthru"] if wanted == FEW else [])}
-        left = tuple(part for part in wanted if at is not None and part not in ending)
-        if of_time:
-            elsewhere = f"it reached the limit on {system}: {reason}"
-            late[question.path] = Answer(kind=ENDS, ends=dict.fromkeys(ALL, elsewhere), limited=ALL)
-        if at is None or left == wanted or not left or of_time or times.ending.left <= 0:
+            ends |= {*_OF_DERIVATION, *(["passthru"] if wanted == FEW else [])}
+        left = tuple(part for part in wanted if at is not None and part not in ends)
+        if is_late := self._is_late(question, error):
+            elsewhere = f"it reached the limit on {self._system}: {reason}"
+            self._times.late[question.path] = Answer(kind=ENDS, ends=dict.fromkeys(ALL, elsewhere), limited=ALL)
+        if at is None or left == wanted or not left or is_late or ending.left <= 0:
             # An attribute whose time is up has none left for its other parts.
             return Answer(kind=ENDS, ends=dict.fromkeys(wanted, reason), limited=wanted if limited else ())
-        (rest,) = asked([replace(question, parts=left)])
-        ends = {part: reason for part in wanted if part in ending}
-        return replace(rest, ends={**rest.ends, **ends}, limited=(*rest.limited, *([at] if limited else [])))
+        (rest,) = self.ask([replace(question, parts=left)])
+        reasons = {part: reason for part in wanted if part in ends}
+        return replace(rest, ends={**rest.ends, **reasons}, limited=(*rest.limited, *([at] if limited else [])))
 
-    def asked(those: Sequence[Question]) -> list[Answer]:
-        answers = zip(those, evaluator.bisected(together, those, mark=mark), strict=True)
-        return [alone(each, answer) if isinstance(answer, CommandError) else answer for each, answer in answers]
-
-    known = {question.path: late[question.path] for question in questions if question.path in late}
-    answers = iter(asked([question for question in questions if question.path not in known]))
-    return [known.get(question.path) or next(answers) for question in questions]
+    def _is_late(self, question: Question, error: CommandError) -> bool:
+        """Return whether the time of an attribute is up."""
+        left = self._allowed.left((self._system, question.path))
+        of_time = isinstance(error, LimitError) and error.of_time
+        return of_time or (program.reached_limit(error) and left < self._allowed.seconds / 2)
 
 
 def _hear(heard: dict[Question, str], questions: Sequence[Question], mark: str, line: str) -> None:

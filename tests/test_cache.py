@@ -385,6 +385,13 @@ class TestShrink:
         assert self.left(cache) == ["d", "e"]
         assert not mark.exists()
 
+    def test_of_what_reports_name_the_oldest_goes_beyond_four_times_the_limit(self, cache: Cache) -> None:
+        names = "abcdefghijkl"
+        self.fill(cache, *names)
+        cache.name(" ".join(f"{cache.root}/trees/{name}/tree" for name in names[:-1]))
+        cache.shrink()
+        assert self.left(cache) == [*names[1:-1]]
+
     def test_store_of_nix_is_left_alone_and_does_not_count(self, cache: Cache) -> None:
         self.fill(cache, "a", "b", "c", kind="nix")
         self.fill(cache, "d", "e")

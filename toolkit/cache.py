@@ -38,6 +38,8 @@ _LIMIT_MB = 2000
 _STORE = "nix"
 _NAMED = "named"
 _NAMED_SECONDS = 86400.0
+_NAMED_LIMITS = 4
+"""So many times the limit is what all may have before something goes that a report names."""
 
 _MAKING = "making"
 _BROKEN = "broken"
@@ -236,17 +238,18 @@ class Cache(Struct, frozen=True):
     def shrink(self) -> None:
         """Delete entries until the rest is within the limit, those that were not used for the longest time first.
 
-        No entry goes that this process has used, that another one may be using, or that a report names which is younger
-        than a day.
+        No entry goes that this process has used, or that another one may be using. What a report names that is younger
+        than a day goes last, and only beyond several times the limit.
         """
         if (most := limit()) is None:
             return
         entries = self._entries(but=_STORE)
         excess = sum(entry.size for entry in entries) - most
-        for entry in reversed(entries):
-            if excess <= 0:
+        named = {entry.path for entry in entries if self._is_named(entry)}
+        for entry in sorted(reversed(entries), key=lambda entry: entry.path in named):
+            if excess <= ((_NAMED_LIMITS - 1) * most if entry.path in named else 0):
                 return
-            if entry.path in _held or entry.kind == _MAKING or self._is_named(entry):
+            if entry.path in _held or entry.kind == _MAKING:
                 continue
             with self._unused(entry.kind) as is_unused:
                 doomed = self._doom(entry) if is_unused else None

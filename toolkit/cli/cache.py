@@ -33,7 +33,7 @@ def list_entries() -> int:
 
     What several entries share counts for one of them. If a new tree takes the cache beyond the limit, the entries go
     that were not used for the longest time, but for those of a running unlet, and of a report or a judgement of the
-    last day. UNLET_CACHE_MB sets a different limit, 0 none.
+    last day, which go beyond four times the limit. UNLET_CACHE_MB sets a different limit, 0 none.
     """
     return _list()
 

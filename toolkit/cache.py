@@ -246,7 +246,7 @@ class Cache(Struct, frozen=True):
         entries = self._entries(but=_STORE)
         excess = sum(entry.size for entry in entries) - most
         named = {entry.path for entry in entries if self._is_named(entry)}
-        for entry in sorted(reversed(entries), key=lambda entry: entry.path in named):
+        for entry in sorted(entries, key=lambda entry: (entry.path in named, entry.used)):
             if excess <= ((_NAMED_LIMITS - 1) * most if entry.path in named else 0):
                 return
             if entry.path in _held or entry.kind == _MAKING:

@@ -289,7 +289,7 @@ def test_a_part_takes_nothing_that_the_version_is_made_of() -> None:
 
 
 def test_the_attributes_that_come_to_follow_the_package_are_named() -> None:
-    text = app().replace("  repo = pname;\n", '  url = src;\n  meta.homepage = "${version}${pname}";\n')
+    text = app().replace("  repo = pname;\n", '  url = src;\n  meta = {\n    homepage = "${version}${pname}";\n  };\n')
     text = text.replace("  inherit pname version src;\n", '  pname = "app";\n  version = "1";\n  inherit src;\n')
     made = followed(text)
     assert (made.unfolded, made.places) == (("src", "version"), ("url", "meta.homepage", "sourceRoot"))

@@ -234,6 +234,16 @@ CHANGES: list[tuple[str, StatementEdit, str]] = [
         "{\n    inherit\n      a\n      b\n      c\n      d\n      ;\n}",
     ),
     (
+        "{\n  inherit\n    a\n    b\n    ;\n}",
+        StatementEdit(added=["c"]),
+        "{\n  inherit\n    a\n    b\n    c\n    ;\n}",
+    ),
+    (
+        "{\n  inherit\n    a\n    b\n    ;\n}",
+        StatementEdit(dropped={"a"}),
+        "{\n  inherit b;\n}",
+    ),
+    (
         "{\n  inherit # of a\n    a # of b\n    b;\n}",
         StatementEdit(dropped={"b"}),
         "{\n  # of a\n  # of b\n  inherit a;\n}",

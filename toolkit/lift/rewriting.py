@@ -165,12 +165,12 @@ _MADE_BY = {"npmDepsHash": "npmDeps", "cargoHash": "cargoDeps"}
 def _places(planned: LiftPlan, uses: Iterable[int]) -> tuple[str, ...]:
     """Return the attributes of the package that some uses stand in."""
     nodes = [planned.shape.tree.nodes[index] for index in uses]
-    found = (
+    found = dict.fromkeys(
         path[:2] if path[0] == "meta" else path[:1]
         for path, node in planned.construction.attributes
         if any(node.contains(use) for use in nodes)
     )
-    return tuple(dict.fromkeys(".".join(path) for path in found))
+    return tuple(".".join(path) for path in found if not any(other[: len(path)] == path != other for other in found))
 
 
 def _hashed(planned: LiftPlan) -> tuple[str, ...]:

@@ -136,11 +136,11 @@ def _left(text: str, begin: int, end: int) -> str:
 _ON_ONE_LINE = 3
 
 
-def inherit(names: Sequence[str], indent: int, source: str = "") -> str:
-    """Write `inherit (source) names;` for a place at a column, where its first line begins."""
+def inherit(names: Sequence[str], indent: int, source: str = "", *, apart: bool = False) -> str:
+    """Write `inherit (source) names;` for a place at a column, where its first line begins; `apart` on several."""
     head = f"inherit ({source})" if source else "inherit"
     line = f"{head} {' '.join(names)};"
-    if len(names) <= _ON_ONE_LINE and len(line) <= WIDTH:
+    if not apart and len(names) <= _ON_ONE_LINE and len(line) <= WIDTH:
         return line
     margin = " " * (indent + 2)
     return "\n".join([head, *(f"{margin}{name}" for name in names), f"{margin};"])
@@ -219,7 +219,8 @@ class StatementEdit(Struct, frozen=True):
         names = [static_name(node) or node.text for node in inherited(statement)]
         rest = [name for name in names if name not in self.sources and name not in self.dropped]
         if rest or self.added:
-            yield inherit([*rest, *self.added], indent, source(statement))
+            several = len(rest) > 1 and "\n" in statement.text
+            yield inherit([*rest, *self.added], indent, source(statement), apart=several)
         groups: dict[str, list[str]] = {}
         for name, path in ((name, self.sources[name]) for name in names if name in self.sources):
             if path[-1] == name:

@@ -20,7 +20,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -29,13 +29,13 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from toolkit.errors import ToolkitError
-from toolkit.lift.bindings import BindingKind, Reachability, find
+from toolkit.lift.bindings import SHARED, BindingKind, Reachability, find
 from toolkit.lift.defaults import LiftChoice, Way, changed_lines, ways
 from toolkit.lift.defaults import lifted as by_design
 from toolkit.lift.final_attrs import final_attrs
 from toolkit.lift.locating import owners, siblings
 from toolkit.lift.plan import Design
-from toolkit.lift.rewriting import Lifted
+from toolkit.lift.rewriting import Lifted, lift
 from toolkit.lift.shape import read
 from toolkit.lift.survey import files_of, survey
 from toolkit.nix import program
@@ -97,7 +97,7 @@ def main() -> int:
     _report(verdicts, targets, options)
     _measure(texts, lifted, chosen)
     if not options.recipe:
-        _read(targets, texts, lifted)
+        _read(targets, texts, lifted, verdicts)
     if options.out:
         for file, each in lifted.items():
             _write(Path(options.out), targets[file], texts[file], each)
@@ -286,7 +286,10 @@ def _report(
 
 
 def _read(
-    targets: Mapping[PurePosixPath, Target], texts: Mapping[PurePosixPath, str], lifted: Mapping[PurePosixPath, Lifted]
+    targets: Mapping[PurePosixPath, Target],
+    texts: Mapping[PurePosixPath, str],
+    lifted: Mapping[PurePosixPath, Lifted],
+    verdicts: Mapping[PurePosixPath, LiftVerdict],
 ) -> None:
     """Print how long the messages are, and how many of the files with a part that could follow have one that does."""
     words = [len(message(targets[file].packages, each).whole.split()) for file, each in lifted.items()]
@@ -296,8 +299,21 @@ def _read(
         for file in targets
         if any(found.shares for found in find(read(Tree(texts[file], name=str(file)))) if found.liftable)
     ]
-    followed = sum(file in lifted and bool(lifted[file].follows) for file in sharing)
-    print(f"files with a part that shares src or version: {len(sharing)}, of which {followed} follow the package")
+    others = [file for file in sharing if file not in lifted or not lifted[file].follows]
+    count = len(sharing) - len(others)
+    print(f"files with a part that shares src or version: {len(sharing)}, of which {count} follow the package")
+    why = {file: verdicts[file].why if file not in lifted else _unfollowed(texts[file], str(file)) for file in others}
+    for reason, number in Counter(re.sub(r"'[^']*'", "'…'", each) for each in why.values()).most_common():
+        print(f"{number:4} do not: {reason}")
+
+
+def _unfollowed(text: str, name: str) -> str:
+    """Return why a part does not follow its package."""
+    try:
+        lift(text, name=name, design=Design.MOVE, follow=SHARED)
+    except ToolkitError as error:
+        return _refused(error).why
+    return "another design is smaller, or Nix refuses this one"
 
 
 def _measure(

@@ -154,7 +154,11 @@ let
       let
         inner = value.${head names};
       in
-      if isPackage value && !isPackage (orElse null inner) then { "!" = "missing"; } else at (tail names) inner
+      # A server has the set of its packages as `pkgs`.
+      if isPackage value && head names != "pkgs" && !isPackage (orElse null inner) then
+        { "!" = "missing"; }
+      else
+        at (tail names) inner
     else
       { "!" = "missing"; };
 
@@ -364,13 +368,13 @@ let
       { kind = "missing"; }
     else if isPackage value then
       { kind = "derivation"; } // choose (outer // { passthru = passthru leaving; })
-    else if isAttrs value then
-      { kind = "set"; } // choose (ofSet // { values = valuesOf leaving; })
-    else if isFunction value then
+    else if isFunction value || value ? __functor then
       {
         kind = "function";
-        arguments = functionArgs value;
+        arguments = called value;
       }
+    else if isAttrs value then
+      { kind = "set"; } // choose (ofSet // { values = valuesOf leaving; })
     else
       {
         kind = typeOf value;

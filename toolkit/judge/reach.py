@@ -283,7 +283,7 @@ class Map:
         kind = re.match(r"python|perl|lua|ruby|php", family)
         if kind is not None and not family.startswith("python2"):
             text = self.text(ALL_PACKAGES)
-            default = set(re.findall(rf"^ *{kind[0]}3? = ({kind[0]}[\d_]+);", text, re.MULTILINE))
+            default = set(re.findall(rf"^  {kind[0]}3? = ({kind[0]}[\d_]+);", text, re.MULTILINE))
             for name, version, prefix in _VERSIONED.findall(text):
                 if prefix == kind[0] and version not in default:
                     prefixes.append((name,))

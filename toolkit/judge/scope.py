@@ -13,8 +13,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit.git.reading import TreeFile
-from toolkit.judge import bindings, comparing, packages, reach, readers
-from toolkit.judge.asking import ENDS, FEW, FUNCTION, PACKAGE, SET, THROWS, Question
+from toolkit.judge import bindings, comparing, packages, reach, readers, versions
+from toolkit.judge.asking import ENDS, FEW, FUNCTION, PACKAGE, PARTS, SET, THROWS, Question
 from toolkit.judge.changed import file_changes
 from toolkit.judge.model import Difference, Gap, Kind, Weight
 from toolkit.judge.record import SAMPLE, STATIC, Record
@@ -40,6 +40,9 @@ _MOST_READERS = 120
 _FEW_READERS = 24
 _MOST_MARKED, _FEWEST_MARKED = 60, 6
 _MOST_TESTS = 12
+_MOST_OF_VERSIONS = 240
+_DEEPEST_SET = 2
+"""So many names lead to a package set."""
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
@@ -138,6 +141,7 @@ class _Judging:
         for file in of_some:
             self._ask_users(file, reached[file.path], maps[1])
             reached[file.path] |= self._ask_sets(file, reached[file.path], maps[1])
+        self._ask_versions(of_some, reached)
         # What Nix reads as before can differ by its position alone.
         moved = {path for file in files if file.equal for path in reached.get(file.path, ())}
         self.record.compare({self.native: self._few_enough(moved - {*self.record.kinds})})
@@ -162,6 +166,11 @@ class _Judging:
             there = readers.find(maps[1], single, self.record.differences, paths, functions=functions)
             self._ask_readers(there, idle=not functions)
             modules = there.modules
+            if functions and (calling := self._calling(there) - own):
+                # A function that calls one of the change, or is one under another name, shows nothing either.
+                called = {path[-1] for path in calling}
+                there = readers.find(maps[1], calling, self.record.differences, paths, functions=called)
+                self._ask_readers(there, idle=False)
         self._ask_tests(modules, maps[1])
         for file in of_some:
             if reached[file.path]:
@@ -203,6 +212,12 @@ class _Judging:
         )
         if not self._is_needed(file, callers):
             self.unreached.append(Gap(what=file.path, reason="nothing that was asked about needs it"))
+        elif sets := sorted(
+            ".".join(path) for path, kind in self.record.kinds.items() if kind == SET and ".".join(path) in self.readers
+        ):
+            self.unreached.append(
+                Gap(what=file.path, reason=f"what {_few(sets)} has by its functions was not asked about")
+            )
         elif self.left:
             reason = f"asked {len(callers)} packages that name what it is for, and not {self.left} others"
             self.unreached.append(Gap(what=file.path, reason=reason))
@@ -232,10 +247,10 @@ class _Judging:
         """Ask about what the files reach, first natively, and on the other systems about what was found."""
         there = self.record.compare({self.native: self._few_enough(reached)})[self.native]
         others = [system for system in self.systems if system != self.native]
-        if len(there) > most_deep and others:
-            reason = f"{len(there)} attributes are asked about on {self.native} alone"
+        if (count := len(there)) > most_deep and others:
+            there = [path for path in there if self.record.kinds[path] not in {THROWS, ENDS}][:most_deep]
+            reason = f"{count - len(there)} of {count} attributes are asked about on {self.native} alone"
             self.record.not_covered.append(Gap(what=", ".join(others), reason=reason))
-            return
         asked = {system: [path for path in there if system != STATIC or len(path) == 1] for system in others}
         if rest := len(there) - len(asked.get(STATIC, there)):
             reason = f"{rest} attribute{'s' if rest > 1 else ''} in package sets not asked about there"
@@ -265,6 +280,7 @@ class _Judging:
         places = maps[1]
         families = places.families()
         sets: defaultdict[AttrPath, list[str]] = defaultdict(list)
+        large: set[AttrPath] = set()
         for file in files:
             there = {path for path in reached[file.path] if path in self.record.kinds}
             is_table = places.is_table(file.path)
@@ -274,16 +290,20 @@ class _Judging:
                 continue
             around = {path[:end] for path in called for end in range(1, len(path))}
             whole = {path for path in there if self.record.kinds[path] == SET} - around
-            for path in whole if is_table else whole - families:
+            for path in whole:
                 named = [(*path, *name) in there for name in file.names]
                 is_known = any(named) if is_table else all(named)
                 if file.rest or not named or not is_known:
                     sets[path].append(file.path)
+                    large |= {path} if path in families and not is_table else set()
         if not sets:
             return
         asked = [Question(path=path, parts=("names",)) for path in sorted(sets)]
         for question, pair in zip(asked, self.sides.answers({self.native: asked}, what="")[self.native], strict=True):
             members = {(*question.path, name) for answer in pair for name in answer.parts.get("names", ())}
+            if question.path in large and len(members) > _MOST_MARKED:
+                # All of a language is made with a file that is not for one package of it.
+                continue
             members |= places.inherited(members)
             for name in sets[question.path]:
                 reached[name].update(members)
@@ -328,6 +348,64 @@ class _Judging:
         found: set[AttrPath] = {(family, name) for family in places.sets()}
         self._ask(found)
         return found & self.record.kinds.keys()
+
+    def _ask_versions(self, files: Sequence[FileChange], reached: Mapping[str, set[AttrPath]]) -> None:
+        """Ask natively about the same in the other versions of a package set; elsewhere if it differs in one of them.
+
+        Differences that are those of another version, as those of a set under two names, count once.
+        """
+        found = {
+            path for file in files for path in reached[file.path] if self.record.kinds.get(path) in {PACKAGE, FUNCTION}
+        }
+        prefixes = {path[:end] for path in found for end in range(1, min(len(path), _DEEPEST_SET + 1))}
+        if not any(versions.is_set(prefix) for prefix in prefixes):
+            return
+        asked = [Question(path=path, parts=("names",)) for path in ((), *versions.CONTAINERS)]
+        pairs = self.sides.answers({self.native: asked}, what="")[self.native]
+        names = {
+            question.path: {name for answer in pair for name in answer.parts.get("names", ())}
+            for question, pair in zip(asked, pairs, strict=True)
+        }
+        own = {path[:end] for path in found for end in range(1, len(path) + 1)}
+        wanted: dict[AttrPath, None] = {}
+        left: set[AttrPath] = set()
+        for path in sorted(found):
+            for end in range(1, min(len(path), _DEEPEST_SET + 1)):
+                others = [other for other in versions.others(names, path[:end]) if other not in own]
+                wanted |= dict.fromkeys((*other, *path[end:]) for other in others[: versions.MOST])
+                left |= {*others[versions.MOST :]}
+        new = [path for path in wanted if path not in self.record.kinds]
+        left |= {path[:-1] for path in new[_MOST_OF_VERSIONS:]}
+        if left:
+            what = _few(sorted(".".join(path) for path in left))
+            self.record.not_covered.append(Gap(what=what, reason="too many versions of the package sets"))
+        known, gaps = len(self.record.differences), len(self.record.not_covered)
+        there = self.record.compare({self.native: new[:_MOST_OF_VERSIONS]})[self.native]
+        # Not all versions of a set have all of its packages.
+        self.record.not_covered[gaps:] = [gap for gap in self.record.not_covered[gaps:] if gap.parts != PARTS]
+        self._drop_repeated(known)
+        differ = {each.attribute for each in self.record.differences[known:]}
+        again = [path for path in there if ".".join(path) in differ]
+        others_systems = [system for system in self.systems if system not in {self.native, STATIC}]
+        self.record.compare(dict.fromkeys(others_systems, again))
+
+    def _drop_repeated(self, known: int) -> None:
+        """Drop the differences behind the first `known` that are those of another attribute of the same name."""
+        seen: set[tuple[object, ...]] = set()
+        kept: list[Difference] = []
+        for number, each in enumerate(self.record.differences):
+            fact = (
+                each.attribute.rpartition(".")[2],
+                each.system,
+                each.kind,
+                each.what,
+                str(each.before),
+                str(each.after),
+            )
+            if number < known or fact not in seen:
+                kept.append(each)
+            seen.add(fact)
+        self.record.differences[:] = kept
 
     def _made(self, file: FileChange, reached: Collection[AttrPath]) -> set[AttrPath]:
         """Return the attributes of a file that are there; a package's file names no function of its set."""
@@ -423,10 +501,19 @@ class _Judging:
         serious = {each.system for each in self.record.serious}
         # A difference that is there natively is the same elsewhere, but for the packages that are not for it.
         systems = {self.native} if self.native in serious or not serious - {STATIC} else serious - {STATIC}
-        self.readers = {".".join(path) for path in wanted} - self.record.asked
-        self.record.idle = self.readers if idle else set()
+        if not idle:
+            systems |= {system for system in self.systems if system != STATIC}
+        new = {".".join(path) for path in wanted} - self.record.asked
+        self.readers |= new
+        self.record.idle |= new if idle else set()
         if wanted:
             self.record.compare(dict.fromkeys(systems, wanted), FEW)
+        if not idle and STATIC in self.systems:
+            self.record.compare({STATIC: [path for path in wanted if len(path) == 1]}, FEW)
+
+    def _calling(self, found: readers.Readers) -> set[AttrPath]:
+        """Return the functions among the readers that were asked about."""
+        return {path for path in (*found.strong, *found.weak) if self.record.kinds.get(path) == FUNCTION}
 
     def _rank(self, difference: Difference) -> tuple[int, bool, int, str, int]:
         """Return the place of a difference: the worst first, and what the change is made in before what reads it."""

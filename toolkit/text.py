@@ -1,8 +1,12 @@
-"""Foreign text, made harmless to those who look at it."""
+"""Text for people: foreign text made harmless, and names as a line has room for them."""
 
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 # What a terminal or a browser acts on, moves to a different place, or hides: control characters (ISO 6429) but tabs and
 # line ends, the line and paragraph separators, the formatting characters of bidirectional text (UAX 9), marks without
@@ -19,6 +23,12 @@ def harmless(text: str) -> str:
     Names, messages and pieces of files may be anybody's.
     """
     return _ACTIVE.sub(_escaped, text)
+
+
+def few(names: Sequence[str], most: int = 3) -> str:
+    """Return names as a line has room for them: so many of them, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"{', '.join(names[:most])}{more}"
 
 
 def _escaped(found: re.Match[str]) -> str:

@@ -12,7 +12,7 @@ from toolkit.git.reading import TreeFile
 from toolkit.judge import SYSTEMS
 from toolkit.judge.model import Difference, Gap, Judgement, Kind, Weight
 from toolkit.model import SourceRequest
-from toolkit.prove.judged import META, NO_REBUILD, OVERRIDES, PASSTHRU, Aspect, Judging, few, systems
+from toolkit.prove.judged import META, NO_REBUILD, OVERRIDES, PASSTHRU, Aspect, Judging, systems
 from toolkit.sources.changes import Change, Edit, Step
 from toolkit.sources.trees import NixpkgsTree
 
@@ -193,8 +193,3 @@ def test_the_judge_is_asked_on_the_systems_of_the_package(
     asked: tuple[str, ...], narrowed: object, judged: tuple[str, ...]
 ) -> None:
     assert systems(asked, narrowed=bool(narrowed)) == judged
-
-
-def test_four_names_are_shown_and_the_others_counted() -> None:
-    assert few(["a", "b", "c", "d"]) == "a, b, c, d"
-    assert few(["a", "b", "c", "d", "e", "f"]) == "a, b, c, d and 2 more"

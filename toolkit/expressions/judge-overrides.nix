@@ -2,6 +2,7 @@
 # Arguments: functions of judge.nix about a value.
 # Result: `called`, the parameters of a function, and `override`, an object by the name of the override function.
 {
+  inValue,
   isPackage,
   kind,
   orElse,
@@ -95,21 +96,26 @@ let
         repository package != null && repository (by (_: { pname = "unlet"; })) != repository package;
     };
 
+  built = package: {
+    drv = path package;
+    out = output package;
+  };
   flags =
-    package:
+    leaving: package:
     let
       names = called package.override;
       switch = "(with|enable|use|build|no|is)[A-Z_].*|.*(Support|Only|Check|Tests)|static|minimal|headless";
+      lists = "build(Inputs|Flags|Phase)";
     in
     listToAttrs (
       concatLists (
         map (
           name:
-          if names.${name} && match switch name != null then
+          if names.${name} && match switch name != null && match lists name == null && !(elem "${name}=" leaving) then
             map
               (value: {
                 name = "${name} = ${toJSON value}";
-                value = output (package.override { ${name} = value; });
+                value = inValue "${name}=" (built (package.override { ${name} = value; }));
               })
               [
                 true
@@ -124,7 +130,7 @@ let
   called = value: orElse { } (if isFunction value then functionArgs value else value.__functionArgs or { });
 
   override =
-    package:
+    leaving: package:
     listToAttrs (
       map (name: {
         inherit name;
@@ -132,7 +138,7 @@ let
           if name == "override" then
             {
               plain = output (package.override { });
-              flags = flags package;
+              flags = flags leaving package;
             }
           else if
             elem name [

@@ -29,6 +29,7 @@ let
     fromJSON
     functionArgs
     genList
+    getContext
     hashString
     head
     isAttrs
@@ -38,6 +39,7 @@ let
     length
     listToAttrs
     mapAttrs
+    match
     replaceStrings
     split
     stringLength
@@ -239,6 +241,53 @@ let
       [ ]
     else
       concatLists (map (inner: each (if name == "" then inner else "${name}.${inner}") values.${inner}) (attrNames values));
+  # Those that it shows beside them, which it may use in its scripts.
+  shownFetches =
+    leaving: package:
+    let
+      others = without leaving (shown package);
+      fetch =
+        name:
+        let
+          value = orElse null others.${name};
+          isFetch = isPackage value && orElse null (value.drvAttrs.outputHash or null) != null;
+        in
+        if isFetch then fetches 0 name value else [ ];
+    in
+    concatLists (map (name: inValue name (fetch name)) (attrNames others));
+
+  # What its texts name of the store, and by which derivations.
+  texts =
+    package:
+    let
+      attributes = without tools (orElse { } (package.drvAttrs or { }));
+      text =
+        given:
+        let
+          value = orElse null given;
+        in
+        if isString value then
+          value
+        else if isList value then
+          concatStringsSep " " (filter isString (map (orElse null) value))
+        else
+          "";
+      held =
+        name: value:
+        let
+          derivations = filter (path: match ".*\\.drv" path != null) (attrNames (getContext value));
+        in
+        if derivations == [ ] then
+          [ ]
+        else
+          [
+            {
+              inherit derivations name;
+              outputs = concatLists (filter isList (split "(/nix/store/[0-9a-z]{32}-[A-Za-z0-9.+_?=-]+)" (plain value)));
+            }
+          ];
+    in
+    concatLists (map (name: held name (text attributes.${name})) (attrNames attributes));
 
   own = [
     "__spliced"
@@ -269,6 +318,7 @@ let
   inherit
     (import ./judge-overrides.nix {
       inherit
+        inValue
         isPackage
         kind
         orElse
@@ -282,15 +332,10 @@ let
     ;
 
   # An error that Nix cannot catch shows in which value it is.
+  inValue = name: shown: addErrorContext "${sign} value ${name}" (deepSeq shown shown);
   values =
     depth: leaving: set:
-    mapAttrs (
-      name: value:
-      let
-        shown = summary depth value;
-      in
-      addErrorContext "${sign} value ${name}" (deepSeq shown shown)
-    ) (without leaving set);
+    mapAttrs (name: value: inValue name (summary depth value)) (without leaving set);
   passthru = leaving: package: values 3 leaving (shown package);
 
   parts = {
@@ -315,13 +360,12 @@ let
         else
           { }
       );
-    fixed-output = fetches 2 "";
     meta = package: mapAttrs (_: summary 4) (without [ "position" ] (orElse { } (package.meta or { })));
     position = package: attempt (package.meta.position or null);
+    inherit texts;
     kinds = package: mapAttrs (_: kind) (orElse { } (package.drvAttrs or { }));
     passthru = passthru [ ];
     arguments = package: called (package.override or { });
-    inherit override;
   };
 
   # What goes wrong in a value, however deep, or takes too long, comes after the line that names where it was asked for.
@@ -367,7 +411,14 @@ let
     else if isAttrs value && value."!" or null == "missing" then
       { kind = "missing"; }
     else if isPackage value then
-      { kind = "derivation"; } // choose (outer // { passthru = passthru leaving; })
+      { kind = "derivation"; } // choose (
+          outer
+          // {
+            fixed-output = package: fetches 2 "" package ++ shownFetches leaving package;
+            override = override leaving;
+            passthru = passthru leaving;
+          }
+        )
     else if isFunction value || value ? __functor then
       {
         kind = "function";

@@ -32,13 +32,13 @@ EXPRESSION = EXPRESSIONS / "judge.nix"
 FILES = (EXPRESSION, *(EXPRESSIONS / name for name in ("judge-overrides.nix", "judge-tests.nix", "permitting.nix")))
 """The expression, and what it imports."""
 
-PARTS = ("position", "derivation", "fixed-output", "meta", "kinds", "passthru", "arguments", "override")
+PARTS = ("position", "derivation", "fixed-output", "texts", "meta", "kinds", "passthru", "arguments", "override")
 SET_PARTS = ("names", "values", "recurse")
 ALL = (*PARTS, *SET_PARTS)
-_OF_DERIVATION = ("fixed-output", "kinds", "override")
+_OF_DERIVATION = ("fixed-output", "texts", "kinds", "override")
 """What ends Nix as the derivation does, and is not asked for then."""
 
-_OF_VALUES = ("passthru", "values")
+_OF_VALUES = ("fixed-output", "override", "passthru", "values")
 """What is shown value by value: one that ends Nix is left out."""
 
 FEW = ("position", "derivation", "meta", "passthru", *SET_PARTS)

@@ -44,6 +44,11 @@ class FileChange(Struct, frozen=True, kw_only=True):
         """Return whether nothing evaluates it."""
         return self.path.endswith(_DOCUMENTS) or not (self.path.startswith(_ROOMS) or self.path == "default.nix")
 
+    @property
+    def is_of_persons(self) -> bool:
+        """Return whether some maintainers differ in it, and nothing else does."""
+        return self.path == reach.MAINTAINERS and not self.equal and not self.rest
+
 
 def file_changes(sides: Sides) -> list[FileChange]:
     """Return the files that differ between the two sides."""

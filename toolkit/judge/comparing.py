@@ -11,7 +11,7 @@ from toolkit.judge.overriding import overrides
 from toolkit.judge.subject import HASHES, THREW, Own, Subject, with_strings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 DAMAGE, CHANGE, REMARK = Weight.DAMAGE, Weight.CHANGE, Weight.REMARK
 
@@ -41,7 +41,9 @@ _MANNERS = {
 _NAMES = {*_MANNERS, "name", "pname"}
 _REF = {"rev", "tag", "ref"}
 _VERSIONED = {"name", "identifiers"}
-_LONG = 8
+
+UNNAMED = "a fixed output among its inputs is made by a different derivation, and has the same hash"
+"""What is said of one that no attribute holds: a text may name it, or an input may be made from it."""
 
 
 def compare(subject: Subject, before: Answer, after: Answer) -> list[Difference]:
@@ -103,7 +105,9 @@ def _parts(subject: Subject, before: Answer, after: Answer) -> Iterator[Differen
     own = Own(before=derivations[0], after=derivations[1]) if derivations is not None else None
     if before.kind == "derivation":
         if own is not None:
-            yield from _derivation(subject, own, *parts.get("fixed-output", ([], [])))
+            fixed = list(_fetches(subject, *parts.get("fixed-output", ([], []))))
+            fixed += _texts(subject, *parts.get("texts", ([], [])))
+            yield from _derivation(subject, own, fixed)
         yield from _meta(subject, own, *parts.get("meta", ({}, {})))
         yield from _position(subject, *parts.get("position", (None, None)))
         if own is not None and own.same:
@@ -120,7 +124,7 @@ def _parts(subject: Subject, before: Answer, after: Answer) -> Iterator[Differen
     yield from _arguments(subject, *parts.get("arguments", ({}, {})), function=before.kind == "function")
 
 
-def _derivation(subject: Subject, own: Own, fetches: list[Any], others: list[Any]) -> Iterator[Difference]:
+def _derivation(subject: Subject, own: Own, fixed: Sequence[Difference]) -> Iterator[Difference]:
     before, after = own.before, own.after
     for name, what in (("drv", "no longer evaluates"), ("out", "its output no longer evaluates")):
         if after[name] == THREW and before[name] != THREW:
@@ -129,7 +133,6 @@ def _derivation(subject: Subject, own: Own, fetches: list[Any], others: list[Any
         if before[name] == THREW != after[name]:
             yield subject.differs(Kind.EVALUATION, CHANGE, "evaluates now", "it throws", after[name])
             return
-    fixed = list(_fetches(subject, fetches, others))
     yield from fixed
     if before["drv"] == after["drv"] != THREW:
         return
@@ -146,8 +149,7 @@ def _derivation(subject: Subject, own: Own, fetches: list[Any], others: list[Any
             yield subject.differs(Kind.DERIVATION, DAMAGE, f"has lost the output {', '.join(lost)}", lost, None)
         yield subject.differs(Kind.DERIVATION, CHANGE, what, before["drv"], after["drv"])
     elif not fixed:
-        what = "a fixed output among its inputs is made by a different derivation, and has the same hash"
-        yield subject.differs(Kind.FIXED_OUTPUT, REMARK, what, before["drv"], after["drv"])
+        yield subject.differs(Kind.FIXED_OUTPUT, REMARK, UNNAMED, before["drv"], after["drv"])
 
 
 def _fetches(subject: Subject, before: list[Any], after: list[Any]) -> Iterator[Difference]:
@@ -183,6 +185,20 @@ def _fetches(subject: Subject, before: list[Any], after: list[Any]) -> Iterator[
             )
             what = f"{name} has a different derivation and the same output: {how}"
             yield subject.differs(Kind.FIXED_OUTPUT, REMARK, what, old["drv"], new["drv"])
+
+
+def _texts(subject: Subject, before: list[Any], after: list[Any]) -> Iterator[Difference]:
+    """Compare what texts of a package name of the store: the same outputs of other derivations."""
+    olds = {each["name"]: each for each in before}
+    for new in after:
+        old = olds.get(new["name"], {"derivations": [], "outputs": []})
+        outputs = {_STORE.sub("", path) for path in old["outputs"] if path in new["outputs"]}
+        others = {_STORE.sub("", path): path for path in {*new["derivations"]} - {*old["derivations"]}}
+        for path in sorted({*old["derivations"]} - {*new["derivations"]}):
+            name = _STORE.sub("", path)
+            if name in others and name.removesuffix(".drv") in outputs:
+                what = f"{UNNAMED}: its {new['name']} names {name.removesuffix('.drv')}"
+                yield subject.differs(Kind.FIXED_OUTPUT, REMARK, what, path, others[name])
 
 
 def _keeps_hash(old: dict[str, Any], new: dict[str, Any]) -> bool:

@@ -33,7 +33,7 @@ def overrides(subject: Subject, own: Own | None, before: dict[str, Any], after: 
                     yield from _probe(subject, own, f"{name} {how}", (one[probe], other.get(probe)))
             flags, others = one.get("flags", {}), other.get("flags", {})
             for flag in sorted(flags.keys() & others.keys()):
-                yield from _probe(subject, own, f"override with {flag}", (flags[flag], others[flag]))
+                yield from _flag(subject, own, f"override with {flag}", (flags[flag], others[flag]))
             yield from _old(subject, own, name, (one.get("old"), other.get("old")))
             yield from _lost(subject, name, one.get("lost"), other.get("lost"))
             yield from _source(subject, name, one, other)
@@ -89,6 +89,18 @@ def _source(subject: Subject, name: str, before: dict[str, Any], after: dict[str
     if after.get("pname") and not before.get("pname"):
         what = f"{name} with a pname changes src now: a fork or a variant is fetched from elsewhere"
         yield subject.differs(Kind.OVERRIDE, CHANGE, what, does_not, reaches)
+
+
+def _flag(
+    subject: Subject, own: Own | None, what: str, pair: tuple[dict[str, Any], dict[str, Any]]
+) -> Iterator[Difference]:
+    """Compare a package that is made with another argument; of one with the same output, what it is fetched from."""
+    before, after = pair
+    yield from _probe(subject, own, what, (before["out"], after["out"]))
+    is_other = before["out"] == after["out"] and before["drv"] != after["drv"]
+    if is_other and own is not None and own.before["drv"] == own.after["drv"]:
+        what = f"{what}: a fixed output is made by a different derivation, and has the same hash"
+        yield subject.differs(Kind.FIXED_OUTPUT, CHANGE, what, before["drv"], after["drv"])
 
 
 def _probe(subject: Subject, own: Own | None, what: str, pair: tuple[Any, Any]) -> Iterator[Difference]:

@@ -35,11 +35,12 @@ _Named = tuple[str, frozenset[AttrPath]]
 TOP = "pkgs/top-level/"
 ALL_PACKAGES = f"{TOP}all-packages.nix"
 ALIASES = f"{TOP}aliases.nix"
+MAINTAINERS = "maintainers/maintainer-list.nix"
 BY_NAME = "pkgs/by-name/"
 TESTS = "nixos/tests/"
 
 _TABLES = frozenset({ALL_PACKAGES, ALIASES, f"{TOP}unixtools.nix", f"{TOP}darwin-aliases.nix"})
-_EVERYTHING = ("pkgs/stdenv/", "lib/", TOP, "default.nix", "pkgs/build-support/cc-wrapper/", "maintainers/")
+_EVERYTHING = ("pkgs/stdenv/", "lib/", TOP, "default.nix", "pkgs/build-support/cc-wrapper/")
 _SEARCHED = ("pkgs/*.nix", "lib/*.nix", "nixos/*.nix")
 _LITERAL = r"\.\.?/[A-Za-z0-9_./+@-]*"
 _PATH = re.compile(rf"(?<![\w.$}}-]){_LITERAL}")
@@ -74,6 +75,11 @@ _FAMILIES = {
     "rust-packages.nix": "rustPackages",
     "wine-packages.nix": "wine winePackages",
     "release-python.nix": "",
+}
+# Whose way to their set leads through many functions.
+_DIRECTORIES = {
+    "pkgs/development/haskell-modules": "haskellPackages",
+    "pkgs/development/lua-modules": "luaPackages",
 }
 # Functions of all-packages.nix with a set in them.
 _MAKERS: Mapping[str, Sequence[AttrPath]] = {"linuxPackagesFor": [("linuxPackages",), ("linuxPackages_latest",)]}
@@ -202,6 +208,8 @@ class Map:
         """Return the attributes that a file may be in, `names` those in it that are of interest; whether it is all."""
         found: set[AttrPath] = set()
         is_all = self._is_everything(file)
+        if (family := _DIRECTORIES.get(dirname(file))) is not None:
+            found |= {(family, *name[-1:]) for name in names}
         # A file may not be what another is named by: its directory is read, or put together.
         waiting: list[_Named] = [(file, frozenset({(), *names}))]
         seen: set[_Named] = set()

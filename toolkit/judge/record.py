@@ -12,7 +12,7 @@ from toolkit.judge.model import Difference, Gap, Kind, Weight
 from toolkit.judge.subject import THREW, Subject
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from toolkit.judge.asking import Answer
     from toolkit.judge.changed import FileChange
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 STATIC = "static"
 SAMPLE = ("hello", "git", "jq", "ripgrep", "curl", "nginx", "gzip", "cowsay", "figlet", "python3Packages.requests")
 """What is asked about a change that reaches everything."""
+
+_FETCHED = ("hello", "src")
+"""It is fetched by `fetchurl`."""
 
 _MOST_REASONS = 6
 
@@ -81,6 +84,31 @@ class Record:
                 self.differences += self._explained(path, system, found)
         return there
 
+    def weigh_unnamed(self, readers: Collection[str]) -> None:
+        """Make a change of the fixed outputs that no attribute holds, if nothing else makes them differ.
+
+        That may be one which has a name, and is an input of theirs, or the program that fetches. What only reads
+        the change, as `readers`, says nothing of its own.
+        """
+        fetches = [each for each in self.differences if each.kind is Kind.FIXED_OUTPUT]
+        named = {each.attribute for each in fetches if not each.what.startswith(comparing.UNNAMED)}
+
+        def is_unexplained(each: Difference) -> bool:
+            if not each.what.startswith(comparing.UNNAMED) or each.attribute in readers:
+                return False
+            inner = each.what.removeprefix(comparing.UNNAMED)
+            return not any(name.rpartition(".")[2] in inner for name in named) if inner else not named
+
+        unexplained = {id(each) for each in fetches if is_unexplained(each)}
+        if not unexplained:
+            return
+        question = Question(path=_FETCHED, parts=("derivation",))
+        ((before, after),) = self.sides.answers({self.native: [question]}, what="")[self.native]
+        if before == after:
+            self.differences[:] = [
+                replace(each, weight=Weight.CHANGE) if id(each) in unexplained else each for each in self.differences
+            ]
+
     def is_inside(self, path: AttrPath) -> bool:
         """Return whether an attribute is one of a package that was asked about."""
         return PACKAGE in {self.kinds.get(path[:end]) for end in range(1, len(path))}
@@ -107,6 +135,8 @@ class Record:
             of_values = all("." in part for part in parts)
             is_known = self.is_equal or (system == STATIC and is_beyond)
             is_known |= not limits and (of_values or name in self.idle)
+            # As natively it was compared, and nothing here says that it differs.
+            is_known |= not limits and system != self.native and before.ends == after.ends
             whole = tuple(dict.fromkeys(part.partition(".")[0] for part in parts))
             gap = Gap(what=what, reason=reason, attribute=name, system=system, parts=whole)
             (self.not_covered if is_known else self.unknown).append(gap)

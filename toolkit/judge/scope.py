@@ -12,17 +12,19 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from toolkit.git.reading import TreeFile
-from toolkit.judge import bindings, comparing, packages, reach, readers, versions
-from toolkit.judge.asking import ENDS, FEW, FUNCTION, PACKAGE, PARTS, SET, THROWS, Question
+from toolkit.judge import bindings, comparing, packages, reach, versions
+from toolkit.judge.asking import ENDS, FUNCTION, PACKAGE, SET, THROWS, Question
+from toolkit.judge.audience import FEW_READERS, Audience
 from toolkit.judge.changed import file_changes
 from toolkit.judge.model import Difference, Gap, Kind, Weight
 from toolkit.judge.record import SAMPLE, STATIC, Record
 from toolkit.parallel import beside
+from toolkit.text import few
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
+    from toolkit.git.reading import TreeFile
     from toolkit.judge.changed import FileChange
     from toolkit.judge.everything import Engine
     from toolkit.judge.reach import AttrPath
@@ -36,13 +38,8 @@ _MOST = 1200
 _MOST_DEEP = 400
 """So many attributes are asked about on more than one system."""
 
-_MOST_READERS = 120
-_FEW_READERS = 24
 _MOST_MARKED, _FEWEST_MARKED = 60, 6
-_MOST_TESTS = 12
-_MOST_OF_VERSIONS = 240
-_DEEPEST_SET = 2
-"""So many names lead to a package set."""
+_UPDATING = re.compile(r"^maintainers/scripts/|/update[\w.-]*\.(?:sh|py|rb|pl|nu|js|ts|mjs)$")
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
@@ -79,16 +76,14 @@ class _Judging:
         self.unreached: list[Gap] = []
         """What the change may reach, and only every attribute of the set would show."""
         self.everything: list[str] = []
-        self.readers: set[str] = set()
+        self.audience = Audience(self.record, self.systems)
         self.members: set[AttrPath] = set()
-        self.tests: set[AttrPath] = set()
-        self.left = 0
 
     def verdict(self) -> Verdict:
         relevant = [file for file in self.files if not file.is_document]
         documents = [file.path for file in self.files if file.is_document]
         if documents:
-            self.record.not_covered.append(Gap(what=_few(documents), reason="nothing to evaluate"))
+            self.record.not_covered.append(Gap(what=few(documents), reason="nothing to evaluate"))
         broken = [self._broken(file) for file in relevant if file.error is not None]
         if broken:
             self.record.differences += broken
@@ -104,8 +99,8 @@ class _Judging:
             asked=len(self.record.asked),
             differ=len(differ & self.record.asked) if self.record.asked else len(differ),
             differences=tuple(sorted(_distinct(self.record.differences), key=self._rank)),
-            reached=self._compared(lambda name: name not in self.readers),
-            readers=self._compared(lambda name: name in self.readers),
+            reached=self._compared(lambda name: name not in self.audience.names),
+            readers=self._compared(lambda name: name in self.audience.names),
             unknown=tuple(dict.fromkeys(self.record.unknown)),
             not_covered=tuple(dict.fromkeys(self.record.not_covered)),
             equal=tuple(file.path for file in self.files if file.equal),
@@ -128,20 +123,19 @@ class _Judging:
         if any(file.path == reach.ALIASES for file in files) or self._moves_names(files):
             text = "\n".join(each.text(reach.ALIASES) for each in maps)
             self.record.aliases = set(re.findall(r"^  ([\w'-]+) =", text, re.MULTILINE))
-        reached, of_all = self._candidates(files, maps)
+        for file in files:
+            if file.is_of_persons:
+                self.audience.ask_maintained(file, maps[1], _MOST)
+        reached, of_all = self._candidates([file for file in files if not file.is_of_persons], maps)
         changed = [file for file in files if not file.equal and file.path in reached]
         asked = {path for file in changed for path in reached[file.path]}
         # Who reads a package of pkgs/by-name is looked for while Nix is asked about it.
         names = frozenset(path[0] for path in asked if len(path) == 1 and len(path[0]) > 1)
-        is_known = names and len(names) <= _FEW_READERS and all(reach.by_name(file.path) for file in changed)
+        is_known = names and len(names) <= FEW_READERS and all(reach.by_name(file.path) for file in changed)
         with beside(partial(maps[1].look_for, names)) if is_known else nullcontext():
             self._ask(asked)
         of_some = [file for file in changed if file.path not in of_all]
-        self._ask_members(of_some, reached, maps)
-        for file in of_some:
-            self._ask_users(file, reached[file.path], maps[1])
-            reached[file.path] |= self._ask_sets(file, reached[file.path], maps[1])
-        self._ask_versions(of_some, reached)
+        self._widen(of_some, reached, maps)
         # What Nix reads as before can differ by its position alone.
         moved = {path for file in files if file.equal for path in reached.get(file.path, ())}
         self.record.compare({self.native: self._few_enough(moved - {*self.record.kinds})})
@@ -157,26 +151,27 @@ class _Judging:
         modules: Sequence[str] = ()
         if own:
             self.progress.step("looking for readers")
-            functions = {path[-1] for path in own if self.record.kinds[path] == FUNCTION}
-            paths = {file.path for file in self.files}
-            # A whole set is read by the names in it, of which those count that differ.
             serious = {each.attribute for each in self.record.serious}
             same = {path for path in self.members if ".".join(path) not in serious}
-            single = {path for path in own - same if self.record.kinds[path] != SET}
-            there = readers.find(maps[1], single, self.record.differences, paths, functions=functions)
-            self._ask_readers(there, idle=not functions)
-            modules = there.modules
-            if functions and (calling := self._calling(there) - own):
-                # A function that calls one of the change, or is one under another name, shows nothing either.
-                called = {path[-1] for path in calling}
-                there = readers.find(maps[1], calling, self.record.differences, paths, functions=called)
-                self._ask_readers(there, idle=False)
-        self._ask_tests(modules, maps[1])
+            modules = self.audience.ask(own, same, maps[1])
+        self.audience.ask_tests(modules, maps[1])
+        self.record.weigh_unnamed(self.audience.names)
         for file in of_some:
             if reached[file.path]:
                 self._require_needed(file, reached[file.path] & own)
             else:
-                self.unreached.append(Gap(what=file.path, reason="no attribute was found that is made from it"))
+                self._leave(Gap(what=file.path, reason="no attribute was found that is made from it"))
+
+    def _widen(
+        self, files: Sequence[FileChange], reached: Mapping[str, set[AttrPath]], maps: Sequence[reach.Map]
+    ) -> None:
+        """Ask about what else the files make: in a set, with a function of theirs, in other versions of a set."""
+        self._ask_members(files, reached, maps)
+        for file in files:
+            self._ask_users(file, reached[file.path], maps[1])
+            reached[file.path].update(self._ask_sets(file, reached[file.path], maps[1]))
+        found = {path for file in files for path in reached[file.path]}
+        versions.compare(self.record, self.systems, found)
 
     def _candidates(
         self, files: Sequence[FileChange], maps: Sequence[reach.Map]
@@ -186,10 +181,10 @@ class _Judging:
         of_all: list[str] = []
         for file in files:
             if file.path.startswith("nixos/"):
-                self._nixos(file, maps)
+                self.audience.add_tests(file, maps)
                 continue
             found, is_all = self._reached(file, maps)
-            if file.equal and (is_all or len(found) > _FEW_READERS):
+            if file.equal and (is_all or len(found) > FEW_READERS):
                 continue
             if is_all and (file.rest or file.path not in {reach.ALL_PACKAGES, reach.ALIASES}):
                 of_all.append(file.path)
@@ -205,35 +200,31 @@ class _Judging:
         packages = sorted(
             (path for path in own if self.record.kinds[path] == PACKAGE), key=lambda path: (len(path), path)
         )
-        if reach.by_name(file.path) in {path[0] for path in packages} or self._is_needed(file, packages):
+        if reach.by_name(file.path) in {path[0] for path in packages} or self._needs(file, packages):
             return
-        callers = sorted(
-            path for path, kind in self.record.kinds.items() if kind == PACKAGE and ".".join(path) in self.readers
-        )
-        if not self._is_needed(file, callers):
-            self.unreached.append(Gap(what=file.path, reason="nothing that was asked about needs it"))
-        elif sets := sorted(
-            ".".join(path) for path, kind in self.record.kinds.items() if kind == SET and ".".join(path) in self.readers
-        ):
+        readers = sorted(path for path in self.record.kinds if ".".join(path) in self.audience.names)
+        callers = [path for path in readers if self.record.kinds[path] == PACKAGE]
+        if not self._needs(file, callers):
+            self._leave(Gap(what=file.path, reason="nothing that was asked about needs it"))
+        elif sets := [".".join(path) for path in readers if self.record.kinds[path] == SET]:
             self.unreached.append(
-                Gap(what=file.path, reason=f"what {_few(sets)} has by its functions was not asked about")
+                Gap(what=file.path, reason=f"what {few(sets)} has by its functions was not asked about")
             )
-        elif self.left:
-            reason = f"asked {len(callers)} packages that name what it is for, and not {self.left} others"
+        elif self.audience.left:
+            reason = f"asked {len(callers)} packages that name what it is for, and not {self.audience.left} others"
             self.unreached.append(Gap(what=file.path, reason=reason))
 
-    def _is_needed(self, file: FileChange, paths: Sequence[AttrPath]) -> bool:
-        """Return whether one of some packages is another if the file has nothing but a mark in it."""
-        is_code = file.path.endswith(".nix")
-        few = paths[: _MOST_MARKED if is_code else _FEWEST_MARKED]
-        if not few:
-            return False
-        contents = self.sides.after if file.after is not None else self.sides.before
-        mark = TreeFile(content=b'throw "unlet: a mark"\n' if is_code else b"unlet: a mark\n")
-        marked = {**contents, PurePosixPath(file.path): mark}
-        sides = replace(self.sides, before=contents, after=marked)
-        questions = {self.native: [Question(path=path, parts=("derivation",)) for path in few]}
-        return any(before != after for before, after in sides.answers(questions, what="with a mark")[self.native])
+    def _needs(self, file: FileChange, packages: Sequence[AttrPath]) -> bool:
+        """Return whether one of the first of some packages needs a file."""
+        few_packages = packages[: _MOST_MARKED if file.path.endswith(".nix") else _FEWEST_MARKED]
+        return bool(few_packages) and self.sides.needs(PurePosixPath(file.path), few_packages, self.native)
+
+    def _leave(self, gap: Gap) -> None:
+        """Say that what a file does is unknown, but for a program that is run by hand."""
+        if _UPDATING.search(gap.what):
+            self.record.not_covered.append(Gap(what=gap.what, reason="it updates packages, and is in none"))
+        else:
+            self.unreached.append(gap)
 
     def _reached(self, file: FileChange, maps: Sequence[reach.Map]) -> tuple[set[AttrPath], bool]:
         """Return the attributes that a file may be in, in one of the trees, and whether that is all."""
@@ -343,69 +334,11 @@ class _Judging:
             return set()
         name = _called(file)
         packages = sorted(each for each in reached if self.record.kinds.get(each) == PACKAGE)
-        if any(each[-1] == name for each in packages) or self._is_needed(file, packages):
+        if any(each[-1] == name for each in packages) or self._needs(file, packages):
             return set()
         found: set[AttrPath] = {(family, name) for family in places.sets()}
         self._ask(found)
         return found & self.record.kinds.keys()
-
-    def _ask_versions(self, files: Sequence[FileChange], reached: Mapping[str, set[AttrPath]]) -> None:
-        """Ask natively about the same in the other versions of a package set; elsewhere if it differs in one of them.
-
-        Differences that are those of another version, as those of a set under two names, count once.
-        """
-        found = {
-            path for file in files for path in reached[file.path] if self.record.kinds.get(path) in {PACKAGE, FUNCTION}
-        }
-        prefixes = {path[:end] for path in found for end in range(1, min(len(path), _DEEPEST_SET + 1))}
-        if not any(versions.is_set(prefix) for prefix in prefixes):
-            return
-        asked = [Question(path=path, parts=("names",)) for path in ((), *versions.CONTAINERS)]
-        pairs = self.sides.answers({self.native: asked}, what="")[self.native]
-        names = {
-            question.path: {name for answer in pair for name in answer.parts.get("names", ())}
-            for question, pair in zip(asked, pairs, strict=True)
-        }
-        own = {path[:end] for path in found for end in range(1, len(path) + 1)}
-        wanted: dict[AttrPath, None] = {}
-        left: set[AttrPath] = set()
-        for path in sorted(found):
-            for end in range(1, min(len(path), _DEEPEST_SET + 1)):
-                others = [other for other in versions.others(names, path[:end]) if other not in own]
-                wanted |= dict.fromkeys((*other, *path[end:]) for other in others[: versions.MOST])
-                left |= {*others[versions.MOST :]}
-        new = [path for path in wanted if path not in self.record.kinds]
-        left |= {path[:-1] for path in new[_MOST_OF_VERSIONS:]}
-        if left:
-            what = _few(sorted(".".join(path) for path in left))
-            self.record.not_covered.append(Gap(what=what, reason="too many versions of the package sets"))
-        known, gaps = len(self.record.differences), len(self.record.not_covered)
-        there = self.record.compare({self.native: new[:_MOST_OF_VERSIONS]})[self.native]
-        # Not all versions of a set have all of its packages.
-        self.record.not_covered[gaps:] = [gap for gap in self.record.not_covered[gaps:] if gap.parts != PARTS]
-        self._drop_repeated(known)
-        differ = {each.attribute for each in self.record.differences[known:]}
-        again = [path for path in there if ".".join(path) in differ]
-        others_systems = [system for system in self.systems if system not in {self.native, STATIC}]
-        self.record.compare(dict.fromkeys(others_systems, again))
-
-    def _drop_repeated(self, known: int) -> None:
-        """Drop the differences behind the first `known` that are those of another attribute of the same name."""
-        seen: set[tuple[object, ...]] = set()
-        kept: list[Difference] = []
-        for number, each in enumerate(self.record.differences):
-            fact = (
-                each.attribute.rpartition(".")[2],
-                each.system,
-                each.kind,
-                each.what,
-                str(each.before),
-                str(each.after),
-            )
-            if number < known or fact not in seen:
-                kept.append(each)
-            seen.add(fact)
-        self.record.differences[:] = kept
 
     def _made(self, file: FileChange, reached: Collection[AttrPath]) -> set[AttrPath]:
         """Return the attributes of a file that are there; a package's file names no function of its set."""
@@ -441,7 +374,7 @@ class _Judging:
     def _sample(self, of_all: Sequence[str]) -> None:
         """Ask about a few packages if all of them are made with a file."""
         reason = "reaches everything, of which a few packages were asked about"
-        self.unreached.append(Gap(what=_few(of_all), reason=reason))
+        self.unreached.append(Gap(what=few(of_all), reason=reason))
         self.record.compare({system: [tuple(name.split(".")) for name in SAMPLE] for system in self.systems})
 
     def _ask_everything(self, engine: Engine) -> None:
@@ -457,7 +390,7 @@ class _Judging:
             ):
                 if both := sorted({*sides[0]} & {*sides[1]}):
                     self.record.not_covered.append(
-                        Gap(what=f"{_few(both)} on {system}", reason=f"{what}, before as after")
+                        Gap(what=f"{few(both)} on {system}", reason=f"{what}, before as after")
                     )
             paths = packages.differing(before, after)
             self.record.compare({system: paths[:_MOST_DEEP]})
@@ -470,55 +403,10 @@ class _Judging:
                 if rest > 0:
                     self.record.not_covered.append(Gap(what=f"{rest} more attributes on {system}", reason=reason))
 
-    def _nixos(self, file: FileChange, maps: Sequence[reach.Map]) -> None:
-        if file.equal:
-            return
-        tests = {test for each in (maps if self.sides.nixos else ()) for test in each.tests(file.path)}
-        self.tests |= tests
-        if not tests:
-            what = "a NixOS test" if file.path.startswith(reach.TESTS) else "a NixOS module"
-            self.record.unknown.append(Gap(what=file.path, reason=f"{what}, which is not evaluated"))
-
-    def _ask_tests(self, readers: Sequence[str], places: reach.Map) -> None:
-        """Ask about NixOS tests: those that the change is made in, and those that read it, if they are evaluated."""
-        found = {file: places.tests(file) for file in readers} if self.sides.nixos else {}
-        modules = [file for file in readers if not found.get(file)]
-        if modules:
-            reason = "NixOS modules and tests that read them are not evaluated"
-            reason = reason if self.sides.nixos else f"{reason}: --nixos, for the tests"
-            self.record.not_covered.append(Gap(what=_few(modules), reason=reason))
-        tests = sorted(self.tests | {test for each in found.values() for test in each})
-        if tests[_MOST_TESTS:]:
-            self.record.unknown.append(Gap(what=f"{len(tests) - _MOST_TESTS} more NixOS tests", reason="too many"))
-        self.record.compare({self.native: tests[:_MOST_TESTS]}, ("derivation",))
-
-    def _ask_readers(self, found: readers.Readers, *, idle: bool) -> None:
-        """Ask about what reads what the change is made in; it is `idle` if that are values, which were compared."""
-        wanted = [*found.strong[:_MOST_READERS], *found.weak[:_FEW_READERS]]
-        self.left = len(found.strong) + len(found.weak) - len(wanted)
-        if self.left:
-            self.record.not_covered.append(Gap(what=f"{self.left} more attributes that name them", reason="too many"))
-        serious = {each.system for each in self.record.serious}
-        # A difference that is there natively is the same elsewhere, but for the packages that are not for it.
-        systems = {self.native} if self.native in serious or not serious - {STATIC} else serious - {STATIC}
-        if not idle:
-            systems |= {system for system in self.systems if system != STATIC}
-        new = {".".join(path) for path in wanted} - self.record.asked
-        self.readers |= new
-        self.record.idle |= new if idle else set()
-        if wanted:
-            self.record.compare(dict.fromkeys(systems, wanted), FEW)
-        if not idle and STATIC in self.systems:
-            self.record.compare({STATIC: [path for path in wanted if len(path) == 1]}, FEW)
-
-    def _calling(self, found: readers.Readers) -> set[AttrPath]:
-        """Return the functions among the readers that were asked about."""
-        return {path for path in (*found.strong, *found.weak) if self.record.kinds.get(path) == FUNCTION}
-
     def _rank(self, difference: Difference) -> tuple[int, bool, int, str, int]:
         """Return the place of a difference: the worst first, and what the change is made in before what reads it."""
         system = self.systems.index(difference.system) if difference.system in self.systems else len(self.systems)
-        is_reader = difference.attribute in self.readers
+        is_reader = difference.attribute in self.audience.names
         kind = [*Kind].index(difference.kind)
         return [*Weight].index(difference.weight), is_reader, kind, difference.attribute, system
 
@@ -543,8 +431,3 @@ def _called(file: FileChange) -> str:
     """Return what a package in a file of its own is called."""
     path = PurePosixPath(file.path)
     return path.parent.name if path.name in {"default.nix", "package.nix"} else path.stem
-
-
-def _few(names: Sequence[str]) -> str:
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""  # noqa: PLR2004 - as many as a line has room for
-    return f"{', '.join(names[:3])}{more}"

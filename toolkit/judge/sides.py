@@ -7,10 +7,12 @@ import json
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from toolkit import documents, process
 from toolkit.cache import default_cache
 from toolkit.errors import ToolkitError
+from toolkit.git.reading import TreeFile
 from toolkit.judge.asking import FILES, Answer, Question, ask, why_not
 from toolkit.judge.everything import evaluate
 from toolkit.nix import limits, program
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path, PurePosixPath
 
-    from toolkit.git.reading import TreeFile
     from toolkit.judge.asking import Times
     from toolkit.judge.everything import Engine
     from toolkit.judge.ground import Ground
@@ -62,6 +63,14 @@ class Sides(Struct, frozen=True, kw_only=True):
         """Return in one line why an attribute does not evaluate any more."""
         with self.ground.holding(self.after) as root:
             return why_not(root, system, path, self.allowed)
+
+    def needs(self, path: PurePosixPath, packages: Sequence[tuple[str, ...]], system: str) -> bool:
+        """Return whether one of some packages is another if a file of theirs has nothing but a mark in it."""
+        contents = self.after if path not in self.after or self.after[path] is not None else self.before
+        mark = TreeFile(content=b'throw "unlet: a mark"\n' if path.suffix == ".nix" else b"unlet: a mark\n")
+        sides = replace(self, before=contents, after={**contents, path: mark})
+        questions = {system: [Question(path=each, parts=("derivation",)) for each in packages]}
+        return any(before != after for before, after in sides.answers(questions, what="with a mark")[system])
 
     def packages(self, system: str, engine: Engine) -> tuple[Packages, Packages]:
         """Return every package before and after."""

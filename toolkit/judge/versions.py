@@ -5,10 +5,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from toolkit.judge.asking import FUNCTION, PACKAGE, PARTS, Question
+from toolkit.judge.model import Difference, Gap
+from toolkit.judge.record import STATIC
+from toolkit.text import few
+
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from toolkit.judge.reach import AttrPath
+    from toolkit.judge.record import Record
 
 CONTAINERS: Mapping[AttrPath, str] = {
     ("beam", "packages"): "beamPackages",
@@ -18,14 +24,78 @@ CONTAINERS: Mapping[AttrPath, str] = {
 }
 """Sets of package sets, and what the one of them is called that is the default."""
 
-MOST = 24
+_MOST = 24
 """So many versions of a set are asked about."""
+
+_MOST_ATTRIBUTES = 240
+_DEEPEST = 2
+"""So many names lead to a package set."""
 
 _SET = re.compile(r"(\D+?)[\d_.]*(Packages|Extensions|Plugins)(_.*)?")
 _POSTGRESQL = re.compile(r"postgresql_\d+")
 """Servers, each with the set of its packages as `pkgs`."""
 
 _NUMBERED = re.compile(r"\D*[\d_]+\D*")
+
+
+def compare(record: Record, systems: Sequence[str], reached: Collection[AttrPath]) -> None:
+    """Compare natively the same in the other versions of a package set; elsewhere if it differs in one of them.
+
+    Differences that are those of another version, as those of a set under two names, count once.
+    """
+    found = {path for path in reached if record.kinds.get(path) in {PACKAGE, FUNCTION}}
+    prefixes = {path[:end] for path in found for end in range(1, min(len(path), _DEEPEST + 1))}
+    if not any(is_set(prefix) for prefix in prefixes):
+        return
+    wanted, left = _wanted(_names(record), found)
+    new = [path for path in wanted if path not in record.kinds]
+    left |= {path[:-1] for path in new[_MOST_ATTRIBUTES:]}
+    if left:
+        what = few(sorted(".".join(path) for path in left))
+        record.not_covered.append(Gap(what=what, reason="too many versions of the package sets"))
+    known, gaps = len(record.differences), len(record.not_covered)
+    there = record.compare({record.native: new[:_MOST_ATTRIBUTES]})[record.native]
+    # Not all versions of a set have all of its packages.
+    record.not_covered[gaps:] = [gap for gap in record.not_covered[gaps:] if gap.parts != PARTS]
+    record.differences[known:] = _distinct(record.differences, known)
+    differ = {each.attribute for each in record.differences[known:]}
+    again = [path for path in there if ".".join(path) in differ]
+    record.compare({system: again for system in systems if system not in {record.native, STATIC}})
+
+
+def _names(record: Record) -> dict[AttrPath, set[str]]:
+    """Return the names in the set of all packages and in CONTAINERS, of both sides."""
+    asked = [Question(path=path, parts=("names",)) for path in ((), *CONTAINERS)]
+    pairs = record.sides.answers({record.native: asked}, what="")[record.native]
+    return {
+        question.path: {name for answer in pair for name in answer.parts.get("names", ())}
+        for question, pair in zip(asked, pairs, strict=True)
+    }
+
+
+def _wanted(
+    names: Mapping[AttrPath, Collection[str]], found: Collection[AttrPath]
+) -> tuple[list[AttrPath], set[AttrPath]]:
+    """Return the same attributes in other versions of their sets, and the versions that are too many."""
+    own = {path[:end] for path in found for end in range(1, len(path) + 1)}
+    wanted: dict[AttrPath, None] = {}
+    left: set[AttrPath] = set()
+    for path in sorted(found):
+        for end in range(1, min(len(path), _DEEPEST + 1)):
+            versions = [other for other in others(names, path[:end]) if other not in own]
+            wanted |= dict.fromkeys((*other, *path[end:]) for other in versions[:_MOST])
+            left |= {*versions[_MOST:]}
+    return [*wanted], left
+
+
+def _distinct(differences: Sequence[Difference], known: int) -> list[Difference]:
+    """Return the differences behind the first `known` that are not those of another attribute of the same name."""
+    kept: dict[tuple[object, ...], Difference] = {}
+    for each in differences:
+        name = each.attribute.rpartition(".")[2]
+        kept.setdefault((name, each.system, each.kind, each.what, str(each.before), str(each.after)), each)
+    first = {*map(id, differences[:known])}
+    return [each for each in kept.values() if id(each) not in first]
 
 
 def family(name: str) -> str | None:

@@ -27,6 +27,7 @@ from toolkit.prove.lifted import (
     verdict,
 )
 from toolkit.shipped import EXPRESSIONS
+from toolkit.text import few
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -136,7 +137,7 @@ def overridable(case: LiftCase) -> Finding:
             none = f"{name}: an override of {door} {Effect.INEFFECTIVE} on any system"
             failures += found if Effect.UNKNOWN in others else [none]
     doors = [".".join(path) for path in case.lifted.doors.values()]
-    ways = f"by overrideAttrs of {judged.few(doors)}{'' if effective else ' (before: none)'}"
+    ways = f"by overrideAttrs of {few(doors)}{'' if effective else ' (before: none)'}"
     return _finding(case, failures, [ways, *evidence], more=f", {', '.join(case.lifted.doors)}")
 
 
@@ -306,7 +307,7 @@ def _finding(
     if not systems:
         return Finding(covers="nothing", not_run="because the unchanged package evaluates on no system")
     others = case.asking.beside
-    beside = f", in a tree that also has the changes of {judged.few(others)}" if others else ""
+    beside = f", in a tree that also has the changes of {few(others)}" if others else ""
     return Finding(
         covers=f"{case.package}{more} on {', '.join(systems)}{beside}",
         failures=tuple(failures),

@@ -13,6 +13,7 @@ from toolkit.judge.asking import FEW
 from toolkit.judge.model import Kind, Weight
 from toolkit.model import Silence
 from toolkit.prove import Finding
+from toolkit.text import few
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -37,7 +38,6 @@ META = Aspect(kinds=frozenset({Kind.META, Kind.POSITION}), parts=frozenset({"met
 OVERRIDES = Aspect(kinds=frozenset({Kind.OVERRIDE, Kind.ARGUMENTS}), parts=frozenset({"override", "arguments"}))
 _READ = Aspect(kinds=frozenset(Kind), parts=frozenset(FEW))
 
-_FEW = 4
 _CROSS, _STATIC = "cross", "static"
 
 
@@ -134,12 +134,6 @@ def systems(asked: Sequence[str], *, narrowed: bool) -> tuple[str, ...]:
     """Return the systems of the judge for those that a package is asked about, pkgsStatic too unless `narrowed`."""
     names = tuple(dict.fromkeys(_CROSS if "→" in each else each for each in asked))
     return names if narrowed or SYSTEMS[0] not in names else (*names, _STATIC)
-
-
-def few(names: Sequence[str]) -> str:
-    """Return some names as a line has room for them."""
-    more = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
-    return f"{', '.join(names[:_FEW])}{more}"
 
 
 def _lines(differences: Iterable[Difference]) -> Iterator[str]:

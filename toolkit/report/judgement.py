@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from msgspec import Struct
 
@@ -13,6 +13,7 @@ from toolkit.judge.model import Difference, Gap, Judgement, StepVerdict, Weight
 from toolkit.model import Proof, Status
 from toolkit.report.explanation import Line, Tone
 from toolkit.report.markdown import code, plain
+from toolkit.text import few
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -91,8 +92,7 @@ class _Row(Struct, frozen=True, kw_only=True):
     @property
     def who(self) -> str:
         """The attributes, as many as a line has room for."""
-        more = f" and {len(self.attributes) - _FEW} more" if len(self.attributes) > _FEW else ""
-        return f"{', '.join(self.attributes[:_FEW])}{more}"
+        return few(self.attributes)
 
 
 def _rows(differences: Sequence[Difference]) -> list[_Row]:
@@ -147,16 +147,26 @@ def lines(judgement: Judgement, *, quiet: bool = False, verbose: bool = False) -
     yield from (Line(text=text, tone=Tone.PLAIN) for text in _commits(judgement))
     for gap in judgement.unknown:
         yield Line(text=f"unknown {gap.what}: {gap.reason}", tone=Tone.NOT_RUN, head=7)
-    gaps = judgement.not_covered if verbose else judgement.not_covered[:_ROWS]
-    for gap in gaps:
-        yield Line(text=f"not asked  {gap.what}: {gap.reason}", tone=Tone.PLAIN)
-    if more := len(judgement.not_covered) - len(gaps):
+    gaps = [*_gaps(judgement.not_covered)]
+    for text in gaps if verbose else gaps[:_ROWS]:
+        yield Line(text=f"not asked  {text}", tone=Tone.PLAIN)
+    if (more := len(gaps) - _ROWS) > 0 and not verbose:
         yield Line(text=f"not asked  {more} more; --json has all", tone=Tone.PLAIN)
     if not judgement.everything:
         yield Line(text="not asked  the rest of the set: --all", tone=Tone.PLAIN)
     elif others := [system for system in judgement.systems if system not in judgement.everything]:
         yield Line(text=f"not asked  the rest of the set on {', '.join(others)}: --system", tone=Tone.PLAIN)
     yield from (Line(text=f"warning: {warning}", tone=Tone.NOT_RUN) for warning in judgement.warnings)
+
+
+def _gaps(gaps: Sequence[Gap]) -> Iterator[str]:
+    """Yield a text for each reason, with the attributes of a system that it is the reason for."""
+    together: defaultdict[tuple[str | None, str], list[str]] = defaultdict(list)
+    for gap in gaps:
+        together[gap.system, gap.reason].append(gap.attribute or gap.what)
+    for (system, reason), names in together.items():
+        where = f" on {system}" if system is not None else ""
+        yield f"{few(names)}{where}: {reason}"
 
 
 def _commits(judgement: Judgement) -> Iterator[str]:
@@ -184,6 +194,10 @@ def _value(value: Any) -> str:  # noqa: ANN401 - JSON
         return "nothing"
     if isinstance(value, dict) and "#" in value:
         return f"{value['length']} characters"
+    if isinstance(value, dict):
+        members = cast("dict[str, Any]", value)
+        if any(isinstance(each, dict) and "#" in each for each in members.values()):
+            return "; ".join(f"{name}: {_value(each)}" for name, each in members.items())
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= _SHORT else f"{text[:_SHORT]}…"
 

@@ -1,0 +1,116 @@
+"""Those that read or override what a change is made in: packages of the set, and tests and modules of NixOS."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from toolkit.judge import reach, readers
+from toolkit.judge.asking import FEW, FUNCTION, SET
+from toolkit.judge.model import Gap
+from toolkit.judge.record import STATIC
+from toolkit.text import few
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from toolkit.judge.changed import FileChange
+    from toolkit.judge.reach import AttrPath
+    from toolkit.judge.record import Record
+
+_MAINTAINERS = ("lib", "maintainers")
+_MOST_TESTS = 12
+_MOST_READERS = 120
+_MOST_CALLERS = 60
+FEW_READERS = 24
+
+
+class Audience:
+    """Asks about what reads the attributes of a change, on the `systems` of the judgement.
+
+    `names` are those of the attributes that were asked about for it, `left` counts those that were not.
+    """
+
+    def __init__(self, record: Record, systems: Sequence[str]) -> None:
+        self._record = record
+        self._systems = systems
+        self.names: set[str] = set()
+        self.left = 0
+        self._tests: set[AttrPath] = set()
+
+    def ask(self, own: Collection[AttrPath], same: Collection[AttrPath], places: reach.Map) -> Sequence[str]:
+        """Ask about what reads the attributes `own`, but for those that are the `same`; return files of NixOS."""
+        kinds = self._record.kinds
+        functions = {path[-1] for path in own if kinds[path] == FUNCTION}
+        # A whole set is read by the names in it, of which those count that differ.
+        single = {path for path in own if path not in same and kinds[path] != SET}
+        there = readers.find(places, single, self._record.differences, self._record.files, functions=functions)
+        self._ask(there, idle=not functions)
+        calling = {path for path in (*there.strong, *there.weak) if kinds.get(path) == FUNCTION} - {*own}
+        if functions and calling:
+            # A function that calls one of the change, or is one under another name, shows nothing either.
+            called = {path[-1] for path in calling}
+            callers = readers.find(places, calling, self._record.differences, self._record.files, functions=called)
+            self._ask(callers, idle=False)
+            return callers.modules
+        return there.modules
+
+    def _ask(self, found: readers.Readers, *, idle: bool) -> None:
+        """Ask about readers; they are `idle` if what they read are values, which were compared."""
+        record = self._record
+        wanted = [*found.strong[:_MOST_READERS], *found.weak[: FEW_READERS if idle else _MOST_CALLERS]]
+        self.left = len(found.strong) + len(found.weak) - len(wanted)
+        if self.left:
+            record.not_covered.append(Gap(what=f"{self.left} more attributes that name them", reason="too many"))
+        if not wanted:
+            return
+        new = {".".join(path) for path in wanted} - record.asked
+        self.names |= new
+        record.idle |= new if idle else set()
+        serious = {each.system for each in record.serious} - {STATIC}
+        if not idle:
+            record.compare(dict.fromkeys([system for system in self._systems if system != STATIC], wanted), FEW)
+            if STATIC in self._systems:
+                record.compare({STATIC: [path for path in wanted if len(path) == 1]}, FEW)
+        elif record.native not in serious and serious:
+            record.compare(dict.fromkeys(serious, wanted), FEW)
+        else:
+            # A difference that is there natively is the same elsewhere, but for what reads it there alone.
+            record.compare({record.native: wanted}, FEW)
+            differ = {each.attribute for each in record.serious if each.system == record.native}
+            rest = [path for path in wanted if ".".join(path) not in differ][:FEW_READERS]
+            record.compare(dict.fromkeys(serious - {record.native}, rest), FEW)
+
+    def ask_maintained(self, file: FileChange, places: reach.Map, most: int) -> None:
+        """Ask natively about the maintainers that differ in a file, and the `meta` of the packages that name them."""
+        record = self._record
+        persons = {(*_MAINTAINERS, *name[:1]) for name in file.names}
+        record.compare({record.native: sorted(persons)}, FEW)
+        names = {path[-1] for path in persons}
+        found = readers.find(places, persons, record.differences, {file.path}, functions=names)
+        packages = sorted({*found.strong, *found.weak}, key=lambda path: (len(path), path))
+        self.names |= {".".join(path) for path in packages}
+        record.compare({record.native: packages[:most]}, ("meta",))
+        if (rest := len(packages) - most) > 0:
+            what = f"{rest} more attributes that name {few(sorted(names))}"
+            record.unknown.append(Gap(what=what, reason="too many"))
+
+    def add_tests(self, file: FileChange, maps: Sequence[reach.Map]) -> None:
+        """Take the NixOS tests that a file of NixOS is; without one, what it does is unknown."""
+        tests = {test for each in (maps if self._record.sides.nixos else ()) for test in each.tests(file.path)}
+        self._tests |= tests
+        if not tests:
+            what = "a NixOS test" if file.path.startswith(reach.TESTS) else "a NixOS module"
+            self._record.unknown.append(Gap(what=file.path, reason=f"{what}, which is not evaluated"))
+
+    def ask_tests(self, files: Sequence[str], places: reach.Map) -> None:
+        """Ask about NixOS tests: those that the change is made in, and those that read it, if they are evaluated."""
+        record = self._record
+        found: Mapping[str, set[AttrPath]] = {file: places.tests(file) for file in files} if record.sides.nixos else {}
+        if modules := [file for file in files if not found.get(file)]:
+            reason = "NixOS modules and tests that read them are not evaluated"
+            reason = reason if record.sides.nixos else f"{reason}: --nixos, for the tests"
+            record.not_covered.append(Gap(what=few(modules), reason=reason))
+        tests = sorted(self._tests | {test for each in found.values() for test in each})
+        if tests[_MOST_TESTS:]:
+            record.unknown.append(Gap(what=f"{len(tests) - _MOST_TESTS} more NixOS tests", reason="too many"))
+        record.compare({record.native: tests[:_MOST_TESTS]}, ("derivation",))

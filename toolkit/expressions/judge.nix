@@ -241,7 +241,7 @@ let
       [ ]
     else
       concatLists (map (inner: each (if name == "" then inner else "${name}.${inner}") values.${inner}) (attrNames values));
-  # Those that it shows beside them, which it may use in its scripts.
+  # Those of what it shows beside them: its own, which its scripts may use, and what a package of it is made from.
   shownFetches =
     leaving: package:
     let
@@ -250,9 +250,8 @@ let
         name:
         let
           value = orElse null others.${name};
-          isFetch = isPackage value && orElse null (value.drvAttrs.outputHash or null) != null;
         in
-        if isFetch then fetches 0 name value else [ ];
+        if isPackage value then fetches 1 name value else [ ];
     in
     concatLists (map (name: inValue name (fetch name)) (attrNames others));
 

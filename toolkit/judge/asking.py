@@ -218,7 +218,8 @@ class _Conversation:
         if at in _OF_VALUES and values and is_worth and len(question.leaving) < _MOST_LEFT_OUT:
             # The innermost value that is shown first is a part of those around it.
             (rest,) = self.ask([replace(question, leaving=(*question.leaving, values[-1]))])
-            return replace(rest, ends={**rest.ends, f"{at}.{values[-1]}": reason})
+            of = "passthru" if at == "fixed-output" else at
+            return replace(rest, ends={**rest.ends, f"{of}.{values[-1]}": reason})
         ends = {at}
         if at == "derivation" and not limited:
             self._broken[question.path] = reason

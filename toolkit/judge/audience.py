@@ -68,9 +68,12 @@ class Audience:
         record.idle |= new if idle else set()
         serious = {each.system for each in record.serious} - {STATIC}
         if not idle:
-            record.compare(dict.fromkeys([system for system in self._systems if system != STATIC], wanted), FEW)
+            record.compare({record.native: wanted}, FEW)
+            some = wanted[:FEW_READERS]
+            others = {system: some for system in self._systems if system not in {record.native, STATIC}}
             if STATIC in self._systems:
-                record.compare({STATIC: [path for path in wanted if len(path) == 1]}, FEW)
+                others[STATIC] = [path for path in some if len(path) == 1]
+            record.compare(others, FEW)
         elif record.native not in serious and serious:
             record.compare(dict.fromkeys(serious, wanted), FEW)
         else:

@@ -78,6 +78,7 @@ class _Judging:
         self.everything: list[str] = []
         self.audience = Audience(self.record, self.systems)
         self.members: set[AttrPath] = set()
+        self.users: set[AttrPath] = set()
 
     def verdict(self) -> Verdict:
         relevant = [file for file in self.files if not file.is_document]
@@ -145,7 +146,7 @@ class _Judging:
             self._sample(of_all)
         elif self.record.serious and not all(reach.by_name(file.path) for file in of_some):
             self._require_same_stdenv()
-        own = {path for file in changed for path in self._made(file, reached[file.path])}
+        own = {path for file in changed for path in self._made(file, reached[file.path]) if self._is_own(file, path)}
         # What is in a package is read through it.
         own = {path for path in own if not self.record.is_inside(path)}
         modules: Sequence[str] = ()
@@ -322,6 +323,7 @@ class _Judging:
                 for user in bindings.attributes(bound, text, match.start())
             }
             reached |= users
+            self.users |= users
             self._ask(users - {*self.record.kinds}, most_deep=_MOST_MARKED)
 
     def _ask_sets(self, file: FileChange, reached: Collection[AttrPath], places: reach.Map) -> set[AttrPath]:
@@ -346,6 +348,12 @@ class _Judging:
         if not any(path[-1] == _called(file) and self.record.kinds[path] == PACKAGE for path in there):
             return there
         return {path for path in there if self.record.kinds[path] != FUNCTION}
+
+    def _is_own(self, file: FileChange, path: AttrPath) -> bool:
+        """Return whether an attribute may differ by a file: not a function of its set that the change does not name."""
+        if self.record.kinds[path] != FUNCTION or file.rest or not file.names or path in self.users:
+            return True
+        return path[-1] in {name[-1] for name in file.names}
 
     def _moves_names(self, files: Sequence[FileChange]) -> bool:
         """Return whether names of the package set may come or go."""

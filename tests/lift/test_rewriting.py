@@ -431,9 +431,29 @@ def test_a_definition_that_moves_to_a_door_keeps_its_lines() -> None:
 
 
 def test_a_passthru_that_is_computed_with_what_has_to_move_is_refused() -> None:
-    body = "buildApp {\n  passthru = let a = { inherit two; }; in a // { tests = a; };\n  e = [ two ];\n}\n"
+    body = "buildApp {\n  passthru = let a = f { inherit two; }; in a // { tests = a; };\n  e = [ two ];\n}\n"
     with pytest.raises(RefusalError, match=r"package.nix:\d+:\d+: 'two' has to move, and passthru is computed with it"):
         lifted(package(body, "  two = f ui;\n"), design=Design.MOVE)
+
+
+def test_a_set_that_passthru_joins_by_its_name_shows_what_is_in_it() -> None:
+    body = "buildApp {\n  passthru = let a = { inherit ui; }; in { tests = a; } // a;\n  e = [ ui ];\n}\n"
+    after = body.replace("e = [ ui ]", "e = [ finalAttrs.passthru.ui ]").replace("buildApp {", "buildApp (finalAttrs: {")
+    assert rewritten(package(body)) == package(after[:-2] + "})\n")
+
+
+def test_a_version_that_passthru_inherits_is_that_of_the_final_attributes() -> None:
+    body = "buildApp {\n  inherit src version;\n  e = [ ui ];\n  passthru = { inherit version ui; };\n}\n"
+    after = rewritten(package(body), design=Design.MOVE, follow=("src", "version"))
+    assert "  passthru = {\n    inherit (finalAttrs) version;\n" in after
+    assert "inherit src version;\n  e" in after
+
+
+def test_a_version_alone_is_not_followed_beside_a_twin_that_stays() -> None:
+    twin = '  twin = buildUi { pname = "twin"; inherit version; };\n'
+    body = "buildApp {\n  inherit version twin;\n  e = [ ui twin ];\n}\n"
+    with pytest.raises(RefusalError, match="an override of version would not reach 'twin', which stays in the let"):
+        lift(package(body, twin), name="package.nix", bindings=("ui",), design=Design.MOVE, follow=("version",))
 
 
 def test_after_a_definition_that_moves_into_passthru_comes_a_blank_line() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from toolkit.judge import reach, readers
-from toolkit.judge.asking import FEW, FUNCTION, SET
+from toolkit.judge.asking import FEW, FUNCTION, PACKAGE, SET, Question
 from toolkit.judge.model import Gap
 from toolkit.judge.record import STATIC
 from toolkit.text import few
@@ -17,10 +17,27 @@ if TYPE_CHECKING:
     from toolkit.judge.reach import AttrPath
     from toolkit.judge.record import Record
 
+_OF_SETS = {
+    "callPackage",
+    "callPackages",
+    "extend",
+    "makeScope",
+    "newScope",
+    "override",
+    "overrideAttrs",
+    "overrideDerivation",
+    "overrideScope",
+    "overrideScope'",
+    "packages",
+}
+"""Functions that all package sets have."""
+
 _MAINTAINERS = ("lib", "maintainers")
 _MOST_TESTS = 12
 _MOST_READERS = 120
 _MOST_CALLERS = 60
+_MOST_MADE = 600
+_MOST_OPENED = 60
 FEW_READERS = 24
 
 
@@ -40,13 +57,18 @@ class Audience:
     def ask(self, own: Collection[AttrPath], same: Collection[AttrPath], places: reach.Map) -> Sequence[str]:
         """Ask about what reads the attributes `own`, but for those that are the `same`; return files of NixOS."""
         kinds = self._record.kinds
-        functions = {path[-1] for path in own if kinds[path] == FUNCTION}
+        functions = {path[-1] for path in own if kinds[path] == FUNCTION} - _OF_SETS
         # A whole set is read by the names in it, of which those count that differ.
-        single = {path for path in own if path not in same and kinds[path] != SET}
+        single = {path for path in own if path not in same and kinds[path] not in {SET, FUNCTION}}
+        single |= {path for path in own if kinds[path] == FUNCTION and path[-1] in functions}
         there = readers.find(places, single, self._record.differences, self._record.files, functions=functions)
         self._ask(there, idle=not functions)
-        calling = {path for path in (*there.strong, *there.weak) if kinds.get(path) == FUNCTION} - {*own}
-        if functions and calling:
+        if not functions:
+            return there.modules
+        # A set may be in one of them.
+        opened = [*self._open(), *self._open()]
+        calling = {path for path in (*there.strong, *there.weak, *opened) if kinds.get(path) == FUNCTION} - {*own}
+        if calling := {path for path in calling if path[-1] not in _OF_SETS}:
             # A function that calls one of the change, or is one under another name, shows nothing either.
             called = {path[-1] for path in calling}
             callers = readers.find(places, calling, self._record.differences, self._record.files, functions=called)
@@ -54,21 +76,48 @@ class Audience:
             return callers.modules
         return there.modules
 
+    @property
+    def closed(self) -> list[str]:
+        """The sets that were asked about, and nothing in them, but for those that a package has."""
+        record = self._record
+        packages = (path for path, kind in record.kinds.items() if kind in {PACKAGE, FUNCTION})
+        opened = {path[:end] for path in packages for end in range(1, len(path))}
+        sets = {path for path, kind in record.kinds.items() if kind == SET and not record.is_inside(path)} - opened
+        return sorted({".".join(path) for path in sets} & self.names)
+
+    def _open(self) -> list[AttrPath]:
+        """Ask about what is in small sets that call a function of the change, and return it."""
+        record = self._record
+        asked = [Question(path=tuple(name.split(".")), parts=("names",)) for name in self.closed]
+        if not asked:
+            return []
+        pairs = record.sides.answers({record.native: asked}, what="")[record.native]
+        found: list[AttrPath] = []
+        for question, pair in zip(asked, pairs, strict=True):
+            names = {name for answer in pair for name in answer.parts.get("names", ())}
+            found += [(*question.path, name) for name in sorted(names)] if len(names) <= _MOST_OPENED else []
+        self.names |= {".".join(path) for path in found} - record.asked
+        return record.compare({record.native: found}, FEW)[record.native]
+
     def _ask(self, found: readers.Readers, *, idle: bool) -> None:
         """Ask about readers; they are `idle` if what they read are values, which were compared."""
         record = self._record
         wanted = [*found.strong[:_MOST_READERS], *found.weak[: FEW_READERS if idle else _MOST_CALLERS]]
-        self.left = len(found.strong) + len(found.weak) - len(wanted)
+        rest = [*found.strong[_MOST_READERS:], *found.weak[FEW_READERS if idle else _MOST_CALLERS :]]
+        # What a function makes is seen in all that call it, if these are not too many.
+        more = [] if idle or len(rest) > _MOST_MADE else rest
+        self.left = len(rest) - len(more)
         if self.left:
             record.not_covered.append(Gap(what=f"{self.left} more attributes that name them", reason="too many"))
         if not wanted:
             return
-        new = {".".join(path) for path in wanted} - record.asked
+        new = {".".join(path) for path in (*wanted, *more)} - record.asked
         self.names |= new
         record.idle |= new if idle else set()
         serious = {each.system for each in record.serious} - {STATIC}
         if not idle:
             record.compare({record.native: wanted}, FEW)
+            record.compare({record.native: more}, ("derivation",))
             some = wanted[:FEW_READERS]
             others = {system: some for system in self._systems if system not in {record.native, STATIC}}
             if STATIC in self._systems:

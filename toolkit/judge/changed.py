@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any, cast
 
 from msgspec import Struct
@@ -25,11 +26,19 @@ if TYPE_CHECKING:
     from toolkit.judge.sides import Sides
 
 _DOCUMENTS = (".md", ".rst", ".txt.in", ".svg", ".xml")
+_PLATFORM = re.compile(
+    r"\bis(?:Aarch32|Android|Armv\w+|Avr|BigEndian|Cygwin|FreeBSD|Ghcjs|LoongArch\w*|MinGW|Mips\w*|Msp430|Musl|NetBSD"
+    r"|OpenBSD|Power\w*|Redox|RiscV\w*|S390\w*|Sparc\w*|SunOS|UClibc|Wasi|Wasm|Windows|i686|iOS|x32|x86_32|32bit)\b"
+    r"|\bpkgs(?:Musl|i686Linux|LLVM)\b"
+)
 _ROOMS = ("pkgs/", "lib/", "nixos/", "maintainers/")
 
 
 class FileChange(Struct, frozen=True, kw_only=True):
-    """A file of the change; `equal` means that Nix reads the same in it."""
+    """A file of the change; `equal` means that Nix reads the same in it.
+
+    `platforms` are what it asks for in lines that differ, and no system that is judged has.
+    """
 
     path: str
     before: TreeFile | None
@@ -38,6 +47,7 @@ class FileChange(Struct, frozen=True, kw_only=True):
     error: str | None = None
     names: frozenset[AttrPath] = frozenset()
     rest: bool = True
+    platforms: tuple[str, ...] = ()
 
     @property
     def is_document(self) -> bool:
@@ -99,8 +109,10 @@ def _compared(file: FileChange) -> FileChange:
         one, other = _members(before), _members(after)
         names = {(name,) for name in one.keys() | other.keys() if one.get(name) != other.get(name)}
         return replace(file, names=frozenset(names), rest=not (one and other))
+    lines = {*before.splitlines()} ^ {*after.splitlines()}
+    platforms = tuple(sorted({word for line in lines for word in _PLATFORM.findall(line)}))
     differing = bindings.differing(before, after, deep=file.path.startswith(reach.TOP))
-    return replace(file, names=differing.paths, rest=differing.rest)
+    return replace(file, names=differing.paths, rest=differing.rest, platforms=platforms)
 
 
 def _members(text: str) -> dict[str, Any]:

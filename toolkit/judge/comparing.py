@@ -86,10 +86,10 @@ def _moved(subject: Subject, before: Answer, after: Answer) -> Difference:
 
 def _ended(subject: Subject, before: Answer, after: Answer) -> Iterator[Difference]:
     for part, reason in after.ends.items():
-        if not _ends(part, before) and part not in after.limited:
+        if not _ends(part, before) and part not in after.limited and _takes(part, before):
             yield subject.differs(Kind.EVALUATION, DAMAGE, f"its {part} no longer evaluates", None, reason)
     for part in before.ends:
-        if not _ends(part, after) and part not in before.limited:
+        if not _ends(part, after) and part not in before.limited and _takes(part, after):
             yield subject.differs(Kind.EVALUATION, REMARK, f"its {part} evaluates now", before.ends[part], None)
 
 
@@ -97,6 +97,12 @@ def _ends(part: str, answer: Answer) -> bool:
     """Return whether a part of an answer ends Nix, as a whole or, of passthru, by any of its values."""
     whole = part.partition(".")[0]
     return part in answer.ends or whole in answer.ends or any(each.startswith(f"{part}.") for each in answer.ends)
+
+
+def _takes(part: str, answer: Answer) -> bool:
+    """Return whether the other version has the argument of override that a part is about, if it is about one."""
+    name = re.fullmatch(r"override\.(.+)=", part)
+    return name is None or name[1] in answer.parts.get("arguments", {})
 
 
 def _parts(subject: Subject, before: Answer, after: Answer) -> Iterator[Difference]:
@@ -165,7 +171,11 @@ def _fetches(subject: Subject, before: list[Any], after: list[Any]) -> Iterator[
         attribute = ".".join(filter(None, (subject.attribute, new["name"])))
         one, other = _fetch(old), _fetch(new)
         names = sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
-        if {"url", "urls"}.isdisjoint(names) and one.get("urls") is not None:
+        if (
+            {"url", "urls"}.isdisjoint(names)
+            and one.get("urls") is not None
+            and None in (one.get("rev"), other.get("rev"))
+        ):
             # The same place under another name.
             names = [name for name in names if name not in _REF]
         is_renamed = old["out"] != new["out"]

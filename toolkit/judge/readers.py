@@ -12,7 +12,7 @@ from toolkit.judge import bindings, reach
 from toolkit.judge.model import Weight
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
     from toolkit.judge.model import Difference
     from toolkit.judge.reach import AttrPath
@@ -68,19 +68,23 @@ def find(
                 path for offsets in found.values() for at in offsets for path in bindings.attributes(bound, text, at)
             }
         elif reading and len(strong) < _MOST_PATHS:
-            strong |= _made_from(places, file)
+            strong |= _made_from(places, file, found)
         elif reading or (serious & found.keys() and len(weak) < _MOST_PATHS):
-            weak |= _made_from(places, file)
+            weak |= _made_from(places, file, found)
     known = {*own}
     ranked = (sorted(paths, key=lambda path: (len(path), path)) for paths in (strong - known, weak - strong - known))
     strongest, weakest = (tuple(path for path in paths if len(path) <= _DEEPEST) for paths in ranked)
     return Readers(strong=strongest, weak=weakest, modules=tuple(sorted(modules)))
 
 
-def _made_from(places: reach.Map, file: str) -> frozenset[AttrPath]:
-    """Return what a file may be in; what is in pkgs/by-name is one package."""
+def _made_from(places: reach.Map, file: str, found: Mapping[str, Iterable[int]]) -> frozenset[AttrPath]:
+    """Return what a file may be in, one package for one of pkgs/by-name, and what is made in it where it has names."""
     name = reach.by_name(file)
-    return frozenset({(name,)}) if name is not None and file.endswith("/package.nix") else places.reached(file)[0]
+    if name is not None and file.endswith("/package.nix"):
+        return frozenset({(name,)})
+    text, bound = places.text(file), places.bindings(file)
+    made = {path for offsets in found.values() for at in offsets for path in bindings.attributes(bound, text, at)}
+    return places.reached(file, made)[0]
 
 
 def _reads(text: str, name: str, offsets: Iterable[int]) -> bool:

@@ -90,6 +90,11 @@ class _Judging:
             self.record.differences += broken
         elif relevant:
             self._judge(relevant)
+            self.record.unknown += [
+                Gap(what=file.path, reason=f"what it does by {few(file.platforms)} was not asked about")
+                for file in relevant
+                if file.platforms
+            ]
             if self.engine is not None:
                 self._ask_everything(self.engine)
             else:
@@ -203,14 +208,16 @@ class _Judging:
         )
         if reach.by_name(file.path) in {path[0] for path in packages} or self._needs(file, packages):
             return
-        readers = sorted(path for path in self.record.kinds if ".".join(path) in self.audience.names)
-        callers = [path for path in readers if self.record.kinds[path] == PACKAGE]
+        callers = sorted(
+            path
+            for path, kind in self.record.kinds.items()
+            if kind == PACKAGE and ".".join(path) in self.audience.names
+        )
         if not self._needs(file, callers):
             self._leave(Gap(what=file.path, reason="nothing that was asked about needs it"))
-        elif sets := [".".join(path) for path in readers if self.record.kinds[path] == SET]:
-            self.unreached.append(
-                Gap(what=file.path, reason=f"what {few(sets)} has by its functions was not asked about")
-            )
+        elif sets := self.audience.closed:
+            reason = f"what {few(sets)} has by its functions was not asked about"
+            self.unreached.append(Gap(what=file.path, reason=reason))
         elif self.audience.left:
             reason = f"asked {len(callers)} packages that name what it is for, and not {self.audience.left} others"
             self.unreached.append(Gap(what=file.path, reason=reason))
@@ -243,9 +250,10 @@ class _Judging:
             there = [path for path in there if self.record.kinds[path] not in {THROWS, ENDS}][:most_deep]
             reason = f"{count - len(there)} of {count} attributes are asked about on {self.native} alone"
             self.record.not_covered.append(Gap(what=", ".join(others), reason=reason))
-        asked = {system: [path for path in there if system != STATIC or len(path) == 1] for system in others}
+        top = [path for path in there if len(path) == 1 and self.record.kinds[path] != SET]
+        asked = {system: top if system == STATIC else there for system in others}
         if rest := len(there) - len(asked.get(STATIC, there)):
-            reason = f"{rest} attribute{'s' if rest > 1 else ''} in package sets not asked about there"
+            reason = f"{rest} package set{'s' if rest > 1 else ''}, or what is in one, not asked about there"
             self.record.not_covered.append(Gap(what=STATIC, reason=reason))
         self.record.compare(asked)
         if asked.get(_DARWIN) and self.record.ended.get(_DARWIN) and not self._has_new_darwin:

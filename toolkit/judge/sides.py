@@ -64,6 +64,14 @@ class Sides(Struct, frozen=True, kw_only=True):
         with self.ground.holding(self.after) as root:
             return why_not(root, system, path, self.allowed)
 
+    def again(self, system: str, question: Question) -> tuple[Answer, Answer]:
+        """Return the answers to a question that nothing else is asked beside: an error may come of the order."""
+        answers: list[Answer] = []
+        for contents in (self.before, self.after):
+            with self.ground.holding(contents) as root:
+                answers += ask(root, system, [question], nixos=self.nixos, allowed=self.allowed)
+        return answers[0], answers[1]
+
     def needs(self, path: PurePosixPath, packages: Sequence[tuple[str, ...]], system: str) -> bool:
         """Return whether one of some packages is another if a file of theirs has nothing but a mark in it."""
         contents = self.after if path not in self.after or self.after[path] is not None else self.before

@@ -144,11 +144,20 @@ class LiftPlan(Struct, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def followed(self) -> Mapping[int, tuple[str, ...]]:
-        """The names in moved definitions that become attributes of the package: by the node's index, which."""
+        """The names in moved definitions that become attributes of the package: by the node's index, which.
+
+        So does one that passthru inherits, which would hide what an override gives.
+        """
         attributes = {where: name for name, where in self.follows.items()}
+        hiding = {
+            path[1]: node
+            for path, node in self.construction.attributes
+            if node.kind == "inherit" and path in {(PASSTHRU, name) for name in self.follows}
+        }
         found: dict[int, tuple[str, ...]] = {}
         for use in self.shape.references:
-            if use.scope is not None and self.shape.owner(use.node) in self.moved:
+            hides = use.name in hiding and hiding[use.name].contains(use.node)
+            if use.scope is not None and (hides or self.shape.owner(use.node) in self.moved):
                 parts = ((use.scope.node.index, use.name, part) for part in ("", *selection(use.node)))
                 if names := tuple(attributes[part] for part in parts if part in attributes):
                     found[use.node.index] = names
@@ -372,6 +381,11 @@ def _require_all_followed(planned: LiftPlan) -> None:
     for name in planned.moved if planned.follows else ():
         for other in sorted(between(shape, name, planned.follows) - {*planned.moved}):
             fact = f"'{name}' is made with '{other}', which takes {' or '.join(planned.follows)} from the let"
+            raise RefusalError(f"{at(shape.bindings[other])}: {fact}")
+    # With the source goes the version; a version alone would be another one for half of what is made of it.
+    for other in sorted(shape.reached - {*planned.moved}) if {*planned.follows} == {"version"} else ():
+        if "version" in shared(shape, other) and is_derivation(shape, other):
+            fact = f"an override of version would not reach '{other}', which stays in the let"
             raise RefusalError(f"{at(shape.bindings[other])}: {fact}")
 
 

@@ -207,17 +207,29 @@ def operands(node: Node) -> list[Node]:
 def bound(literal: Node) -> Iterator[tuple[tuple[str, ...], Node]]:
     """Yield the path and the binding of each attribute that a literal set binds, and that literal sets in it do.
 
+    A set that a let within a binding names is one in it, if `//` joins it to what the binding is.
     A binding is a `binding` or, for a path that ends in an inherited name, the `inherit` or `inherit_from`.
     """
     for child in statements(literal):
         if child.kind == "binding":
             path = path_of(child)
             yield path, child
-            for inside in joined(result(value(child))):
+            for inside in (*joined(result(value(child))), *_named(value(child))):
                 yield from (((*path, *below), node) for below, node in bound(inside))
         elif child.kind in {"inherit", "inherit_from"}:
             for name in inherited(child):
                 yield (static_name(name) or "",), child
+
+
+def _named(expression: Node) -> Iterator[Node]:
+    """Yield the literal sets that lets of an expression bind, and `//` joins by their names to what it comes to."""
+    names: dict[str, Node] = {}
+    for let in (node for node in spine(expression) if node.kind == "let_expression"):
+        names |= bound_names(let)
+    joined_by_name = (names.get(each.text) for each in operands(result(expression)) if names)
+    for binding in joined_by_name:
+        if binding is not None and binding.kind == "binding":
+            yield from joined(result(value(binding)))
 
 
 def path_of(binding: Node) -> tuple[str, ...]:

@@ -607,3 +607,114 @@ def test_change_that_names_more_than_is_asked_about_is_bounded(monkeypatch: pyte
     judgement = judged({DOCKER: f"{{ }}: {{\n{names}}}\n"}, systems=(NATIVE,))
     assert sum(asked) < 200
     assert any(gap.what.endswith("more attributes") for gap in judgement.unknown)
+
+
+TEXT = FETCHED.replace("  src = stdenv", "  postInstall = let source = stdenv").replace(
+    '    outputHashMode = "flat";\n  };\n', "    outputHashMode = \"flat\";\n  }; in ''\n    cp ${source} $out\n  '';\n"
+)
+
+
+def test_a_fixed_output_that_a_text_names_is_compared() -> None:
+    assert last({FETCH: TEXT}, {FETCH: TEXT.replace("1.tar", "2.tar")}) == {("change", "fixed-output", "notes-fetched")}
+    judgement = judged({FETCH: TEXT}, {FETCH: TEXT.replace("1.tar", "2.tar").replace("cp ${", "ln ${")})
+    (found,) = (each for each in judgement.steps[1].differences if each.kind is Kind.FIXED_OUTPUT)
+    assert (found.weight, found.what.rpartition(": ")[2]) == (Weight.CHANGE, "its postInstall names source")
+
+
+def test_one_that_differs_by_another_which_is_named_is_no_change_of_its_own() -> None:
+    shown = FETCHED.replace("  src = stdenv", "  passthru.source = stdenv")
+    reading = TEXT.replace("notes-fetched", "notes-reading").replace(
+        TEXT[TEXT.index("let source") : TEXT.index("''")], ""
+    )
+    reading = reading.replace("{ stdenv }", "{ stdenv, notes-fetched }").replace("${source}", "${notes-fetched.source}")
+    there = "pkgs/by-name/no/notes-reading/package.nix"
+    found = last({FETCH: shown, there: reading}, {FETCH: shown.replace("1.tar", "2.tar")})
+    assert found == {("damage", "fixed-output", "notes-fetched")}
+
+
+def test_a_fixed_output_in_passthru_is_compared_and_one_that_ends_nix_is_left_out() -> None:
+    shown = FETCHED.replace("  src = stdenv", "  passthru.ends = with { }; nothing;\n  passthru.source = stdenv")
+    judgement = judged({FETCH: shown}, {FETCH: shown.replace("1.tar", "2.tar")})
+    assert {(each.kind, each.what[:29]) for each in judgement.steps[1].differences} == {
+        (Kind.FIXED_OUTPUT, "source is fetched differently")
+    }
+    assert judgement.steps[1].unknown == ()
+
+
+def test_what_an_argument_fetches_is_compared() -> None:
+    chosen = FETCHED.replace("{ stdenv }:", "{ stdenv, withPages ? false }:").replace(
+        "  src = stdenv", "  pages = if !withPages then null else stdenv"
+    )
+    judgement = judged({FETCH: chosen}, {FETCH: chosen.replace("1.tar", "2.tar")})
+    assert [(each.weight, each.what) for each in judgement.steps[1].differences] == [
+        (
+            Weight.CHANGE,
+            "override with withPages = true: a fixed output is made by a different derivation, and has the same hash",
+        )
+    ]
+    # A flag that ends Nix with one version and not with the other is still compared with the rest.
+    ends = chosen.replace("if !withPages", "if withPages then with { }; nothing else if !withPages")
+    assert ("damage", "evaluation", "notes-fetched") in last({FETCH: chosen}, {FETCH: ends})
+
+
+MAINTAINERS = "maintainers/maintainer-list.nix"
+PERSONS = '{\n  ada = {\n    email = "ada@example.org";\n  };\n  bob = { };\n}\n'
+
+
+def test_a_maintainer_is_asked_about_and_the_packages_that_name_them() -> None:
+    library = (specimen.path() / "lib/default.nix").read_text().rstrip()
+    maintained = (
+        (specimen.path() / NOTES)
+        .read_text()
+        .replace("meta = {", "meta = {\n    maintainers = [ lib.maintainers.ada ];")
+    )
+    first: Edits = {
+        MAINTAINERS: PERSONS,
+        "lib/default.nix": f"{library} // {{ maintainers = import ../{MAINTAINERS}; }}\n",
+        NOTES: maintained,
+    }
+    judgement = judged(first, {MAINTAINERS: PERSONS.replace("ada@", "a@")})
+    assert {(each.kind, each.attribute) for each in judgement.steps[1].differences} == {
+        (Kind.PASSTHRU, "lib.maintainers.ada"),
+        (Kind.META, "notes-server"),
+    }
+    assert judgement.steps[1].unknown == ()
+    assert last(first, {MAINTAINERS: PERSONS.replace("  bob", "  carl = { };\n  bob")}) == {
+        ("change", "added", "lib.maintainers.carl")
+    }
+
+
+def test_a_script_that_updates_packages_is_not_asked_about_and_another_that_nothing_needs_is_unknown() -> None:
+    for name, unknown in (("update.sh", False), ("other.sh", True)):
+        judgement = judged({f"pkgs/tools/{name}": "true\n"})
+        assert bool(judgement.unknown) is unknown
+        assert any(gap.reason == "it updates packages, and is in none" for gap in judgement.not_covered) is not unknown
+
+
+def test_a_platform_that_is_not_judged_is_unknown() -> None:
+    musl: Edits = {NOTES: ("echo notes", 'echo notes${if stdenv.hostPlatform.isMusl or false then "x" else ""}')}
+    assert [gap.reason for gap in judged(musl).unknown] == ["what it does by isMusl was not asked about"]
+
+
+LUA = """{ final, version }:
+{
+  one = final.callPackage ({ stdenv }: stdenv.mkDerivation {
+    pname = "one";
+    version = "1";
+    flags = if version < 52 then "old" else "new";
+  }) { };
+}
+"""
+
+
+def test_the_other_versions_of_a_package_set_are_compared() -> None:
+    table = "pkgs/top-level/lua-packages.nix"
+    sets = "".join(
+        f"  lua{name}Packages = import ./lua-packages.nix {{ inherit final; version = {version}; }};\n"
+        for name, version in (("", 53), ("51", 51), ("52", 52), ("53", 53))
+    )
+    first: Edits = {table: LUA, ALL: ("  docker = final.docker_29;", f"  docker = final.docker_29;\n{sets}")}
+    assert last(first, {table: LUA.replace('"old"', '"older"')}) == {("change", "derivation", "lua51Packages.one")}
+    # One set under two names counts once.
+    both = last(first, {table: LUA.replace('"new"', '"newer"')})
+    assert {attribute for _, _, attribute in both} == {"luaPackages", "luaPackages.one"}

@@ -5,45 +5,19 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, TypeGuard
 
+from toolkit.judge import fetching
 from toolkit.judge.asking import ENDS, MISSING, THROWS, Answer
 from toolkit.judge.model import Difference, Kind, Weight
 from toolkit.judge.overriding import overrides
 from toolkit.judge.subject import HASHES, THREW, Own, Subject, with_strings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
 DAMAGE, CHANGE, REMARK = Weight.DAMAGE, Weight.CHANGE, Weight.REMARK
 
 _STORE = re.compile(r"/nix/store/[0-9a-z]{32}-")
-# How a fetch is run, and not what comes of it.
-_MANNERS = {
-    "__ignoreNulls",
-    "__structuredAttrs",
-    "allowSubstitutes",
-    "curlOpts",
-    "curlOptsList",
-    "doCheck",
-    "doInstallCheck",
-    "env",
-    "impureEnvVars",
-    "outputChecks",
-    "passthru",
-    "preferHashedMirrors",
-    "preferLocalBuild",
-    "revCustom",
-    "showURLs",
-    "strictDeps",
-    "userHook",
-    "version",
-}
-# A new version brings these with it.
-_NAMES = {*_MANNERS, "name", "pname"}
-_REF = {"rev", "tag", "ref"}
 _VERSIONED = {"name", "identifiers"}
-
-UNNAMED = "a fixed output among its inputs is made by a different derivation, and has the same hash"
-"""What is said of one that no attribute holds: a text may name it, or an input may be made from it."""
 
 
 def compare(subject: Subject, before: Answer, after: Answer) -> list[Difference]:
@@ -111,14 +85,15 @@ def _parts(subject: Subject, before: Answer, after: Answer) -> Iterator[Differen
     own = Own(before=derivations[0], after=derivations[1]) if derivations is not None else None
     if before.kind == "derivation":
         if own is not None:
-            fixed = list(_fetches(subject, *parts.get("fixed-output", ([], []))))
-            fixed += _texts(subject, *parts.get("texts", ([], [])))
+            fixed = list(fetching.fetches(subject, *parts.get("fixed-output", ([], []))))
+            fixed += fetching.texts(subject, *parts.get("texts", ([], [])))
             yield from _derivation(subject, own, fixed)
         yield from _meta(subject, own, *parts.get("meta", ({}, {})))
         yield from _position(subject, *parts.get("position", (None, None)))
         if own is not None and own.same:
             yield from _attributes(subject, *parts.get("kinds", ({}, {})))
-        yield from _passthru(subject, own, *parts.get("passthru", ({}, {})))
+        known = fetching.refetched(*parts.get("fixed-output", ([], [])))
+        yield from _passthru(subject, own, *parts.get("passthru", ({}, {})), known=known)
         if own is None or own.after["drv"] != THREW or own.before["drv"] == THREW:
             yield from overrides(subject, own, *parts.get("override", ({}, {})))
     elif before.kind == "set":
@@ -155,93 +130,7 @@ def _derivation(subject: Subject, own: Own, fixed: Sequence[Difference]) -> Iter
             yield subject.differs(Kind.DERIVATION, DAMAGE, f"has lost the output {', '.join(lost)}", lost, None)
         yield subject.differs(Kind.DERIVATION, CHANGE, what, before["drv"], after["drv"])
     elif not fixed:
-        yield subject.differs(Kind.FIXED_OUTPUT, REMARK, UNNAMED, before["drv"], after["drv"])
-
-
-def _fetches(subject: Subject, before: list[Any], after: list[Any]) -> Iterator[Difference]:
-    """Compare fixed outputs that keep their hash, and are made by a different derivation."""
-    olds = {each["name"]: each for each in before}
-    by_output = {each["out"]: each for each in before if isinstance(each["out"], str)}
-    for new in after:
-        old = olds.get(new["name"])
-        if (old is None or not _keeps_hash(old, new)) and isinstance(new["out"], str):
-            old = by_output.get(new["out"])
-        if old is None or not _keeps_hash(old, new) or old["drv"] == new["drv"]:
-            continue
-        attribute = ".".join(filter(None, (subject.attribute, new["name"])))
-        one, other = _fetch(old), _fetch(new)
-        names = sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
-        if (
-            {"url", "urls"}.isdisjoint(names)
-            and one.get("urls") is not None
-            and None in (one.get("rev"), other.get("rev"))
-        ):
-            # The same place under another name.
-            names = [name for name in names if name not in _REF]
-        is_renamed = old["out"] != new["out"]
-        serious = [name for name in names if name not in (_NAMES if is_renamed else _MANNERS)]
-        name = new["name"] or "it"
-        again = f"nix-build -A {attribute}{'' if is_renamed else ' --check'}"
-        if serious and is_renamed and one.get("urls") is None:
-            what = f"{name} has the hash of the one before, which is right if nothing in it differs: {again}"
-            yield subject.differs(Kind.FIXED_OUTPUT, CHANGE, what)
-        elif serious:
-            what = f"{name} is fetched differently ({', '.join(serious)}) and its hash is as before: {again}"
-            values = ({name: each.get(name) for name in serious} for each in (one, other))
-            yield subject.differs(Kind.FIXED_OUTPUT, DAMAGE, what, *values)
-        elif not is_renamed:
-            how = (
-                "its hash is written differently" if _hashes(old) != _hashes(new) else "the tools that fetch it differ"
-            )
-            what = f"{name} has a different derivation and the same output: {how}"
-            yield subject.differs(Kind.FIXED_OUTPUT, REMARK, what, old["drv"], new["drv"])
-
-
-def _texts(subject: Subject, before: list[Any], after: list[Any]) -> Iterator[Difference]:
-    """Compare what texts of a package name of the store: the same outputs of other derivations."""
-    olds = {each["name"]: each for each in before}
-    for new in after:
-        old = olds.get(new["name"], {"derivations": [], "outputs": []})
-        outputs = {_STORE.sub("", path) for path in old["outputs"] if path in new["outputs"]}
-        others = {_STORE.sub("", path): path for path in {*new["derivations"]} - {*old["derivations"]}}
-        for path in sorted({*old["derivations"]} - {*new["derivations"]}):
-            name = _STORE.sub("", path)
-            if name in others and name.removesuffix(".drv") in outputs:
-                what = f"{UNNAMED}: its {new['name']} names {name.removesuffix('.drv')}"
-                yield subject.differs(Kind.FIXED_OUTPUT, REMARK, what, path, others[name])
-
-
-def _keeps_hash(old: dict[str, Any], new: dict[str, Any]) -> bool:
-    """Return whether two fetches have one output, or one hash under two names."""
-    one, other = (each["attributes"].get("outputHash") for each in (old, new))
-    return bool(old["out"] == new["out"] or (one and one == other))
-
-
-def _fetch(fetch: dict[str, Any]) -> dict[str, Any]:
-    """Return what is fetched, without how the hash is written, and store paths by their names."""
-
-    def shortened(text: str) -> str:
-        return _STORE.sub("/nix/store/…-", text)
-
-    def untagged(text: str) -> str:
-        # A tag is named in full or not.
-        return text.replace("refs/tags/", "").replace("refs%2Ftags%2F", "")
-
-    def normal(name: str, value: Any) -> Any:  # noqa: ANN401 - JSON
-        return with_strings(value if name in {"src", "patches"} else with_strings(value, shortened), untagged)
-
-    attributes: dict[str, Any] = fetch["attributes"]
-    shown = {name: normal(name, value) for name, value in attributes.items() if name not in HASHES}
-    if shown.get("urls") is None:
-        shown["urls"] = [shown["url"]] if shown.get("url") is not None else None
-    shown.pop("url", None)
-    revision = shown.pop("tag", None) or shown.pop("rev", None)
-    shown.pop("rev", None)
-    return {name: value for name, value in {**shown, "rev": revision}.items() if value not in (None, "", [], {})}
-
-
-def _hashes(fetch: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in fetch["attributes"].items() if name in HASHES}
+        yield subject.differs(Kind.FIXED_OUTPUT, REMARK, fetching.UNNAMED, before["drv"], after["drv"])
 
 
 def _meta(subject: Subject, own: Own | None, before: dict[str, Any], after: dict[str, Any]) -> Iterator[Difference]:
@@ -301,7 +190,9 @@ def _attributes(subject: Subject, before: dict[str, str], after: dict[str, str])
             yield subject.differs(Kind.PASSTHRU, CHANGE, what, before[name], after[name])
 
 
-def _passthru(subject: Subject, own: Own | None, before: dict[str, Any], after: dict[str, Any]) -> Iterator[Difference]:
+def _passthru(
+    subject: Subject, own: Own | None, before: dict[str, Any], after: dict[str, Any], *, known: Collection[str] = ()
+) -> Iterator[Difference]:
     for name, old, new in _leaves("", before, after):
         if old is _NOTHING:
             yield subject.differs(Kind.PASSTHRU, REMARK, f"{name} is new", None, new)
@@ -315,7 +206,7 @@ def _passthru(subject: Subject, own: Own | None, before: dict[str, Any], after: 
             for each in lost:
                 yield subject.differs(Kind.PASSTHRU, DAMAGE, f"{name}.{each} is gone", old, new)
         elif _is_package(old) and _is_package(new):
-            yield from _packages(subject, own, name, (old, new))
+            yield from () if old["out"] == new["out"] and name in known else _packages(subject, own, name, (old, new))
         elif own is None or not _follows(own, old, new):
             yield subject.differs(Kind.PASSTHRU, DAMAGE if _loses(old, new) else CHANGE, f"{name} differs", old, new)
 

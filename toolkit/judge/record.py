@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from toolkit.judge import comparing
+from toolkit.judge import comparing, fetching
 from toolkit.judge.asking import ENDS, MISSING, PACKAGE, PARTS, THROWS, Question
 from toolkit.judge.model import Difference, Gap, Kind, Weight
 from toolkit.judge.subject import THREW, Subject
@@ -105,12 +105,12 @@ class Record:
         the change, as `readers`, says nothing of its own.
         """
         fetches = [each for each in self.differences if each.kind is Kind.FIXED_OUTPUT]
-        named = {each.attribute for each in fetches if not each.what.startswith(comparing.UNNAMED)}
+        named = {each.attribute for each in fetches if not each.what.startswith(fetching.UNNAMED)}
 
         def is_unexplained(each: Difference) -> bool:
-            if not each.what.startswith(comparing.UNNAMED) or each.attribute in readers:
+            if not each.what.startswith(fetching.UNNAMED) or each.attribute in readers:
                 return False
-            inner = each.what.removeprefix(comparing.UNNAMED)
+            inner = each.what.removeprefix(fetching.UNNAMED)
             return not any(name.rpartition(".")[2] in inner for name in named) if inner else not named
 
         unexplained = {id(each) for each in fetches if is_unexplained(each)}

@@ -1,0 +1,136 @@
+"""Fixed outputs: fetched from elsewhere under the hash of before, or by another derivation that a text names."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from toolkit.judge.model import Difference, Kind, Weight
+from toolkit.judge.subject import HASHES, Subject, with_strings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DAMAGE, CHANGE, REMARK = Weight.DAMAGE, Weight.CHANGE, Weight.REMARK
+
+_STORE = re.compile(r"/nix/store/[0-9a-z]{32}-")
+# How a fetch is run, and not what comes of it.
+_MANNERS = {
+    "__ignoreNulls",
+    "__structuredAttrs",
+    "allowSubstitutes",
+    "curlOpts",
+    "curlOptsList",
+    "doCheck",
+    "doInstallCheck",
+    "env",
+    "impureEnvVars",
+    "outputChecks",
+    "passthru",
+    "preferHashedMirrors",
+    "preferLocalBuild",
+    "revCustom",
+    "showURLs",
+    "strictDeps",
+    "userHook",
+    "version",
+}
+# A new version brings these with it.
+_NAMES = {*_MANNERS, "name", "pname"}
+_REF = {"rev", "tag", "ref"}
+
+UNNAMED = "a fixed output among its inputs is made by a different derivation, and has the same hash"
+"""What is said of one that no attribute holds: a text may name it, or an input may be made from it."""
+
+
+def fetches(subject: Subject, before: list[Any], after: list[Any]) -> Iterator[Difference]:
+    """Compare fixed outputs that keep their hash, and are made by a different derivation."""
+    olds = {each["name"]: each for each in before}
+    by_output = {each["out"]: each for each in before if isinstance(each["out"], str)}
+    for new in after:
+        old = olds.get(new["name"])
+        if (old is None or not _keeps_hash(old, new)) and isinstance(new["out"], str):
+            old = by_output.get(new["out"])
+        if old is None or not _keeps_hash(old, new) or old["drv"] == new["drv"]:
+            continue
+        attribute = ".".join(filter(None, (subject.attribute, new["name"])))
+        one, other = _fetch(old), _fetch(new)
+        names = sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
+        if (
+            {"url", "urls"}.isdisjoint(names)
+            and one.get("urls") is not None
+            and None in (one.get("rev"), other.get("rev"))
+        ):
+            # The same place under another name.
+            names = [name for name in names if name not in _REF]
+        is_renamed = old["out"] != new["out"]
+        serious = [name for name in names if name not in (_NAMES if is_renamed else _MANNERS)]
+        name = new["name"] or "it"
+        again = f"nix-build -A {attribute}{'' if is_renamed else ' --check'}"
+        if serious and is_renamed and one.get("urls") is None:
+            what = f"{name} has the hash of the one before, which is right if nothing in it differs: {again}"
+            yield subject.differs(Kind.FIXED_OUTPUT, CHANGE, what)
+        elif serious:
+            what = f"{name} is fetched differently ({', '.join(serious)}) and its hash is as before: {again}"
+            values = ({name: each.get(name) for name in serious} for each in (one, other))
+            yield subject.differs(Kind.FIXED_OUTPUT, DAMAGE, what, *values)
+        elif not is_renamed:
+            how = (
+                "its hash is written differently" if _hashes(old) != _hashes(new) else "the tools that fetch it differ"
+            )
+            what = f"{name} has a different derivation and the same output: {how}"
+            yield subject.differs(Kind.FIXED_OUTPUT, REMARK, what, old["drv"], new["drv"])
+
+
+def refetched(before: list[Any], after: list[Any]) -> set[str]:
+    """Return the names of fixed outputs that other derivations make, and those of what is made from them."""
+    olds = {each["name"]: each["drv"] for each in before}
+    names = {each["name"] for each in after if olds.get(each["name"], each["drv"]) != each["drv"]}
+    return {part for name in names for part in (name, name.rpartition(".")[0])}
+
+
+def texts(subject: Subject, before: list[Any], after: list[Any]) -> Iterator[Difference]:
+    """Compare what texts of a package name of the store: the same outputs of other derivations."""
+    olds = {each["name"]: each for each in before}
+    for new in after:
+        old = olds.get(new["name"], {"derivations": [], "outputs": []})
+        outputs = {_STORE.sub("", path) for path in old["outputs"] if path in new["outputs"]}
+        others = {_STORE.sub("", path): path for path in {*new["derivations"]} - {*old["derivations"]}}
+        for path in sorted({*old["derivations"]} - {*new["derivations"]}):
+            name = _STORE.sub("", path)
+            if name in others and name.removesuffix(".drv") in outputs:
+                what = f"{UNNAMED}: its {new['name']} names {name.removesuffix('.drv')}"
+                yield subject.differs(Kind.FIXED_OUTPUT, REMARK, what, path, others[name])
+
+
+def _keeps_hash(old: dict[str, Any], new: dict[str, Any]) -> bool:
+    """Return whether two fetches have one output, or one hash under two names."""
+    one, other = (each["attributes"].get("outputHash") for each in (old, new))
+    return bool(old["out"] == new["out"] or (one and one == other))
+
+
+def _fetch(fetch: dict[str, Any]) -> dict[str, Any]:
+    """Return what is fetched, without how the hash is written, and store paths by their names."""
+
+    def shortened(text: str) -> str:
+        return _STORE.sub("/nix/store/…-", text)
+
+    def untagged(text: str) -> str:
+        # A tag is named in full or not.
+        return text.replace("refs/tags/", "").replace("refs%2Ftags%2F", "")
+
+    def normal(name: str, value: Any) -> Any:  # noqa: ANN401 - JSON
+        return with_strings(value if name in {"src", "patches"} else with_strings(value, shortened), untagged)
+
+    attributes: dict[str, Any] = fetch["attributes"]
+    shown = {name: normal(name, value) for name, value in attributes.items() if name not in HASHES}
+    if shown.get("urls") is None:
+        shown["urls"] = [shown["url"]] if shown.get("url") is not None else None
+    shown.pop("url", None)
+    revision = shown.pop("tag", None) or shown.pop("rev", None)
+    shown.pop("rev", None)
+    return {name: value for name, value in {**shown, "rev": revision}.items() if value not in (None, "", [], {})}
+
+
+def _hashes(fetch: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fetch["attributes"].items() if name in HASHES}

@@ -1,0 +1,201 @@
+"""What the files of a change make: by their names, in a set, with a function, in other versions of a set."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from functools import cached_property
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from toolkit.judge import bindings, reach, versions
+from toolkit.judge.asking import ENDS, FUNCTION, PACKAGE, SET, THROWS, Question
+from toolkit.judge.model import Gap
+from toolkit.judge.record import STATIC
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from toolkit.judge.changed import FileChange
+    from toolkit.judge.reach import AttrPath
+    from toolkit.judge.record import Record
+
+_DARWIN, _OLD_DARWIN = "aarch64-darwin", "x86_64-darwin"
+MOST = 1200
+MOST_DEEP = 400
+"""So many attributes are asked about on more than one system."""
+
+_MOST_MARKED, _FEWEST_MARKED = 60, 6
+
+
+class Made:
+    """Asks about what files make, on the `systems` of the judgement.
+
+    `unreached` is what they may make as well, and only every attribute of the set would show; `members` are what was
+    asked about because a set has it, `users` because something is made in a file with a function of it.
+    """
+
+    def __init__(self, record: Record, systems: Sequence[str]) -> None:
+        self._record = record
+        self._sides = record.sides
+        self._native = record.native
+        self._systems = systems
+        self.unreached: list[Gap] = []
+        self.members: set[AttrPath] = set()
+        self.users: set[AttrPath] = set()
+
+    def widen(
+        self, files: Sequence[FileChange], reached: Mapping[str, set[AttrPath]], maps: Sequence[reach.Map]
+    ) -> None:
+        """Ask about what else the files make: in a set, with a function of theirs, in other versions of a set."""
+        self._ask_members(files, reached, maps)
+        for file in files:
+            self._ask_users(file, reached[file.path], maps[1])
+            reached[file.path].update(self._ask_sets(file, reached[file.path], maps[1]))
+        found = {path for file in files for path in reached[file.path]}
+        versions.compare(self._record, self._systems, found)
+
+    def ask(self, reached: set[AttrPath], *, most_deep: int = MOST_DEEP) -> None:
+        """Ask about what the files reach, first natively, and on the other systems about what was found."""
+        there = self._record.compare({self._native: self.few_enough(reached)})[self._native]
+        others = [system for system in self._systems if system != self._native]
+        if (count := len(there)) > most_deep and others:
+            there = [path for path in there if self._record.kinds[path] not in {THROWS, ENDS}][:most_deep]
+            reason = f"{count - len(there)} of {count} attributes are asked about on {self._native} alone"
+            self._record.not_covered.append(Gap(what=", ".join(others), reason=reason))
+        top = [path for path in there if len(path) == 1 and self._record.kinds[path] != SET]
+        asked = {system: top if system == STATIC else there for system in others}
+        if rest := len(there) - len(asked.get(STATIC, there)):
+            reason = f"{rest} package set{'s' if rest > 1 else ''}, or what is in one, not asked about there"
+            self._record.not_covered.append(Gap(what=STATIC, reason=reason))
+        self._record.compare(asked)
+        if asked.get(_DARWIN) and self._record.ended.get(_DARWIN) and not self._has_new_darwin:
+            self._record.compare({_OLD_DARWIN: asked[_DARWIN]})
+
+    @cached_property
+    def _has_new_darwin(self) -> bool:
+        """Return whether the nixpkgs is not from before there was such a machine: nothing can be made there then."""
+        question = Question(path=("stdenv",), parts=("derivation",))
+        ((before, _),) = self._sides.answers({_DARWIN: [question]}, what="")[_DARWIN]
+        return before.kind not in {ENDS, THROWS} and not before.ends
+
+    def few_enough(self, paths: Iterable[AttrPath]) -> list[AttrPath]:
+        """Return the attributes that are asked about, the first of many."""
+        found = sorted(paths, key=lambda path: (len(path), path))
+        if (rest := len(found) - MOST) > 0:
+            self.unreached.append(Gap(what=f"{rest} more attributes", reason="the change reaches too many"))
+        return found[:MOST]
+
+    def _ask_members(
+        self, files: Sequence[FileChange], reached: Mapping[str, set[AttrPath]], maps: Sequence[reach.Map]
+    ) -> None:
+        """Ask about what is in a set, if it is not known which part of it a file makes."""
+        places = maps[1]
+        families = places.families()
+        sets: defaultdict[AttrPath, list[str]] = defaultdict(list)
+        large: set[AttrPath] = set()
+        for file in files:
+            there = {path for path in reached[file.path] if path in self._record.kinds}
+            is_table = places.is_table(file.path)
+            called = candidates(replace(file, names=frozenset()), maps)[0] & there
+            if PACKAGE in {self._record.kinds[path] for path in called}:
+                # It is known by what it makes: a set is only around that.
+                continue
+            around = {path[:end] for path in called for end in range(1, len(path))}
+            whole = {path for path in there if self._record.kinds[path] == SET} - around
+            for path in whole:
+                named = [(*path, *name) in there for name in file.names]
+                is_known = any(named) if is_table else all(named)
+                if file.rest or not named or not is_known:
+                    sets[path].append(file.path)
+                    large |= {path} if path in families and not is_table else set()
+        if not sets:
+            return
+        asked = [Question(path=path, parts=("names",)) for path in sorted(sets)]
+        for question, pair in zip(
+            asked, self._sides.answers({self._native: asked}, what="")[self._native], strict=True
+        ):
+            members = {(*question.path, name) for answer in pair for name in answer.parts.get("names", ())}
+            if question.path in large and len(members) > _MOST_MARKED:
+                # All of a language is made with a file that is not for one package of it.
+                continue
+            members |= places.inherited(members)
+            for name in sets[question.path]:
+                reached[name].update(members)
+            self.members |= members - {*self._record.kinds}
+        self.ask(self.members, most_deep=_MOST_MARKED)
+
+    def _ask_users(self, file: FileChange, reached: set[AttrPath], places: reach.Map) -> None:
+        """Ask about what a file makes with functions of its set that it reaches, and add it to what is reached.
+
+        A function shows nothing without a call; what is made with another function of them counts as well.
+        """
+        text, bound = places.text(file.path), places.bindings(file.path)
+        known: set[AttrPath] = set()
+        while (
+            functions := {
+                path for path in self.there(file, reached) if self._record.kinds[path] == FUNCTION and len(path) > 1
+            }
+            - known
+        ):
+            known |= functions
+            users = {
+                (*path[:-1], *user)
+                for path in functions
+                for match in re.finditer(rf"(?<![\w'-]){re.escape(path[-1])}(?![\w'-])", text)
+                for user in bindings.attributes(bound, text, match.start())
+            }
+            reached |= users
+            self.users |= users
+            self.ask(users - {*self._record.kinds}, most_deep=_MOST_MARKED)
+
+    def _ask_sets(self, file: FileChange, reached: Collection[AttrPath], places: reach.Map) -> set[AttrPath]:
+        """Ask about what package sets have by the name of a file that nothing needs of what was found, and return it.
+
+        A whole directory may be read, and its packages put where no text names them.
+        """
+        path = PurePosixPath(file.path)
+        if path.suffix != ".nix" or reach.by_name(file.path) is not None or reach.is_top(file.path):
+            return set()
+        name = _called(file)
+        packages = sorted(each for each in reached if self._record.kinds.get(each) == PACKAGE)
+        if any(each[-1] == name for each in packages) or self.needs(file, packages):
+            return set()
+        found: set[AttrPath] = {(family, name) for family in places.sets()}
+        self.ask(found)
+        return found & self._record.kinds.keys()
+
+    def needs(self, file: FileChange, packages: Sequence[AttrPath]) -> bool:
+        """Return whether one of the first of some packages needs a file."""
+        few = packages[: _MOST_MARKED if file.path.endswith(".nix") else _FEWEST_MARKED]
+        return bool(few) and self._sides.needs(PurePosixPath(file.path), few, self._native)
+
+    def there(self, file: FileChange, reached: Collection[AttrPath]) -> set[AttrPath]:
+        """Return the attributes of a file that are there; a package's file names no function of its set."""
+        there = {path for path in reached if path in self._record.kinds}
+        if not any(path[-1] == _called(file) and self._record.kinds[path] == PACKAGE for path in there):
+            return there
+        return {path for path in there if self._record.kinds[path] != FUNCTION}
+
+    def is_own(self, file: FileChange, path: AttrPath) -> bool:
+        """Return whether an attribute may differ by a file: not a function of its set that the change does not name."""
+        if self._record.kinds[path] != FUNCTION or file.rest or not file.names or path in self.users:
+            return True
+        return path[-1] in {name[-1] for name in file.names}
+
+
+def _called(file: FileChange) -> str:
+    """Return what a package in a file of its own is called."""
+    path = PurePosixPath(file.path)
+    return path.parent.name if path.name in {"default.nix", "package.nix"} else path.stem
+
+
+def candidates(file: FileChange, maps: Sequence[reach.Map]) -> tuple[set[AttrPath], bool]:
+    """Return the attributes that a file may be in, in one of the trees, and whether that is all."""
+    there = [each for each, content in zip(maps, (file.before, file.after), strict=True) if content is not None]
+    sides = [each.reached(file.path, file.names) for each in there]
+    # What a package is fetched from is looked at with it.
+    found = {path for paths, _ in sides for path in paths if path[-1] != "src" or len(path) == 1}
+    return found, any(is_all for _, is_all in sides)

@@ -248,7 +248,7 @@ def test_every_attribute_that_differs_is_named_with_what_differs() -> None:
 
 
 def test_more_than_can_be_looked_at_is_named_by_its_digests(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("toolkit.judge.scope._MOST_DEEP", 0)
+    monkeypatch.setattr("toolkit.judge.scope.MOST_DEEP", 0)
     edits = {ALL: ("  containerd = stub", "  added = final.sqlite;\n  containerd = stub"), BOARD: _meta()}
     found = all_of(edits)
     named = {(each.attribute, each.kind, each.weight) for each in found.differences}

@@ -12,7 +12,7 @@ import pytest
 from toolkit import specimen
 from toolkit.cache import VARIABLE
 from toolkit.git.reading import TreeFile
-from toolkit.judge import JudgeRequest, asking, judge, scope, sides
+from toolkit.judge import JudgeRequest, asking, judge, made, sides
 from toolkit.judge.asking import Question
 from toolkit.judge.model import Expectation, Kind, Weight, exit_code
 from toolkit.model import SourceRequest
@@ -602,7 +602,7 @@ def test_change_that_names_more_than_is_asked_about_is_bounded(monkeypatch: pyte
         return first(root, system, questions, **more)
 
     monkeypatch.setattr(sides, "ask", counted)
-    monkeypatch.setattr(scope, "_MOST", 20)
+    monkeypatch.setattr(made, "MOST", 20)
     names = "".join(f"  a{number} = {number};\n" for number in range(400))
     judgement = judged({DOCKER: f"{{ }}: {{\n{names}}}\n"}, systems=(NATIVE,))
     assert sum(asked) < 200

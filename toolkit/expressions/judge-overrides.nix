@@ -78,9 +78,11 @@ let
       );
       plain = output plainly;
       probe = output (by (_: mark));
-      check = output (by (_: {
-        doCheck = false;
-      }));
+      check = output (
+        by (_: {
+          doCheck = false;
+        })
+      );
       old = orElse null (held.unletOld or null);
       lost = if isAttrs plainly then filter (name: !(plainly ? ${name})) (attrNames package) else null;
       version =
@@ -93,7 +95,13 @@ let
         let
           repository = value: orElse null (value.src.repo or null);
         in
-        repository package != null && repository (by (_: { pname = "unlet"; })) != repository package;
+        repository package != null
+        &&
+          repository (
+            by (_: {
+              pname = "unlet";
+            })
+          ) != repository package;
     };
 
   built = package: {
@@ -111,7 +119,9 @@ let
       concatLists (
         map (
           name:
-          if names.${name} && match switch name != null && match lists name == null && !(elem "${name}=" leaving) then
+          if
+            names.${name} && match switch name != null && match lists name == null && !(elem "${name}=" leaving)
+          then
             map
               (value: {
                 name = "${name} = ${toJSON value}";
@@ -127,7 +137,8 @@ let
       )
     );
 
-  called = value: orElse { } (if isFunction value then functionArgs value else value.__functionArgs or { });
+  called =
+    value: orElse { } (if isFunction value then functionArgs value else value.__functionArgs or { });
 
   override =
     leaving: package:

@@ -20,28 +20,20 @@ let
   inherit (builtins)
     addErrorContext
     attrNames
-    concatLists
-    concatStringsSep
     deepSeq
     elem
-    elemAt
     filter
     fromJSON
     functionArgs
-    genList
-    getContext
     hashString
     head
     isAttrs
     isFunction
-    isList
     isString
     length
     listToAttrs
     mapAttrs
-    match
     replaceStrings
-    split
     stringLength
     substring
     tail
@@ -165,128 +157,27 @@ let
       { "!" = "missing"; };
 
   without = names: value: removeAttrs value names;
-  tools = [
-    "args"
-    "builder"
-    "buildInputs"
-    "curl"
-    "curlVersion"
-    "depsBuildBuild"
-    "depsBuildBuildPropagated"
-    "depsBuildTarget"
-    "depsBuildTargetPropagated"
-    "depsHostHost"
-    "depsHostHostPropagated"
-    "depsTargetTarget"
-    "depsTargetTargetPropagated"
-    "mirrorsFile"
-    "nativeBuildInputs"
-    "nixpkgsVersion"
-    "propagatedBuildInputs"
-    "propagatedNativeBuildInputs"
-    "stdenv"
-    "system"
-  ];
 
-  # What something is made from: the contents of an input count, and not how they were made.
-  input =
-    written: given:
-    let
-      value = attempt given;
-    in
-    if isPackage value then
-      output value
-    else if isList value then
-      map (input written) value
-    else
-      summary 2 (if isString value then written value else value);
-  # A long text is hashed, and nothing can be made of the store paths in it then.
-  unhashed =
-    text:
-    if stringLength text > 400 then
-      concatStringsSep "/nix/store/…-" (filter isString (split "/nix/store/[0-9a-z]{32}-" text))
-    else
-      text;
-
-  # The fixed outputs that a package is made from: its own, and those that its attributes hold.
-  fetches =
-    depth: name: package:
-    let
-      attributes = orElse { } (package.drvAttrs or { });
-      values = without tools attributes;
-      each =
-        inner: given:
-        let
-          value = orElse null given;
-        in
-        if isPackage value then
-          fetches (depth - 1) inner value
-        else if isList value then
-          concatLists (genList (n: each "${inner}.${toString n}" (elemAt value n)) (length value))
-        else
-          [ ];
-    in
-    if (orElse null (attributes.outputHash or null)) != null then
-      [
-        {
-          inherit name;
-          drv = path package;
-          out = attempt (plain package.outPath);
-          attributes = mapAttrs (_: input unhashed) (
-            values // { url = package.url or null; } // (if values ? urls then { } else { urls = package.urls or null; })
-          );
-        }
-      ]
-    else if depth == 0 then
-      [ ]
-    else
-      concatLists (map (inner: each (if name == "" then inner else "${name}.${inner}") values.${inner}) (attrNames values));
-  # Those of what it shows beside them: its own, which its scripts may use, and what a package of it is made from.
-  shownFetches =
-    leaving: package:
-    let
-      others = without leaving (shown package);
-      fetch =
-        name:
-        let
-          value = orElse null others.${name};
-        in
-        if isPackage value then fetches 1 name value else [ ];
-    in
-    concatLists (map (name: inValue name (fetch name)) (attrNames others));
-
-  # What its texts name of the store, and by which derivations.
-  texts =
-    package:
-    let
-      attributes = without tools (orElse { } (package.drvAttrs or { }));
-      text =
-        given:
-        let
-          value = orElse null given;
-        in
-        if isString value then
-          value
-        else if isList value then
-          concatStringsSep " " (filter isString (map (orElse null) value))
-        else
-          "";
-      held =
-        name: value:
-        let
-          derivations = filter (path: match ".*\\.drv" path != null) (attrNames (getContext value));
-        in
-        if derivations == [ ] then
-          [ ]
-        else
-          [
-            {
-              inherit derivations name;
-              outputs = concatLists (filter isList (split "(/nix/store/[0-9a-z]{32}-[A-Za-z0-9.+_?=-]+)" (plain value)));
-            }
-          ];
-    in
-    concatLists (map (name: held name (text attributes.${name})) (attrNames attributes));
+  inherit
+    (import ./judge-fetches.nix {
+      inherit
+        attempt
+        inValue
+        isPackage
+        orElse
+        output
+        path
+        plain
+        shown
+        summary
+        without
+        ;
+    })
+    fetches
+    input
+    shownFetches
+    texts
+    ;
 
   own = [
     "__spliced"
@@ -371,7 +262,8 @@ let
   within = place: value: trace "${sign} ${place}" (deepSeq value value);
 
   bounded =
-    value: if stringLength (toJSON value) > 4194304 then throw "what can be seen of it is too long" else value;
+    value:
+    if stringLength (toJSON value) > 4194304 then throw "what can be seen of it is too long" else value;
 
   valuesOf = leaving: value: if length (attrNames value) > 48 then { } else values 0 leaving value;
   ofSet = {
@@ -398,26 +290,31 @@ let
     }:
     let
       value = attempt (at path set);
-      choose = of: listToAttrs (
-        map (name: {
-          inherit name;
-          value = within "part ${name}" (bounded (of.${name} value));
-        }) (filter (name: parts == [ ] || elem name parts) (attrNames of))
-      );
+      choose =
+        of:
+        listToAttrs (
+          map (name: {
+            inherit name;
+            value = within "part ${name}" (bounded (of.${name} value));
+          }) (filter (name: parts == [ ] || elem name parts) (attrNames of))
+        );
     in
     if value == threw then
       { kind = "throws"; }
     else if isAttrs value && value."!" or null == "missing" then
       { kind = "missing"; }
     else if isPackage value then
-      { kind = "derivation"; } // choose (
-          outer
-          // {
-            fixed-output = package: fetches 2 "" package ++ shownFetches leaving package;
-            override = override leaving;
-            passthru = passthru leaving;
-          }
-        )
+      {
+        kind = "derivation";
+      }
+      // choose (
+        outer
+        // {
+          fixed-output = package: fetches 2 "" package ++ shownFetches leaving package;
+          override = override leaving;
+          passthru = passthru leaving;
+        }
+      )
     else if isFunction value || value ? __functor then
       {
         kind = "function";
@@ -435,7 +332,8 @@ let
   asked = fromJSON questions;
 
   # Two trees that are compared so have different paths.
-  digest = value: substring 0 16 (hashString "sha256" (replaceStrings [ "${tree}/" ] [ "" ] (toJSON value)));
+  digest =
+    value: substring 0 16 (hashString "sha256" (replaceStrings [ "${tree}/" ] [ "" ] (toJSON value)));
 in
 {
   inherit set;

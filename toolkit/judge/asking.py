@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from toolkit.process import Command
 
 EXPRESSION = EXPRESSIONS / "judge.nix"
-FILES = (EXPRESSION, *(EXPRESSIONS / name for name in ("judge-overrides.nix", "judge-tests.nix", "permitting.nix")))
+_BESIDE = ("judge-fetches.nix", "judge-overrides.nix", "judge-tests.nix", "permitting.nix")
+FILES = (EXPRESSION, *(EXPRESSIONS / name for name in _BESIDE))
 """The expression, and what it imports."""
 
 PARTS = ("position", "derivation", "fixed-output", "texts", "meta", "kinds", "passthru", "arguments", "override")

@@ -21,7 +21,8 @@ from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.rewrite.layout import newest, ordered
 from toolkit.docker.steps import DEMOTE, LIFT, Demotion
 from toolkit.errors import CommandError, LayoutError, RefusalError
-from toolkit.lift.plan import Design, plan
+from toolkit.lift.plan import Design
+from toolkit.lift.planning import plan
 from toolkit.model import Step
 from toolkit.nix import evaluator, limits, program
 

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from toolkit.errors import LayoutError, RefusalError
 from toolkit.lift.capture import same_meaning
-from toolkit.lift.plan import require_plain
+from toolkit.lift.planning import require_plain
 from toolkit.lift.statements import after, extent, removals
 from toolkit.lift.style import Style
 from toolkit.lift.wanted import at

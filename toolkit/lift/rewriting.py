@@ -14,7 +14,8 @@ from toolkit.errors import RefusalError
 from toolkit.lift import capture, hidden, layer, passthru, style
 from toolkit.lift.bindings import PASSTHRU, Reachability, state
 from toolkit.lift.passthru import Additions
-from toolkit.lift.plan import FOLLOWED, OWN, PARAMETER, Design, LiftPlan, plan
+from toolkit.lift.plan import FOLLOWED, OWN, PARAMETER, Design, LiftPlan
+from toolkit.lift.planning import plan
 from toolkit.lift.recursion import recursive, unfold, written_out
 from toolkit.lift.shape import bound, joined, operands, path_of, read, result
 from toolkit.lift.statements import MovedDefinition, StatementEdit, after, extent, removals

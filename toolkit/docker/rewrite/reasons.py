@@ -25,7 +25,8 @@ from toolkit.docker.steps import Demotion, Extra, demotion_of, design_of
 from toolkit.errors import ToolkitError
 from toolkit.git import diffs
 from toolkit.lift.hidden import called
-from toolkit.lift.plan import Design, plan
+from toolkit.lift.plan import Design
+from toolkit.lift.planning import plan
 from toolkit.lift.shape import operands, result, selection
 from toolkit.model import Step
 from toolkit.nix.attributes import SETS, statements

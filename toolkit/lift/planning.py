@@ -1,0 +1,321 @@
+"""Plan a lift: which definitions leave their let, and through which attribute each use goes.
+
+What cannot be right is refused, with its place.
+"""
+
+from __future__ import annotations
+
+from shlex import quote
+from typing import TYPE_CHECKING
+
+from toolkit.errors import LayoutError, RefusalError
+from toolkit.lift.bindings import (
+    PASSTHRU,
+    doors,
+    origin,
+    own_names,
+    shared,
+)
+from toolkit.lift.following import between, can_follow, is_derivation
+from toolkit.lift.plan import OWN, AttributeRoute, Design, LiftPlan
+from toolkit.lift.shape import callee
+from toolkit.lift.wanted import at, construction, is_package, wanted
+from toolkit.nix.attributes import inherited_from, inside, value
+from toolkit.nix.conditions import climb, guards
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from toolkit.lift.bindings import Origin
+    from toolkit.lift.shape import Shape
+    from toolkit.nix.conditions import Condition
+    from toolkit.nix.tree import Node
+
+_TAKEN = frozenset(
+    [
+        *("all", "args", "builder", "drvAttrs", "drvPath", "meta", "name", "out", "outPath", "outputName", "outputs"),
+        *("override", "overrideAttrs", "overrideDerivation", "overridePythonAttrs", "passthru", "pname", "src"),
+        *("bin", "debug", "dev", "devdoc", "doc", "env", "info", "lib", "man", "patches", "static"),
+        *("stdenv", "system", "tests", "type", "updateScript", "userHook", "version"),
+    ]
+)
+"""What `package.NAME` means for any package, whatever its file says."""
+
+
+_ANONYMOUS = frozenset(
+    [
+        *("base", "deps", "derivation", "drv", "package", "packageBuild", "pkg", "self", "src'", "this"),
+        *("thisPackage", "thisPkg"),
+    ]
+)
+"""Names that mean something within a file alone."""
+
+
+def plan(  # noqa: PLR0913 - what is asked of a lift
+    shape: Shape,
+    names: Sequence[str],
+    design: Design,
+    follow: Sequence[str],
+    called: Mapping[str, str],
+    *,
+    whole: bool = False,
+) -> LiftPlan:
+    """Plan a lift of some bindings, for none of all packages that an override does not reach.
+
+    `called` has by binding the name of its new attribute, where that is another one; by "" that of a lone binding.
+    Where `whole`, what is followed goes into the package too.
+
+    Raise LayoutError for a file of another shape, RefusalError for a lift that cannot be right.
+    """
+    lifted = wanted(shape, names)
+    follows = {name: where for name in follow if (where := origin(shape, name)) is not None}
+    leaving = _leaving(shape, lifted, _to_move(shape, lifted, design, follow), follows)
+    if design is Design.STAY and leaving & {*lifted}:
+        leaving = _leaving(shape, lifted, frozenset(lifted) - shape.inner, follows)
+    own: frozenset[str] = _own(shape, leaving, follows) if whole else frozenset()
+    leaving |= own
+    taken = {name: source for name in leaving if (source := _source(shape, name))}
+    moved = tuple(name for name in shape.bindings if name in leaving and name not in taken)
+    for name in moved:
+        require_plain(shape, name)
+        if name not in lifted and inside(value(shape.bindings[name])).kind == "function_expression":
+            fact = f"'{name}' has to move, and is a function, which is no attribute of a package"
+            raise RefusalError(f"{at(shape.bindings[name])}: {fact}")
+    planned = LiftPlan(
+        shape=shape,
+        construction=construction(shape),
+        design=design,
+        names=tuple(name for name in shape.bindings if name in lifted),
+        routes={
+            name: _route(shape, name, lifted, called, fresh=design is Design.LAYER and name in moved)
+            for name in shape.bindings
+            if name in moved or name in lifted
+        },
+        moved=moved,
+        taken=taken,
+        follows=follows,
+        own=tuple(name for name in moved if name in own),
+    )
+    _require_all_within(planned)
+    _require_all_there(planned)
+    _require_all_followed(planned)
+    _require_whole(planned)
+    if follow and not {shape.owner(shape.tree.nodes[index]) for index in planned.followed} & {*lifted}:
+        what = " or ".join(follow)
+        _require_no_source_of_their_own(shape, lifted, follow)
+        raise LayoutError(f"{at(shape.body)}: nothing that moves takes {what} from where the package takes it")
+    return planned
+
+
+_PLAIN = 3
+"""The parts of a selection without a default: the set, the dot, the path."""
+
+
+def _to_move(shape: Shape, wanted: Sequence[str], design: Design, follow: Sequence[str]) -> frozenset[str]:
+    """Return the bindings that are to move: of a move that follows attributes, those that can."""
+    if design is not Design.MOVE:
+        return frozenset()
+    return frozenset(name for name in wanted if not follow or can_follow(shape, name, follow))
+
+
+def _leaving(
+    shape: Shape, wanted: Sequence[str], moving: frozenset[str], follows: Mapping[str, Origin]
+) -> frozenset[str]:
+    """Return the bindings that must stand where the final attributes are known: what is made with a lifted one.
+
+    So must a derivation that a moving one is made with, if it takes from the let what is to follow.
+    """
+    leaving = set(moving)
+    grown = True
+    while grown:
+        grown = False
+        along = {
+            each
+            for name in leaving
+            for each in between(shape, name, follows)
+            if (each not in _TAKEN or _has_no_source(shape, each)) and is_derivation(shape, each)
+        }
+        for name, node in shape.bindings.items():
+            if name in leaving or name in shape.inner or is_package(shape, node):
+                continue
+            used = {use.name for use in shape.uses_in(node)} - {name}
+            if name in along or used & leaving or (name in shape.reached and used & set(wanted)):
+                leaving.add(name)
+                grown = True
+    return frozenset(leaving)
+
+
+def _own(shape: Shape, leaving: frozenset[str], follows: Mapping[str, Origin]) -> frozenset[str]:
+    """Return what a let holds of what the package has as attributes of the same names, and nothing else needs there.
+
+    Raise RefusalError if something of what is followed has to stay.
+    """
+    argument = shape.construction.argument if shape.construction is not None else shape.body
+    own = {name for name in OWN if name in shape.bindings and name not in {*leaving, *shape.inner}}
+    own = {name for name in own if any(door.path == (name,) for door in doors(shape, name))}
+    while stays := {
+        use.name
+        for use in shape.uses
+        if use.name in own and not argument.contains(use.node) and shape.owner(use.node) not in {*leaving, *own}
+    }:
+        own -= stays
+    if not own or not {where[1] for where in follows.values()} & {*shape.bindings} <= own:
+        raise RefusalError(f"{at(shape.body)}: what is followed has to stay in the let")
+    for name in own:
+        require_plain(shape, name)
+    return frozenset(own)
+
+
+def _source(shape: Shape, name: str) -> tuple[str, ...]:
+    """Return the binding that `inherit (it.a) name;` takes a name from, with `a`; nothing for another binding."""
+    node = shape.bindings[name]
+    if node.kind != "inherit_from":
+        return ()
+    source = inherited_from(node)
+    root = source.children[0] if source.kind == "select_expression" and len(source.children) == _PLAIN else source
+    if not any(use.node is root for use in shape.uses):
+        raise RefusalError(f"{at(node)}: '{name}' is inherited from an expression that uses a lifted binding")
+    return callee(source)
+
+
+def require_plain(shape: Shape, name: str) -> None:
+    """Raise RefusalError for a binding of several names, or of a part of one."""
+    node = shape.bindings[name]
+    path = node.child("attrpath")
+    if node.kind != "binding" or path is None or len(path.children) != 1:
+        raise RefusalError(f"{at(node)}: '{name}' has to move, and is not bound by one plain '{name} = …;'")
+
+
+def _attribute(shape: Shape, name: str, lifted: Sequence[str], called: Mapping[str, str]) -> str:
+    """Return what a binding is called as an attribute: its name, if that means anything outside of the file.
+
+    Raise RefusalError for a name that does not if the package behind it has no better one.
+    """
+    if (given := called.get(name) or (called.get("") if len(lifted) == 1 else None)) is not None:
+        return given
+    taken = name in _TAKEN and not _has_no_source(shape, name) and not doors(shape, name)
+    if name not in _ANONYMOUS and "'" not in name and not taken:
+        return name
+    if own := [each for each in own_names(shape, name) if each not in _TAKEN]:
+        return own[0]
+    if taken:
+        return name
+    fact = f"'{name}' says nothing as the name of an attribute"
+    raise RefusalError(f"{at(shape.bindings[name])}: {fact}", hint=f"--as {quote(name)}=NAME gives it another name")
+
+
+def _route(shape: Shape, name: str, lifted: Sequence[str], called: Mapping[str, str], *, fresh: bool) -> AttributeRoute:
+    """Return the attribute of a binding; a `fresh` one stands beside the door that is there, which comes to use it."""
+    found = [] if fresh else sorted(doors(shape, name), key=lambda door: (door.path != (name,), len(door.path)))
+    if found:
+        return AttributeRoute(path=found[0].path, door=found[0])
+    name = _attribute(shape, name, lifted, called)
+    if (name in _TAKEN and not _has_no_source(shape, name)) or name in _outputs(shape):
+        fact = f"as an attribute of the package, '{name}' has a different meaning"
+        raise RefusalError(f"{at(shape.body)}: {fact}", hint=f"--as {quote(name)}=NAME gives it another name")
+    attributes = dict(shape.construction.attributes) if shape.construction is not None else {}
+    for path in ((PASSTHRU, name), (name,)):
+        if (other := attributes.get(path)) is not None:
+            fact = f"the attribute '{'.'.join(path)}' differs from the let's '{name}'"
+            raise RefusalError(f"{at(other)}: {fact}")
+    _require_plain_passthru(shape)
+    return AttributeRoute(path=(PASSTHRU, name))
+
+
+def _has_no_source(shape: Shape, name: str) -> bool:
+    """Return whether a name is `src`, and the package is made of its parts alone: passthru may show their source."""
+    attributes = shape.construction.attributes if shape.construction is not None else ()
+    return name == "src" and not any(path[-1] in {"src", "srcs"} for path, _ in attributes)
+
+
+def _require_plain_passthru(shape: Shape) -> None:
+    """Raise RefusalError for a passthru that is there under conditions alone."""
+    call = construction(shape)
+    for path, node in call.attributes:
+        if path[0] == PASSTHRU and not any(literal.contains(node) for literal in call.plain):
+            raise RefusalError(f"{at(node)}: passthru depends on a condition")
+
+
+def _outputs(shape: Shape) -> frozenset[str]:
+    """Return the strings in what the package says of its outputs: an attribute of that name is the output."""
+    attributes = shape.construction.attributes if shape.construction is not None else ()
+    said = [node for path, node in attributes if path == ("outputs",)]
+    return frozenset(part.text.strip('"') for node in said for part in node.walk() if part.kind == "string_expression")
+
+
+def _require_all_within(planned: LiftPlan) -> None:
+    """Raise RefusalError for a use that the final attributes do not reach: in the builder, or before the package."""
+    shape, argument = planned.shape, planned.construction.argument
+    for use in shape.uses:
+        if use.name not in planned.routes and use.name not in planned.taken:
+            continue
+        if use.node.index in planned.rerouted:
+            if planned.shape.owner(use.node) is None and not argument.contains(use.node):
+                raise RefusalError(f"{at(use.node)}: the builder's call is itself made with '{use.name}'")
+        elif use.name in planned.moved and planned.shape.owner(use.node) is None:
+            route = planned.routes[use.name]
+            if route.door is None or route.door.use is not use.node:
+                shown = (node for path, node in planned.construction.attributes if path == (PASSTHRU,))
+                within = any(node.contains(use.node) for node in shown)
+                what = "passthru is computed with it" if within else "is used here before the package"
+                raise RefusalError(f"{at(use.node)}: '{use.name}' has to move, and {what}")
+
+
+def _require_all_followed(planned: LiftPlan) -> None:
+    """Raise RefusalError for a part that would be made of the package's attributes and of what the let has of them."""
+    shape = planned.shape
+    _require_no_source_of_their_own(shape, planned.moved, tuple(planned.follows))
+    for name in planned.moved if planned.follows else ():
+        for other in sorted(between(shape, name, planned.follows) - {*planned.moved}):
+            fact = f"'{name}' is made with '{other}', which takes {' or '.join(planned.follows)} from the let"
+            raise RefusalError(f"{at(shape.bindings[other])}: {fact}")
+    # With the source goes the version; a version alone would be another one for half of what is made of it.
+    for other in sorted(shape.reached - {*planned.moved}) if {*planned.follows} == {"version"} else ():
+        if "version" in shared(shape, other) and is_derivation(shape, other):
+            fact = f"an override of version would not reach '{other}', which stays in the let"
+            raise RefusalError(f"{at(shape.bindings[other])}: {fact}")
+
+
+def _require_whole(planned: LiftPlan) -> None:
+    """Raise RefusalError for a part that takes by itself what the let makes into something that is followed."""
+    shape = planned.shape
+    origins = {name: attribute for attribute, (_, name, part) in planned.follows.items() if not part}
+    sources = {
+        use.name: origins[name]
+        for name in origins.keys() & shape.bindings.keys()
+        for use in shape.uses_in(shape.bindings[name])
+        if use.name not in {*origins, *planned.moved, *OWN}
+    }
+    for use in shape.uses:
+        if use.name in sources and shape.owner(use.node) in {*planned.moved} - {*planned.own}:
+            fact = f"{sources[use.name]} is made of '{use.name}', which an override of that does not reach here"
+            raise RefusalError(f"{at(use.node)}: {fact}")
+
+
+def _require_no_source_of_their_own(shape: Shape, names: Sequence[str], follow: Sequence[str]) -> None:
+    """Raise RefusalError for a part that would have the version of the package, and another source."""
+    for name in names:
+        if {*follow} & {*shared(shape, name)} and not can_follow(shape, name, follow):
+            fact = f"{' or '.join(follow)} of the package does not change the source of '{name}'"
+            raise RefusalError(f"{at(shape.bindings[name])}: {fact}")
+
+
+def _require_all_there(planned: LiftPlan) -> None:
+    """Raise RefusalError for a use under conditions under which the package does not have the attribute."""
+    shape = planned.shape
+    doors = {name: route.door for name, route in planned.routes.items() if route.door is not None}
+    needed = {name: _conditions(planned, door.node) for name, door in doors.items()}
+    for use in shape.uses:
+        if use.node.index in planned.rerouted and needed.get(use.name):
+            owner = doors.get(shape.owner(use.node) or "")
+            given = [*guards(use.node), *(guards(owner.node) if owner is not None else ())]
+            if not all(condition.is_among(given) for condition in needed[use.name]):
+                raise RefusalError(
+                    f"{at(use.node)}: '{use.name}' is used here even if the package has no such attribute"
+                )
+
+
+def _conditions(planned: LiftPlan, node: Node) -> list[Condition]:
+    """Return what has to hold for an attribute to be there."""
+    climbed = climb(node, planned.construction.argument)
+    return [part for condition in climbed.conditions for part in condition.conjuncts()]

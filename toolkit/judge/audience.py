@@ -106,9 +106,10 @@ class Audience:
         rest = [*found.strong[_MOST_READERS:], *found.weak[FEW_READERS if idle else _MOST_CALLERS :]]
         # What a function makes is seen in all that call it, if these are not too many.
         more = [] if idle or len(rest) > _MOST_MADE else rest
-        self.left = len(rest) - len(more)
-        if self.left:
-            record.not_covered.append(Gap(what=f"{self.left} more attributes that name them", reason="too many"))
+        left = len(rest) - len(more)
+        self.left += left
+        if left:
+            record.not_covered.append(Gap(what=f"{left} more attributes that name them", reason="too many"))
         if not wanted:
             return
         new = {".".join(path) for path in (*wanted, *more)} - record.asked

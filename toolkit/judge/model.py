@@ -103,6 +103,12 @@ class Judgement(Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
     seconds: float = 0.0
 
+    @property
+    def looked_at(self) -> tuple[str, ...]:
+        """The systems on which something was compared."""
+        everywhere = {*self.reached, *self.readers, *self.everything, *(each.system for each in self.differences)}
+        return tuple(system for system in self.systems if system in everywhere)
+
     def of(self, weight: Weight) -> tuple[Difference, ...]:
         """Return the differences of a weight."""
         return tuple(each for each in self.differences if each.weight is weight)

@@ -87,7 +87,7 @@ class _Row(Struct, frozen=True, kw_only=True):
 
     def where(self, judgement: Judgement) -> str:
         """Return the systems, if it is not on all."""
-        return f" ({', '.join(self.systems)})" if len(self.systems) < len(judgement.systems) else ""
+        return f" ({', '.join(self.systems)})" if len(self.systems) < len(judgement.looked_at) else ""
 
     @property
     def who(self) -> str:
@@ -139,7 +139,7 @@ def lines(judgement: Judgement, *, quiet: bool = False, verbose: bool = False) -
     if quiet:
         return
     yield Line(text=f"change  {judgement.subject}", tone=Tone.PLAIN)
-    yield Line(text=f"base    {judgement.base}; on {', '.join(judgement.systems)}", tone=Tone.PLAIN)
+    yield Line(text=f"base    {judgement.base}{_where(judgement, '; on ')}", tone=Tone.PLAIN)
     for row in _rows(judgement.differences):
         first = row.first
         text = f"{first.weight:<7} {first.kind:<12}  {row.who}: {first.what}{row.where(judgement)}{_values(first)}"
@@ -157,6 +157,10 @@ def lines(judgement: Judgement, *, quiet: bool = False, verbose: bool = False) -
     elif others := [system for system in judgement.systems if system not in judgement.everything]:
         yield Line(text=f"not asked  the rest of the set on {', '.join(others)}: --system", tone=Tone.PLAIN)
     yield from (Line(text=f"warning: {warning}", tone=Tone.NOT_RUN) for warning in judgement.warnings)
+
+
+def _where(judgement: Judgement, word: str) -> str:
+    return f"{word}{', '.join(judgement.looked_at)}" if judgement.looked_at else ""
 
 
 def _gaps(gaps: Sequence[Gap]) -> Iterator[str]:
@@ -208,7 +212,7 @@ def to_comment(judgement: Judgement, *, command: str, claims: Sequence[Proof] = 
 
 
 def _comment(judgement: Judgement, command: str, claims: Sequence[Proof], notes: Sequence[str]) -> list[str]:
-    head = [f"**{plain(verdict(judgement))}** for {code(judgement.subject)} on {', '.join(judgement.systems)}", ""]
+    head = [f"**{plain(verdict(judgement))}** for {code(judgement.subject)}{_where(judgement, ' on ')}", ""]
     rows = [row for row in _rows(judgement.differences) if row.first.weight is not Weight.REMARK]
     remarks = [row for row in _rows(judgement.differences) if row.first.weight is Weight.REMARK]
     body = [_item(row, judgement) for row in rows[:_ROWS]]

@@ -535,7 +535,7 @@ def test_a_binding_whose_name_has_another_meaning_is_called_as_its_package_in_fu
     assert "passthru.app-env = env;" in text
     more = binding.replace("src = f", "src = ui")
     made = lifted(package('buildApp {\n  pname = "app";\n  e = [ env ];\n}\n', more), "ui")
-    assert made.along == ("app-env",)
+    assert made.along == (("passthru", "app-env"),)
 
 
 def test_a_name_that_nobody_can_guess_is_asked_for() -> None:

@@ -121,8 +121,17 @@ def test_the_body_names_what_else_leaves_the_let() -> None:
     assert message(("app",), replace(many, places=("src",))).body.endswith("\nsrc follows overrides of version.")
     left = replace(change, left=("lib",), recursive=False)
     assert message(("app",), left).body.endswith("finalAttrs there. Leave lib, with which the ui is made.")
-    along = replace(change, along=("cache",), own=("version",), recursive=False)
-    assert "there. Move cache out of the let, too. Move version out" in message(("app",), along).body
+    along = replace(change, along=(("passthru", "cache"),), own=("version",), recursive=False)
+    assert "there. Move cache into passthru, too. Move version out" in " ".join(message(("app",), along).body.split())
+    along = replace(along, along=(("path",), ("passthru", "cache")), own=())
+    assert "Move path and cache into the package's attributes, too." in " ".join(message(("app",), along).body.split())
+
+
+def test_an_override_of_the_source_reaches_what_moves_with_it() -> None:
+    change = replace(lifted(tree=PARTIAL), doors={"tree": ("src",)})
+    assert message(("app",), change).subject == "app: let overrides of src reach all uses"
+    along = replace(change, along=(("passthru", "crates"),))
+    assert message(("app",), along).subject == "app: let overrides of src reach crates"
 
 
 def test_a_part_with_hashes_needs_new_ones_and_a_version_does_not_reach_a_source_of_its_own() -> None:
@@ -139,12 +148,10 @@ def test_a_part_with_hashes_needs_new_ones_and_a_version_does_not_reach_a_source
     assert patched.body.startswith("Overriding src, version and patches by overrideAttrs leaves the ui as\n")
     assert "A new version may need another npmDeps there, too." in " ".join(said.body.split())
     assert "npmDeps" not in message(("app",), replace(change, follows={})).body
-    long = replace(change, own=OWN, along=("one-of-several", "another-one", "the-last"))
-    assert (
-        said_of(("app",), long)
-        .steps[0]
-        .paragraph.endswith("finalAttrs there. A new source may need another npmDeps there, too.")
-    )
+    names = ("one-of-several", "another-one", "the-last")
+    long = replace(change, own=OWN, along=tuple(("passthru", name) for name in names))
+    ends = "finalAttrs there. A new source may need another npmDeps there, too. Use finalAttrs instead of rec."
+    assert said_of(("app",), long).steps[0].paragraph.endswith(ends)
 
 
 def test_a_part_that_gets_a_name_is_introduced_with_that_of_the_let() -> None:
@@ -160,7 +167,8 @@ def test_the_pull_request_says_what_the_message_does_as_far_as_it_has_space() ->
     many = lifted(follows=("ui",), own=("src",), recursive=True, ui=HIDDEN, one=SHOWN, two=PARTIAL)
     assert said_of(("app",), many).steps[0].paragraph == (
         "Overriding src and version by overrideAttrs leaves the ui as before. Move its definition into passthru, "
-        "and take src and version from finalAttrs there. Let overrides of two and one take effect, too."
+        "and take src and version from finalAttrs there. Let overrides of two and one take effect, too. "
+        "Use finalAttrs instead of rec."
     )
 
 

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from toolkit.errors import RefusalError
 from toolkit.lift.bindings import SHARED, shared
+from toolkit.lift.following import is_derivation
 from toolkit.lift.plan import FOLLOWED, Design
 from toolkit.lift.rewriting import Lifted, lift
 from toolkit.lift.shape import read
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from toolkit.lift.shape import Shape
 
+_MOST_MOVED = 24
 MOST_LINES = 300
 """So many lines a change may have that nobody insists on."""
 
@@ -76,9 +78,10 @@ def _ways(text: str, choice: LiftChoice, shape: Shape, bindings: tuple[str, ...]
     follows = (tuple(part for part in parts if part in follow) for parts in (FOLLOWED, SHARED))
     moves = (replace(stay, design=Design.MOVE, follow=each) for each in dict.fromkeys(follows) if each)
     for way in (*(way for move in moves for way in _best(text, choice, move, name=name)), stay):
-        yield way
-        if some := _affordable(text, choice, way, names, name=name):
-            yield replace(way, bindings=some)
+        some = _affordable(text, choice, way, names, shape)
+        ways = [way, *([replace(way, bindings=some)] if some else [])]
+        # A set of many lines is no attribute to have if it can be helped.
+        yield from reversed(ways) if _moves_values(text, choice, way, names, shape) else ways
 
 
 def _best(text: str, choice: LiftChoice, way: Way, *, name: str) -> Iterator[Way]:
@@ -112,20 +115,32 @@ def _made(text: str, choice: LiftChoice, way: Way, bindings: Sequence[str], *, n
     )
 
 
-def _affordable(text: str, choice: LiftChoice, way: Way, names: Sequence[str], *, name: str) -> tuple[str, ...]:
-    """Return the bindings of a lift that is too large by which it is not, those that change least first; else none.
+def _moves_values(text: str, choice: LiftChoice, way: Way, names: Sequence[str], shape: Shape) -> bool:
+    """Return whether what stays makes an attribute of something long that is no derivation."""
+    if way.design is not Design.STAY:
+        return False
+    try:
+        moved = _made(text, choice, way, names, name=shape.tree.name).moved
+    except RefusalError:
+        return False
+    values = (shape.bindings[binding] for binding in moved if not is_derivation(shape, binding))
+    return sum(node.text.count("\n") for node in values) > _MOST_MOVED
 
-    Of those that stay only such by which nothing moves.
+
+def _affordable(text: str, choice: LiftChoice, way: Way, names: Sequence[str], shape: Shape) -> tuple[str, ...]:
+    """Return the bindings of a lift that is too large, or moves values, by which it is not; else none.
+
+    Those that change least come first, and of those that stay only such by which nothing moves.
     """
 
     def size(bindings: Sequence[str]) -> float:
         try:
-            made = _made(text, choice, way, bindings, name=name)
+            made = _made(text, choice, way, bindings, name=shape.tree.name)
         except RefusalError:
             return inf
         return inf if bindings != names and way.design is Design.STAY and made.moved else changed_lines(text, made.text)
 
-    if size(names) <= MOST_LINES:
+    if size(names) <= MOST_LINES and not _moves_values(text, choice, way, names, shape):
         return ()
     chosen: tuple[str, ...] = ()
     for binding in sorted(names, key=lambda each: size([each])):

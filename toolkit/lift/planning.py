@@ -271,7 +271,7 @@ def _require_all_followed(planned: LiftPlan) -> None:
             raise RefusalError(f"{at(shape.bindings[other])}: {fact}")
     # With the source goes the version; a version alone would be another one for half of what is made of it.
     for other in sorted(shape.reached - {*planned.moved}) if {*planned.follows} == {"version"} else ():
-        if "version" in shared(shape, other) and is_derivation(shape, other):
+        if other not in OWN and "version" in shared(shape, other) and is_derivation(shape, other):
             fact = f"an override of version would not reach '{other}', which stays in the let"
             raise RefusalError(f"{at(shape.bindings[other])}: {fact}")
 

@@ -50,7 +50,7 @@ class Lifted(Struct, frozen=True, kw_only=True):
     text: str
     doors: Mapping[str, tuple[str, ...]]
     moved: tuple[str, ...] = ()
-    along: tuple[str, ...] = ()
+    along: tuple[tuple[str, ...], ...] = ()
     parameter: str = PARAMETER
     renamed: frozenset[str] = frozenset()
     shown: tuple[tuple[str, ...], ...] = ()
@@ -134,9 +134,7 @@ def carry_out(planned: LiftPlan) -> Lifted:
         text=new,
         doors={name: planned.routes[name].path for name in planned.names},
         moved=planned.moved,
-        along=tuple(
-            planned.routes[name].path[-1] for name in planned.moved if name not in {*planned.names, *planned.own}
-        ),
+        along=tuple(planned.routes[name].path for name in planned.moved if name not in {*planned.names, *planned.own}),
         parameter=parameter,
         renamed=frozenset(edit.replacement for edit in renamed),
         shown=tuple(_shown(planned)),

@@ -15,11 +15,13 @@ from toolkit.lift.bindings import (
     direct_uses,
     find,
     makes_one,
+    shared,
     state,
     without_final,
 )
 from toolkit.lift.following import is_derivation
-from toolkit.lift.shape import bound
+from toolkit.lift.shape import bound, callee, result
+from toolkit.nix.attributes import value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -109,11 +111,17 @@ def equals(shape: Shape, names: Sequence[str]) -> tuple[str, ...]:
         found = state(shape, name)
         if found is Reachability.HIDDEN:
             around = [text.index if text is not None else None for text in _texts(shape, name)]
-            return bool(around) and texts.issuperset(around)
+            return bool(around) and texts.issuperset(around) and not _is_text(shape, name)
         return found is Reachability.SHOWN
 
     others = (name for name in shape.bindings if name in shape.reached and name not in names)
     return tuple(name for name in others if is_derivation(shape, name) and is_equal(name))
+
+
+def _is_text(shape: Shape, name: str) -> bool:
+    """Return whether a binding writes out a file that says nothing of the package: nobody replaces it."""
+    function = callee(result(value(shape.bindings[name])))[-1:]
+    return function in {("writeText",), ("writeTextFile",), ("toFile",)} and not shared(shape, name)
 
 
 def _texts(shape: Shape, name: str) -> list[Node | None]:

@@ -72,7 +72,7 @@ def message(packages: Sequence[str], lifted: Lifted) -> Message:
         del subjects[:2]
     bodies = [_text(sort, _words(packages, lifted, some)).body for sort, some in groups]
     if lifted.along:
-        bodies.append(_read({**words, "along": _listed(lifted.along)}).along)
+        bodies.append(_read({**words, "place": _place(lifted.along)}).along)
     if lifted.own:
         own = [name for name in OWN if name in lifted.own]
         bodies.append(_read({**words, "own": _listed(own)}).own)
@@ -128,7 +128,9 @@ def of_pull_request(  # noqa: PLR0913, PLR0917 - what is said is about all of th
     )
     short = _why(packages, lifted)
     hashed = _read(_words(packages, lifted, [*lifted.follows])).hashed if lifted.hashed and lifted.follows else ""
-    choices = (whole, usage), (whole, ""), (f"{short} {hashed}".strip(), ""), (short, "")
+    rec = _read(_words(packages, lifted, [])).recursive if lifted.recursive else ""
+    shorter = (" ".join(filter(None, each)) for each in ((short, hashed, rec), (short, hashed), (short, rec), (short,)))
+    choices = (whole, usage), (whole, ""), *((each, "") for each in shorter)
     why, usage = next((each for each in choices if len(" ".join(each).split()) <= left), choices[-1])
     own = StepText(name=step.name, subject=message.subject, body=message.body, why=why, usage=usage, motive=motive)
     return replace(texts, steps=(own,))
@@ -194,7 +196,6 @@ def _words(packages: Sequence[str], lifted: Lifted, names: Sequence[str]) -> dic
     many = len(called) > 1
     parts = _listed(called)
     followed = {attribute: None for name in names for attribute in lifted.follows.get(name, ())}
-    shown = all(path[0] == PASSTHRU for path in doors)
     capital = _listed(bound)
     return {
         "own": "",
@@ -212,11 +213,17 @@ def _words(packages: Sequence[str], lifted: Lifted, names: Sequence[str]) -> dic
         "attributes": _listed(list(followed)),
         "main": _listed([each for each in SHARED if all(each in lifted.follows.get(name, ()) for name in names)]),
         "definitions": "their definitions" if many else "its definition",
-        "place": "into passthru" if shown else "into the package's attributes",
+        "place": _place(doors),
+        "along": _listed([path[-1] for path in lifted.along]),
+        "uses": _listed([path[-1] for path in lifted.along if {path[-1] for path in doors} <= {*OWN}]) or "all uses",
         "some": "its parts" if many else "a part",
         "them": "them" if many else "it",
         "is": "are" if many else "is",
     }
+
+
+def _place(paths: Sequence[tuple[str, ...]]) -> str:
+    return "into passthru" if all(path[0] == PASSTHRU for path in paths) else "into the package's attributes"
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from toolkit.judge import reach, readers
 from toolkit.judge.asking import FEW, FUNCTION, PACKAGE, SET, Question
+from toolkit.judge.made import OF_SETS
 from toolkit.judge.model import Gap
 from toolkit.judge.record import STATIC
 from toolkit.text import few
@@ -16,21 +17,6 @@ if TYPE_CHECKING:
     from toolkit.judge.changed import FileChange
     from toolkit.judge.reach import AttrPath
     from toolkit.judge.record import Record
-
-_OF_SETS = {
-    "callPackage",
-    "callPackages",
-    "extend",
-    "makeScope",
-    "newScope",
-    "override",
-    "overrideAttrs",
-    "overrideDerivation",
-    "overrideScope",
-    "overrideScope'",
-    "packages",
-}
-"""Functions that all package sets have."""
 
 _MAINTAINERS = ("lib", "maintainers")
 _MOST_TESTS = 12
@@ -57,7 +43,7 @@ class Audience:
     def ask(self, own: Collection[AttrPath], same: Collection[AttrPath], places: reach.Map) -> Sequence[str]:
         """Ask about what reads the attributes `own`, but for those that are the `same`; return files of NixOS."""
         kinds = self._record.kinds
-        functions = {path[-1] for path in own if kinds[path] == FUNCTION} - _OF_SETS
+        functions = {path[-1] for path in own if kinds[path] == FUNCTION} - OF_SETS
         # A whole set is read by the names in it, of which those count that differ.
         single = {path for path in own if path not in same and kinds[path] not in {SET, FUNCTION}}
         single |= {path for path in own if kinds[path] == FUNCTION and path[-1] in functions}
@@ -68,7 +54,7 @@ class Audience:
         # A set may be in one of them.
         opened = [*self._open(), *self._open()]
         calling = {path for path in (*there.strong, *there.weak, *opened) if kinds.get(path) == FUNCTION} - {*own}
-        if calling := {path for path in calling if path[-1] not in _OF_SETS}:
+        if calling := {path for path in calling if path[-1] not in OF_SETS}:
             # A function that calls one of the change, or is one under another name, shows nothing either.
             called = {path[-1] for path in calling}
             callers = readers.find(places, calling, self._record.differences, self._record.files, functions=called)

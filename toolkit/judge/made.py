@@ -27,6 +27,23 @@ MOST = 1200
 MOST_DEEP = 400
 """So many attributes are asked about on more than one system."""
 
+OF_SETS = frozenset(
+    {
+        "callPackage",
+        "callPackages",
+        "extend",
+        "makeScope",
+        "newScope",
+        "override",
+        "overrideAttrs",
+        "overrideDerivation",
+        "overrideScope",
+        "overrideScope'",
+        "packages",
+    }
+)
+"""Functions that all package sets have."""
+
 _MOST_MARKED, _FEWEST_MARKED = 60, 6
 
 
@@ -136,7 +153,9 @@ class Made:
         known: set[AttrPath] = set()
         while (
             functions := {
-                path for path in self.there(file, reached) if self._record.kinds[path] == FUNCTION and len(path) > 1
+                path
+                for path in self.there(file, reached)
+                if self._record.kinds[path] == FUNCTION and len(path) > 1 and path[-1] not in OF_SETS
             }
             - known
         ):

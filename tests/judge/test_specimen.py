@@ -718,3 +718,8 @@ def test_the_other_versions_of_a_package_set_are_compared() -> None:
     # One set under two names counts once.
     both = last(first, {table: LUA.replace('"new"', '"newer"')})
     assert {attribute for _, _, attribute in both} == {"luaPackages", "luaPackages.one"}
+
+
+def test_what_the_set_has_under_another_name_is_asked_about_on_each_system() -> None:
+    judgement = judged({DOCKER: ("-DMINIMAL=ON", "-DMINIMAL=OFF")}, systems=(NATIVE, CROSS))
+    assert {"docker", "docker_29"} <= {*judgement.reached[CROSS]}

@@ -265,7 +265,19 @@ let
     value:
     if stringLength (toJSON value) > 4194304 then throw "what can be seen of it is too long" else value;
 
-  valuesOf = leaving: value: if length (attrNames value) > 48 then { } else values 0 leaving value;
+  # The arguments of its override are a part of their own.
+  valuesOf =
+    leaving: value:
+    if length (attrNames value) > 48 then
+      { }
+    else
+      values 0 (
+        leaving
+        ++ [
+          "override"
+          "overrideDerivation"
+        ]
+      ) value;
   ofSet = {
     names = value: attrNames value;
     values = valuesOf [ ];

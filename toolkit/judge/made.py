@@ -134,7 +134,8 @@ class Made:
         for question, pair in zip(
             asked, self._sides.answers({self._native: asked}, what="")[self._native], strict=True
         ):
-            members = {(*question.path, name) for answer in pair for name in answer.parts.get("names", ())}
+            names = {name for answer in pair for name in answer.parts.get("names", ())} - OF_SETS
+            members = {(*question.path, name) for name in names}
             if question.path in large and len(members) > _MOST_MARKED:
                 # All of a language is made with a file that is not for one package of it.
                 continue

@@ -83,6 +83,7 @@ _DIRECTORIES = {
 }
 # Functions of all-packages.nix with a set in them.
 _MAKERS: Mapping[str, Sequence[AttrPath]] = {"linuxPackagesFor": [("linuxPackages",), ("linuxPackages_latest",)]}
+_OTHER_NAME = re.compile(r"^  ([\w-]+) = (?:(?:final|pkgs|self)\.)?([A-Za-z_][\w-]*(?:\.[\w-]+)?);", re.MULTILINE)
 _INHERIT = re.compile(r"\binherit \(([\w.-]{1,80})\)([^;()]{1,4000});")
 # Those that nixpkgs builds, beside the one that is the default.
 _VERSIONED = re.compile(
@@ -180,6 +181,7 @@ class Map:
         self._index = index(tree).referrers
         self._texts: dict[str, str] = {}
         self._inherits: set[AttrPath] | None = None
+        self._names: Mapping[AttrPath, AttrPath] | None = None
         self._bindings: dict[str, list[Binding]] = {}
         self._literals: dict[str, Mapping[str, list[int]]] = {}
         self._added: defaultdict[str, set[str]] = defaultdict(set)
@@ -230,7 +232,15 @@ class Map:
                 waiting += self._upward(current, suffixes, found)
         if file in _TABLES:
             found |= _made(names)
+        found |= {path for path in self._renamed() if self._renamed()[path] in found}
         return frozenset(path for path in found | self.inherited(found) if path), is_all
+
+    def _renamed(self) -> Mapping[AttrPath, AttrPath]:
+        """Return what the package set has under another name, `name = other;`, by that name."""
+        if self._names is None:
+            names = _OTHER_NAME.findall(self.text(ALL_PACKAGES))
+            self._names = {(name,): tuple(other.split(".")) for name, other in names}
+        return self._names
 
     def inherited(self, paths: Iterable[AttrPath]) -> set[AttrPath]:
         """Return what the package set has of some paths by their last names alone: `inherit (set) name;`."""

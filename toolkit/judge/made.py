@@ -200,8 +200,9 @@ class Made:
         return {path for path in there if self._record.kinds[path] != FUNCTION}
 
     def is_own(self, file: FileChange, path: AttrPath) -> bool:
-        """Return whether an attribute may differ by a file: not a function of its set that the change does not name."""
-        if self._record.kinds[path] != FUNCTION or file.rest or not file.names or path in self.users:
+        """Return whether an attribute may differ by a file; of a language, no function that the change does not name."""
+        is_of_language = reach.has_packages(file.path) and file.names and not file.rest
+        if self._record.kinds[path] != FUNCTION or not is_of_language or path in self.users:
             return True
         return path[-1] in {name[-1] for name in file.names}
 

@@ -392,6 +392,11 @@ def is_top(file: str) -> bool:
     return file.startswith(TOP)
 
 
+def has_packages(file: str) -> bool:
+    """Return whether a file has packages of a language by their names."""
+    return dirname(file) in _DIRECTORIES
+
+
 def by_name(file: str) -> str | None:
     """Return the package of pkgs/by-name whose directory has a file."""
     parts = file.split("/")

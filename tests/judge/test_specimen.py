@@ -723,3 +723,10 @@ def test_the_other_versions_of_a_package_set_are_compared() -> None:
 def test_what_the_set_has_under_another_name_is_asked_about_on_each_system() -> None:
     judgement = judged({DOCKER: ("-DMINIMAL=ON", "-DMINIMAL=OFF")}, systems=(NATIVE, CROSS))
     assert {"docker", "docker_29"} <= {*judgement.reached[CROSS]}
+
+
+def test_a_function_that_no_longer_takes_other_arguments_is_named() -> None:
+    text = (specimen.path() / NOTES).read_text()
+    others = text.replace("  curl,\n}:", "  curl,\n  ...\n}:")
+    assert last({NOTES: others}, {NOTES: text}) == {("change", "arguments", "notes-server")}
+    assert last({NOTES: text}, {NOTES: others}) == set()

@@ -31,13 +31,17 @@ _PLATFORM = re.compile(
     r"|OpenBSD|Power\w*|Redox|RiscV\w*|S390\w*|Sparc\w*|SunOS|UClibc|Wasi|Wasm|Windows|i686|iOS|x32|x86_32|32bit)\b"
     r"|\bpkgs(?:Musl|i686Linux|LLVM)\b"
 )
+_OTHERS = "... }"
+"""How the arguments of a function end that takes others, as Nix prints it."""
+
 _ROOMS = ("pkgs/", "lib/", "nixos/", "maintainers/")
 
 
 class FileChange(Struct, frozen=True, kw_only=True):
     """A file of the change; `equal` means that Nix reads the same in it.
 
-    `platforms` are what it asks for in lines that differ, and no system that is judged has.
+    `platforms` are what it asks for in lines that differ, and no system that is judged has. `closes` means that one of
+    its functions takes other arguments no longer, beside those that it names.
     """
 
     path: str
@@ -48,6 +52,7 @@ class FileChange(Struct, frozen=True, kw_only=True):
     names: frozenset[AttrPath] = frozenset()
     rest: bool = True
     platforms: tuple[str, ...] = ()
+    closes: bool = False
 
     @property
     def is_document(self) -> bool:
@@ -82,7 +87,12 @@ def _parsed(files: Sequence[FileChange]) -> Iterator[FileChange]:
         if isinstance(after, ToolkitError):
             yield replace(file, error=after.message)
         else:
-            yield replace(file, equal=after is not None and before == after and "__curPos" not in after)
+            equal = after is not None and before == after and "__curPos" not in after
+            yield replace(file, equal=equal, closes=_functions_with_others(before) > _functions_with_others(after))
+
+
+def _functions_with_others(parsed: str | ToolkitError | None) -> int:
+    return parsed.count(_OTHERS) if isinstance(parsed, str) else 0
 
 
 def _read(files: Mapping[str, TreeFile | None]) -> dict[str, str | ToolkitError | None]:

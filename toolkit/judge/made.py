@@ -200,7 +200,7 @@ class Made:
         return {path for path in there if self._record.kinds[path] != FUNCTION}
 
     def is_own(self, file: FileChange, path: AttrPath) -> bool:
-        """Return whether an attribute may differ by a file; of a language, no function that the change does not name."""
+        """Return whether an attribute may differ by a file; of a language no function that the change does not name."""
         is_of_language = reach.has_packages(file.path) and file.names and not file.rest
         if self._record.kinds[path] != FUNCTION or not is_of_language or path in self.users:
             return True

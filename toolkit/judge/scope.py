@@ -113,11 +113,20 @@ class _Judging:
         what = "its file is not Nix any more"
         return self.record.subject(name, self.native).differs(Kind.EVALUATION, Weight.DAMAGE, what, None, file.error)
 
-    def _judge(self, files: Sequence[FileChange]) -> None:
-        maps = [reach.Map(self.sides.base, _contents(contents)) for contents in (self.sides.before, self.sides.after)]
+    def _find_aliases(self, files: Sequence[FileChange], maps: Sequence[reach.Map]) -> None:
         if any(file.path == reach.ALIASES for file in files) or self._moves_names(files):
             text = "\n".join(each.text(reach.ALIASES) for each in maps)
             self.record.aliases = set(re.findall(r"^  ([\w'-]+) =", text, re.MULTILINE))
+
+    def _closed(self, path: AttrPath) -> Difference:
+        """Return the difference of a package, a function of whose file takes fewer: Nix does not list others."""
+        what = "a function of its file no longer takes arguments that it does not name: override may have given some"
+        subject = self.record.subject(".".join(path), self.native)
+        return subject.differs(Kind.ARGUMENTS, Weight.CHANGE, what)
+
+    def _judge(self, files: Sequence[FileChange]) -> None:
+        maps = [reach.Map(self.sides.base, _contents(contents)) for contents in (self.sides.before, self.sides.after)]
+        self._find_aliases(files, maps)
         for file in files:
             if file.is_of_persons:
                 self.audience.ask_maintained(file, maps[1], MOST)
@@ -155,6 +164,8 @@ class _Judging:
             same = {path for path in self.made.members if ".".join(path) not in serious}
             modules = self.audience.ask(own, same, maps[1])
         self.audience.ask_tests(modules, maps[1])
+        closed = {path for file in changed if file.closes for path in reached[file.path] & own}
+        self.record.differences += [self._closed(path) for path in closed if self.record.kinds[path] == PACKAGE]
         self.record.weigh_unnamed(self.audience.names)
         for file in of_some:
             if reached[file.path]:

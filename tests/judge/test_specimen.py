@@ -730,3 +730,17 @@ def test_a_function_that_no_longer_takes_other_arguments_is_named() -> None:
     others = text.replace("  curl,\n}:", "  curl,\n  ...\n}:")
     assert last({NOTES: others}, {NOTES: text}) == {("change", "arguments", "notes-server")}
     assert last({NOTES: text}, {NOTES: others}) == set()
+
+
+def test_a_file_that_moves_with_its_package_is_what_it_was_where_the_package_throws() -> None:
+    text = FETCHED.replace("  src = stdenv", '  patch = ./one.patch;\n  elsewhere = throw "not here";\n  src = stdenv')
+    first, other = (f"pkgs/notes-{name}/default.nix" for name in ("first", "second"))
+    moved: list[Edits] = [
+        {place: text, place.replace("default.nix", "one.patch"): "1\n", ALL: None} for place in (first, other)
+    ]
+    table = (specimen.path() / ALL).read_text()
+    for place, edits in zip((first, other), moved, strict=True):
+        called = f"docker = final.docker_29;\n  fetched = callPackage ../../{place.removesuffix('/default.nix')} {{ }};"
+        moved[moved.index(edits)] = {**edits, ALL: table.replace("docker = final.docker_29;", called)}
+    gone: Edits = {first: None, first.replace("default.nix", "one.patch"): None}
+    assert last(moved[0], {**moved[1], **gone}) == set()

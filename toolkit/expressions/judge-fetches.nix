@@ -24,10 +24,12 @@ let
     genList
     getContext
     isList
+    isPath
     isString
     length
     mapAttrs
     match
+    pathExists
     split
     stringLength
     ;
@@ -65,6 +67,8 @@ let
       output value
     else if isList value then
       map (input written) value
+    else if isPath value && pathExists value then
+      plain "${value}"
     else
       summary 2 (if isString value then written value else value);
   # A long text is hashed, and nothing can be made of the store paths in it then.

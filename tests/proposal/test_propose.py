@@ -156,7 +156,7 @@ def test_packages_of_one_file_stand_in_the_subject(tmp_path: Path, tree: Path) -
     report = run(tmp_path / "out", "notes-server", nixpkgs=str(tree))
     assert report.proposal.commits[0].subject.startswith("notes-lts, notes-server: ")
     proof = next(proof for proof in report.proofs if proof.name == "no-rebuild")
-    assert proof.covers.startswith("notes-lts, notes-server on x86_64-linux, ")
+    assert proof.covers.startswith("notes-lts, notes-new, notes-server on x86_64-linux, ")
 
 
 def test_a_package_of_the_file_that_changes_fails_no_rebuild(tmp_path: Path, tree: Path) -> None:

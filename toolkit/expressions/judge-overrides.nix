@@ -78,11 +78,9 @@ let
       );
       plain = output plainly;
       probe = output (by (_: mark));
-      check = output (
-        by (_: {
-          doCheck = false;
-        })
-      );
+      check = output (by (_: {
+        doCheck = false;
+      }));
       old = orElse null (held.unletOld or null);
       lost = if isAttrs plainly then filter (name: !(plainly ? ${name})) (attrNames package) else null;
       version =
@@ -95,13 +93,7 @@ let
         let
           repository = value: orElse null (value.src.repo or null);
         in
-        repository package != null
-        &&
-          repository (
-            by (_: {
-              pname = "unlet";
-            })
-          ) != repository package;
+        repository package != null && repository (by (_: { pname = "unlet"; })) != repository package;
     };
 
   built = package: {
@@ -137,8 +129,7 @@ let
       )
     );
 
-  called =
-    value: orElse { } (if isFunction value then functionArgs value else value.__functionArgs or { });
+  called = value: orElse { } (if isFunction value then functionArgs value else value.__functionArgs or { });
 
   override =
     leaving: package:

@@ -262,8 +262,7 @@ let
   within = place: value: trace "${sign} ${place}" (deepSeq value value);
 
   bounded =
-    value:
-    if stringLength (toJSON value) > 4194304 then throw "what can be seen of it is too long" else value;
+    value: if stringLength (toJSON value) > 4194304 then throw "what can be seen of it is too long" else value;
 
   # The arguments of its override are a part of their own.
   valuesOf =
@@ -302,14 +301,12 @@ let
     }:
     let
       value = attempt (at path set);
-      choose =
-        of:
-        listToAttrs (
-          map (name: {
-            inherit name;
-            value = within "part ${name}" (bounded (of.${name} value));
-          }) (filter (name: parts == [ ] || elem name parts) (attrNames of))
-        );
+      choose = of: listToAttrs (
+        map (name: {
+          inherit name;
+          value = within "part ${name}" (bounded (of.${name} value));
+        }) (filter (name: parts == [ ] || elem name parts) (attrNames of))
+      );
     in
     if value == threw then
       { kind = "throws"; }
@@ -344,8 +341,7 @@ let
   asked = fromJSON questions;
 
   # Two trees that are compared so have different paths.
-  digest =
-    value: substring 0 16 (hashString "sha256" (replaceStrings [ "${tree}/" ] [ "" ] (toJSON value)));
+  digest = value: substring 0 16 (hashString "sha256" (replaceStrings [ "${tree}/" ] [ "" ] (toJSON value)));
 in
 {
   inherit set;

@@ -744,3 +744,23 @@ def test_a_file_that_moves_with_its_package_is_what_it_was_where_the_package_thr
         moved[moved.index(edits)] = {**edits, ALL: table.replace("docker = final.docker_29;", called)}
     gone: Edits = {first: None, first.replace("default.nix", "one.patch"): None}
     assert last(moved[0], {**moved[1], **gone}) == set()
+
+
+def test_another_revision_under_the_same_url_is_a_damage_and_another_way_to_write_it_is_none() -> None:
+    tagged = FETCHED.replace("    url =", '    rev = "1";\n    url =')
+    assert last({FETCH: tagged}, {FETCH: tagged.replace('rev = "1"', 'rev = "2"')}) == {
+        ("damage", "fixed-output", "notes-fetched")
+    }
+    assert last({FETCH: tagged}, {FETCH: tagged.replace('rev = "1"', 'tag = "1"')}) == set()
+    assert last({FETCH: tagged}, {FETCH: FETCHED}) == set()
+
+
+def test_what_calls_a_function_that_all_sets_have_is_not_made_in_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(made, "MOST", 3)
+    calls = "".join(f"  called-{n} = callPackage ({{ stdenv }}: stdenv) {{ }};\n" for n in range(8))
+    first = f"  docker = final.docker_29;\n{calls}  thing = {{\n    callPackage = x: x;\n  }};"
+    judgement = judged(
+        {ALL: ("  docker = final.docker_29;", first)},
+        {ALL: ("callPackage = x: x;", "callPackage = y: y;")},
+    )
+    assert judgement.steps[1].unknown == ()

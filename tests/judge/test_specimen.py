@@ -509,6 +509,28 @@ def test_a_package_of_a_directory_that_is_read_is_asked_about() -> None:
     }
 
 
+def test_a_package_of_a_table_that_another_package_shows_is_asked_about() -> None:
+    table, part, radio = "pkgs/top-level/radio-packages.nix", "pkgs/radio/one.nix", "pkgs/radio/default.nix"
+    before: Edits = {
+        part: FETCHED,
+        table: "{ final }:\n{\n  one = final.callPackage ../radio/one.nix { };\n}\n",
+        radio: """{ stdenv, pkgs }:
+stdenv.mkDerivation {
+  name = "radio";
+  passthru.pkgs = import ../top-level/radio-packages.nix { final = pkgs; };
+}
+""",
+        ALL: ("  docker = final", "  radio = callPackage ../radio { pkgs = final; };\n  docker = final"),
+        # Jobs that name all are not in the set.
+        "pkgs/top-level/release-radio.nix": "import ./radio-packages.nix\n",
+    }
+    judgement = judged(before, {part: FETCHED.replace('version = "1"', 'version = "2"')})
+    assert judgement.steps[1].unknown == ()
+    assert (Kind.DERIVATION, "radio.pkgs.one") in {
+        (each.kind, each.attribute) for each in judgement.steps[1].differences
+    }
+
+
 def test_a_file_that_nothing_reads_is_unknown() -> None:
     judgement = judged({"pkgs/misc/nowhere/thing.nix": "1\n"})
     assert [gap.what for gap in judgement.unknown] == ["pkgs/misc/nowhere/thing.nix"]

@@ -40,7 +40,14 @@ BY_NAME = "pkgs/by-name/"
 TESTS = "nixos/tests/"
 
 _TABLES = frozenset({ALL_PACKAGES, ALIASES, f"{TOP}unixtools.nix", f"{TOP}darwin-aliases.nix"})
-_EVERYTHING = ("pkgs/stdenv/", "lib/", TOP, "default.nix", "pkgs/build-support/cc-wrapper/")
+# Of the top level only those that make the package set itself; others are found by what names them.
+_EVERYTHING = re.compile(
+    rf"pkgs/stdenv/|lib/|default\.nix|pkgs/build-support/cc-wrapper/"
+    rf"|{TOP}(?:by-name-overlay|config|default|impure|impure-overlays|packages-config|pure-packages|splice|stage|static"
+    r"|variants)\.nix"
+)
+# What is made in these is in no package set: configurations, and the jobs of Hydra.
+_APART = ("nixos/", f"{TOP}release")
 _SEARCHED = ("pkgs/*.nix", "lib/*.nix", "nixos/*.nix")
 _LITERAL = r"\.\.?/[A-Za-z0-9_./+@-]*"
 _PATH = re.compile(rf"(?<![\w.$}}-]){_LITERAL}")
@@ -253,20 +260,20 @@ class Map:
         return {path[-1:] for path in paths if path in self._inherits}
 
     def _is_everything(self, file: str) -> bool:
-        return file.startswith(_EVERYTHING) and file not in _TABLES and self._families(file) is None
+        return _EVERYTHING.match(file) is not None
 
     def _upward(
         self, file: str, suffixes: frozenset[AttrPath], found: set[AttrPath]
     ) -> Iterator[tuple[str, frozenset[AttrPath]]]:
         """Yield the files that name a file, with what may be below them; what package sets have goes to `found`."""
         for other, climbed in self._referrers(file):
-            if other.startswith("nixos/"):
+            if other.startswith(_APART):
                 continue
             places = self._places(other, climbed)
             if other in _TABLES:
                 found |= {(*path, *suffix) for path in _made(places) for suffix in suffixes}
                 continue
-            above = ((), *places, *climbed.suffixes)
+            above = ((), *(_shown(path) for path in places), *climbed.suffixes)
             extended = {(*path, *suffix)[-_DEEPEST:] for path in above for suffix in suffixes}
             yield other, frozenset(sorted(extended, key=lambda each: (len(each), each))[:MOST_SUFFIXES])
 
@@ -315,7 +322,7 @@ class Map:
         direct = {other for name in names for other in self._who_name(name) if other != file}
         for other in sorted(direct):
             yield other, _Climbed(names=tuple(names))
-        if direct or (by_name(file) is not None and file.endswith("/package.nix")):
+        if direct or is_top(file) or (by_name(file) is not None and file.endswith("/package.nix")):
             return
         path = PurePosixPath(file)
         # A package of pkgs/by-name is a directory with all that it has.
@@ -385,6 +392,11 @@ class _Climbed(Struct, frozen=True, kw_only=True):
 def _made(paths: Iterable[AttrPath]) -> set[AttrPath]:
     """Return paths with what a function makes in place of the function."""
     return {(*made, *path[1:]) for path in paths for made in _MAKERS.get(path[0], [path[:1]])}
+
+
+def _shown(path: AttrPath) -> AttrPath:
+    """Return a path below a package as it is there: what passthru has is an attribute of the package."""
+    return tuple(name for name in path if name != "passthru")
 
 
 def is_top(file: str) -> bool:

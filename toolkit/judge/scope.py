@@ -149,14 +149,14 @@ class _Judging:
             self._sample(of_all)
         elif self.record.serious and not all(reach.by_name(file.path) for file in of_some):
             self._require_same_stdenv()
-        own = {
+        made = {
             path
             for file in changed
             for path in self.made.there(file, reached[file.path])
             if self.made.is_own(file, path)
         }
         # What is in a package is read through it.
-        own = {path for path in own if not self.record.is_inside(path)}
+        own = {path for path in made if not self.record.is_inside(path)}
         modules: Sequence[str] = ()
         if own:
             self.progress.step("looking for readers")
@@ -169,7 +169,7 @@ class _Judging:
         self.record.weigh_unnamed(self.audience.names)
         for file in of_some:
             if reached[file.path]:
-                self._require_needed(file, reached[file.path] & own)
+                self._require_needed(file, reached[file.path] & made)
             else:
                 self._leave(Gap(what=file.path, reason="no attribute was found that is made from it"))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from toolkit.judge.asking import ENDS, MISSING, THROWS, Answer
 from toolkit.judge.comparing import compare
-from toolkit.judge.model import Kind
+from toolkit.judge.model import Kind, Weight
 from toolkit.judge.subject import Subject
 
 SUBJECT = Subject(attribute="notes", system="x86_64-linux", root="/tree")
@@ -67,3 +67,18 @@ def test_what_overrides_give_is_no_more_of_what_no_longer_evaluates() -> None:
 
     (found,) = compare(SUBJECT, answer("/nix/store/x.drv"), answer({"!": "throws"}))
     assert (found.kind, found.what) == (Kind.EVALUATION, "no longer evaluates")
+
+
+def test_what_ends_as_the_derivation_did_before_is_no_damage() -> None:
+    broken, worse, other = (
+        Answer(kind="derivation", ends=ends)
+        for ends in (
+            {"derivation": "no"},
+            {"derivation": "no", "passthru": "no"},
+            {"derivation": "no", "passthru": "else"},
+        )
+    )
+    assert [each.weight for each in compare(SUBJECT, broken, worse)] == [Weight.REMARK]
+    assert [each.weight for each in compare(SUBJECT, broken, other)] == [Weight.DAMAGE]
+    (found, _) = compare(SUBJECT, Answer(kind="derivation"), worse)
+    assert found.weight is Weight.DAMAGE

@@ -713,9 +713,25 @@ def test_a_script_that_updates_packages_is_not_asked_about_and_another_that_noth
         assert any(gap.reason == "it updates packages, and is in none" for gap in judgement.not_covered) is not unknown
 
 
+MUSL = 'echo notes${if stdenv.hostPlatform.isMusl or false then "x" else ""}'
+
+
 def test_a_platform_that_is_not_judged_is_unknown() -> None:
-    musl: Edits = {NOTES: ("echo notes", 'echo notes${if stdenv.hostPlatform.isMusl or false then "x" else ""}')}
-    assert [gap.reason for gap in judged(musl).unknown] == ["what it does by isMusl was not asked about"]
+    assert [gap.reason for gap in judged({NOTES: ("echo notes", MUSL)}).unknown] == [
+        "what it does by isMusl was not asked about"
+    ]
+
+
+@pytest.mark.parametrize("is_musl", ["true", "false"])
+def test_what_the_set_has_for_another_platform_is_asked_about(is_musl: str) -> None:
+    musl = f"""  pkgsMusl.notes-server = final.notes-server.override {{
+    stdenv = final.stdenv // {{ hostPlatform = final.stdenv.hostPlatform // {{ isMusl = {is_musl}; }}; }};
+  }};
+"""
+    judgement = judged({ALL: ("  docker = final", f"{musl}  docker = final")}, {NOTES: ("echo notes", MUSL)})
+    assert judgement.steps[1].unknown == ()
+    differ = {each.attribute for each in judgement.steps[1].differences if each.weight is not Weight.REMARK}
+    assert differ == ({"pkgsMusl.notes-server"} if is_musl == "true" else set())
 
 
 LUA = """{ final, version }:

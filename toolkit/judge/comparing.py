@@ -61,7 +61,10 @@ def _moved(subject: Subject, before: Answer, after: Answer) -> Difference:
 def _ended(subject: Subject, before: Answer, after: Answer) -> Iterator[Difference]:
     for part, reason in after.ends.items():
         if not _ends(part, before) and part not in after.limited and _takes(part, before):
-            yield subject.differs(Kind.EVALUATION, DAMAGE, f"its {part} no longer evaluates", None, reason)
+            # What shows as much of a package as its derivation, which ended Nix before as after, does no harm.
+            is_known = "derivation" in before.ends and after.ends.get("derivation") == reason
+            weight = REMARK if is_known else DAMAGE
+            yield subject.differs(Kind.EVALUATION, weight, f"its {part} no longer evaluates", None, reason)
     for part in before.ends:
         if not _ends(part, after) and part not in before.limited and _takes(part, after):
             yield subject.differs(Kind.EVALUATION, REMARK, f"its {part} evaluates now", before.ends[part], None)

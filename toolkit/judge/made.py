@@ -14,6 +14,7 @@ from toolkit.judge import bindings, reach, versions
 from toolkit.judge.asking import ENDS, FUNCTION, PACKAGE, SET, THROWS, Question
 from toolkit.judge.model import Gap
 from toolkit.judge.record import STATIC
+from toolkit.text import few
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -45,6 +46,25 @@ OF_SETS = frozenset(
 """Functions that all package sets have."""
 
 _MOST_MARKED, _FEWEST_MARKED = 60, 6
+_MOST_ELSEWHERE = 12
+
+# Sets of packages that nixpkgs has for other platforms, by what asks for these.
+_ELSEWHERE: Sequence[tuple[re.Pattern[str], AttrPath]] = [
+    (re.compile(asks), tuple(path.split(".")))
+    for asks, path in (
+        ("isMusl|pkgsMusl", "pkgsMusl"),
+        ("isi686|isx86_32|is32bit|pkgsi686Linux", "pkgsi686Linux"),
+        ("pkgsLLVM", "pkgsLLVM"),
+        ("isAarch32|isArmv7", "pkgsCross.armv7l-hf-multiplatform"),
+        ("isRiscV|isRiscV64", "pkgsCross.riscv64"),
+        ("isLoongArch64", "pkgsCross.loongarch64-linux"),
+        ("isPower|isPower64", "pkgsCross.powernv"),
+        ("isBigEndian|isS390x?", "pkgsCross.s390x"),
+        ("isMips|isMips64", "pkgsCross.mips64el-linux-gnuabi64"),
+        ("isMinGW|isWindows", "pkgsCross.mingwW64"),
+        ("isFreeBSD", "pkgsCross.x86_64-freebsd"),
+    )
+]
 
 
 class Made:
@@ -66,9 +86,10 @@ class Made:
     def widen(
         self, files: Sequence[FileChange], reached: Mapping[str, set[AttrPath]], maps: Sequence[reach.Map]
     ) -> None:
-        """Ask about what else the files make: in a set, with a function of theirs, in other versions of a set."""
+        """Ask about what else the files make: in a set, by a function, in other versions of a set, elsewhere."""
         self._ask_members(files, reached, maps)
         for file in files:
+            self._ask_elsewhere(file, reached[file.path])
             self._ask_users(file, reached[file.path], maps[1])
             reached[file.path].update(self._ask_sets(file, reached[file.path], maps[1]))
         found = {path for file in files for path in reached[file.path]}
@@ -90,6 +111,23 @@ class Made:
         self._record.compare(asked)
         if asked.get(_DARWIN) and self._record.ended.get(_DARWIN) and not self._has_new_darwin:
             self._record.compare({_OLD_DARWIN: asked[_DARWIN]})
+
+    def _ask_elsewhere(self, file: FileChange, reached: Collection[AttrPath]) -> None:
+        """Ask about packages of a file on the other platforms that it asks for, natively; the rest is unknown."""
+        packages = sorted(
+            (path for path in self.there(file, reached) if self._record.kinds[path] == PACKAGE),
+            key=lambda path: (len(path), path),
+        )
+        known: set[str] = set()
+        for word in file.platforms:
+            found = [path for asks, path in _ELSEWHERE if asks.fullmatch(word)]
+            paths = [(*prefix, *path) for prefix in found for path in packages[:_MOST_ELSEWHERE]]
+            self._record.compare({self._native: paths})
+            if not {".".join(path) for path in paths}.isdisjoint(self._record.compared.get(self._native, ())):
+                known.add(word)
+        if rest := [word for word in file.platforms if word not in known]:
+            reason = f"what it does by {few(rest)} was not asked about"
+            self._record.unknown.append(Gap(what=file.path, reason=reason))
 
     @cached_property
     def _has_new_darwin(self) -> bool:

@@ -79,11 +79,6 @@ class _Judging:
             self.record.differences += broken
         elif relevant:
             self._judge(relevant)
-            self.record.unknown += [
-                Gap(what=file.path, reason=f"what it does by {few(file.platforms)} was not asked about")
-                for file in relevant
-                if file.platforms
-            ]
             if self.engine is not None:
                 self._ask_everything(self.engine)
             else:

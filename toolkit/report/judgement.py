@@ -145,8 +145,8 @@ def lines(judgement: Judgement, *, quiet: bool = False, verbose: bool = False) -
         text = f"{first.weight:<7} {first.kind:<12}  {row.who}: {first.what}{row.where(judgement)}{_values(first)}"
         yield Line(text=text, tone=_TONES[first.weight], head=len(first.weight))
     yield from (Line(text=text, tone=Tone.PLAIN) for text in _commits(judgement))
-    for gap in judgement.unknown:
-        yield Line(text=f"unknown {gap.what}: {gap.reason}", tone=Tone.NOT_RUN, head=7)
+    for text in _gaps(judgement.unknown):
+        yield Line(text=f"unknown {text}", tone=Tone.NOT_RUN, head=7)
     gaps = [*_gaps(judgement.not_covered)]
     for text in gaps if verbose else gaps[:_ROWS]:
         yield Line(text=f"not asked  {text}", tone=Tone.PLAIN)
@@ -221,7 +221,7 @@ def _comment(judgement: Judgement, command: str, claims: Sequence[Proof], notes:
     body += [f"- {plain(text)}" for text in _commits(judgement)][: LINES - len(head) - len(body) - 8]
     if remarks:
         body.append(f"- remarks: {plain('; '.join(f'{row.who}: {row.first.what}' for row in remarks[:_FEW]))}")
-    body += [f"- unknown: {plain(f'{gap.what}: {gap.reason}')}" for gap in judgement.unknown[:_GAPS]]
+    body += [f"- unknown: {plain(text)}" for text in [*_gaps(judgement.unknown)][:_GAPS]]
     if failed := [proof.name for proof in claims if proof.status is Status.FAILED]:
         body.append(f"- failed claims: {', '.join(map(code, failed))}")
     elif claims:

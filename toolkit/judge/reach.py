@@ -6,25 +6,20 @@ is such an attribute, and whether it differs, is Nix's to say.
 
 from __future__ import annotations
 
-import os
 import re
 from collections import defaultdict
 from pathlib import PurePosixPath
-from posixpath import dirname, normpath
+from posixpath import dirname
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
-from toolkit import documents, inside, process
-from toolkit.cache import default_cache
-from toolkit.errors import ToolkitError
-from toolkit.git import program
-from toolkit.judge import bindings
+from toolkit import inside
+from toolkit.judge import bindings, literals
 from toolkit.sources.changes import MOST
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from toolkit.judge.bindings import Binding
     from toolkit.sources.trees import NixpkgsTree
@@ -48,11 +43,6 @@ _EVERYTHING = re.compile(
 )
 # What is made in these is in no package set: configurations, and the jobs of Hydra.
 _APART = ("nixos/", f"{TOP}release")
-_SEARCHED = ("pkgs/*.nix", "lib/*.nix", "nixos/*.nix")
-_LITERAL = r"\.\.?/[A-Za-z0-9_./+@-]*"
-_PATH = re.compile(rf"(?<![\w.$}}-]){_LITERAL}")
-_KIND = "path-indexes"
-_DOCUMENT = "index.json"
 
 _FAMILIES = {
     "python-packages.nix": "python3Packages",
@@ -108,76 +98,6 @@ _DEEPEST = 3
 _MOST_READ = 6000
 
 
-class Index(Struct, frozen=True, kw_only=True):
-    """The path literals of a tree: what each names, as a path in the tree, and the files that name it."""
-
-    referrers: dict[str, list[str]]
-
-
-def index(tree: NixpkgsTree) -> Index:
-    """Return the index of a tree, from the cache after the first time."""
-    found: list[Index] = []
-
-    def check(directory: Path) -> bool:
-        try:
-            found.append(documents.read((directory / _DOCUMENT).read_bytes(), Index, document=_DOCUMENT))
-        except (OSError, ToolkitError):
-            return False
-        return True
-
-    def make(directory: Path) -> None:
-        directory.mkdir(exist_ok=True)
-        found.append(_indexed(tree.root))
-        (directory / _DOCUMENT).write_bytes(documents.write(found[-1]))
-
-    default_cache().obtain(_KIND, tree.key, make=make, check=check)
-    return found[-1]
-
-
-def _indexed(root: Path) -> Index:
-    referrers: defaultdict[str, dict[str, None]] = defaultdict(dict)
-    for file, literal in search(root, "-o", "-E", "-e", _LITERAL):
-        if literal.count("/"):
-            referrers[resolved(file, literal)][file] = None
-    for link in _links(root):
-        if not (target := os.readlink(root / link)).startswith("/"):  # noqa: PTH115 - as in toolkit.sources.trees
-            referrers[resolved(link, target)][link] = None
-    return Index(referrers={path: [*files] for path, files in referrers.items()})
-
-
-def _links(root: Path) -> Iterator[str]:
-    """Yield the links of a tree, as paths in it."""
-    waiting = [""]
-    while waiting:
-        place = waiting.pop()
-        with os.scandir(root / place) as entries:
-            for entry in entries:
-                path = f"{place}/{entry.name}".lstrip("/")
-                if entry.is_symlink():
-                    yield path
-                elif entry.is_dir() and entry.name != ".git":
-                    waiting.append(path)
-
-
-def search(root: Path, *words: str) -> Iterator[tuple[str, str]]:
-    """Yield the files of a tree with what git-grep(1) finds in them, a match a line."""
-    for line in _searched(root, *words).split("\n"):
-        file, mark, match = line.partition("\0")
-        if mark:
-            yield file, match
-
-
-def _searched(root: Path, *words: str) -> str:
-    argv = ("git", "-C", str(root), "grep", "--no-index", "--no-color", "-I", "-z", *words, "--", *_SEARCHED)
-    env = {**program.reading(), "GIT_CEILING_DIRECTORIES": str(root.parent)}
-    return process.run(argv, env=env, ok=(0, 1)).stdout.decode("utf-8", "replace")
-
-
-def resolved(file: str, literal: str) -> str:
-    """Return what a path literal in a file names, as a path in the tree."""
-    return normpath(f"{dirname(file)}/{literal}")
-
-
 class Map:
     """The files of a tree and what names them; `contents` are files that are not as in the tree."""
 
@@ -185,7 +105,7 @@ class Map:
         """Look at the tree; the index is made if it is not there."""
         self._root = tree.root
         self._contents = contents
-        self._index = index(tree).referrers
+        self._index = literals.index(tree).referrers
         self._texts: dict[str, str] = {}
         self._inherits: set[AttrPath] | None = None
         self._names: Mapping[AttrPath, AttrPath] | None = None
@@ -194,8 +114,8 @@ class Map:
         self._added: defaultdict[str, set[str]] = defaultdict(set)
         self._naming: dict[frozenset[str], list[str]] = {}
         for file in contents:
-            for match in _PATH.finditer(self.text(file)):
-                self._added[resolved(file, match[0])].add(file)
+            for path, _ in literals.find(file, self.text(file)):
+                self._added[path].add(file)
 
     def text(self, file: str) -> str:
         """Return the text of a file, empty for one that cannot be read."""
@@ -350,8 +270,8 @@ class Map:
         """Return the attributes of a file that name one of some paths."""
         if file not in self._literals:
             found: defaultdict[str, list[int]] = defaultdict(list)
-            for match in _PATH.finditer(self.text(file)):
-                found[resolved(file, match[0])].append(match.start())
+            for path, offset in literals.find(file, self.text(file)):
+                found[path].append(offset)
             self._literals[file] = found
         offsets = [offset for name in climbed.names for offset in self._literals[file].get(name, ())]
         bound, text = (self.bindings(file), self.text(file)) if offsets else ([], "")
@@ -361,7 +281,7 @@ class Map:
         """Look through the tree for the files that have one of some names as a word."""
         if names not in self._naming:
             words = [word for name in sorted(names) for word in ("-e", name)]
-            self._naming[names] = [*filter(None, _searched(self._root, "-l", "-w", "-F", *words).split("\0"))]
+            self._naming[names] = [*filter(None, literals.searched(self._root, "-l", "-w", "-F", *words).split("\0"))]
 
     def readers(self, names: Sequence[str]) -> Mapping[str, Mapping[str, list[int]]]:
         """Return for each name the files that have it as a word, with the offsets there."""

@@ -1,0 +1,97 @@
+"""The path literals of a nixpkgs: what each names, as a path in the tree, and which files name it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import defaultdict
+from posixpath import dirname, normpath
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from toolkit import documents, process
+from toolkit.cache import default_cache
+from toolkit.errors import ToolkitError
+from toolkit.git import program
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from toolkit.sources.trees import NixpkgsTree
+
+_SEARCHED = ("pkgs/*.nix", "lib/*.nix", "nixos/*.nix")
+_LITERAL = r"\.\.?/[A-Za-z0-9_./+@-]*"
+_PATH = re.compile(rf"(?<![\w.$}}-]){_LITERAL}")
+_KIND = "path-indexes"
+_DOCUMENT = "index.json"
+
+
+class Index(Struct, frozen=True, kw_only=True):
+    """The files of a tree that name a path in it, by that."""
+
+    referrers: dict[str, list[str]]
+
+
+def index(tree: NixpkgsTree) -> Index:
+    """Return the index of a tree, from the cache after the first time."""
+    found: list[Index] = []
+
+    def check(directory: Path) -> bool:
+        try:
+            found.append(documents.read((directory / _DOCUMENT).read_bytes(), Index, document=_DOCUMENT))
+        except (OSError, ToolkitError):
+            return False
+        return True
+
+    def make(directory: Path) -> None:
+        directory.mkdir(exist_ok=True)
+        found.append(_indexed(tree.root))
+        (directory / _DOCUMENT).write_bytes(documents.write(found[-1]))
+
+    default_cache().obtain(_KIND, tree.key, make=make, check=check)
+    return found[-1]
+
+
+def find(file: str, text: str) -> Iterator[tuple[str, int]]:
+    """Yield what the literals in the text of a file name, as paths in the tree, and where each stands."""
+    for match in _PATH.finditer(text):
+        yield _resolved(file, match[0]), match.start()
+
+
+def searched(root: Path, *words: str) -> str:
+    """Return what git-grep(1) prints about the files of a tree."""
+    argv = ("git", "-C", str(root), "grep", "--no-index", "--no-color", "-I", "-z", *words, "--", *_SEARCHED)
+    env = {**program.reading(), "GIT_CEILING_DIRECTORIES": str(root.parent)}
+    return process.run(argv, env=env, ok=(0, 1)).stdout.decode("utf-8", "replace")
+
+
+def _indexed(root: Path) -> Index:
+    referrers: defaultdict[str, dict[str, None]] = defaultdict(dict)
+    for line in searched(root, "-o", "-E", "-e", _LITERAL).split("\n"):
+        file, _, literal = line.partition("\0")
+        if literal.count("/"):
+            referrers[_resolved(file, literal)][file] = None
+    for link in _links(root):
+        if not (target := os.readlink(root / link)).startswith("/"):  # noqa: PTH115 - as in toolkit.sources.trees
+            referrers[_resolved(link, target)][link] = None
+    return Index(referrers={path: [*files] for path, files in referrers.items()})
+
+
+def _links(root: Path) -> Iterator[str]:
+    """Yield the links of a tree, as paths in it."""
+    waiting = [""]
+    while waiting:
+        place = waiting.pop()
+        with os.scandir(root / place) as entries:
+            for entry in entries:
+                path = f"{place}/{entry.name}".lstrip("/")
+                if entry.is_symlink():
+                    yield path
+                elif entry.is_dir() and entry.name != ".git":
+                    waiting.append(path)
+
+
+def _resolved(file: str, literal: str) -> str:
+    return normpath(f"{dirname(file)}/{literal}")

@@ -12,7 +12,7 @@ import pytest
 from toolkit import specimen
 from toolkit.cache import VARIABLE
 from toolkit.git.reading import TreeFile
-from toolkit.judge import JudgeRequest, asking, judge, made, sides
+from toolkit.judge import JudgeRequest, asking, audience, judge, made, sides
 from toolkit.judge.asking import Question
 from toolkit.judge.model import Expectation, Kind, Weight, exit_code
 from toolkit.model import SourceRequest
@@ -544,6 +544,30 @@ def test_who_reads_a_value_is_asked_too() -> None:
     judgement = judged(first, {NOTES: ('mainProgram = "notes-server"', 'mainProgram = "notes"')})
     last = {(each.kind, each.attribute) for each in judgement.steps[1].differences}
     assert (Kind.DERIVATION, "registry-login") in last
+
+
+def test_who_reads_what_is_gone_is_asked_before_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audience, "_MOST_READERS", 1)
+    monkeypatch.setattr(audience, "FEW_READERS", 1)
+    things = "  thingPackages = { gone = final.log-viewer; kept = final.log-viewer; version = 1; };\n"
+    first: Edits = {
+        ALL: ("  docker = final", f"{things}  docker = final"),
+        **{
+            f"pkgs/by-name/re/{name}/package.nix": f"{{ log-viewer, thingPackages }}: log-viewer // {{ a = {read}; }}\n"
+            for name, read in (
+                ("read-a", "thingPackages.version or 1"),
+                ("read-b", "thingPackages.kept.out"),
+                ("read-c", "thingPackages.gone.out"),
+            )
+        },
+    }
+    judgement = judged(
+        first, {ALL: (things, things.replace("gone =", "other =").replace("version = 1", "version = 2"))}
+    )
+    assert {(each.kind, each.attribute) for each in judgement.steps[1].differences if each.weight is Weight.DAMAGE} >= {
+        (Kind.REMOVED, "thingPackages.gone"),
+        (Kind.EVALUATION, "read-c"),
+    }
 
 
 def test_each_commit_of_a_range_is_judged_by_itself() -> None:

@@ -9,7 +9,7 @@ from toolkit.judge.model import Difference, Kind, Weight
 from toolkit.judge.subject import HASHES, Subject, with_strings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
 DAMAGE, CHANGE, REMARK = Weight.DAMAGE, Weight.CHANGE, Weight.REMARK
 
@@ -38,6 +38,9 @@ _MANNERS = {
 # A new version brings these with it.
 _NAMES = {*_MANNERS, "name", "pname"}
 _REF = {"rev", "tag", "ref"}
+# What tells most of a fetch is named first.
+_TELLING = ("urls", "rev", "fetcher", "fetchSubmodules", "sparseCheckout", "leaveDotGit", "postFetch", "patches")
+_MOST_SHOWN = 4
 
 UNNAMED = "a fixed output among its inputs is made by a different derivation, and has the same hash"
 """What is said of one that no attribute holds: a text may name it, or an input may be made from it."""
@@ -71,7 +74,7 @@ def fetches(subject: Subject, before: list[Any], after: list[Any]) -> Iterator[D
             what = f"{name} has the hash of the one before, which is right if nothing in it differs: {again}"
             yield subject.differs(Kind.FIXED_OUTPUT, CHANGE, what)
         elif serious:
-            what = f"{name} is fetched differently ({', '.join(serious)}) and its hash is as before: {again}"
+            what = f"{name} is fetched differently ({_telling(serious)}) and its hash is as before: {again}"
             values = ({name: each.get(name) for name in serious} for each in (one, other))
             yield subject.differs(Kind.FIXED_OUTPUT, DAMAGE, what, *values)
         elif not is_renamed:
@@ -101,6 +104,12 @@ def texts(subject: Subject, before: list[Any], after: list[Any]) -> Iterator[Dif
             if name in others and name.removesuffix(".drv") in outputs:
                 what = f"{UNNAMED}: its {new['name']} names {name.removesuffix('.drv')}"
                 yield subject.differs(Kind.FIXED_OUTPUT, REMARK, what, path, others[name])
+
+
+def _telling(names: Collection[str]) -> str:
+    """Return the names that tell most, the same on systems that differ in others."""
+    ranked = [*(name for name in _TELLING if name in names), *(name for name in names if name not in _TELLING)]
+    return ", ".join(ranked if len(ranked) <= _MOST_SHOWN else [*ranked[: _MOST_SHOWN - 1], "and more"])
 
 
 def _keeps_hash(old: dict[str, Any], new: dict[str, Any]) -> bool:

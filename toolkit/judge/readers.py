@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _MOST_NAMES = 400
 _DEEPEST = 2
 _MOST_PATHS = 400
+# Every package has these: their names tell nothing of who reads a package that is called so.
+_OF_ALL = frozenset({"meta", "name", "out", "passthru", "pname", "src", "tests", "version"})
 # An attribute of it, a call of it by a function of the library, a with.
 _AFTER = r"(?:\.(?!nix\b)[A-Za-z_]|\s+or\b)"
 _BEFORE = (
@@ -46,12 +48,14 @@ def find(
     """Return what reads or overrides the attributes `own`; `files` are those of the change, which are known already.
 
     What only names one counts if that one differs, or is one of the `functions`, which show nothing without a call.
+    What names one that differs comes first.
     """
-    names = sorted({path[-1] for path in own if len(path[-1]) > 1})[:_MOST_NAMES]
+    names = sorted({path[-1] for path in own if len(path[-1]) > 1} - _OF_ALL)[:_MOST_NAMES]
     serious = {each.attribute.rpartition(".")[2] for each in differences if each.weight is not Weight.REMARK}
     serious |= {*functions}
     strong: set[AttrPath] = set()
     weak: set[AttrPath] = set()
+    first: set[AttrPath] = set()
     modules: set[str] = set()
     by_file: defaultdict[str, dict[str, list[int]]] = defaultdict(dict)
     for name, found in places.readers(names).items():
@@ -63,16 +67,17 @@ def find(
         if file.startswith("nixos/"):
             modules |= {file} if reading else set()
         elif file in {reach.ALL_PACKAGES, reach.ALIASES}:
-            text, bound = places.text(file), places.bindings(file)
-            strong |= {
-                path for offsets in found.values() for at in offsets for path in bindings.attributes(bound, text, at)
-            }
-        elif reading and len(strong) < _MOST_PATHS:
-            strong |= _made_from(places, file, found)
+            strong |= _named(places, file, found)
+            first |= _named(places, file, {name: found[name] for name in serious & found.keys()})
         elif reading or (serious & found.keys() and len(weak) < _MOST_PATHS):
-            weak |= _made_from(places, file, found)
+            made = _made_from(places, file, found)
+            (strong if reading and len(strong) < _MOST_PATHS else weak).update(made)
+            first |= made if serious & found.keys() else set()
     known = {*own}
-    ranked = (sorted(paths, key=lambda path: (len(path), path)) for paths in (strong - known, weak - strong - known))
+    ranked = (
+        sorted(paths, key=lambda path: (path not in first, len(path), path))
+        for paths in (strong - known, weak - strong - known)
+    )
     strongest, weakest = (tuple(path for path in paths if len(path) <= _DEEPEST) for paths in ranked)
     return Readers(strong=strongest, weak=weakest, modules=tuple(sorted(modules)))
 
@@ -82,9 +87,13 @@ def _made_from(places: reach.Map, file: str, found: Mapping[str, Iterable[int]])
     name = reach.by_name(file)
     if name is not None and file.endswith("/package.nix"):
         return frozenset({(name,)})
+    return places.reached(file, _named(places, file, found))[0]
+
+
+def _named(places: reach.Map, file: str, found: Mapping[str, Iterable[int]]) -> set[AttrPath]:
+    """Return the attributes of a file in which some places stand."""
     text, bound = places.text(file), places.bindings(file)
-    made = {path for offsets in found.values() for at in offsets for path in bindings.attributes(bound, text, at)}
-    return places.reached(file, made)[0]
+    return {path for offsets in found.values() for at in offsets for path in bindings.attributes(bound, text, at)}
 
 
 def _reads(text: str, name: str, offsets: Iterable[int]) -> bool:

@@ -553,8 +553,8 @@ def test_who_reads_what_is_gone_is_asked_before_others(monkeypatch: pytest.Monke
     first: Edits = {
         ALL: ("  docker = final", f"{things}  docker = final"),
         **{
-            f"pkgs/by-name/re/{name}/package.nix": f"{{ log-viewer, thingPackages }}: log-viewer // {{ a = {read}; }}\n"
-            for name, read in (
+            f"pkgs/by-name/re/{name}/package.nix": f"{{ log-viewer, thingPackages }}: log-viewer // {{ a = {it}; }}\n"
+            for name, it in (
                 ("read-a", "thingPackages.version or 1"),
                 ("read-b", "thingPackages.kept.out"),
                 ("read-c", "thingPackages.gone.out"),

@@ -218,6 +218,19 @@ def test_what_nix_refuses_without_a_variable_is_said_and_what_is_broken_has_no_p
                 chosen.require_upstream()
 
 
+def test_what_is_broken_on_one_system_is_asked_about_without_a_variable(
+    tmp_path: Path, changed: Callable[[str, str], None], tree: Path
+) -> None:
+    head = '    description = "Keeps notes'
+    changed(head, f"    broken = stdenv.hostPlatform.isAarch64;\n{head}")
+    asked = Request(target="notes-server", source=SourceRequest(nixpkgs=str(tree)), out=tmp_path)
+    (chosen,) = choose([asked], progress=Silence())
+    assert isinstance(chosen, LiftChosen)
+    assert {answer.marks for answer in chosen.asking.answers().values()} == {(), ("broken",)}
+    assert chosen.texts().permits == ()
+    chosen.require_upstream()
+
+
 def test_an_insecure_part_asks_for_a_variable_as_well(
     tmp_path: Path, changed: Callable[[str, str], None], tree: Path
 ) -> None:

@@ -191,6 +191,17 @@ def test_hashes_of_what_moves_are_said_and_not_that_of_the_packages_own_source()
     patched = part.replace('npmDepsHash = ""', "patches = [ (fetchurl { hash = version; }) ]")
     assert followed(patched).hashed == ("src", "cargoDeps", "outputHash")
     assert followed(app().replace("    cache = null", "    hashed = [ ];\n    cache = null")).hashed == ()
+    locked = part.replace('outputHash = "";', "mitmCache = fetchurl { data = ./deps.json; };")
+    assert followed(locked).hashed == ("src", "npmDeps", "cargoDeps", "mitmCache")
+    # An override of what others of a rec set are made with does not reach these.
+    inner = part.replace('outputHash = "";', 'gem = fetchurl { hash = ""; };\n    g = gem;')
+    assert followed(inner.replace("g = gem;", "")).hashed == ("src", "npmDeps", "cargoDeps", "gem")
+    assert followed(inner.replace("buildUi {", "buildUi rec {")).hashed == ("npmDeps", "cargoDeps")
+
+
+def test_what_a_part_that_stays_still_takes_from_the_let_is_known() -> None:
+    assert lift(app(), name="package.nix", design=Design.STAY).apart == {"ui": ("src", "version")}
+    assert followed(app()).apart == {}
 
 
 def test_what_a_source_is_called_stays_where_an_overridden_one_need_not_have_it() -> None:

@@ -88,7 +88,7 @@ def test_the_body_says_of_each_sort_of_part_what_it_lacked() -> None:
         "finalAttrs there. Replacing three by overrideAttrs changes only some\n"
         "uses, since others take it from the let. Take it from finalAttrs.\n"
         "passthru shows one and two, but the build takes them from the let:\n"
-        "replacing them by overrideAttrs has no effect. Take them from\nfinalAttrs."
+        "replacing them by overrideAttrs has no effect on the build. Take them\nfrom finalAttrs."
     )
     assert said.proven == {"no-rebuild": "No rebuilds."}
 
@@ -121,6 +121,9 @@ def test_the_body_names_what_else_leaves_the_let() -> None:
     assert message(("app",), replace(many, places=("src",))).body.endswith("\nsrc follows overrides of version.")
     left = replace(change, left=("lib",), recursive=False)
     assert message(("app",), left).body.endswith("finalAttrs there. Leave lib, with which the ui is made.")
+    apart = replace(lifted(cli=HIDDEN, ui=HIDDEN), apart={"cli": ("src", "version"), "ui": ("version",)})
+    ends = "Overrides of src and version still leave the cli and the ui as before."
+    assert " ".join(message(("app",), apart).body.split()).endswith(ends)
     along = replace(change, along=(("passthru", "cache"),), own=("version",), recursive=False)
     assert "there. Move cache into passthru, too. Move version out" in " ".join(message(("app",), along).body.split())
     along = replace(along, along=(("path",), ("passthru", "cache")), own=())

@@ -217,7 +217,7 @@ def test_suffix_has_its_price_and_drop_is_called_a_breakage(report: Report) -> N
 
 def test_tool_is_disclosed_and_the_person_is_asked_what_they_did(report: Report) -> None:
     text = _draft(report)
-    assert "a program without a language model, written with models' help." in text
+    assert "without a language model; models helped write the program." in text
     assert "has reviewed" not in text
     assert "Reviewed and tested by hand: <!-- what" in text
 

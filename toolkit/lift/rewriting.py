@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from toolkit.errors import RefusalError
 from toolkit.lift import capture, hidden, layer, passthru, style
-from toolkit.lift.bindings import PASSTHRU, Reachability, state
+from toolkit.lift.bindings import PASSTHRU, Reachability, shared, state
 from toolkit.lift.passthru import Additions
 from toolkit.lift.plan import FOLLOWED, OWN, PARAMETER, Design, LiftPlan
 from toolkit.lift.planning import plan
@@ -44,7 +44,8 @@ class Lifted(Struct, frozen=True, kw_only=True):
     `follows` has by lifted binding the package's attributes that it takes over, `states` how far out of reach each
     was, `own` what else has left the let. `recursive` is true if the package's attributes were a `rec` set, `unfolded`
     are those of it that are taken from the final ones, in `places`, `hashed` the attributes of what has moved that are
-    made by a hash, `left` others that stand as the lifted ones do, which these are made with.
+    made by a hash, `left` others that stand as the lifted ones do, which these are made with. `apart` has by lifted
+    binding what it takes from where the package takes its own, and does not take over.
     """
 
     text: str
@@ -62,6 +63,7 @@ class Lifted(Struct, frozen=True, kw_only=True):
     places: tuple[str, ...] = ()
     hashed: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
+    apart: Mapping[str, tuple[str, ...]] = {}
 
 
 def lift(  # noqa: PLR0913 - what is asked of a lift
@@ -146,7 +148,15 @@ def carry_out(planned: LiftPlan) -> Lifted:
         places=_places(planned, taken),
         hashed=_hashed(planned),
         left=_left(planned),
+        apart=_apart(planned),
     )
+
+
+def _apart(planned: LiftPlan) -> Mapping[str, tuple[str, ...]]:
+    """Return what lifted bindings have in common with the package without taking it over."""
+    followed = _follows(planned)
+    found = {name: shared(planned.shape, name) for name in planned.names if name not in followed}
+    return {name: attributes for name, attributes in found.items() if attributes}
 
 
 def _left(planned: LiftPlan) -> tuple[str, ...]:
@@ -157,6 +167,9 @@ def _left(planned: LiftPlan) -> tuple[str, ...]:
 
 
 _HASH = re.compile(r"hash|sha256|\w+(Hash|Sha256)")
+_LOCKED = {"cargoLock", "mitmCache", "nugetDeps", "pubspecLock"}
+"""What a file of hashes is for."""
+
 _MADE_BY = {"npmDepsHash": "npmDeps", "cargoHash": "cargoDeps"}
 """What is made by a hash that the builder takes from its arguments: an override of the hash has no effect."""
 
@@ -182,14 +195,23 @@ def _hashed(planned: LiftPlan) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for node in (node for definition in moved for node in definition.walk() if node.kind == "binding"):
         (name, *_) = [*path_of(node)[-1:], ""]
-        if not _HASH.fullmatch(name) or value(node).text == "null":
+        if not (_HASH.fullmatch(name) or name in _LOCKED) or value(node).text == "null":
             continue
         around = node.enclosing("binding") if name in {"hash", "sha256"} else None
         (made, *_) = [*(path_of(around)[-1:] if around is not None else ()), name]
         takes = around is None or any(around.contains(use) for use in followed)
-        if made != "patches" and (made != "src" or takes):
+        if made != "patches" and (takes if made == "src" else not _is_read(around)):
             found[_MADE_BY.get(made, made)] = None
     return tuple(found)
+
+
+def _is_read(binding: Node | None) -> bool:
+    """Return whether others of its `rec` set are made with a binding: an override of it does not reach these."""
+    around = binding.enclosing("rec_attrset_expression") if binding is not None else None
+    if binding is None or around is None:
+        return False
+    name = path_of(binding)[-1]
+    return any(node.kind == "variable_expression" and node.text == name for node in around.walk())
 
 
 def _follows(planned: LiftPlan) -> Mapping[str, tuple[str, ...]]:

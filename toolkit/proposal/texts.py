@@ -49,6 +49,7 @@ class _Lift(Texts, frozen=True, kw_only=True):
     unfolded: str
     left: str
     hashed: str
+    apart: str
     motives: dict[str, str]
     reasons: dict[str, Reason]
 
@@ -78,6 +79,8 @@ def message(packages: Sequence[str], lifted: Lifted) -> Message:
         bodies.append(_read({**words, "own": _listed(own)}).own)
     if lifted.hashed and main in _FOLLOWING:
         bodies.insert(len({*lifted.follows.values()}), _read(words).hashed)
+    if lifted.apart:
+        bodies.append(_read(words).apart)
     if lifted.left:
         bodies.append(_read(words).left)
     if lifted.recursive:
@@ -188,7 +191,7 @@ def _wrapped(text: str) -> str:
 
 def _words(packages: Sequence[str], lifted: Lifted, names: Sequence[str]) -> dict[str, str]:
     doors = [lifted.doors[name] for name in names]
-    called = [f"the {path[-1]}" if path[-1] in _NOUNS else path[-1] for path in doors]
+    called = _called(doors)
     bound = [
         each if name == path[-1] or len(path) == 1 else f"{each} ({name})"
         for each, name, path in zip(called, names, doors, strict=True)
@@ -205,7 +208,8 @@ def _words(packages: Sequence[str], lifted: Lifted, names: Sequence[str]) -> dic
         "rec": "the package's rec" if re.search(r"\brec \{", lifted.text) else "rec",
         "hashed": _listed(lifted.hashed),
         "left": _listed(lifted.left),
-        "needs": "needs" if {"src", "outputHash"} & {*lifted.hashed} else "may need",
+        "apart": _listed(list(dict.fromkeys(attribute for each in lifted.apart.values() for attribute in each))),
+        "those": _listed(_called([lifted.doors[name] for name in lifted.apart])),
         "source": "source" if "src" in followed else "version",
         "packages": ", ".join(packages),
         "parts": parts,
@@ -220,6 +224,11 @@ def _words(packages: Sequence[str], lifted: Lifted, names: Sequence[str]) -> dic
         "them": "them" if many else "it",
         "is": "are" if many else "is",
     }
+
+
+def _called(paths: Sequence[tuple[str, ...]]) -> list[str]:
+    """Return what parts are called in a sentence."""
+    return [f"the {path[-1]}" if path[-1] in _NOUNS else path[-1] for path in paths]
 
 
 def _place(paths: Sequence[tuple[str, ...]]) -> str:

@@ -118,7 +118,7 @@ def tried(room: Room, equivalent: Iterable[Equivalent], directory: Path) -> Resu
         sample = sorted(Random(SEED).sample(sample, SIZE))  # noqa: S311 - a sample, not a secret
     before = states(mutants)
     if rest := [name for name in sample if before.get(name) not in _NOTICED]:
-        program = [str(Path(sys.executable).with_name("mutmut")), "run", "--max-children", _AT_ONCE, *rest]
+        program = [sys.executable, "-m", "mutmut", "run", "--max-children", _AT_ONCE, *rest]
         subprocess.run(program, check=True, stdout=sys.stderr)
     return judged(room, equivalent, mutants, sample)
 

@@ -570,6 +570,14 @@ def test_who_reads_what_is_gone_is_asked_before_others(monkeypatch: pytest.Monke
     }
 
 
+def test_a_set_that_stands_for_a_text_is_compared_by_its_values() -> None:
+    text = "  place = { outPath = ./.; kept = 1; };\n  shown = final.log-viewer // { meta = final.log-viewer; };\n"
+    first: Edits = {ALL: ("  docker = final", f"{text}  docker = final")}
+    judgement = judged(first, {ALL: ("kept = 1", "kept = 2")})
+    assert {each.attribute for each in judgement.steps[1].differences} >= {"place"}
+    assert {"place", "shown"} <= {*judgement.reached[NATIVE]}
+
+
 def test_each_commit_of_a_range_is_judged_by_itself() -> None:
     judgement = judged({NOTES: ("let\n", "# A comment.\nlet\n")}, {NOTES: ("echo notes", "echo others")})
     first, second = judgement.steps

@@ -225,7 +225,21 @@ let
   inValue = name: shown: addErrorContext "${sign} value ${name}" (deepSeq shown shown);
   values =
     depth: leaving: set:
-    mapAttrs (name: value: inValue name (summary depth value)) (without leaving set);
+    members (mapAttrs (name: value: inValue name (summary depth value)) (without leaving set));
+  # A set with one of these becomes the text that it stands for.
+  members =
+    set:
+    without texted set
+    // listToAttrs (
+      map (name: {
+        name = "(${name})";
+        value = set.${name};
+      }) (filter (name: set ? ${name}) texted)
+    );
+  texted = [
+    "__toString"
+    "outPath"
+  ];
   passthru = leaving: package: values 3 leaving (shown package);
 
   parts = {
@@ -250,7 +264,8 @@ let
         else
           { }
       );
-    meta = package: mapAttrs (_: summary 4) (without [ "position" ] (orElse { } (package.meta or { })));
+    meta =
+      package: members (mapAttrs (_: summary 4) (without [ "position" ] (orElse { } (package.meta or { }))));
     position = package: attempt (package.meta.position or null);
     inherit texts;
     kinds = package: mapAttrs (_: kind) (orElse { } (package.drvAttrs or { }));

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from toolkit.lift.bindings import Binding, BindingKind, Reachability, direct_uses, find, own_attribute
+from toolkit.lift.bindings import Binding, BindingKind, Reachability, direct_uses, find, only_names, own_attribute
 from toolkit.lift.shape import read
 from toolkit.nix.tree import Tree
 
@@ -187,3 +187,9 @@ def test_an_attribute_of_the_package_that_is_a_part_or_has_it_is_known(attribute
     shape = read(Tree(text, name="package.nix"))
     (use,) = direct_uses(shape, "ui")
     assert own_attribute(shape, use.node) == found
+
+
+def test_a_use_of_what_a_part_is_called_takes_nothing_that_is_built() -> None:
+    text = f"{{ buildNpmPackage, f, src, version }}:\nlet {UI} in f {{ a = [ ui ui.out ui.version ui.meta ]; }}\n"
+    uses = direct_uses(read(Tree(text, name="package.nix")), "ui")
+    assert [only_names(use.node) for use in uses] == [False, False, True, True]

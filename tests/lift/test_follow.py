@@ -197,6 +197,7 @@ def test_hashes_of_what_moves_are_said_and_not_that_of_the_packages_own_source()
     inner = part.replace('outputHash = "";', 'gem = fetchurl { hash = ""; };\n    g = gem;')
     assert followed(inner.replace("g = gem;", "")).hashed == ("src", "npmDeps", "cargoDeps", "gem")
     assert followed(inner.replace("buildUi {", "buildUi rec {")).hashed == ("npmDeps", "cargoDeps")
+    assert followed(part.replace("npmDepsHash", "env.npmDepsHash")).hashed[1] == "npmDeps"
 
 
 def test_what_a_part_that_stays_still_takes_from_the_let_is_known() -> None:
@@ -313,3 +314,15 @@ def test_what_stands_like_a_part_and_stays_is_named_if_the_part_is_made_with_it(
     )
     assert lift(text, name="package.nix", bindings=("ui",), design=Design.STAY).left == ("tool",)
     assert lift(text, name="package.nix", bindings=("ui", "tool"), design=Design.STAY).left == ()
+
+
+def test_what_leaves_the_let_goes_where_a_binding_without_an_inherit_takes_it() -> None:
+    bindings = '  version = version;\n  src = src;\n  e = [ ui ];\n  pname = "app";\n'
+    text = (
+        app().replace("  inherit pname version src;\n  e = [ ui ];\n", bindings).replace('  pname = "app";\n  v', "  v")
+    )
+    text = text.replace('pname = "${pname}-ui"', 'pname = "ui"').replace("  repo = pname;\n", "")
+    text = text.replace("buildApp rec {", "buildApp {").replace('  sourceRoot = "${src.name}/app";\n', "")
+    made = followed(text, whole=True).text
+    names = [line.split(" =")[0].strip() for line in made.splitlines() if line.startswith("  ") and line[2] != " "]
+    assert names == ["version", "src", "};", "e", "pname", "passthru.ui", "};"]

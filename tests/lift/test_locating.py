@@ -147,6 +147,7 @@ def test_a_package_is_where_nix_says_and_one_that_ends_nix_is_nowhere(tree: Path
     assert found["bare"] == Location(file=PurePosixPath(ALL), others=(), platforms=())
     assert found["notes-server"].file == NOTES
     assert PurePosixPath("pkgs/stdenv/generic/make-derivation.nix") in found["notes-server"].others
+    assert PurePosixPath("pkgs/stdenv/default.nix") in found["docker.moby"].others
     assert NOTES not in found["notes-server"].others
     assert "x86_64-linux" in found["notes-server"].platforms
     assert found["docker.moby"].file == PurePosixPath("pkgs/applications/virtualization/docker/default.nix")

@@ -651,3 +651,9 @@ def test_the_final_attributes_of_a_part_are_renamed_if_they_hide_the_packages(pa
 def test_a_parameter_of_a_part_with_the_name_of_the_final_attributes_is_not_renamed() -> None:
     with pytest.raises(RefusalError, match=r"^package.nix:3:43: 'finalAttrs' does not mean the package's final"):
         lifted(PART % "({ finalAttrs }: { inherit version; })", "ui", design=Design.MOVE, follow=("version",))
+
+
+def test_an_argument_on_a_line_of_its_own_gets_the_final_attributes_on_another() -> None:
+    made = rewritten(package("buildApp (\n  {\n    e = [ ui ];\n  }\n  // f\n)\n"))
+    changed = "  finalAttrs:\n  {\n    e = [ finalAttrs.passthru.ui ];\n    passthru = { inherit ui; };\n  }\n"
+    assert made.endswith(f"buildApp (\n{changed}  // f\n)\n")

@@ -11,22 +11,22 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from toolkit.errors import RefusalError
-from toolkit.lift import capture, hidden, layer, passthru, style
-from toolkit.lift.bindings import PASSTHRU, Reachability, shared, state
+from toolkit.lift import capture, facts, hidden, layer, passthru, style
+from toolkit.lift.bindings import Reachability, state
 from toolkit.lift.passthru import Additions
-from toolkit.lift.plan import FOLLOWED, OWN, PARAMETER, Design, LiftPlan
+from toolkit.lift.plan import OWN, PARAMETER, Design, LiftPlan
 from toolkit.lift.planning import plan
 from toolkit.lift.recursion import recursive, unfold, written_out
 from toolkit.lift.shape import bound, joined, operands, path_of, read, result
 from toolkit.lift.statements import MovedDefinition, StatementEdit, after, extent, removals
-from toolkit.lift.wanted import at, equals
+from toolkit.lift.wanted import at
 from toolkit.nix.attributes import SETS, inside, statements, value
 from toolkit.nix.edit import Edit, apply, column, indentation, is_first, shifted
 from toolkit.nix.scope import static_name
 from toolkit.nix.tree import Tree, lost_comments
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from toolkit.lift.bindings import Door
     from toolkit.lift.shape import BuilderCall, Shape
@@ -139,101 +139,23 @@ def carry_out(planned: LiftPlan) -> Lifted:
         along=tuple(planned.routes[name].path for name in planned.moved if name not in {*planned.names, *planned.own}),
         parameter=parameter,
         renamed=frozenset(edit.replacement for edit in renamed),
-        shown=tuple(_shown(planned)),
-        follows=_follows(planned),
+        shown=tuple(facts.shown(planned)),
+        follows=facts.follows(planned),
         states={name: state(planned.shape, name) for name in planned.names},
         own=planned.own,
         recursive=bool(unfolded.edits),
         unfolded=tuple(dict.fromkeys(path[-1] for path in taken.values())),
-        places=_places(planned, taken),
-        hashed=_hashed(planned),
-        left=_left(planned),
-        apart=_apart(planned),
+        places=facts.places(planned, taken),
+        hashed=facts.hashed(planned),
+        left=facts.left(planned),
+        apart=facts.apart(planned),
     )
-
-
-def _apart(planned: LiftPlan) -> Mapping[str, tuple[str, ...]]:
-    """Return what lifted bindings have in common with the package without taking it over."""
-    followed = _follows(planned)
-    found = {name: shared(planned.shape, name) for name in planned.names if name not in followed}
-    return {name: attributes for name, attributes in found.items() if attributes}
-
-
-def _left(planned: LiftPlan) -> tuple[str, ...]:
-    """Return what stands as the lifted bindings do, is not lifted, and is what one of them is made with."""
-    made_with = {use.name for name in planned.names for use in planned.shape.uses_in(planned.shape.bindings[name])}
-    others = made_with - {*planned.moved, *OWN}
-    return tuple(name for name in equals(planned.shape, planned.names) if name in others)
-
-
-_HASH = re.compile(r"hash|sha256|\w+(Hash|Sha256)")
-_LOCKED = {"cargoLock", "mitmCache", "nugetDeps", "pubspecLock"}
-"""What a file of hashes is for."""
-
-_MADE_BY = {"npmDepsHash": "npmDeps", "cargoHash": "cargoDeps"}
-"""What is made by a hash that the builder takes from its arguments: an override of the hash has no effect."""
-
-
-def _places(planned: LiftPlan, uses: Iterable[int]) -> tuple[str, ...]:
-    """Return the attributes of the package that some uses stand in."""
-    nodes = [planned.shape.tree.nodes[index] for index in uses]
-    found = dict.fromkeys(
-        path[:2] if path[0] == "meta" else path[:1]
-        for path, node in planned.construction.attributes
-        if any(node.contains(use) for use in nodes)
-    )
-    return tuple(".".join(path) for path in found if not any(other[: len(path)] == path != other for other in found))
-
-
-def _hashed(planned: LiftPlan) -> tuple[str, ...]:
-    """Return which attributes somebody who overrides the source may have to replace: those that are made by a hash.
-
-    Patches are not among them, nor a source of its own that takes nothing from the package.
-    """
-    moved = [planned.shape.bindings[name] for name in planned.moved if name not in planned.own]
-    followed = [planned.shape.tree.nodes[index] for index in planned.followed]
-    found: dict[str, None] = {}
-    for node in (node for definition in moved for node in definition.walk() if node.kind == "binding"):
-        (name, *_) = [*path_of(node)[-1:], ""]
-        if not (_HASH.fullmatch(name) or name in _LOCKED) or value(node).text == "null":
-            continue
-        around = node.enclosing("binding") if name in {"hash", "sha256"} else None
-        (made, *_) = [*(path_of(around)[-1:] if around is not None else ()), name]
-        takes = around is None or any(around.contains(use) for use in followed)
-        if made != "patches" and (takes if made == "src" else not _is_read(around)):
-            found[_MADE_BY.get(made, made)] = None
-    return tuple(found)
-
-
-def _is_read(binding: Node | None) -> bool:
-    """Return whether others of its `rec` set are made with a binding: an override of it does not reach these."""
-    around = binding.enclosing("rec_attrset_expression") if binding is not None else None
-    if binding is None or around is None:
-        return False
-    name = path_of(binding)[-1]
-    return any(node.kind == "variable_expression" and node.text == name for node in around.walk())
-
-
-def _follows(planned: LiftPlan) -> Mapping[str, tuple[str, ...]]:
-    found: dict[str, dict[str, None]] = defaultdict(dict)
-    for index, names in planned.followed.items():
-        owner = planned.shape.owner(planned.shape.tree.nodes[index])
-        if owner in planned.names:
-            found[owner] |= dict.fromkeys(names)
-    return {name: tuple(part for part in FOLLOWED if part in found[name]) for name in planned.names if name in found}
 
 
 def _require_comments(shape: Shape, new: str) -> None:
     """Raise RefusalError for a comment that a new text lacks."""
     if lost := lost_comments(shape.tree, Tree(new, name=shape.tree.name)):
         raise RefusalError(f"{at(lost[0])}: this comment would be lost: the code around it is rewritten, not moved")
-
-
-def _shown(planned: LiftPlan) -> Iterator[tuple[str, ...]]:
-    rerouted = [planned.shape.tree.nodes[index] for index in planned.rerouted]
-    for path, node in planned.construction.attributes:
-        if path[0] == PASSTHRU and len(path) > 1 and any(node.contains(use) for use in rerouted):
-            yield path
 
 
 def _uses(

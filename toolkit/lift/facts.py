@@ -1,0 +1,98 @@
+"""What is to be said of a lift, beside what it changes."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from toolkit.lift.bindings import PASSTHRU, shared
+from toolkit.lift.plan import FOLLOWED, OWN
+from toolkit.lift.shape import path_of
+from toolkit.lift.wanted import equals
+from toolkit.nix.attributes import value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from toolkit.lift.plan import LiftPlan
+    from toolkit.nix.tree import Node
+
+_HASH = re.compile(r"hash|sha256|\w+(Hash|Sha256)")
+_LOCKED = {"cargoLock", "mitmCache", "nugetDeps", "pubspecLock"}
+"""What a file of hashes is for."""
+
+_MADE_BY = {"npmDepsHash": "npmDeps", "cargoHash": "cargoDeps"}
+"""What is made by a hash that the builder takes from its arguments: an override of the hash has no effect."""
+
+
+def apart(planned: LiftPlan) -> Mapping[str, tuple[str, ...]]:
+    """Return what lifted bindings have in common with the package without taking it over."""
+    followed = follows(planned)
+    found = {name: shared(planned.shape, name) for name in planned.names if name not in followed}
+    return {name: attributes for name, attributes in found.items() if attributes}
+
+
+def left(planned: LiftPlan) -> tuple[str, ...]:
+    """Return what stands as the lifted bindings do, is not lifted, and is what one of them is made with."""
+    made_with = {use.name for name in planned.names for use in planned.shape.uses_in(planned.shape.bindings[name])}
+    others = made_with - {*planned.moved, *OWN}
+    return tuple(name for name in equals(planned.shape, planned.names) if name in others)
+
+
+def places(planned: LiftPlan, uses: Iterable[int]) -> tuple[str, ...]:
+    """Return the attributes of the package that some uses stand in."""
+    nodes = [planned.shape.tree.nodes[index] for index in uses]
+    found = dict.fromkeys(
+        path[:2] if path[0] == "meta" else path[:1]
+        for path, node in planned.construction.attributes
+        if any(node.contains(use) for use in nodes)
+    )
+    return tuple(".".join(path) for path in found if not any(other[: len(path)] == path != other for other in found))
+
+
+def hashed(planned: LiftPlan) -> tuple[str, ...]:
+    """Return which attributes somebody who overrides the source may have to replace: those that are made by a hash.
+
+    Patches are not among them, nor a source of its own that takes nothing from the package.
+    """
+    moved = [planned.shape.bindings[name] for name in planned.moved if name not in planned.own]
+    followed = [planned.shape.tree.nodes[index] for index in planned.followed]
+    found: dict[str, None] = {}
+    for node in (node for definition in moved for node in definition.walk() if node.kind == "binding"):
+        (name, *_) = [*path_of(node)[-1:], ""]
+        if not (_HASH.fullmatch(name) or name in _LOCKED) or value(node).text == "null":
+            continue
+        around = node.enclosing("binding") if name in {"hash", "sha256"} else None
+        (made, *_) = [*(path_of(around)[-1:] if around is not None else ()), name]
+        takes = around is None or any(around.contains(use) for use in followed)
+        if made != "patches" and (takes if made == "src" else not _is_read(around)):
+            found[_MADE_BY.get(made, made)] = None
+    return tuple(found)
+
+
+def follows(planned: LiftPlan) -> Mapping[str, tuple[str, ...]]:
+    """Return by lifted binding the attributes of the package that it takes over."""
+    found: dict[str, dict[str, None]] = defaultdict(dict)
+    for index, names in planned.followed.items():
+        owner = planned.shape.owner(planned.shape.tree.nodes[index])
+        if owner in planned.names:
+            found[owner] |= dict.fromkeys(names)
+    return {name: tuple(part for part in FOLLOWED if part in found[name]) for name in planned.names if name in found}
+
+
+def shown(planned: LiftPlan) -> Iterator[tuple[str, ...]]:
+    """Yield the attributes of passthru that are made with what is lifted."""
+    rerouted = [planned.shape.tree.nodes[index] for index in planned.rerouted]
+    for path, node in planned.construction.attributes:
+        if path[0] == PASSTHRU and len(path) > 1 and any(node.contains(use) for use in rerouted):
+            yield path
+
+
+def _is_read(binding: Node | None) -> bool:
+    """Return whether others of its `rec` set are made with a binding: an override of it does not reach these."""
+    around = binding.enclosing("rec_attrset_expression") if binding is not None else None
+    if binding is None or around is None:
+        return False
+    name = path_of(binding)[-1]
+    return any(node.kind == "variable_expression" and node.text == name for node in around.walk())

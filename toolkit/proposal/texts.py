@@ -73,7 +73,7 @@ def message(packages: Sequence[str], lifted: Lifted) -> Message:
         del subjects[:2]
     bodies = [_text(sort, _words(packages, lifted, some)).body for sort, some in groups]
     if lifted.along:
-        bodies.append(_read({**words, "place": _place(lifted.along)}).along)
+        bodies.append(_along(words, lifted))
     if lifted.own:
         own = [name for name in OWN if name in lifted.own]
         bodies.append(_read({**words, "own": _listed(own)}).own)
@@ -130,9 +130,12 @@ def of_pull_request(  # noqa: PLR0913, PLR0917 - what is said is about all of th
         - len(permits)
     )
     short = _why(packages, lifted)
-    hashed = _read(_words(packages, lifted, [*lifted.follows])).hashed if lifted.hashed and lifted.follows else ""
-    rec = _read(_words(packages, lifted, [])).recursive if lifted.recursive else ""
-    shorter = (" ".join(filter(None, each)) for each in ((short, hashed, rec), (short, hashed), (short, rec), (short,)))
+    words = _words(packages, lifted, [*lifted.follows])
+    hashed = _read(words).hashed if lifted.hashed and lifted.follows else ""
+    along = _along(words, lifted) if lifted.along else ""
+    rec = _read(words).recursive if lifted.recursive else ""
+    some = (hashed, along, rec), (hashed, along), (along, rec), (along,), (hashed, rec), (hashed,), (rec,), ()
+    shorter = (" ".join(filter(None, (short, *each))) for each in some)
     choices = (whole, usage), (whole, ""), *((each, "") for each in shorter)
     why, usage = next((each for each in choices if len(" ".join(each).split()) <= left), choices[-1])
     own = StepText(name=step.name, subject=message.subject, body=message.body, why=why, usage=usage, motive=motive)
@@ -175,6 +178,11 @@ def _why(packages: Sequence[str], lifted: Lifted) -> str:
     why = _text(sort, _words(packages, lifted, names)).paragraph
     others = [name for _, rest in more for name in rest]
     return f"{why} {_read(_words(packages, lifted, others)).others}" if others else why
+
+
+def _along(words: Mapping[str, str], lifted: Lifted) -> str:
+    """Return which attributes a package gets beside the parts."""
+    return _read({**words, "place": _place(lifted.along)}).along
 
 
 def _text(sort: str, words: Mapping[str, str]) -> StepText:

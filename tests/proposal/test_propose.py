@@ -229,6 +229,13 @@ def test_what_is_broken_on_one_system_is_asked_about_without_a_variable(
     assert {answer.marks for answer in chosen.asking.answers().values()} == {(), ("broken",)}
     assert chosen.texts().permits == ()
     chosen.require_upstream()
+    # A system on which it does not evaluate says nothing of the others.
+    there = 'broken = if stdenv.hostPlatform.isAarch64 then abort "not here" else false;'
+    changed("    broken = stdenv.hostPlatform.isAarch64;\n", f"    unfree = true;\n    {there}\n")
+    (chosen,) = choose([asked], progress=Silence())
+    assert isinstance(chosen, LiftChosen)
+    assert None in {answer.before for answer in chosen.asking.answers().values()}
+    assert chosen.texts().permits == ("NIXPKGS_ALLOW_UNFREE",)
 
 
 def test_an_insecure_part_asks_for_a_variable_as_well(

@@ -155,8 +155,6 @@ def test_a_part_with_hashes_needs_new_ones_and_a_version_does_not_reach_a_source
     long = replace(change, own=OWN, along=tuple(("passthru", name) for name in names))
     ends = "another npmDeps there, too. Move one-of-several, another-one and the-last into passthru, too."
     assert said_of(("app",), long).steps[0].paragraph.endswith(ends)
-    short = replace(long, along=(("passthru", "one-of-several"),))
-    assert said_of(("app",), short).steps[0].paragraph.endswith("into passthru, too. Use finalAttrs instead of rec.")
 
 
 def test_a_part_that_gets_a_name_is_introduced_with_that_of_the_let() -> None:

@@ -142,7 +142,7 @@ class LiftChosen(Chosen[LiftCase], frozen=True, kw_only=True, eq=False):
     def texts(self) -> Texts:
         """Return the texts of a lift with the package's names, or those of the proposal's own commits."""
         # What it is marked as on some systems alone keeps nobody from asking on the others.
-        answers = self.asking.answers().values()
+        answers = [answer for answer in self.asking.answers().values() if answer.before is not None]
         marks = sorted({mark for each in answers for mark in each.marks if all(mark in one.marks for one in answers)})
         return texts.of_pull_request(
             self.opened.target.packages,

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from toolkit import specimen
+from toolkit.lift.reach import file_bindings
 from toolkit.nix import limits
-from toolkit.proposal.inspection import inspect_package, lines
+from toolkit.proposal.inspection import inspect_package, lines, part
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,6 +39,12 @@ def test_package_that_takes_nix_too_long_ends_in_time(
     assert found.reason is not None
     # One evaluation more would take a minute.
     assert seconds < 40
+
+
+def test_what_nix_does_not_answer_is_as_the_file_shows_it() -> None:
+    text = "{ f, g }: let ui = g { }; in f (self: { passthru = { inherit ui; }; a = self.passthru.ui; })"
+    found = file_bindings(text.encode())
+    assert part("ui", found, None).reached is found.reached("ui") is True
 
 
 @pytest.mark.parametrize(

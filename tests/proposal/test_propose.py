@@ -511,7 +511,10 @@ def test_of_several_files_that_bind_packages_the_one_that_nix_names_is_meant(tre
     other = NOTES.with_name("other.nix")
     shutil.copy(tree / NOTES, tree / other)
     assert find_target(tree, "notes-server").file == PurePosixPath(NOTES)
-    with pytest.raises(LayoutError, match=r"other.nix: no attribute path leads to a package .* 'notes-server' is in"):
+    with pytest.raises(
+        LayoutError, match=r"other.nix: no attribute path leads to a package .* 'notes-server' is in"
+    ) as caught:
         find_target(tree, str(other))
+    assert caught.value.hint == "name the package itself"
     (tree / NOTES).write_text("{ callPackage }: callPackage ./other.nix { }")
     assert find_target(tree, "notes-server").file == find_target(tree, str(other)).file == PurePosixPath(other)

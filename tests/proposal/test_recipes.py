@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.proposal.test_propose import NOTES, Silence, run, statuses
 from toolkit import specimen
 from toolkit.errors import RefusalError, ToolkitError, UsageError
 from toolkit.model import SourceRequest, Status
-from toolkit.proposal import recipes
+from toolkit.nix import limits
+from toolkit.proposal import proposing, recipes
 from toolkit.proposal.checking import check
 from toolkit.proposal.proposing import propose
 from toolkit.proposal.recipes import Rewrite
@@ -33,6 +35,10 @@ def renamed(text: str, *, name: str) -> str:
     return text.replace('pname = "notes-server";', f'pname = "{Path(name).parent.name}-2";')
 
 
+def touched(text: str, *, name: str) -> str:
+    return f"# {Path(name).name}\n{text}"
+
+
 RECIPE = """
 about = "describe whose notes they are"
 
@@ -49,6 +55,7 @@ why = "The description does not say whose notes they are."
 def rewrites(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(recipes.REWRITES, "described", Rewrite(make=described, options=("whose",)))
     monkeypatch.setitem(recipes.REWRITES, "renamed", Rewrite(make=renamed))
+    monkeypatch.setitem(recipes.REWRITES, "touched", Rewrite(make=touched))
 
 
 @pytest.fixture
@@ -141,8 +148,9 @@ def test_what_a_recipe_cannot_name_is_an_error(
 def test_what_does_not_go_with_a_recipe_is_refused(
     tmp_path: Path, recipe: Path, choices: dict[str, Any], fact: str
 ) -> None:
-    with pytest.raises(UsageError, match=fact):
+    with pytest.raises(UsageError, match=fact) as caught:
         run(tmp_path / "out", "notes-server", **{"recipe": str(recipe), **choices})
+    assert ("known recipes are final-attrs" in str(caught.value.hint)) is ("unknown" in fact)
 
 
 def test_a_lift_is_a_rewrite_of_a_recipe_as_well(tmp_path: Path, recipe: Path) -> None:
@@ -150,6 +158,21 @@ def test_a_lift_is_a_rewrite_of_a_recipe_as_well(tmp_path: Path, recipe: Path) -
     report = run(tmp_path / "out", "notes-server", recipe=str(recipe), settings={"design": "move"})
     assert passed(report) >= {"no-rebuild"}
     assert b"finalAttrs.passthru.web-ui" in report.proposal.commits[-1].after
+
+
+def test_a_recipe_is_its_own_for_a_target_that_has_a_proposal(tmp_path: Path, recipe: Path) -> None:
+    request = Request(target="docker", source=SourceRequest(nixpkgs=str(specimen.path())), out=tmp_path)
+    assert [step.name for step in proposing.choose(request, progress=Silence()).steps] == ["lift", "demote"]
+    recipe.write_text(RECIPE.replace('"described"', '"touched"'))
+    asked = replace(request, recipe=str(recipe))
+    assert [step.name for step in proposing.choose(asked, progress=Silence()).steps] == ["describe"]
+
+
+def test_files_that_take_long_to_read_have_a_time_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recipes, "_SLOW_SECONDS", 0.0)
+    fact = "have taken all the time that they have together; --timeout raises the limit"
+    with limits.allowing(1e-9, None), pytest.raises(ToolkitError, match=fact):
+        list(recipes.trials("final-attrs", specimen.path(), []))
 
 
 def test_a_recipe_is_tried_on_packages_without_being_written(recipe: Path) -> None:

@@ -161,6 +161,9 @@ def test_a_part_that_gets_a_name_is_introduced_with_that_of_the_let() -> None:
     change = replace(lifted(drv=HIDDEN), doors={"drv": ("passthru", "client")})
     assert message(("app",), change).subject == "app: let overrideAttrs replace the client"
     assert message(("app",), change).body.startswith("The client (drv) is bound in a let, so an override has to repeat")
+    assert written("app", one=HIDDEN, two=HIDDEN).body.startswith(
+        "one and two are bound in a let, so an override has to"
+    )
 
 
 def test_the_pull_request_says_what_the_message_does_as_far_as_it_has_space() -> None:

@@ -11,10 +11,10 @@ from msgspec.structs import replace
 from toolkit import specimen
 from toolkit.lift.final_attrs import final_attrs
 from toolkit.lift.rewriting import Lifted
-from toolkit.model import Source, SourceRequest
+from toolkit.model import Source, SourceRequest, Tier
 from toolkit.proposal.asking import Asking
-from toolkit.proposal.claims import LiftCase, follows, source_follows
-from toolkit.prove import Stage
+from toolkit.proposal.claims import CLAIMS, LiftCase, follows, source_follows
+from toolkit.prove import Stage, Subject
 from toolkit.prove.claims import linted
 from toolkit.prove.judged import Judging
 from toolkit.prove.lifted import Question
@@ -106,3 +106,10 @@ def test_linters_on_path_read_the_result(
 def test_without_linters_nothing_is_claimed(tree: Path) -> None:
     finding = linted(case(tree, tree, "status-board"))
     assert finding.not_run == "because nixf-diagnose and the like are not on PATH"
+
+
+def test_only_a_claim_of_recipes_is_about_no_sort_of_change() -> None:
+    assert [claim.name for claim in CLAIMS if not claim.applies_to] == ["source-follows"]
+    assert [claim.name for claim in CLAIMS if Subject.OVERLAY in claim.applies_to and claim.tier is Tier.TREE] == [
+        *("no-rebuild", "overridable", "passthru", "meta", "overrides", "overlay")
+    ]

@@ -209,7 +209,6 @@ def _words(packages: Sequence[str], lifted: Lifted, names: Sequence[str]) -> dic
     followed = {attribute: None for name in names for attribute in lifted.follows.get(name, ())}
     capital = _listed(bound)
     return {
-        "own": "",
         "unfolded": _listed(lifted.unfolded),
         "places": _listed(lifted.places[:_MOST_PLACES] + (("others",) if lifted.places[_MOST_PLACES:] else ())),
         "follow": "follow" if len(lifted.places) > 1 else "follows",

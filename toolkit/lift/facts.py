@@ -82,7 +82,7 @@ def follows(planned: LiftPlan) -> Mapping[str, tuple[str, ...]]:
 
 
 def shown(planned: LiftPlan) -> Iterator[tuple[str, ...]]:
-    """Yield the attributes of passthru that are made with what is lifted."""
+    """Yield the attributes of passthru that are made with lifted bindings."""
     rerouted = [planned.shape.tree.nodes[index] for index in planned.rerouted]
     for path, node in planned.construction.attributes:
         if path[0] == PASSTHRU and len(path) > 1 and any(node.contains(use) for use in rerouted):

@@ -568,6 +568,19 @@ def test_who_reads_what_is_gone_is_asked_before_others(monkeypatch: pytest.Monke
         (Kind.REMOVED, "thingPackages.gone"),
         (Kind.EVALUATION, "read-c"),
     }
+    # Each package has a version.
+    assert any(gap.what == "thingPackages.version" for gap in judgement.not_covered)
+
+
+def test_packages_beyond_those_that_are_asked_on_another_platform_stay_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    musl = '-DMINIMAL=ON${if stdenv.hostPlatform.isMusl or false then "" else ""}'
+    steps: list[Edits] = [
+        {ALL: ("  docker = final", "  pkgsMusl = final;\n  docker = final")},
+        {DOCKER: ("-DMINIMAL=ON", musl)},
+    ]
+    assert judged(*steps).steps[1].unknown == ()
+    monkeypatch.setattr(made, "_MOST_ELSEWHERE", 1)
+    assert [gap.reason for gap in judged(*steps).steps[1].unknown] == ["what it does by isMusl was not asked about"]
 
 
 def test_a_set_that_stands_for_a_text_is_compared_by_its_values() -> None:

@@ -49,6 +49,10 @@ class Audience:
         single |= {path for path in own if kinds[path] == FUNCTION and path[-1] in functions}
         there = readers.find(places, single, self._record.differences, self._record.files, functions=functions)
         self._ask(there, idle=not functions)
+        serious = {each.attribute for each in self._record.serious}
+        if common := sorted({".".join(path) for path in single if path[-1] in readers.OF_ALL} & serious):
+            reason = "who reads it was not looked for: every package has an attribute of that name"
+            self._record.not_covered.append(Gap(what=few(common), reason=reason))
         if not functions:
             return there.modules
         # A set may be in one of them.

@@ -123,8 +123,9 @@ class Made:
             found = [path for asks, path in _ELSEWHERE if asks.fullmatch(word)]
             paths = [(*prefix, *path) for prefix in found for path in packages[:_MOST_ELSEWHERE]]
             self._record.compare({self._native: paths})
-            if not {".".join(path) for path in paths}.isdisjoint(self._record.compared.get(self._native, ())):
-                known.add(word)
+            compared = {".".join(path) for path in paths} & {*self._record.compared.get(self._native, ())}
+            # With more packages than are asked about, what the word does to the others is not known.
+            known |= {word} if compared and len(packages) <= _MOST_ELSEWHERE else set()
         if rest := [word for word in file.platforms if word not in known]:
             reason = f"what it does by {few(rest)} was not asked about"
             self._record.unknown.append(Gap(what=file.path, reason=reason))

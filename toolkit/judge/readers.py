@@ -21,7 +21,7 @@ _MOST_NAMES = 400
 _DEEPEST = 2
 _MOST_PATHS = 400
 # Every package has these: their names tell nothing of who reads a package that is called so.
-_OF_ALL = frozenset({"meta", "name", "out", "passthru", "pname", "src", "tests", "version"})
+OF_ALL = frozenset({"meta", "name", "out", "passthru", "pname", "src", "tests", "version"})
 # An attribute of it, a call of it by a function of the library, a with.
 _AFTER = r"(?:\.(?!nix\b)[A-Za-z_]|\s+or\b)"
 _BEFORE = (
@@ -50,7 +50,7 @@ def find(
     What only names one counts if that one differs, or is one of the `functions`, which show nothing without a call.
     What names one that differs comes first.
     """
-    names = sorted({path[-1] for path in own if len(path[-1]) > 1} - _OF_ALL)[:_MOST_NAMES]
+    names = sorted({path[-1] for path in own if len(path[-1]) > 1} - OF_ALL)[:_MOST_NAMES]
     serious = {each.attribute.rpartition(".")[2] for each in differences if each.weight is not Weight.REMARK}
     serious |= {*functions}
     strong: set[AttrPath] = set()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from toolkit.errors import RefusalError
-from toolkit.lift import capture, facts, hidden, layer, passthru, style
+from toolkit.lift import capture, hidden, layer, passthru, remarks, style
 from toolkit.lift.bindings import Reachability, state
 from toolkit.lift.passthru import Additions
 from toolkit.lift.plan import OWN, PARAMETER, Design, LiftPlan
@@ -139,16 +139,16 @@ def carry_out(planned: LiftPlan) -> Lifted:
         along=tuple(planned.routes[name].path for name in planned.moved if name not in {*planned.names, *planned.own}),
         parameter=parameter,
         renamed=frozenset(edit.replacement for edit in renamed),
-        shown=tuple(facts.shown(planned)),
-        follows=facts.follows(planned),
+        shown=tuple(remarks.shown(planned)),
+        follows=remarks.follows(planned),
         states={name: state(planned.shape, name) for name in planned.names},
         own=planned.own,
         recursive=bool(unfolded.edits),
         unfolded=tuple(dict.fromkeys(path[-1] for path in taken.values())),
-        places=facts.places(planned, taken),
-        hashed=facts.hashed(planned),
-        left=facts.left(planned),
-        apart=facts.apart(planned),
+        places=remarks.places(planned, taken),
+        hashed=remarks.hashed(planned),
+        left=remarks.left(planned),
+        apart=remarks.apart(planned),
     )
 
 

@@ -300,6 +300,45 @@ def test_a_part_takes_nothing_that_the_version_is_made_of() -> None:
         followed(taken)
 
 
+SOURCE = """\
+  source = {
+    version = "1";
+    hash = "2";
+    uiHash = "3";
+  };
+
+"""
+
+
+def sourced(cache: str) -> str:
+    """Return a package whose source and version are taken from a set, as something of its part is."""
+    text = app().replace('  version = "1";\n', SOURCE + "  inherit (source) hash version;\n")
+    text = text.replace('name = "v${version}"', 'inherit hash; name = "v${source.version}"')
+    return text.replace("cache = null", f"cache = {cache}")
+
+
+@pytest.mark.parametrize("cache", ["source.uiHash", "source.${stdenv.system}", "source.version"])
+def test_a_part_takes_other_attributes_of_the_set_that_has_the_version(cache: str) -> None:
+    text = sourced(cache).replace("{ buildApp,", "{ stdenv, buildApp,")
+    if cache == "source.version":
+        with pytest.raises(RefusalError, match="is made of 'source', which an override of that does not reach here"):
+            followed(text)
+        text = text.replace("inherit (source) hash version;", "inherit (source) hash;")
+        text = text.replace("inherit pname version src;", "inherit pname src;\n  inherit (source) version;")
+        text = text.replace("inherit version src;", "inherit src;\n    inherit (source) version;")
+        assert "cache = finalAttrs.version;" in followed(text).text
+    else:
+        assert followed(text).follows == {"ui": ("src", "version")}
+        assert f"cache = {cache};" in followed(text).text
+
+
+@pytest.mark.parametrize("cache", ["source.hash", "source", "lib.id source"])
+def test_a_part_takes_nothing_of_a_set_that_the_source_takes(cache: str) -> None:
+    text = sourced(cache).replace("inherit hash;", "inherit (source) hash;")
+    with pytest.raises(RefusalError, match="src is made of 'source', which an override of that does not reach here"):
+        followed(text)
+
+
 def test_the_attributes_that_come_to_follow_the_package_are_named() -> None:
     text = app().replace("  repo = pname;\n", '  url = src;\n  meta = {\n    homepage = "${version}${pname}";\n  };\n')
     text = text.replace("  inherit pname version src;\n", '  pname = "app";\n  version = "1";\n  inherit src;\n')

@@ -15,6 +15,7 @@ from toolkit.lift.plan import Design
 from toolkit.lift.rewriting import lift
 from toolkit.model import Depth, SourceRequest, Status, Tier
 from toolkit.proposal.checking import check
+from toolkit.proposal.lifting import Lifts
 from toolkit.proposal.requests import CheckRequest
 from toolkit.sources.changes import ChangeRequest
 
@@ -40,8 +41,7 @@ def judged(  # noqa: PLR0913 - what may be asked for
     )
     patch = tmp_path / "theirs.diff"
     patch.write_text("".join(lines))
-    source = SourceRequest(nixpkgs="specimen")
-    change = ChangeRequest(patch=patch, source=source)
+    change = ChangeRequest(patch=patch, source=SourceRequest(nixpkgs="specimen"))
     request = CheckRequest(change=change, target=target, bindings=bindings, depth=depth or Depth(), compare=compare)
     return check(request, progress=Silence())
 
@@ -187,3 +187,12 @@ def test_a_claim_names_the_systems_that_it_was_narrowed_to(tmp_path: Path) -> No
         assert narrow[name].covers.endswith("on aarch64-linux")
         assert wide[name].covers.count("-linux") > 1
     assert narrow["parse"].claim == wide["parse"].claim
+
+
+@pytest.mark.parametrize("systems", [("x86_64-linux",), ()])
+def test_the_judge_asks_on_no_more_systems_than_were_asked_for(tmp_path: Path, systems: tuple[str, ...]) -> None:
+    judged(tmp_path, lift(BEFORE, name="package.nix").text)
+    change = ChangeRequest(patch=tmp_path / "theirs.diff", source=SourceRequest(nixpkgs="specimen"))
+    request = CheckRequest(change=change, target="notes-server", depth=Depth(systems=systems))
+    found = Lifts().foreign(request, progress=Silence()).case.judging.systems
+    assert found == systems or (not systems and {"x86_64-linux", "cross", "static"} < {*found})

@@ -70,6 +70,11 @@ def test_a_part_that_stays_the_same_does_not_follow(tree: Path) -> None:
     lifted = Lifted(text="", doors={"theme": ("theme",)}, follows={"theme": ("version",)})
     finding = follows(case(tree, tree, "status-board", lifted))
     assert finding.failures == ("theme: stays the same if version is another",)
+    nothing = follows(case(tree, tree, "status-board"))
+    assert (nothing.covers, nothing.not_run) == (
+        "nothing",
+        "because no part takes src or version from the package",
+    )
     gone = replace(lifted, doors={"theme": ("passthru", "none")})
     assert follows(case(tree, tree, "status-board", gone)).failures == ("passthru.none: evaluates on no system",)
 

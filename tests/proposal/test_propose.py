@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -24,7 +24,7 @@ from toolkit.proposal.target import find_target
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
 
-    from toolkit.model import Proof, Report
+    from toolkit.model import Progress, Proof, Report
     from toolkit.process import Command, Completed
 
 NOTES = Path("pkgs/by-name/no/notes-server/package.nix")
@@ -41,9 +41,10 @@ class Silence:
 def run(out: Path, target: str, nixpkgs: str = "specimen", **choices: object) -> Report:
     design = choices.pop("design", None)
     designs = {"lift": design} if design is not None else {}
+    progress = cast("Progress", choices.pop("progress", Silence()))
     source = SourceRequest(nixpkgs=nixpkgs)
     request = Request(target=target, source=source, out=out, designs=designs, **choices)  # type: ignore[arg-type]
-    (attempt,) = propose([request], progress=Silence())
+    (attempt,) = propose([request], progress=progress)
     return only(attempt.result)
 
 

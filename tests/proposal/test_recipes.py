@@ -166,6 +166,8 @@ def test_a_recipe_is_its_own_for_a_target_that_has_a_proposal(tmp_path: Path, re
     recipe.write_text(RECIPE.replace('"described"', '"touched"'))
     asked = replace(request, recipe=str(recipe))
     assert [step.name for step in proposing.choose(asked, progress=Silence()).steps] == ["describe"]
+    with pytest.raises(RefusalError, match="so an overlay cannot call it"):
+        proposing.overlay(replace(asked, out=tmp_path / "overlay"), progress=Silence())
 
 
 def test_files_that_take_long_to_read_have_a_time_together(monkeypatch: pytest.MonkeyPatch) -> None:

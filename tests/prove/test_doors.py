@@ -30,6 +30,11 @@ PACKAGES = """
   halved = final.app { uses = own: [ own.passthru.part final.around ]; };
   picky = final.app { uses = own: if own.passthru.part == final.part then final.part else throw "another"; };
   unread = final.app { uses = _: 1; passthru = _: { part = "words"; }; };
+  showing = final.stdenv.mkDerivation { pname = "showing"; version = "1"; passthru.file = "x"; };
+  asking = final.app {
+    passthru = _: { part = final.showing; };
+    uses = own: "${own.passthru.part}/${own.passthru.part.passthru.file}";
+  };
   worded = final.app { uses = own: own.passthru.part; passthru = _: { part = "words"; }; };
   strange = final.reached // { overrideAttrs = _: final.reached // { drvPath = "/no/derivation.drv"; }; };
   argument = final.callPackage (
@@ -68,6 +73,7 @@ def test_only_a_replacement_that_arrives_and_leaves_nothing_works(tmp_path: Path
         "halved": (Effect.PARTLY, ("app-1", "around-1", "part-1")),
         "picky": (Effect.UNKNOWN, ()),
         "unread": (Effect.INEFFECTIVE, ()),
+        "asking": (Effect.WORKS, ()),
         "worded": (Effect.WORKS, ()),
         "strange": (Effect.UNKNOWN, ()),
         "argument": (Effect.WORKS, ()),
@@ -85,6 +91,7 @@ def test_only_a_replacement_that_arrives_and_leaves_nothing_works(tmp_path: Path
     assert {name for name, door in both.items() if door.after.has_effect} == {
         "reached",
         "elsewhere",
+        "asking",
         "worded",
         "argument",
     }

@@ -119,7 +119,14 @@ let
     old:
     if isAttrs old && old ? drvPath then
       (if old ? overrideAttrs then [ (old.overrideAttrs renamed) ] else [ ])
-      ++ [ (old // unrelated // listToAttrs (map (name: { inherit name; value = unrelated; }) (old.outputs or [ ]))) ]
+      ++ [
+        (
+          old
+          // unrelated
+          // intersectAttrs { passthru = null; } old
+          // listToAttrs (map (name: { inherit name; value = unrelated; }) (old.outputs or [ ]))
+        )
+      ]
     else if isString old then
       [ (old + "-unlet") ]
     else if isList old then

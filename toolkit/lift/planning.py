@@ -18,7 +18,7 @@ from toolkit.lift.bindings import (
 )
 from toolkit.lift.following import between, can_follow, is_derivation
 from toolkit.lift.plan import OWN, AttributeRoute, Design, LiftPlan
-from toolkit.lift.shape import callee
+from toolkit.lift.shape import callee, selection
 from toolkit.lift.wanted import at, construction, is_package, wanted
 from toolkit.nix.attributes import inherited_from, inside, value
 from toolkit.nix.conditions import climb, guards
@@ -280,15 +280,21 @@ def _require_whole(planned: LiftPlan) -> None:
     """Raise RefusalError for a part that takes by itself what the let makes into something that is followed."""
     shape = planned.shape
     origins = {name: attribute for attribute, (_, name, part) in planned.follows.items() if not part}
+    followed = {(name, part) for _, name, part in planned.follows.values()}
     sources = {
-        use.name: origins[name]
+        (use.name, part): origins[name]
         for name in origins.keys() & shape.bindings.keys()
         for use in shape.uses_in(shape.bindings[name])
         if use.name not in {*origins, *planned.moved, *OWN}
+        for part in ([name] if shape.bindings[name].kind == "inherit_from" else selection(use.node) or [None])
     }
+    whole = {name: attribute for (name, _), attribute in sources.items()}
     for use in shape.uses:
-        if use.name in sources and shape.owner(use.node) in {*planned.moved} - {*planned.own}:
-            fact = f"{sources[use.name]} is made of '{use.name}', which an override of that does not reach here"
+        if use.name not in whole or shape.owner(use.node) not in {*planned.moved} - {*planned.own}:
+            continue
+        taken = {(use.name, part) for part in selection(use.node) or [None]} - followed
+        if taken & sources.keys() or (use.name, None) in taken | sources.keys():
+            fact = f"{whole[use.name]} is made of '{use.name}', which an override of that does not reach here"
             raise RefusalError(f"{at(use.node)}: {fact}")
 
 

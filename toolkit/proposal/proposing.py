@@ -188,7 +188,7 @@ def overlay(request: Request, kind: str | None = None, *, progress: Progress) ->
 
 def bring(package: str, root: Path, out: Path, *, progress: Progress) -> bool:
     """Write the overlay with all commits of a package of a nixpkgs, unproven; return whether there can be one."""
-    request = Request(target=package, source=SourceRequest(nixpkgs=str(root), offline=True))
+    request = Request(target=package, source=SourceRequest(nixpkgs=str(root)))
     try:
         made = draft(choose(request, progress=progress), out)
     except ToolkitError:

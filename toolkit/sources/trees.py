@@ -283,15 +283,12 @@ def _entries(root: Path) -> Iterator[os.DirEntry[str]]:
     """Yield all that is below a directory, each directory before what is in it, but for git's own."""
     waiting = [str(root)]
     while waiting:
-        place = waiting.pop()
-        with os.scandir(place) as found:
-            entries = sorted(found, key=lambda entry: entry.name)
-        for entry in entries:
-            if entry.name == ".git":
-                continue
-            yield entry
-            if entry.is_dir(follow_symlinks=False):
-                waiting.append(entry.path)
+        with os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                if entry.name != ".git":
+                    yield entry
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(entry.path)
 
 
 def _copy(root: Path, into: Path, *, link: bool) -> dict[str, str]:

@@ -468,6 +468,37 @@ def test_what_a_derivation_that_throws_before_as_after_is_made_with_is_compared(
     assert ("notes-server", ("derivation",), reason) in gaps
 
 
+def test_what_evaluates_only_after_another_attribute_is_asked_alone_on_both_sides(tmp_path: Path) -> None:
+    root = tmp_path / "tree"
+    shutil.copytree(specimen.path(), root)
+    # What a file gives is shared by all that import it; the last of it needs too many calls, unless others are there.
+    deep = "let all = builtins.genList (n: if n == 0 then 0 else 1 + builtins.elemAt all (n - 1)) 12001; in all\n"
+    (root / "deep.nix").write_text(deep)
+    steps = "[ 2000 4000 6000 8000 10000 12000 ]"
+    warm = f'builtins.foldl\' (text: n: builtins.seq (builtins.elemAt (import ../../../../deep.nix) n) text) "4.2.0" {steps}'
+    late = "${toString (builtins.elemAt (import ../../../../deep.nix) 12000)}"
+    before = {
+        NOTES: (root / NOTES).read_text(),
+        BOARD: (root / BOARD).read_text().replace('version = "3.1"', f'version = "3.1{late}"'),
+    }
+    after = {**before, BOARD: before[BOARD].replace("let\n", "let\n  unused = 1;\n", 1)}
+    before[NOTES] = before[NOTES].replace('version = "4.2.0"', f"version = {warm}")
+    edits: list[Edit] = []
+    for path, text in before.items():
+        assert text != after[path]
+        (root / path).write_text(text)
+        files = [TreeFile(content=each.encode()) for each in (text, after[path])]
+        edits.append(Edit(path=PurePosixPath(path), before=files[0], after=files[1]))
+    base = NixpkgsTree(root=root, key="deep")
+    theirs = Change(
+        subject="x", origin="a tree", source=SourceRequest(), base=base, steps=(Step(subject="x", edits=tuple(edits)),)
+    )
+    judgement = judge(theirs, JudgeRequest(systems=(NATIVE,)), progress=Silence())
+    assert serious(judgement) == set()
+    assert "notes-server" in judgement.reached[NATIVE]
+    assert "status-board" not in judgement.reached[NATIVE]
+
+
 def test_a_file_that_is_not_nix_any_more_is_a_damage_of_its_package() -> None:
     judgement = judged({NOTES: ("buildInputs = [ curl ];", "buildInputs = [ nobodyHasThis ];")})
     (damage,) = judgement.differences

@@ -135,6 +135,10 @@ def test_an_override_of_the_source_reaches_what_moves_with_it() -> None:
     assert message(("app",), change).subject == "app: let overrides of src reach all uses"
     along = replace(change, along=(("passthru", "crates"),))
     assert message(("app",), along).subject == "app: let overrides of src reach crates"
+    fetched = message(("app",), replace(along, follows={"tree": ("version",)}, hashed=("src",)))
+    assert fetched.subject == "app: let overrides of src reach crates"
+    assert fetched.body.startswith("Replacing src by overrideAttrs changes only some uses")
+    assert "may need another" not in fetched.body
 
 
 def test_a_part_with_hashes_needs_new_ones_and_a_version_does_not_reach_a_source_of_its_own() -> None:

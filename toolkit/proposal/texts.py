@@ -167,8 +167,9 @@ def _groups(lifted: Lifted) -> list[tuple[str, list[str]]]:
     for name, state in lifted.states.items():
         follows = lifted.follows.get(name, ())
         # What is fetched by hash is what it was, whichever version it is called.
-        following = _FOLLOWING[bool(lifted.hashed) and "src" not in follows]
-        groups[following if follows else _SORTS[state], follows].append(name)
+        is_fetched = bool(lifted.hashed) and "src" not in follows
+        is_shown = not follows or (is_fetched and state is Reachability.PARTIAL)
+        groups[_SORTS[state] if is_shown else _FOLLOWING[is_fetched], follows].append(name)
     return [(sort, names) for (sort, _), names in sorted(groups.items(), key=lambda group: _ORDER.index(group[0][0]))]
 
 

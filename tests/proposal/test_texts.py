@@ -105,7 +105,7 @@ def test_of_each_part_it_is_said_what_it_follows() -> None:
         "too."
     )
     apart = replace(change, states={"cli": HIDDEN, "other": HIDDEN}, follows={"cli": ("version",), "other": ("src",)})
-    assert message(("app",), apart).subject == "app: let overrideAttrs replace cli, other"
+    assert message(("app",), apart).subject == "app: let overrideAttrs replace cli and other"
 
 
 def test_the_body_names_what_else_leaves_the_let() -> None:
@@ -128,6 +128,26 @@ def test_the_body_names_what_else_leaves_the_let() -> None:
     assert "there. Move cache into passthru, too. Move version out" in " ".join(message(("app",), along).body.split())
     along = replace(along, along=(("path",), ("passthru", "cache")), own=())
     assert "Move path and cache into the package's attributes, too." in " ".join(message(("app",), along).body.split())
+
+
+def test_what_more_than_source_and_version_follows_is_said_of_all_that_follow_them() -> None:
+    change = replace(
+        lifted(follows=("one", "two"), own=("version",), one=HIDDEN, two=HIDDEN),
+        follows={"one": ("src", "version"), "two": ("src", "version", "patches")},
+        hashed=("npmDeps",),
+    )
+    assert " ".join(message(("app",), change).body.split()) == (
+        "Overriding src, version and patches by overrideAttrs leaves one and two as before. Move their definitions into "
+        "passthru, and take src, version and patches from finalAttrs there. A new source may need another npmDeps there, "
+        "too. Move version out of the let as well."
+    )
+
+
+def test_a_definition_that_moves_is_not_called_exposed_alone() -> None:
+    changes = (replace(lifted(ui=HIDDEN), moved=moved) for moved in ((), ("ui",)))
+    stays, moves = (" ".join(message(("app",), change).body.split()) for change in changes)
+    assert stays.endswith("repeat all that uses it. Expose it in passthru, and take it from finalAttrs.")
+    assert moves.endswith("repeat all that uses it. Move its definition into passthru, and take it from finalAttrs.")
 
 
 def test_an_override_of_the_source_reaches_what_moves_with_it() -> None:

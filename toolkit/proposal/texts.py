@@ -78,7 +78,7 @@ def message(packages: Sequence[str], lifted: Lifted) -> Message:
         own = [name for name in OWN if name in lifted.own]
         bodies.append(_read({**words, "own": _listed(own)}).own)
     if lifted.hashed and main in _FOLLOWING:
-        bodies.insert(len({*lifted.follows.values()}), _read(words).hashed)
+        bodies.insert(sum(sort in _FOLLOWING for sort, _ in groups), _read(words).hashed)
     if lifted.apart:
         bodies.append(_read(words).apart)
     if lifted.left:
@@ -96,7 +96,11 @@ def _subjects(sort: str, words: Mapping[str, str], packages: Sequence[str], part
     """Return subjects, each shorter than those before it: from one that names all to one that names a single part."""
     prefixes = {"packages": ", ".join(packages)}, {"packages": _braced(packages)}
     counts = range(len(parts) - 1, 0, -1)
-    some = [", ".join(parts), *(f"{', '.join(parts[:few])} and {len(parts) - few} more" for few in counts)]
+    some = [
+        _listed(parts),
+        ", ".join(parts),
+        *(f"{', '.join(parts[:few])} and {len(parts) - few} more" for few in counts),
+    ]
     return [
         *(_text(sort, {**words, **prefix}).subject for prefix in prefixes),
         *(_read({**words, **prefix, "parts": parts}).shorter for parts in some for prefix in prefixes),
@@ -169,7 +173,8 @@ def _groups(lifted: Lifted) -> list[tuple[str, list[str]]]:
         # What is fetched by hash is what it was, whichever version it is called.
         is_fetched = bool(lifted.hashed) and "src" not in follows
         is_shown = not follows or (is_fetched and state is Reachability.PARTIAL)
-        groups[_SORTS[state] if is_shown else _FOLLOWING[is_fetched], follows].append(name)
+        shared = tuple(attribute for attribute in follows if attribute in SHARED)
+        groups[_SORTS[state] if is_shown else _FOLLOWING[is_fetched], shared].append(name)
     return [(sort, names) for (sort, _), names in sorted(groups.items(), key=lambda group: _ORDER.index(group[0][0]))]
 
 
@@ -206,6 +211,7 @@ def _words(packages: Sequence[str], lifted: Lifted, names: Sequence[str]) -> dic
         for each, name, path in zip(called, names, doors, strict=True)
     ]
     many = len(called) > 1
+    them, definitions = ("them", "their definitions") if many else ("it", "its definition")
     parts = _listed(called)
     followed = {attribute: None for name in names for attribute in lifted.follows.get(name, ())}
     capital = _listed(bound)
@@ -224,12 +230,13 @@ def _words(packages: Sequence[str], lifted: Lifted, names: Sequence[str]) -> dic
         "Parts": capital[:1].upper() + capital[1:] if capital.startswith("the ") else capital,
         "attributes": _listed(list(followed)),
         "main": _listed([each for each in SHARED if all(each in lifted.follows.get(name, ()) for name in names)]),
-        "definitions": "their definitions" if many else "its definition",
+        "definitions": definitions,
         "place": _place(doors),
+        "Show": f"Move {definitions} {_place(doors)}" if {*names} <= {*lifted.moved} else f"Expose {them} in passthru",
         "along": _listed([path[-1] for path in lifted.along]),
         "uses": _listed([path[-1] for path in lifted.along if {path[-1] for path in doors} <= {*OWN}]) or "all uses",
         "some": "its parts" if many else "a part",
-        "them": "them" if many else "it",
+        "them": them,
         "is": "are" if many else "is",
     }
 

@@ -137,9 +137,9 @@ def test_what_more_than_source_and_version_follows_is_said_of_all_that_follow_th
         hashed=("npmDeps",),
     )
     assert " ".join(message(("app",), change).body.split()) == (
-        "Overriding src, version and patches by overrideAttrs leaves one and two as before. Move their definitions into "
-        "passthru, and take src, version and patches from finalAttrs there. A new source may need another npmDeps there, "
-        "too. Move version out of the let as well."
+        "Overriding src, version and patches by overrideAttrs leaves one and two as before. Move their definitions "
+        "into passthru, and take src, version and patches from finalAttrs there. A new source may need another npmDeps "
+        "there, too. Move version out of the let as well."
     )
 
 

@@ -75,7 +75,7 @@ def fetches(subject: Subject, before: list[Any], after: list[Any]) -> Iterator[D
             yield subject.differs(Kind.FIXED_OUTPUT, CHANGE, what)
         elif serious:
             what = f"{name} is fetched differently ({_telling(serious)}) and its hash is as before: {again}"
-            values = ({name: each.get(name) for name in serious} for each in (one, other))
+            values = ({name: each.get(name) for name in _ranked(serious)} for each in (one, other))
             yield subject.differs(Kind.FIXED_OUTPUT, DAMAGE, what, *values)
         elif not is_renamed:
             how = (
@@ -108,8 +108,13 @@ def texts(subject: Subject, before: list[Any], after: list[Any]) -> Iterator[Dif
 
 def _telling(names: Collection[str]) -> str:
     """Return the names that tell most, the same on systems that differ in others."""
-    ranked = [*(name for name in _TELLING if name in names), *(name for name in names if name not in _TELLING)]
+    ranked = _ranked(names)
     return ", ".join(ranked if len(ranked) <= _MOST_SHOWN else [*ranked[: _MOST_SHOWN - 1], "and more"])
+
+
+def _ranked(names: Collection[str]) -> list[str]:
+    """Return names, those that tell most first."""
+    return [*(name for name in _TELLING if name in names), *(name for name in names if name not in _TELLING)]
 
 
 def _keeps_hash(old: dict[str, Any], new: dict[str, Any]) -> bool:

@@ -198,11 +198,11 @@ def _value(value: Any) -> str:  # noqa: ANN401 - JSON
         return "nothing"
     if isinstance(value, dict) and "#" in value:
         return f"{value['length']} characters"
-    if isinstance(value, dict):
+    if isinstance(value, dict) and value:
         members = cast("dict[str, Any]", value)
-        if any(isinstance(each, dict) and "#" in each for each in members.values()):
-            return "; ".join(f"{name}: {_value(each)}" for name, each in members.items())
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        text = "; ".join(f"{name}: {_value(each)}" for name, each in members.items())
+    else:
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= _SHORT else f"{text[:_SHORT]}…"
 
 

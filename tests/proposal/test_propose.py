@@ -312,8 +312,9 @@ def test_what_an_override_of_an_argument_replaces_has_no_place_upstream(
     source = SourceRequest(nixpkgs=str(tree))
     (chosen,) = choose([Request(target="notes-server", source=source, out=tmp_path)], progress=Silence())
     assert isinstance(chosen, LiftChosen)
-    with pytest.raises(ToolkitError, match="override replaces what web-ui is made of already, by curl"):
+    with pytest.raises(ToolkitError, match="override replaces what web-ui is made of already, by curl") as caught:
         chosen.require_upstream()
+    assert caught.value.hint == "upstream has no use for a second way; unlet propose notes-server writes it"
 
 
 def test_what_an_attribute_of_the_package_replaces_has_no_place_upstream(

@@ -115,6 +115,13 @@ def test_a_commit_that_rebuilds_is_not_proven_to_keep_the_derivation(tmp_path: P
     report = run(tmp_path / "out", "notes-server", recipe=str(recipe))
     assert passed(report) == {"parse", "applies"}
     assert [patch.name[:4] for patch in report.proposal.patches] == ["0001", "0002"]
+    again = check(CheckRequest(target="", directory=tmp_path / "out"), progress=Silence())
+    assert [commit.subject for commit in again.proposal.commits] == [
+        commit.subject for commit in report.proposal.commits
+    ]
+    # Of a recipe that is named by a path no step may rebuild anything then.
+    found = statuses(again)
+    assert (found["applies"], found["no-rebuild"]) == (Status.PASSED, Status.FAILED)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.clones import git
 from tests.proposal.test_propose import NOTES, run, statuses
 from toolkit import specimen
 from toolkit.errors import RefusalError, ToolkitError
@@ -98,6 +99,17 @@ class TestOverlay:
         overlaid(tmp_path / "first")
         found = overlaid(tmp_path / "first", designs={"lift": Design.STAY}, force=True)
         assert found.kind == "stay"
+
+    def test_what_does_not_count_is_said(self, tmp_path: Path) -> None:
+        clone = shutil.copytree(specimen.path(), tmp_path / "clone")
+        git(clone, "init", "-q")
+        git(clone, "add", "-A")
+        git(clone, "commit", "-qm", "one")
+        (clone / NOTES).write_text(f"# new\n{(clone / NOTES).read_text()}")
+        found = overlaid(tmp_path / "out", nixpkgs=str(clone))
+        assert found.warnings == (
+            f"{clone / NOTES}: has changes that are not committed and do not count; commit them first",
+        )
 
     def test_a_package_that_its_directory_alone_does_not_make_is_refused(self, tmp_path: Path) -> None:
         tree = shutil.copytree(specimen.path(), tmp_path / "nixpkgs")

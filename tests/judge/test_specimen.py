@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 
 from toolkit import specimen
 from toolkit.cache import VARIABLE
@@ -17,6 +18,7 @@ from toolkit.judge.asking import Question
 from toolkit.judge.model import Expectation, Kind, Weight, exit_code
 from toolkit.model import SourceRequest
 from toolkit.nix import limits
+from toolkit.report import judgement as judgements
 from toolkit.sources.changes import Change, Edit, Step
 from toolkit.sources.trees import NixpkgsTree
 
@@ -711,6 +713,17 @@ def test_change_that_names_more_than_is_asked_about_is_bounded(monkeypatch: pyte
 TEXT = FETCHED.replace("  src = stdenv", "  postInstall = let source = stdenv").replace(
     '    outputHashMode = "flat";\n  };\n', "    outputHashMode = \"flat\";\n  }; in ''\n    cp ${source} $out\n  '';\n"
 )
+
+
+def test_of_a_fetch_that_tells_most_is_shown_first() -> None:
+    other = FETCHED.replace("1.tar", "2.tar").replace("    outputHash =", "    deepClone = true;\n    outputHash =")
+    judgement = judged({FETCH: FETCHED}, {FETCH: other})
+    (found,) = (each for each in judgement.steps[1].differences if each.kind is Kind.FIXED_OUTPUT)
+    assert found.what.startswith("src is fetched differently (urls, deepClone) and its hash is as before")
+    assert [[*value] for value in (found.before, found.after) if isinstance(value, dict)] == [["urls", "deepClone"]] * 2
+    own = replace(judgement, differences=judgement.steps[1].differences)
+    shown = "\n".join(line.text for line in judgements.lines(own))
+    assert ': urls: ["https://example.org/1.tar.gz"]; deepClone: nothing → urls: ["https://' in shown
 
 
 def test_a_fixed_output_that_a_text_names_is_compared() -> None:

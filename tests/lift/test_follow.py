@@ -300,6 +300,30 @@ def test_a_part_takes_nothing_that_the_version_is_made_of() -> None:
         followed(taken)
 
 
+@pytest.mark.parametrize("use", ["src.tag", "src.rev"])
+def test_what_only_some_sources_have_is_taken_from_the_let_as_before(use: str) -> None:
+    text = app().replace("e = [ ui ];", f'e = [ ui ];\n  flags = "${{{use}}}";').replace("buildApp rec {", "buildApp {")
+    text = text.replace("  repo = pname;\n", "").replace('  sourceRoot = "${src.name}/app";\n', "")
+    with pytest.raises(RefusalError, match="what is followed has to stay in the let"):
+        followed(text, whole=True)
+    made = followed(text)
+    assert made.moved == ("ui",)
+    assert f'flags = "${{{use}}}";' in made.text
+    named = followed(text.replace(use, "src.name"), whole=True)
+    assert 'flags = "${finalAttrs.src.name}";' in named.text
+
+
+def test_a_source_of_another_name_goes_where_the_package_has_it() -> None:
+    text = app().replace("  src = fetchurl", "  sources = fetchurl").replace("buildApp rec {", "buildApp {")
+    text = text.replace("inherit version src;\n    cache", "inherit version;\n    src = sources;\n    cache")
+    text = text.replace("  inherit pname version src;\n", "  inherit pname version;\n  src = sources;\n")
+    text = text.replace("  repo = pname;\n", "").replace('  sourceRoot = "${src.name}/app";\n', "")
+    made = followed(text, whole=True)
+    assert made.own == ("pname", "version", "sources")
+    assert '  src = fetchurl {\n    name = "v${finalAttrs.version}";\n  };\n' in made.text
+    assert "sources" not in made.text
+
+
 SOURCE = """\
   source = {
     version = "1";

@@ -131,6 +131,16 @@ def test_no_rec_is_left_beside_the_final_attributes() -> None:
     assert rewritten(package(before)) == package(after)
 
 
+def test_what_a_rec_set_inherits_from_the_let_is_taken_from_there() -> None:
+    inherits = "inherit ui version;\n  inherit (builtins) pname;\n  revision = version;"
+    before = f"buildApp rec {{\n  {inherits}\n  e = ui + version + pname + revision;\n}}\n"
+    uses = "finalAttrs.ui + version + finalAttrs.pname + finalAttrs.revision"
+    text = package(before).replace("let\n", 'let\n  version = "1";\n', 1)
+    assert rewritten(text) == text.replace("buildApp rec {", "buildApp (finalAttrs: {").replace(
+        "e = ui + version + pname + revision;\n}\n", f"e = {uses};\n}})\n"
+    )
+
+
 def test_a_rec_set_that_has_final_attributes_already_becomes_a_plain_one() -> None:
     before = "buildApp (self: rec {\n  inherit ui;\n  name = version;\n  e = [ ui { inherit name; } ];\n})\n"
     after = "buildApp (self: {\n  inherit ui;\n  name = version;\n  e = [ self.ui { inherit (self) name; } ];\n})\n"

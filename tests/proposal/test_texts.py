@@ -62,14 +62,18 @@ def said_of(packages: tuple[str, ...], change: Lifted) -> Texts:
         ),
         (
             written("a" * 50, follows=("pdf-js", "note-editor"), pdf_js=HIDDEN, note_editor=HIDDEN),
-            f"{'a' * 50}: let overrideAttrs replace its parts",
+            f"{'a' * 50}: let overrides reach its parts",
         ),
         (
             written("a" * 32, follows=("pdf-js", "note-editor"), pdf_js=HIDDEN, note_editor=HIDDEN),
-            f"{'a' * 32}: let overrideAttrs replace pdf-js, note-editor",
+            f"{'a' * 32}: let overrides reach pdf-js and note-editor",
         ),
         (written("a" * 50, a_very_long_name=HIDDEN), f"{'a' * 50}: let overrideAttrs replace a part"),
         (written("a" * 50, a_very_long_name=HIDDEN, other=SHOWN), f"{'a' * 50}: let overrideAttrs replace its parts"),
+        (
+            written("a" * 20, a_very_long_name_of_one=HIDDEN, another=HIDDEN, third=HIDDEN),
+            f"{'a' * 20}: let overrideAttrs replace 3 packages of its let",
+        ),
         (written("app", ui=HIDDEN), "app: let overrideAttrs replace the ui"),
         (written("app", part=SHOWN), "app: let overrides of part reach the build"),
         (written("app", part=PARTIAL), "app: let overrides of part reach all uses"),
@@ -105,7 +109,7 @@ def test_of_each_part_it_is_said_what_it_follows() -> None:
         "too."
     )
     apart = replace(change, states={"cli": HIDDEN, "other": HIDDEN}, follows={"cli": ("version",), "other": ("src",)})
-    assert message(("app",), apart).subject == "app: let overrideAttrs replace cli and other"
+    assert message(("app",), apart).subject == "app: let overrides reach cli and other"
 
 
 def test_the_body_names_what_else_leaves_the_let() -> None:
@@ -155,6 +159,11 @@ def test_an_override_of_the_source_reaches_what_moves_with_it() -> None:
     assert message(("app",), change).subject == "app: let overrides of src reach all uses"
     along = replace(change, along=(("passthru", "crates"),))
     assert message(("app",), along).subject == "app: let overrides of src reach crates"
+    moved = replace(along, moved=("tree",))
+    assert " ".join(message(("app",), moved).body.split()).startswith(
+        "Replacing src by overrideAttrs changes only some uses, since others take it, as tree, from the let. Move its "
+        "definition into the package's attributes, and take it from finalAttrs. Move crates"
+    )
     fetched = message(("app",), replace(along, follows={"tree": ("version",)}, hashed=("src",)))
     assert fetched.subject == "app: let overrides of src reach crates"
     assert fetched.body.startswith("Replacing src by overrideAttrs changes only some uses")

@@ -42,6 +42,9 @@ _TAKEN = frozenset(
 """What `package.NAME` means for any package, whatever its file says."""
 
 
+_OF_SOURCES = frozenset(["meta", "name", "outPath", "pname", "version"])
+"""What one source has as another: what a package takes of them is there if an override replaces the source."""
+
 _ANONYMOUS = frozenset(
     [
         *("base", "deps", "derivation", "drv", "package", "packageBuild", "pkg", "self", "src'", "this"),
@@ -146,17 +149,24 @@ def _leaving(
 
 
 def _own(shape: Shape, leaving: frozenset[str], follows: Mapping[str, Origin]) -> frozenset[str]:
-    """Return what a let holds of what the package has as attributes of the same names, and nothing else needs there.
+    """Return what a let holds of the package's own attributes, and nothing else needs there.
 
     Raise RefusalError if something of what is followed has to stay.
     """
     argument = shape.construction.argument if shape.construction is not None else shape.body
-    own = {name for name in OWN if name in shape.bindings and name not in {*leaving, *shape.inner}}
-    own = {name for name in own if any(door.path == (name,) for door in doors(shape, name))}
+    names = {**{name: name for name in OWN}, **{name: each for each, (_, name, part) in follows.items() if not part}}
+    names = {name: attribute for name, attribute in names.items() if name in shape.bindings}
+    own = {
+        name
+        for name in names.keys() - {*leaving, *shape.inner}
+        if any(door.path == (names[name],) for door in doors(shape, name))
+    }
     while stays := {
         use.name
         for use in shape.uses
-        if use.name in own and not argument.contains(use.node) and shape.owner(use.node) not in {*leaving, *own}
+        if use.name in own
+        and shape.owner(use.node) not in {*leaving, *own}
+        and (not argument.contains(use.node) or (names[use.name] == "src" and {*selection(use.node)} - {*_OF_SOURCES}))
     }:
         own -= stays
     if not own or not {where[1] for where in follows.values()} & {*shape.bindings} <= own:

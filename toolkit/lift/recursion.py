@@ -49,8 +49,15 @@ def recursive(construction: BuilderCall) -> frozenset[int]:
     return frozenset(literal.index for literal in construction.sets if literal.kind == "rec_attrset_expression")
 
 
-def unfold(construction: BuilderCall, references: Iterable[Reference], sets: Collection[int]) -> Unfolded:
+def unfold(
+    construction: BuilderCall,
+    references: Iterable[Reference],
+    sets: Collection[int],
+    leaving: Collection[str] | None = None,
+) -> Unfolded:
     """Return what makes plain sets of some `rec` sets of a builder's call.
+
+    What a set inherits from a let means the same without `rec`, unless it is `leaving` that; None is for all of it.
 
     Raise RefusalError for a use of an attribute that the final ones may have another value of.
     """
@@ -60,6 +67,9 @@ def unfold(construction: BuilderCall, references: Iterable[Reference], sets: Col
     python = _PYTHON.fullmatch(builder) is not None
     for use in references:
         if use.scope is None or use.scope.node.index not in sets:
+            continue
+        stays = leaving is not None and use.name not in leaving
+        if stays and (owner := source(use)) is not None and owner.kind == "let_expression":
             continue
         if use.name in _DECIDED:
             fact = f"'{use.name}' is used within 'rec', and finalAttrs.{use.name} is not what the builder makes of it"
@@ -72,6 +82,17 @@ def unfold(construction: BuilderCall, references: Iterable[Reference], sets: Col
         else:
             targets[use.node.index] = (PASSTHRU, use.name) if python and use.name in _IN_PASSTHRU else (use.name,)
     return Unfolded(targets=targets, edits=tuple(edits))
+
+
+def source(use: Reference) -> Node | None:
+    """Return what binds a name: for one that a `rec` set only inherits, what that takes it from."""
+    owner = use.scope.node if use.scope is not None else None
+    if owner is None or owner.kind != "rec_attrset_expression":
+        return owner
+    if not any(use.name in map(static_name, inherited(each)) for each in statements(owner, "inherit")):
+        return owner
+    outer = look_up(use.name, owner).scope
+    return outer.node if outer is not None else None
 
 
 def _without_rec(literal: Node) -> Edit:

@@ -110,7 +110,8 @@ def carry_out(planned: LiftPlan) -> Lifted:
     construction, references = planned.construction, shape.references
     clashing = capture.clashing(planned)
     layered = layer.attributes(planned, clashing) if design is Design.LAYER else ()
-    unfolded = unfold(construction, references, () if design is Design.LAYER else recursive(construction))
+    sets = recursive(construction) if design is not Design.LAYER else frozenset[int]()
+    unfolded = unfold(construction, references, sets, {*planned.routes, *planned.taken, *planned.follows})
     taken = {index: path for index, path in unfolded.targets.items() if path[-1] not in {*planned.routes, "pname"}}
     targets: dict[int, tuple[tuple[str, ...], ...]] = {index: (path,) for index, path in unfolded.targets.items()}
     targets |= {use.node.index: ((use.name,),) for use in references if layer.leaves(construction, layered, use)}

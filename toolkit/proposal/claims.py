@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from toolkit import prove
 from toolkit.lift.layer import PREVIOUS
+from toolkit.lift.recursion import source
 from toolkit.lift.shape import read
 from toolkit.model import Tier
 from toolkit.nix.attributes import call, inside
@@ -328,7 +329,7 @@ def _meanings(stage: Stage, renamed: Mapping[str, str] = MappingProxyType({})) -
     # Within a layer, the builder's own function has the same attributes.
     within = call(inside(function.children[0]))[-1] if function.kind == "select_expression" else argument
     kinds = {own.index: OWN for own in map(inside, (argument, within)) if own.kind == "function_expression"}
-    bound = ((use.name, use.scope.node if use.scope is not None else None) for use in shape.references)
+    bound = ((use.name, source(use)) for use in shape.references)
     return Counter(
         (renamed.get(name, name), kinds.get(node.index, node.kind) if node is not None else "unbound")
         for name, node in bound

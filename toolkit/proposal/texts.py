@@ -58,6 +58,7 @@ _MOST_PLACES = 3
 
 _FOLLOWING = ("follows", "fetched")
 _ORDER = (*_FOLLOWING, "hidden", "part", "shown")
+_OVERRIDES = {"follows": "overrides reach"}
 _SORTS = {Reachability.HIDDEN: "hidden", Reachability.SHOWN: "shown", Reachability.PARTIAL: "part"}
 
 
@@ -67,7 +68,7 @@ def message(packages: Sequence[str], lifted: Lifted) -> Message:
     sorts = {sort for sort, _ in groups}
     main = next((sort for sort in _FOLLOWING if sort in sorts), "hidden" if len(sorts) > 1 else groups[0][0])
     names = list(lifted.follows if main in _FOLLOWING else lifted.states)
-    words = _words(packages, lifted, names)
+    words = {**_words(packages, lifted, names), "overrides": _OVERRIDES.get(main, "overrideAttrs replace")}
     subjects = _subjects(main, words, packages, [lifted.doors[name][-1] for name in names])
     if main == "follows" and not words["main"]:
         del subjects[:2]
@@ -75,7 +76,7 @@ def message(packages: Sequence[str], lifted: Lifted) -> Message:
     if lifted.along:
         bodies.append(_along(words, lifted))
     if lifted.own:
-        own = [name for name in OWN if name in lifted.own]
+        own = sorted(lifted.own, key=lambda name: OWN.index(name) if name in OWN else OWN.index("src"))
         bodies.append(_read({**words, "own": _listed(own)}).own)
     if lifted.hashed and main in _FOLLOWING:
         bodies.insert(sum(sort in _FOLLOWING for sort, _ in groups), _read(words).hashed)
@@ -95,12 +96,13 @@ def message(packages: Sequence[str], lifted: Lifted) -> Message:
 def _subjects(sort: str, words: Mapping[str, str], packages: Sequence[str], parts: Sequence[str]) -> list[str]:
     """Return subjects, each shorter than those before it: from one that names all to one that names a single part."""
     prefixes = {"packages": ", ".join(packages)}, {"packages": _braced(packages)}
-    counts = range(len(parts) - 1, 0, -1)
+    counts = range(len(parts) - 1, (len(parts) - 1) // 2, -1)
     some = [
         _listed(parts),
         ", ".join(parts),
         *(f"{', '.join(parts[:few])} and {len(parts) - few} more" for few in counts),
     ]
+    some += [f"{len(parts)} packages of its let"] if len(parts) > 1 else []
     return [
         *(_text(sort, {**words, **prefix}).subject for prefix in prefixes),
         *(_read({**words, **prefix, "parts": parts}).shorter for parts in some for prefix in prefixes),
@@ -212,6 +214,8 @@ def _words(packages: Sequence[str], lifted: Lifted, names: Sequence[str]) -> dic
     ]
     many = len(called) > 1
     them, definitions = ("them", "their definitions") if many else ("it", "its definition")
+    place, moves = _place(doors), {*names} <= {*lifted.moved}
+    others = [name for name, path in zip(names, doors, strict=True) if name != path[-1]]
     parts = _listed(called)
     followed = {attribute: None for name in names for attribute in lifted.follows.get(name, ())}
     capital = _listed(bound)
@@ -231,12 +235,14 @@ def _words(packages: Sequence[str], lifted: Lifted, names: Sequence[str]) -> dic
         "attributes": _listed(list(followed)),
         "main": _listed([each for each in SHARED if all(each in lifted.follows.get(name, ()) for name in names)]),
         "definitions": definitions,
-        "place": _place(doors),
-        "Show": f"Move {definitions} {_place(doors)}" if {*names} <= {*lifted.moved} else f"Expose {them} in passthru",
+        "place": place,
+        "Show": f"Move {definitions} {place}" if moves else f"Expose {them} in passthru",
         "along": _listed([path[-1] for path in lifted.along]),
         "uses": _listed([path[-1] for path in lifted.along if {path[-1] for path in doors} <= {*OWN}]) or "all uses",
         "some": "its parts" if many else "a part",
         "them": them,
+        "called": f", as {_listed(others)}," if others else "",
+        "Take": f"Move {definitions} {place}, and take {them}" if moves else f"Take {them}",
         "is": "are" if many else "is",
     }
 

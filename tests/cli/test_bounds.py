@@ -102,28 +102,28 @@ def test_claims_of_a_package_that_needs_more_are_unknown(unlet: Unlet, clone: Pa
     assert proofs["no-rebuild"]["reason"].endswith("out of memory; --max-memory raises the limit")
 
 
+WORDS = {
+    "inspect": ("inspect", "notes-server", "--nixpkgs"),
+    "find": ("find", "notes-server", "--prove", "--nixpkgs"),
+    "propose": ("propose", "notes-server", "--out", "out", "--nixpkgs"),
+    "overlay": ("overlay", "notes-server", "--out", "out", "--nixpkgs"),
+    "pr": ("pr", "notes-server", "--repo"),
+}
+
+
 @pytest.mark.parametrize(
-    "words",
-    [
-        ("inspect", "notes-server", "--nixpkgs"),
-        ("find", "notes-server", "--prove", "--nixpkgs"),
-        ("propose", "notes-server", "--out", "out", "--nixpkgs"),
-        ("overlay", "notes-server", "--out", "out", "--nixpkgs"),
-        ("pr", "notes-server", "--repo"),
-    ],
-    ids=lambda words: words[0],
+    ("limit", "command"),
+    [*(("time", command) for command in WORDS), *(("memory", command) for command in ("inspect", "propose"))],
 )
-@pytest.mark.parametrize("limit", ["time", "memory"])
-def test_every_command_about_a_package_names_the_option(
-    unlet: Unlet, clone: Path, words: tuple[str, ...], limit: str
-) -> None:
+def test_every_command_about_a_package_names_the_option(unlet: Unlet, clone: Path, limit: str, command: str) -> None:
+    words = WORDS[command]
     expression, option, amount, fact = LIMITS[limit]
     versioned(clone, NOTES, expression)
     git(clone, "commit", "--quiet", "--all", "--message=theirs")
     git(clone, "config", "user.name", "Somebody")
     git(clone, "config", "user.email", "somebody@example.org")
     done = unlet(*words, clone, option, amount)
-    assert done.returncode == (0 if words[0] in {"inspect", "find"} else 3), done.stderr
+    assert done.returncode == (0 if command in {"inspect", "find"} else 3), done.stderr
     line = next(line for line in (done.stdout + done.stderr).splitlines() if fact in line)
     assert line.endswith(f"; {option} raises the limit")
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 # Read here: within a test the environment is sealed.
-SIZE = int(os.environ.get("UNLET_KILLS", "4"))
+SIZE = int(os.environ.get("UNLET_KILLS", "2"))
 SEED = os.environ.get("UNLET_SEED", "1")
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL)
 COMMANDS = ("propose", "propose --force", "pr", "pr --remove", "overlay", "track", "find", "cache clean")

@@ -300,7 +300,7 @@ def test_a_part_takes_nothing_that_the_version_is_made_of() -> None:
         followed(taken)
 
 
-@pytest.mark.parametrize("use", ["src.tag", "src.rev"])
+@pytest.mark.parametrize("use", ["src.tag", "src.gitRepoUrl"])
 def test_what_only_some_sources_have_is_taken_from_the_let_as_before(use: str) -> None:
     text = app().replace("e = [ ui ];", f'e = [ ui ];\n  flags = "${{{use}}}";').replace("buildApp rec {", "buildApp {")
     text = text.replace("  repo = pname;\n", "").replace('  sourceRoot = "${src.name}/app";\n', "")
@@ -309,8 +309,9 @@ def test_what_only_some_sources_have_is_taken_from_the_let_as_before(use: str) -
     made = followed(text)
     assert made.moved == ("ui",)
     assert f'flags = "${{{use}}}";' in made.text
-    named = followed(text.replace(use, "src.name"), whole=True)
-    assert 'flags = "${finalAttrs.src.name}";' in named.text
+    for each in ("src.name", "src.rev"):
+        named = followed(text.replace(use, each), whole=True)
+        assert f'flags = "${{finalAttrs.{each}}}";' in named.text
 
 
 def test_a_source_of_another_name_goes_where_the_package_has_it() -> None:

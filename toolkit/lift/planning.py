@@ -41,9 +41,8 @@ _TAKEN = frozenset(
 )
 """What `package.NAME` means for any package, whatever its file says."""
 
-
-_OF_SOURCES = frozenset(["meta", "name", "outPath", "pname", "version"])
-"""What one source has as another: what a package takes of them is there if an override replaces the source."""
+_OF_SOURCES = frozenset(["meta", "name", "outPath", "pname", "rev", "version"])
+"""What one source has as another, if it is fetched: a `tag` it has only if it is fetched by that."""
 
 _ANONYMOUS = frozenset(
     [
@@ -293,7 +292,8 @@ def _require_whole(planned: LiftPlan) -> None:
     followed = {(name, part) for _, name, part in planned.follows.values()}
     sources = {
         (use.name, part): origins[name]
-        for name in origins.keys() & shape.bindings.keys()
+        for name in reversed([*origins])
+        if name in shape.bindings
         for use in shape.uses_in(shape.bindings[name])
         if use.name not in {*origins, *planned.moved, *OWN}
         for part in ([name] if shape.bindings[name].kind == "inherit_from" else selection(use.node) or [None])

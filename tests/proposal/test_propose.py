@@ -236,7 +236,17 @@ def test_what_is_broken_on_one_system_is_asked_about_without_a_variable(
     (chosen,) = choose([asked], progress=Silence())
     assert isinstance(chosen, LiftChosen)
     assert None in {answer.before for answer in chosen.asking.answers().values()}
-    assert chosen.texts().permits == ("NIXPKGS_ALLOW_UNFREE",)
+    assert (chosen.texts().permits, chosen.texts().system) == (("NIXPKGS_ALLOW_UNFREE",), "")
+
+
+def test_a_package_for_one_system_alone_is_asked_about_there(
+    tmp_path: Path, changed: Callable[[str, str], None], tree: Path
+) -> None:
+    changed("platforms = lib.platforms.all;", 'platforms = [ "aarch64-darwin" ];')
+    report = run(tmp_path / "out", "notes-server", nixpkgs=str(tree))
+    assert not report.failed
+    text = (tmp_path / "out/pull-request.md").read_text()
+    assert "No rebuilds: `nix-instantiate --argstr system aarch64-darwin -A notes-server` prints the same" in text
 
 
 def test_an_insecure_part_asks_for_a_variable_as_well(

@@ -147,6 +147,19 @@ def test_what_more_than_source_and_version_follows_is_said_of_all_that_follow_th
     )
 
 
+def test_a_hash_is_said_beside_what_needs_it_in_the_short_text_too() -> None:
+    change = lifted(follows=("ui",), own=("version", "src"), recursive=True, ui=HIDDEN, other=HIDDEN)
+    change = replace(change, hashed=("npmDeps",), unfolded=("version",), places=("src", "meta.homepage"))
+    assert (
+        said_of(("app",), change)
+        .steps[0]
+        .why.endswith(
+            "from finalAttrs there. A new source may need another npmDeps there, too. Let overrides of other take "
+            "effect, too."
+        )
+    )
+
+
 def test_a_definition_that_moves_is_not_called_exposed_alone() -> None:
     changes = (replace(lifted(ui=HIDDEN), moved=moved) for moved in ((), ("ui",)))
     stays, moves = (" ".join(message(("app",), change).body.split()) for change in changes)

@@ -14,6 +14,7 @@ from toolkit.lift.bindings import (
     Reachability,
     direct_uses,
     find,
+    kind,
     makes_one,
     shared,
     state,
@@ -102,7 +103,7 @@ def equals(shape: Shape, names: Sequence[str]) -> tuple[str, ...]:
     """Return other derivations of the lets that are as the bindings are, so that one without the other is half a lift.
 
     They stand in passthru without effect, as the bindings do, or all that the package makes of them is in a text with
-    one of those that are hidden.
+    one of those that are hidden, and they are no environment.
     """
     hidden = [name for name in names if state(shape, name) is Reachability.HIDDEN]
     texts = {text.index for name in hidden for text in _texts(shape, name) if text is not None}
@@ -111,7 +112,9 @@ def equals(shape: Shape, names: Sequence[str]) -> tuple[str, ...]:
         found = state(shape, name)
         if found is Reachability.HIDDEN:
             around = [text.index if text is not None else None for text in _texts(shape, name)]
-            return bool(around) and texts.issuperset(around) and not _is_text(shape, name)
+            known = kind(shape.bindings[name])
+            is_part = not _is_text(shape, name) and (known is None or known[0] is not BindingKind.ENVIRONMENT)
+            return bool(around) and texts.issuperset(around) and is_part
         return found is Reachability.SHOWN
 
     others = (name for name in shape.bindings if name in shape.reached and name not in names)

@@ -13,6 +13,7 @@ from toolkit.errors import RefusalError, ToolkitError, UsageError
 from toolkit.lift.bindings import Reachability, direct_uses, only_names, own_attribute, source_argument
 from toolkit.lift.defaults import LiftChoice, Way
 from toolkit.lift.defaults import lifted as lift_by
+from toolkit.lift.locating import SYSTEMS
 from toolkit.lift.plan import Design
 from toolkit.lift.shape import read
 from toolkit.model import Step, Tier
@@ -142,7 +143,8 @@ class LiftChosen(Chosen[LiftCase], frozen=True, kw_only=True, eq=False):
     def texts(self) -> Texts:
         """Return the texts of a lift with the package's names, or those of the proposal's own commits."""
         # What it is marked as on some systems alone keeps nobody from asking on the others.
-        answers = [answer for answer in self.asking.answers().values() if answer.before is not None]
+        found = {system: answer for system, answer in self.asking.answers().items() if answer.before is not None}
+        answers = [*found.values()]
         marks = sorted({mark for each in answers for mark in each.marks if all(mark in one.marks for one in answers)})
         return texts.of_pull_request(
             self.opened.target.packages,
@@ -151,6 +153,7 @@ class LiftChosen(Chosen[LiftCase], frozen=True, kw_only=True, eq=False):
             self.lifted,
             self.opened.recipe,
             [f"NIXPKGS_ALLOW_{mark.upper()}" for mark in marks],
+            "" if SYSTEMS[0] in found else next(iter(found), ""),
         )
 
     def require_upstream(self) -> None:

@@ -117,12 +117,14 @@ def of_pull_request(  # noqa: PLR0913, PLR0917 - what is said is about all of th
     lifted: Lifted,
     recipe: Recipe | None,
     permits: Sequence[str] = (),
+    system: str = "",
 ) -> Texts:
     """Return the texts of pull-request.md; of a recipe they are those of its steps.
 
-    `permits` are the variables without which Nix refuses to evaluate the packages.
+    `permits` are the variables without which Nix refuses to evaluate the packages, `system` is one that they are for if
+    few evaluate them as they are.
     """
-    texts = replace(_read(), compared=tuple(packages), permits=tuple(permits))
+    texts = replace(_read(), compared=tuple(packages), permits=tuple(permits), system=system)
     if recipe is not None:
         return replace(texts, steps=recipe.steps)
     motives = [motive for name in packages if (motive := texts.motives.get(name)) is not None]
@@ -134,14 +136,16 @@ def of_pull_request(  # noqa: PLR0913, PLR0917 - what is said is about all of th
         - len(packages) * _PACKAGE_WORDS
         - len(f"Related: {motive}".split()) * bool(motive)
         - len(permits)
+        - len(f"--argstr system {system}".split()) * bool(system)
     )
-    short = _why(packages, lifted)
+    short, others = _why(packages, lifted)
     words = _words(packages, lifted, [*lifted.follows])
     hashed = _read(words).hashed if lifted.hashed and lifted.follows else ""
     along = _along(words, lifted) if lifted.along else ""
     rec = _read(words).recursive if lifted.recursive else ""
-    some = (hashed, along, rec), (hashed, along), (along, rec), (along,), (hashed, rec), (hashed,), (rec,), ()
-    shorter = (" ".join(filter(None, (short, *each))) for each in some)
+    some = (hashed, along, rec), (hashed, along, ""), ("", along, rec), ("", along, ""), (hashed, "", rec)
+    every = *some, (hashed, "", ""), ("", "", rec), ("", "", "")
+    shorter = (" ".join(filter(None, (short, first, others, *rest))) for first, *rest in every)
     choices = (whole, usage), (whole, ""), *((each, "") for each in shorter)
     why, usage = next((each for each in choices if len(" ".join(each).split()) <= left), choices[-1])
     own = StepText(name=step.name, subject=message.subject, body=message.body, why=why, usage=usage, motive=motive)
@@ -180,12 +184,12 @@ def _groups(lifted: Lifted) -> list[tuple[str, list[str]]]:
     return [(sort, names) for (sort, _), names in sorted(groups.items(), key=lambda group: _ORDER.index(group[0][0]))]
 
 
-def _why(packages: Sequence[str], lifted: Lifted) -> str:
-    """Return the message's body without what is only about how it is done."""
+def _why(packages: Sequence[str], lifted: Lifted) -> tuple[str, str]:
+    """Return the message's body without what is only about how it is done, and what is said of other parts."""
     (sort, names), *more = _groups(lifted)
-    why = _text(sort, _words(packages, lifted, names)).paragraph
     others = [name for _, rest in more for name in rest]
-    return f"{why} {_read(_words(packages, lifted, others)).others}" if others else why
+    said = _read(_words(packages, lifted, others)).others if others else ""
+    return _text(sort, _words(packages, lifted, names)).paragraph, said
 
 
 def _along(words: Mapping[str, str], lifted: Lifted) -> str:

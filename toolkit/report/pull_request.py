@@ -97,12 +97,13 @@ class Texts(Struct, frozen=True, kw_only=True):
     """A proposal as data: its commits, and what a pull request says of them in Markdown.
 
     `extras` are commits on request, by their names; `compared` are attributes whose derivations a reviewer compares,
-    with the variables `permits` set.
+    with the variables `permits` set, for a `system` if they are not for each.
     """
 
     steps: tuple[StepText, ...]
     compared: tuple[str, ...]
     permits: tuple[str, ...] = ()
+    system: str = ""
     disclosure: str
     extras: dict[str, ExtraText] = field(default_factory=dict[str, ExtraText])
     rejected: tuple[Rejected, ...] = ()
@@ -190,7 +191,8 @@ def _sections(facts: DraftFacts) -> Iterator[str]:
     if facts.passed(*_NO_REBUILD) is not None:
         attributes = " ".join(f"-A {name}" for name in texts.compared)
         commit = " in commit 1" if len(facts.report.proposal.commits) > 1 else ""
-        command = " ".join([*(f"{name}=1" for name in texts.permits), "nix-instantiate", attributes])
+        system = [f"--argstr system {texts.system}"] if texts.system else []
+        command = " ".join([*(f"{name}=1" for name in texts.permits), "nix-instantiate", *system, attributes])
         asked = f"`{command}` prints the same on {facts.below} and {facts.first}"
         yield f"No rebuilds{commit}: {asked}."
     yield from (text.alternative for text in said if text.alternative and alone)

@@ -325,6 +325,37 @@ def test_a_source_of_another_name_goes_where_the_package_has_it() -> None:
     assert "sources" not in made.text
 
 
+@pytest.mark.parametrize(
+    ("part", "written"),
+    [
+        (
+            "    inherit version;\n\n    src = sources;\n\n    a = 1;\n",
+            "    inherit (finalAttrs) version src;\n\n    a = 1;\n",
+        ),
+        ("    inherit version;\n\n    src = sources;\n", "    inherit (finalAttrs) version src;\n"),
+        (
+            "    inherit version;\n    src = sources;\n    a = 1;\n",
+            "    inherit (finalAttrs) version src;\n    a = 1;\n",
+        ),
+        (
+            "    a = {\n      inherit version;\n    };\n    src = sources;\n",
+            "    a = {\n      inherit (finalAttrs) version;\n    };\n    inherit (finalAttrs) src;\n",
+        ),
+    ],
+)
+def test_what_a_set_inherits_from_one_place_is_in_one_statement(part: str, written: str) -> None:
+    text = app().replace("  src = fetchurl", "  sources = fetchurl").replace("buildApp rec {", "buildApp {")
+    ui = '{\n    pname = "${pname}-ui";\n    inherit version src;\n    cache = null;\n  }'
+    assert ui in text
+    text = text.replace(ui, f'{{\n    pname = "${{pname}}-ui";\n{part}  }}')
+    text = text.replace("  inherit pname version src;\n", "  inherit pname version;\n  src = sources;\n")
+    text = text.replace("  repo = pname;\n", "").replace('  sourceRoot = "${src.name}/app";\n', "")
+    assert (
+        f'  passthru.ui = buildUi {{\n    pname = "${{finalAttrs.pname}}-ui";\n{written}  }};\n'
+        in followed(text, whole=True).text
+    )
+
+
 SOURCE = """\
   source = {
     version = "1";

@@ -17,6 +17,7 @@ WIDTH = 100
 """Columns that nixfmt fills."""
 
 _SAME_NAME = re.compile(r"(?P<margin> *)(?P<name>[\w'-]+) = (?P<source>final\w*(?:\.[\w'-]+)*)\.(?P=name);")
+_INHERIT = re.compile(r"(?P<margin> *)inherit \((?P<source>final\w*(?:\.[\w'-]+)*)\) (?P<names>[\w' -]+);")
 _JOINED = re.compile(r"(?P<margin> *)(?P<name>[\w.'-]+ = )\[ (?P<items>[\w.'-]+(?: [\w.'-]+)*) \] (?P<rest>\+\+ .*;)")
 
 
@@ -30,12 +31,33 @@ def filled(before: str, after: str) -> str:
     for number, line in enumerate(lines):
         if line not in old and (same := _SAME_NAME.fullmatch(line)) is not None:
             lines[number] = f"{same['margin']}inherit ({same['source']}) {same['name']};"
+            _join(lines, number)
         elif len(line) > WIDTH and line not in old and (joined := _JOINED.fullmatch(line)) is not None:
             margin = joined["margin"]
             items = (f"{margin}  {item}" for item in joined["items"].split())
             broken = [f"{margin}{joined['name']}[", *items, f"{margin}]", f"{margin}{joined['rest']}"]
             lines[number] = "\n".join(broken)
-    return "\n".join(lines)
+    return "\n".join(line for line in lines if line != _GONE)
+
+
+_GONE = "\0"
+
+
+def _join(lines: list[str], number: int) -> None:
+    """Put what a line inherits into one above it in the same set that inherits from there, if it has space for that."""
+    margin, source, names = _INHERIT.fullmatch(lines[number]).groups()  # type: ignore[union-attr] # it was made so
+    for above in range(number - 1, -1, -1):
+        line = lines[above]
+        if line not in {"", _GONE} and not line.startswith(margin):
+            return
+        there = _INHERIT.fullmatch(line)
+        if there is not None and there["margin"] == margin and there["source"] == source:
+            if len(joined := f"{line[:-1]} {names};") <= WIDTH:
+                lines[above], lines[number] = joined, _GONE
+                follows = lines[number + 1 : number + 2]
+                if lines[number - 1] == "" and (follows == [""] or follows[0].lstrip().startswith("}")):
+                    lines[number - 1] = _GONE
+            return
 
 
 class Style(StrEnum):

@@ -44,7 +44,12 @@ _GONE = "\0"
 
 
 def _join(lines: list[str], number: int) -> None:
-    """Put what a line inherits into one above it in the same set that inherits from there, if it has space for that."""
+    """Put what a line inherits into one above it in the same set that inherits from there, if it has space for that.
+
+    One below a comment stays with that.
+    """
+    if lines[number - 1].lstrip().startswith("#"):
+        return
     margin, source, names = _INHERIT.fullmatch(lines[number]).groups()  # type: ignore[union-attr] # it was made so
     for above in range(number - 1, -1, -1):
         line = lines[above]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -159,6 +160,22 @@ def test_clean_deletes_all_and_says_what(cache: Cache) -> None:
     assert [(entry.kind, entry.key) for entry in gone] == [("kind", "key")]
     assert cache.entries() == ()
     assert all_files(cache.root) == set()
+
+
+def test_what_another_process_deletes_meanwhile_is_no_failure(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    for key in ("one", "other"):
+        cache.replace("kind", key, make=making("a", []))
+    listed = cache.entries()
+    shutil.rmtree(listed[0].path)
+    monkeypatch.setattr(Cache, "entries", lambda _: listed)
+    cache.clean()
+    assert all_files(cache.root) == set()
+    # What cannot be deleted although it is there is one.
+    cache.replace("kind", "other", make=making("a", []))
+    (cache.root / "broken").rmdir()
+    (cache.root / "broken").write_text("")
+    with pytest.raises(ToolkitError, match="other: cannot be deleted: "):
+        cache.clean()
 
 
 def test_clean_can_leave_what_was_used_lately(cache: Cache) -> None:

@@ -283,7 +283,7 @@ class Cache(Struct, frozen=True):
                 # Renamed first, so that nobody finds half an entry.
                 doomed = [self._doom(entry) for entry in old if is_unused]
             (deleted if is_unused else in_use).extend(old)
-            for path in doomed:
+            for path in filter(None, doomed):
                 files.remove(path)
         return Cleaning(deleted=tuple(deleted), in_use=tuple(in_use))
 
@@ -303,10 +303,13 @@ class Cache(Struct, frozen=True):
             else:
                 yield True
 
-    def _doom(self, entry: CacheEntry) -> Path:
+    def _doom(self, entry: CacheEntry) -> Path | None:
+        """Set an entry aside to be deleted; None if another process has done so."""
         try:
             return self._set_aside(entry.path)
         except OSError as error:
+            if not os.path.lexists(entry.path):
+                return None
             raise ToolkitError(f"{entry.path}: cannot be deleted: {reason_of(error)}") from error
 
     def unwritable(self, error: OSError) -> ToolkitError:

@@ -30,10 +30,10 @@ PACKAGES = """
   halved = final.app { uses = own: [ own.passthru.part final.around ]; };
   picky = final.app { uses = own: if own.passthru.part == final.part then final.part else throw "another"; };
   unread = final.app { uses = _: 1; passthru = _: { part = "words"; }; };
-  showing = final.stdenv.mkDerivation { pname = "showing"; version = "1"; passthru.file = "x"; };
+  showing = final.part.overrideAttrs { passthru.file = "x"; meta.description = "d"; };
   asking = final.app {
     passthru = _: { part = final.showing; };
-    uses = own: "${own.passthru.part}/${own.passthru.part.passthru.file}";
+    uses = own: with own.passthru.part; "${own.passthru.part}/${passthru.file} ${meta.description}";
   };
   worded = final.app { uses = own: own.passthru.part; passthru = _: { part = "words"; }; };
   strange = final.reached // { overrideAttrs = _: final.reached // { drvPath = "/no/derivation.drv"; }; };

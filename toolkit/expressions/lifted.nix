@@ -123,7 +123,7 @@ let
         (
           old
           // unrelated
-          // intersectAttrs { passthru = null; } old
+          // intersectAttrs { meta = null; passthru = null; } old
           // listToAttrs (map (name: { inherit name; value = unrelated; }) (old.outputs or [ ]))
         )
       ]

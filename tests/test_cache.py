@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from toolkit.cache import Cache, Cleaning, DamagedError, default_cache
+from toolkit.cache import Cache, CacheEntry, Cleaning, DamagedError, default_cache
 from toolkit.errors import ToolkitError
 
 if TYPE_CHECKING:
@@ -167,7 +167,11 @@ def test_what_another_process_deletes_meanwhile_is_no_failure(cache: Cache, monk
         cache.replace("kind", key, make=making("a", []))
     listed = cache.entries()
     shutil.rmtree(listed[0].path)
-    monkeypatch.setattr(Cache, "entries", lambda _: listed)
+
+    def entries(_: Cache) -> tuple[CacheEntry, ...]:
+        return listed
+
+    monkeypatch.setattr(Cache, "entries", entries)
     cache.clean()
     assert all_files(cache.root) == set()
     # What cannot be deleted although it is there is one.

@@ -338,6 +338,10 @@ def test_a_source_of_another_name_goes_where_the_package_has_it() -> None:
             "    inherit (finalAttrs) version src;\n    a = 1;\n",
         ),
         (
+            "    inherit version;\n    # Why.\n    src = sources;\n",
+            "    inherit (finalAttrs) version;\n    # Why.\n    inherit (finalAttrs) src;\n",
+        ),
+        (
             "    a = {\n      inherit version;\n    };\n    src = sources;\n",
             "    a = {\n      inherit (finalAttrs) version;\n    };\n    inherit (finalAttrs) src;\n",
         ),

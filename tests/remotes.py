@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec import Struct, field
 
+from tests.progress import Steps
 from toolkit import specimen
 from toolkit.cache import Cache
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
 
-    from toolkit.model import Proof
 
 TARGET = PurePosixPath("pkgs/applications/virtualization/docker/default.nix")
 NOBODY = 65534
@@ -246,21 +246,9 @@ def cache(tmp_path: Path) -> Cache:
     return Cache(tmp_path / "cache")
 
 
-class Recorder(Struct):
-    """A Progress that keeps what it is told."""
-
-    steps: list[str] = field(default_factory=list[str])
-
-    def step(self, what: str) -> None:
-        self.steps.append(what)
-
-    def proof(self, proof: Proof) -> None:
-        raise AssertionError(proof)
-
-
 @pytest.fixture
-def progress() -> Recorder:
-    return Recorder()
+def progress() -> Steps:
+    return Steps()
 
 
 @pytest.fixture

@@ -309,14 +309,21 @@ class TestShrink:
             touch(place, time.time() - age * 1000)
 
     @staticmethod
+    def shrunk(cache: Cache) -> list[str]:
+        """Return what was said."""
+        said: list[str] = []
+        cache.shrink(on_progress=said.append)
+        return said
+
+    @staticmethod
     def left(cache: Cache) -> list[str]:
         return sorted(entry.key for entry in cache.entries())
 
     def test_oldest_go_first_until_the_rest_is_within_the_limit(self, cache: Cache) -> None:
         self.fill(cache, "a", "b", "c", "d")
-        cache.shrink()
+        assert self.shrunk(cache) == ["making room in the cache"] * 2
         assert self.left(cache) == ["c", "d"]
-        cache.shrink()
+        assert self.shrunk(cache) == []
         assert self.left(cache) == ["c", "d"]
 
     def test_directories_count(self, cache: Cache) -> None:
@@ -352,28 +359,28 @@ class TestShrink:
 
     def test_what_was_shared_with_one_that_is_gone_counts_for_the_others(self, cache: Cache) -> None:
         self.fill(cache, "a", "b")
-        cache.shrink()
+        self.shrunk(cache)
         for name in ("c", "d"):
             (cache.root / "trees" / name).mkdir()
             os.link(cache.root / f"trees/{'ab'['cd'.index(name)]}/file", cache.root / f"trees/{name}/file")
-        cache.shrink()
+        self.shrunk(cache)
         assert self.left(cache) == ["a", "b", "c", "d"]
         self.fill(cache, "e")
-        cache.shrink()
+        self.shrunk(cache)
         assert len(self.left(cache)) < 5
         assert sum(entry.size for entry in cache.entries()) <= 1_000_000
 
     def test_no_limit_deletes_nothing(self, cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("UNLET_CACHE_MB", "0")
         self.fill(cache, "a", "b", "c", "d")
-        cache.shrink()
+        self.shrunk(cache)
         assert self.left(cache) == ["a", "b", "c", "d"]
 
     def test_what_this_process_has_used_stays(self, cache: Cache) -> None:
         self.fill(cache, "a", "b", "c", "d")
         assert cache.find("trees", "a", check=lambda _: True) is not None
         os.utime(cache.root / "trees/a", (1, 1))
-        cache.shrink()
+        self.shrunk(cache)
         assert self.left(cache) == ["a", "d"]
         # The kind is still in use.
         assert _clean_elsewhere(cache.root) == ["a", "d"]
@@ -390,19 +397,19 @@ class TestShrink:
         ) as other:
             assert other.stdout is not None
             other.stdout.readline()
-            cache.shrink()
+            self.shrunk(cache)
             assert self.left(cache) == ["a", "b"]
             other.communicate()
 
     def test_what_a_young_report_names_stays_for_a_day(self, cache: Cache) -> None:
         self.fill(cache, "a", "b", "c", "d")
         cache.name(f"nix-instantiate --parse {cache.root}/trees/a/tree/default.nix, {cache.root}/trees/nothing/x")
-        cache.shrink()
+        self.shrunk(cache)
         assert self.left(cache) == ["a", "d"]
         self.fill(cache, "e")
         mark = cache.root / "locks/named-trees-a"
         touch(mark, time.time() - 86401)
-        cache.shrink()
+        self.shrunk(cache)
         assert self.left(cache) == ["d", "e"]
         assert not mark.exists()
 
@@ -410,13 +417,13 @@ class TestShrink:
         names = "abcdefghijkl"
         self.fill(cache, *names)
         cache.name(" ".join(f"{cache.root}/trees/{name}/tree" for name in names[:-1]))
-        cache.shrink()
+        self.shrunk(cache)
         assert self.left(cache) == [*names[1:-1]]
 
     def test_store_of_nix_is_left_alone_and_does_not_count(self, cache: Cache) -> None:
         self.fill(cache, "a", "b", "c", kind="nix")
         self.fill(cache, "d", "e")
-        cache.shrink()
+        self.shrunk(cache)
         assert self.left(cache) == ["a", "b", "c", "d", "e"]
 
     def test_what_is_shared_counts_once_for_the_last_that_was_used(self, cache: Cache) -> None:
@@ -427,7 +434,7 @@ class TestShrink:
             os.link(trees / "a/file", trees / key / "file")
         touch(trees / "f", time.time() + 60)
         assert {entry.key: entry.size for entry in cache.entries() if entry.size} == {"f": 400_000, "b": 400_000}
-        cache.shrink()
+        self.shrunk(cache)
         assert self.left(cache) == ["a", "b", "c", "d", "e", "f"]
 
 

@@ -235,7 +235,7 @@ class Cache(Struct, frozen=True):
                 mark.parent.mkdir(parents=True, exist_ok=True)
                 mark.touch()
 
-    def shrink(self) -> None:
+    def shrink(self, *, on_progress: Callable[[str], None]) -> None:
         """Delete entries until the rest is within the limit, those that were not used for the longest time first.
 
         No entry goes that this process has used, or that another one may be using. What a report names that is younger
@@ -255,6 +255,7 @@ class Cache(Struct, frozen=True):
                 doomed = self._doom(entry) if is_unused else None
             self.use(entry.kind)
             if doomed is not None:
+                on_progress("making room in the cache")
                 files.remove(doomed)
                 excess -= entry.size
 

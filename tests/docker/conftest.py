@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from tests import specimens
 from tests.asking import docker, propose, proved
+from tests.progress import Steps
 from toolkit import sources
 from toolkit.cache import VARIABLE
 from toolkit.docker import TARGET, builder, staging
@@ -43,23 +44,6 @@ class Changes(TypedDict, total=False):
     question: Path
     overlay: Path
     missing: tuple[str, ...]
-
-
-class Steps:
-    """Progress that remembers what it was told, and may be interrupted at a step."""
-
-    def __init__(self, *, interrupted_at: str | None = None) -> None:
-        self.seen: list[str] = []
-        self.proofs: list[Proof] = []
-        self._interrupted_at = interrupted_at
-
-    def step(self, what: str) -> None:
-        self.seen.append(what)
-        if what == self._interrupted_at:
-            raise KeyboardInterrupt
-
-    def proof(self, proof: Proof) -> None:
-        self.proofs.append(proof)
 
 
 @once

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.asking import docker, propose
-from tests.docker.conftest import Steps
+from tests.progress import Steps
 from toolkit import specimen
 from toolkit.docker import TARGET, builder
 from toolkit.docker.builder import BUILDER

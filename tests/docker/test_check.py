@@ -10,7 +10,7 @@ import pytest
 
 from tests import specimens
 from tests.asking import docker, propose
-from tests.docker.conftest import Steps
+from tests.progress import Steps
 from toolkit import specimen
 from toolkit.cache import VARIABLE
 from toolkit.docker.steps import Demotion

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.designs import demoted, final_let
-from tests.docker.conftest import Steps
 from tests.forge.server import Forge, serving
+from tests.progress import Steps
 from tests.track.conftest import TARGET, Nixpkgs, empty, layout
 from toolkit.errors import ToolkitError
 from toolkit.forge.nixpkgs import Server

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests import designs, specimens
-from tests.docker.conftest import Steps
+from tests.progress import Steps
 from toolkit import specimen
 from toolkit.docker.case import BEFORE, LIFTED
 from toolkit.docker.claims import catalogue as proofs

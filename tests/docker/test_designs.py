@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.designs import COMPONENTS, DESIGNS, DOORS, demoted
-from tests.docker.conftest import Steps
+from tests.progress import Steps
 from tests.trees import trees
 from toolkit import specimen
 from toolkit.docker.claims import catalogue as claims

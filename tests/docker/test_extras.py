@@ -9,7 +9,8 @@ import pytest
 from msgspec.structs import replace
 
 from tests.asking import docker, propose
-from tests.docker.conftest import Steps, source_at, source_of
+from tests.docker.conftest import source_at, source_of
+from tests.progress import Steps
 from toolkit import specimen
 from toolkit.docker import extras
 from toolkit.docker.steps import TEST_FILE, Demotion, Extra, plan

@@ -16,9 +16,9 @@ from msgspec import Struct
 
 from tests import specimens
 from tests.asking import docker, propose
-from tests.docker.conftest import Steps
 from tests.docker.test_real_files import FILES
 from tests.mutants import BATCHES, marks, mutant, numbers, refused, sizes
+from tests.progress import Steps
 from toolkit import documents, files
 from toolkit.docker import COMPONENTS, PREFIX_ENTRY, TARGET, builder
 from toolkit.docker.case import SYSTEMS, ask

@@ -7,7 +7,7 @@ import pytest
 
 from tests import specimens
 from tests.asking import docker
-from tests.docker.conftest import Steps
+from tests.progress import Steps
 from toolkit.docker.claims.building import CALLER, read_order
 from toolkit.docker.steps import OverlayKind
 from toolkit.errors import RefusalError, ToolkitError

@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests import specimens
-from tests.docker.conftest import Steps
+from tests.progress import Steps
 from toolkit.docker import pictures
 from toolkit.docker.pictures import WRAPPERS, PathInspection, Route, inspect_path
 from toolkit.errors import LayoutError, RefusalError

@@ -16,7 +16,7 @@ from unidiff.patch import PatchSet
 
 from tests import designs, specimens
 from tests.asking import docker, propose
-from tests.docker.conftest import Steps
+from tests.progress import Steps
 from toolkit.cache import VARIABLE
 from toolkit.docker import COMPONENTS, TARGET
 from toolkit.docker.case import BEFORE, LIFTED
@@ -114,11 +114,11 @@ class TestOutput:
     def test_progress_hears_of_every_step_and_every_proof(self, tmp_path: Path) -> None:
         progress = Steps()
         report = propose(docker(source=SPECIMEN, out=tmp_path / "out"), progress=progress)
-        assert progress.seen[:2] == ["reading nixpkgs", "rewriting"]
+        assert progress.steps[:2] == ["reading nixpkgs", "rewriting"]
         assert [(proof.name, proof.status) for proof in progress.proofs] == [
             (proof.name, proof.status) for proof in report.proofs
         ]
-        assert progress.seen[-len(report.proofs) :] == [f"proving {proof.name}" for proof in report.proofs]
+        assert progress.steps[-len(report.proofs) :] == [f"proving {proof.name}" for proof in report.proofs]
 
     def test_drop_warns_of_what_does_not_start(self, proposals: Callable[..., tuple[Path, Report]]) -> None:
         assert DROP_WARNING in proposals(demotion=Demotion.DROP)[1].warnings
@@ -278,7 +278,7 @@ class TestWholeOrNotAtAll:
         with pytest.raises(ToolkitError, match="is not empty"):
             propose(docker(source=SPECIMEN, out=tmp_path / "out"), progress=progress)
         # Nothing is read, let alone fetched, for a place that cannot be written to.
-        assert progress.seen == []
+        assert progress.steps == []
         assert tree_of(tmp_path) == {"out/mine": b"x"}
 
     def test_what_comes_in_the_way_meanwhile_stays(self, tmp_path: Path) -> None:

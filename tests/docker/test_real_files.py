@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.asking import docker, propose
-from tests.docker.conftest import Steps
+from tests.progress import Steps
 from toolkit.docker import builder
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.docker.steps import DESIGNS

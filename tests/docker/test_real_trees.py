@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from tests.asking import docker, propose
 from tests.docker.claims.conftest import TREE
-from tests.docker.conftest import Steps
+from tests.progress import Steps
 from tests.trees import trees
 from toolkit.errors import LayoutError, ToolkitError
 from toolkit.model import SourceRequest, Status

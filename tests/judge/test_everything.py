@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.judge.test_specimen import ALL, BOARD, LIB, NATIVE, NOTES, Silence, change
+from tests.judge.test_specimen import ALL, BOARD, LIB, NATIVE, NOTES, change
+from tests.progress import Steps
 from toolkit import process, specimen
 from toolkit.errors import ToolkitError
 from toolkit.judge import JudgeRequest, everything, judge
 from toolkit.judge.everything import Engine, evaluate
 from toolkit.judge.model import Kind, Weight
 from toolkit.judge.packages import ENDS, THROWS, Packages, differing
+from toolkit.model import Silence
 from toolkit.nix import evaluator
 from toolkit.sources.trees import NixpkgsTree
 
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from toolkit.judge.model import Judgement
-    from toolkit.model import Proof
 
 PARTS = Engine(max_memory=75)
 """So little memory that each part has 25 attributes."""
@@ -38,22 +39,16 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return place
 
 
-class Steps:
-    def __init__(self, stop: str | None = None) -> None:
-        self.seen: list[str] = []
-        self.stop = stop
-
+class Stopped(Steps):
     def step(self, what: str) -> None:
-        self.seen.append(what)
-        if self.stop is not None and self.stop in what:
+        super().step(what)
+        if "part 2 of 3" in what:
             # It comes from the thread that reads what Nix prints.
             _thread.interrupt_main()
 
-    def proof(self, proof: Proof) -> None:
-        raise AssertionError(proof)
 
-    def parts(self) -> list[str]:
-        return [step.partition(": ")[2] for step in self.seen if ": part " in step]
+def parts(told: Steps) -> list[str]:
+    return [step.partition(": ")[2] for step in told.steps if ": part " in step]
 
 
 def tree(root: Path) -> NixpkgsTree:
@@ -101,7 +96,7 @@ def test_the_parts_joined_equal_the_whole_and_what_plain_nix_says(
     joined = evaluate(
         place, NATIVE, PARTS, what="here", progress=told, paths=[*dict.fromkeys(p[:1] for p in one.answers)]
     )
-    assert told.parts() == ["part 1 of 3", "part 2 of 3", "part 3 of 3"]
+    assert parts(told) == ["part 1 of 3", "part 2 of 3", "part 3 of 3"]
     assert joined == one
     assert len(one.derivations) > 40
     assert plainly(place.root, [*one.derivations]) == one.derivations
@@ -135,18 +130,18 @@ def test_what_is_done_when_one_interrupts_is_not_done_again(
 ) -> None:
     place = spoiled({"once": "final.sqlite"})
     with pytest.raises(KeyboardInterrupt):
-        whole(place, PARTS, Steps(stop="part 2 of 3"))
+        whole(place, PARTS, Stopped())
     told = Steps()
     found = whole(place, PARTS, told)
     assert "once" in found.derivations
-    assert len(told.parts()) < 3
+    assert len(parts(told)) < 3
 
 
 def test_it_is_kept_for_the_same_tree_alone(cache: Path, spoiled: Callable[[Mapping[str, str]], NixpkgsTree]) -> None:
     first = whole(tree(specimen.path()))
     told = Steps()
     assert whole(tree(specimen.path()), progress=told) == first
-    assert told.seen == ["here: all packages were evaluated in an earlier run"]
+    assert told.steps == ["here: all packages were evaluated in an earlier run"]
     assert "more" in whole(spoiled({"more": "final.sqlite"})).derivations
     for document in (cache / everything.KIND).glob("*/packages.json"):
         kept = json.loads(document.read_text())
@@ -154,7 +149,7 @@ def test_it_is_kept_for_the_same_tree_alone(cache: Path, spoiled: Callable[[Mapp
         document.write_text(json.dumps(kept))
     told = Steps()
     assert whole(tree(specimen.path()), progress=told) == first
-    assert told.seen != ["here: all packages were evaluated in an earlier run"]
+    assert told.steps != ["here: all packages were evaluated in an earlier run"]
 
 
 def test_what_ends_an_evaluation_costs_no_other_attribute(spoiled: Callable[[Mapping[str, str]], NixpkgsTree]) -> None:

@@ -21,7 +21,7 @@ from toolkit.errors import ToolkitError
 from toolkit.git.reading import TreeFile
 from toolkit.judge import JudgeRequest, ground, judge
 from toolkit.judge.model import Kind, Weight
-from toolkit.model import SourceRequest
+from toolkit.model import Silence, SourceRequest
 from toolkit.nix import program
 from toolkit.sources import trees
 from toolkit.sources.changes import Change, Edit, Step
@@ -30,7 +30,6 @@ from toolkit.sources.trees import NixpkgsTree
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from toolkit.model import Proof
 
 TREES = os.environ.get("UNLET_NIXPKGS")
 COUNT = int(os.environ.get("UNLET_MUTANTS", "20"))
@@ -42,14 +41,6 @@ TOGETHER = 200
 AT_ONCE = 100
 POPULAR = 20
 """A package that so many others name is left alone: they would all differ with it."""
-
-
-class Silence:
-    def step(self, what: str) -> None:
-        assert what
-
-    def proof(self, proof: Proof) -> None:
-        raise AssertionError(proof)
 
 
 def mutants(text: str, chance: random.Random) -> Iterator[str]:

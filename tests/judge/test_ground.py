@@ -11,6 +11,7 @@ from toolkit.cache import VARIABLE
 from toolkit.errors import ToolkitError
 from toolkit.git.reading import EXECUTABLE, LINK, TreeFile
 from toolkit.judge import ground
+from toolkit.model import Silence
 from toolkit.sources import trees
 from toolkit.sources.trees import NixpkgsTree
 
@@ -116,7 +117,7 @@ def test_users_files_are_as_before_though_the_cache_has_hard_links_to_them(tmp_p
             assert (place.root / NOTES).read_bytes() == b"{ }\n"
         with place.holding({NOTES: None}):
             pass
-    other = trees.changed(own, {NOTES: b"{ }\n"})
+    other = trees.changed(own, {NOTES: b"{ }\n"}, progress=Silence())
     assert (other.root / NOTES).read_bytes() == b"{ }\n"
     # Cleaning the cache deletes names, and opens directories for that alone.
     files.remove(other.root)

@@ -14,7 +14,7 @@ from toolkit.cache import VARIABLE
 from toolkit.git.reading import TreeFile
 from toolkit.judge import JudgeRequest, ground, judge
 from toolkit.judge.model import Weight
-from toolkit.model import SourceRequest
+from toolkit.model import Silence, SourceRequest
 from toolkit.sources import trees
 from toolkit.sources.changes import Change, Edit, Step
 from toolkit.sources.trees import NixpkgsTree
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tests.judge.real.case import Case
-    from toolkit.model import Proof
 
 TREES = os.environ.get("UNLET_NIXPKGS")
 CASES = {f"{tree}: {case.name}": (tree, case) for tree, cases in real.TREES.items() for case in cases}
@@ -40,14 +39,6 @@ def cache(sealed: Path, shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a tree be laid out once for all cases."""
     assert sealed.is_dir()
     monkeypatch.setenv(VARIABLE, str(shared))
-
-
-class Silence:
-    def step(self, what: str) -> None:
-        assert what
-
-    def proof(self, proof: Proof) -> None:
-        raise AssertionError(proof)
 
 
 def files(root: Path, case: Case) -> Mapping[PurePosixPath, TreeFile | None]:

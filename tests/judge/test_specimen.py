@@ -16,7 +16,7 @@ from toolkit.git.reading import TreeFile
 from toolkit.judge import JudgeRequest, asking, audience, judge, made, sides
 from toolkit.judge.asking import Question
 from toolkit.judge.model import Expectation, Kind, Weight, exit_code
-from toolkit.model import SourceRequest
+from toolkit.model import Silence, SourceRequest
 from toolkit.nix import limits
 from toolkit.report import judgement as judgements
 from toolkit.sources.changes import Change, Edit, Step
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from toolkit.judge.model import Judgement
-    from toolkit.model import Proof
     from toolkit.process import Command, Completed
 
     Edits: TypeAlias = Mapping[str, tuple[str, str] | str | None]
@@ -39,14 +38,6 @@ BOARD = "pkgs/by-name/st/status-board/package.nix"
 ALIASES = "pkgs/top-level/aliases.nix"
 ALL = "pkgs/top-level/all-packages.nix"
 LIB = "lib/values.nix"
-
-
-class Silence:
-    def step(self, what: str) -> None:
-        assert what
-
-    def proof(self, proof: Proof) -> None:
-        raise AssertionError(proof)
 
 
 @pytest.fixture(scope="module")

@@ -8,24 +8,28 @@ from typing import TYPE_CHECKING
 import pytest
 from git import Repo
 
-from tests.proposal.test_propose import NOTES, Silence, statuses
+from tests.clones import git
+from tests.forge.server import NAME, Forge
+from tests.progress import Steps
+from tests.proposal.test_propose import NOTES, statuses
 from toolkit import specimen
 from toolkit.errors import LayoutError, ToolkitError
+from toolkit.forge.nixpkgs import Server
 from toolkit.lift.plan import Design
 from toolkit.lift.rewriting import lift
-from toolkit.model import Depth, SourceRequest, Status, Tier
-from toolkit.proposal.checking import check
+from toolkit.model import Depth, Silence, SourceRequest, Status, Tier
+from toolkit.proposal.checking import check, completed
 from toolkit.proposal.lifting import Lifts
 from toolkit.proposal.requests import CheckRequest
-from toolkit.sources.changes import ChangeRequest
+from toolkit.sources.changes import ChangeRequest, PullRequest
 
 if TYPE_CHECKING:
-    from toolkit.model import Report
+    from toolkit.model import Progress, Report
 
 BEFORE = (specimen.path() / NOTES).read_text()
 
 
-def judged(  # noqa: PLR0913 - what may be asked for
+def judged(  # noqa: PLR0913 - what may be asked for, and who is told
     tmp_path: Path,
     after: str,
     *,
@@ -34,6 +38,7 @@ def judged(  # noqa: PLR0913 - what may be asked for
     bindings: tuple[str, ...] = (),
     depth: Depth | None = None,
     compare: bool = False,
+    progress: Progress | None = None,
 ) -> Report:
     before = (specimen.path() / file).read_text()
     lines = difflib.unified_diff(
@@ -43,7 +48,7 @@ def judged(  # noqa: PLR0913 - what may be asked for
     patch.write_text("".join(lines))
     change = ChangeRequest(patch=patch, source=SourceRequest(nixpkgs="specimen"))
     request = CheckRequest(change=change, target=target, bindings=bindings, depth=depth or Depth(), compare=compare)
-    return check(request, progress=Silence())
+    return check(request, progress=progress or Silence())
 
 
 @pytest.mark.parametrize("design", [Design.MOVE, Design.STAY, Design.LAYER])
@@ -52,6 +57,32 @@ def test_any_door_that_works_counts(tmp_path: Path, design: Design) -> None:
     assert not report.failed
     assert statuses(report)["overridable"] is Status.PASSED
     assert report.proposal.bindings == ("web-ui",)
+
+
+def test_what_takes_long_is_named_before_it_begins(tmp_path: Path) -> None:
+    progress = Steps()
+    judged(tmp_path, lift(BEFORE, name="package.nix", design=Design.STAY).text, progress=progress)
+    assert {"laying out the changed notes-server", "asking Nix about notes-server"} <= {*progress.steps}
+
+
+def test_a_server_says_what_a_pull_request_is_of(forge: Forge) -> None:
+    base = git(forge.repository, "rev-parse", "HEAD")
+    git(forge.repository, "checkout", "--quiet", "-b", "theirs")
+    git(forge.repository, "commit", "--quiet", "--allow-empty", "--message=theirs")
+    forge.pull(7, head="theirs", title="drop platforms")
+    asked = ChangeRequest(pull=PullRequest(number=7), source=SourceRequest(nixpkgs="specimen"))
+    progress = Steps()
+    server = Server(repository=NAME, api_url=forge.api, raw_url=forge.raw)
+    found = completed(asked, server, progress=progress).pull
+    assert found is not None
+    assert (found.title, found.base, found.head) == (
+        "drop platforms",
+        base,
+        git(forge.repository, "rev-parse", "theirs"),
+    )
+    assert progress.steps == ["asking for #7"]
+    # A clone knows the commits itself.
+    assert completed(asked, None, progress=progress) == asked
 
 
 def test_somebodys_lift_is_set_beside_the_designs(tmp_path: Path) -> None:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.proposal.test_propose import Silence, run, statuses
+from tests.proposal.test_propose import run, statuses
 from toolkit.cache import VARIABLE
 from toolkit.errors import ToolkitError
 from toolkit.lift.plan import Design
-from toolkit.model import Depth, Status, Tier
+from toolkit.model import Depth, Silence, Status, Tier
 from toolkit.proposal.checking import check
 from toolkit.proposal.requests import CheckRequest
 

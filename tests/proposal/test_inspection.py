@@ -71,3 +71,20 @@ def test_only_a_replacement_that_leaves_nothing_behind_is_an_override(
     assert (len(found.doors), len(found.partly), found.reached) == (doors, partly, bool(doors))
     (line,) = (line for line in lines(inspect_package(tree, "notes-server")) if line.startswith("    web-ui"))
     assert ("in part: overrideAttrs" in line) is bool(partly)
+
+
+def test_the_line_of_a_binding_is_where_it_stands(tmp_path: Path) -> None:
+    tree = shutil.copytree(specimen.path(), tmp_path / "tree")
+    (found,) = inspect_package(tree, "notes-server").parts
+    assert found.line is not None
+    assert (tree / NOTES).read_text().splitlines()[found.line - 1].startswith("  web-ui = ")
+
+
+def test_a_package_whose_lets_bind_none_has_no_parts(tmp_path: Path) -> None:
+    tree = shutil.copytree(specimen.path(), tmp_path / "tree")
+    (tree / NOTES).write_text('{ stdenv }: stdenv.mkDerivation { pname = "notes-server"; version = "1"; }\n')
+    found = inspect_package(tree, "notes-server")
+    assert (found.parts, found.reason, found.version) == ((), None, "1")
+    assert [*lines(found)][1:] == [
+        "  no let of the file binds a package, and nothing is taken from finalAttrs.passthru"
+    ]

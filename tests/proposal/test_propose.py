@@ -12,7 +12,7 @@ from toolkit import specimen
 from toolkit.errors import LayoutError, LimitError, RefusalError, ToolkitError, UsageError, only
 from toolkit.lift.locating import locate
 from toolkit.lift.plan import Design
-from toolkit.model import SourceRequest, Status
+from toolkit.model import Silence, SourceRequest, Status
 from toolkit.nix import limits
 from toolkit.nix.limits import Allowance
 from toolkit.proposal.choosing import choose
@@ -24,18 +24,10 @@ from toolkit.proposal.target import find_target
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
 
-    from toolkit.model import Progress, Proof, Report
+    from toolkit.model import Progress, Report
     from toolkit.process import Command, Completed
 
 NOTES = Path("pkgs/by-name/no/notes-server/package.nix")
-
-
-class Silence:
-    def step(self, what: str) -> None:
-        pass
-
-    def proof(self, proof: Proof) -> None:
-        pass
 
 
 def run(out: Path, target: str, nixpkgs: str = "specimen", **choices: object) -> Report:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from msgspec.structs import replace
 
-from tests.proposal.test_propose import NOTES, Silence, run, statuses
+from tests.proposal.test_propose import NOTES, run, statuses
 from toolkit import specimen
 from toolkit.errors import RefusalError, ToolkitError, UsageError
-from toolkit.model import SourceRequest, Status
+from toolkit.lift.plan import Design
+from toolkit.model import Silence, SourceRequest, Status
 from toolkit.nix import limits
 from toolkit.proposal import proposing, recipes
 from toolkit.proposal.checking import check
@@ -148,6 +149,9 @@ def test_what_a_recipe_cannot_name_is_an_error(
     [
         ({"settings": {"who": "me"}}, "--set: 'who' is no option of the recipe"),
         ({"bindings": ("web-ui",)}, "is a recipe, and takes options by --set alone"),
+        ({"design": Design.STAY}, "is a recipe, and takes options by --set alone"),
+        ({"follow": frozenset(["src"])}, "is a recipe, and takes options by --set alone"),
+        ({"called": {"web-ui": "ui"}}, "is a recipe, and takes options by --set alone"),
         ({"recipe": "none"}, "--recipe: 'none' is unknown"),
         ({"recipe": None, "settings": {"who": "me"}}, "--set: goes with a recipe"),
     ],

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.clones import git
+from tests.progress import Steps
 from tests.proposal.test_propose import NOTES, run, statuses
 from toolkit import specimen
 from toolkit.errors import RefusalError, ToolkitError
@@ -19,7 +20,6 @@ from toolkit.model import (
     Depth,
     FileChange,
     OverlayReport,
-    Proof,
     Silence,
     SourceRequest,
     Status,
@@ -41,18 +41,6 @@ if TYPE_CHECKING:
     from toolkit.proposal.leaf import Chosen
 
 SYSTEM = "x86_64-linux"
-
-
-class Steps(Silence):
-    def __init__(self) -> None:
-        self.steps: list[str] = []
-        self.proofs: list[str] = []
-
-    def step(self, what: str) -> None:
-        self.steps.append(what)
-
-    def proof(self, proof: Proof) -> None:
-        self.proofs.append(proof.name)
 
 
 def request(target: str = "notes-server", nixpkgs: str = "specimen", **more: object) -> Request:
@@ -234,7 +222,7 @@ class TestNixpkgsThatIsGone:
         assert (proof.name, proof.covers, proof.claim) == ("tree", "nothing", "a proof in the real package set")
         again = f"unlet check {proposal} --tier tree --nixpkgs TREE"
         assert proof.reason == f"because the nixpkgs of this report is not known here; run '{again}'"
-        assert "tree" in progress.proofs
+        assert "tree" in {proof.name for proof in progress.proofs}
 
     def test_a_proof_of_the_real_set_in_the_report_is_not_run_once(self, proposal: Path) -> None:
         document = json.loads((proposal / "report.json").read_text())

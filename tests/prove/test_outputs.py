@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.progress import Steps
 from toolkit import specimen
 from toolkit.model import Silence
 from toolkit.nix import evaluator
@@ -21,14 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 DRV = f"/nix/store/{'0' * 32}-part-1.drv"
-
-
-class Recorded(Silence):
-    def __init__(self) -> None:
-        self.steps: list[str] = []
-
-    def step(self, what: str) -> None:
-        self.steps.append(what)
 
 
 def ended(script: str, *, expected: int = 1) -> Built:
@@ -81,7 +74,7 @@ def test_nix_build_is_called_offline_for_a_specimen_and_the_users_words_are_last
 
 
 def test_what_is_built_or_copied_is_shown_as_it_goes(tree: NixpkgsTree) -> None:
-    progress = Recorded()
+    progress = Steps()
     asked = command(Path("/x"), {}, tree=tree, words=[], progress=progress)
     assert asked.on_stderr is not None
     for line in (

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 from msgspec.structs import replace
 
+from tests.progress import Steps
 from toolkit.cache import default_cache
 from toolkit.errors import CommandError, NotRunError, ToolkitError, UsageError
 from toolkit.model import INTERRUPTED, Proof, Silence, Source, Status, Tier
@@ -16,18 +17,6 @@ from toolkit.nix import limits
 from toolkit.prove import ANY, Case, Claim, Finding, Stage, Subject, about, narrowed, run
 
 PASSES = Finding(covers="all")
-
-
-class Recorded(Silence):
-    def __init__(self) -> None:
-        self.steps: list[str] = []
-        self.proofs: list[str] = []
-
-    def step(self, what: str) -> None:
-        self.steps.append(what)
-
-    def proof(self, proof: Proof) -> None:
-        self.proofs.append(proof.name)
 
 
 def case(root: Path) -> Case[Stage]:
@@ -177,10 +166,10 @@ def test_what_somebody_asked_for_is_marked(tmp_path: Path) -> None:
 
 def test_those_that_are_alone_or_deeper_follow_the_others(tmp_path: Path) -> None:
     claims = (claim("deep", tier=Tier.TREE), claim("alone", alone=True), claim("a"), claim("b"))
-    progress = Recorded()
+    progress = Steps()
     proofs = run(claims, case(tmp_path), progress=progress)
     order = ["a", "b", "deep", "alone"]
-    assert progress.proofs == order
+    assert [proof.name for proof in progress.proofs] == order
     assert progress.steps == [f"proving {name}" for name in order]
     assert {proof.name for proof in proofs} == set(order)
 

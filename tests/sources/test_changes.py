@@ -3,7 +3,6 @@ from __future__ import annotations
 import shutil
 import subprocess
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,24 +10,13 @@ from toolkit import specimen
 from toolkit.cache import VARIABLE
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.git.reading import EXECUTABLE, LINK
-from toolkit.model import Oid, SourceRequest
+from toolkit.model import Oid, Silence, SourceRequest
 from toolkit.sources import changes
 from toolkit.sources.changes import Change, ChangeRequest, PullRequest
-
-if TYPE_CHECKING:
-    from toolkit.model import Proof
 
 NOTES = PurePosixPath("pkgs/by-name/no/notes-server/package.nix")
 BOARD = PurePosixPath("pkgs/by-name/st/status-board/package.nix")
 NEW = PurePosixPath("pkgs/by-name/ne/new-one/package.nix")
-
-
-class Silence:
-    def step(self, what: str) -> None:
-        assert what
-
-    def proof(self, proof: Proof) -> None:
-        raise AssertionError(proof)
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import PurePosixPath
 
-    from tests.remotes import Recorder, Repository
+    from tests.progress import Steps
+    from tests.remotes import Repository
     from toolkit.cache import Cache
     from toolkit.model import Source
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def resolve(cache: Cache, progress: Recorder, target: PurePosixPath) -> Callable[..., Source]:
+def resolve(cache: Cache, progress: Steps, target: PurePosixPath) -> Callable[..., Source]:
     """Resolve a request that is given by its fields; none of the sources here may need a network."""
 
     def call(*, pins: tuple[Pin, ...] = (), **fields: object) -> Source:
@@ -237,7 +238,7 @@ def test_a_shallow_clone_without_the_rev_says_so(
 
 
 def test_the_files_of_a_commit_are_written_once(
-    resolve: Callable[..., Source], clone: Repository, progress: Recorder
+    resolve: Callable[..., Source], clone: Repository, progress: Steps
 ) -> None:
     first, second = resolve(nixpkgs=str(clone.path)), resolve(nixpkgs=str(clone.path))
     assert first == second
@@ -245,7 +246,7 @@ def test_the_files_of_a_commit_are_written_once(
 
 
 def test_a_changed_file_in_the_cache_is_noticed(
-    resolve: Callable[..., Source], clone: Repository, progress: Recorder, cache: Cache
+    resolve: Callable[..., Source], clone: Repository, progress: Steps, cache: Cache
 ) -> None:
     source = resolve(nixpkgs=str(clone.path))
     assert source.root is not None

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path, PurePosixPath
 
-    from tests.remotes import Recorder, Remote, Repository
+    from tests.progress import Steps
+    from tests.remotes import Remote, Repository
     from toolkit.model import Source
 
 OPEN = {"uploadpack__allowFilter": "true", "uploadpack__allowAnySHA1InWant": "true"}
@@ -36,9 +37,7 @@ def url(server: Remote, clone: Repository) -> str:
 
 
 @pytest.fixture
-def resolve(
-    cache: Cache, progress: Recorder, target: PurePosixPath, clone: Repository, url: str
-) -> Callable[..., Source]:
+def resolve(cache: Cache, progress: Steps, target: PurePosixPath, clone: Repository, url: str) -> Callable[..., Source]:
     """Resolve a request that is given by its fields; the pin `original` is the clone's first commit."""
     original = Pin(name="original", commit=Oid(clone.git("rev-parse", "v1^{}")), about="")
 
@@ -161,7 +160,7 @@ def test_a_branch_that_has_moved_is_fetched_again(
 
 
 def test_a_branch_is_what_it_was_when_the_remote_is_gone(
-    resolve: Callable[..., Source], server: Remote, clone: Repository, progress: Recorder
+    resolve: Callable[..., Source], server: Remote, clone: Repository, progress: Steps
 ) -> None:
     # A name that leads here and then nowhere: the rewriting of URLs stands for a network that is switched off.
     remote = "https://nixpkgs.invalid/nixpkgs.git"

@@ -121,7 +121,8 @@ def _together(tree: NixpkgsTree, found: Sequence[Opened], *, progress: Progress)
     if len(lifts) < 2:  # noqa: PLR2004 - one is alone
         return {}
     progress.step("laying out a nixpkgs with all changes")
-    root = trees.changed(tree, {file: commit.content for file, (_, commit) in lifts.items()}).root
+    contents = {file: commit.content for file, (_, commit) in lifts.items()}
+    root = trees.changed(tree, contents, progress=progress).root
     chosen: dict[Target, LiftChosen] = {}
     for each, commit in lifts.values():
         beside = tuple(other.target.package for other, _ in lifts.values() if other is not each)

@@ -117,7 +117,7 @@ class LiftChosen(Chosen[LiftCase], frozen=True, kw_only=True, eq=False):
         del near
         if not self.request.depth.tier.includes(Tier.BUILD):
             return case
-        tree = trees.changed(self.tree, {self.file: self.contents[-1]})
+        tree = trees.changed(self.tree, {self.file: self.contents[-1]}, progress=progress)
         return replace(case, building=building(self.request.depth, tree, progress=progress))
 
     def claims(self, case: LiftCase) -> tuple[Claim[LiftCase], ...]:
@@ -252,7 +252,8 @@ def lifted_by(found: Opened, way: Way, *, reason: str | None = None) -> LiftComm
 def laid_out(found: Opened, commits: tuple[LiftCommit, ...], tree: NixpkgsTree, *, progress: Progress) -> LiftChosen:
     """Lay out the tree after each commit."""
     progress.step(f"laying out the changed {found.target.package}")
-    after = (trees.changed(tree, {found.target.file: commit.content}).root for commit in commits)
+    contents = ({found.target.file: commit.content} for commit in commits)
+    after = (trees.changed(tree, each, progress=progress).root for each in contents)
     return of_commits(found, commits, tree, (tree.root, *after))
 
 

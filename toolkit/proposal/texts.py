@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 from collections import defaultdict
-from itertools import takewhile
+from itertools import product, takewhile
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -143,9 +143,8 @@ def of_pull_request(  # noqa: PLR0913, PLR0917 - what is said is about all of th
     hashed = _read(words).hashed if lifted.hashed and lifted.follows else ""
     along = _along(words, lifted) if lifted.along else ""
     rec = _read(words).recursive if lifted.recursive else ""
-    some = (hashed, along, rec), (hashed, along, ""), ("", along, rec), ("", along, ""), (hashed, "", rec)
-    every = *some, (hashed, "", ""), ("", "", rec), ("", "", "")
-    shorter = (" ".join(filter(None, (short, first, others, *rest))) for first, *rest in every)
+    every = product((along, ""), (hashed, ""), (rec, ""))
+    shorter = (" ".join(filter(None, (short, second, others, first, third))) for first, second, third in every)
     choices = (whole, usage), (whole, ""), *((each, "") for each in shorter)
     why, usage = next((each for each in choices if len(" ".join(each).split()) <= left), choices[-1])
     own = StepText(name=step.name, subject=message.subject, body=message.body, why=why, usage=usage, motive=motive)

@@ -139,13 +139,13 @@ class Session:
         return EvaluationError(fact, "\n".join(said), is_limit=True)
 
     def _close(self) -> None:
+        # Between two questions it is the end of its input that ends it: SIGTERM ends an evaluation alone.
+        _shut(self._process.stdin)
         process.end(self._process)
         for thread in self._readers:
             thread.join()
-        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
-            with suppress(OSError):
-                if stream is not None:
-                    stream.close()
+        _shut(self._process.stdout)
+        _shut(self._process.stderr)
 
     def _read(self, stream: IO[bytes] | None, lines: queue.SimpleQueue[str | None] | None) -> None:
         """Read a stream to its end, so that Nix never waits; its lines go to a queue, if there is one."""
@@ -154,6 +154,12 @@ class Session:
                 lines.put(_COLOURS.sub("", line.decode("utf-8", "replace").rstrip("\n")))
         if lines is not None:
             lines.put(None)
+
+
+def _shut(stream: IO[bytes] | None) -> None:
+    if stream is not None:
+        with suppress(OSError):
+            stream.close()
 
 
 def text(value: str) -> str:

@@ -86,7 +86,7 @@ def whole(source: Source, *, offline: bool, progress: Progress) -> NixpkgsTree:
         _share(into)
         return fingerprint(into)
 
-    return _obtain(key, make)
+    return _obtain(key, make, progress=progress)
 
 
 def at_hand(source: Source, near: str, *, progress: Progress) -> NixpkgsTree | None:
@@ -129,7 +129,7 @@ def as_they_are(request: SourceRequest, *, progress: Progress) -> Path:
     return whole(source, offline=request.offline, progress=progress).root
 
 
-def changed(tree: NixpkgsTree, contents: Mapping[PurePosixPath, bytes | None]) -> NixpkgsTree:
+def changed(tree: NixpkgsTree, contents: Mapping[PurePosixPath, bytes | None], *, progress: Progress) -> NixpkgsTree:
     """Return the tree with these files instead of, or besides, its own, and without those that are None."""
     digest = hashlib.sha256(tree.key.encode())
     for path, content in sorted(contents.items()):
@@ -155,7 +155,7 @@ def changed(tree: NixpkgsTree, contents: Mapping[PurePosixPath, bytes | None]) -
             facts[str(path)] = _status(place.stat())
         return _digest(facts)
 
-    return _obtain(digest.hexdigest(), make)
+    return _obtain(digest.hexdigest(), make, progress=progress)
 
 
 def link(tree: NixpkgsTree, into: Path) -> None:
@@ -179,7 +179,7 @@ class Changed(Mapping[str, NixpkgsTree]):
         if name not in self._trees:
             contents = self._contents[name]
             self._progress.step(f"laying out the nixpkgs of stage '{name}'")
-            self._trees[name] = changed(self._tree, contents)
+            self._trees[name] = changed(self._tree, contents, progress=self._progress)
         return self._trees[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -235,10 +235,10 @@ def _of_commit(source: Source, *, offline: bool, progress: Progress) -> NixpkgsT
         _share(into)
         return fingerprint(into)
 
-    return _obtain(str(commit), make)
+    return _obtain(str(commit), make, progress=progress)
 
 
-def _obtain(key: str, make: Callable[[Path], str]) -> NixpkgsTree:
+def _obtain(key: str, make: Callable[[Path], str], *, progress: Progress) -> NixpkgsTree:
     """Return the cache's tree of that key; `make` returns its fingerprint. One that has changed since is made again."""
     is_new = False
 
@@ -256,7 +256,7 @@ def _obtain(key: str, make: Callable[[Path], str]) -> NixpkgsTree:
     cache = default_cache()
     path = cache.obtain(KIND, key, make=whole_entry, check=check)
     if is_new:
-        cache.shrink()
+        cache.shrink(on_progress=progress.step)
     said = inside.find(path, _LEFT_OUT)
     warnings = (os.fsdecode(said),) if said is not None else ()
     return NixpkgsTree(root=path / _TREE, key=key, warnings=warnings)

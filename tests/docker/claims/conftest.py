@@ -10,7 +10,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tests.asking import proved
-from tests.docker.conftest import Steps, source_at
+from tests.docker.conftest import source_at
+from tests.progress import Steps
 from tests.rootless.account import account, host, place
 from toolkit import specimen
 from toolkit.docker.staging import deepen

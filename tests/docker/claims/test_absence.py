@@ -13,7 +13,7 @@ from toolkit import landlock
 from toolkit.docker.case import BEFORE, DEMOTED, LIFTED
 from toolkit.docker.claims import catalogue as proofs
 from toolkit.errors import UsageError
-from toolkit.model import Status
+from toolkit.model import Silence, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,7 +57,7 @@ def test_system_that_was_not_evaluated_is_named(draft: Callable[..., Draft], tmp
     question["systems"] = [system for system in question["systems"] if system["label"] != "aarch64-darwin"]
     other = tmp_path / "case.json"
     other.write_text(json.dumps(question))
-    (proof,) = proved(replace(case, question=other), (name,), progress=_Unheard())
+    (proof,) = proved(replace(case, question=other), (name,), progress=Silence())
     assert proof.status is Status.FAILED
     assert proof.reason == "evaluation: before: aarch64-darwin docker_25 was not evaluated"
 
@@ -130,7 +130,7 @@ def test_program_that_is_missing_is_a_failure(
     series = draft()
     case = series.case()
     monkeypatch.setenv("PATH", str(tmp_path))
-    (proof,) = proved(case, (name,), progress=_Unheard())
+    (proof,) = proved(case, (name,), progress=Silence())
     assert proof.status is Status.FAILED
     assert proof.reason is not None
     assert proof.reason.endswith(": not found on PATH")
@@ -140,14 +140,6 @@ def test_claim_with_another_name_is_a_usage_error(draft: Callable[..., Draft]) -
     with pytest.raises(UsageError, match="proof: 'rebuild' is unknown") as caught:
         draft().prove("rebuild")
     assert caught.value.hint == f"known proofs are {', '.join(claim.name for claim in proofs.CLAIMS)}"
-
-
-class _Unheard:
-    def step(self, what: str) -> None:
-        del what
-
-    def proof(self, proof: object) -> None:
-        del proof
 
 
 def test_equal_files_are_evaluated_once_but_after_a_failure_again(

@@ -9,7 +9,8 @@ import pytest
 from msgspec.structs import replace
 
 from tests.asking import proved
-from tests.docker.conftest import Steps, source_of
+from tests.docker.conftest import source_of
+from tests.progress import Steps
 from tests.trees import trees
 from toolkit.docker import extras
 from toolkit.docker.case import DEMOTED

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.docker.claims.conftest import TREE
-from tests.docker.conftest import Steps
+from tests.progress import Steps
 from toolkit.docker.case import DEMOTED, LIFTED
 from toolkit.docker.claims.package_set import disagreements
 from toolkit.errors import ToolkitError
@@ -83,7 +83,7 @@ def test_packages_that_need_no_docker_are_evaluated_once_for_all_stages(deepened
     told = Steps()
     changes = {"pkgs/by-name/co/container-desktop/package.nix": "# a third tree\n{ docker }: docker\n"}
     deepened(changes).prove(NAME, COUNTED, progress=told)
-    asked = [step.split() for step in told.seen if "asking Nix about" in step]
+    asked = [step.split() for step in told.steps if "asking Nix about" in step]
     counts = {" ".join(words[1:-5]).removesuffix(":"): int(words[-2]) for words in asked}
     assert counts.pop("without docker") == 60
     assert counts.keys() == {"before", "lifted", "demoted"}

@@ -11,7 +11,7 @@ from tests import designs
 from tests.asking import docker, propose, proved
 from tests.designs import demoted
 from tests.docker.claims.conftest import TREE
-from tests.docker.conftest import Steps
+from tests.progress import Steps
 from toolkit.cli.report import exit_code
 from toolkit.docker.case import BEFORE, DEMOTED, LIFTED, SYSTEMS
 from toolkit.docker.staging import deepen
@@ -66,7 +66,7 @@ def test_series_is_proven_in_the_set_by_every_claim_of_evaluation(deepened: Call
     assert found["tree-compatible"].covers == "12 of 12 rows, 85 overrides"
     assert found["tree-tests"].covers == "nixosTests.docker, nixosTests.docker-rootless; x86_64-linux"
     # Each system once, for all stages and claims.
-    steps = [step for step in told.seen if step.startswith("evaluating docker in the specimen's package set (")]
+    steps = [step for step in told.steps if step.startswith("evaluating docker in the specimen's package set (")]
     assert [step.partition("(")[2].removesuffix(")") for step in steps] == [label for label, _, _ in SYSTEMS]
 
 

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from tests import designs
 from tests.asking import proved
-from tests.docker.conftest import Draft, Steps, source_of
+from tests.docker.conftest import Draft, source_of
+from tests.progress import Steps
 from toolkit.docker import builder
 from toolkit.docker.case import BEFORE, DEMOTED, LIFTED
 from toolkit.docker.rewrite.layout import docker_file

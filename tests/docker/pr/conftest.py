@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from tests.asking import docker
 from tests.clones import BRANCH, TARGET, Clone, copy_clone, git, make_clone, snapshot
-from tests.docker.conftest import Steps
+from tests.progress import Steps
 from toolkit.contribution import PullRequest
 from toolkit.pr import BranchOrder, contributions
 from toolkit.pr.branches import create

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.clones import BRANCH, TARGET, Clone, git, make_clone, make_upstream, objects, snapshot
-from tests.docker.conftest import Steps
 from tests.docker.pr.conftest import ask
+from tests.progress import Steps
 from tests.situations import SITUATIONS
 from toolkit.docker.steps import Demotion, Extra
 from toolkit.errors import ToolkitError, UsageError
@@ -353,7 +353,7 @@ class TestEnds:
         steps = Steps(interrupted_at=at)
         with pytest.raises(KeyboardInterrupt):
             ask(clone, progress=steps)
-        assert at in steps.seen
+        assert at in steps.steps
         assert snapshot(clone) == before
         assert not (clone.common / "unlet").exists()
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.asking import docker
 from tests.clones import BRANCH, REMOTE
-from tests.docker.conftest import Steps
+from tests.progress import Steps
 from toolkit.errors import ToolkitError
 from toolkit.git import clone as clones
 from toolkit.git import committing

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.clones import BRANCH, TARGET
-from tests.docker.conftest import Steps
+from tests.progress import Steps
 from toolkit.errors import ToolkitError
 from toolkit.model import Status
 from toolkit.pr.moving import explain

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from tests import specimens
 from tests.asking import docker
-from tests.docker.conftest import Steps
+from tests.progress import Steps
 from toolkit.docker.claims import catalogue as proofs
 from toolkit.docker.steps import DESIGNS
 from toolkit.errors import ToolkitError
@@ -270,8 +270,8 @@ class TestClone:
         staging, master = clone.port("staging", "master", "staging", progress=progress)
         assert (staging.branch, master.branch, staging.commit) == ("staging", "master", master.commit)
         assert staging.proofs == master.proofs
-        assert progress.seen.count("staging: proving no-rebuild") == 1
-        assert all(step.startswith("staging: ") for step in progress.seen)
+        assert progress.steps.count("staging: proving no-rebuild") == 1
+        assert all(step.startswith("staging: ") for step in progress.steps)
         # What the user sees of proofs is about the branch that was asked for first.
         assert progress.proofs == []
 
@@ -279,7 +279,7 @@ class TestClone:
         progress = Steps()
         with pytest.raises(ToolkitError, match=r"has no commit, branch or tag 'release-99\.11'"):
             clone.port("master", "release-99.11", progress=progress)
-        assert progress.seen == []
+        assert progress.steps == []
 
     def test_branch_of_a_remote_is_found(self, clone: Clone, tmp_path: Path) -> None:
         clone.branch("release-26.05", "states/fixed")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.clones import BRANCH, TARGET, git, objects, snapshot
-from tests.docker.conftest import Steps
 from tests.docker.pr.conftest import Contributed, ask
+from tests.progress import Steps
 from toolkit.docker.steps import Extra
 from toolkit.errors import ToolkitError
 from toolkit.model import Status

@@ -122,7 +122,8 @@ def registered(case: DockerCase) -> Finding:
         raise NotRunError("the nixpkgs around the file is not available")
     system, name = _nixos(case), f"nixosTests.{TEST.stem}"
     case.deep.progress.step(f"evaluating {name} ({system})")
-    tree = trees.changed(case.deep.trees[case.after.name], {one.path: one.after for one in commit.files})
+    contents = {one.path: one.after for one in commit.files}
+    tree = trees.changed(case.deep.trees[case.after.name], contents, progress=case.deep.progress)
     return _evaluated(arguments(case, tree, system, test=TEST.stem), f"{name}, {system}")
 
 

@@ -1,0 +1,29 @@
+"""Progress that tests look at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from toolkit.model import Silence
+
+if TYPE_CHECKING:
+    from toolkit.model import Proof
+
+
+class Steps(Silence):
+    """It remembers what it is told, and may be interrupted at a step."""
+
+    def __init__(self, *, interrupted_at: str | None = None) -> None:
+        self.steps: list[str] = []
+        self.proofs: list[Proof] = []
+        self._interrupted_at = interrupted_at
+
+    def step(self, what: str) -> None:
+        """Remember a step."""
+        self.steps.append(what)
+        if what == self._interrupted_at:
+            raise KeyboardInterrupt
+
+    def proof(self, proof: Proof) -> None:
+        """Remember a proof."""
+        self.proofs.append(proof)

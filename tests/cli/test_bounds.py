@@ -24,10 +24,12 @@ BOARD = "pkgs/by-name/st/status-board/package.nix"
 SLOW = '(let f = n: if n == 0 then "x" else f (n - 1) + f (n - 1); in f 60)'
 HOG = "(builtins.toJSON (builtins.genList (n: [ n (n + 1) (toString n) ]) 3000000))"
 
+NATIVE = ("--system", "x86_64-linux")
+LITTLE = ("--max-memory", "192")
 
 LIMITS = {
     "time": (SLOW, "--timeout", "2", "still running after "),
-    "memory": (HOG, "--max-memory", "192", "out of memory"),
+    "memory": (HOG, *LITTLE, "out of memory"),
 }
 """By the limit that is reached: how, the option that sets it, to how much, and the fact that is shown."""
 
@@ -79,7 +81,7 @@ def test_memory_of_the_isolated_tier_is_named(unlet: Unlet, clone: Path) -> None
 def test_one_attribute_that_needs_more_is_unknown_and_the_others_are_judged(unlet: Unlet, clone: Path) -> None:
     versioned(clone, NOTES, HOG)
     versioned(clone, BOARD, '"1"')
-    done = unlet("check", "--git-dir", clone, "--system", "x86_64-linux", "--max-memory", "192", "--json")
+    done = unlet("check", "--git-dir", clone, *NATIVE, *LITTLE, "--json")
     assert done.returncode == 3, done.stderr
     told = json.loads(done.stdout)
     unknown = {gap["what"]: gap["reason"] for gap in told["unknown"]}
@@ -93,7 +95,7 @@ def test_claims_of_a_package_that_needs_more_are_unknown(unlet: Unlet, clone: Pa
     patch = clone.parent / "p.diff"
     patch.write_text(git(clone, "diff") + "\n")
     git(clone, "checkout", "--quiet", ".")
-    done = unlet("check", "--patch", patch, "notes-server", "--nixpkgs", clone, "--max-memory", "192", "--json")
+    done = unlet("check", "--patch", patch, "notes-server", "--nixpkgs", clone, *NATIVE, *LITTLE, "--json")
     assert done.returncode == 3, done.stderr
     told = json.loads(done.stdout)
     proofs = {proof["name"]: proof for proof in told["claims"]}

@@ -63,7 +63,7 @@ def test_patch_of_a_stranger_is_judged_sealed(
         before.splitlines(keepends=True), after.splitlines(keepends=True), f"a/{TARGET}", f"b/{TARGET}"
     )
     (unlet.cwd / "theirs.diff").write_text("".join(lines))
-    arguments = ("check", "--patch", "theirs.diff", "--nixpkgs", "specimen", "--json")
+    arguments = ("check", "--patch", "theirs.diff", "--nixpkgs", "specimen", "--system", "x86_64-linux", "--json")
     done = unlet(*arguments, NIX_CONFIG=setting.format(home=home))
     assert done.returncode == 1, done.stdout + done.stderr
     assert reason in done.stdout

@@ -9,7 +9,7 @@ import pytest
 from git import Repo
 
 from tests.clones import git
-from tests.forge.server import NAME, Forge
+from tests.forge.server import NAME, Forge, serving
 from tests.progress import Steps
 from tests.proposal.test_propose import NOTES, statuses
 from toolkit import specimen
@@ -24,6 +24,8 @@ from toolkit.proposal.requests import CheckRequest
 from toolkit.sources.changes import ChangeRequest, PullRequest
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from toolkit.model import Progress, Report
 
 BEFORE = (specimen.path() / NOTES).read_text()
@@ -63,6 +65,13 @@ def test_what_takes_long_is_named_before_it_begins(tmp_path: Path) -> None:
     progress = Steps()
     judged(tmp_path, lift(BEFORE, name="package.nix", design=Design.STAY).text, progress=progress)
     assert {"laying out the changed notes-server", "asking Nix about notes-server"} <= {*progress.steps}
+
+
+@pytest.fixture
+def forge(tmp_path: Path) -> Generator[Forge]:
+    git(tmp_path, "init", "--quiet", "served")
+    git(tmp_path / "served", "commit", "--quiet", "--allow-empty", "--message=first")
+    yield from serving(tmp_path / "served")
 
 
 def test_a_server_says_what_a_pull_request_is_of(forge: Forge) -> None:

@@ -105,8 +105,7 @@ def test_of_each_part_it_is_said_what_it_follows() -> None:
     assert " ".join(said.body.split()) == (
         "Overriding src and version by overrideAttrs leaves the cli as before. Move its definition into passthru, and "
         "take src and version from finalAttrs there. Overriding src by overrideAttrs leaves other as before. Move its "
-        "definition into passthru, and take src from finalAttrs there. A new source may need another npmDeps there, "
-        "too."
+        "definition into passthru, and take src from finalAttrs there. A new source may also need another npmDeps."
     )
     apart = replace(change, states={"cli": HIDDEN, "other": HIDDEN}, follows={"cli": ("version",), "other": ("src",)})
     assert message(("app",), apart).subject == "app: let overrides reach cli and other"
@@ -114,7 +113,7 @@ def test_of_each_part_it_is_said_what_it_follows() -> None:
 
 def test_the_body_names_what_else_leaves_the_let() -> None:
     said = written("app", follows=("ui",), own=("version", "src"), ui=HIDDEN)
-    assert said.body.endswith("from\nfinalAttrs there. Move version and src out of the let as well.")
+    assert said.body.endswith("from\nfinalAttrs there. Move version and src out of the let, too.")
     change = lifted(follows=("ui",), recursive=True, ui=HIDDEN)
     assert message(("app",), change).body.endswith("from\nfinalAttrs there. Use finalAttrs instead of rec.")
     unfolded = replace(change, unfolded=("version", "channel"), places=("src", "meta.homepage"), text="x = rec { };")
@@ -142,8 +141,8 @@ def test_what_more_than_source_and_version_follows_is_said_of_all_that_follow_th
     )
     assert " ".join(message(("app",), change).body.split()) == (
         "Overriding src, version and patches by overrideAttrs leaves one and two as before. Move their definitions "
-        "into passthru, and take src, version and patches from finalAttrs there. A new source may need another npmDeps "
-        "there, too. Move version out of the let as well."
+        "into passthru, and take src, version and patches from finalAttrs there. A new source may also need another "
+        "npmDeps. Move version out of the let, too."
     )
 
 
@@ -154,7 +153,7 @@ def test_a_hash_is_said_beside_what_needs_it_in_the_short_text_too() -> None:
         said_of(("app",), change)
         .steps[0]
         .why.endswith(
-            "from finalAttrs there. A new source may need another npmDeps there, too. Let overrides of other take "
+            "from finalAttrs there. A new source may also need another npmDeps. Let overrides of other take "
             "effect, too."
         )
     )
@@ -187,19 +186,19 @@ def test_a_part_with_hashes_needs_new_ones_and_a_version_does_not_reach_a_source
     change = replace(lifted(follows=("ui",), recursive=True, ui=HIDDEN), hashed=("npmDeps",))
     said = message(("app",), change)
     assert said.subject == "app: let overrides of src and version reach the ui"
-    assert "there. A new source may need another npmDeps there, too. Use" in " ".join(said.body.split())
+    assert "there. A new source may also need another npmDeps. Use" in " ".join(said.body.split())
     said = message(("app",), replace(change, follows={"ui": ("version",)}))
     assert said.subject == "app: let overrideAttrs replace the ui"
     assert said.body.startswith("The ui is bound in a let, so an override has to repeat all that uses it.\n")
-    assert "take version from finalAttrs there. A new version may need" in " ".join(said.body.split())
+    assert "take version from finalAttrs there. A new version may also need" in " ".join(said.body.split())
     patched = message(("app",), replace(change, follows={"ui": ("src", "version", "patches")}))
     assert patched.subject == "app: let overrides of src and version reach the ui"
     assert patched.body.startswith("Overriding src, version and patches by overrideAttrs leaves the ui as\n")
-    assert "A new version may need another npmDeps there, too." in " ".join(said.body.split())
+    assert "A new version may also need another npmDeps." in " ".join(said.body.split())
     assert "npmDeps" not in message(("app",), replace(change, follows={})).body
     names = ("one-of-several", "another-one", "the-last")
     long = replace(change, own=OWN, along=tuple(("passthru", name) for name in names))
-    ends = "another npmDeps there, too. Move one-of-several, another-one and the-last into passthru, too."
+    ends = "also need another npmDeps. Move one-of-several, another-one and the-last into passthru, too."
     assert said_of(("app",), long).steps[0].paragraph.endswith(ends)
 
 

@@ -76,8 +76,7 @@ def message(packages: Sequence[str], lifted: Lifted) -> Message:
     if lifted.along:
         bodies.append(_along(words, lifted))
     if lifted.own:
-        own = sorted(lifted.own, key=lambda name: OWN.index(name) if name in OWN else OWN.index("src"))
-        bodies.append(_read({**words, "own": _listed(own)}).own)
+        bodies.append(_read(words).own)
     if lifted.hashed and main in _FOLLOWING:
         bodies.insert(sum(sort in _FOLLOWING for sort, _ in groups), _read(words).hashed)
     if lifted.apart:
@@ -143,12 +142,15 @@ def of_pull_request(  # noqa: PLR0913, PLR0917 - what is said is about all of th
     hashed = _read(words).hashed if lifted.hashed and lifted.follows else ""
     along = _along(words, lifted) if lifted.along else ""
     rec = _read(words).recursive if lifted.recursive else ""
-    every = product((along, ""), (hashed, ""), (rec, ""))
-    shorter = (" ".join(filter(None, (short, second, others, first, third))) for first, second, third in every)
+    own = _read(words).own if lifted.own else ""
+    every = product((along, ""), (hashed, ""), (rec, ""), (own, ""))
+    shorter = (
+        " ".join(filter(None, (short, second, others, first, last, third))) for first, second, third, last in every
+    )
     choices = (whole, usage), (whole, ""), *((each, "") for each in shorter)
     why, usage = next((each for each in choices if len(" ".join(each).split()) <= left), choices[-1])
-    own = StepText(name=step.name, subject=message.subject, body=message.body, why=why, usage=usage, motive=motive)
-    return replace(texts, steps=(own,))
+    text = StepText(name=step.name, subject=message.subject, body=message.body, why=why, usage=usage, motive=motive)
+    return replace(texts, steps=(text,))
 
 
 _WORDS, _FIXED_WORDS, _PACKAGE_WORDS = 80, 37, 2
@@ -241,6 +243,7 @@ def _words(packages: Sequence[str], lifted: Lifted, names: Sequence[str]) -> dic
         "place": place,
         "Show": f"Move {definitions} {place}" if moves else f"Expose {them} in passthru",
         "along": _listed([path[-1] for path in lifted.along]),
+        "own": _listed(sorted(lifted.own, key=lambda name: OWN.index(name if name in OWN else "src"))),
         "uses": _listed([path[-1] for path in lifted.along if {path[-1] for path in doors} <= {*OWN}]) or "all uses",
         "some": "its parts" if many else "a part",
         "them": them,

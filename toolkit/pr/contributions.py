@@ -225,7 +225,8 @@ def find(clone: Clone, branch: str | None) -> Standing:
         if found is None:
             fact = f"branch '{branch}' was not made by unlet" if tip is not None else f"there is no branch '{branch}'"
             all_known = known(clone.common)
-            hint = f"it made {', '.join(each.branch for each in all_known)}" if all_known else None
+            made = ", ".join(each.branch for each in all_known)
+            hint = f"choose with --branch one that it made: {made}" if made else None
             raise ToolkitError(f"{clone.top}: {fact}", hint=hint)
         kept = found
     return Standing(kept=kept, tip=clones.branch_commit(clone, kept.branch), worktree=_worktree(clone, kept.branch))

@@ -182,7 +182,7 @@ class TestRefusals:
         contributed.clone.git("branch", "mine")
         error = refused(contributed, branch, force=True)
         assert branch in str(error)
-        assert error.hint == f"it made {BRANCH}"
+        assert error.hint == f"choose with --branch one that it made: {BRANCH}"
 
     def test_several_branches(self, contributed: Contributed) -> None:
         other = contributions.place(contributed.clone.common, "docker/other")

@@ -115,7 +115,8 @@ def written_out(use: Reference) -> Edit | None:
     within = around.kind == "interpolation" and around.parent is not None and around.parent.kind == "string_expression"
     if not within and value(binding) is not use.node:
         return None
-    literal = next(_literals(use.scope.node, use.name), None)
+    owner = source(use)
+    literal = next(_literals(owner, use.name), None) if owner is not None else None
     if literal is None and attribute != _PROGRAM:
         fact = f"'{attribute}' is made with 'pname', which is computed; nixpkgs wants it written out"
         raise RefusalError(f"{use.node.tree.name}:{use.node.place}: {fact}")
@@ -129,10 +130,7 @@ def written_out(use: Reference) -> Edit | None:
 
 
 def _literals(owner: Node, name: str) -> Iterator[Node]:
-    """Yield the string without anything computed in it that a set or a let binds to a name, or inherits from a let."""
-    if any(name in map(static_name, inherited(each)) for each in statements(owner, "inherit")):
-        outer = look_up(name, owner).scope
-        yield from _literals(outer.node, name) if outer is not None and outer.node.kind == "let_expression" else ()
+    """Yield the string without anything computed in it that a set or a let binds to a name."""
     for binding in statements(owner, "binding"):
         literal = value(binding)
         if path_of(binding) == (name,) and literal.kind == "string_expression" and static_name(literal) is not None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+from msgspec.structs import replace
+
 from toolkit.judge.asking import ENDS, MISSING, THROWS, Answer
 from toolkit.judge.comparing import compare
 from toolkit.judge.model import Kind, Weight
@@ -67,6 +70,22 @@ def test_what_overrides_give_is_no_more_of_what_no_longer_evaluates() -> None:
 
     (found,) = compare(SUBJECT, answer("/nix/store/x.drv"), answer({"!": "throws"}))
     assert (found.kind, found.what) == (Kind.EVALUATION, "no longer evaluates")
+
+
+@pytest.mark.parametrize(("drv", "weight"), [({"!": "throws"}, Weight.REMARK), ("/nix/store/x.drv", Weight.DAMAGE)])
+@pytest.mark.parametrize("name", ["libraries", "libraries.qt"])
+def test_what_is_new_and_ends_nix_harms_a_package_that_evaluates(drv: object, weight: Weight, name: str) -> None:
+    own: dict[str, object] = {"drv": drv, "out": drv, "outputs": {}, "name": "a", "version": "1", "attributes": {}}
+    before, there = (
+        Answer(kind="derivation", parts={"derivation": own, "passthru": passthru})
+        for passthru in ({"mpv": "1"}, {"mpv": "1", "libraries": "1"})
+    )
+    after = replace(before, ends={f"passthru.{name}": "no"})
+    (found,) = compare(SUBJECT, before, after)
+    assert (found.kind, found.weight, found.after) == (Kind.EVALUATION, weight, "no")
+    assert found.what == f"its passthru.{name} is new, and does not evaluate"
+    (found, *_) = compare(SUBJECT, there, after)
+    assert (found.weight, found.what) == (Weight.DAMAGE, f"its passthru.{name} no longer evaluates")
 
 
 def test_what_ends_as_the_derivation_did_before_is_no_damage() -> None:

@@ -63,8 +63,12 @@ def _ended(subject: Subject, before: Answer, after: Answer) -> Iterator[Differen
         if not _ends(part, before) and part not in after.limited and _takes(part, before):
             # What shows as much of a package as its derivation, which ended Nix before as after, does no harm.
             is_known = "derivation" in before.ends and after.ends.get("derivation") == reason
+            is_new = _is_new(part, before)
+            # Nor does what is new in a package whose derivation throws, before as after.
+            is_known |= is_new and all(each.parts.get("derivation", {}).get("drv") == THREW for each in (before, after))
+            what = "is new, and does not evaluate" if is_new else "no longer evaluates"
             weight = REMARK if is_known else DAMAGE
-            yield subject.differs(Kind.EVALUATION, weight, f"its {part} no longer evaluates", None, reason)
+            yield subject.differs(Kind.EVALUATION, weight, f"its {part} {what}", None, reason)
     for part in before.ends:
         if not _ends(part, after) and part not in before.limited and _takes(part, after):
             yield subject.differs(Kind.EVALUATION, REMARK, f"its {part} evaluates now", before.ends[part], None)
@@ -74,6 +78,13 @@ def _ends(part: str, answer: Answer) -> bool:
     """Return whether a part of an answer ends Nix, as a whole or, of passthru, by any of its values."""
     whole = part.partition(".")[0]
     return part in answer.ends or whole in answer.ends or any(each.startswith(f"{part}.") for each in answer.ends)
+
+
+def _is_new(part: str, before: Answer) -> bool:
+    """Return whether a part is a value of passthru that was not there before."""
+    whole, _, name = part.partition(".")
+    known = before.parts.get("passthru")
+    return whole == "passthru" and known is not None and name.partition(".")[0] not in _names_in(known)
 
 
 def _takes(part: str, answer: Answer) -> bool:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import difflib
 import shutil
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import pytest
@@ -59,6 +59,7 @@ def test_any_door_that_works_counts(tmp_path: Path, design: Design) -> None:
     assert not report.failed
     assert statuses(report)["overridable"] is Status.PASSED
     assert report.proposal.bindings == ("web-ui",)
+    assert report.proposal.target == PurePosixPath(NOTES)
 
 
 def test_what_takes_long_is_named_before_it_begins(tmp_path: Path) -> None:

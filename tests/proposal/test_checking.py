@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.proposal.test_propose import run, statuses
+from tests.proposal.test_propose import NOTES, run, statuses
+from toolkit import specimen
 from toolkit.cache import VARIABLE
 from toolkit.errors import ToolkitError
 from toolkit.lift.plan import Design
-from toolkit.model import Depth, Silence, Status, Tier
+from toolkit.model import Depth, Silence, SourceRequest, Status, Tier
 from toolkit.proposal.checking import check
 from toolkit.proposal.requests import CheckRequest
+from toolkit.sources.changes import ChangeRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,6 +95,18 @@ def test_a_proposal_of_the_specimen_is_known_again_on_another_machine(
     monkeypatch.setenv(VARIABLE, str(tmp_path / "another"))
     found = again(proposal, proofs=("parse",))
     assert (found.proposal.source.origin, found.warnings) == ("the embedded specimen", ())
+
+
+def test_the_nixpkgs_of_a_proposal_can_be_named_if_its_file_is_the_same(proposal: Path, tmp_path: Path) -> None:
+    def named(nixpkgs: str) -> Report:
+        return again(proposal, proofs=("applies",), change=ChangeRequest(source=SourceRequest(nixpkgs=nixpkgs)))
+
+    (proof,) = named("specimen").proofs
+    assert (proof.status, proof.covers.partition(",")[0]) == (Status.PASSED, "1 patch")
+    other = shutil.copytree(specimen.path(), tmp_path / "other")
+    (other / NOTES).write_text(f"# other\n{(other / NOTES).read_text()}")
+    with pytest.raises(ToolkitError, match=rf"^{other}.*: its '{NOTES}' is not the one that report.json is about$"):
+        named(str(other))
 
 
 def test_a_proposal_is_built_if_its_depth_asks_for_that(proposal: Path) -> None:

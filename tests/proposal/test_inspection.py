@@ -11,7 +11,7 @@ import pytest
 from toolkit import specimen
 from toolkit.lift.reach import file_bindings
 from toolkit.nix import limits
-from toolkit.proposal.inspection import inspect_package, lines, part
+from toolkit.proposal.inspection import inspect_package, lines, part, working_doors
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,6 +39,15 @@ def test_package_that_takes_nix_too_long_ends_in_time(
     assert found.reason is not None
     # One evaluation more would take a minute.
     assert seconds < 40
+
+
+def test_doors_that_were_not_tried_for_want_of_time_may_be_tried_again() -> None:
+    file = file_bindings((specimen.path() / NOTES).read_bytes())
+    with limits.allowing(1e-9, None):
+        found = working_doors(specimen.path(), "notes-server", file, ["web-ui"])
+    assert found.limited is True
+    assert found.reason is not None
+    assert working_doors(specimen.path(), "notes-server", file, ["web-ui"]).limited is False
 
 
 def test_what_nix_does_not_answer_is_as_the_file_shows_it() -> None:
@@ -77,6 +86,7 @@ def test_the_line_of_a_binding_is_where_it_stands(tmp_path: Path) -> None:
     tree = shutil.copytree(specimen.path(), tmp_path / "tree")
     (found,) = inspect_package(tree, "notes-server").parts
     assert found.line is not None
+    assert found.bound == "let"
     assert (tree / NOTES).read_text().splitlines()[found.line - 1].startswith("  web-ui = ")
 
 

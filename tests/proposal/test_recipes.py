@@ -36,6 +36,11 @@ def renamed(text: str, *, name: str) -> str:
     return text.replace('pname = "notes-server";', f'pname = "{Path(name).parent.name}-2";')
 
 
+def emptied(text: str, *, name: str) -> str:
+    assert name.endswith("package.nix")
+    return text.replace(" of ${lib.name}", "")
+
+
 def touched(text: str, *, name: str) -> str:
     return f"# {Path(name).name}\n{text}"
 
@@ -56,6 +61,7 @@ why = "The description does not say whose notes they are."
 def rewrites(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(recipes.REWRITES, "described", Rewrite(make=described, options=("whose",)))
     monkeypatch.setitem(recipes.REWRITES, "renamed", Rewrite(make=renamed))
+    monkeypatch.setitem(recipes.REWRITES, "emptied", Rewrite(make=emptied))
     monkeypatch.setitem(recipes.REWRITES, "touched", Rewrite(make=touched))
 
 
@@ -164,11 +170,35 @@ def test_what_does_not_go_with_a_recipe_is_refused(
     assert ("known recipes are final-attrs" in str(caught.value.hint)) is ("unknown" in fact)
 
 
+def test_a_recipe_says_which_options_it_has(tmp_path: Path, recipe: Path) -> None:
+    for name, hint in ((str(recipe), "it has whose"), ("final-attrs", "it has none")):
+        with pytest.raises(UsageError, match=r"^--set: 'who' is no option of the recipe$") as caught:
+            run(tmp_path / "out", "status-board", recipe=name, settings={"who": "me"})
+        assert caught.value.hint == hint
+
+
+def test_a_recipe_for_any_package_is_no_target(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"^--set: goes with a recipe$"):
+        run(tmp_path / "out", "final-attrs", settings={"who": "me"})
+
+
+def test_a_script_that_looks_for_what_a_recipe_changes_is_named_with_the_file(tmp_path: Path, recipe: Path) -> None:
+    root = shutil.copytree(specimen.path(), tmp_path / "nixpkgs")
+    notes = root / NOTES
+    notes.write_text(notes.read_text().replace("Keeps notes", "Keeps notes of ${lib.name}"))
+    (notes.parent / "update.sh").write_text("sed 's/${lib.name}/x/' package.nix\n")
+    recipe.write_text(RECIPE.replace('"described"', '"emptied"'))
+    with pytest.raises(RefusalError, match=rf"^{NOTES}: update.sh looks for '\$\{{lib.name\}}' in its text"):
+        run(tmp_path / "out", "notes-server", nixpkgs=str(root), recipe=str(recipe))
+
+
 def test_a_lift_is_a_rewrite_of_a_recipe_as_well(tmp_path: Path, recipe: Path) -> None:
     recipe.write_text(RECIPE.replace('"described"', '"lift"'))
     report = run(tmp_path / "out", "notes-server", recipe=str(recipe), settings={"design": "move"})
     assert passed(report) >= {"no-rebuild"}
     assert b"finalAttrs.passthru.web-ui" in report.proposal.commits[-1].after
+    with pytest.raises(RefusalError, match=rf"^{NOTES}: .*none"):
+        run(tmp_path / "other", "notes-server", recipe=str(recipe), settings={"bindings": "none"})
 
 
 def test_a_recipe_is_its_own_for_a_target_that_has_a_proposal(tmp_path: Path, recipe: Path) -> None:

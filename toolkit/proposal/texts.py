@@ -68,11 +68,11 @@ def message(packages: Sequence[str], lifted: Lifted) -> Message:
     sorts = {sort for sort, _ in groups}
     main = next((sort for sort in _FOLLOWING if sort in sorts), "hidden" if len(sorts) > 1 else groups[0][0])
     names = list(lifted.follows if main in _FOLLOWING else lifted.states)
-    words = {**_words(packages, lifted, names), "overrides": _OVERRIDES.get(main, "overrideAttrs replace")}
+    words = {**_words(lifted, names), "overrides": _OVERRIDES.get(main, "overrideAttrs replace")}
     subjects = _subjects(main, words, packages, [lifted.doors[name][-1] for name in names])
     if main == "follows" and not words["main"]:
         del subjects[:2]
-    bodies = [_text(sort, _words(packages, lifted, some)).body for sort, some in groups]
+    bodies = [_text(sort, _words(lifted, some)).body for sort, some in groups]
     if lifted.along:
         bodies.append(_along(words, lifted))
     if lifted.own:
@@ -137,8 +137,8 @@ def of_pull_request(  # noqa: PLR0913, PLR0917 - what is said is about all of th
         - len(permits)
         - len(f"--argstr system {system}".split()) * bool(system)
     )
-    short, others = _why(packages, lifted)
-    words = _words(packages, lifted, [*lifted.follows])
+    short, others = _why(lifted)
+    words = _words(lifted, [*lifted.follows])
     hashed = _read(words).hashed if lifted.hashed and lifted.follows else ""
     along = _along(words, lifted) if lifted.along else ""
     rec = _read(words).recursive if lifted.recursive else ""
@@ -185,12 +185,12 @@ def _groups(lifted: Lifted) -> list[tuple[str, list[str]]]:
     return [(sort, names) for (sort, _), names in sorted(groups.items(), key=lambda group: _ORDER.index(group[0][0]))]
 
 
-def _why(packages: Sequence[str], lifted: Lifted) -> tuple[str, str]:
+def _why(lifted: Lifted) -> tuple[str, str]:
     """Return the message's body without what is only about how it is done, and what is said of other parts."""
     (sort, names), *more = _groups(lifted)
     others = [name for _, rest in more for name in rest]
-    said = _read(_words(packages, lifted, others)).others if others else ""
-    return _text(sort, _words(packages, lifted, names)).paragraph, said
+    said = _read(_words(lifted, others)).others if others else ""
+    return _text(sort, _words(lifted, names)).paragraph, said
 
 
 def _along(words: Mapping[str, str], lifted: Lifted) -> str:
@@ -210,7 +210,7 @@ def _wrapped(text: str) -> str:
     return textwrap.fill(" ".join(text.split()), BODY_WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
-def _words(packages: Sequence[str], lifted: Lifted, names: Sequence[str]) -> dict[str, str]:
+def _words(lifted: Lifted, names: Sequence[str]) -> dict[str, str]:
     doors = [lifted.doors[name] for name in names]
     called = _called(doors)
     bound = [
@@ -220,7 +220,7 @@ def _words(packages: Sequence[str], lifted: Lifted, names: Sequence[str]) -> dic
     many = len(called) > 1
     them, definitions = ("them", "their definitions") if many else ("it", "its definition")
     place, moves = _place(doors), {*names} <= {*lifted.moved}
-    others = [name for name, path in zip(names, doors, strict=True) if name != path[-1]]
+    others = [name for name in names if name != lifted.doors[name][-1]]
     parts = _listed(called)
     followed = {attribute: None for name in names for attribute in lifted.follows.get(name, ())}
     capital = _listed(bound)
@@ -234,7 +234,6 @@ def _words(packages: Sequence[str], lifted: Lifted, names: Sequence[str]) -> dic
         "apart": _listed(list(dict.fromkeys(attribute for each in lifted.apart.values() for attribute in each))),
         "those": _listed(_called([lifted.doors[name] for name in lifted.apart])),
         "source": "source" if "src" in followed else "version",
-        "packages": ", ".join(packages),
         "parts": parts,
         "Parts": capital[:1].upper() + capital[1:] if capital.startswith("the ") else capital,
         "attributes": _listed(list(followed)),

@@ -78,6 +78,29 @@ def test_link_that_leads_out_is_not_laid_out(base: NixpkgsTree, tmp_path: Path, 
         assert not (place.root / NEW.parent).exists()
 
 
+def files_of(root: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("mode", [LINK, EXECUTABLE])
+def test_a_directory_that_becomes_another_thing_is_back_afterwards(base: NixpkgsTree, mode: str) -> None:
+    gone: dict[PurePosixPath, TreeFile | None] = {NOTES: None, NOTES.parent: TreeFile(content=b"../x", mode=mode)}
+    with ground.opened(base) as place:
+        with place.holding(gone) as root:
+            assert (root / NOTES.parent).is_symlink() is (mode == LINK)
+            assert not (root / NOTES.parent).is_dir()
+        assert files_of(place.root) == files_of(base.root)
+
+
+def test_no_file_takes_the_place_of_a_directory_with_others(base: NixpkgsTree) -> None:
+    with ground.opened(base) as place:
+        with pytest.raises(ToolkitError, match=r"^pkgs/by-name: is a directory with other files$"):
+            place.holding({PurePosixPath("pkgs/by-name"): TreeFile(content=b"")}).__enter__()
+        assert files_of(place.root) == files_of(base.root)
+    with ground.opened(base) as again, again.holding({NOTES: None}):
+        pass
+
+
 def test_nothing_is_written_below_a_link(base: NixpkgsTree, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     link = TreeFile(content=str(tmp_path / "elsewhere").encode(), mode=LINK)

@@ -89,7 +89,7 @@ def test_the_commit_has_upstreams_form_and_says_what_was_proven(tmp_path: Path) 
         "checker is bound in a let, so an override has to repeat all that uses\n"
         "it. Expose it in passthru, and take it from finalAttrs. Replacing theme\n"
         "by overrideAttrs changes only some uses, since others take it from the\n"
-        "let. Take it from finalAttrs. Move path into passthru, too. Use\n"
+        "let. Take it from finalAttrs. Define path in passthru, too. Use\n"
         "finalAttrs instead of rec, so that src follows overrides of version.\n\n"
         "No rebuilds."
     )

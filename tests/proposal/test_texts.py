@@ -72,7 +72,7 @@ def said_of(packages: tuple[str, ...], change: Lifted) -> Texts:
         (written("a" * 50, a_very_long_name=HIDDEN, other=SHOWN), f"{'a' * 50}: let overrideAttrs replace its parts"),
         (
             written("a" * 20, a_very_long_name_of_one=HIDDEN, another=HIDDEN, third=HIDDEN),
-            f"{'a' * 20}: let overrideAttrs replace 3 packages of its let",
+            f"{'a' * 20}: let overrideAttrs replace 3 of its parts",
         ),
         (written("app", ui=HIDDEN), "app: let overrideAttrs replace the ui"),
         (written("app", part=SHOWN), "app: let overrides of part reach the build"),
@@ -128,9 +128,9 @@ def test_the_body_names_what_else_leaves_the_let() -> None:
     ends = "Overrides of src and version still leave the cli and the ui as before."
     assert " ".join(message(("app",), apart).body.split()).endswith(ends)
     along = replace(change, along=(("passthru", "cache"),), own=("version",), recursive=False)
-    assert "there. Move cache into passthru, too. Move version out" in " ".join(message(("app",), along).body.split())
+    assert "there. Define cache in passthru, too. Move version out" in " ".join(message(("app",), along).body.split())
     along = replace(along, along=(("path",), ("passthru", "cache")), own=())
-    assert "Move path and cache into the package's attributes, too." in " ".join(message(("app",), along).body.split())
+    assert "Define path and cache in the package's attributes, too." in " ".join(message(("app",), along).body.split())
 
 
 def test_what_more_than_source_and_version_follows_is_said_of_all_that_follow_them() -> None:
@@ -174,7 +174,7 @@ def test_an_override_of_the_source_reaches_what_moves_with_it() -> None:
     moved = replace(along, moved=("tree",))
     assert " ".join(message(("app",), moved).body.split()).startswith(
         "Replacing src by overrideAttrs changes only some uses, since others take it, as tree, from the let. Move its "
-        "definition into the package's attributes, and take it from finalAttrs. Move crates"
+        "definition into the package's attributes, and take it from finalAttrs. Define crates"
     )
     fetched = message(("app",), replace(along, follows={"tree": ("version",)}, hashed=("src",)))
     assert fetched.subject == "app: let overrides of src reach crates"
@@ -198,7 +198,7 @@ def test_a_part_with_hashes_needs_new_ones_and_a_version_does_not_reach_a_source
     assert "npmDeps" not in message(("app",), replace(change, follows={})).body
     names = ("one-of-several", "another-one", "the-last")
     long = replace(change, own=OWN, along=tuple(("passthru", name) for name in names))
-    ends = "also need another npmDeps. Move one-of-several, another-one and the-last into passthru, too."
+    ends = "also need another npmDeps. Define one-of-several, another-one and the-last in passthru, too."
     assert said_of(("app",), long).steps[0].paragraph.endswith(ends)
 
 

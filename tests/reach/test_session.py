@@ -1,20 +1,29 @@
-"""The conversation with Nix ends when it is over."""
+"""The conversation with Nix: it ends when it is over, whatever a file is like, and all that is named arrives there."""
 
 from __future__ import annotations
 
+import re
 import signal
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+import pytest
 
 from tests.reach.conftest import NIXPKGS, SYSTEM
 from toolkit import process
 from toolkit.model import Silence, SourceRequest
+from toolkit.reach import reaching
+from toolkit.reach.model import Status
 from toolkit.reach.reaching import ReachRequest, reach
+from toolkit.reach.session import EvaluationError, Session
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
     from subprocess import Popen
 
-    import pytest
+    from toolkit.reach.model import Reach
+
+EXPRESSION = Path(reaching.__file__).parents[1] / "expressions/reach.nix"
 
 
 def test_between_two_questions_it_ends_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,3 +41,45 @@ def test_between_two_questions_it_ends_by_itself(tmp_path: Path, monkeypatch: py
     assert reach(request, progress=Silence()).overrides
     assert ended
     assert -signal.SIGKILL not in ended
+
+
+@pytest.mark.parametrize("text", ["", "final: prev: {", "final: prev: { tool = (import ./cut.nix).tool; }"])
+def test_a_file_that_ends_too_early_is_said_at_once(reached: Callable[..., Reach], text: str) -> None:
+    found = reached({"overlay.nix": text, "cut.nix": "{ tool = 1;"}, "overlay.nix")
+    assert [each.status for each in found.overrides] == [Status.FAILS]
+    assert found.overrides[0].reason == "a file that it reads is cut: syntax error, unexpected end of file"
+
+
+def test_an_override_of_itself_is_no_lack_of_memory(reached: Callable[..., Reach]) -> None:
+    (found,) = reached("tool = final.tool.overrideAttrs { doCheck = true; };").overrides
+    assert found.status is Status.FAILS
+    assert found.reason == "stack overflow (possible infinite recursion)"
+
+
+@pytest.mark.parametrize("name", ["übér", "a${b", 'quo"te', "back\\slash", "line\nbreak", "tab\t"])
+def test_whatever_a_directory_and_an_attribute_are_called_they_are_found(
+    reached: Callable[..., Reach], name: str
+) -> None:
+    attribute = re.sub(r'(["$\\\\])', r"\\\1", name)
+    overlay = f'final: prev: {{ tool = prev.tool.overrideAttrs {{ doCheck = true; }}; "{attribute}" = prev.tool; }}'
+    found = reached({f"{name}/overlay.nix": overlay}, f"{name}/overlay.nix").overrides
+    assert sorted(each.status for each in found) == [Status.NEW, Status.REACHES]
+
+
+def test_a_path_is_what_the_system_takes_it_for(reached: Callable[..., Reach], tmp_path: Path) -> None:
+    (tmp_path / "there/below").mkdir(parents=True)
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here/link").symlink_to(tmp_path / "there/below")
+    right, wrong = (f"{{ {name} = prev.tool; }}" for name in ("right", "wrong"))
+    files = {"there/overlay.nix": f"final: prev: {right}", "here/overlay.nix": f"final: prev: {wrong}"}
+    assert [each.attribute for each in reached(files, "here/link/../overlay.nix").overrides] == ["right"]
+
+
+def test_of_what_nix_says_the_last_lines_are_kept() -> None:
+    arguments = {"tree": str(NIXPKGS), "system": SYSTEM, "inputs": "{}"}
+    line = "x" * 100_000
+    flood = f'builtins.foldl\' (a: b: builtins.trace "{line}" null) null (builtins.genList (x: x) 2000)'
+    with Session(EXPRESSION, arguments, seconds=60) as session, pytest.raises(EvaluationError) as caught:
+        session.ask(f'builtins.seq ({flood}) (throw "at last")')
+    assert "at last" in str(caught.value)
+    assert len(caught.value.stderr) < 3_000_000

@@ -46,7 +46,8 @@ class Ground:
     def holding(self, contents: Mapping[PurePosixPath, TreeFile | None]) -> Generator[Path]:
         """Replace files, or take those away that are None; all is as in the base afterwards.
 
-        Raise ToolkitError for a link that leads out of the tree, and for a file that stands below a link.
+        Raise ToolkitError for a link that leads out of the tree, for a file that stands below a link, and for one in
+        place of a directory that is not empty.
         """
         paths = [str(path) for path in contents]
         self._journal.write_bytes(documents.write(paths))
@@ -70,6 +71,8 @@ class Ground:
         # What is written below a link lands where that leads.
         if any(inside.link(self.root, above) is not None for above in path.parents):
             raise ToolkitError(f"{path}: stands below a link")
+        if inside.is_directory(self.root, path):
+            raise ToolkitError(f"{path}: is a directory with other files")
         reading.write_file(self.root / path, file)
 
     def _remove(self, path: str) -> None:
@@ -89,7 +92,8 @@ class Ground:
             self._remove(path)
         for path in paths:
             origin, place = self._base / path, self.root / path
-            if not os.path.lexists(origin):
+            # What stands below a directory that was another thing meanwhile has paths of its own.
+            if not os.path.lexists(origin) or inside.is_directory(self._base, path):
                 continue
             place.parent.mkdir(parents=True, exist_ok=True)
             if origin.is_symlink():

@@ -101,7 +101,7 @@ def _subjects(sort: str, words: Mapping[str, str], packages: Sequence[str], part
         ", ".join(parts),
         *(f"{', '.join(parts[:few])} and {len(parts) - few} more" for few in counts),
     ]
-    some += [f"{len(parts)} packages of its let"] if len(parts) > 1 else []
+    some += [f"{len(parts)} of its parts"] if len(parts) > 1 else []
     return [
         *(_text(sort, {**words, **prefix}).subject for prefix in prefixes),
         *(_read({**words, **prefix, "parts": parts}).shorter for parts in some for prefix in prefixes),
@@ -240,14 +240,14 @@ def _words(lifted: Lifted, names: Sequence[str]) -> dict[str, str]:
         "main": _listed([each for each in SHARED if all(each in lifted.follows.get(name, ()) for name in names)]),
         "definitions": definitions,
         "place": place,
-        "Show": f"Move {definitions} {place}" if moves else f"Expose {them} in passthru",
+        "Show": f"Move {definitions} into {place}" if moves else f"Expose {them} in passthru",
         "along": _listed([path[-1] for path in lifted.along]),
         "own": _listed(sorted(lifted.own, key=lambda name: OWN.index(name if name in OWN else "src"))),
         "uses": _listed([path[-1] for path in lifted.along if {path[-1] for path in doors} <= {*OWN}]) or "all uses",
         "some": "its parts" if many else "a part",
         "them": them,
         "called": f", as {_listed(others)}," if others else "",
-        "Take": f"Move {definitions} {place}, and take {them}" if moves else f"Take {them}",
+        "Take": f"Move {definitions} into {place}, and take {them}" if moves else f"Take {them}",
         "is": "are" if many else "is",
     }
 
@@ -258,7 +258,7 @@ def _called(paths: Sequence[tuple[str, ...]]) -> list[str]:
 
 
 def _place(paths: Sequence[tuple[str, ...]]) -> str:
-    return "into passthru" if all(path[0] == PASSTHRU for path in paths) else "into the package's attributes"
+    return PASSTHRU if all(path[0] == PASSTHRU for path in paths) else "the package's attributes"
 
 
 def _listed(words: Sequence[str]) -> str:

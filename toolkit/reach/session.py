@@ -11,6 +11,7 @@ import re
 import secrets
 import threading
 import time
+from collections import deque
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Self
 
@@ -22,7 +23,7 @@ from toolkit.nix.stores import own, remote
 from toolkit.process import Command
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -35,6 +36,12 @@ _SETTINGS = {
     "download-attempts": "1",
     "connect-timeout": "10",
 }
+_ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n", "\r": r"\r", "\t": r"\t"})
+_CUT = "syntax error, unexpected ':', expecting end of file\n       at «string»:"
+_DEEP = "stack overflow"
+_MOST_LINES, _MOST_CHARACTERS = 1_000, 2_000
+"""So much of what Nix says beside an answer is kept, of the last lines."""
+
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -91,9 +98,10 @@ class Session:
 
         Raise EvaluationError with Nix's reason for one that does not evaluate, or takes too long.
         """
-        self._write(f'{question}\nbuiltins.trace "{self._end}" null')
+        # A file that ends too early is for Nix a question that goes on; a line that no question goes on with ends it.
+        self._write(f'{question}\n:p null\nbuiltins.trace "{self._end}" null')
         answer: str | None = None
-        said: list[str] = []
+        said: deque[str] = deque(maxlen=_MOST_LINES)
         deadline = time.monotonic() + self._seconds
         while True:
             line = self._next(deadline, said)
@@ -102,9 +110,11 @@ class Session:
             if line.startswith(self._answer):
                 answer = line.removeprefix(self._answer)
             else:
-                said.append(line)
+                said.append(line[:_MOST_CHARACTERS])
         if answer is None:
             stderr = "\n".join(said)
+            if _CUT in stderr:
+                raise EvaluationError("a file that it reads is cut: syntax error, unexpected end of file", stderr)
             raise EvaluationError(reason(CommandError(self._command.argv, status=1, stderr=stderr)), stderr)
         return json.loads(answer)
 
@@ -117,21 +127,23 @@ class Session:
         stdin = self._process.stdin
         with suppress(OSError):
             if stdin is not None:
-                stdin.write(f"{lines}\n".encode())
+                stdin.write(f"{lines}\n".encode(errors="surrogateescape"))
                 stdin.flush()
 
-    def _next(self, deadline: float, said: list[str]) -> str:
+    def _next(self, deadline: float, said: Sequence[str]) -> str:
         try:
             line = self._lines.get(timeout=max(0.0, deadline - time.monotonic()))
         except queue.Empty:
             late = raised_by("--timeout", f"takes more than {self._seconds:g} s")
             raise self._ended(late, said) from None
         if line is None:
+            if deep := next((each for each in said if _DEEP in each), None):
+                raise self._ended(deep.removeprefix("error: "), said)
             ended = "Nix has ended: probably out of memory"
             raise self._ended(ended if self._command.memory is None else raised_by("--max-memory", ended), said)
         return line
 
-    def _ended(self, fact: str, said: list[str]) -> EvaluationError:
+    def _ended(self, fact: str, said: Sequence[str]) -> EvaluationError:
         self._close()
         self.__enter__()
         for definition in self._definitions:
@@ -164,4 +176,4 @@ def _shut(stream: IO[bytes] | None) -> None:
 
 def text(value: str) -> str:
     """Return a string as Nix reads it."""
-    return json.dumps(value).replace("${", "\\${")
+    return f'"{value.translate(_ESCAPES)}"'.replace("${", "\\${")

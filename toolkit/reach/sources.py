@@ -43,7 +43,7 @@ def of(path: Path) -> list[Source]:
     path = path.expanduser()
     if not path.exists():
         raise ToolkitError(f"{path}: no such file or directory")
-    path = Path(os.path.normpath(path.absolute()))
+    path = _absolute(path)
     if path.is_file():
         return [_of_file(path)]
     if (path / _HERE).is_file():
@@ -56,6 +56,11 @@ def of(path: Path) -> list[Source]:
     return found
 
 
+def _absolute(path: Path) -> Path:
+    """Return a path without `..`, which Nix takes for the directory above even behind a link."""
+    return path.resolve() if ".." in path.parts else path.absolute()
+
+
 def is_flake(path: Path) -> bool:
     """Return whether a path is that of a flake."""
     return path.name == _FLAKE or (path / _FLAKE).is_file()
@@ -63,7 +68,7 @@ def is_flake(path: Path) -> bool:
 
 def flake(path: Path) -> tuple[Path, Source]:
     """Return the directory of a flake, and what its overlays are read by."""
-    path = Path(os.path.normpath(path.expanduser().absolute()))
+    path = _absolute(path.expanduser())
     directory = path.parent if path.name == _FLAKE else path
     return directory, _source("flake", directory, file=directory / _FLAKE)
 

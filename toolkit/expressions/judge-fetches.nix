@@ -35,7 +35,6 @@ let
     ;
 
   tools = [
-    "args"
     "builder"
     "buildInputs"
     "curl"
@@ -79,12 +78,20 @@ let
     else
       text;
 
+  # stdenv runs a builder that is a file; another command may be the fetch itself.
+  usual =
+    attributes:
+    let
+      given = orElse [ ] (attributes.args or [ ]);
+    in
+    if given == [ ] || orElse "" (elemAt given 0) == "-e" then [ "args" ] else [ ];
+
   # The fixed outputs that a package is made from: its own, and those that its attributes hold.
   fetches =
     depth: name: package:
     let
       attributes = orElse { } (package.drvAttrs or { });
-      values = without tools attributes;
+      values = without (tools ++ usual attributes) attributes;
       each =
         inner: given:
         let
@@ -138,7 +145,7 @@ let
   texts =
     package:
     let
-      attributes = without tools (orElse { } (package.drvAttrs or { }));
+      attributes = without ([ "args" ] ++ tools) (orElse { } (package.drvAttrs or { }));
       text =
         given:
         let

@@ -30,7 +30,6 @@ _IN_STRING = re.compile(r'\\.|\$\{|\$\$|"', re.DOTALL)
 _IN_INDENTED = re.compile(r"''(?:\$|'|\\.)|\$\{|\$\$|''", re.DOTALL)
 _STRINGS = {'"': _IN_STRING, "''": _IN_INDENTED}
 _DEEPEST = 5
-_COMMENT = re.compile(r"#[^\n]*|/\*.*?\*/", re.DOTALL)
 
 
 class Binding(Struct, frozen=True, kw_only=True):
@@ -240,15 +239,20 @@ def differing(before: str, after: str, *, deep: bool = False) -> Differing:
     The outermost attributes count, those of a set that a let binds too, and with `deep` what is in them as well.
     """
     one, other = (_Parts(text, deep=deep) for text in (before, after))
-    paths = {path for path in one.words.keys() | other.words.keys() if one.words.get(path) != other.words.get(path)}
-    return Differing(paths=frozenset(paths), rest=one.rest != other.rest)
+    paths = one.texts.keys() | other.texts.keys()
+    differ = {path for path in paths if _differ(one.texts.get(path), other.texts.get(path))}
+    return Differing(paths=frozenset(differ), rest=_differ(one.rest, other.rest))
+
+
+def _differ(one: str | None, other: str | None) -> bool:
+    return one != other and (one is None or other is None or _words(one) != _words(other))
 
 
 class _Parts:
-    """The words of each attribute of a text, and those of what is in none that is outermost."""
+    """The text of each attribute, and what is in none that is outermost."""
 
     def __init__(self, text: str, *, deep: bool) -> None:
-        self.words: dict[tuple[str, ...], str] = {}
+        self.texts: dict[tuple[str, ...], str] = {}
         rest: list[str] = []
         last = 0
         for each in find(text):
@@ -258,17 +262,17 @@ class _Parts:
             if not path and each.start >= last:
                 rest.append(text[last : each.start])
                 last = each.end
-            self._add(path, each, _words(text[each.start : each.end]))
-        self.rest = _words("".join([*rest, text[last:]]))
+            self._add(path, each, text[each.start : each.end])
+        self.rest = "".join([*rest, text[last:]])
 
-    def _add(self, around: tuple[str, ...], binding: Binding, words: str) -> None:
+    def _add(self, around: tuple[str, ...], binding: Binding, text: str) -> None:
         if not binding.inherited:
             path = (*around, *binding.names[: _DEEPEST if around else 1])
-            self.words[path] = self.words.get(path, "") + words
+            self.texts[path] = self.texts.get(path, "") + text
             return
-        source = re.search(r"\((.*)\)", words)
+        source = re.search(r"\((.*)\)", text, re.DOTALL)
         for name in binding.names:
-            self.words[*around, name] = source[1] if source is not None else ""
+            self.texts[*around, name] = source[1] if source is not None else ""
 
 
 def _around(binding: Binding) -> tuple[str, ...] | None:
@@ -283,5 +287,22 @@ def _around(binding: Binding) -> tuple[str, ...] | None:
     return None
 
 
-def _words(text: str) -> str:
-    return " ".join(_COMMENT.sub(" ", text).split())
+def _words(text: str) -> list[str]:
+    """Return the tokens of a text without white space and comments; a string is as it is written."""
+    words: list[str] = []
+    opened: list[str] = []
+    position = 0
+    while position < len(text):
+        kind = opened[-1] if opened else ""
+        pattern = _STRINGS.get(kind, _TOKEN)
+        match = pattern.match(text, position) if pattern is _TOKEN else pattern.search(text, position)
+        end = match.end() if match is not None else len(text)
+        if match is None or match.lastgroup != "skip":
+            words.append(text[position:end])
+        if match is not None:
+            if match[0].endswith("${") or (kind not in _STRINGS and match.lastgroup in {"quote", "open"}):
+                opened.append("${" if match[0].endswith("${") else match[0])
+            elif opened and (match[0] == kind or match.lastgroup == "close"):
+                opened.pop()
+        position = end
+    return words

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from toolkit.judge.reach import AttrPath
     from toolkit.judge.sides import Sides
 
-_DOCUMENTS = (".md", ".rst", ".txt.in", ".svg", ".xml")
+_DOCUMENTS = (".md", ".rst")
 _PLATFORM = re.compile(
     r"\bis(?:Aarch32|Android|Armv\w+|Avr|BigEndian|Cygwin|FreeBSD|Ghcjs|LoongArch\w*|MinGW|Mips\w*|Msp430|Musl|NetBSD"
     r"|OpenBSD|Power\w*|Redox|RiscV\w*|S390\w*|Sparc\w*|SunOS|UClibc|Wasi|Wasm|Windows|i686|iOS|x32|x86_32|32bit)\b"
@@ -35,6 +35,9 @@ _OTHERS = "... }"
 """How the arguments of a function end that takes others, as Nix prints it."""
 
 _ROOMS = ("pkgs/", "lib/", "nixos/", "maintainers/")
+_OF_ROOT = frozenset(["default.nix", ".version"])
+# Nix prints few digits of them.
+_FRACTION = re.compile(rb"\d*\.\d+(?:[eE][+-]?\d+)?")
 
 
 class FileChange(Struct, frozen=True, kw_only=True):
@@ -57,7 +60,7 @@ class FileChange(Struct, frozen=True, kw_only=True):
     @property
     def is_document(self) -> bool:
         """Return whether nothing evaluates it."""
-        return self.path.endswith(_DOCUMENTS) or not (self.path.startswith(_ROOMS) or self.path == "default.nix")
+        return self.path.endswith(_DOCUMENTS) or not (self.path.startswith(_ROOMS) or self.path in _OF_ROOT)
 
     @property
     def is_of_persons(self) -> bool:
@@ -88,7 +91,12 @@ def _parsed(files: Sequence[FileChange]) -> Iterator[FileChange]:
             yield replace(file, error=after.message)
         else:
             equal = after is not None and before == after and "__curPos" not in after
+            equal &= _fractions(file.before) == _fractions(file.after)
             yield replace(file, equal=equal, closes=_functions_with_others(before) > _functions_with_others(after))
+
+
+def _fractions(file: TreeFile | None) -> list[bytes]:
+    return _FRACTION.findall(file.content) if file is not None else []
 
 
 def _functions_with_others(parsed: str | ToolkitError | None) -> int:
@@ -113,7 +121,8 @@ def _compared(file: FileChange) -> FileChange:
     if file.equal or not file.path.endswith((".nix", ".json")):
         return file
     before, after = (
-        each.content.decode("utf-8", "replace") if each is not None else "" for each in (file.before, file.after)
+        each.content.decode("utf-8", "surrogateescape") if each is not None else ""
+        for each in (file.before, file.after)
     )
     if file.path.endswith(".json"):
         one, other = _members(before), _members(after)

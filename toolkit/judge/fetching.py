@@ -19,11 +19,8 @@ _MANNERS = {
     "__ignoreNulls",
     "__structuredAttrs",
     "allowSubstitutes",
-    "curlOpts",
-    "curlOptsList",
     "doCheck",
     "doInstallCheck",
-    "env",
     "impureEnvVars",
     "outputChecks",
     "passthru",
@@ -33,10 +30,11 @@ _MANNERS = {
     "showURLs",
     "strictDeps",
     "userHook",
-    "version",
 }
+# What a place names is fetched whatever these are; a command of its own may use them.
+_BESIDE_PLACES = {"env", "version"}
 # A new version brings these with it.
-_NAMES = {*_MANNERS, "name", "pname"}
+_NAMES = {*_MANNERS, *_BESIDE_PLACES, "name", "pname"}
 _REF = {"rev", "tag", "ref"}
 # What tells most of a fetch is named first.
 _TELLING = ("urls", "rev", "fetcher", "fetchSubmodules", "sparseCheckout", "leaveDotGit", "postFetch", "patches")
@@ -67,7 +65,8 @@ def fetches(subject: Subject, before: list[Any], after: list[Any]) -> Iterator[D
             # The same place under another name.
             names = [name for name in names if name not in _REF]
         is_renamed = old["out"] != new["out"]
-        serious = [name for name in names if name not in (_NAMES if is_renamed else _MANNERS)]
+        manners = _MANNERS if one.get("urls") is None else _MANNERS | _BESIDE_PLACES
+        serious = [name for name in names if name not in (_NAMES if is_renamed else manners)]
         name = new["name"] or "it"
         again = f"nix-build -A {attribute}{'' if is_renamed else ' --check'}"
         if serious and is_renamed and one.get("urls") is None:
@@ -141,6 +140,8 @@ def _fetch(fetch: dict[str, Any]) -> dict[str, Any]:
     if shown.get("urls") is None:
         shown["urls"] = [shown["url"]] if shown.get("url") is not None else None
     shown.pop("url", None)
+    listed = shown.pop("curlOptsList", None)
+    shown["curlOpts"] = [*str(shown.get("curlOpts") or "").split(), *(listed if isinstance(listed, list) else [])]
     revision = shown.pop("tag", None) or shown.pop("rev", None)
     shown.pop("rev", None)
     return {name: value for name, value in {**shown, "rev": revision}.items() if value not in (None, "", [], {})}

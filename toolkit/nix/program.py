@@ -114,7 +114,7 @@ def parsed_each(
         # Each content is one line, in which Nix writes those of its strings as it reads them.
         read = done.stdout.split(b"\n")[:-1] if done is not None else []
         for at, line in zip(part, read, strict=False):
-            answers[at] = line.decode("utf-8", "replace")
+            answers[at] = line.decode("utf-8", "surrogateescape")
         if len(read) == len(part):
             continue
         at, rest = part[len(read)], part[len(read) + 1 :]

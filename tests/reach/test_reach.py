@@ -41,6 +41,8 @@ NEW = 'fetch { name = "new"; hash = hash "c"; }'
         f"shop = with prev; shop.overrideAttrs {{ src = {NEW}; buildInputs = [ ]; }};",
         'app = prev.app.overrideAttrs { preCheck = "true"; };',
         'tool = prev.tool.overrideAttrs { doCheck = true; checkPhase = "true"; };',
+        'tool = prev.tool.overrideAttrs { args = [ "-c" "exit" ]; };',
+        "plain = prev.plain.overrideAttrs { builder = ./a.patch; };",
         f'wrapped = with prev; wrapped.overrideAttrs {{ version = "2.0.0"; src = {NEW}; }};',
         f'server = with prev; server.overrideAttrs {{ version = "2.0.0"; src = {NEW}; units = ""; }};',
         # A source that is built, or a wrapper of what is made of the old source, in place of a fetched one.
@@ -65,6 +67,18 @@ def test_what_was_to_be_replaced_is_gone(reached: Callable[..., Reach], override
     found = reached({"overlay.nix": f"final: prev: {{ {override} }}", "a.patch": ""}, "overlay.nix")
     assert [each.status for each in found.overrides] == [Status.REACHES], found.overrides
     assert found.exit_code == 0
+
+
+def test_an_override_of_what_is_addressed_by_its_content_reaches(
+    reached: Callable[..., Reach], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NIX_CONFIG", "extra-experimental-features = ca-derivations")
+    by_content = '__contentAddressed = true; outputHashMode = "recursive"; outputHashAlgo = "sha256";'
+    files = {
+        "1.nix": f"final: prev: {{ tool = prev.tool.overrideAttrs {{ {by_content} }}; }}",
+        "2.nix": "final: prev: { tool = prev.tool.overrideAttrs { doCheck = true; }; }",
+    }
+    assert [each.status for each in reached(files).overrides] == [Status.REACHES, Status.REACHES]
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,8 @@ class Derivation:
             raise ToolkitError(f"{path}: is not a derivation")
         self.path = path
         self._rest = content[head.end() :]
+        self.command = head[3], self._rest.partition(b"],[(")[0]
+        """The files that it takes, and the system, the builder and its arguments, as the file has them."""
         self.inputs = tuple(found.decode() for found in _INPUT.findall(head[2]))
         found = [tuple(map(_text, each)) for each in _OUTPUT.findall(head[1])]
         self.outputs = {name: place for name, place, _, _ in found}
@@ -50,13 +52,18 @@ class Derivation:
     @cached_property
     def environment(self) -> dict[str, str]:
         """The variables of the builder, with those of structured attributes as texts."""
-        variables = {_text(name): _text(value) for name, value in _VARIABLE.findall(self._rest)}
+        return {name: _flat(value) for name, value in self.values.items()}
+
+    @cached_property
+    def values(self) -> dict[str, object]:
+        """The variables of the builder, with structured attributes as they are."""
+        variables: dict[str, object] = {_text(name): _text(value) for name, value in _VARIABLE.findall(self._rest)}
         structured = variables.pop("__json", None)
         if structured is not None:
-            document = cast("dict[str, object]", json.loads(structured))
+            document = cast("dict[str, object]", json.loads(cast("str", structured)))
             inner = document.pop("env", None)
             flat = document | (cast("dict[str, object]", inner) if isinstance(inner, dict) else {})
-            variables |= {name: _flat(value) for name, value in flat.items()}
+            variables |= flat
         return variables
 
     @cached_property

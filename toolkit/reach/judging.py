@@ -253,7 +253,8 @@ class Judge:
             return self._alike(scope, subject, path, "set") if is_set else unlike(pair)
         old, new = self._store[pair.old.drv], self._store[pair.new.drv]
         member = path[-1] if shown is None else ""
-        if old.path != new.path and old.outputs != new.outputs:
+        # The places of outputs that are addressed by their content are not known.
+        if old.path != new.path and (old.outputs != new.outputs or "" in old.outputs.values()):
             return self._changed(subject, path, pair, member, scope)
         if is_joint and not subject.again and self._try(f"bare {_path(path)}", str) != old.path:
             # Another override may have the same effect.

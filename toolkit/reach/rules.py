@@ -50,8 +50,9 @@ _REGISTRY = re.compile(r"\bnuget\b")
 
 def is_meta(old: Derivation, new: Derivation) -> bool:
     """Return whether two derivations differ in nothing but what nixpkgs makes of `meta`."""
-    names = {*old.environment, *new.environment} - {*old.outputs, *new.outputs, "NIX_MAIN_PROGRAM"}
-    return old.inputs == new.inputs and all(old.environment.get(name) == new.environment.get(name) for name in names)
+    names = {*old.values, *new.values} - {*old.outputs, *new.outputs, "outputs", "NIX_MAIN_PROGRAM"}
+    same = all(old.values.get(name) == new.values.get(name) for name in names)
+    return same and (old.inputs, old.command) == (new.inputs, new.command)
 
 
 def left(case: Case) -> tuple[Left, ...]:

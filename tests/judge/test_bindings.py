@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from toolkit.judge import bindings
 
 SET = """{ lib, callPackage }:
@@ -42,6 +44,54 @@ def test_a_binding_of_a_let_is_part_of_what_names_it() -> None:
 def test_attributes_that_differ_are_named_and_comments_are_none() -> None:
     after = SET.replace("./one.nix", "./uno.nix").replace("three four", "three").replace("{ lib", "# x\n{ lib")
     assert bindings.differing(SET, after) == bindings.Differing(paths=frozenset({("one",), ("four",)}), rest=False)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ('"a#one"', '"a#two"'),
+        ('"/*a*/"', '"/*b*/"'),
+        ('"a b"', '"a  b"'),
+        ("''\n  # a\n''", "''\n  # b\n''"),
+        ('"${"#a"}"', '"${"#b"}"'),
+    ],
+)
+def test_within_a_string_nothing_is_a_comment(one: str, other: str) -> None:
+    before, after = (f"{{ a = 1; b = {value}; /* c */ }}" for value in (one, other))
+    assert bindings.differing(before, after).paths == {("b",)}
+    assert bindings.differing(before, before.replace("/* c */", "# d\n").replace("; b", ";\n  b")).paths == set()
+
+
+CONDITIONS = """{
+  inputs = [
+    one
+  ]
+  ++ optionals isMusl [
+    two
+    three
+  ];
+  script = optionalString (
+    isWindows && x
+  ) \'\'
+    four
+  \'\';
+  word =
+    if isAvr then
+      "five"
+    else
+      "six";
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "word"),
+    [("    one", ""), ("    three", "isMusl"), ("    four", "isWindows"), ('      "five"', "isAvr")],
+)
+def test_the_conditions_of_a_line_are_before_what_it_stands_in(line: str, word: str) -> None:
+    found = bindings.conditions(CONDITIONS, {line})
+    assert line in found
+    assert [each for each in ("isMusl", "isWindows", "isAvr") if each in found] == [word] * bool(word)
 
 
 def test_attributes_in_others_and_in_a_let_are_named_if_asked_for() -> None:

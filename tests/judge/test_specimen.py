@@ -65,7 +65,7 @@ def change(*steps: Edits) -> Change:
                 assert old.encode() in text
                 contents[path] = text.replace(old.encode(), new.encode(), 1)
             else:
-                contents[path] = how.encode() if how is not None else None
+                contents[path] = how.encode(errors="surrogateescape") if how is not None else None
         files = tuple(
             Edit(path=PurePosixPath(path), before=_file(root, path), after=_as_file(content))
             for path, content in contents.items()
@@ -321,6 +321,38 @@ def test_something_else_under_the_old_hash_is_a_damage_and_another_tool_is_none(
         ("damage", "fixed-output", "notes-fetched")
     }
     assert last({FETCH: FETCHED}, {FETCH: FETCHED.replace("url =", "curl = stdenv;\n    url =")}) == set()
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ('args = [ "-c" "fetch a" ];', 'args = [ "-c" "fetch b" ];'),
+        ('__structuredAttrs = true; env.PLACE = "a";', '__structuredAttrs = true; env.PLACE = "b";'),
+        ('version = "1.0";', 'version = "2.0";'),
+        ('curlOpts = "-L";', 'curlOpts = "--proxy https://example.org";'),
+    ],
+)
+def test_a_command_that_fetches_something_else_under_the_old_hash_is_a_damage(before: str, after: str) -> None:
+    text = FETCHED.replace('url = "https://example.org/1.tar.gz";', f'system = "x"; builder = "/bin/sh"; {before}')
+    text = text.replace("src = stdenv.mkDerivation", "src = builtins.derivation")
+    assert last({FETCH: text}, {FETCH: text.replace(before, after)}) == {("damage", "fixed-output", "notes-fetched")}
+    listed = text.replace(before, 'curlOptsList = [ "-L" ];')
+    assert last({FETCH: listed}, {FETCH: text}) == set() or "curlOpts" not in before
+
+
+def test_digits_of_fractions_and_bytes_that_are_no_text_are_read() -> None:
+    for one, other in (("builtins.toJSON 1.00000001", "builtins.toJSON 1.00000002"), ('"caf\udce9"', '"caf\udce8"')):
+        shown = f'  shown = if stdenv.hostPlatform.isDarwin then {one} else "";\n'
+        before = FETCHED.replace("  src = stdenv", f"{shown}  src = stdenv")
+        # A file that Nix reads as before is asked about natively alone.
+        steps: list[Edits] = [{FETCH: before}, {FETCH: before.replace(one, other)}]
+        assert last(*steps, systems=(NATIVE, "aarch64-darwin")) == {("change", "derivation", "notes-fetched")}
+
+
+def test_a_picture_that_a_package_is_made_of_is_compared() -> None:
+    picture = "pkgs/by-name/no/notes-fetched/icon.svg"
+    text = FETCHED.replace("  src = stdenv", "  icon = ./icon.svg;\n  src = stdenv")
+    assert last({FETCH: text, picture: "<a/>"}, {picture: "<b/>"}) == {("change", "derivation", "notes-fetched")}
 
 
 def test_a_new_version_with_the_hash_of_the_old_one_is_named() -> None:
@@ -722,6 +754,17 @@ def test_a_fixed_output_that_a_text_names_is_compared() -> None:
     judgement = judged({FETCH: TEXT}, {FETCH: TEXT.replace("1.tar", "2.tar").replace("cp ${", "ln ${")})
     (found,) = (each for each in judgement.steps[1].differences if each.kind is Kind.FIXED_OUTPUT)
     assert (found.weight, found.what.rpartition(": ")[2]) == (Weight.CHANGE, "its postInstall names source")
+
+
+def test_one_that_a_text_names_is_not_explained_by_another_of_a_name_like_it() -> None:
+    one, other = f'"sha256-{"A" * 43}="', f'"sha256:{"0" * 64}"'
+    own = f'  src = stdenv.mkDerivation {{ name = "x"; outputHash = {one}; }};\n  postInstall'
+    text = TEXT.replace('"source"', '"notes-fetched-icon.png"').replace("  postInstall", own, 1)
+    assert last({FETCH: text}, {FETCH: text.replace(one, other, 1).replace("1.tar", "2.tar")}) == {
+        ("change", "fixed-output", "notes-fetched")
+    }
+    named = text.replace('"notes-fetched-icon.png"', '"notes-fetched-1"')
+    assert last({FETCH: named}, {FETCH: named.replace(one, other, 1).replace("1.tar", "2.tar")}) == set()
 
 
 def test_one_that_differs_by_another_which_is_named_is_no_change_of_its_own() -> None:

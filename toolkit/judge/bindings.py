@@ -7,12 +7,14 @@ and decides nothing: what is not understood counts as the whole file.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from bisect import bisect_right
+from itertools import accumulate
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import Struct, field
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable, Iterator
 
 _TOKEN = re.compile(
     r"(?P<skip>\s+|#[^\n]*|/\*.*?\*/)"
@@ -287,22 +289,61 @@ def _around(binding: Binding) -> tuple[str, ...] | None:
     return None
 
 
-def _words(text: str) -> list[str]:
-    """Return the tokens of a text without white space and comments; a string is as it is written."""
-    words: list[str] = []
+def conditions(text: str, lines: Container[str]) -> str:
+    """Return those lines of a text, and what stands before the brackets and strings that they are in."""
+    written = text.splitlines(keepends=True)
+    starts = [*accumulate(map(len, written), initial=0)]
+    wanted = [start for start, line in zip(starts, written, strict=False) if line.rstrip("\n") in lines]
+    spans: list[tuple[int, int]] = []
+    opened: list[int] = []
+    for token in _tokens(text):
+        if token.step > 0:
+            opened.append(token.start)
+        elif token.step < 0 and opened:
+            spans.append((opened.pop(), token.end))
+    closing = {bisect_right(starts, end - 1) - 1: start for start, end in spans}
+    shown: set[int] = {bisect_right(starts, start) - 1 for start in wanted}
+    for start, end in spans:
+        position = bisect_right(wanted, start)
+        if position < len(wanted) and wanted[position] < end:
+            last = bisect_right(starts, start) - 1
+            # The condition may itself stand in a bracket, which ends in this line.
+            first = bisect_right(starts, closing.get(last, start)) - 1
+            shown.update(range(min(first, last), last + 1))
+    shown |= {number - 1 for number in shown if number and written[number - 1].rstrip().endswith(("then", "else"))}
+    return "".join(written[number] for number in sorted(shown))
+
+
+class _Token(NamedTuple):
+    """A part of a text from `start` to `end`; `step` is 1 if it opens a bracket or a string, -1 if it closes one."""
+
+    start: int
+    end: int
+    step: int
+    skip: bool
+
+
+def _tokens(text: str) -> Iterator[_Token]:
     opened: list[str] = []
     position = 0
     while position < len(text):
         kind = opened[-1] if opened else ""
         pattern = _STRINGS.get(kind, _TOKEN)
         match = pattern.match(text, position) if pattern is _TOKEN else pattern.search(text, position)
-        end = match.end() if match is not None else len(text)
-        if match is None or match.lastgroup != "skip":
-            words.append(text[position:end])
-        if match is not None:
-            if match[0].endswith("${") or (kind not in _STRINGS and match.lastgroup in {"quote", "open"}):
-                opened.append("${" if match[0].endswith("${") else match[0])
-            elif opened and (match[0] == kind or match.lastgroup == "close"):
-                opened.pop()
-        position = end
-    return words
+        if match is None:
+            yield _Token(position, len(text), 0, skip=False)
+            return
+        word, step = match[0], 0
+        if word.endswith("${") or (pattern is _TOKEN and match.lastgroup in {"quote", "open"}):
+            opened.append("${" if word.endswith("${") else word)
+            step = 1
+        elif opened and (word == kind or match.lastgroup == "close"):
+            opened.pop()
+            step = -1
+        yield _Token(position, match.end(), step, skip=match.lastgroup == "skip")
+        position = match.end()
+
+
+def _words(text: str) -> list[str]:
+    """Return the tokens of a text without white space and comments; a string is as it is written."""
+    return [text[token.start : token.end] for token in _tokens(text) if not token.skip]

@@ -26,10 +26,15 @@ if TYPE_CHECKING:
     from toolkit.judge.sides import Sides
 
 _DOCUMENTS = (".md", ".rst")
+# Packages may be made of these.
+_DOCUMENTS_ELSEWHERE = (".svg", ".txt.in", ".xml")
 _PLATFORM = re.compile(
     r"\bis(?:Aarch32|Android|Armv\w+|Avr|BigEndian|Cygwin|FreeBSD|Ghcjs|LoongArch\w*|MinGW|Mips\w*|Msp430|Musl|NetBSD"
     r"|OpenBSD|Power\w*|Redox|RiscV\w*|S390\w*|Sparc\w*|SunOS|UClibc|Wasi|Wasm|Windows|i686|iOS|x32|x86_32|32bit)\b"
     r"|\bpkgs(?:Musl|i686Linux|LLVM)\b"
+)
+_SYSTEM = re.compile(
+    r"\"((?:armv[5-7]\w*|i686|loongarch64|mips\w*|powerpc64\w*|riscv\d\d|s390x)-linux|x86_64-(?:darwin|freebsd))\""
 )
 _OTHERS = "... }"
 """How the arguments of a function end that takes others, as Nix prints it."""
@@ -43,8 +48,8 @@ _FRACTION = re.compile(rb"\d*\.\d+(?:[eE][+-]?\d+)?")
 class FileChange(Struct, frozen=True, kw_only=True):
     """A file of the change; `equal` means that Nix reads the same in it.
 
-    `platforms` are what it asks for in lines that differ, and no system that is judged has. `closes` means that one of
-    its functions takes other arguments no longer, beside those that it names.
+    `platforms` are what it asks for in lines that differ, or around them, and no system that is judged has. `closes`
+    means that one of its functions takes other arguments no longer, beside those that it names.
     """
 
     path: str
@@ -60,7 +65,8 @@ class FileChange(Struct, frozen=True, kw_only=True):
     @property
     def is_document(self) -> bool:
         """Return whether nothing evaluates it."""
-        return self.path.endswith(_DOCUMENTS) or not (self.path.startswith(_ROOMS) or self.path in _OF_ROOT)
+        suffixes = _DOCUMENTS if self.path.startswith("pkgs/") else (*_DOCUMENTS, *_DOCUMENTS_ELSEWHERE)
+        return self.path.endswith(suffixes) or not (self.path.startswith(_ROOMS) or self.path in _OF_ROOT)
 
     @property
     def is_of_persons(self) -> bool:
@@ -129,7 +135,8 @@ def _compared(file: FileChange) -> FileChange:
         names = {(name,) for name in one.keys() | other.keys() if one.get(name) != other.get(name)}
         return replace(file, names=frozenset(names), rest=not (one and other))
     lines = {*before.splitlines()} ^ {*after.splitlines()}
-    platforms = tuple(sorted({word for line in lines for word in _PLATFORM.findall(line)}))
+    around = "".join(bindings.conditions(text, lines) for text in (before, after))
+    platforms = tuple(sorted({*_PLATFORM.findall(around), *_SYSTEM.findall("".join(lines))}))
     differing = bindings.differing(before, after, deep=file.path.startswith(reach.TOP))
     return replace(file, names=differing.paths, rest=differing.rest, platforms=platforms)
 

@@ -53,16 +53,16 @@ _ELSEWHERE: Sequence[tuple[re.Pattern[str], AttrPath]] = [
     (re.compile(asks), tuple(path.split(".")))
     for asks, path in (
         ("isMusl|pkgsMusl", "pkgsMusl"),
-        ("isi686|isx86_32|is32bit|pkgsi686Linux", "pkgsi686Linux"),
+        ("isi686|isx86_32|is32bit|pkgsi686Linux|i686-linux", "pkgsi686Linux"),
         ("pkgsLLVM", "pkgsLLVM"),
-        ("isAarch32|isArmv7", "pkgsCross.armv7l-hf-multiplatform"),
-        ("isRiscV|isRiscV64", "pkgsCross.riscv64"),
-        ("isLoongArch64", "pkgsCross.loongarch64-linux"),
-        ("isPower|isPower64", "pkgsCross.powernv"),
-        ("isBigEndian|isS390x?", "pkgsCross.s390x"),
-        ("isMips|isMips64", "pkgsCross.mips64el-linux-gnuabi64"),
+        ("isAarch32|isArmv7|armv7l-linux", "pkgsCross.armv7l-hf-multiplatform"),
+        ("isRiscV|isRiscV64|riscv64-linux", "pkgsCross.riscv64"),
+        ("isLoongArch64|loongarch64-linux", "pkgsCross.loongarch64-linux"),
+        ("isPower|isPower64|powerpc64le-linux", "pkgsCross.powernv"),
+        ("isBigEndian|isS390x?|s390x-linux", "pkgsCross.s390x"),
+        ("isMips|isMips64|mips64el-linux", "pkgsCross.mips64el-linux-gnuabi64"),
         ("isMinGW|isWindows", "pkgsCross.mingwW64"),
-        ("isFreeBSD", "pkgsCross.x86_64-freebsd"),
+        ("isFreeBSD|x86_64-freebsd", "pkgsCross.x86_64-freebsd"),
     )
 ]
 
@@ -121,11 +121,14 @@ class Made:
         known: set[str] = set()
         for word in file.platforms:
             found = [path for asks, path in _ELSEWHERE if asks.fullmatch(word)]
-            paths = [(*prefix, *path) for prefix in found for path in packages[:_MOST_ELSEWHERE]]
-            self._record.compare({self._native: paths})
-            compared = {".".join(path) for path in paths} & {*self._record.compared.get(self._native, ())}
+            paths = [(*prefix, *path) for prefix in found or [()] for path in packages[:_MOST_ELSEWHERE]]
+            system = _OLD_DARWIN if word == _OLD_DARWIN else self._native
+            if found or system != self._native:
+                self._record.compare({system: paths})
+            compared = {".".join(path) for path in paths} & {*self._record.compared.get(system, ())}
             # With more packages than are asked about, what the word does to the others is not known.
-            known |= {word} if compared and len(packages) <= _MOST_ELSEWHERE else set()
+            is_asked = compared or system != self._native
+            known |= {word} if is_asked and len(packages) <= _MOST_ELSEWHERE else set()
         if rest := [word for word in file.platforms if word not in known]:
             reason = f"what it does by {few(rest)} was not asked about"
             self._record.unknown.append(Gap(what=file.path, reason=reason))

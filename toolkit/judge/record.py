@@ -28,6 +28,7 @@ _FETCHED = ("hello", "src")
 """It is fetched by `fetchurl`."""
 
 _ORDER = re.compile("infinite recursion|stack overflow|call-depth")
+_VERSION = re.compile(r"-\d[^-]*\Z")
 _MOST_REASONS = 6
 
 
@@ -111,7 +112,8 @@ class Record:
             if not each.what.startswith(fetching.UNNAMED) or each.attribute in readers:
                 return False
             inner = each.what.removeprefix(fetching.UNNAMED)
-            return not any(name.rpartition(".")[2] in inner for name in named) if inner else not named
+            name = _VERSION.sub("", inner.rpartition(" names ")[2])
+            return not any(f"-{name}".endswith(f"-{each.rpartition('.')[2]}") for each in named) if inner else not named
 
         unexplained = {id(each) for each in fetches if is_unexplained(each)}
         if not unexplained:

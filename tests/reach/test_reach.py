@@ -105,6 +105,7 @@ def test_an_override_of_what_is_addressed_by_its_content_reaches(
         ('editor = prev.editor.overrideAttrs { tools = "x"; postInstall = "true"; };', "postInstall"),
         ('script = prev.script.overrideAttrs { postInstall = "true"; };', "postInstall"),
         ('script = prev.script.overrideAttrs { preBuild = "true"; };', "preBuild"),
+        ('script = prev.script.overrideAttrs { buildPhase = "true"; };', "buildPhase"),
         ('script = prev.script.overrideAttrs { preFixup = "true"; };', "preFixup"),
         (f"script = with prev; script.overrideAttrs {{ src = {NEW}; }};", "src"),
         ('vendored = prev.vendored.overrideAttrs { buildFeatures = "x"; };', "buildFeatures"),
@@ -485,3 +486,9 @@ def test_digests_are_the_same_in_all_forms() -> None:
         digest("1b8m03r63zqhnjf7l5wnldhh7c134ap5vpj0850ymkq1iyzicy5s"),
     } == {"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"}
     assert digest("v1.2.3") is None
+
+
+def test_another_package_of_an_interpreter_may_have_the_old_version(reached: Callable[..., Reach]) -> None:
+    newer = '(_: prev: { app = prev.app.overrideAttrs { version = "1.1"; }; })'
+    (found,) = reached(f"pythonPackagesExtensions = prev.pythonPackagesExtensions ++ [ {newer} ];").overrides
+    assert (found.attribute, found.status, left(found)) == ("python3Packages.app", Status.REACHES, [])

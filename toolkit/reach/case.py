@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 FEWEST = 3
 """The fewest characters of a word or version that says something."""
+_INTERPRETER = re.compile(r"(?:python|pypy|perl|lua|luajit|ruby|php|ocaml|R)[\d.]*-")
 _LABEL = re.compile(r"[-+._][A-Za-z][A-Za-z_-]*")
 
 
@@ -105,11 +106,15 @@ class Case(Struct, frozen=True, kw_only=True):
     def outsiders(self, inputs: Sequence[str]) -> frozenset[str]:
         """Return which inputs are packages of the set with names of their own, not parts of this one."""
         known: Mapping[str, str] = self.top([self.store[path].pname for path in inputs]) if inputs else {}
-        own = _words(self.new.pname)
+        # Packages of an interpreter have its name in front.
+        interpreter = _INTERPRETER.match(self.new.pname)
+        prefix = interpreter[0] if interpreter is not None else ""
+        own = _words(self.new.pname.removeprefix(prefix))
         return frozenset(
             path
-            for path in inputs
-            if known.get(self.store[path].pname) == path and not own & _words(self.store[path].pname)
+            for path, name in ((path, self.store[path].pname) for path in inputs)
+            if (known.get(name) == path or (prefix and name.startswith(prefix)))
+            and not own & _words(name.removeprefix(prefix))
         )
 
     def names(self, way: Sequence[str]) -> tuple[str, ...]:

@@ -122,6 +122,7 @@ _KNOWN = _PHASES | {
     "passthru",
 }
 _HOOK = re.compile(r"(?:pre|post)(Unpack|Patch|Configure|Build|Install|Fixup)")
+_PHASE = re.compile(r"(unpack|patch|configure|build|install|fixup|dist)Phase")
 _CHECKING = frozenset(["checkPhase", "installCheckPhase", "postCheck", "preCheck"])
 _CHECKS = re.compile(r"(?<!version-)check-hook")
 _NEAR = 0.88
@@ -166,15 +167,16 @@ def unread_phases(case: Case) -> Iterator[Left]:
                 yield Left(name=name, why=f"the package is built by a 'buildCommand', which does not read '{name}'")
         return
     for name in case.changed:
-        hook = _HOOK.fullmatch(name)
-        if hook is None or not environment[name]:
+        found = _HOOK.fullmatch(name) or _PHASE.fullmatch(name)
+        if found is None or not environment[name]:
             continue
-        phase = f"{hook[1][0].lower()}{hook[1][1:]}Phase"
+        step = f"{found[1][0].upper()}{found[1][1:]}"
+        phase = f"{step[0].lower()}{step[1:]}Phase"
         own = environment.get(phase)
-        if own and f"runHook {name}" not in own:
+        if name != phase and own and f"runHook {name}" not in own:
             yield Left(name=name, why=f"the package has a '{phase}' of its own, which does not run '{name}'")
-        elif environment.get(f"dont{hook[1]}"):
-            yield Left(name=name, why=f"the package sets 'dont{hook[1]}', so that '{name}' does not run")
+        elif environment.get(f"dont{step}"):
+            yield Left(name=name, why=f"the package sets 'dont{step}', so that '{name}' does not run")
         elif (phases := environment.get("phases")) and phase not in phases.split():
             yield Left(name=name, why=f"'{phase}' is not one of the package's 'phases', so that '{name}' does not run")
 

@@ -349,6 +349,11 @@ def test_digits_of_fractions_and_bytes_that_are_no_text_are_read() -> None:
         assert last(*steps, systems=(NATIVE, "aarch64-darwin")) == {("change", "derivation", "notes-fetched")}
 
 
+def test_a_version_that_is_shown_in_place_of_the_derivations_is_compared() -> None:
+    text = f'{FETCHED.rstrip()} // {{ version = "a"; }}\n'
+    assert last({FETCH: text}, {FETCH: text.replace('"a"', '"b"')}) == {("change", "passthru", "notes-fetched")}
+
+
 def test_a_picture_that_a_package_is_made_of_is_compared() -> None:
     picture = "pkgs/by-name/no/notes-fetched/icon.svg"
     text = FETCHED.replace("  src = stdenv", "  icon = ./icon.svg;\n  src = stdenv")

@@ -202,8 +202,22 @@ let
     package:
     let
       attributes = orElse { } (package.drvAttrs or { });
+      # Of these passthru may have others, and people read them.
+      others = filter (
+        name:
+        attributes ? ${name}
+        && orElse null (plain attributes.${name}) != orElse null (plain (package.${name} or null))
+      ) named;
     in
-    without (own ++ attrNames attributes ++ orElse [ ] (package.outputs or [ ])) package;
+    without (
+      own
+      ++ filter (name: !(elem name others)) (attrNames attributes)
+      ++ orElse [ ] (package.outputs or [ ])
+    ) package;
+  named = [
+    "pname"
+    "version"
+  ];
 
   inherit
     (import ./judge-overrides.nix {

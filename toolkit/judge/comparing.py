@@ -221,7 +221,7 @@ def _passthru(
                 yield subject.differs(Kind.PASSTHRU, DAMAGE, f"{name}.{each} is gone", old, new)
         elif _is_package(old) and _is_package(new):
             yield from () if old["out"] == new["out"] and name in known else _packages(subject, own, name, (old, new))
-        elif own is None or not _follows(own, old, new):
+        elif own is None or (own.same and own.after["out"] != THREW) or not _follows(own, old, new):
             yield subject.differs(Kind.PASSTHRU, DAMAGE if _loses(old, new) else CHANGE, f"{name} differs", old, new)
 
 

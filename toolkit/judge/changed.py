@@ -42,7 +42,7 @@ _OTHERS = "... }"
 _ROOMS = ("pkgs/", "lib/", "nixos/", "maintainers/")
 _OF_ROOT = frozenset(["default.nix", ".version"])
 # Nix prints few digits of them.
-_FRACTION = re.compile(rb"\d*\.\d+(?:[eE][+-]?\d+)?")
+_FRACTION = re.compile(rb"(?<!\d)\d*\.\d+(?:[eE][+-]?\d+)?")
 
 
 class FileChange(Struct, frozen=True, kw_only=True):

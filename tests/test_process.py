@@ -151,6 +151,15 @@ def test_a_program_that_ignores_the_signal_is_killed(tmp_path: Path, monkeypatch
     wait_until_gone(read_pid(tmp_path))
 
 
+@pytest.mark.parametrize("abrupt", [True, False])
+def test_a_program_that_has_nothing_to_tidy_up_is_not_asked_to_end(tmp_path: Path, *, abrupt: bool) -> None:
+    script = "trap 'touch asked; exit' TERM; echo $$ > pid; while :; do sleep 0.01; done"
+    with pytest.raises(CommandError):
+        process.execute(Command(argv=("sh", "-c", script), cwd=tmp_path, timeout=0.5, abrupt=abrupt))
+    wait_until_gone(read_pid(tmp_path))
+    assert (tmp_path / "asked").exists() is not abrupt
+
+
 @pytest.mark.parametrize("call", ["run(command)", "run_all([Command(argv=command), Command(argv=('sleep', '60'))])"])
 def test_an_interrupt_ends_the_program_and_its_children(tmp_path: Path, call: str) -> None:
     with interruptible(

@@ -65,7 +65,8 @@ class Command(Struct, frozen=True, kw_only=True):
     A program that writes more than `most` bytes to stdout is ended. Only the end of a very long stderr is kept. The
     kernel lets it reach no more than `within` says, where it can. It runs when it has its `turn`, for which it waits
     within its `timeout`. Linux lets it have so many MiB of `memory` of its own; such a program ends by itself after the
-    processor time of its `timeout` on all cores, even if this process was killed.
+    processor time of its `timeout` on all cores, even if this process was killed. If it is `abrupt`, it has nothing to
+    tidy up, and is ended by SIGKILL alone.
     """
 
     argv: tuple[str, ...]
@@ -80,6 +81,7 @@ class Command(Struct, frozen=True, kw_only=True):
     turn: threading.Semaphore | None = None
     memory: int | None = None
     pace: Pace | None = None
+    abrupt: bool = False
 
     @property
     def line(self) -> str:
@@ -214,11 +216,11 @@ def _execute(command: Command) -> Completed:
             clock.wait(stream)
         process.wait(None if isinf(clock.left) else max(clock.left, 0))
     except (TimeoutError, subprocess.TimeoutExpired):
-        end(process)
+        end(process, at_once=command.abrupt)
         stderr.ends(1)
         raise _too_long(command, stderr.text, clock.missed) from None
     except BaseException:
-        end(process)
+        end(process, at_once=command.abrupt)
         raise
     finally:
         living.ended(process)
@@ -386,12 +388,13 @@ def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
         os.killpg(process.pid, number)
 
 
-def end(process: subprocess.Popen[bytes]) -> None:
-    """End a process and all of its group: SIGTERM, then SIGKILL for the rest."""
+def end(process: subprocess.Popen[bytes], *, at_once: bool = False) -> None:
+    """End a process and all of its group: SIGTERM, if not `at_once`, then SIGKILL for the rest."""
     try:
-        _signal(process, signal.SIGTERM)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(GRACE_SECONDS)
+        if not at_once:
+            _signal(process, signal.SIGTERM)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(GRACE_SECONDS)
     finally:
         _signal(process, signal.SIGKILL)
         process.wait()

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tests.forge.server import Forge
 
 # Read here: within a test the environment is sealed.
-SIZE = int(os.environ.get("UNLET_HOSTILE", "20"))
+SIZE = int(os.environ.get("UNLET_HOSTILE", "14"))
 SEED = int(os.environ.get("UNLET_SEED", "1"))
 
 BOUND_SECONDS = 60.0

@@ -30,8 +30,8 @@ def test_between_two_questions_it_ends_by_itself(tmp_path: Path, monkeypatch: py
     ended: list[int | None] = []
     end = process.end
 
-    def observed(running: Popen[bytes]) -> None:
-        end(running)
+    def observed(running: Popen[bytes], *, at_once: bool) -> None:
+        end(running, at_once=at_once)
         ended.append(running.returncode)
 
     monkeypatch.setattr(process, "end", observed)

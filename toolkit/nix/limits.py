@@ -228,6 +228,8 @@ def restrict(command: Command, *named: Path, writes: Sequence[Path] | None = ())
         most=ANSWER_BYTES,
         within=None if writes is None else confinement(*roots, writes=writes),
         turn=_turn if together else None,
+        # An evaluation heeds no signal while a function runs.
+        abrupt=True,
     )
 
 

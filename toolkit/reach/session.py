@@ -153,7 +153,7 @@ class Session:
     def _close(self) -> None:
         # Between two questions it is the end of its input that ends it: SIGTERM ends an evaluation alone.
         _shut(self._process.stdin)
-        process.end(self._process)
+        process.end(self._process, at_once=self._command.abrupt)
         for thread in self._readers:
             thread.join()
         _shut(self._process.stdout)

@@ -851,6 +851,13 @@ def test_a_platform_that_is_not_judged_is_unknown() -> None:
     ]
 
 
+@pytest.mark.parametrize("key", ["riscv64-linux", '"riscv64-linux"'])
+def test_a_system_that_is_not_judged_is_unknown(key: str) -> None:
+    chosen = f"""echo notes${{ {{ {key} = "x"; }}.${{stdenv.hostPlatform.system}} or "" }}"""
+    judgement = judged({NOTES: ("echo notes", chosen)}, {NOTES: ('"x"', '"y"')})
+    assert [gap.reason for gap in judgement.steps[1].unknown] == ["what it does by riscv64-linux was not asked about"]
+
+
 @pytest.mark.parametrize("is_musl", ["true", "false"])
 def test_what_the_set_has_for_another_platform_is_asked_about(is_musl: str) -> None:
     musl = f"""  pkgsMusl.notes-server = final.notes-server.override {{

@@ -34,7 +34,8 @@ _PLATFORM = re.compile(
     r"|\bpkgs(?:Musl|i686Linux|LLVM)\b"
 )
 _SYSTEM = re.compile(
-    r"\"((?:armv[5-7]\w*|i686|loongarch64|mips\w*|powerpc64\w*|riscv\d\d|s390x)-linux|x86_64-(?:darwin|freebsd))\""
+    r"(?<![\w-])(?:(?:armv[5-7]\w*|i686|loongarch64|mips\w*|powerpc64\w*|riscv\d\d|s390x)-linux|x86_64-(?:darwin|freebsd))"
+    r"(?![\w-])"
 )
 _OTHERS = "... }"
 """How the arguments of a function end that takes others, as Nix prints it."""

@@ -91,6 +91,7 @@ CONDITIONS = """{
 def test_the_conditions_of_a_line_are_before_what_it_stands_in(line: str, word: str) -> None:
     found = bindings.conditions(CONDITIONS, {line})
     assert line in found
+    assert bindings.conditions(CONDITIONS.replace("\n", "\r\n"), {line}) == found.replace("\n", "\r\n")
     assert [each for each in ("isMusl", "isWindows", "isAvr") if each in found] == [word] * bool(word)
 
 

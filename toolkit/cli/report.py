@@ -9,6 +9,7 @@ from toolkit.cli import output
 from toolkit.docker import PACKAGE
 from toolkit.docker.steps import DEMOTE, LIFT, Demotion
 from toolkit.model import INTERRUPTED, Status
+from toolkit.nix.program import quoted
 from toolkit.report.explanation import Line, Tone
 from toolkit.report.report import COMPARED, comparison, grouped, to_json
 
@@ -188,5 +189,4 @@ def nix_path(path: Path) -> str:
     bare = text.removeprefix("/")
     if bare.isascii() and all(character.isalnum() or character in "._-+/" for character in bare):
         return base + bare
-    escaped = bare.replace("\\", "\\\\").replace('"', '\\"').replace("${", "\\${")
-    return f'({base}. + "/{escaped}")'
+    return f"({base}. + {quoted(f'/{bare}')})"

@@ -294,7 +294,7 @@ def conditions(text: str, lines: Container[str]) -> str:
     """Return those lines of a text, and what stands before the brackets and strings that they are in."""
     written = text.splitlines(keepends=True)
     starts = [*accumulate(map(len, written), initial=0)]
-    wanted = [start for start, line in zip(starts, written, strict=False) if line.rstrip("\n") in lines]
+    wanted = [start for start, line in zip(starts, text.splitlines(), strict=False) if line in lines]
     spans: list[tuple[int, int]] = []
     opened: list[int] = []
     for token in _tokens(text):

@@ -137,7 +137,7 @@ def _compared(file: FileChange) -> FileChange:
         return replace(file, names=frozenset(names), rest=not (one and other))
     lines = {*before.splitlines()} ^ {*after.splitlines()}
     around = "".join(bindings.conditions(text, lines) for text in (before, after))
-    platforms = tuple(sorted({*_PLATFORM.findall(around), *_SYSTEM.findall("".join(lines))}))
+    platforms = tuple(sorted({*_PLATFORM.findall(around), *_SYSTEM.findall("\n".join(lines))}))
     differing = bindings.differing(before, after, deep=file.path.startswith(reach.TOP))
     return replace(file, names=differing.paths, rest=differing.rest, platforms=platforms)
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MINIMUM = Version("2.18")
+_ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n", "\r": r"\r", "\t": r"\t"})
 _PARSE_SECONDS = 5.0
 _AT_ONCE = 200
 
@@ -214,3 +215,8 @@ def _syntax_error_at(error: CommandError, pattern: str, name: str, content: byte
     lines = content.decode("utf-8", "replace").splitlines()
     shown = lines[line - 1] if line <= len(lines) else ""
     return NixSyntaxError(f"{name}:{line}:{column}: {reason(error)}", excerpt=excerpt(shown, column))
+
+
+def quoted(text: str) -> str:
+    """Return a string as it is written in Nix, in one line."""
+    return f'"{text.translate(_ESCAPES)}"'.replace("${", "\\${")

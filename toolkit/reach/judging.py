@@ -10,12 +10,13 @@ from msgspec.structs import replace
 
 from toolkit import documents
 from toolkit.nix.derivations import Derivation, DerivationStore
+from toolkit.nix.program import quoted
 from toolkit.nix.stores import own
 from toolkit.reach import instead, rules
 from toolkit.reach.answers import Behind, Facts, Look, Named, Pair, Place, Shown, Source, Subject
 from toolkit.reach.case import Call, Case
 from toolkit.reach.model import Left, Override, Status
-from toolkit.reach.session import EvaluationError, text
+from toolkit.reach.session import EvaluationError
 from toolkit.reach.verdicts import Verdict, is_absent, reason_of, together, unlike
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Judge:
                     continue
                 for number, name in enumerate(found):
                     key = f"{len(self._defined)}"
-                    overlay = self._define("overlay", f"overlayOf {place} {number} {text(key)}")
+                    overlay = self._define("overlay", f"overlayOf {place} {number} {quoted(key)}")
                     names = self._try(f"names {overlay}", tuple[Named, ...])
                     if isinstance(names, EvaluationError):
                         unread.append(self._unread(source.file, name, names))
@@ -92,7 +93,7 @@ class Judge:
 
     def hosts(self, directory: str) -> tuple[str, ...] | EvaluationError:
         """Return the names of a flake's NixOS configurations."""
-        return self._try(f"hosts {text(directory)}", tuple[str, ...])
+        return self._try(f"hosts {quoted(directory)}", tuple[str, ...])
 
     def _opened(self, source: Source) -> Iterator[tuple[str, str, tuple[str, ...] | EvaluationError]]:
         """Yield the names of what a source holds, what it is called there, and the labels of its overlays."""
@@ -217,7 +218,7 @@ class Judge:
     def _member(self, scope: str, subject: Subject, look: Look, member: Named) -> Verdict:
         if not look.extended:
             return self._path(scope, subject, (*look.base, member.name))
-        words = f"{text(subject.name)} {_path(look.base)} {text(member.name)}"
+        words = f"{quoted(subject.name)} {_path(look.base)} {quoted(member.name)}"
         return self._judged(
             subject, (*look.base, member.name), lambda here: f"member {here} {subject.overlay} {words}", None, scope
         )
@@ -285,7 +286,7 @@ class Judge:
 
     def _calls(self, subject: Subject, path: Sequence[str], member: str, scope: str) -> tuple[str, tuple[Call, ...]]:
         """Return how Nix is asked about the calls that make an override, and what they are."""
-        words = f"{_call(scope, subject)} {text(member)}"
+        words = f"{_call(scope, subject)} {quoted(member)}"
         calls = self._try(f"calls {words}", tuple[Call, ...]) if member or len(path) == 1 else ()
         return words, () if isinstance(calls, EvaluationError) else calls
 
@@ -297,7 +298,7 @@ class Judge:
     ) -> str | None:
         """Return the first other way to write an override that reaches, as Nix has evaluated it."""
         for way in instead.ways(left, calls):
-            pair = self._try(f"way {words} {text(way)}", Pair)
+            pair = self._try(f"way {words} {quoted(way)}", Pair)
             if isinstance(pair, EvaluationError) or pair.old.drv is None or pair.new.drv is None:
                 continue
             old, new = self._store[pair.old.drv], self._store[pair.new.drv]
@@ -313,7 +314,7 @@ class Judge:
             return None
         moved: tuple[str, ...] = ()
         while True:
-            pair = self._try(f"brought {words} {text(str(made.directory))} {_path(moved)}", Behind)
+            pair = self._try(f"brought {words} {quoted(str(made.directory))} {_path(moved)}", Behind)
             if not isinstance(pair, Behind) or pair.old.drv is None or pair.new.drv is None:
                 return None
             old, new = self._store[pair.old.drv], self._store[pair.new.drv]
@@ -358,7 +359,7 @@ class Judge:
 
     def _alone(self, subject: Subject) -> str:
         """Return the name of the set in which of all overrides there is only this one."""
-        return self._define("alone", f"alone {subject.used} {subject.overlay} {text(subject.name)}")
+        return self._define("alone", f"alone {subject.used} {subject.overlay} {quoted(subject.name)}")
 
     def _define(self, kind: str, question: str) -> str:
         if question not in self._defined:
@@ -390,8 +391,8 @@ class Judge:
 
 
 def _path(names: Sequence[str]) -> str:
-    return f"[ {' '.join(map(text, names))} ]"
+    return f"[ {' '.join(map(quoted, names))} ]"
 
 
 def _call(scope: str, subject: Subject, path: Sequence[str] | None = None) -> str:
-    return f"{scope} {subject.overlay} {text(subject.name) if path is None else _path(path)}"
+    return f"{scope} {subject.overlay} {quoted(subject.name) if path is None else _path(path)}"

@@ -36,9 +36,8 @@ _SETTINGS = {
     "download-attempts": "1",
     "connect-timeout": "10",
 }
-_ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n", "\r": r"\r", "\t": r"\t"})
 _CUT = "syntax error, unexpected ':', expecting end of file\n       at «string»:"
-_DEEP = "stack overflow"
+_DEEP = "error: stack overflow"
 _MOST_LINES, _MOST_CHARACTERS = 1_000, 2_000
 """So much of what Nix says beside an answer is kept, of the last lines."""
 
@@ -137,7 +136,7 @@ class Session:
             late = raised_by("--timeout", f"takes more than {self._seconds:g} s")
             raise self._ended(late, said) from None
         if line is None:
-            if deep := next((each for each in said if _DEEP in each), None):
+            if deep := next((each for each in said if each.startswith(_DEEP)), None):
                 raise self._ended(deep.removeprefix("error: "), said)
             ended = "Nix has ended: probably out of memory"
             raise self._ended(ended if self._command.memory is None else raised_by("--max-memory", ended), said)
@@ -172,8 +171,3 @@ def _shut(stream: IO[bytes] | None) -> None:
     if stream is not None:
         with suppress(OSError):
             stream.close()
-
-
-def text(value: str) -> str:
-    """Return a string as Nix reads it."""
-    return f'"{value.translate(_ESCAPES)}"'.replace("${", "\\${")

@@ -11,9 +11,9 @@ from toolkit import files
 from toolkit.errors import ToolkitError
 from toolkit.nix.attributes import SETS, spine, statements
 from toolkit.nix.attributes import path as path_of
+from toolkit.nix.program import quoted
 from toolkit.nix.tree import Tree
 from toolkit.reach.answers import Source
-from toolkit.reach.session import text
 
 _FLAKE = "flake.nix"
 _HERE = "default.nix"
@@ -75,7 +75,7 @@ def flake(path: Path) -> tuple[Path, Source]:
 
 def host(directory: Path, name: str) -> Source:
     """Return what a NixOS configuration of a flake is read by."""
-    question = f"host {text(str(directory))} {text(name)}"
+    question = f"host {quoted(str(directory))} {quoted(name)}"
     return Source(question=question, file=str(directory / _FLAKE), label=f"nixosConfigurations.{name}")
 
 
@@ -111,4 +111,4 @@ def _overlay(path: Path) -> Path | None:
 
 
 def _source(kind: str, path: Path, file: Path | None = None) -> Source:
-    return Source(question=f"read {text(kind)} {text(str(path))}", file=str(file or path))
+    return Source(question=f"read {quoted(kind)} {quoted(str(path))}", file=str(file or path))

@@ -26,7 +26,7 @@ from toolkit.sources.changes import ChangeRequest, PullRequest
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from toolkit.model import Progress, Report
+    from toolkit.model import Report
 
 BEFORE = (specimen.path() / NOTES).read_text()
 
@@ -40,7 +40,6 @@ def judged(  # noqa: PLR0913 - what may be asked for, and who is told
     bindings: tuple[str, ...] = (),
     depth: Depth | None = None,
     compare: bool = False,
-    progress: Progress | None = None,
 ) -> Report:
     before = (specimen.path() / file).read_text()
     lines = difflib.unified_diff(
@@ -50,7 +49,7 @@ def judged(  # noqa: PLR0913 - what may be asked for, and who is told
     patch.write_text("".join(lines))
     change = ChangeRequest(patch=patch, source=SourceRequest(nixpkgs="specimen"))
     request = CheckRequest(change=change, target=target, bindings=bindings, depth=depth or Depth(), compare=compare)
-    return check(request, progress=progress or Silence())
+    return check(request, progress=Silence())
 
 
 @pytest.mark.parametrize("design", [Design.MOVE, Design.STAY, Design.LAYER])
@@ -60,12 +59,6 @@ def test_any_door_that_works_counts(tmp_path: Path, design: Design) -> None:
     assert statuses(report)["overridable"] is Status.PASSED
     assert report.proposal.bindings == ("web-ui",)
     assert report.proposal.target == PurePosixPath(NOTES)
-
-
-def test_what_takes_long_is_named_before_it_begins(tmp_path: Path) -> None:
-    progress = Steps()
-    judged(tmp_path, lift(BEFORE, name="package.nix", design=Design.STAY).text, progress=progress)
-    assert {"laying out the changed notes-server", "asking Nix about notes-server"} <= {*progress.steps}
 
 
 @pytest.fixture

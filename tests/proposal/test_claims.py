@@ -13,11 +13,11 @@ from toolkit.lift.final_attrs import final_attrs
 from toolkit.lift.rewriting import Lifted
 from toolkit.model import Source, SourceRequest, Tier
 from toolkit.proposal.asking import Asking
-from toolkit.proposal.claims import CLAIMS, LiftCase, follows, source_follows
+from toolkit.proposal.claims import CLAIMS, LiftCase, follows, overlaid, overridable, source_follows
 from toolkit.prove import Stage, Subject
 from toolkit.prove.claims import linted
 from toolkit.prove.judged import Judging
-from toolkit.prove.lifted import Question
+from toolkit.prove.lifted import ChangedDoor, Derivations, Door, Effect, Question
 from toolkit.sources import changes
 from toolkit.sources.trees import NixpkgsTree, fingerprint
 
@@ -77,6 +77,123 @@ def test_a_part_that_stays_the_same_does_not_follow(tree: Path) -> None:
     )
     gone = replace(lifted, doors={"theme": ("passthru", "none")})
     assert follows(case(tree, tree, "status-board", gone)).failures == ("passthru.none: evaluates on no system",)
+
+
+SYSTEMS = ("x86_64-linux", "aarch64-linux")
+PLACE = ", ".join(SYSTEMS)
+
+
+def tried(effect: Effect, *, before: Effect = Effect.NONE, **facts: object) -> ChangedDoor:
+    """Return a door that has an effect after the change."""
+    after = Door(there=True, effect=effect, **facts)  # type: ignore[arg-type]
+    return ChangedDoor(before=Door(there=False, effect=before), after=after)
+
+
+def answered(*answers: Derivations | ChangedDoor, names: tuple[str, ...] = ("ui",), **facts: object) -> LiftCase:
+    """Return the case of a package about which Nix has answered, on each system in turn."""
+    root = specimen.path()
+    lifted = Lifted(text="", doors={name: ("passthru", name) for name in names}, **facts)  # type: ignore[arg-type]
+    found = case(root, root, "app", lifted)
+    asking = replace(found.asking, systems=SYSTEMS[: len(answers)])
+    for system, answer in zip(SYSTEMS, answers, strict=False):
+        known = answer if isinstance(answer, Derivations) else Derivations(before="/a", after="/a", doors={"ui": answer})
+        asking.keep(system, known)
+    return replace(found, asking=asking)
+
+
+LATE = Derivations(doors={}, error="ran out of time", limited=True)
+NOWHERE = Derivations(doors={})
+SPOILED = Derivations(doors={}, error="abort")
+DOOR = "ui: an override of passthru.ui"
+ARRIVES = "ui: a replacement of passthru.ui arrives in"
+OTHERS = "other attributes of passthru"
+STAYS = "works in part: the replaced package is still built in, by"
+
+
+@pytest.mark.parametrize(
+    ("answers", "failures", "evidence"),
+    [
+        ((tried(Effect.WORKS),) * 2, (), (f"{ARRIVES} the build, and did not before ({PLACE})",)),
+        (
+            (tried(Effect.WORKS, before=Effect.WORKS), tried(Effect.INEFFECTIVE, shown=True)),
+            (),
+            (
+                f"{ARRIVES} the build, and did so before (x86_64-linux)",
+                f"{ARRIVES} {OTHERS}, and did not before (aarch64-linux)",
+            ),
+        ),
+        (
+            (tried(Effect.PARTLY, way=("app", "ui")), tried(Effect.INEFFECTIVE)),
+            (f"{DOOR} {STAYS} app → ui (x86_64-linux)",),
+            (f"{DOOR} has no effect on aarch64-linux",),
+        ),
+        ((tried(Effect.INEFFECTIVE), tried(Effect.NONE)), (f"{DOOR} has no effect on any system",), ()),
+        (
+            (tried(Effect.UNKNOWN), tried(Effect.NONE)),
+            (f"{DOOR} does not evaluate on x86_64-linux", f"{DOOR} none on aarch64-linux"),
+            (),
+        ),
+        (
+            (replace(tried(Effect.WORKS), before=Door(there=False, named=True)),),
+            ("ui: the package already had a different attribute 'ui'",),
+            (f"{ARRIVES} the build, and did not before (x86_64-linux)",),
+        ),
+    ],
+)
+def test_an_override_of_each_door_has_to_arrive(
+    answers: tuple[ChangedDoor, ...], failures: tuple[str, ...], evidence: tuple[str, ...]
+) -> None:
+    found = overridable(answered(*answers))
+    before = any(each.before.effect is Effect.WORKS for each in answers)
+    ways = f"by overrideAttrs of passthru.ui{'' if before else ' (before: none)'}"
+    assert (found.failures, found.evidence) == (failures, (ways, *evidence))
+    assert found.covers == f"app, ui on {', '.join(SYSTEMS[: len(answers)])}"
+    assert (found.not_run, found.gaps) == (None, ())
+
+
+def test_what_nix_could_not_be_asked_about_is_not_claimed() -> None:
+    works = tried(Effect.WORKS)
+    found = overridable(answered(works, LATE))
+    assert (found.covers, found.gaps) == ("app, ui on x86_64-linux", ("aarch64-linux: ran out of time",))
+    assert found.evidence[1:] == (f"{ARRIVES} the build, and did not before (x86_64-linux)",)
+    found = overridable(answered(LATE, LATE))
+    assert (found.covers, found.not_run) == ("nothing", "because x86_64-linux: ran out of time")
+    assert len(found.commands) == len(SYSTEMS)
+    found = overridable(answered(NOWHERE, NOWHERE))
+    assert (found.covers, found.not_run) == ("nothing", "because the unchanged package evaluates on no system")
+    found = overridable(answered(SPOILED, works))
+    assert found.covers == f"app, ui on {PLACE}"
+    beside = answered(works)
+    beside = replace(beside, asking=replace(beside.asking, beside=("one", "two")))
+    beside.asking.keep("x86_64-linux", Derivations(before="/a", after="/a", doors={"ui": works}))
+    covers = "app, ui on x86_64-linux, in a tree that also has the changes of one, two"
+    assert overridable(beside).covers == covers
+
+
+def test_each_part_that_follows_has_to_change_on_all_systems() -> None:
+    def door(**reached: bool) -> ChangedDoor:
+        return replace(tried(Effect.WORKS), follows=reached)
+
+    asked = {"follows": {"ui": ("src", "version")}}
+    found = follows(answered(door(src=True, version=True), door(src=True, version=False), **asked))
+    assert found.failures == ("passthru.ui: stays the same if version is another",)
+    assert found.evidence == ("passthru.ui: changes with src",)
+    assert found.covers == f"app on {PLACE}"
+    found = follows(answered(door(src=True, version=True), NOWHERE, **asked))
+    assert (found.failures, found.covers) == ((), "app on x86_64-linux")
+
+
+def test_a_package_without_an_overlay_or_a_version_has_nothing_to_prove(tree: Path) -> None:
+    found = overlaid(answered(tried(Effect.WORKS)))
+    reason = "because nixpkgs calls the package with arguments, or its file reads other directories"
+    assert (found.covers, found.not_run) == ("nothing", reason)
+    nowhere = source_follows(case(tree, tree, "none-such"))
+    reason = "because the package or its source does not evaluate on x86_64-linux"
+    assert (nowhere.covers, nowhere.not_run) == ("nothing", reason)
+    there = source_follows(case(tree, tree, "status-board"))
+    assert there.covers == "status-board.src on x86_64-linux"
+    (again,) = there.commands
+    assert '"doors": {"src": ["src"]}' in again
 
 
 def linter(directory: Path, name: str, forbidden: str) -> None:

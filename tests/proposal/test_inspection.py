@@ -11,7 +11,7 @@ import pytest
 from toolkit import specimen
 from toolkit.lift.reach import file_bindings
 from toolkit.nix import limits
-from toolkit.proposal.inspection import inspect_package, lines, part, working_doors
+from toolkit.proposal.inspection import Doors, inspect_package, lines, part, working_doors
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -98,3 +98,28 @@ def test_a_package_whose_lets_bind_none_has_no_parts(tmp_path: Path) -> None:
     assert [*lines(found)][1:] == [
         "  no let of the file binds a package, and nothing is taken from finalAttrs.passthru"
     ]
+
+
+def test_a_package_that_does_not_evaluate_is_shown_as_its_file_does(tmp_path: Path) -> None:
+    tree = shutil.copytree(specimen.path(), tmp_path / "tree")
+    file = tree / NOTES
+    file.write_text(file.read_text().replace("platforms = lib.platforms.all;", 'platforms = throw "no longer";'))
+    found = inspect_package(tree, "notes-server")
+    assert (found.package, str(found.file), found.version, found.system) == ("notes-server", NOTES, "4.2.0", None)
+    assert found.reason == "does not evaluate: no longer"
+    (ui,) = found.parts
+    assert (ui.name, ui.reached, ui.doors, ui.state) == ("web-ui", False, (), "hidden")
+
+
+def test_what_is_reached_is_decided_by_nix_if_the_file_binds_it() -> None:
+    found = file_bindings((specimen.path() / NOTES).read_bytes())
+    answer = Doors(doors={"web-ui": ("overrideAttrs",)}, partly={"web-ui": ("override",)})
+    both = part("web-ui", found, answer)
+    assert (both.reached, both.doors, both.partly) == (True, ("overrideAttrs",), ("override",))
+    neither = part("web-ui", found, Doors(doors={}))
+    assert (neither.reached, neither.doors, neither.partly) == (False, (), ())
+    assert (both.name, both.builder, both.line) == ("web-ui", "stdenv.mkDerivation", 18)
+    absent = part("none", found, Doors(doors={}))
+    assert (absent.bound, absent.reached, absent.line, absent.builder, absent.state) == (
+        *("absent", found.reached("none"), None, None, None),
+    )

@@ -245,8 +245,10 @@ def _proposal(what: str | None, git_dir: Path | None) -> Path | None:
     directory = Path(what if what is not None else "proposal")
     if git_dir is not None:
         return None
+    # No name of a commit begins like these.
+    is_path = directory.is_dir() or str(what).startswith(("/", "./", "../", "~/"))
     is_clone = any((above / ".git").exists() for above in (Path.cwd(), *Path.cwd().parents))
-    return None if is_clone and not directory.is_dir() else directory
+    return None if is_clone and not is_path else directory
 
 
 def _again(what: str | None, patch: Path | None, pull: int | None, *, uncommitted: bool) -> str:

@@ -63,6 +63,15 @@ class Stacked(Struct, frozen=True, kw_only=True):
     failure: str | None
 
 
+@contextmanager
+def called(name: str) -> Generator[None]:
+    """Let the errors about a patch say the name of its file."""
+    try:
+        yield
+    except ToolkitError as error:
+        raise ToolkitError(f"{name}: {error.message.removeprefix('patch: ')}", hint=error.hint) from error
+
+
 def apply(content: bytes, target: PurePosixPath, patch: bytes, *, reverse: bool = False) -> bytes:
     """Return a file after a patch (a diff, a mail, or several of them on end); what that does to others is left out.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from itertools import pairwise
 from pathlib import PurePosixPath
 from shlex import quote
@@ -12,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit import inside, prove, sources
-from toolkit.errors import ToolkitError
+from toolkit.errors import ToolkitError, tried
 from toolkit.git import patching, reading
 from toolkit.model import Commit, Depth, Oid, Patch, Proof, Proposal, Report, Source, SourceRequest, Status, Tier
 from toolkit.nix import program
@@ -124,7 +125,8 @@ def _recorded(request: CheckRequest, directory: Path, *, progress: Progress) -> 
     warnings = source.warnings
     contents = [source.content]
     for patch in series:
-        contents.append(patching.apply(contents[-1], target, patch.content))
+        with patching.called(f"{directory}/series/{patch.name}"):
+            contents.append(patching.apply(contents[-1], target, patch.content))
     changed = [
         patch.name
         for patch, commit, content in zip(series, document.commits, contents[1:], strict=True)
@@ -260,8 +262,9 @@ def _taken_back(document: ReportDocument, directory: Path, diff: bytes) -> Sourc
     """Return the file that the overlay of a proposal was made of, with nothing around it."""
     was, target = document.source, PurePosixPath(document.file)
     place = f"overlay/{document.target}"
-    before = patching.apply(_read(directory, f"{place}/{target.name}"), target, diff, reverse=True)
-    if str(reading.blob_id(before)) != was.blob:
+    after = _read(directory, f"{place}/{target.name}")
+    before = tried(partial(patching.apply, after, target, diff, reverse=True))
+    if isinstance(before, ToolkitError) or str(reading.blob_id(before)) != was.blob:
         raise ToolkitError(f"{directory}: upstream.diff and overlay/ do not belong to the file of report.json")
     note = "the source is not available: the file comes from the proposal, and was evaluated with unlet's own lib"
     return Source(origin=was.origin, content=before, directory=inside.place(directory, place), warnings=(note,))

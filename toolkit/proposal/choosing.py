@@ -100,11 +100,7 @@ def _open(
     source = sources.resolve(request.source, target=target.file, sparse=(), progress=progress)
     progress.step("rewriting")
     program.parse_text(source.content, name=str(target.file))
-    try:
-        text = source.content.decode()
-    except UnicodeDecodeError as error:
-        raise ToolkitError(f"{target.file}: is not UTF-8") from error
-    beside = scripts.beside(root, target.file)
+    text, beside = source.content.decode(), scripts.beside(root, target.file)
     return Opened(request=request, source=source, target=target, text=text, recipe=recipe, scripts=beside)
 
 

@@ -140,7 +140,8 @@ def _lines(differences: Iterable[Difference]) -> Iterator[str]:
     """Yield a line for what differs of an attribute, with the systems."""
     systems: dict[tuple[str, str], list[str]] = {}
     for each in differences:
-        values = f": {each.before} → {each.after}" if isinstance(each.after, str) else ""
+        shown = [str(value) for value in (each.before, each.after) if value is not None]
+        values = f": {' → '.join(shown)}" if isinstance(each.after, str) else ""
         systems.setdefault((each.attribute, f"{each.what}{values}"), []).append(each.system)
     for (attribute, what), where in systems.items():
         yield f"{attribute}: {what} ({', '.join(where)})"

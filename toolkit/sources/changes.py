@@ -152,7 +152,8 @@ def read_file(
     if request.patch is not None:
         source = resolve(request.source, target=target, sparse=sparse, progress=progress)
         diff, subject = files.read(request.patch), request.patch.name
-        after, others = patching.apply(source.content, target, diff), diffs.touched(diff)
+        with patching.called(subject):
+            after, others = patching.apply(source.content, target, diff), diffs.touched(diff)
     else:
         held = _held(request, progress)
         subject, edits = held.subject, {edit.path: edit for edit in held.steps[-1].edits}
@@ -218,7 +219,8 @@ def _of_patch(path: Path, asked: SourceRequest, progress: Progress) -> Change:
     diff = files.read(path)
     source = resolve(asked, target=_WHOLE, sparse=(), progress=progress)
     base = trees.whole(source, offline=asked.offline, progress=progress)
-    edits = of_diff(diff, base.root)
+    with patching.called(path.name):
+        edits = of_diff(diff, base.root)
     step = Step(subject=path.name, edits=edits)
     return Change(
         subject=path.name,

@@ -77,16 +77,17 @@ def whole(source: Source, *, offline: bool, progress: Progress) -> NixpkgsTree:
     _require_parts(source.root, source.origin)
     if source.root.is_relative_to(stores.STORE):
         return NixpkgsTree(root=source.root, key=hashlib.sha256(str(source.root).encode()).hexdigest())
-    root, key = source.root, fingerprint(source.root)
-    progress.step(f"copying {root}")
+    root = source.root
+    progress.step(f"reading {root}")
 
     def make(into: Path) -> str:
+        progress.step(f"copying {root}")
         _copy(root, into, link=False)
         _seal(into, progress)
         _share(into)
         return fingerprint(into)
 
-    return _obtain(key, make, progress=progress)
+    return _obtain(fingerprint(root), make, progress=progress)
 
 
 def at_hand(source: Source, near: str, *, progress: Progress) -> NixpkgsTree | None:

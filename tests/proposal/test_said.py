@@ -1,0 +1,143 @@
+"""What a run says while it goes on, and of each proof what it looked at: whole, for a package of the specimen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.progress import Steps
+from tests.proposal.test_propose import NOTES, run
+from toolkit import specimen
+from toolkit.cache import VARIABLE
+from toolkit.errors import only
+from toolkit.model import SourceRequest, Status
+from toolkit.nix import program
+from toolkit.proposal.checking import check
+from toolkit.proposal.proposing import propose
+from toolkit.proposal.requests import CheckRequest, Request
+from toolkit.sources.changes import ChangeRequest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PROVING = [
+    f"proving {name}"
+    for name in [
+        *("parse", "format", "applies", "lint", "capture-safe", "no-rebuild", "overridable", "follows", "passthru"),
+        *("meta", "overrides", "readers", "overlay"),
+    ]
+]
+READING = f"reading {specimen.path()}"
+COPYING = [READING, f"copying {specimen.path()}"]
+NATIVE = "x86_64-linux, aarch64-linux, aarch64-darwin"
+ALL = f"{NATIVE}, x86_64-linux → aarch64-linux"
+JUDGED = f"notes-server on {NATIVE}, cross"
+REACHES = "overrideAttrs with a version reaches src now: src is the same → src is another"
+COVERS = {
+    "parse": "2 files",
+    "no-rebuild": JUDGED,
+    "overridable": f"notes-server, web-ui on {ALL}",
+    "passthru": JUDGED,
+    "meta": JUDGED,
+    "overrides": JUDGED,
+    "readers": "nothing in pkgs reads or overrides it",
+}
+EVIDENCE = {
+    "overridable": (
+        "by overrideAttrs of passthru.web-ui (before: none)",
+        f"web-ui: a replacement of passthru.web-ui arrives in the build, and did not before ({ALL})",
+    ),
+    "passthru": (f"notes-server: web-ui is new ({NATIVE}, cross)",),
+    "overrides": (f"notes-server: {REACHES} ({NATIVE}, cross)",),
+}
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let each test begin with a cache that has no trees."""
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "cache"))
+
+
+def test_a_proposal_says_what_it_does_and_each_proof_what_it_looked_at(tmp_path: Path) -> None:
+    progress = Steps()
+    report = run(tmp_path / "out", "notes-server", progress=progress)
+    chosen = ["laying out the changed notes-server", "asking Nix about notes-server"]
+    assert progress.steps == ["reading nixpkgs", "rewriting", *COPYING, *chosen, *PROVING]
+    proofs = {proof.name: proof for proof in report.proofs if proof.status is not Status.NOT_RUN}
+    assert {name: proof.covers for name, proof in proofs.items()} == {
+        **COVERS,
+        "applies": "1 patch, 17 lines added, 20 removed",
+        "follows": f"notes-server on {ALL}",
+        "capture-safe": "8 names, 3 of them new",
+        "overlay": "notes-server on x86_64-linux",
+    }
+    assert {name: proofs[name].evidence for name in EVIDENCE} == EVIDENCE
+    assert proofs["follows"].evidence == (
+        "passthru.web-ui: changes with src",
+        "passthru.web-ui: changes with version",
+    )
+    assert [line.split(": ")[0] for line in proofs["no-rebuild"].evidence] == [
+        f"notes-server on {system}" for system in ALL.split(", ")
+    ]
+    assert len(proofs["overridable"].commands) == len(ALL.split(", "))
+    (overlay,) = proofs["overlay"].commands
+    assert f" --argstr overlay {tmp_path / 'out/overlay'} " in overlay
+    assert report.tools == {"nix": str(program.version())}
+    mail = "series/0001-notes-server-let-overrides-of-src-and-version-reach-.patch"
+    overlay_files = ["overlay/default.nix", "overlay/notes-server/package.nix"]
+    assert [*report.files] == [*overlay_files, "pull-request.md", "report.json", "report.md", mail, "upstream.diff"]
+    assert {str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*.*")} == {*report.files}
+    assert (report.warnings, report.comparison) == ((), ())
+
+
+def test_a_comparison_says_which_design_it_is_at_and_counts_the_lines_of_each(tmp_path: Path) -> None:
+    progress = Steps()
+    report = run(tmp_path / "out", "notes-server", progress=progress, compare=True)
+    laid_out = "laying out the changed notes-server"
+    assert progress.steps[-4:] == [laid_out, "comparing with stay", laid_out, "comparing with layer"]
+    columns = {column.name: (column.added, column.removed, column.moved) for column in report.comparison}
+    assert columns == {"move": (17, 20, 1), "stay": (4, 3, 0), "layer": (11, 7, 0)}
+    assert {len(column.proofs) for column in report.comparison} == {len(PROVING)}
+
+
+def test_a_check_says_what_it_does_and_each_proof_what_it_looked_at(tmp_path: Path) -> None:
+    run(tmp_path / "out", "notes-server")
+    progress = Steps()
+    check(CheckRequest(target="", directory=tmp_path / "out"), progress=progress)
+    assert progress.steps == ["reading the proposal", READING, "laying out the changed notes-server", *PROVING]
+    change = ChangeRequest(source=SourceRequest(nixpkgs="specimen"), patch=tmp_path / "out/upstream.diff")
+    progress = Steps()
+    report = check(CheckRequest(target="notes-server", change=change), progress=progress)
+    chosen = ["laying out the changed notes-server", "asking Nix about notes-server"]
+    own = {"capture-safe", "follows", "overlay"}
+    proving = [step for step in PROVING if step.removeprefix("proving ") not in own]
+    assert progress.steps == ["reading the change", READING, "reading the change", *chosen, *proving]
+    proofs = {proof.name: proof for proof in report.proofs if proof.status is not Status.NOT_RUN}
+    applies = {"applies": "package.nix, 17 lines added, 20 removed"}
+    assert {name: proof.covers for name, proof in proofs.items()} == {**COVERS, **applies}
+    assert {name: proofs[name].evidence for name in EVIDENCE} == EVIDENCE
+    assert [*proofs["no-rebuild"].commands] == [
+        f"unlet check --patch {tmp_path / 'out/upstream.diff'} --nixpkgs specimen --expect same"
+    ]
+    (commit,) = report.proposal.commits
+    assert (commit.subject, report.proposal.package, str(report.proposal.target)) == (
+        *("upstream.diff", "notes-server", str(NOTES)),
+    )
+    assert (report.proposal.bindings, report.proposal.steps) == (("web-ui",), ())
+    assert (report.warnings, {proof.asked for proof in report.proofs}) == ((), {False})
+
+
+def test_packages_of_one_nixpkgs_are_asked_about_together(tmp_path: Path) -> None:
+    progress = Steps()
+    source = SourceRequest(nixpkgs="specimen")
+    requests = [Request(target=name, source=source, out=tmp_path / "out") for name in ("notes-server", "status-board")]
+    attempts = list(propose(requests, progress=progress))
+    assert [(attempt.target, attempt.out) for attempt in attempts] == [
+        (name, tmp_path / "out" / name) for name in ("notes-server", "status-board")
+    ]
+    (passthru,) = (proof for proof in only(attempts[1].result).proofs if proof.name == "passthru")
+    assert passthru.evidence[0] == f"status-board: checker is new ({NATIVE})"
+    assert passthru.evidence[1].startswith("status-board: path is new: /nix/store/")
+    together = ["laying out a nixpkgs with all changes", "asking Nix about 2 packages"]
+    assert progress.steps == ["reading nixpkgs", "rewriting", "rewriting", *COPYING, *together, *PROVING, *PROVING]

@@ -177,27 +177,27 @@ def test_a_function_does_not_become_an_attribute() -> None:
 def test_hashes_of_what_moves_are_said_and_not_that_of_the_packages_own_source() -> None:
     own = app().replace("src = fetchurl {\n", 'src = fetchurl {\n    hash = "sha256-1";\n')
     assert own != app()
-    assert followed(own, whole=True).hashed == ()
+    assert followed(own, whole=True).hashed == {}
     cache = app('  cache = fetchYarnDeps {\n    inherit src;\n    hash = "";\n  };\n\n', "cache")
-    assert followed(cache).hashed == ("cache",)
+    assert followed(cache).hashed == {"cache": ("cache",)}
     more = '    src = fetchurl { hash = version; };\n    npmDepsHash = "";\n    cargoHash = "";\n    outputHash = "";\n'
     part = app().replace("inherit version src;\n    cache", f"inherit version;\n{more}    cache")
-    assert followed(part).hashed == ("src", "npmDeps", "cargoDeps", "outputHash")
-    assert followed(part.replace('npmDepsHash = "', 'npmDepsHash = null; # "')).hashed == (
+    assert followed(part).hashed == dict.fromkeys(("src", "npmDeps", "cargoDeps", "outputHash"), ("ui",))
+    assert (*followed(part.replace('npmDepsHash = "', 'npmDepsHash = null; # "')).hashed,) == (
         "src",
         "cargoDeps",
         "outputHash",
     )
     patched = part.replace('npmDepsHash = ""', "patches = [ (fetchurl { hash = version; }) ]")
-    assert followed(patched).hashed == ("src", "cargoDeps", "outputHash")
-    assert followed(app().replace("    cache = null", "    hashed = [ ];\n    cache = null")).hashed == ()
+    assert (*followed(patched).hashed,) == ("src", "cargoDeps", "outputHash")
+    assert followed(app().replace("    cache = null", "    hashed = [ ];\n    cache = null")).hashed == {}
     locked = part.replace('outputHash = "";', "mitmCache = fetchurl { data = ./deps.json; };")
-    assert followed(locked).hashed == ("src", "npmDeps", "cargoDeps", "mitmCache")
+    assert (*followed(locked).hashed,) == ("src", "npmDeps", "cargoDeps", "mitmCache")
     # An override of what others of a rec set are made with does not reach these.
     inner = part.replace('outputHash = "";', 'gem = fetchurl { hash = ""; };\n    g = gem;')
-    assert followed(inner.replace("g = gem;", "")).hashed == ("src", "npmDeps", "cargoDeps", "gem")
-    assert followed(inner.replace("buildUi {", "buildUi rec {")).hashed == ("npmDeps", "cargoDeps")
-    assert followed(part.replace("npmDepsHash", "env.npmDepsHash")).hashed[1] == "npmDeps"
+    assert (*followed(inner.replace("g = gem;", "")).hashed,) == ("src", "npmDeps", "cargoDeps", "gem")
+    assert (*followed(inner.replace("buildUi {", "buildUi rec {")).hashed,) == ("npmDeps", "cargoDeps")
+    assert [*followed(part.replace("npmDepsHash", "env.npmDepsHash")).hashed][1] == "npmDeps"
 
 
 def test_what_a_part_that_stays_still_takes_from_the_let_is_known() -> None:
@@ -287,7 +287,7 @@ def test_a_source_of_its_own_that_takes_nothing_from_the_package_needs_no_other_
     own = '    src = fetchurl { hash = "1"; };\n'
     part = app().replace("inherit version src;\n    cache", f"version = src.version;\n{own}    cache")
     made = lift(part, name="package.nix", design=Design.MOVE, follow=("src",))
-    assert (made.follows, made.hashed) == ({"ui": ("src",)}, ())
+    assert (made.follows, made.hashed) == ({"ui": ("src",)}, {})
 
 
 def test_a_part_takes_nothing_that_the_version_is_made_of() -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,7 +23,7 @@ from toolkit.sources import changes
 from toolkit.sources.trees import NixpkgsTree, fingerprint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from toolkit.sources.changes import Change
 
@@ -89,14 +90,18 @@ def tried(effect: Effect, *, before: Effect = Effect.NONE, **facts: object) -> C
     return ChangedDoor(before=Door(there=False, effect=before), after=after)
 
 
-def answered(*answers: Derivations | ChangedDoor, names: tuple[str, ...] = ("ui",), **facts: object) -> LiftCase:
+def answered(
+    *answers: Derivations | ChangedDoor, taken: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+) -> LiftCase:
     """Return the case of a package about which Nix has answered, on each system in turn."""
     root = specimen.path()
-    lifted = Lifted(text="", doors={name: ("passthru", name) for name in names}, **facts)  # type: ignore[arg-type]
+    lifted = Lifted(text="", doors={"ui": ("passthru", "ui")}, follows=taken)
     found = case(root, root, "app", lifted)
     asking = replace(found.asking, systems=SYSTEMS[: len(answers)])
     for system, answer in zip(SYSTEMS, answers, strict=False):
-        known = answer if isinstance(answer, Derivations) else Derivations(before="/a", after="/a", doors={"ui": answer})
+        known = (
+            answer if isinstance(answer, Derivations) else Derivations(before="/a", after="/a", doors={"ui": answer})
+        )
         asking.keep(system, known)
     return replace(found, asking=asking)
 
@@ -174,12 +179,12 @@ def test_each_part_that_follows_has_to_change_on_all_systems() -> None:
     def door(**reached: bool) -> ChangedDoor:
         return replace(tried(Effect.WORKS), follows=reached)
 
-    asked = {"follows": {"ui": ("src", "version")}}
-    found = follows(answered(door(src=True, version=True), door(src=True, version=False), **asked))
+    asked = {"ui": ("src", "version")}
+    found = follows(answered(door(src=True, version=True), door(src=True, version=False), taken=asked))
     assert found.failures == ("passthru.ui: stays the same if version is another",)
     assert found.evidence == ("passthru.ui: changes with src",)
     assert found.covers == f"app on {PLACE}"
-    found = follows(answered(door(src=True, version=True), NOWHERE, **asked))
+    found = follows(answered(door(src=True, version=True), NOWHERE, taken=asked))
     assert (found.failures, found.covers) == ((), "app on x86_64-linux")
 
 

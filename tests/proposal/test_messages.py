@@ -18,8 +18,8 @@ from toolkit.proposal.requests import CheckRequest
 from toolkit.proposal.target import find_target
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from collections.abc import Callable
+    from pathlib import Path
 
 RECIPE = """
 about = "x"

@@ -99,7 +99,9 @@ def test_the_body_says_of_each_sort_of_part_what_it_lacked() -> None:
 
 def test_of_each_part_it_is_said_what_it_follows() -> None:
     change = replace(lifted(follows=("cli",), cli=HIDDEN), follows={"cli": ("src", "version"), "other": ("src",)})
-    change = replace(change, doors={**change.doors, "other": ("passthru", "other")}, hashed=("npmDeps",))
+    change = replace(
+        change, doors={**change.doors, "other": ("passthru", "other")}, hashed={"npmDeps": ("cli", "other")}
+    )
     said = message(("app",), replace(change, states={"cli": HIDDEN, "other": HIDDEN}))
     assert said.subject == "app: let overrides of src reach the cli and other"
     assert " ".join(said.body.split()) == (
@@ -137,18 +139,18 @@ def test_what_more_than_source_and_version_follows_is_said_of_all_that_follow_th
     change = replace(
         lifted(follows=("one", "two"), own=("version",), one=HIDDEN, two=HIDDEN),
         follows={"one": ("src", "version"), "two": ("src", "version", "patches")},
-        hashed=("npmDeps",),
+        hashed={"npmDeps": ("one",), "deps": ("two",)},
     )
     assert " ".join(message(("app",), change).body.split()) == (
         "Overriding src, version and patches by overrideAttrs leaves one and two as before. Move their definitions "
         "into passthru, and take src, version and patches from finalAttrs there. A new source may also need another "
-        "npmDeps. Move version out of the let, too."
+        "npmDeps and deps. Move version out of the let, too."
     )
 
 
 def test_a_hash_is_said_beside_what_needs_it_in_the_short_text_too() -> None:
     change = lifted(follows=("ui",), own=("version", "src"), recursive=True, ui=HIDDEN, other=HIDDEN)
-    change = replace(change, hashed=("npmDeps",), unfolded=("version",), places=("src", "meta.homepage"))
+    change = replace(change, hashed={"npmDeps": ("ui",)}, unfolded=("version",), places=("src", "meta.homepage"))
     assert (
         said_of(("app",), change)
         .steps[0]
@@ -176,17 +178,17 @@ def test_an_override_of_the_source_reaches_what_moves_with_it() -> None:
         "Replacing src by overrideAttrs changes only some uses, since others take it, as tree, from the let. Move its "
         "definition into the package's attributes, and take it from finalAttrs. Define crates"
     )
-    fetched = message(("app",), replace(along, follows={"tree": ("version",)}, hashed=("src",)))
+    fetched = message(("app",), replace(along, follows={"tree": ("version",)}, hashed={"src": ("tree",)}))
     assert fetched.subject == "app: let overrides of src reach crates"
     assert fetched.body.startswith("Replacing src by overrideAttrs changes only some uses")
     assert "may need another" not in fetched.body
 
 
 def test_a_part_with_hashes_needs_new_ones_and_a_version_does_not_reach_a_source_of_its_own() -> None:
-    change = replace(lifted(follows=("ui",), recursive=True, ui=HIDDEN), hashed=("npmDeps",))
+    change = replace(lifted(follows=("ui",), recursive=True, ui=HIDDEN), hashed={"npmDeps": ("ui",)})
     said = message(("app",), change)
     assert said.subject == "app: let overrides of src and version reach the ui"
-    assert "there. A new source may also need another npmDeps. Use" in " ".join(said.body.split())
+    assert "there. A new source may also need another npmDeps of the ui. Use" in " ".join(said.body.split())
     said = message(("app",), replace(change, follows={"ui": ("version",)}))
     assert said.subject == "app: let overrideAttrs replace the ui"
     assert said.body.startswith("The ui is bound in a let, so an override has to repeat all that uses it.\n")
@@ -194,8 +196,10 @@ def test_a_part_with_hashes_needs_new_ones_and_a_version_does_not_reach_a_source
     patched = message(("app",), replace(change, follows={"ui": ("src", "version", "patches")}))
     assert patched.subject == "app: let overrides of src and version reach the ui"
     assert patched.body.startswith("Overriding src, version and patches by overrideAttrs leaves the ui as\n")
-    assert "A new version may also need another npmDeps." in " ".join(said.body.split())
+    assert "A new version may also need another npmDeps of the ui." in " ".join(said.body.split())
     assert "npmDeps" not in message(("app",), replace(change, follows={})).body
+    itself = message(("app",), replace(change, hashed={"ui": ("ui",)}))
+    assert "may also need another ui. Use" in " ".join(itself.body.split())
     names = ("one-of-several", "another-one", "the-last")
     long = replace(change, own=OWN, along=tuple(("passthru", name) for name in names))
     ends = "also need another npmDeps. Define one-of-several, another-one and the-last in passthru, too."

@@ -51,15 +51,17 @@ def places(planned: LiftPlan, uses: Iterable[int]) -> tuple[str, ...]:
     return tuple(".".join(path) for path in found if not any(other[: len(path)] == path != other for other in found))
 
 
-def hashed(planned: LiftPlan) -> tuple[str, ...]:
+def hashed(planned: LiftPlan) -> Mapping[str, tuple[str, ...]]:
     """Return which attributes somebody who overrides the source may have to replace: those that are made by a hash.
 
-    Patches are not among them, nor a source of its own that takes nothing from the package.
+    Each has the attributes of the package that it is in. Patches are not among them, nor a source of its own that takes
+    nothing from the package.
     """
-    moved = [planned.shape.bindings[name] for name in planned.moved if name not in planned.own]
+    moved = {name: planned.shape.bindings[name] for name in planned.moved if name not in planned.own}
     followed = [planned.shape.tree.nodes[index] for index in planned.followed]
-    found: dict[str, None] = {}
-    for node in (node for definition in moved for node in definition.walk() if node.kind == "binding"):
+    found: dict[str, dict[str, None]] = defaultdict(dict)
+    bindings = ((part, node) for part, whole in moved.items() for node in whole.walk() if node.kind == "binding")
+    for part, node in bindings:
         (name, *_) = [*path_of(node)[-1:], ""]
         if not (_HASH.fullmatch(name) or name in _LOCKED) or value(node).text == "null":
             continue
@@ -67,8 +69,8 @@ def hashed(planned: LiftPlan) -> tuple[str, ...]:
         (made, *_) = [*(path_of(around)[-1:] if around is not None else ()), name]
         takes = around is None or any(around.contains(use) for use in followed)
         if made != "patches" and (takes if made == "src" else not _is_read(around)):
-            found[_MADE_BY.get(made, made)] = None
-    return tuple(found)
+            found[_MADE_BY.get(made, made)][planned.routes[part].path[-1]] = None
+    return {name: tuple(parts) for name, parts in found.items()}
 
 
 def follows(planned: LiftPlan) -> Mapping[str, tuple[str, ...]]:

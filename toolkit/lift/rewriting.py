@@ -41,11 +41,11 @@ class Lifted(Struct, frozen=True, kw_only=True):
     `doors` has the path of each lifted binding among these attributes, `moved` the definitions that have left their
     let, `along` the attributes that those not asked for have become. `parameter` is the name of the final attributes,
     `renamed` are new names of parts' own ones. `shown` are the attributes of passthru that are made with them.
-    `follows` has by lifted binding the package's attributes that it takes over, `states` how far out of reach each
-    was, `own` what else has left the let. `recursive` is true if the package's attributes were a `rec` set, `unfolded`
-    are those of it that are taken from the final ones, in `places`, `hashed` the attributes of what has moved that are
-    made by a hash, `left` others that stand as the lifted ones do, which these are made with. `apart` has by lifted
-    binding what it takes from where the package takes its own, and does not take over.
+    `follows` has by lifted binding the package's attributes that it takes over, `states` how far out of reach each was,
+    `own` what else has left the let. `recursive` is true if the package's attributes were a `rec` set, `unfolded` are
+    those of it that are taken from the final ones, in `places`, `hashed` the attributes that are made by a hash, with
+    those of the package that they are in, `left` others that stand as the lifted ones do, which these are made with.
+    `apart` has by lifted binding what it takes from where the package takes its own, and does not take over.
     """
 
     text: str
@@ -61,7 +61,7 @@ class Lifted(Struct, frozen=True, kw_only=True):
     recursive: bool = False
     unfolded: tuple[str, ...] = ()
     places: tuple[str, ...] = ()
-    hashed: tuple[str, ...] = ()
+    hashed: Mapping[str, tuple[str, ...]] = {}
     left: tuple[str, ...] = ()
     apart: Mapping[str, tuple[str, ...]] = {}
 

@@ -139,7 +139,8 @@ def of_pull_request(  # noqa: PLR0913, PLR0917 - what is said is about all of th
     )
     short, others = _why(lifted)
     words = _words(lifted, [*lifted.follows])
-    hashed = _read(words).hashed if lifted.hashed and lifted.follows else ""
+    brief = {**words, "hashed": _listed([*lifted.hashed])}
+    hashed = _read(brief).hashed if lifted.hashed and lifted.follows else ""
     along = _along(words, lifted) if lifted.along else ""
     rec = _read(words).recursive if lifted.recursive else ""
     own = _read(words).own if lifted.own else ""
@@ -229,7 +230,7 @@ def _words(lifted: Lifted, names: Sequence[str]) -> dict[str, str]:
         "places": _listed(lifted.places[:_MOST_PLACES] + (("others",) if lifted.places[_MOST_PLACES:] else ())),
         "follow": "follow" if len(lifted.places) > 1 else "follows",
         "rec": "the package's rec" if re.search(r"\brec \{", lifted.text) else "rec",
-        "hashed": _listed(lifted.hashed),
+        "hashed": f"{_listed([*lifted.hashed])}{_whose(lifted)}",
         "left": _listed(lifted.left),
         "apart": _listed(list(dict.fromkeys(attribute for each in lifted.apart.values() for attribute in each))),
         "those": _listed(_called([lifted.doors[name] for name in lifted.apart])),
@@ -250,6 +251,12 @@ def _words(lifted: Lifted, names: Sequence[str]) -> dict[str, str]:
         "Take": f"Move {definitions} into {place}, and take {them}" if moves else f"Take {them}",
         "is": "are" if many else "is",
     }
+
+
+def _whose(lifted: Lifted) -> str:
+    """Return which one part has all that is made by a hash; nothing if several do, or it is that itself."""
+    parts = {part for those in lifted.hashed.values() for part in those}
+    return f" of {_called([(*parts,)])[0]}" if len(parts) == 1 and not parts & {*lifted.hashed} else ""
 
 
 def _called(paths: Sequence[tuple[str, ...]]) -> list[str]:

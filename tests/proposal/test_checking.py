@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.progress import Steps
 from tests.proposal.test_propose import NOTES, run, statuses
 from toolkit import specimen
 from toolkit.cache import VARIABLE
@@ -56,6 +57,22 @@ def test_the_same_is_proven_again_by_every_design(tmp_path: Path, design: Design
     assert statuses(found) == statuses(report)
     assert [proof.covers for proof in found.proofs] == [proof.covers for proof in report.proofs]
     assert found.warnings == ()
+
+
+def test_a_lift_of_some_bindings_is_made_again_without_asking_for_their_doors(tmp_path: Path) -> None:
+    run(tmp_path / "out", "status-board", bindings=("theme",))
+    progress = Steps()
+    found = check(CheckRequest(target="", directory=tmp_path / "out"), progress=progress)
+    assert found.proposal.bindings == ("theme",)
+    assert not [step for step in progress.steps if step.startswith("asking")]
+
+
+def test_a_link_that_leads_out_of_the_nixpkgs_is_said_again(tmp_path: Path) -> None:
+    tree = shutil.copytree(specimen.path(), tmp_path / "nixpkgs")
+    (tree / "pkgs/out").symlink_to("/etc")
+    report = run(tmp_path / "out", "notes-server", str(tree), author="A <a@b.example>")
+    assert len(report.warnings) == 1
+    assert again(tmp_path / "out").warnings == report.warnings
 
 
 def test_a_mail_that_rebuilds_by_now_fails(proposal: Path, edit: Callable[[str, str], None]) -> None:

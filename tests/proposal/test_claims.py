@@ -192,6 +192,11 @@ def test_a_package_without_an_overlay_or_a_version_has_nothing_to_prove(tree: Pa
     found = overlaid(answered(tried(Effect.WORKS)))
     reason = "because nixpkgs calls the package with arguments, or its file reads other directories"
     assert (found.covers, found.not_run) == ("nothing", reason)
+    overlay = tree.with_name("overlay")
+    overlay.mkdir()
+    (overlay / "default.nix").write_text("_: _: { }")
+    found = overlaid(replace(answered(NOWHERE), overlay=overlay))
+    assert (found.covers, found.not_run) == ("nothing", "because the unchanged package evaluates on no system")
     nowhere = source_follows(case(tree, tree, "none-such"))
     reason = "because the package or its source does not evaluate on x86_64-linux"
     assert (nowhere.covers, nowhere.not_run) == ("nothing", reason)
@@ -233,6 +238,12 @@ def test_linters_on_path_read_the_result(
 def test_without_linters_nothing_is_claimed(tree: Path) -> None:
     finding = linted(case(tree, tree, "status-board"))
     assert finding.not_run == "because nixf-diagnose and the like are not on PATH"
+
+
+def test_what_needs_a_whole_tree_is_offered_and_says_the_systems_that_it_was_narrowed_to() -> None:
+    deep = [claim for claim in CLAIMS if claim.tier is Tier.TREE]
+    assert [claim.name for claim in CLAIMS if claim.offered] == [claim.name for claim in deep]
+    assert [claim.name for claim in deep if not claim.wide] == ["source-follows", "overlay"]
 
 
 def test_only_a_claim_of_recipes_is_about_no_sort_of_change() -> None:

@@ -178,6 +178,14 @@ def test_a_placeholder_of_an_author_is_said_with_the_line_that_mends_it(
     assert fact == "series: its author is a placeholder, since git has none"
     assert lines == "git config --global user.name 'YOUR NAME', and user.email, or --author"
     assert run(tmp_path / "own", "notes-server", str(tree), author="A <a@b.example>").warnings == ()
+    assert run(tmp_path / "specimen", "notes-server").warnings == ()
+
+
+def test_a_script_that_looks_for_what_a_lift_changes(tmp_path: Path, tree: Path) -> None:
+    board = "pkgs/by-name/st/status-board/package.nix"
+    (tree / board).with_name("update.sh").write_text("grep 'rec {' package.nix\n")
+    fact = "update.sh looks for 'rec {' in its text, which would no longer be there"
+    refused(lambda: run(tmp_path / "out", "status-board", str(tree), design="move"), f"{board}: {fact}")
 
 
 def test_each_claim_is_a_sentence() -> None:

@@ -193,6 +193,8 @@ def test_each_hunk_of_a_lift_has_the_reason_of_its_design(tmp_path: Path) -> Non
     assert all(len(reasons) == 1 for reasons in moved | other)
     assert moved != other
     assert {hunk.reasons for hunk in Lifts().explain(diff, (), maker=None)} == {()}
+    (of_recipe,) = {hunk.reasons for hunk in Lifts().explain(diff, (), maker=Step(name="x", design="described"))}
+    assert [reason.text for reason in of_recipe] == ["a commit of the recipe"]
 
 
 class TestNixpkgsThatIsGone:

@@ -545,7 +545,7 @@ def test_a_binding_whose_name_has_another_meaning_is_called_as_its_package_in_fu
     assert "passthru.app-env = env;" in text
     more = binding.replace("src = f", "src = ui")
     made = lifted(package('buildApp {\n  pname = "app";\n  e = [ env ];\n}\n', more), "ui")
-    assert made.along == (("passthru", "app-env"),)
+    assert made.along == {"env": ("passthru", "app-env")}
 
 
 def test_a_name_that_nobody_can_guess_is_asked_for() -> None:
@@ -651,6 +651,8 @@ buildApp (finalAttrs: { inherit version; e = [ ui ]; })
     [
         ("(finalAttrs: { a = finalAttrs; b = version; })", "(uiAttrs: { a = uiAttrs; b = finalAttrs.version; })"),
         ("(other: { a = other; b = version; })", "(other: { a = other; b = finalAttrs.version; })"),
+        ("(finalAttrs: { b = version; })", "{ b = finalAttrs.version; }"),
+        ("(finalAttrs: let a = version; in { b = a; })", "(uiAttrs: let a = finalAttrs.version; in { b = a; })"),
     ],
 )
 def test_the_final_attributes_of_a_part_are_renamed_if_they_hide_the_packages(part: str, after: str) -> None:

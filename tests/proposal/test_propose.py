@@ -108,7 +108,7 @@ def test_a_part_that_shares_source_and_version_follows_the_package(tmp_path: Pat
     assert commit.body == (
         "Overriding src and version by overrideAttrs leaves web-ui as before.\n"
         "Move its definition into passthru, and take src and version from\n"
-        "finalAttrs there. Move version and src out of the let, too.\n\n"
+        "finalAttrs there. Move version and src out of the let.\n\n"
         "No rebuilds."
     )
     assert not report.failed

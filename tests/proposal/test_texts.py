@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from toolkit.report.pull_request import Texts
 
 STEP = Step(name="lift", design="move")
+REC = "Use finalAttrs instead of rec."
 HIDDEN, SHOWN, PARTIAL = Reachability.HIDDEN, Reachability.SHOWN, Reachability.PARTIAL
 
 
@@ -115,7 +116,7 @@ def test_of_each_part_it_is_said_what_it_follows() -> None:
 
 def test_the_body_names_what_else_leaves_the_let() -> None:
     said = written("app", follows=("ui",), own=("version", "src"), ui=HIDDEN)
-    assert said.body.endswith("from\nfinalAttrs there. Move version and src out of the let, too.")
+    assert said.body.endswith("from\nfinalAttrs there. Move version and src out of the let.")
     change = lifted(follows=("ui",), recursive=True, ui=HIDDEN)
     assert message(("app",), change).body.endswith("from\nfinalAttrs there. Use finalAttrs instead of rec.")
     unfolded = replace(change, unfolded=("version", "channel"), places=("src", "meta.homepage"), text="x = rec { };")
@@ -129,10 +130,12 @@ def test_the_body_names_what_else_leaves_the_let() -> None:
     apart = replace(lifted(cli=HIDDEN, ui=HIDDEN), apart={"cli": ("src", "version"), "ui": ("version",)})
     ends = "Overrides of src and version still leave the cli and the ui as before."
     assert " ".join(message(("app",), apart).body.split()).endswith(ends)
-    along = replace(change, along=(("passthru", "cache"),), own=("version",), recursive=False)
+    along = replace(change, along={"cache": ("passthru", "cache")}, own=("version",), recursive=False)
     assert "there. Define cache in passthru, too. Move version out" in " ".join(message(("app",), along).body.split())
-    along = replace(along, along=(("path",), ("passthru", "cache")), own=())
-    assert "Define path and cache in the package's attributes, too." in " ".join(message(("app",), along).body.split())
+    along = replace(along, along={"path": ("path",), "env": ("passthru", "cache")}, own=())
+    assert "Define path and cache (env) in the package's attributes, too." in " ".join(
+        message(("app",), along).body.split()
+    )
 
 
 def test_what_more_than_source_and_version_follows_is_said_of_all_that_follow_them() -> None:
@@ -144,7 +147,7 @@ def test_what_more_than_source_and_version_follows_is_said_of_all_that_follow_th
     assert " ".join(message(("app",), change).body.split()) == (
         "Overriding src, version and patches by overrideAttrs leaves one and two as before. Move their definitions "
         "into passthru, and take src, version and patches from finalAttrs there. A new source may also need another "
-        "npmDeps and deps. Move version out of the let, too."
+        "npmDeps and deps. Move version out of the let."
     )
 
 
@@ -156,7 +159,7 @@ def test_a_hash_is_said_beside_what_needs_it_in_the_short_text_too() -> None:
         .steps[0]
         .why.endswith(
             "from finalAttrs there. A new source may also need another npmDeps. Let overrides of other take "
-            "effect, too."
+            "effect, too. Use finalAttrs instead of rec."
         )
     )
 
@@ -171,12 +174,16 @@ def test_a_definition_that_moves_is_not_called_exposed_alone() -> None:
 def test_an_override_of_the_source_reaches_what_moves_with_it() -> None:
     change = replace(lifted(tree=PARTIAL), doors={"tree": ("src",)})
     assert message(("app",), change).subject == "app: let overrides of src reach all uses"
-    along = replace(change, along=(("passthru", "crates"),))
+    along = replace(change, along={"crates": ("passthru", "crates")})
     assert message(("app",), along).subject == "app: let overrides of src reach crates"
     moved = replace(along, moved=("tree",))
     assert " ".join(message(("app",), moved).body.split()).startswith(
         "Replacing src by overrideAttrs changes only some uses, since others take it, as tree, from the let. Move its "
         "definition into the package's attributes, and take it from finalAttrs. Define crates"
+    )
+    several = {name: ("passthru", name) for name in ("crates", "wrapper-of-all", "library-of-the-wrapper")}
+    assert message(("an-app",), replace(change, along=several)).subject == (
+        "an-app: let overrides of src reach crates, wrapper-of-all and 1 more"
     )
     fetched = message(("app",), replace(along, follows={"tree": ("version",)}, hashed={"src": ("tree",)}))
     assert fetched.subject == "app: let overrides of src reach crates"
@@ -201,9 +208,20 @@ def test_a_part_with_hashes_needs_new_ones_and_a_version_does_not_reach_a_source
     itself = message(("app",), replace(change, hashed={"ui": ("ui",)}))
     assert "may also need another ui. Use" in " ".join(itself.body.split())
     names = ("one-of-several", "another-one", "the-last")
-    long = replace(change, own=OWN, along=tuple(("passthru", name) for name in names))
-    ends = "also need another npmDeps. Define one-of-several, another-one and the-last in passthru, too."
+    long = replace(change, own=OWN, along={name: ("passthru", name) for name in names})
+    ends = f"also need another npmDeps. Define one-of-several, another-one and the-last in passthru, too. {REC}"
     assert said_of(("app",), long).steps[0].paragraph.endswith(ends)
+
+
+def test_a_part_that_passthru_shows_and_is_fetched_by_a_hash_says_both() -> None:
+    change = replace(lifted(ui=SHOWN), follows={"ui": ("version",)}, moved=("ui",), hashed={"src": ("ui",)})
+    said = message(("app",), change)
+    assert said.subject == "app: let overrides of the ui reach the build"
+    assert " ".join(said.body.split()) == (
+        "passthru shows the ui, but the build takes it from the let: replacing it by overrideAttrs has no effect on "
+        "the build. Move its definition into passthru, take version from finalAttrs there, and let the build take it "
+        "from finalAttrs, too. A new version may also need another src of the ui."
+    )
 
 
 def test_a_part_that_gets_a_name_is_introduced_with_that_of_the_let() -> None:
@@ -223,7 +241,7 @@ def test_the_pull_request_says_what_the_message_does_as_far_as_it_has_space() ->
     assert said_of(("app",), many).steps[0].paragraph == (
         "Overriding src and version by overrideAttrs leaves the ui as before. Move its definition into passthru, "
         "and take src and version from finalAttrs there. Let overrides of two and one take effect, too. "
-        "Use finalAttrs instead of rec."
+        f"Move src out of the let. {REC}"
     )
 
 

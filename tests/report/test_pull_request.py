@@ -219,7 +219,7 @@ def test_tool_is_disclosed_and_the_person_is_asked_what_they_did(report: Report)
     text = _draft(report)
     assert "without a language model; models helped write the program." in text
     assert "has reviewed" not in text
-    assert "Reviewed and tested by hand: <!-- what" in text
+    assert "Reviewed and tested by hand: <!-- what? -->" in text
 
 
 def test_other_branches_are_in_the_background(report: Report) -> None:

@@ -26,6 +26,7 @@ _OTHERS = ("finalPackage", "outerAttrs")
 
 
 _MARKS = "'_"
+_SETS = frozenset(["attrset_expression", "rec_attrset_expression"])
 
 
 def parameter(planned: LiftPlan, sites: Iterable[Node]) -> str:
@@ -58,7 +59,8 @@ def _is_hidden(planned: LiftPlan, name: str, site: Node) -> bool:
 def renamed(planned: LiftPlan, name: str, sites: Iterable[Node]) -> Iterator[Edit]:
     """Yield the edits that give the final attributes of what moves a name of their own, where they have this one.
 
-    Only that of a part which takes something from the package is changed: its lines move anyway.
+    A function that does not use them becomes the set that it returns. Only that of a part which takes something from
+    the package is changed: its lines move anyway.
     """
     references = planned.shape.references
     functions = {
@@ -74,7 +76,11 @@ def renamed(planned: LiftPlan, name: str, sites: Iterable[Node]) -> Iterator[Edi
         whole = next((use for use in uses if use.parent is not None and use.parent.kind == "inherited_attrs"), None)
         if new in taken or whole is not None:
             raise RefusalError(f"{at(function)}: '{name}' does not mean the package's final attributes here")
-        yield from (Edit(node.start, node.end, new) for node in (function.children[0], *uses))
+        around, body = function.parent, function.children[-1]
+        if not uses and around is not None and around.kind == "parenthesized_expression" and body.kind in _SETS:
+            yield from (Edit(around.start, body.start, ""), Edit(body.end, around.end, ""))
+        else:
+            yield from (Edit(node.start, node.end, new) for node in (function.children[0], *uses))
 
 
 def _renamable(planned: LiftPlan, name: str, site: Node) -> list[Node]:

@@ -39,7 +39,7 @@ class Lifted(Struct, frozen=True, kw_only=True):
     """A file whose package takes the lifted bindings from its own attributes.
 
     `doors` has the path of each lifted binding among these attributes, `moved` the definitions that have left their
-    let, `along` the attributes that those not asked for have become. `parameter` is the name of the final attributes,
+    let, `along` the paths of those not asked for. `parameter` is the name of the final attributes,
     `renamed` are new names of parts' own ones. `shown` are the attributes of passthru that are made with them.
     `follows` has by lifted binding the package's attributes that it takes over, `states` how far out of reach each was,
     `own` what else has left the let. `recursive` is true if the package's attributes were a `rec` set, `unfolded` are
@@ -51,7 +51,7 @@ class Lifted(Struct, frozen=True, kw_only=True):
     text: str
     doors: Mapping[str, tuple[str, ...]]
     moved: tuple[str, ...] = ()
-    along: tuple[tuple[str, ...], ...] = ()
+    along: Mapping[str, tuple[str, ...]] = {}
     parameter: str = PARAMETER
     renamed: frozenset[str] = frozenset()
     shown: tuple[tuple[str, ...], ...] = ()
@@ -137,9 +137,9 @@ def carry_out(planned: LiftPlan) -> Lifted:
         text=new,
         doors={name: planned.routes[name].path for name in planned.names},
         moved=planned.moved,
-        along=tuple(planned.routes[name].path for name in planned.moved if name not in {*planned.names, *planned.own}),
+        along={name: planned.routes[name].path for name in planned.moved if name not in {*planned.names, *planned.own}},
         parameter=parameter,
-        renamed=frozenset(edit.replacement for edit in renamed),
+        renamed=frozenset(edit.replacement for edit in renamed if edit.replacement),
         shown=tuple(remarks.shown(planned)),
         follows=remarks.follows(planned),
         states={name: state(planned.shape, name) for name in planned.names},

@@ -56,7 +56,7 @@ class _Lift(Texts, frozen=True, kw_only=True):
 
 _MOST_PLACES = 3
 
-_FOLLOWING = ("follows", "fetched")
+_FOLLOWING = ("follows", "fetched", "refetched")
 _ORDER = (*_FOLLOWING, "hidden", "part", "shown")
 _OVERRIDES = {"follows": "overrides reach"}
 _SORTS = {Reachability.HIDDEN: "hidden", Reachability.SHOWN: "shown", Reachability.PARTIAL: "part"}
@@ -69,7 +69,10 @@ def message(packages: Sequence[str], lifted: Lifted) -> Message:
     main = next((sort for sort in _FOLLOWING if sort in sorts), "hidden" if len(sorts) > 1 else groups[0][0])
     names = list(lifted.follows if main in _FOLLOWING else lifted.states)
     words = {**_words(lifted, names), "overrides": _OVERRIDES.get(main, "overrideAttrs replace")}
-    subjects = _subjects(main, words, packages, [lifted.doors[name][-1] for name in names])
+    parts = [lifted.doors[name][-1] for name in names]
+    if main == "part" and (reached := _reached(lifted, [lifted.doors[name] for name in names])):
+        words, parts = {**words, "overrides": f"overrides of {_listed(parts)} reach"}, reached
+    subjects = _subjects(main, words, packages, parts)
     if main == "follows" and not words["main"]:
         del subjects[:2]
     bodies = [_text(sort, _words(lifted, some)).body for sort, some in groups]
@@ -140,13 +143,15 @@ def of_pull_request(  # noqa: PLR0913, PLR0917 - what is said is about all of th
     short, others = _why(lifted)
     words = _words(lifted, [*lifted.follows])
     brief = {**words, "hashed": _listed([*lifted.hashed])}
-    hashed = _read(brief).hashed if lifted.hashed and lifted.follows else ""
+    hashes = [_read(each).hashed if lifted.hashed and lifted.follows else "" for each in (words, brief)]
     along = _along(words, lifted) if lifted.along else ""
     rec = _read(words).recursive if lifted.recursive else ""
     own = _read(words).own if lifted.own else ""
-    every = product((along, ""), (hashed, ""), (rec, ""), (own, ""))
+    every = product((along, ""), (hashes, [""]), (rec, ""), (own, ""))
     shorter = (
-        " ".join(filter(None, (short, second, others, first, last, third))) for first, second, third, last in every
+        " ".join(filter(None, (short, each, others, first, last, third)))
+        for first, second, third, last in every
+        for each in second
     )
     choices = (whole, usage), (whole, ""), *((each, "") for each in shorter)
     why, usage = next((each for each in choices if len(" ".join(each).split()) <= left), choices[-1])
@@ -154,7 +159,7 @@ def of_pull_request(  # noqa: PLR0913, PLR0917 - what is said is about all of th
     return replace(texts, steps=(text,))
 
 
-_WORDS, _FIXED_WORDS, _PACKAGE_WORDS = 80, 37, 2
+_WORDS, _FIXED_WORDS, _PACKAGE_WORDS = 80, 33, 2
 """The words in front of the template, and of what each text has: the proof, the disclosure, a line to fill in."""
 
 
@@ -181,8 +186,9 @@ def _groups(lifted: Lifted) -> list[tuple[str, list[str]]]:
         # What is fetched by hash is what it was, whichever version it is called.
         is_fetched = bool(lifted.hashed) and "src" not in follows
         is_shown = not follows or (is_fetched and state is Reachability.PARTIAL)
+        following = _FOLLOWING[is_fetched + (is_fetched and state is Reachability.SHOWN)]
         shared = tuple(attribute for attribute in follows if attribute in SHARED)
-        groups[_SORTS[state] if is_shown else _FOLLOWING[is_fetched], shared].append(name)
+        groups[_SORTS[state] if is_shown else following, shared].append(name)
     return [(sort, names) for (sort, _), names in sorted(groups.items(), key=lambda group: _ORDER.index(group[0][0]))]
 
 
@@ -196,7 +202,7 @@ def _why(lifted: Lifted) -> tuple[str, str]:
 
 def _along(words: Mapping[str, str], lifted: Lifted) -> str:
     """Return which attributes a package gets beside the parts."""
-    return _read({**words, "place": _place(lifted.along)}).along
+    return _read({**words, "place": _place([*lifted.along.values()])}).along
 
 
 def _text(sort: str, words: Mapping[str, str]) -> StepText:
@@ -214,10 +220,7 @@ def _wrapped(text: str) -> str:
 def _words(lifted: Lifted, names: Sequence[str]) -> dict[str, str]:
     doors = [lifted.doors[name] for name in names]
     called = _called(doors)
-    bound = [
-        each if name == path[-1] or len(path) == 1 else f"{each} ({name})"
-        for each, name, path in zip(called, names, doors, strict=True)
-    ]
+    bound = [_introduced(each, name, path) for each, name, path in zip(called, names, doors, strict=True)]
     many = len(called) > 1
     them, definitions = ("them", "their definitions") if many else ("it", "its definition")
     place, moves = _place(doors), {*names} <= {*lifted.moved}
@@ -242,15 +245,25 @@ def _words(lifted: Lifted, names: Sequence[str]) -> dict[str, str]:
         "definitions": definitions,
         "place": place,
         "Show": f"Move {definitions} into {place}" if moves else f"Expose {them} in passthru",
-        "along": _listed([path[-1] for path in lifted.along]),
+        "along": _listed([_introduced(path[-1], name, path) for name, path in lifted.along.items()]),
         "own": _listed(sorted(lifted.own, key=lambda name: OWN.index(name if name in OWN else "src"))),
-        "uses": _listed([path[-1] for path in lifted.along if {path[-1] for path in doors} <= {*OWN}]) or "all uses",
+        "uses": _listed(_reached(lifted, doors)) or "all uses",
         "some": "its parts" if many else "a part",
         "them": them,
         "called": f", as {_listed(others)}," if others else "",
         "Take": f"Move {definitions} into {place}, and take {them}" if moves else f"Take {them}",
         "is": "are" if many else "is",
     }
+
+
+def _introduced(called: str, name: str, path: tuple[str, ...]) -> str:
+    """Return what a part is called, with the name of its binding if that is another one."""
+    return called if name == path[-1] or len(path) == 1 else f"{called} ({name})"
+
+
+def _reached(lifted: Lifted, doors: Sequence[tuple[str, ...]]) -> list[str]:
+    """Return what an override of the package's source reaches from then on; nothing of other parts."""
+    return [path[-1] for path in lifted.along.values()] if {path[-1] for path in doors} <= {*OWN} else []
 
 
 def _whose(lifted: Lifted) -> str:

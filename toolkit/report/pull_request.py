@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 _NO_REBUILD = ("tree-no-rebuild", "no-rebuild")
 _PASTE = "<!-- Add nixpkgs' template, .github/PULL_REQUEST_TEMPLATE.md, below this line. -->\n"
-_BY_HAND = "Reviewed and tested by hand: <!-- what you read, built, ran -->"
+_BY_HAND = "Reviewed and tested by hand: <!-- what? -->"
 _BOX = re.compile(r"^ *- \[ \] (.+)$", re.MULTILINE)
 
 

@@ -21,7 +21,7 @@ class Steps(Silence):
     def step(self, what: str) -> None:
         """Remember a step."""
         self.steps.append(what)
-        if what == self._interrupted_at:
+        if self._interrupted_at is not None and what == self._interrupted_at:
             raise KeyboardInterrupt
 
     def proof(self, proof: Proof) -> None:

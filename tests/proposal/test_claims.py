@@ -186,6 +186,12 @@ def test_each_part_that_follows_has_to_change_on_all_systems() -> None:
     assert found.covers == f"app on {PLACE}"
     found = follows(answered(door(src=True, version=True), NOWHERE, taken=asked))
     assert (found.failures, found.covers) == ((), "app on x86_64-linux")
+    several = answered(door(src=True, version=True), taken=asked)
+    lifted = replace(several.lifted, doors={"ui": ("ui",), "cli": ("cli",)}, follows={**asked, "cli": ("src",)})
+    both = Derivations(before="/a", after="/a", doors={"ui": door(src=True, version=True), "cli": door(src=True)})
+    several.asking.keep("x86_64-linux", both)
+    found = follows(replace(several, lifted=lifted))
+    assert found.evidence == ("ui: changes with src", "ui: changes with version", "cli: changes with src")
 
 
 def test_a_package_without_an_overlay_or_a_version_has_nothing_to_prove(tree: Path) -> None:

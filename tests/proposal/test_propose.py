@@ -100,6 +100,12 @@ def test_the_commit_has_upstreams_form_and_says_what_was_proven(tmp_path: Path) 
     assert "No rebuilds: `nix-instantiate -A status-board` prints the same on HEAD~1 and HEAD." in text
 
 
+def test_the_text_ends_with_the_template_of_the_nixpkgs(tmp_path: Path) -> None:
+    run(tmp_path / "out", "notes-server")
+    template = (specimen.path() / ".github/PULL_REQUEST_TEMPLATE.md").read_text()
+    assert (tmp_path / "out/pull-request.md").read_text().endswith(template)
+
+
 def test_a_part_that_shares_source_and_version_follows_the_package(tmp_path: Path) -> None:
     report = run(tmp_path / "out", "notes-server")
     (commit,) = report.proposal.commits

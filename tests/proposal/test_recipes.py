@@ -108,6 +108,7 @@ def test_a_recipe_by_its_path_is_for_any_package_and_has_options(tmp_path: Path,
     recipe.unlink()
     again = check(CheckRequest(target="", directory=tmp_path / "out"), progress=Silence())
     assert passed(again) == {*PROVEN}
+    assert (again.proposal.recipe, again.proposal.settings) == (str(recipe), {"whose": "all"})
 
 
 def test_a_file_that_a_recipe_does_not_change_is_refused(tmp_path: Path, recipe: Path) -> None:

@@ -13,7 +13,7 @@ from tests.progress import Steps
 from tests.trees import trees
 from toolkit import specimen
 from toolkit.docker.claims import catalogue as claims
-from toolkit.docker.evaluating import inspect
+from toolkit.docker.inspection import inspect
 from toolkit.model import SourceRequest, Status
 from toolkit.proposal.checking import check
 from toolkit.proposal.requests import CheckRequest

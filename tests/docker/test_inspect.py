@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests import specimens
-from toolkit.docker.evaluating import inspect
+from toolkit.docker.inspection import inspect
 from toolkit.errors import LayoutError, NixSyntaxError, RefusalError, ToolkitError
 
 if TYPE_CHECKING:
@@ -114,3 +116,11 @@ def test_file_that_nix_accepts_and_the_grammar_does_not_is_refused(tmp_path: Pat
     )
     with pytest.raises(RefusalError, match="Nix accepts this, but unlet's grammar does not"):
         inspect([path])
+
+
+def test_a_file_that_its_syntax_decides_loads_none_of_the_proofs() -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "toolkit", "inspect", str(path_of("29.6"))]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert {"toolkit.docker.meaning"} <= loaded
+    assert not {name for name in loaded if name.startswith("toolkit.prove")}

@@ -11,7 +11,7 @@ from tests.docker.test_evaluating import hostile
 from tests.track.conftest import layout
 from toolkit import process
 from toolkit.docker import evaluating
-from toolkit.docker.evaluating import inspect
+from toolkit.docker.inspection import inspect
 from toolkit.docker.tracking import Docker
 from toolkit.errors import LayoutError
 from toolkit.nix import limits

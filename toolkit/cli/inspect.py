@@ -11,7 +11,7 @@ from msgspec.structs import asdict
 
 from toolkit.cli import options, output
 from toolkit.docker import TARGET
-from toolkit.docker.evaluating import inspect
+from toolkit.docker.inspection import inspect
 from toolkit.track.readings import EVALUATION, sentence
 
 if TYPE_CHECKING:

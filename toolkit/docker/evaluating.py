@@ -21,7 +21,6 @@ from toolkit.docker import meaning
 from toolkit.docker.claims import building, evaluation
 from toolkit.docker.claims.facts import shown
 from toolkit.docker.meaning import Parsed
-from toolkit.docker.rewrite.layout import docker_file
 from toolkit.errors import CommandError, LimitError, ToolkitError
 from toolkit.nix import limits, program
 from toolkit.nix.limits import TOGETHER_SECONDS, no_time, sealed
@@ -48,18 +47,6 @@ class Undecided(Struct, frozen=True):
 
     reason: str
     lasting: bool = False
-
-
-def inspect(paths: Sequence[Path]) -> list[Reading]:
-    """Read the files; raise ToolkitError for what cannot be read or is no docker file of nixpkgs.
-
-    Nix is asked, sealed, about those of which the syntax does not decide all.
-    """
-    contents = [files.read_target(path) for path in paths]
-    found = [meaning.of(docker_file(each, name=str(path))) for path, each in zip(paths, contents, strict=True)]
-    if not any(each.is_open for each in found):
-        return [each.reading for each in found]
-    return decide(contents, found)
 
 
 def read(contents: Sequence[bytes]) -> list[Reading]:

@@ -237,8 +237,8 @@ def test_the_pull_request_says_what_the_message_does_as_far_as_it_has_space() ->
     change = lifted(follows=("ui",), own=("src",), recursive=True, ui=HIDDEN)
     said = said_of(("app",), change).steps[0]
     assert (said.paragraph, said.usage) == (" ".join(said.body.split()), "")
-    several = dict.fromkeys(("one", "two", "three", "four", "five"), SHOWN)
-    assert said_of(("app",), lifted(follows=("ui",), ui=HIDDEN, last=PARTIAL, **several)).steps[0].paragraph == (
+    shown = lifted(follows=("ui",), ui=HIDDEN, last=PARTIAL, one=SHOWN, two=SHOWN, three=SHOWN, four=SHOWN, five=SHOWN)
+    assert said_of(("app",), shown).steps[0].paragraph == (
         "Overriding src and version by overrideAttrs leaves the ui as before. Move its definition into passthru, "
         "and take src and version from finalAttrs there. Let overrides of last, one, two, three, four and five take "
         "effect, too."

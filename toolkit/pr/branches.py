@@ -30,11 +30,13 @@ def alone(target: str) -> tuple[str, ...]:
 
 
 def branch_name(target: str, recipe: str | None = None, only: Sequence[str] = ()) -> str:
-    """Return what the branch for a target is called by default."""
+    """Return what the branch for a target is called by default; a file is called as its directory if that says more."""
     named = registry.target(target) if recipe is None else None
     if named is not None:
         return next(name for made, name in named.branches.items() if made in only or not only)
     what = PurePath(recipe).stem if recipe is not None else "overridable-parts"
+    if (path := PurePath(target)).suffix == ".nix":
+        target = path.parent.name if path.stem in {"package", "default"} else path.stem
     return f"{re.sub(r'[^A-Za-z0-9_]+', '-', target).strip('-')}-{what}"
 
 

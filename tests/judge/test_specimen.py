@@ -167,6 +167,10 @@ DAMAGES: Mapping[str, tuple[Edits, tuple[Kind, Weight, str]]] = {
         {NOTES: ("  curl,\n}:", "  pkgs,\n}:\nlet inherit (pkgs) curl; in")},
         (Kind.ARGUMENTS, Weight.DAMAGE, "notes-server"),
     ),
+    "an argument of override reaches nothing": (
+        {NOTES: ("  curl,\n}:", "  curl,\n  pkgs,\n}:\nlet inherit (pkgs) curl; in")},
+        (Kind.OVERRIDE, Weight.DAMAGE, "notes-server"),
+    ),
     "an override has no effect": (
         {
             NOTES: (

@@ -17,6 +17,7 @@ let
     elem
     filter
     functionArgs
+    getContext
     isAttrs
     isFunction
     isString
@@ -129,6 +130,35 @@ let
       )
     );
 
+  # Which packages that `override` replaces arrive in what is built: each is one of another name there.
+  reached =
+    package:
+    let
+      isProbed =
+        value:
+        let
+          given = orElse null value;
+        in
+        isPackage given && given ? overrideAttrs;
+      probed = package.override (
+        old:
+        mapAttrs (name: value: value.overrideAttrs (_: { name = "${name}-unlet"; })) (
+          removeAttrs old (filter (name: !isProbed old.${name} || match "[a-zA-Z_0-9-]+" name == null) (attrNames old))
+        )
+      );
+      text = orElse null (toJSON probed.drvAttrs);
+      arrived = concatLists (
+        map (
+          input:
+          let
+            found = match "/nix/store/[0-9a-z]+-(.*)-unlet.*" input;
+          in
+          if found == null then [ ] else found
+        ) (attrNames (getContext text))
+      );
+    in
+    if text == null then { } else mapAttrs (name: _: elem name arrived) (called package.override);
+
   called = value: orElse { } (if isFunction value then functionArgs value else value.__functionArgs or { });
 
   override =
@@ -141,6 +171,7 @@ let
             {
               plain = output (package.override { });
               flags = flags leaving package;
+              reached = if elem "reached=" leaving then { } else inValue "reached=" (reached package);
             }
           else if
             elem name [

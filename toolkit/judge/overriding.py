@@ -37,7 +37,9 @@ def overrides(subject: Subject, own: Own | None, before: dict[str, Any], after: 
             yield from _old(subject, own, name, (one.get("old"), other.get("old")))
             yield from _lost(subject, name, one.get("lost"), other.get("lost"))
             yield from _source(subject, name, one, other)
-            yield from _scripts(subject, name, one.get("scripts", {}), other.get("scripts", {}))
+            yield from _arrivals(subject, name, one.get("scripts", {}), other.get("scripts", {}))
+            if own is not None and own.same:
+                yield from _arrivals(subject, name, one.get("reached", {}), other.get("reached", {}))
 
 
 def _old(subject: Subject, own: Own | None, name: str, pair: tuple[Any, Any]) -> Iterator[Difference]:
@@ -66,8 +68,8 @@ def _lost(subject: Subject, name: str, before: list[str] | None, after: list[str
         yield subject.differs(Kind.OVERRIDE, REMARK, f"{name} keeps {', '.join(fewer)} now", before, after)
 
 
-def _scripts(subject: Subject, name: str, before: dict[str, bool], after: dict[str, bool]) -> Iterator[Difference]:
-    """Compare which scripts of the package an override may add something to."""
+def _arrivals(subject: Subject, name: str, before: dict[str, bool], after: dict[str, bool]) -> Iterator[Difference]:
+    """Compare which scripts of the package an override may add something to, or which arguments it may replace."""
     both = sorted(before.keys() & after.keys())
     if lost := [each for each in both if before[each] and not after[each]]:
         what = f"{name} with {', '.join(lost)} no longer reaches the derivation"

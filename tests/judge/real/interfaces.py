@@ -48,6 +48,12 @@ CASES: tuple[Case, ...] = (
         ("override", "ripgrep"),
     ),
     Case(
+        "a package taken from the set",
+        {RIPGREP: both(to("{\n  lib,", "{\n  pkgs,\n  lib,"), to("withPCRE2 pcre2", "withPCRE2 pkgs.pcre2"))},
+        '(pkgs.ripgrep.override (old: { pcre2 = old.pcre2.overrideAttrs { x = "1"; }; })).drvPath',
+        ("override", "ripgrep"),
+    ),
+    Case(
         "a default gone",
         {
             "pkgs/tools/security/pass/default.nix": to("waylandSupport ? false", "waylandSupport"),

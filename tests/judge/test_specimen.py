@@ -246,6 +246,15 @@ def test_a_damage_is_named(name: str) -> None:
     assert exit_code(judgement, Expectation.SAME) == 1
 
 
+def test_what_an_override_that_takes_no_function_would_replace_is_not_asked() -> None:
+    custom = "notes-custom = final.notes-server // { override = { a ? 1 }: final.stdenv.mkDerivation { name = a; }; };"
+    edits: Edits = {ALL: ("viewer = final.log-viewer;", f"viewer = final.log-viewer;\n  {custom}")}
+    step = judged(edits, {NOTES: ("updateScript =", "extra = 1;\n    updateScript =")}).steps[-1]
+    assert {(each.attribute, each.what) for each in step.differences} == {
+        (name, "extra is new") for name in ("notes-server", "containerPackages.notes-custom")
+    }
+
+
 def test_a_change_that_shows_when_cross_compiling_alone_is_named_there() -> None:
     edits: Edits = {
         NOTES: ("echo notes", 'echo ${if stdenv.hostPlatform == stdenv.buildPlatform then "notes" else "x"}')

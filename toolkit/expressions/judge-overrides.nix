@@ -134,6 +134,7 @@ let
   reached =
     package:
     let
+      names = called package.override;
       isProbed =
         value:
         let
@@ -157,7 +158,7 @@ let
         ) (attrNames (getContext text))
       );
     in
-    if text == null then { } else mapAttrs (name: _: elem name arrived) (called package.override);
+    if names == { } || text == null then { } else mapAttrs (name: _: elem name arrived) names;
 
   called = value: orElse { } (if isFunction value then functionArgs value else value.__functionArgs or { });
 

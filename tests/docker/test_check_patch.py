@@ -161,7 +161,7 @@ class TestForeignPatch:
         assert [fact.partition(" ")[0] for fact in facts] == ["docker-containerd", "docker-runc", "docker-tini"]
 
     def test_patch_of_another_file_is_an_error(self, judge: Callable[..., Report]) -> None:
-        with pytest.raises(ToolkitError, match=rf"^patch: does not touch '{TARGET}', only doc/x\.md$"):
+        with pytest.raises(ToolkitError, match=rf"^theirs\.patch: does not touch '{TARGET}', only doc/x\.md$"):
             judge(OTHER_FILE)
 
     def test_other_files_of_a_patch_are_left_out_and_said_so(
@@ -178,12 +178,12 @@ class TestForeignPatch:
     ) -> None:
         series = draft()
         patch = diff_between(series.texts[BEFORE], series.texts[LIFTED])
-        with pytest.raises(ToolkitError, match=r"^patch: does not apply: "):
+        with pytest.raises(ToolkitError, match=r"^theirs\.patch: does not apply: "):
             judge(patch, nixpkgs=specimens.nixpkgs("24.0"))
 
     @pytest.mark.parametrize("patch", ["", "hello\n"])
     def test_file_that_is_no_patch_is_an_error(self, judge: Callable[..., Report], patch: str) -> None:
-        with pytest.raises(ToolkitError, match=r"^patch: contains no diff$"):
+        with pytest.raises(ToolkitError, match=r"^theirs\.patch: contains no diff$"):
             judge(patch)
 
     def test_patch_that_breaks_the_syntax_is_named_with_its_place(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.clones import git
 from toolkit.errors import CommandError, ToolkitError, tried
 from toolkit.git import clone as clones
 from toolkit.git import history, program, reading
@@ -211,3 +212,19 @@ def test_line_of_a_file_that_a_link_of_git_leads_to_is_not_quoted(trap: Trap, tm
     for arguments in (("for-each-ref",), ("log", "-1"), ("rev-parse", "HEAD"), ("rev-parse", "missing^{commit}")):
         done = tried(partial(program.run_reading, trap.top, *arguments, found=False))
         assert "told" not in f"{done} {getattr(done, 'stderr', '')}"
+
+
+def test_an_edit_as_old_and_as_long_as_what_was_committed_is_seen(tmp_path: Path) -> None:
+    git(tmp_path, "init", "--quiet")
+    # The time of the last change of a file's status is not for tests to choose.
+    git(tmp_path, "config", "core.trustCtime", "false")
+    file, index = tmp_path / "file", tmp_path / ".git/index"
+    when = (1_700_000_000, 1_700_000_000)
+    file.write_text("one\n")
+    os.utime(file, when)
+    git(tmp_path, "add", "file")
+    git(tmp_path, "commit", "--quiet", "--message=one")
+    file.write_text("two\n")
+    for path in (file, index):
+        os.utime(path, when)
+    assert history.changed(tmp_path, "HEAD") == (PurePosixPath("file"),)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.clones import git
 from toolkit.errors import CommandError, ToolkitError, tried
 from toolkit.git import clone as clones
 from toolkit.git import history, program, reading

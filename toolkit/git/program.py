@@ -226,8 +226,8 @@ def worktree(directory: Path) -> Path:
 def run_comparing(top: Path, *arguments: str) -> process.Completed:
     """Run git to read what compares with the files of a worktree, through none of its filters.
 
-    Git writes what it has seen of the files into a copy of the index: it does so though no lock is wanted of it. The copy
-    is as old as the index: files that are no older may differ although they look the same, and git reads these.
+    Git writes what it has seen of the files into a copy of the index: it does so though no lock is wanted of it. The
+    copy is as old as the index: files that are no older may differ although they look the same, and git reads these.
     """
     index = Path(run_reading(top, "rev-parse", "--path-format=absolute", "--git-path", "index", found=False).names)
     settings = _filters(top)

@@ -18,6 +18,12 @@ def the_state(attributes: str, *, bindings: str = UI) -> Reachability:
     return found(bindings, attributes)["ui"].state
 
 
+def test_a_builder_that_takes_no_function_can_have_no_final_attributes() -> None:
+    attributes = '{ name = "a"; paths = [ ui ]; }'
+    assert found(UI, attributes)["ui"].liftable is True
+    assert found(UI, attributes, call="buildFHSEnv")["ui"].liftable is False
+
+
 def test_a_binding_that_no_attribute_shows_is_hidden() -> None:
     binding = found(UI, '{ pname = "a"; postInstall = "${ui}"; }')["ui"]
     assert (binding.state, binding.kind, binding.builder) == (

@@ -94,8 +94,8 @@ class Made(Struct, frozen=True, kw_only=True):
     `target_branch` is what the pull request is for, `author` is `NAME <EMAIL>`. `own` are the contributor's commits on
     top, with their subjects, oldest first. `text` is pull-request.md, `text_beside` where the new text was put instead
     because the contributor had edited it. `push` is the remote to push to, None where the clone has none of the user's,
-    `head` what GitHub calls the branch; `pushed` tells that the remote has such a branch. `in_place` tells that branch
-    and checkout are the contributor's own.
+    `head` what GitHub calls the branch; `pushed` is true if the remote has such a branch, `in_place` if that
+    branch and checkout are the contributor's own.
     `related` are the numbers of open pull requests with the same goal.
     """
 

@@ -128,6 +128,11 @@ STAYS = "works in part: the replaced package is still built in, by"
             ),
         ),
         (
+            (tried(Effect.WORKS, before=Effect.PARTLY),),
+            (),
+            (f"{ARRIVES} the build, and did so in part before (x86_64-linux)",),
+        ),
+        (
             (tried(Effect.PARTLY, way=("app", "ui")), tried(Effect.INEFFECTIVE)),
             (f"{DOOR} {STAYS} app → ui (x86_64-linux)",),
             (f"{DOOR} has no effect on aarch64-linux",),
@@ -149,8 +154,9 @@ def test_an_override_of_each_door_has_to_arrive(
     answers: tuple[ChangedDoor, ...], failures: tuple[str, ...], evidence: tuple[str, ...]
 ) -> None:
     found = overridable(answered(*answers))
-    before = any(each.before.effect is Effect.WORKS for each in answers)
-    ways = f"by overrideAttrs of passthru.ui{'' if before else ' (before: none)'}"
+    before = {each.before.effect for each in answers}
+    earlier = "" if Effect.WORKS in before else " (before: in part)" if Effect.PARTLY in before else " (before: none)"
+    ways = f"by overrideAttrs of passthru.ui{earlier}"
     assert (found.failures, found.evidence) == (failures, (ways, *evidence))
     assert found.covers == f"app, ui on {', '.join(SYSTEMS[: len(answers)])}"
     assert (found.not_run, found.gaps) == (None, ())

@@ -26,7 +26,7 @@ class Binding(Struct, frozen=True, kw_only=True):
     """A package that a let of a file binds.
 
     `builder` is its builder's name as it is written, `shares` what it takes from the same place as the package that the
-    file is for, as in `shared`. `liftable` tells that the package's own builder may have final attributes.
+    file is for, as in `shared`. `liftable` is true if the package's own builder may have final attributes.
     """
 
     name: str

@@ -59,7 +59,7 @@ _SECONDS = 50.0
 class BoundPackage(Struct, frozen=True, kw_only=True):
     """A package that a let binds. `file` is a path in the tree, `package` the attribute path that the file is for.
 
-    `service` tells that the file names a NixOS test: people run it, and reviewers look at it.
+    `service` is true if the file names a NixOS test: people run it, and reviewers look at it.
     """
 
     file: PurePosixPath

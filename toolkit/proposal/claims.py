@@ -100,6 +100,10 @@ def readers(case: LiftCase) -> Finding:
     return case.judging.readers()
 
 
+_BEFORE = {Effect.WORKS: "did so", Effect.PARTLY: "did so in part"}
+"""What a replacement did in the unchanged package, by its effect; by any other it did nothing."""
+
+
 def overridable(case: LiftCase) -> Finding:
     """Override each door by a replacement: it must arrive in the build, and the replaced part be gone from there.
 
@@ -107,7 +111,7 @@ def overridable(case: LiftCase) -> Finding:
     """
     failures: list[str] = []
     evidence: list[str] = []
-    effective = False
+    earlier: set[str] = set()
     for name, path in case.lifted.doors.items():
         door = ".".join(path)
         reached: dict[str, list[str]] = {}
@@ -122,9 +126,9 @@ def overridable(case: LiftCase) -> Finding:
                 partly.setdefault(" → ".join(tried.after.way), []).append(system)
             elif tried.after.has_effect:
                 what = "the build" if tried.after.effect is Effect.WORKS else "other attributes of passthru"
-                worked = tried.before.effect is Effect.WORKS
-                effective |= worked
-                fact = f"a replacement of {door} arrives in {what}, and {'did so' if worked else 'did not'} before"
+                was = _BEFORE.get(tried.before.effect, "did not")
+                earlier.add(was)
+                fact = f"a replacement of {door} arrives in {what}, and {was} before"
                 reached.setdefault(fact, []).append(system)
             else:
                 others.setdefault(tried.after.effect, []).append(system)
@@ -138,7 +142,8 @@ def overridable(case: LiftCase) -> Finding:
             none = f"{name}: an override of {door} {Effect.INEFFECTIVE} on any system"
             failures += found if Effect.UNKNOWN in others else [none]
     doors = [".".join(path) for path in case.lifted.doors.values()]
-    ways = f"by overrideAttrs of {few(doors)}{'' if effective else ' (before: none)'}"
+    before = "" if _BEFORE[Effect.WORKS] in earlier else f" (before: {'in part' if earlier - {'did not'} else 'none'})"
+    ways = f"by overrideAttrs of {few(doors)}{before}"
     return _finding(case, failures, [ways, *evidence], more=f", {', '.join(case.lifted.doors)}")
 
 

@@ -186,7 +186,8 @@ def _groups(lifted: Lifted) -> list[tuple[str, list[str]]]:
         # What is fetched by hash is what it was, whichever version it is called.
         is_fetched = bool(lifted.hashed) and "src" not in follows
         is_shown = not follows or (is_fetched and state is Reachability.PARTIAL)
-        following = _FOLLOWING[is_fetched + (is_fetched and state is Reachability.SHOWN)]
+        fetched = "refetched" if state is Reachability.SHOWN else "fetched"
+        following = fetched if is_fetched else "follows"
         shared = tuple(attribute for attribute in follows if attribute in SHARED)
         groups[_SORTS[state] if is_shown else following, shared].append(name)
     return [(sort, names) for (sort, _), names in sorted(groups.items(), key=lambda group: _ORDER.index(group[0][0]))]

@@ -49,7 +49,7 @@ class File(Struct, frozen=True, kw_only=True):
 class FoundFile(Struct, frozen=True, kw_only=True):
     """What was found at a ref; `reason` explains why there is no file, `tree` is the whole nixpkgs if it is at hand.
 
-    `absent` tells that the ref has no such package.
+    `absent` is true if the ref has no such package.
     """
 
     wanted: WantedRef

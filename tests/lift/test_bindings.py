@@ -2,7 +2,16 @@ from __future__ import annotations
 
 import pytest
 
-from toolkit.lift.bindings import Binding, BindingKind, Reachability, direct_uses, find, only_names, own_attribute
+from toolkit.lift.bindings import (
+    Binding,
+    BindingKind,
+    Reachability,
+    direct_uses,
+    find,
+    only_names,
+    own_attribute,
+    source_argument,
+)
 from toolkit.lift.shape import read
 from toolkit.nix.tree import Tree
 
@@ -103,6 +112,30 @@ def test_a_binding_that_the_package_does_not_reach_is_left_out() -> None:
 )
 def test_what_is_taken_from_the_same_place_as_the_package_is_shared(attributes: str, shares: tuple[str, ...]) -> None:
     assert found(UI, attributes)["ui"].shares == shares
+
+
+@pytest.mark.parametrize(
+    ("part", "argument"),
+    [
+        ("buildUi { src = x; }", "x"),
+        ("buildUi { src = x.ui; }", "x"),
+        ("buildUi { inherit (x) src; }", "x"),
+        ("buildUi { src = (version); }", "version"),
+        ("buildUi { inherit src; }", None),
+        ("buildUi { src = f x; }", None),
+        ("buildUi { src = unbound; }", None),
+        ("buildUi { a.src = x; }", None),
+        ("x.override { }", None),
+    ],
+)
+def test_the_source_of_a_part_is_an_argument_of_the_file_or_none_is(part: str, argument: str | None) -> None:
+    text = f"{{ buildUi, f, version, x }}:\nlet\n  src = f;\n  ui = {part};\nin\nf {{ e = ui; }}\n"
+    assert source_argument(read(Tree(text, name="package.nix")), "ui") == argument
+
+
+def test_what_is_selected_from_the_same_place_is_shared() -> None:
+    ui = 'ui = buildNpmPackage { pname = "ui"; version = x.version; };'
+    assert found(ui, "{ version = x.version; e = ui; }")["ui"].shares == ("version",)
 
 
 def test_parts_of_one_set_are_told_apart_where_they_are_shared() -> None:

@@ -216,6 +216,7 @@ def test_what_a_source_is_called_stays_where_an_overridden_one_need_not_have_it(
 def test_what_is_described_alone_is_not_what_is_built() -> None:
     more = '  meta.changelog = "v${version}";\n\n  cache = fetchYarnDeps {\n    inherit src meta;\n  };\n\n'
     assert followed(app(more, "cache")).moved == ("cache", "ui")
+    assert followed(app('  note = "of ${version}";\n\n', "null; meta.description = note")).moved == ("ui",)
 
 
 def test_a_part_that_would_be_of_two_versions_is_refused() -> None:
@@ -261,6 +262,16 @@ def test_a_source_follows_by_way_of_other_attributes(part: str, *, follows: bool
     else:
         with pytest.raises(RefusalError, match="'sources' has to move" if follows else "change the source of 'ui'"):
             followed(text)
+
+
+def test_a_source_is_made_with_a_version_that_the_part_inherits_from_where_the_package_does() -> None:
+    text = app().replace('  version = "1";', '  self.version = "1";').replace('"v${version}"', '"v1"')
+    text = text.replace("inherit pname version src;", "inherit pname src;\n  inherit (self) version;")
+    part = "(own: { inherit (self) version; src = fetchurl own.version; })"
+    text = text.replace('{\n    pname = "${pname}-ui";\n    inherit version src;\n    cache = null;\n  }', part)
+    assert followed(text).follows == {"ui": ("version",)}
+    with pytest.raises(RefusalError, match="does not change the source of 'ui'"):
+        followed(text.replace("own.version", "own.pname"))
 
 
 def test_a_source_that_only_the_parts_have_comes_to_be_in_passthru() -> None:

@@ -249,7 +249,7 @@ def test_a_call_by_another_callpackage_is_refused() -> None:
         hidden(text)
 
 
-@pytest.mark.parametrize("call", ["generic", "lib.id [ generic ]", "generic { }"])
+@pytest.mark.parametrize("call", ["generic", "lib.id [ generic ]", "lib.id [ callPackage generic ]", "generic { }"])
 def test_a_use_that_is_no_call_by_callpackage_is_refused_with_its_place(call: str) -> None:
     with pytest.raises(LayoutError, match=r"^package.nix:26:\d+: generic is used other than by 'callPackage generic'"):
         hidden(BEFORE.replace('callPackage generic { version = "1"; }', call))

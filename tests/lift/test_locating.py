@@ -73,7 +73,7 @@ def test_what_names_a_file_gives_its_package_more_names(tmp_path: Path) -> None:
             "pkgs/servers/web/parts/ui.nix": "",
             "pkgs/servers/web/parts/other.nix": "",
             ALL: "{\n  web_2 = callPackage ../servers/web { };\n"
-            "  direct = f ../servers/web/parts/ui.nix;\n"
+            "  direct = f ../servers/web/parts/ui.nix;\n  Upper = f ../servers/web/parts/ui.nix;\n"
             "  inherit (import ../servers/web/parts/ui.nix { }) one two';\n"
             "  all = f ../servers/web/parts;\n}\n",
             "pkgs/top-level/ocaml-packages.nix": "{\n  ml = f ../servers/web/parts/ui.nix;\n}\n",
@@ -83,7 +83,7 @@ def test_what_names_a_file_gives_its_package_more_names(tmp_path: Path) -> None:
         *("web_2", "web_2.ui"),
         # What the file above names it, for the packages of that file, then alone.
         *("web_2", "web_2.ui", "web_2.web", "web_2.web.ui", "web_2", "web_2.ui", "ui"),
-        *("direct", "one", "two'"),
+        *("direct", "Upper", "one", "two'"),
         "ocamlPackages.ml",
     ]
     assert candidates(tmp_path, "pkgs/servers/web/parts/other.nix") == ["web_2", "web_2.other"]

@@ -62,6 +62,12 @@ def test_a_binding_that_all_uses_take_from_the_attribute_is_reached() -> None:
     assert file_bindings(text.encode()).reached("ui") is True
 
 
+def test_a_function_of_attributes_that_names_none_takes_none() -> None:
+    text = "{ mk }: let ui = buildUi { src = 1; }; in mk ({ ... }: { e = ui; })"
+    found = file_bindings(text.encode())
+    assert (found.final, [each.name for each in found.bound]) == ((), ["ui"])
+
+
 def test_an_attribute_of_passthru_that_the_package_takes_is_routed(file: FileBindings) -> None:
     assert file.routed == ("shown",)
 

@@ -332,6 +332,19 @@ def test_a_name_that_the_package_has_given_its_attributes_is_not_changed() -> No
         lifted(package("buildApp (finalAttrs: {\n  e = buildUi (finalAttrs: { x = ui; });\n})\n"))
 
 
+@pytest.mark.parametrize("function", ["finalAttrs@{ ... }:", "{ finalAttrs, ... }:"])
+def test_arguments_of_a_part_that_have_a_pattern_keep_their_names(function: str) -> None:
+    tool = f'  tool = buildUi ({function} {{ pname = "tool"; src = ui; }});\n'
+    text = lifted(package("buildApp { e = [ ui tool ]; }\n", tool), "ui", "tool", design=Design.MOVE).text
+    assert f'tool = buildUi ({function} {{ pname = "tool"; src = finalPackage.passthru.ui; }});' in text
+
+
+def test_a_name_of_the_passthru_that_a_part_moves_to_means_the_same_there() -> None:
+    body = "buildApp {\n  e = [ ui ];\n  passthru = rec { version = 3; };\n}\n"
+    with pytest.raises(RefusalError, match="'version' means something different where 'ui' has to go"):
+        lifted(package(body), design=Design.MOVE)
+
+
 @pytest.mark.parametrize(
     ("bindings", "attributes", "fact"),
     [

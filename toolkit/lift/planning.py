@@ -249,7 +249,7 @@ def _outputs(shape: Shape) -> frozenset[str]:
     """Return the strings in what the package says of its outputs: an attribute of that name is the output."""
     attributes = shape.construction.attributes if shape.construction is not None else ()
     said = [node for path, node in attributes if path == ("outputs",)]
-    return frozenset(part.text.strip('"') for node in said for part in node.walk() if part.kind == "string_expression")
+    return frozenset(part.text for node in said for part in node.walk() if part.kind == "string_fragment")
 
 
 def _require_all_within(planned: LiftPlan) -> None:

@@ -100,6 +100,16 @@ def test_the_final_attributes_of_a_part_keep_their_meaning_by_another_name() -> 
     assert captured(text, made.text, kept) == tuple(said)
 
 
+def test_what_a_set_of_a_part_takes_from_the_package_means_the_same_in_that_set() -> None:
+    part = 'buildUi rec {\n    pname = "ui";\n    inherit version src;\n    cache = src;\n  };'
+    text = f"{{ buildApp, buildUi, fetch }}:\nlet\n  version = fetch 1;\n  src = fetch 2;\n  ui = {part}\nin\n"
+    text += "buildApp rec {\n  inherit version src;\n  e = [ ui version ];\n}\n"
+    made = lifted(text, "ui", design=Design.MOVE, follow=("src", "version"))
+    assert captured(text, made.text, made) == ()
+    stays = lifted(text, "ui", design=Design.STAY)
+    assert captured(text, stays.text, stays) == ()
+
+
 @pytest.mark.parametrize("end", ["ui", "buildApp.x", "{ e = ui; }", "(buildApp { e = ui; }) // { }"])
 def test_a_file_that_ends_in_something_else_by_now_is_looked_at_as_well(end: str) -> None:
     made = lifted(INNER)

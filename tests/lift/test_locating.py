@@ -38,6 +38,8 @@ def candidates(root: Path, path: str) -> list[str]:
         ("pkgs/development/python-modules/flask/default.nix", "python3Packages.flask"),
         ("pkgs/development/python-modules/flask/parts/ui.nix", "python3Packages.flask"),
         ("pkgs/by-name/mp/mpv/scripts/thumbs.nix", "mpvScripts.thumbs"),
+        ("pkgs/misc/tmux-plugins/tmux-fingers/default.nix", "tmuxPlugins.fingers"),
+        ("pkgs/misc/tmux-plugins/tmux-inner/default.nix", "tmuxPlugins.tmux-inner"),
         ("pkgs/servers/other/default.nix", "other"),
         ("pkgs/servers/other/unwrapped.nix", "unwrapped"),
     ],
@@ -49,6 +51,8 @@ def test_a_file_belongs_to_what_calls_it_else_to_its_place(tmp_path: Path, file:
             ALL: "{\n  http_2 = callPackage ../servers/http { };\n  http_3 = callPackage ../servers/http { };\n"
             "  one = libsForQt5.callPackages ../servers/one.nix { };\n}\n",
             "pkgs/top-level/python-packages.nix": "{\n  two = callPackage ../servers/two { };\n}\n",
+            "pkgs/misc/tmux-plugins/default.nix": "{\n  fingers = pkgs.callPackage ./tmux-fingers { };\n"
+            "  set = {\n    inner = callPackage ./tmux-inner { };\n  };\n}\n",
         },
     )
     assert names.package(PurePosixPath(file)) == package
@@ -73,7 +77,8 @@ def test_what_names_a_file_gives_its_package_more_names(tmp_path: Path) -> None:
             "pkgs/servers/web/parts/ui.nix": "",
             "pkgs/servers/web/parts/other.nix": "",
             ALL: "{\n  web_2 = callPackage ../servers/web { };\n"
-            "  direct = f ../servers/web/parts/ui.nix;\n  Upper = f ../servers/web/parts/ui.nix;\n"
+            "  direct = f ../servers/web/parts/ui.nix {\n    inherit x;\n  };\n"
+            "  Upper = f ../servers/web/parts/ui.nix;\n"
             "  inherit (import ../servers/web/parts/ui.nix { }) one two';\n"
             "  all = f ../servers/web/parts;\n}\n",
             "pkgs/top-level/ocaml-packages.nix": "{\n  ml = f ../servers/web/parts/ui.nix;\n}\n",

@@ -56,7 +56,7 @@ _DEPTH = 2
 _MOST = 8 << 20
 """The bytes of a package set."""
 _CALL = re.compile(r"^ *([A-Za-z_][\w'-]*) *=\s*(?:[\w.]+\.)?callPackages? +(\.{1,2}/[\w./+-]+)", re.MULTILINE)
-
+_OUTERMOST_CALL = re.compile(_CALL.pattern.replace("^ *", "^  ", 1), re.MULTILINE)
 _SAME = re.compile(r"^  ([A-Za-z_][\w'-]*) = ([A-Za-z_][\w'-]*);", re.MULTILINE)
 
 
@@ -80,6 +80,9 @@ class Names(Struct, frozen=True, kw_only=True):
                 called.setdefault(PurePosixPath(normpath(_TOP / path)), prefix + attribute)
             if not prefix:
                 same |= dict(_SAME.findall(text))
+        for directory, prefix in _DIRECTORIES.items():
+            for attribute, path in _OUTERMOST_CALL.findall(_text(root, PurePosixPath(directory, "default.nix"))):
+                called.setdefault(PurePosixPath(normpath(f"{directory}/{path}")), f"{prefix}.{attribute}")
         return cls(called=called, same=same)
 
     def package(self, file: PurePosixPath) -> str:
@@ -149,8 +152,9 @@ def _bound_to(root: Path, referrer: PurePosixPath, file: PurePosixPath) -> Itera
     for match in _PATH.finditer(text):
         if PurePosixPath(normpath(referrer.parent / match[0])) not in wanted:
             continue
-        statement = text[text.rfind(";", 0, match.start()) + 1 : text.find(";", match.end())]
-        if re.search(r"^\s*inherit\b", statement, re.MULTILINE):
+        begin = text.rfind(";", 0, match.start()) + 1
+        statement = text[begin : text.find(";", match.end())]
+        if re.search(r"^\s*inherit\b", text[begin : match.start()], re.MULTILINE):
             yield from re.findall(r"[\w'-]+", statement.rpartition(")")[2])
         elif (name := re.search(r"([A-Za-z_][\w'-]*)\s*=(?!=)", statement)) is not None:
             yield name[1]

@@ -203,6 +203,10 @@ def test_hashes_of_what_moves_are_said_and_not_that_of_the_packages_own_source()
 def test_what_a_part_that_stays_still_takes_from_the_let_is_known() -> None:
     assert lift(app(), name="package.nix", design=Design.STAY).apart == {"ui": ("src", "version")}
     assert followed(app()).apart == {}
+    named = app().replace("inherit version src;\n    cache = null", "cache = self.src")
+    named = named.replace("in\nbuildApp rec {", "  self = buildApp rec {").removesuffix("}\n") + "};\nin\nself\n"
+    assert lift(named, name="package.nix", design=Design.STAY).apart == {"ui": ("src",)}
+    assert lift(named.replace("self.src", "self.meta"), name="package.nix", design=Design.STAY).apart == {}
 
 
 def test_what_a_source_is_called_stays_where_an_overridden_one_need_not_have_it() -> None:
@@ -415,6 +419,8 @@ def test_the_attributes_that_come_to_follow_the_package_are_named() -> None:
     text = text.replace("  inherit pname version src;\n", '  pname = "app";\n  version = "1";\n  inherit src;\n')
     made = followed(text)
     assert (made.unfolded, made.places) == (("src", "version"), ("url", "meta.homepage", "sourceRoot"))
+    shown = followed(text.replace("  meta = {", "  passthru = {\n    a = 1;\n    of = version;\n  };\n  meta = {"))
+    assert shown.places == ("url", "passthru.of", "meta.homepage", "sourceRoot")
 
 
 def test_what_stands_like_a_part_and_stays_is_named_if_the_part_is_made_with_it() -> None:

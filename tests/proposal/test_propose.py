@@ -247,6 +247,18 @@ def test_a_package_for_one_system_alone_is_asked_about_there(
     assert "No rebuilds: `nix-instantiate --argstr system aarch64-darwin -A notes-server` prints the same" in text
 
 
+def test_a_package_that_upstream_builds_nowhere_has_no_place_there(
+    tmp_path: Path, changed: Callable[[str, str], None], tree: Path
+) -> None:
+    changed("platforms = lib.platforms.all;", 'platforms = [ "x86_64-darwin" ];')
+    asked = Request(target="notes-server", source=SourceRequest(nixpkgs=str(tree)), out=tmp_path)
+    (chosen,) = choose([asked], progress=Silence())
+    with pytest.raises(
+        ToolkitError, match="notes-server: is for x86_64-darwin, and nixpkgs builds for x86_64-linux, a"
+    ):
+        chosen.require_upstream()
+
+
 def test_an_insecure_part_asks_for_a_variable_as_well(
     tmp_path: Path, changed: Callable[[str, str], None], tree: Path
 ) -> None:

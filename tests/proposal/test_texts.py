@@ -133,8 +133,8 @@ def test_the_body_names_what_else_leaves_the_let() -> None:
     along = replace(change, along={"cache": ("passthru", "cache")}, own=("version",), recursive=False)
     assert "there. Define cache in passthru, too. Move version out" in " ".join(message(("app",), along).body.split())
     along = replace(along, along={"path": ("path",), "env": ("passthru", "cache")}, own=())
-    assert "Define path and cache (env) in the package's attributes, too." in " ".join(
-        message(("app",), along).body.split()
+    assert " ".join(message(("app",), along).body.split()).endswith(
+        "there. Define path and cache (env) in the package's attributes."
     )
 
 
@@ -179,12 +179,16 @@ def test_an_override_of_the_source_reaches_what_moves_with_it() -> None:
     moved = replace(along, moved=("tree",))
     assert " ".join(message(("app",), moved).body.split()).startswith(
         "Replacing src by overrideAttrs changes only some uses, since others take it, as tree, from the let. Move its "
-        "definition into the package's attributes, and take it from finalAttrs. Define crates"
+        "definition into the package's attributes, and take it from finalAttrs. Define crates in passthru."
     )
     several = {name: ("passthru", name) for name in ("crates", "wrapper-of-all", "library-of-the-wrapper")}
     assert message(("an-app",), replace(change, along=several)).subject == (
         "an-app: let overrides of src reach crates, wrapper-of-all and 1 more"
     )
+    (long,) = {
+        message(("a" * 30,), replace(change, along=those)).subject for those in (several, {"c" * 30: ("c" * 30,)})
+    }
+    assert long == f"{'a' * 30}: let overrides of src reach all uses"
     fetched = message(("app",), replace(along, follows={"tree": ("version",)}, hashed={"src": ("tree",)}))
     assert fetched.subject == "app: let overrides of src reach crates"
     assert fetched.body.startswith("Replacing src by overrideAttrs changes only some uses")

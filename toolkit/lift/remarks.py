@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from toolkit.lift.bindings import PASSTHRU, shared
 from toolkit.lift.plan import FOLLOWED, OWN
-from toolkit.lift.shape import path_of
+from toolkit.lift.shape import path_of, selection
 from toolkit.lift.wanted import equals
 from toolkit.nix.attributes import value
 
@@ -28,8 +28,18 @@ _MADE_BY = {"npmDepsHash": "npmDeps", "cargoHash": "cargoDeps"}
 
 def apart(planned: LiftPlan) -> Mapping[str, tuple[str, ...]]:
     """Return what lifted bindings have in common with the package without taking it over."""
-    followed = follows(planned)
-    found = {name: shared(planned.shape, name) for name in planned.names if name not in followed}
+    shape, followed = planned.shape, follows(planned)
+    # A file may end in a name that it binds the package to.
+    own = {name for name, node in shape.bindings.items() if node.contains(planned.construction.call)}
+    read = {
+        name: {selection(use.node)[:1] for use in shape.uses_in(shape.bindings[name]) if use.name in own}
+        for name in planned.names
+        if name not in followed
+    }
+    found = {
+        name: tuple(each for each in FOLLOWED if each in shared(shape, name) or (each,) in those)
+        for name, those in read.items()
+    }
     return {name: attributes for name, attributes in found.items() if attributes}
 
 
@@ -44,7 +54,7 @@ def places(planned: LiftPlan, uses: Iterable[int]) -> tuple[str, ...]:
     """Return the attributes of the package that some uses stand in."""
     nodes = [planned.shape.tree.nodes[index] for index in uses]
     found = dict.fromkeys(
-        path[:2] if path[0] == "meta" else path[:1]
+        path[:2] if path[0] in {"meta", PASSTHRU} else path[:1]
         for path, node in planned.construction.attributes
         if any(node.contains(use) for use in nodes)
     )

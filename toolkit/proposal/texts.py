@@ -58,6 +58,7 @@ _MOST_PLACES = 3
 
 _FOLLOWING = ("follows", "fetched", "refetched")
 _ORDER = (*_FOLLOWING, "hidden", "part", "shown")
+_ALL = "all uses"
 _OVERRIDES = {"follows": "overrides reach"}
 _SORTS = {Reachability.HIDDEN: "hidden", Reachability.SHOWN: "shown", Reachability.PARTIAL: "part"}
 
@@ -71,7 +72,7 @@ def message(packages: Sequence[str], lifted: Lifted) -> Message:
     words = {**_words(lifted, names), "overrides": _OVERRIDES.get(main, "overrideAttrs replace")}
     parts = [lifted.doors[name][-1] for name in names]
     if main == "part" and (reached := _reached(lifted, [lifted.doors[name] for name in names])):
-        words, parts = {**words, "overrides": f"overrides of {_listed(parts)} reach"}, reached
+        words, parts = {**words, "overrides": f"overrides of {_listed(parts)} reach", "some": _ALL}, reached
     subjects = _subjects(main, words, packages, parts)
     if main == "follows" and not words["main"]:
         del subjects[:2]
@@ -104,7 +105,7 @@ def _subjects(sort: str, words: Mapping[str, str], packages: Sequence[str], part
         ", ".join(parts),
         *(f"{', '.join(parts[:few])} and {len(parts) - few} more" for few in counts),
     ]
-    some += [f"{len(parts)} of its parts"] if len(parts) > 1 else []
+    some += [f"{len(parts)} of its parts"] if len(parts) > 1 and words["some"] != _ALL else []
     return [
         *(_text(sort, {**words, **prefix}).subject for prefix in prefixes),
         *(_read({**words, **prefix, "parts": parts}).shorter for parts in some for prefix in prefixes),
@@ -203,7 +204,9 @@ def _why(lifted: Lifted) -> tuple[str, str]:
 
 def _along(words: Mapping[str, str], lifted: Lifted) -> str:
     """Return which attributes a package gets beside the parts."""
-    return _read({**words, "place": _place([*lifted.along.values()])}).along
+    place = _place([*lifted.along.values()])
+    too = ", too" if place in {_place([path]) for path in lifted.doors.values()} else ""
+    return _read({**words, "too": too, "place": place}).along
 
 
 def _text(sort: str, words: Mapping[str, str]) -> StepText:
@@ -248,7 +251,7 @@ def _words(lifted: Lifted, names: Sequence[str]) -> dict[str, str]:
         "Show": f"Move {definitions} into {place}" if moves else f"Expose {them} in passthru",
         "along": _listed([_introduced(path[-1], name, path) for name, path in lifted.along.items()]),
         "own": _listed(sorted(lifted.own, key=lambda name: OWN.index(name if name in OWN else "src"))),
-        "uses": _listed(_reached(lifted, doors)) or "all uses",
+        "uses": _listed(_reached(lifted, doors)) or _ALL,
         "some": "its parts" if many else "a part",
         "them": them,
         "called": f", as {_listed(others)}," if others else "",

@@ -141,6 +141,7 @@ def test_what_is_selected_from_the_same_place_is_shared() -> None:
 def test_parts_of_one_set_are_told_apart_where_they_are_shared() -> None:
     ui = 'ui = buildNpmPackage { pname = "ui"; inherit (x) version; hash = x.src; };'
     assert found(ui, "{ inherit (x) version hash; src = x.other; e = ui; }")["ui"].shares == ("version",)
+    assert found(ui, "{ inherit (x.app) version src; e = ui; }")["ui"].shares == ()
 
 
 @pytest.mark.parametrize(

@@ -252,13 +252,17 @@ def test_a_part_with_a_source_of_its_own_does_not_follow_the_version_alone() -> 
         ('rec { inherit version; src = fetchurl "${version}"; }', True),
         ('(own: { inherit version; src = fetchurl "${own.version}"; })', True),
         ("{ inherit version; inherit (sources) src; }", True),
+        ('rec { inherit version; tag = version; rev = "1"; src = fetchurl "${tag}${rev}"; }', True),
+        ("(own: { inherit version; src = fetchurl { a = own.src; b = own.version; }; })", True),
         ('rec { inherit version; tag = "1"; src = fetchurl tag; }', False),
+        ('(own: { inherit version; src = fetchurl { a = own.src; b = "1"; }; })', False),
+        ("{ inherit version srcs; }", False),
         ('(own: { inherit version; tag = "1"; src = fetchurl own.tag; })', False),
         ("{ inherit version; inherit (fixed) src; }", False),
     ],
 )
 def test_a_source_follows_by_way_of_other_attributes(part: str, *, follows: bool) -> None:
-    more = "  sources.src = fetchurl version;\n\n  fixed.src = lib;\n\n"
+    more = "  sources.src = fetchurl version;\n\n  fixed.src = lib;\n\n  srcs = [ lib ];\n\n"
     text = app(more).replace('{\n    pname = "${pname}-ui";\n    inherit version src;\n    cache = null;\n  }', part)
     assert part in text
     if follows and "sources" not in part:
@@ -276,6 +280,11 @@ def test_a_source_is_made_with_a_version_that_the_part_inherits_from_where_the_p
     assert followed(text).follows == {"ui": ("version",)}
     with pytest.raises(RefusalError, match="does not change the source of 'ui'"):
         followed(text.replace("own.version", "own.pname"))
+    with pytest.raises(RefusalError, match="does not change the source of 'ui'"):
+        followed(text.replace(part, "{ inherit (self) version src; }"))
+    apart = text.replace("pname src;\n  inherit (self) version;", "pname;\n  inherit (self) version src;")
+    with pytest.raises(RefusalError, match="does not change the source of 'ui'"):
+        followed(apart.replace(part, "{ inherit (self) version; inherit (self.ui) src; }"))
 
 
 def test_a_source_that_only_the_parts_have_comes_to_be_in_passthru() -> None:

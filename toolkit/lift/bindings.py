@@ -235,9 +235,8 @@ def own_attribute(shape: Shape, use: Node) -> str | None:
         return ".".join(variable)
     if around.kind != "list_expression":
         return None
-    while around.parent is not None and (operator(around.parent) == "++" or inside(around.parent) is inside(around)):
-        around = around.parent
-    path = attributes.get(around.parent.index, ()) if around.parent is not None else ()
+    joined = (node for node in around.ancestors() if operator(node) != "++" and node.kind != "parenthesized_expression")
+    path = attributes.get(next(joined).index, ())
     return path[0] if len(path) == 1 else None
 
 
@@ -294,9 +293,9 @@ def own_names(shape: Shape, name: str) -> tuple[str, ...]:
     return tuple(each for each in dict.fromkeys([bare, written]) if _NAME.fullmatch(each) and each not in own)
 
 
-def _written(binding: Node) -> str:
+def _written(statement: Node) -> str:
     """Return what is written out in a string that a binding has, without `${ … }` at its ends; else nothing."""
-    literal = value(binding) if binding.kind == "binding" else binding
+    literal = value(statement)
     if literal.kind != "string_expression":
         return ""
     parts = [child.text if child.kind == "string_fragment" else "\0" for child in literal.children[1:-1]]
@@ -338,9 +337,10 @@ def origin(shape: Shape, attribute: str) -> Origin | None:
     if use is None or use.scope is None:
         return None
     path = source.child("attrpath")
-    if path is not None and len(path.children) > 1:
+    inherits = found[0].kind == "inherit_from"
+    if path is not None and (inherits or len(path.children) > 1):
         return None
-    part = attribute if found[0].kind == "inherit_from" else next(iter(selection(use.node)), "")
+    part = attribute if inherits else next(iter(selection(use.node)), "")
     return use.scope.node.index, use.name, part
 
 

@@ -38,7 +38,8 @@ def _made_with(shape: Shape, part: BuilderCall, attributes: Sequence[tuple[str, 
         for use in shape.references:
             if use.scope is None or not node.contains(use.node) or (node.kind == "inherit" and use.name != name):
                 continue
-            selected = (name,) if node.kind == "inherit_from" else selection(use.node)
+            inherits = node.kind == "inherit_from" and use.node.parent is node
+            selected = (name,) if inherits else selection(use.node)
             yield from ((use.scope.node.index, use.name, part) for part in ("", *selected))
             within = use.name == final or use.scope.node in part.sets
             names = selected if use.name == final else (use.name,)

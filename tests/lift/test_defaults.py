@@ -28,6 +28,13 @@ def test_what_shares_source_or_version_moves_and_follows_else_stays() -> None:
     assert tried(package(BODY), bindings=("ui",))[0].bindings == ("ui",)
 
 
+def test_a_part_that_an_override_reaches_already_does_not_say_what_is_followed() -> None:
+    shown = "  shown = buildUi { inherit version; };\n  own = buildUi { src = f; };\n"
+    body = "buildApp (finalAttrs: {\n  inherit version;\n  e = [ finalAttrs.shown own ];\n  inherit shown;\n})\n"
+    names = ("shown", "own")
+    assert tried(package(body, shown), bindings=names) == [Way(design=Design.STAY, bindings=names)]
+
+
 def test_what_stands_in_passthru_like_a_part_is_lifted_with_it() -> None:
     others = (
         "  tool' = tool.overrideAttrs { version = 2; };\n  files = fetchurl { url = 3; };\n"
@@ -99,6 +106,41 @@ def test_a_change_may_have_as_many_lines_as_nobody_insists_on_and_not_one_more()
         moved(package(body, part("large", numbers + 1)))
 
 
+def test_as_many_bindings_are_lifted_together_as_the_change_may_have_lines_for() -> None:
+    body = BODY.replace("[ ui ]", "[ ui large %s ]").replace("\n}", "\n  passthru = {\n    a = 1;\n  };\n}")
+
+    def text(numbers: int, more: str = "larger") -> str:
+        return package(body % more, part("large", numbers) + (part(more, MOST_LINES) if more else ""))
+
+    def lines(text: str) -> int:
+        way = Way(design=Design.MOVE, bindings=("ui", "large"), follow=("src", "version"))
+        made = lifted(text, LiftChoice(design=Design.MOVE), way, name="package.nix")
+        return changed_lines(text, made.text)
+
+    most = (MOST_LINES - lines(text(0))) // 2
+    assert lines(text(most)) == MOST_LINES
+    assert tried(text(most))[1].bindings == ("ui", "large")
+    assert tried(text(most + 1))[1].bindings == ("ui",)
+    most = (MOST_LINES - lines(text(0, ""))) // 2
+    assert lines(text(most, "")) == MOST_LINES
+    assert [way.bindings for way in tried(text(most, ""))] == [(), ()]
+    assert [way.bindings for way in tried(text(most + 1, ""))][:2] == [(), ("ui",)]
+
+
+@pytest.mark.parametrize(
+    ("value", "lines", "first"),
+    [("[", 22, []), ("[", 23, [Way(design=Design.STAY, bindings=("tool",))]), ("fetchurl [", 23, [])],
+)
+def test_parts_that_stay_are_tried_first_without_one_that_makes_a_long_value_an_attribute(
+    value: str, lines: int, first: list[Way]
+) -> None:
+    long = f"  long = {value}\n    ui\n" + "    1\n" * lines + "  ];\n"
+    body = BODY.replace("inherit src version;", "version = 1;").replace("[ ui ]", "[ ui tool long ]")
+    stay = Way(design=Design.STAY)
+    assert tried(text := package(body, part("tool", 0) + long)) == [*first, stay]
+    assert lifted(text, LiftChoice(), stay, name="package.nix").moved == ("long",)
+
+
 def test_lines_that_look_like_a_header_count() -> None:
     assert changed_lines("a\n-- b\nc\n", "a\n++ b\nc\n") == 2
     assert changed_lines("a\nb\nc\nd\n", "a\nB\nc\nd\ne\n") == 3
@@ -115,8 +157,13 @@ def test_of_several_parts_the_small_ones_are_lifted_together() -> None:
 
 def test_of_several_parts_those_that_are_refused_are_left() -> None:
     parts = part("doc", 10) + part("large", MOST_LINES)
-    _, some, *_ = tried(package(BODY.replace("[ ui ]", "[ ui doc large ]"), parts))
-    assert some.bindings == ("ui",)
+    found = tried(package(BODY.replace("[ ui ]", "[ ui doc large ]"), parts))
+    assert [(way.design, way.bindings) for way in found] == [
+        (Design.MOVE, ()),
+        (Design.MOVE, ("ui",)),
+        (Design.STAY, ()),
+        (Design.STAY, ("ui", "large")),
+    ]
 
 
 def test_names_that_were_asked_for_and_the_files_name_go_to_the_lift() -> None:

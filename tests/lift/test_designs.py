@@ -153,5 +153,15 @@ def test_a_use_beside_the_attributes_gets_no_layer() -> None:
 
 
 def test_a_name_within_what_leaves_is_no_use_of_the_rest() -> None:
-    text = layered("rec {\n  a = [ ui ];\n  b = { a }: a;\n  c = 1;\n  d = c;\n}")
+    text = layered("rec {\n  a = [ ui ];\n  b = { a }: a;\n  c = 1;\n  d = c;\n  e = f ui a;\n}")
     assert "  b = { a }: a;\n" in text
+    assert "      e = f finalAttrs.passthru.ui finalAttrs.a;\n" in text
+
+
+def test_a_layer_stands_below_its_call_however_far_in_that_is() -> None:
+    text = rewritten(package("with f;\n  buildApp {\n    e = [ ui ];\n  }\n"), design=Design.LAYER)
+    assert text.endswith(
+        "with f;\n  (buildApp {\n  }).overrideAttrs\n    (\n      finalAttrs: previousAttrs: {\n"
+        "        e = [ finalAttrs.passthru.ui ];\n\n"
+        "        passthru = previousAttrs.passthru or { } // {\n          inherit ui;\n        };\n      }\n    )\n"
+    )

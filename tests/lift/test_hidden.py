@@ -108,7 +108,8 @@ def test_a_function_that_its_file_does_not_call_is_refused() -> None:
     alone = Tree(
         "{ buildApp, buildUi }:\nlet\n  ui = buildUi { src = 1; };\nin\nbuildApp { e = [ ui ]; }\n", name="p.nix"
     )
-    with pytest.raises(LayoutError, match=r"^p.nix:1:1: the function is not called in its own file"):
+    fact = "the function is not called in its own file, and callPackage would fill new parameters"
+    with pytest.raises(LayoutError, match=rf"^p.nix:1:1: {fact}$"):
         rewrite(read(alone), bindings=("ui",), design=Design.HIDDEN)
 
 
@@ -215,9 +216,17 @@ def test_a_pattern_without_a_last_comma_gets_one() -> None:
     assert '      removeAttrs (lib.functionArgs generic) [\n        "src"\n        "ui"\n      ]\n' in made
 
 
+def test_a_default_stands_as_far_in_as_its_parameter() -> None:
+    pattern = BEFORE[BEFORE.index("generic =") : BEFORE.index("    let\n")]
+    made = hidden(BEFORE.replace(pattern, "generic = { buildApp, buildUi, version }:\n"))
+    assert "  # the interface\n  ui ? buildUi {\n    inherit src version;\n  },\n }:\n    let\n" in made
+
+
 def test_what_a_needed_definition_needs_moves_too() -> None:
-    made = hidden(BEFORE.replace("src = version;", "a = version;\n      b = a;\n      src = b + b;"))
-    assert [name for name in ("a", "b", "src", "ui", "other") if f"      {name} ? " in made] == ["a", "b", "src", "ui"]
+    needed = "a = version;\n      b = a;\n      c = version;\n      d = c;\n      src = b + d;"
+    made = hidden(BEFORE.replace("src = version;", needed))
+    names = ["a", "b", "c", "d", "src", "ui"]
+    assert [name for name in (*names, "other") if f"      {name} ? " in made] == names
 
 
 @pytest.mark.parametrize(
@@ -229,6 +238,7 @@ def test_what_a_needed_definition_needs_moves_too() -> None:
         "{ inherit (x) callGeneric; }",
         '{ inherit (x) "callGeneric"; }',
         "{ callGeneric = 1; }",
+        '{ "callGeneric" = 1; }',
     ],
 )
 def test_the_name_of_the_caller_is_taken_by_any_use_but_a_selection(use: str) -> None:
@@ -236,8 +246,8 @@ def test_the_name_of_the_caller_is_taken_by_any_use_but_a_selection(use: str) ->
         hidden(BEFORE.replace("other = 1;", f"other = x: {use};"))
 
 
-@pytest.mark.parametrize("use", ["lib.callGeneric", "lib.callGeneric.x", 'lib."callGeneric" or 1'])
-def test_the_name_of_the_caller_may_be_selected(use: str) -> None:
+@pytest.mark.parametrize("use", ["lib.callGeneric", "lib.callGeneric.x", 'lib."callGeneric" or 1', '"callGeneric"'])
+def test_the_name_of_the_caller_may_be_selected_or_a_text(use: str) -> None:
     assert f"other = {use};" in hidden(BEFORE.replace("other = 1;", f"other = {use};"))
 
 
@@ -249,7 +259,16 @@ def test_a_call_by_another_callpackage_is_refused() -> None:
         hidden(text)
 
 
-@pytest.mark.parametrize("call", ["generic", "lib.id [ generic ]", "lib.id [ callPackage generic ]", "generic { }"])
+@pytest.mark.parametrize(
+    "call",
+    [
+        "generic",
+        "lib.id [ generic ]",
+        "lib.id [ callPackage generic ]",
+        "generic { }",
+        "callPackage // generic",
+    ],
+)
 def test_a_use_that_is_no_call_by_callpackage_is_refused_with_its_place(call: str) -> None:
     with pytest.raises(LayoutError, match=r"^package.nix:26:\d+: generic is used other than by 'callPackage generic'"):
         hidden(BEFORE.replace('callPackage generic { version = "1"; }', call))
@@ -288,6 +307,11 @@ def test_names_that_a_definition_binds_itself_and_those_of_nix_mean_the_same() -
         ("  generic =\n", "  generic = # it\n", "  generic = # it\n"),
         ("    let\n", "    let # it\n", "    let # it\n      other = 1;"),
         ("      other = 1;", "      # it\n\n      other = 1;", "    let\n      # it\n\n      other = 1;"),
+        (
+            "      # the interface\n",
+            "      # the interface\n      # of it\n",
+            "      # the interface\n      # of it\n      ui ?",
+        ),
     ],
 )
 def test_what_stands_around_the_parameters_and_the_let_stays(old: str, new: str, after: str) -> None:

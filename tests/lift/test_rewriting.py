@@ -542,6 +542,7 @@ def test_a_binding_that_is_no_builders_call_gives_no_name() -> None:
         ('pname = "ui";', "ui"),
         ('name = "ui-${version}";', "ui"),
         ('pname = "${f}-ui";', "ui"),
+        ('pname = "uiX";', "uiX"),
     ],
 )
 @pytest.mark.parametrize("design", [Design.STAY, Design.MOVE])

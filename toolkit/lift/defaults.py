@@ -14,7 +14,7 @@ from toolkit.errors import RefusalError
 from toolkit.lift.bindings import SHARED, shared
 from toolkit.lift.following import is_derivation
 from toolkit.lift.plan import FOLLOWED, Design
-from toolkit.lift.rewriting import Lifted, lift
+from toolkit.lift.rewriting import Lifted, rewrite
 from toolkit.lift.shape import read
 from toolkit.lift.wanted import equals, wanted
 from toolkit.nix.tree import Tree
@@ -58,55 +58,52 @@ def ways(text: str, choice: LiftChoice, *, name: str) -> Iterator[Way]:
 
     Raise as `lift` does.
     """
+    shape = read(Tree(text, name=name))
     if choice.design is not None or choice.follow:
         design = choice.design or Design.MOVE
-        way = Way(design=design, follow=choice.follow, bindings=choice.bindings)
-        yield from _best(text, choice, way, name=name)
+        yield from _best(shape, choice, Way(design=design, follow=choice.follow, bindings=choice.bindings))
         return
-    shape = read(Tree(text, name=name))
     names = wanted(shape, choice.bindings)
     if not choice.bindings and "" not in choice.called and (others := equals(shape, names)):
-        yield from _ways(text, choice, shape, (*names, *others))
-    yield from _ways(text, choice, shape, choice.bindings)
+        yield from _ways(shape, choice, (*names, *others))
+    yield from _ways(shape, choice, choice.bindings)
 
 
-def _ways(text: str, choice: LiftChoice, shape: Shape, bindings: tuple[str, ...]) -> Iterator[Way]:
-    name = shape.tree.name
-    names = bindings or wanted(shape, ())
+def _ways(shape: Shape, choice: LiftChoice, bindings: tuple[str, ...]) -> Iterator[Way]:
+    names = wanted(shape, bindings)
     follow = {part for binding in names for part in shared(shape, binding)}
     stay = Way(design=Design.STAY, bindings=bindings)
     follows = (tuple(part for part in parts if part in follow) for parts in (FOLLOWED, SHARED))
     moves = (replace(stay, design=Design.MOVE, follow=each) for each in dict.fromkeys(follows) if each)
-    for way in (*(way for move in moves for way in _best(text, choice, move, name=name)), stay):
-        some = _affordable(text, choice, way, names, shape)
+    for way in (*(way for move in moves for way in _best(shape, choice, move)), stay):
+        some = _affordable(shape, choice, way, names)
         ways = [way, *([replace(way, bindings=some)] if some else [])]
         # A set of many lines is no attribute to have if it can be helped.
-        yield from reversed(ways) if _moves_values(text, choice, way, names, shape) else ways
+        yield from reversed(ways) if _moves_values(shape, choice, way, names) else ways
 
 
-def _best(text: str, choice: LiftChoice, way: Way, *, name: str) -> Iterator[Way]:
+def _best(shape: Shape, choice: LiftChoice, way: Way) -> Iterator[Way]:
     """Yield a way, after the one by which what is followed leaves the let, too."""
     if way.follow:
         whole = replace(way, whole=True)
         with suppress(RefusalError):
-            _made(text, choice, whole, whole.bindings, name=name)
+            _made(shape, choice, whole, whole.bindings)
             yield whole
     yield way
 
 
 def lifted(text: str, choice: LiftChoice, way: Way, *, name: str) -> Lifted:
     """Lift in one way; raise as `lift` does, and RefusalError for a large change if nobody asked for the design."""
-    made = _made(text, choice, way, way.bindings, name=name)
+    made = _made(read(Tree(text, name=name)), choice, way, way.bindings)
     if choice.design is None and (lines := changed_lines(text, made.text)) > MOST_LINES:
         fact = f"{name}: the change has {lines} lines, more than {MOST_LINES}"
         raise RefusalError(fact, hint=f"--design {way.design} makes it all the same, --binding a part of it")
     return made
 
 
-def _made(text: str, choice: LiftChoice, way: Way, bindings: Sequence[str], *, name: str) -> Lifted:
-    return lift(
-        text,
-        name=name,
+def _made(shape: Shape, choice: LiftChoice, way: Way, bindings: Sequence[str]) -> Lifted:
+    return rewrite(
+        shape,
         bindings=bindings,
         design=way.design,
         follow=way.follow,
@@ -115,19 +112,19 @@ def _made(text: str, choice: LiftChoice, way: Way, bindings: Sequence[str], *, n
     )
 
 
-def _moves_values(text: str, choice: LiftChoice, way: Way, names: Sequence[str], shape: Shape) -> bool:
+def _moves_values(shape: Shape, choice: LiftChoice, way: Way, names: Sequence[str]) -> bool:
     """Return whether what stays makes an attribute of something long that is no derivation."""
     if way.design is not Design.STAY:
         return False
     try:
-        moved = _made(text, choice, way, names, name=shape.tree.name).moved
+        moved = _made(shape, choice, way, names).moved
     except RefusalError:
         return False
     values = (shape.bindings[binding] for binding in moved if not is_derivation(shape, binding))
     return sum(node.text.count("\n") for node in values) > _MOST_MOVED
 
 
-def _affordable(text: str, choice: LiftChoice, way: Way, names: Sequence[str], shape: Shape) -> tuple[str, ...]:
+def _affordable(shape: Shape, choice: LiftChoice, way: Way, names: Sequence[str]) -> tuple[str, ...]:
     """Return the bindings of a lift that is too large, or moves values, by which it is not; else none.
 
     Those that change least come first, and of those that stay only such by which nothing moves.
@@ -135,12 +132,13 @@ def _affordable(text: str, choice: LiftChoice, way: Way, names: Sequence[str], s
 
     def size(bindings: Sequence[str]) -> float:
         try:
-            made = _made(text, choice, way, bindings, name=shape.tree.name)
+            made = _made(shape, choice, way, bindings)
         except RefusalError:
             return inf
-        return inf if bindings != names and way.design is Design.STAY and made.moved else changed_lines(text, made.text)
+        moves = bindings != names and way.design is Design.STAY and made.moved
+        return inf if moves else changed_lines(shape.tree.text, made.text)
 
-    if size(names) <= MOST_LINES and not _moves_values(text, choice, way, names, shape):
+    if size(names) <= MOST_LINES and not _moves_values(shape, choice, way, names):
         return ()
     chosen: tuple[str, ...] = ()
     for binding in sorted(names, key=lambda each: size([each])):
@@ -152,5 +150,5 @@ def _affordable(text: str, choice: LiftChoice, way: Way, names: Sequence[str], s
 
 def changed_lines(before: str, after: str) -> int:
     """Return how many lines of a diff are added or removed."""
-    _, _, *lines = [*difflib.unified_diff(before.splitlines(), after.splitlines()), "", ""]
-    return sum(line[:1] in {"+", "-"} for line in lines)
+    lines = [*difflib.unified_diff(before.splitlines(), after.splitlines())]
+    return sum(line[:1] in {"+", "-"} for line in lines[2:])

@@ -6,6 +6,7 @@ callPackage of a function that does not show the new ones; `override` still sets
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -148,7 +149,7 @@ def _append(of: CalledFunction, names: Sequence[str]) -> Edit:
     indent = indentation(text, last.start)
     comment = style.comment(ABOVE_PARAMETERS, indent + (2 if style is Style.NIXPKGS_FMT else 0))
     lines = [comment, *(_parameter(of, name, indent) for name in names)]
-    rest = "" if text[line_end:].lstrip(" \t").startswith("\n") else "\n"
+    rest = "" if re.match(r"[ \t]*\n", text[line_end:]) else "\n"
     added = "".join(f"\n{line}" for line in lines) + rest
     return Edit(start, line_end, ("" if style.leads else ",") + text[end:line_end] + added)
 
@@ -160,7 +161,7 @@ def _parameter(of: CalledFunction, name: str, indent: int) -> str:
     shift = indent + (2 if of.style.leads else 0) - indentation(tree.text, node.start)
     written = f"{name} ? {shifted(tree, default.start, default.end, shift)}"
     inner = " " * (indent + 2 * (of.style is Style.NIXPKGS_FMT))
-    comments = [each for each in tree.nodes if each.kind == "comment" and start <= each.start < node.start]
+    comments = [each for each in tree.nodes if each.kind == "comment" and each.start in range(start, node.start)]
     above = "".join(f"{inner}{each.text}\n" for each in comments)
     return f"{above}{' ' * indent}{f', {written}' if of.style.leads else f'{written},'}{tree.text[node.end : end]}"
 

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from msgspec.structs import replace
-
 from toolkit.errors import RefusalError
 from toolkit.lift.bindings import PASSTHRU
+from toolkit.lift.passthru import Additions
 from toolkit.lift.shape import bound, path_of
 from toolkit.lift.wanted import at
 from toolkit.nix.attributes import inherited
@@ -19,7 +18,6 @@ from toolkit.nix.edit import Edit, indentation
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from toolkit.lift.passthru import Additions
     from toolkit.lift.plan import LiftPlan
     from toolkit.lift.shape import BuilderCall
     from toolkit.lift.statements import MovedDefinition
@@ -72,8 +70,8 @@ def leaves(construction: BuilderCall, layered: Sequence[Node], use: Reference) -
 def divided(construction: BuilderCall, additions: Additions) -> tuple[Additions, Additions]:
     """Divide what passthru gets into what the builder's call gets, if it has a passthru, and what the layer gets."""
     if any(path[0] == PASSTHRU for path, _ in construction.attributes):
-        return replace(additions, definitions=()), replace(additions, names=())
-    return replace(additions, names=(), definitions=()), additions
+        return Additions(names=additions.names), Additions(definitions=additions.definitions)
+    return Additions(), additions
 
 
 def around(

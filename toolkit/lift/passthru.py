@@ -27,8 +27,8 @@ _OPERANDS = frozenset(["apply_expression", "variable_expression", "select_expres
 class Additions(Struct, frozen=True, kw_only=True):
     """What passthru gets: names to inherit, and definitions."""
 
-    names: Sequence[str]
-    definitions: Sequence[MovedDefinition]
+    names: Sequence[str] = ()
+    definitions: Sequence[MovedDefinition] = ()
 
     def __bool__(self) -> bool:
         """Return whether there is anything."""
@@ -128,7 +128,7 @@ def _inside(literal: Node, additions: Additions, inherits: dict[int, StatementEd
     first = next(binding for binding in bindings if binding.kind != "comment")
     if plain is not None:
         inherits[plain.index].added.extend(additions.names)
-        additions = Additions(names=(), definitions=additions.definitions)
+        additions = Additions(definitions=additions.definitions)
     if plain is not None and first is plain:
         inherits[plain.index].behind.extend(additions.definitions)
     elif additions:

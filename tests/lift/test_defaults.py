@@ -144,6 +144,7 @@ def test_parts_that_stay_are_tried_first_without_one_that_makes_a_long_value_an_
 def test_lines_that_look_like_a_header_count() -> None:
     assert changed_lines("a\n-- b\nc\n", "a\n++ b\nc\n") == 2
     assert changed_lines("a\nb\nc\nd\n", "a\nB\nc\nd\ne\n") == 3
+    assert changed_lines("a\n", "b\n") == 2
     assert changed_lines("a\n", "a\n") == 0
 
 

@@ -338,7 +338,7 @@ def origin(shape: Shape, attribute: str) -> Origin | None:
         return None
     path = source.child("attrpath")
     inherits = found[0].kind == "inherit_from"
-    if path is not None and (inherits or len(path.children) > 1):
+    if path is not None and (inherits or len(path.children) != 1):
         return None
     part = attribute if inherits else next(iter(selection(use.node)), "")
     return use.scope.node.index, use.name, part

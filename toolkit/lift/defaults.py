@@ -150,5 +150,6 @@ def _affordable(shape: Shape, choice: LiftChoice, way: Way, names: Sequence[str]
 
 def changed_lines(before: str, after: str) -> int:
     """Return how many lines of a diff are added or removed."""
+    # Two lines of names come first, and the place of the first change.
     lines = [*difflib.unified_diff(before.splitlines(), after.splitlines())]
-    return sum(line[:1] in {"+", "-"} for line in lines[2:])
+    return sum(line[:1] in {"+", "-"} for line in lines[3:])

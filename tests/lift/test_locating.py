@@ -35,6 +35,9 @@ def candidates(root: Path, path: str) -> list[str]:
         ("pkgs/by-name/ab/abc/package.nix", "abc"),
         ("pkgs/by-name/ab/abc/parts/ui.nix", "abc"),
         ("pkgs/by-name/ab/stray.nix", "stray"),
+        ("pkgs/by-name/ed/editor/package.nix", "editor"),
+        ("pkgs/by-name/ed/editor/other.nix", "editor-other"),
+        ("pkgs/by-name/ed/editor", "editor"),
         ("pkgs/development/python-modules/flask/default.nix", "python3Packages.flask"),
         ("pkgs/development/python-modules/flask/parts/ui.nix", "python3Packages.flask"),
         ("pkgs/by-name/mp/mpv/scripts/thumbs.nix", "mpvScripts.thumbs"),
@@ -49,7 +52,9 @@ def test_a_file_belongs_to_what_calls_it_else_to_its_place(tmp_path: Path, file:
         tmp_path,
         {
             ALL: "{\n  http_2 = callPackage ../servers/http { };\n  http_3 = callPackage ../servers/http { };\n"
-            "  one = libsForQt5.callPackages ../servers/one.nix { };\n}\n",
+            "  one = libsForQt5.callPackages ../servers/one.nix { };\n"
+            "  editor-full = callPackage ../by-name/ed/editor/package.nix { };\n"
+            "  editor-other = callPackage ../by-name/ed/editor/other.nix { };\n}\n",
             "pkgs/top-level/python-packages.nix": "{\n  two = callPackage ../servers/two { };\n}\n",
             "pkgs/misc/tmux-plugins/default.nix": "{\n  fingers = pkgs.callPackage ./tmux-fingers { };\n"
             "  set = {\n    inner = callPackage ./tmux-inner { };\n  };\n}\n",

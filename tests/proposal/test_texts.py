@@ -75,6 +75,15 @@ def said_of(packages: tuple[str, ...], change: Lifted) -> Texts:
             written("a" * 20, a_very_long_name_of_one=HIDDEN, another=HIDDEN, third=HIDDEN),
             f"{'a' * 20}: let overrideAttrs replace 3 of its parts",
         ),
+        (
+            written(
+                "a" * 22,
+                follows=("a-part-of-all-of-them", "b-part-of-all-of-them"),
+                a_part_of_all_of_them=HIDDEN,
+                b_part_of_all_of_them=HIDDEN,
+            ),
+            f"{'a' * 22}: let overrides of src and version reach its parts",
+        ),
         (written("app", ui=HIDDEN), "app: let overrideAttrs replace the ui"),
         (written("app", part=SHOWN), "app: let overrides of part reach the build"),
         (written("app", part=PARTIAL), "app: let overrides of part reach all uses"),
@@ -132,6 +141,13 @@ def test_the_body_names_what_else_leaves_the_let() -> None:
     assert " ".join(message(("app",), apart).body.split()).endswith(ends)
     along = replace(change, along={"cache": ("passthru", "cache")}, own=("version",), recursive=False)
     assert "there. Define cache in passthru, too. Move version out" in " ".join(message(("app",), along).body.split())
+    shown = replace(along, along={"cache": ("passthru", "cache"), "web": ("passthru", "web")}, through=("web",))
+    body = " ".join(message(("app",), shown).body.split())
+    assert "there. Define cache in passthru, too. Define web, which passthru shows, there, too. Move version" in body
+    body = " ".join(message(("app",), replace(shown, along={"web": ("passthru", "web")})).body.split())
+    assert "finalAttrs there. Define web, which passthru shows, there, too. Move version" in body
+    dropped = replace(change, dropped=True, text="x = rec { };")
+    assert message(("app",), dropped).body.endswith("finalAttrs there. Drop the package's rec.")
     along = replace(along, along={"path": ("path",), "env": ("passthru", "cache")}, own=())
     assert " ".join(message(("app",), along).body.split()).endswith(
         "there. Define path and cache (env) in the package's attributes."
@@ -200,6 +216,8 @@ def test_a_part_with_hashes_needs_new_ones_and_a_version_does_not_reach_a_source
     said = message(("app",), change)
     assert said.subject == "app: let overrides of src and version reach the ui"
     assert "there. A new source may also need another npmDeps of the ui. Use" in " ".join(said.body.split())
+    some = replace(lifted(follows=("a", "b", "c"), a=HIDDEN, b=HIDDEN, c=HIDDEN), hashed={"deps": ("a", "b")})
+    assert message(("app",), some).body.endswith("another deps of a and b.")
     said = message(("app",), replace(change, follows={"ui": ("version",)}))
     assert said.subject == "app: let overrideAttrs replace the ui"
     assert said.body.startswith("The ui is bound in a let, so an override has to repeat all that uses it.\n")

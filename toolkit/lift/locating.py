@@ -86,7 +86,12 @@ class Names(Struct, frozen=True, kw_only=True):
         return cls(called=called, same=same)
 
     def package(self, file: PurePosixPath) -> str:
-        """Return the attribute path of the package that a file below pkgs is for, by its place if nothing calls it."""
+        """Return the attribute path of the package that a file below pkgs is for, by its place if nothing calls it.
+
+        The package of a directory of pkgs/by-name has its name, whatever else calls that file.
+        """
+        if file.name == "package.nix" and file.parents[2:3] == (_BY_NAME,):
+            return file.parent.name
         for path in (file, *file.parents):
             if (attribute := self.called.get(path)) is not None:
                 return attribute

@@ -39,19 +39,21 @@ class Lifted(Struct, frozen=True, kw_only=True):
     """A file whose package takes the lifted bindings from its own attributes.
 
     `doors` has the path of each lifted binding among these attributes, `moved` the definitions that have left their
-    let, `along` the paths of those not asked for. `parameter` is the name of the final attributes,
-    `renamed` are new names of parts' own ones. `shown` are the attributes of passthru that are made with them.
-    `follows` has by lifted binding the package's attributes that it takes over, `states` how far out of reach each was,
-    `own` what else has left the let. `recursive` is true if the package's attributes were a `rec` set, `unfolded` are
-    those of it that are taken from the final ones, in `places`, `hashed` the attributes that are made by a hash, with
-    those of the package that they are in, `left` others that stand as the lifted ones do, which these are made with.
-    `apart` has by lifted binding what it takes from where the package takes its own, and does not take over.
+    let, `along` the paths of those not asked for, `through` those of these that were shown before. `parameter` is the
+    name of the final attributes, `renamed` are new names of parts' own ones. `shown` are the attributes of passthru
+    that are made with them. `follows` has by lifted binding the package's attributes that it takes over, `states` how
+    far out of reach each was, `own` what else has left the let. `recursive` is true if the package's attributes were a
+    `rec` set, `dropped` if nothing of it is taken from the final ones, `unfolded` are those that are, in `places`,
+    `hashed` the attributes that are made by a hash, with those of the package that they are in, `left` others that
+    stand as the lifted ones do, which these are made with. `apart` has by lifted binding what it takes from where the
+    package takes its own, and does not take over.
     """
 
     text: str
     doors: Mapping[str, tuple[str, ...]]
     moved: tuple[str, ...] = ()
     along: Mapping[str, tuple[str, ...]] = {}
+    through: tuple[str, ...] = ()
     parameter: str = PARAMETER
     renamed: frozenset[str] = frozenset()
     shown: tuple[tuple[str, ...], ...] = ()
@@ -59,6 +61,7 @@ class Lifted(Struct, frozen=True, kw_only=True):
     states: Mapping[str, Reachability] = {}
     own: tuple[str, ...] = ()
     recursive: bool = False
+    dropped: bool = False
     unfolded: tuple[str, ...] = ()
     places: tuple[str, ...] = ()
     hashed: Mapping[str, tuple[str, ...]] = {}
@@ -131,13 +134,15 @@ def carry_out(planned: LiftPlan) -> Lifted:
         *written.values(),
         *(renamed := list(capture.renamed(planned, parameter, sites))),
     ]
+    along = {name: planned.routes[name].path for name in planned.moved if name not in {*planned.names, *planned.own}}
     new = style.filled(shape.tree.text, _moved(planned, edits, inherits, layered, parameter))
     _require_comments(shape, new)
     return Lifted(
         text=new,
         doors={name: planned.routes[name].path for name in planned.names},
         moved=planned.moved,
-        along={name: planned.routes[name].path for name in planned.moved if name not in {*planned.names, *planned.own}},
+        along=along,
+        through=tuple(name for name in along if planned.routes[name].door is not None),
         parameter=parameter,
         renamed=frozenset(edit.replacement for edit in renamed if edit.replacement),
         shown=tuple(remarks.shown(planned)),
@@ -145,6 +150,7 @@ def carry_out(planned: LiftPlan) -> Lifted:
         states={name: state(planned.shape, name) for name in planned.names},
         own=planned.own,
         recursive=bool(unfolded.edits),
+        dropped=not unfolded.targets,
         unfolded=tuple(dict.fromkeys(path[-1] for path in taken.values())),
         places=remarks.places(planned, taken),
         hashed=remarks.hashed(planned),

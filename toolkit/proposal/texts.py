@@ -43,6 +43,7 @@ class _Lift(Texts, frozen=True, kw_only=True):
     shortest: str
     others: str
     along: str
+    through: str
     usage: str
     own: str
     recursive: str
@@ -105,10 +106,13 @@ def _subjects(sort: str, words: Mapping[str, str], packages: Sequence[str], part
         ", ".join(parts),
         *(f"{', '.join(parts[:few])} and {len(parts) - few} more" for few in counts),
     ]
-    some += [f"{len(parts)} of its parts"] if len(parts) > 1 and words["some"] != _ALL else []
+    count = [f"{len(parts)} of its parts"] if len(parts) > 1 and words["some"] != _ALL else []
+    main = [words["some"]] if sort == "follows" and words["main"] else []
     return [
         *(_text(sort, {**words, **prefix}).subject for prefix in prefixes),
         *(_read({**words, **prefix, "parts": parts}).shorter for parts in some for prefix in prefixes),
+        *(_text(sort, {**words, **prefix, "parts": parts}).subject for parts in main for prefix in prefixes),
+        *(_read({**words, **prefix, "parts": parts}).shorter for parts in count for prefix in prefixes),
         *(_read({**words, **prefix}).shortest for prefix in prefixes),
     ]
 
@@ -203,10 +207,11 @@ def _why(lifted: Lifted) -> tuple[str, str]:
 
 
 def _along(words: Mapping[str, str], lifted: Lifted) -> str:
-    """Return which attributes a package gets beside the parts."""
+    """Return which attributes a package gets beside the parts, or had without effect."""
     place = _place([*lifted.along.values()])
     too = ", too" if place in {_place([path]) for path in lifted.doors.values()} else ""
-    return _read({**words, "too": too, "place": place}).along
+    said = _read({**words, "too": too, "place": place})
+    return " ".join([said.along] * bool(words["along"]) + [said.through] * bool(words["through"]))
 
 
 def _text(sort: str, words: Mapping[str, str]) -> StepText:
@@ -232,10 +237,12 @@ def _words(lifted: Lifted, names: Sequence[str]) -> dict[str, str]:
     parts = _listed(called)
     followed = {attribute: None for name in names for attribute in lifted.follows.get(name, ())}
     capital = _listed(bound)
+    along = [*lifted.along.items()]
     return {
         "unfolded": _listed(lifted.unfolded),
         "places": _listed(lifted.places[:_MOST_PLACES] + (("others",) if lifted.places[_MOST_PLACES:] else ())),
         "follow": "follow" if len(lifted.places) > 1 else "follows",
+        "Use": "Drop" if lifted.dropped else "Use finalAttrs instead of",
         "rec": "the package's rec" if re.search(r"\brec \{", lifted.text) else "rec",
         "hashed": f"{_listed([*lifted.hashed])}{_whose(lifted)}",
         "left": _listed(lifted.left),
@@ -249,7 +256,8 @@ def _words(lifted: Lifted, names: Sequence[str]) -> dict[str, str]:
         "definitions": definitions,
         "place": place,
         "Show": f"Move {definitions} into {place}" if moves else f"Expose {them} in passthru",
-        "along": _listed([_introduced(path[-1], name, path) for name, path in lifted.along.items()]),
+        "along": _listed([_introduced(path[-1], name, path) for name, path in along if name not in lifted.through]),
+        "through": _listed([path[-1] for name, path in along if name in lifted.through]),
         "own": _listed(sorted(lifted.own, key=lambda name: OWN.index(name if name in OWN else "src"))),
         "uses": _listed(_reached(lifted, doors)) or _ALL,
         "some": "its parts" if many else "a part",
@@ -271,9 +279,15 @@ def _reached(lifted: Lifted, doors: Sequence[tuple[str, ...]]) -> list[str]:
 
 
 def _whose(lifted: Lifted) -> str:
-    """Return which one part has all that is made by a hash; nothing if several do, or it is that itself."""
-    parts = {part for those in lifted.hashed.values() for part in those}
-    return f" of {_called([(*parts,)])[0]}" if len(parts) == 1 and not parts & {*lifted.hashed} else ""
+    """Return which parts have all that is made by a hash; nothing if some have but a part of it, or are that.
+
+    Several are named only if others follow as well.
+    """
+    (parts, *others) = {*lifted.hashed.values()} or {()}
+    are_all = len(parts) > 1 and {*parts} == {lifted.doors[name][-1] for name in lifted.follows}
+    if not parts or others or are_all or {*parts} & {*lifted.hashed}:
+        return ""
+    return f" of {_listed(_called([(part,) for part in parts]))}"
 
 
 def _called(paths: Sequence[tuple[str, ...]]) -> list[str]:

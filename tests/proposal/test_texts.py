@@ -82,7 +82,7 @@ def said_of(packages: tuple[str, ...], change: Lifted) -> Texts:
                 a_part_of_all_of_them=HIDDEN,
                 b_part_of_all_of_them=HIDDEN,
             ),
-            f"{'a' * 22}: let overrides of src and version reach its parts",
+            f"{'a' * 30}: let overrides of src and version reach its parts",
         ),
         (written("app", ui=HIDDEN), "app: let overrideAttrs replace the ui"),
         (written("app", part=SHOWN), "app: let overrides of part reach the build"),

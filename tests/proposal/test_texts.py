@@ -77,7 +77,7 @@ def said_of(packages: tuple[str, ...], change: Lifted) -> Texts:
         ),
         (
             written(
-                "a" * 22,
+                "a" * 30,
                 follows=("a-part-of-all-of-them", "b-part-of-all-of-them"),
                 a_part_of_all_of_them=HIDDEN,
                 b_part_of_all_of_them=HIDDEN,

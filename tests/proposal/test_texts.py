@@ -180,6 +180,17 @@ def test_a_hash_is_said_beside_what_needs_it_in_the_short_text_too() -> None:
     )
 
 
+def test_the_short_text_says_what_else_follows_and_what_does_not() -> None:
+    change = lifted(follows=("one", "two"), own=("version", "src"), recursive=True, one=HIDDEN, two=HIDDEN, three=SHOWN)
+    change = replace(change, follows={"one": ("src",), "two": ("src", "version")}, apart={"three": ("version",)})
+    (step,) = said_of(("app",), change).steps
+    assert step.why.endswith(
+        "leaves one as before. Move its definition into passthru, and take src from finalAttrs there. "
+        "Let overrides of src and version reach two, too. Let overrides of three take effect, too. "
+        "Overrides of version still leave three as before."
+    )
+
+
 def test_a_definition_that_moves_is_not_called_exposed_alone() -> None:
     changes = (replace(lifted(ui=HIDDEN), moved=moved) for moved in ((), ("ui",)))
     stays, moves = (" ".join(message(("app",), change).body.split()) for change in changes)

@@ -42,6 +42,7 @@ class _Lift(Texts, frozen=True, kw_only=True):
     shorter: str
     shortest: str
     others: str
+    also: str
     along: str
     through: str
     usage: str
@@ -152,11 +153,12 @@ def of_pull_request(  # noqa: PLR0913, PLR0917 - what is said is about all of th
     along = _along(words, lifted) if lifted.along else ""
     rec = _read(words).recursive if lifted.recursive else ""
     own = _read(words).own if lifted.own else ""
-    every = product((along, ""), (hashes, [""]), (rec, ""), (own, ""))
+    apart = _read(words).apart if lifted.apart else ""
+    every = product((along, ""), (apart, ""), (hashes, [""]), (rec, ""), (own, ""))
     shorter = (
-        " ".join(filter(None, (short, each, others, first, last, third)))
-        for first, second, third, last in every
-        for each in second
+        " ".join(filter(None, (short, each, others, first, second, last, fourth)))
+        for first, second, third, fourth, last in every
+        for each in third
     )
     choices = (whole, usage), (whole, ""), *((each, "") for each in shorter)
     why, usage = next((each for each in choices if len(" ".join(each).split()) <= left), choices[-1])
@@ -201,9 +203,10 @@ def _groups(lifted: Lifted) -> list[tuple[str, list[str]]]:
 def _why(lifted: Lifted) -> tuple[str, str]:
     """Return the message's body without what is only about how it is done, and what is said of other parts."""
     (sort, names), *more = _groups(lifted)
-    others = [name for _, rest in more for name in rest]
-    said = _read(_words(lifted, others)).others if others else ""
-    return _text(sort, _words(lifted, names)).paragraph, said
+    also = [name for sort, some in more if sort in _FOLLOWING for name in some]
+    others = [name for sort, some in more if sort not in _FOLLOWING for name in some]
+    said = [_read(_words(lifted, also)).also] * bool(also) + [_read(_words(lifted, others)).others] * bool(others)
+    return _text(sort, _words(lifted, names)).paragraph, " ".join(said)
 
 
 def _along(words: Mapping[str, str], lifted: Lifted) -> str:

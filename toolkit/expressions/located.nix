@@ -1,6 +1,6 @@
 # Where packages of a nixpkgs are written, and which systems they are for.
 # Arguments, each a string: `tree`, the absolute path of a nixpkgs; `names`, JSON, a list of attribute paths, each a list
-# of names. Result: for each { position, files, platforms }: the `file:line` that its meta says, null for what is no
+# of names. Result: for each { position, files, platforms }: the `file:line` that its meta says, nothing for what is no
 # package; the files that its attributes are written in, the one of its name and source first; and names of systems.
 { tree, names }:
 let
@@ -51,7 +51,7 @@ let
       written = name: if attributes ? ${name} then unsafeGetAttrPos name attributes else null;
     in
     {
-      position = guarded null (meta.position or null);
+      position = guarded "" (meta.position or "");
       files = concatMap (
         name: if written name == null then [ ] else [ (written name).file ]
       ) ([ "pname" "src" ] ++ attrNames attributes);

@@ -157,9 +157,9 @@ def _bound_to(root: Path, referrer: PurePosixPath, file: PurePosixPath) -> Itera
     for match in _PATH.finditer(text):
         if PurePosixPath(normpath(referrer.parent / match[0])) not in wanted:
             continue
-        begin = text.rfind(";", 0, match.start()) + 1
-        statement = text[begin : text.find(";", match.end())]
-        if re.search(r"^\s*inherit\b", text[begin : match.start()], re.MULTILINE):
+        before = text[: match.start()].rpartition(";")[2]
+        statement = before + text[match.start() :].partition(";")[0]
+        if re.search(r"^\s*inherit\b", before, re.MULTILINE):
             yield from re.findall(r"[\w'-]+", statement.rpartition(")")[2])
         elif (name := re.search(r"([A-Za-z_][\w'-]*)\s*=(?!=)", statement)) is not None:
             yield name[1]
@@ -193,7 +193,7 @@ class Location(Struct, frozen=True, kw_only=True):
 
 
 class _Location(Struct, frozen=True, kw_only=True):
-    position: str | None
+    position: str
     files: tuple[str, ...]
     platforms: tuple[str, ...]
 
@@ -206,7 +206,7 @@ def locate(root: Path, packages: Sequence[str]) -> Mapping[str, Location]:
     for package, answer in zip(packages, answers, strict=True):
         if isinstance(answer, CommandError):
             continue
-        said = (answer.position or "").rpartition(":")[0]
+        said = answer.position.rpartition(":")[0]
         places = [PurePosixPath(file) for file in dict.fromkeys((said, *answer.files))]
         files = [place.relative_to(root) for place in places if place.is_relative_to(root)]
         if files:
@@ -232,8 +232,7 @@ def owners(root: Path, files: Iterable[PurePosixPath]) -> Mapping[PurePosixPath,
     return {
         file: (name, places[name])
         for file, names in likely.items()
-        for name in [next((name for name in names if _is_written(places.get(name), file)), "")]
-        if name
+        if (name := next((name for name in names if _is_written(places.get(name), file)), None)) is not None
     }
 
 

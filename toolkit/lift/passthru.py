@@ -38,7 +38,7 @@ class Additions(Struct, frozen=True, kw_only=True):
         """Write them as lines at a column, from a line feed on, without one at the end."""
         items = [inherit(self.names, indent)] if self.names else []
         items += [definition.at(indent) for definition in self.definitions]
-        apart = "\n\n" if len(items) > 1 and any("\n" in item for item in items) else "\n"
+        apart = "\n\n" if any("\n" in item for item in items) else "\n"
         return "\n" + apart.join(" " * indent + item for item in items)
 
     def whole(self, indent: int) -> str:
@@ -82,7 +82,7 @@ def add(construction: BuilderCall, additions: Additions, inherits: dict[int, Sta
 
 def written_out(node: Node) -> Node | None:
     """Return the literal set that a binding of passthru is, or that is joined to it; None if there is none."""
-    return next(joined(result(value(node))), None) if node.kind == "binding" else None
+    return next(joined(result(value(node))), None)
 
 
 def _new(into: Node, additions: Additions) -> Edit:
@@ -125,7 +125,7 @@ def _inside(literal: Node, additions: Additions, inherits: dict[int, StatementEd
         yield Edit(literal.start, literal.end, additions.whole(indentation(text, literal.start)))
         return
     plain = next((binding for binding in bindings if binding.kind == "inherit"), None)
-    first = next(binding for binding in bindings if binding.kind != "comment")
+    first = bindings[0]
     if plain is not None:
         inherits[plain.index].added.extend(additions.names)
         additions = Additions(definitions=additions.definitions)

@@ -5,6 +5,7 @@ What cannot be right is refused, with its place.
 
 from __future__ import annotations
 
+from itertools import chain
 from shlex import quote
 from typing import TYPE_CHECKING
 
@@ -152,7 +153,7 @@ def _own(shape: Shape, leaving: frozenset[str], follows: Mapping[str, Origin]) -
 
     Raise RefusalError if something of what is followed has to stay.
     """
-    argument = shape.construction.argument if shape.construction is not None else shape.body
+    argument = construction(shape).argument
     names = {**{name: name for name in OWN}, **{name: each for each, (_, name, part) in follows.items() if not part}}
     names = {name: attribute for name, attribute in names.items() if name in shape.bindings}
     own = {
@@ -191,7 +192,7 @@ def require_plain(shape: Shape, name: str) -> None:
     """Raise RefusalError for a binding of several names, or of a part of one."""
     node = shape.bindings[name]
     path = node.child("attrpath")
-    if node.kind != "binding" or path is None or len(path.children) != 1:
+    if path is None or len(path.children) != 1:
         raise RefusalError(f"{at(node)}: '{name}' has to move, and is not bound by one plain '{name} = …;'")
 
 
@@ -200,9 +201,9 @@ def _attribute(shape: Shape, name: str, lifted: Sequence[str], called: Mapping[s
 
     Raise RefusalError for a name that does not if the package behind it has no better one.
     """
-    if (given := called.get(name) or (called.get("") if len(lifted) == 1 else None)) is not None:
+    if (given := called.get(name) or (called.get("") if [*lifted] == [name] else None)) is not None:
         return given
-    taken = name in _TAKEN and not _has_no_source(shape, name) and not doors(shape, name)
+    taken = name in _TAKEN and not _has_no_source(shape, name)
     if name not in _ANONYMOUS and "'" not in name and not taken:
         return name
     if own := [each for each in own_names(shape, name) if each not in _TAKEN]:
@@ -222,7 +223,7 @@ def _route(shape: Shape, name: str, lifted: Sequence[str], called: Mapping[str, 
     if (name in _TAKEN and not _has_no_source(shape, name)) or name in _outputs(shape):
         fact = f"as an attribute of the package, '{name}' has a different meaning"
         raise RefusalError(f"{at(shape.body)}: {fact}", hint=f"--as {quote(name)}=NAME gives it another name")
-    attributes = dict(shape.construction.attributes) if shape.construction is not None else {}
+    attributes = dict(construction(shape).attributes)
     for path in ((PASSTHRU, name), (name,)):
         if (other := attributes.get(path)) is not None:
             fact = f"the attribute '{'.'.join(path)}' differs from the let's '{name}'"
@@ -233,8 +234,7 @@ def _route(shape: Shape, name: str, lifted: Sequence[str], called: Mapping[str, 
 
 def _has_no_source(shape: Shape, name: str) -> bool:
     """Return whether a name is `src`, and the package is made of its parts alone: passthru may show their source."""
-    attributes = shape.construction.attributes if shape.construction is not None else ()
-    return name == "src" and not any(path[-1] in {"src", "srcs"} for path, _ in attributes)
+    return name == "src" and not any(path[-1] in {"src", "srcs"} for path, _ in construction(shape).attributes)
 
 
 def _require_plain_passthru(shape: Shape) -> None:
@@ -247,8 +247,7 @@ def _require_plain_passthru(shape: Shape) -> None:
 
 def _outputs(shape: Shape) -> frozenset[str]:
     """Return the strings in what the package says of its outputs: an attribute of that name is the output."""
-    attributes = shape.construction.attributes if shape.construction is not None else ()
-    said = [node for path, node in attributes if path == ("outputs",)]
+    said = [node for path, node in construction(shape).attributes if path == ("outputs",)]
     return frozenset(part.text for node in said for part in node.walk() if part.kind == "string_fragment")
 
 
@@ -323,8 +322,9 @@ def _require_all_there(planned: LiftPlan) -> None:
     needed = {name: _conditions(planned, door.node) for name, door in doors.items()}
     for use in shape.uses:
         if use.node.index in planned.rerouted and needed.get(use.name):
-            owner = doors.get(shape.owner(use.node) or "")
-            given = [*guards(use.node), *(guards(owner.node) if owner is not None else ())]
+            owner = shape.owner(use.node)
+            around = (guards(door.node) for name, door in doors.items() if name == owner)
+            given = [*guards(use.node), *chain.from_iterable(around)]
             if not all(condition.is_among(given) for condition in needed[use.name]):
                 raise RefusalError(
                     f"{at(use.node)}: '{use.name}' is used here even if the package has no such attribute"

@@ -94,8 +94,8 @@ def file_bindings(content: bytes) -> FileBindings:
     except (UnicodeDecodeError, NixSyntaxError, RefusalError) as error:
         return FileBindings(problem=f"cannot be read: {error}")
     call = shape.construction
-    parameter = next(iter(formals(call.final)), "") if call is not None and call.final is not None else ""
-    taken = (_selected(use.node) for use in shape.references if parameter and use.name == parameter)
+    final = call.final if call is not None else None
+    taken = (_selected(use.node) for use in shape.references if use.scope is not None and use.scope.node is final)
     version = _VERSION.search(tree.text)
     return FileBindings(
         bound=tuple(

@@ -69,7 +69,7 @@ def unfold(
         if use.scope is None or use.scope.node.index not in sets:
             continue
         stays = leaving is not None and use.name not in leaving
-        if stays and (owner := source(use)) is not None and owner.kind == "let_expression":
+        if stays and (owner := source(use.name, use.scope.node)) is not None and owner.kind == "let_expression":
             continue
         if use.name in _DECIDED:
             fact = f"'{use.name}' is used within 'rec', and finalAttrs.{use.name} is not what the builder makes of it"
@@ -84,14 +84,13 @@ def unfold(
     return Unfolded(targets=targets, edits=tuple(edits))
 
 
-def source(use: Reference) -> Node | None:
-    """Return what binds a name: for one that a `rec` set only inherits, what that takes it from."""
-    owner = use.scope.node if use.scope is not None else None
-    if owner is None or owner.kind != "rec_attrset_expression":
+def source(name: str, owner: Node) -> Node | None:
+    """Return what binds a name that `owner` does: for one that a `rec` set only inherits, what that takes it from."""
+    if owner.kind != "rec_attrset_expression":
         return owner
-    if not any(use.name in map(static_name, inherited(each)) for each in statements(owner, "inherit")):
+    if not any(name in map(static_name, inherited(each)) for each in statements(owner, "inherit")):
         return owner
-    outer = look_up(use.name, owner).scope
+    outer = look_up(name, owner).scope
     return outer.node if outer is not None else None
 
 
@@ -107,15 +106,13 @@ def written_out(use: Reference) -> Edit | None:
     """
     if use.name != "pname" or use.scope is None:
         return None
-    binding = next((node for node in use.node.ancestors() if node.kind == "binding"), None)
-    attribute = path_of(binding)[-1] if binding is not None else ""
-    around = use.node.parent
-    if binding is None or around is None or attribute not in _AS_TEXT:
+    binding, around = use.node.enclosing("binding"), use.node.parent
+    if binding is None or around is None or (attribute := path_of(binding)[-1]) not in _AS_TEXT:
         return None
     within = around.kind == "interpolation" and around.parent is not None and around.parent.kind == "string_expression"
     if not within and value(binding) is not use.node:
         return None
-    owner = source(use)
+    owner = source(use.name, use.scope.node)
     literal = next(_literals(owner, use.name), None) if owner is not None else None
     if literal is None and attribute != _PROGRAM:
         fact = f"'{attribute}' is made with 'pname', which is computed; nixpkgs wants it written out"

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from toolkit.lift.plan import LiftPlan
+    from toolkit.lift.shape import Shape
     from toolkit.nix.tree import Node
 
 _HASH = re.compile(r"hash|sha256|\w+(Hash|Sha256)")
@@ -72,13 +73,13 @@ def hashed(planned: LiftPlan) -> Mapping[str, tuple[str, ...]]:
     found: dict[str, dict[str, None]] = defaultdict(dict)
     bindings = ((part, node) for part, whole in moved.items() for node in whole.walk() if node.kind == "binding")
     for part, node in bindings:
-        (name, *_) = [*path_of(node)[-1:], ""]
+        name = path_of(node)[-1]
         if not (_HASH.fullmatch(name) or name in _LOCKED) or value(node).text == "null":
             continue
         around = node.enclosing("binding") if name in {"hash", "sha256"} else None
-        (made, *_) = [*(path_of(around)[-1:] if around is not None else ()), name]
+        made = path_of(around)[-1] if around is not None else name
         takes = around is None or any(around.contains(use) for use in followed)
-        if made != "patches" and (takes if made == "src" else not _is_read(around)):
+        if made != "patches" and (takes if made == "src" else not _is_read(planned.shape, around)):
             found[_MADE_BY.get(made, made)][planned.routes[part].path[-1]] = None
     return {name: tuple(parts) for name, parts in found.items()}
 
@@ -101,10 +102,9 @@ def shown(planned: LiftPlan) -> Iterator[tuple[str, ...]]:
             yield path
 
 
-def _is_read(binding: Node | None) -> bool:
+def _is_read(shape: Shape, binding: Node | None) -> bool:
     """Return whether others of its `rec` set are made with a binding: an override of it does not reach these."""
-    around = binding.enclosing("rec_attrset_expression") if binding is not None else None
-    if binding is None or around is None:
-        return False
-    name = path_of(binding)[-1]
-    return any(node.kind == "variable_expression" and node.text == name for node in around.walk())
+    scopes = ((use.name, use.scope) for use in shape.references if use.scope is not None)
+    return binding is not None and any(
+        scope.names[name] is binding and scope.node.kind == "rec_attrset_expression" for name, scope in scopes
+    )

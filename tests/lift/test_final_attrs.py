@@ -87,7 +87,7 @@ def test_a_let_around_the_package_stays() -> None:
         (
             "buildApp rec { pname = lib.a; src = fetch { repo = pname; }; }",
             RefusalError,
-            "package.nix:3:52: 'repo' is made with 'pname', which is computed",
+            "package.nix:3:52: 'repo' is made with 'pname', which is computed; nixpkgs wants it written out",
         ),
         (
             "buildApp rec { a = 1; b = fetch (finalAttrs: { c = a; }); }",
@@ -117,8 +117,13 @@ def test_what_cannot_be_right_is_refused(body: str, error: type[Exception] | Non
     ],
 )
 def test_only_pname_is_written_out_and_only_where_nixpkgs_wants_it(line: str, after: str) -> None:
-    made = rewritten(f'buildApp rec {{\n  # it\n  inherit (lib) y;\n  version = "1";\n  pname = "app";\n  {line}\n}}\n')
+    made = rewritten(f'buildApp rec {{\n  inherit (lib) y;\n  # it\n  version = "1";\n  pname = "app";\n  {line}\n}}\n')
     assert f"\n  {after}\n" in made
+
+
+def test_a_repository_by_a_name_from_a_with_is_refused() -> None:
+    with pytest.raises(RefusalError, match=r"^package\.nix:4:38: 'repo' is made with 'pname', which is computed"):
+        rewritten("with lib;\nbuildApp rec { inherit pname; repo = pname; }")
 
 
 def test_a_program_by_a_computed_name_is_taken_from_the_final_attributes() -> None:

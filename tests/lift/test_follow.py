@@ -179,7 +179,7 @@ def test_hashes_of_what_moves_are_said_and_not_that_of_the_packages_own_source()
     assert own != app()
     assert followed(own, whole=True).hashed == {}
     cache = app('  cache = fetchYarnDeps {\n    inherit src;\n    hash = "";\n  };\n\n', "cache")
-    assert followed(cache).hashed == {"cache": ("cache",)}
+    assert followed(cache).hashed == followed(cache.replace("hash =", "sha256 =")).hashed == {"cache": ("cache",)}
     more = '    src = fetchurl { hash = version; };\n    npmDepsHash = "";\n    cargoHash = "";\n    outputHash = "";\n'
     part = app().replace("inherit version src;\n    cache", f"inherit version;\n{more}    cache")
     assert followed(part).hashed == dict.fromkeys(("src", "npmDeps", "cargoDeps", "outputHash"), ("ui",))
@@ -196,7 +196,11 @@ def test_hashes_of_what_moves_are_said_and_not_that_of_the_packages_own_source()
     # An override of what others of a rec set are made with does not reach these.
     inner = part.replace('outputHash = "";', 'gem = fetchurl { hash = ""; };\n    g = gem;')
     assert (*followed(inner.replace("g = gem;", "")).hashed,) == ("src", "npmDeps", "cargoDeps", "gem")
-    assert (*followed(inner.replace("buildUi {", "buildUi rec {")).hashed,) == ("npmDeps", "cargoDeps")
+    recursive = inner.replace("buildUi {", "buildUi rec {")
+    for read in ("g = gem;", "g = { inherit gem; };"):
+        assert (*followed(recursive.replace("g = gem;", read)).hashed,) == ("npmDeps", "cargoDeps")
+    for own in ("", "g = { gem }: gem;"):
+        assert (*followed(recursive.replace("g = gem;", own)).hashed,) == ("npmDeps", "cargoDeps", "gem")
     assert [*followed(part.replace("npmDepsHash", "env.npmDepsHash")).hashed][1] == "npmDeps"
 
 
@@ -403,11 +407,11 @@ def sourced(cache: str) -> str:
 
 @pytest.mark.parametrize("cache", ["source.uiHash", "source.${stdenv.system}", "source.version"])
 def test_a_part_takes_other_attributes_of_the_set_that_has_the_version(cache: str) -> None:
-    text = sourced(cache).replace("{ buildApp,", "{ stdenv, buildApp,")
+    text = sourced(cache).replace("{ buildApp,", "{ stdenv, buildApp,").replace("hash version;", "hash uiHash version;")
     if cache == "source.version":
         with pytest.raises(RefusalError, match="is made of 'source', which an override of that does not reach here"):
             followed(text)
-        text = text.replace("inherit (source) hash version;", "inherit (source) hash;")
+        text = text.replace("hash uiHash version;", "hash uiHash;")
         text = text.replace("inherit pname version src;", "inherit pname src;\n  inherit (source) version;")
         text = text.replace("inherit version src;", "inherit src;\n    inherit (source) version;")
         assert "cache = finalAttrs.version;" in followed(text).text
@@ -424,12 +428,16 @@ def test_a_part_takes_nothing_of_a_set_that_the_source_takes(cache: str) -> None
 
 
 def test_the_attributes_that_come_to_follow_the_package_are_named() -> None:
-    text = app().replace("  repo = pname;\n", '  url = src;\n  meta = {\n    homepage = "${version}${pname}";\n  };\n')
+    meta = '  meta = {\n    homepage = "${version}${pname}";\n    donation.page = version;\n  };\n'
+    text = app().replace("  repo = pname;\n", f"  url = src;\n  env.TAG = version;\n{meta}")
     text = text.replace("  inherit pname version src;\n", '  pname = "app";\n  version = "1";\n  inherit src;\n')
     made = followed(text)
-    assert (made.unfolded, made.places) == (("src", "version"), ("url", "meta.homepage", "sourceRoot"))
+    assert (made.unfolded, made.places) == (
+        ("src", "version"),
+        ("url", "env", "meta.homepage", "meta.donation", "sourceRoot"),
+    )
     shown = followed(text.replace("  meta = {", "  passthru = {\n    a = 1;\n    of = version;\n  };\n  meta = {"))
-    assert shown.places == ("url", "passthru.of", "meta.homepage", "sourceRoot")
+    assert shown.places == ("url", "env", "passthru.of", "meta.homepage", "meta.donation", "sourceRoot")
 
 
 def test_what_stands_like_a_part_and_stays_is_named_if_the_part_is_made_with_it() -> None:

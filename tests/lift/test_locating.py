@@ -9,6 +9,7 @@ import pytest
 
 from toolkit import specimen
 from toolkit.lift.locating import CROSS, SYSTEMS, Location, Names, locate, owners, siblings
+from toolkit.nix import limits
 
 ALL = "pkgs/top-level/all-packages.nix"
 NOTES = PurePosixPath("pkgs/by-name/no/notes-server/package.nix")
@@ -43,6 +44,7 @@ def candidates(root: Path, path: str) -> list[str]:
         ("pkgs/by-name/mp/mpv/scripts/thumbs.nix", "mpvScripts.thumbs"),
         ("pkgs/misc/tmux-plugins/tmux-fingers/default.nix", "tmuxPlugins.fingers"),
         ("pkgs/misc/tmux-plugins/tmux-inner/default.nix", "tmuxPlugins.tmux-inner"),
+        ("pkgs/os-specific/linux/driver-1.2/default.nix", "linuxPackages.driver-1.2"),
         ("pkgs/servers/other/default.nix", "other"),
         ("pkgs/servers/other/unwrapped.nix", "unwrapped"),
     ],
@@ -84,9 +86,11 @@ def test_what_names_a_file_gives_its_package_more_names(tmp_path: Path) -> None:
             ALL: "{\n  web_2 = callPackage ../servers/web { };\n"
             "  direct = f ../servers/web/parts/ui.nix {\n    inherit x;\n  };\n"
             "  Upper = f ../servers/web/parts/ui.nix;\n"
-            "  inherit (import ../servers/web/parts/ui.nix { }) one two';\n"
+            "  inherit (f (import ../servers/web/parts/ui.nix) arg) one two';\n"
             "  all = f ../servers/web/parts;\n}\n",
-            "pkgs/top-level/ocaml-packages.nix": "{\n  ml = f ../servers/web/parts/ui.nix;\n}\n",
+            "pkgs/top-level/ocaml-packages.nix": "{\n  inherit (f ../servers/web/parts/ui.nix) ml;\n}\n",
+            "pkgs/top-level/stage.nix": "x: { stage = f ../servers/web/parts/ui.nix; }\n",
+            "pkgs/top-level/whole.nix": ";whole = import ../servers/web/parts/ui.nix",
         },
     )
     assert candidates(tmp_path, "pkgs/servers/web/parts/ui.nix") == [
@@ -94,7 +98,7 @@ def test_what_names_a_file_gives_its_package_more_names(tmp_path: Path) -> None:
         # What the file above names it, for the packages of that file, then alone.
         *("web_2", "web_2.ui", "web_2.web", "web_2.web.ui", "web_2", "web_2.ui", "ui"),
         *("direct", "Upper", "one", "two'"),
-        "ocamlPackages.ml",
+        *("ocamlPackages.ml", "stage", "whole"),
     ]
     assert candidates(tmp_path, "pkgs/servers/web/parts/other.nix") == ["web_2", "web_2.other"]
     assert candidates(tmp_path, "pkgs/servers/web/default.nix") == ["web_2", "web_2.web", "web_2"]
@@ -150,11 +154,17 @@ def add(tree: Path, attributes: str) -> None:
 
 
 def test_a_package_is_where_nix_says_and_one_that_ends_nix_is_nowhere(tree: Path) -> None:
-    add(tree, "  endless = let x = x; in x;\n  bare = derivation { name = builtins.throw 1; };\n")
-    found = locate(tree, ["notes-server", "endless", "none", "lib", "docker.moby", "bare", "status-board"])
-    assert list(found) == ["notes-server", "docker.moby", "bare", "status-board"]
+    add(
+        tree,
+        "  endless = let x = x; in x;\n  bare = derivation { name = builtins.throw 1; };\n"
+        '  placed = final.bare // { meta.position = toString ./. + "/a:b.nix:3"; };\n',
+    )
+    found = locate(tree, ["notes-server", "endless", "none", "lib", "docker.moby", "bare", "status-board", "placed"])
+    assert list(found) == ["notes-server", "docker.moby", "bare", "status-board", "placed"]
     # It has no meta, so its place is that of its attributes.
     assert found["bare"] == Location(file=PurePosixPath(ALL), others=(), platforms=())
+    assert found["placed"].file == PurePosixPath("pkgs/top-level/a:b.nix")
+    assert found["placed"].others == (PurePosixPath(ALL),)
     assert found["notes-server"].file == NOTES
     assert PurePosixPath("pkgs/stdenv/generic/make-derivation.nix") in found["notes-server"].others
     assert PurePosixPath("pkgs/stdenv/default.nix") in found["docker.moby"].others
@@ -163,14 +173,26 @@ def test_a_package_is_where_nix_says_and_one_that_ends_nix_is_nowhere(tree: Path
     assert found["docker.moby"].file == PurePosixPath("pkgs/applications/virtualization/docker/default.nix")
 
 
+def test_a_package_may_take_all_memory_where_it_has_the_time_of_others_with_it(tree: Path) -> None:
+    add(tree, "  large = builtins.deepSeq (builtins.length (builtins.genList (x: x) 1000000)) final.notes-server;\n")
+    with limits.allowing(None, 120), limits.sealed(seconds=60):
+        assert [*locate(tree, ["large"])] == ["large"]
+
+
 def test_a_file_is_owned_by_the_package_that_is_written_in_it(tree: Path) -> None:
-    add(tree, "  notes_2 = callPackage ../servers/notes/main.nix { };\n")
+    add(
+        tree,
+        "  notes_2 = callPackage ../servers/notes/main.nix { };\n"
+        "  notes_3.notes_3 = callPackage ../servers/notes/notes_3.nix { };\n",
+    )
     (tree / "pkgs/servers/notes").mkdir(parents=True)
-    shutil.copy(tree / NOTES, tree / "pkgs/servers/notes/main.nix")
-    main, none = PurePosixPath("pkgs/servers/notes/main.nix"), PurePosixPath("pkgs/stdenv/stub.nix")
-    builder = PurePosixPath("pkgs/top-level/by-name.nix")
-    found = owners(tree, [NOTES, none, main, builder])
-    assert {file: name for file, (name, _) in found.items()} == {NOTES: "notes-server", main: "notes_2"}
+    main, third = (PurePosixPath(f"pkgs/servers/notes/{name}.nix") for name in ("main", "notes_3"))
+    for copy in (main, third):
+        shutil.copy(tree / NOTES, tree / copy)
+    none, builder = PurePosixPath("pkgs/stdenv/stub.nix"), PurePosixPath("pkgs/top-level/by-name.nix")
+    found = owners(tree, [NOTES, none, main, third, builder])
+    names = {file: name for file, (name, _) in found.items()}
+    assert names == {NOTES: "notes-server", main: "notes_2", third: "notes_3.notes_3"}
     assert found[main][1].file == main
 
 
@@ -179,6 +201,7 @@ def test_a_file_makes_its_packages_and_each_counts_once(tree: Path) -> None:
     add(tree, f"  notes-lts = {call};\n  notes-new = notes-lts;\n  notes-other = f ./{NOTES.name};\n")
     text = (tree / ALL).read_text().replace("final: _:\n", "final: _:\nwith final;\n")
     (tree / ALL).write_text(text)
+    (tree / NOTES.parent / "more.nix").write_text("{ notes-new = f ./package.nix; }\n")
     board = PurePosixPath("pkgs/by-name/st/status-board/package.nix")
     assert siblings(tree, {"notes-server": NOTES, "status-board": board}) == {
         "notes-server": ("notes-lts", "notes-server"),

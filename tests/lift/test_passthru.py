@@ -77,6 +77,16 @@ FORMS = [
         "",
         "{\n  e = [ UI ];\n  passthru = {\n    # why\n    inherit src ui;\n  };\n}",
     ),
+    (
+        "{\n  e = [ b1 ];\n  passthru = { };\n}",
+        "  b1 = f ui;\n",
+        "{\n  e = [ PASS.b1 ];\n  passthru = {\n    inherit ui;\n    b1 = f UI;\n  };\n}",
+    ),
+    (
+        "{\n    e = [ ui ];\n    passthru = {\n        a = 1;\n    };\n}",
+        "",
+        "{\n    e = [ UI ];\n    passthru = {\n        inherit ui;\n        a = 1;\n    };\n}",
+    ),
 ]
 
 

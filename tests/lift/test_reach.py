@@ -20,7 +20,7 @@ mk (self: {
   version = "1.2";
   inherit ui;
   tool = 1;
-  e = [ ui web script self.tool self.passthru.web self.passthru.shown.a (f self) ];
+  e = [ ui web script self.tool.name self.passthru.web self.passthru.shown.a (f self) (self ? deep) self.passthru ];
   passthru = { inherit web; shown = 2; hidden = 3; deep.er = 4; };
 })
 """
@@ -37,7 +37,7 @@ def test_packages_of_the_lets_are_read_with_their_doors(file: FileBindings) -> N
     assert (web.name, web.line, web.state, web.doors) == ("web", 5, Reachability.SHOWN, (("passthru", "web"),))
     assert (file.named("web"), file.named("script")) == (web, None)
     assert (file.parameters, file.version, file.problem) == (("mk", "buildUi", "helper", "more"), "1.2", None)
-    assert file.final == ("tool", "web", "shown")
+    assert file.final == ("tool", "web", "shown", "passthru")
     assert ("passthru", "shown") in file.attributes
 
 
@@ -68,6 +68,11 @@ def test_a_function_of_attributes_that_names_none_takes_none() -> None:
     assert (found.final, [each.name for each in found.bound]) == ((), ["ui"])
 
 
+def test_what_a_part_takes_of_its_own_final_attributes_is_not_the_packages() -> None:
+    text = "{ mk }: let ui = buildUi (s: { src = 1; e = s.own; }); in mk (s: { e = [ ui s.tool ]; })"
+    assert file_bindings(text.encode()).final == ("tool",)
+
+
 def test_an_attribute_of_passthru_that_the_package_takes_is_routed(file: FileBindings) -> None:
     assert file.routed == ("shown",)
 
@@ -75,6 +80,7 @@ def test_an_attribute_of_passthru_that_the_package_takes_is_routed(file: FileBin
 def test_doors_are_those_that_are_shown_then_those_that_may_be_there(file: FileBindings) -> None:
     assert file.paths("web") == (("passthru", "web"), ("web",), ("override", "web"))
     assert file.paths("ui") == (("ui",), ("passthru", "ui"), ("override", "ui"))
+    assert file.paths("none") == (("passthru", "none"), ("none",), ("override", "none"))
     assert candidates("a", [("b",)]) == (("b",), ("passthru", "a"), ("a",), ("override", "a"))
     assert questions(file, ["web"]) == {
         "web passthru.web": ("passthru", "web"),

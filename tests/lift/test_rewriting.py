@@ -132,12 +132,13 @@ def test_no_rec_is_left_beside_the_final_attributes() -> None:
 
 
 def test_what_a_rec_set_inherits_from_the_let_is_taken_from_there() -> None:
-    inherits = "inherit ui version;\n  inherit (builtins) pname;\n  revision = version;"
-    before = f"buildApp rec {{\n  {inherits}\n  e = ui + version + pname + revision;\n}}\n"
-    uses = "finalAttrs.ui + version + finalAttrs.pname + finalAttrs.revision"
-    text = package(before).replace("let\n", 'let\n  version = "1";\n', 1)
+    inherits = "inherit ui version system;\n  inherit (builtins) pname tag;\n  revision = version;"
+    names = "ui + version + system + pname + tag + revision"
+    text = package(f"with f;\nbuildApp rec {{\n  {inherits}\n  e = {names};\n}}\n")
+    text = text.replace("let\n", 'let\n  version = "1";\n  tag = "2";\n', 1)
+    uses = names.replace(" ", " finalAttrs.").replace("finalAttrs.+", "+").replace("finalAttrs.version", "version")
     assert rewritten(text) == text.replace("buildApp rec {", "buildApp (finalAttrs: {").replace(
-        "e = ui + version + pname + revision;\n}\n", f"e = {uses};\n}})\n"
+        f"e = {names};\n}}\n", f"e = finalAttrs.{uses};\n}})\n"
     )
 
 
@@ -351,7 +352,12 @@ def test_a_name_of_the_passthru_that_a_part_moves_to_means_the_same_there() -> N
         ("doc = buildUi { };", "e = [ doc ];", "as an attribute of the package, 'doc' has a different meaning"),
         ("fonts = buildUi { };", 'outputs = [ "out" "fonts" ]; e = [ fonts ];', "'fonts' has a different meaning"),
         ("ui = buildUi { };", "e = [ ui ]; passthru.ui = 1;", "the attribute 'passthru.ui' differs from"),
-        ("ui = buildUi { }; mk = buildApp ui;", "", "the builder's call is itself made with"),
+        (
+            "src = buildUi { };",
+            "srcs = [ ]; e = [ src ];",
+            "as an attribute of the package, 'src' has a different meaning",
+        ),
+        ("one = 1; two = one; ui = buildUi { }; mk = buildApp ui;", "", "the builder's call is itself made with"),
     ],
 )
 def test_what_cannot_be_right_is_refused_by_its_reason(bindings: str, attributes: str, fact: str) -> None:
@@ -545,12 +551,15 @@ def test_a_binding_that_is_no_builders_call_gives_no_name() -> None:
         ('pname = "uiX";', "uiX"),
     ],
 )
+@pytest.mark.parametrize("bound", ["drv", "ui'"])
 @pytest.mark.parametrize("design", [Design.STAY, Design.MOVE])
-def test_a_binding_whose_name_says_nothing_is_called_as_its_package(name: str, attribute: str, design: Design) -> None:
-    binding = f"  drv = buildUi {{ {name} src = f; }};\n"
-    text = rewritten(package('buildApp {\n  pname = "app";\n  e = [ drv ];\n}\n', binding), "drv", design=design)
+def test_a_binding_whose_name_says_nothing_is_called_as_its_package(
+    name: str, attribute: str, bound: str, design: Design
+) -> None:
+    binding = f"  {bound} = buildUi {{ {name} src = f; }};\n"
+    text = rewritten(package(f'buildApp {{\n  pname = "app";\n  e = [ {bound} ];\n}}\n', binding), bound, design=design)
     assert f"e = [ finalAttrs.passthru.{attribute} ];" in text
-    assert f"  passthru.{attribute} = {'drv;' if design is Design.STAY else f'buildUi {{ {name} '}" in text
+    assert f"  passthru.{attribute} = {f'{bound};' if design is Design.STAY else f'buildUi {{ {name} '}" in text
 
 
 def test_a_binding_whose_name_has_another_meaning_is_called_as_its_package_in_full() -> None:
@@ -560,6 +569,8 @@ def test_a_binding_whose_name_has_another_meaning_is_called_as_its_package_in_fu
     more = binding.replace("src = f", "src = ui")
     made = lifted(package('buildApp {\n  pname = "app";\n  e = [ env ];\n}\n', more), "ui")
     assert made.along == {"env": ("passthru", "app-env")}
+    flag = package('buildApp {\n  pname = "app";\n  flag = env;\n}\n', more)
+    assert "flag = finalAttrs.passthru.app-env;" in rewritten(flag, "ui", design=Design.LAYER)
 
 
 def test_a_name_that_nobody_can_guess_is_asked_for() -> None:
@@ -573,6 +584,14 @@ def test_a_name_that_nobody_can_guess_is_asked_for() -> None:
         made = lift(text, name="package.nix", bindings=("drv",), called=called)
         assert made.doors == {"drv": ("passthru", "ui")}
         assert "passthru.ui = drv;\n" in made.text
+
+
+def test_the_name_for_a_lone_binding_is_that_of_no_other() -> None:
+    text = package("buildApp {\n  e = [ two ];\n}\n", "  two = f ui;\n")
+    along = lift(text, name="package.nix", bindings=("ui",), called={"": "web"})
+    assert (along.doors, along.along) == ({"ui": ("passthru", "web")}, {"two": ("passthru", "two")})
+    both = lift(text, name="package.nix", bindings=("ui", "two"), called={"": "web"})
+    assert both.doors == {"ui": ("passthru", "ui"), "two": ("passthru", "two")}
 
 
 def test_a_package_whose_source_is_a_part_takes_that_from_its_attributes() -> None:
@@ -597,6 +616,8 @@ def test_the_one_call_of_a_choice_is_lifted(around: str) -> None:
     made = rewritten(package(around.format(call="buildApp { e = [ ui ]; }") + "\n"))
     assert "e = [ finalAttrs.passthru.ui ];" in made
     assert made.count("finalAttrs:") == 1
+    along = rewritten(package(around.format(call="buildApp { inherit ui; e = [ b1 ]; }") + "\n", "  b1 = f ui;\n"))
+    assert "b1 = f finalAttrs.ui;" in along
 
 
 def test_of_two_calls_none_is_lifted() -> None:

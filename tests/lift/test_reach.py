@@ -68,6 +68,22 @@ def test_a_function_of_attributes_that_names_none_takes_none() -> None:
     assert (found.final, [each.name for each in found.bound]) == ((), ["ui"])
 
 
+@pytest.mark.parametrize(
+    ("use", "taken"),
+    [
+        ("{ inherit (s) version tool; }", ("version", "tool")),
+        ("{ inherit (s.passthru) ui web; }", ("ui", "web")),
+        ("{ inherit (s) passthru; }", ("passthru",)),
+        ('s."ui".src', ("ui",)),
+        ("s.passthru # shown\n .ui", ("ui",)),
+        ("s.${f}", ()),
+        ("f.ui or s", ()),
+    ],
+)
+def test_what_is_taken_of_the_final_attributes_is_read_in_each_form(use: str, taken: tuple[str, ...]) -> None:
+    assert file_bindings(f"{{ mk, f }}: mk (s: {{ e = {use}; }})".encode()).final == taken
+
+
 def test_what_a_part_takes_of_its_own_final_attributes_is_not_the_packages() -> None:
     text = "{ mk }: let ui = buildUi (s: { src = 1; e = s.own; }); in mk (s: { e = [ ui s.tool ]; })"
     assert file_bindings(text.encode()).final == ("tool",)

@@ -594,6 +594,17 @@ def test_the_name_for_a_lone_binding_is_that_of_no_other() -> None:
     assert both.doors == {"ui": ("passthru", "ui"), "two": ("passthru", "two")}
 
 
+@pytest.mark.parametrize("called", [{}, {"drv": "ui"}])
+def test_two_bindings_do_not_become_one_attribute(called: dict[str, str]) -> None:
+    text = package("buildApp {\n  e = [ drv ui ];\n}\n", '  drv = buildUi { pname = "ui"; src = f; };\n')
+    with pytest.raises(RefusalError) as caught:
+        lift(text, name="package.nix", called=called)
+    assert caught.value.message == "package.nix:8:3: 'ui' and 'drv' would both be the attribute 'passthru.ui'"
+    assert caught.value.hint == "--as drv=NAME gives it another name"
+    made = lift(text, name="package.nix", called={"drv": "web"})
+    assert made.doors == {"ui": ("passthru", "ui"), "drv": ("passthru", "web")}
+
+
 def test_a_package_whose_source_is_a_part_takes_that_from_its_attributes() -> None:
     more = "  other = f { inherit version; base = ui; };\n"
     text = package("buildApp {\n  page = ui;\n  src = ui;\n  inherit version;\n  e = [ other ];\n}\n", more)

@@ -99,6 +99,7 @@ def plan(  # noqa: PLR0913 - what is asked of a lift
         follows=follows,
         own=tuple(name for name in moved if name in own),
     )
+    _require_distinct(planned)
     _require_all_within(planned)
     _require_all_there(planned)
     _require_all_followed(planned)
@@ -249,6 +250,16 @@ def _outputs(shape: Shape) -> frozenset[str]:
     """Return the strings in what the package says of its outputs: an attribute of that name is the output."""
     said = [node for path, node in construction(shape).attributes if path == ("outputs",)]
     return frozenset(part.text for node in said for part in node.walk() if part.kind == "string_fragment")
+
+
+def _require_distinct(planned: LiftPlan) -> None:
+    """Raise RefusalError for two bindings that would be one attribute."""
+    known: dict[tuple[str, ...], str] = {}
+    for name, route in planned.routes.items():
+        if (other := known.setdefault(route.path, name)) != name:
+            fact = f"'{other}' and '{name}' would both be the attribute '{'.'.join(route.path)}'"
+            hint = f"--as {quote(name)}=NAME gives it another name"
+            raise RefusalError(f"{at(planned.shape.bindings[name])}: {fact}", hint=hint)
 
 
 def _require_all_within(planned: LiftPlan) -> None:

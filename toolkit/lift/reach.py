@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from toolkit.errors import NixSyntaxError, RefusalError
 from toolkit.lift.bindings import PASSTHRU, BindingKind, Reachability, doors, find
-from toolkit.lift.shape import read
+from toolkit.lift.shape import callee, read, selection
 from toolkit.nix.scope import formals
 from toolkit.nix.tree import Tree
 
@@ -95,7 +95,12 @@ def file_bindings(content: bytes) -> FileBindings:
         return FileBindings(problem=f"cannot be read: {error}")
     call = shape.construction
     final = call.final if call is not None else None
-    taken = (_selected(use.node) for use in shape.references if use.scope is not None and use.scope.node is final)
+    taken = (
+        name
+        for use in shape.references
+        if use.scope is not None and use.scope.node is final
+        for name in _taken(use.node)
+    )
     version = _VERSION.search(tree.text)
     return FileBindings(
         bound=tuple(
@@ -116,12 +121,12 @@ def file_bindings(content: bytes) -> FileBindings:
     )
 
 
-def _selected(variable: Node) -> str:
-    """Return the attribute that is taken of the final attributes, or of their passthru; nothing for another use."""
-    around = variable.parent
-    path = around.child("attrpath") if around is not None and around.kind == "select_expression" else None
-    names = path.text.split(".") if path is not None else [""]
-    return names[1] if names[0] == PASSTHRU and len(names) > 1 else names[0]
+def _taken(variable: Node) -> tuple[str, ...]:
+    """Return the attributes that are taken of the final attributes, or of their passthru; none for another use."""
+    names = selection(variable)
+    if names != (PASSTHRU,) or (around := variable.parent) is None:
+        return names
+    return callee(around)[2:3] or selection(around) or names
 
 
 def door_name(path: Sequence[str]) -> str:

@@ -68,6 +68,12 @@ def test_a_use_where_the_attribute_may_be_missing_is_refused(use: str) -> None:
         lifted(optional(use=use))
 
 
+def test_what_moves_to_a_door_is_used_under_the_condition_of_that() -> None:
+    text = optional(use="e = 1;").replace("  inherit ui;\n})", "  inherit ui;\n  path = both;\n})")
+    made = lifted(text.replace("in\nbuildApp", "  both = f ui;\nin\nbuildApp"), "ui").text
+    assert "lib.optionalAttrs (!clientOnly) {\n  inherit ui;\n  path = f finalAttrs.ui;\n}" in made
+
+
 def test_a_branch_of_an_if_is_a_condition() -> None:
     text = optional(use="e = if clientOnly then 1 else ui;").replace(
         "lib.optionalAttrs (!clientOnly) {", "(if !clientOnly then {"

@@ -82,14 +82,35 @@ def test_what_else_a_let_holds_stays() -> None:
     assert 'let\n  pname = "app";\nin\n' in other.text
 
 
-@pytest.mark.parametrize("between", ["", "  # its version\n", "\n"])
-def test_a_source_goes_below_the_name_and_the_version_behind_it(between: str) -> None:
+SOURCE_ALONE = '  src = fetchurl {\n    name = "v1";\n  };'
+
+
+@pytest.mark.parametrize(
+    ("own", "after"),
+    [
+        *(
+            (
+                f'inherit src;\n  pname = "app";\n{between}  version = "1";',
+                f'  pname = "app";\n{between}  version = "1";\n\n{SOURCE_ALONE}\n',
+            )
+            for between in ("", "  # its version\n", "\n")
+        ),
+        *(
+            (
+                f'inherit src;\n  pname = "app";\n  {between}\n  version = "1";',
+                f'  pname = "app";\n\n{SOURCE_ALONE}\n\n  {between}\n  version = "1";\n',
+            )
+            for between in ("inherit lib;", "inherit (lib) id;")
+        ),
+        ('inherit src; pname = "app"; version = "1";', f'{SOURCE_ALONE} pname = "app"; version = "1";\n'),
+    ],
+)
+def test_a_source_goes_below_the_name_and_the_version_behind_it(own: str, after: str) -> None:
     text = app().replace('  version = "1";\n', "").replace('"v${version}"', '"v1"').replace("{pname}-ui", "{ui}-ui")
-    own = f'inherit src;\n  pname = "app";\n{between}  version = "1"'
-    text = text.replace("inherit version src", "inherit src").replace("inherit pname version src", own)
+    text = text.replace("inherit version src", "inherit src").replace("inherit pname version src;", own)
     text = text.replace('"${ui}-ui"', '"ui"').replace('  pname = "app";\n', "", 1)
     made = followed(text, whole=True)
-    assert f'(finalAttrs: {{\n  pname = "app";\n{between}  version = "1";\n\n  src = fetchurl {{\n' in made.text
+    assert f"(finalAttrs: {{\n{after}" in made.text
 
 
 @pytest.mark.parametrize("first", ["ui", "tool"])
@@ -115,9 +136,10 @@ def test_what_is_used_before_the_package_stays_in_the_let() -> None:
 
 
 @pytest.mark.parametrize("names", ["src version", "version src"])
-def test_what_leaves_the_let_stands_below_the_name(names: str) -> None:
+@pytest.mark.parametrize("gap", ["\n", ""])
+def test_what_leaves_the_let_stands_below_the_name(names: str, gap: str) -> None:
     text = app().replace('  pname = "app";\n', "").replace('pname = "${pname}-ui";', 'pname = "ui";')
-    text = text.replace("inherit pname version src;\n  e", f'inherit {names};\n\n  pname = "app";\n\n  e')
+    text = text.replace("inherit pname version src;\n  e", f'inherit {names};\n\n  pname = "app";\n{gap}  e')
     made = followed(text.replace("repo = pname", 'repo = "app"'), whole=True)
     assert (
         "buildApp (finalAttrs: {\n"

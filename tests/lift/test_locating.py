@@ -9,6 +9,7 @@ import pytest
 
 from toolkit import specimen
 from toolkit.lift.locating import CROSS, SYSTEMS, Location, Names, locate, owners, siblings
+from toolkit.lift.survey import survey
 from toolkit.nix import limits
 
 ALL = "pkgs/top-level/all-packages.nix"
@@ -177,6 +178,10 @@ def test_a_package_may_take_all_memory_where_it_has_the_time_of_others_with_it(t
     add(tree, "  large = builtins.deepSeq (builtins.length (builtins.genList (x: x) 1000000)) final.notes-server;\n")
     with limits.allowing(None, 120), limits.sealed(seconds=60):
         assert [*locate(tree, ["large"])] == ["large"]
+
+
+def test_a_package_that_no_text_names_is_looked_at_where_nix_says(tree: Path) -> None:
+    assert survey(tree, ["docker.moby"]).files == 1
 
 
 def test_a_file_is_owned_by_the_package_that_is_written_in_it(tree: Path) -> None:

@@ -58,6 +58,11 @@ FORMS = [
         "{\n  e = [ UI ];\n  inherit (src) meta;\n\n  passthru = src.passthru // {\n    inherit ui;\n  };\n}",
     ),
     (
+        "({\n  e = [ ui ];\n} // {\n  meta = { };\n})",
+        "",
+        "{\n  e = [ UI ];\n} // {\n  passthru = { inherit ui; };\n  meta = { };\n}",
+    ),
+    (
         "{\n  e = [ ui ];\n  passthru = with f; { a = 1; };\n}",
         "",
         "{\n  e = [ UI ];\n  passthru = with f; {\n    inherit ui;\n    a = 1;\n  };\n}",

@@ -43,6 +43,7 @@ def test_stay_shows_the_binding_in_passthru_and_takes_it_from_the_final_attribut
     made = lifted(package(before))
     assert made.text == package(after)
     assert (made.doors, made.moved, made.parameter) == ({"ui": ("passthru", "ui")}, (), "finalAttrs")
+    assert not made.recursive
 
 
 def test_all_forms_of_a_use_go_through_the_final_attributes() -> None:
@@ -128,7 +129,8 @@ def test_an_attribute_that_is_there_becomes_the_door(shown: str, route: str) -> 
 def test_no_rec_is_left_beside_the_final_attributes() -> None:
     before = "buildApp rec {\n  inherit ui;\n  name = version;\n  e = ui + name;\n}\n"
     after = "buildApp (finalAttrs: {\n  inherit ui;\n  name = version;\n  e = finalAttrs.ui + finalAttrs.name;\n})\n"
-    assert rewritten(package(before)) == package(after)
+    made = lifted(package(before))
+    assert (made.text, made.recursive) == (package(after), True)
 
 
 def test_what_a_rec_set_inherits_from_the_let_is_taken_from_there() -> None:
@@ -459,6 +461,12 @@ def test_a_definition_that_moves_to_a_door_keeps_its_lines() -> None:
     assert rewritten(text).endswith(after)
 
 
+def test_a_definition_that_moves_to_a_door_within_a_line_has_no_comment() -> None:
+    text = package("buildApp { e = 1; path = both; }\n", "  # --both=x;\n  both = f ui;\n")
+    with pytest.raises(RefusalError, match=r"^package.nix:8:3: this comment would be lost: the code around it"):
+        rewritten(text)
+
+
 def test_a_passthru_that_is_computed_with_what_has_to_move_is_refused() -> None:
     body = "buildApp {\n  passthru = let a = f { inherit two; }; in a // { tests = a; };\n  e = [ two ];\n}\n"
     with pytest.raises(RefusalError, match=r"package.nix:\d+:\d+: 'two' has to move, and passthru is computed with it"):
@@ -497,6 +505,17 @@ def test_a_definition_that_moves_stands_behind_the_inherit_that_passthru_begins_
     body = "buildApp {\n  e = [ path ];\n  passthru = { inherit ui; };\n}\n"
     text = rewritten(package(body, "  path = f ui;\n"))
     assert "  passthru = {\n    inherit ui;\n\n    path = f finalAttrs.passthru.ui;\n  };\n" in text
+
+
+def test_what_comes_into_passthru_stays_in_its_order() -> None:
+    body = 'buildApp {\n  pname = "app";\n  e = [ path ];\n  passthru = { inherit src; };\n}\n'
+    for more in ('  path = f drv;\n  drv = buildUi { pname = "web"; };\n', ""):
+        path = "" if more else "  path = f drv;\n"
+        text = package(body, more or f'  drv = buildUi {{ pname = "web"; }};\n{path}')
+        made = rewritten(text, "drv")
+        shown = ["    web = drv;", "    path = f finalAttrs.passthru.web;"]
+        lines = shown[::-1] if more else shown
+        assert "\n".join(["    inherit src;", "", *lines, "  };"]) in made
 
 
 def test_comments_above_what_moves_stay_above_it_whatever_they_say() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from toolkit.errors import NixSyntaxError
 from toolkit.lift.statements import (
     MovedDefinition,
     StatementEdit,
@@ -84,6 +85,8 @@ def test_a_definition_is_written_for_another_column_with_its_comment() -> None:
     above, value = moved.parts(2)
     assert above == "# why\n  "
     assert value == " f {\n    a = ''\n      text\n    '';\n  }"
+    with pytest.raises(NixSyntaxError, match=r"^x.nix:1:1:1:"):
+        MovedDefinition(name="ui", text="ui = {", column=0, place="x.nix:1:1").at(2)
 
 
 @pytest.mark.parametrize(
@@ -196,6 +199,9 @@ def test_what_leaves_a_let_leaves_no_double_blank_line(names: str, left: str) ->
         ("let # of all\n  a = 1;\n\n  b = 2;\nin\nb", "let # of all\n  b = 2;\nin\nb"),
         ("let\n  a = 1;\nin\nlet\n  b = 2;\nin\nb", "let\n  b = 2;\nin\nb"),
         ("let\n  b = 2;\n\n\n  a = 1;\n  c = 3;\nin\nb", "let\n  b = 2;\n\n  c = 3;\nin\nb"),
+        ("let\n  b = 2;\n  a = 1;\n\n  c = 3;\nin\nb", "let\n  b = 2;\n\n  c = 3;\nin\nb"),
+        ("let\n  b = 2; a = 1;\n  c = 3;\nin\nb", "let\n  b = 2;\n  c = 3;\nin\nb"),
+        ("let a = 1;b = 2; in b", "let b = 2; in b"),
     ],
 )
 def test_a_let_of_which_nothing_is_left_goes_whole(before: str, left: str) -> None:
@@ -211,6 +217,20 @@ def changed(text: str, change: StatementEdit) -> str:
     return apply(text, set(change.edits(owner)))
 
 
+@pytest.mark.parametrize(
+    ("change", "nothing"),
+    [
+        (StatementEdit(dropped={"a", "b"}), True),
+        (StatementEdit(dropped={"a"}), False),
+        (StatementEdit(dropped={"a", "b"}, sources={"a": ("s", "a")}), False),
+        (StatementEdit(dropped={"a", "b"}, added=["c"]), False),
+    ],
+)
+def test_an_inherit_of_which_all_names_go_leaves_nothing(change: StatementEdit, nothing: bool) -> None:  # noqa: FBT001
+    (statement,) = nodes('let inherit "a" b; in a', "inherit")[:1]
+    assert change.leaves_nothing(statement) is nothing
+
+
 def definition(text: str, offset: int = 0) -> MovedDefinition:
     return MovedDefinition(name=text[0], text=text, column=0, place="x.nix:1:1", offset=offset)
 
@@ -222,6 +242,7 @@ CHANGES: list[tuple[str, StatementEdit, str]] = [
     ("{ inherit a; }", StatementEdit(sources={"a": ("self", "x", "b")}), "{ a = self.x.b; }"),
     ('{ inherit "a" b; }', StatementEdit(sources={"a": ("self", "a")}, dropped={"b"}), "{ inherit (self) a; }"),
     ("{ inherit a b; }", StatementEdit(dropped={"a"}, added=["c"]), "{ inherit b c; }"),
+    ("{ inherit a b c; }", StatementEdit(added=["d"]), "{\n  inherit\n    a\n    b\n    c\n    d\n    ;\n}"),
     ("{\n  inherit (x) a b;\n}", StatementEdit(dropped={"a"}), "{\n  inherit (x) b;\n}"),
     (
         "{\n  inherit a b c;\n}",

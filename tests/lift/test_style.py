@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from toolkit.lift.style import Style
+from toolkit.lift.style import WIDTH, Style, filled
 from toolkit.nix.scope import bound_names
 from toolkit.nix.tree import Tree
 
@@ -66,6 +66,39 @@ def test_names_fill_lines_of_eighty_columns_and_are_not_divided() -> None:
     full = Style.OLD.caller("call", "f", ["a" * 30, "b" * 43], 0).splitlines()
     assert len(full[1]) == 80
     assert len(Style.OLD.caller("call", "f", ["a" * 30, "b" * 44], 0).splitlines()) == 4
+
+
+def test_a_list_that_fills_its_line_stays_on_it() -> None:
+    line = f"  e = [ a b ] ++ {'f' * (WIDTH - 18)};"
+    assert len(line) == WIDTH
+    assert filled("", line) == line
+    longer = line.replace("f;", "ff;")
+    assert filled("", longer) == longer.replace("[ a b ] ", "[\n    a\n    b\n  ]\n  ")
+    assert filled(longer, f"{{\n{longer}") == f"{{\n{longer}"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("  inherit (final) a;\n  b = final.b;\n", "  inherit (final) a b;\n"),
+        ("{\n  inherit (final) a;\n  c = 1;\n  b = final.b;\n}", "{\n  inherit (final) a b;\n  c = 1;\n}"),
+        ("{\n  inherit (final) a;\n\n  b = final.b;\n}", "{\n  inherit (final) a b;\n}"),
+        ("{\n  inherit (final) a;\n\n  b = final.b;\n\n  c = 1;\n}", "{\n  inherit (final) a b;\n\n  c = 1;\n}"),
+        ("{\n  inherit (final) a;\n\n  b = final.b;\n  c = 1;\n}", "{\n  inherit (final) a b;\n\n  c = 1;\n}"),
+        ("{\n  inherit (final) a;\n}\n{\n  b = final.b;\n}", None),
+    ],
+)
+def test_what_is_bound_to_its_own_name_comes_to_be_inherited_with_others(before: str, after: str | None) -> None:
+    assert filled("", before) == (after or before.replace("b = final.b;", "inherit (final) b;"))
+    assert filled(before, before) == before
+
+
+def test_a_line_that_inherits_is_filled_and_no_more_than_that() -> None:
+    line = f"  inherit (final) {'a' * (WIDTH - 21)};"
+    assert filled("", f"{line}\n  b = final.b;") == f"{line[:-1]} b;"
+    assert len(f"{line[:-1]} b;") == WIDTH
+    longer = line.replace("a;", "aa;")
+    assert filled("", f"{longer}\n  b = final.b;") == f"{longer}\n  inherit (final) b;"
 
 
 def test_a_comment_fills_lines_of_eighty_columns_and_its_words_are_not_divided() -> None:

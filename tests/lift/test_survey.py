@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path, PurePosixPath
 
 import pytest
 
 from toolkit.errors import ToolkitError
 from toolkit.lift import survey as module
-from toolkit.lift import survey as surveys
 from toolkit.lift.survey import Survey, files_of, read_files, survey
 from toolkit.nix.tree import readable
 
@@ -42,6 +42,7 @@ def test_what_shares_its_source_stands_first_and_packages_are_named_by_what_call
     assert packages(found) == ["zyx", "abc", "other", "thing_2"]
     assert found.findings[0].file == PurePosixPath("pkgs/by-name/zy/zyx/generic.nix")
     assert found.files == 6
+    assert [finding.service for finding in found.findings] == [True, False, False, False]
 
 
 def test_a_file_that_is_no_nix_is_named(tree: Path) -> None:
@@ -61,6 +62,24 @@ def test_one_package_is_looked_at_alone(tree: Path, name: str) -> None:
     assert found.files == len(found.findings) == 1
 
 
+def test_each_file_of_a_directory_counts_once(tree: Path) -> None:
+    found = survey(tree, ["pkgs/servers"])
+    assert (packages(found), found.files) == (["other", "thing_2"], 3)
+
+
+@pytest.mark.parametrize(("most", "late"), [(2, []), (1, ["pkgs/by-name/ab/abc/package.nix"])])
+def test_what_was_found_once_takes_no_more_time_while_there_is_room_for_it(
+    tree: Path, monkeypatch: pytest.MonkeyPatch, most: int, late: list[str]
+) -> None:
+    monkeypatch.setattr(module, "_LIMIT", most)
+    survey(tree, ["abc"])
+    survey(tree, ["zyx"])
+    monkeypatch.setattr(module, "_SECONDS", -1.0)
+    found = survey(tree, ["zyx", "abc"])
+    assert [str(path) for path in found.late] == late
+    assert packages(found) == ["zyx", "abc"][: 2 - len(late)]
+
+
 def test_a_package_without_a_let_has_nothing(tree: Path) -> None:
     write(tree, "pkgs/by-name/ab/abc/package.nix", "{ mk }: mk { }")
     assert survey(tree, ["abc"]).findings == ()
@@ -73,8 +92,9 @@ def test_an_unknown_package_has_near_ones_named(tree: Path) -> None:
 
 
 def test_a_directory_that_is_no_nixpkgs_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ToolkitError, match="has no directory 'pkgs'"):
+    with pytest.raises(ToolkitError, match="has no directory 'pkgs'") as caught:
         survey(tmp_path)
+    assert caught.value.hint == "--nixpkgs requires a nixpkgs tree"
 
 
 def test_a_file_that_keeps_the_parser_for_minutes_is_named_and_the_others_are_read(tree: Path) -> None:
@@ -89,7 +109,7 @@ def test_near_names_are_three_at_most_and_a_path_is_no_name(tree: Path) -> None:
         write(tree, f"pkgs/by-name/ab/{name}/package.nix", PLAIN)
     with pytest.raises(ToolkitError) as caught:
         survey(tree, ["abcx"])
-    assert (caught.value.hint or "").count(" or ") == 2
+    assert caught.value.hint == "did you mean abc or abcg or abcf?"
     for name in ("no/such/place", "ⅷ"):
         with pytest.raises(ToolkitError, match="no package of this name in") as caught:
             survey(tree, [name])
@@ -121,6 +141,16 @@ def test_each_file_with_a_let_is_read_or_said_to_be_unreadable(tree: Path, monke
     assert known["pkgs/plain.nix"] == plain
 
 
+def test_when_the_time_is_over_nothing_is_parsed(tree: Path) -> None:
+    names = ["pkgs/one.nix", "pkgs/two.nix"]
+    for number, name in enumerate(names):
+        write(tree, name, f"let x = {number}; in {'+'.join(['1'] * 60_000)}")
+    began = os.times()
+    read = [*read_files(tree, names, frozenset(), end=time.process_time())]
+    assert [(file.path, file.readable, file.late) for file in read] == [(name, False, True) for name in names]
+    assert os.times().children_user == began.children_user
+
+
 def test_files_of_a_place_are_those_of_nix_and_links_to_them(tree: Path) -> None:
     place = tree / "pkgs/links"
     place.mkdir()
@@ -149,7 +179,7 @@ def test_files_that_keep_the_parser_for_long_have_one_time_together(
     ended = os.times()
     assert ended.children_user - began.children_user < 6
     # What a process has taken before it reads counts as well.
-    monkeypatch.setattr(surveys, "_SECONDS", -1.0)
+    monkeypatch.setattr(module, "_SECONDS", -1.0)
     found = survey(tree, ["zyx"])
     assert [str(path) for path in found.unread] == ["pkgs/by-name/zy/zyx/generic.nix"]
     assert found.late == found.unread

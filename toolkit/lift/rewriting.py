@@ -294,7 +294,7 @@ def _behind(node: Node, moved: Sequence[MovedDefinition]) -> Edit:
 
 def _shown_as(planned: LiftPlan, name: str) -> MovedDefinition:
     """Return the definition that shows a binding under another name."""
-    attribute, node = planned.routes[name].path[-1], planned.shape.bindings[name]
+    (_, attribute), node = planned.routes[name].path, planned.shape.bindings[name]
     return MovedDefinition(name=name, text=f"{attribute} = {name};", column=0, place=at(node), offset=node.start)
 
 
@@ -309,7 +309,7 @@ def _in_order(planned: LiftPlan, edits: Collection[Edit]) -> Collection[Edit]:
     if not others or not any(last.contains(door.node) for door in doors) or not _are_apart(others, last):
         return edits
     start, end = others[0].start, last.end
-    within = {edit for edit in edits if start <= edit.start and start < edit.end <= end}
+    within = {edit for edit in edits if start < edit.end <= end}
     spans = ((last.start, end), (others[-1].end, last.start), (start, others[-1].end))
     return {*edits} - within | {Edit(start, end, "".join(shifted(tree, *span, 0, within) for span in spans))}
 

@@ -46,7 +46,9 @@ class MovedDefinition(Struct, frozen=True, kw_only=True):
         """Write it for another column, with something before its name."""
         tree = Tree(f"{{{self.text}\n}}", name=self.place)
         written = shifted(tree, 1, 1 + len(self.text), column - self.column)
-        start = self._binding(written).start - 1 if prefix else 0
+        if not prefix:
+            return written
+        start = self._binding(written).start - 1
         return f"{written[:start]}{prefix}{written[start:]}"
 
     def parts(self, column: int) -> tuple[str, str]:
@@ -68,7 +70,7 @@ def extent(node: Node) -> tuple[int, int]:
     """
     text, start = node.tree.text, node.start
     apart = {1, 2} if _CLOSES.match(text, after(node)) else {1}
-    before = [other for other in node.tree.nodes if other.kind == "comment" and other.end <= start]
+    before = [other for other in node.tree.nodes[: node.index] if other.kind == "comment"]
     for comment in reversed(before):
         between = text[comment.end : start]
         if between.strip() or between.count("\n") not in apart or not is_first(text, comment.start):
@@ -79,8 +81,7 @@ def extent(node: Node) -> tuple[int, int]:
 
 def after(node: Node) -> int:
     """Return the end of a node, with the comments that follow on its line."""
-    rest = _COMMENTS.match(node.tree.text, node.end)
-    return rest.end() if rest is not None else node.end
+    return next(_COMMENTS.finditer(node.tree.text, node.end)).end()
 
 
 def removals(lets: Sequence[Node], spans: Sequence[tuple[int, int]]) -> list[Edit]:
@@ -113,7 +114,7 @@ def _runs(text: str, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     """Join what goes and is next to each other, each with the white space before it and the blank lines behind it."""
     runs: list[tuple[int, int]] = []
     for start, end in spans:
-        begin = len(text[:start].rstrip()) if is_first(text, start) else start
+        begin = len(text[:start].rstrip())
         rest = text[end : len(text) - len(text[end:].lstrip())]
         finish = end + (rest.rindex("\n") if "\n" in rest else len(rest))
         if runs and begin <= runs[-1][1]:
@@ -129,7 +130,7 @@ def _left(text: str, begin: int, end: int) -> str:
     """
     if text[end : end + 1] != "\n":
         return text[begin : len(text) - len(text[begin:].lstrip())]
-    blank = re.search(r"\n[ \t]*\n", text[begin : end + 1]) is not None
+    blank = re.search(r"\n[ \t]*(?:\n|\Z)", text[begin:end]) is not None
     return "\n" if blank and not _OPENS.search(text[:begin]) and not _CLOSES.match(text[end:]) else ""
 
 

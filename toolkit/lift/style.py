@@ -51,7 +51,7 @@ def _join(lines: list[str], number: int) -> None:
     if lines[number - 1].lstrip().startswith("#"):
         return
     margin, source, names = _INHERIT.fullmatch(lines[number]).groups()  # type: ignore[union-attr] # it was made so
-    for above in range(number - 1, -1, -1):
+    for above in reversed(range(number)):
         line = lines[above]
         if line not in {"", _GONE} and not line.startswith(margin):
             return

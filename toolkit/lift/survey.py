@@ -146,7 +146,7 @@ def _places(root: Path, names: Names, package: str) -> tuple[PurePosixPath, ...]
         return places
     if (found := locate(root, [package]).get(package)) is not None:
         return (found.file,)
-    near = get_close_matches(package, names.all(root), n=3)
+    near = get_close_matches(package, names.all(root))
     hint = f"did you mean {' or '.join(near)}?" if near else "a package is an attribute path, or a path in the tree"
     raise ToolkitError(f"{package}: no package of this name in this nixpkgs", hint=hint)
 

@@ -124,7 +124,7 @@ def equals(shape: Shape, names: Sequence[str]) -> tuple[str, ...]:
 def _is_text(shape: Shape, name: str) -> bool:
     """Return whether a binding writes out a file that says nothing of the package: nobody replaces it."""
     function = callee(result(value(shape.bindings[name])))[-1:]
-    return function in {("writeText",), ("writeTextFile",), ("toFile",)} and not shared(shape, name)
+    return function in {("writeText",), ("writeTextFile",)} and not shared(shape, name)
 
 
 def _texts(shape: Shape, name: str) -> list[Node | None]:

@@ -230,6 +230,11 @@ def test_an_attribute_of_the_package_that_is_a_part_or_has_it_is_known(attribute
 
 
 def test_a_use_of_what_a_part_is_called_takes_nothing_that_is_built() -> None:
-    text = f"{{ buildNpmPackage, f, src, version }}:\nlet {UI} in f {{ a = [ ui ui.out ui.version ui.meta ]; }}\n"
-    uses = direct_uses(read(Tree(text, name="package.nix")), "ui")
-    assert [only_names(use.node) for use in uses] == [False, False, True, True]
+    text = f"{{ buildNpmPackage, f, src, version }}:\nlet {UI} in f {{ a = [ USES ]; inherit (ui) USED; }}\n"
+
+    def only(uses: str, used: str) -> list[bool]:
+        made = text.replace("USES", uses).replace("USED", used)
+        return [only_names(use.node) for use in direct_uses(read(Tree(made, name="package.nix")), "ui")]
+
+    assert only("ui ui.out ui.version ui.meta", "pname version") == [False, False, True, True, True]
+    assert only("ui.meta.homepage ui.out.version (f.version or ui)", "version src") == [True, False, False, False]

@@ -6,7 +6,7 @@ import pytest
 
 from tests.lift.texts import HEAD, lifted, package, rewritten
 from toolkit.errors import LayoutError, RefusalError
-from toolkit.lift.bindings import find
+from toolkit.lift.bindings import Reachability, find
 from toolkit.lift.plan import Design
 from toolkit.lift.rewriting import lift
 from toolkit.lift.shape import read
@@ -43,14 +43,15 @@ def test_stay_shows_the_binding_in_passthru_and_takes_it_from_the_final_attribut
     made = lifted(package(before))
     assert made.text == package(after)
     assert (made.doors, made.moved, made.parameter) == ({"ui": ("passthru", "ui")}, (), "finalAttrs")
-    assert not made.recursive
+    assert made.recursive is False
+    assert made.states == {"ui": Reachability.HIDDEN}
 
 
 def test_all_forms_of_a_use_go_through_the_final_attributes() -> None:
     before = """\
         buildApp (self: {
           inherit (ui) pname;
-          env = { inherit ui; };
+          env = { inherit "ui"; };
           a = [ ui.dist (f ui) ];
           b = "${ui}";
           c = { ui }: ui;
@@ -324,7 +325,9 @@ def test_a_parameter_that_means_something_else_at_a_use_gets_another_name() -> N
 def test_a_part_that_calls_its_own_attributes_so_gets_another_name_for_them(outer: str) -> None:
     part = "  web-ui = buildUi (finalAttrs: {\n    inherit version;\n    e = [ finalAttrs.version ];\n  });\n"
     body = f"buildApp {outer}\n  inherit version;\n  e = [ web-ui ];\n}}{')' if 'final' in outer else ''}\n"
-    text = rewritten(package(body, part), "web-ui", design=Design.MOVE, follow=("version",))
+    made = lifted(package(body, part), "web-ui", design=Design.MOVE, follow=("version",))
+    assert made.renamed == {"uiAttrs"}
+    text = made.text
     assert "buildApp (finalAttrs: {\n" in text
     assert "web-ui = buildUi (uiAttrs: {\n    inherit (finalAttrs) version;\n" in text
     assert "    e = [ uiAttrs.version ];\n" in text
@@ -368,27 +371,48 @@ def test_what_cannot_be_right_is_refused_by_its_reason(bindings: str, attributes
         lifted(f"{{ buildApp, buildUi }}: let {bindings} in {builder} {{ {attributes} }}")
 
 
+REACHED = "{ a }: let MORE ui = buildUi { }; in a (s: { passthru = { inherit ui; }; e = [ s.passthru.ui ]; })"
+_NO_CALL = "not in a builder's call on attributes"
+
+
 @pytest.mark.parametrize(
-    ("text", "fact"),
+    ("text", "fact", "hint"),
     [
-        ("{ a }: a { }", "there is no 'let' around the package"),
-        ("let ui = buildUi { }; in a { e = [ ui ]; }", "the file is not a function"),
-        ("{ a }: let ui = buildUi { }; in { x = a { e = [ ui ]; }; }", "the file ends in a set of packages"),
-        ("{ a }: let ui = buildUi { }; in if a then ui else ui", "the file ends in a choice by 'if'"),
+        ("{ a }: a { }", ":1:1: there is no 'let' around the package", None),
+        ("let ui = buildUi { }; in a { e = [ ui ]; }", ":1:1: the file is not a function of its dependencies", None),
+        (
+            "{ a }: let ui = buildUi { }; in { x = a { e = [ ui ]; }; }",
+            f":1:33: the file ends in a set of packages, {_NO_CALL}",
+            None,
+        ),
+        (
+            "{ a }: let ui = buildUi { }; in if a then ui else ui",
+            f":1:33: the file ends in a choice by 'if', {_NO_CALL}",
+            None,
+        ),
+        ('{ a }: let ui = buildUi { }; in "${ui}"', f":1:33: the file ends in another expression, {_NO_CALL}", None),
         (
             "{ a }: let ui = buildUi { }; in buildFHSEnv { e = [ ui ]; }",
-            "the file ends in an environment by 'buildFHSEnv'",
+            ":1:33: the file ends in an environment by 'buildFHSEnv', which has no final attributes",
+            "make the part a package of its own, in pkgs/by-name; override { NAME = …; } then reaches it",
         ),
-        ("{ a }: let x = 1; in a { e = x; }", "no let around the package binds a package"),
         (
-            "{ a }: let ui = buildUi { }; in a (s: { passthru = { inherit ui; }; e = [ s.passthru.ui ]; })",
-            "an override reaches 'ui' already",
+            "{ a }: let x = 1; in a { e = x; }",
+            ": no let around the package binds a package with a source of its own",
+            None,
+        ),
+        (REACHED.replace("MORE ", ""), ": an override reaches 'ui' already", "there is nothing to propose"),
+        (
+            REACHED.replace("MORE", "web = buildUi { };").replace("inherit ui;", "inherit ui web;"),
+            ": an override reaches all packages of the lets already",
+            "there is nothing to propose",
         ),
     ],
 )
-def test_a_file_of_another_shape_is_called_what_it_is(text: str, fact: str) -> None:
-    with pytest.raises(LayoutError, match=fact):
+def test_a_file_of_another_shape_is_called_what_it_is(text: str, fact: str, hint: str | None) -> None:
+    with pytest.raises(LayoutError) as caught:
         lifted(text)
+    assert (caught.value.message, caught.value.hint) == (f"package.nix{fact}", hint)
 
 
 @pytest.mark.parametrize(
@@ -412,9 +436,14 @@ def test_a_file_that_only_a_person_can_change_has_the_way_named(end: str, hint: 
 
 
 def test_an_unknown_binding_has_the_known_ones_named() -> None:
-    with pytest.raises(LayoutError, match="no let around the package binds 'u'") as caught:
-        lifted(package("buildApp { e = [ ui ]; }"), "u")
-    assert caught.value.hint == "packages of the lets are ui"
+    ui, web = package("buildApp { e = [ ui ]; }"), "  web = buildUi { };\n"
+    texts = {ui: "ui", package("buildApp { e = [ ui web ]; }", web): "ui, web", ui.replace("[ ui ]", "f"): None}
+    for text, known in texts.items():
+        with pytest.raises(LayoutError, match="no let around the package binds 'u'") as caught:
+            lifted(text, "u")
+        assert caught.value.hint == (f"packages of the lets are {known}" if known else None)
+    with pytest.raises(LayoutError, match=r"^package.nix:8:3: the package is not made with 'web'"):
+        lifted(package("buildApp { e = [ ui ]; }", web), "web")
 
 
 def test_strings_keep_their_text_when_their_lines_move() -> None:
@@ -478,7 +507,10 @@ def test_a_set_that_passthru_joins_by_its_name_shows_what_is_in_it() -> None:
     after = body.replace("e = [ ui ]", "e = [ finalAttrs.passthru.ui ]").replace(
         "buildApp {", "buildApp (finalAttrs: {"
     )
-    assert rewritten(package(body)) == package(after[:-2] + "})\n")
+    made = lifted(package(body))
+    assert (made.text, made.shown) == (package(after[:-2] + "})\n"), ())
+    tests = lifted(package("buildApp {\n  passthru.tests.a = ui;\n  passthru.b = 1;\n  e = [ ui ];\n}\n"))
+    assert tests.shown == (("passthru", "tests", "a"),)
 
 
 def test_a_version_that_passthru_inherits_is_that_of_the_final_attributes() -> None:
@@ -579,6 +611,14 @@ def test_a_binding_whose_name_says_nothing_is_called_as_its_package(
     text = rewritten(package(f'buildApp {{\n  pname = "app";\n  e = [ {bound} ];\n}}\n', binding), bound, design=design)
     assert f"e = [ finalAttrs.passthru.{attribute} ];" in text
     assert f"  passthru.{attribute} = {f'{bound};' if design is Design.STAY else f'buildUi {{ {name} '}" in text
+
+
+def test_a_binding_right_behind_another_gets_its_own_name() -> None:
+    text = package('buildApp {\n  pname = "app";\n  e = [ ui drv ];\n}\n')
+    text = text.replace("  };\nin", '  };drv = buildUi { pname = "web"; };\nin')
+    made = rewritten(text, "ui", "drv", design=Design.MOVE)
+    assert '    web = buildUi { pname = "web"; };\n' in made
+    assert "    ui = buildUi {\n" in made
 
 
 def test_a_binding_whose_name_has_another_meaning_is_called_as_its_package_in_full() -> None:

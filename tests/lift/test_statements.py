@@ -202,6 +202,8 @@ def test_what_leaves_a_let_leaves_no_double_blank_line(names: str, left: str) ->
         ("let\n  b = 2;\n  a = 1;\n\n  c = 3;\nin\nb", "let\n  b = 2;\n\n  c = 3;\nin\nb"),
         ("let\n  b = 2; a = 1;\n  c = 3;\nin\nb", "let\n  b = 2;\n  c = 3;\nin\nb"),
         ("let a = 1;b = 2; in b", "let b = 2; in b"),
+        ("let in let a = 1; inherit b; in b", "let in let inherit b; in b"),
+        ("let a = 1; inherit (b) c; in let a = 2; in c", "let inherit (b) c; in c"),
     ],
 )
 def test_a_let_of_which_nothing_is_left_goes_whole(before: str, left: str) -> None:

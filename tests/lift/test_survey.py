@@ -23,6 +23,7 @@ def tree(tmp_path: Path) -> Path:
     write(tmp_path, "pkgs/servers/http/other/default.nix", PLAIN)
     write(tmp_path, "pkgs/servers/http/broken/default.nix", "let in }")
     write(tmp_path, "pkgs/servers/http/notes.txt", "let")
+    write(tmp_path, "nixos/modules/services/http.nix", PLAIN)
     write(tmp_path, "pkgs/top-level/all-packages.nix", "{\n  thing_2 = callPackage ../servers/http/thing { };\n}\n")
     return tmp_path
 
@@ -183,3 +184,4 @@ def test_files_that_keep_the_parser_for_long_have_one_time_together(
     found = survey(tree, ["zyx"])
     assert [str(path) for path in found.unread] == ["pkgs/by-name/zy/zyx/generic.nix"]
     assert found.late == found.unread
+    assert len(survey(tree).late) == 5

@@ -111,13 +111,12 @@ def _is_used(planned: LiftPlan, name: str) -> bool:
     )
 
 
-def clashing(planned: LiftPlan) -> frozenset[int]:
-    """Return the indexes of the `rec` sets that bind a name which a definition that moves has from elsewhere.
+def require_meanings(planned: LiftPlan) -> None:
+    """Raise RefusalError if a name would mean something else where a definition moves to.
 
-    Raise RefusalError if anything but such a set would give a name another meaning.
+    A `rec` set of the package may bind it, since no such set stays one.
     """
     sets = {literal.index for literal in planned.construction.sets}
-    found: set[int] = set()
     for use in planned.shape.references:
         owner = planned.shape.owner(use.node)
         if owner not in planned.moved or use.node.index in planned.rerouted or use.node.index in planned.followed:
@@ -127,9 +126,8 @@ def clashing(planned: LiftPlan) -> frozenset[int]:
         layered = planned.design is Design.LAYER
         place = (planned.construction.call if layered else _place(planned, owner)).children[0]
         there = look_up(use.name, place)
-        if there.scope is not None and there.scope.node.index in sets:
-            found.add(there.scope.node.index)
-        elif not same_meaning(use, planned.shape.bindings[owner], place):
+        by_set = there.scope is not None and there.scope.node.index in sets
+        if not by_set and not same_meaning(use, planned.shape.bindings[owner], place):
             raise RefusalError(f"{at(use.node)}: '{use.name}' means something different where '{owner}' has to go")
     for name in planned.names:
         place = _place(planned, name)
@@ -137,7 +135,6 @@ def clashing(planned: LiftPlan) -> frozenset[int]:
         new = planned.routes[name].door is None and name not in planned.moved
         if new and (scope is None or scope.names[name] is not planned.shape.bindings[name]):
             raise RefusalError(f"{at(place)}: '{name}' does not mean the same here as in the let")
-    return frozenset(found)
 
 
 def same_meaning(use: Reference, definition: Node, place: Node) -> bool:

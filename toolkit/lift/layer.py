@@ -16,7 +16,7 @@ from toolkit.nix.attributes import inherited
 from toolkit.nix.edit import Edit, indentation
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from toolkit.lift.plan import LiftPlan
     from toolkit.lift.shape import BuilderCall
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 PREVIOUS = "previousAttrs"
 
 
-def attributes(planned: LiftPlan, unfolded: Collection[int]) -> tuple[Node, ...]:
+def attributes(planned: LiftPlan) -> tuple[Node, ...]:
     """Return the attributes that use a lifted binding, and leave the builder's call for the layer.
 
     Raise RefusalError for a package that cannot be taken apart like this.
@@ -35,7 +35,7 @@ def attributes(planned: LiftPlan, unfolded: Collection[int]) -> tuple[Node, ...]
     construction, call = planned.construction, planned.construction.call
     if (taken := next((use for use in planned.shape.references if use.name == PREVIOUS), None)) is not None:
         raise RefusalError(f"{at(taken.node)}: '{PREVIOUS}' already has a meaning here")
-    if unfolded or planned.shape.inner:
+    if planned.shape.inner:
         raise RefusalError(f"{at(call)}: a name means something different in the set of attributes")
     found: dict[int, Node] = {}
     for index in planned.rerouted:

@@ -111,8 +111,8 @@ def carry_out(planned: LiftPlan) -> Lifted:
     """Make the changes of a plan; raise RefusalError if they cannot be right."""
     shape, design = planned.shape, planned.design
     construction, references = planned.construction, shape.references
-    clashing = capture.clashing(planned)
-    layered = layer.attributes(planned, clashing) if design is Design.LAYER else ()
+    capture.require_meanings(planned)
+    layered = layer.attributes(planned) if design is Design.LAYER else ()
     sets = recursive(construction) if design is not Design.LAYER else frozenset[int]()
     unfolded = unfold(construction, references, sets, {*planned.routes, *planned.taken, *planned.follows})
     taken = {index: path for index, path in unfolded.targets.items() if path[-1] not in {*planned.routes, "pname"}}
@@ -211,10 +211,11 @@ def _moved(
     text, nodes = planned.shape.tree.text, planned.shape.tree.nodes
     leaving = {name: planned.shape.bindings[name] for name in (*planned.moved, *planned.taken)}
     leaving |= {node.place: node for node in layered}
+    fresh = {name: route.path[1] for name, route in planned.routes.items() if route.door is None}
     edits += [
-        Edit(path.start, path.end, planned.routes[name].path[-1])
+        Edit(path.start, path.end, fresh[name])
         for name in planned.moved
-        if planned.routes[name].door is None and planned.routes[name].path[-1] != name
+        if fresh.get(name, name) != name
         for path in [planned.shape.bindings[name].children[0]]
     ]
     spans = {name: extent(node) for name, node in leaving.items()}
@@ -236,8 +237,7 @@ def _moved(
         if name not in planned.taken
     }
     outside = [edit for edit in edits if owner(edit.start) is None]
-    fresh = [name for name in planned.routes if planned.routes[name].door is None]
-    names = [name for name in fresh if name not in planned.moved and planned.routes[name].path[-1] == name]
+    names = [name for name in fresh if name not in planned.moved and fresh[name] == name]
     made = [
         definitions[name] if name in planned.moved else _shown_as(planned, name) for name in fresh if name not in names
     ]

@@ -94,17 +94,12 @@ def removals(lets: Sequence[Node], spans: Sequence[tuple[int, int]]) -> list[Edi
     edits: list[Edit] = []
     gone = sorted(set(spans))
     for let in lets:
-        within = let.child("binding_set")
-        kept = [
-            child
-            for child in (*(within.children if within is not None else ()), *let.children)
-            if child.kind in {"comment", "binding", "inherit", "inherit_from"}
-            and not any(start <= child.start < end for start, end in gone)
-        ]
-        own = [span for span in gone if let.start <= span[0] < let.children[-1].start]
-        if own and not kept:
+        comments = (child for child in let.children if child.kind == "comment")
+        inner = (*statements(let), *comments)
+        within = [next((span for span in gone if span[0] <= child.start < span[1]), None) for child in inner]
+        if within and None not in within:
             edits.append(Edit(let.start, let.children[-1].start, ""))
-            gone = [span for span in gone if span not in own]
+            gone = [span for span in gone if span not in within]
     return edits + [
         Edit(begin, end, _left(lets[0].tree.text, begin, end)) for begin, end in _runs(lets[0].tree.text, gone)
     ]

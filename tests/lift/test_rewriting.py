@@ -503,7 +503,7 @@ def test_a_passthru_that_is_computed_with_what_has_to_move_is_refused() -> None:
 
 
 def test_a_set_that_passthru_joins_by_its_name_shows_what_is_in_it() -> None:
-    body = "buildApp {\n  passthru = let a = { inherit ui; }; in { tests = a; } // a;\n  e = [ ui ];\n}\n"
+    body = "buildApp {\n  passthru = let a = { inherit ui; }; in let b = a; in { tests = b; } // a;\n  e = [ ui ];\n}\n"
     after = body.replace("e = [ ui ]", "e = [ finalAttrs.passthru.ui ]").replace(
         "buildApp {", "buildApp (finalAttrs: {"
     )

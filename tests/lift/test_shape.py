@@ -53,6 +53,17 @@ def test_an_attribute_under_a_condition_is_a_door_for_uses_under_the_same_one() 
     assert '(!clientOnly && x) "${finalAttrs.ui}" + lib.optionalString (!clientOnly) finalAttrs.ui.name;' in made.text
 
 
+def test_an_attribute_under_two_conditions_is_a_door_for_uses_under_both() -> None:
+    both = "(!clientOnly) (lib.optionalAttrs x"
+    text = optional(use='e = lib.optionalString (!clientOnly && x) "${ui}";', shown=both)
+    text = text.replace("  inherit ui;\n})", "  inherit ui;\n}))")
+    made = lifted(text, "ui")
+    assert made.doors == {"ui": ("ui",)}
+    assert '(!clientOnly && x) "${finalAttrs.ui}";' in made.text
+    with pytest.raises(RefusalError, match="'ui' is used here even if the package has no such"):
+        lifted(text.replace("(!clientOnly && x)", "(!clientOnly)"), "ui")
+
+
 @pytest.mark.parametrize(
     "use",
     [
@@ -96,15 +107,17 @@ def test_what_has_only_sets_under_conditions_is_no_construction() -> None:
 
 
 @pytest.mark.parametrize("design", [Design.STAY, Design.MOVE])
-def test_definitions_that_move_into_the_last_of_sets_put_it_first(design: Design) -> None:
-    text = optional(use="e = lib.optional (!clientOnly) ui;")
+@pytest.mark.parametrize("between", ["", "# else\n"])
+def test_definitions_that_move_into_the_last_of_sets_put_it_first(design: Design, between: str) -> None:
+    text = optional(use="e = lib.optional (!clientOnly) ui;").replace("} // lib", f"}} // {between}lib")
     made = rewritten(text, design=design)
     is_first = made.index("optionalAttrs") < made.index('pname = "app"')
     assert is_first is (design is Design.MOVE)
     if design is Design.MOVE:
         assert "buildApp (finalAttrs: lib.optionalAttrs (!clientOnly) {\n  ui = buildUi {" in made
         assert made.endswith(
-            '} // {\n  pname = "app";\n  inherit version;\n  e = lib.optional (!clientOnly) finalAttrs.ui;\n})\n'
+            f"}} // {between}{{\n"
+            '  pname = "app";\n  inherit version;\n  e = lib.optional (!clientOnly) finalAttrs.ui;\n})\n'
         )
 
 

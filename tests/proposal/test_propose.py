@@ -253,6 +253,7 @@ def test_a_package_that_upstream_builds_nowhere_has_no_place_there(
     changed("platforms = lib.platforms.all;", 'platforms = [ "x86_64-darwin" ];')
     asked = Request(target="notes-server", source=SourceRequest(nixpkgs=str(tree)), out=tmp_path)
     (chosen,) = choose([asked], progress=Silence())
+    assert isinstance(chosen, LiftChosen)
     with pytest.raises(
         ToolkitError, match="notes-server: is for x86_64-darwin, and nixpkgs builds for x86_64-linux, a"
     ):

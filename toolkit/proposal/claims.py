@@ -336,8 +336,8 @@ def _meanings(stage: Stage, renamed: Mapping[str, str] = MappingProxyType({})) -
     kinds = {own.index: OWN for own in map(inside, (argument, within)) if own.kind == "function_expression"}
     # What the package's own set only inherits stays what it is if that is no longer `rec`; a part's stays one.
     sets = {literal.index for literal in shape.construction.sets} if shape.construction is not None else set[int]()
-    scopes = ((use, use.scope.node if use.scope is not None else None) for use in shape.references)
-    bound = ((use.name, source(use) if node is not None and node.index in sets else node) for use, node in scopes)
+    scopes = ((use.name, use.scope.node if use.scope is not None else None) for use in shape.references)
+    bound = ((name, source(name, node) if node is not None and node.index in sets else node) for name, node in scopes)
     return Counter(
         (renamed.get(name, name), kinds.get(node.index, node.kind) if node is not None else "unbound")
         for name, node in bound

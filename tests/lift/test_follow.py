@@ -224,6 +224,8 @@ def test_hashes_of_what_moves_are_said_and_not_that_of_the_packages_own_source()
     for own in ("", "g = { gem }: gem;"):
         assert (*followed(recursive.replace("g = gem;", own)).hashed,) == ("npmDeps", "cargoDeps", "gem")
     assert [*followed(part.replace("npmDepsHash", "env.npmDepsHash")).hashed][1] == "npmDeps"
+    within = part.replace('outputHash = "";', 'a = let gem = fetchurl { hash = ""; }; in gem;')
+    assert (*followed(within).hashed,) == ("src", "npmDeps", "cargoDeps")
 
 
 def test_what_a_part_that_stays_still_takes_from_the_let_is_known() -> None:

@@ -103,8 +103,6 @@ def shown(planned: LiftPlan) -> Iterator[tuple[str, ...]]:
 
 
 def _is_read(shape: Shape, binding: Node | None) -> bool:
-    """Return whether others of its `rec` set are made with a binding: an override of it does not reach these."""
+    """Return whether others within a part are made with a binding by its name, which an override does not reach."""
     scopes = ((use.name, use.scope) for use in shape.references if use.scope is not None)
-    return binding is not None and any(
-        scope.names[name] is binding and scope.node.kind == "rec_attrset_expression" for name, scope in scopes
-    )
+    return any(scope.names[name] is binding and scope.node not in shape.lets for name, scope in scopes)

@@ -179,6 +179,7 @@ def test_kinds_are_told_apart(value: str, kind: BindingKind, builder: str) -> No
         "lib.cleanSourceWith { name = x; src = x; }",
         "buildGoModule.override { go = x; }",
         "{ y }: buildGoModule { }",
+        "(y: y) { pname = x; src = x; }",
         "x.y",
         "lib.optional x y",
     ],

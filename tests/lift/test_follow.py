@@ -72,6 +72,11 @@ def test_a_let_that_holds_only_the_packages_own_attributes_goes_with_the_part() 
     assert made.own == ("pname", "version", "src")
 
 
+def test_a_name_that_a_part_gives_itself_is_no_name_of_the_package() -> None:
+    part = app().replace('buildUi {\n    pname = "${pname}-ui";', 'buildUi rec {\n    pname = "ui";\n    repo = pname;')
+    assert "    repo = pname;\n" in followed(part, whole=True).text
+
+
 def test_what_else_a_let_holds_stays() -> None:
     made = followed(app("  rev = 1;\n\n", "rev"), whole=True)
     assert made.text.startswith(

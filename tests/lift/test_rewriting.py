@@ -123,8 +123,9 @@ def test_a_computed_passthru_is_refused_with_its_place() -> None:
     ],
 )
 def test_an_attribute_that_is_there_becomes_the_door(shown: str, route: str) -> None:
-    text = rewritten(package(f"buildApp {{\n  {shown}\n  e = [ ui ];\n}}\n"))
-    assert text == package(f"buildApp (finalAttrs: {{\n  {shown}\n  e = [ finalAttrs.{route} ];\n}})\n")
+    made = lifted(package(f"buildApp {{\n  {shown}\n  e = [ ui ];\n}}\n"))
+    assert made.text == package(f"buildApp (finalAttrs: {{\n  {shown}\n  e = [ finalAttrs.{route} ];\n}})\n")
+    assert made.states == {"ui": Reachability.SHOWN if "passthru" in route else Reachability.PARTIAL}
 
 
 def test_no_rec_is_left_beside_the_final_attributes() -> None:
@@ -396,6 +397,14 @@ _NO_CALL = "not in a builder's call on attributes"
             ":1:33: the file ends in an environment by 'buildFHSEnv', which has no final attributes",
             "make the part a package of its own, in pkgs/by-name; override { NAME = …; } then reaches it",
         ),
+        *(
+            (
+                f"{{ a }}: let ui = buildUi {{ }}; in {call}",
+                f":1:33: the file ends in another call, {_NO_CALL}",
+                "make the part a package of its own, in pkgs/by-name; override { NAME = …; } then reaches it",
+            )
+            for call in ("a.b.override { e = [ ui ]; }", "a ({ e, ... }: { e = [ ui ]; })", "a [ ui ]")
+        ),
         (
             "{ a }: let x = 1; in a { e = x; }",
             ": no let around the package binds a package with a source of its own",
@@ -477,6 +486,11 @@ def test_strings_keep_their_text_when_their_lines_move() -> None:
     assert '"first\n  second"' in text
     assert "''begins\n      here''" in text
     assert '\n      d = "of ${\n        f 1\n      } it";\n' in text
+
+
+def test_a_comment_between_a_builder_and_its_attributes_stays_there() -> None:
+    text = package("buildApp # of ui\n{\n  e = [ ui ];\n}\n")
+    assert "buildApp # of ui\n(finalAttrs: {\n  e = [ finalAttrs.passthru.ui ];\n" in rewritten(text)
 
 
 def test_what_makes_a_builder_has_no_final_attributes() -> None:
@@ -679,6 +693,7 @@ def test_a_package_whose_source_is_a_part_takes_that_from_its_attributes() -> No
         "if f then {call} else null",
         "if f then null else if version then ui else {call}",
         "{call} // {{ inherit version; }}",
+        "{call} // f {{ }}",
         "if f then ({call}) // {{ }} else f.overrideAttrs {{ }}",
     ],
 )

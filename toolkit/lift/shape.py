@@ -171,7 +171,7 @@ def construction(expression: Node) -> BuilderCall | None:
     if expression.kind != "apply_expression":
         return None
     builder, argument = (child for child in expression.children if child.kind != "comment")
-    if builder.kind != "apply_expression" and callee(builder)[-1:] in {(name,) for name in _OVERRIDES}:
+    if callee(builder)[-1:] in {(name,) for name in _OVERRIDES}:
         return None
     attributes = inside(argument)
     final = attributes if attributes.kind == "function_expression" else None

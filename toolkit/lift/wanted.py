@@ -47,7 +47,7 @@ _ENDS = {
     "binary_expression": "an operator",
     "select_expression": "an attribute of something",
     "variable_expression": "a name",
-    "apply_expression": "a call with an argument that is not a set of attributes",
+    "apply_expression": "another call",
     "list_expression": "a list",
 }
 

@@ -348,8 +348,20 @@ def test_arguments_of_a_part_that_have_a_pattern_keep_their_names(function: str)
 
 def test_a_name_of_the_passthru_that_a_part_moves_to_means_the_same_there() -> None:
     body = "buildApp {\n  e = [ ui ];\n  passthru = rec { version = 3; };\n}\n"
-    with pytest.raises(RefusalError, match="'version' means something different where 'ui' has to go"):
-        lifted(package(body), design=Design.MOVE)
+    for text in (
+        package(body),
+        package(body).replace("  ui = buildUi {", "  a = f f;\n  ui = buildUi {\n    a = x: x;"),
+    ):
+        with pytest.raises(RefusalError, match="'version' means something different where 'ui' has to go"):
+            lifted(text, design=Design.MOVE)
+    layered = package(body.replace("[ ui ]", "[ path ]"), "  path = f version ui;\n")
+    assert "        path = f version finalAttrs.passthru.ui;\n" in rewritten(layered, design=Design.LAYER)
+
+
+def test_a_name_that_the_let_of_passthru_binds_too_is_refused() -> None:
+    body = "buildApp {\n  e = [ ui ];\n  passthru = let ui = 1; in { a = ui; };\n}\n"
+    with pytest.raises(RefusalError, match=r"^package.nix:11:29: 'ui' does not mean the same here as in the let$"):
+        lifted(package(body))
 
 
 @pytest.mark.parametrize(

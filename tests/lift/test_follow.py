@@ -449,6 +449,34 @@ def test_a_part_takes_other_attributes_of_the_set_that_has_the_version(cache: st
         assert f"cache = {cache};" in followed(text).text
 
 
+@pytest.mark.parametrize(
+    ("made", "follows"),
+    [
+        ('{ x86_64-linux = "amd64"; }.${stdenv.hostPlatform.system}', True),
+        ('{ x86_64-linux = "sha256-1"; }.${stdenv.hostPlatform.system}', False),
+        ('{ x86_64-linux = "amd64"; }.${lib.system}', False),
+        ('"https://example.org/${stdenv.hostPlatform.system}.zip"', False),
+    ],
+)
+def test_a_part_may_take_what_a_platform_is_called_in_the_source(made: str, *, follows: bool) -> None:
+    text = app(f"  arch = {made};\n\n", "arch").replace('"v${version}"', '"v${version}-${arch}"')
+    text = text.replace("{ buildApp,", "{ stdenv, buildApp,")
+    if follows:
+        assert followed(text).follows == {"ui": ("src", "version")}
+    else:
+        with pytest.raises(RefusalError, match="src is made of 'arch', which an override of that does not reach here"):
+            followed(text)
+
+
+def test_a_version_that_is_read_from_a_file_stays_in_the_let() -> None:
+    text = app().replace('  version = "1";', "  inherit (lib.importJSON ./version.json) version;")
+    text = text.replace("inherit version src;\n", "inherit src;\n").replace("buildApp rec", "buildApp")
+    text = text.replace("  repo = pname;\n", "").replace('  sourceRoot = "${src.name}/app";\n', "")
+    made = lift(text, name="package.nix", design=Design.MOVE, follow=("src",), whole=True)
+    assert made.own == ("pname", "src")
+    assert "inherit (lib.importJSON ./version.json) version;\nin\n" in made.text
+
+
 @pytest.mark.parametrize("cache", ["source.hash", "source", "lib.id source"])
 def test_a_part_takes_nothing_of_a_set_that_the_source_takes(cache: str) -> None:
     text = sourced(cache).replace("inherit hash;", "inherit (source) hash;")

@@ -43,9 +43,43 @@ FORMS = [
         "{\n  e = [ PASS.b1 ];\n  passthru = {\n    inherit ui;\n\n    b1 =\n      f UI;\n  };\n}",
     ),
     (
-        "{\n  e = [ b1 ];\n passthru.a = 1; }",
+        "{\n  e = [ b1 ];\n passthru.a = 1; passthru.b = 2; }",
         "  b1 =\n    f ui;\n",
-        "{\n  e = [ PASS.b1 ];\n passthru.ui = ui;\n passthru.b1 =\n   f UI;\n\n passthru.a = 1; }",
+        "{\n  e = [ PASS.b1 ];\n passthru.ui = ui;\n passthru.b1 =\n   f UI;\n\n passthru.a = 1; passthru.b = 2; }",
+    ),
+    (
+        "{\n  e = [ b1 ];\n  # why\n  passthru.a = {\n    b = 1;\n  }; # so\n}",
+        "  b1 =\n    f ui;\n",
+        (
+            "{\n  e = [ PASS.b1 ];\n  passthru = {\n    inherit ui;\n\n    b1 =\n      f UI;\n\n    # why\n    a = {\n"
+            "      b = 1;\n    }; # so\n  };\n}"
+        ),
+    ),
+    (
+        "{\n  e = [ ui a1 ];\n  passthru.a = 1;\n}",
+        "  a1 = buildUi { src = f; };\n",
+        "{\n  e = [ UI PASS.a1 ];\n  passthru = {\n    inherit ui a1;\n    a = 1;\n  };\n}",
+    ),
+    (
+        "{\n  e = [ ui a1 ];\n  passthru.a.b = 1;\n}",
+        "  a1 = buildUi { src = f; };\n",
+        "{\n  e = [ UI PASS.a1 ];\n  passthru.ui = ui;\n  passthru.a1 = a1;\n  passthru.a.b = 1;\n}",
+    ),
+    (
+        "{\n  e = [ ui a1 ]; passthru.a = 1;\n}",
+        "  a1 = buildUi { src = f; };\n",
+        (
+            "{\n  e = [ UI PASS.a1 ]; passthru.ui = ui;\n                 passthru.a1 = a1;\n"
+            "                 passthru.a = 1;\n}"
+        ),
+    ),
+    (
+        "{\n  e = [ ui a1 ];\n  passthru.a = [\n    1\n    2\n    3\n    4\n    5\n  ];\n}",
+        "  a1 = buildUi { src = f; };\n",
+        (
+            "{\n  e = [ UI PASS.a1 ];\n  passthru.ui = ui;\n  passthru.a1 = a1;\n  passthru.a = [\n    1\n    2\n"
+            "    3\n    4\n    5\n  ];\n}"
+        ),
     ),
     (
         "{\n  e = [ b1 ];\n  passthru = f 1;\n}",

@@ -608,7 +608,9 @@ def test_a_set_whose_first_binding_begins_beside_its_brace_is_added_to() -> None
 def test_a_definition_that_moves_into_a_written_out_passthru_gets_the_path_whatever_its_name_looks_like(
     name: str,
 ) -> None:
-    text = HEAD.replace("ui =", f"{name} =") + "buildApp {\n  e = [ ui ];\n  passthru.tests = 1;\n}\n"
+    text = (
+        HEAD.replace("ui =", f"{name} =") + "buildApp {\n  e = [ ui ];\n  passthru.tests = 1;\n  passthru.a = 2;\n}\n"
+    )
     assert f"passthru.{name.split(maxsplit=1)[0]}" in rewritten(text, design=Design.MOVE)
 
 

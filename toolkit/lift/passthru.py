@@ -9,10 +9,10 @@ from msgspec import Struct
 from toolkit.errors import RefusalError
 from toolkit.lift.bindings import PASSTHRU
 from toolkit.lift.shape import bound, joined, result
-from toolkit.lift.statements import MovedDefinition, apart, extent, inherit, is_spaced, source
+from toolkit.lift.statements import MovedDefinition, after, apart, extent, inherit, is_spaced, source
 from toolkit.lift.wanted import at, home
 from toolkit.nix.attributes import statements, value
-from toolkit.nix.edit import Edit, column, indentation, is_first
+from toolkit.nix.edit import Edit, column, indentation, is_first, moves
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from toolkit.nix.tree import Node
 
 _OPERANDS = frozenset(["apply_expression", "variable_expression", "select_expression", "parenthesized_expression"])
+_MOST_SHIFTED = 5
 
 
 class Additions(Struct, frozen=True, kw_only=True):
@@ -65,7 +66,10 @@ def add(construction: BuilderCall, additions: Additions, inherits: dict[int, Sta
         return
     path, node = found
     if len(path) > 1:
-        yield _dotted(node, additions)
+        others = (each for path, each in construction.attributes if path[0] == PASSTHRU and not node.contains(each))
+        is_alone = len(path) == len((PASSTHRU, "NAME")) and next(others, None) is None and _is_short(node)
+        is_line = len(additions.names) == 1 and not additions.definitions
+        yield from _gathered(node, additions) if is_alone and not is_line else [_dotted(node, additions)]
         return
     if (literal := written_out(node)) is not None:
         yield from _inside(literal, additions, inherits)
@@ -106,6 +110,23 @@ def _new(into: Node, additions: Additions) -> Edit:
     last = len(text[:end].rstrip())
     apart = "\n\n" if "\n\n" in into.text else "\n"
     return Edit(last, last, f"{apart}{' ' * indent}{written}")
+
+
+def _is_short(node: Node) -> bool:
+    """Return whether a binding on lines of its own has so few that they can be moved into a set."""
+    return is_first(node.tree.text, node.start) and node.text.count("\n") <= _MOST_SHIFTED
+
+
+def _gathered(node: Node, additions: Additions) -> Iterator[Edit]:
+    """Make a set of `passthru.NAME = …;` and what is added above it."""
+    text, name = node.tree.text, node.children[0].children[-1]
+    start, end = extent(node)[0], after(node)
+    indent = column(text, start)
+    blank = "\n" if additions.definitions else ""
+    yield Edit(start, start, f"{PASSTHRU} = {{{additions.lines(indent + 2)}\n{blank}{' ' * (indent + 2)}")
+    yield from moves(node.tree, start, end, 2)
+    yield Edit(node.start, name.start, "")
+    yield Edit(end, end, f"\n{' ' * indent}}};")
 
 
 def _dotted(node: Node, additions: Additions) -> Edit:

@@ -5,6 +5,7 @@ What cannot be right is refused, with its place.
 
 from __future__ import annotations
 
+import re
 from itertools import chain
 from shlex import quote
 from typing import TYPE_CHECKING
@@ -154,13 +155,14 @@ def _own(shape: Shape, leaving: frozenset[str], follows: Mapping[str, Origin]) -
 
     Raise RefusalError if something of what is followed has to stay.
     """
-    argument = construction(shape).argument
+    argument, followed = construction(shape).argument, {where[1] for where in follows.values()}
     names = {**{name: name for name in OWN}, **{name: each for each, (_, name, part) in follows.items() if not part}}
     names = {name: attribute for name, attribute in names.items() if name in shape.bindings}
     own = {
         name
         for name in names.keys() - {*leaving, *shape.inner}
         if any(door.path == (names[name],) for door in doors(shape, name))
+        and (name in followed or is_plain(shape.bindings[name]))
     }
     while stays := {
         use.name
@@ -170,7 +172,7 @@ def _own(shape: Shape, leaving: frozenset[str], follows: Mapping[str, Origin]) -
         and (not argument.contains(use.node) or (names[use.name] == "src" and {*selection(use.node)} - {*_OF_SOURCES}))
     }:
         own -= stays
-    if not own or not {where[1] for where in follows.values()} & {*shape.bindings} <= own:
+    if not own or not followed & {*shape.bindings} <= own:
         raise RefusalError(f"{at(shape.body)}: what is followed has to stay in the let")
     for name in own:
         require_plain(shape, name)
@@ -189,11 +191,15 @@ def _source(shape: Shape, name: str) -> tuple[str, ...]:
     return callee(source)
 
 
+def is_plain(node: Node) -> bool:
+    """Return whether a statement binds one name."""
+    path = node.child("attrpath")
+    return path is not None and len(path.children) == 1
+
+
 def require_plain(shape: Shape, name: str) -> None:
     """Raise RefusalError for a binding of several names, or of a part of one."""
-    node = shape.bindings[name]
-    path = node.child("attrpath")
-    if path is None or len(path.children) != 1:
+    if not is_plain(node := shape.bindings[name]):
         raise RefusalError(f"{at(node)}: '{name}' has to move, and is not bound by one plain '{name} = …;'")
 
 
@@ -305,7 +311,7 @@ def _require_whole(planned: LiftPlan) -> None:
         for name in reversed([*origins])
         if name in shape.bindings
         for use in shape.uses_in(shape.bindings[name])
-        if use.name not in {*origins, *planned.moved, *OWN}
+        if use.name not in {*origins, *planned.moved, *OWN} and not _names_platform(shape.bindings[use.name])
         for part in ([name] if shape.bindings[name].kind == "inherit_from" else selection(use.node) or [None])
     }
     whole = {name: attribute for (name, _), attribute in sources.items()}
@@ -316,6 +322,13 @@ def _require_whole(planned: LiftPlan) -> None:
         if taken & sources.keys() or (use.name, None) in taken | sources.keys():
             fact = f"{whole[use.name]} is made of '{use.name}', which an override of that does not reach here"
             raise RefusalError(f"{at(use.node)}: {fact}")
+
+
+def _names_platform(node: Node) -> bool:
+    """Return whether a binding says what a platform is called: no version of a source has another name for it."""
+    strings = (each.text for each in node.walk() if each.kind == "string_fragment")
+    by_platform = any(each.text == "hostPlatform" for each in node.walk() if each.kind == "identifier")
+    return by_platform and all(re.fullmatch(r"[\w.-]{1,20}", each) and "sha256" not in each for each in strings)
 
 
 def _require_no_source_of_their_own(shape: Shape, names: Sequence[str], follow: Sequence[str]) -> None:

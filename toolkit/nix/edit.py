@@ -52,16 +52,17 @@ def shifted(tree: Tree, start: int, end: int, columns: int, edits: Iterable[Edit
     writes them where they are to be.
     """
     made = [edit for edit in edits if start <= edit.start and edit.end <= end]
-    moves = [
+    apart = [
         move
-        for move in _moves(tree, start, end, columns)
+        for move in moves(tree, start, end, columns)
         if not any(edit.start < move.end and move.start < edit.end for edit in made)
     ]
-    everything = [Edit(edit.start - start, edit.end - start, edit.replacement) for edit in (*made, *moves)]
+    everything = [Edit(edit.start - start, edit.end - start, edit.replacement) for edit in (*made, *apart)]
     return apply(tree.text[start:end], everything)
 
 
-def _moves(tree: Tree, start: int, end: int, columns: int) -> Iterator[Edit]:
+def moves(tree: Tree, start: int, end: int, columns: int) -> Iterator[Edit]:
+    """Yield the edits that move the lines from `start` to `end` as `shifted` does."""
     if not columns:
         return
     # The code within `${ … }` may move, whatever the string around it.

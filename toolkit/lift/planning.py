@@ -325,7 +325,7 @@ def _require_whole(planned: LiftPlan) -> None:
 
 
 def _names_platform(node: Node) -> bool:
-    """Return whether a binding says what a platform is called: no version of a source has another name for it."""
+    """Return whether a binding is the name of a platform, which is the same for each version of a source."""
     strings = (each.text for each in node.walk() if each.kind == "string_fragment")
     by_platform = any(each.text == "hostPlatform" for each in node.walk() if each.kind == "identifier")
     return by_platform and all(re.fullmatch(r"[\w.-]{1,20}", each) and "sha256" not in each for each in strings)

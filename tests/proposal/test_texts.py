@@ -84,6 +84,10 @@ def said_of(packages: tuple[str, ...], change: Lifted) -> Texts:
             ),
             f"{'a' * 30}: let overrides of src and version reach its parts",
         ),
+        (
+            written("a" * 39, follows=("frontend",), frontend=HIDDEN),
+            f"{'a' * 39}: let overrides of src reach the frontend",
+        ),
         (written("app", ui=HIDDEN), "app: let overrideAttrs replace the ui"),
         (written("app", part=SHOWN), "app: let overrides of part reach the build"),
         (written("app", part=PARTIAL), "app: let overrides of part reach all uses"),
@@ -174,8 +178,8 @@ def test_a_hash_is_said_beside_what_needs_it_in_the_short_text_too() -> None:
         said_of(("app",), change)
         .steps[0]
         .why.endswith(
-            "from finalAttrs there. A new source may also need another npmDeps. Let overrides of other take "
-            "effect, too. Use finalAttrs instead of rec."
+            "from finalAttrs there. A new source may also need another npmDeps of the ui. Let overrides of other take "
+            "effect, too."
         )
     )
 
@@ -242,8 +246,13 @@ def test_a_part_with_hashes_needs_new_ones_and_a_version_does_not_reach_a_source
     assert "may also need another ui. Use" in " ".join(itself.body.split())
     names = ("one-of-several", "another-one", "the-last")
     long = replace(change, own=OWN, along={name: ("passthru", name) for name in names})
-    ends = f"also need another npmDeps. Define one-of-several, another-one and the-last in passthru, too. {REC}"
+    ends = "also need another npmDeps of the ui. Define one-of-several, another-one and the-last in passthru, too."
     assert said_of(("app",), long).steps[0].paragraph.endswith(ends)
+    longer = replace(long, along={f"n{number}": ("passthru", f"n{number}") for number in range(6)})
+    brief = said_of(("app",), longer).steps[0].paragraph
+    assert brief.endswith("also need another npmDeps. Define n0, n1, n2, n3, n4 and n5 in passthru, too.")
+    inner = replace(lifted(one=SHOWN, two=SHOWN), doors={name: ("passthru", "deps", name) for name in ("one", "two")})
+    assert message(("app",), inner).body.startswith("passthru.deps shows one and two, but the build takes them from")
 
 
 def test_a_part_that_passthru_shows_and_is_fetched_by_a_hash_says_both() -> None:

@@ -109,8 +109,10 @@ def _subjects(sort: str, words: Mapping[str, str], packages: Sequence[str], part
     ]
     count = [f"{len(parts)} of its parts"] if len(parts) > 1 and words["some"] != _ALL else []
     main = [words["some"]] if sort == "follows" and words["main"] else []
+    sources = [SHARED[0]] if words["main"] == _listed(SHARED) else []
     return [
         *(_text(sort, {**words, **prefix}).subject for prefix in prefixes),
+        *(_text(sort, {**words, **prefix, "main": source}).subject for source in sources for prefix in prefixes),
         *(_read({**words, **prefix, "parts": parts}).shorter for parts in some for prefix in prefixes),
         *(_text(sort, {**words, **prefix, "parts": parts}).subject for parts in main for prefix in prefixes),
         *(_read({**words, **prefix, "parts": parts}).shorter for parts in count for prefix in prefixes),
@@ -154,11 +156,10 @@ def of_pull_request(  # noqa: PLR0913, PLR0917 - what is said is about all of th
     rec = _read(words).recursive if lifted.recursive else ""
     own = _read(words).own if lifted.own else ""
     apart = _read(words).apart if lifted.apart else ""
-    every = product((along, ""), (apart, ""), (hashes, [""]), (rec, ""), (own, ""))
+    every = product((along, ""), (apart, ""), (*hashes, ""), (rec, ""), (own, ""))
     shorter = (
-        " ".join(filter(None, (short, each, others, first, second, last, fourth)))
+        " ".join(filter(None, (short, third, others, first, second, last, fourth)))
         for first, second, third, fourth, last in every
-        for each in third
     )
     choices = (whole, usage), (whole, ""), *((each, "") for each in shorter)
     why, usage = next((each for each in choices if len(" ".join(each).split()) <= left), choices[-1])
@@ -299,7 +300,10 @@ def _called(paths: Sequence[tuple[str, ...]]) -> list[str]:
 
 
 def _place(paths: Sequence[tuple[str, ...]]) -> str:
-    return PASSTHRU if all(path[0] == PASSTHRU for path in paths) else "the package's attributes"
+    if any(path[0] != PASSTHRU for path in paths):
+        return "the package's attributes"
+    sets = {path[:-1] for path in paths}
+    return ".".join(*sets) if len(sets) == 1 else PASSTHRU
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -88,7 +88,7 @@ def test_the_commit_has_upstreams_form_and_says_what_was_proven(tmp_path: Path) 
     assert commit.body == (
         "checker is bound in a let, so an override has to repeat all that uses\n"
         "it. Expose it in passthru, and take it from finalAttrs. Replacing theme\n"
-        "by overrideAttrs changes only some uses, since others take it from the\n"
+        "with overrideAttrs changes only some uses, since others take it from the\n"
         "let. Take it from finalAttrs. Define path in passthru, too. Use\n"
         "finalAttrs instead of rec, so that src follows overrides of version.\n\n"
         "No rebuilds."
@@ -112,7 +112,7 @@ def test_a_part_that_shares_source_and_version_follows_the_package(tmp_path: Pat
     assert b"inherit (finalAttrs) src version;" in commit.after
     assert commit.subject == "notes-server: let overrides of src and version reach web-ui"
     assert commit.body == (
-        "Overriding src and version by overrideAttrs leaves web-ui as before.\n"
+        "Overriding src and version with overrideAttrs leaves web-ui as before.\n"
         "Move its definition into passthru, and take src and version from\n"
         "finalAttrs there. Move version and src out of the let.\n\n"
         "No rebuilds."

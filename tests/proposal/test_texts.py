@@ -101,12 +101,13 @@ def test_the_subject_says_what_becomes_possible_for_all_packages_of_the_file(sai
 def test_the_body_says_of_each_sort_of_part_what_it_lacked() -> None:
     said = written("app", follows=("server",), server=HIDDEN, one=SHOWN, two=SHOWN, three=PARTIAL)
     assert said.body == (
-        "Overriding src and version by overrideAttrs leaves the server as before.\n"
-        "Move its definition into passthru, and take src and version from\n"
-        "finalAttrs there. Replacing three by overrideAttrs changes only some\n"
+        "Overriding src and version with overrideAttrs leaves the server as\n"
+        "before. Move its definition into passthru, and take src and version from\n"
+        "finalAttrs there. Replacing three with overrideAttrs changes only some\n"
         "uses, since others take it from the let. Take it from finalAttrs.\n"
-        "passthru shows one and two, but the build takes them from the let:\n"
-        "replacing them by overrideAttrs has no effect on the build. Take them\nfrom finalAttrs."
+        "passthru exposes one and two, but the build takes them from the let:\n"
+        "replacing them with overrideAttrs has no effect on the build. Take them\n"
+        "from finalAttrs."
     )
     assert said.proven == {"no-rebuild": "No rebuilds."}
 
@@ -119,9 +120,9 @@ def test_of_each_part_it_is_said_what_it_follows() -> None:
     said = message(("app",), replace(change, states={"cli": HIDDEN, "other": HIDDEN}))
     assert said.subject == "app: let overrides of src reach the cli and other"
     assert " ".join(said.body.split()) == (
-        "Overriding src and version by overrideAttrs leaves the cli as before. Move its definition into passthru, and "
-        "take src and version from finalAttrs there. Overriding src by overrideAttrs leaves other as before. Move its "
-        "definition into passthru, and take src from finalAttrs there. A new source may also need another npmDeps."
+        "Overriding src and version with overrideAttrs leaves the cli as before. Move its definition into passthru, "
+        "and take src and version from finalAttrs there. Overriding src with overrideAttrs leaves other as before. Move "
+        "its definition into passthru, and take src from finalAttrs there. A new source may also need another npmDeps."
     )
     apart = replace(change, states={"cli": HIDDEN, "other": HIDDEN}, follows={"cli": ("version",), "other": ("src",)})
     assert message(("app",), apart).subject == "app: let overrides reach cli and other"
@@ -147,9 +148,9 @@ def test_the_body_names_what_else_leaves_the_let() -> None:
     assert "there. Define cache in passthru, too. Move version out" in " ".join(message(("app",), along).body.split())
     shown = replace(along, along={"cache": ("passthru", "cache"), "web": ("passthru", "web")}, through=("web",))
     body = " ".join(message(("app",), shown).body.split())
-    assert "there. Define cache in passthru, too. Define web, which passthru shows, there, too. Move version" in body
+    assert "there. Define cache in passthru, too. Define web, which passthru exposes, there, too. Move version" in body
     body = " ".join(message(("app",), replace(shown, along={"web": ("passthru", "web")})).body.split())
-    assert "finalAttrs there. Define web, which passthru shows, there, too. Move version" in body
+    assert "finalAttrs there. Define web, which passthru exposes, there, too. Move version" in body
     dropped = replace(change, dropped=True, text="x = rec { };")
     assert message(("app",), dropped).body.endswith("finalAttrs there. Drop the package's rec.")
     along = replace(along, along={"path": ("path",), "env": ("passthru", "cache")}, own=())
@@ -165,7 +166,7 @@ def test_what_more_than_source_and_version_follows_is_said_of_all_that_follow_th
         hashed={"npmDeps": ("one",), "deps": ("two",)},
     )
     assert " ".join(message(("app",), change).body.split()) == (
-        "Overriding src, version and patches by overrideAttrs leaves one and two as before. Move their definitions "
+        "Overriding src, version and patches with overrideAttrs leaves one and two as before. Move their definitions "
         "into passthru, and take src, version and patches from finalAttrs there. A new source may also need another "
         "npmDeps and deps. Move version out of the let."
     )
@@ -209,8 +210,8 @@ def test_an_override_of_the_source_reaches_what_moves_with_it() -> None:
     assert message(("app",), along).subject == "app: let overrides of src reach crates"
     moved = replace(along, moved=("tree",))
     assert " ".join(message(("app",), moved).body.split()).startswith(
-        "Replacing src by overrideAttrs changes only some uses, since others take it, as tree, from the let. Move its "
-        "definition into the package's attributes, and take it from finalAttrs. Define crates in passthru."
+        "Replacing src with overrideAttrs changes only some uses, since others take it, as tree, from the let. Move "
+        "its definition into the package's attributes, and take it from finalAttrs. Define crates in passthru."
     )
     several = {name: ("passthru", name) for name in ("crates", "wrapper-of-all", "library-of-the-wrapper")}
     assert message(("an-app",), replace(change, along=several)).subject == (
@@ -222,7 +223,7 @@ def test_an_override_of_the_source_reaches_what_moves_with_it() -> None:
     assert long == f"{'a' * 30}: let overrides of src reach all uses"
     fetched = message(("app",), replace(along, follows={"tree": ("version",)}, hashed={"src": ("tree",)}))
     assert fetched.subject == "app: let overrides of src reach crates"
-    assert fetched.body.startswith("Replacing src by overrideAttrs changes only some uses")
+    assert fetched.body.startswith("Replacing src with overrideAttrs changes only some uses")
     assert "may need another" not in fetched.body
 
 
@@ -232,14 +233,14 @@ def test_a_part_with_hashes_needs_new_ones_and_a_version_does_not_reach_a_source
     assert said.subject == "app: let overrides of src and version reach the ui"
     assert "there. A new source may also need another npmDeps of the ui. Use" in " ".join(said.body.split())
     some = replace(lifted(follows=("a", "b", "c"), a=HIDDEN, b=HIDDEN, c=HIDDEN), hashed={"deps": ("a", "b")})
-    assert message(("app",), some).body.endswith("another deps of a and b.")
+    assert message(("app",), some).body.endswith("another deps of a and\nb.")
     said = message(("app",), replace(change, follows={"ui": ("version",)}))
     assert said.subject == "app: let overrideAttrs replace the ui"
     assert said.body.startswith("The ui is bound in a let, so an override has to repeat all that uses it.\n")
     assert "take version from finalAttrs there. A new version may also need" in " ".join(said.body.split())
     patched = message(("app",), replace(change, follows={"ui": ("src", "version", "patches")}))
     assert patched.subject == "app: let overrides of src and version reach the ui"
-    assert patched.body.startswith("Overriding src, version and patches by overrideAttrs leaves the ui as\n")
+    assert patched.body.startswith("Overriding src, version and patches with overrideAttrs leaves the ui as\n")
     assert "A new version may also need another npmDeps of the ui." in " ".join(said.body.split())
     assert "npmDeps" not in message(("app",), replace(change, follows={})).body
     itself = message(("app",), replace(change, hashed={"ui": ("ui",)}))
@@ -252,7 +253,7 @@ def test_a_part_with_hashes_needs_new_ones_and_a_version_does_not_reach_a_source
     brief = said_of(("app",), longer).steps[0].paragraph
     assert brief.endswith("also need another npmDeps. Define n0, n1, n2, n3, n4 and n5 in passthru, too.")
     inner = replace(lifted(one=SHOWN, two=SHOWN), doors={name: ("passthru", "deps", name) for name in ("one", "two")})
-    assert message(("app",), inner).body.startswith("passthru.deps shows one and two, but the build takes them from")
+    assert message(("app",), inner).body.startswith("passthru.deps exposes one and two, but the build takes them from")
 
 
 def test_a_part_that_passthru_shows_and_is_fetched_by_a_hash_says_both() -> None:
@@ -260,9 +261,9 @@ def test_a_part_that_passthru_shows_and_is_fetched_by_a_hash_says_both() -> None
     said = message(("app",), change)
     assert said.subject == "app: let overrides of the ui reach the build"
     assert " ".join(said.body.split()) == (
-        "passthru shows the ui, but the build takes it from the let: replacing it by overrideAttrs has no effect on "
-        "the build. Move its definition into passthru, take version from finalAttrs there, and let the build take it "
-        "from finalAttrs, too. A new version may also need another src of the ui."
+        "passthru exposes the ui, but the build takes it from the let: replacing it with overrideAttrs has no effect "
+        "on the build. Move its definition into passthru, take version from finalAttrs there, and let the build take "
+        "it from finalAttrs, too. A new version may also need another src of the ui."
     )
 
 
@@ -281,13 +282,13 @@ def test_the_pull_request_says_what_the_message_does_as_far_as_it_has_space() ->
     assert (said.paragraph, said.usage) == (" ".join(said.body.split()), "")
     shown = lifted(follows=("ui",), ui=HIDDEN, last=PARTIAL, one=SHOWN, two=SHOWN, three=SHOWN, four=SHOWN, five=SHOWN)
     assert said_of(("app",), shown).steps[0].paragraph == (
-        "Overriding src and version by overrideAttrs leaves the ui as before. Move its definition into passthru, "
+        "Overriding src and version with overrideAttrs leaves the ui as before. Move its definition into passthru, "
         "and take src and version from finalAttrs there. Let overrides of last, one, two, three, four and five take "
         "effect, too."
     )
     many = lifted(follows=("ui",), own=("src",), recursive=True, ui=HIDDEN, one=SHOWN, two=PARTIAL)
     assert said_of(("app",), many).steps[0].paragraph == (
-        "Overriding src and version by overrideAttrs leaves the ui as before. Move its definition into passthru, "
+        "Overriding src and version with overrideAttrs leaves the ui as before. Move its definition into passthru, "
         "and take src and version from finalAttrs there. Let overrides of two and one take effect, too. "
         f"Move src out of the let. {REC}"
     )

@@ -6,6 +6,7 @@ import json
 import tomllib
 from datetime import UTC, datetime
 from pathlib import PurePath
+from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import msgspec
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_PREPARING = Lock()
+_prepared: set[object] = set()
+
 
 class BrokenError(ToolkitError):
     """Bytes that are no JSON: a document that was cut off, or something else."""
@@ -31,7 +35,7 @@ def read(content: bytes | str, kind: type[T], *, document: str) -> T:
     Raise BrokenError for bytes that are no JSON, ToolkitError for a field that is not as `kind` has it.
     """
     try:
-        return msgspec.json.decode(content, type=kind, dec_hook=_decoded)
+        return msgspec.json.decode(content, type=prepared(kind), dec_hook=_decoded)
     except msgspec.ValidationError as error:
         raise _wrong(document, error, _parsed(content), kind) from error
     except (msgspec.DecodeError, RecursionError):
@@ -41,6 +45,19 @@ def read(content: bytes | str, kind: type[T], *, document: str) -> T:
         except (ValueError, RecursionError) as error:
             raise BrokenError(f"{document}: is not JSON, or was cut off") from error
         return convert(value, kind, document=document)
+
+
+def prepared(kind: type[T]) -> type[T]:
+    """Return a kind that several threads may read at once from then on.
+
+    What msgspec finds out about a Struct when it is first read is there for other threads before it is whole: one that
+    reads another of them then ends the process.
+    """
+    with _PREPARING:
+        if kind not in _prepared:
+            msgspec.json.Decoder(kind, dec_hook=_decoded)
+            _prepared.add(kind)
+    return kind
 
 
 def _parsed(content: bytes | str) -> object:
@@ -70,7 +87,7 @@ def read_versioned(content: bytes, kind: type[T], *, schema: int, document: str)
 def convert(value: object, kind: type[T], *, document: str) -> T:
     """Return what a parser has made of a document as a value of `kind`; raise ToolkitError as `read` does."""
     try:
-        return msgspec.convert(value, type=kind, dec_hook=_decoded)
+        return msgspec.convert(value, type=prepared(kind), dec_hook=_decoded)
     except msgspec.ValidationError as error:
         raise _wrong(document, error, value, kind) from error
 

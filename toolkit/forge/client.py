@@ -245,7 +245,7 @@ class Client:
     def _kept(self, url: str) -> _Page | None:
         try:
             content = self._cache.read(*_place(url))
-            return msgspec.msgpack.decode(content, type=_Page) if content is not None else None
+            return msgspec.msgpack.decode(content, type=documents.prepared(_Page)) if content is not None else None
         except (DamagedError, msgspec.DecodeError):
             with self._lock:
                 self.damaged += 1

@@ -133,6 +133,11 @@ def test_the_source_of_a_part_is_an_argument_of_the_file_or_none_is(part: str, a
     assert source_argument(read(Tree(text, name="package.nix")), "ui") == argument
 
 
+def test_final_attributes_are_no_argument_of_the_file() -> None:
+    text = "{ buildUi, f }:\nf (finalAttrs: let ui = buildUi { inherit (finalAttrs) src; }; in { e = ui; })\n"
+    assert source_argument(read(Tree(text, name="package.nix")), "ui") is None
+
+
 def test_what_is_selected_from_the_same_place_is_shared() -> None:
     ui = 'ui = buildNpmPackage { pname = "ui"; version = x.version; };'
     assert found(ui, "{ version = x.version; e = ui; }")["ui"].shares == ("version",)

@@ -271,7 +271,7 @@ def source_argument(shape: Shape, name: str) -> str | None:
         _source(path, node) for path, node in (found.attributes if found is not None else ()) if path == ("src",)
     ]
     uses = [_taken(shape, source) for source in sources]
-    is_argument = (use.scope is not None and use.scope.node.kind == "function_expression" for use in uses if use)
+    is_argument = (use.scope is not None and use.scope.node in shape.functions for use in uses if use)
     return uses[0].name if uses and uses[0] is not None and all(is_argument) else None
 
 

@@ -803,3 +803,10 @@ def test_an_argument_on_a_line_of_its_own_gets_the_final_attributes_on_another()
     made = rewritten(package("buildApp (\n  {\n    e = [ ui ];\n  }\n  // f\n)\n"))
     changed = "  finalAttrs:\n  {\n    e = [ finalAttrs.passthru.ui ];\n    passthru = { inherit ui; };\n  }\n"
     assert made.endswith(f"buildApp (\n{changed}  // f\n)\n")
+
+
+def test_what_moves_along_is_told_apart_by_what_passthru_exposed_before() -> None:
+    body = "buildApp {\n  e = [ web path ];\n  passthru = { inherit web; };\n}\n"
+    made = lifted(package(body, "  web = f ui;\n  path = f ui;\n"), "ui")
+    assert made.along == {"web": ("passthru", "web"), "path": ("passthru", "path")}
+    assert made.through == ("web",)

@@ -806,7 +806,7 @@ def test_an_argument_on_a_line_of_its_own_gets_the_final_attributes_on_another()
 
 
 def test_what_moves_along_is_told_apart_by_what_passthru_exposed_before() -> None:
-    body = "buildApp {\n  e = [ web path ];\n  passthru = { inherit web; };\n}\n"
-    made = lifted(package(body, "  web = f ui;\n  path = f ui;\n"), "ui")
-    assert made.along == {"web": ("passthru", "web"), "path": ("passthru", "path")}
+    body = "buildApp {\n  inherit flags;\n  e = [ web path ];\n  passthru = { inherit web; };\n}\n"
+    made = lifted(package(body, "  web = f ui;\n  path = f ui;\n  flags = f ui;\n"), "ui")
+    assert made.along == {"web": ("passthru", "web"), "path": ("passthru", "path"), "flags": ("flags",)}
     assert made.through == ("web",)

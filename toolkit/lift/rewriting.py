@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from toolkit.errors import RefusalError
 from toolkit.lift import capture, hidden, layer, passthru, remarks, style
-from toolkit.lift.bindings import Reachability, state
+from toolkit.lift.bindings import PASSTHRU, Reachability, state
 from toolkit.lift.passthru import Additions
 from toolkit.lift.plan import OWN, PARAMETER, Design, LiftPlan
 from toolkit.lift.planning import plan
@@ -39,8 +39,8 @@ class Lifted(Struct, frozen=True, kw_only=True):
     """A file whose package takes the lifted bindings from its own attributes.
 
     `doors` has the path of each lifted binding among these attributes, `moved` the definitions that have left their
-    let, `along` the paths of those not asked for, `through` those of these that were shown before. `parameter` is the
-    name of the final attributes, `renamed` are new names of parts' own ones. `shown` are the attributes of passthru
+    let, `along` the paths of those not asked for, `through` those of these that passthru showed before. `parameter` is
+    the name of the final attributes, `renamed` are new names of parts' own ones. `shown` are the attributes of passthru
     that are made with them. `follows` has by lifted binding the package's attributes that it takes over, `states` how
     far out of reach each was, `own` what else has left the let. `recursive` is true if the package's attributes were a
     `rec` set, `dropped` if nothing of it is taken from the final ones, `unfolded` are those that are, in `places`,
@@ -142,7 +142,7 @@ def carry_out(planned: LiftPlan) -> Lifted:
         doors={name: planned.routes[name].path for name in planned.names},
         moved=planned.moved,
         along=along,
-        through=tuple(name for name in along if planned.routes[name].door is not None),
+        through=tuple(name for name, path in along.items() if path[0] == PASSTHRU and planned.routes[name].door),
         parameter=parameter,
         renamed=frozenset(edit.replacement for edit in renamed if edit.replacement),
         shown=tuple(remarks.shown(planned)),

@@ -159,10 +159,10 @@ class LiftChosen(Chosen[LiftCase], frozen=True, kw_only=True, eq=False):
     def require_upstream(self) -> None:
         """Raise ToolkitError for what upstream does not want: what is broken, insecure or within reach already.
 
-        Nor does it want what is for none of the systems that it builds for.
+        Nor what is for none of the systems that most are asked about.
         """
-        if not {*SYSTEMS} & {*(systems := self.opened.target.systems)}:
-            fact = f"is for {systems[0]}, and nixpkgs builds for {', '.join(SYSTEMS)}"
+        if not {*SYSTEMS} & {*self.opened.target.systems}:
+            fact = f"is for none of {', '.join(SYSTEMS)}"
             raise ToolkitError(f"{self.package}: {fact}", hint=f"unlet propose {self.package} writes the change")
         marks = [answer.marks for answer in self.asking.answers().values()]
         broken = all("broken" in each for each in marks)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -50,6 +51,12 @@ _REMOVED = (
     "VISUAL",
     "XDG_",
 )
+
+
+def pytest_configure() -> None:
+    """Let programs that tests start heed an interrupt, also in a run behind nohup, which ignores it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:

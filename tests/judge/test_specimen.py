@@ -385,6 +385,23 @@ def test_a_new_version_with_the_hash_of_the_old_one_is_named() -> None:
     assert both == {("change", "derivation", "notes-fetched"), ("change", "fixed-output", "notes-fetched")}
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "found"),
+    [
+        ('{ rev = "1"; }', "{ }", {("damage", "passthru", "notes-fetched")}),
+        ('{ rev = "1"; }', "{ rev = [ 1 ]; }", {("change", "passthru", "notes-fetched")}),
+        ('{ rev = "1"; tag = null; }', '{ rev = "refs/tags/1"; tag = "1"; }', set()),
+        ("{ tag = null; }", "{ }", set()),
+        ('{ sha256 = "1"; }', '{ hash = "1"; }', set()),
+    ],
+)
+def test_what_a_source_has_beside_what_fetches_it_stays(
+    before: str, after: str, found: set[tuple[str, str, str]]
+) -> None:
+    text = FETCHED.replace("  };\n}", f"  }} // {before};\n}}")
+    assert last({FETCH: text}, {FETCH: text.replace(before, after)}) == found
+
+
 def test_a_function_in_passthru_is_compared_by_its_arguments() -> None:
     damage: Edits = {SCRIPT: PYTHON.replace("{ fast, slow ? false }", "{ fast }")}
     assert last({SCRIPT: PYTHON}, damage) == {("damage", "passthru", "notes-python")}
@@ -853,6 +870,41 @@ def test_a_script_that_updates_packages_is_not_asked_about_and_another_that_noth
         judgement = judged({f"pkgs/tools/{name}": "true\n"})
         assert bool(judgement.unknown) is unknown
         assert any(gap.reason == "it updates packages, and is in none" for gap in judgement.not_covered) is not unknown
+
+
+WRAPPER = NOTES.replace("package.nix", "wrapper.nix")
+CALLED = (
+    "updateScript =",
+    "withPlugins = plugins: import ./wrapper.nix { inherit stdenv plugins; };\n    updateScript =",
+)
+SHOWN = ("updateScript =", "wrapped = import ./wrapper.nix { inherit stdenv; plugins = [ ]; };\n    updateScript =")
+WRAPPED = """{ stdenv, plugins }:
+stdenv.mkDerivation { name = "wrapped"; version = "1"; inherit plugins; meta.priority = 4; }
+"""
+
+
+@pytest.mark.parametrize(("use", "unknown"), [(CALLED, [WRAPPER]), (SHOWN, [])])
+def test_a_file_beside_a_package_is_unknown_if_only_a_function_that_nobody_calls_needs_it(
+    use: tuple[str, str], unknown: list[str]
+) -> None:
+    judgement = judged({NOTES: use, WRAPPER: WRAPPED}, {WRAPPER: WRAPPED.replace("priority = 4", "priority = -10")})
+    assert [gap.what for gap in judgement.steps[1].unknown] == unknown
+    assert bool(judgement.steps[1].differences) is not bool(unknown)
+
+
+def test_a_file_that_a_package_needs_on_another_system_alone_is_known() -> None:
+    darwin = NOTES.replace("package.nix", "darwin.nix")
+    first: Edits = {
+        NOTES: (
+            "buildInputs =",
+            'fix = if stdenv.hostPlatform.isDarwin then import ./darwin.nix else "";\n  buildInputs =',
+        ),
+        darwin: '"fix"\n',
+    }
+    for systems, unknown in (((NATIVE,), [darwin]), ((NATIVE, "aarch64-darwin"), [])):
+        judgement = judged(first, {darwin: '"f" + "ix"\n'}, systems=systems)
+        assert [gap.what for gap in judgement.steps[1].unknown] == unknown
+        assert judgement.steps[1].differences == ()
 
 
 MUSL = 'echo notes${if stdenv.hostPlatform.isMusl or false then "x" else ""}'

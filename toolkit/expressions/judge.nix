@@ -20,6 +20,7 @@ let
   inherit (builtins)
     addErrorContext
     attrNames
+    concatLists
     deepSeq
     elem
     filter
@@ -235,6 +236,30 @@ let
     override
     ;
 
+  # What people read of a source beside what fetches it, such as its revision.
+  kindsOfSources =
+    attributes:
+    let
+      isSource =
+        name:
+        let
+          value = orElse null attributes.${name};
+        in
+        isPackage value && orElse null (value.drvAttrs.outputHash or null) != null;
+      ofSource =
+        source:
+        let
+          others = shown attributes.${source};
+        in
+        map (name: {
+          name = "${source}.${name}";
+          value = kind others.${name};
+        }) (attrNames others);
+    in
+    listToAttrs (
+      filter (each: each.value != "null") (concatLists (map ofSource (filter isSource (attrNames attributes))))
+    );
+
   # An error that Nix cannot catch shows in which value it is.
   inValue = name: shown: addErrorContext "${sign} value ${name}" (deepSeq shown shown);
   values =
@@ -282,7 +307,12 @@ let
       package: members (mapAttrs (_: summary 4) (without [ "position" ] (orElse { } (package.meta or { }))));
     position = package: attempt (package.meta.position or null);
     inherit texts;
-    kinds = package: mapAttrs (_: kind) (orElse { } (package.drvAttrs or { }));
+    kinds =
+      package:
+      let
+        attributes = orElse { } (package.drvAttrs or { });
+      in
+      mapAttrs (_: kind) attributes // kindsOfSources attributes;
     passthru = passthru [ ];
     arguments = package: called (package.override or { });
   };

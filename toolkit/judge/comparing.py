@@ -194,8 +194,10 @@ def _position(subject: Subject, before: Any, after: Any) -> Iterator[Difference]
 
 
 def _attributes(subject: Subject, before: dict[str, str], after: dict[str, str]) -> Iterator[Difference]:
-    """Compare the attributes of a derivation that is the same, as others read them."""
-    for name in sorted((before.keys() | after.keys()) - HASHES):
+    """Compare the attributes of a derivation that is the same, as others read them, and those of its sources."""
+    for name in sorted(before.keys() | after.keys()):
+        if name.rpartition(".")[2] in HASHES:
+            continue
         if name not in after:
             if before[name] != "null":
                 yield subject.differs(Kind.PASSTHRU, DAMAGE, f"the attribute {name} is gone", before[name], None)

@@ -230,9 +230,11 @@ class Made:
         return found & self._record.kinds.keys()
 
     def needs(self, file: FileChange, packages: Sequence[AttrPath]) -> bool:
-        """Return whether one of the first of some packages needs a file."""
-        few = packages[: _MOST_MARKED if file.path.endswith(".nix") else _FEWEST_MARKED]
-        return bool(few) and self._sides.needs(PurePosixPath(file.path), few, self._native)
+        """Return whether one of the first of some packages needs a file: many natively, few on the other systems."""
+        most = dict.fromkeys((self._native, *self._systems), _FEWEST_MARKED)
+        if file.path.endswith(".nix"):
+            most[self._native] = _MOST_MARKED
+        return any(self._sides.needs(PurePosixPath(file.path), packages[: most[system]], system) for system in most)
 
     def there(self, file: FileChange, reached: Collection[AttrPath]) -> set[AttrPath]:
         """Return the attributes of a file that are there; a package's file names no function of its set."""

@@ -242,7 +242,7 @@ class Map:
         direct = {other for name in names for other in self._who_name(name) if other != file}
         for other in sorted(direct):
             yield other, _Climbed(names=tuple(names))
-        if direct or is_top(file) or (by_name(file) is not None and file.endswith("/package.nix")):
+        if direct or is_top(file) or is_package(file):
             return
         path = PurePosixPath(file)
         # A package of pkgs/by-name is a directory with all that it has.
@@ -327,6 +327,11 @@ def is_top(file: str) -> bool:
 def has_packages(file: str) -> bool:
     """Return whether a file has packages of a language by their names."""
     return dirname(file) in _DIRECTORIES
+
+
+def is_package(file: str) -> bool:
+    """Return whether a file is what pkgs/by-name calls for a package."""
+    return by_name(file) is not None and file.count("/") == 4 and file.endswith("/package.nix")  # noqa: PLR2004 - pkgs/by-name/xx/name/package.nix
 
 
 def by_name(file: str) -> str | None:

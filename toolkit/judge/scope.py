@@ -196,7 +196,11 @@ class _Judging:
         packages = sorted(
             (path for path in own if self.record.kinds[path] == PACKAGE), key=lambda path: (len(path), path)
         )
-        if reach.by_name(file.path) in {path[0] for path in packages} or self.made.needs(file, packages):
+        owner = [path for path in packages if path[0] == reach.by_name(file.path)]
+        if owner and reach.is_package(file.path):
+            return
+        others = [path for path in packages if path not in owner]
+        if self.made.needs(file, owner) or self.made.needs(file, others):
             return
         callers = sorted(
             path

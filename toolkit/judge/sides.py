@@ -37,6 +37,8 @@ _MOST = 96
 """Attributes in one evaluation; what packages have in common is evaluated once in each."""
 
 _LEAST = 12
+_OF_A_FILE = ("derivation", "meta", "passthru")
+"""Parts that show whether a package needs a file."""
 
 
 class Sides(Struct, frozen=True, kw_only=True):
@@ -73,11 +75,13 @@ class Sides(Struct, frozen=True, kw_only=True):
         return answers[0], answers[1]
 
     def needs(self, path: PurePosixPath, packages: Sequence[tuple[str, ...]], system: str) -> bool:
-        """Return whether one of some packages is another if a file of theirs has nothing but a mark in it."""
+        """Return whether one of some packages shows another thing if a file has nothing but a mark in it."""
+        if not packages:
+            return False
         contents = self.after if path not in self.after or self.after[path] is not None else self.before
         mark = TreeFile(content=b'throw "unlet: a mark"\n' if path.suffix == ".nix" else b"unlet: a mark\n")
         sides = replace(self, before=contents, after={**contents, path: mark})
-        questions = {system: [Question(path=each, parts=("derivation",)) for each in packages]}
+        questions = {system: [Question(path=each, parts=_OF_A_FILE) for each in packages]}
         return any(before != after for before, after in sides.answers(questions, what="with a mark")[system])
 
     def packages(self, system: str, engine: Engine) -> tuple[Packages, Packages]:

@@ -123,7 +123,7 @@ def test_of_each_part_it_is_said_what_it_follows() -> None:
         "Overriding src and version with overrideAttrs leaves the cli as before. Move its definition into passthru, "
         "and take src and version from finalAttrs there. Overriding src with overrideAttrs leaves other as before. "
         "Move its definition into passthru, and take src from finalAttrs there. "
-        "A new source may also need another npmDeps."
+        "A new source may also need another npmDeps of each."
     )
     apart = replace(change, states={"cli": HIDDEN, "other": HIDDEN}, follows={"cli": ("version",), "other": ("src",)})
     assert message(("app",), apart).subject == "app: let overrides reach cli and other"

@@ -288,9 +288,10 @@ def _whose(lifted: Lifted) -> str:
     Several are named only if others follow as well.
     """
     (parts, *others) = {*lifted.hashed.values()} or {()}
-    are_all = len(parts) > 1 and {*parts} == {lifted.doors[name][-1] for name in lifted.follows}
-    if not parts or others or are_all or {*parts} & {*lifted.hashed}:
+    if not parts or others or {*parts} & {*lifted.hashed}:
         return ""
+    if len(parts) > 1 and {*parts} == {lifted.doors[name][-1] for name in lifted.follows}:
+        return " of each"
     return f" of {_listed(_called([(part,) for part in parts]))}"
 
 

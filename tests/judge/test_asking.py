@@ -8,7 +8,8 @@ import shutil
 from typing import TYPE_CHECKING
 
 from toolkit import process, specimen
-from toolkit.judge.asking import Question, ask
+from toolkit.judge.asking import Question, Times, ask
+from toolkit.nix import limits
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,6 +35,22 @@ def test_what_was_answered_before_nix_ended_is_not_asked_again(tmp_path: Path) -
         ["status-board"],
         ["notes-server"],
     ]
+
+
+def test_parts_that_are_left_when_the_time_for_errors_is_up_did_not_end_nix(tmp_path: Path) -> None:
+    root = tmp_path / "tree"
+    shutil.copytree(specimen.path(), root)
+    package = root / "pkgs/by-name/no/notes-server/package.nix"
+    text = package.read_text()
+    package.write_text(text.replace("passthru = {", "passthru = { bad = lib.nobodyHasThis.either;", 1))
+    question = Question(path=("notes-server",), parts=("derivation", "passthru"))
+    times = Times()
+    (answer,) = ask(root, NATIVE, [question], times=times)
+    assert answer.ends.keys() == {"passthru.bad"}
+    times.ending.spend(times.ending.left)
+    (late,) = ask(root, NATIVE, [question], times=times)
+    assert late.ends["passthru"] == answer.ends["passthru.bad"]
+    assert late.limits == {"derivation": limits.no_time()}
 
 
 def test_a_long_text_may_have_any_letter_anywhere(tmp_path: Path) -> None:

@@ -402,6 +402,17 @@ def test_what_a_source_has_beside_what_fetches_it_stays(
     assert last({FETCH: text}, {FETCH: text.replace(before, after)}) == found
 
 
+def test_what_a_source_has_stays_for_those_that_take_the_source() -> None:
+    source = (
+        'stdenv.mkDerivation { name = "source"; outputHash = "sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="; }'
+    )
+    first: Edits = {
+        NOTES: ("updateScript =", f'source = {source} // {{ rev = "1"; }};\n    updateScript ='),
+        SECOND: '{ stdenv, notes-server }:\nstdenv.mkDerivation { name = "second"; src = notes-server.source; }\n',
+    }
+    assert last(first, {NOTES: (' // { rev = "1"; }', "")}) == {("damage", "passthru", "notes-second")}
+
+
 def test_a_function_in_passthru_is_compared_by_its_arguments() -> None:
     damage: Edits = {SCRIPT: PYTHON.replace("{ fast, slow ? false }", "{ fast }")}
     assert last({SCRIPT: PYTHON}, damage) == {("damage", "passthru", "notes-python")}

@@ -42,7 +42,7 @@ _OF_DERIVATION = ("fixed-output", "texts", "kinds", "override")
 _OF_VALUES = ("fixed-output", "override", "passthru", "values")
 """What is shown value by value: one that ends Nix is left out."""
 
-FEW = ("position", "derivation", "meta", "passthru", *SET_PARTS)
+FEW = ("position", "derivation", "meta", "kinds", "passthru", *SET_PARTS)
 """What is asked of an attribute that only reads what has changed."""
 
 ENDS = "ends"
@@ -230,9 +230,12 @@ class _Conversation:
         if is_late := self._is_late(question, error):
             elsewhere = f"it reached the limit on {self._system}: {reason}"
             self._times.late[question.path] = Answer(kind=ENDS, ends=dict.fromkeys(ALL, elsewhere), limited=ALL)
-        if at is None or left == wanted or not left or is_late or ending.left <= 0:
+        if at is None or left == wanted or not left or is_late:
             # An attribute whose time is up has none left for its other parts.
             return Answer(kind=ENDS, ends=dict.fromkeys(wanted, reason), limited=wanted if limited else ())
+        if ending.left <= 0:
+            ended = {part: limits.no_time() if part in left else reason for part in wanted}
+            return Answer(kind=ENDS, ends=ended, limited=wanted if limited else left)
         (rest,) = self.ask([replace(question, parts=left)])
         reasons = {part: reason for part in wanted if part in ends}
         return replace(rest, ends={**rest.ends, **reasons}, limited=(*rest.limited, *([at] if limited else [])))

@@ -388,18 +388,17 @@ def test_a_new_version_with_the_hash_of_the_old_one_is_named() -> None:
 @pytest.mark.parametrize(
     ("before", "after", "found"),
     [
-        ('{ rev = "1"; }', "{ }", {("damage", "passthru", "notes-fetched")}),
-        ('{ rev = "1"; }', "{ rev = [ 1 ]; }", {("change", "passthru", "notes-fetched")}),
-        ('{ rev = "1"; tag = null; }', '{ rev = "refs/tags/1"; tag = "1"; }', set()),
-        ("{ tag = null; }", "{ }", set()),
-        ('{ sha256 = "1"; }', '{ hash = "1"; }', set()),
+        ('{ rev = "1"; }', "{ }", "damage"),
+        ('{ rev = "1"; }', "{ rev = [ 1 ]; }", "change"),
+        ('{ rev = "1"; tag = null; }', '{ rev = "refs/tags/1"; tag = "1"; }', None),
+        ("{ tag = null; }", "{ }", None),
+        ('{ sha256 = "1"; }', '{ hash = "1"; }', None),
     ],
 )
-def test_what_a_source_has_beside_what_fetches_it_stays(
-    before: str, after: str, found: set[tuple[str, str, str]]
-) -> None:
+def test_what_a_source_has_beside_what_fetches_it_stays(before: str, after: str, found: str | None) -> None:
     text = FETCHED.replace("  };\n}", f"  }} // {before};\n}}")
-    assert last({FETCH: text}, {FETCH: text.replace(before, after)}) == found
+    differences = last({FETCH: text}, {FETCH: text.replace(before, after)})
+    assert differences == ({(found, "passthru", "notes-fetched")} if found else set())
 
 
 def test_what_a_source_has_stays_for_those_that_take_the_source() -> None:
@@ -884,23 +883,33 @@ def test_a_script_that_updates_packages_is_not_asked_about_and_another_that_noth
 
 
 WRAPPER = NOTES.replace("package.nix", "wrapper.nix")
-CALLED = (
-    "updateScript =",
-    "withPlugins = plugins: import ./wrapper.nix { inherit stdenv plugins; };\n    updateScript =",
-)
-SHOWN = ("updateScript =", "wrapped = import ./wrapper.nix { inherit stdenv; plugins = [ ]; };\n    updateScript =")
 WRAPPED = """{ stdenv, plugins }:
 stdenv.mkDerivation { name = "wrapped"; version = "1"; inherit plugins; meta.priority = 4; }
 """
 
 
-@pytest.mark.parametrize(("use", "unknown"), [(CALLED, [WRAPPER]), (SHOWN, [])])
-def test_a_file_beside_a_package_is_unknown_if_only_a_function_that_nobody_calls_needs_it(
-    use: tuple[str, str], unknown: list[str]
+@pytest.mark.parametrize(
+    ("use", "unknown", "what"),
+    [
+        ("wrapped = import ./wrapper.nix { inherit stdenv; plugins = [ ]; };", [], "meta.priority differs"),
+        (
+            "withPlugins = add: import ./wrapper.nix { inherit stdenv; plugins = add { }; };",
+            [],
+            "withPlugins() meta.priority differs",
+        ),
+        ("plugged = plugins: import ./wrapper.nix { inherit stdenv plugins; };", [WRAPPER], None),
+        ("withList = plugins: map (import ./wrapper.nix) plugins;", [WRAPPER], None),
+    ],
+)
+def test_a_file_beside_a_package_is_unknown_if_only_a_function_that_is_not_called_needs_it(
+    use: str, unknown: list[str], what: str | None
 ) -> None:
-    judgement = judged({NOTES: use, WRAPPER: WRAPPED}, {WRAPPER: WRAPPED.replace("priority = 4", "priority = -10")})
-    assert [gap.what for gap in judgement.steps[1].unknown] == unknown
-    assert bool(judgement.steps[1].differences) is not bool(unknown)
+    first: Edits = {NOTES: ("updateScript =", f"{use}\n    updateScript ="), WRAPPER: WRAPPED}
+    differently = judged(first, {WRAPPER: WRAPPED.replace('"1"', '"2"')}).steps[1]
+    assert [gap.what for gap in differently.unknown] == unknown
+    assert bool(differently.differences) is not bool(unknown)
+    judgement = judged(first, {WRAPPER: WRAPPED.replace("priority = 4", "priority = -10")})
+    assert [each.what for each in judgement.steps[1].differences] == [what] * bool(what)
 
 
 def test_a_file_that_a_package_needs_on_another_system_alone_is_known() -> None:

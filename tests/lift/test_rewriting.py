@@ -810,3 +810,18 @@ def test_what_moves_along_is_told_apart_by_what_passthru_exposed_before() -> Non
     made = lifted(package(body, "  web = f ui;\n  path = f ui;\n  flags = f ui;\n"), "ui")
     assert made.along == {"web": ("passthru", "web"), "path": ("passthru", "path"), "flags": ("flags",)}
     assert made.through == ("web",)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "more", "used"),
+    [
+        ('install = "${ui}"; build = [ ui ];', "", ("build", "install")),
+        ('install = "${ui}"; passthru = { inherit ui; tests.ui = ui; }; meta.ui = ui;', "", ("install",)),
+        ('install = "${ui}"; env.UI = ui;', "", ()),
+        ('install = "${ui} ${other}";', '  other = "${ui}";\n', ()),
+    ],
+)
+def test_the_attributes_that_use_a_binding_are_named_if_nothing_else_does(
+    attributes: str, more: str, used: tuple[str, ...]
+) -> None:
+    assert lifted(package(f"buildApp {{ {attributes} }}\n", more), "ui").used == {"ui": used}

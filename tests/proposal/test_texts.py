@@ -137,8 +137,10 @@ def test_the_body_names_what_else_leaves_the_let() -> None:
     unfolded = replace(change, unfolded=("version", "channel"), places=("src", "meta.homepage"), text="x = rec { };")
     ends = "instead of the package's rec, so that src and meta.homepage follow overrides of version and channel."
     assert " ".join(message(("app",), unfolded).body.split()).endswith(ends)
-    many = replace(unfolded, unfolded=("version",), places=("src", "a", "b", "c"))
+    many = replace(unfolded, unfolded=("version",), places=("src", "a", "b", "c", "d"))
     assert " ".join(message(("app",), many).body.split()).endswith("src, a, b and others follow overrides of version.")
+    four = replace(many, places=("src", "a", "b", "c"))
+    assert " ".join(message(("app",), four).body.split()).endswith("so that src, a, b and c follow overrides of version.")
     assert message(("app",), replace(many, places=("src",))).body.endswith("\nsrc follows overrides of version.")
     left = replace(change, left=("lib",), recursive=False)
     assert message(("app",), left).body.endswith("finalAttrs there. Leave lib, with which the ui is made.")
@@ -226,6 +228,17 @@ def test_an_override_of_the_source_reaches_what_moves_with_it() -> None:
     assert fetched.subject == "app: let overrides of src reach crates"
     assert fetched.body.startswith("Replacing src with overrideAttrs changes only some uses")
     assert "may need another" not in fetched.body
+
+
+def test_what_an_override_has_to_repeat_is_named_if_it_is_known_and_little() -> None:
+    change = lifted(cli=HIDDEN, ui=HIDDEN)
+    for used, repeated in (
+        ({"cli": ("installPhase",), "ui": ("installPhase", "preBuild")}, "installPhase and preBuild."),
+        ({"cli": ("installPhase",)}, "all that uses them."),
+        ({"cli": ("a", "b"), "ui": ("c", "d")}, "all that uses them."),
+    ):
+        said = " ".join(message(("app",), replace(change, used=used)).body.split())
+        assert f"are bound in a let, so an override has to repeat {repeated} Expose" in said
 
 
 def test_a_part_with_hashes_needs_new_ones_and_a_version_does_not_reach_a_source_of_its_own() -> None:

@@ -34,6 +34,7 @@ let
     length
     listToAttrs
     mapAttrs
+    match
     replaceStrings
     stringLength
     substring
@@ -281,6 +282,41 @@ let
   ];
   passthru = leaving: package: values 3 leaving (shown package);
 
+  # What a package makes of itself with nothing more, as by `withPackages (_: [ ])`.
+  functions =
+    leaving: package:
+    let
+      of = shown package;
+      isTried =
+        name:
+        let
+          value = orElse null of.${name};
+        in
+        match "with[A-Z].*" name != null && isFunction value && functionArgs value == { };
+      made =
+        name:
+        let
+          value = attempt (of.${name} (_: [ ]));
+        in
+        if isPackage value then
+          {
+            derivation = parts.derivation value;
+            meta = parts.meta value;
+          }
+        else
+          { };
+    in
+    mapAttrs inValue (
+      without leaving (
+        listToAttrs (
+          map (name: {
+            name = "${name}()";
+            value = made name;
+          }) (filter isTried (attrNames of))
+        )
+      )
+    );
+
   parts = {
     derivation =
       package:
@@ -379,6 +415,7 @@ let
         outer
         // {
           fixed-output = package: fetches 2 "" package ++ shownFetches leaving package;
+          functions = functions leaving;
           override = override leaving;
           passthru = passthru leaving;
         }

@@ -33,13 +33,24 @@ _BESIDE = ("judge-fetches.nix", "judge-overrides.nix", "judge-tests.nix", "permi
 FILES = (EXPRESSION, *(EXPRESSIONS / name for name in _BESIDE))
 """The expression, and what it imports."""
 
-PARTS = ("position", "derivation", "fixed-output", "texts", "meta", "kinds", "passthru", "arguments", "override")
+PARTS = (
+    "position",
+    "derivation",
+    "fixed-output",
+    "texts",
+    "meta",
+    "kinds",
+    "passthru",
+    "functions",
+    "arguments",
+    "override",
+)
 SET_PARTS = ("names", "values", "recurse")
 ALL = (*PARTS, *SET_PARTS)
-_OF_DERIVATION = ("fixed-output", "texts", "kinds", "override")
+_OF_DERIVATION = ("fixed-output", "texts", "kinds", "functions", "override")
 """What ends Nix as the derivation does, and is not asked for then."""
 
-_OF_VALUES = ("fixed-output", "override", "passthru", "values")
+_OF_VALUES = ("fixed-output", "functions", "override", "passthru", "values")
 """What is shown value by value: one that ends Nix is left out."""
 
 FEW = ("position", "derivation", "meta", "kinds", "passthru", *SET_PARTS)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, TypeGuard
 
+from msgspec.structs import replace
+
 from toolkit.judge import fetching
 from toolkit.judge.asking import ENDS, MISSING, THROWS, Answer
 from toolkit.judge.model import Difference, Kind, Weight
@@ -106,6 +108,7 @@ def _parts(subject: Subject, before: Answer, after: Answer) -> Iterator[Differen
         yield from _position(subject, *parts.get("position", (None, None)))
         if own is not None and own.same:
             yield from _attributes(subject, *parts.get("kinds", ({}, {})))
+            yield from _functions(subject, *parts.get("functions", ({}, {})))
         known = fetching.refetched(*parts.get("fixed-output", ([], [])))
         yield from _passthru(subject, own, *parts.get("passthru", ({}, {})), known=known)
         if own is None or own.after["drv"] != THREW or own.before["drv"] == THREW:
@@ -204,6 +207,16 @@ def _attributes(subject: Subject, before: dict[str, str], after: dict[str, str])
         elif name in before and before[name] != after[name]:
             what = f"the attribute {name} is a {after[name]} instead of a {before[name]}"
             yield subject.differs(Kind.PASSTHRU, CHANGE, what, before[name], after[name])
+
+
+def _functions(subject: Subject, before: dict[str, Any], after: dict[str, Any]) -> Iterator[Difference]:
+    """Compare what functions of a package that is the same make of it, if they make a package before and after."""
+    for name in sorted(before.keys() & after.keys()):
+        old, new = before[name], after[name]
+        if old and new:
+            own = Own(before=old["derivation"], after=new["derivation"])
+            for each in (*_derivation(subject, own, ()), *_meta(subject, own, old["meta"], new["meta"])):
+                yield replace(each, what=f"{name} {each.what}")
 
 
 def _passthru(

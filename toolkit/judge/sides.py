@@ -37,7 +37,7 @@ _MOST = 96
 """Attributes in one evaluation; what packages have in common is evaluated once in each."""
 
 _LEAST = 12
-_OF_A_FILE = ("derivation", "meta", "passthru")
+_OF_A_FILE = ("derivation", "meta", "passthru", "functions")
 """Parts that show whether a package needs a file."""
 
 

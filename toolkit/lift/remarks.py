@@ -62,6 +62,22 @@ def places(planned: LiftPlan, uses: Iterable[int]) -> tuple[str, ...]:
     return tuple(".".join(path) for path in found if not any(other[: len(path)] == path != other for other in found))
 
 
+def used(planned: LiftPlan) -> Mapping[str, tuple[str, ...]]:
+    """Return by lifted binding the attributes of the package that it is in; none if it is used elsewhere, too.
+
+    What shows it in passthru or names it in meta does not count.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for name in planned.names:
+        uses = (use.node.index for use in planned.shape.references if use.name == name)
+        where = [places(planned, [index]) for index in uses if index in planned.rerouted]
+        names = {
+            attribute for each in where for attribute in each if not attribute.startswith(("meta.", f"{PASSTHRU}."))
+        }
+        found[name] = tuple(sorted(names)) if all(where) and "env" not in names else ()
+    return found
+
+
 def hashed(planned: LiftPlan) -> Mapping[str, tuple[str, ...]]:
     """Return which attributes somebody who overrides the source may have to replace: those that are made by a hash.
 

@@ -46,7 +46,8 @@ class Lifted(Struct, frozen=True, kw_only=True):
     `rec` set, `dropped` if nothing of it is taken from the final ones, `unfolded` are those that are, in `places`,
     `hashed` the attributes that are made by a hash, with those of the package that they are in, `left` others that
     stand as the lifted ones do, which these are made with. `apart` has by lifted binding what it takes from where the
-    package takes its own, and does not take over.
+    package takes its own, and does not take over, `used` the attributes that it is in; none if it is used elsewhere,
+    too.
     """
 
     text: str
@@ -67,6 +68,7 @@ class Lifted(Struct, frozen=True, kw_only=True):
     hashed: Mapping[str, tuple[str, ...]] = {}
     left: tuple[str, ...] = ()
     apart: Mapping[str, tuple[str, ...]] = {}
+    used: Mapping[str, tuple[str, ...]] = {}
 
 
 def lift(  # noqa: PLR0913 - what is asked of a lift
@@ -156,6 +158,7 @@ def carry_out(planned: LiftPlan) -> Lifted:
         hashed=remarks.hashed(planned),
         left=remarks.left(planned),
         apart=remarks.apart(planned),
+        used=remarks.used(planned),
     )
 
 

@@ -56,7 +56,7 @@ class _Lift(Texts, frozen=True, kw_only=True):
     reasons: dict[str, Reason]
 
 
-_MOST_PLACES = 3
+_MOST_PLACES = 4
 
 _FOLLOWING = ("follows", "fetched", "refetched")
 _ORDER = (*_FOLLOWING, "hidden", "part", "shown")
@@ -242,9 +242,12 @@ def _words(lifted: Lifted, names: Sequence[str]) -> dict[str, str]:
     followed = {attribute: None for name in names for attribute in lifted.follows.get(name, ())}
     capital = _listed(bound)
     along = [*lifted.along.items()]
+    places = lifted.places
+    uses = [lifted.used.get(name, ()) for name in names]
+    used = list(dict.fromkeys(attribute for each in uses for attribute in each)) if all(uses) else []
     return {
         "unfolded": _listed(lifted.unfolded),
-        "places": _listed(lifted.places[:_MOST_PLACES] + (("others",) if lifted.places[_MOST_PLACES:] else ())),
+        "places": _listed(places if len(places) <= _MOST_PLACES else (*places[: _MOST_PLACES - 1], "others")),
         "follow": "follow" if len(lifted.places) > 1 else "follows",
         "Use": "Drop" if lifted.dropped else "Use finalAttrs instead of",
         "rec": "the package's rec" if re.search(r"\brec \{", lifted.text) else "rec",
@@ -266,6 +269,7 @@ def _words(lifted: Lifted, names: Sequence[str]) -> dict[str, str]:
         "uses": _listed(_reached(lifted, doors)) or _ALL,
         "some": "its parts" if many else "a part",
         "them": them,
+        "used": _listed(used) if used and len(used) < _MOST_PLACES else f"all that uses {them}",
         "called": f", as {_listed(others)}," if others else "",
         "Take": f"Move {definitions} into {place}, and take {them}" if moves else f"Take {them}",
         "is": "are" if many else "is",

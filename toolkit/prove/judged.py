@@ -33,7 +33,7 @@ NO_REBUILD = Aspect(
     kinds=frozenset({Kind.DERIVATION, Kind.FIXED_OUTPUT, Kind.EVALUATION, Kind.REMOVED, Kind.ALIAS, Kind.ADDED}),
     parts=frozenset({"derivation", "fixed-output"}),
 )
-PASSTHRU = Aspect(kinds=frozenset({Kind.PASSTHRU}), parts=frozenset({"passthru", "kinds"}))
+PASSTHRU = Aspect(kinds=frozenset({Kind.PASSTHRU}), parts=frozenset({"passthru", "kinds", "functions"}))
 META = Aspect(kinds=frozenset({Kind.META, Kind.POSITION}), parts=frozenset({"meta", "position"}))
 OVERRIDES = Aspect(kinds=frozenset({Kind.OVERRIDE, Kind.ARGUMENTS}), parts=frozenset({"override", "arguments"}))
 _READ = Aspect(kinds=frozenset(Kind), parts=frozenset(FEW))

@@ -54,9 +54,14 @@ _REMOVED = (
 
 
 def pytest_configure() -> None:
-    """Let programs that tests start heed an interrupt, also in a run behind nohup, which ignores it."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Let programs that tests start heed signals that a run behind nohup ignores: a handler is not theirs."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, _pass)
+
+
+def _pass(number: int, frame: object) -> None:
+    """Do nothing about a signal."""
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:

@@ -140,7 +140,7 @@ def test_the_body_names_what_else_leaves_the_let() -> None:
     many = replace(unfolded, unfolded=("version",), places=("src", "a", "b", "c", "d"))
     assert " ".join(message(("app",), many).body.split()).endswith("src, a, b and others follow overrides of version.")
     four = replace(many, places=("src", "a", "b", "c"))
-    assert " ".join(message(("app",), four).body.split()).endswith("so that src, a, b and c follow overrides of version.")
+    assert " ".join(message(("app",), four).body.split()).endswith("that src, a, b and c follow overrides of version.")
     assert message(("app",), replace(many, places=("src",))).body.endswith("\nsrc follows overrides of version.")
     left = replace(change, left=("lib",), recursive=False)
     assert message(("app",), left).body.endswith("finalAttrs there. Leave lib, with which the ui is made.")

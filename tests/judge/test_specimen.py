@@ -875,6 +875,16 @@ def test_a_maintainer_is_asked_about_and_the_packages_that_name_them() -> None:
     }
 
 
+def test_a_comment_counts_what_was_not_asked_about_and_has_no_empty_lines_in_a_row() -> None:
+    for files, said in (({}, "not asked about."), ({"README.md": ""}, "; 1 thing was not asked about.")):
+        judgement = judged({NOTES: ("passthru = {", "passthru = { # One."), **files})
+        written = judgements.to_comment(judgement, command="unlet check")
+        verdict, blank, looked_at, disclosed = written.decode().splitlines()
+        assert verdict.startswith("**same")
+        assert (blank, looked_at.endswith(said)) == ("", True)
+        assert disclosed.endswith("`unlet check`")
+
+
 def test_a_script_that_updates_packages_is_not_asked_about_and_another_that_nothing_needs_is_unknown() -> None:
     for name, unknown in (("update.sh", False), ("other.sh", True)):
         judgement = judged({f"pkgs/tools/{name}": "true\n"})

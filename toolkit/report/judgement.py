@@ -227,12 +227,13 @@ def _comment(judgement: Judgement, command: str, claims: Sequence[Proof], notes:
     elif claims:
         body.append(f"- {sum(proof.status is Status.PASSED for proof in claims)} of {len(claims)} claims passed")
     body += [f"- {plain(note)}" for note in notes[:_GAPS]]
-    gaps = f"; {len(judgement.not_covered)} things were not asked about" if judgement.not_covered else ""
+    count = len(judgement.not_covered)
+    gaps = f"; {count} thing{'s were' if count > 1 else ' was'} not asked about" if count else ""
     rest = "the rest of the set was not asked about"
     if judgement.everything:
         rest = f"every package of the set was compared on {', '.join(judgement.everything)}"
     foot = [
-        "",
+        *[""] * bool(body),
         f"{_looked_at(judgement)}; nothing was built, and {rest}{gaps}.",
         f"Made by a tool, unlet {__version__}, and not yet read by a person: {code(command)}",
     ]

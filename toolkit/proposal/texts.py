@@ -153,10 +153,11 @@ def of_pull_request(  # noqa: PLR0913, PLR0917 - what is said is about all of th
     brief = {**words, "hashed": _listed([*lifted.hashed])}
     hashes = [_read(each).hashed if lifted.hashed and lifted.follows else "" for each in (words, brief)]
     along = _along(words, lifted) if lifted.along else ""
-    rec = _read(words).recursive if lifted.recursive else ""
-    own = _read(words).own if lifted.own else ""
-    apart = _read(words).apart if lifted.apart else ""
-    every = product((along, ""), (apart, ""), (*hashes, ""), (rec, ""), (own, ""))
+    said = _read(words)
+    recs = [said.unfolded] * bool(lifted.unfolded) + [said.recursive] if lifted.recursive else []
+    own = said.own if lifted.own else ""
+    apart = said.apart if lifted.apart else ""
+    every = product((along, ""), (apart, ""), (*hashes, ""), (*recs, ""), (own, ""))
     shorter = (
         " ".join(filter(None, (short, third, others, first, second, last, fourth)))
         for first, second, third, fourth, last in every

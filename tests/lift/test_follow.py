@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from toolkit.errors import RefusalError
@@ -495,6 +497,15 @@ def test_the_attributes_that_come_to_follow_the_package_are_named() -> None:
     )
     shown = followed(text.replace("  meta = {", "  passthru = {\n    a = 1;\n    of = version;\n  };\n  meta = {"))
     assert shown.places == ("url", "env", "passthru.of", "meta.homepage", "meta.donation", "sourceRoot")
+
+
+def test_patches_that_come_to_follow_the_package_are_no_gain() -> None:
+    text = app().replace("  inherit pname version src;\n", '  pname = "app";\n  version = "1";\n  inherit src;\n')
+    text = text.replace("  repo = pname;\n", "  patches = [ version ];\n")
+    assert followed(text).places == ("sourceRoot",)
+    alone = followed(re.sub(r"  sourceRoot = .*\n", "", text))
+    assert "patches = [ finalAttrs.version ];" in alone.text
+    assert (alone.recursive, alone.places, alone.unfolded) == (True, (), ())
 
 
 def test_what_stands_like_a_part_and_stays_is_named_if_the_part_is_made_with_it() -> None:

@@ -52,12 +52,12 @@ def left(planned: LiftPlan) -> tuple[str, ...]:
 
 
 def places(planned: LiftPlan, uses: Iterable[int]) -> tuple[str, ...]:
-    """Return the attributes of the package that some uses stand in."""
+    """Return the attributes of the package that some uses stand in, without patches, which have hashes of their own."""
     nodes = [planned.shape.tree.nodes[index] for index in uses]
     found = dict.fromkeys(
         path[:2] if path[0] in {"meta", PASSTHRU} else path[:1]
         for path, node in planned.construction.attributes
-        if any(node.contains(use) for use in nodes)
+        if path[0] != "patches" and any(node.contains(use) for use in nodes)
     )
     return tuple(".".join(path) for path in found if not any(other[: len(path)] == path != other for other in found))
 

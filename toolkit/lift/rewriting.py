@@ -137,6 +137,7 @@ def carry_out(planned: LiftPlan) -> Lifted:
         *(renamed := list(capture.renamed(planned, parameter, sites))),
     ]
     along = {name: planned.routes[name].path for name in planned.moved if name not in {*planned.names, *planned.own}}
+    places = remarks.places(planned, taken)
     new = style.filled(shape.tree.text, _moved(planned, edits, inherits, layered, parameter))
     _require_comments(shape, new)
     return Lifted(
@@ -153,8 +154,8 @@ def carry_out(planned: LiftPlan) -> Lifted:
         own=planned.own,
         recursive=bool(unfolded.edits),
         dropped=not unfolded.targets,
-        unfolded=tuple(dict.fromkeys(path[-1] for path in taken.values())),
-        places=remarks.places(planned, taken),
+        unfolded=tuple(dict.fromkeys(path[-1] for path in taken.values())) if places else (),
+        places=places,
         hashed=remarks.hashed(planned),
         left=remarks.left(planned),
         apart=remarks.apart(planned),

@@ -288,7 +288,7 @@ def test_release_that_needs_more_than_it_may_have_is_unknown_and_the_others_are_
     hog = "builtins.toJSON (builtins.genList (n: [ n (n + 1) (toString n) ]) 20000000)"
     old, new = 'version = "25.0.16"', f'version = builtins.substring 0 7 "25.0.16${{{hog}}}"'
     spoiled = deepened().edit(LIFTED, old, new)
-    depth = Depth(tier=Tier.TREE, systems=("x86_64-linux",), max_memory=768)
+    depth = Depth(tier=Tier.TREE, systems=("x86_64-linux",), max_memory=384)
     proof = spoiled.prove("tree-no-rebuild", depth)
     assert proof.status is Status.NOT_RUN
     assert (proof.reason or "").startswith("because docker_25 on x86_64-linux: out of memory")

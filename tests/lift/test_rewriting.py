@@ -817,6 +817,7 @@ def test_what_moves_along_is_told_apart_by_what_passthru_exposed_before() -> Non
     [
         ('install = "${ui}"; build = [ ui ];', "", ("build", "install")),
         ('install = "${ui}"; passthru = { inherit ui; tests.ui = ui; }; meta.ui = ui;', "", ("install",)),
+        ('install = "${ui}"; passthru = f { inherit ui; };', "", ("install",)),
         ('install = "${ui}"; env.UI = ui;', "", ()),
         ('install = "${ui} ${other}";', '  other = "${ui}";\n', ()),
     ],

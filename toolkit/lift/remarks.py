@@ -72,7 +72,7 @@ def used(planned: LiftPlan) -> Mapping[str, tuple[str, ...]]:
         uses = (use.node.index for use in planned.shape.references if use.name == name)
         where = [places(planned, [index]) for index in uses if index in planned.rerouted]
         names = {
-            attribute for each in where for attribute in each if not attribute.startswith(("meta.", f"{PASSTHRU}."))
+            each for attributes in where for each in attributes if each.partition(".")[0] not in {"meta", PASSTHRU}
         }
         found[name] = tuple(sorted(names)) if all(where) and "env" not in names else ()
     return found

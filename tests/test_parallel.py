@@ -57,6 +57,8 @@ def test_what_is_done_beside_is_waited_for_and_its_failure_raised() -> None:
     with beside(slow):
         done.append("quick")
     assert done == ["quick", "slow"]
+    with beside(lambda: len(done)) as result:
+        assert result() == result() == 2
     with (
         pytest.raises(CommandError, match=r"sh: ended with status 3"),
         beside(lambda: process.run(["sh", "-c", "exit 3"])),

@@ -82,12 +82,19 @@ def results(futures: Sequence[Future[T]]) -> tuple[T, ...]:
 
 
 @contextmanager
-def beside(function: Callable[[], object]) -> Generator[None]:
-    """Call a function in a thread while the block runs, and wait for it then; what it raises is raised."""
+def beside(function: Callable[[], T]) -> Generator[Callable[[], T]]:
+    """Call a function in a thread while the block runs, and wait for it then; what it raises is raised.
+
+    Yield what waits for its result within the block.
+    """
     with ThreadPoolExecutor(max_workers=1) as pool, process.ending_together():
         future = pool.submit(copy_context().run, function)
-        yield
-        results([future])
+
+        def result() -> T:
+            return results([future])[0]
+
+        yield result
+        result()
 
 
 def run_all(commands: Sequence[Command]) -> tuple[Completed, ...]:

@@ -44,6 +44,7 @@ GRACE_SECONDS = 3.0
 _KEPT_BYTES = 16 << 20
 
 _HINTS = {
+    "find": "install findutils (Debian, Ubuntu: apt install findutils)",
     "git": "install git (Debian, Ubuntu: apt install git)",
     "ssh": "install ssh (Debian, Ubuntu: apt install openssh-client)",
     "nix": "install Nix (Debian, Ubuntu: apt install nix-bin)",

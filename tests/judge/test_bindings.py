@@ -62,6 +62,27 @@ def test_within_a_string_nothing_is_a_comment(one: str, other: str) -> None:
     assert bindings.differing(before, before.replace("/* c */", "# d\n").replace("; b", ";\n  b")).paths == set()
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("{ notes }: 1", 1),
+        ("pkgs.notes.version", 1),
+        ('"a ${notes}/bin"', 1),
+        ("''\n  ${pkgs.notes}\n''", 1),
+        ('pkgs."notes"', 1),
+        ('getAttr "notes" pkgs', 1),
+        ('"take notes"', 0),
+        ('"notes of ${other}"', 0),
+        ("''\n  await notes\n''", 0),
+        ("1 # notes", 0),
+        ("/* notes */ 1", 0),
+        ("./notes.nix", 0),
+    ],
+)
+def test_a_word_of_a_comment_or_of_a_longer_string_is_no_name(text: str, found: int) -> None:
+    assert len(bindings.in_code(text, [text.index("notes")])) == found
+
+
 CONDITIONS = """{
   inputs = [
     one

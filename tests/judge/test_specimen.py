@@ -35,6 +35,7 @@ NATIVE, CROSS = "x86_64-linux", "cross"
 DOCKER = "pkgs/applications/virtualization/docker/default.nix"
 NOTES = "pkgs/by-name/no/notes-server/package.nix"
 BOARD = "pkgs/by-name/st/status-board/package.nix"
+RUNNER = "pkgs/by-name/ho/hosted-runner/package.nix"
 ALIASES = "pkgs/top-level/aliases.nix"
 ALL = "pkgs/top-level/all-packages.nix"
 LIB = "lib/values.nix"
@@ -448,6 +449,54 @@ def test_a_reader_by_any_path_is_asked(reader: str) -> None:
     }
     damage: Edits = {NOTES: ('  extra = "x";', "")}
     assert ("damage", "evaluation", "thing") in last(first, damage)
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[set[str]]:
+    """Return the attributes that each evaluation was asked about, with `reader ` before those that read others.
+
+    If it has another hosted-runner than the specimen, `after` is one of them.
+    """
+    found: list[set[str]] = []
+    first = asking.ask
+
+    def watched(root: Path, system: str, questions: Sequence[Question], **more: Any) -> list[asking.Answer]:  # noqa: ANN401
+        names = {("reader " if each.parts == asking.FEW else "") + ".".join(each.path) for each in questions}
+        is_after = (root / RUNNER).read_bytes() != (specimen.path() / RUNNER).read_bytes()
+        found.append(names | ({"after"} if is_after else set()))
+        return first(root, system, questions, **more)
+
+    monkeypatch.setattr(sides, "ask", watched)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("said", "readers"),
+    [("# notes-server\n1", 0), ("''\n  runs notes-server.out\n''", 0), ('"${final.notes-server.name}"', 2)],
+)
+def test_a_comment_or_a_text_reads_nothing(said: str, readers: int, asked: list[set[str]]) -> None:
+    thing = f"  thing = final.docker-client.overrideAttrs {{ said = {said}; }};"
+    first: Edits = {ALL: ("  docker = final.docker_29;", f"  docker = final.docker_29;\n{thing}")}
+    judged(first, {NOTES: ("echo notes", "echo others")})
+    assert sum("reader thing" in each for each in asked) == readers
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_readers_are_asked_beside_the_package_if_a_processor_is_idle(
+    jobs: int, asked: list[set[str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def so_many(*, each: int) -> int:
+        assert each
+        return jobs
+
+    monkeypatch.setattr(limits, "jobs", so_many)
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    judged({RUNNER: ('  version = "', '  version = "1')})
+    own, reading = (
+        ["after" in each for each in asked if name in each] for name in ("hosted-runner", "reader runner-fleet")
+    )
+    assert own == [False, True]
+    assert reading == ([True, False] if jobs > 1 else [False, True])
 
 
 def with_test(test: str) -> dict[str, str]:

@@ -100,6 +100,32 @@ def test_edit_of_the_directory_gives_another_tree(plain: Path) -> None:
     assert contents(second.root) == contents(plain)
 
 
+def test_a_fingerprint_stands_for_names_modes_times_and_links(plain: Path) -> None:
+    seen: list[str] = []
+    for edit in (
+        "ln -s lib link",
+        "echo > pkgs/by-name/no/notes-server/package.nix",
+        "touch -d @1.000000001 pkgs/by-name/no/notes-server/package.nix",
+        "touch -d @1.000000002 pkgs/by-name/no/notes-server/package.nix",
+        "chmod +x pkgs/by-name/no/notes-server/package.nix",
+        "echo > lib/values.nix",
+        "ln -sfn pkgs link",
+        "mv default.nix 'new\nname.nix'",
+        "mv pkgs/by-name elsewhere; ln -s ../elsewhere pkgs/by-name",
+        "ln -sfn gone pkgs/by-name",
+        "rm pkgs/by-name",
+    ):
+        subprocess.run(["sh", "-c", edit], cwd=plain, check=True)
+        seen.append(trees.fingerprint(plain))
+        assert seen[-1] == trees.fingerprint(plain)
+    assert len({*seen}) == len(seen)
+    (plain / ".git").mkdir()
+    (plain / ".git" / "config").write_text("")
+    (plain / "empty").mkdir()
+    assert trees.fingerprint(plain) == seen[-1]
+    assert trees.fingerprint(shutil.copytree(plain, plain.with_name("copy"), symlinks=True)) == seen[-1]
+
+
 def test_next_tree_shares_what_is_the_same(clone: Path) -> None:
     first = whole(source_at(str(clone)))
     with (clone / "pkgs/top-level/aliases.nix").open("a") as file:

@@ -66,6 +66,11 @@ class Audience:
             return callers.modules
         return there.modules
 
+    def foreseen(self, names: Collection[str], places: reach.Map) -> list[Question]:
+        """Return what is going to be asked about what reads packages, if these differ."""
+        found = readers.find(places, {(name,) for name in names}, (), self._record.files, functions=names)
+        return [Question(path=path, parts=FEW) for path in (*found.strong[:_MOST_READERS], *found.weak[:FEW_READERS])]
+
     @property
     def closed(self) -> list[str]:
         """The sets that were asked about, and nothing in them, but for those that a package has."""

@@ -31,6 +31,7 @@ _TOKEN = re.compile(
 )
 _IN_STRING = re.compile(r'\\.|\$\{|\$\$|"', re.DOTALL)
 _IN_INDENTED = re.compile(r"''(?:\$|'|\\.)|\$\{|\$\$|''", re.DOTALL)
+_QUOTED = re.compile(r"\"[\w'+-]+\"")
 _STRINGS = {'"': _IN_STRING, "''": _IN_INDENTED}
 _DEEPEST = 5
 
@@ -315,12 +316,31 @@ def conditions(text: str, lines: Container[str]) -> str:
     return "".join(written[number] for number in sorted(shown))
 
 
+def in_code(text: str, offsets: Iterable[int]) -> list[int]:
+    """Return those offsets of words at which a token of the code begins, or a string that has one word.
+
+    What a comment, a longer string or a path says is no name.
+    """
+    wanted = {*offsets}
+    return [
+        token.start
+        for token in _tokens(text)
+        if token.start in wanted
+        and not token.skip
+        and (not token.quoted or _QUOTED.fullmatch(text, token.start - 1, token.end))
+    ]
+
+
 class _Token(NamedTuple):
-    """A part of a text from `start` to `end`; `step` is 1 if it opens a bracket or a string, -1 if it closes one."""
+    """A part of a text from `start` to `end`; `step` is 1 if it opens a bracket or a string, -1 if it closes one.
+
+    It is `quoted` in a string, and to `skip` as white space or a comment.
+    """
 
     start: int
     end: int
     step: int
+    quoted: bool
     skip: bool
 
 
@@ -332,7 +352,7 @@ def _tokens(text: str) -> Iterator[_Token]:
         pattern = _STRINGS.get(kind, _TOKEN)
         match = pattern.match(text, position) if pattern is _TOKEN else pattern.search(text, position)
         if match is None:
-            yield _Token(position, len(text), 0, skip=False)
+            yield _Token(position, len(text), 0, quoted=pattern is not _TOKEN, skip=False)
             return
         word, step = match[0], 0
         if word.endswith("${") or (pattern is _TOKEN and match.lastgroup in {"quote", "open"}):
@@ -341,7 +361,8 @@ def _tokens(text: str) -> Iterator[_Token]:
         elif opened and (word == kind or match.lastgroup == "close"):
             opened.pop()
             step = -1
-        yield _Token(position, match.end(), step, skip=match.lastgroup == "skip")
+        quoted = pattern is not _TOKEN
+        yield _Token(position, match.end(), step, quoted=quoted, skip=match.lastgroup == "skip")
         position = match.end()
 
 

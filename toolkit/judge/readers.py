@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -62,14 +63,21 @@ def find(
         for file, offsets in found.items():
             if file not in files or file in {reach.ALL_PACKAGES, reach.ALIASES}:
                 by_file[file][name] = offsets
-    for file, found in by_file.items():
-        reading = [name for name, offsets in found.items() if _reads(places.text(file), name, offsets)]
+    for file, named in by_file.items():
+        text = places.text(file)
+        is_table = file in {reach.ALL_PACKAGES, reach.ALIASES}
+        may_read = any(_reads(text, name, offsets) for name, offsets in named.items())
+        if not (is_table or may_read or (serious & named.keys() and len(weak) < _MOST_PATHS)):
+            continue
+        code = {*bindings.in_code(text, chain.from_iterable(named.values()))}
+        found = {name: kept for name, offsets in named.items() if (kept := [at for at in offsets if at in code])}
+        reading = any(_reads(text, name, offsets) for name, offsets in found.items())
         if file.startswith("nixos/"):
             modules |= {file} if reading else set()
-        elif file in {reach.ALL_PACKAGES, reach.ALIASES}:
+        elif is_table:
             strong |= _named(places, file, found)
             first |= _named(places, file, {name: found[name] for name in serious & found.keys()})
-        elif reading or (serious & found.keys() and len(weak) < _MOST_PATHS):
+        elif reading or serious & found.keys():
             made = _made_from(places, file, found)
             (strong if reading and len(strong) < _MOST_PATHS else weak).update(made)
             first |= made if serious & found.keys() else set()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from contextlib import nullcontext
+from contextlib import ExitStack
 from functools import partial
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
@@ -128,10 +128,13 @@ class _Judging:
         reached, of_all = self._candidates([file for file in files if not file.is_of_persons], maps)
         changed = [file for file in files if not file.equal and file.path in reached]
         asked = {path for file in changed for path in reached[file.path]}
-        # Who reads a package of pkgs/by-name is looked for while Nix is asked about it.
+        # Who reads a package of pkgs/by-name is looked for, and asked, while Nix is asked about it.
         names = frozenset(path[0] for path in asked if len(path) == 1 and len(path[0]) > 1)
         is_known = names and len(names) <= FEW_READERS and all(reach.by_name(file.path) for file in changed)
-        with beside(partial(maps[1].look_for, names)) if is_known else nullcontext():
+        with ExitStack() as stack:
+            if is_known:
+                reading = stack.enter_context(beside(partial(self.audience.foreseen, names, maps[1])))
+                self.sides.foresee(reading)
             self.made.ask(asked)
         of_some = [file for file in changed if file.path not in of_all]
         self.made.widen(of_some, reached, maps)

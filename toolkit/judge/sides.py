@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from itertools import product
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
@@ -20,7 +21,7 @@ from toolkit.parallel import side_by_side
 from toolkit.sources.trees import NixpkgsTree
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path, PurePosixPath
 
     from toolkit.judge.asking import Times
@@ -54,11 +55,18 @@ class Sides(Struct, frozen=True, kw_only=True):
     allowed: Allowance
     """What each attribute may take on a system, on both sides."""
     _kept: dict[str, dict[str, Answer]] = field(default_factory=dict[str, "dict[str, Answer]"])
+    _foreseen: list[Callable[[], Sequence[Question]]] = field(default_factory=list["Callable[[], Sequence[Question]]"])
+
+    def foresee(self, questions: Callable[[], Sequence[Question]]) -> None:
+        """Take questions that may come: after, they are asked beside the next ones if a processor is idle then."""
+        self._foreseen.append(questions)
 
     def answers(self, asked: Mapping[str, Sequence[Question]], *, what: str) -> dict[str, list[tuple[Answer, Answer]]]:
         """Return for the questions by system the answers before and after."""
         one = self._side(self.before, asked, f"{what} before")
-        other = self._side(self.after, asked, f"{what} after")
+        foreseen = [*self._foreseen]
+        self._foreseen.clear()
+        other = self._side(self.after, asked, f"{what} after", foreseen=foreseen)
         return {system: list(zip(one[system], other[system], strict=True)) for system in asked}
 
     def why_not(self, system: str, path: tuple[str, ...]) -> str:
@@ -102,15 +110,27 @@ class Sides(Struct, frozen=True, kw_only=True):
             return evaluate(tree, system, engine, what=f"{system}, {what}", progress=self.progress)
 
     def _side(
-        self, contents: Mapping[PurePosixPath, TreeFile | None], asked: Mapping[str, Sequence[Question]], what: str
+        self,
+        contents: Mapping[PurePosixPath, TreeFile | None],
+        asked: Mapping[str, Sequence[Question]],
+        what: str,
+        *,
+        foreseen: Sequence[Callable[[], Sequence[Question]]] = (),
     ) -> dict[str, list[Answer]]:
         known = {system: self._known(contents, system) for system in asked}
         tasks: list[tuple[str, Sequence[Question]]] = []
         jobs = limits.jobs(each=_EACH_MIB)
-        for system, questions in asked.items():
+
+        def add(system: str, questions: Sequence[Question]) -> None:
             new = [question for question in questions if _key(question) not in known[system]]
             size = min(_MOST, max(_LEAST, -(-len(new) // jobs))) if new else 1
-            tasks += [(system, new[at : at + size]) for at in range(0, len(new), size)]
+            tasks.extend((system, new[at : at + size]) for at in range(0, len(new), size))
+
+        for system, questions in asked.items():
+            add(system, questions)
+        if 0 < len(tasks) < jobs:
+            for system, later in product(asked, foreseen):
+                add(system, later())
         if tasks:
             count = sum(len(questions) for _, questions in tasks)
             self.progress.step(f"asking Nix about {count} attributes {what}")

@@ -15,6 +15,7 @@ import shutil
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -22,10 +23,12 @@ from msgspec import Struct
 
 from toolkit import inside, specimen
 from toolkit.cache import default_cache
-from toolkit.errors import ToolkitError, UsageError, without_passwords
+from toolkit.errors import CommandError, ToolkitError, UsageError, without_passwords
 from toolkit.git import fetching, reading
 from toolkit.inside import Kind
 from toolkit.nix import stores
+from toolkit.parallel import run_all
+from toolkit.process import Command
 from toolkit.sources import local, resolve
 
 if TYPE_CHECKING:
@@ -38,6 +41,11 @@ KIND = "whole-trees"
 _TOGETHER = 1000
 """So many files are copied by one thread at a time."""
 
+_HALF = "./pkgs/by-name"
+"""Half of the files of a nixpkgs are there."""
+
+_UNLISTED = ("-name", ".git")
+_LISTED = ("-prune", "-o", "(", "-type", "f", "-o", "-type", "l", ")", "-printf", r"%p\0%m %s %T@\0%l\0")
 _TREE = "tree"
 _FINGERPRINT = "fingerprint"
 _LEFT_OUT = "left-out"
@@ -138,7 +146,7 @@ def changed(tree: NixpkgsTree, contents: Mapping[PurePosixPath, bytes | None], *
         digest.update(f"\0{path}\0{length}\0".encode() + (content or b""))
 
     def make(into: Path) -> str:
-        facts = _copy(tree.root, into, link=True)
+        _copy(tree.root, into, link=True)
         for path, content in contents.items():
             # What is written below a link lands where that leads.
             if any(inside.link(into, parent) is not None for parent in path.parents):
@@ -148,13 +156,11 @@ def changed(tree: NixpkgsTree, contents: Mapping[PurePosixPath, bytes | None], *
             mode = place.lstat().st_mode & 0o777 if inside.is_file(into, path) and not place.is_symlink() else 0o644
             # Not written into: the file is that of the tree it is linked from.
             place.unlink(missing_ok=True)
-            facts.pop(str(path), None)
             if content is None:
                 continue
             place.write_bytes(content)
             place.chmod(mode | 0o200)
-            facts[str(path)] = _status(place.stat())
-        return _digest(facts)
+        return fingerprint(into)
 
     return _obtain(digest.hexdigest(), make, progress=progress)
 
@@ -193,25 +199,25 @@ class Changed(Mapping[str, NixpkgsTree]):
 
 
 def fingerprint(root: Path) -> str:
-    """Return what stands for the names, sizes and times of all files below `root`, as rsync and make compare them."""
-    start = len(str(root)) + 1
-    return _digest({entry.path[start:]: _facts(entry) for entry in _entries(root)})
+    """Return what stands for the names, sizes and times of all files below `root`, as rsync and make compare them.
+
+    Raise ToolkitError for a directory that cannot be read.
+    """
+    # The file system is what takes the time.
+    commands = [_listing(".", "(", *_UNLISTED, "-o", "-path", _HALF, "-type", "d", ")", cwd=root)]
+    if inside.is_directory(root, _HALF):
+        commands.append(_listing(_HALF, *_UNLISTED, cwd=root))
+    try:
+        words = b"".join(completed.stdout for completed in run_all(commands)).split(b"\0")
+    except CommandError as error:
+        raise ToolkitError(f"{root}: {error.message}") from error
+    facts = sorted(zip(words[::3], words[1::3], words[2::3], strict=False))
+    return hashlib.sha256(b"\0".join(chain.from_iterable(facts))).hexdigest()
 
 
-def _digest(facts: Mapping[str, str]) -> str:
-    lines = (f"{name}\0{fact}\0" for name, fact in sorted(facts.items()) if fact)
-    return hashlib.sha256("".join(lines).encode(errors="surrogateescape")).hexdigest()
-
-
-def _facts(entry: os.DirEntry[str]) -> str:
-    """Return what distinguishes a link or a file from another one, nothing for a directory."""
-    if entry.is_symlink():
-        return os.readlink(entry.path)  # noqa: PTH115 - a Path for each of 50,000 files takes as long as asking for it
-    return _status(entry.stat()) if entry.is_file() else ""
-
-
-def _status(status: os.stat_result) -> str:
-    return f"{status.st_mode:o} {status.st_size} {status.st_mtime_ns}"
+def _listing(start: str, *leaving: str, cwd: Path) -> Command:
+    """Return the command that lists the files and links of a directory, but for those that are left out."""
+    return Command(argv=("find", start, *leaving, *_LISTED), cwd=cwd)
 
 
 def _of_commit(source: Source, *, offline: bool, progress: Progress) -> NixpkgsTree:
@@ -292,14 +298,10 @@ def _entries(root: Path) -> Iterator[os.DirEntry[str]]:
                         waiting.append(entry.path)
 
 
-def _copy(root: Path, into: Path, *, link: bool) -> dict[str, str]:
-    """Copy a tree; with `link` its files are hard links where the file system and the files' owner allow it.
-
-    Return the facts of its fingerprint by name.
-    """
+def _copy(root: Path, into: Path, *, link: bool) -> None:
+    """Copy a tree; with `link` its files are hard links where the file system and the files' owner allow it."""
     into.mkdir()
     top, start = str(into), len(str(root))
-    facts: dict[str, str] = {}
 
     def copied(entries: Sequence[os.DirEntry[str]]) -> None:
         linking = link
@@ -313,18 +315,15 @@ def _copy(root: Path, into: Path, *, link: bool) -> dict[str, str]:
     for entry in _entries(root):
         place = top + entry.path[start:]
         if entry.is_symlink():
-            os.symlink(os.readlink(entry.path), place)  # noqa: PTH115, PTH211 - as in _facts
+            os.symlink(os.readlink(entry.path), place)  # noqa: PTH115, PTH211 - a Path for each of 50,000 files takes long
         elif entry.is_dir():
-            os.mkdir(place)  # noqa: PTH102 - as in _facts
-            continue
+            os.mkdir(place)  # noqa: PTH102 - as above
         elif entry.is_file():
             files.append(entry)
-        facts[entry.path[start + 1 :]] = _facts(entry)
     parts = [files[at : at + _TOGETHER] for at in range(0, len(files), _TOGETHER)]
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         for _ in pool.map(copied, parts):
             pass
-    return facts
 
 
 def _share(tree: Path) -> None:
@@ -341,7 +340,7 @@ def _share(tree: Path) -> None:
         with suppress(OSError):
             if _is_same(entry, other):
                 os.link(other, new)
-                os.replace(new, entry.path)  # noqa: PTH105 - as in _facts
+                os.replace(new, entry.path)  # noqa: PTH105 - as in _copy
 
 
 def _is_same(entry: os.DirEntry[str], other: str) -> bool:
@@ -349,7 +348,7 @@ def _is_same(entry: os.DirEntry[str], other: str) -> bool:
     mine, theirs = entry.stat(follow_symlinks=False), os.lstat(other)
     if (mine.st_size, mine.st_mode) != (theirs.st_size, theirs.st_mode):
         return False
-    with open(entry.path, "rb") as one, open(other, "rb") as two:  # noqa: PTH123 - as in _facts
+    with open(entry.path, "rb") as one, open(other, "rb") as two:  # noqa: PTH123 - as in _copy
         return one.read() == two.read()
 
 

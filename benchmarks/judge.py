@@ -6,12 +6,17 @@
 Each patch adds a harmless variable to so many packages of pkgs/by-name, on one system. `bare` is what
 `nix-instantiate` takes for the same attributes on both sides. The first round, in which the tree is laid out, is shown
 by itself; each later round judges another patch.
+
+    .venv/bin/python benchmarks/judge.py ~/src/nixpkgs --all
+
+The whole set, on both sides and then with a known base, beside one evaluation of one side in one process.
 """
 
 from __future__ import annotations
 
 import argparse
 import difflib
+import json
 import os
 import random
 import re
@@ -22,6 +27,7 @@ import tempfile
 import time
 from pathlib import Path
 
+EXPRESSION = Path(__file__).resolve().parent.parent / "toolkit" / "expressions" / "all.nix"
 SYSTEM = "x86_64-linux"
 _PLAIN = re.compile(r"^  meta = \{$", re.MULTILINE)
 
@@ -33,6 +39,7 @@ def main() -> int:
     parser.add_argument("--packages", type=int, default=20)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--all", action="store_true", help="the whole set, once, instead of patches")
     asked = parser.parse_args()
     chance = random.Random(asked.seed)  # noqa: S311 - to be repeated
     files = [path for path in sorted(asked.nixpkgs.glob("pkgs/by-name/*/*/package.nix")) if usable(path)]
@@ -42,6 +49,14 @@ def main() -> int:
         directory = Path(name)
         env = {**os.environ, "UNLET_CACHE_DIR": str(directory / "cache")}
         patch = directory / "first.diff"
+        if asked.all:
+            alone = bare_all(asked.nixpkgs, directory)
+            print(f"{'bare':<12} {alone:>8.1f} s", flush=True)
+            for what in ("all", "known base"):
+                write(patch, chance.sample(files, 1), asked.nixpkgs)
+                seconds = judge(patch, asked.nixpkgs, env, "--all")
+                print(f"{what:<12} {seconds:>8.1f} s, {seconds / alone:.2f}", flush=True)
+            return 0
         write(patch, chance.sample(files, 1), asked.nixpkgs)
         print(f"{'first':<12} {judge(patch, asked.nixpkgs, env):>8.1f} s")
         for count in (1, asked.packages):
@@ -75,9 +90,10 @@ def write(patch: Path, files: list[Path], root: Path) -> None:
     patch.write_text("".join(diff))
 
 
-def judge(patch: Path, root: Path, env: dict[str, str]) -> float:
+def judge(patch: Path, root: Path, env: dict[str, str], *words: str) -> float:
     """Return how many seconds a judgement takes."""
     argv = [sys.executable, "-m", "toolkit", "check", "--patch", str(patch), "--nixpkgs", str(root), "--system", SYSTEM]
+    argv += words
     began = time.monotonic()
     subprocess.run([*argv, "--quiet"], env=env, check=False, stdout=subprocess.DEVNULL)
     return time.monotonic() - began
@@ -91,6 +107,22 @@ def bare(names: list[str], root: Path) -> float:
     began = time.monotonic()
     for _ in range(2):
         subprocess.run([*argv, *words], check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return time.monotonic() - began
+
+
+def bare_all(root: Path, directory: Path) -> float:
+    """Return how many seconds Nix takes for the expression by which the whole set is evaluated."""
+    expression = directory / "all.nix"
+    names = directory / "names.json"
+    arguments = f'{{ tree = "{root.resolve()}"; system = "{SYSTEM}"; mark = "-"; paths = readFile ./names.json; }}'
+    expression.write_text(f"with builtins; import {EXPRESSION} {arguments}\n")
+    names.write_text("null")
+    argv = ["nix", "--extra-experimental-features", "nix-command", "search", "--quiet", "--json", "--store", "dummy://"]
+    argv += ["--file", str(expression), "chunk", "^-$"]
+    said = subprocess.run(argv, check=True, capture_output=True, text=True).stderr
+    names.write_text(json.dumps([[name] for name in json.loads(said.partition("trace: -")[2].splitlines()[0])[1]]))
+    began = time.monotonic()
+    subprocess.run(argv, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return time.monotonic() - began
 
 

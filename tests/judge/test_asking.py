@@ -7,6 +7,8 @@ import re
 import shutil
 from typing import TYPE_CHECKING
 
+import pytest
+
 from toolkit import process, specimen
 from toolkit.judge.asking import Question, Times, ask
 from toolkit.nix import limits
@@ -51,6 +53,26 @@ def test_parts_that_are_left_when_the_time_for_errors_is_up_did_not_end_nix(tmp_
     (late,) = ask(root, NATIVE, [question], times=times)
     assert late.ends["passthru"] == answer.ends["passthru.bad"]
     assert late.limits == {"derivation": limits.no_time()}
+
+
+@pytest.mark.parametrize(
+    ("body", "called", "ended"),
+    [
+        ('stdenv.mkDerivation { name = "w${toString (given { })}"; }', {"withPlugins()"}, set[str]()),
+        ('stdenv.mkDerivation { name = "w${toString given}"; }', {"withPlugins[]"}, set[str]()),
+        ("stdenv.nobodyHasThis given", set[str](), {"functions.withPlugins()", "functions.withPlugins[]"}),
+    ],
+)
+def test_a_function_that_takes_no_function_is_called_with_a_list(
+    body: str, called: set[str], ended: set[str], tmp_path: Path
+) -> None:
+    root = tmp_path / "tree"
+    shutil.copytree(specimen.path(), root)
+    package = root / "pkgs/by-name/no/notes-server/package.nix"
+    package.write_text(package.read_text().replace("passthru = {", f"passthru = {{ withPlugins = given: {body};", 1))
+    (answer,) = ask(root, NATIVE, [Question(path=("notes-server",), parts=("functions",))])
+    assert answer.parts["functions"].keys() == called
+    assert answer.ends.keys() == ended
 
 
 def test_a_long_text_may_have_any_letter_anywhere(tmp_path: Path) -> None:

@@ -950,6 +950,11 @@ stdenv.mkDerivation { name = "wrapped"; version = "1"; inherit plugins; meta.pri
             [],
             "withPlugins() meta.priority differs",
         ),
+        (
+            "withPlugins = plugins: import ./wrapper.nix { inherit stdenv plugins; };",
+            [],
+            "withPlugins[] meta.priority differs",
+        ),
         ("plugged = plugins: import ./wrapper.nix { inherit stdenv plugins; };", [WRAPPER], None),
         ("withList = plugins: map (import ./wrapper.nix) plugins;", [WRAPPER], None),
     ],

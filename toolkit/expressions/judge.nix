@@ -282,11 +282,13 @@ let
   ];
   passthru = leaving: package: values 3 leaving (shown package);
 
-  # What a package makes of itself with nothing more, as by `withPackages (_: [ ])`.
+  # What a package makes of itself with nothing more, as by `withPackages (_: [ ])`; if that ends Nix, it is left out, and
+  # `withPlugins [ ]` tried.
   functions =
     leaving: package:
     let
       of = shown package;
+      hasEnded = name: elem "${name}()" leaving;
       isTried =
         name:
         let
@@ -296,7 +298,7 @@ let
       made =
         name:
         let
-          value = attempt (of.${name} (_: [ ]));
+          value = attempt (of.${name} (if hasEnded name then [ ] else _: [ ]));
         in
         if isPackage value then
           {
@@ -310,7 +312,7 @@ let
       without leaving (
         listToAttrs (
           map (name: {
-            name = "${name}()";
+            name = name + (if hasEnded name then "[]" else "()");
             value = made name;
           }) (filter isTried (attrNames of))
         )

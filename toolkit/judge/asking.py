@@ -231,6 +231,8 @@ class _Conversation:
             # The innermost value that is shown first is a part of those around it.
             (rest,) = self.ask([replace(question, leaving=(*question.leaving, values[-1]))])
             of = "passthru" if at == "fixed-output" else at
+            if at == "functions" and values[-1].replace("()", "[]") in rest.parts.get(at, ()):
+                return rest
             return replace(rest, ends={**rest.ends, f"{of}.{values[-1]}": reason})
         ends = {at}
         if at == "derivation" and not limited:

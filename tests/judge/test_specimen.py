@@ -499,6 +499,18 @@ def test_readers_are_asked_beside_the_package_if_a_processor_is_idle(
     assert reading == ([True, False] if jobs > 1 else [False, True])
 
 
+def test_who_reads_a_value_of_the_library_is_asked() -> None:
+    licenses = "lib/licenses.nix"
+    library = (specimen.path() / "lib/default.nix").read_text()
+    at = library.index("  licenses = {"), library.index("in\nlib\n")
+    first: Edits = {
+        "lib/default.nix": f"{library[: at[0]]}  licenses = import ./licenses.nix;\n{library[at[1] :]}",
+        licenses: "{\n  asl20 = {\n    free = true;\n  };\n  unfree.free = false;\n}\n",
+    }
+    found = last(first, {licenses: ("free = true", "free = false")})
+    assert {("change", "passthru", "lib.licenses.asl20"), ("change", "meta", "docker")} <= found
+
+
 def with_test(test: str) -> dict[str, str]:
     """Return an edit by which a package has a NixOS test."""
     text = (specimen.path() / NOTES).read_text()

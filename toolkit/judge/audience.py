@@ -44,12 +44,17 @@ class Audience:
         """Ask about what reads the attributes `own`, but for those that are the `same`; return files of NixOS."""
         kinds = self._record.kinds
         functions = {path[-1] for path in own if kinds[path] == FUNCTION} - OF_SETS
-        # A whole set is read by the names in it, of which those count that differ.
-        single = {path for path in own if path not in same and kinds[path] not in {SET, FUNCTION}}
+        serious = {each.attribute for each in self._record.serious}
+
+        def is_value(path: AttrPath) -> bool:
+            """Return whether it is read as one: a whole set is by the names in it, but for a value of the library."""
+            is_of_library = path[0] == "lib" and path[2:] != () and ".".join(path) in serious
+            return kinds[path] not in {SET, FUNCTION} or (kinds[path] == SET and is_of_library)
+
+        single = {path for path in own if path not in same and is_value(path)}
         single |= {path for path in own if kinds[path] == FUNCTION and path[-1] in functions}
         there = readers.find(places, single, self._record.differences, self._record.files, functions=functions)
         self._ask(there, idle=not functions)
-        serious = {each.attribute for each in self._record.serious}
         if common := sorted({".".join(path) for path in single if path[-1] in readers.OF_ALL} & serious):
             reason = "who reads it was not looked for: every package has an attribute of that name"
             self._record.not_covered.append(Gap(what=few(common), reason=reason))

@@ -56,6 +56,9 @@ _OF_VALUES = ("fixed-output", "functions", "override", "passthru", "values")
 FEW = ("position", "derivation", "meta", "kinds", "passthru", *SET_PARTS)
 """What is asked of an attribute that only reads what has changed."""
 
+ELSEWHERE = tuple(part for part in ALL if part != "functions")
+"""What is asked on other systems than the first, and in other versions of a set."""
+
 ENDS = "ends"
 THROWS = "throws"
 MISSING = "missing"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from toolkit.judge import comparing, fetching
-from toolkit.judge.asking import ENDS, MISSING, PACKAGE, PARTS, THROWS, Question
+from toolkit.judge.asking import ELSEWHERE, ENDS, MISSING, PACKAGE, PARTS, THROWS, Question
 from toolkit.judge.model import Difference, Gap, Kind, Weight
 from toolkit.judge.subject import THREW, Subject
 
@@ -64,15 +64,19 @@ class Record:
         self, asked: Mapping[str, Sequence[AttrPath]], parts: tuple[str, ...] = ()
     ) -> dict[str, list[AttrPath]]:
         """Compare parts of attributes, by system, or all of their parts; return the attributes that a side has."""
-        questions = {system: [Question(path=path, parts=parts) for path in paths] for system, paths in asked.items()}
+        questions = {
+            system: [Question(path=path, parts=parts or (() if system == self.native else ELSEWHERE)) for path in paths]
+            for system, paths in asked.items()
+        }
         there: dict[str, list[AttrPath]] = {}
         for system, pairs in self.sides.answers(questions, what="").items():
             there[system] = []
-            for path, (before, after) in zip(asked[system], pairs, strict=True):
+            for question, (before, after) in zip(questions[system], pairs, strict=True):
+                path = question.path
                 if before.kind == MISSING and (after.kind == MISSING or ".".join(path) in SAMPLE):
                     continue
                 if self._is_doubtful(before, after):
-                    before, after = self.sides.again(system, Question(path=path, parts=parts))  # noqa: PLW2901
+                    before, after = self.sides.again(system, question)  # noqa: PLW2901
                 there[system].append(path)
                 self.ended[system] = self.ended.get(system, 0) + ("derivation" in before.ends)
                 if system == self.native:

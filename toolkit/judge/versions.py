@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from toolkit.judge.asking import FUNCTION, PACKAGE, PARTS, Question
+from toolkit.judge.asking import ELSEWHERE, FUNCTION, PACKAGE, PARTS, Question
 from toolkit.judge.model import Difference, Gap
 from toolkit.judge.record import STATIC
 from toolkit.text import few
@@ -54,7 +54,7 @@ def compare(record: Record, systems: Sequence[str], reached: Collection[AttrPath
         what = few(sorted(".".join(path) for path in left))
         record.not_covered.append(Gap(what=what, reason="too many versions of the package sets"))
     known, gaps = len(record.differences), len(record.not_covered)
-    there = record.compare({record.native: new[:_MOST_ATTRIBUTES]})[record.native]
+    there = record.compare({record.native: new[:_MOST_ATTRIBUTES]}, ELSEWHERE)[record.native]
     # Not all versions of a set have all of its packages.
     record.not_covered[gaps:] = [gap for gap in record.not_covered[gaps:] if gap.parts != PARTS]
     record.differences[known:] = _distinct(record.differences, known)

@@ -58,14 +58,14 @@ def test_parts_that_are_left_when_the_time_for_errors_is_up_did_not_end_nix(tmp_
 @pytest.mark.parametrize(
     ("body", "called", "ended"),
     [
-        ('stdenv.mkDerivation { name = "w${toString (given { })}"; }', {"withPlugins()"}, set[str]()),
-        ('stdenv.mkDerivation { name = "w${toString given}"; }', {"withPlugins[]"}, set[str]()),
-        ("stdenv.nobodyHasThis given", set[str](), {"functions.withPlugins()", "functions.withPlugins[]"}),
+        ('stdenv.mkDerivation { name = "w"; given = given { }; }', {"withPlugins(x)"}, set[str]()),
+        ('stdenv.mkDerivation { name = "w"; given = map (x: x.file) (given { }); }', {"withPlugins()"}, set[str]()),
+        ('stdenv.mkDerivation { name = "w"; inherit given; }', {"withPlugins[x]"}, set[str]()),
+        ('stdenv.mkDerivation { name = "w"; given = map (x: x.file) given; }', {"withPlugins[]"}, set[str]()),
+        ("stdenv.nobodyHasThis given", set[str](), {"functions.withPlugins[]"}),
     ],
 )
-def test_a_function_that_takes_no_function_is_called_with_a_list(
-    body: str, called: set[str], ended: set[str], tmp_path: Path
-) -> None:
+def test_a_function_is_called_with_what_it_takes(body: str, called: set[str], ended: set[str], tmp_path: Path) -> None:
     root = tmp_path / "tree"
     shutil.copytree(specimen.path(), root)
     package = root / "pkgs/by-name/no/notes-server/package.nix"

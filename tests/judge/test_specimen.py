@@ -960,12 +960,17 @@ stdenv.mkDerivation { name = "wrapped"; version = "1"; inherit plugins; meta.pri
         (
             "withPlugins = add: import ./wrapper.nix { inherit stdenv; plugins = add { }; };",
             [],
-            "withPlugins() meta.priority differs",
+            "withPlugins(x) meta.priority differs",
         ),
         (
             "withPlugins = plugins: import ./wrapper.nix { inherit stdenv plugins; };",
             [],
-            "withPlugins[] meta.priority differs",
+            "withPlugins[x] meta.priority differs",
+        ),
+        (
+            "withPlugins = add: import ./wrapper.nix { inherit stdenv; plugins = map (x: x.name) (add { }); };",
+            [],
+            "withPlugins(x) meta.priority differs",
         ),
         ("plugged = plugins: import ./wrapper.nix { inherit stdenv plugins; };", [WRAPPER], None),
         ("withList = plugins: map (import ./wrapper.nix) plugins;", [WRAPPER], None),
@@ -980,6 +985,25 @@ def test_a_file_beside_a_package_is_unknown_if_only_a_function_that_is_not_calle
     assert bool(differently.differences) is not bool(unknown)
     judgement = judged(first, {WRAPPER: WRAPPED.replace("priority = 4", "priority = -10")})
     assert [each.what for each in judgement.steps[1].differences] == [what] * bool(what)
+
+
+def test_what_a_function_makes_is_compared_with_one_package_and_with_another_again() -> None:
+    function = """made = old: add: stdenv.mkDerivation {
+      name = "made";
+      inputs = old ++ add { };
+      passthru.withPlugins = made (old ++ add { });
+    }"""
+    text = f"passthru = let {function}; in {{ withPlugins = made [ ];"
+    first: Edits = {NOTES: ("passthru = {", text)}
+
+    def said(old: str, new: str) -> list[str]:
+        own = (specimen.path() / NOTES).read_text()
+        differently = own.replace("passthru = {", text.replace(old, new))
+        return [each.what for each in judged(first, {NOTES: differently}).steps[1].differences]
+
+    assert said("made (old ++ add { })", "made ([ ] ++ old ++ add { })") == []
+    assert said("made (old ++ add { })", "made old") == ["withPlugins(x) twice is built differently"]
+    assert said("inputs = old ++ add { }", "inputs = old") == ["withPlugins(x) is built differently"]
 
 
 def test_a_file_that_a_package_needs_on_another_system_alone_is_known() -> None:

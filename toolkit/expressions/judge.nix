@@ -282,13 +282,25 @@ let
   ];
   passthru = leaving: package: values 3 leaving (shown package);
 
-  # What a package makes of itself with nothing more, as by `withPackages (_: [ ])`; if that ends Nix, it is left out, and
-  # `withPlugins [ ]` tried.
+  # What a package makes of itself and one more, as by `withPackages (_: [ x ])`, and what that makes of itself and another.
+  # What ends Nix is left out, and the next way is tried.
   functions =
     leaving: package:
     let
       of = shown package;
-      hasEnded = name: elem "${name}()" leaving;
+      probe =
+        number:
+        set.stdenv.mkDerivation {
+          pname = "unlet-probe-${number}";
+          version = "1";
+        };
+      ways = {
+        "(x)" = number: _: [ (probe number) ];
+        "()" = _: _: [ ];
+        "[x]" = number: [ (probe number) ];
+        "[]" = _: [ ];
+      };
+      left = name: filter (way: !(elem (name + way) leaving)) [ "(x)" "()" "[x]" "[]" ];
       isTried =
         name:
         let
@@ -296,25 +308,31 @@ let
         in
         match "with[A-Z].*" name != null && isFunction value && functionArgs value == { };
       made =
-        name:
+        name: given:
         let
-          value = attempt (of.${name} (if hasEnded name then [ ] else _: [ ]));
+          value = attempt (of.${name} (given "1"));
+          more = orElse null (value.${name} or null);
+          again = if isFunction more then attempt (more (given "2")) else null;
         in
         if isPackage value then
           {
             derivation = parts.derivation value;
             meta = parts.meta value;
+            twice = if isPackage again then parts.derivation again else null;
           }
         else
           { };
     in
     mapAttrs inValue (
-      without leaving (
-        listToAttrs (
-          map (name: {
-            name = name + (if hasEnded name then "[]" else "()");
-            value = made name;
-          }) (filter isTried (attrNames of))
+      listToAttrs (
+        concatLists (
+          map (
+            name:
+            map (way: {
+              name = name + way;
+              value = made name ways.${way};
+            }) (filter (way: way == head (left name)) (left name))
+          ) (filter isTried (attrNames of))
         )
       )
     );

@@ -68,7 +68,7 @@ SET = "set"
 
 _SECONDS = 300.0
 _ENDING_SECONDS = 120.0
-_MOST_LEFT_OUT = 4
+_MOST_LEFT_OUT = 8
 
 
 class Question(Struct, frozen=True, kw_only=True):
@@ -234,8 +234,12 @@ class _Conversation:
             # The innermost value that is shown first is a part of those around it.
             (rest,) = self.ask([replace(question, leaving=(*question.leaving, values[-1]))])
             of = "passthru" if at == "fixed-output" else at
-            if at == "functions" and values[-1].replace("()", "[]") in rest.parts.get(at, ()):
-                return rest
+            if at == "functions":
+                # It was called in another way then.
+                name = re.split(r"[(\[]", values[-1])[0]
+                tried = (*rest.parts.get(at, ()), *(each.removeprefix("functions.") for each in rest.ends))
+                if any(each.startswith((f"{name}(", f"{name}[")) for each in tried):
+                    return rest
             return replace(rest, ends={**rest.ends, f"{of}.{values[-1]}": reason})
         ends = {at}
         if at == "derivation" and not limited:

@@ -217,6 +217,9 @@ def _functions(subject: Subject, before: dict[str, Any], after: dict[str, Any]) 
             own = Own(before=old["derivation"], after=new["derivation"])
             for each in (*_derivation(subject, own, ()), *_meta(subject, own, old["meta"], new["meta"])):
                 yield replace(each, what=f"{name} {each.what}")
+            if own.same and old["twice"] and new["twice"]:
+                for each in _derivation(subject, Own(before=old["twice"], after=new["twice"]), ()):
+                    yield replace(each, what=f"{name} twice {each.what}")
 
 
 def _passthru(

@@ -340,14 +340,21 @@ class Cache(Struct, frozen=True):
             files.remove(old)
 
     @contextmanager
-    def locked(self, name: str) -> Generator[None]:
-        """Hold the lock of this name against other processes and threads; it ends with the process at the latest."""
+    def locked(self, name: str, *, on_wait: Callable[[], None] = lambda: None) -> Generator[None]:
+        """Hold the lock of this name against other processes and threads; it ends with the process at the latest.
+
+        `on_wait` is called if another one has it.
+        """
         directory = self.root / _LOCKS
         directory.mkdir(parents=True, exist_ok=True)
         # The lock ends with the process, however that ends; the file stays, since deleting it would let two
         # processes hold locks on different files of the same name.
         with (directory / name).open("ab") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                on_wait()
+                fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
     def _set_aside(self, path: Path) -> Path:

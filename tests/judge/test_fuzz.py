@@ -154,7 +154,7 @@ def test_what_differs_is_never_called_the_same(tmp_path: Path) -> None:
             if each.weight is not Weight.REMARK or each.kind is Kind.FIXED_OUTPUT
         }
         unknown = {gap.what for gap in judgement.unknown}
-        with ground.opened(tree) as place:
+        with ground.opened(tree, progress=Silence()) as place:
             olds = truths(place.root, names, tmp_path)
             with place.holding(step.files) as root:
                 news = truths(root, names, tmp_path)

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import os
+import queue
 import shutil
+import threading
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -32,7 +34,7 @@ def text(root: Path) -> str:
 def test_files_are_replaced_for_a_while_and_the_base_never(base: NixpkgsTree) -> None:
     original = text(base.root)
     contents = {NOTES: TreeFile(content=b"{ }\n"), NEW: TreeFile(content=b"../x", mode=LINK)}
-    with ground.opened(base) as place:
+    with ground.opened(base, progress=Silence()) as place:
         with place.holding(contents) as root:
             assert text(root) == "{ }\n"
             assert (root / NEW).is_symlink()
@@ -42,28 +44,28 @@ def test_files_are_replaced_for_a_while_and_the_base_never(base: NixpkgsTree) ->
 
 
 def test_a_ground_is_kept_for_a_day(base: NixpkgsTree, tmp_path: Path) -> None:
-    with ground.opened(base):
+    with ground.opened(base, progress=Silence()):
         assert (tmp_path / "cache/locks/named-grounds-specimen").exists()
 
 
 def test_a_file_that_goes_is_back_afterwards(base: NixpkgsTree) -> None:
-    with ground.opened(base) as place:
+    with ground.opened(base, progress=Silence()) as place:
         with place.holding({NOTES: None}) as root:
             assert not (root / NOTES.parent).exists()
         assert text(place.root) == text(base.root)
 
 
 def test_what_an_ended_process_has_left_is_put_back(base: NixpkgsTree) -> None:
-    with ground.opened(base) as place:
+    with ground.opened(base, progress=Silence()) as place:
         holding = place.holding({NOTES: TreeFile(content=b"{ }\n")})
         root = holding.__enter__()
         assert text(root) == "{ }\n"
-    with ground.opened(base) as again:
+    with ground.opened(base, progress=Silence()) as again:
         assert text(again.root) == text(base.root)
 
 
 def test_both_sides_stand_at_one_path(base: NixpkgsTree) -> None:
-    with ground.opened(base) as place, place.holding({NOTES: None}) as root:
+    with ground.opened(base, progress=Silence()) as place, place.holding({NOTES: None}) as root:
         assert root == place.root
 
 
@@ -72,7 +74,7 @@ def test_link_that_leads_out_is_not_laid_out(base: NixpkgsTree, tmp_path: Path, 
     link = TreeFile(content=target.encode(), mode=LINK)
     second = TreeFile(content=str(tmp_path).encode(), mode=LINK)
     contents = {NEW: link, NEW.with_name("second"): second}
-    with ground.opened(base) as place:
+    with ground.opened(base, progress=Silence()) as place:
         with pytest.raises(ToolkitError, match=r"package\.nix: is a link that leads out of the tree$"):
             place.holding(contents).__enter__()
         assert not (place.root / NEW.parent).exists()
@@ -85,7 +87,7 @@ def files_of(root: Path) -> dict[str, bytes]:
 @pytest.mark.parametrize("mode", [LINK, EXECUTABLE])
 def test_a_directory_that_becomes_another_thing_is_back_afterwards(base: NixpkgsTree, mode: str) -> None:
     gone: dict[PurePosixPath, TreeFile | None] = {NOTES: None, NOTES.parent: TreeFile(content=b"../x", mode=mode)}
-    with ground.opened(base) as place:
+    with ground.opened(base, progress=Silence()) as place:
         with place.holding(gone) as root:
             assert (root / NOTES.parent).is_symlink() is (mode == LINK)
             assert not (root / NOTES.parent).is_dir()
@@ -93,18 +95,18 @@ def test_a_directory_that_becomes_another_thing_is_back_afterwards(base: Nixpkgs
 
 
 def test_no_file_takes_the_place_of_a_directory_with_others(base: NixpkgsTree) -> None:
-    with ground.opened(base) as place:
+    with ground.opened(base, progress=Silence()) as place:
         with pytest.raises(ToolkitError, match=r"^pkgs/by-name: is a directory with other files$"):
             place.holding({PurePosixPath("pkgs/by-name"): TreeFile(content=b"")}).__enter__()
         assert files_of(place.root) == files_of(base.root)
-    with ground.opened(base) as again, again.holding({NOTES: None}):
+    with ground.opened(base, progress=Silence()) as again, again.holding({NOTES: None}):
         pass
 
 
 def test_nothing_is_written_below_a_link(base: NixpkgsTree, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     link = TreeFile(content=str(tmp_path / "elsewhere").encode(), mode=LINK)
-    with ground.opened(base) as place:
+    with ground.opened(base, progress=Silence()) as place:
         holding = place.holding({NEW.parent: link, NEW: TreeFile(content=b"{ }\n")})
         with pytest.raises(ToolkitError, match="stands below a link"):
             holding.__enter__()
@@ -118,7 +120,7 @@ def test_nothing_is_removed_below_a_link(base: NixpkgsTree, tmp_path: Path) -> N
     precious.write_text("precious")
     # A directory becomes a link, and its file goes, in an order that git would not give them.
     contents = {NEW: None, NEW.parent: TreeFile(content=bytes(precious.parent), mode=LINK)}
-    with ground.opened(base) as place:
+    with ground.opened(base, progress=Silence()) as place:
         with pytest.raises(ToolkitError, match="is a link that leads out of the tree"), place.holding(contents):
             pass
         assert not (place.root / NEW.parent).is_symlink()
@@ -134,7 +136,7 @@ def test_users_files_are_as_before_though_the_cache_has_hard_links_to_them(tmp_p
     before = (file.read_bytes(), file.stat().st_mode, file.stat().st_mtime)
     own = NixpkgsTree(root=root, key="own")
     edit = TreeFile(content=b"{ }\n", mode=EXECUTABLE)
-    with ground.opened(own) as place:
+    with ground.opened(own, progress=Silence()) as place:
         assert (place.root / NOTES).stat().st_ino == file.stat().st_ino
         with place.holding({NOTES: edit}):
             assert (place.root / NOTES).read_bytes() == b"{ }\n"
@@ -146,3 +148,23 @@ def test_users_files_are_as_before_though_the_cache_has_hard_links_to_them(tmp_p
     files.remove(other.root)
     files.remove(place.root)
     assert (file.read_bytes(), file.stat().st_mode, file.stat().st_mtime, file.stat().st_nlink) == (*before, 1)
+
+
+def test_who_waits_for_another_one_says_so(base: NixpkgsTree) -> None:
+    said: queue.Queue[str] = queue.Queue()
+
+    class Told(Silence):
+        def step(self, text: str) -> None:
+            said.put(text)
+
+    def wait() -> None:
+        with ground.opened(base, progress=Told()):
+            said.put("in")
+
+    with ground.opened(base, progress=Told()):
+        thread = threading.Thread(target=wait)
+        thread.start()
+        assert said.get(timeout=30) == "waiting for another check of this nixpkgs to end"
+        assert said.empty()
+    assert said.get(timeout=30) == "in"
+    thread.join()

@@ -67,7 +67,7 @@ def test_the_judge_says_what_plain_nix_says(name: str, tmp_path: Path) -> None:
         pytest.skip(f"UNLET_NIXPKGS has no {tree}")
     base = _BASES.setdefault(root, NixpkgsTree(root=root, key=trees.fingerprint(root)))
     after = files(root, case)
-    with ground.opened(base) as place:
+    with ground.opened(base, progress=Silence()) as place:
         old = oracle.plain(place.root, case.system, case.truth, tmp_path)
         with place.holding(after) as changed:
             new = oracle.plain(changed, case.system, case.truth, tmp_path)

@@ -42,7 +42,7 @@ def judge(change: Change, request: JudgeRequest, *, progress: Progress) -> Judge
     began = time.monotonic()
     times = Times()
     most = seconds(nixos=request.nixos)
-    with ground.opened(change.base) as place:
+    with ground.opened(change.base, progress=progress) as place:
 
         def judged(before: Step | None, after: Step, allowed: Allowance) -> scope.Verdict:
             sides = Sides(

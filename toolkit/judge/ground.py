@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from toolkit.git.reading import TreeFile
+    from toolkit.model import Progress
     from toolkit.sources.trees import NixpkgsTree
 
 _KIND = "grounds"
@@ -107,7 +108,7 @@ class Ground:
 
 
 @contextmanager
-def opened(base: NixpkgsTree) -> Generator[Ground]:
+def opened(base: NixpkgsTree, *, progress: Progress) -> Generator[Ground]:
     """Yield the ground of a tree, made if it is not there; others that want the same one wait."""
     cache = default_cache()
     # The base is made again if its files have changed, and so is what is linked to them.
@@ -122,7 +123,10 @@ def opened(base: NixpkgsTree) -> Generator[Ground]:
     def check(directory: Path) -> bool:
         return (directory / _BASE).is_file() and (directory / _BASE).read_text() == mark
 
-    with cache.locked(f"{_KIND}-used-{base.key}"):
+    def wait() -> None:
+        progress.step("waiting for another check of this nixpkgs to end")
+
+    with cache.locked(f"{_KIND}-used-{base.key}", on_wait=wait):
         directory = cache.obtain(_KIND, base.key, make=make, check=check)
         # All judgements of a day have it in common: what reports name may leave no space for others.
         cache.name(str(directory / _TREE))

@@ -159,7 +159,8 @@ class Made:
             there = {path for path in reached[file.path] if path in self._record.kinds}
             is_table = places.is_table(file.path)
             called = candidates(replace(file, names=frozenset()), maps)[0] & there
-            if PACKAGE in {self._record.kinds[path] for path in called}:
+            is_set = any(path[-1] == _called(file) and self._record.kinds[path] == SET for path in called)
+            if not is_set and PACKAGE in {self._record.kinds[path] for path in called}:
                 # It is known by what it makes: a set is only around that.
                 continue
             around = {path[:end] for path in called for end in range(1, len(path))}
@@ -223,7 +224,8 @@ class Made:
             return set()
         name = _called(file)
         packages = sorted(each for each in reached if self._record.kinds.get(each) == PACKAGE)
-        if any(each[-1] == name for each in packages) or self.needs(file, packages):
+        has_function = FUNCTION in {self._record.kinds.get(each) for each in reached if len(each) == 1}
+        if has_function or any(each[-1] == name for each in packages) or self.needs(file, packages):
             return set()
         found: set[AttrPath] = {(family, name) for family in places.sets()}
         self.ask(found)

@@ -280,8 +280,10 @@ class Map:
     def look_for(self, names: frozenset[str]) -> None:
         """Look through the tree for the files that have one of some names as a word."""
         if names not in self._naming:
-            words = [word for name in sorted(names) for word in ("-e", name)]
-            self._naming[names] = [*filter(None, literals.searched(self._root, "-l", "-w", "-F", *words).split("\0"))]
+            # Of two hundred fixed strings, each is looked for by itself: that takes minutes.
+            words = "|".join(re.sub(r"([^\w'-])", r"\\\1", name) for name in sorted(names))
+            found = literals.searched(self._root, "-l", "-w", "-E", "-e", f"({words})")
+            self._naming[names] = [*filter(None, found.split("\0"))]
 
     def readers(self, names: Sequence[str]) -> Mapping[str, Mapping[str, list[int]]]:
         """Return for each name the files that have it as a word, with the offsets there."""

@@ -509,6 +509,12 @@ def test_who_reads_a_value_of_the_library_is_asked() -> None:
     }
     found = last(first, {licenses: ("free = true", "free = false")})
     assert {("change", "passthru", "lib.licenses.asl20"), ("change", "meta", "docker")} <= found
+    for old, new, unknown in (
+        ("free = true", "free = !false", 0),
+        ("free = true", "free = false", 1),
+        ("{\n  asl", "rec {\n  asl", 1),
+    ):
+        assert len(judged(first, {licenses: (old, new)}).steps[1].unknown) == unknown
 
 
 def with_test(test: str) -> dict[str, str]:
@@ -927,6 +933,25 @@ def test_a_maintainer_is_asked_about_and_the_packages_that_name_them() -> None:
     assert judgement.steps[1].unknown == ()
     assert last(first, {MAINTAINERS: PERSONS.replace("  bob", "  carl = { };\n  bob")}) == {
         ("change", "added", "lib.maintainers.carl")
+    }
+
+
+def test_a_team_is_asked_about_and_is_the_same_in_another_order() -> None:
+    library = (specimen.path() / "lib/default.nix").read_text().rstrip()
+    teams = '{\n  one = {\n    members = [ { name = "ada"; } { name = "bob"; } ];\n    scope = "all";\n  };\n}\n'
+    list_of_teams = "maintainers/team-list.nix"
+    text = (specimen.path() / NOTES).read_text()
+    first: Edits = {
+        list_of_teams: teams,
+        "lib/default.nix": f"{library} // {{ teams = import ../{list_of_teams}; }}\n",
+        NOTES: text.replace("meta = {", "meta = {\n    teams = [ lib.teams.one ];"),
+    }
+    lines = teams.splitlines(keepends=True)
+    reordered = judged(first, {list_of_teams: "".join([*lines[:2], lines[3], lines[2], *lines[4:]])}).steps[1]
+    assert (reordered.differences, reordered.unknown) == ((), ())
+    assert last(first, {list_of_teams: ('"bob"', '"carl"')}) == {
+        ("change", "meta", "notes-server"),
+        ("change", "passthru", "lib.teams.one.members"),
     }
 
 

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from toolkit.judge.reach import AttrPath
     from toolkit.judge.record import Record
 
-_MAINTAINERS = ("lib", "maintainers")
 _MOST_TESTS = 12
 _MOST_READERS = 120
 _MOST_CALLERS = 60
@@ -134,10 +133,12 @@ class Audience:
             record.compare(dict.fromkeys(serious - {record.native}, rest), FEW)
 
     def ask_maintained(self, file: FileChange, places: reach.Map, most: int) -> None:
-        """Ask natively about the maintainers that differ in a file, and the `meta` of the packages that name them."""
+        """Ask natively about the maintainers or teams that differ in a file, and the `meta` of what names them."""
         record = self._record
-        persons = {(*_MAINTAINERS, *name[:1]) for name in file.names}
-        record.compare({record.native: sorted(persons)}, FEW)
+        persons = {(*reach.PERSONS[file.path], *name[:1]) for name in file.names}
+        # Of the persons of a team, that shows no more than how many they are.
+        members = {(*path, "members") for path in persons}
+        record.compare({record.native: sorted(persons | members)}, FEW)
         names = {path[-1] for path in persons}
         found = readers.find(places, persons, record.differences, {file.path}, functions=names)
         packages = sorted({*found.strong, *found.weak}, key=lambda path: (len(path), path))

@@ -71,8 +71,8 @@ class FileChange(Struct, frozen=True, kw_only=True):
 
     @property
     def is_of_persons(self) -> bool:
-        """Return whether some maintainers differ in it, and nothing else does."""
-        return self.path == reach.MAINTAINERS and not self.equal and not self.rest
+        """Return whether some maintainers or teams differ in it, and nothing else does."""
+        return self.path in reach.PERSONS and not self.equal and not self.rest
 
 
 def file_changes(sides: Sides) -> list[FileChange]:

@@ -30,7 +30,11 @@ _Named = tuple[str, frozenset[AttrPath]]
 TOP = "pkgs/top-level/"
 ALL_PACKAGES = f"{TOP}all-packages.nix"
 ALIASES = f"{TOP}aliases.nix"
-MAINTAINERS = "maintainers/maintainer-list.nix"
+PERSONS: Mapping[str, AttrPath] = {
+    "maintainers/maintainer-list.nix": ("lib", "maintainers"),
+    "maintainers/team-list.nix": ("lib", "teams"),
+}
+"""The lists of maintainers, and where they are."""
 BY_NAME = "pkgs/by-name/"
 TESTS = "nixos/tests/"
 

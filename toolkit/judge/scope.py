@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from toolkit.model import Progress
 
 NATIVE = "x86_64-linux"
+_LICENSES = {"lib/licenses.nix", "lib/licenses/licenses.nix"}
 _UPDATING = re.compile(r"^maintainers/scripts/|/update[\w.-]*\.(?:sh|py|rb|pl|nu|js|ts|mjs)$")
 
 
@@ -136,6 +137,8 @@ class _Judging:
                 reading = stack.enter_context(beside(partial(self.audience.foreseen, names, maps[1])))
                 self.sides.foresee(reading)
             self.made.ask(asked)
+        changed = [file for file in changed if not self._has_same_licenses(file)]
+        of_all = [path for path in of_all if path in {file.path for file in changed}]
         of_some = [file for file in changed if file.path not in of_all]
         self.made.widen(of_some, reached, maps)
         # What Nix reads as before can differ by its position alone.
@@ -190,6 +193,14 @@ class _Judging:
                 found |= _of_library(file)
             reached[file.path] = found
         return reached, of_all
+
+    def _has_same_licenses(self, file: FileChange) -> bool:
+        """Return whether nothing but licenses differs in the text of a file, and they are the same."""
+        if file.rest or file.path not in _LICENSES:
+            return False
+        serious = {each.attribute for each in self.record.serious}
+        paths = [("lib", "licenses", *name[:1]) for name in file.names]
+        return all(path in self.record.kinds and ".".join(path) not in serious for path in paths)
 
     def _require_needed(self, file: FileChange, own: set[AttrPath]) -> None:
         """Say that a file is unknown if no package that was asked about needs it: a function is not called then."""

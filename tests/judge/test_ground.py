@@ -154,8 +154,8 @@ def test_who_waits_for_another_one_says_so(base: NixpkgsTree) -> None:
     said: queue.Queue[str] = queue.Queue()
 
     class Told(Silence):
-        def step(self, text: str) -> None:
-            said.put(text)
+        def step(self, what: str) -> None:
+            said.put(what)
 
     def wait() -> None:
         with ground.opened(base, progress=Told()):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from toolkit.judge.reach import AttrPath
 
 _MOST_NAMES = 400
-_DEEPEST = 2
+_DEEPEST = 3
 _MOST_PATHS = 400
 # Every package has these: their names tell nothing of who reads a package that is called so.
 OF_ALL = frozenset({"meta", "name", "out", "passthru", "pname", "src", "tests", "version"})

@@ -35,7 +35,8 @@ _SET = re.compile(r"(\D+?)[\d_.]*(Packages|Extensions|Plugins)(_.*)?")
 _POSTGRESQL = re.compile(r"postgresql_\d+")
 """Servers, each with the set of its packages as `pkgs`."""
 
-_NUMBERED = re.compile(r"\D*[\d_]+\D*")
+# Releases, then their variants.
+_RANKED = (re.compile(r"[a-zA-Z-]+_?\d[\d_.]*(\.pkgs)?"), re.compile(r"\D*[\d_]+\D*"))
 
 
 def compare(record: Record, systems: Sequence[str], reached: Collection[AttrPath]) -> None:
@@ -112,13 +113,17 @@ def is_set(prefix: AttrPath) -> bool:
 def others(names: Mapping[AttrPath, Collection[str]], prefix: AttrPath) -> list[AttrPath]:
     """Return the other versions of a package set, by the names in the set of all packages and in CONTAINERS.
 
-    Those with nothing but a number come first.
+    Those with nothing but a number come first, of one that has two names the first.
     """
     around = prefix[:-1]
     kind = CONTAINERS.get(around) or (family(prefix[0]) if len(prefix) == 1 else None)
     if kind is None:
         return []
-    return sorted({*_of_kind(names, kind)} - {prefix}, key=lambda path: (_is_special(path), path))
+    found = sorted({*_of_kind(names, kind)} - {prefix}, key=lambda path: (_rank(path), path))
+    first: dict[str, AttrPath] = {}
+    for path in found:
+        first.setdefault(_version(path), path)
+    return [*first.values()]
 
 
 def _of_kind(names: Mapping[AttrPath, Collection[str]], kind: str) -> Iterator[AttrPath]:
@@ -130,5 +135,10 @@ def _of_kind(names: Mapping[AttrPath, Collection[str]], kind: str) -> Iterator[A
                 yield (name, "pkgs")
 
 
-def _is_special(path: AttrPath) -> bool:
-    return _NUMBERED.fullmatch(path[-1]) is None
+def _version(path: AttrPath) -> str:
+    """Return what a version of a package set is called in each place: `linux_6_6` for `linuxPackages_6_6`."""
+    return re.sub("Packages|Extensions|Plugins", "", ".".join(path[-2:]) if path[-1] == "pkgs" else path[-1])
+
+
+def _rank(path: AttrPath) -> int:
+    return next((rank for rank, pattern in enumerate(_RANKED) if pattern.fullmatch(_version(path))), len(_RANKED))

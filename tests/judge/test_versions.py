@@ -1,0 +1,22 @@
+"""Which other versions of a package set are asked about, and in which order."""
+
+from __future__ import annotations
+
+from toolkit.judge import versions
+
+
+def test_releases_come_before_variants_and_two_names_of_one_count_once() -> None:
+    names = {
+        (): {"linuxPackages", "linuxPackages_6_6", "linuxPackages_zen", "linuxPackages_6_6_hardened", "hello"},
+        ("linuxKernel", "packages"): {"linux_6_12", "linux_6_1_hardened", "linux_6_6"},
+    }
+    assert versions.others(names, ("linuxPackages",)) == [
+        ("linuxKernel", "packages", "linux_6_12"),
+        ("linuxKernel", "packages", "linux_6_6"),
+        ("linuxKernel", "packages", "linux_6_1_hardened"),
+        ("linuxPackages_6_6_hardened",),
+        ("linuxPackages_zen",),
+    ]
+    servers = {(): {"postgresqlPackages", "postgresql_15", "postgresql_16", "postgresql16Packages"}}
+    found = versions.others(servers, ("postgresqlPackages",))
+    assert {("postgresql_15", "pkgs"), ("postgresql_16", "pkgs"), ("postgresql16Packages",)} <= {*found}

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from toolkit.judge import versions
+
+if TYPE_CHECKING:
+    from toolkit.judge.reach import AttrPath
 
 
 def test_releases_come_before_variants_and_two_names_of_one_count_once() -> None:
-    names = {
+    names: dict[AttrPath, set[str]] = {
         (): {"linuxPackages", "linuxPackages_6_6", "linuxPackages_zen", "linuxPackages_6_6_hardened", "hello"},
         ("linuxKernel", "packages"): {"linux_6_12", "linux_6_1_hardened", "linux_6_6"},
     }
@@ -17,6 +22,8 @@ def test_releases_come_before_variants_and_two_names_of_one_count_once() -> None
         ("linuxPackages_6_6_hardened",),
         ("linuxPackages_zen",),
     ]
-    servers = {(): {"postgresqlPackages", "postgresql_15", "postgresql_16", "postgresql16Packages"}}
+    servers: dict[AttrPath, set[str]] = {
+        (): {"postgresqlPackages", "postgresql_15", "postgresql_16", "postgresql16Packages"}
+    }
     found = versions.others(servers, ("postgresqlPackages",))
     assert {("postgresql_15", "pkgs"), ("postgresql_16", "pkgs"), ("postgresql16Packages",)} <= {*found}

@@ -517,6 +517,24 @@ def test_who_reads_a_value_of_the_library_is_asked() -> None:
         assert len(judged(first, {licenses: (old, new)}).steps[1].unknown) == unknown
 
 
+@pytest.mark.parametrize(
+    ("more", "unknown"),
+    [("", 0), ("make = x: x.name;", 1), (f'long = [ "{"a" * 500}" ];', 1), ("many = { inherit (lib) id; };", 1)],
+)
+def test_a_file_that_makes_values_is_known_if_no_function_is_among_them(more: str, unknown: int) -> None:
+    text = f'{{ lib }}: let one = "one"; in {{ names = [ one ]; {more} }}\n'
+    file = "pkgs/tools/misc/lists.nix"
+    first: Edits = {
+        ALL: (
+            "  docker = final.docker_29;",
+            f"  docker = final.docker_29;\n  lists = import ../../{file} {{ inherit (final) lib; }};",
+        ),
+        file: text,
+    }
+    assert len(judged(first, {file: ('"one"', '"on" + "e"')}).steps[1].unknown) == unknown
+    assert last(first, {file: ('"one"', '"two"')}) == {("change", "passthru", "lists")}
+
+
 def with_test(test: str) -> dict[str, str]:
     """Return an edit by which a package has a NixOS test."""
     text = (specimen.path() / NOTES).read_text()

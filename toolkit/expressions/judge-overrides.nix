@@ -147,7 +147,7 @@ let
           removeAttrs old (filter (name: !isProbed old.${name} || match "[a-zA-Z_0-9-]+" name == null) (attrNames old))
         )
       );
-      text = orElse null (toJSON probed.drvAttrs);
+      text = orElse null (if probed ? drvAttrs then toJSON probed.drvAttrs else null);
       arrived = concatLists (
         map (
           input:
@@ -182,7 +182,7 @@ let
           then
             through package name
           else if name == "overrideDerivation" then
-            { probe = output (package.overrideDerivation (_: mark)); }
+            { probe = if package ? drvAttrs then output (package.overrideDerivation (_: mark)) else null; }
           else
             summary 1 package.${name};
       }) (overriders package)

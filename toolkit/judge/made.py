@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import defaultdict
 from functools import cached_property
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from toolkit.judge import bindings, reach, versions
-from toolkit.judge.asking import ENDS, FUNCTION, PACKAGE, SET, THROWS, Question
+from toolkit.judge.asking import ENDS, FUNCTION, MISSING, PACKAGE, SET, THROWS, Question
 from toolkit.judge.model import Gap
 from toolkit.judge.record import STATIC
 from toolkit.text import few
@@ -19,6 +20,7 @@ from toolkit.text import few
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
+    from toolkit.judge.asking import Answer
     from toolkit.judge.changed import FileChange
     from toolkit.judge.reach import AttrPath
     from toolkit.judge.record import Record
@@ -47,6 +49,8 @@ OF_SETS = frozenset(
 
 _MOST_MARKED, _FEWEST_MARKED = 60, 6
 _MOST_ELSEWHERE = 12
+_MOST_VALUES = 48
+"""Of a set with more names, these alone are compared."""
 
 # Sets of packages that nixpkgs has for other platforms, by what asks for these.
 _ELSEWHERE: Sequence[tuple[re.Pattern[str], AttrPath]] = [
@@ -227,6 +231,8 @@ class Made:
         has_function = FUNCTION in {self._record.kinds.get(each) for each in reached if len(each) == 1}
         if has_function or any(each[-1] == name for each in packages) or self.needs(file, packages):
             return set()
+        if self.needs(file, self.values(reached)):
+            return set()
         found: set[AttrPath] = {(family, name) for family in places.sets()}
         self.ask(found)
         return found & self._record.kinds.keys()
@@ -237,6 +243,15 @@ class Made:
         if file.path.endswith(".nix"):
             most[self._native] = _MOST_MARKED
         return any(self._sides.needs(PurePosixPath(file.path), packages[: most[system]], system) for system in most)
+
+    def values(self, paths: Collection[AttrPath]) -> list[AttrPath]:
+        """Return what is compared by its value: no package and no function, or a small set without functions."""
+        kinds = {path: self._record.kinds[path] for path in paths if path in self._record.kinds}
+        plain = sorted(path for path, kind in kinds.items() if kind not in {PACKAGE, FUNCTION, SET, THROWS, ENDS})
+        sets = sorted(path for path, kind in kinds.items() if kind == SET)
+        asked = [Question(path=path, parts=("names", "values")) for path in sets]
+        pairs = self._sides.answers({self._native: asked}, what="")[self._native]
+        return plain + [path for path, pair in zip(sets, pairs, strict=True) if all(map(_is_small, pair))]
 
     def there(self, file: FileChange, reached: Collection[AttrPath]) -> set[AttrPath]:
         """Return the attributes of a file that are there; a package's file names no function of its set."""
@@ -251,6 +266,16 @@ class Made:
         if self._record.kinds[path] != FUNCTION or not is_of_language or path in self.users:
             return True
         return path[-1] in {name[-1] for name in file.names}
+
+
+def _is_small(answer: Answer) -> bool:
+    """Return whether a set has few values, none of which is too long to be shown, or has a function."""
+    names, values = answer.parts.get("names", ()), answer.parts.get("values")
+    return answer.kind == MISSING or (
+        values is not None
+        and len(names) <= _MOST_VALUES
+        and not re.search('λ|"#"', json.dumps(values, ensure_ascii=False))
+    )
 
 
 def _called(file: FileChange) -> str:

@@ -214,7 +214,11 @@ class _Judging:
         if owner and reach.is_package(file.path):
             return
         others = [path for path in packages if path not in owner]
-        if self.made.needs(file, owner) or self.made.needs(file, others):
+        if (
+            self.made.needs(file, owner)
+            or self.made.needs(file, others)
+            or self.made.needs(file, self.made.values(own))
+        ):
             return
         callers = sorted(
             path

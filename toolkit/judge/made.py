@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import defaultdict
 from functools import cached_property
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from toolkit.judge import bindings, reach, versions
-from toolkit.judge.asking import ENDS, FUNCTION, MISSING, PACKAGE, SET, THROWS, Question
+from toolkit.judge.asking import ENDS, FUNCTION, PACKAGE, SET, THROWS, Question
 from toolkit.judge.model import Gap
 from toolkit.judge.record import STATIC
 from toolkit.text import few
@@ -233,7 +232,7 @@ class Made:
             return set()
         if self.needs(file, self.values(reached)):
             return set()
-        found: set[AttrPath] = {(family, name) for family in places.sets()}
+        found = {*self._sides.needing(path, [(family, name) for family in sorted(places.sets())], self._native)}
         self.ask(found)
         return found & self._record.kinds.keys()
 
@@ -242,16 +241,21 @@ class Made:
         most = dict.fromkeys((self._native, *self._systems), _FEWEST_MARKED)
         if file.path.endswith(".nix"):
             most[self._native] = _MOST_MARKED
-        return any(self._sides.needs(PurePosixPath(file.path), packages[: most[system]], system) for system in most)
+        return any(self._sides.needing(PurePosixPath(file.path), packages[: most[system]], system) for system in most)
 
     def values(self, paths: Collection[AttrPath]) -> list[AttrPath]:
-        """Return what is compared by its value: no package and no function, or a small set without functions."""
+        """Return what is compared by its value, no package or a small set; nothing if not all of it was compared."""
         kinds = {path: self._record.kinds[path] for path in paths if path in self._record.kinds}
-        plain = sorted(path for path, kind in kinds.items() if kind not in {PACKAGE, FUNCTION, SET, THROWS, ENDS})
-        sets = sorted(path for path, kind in kinds.items() if kind == SET)
-        asked = [Question(path=path, parts=("names", "values")) for path in sets]
+        asked = [Question(path=path, parts=("names", "values")) for path, kind in kinds.items() if kind == SET]
         pairs = self._sides.answers({self._native: asked}, what="")[self._native]
-        return plain + [path for path, pair in zip(sets, pairs, strict=True) if all(map(_is_small, pair))]
+        is_whole = all(
+            _is_whole(question.path, answer, kinds)
+            for question, pair in zip(asked, pairs, strict=True)
+            for answer in pair
+        )
+        if FUNCTION in kinds.values() or not is_whole:
+            return []
+        return sorted(path for path, kind in kinds.items() if kind not in {PACKAGE, THROWS, ENDS})
 
     def there(self, file: FileChange, reached: Collection[AttrPath]) -> set[AttrPath]:
         """Return the attributes of a file that are there; a package's file names no function of its set."""
@@ -268,13 +272,16 @@ class Made:
         return path[-1] in {name[-1] for name in file.names}
 
 
-def _is_small(answer: Answer) -> bool:
-    """Return whether a set has few values, none of which is too long to be shown, or has a function."""
-    names, values = answer.parts.get("names", ()), answer.parts.get("values")
-    return answer.kind == MISSING or (
-        values is not None
+def _is_whole(path: AttrPath, answer: Answer, kinds: Collection[AttrPath]) -> bool:
+    """Return whether the values of a set show all of it: each is a package, is short, or was asked about by itself."""
+    names, values = answer.parts.get("names", ()), answer.parts.get("values", {})
+    return (
+        not answer.ends
         and len(names) <= _MOST_VALUES
-        and not re.search('λ|"#"', json.dumps(values, ensure_ascii=False))
+        and all(
+            not isinstance(value, dict) or "drv" in value or ("λ" not in value and (*path, name) in kinds)
+            for name, value in values.items()
+        )
     )
 
 

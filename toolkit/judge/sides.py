@@ -82,15 +82,16 @@ class Sides(Struct, frozen=True, kw_only=True):
                 answers += ask(root, system, [question], nixos=self.nixos, allowed=self.allowed)
         return answers[0], answers[1]
 
-    def needs(self, path: PurePosixPath, packages: Sequence[tuple[str, ...]], system: str) -> bool:
-        """Return whether one of some packages shows another thing if a file has nothing but a mark in it."""
+    def needing(self, path: PurePosixPath, packages: Sequence[tuple[str, ...]], system: str) -> list[tuple[str, ...]]:
+        """Return those packages that show another thing if a file has nothing but a mark in it."""
         if not packages:
-            return False
+            return []
         contents = self.after if path not in self.after or self.after[path] is not None else self.before
         mark = TreeFile(content=b'throw "unlet: a mark"\n' if path.suffix == ".nix" else b"unlet: a mark\n")
         sides = replace(self, before=contents, after={**contents, path: mark})
         questions = {system: [Question(path=each, parts=_OF_A_FILE) for each in packages]}
-        return any(before != after for before, after in sides.answers(questions, what="with a mark")[system])
+        pairs = sides.answers(questions, what="with a mark")[system]
+        return [each for each, (before, after) in zip(packages, pairs, strict=True) if before != after]
 
     def packages(self, system: str, engine: Engine) -> tuple[Packages, Packages]:
         """Return every package before and after."""

@@ -41,6 +41,12 @@ def test_a_binding_of_a_let_is_part_of_what_names_it() -> None:
     assert at("./common.nix") == {("five",)}
 
 
+def test_a_set_of_a_let_that_another_one_inherits_is_part_of_what_that_is() -> None:
+    text = "let stable = rec { tiles = ./stable.nix; }; self = { inherit stable; }; in self"
+    found = bindings.attributes(bindings.find(text), text, text.index("./stable.nix"))
+    assert found == {("tiles",), ("stable",), ("stable", "tiles")}
+
+
 def test_attributes_that_differ_are_named_and_comments_are_none() -> None:
     after = SET.replace("./one.nix", "./uno.nix").replace("three four", "three").replace("{ lib", "# x\n{ lib")
     assert bindings.differing(SET, after) == bindings.Differing(paths=frozenset({("one",), ("four",)}), rest=False)

@@ -214,12 +214,16 @@ def attributes(bindings: Iterable[Binding], text: str, offset: int, *, depth: in
         )
         if within:
             paths.add(within)
+        # Such a set may inherit another binding of the let.
+        inherited = next((each for each in chain[position + 1 :] if each.inherited and not each.local), None)
+        paths |= {(*within, name) for name in inherited.names} if inherited is not None else set()
         if not depth:
             return set()
         for name in local.names:
             for match in re.finditer(rf"(?<![\w'-]){re.escape(name)}(?![\w'-])", text):
                 if not local.start <= match.start() < local.end:
-                    paths |= attributes(bindings, text, match.start(), depth=0 if depth == 1 else 1)
+                    named = attributes(bindings, text, match.start(), depth=0 if depth == 1 else 1)
+                    paths |= named | {(*path, *within) for path in named if path[-1] == name}
         return paths
     path: tuple[str, ...] = ()
     for each in chain:

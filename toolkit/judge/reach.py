@@ -84,7 +84,7 @@ _DIRECTORIES = {
 }
 # Functions of all-packages.nix with a set in them.
 _MAKERS: Mapping[str, Sequence[AttrPath]] = {"linuxPackagesFor": [("linuxPackages",), ("linuxPackages_latest",)]}
-_OTHER_NAME = re.compile(r"^  ([\w-]+) = (?:(?:final|pkgs|self)\.)?([A-Za-z_][\w-]*(?:\.[\w-]+)?);", re.MULTILINE)
+_OTHER_NAME = re.compile(r"^  ([\w-]+) = (?:(?:final|pkgs|self)\.)?([A-Za-z_][\w-]*(?:\.[\w-]+){,3});", re.MULTILINE)
 _INHERIT = re.compile(r"\binherit \(([\w.-]{1,80})\)([^;()]{1,4000});")
 # Those that nixpkgs builds, beside the one that is the default.
 _VERSIONED = re.compile(

@@ -9,7 +9,7 @@ by itself; each later round judges another patch.
 
     .venv/bin/python benchmarks/judge.py ~/src/nixpkgs --all
 
-The whole set, on both sides and then with a known base, beside one evaluation of one side in one process.
+The whole set, on both sides and then with a known base, beside one evaluation of one side, a process after the other.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--all", action="store_true", help="the whole set, once, instead of patches")
+    parser.add_argument("--parts", type=int, default=8, help="processes of the bare evaluation of the whole set")
     asked = parser.parse_args()
     chance = random.Random(asked.seed)  # noqa: S311 - to be repeated
     files = [path for path in sorted(asked.nixpkgs.glob("pkgs/by-name/*/*/package.nix")) if usable(path)]
@@ -50,7 +51,7 @@ def main() -> int:
         env = {**os.environ, "UNLET_CACHE_DIR": str(directory / "cache")}
         patch = directory / "first.diff"
         if asked.all:
-            alone = bare_all(asked.nixpkgs, directory)
+            alone = bare_all(asked.nixpkgs, directory, asked.parts)
             print(f"{'bare':<12} {alone:>8.1f} s", flush=True)
             for what in ("all", "known base"):
                 write(patch, chance.sample(files, 1), asked.nixpkgs)
@@ -110,8 +111,11 @@ def bare(names: list[str], root: Path) -> float:
     return time.monotonic() - began
 
 
-def bare_all(root: Path, directory: Path) -> float:
-    """Return how many seconds Nix takes for the expression by which the whole set is evaluated."""
+def bare_all(root: Path, directory: Path, parts: int) -> float:
+    """Return how many seconds Nix takes for the expression by which the whole set is evaluated, in so many processes.
+
+    One of nixpkgs takes more than 20 GiB. What ends a process is left out.
+    """
     expression = directory / "all.nix"
     names = directory / "names.json"
     arguments = f'{{ tree = "{root.resolve()}"; system = "{SYSTEM}"; mark = "-"; paths = readFile ./names.json; }}'
@@ -120,9 +124,11 @@ def bare_all(root: Path, directory: Path) -> float:
     argv = ["nix", "--extra-experimental-features", "nix-command", "search", "--quiet", "--json", "--store", "dummy://"]
     argv += ["--file", str(expression), "chunk", "^-$"]
     said = subprocess.run(argv, check=True, capture_output=True, text=True).stderr
-    names.write_text(json.dumps([[name] for name in json.loads(said.partition("trace: -")[2].splitlines()[0])[1]]))
+    found = json.loads(said.partition("trace: -")[2].splitlines()[0])[1]
     began = time.monotonic()
-    subprocess.run(argv, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    for part in range(parts):
+        names.write_text(json.dumps([[name] for name in found[part::parts]]))
+        subprocess.run(argv, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return time.monotonic() - began
 
 

@@ -541,6 +541,24 @@ def test_a_file_that_makes_values_is_known_if_no_function_is_among_them(more: st
     assert last(first, {file: ('"one"', '"two"')}) == {("change", "passthru", "lists.names")}
 
 
+def test_a_file_is_known_if_a_package_of_another_file_of_the_change_needs_it() -> None:
+    helper = "pkgs/tools/misc/helper/text.nix"
+    text = (specimen.path() / NOTES).read_text().replace("  curl,\n", "  curl,\n  helpers,\n", 1)
+    first: Edits = {
+        ALL: ("  docker = final.docker_29;", f"  docker = final.docker_29;\n  helpers = import ../../{helper};"),
+        NOTES: text.replace("passthru = {", 'passthru = {\n    said = helpers.say "a";', 1),
+        helper: "{ say = word: word; }\n",
+    }
+    for told, said in (("word", []), ('"b"', ["said differs"])):
+        both: Edits = {
+            NOTES: ('version = "4.2.0"', 'version = "4.2" + ".0"'),
+            helper: f"{{ say = word: {told}; }} // {{ }}\n",
+        }
+        step = judged(first, both).steps[1]
+        assert [each.what for each in step.differences] == said
+        assert step.unknown == ()
+
+
 def with_test(test: str) -> dict[str, str]:
     """Return an edit by which a package has a NixOS test."""
     text = (specimen.path() / NOTES).read_text()

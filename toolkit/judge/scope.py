@@ -170,7 +170,7 @@ class _Judging:
         self.record.weigh_unnamed(self.audience.names)
         for file in of_some:
             if reached[file.path]:
-                self._require_needed(file, reached[file.path] & made)
+                self._require_needed(file, reached[file.path] & made, made)
             else:
                 self._leave(Gap(what=file.path, reason="no attribute was found that is made from it"))
 
@@ -202,13 +202,17 @@ class _Judging:
         paths = [("lib", "licenses", *name[:1]) for name in file.names]
         return all(path in self.record.kinds and ".".join(path) not in serious for path in paths)
 
-    def _require_needed(self, file: FileChange, own: set[AttrPath]) -> None:
-        """Say that a file is unknown if no package that was asked about needs it: a function is not called then."""
+    def _require_needed(self, file: FileChange, own: set[AttrPath], made: set[AttrPath]) -> None:
+        """Say that a file is unknown if no package that was asked about needs it: a function is not called then.
+
+        `own` are the attributes that it may make, `made` those of all files.
+        """
         if own and file.path in {reach.ALL_PACKAGES, reach.ALIASES}:
             # All packages need a table of them; what its names are was asked.
             return
-        packages = sorted(
-            (path for path in own if self.record.kinds[path] == PACKAGE), key=lambda path: (len(path), path)
+        packages, all_packages = (
+            sorted((path for path in paths if self.record.kinds[path] == PACKAGE), key=lambda path: (len(path), path))
+            for paths in (own, made - own)
         )
         owner = [path for path in packages if path[0] == reach.by_name(file.path)]
         if owner and reach.is_package(file.path):
@@ -218,6 +222,7 @@ class _Judging:
             self.made.needs(file, owner)
             or self.made.needs(file, others)
             or self.made.needs(file, self.made.values(own))
+            or (not (self.audience.left or self.audience.closed) and self.made.needs(file, all_packages))
         ):
             return
         callers = sorted(

@@ -267,6 +267,10 @@ class Map:
                 yield from ((other, climbed) for other in sorted(others))
                 return
 
+    def is_named(self, file: str) -> bool:
+        """Return whether a text names a file, or the directory that it is in."""
+        return bool(self._who_name(file) or self._who_name(dirname(file)))
+
     def _who_name(self, path: str) -> set[str]:
         return {*self._index.get(path, ()), *self._added.get(path, ())}
 

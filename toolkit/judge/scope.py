@@ -169,6 +169,8 @@ class _Judging:
         self.record.differences += [self._closed(path) for path in closed if self.record.kinds[path] == PACKAGE]
         self.record.weigh_unnamed(self.audience.names)
         for file in of_some:
+            if _is_unnamed(file, maps):
+                continue
             if reached[file.path]:
                 self._require_needed(file, reached[file.path] & made, made)
             else:
@@ -314,6 +316,12 @@ class _Judging:
 
 def _contents(files: Mapping[PurePosixPath, TreeFile | None]) -> dict[str, bytes | None]:
     return {str(path): file.content if file is not None else b"" for path, file in files.items()}
+
+
+def _is_unnamed(file: FileChange, maps: Sequence[reach.Map]) -> bool:
+    """Return whether nobody names a file beside a package of pkgs/by-name: it is in a source, or nowhere."""
+    is_beside = reach.by_name(file.path) is not None and not reach.is_package(file.path)
+    return is_beside and not any(each.is_named(file.path) for each in maps)
 
 
 def _of_library(file: FileChange) -> set[AttrPath]:

@@ -169,12 +169,15 @@ class _Judging:
         self.record.differences += [self._closed(path) for path in closed if self.record.kinds[path] == PACKAGE]
         self.record.weigh_unnamed(self.audience.names)
         for file in of_some:
-            if _is_unnamed(file, maps):
-                continue
-            if reached[file.path]:
-                self._require_needed(file, reached[file.path] & made, made)
-            else:
-                self._leave(Gap(what=file.path, reason="no attribute was found that is made from it"))
+            if not _is_unnamed(file, maps):
+                self._require_known(file, reached[file.path], made)
+
+    def _require_known(self, file: FileChange, found: set[AttrPath], made: set[AttrPath]) -> None:
+        """Say that a file is unknown if nothing is made from it, or nothing that was asked about."""
+        if found:
+            self._require_needed(file, found & made, made)
+        else:
+            self._leave(Gap(what=file.path, reason="no attribute was found that is made from it"))
 
     def _candidates(
         self, files: Sequence[FileChange], maps: Sequence[reach.Map]

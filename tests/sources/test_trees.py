@@ -152,6 +152,8 @@ def test_tree_that_somebody_changed_in_the_cache_is_made_again(plain: Path) -> N
     assert (trees.changed(tree, {TARGET: b"{ }\n"}, progress=Silence()).root / TARGET).read_bytes() == b"{ }\n"
     (tree.root / "default.nix").unlink()
     assert contents(whole(source_at(str(plain))).root) == contents(plain)
+    shutil.rmtree(tree.root)
+    assert contents(whole(source_at(str(plain))).root) == contents(plain)
 
 
 def test_commit_of_a_clone_is_checked_out_without_the_worktree_s_edits(clone: Path) -> None:

@@ -268,8 +268,9 @@ class Map:
                 return
 
     def is_named(self, file: str) -> bool:
-        """Return whether a text names a file, or the directory that it is in."""
-        return bool(self._who_name(file) or self._who_name(dirname(file)))
+        """Return whether a text names a file of pkgs/by-name, or a directory of its package that it is in."""
+        parts = file.split("/")
+        return any(self._who_name("/".join(parts[:end])) for end in range(4, len(parts) + 1))
 
     def _who_name(self, path: str) -> set[str]:
         return {*self._index.get(path, ()), *self._added.get(path, ())}

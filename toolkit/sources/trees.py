@@ -257,7 +257,7 @@ def _obtain(key: str, make: Callable[[Path], str], *, progress: Progress) -> Nix
     def check(directory: Path) -> bool:
         try:
             return (directory / _FINGERPRINT).read_text() == fingerprint(directory / _TREE)
-        except OSError:
+        except (OSError, ToolkitError):
             return False
 
     cache = default_cache()

@@ -113,10 +113,10 @@ def test_readme_is_short() -> None:
 
 
 def test_reference_and_man_page_are_what_the_commands_give(tmp_path: Path) -> None:
-    subprocess.run([sys.executable, "-m", "toolkit.cli.manual", str(tmp_path)], cwd=ROOT, check=True, timeout=60)
+    subprocess.run([sys.executable, "-m", "tests.manual", str(tmp_path)], cwd=ROOT, check=True, timeout=60)
     for name in ("reference.md", "unlet.1"):
         written = (DOCS / name).read_text()
-        assert written == (tmp_path / name).read_text(), f"run: python -m toolkit.cli.manual docs ({name} differs)"
+        assert written == (tmp_path / name).read_text(), f"run: python -m tests.manual docs ({name} differs)"
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -1,6 +1,6 @@
 """The reference of the command line, made from the commands: docs/reference.md and the man page docs/unlet.1.
 
-`python -m toolkit.cli.manual DIR` writes both into a directory.
+`python -m tests.manual DIR` writes both into a directory.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 DATE = "2026-11-25"
 """The date of the version, for the man page."""
-GROUPS = (OWN, SOURCE, DEPTH, NIX, OUTPUT)
+_Rows = dict[str, list[tuple[str, str]]]
 
 
 def reference() -> str:
@@ -28,20 +28,20 @@ def reference() -> str:
     lines = [
         "# Reference",
         "",
-        "All commands and options of `unlet`. `python -m toolkit.cli.manual docs` makes this page and the man page",
+        "All commands and options of `unlet`. `python -m tests.manual docs` makes this page and the man page",
         "`unlet.1` from the commands. For the proofs see [proofs.md](proofs.md), for sources, written files and",
         "environment variables [files.md](files.md).",
         "",
         *_unwrapped(EXIT_CODES),
         "",
         "Every command takes these options, before or after its name:",
-        *_table(OUTPUT, _everywhere()),
+        *_tables(_rows(click.Context(commands))),
     ]
-    for context, command in _commands():
+    for context in _contexts():
+        command = context.command
         lines += ["", f"## {context.command_path}", "", *_unwrapped(command.help or "")]
         lines += ["", "```text", " ".join([context.command_path, *command.collect_usage_pieces(context)]), "```"]
-        for group, rows in _groups(context, command).items():
-            lines += _table(group, rows)
+        lines += _tables(_rows(context))
         if command.epilog:
             lines += ["", *_unwrapped(command.epilog)]
         if examples := getattr(command, "examples", ()):
@@ -62,14 +62,14 @@ def man_page() -> str:
         *(line for paragraph in about for line in (".PP", _roff(paragraph))),
         ".SH OPTIONS",
         "Every command takes these, before or after its name.",
-        *_described(_everywhere()),
+        *_tagged(_rows(click.Context(commands))),
         ".SH COMMANDS",
     ]
-    for context, command in _commands():
+    for context in _contexts():
+        command = context.command
         usage = " ".join(command.collect_usage_pieces(context))
         lines += [f".SS {_roff(context.command_path)} {_roff(usage)}", _roff(command.help or "")]
-        for rows in _groups(context, command).values():
-            lines += _described(rows)
+        lines += _tagged(_rows(context))
         for example in getattr(command, "examples", ()):
             lines += [".PP", ".nf", f"    {_roff(example)}", ".fi"]
         if command.epilog:
@@ -78,52 +78,40 @@ def man_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _commands() -> Iterator[tuple[click.Context, click.Command]]:
-    """Yield each command, and each of its own, with a context that has its whole name."""
+def _contexts() -> Iterator[click.Context]:
+    """Yield the context of each command, and of each of its own, with its whole name."""
     top = click.Context(commands, info_name="unlet")
     for name in COMMANDS:
-        if (command := commands.get_command(top, name)) is None:
-            raise AssertionError(name)
-        context = click.Context(command, info_name=name, parent=top)
-        yield context, command
+        command = commands.get_command(top, name)
+        assert command is not None, name
+        yield (context := click.Context(command, info_name=name, parent=top))
         if isinstance(command, click.Group):
-            yield from (
-                (click.Context(below, info_name=other, parent=context), below)
-                for other, below in command.commands.items()
-            )
+            yield from (click.Context(each, info_name=name, parent=context) for name, each in command.commands.items())
 
 
-def _groups(context: click.Context, command: click.Command) -> dict[str, list[tuple[str, str]]]:
-    """Return the rows of a command's options by group, without those that every command has."""
-    found = _rows(context, command)
-    everywhere = {parameter.opts[-1] for parameter in commands.params}
-    found[OUTPUT] = [row for row in found[OUTPUT] if not everywhere & set(row[0].replace(",", "").split())]
-    return {group: rows for group, rows in found.items() if rows}
-
-
-def _everywhere() -> list[tuple[str, str]]:
-    """Return the rows of the options that every command has."""
-    return _rows(click.Context(commands), commands)[OUTPUT]
-
-
-def _rows(context: click.Context, command: click.Command) -> dict[str, list[tuple[str, str]]]:
-    found: dict[str, list[tuple[str, str]]] = {group: [] for group in GROUPS}
-    for option in command.get_params(context):
-        if not isinstance(option, click.Option) or {"--help", "--help-all", "--version"} & set(option.opts):
+def _rows(context: click.Context) -> _Rows:
+    """Return names and help of a command's options by group, without those that every command has."""
+    rows: _Rows = {group: [] for group in (OWN, SOURCE, DEPTH, NIX, OUTPUT)}
+    everywhere = {each.opts[-1] for each in commands.params} if context.command is not commands else set[str]()
+    for option in context.command.get_params(context):
+        if not isinstance(option, click.Option) or {"--help", "--help-all", "--version", *everywhere} & {*option.opts}:
             continue
         if (record := option.get_help_record(context)) is not None:
-            found[option.group if isinstance(option, Option) else GROUPS[0]].append(record)
-    return found
+            rows[option.group if isinstance(option, Option) else OWN].append(record)
+    return {group: found for group, found in rows.items() if found}
 
 
-def _table(group: str, rows: list[tuple[str, str]]) -> list[str]:
-    """Return a table with a row for each option."""
-    return ["", f"| {group} | |", "|---|---|", *(f"| `{_cell(names)}` | {_cell(text)} |" for names, text in rows)]
+def _tables(groups: _Rows) -> Iterator[str]:
+    """Yield a table for each group, with a row for each option."""
+    for group, rows in groups.items():
+        yield from ("", f"| {group} | |", "|---|---|")
+        yield from (f"| `{_cell(names)}` | {_cell(text)} |" for names, text in rows)
 
 
-def _described(rows: list[tuple[str, str]]) -> list[str]:
-    """Return a paragraph with a tag for each option."""
-    return [line for names, text in rows for line in (".TP", rf"\fB{_roff(names)}\fR", _roff(text))]
+def _tagged(groups: _Rows) -> Iterator[str]:
+    """Yield a paragraph with a tag for each option."""
+    for names, text in (row for rows in groups.values() for row in rows):
+        yield from (".TP", rf"\fB{_roff(names)}\fR", _roff(text))
 
 
 def _unwrapped(text: str) -> list[str]:
@@ -142,13 +130,6 @@ def _roff(text: str) -> str:
     return rf"\&{escaped}" if escaped.startswith(".") else escaped
 
 
-def main() -> int:
-    """Write both files into the directory that the command line names."""
-    directory = Path(sys.argv[1])
-    (directory / "reference.md").write_text(reference(), encoding="utf-8")
-    (directory / "unlet.1").write_text(man_page(), encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    for name, text in {"reference.md": reference(), "unlet.1": man_page()}.items():
+        (Path(sys.argv[1]) / name).write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Where the files are that unlet comes with: the expressions of the package, and those of overlays/ and patches/."""
+"""Where the files are that unlet comes with: the expressions of the package, overlays/, patches/ and docs/schema/."""
 
 from __future__ import annotations
 

@@ -37,6 +37,7 @@ COMMANDS = {
     "track": "Show whether upstream has fixed a package, and whether you can remove your overlay.",
     "pins": "List the known nixpkgs commits, or complete their entries.",
     "cache": "List or clean the cache.",
+    "schema": "Print the JSON Schema of a document that unlet prints or writes.",
     "completion": "Print the completion script for a shell.",
 }
 

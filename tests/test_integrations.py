@@ -1,0 +1,138 @@
+"""What other systems start: the action of action.yml and the hook of .pre-commit-hooks.yaml, run as they stand."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from msgspec import Struct
+
+from toolkit import specimen
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ROOT = Path(__file__).parents[1]
+ACTION = (ROOT / "action.yml").read_text()
+HOOKS = (ROOT / ".pre-commit-hooks.yaml").read_text()
+NOTES = "pkgs/by-name/no/notes-server/package.nix"
+
+
+class Job(Struct, frozen=True, kw_only=True):
+    clone: Path
+    directory: Path
+    env: Mapping[str, str]
+
+    def run(self, script: str, **inputs: str) -> int:
+        defaults = re.findall(r"^  (\w+):\n    description: .*\n    default: (.*)$", ACTION, re.MULTILINE)
+        env = {name.upper(): default.strip('"') for name, default in defaults} | dict(self.env) | inputs
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", script],
+            cwd=self.clone,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=120,
+            check=False,
+        )
+        assert "Traceback" not in done.stderr
+        return done.returncode
+
+    def read(self, name: str) -> str:
+        return (self.directory / name).read_text()
+
+
+@pytest.fixture
+def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
+    clone, programs = tmp_path / "clone", tmp_path / "bin"
+    shutil.copytree(specimen.path(), clone)
+    programs.mkdir()
+    unlet = programs / "unlet"
+    # A ref of the clone instead of GitHub's.
+    local = 'case $1 in track) set -- "$@" --git-dir . --ref HEAD --no-pulls ;; esac'
+    unlet.write_text(f'#!/bin/sh\n{local}\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -m toolkit "$@"\n')
+    unlet.chmod(0o755)
+    monkeypatch.chdir(clone)
+    for words in (["init", "--quiet", "--initial-branch=master"], ["add", "--all"], ["commit", "--quiet", "-mbase"]):
+        subprocess.run(["git", *words], check=True)
+    names = {"GITHUB_STEP_SUMMARY": "summary", "GITHUB_OUTPUT": "output", "GITHUB_PATH": "path"}
+    env = {name: str(tmp_path / file) for name, file in names.items()}
+    env |= {"GITHUB_ACTION_PATH": str(ROOT), "PATH": f"{programs}:{os.environ['PATH']}"}
+    return Job(clone=clone, directory=tmp_path, env={**os.environ, **env})
+
+
+def edit(job: Job, old: str, new: str) -> None:
+    text = (job.clone / NOTES).read_text()
+    assert old in text
+    (job.clone / NOTES).write_text(text.replace(old, new, 1))
+
+
+def commit(job: Job) -> None:
+    subprocess.run(["git", "commit", "--quiet", "--all", "--message=change"], cwd=job.clone, check=True)
+
+
+def steps() -> list[str]:
+    return re.findall(r"^      run: (.*)$", ACTION, re.MULTILINE)
+
+
+def test_action_hands_every_input_to_its_script() -> None:
+    inputs = re.findall(r"^  (\w+):\n    description", ACTION.partition("outputs:")[0], re.MULTILINE)
+    handed = re.findall(r"^        (\w+): \$\{\{ inputs\.(\w+) \}\}$", ACTION, re.MULTILINE)
+    assert handed == [(name.upper(), name) for name in inputs]
+    # An input within a script would be code.
+    assert not any("inputs." in step for step in steps())
+
+
+def test_action_puts_unlet_on_the_path(job: Job) -> None:
+    assert job.run(steps()[0]) == 0
+    assert job.read("path") == f"{ROOT}\n"
+
+
+def test_action_judges_a_pull_request(job: Job) -> None:
+    edit(job, "let\n", "let\n  unused = 1;\n")
+    commit(job)
+    assert job.run(steps()[1], EXPECT="same") == 0
+    assert "same" in job.read("summary")
+    assert job.read("output") == "status=0\n"
+
+
+def test_action_fails_if_the_change_does_more_than_expected(job: Job) -> None:
+    edit(job, "    platforms = lib.platforms.all;\n", "")
+    commit(job)
+    assert job.run(steps()[1], EXPECT="same") == 1
+    assert "platforms" in job.read("summary")
+    assert job.read("output") == "status=1\n"
+
+
+def test_action_tells_news_of_upstream_and_does_not_fail(job: Job) -> None:
+    inputs = {"COMMAND": "track", "TARGET": "notes-server", "STATE": str(job.directory / "state.json")}
+    assert job.run(steps()[1], **inputs) == 0
+    assert "notes-server" in job.read("summary")
+    assert job.read("output") == "status=0\n"
+    edit(job, "let\n", "let let\n")
+    commit(job)
+    assert job.run(steps()[1], **inputs) == 0
+    assert job.read("output") == "status=0\nstatus=11\n"
+    assert job.run(steps()[1], **inputs | {"TARGET": "../x"}) == 3
+
+
+def test_action_refuses_another_command(job: Job) -> None:
+    assert job.run(steps()[1], COMMAND="pr") == 2
+
+
+def test_hook_fails_if_a_staged_edit_rebuilds(job: Job) -> None:
+    entry = re.search(r"^  entry: (.*)$", HOOKS, re.MULTILINE)
+    assert entry is not None
+    edit(job, "let\n", "let\n  unused = 1;\n")
+    subprocess.run(["git", "add", "--all"], cwd=job.clone, check=True)
+    assert job.run(entry[1]) == 0
+    edit(job, "version = ", 'version = "0" + ')
+    subprocess.run(["git", "add", "--all"], cwd=job.clone, check=True)
+    assert job.run(entry[1]) == 1

@@ -1,0 +1,32 @@
+"""`unlet schema`: the JSON Schemas of the documents that unlet prints and writes."""
+
+from __future__ import annotations
+
+import click
+
+from toolkit.cli import options, output
+from toolkit.errors import UsageError
+from toolkit.shipped import shipped_path
+
+NAMES = ("doctor", "find", "inspect", "judgement", "overlay", "reach", "report", "track")
+
+
+@options.command("schema", examples=("unlet schema judgement > judgement.schema.json",))
+@click.argument("name", required=False)
+@options.common
+def command(*, name: str | None) -> int:
+    """Print the JSON Schema NAME, or list the names.
+
+    A schema describes what the command of that name prints with --json; `judgement` what check prints of a change,
+    `report` the report of propose and check, `overlay` that of overlay.
+    """
+    if name is None:
+        if options.settings().json:
+            output.write_json(NAMES)
+        else:
+            output.write_lines(NAMES)
+        return 0
+    if name not in NAMES:
+        raise UsageError(f"schema: no schema '{name}'", hint=f"known schemas are {', '.join(NAMES)}")
+    output.write(shipped_path(f"docs/schema/{name}.json").read_bytes())
+    return 0

@@ -58,7 +58,6 @@ OF_OUR_OWN = {
     "docker/claims/rewrapping.py": "the names in outputs in the store",
     "docker/extras.py": "a shipped test",
     "docker/overlay.py": "a shipped overlay",
-    "docker/rewrite/reasons.py": "a shipped document",
     "git/committing.py": "names of git's objects",
     "git/fetching.py": "sizes of git's objects",
     "git/mailing.py": "mails that git has just written",

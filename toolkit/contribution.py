@@ -9,8 +9,7 @@ from msgspec import Struct
 from toolkit.model import Oid, Status, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path, PurePosixPath
+    from pathlib import Path
 
     from toolkit.model import Fit, Proof, Report
 
@@ -37,35 +36,8 @@ class Ported(Struct, frozen=True, kw_only=True):
     proofs: tuple[Proof, ...] = ()
 
 
-class Reason(Struct, frozen=True, kw_only=True):
-    """Why a part of a change is there; `proofs` are the names of those that cover it, the first the closest."""
-
-    text: str
-    proofs: tuple[str, ...]
-
-
-class ExplainedHunk(Struct, frozen=True, kw_only=True):
-    """A hunk of a diff, and why it is there; no reason is known for what somebody else wrote.
-
-    `header` is the line `@@ … @@`, `lines` are those below it as the diff has them, without their line feeds.
-    """
-
-    path: PurePosixPath
-    header: str
-    lines: tuple[str, ...]
-    reasons: tuple[Reason, ...]
-
-
-class ExplainedCommit(Struct, frozen=True, kw_only=True):
-    """The hunks of one commit; `oid` is None for one that is in no repository yet."""
-
-    subject: str
-    hunks: tuple[ExplainedHunk, ...]
-    oid: Oid | None = None
-
-
 class Contribution(Struct, frozen=True, kw_only=True):
-    """What is remembered of a branch that was made, so that it can be moved, explained and removed.
+    """What is remembered of a branch that was made, so that it can be moved and removed.
 
     `target` is the package, `base` what the user called it, `base_commit` the commit that it was. `commits` are ours,
     oldest first; the contributor's own may follow. `text` is the SHA-256 of pull-request.md as it was
@@ -156,12 +128,3 @@ class Removed(Struct, frozen=True, kw_only=True):
     branch: str
     worktree: Path | None
     commit: Oid | None
-
-
-class Explanation(Struct, frozen=True, kw_only=True):
-    """The commits of a branch with their reasons, and the proofs that ran for it, by name."""
-
-    clone: Path
-    branch: str
-    commits: tuple[ExplainedCommit, ...]
-    proofs: Mapping[str, Proof]

@@ -62,7 +62,7 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_branch_in_a_clone_of_such_a_name(unlet: Unlet, odd: Path) -> None:
-    for how in ("--worktree {odd}/worktree", "--explain", "--remove"):
+    for how in ("--worktree {odd}/worktree", "--update", "--remove"):
         test_name_that_is_not_utf8(unlet, odd, f"pr --repo {{odd}}/clone {how}", 0)
 
 

@@ -232,7 +232,6 @@ def test_worktree_is_not_made_in_a_git_directory(unlet: Unlet, refusing: Clone) 
         (("--remove", "--base", "master"), 2, "--base"),
         (("--remove", "--fetch"), 2, "--fetch"),
         (("--remove", "--update"), 2, "--update and --remove exclude each other"),
-        (("--explain", "--remove"), 2, "--explain and --remove exclude each other"),
     ],
 )
 def test_what_cannot_be_is_one_line_and_leaves_the_clone_as_it_was(
@@ -348,7 +347,7 @@ def test_removal_that_was_killed_is_undone_or_finished(
         (directory / "git").chmod(0o755)
         assert unlet("pr", "--repo", clone.top, "--remove", PATH=path).returncode == -signal.SIGKILL
         assert not clone.beside.exists()
-        again = unlet("pr", "--repo", clone.top, "--explain")
+        again = unlet("pr", "--repo", clone.top, "--update")
         if words == "update-ref -d":
             assert again.returncode == 0
             assert snapshot(clone) == made
@@ -402,10 +401,6 @@ def test_any_package_gets_a_branch_which_is_removed_by_its_name(unlet: Unlet, ne
     updated = unlet("pr", "notes-server", "--repo", clone.repo, "--update", "--onto", "master", "--json")
     assert updated.returncode == 0
     assert [each["fit"] for each in json.loads(updated.stdout)["onto"]] == ["applies"]
-    explained = unlet("pr", "notes-server", "--repo", clone.repo, "--explain")
-    assert (explained.returncode, explained.stderr) == (0, "")
-    assert "the definitions become attributes of the package" in explained.stdout
-    assert "no reason known" not in explained.stdout
     assert unlet("pr", "notes-server", "--repo", clone.repo, "--remove").returncode == 0
     assert snapshot(clone) == before
 

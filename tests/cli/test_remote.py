@@ -154,7 +154,7 @@ def test_branch_in_a_partial_clone(unlet: Unlet, shaped: Repository, server: Rem
     ]
     done = unlet("pr", "--repo", clone.path, "--fetch", *extras)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
-    for mode in ("--update", "--explain", "--remove"):
+    for mode in ("--update", "--remove"):
         done = unlet("pr", "--repo", clone.path, mode)
         assert (done.returncode, done.stderr) == (0, ""), done.stdout
 

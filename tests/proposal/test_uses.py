@@ -23,7 +23,6 @@ from toolkit.model import (
     Silence,
     SourceRequest,
     Status,
-    Step,
     Tier,
     TreeCommit,
 )
@@ -31,7 +30,6 @@ from toolkit.proposal import proposing, writing
 from toolkit.proposal.checking import check
 from toolkit.proposal.doors import doors_of
 from toolkit.proposal.inspection import PackageInspection, Part, graph, lines
-from toolkit.proposal.lifting import Lifts
 from toolkit.proposal.requests import CheckRequest, Request
 from toolkit.prove.lifted import Effect
 
@@ -176,25 +174,6 @@ class TestBranch:
         assert not (
             changed.case(proposing.draft(changed, tmp_path).proposal, overlay=tmp_path).asking.trees[0]
         ).samefile(chosen.case(proposing.draft(chosen, tmp_path).proposal, overlay=tmp_path).asking.trees[0])
-
-
-def test_each_hunk_of_a_lift_has_the_reason_of_its_design(tmp_path: Path) -> None:
-    report = run(tmp_path / "out", "notes-server", design=Design.MOVE)
-    diff = report.proposal.upstream_diff
-    hunks = Lifts().explain(diff, (), maker=report.proposal.steps[0])
-    assert [hunk.path for hunk in hunks] == [PurePosixPath(NOTES)] * len(hunks)
-    assert "".join(f"{hunk.header}\n" + "".join(f"{line}\n" for line in hunk.lines) for hunk in hunks) == "".join(
-        line
-        for line in diff.decode().splitlines(keepends=True)
-        if not line.startswith(("diff ", "index ", "--- ", "+++ "))
-    )
-    moved = {hunk.reasons for hunk in hunks}
-    other = {hunk.reasons for hunk in Lifts().explain(diff, (), maker=Step(name="lift", design="stay"))}
-    assert all(len(reasons) == 1 for reasons in moved | other)
-    assert moved != other
-    assert {hunk.reasons for hunk in Lifts().explain(diff, (), maker=None)} == {()}
-    (of_recipe,) = {hunk.reasons for hunk in Lifts().explain(diff, (), maker=Step(name="x", design="described"))}
-    assert [reason.text for reason in of_recipe] == ["a commit of the recipe"]
 
 
 class TestNixpkgsThatIsGone:

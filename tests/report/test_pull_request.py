@@ -222,6 +222,13 @@ def test_tool_is_disclosed_and_the_person_is_asked_what_they_did(report: Report)
     assert "Reviewed and tested by hand: <!-- what? -->" in text
 
 
+def test_the_reason_of_each_step_is_in_the_background(report: Report) -> None:
+    whole = _background(report)
+    assert whole.startswith("## Why\n\n")
+    assert [step.name for step in report.proposal.steps if TEXTS.of(step).why in whole] == ["lift", "demote"]
+    assert "## Why" not in _background(_designed(report, None, None))
+
+
 def test_other_branches_are_in_the_background(report: Report) -> None:
     assert "## Other branches\n\n| staging | applies |" in _background(report, matrix="| staging | applies |")
     assert "Other branches" not in _background(report)

@@ -9,7 +9,7 @@ import click
 
 from toolkit import __version__
 from toolkit.cli import options, output
-from toolkit.report.explanation import Line, Tone
+from toolkit.report.lines import Line, Tone
 from toolkit.rootless.doctor.diagnosis import Health, doctor
 from toolkit.rootless.doctor.sight import Role
 
@@ -24,7 +24,7 @@ SCHEMA = 2
 
 EXIT_CODES = {Health.HEALTHY: 0, Health.ILL: 1, Health.UNCLEAR: 3}
 
-_TONES = {Role.CAUSE: Tone.FAILED, Role.EFFECT: Tone.NOT_RUN, Role.UNKNOWN: Tone.NOT_RUN, Role.OK: Tone.ADDED}
+_TONES = {Role.CAUSE: Tone.FAILED, Role.EFFECT: Tone.NOT_RUN, Role.UNKNOWN: Tone.NOT_RUN, Role.OK: Tone.PROVEN}
 _INDENT = " " * 9
 _MOST_LINES = 10
 """What is shown of a symptom, or of a condition, without `--verbose`."""
@@ -111,7 +111,7 @@ def _lines(diagnosis: Diagnosis, settings: GlobalOptions) -> Iterator[Line]:
     roles = list(Role)[: 3 if settings.quiet else None]
     for condition in (each for role in roles for each in diagnosis.conditions if each.role is role):
         text = f"{condition.role:8} {condition.name}: {condition.fact}"
-        yield Line(text=text, tone=_TONES.get(condition.role, Tone.REASON))
+        yield Line(text=text, tone=_TONES.get(condition.role, Tone.PLAIN))
         if settings.verbose:
             yield from map(_plain, (*_evidence(condition), *_remedies(_INDENT, condition.remedies)))
         elif condition.role is not Role.OK:
@@ -119,7 +119,7 @@ def _lines(diagnosis: Diagnosis, settings: GlobalOptions) -> Iterator[Line]:
 
 
 def _plain(text: str) -> Line:
-    return Line(text=text, tone=Tone.REASON)
+    return Line(text=text, tone=Tone.PLAIN)
 
 
 def _evidence(condition: Examined) -> list[str]:

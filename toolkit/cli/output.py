@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from toolkit.cli.options import GlobalOptions
     from toolkit.model import Progress, Proof
-    from toolkit.report.explanation import Line
+    from toolkit.report.lines import Line
 
 
 _OUTPUT, _ERRORS = 1, 2

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from toolkit.cli.options import GlobalOptions
     from toolkit.model import OverlayReport
-    from toolkit.report.explanation import Line
+    from toolkit.report.lines import Line
 
 _WRAPPER = (
     'security.wrappers.rootlesskit = { owner = "root"; group = "root"; '

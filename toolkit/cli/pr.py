@@ -76,7 +76,6 @@ _MAKING = ("--base", "--fetch", "--onto", "--trailer", "--sign", *_OF_SERIES)
     help="Also try the series on this branch; may be repeated.",
 )
 @options.remembered("--update", group=options.OWN, is_flag=True, help="Move the branch to the current base.")
-@options.remembered("--explain", group=options.OWN, is_flag=True, help="Explain each hunk of the branch.")
 @options.remembered("--remove", group=options.OWN, is_flag=True, help="Remove the branch and its worktree.")
 @series_options
 @options.remembered(
@@ -119,8 +118,6 @@ def command(*, target: str, repo: Path, branch: str | None, sign: bool | None, f
 
         show_removed(remove(repo, branch, force=force), settings=settings)
         return 0
-    if mode == "explain":
-        return _explain(repo, branch, settings=settings)
     request = proposed(target, SourceRequest(), out=Path(), force=force)
     if mode is None and not request.only and recipe is None:
         request = replace(request, only=alone(target)[:1])
@@ -155,24 +152,11 @@ def command(*, target: str, repo: Path, branch: str | None, sign: bool | None, f
 
 
 def _mode() -> str | None:
-    """Return the one of --update, --explain and --remove that was given, None for none."""
-    given = [name for name in ("update", "explain", "remove") if options.asked(name)]
+    """Return the one of --update and --remove that was given, None for none."""
+    given = [name for name in ("update", "remove") if options.asked(name)]
     if len(given) > 1:
         raise click.UsageError(f"--{given[0]} and --{given[1]} exclude each other")
     return given[0] if given else None
-
-
-def _explain(repo: Path, branch: str | None, *, settings: GlobalOptions) -> int:
-    from toolkit.pr.moving import explain  # noqa: PLC0415 - each mode imports its own
-    from toolkit.report import explanation  # noqa: PLC0415 - each mode imports its own
-
-    with output.working(settings) as progress:
-        found = explain(repo, branch, progress=progress)
-    if settings.json:
-        output.write(explanation.to_json(found))
-    else:
-        output.write_toned(explanation.lines(found), settings)
-    return 0
 
 
 def show_made(done: PullRequest, *, settings: GlobalOptions) -> None:

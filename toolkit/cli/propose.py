@@ -15,7 +15,7 @@ from toolkit.errors import ToolkitError, only
 from toolkit.git.program import AUTHOR
 from toolkit.proposal import recipes
 from toolkit.proposal.proposing import propose
-from toolkit.report.explanation import Line, Tone
+from toolkit.report.lines import Line, Tone
 from toolkit.report.report import document
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from toolkit.docker import PACKAGE
 from toolkit.docker.steps import DEMOTE, LIFT, Demotion
 from toolkit.model import INTERRUPTED, Status
 from toolkit.nix.program import quoted
-from toolkit.report.explanation import Line, Tone
+from toolkit.report.lines import Line, Tone
 from toolkit.report.report import COMPARED, comparison, grouped, to_json
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from rich.spinner import Spinner as Wheel
 from rich.text import Text
 
 from toolkit.model import Status
-from toolkit.report.explanation import Tone
+from toolkit.report.lines import Tone
 from toolkit.text import harmless
 
 if TYPE_CHECKING:
@@ -22,19 +22,13 @@ if TYPE_CHECKING:
 
     from toolkit.cli.options import GlobalOptions
     from toolkit.model import Proof
-    from toolkit.report.explanation import Line
+    from toolkit.report.lines import Line
 
 _STYLES = {Status.PASSED: "green", Status.FAILED: "bold red", Status.NOT_RUN: "yellow"}
 _MARKS = {Status.PASSED: "✓", Status.FAILED: "✗", Status.NOT_RUN: "-"}
 
 
 _TONES = {
-    Tone.COMMIT: "bold",
-    Tone.PLACE: "cyan",
-    Tone.ADDED: "green",
-    Tone.REMOVED: "red",
-    Tone.UNKNOWN: "bold yellow",
-    Tone.PASSED: "dim",
     Tone.PROVEN: "green",
     Tone.NOT_RUN: "yellow",
     Tone.FAILED: "bold red",

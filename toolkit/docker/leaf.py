@@ -15,7 +15,6 @@ from toolkit.docker import COMPONENTS, PACKAGE, TARGET, builder, evaluating, ext
 from toolkit.docker.case import DockerCase
 from toolkit.docker.claims import catalogue as claims
 from toolkit.docker.claims import overrides
-from toolkit.docker.rewrite import reasons
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.docker.series import rewrite
 from toolkit.docker.steps import (
@@ -44,10 +43,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from toolkit.contribution import ExplainedHunk
     from toolkit.docker.rewrite.layout import DockerFile
     from toolkit.git.reading import TreeFile
-    from toolkit.model import FileChange, OverlayReport, Patch, Progress, Proposal, Source
+    from toolkit.model import OverlayReport, Patch, Progress, Proposal, Source
     from toolkit.proposal.leaf import Recorded
     from toolkit.proposal.requests import CheckRequest
     from toolkit.prove import Claim
@@ -164,12 +162,6 @@ class Docker(Leaf):
     def unconcerned(self, draft: Draft[DockerCase]) -> str | None:
         """Return why the claims say nothing of a change that moves no component and leaves the wrapper alone."""
         return None if foreign.concerns(draft.case) else "no lift and no demotion"
-
-    def explain(
-        self, diff: bytes, files: Sequence[FileChange], *, maker: Step | str | None
-    ) -> tuple[ExplainedHunk, ...]:
-        """Say of each hunk what the step does there."""
-        return reasons.explain(diff, files, maker=Extra(maker) if isinstance(maker, str) else maker)
 
     def require_known(self, steps: Sequence[Step], extras: Sequence[str]) -> None:
         """Raise ToolkitError for an unknown design, demotion or extra."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from git.objects.util import altz_to_utctz_str
@@ -17,11 +16,11 @@ from msgspec import Struct
 from toolkit import files
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.git import objects, program, reading
-from toolkit.git.mailing import DIFF
 from toolkit.model import FileChange, Oid
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Generator, Mapping, Sequence
+    from pathlib import Path, PurePosixPath
 
     from git import Repo
 
@@ -74,30 +73,12 @@ class Workshop(Struct, frozen=True, kw_only=True):
             raise ToolkitError(f"{self.clone.top}: cannot sign: {reading.fact(error.stderr)}", hint=hint) from error
         return Oid(made)
 
-    def diff(self, commit: DecodedCommit) -> bytes:
-        """Return what a commit changes, as the series would have it (mailing.series)."""
-        span = (commit.parents[0].hexsha, commit.hexsha)
-        return self._git("diff-tree", "-r", "--patch", "--no-commit-id", *DIFF, *span).stdout
-
-    def changes(self, commit: DecodedCommit) -> tuple[FileChange, ...]:
-        """Return the files that a commit adds or changes."""
-        before, after = (Oid(each.hexsha) for each in (commit.parents[0], commit))
-        listed = self.run("diff-tree", "-r", "-z", "--no-renames", "--diff-filter=AM", "--name-only", before, after)
-        return tuple(
-            FileChange(path=path, before=self._content(before, path), after=self.content(after, path))
-            for path in map(PurePosixPath, filter(None, listed.split("\0")))
-        )
-
-    def _content(self, commit: Oid, path: PurePosixPath) -> bytes | None:
-        found = objects.read(self.repo, f"{commit}:{path}")
-        return found[1] if found is not None else None
-
     def content(self, commit: Oid, path: PurePosixPath) -> bytes:
         """Return a file of a commit; raises ToolkitError where it has none of that name."""
-        found = self._content(commit, path)
+        found = objects.read(self.repo, f"{commit}:{path}")
         if found is None:
             raise ToolkitError(f"{self.clone.top}: commit {commit.short} has no file '{path}'")
-        return found
+        return found[1]
 
     def recorded(self, base: Oid, tip: Oid) -> tuple[DecodedCommit, ...]:
         """Return the commits that `tip` has and `base` has not, the oldest first."""

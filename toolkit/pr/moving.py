@@ -1,7 +1,4 @@
-"""Move a branch to a newer base, and explain its hunks.
-
-On the newer base the rewrite is run again, and the contributor's own commits follow it.
-"""
+"""Move a branch to a newer base: the rewrite is run again there, and the contributor's own commits follow it."""
 
 from __future__ import annotations
 
@@ -11,7 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from toolkit import __version__, files
-from toolkit.contribution import ExplainedCommit, Explanation, PullRequest, Unchanged
+from toolkit.contribution import PullRequest, Unchanged
 from toolkit.errors import ToolkitError
 from toolkit.git import clone as clones
 from toolkit.git import committing, worktrees
@@ -23,12 +20,10 @@ from toolkit.report import message
 from toolkit.report import report as reports
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from toolkit.contribution import Contribution
     from toolkit.git.clone import Clone
     from toolkit.git.worktrees import Worktree
-    from toolkit.model import Progress, Step
+    from toolkit.model import Progress
     from toolkit.pr.contributions import Standing
 
 
@@ -105,42 +100,6 @@ def update(asked: BranchOrder, request: Request, *, progress: Progress) -> PullR
         before=tip,
         range_diff=difference,
     )
-
-
-def explain(repo: Path, branch: str | None, *, progress: Progress) -> Explanation:
-    """Explain the commits of a branch that `pr` made, by default the only one.
-
-    No reason is given for what the contributor has changed. Raise ToolkitError if there is no such branch.
-    """
-    clone = contributions.open_clone(repo)
-    found = contributions.find(clone, branch)
-    _require_known(clone, found.kept)
-    if found.tip is None:
-        raise ToolkitError(f"{clone.top}: branch '{found.kept.branch}' is gone", hint="unlet pr --remove forgets it")
-    leaf = leaf_of(found.kept.target, found.kept.recipe)
-    base = clones.find_base(clone, found.kept.base)
-    place = contributions.place(clone.common, found.kept.branch) / files.REPORT
-    with committing.workshop(clone) as shop:
-        was = edits.find(shop, found.kept, _request(found.kept), found.tip, base.commit, progress=progress)
-        commits = shop.recorded(was.fork, found.tip)
-        ours: list[Step | str | None] = [*found.kept.steps, *found.kept.extras]
-        makers = [*ours[: len(was.ours)], *[None] * (len(commits) - len(was.ours))]
-        explained = tuple(
-            ExplainedCommit(
-                subject=str(commit.summary),
-                hunks=leaf.explain(shop.diff(commit), shop.changes(commit), maker=maker),
-                oid=Oid(commit.hexsha),
-            )
-            for commit, maker in zip(commits, makers, strict=True)
-        )
-    try:
-        document = reports.from_json(place.read_bytes(), name=str(place))
-    except OSError as error:
-        raise ToolkitError(
-            f"{place}: cannot be read: {error.strerror}", hint="unlet pr --update proves again"
-        ) from error
-    proofs = {proof.name: proof for proof in document.proofs}
-    return Explanation(clone=clone.top, branch=found.kept.branch, commits=explained, proofs=proofs)
 
 
 def _require_known(clone: Clone, kept: Contribution) -> None:

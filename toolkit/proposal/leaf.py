@@ -17,10 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path, PurePosixPath
 
-    from toolkit.contribution import ExplainedHunk
     from toolkit.errors import ToolkitError
     from toolkit.git.reading import TreeFile
-    from toolkit.model import FileChange, OverlayReport, Patch, Progress, Proposal, Source, Step, TreeCommit
+    from toolkit.model import OverlayReport, Patch, Progress, Proposal, Source, Step, TreeCommit
     from toolkit.patches import Message
     from toolkit.proposal.recipes import Recipe
     from toolkit.proposal.requests import CheckRequest, Request
@@ -176,12 +175,6 @@ class Leaf(ABC):
         """Return why the claims say nothing of somebody else's change of the file, None if they do."""
         del draft
         return None
-
-    @abstractmethod
-    def explain(
-        self, diff: bytes, files: Sequence[FileChange], *, maker: Step | str | None
-    ) -> tuple[ExplainedHunk, ...]:
-        """Say why each hunk of a commit is there by what made it: a step, an extra, or, for None, somebody else."""
 
     def require_known(self, steps: Sequence[Step], extras: Sequence[str]) -> None:
         """Raise ToolkitError for a design or an extra that is not among those of this target."""

@@ -5,21 +5,18 @@ from __future__ import annotations
 from contextlib import suppress
 from functools import partial
 from itertools import product
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from toolkit import inside, prove
-from toolkit.contribution import ExplainedHunk
 from toolkit.errors import RefusalError, UsageError
-from toolkit.git import diffs
 from toolkit.lift.bindings import SHARED
 from toolkit.lift.plan import FOLLOWED, Design
 from toolkit.lift.rewriting import Lifted, lift
-from toolkit.model import Commit, Proposal, Step, Tier
+from toolkit.model import Commit, Proposal, Tier
 from toolkit.patches import Message
-from toolkit.proposal import choosing, doors, texts
+from toolkit.proposal import choosing, doors
 from toolkit.proposal.asking import Asking
 from toolkit.proposal.chosen import LiftChosen, LiftCommit, Opened, building, by_designs, laid_out
 from toolkit.proposal.claims import CLAIMS, LiftCase, of_builds
@@ -35,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from toolkit.errors import ToolkitError
-    from toolkit.model import FileChange, Progress
+    from toolkit.model import Progress
     from toolkit.proposal.leaf import Recorded
     from toolkit.proposal.requests import CheckRequest
     from toolkit.sources.changes import ChangeRequest
@@ -141,23 +138,6 @@ class Lifts(Leaf):
             overlay={},
             warnings=(*source.warnings, *tree.warnings),
             others=partial(by_designs, opened, tree),
-        )
-
-    def explain(
-        self, diff: bytes, files: Sequence[FileChange], *, maker: Step | str | None
-    ) -> tuple[ExplainedHunk, ...]:
-        """Give each hunk of a lift the reason of its design."""
-        del files
-        reason = texts.reason(maker) if isinstance(maker, Step) else None
-        return tuple(
-            ExplainedHunk(
-                path=PurePosixPath(patched.path),
-                header=str(hunk).partition("\n")[0],
-                lines=tuple(f"{line.line_type}{line.value}".rstrip("\n") for line in hunk),
-                reasons=(reason,) if reason is not None else (),
-            )
-            for patched in diffs.read_diff(diff)
-            for hunk in patched
         )
 
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from toolkit import patches
-from toolkit.contribution import Reason  # noqa: TC001 - a field of what lift.toml is read into
 from toolkit.lift.bindings import PASSTHRU, SHARED, Reachability
 from toolkit.lift.plan import OWN
 from toolkit.lift.reach import door_name
@@ -37,7 +36,7 @@ _NOUNS = frozenset(
 
 
 class _Lift(Texts, frozen=True, kw_only=True):
-    """patches/lift.toml; `reasons` are by design, `motives` by package."""
+    """patches/lift.toml; `motives` are by package."""
 
     shorter: str
     shortest: str
@@ -53,7 +52,6 @@ class _Lift(Texts, frozen=True, kw_only=True):
     hashed: str
     apart: str
     motives: dict[str, str]
-    reasons: dict[str, Reason]
 
 
 _MOST_PLACES = 4
@@ -179,12 +177,6 @@ def _usage(packages: Sequence[str], lifted: Lifted) -> str:
     if not parts:
         return ""
     return _read({"package": packages[0], "override": door_name(parts[0])}).usage
-
-
-def reason(step: Step) -> Reason:
-    """Return why a commit of a lift has any of its hunks, by its design."""
-    reasons = _read().reasons
-    return reasons[step.design] if step.design in reasons else reasons["*"]
 
 
 def _groups(lifted: Lifted) -> list[tuple[str, list[str]]]:

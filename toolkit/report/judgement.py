@@ -11,7 +11,7 @@ from msgspec import Struct
 from toolkit import __version__, documents
 from toolkit.judge.model import Difference, Gap, Judgement, StepVerdict, Weight
 from toolkit.model import Proof, Status
-from toolkit.report.explanation import Line, Tone
+from toolkit.report.lines import Line, Tone
 from toolkit.report.markdown import code, plain
 from toolkit.text import few
 

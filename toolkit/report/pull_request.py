@@ -213,12 +213,16 @@ def _commits(facts: DraftFacts, said: Sequence[StepText]) -> Iterator[str]:
 
 
 def background(facts: DraftFacts) -> Iterator[str]:
-    """Yield the blocks of report.md for the questions of reviewers: how to compare, other designs, other branches."""
+    """Yield the blocks of report.md for the questions of reviewers: why, how to compare, other designs and branches."""
+    steps = facts.report.proposal.steps
+    if steps:
+        yield "## Why"
+        yield from (facts.texts.of(step).paragraph for step in steps)
     if facts.passed(*_NO_REBUILD) is not None:
         yield "## Compare the derivations"
         yield "In a clone that has the commits, this compares the derivations before and after the first one:"
         yield fence(tuple(_script(facts)), "sh")
-    taken = {step.design for step in facts.report.proposal.steps}
+    taken = {step.design for step in steps}
     if rejected := [each.reason for each in facts.texts.rejected if each.unless not in taken]:
         yield "## Designs not taken"
         yield "\n".join(f"- {reason}" for reason in rejected)

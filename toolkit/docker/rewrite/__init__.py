@@ -5,7 +5,6 @@
     nixos, release_note
                 commits on request, of other files
     series      the commits in turn; the first is by toolkit.lift
-    reasons     why each hunk of a commit is there, by the step that made it
 
 They refuse (RefusalError) rather than guess; bytes outside of an edit never change.
 """

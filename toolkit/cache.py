@@ -1,9 +1,10 @@
 """The cache: directories that are made whole, found again by a key, and thrown away when they are broken.
 
 Below its root: `KIND/KEY/` is an entry, `making/` holds entries that are not ready, `broken/` those that were found
-damaged, `locks/` a lock file for each entry that was ever made, and one for each kind, which is locked while a process
-uses entries of the kind, a mark for each entry that a report names, and the sizes of each tree. The root is
-`$UNLET_CACHE_DIR`, or what the XDG base directory specification says. `shrink` keeps all of it within a limit.
+damaged, `doomed/` those that are being deleted, `locks/` a lock file for each entry that was ever made, and one for
+each kind, which is locked while a process uses entries of the kind, a mark for each entry that a report names, and the
+sizes of each tree. The root is `$UNLET_CACHE_DIR`, or what the XDG base directory specification says. `shrink` keeps
+all of it within a limit.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ _NAMED_LIMITS = 4
 
 _MAKING = "making"
 _BROKEN = "broken"
+_DOOMED = "doomed"
 _LOCKS = "locks"
 _SIZES = "sizes"
 _DIRECTORIES = 1000
@@ -61,8 +63,8 @@ class DamagedError(ToolkitError):
 class CacheEntry(Struct, frozen=True, kw_only=True):
     """One directory of the cache.
 
-    `size` is in bytes; `used` is when it was last used, in seconds since the epoch. The kinds `broken` and `making`
-    are what a damage or an interrupt has left; nothing reads them again.
+    `size` is in bytes; `used` is when it was last used, in seconds since the epoch. Nothing reads the kinds `broken`,
+    `making` and `doomed` again: a damage or an interrupt has left them, or they are being deleted.
     """
 
     kind: str
@@ -192,8 +194,8 @@ class Cache(Struct, frozen=True):
         """Return all entries, the one that was used last first."""
         return self._entries()
 
-    def _entries(self, *, but: str | None = None) -> tuple[CacheEntry, ...]:
-        kinds = [kind for kind in _children(self.root) if kind.name not in {_LOCKS, but}]
+    def _entries(self, *but: str) -> tuple[CacheEntry, ...]:
+        kinds = [kind for kind in _children(self.root) if kind.name not in {_LOCKS, *but}]
         places = [(kind.name, path, used) for kind in kinds for path in _children(kind) if (used := _used(path))]
         # What several entries share counts for the one that was used last: it is there until that goes.
         seen: set[int] = set()
@@ -217,7 +219,7 @@ class Cache(Struct, frozen=True):
             if known[:1].tolist() == [path.lstat().st_ino]:
                 return dict(zip(known[1::2], known[2::2], strict=True))
         sizes, directories = _measured(path)
-        if directories > _DIRECTORIES and path.parent.name != _STORE:
+        if directories > _DIRECTORIES and path.parent.name not in {_STORE, _DOOMED}:
             pairs = (number for pair in sizes.items() for number in pair)
             with suppress(OSError):
                 record.parent.mkdir(parents=True, exist_ok=True)
@@ -235,29 +237,30 @@ class Cache(Struct, frozen=True):
                 mark.parent.mkdir(parents=True, exist_ok=True)
                 mark.touch()
 
-    def shrink(self, *, on_progress: Callable[[str], None]) -> None:
-        """Delete entries until the rest is within the limit, those that were not used for the longest time first.
+    def shrink(self) -> None:
+        """Take entries away until the rest is within the limit, those that were not used for the longest time first.
 
-        No entry goes that this process has used, or that another one may be using. What a report names that is younger
-        than a day goes last, and only beyond several times the limit.
+        They are renamed, and a process that outlives this one deletes them: nobody waits for that. No entry goes that
+        this process has used, or that another one may be using. What a report names that is younger than a day goes
+        last, and only beyond several times the limit.
         """
         if (most := limit()) is None:
             return
-        entries = self._entries(but=_STORE)
+        entries = self._entries(_STORE, _DOOMED)
         excess = sum(entry.size for entry in entries) - most
         named = {entry.path for entry in entries if self._is_named(entry)}
         for entry in sorted(entries, key=lambda entry: (entry.path in named, entry.used)):
             if excess <= ((_NAMED_LIMITS - 1) * most if entry.path in named else 0):
-                return
+                break
             if entry.path in _held or entry.kind == _MAKING:
                 continue
             with self._unused(entry.kind) as is_unused:
-                doomed = self._doom(entry) if is_unused else None
+                doomed = self._doom(entry, _DOOMED) if is_unused else None
             self.use(entry.kind)
             if doomed is not None:
-                on_progress("making room in the cache")
-                files.remove(doomed)
                 excess -= entry.size
+        if left := _children(self.root / _DOOMED):
+            files.remove_later(left)
 
     def _is_named(self, entry: CacheEntry) -> bool:
         mark = self.root / _LOCKS / f"{_NAMED}-{entry.kind}-{entry.key}"
@@ -304,10 +307,10 @@ class Cache(Struct, frozen=True):
             else:
                 yield True
 
-    def _doom(self, entry: CacheEntry) -> Path | None:
+    def _doom(self, entry: CacheEntry, kind: str = _BROKEN) -> Path | None:
         """Set an entry aside to be deleted; None if another process has done so."""
         try:
-            return self._set_aside(entry.path)
+            return self._set_aside(entry.path, kind)
         except OSError as error:
             if not os.path.lexists(entry.path):
                 return None
@@ -357,8 +360,8 @@ class Cache(Struct, frozen=True):
                 fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
-    def _set_aside(self, path: Path) -> Path:
-        aside = self.root / _BROKEN / f"{path.name}-{os.urandom(4).hex()}"
+    def _set_aside(self, path: Path, kind: str = _BROKEN) -> Path:
+        aside = self.root / kind / f"{path.name}-{os.urandom(4).hex()}"
         aside.parent.mkdir(exist_ok=True)
         path.rename(aside)
         self._record(path).unlink(missing_ok=True)

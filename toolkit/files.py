@@ -23,7 +23,7 @@ from toolkit import kernel
 from toolkit.errors import ToolkitError, reason_of
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator, Iterator, Sequence
 
 # Thirty times the largest package file that was looked at; what is longer is some other file.
 MAXIMUM_BYTES = 1 << 20
@@ -326,6 +326,13 @@ def remove(path: Path) -> None:
     except BaseException:
         rmtree(path, ignore_errors=True)
         raise
+
+
+def remove_later(paths: Sequence[Path]) -> None:
+    """Delete directories in a process that outlives this one."""
+    nowhere = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in range(3)]
+    argv = ["rm", "-rf", "--", *map(str, paths)]
+    os.posix_spawnp("rm", argv, {}, file_actions=nowhere, setpgroup=0)
 
 
 def _open(top: Path) -> None:

@@ -95,7 +95,7 @@ def whole(source: Source, *, offline: bool, progress: Progress) -> NixpkgsTree:
         _share(into)
         return fingerprint(into)
 
-    return _obtain(fingerprint(root), make, progress=progress)
+    return _obtain(fingerprint(root), make)
 
 
 def at_hand(source: Source, near: str, *, progress: Progress) -> NixpkgsTree | None:
@@ -146,6 +146,7 @@ def changed(tree: NixpkgsTree, contents: Mapping[PurePosixPath, bytes | None], *
         digest.update(f"\0{path}\0{length}\0".encode() + (content or b""))
 
     def make(into: Path) -> str:
+        progress.step("laying out the changed nixpkgs")
         _copy(tree.root, into, link=True)
         for path, content in contents.items():
             # What is written below a link lands where that leads.
@@ -162,7 +163,7 @@ def changed(tree: NixpkgsTree, contents: Mapping[PurePosixPath, bytes | None], *
             place.chmod(mode | 0o200)
         return fingerprint(into)
 
-    return _obtain(digest.hexdigest(), make, progress=progress)
+    return _obtain(digest.hexdigest(), make)
 
 
 def link(tree: NixpkgsTree, into: Path) -> None:
@@ -185,7 +186,6 @@ class Changed(Mapping[str, NixpkgsTree]):
         """Return a tree."""
         if name not in self._trees:
             contents = self._contents[name]
-            self._progress.step(f"laying out the nixpkgs of stage '{name}'")
             self._trees[name] = changed(self._tree, contents, progress=self._progress)
         return self._trees[name]
 
@@ -242,10 +242,10 @@ def _of_commit(source: Source, *, offline: bool, progress: Progress) -> NixpkgsT
         _share(into)
         return fingerprint(into)
 
-    return _obtain(str(commit), make, progress=progress)
+    return _obtain(str(commit), make)
 
 
-def _obtain(key: str, make: Callable[[Path], str], *, progress: Progress) -> NixpkgsTree:
+def _obtain(key: str, make: Callable[[Path], str]) -> NixpkgsTree:
     """Return the cache's tree of that key; `make` returns its fingerprint. One that has changed since is made again."""
     is_new = False
 
@@ -263,7 +263,7 @@ def _obtain(key: str, make: Callable[[Path], str], *, progress: Progress) -> Nix
     cache = default_cache()
     path = cache.obtain(KIND, key, make=whole_entry, check=check)
     if is_new:
-        cache.shrink(on_progress=progress.step)
+        cache.shrink()
     said = inside.find(path, _LEFT_OUT)
     warnings = (os.fsdecode(said),) if said is not None else ()
     return NixpkgsTree(root=path / _TREE, key=key, warnings=warnings)

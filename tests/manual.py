@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,12 +37,20 @@ def reference() -> str:
         "",
         "Every command takes these options, before or after its name:",
         *_tables(_rows(click.Context(commands))),
+        "",
+        "Several commands take these; each names its own below:",
+        *_tables(shared := _shared()),
     ]
     for context in _contexts():
         command = context.command
         lines += ["", f"## {context.command_path}", "", *_unwrapped(command.help or "")]
         lines += ["", "```text", " ".join([context.command_path, *command.collect_usage_pieces(context)]), "```"]
-        lines += _tables(_rows(context))
+        rows = _rows(context)
+        lines += _tables({group: [row for row in rows[group] if row not in shared[group]] for group in rows})
+        names = [names for group in rows for names, text in rows[group] if (names, text) in shared[group]]
+        if names:
+            # Without their values.
+            lines += ["", "Shared: " + ", ".join(f"`{name.split(', ')[-1].split()[0]}`" for name in names) + "."]
         if command.epilog:
             lines += ["", *_unwrapped(command.epilog)]
         if examples := getattr(command, "examples", ()):
@@ -101,9 +110,18 @@ def _rows(context: click.Context) -> _Rows:
     return {group: found for group, found in rows.items() if found}
 
 
+def _shared() -> _Rows:
+    """Return what several commands take, by group."""
+    rows = [(group, row) for context in _contexts() for group, found in _rows(context).items() for row in found]
+    shared = dict.fromkeys(each for each, count in Counter(rows).items() if count > 1)
+    return {name: [row for group, row in shared if group == name] for name in (OWN, SOURCE, DEPTH, NIX, OUTPUT)}
+
+
 def _tables(groups: _Rows) -> Iterator[str]:
     """Yield a table for each group, with a row for each option."""
     for group, rows in groups.items():
+        if not rows:
+            continue
         yield from ("", f"| {group} | |", "|---|---|")
         yield from (f"| `{_cell(names)}` | {_cell(text)} |" for names, text in rows)
 

@@ -121,7 +121,16 @@ def test_reference_and_man_page_are_what_the_commands_give(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_reference_and_man_page_name_every_option(name: str) -> None:
-    told = section(DOCS / "reference.md", f"unlet {name}") + section(DOCS / "reference.md", "Reference")
+    own = section(DOCS / "reference.md", f"unlet {name}")
+    shared = re.findall(r"`(--[\w-]+)`", next(iter(re.findall(r"^Shared: .*$", own, re.MULTILINE)), ""))
+    common = [option for parameter in commands.params for option in parameter.opts]
+    rows = section(DOCS / "reference.md", "Reference").splitlines()
+    told = "\n".join(
+        (
+            own,
+            *(row for row in rows if any(f"{option} " in row or f"{option}`" in row for option in (*shared, *common))),
+        )
+    )
     page = (DOCS / "unlet.1").read_text().replace(r"\-", "-")
     options = {
         option

@@ -61,7 +61,6 @@ OF_OUR_OWN = {
     "git/committing.py": "names of git's objects",
     "git/fetching.py": "sizes of git's objects",
     "git/mailing.py": "mails that git has just written",
-    "git/merging.py": "a repository of our own",
     "git/patching.py": "an index that git has just written",
     "git/program.py": "git's own index",
     "git/worktrees.py": "git's own list of worktrees",

@@ -1,4 +1,4 @@
-"""The values of `unlet pr`: the commits of a pull request, and how far they carry. No I/O, no formatting for people."""
+"""The values of `unlet pr`: a branch and its commits. No I/O, no formatting for people."""
 
 from __future__ import annotations
 
@@ -11,29 +11,7 @@ from toolkit.model import Oid, Status, Step
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from toolkit.model import Fit, Proof, Report
-
-
-class Ported(Struct, frozen=True, kw_only=True):
-    """A series on another branch than the one that it was made for.
-
-    `newest` is the newest release in the branch's file. `offset` is by how many lines hunks moved, `conflicts` are
-    lines of the branch's file. `afresh` shows whether the rewrite, run on the branch's own file, gives what the ported
-    patches give: None where one of the two could not be had, `differing` counts the lines that are not the same.
-    `reason` names what stood in the way. `proofs` are those of the ported file, of the one made afresh where porting
-    conflicts, and empty where there is neither.
-    """
-
-    branch: str
-    commit: Oid
-    newest: str | None
-    fit: Fit
-    offset: int = 0
-    conflicts: tuple[int, ...] = ()
-    afresh: bool | None = None
-    differing: int = 0
-    reason: str | None = None
-    proofs: tuple[Proof, ...] = ()
+    from toolkit.model import Proof, Report
 
 
 class Contribution(Struct, frozen=True, kw_only=True):
@@ -98,7 +76,6 @@ class PullRequest(Struct, frozen=True, kw_only=True):
     clone: Path
     report: Report
     made: Made | None
-    matrix: tuple[Ported, ...] = ()
     warnings: tuple[str, ...] = ()
     own_proofs: tuple[Proof, ...] = ()
     before: Oid | None = None
@@ -106,9 +83,8 @@ class PullRequest(Struct, frozen=True, kw_only=True):
 
     @property
     def failed(self) -> bool:
-        """Return whether a proof failed: of our commits, of the contributor's, or on a further branch."""
-        others = (*self.own_proofs, *(proof for each in self.matrix for proof in each.proofs))
-        return bool(self.report.failed) or any(proof.status is Status.FAILED for proof in others)
+        """Return whether a proof failed: of our commits, or of the contributor's."""
+        return bool(self.report.failed) or any(proof.status is Status.FAILED for proof in self.own_proofs)
 
 
 class Unchanged(Struct, frozen=True, kw_only=True):

@@ -318,12 +318,3 @@ class TreeCommit(CommitMessage, frozen=True, kw_only=True):
 
     files: tuple[FileChange, ...]
     extra: str | None = None
-
-
-class Fit(StrEnum):
-    """How the commits made for one branch go onto another one."""
-
-    APPLIES = "applies"
-    MERGES = "merges"
-    CONFLICTS = "conflicts"
-    UNNEEDED = "not needed"

@@ -156,24 +156,14 @@ class TestBranch:
     def test_the_contributors_file_takes_the_place_of_ours(self, chosen: Chosen[Any]) -> None:
         theirs = chosen.contents[0].replace(b"  meta =", b"  # mine\n  meta =")
         assert theirs != chosen.contents[0]
-        changed = chosen.changed((theirs,), chosen.source, progress=Silence())
+        changed = chosen.changed((theirs,), progress=Silence())
         assert (changed.contents, changed.steps, changed.messages) == ((theirs,), chosen.steps, chosen.messages)
         proposal, proofs = proposing.judge(changed, progress=Silence())
         assert proposal.commits[0].after == theirs
         assert not [proof for proof in proofs if proof.status is Status.FAILED]
         spoiled = theirs.replace(b'version = "', b'version = "9')
-        _, proofs = proposing.judge(chosen.changed((spoiled,), chosen.source, progress=Silence()), progress=Silence())
+        _, proofs = proposing.judge(chosen.changed((spoiled,), progress=Silence()), progress=Silence())
         assert "no-rebuild" in {proof.name for proof in proofs if proof.status is Status.FAILED}
-
-    def test_another_source_has_a_tree_of_its_own(self, chosen: Chosen[Any], tmp_path: Path) -> None:
-        tree = shutil.copytree(specimen.path(), tmp_path / "nixpkgs")
-        (tree / "more").write_text("")
-        other = proposing.choose(request(nixpkgs=str(tree)), progress=Silence())
-        changed = chosen.changed(chosen.contents, other.source, progress=Silence())
-        assert changed.source is other.source
-        assert not (
-            changed.case(proposing.draft(changed, tmp_path).proposal, overlay=tmp_path).asking.trees[0]
-        ).samefile(chosen.case(proposing.draft(chosen, tmp_path).proposal, overlay=tmp_path).asking.trees[0])
 
 
 class TestNixpkgsThatIsGone:

@@ -229,11 +229,6 @@ def test_the_reason_of_each_step_is_in_the_background(report: Report) -> None:
     assert "## Why" not in _background(_designed(report, None, None))
 
 
-def test_other_branches_are_in_the_background(report: Report) -> None:
-    assert "## Other branches\n\n| staging | applies |" in _background(report, matrix="| staging | applies |")
-    assert "Other branches" not in _background(report)
-
-
 def test_a_box_that_no_proof_backs_is_not_listed(report: Report) -> None:
     said = boxes(_facts(_with(report, _proof("built-x86_64-linux")))).decode()
     assert said.endswith("\n\n- [x] x86_64-linux\n  Proof `built-x86_64-linux` in report.json passed.\n")

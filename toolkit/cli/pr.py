@@ -26,7 +26,7 @@ MASTER = "master"
 
 _LIFTED = ("--set", "--binding", "--as", "--design", "--follow")
 _OF_SERIES = (*_LIFTED, "--strategy", "--rootlesskit", "--only", "--with", "--compare")
-_MAKING = ("--base", "--fetch", "--onto", "--trailer", "--sign", *_OF_SERIES)
+_MAKING = ("--base", "--fetch", "--trailer", "--sign", *_OF_SERIES)
 
 
 @options.command(
@@ -67,13 +67,6 @@ _MAKING = ("--base", "--fetch", "--onto", "--trailer", "--sign", *_OF_SERIES)
     group=options.OWN,
     is_flag=True,
     help="Fetch the base first, and the objects that a partial clone lacks.",
-)
-@options.remembered(
-    "--onto",
-    group=options.OWN,
-    multiple=True,
-    metavar="NAME",
-    help="Also try the series on this branch; may be repeated.",
 )
 @options.remembered("--update", group=options.OWN, is_flag=True, help="Move the branch to the current base.")
 @options.remembered("--remove", group=options.OWN, is_flag=True, help="Remove the branch and its worktree.")
@@ -128,7 +121,6 @@ def command(*, target: str, repo: Path, branch: str | None, sign: bool | None, f
         worktree=options.asked("worktree"),
         in_place=bool(options.asked("commit")),
         fetch=bool(options.asked("fetch")),
-        onto=options.asked("onto") or (),
         trailers=options.asked("trailers") or (),
         signed=sign,
         force=force,
@@ -168,8 +160,6 @@ def show_made(done: PullRequest, *, settings: GlobalOptions) -> None:
     if done.own_proofs and not settings.quiet:
         output.write_toned([total(done.own_proofs), plain("with your own commits on top:")], settings)
     output.write_toned(proven(done.own_proofs, settings), settings)
-    table, notes = contribution.branches(done)
-    output.write_lines([*([] if settings.quiet else output.table(table)), *notes])
     output.write_lines(f"warning: {warning}" for warning in done.warnings)
     if not settings.quiet:
         output.write_lines(contribution.lines(done))

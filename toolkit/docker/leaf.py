@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from toolkit import inside, parallel, process
-from toolkit.docker import COMPONENTS, PACKAGE, TARGET, builder, evaluating, extras, foreign, overlay, staging
+from toolkit.docker import COMPONENTS, PACKAGE, TARGET, builder, extras, foreign, overlay, staging
 from toolkit.docker.case import DockerCase
 from toolkit.docker.claims import catalogue as claims
 from toolkit.docker.claims import overrides
@@ -35,9 +35,8 @@ from toolkit.errors import LayoutError, RefusalError, ToolkitError, UsageError, 
 from toolkit.lift.plan import Design
 from toolkit.model import Step
 from toolkit.nix import evaluator, program
-from toolkit.proposal.leaf import Chosen, Draft, Leaf, Reading
+from toolkit.proposal.leaf import Chosen, Draft, Leaf
 from toolkit.proposal.requests import Request
-from toolkit.track.readings import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -52,11 +51,6 @@ if TYPE_CHECKING:
     from toolkit.report.pull_request import Texts
 
 DROP_WARNING = foreign.DROP_WARNING
-
-_BEHAVIOUR = {
-    Demotion.SUFFIX: "from then on, any other rootlesskit on the caller's PATH takes precedence",
-    Demotion.DROP: "without another rootlesskit on the caller's PATH the daemon no longer starts",
-}
 
 
 class DockerChosen(Chosen[DockerCase], frozen=True, kw_only=True, eq=False):
@@ -96,11 +90,12 @@ class DockerChosen(Chosen[DockerCase], frozen=True, kw_only=True, eq=False):
         """Return patches/docker.toml."""
         return plan()
 
-    def changed(self, contents: tuple[bytes, ...], source: Source, *, progress: Progress) -> DockerChosen:
+    def changed(self, contents: tuple[bytes, ...], *, progress: Progress) -> DockerChosen:
         """Return the same with other contents; raise NixSyntaxError or RefusalError for one that is no docker file."""
         del progress
-        unchanged, *_ = (docker_file(content, name=self.unchanged.tree.name) for content in (source.content, *contents))
-        return replace(self, source=source, unchanged=unchanged, contents=contents, extras=())
+        for content in contents:
+            docker_file(content, name=self.unchanged.tree.name)
+        return replace(self, contents=contents, extras=())
 
     def others(self, progress: Progress) -> Iterator[DockerChosen]:
         """Yield the series by each other design."""
@@ -126,10 +121,6 @@ class DockerChosen(Chosen[DockerCase], frozen=True, kw_only=True, eq=False):
                     f"{self.file}: such a pull request has no place upstream: {step.reason}",
                     hint="unlet overlay --kind patched makes an overlay with this docker",
                 )
-
-    def behaviour(self) -> str | None:
-        """Return what the demotion changes."""
-        return next((_BEHAVIOUR[Demotion(step.design)] for step in self.steps if step.name == DEMOTE), None)
 
 
 class Docker(Leaf):
@@ -176,11 +167,6 @@ class Docker(Leaf):
     def extras_of(self, mails: Sequence[Patch]) -> tuple[str, ...]:
         """Return the extras by the files that their mails touch."""
         return tuple(map(extras.of_patch, mails))
-
-    def reading(self, source: Source) -> Reading:
-        """Return the newest docker of a file, and whether it is fixed or has nothing to fix."""
-        (means,) = evaluating.read([source.content])
-        return Reading(newest=means.newest, done=means.state in {State.FIXED, State.NOT_APPLICABLE})
 
     def overlay(self, request: Request, kind: str | None, *, progress: Progress) -> OverlayReport | None:
         """Write the overlay that wraps docker anew, which is the usual one."""

@@ -38,11 +38,10 @@ _MAIL = ("--zero-commit", "--no-signature", "--no-attach", "--no-thread", "--no-
 
 
 class NewCommit(Struct, frozen=True, kw_only=True):
-    """A commit with files to put into the tree of the one before it on `branch`."""
+    """A commit with files to put into the tree of the one before it."""
 
     files: Mapping[PurePosixPath, bytes]
     message: str = "base\n"
-    branch: str = "main"
     author: str = program.IDENTITY
 
 
@@ -75,7 +74,7 @@ def am(checkout: Path, mails: Iterable[Patch]) -> str | None:
 def _stream(commits: Sequence[NewCommit], date: int) -> Iterator[bytes]:
     """Yield commits in the form of git-fast-import(1), by which one process makes all of them."""
     for commit in commits:
-        yield f"commit refs/heads/{commit.branch}\nauthor {commit.author} {date} +0000\n".encode()
+        yield f"commit refs/heads/main\nauthor {commit.author} {date} +0000\n".encode()
         yield f"committer {program.IDENTITY} {date} +0000\n".encode()
         yield from _data(commit.message.encode())
         for path, content in commit.files.items():

@@ -62,7 +62,6 @@ def create(order: BranchOrder, request: Request, *, progress: Progress) -> PullR
         report = ground.prove(replacement, progress=progress)
         if report.failed and not order.force:
             return PullRequest(clone=clone.top, report=report, made=None, warnings=ground.warnings)
-        ported = ground.port_onto(report, progress=progress)
         commits = ground.commits(report)
         progress.step("committing")
         with committing.workshop(clone, signed=order.signed) as shop:
@@ -85,7 +84,6 @@ def create(order: BranchOrder, request: Request, *, progress: Progress) -> PullR
             made = ground.write(
                 order,
                 report,
-                ported,
                 oids,
                 replacement,
                 subjects=subjects,
@@ -95,6 +93,4 @@ def create(order: BranchOrder, request: Request, *, progress: Progress) -> PullR
                 contributions.write(replacement.building, made.contribution)
             replacement.keep()
     before = here.commit if here is not None else None
-    return PullRequest(
-        clone=clone.top, report=report, made=made, matrix=ported, warnings=ground.warnings, before=before
-    )
+    return PullRequest(clone=clone.top, report=report, made=made, warnings=ground.warnings, before=before)

@@ -1,4 +1,4 @@
-"""A base in a clone, with what is proposed for it: proven there, made into commits, carried over, and written down.
+"""A base in a clone, with what is proposed for it: proven there, made into commits, and written down.
 
 That is the text of the pull request, the evidence, and what is kept of the branch.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct, field
+from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit.contribution import Contribution, Made
@@ -16,24 +16,22 @@ from toolkit.errors import ToolkitError
 from toolkit.git import clone as clones
 from toolkit.git import reading
 from toolkit.model import SourceRequest
-from toolkit.pr import contributions, making, porting
+from toolkit.pr import contributions, making
 from toolkit.proposal import proposing, writing
 from toolkit.proposal.registry import leaf_of
-from toolkit.report import contribution, pull_request
+from toolkit.report import pull_request
 from toolkit.report import report as reports
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from toolkit.contribution import Ported
     from toolkit.git.clone import Base, Clone
     from toolkit.model import Oid, Progress, Proof, Report, TreeCommit
     from toolkit.pr import BranchOrder
     from toolkit.pr.contributions import Replacement
     from toolkit.proposal.leaf import Chosen
     from toolkit.proposal.requests import Request
-    from toolkit.report.pull_request import DraftFacts
 
 _MAIN = "master"
 """The branch of nixpkgs that a pull request goes to where its base is no branch."""
@@ -42,16 +40,11 @@ _FETCH = "--fetch gets what this partial clone lacks"
 
 
 class Ground(Struct, frozen=True, kw_only=True, eq=False):
-    """A base in a clone, and what was chosen for it.
-
-    `onto` are further branches of the clone by the names that the user gave them. `warnings` say, a line each, what may
-    have been expected otherwise.
-    """
+    """A base in a clone, and what was chosen for it; `warnings` say what may have been expected otherwise."""
 
     clone: Clone
     base: Base
     chosen: Chosen[Any]
-    onto: Mapping[str, Base] = field(default_factory=dict[str, Any])
     warnings: tuple[str, ...] = ()
 
     def prove(self, replacement: Replacement, *, progress: Progress) -> Report:
@@ -62,16 +55,6 @@ class Ground(Struct, frozen=True, kw_only=True, eq=False):
         """Return the commits of a branch: those of the report, which say what was proven, and those on request."""
         return writing.of_tree(self.chosen, report.proposal.commits)
 
-    def port_onto(self, report: Report, *, progress: Progress) -> tuple[Ported, ...]:
-        """Carry the series over to the further branches."""
-        branches = [base.name for base in self.onto.values()]
-        if not branches:
-            return ()
-        proposal = report.proposal
-        ported = porting.port(self.chosen, proposal, repository=self.clone.top, branches=branches, progress=progress)
-        by_name = {each.branch: each for each in ported}
-        return tuple(replace(by_name[base.name], branch=name) for name, base in self.onto.items())
-
     def prove_own(self, final: bytes, *, progress: Progress) -> tuple[Proof, ...]:
         """Prove the file as it is after the contributor's own commits, in the place of the last of ours.
 
@@ -80,14 +63,13 @@ class Ground(Struct, frozen=True, kw_only=True, eq=False):
         if final == (self.chosen.contents or (self.chosen.source.content,))[-1]:
             return ()
         earlier = self.chosen.contents[:-1]
-        changed = self.chosen.changed((*earlier, final), self.chosen.source, progress=progress)
+        changed = self.chosen.changed((*earlier, final), progress=progress)
         return proposing.judge(changed, progress=progress)[1]
 
     def write(  # noqa: PLR0913 - what a text and what is kept of a branch are made of
         self,
         order: BranchOrder,
         report: Report,
-        ported: Sequence[Ported],
         oids: Sequence[Oid],
         replacement: Replacement,
         *,
@@ -101,7 +83,7 @@ class Ground(Struct, frozen=True, kw_only=True, eq=False):
         `edited` is the text as the contributor has changed it: it stays, and the new one is put beside it.
         """
         request = self.chosen.settled()
-        facts = replace(self._facts(report, ported, branch=order.branch), commits=tuple(oids), base=self.base.commit)
+        facts = replace(proposing.facts(self.chosen, report), commits=tuple(oids), base=self.base.commit)
         content = pull_request.draft(facts)
         place, building = replacement.place, replacement.building
         (building / contributions.TEXT).write_bytes(content if edited is None else edited)
@@ -145,31 +127,21 @@ class Ground(Struct, frozen=True, kw_only=True, eq=False):
             related=tuple(each.number for each in facts.open),
         )
 
-    def _facts(self, report: Report, ported: Sequence[Ported], *, branch: str) -> DraftFacts:
-        """Return what the text of the pull request is made from."""
-        found = proposing.facts(self.chosen, report)
-        if not ported:
-            return found
-        behaviour = self.chosen.behaviour()
-        advice = contribution.backports(ported, behaviour, branch=branch) if behaviour is not None else ()
-        return replace(found, matrix="\n".join([*contribution.markdown(ported), "", *advice]))
-
 
 def find(clone: Clone, order: BranchOrder, request: Request, *, progress: Progress) -> Ground:
     """Return the base that an order names, after a fetch where it asks for one, with what is proposed for it.
 
     Raise ToolkitError for a base that the clone has not, and for one that is no nixpkgs.
     """
-    base, onto = making.find_bases(clone, order, progress=progress)
+    base = making.find_base(clone, order, progress=progress)
     needed = [PurePosixPath(path) for path in leaf_of(request.target, request.recipe).needs(request.extras)]
-    for each in (base, *onto.values()) if clone.partial else ():
-        if order.fetch:
-            clones.fetch_files(clone, each.commit, needed)
-        elif reading.missing_files(clone.common, each.commit, needed):
-            # Also where the files are in the cache: git works with those of the clone.
-            raise ToolkitError(f"{clone.top}: lacks files of '{each.name}'", hint=_FETCH)
+    if clone.partial and order.fetch:
+        clones.fetch_files(clone, base.commit, needed)
+    elif clone.partial and reading.missing_files(clone.common, base.commit, needed):
+        # Also where the files are in the cache: git works with those of the clone.
+        raise ToolkitError(f"{clone.top}: lacks files of '{base.name}'", hint=_FETCH)
     ground = at(clone, base, request, progress=progress)
-    return replace(ground, onto=onto, warnings=tuple(making.base_warnings(base)))
+    return replace(ground, warnings=tuple(making.base_warnings(base)))
 
 
 def at(clone: Clone, base: Base, request: Request, *, progress: Progress) -> Ground:

@@ -18,7 +18,7 @@ from toolkit.pr import contributions
 from toolkit.report import message
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from toolkit.git.clone import Base, Clone
@@ -32,18 +32,15 @@ _OLD_DAYS = 14
 _CHANNEL = re.compile(r"(?:nixos|nixpkgs)-(?P<release>unstable|\d\d\.\d\d)(?:-small|-darwin|-aarch64)?$")
 
 
-def find_bases(clone: Clone, order: BranchOrder, *, progress: Progress) -> tuple[Base, Mapping[str, Base]]:
-    """Return the base that is asked for, and the further branches by name, after a fetch if one is asked for.
-
-    Raise ToolkitError for one that the clone has not.
-    """
+def find_base(clone: Clone, order: BranchOrder, *, progress: Progress) -> Base:
+    """Return the base, after a fetch if one is asked for; raise ToolkitError for one that the clone has not."""
     if order.fetch:
         progress.step("fetching")
-        clones.fetch_branches(clone, (*(() if order.in_place else (order.base,)), *order.onto))
+        clones.fetch_branches(clone, () if order.in_place else (order.base,))
     base = clones.find_base(clone, order.base)
     if order.in_place and (upstream := clones.followed(clone, order.branch)) is not None:
         base = replace(base, remote=upstream[0], branch=upstream[1])
-    return base, {name: clones.find_base(clone, name) for name in order.onto}
+    return base
 
 
 def base_warnings(base: Base) -> Iterator[str]:

@@ -58,7 +58,6 @@ def update(asked: BranchOrder, request: Request, *, progress: Progress) -> PullR
         report = ground.prove(replacement, progress=progress)
         if report.failed and not order.force:
             return PullRequest(clone=clone.top, report=report, made=None, warnings=ground.warnings, before=tip)
-        ported = ground.port_onto(report, progress=progress)
         commits = ground.commits(report)
         progress.step("committing")
         changes = [commit.files for commit in commits]
@@ -74,7 +73,6 @@ def update(asked: BranchOrder, request: Request, *, progress: Progress) -> PullR
         made = ground.write(
             order,
             report,
-            ported,
             oids,
             replacement,
             subjects=[text.partition("\n")[0] for text in messages],
@@ -91,7 +89,6 @@ def update(asked: BranchOrder, request: Request, *, progress: Progress) -> PullR
         clone=clone.top,
         report=report,
         made=made,
-        matrix=ported,
         warnings=(
             *ground.warnings,
             *(f"your commit '{subject}' was dropped: the new base contains all of it" for subject in carried.dropped),

@@ -194,18 +194,14 @@ class LiftChosen(Chosen[LiftCase], frozen=True, kw_only=True, eq=False):
         del case, overlay
         return self.tree.warnings
 
-    def changed(self, contents: tuple[bytes, ...], source: Source, *, progress: Progress) -> LiftChosen:
+    def changed(self, contents: tuple[bytes, ...], *, progress: Progress) -> LiftChosen:
         """Return the same with other contents, for which other trees are laid out."""
-        tree = self.tree
-        if source != self.source:
-            tree = trees.whole(source, offline=True, progress=progress)
-        opened = replace(self.opened, source=source)
         lifts = [replace(self.lifted, text=content.decode(errors="replace")) for content in contents]
         commits = tuple(
             LiftCommit(step=step, message=message, lifted=lifted)
             for step, message, lifted in zip(self.steps, self.messages, lifts, strict=True)
         )
-        return laid_out(opened, commits, tree, progress=progress)
+        return laid_out(self.opened, commits, self.tree, progress=progress)
 
     def others(self, progress: Progress) -> Iterator[LiftChosen]:
         """Yield the lift by each other design that does not refuse the file."""

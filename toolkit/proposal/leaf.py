@@ -79,8 +79,8 @@ class Chosen(Struct, Generic[C], frozen=True, kw_only=True, eq=False):
         """Return the texts of pull-request.md."""
         raise NotImplementedError
 
-    def changed(self, contents: tuple[bytes, ...], source: Source, *, progress: Progress) -> Chosen[C]:
-        """Return the same steps with other contents, whoever wrote them, perhaps of another source.
+    def changed(self, contents: tuple[bytes, ...], *, progress: Progress) -> Chosen[C]:
+        """Return the same steps with other contents, whoever wrote them.
 
         Raise NixSyntaxError or RefusalError for what is no file of this kind.
         """
@@ -104,10 +104,6 @@ class Chosen(Struct, Generic[C], frozen=True, kw_only=True, eq=False):
 
     def require_upstream(self) -> None:
         """Raise ToolkitError for what upstream would not take, as it is for a base that is too old."""
-
-    def behaviour(self) -> str | None:
-        """Return what the series changes for users, for whoever asks for a backport; None for nothing."""
-        return None
 
 
 class Draft(Struct, Generic[C], frozen=True, kw_only=True):
@@ -147,13 +143,6 @@ class Recorded(Struct, frozen=True, kw_only=True, eq=False):
     recipe: Recipe | None = None
 
 
-class Reading(Struct, frozen=True, kw_only=True):
-    """A target's file at a commit: the `newest` release in it, and whether it needs the proposal no more."""
-
-    newest: str | None = None
-    done: bool = False
-
-
 class Leaf(ABC):
     """One way of making proposals; `file` is the only file that they are about, None for any."""
 
@@ -189,11 +178,6 @@ class Leaf(ABC):
         """Return the names of the extras whose mails these are."""
         del mails
         return ()
-
-    def reading(self, source: Source) -> Reading:
-        """Return what the target's file at a source shows by itself."""
-        del source
-        return Reading()
 
     def overlay(self, request: Request, kind: str | None, *, progress: Progress) -> OverlayReport | None:
         """Write an overlay of a kind that is no proposal's; None where the kind is none of these."""

@@ -124,15 +124,13 @@ class DraftFacts(Struct, frozen=True, kw_only=True):
     """All that a draft is made from.
 
     `extras` are the subjects of the commits after the series, by their names. `commits` are the ids of all of them,
-    `base` that of the commit below. `template` is nixpkgs' own, empty if it is not at hand. `matrix` is finished
-    Markdown about other branches.
+    `base` that of the commit below. `template` is nixpkgs' own, empty if it is not at hand.
     """
 
     report: Report
     texts: Texts
     template: bytes = b""
     extras: dict[str, str]
-    matrix: str | None = None
     commits: tuple[Oid, ...] = ()
     base: Oid | None = None
 
@@ -213,7 +211,7 @@ def _commits(facts: DraftFacts, said: Sequence[StepText]) -> Iterator[str]:
 
 
 def background(facts: DraftFacts) -> Iterator[str]:
-    """Yield the blocks of report.md for the questions of reviewers: why, how to compare, other designs and branches."""
+    """Yield the blocks of report.md for the questions of reviewers: why, how to compare, other designs."""
     steps = facts.report.proposal.steps
     if steps:
         yield "## Why"
@@ -229,9 +227,6 @@ def background(facts: DraftFacts) -> Iterator[str]:
     if credit := [each for each in facts.texts.earlier if not each.open]:
         yield "## Earlier attempts"
         yield "\n".join(f"- #{each.number} {each.about}." for each in credit)
-    if facts.matrix is not None:
-        yield "## Other branches"
-        yield facts.matrix.strip()
 
 
 def _script(facts: DraftFacts) -> Iterator[str]:

@@ -1,9 +1,5 @@
 #!/usr/bin/env python3
-"""Time `unlet track`: the history of a file against bare git, and all refs against the slowest request.
-
-The clone is made for it: one file goes through the specimens' layouts in some hundred versions, among thousands of
-commits of other files. The server answers each request after the same time.
-"""
+"""Time `unlet track`: all refs against the slowest request. The server answers each request after the same time."""
 
 from __future__ import annotations
 
@@ -11,8 +7,6 @@ import argparse
 import hashlib
 import json
 import os
-import random
-import re
 import shutil
 import subprocess
 import sys
@@ -30,82 +24,24 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = str(ROOT / ".venv" / "bin" / "python")
 NEWEST = ROOT / "toolkit" / "specimen" / "29.6"
-SPECIMENS = ROOT / "tests" / "specimens"
 TARGET = "pkgs/applications/virtualization/docker/default.nix"
-LAYOUTS = ("19.03", "20.10.14", "20.10.21", "24.0", "26.0", "27.0", "27.5", "28.4", NEWEST, "states/fixed")
-BUMP = re.compile(rb'((?:Hash|Sha256|sha256) = )"[^"]*"')
-OTHER_THAN_A_BUMP = 0.25
-STEP_SECONDS = 25_000
-BEGINNING = 1_514_800_000
 
 
 def main() -> int:
     """Run all, and print one line a figure, or JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--versions", type=int, default=500, help="of the file (default: %(default)s)")
-    parser.add_argument("--commits", type=int, default=10_000, help="of other files (default: %(default)s)")
     parser.add_argument("--delay", type=float, default=0.3, help="seconds of each answer (default: %(default)s)")
     parser.add_argument("--runs", type=int, default=5, help="of each contestant (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="one JSON document instead of lines")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        clone = Path(name) / "nixpkgs.git"
-        make_clone(clone, versions=options.versions, others=options.commits)
-        figures = dict(histories(clone, Path(name), options.runs)) | dict(refs(Path(name), options.delay, options.runs))
+        figures = dict(refs(Path(name), options.delay, options.runs))
     if options.json:
         print(json.dumps(figures, indent=2))
     else:
         for what, seconds in figures.items():
             print(f"{what:<58} {seconds:8.3f} s")
     return 0
-
-
-def make_clone(clone: Path, *, versions: int, others: int) -> None:
-    """Make a bare repository: most versions are bumps, each fourth one is another change, as in the real history."""
-    subprocess.run(["git", "init", "--quiet", "--bare", "--initial-branch=master", clone], check=True)
-    chance = random.Random(0)  # noqa: S311 - the same clone each time
-    stream = b"".join(commits(versions, others, chance))
-    subprocess.run(["git", "-C", clone, "fast-import", "--quiet"], input=stream, check=True)
-
-
-def commits(versions: int, others: int, chance: random.Random) -> Iterator[bytes]:
-    """Yield the commits for git-fast-import(1)."""
-    date = BEGINNING
-    texts = [(SPECIMENS / layout / TARGET).read_bytes() for layout in LAYOUTS]
-    for number in range(versions):
-        text = BUMP.sub(
-            lambda m: m[1] + b'"sha256-%032x"' % chance.getrandbits(128), texts[number * len(texts) // versions]
-        )
-        if chance.random() < OTHER_THAN_A_BUMP:
-            text += b"# %d\n" % number
-        date += STEP_SECONDS
-        yield commit(f"docker: {number}", date, TARGET, text)
-        for other in range(others // versions):
-            date += STEP_SECONDS
-            path = f"pkgs/by-name/{other % 26:02}/p{number % 50}/package.nix"
-            yield commit(f"package {number}.{other}", date, path, b"%d\n" % (number * 100 + other))
-
-
-def commit(subject: str, date: int, path: str, content: bytes) -> bytes:
-    """Return one commit on master."""
-    head = f"commit refs/heads/master\ncommitter a <a@localhost.invalid> {date} +0000\ndata {len(subject)}\n{subject}\n"
-    return head.encode() + b"M 100644 inline %b\ndata %d\n%b\n\n" % (path.encode(), len(content), content)
-
-
-def histories(clone: Path, directory: Path, runs: int) -> Iterator[tuple[str, float]]:
-    """Yield what the history costs: with nothing known, with all known, and to git alone."""
-    where = ("--git-dir", str(clone), "--ref", "master", "--history", "--no-pulls")
-    yield "git log --follow --format=%H, git cat-file --batch", timed(lambda: bare_git(clone), runs)
-    yield "unlet track --history, nothing known", timed(lambda: unlet(where, directory / "cache", fresh=True), runs)
-    yield "unlet track --history, all known", timed(lambda: unlet(where, directory / "cache"), runs)
-
-
-def bare_git(clone: Path) -> None:
-    """Read the same versions by git alone."""
-    git = ["git", "-C", str(clone)]
-    listed = subprocess.run([*git, "log", "--follow", "--format=%H", "--", TARGET], check=True, capture_output=True)
-    names = b"".join(line + b":" + TARGET.encode() + b"\n" for line in listed.stdout.split())
-    subprocess.run([*git, "cat-file", "--batch"], input=names, check=True, capture_output=True)
 
 
 def refs(directory: Path, delay: float, runs: int) -> Iterator[tuple[str, float]]:

@@ -253,7 +253,7 @@ def test_answer_of_track_has_its_schema(contributed: tuple[Path, str]) -> None:
     place = contributed[0] / "nixpkgs-both"
     call = ["track", "--git-dir", ".", "--ref", "HEAD", "--ref", "HEAD~2", "--no-pulls", "--json"]
     state = ["--state", str(contributed[0] / "state.json")]
-    printed = [run([*call, *more], place).stdout for more in (["--history", *state], ["--nixpkgs", ".", *state])]
+    printed = [run([*call, *more], place).stdout for more in (state, ["--nixpkgs", ".", *state])]
     assert_valid("track", model.SCHEMA, *printed)
 
 

@@ -65,12 +65,12 @@ def test_clone_needs_no_network_library(unlet: Unlet, nixpkgs: Nixpkgs) -> None:
 
 def test_json_has_the_fields_that_the_document_names(unlet: Unlet, forge: Forge) -> None:
     forge.pull(549926, head="master")
-    done = unlet("track", *forge.options(), "--history", "--json")
+    done = unlet("track", *forge.options(), "--json")
     answer = json.loads(done.stdout)
-    assert (done.returncode, done.stderr, answer["exit_code"], answer["schema"]) == (0, "", 0, 2)
+    assert (done.returncode, done.stderr, answer["exit_code"], answer["schema"]) == (0, "", 0, 3)
     text = DOCUMENT.read_text()
     parts = [answer, answer["refs"][0], answer["refs"][0]["reading"], answer["pulls"][0], answer["network"]]
-    parts += [answer["history"], answer["history"]["versions"][0], answer["history"]["events"][0], answer["verdict"]]
+    parts.append(answer["verdict"])
     assert [name for part in parts for name in part if f"`{name}`" not in text] == []
 
 
@@ -117,7 +117,7 @@ def test_ref_that_cannot_be_told_is_exit_code_11_and_not_called_unfixed(unlet: U
 
 
 def test_forms_are_written_to_files_and_to_stdout(unlet: Unlet, nixpkgs: Nixpkgs) -> None:
-    where = ("--git-dir", nixpkgs.path, "--no-pulls", "--history")
+    where = ("--git-dir", nixpkgs.path, "--no-pulls")
     done = unlet("track", *where, "--markdown", "a.md", "--html", "a.html")
     assert (done.returncode, done.stderr) == (0, "")
     assert (unlet.cwd / "a.html").read_text().startswith("<!doctype html>")
@@ -177,7 +177,6 @@ def test_token_is_in_nothing_that_is_printed_or_written(unlet: Unlet, forge: For
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--last", "3"), "unlet track: --last requires --history"),
         (("--git-dir", "x", "--api-url", "y"), "unlet track: --git-dir and --api-url exclude each other"),
         (("--nixpkgs", "x", "--pin", "y"), "unlet track: --nixpkgs and --pin exclude each other"),
         (("--ref", ""), "unlet track: --ref is empty"),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NAME = "NixOS/nixpkgs"
-FORMAT = "%H%x00%cI%x00%B%x00%P%x01"
+FORMAT = "%H%x00%cI%x00%B%x01"
 
 
 class Fault(Struct, kw_only=True):
@@ -51,8 +51,6 @@ class Forge(Struct, kw_only=True):
     pulls: dict[int, dict[str, Any]] = field(default_factory=dict[int, dict[str, Any]])
     files: dict[int, list[dict[str, str]]] = field(default_factory=dict[int, list[dict[str, str]]])
     reviews: dict[int, list[dict[str, Any]]] = field(default_factory=dict[int, list[dict[str, Any]]])
-    found: list[int] = field(default_factory=list[int])
-    naming: list[int] = field(default_factory=list[int])
     faults: dict[str, list[Fault]] = field(default_factory=dict[str, list[Fault]])
     headers: dict[str, str] = field(default_factory=dict[str, str])
     page: int = 100
@@ -192,9 +190,6 @@ class Handler(BaseHTTPRequestHandler):
         if path.startswith(f"/raw/{NAME}/"):
             ref, _, file = path.removeprefix(f"/raw/{NAME}/").partition("/")
             return self._blob(unquote(ref), unquote(file))
-        if path.startswith("/api/v3/search/issues"):
-            numbers = self.forge.naming if "let...in" in query["q"] else self.forge.found
-            return {"items": [{"number": number} for number in numbers]}
         words = path.removeprefix(f"/api/v3/repos/{NAME}/").split("/")
         last = unquote(words[-1])
         if words[0] == "git":
@@ -269,11 +264,10 @@ class Handler(BaseHTTPRequestHandler):
 
 def _parsed(log: bytes) -> Iterator[dict[str, Any]]:
     for record in log.decode().split("\x01")[:-1]:
-        sha, date, message, parents = record.lstrip("\n").split("\x00")
+        sha, date, message = record.lstrip("\n").split("\x00")
         yield {
             "sha": sha,
             "commit": {"message": message.strip(), "committer": {"name": "x", "date": date}},
-            "parents": [{"sha": parent} for parent in parents.split()],
         }
 
 

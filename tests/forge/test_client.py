@@ -323,14 +323,6 @@ def test_after_a_rate_limit_nothing_more_is_sent(forge: Forge, tmp_path: Path) -
     assert len(forge.requests) == 1
 
 
-def test_limit_of_the_search_does_not_stop_the_rest(forge: Forge, tmp_path: Path) -> None:
-    forge.faults["/search/"] = [Fault(status=403, headers={"Retry-After": "60"})]
-    asked = github(forge, tmp_path)
-    with pytest.raises(RateLimitError):
-        asked.search_pulls("docker", most=5)
-    assert list(asked.branches("master")) == ["master"]
-
-
 def test_short_wait_that_a_limit_asks_for_is_waited(forge: Forge, tmp_path: Path) -> None:
     forge.faults["/raw/"] = [Fault(status=429, headers={"Retry-After": "0"})]
     assert github(forge, tmp_path).raw("master", "file", most=100) == b"content\n"

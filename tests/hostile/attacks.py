@@ -157,7 +157,7 @@ ENTRIES: Mapping[str, Callable[[Spoiling, Stage], list[str]]] = {
         *("track", "--git-dir", str(_clone(case, stage)), "--no-pulls", "--ref", "theirs", "--html", "page.html")
     ],
     "track-server": lambda case, stage: [
-        *("track", *_served(case, stage).options(), "--no-pulls", "--ref", "theirs", "--ref", "master", "--history")
+        *("track", *_served(case, stage).options(), "--no-pulls", "--ref", "theirs", "--ref", "master")
     ],
 }
 """How a command is handed a spoilt tree."""
@@ -367,7 +367,7 @@ def _clones() -> Iterator[Attack]:
     """Yield clones whose git directory is not what git writes."""
 
     readers = (
-        "track --no-pulls --ref master --history --html x.html --git-dir",
+        "track --no-pulls --ref master --html x.html --git-dir",
         "propose --nixpkgs",
         "check --git-dir",
     )

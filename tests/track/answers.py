@@ -5,14 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
-from msgspec.structs import replace
-
 from toolkit.model import Oid
 from toolkit.track.model import (
     Arrival,
     Difference,
-    Event,
-    History,
     Judgement,
     NextStep,
     OurSeries,
@@ -23,7 +19,6 @@ from toolkit.track.model import (
     TrackAnswer,
     TrackedCommit,
     Verdict,
-    Version,
 )
 from toolkit.track.readings import Component, Overridable, Place, Reading, State
 
@@ -51,42 +46,6 @@ def reading(state: State, overridable: Overridable, place: Place, *, newest: str
         components=(Component(name="moby", bound="let", overridable=False),),
         failed={},
     )
-
-
-STORY = [
-    ("2019-03-01", "19.03.8", Overridable.NOT_APPLICABLE, Place.NO_WRAPPER, False),
-    ("2021-01-10", "20.10.2", Overridable.NO, Place.NO_WRAPPER, False),
-    ("2022-03-10", "20.10.14", Overridable.NO, Place.PREFIX, False),
-    ("2022-11-20", "20.10.21", Overridable.NO, Place.PREFIX, True),
-    ("2023-08-01", "24.0.5", Overridable.NO, Place.PREFIX, True),
-    ("2024-07-01", "27.0.3", Overridable.UNKNOWN, Place.UNKNOWN, None),
-    ("2024-07-02", "27.0.3", Overridable.NO, Place.PREFIX, True),
-    ("2026-02-01", "29.2.0", Overridable.PARTLY, Place.PREFIX, True),
-    ("2026-07-01", "29.6.1", Overridable.YES, Place.SUFFIX, False),
-]
-
-
-def history() -> History:
-    versions = tuple(
-        Version(
-            commit=commit(number, date, f"docker: {docker}"),
-            path=PATH,
-            blob=None,
-            reading=replace(reading(State.UNKNOWN, overridable, place, newest=docker), todo=todo),
-        )
-        for number, (date, docker, overridable, place, todo) in enumerate(STORY, start=1)
-    )
-    events = tuple(
-        Event(
-            commit=replace(version.commit, subject=EVIL) if version.reading.newest == "29.6.1" else version.commit,
-            what="layout" if version.reading.newest == "24.0.5" else "components",
-            before=None,
-            after=version.reading.overridable,
-            text=f"components: {version.reading.overridable}",
-        )
-        for version in versions
-    )
-    return History(ref="master", versions=versions, events=events, read=9, notes=("the clone is shallow",))
 
 
 def everything() -> TrackAnswer:
@@ -119,7 +78,6 @@ def everything() -> TrackAnswer:
     )
     pull = Pull(
         number=549926,
-        listed=True,
         state="merged",
         title=EVIL,
         url="https://localhost.invalid/NixOS/nixpkgs/pull/549926",
@@ -131,7 +89,7 @@ def everything() -> TrackAnswer:
             Arrival(ref="nixos-unstable", kind=RefKind.CHANNEL, arrived=False),
             Arrival(ref="nixos-26.05", kind=RefKind.CHANNEL, arrived=None),
         ),
-        backports=(Pull(number=550001, listed=False, state="open", url="javascript:alert(1)", mergeable=True),),
+        backports=(Pull(number=550001, state="open", url="javascript:alert(1)", mergeable=True),),
     )
     return TrackAnswer(
         package="docker",
@@ -152,6 +110,5 @@ def everything() -> TrackAnswer:
         changes=(Difference(subject="master", field="state", before="not fixed", after="fixed"),),
         first=False,
         exit_code=11,
-        history=history(),
-        warnings=("pull requests cannot be searched for",),
+        warnings=("the newest releases cannot be found", EVIL),
     )

@@ -41,11 +41,12 @@ def test_server_tells_what_a_clone_tells(nixpkgs: Nixpkgs, forge: Forge, ask: As
     assert remote.verdict == local.verdict
 
 
-def test_repeated_run_downloads_no_body_and_asks_once_a_ref(forge: Forge, ask: Ask) -> None:
+def test_repeated_run_downloads_no_body_and_asks_once_a_ref(nixpkgs: Nixpkgs, forge: Forge, ask: Ask) -> None:
+    nixpkgs.commit("docker: fix", layout("states/fixed"))
     first = ask(forge)
     del forge.requests[:]
     again = ask(forge)
-    assert [each.state for each in again.refs] == [each.state for each in first.refs]
+    assert [(each.state, each.fixed_by) for each in again.refs] == [(each.state, each.fixed_by) for each in first.refs]
     assert again.network is not None
     assert (again.network.bodies, again.network.bytes) == (0, 0)
     assert {request.status for request in forge.requests} == {304}
@@ -159,29 +160,23 @@ def proposed(nixpkgs: Nixpkgs, forge: Forge) -> Forge:
     forge.pull(7, head="comment", files={"README.md": "modified"})
     forge.pull(8, head="comment")
     nixpkgs.git("checkout", "--quiet", "master")
-    forge.found += [7, 8]
     return forge
 
 
-def test_pull_requests_that_are_listed_or_touch_the_file_are_told(proposed: Forge, ask: Ask) -> None:
+def test_pull_requests_that_are_listed_or_named_are_told(proposed: Forge, ask: Ask) -> None:
     proposed.reviews[549926] = [
         {"user": {"login": "a"}, "state": "CHANGES_REQUESTED"},
         {"user": {"login": "a"}, "state": "APPROVED"},
         {"user": None, "state": "COMMENTED"},
     ]
-    pulls = {pull.number: pull for pull in ask(proposed, with_pulls=True).pulls}
-    assert list(pulls) == [549926, 8]
+    pulls = {pull.number: pull for pull in ask(proposed, with_pulls=True, pulls=(8, 7)).pulls}
+    assert list(pulls) == [549926, 8, 7]
     listed = pulls[549926]
-    assert (listed.state, listed.mergeable, listed.review, listed.listed) == ("open", True, "approved", True)
+    assert (listed.state, listed.mergeable, listed.review) == ("open", True, "approved")
     assert listed.effect == "components overridable: no → yes, rootlesskit: prefix → suffix"
     assert pulls[8].effect == "components overridable: no, rootlesskit: prefix"
-
-
-def test_pull_request_that_names_the_todo_is_told_whatever_it_touches(proposed: Forge, ask: Ask) -> None:
-    proposed.naming += [7, 549926]
-    pulls = {pull.number: pull for pull in ask(proposed, with_pulls=True).pulls}
-    assert list(pulls) == [549926, 7, 8]
-    assert (pulls[7].touches, pulls[7].listed, pulls[7].reading) == (False, False, None)
+    assert (pulls[7].touches, pulls[7].effect) == (False, None)
+    assert [pull.number for pull in ask(proposed, with_pulls=True).pulls] == [549926]
 
 
 def test_pull_request_is_read_where_the_file_is_now(proposed: Forge, nixpkgs: Nixpkgs, ask: Ask) -> None:
@@ -190,7 +185,7 @@ def test_pull_request_is_read_where_the_file_is_now(proposed: Forge, nixpkgs: Ni
     nixpkgs.git("checkout", "--quiet", "-b", "later")
     nixpkgs.commit("docker: fix", layout("states/fixed"), path=BY_NAME)
     proposed.pull(8, head="later", files={BY_NAME: "modified"})
-    pulls = {pull.number: pull for pull in ask(proposed, with_pulls=True).pulls}
+    pulls = {pull.number: pull for pull in ask(proposed, with_pulls=True, pulls=(8,)).pulls}
     assert pulls[8].effect == "components overridable: no → yes, rootlesskit: prefix → suffix"
 
 
@@ -233,15 +228,15 @@ def test_pull_requests_that_hang_cost_one_time_limit_and_little_the_next_day(
     proposed: Forge, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(forges, "_SHORT_SECONDS", 0.2)
-    proposed.naming += [7]
-    ask(proposed, "master", with_pulls=True, timeout=4.0)
+    these = {"with_pulls": True, "pulls": (7, 8), "timeout": 4.0}
+    ask(proposed, "master", **these)
     for number in (549926, 7, 8):
         proposed.faults[f"/pulls/{number}"] = [Fault(slow=60.0, truth=True)] * 9
     seconds: list[float] = []
     for _ in range(2):
         del proposed.requests[:]
         began = time.monotonic()
-        pulls = ask(proposed, "master", with_pulls=True, timeout=4.0).pulls
+        pulls = ask(proposed, "master", **these).pulls
         seconds.append(time.monotonic() - began)
         assert {(pull.number, pull.state) for pull in pulls} == {(549926, "unknown"), (7, "unknown"), (8, "unknown")}
         assert {pull.reason for pull in pulls if "no whole answer within" not in (pull.reason or "")} == set()
@@ -250,7 +245,7 @@ def test_pull_requests_that_hang_cost_one_time_limit_and_little_the_next_day(
     assert seconds[1] < seconds[0] - 2
     proposed.faults.clear()
     monkeypatch.setattr(forges, "_SHORT_SECONDS", 4.0)
-    assert {pull.state for pull in ask(proposed, "master", with_pulls=True).pulls} == {"open"}
+    assert {pull.state for pull in ask(proposed, "master", **these).pulls} == {"open"}
 
 
 @pytest.mark.parametrize("status", [404, 410])
@@ -259,20 +254,6 @@ def test_pull_request_that_is_gone_is_told(proposed: Forge, ask: Ask, status: in
     pull = next(p for p in ask(proposed, with_pulls=True).pulls if p.number == 549926)
     assert pull.state == "unknown"
     assert pull.reason is not None
-
-
-def test_search_that_is_limited_leaves_the_listed_ones(proposed: Forge, ask: Ask) -> None:
-    proposed.faults["/search/"] = [Fault(status=403, headers={"Retry-After": "3600"})] * 9
-    answer = ask(proposed, with_pulls=True)
-    assert [pull.number for pull in answer.pulls] == [549926]
-    assert any("cannot be searched for" in warning for warning in answer.warnings)
-
-
-def test_more_pull_requests_can_be_named(proposed: Forge, ask: Ask) -> None:
-    proposed.found.clear()
-    pulls = {pull.number: pull for pull in ask(proposed, with_pulls=True, pulls=(7,)).pulls}
-    assert list(pulls) == [549926, 7]
-    assert (pulls[7].touches, pulls[7].effect) == (False, None)
 
 
 def test_pull_request_that_moves_the_file_is_read_where_it_puts_it(proposed: Forge, nixpkgs: Nixpkgs, ask: Ask) -> None:

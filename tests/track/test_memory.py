@@ -125,12 +125,12 @@ def test_memory_is_that_of_the_whole_package(cache: Path, tmp_path: Path, monkey
     monkeypatch.setattr(memories, "PACKAGE", package)
     memories.package.cache_clear()
     memory = Memory()
-    memory.known.blobs["x"] = "y"
+    memory.known.diffs["x"] = "y"
     memory.save()
-    assert Memory().known.blobs == {"x": "y"}
+    assert Memory().known.diffs == {"x": "y"}
     (package / "somewhere" / "else" / "code.py").write_text("2\n")
     memories.package.cache_clear()
-    assert Memory().known.blobs == {}
+    assert Memory().known.diffs == {}
     assert len(list((cache / "readings").iterdir())) == 1
     memories.package.cache_clear()
 

@@ -79,10 +79,6 @@ commands.
     "--pull", "pulls", type=click.IntRange(min=1), metavar="N", multiple=True, help="Also look at this pull request."
 )
 @click.option("--no-pulls", is_flag=True, help="Do not look at pull requests.")
-@click.option("--history", is_flag=True, help="Also print when the defects appeared and disappeared on the first ref.")
-@click.option(
-    "--last", type=click.IntRange(min=1), metavar="N", help="Print only the newest N versions of the history."
-)
 @click.option(
     "--proposal",
     type=click.Path(path_type=Path),
@@ -140,8 +136,6 @@ def command(
     kind: str | None,
     pulls: tuple[int, ...],
     no_pulls: bool,
-    history: bool,
-    last: int | None,
     proposal: Path | None,
     state: Path | None,
     markdown: Path | None,
@@ -158,8 +152,6 @@ def command(
     """
     settings = options.settings()
     used = _used(target, overlay, kind)
-    if last is not None and not history:
-        options.refuse_without("--history", "--last")
     if git_dir is not None:
         options.refuse_together("--git-dir", "--api-url", "--raw-url", "--token-command")
     if markdown == _STDOUT == html:
@@ -181,8 +173,6 @@ def command(
         used=used,
         pulls=pulls,
         with_pulls=not no_pulls,
-        history=history,
-        last=last,
         proposal=proposal,
         state=state,
         server=options.server_request(),
@@ -263,11 +253,6 @@ def _lines(answer: TrackAnswer) -> Iterator[str]:
     if answer.pulls:
         yield ""
         yield from _short(table.PULL_HEAD, [row for _, row in table.pulls(answer)])
-    if answer.history is not None:
-        yield ""
-        yield f"history of {answer.history.ref}: {len(answer.history.versions)} versions"
-        yield from output.table(table.events(answer.history))
-        yield from (f"note: {note}" for note in answer.history.notes)
     if notes := list(table.notes(answer)):
         yield ""
         yield from notes

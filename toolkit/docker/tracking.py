@@ -13,7 +13,7 @@ from toolkit.docker.steps import Demotion, steps
 from toolkit.errors import ToolkitError
 from toolkit.forge.nixpkgs import tracked
 from toolkit.nix import limits
-from toolkit.track.readings import EVALUATION, Overridable, Reading
+from toolkit.track.readings import EVALUATION, Reading
 from toolkit.track.upstream import MOST_MOVES, File
 
 if TYPE_CHECKING:
@@ -42,11 +42,6 @@ class Docker:
 
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
-
-    @property
-    def searches(self) -> tuple[str, ...]:
-        """The words for GitHub's search, as patches/tracking.toml has them."""
-        return tracked().naming, tracked().touching
 
     def find(
         self,
@@ -90,22 +85,18 @@ class Docker:
         known = self.read({file.blob: file.content for file in files if file is not None})
         return [known[file.blob] if file is not None else None for file in files]
 
-    def reading(self, blob: str, *, past: bool = False) -> Reading | None:
-        """Return what is known of a version, None if it has to be read.
-
-        Of the `past` the syntax may decide that something was not fixed, which Nix could only repeat.
-        """
+    def _reading(self, blob: str) -> Reading | None:
+        """Return what is known of a version, None if it has to be read."""
         reading = self._memory.known.readings.get(blob)
         if reading is None or not self._memory.can_evaluate or not reading.is_for_nix:
             return reading
         if self._memory.is_silent(blob) and not limits.are_raised():
             return _too_large(reading)
-        is_old_news = past and reading.overridable is Overridable.NO
-        return reading if is_old_news or reading.overridable_by == EVALUATION else None
+        return reading if reading.overridable_by == EVALUATION else None
 
-    def read(self, contents: Mapping[str, bytes], *, past: bool = False) -> dict[str, Reading]:
+    def read(self, contents: Mapping[str, bytes]) -> dict[str, Reading]:
         """Return what versions mean, by their blobs: by the syntax, and by Nix if that is present."""
-        found = {blob: reading for blob in contents if (reading := self.reading(blob, past=past)) is not None}
+        found = {blob: reading for blob in contents if (reading := self._reading(blob)) is not None}
         new = {blob: content for blob, content in contents.items() if blob not in found}
         asked: dict[str, Parsed] = {}
         with self._memory.budget.spending() as left:
@@ -113,7 +104,7 @@ class Docker:
         for blob, each in zip(new, looked, strict=True):
             parsed = evaluating.parsed_of(each)
             found[blob] = parsed.reading
-            if parsed.reading.is_for_nix and not (past and parsed.closed):
+            if parsed.reading.is_for_nix:
                 asked[blob] = parsed
             if each is confined.TOO_LARGE or not isinstance(each, confined.Unread):
                 self._memory.known.readings[blob] = parsed.reading

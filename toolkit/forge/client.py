@@ -33,7 +33,7 @@ from toolkit.forge.failures import (
     refusal,
     unreachable,
 )
-from toolkit.forge.urls import base_url, is_private, joined, origin, parts_of, resource, server, shown
+from toolkit.forge.urls import base_url, is_private, joined, origin, parts_of, server, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -91,7 +91,6 @@ class _Wanted(Struct, frozen=True, kw_only=True):
 
     accept: str
     most: int
-    keep: bool
     check: Callable[[bytes], object]
 
 
@@ -146,9 +145,9 @@ class Client:
             counts = {name: self._counts[name] for name in ("requests", "bodies", "unchanged", "bytes")}
             return Traffic(**counts, remaining=remaining, limit=limit, reset=reset)
 
-    def raw(self, path: str, *, most: int, keep: bool = True) -> bytes:
-        """Return a file of at most `most` bytes below the raw URL; `keep` False is for what is kept elsewhere."""
-        wanted = _Wanted(accept="*/*", most=most, keep=keep, check=len)
+    def raw(self, path: str, *, most: int) -> bytes:
+        """Return a file of at most `most` bytes below the raw URL."""
+        wanted = _Wanted(accept="*/*", most=most, check=len)
         return self._answer(f"{self.raw_url}/{path}", wanted).body
 
     def json(self, path: str, kind: type[T]) -> T:
@@ -172,7 +171,7 @@ class Client:
         def check(body: bytes) -> T:
             return documents.read(body, kind, document=shown(url))
 
-        wanted = _Wanted(accept="application/vnd.github+json", most=_MOST_BYTES, keep=True, check=check)
+        wanted = _Wanted(accept="application/vnd.github+json", most=_MOST_BYTES, check=check)
         answer = self._answer(url, wanted)
         return check(answer.body), answer.next
 
@@ -199,14 +198,14 @@ class Client:
                 pause = again.seconds if again.seconds is not None else self.settings.pause * 2**attempt
                 if attempt + 1 == _ATTEMPTS or time.monotonic() + pause >= end:
                     if isinstance(again.failure, RateLimitError):
-                        self._closed[resource(url)] = again.failure
+                        self._closed[server(url)] = again.failure
                     raise again.failure from None
                 time.sleep(pause)
         raise AssertionError(url)
 
     def _once(self, url: str, wanted: _Wanted, end: float) -> _Page | str:
         self._refuse(url, end)
-        kept = self._kept(url) if wanted.keep else None
+        kept = self._kept(url)
         began = time.monotonic()
         try:
             answer, body = self._send(url, wanted, kept, end)
@@ -224,8 +223,8 @@ class Client:
         if limit is not None:
             if (seconds := limit.until - time.time()) <= self.settings.wait:
                 raise _AgainError(limit, max(0.0, seconds))
-            # A server that has said stop counts each further request of this kind against us.
-            self._closed[resource(url)] = limit
+            # A server that has said stop counts each further request against us.
+            self._closed[server(url)] = limit
             raise limit
         failed = refusal(answer, body, self._token)
         if failed is not None:
@@ -236,7 +235,7 @@ class Client:
             raise _AgainError(UnreachableError(f"{shown(url)}: the answer is not JSON, or was cut off")) from error
         etag = answer.headers.get("ETag", "")
         new = _Page(body=body, etag=etag, next=answer.links.get("next", {}).get("url"))
-        if wanted.keep and etag:
+        if etag:
             # A cache that cannot be written keeps nothing; that is no failure.
             with suppress(ToolkitError):
                 self._cache.keep(*_place(url), msgspec.msgpack.encode(new))
@@ -268,7 +267,7 @@ class Client:
 
     def _refuse(self, url: str, end: float) -> None:
         """Raise for what need not be asked: the time is up, the server is not there, or has said stop."""
-        closed, gone = self._closed.get(resource(url)), self._gone.get(server(url))
+        closed, gone = self._closed.get(server(url)), self._gone.get(server(url))
         if closed is not None and closed.until > time.time():
             raise closed
         if gone is not None:
@@ -280,12 +279,11 @@ class Client:
         unchanged = answer.status_code == HTTPStatus.NOT_MODIFIED
         with self._lock:
             self._counts.update(requests=1, unchanged=unchanged, bodies=bool(size), bytes=size)
-            if answer.headers.get("X-RateLimit-Resource", "core") == "core":
-                remaining, limit, reset = (
-                    number(answer.headers, f"X-RateLimit-{name}") for name in ("Remaining", "Limit", "Reset")
-                )
-                if remaining is not None:
-                    self._rate = remaining, limit, datetime.fromtimestamp(min(reset or 0, 1 << 37), tz=UTC)
+            remaining, limit, reset = (
+                number(answer.headers, f"X-RateLimit-{name}") for name in ("Remaining", "Limit", "Reset")
+            )
+            if remaining is not None:
+                self._rate = remaining, limit, datetime.fromtimestamp(min(reset or 0, 1 << 37), tz=UTC)
 
 
 def _place(url: str) -> tuple[str, str, str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import datetime  # noqa: TC003 - msgspec reads the types of the fields
-from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -62,11 +61,10 @@ class ChangedFile(Struct, frozen=True, kw_only=True):
 
 
 class ApiCommit(Struct, frozen=True, kw_only=True):
-    """A commit; its parents and the first 300 of its files are not in a list of commits."""
+    """A commit; the first 300 of its files are not in a list of commits."""
 
     sha: Sha
     commit: ApiMessage
-    parents: tuple[Object, ...]
     files: tuple[ChangedFile, ...] = ()
 
     @property
@@ -134,14 +132,6 @@ class ApiTree(Struct, frozen=True, kw_only=True):
     truncated: bool = False
 
 
-class _Number(Struct, frozen=True, kw_only=True):
-    number: int
-
-
-class _Numbers(Struct, frozen=True, kw_only=True):
-    items: tuple[_Number, ...]
-
-
 class _Comparison(Struct, frozen=True, kw_only=True):
     status: Literal["ahead", "behind", "diverged", "identical"]
     merge_base_commit: Object | None = None
@@ -155,9 +145,9 @@ class GitHub:
         self.repository = repository
         self._at = f"repos/{repository}"
 
-    def raw(self, ref: str, path: str, *, most: int, keep: bool = True) -> bytes:
-        """Return a file's content of at most so many bytes; `keep` False leaves it to the caller to keep it."""
-        return self.client.raw(f"{self.repository}/{_quoted(ref)}/{_quoted(path)}", most=most, keep=keep)
+    def raw(self, ref: str, path: str, *, most: int) -> bytes:
+        """Return a file's content of at most so many bytes."""
+        return self.client.raw(f"{self.repository}/{_quoted(ref)}/{_quoted(path)}", most=most)
 
     def branches(self, beginning: str) -> list[str]:
         """Return the names of the branches that begin so."""
@@ -199,12 +189,6 @@ class GitHub:
         """Return the pull requests, open or not, whose head is this branch of the repository itself."""
         query = urlencode({"state": "all", "head": f"{self.repository.partition('/')[0]}:{branch}"})
         return self.client.json(f"{self._at}/pulls?{query}", list[ApiPull])
-
-    def search_pulls(self, words: str, *, most: int) -> list[int]:
-        """Return the numbers of the pull requests that GitHub's search finds, the latest to change first."""
-        query = urlencode({"q": f"repo:{self.repository} is:pr {words}", "sort": "updated", "per_page": most})
-        found = self.client.json(f"search/issues?{query}", _Numbers)
-        return [item.number for item in islice(found.items, most)]
 
     def contains(self, ref: str, commit: str) -> bool:
         """Return whether a commit is in a ref's history."""

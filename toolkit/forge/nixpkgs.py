@@ -34,9 +34,8 @@ class Tracked(Struct, frozen=True, kw_only=True):
     """Where nixpkgs is, which of its branches and pull requests count.
 
     `releases` is how many of the newest releases count; their branch and channel begin as `release_branch` and
-    `release_channel`. `places` are paths where the file may be in another layout. `naming` and `touching` are words
-    for GitHub's search, of which the first `candidates` findings are looked at; those of the second count where they
-    touch the file. `backport` has `{number}` and `{branch}` in it.
+    `release_channel`. `places` are paths where the file may be in another layout. `backport` has `{number}` and
+    `{branch}` in it.
     """
 
     repository: str
@@ -48,9 +47,6 @@ class Tracked(Struct, frozen=True, kw_only=True):
     release_channel: str
     releases: int
     places: tuple[PurePosixPath, ...]
-    naming: str
-    touching: str
-    candidates: int
     backport: str
     pull: tuple[NamedPull, ...] = ()
 

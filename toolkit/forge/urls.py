@@ -1,4 +1,4 @@
-"""The URLs of a server: their parts, those that may get the token, and the limit that each counts for."""
+"""The URLs of a server: their parts, and those that may get the token."""
 
 from __future__ import annotations
 
@@ -63,8 +63,3 @@ def is_private(url: str) -> bool:
     """Return whether nobody on the way can read what is sent there."""
     parts = parts_of(url)
     return parts.scheme == "https" or parts.hostname in _LOOPBACK
-
-
-def resource(url: str) -> str:
-    """Return what a rate limit is for: the search has one of its own, as has each server."""
-    return f"{server(url)} search" if "/search/" in parts_of(url).path else server(url)

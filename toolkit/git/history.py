@@ -40,19 +40,6 @@ class RangeCommit(Struct, frozen=True, kw_only=True):
     merges: bool
 
 
-class HistoryStep(Struct, frozen=True, kw_only=True):
-    """What one commit did to the file: its path and blob after it, None if it deleted it.
-
-    `previous` and `before` are path and blob in the (first) parent, None where the commit added the file.
-    """
-
-    change: Change
-    path: PurePosixPath
-    blob: Oid | None
-    previous: PurePosixPath | None
-    before: Oid | None
-
-
 def last_changes(repository: Path, places: Sequence[tuple[Oid, PurePosixPath]]) -> tuple[Change | None, ...]:
     """Return for each commit and path the newest commit up to it that changed the file, side by side."""
     distinct = list(dict.fromkeys(places))
@@ -67,20 +54,18 @@ def last_changes(repository: Path, places: Sequence[tuple[Oid, PurePosixPath]]) 
     return tuple(found[place] for place in places)
 
 
-def steps(repository: Path, commit: Oid, path: PurePosixPath) -> Iterator[HistoryStep]:
-    """Yield the commits up to `commit` that changed the file which is at `path` there, newest first, by one process.
+def versions(repository: Path, commit: Oid, path: PurePosixPath, *, most: int) -> list[tuple[Change, PurePosixPath]]:
+    """Return the newest commits up to `commit` that changed the file which is at `path` there, and where it was then.
 
     Renames are followed. A merge counts if the file differs from that of each parent.
     """
-    options = ("--follow", "--topo-order", "-c", "--raw", "--no-abbrev", "-z", "--no-color", "--find-renames=40%")
+    options = ("--follow", "--topo-order", "-c", "--name-only", "-z", "--no-color", "--find-renames=40%", f"-{most}")
     try:
         output = program.run_reading(repository, "log", *options, _FORMAT, str(commit), "--", str(path)).stdout
     except CommandError as error:
         raise ToolkitError(f"{repository}: git cannot list its history: {reading.fact(error.stderr)}") from error
-    for change, rest in _records(output):
-        step = _step(change, rest)
-        if step is not None:
-            yield step
+    named = ((change, rest.strip("\0\n").split("\0")[-1]) for change, rest in _records(output))
+    return [(change, PurePosixPath(name)) for change, name in named if name]
 
 
 def renamed_to(repository: Path, commit: Oid, path: PurePosixPath) -> PurePosixPath | None:
@@ -178,26 +163,6 @@ def _records(output: bytes) -> Iterator[tuple[Change, str]]:
         oid, date, message = record.split(_FIELD, 2)
         subject, _, rest = message.rpartition(_FIELD)
         yield Change(commit=Oid(oid), committed=int(date), subject=subject), rest
-
-
-def _step(change: Change, raw: str) -> HistoryStep | None:
-    """Read the raw diff of one commit; None for one that has none."""
-    fields = raw.strip("\0\n").split("\0")
-    head = fields[0].split(" ")
-    if not head[0].startswith(":"):
-        return None
-    parents = len(head[0]) - len(head[0].lstrip(":"))
-    # `:MODE… BLOB… STATUS`: one mode and one blob a parent, then those of the result.
-    blobs = head[parents + 1 : 2 * parents + 2]
-    before, after = _blob(blobs[0]), _blob(blobs[-1])
-    path = PurePosixPath(fields[-1])
-    return HistoryStep(
-        change=change,
-        path=path,
-        blob=after,
-        previous=None if before is None else PurePosixPath(fields[1]),
-        before=before,
-    )
 
 
 def _blob(text: str) -> Oid | None:

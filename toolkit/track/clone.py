@@ -19,7 +19,6 @@ from toolkit.track.upstream import (
     AbsentError,
     File,
     FoundFile,
-    Past,
     WantedRef,
     default_refs,
     usual_refs,
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path, PurePosixPath
 
-    from toolkit.git.history import Change, HistoryStep
+    from toolkit.git.history import Change
     from toolkit.model import Oid
     from toolkit.track.upstream import Content, Subject
 
@@ -83,20 +82,13 @@ class CloneUpstream:
                 found.append(FoundFile(wanted=each, commit=commit, reason=file.message, absent=absent))
         return found
 
-    def past(self, found: FoundFile, *, most: int | None) -> Past:
-        """Return the commits that changed the file, from the ref on back."""
+    def versions(self, found: FoundFile, *, most: int) -> Iterator[tuple[Change, bytes | None]]:
+        """Yield the newest commits that changed the file, each with what is in it then."""
         if found.commit is None or found.file is None:
-            return Past(steps=(), notes=(found.reason or "there is no file",))
-        steps = tuple(history.steps(self._repository, found.commit, found.file.path))
-        edge = [step for step in steps if str(step.change.commit) in self._branches.shallow]
-        notes = ("the clone is shallow: what came before is not in it",) if edge else ()
-        return Past(steps=steps[:most], notes=notes)
-
-    def contents(self, steps: Sequence[HistoryStep]) -> Iterator[tuple[HistoryStep, bytes | None]]:
-        """Yield the file after each step."""
-        there = [step for step in steps if step.blob is not None]
-        for step, got in zip(there, self._contents([str(s.blob) for s in there]), strict=True):
-            yield step, got[1] if got is not None else None
+            return
+        places = history.versions(self._repository, found.commit, found.file.path, most=most)
+        contents = self._contents([f"{change.commit}:{path}" for change, path in places])
+        yield from ((change, got[1] if got else None) for (change, _), got in zip(places, contents, strict=True))
 
     def pulls(self, numbers: Sequence[int], refs: Sequence[FoundFile]) -> list[tuple[Pull, File | None]]:
         """Return the listed pull requests, as far as the clone has their heads or their merges."""
@@ -121,7 +113,6 @@ class CloneUpstream:
         file = self._files([head])[head] if head is not None else None
         pull = Pull(
             number=number,
-            listed=True,
             state="unknown",
             reason="not merged as far as the clone goes" if head is not None else "the clone has nothing of it",
             head=head,
@@ -211,4 +202,4 @@ def _merges(number: int, subject: str) -> bool:
 def _backport(subject: str) -> Pull:
     """Return the pull request that a merge is of, with the number 0 where it says none."""
     found = re.match(r"Merge pull request #(\d+) ", subject)
-    return Pull(number=int(found[1]) if found else 0, listed=False, state="merged", title=subject)
+    return Pull(number=int(found[1]) if found else 0, state="merged", title=subject)

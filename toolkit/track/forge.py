@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import chain
+from itertools import chain, islice
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -15,17 +15,15 @@ from toolkit.forge.failures import NotFoundError, SilentError
 from toolkit.forge.github import connect, moved_to
 from toolkit.forge.nixpkgs import tracked
 from toolkit.git import reading
-from toolkit.git.history import Change, HistoryStep
+from toolkit.git.history import Change
 from toolkit.model import Oid
 from toolkit.parallel import side_by_side
 from toolkit.track.model import Arrival, Pull, RefKind
 from toolkit.track.upstream import (
     MOST_CANDIDATES,
-    MOST_MOVES,
     AbsentError,
     File,
     FoundFile,
-    Past,
     WantedRef,
     default_refs,
 )
@@ -40,7 +38,7 @@ if TYPE_CHECKING:
     from toolkit.track.memory import Memory
     from toolkit.track.upstream import Content, Subject
 
-_AT_A_TIME = 40
+_AT_A_TIME = 8
 
 # What did not answer last time is asked again, but not for long.
 _SHORT_SECONDS = 3.0
@@ -58,97 +56,50 @@ class Forge:
         self._github = connect(server, Settings(timeout=timeout, wait=wait))
         self.source = f"{self._github.client.api_url}/repos/{self._github.repository}"
         self._memory = memory
-        self._early: dict[WantedRef, FoundFile] = {}
 
     def defaults(self) -> tuple[WantedRef, ...]:
-        """Return the usual refs; if the releases cannot be asked for, a warning reports it.
-
-        The files at those of last time are fetched meanwhile.
-        """
-        usual = (*tracked().branches, *tracked().channels)
+        """Return the usual refs; if the releases cannot be asked for, a warning reports it."""
         beginnings = (tracked().release_branch, tracked().release_channel)
-        guessed = default_refs(self._memory.known.names.get(self._github.repository, usual))
-        tasks: list[str | WantedRef] = [*beginnings, *guessed]
-        outcomes = side_by_side(self._begin, tasks)
-        self._early = {each.wanted: each for each in outcomes if isinstance(each, FoundFile)}
+        usual = (*tracked().branches, *tracked().channels)
+        try:
+            listed = side_by_side(self._github.branches, beginnings)
+        except ToolkitError as error:
+            self.warnings.append(f"the newest releases cannot be found: {error.message}")
+            return default_refs(usual)
         # What begins so has been listed; that the others are there is known.
-        names = [name for name in usual if not name.startswith(beginnings)]
-        for outcome in outcomes:
-            if isinstance(outcome, ToolkitError):
-                self.warnings.append(f"the newest releases cannot be found: {outcome.message}")
-                return default_refs(usual)
-            if not isinstance(outcome, FoundFile):
-                names += outcome
-        wanted = default_refs(names)
-        self._memory.known.names[self._github.repository] = [each.name for each in wanted]
-        return wanted
+        return default_refs([*(name for name in usual if not name.startswith(beginnings)), *chain(*listed)])
 
     def look(self, wanted: Sequence[WantedRef]) -> list[FoundFile]:
         """Return the file at each ref."""
-        missing = [each for each in wanted if each not in self._early]
-        found = {**self._early, **{each.wanted: each for each in side_by_side(self._look, missing)}}
-        return [found[each] for each in wanted]
+        return side_by_side(self._look, wanted)
 
-    def past(self, found: FoundFile, *, most: int | None) -> Past:
-        """Return the commits that changed the file; renames are followed."""
+    def versions(self, found: FoundFile, *, most: int) -> Iterator[tuple[Change, bytes | None]]:
+        """Yield the newest commits that changed the file at its present path, each with what is in it then."""
         if found.file is None:
-            return Past(steps=(), notes=(found.reason or "there is no file",))
-        steps: list[HistoryStep] = []
-        ref, path = found.wanted.name, found.file.path
-        try:
-            for _ in range(MOST_MOVES + 1):
-                before = len(steps)
-                for commit in self._github.changes(ref, str(path)):
-                    steps.append(HistoryStep(change=_change(commit), path=path, blob=None, previous=None, before=None))
-                    if most is not None and len(steps) >= most:
-                        return Past(steps=tuple(steps))
-                if len(steps) == before:
-                    break
-                detail = self._github.commit(str(steps[-1].change.commit))
-                previous = next((f.previous_filename for f in detail.files if f.filename == str(path)), None)
-                if previous is None or not detail.parents:
-                    break
-                ref, path = detail.parents[0].sha, PurePosixPath(previous)
-        except ToolkitError as error:
-            return Past(steps=tuple(steps), notes=(f"older versions are missing: {error.message}",))
-        return Past(steps=tuple(steps))
+            return
+        path = str(found.file.path)
+        changes = islice(self._github.changes(found.wanted.name, path), most)
 
-    def contents(self, steps: Sequence[HistoryStep]) -> Iterator[tuple[HistoryStep, bytes | None]]:
-        """Yield the file after each step; some at a time, so that what was read can be kept in between."""
-        for start in range(0, len(steps), _AT_A_TIME):
-            some = steps[start : start + _AT_A_TIME]
-            yield from zip(some, side_by_side(self._content, some), strict=True)
+        def content(commit: ApiCommit) -> bytes:
+            return self._github.raw(commit.sha, path, most=MAXIMUM_BYTES)
+
+        while some := list(islice(changes, _AT_A_TIME)):
+            yield from zip(map(_change, some), side_by_side(content, some), strict=True)
 
     def pulls(self, numbers: Sequence[int], refs: Sequence[FoundFile]) -> list[tuple[Pull, File | None]]:
-        """Return the listed ones, those that name the TODO, and the open ones about docker that touch the file.
+        """Return what is known of each; one that cannot be read keeps no other back.
 
-        One that cannot be read keeps no other back. All together have the time of one answer; one that took it all
+        All together have the time of one answer; one that took it all
         has little of it the next day.
         """
         with budget(self._github.client.settings.timeout):
-            found_by = side_by_side(self._search, self._subject.searches)
-            wanted = list(dict.fromkeys((*numbers, *chain.from_iterable(found_by))))
-            others = {*numbers, *chain.from_iterable(found_by[:1])}
-
-            def ask(number: int) -> tuple[Pull, File | None] | None:
-                return self._pull(number, refs, listed=number in numbers, must_touch=number not in others)
-
-            return [found for found in side_by_side(ask, wanted) if found is not None]
+            return side_by_side(lambda number: self._pull(number, refs), numbers)
 
     def finish(self) -> Traffic:
         """Return what went over the network; a warning says if a kept answer was damaged."""
         if damaged := self._github.client.damaged:
             self.warnings.append(f"{damaged} kept answers were damaged; set aside, and asked for again")
         return self._github.client.traffic()
-
-    def _begin(self, task: str | WantedRef) -> list[str] | FoundFile | ToolkitError:
-        """List the branches that begin so, or look at a ref; what is wrong with the list is returned."""
-        if isinstance(task, WantedRef):
-            return self._look(task)
-        try:
-            return self._github.branches(task)
-        except ToolkitError as error:
-            return error
 
     def _look(self, wanted: WantedRef) -> FoundFile:
         try:
@@ -213,27 +164,8 @@ class Forge:
     def _is_candidate(self, path: PurePosixPath) -> bool:
         return path.suffix == ".nix" and any(word in str(path).lower() for word in self._subject.words)
 
-    def _content(self, step: HistoryStep) -> bytes | None:
-        try:
-            return self._github.raw(str(step.change.commit), str(step.path), most=MAXIMUM_BYTES, keep=False)
-        except NotFoundError:
-            return None
-        except ToolkitError as error:
-            self.warnings.append(f"{step.change.commit.short}: {error.message}")
-            return None
-
-    def _search(self, words: str) -> list[int]:
-        """Return what a search finds; it has a rate limit of its own."""
-        try:
-            return self._github.search_pulls(words, most=tracked().candidates)
-        except ToolkitError as error:
-            self.warnings.append(f"pull requests cannot be searched for: {error.message}")
-            return []
-
-    def _pull(
-        self, number: int, refs: Sequence[FoundFile], *, listed: bool, must_touch: bool
-    ) -> tuple[Pull, File | None] | None:
-        """Return one, None for one that would have to touch the file and does not; what cannot be read is missing."""
+    def _pull(self, number: int, refs: Sequence[FoundFile]) -> tuple[Pull, File | None]:
+        """Return one; what cannot be read of it is missing."""
         name = f"{self._github.repository}#{number}"
         file, review, failure = None, None, None
         with budget(_SHORT_SECONDS if self._memory.is_silent(name) else self._github.client.settings.timeout):
@@ -242,10 +174,7 @@ class Forge:
                 path = _touched(self._github.pull_files(number), self._subject.target, refs)
             except ToolkitError as error:
                 self._memory.heard(name, silent=isinstance(error, SilentError))
-                return Pull(number=number, listed=listed, state="unknown", reason=error.message), None
-            if must_touch and path is None:
-                self._memory.heard(name, silent=False)
-                return None
+                return Pull(number=number, state="unknown", reason=error.message), None
             try:
                 review = _standing(self._github.reviews(number))
                 if path is not None:
@@ -256,7 +185,6 @@ class Forge:
             self._memory.heard(name, silent=isinstance(failure, SilentError))
             pull = replace(
                 self._described(request, refs),
-                listed=listed,
                 touches=path is not None,
                 review=review,
                 reason=failure.message if failure is not None else None,
@@ -269,7 +197,6 @@ class Forge:
         merged_as = Oid(request.merge_commit_sha) if merged and request.merge_commit_sha is not None else None
         return Pull(
             number=request.number,
-            listed=False,
             state="merged" if merged else request.state,
             title=request.title,
             url=request.html_url,

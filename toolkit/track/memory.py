@@ -31,8 +31,9 @@ _DAY = 86400.0
 
 
 class Known(Struct, frozen=True, kw_only=True):
-    """Readings and our diffs by blob, last changes by place, blobs by commit and path, refs by repository.
+    """Readings and our diffs by blob, last changes by place.
 
+    `since` has the commits that fixed a package, by its name, its parts and the commit that last changed its file.
     `answers` are Nix's about any package, by the commit, the package and the doors that it was asked about.
 
     The place of a change names the file's content as well. `silent` has what did not answer in time, with the time of
@@ -42,8 +43,7 @@ class Known(Struct, frozen=True, kw_only=True):
     readings: dict[str, Reading] = field(default_factory=dict[str, Reading])
     diffs: dict[str, str] = field(default_factory=dict[str, str])
     changes: dict[str, Change] = field(default_factory=dict[str, Change])
-    blobs: dict[str, str] = field(default_factory=dict[str, str])
-    names: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    since: dict[str, Change] = field(default_factory=dict[str, Change])
     silent: dict[str, float] = field(default_factory=dict[str, float])
     answers: dict[str, Doors] = field(default_factory=dict[str, Doors])
 
@@ -69,7 +69,7 @@ class Memory:
         except ToolkitError as error:
             self.warnings.append(f"{error.message}; set aside, and everything is read again")
 
-    def renew(self, seconds: float = 0.0) -> None:
+    def renew(self, seconds: float) -> None:
         """Give what is read from here on the time that all have, or so many seconds if they are more."""
         self.budget = Budget(max(limits.seconds(limits.TOGETHER_SECONDS), seconds))
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from toolkit.git.history import Change
     from toolkit.model import Oid
 
-SCHEMA = 2
+SCHEMA = 3
 
 # The end of the year 9999.
 _LAST_SECOND = 253402300799
@@ -103,13 +103,11 @@ class Arrival(Struct, frozen=True, kw_only=True):
 class Pull(Struct, frozen=True, kw_only=True):
     """A pull request.
 
-    `listed` tells one of patches/ from one that was searched for. `state` is open, closed, merged or unknown, `review`
-    approved, changes requested, commented or none. `effect` says in words what its head does to each defect.
-    `backports` are the pull requests that bring it to a release.
+    `state` is open, closed, merged or unknown, `review` approved, changes requested, commented or none. `effect` says
+    in words what its head does to each defect. `backports` are the pull requests that bring it to a release.
     """
 
     number: int
-    listed: bool
     state: str
     reason: str | None = None
     title: str | None = None
@@ -127,36 +125,6 @@ class Pull(Struct, frozen=True, kw_only=True):
     merged: datetime | None = None
     arrivals: tuple[Arrival, ...] = ()
     backports: tuple[Pull, ...] = ()
-
-
-class Version(Struct, frozen=True, kw_only=True):
-    """A version of the file in its history. `mainline` is false for one that a merge has superseded."""
-
-    commit: TrackedCommit
-    path: PurePosixPath
-    blob: Oid | None
-    reading: Reading
-    mainline: bool = True
-
-
-class Event(Struct, frozen=True, kw_only=True):
-    """A version in which the meaning changed. `what` is file, components, rootlesskit, todo or layout."""
-
-    commit: TrackedCommit
-    what: str
-    before: str | None
-    after: str | None
-    text: str
-
-
-class History(Struct, frozen=True, kw_only=True):
-    """The versions of the file, oldest first, and what happened in them; `notes` say what it lacks."""
-
-    ref: str
-    versions: tuple[Version, ...]
-    events: tuple[Event, ...]
-    read: int
-    notes: tuple[str, ...] = ()
 
 
 class Difference(Struct, frozen=True, kw_only=True):
@@ -206,7 +174,6 @@ class TrackAnswer(Struct, frozen=True, kw_only=True):
     changes: tuple[Difference, ...]
     first: bool
     exit_code: int
-    history: History | None = None
     network: Traffic | None = None
     warnings: tuple[str, ...] = ()
     schema: int = SCHEMA

@@ -53,7 +53,6 @@ class Package:
     """A package by its attribute path; `names` are the bindings that count, none for all that any ref has in a let."""
 
     words = ()
-    searches = ()
 
     def __init__(self, package: str, names: Sequence[str], memory: Memory, progress: Progress) -> None:
         self.package = self.word = package
@@ -116,10 +115,7 @@ class Package:
         files = iter(self._files(there))
         return [self._reading(each, next(files), repository) if each.file is not None else None for each in found]
 
-    def reading(self, blob: str, *, past: bool = False) -> Reading | None:
-        """Return nothing: what a version means depends on the names that count."""
-
-    def read(self, contents: Mapping[str, bytes], *, past: bool = False) -> dict[str, Reading]:  # noqa: ARG002 - as docker
+    def read(self, contents: Mapping[str, bytes]) -> dict[str, Reading]:
         """Return what files mean by their syntax."""
         files = self._files(list(contents.values()))
         return {blob: self.meaning(file, None) for blob, file in zip(contents, files, strict=True)}

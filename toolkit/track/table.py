@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
-    from toolkit.track.model import Arrival, Difference, History, OurSeries, Pull, Ref, TrackAnswer
+    from toolkit.track.model import Arrival, Difference, OurSeries, Pull, Ref, TrackAnswer
 
 Row = tuple[str, ...]
 
@@ -20,7 +20,6 @@ UNTOLD = "could not tell"
 _REF_HEAD: Row = ("ref", "state", "overridable", "rootlesskit", "TODO", "docker", "our series", "last change")
 _OF_DOCKER = ("rootlesskit", "TODO")
 PULL_HEAD: Row = ("pull request", "state", "mergeable", "review", "effect", "arrived in")
-EVENT_HEAD: Row = ("date", "what", "commit")
 
 JUDGEMENTS = {
     Judgement.KEEP: "keep the overlay",
@@ -73,14 +72,6 @@ def pulls(answer: TrackAnswer) -> list[tuple[Pull, Row]]:
     """Return each pull request with its row; a backport follows the one that it is of."""
     return [
         (each, _pull(each, indent="  " * (each is not top))) for top in answer.pulls for each in (top, *top.backports)
-    ]
-
-
-def events(history: History) -> list[Row]:
-    """Return a row an event, oldest first."""
-    return [
-        (_day(each.commit.date), each.text, f"{each.commit.commit.short} {each.commit.subject}")
-        for each in history.events
     ]
 
 

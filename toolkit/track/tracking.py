@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from datetime import timedelta
 from functools import cache
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import PurePosixPath  # noqa: TC003 - a field of what the series is read into
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from toolkit import __version__, inside
 from toolkit.errors import ToolkitError
 from toolkit.forge.nixpkgs import Server, tracked
 from toolkit.git import diffs, mailing, patching
+from toolkit.git.reading import blob_id
 from toolkit.model import Commit
 from toolkit.proposal import registry
 from toolkit.track import state, verdict
@@ -24,25 +25,34 @@ from toolkit.track.memory import Memory
 from toolkit.track.model import OurSeries, Ref, RefKind, SeriesFit, TrackAnswer, commit, moment
 from toolkit.track.package import Package
 from toolkit.track.readings import UNKNOWN, State
-from toolkit.track.timeline import Timeline
 from toolkit.track.upstream import WantedRef, kind_of
 from toolkit.track.verdict import ANY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from toolkit.git.history import Change
     from toolkit.git.patching import Fitting
     from toolkit.model import Progress, SourceRequest
-    from toolkit.track.model import Pull
+    from toolkit.track.model import Pull, TrackedCommit
     from toolkit.track.readings import Reading
     from toolkit.track.upstream import File, FoundFile, Subject, Upstream
     from toolkit.track.verdict import Used
 
 # A fix that is older than so many versions is dated by none of them.
 _MOST_SINCE = 60
+_AT_A_TIME = 8
 
 _SKEW = timedelta(days=1)
+
+
+class _Where(Struct, frozen=True, kw_only=True):
+    """What is asked, about what, and what is known of it already."""
+
+    upstream: Upstream
+    subject: Subject
+    memory: Memory
 
 
 class TrackRequest(Struct, frozen=True, kw_only=True):
@@ -51,8 +61,8 @@ class TrackRequest(Struct, frozen=True, kw_only=True):
     `refs` are those to look at, empty for the usual ones. `git_dir` is a local clone, None for the server. `own` names
     the user's nixpkgs, `used` the overlay on it. `pulls` are pull requests beside those of patches/; `with_pulls` False
     leaves all out. `target` is a package by its attribute path, `bindings` those of its bindings that count, none for
-    all. `history` asks for the timeline of the first ref, `last` bounds it. `proposal` is a directory with a
-    series, `state` the file that remembers. The rest is how the server is reached; None means as patches/ says.
+    all. `proposal` is a directory with a series, `state` the file that remembers. The rest is how the server is
+    reached; None means as patches/ says.
     """
 
     target: str = field(default_factory=registry.usual)
@@ -63,8 +73,6 @@ class TrackRequest(Struct, frozen=True, kw_only=True):
     used: Used = ANY
     pulls: tuple[int, ...] = ()
     with_pulls: bool = True
-    history: bool = False
-    last: int | None = None
     proposal: Path | None = None
     state: Path | None = None
     server: Server = field(default_factory=Server)
@@ -83,9 +91,8 @@ def track(request: TrackRequest, *, progress: Progress) -> TrackAnswer:
     memory = Memory()
     subject = _subject(request, memory, progress)
     upstream = _upstream(request, subject, memory)
-    timeline = Timeline(upstream=upstream, subject=subject, memory=memory, progress=progress)
     try:
-        return _answer(request, last, timeline)
+        return _answer(request, last, _Where(upstream=upstream, subject=subject, memory=memory), progress)
     finally:
         memory.save()
 
@@ -106,8 +113,8 @@ def _upstream(request: TrackRequest, subject: Subject, memory: Memory) -> Upstre
     return Forge(request.server, subject, memory, timeout=request.timeout, wait=request.wait)
 
 
-def _answer(request: TrackRequest, last: state.Last, timeline: Timeline) -> TrackAnswer:
-    upstream, subject, memory, progress = timeline.upstream, timeline.subject, timeline.memory, timeline.progress
+def _answer(request: TrackRequest, last: state.Last, where: _Where, progress: Progress) -> TrackAnswer:
+    upstream, subject, memory = where.upstream, where.subject, where.memory
     found = _look(request, upstream, progress)
     own: list[FoundFile] = []
     if request.own is not None:
@@ -125,9 +132,8 @@ def _answer(request: TrackRequest, last: state.Last, timeline: Timeline) -> Trac
     ours = _of_files((*found, *own), subject, memory)
     if request.proposal is not None:
         ours = _of_proposal(request.proposal, subject)
-    refs = tuple(_ref(each, reading, ours, timeline) for each, reading in zip((*found, *own), readings, strict=True))
+    refs = tuple(_ref(each, reading, ours, where) for each, reading in zip((*found, *own), readings, strict=True))
     pulls = tuple(_pull(pull, effects[file.blob], refs) if file is not None else pull for pull, file in heads)
-    history = timeline.history(found[0], most=request.last) if request.history else None
     judged = verdict.judge(
         refs[: len(found)],
         refs[-1] if own else None,
@@ -153,7 +159,6 @@ def _answer(request: TrackRequest, last: state.Last, timeline: Timeline) -> Trac
         changes=changes,
         first=last.facts is None,
         exit_code=verdict.exit_code(judged, changed=bool(changes)),
-        history=history,
         network=network,
         warnings=tuple(dict.fromkeys((*last.warnings, *upstream.warnings, *memory.warnings, *_skewed(refs)))),
     )
@@ -166,7 +171,7 @@ def _look(request: TrackRequest, upstream: Upstream, progress: Progress) -> list
     return upstream.look(wanted)
 
 
-def _ref(found: FoundFile, reading: Reading | None, ours: _Ours, timeline: Timeline) -> Ref:
+def _ref(found: FoundFile, reading: Reading | None, ours: _Ours, where: _Where) -> Ref:
     wanted, file = found.wanted, found.file
     if file is None or reading is None:
         what = State.ABSENT if found.absent else State.UNKNOWN
@@ -179,13 +184,46 @@ def _ref(found: FoundFile, reading: Reading | None, ours: _Ours, timeline: Timel
         reason=reading.reason if reading.state is State.UNKNOWN else None,
         commit=found.commit,
         path=file.path,
-        moved=file.path != timeline.subject.target and registry.is_named(timeline.subject.package),
+        moved=file.path != where.subject.target and registry.is_named(where.subject.package),
         blob=file.blob,
         reading=reading,
         changed=commit(file.change) if file.change is not None else None,
-        fixed_by=timeline.fixed_by(found, most=_MOST_SINCE) if is_dated else None,
+        fixed_by=_fixed_by(found, reading, where) if is_dated else None,
         series=ours.fit(file, reading),
     )
+
+
+def _fixed_by(found: FoundFile, reading: Reading, where: _Where) -> TrackedCommit | None:
+    """Return the commit since which the file is fixed, if it is among the newest and all before it can be read."""
+    newest = found.file.change if found.file is not None else None
+    parts = (each.name for each in reading.components)
+    key = " ".join((where.subject.package, *parts, str(newest.commit))) if newest is not None else ""
+    since = where.memory.known.since.get(key)
+    if since is not None:
+        return commit(since)
+    try:
+        for change, what in _states(found, where):
+            if what is not State.FIXED:
+                if since is not None and key and what is not State.UNKNOWN:
+                    where.memory.known.since[key] = since
+                return commit(since) if since is not None else None
+            since = change
+    except ToolkitError as error:
+        name = found.wanted.name
+        where.upstream.warnings.append(f"{name}: the commit that fixed it cannot be determined: {error.message}")
+    return None
+
+
+def _states(found: FoundFile, where: _Where) -> Iterator[tuple[Change, State]]:
+    """Yield the newest commits that changed a file, with what each made of it; some are read at a time."""
+    versions = where.upstream.versions(found, most=_MOST_SINCE)
+    while some := list(islice(versions, _AT_A_TIME)):
+        blobs = [blob_id(content) if content is not None else None for _, content in some]
+        readings = where.subject.read(
+            {blob: content for blob, (_, content) in zip(blobs, some, strict=True) if blob and content is not None}
+        )
+        for blob, (change, _) in zip(blobs, some, strict=True):
+            yield change, readings[blob].state if blob is not None else State.UNKNOWN
 
 
 def _pull(pull: Pull, reading: Reading, refs: Sequence[Ref]) -> Pull:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from toolkit.forge.client import Traffic
-    from toolkit.git.history import Change, HistoryStep
+    from toolkit.git.history import Change
     from toolkit.model import Oid
     from toolkit.track.model import Pull
     from toolkit.track.readings import Reading
@@ -64,13 +64,6 @@ class AbsentError(ToolkitError):
     """A ref has no such package."""
 
 
-class Past(Struct, frozen=True, kw_only=True):
-    """The commits that changed a file, newest first, and what is missing of them."""
-
-    steps: tuple[HistoryStep, ...]
-    notes: tuple[str, ...] = ()
-
-
 class Subject(Protocol):
     """What is tracked: a package, whose file usually is at `target`.
 
@@ -84,11 +77,6 @@ class Subject(Protocol):
     @property
     def words(self) -> Sequence[str]:
         """Words of the paths of files that may be it."""
-        ...
-
-    @property
-    def searches(self) -> Sequence[str]:
-        """Words for a server's search of pull requests; those of the second count if they touch the file."""
         ...
 
     def find(
@@ -110,11 +98,7 @@ class Subject(Protocol):
         """Return what each file means, None if there is none; `repository` has the refs' commits."""
         ...
 
-    def reading(self, blob: str, *, past: bool = False) -> Reading | None:
-        """Return what is known of a version without its content; of the `past` the syntax may decide."""
-        ...
-
-    def read(self, contents: Mapping[str, bytes], *, past: bool = False) -> dict[str, Reading]:
+    def read(self, contents: Mapping[str, bytes]) -> dict[str, Reading]:
         """Return what versions mean by themselves, by their blobs."""
         ...
 
@@ -142,12 +126,8 @@ class Upstream(Protocol):
         """Return the file at each ref."""
         ...
 
-    def past(self, found: FoundFile, *, most: int | None) -> Past:
-        """Return the commits that changed the file, newest first; renames are followed."""
-        ...
-
-    def contents(self, steps: Sequence[HistoryStep]) -> Iterator[tuple[HistoryStep, bytes | None]]:
-        """Yield the file after each step."""
+    def versions(self, found: FoundFile, *, most: int) -> Iterator[tuple[Change, bytes | None]]:
+        """Yield the commits that changed the file, newest first, each with what is in it then."""
         ...
 
     def pulls(self, numbers: Sequence[int], refs: Sequence[FoundFile]) -> list[tuple[Pull, File | None]]:

@@ -38,7 +38,6 @@ from toolkit.lift.plan import Design
 from toolkit.lift.rewriting import Lifted, lift
 from toolkit.lift.shape import read
 from toolkit.lift.survey import files_of, survey
-from toolkit.model import Silence
 from toolkit.nix import program
 from toolkit.nix.tree import Tree
 from toolkit.proposal.target import Target
@@ -209,7 +208,7 @@ def _prove(
         answers = _ask(root, together, system, {file: each for file, each in wanted.items() if file not in apart})
         doubtful = [file for file, answer in answers.items() if answer.error is not None or _differs(answer)]
         for file in [*doubtful, *(file for file in apart if file in wanted)]:
-            alone = trees.changed(tree, {file: made[file][1].text.encode()}, progress=Silence()).root
+            alone = trees.changed(tree, {file: made[file][1].text.encode()}).root
             answers[file] = _ask(root, alone, system, {file: made[file]})[file]
         for file, answer in answers.items():
             found[file].append(answer)
@@ -257,7 +256,7 @@ def _separated(
     apart: set[PurePosixPath] = set()
     while True:
         contents = {file: lifted.text.encode() for file, (_, lifted) in made.items() if file not in apart}
-        after = trees.changed(tree, contents, progress=Silence()).root
+        after = trees.changed(tree, contents).root
         questions = [Question(package=package) for package in CANARIES]
         answers = [ask(tree.root, after, CANARY, [question])[0] for question in questions]
         places = {PurePosixPath(place) for answer in answers for place in answer.places}

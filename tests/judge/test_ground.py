@@ -142,7 +142,7 @@ def test_users_files_are_as_before_though_the_cache_has_hard_links_to_them(tmp_p
             assert (place.root / NOTES).read_bytes() == b"{ }\n"
         with place.holding({NOTES: None}):
             pass
-    other = trees.changed(own, {NOTES: b"{ }\n"}, progress=Silence())
+    other = trees.changed(own, {NOTES: b"{ }\n"})
     assert (other.root / NOTES).read_bytes() == b"{ }\n"
     # Cleaning the cache deletes names, and opens directories for that alone.
     files.remove(other.root)

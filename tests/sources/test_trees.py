@@ -73,7 +73,7 @@ def test_directory_is_copied_and_never_linked_to(plain: Path) -> None:
 
 def test_changed_tree_differs_in_the_file_alone_and_shares_the_others(plain: Path) -> None:
     tree = whole(source_at(str(plain)))
-    other = trees.changed(tree, {TARGET: b"{ }\n", PurePosixPath("nixos/tests/new.nix"): b"new\n"}, progress=Silence())
+    other = trees.changed(tree, {TARGET: b"{ }\n", PurePosixPath("nixos/tests/new.nix"): b"new\n"})
     expected = {**contents(plain), str(TARGET): b"{ }\n", "nixos/tests/new.nix": b"new\n"}
     assert contents(other.root) == expected
     assert contents(tree.root) == contents(plain)
@@ -86,7 +86,7 @@ def test_changed_script_stays_executable(plain: Path) -> None:
     script = TARGET.with_name("update.sh")
     (plain / script).chmod(0o755)
     tree = whole(source_at(str(plain)))
-    changed = trees.changed(tree, {script: b"#!/bin/sh\n"}, progress=Silence())
+    changed = trees.changed(tree, {script: b"#!/bin/sh\n"})
     assert os.access(changed.root / script, os.X_OK)
 
 
@@ -147,9 +147,9 @@ def test_next_tree_shares_what_is_the_same(clone: Path) -> None:
 
 def test_tree_that_somebody_changed_in_the_cache_is_made_again(plain: Path) -> None:
     tree = whole(source_at(str(plain)))
-    changed = trees.changed(tree, {TARGET: b"{ }\n"}, progress=Silence())
+    changed = trees.changed(tree, {TARGET: b"{ }\n"})
     (changed.root / TARGET).write_bytes(b"{ spoilt = true; }\n")
-    assert (trees.changed(tree, {TARGET: b"{ }\n"}, progress=Silence()).root / TARGET).read_bytes() == b"{ }\n"
+    assert (trees.changed(tree, {TARGET: b"{ }\n"}).root / TARGET).read_bytes() == b"{ }\n"
     (tree.root / "default.nix").unlink()
     assert contents(whole(source_at(str(plain))).root) == contents(plain)
     shutil.rmtree(tree.root)
@@ -201,7 +201,7 @@ def test_links_of_the_tree_stay_links(plain: Path) -> None:
     (plain / "link").symlink_to("pkgs/top-level")
     (plain / "nowhere").symlink_to("gone")
     tree = whole(source_at(str(plain)))
-    other = trees.changed(tree, {TARGET: b"{ }\n"}, progress=Silence())
+    other = trees.changed(tree, {TARGET: b"{ }\n"})
     for root in (tree.root, other.root):
         assert (root / "link").readlink() == Path("pkgs/top-level")
         assert (root / "nowhere").is_symlink()
@@ -213,6 +213,6 @@ def test_nothing_is_changed_below_a_link(plain: Path) -> None:
     source = sources.resolve(request, target=TARGET, sparse=(), progress=Silence())
     tree = trees.whole(source, offline=True, progress=Silence())
     with pytest.raises(ToolkitError, match=r"^pkgs/linked/no/new\.nix: stands below a link$"):
-        trees.changed(tree, {PurePosixPath("pkgs/linked/no/new.nix"): b"theirs"}, progress=Silence())
+        trees.changed(tree, {PurePosixPath("pkgs/linked/no/new.nix"): b"theirs"})
     assert not (plain / "pkgs/by-name/no/new.nix").exists()
     assert not (tree.root / "pkgs/by-name/no/new.nix").exists()

@@ -118,7 +118,7 @@ def _together(tree: NixpkgsTree, found: Sequence[Opened], *, progress: Progress)
         return {}
     progress.step("laying out a nixpkgs with all changes")
     contents = {file: commit.content for file, (_, commit) in lifts.items()}
-    root = trees.changed(tree, contents, progress=progress).root
+    root = trees.changed(tree, contents).root
     chosen: dict[Target, LiftChosen] = {}
     for each, commit in lifts.values():
         beside = tuple(other.target.package for other, _ in lifts.values() if other is not each)

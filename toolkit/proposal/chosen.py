@@ -117,7 +117,7 @@ class LiftChosen(Chosen[LiftCase], frozen=True, kw_only=True, eq=False):
         del near
         if not self.request.depth.tier.includes(Tier.BUILD):
             return case
-        tree = trees.changed(self.tree, {self.file: self.contents[-1]}, progress=progress)
+        tree = trees.changed(self.tree, {self.file: self.contents[-1]})
         return replace(case, building=building(self.request.depth, tree, progress=progress))
 
     def claims(self, case: LiftCase) -> tuple[Claim[LiftCase], ...]:
@@ -255,7 +255,7 @@ def laid_out(found: Opened, commits: tuple[LiftCommit, ...], tree: NixpkgsTree, 
     """Lay out the tree after each commit."""
     progress.step(f"laying out the changed {found.target.package}")
     contents = ({found.target.file: commit.content} for commit in commits)
-    after = (trees.changed(tree, each, progress=progress).root for each in contents)
+    after = (trees.changed(tree, each).root for each in contents)
     return of_commits(found, commits, tree, (tree.root, *after))
 
 

@@ -87,7 +87,7 @@ class Lifts(Leaf):
         names = request.bindings or doors.packages(source.content, target.file)
         progress.step(f"laying out the changed {target.package}")
         contents = {path: each.content if each is not None else None for path, each in change.whole.files.items()}
-        changed = trees.changed(tree, contents, progress=progress)
+        changed = trees.changed(tree, contents)
         roots = (tree.root, changed.root)
         systems = request.depth.systems or target.systems
         progress.step(f"asking Nix about {target.package}")
@@ -159,7 +159,7 @@ def _lifted(opened: Opened, proposal: Proposal, tree: NixpkgsTree, *, progress: 
             if lifted.text.encode() == last:
                 return lifted
     progress.step(f"asking Nix about {proposal.package}")
-    roots = (tree.root, trees.changed(tree, {proposal.target: last}, progress=progress).root)
+    roots = (tree.root, trees.changed(tree, {proposal.target: last}).root)
     systems = request.depth.systems or opened.target.systems
     found = doors.working(proposal.bindings, last, opened.target, roots, systems)
     return Lifted(text=last.decode(), doors=found)

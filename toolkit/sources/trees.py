@@ -138,7 +138,7 @@ def as_they_are(request: SourceRequest, *, progress: Progress) -> Path:
     return whole(source, offline=request.offline, progress=progress).root
 
 
-def changed(tree: NixpkgsTree, contents: Mapping[PurePosixPath, bytes | None], *, progress: Progress) -> NixpkgsTree:
+def changed(tree: NixpkgsTree, contents: Mapping[PurePosixPath, bytes | None]) -> NixpkgsTree:
     """Return the tree with these files instead of, or besides, its own, and without those that are None."""
     digest = hashlib.sha256(tree.key.encode())
     for path, content in sorted(contents.items()):
@@ -146,7 +146,6 @@ def changed(tree: NixpkgsTree, contents: Mapping[PurePosixPath, bytes | None], *
         digest.update(f"\0{path}\0{length}\0".encode() + (content or b""))
 
     def make(into: Path) -> str:
-        progress.step("laying out the changed nixpkgs")
         _copy(tree.root, into, link=True)
         for path, content in contents.items():
             # What is written below a link lands where that leads.
@@ -185,8 +184,9 @@ class Changed(Mapping[str, NixpkgsTree]):
     def __getitem__(self, name: str) -> NixpkgsTree:
         """Return a tree."""
         if name not in self._trees:
+            self._progress.step(f"laying out the nixpkgs of stage '{name}'")
             contents = self._contents[name]
-            self._trees[name] = changed(self._tree, contents, progress=self._progress)
+            self._trees[name] = changed(self._tree, contents)
         return self._trees[name]
 
     def __iter__(self) -> Iterator[str]:

@@ -268,7 +268,7 @@ def _found(case: DockerCase, system: str) -> dict[str, Packages]:
     each.
     """
     work = case.deep
-    without = trees.changed(work.trees[case.before.name], {case.target: _WITHOUT_DOCKER}, progress=work.progress)
+    without = trees.changed(work.trees[case.before.name], {case.target: _WITHOUT_DOCKER})
     depth = work.depth
     engine = everything.Engine(max_memory=depth.max_memory, timeout=depth.timeout, options=depth.nix_options)
     same = everything.evaluate(without, system, engine, what=f"{system}, without docker", progress=work.progress)

@@ -123,7 +123,7 @@ def registered(case: DockerCase) -> Finding:
     system, name = _nixos(case), f"nixosTests.{TEST.stem}"
     case.deep.progress.step(f"evaluating {name} ({system})")
     contents = {one.path: one.after for one in commit.files}
-    tree = trees.changed(case.deep.trees[case.after.name], contents, progress=case.deep.progress)
+    tree = trees.changed(case.deep.trees[case.after.name], contents)
     return _evaluated(arguments(case, tree, system, test=TEST.stem), f"{name}, {system}")
 
 

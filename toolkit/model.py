@@ -256,16 +256,6 @@ class Proposal(Struct, frozen=True, kw_only=True):
         return next((each.design for each in self.steps if each.name == step), None)
 
 
-class Column(Struct, frozen=True, kw_only=True):
-    """One design in a comparison: its proofs, and the lines of its diff. `moved` lines count in both others."""
-
-    name: str
-    proofs: tuple[Proof, ...]
-    added: int
-    removed: int
-    moved: int
-
-
 class Proven(Struct, frozen=True, kw_only=True):
     """What was proven of something that was written; `files` are names relative to its directory."""
 
@@ -293,7 +283,6 @@ class Report(Proven, frozen=True, kw_only=True):
 
     proposal: Proposal
     request: SourceRequest | None = None
-    comparison: tuple[Column, ...] = ()
 
 
 class OverlayReport(Proven, frozen=True, kw_only=True):

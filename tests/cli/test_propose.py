@@ -134,7 +134,7 @@ def test_what_is_in_the_output_directory_stays_without_force(unlet: Unlet) -> No
         (("--pin", "x", "--nixpkgs", "y"), "--pin and --nixpkgs exclude each other"),
         (("--pin", "x", "--rev", "y"), "--pin and --rev exclude each other"),
         (("--nixpkgs", ""), "--nixpkgs is empty"),
-        (("--strategy", "x"), "invalid value for '--strategy': 'x' is not one of"),
+        (("--design", "x"), "invalid value for '--design': 'x' is not one of"),
     ],
 )
 def test_options_that_contradict_are_one_line(unlet: Unlet, arguments: tuple[str, ...], message: str) -> None:
@@ -191,14 +191,6 @@ def test_a_refused_package_is_named_and_stops_no_other(unlet: Unlet) -> None:
     assert "lifts/notes-server: is not empty" in again.stdout
 
 
-def test_designs_of_any_package_are_compared(unlet: Unlet) -> None:
-    done = unlet(*SPECIMEN, "notes-server", "--compare", "--tier", "tree", "--json")
-    assert done.returncode == 0
-    columns = json.loads(done.stdout)["comparison"]
-    assert [column["name"] for column in columns] == ["move", "stay", "layer"]
-    assert all(column["proofs"]["no-rebuild"] == "passed" for column in columns)
-
-
 def test_any_package_is_built_on_request(unlet: Unlet) -> None:
     done = unlet(*SPECIMEN, "notes-server", "--tier", "build", "--json")
     assert (done.returncode, done.stderr) == (0, "")
@@ -214,11 +206,7 @@ def test_design_has_the_same_names_for_every_target(unlet: Unlet) -> None:
     done = unlet(*SPECIMEN, "--design", "layer")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "--design: 'layer' is not a design for docker\nhint: it has move, hidden\n"
-    assert unlet(*SPECIMEN, "--design", "hidden", "--out", "by-design").returncode == 0
-    assert unlet(*SPECIMEN, "--strategy", "hidden", "--out", "by-strategy").returncode == 0
-    one, other = ((unlet.cwd / name / "upstream.diff").read_bytes() for name in ("by-design", "by-strategy"))
-    assert one == other
-    assert "--strategy" not in unlet("propose", "--help-all").stdout
+    assert unlet(*SPECIMEN, "--design", "hidden").returncode == 0
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,6 @@ def test_isolated_tier_is_the_default(unlet: Unlet) -> None:
         (("--tier", "tree", "--timeout", "nan"), "invalid value for '--timeout': 'nan' is not a number with an end"),
         (("--tier", "tree", "--timeout", "inf"), "invalid value for '--timeout': 'inf' is not a number with an end"),
         (("--all",), "--all requires --tier tree, build or vm"),
-        (("--reverse-dependencies",), "--all requires --tier tree, build or vm"),
         (("--sealed", "--tier", "vm"), "--sealed requires --tier isolated or tree"),
         (("--tier", "tree", "--max-memory", "1"), "invalid value for '--max-memory': 1 is not in the range x>=64"),
         (("--tier", "tree", "--timeout", "0"), "invalid value for '--timeout': 0.0 is not in the range x>0"),

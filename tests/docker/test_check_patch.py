@@ -48,11 +48,11 @@ def diff_between(before: str, after: str) -> str:
 class TestForeignPatch:
     @pytest.fixture
     def judge(self, tmp_path: Path) -> Callable[..., Report]:
-        def judge(patch: str | bytes, *names: str, nixpkgs: str = "specimen", compare: bool = False) -> Report:
+        def judge(patch: str | bytes, *names: str, nixpkgs: str = "specimen") -> Report:
             path = tmp_path / "theirs.patch"
             path.write_bytes(patch if isinstance(patch, bytes) else patch.encode())
             change = ChangeRequest(patch=path, source=SourceRequest(nixpkgs=nixpkgs))
-            request = CheckRequest(target="docker", change=change, proofs=names, compare=compare)
+            request = CheckRequest(target="docker", change=change, proofs=names)
             return check(request, progress=Steps())
 
         return judge
@@ -91,16 +91,6 @@ class TestForeignPatch:
         report = judge(diff_between(before, built.replace(f"{todo}\n", "")), "overridable")
         assert statuses(report) == {"overridable": "not run"}
         assert reason(report, "overridable").startswith("could not tell: the file is built in a new way")
-
-    def test_lift_alone_is_compared_with_lifts_alone(
-        self, judge: Callable[..., Report], draft: Callable[..., Draft]
-    ) -> None:
-        texts = draft().texts
-        patch = diff_between(texts[BEFORE], texts[LIFTED])
-        found = judge(patch, "exact-change", compare=True).comparison
-        assert {column.name for column in found[1:]} == {"move", "hidden"}
-        rows = {proof.name: str(proof.status) for column in found for proof in column.proofs}
-        assert rows["exact-change"] == "not run"
 
     def test_demotion_alone_passes_what_is_about_it(
         self, judge: Callable[..., Report], draft: Callable[..., Draft]

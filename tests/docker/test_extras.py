@@ -180,12 +180,3 @@ def test_refused_extra_leaves_nothing_behind(tree: Callable[..., Source], tmp_pa
     with pytest.raises(RefusalError):
         propose(request, progress=Steps())
     assert not (tmp_path / "proposal").exists()
-
-
-def test_commits_on_request_are_no_row_of_the_comparison(tmp_path: Path) -> None:
-    source = SourceRequest(nixpkgs="specimen")
-    request = docker(source=source, extras=(Extra.RELEASE_NOTE,), compare=True, out=tmp_path / "out")
-    report = propose(request, progress=Steps())
-    assert Extra.RELEASE_NOTE in {proof.name for proof in report.proofs}
-    assert [column.name for column in report.comparison] == ["move", "hidden"]
-    assert {Extra.RELEASE_NOTE} & {proof.name for column in report.comparison for proof in column.proofs} == set()

@@ -385,7 +385,7 @@ class TestWholeOrNotAtAll:
                 "propose",
                 "--nixpkgs",
                 "specimen",
-                "--strategy",
+                "--design",
                 "hidden",
                 "--out",
                 "second",

@@ -39,7 +39,6 @@ def judged(  # noqa: PLR0913 - what may be asked for, and who is told
     target: str = "notes-server",
     bindings: tuple[str, ...] = (),
     depth: Depth | None = None,
-    compare: bool = False,
 ) -> Report:
     before = (specimen.path() / file).read_text()
     lines = difflib.unified_diff(
@@ -48,7 +47,7 @@ def judged(  # noqa: PLR0913 - what may be asked for, and who is told
     patch = tmp_path / "theirs.diff"
     patch.write_text("".join(lines))
     change = ChangeRequest(patch=patch, source=SourceRequest(nixpkgs="specimen"))
-    request = CheckRequest(change=change, target=target, bindings=bindings, depth=depth or Depth(), compare=compare)
+    request = CheckRequest(change=change, target=target, bindings=bindings, depth=depth or Depth())
     return check(request, progress=Silence())
 
 
@@ -86,13 +85,6 @@ def test_a_server_says_what_a_pull_request_is_of(forge: Forge) -> None:
     assert progress.steps == ["asking for #7"]
     # A clone knows the commits itself.
     assert completed(asked, None, progress=progress) == asked
-
-
-def test_somebodys_lift_is_set_beside_the_designs(tmp_path: Path) -> None:
-    report = judged(tmp_path, lift(BEFORE, name="package.nix", design=Design.STAY).text, compare=True)
-    assert [column.name for column in report.comparison] == ["theirs.diff", "stay", "move", "layer"]
-    assert report.comparison[0].added == report.comparison[1].added
-    assert {proof.name for proof in report.comparison[1].proofs} > {"no-rebuild", "overridable", "applies"}
 
 
 def test_somebodys_change_is_built(tmp_path: Path) -> None:

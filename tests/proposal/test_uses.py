@@ -1,4 +1,4 @@
-"""What the commands make of a lift beside proposing it: an overlay, a comparison, a branch, reasons, a picture."""
+"""What the commands make of a lift beside proposing it: an overlay, a branch, reasons, a picture."""
 
 from __future__ import annotations
 
@@ -110,27 +110,6 @@ class TestOverlay:
         assert caught.value.message == f"notes-server: {fact}, so an overlay cannot call it"
         assert caught.value.hint == "unlet propose notes-server writes a patch for your nixpkgs"
         assert not (tmp_path / "out").exists()
-
-
-def test_the_other_designs_are_compared_with_lines_and_proofs(tmp_path: Path) -> None:
-    progress = Steps()
-    report = run(tmp_path / "out", "notes-server", design=Design.STAY, compare=True, progress=progress)
-    names = [column.name for column in report.comparison]
-    assert names == ["stay", *(design for design in (Design.MOVE, Design.LAYER))]
-    own = report.comparison[0]
-    assert [(proof.name, proof.status) for proof in own.proofs] == [*statuses(report).items()]
-    assert [proof.name for proof in report.comparison[1].proofs] == [proof.name for proof in report.proofs]
-    assert all(column.added > 0 and column.removed > 0 for column in report.comparison)
-    assert report.comparison[1].removed > own.removed
-    written = progress.steps
-    progress = Steps()
-    again = check(CheckRequest(target="", directory=tmp_path / "out", compare=True), progress=progress)
-    assert [column.name for column in again.comparison] == names
-    for steps in (written, progress.steps):
-        assert [step for step in steps if step.startswith("comparing")] == [
-            "comparing with move",
-            "comparing with layer",
-        ]
 
 
 class TestBranch:

@@ -25,7 +25,7 @@ from toolkit.sources.changes import ChangeRequest, PullRequest
 if TYPE_CHECKING:
     from toolkit.model import Depth, Report
 
-_DOCKERS = ("--file", "--run", "--compare", "--proof", "--tier")
+_DOCKERS = ("--file", "--run", "--proof", "--tier")
 """What asks for docker's proofs alone."""
 
 SOURCES = ("--nixpkgs", "--rev", "--file", "--pin")
@@ -87,7 +87,6 @@ SOURCES = ("--nixpkgs", "--rev", "--file", "--pin")
     help="Also start rootless daemons with the wrappers, and request ports 80 and 8080 of containers on loopback. "
     "Takes half a minute and needs sudo.",
 )
-@click.option("--compare", is_flag=True, help="Prove the other designs as well, and compare them.")
 @depth_options
 @options.common
 def command(
@@ -103,7 +102,6 @@ def command(
     nixos: bool,
     comment: bool,
     proofs: tuple[str, ...],
-    compare: bool,
     run: bool,
 ) -> int:
     """Judge what a change of nixpkgs does to everything that it touches, or prove a proposal again.
@@ -111,7 +109,7 @@ def command(
     CHANGE is the output of 'unlet propose', by default ./proposal, and else a commit of the clone that you are in,
     which stands for all since it left the main branch, or a range A..B, each commit of which is judged as well. Without
     either, in a clone that has no ./proposal, what is not committed is judged. TARGET is a package whose claims are
-    proven too. --compare, --proof and --tier ask for its proofs alone, or for docker's, as --file and --run do. The
+    proven too. --proof and --tier ask for its proofs alone, or for docker's, as --file and --run do. The
     exit code is 1 if something no longer evaluates, or is not as --expect says, and 3 if something could not be judged.
     """
     by_option = patch is not None or pull is not None or uncommitted
@@ -151,7 +149,6 @@ def command(
         proofs=proofs,
         also=(*(["runs"] if run else []), *(["tree-tests"] if nixos else [])),
         depth=_depth(subject, nixos=nixos),
-        compare=compare,
     )
     with output.working(options.settings()) as progress:
         report = check(request, progress=progress)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 MASTER = "master"
 
 _LIFTED = ("--set", "--binding", "--as", "--design", "--follow")
-_OF_SERIES = (*_LIFTED, "--strategy", "--rootlesskit", "--only", "--with", "--compare")
+_OF_SERIES = (*_LIFTED, "--rootlesskit", "--only", "--with")
 _MAKING = ("--base", "--fetch", "--trailer", "--sign", *_OF_SERIES)
 
 

@@ -10,7 +10,7 @@ import click
 
 from toolkit.cli import options
 from toolkit.cli.options import DEPTH, NIX
-from toolkit.docker.steps import DEMOTE, FORMER, LIFT, Demotion, Extra
+from toolkit.docker.steps import DEMOTE, LIFT, Demotion, Extra
 from toolkit.judge.everything import Engine
 from toolkit.lift.plan import FOLLOWED, Design
 from toolkit.model import Depth, Tier
@@ -25,14 +25,11 @@ if TYPE_CHECKING:
 DOCKER = "docker"
 OTHER = "a TARGET other than docker"
 
-OWN = ("--file", "--strategy", "--rootlesskit", "--only", "--with", "--kind", "--run")
+OWN = ("--file", "--rootlesskit", "--only", "--with", "--kind", "--run")
 """What only docker has."""
 
 LIFTING = ("--binding", "--as", "--follow")
 """What only other targets have."""
-
-_DEEPER = ("--all", "--reverse-dependencies")
-"""What only docker's proofs have."""
 
 _TIERS = ("isolated", "tree", "build", "vm")
 
@@ -71,8 +68,6 @@ depth_options = options.together(
         "differs, of docker's proposal all that it rebuilds, which needs --tier tree or deeper. On one system, unless "
         "--system names others.",
     ),
-    # The name that it had in the last release.
-    options.remembered("--reverse-dependencies", "everything", hidden=True, group=DEPTH, is_flag=True),
     options.bounds(
         timeout="The time limit of one evaluation, in the tier isolated of all together; by default 60 and 50.",
         memory="The memory that all evaluations together may use; by default 2 GiB in the tier isolated, above it all "
@@ -116,7 +111,7 @@ def depth(target: str = DOCKER) -> Depth:
     named = options.asked("tier")
     options.allow()
     if not _is_docker(target):
-        options.refuse_together(OTHER, *_DEEPER)
+        options.refuse_together(OTHER, "--all")
         if named in {Tier.ISOLATED, Tier.VM}:
             raise click.UsageError(f"{OTHER} and --tier {named} exclude each other")
     tier = Tier(named or (Tier.ISOLATED if _is_docker(target) else Tier.TREE))
@@ -240,7 +235,6 @@ proposal_options = options.together(
 """What is proposed; `proposed` returns it."""
 
 series_options = options.together(
-    options.remembered("--strategy", hidden=True, group=options.OWN, type=click.Choice([*_DESIGNS, FORMER])),
     options.remembered(
         "--rootlesskit",
         group=options.OWN,
@@ -265,9 +259,6 @@ series_options = options.together(
         help="Of docker: add a commit to the series: a NixOS test of the ports that rootless docker publishes, an "
         "option for those below 1024 in its NixOS module, an item in the release notes. May be repeated.",
     ),
-    options.remembered(
-        "--compare", group=options.OWN, is_flag=True, help="Prove the other designs as well, and compare them."
-    ),
 )
 """What a series may have besides; `proposed` returns it."""
 
@@ -278,8 +269,6 @@ def proposed(target: str, source: SourceRequest, *, out: Path, force: bool) -> R
         options.refuse_without(OTHER, *LIFTING)
     else:
         options.refuse_together(OTHER, *OWN)
-    if options.given("--strategy"):
-        options.refuse_together("--strategy", "--design")
     follow = options.asked("follow")
     followed = tuple(follow.split(",")) if follow is not None else ()
     if unknown := [name for name in followed if name not in FOLLOWED]:
@@ -296,7 +285,6 @@ def proposed(target: str, source: SourceRequest, *, out: Path, force: bool) -> R
         only=options.asked("only") or (),
         extras=options.asked("extras") or (),
         depth=depth(target),
-        compare=bool(options.asked("compare")),
         out=out,
         force=force,
     )
@@ -331,5 +319,5 @@ def _called(names: Sequence[str]) -> dict[str, str]:
 
 def designs() -> dict[str, str]:
     """Return the designs that are asked for, by their step."""
-    asked = {LIFT: options.asked("design") or options.asked("strategy"), DEMOTE: options.asked("rootlesskit")}
+    asked = {LIFT: options.asked("design"), DEMOTE: options.asked("rootlesskit")}
     return {step: design for step, design in asked.items() if design is not None}

@@ -11,7 +11,7 @@ from toolkit.docker.steps import DEMOTE, LIFT, Demotion
 from toolkit.model import INTERRUPTED, Status
 from toolkit.nix.program import quoted
 from toolkit.report.lines import Line, Tone
-from toolkit.report.report import COMPARED, comparison, grouped, to_json
+from toolkit.report.report import grouped, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -56,8 +56,6 @@ def lines(report: Report, *, settings: GlobalOptions, out: Path | None) -> Itera
             yield total(report.proofs)
         yield from _heading(report, settings)
     yield from proven(report.proofs, settings)
-    if report.comparison and not settings.quiet:
-        yield from map(plain, (*output.table(comparison(report.comparison)), COMPARED))
     yield from (Line(text=f"warning: {warning}", tone=Tone.NOT_RUN) for warning in report.warnings)
     if settings.quiet:
         return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING
@@ -20,7 +19,6 @@ from toolkit.docker.series import rewrite
 from toolkit.docker.steps import (
     DEMOTE,
     DESIGNS,
-    FORMER,
     LIFT,
     Demotion,
     Extra,
@@ -29,14 +27,12 @@ from toolkit.docker.steps import (
     design_of,
     extras_of,
     plan,
-    steps,
 )
 from toolkit.errors import LayoutError, RefusalError, ToolkitError, UsageError, tried
 from toolkit.lift.plan import Design
 from toolkit.model import Step
 from toolkit.nix import evaluator, program
 from toolkit.proposal.leaf import Chosen, Draft, Leaf
-from toolkit.proposal.requests import Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -46,7 +42,7 @@ if TYPE_CHECKING:
     from toolkit.git.reading import TreeFile
     from toolkit.model import OverlayReport, Patch, Progress, Proposal, Source
     from toolkit.proposal.leaf import Recorded
-    from toolkit.proposal.requests import CheckRequest
+    from toolkit.proposal.requests import CheckRequest, Request
     from toolkit.prove import Claim
     from toolkit.report.pull_request import Texts
 
@@ -97,11 +93,6 @@ class DockerChosen(Chosen[DockerCase], frozen=True, kw_only=True, eq=False):
             docker_file(content, name=self.unchanged.tree.name)
         return replace(self, contents=contents, extras=())
 
-    def others(self, progress: Progress) -> Iterator[DockerChosen]:
-        """Yield the series by each other design."""
-        del progress
-        return _others(self.request, self.source, self.unchanged, self.steps, done=design_of(self.steps))
-
     def settle(self, case: DockerCase) -> None:
         """Raise LayoutError where overrides reach the components already."""
         overrides.require_closed(case)
@@ -140,15 +131,13 @@ class Docker(Leaf):
         case = replace(case, extras=extras.read_back(recorded.behind, source))
         near = asked.source.nixpkgs
         case = staging.deepen(case, asked.depth, offline=True, progress=progress, near=near)
-        return _judged(proposal, case, (), asked, proposal.steps)
+        return _judged(proposal, case, ())
 
     def foreign(self, request: CheckRequest, *, progress: Progress) -> Draft[DockerCase]:
         """Find out which of the steps somebody's change makes; it is evaluated with nobody's rights."""
         case, proposal, warnings = foreign.foreign(request, progress=progress)
         case = staging.deepen(case, request.depth, offline=request.change.source.offline, progress=progress)
-        asked = Request(target=PACKAGE, source=request.change.source)
-        like = steps(Design.HIDDEN if case.lifted is not None else None, case.demotion)
-        return _judged(proposal, case, warnings, asked, like)
+        return _judged(proposal, case, warnings)
 
     def unconcerned(self, draft: Draft[DockerCase]) -> str | None:
         """Return why the claims say nothing of a change that moves no component and leaves the wrapper alone."""
@@ -220,7 +209,7 @@ def _made(request: Request, source: Source, name: str) -> DockerChosen:
 def _designs(asked: Mapping[str, str]) -> tuple[Design | None, Demotion]:
     """Return the lift's design and the demotion that are asked for; raise UsageError for what docker does not have."""
     name = asked.get(LIFT)
-    if name not in {None, FORMER, *DESIGNS}:
+    if name not in {None, *DESIGNS}:
         raise UsageError(f"--design: '{name}' is not a design for docker", hint=f"it has {', '.join(DESIGNS)}")
     return design_of([Step(name=LIFT, design=name)] if name is not None else ()), Demotion(
         asked.get(DEMOTE, Demotion.SUFFIX)
@@ -241,22 +230,8 @@ def _chosen(request: Request, source: Source, file: DockerFile, made: Sequence[S
     )
 
 
-def _others(
-    request: Request, source: Source, file: DockerFile, like: Sequence[Step], *, done: str | None
-) -> Iterator[DockerChosen]:
-    """Yield a series by each design but `done` if it has that step; one that refuses the file is left out."""
-    for design in DESIGNS if design_of(like) is not None else ():
-        if design != done:
-            instead = [replace(step, design=design, reason=None) if step.name == LIFT else step for step in like]
-            with suppress(RefusalError):
-                yield _chosen(request, source, file, instead)
-
-
-def _judged(
-    proposal: Proposal, case: DockerCase, warnings: tuple[str, ...], request: Request, like: Sequence[Step]
-) -> Draft[DockerCase]:
-    """Return a draft that is not ours to write; it is compared with series that have steps `like` these."""
-    done = proposal.design(LIFT) if proposal.patches else None
+def _judged(proposal: Proposal, case: DockerCase, warnings: tuple[str, ...]) -> Draft[DockerCase]:
+    """Return a draft that is not ours to write."""
     return Draft(
         proposal=proposal,
         messages=(),
@@ -264,6 +239,4 @@ def _judged(
         claims=claims.of(case),
         overlay={},
         warnings=(*warnings, *case.left_out),
-        extras=tuple(each.extra for each in case.extras),
-        others=lambda _progress: _others(request, case.source, case.before.file, like, done=done),
     )

@@ -51,9 +51,6 @@ class OverlayKind(StrEnum):
 DESIGNS = (Design.MOVE, Design.HIDDEN)
 """How docker's components leave their let; `hidden` is for a builder that takes no function."""
 
-FORMER = "attrs-first"
-"""The name of `move` in proposals that were made before it was one design for all packages."""
-
 LIFT, DEMOTE = "lift", "demote"
 """The steps of the proposal, by name."""
 
@@ -70,9 +67,7 @@ def design_of(steps: Iterable[Step]) -> Design | None:
 
 
 def design(name: str) -> Design:
-    """Return docker's design of a name, which may be the former one; raise ToolkitError for another."""
-    if name == FORMER:
-        return Design.MOVE
+    """Return docker's design of a name; raise ToolkitError for another."""
     if name not in DESIGNS:
         raise ToolkitError(f"design '{name}' is unknown; known are {', '.join(DESIGNS)}")
     return Design(name)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import io
 import re
-from collections import Counter
 from pathlib import PurePosixPath
 
-from msgspec import Struct
 from unidiff.errors import UnidiffParseError
 from unidiff.patch import PatchSet
 
@@ -71,20 +69,3 @@ def _unquoted(path: str) -> PurePosixPath:
         raise ToolkitError(f"patch: names the path {path}, which git does not write in this way")
     plain = _ESCAPE.sub(lambda found: bytes([_ESCAPED[found[1][0]] if found[1] else int(found[2], 8)]), content[1:-1])
     return PurePosixPath(plain.decode("utf-8", "replace"))
-
-
-class Changes(Struct, frozen=True):
-    """Lines of a diff. `moved` of the added ones are removed elsewhere in it, to the letter."""
-
-    added: int
-    removed: int
-    moved: int
-
-
-def count_lines(diff: bytes) -> Changes:
-    """Count the lines of a unified diff; blank lines count as added or removed, and never as moved."""
-    lines = [line for file in read_diff(diff) for hunk in file for line in hunk]
-    added = Counter(line.value for line in lines if line.is_added)
-    removed = Counter(line.value for line in lines if line.is_removed)
-    moved = sum(number for text, number in (added & removed).items() if text.strip())
-    return Changes(added.total(), removed.total(), moved)

@@ -182,5 +182,4 @@ def _wanted(asked: Request, kept: Request) -> Request:
         only=asked.only or kept.only,
         extras=asked.extras or kept.extras,
         depth=asked.depth,
-        compare=asked.compare,
     )

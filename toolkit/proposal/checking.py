@@ -19,7 +19,6 @@ from toolkit.model import Commit, Depth, Oid, Patch, Proof, Proposal, Report, So
 from toolkit.nix import program
 from toolkit.proposal import recipes
 from toolkit.proposal.leaf import Recorded
-from toolkit.proposal.proposing import columns
 from toolkit.proposal.recipes import Recipe, RecipeStep
 from toolkit.proposal.registry import leaf_of
 from toolkit.proposal.requests import Request
@@ -74,14 +73,12 @@ def judged(draft: Draft[Any], request: CheckRequest, unasked: _Unasked | None = 
     if names or not request.proofs:
         proven = prove.run(draft.claims, draft.case, names, also=request.also, progress=progress)
     proven += unasked.proofs(request.proofs, progress)
-    compared = columns(draft, proven, progress=progress) if request.compare else ()
     return Report(
         proposal=draft.proposal,
         proofs=proven,
         warnings=draft.warnings,
         tools={"nix": str(program.version())},
         request=request.change.source,
-        comparison=compared,
     )
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit import prove
-from toolkit.errors import RefusalError, ToolkitError, UsageError
+from toolkit.errors import ToolkitError, UsageError
 from toolkit.lift.bindings import Reachability, direct_uses, only_names, own_attribute, source_argument
 from toolkit.lift.defaults import LiftChoice, Way
 from toolkit.lift.defaults import lifted as lift_by
@@ -28,7 +27,7 @@ from toolkit.prove.lifted import Question
 from toolkit.sources import changes, trees
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from toolkit.git.reading import TreeFile
@@ -203,25 +202,10 @@ class LiftChosen(Chosen[LiftCase], frozen=True, kw_only=True, eq=False):
         )
         return laid_out(self.opened, commits, self.tree, progress=progress)
 
-    def others(self, progress: Progress) -> Iterator[LiftChosen]:
-        """Yield the lift by each other design that does not refuse the file."""
-        if self.opened.recipe is None:
-            yield from by_designs(self.opened, self.tree, progress, but=self.steps[0].design)
-
 
 def building(depth: Depth, tree: NixpkgsTree, *, progress: Progress) -> Building | None:
     """Return the build of a changed tree, None unless the depth asks for one."""
     return Building(tree=tree, depth=depth, progress=progress) if depth.tier.includes(Tier.BUILD) else None
-
-
-def by_designs(
-    opened: Opened, tree: NixpkgsTree, progress: Progress, *, but: str | None = None
-) -> Iterator[LiftChosen]:
-    """Yield the lift by each design that does not refuse the file, but for one."""
-    for design in (design for design in Design if design != but):
-        with suppress(RefusalError):
-            commit = lifted_by(opened, Way(design=design, bindings=opened.request.bindings))
-            yield laid_out(opened, (commit,), tree, progress=progress)
 
 
 def design_of(request: Request) -> Design | None:

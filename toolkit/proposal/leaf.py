@@ -14,7 +14,7 @@ from msgspec import Struct
 from toolkit.git import reading
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path, PurePosixPath
 
     from toolkit.errors import ToolkitError
@@ -86,10 +86,6 @@ class Chosen(Struct, Generic[C], frozen=True, kw_only=True, eq=False):
         """
         raise NotImplementedError
 
-    def others(self, progress: Progress) -> Iterator[Chosen[C]]:
-        """Yield the same by each other design of the first step; one that refuses the file is left out."""
-        raise NotImplementedError
-
     def settle(self, case: C) -> None:
         """Raise RefusalError where the proofs have shown that there is nothing to propose."""
 
@@ -110,8 +106,7 @@ class Draft(Struct, Generic[C], frozen=True, kw_only=True):
     """A proposal with the messages of its commits, the case that proves it and the claims about that.
 
     `overlay` are the files of its overlay, by names relative to the overlay's directory. `warnings` are lines for
-    whoever uses it. `extras` are the names of commits on request, `others` the same by other designs, each made when it
-    is asked for.
+    whoever uses it.
     """
 
     proposal: Proposal
@@ -120,8 +115,6 @@ class Draft(Struct, Generic[C], frozen=True, kw_only=True):
     claims: tuple[Claim[C], ...]
     overlay: Mapping[str, TreeFile]
     warnings: tuple[str, ...] = ()
-    extras: tuple[str, ...] = ()
-    others: Callable[[Progress], Iterable[Chosen[C]]] = lambda _progress: ()
 
     def write_overlay(self, directory: Path) -> None:
         """Write the overlay; the directory must be the one that the case names."""

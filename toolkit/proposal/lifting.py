@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -18,10 +17,9 @@ from toolkit.model import Commit, Proposal, Tier
 from toolkit.patches import Message
 from toolkit.proposal import choosing, doors
 from toolkit.proposal.asking import Asking
-from toolkit.proposal.chosen import LiftChosen, LiftCommit, Opened, building, by_designs, laid_out
+from toolkit.proposal.chosen import LiftChosen, LiftCommit, Opened, building, laid_out
 from toolkit.proposal.claims import CLAIMS, LiftCase, of_builds
 from toolkit.proposal.leaf import Draft, Leaf
-from toolkit.proposal.requests import Request
 from toolkit.proposal.target import find_target
 from toolkit.prove import Stage, Subject, judged
 from toolkit.prove.judged import Judging
@@ -34,7 +32,7 @@ if TYPE_CHECKING:
     from toolkit.errors import ToolkitError
     from toolkit.model import Progress
     from toolkit.proposal.leaf import Recorded
-    from toolkit.proposal.requests import CheckRequest
+    from toolkit.proposal.requests import CheckRequest, Request
     from toolkit.sources.changes import ChangeRequest
     from toolkit.sources.trees import NixpkgsTree
 
@@ -74,7 +72,6 @@ class Lifts(Leaf):
             claims=chosen.claims(case),
             overlay={},
             warnings=tree.warnings,
-            others=chosen.others,
         )
 
     def foreign(self, request: CheckRequest, *, progress: Progress) -> Draft[LiftCase]:
@@ -123,13 +120,6 @@ class Lifts(Leaf):
             upstream_diff=file.diff,
         )
         claims = prove.narrowed(prove.about(CLAIMS, Subject.CHANGE), request.depth.systems)
-        opened = Opened(
-            request=Request(target=target.package, bindings=names, depth=request.depth),
-            source=source,
-            target=target,
-            text=source.content.decode(),
-            recipe=None,
-        )
         return Draft(
             proposal=proposal,
             messages=(),
@@ -137,7 +127,6 @@ class Lifts(Leaf):
             claims=(*claims, *of_builds(case)),
             overlay={},
             warnings=(*source.warnings, *tree.warnings),
-            others=partial(by_designs, opened, tree),
         )
 
 

@@ -10,8 +10,7 @@ from msgspec.structs import replace
 
 from toolkit import files, prove
 from toolkit.errors import RefusalError, ToolkitError, only, tried
-from toolkit.git import diffs
-from toolkit.model import Column, Proposal, Report, Silence, SourceRequest
+from toolkit.model import Proposal, Report, SourceRequest
 from toolkit.nix import program
 from toolkit.proposal import writing
 from toolkit.proposal.leaf import Draft
@@ -93,7 +92,6 @@ def write_down(chosen: Chosen[C], out: Path, *, at: Path | None = None, progress
             tools={"nix": str(program.version())},
             request=request.source,
             files=writing.names(building, *writing.REPORTS),
-            comparison=columns(prepared, proven, progress=progress) if request.compare else (),
         )
         writing.write_reports(building, result, request.source, facts(chosen, result))
         return result
@@ -121,8 +119,6 @@ def draft(chosen: Chosen[C], at: Path) -> Draft[C]:
         claims=chosen.claims(case),
         overlay=chosen.overlay(proposal, case),
         warnings=chosen.warnings(case, overlay="overlay/"),
-        extras=tuple(each.extra for each in chosen.extras),
-        others=chosen.others,
     )
 
 
@@ -140,20 +136,6 @@ def judge(chosen: Chosen[C], *, progress: Progress) -> tuple[Proposal, tuple[Pro
         prepared = draft(chosen, directory)
         prepared.write_overlay(directory)
         return prepared.proposal, prove.run(prepared.claims, prepared.case, progress=progress)
-
-
-def columns(draft: Draft[C], proven: Sequence[Proof], *, progress: Progress) -> tuple[Column, ...]:
-    """Return the columns of a draft whose proofs ran, and of its others, which are proven; lines are those of the diff.
-
-    What is proven of commits on request is left out: it is the same for each design.
-    """
-    proposal = draft.proposal
-    name = proposal.steps[0].design if proposal.patches else proposal.commits[0].subject
-    compared = [_column(name, proposal, [proof for proof in proven if proof.name not in draft.extras])]
-    for other in draft.others(progress):
-        progress.step(f"comparing with {other.steps[0].design}")
-        compared.append(_column(other.steps[0].design, *judge(other, progress=Silence())))
-    return tuple(compared)
 
 
 def overlay(request: Request, kind: str | None = None, *, progress: Progress) -> OverlayReport:
@@ -195,8 +177,3 @@ def bring(package: str, root: Path, out: Path, *, progress: Progress) -> bool:
         return False
     made.write_overlay(out)
     return bool(made.overlay)
-
-
-def _column(name: str, proposal: Proposal, proven: Sequence[Proof]) -> Column:
-    counted = diffs.count_lines(proposal.upstream_diff)
-    return Column(name=name, proofs=tuple(proven), added=counted.added, removed=counted.removed, moved=counted.moved)

@@ -37,7 +37,6 @@ class Request(Struct, frozen=True, kw_only=True):
     only: tuple[str, ...] = ()
     extras: tuple[str, ...] = ()
     depth: Depth = field(default_factory=Depth)
-    compare: bool = False
     author: str | None = None
     out: Path = Path("proposal")
     force: bool = False
@@ -59,4 +58,3 @@ class CheckRequest(Struct, frozen=True, kw_only=True):
     proofs: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
     depth: Depth = field(default_factory=Depth)
-    compare: bool = False

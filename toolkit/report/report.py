@@ -16,13 +16,13 @@ from toolkit import __version__, documents, landlock
 from toolkit.errors import without_passwords
 from toolkit.git.reading import blob_id
 from toolkit.model import Oid, Proof, SourceRequest, Status, Step
-from toolkit.report.markdown import cell, code, counted, fence, plain, raw, table_lines
+from toolkit.report.markdown import cell, code, counted, fence, plain, raw
 from toolkit.text import harmless
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from toolkit.model import Column, OverlayReport, Proven, Report
+    from toolkit.model import OverlayReport, Proven, Report
 
 SCHEMA = 2
 OVERLAY_SCHEMA = 1
@@ -54,16 +54,6 @@ class CommitDocument(Struct, frozen=True, kw_only=True):
     after: Oid
 
 
-class ColumnDocument(Struct, frozen=True, kw_only=True):
-    """One design of a comparison: the lines of its diff, and proof name → status."""
-
-    name: str
-    added: int
-    removed: int
-    moved: int
-    proofs: dict[str, Status]
-
-
 class ReportDocument(Struct, frozen=True, kw_only=True):
     """The whole report.
 
@@ -87,7 +77,6 @@ class ReportDocument(Struct, frozen=True, kw_only=True):
     files: tuple[str, ...] = ()
     tools: dict[str, str]
     walls: tuple[str, ...] = ()
-    comparison: tuple[ColumnDocument, ...] = ()
     recipe: str | None = None
     settings: dict[str, str] = {}
 
@@ -125,16 +114,6 @@ def document(report: Report) -> ReportDocument:
         settings=proposal.settings,
         tools=dict(report.tools),
         walls=landlock.walls(),
-        comparison=tuple(
-            ColumnDocument(
-                name=column.name,
-                added=column.added,
-                removed=column.removed,
-                moved=column.moved,
-                proofs={proof.name: proof.status for proof in column.proofs},
-            )
-            for column in report.comparison
-        ),
     )
 
 
@@ -184,33 +163,9 @@ def _rounded(proofs: Sequence[Proof]) -> tuple[Proof, ...]:
     return tuple(replace(proof, seconds=round(proof.seconds, 3)) for proof in proofs)
 
 
-COMPARED = "moved lines are removed in one place and added in another; all others are left to read"
-
-
-def comparison(columns: Sequence[Column]) -> list[list[str]]:
-    """Return the rows of a table that sets designs side by side: by their proofs, and by the size of the diff."""
-    names = list(dict.fromkeys(proof.name for column in columns for proof in column.proofs))
-    return [
-        ["", *(column.name for column in columns)],
-        *([name, *(_status(column, name) for column in columns)] for name in names),
-        ["lines added", *(str(column.added) for column in columns)],
-        ["lines removed", *(str(column.removed) for column in columns)],
-        ["of these moved", *(str(column.moved) for column in columns)],
-        ["left to read", *(str(column.added + column.removed - 2 * column.moved) for column in columns)],
-    ]
-
-
-def _status(column: Column, name: str) -> str:
-    status = next((proof.status for proof in column.proofs if proof.name == name), Status.NOT_RUN)
-    return str(status)
-
-
 def to_markdown(report: Report, *, background: Iterable[str] = ()) -> bytes:
     """Return report.md: what was proposed on which source, each proof and how to repeat it, and further blocks."""
-    blocks = [*_blocks(document(report))]
-    if report.comparison:
-        blocks += ["## Designs compared", "\n".join(table_lines(comparison(report.comparison))), COMPARED]
-    blocks += background
+    blocks = [*_blocks(document(report)), *background]
     return (harmless("\n\n".join(blocks)) + "\n").encode(errors="backslashreplace")
 
 

@@ -82,10 +82,8 @@ class TestBranch:
             demotion=Demotion.DROP,
             extras=(Extra.RELEASE_NOTE,),
             trailers=("Assisted-by: nobody",),
-            compare=True,
         )
         assert done.made is not None
-        assert [column.name for column in done.report.comparison] == ["hidden", "move"]
         assert done.made.worktree == place
         assert (done.made.base_name, done.made.target_branch) == ("upstream/newer", "newer")
         assert git(place, "symbolic-ref", "HEAD") == "refs/heads/docker/jané"

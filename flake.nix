@@ -36,7 +36,6 @@
           platformdirs
           requests
           rich
-          tomli-w
           unidiff
         ];
 
@@ -96,6 +95,7 @@
                 ps.mypy
                 ps.pytest
                 ps.pytest-xdist
+                ps.tomli-w
                 ps.types-requests
               ]
             ))

@@ -8,12 +8,10 @@ from toolkit import patches
 from toolkit.docker import steps as plans
 from toolkit.docker.steps import DESIGNS, Demotion
 from toolkit.errors import ToolkitError, UsageError
-from toolkit.model import Oid, Pin
+from toolkit.model import Upstream
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-PIN = Pin(name="one", commit=Oid("1" * 40), about="the first")
 
 
 def test_shipped_plan_has_a_message_for_each_strategy_and_demotion() -> None:
@@ -34,22 +32,11 @@ def test_unknown_pin_is_a_usage_error_that_names_the_known_ones() -> None:
     assert "original" in caught.value.hint
 
 
-def test_pins_survive_being_written_and_read(tmp_path: Path) -> None:
-    pins = (PIN, Pin(name="two", commit=Oid("2" * 40), about='"q"', blob=Oid("3" * 40), newest="29.6.1"))
-    path = tmp_path / "pins.toml"
-    path.write_bytes(patches.pins_toml(pins))
-    assert patches.read_pins(path) == pins
-
-
-def test_a_pin_without_a_blob_is_written_without_one() -> None:
-    assert b"blob =" not in patches.pins_toml((PIN,))
-
-
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("[[pin]", "not TOML: "),
-        ("pins = []", "field 'pin' is missing"),
+        ("", "field 'pin' is missing"),
         ('[[pin]]\nname = "a"', "field 'pin[0].commit' is missing"),
         (
             '[[pin]]\nname = "a"\ncommit = "zz"\nabout = ""',
@@ -59,14 +46,13 @@ def test_a_pin_without_a_blob_is_written_without_one() -> None:
             f'[[pin]]\nname = 1\ncommit = "{"1" * 40}"\nabout = ""',
             "field 'pin[0].name' is of type 'int'",
         ),
-        (f'[[pin]]\nname = "a"\ncommit = "{"1" * 40}"\nabout = ""\n' * 2, "two pins have the name 'a'"),
     ],
 )
 def test_wrong_field_of_the_pins_is_named(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "pins.toml"
-    path.write_text(text)
+    path.write_text(f'remote = ""\ndefault = ""\nfile = ""\n{text}')
     with pytest.raises(ToolkitError) as caught:
-        patches.read_pins(path)
+        patches.read_toml(path, Upstream)
     assert caught.value.message.startswith(f"{path}: {message}")
 
 

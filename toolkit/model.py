@@ -43,18 +43,16 @@ class Oid(str):
 class Pin(Struct, frozen=True, kw_only=True):
     """A known nixpkgs commit.
 
-    `blob` is the id of the recorded file in it and `newest` the newest version in that file; both are None until the
-    commit was fetched once.
+    `blob` is the id of the recorded file in it, None until the commit was fetched once.
     """
 
     name: str
     commit: Oid
     about: str
     blob: Oid | None = None
-    newest: str | None = None
 
 
-class Upstream(Struct, frozen=True, kw_only=True):
+class Upstream(Struct, frozen=True, kw_only=True, rename={"default_pin": "default", "pins": "pin"}):
     """nixpkgs: its git URL, the commits of it that are known, and the name of the one that is the default.
 
     `file` is the path in nixpkgs of the file whose blobs the pins record.

@@ -36,7 +36,6 @@ COMMANDS: dict[str, int] = {
     "overlay --nixpkgs specimen --out {name}": 0,
     "find --nixpkgs {odd}/tree": 0,
     "doctor --log {odd}/nothing": 3,
-    "pins update {name}": 2,
     "{name}": 2,
     "track --git-dir {odd}/nothing": 3,
     "track --git-dir {odd}/clone --state {odd}/state --markdown {odd}/page.md --html {odd}/page.html": 0,

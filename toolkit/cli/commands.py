@@ -35,7 +35,6 @@ COMMANDS = {
     "inspect": "Show where a package binds its parts, and which overrides reach them.",
     "doctor": "Explain why rootless docker refuses a port below 1024, or does not start.",
     "track": "Show whether upstream has fixed a package, and whether you can remove your overlay.",
-    "pins": "List the known nixpkgs commits, or complete their entries.",
     "cache": "List or clean the cache.",
     "schema": "Print the JSON Schema of a document that unlet prints or writes.",
     "completion": "Print the completion script for a shell.",

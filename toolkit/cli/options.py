@@ -47,18 +47,23 @@ class Option(click.Option):
 
 
 class GroupedCommand(click.Command):
-    """A command whose --help shows its options in groups, and below them what is `listed`, and examples."""
+    """A command whose --help shows its options in groups, and below them what is `listed`, and examples.
+
+    What is `listed_deep` is in --help-all alone.
+    """
 
     def __init__(
         self,
         *arguments: Any,  # noqa: ANN401 - click's
         examples: Sequence[str] = (),
         listed: Sequence[Listed] = (),
+        listed_deep: Sequence[Listed] = (),
         **keywords: Any,  # noqa: ANN401 - click's
     ) -> None:
         super().__init__(*arguments, **keywords)
         self.examples = tuple(examples)
         self.listed = tuple(listed)
+        self.listed_deep = tuple(listed_deep)
         if any(isinstance(option, Option) and option.deep for option in self.params):
             self.params.append(
                 click.Option(
@@ -84,7 +89,7 @@ class GroupedCommand(click.Command):
             if rows := groups.get(name):
                 with formatter.section(name):
                     formatter.write_dl(rows)
-        for name, rows in (listed() for listed in self.listed):
+        for name, rows in (each() for each in (*self.listed, *(self.listed_deep if ctx.meta.get(_ALL) else ()))):
             if rows:
                 with formatter.section(name):
                     formatter.write_dl(rows)
@@ -108,11 +113,10 @@ def command(
     name: str,
     *,
     examples: Sequence[str] = (),
-    listed: Sequence[Listed] = (),
     **keywords: Any,  # noqa: ANN401 - click's
 ) -> Callable[[Callable[..., Any]], GroupedCommand]:
     """Make a command of a function, as click.command does; `examples` are whole command lines."""
-    return click.command(name, cls=GroupedCommand, examples=examples, listed=listed, **keywords)
+    return click.command(name, cls=GroupedCommand, examples=examples, **keywords)
 
 
 class Amount(click.FloatRange):
@@ -217,7 +221,10 @@ source = together(
         help="A docker/default.nix without the tree around it.",
     ),
     source_value(
-        "--pin", metavar="NAME", shell_complete=_complete_pin, help="A known commit; 'unlet pins' lists them."
+        "--pin",
+        metavar="NAME",
+        shell_complete=_complete_pin,
+        help="A known commit; 'unlet propose --help-all' lists them.",
     ),
     source_value("--offline", is_flag=True, help="Use only the cache and this machine, not the network."),
 )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 from msgspec.structs import replace
 
+from toolkit import patches
 from toolkit.cli import options, output
 from toolkit.cli.proving import DOCKER, depth_options, proposal_options, proposed, series_options
 from toolkit.cli.report import exit_code, show, total
@@ -40,6 +41,15 @@ def _recipes() -> tuple[str, list[tuple[str, str]]]:
     return "Recipes", [(name, recipe.about) for name, recipe in sorted(recipes.known().items())]
 
 
+def _pins() -> tuple[str, list[tuple[str, str]]]:
+    """Return the commits that --pin can name."""
+    known = patches.upstream()
+    return "Known commits", [
+        (f"{pin.name} (default)" if pin.name == known.default_pin else pin.name, f"{pin.commit}: {pin.about}")
+        for pin in known.pins
+    ]
+
+
 @options.command(
     "propose",
     examples=(
@@ -49,6 +59,7 @@ def _recipes() -> tuple[str, list[tuple[str, str]]]:
         "unlet propose forgejo authentik gitea --out lifts",
     ),
     listed=(_recipes,),
+    listed_deep=(_pins,),
 )
 @click.argument("targets", metavar="[TARGET]...", nargs=-1, shell_complete=options.complete_package)
 @proposal_options

@@ -63,7 +63,7 @@ commands.
     metavar="WHERE",
     help="Your own nixpkgs: a flake.lock, npins' sources.json, a directory, a channel, <nixpkgs>.",
 )
-@options.source_option("--pin", metavar="NAME", help="Your own nixpkgs, as a known commit; 'unlet pins' lists them.")
+@options.source_option("--pin", metavar="NAME", help="Your own nixpkgs, as a known commit (see propose --help-all).")
 @click.option(
     "--overlay",
     type=click.Path(path_type=Path),

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
+from platformdirs import user_config_path
 
 from toolkit import inside, patches
 from toolkit.errors import ToolkitError, UsageError
@@ -201,7 +202,7 @@ def require_settings(recipe: Recipe, settings: Mapping[str, str]) -> None:
 
 def _places() -> Iterator[Path]:
     yield patches.shipped() / "recipes"
-    yield patches.own() / "recipes"
+    yield user_config_path("unlet") / "recipes"
 
 
 def _read(path: Path, package: str | None) -> Recipe:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tests.judge.real.case import Case
+    from toolkit.judge.model import Judgement
 
 TREES = os.environ.get("UNLET_NIXPKGS")
 CASES = {f"{tree}: {case.name}": (tree, case) for tree, cases in real.TREES.items() for case in cases}
@@ -58,34 +59,44 @@ def files(root: Path, case: Case) -> Mapping[PurePosixPath, TreeFile | None]:
     return made
 
 
-@pytest.mark.skipif(TREES is None, reason="UNLET_NIXPKGS is not set: no whole nixpkgs to try")
-@pytest.mark.parametrize("name", CASES)
-def test_the_judge_says_what_plain_nix_says(name: str, tmp_path: Path) -> None:
+def change_of(name: str) -> Change:
+    """Return the change of a case, with its tree as the base."""
     tree, case = CASES[name]
     root = Path(str(TREES)) / tree
-    if not root.is_dir():
-        pytest.skip(f"UNLET_NIXPKGS has no {tree}")
     base = _BASES.setdefault(root, NixpkgsTree(root=root, key=trees.fingerprint(root)))
-    after = files(root, case)
-    with ground.opened(base, progress=Silence()) as place:
-        old = oracle.plain(place.root, case.system, case.truth, tmp_path)
-        with place.holding(after) as changed:
-            new = oracle.plain(changed, case.system, case.truth, tmp_path)
-    assert old not in {None, '"throws"'}
-    assert (old != new) == (case.named is not None)
     edits = tuple(
         Edit(
             path=path,
             before=TreeFile(content=(root / path).read_bytes()) if (root / path).is_file() else None,
             after=file,
         )
-        for path, file in after.items()
+        for path, file in files(root, case).items()
     )
-    change = Change(
-        subject=name, origin=tree, source=SourceRequest(), base=base, steps=(Step(subject=name, edits=edits),)
-    )
+    step = Step(subject=name, edits=edits)
+    return Change(subject=name, origin=tree, source=SourceRequest(), base=base, steps=(step,))
+
+
+def judged(name: str) -> Judgement:
+    """Return what the judge says of a case."""
+    _, case = CASES[name]
     systems = case.systems or tuple(dict.fromkeys((NATIVE, case.system)))
-    judgement = judge(change, JudgeRequest(systems=systems), progress=Silence())
+    return judge(change_of(name), JudgeRequest(systems=systems), progress=Silence())
+
+
+@pytest.mark.skipif(TREES is None, reason="UNLET_NIXPKGS is not set: no whole nixpkgs to try")
+@pytest.mark.parametrize("name", CASES)
+def test_the_judge_says_what_plain_nix_says(name: str, tmp_path: Path) -> None:
+    tree, case = CASES[name]
+    if not (Path(str(TREES)) / tree).is_dir():
+        pytest.skip(f"UNLET_NIXPKGS has no {tree}")
+    change = change_of(name)
+    with ground.opened(change.base, progress=Silence()) as place:
+        old = oracle.plain(place.root, case.system, case.truth, tmp_path)
+        with place.holding({edit.path: edit.after for edit in change.steps[0].edits}) as changed:
+            new = oracle.plain(changed, case.system, case.truth, tmp_path)
+    assert old not in {None, '"throws"'}
+    assert (old != new) == (case.named is not None)
+    judgement = judged(name)
     serious = [each for each in judgement.differences if each.weight is not Weight.REMARK]
     if case.named is None:
         assert serious == []

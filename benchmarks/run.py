@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -49,7 +50,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folders", nargs="*", type=Path, default=SPECIMENS)
     parser.add_argument("--runs", type=int, default=7, help="rounds of each group (default: %(default)s)")
-    parser.add_argument("--only", choices=("start", "inspect", "propose", "pr"), help="one group instead of all")
+    parser.add_argument("--only", choices=("start", "propose", "pr"), help="one group instead of all")
     parser.add_argument("--nixpkgs", type=Path, metavar="TREE", help="a whole nixpkgs, to time the tiers on it alone")
     parser.add_argument("--json", action="store_true", help="one JSON document instead of a table")
     options = parser.parse_args()
@@ -64,7 +65,7 @@ def main() -> int:
     if not files:
         print(f"{', '.join(map(str, options.folders))}: no docker file", file=sys.stderr)
         return 2
-    groups = {"start": start_up, "inspect": inspections, "propose": proposals, "pr": branches}
+    groups = {"start": start_up, "propose": proposals, "pr": branches}
     figures = [
         figure
         for name, measure in groups.items()
@@ -91,15 +92,6 @@ def start_up(_files: Sequence[Path], runs: int) -> Iterator[Figure]:
         },
         runs,
     )
-
-
-def inspections(files: Sequence[Path], runs: int) -> Iterator[Figure]:
-    """Yield what it costs to read each file."""
-    for file in files:
-        if not accepts((UNLET, "inspect", str(file))):
-            continue
-        contestants = {"python -c pass": [BARE_PYTHON], "unlet inspect": [(UNLET, "inspect", str(file))]}
-        yield from race(f"inspect {short(file)}", contestants, runs)
 
 
 def proposals(files: Sequence[Path], runs: int) -> Iterator[Figure]:
@@ -155,8 +147,8 @@ def tiers(tree: Path, runs: int) -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as directory:
         out = str(Path(directory, "proposal"))
         run((UNLET, "propose", "--nixpkgs", str(tree), "--out", out, "--tier", "isolated"))
-        inspected = run((UNLET, "inspect", "--json", str(docker_files(tree / "pkgs/applications")[0])))
-        releases = json.loads(inspected)["files"][0]["releases"]
+        file = docker_files(tree / "pkgs/applications")[0].read_text()
+        releases = re.findall(r"^  (docker_\d+) =", file, re.MULTILINE)
         attributes = [word for name in ("docker", *releases, "docker-client") for word in ("-A", name)]
         check = (UNLET, "check", out)
         contestants: dict[str, Sequence[Sequence[str]]] = {

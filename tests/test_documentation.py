@@ -20,7 +20,7 @@ from msgspec import Struct
 from tests import specimens
 from tests.trees import trees
 from toolkit import specimen
-from toolkit.cli import doctor, find, inspect, track
+from toolkit.cli import doctor, find, track
 from toolkit.cli.commands import COMMANDS, EXIT_CODES, INTERRUPTED, UNEXPECTED, commands
 from toolkit.docker.steps import Extra
 from toolkit.errors import ToolkitError, UsageError
@@ -218,13 +218,8 @@ buildGoModule { pname = "app"; inherit version src; postPatch = "cp -r ${web} we
     (tmp_path / "pkgs/top-level/all-packages.nix").write_text("{ }\n")
     printed = run(["find", "--nixpkgs", str(tmp_path), "--all", "--json"], tmp_path).stdout
     assert [each["binding"] for each in json.loads(printed)["bindings"]] == ["web"]
-    assert_valid("find", find.SCHEMA, printed)
-
-
-def test_answer_of_inspect_has_its_schema(tmp_path: Path) -> None:
-    file = str(specimen.path() / "pkgs/applications/virtualization/docker/default.nix")
-    calls = ([file], ["notes-server", "--nixpkgs", "specimen"])
-    assert_valid("inspect", inspect.SCHEMA, *(run(["inspect", "--json", *call], tmp_path).stdout for call in calls))
+    named = run(["find", "notes-server", "docker", "--nixpkgs", "specimen", "--json"], tmp_path).stdout
+    assert_valid("find", find.SCHEMA, printed, named)
 
 
 def test_report_of_overlay_has_its_schema(tmp_path: Path) -> None:
@@ -301,10 +296,8 @@ def test_paths_are_those_that_were_read_back(proposed: tuple[Path, str]) -> None
     assert "\n".join(evidence) + "\n" in [block.text for block in blocks(DOCS / "designs.md")]
 
 
-@pytest.mark.parametrize("options", [[], ["--path"]], ids=["layout", "path"])
-def test_graph_is_the_one_that_is_drawn(options: list[str]) -> None:
-    file = specimen.path().relative_to(ROOT) / "pkgs/applications/virtualization/docker/default.nix"
-    drawn = run(["inspect", *options, "--graph", "mermaid", str(file)], ROOT).stdout
+def test_graph_is_the_one_that_is_drawn() -> None:
+    drawn = run(["find", "docker", "--nixpkgs", "specimen", "--graph", "mermaid"], ROOT).stdout
     assert drawn in [block.text for block in blocks(DOCS / "designs.md")]
 
 

@@ -14,17 +14,17 @@ PROGRAM = "tests/git/test_program.py"
 HOSTILE = "tests/hostile/test_hostile.py::test_attack_gets_nothing_and_ends"
 
 SENTENCES: dict[str, tuple[str, ...]] = {
-    "| `inspect`, `track` of docker |": (
+    "| `find`, `track` of docker |": (
         "tests/docker/test_evaluating.py::test_version_of_a_stranger_reaches_nothing",
         HOSTILE,
     ),
-    "| `inspect --path`, the proof `builds` |": (f"{LIMITS}::test_build_that_could_use_the_network_is_refused",),
-    "| `inspect PACKAGE`, `track PACKAGE`,": (
+    "| the proof `builds` |": (f"{LIMITS}::test_build_that_could_use_the_network_is_refused",),
+    "| `find NAME`, `track PACKAGE`,": (
         HOSTILE,
         "tests/cli/test_propose.py::test_the_tree_of_a_stranger_is_evaluated_sealed",
         "tests/cli/test_check.py::test_patch_of_a_stranger_is_judged_sealed",
     ),
-    "| `find` without a PACKAGE |": ("tests/cli/test_links.py::test_find_does_not_leave_the_tree",),
+    "| `find` without a NAME |": ("tests/cli/test_links.py::test_find_does_not_leave_the_tree",),
     "| `reach` |": (
         "tests/reach/test_reach.py::test_a_strangers_overlay_reads_nothing_else",
         "tests/cli/test_bounds.py::test_reach_names_the_option",
@@ -123,7 +123,7 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         f"{LIMITS}::test_evaluations_that_have_a_common_time_end_with_it",
         f"{LIMITS}::test_evaluations_that_have_a_common_time_share_the_memory",
     ),
-    "So have those of `inspect`": (
+    "So have those of `find NAME`": (
         "tests/track/test_memory.py::test_many_slow_versions_end_with_the_time_that_all_have",
         "tests/proposal/test_inspection.py::test_package_that_takes_nix_too_long_ends_in_time",
     ),

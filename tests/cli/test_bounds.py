@@ -105,8 +105,7 @@ def test_claims_of_a_package_that_needs_more_are_unknown(unlet: Unlet, clone: Pa
 
 
 WORDS = {
-    "inspect": ("inspect", "notes-server", "--nixpkgs"),
-    "find": ("find", "notes-server", "--prove", "--nixpkgs"),
+    "find": ("find", "notes-server", "--nixpkgs"),
     "propose": ("propose", "notes-server", "--out", "out", "--nixpkgs"),
     "overlay": ("overlay", "notes-server", "--out", "out", "--nixpkgs"),
     "pr": ("pr", "notes-server", "--repo"),
@@ -115,7 +114,7 @@ WORDS = {
 
 @pytest.mark.parametrize(
     ("limit", "command"),
-    [*(("time", command) for command in WORDS), *(("memory", command) for command in ("inspect", "propose"))],
+    [*(("time", command) for command in WORDS), *(("memory", command) for command in ("find", "propose"))],
 )
 def test_every_command_about_a_package_names_the_option(unlet: Unlet, clone: Path, limit: str, command: str) -> None:
     words = WORDS[command]
@@ -125,12 +124,12 @@ def test_every_command_about_a_package_names_the_option(unlet: Unlet, clone: Pat
     git(clone, "config", "user.name", "Somebody")
     git(clone, "config", "user.email", "somebody@example.org")
     done = unlet(*words, clone, option, amount)
-    assert done.returncode == (0 if command in {"inspect", "find"} else 3), done.stderr
+    assert done.returncode == (0 if command == "find" else 3), done.stderr
     line = next(line for line in (done.stdout + done.stderr).splitlines() if fact in line)
     assert line.endswith(f"; {option} raises the limit")
 
 
-@pytest.mark.parametrize("command", ["inspect", "track"])
+@pytest.mark.parametrize("command", ["find", "track"])
 def test_file_of_docker_that_needs_more_memory_is_unknown_with_the_option(
     unlet: Unlet, clone: Path, command: str
 ) -> None:
@@ -139,7 +138,8 @@ def test_file_of_docker_that_needs_more_memory_is_unknown_with_the_option(
     file.write_text(text.replace('pname = "docker"', f'pname = builtins.seq {HOG} "docker"', 1))
     assert file.read_text() != text
     git(clone, "commit", "--quiet", "--all", "--message=theirs")
-    words = ("track", "--git-dir", clone, "--no-pulls", "--ref", "master") if command == "track" else ("inspect", file)
+    of_clone = ("track", "--git-dir", clone, "--no-pulls", "--ref", "master")
+    words = of_clone if command == "track" else ("find", "docker", "--nixpkgs", clone)
     done = unlet(*words, "--max-memory", "384")
     option = "--timeout" if command == "track" else "--max-memory"
     assert f"; {option} raises the limit" in done.stdout

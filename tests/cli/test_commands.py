@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from tests.cli.conftest import Unlet
 
+FILE = ("propose", "--file")
+
 
 @pytest.mark.parametrize("arguments", [("--version",), ("-v", "--version")])
 def test_version_is_one_line_on_stdout(unlet: Unlet, arguments: tuple[str, ...]) -> None:
@@ -41,7 +43,7 @@ def test_version_imports_neither_click_nor_msgspec(unlet: Unlet) -> None:
 
 def test_help_names_every_command_and_exit_code_and_imports_no_workflow(unlet: Unlet) -> None:
     done = unlet("--help", PYTHONPROFILEIMPORTTIME="1", PYTHONWARNINGS="")
-    for part in ("propose", "check", "inspect", "cache", "completion", "0 done", "130 interrupted"):
+    for part in ("propose", "check", "find", "cache", "completion", "0 done", "130 interrupted"):
         assert part in done.stdout
     assert "toolkit.docker" not in done.stderr
     assert "rich" not in done.stderr
@@ -76,10 +78,11 @@ def test_options_of_the_deeper_tiers_are_in_the_whole_help_alone(unlet: Unlet) -
         (("frobnicate",), "unlet: no such command 'frobnicate'"),
         (("propos",), "unlet: no such command 'propos'; did you mean 'propose'?"),
         (("--json",), "unlet: no command given"),
-        (("inspect",), "unlet inspect: name a FILE; the current directory is not in a checkout of nixpkgs"),
-        (("inspect", "--graph", "svg", "x"), "unlet inspect: invalid value for '--graph': 'svg' is not 'mermaid'"),
-        (("inspect", "--graph", "mermaid", "x", "y"), "unlet inspect: --graph takes one FILE"),
-        (("inspect", "--graph", "mermaid", "--json", "x.nix"), "unlet inspect: --graph and --json exclude each other"),
+        (("find",), "unlet find: the current directory is not in a checkout of nixpkgs; name one with --nixpkgs"),
+        (("find", "--graph", "svg", "x"), "unlet find: invalid value for '--graph': 'svg' is not 'mermaid'"),
+        (("find", "--graph", "mermaid", "x", "y"), "unlet find: --graph takes one NAME"),
+        (("find", "--graph", "mermaid", "--json", "x"), "unlet find: --graph and --json exclude each other"),
+        (("find", "--all", "x"), "unlet find: NAME and --all exclude each other"),
         (("cache", "clean", "--unused-for", "-1"), "unlet cache clean: invalid value for '--unused-for'"),
     ],
 )
@@ -92,13 +95,13 @@ def test_wrong_usage_is_one_line_and_a_hint(unlet: Unlet, arguments: tuple[str, 
 
 
 def test_missing_file_is_one_line_and_status_3(unlet: Unlet) -> None:
-    done = unlet("inspect", "nowhere.nix")
+    done = unlet(*FILE, "nowhere.nix")
     assert (done.returncode, done.stdout, done.stderr) == (3, "", "nowhere.nix: no such file\n")
 
 
 def test_syntax_error_shows_the_line_and_a_caret(unlet: Unlet) -> None:
     (unlet.cwd / "a.nix").write_text("{\n  a = = 1;\n}\n")
-    done = unlet("inspect", "a.nix")
+    done = unlet(*FILE, "a.nix")
     assert done.returncode == 3
     message, line, caret = done.stderr.splitlines()
     assert message.startswith("a.nix:2:")
@@ -106,7 +109,7 @@ def test_syntax_error_shows_the_line_and_a_caret(unlet: Unlet) -> None:
     assert caret.strip() == "^"
 
 
-@pytest.mark.parametrize("arguments", [("--json", "inspect", "nowhere.nix"), ("inspect", "nowhere.nix", "--json")])
+@pytest.mark.parametrize("arguments", [("--json", *FILE, "nowhere.nix"), (*FILE, "nowhere.nix", "--json")])
 def test_with_json_an_error_is_a_document_on_stdout_as_well(unlet: Unlet, arguments: tuple[str, ...]) -> None:
     done = unlet(*arguments)
     error = {"kind": "ToolkitError", "message": "nowhere.nix: no such file", "hint": None, "exit_code": 3}
@@ -115,7 +118,7 @@ def test_with_json_an_error_is_a_document_on_stdout_as_well(unlet: Unlet, argume
 
 
 def test_with_json_wrong_usage_is_a_document_too(unlet: Unlet) -> None:
-    done = unlet("inspect", "--json", "--frobnicate")
+    done = unlet("find", "--json", "--frobnicate")
     assert json.loads(done.stdout)["error"]["exit_code"] == done.returncode == 2
 
 
@@ -125,7 +128,7 @@ def test_interrupt_is_one_line_and_status_130(unlet: Unlet, number: signal.Signa
     os.mkfifo(fifo)
     # Without warnings as errors: the signal may come between Python's opening of the file and its `with`.
     env = {**unlet.env, "PYTHONWARNINGS": ""}
-    command = [*unlet.argv, "inspect", str(fifo)]
+    command = [*unlet.argv, *FILE, str(fifo)]
     process = subprocess.Popen(command, env=env, stderr=subprocess.PIPE, encoding="utf-8")
     # Opened as soon as unlet has opened the other end, which then waits for what never comes.
     with process, fifo.open("wb"):
@@ -146,7 +149,7 @@ def test_interrupt_while_modules_are_imported_is_one_line(unlet: Unlet, tmp_path
 def test_what_nohup_ignores_stays_ignored(unlet: Unlet) -> None:
     fifo = unlet.cwd / "late.nix"
     os.mkfifo(fifo)
-    command = ["nohup", *unlet.argv, "inspect", str(fifo)]
+    command = ["nohup", *unlet.argv, *FILE, str(fifo)]
     with subprocess.Popen(command, env=unlet.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         with fifo.open("wb") as stream:
             process.send_signal(signal.SIGHUP)
@@ -185,7 +188,7 @@ class TestStreamsThatAreClosed:
         command = f"{shlex.join(unlet.argv)} {arguments} {redirection}"
         return subprocess.run(["bash", "-c", command], cwd=unlet.cwd, env=unlet.env, capture_output=True, check=False)
 
-    @pytest.mark.parametrize("arguments", ["propose --nixpkgs specimen", "--version", "--help", "inspect --help"])
+    @pytest.mark.parametrize("arguments", ["propose --nixpkgs specimen", "--version", "--help", "find --help"])
     @pytest.mark.parametrize(
         ("redirection", "reason"), [(">&-", "bad file descriptor"), (">/dev/full", "no space left on device")]
     )
@@ -203,7 +206,7 @@ class TestStreamsThatAreClosed:
         assert (done.returncode, done.stderr) == (0, b"")
         assert b"passed" in done.stdout
         assert (unlet.cwd / "proposal/report.json").exists()
-        assert self.run(unlet, "inspect nowhere.nix", redirection).returncode == 3
+        assert self.run(unlet, "propose --file nowhere.nix", redirection).returncode == 3
 
     def test_nothing_at_all_is_open(self, unlet: Unlet) -> None:
         assert self.run(unlet, "propose --nixpkgs specimen", "<&- >&- 2>&-").returncode == 3
@@ -215,14 +218,14 @@ SHOWN = r"\u001b]0;x\u0007\u009b2J\u202e\nhint: lie.nix"
 
 
 def test_name_of_a_file_does_not_act_on_the_terminal(unlet: Unlet) -> None:
-    assert unlet("inspect", HOSTILE).stderr == f"{SHOWN}: no such file\n"
+    assert unlet(*FILE, HOSTILE).stderr == f"{SHOWN}: no such file\n"
     assert unlet(HOSTILE).stderr.startswith(f"unlet: no such command {HOSTILE!r}\n")
-    assert json.loads(unlet("inspect", "--json", HOSTILE).stdout)["error"]["message"] == f"{HOSTILE}: no such file"
+    assert json.loads(unlet("--json", *FILE, HOSTILE).stdout)["error"]["message"] == f"{HOSTILE}: no such file"
 
 
 def test_piece_of_a_file_does_not_act_on_the_terminal(unlet: Unlet) -> None:
     (unlet.cwd / "a.nix").write_text('{\n  a = = "\x1b[2J\u202e";\n}\n')
-    assert unlet("inspect", "a.nix").stderr.splitlines()[1] == r'    a = = "\u001b[2J\u202e";'
+    assert unlet(*FILE, "a.nix").stderr.splitlines()[1] == r'    a = = "\u001b[2J\u202e";'
 
 
 def test_file_of_a_patch_does_not_act_on_the_terminal(unlet: Unlet, docker_nix: Path) -> None:
@@ -248,11 +251,11 @@ def test_broken_machine_is_one_line(unlet: Unlet, verbose: tuple[str, ...]) -> N
     assert done.stderr.splitlines()[-1] == "TMPDIR: '/nonexistent' is not a writable directory"
 
 
-def test_reader_that_is_gone_changes_neither_status_nor_stderr(unlet: Unlet, docker_nix: Path) -> None:
+def test_reader_that_is_gone_changes_neither_status_nor_stderr(unlet: Unlet) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     done = subprocess.run(
-        [*unlet.argv, "inspect", str(docker_nix)],
+        [*unlet.argv, "find", "--nixpkgs", "specimen"],
         env=unlet.env,
         stdout=writing,
         stderr=subprocess.PIPE,
@@ -262,9 +265,9 @@ def test_reader_that_is_gone_changes_neither_status_nor_stderr(unlet: Unlet, doc
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-def test_full_disk_behind_stdout_is_an_error(unlet: Unlet, docker_nix: Path) -> None:
+def test_full_disk_behind_stdout_is_an_error(unlet: Unlet) -> None:
     with open("/dev/full", "wb") as full:  # noqa: PTH123 - a device
-        command = [*unlet.argv, "inspect", str(docker_nix)]
+        command = [*unlet.argv, "find", "--nixpkgs", "specimen"]
         done = subprocess.run(command, env=unlet.env, stdout=full, stderr=subprocess.PIPE, check=False)
     assert (done.returncode, done.stderr) == (3, b"standard output: cannot be written: no space left on device\n")
 

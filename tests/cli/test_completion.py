@@ -22,7 +22,7 @@ def test_script_calls_unlet_for_that_shell(unlet: Unlet, shell: str) -> None:
         ("unlet c", {"check", "cache", "completion"}),
         ("unlet cache cl", {"clean"}),
         ("unlet completion f", {"fish"}),
-        ("unlet inspect --gr", {"--graph"}),
+        ("unlet find --gr", {"--graph"}),
         ("unlet propose --nixpkgs specimen notes", {"notes-server"}),
         ("unlet overlay --nixpkgs specimen stat", {"status-board"}),
         ("unlet find --nixpkgs nowhere stat", set[str]()),

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests import specimens
 from toolkit import specimen
-from toolkit.cli import output
+from toolkit.cli import find, output
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Unlet
@@ -47,10 +48,10 @@ def test_a_line_says_where_and_how_far_out_of_reach(unlet: Unlet, tree: Path) ->
 
 
 def test_json_has_paths_in_the_tree(unlet: Unlet, tree: Path) -> None:
-    done = unlet("find", "zyx", "--nixpkgs", tree, "--json", "--all")
+    done = unlet("find", "--nixpkgs", tree, "--json", "--all")
     assert (done.returncode, done.stderr) == (0, "")
     document = json.loads(done.stdout)
-    assert document["schema"] == 1
+    assert document["schema"] == find.SCHEMA
     assert document["bindings"][0] == {
         "file": "pkgs/by-name/zy/zyx/package.nix",
         "package": "zyx",
@@ -82,30 +83,75 @@ def test_the_checkout_around_the_working_directory_is_taken(unlet: Unlet, tree: 
     )
 
 
-def test_nix_is_asked_what_an_override_does(unlet: Unlet) -> None:
-    done = unlet("find", "notes-server", "status-board", "--nixpkgs", "specimen", "--prove", "--json")
+NOTES = [
+    "notes-server: pkgs/by-name/no/notes-server/package.nix, 4.2.0",
+    "  web-ui  let, line 18  stdenv.mkDerivation  hidden",
+    "  overrides that have an effect on the build:",
+    "    web-ui  none",
+    "  decided by Nix's evaluation for x86_64-linux",
+]
+
+
+def test_nix_is_asked_about_each_package_that_is_named(unlet: Unlet) -> None:
+    done = unlet("find", "notes-server", "status-board", "--nixpkgs", "specimen")
     assert (done.returncode, done.stderr) == (0, "")
-    doors = {binding["binding"]: binding["door"] for binding in json.loads(done.stdout)["bindings"]}
+    lines = done.stdout.splitlines()
+    assert lines[:5] == NOTES
     # What a derivation has as an attribute is in its environment: an override changes that, if not what is linked.
-    assert doors == {"web-ui": "none", "checker": "none", "theme": "works in part"}
+    assert "    theme    none; in part: overrideAttrs { theme = …; }" in lines[5:]
 
 
-def test_an_override_that_reaches_all_works(unlet: Unlet, tmp_path: Path) -> None:
-    root = tmp_path / "specimen"
-    shutil.copytree(specimen.path(), root)
-    board = root / "pkgs/by-name/st/status-board/package.nix"
-    text = board.read_text()
-    assert text.count("ln -s ${theme} ") == 1
-    board.write_text(text.replace("ln -s ${theme} ", "ln -s $theme "))
-    done = unlet("find", "status-board", "--nixpkgs", root, "--prove", "--json")
-    found = {each["binding"]: (each["state"], each["door"]) for each in json.loads(done.stdout)["bindings"]}
-    assert found == {"checker": ("hidden", "none"), "theme": ("routed", "works")}
+def test_overrides_that_work_are_named_and_drawn(unlet: Unlet) -> None:
+    tree = unlet.cwd / "tree"
+    shutil.copytree(specimen.path(), tree)
+    assert unlet("propose", "notes-server", "--nixpkgs", tree, "--out", "lifted").returncode == 0
+    subprocess.run(["git", "apply", "../lifted/upstream.diff"], cwd=tree, check=True)
+    (part,) = json.loads(unlet("find", "notes-server", "--nixpkgs", tree, "--json").stdout)["packages"][0]["parts"]
+    assert (part["name"], part["reached"]) == ("web-ui", True)
+    (door,) = part["doors"]
+    drawn = unlet("find", "notes-server", "--nixpkgs", tree, "--graph").stdout
+    assert f'(["{door}"]) -.-> p0' in drawn
 
 
-def test_a_whole_tree_is_not_asked_about(unlet: Unlet) -> None:
-    done = unlet("find", "--nixpkgs", "specimen", "--prove")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("unlet find: --prove takes a PACKAGE")
+DOCKER = "pkgs/applications/virtualization/docker/default.nix"
+
+
+@pytest.mark.parametrize(
+    ("name", "moby", "doors", "decided"),
+    [
+        ("29.6", "let, line ", "none", "the syntax"),
+        ("states/fixed", "parameter, line ", "override { moby = …; }", "Nix's evaluation for x86_64-linux"),
+    ],
+)
+def test_parts_of_docker_are_those_of_its_own_file(
+    unlet: Unlet, name: str, moby: str, doors: str, decided: str
+) -> None:
+    tree = shutil.copytree(specimen.path(), unlet.cwd / "tree")
+    shutil.copyfile(specimens.path(name) / DOCKER, tree / DOCKER)
+    done = unlet("find", "docker", "--nixpkgs", tree)
+    assert (done.returncode, done.stderr) == (0, "")
+    first, *lines = done.stdout.splitlines()
+    assert first == f"docker: {DOCKER}, 29.6.1"
+    (number,) = (int(line.rpartition(moby)[2]) for line in lines if line.startswith("  moby "))
+    assert (tree / DOCKER).read_text().splitlines()[number - 1].strip().startswith("moby")
+    assert f"    moby               {doors}" in lines
+    assert lines[-1] == f"  decided by {decided}"
+
+
+def test_docker_that_is_not_understood_has_the_reason(unlet: Unlet) -> None:
+    tree = shutil.copytree(specimen.path(), unlet.cwd / "tree")
+    shutil.copyfile(specimens.path("states/unknown") / DOCKER, tree / DOCKER)
+    done = unlet("find", "docker", "--nixpkgs", tree)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[1] == "  unknown layout: nothing in it is bound to a function dockerGen"
+
+
+def test_a_name_that_is_not_known_is_one_line(unlet: Unlet) -> None:
+    done = unlet("find", "nots-server", "--nixpkgs", "specimen")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith(
+        "nots-server: no package of this name in this nixpkgs\nhint: did you mean notes-server"
+    )
 
 
 def test_elsewhere_a_nixpkgs_has_to_be_named(unlet: Unlet) -> None:

@@ -271,6 +271,6 @@ def test_proposal_with_a_link_is_one_line(unlet: Unlet, secret: Path, tmp_path: 
 def test_attribute_that_is_called_after_a_file_shows_nothing_of_it(unlet: Unlet, secret: Path, tmp_path: Path) -> None:
     file = tmp_path / "default.nix"
     file.write_text(f'{{ "at {secret}:1:1" = 1; "at {secret}:1:1" = 2; }}')
-    done = unlet("inspect", str(file))
+    done = unlet("propose", "--file", str(file))
     assert done.returncode != 0
     nothing_of_it(tmp_path, done.stdout, done.stderr)

@@ -20,8 +20,7 @@ TARGET = "pkgs/applications/virtualization/docker/default.nix"
 ODD = os.fsdecode(b"n\xffme")
 # What becomes of each command; {odd} is a directory with that name in its path.
 COMMANDS: dict[str, int] = {
-    "inspect {odd}/target": 0,
-    "inspect --path {odd}/target": 0,
+    "find notes-server --nixpkgs {odd}/tree": 0,
     "propose --nixpkgs specimen --out {name}": 0,
     "propose --file {odd}/target": 3,
     "propose --nixpkgs {odd}/tree": 3,

@@ -8,8 +8,6 @@ import pytest
 from tests import specimens
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.cli.conftest import Unlet
 
 
@@ -41,16 +39,6 @@ def test_fixed_nixpkgs_needs_none_and_says_so(unlet: Unlet) -> None:
     assert (done.returncode, done.stdout) == (3, "")
     assert "rootlesskit is no longer in the PATH prefix" in done.stderr
     assert "hint: a security wrapper named rootlesskit is enough" in done.stderr
-
-
-def test_path_is_told_as_lines_json_and_picture(unlet: Unlet, docker_nix: Path) -> None:
-    lines = unlet("inspect", "--path", docker_nix)
-    assert (lines.returncode, lines.stderr) == (0, "")
-    assert lines.stdout.count(":<PATH>") == 4
-    routes = json.loads(unlet("inspect", "--path", docker_nix, "--json").stdout)["routes"]
-    assert [route["name"] for route in routes] == ["as it is", "wrapper-name", "rewrap", "fixed"]
-    assert unlet("inspect", "--path", "--graph", "mermaid", docker_nix).stdout.startswith("%% ")
-    assert unlet("inspect", "--path", docker_nix, docker_nix).returncode == 2
 
 
 def test_any_package_gets_an_overlay_that_says_how_to_use_it(unlet: Unlet) -> None:

@@ -70,7 +70,7 @@ def wait_for(process: subprocess.Popen[bytes], name: str) -> int:
 
 def test_signal_is_heeded_while_a_pipe_is_read(unlet: Unlet, number: signal.Signals) -> None:
     os.mkfifo(unlet.cwd / "pipe")
-    process = started(unlet, "inspect", "pipe")
+    process = started(unlet, "propose", "--file", "pipe")
     # This waits until it is opened at the other end.
     writing = os.open(unlet.cwd / "pipe", os.O_WRONLY)
     try:
@@ -85,7 +85,7 @@ def test_signal_is_heeded_while_nix_evaluates(unlet: Unlet, number: signal.Signa
     tree = shutil.copytree(specimen.path(), tmp_path / "tree")
     file = tree / NOTES
     file.write_text(file.read_text().replace('version = "', f'version = {ENDLESS} + "', 1))
-    process = started(unlet, "inspect", "notes-server", "--nixpkgs", tree)
+    process = started(unlet, "find", "notes-server", "--nixpkgs", tree)
     evaluating = wait_for(process, "nix-instantiate")
     heeded(process, number)
     assert not Path(f"/proc/{evaluating}/stat").exists() or evaluating not in below(process.pid, "nix-instantiate")

@@ -1,4 +1,4 @@
-"""Ten ways to lift the components, and whether `check --patch`, `inspect` and `track` see in each what it does."""
+"""Ten ways to lift the components, and whether `check --patch`, `track` sees in each what it does."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from tests.progress import Steps
 from tests.trees import trees
 from toolkit import specimen
 from toolkit.docker.claims import catalogue as claims
-from toolkit.docker.inspection import inspect
 from toolkit.model import SourceRequest, Status
 from toolkit.proposal.checking import check
 from toolkit.proposal.requests import CheckRequest
@@ -45,12 +44,6 @@ def judged(tree: Path, before: str, after: str, directory: Path) -> Report:
         CheckRequest(target="docker", change=ChangeRequest(patch=patch, source=SourceRequest(nixpkgs=str(tree)))),
         progress=Steps(),
     )
-
-
-def inspected(text: str, directory: Path) -> Reading:
-    (directory / "default.nix").write_text(text)
-    (reading,) = inspect([directory / "default.nix"])
-    return reading
 
 
 def tracked(text: str, directory: Path) -> Reading:
@@ -90,7 +83,7 @@ class TestDesign:
             assert f"before: {component}: no override has an effect on the build" in found["overridable"].evidence
             assert f"after: {component}: {', '.join(open_after)}" in found["overridable"].evidence
 
-    def test_inspect_and_track_say_the_same_and_call_it_fixed(self, before: str, name: str, tmp_path: Path) -> None:
+    def test_track_calls_it_fixed(self, before: str, name: str, tmp_path: Path) -> None:
         half = DESIGNS[name](before)
         for number, (text, state, place) in enumerate(
             (
@@ -100,10 +93,9 @@ class TestDesign:
         ):
             directory = tmp_path / str(number)
             directory.mkdir()
-            reading = inspected(text, directory)
+            reading = tracked(text, directory)
             assert (reading.state, reading.overridable, reading.rootlesskit) == (state, Overridable.YES, place)
             assert {each.name: each.doors for each in reading.components} == doors(name)
-            assert tracked(text, directory) == reading
 
 
 @pytest.mark.parametrize("name", ["move", "hidden", CAPTURED])

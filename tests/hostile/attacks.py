@@ -134,7 +134,7 @@ def _pulled(spoiling: Spoiling, stage: Stage) -> list[str]:
 
 
 ENTRIES: Mapping[str, Callable[[Spoiling, Stage], list[str]]] = {
-    "inspect": lambda case, stage: ["inspect", str(_tree(case, stage) / DOCKER)],
+    "find-name": lambda case, stage: ["find", "docker", "notes-server", "--nixpkgs", str(_tree(case, stage))],
     "propose": lambda case, stage: ["propose", "--nixpkgs", str(_tree(case, stage)), *_out(stage)],
     "propose-any": lambda case, stage: ["propose", "notes-server", "--nixpkgs", str(_tree(case, stage)), *_out(stage)],
     "propose-file": lambda case, stage: ["propose", "--file", str(_tree(case, stage) / DOCKER), *_out(stage)],
@@ -162,7 +162,7 @@ ENTRIES: Mapping[str, Callable[[Spoiling, Stage], list[str]]] = {
 }
 """How a command is handed a spoilt tree."""
 
-COMMON = ("inspect", "propose", "propose-any", "find", "check-patch", "check-rev", "check-directory", "track-clone")
+COMMON = ("find-name", "propose", "propose-any", "find", "check-patch", "check-rev", "check-directory", "track-clone")
 """The readers: the entries of which each case gets one."""
 
 
@@ -572,9 +572,9 @@ def _lines() -> Iterator[Attack]:
             (named, lock(type="git", url="file://{home}", rev="HEAD")),
             (named, b"[" * 100_000),
             (named, b'{"version": 1e400}'),
-            (("inspect", "{home}"), None),
-            (("inspect", "/dev/zero"), None),
-            (("inspect", "/proc/self/mem"), None),
+            (("propose", "--file", "{home}", "--out", "out"), None),
+            (("propose", "--file", "/dev/zero", "--out", "out"), None),
+            (("propose", "--file", "/proc/self/mem", "--out", "out"), None),
             (("propose", "--file", "/dev/null", "--out", "out"), None),
             (("propose", "--nixpkgs", "/dev/null", "--out", "out"), None),
             (("propose", "--nixpkgs", "http://[::1", "--out", "out"), None),

@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.clones import git
 from tests.progress import Steps
@@ -15,7 +16,6 @@ from tests.proposal.test_propose import NOTES, run, statuses
 from toolkit import specimen
 from toolkit.errors import RefusalError, ToolkitError
 from toolkit.lift.plan import Design
-from toolkit.lift.survey import survey
 from toolkit.model import (
     Depth,
     FileChange,
@@ -28,10 +28,8 @@ from toolkit.model import (
 )
 from toolkit.proposal import proposing, writing
 from toolkit.proposal.checking import check
-from toolkit.proposal.doors import doors_of
 from toolkit.proposal.inspection import PackageInspection, Part, graph, lines
 from toolkit.proposal.requests import CheckRequest, Request
-from toolkit.prove.lifted import Effect
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -235,27 +233,23 @@ def test_an_inspection_has_a_line_for_each_part_and_for_its_overrides() -> None:
 
 
 def test_a_picture_has_the_parts_by_their_reach_and_the_overrides() -> None:
-    assert graph(inspection(HIDDEN, ROUTED)).decode() == (
+    unclear = replace(HIDDEN, name='"<x>', reached=None, line=None)
+    assert graph(inspection(HIDDEN, ROUTED, unclear)).decode() == (
         "%% app: pkgs/app.nix\n"
         "flowchart LR\n"
         '  package["app"]\n'
-        '  subgraph reached["within reach of an override"]\n'
-        '    p1["cli"]\n'
+        '  subgraph g0["within reach of an override"]\n'
+        '    p1["cli (attribute)"]\n'
         "  end\n"
-        '  subgraph hidden["bound in a let: out of reach"]\n'
-        '    p0["ui (line 7)"]\n'
+        '  subgraph g1["out of reach"]\n'
+        '    p0["ui (let, line 7)"]\n'
+        "  end\n"
+        '  subgraph g2["could not tell"]\n'
+        '    p2["&quot;&lt;x&gt; (let)"]\n'
         "  end\n"
         "  p0 --> package\n"
         "  p1 --> package\n"
+        "  p2 --> package\n"
         '  p1d0(["overrideAttrs { cli = …; }"]) -.-> p1\n'
     )
-    assert b"subgraph reached" not in graph(inspection(HIDDEN))
-
-
-def test_what_overrides_of_a_survey_do_is_asked_by_file(tmp_path: Path) -> None:
-    tree = shutil.copytree(specimen.path(), tmp_path / "nixpkgs")
-    found = survey(tree).findings
-    effects = {key: each.effect for key, each in doors_of(tree, found).items()}
-    own = {name: effect for (file, name), effect in effects.items() if file == PurePosixPath(NOTES)}
-    assert own == {"web-ui": Effect.NONE}
-    assert effects[PurePosixPath("pkgs/by-name/st/status-board/package.nix"), "theme"] is Effect.PARTLY
+    assert b"subgraph g0" not in graph(inspection(HIDDEN))

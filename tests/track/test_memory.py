@@ -6,14 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests import specimens
 from tests.docker.test_evaluating import hostile
 from tests.track.conftest import layout
 from toolkit import process
 from toolkit.docker import evaluating
-from toolkit.docker.inspection import inspect
 from toolkit.docker.tracking import Docker
-from toolkit.errors import LayoutError
 from toolkit.nix import limits
 from toolkit.track import memory as memories
 from toolkit.track.memory import Memory
@@ -26,20 +23,6 @@ if TYPE_CHECKING:
 def read(text: str | bytes, *, memory: Memory | None = None) -> Reading:
     content = text if isinstance(text, bytes) else text.encode()
     return Docker(memory if memory is not None else Memory()).read({"a" * 40: content})["a" * 40]
-
-
-@pytest.mark.parametrize("name", [*specimens.LAYOUTS, *specimens.STATES])
-def test_inspect_and_track_do_not_contradict_one_another(name: str, tmp_path: Path) -> None:
-    text = layout(name)
-    (tmp_path / "default.nix").write_text(text)
-    tracked = read(text)
-    try:
-        (inspected,) = inspect([tmp_path / "default.nix"])
-    except LayoutError:
-        assert tracked.state is State.UNKNOWN
-        return
-    shown = ("state", "overridable", "rootlesskit", "todo", "layout", "releases")
-    assert [getattr(inspected, field) for field in shown] == [getattr(tracked, field) for field in shown]
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,6 @@ COMMANDS = {
     "overlay": "Write an overlay for your nixpkgs, and prove it there.",
     "reach": "Show whether the overrides of your overlays reach the build.",
     "find": "Find packages that other packages bind in a let, out of reach of any override.",
-    "inspect": "Show where a package binds its parts, and which overrides reach them.",
     "doctor": "Explain why rootless docker refuses a port below 1024, or does not start.",
     "track": "Show whether upstream has fixed a package, and whether you can remove your overlay.",
     "cache": "List or clean the cache.",

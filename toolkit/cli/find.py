@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 import click
@@ -13,30 +12,30 @@ from toolkit.cli import options, output
 from toolkit.lift.bindings import BindingKind, Reachability
 from toolkit.lift.survey import survey
 from toolkit.nix import limits
-from toolkit.proposal import recipes
-from toolkit.proposal.doors import Trying, doors_of
+from toolkit.proposal import inspection, recipes, registry
 from toolkit.sources import trees
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from toolkit.lift.survey import BoundPackage, Survey
+    from toolkit.proposal.inspection import PackageInspection
     from toolkit.proposal.recipes import Trial
 
-SCHEMA = 1
+SCHEMA = 2
+"""The number of the JSON document's form. A field may be added to it; one that goes or changes needs a new number."""
 _WIDEST = 30
 _UNREAD = 20
-Proven = dict[tuple[PurePosixPath, str], Trying]
 
 
 @options.command(
     "find",
     examples=(
         "unlet find --nixpkgs ~/src/nixpkgs",
-        "unlet find --nixpkgs ~/src/nixpkgs forgejo",
+        "unlet find forgejo --nixpkgs ~/src/nixpkgs",
     ),
 )
-@click.argument("packages", metavar="[PACKAGE…]", nargs=-1, shell_complete=options.complete_package)
+@click.argument("packages", metavar="[NAME…]", nargs=-1, shell_complete=options.complete_package)
 @options.source_value(
     "--nixpkgs",
     metavar="WHERE",
@@ -46,46 +45,64 @@ Proven = dict[tuple[PurePosixPath, str], Trying]
 @options.source_value("--rev", metavar="REV", help="A commit, branch or tag; by default the files as they are.")
 @click.option("--all", "all_kinds", is_flag=True, help="Show helpers, environments and variations of packages as well.")
 @click.option(
-    "--prove", "ask_nix", is_flag=True, help="Also ask Nix what an override of each attribute does; takes a PACKAGE."
+    "--graph",
+    "picture",
+    is_flag=False,
+    flag_value="mermaid",
+    type=click.Choice(["mermaid"]),
+    help="Print the parts of one NAME as a flowchart; mermaid is the only form, and need not be named.",
 )
-@click.option("--recipe", metavar="NAME", help="Show what this recipe would do to each PACKAGE instead, or to all.")
+@click.option("--recipe", metavar="RECIPE", help="Show what this recipe would do to each NAME instead, or to all.")
 @options.source_value("--offline", is_flag=True, help="Use only the cache and this machine, not the network.")
 @options.bounds(
-    timeout="The time that each process may take to read the files, by default 50; with --prove what Nix may take for "
-    "a PACKAGE on a system, by default 60.",
-    memory="The memory that an evaluation may use with --prove, by default 2048.",
+    timeout="The time that Nix may take for each NAME, or each process to read the files of a tree, by default 50.",
+    memory="The memory that Nix may use for each NAME, by default 2048.",
 )
 @options.common
-def command(*, packages: tuple[str, ...], all_kinds: bool, ask_nix: bool, recipe: str | None) -> int:
+def command(*, packages: tuple[str, ...], all_kinds: bool, picture: str | None, recipe: str | None) -> int:
     """Find packages that other packages bind in a let, out of reach of any override.
 
-    A PACKAGE is an attribute path, or a path in the tree; by default the whole tree is searched. The files are only
-    read, not evaluated, so take the result as advice.
+    NAME is an attribute path, or the path of a package's file: Nix tries the overrides of each of its parts in the
+    whole nixpkgs. By default the whole tree is searched; its files are only read, so take the result as advice.
     """
     settings = options.settings()
     options.allow()
-    if ask_nix and not packages:
-        raise click.UsageError("--prove takes a PACKAGE; Nix would need hours for all")
     if recipe is not None:
-        options.refuse_together("--recipe", "--all", "--prove")
+        options.refuse_together("--recipe", "--all", "--graph")
+    elif packages:
+        options.refuse_together("NAME", "--all")
+    if picture is not None and (len(packages) != 1 or settings.json):
+        raise click.UsageError("--graph and --json exclude each other" if settings.json else "--graph takes one NAME")
     request = options.source_request()
     if request.nixpkgs is None and request.rev is None:
         raise click.UsageError("the current directory is not in a checkout of nixpkgs; name one with --nixpkgs")
     with output.working(settings) as progress:
         root = trees.as_they_are(request, progress=progress)
+        if packages and recipe is None:
+            found: list[PackageInspection] = []
+            for name in packages:
+                progress.step(f"asking Nix about {name}")
+                found.append(registry.leaf_of(name).inspect(root, name))
+            return _show_packages(found, picture)
         progress.step(f"reading {root}")
         if recipe is not None:
             return _show_trials(list(recipes.trials(recipe, root, packages)))
-        found = survey(root, packages)
-        shown = [finding for finding in found.findings if all_kinds or finding.binding.kind is BindingKind.PACKAGE]
-        proven: Proven = {}
-        if ask_nix:
-            progress.step("asking Nix")
-            proven = doors_of(root, shown)
+        tree = survey(root)
+    shown = [finding for finding in tree.findings if all_kinds or finding.binding.kind is BindingKind.PACKAGE]
     if settings.json:
-        output.write_json(_document(found, shown, proven))
+        output.write_json(_document(tree, shown))
     else:
-        output.write_lines(_lines(found, shown, proven))
+        output.write_lines(_lines(tree, shown))
+    return 0
+
+
+def _show_packages(found: Sequence[PackageInspection], picture: str | None) -> int:
+    if picture is not None:
+        output.write(inspection.graph(found[0]))
+    elif options.settings().json:
+        output.write_json({"schema": SCHEMA, "packages": [asdict(each) for each in found]})
+    else:
+        output.write_lines(line for each in found for line in inspection.lines(each))
     return 0
 
 
@@ -101,25 +118,14 @@ def _show_trials(trials: Sequence[Trial]) -> int:
     return 0
 
 
-def _document(found: Survey, shown: Sequence[BoundPackage], proven: Proven) -> dict[str, object]:
-    return {
-        "schema": SCHEMA,
-        "files": found.files,
-        "unread": found.unread,
-        "late": found.late,
-        "bindings": [
-            {"file": finding.file, "package": finding.package, **_fields(finding, proven)} for finding in shown
-        ],
-        "totals": _totals(shown),
-    }
-
-
-def _fields(finding: BoundPackage, proven: Proven) -> dict[str, object]:
-    fields = asdict(finding.binding)
-    door = proven.get((finding.file, finding.binding.name))
-    told = {"door": door.effect} if door is not None else {}
-    limited = {"reason": door.reason} if door is not None and door.reason is not None else {}
-    return {"binding": fields.pop("name"), **fields, **told, **limited}
+def _document(found: Survey, shown: Sequence[BoundPackage]) -> dict[str, object]:
+    bindings = [
+        {"file": each.file, "package": each.package, "binding": fields.pop("name"), **fields}
+        for each in shown
+        for fields in [asdict(each.binding)]
+    ]
+    lists = {"files": found.files, "unread": found.unread, "late": found.late}
+    return {"schema": SCHEMA, **lists, "bindings": bindings, "totals": _totals(shown)}
 
 
 def _totals(shown: Sequence[BoundPackage]) -> dict[str, int]:
@@ -132,8 +138,7 @@ def _totals(shown: Sequence[BoundPackage]) -> dict[str, int]:
     }
 
 
-def _lines(found: Survey, shown: Sequence[BoundPackage], proven: Proven) -> Iterator[str]:
-    keys = [((finding.file, finding.binding.name), finding) for finding in shown]
+def _lines(found: Survey, shown: Sequence[BoundPackage]) -> Iterator[str]:
     yield from output.table(
         [
             (
@@ -142,10 +147,9 @@ def _lines(found: Survey, shown: Sequence[BoundPackage], proven: Proven) -> Iter
                 finding.binding.builder,
                 finding.binding.state,
                 f"shares {', '.join(finding.binding.shares)}" if finding.binding.shares else "",
-                *([f"override: {proven[key].effect}"] if key in proven else []),
                 f"{finding.file}:{finding.binding.line}",
             )
-            for key, finding in keys
+            for finding in shown
         ],
         widest=_WIDEST,
     )
@@ -164,5 +168,3 @@ def _lines(found: Survey, shown: Sequence[BoundPackage], proven: Proven) -> Iter
         yield f"and {len(unread) - _UNREAD} more files cannot be read, or not in due time"
     if late:
         yield f"{len(late)} of the files: {limits.no_time()}"
-    limited = ((finding.package, proven[key].reason) for key, finding in keys if key in proven)
-    yield from (f"{package}: {reason}" for package, reason in dict.fromkeys(limited) if reason is not None)

@@ -8,7 +8,7 @@ from toolkit.cli import options, output
 from toolkit.errors import UsageError
 from toolkit.shipped import shipped_path
 
-NAMES = ("doctor", "find", "inspect", "judgement", "overlay", "reach", "report", "track")
+NAMES = ("doctor", "find", "judgement", "overlay", "reach", "report", "track")
 
 
 @options.command("schema", examples=("unlet schema judgement > judgement.schema.json",))

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from toolkit import inside, parallel, process
-from toolkit.docker import COMPONENTS, PACKAGE, TARGET, builder, extras, foreign, overlay, staging
-from toolkit.docker.case import DockerCase
+from toolkit.docker import COMPONENTS, PACKAGE, TARGET, builder, evaluating, extras, foreign, overlay, staging
+from toolkit.docker.case import SYSTEMS, DockerCase
 from toolkit.docker.claims import catalogue as claims
 from toolkit.docker.claims import overrides
 from toolkit.docker.rewrite.layout import docker_file
@@ -32,7 +32,9 @@ from toolkit.errors import LayoutError, RefusalError, ToolkitError, UsageError, 
 from toolkit.lift.plan import Design
 from toolkit.model import Step
 from toolkit.nix import evaluator, program
+from toolkit.proposal.inspection import PackageInspection, Part
 from toolkit.proposal.leaf import Chosen, Draft, Leaf
+from toolkit.track.readings import EVALUATION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -156,6 +158,29 @@ class Docker(Leaf):
     def extras_of(self, mails: Sequence[Patch]) -> tuple[str, ...]:
         """Return the extras by the files that their mails touch."""
         return tuple(map(extras.of_patch, mails))
+
+    def inspect(self, root: Path, name: str) -> PackageInspection:
+        """Return what docker's file means: by its syntax if that decides all, else by Nix, sealed."""
+        (reading,) = evaluating.read([inside.read(root, TARGET)])
+        return PackageInspection(
+            package=name,
+            file=TARGET,
+            version=reading.newest,
+            parts=tuple(
+                Part(
+                    name=each.name,
+                    bound=each.bound,
+                    builder=None,
+                    line=each.line,
+                    state=None,
+                    reached=each.overridable,
+                    doors=each.doors,
+                )
+                for each in reading.components
+            ),
+            system=SYSTEMS[0][0] if reading.overridable_by == EVALUATION else None,
+            reason=reading.reason,
+        )
 
     def overlay(self, request: Request, kind: str | None, *, progress: Progress) -> OverlayReport | None:
         """Write the overlay that wraps docker anew, which is the usual one."""

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
-
-from toolkit import inside
 from toolkit.errors import LayoutError
-from toolkit.lift.bindings import PASSTHRU, BindingKind, doors, find
-from toolkit.lift.locating import SYSTEMS
+from toolkit.lift.bindings import BindingKind, doors, find
 from toolkit.lift.reach import candidates
 from toolkit.lift.shape import read
 from toolkit.nix.tree import Tree
 from toolkit.proposal.asking import Asking
-from toolkit.prove.lifted import Effect, Question, ask
+from toolkit.prove.lifted import Question
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path, PurePosixPath
 
-    from toolkit.lift.survey import BoundPackage
     from toolkit.proposal.target import Target
 
 
@@ -55,32 +49,3 @@ def working(
     return {
         name: next((path for path in paths if path in working), next(iter(paths))) for name, paths in likely.items()
     }
-
-
-class Trying(Struct, frozen=True, kw_only=True):
-    """What an override does; if Nix reached a limit, that is unknown, with the `reason`."""
-
-    effect: Effect
-    reason: str | None = None
-
-
-def doors_of(root: Path, findings: Sequence[BoundPackage]) -> dict[tuple[PurePosixPath, str], Trying]:
-    """Return by file and binding what an override does, on the first system that the package evaluates on."""
-    of_file: dict[PurePosixPath, list[BoundPackage]] = defaultdict(list)
-    for finding in findings:
-        of_file[finding.file].append(finding)
-    found: dict[tuple[PurePosixPath, str], Trying] = {}
-    for file, those in of_file.items():
-        shape = read(Tree(inside.read(root, file).decode(), name=str(file)))
-        shown = {each.binding.name: doors(shape, each.binding.name) for each in those}
-        paths = {name: places[0].path if places else (PASSTHRU, name) for name, places in shown.items()}
-        question = Question(package=those[0].package, doors=paths)
-        answers = (ask(root, root, system, [question])[0] for system in SYSTEMS)
-        answer = next((answer for answer in answers if answer.before is not None or answer.limited), None)
-        for name in paths:
-            door = answer.doors.get(name) if answer is not None else None
-            found[file, name] = Trying(
-                effect=door.after.effect if door is not None else Effect.UNKNOWN,
-                reason=answer.error if answer is not None and answer.limited else None,
-            )
-    return found

@@ -39,7 +39,7 @@ class Doors(Struct, frozen=True, kw_only=True):
 
 
 class Part(Struct, frozen=True, kw_only=True):
-    """A part of a package: `bound` is let, attribute, parameter or absent.
+    """A part of a package: `bound` is let, attribute, parameter, elsewhere or absent.
 
     `reached` shows whether an override reaches it, None if that is not known; `state` is how far the file shows that.
     """
@@ -139,47 +139,46 @@ def lines(found: PackageInspection) -> Iterator[str]:
     version = f", {found.version}" if found.version is not None else ""
     yield f"{found.package}: {found.file}{version}"
     if not found.parts:
-        yield "  no let of the file binds a package, and nothing is taken from finalAttrs.passthru"
+        nothing = "no let of the file binds a package, and nothing is taken from finalAttrs.passthru"
+        yield f"  {found.reason or nothing}"
         return
     width = max(len(each.name) for each in found.parts)
     for each in found.parts:
         yield f"  {each.name.ljust(width)}  {_place(each)}"
     yield "  overrides that have an effect on the build:"
     for each in found.parts:
-        without = "could not tell" if found.system is None else "none"
+        without = "could not tell" if found.reason is not None else "none"
         partly = f"; in part: {', '.join(each.partly)}" if each.partly else ""
         yield f"    {each.name.ljust(width)}  {', '.join(each.doors) or without}{partly}"
-    yield f"  decided by {_decider(found)}"
+    decider = f"Nix's evaluation for {found.system}" if found.system is not None else "the syntax"
+    yield f"  decided by {decider}{f': {found.reason}' if found.reason is not None else ''}"
 
 
 def _place(found: Part) -> str:
-    if found.line is None:
-        return f"{found.bound}, taken from the final attributes"
-    return f"{found.bound}, line {found.line}  {found.builder}  {found.state}"
-
-
-def _decider(found: PackageInspection) -> str:
-    if found.system is not None:
-        return f"Nix's evaluation for {found.system}"
-    return f"the syntax: {found.reason}"
-
-
-def _line(found: Part) -> str:
-    return f" (line {found.line})" if found.line is not None else ""
+    where = found.bound if found.line is None else f"{found.bound}, line {found.line}"
+    if found.builder is not None:
+        return f"{where}  {found.builder}  {found.state}"
+    return f"{where}, taken from the final attributes" if found.bound == "attribute" else where
 
 
 def graph(found: PackageInspection) -> bytes:
     """Return a flowchart (Mermaid): the parts by how far an override reaches them, and the overrides that do."""
     text = [f"%% {found.package}: {found.file}", "flowchart LR", f'  package["{found.package}"]']
-    groups = {"reached": (True, "within reach of an override"), "hidden": (False, "bound in a let: out of reach")}
+    groups = {True: "within reach of an override", False: "out of reach", None: "could not tell"}
     numbered = [(f"p{number}", each) for number, each in enumerate(found.parts)]
-    for key, (reached, title) in groups.items():
-        inside_of = [(box, each) for box, each in numbered if bool(each.reached) is reached]
-        if inside_of:
-            text.append(f'  subgraph {key}["{title}"]')
-            text += [f'    {box}["{each.name}{_line(each)}"]' for box, each in inside_of]
-            text.append("  end")
+    for number, (reached, title) in enumerate(groups.items()):
+        boxes = [f'    {box}["{_label(each)}"]' for box, each in numbered if each.reached is reached]
+        text += [f'  subgraph g{number}["{title}"]', *boxes, "  end"] if boxes else []
     text += [f"  {box} --> package" for box, _ in numbered]
     for box, each in numbered:
-        text += [f'  {box}d{number}(["{door}"]) -.-> {box}' for number, door in enumerate(each.doors)]
+        text += [f'  {box}d{number}(["{_escaped(door)}"]) -.-> {box}' for number, door in enumerate(each.doors)]
     return ("\n".join(text) + "\n").encode(errors="backslashreplace")
+
+
+def _label(found: Part) -> str:
+    return _escaped(f"{found.name} ({found.bound}{f', line {found.line}' if found.line is not None else ''})")
+
+
+def _escaped(text: str) -> str:
+    plain = " ".join(text.split())
+    return plain.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;").replace(">", "&gt;")

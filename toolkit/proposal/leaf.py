@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 from msgspec import Struct
 
 from toolkit.git import reading
+from toolkit.proposal import inspection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from toolkit.git.reading import TreeFile
     from toolkit.model import OverlayReport, Patch, Progress, Proposal, Source, Step, TreeCommit
     from toolkit.patches import Message
+    from toolkit.proposal.inspection import PackageInspection
     from toolkit.proposal.recipes import Recipe
     from toolkit.proposal.requests import CheckRequest, Request
     from toolkit.prove import Case, Claim, Stage
@@ -171,6 +173,10 @@ class Leaf(ABC):
         """Return the names of the extras whose mails these are."""
         del mails
         return ()
+
+    def inspect(self, root: Path, name: str) -> PackageInspection:
+        """Return where the target of a tree binds its parts, and which overrides reach them."""
+        return inspection.inspect_package(root, name)
 
     def overlay(self, request: Request, kind: str | None, *, progress: Progress) -> OverlayReport | None:
         """Write an overlay of a kind that is no proposal's; None where the kind is none of these."""

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from toolkit import specimen
 from toolkit.cache import VARIABLE
 from toolkit.git.reading import TreeFile
-from toolkit.judge import JudgeRequest, asking, audience, judge, made, sides
+from toolkit.judge import JudgeRequest, asking, audience, ground, judge, made, scope, sides
 from toolkit.judge.asking import Question
 from toolkit.judge.model import Expectation, Kind, Weight, exit_code
 from toolkit.model import Silence, SourceRequest
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from toolkit.judge.model import Judgement
+    from toolkit.judge.scope import Verdict
     from toolkit.process import Command, Completed
 
     Edits: TypeAlias = Mapping[str, tuple[str, str] | str | None]
@@ -93,7 +94,7 @@ def pair(how: tuple[str, str] | str | None) -> tuple[str, str]:
     return how
 
 
-def serious(judgement: Judgement) -> set[tuple[str, str, str]]:
+def serious(judgement: Judgement | Verdict) -> set[tuple[str, str, str]]:
     return {
         (each.weight.value, each.kind.value, each.attribute)
         for each in judgement.differences
@@ -288,12 +289,27 @@ build {
 SCRIPT = "pkgs/by-name/no/notes-python/package.nix"
 
 
+def second(*steps: Edits, systems: tuple[str, ...] = (NATIVE,)) -> Verdict:
+    """Return what the second step does to the first one; what both do is not asked."""
+    made = change(*steps)
+    before, after = made.steps
+    with ground.opened(made.base, progress=Silence()) as place:
+        both = sides.Sides(
+            base=made.base,
+            ground=place,
+            before=dict(before.files),
+            after=dict(after.files),
+            nixos=False,
+            progress=Silence(),
+            times=asking.Times(),
+            allowed=limits.Allowance(asking.seconds(nixos=False)),
+        )
+        return scope.judged(both, systems, progress=Silence())
+
+
 def last(*steps: Edits, systems: tuple[str, ...] = (NATIVE,)) -> set[tuple[str, str, str]]:
-    """Return what the last step does to the one before it."""
-    differences = judged(*steps, systems=systems).steps[-1].differences
-    return {
-        (each.weight.value, each.kind.value, each.attribute) for each in differences if each.weight is not Weight.REMARK
-    }
+    """Return what the second step does to the first one."""
+    return serious(second(*steps, systems=systems))
 
 
 def test_a_builders_own_override_function_that_drops_something_is_named() -> None:
@@ -514,7 +530,7 @@ def test_who_reads_a_value_of_the_library_is_asked() -> None:
         ("free = true", "free = false", 1),
         ("{\n  asl", "rec {\n  asl", 1),
     ):
-        assert len(judged(first, {licenses: (old, new)}).steps[1].unknown) == unknown
+        assert len(second(first, {licenses: (old, new)}).unknown) == unknown
 
 
 @pytest.mark.parametrize(
@@ -537,7 +553,7 @@ def test_a_file_that_makes_values_is_known_if_no_function_is_among_them(more: st
         ),
         file: text,
     }
-    assert len(judged(first, {file: ('"one"', '"on" + "e"')}).steps[1].unknown) == unknown
+    assert len(second(first, {file: ('"one"', '"on" + "e"')}).unknown) == unknown
     assert last(first, {file: ('"one"', '"two"')}) == {("change", "passthru", "lists.names")}
 
 
@@ -554,7 +570,7 @@ def test_a_file_is_known_if_a_package_of_another_file_of_the_change_needs_it() -
             NOTES: ('version = "4.2.0"', 'version = "4.2" + ".0"'),
             helper: f"{{ say = word: {told}; }} // {{ }}\n",
         }
-        step = judged(first, both).steps[1]
+        step = second(first, both)
         assert [each.what for each in step.differences] == said
         assert step.unknown == ()
 
@@ -577,9 +593,9 @@ def test_a_test_that_is_not_evaluated_has_what_its_file_names(test: str) -> None
 
 def test_a_value_that_ends_nix_before_too_leaves_the_others_to_be_compared() -> None:
     text = with_test("dockers")[NOTES]
-    judgement = judged({NOTES: text}, {NOTES: text.replace('    updateScript = [ "update-notes-server" ];\n', "")})
-    assert judgement.steps[1].unknown == ()
-    assert {(each.kind, each.what) for each in judgement.steps[1].differences if each.weight is Weight.DAMAGE} == {
+    judgement = second({NOTES: text}, {NOTES: text.replace('    updateScript = [ "update-notes-server" ];\n', "")})
+    assert judgement.unknown == ()
+    assert {(each.kind, each.what) for each in judgement.differences if each.weight is Weight.DAMAGE} == {
         (Kind.PASSTHRU, "updateScript is gone")
     }
 
@@ -606,11 +622,11 @@ def test_a_test_that_there_is_none_of_is_named() -> None:
 def test_a_base_that_does_not_evaluate_is_said_and_the_rest_is_judged() -> None:
     broken: Edits = {BOARD: (specimen.path() / BOARD).read_text().replace("{", "{ nobodyHasThis,", 1)}
     board = str(broken[BOARD])
-    judgement = judged(
+    judgement = second(
         broken,
         {BOARD: board.replace("pname", "name", 1), NOTES: ("    platforms = lib.platforms.all;\n", "")},
     )
-    step = judgement.steps[1]
+    step = judgement
     assert {(each.kind, each.attribute) for each in step.differences if each.weight is Weight.DAMAGE} == {
         (Kind.META, "notes-server")
     }
@@ -713,11 +729,9 @@ DIRECTORY = """  partsPackages = lib.recurseIntoAttrs (
 def test_a_package_of_a_directory_that_is_read_is_asked_about() -> None:
     part = "pkgs/tools/parts/one.nix"
     before: Edits = {ALL: ("  containerPackages =", f"{DIRECTORY}  containerPackages ="), part: FETCHED}
-    judgement = judged(before, {part: FETCHED.replace('version = "1"', 'version = "2"')})
-    assert judgement.steps[1].unknown == ()
-    assert {(each.kind, each.attribute) for each in judgement.steps[1].differences} == {
-        (Kind.DERIVATION, "partsPackages.one")
-    }
+    judgement = second(before, {part: FETCHED.replace('version = "1"', 'version = "2"')})
+    assert judgement.unknown == ()
+    assert {(each.kind, each.attribute) for each in judgement.differences} == {(Kind.DERIVATION, "partsPackages.one")}
 
 
 def test_a_package_of_a_table_that_another_package_shows_is_asked_about() -> None:
@@ -735,11 +749,9 @@ stdenv.mkDerivation {
         # Jobs that name all are not in the set.
         "pkgs/top-level/release-radio.nix": "import ./radio-packages.nix\n",
     }
-    judgement = judged(before, {part: FETCHED.replace('version = "1"', 'version = "2"')})
-    assert judgement.steps[1].unknown == ()
-    assert (Kind.DERIVATION, "radio.pkgs.one") in {
-        (each.kind, each.attribute) for each in judgement.steps[1].differences
-    }
+    judgement = second(before, {part: FETCHED.replace('version = "1"', 'version = "2"')})
+    assert judgement.unknown == ()
+    assert (Kind.DERIVATION, "radio.pkgs.one") in {(each.kind, each.attribute) for each in judgement.differences}
 
 
 def test_a_file_that_nothing_reads_is_unknown() -> None:
@@ -752,8 +764,8 @@ def test_who_reads_a_value_is_asked_too() -> None:
     first: Edits = {reader: (specimen.path() / reader).read_text().replace("{", "{ notes-server, ", 1)}
     text = str(first[reader])
     first = {reader: text.replace("pname =", "description = notes-server.meta.mainProgram;\n  pname =", 1)}
-    judgement = judged(first, {NOTES: ('mainProgram = "notes-server"', 'mainProgram = "notes"')})
-    last = {(each.kind, each.attribute) for each in judgement.steps[1].differences}
+    judgement = second(first, {NOTES: ('mainProgram = "notes-server"', 'mainProgram = "notes"')})
+    last = {(each.kind, each.attribute) for each in judgement.differences}
     assert (Kind.DERIVATION, "registry-login") in last
 
 
@@ -772,10 +784,10 @@ def test_who_reads_what_is_gone_is_asked_before_others(monkeypatch: pytest.Monke
             )
         },
     }
-    judgement = judged(
+    judgement = second(
         first, {ALL: (things, things.replace("gone =", "other =").replace("version = 1", "version = 2"))}
     )
-    assert {(each.kind, each.attribute) for each in judgement.steps[1].differences if each.weight is Weight.DAMAGE} >= {
+    assert {(each.kind, each.attribute) for each in judgement.differences if each.weight is Weight.DAMAGE} >= {
         (Kind.REMOVED, "thingPackages.gone"),
         (Kind.EVALUATION, "read-c"),
     }
@@ -789,9 +801,9 @@ def test_packages_beyond_those_that_are_asked_on_another_platform_stay_unknown(m
         {ALL: ("  docker = final", "  pkgsMusl = final;\n  docker = final")},
         {DOCKER: ("-DMINIMAL=ON", musl)},
     ]
-    assert judged(*steps).steps[1].unknown == ()
+    assert second(*steps).unknown == ()
     monkeypatch.setattr(made, "_MOST_ELSEWHERE", 1)
-    assert [gap.reason for gap in judged(*steps).steps[1].unknown] == ["what it does by isMusl was not asked about"]
+    assert [gap.reason for gap in second(*steps).unknown] == ["what it does by isMusl was not asked about"]
 
 
 def test_a_set_that_stands_for_a_text_is_compared_by_its_values() -> None:
@@ -899,8 +911,8 @@ def test_of_a_fetch_that_tells_most_is_shown_first() -> None:
 
 def test_a_fixed_output_that_a_text_names_is_compared() -> None:
     assert last({FETCH: TEXT}, {FETCH: TEXT.replace("1.tar", "2.tar")}) == {("change", "fixed-output", "notes-fetched")}
-    judgement = judged({FETCH: TEXT}, {FETCH: TEXT.replace("1.tar", "2.tar").replace("cp ${", "ln ${")})
-    (found,) = (each for each in judgement.steps[1].differences if each.kind is Kind.FIXED_OUTPUT)
+    judgement = second({FETCH: TEXT}, {FETCH: TEXT.replace("1.tar", "2.tar").replace("cp ${", "ln ${")})
+    (found,) = (each for each in judgement.differences if each.kind is Kind.FIXED_OUTPUT)
     assert (found.weight, found.what.rpartition(": ")[2]) == (Weight.CHANGE, "its postInstall names source")
 
 
@@ -928,19 +940,19 @@ def test_one_that_differs_by_another_which_is_named_is_no_change_of_its_own() ->
 
 def test_a_fixed_output_in_passthru_is_compared_and_one_that_ends_nix_is_left_out() -> None:
     shown = FETCHED.replace("  src = stdenv", "  passthru.ends = with { }; nothing;\n  passthru.source = stdenv")
-    judgement = judged({FETCH: shown}, {FETCH: shown.replace("1.tar", "2.tar")})
-    assert {(each.kind, each.what[:29]) for each in judgement.steps[1].differences} == {
+    judgement = second({FETCH: shown}, {FETCH: shown.replace("1.tar", "2.tar")})
+    assert {(each.kind, each.what[:29]) for each in judgement.differences} == {
         (Kind.FIXED_OUTPUT, "source is fetched differently")
     }
-    assert judgement.steps[1].unknown == ()
+    assert judgement.unknown == ()
 
 
 def test_what_an_argument_fetches_is_compared() -> None:
     chosen = FETCHED.replace("{ stdenv }:", "{ stdenv, withPages ? false }:").replace(
         "  src = stdenv", "  pages = if !withPages then null else stdenv"
     )
-    judgement = judged({FETCH: chosen}, {FETCH: chosen.replace("1.tar", "2.tar")})
-    assert [(each.weight, each.what) for each in judgement.steps[1].differences] == [
+    judgement = second({FETCH: chosen}, {FETCH: chosen.replace("1.tar", "2.tar")})
+    assert [(each.weight, each.what) for each in judgement.differences] == [
         (
             Weight.CHANGE,
             "override with withPages = true: a fixed output is made by a different derivation, and has the same hash",
@@ -967,12 +979,12 @@ def test_a_maintainer_is_asked_about_and_the_packages_that_name_them() -> None:
         "lib/default.nix": f"{library} // {{ maintainers = import ../{MAINTAINERS}; }}\n",
         NOTES: maintained,
     }
-    judgement = judged(first, {MAINTAINERS: PERSONS.replace("ada@", "a@")})
-    assert {(each.kind, each.attribute) for each in judgement.steps[1].differences} == {
+    judgement = second(first, {MAINTAINERS: PERSONS.replace("ada@", "a@")})
+    assert {(each.kind, each.attribute) for each in judgement.differences} == {
         (Kind.PASSTHRU, "lib.maintainers.ada"),
         (Kind.META, "notes-server"),
     }
-    assert judgement.steps[1].unknown == ()
+    assert judgement.unknown == ()
     assert last(first, {MAINTAINERS: PERSONS.replace("  bob", "  carl = { };\n  bob")}) == {
         ("change", "added", "lib.maintainers.carl")
     }
@@ -989,7 +1001,7 @@ def test_a_team_is_asked_about_and_is_the_same_in_another_order() -> None:
         NOTES: text.replace("meta = {", "meta = {\n    teams = [ lib.teams.one ];"),
     }
     lines = teams.splitlines(keepends=True)
-    reordered = judged(first, {list_of_teams: "".join([*lines[:2], lines[3], lines[2], *lines[4:]])}).steps[1]
+    reordered = second(first, {list_of_teams: "".join([*lines[:2], lines[3], lines[2], *lines[4:]])})
     assert (reordered.differences, reordered.unknown) == ((), ())
     assert last(first, {list_of_teams: ('"bob"', '"carl"')}) == {
         ("change", "meta", "notes-server"),
@@ -1047,11 +1059,11 @@ def test_a_file_beside_a_package_is_unknown_if_only_a_function_that_is_not_calle
     use: str, unknown: list[str], what: str | None
 ) -> None:
     first: Edits = {NOTES: ("updateScript =", f"{use}\n    updateScript ="), WRAPPER: WRAPPED}
-    differently = judged(first, {WRAPPER: WRAPPED.replace('"1"', '"2"')}).steps[1]
+    differently = second(first, {WRAPPER: WRAPPED.replace('"1"', '"2"')})
     assert [gap.what for gap in differently.unknown] == unknown
     assert bool(differently.differences) is not bool(unknown)
-    judgement = judged(first, {WRAPPER: WRAPPED.replace("priority = 4", "priority = -10")})
-    assert [each.what for each in judgement.steps[1].differences] == [what] * bool(what)
+    judgement = second(first, {WRAPPER: WRAPPED.replace("priority = 4", "priority = -10")})
+    assert [each.what for each in judgement.differences] == [what] * bool(what)
 
 
 def test_what_a_function_makes_is_compared_with_one_package_and_with_another_again() -> None:
@@ -1066,7 +1078,7 @@ def test_what_a_function_makes_is_compared_with_one_package_and_with_another_aga
     def said(old: str, new: str) -> list[str]:
         own = (specimen.path() / NOTES).read_text()
         differently = own.replace("passthru = {", text.replace(old, new))
-        return [each.what for each in judged(first, {NOTES: differently}).steps[1].differences]
+        return [each.what for each in second(first, {NOTES: differently}).differences]
 
     assert said("made (old ++ add { })", "made ([ ] ++ old ++ add { })") == []
     assert said("made (old ++ add { })", "made old") == ["withPlugins(x) twice is built differently"]
@@ -1083,9 +1095,9 @@ def test_a_file_that_a_package_needs_on_another_system_alone_is_known() -> None:
         darwin: '"fix"\n',
     }
     for systems, unknown in (((NATIVE,), [darwin]), ((NATIVE, "aarch64-darwin"), [])):
-        judgement = judged(first, {darwin: '"f" + "ix"\n'}, systems=systems)
-        assert [gap.what for gap in judgement.steps[1].unknown] == unknown
-        assert judgement.steps[1].differences == ()
+        judgement = second(first, {darwin: '"f" + "ix"\n'}, systems=systems)
+        assert [gap.what for gap in judgement.unknown] == unknown
+        assert judgement.differences == ()
 
 
 MUSL = 'echo notes${if stdenv.hostPlatform.isMusl or false then "x" else ""}'
@@ -1100,8 +1112,8 @@ def test_a_platform_that_is_not_judged_is_unknown() -> None:
 @pytest.mark.parametrize("key", ["riscv64-linux", '"riscv64-linux"'])
 def test_a_system_that_is_not_judged_is_unknown(key: str) -> None:
     chosen = f"""echo notes${{ {{ {key} = "x"; }}.${{stdenv.hostPlatform.system}} or "" }}"""
-    judgement = judged({NOTES: ("echo notes", chosen)}, {NOTES: ('"x"', '"y"')})
-    assert [gap.reason for gap in judgement.steps[1].unknown] == ["what it does by riscv64-linux was not asked about"]
+    judgement = second({NOTES: ("echo notes", chosen)}, {NOTES: ('"x"', '"y"')})
+    assert [gap.reason for gap in judgement.unknown] == ["what it does by riscv64-linux was not asked about"]
 
 
 @pytest.mark.parametrize("is_musl", ["true", "false"])
@@ -1110,9 +1122,9 @@ def test_what_the_set_has_for_another_platform_is_asked_about(is_musl: str) -> N
     stdenv = final.stdenv // {{ hostPlatform = final.stdenv.hostPlatform // {{ isMusl = {is_musl}; }}; }};
   }};
 """
-    judgement = judged({ALL: ("  docker = final", f"{musl}  docker = final")}, {NOTES: ("echo notes", MUSL)})
-    assert judgement.steps[1].unknown == ()
-    differ = {each.attribute for each in judgement.steps[1].differences if each.weight is not Weight.REMARK}
+    judgement = second({ALL: ("  docker = final", f"{musl}  docker = final")}, {NOTES: ("echo notes", MUSL)})
+    assert judgement.unknown == ()
+    differ = {each.attribute for each in judgement.differences if each.weight is not Weight.REMARK}
     assert differ == ({"pkgsMusl.notes-server"} if is_musl == "true" else set())
 
 
@@ -1179,8 +1191,8 @@ def test_what_calls_a_function_that_all_sets_have_is_not_made_in_each(monkeypatc
     monkeypatch.setattr(made, "MOST", 3)
     calls = "".join(f"  called-{n} = callPackage ({{ stdenv }}: stdenv) {{ }};\n" for n in range(8))
     first = f"  docker = final.docker_29;\n{calls}  thing = {{\n    callPackage = x: x;\n  }};"
-    judgement = judged(
+    judgement = second(
         {ALL: ("  docker = final.docker_29;", first)},
         {ALL: ("callPackage = x: x;", "callPackage = y: y;")},
     )
-    assert judgement.steps[1].unknown == ()
+    assert judgement.unknown == ()

@@ -152,10 +152,9 @@ PYTHON_ALIASES = "pkgs/top-level/python-aliases.nix"
 ORIGINALS = {"26.11": QC, "20.09": "pkgs/tools/typesetting/scdoc/default.nix"}
 ALL_FIVE = (NATIVE, ARM, DARWIN, CROSS, STATIC)
 
-RG, LYNX, SCDOC, UNPAPER, UNDMG_OLD = (
+LYNX, SCDOC, UNPAPER, UNDMG_OLD = (
     f"pkgs/{path}/default.nix"
     for path in (
-        "tools/text/ripgrep",
         "applications/networking/browsers/lynx",
         "tools/typesetting/scdoc",
         "tools/graphics/unpaper",

@@ -8,30 +8,23 @@ from __future__ import annotations
 import re
 
 from tests.judge.real.case import (
-    ACPI,
     AIODNS,
     ALIASES,
     ALL,
-    ARM,
     CALL_RG,
     COPY,
     CROSS,
     DOCKER_OLD,
-    IMPORTED,
     LYNX,
     NATIVE,
-    PERL,
     POSTGRES_OLD,
-    RG,
     SCDOC,
-    STATIC,
     TERRAFORM_OLD,
     UNDMG_OLD,
     UNPAPER,
     VIM_OLD,
     Case,
     both,
-    first,
     moved,
     sri,
     sub,
@@ -39,16 +32,10 @@ from tests.judge.real.case import (
 )
 
 CASES: tuple[Case, ...] = (
-    Case("a comment", {RG: first("# Which one it is.")}, "seen pkgs.ripgrep", systems=(NATIVE, ARM, CROSS, STATIC)),
     Case(
         "no rec",
         {SCDOC: both(to("mkDerivation rec {", "mkDerivation {"), to("${version}", "1.11.0"))},
         "seen pkgs.scdoc",
-    ),
-    Case(
-        "an unused binding",
-        {LYNX: to("stdenv.mkDerivation rec", "let unused = 1; in stdenv.mkDerivation rec")},
-        "seen pkgs.lynx",
     ),
     Case(
         "stdenv.lib to lib",
@@ -68,7 +55,6 @@ CASES: tuple[Case, ...] = (
         "seen pkgs.unpaper",
     ),
     Case("sha256 to hash", {UNDMG_OLD: sri}, "[ pkgs.undmg.outPath pkgs.undmg.meta.license ]"),
-    Case("a file is split", {SCDOC: IMPORTED, SCDOC.replace("default", "generic"): COPY}, "seen pkgs.scdoc"),
     Case(
         "a package becomes a file",
         {
@@ -118,7 +104,6 @@ CASES: tuple[Case, ...] = (
         {AIODNS: to('++ optional (pythonOlder "3.7") typing', '++ (if pythonOlder "3.7" then [ typing ] else [ ])')},
         "seen pkgs.python3Packages.aiodns",
     ),
-    Case("a comment in lib", {"lib/lists.nix": first("# Lists.")}, "seen pkgs.scdoc"),
     Case(
         "an alias in parentheses",
         {ALIASES: sub(r"^  ag = silver-searcher;", "  ag = (silver-searcher);")},
@@ -128,26 +113,6 @@ CASES: tuple[Case, ...] = (
         "a URL in two parts",
         {SCDOC: to('"https://git.sr.ht/~sircmpwn/scdoc"', '("https://git.sr.ht/" + "~sircmpwn/scdoc")')},
         "seen pkgs.scdoc",
-    ),
-    Case(
-        "Perl set, no with",
-        {
-            PERL: sub(
-                r'(pname = "Algorithm-C3";.*?)with stdenv.lib.licenses; \[ artistic1 gpl1Plus \]',
-                r"\1[ stdenv.lib.licenses.artistic1 stdenv.lib.licenses.gpl1Plus ]",
-            )
-        },
-        "seen pkgs.perlPackages.AlgorithmC3",
-    ),
-    Case(
-        "an inherit becomes an attribute",
-        {"pkgs/tools/text/gawk/default.nix": to("inherit (stdenv.lib) optional;", "optional = stdenv.lib.optional;")},
-        "seen pkgs.gawk",
-    ),
-    Case(
-        "a list with no with",
-        {"pkgs/tools/text/mawk/default.nix": to("with maintainers; [ ehmry ]", "[ maintainers.ehmry ]")},
-        "seen pkgs.mawk",
     ),
     Case(
         "a package of a desktop",
@@ -161,12 +126,6 @@ CASES: tuple[Case, ...] = (
     ),
     # Damages.
     Case(
-        "platforms gone",
-        {LYNX: sub(r"    platforms = [^\n]*\n", "")},
-        "pkgs.lynx.meta.platforms or null",
-        ("meta", "lynx"),
-    ),
-    Case(
         "changelog with lib.version",
         {SCDOC: to("refs/${version}", "refs/${stdenv.lib.version}")},
         "pkgs.scdoc.meta.changelog",
@@ -177,46 +136,6 @@ CASES: tuple[Case, ...] = (
         {AIODNS: to("    license = licenses.mit;\n", "")},
         "pkgs.python3Packages.aiodns.meta.license or null",
         ("meta", "python3Packages.aiodns"),
-    ),
-    Case(
-        "a licence in the Perl set",
-        {
-            PERL: sub(
-                r'(pname = "Algorithm-C3";.*?)with stdenv.lib.licenses; \[ artistic1 gpl1Plus \]',
-                r"\1stdenv.lib.licenses.artistic1",
-            )
-        },
-        "pkgs.perlPackages.AlgorithmC3.meta.license",
-        ("meta", "perlPackages.AlgorithmC3"),
-    ),
-    Case(
-        "an argument gone",
-        {
-            LYNX: both(
-                to("sslSupport ? true, openssl ? null", "openssl"),
-                to("assert sslSupport -> openssl != null;", "let sslSupport = true; in"),
-            )
-        },
-        "pkgs.lynx.override.__functionArgs",
-        ("arguments", "lynx"),
-    ),
-    Case(
-        "an argument without effect",
-        {RG: to("stdenv.lib.optional withPCRE2 pcre2", "stdenv.lib.optional true pcre2")},
-        "(pkgs.ripgrep.override { withPCRE2 = false; }).drvPath",
-        ("override", "ripgrep"),
-    ),
-    Case(
-        "another owner",
-        {RG: to('owner = "BurntSushi"', 'owner = "other"')},
-        "pkgs.ripgrep.src.drvPath",
-        ("fixed-output", "ripgrep"),
-    ),
-    Case(
-        "a version and the old hash",
-        {RG: to('version = "12.1.1"', 'version = "12.1.2"')},
-        "pkgs.ripgrep.src.drvPath",
-        ("fixed-output", "ripgrep"),
     ),
     Case(
         "a URL, fetchurl",
@@ -239,12 +158,6 @@ CASES: tuple[Case, ...] = (
         ("derivation", "ripgrep"),
     ),
     Case(
-        "a set not recursed into",
-        {ALL: to("dictdDBs = recurseIntoAttrs (", "dictdDBs = (")},
-        "pkgs.dictdDBs.recurseForDerivations or false",
-        ("passthru", "dictdDBs"),
-    ),
-    Case(
         "a sibling of a shared file",
         {POSTGRES_OLD: to('atLeast "10"', 'atLeast "11"')},
         "pkgs.postgresql_10.drvPath",
@@ -263,12 +176,6 @@ CASES: tuple[Case, ...] = (
         ("derivation|fixed-output", "linux_4_19"),
     ),
     Case(
-        "a kernel module's meta",
-        {ACPI: sub(r"    platforms = [^\n]*\n", "")},
-        "pkgs.linuxPackages.acpi_call.meta.platforms or null",
-        ("meta", "linuxPackages.acpi_call"),
-    ),
-    Case(
         "a Vim plugin",
         {VIM_OLD + "generated.nix": sub(r'(pname = "acp";.*?sha256 = ")0h', r"\g<1>0k")},
         "pkgs.vimPlugins.acp.drvPath",
@@ -280,26 +187,7 @@ CASES: tuple[Case, ...] = (
         "pkgs.libsForQt5.callPackage ({ ark }: ark.drvPath) { }",
         ("derivation", "ark"),
     ),
-    Case("a package gone", {ALL: sub(r"^  scdoc = [^\n]*\n", "")}, "pkgs ? scdoc", ("removed", "scdoc")),
-    Case(
-        "a package throws",
-        {ALL: sub(r"^  unpaper = [^\n]*", '  unpaper = throw "gone";')},
-        "pkgs.unpaper.drvPath",
-        ("evaluation", "unpaper"),
-    ),
     Case("an alias gone", {ALIASES: sub(r"^  ag = silver-searcher;[^\n]*\n", "")}, "pkgs ? ag", ("alias", "ag")),
-    Case(
-        "a setup hook",
-        {"pkgs/tools/archivers/undmg/setup-hook.sh": lambda text: text + "true\n"},
-        "pkgs.undmg.drvPath",
-        ("derivation", "undmg"),
-    ),
-    Case(
-        "an argument that nobody passes",
-        {UNPAPER: to("libxslt }", "libxslt, nobodyHasThis }")},
-        "pkgs.unpaper.drvPath",
-        ("evaluation", "unpaper"),
-    ),
     Case(
         "a dependency of a Python module",
         {AIODNS: to("[ pycares ]", "[ ]")},
@@ -311,23 +199,6 @@ CASES: tuple[Case, ...] = (
         {DOCKER_OLD: to("      , tiniRev, tiniSha256\n", "      , tiniRev, tiniSha256, more\n")},
         "pkgs.docker.drvPath",
         ("evaluation", "docker"),
-    ),
-    Case(
-        "position lost",
-        {
-            SCDOC: both(
-                to("meta = with stdenv.lib; {", "meta = with stdenv.lib; builtins.fromJSON (builtins.toJSON {"),
-                to("[ primeos ];\n  };", "[ primeos ];\n  });"),
-            )
-        },
-        "pkgs.scdoc.meta.position or null",
-        ("position", "scdoc"),
-    ),
-    Case(
-        "stdenv",
-        {"pkgs/stdenv/generic/setup.sh": lambda text: text + "\ntrue\n"},
-        "pkgs.hello.drvPath",
-        ("unknown|derivation", "hello"),
     ),
     Case(
         "a call without an argument",
@@ -342,18 +213,6 @@ CASES: tuple[Case, ...] = (
         {"pkgs/top-level/python-packages.nix": sub(r"^  affinity = [^\n]*\n", "")},
         "pkgs.python3Packages ? affinity",
         ("removed", "python3Packages.affinity"),
-    ),
-    Case(
-        "a value of passthru",
-        {"pkgs/tools/text/gawk/default.nix": to("if withSigsegv then libsigsegv else null", "libsigsegv")},
-        "pkgs.gawk.libsigsegv == null",
-        ("passthru", "gawk"),
-    ),
-    Case(
-        "maintainers gone",
-        {"pkgs/desktops/mate/mate-calc/default.nix": to("    maintainers = [ maintainers.romildo ];\n", "")},
-        "pkgs.mate.mate-calc.meta.maintainers or null",
-        ("meta", "mate.mate-calc"),
     ),
     Case(
         "a name and the old hash",

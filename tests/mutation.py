@@ -1,8 +1,8 @@
 """Change the code of some rooms by mutmut, a little at a time, and show which changes the room's tests do not notice.
 
-`mutation.toml` has the rooms, and the changes that make no difference. UNLET_MUTATIONS is the size of the sample of
-each room, 0 for all, UNLET_SEED chooses it; the arguments name rooms. UNLET_MUTATED names a directory in which results
-are kept: a run that was ended goes on there, and what no test has noticed so far is tried again.
+`mutation.toml` has the rooms, and the changes that make no difference. UNLET_MUTATIONS is the size of the sample in
+place of each room's own, 0 for all, UNLET_SEED chooses it; the arguments name rooms. UNLET_MUTATED names a directory in
+which results are kept: a run that was ended goes on there, and what no test has noticed so far is tried again.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 ROOT = Path(__file__).parents[1]
-SIZE = int(os.environ.get("UNLET_MUTATIONS", "300"))
+SIZE = os.environ.get("UNLET_MUTATIONS")
 SEED = os.environ.get("UNLET_SEED", "1")
 KEPT = os.environ.get("UNLET_MUTATED")
 _NOTICED = frozenset(["killed", "timeout", "segfault", "suspicious"])
@@ -41,11 +41,15 @@ _AT_ONCE = "2"
 
 
 class Room(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Modules, the tests that have to notice a change of them, and how many in a hundred they do at least."""
+    """Modules, the tests that have to notice a change of them, and how many in a hundred they do at least.
+
+    `sample` is how many changes are tried.
+    """
 
     modules: list[str]
     tests: list[str]
     percent: int
+    sample: int = 300
 
 
 class Equivalent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -114,8 +118,9 @@ def tried(room: Room, equivalent: Iterable[Equivalent], directory: Path) -> Resu
     os.chdir(directory)
     mutants = known(room)
     sample = sorted(mutants)
-    if 0 < SIZE < len(sample):
-        sample = sorted(Random(SEED).sample(sample, SIZE))  # noqa: S311 - a sample, not a secret
+    size = int(SIZE or room.sample)
+    if 0 < size < len(sample):
+        sample = sorted(Random(SEED).sample(sample, size))  # noqa: S311 - a sample, not a secret
     before = states(mutants)
     if rest := [name for name in sample if before.get(name) not in _NOTICED]:
         program = [sys.executable, "-m", "mutmut", "run", "--max-children", _AT_ONCE, *rest]

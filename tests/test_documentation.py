@@ -230,7 +230,7 @@ def test_report_of_overlay_has_its_schema(tmp_path: Path) -> None:
 
 
 def test_answer_of_doctor_has_its_schema(tmp_path: Path) -> None:
-    """For a log; tests/rootless/doctor holds what it finds on hosts against the same schema."""
+    """For a log; tests/doctor holds what it finds on hosts against the same schema."""
     (tmp_path / "log").write_text("No subuid ranges found for user 1000\n")
     calls = (["--elsewhere", "--log", "log"], ["--log", "log"])
     assert_valid("doctor", doctor.SCHEMA, *(run(["doctor", "--json", *call], tmp_path).stdout for call in calls))

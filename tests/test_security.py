@@ -33,7 +33,6 @@ SENTENCES: dict[str, tuple[str, ...]] = {
     "| the same, `--tier build`": (
         "tests/docker/claims/test_realising.py::test_series_and_overlay_are_one_derivation_that_builds",
     ),
-    "| `check --run` |": ("tests/docker/claims/test_running.py::test_proof_runs_only_when_it_is_asked_for",),
     "Sealed, Nix reads the file": (f"{LIMITS}::test_nothing_else_is_in_reach",),
     "It fetches nothing, runs no program": (
         f"{LIMITS}::test_fetchers_reach_no_server",

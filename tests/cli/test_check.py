@@ -81,7 +81,6 @@ def test_directory_without_a_proposal_is_one_line(unlet: Unlet) -> None:
     [
         (("--git-dir", ".", "--rev", "x"), "--rev requires --patch or DIR"),
         (("--pull", "1", "--offline"), "--pull asks GitHub, which --offline excludes"),
-        (("--sealed", "--run"), "--sealed and --run exclude each other"),
         (("--sealed", "--tier", "build"), "--sealed requires --tier isolated or tree"),
         (("--nixos",), "--nixos requires --tier tree, build or vm"),
         (("--git-dir", ".", "--nixpkgs", "x"), "--nixpkgs requires --patch or DIR"),

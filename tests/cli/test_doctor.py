@@ -1,4 +1,4 @@
-"""The command itself; what it finds on hosts is tested where they are made, in tests/rootless/doctor."""
+"""The command itself; what it finds on hosts is tested where they are made, in tests/doctor."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.rootless.test_symptoms import LINES
-from toolkit.rootless.symptoms import symptoms
+from tests.doctor.test_symptoms import LINES
+from toolkit.doctor.symptoms import symptoms
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Unlet

@@ -4,8 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from toolkit.docker.case import BEFORE
-from toolkit.docker.claims.running import REWRAPPED, ROUTES
+from tests.rootless.test_matrix import rows
 
 if TYPE_CHECKING:
     from tests.overlays.conftest import Ask, Json
@@ -66,14 +65,14 @@ def test_route_rewrap_goes_with_the_overlay(answer: Json) -> None:
 
 
 def test_each_route_is_a_row_of_the_rootless_run(answer: Json) -> None:
-    stages = {answer["plain"]: BEFORE, answer["rewrapped"]: REWRAPPED}
+    stages = {answer["plain"]: "in front, as it was", answer["rewrapped"]: "last, rewrapped (overlay rewrap)"}
     by_route = answer["byRoute"]
-    rows: dict[tuple[str, str], str] = {}
+    routes: dict[tuple[str, str], str] = {}
     for route in by_route:
         one = by_route[route]
         (name,) = one["wrappers"]
-        rows[stages[one["docker"]], name] = route
-    assert rows == ROUTES
+        routes[stages[one["docker"]], name] = route
+    assert routes == {(row[0], row[1]): row[2] for row in rows() if row[2] != "-"}
 
 
 def test_only_the_group_may_use_the_wrapper(answer: Json) -> None:

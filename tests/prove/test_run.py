@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -66,7 +65,7 @@ def test_what_the_user_allows_holds_for_each_proof(tmp_path: Path) -> None:
         return PASSES
 
     with limits.allowing(7.0, None):
-        proven(tmp_path, Claim("a", "a", check), Claim("b", "b", check), Claim("c", "c", check, alone=True))
+        proven(tmp_path, Claim("a", "a", check), Claim("b", "b", check), Claim("c", "c", check))
     assert seen == [7.0] * 3
 
 
@@ -156,19 +155,18 @@ def test_what_somebody_asked_for_is_marked(tmp_path: Path) -> None:
         claim("b"),
         claim("tree", tier=Tier.TREE),
         claim("offered", tier=Tier.TREE, offered=True),
-        claim("alone", alone=True),
     )
     asked = {proof.name: proof.asked for proof in proven(tmp_path, *claims)}
-    assert asked == {"a": False, "b": False, "tree": True, "offered": False, "alone": False}
+    assert asked == {"a": False, "b": False, "tree": True, "offered": False}
     asked = {proof.name: proof.asked for proof in proven(tmp_path, *claims, names=("a", "offered"), also=("b",))}
     assert asked == {"a": True, "b": True, "offered": True}
 
 
-def test_those_that_are_alone_or_deeper_follow_the_others(tmp_path: Path) -> None:
-    claims = (claim("deep", tier=Tier.TREE), claim("alone", alone=True), claim("a"), claim("b"))
+def test_those_that_are_deeper_follow_the_others(tmp_path: Path) -> None:
+    claims = (claim("deep", tier=Tier.TREE), claim("deeper", tier=Tier.BUILD), claim("a"), claim("b"))
     progress = Steps()
     proofs = run(claims, case(tmp_path), progress=progress)
-    order = ["a", "b", "deep", "alone"]
+    order = ["a", "b", "deep", "deeper"]
     assert [proof.name for proof in progress.proofs] == order
     assert progress.steps == [f"proving {name}" for name in order]
     assert {proof.name for proof in proofs} == set(order)
@@ -204,7 +202,7 @@ def test_claims_say_what_their_evaluation_needs(tmp_path: Path) -> None:
         seen.append(of.needs)
         return PASSES
 
-    claims = [Claim(name, name, check, needs=frozenset([name, "both"]), alone=True) for name in ("a", "b")]
+    claims = [Claim(name, name, check, needs=frozenset([name, "both"]), tier=Tier.TREE) for name in ("a", "b")]
     proven(tmp_path, *claims)
     proven(tmp_path, *claims, names=("b",))
     proven(tmp_path, *claims, names=("b",), also=("a",))
@@ -226,21 +224,6 @@ def test_what_evaluates_is_sealed_and_the_isolated_tier_has_an_end(
 
     proven(tmp_path, Claim("a", "a", check, tier=tier))
     assert seen == [(sealed, bounded)]
-
-
-def test_all_of_the_isolated_tier_end_at_one_time(tmp_path: Path) -> None:
-    left: dict[str, float] = {}
-
-    def check(name: str, seconds: float) -> Claim[Case[Stage]]:
-        def wait(_: Case[Stage]) -> Finding:
-            time.sleep(seconds)
-            left[name] = limits.left()
-            return PASSES
-
-        return Claim(name, name, wait, alone=True)
-
-    proven(tmp_path, check("a", 0.2), check("b", 0.0))
-    assert 0 < left["b"] <= left["a"] <= limits.seconds(limits.TOGETHER_SECONDS) - 0.2
 
 
 def test_a_case_begins_unchanged_and_may_read_its_stages_and_the_library(tmp_path: Path) -> None:

@@ -1,5 +1,41 @@
-"""The user whose daemons are started here."""
+"""A host for each test, and an image for its containers."""
 
-from tests.rootless.account import account, host, place
+from __future__ import annotations
 
-__all__ = ["account", "host", "place"]
+import io
+import os
+import secrets
+import tarfile
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.rootless.nixos import nixos, program
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from tests.rootless.nixos import Host
+
+
+@pytest.fixture
+def host() -> Generator[Host]:
+    if os.geteuid() != 0:
+        pytest.skip("only root can make namespaces with an ordinary user in them")
+    with nixos(secrets.token_hex(4)) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def image() -> bytes:
+    """What `docker import` takes: a static busybox and what it serves."""
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as archive:
+        for name, mode, data in (
+            ("bin/busybox", 0o755, program("busybox").read_bytes()),
+            ("www/index.html", 0o644, b"here"),
+        ):
+            member = tarfile.TarInfo(name)
+            member.mode, member.size = mode, len(data)
+            archive.addfile(member, io.BytesIO(data))
+    return stream.getvalue()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from toolkit.cli import options, output
-from toolkit.cli.proving import DOCKER, OTHER, depth, depth_options, engine, is_sealed, systems
+from toolkit.cli.proving import DOCKER, OTHER, depth, depth_options, engine, systems
 from toolkit.cli.report import exit_code, show
 from toolkit.judge import SYSTEMS, JudgeRequest
 from toolkit.judge.model import Expectation
@@ -25,7 +25,7 @@ from toolkit.sources.changes import ChangeRequest, PullRequest
 if TYPE_CHECKING:
     from toolkit.model import Depth, Report
 
-_DOCKERS = ("--file", "--run", "--proof", "--tier")
+_DOCKERS = ("--file", "--proof", "--tier")
 """What asks for docker's proofs alone."""
 
 SOURCES = ("--nixpkgs", "--rev", "--file", "--pin")
@@ -34,7 +34,7 @@ SOURCES = ("--nixpkgs", "--rev", "--file", "--pin")
 @options.command(
     "check",
     examples=(
-        "unlet check proposal --run",
+        "unlet check proposal",
         "unlet check --patch theirs.diff --nixpkgs ~/src/nixpkgs",
         "unlet check --pull 549926 --comment",
         "unlet check master..my-branch --git-dir ~/src/nixpkgs",
@@ -81,12 +81,6 @@ SOURCES = ("--nixpkgs", "--rev", "--file", "--pin")
 @options.source
 @options.server
 @click.option("--proof", "proofs", multiple=True, metavar="NAME", help="Run only this proof; may be repeated.")
-@click.option(
-    "--run",
-    is_flag=True,
-    help="Also start rootless daemons with the wrappers, and request ports 80 and 8080 of containers on loopback. "
-    "Takes half a minute and needs sudo.",
-)
 @depth_options
 @options.common
 def command(
@@ -102,14 +96,13 @@ def command(
     nixos: bool,
     comment: bool,
     proofs: tuple[str, ...],
-    run: bool,
 ) -> int:
     """Judge what a change of nixpkgs does to everything that it touches, or prove a proposal again.
 
     CHANGE is the output of 'unlet propose', by default ./proposal, and else a commit of the clone that you are in,
     which stands for all since it left the main branch, or a range A..B, each commit of which is judged as well. Without
     either, in a clone that has no ./proposal, what is not committed is judged. TARGET is a package whose claims are
-    proven too. --proof and --tier ask for its proofs alone, or for docker's, as --file and --run do. The
+    proven too. --proof and --tier ask for its proofs alone, or for docker's, as --file does. The
     exit code is 1 if something no longer evaluates, or is not as --expect says, and 3 if something could not be judged.
     """
     by_option = patch is not None or pull is not None or uncommitted
@@ -147,7 +140,7 @@ def command(
         server=server,
         bindings=bindings,
         proofs=proofs,
-        also=(*(["runs"] if run else []), *(["tree-tests"] if nixos else [])),
+        also=("tree-tests",) if nixos else (),
         depth=_depth(subject, nixos=nixos),
     )
     with output.working(options.settings()) as progress:
@@ -168,14 +161,12 @@ def _refuse(pull: int | None, *, uncommitted: bool, target: str | None, git_dir:
         options.refuse_together("--git-dir", *servers)
     if comment and options.settings().json:
         raise click.UsageError("--comment and --json exclude each other")
-    if is_sealed():
-        options.refuse_together("--sealed", "--run")
 
 
 def _depth(subject: str, *, nixos: bool) -> Depth:
     """Return how deep the claims about a target are proven; raise click.UsageError for options that it lacks."""
     if subject != DOCKER:
-        options.refuse_together(OTHER, "--file", "--run", "--nixos")
+        options.refuse_together(OTHER, "--file", "--nixos")
     else:
         options.refuse_without("TARGET", "--binding")
     found = depth(subject)
@@ -230,10 +221,6 @@ def _finish(report: Report, *, comment: bool, command: str) -> int:
         output.write(to_comment(report, command=command))
         return exit_code(report)
     show(report, settings=settings)
-    ran = next((proof for proof in report.proofs if proof.name == "runs"), None)
-    if ran is not None and not settings.json and not settings.quiet:
-        # The table is what was asked for, whether the proof passed or not.
-        output.write_lines(line for line in ran.evidence if line.startswith("|"))
     return exit_code(report)
 
 

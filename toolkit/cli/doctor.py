@@ -9,15 +9,15 @@ import click
 
 from toolkit import __version__
 from toolkit.cli import options, output
+from toolkit.doctor.diagnosis import Health, doctor
+from toolkit.doctor.sight import Role
 from toolkit.report.lines import Line, Tone
-from toolkit.rootless.doctor.diagnosis import Health, doctor
-from toolkit.rootless.doctor.sight import Role
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from toolkit.cli.options import GlobalOptions
-    from toolkit.rootless.doctor.diagnosis import Diagnosis, Examined, LogEntry, Suspect
+    from toolkit.doctor.diagnosis import Diagnosis, Examined, LogEntry, Suspect
 
 SCHEMA = 2
 """The number of the JSON document's form. A field may be added to it; one that goes or changes needs a new number."""

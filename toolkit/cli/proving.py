@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 DOCKER = "docker"
 OTHER = "a TARGET other than docker"
 
-OWN = ("--file", "--rootlesskit", "--only", "--with", "--kind", "--run")
+OWN = ("--file", "--rootlesskit", "--only", "--with", "--kind")
 """What only docker has."""
 
 LIFTING = ("--binding", "--as", "--follow")
@@ -39,7 +39,7 @@ depth_options = options.together(
         "--sealed",
         group=DEPTH,
         is_flag=True,
-        help="Run nothing with your rights: no --run, and no tier but isolated and tree, in which Nix reads nothing "
+        help="Run nothing with your rights: no tier but isolated and tree, in which Nix reads nothing "
         "else, fetches nothing and has limits of time and memory.",
     ),
     options.remembered(

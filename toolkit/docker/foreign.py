@@ -65,10 +65,8 @@ def foreign(request: CheckRequest, *, progress: Progress) -> tuple[DockerCase, P
     if change.others:
         shown = [*map(str, change.others[:_OTHERS]), *(["…"] if len(change.others) > _OTHERS else [])]
         warnings.append(f"not covered by the proofs, other files of the patch: {', '.join(shown)}")
-    runs = "runs" in request.also
-    if runs or request.depth.tier.includes(Tier.BUILD):
-        option = "--run" if runs else f"--tier {request.depth.tier}"
-        warnings.append(f"the patch was run with your rights, as {option} asks for")
+    if request.depth.tier.includes(Tier.BUILD):
+        warnings.append(f"the patch was run with your rights, as --tier {request.depth.tier} asks for")
     return case, proposal, tuple(warnings)
 
 

@@ -60,9 +60,9 @@ class Claim(Struct, Generic[C_contra], frozen=True):
     """A proof's name, the sentence that it proves, the function that does, and the tier from which on it runs.
 
     `applies_to` are the subjects that it is claimed of, `needs` what the evaluation that claims share has to answer for
-    it. One that is `alone`, or of a deeper tier, takes all of the machine and has no other beside it; one `on_request`
-    runs only if it is named; one that is `offered` nobody asked for, though it is of a deeper tier. One that is `wide`
-    is proven on several systems, and says on which if the user has named them.
+    it. One of a deeper tier takes all of the machine and has no other beside it; one `on_request` runs only if it is
+    named; one that is `offered` nobody asked for, though it is of a deeper tier. One that is `wide` is proven on
+    several systems, and says on which if the user has named them.
     """
 
     name: str
@@ -71,7 +71,6 @@ class Claim(Struct, Generic[C_contra], frozen=True):
     tier: Tier = Tier.ISOLATED
     applies_to: frozenset[Subject] = ANY
     needs: frozenset[str] = frozenset()
-    alone: bool = False
     on_request: bool = False
     offered: bool = False
     wide: bool = False
@@ -103,7 +102,7 @@ def run(
     What the tiers isolated and tree evaluate is sealed, see `toolkit.nix.limits`.
 
     Those that are named are marked as asked for, and so are those of the tiers below the isolated one, and those that
-    ended at a limit. They run side by side, but for those that are alone or of a deeper tier, which follow. Raise
+    ended at a limit. They run side by side, but for those of a deeper tier, which follow. Raise
     UsageError for a name that no claim has. An interrupt ends all programs that still run. What was proven before one
     of those that follow is interrupted is kept: that one, and those behind it, were not run.
     """
@@ -114,7 +113,7 @@ def run(
     wanted = {*(names or (claim.name for claim in claims if not claim.on_request)), *also}
     chosen = [claim for claim in claims if claim.name in wanted]
     case = replace(case, needs=frozenset(need for claim in chosen for need in claim.needs) if names else None)
-    beside = [claim for claim in chosen if not claim.alone and claim.tier is Tier.ISOLATED]
+    beside = [claim for claim in chosen if claim.tier is Tier.ISOLATED]
     proofs: list[Proof] = []
     with ThreadPoolExecutor(max_workers=max(len(beside), 1)) as pool, process.ending_together():
         end = time.monotonic() + limits.seconds(limits.TOGETHER_SECONDS)
@@ -124,7 +123,7 @@ def run(
             if claim.name in running:
                 (proof,) = parallel.results([running[claim.name]])
             else:
-                proof = _alone(claim, case, proofs, end)
+                proof = _alone(claim, case, proofs)
             asked = (
                 proof.asked or claim.name in {*names, *also} or (claim.tier is not Tier.ISOLATED and not claim.offered)
             )
@@ -134,24 +133,27 @@ def run(
     return tuple(sorted(proofs, key=lambda proof: known.index(proof.name)))
 
 
-def _alone(claim: Claim[C_contra], case: C_contra, before: Sequence[Proof], end: float) -> Proof:
+def _alone(claim: Claim[C_contra], case: C_contra, before: Sequence[Proof]) -> Proof:
     """Run one proof that follows others. An interrupt is kept to itself, and nothing is run after it."""
     if not any(proof.reason == INTERRUPTED for proof in before):
         with suppress(KeyboardInterrupt):
-            return _prove(claim, case, end)
+            return _prove(claim, case)
     return Proof(name=claim.name, claim=claim.sentence, status=Status.NOT_RUN, covers="nothing", reason=INTERRUPTED)
 
 
-def _prove(claim: Claim[C_contra], case: C_contra, end: float) -> Proof:
+def _prove(claim: Claim[C_contra], case: C_contra, end: float = inf) -> Proof:
     """Run one proof. An error of Nix or git is a failure of the proof and not of the run.
 
-    What the isolated tier evaluates ends by `end` of the monotonic clock.
+    What it evaluates sealed ends by `end` of the monotonic clock.
     """
     began = time.monotonic()
     limited = False
     try:
-        seconds = max(end - began, 0) if claim.tier is Tier.ISOLATED else inf
-        with sealed(*case.reach, seconds=seconds) if claim.tier in {Tier.ISOLATED, Tier.TREE} else nullcontext():
+        with (
+            sealed(*case.reach, seconds=max(end - began, 0))
+            if claim.tier in {Tier.ISOLATED, Tier.TREE}
+            else nullcontext()
+        ):
             finding = claim.check(case)
     except CommandError as error:
         limited = program.reached_limit(error)

@@ -1,4 +1,4 @@
-"""The user whose daemons are started here, whole trees that a test may spoil, and proofs of the deeper tiers."""
+"""Whole trees that a test may spoil, and proofs of the deeper tiers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from msgspec.structs import replace
 from tests.asking import proved
 from tests.docker.conftest import source_at
 from tests.progress import Steps
-from tests.rootless.account import account, host, place
 from toolkit import specimen
 from toolkit.docker.staging import deepen
 from toolkit.lift.plan import Design
@@ -24,9 +23,6 @@ if TYPE_CHECKING:
 
     from tests.docker.conftest import Draft
     from toolkit.model import Proof
-
-
-__all__ = ["account", "host", "place"]
 
 # One system is enough where it is not the point.
 TREE = Depth(tier=Tier.TREE, systems=("x86_64-linux",))

@@ -35,13 +35,6 @@ if TYPE_CHECKING:
     from toolkit.prove import Finding
 
 
-def _runs(case: DockerCase) -> Finding:
-    # HTTP, archives and TLS are not imported where nobody asks for a daemon.
-    from toolkit.docker.claims.running import runs  # noqa: PLC0415
-
-    return runs(case)
-
-
 _WRITTEN = ANY - {Subject.OVERLAY}
 _OF_OVERRIDES = frozenset([OVERRIDES])
 
@@ -81,14 +74,6 @@ CLAIMS: tuple[Claim[DockerCase], ...] = (
         applies_to=_WRITTEN,
     ),
     Claim("overlay", "the overlay gives the same derivations as the series", derivations.equals_series),
-    Claim(
-        "runs",
-        "a rootless dockerd started by the wrapper answers on port 80",
-        _runs,
-        applies_to=_WRITTEN,
-        alone=True,
-        on_request=True,
-    ),
 )
 
 

@@ -3,14 +3,10 @@
 # Arguments, each a string: `case`, the absolute path of a JSON file as for evaluate.nix; `release`,
 # such as "docker_29"; `shell` and `busybox`, store paths of a static bash and a busybox;
 # `makeWrapperHook`, the absolute path of a tree's make-wrapper.sh, or "" for our own; `overrides`,
-# JSON, component names → whether each is replaced through `override`; `system`, a Linux system;
-# `programs`, JSON, package names → program names → absolute paths on this machine: what those packages
-# have instead of stand-ins, "moby" among them for what is built from docker's own sources; `launcher`,
-# the absolute path of rootless/launcher.c as a static program, or "" for ELF wrappers that only can be
-# read. With both, dockerd-rootless starts a real daemon, and `path` cannot be built.
+# JSON, component names → whether each is replaced through `override`; `system`, a Linux system.
 # Result: side → { script, elf, docker, path }: moby with wrappers that are shell scripts, moby with
-# wrappers that are ELF files, the docker package that links the former, and a file with the PATH which
-# dockerd-rootless.sh sees when the script is called with a PATH of /path-of-the-caller; where the file asks by name
+# wrappers that are ELF files, which can only be read, the docker package that links the former, and a file with the
+# PATH which dockerd-rootless.sh sees when the script is called with a PATH of /path-of-the-caller; where the file asks by name
 # for a wrapper that is an ELF file, that file.
 {
   case,
@@ -19,8 +15,6 @@
   busybox,
   makeWrapperHook ? "",
   overrides ? "{}",
-  programs ? "{}",
-  launcher ? "",
   system ? builtins.currentSystem,
 }@arguments:
 let
@@ -28,10 +22,6 @@ let
   inherit (import ./case.nix case) lib sides stubs;
   shell = storePath arguments.shell;
   busybox = storePath arguments.busybox;
-
-  real = mapAttrs (
-    _: paths: lib.concatStringsSep "\n" (map (name: "${name} ${paths.${name}}") (lib.attrNames paths))
-  ) (fromJSON programs);
 
   # Only what installs gets the wrapper, so that both forms share the components.
   program =
@@ -41,16 +31,14 @@ let
       SHELL = shell;
       builder = shell;
       args = [ "${./builder}/build.sh" ] ++ lib.optional (attrs ? installPhase) wrapper;
-    }
-    // lib.optionalAttrs (attrs ? installPhase && launcher != "") { launcher = "${/. + launcher}"; }
-    // lib.optionalAttrs (attrs ? installPhase && real ? moby) { realPrograms = real.moby; };
+    };
 
   forms =
     mapAttrs
       (
         _: wrapper:
         stubs {
-          inherit real shell;
+          inherit shell;
           build = system;
           host = system;
           program = program wrapper;

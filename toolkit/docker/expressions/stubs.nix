@@ -1,7 +1,7 @@
 # The stub packages of one {build, host} pair of systems.
 # Arguments: `lib`; `build` and `host`, system names; `names`, whatever a file might take for a package; `finals`,
 # whether Go's builders take a function of finalAttrs; `shell` and `program`, what a derivation is built with (see
-# derivation.nix); `real`, package names → lines `name path`, the programs of this machine that the package has.
+# derivation.nix).
 # Result: { packages, scope, plain, built }: a function from the whole set to the packages that none can do without; one
 # from further packages to the callPackage of a set with these, which makes stubs of `names` for the arguments that a
 # function needs and the set lacks; what makes one more stub that is never built (`plain name attributes`) or that has
@@ -12,7 +12,6 @@
   host,
   names,
   finals,
-  real ? { },
   shell ? "/bin/sh",
   program ? _: {
     builder = shell;
@@ -77,8 +76,7 @@ let
       # Outlives an override of the source, so that another package under the same name is told apart.
       standsFor = file name attributes;
       meta = meta name;
-    }
-    // lib.optionalAttrs (real ? ${name}) { realPrograms = real.${name}; };
+    };
 
   linuxOnly = [
     "btrfs-progs"
@@ -252,7 +250,7 @@ let
       fetcher
     else if match ".*[sS]tdenv(NoCC)?" name != null then
       stdenv
-    else if isComponent name || real ? ${name} then
+    else if isComponent name then
       built name
     else
       callable name (plain name { });

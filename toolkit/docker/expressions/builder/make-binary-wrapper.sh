@@ -1,5 +1,4 @@
-# makeWrapper as an ELF file: the program `launcher` where it is set (see rootless/launcher.c), else a header for
-# the machine, which cannot be run; then what the wrapper does, and the text by which a wrapper of nixpkgs
+# makeWrapper as an ELF file: a header for the machine, which cannot be run, and the text by which a wrapper of nixpkgs
 # can be read: the command that it was made with. What has to --run something becomes a script: an ELF file cannot.
 
 makeWrapper() { makeBinaryWrapper "$@"; }
@@ -7,7 +6,6 @@ wrapProgram() { wrapProgramBinary "$@"; }
 
 makeBinaryWrapper() { # program, wrapper, flags
   local program=$1 wrapper=$2 command operands
-  local -a words=()
   if [[ " $* " == *' --run '* ]]; then
     makeShellWrapper "$@"
     return
@@ -30,19 +28,15 @@ makeBinaryWrapper() { # program, wrapper, flags
     [[ $operands != 3 || $3$4$3 != *"$3$3"* ]] ||
       die "makeBinaryWrapper: $1 $2 has an empty element: '$4'"
     command+=$' \\\n    '$1
-    words+=("$1")
     shift
     while ((operands--)); do
       command+=" ${1@Q}"
-      words+=("$1")
       shift
     done
   done
   mkdir -p "${wrapper%/*}"
   {
-    if [[ -n ${launcher-} ]]; then cat "$launcher"; else elfHeader; fi
-    printf '\0%s\0' 'what to launch:'
-    printf '%s\0' "$program" "${words[@]}" --
+    elfHeader
     printf '\n# This wrapper was made with the following command:\n\n%s\n\n\0' "$command"
   } >"$wrapper"
   chmod +x "$wrapper"

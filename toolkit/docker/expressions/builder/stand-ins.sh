@@ -1,14 +1,9 @@
 # Files that stand for what docker's sources and its components' packages would hold.
 
-# A program that runs the machine's own of that name where `realPrograms` has one, a line `name path`
-# each; else one that does nothing but tell the PATH that it was started with.
+# A program that does nothing but tell the PATH that it was started with.
 standInProgram() { # file
-  local name path
   mkdir -p "${1%/*}"
   printf '#!%s\nprintf "%%s\\n" "$PATH"\n' "$SHELL" >"$1"
-  while read -r name path; do
-    [[ $name != "${1##*/}" ]] || printf '#!%s\nexec %q "$@"\n' "$SHELL" "$path" >"$1"
-  done <<<"${realPrograms-}"
   chmod +x "$1"
 }
 
@@ -18,14 +13,7 @@ standInText() { # file, text
 }
 
 standInComponent() { # directory
-  local program path
-  if [[ -n ${realPrograms-} ]]; then
-    mkdir -p "$1/bin"
-    while read -r program path; do
-      ln -s "$path" "$1/bin/$program"
-    done <<<"$realPrograms"
-    return
-  fi
+  local program
   for program in containerd containerd-shim containerd-shim-runc-v2 ctr docker-proxy dockerd \
     dockerd-rootless runc tini tini-static; do
     standInProgram "$1/bin/$program"

@@ -6,15 +6,19 @@ from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
+from toolkit.doctor import machine, programs
+from toolkit.doctor.sight import Observation, Role, cause, note, ok
+from toolkit.doctor.subordinate_ids import free_range, subordinate_ids
 from toolkit.errors import ToolkitError
-from toolkit.rootless.doctor import machine, programs
-from toolkit.rootless.doctor.sight import Observation, Role, cause, note, ok
-from toolkit.rootless.requirements import PROXY, WITHOUT_PROXY, free_range, subordinate_ids
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from toolkit.rootless.doctor.sight import Sight, View
+    from toolkit.doctor.sight import Sight, View
+
+PROXY = "rootlesskit-docker-proxy"
+# From this release on dockerd speaks to rootlesskit itself.
+WITHOUT_PROXY = Version("28")
 
 NET = "DOCKERD_ROOTLESS_ROOTLESSKIT_NET"
 _NETWORK_PROGRAMS = ("slirp4netns", "pasta", "vpnkit")

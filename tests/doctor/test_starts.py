@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.rootless.doctor.nixos import DOCKER, KIT, SECONDS, SLIRP, WRAPPERS
-from tests.rootless.doctor.test_ports import condition
+from tests.doctor.test_ports import condition
+from tests.rootless.nixos import DOCKER, KIT, MOBY, SECONDS, SLIRP, WRAPPER_FILES, WRAPPERS
 
 if TYPE_CHECKING:
-    from tests.rootless.doctor.nixos import Host
+    from tests.rootless.nixos import Host
 
 SETUP = ("--docker", DOCKER)
-WRAPPER_FILES = WRAPPERS.replace("bin", "wrappers.test")
 
 
 def explained(host: Host, symptom: str, cause: str, **env: str) -> dict[str, Any]:
@@ -32,20 +31,20 @@ def explained(host: Host, symptom: str, cause: str, **env: str) -> dict[str, Any
 
 
 def test_no_rootlesskit_at_all(host: Host) -> None:
-    host.docker(["/run/store/moby/bin", f"{SLIRP}/bin"], [])
+    host.docker([MOBY, f"{SLIRP}/bin"], [])
     document = explained(host, "rootlesskit-missing", "rootlesskit")
     assert "if an override removed it" in condition(document, "rootlesskit")["remedies"][0]
 
 
 def test_no_rootlesskit_docker_proxy(host: Host) -> None:
-    host.docker(["/run/store/moby/bin", f"{SLIRP}/bin"], [])
+    host.docker([MOBY, f"{SLIRP}/bin"], [])
     host.security_wrapper("docker-rootlesskit")
     document = explained(host, "proxy-missing", "docker-proxy")
     assert "dockerd 26.1.5 needs rootlesskit-docker-proxy" in document["verdict"]
 
 
 def test_no_program_for_the_network(host: Host) -> None:
-    host.docker(["/run/store/moby/bin", f"{KIT}/bin"], [])
+    host.docker([MOBY, f"{KIT}/bin"], [])
     explained(host, "network-program-missing", "network-program")
 
 

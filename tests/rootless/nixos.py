@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager, suppress
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,24 +22,44 @@ from typing import TYPE_CHECKING, Any
 import jsonschema  # type: ignore[import-untyped]
 from msgspec import Struct
 
-from toolkit.rootless import sites
-from toolkit.rootless.daemon import OPTIONS, Engine
-from toolkit.rootless.sites import UNIT
+from tests.rootless.engine import Engine
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
 
-    from toolkit.rootless import Host as Programs
-
 AS_USER = Path(__file__).with_name("as_user.py")
-ROOT = Path(__file__).parents[3]
+SECURITY_WRAPPER = Path(__file__).with_name("security-wrapper.c")
+ROOT = Path(__file__).parents[2]
 BUILDER = Path(str(files("toolkit") / "docker" / "expressions" / "builder"))
 
 WRAPPERS = "/run/wrappers/bin"
+WRAPPER_FILES = "/run/wrappers/wrappers.test"
 KIT = "/run/store/0123456789abcdfghijklmnpqrsvwxyz-rootlesskit-2.0.2"
 DOCKER = "/run/store/0123456789abcdfghijklmnpqrsvwxyz-docker-26.1.5"
 SLIRP = "/run/store/0123456789abcdfghijklmnpqrsvwxyz-slirp4netns-1.2.1"
+MOBY = "/run/store/moby/bin"
 SECONDS = 60.0
+
+# The driver of cgroups is for a daemon in a systemd session, and iptables for its containers' way out: neither
+# has a part in publishing a port, and not every kernel has the latter.
+OPTIONS = (
+    *("--storage-driver", "vfs"),
+    *("--exec-opt", "native.cgroupdriver=cgroupfs"),
+    "--iptables=false",
+    "--ip6tables=false",
+    *("--shutdown-timeout", "2"),
+)
+
+# What a service of NixOS has on PATH behind the security wrappers, and the two programs that rootlesskit sets a
+# network up with: not every release of the file has them in its wrapper. No rootlesskit is among them.
+UNIT = (
+    *("cat", "chmod", "chown", "cp", "env", "find", "grep", "id", "ln", "ls", "mkdir", "mount", "mv"),
+    *("ip", "nsenter"),
+    *("readlink", "realpath", "rm", "rmdir", "sed", "sh", "stat", "systemctl", "test", "touch", "umount", "uname"),
+)
+
+# Beside PATH: what root has on it, and where docker's own packages put what only dockerd runs.
+_PLACES = ("/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/libexec/docker", "/usr/share/docker.io/contrib")
 
 _SYSTEMD = "/usr/lib/systemd/systemd --user --unit=basic.target"
 
@@ -66,13 +87,42 @@ ExecStart={program} {options}
 """
 
 
+# As nixpkgs' makeBinaryWrapper makes it: a program that sets PATH and holds the command that it was made with.
+_LAUNCHER = """\
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+const char *made = "# This wrapper was made with the following command:\\n\\nmakeCWrapper '%(program)s' \\\\\\n"
+                   "    --prefix PATH : '%(prefix)s' \\n\\n";
+int main(int argc, char **argv) {
+  char *path;
+  if (asprintf(&path, "%(prefix)s:%%s", getenv("PATH")) < 0 || setenv("PATH", path, 1)) return 127;
+  argv[0] = "%(program)s";
+  return execv(argv[0], argv);
+}
+"""
+
+
+@cache
+def program(name: str) -> Path:
+    """Return a program of this machine."""
+    found = shutil.which(name, path=os.pathsep.join((os.environ["PATH"], *_PLACES)))
+    assert found is not None, f"{name} is not installed"
+    return Path(found)
+
+
+def _compile(source: str, target: Path, *options: str) -> None:
+    argv = ["gcc", "-O2", "-Wall", *options, "-x", "c", "-", "-o", str(target)]
+    subprocess.run(argv, input=source, text=True, check=True)
+
+
 class Host(Struct, frozen=True, kw_only=True):
     """The host; `pid` is a process in its namespaces, `group` its control group."""
 
     pid: int
     group: str
     uid: int
-    programs: Programs
 
     @property
     def root(self) -> Path:
@@ -140,29 +190,32 @@ class Host(Struct, frozen=True, kw_only=True):
         """Make a package of programs of this machine."""
         (self / directory / "bin").mkdir(parents=True)
         for name in names:
-            found = self.programs.programs.get(name) or shutil.which(name)
-            (self / directory / "bin" / name).symlink_to(str(found))
+            (self / directory / "bin" / name).symlink_to(program(name))
 
-    def docker(self, prefix: list[str], suffix: list[str], *, form: str = "script", to: str = DOCKER) -> None:
+    def docker(self, prefix: list[str], suffix: list[str], *, form: str = "script") -> None:
         """Make a docker whose dockerd-rootless has these directories on PATH."""
-        script = self / to / "libexec/docker/dockerd-rootless.sh"
+        script = self / DOCKER / "libexec/docker/dockerd-rootless.sh"
         script.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(self.programs.programs["dockerd-rootless.sh"], script)
+        shutil.copy(program("dockerd-rootless.sh"), script)
         script.chmod(0o755)
-        (self / to / "bin").mkdir(exist_ok=True)
+        wrapper = self / DOCKER / "bin/dockerd-rootless"
+        wrapper.parent.mkdir(exist_ok=True)
+        started = f"{DOCKER}/libexec/docker/dockerd-rootless.sh"
+        if form == "elf":
+            assert not suffix
+            _compile(_LAUNCHER % {"program": started, "prefix": ":".join(prefix)}, wrapper)
+            return
         flags = f"--prefix PATH : {':'.join(prefix)}" + (f" --suffix PATH : {':'.join(suffix)}" if suffix else "")
-        name = "make-wrapper" if form == "script" else "make-binary-wrapper"
-        launcher = sites.launcher(self.programs) if form == "elf" else ""
-        wrapper = f"{to}/bin/dockerd-rootless"
-        sources = " ".join(f". {BUILDER / file}.sh;" for file in ("phases", name))
-        command = f"{sources} makeWrapper {to}/libexec/docker/dockerd-rootless.sh {wrapper} {flags}"
-        self.root_runs("env", "SHELL=/bin/bash", f"launcher={launcher}", "bash", "-c", command)
+        sources = " ".join(f". {BUILDER / file}.sh;" for file in ("phases", "make-wrapper"))
+        command = f"{sources} makeWrapper {started} {DOCKER}/bin/dockerd-rootless {flags}"
+        self.root_runs("env", "SHELL=/bin/bash", "bash", "-c", command)
 
     def security_wrapper(self, name: str, source: str = f"{KIT}/bin/rootlesskit") -> None:
         """Make a security wrapper as NixOS does; only root may read it."""
-        target = self / WRAPPERS.replace("bin", "wrappers.test") / name
-        sites.security_wrapper(self.programs, Path(source), target, gid=0)
+        target = self / WRAPPER_FILES / name
+        _compile(SECURITY_WRAPPER.read_text(), target, f'-DSOURCE="{source}"')
         target.chmod(0o511)
+        self.root_runs("setcap", "cap_net_bind_service,cap_setpcap=ep", f"{WRAPPER_FILES}/{name}")
 
     @contextmanager
     def daemon(self, program: str = f"{DOCKER}/bin/dockerd-rootless", **env: str) -> Generator[subprocess.Popen[bytes]]:
@@ -201,11 +254,14 @@ class Host(Struct, frozen=True, kw_only=True):
         return ""
 
     def publish(self, port: int, image: bytes) -> str | None:
-        """Publish a port of a container; return what the daemon has against it."""
+        """Publish a port of a container; return what the daemon has against it, None if the container answers."""
         self.engine.import_image(image)
         self.engine.create("published", address="127.0.0.1", port=port)
         try:
-            return self.engine.start("published")
+            if (objection := self.engine.start("published")) is None:
+                ask = f"busybox wget -qO- http://127.0.0.1:{port}"
+                assert self.root_runs("sh", "-c", f"for i in 1 2 3 4 5; do {ask} && exit; sleep 1; done") == "here"
+            return objection
         finally:
             self.engine.remove("published")
 
@@ -238,7 +294,7 @@ class Host(Struct, frozen=True, kw_only=True):
 
 
 @contextmanager
-def nixos(programs_here: Programs, name: str) -> Generator[Host]:
+def nixos(name: str) -> Generator[Host]:
     """Make a host with a docker as nixpkgs has it, an ordinary user and no security wrapper but newuidmap's."""
     options = [
         "--mount",
@@ -264,7 +320,7 @@ def nixos(programs_here: Programs, name: str) -> Generator[Host]:
         children = Path(f"/proc/{outer.pid}/task/{outer.pid}/children").read_text().split()
         pid = int(children[0])
         entry = Path("/proc", str(pid), "root", "etc", "passwd").read_text().partition("\nordinary:x:")[2]
-        host = Host(pid=pid, group=group, uid=int(entry.partition(":")[0]), programs=programs_here)
+        host = Host(pid=pid, group=group, uid=int(entry.partition(":")[0]))
         _furnish(host)
         yield host
     finally:
@@ -279,19 +335,19 @@ def _furnish(host: Host) -> None:
         os.chown(host / directory, host.uid, host.uid)
     (host / "/run/data").mkdir()
     os.chown(host / "/run/data", host.uid, host.uid)
-    (host / "/run/wrappers/wrappers.test").mkdir(parents=True)
-    (host / WRAPPERS).symlink_to("/run/wrappers/wrappers.test")
+    (host / WRAPPER_FILES).mkdir(parents=True)
+    (host / WRAPPERS).symlink_to(WRAPPER_FILES)
     for name in ("newuidmap", "newgidmap"):
-        shutil.copy(host.programs.programs[name], host / "/run/wrappers/wrappers.test" / name)
-        (host / "/run/wrappers/wrappers.test" / name).chmod(0o4511)
+        shutil.copy(program(name), host / WRAPPER_FILES / name)
+        (host / WRAPPER_FILES / name).chmod(0o4511)
     (host / "/run/unit").mkdir()
-    for name in (*UNIT, "systemctl"):
-        (host / "/run/unit" / name).symlink_to(str(shutil.which(name)))
+    for name in UNIT:
+        (host / "/run/unit" / name).symlink_to(program(name))
     host.package(KIT, "rootlesskit", "rootlesskit-docker-proxy")
     host.package(SLIRP, "slirp4netns")
     names = ("dockerd", "containerd", "containerd-shim-runc-v2", "runc", "docker-proxy", "docker-init")
     host.package("/run/store/moby", *names, "ip", "nsenter", "unshare")
-    host.docker(["/run/store/moby/bin", f"{KIT}/bin", f"{SLIRP}/bin"], [])
+    host.docker([MOBY, f"{KIT}/bin", f"{SLIRP}/bin"], [])
 
 
 def _remove_group(name: str) -> None:

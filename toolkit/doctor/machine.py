@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import pwd
 import re
 import shlex
 import stat
@@ -16,8 +17,6 @@ from msgspec import Struct, field
 
 from toolkit import process
 from toolkit.errors import CommandError, ToolkitError, reason_of
-from toolkit.rootless import Account, account
-from toolkit.rootless.requirements import number_in, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,6 +35,14 @@ _ALL_IDS = 1 << 32
 _DEFAULT_PORT_START = 1024
 _PROPERTIES = "LoadState,ActiveState,SubState,Environment,ExecStart,NoNewPrivileges,FragmentPath,DropInPaths"
 _SECONDS = 10.0
+
+
+class Account(Struct, frozen=True, kw_only=True):
+    """A user of this machine."""
+
+    name: str
+    uid: int
+    gid: int
 
 
 class Machine(Struct, frozen=True, kw_only=True):
@@ -74,10 +81,26 @@ def this_machine() -> Machine:
             "doctor: root has no rootless docker", hint="run it as the user whose daemon it is, without sudo"
         )
     try:
-        user = account()
+        entry = pwd.getpwuid(os.geteuid())
     except KeyError:
         raise ToolkitError(f"doctor: user {os.geteuid()} has no name in /etc/passwd") from None
+    user = Account(name=entry.pw_name, uid=entry.pw_uid, gid=entry.pw_gid)
     return Machine(user=user, environment=dict(os.environ))
+
+
+def number_in(path: Path) -> int | None:
+    """Return the number in a file, None if it has none or cannot be read."""
+    with suppress(ValueError):
+        return int(text_of(path) or "")
+    return None
+
+
+def text_of(path: Path) -> str | None:
+    """Return the text of a file, None if it cannot be read."""
+    try:
+        return path.read_text("utf-8", "replace")
+    except OSError:
+        return None
 
 
 def first_unprivileged_port(machine: Machine) -> int:

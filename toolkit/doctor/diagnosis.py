@@ -11,20 +11,19 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit import files
+from toolkit.doctor import port, start, symptoms
+from toolkit.doctor.machine import this_machine
+from toolkit.doctor.sight import Role, sight
 from toolkit.errors import ToolkitError, reason_of
-from toolkit.rootless import symptoms
-from toolkit.rootless.doctor import port, start
-from toolkit.rootless.doctor.machine import this_machine
-from toolkit.rootless.doctor.sight import Role, sight
 
 if TYPE_CHECKING:
     import re
     from collections.abc import Sequence
     from pathlib import Path
 
-    from toolkit.rootless.doctor.machine import Machine
-    from toolkit.rootless.doctor.sight import Observation, Sight, View
-    from toolkit.rootless.symptoms import PossibleCause
+    from toolkit.doctor.machine import Machine
+    from toolkit.doctor.sight import Observation, Sight, View
+    from toolkit.doctor.symptoms import PossibleCause
 
 # Of a longer log the end is examined: it has the daemon's last start.
 MAXIMUM_BYTES = 8 << 20

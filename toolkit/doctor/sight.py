@@ -15,19 +15,21 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 from packaging.version import Version
 
+from toolkit.doctor import machine as here
+from toolkit.doctor import programs
+from toolkit.doctor.symptoms import causes
 from toolkit.errors import ToolkitError
 from toolkit.nix import wrappers
-from toolkit.rootless.doctor import machine as here
-from toolkit.rootless.doctor import programs
-from toolkit.rootless.requirements import NAMES
-from toolkit.rootless.symptoms import causes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from toolkit.doctor.machine import Daemon, Machine, Process, Service
+    from toolkit.doctor.programs import Program, Trial
     from toolkit.nix.wrappers import PathOrder, Wrapper
-    from toolkit.rootless.doctor.machine import Daemon, Machine, Process, Service
-    from toolkit.rootless.doctor.programs import Program, Trial
+
+# The programs that dockerd-rootless.sh looks for, in this order, each on all of PATH.
+_KITS = ("docker-rootlesskit", "rootlesskit")
 
 # nixpkgs has the one, docker's own packages the other; Debian's is in a directory that no PATH contains.
 _LAUNCHERS = ("dockerd-rootless", "dockerd-rootless.sh")
@@ -286,7 +288,7 @@ def _open(path: Path) -> Launcher:
 
 def _view(seen_by: str, environment: Mapping[str, str]) -> View:
     found: dict[Path, Program] = {}
-    for name in NAMES:
+    for name in _KITS:
         for path in programs.locate(name, environment.get("PATH", "")):
             with suppress(ToolkitError):
                 program = programs.look(path)

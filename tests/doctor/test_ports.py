@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.rootless.doctor.nixos import DOCKER, KIT, SLIRP, WRAPPERS
+from tests.rootless.nixos import DOCKER, KIT, MOBY, SLIRP, WRAPPER_FILES, WRAPPERS, program
 
 if TYPE_CHECKING:
-    from tests.rootless.doctor.nixos import Host
+    from tests.rootless.nixos import Host
 
 REFUSED = "cannot expose privileged port 80"
 SETUP = ("--docker", DOCKER)
@@ -50,7 +50,7 @@ def test_security_wrapper_of_the_name_that_comes_first_makes_a_healthy_host(host
 @pytest.mark.parametrize("form", ["script", "elf"])
 def test_wrapper_that_the_prefix_hides_is_named(host: Host, image: bytes, form: str) -> None:
     if form == "elf":
-        host.docker(["/run/store/moby/bin", f"{KIT}/bin", f"{SLIRP}/bin"], [], form="elf")
+        host.docker([MOBY, f"{KIT}/bin", f"{SLIRP}/bin"], [], form="elf")
     host.security_wrapper("rootlesskit")
     with host.manager():
         host.systemctl("start", "--no-block", "docker")
@@ -78,7 +78,7 @@ def test_wrapper_that_the_prefix_hides_is_named(host: Host, image: bytes, form: 
 
 
 def test_wrapper_is_taken_where_rootlesskit_is_behind_path(host: Host, image: bytes) -> None:
-    host.docker(["/run/store/moby/bin", f"{SLIRP}/bin"], [f"{KIT}/bin"])
+    host.docker([MOBY, f"{SLIRP}/bin"], [f"{KIT}/bin"])
     host.security_wrapper("rootlesskit")
     with host.daemon() as started:
         host.wait(started)
@@ -108,8 +108,8 @@ def test_file_of_the_nix_store_gets_no_capability(host: Host) -> None:
     host.root_runs("mount", "-t", "tmpfs", "none", "/nix/store")
     kit = KIT.replace("/run/store", "/nix/store")
     (host / kit / "bin").mkdir(parents=True)
-    shutil.copy(host.programs.programs["rootlesskit"], host / kit / "bin")
-    host.docker(["/run/store/moby/bin", f"{kit}/bin", f"{SLIRP}/bin"], [])
+    shutil.copy(program("rootlesskit"), host / kit / "bin")
+    host.docker([MOBY, f"{kit}/bin", f"{SLIRP}/bin"], [])
     document = host.doctor(*SETUP)
     first, *_ = condition(document, "capability")["remedies"]
     copy = "/usr/local/bin/docker-rootlesskit"
@@ -133,7 +133,7 @@ def test_capability_on_a_nosuid_mount_is_void(host: Host, image: bytes) -> None:
     wrappers = f"{WRAPPERS.replace('bin', 'nosuid')}"
     (host / wrappers).mkdir()
     host.root_runs("mount", "-t", "tmpfs", "-o", "nosuid,mode=755", "none", wrappers)
-    shutil.copy(host.programs.programs["rootlesskit"], host / wrappers / "docker-rootlesskit")
+    shutil.copy(program("rootlesskit"), host / wrappers / "docker-rootlesskit")
     host.root_runs("setcap", "cap_net_bind_service=ep", f"{wrappers}/docker-rootlesskit")
     path = f"{wrappers}:{WRAPPERS}:/run/unit"
     with host.daemon(PATH=path) as started:
@@ -161,7 +161,7 @@ def test_daemon_that_its_next_start_will_spoil_is_named_in_time(host: Host, imag
     host.security_wrapper("docker-rootlesskit")
     with host.daemon() as started:
         host.wait(started)
-        wrapper = host / WRAPPERS.replace("bin", "wrappers.test") / "docker-rootlesskit"
+        wrapper = host / WRAPPER_FILES / "docker-rootlesskit"
         wrapper.rename(wrapper.with_name("rootlesskit"))
         assert host.publish(80, image) is None
         document = host.doctor(*SETUP)
@@ -197,7 +197,7 @@ def test_pasta_is_the_default_where_slirp4netns_is_missing(host: Host) -> None:
     for name, output in (("pasta", "pasta 2026"), ("dockerd", "Docker version 29.7.2, build 7")):
         (host / f"/run/store/new/bin/{name}").write_text(f"#!/bin/sh\necho {output}\n")
         (host / f"/run/store/new/bin/{name}").chmod(0o755)
-    host.docker(["/run/store/new/bin", "/run/store/moby/bin", f"{KIT}/bin"], [])
+    host.docker(["/run/store/new/bin", MOBY, f"{KIT}/bin"], [])
     document = host.doctor(*SETUP)
     assert (document["exit"], document["causes"]) == (1, ["port-driver"])
     driver = condition(document, "port-driver")
@@ -225,7 +225,7 @@ def test_security_wrapper_without_capability_is_named(host: Host) -> None:
 
 def test_capability_that_is_not_in_effect_is_named(host: Host) -> None:
     (host / "/run/own").mkdir()
-    shutil.copy(host.programs.programs["rootlesskit"], host / "/run/own/docker-rootlesskit")
+    shutil.copy(program("rootlesskit"), host / "/run/own/docker-rootlesskit")
     host.root_runs("setcap", "cap_net_bind_service=p", "/run/own/docker-rootlesskit")
     document = host.doctor(*SETUP, PATH=f"/run/own:{WRAPPERS}:/run/unit")
     assert (document["exit"], document["causes"]) == (1, ["capability"])
@@ -235,7 +235,7 @@ def test_capability_that_is_not_in_effect_is_named(host: Host) -> None:
 def test_file_system_without_attributes_is_named_by_host_and_log(host: Host) -> None:
     (host / "/run/plain").mkdir()
     host.root_runs("mount", "-t", "ramfs", "-o", "mode=755", "none", "/run/plain")
-    shutil.copyfile(host.programs.programs["rootlesskit"], host / "/run/plain/docker-rootlesskit")
+    shutil.copyfile(program("rootlesskit"), host / "/run/plain/docker-rootlesskit")
     (host / "/run/plain/docker-rootlesskit").chmod(0o755)
     command = "setcap cap_net_bind_service=ep /run/plain/docker-rootlesskit > /run/said 2>&1 || true"
     host.root_runs("sh", "-c", command)

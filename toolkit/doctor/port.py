@@ -6,16 +6,16 @@ import shlex
 import time
 from typing import TYPE_CHECKING
 
+from toolkit.doctor import programs, start
+from toolkit.doctor.programs import NET_BIND_SERVICE
+from toolkit.doctor.sight import Observation, Role, cause, note, ok
 from toolkit.nix.stores import STORE
-from toolkit.rootless.doctor import programs, start
-from toolkit.rootless.doctor.programs import NET_BIND_SERVICE
-from toolkit.rootless.doctor.sight import Observation, Role, cause, note, ok
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from toolkit.rootless.doctor.programs import Program
-    from toolkit.rootless.doctor.sight import Sight
+    from toolkit.doctor.programs import Program
+    from toolkit.doctor.sight import Sight
 
 PORT_DRIVER = "DOCKERD_ROOTLESS_ROOTLESSKIT_PORT_DRIVER"
 

@@ -10,14 +10,13 @@ from pathlib import Path
 import pytest
 
 from toolkit import files
+from toolkit.doctor import machine as kernel
+from toolkit.doctor import programs
+from toolkit.doctor.diagnosis import MAXIMUM_BYTES, explain, read_log
+from toolkit.doctor.machine import Account, Machine
+from toolkit.doctor.programs import NET_BIND_SERVICE, Capability, parse
+from toolkit.doctor.subordinate_ids import free_range, subordinate_ids
 from toolkit.errors import ToolkitError
-from toolkit.rootless import Account
-from toolkit.rootless.doctor import machine as kernel
-from toolkit.rootless.doctor import programs
-from toolkit.rootless.doctor.diagnosis import MAXIMUM_BYTES, explain, read_log
-from toolkit.rootless.doctor.machine import Machine
-from toolkit.rootless.doctor.programs import NET_BIND_SERVICE, Capability, parse
-from toolkit.rootless.requirements import subordinate_ids
 
 
 def machine(tmp_path: Path) -> Machine:
@@ -144,6 +143,13 @@ class TestKernel:
         here = machine(tmp_path)
         write(here.etc / "subuid", text)
         assert subordinate_ids(here.user, here.etc)[0].overlap(4711) == problem
+
+    def test_ids_to_add_are_nobody_elses(self, tmp_path: Path) -> None:
+        assert free_range(tmp_path) == "100000-165535"
+        (tmp_path / "subuid").write_text("one:100000:65536\nnonsense\ntwo:300000:65536\n")
+        assert free_range(tmp_path) == "365536-431071"
+        (tmp_path / "subgid").write_text("# a comment\nthree:600000:10\n")
+        assert free_range(tmp_path) == "600010-665545"
 
     def test_runtime_directory_that_is_missing_is_named(self, tmp_path: Path) -> None:
         user = Account(name="ordinary", uid=4711, gid=4711)

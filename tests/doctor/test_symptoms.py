@@ -10,7 +10,7 @@ from itertools import chain
 
 import pytest
 
-from toolkit.rootless.symptoms import PossibleCause, causes, recognise, symptoms
+from toolkit.doctor.symptoms import PossibleCause, causes, recognise, symptoms
 
 KIT = "dockerd-rootless[7]: [rootlesskit:parent] error:"
 RUNC = "OCI runtime create failed: runc create failed: unable to start container process:"

@@ -1,0 +1,81 @@
+"""The ids that a user may map into a user namespace; subuid(5)."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from toolkit.doctor.machine import text_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from toolkit.doctor.machine import Account
+
+# What rootlesskit maps: fewer than this and images with ordinary user ids do not unpack.
+_ENOUGH = 65536
+# SUB_UID_MIN, from which on useradd gives ranges: login.defs(5).
+_FIRST = 100000
+
+
+class SubordinateIds(Struct, frozen=True, kw_only=True):
+    """The ids that a file gives to the user; `ranges` are (first, count).
+
+    `elsewhere`: nsswitch.conf(5) names a source other than files.
+    """
+
+    path: Path
+    ranges: tuple[tuple[int, int], ...]
+    readable: bool
+    elsewhere: bool
+
+    @property
+    def count(self) -> int:
+        """How many ids there are."""
+        return sum(count for _, count in self.ranges)
+
+    @property
+    def enough(self) -> bool:
+        """Whether images with ordinary user ids can be unpacked."""
+        return self.count >= _ENOUGH
+
+    def overlap(self, own: int) -> str | None:
+        """Return what the kernel refuses to map: two ranges that overlap, or one that contains the user's `own` id."""
+        spans = sorted((first, first + count - 1) for first, count in self.ranges if count)
+        for before, after in pairwise(spans):
+            if after[0] <= before[1]:
+                return f"{before[0]}-{before[1]} and {after[0]}-{after[1]} overlap"
+        return next((f"{first}-{last} contains {own}" for first, last in spans if first <= own <= last), None)
+
+
+def subordinate_ids(account: Account, directory: Path) -> tuple[SubordinateIds, ...]:
+    """Return what `directory`/subuid and subgid have for a user."""
+    switch = text_of(directory / "nsswitch.conf") or ""
+    sources = [line.split()[1:] for line in switch.splitlines() if line.startswith("subid:")]
+    owners = {account.name, str(account.uid)}
+    found: list[SubordinateIds] = []
+    for name in ("subuid", "subgid"):
+        path = directory / name
+        text = text_of(path)
+        entries = [re.fullmatch(r"([^:]+):(\d+):(\d+)", line.strip()) for line in (text or "").splitlines()]
+        found.append(
+            SubordinateIds(
+                path=path,
+                ranges=tuple((int(entry[2]), int(entry[3])) for entry in entries if entry and entry[1] in owners),
+                readable=text is not None or not path.exists(),
+                elsewhere=any(source != ["files"] for source in sources),
+            )
+        )
+    return tuple(found)
+
+
+def free_range(directory: Path) -> str:
+    """Return FIRST-LAST, as many subordinate ids as a daemon needs behind all that `directory` gives to anyone."""
+    ends = [_FIRST]
+    for name in ("subuid", "subgid"):
+        entries = re.findall(r"^[^:\n]+:(\d+):(\d+)$", text_of(directory / name) or "", re.MULTILINE)
+        ends += [int(first) + int(count) for first, count in entries]
+    return f"{max(ends)}-{max(ends) + _ENOUGH - 1}"

@@ -51,40 +51,26 @@ def test_the_file_is_read_byte_for_byte(tmp_path: Path) -> None:
     assert read_target(file) == '{ a = "ü";\r }'.encode()
 
 
-def test_a_pipe_is_read_to_its_end() -> None:
-    reading, writing = os.pipe()
-    os.write(writing, b"{ }\n")
-    os.close(writing)
-    assert read_target(Path(f"/dev/fd/{reading}")) == b"{ }\n"
-    os.close(reading)
-
-
-def test_a_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(ToolkitError, match=r"^/.*/gone\.nix: no such file$"):
-        read_target(tmp_path / "gone.nix")
-
-
-def test_a_link_that_leads_nowhere(tmp_path: Path) -> None:
-    (tmp_path / "link").symlink_to("gone")
-    with pytest.raises(ToolkitError, match=r"link: is a dangling link"):
-        read_target(tmp_path / "link")
-
-
-def test_a_link_that_leads_to_itself(tmp_path: Path) -> None:
-    (tmp_path / "link").symlink_to("link")
-    with pytest.raises(ToolkitError, match=r"link: cannot be read: too many levels of symbolic links"):
-        read_target(tmp_path / "link")
-
-
-def test_a_name_with_nul() -> None:
-    with pytest.raises(ToolkitError, match=r"cannot be read: .*embedded null"):
-        read_target(Path("a\0b"))
-
-
-def test_a_directory_gets_the_hint_to_the_other_option(tmp_path: Path) -> None:
-    with pytest.raises(ToolkitError, match=r"is a directory$") as raised:
-        read_target(tmp_path)
-    assert raised.value.hint == "--file takes a file, --nixpkgs a directory"
+@pytest.mark.parametrize(
+    ("name", "fact"),
+    [
+        ("gone.nix", r"^/.*/gone\.nix: no such file$"),
+        ("dangling", "dangling: is a dangling link"),
+        ("circle", "circle: cannot be read: too many levels of symbolic links"),
+        ("a\0b", "cannot be read: .*embedded null"),
+        ("directory", "is a directory$"),
+        ("device", "is a device$"),
+        ("/dev/zero", "is a device$"),
+    ],
+)
+def test_what_is_no_file_is_named(tmp_path: Path, name: str, fact: str) -> None:
+    (tmp_path / "directory").mkdir()
+    for link, target in (("dangling", "gone"), ("circle", "circle"), ("device", "/dev/zero")):
+        (tmp_path / link).symlink_to(target)
+    with pytest.raises(ToolkitError, match=fact) as raised:
+        read_target(tmp_path / name)
+    if name == "directory":
+        assert raised.value.hint == "--file takes a file, --nixpkgs a directory"
 
 
 def test_an_unreadable_file(ordinary_user: Path) -> None:
@@ -119,16 +105,6 @@ def test_content_of_the_largest_size_is_taken(tmp_path: Path) -> None:
     file.write_bytes(b"#" * (files.MAXIMUM_BYTES + 1))
     with pytest.raises(ToolkitError, match=r"too big"):
         read_target(file)
-
-
-@pytest.mark.parametrize("link", [False, True])
-def test_device_is_not_read(tmp_path: Path, *, link: bool) -> None:
-    path = Path("/dev/zero")
-    if link:
-        path = tmp_path / "link"
-        path.symlink_to("/dev/zero")
-    with pytest.raises(ToolkitError, match=r"is a device$"):
-        read_target(path)
 
 
 def test_pipe_is_read_to_its_end(tmp_path: Path) -> None:
@@ -175,19 +151,13 @@ def test_a_directory_appears_when_it_is_whole(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [place]
 
 
-def test_the_directory_gets_the_usual_mode(tmp_path: Path) -> None:
-    (tmp_path / "usual").mkdir()
-    with whole_directory(tmp_path / "proposal"):
-        pass
-    assert (tmp_path / "proposal").stat().st_mode == (tmp_path / "usual").stat().st_mode
-
-
-def test_an_empty_directory_is_replaced_without_force(tmp_path: Path) -> None:
-    place = tmp_path / "proposal"
-    place.mkdir()
-    with whole_directory(place) as building:
+def test_an_empty_directory_is_replaced_without_force_and_gets_the_usual_mode(tmp_path: Path) -> None:
+    for name in ("usual", "proposal"):
+        (tmp_path / name).mkdir()
+    with whole_directory(tmp_path / "proposal") as building:
         (building / "a").write_text("a")
-    assert content_of(place) == {"a": "a"}
+    assert content_of(tmp_path / "proposal") == {"a": "a"}
+    assert (tmp_path / "proposal").stat().st_mode == (tmp_path / "usual").stat().st_mode
 
 
 def test_a_directory_that_is_not_empty_needs_force(tmp_path: Path) -> None:
@@ -228,34 +198,24 @@ def test_force_does_not_replace_what_no_run_has_written(tmp_path: Path, report: 
         ensure_free(place, force=True)
 
 
-def test_force_never_replaces_a_checkout(tmp_path: Path) -> None:
-    place = proposal(tmp_path / "proposal", **{".git": "gitdir: elsewhere"})
-    with pytest.raises(ToolkitError, match=r"is a git checkout, which is never replaced"):
-        ensure_free(place, force=True)
-
-
-def test_force_never_replaces_where_the_user_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    place = proposal(tmp_path / "proposal")
-    (place / "below").mkdir()
-    for directory in (place, place / "below"):
-        monkeypatch.chdir(directory)
-        with pytest.raises(ToolkitError, match=r"is or contains the current directory"):
+def test_force_never_replaces_what_is_more_than_a_proposal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(place: Path, fact: str) -> None:
+        with pytest.raises(ToolkitError, match=fact):
             ensure_free(place, force=True)
 
-
-def test_force_never_replaces_the_home_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkout = proposal(tmp_path / "checkout", **{".git": "gitdir: elsewhere"})
+    refused(checkout, "is a git checkout, which is never replaced")
     place = proposal(tmp_path / "proposal")
+    (place / "below").mkdir()
+    (tmp_path / "file").write_text("x")
+    refused(tmp_path / "file", "exists and is not a directory")
     monkeypatch.setenv("HOME", str(place))
-    with pytest.raises(ToolkitError, match=r"is or contains the home directory"):
-        ensure_free(place, force=True)
-    with pytest.raises(ToolkitError, match=r"/: .*never replaced"):
-        ensure_free(Path("/"), force=True)
-
-
-def test_a_file_is_in_the_way(tmp_path: Path) -> None:
-    (tmp_path / "proposal").write_text("x")
-    with pytest.raises(ToolkitError, match=r"exists and is not a directory"):
-        ensure_free(tmp_path / "proposal", force=True)
+    refused(place, "is or contains the home directory")
+    refused(Path("/"), "/: .*never replaced")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for directory in (place, place / "below"):
+        monkeypatch.chdir(directory)
+        refused(place, "is or contains the current directory")
 
 
 @pytest.mark.parametrize("place", [".git/x", ".git/refs/heads/x", "bare.git/x", "link/x"])

@@ -66,7 +66,7 @@ SENTENCES: dict[str, tuple[str, ...]] = {
     "Any other link, a FIFO": ("tests/test_inside.py::test_what_is_no_regular_file_is_refused_at_once",),
     "What you name on the command line": (
         "tests/test_files.py::test_pipe_that_nobody_closes_is_given_up",
-        "tests/test_files.py::test_device_is_not_read",
+        "tests/test_files.py::test_what_is_no_file_is_named",
     ),
     "From a whole tree that is copied": (
         "tests/cli/test_links.py::test_links_that_are_left_out_are_in_the_report",

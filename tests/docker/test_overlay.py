@@ -10,7 +10,7 @@ from tests.asking import docker
 from tests.progress import Steps
 from toolkit.docker.claims.building import CALLER, read_order
 from toolkit.docker.steps import OverlayKind
-from toolkit.errors import RefusalError, ToolkitError
+from toolkit.errors import RefusalError, ToolkitError, UsageError
 from toolkit.model import Depth, SourceRequest, Status, Tier
 from toolkit.nix import evaluator
 from toolkit.nix.wrappers import PathOrder
@@ -33,7 +33,6 @@ def test_rewrap_is_the_overlay_and_the_module_of_this_project(tmp_path: Path) ->
     assert (out / "default.nix").read_text() == "import ./rewrap.nix\n"
     assert [(proof.name, proof.status) for proof in report.proofs] == [
         ("keeps", Status.PASSED),
-        ("compiles-nothing", Status.PASSED),
         ("builds", Status.PASSED),
     ]
 
@@ -58,17 +57,16 @@ def test_report_names_kind_source_and_proofs_that_can_be_repeated(tmp_path: Path
     assert not any(".out." in command for command in commands)
 
 
-def test_whole_tree_is_evaluated_and_built(tmp_path: Path) -> None:
+def test_dockers_of_the_whole_tree_are_compared(tmp_path: Path) -> None:
+    request = docker(source=SPECIMEN, out=tmp_path / "out", depth=Depth(tier=Tier.TREE, systems=("x86_64-linux",)))
+    *_, proof = overlay(request, progress=Steps()).proofs
+    assert (proof.name, proof.status, proof.covers) == ("tree-x86_64-linux", Status.PASSED, "3 dockers, x86_64-linux")
+
+
+def test_tier_in_which_docker_is_built_is_refused(tmp_path: Path) -> None:
     request = docker(source=SPECIMEN, out=tmp_path / "out", depth=Depth(tier=Tier.BUILD))
-    report = overlay(request, progress=Steps())
-    deep = {proof.name.partition("-")[0]: proof for proof in report.proofs if proof.name.endswith("-linux")}
-    assert {name: (proof.status, proof.reason) for name, proof in deep.items()} == {
-        "tree": (Status.PASSED, None),
-        "built": (Status.PASSED, None),
-    }
-    *_, after = deep["built"].evidence
-    assert after.endswith(":fuse-overlayfs/bin:<PATH>:rootlesskit/bin")
-    assert any(line.endswith("also new: make-wrapper-1.0") for line in deep["tree"].evidence)
+    with pytest.raises(UsageError, match="--tier build: this overlay builds nothing of docker"):
+        overlay(request, progress=Steps())
 
 
 def test_nothing_is_written_for_a_docker_that_stays_as_it_is(tmp_path: Path) -> None:

@@ -66,6 +66,7 @@ def rewrap(request: Request, *, progress: Progress) -> OverlayReport:
     Raise ToolkitError for a source, a file or an output directory that cannot be used, RefusalError for a docker
     that the overlay would leave as it is. A proof that fails is no error: it is in the report.
     """
+    claims = rewrapping.claims(request.depth)
     # A missing Nix is named before anything is fetched.
     program.version()
     progress.step("reading nixpkgs")
@@ -78,7 +79,7 @@ def rewrap(request: Request, *, progress: Progress) -> OverlayReport:
             (at / name).write_bytes(shipped_path(f"overlays/{name}").read_bytes())
         (at / "default.nix").write_text(f"import ./{rewrapping.OVERLAY}\n")
         case = staging.deepen(case, request.depth, offline=request.source.offline, progress=progress)
-        return OverlayKind.REWRAP, prove.run(rewrapping.claims(request.depth), case, progress=progress), ()
+        return OverlayKind.REWRAP, prove.run(claims, case, progress=progress), ()
 
     return write_overlay(request.out, found, make_in, target=PACKAGE, force=request.force)
 

@@ -12,7 +12,6 @@ from toolkit.docker.claims import rewrapping
 from toolkit.docker.overlay import rewrap_case
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.errors import RefusalError
-from toolkit.nix import evaluator
 from toolkit.nix.wrappers import PathOrder
 from toolkit.shipped import shipped_path
 
@@ -43,7 +42,7 @@ def case(tmp_path: Path) -> Callable[..., DockerCase]:
 
 @pytest.mark.parametrize("layout", [name for name in specimens.LAYOUTS if name != "19.03"])
 def test_claims_hold_for_every_layout(case: Callable[..., DockerCase], layout: str) -> None:
-    for claim in (rewrapping.keeps, rewrapping.compiles_nothing, rewrapping.builds):
+    for claim in (rewrapping.keeps, rewrapping.builds):
         found = claim(case(layout))
         assert (found.failures, found.not_run) == ((), None)
         assert found.commands
@@ -70,13 +69,13 @@ def test_layouts_without_a_wrapper_to_change_are_refused(case: Callable[..., Doc
 
 def test_overlay_that_changes_docker_compiles_it(case: Callable[..., DockerCase]) -> None:
     change = ("    replace name docker", '    replace name (docker.overrideAttrs (_: { pname = "mine"; }))')
-    found = rewrapping.compiles_nothing(case(replaced=(change,)))
+    found = rewrapping.keeps(case(replaced=(change,)))
     assert any("-docker-29.6.1.drv" in fact and "is not built from" in fact for fact in found.failures)
 
 
 def test_overlay_that_changes_moby_compiles_it(case: Callable[..., DockerCase]) -> None:
     change = ("inherit (docker) moby;", 'moby = docker.moby.overrideAttrs (_: { pname = "moby"; more = "1"; });')
-    found = rewrapping.compiles_nothing(case(replaced=(change,)))
+    found = rewrapping.keeps(case(replaced=(change,)))
     assert any("-moby-29.6.1.drv is built as well" in fact for fact in found.failures)
 
 
@@ -94,9 +93,7 @@ def test_overlay_that_forgets_attributes_is_found(case: Callable[..., DockerCase
 
 
 def test_overlay_that_does_nothing_is_found(case: Callable[..., DockerCase]) -> None:
-    nothing = case(text="final: prev: { }\n")
-    for claim in (rewrapping.keeps, rewrapping.compiles_nothing):
-        assert "no docker is rewrapped" in claim(nothing).failures
+    assert rewrapping.keeps(case(text="final: prev: { }\n")).failures == ("no docker is rewrapped",)
 
 
 def test_overlay_that_loses_rootlesskit_is_found(case: Callable[..., DockerCase]) -> None:
@@ -119,10 +116,3 @@ def test_rootlesskit_has_to_move_and_nothing_else() -> None:
     assert list(rewrapping.path_changes(old, PathOrder(prefix=(tool,))))
     (fact,) = rewrapping.path_changes(PathOrder(prefix=(tool,)), PathOrder(prefix=(tool,)))
     assert fact.startswith("rootlesskit is not in the prefix before")
-
-
-def test_requisites_of_a_derivation_are_derivations(case: Callable[..., DockerCase]) -> None:
-    found = rewrapping.read(evaluator.evaluate(rewrapping.EVALUATION, rewrapping.isolated(case()), attribute="facts"))
-    (path,) = evaluator.instantiate(rewrapping.EVALUATION, rewrapping.isolated(case()), ["packages.docker.after"])
-    assert str(path) == found["docker"].after
-    assert {found["docker"].before, found["docker"].moby, str(path)} <= {*map(str, evaluator.requisites(path))}

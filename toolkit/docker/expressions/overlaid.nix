@@ -66,7 +66,6 @@ let
       facts = {
         before = path before;
         after = path after;
-        moby = if rewrapped then path before.moby else null;
         inherit lost rewrapped;
         overridable = rewrapped && has "iptables" before;
         kept =

@@ -3,10 +3,7 @@ from __future__ import annotations
 import json
 import shlex
 import shutil
-import signal
 import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -130,20 +127,9 @@ def test_a_branch_that_has_nothing_to_move_to_is_not_proven_again(
     assert (done.returncode, done.stdout, done.stderr) == (0, line, "")
     same = {"branch": branch, "commit": tip, "base": {"name": "upstream/master", "commit": base}}
     assert json.loads(unlet(*repo, "--update", "--json").stdout)["unchanged"] == same
-    # What is asked for besides is done, and so is what has changed.
-    assert "no-rebuild" in unlet(*repo, "--update", "--trailer", "Assisted-by: nobody").stdout
     clone.advance()
     assert "no-rebuild" in unlet(*repo, "--update").stdout
     assert "nothing to update" in unlet(*repo, "--update").stdout
-    assert "no-rebuild" in unlet(*repo, "--update", "--tier", "isolated").stdout
-
-
-def test_neither_is_the_branch_of_another_package(unlet: Unlet, new_clone: Callable[..., Clone]) -> None:
-    clone = new_clone()
-    made = unlet("pr", "notes-server", "--repo", clone.top)
-    template = (clone.top / ".github/PULL_REQUEST_TEMPLATE.md").read_bytes()
-    assert Path(printed(made.stdout)["text"]).read_bytes().endswith(template)
-    assert "nothing to update" in unlet("pr", "notes-server", "--repo", clone.top, "--update").stdout
 
 
 def test_json_is_one_document_for_each_thing_that_is_done(unlet: Unlet, new_clone: Callable[..., Clone]) -> None:
@@ -182,7 +168,7 @@ def test_json_is_one_document_for_each_thing_that_is_done(unlet: Unlet, new_clon
 
 def test_quiet_prints_only_what_did_not_pass(unlet: Unlet, new_clone: Callable[..., Clone]) -> None:
     clone = new_clone()
-    done = unlet("pr", "-q", "notes-server", "--repo", clone.top)
+    done = unlet("pr", "-q", "--repo", clone.top)
     assert (done.returncode, done.stderr) == (0, "")
     told = ("passed  ", "branch ", "look ", "undo ", "lines added")
     assert not any(line.startswith(told) for line in done.stdout.splitlines())
@@ -202,35 +188,16 @@ def test_proof_that_fails_is_status_1_and_nothing_is_made(unlet: Unlet, new_clon
     assert not (clone.common / "unlet").exists()
 
 
-def test_worktree_is_not_made_in_a_git_directory(unlet: Unlet, refusing: Clone) -> None:
-    before = snapshot(refusing)
-    done = unlet("pr", "--repo", refusing.top, "--worktree", refusing.common / "x")
-    assert (done.returncode, done.stdout) == (3, "")
-    assert "is inside of the git directory" in done.stderr
-    assert snapshot(refusing) == before
-
-
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
-        (("--base", "nowhere"), 3, "has no branch, tag or commit 'nowhere'"),
-        (("--base", "other"), 3, f"has no '{TARGET}'"),
-        (("--base", "fixed"), 3, "fixed"),
         (("--base", "a..b"), 2, "--base: 'a..b' is not a commit, branch or tag"),
         (("--branch", "a b"), 2, "--branch: 'a b' cannot be the name of a branch"),
-        (("--branch", "master"), 3, "branch 'master' already exists"),
-        (("--branch", "master/x"), 3, "branch 'master/x' cannot be beside 'master'"),
-        (("--worktree", "."), 3, "is there already"),
         (("--worktree", "no/where"), 2, "is not a directory"),
-        (("--trailer", "nobody"), 2, "nobody"),
         (("--with", "everything"), 2, "everything"),
         (("--update",), 3, "unlet made no branch here"),
-        (("--remove",), 3, "unlet made no branch here"),
-        (("--remove", "--branch", "master"), 3, "branch 'master' was not made by unlet"),
-        (("--update", "--branch", "nowhere"), 3, "there is no branch 'nowhere'"),
         (("--update", "--worktree", "x"), 2, "--worktree"),
         (("--remove", "--base", "master"), 2, "--base"),
-        (("--remove", "--fetch"), 2, "--fetch"),
         (("--remove", "--update"), 2, "--update and --remove exclude each other"),
     ],
 )
@@ -253,140 +220,6 @@ def refusing(new_clone: Callable[..., Clone]) -> Clone:
     return new_clone()
 
 
-def test_no_clone_and_nobody_are_one_line(unlet: Unlet, new_clone: Callable[..., Clone]) -> None:
-    done = unlet("pr")
-    assert (done.returncode, done.stderr) == (3, ".: is not a git repository\n")
-    done = unlet("pr", "--repo", "nowhere")
-    assert (done.returncode, done.stderr.splitlines()[0]) == (3, "nowhere: no such directory")
-    clone = new_clone()
-    (Path(unlet.env["HOME"]) / ".gitconfig").unlink()
-    done = unlet("pr", "--repo", clone.top)
-    assert done.returncode == 3
-    assert done.stderr.splitlines()[0] == f"{clone.top}: git has no name and address for the commits"
-
-
-@pytest.mark.parametrize(
-    ("number", "moment"),
-    [(signal.SIGINT, ("git", "apply --check")), (signal.SIGTERM, ("git", "reset --quiet --hard"))],
-    ids=["proving", "checking-out"],
-)
-def test_signal_is_status_130_and_leaves_the_clone_as_it_was(
-    unlet: Unlet, new_clone: Callable[..., Clone], tmp_path: Path, number: signal.Signals, moment: tuple[str, str]
-) -> None:
-    clone, (program, words) = new_clone(), moment
-    before = snapshot(clone)
-    mark, directory = tmp_path / "mark", tmp_path / "bin"
-    directory.mkdir()
-    (directory / program).write_text(
-        f'#!/bin/sh\ncase " $* " in *" {words} "*) touch "{mark}"; exec sleep 60;; esac\n'
-        f'exec {shutil.which(program)} "$@"\n'
-    )
-    (directory / program).chmod(0o755)
-    env = {**unlet.env, "PATH": f"{directory}:{unlet.env['PATH']}", "PYTHONWARNINGS": ""}
-    # A shell that starts this in the background lets the signal be ignored.
-    code = (
-        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
-        "from toolkit.__main__ import main; sys.exit(main())"
-    )
-    command = [sys.executable, "-c", code, "pr", "--repo", str(clone.top)]
-    with subprocess.Popen(
-        command, cwd=unlet.cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
-    ) as process:
-        try:
-            deadline = time.monotonic() + 60
-            while not mark.exists() and process.poll() is None and time.monotonic() < deadline:
-                time.sleep(0.02)
-            assert mark.exists()
-            process.send_signal(number)
-            stdout, stderr = process.communicate(timeout=30)
-        finally:
-            process.kill()
-    assert (process.returncode, stdout, stderr.strip()) == (130, "", "unlet: interrupted")
-    assert snapshot(clone) == before
-    assert not (clone.common / "unlet").exists()
-
-
-def test_what_was_written_is_there_while_it_is_written_anew(
-    unlet: Unlet, new_clone: Callable[..., Clone], tmp_path: Path
-) -> None:
-    clone = new_clone()
-    assert unlet("pr", "--repo", clone.top).returncode == 0
-    clone.advance()
-    place, log, directory = clone.common / "unlet" / BRANCH, tmp_path / "log", tmp_path / "bin"
-    names = sorted(path.name for path in place.iterdir())
-    assert {"pull-request.md", "report.md", "boxes.md", "upstream.diff"} <= {*names}
-    directory.mkdir()
-    for program in ("git", "nix-instantiate", "nix-build"):
-        (directory / program).write_text(
-            f'#!/bin/sh\necho $(ls "{place}") >>"{log}"\nexec {shutil.which(program)} "$@"\n'
-        )
-        (directory / program).chmod(0o755)
-    done = unlet("pr", "--repo", clone.top, "--update", PATH=f"{directory}:{unlet.env['PATH']}")
-    assert (done.returncode, done.stderr) == (0, "")
-    seen = log.read_text().splitlines()
-    assert len(seen) > 20
-    assert all({*names} <= {*line.split()} for line in seen)
-    assert [path.name for path in place.parent.iterdir()] == [BRANCH]
-    said = [path for path in place.rglob("*") if path.is_file() and f".{BRANCH}." in path.read_text(errors="replace")]
-    assert said == []
-
-
-def test_removal_that_was_killed_is_undone_or_finished(
-    unlet: Unlet, new_clone: Callable[..., Clone], tmp_path: Path
-) -> None:
-    clone, directory = new_clone(), tmp_path / "bin"
-    before = snapshot(clone)
-    assert unlet("pr", "--repo", clone.top).returncode == 0
-    made = snapshot(clone)
-    directory.mkdir()
-    path = f"{directory}:{unlet.env['PATH']}"
-    for words in ("update-ref -d", "worktree remove"):
-        (directory / "git").write_text(
-            f'#!/bin/sh\ncase " $* " in *" {words} "*) kill -KILL $PPID; exit;; esac\nexec {shutil.which("git")} "$@"\n'
-        )
-        (directory / "git").chmod(0o755)
-        assert unlet("pr", "--repo", clone.top, "--remove", PATH=path).returncode == -signal.SIGKILL
-        assert not clone.beside.exists()
-        again = unlet("pr", "--repo", clone.top, "--update")
-        if words == "update-ref -d":
-            assert again.returncode == 0
-            assert snapshot(clone) == made
-        else:
-            assert again.stderr.splitlines()[0] == f"{clone.top}: branch '{BRANCH}' is gone"
-    assert unlet("pr", "--repo", clone.top, "--remove").returncode == 0
-    assert snapshot(clone) == before
-    assert not (clone.common / "unlet").exists()
-
-
-def test_full_disk_is_one_line_and_leaves_the_clone_as_it_was(unlet: Unlet, new_clone: Callable[..., Clone]) -> None:
-    clone = new_clone()
-    assert unlet("pr", "--repo", clone.top, *BOTH).returncode == 0
-    # All before it can be written, whatever stands in it on a busy machine; the cache has what it needs.
-    sizes = sorted(path.stat().st_size for path in (clone.common / "unlet" / BRANCH).rglob("*") if path.is_file())
-    assert sizes[-1] == (clone.common / "unlet" / BRANCH / "report.json").stat().st_size
-    limit = sum(sizes[-2:]) // 2
-    assert unlet("pr", "--repo", clone.top, "--remove").returncode == 0
-    before = snapshot(clone)
-    code = (
-        f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit})); "
-        "import sys; from toolkit.__main__ import main; sys.exit(main())"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, "pr", "--repo", str(clone.top), *BOTH],
-        cwd=unlet.cwd,
-        env={**unlet.env, "PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-    )
-    assert (done.returncode, done.stdout) == (3, "")
-    first, *rest = done.stderr.splitlines()
-    assert "cannot be written: file too large" in first.lower()
-    assert len(rest) <= 1
-    assert snapshot(clone) == before
-    assert not (clone.common / "unlet").exists()
-
-
 def test_any_package_gets_a_branch_which_is_removed_by_its_name(unlet: Unlet, new_clone: Callable[..., Clone]) -> None:
     clone = new_clone()
     before = snapshot(clone)
@@ -395,6 +228,8 @@ def test_any_package_gets_a_branch_which_is_removed_by_its_name(unlet: Unlet, ne
     told = printed(done.stdout)
     branch = "notes-server-overridable-parts"
     assert told["branch"].startswith(branch)
+    template = (clone.top / ".github/PULL_REQUEST_TEMPLATE.md").read_bytes()
+    assert Path(told["text"]).read_bytes().endswith(template)
     subject = git(Path(told["worktree"]), "log", "-1", "--format=%s")
     assert subject.startswith("notes-server: let overrides of src and version reach ")
     assert "notes-server" in Path(told["text"]).read_text()
@@ -402,13 +237,6 @@ def test_any_package_gets_a_branch_which_is_removed_by_its_name(unlet: Unlet, ne
     assert (updated.returncode, json.loads(updated.stdout)["unchanged"]["branch"]) == (0, branch)
     assert unlet("pr", "notes-server", "--repo", clone.repo, "--remove").returncode == 0
     assert snapshot(clone) == before
-
-
-def test_options_of_one_target_are_refused_for_the_other(unlet: Unlet, new_clone: Callable[..., Clone]) -> None:
-    clone = new_clone()
-    assert unlet("pr", "notes-server", "--repo", clone.repo, "--only", "lift").returncode == 2
-    assert unlet("pr", "--repo", clone.repo, "--design", "layer").returncode == 2
-    assert unlet("pr", "notes-server", "--repo", clone.repo, "--rootlesskit", "drop").returncode == 2
 
 
 def test_each_pull_request_for_docker_makes_one_thing_and_names_the_others(

@@ -69,12 +69,6 @@ def test_verbose_prints_each_command_on_stderr_and_the_rest_as_comments(unlet: U
     assert "nix-instantiate --eval" not in done.stdout
 
 
-def test_quiet_prints_only_what_did_not_pass(unlet: Unlet) -> None:
-    done = unlet(*SPECIMEN, "--quiet")
-    assert done.returncode == 0
-    assert "passed" not in done.stdout
-
-
 @pytest.mark.parametrize("target", ["docker", "notes-server"])
 def test_terminal_shows_progress_and_then_twenty_rows_for_a_newcomer(unlet: Unlet, target: str) -> None:
     status, written = _on_a_terminal(unlet, *SPECIMEN, target)

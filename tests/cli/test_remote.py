@@ -131,33 +131,6 @@ def test_other_commands_that_fetch(unlet: Unlet, shaped: Repository, server: Rem
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize("kind", CLONES)
-def test_branch_in_a_partial_clone(unlet: Unlet, shaped: Repository, server: Remote, tmp_path: Path, kind: str) -> None:
-    options, patterns = CLONES[kind]
-    shutil.copytree(shaped.path, server.root / "NixOS" / "nixpkgs.git")
-    for name in OPEN:
-        Repository(server.root / "NixOS" / "nixpkgs.git").git("config", name.replace("__", "."), "true")
-    clone = Repository(tmp_path / "clone")
-    home = Path(unlet.env["HOME"])
-    (home / ".gitconfig").write_text("[user]\nname = Jane\nemail = jane@localhost.invalid\n")
-    command = ["git", "clone", "--quiet", "--filter=blob:none", *options, f"{server.url}/NixOS/nixpkgs.git"]
-    subprocess.run([*command, str(clone.path)], check=True)
-    if patterns:
-        clone.git("sparse-checkout", "set", *patterns)
-    extras = ("--only", "demote", "--with", "release-note")
-    done = unlet("pr", "--repo", clone.path, *extras)
-    assert (done.returncode, done.stdout) == (3, "")
-    assert done.stderr.splitlines() == [
-        f"{clone.path}: lacks files of '{'master' if '--bare' in options else 'origin/master'}'",
-        "hint: --fetch gets what this partial clone lacks",
-    ]
-    done = unlet("pr", "--repo", clone.path, "--fetch", *extras)
-    assert (done.returncode, done.stderr) == (0, ""), done.stdout
-    for mode in ("--update", "--remove"):
-        done = unlet("pr", "--repo", clone.path, mode)
-        assert (done.returncode, done.stderr) == (0, ""), done.stdout
-
-
 def test_partial_clone_without_attributes_is_told(
     unlet: Unlet, shaped: Repository, server: Remote, tmp_path: Path
 ) -> None:

@@ -174,13 +174,6 @@ def test_foreign_patch_has_no_strategy() -> None:
     assert plain(changed, out=None)[2] == "patch    docker: change"
 
 
-def test_json_is_the_report_and_nothing_else(capfd: pytest.CaptureFixture[str]) -> None:
-    show(_report(PASSED, FAILED), settings=GlobalOptions(json=True), out=OUT)
-    said = capfd.readouterr()
-    assert json.loads(said.out)["result"] == "failed"
-    assert said.err == ""
-
-
 def test_without_a_terminal_nothing_is_drawn(capfd: pytest.CaptureFixture[str]) -> None:
     show(_report(PASSED, FAILED), settings=GlobalOptions(), out=OUT)
     assert ESCAPE not in capfd.readouterr().out

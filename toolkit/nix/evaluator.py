@@ -68,17 +68,6 @@ def _store() -> tuple[tuple[str, ...], Mapping[str, str | None]]:
     return (("--store", "dummy://"), {"NIX_REMOTE": None}) if is_sealed() else ((), environment())
 
 
-def walk_command(expression: Path, arguments: Mapping[str, str], *, attribute: str) -> Command:
-    """Return the command that evaluates each element below `legacyPackages.NAME` of an attribute, and prints `{}`.
-
-    `nix search`, with a word that nothing matches, is what catches every error, and goes on behind it.
-    """
-    store, env = _store()
-    argv = ("nix", "--extra-experimental-features", "nix-command", "search", "--quiet", "--json", *store, "--file")
-    asked = Command(argv=(*argv, *_arguments(expression, arguments), attribute, "^-$"), env=env)
-    return restrict(asked, *_named(expression, arguments))
-
-
 def evaluate(expression: Path, arguments: Mapping[str, str], *, attribute: str | None = None) -> object:
     """Evaluate `expression`, a function of strings, or an attribute of it, to JSON and return what that says.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from msgspec import Struct
 
 from toolkit import __version__, documents
-from toolkit.judge.model import Difference, Gap, Judgement, StepVerdict, Weight
+from toolkit.judge.model import Difference, Gap, Judgement, Weight
 from toolkit.model import Proof, Status
 from toolkit.report.lines import Line, Tone
 from toolkit.report.markdown import code, plain
@@ -29,52 +29,29 @@ _ROWS = 12
 _GAPS = 3
 
 
-class JudgementDocument(Struct, frozen=True, kw_only=True):
-    """The document of `unlet check --json` about a change."""
-
-    schema: int
-    unlet: str
-    subject: str
-    base: str
-    systems: tuple[str, ...]
-    files: int
-    asked: int
-    same: int
-    differ: int
-    changes: tuple[Difference, ...]
-    unknown: tuple[Gap, ...]
-    not_covered: tuple[Gap, ...]
-    equal: tuple[str, ...]
-    everything: tuple[str, ...]
-    commits: tuple[StepVerdict, ...]
-    claims: tuple[Proof, ...]
-    notes: tuple[str, ...]
-    seconds: float
-
-
 def to_json(judgement: Judgement, *, claims: Sequence[Proof] = (), notes: Sequence[str] = ()) -> bytes:
-    """Return the document."""
+    """Return the document of `unlet check --json` about a change."""
     return documents.write(
-        JudgementDocument(
-            schema=SCHEMA,
-            unlet=__version__,
-            subject=judgement.subject,
-            base=judgement.base,
-            systems=judgement.systems,
-            files=judgement.files,
-            asked=judgement.asked,
-            same=judgement.same,
-            differ=judgement.differ,
-            changes=judgement.differences,
-            unknown=judgement.unknown,
-            not_covered=judgement.not_covered,
-            equal=judgement.equal,
-            everything=judgement.everything,
-            commits=judgement.steps,
-            claims=tuple(claims),
-            notes=(*judgement.warnings, *notes),
-            seconds=judgement.seconds,
-        )
+        {
+            "schema": SCHEMA,
+            "unlet": __version__,
+            "subject": judgement.subject,
+            "base": judgement.base,
+            "systems": judgement.systems,
+            "files": judgement.files,
+            "asked": judgement.asked,
+            "same": judgement.same,
+            "differ": judgement.differ,
+            "changes": judgement.differences,
+            "unknown": judgement.unknown,
+            "not_covered": judgement.not_covered,
+            "equal": judgement.equal,
+            "everything": judgement.everything,
+            "commits": judgement.steps,
+            "claims": claims,
+            "notes": (*judgement.warnings, *notes),
+            "seconds": judgement.seconds,
+        }
     )
 
 

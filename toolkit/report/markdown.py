@@ -40,12 +40,6 @@ def fence(lines: tuple[str, ...], language: str = "") -> str:
     return "\n".join([f"{ticks}{language}", *lines, ticks])
 
 
-def table_lines(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return the lines of a table whose first row is its head."""
-    head, *others = (f"| {' | '.join(map(cell, row))} |" for row in rows)
-    return [head, "|---" * len(rows[0]) + "|", *others]
-
-
 def plain(text: str) -> str:
     """Return text in which nothing is Markdown or HTML, on one line; `@name` becomes no mention."""
     escaped = re.sub(r"([\\`*\[\]])", r"\\\1", raw(text).replace("&", "&amp;").replace("<", "&lt;"))

@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-import os
 import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.clones import BRANCH, TARGET, Clone, git, make_clone, make_upstream, objects, snapshot
+from tests.clones import BRANCH, TARGET, Clone, git, objects, snapshot
 from tests.docker.pr.conftest import ask
 from tests.progress import Steps
 from tests.situations import SITUATIONS
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
     from tests.docker.pr.conftest import Contributed
 
-NOBODY = 65534
 LIFT = "docker: allow overriding moby, docker-{containerd,runc,tini}"
 DEMOTE = "docker: look up rootlesskit last in dockerd-rootless"
 
@@ -197,13 +195,6 @@ class TestInPlace:
         assert caught.value.hint == "--update moves it"
 
 
-def test_ids_of_another_kind_are_refused(tmp_path: Path, jane: str) -> None:
-    assert jane
-    (tmp_path / "made").mkdir()
-    clone = make_clone(make_upstream(tmp_path / "made", "--object-format=sha256"), tmp_path)
-    assert refused(clone, base="trunk").message.endswith("is a repository of SHA-256, and nixpkgs is one of SHA-1")
-
-
 class TestFetch:
     def test_base_is_as_the_remote_has_it(self, new_clone: Callable[..., Clone]) -> None:
         clone = new_clone("--filter=blob:none", "--no-checkout")
@@ -236,10 +227,6 @@ class TestRefusals:
         error = refused(new_clone(), base="nowhere")
         assert str(error).endswith("has no branch, tag or commit 'nowhere'")
         assert "it has master" in str(error.hint)
-
-    @pytest.mark.parametrize("base", ["a..b", "-x", "a b", ""])
-    def test_base_that_cannot_be_a_name(self, new_clone: Callable[..., Clone], base: str) -> None:
-        assert isinstance(refused(new_clone(), base=base), UsageError)
 
     def test_base_without_the_file(self, new_clone: Callable[..., Clone]) -> None:
         assert f"has no '{TARGET}'" in str(refused(new_clone(), base="other"))
@@ -277,12 +264,6 @@ class TestRefusals:
         assert "--update" in str(caught.value.hint)
         assert contributed.state() == before
 
-    @pytest.mark.parametrize("branch", ["a b", "-x", "@{-1}", "HEAD", "a..b", "x.lock", ""])
-    def test_branch_that_cannot_be_one(self, new_clone: Callable[..., Clone], branch: str) -> None:
-        clone = new_clone()
-        clone.git("checkout", "--quiet", "trunk")
-        assert isinstance(refused(clone, branch=branch), UsageError)
-
     @pytest.mark.parametrize("branch", ["x" * 250, "ü" * 100], ids=["long", "quoted"])
     def test_branch_that_no_file_can_be_called_after(self, new_clone: Callable[..., Clone], branch: str) -> None:
         assert str(refused(new_clone(), branch=branch)).lower().endswith("file name too long")
@@ -310,28 +291,6 @@ class TestRefusals:
         error = refused(clone)
         assert str(error) == f"{clone.beside}: is the directory of a worktree that no longer exists"
         assert "worktree prune" in str(error.hint)
-
-    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
-    def test_clone_of_another_user(self, new_clone: Callable[..., Clone]) -> None:
-        clone = new_clone()
-        before, places = snapshot(clone), (clone.top, clone.common)
-        for path in places:
-            os.chown(path, NOBODY, NOBODY)
-        with pytest.raises(ToolkitError, match="belongs to another user"):
-            ask(clone)
-        for path in places:
-            os.chown(path, 0, 0)
-        assert snapshot(clone) == before
-
-    def test_no_clone(self, tmp_path: Path, jane: str) -> None:
-        assert jane
-        empty = tmp_path / "empty"
-        empty.mkdir()
-        git(empty, "init", "--quiet")
-        for place, why in ((tmp_path / "nowhere", "no such directory"), (tmp_path, "not a git repository")):
-            with pytest.raises(ToolkitError, match=why):
-                ask(Clone(top=place, repo=place, upstream=place))
-        assert "has no branch, tag or commit 'master'" in str(refused(Clone(top=empty, repo=empty, upstream=empty)))
 
 
 def test_force_makes_it_though_a_proof_fails(new_clone: Callable[..., Clone]) -> None:

@@ -63,14 +63,6 @@ def test_branch_that_was_set_back_to_its_base(contributed: Contributed, find: Ca
     assert (count, len(own)) == (0, 1)
 
 
-def test_merge_is_named(contributed: Contributed, find: Callable[[Contributed], Edits]) -> None:
-    contributed.clone.advance()
-    contributed.git("merge", "--quiet", "--no-edit", "--strategy=ours", "upstream/19.03")
-    with pytest.raises(ToolkitError, match=rf"commit {contributed.tip[:12]} on '.*' is a merge") as caught:
-        find(contributed)
-    assert "rebase" in str(caught.value.hint)
-
-
 def test_branch_of_another_history_is_refused(contributed: Contributed, find: Callable[[Contributed], Edits]) -> None:
     contributed.git("checkout", "--quiet", "--orphan", "alone")
     contributed.git("commit", "--quiet", "--message=alone")

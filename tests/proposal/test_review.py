@@ -95,8 +95,14 @@ def test_a_target_whose_file_stays_is_named(reviewed: Callable[..., Review]) -> 
     assert found.judgement is not None
 
 
-def test_the_claims_of_a_target_with_a_leaf_are_judged_if_its_file_is_changed(reviewed: Callable[..., Review]) -> None:
+def test_a_change_has_one_verdict_unless_a_target_is_named(reviewed: Callable[..., Review]) -> None:
     found = reviewed(DOCKER, FIXED)
+    assert found.judgement is not None
+    assert (found.report, found.notes) == (None, ())
+
+
+def test_the_claims_of_a_target_with_a_leaf_are_judged_if_its_file_is_changed(reviewed: Callable[..., Review]) -> None:
+    found = reviewed(DOCKER, FIXED, target="docker")
     assert found.judgement is not None
     assert found.report is not None
     assert (found.report.proposal.package, found.notes) == ("docker", ())
@@ -114,7 +120,7 @@ def test_the_claims_of_a_target_with_a_leaf_are_judged_if_its_file_is_changed(re
 def test_why_the_claims_of_a_target_are_not_judged_is_a_note(
     reviewed: Callable[..., Review], after: str, note: str
 ) -> None:
-    found = reviewed(DOCKER, after)
+    found = reviewed(DOCKER, after, target="docker")
     assert found.judgement is not None
     assert found.report is None
     (line,) = found.notes

@@ -85,6 +85,9 @@ def test_an_error_is_a_failure_that_names_files_as_the_tree_does() -> None:
     broken = Derivations(doors={}, error="no such thing, at /x/y/pkgs/by-name/a.nix:1:2")
     why = "once changed, it does not evaluate: no such thing, at pkgs/by-name/a.nix:1:2"
     assert verdict(broken) == LiftVerdict(outcome="failed", why=why)
+    late = Derivations(doors={}, error="still running after 60 s", limited=True)
+    why = "the changed package was not judged: still running after 60 s"
+    assert verdict(late) == LiftVerdict(outcome="failed", why=why)
     function = Derivations(doors={}, error="it", refuses_function=True)
     assert verdict(function) == LiftVerdict(outcome="refused", why=NO_FUNCTION)
 

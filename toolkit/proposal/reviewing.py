@@ -72,18 +72,15 @@ def review(request: ReviewRequest, *, progress: Progress) -> Review:
 
 def _reviewed(change: Change, request: ReviewRequest, progress: Progress) -> Review:
     judgement = judge(change, request.judging, progress=progress)
-    edits = {edit.path: edit for edit in change.whole.edits}
-    target = next((name for name in named() if leaf_of(name).file in edits), None)
-    if request.target is not None and request.target not in named():
-        target = request.target
+    target = request.target
     if target is None:
-        unchanged = (f"{request.target}: its file is not changed",) if request.target is not None else ()
-        return Review(judgement=judgement, notes=unchanged)
+        return Review(judgement=judgement)
+    edits = {edit.path: edit for edit in change.whole.edits}
     try:
         report, note = _of_target(target, request, edits, progress)
     except ToolkitError as error:
         notes = (f"{target}: its claims have not run, because {error.message}",)
-        return Review(judgement=judgement, notes=notes, not_run=request.target is not None)
+        return Review(judgement=judgement, notes=notes, not_run=True)
     return Review(judgement=judgement, report=report, notes=(f"{target}: {note}",) if note is not None else ())
 
 
@@ -95,6 +92,8 @@ def _of_target(
     if target not in named():
         return check(asked, progress=progress), None
     leaf = leaf_of(target)
+    if leaf.file not in edits:
+        return None, "its file is not changed"
     if any(edit.path == leaf.file and None in {edit.before, edit.after} for edit in edits.values()):
         return None, "its file is moved, added or taken away"
     draft = leaf.foreign(asked, progress=progress)

@@ -148,7 +148,8 @@ def verdict(answer: Derivations) -> LiftVerdict | None:
     if answer.error is not None:
         if answer.refuses_function:
             return LiftVerdict(outcome="refused", why=NO_FUNCTION)
-        return LiftVerdict(outcome="failed", why=f"once changed, it does not evaluate: {_in_tree(answer.error)}")
+        fact = "the changed package was not judged" if answer.limited else "once changed, it does not evaluate"
+        return LiftVerdict(outcome="failed", why=f"{fact}: {_in_tree(answer.error)}")
     if answer.before is None:
         return None
     doors = answer.doors.values()

@@ -152,7 +152,6 @@ def test_reading_runs_no_program_of_the_clone(trap: Trap) -> None:
         lambda: clones.branches(trap.top, "nixos/nixpkgs"),
         lambda: history.last_changes(repository, [(commit, FILE)]),
         lambda: history.versions(repository, commit, FILE, most=9),
-        lambda: history.renamed_to(repository, commit, FILE),
         lambda: history.files_with(repository, commit, "docker"),
         lambda: history.merges(repository, [commit], ["one"]),
         lambda: history.contains(repository, [commit], before),

@@ -89,7 +89,6 @@ def everything() -> TrackAnswer:
             Arrival(ref="nixos-unstable", kind=RefKind.CHANNEL, arrived=False),
             Arrival(ref="nixos-26.05", kind=RefKind.CHANNEL, arrived=None),
         ),
-        backports=(Pull(number=550001, state="open", url="javascript:alert(1)", mergeable=True),),
     )
     return TrackAnswer(
         package="docker",
@@ -106,7 +105,7 @@ def everything() -> TrackAnswer:
             unknown=("nixos-26.05",),
         ),
         refs=refs,
-        pulls=(pull,),
+        pulls=(pull, Pull(number=550001, state="open", url="javascript:alert(1)", mergeable=True)),
         changes=(Difference(subject="master", field="state", before="not fixed", after="fixed"),),
         first=False,
         exit_code=11,

@@ -38,7 +38,6 @@ def test_usual_refs_are_the_branches_channels_and_the_two_newest_releases(nixpkg
     ]
     assert {each.state for each in answer.refs} == {State.NOT_FIXED}
     assert (answer.verdict.judgement, answer.exit_code) == (Judgement.KEEP, 0)
-    assert answer.network is None
 
 
 def test_answer_for_a_ref_holds_all_that_the_file_says(nixpkgs: Nixpkgs, ask: Ask) -> None:
@@ -170,21 +169,6 @@ def test_pull_request_that_was_merged_is_followed_into_the_branches(nixpkgs: Nix
     assert there["master"]
     assert there["nixos-unstable"]
     assert not there["nixpkgs-unstable"]
-
-
-def test_backport_is_told_apart_from_the_pull_request(nixpkgs: Nixpkgs, ask: Ask) -> None:
-    nixpkgs.commit("docker: fix (#549926)", layout("states/fixed"))
-    nixpkgs.git("checkout", "--quiet", "release-25.11")
-    name = "backport-549926-to-release-25.11"
-    nixpkgs.git("checkout", "--quiet", "-b", name)
-    nixpkgs.commit("docker: fix", layout("states/fixed"))
-    nixpkgs.git("checkout", "--quiet", "release-25.11")
-    nixpkgs.git("merge", "--quiet", "--no-ff", f"--message=Merge pull request #550000 from NixOS/{name}", name)
-    (pull,) = ask(nixpkgs, with_pulls=True).pulls
-    assert [arrival.ref for arrival in pull.arrivals if arrival.arrived] == ["master"]
-    (backport,) = pull.backports
-    assert backport.number == 550000
-    assert [arrival.ref for arrival in backport.arrivals if arrival.arrived] == ["release-25.11"]
 
 
 def test_revert_of_a_pull_request_is_not_its_merge(nixpkgs: Nixpkgs, ask: Ask) -> None:

@@ -11,7 +11,6 @@ from tests.forge.server import Fault
 from tests.track.conftest import BY_NAME, TARGET, layout, ref
 from toolkit import confined
 from toolkit.errors import ToolkitError, UsageError
-from toolkit.track import forge as forges
 from toolkit.track.model import Judgement
 from toolkit.track.readings import State
 
@@ -47,8 +46,6 @@ def test_repeated_run_downloads_no_body_and_asks_once_a_ref(nixpkgs: Nixpkgs, fo
     del forge.requests[:]
     again = ask(forge)
     assert [(each.state, each.fixed_by) for each in again.refs] == [(each.state, each.fixed_by) for each in first.refs]
-    assert again.network is not None
-    assert (again.network.bodies, again.network.bytes) == (0, 0)
     assert {request.status for request in forge.requests} == {304}
     assert len(forge.asked("/raw/")) == len(again.refs)
     assert len(forge.requests) == len(again.refs) + 2
@@ -96,22 +93,6 @@ def test_last_change_that_cannot_be_told_is_a_warning(forge: Forge, ask: Ask) ->
     assert ref(answer, "master").state is State.NOT_FIXED
     assert ref(answer, "master").changed is None
     assert any("the last change cannot be determined" in warning for warning in answer.warnings)
-
-
-def test_commit_from_the_future_is_told(nixpkgs: Nixpkgs, forge: Forge, ask: Ask) -> None:
-    nixpkgs.date = int(time.time()) + 40 * 86400
-    nixpkgs.commit("docker: later", "#\n" + layout("29.6"))
-    assert any("dated in the future" in warning for warning in ask(forge, "master").warnings)
-
-
-def test_damaged_answer_that_was_kept_is_told(forge: Forge, ask: Ask, cache: Path) -> None:
-    ask(forge, "master")
-    for path in (cache / "answers").rglob("*"):
-        if path.is_file():
-            path.write_bytes(path.read_bytes()[:-1])
-    answer = ask(forge, "master")
-    assert ref(answer, "master").state is State.NOT_FIXED
-    assert any("kept answers were damaged" in warning for warning in answer.warnings)
 
 
 def test_release_that_has_come_since_last_time_is_found(nixpkgs: Nixpkgs, forge: Forge, ask: Ask) -> None:
@@ -196,14 +177,9 @@ def test_merged_pull_request_is_told_apart_from_one_in_a_channel(proposed: Forge
     proposed.pull(
         549926, head="fix", state="closed", merged=True, merge_commit_sha=merge, merged_at="2026-08-03T10:00:00Z"
     )
-    backport = "backport-549926-to-release-25.11"
-    proposed.git("branch", backport, "fix")
-    proposed.pull(9, head=backport, base={"ref": "release-25.11"})
     pull = next(p for p in ask(proposed, with_pulls=True).pulls if p.number == 549926)
-    assert (pull.state, str(pull.merged_as)) == ("merged", merge)
-    assert pull.merged == datetime(2026, 8, 3, 10, tzinfo=UTC)
+    assert (pull.state, pull.merged) == ("merged", datetime(2026, 8, 3, 10, tzinfo=UTC))
     assert [arrival.ref for arrival in pull.arrivals if arrival.arrived] == ["master", "nixos-unstable"]
-    assert [(backport.number, backport.state) for backport in pull.backports] == [(9, "open")]
 
 
 def test_pull_request_of_a_hostile_file_is_too_large_to_read_and_that_is_remembered(
@@ -224,28 +200,14 @@ def test_pull_request_of_a_hostile_file_is_too_large_to_read_and_that_is_remembe
     assert seconds[1] < seconds[0] / 2
 
 
-def test_pull_requests_that_hang_cost_one_time_limit_and_little_the_next_day(
-    proposed: Forge, ask: Ask, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(forges, "_SHORT_SECONDS", 0.2)
-    these = {"with_pulls": True, "pulls": (7, 8), "timeout": 4.0}
-    ask(proposed, "master", **these)
+def test_pull_requests_that_hang_cost_one_time_limit(proposed: Forge, ask: Ask) -> None:
     for number in (549926, 7, 8):
         proposed.faults[f"/pulls/{number}"] = [Fault(slow=60.0, truth=True)] * 9
-    seconds: list[float] = []
-    for _ in range(2):
-        del proposed.requests[:]
-        began = time.monotonic()
-        pulls = ask(proposed, "master", **these).pulls
-        seconds.append(time.monotonic() - began)
-        assert {(pull.number, pull.state) for pull in pulls} == {(549926, "unknown"), (7, "unknown"), (8, "unknown")}
-        assert {pull.reason for pull in pulls if "no whole answer within" not in (pull.reason or "")} == set()
-        assert len(proposed.asked("/pulls/")) == 3
-    assert seconds[0] < 4 + 5
-    assert seconds[1] < seconds[0] - 2
-    proposed.faults.clear()
-    monkeypatch.setattr(forges, "_SHORT_SECONDS", 4.0)
-    assert {pull.state for pull in ask(proposed, "master", **these).pulls} == {"open"}
+    began = time.monotonic()
+    pulls = ask(proposed, "master", with_pulls=True, pulls=(7, 8), timeout=3.0).pulls
+    assert time.monotonic() - began < 3 + 5
+    assert {(pull.number, pull.state) for pull in pulls} == {(549926, "unknown"), (7, "unknown"), (8, "unknown")}
+    assert all("no whole answer within" in (pull.reason or "") for pull in pulls)
 
 
 @pytest.mark.parametrize("status", [404, 410])

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,7 +8,6 @@ import pytest
 from tests.forge.server import Fault
 from tests.track.conftest import layout
 from toolkit.errors import ToolkitError
-from toolkit.track import state
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,7 +61,7 @@ def test_silence_is_no_change_and_is_remembered_over(forge: Forge, ask: Ask, fil
     assert ask(forge, "master", state=file).changes == ()
 
 
-@pytest.mark.parametrize("damage", ["cut", "changed", "list", "empty", "other"])
+@pytest.mark.parametrize("damage", ["cut", "list", "empty", "other"])
 def test_damaged_file_is_set_aside_with_a_word_and_not_believed(
     nixpkgs: Nixpkgs, ask: Ask, file: Path, damage: str
 ) -> None:
@@ -71,7 +69,6 @@ def test_damaged_file_is_set_aside_with_a_word_and_not_believed(
     text = file.read_text()
     spoilt = {
         "cut": text[: len(text) // 2],
-        "changed": text.replace('"not fixed"', '"fixed"'),
         "list": "[]",
         "empty": "",
         "other": text.replace("unlet track", "unlet other"),
@@ -86,15 +83,6 @@ def test_damaged_file_is_set_aside_with_a_word_and_not_believed(
     assert ask(nixpkgs, state=file).first is False
 
 
-def test_file_from_the_future_is_told(nixpkgs: Nixpkgs, ask: Ask, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    now = time.time()
-    ask(nixpkgs, state=file)
-    with monkeypatch.context() as patched:
-        patched.setattr(time, "time", lambda: now - 86400)
-        found = state.load(file, "docker")
-    assert "was written in the future" in found.warnings[0]
-
-
 def test_place_that_cannot_be_written_is_one_line(nixpkgs: Nixpkgs, ask: Ask, tmp_path: Path) -> None:
     with pytest.raises(ToolkitError, match="is not a directory"):
         ask(nixpkgs, state=tmp_path / "nowhere" / "state.json")
@@ -102,8 +90,8 @@ def test_place_that_cannot_be_written_is_one_line(nixpkgs: Nixpkgs, ask: Ask, tm
         ask(nixpkgs, state=tmp_path)
 
 
-def test_file_holds_no_dates_but_its_own_and_is_ascii(nixpkgs: Nixpkgs, ask: Ask, file: Path) -> None:
+def test_file_holds_no_dates_and_is_ascii(nixpkgs: Nixpkgs, ask: Ask, file: Path) -> None:
     ask(nixpkgs, state=file)
     document = json.loads(file.read_bytes().decode("ascii"))
-    assert set(document) == {"schema", "kind", "checked", "facts", "digest", "package"}
+    assert set(document) == {"schema", "kind", "facts", "package"}
     assert document["facts"]["master"]["state"] == "not fixed"

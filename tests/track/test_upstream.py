@@ -22,13 +22,9 @@ def where(request: pytest.FixtureRequest, nixpkgs: Nixpkgs, forge: Forge) -> Nix
     return nixpkgs if request.param == "clone" else forge
 
 
-def test_file_that_was_moved_is_found_by_the_commits_that_moved_it(
-    nixpkgs: Nixpkgs, where: Nixpkgs | Forge, ask: Ask
-) -> None:
-    nixpkgs.move(TARGET, "pkgs/docker/all.nix")
+def test_file_that_was_moved_is_found(nixpkgs: Nixpkgs, where: Nixpkgs | Forge, ask: Ask) -> None:
+    nixpkgs.move(TARGET, BY_NAME)
     nixpkgs.commit("docker: move")
-    nixpkgs.move("pkgs/docker/all.nix", BY_NAME)
-    nixpkgs.commit("docker: move again")
     found = ref(ask(where, "master"), "master")
     assert (str(found.path), found.moved, found.state) == (BY_NAME, True, State.NOT_FIXED)
     assert found.series is not None

@@ -14,7 +14,7 @@ from toolkit.errors import ToolkitError
 from toolkit.forge.nixpkgs import tracked
 from toolkit.nix import limits
 from toolkit.track.readings import EVALUATION, Reading
-from toolkit.track.upstream import MOST_MOVES, File
+from toolkit.track.upstream import File
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -47,11 +47,10 @@ class Docker:
         self,
         there: Content | None,
         *,
-        follow: Callable[[PurePosixPath], PurePosixPath | None],
         candidates: Callable[[], Sequence[PurePosixPath]],
         read: Callable[[Sequence[PurePosixPath]], Sequence[Content | None]],
     ) -> File:
-        """Return the file: in its usual place, where it was moved to, in a known place, or wherever it is bound.
+        """Return the file: in its usual place, in a known one, or wherever it is bound.
 
         A file of another kind, where it might be, is still the best there is to say something about.
         """
@@ -60,17 +59,13 @@ class Docker:
             return usual
         fallback = usual
         try:
-            moved: list[PurePosixPath] = []
-            while len(moved) < MOST_MOVES and (path := follow(moved[0] if moved else TARGET)) is not None:
-                moved.insert(0, path)
-            known = dict.fromkeys((*moved, *tracked().places))
-            for places in (lambda: known, candidates):
+            for places in (lambda: tracked().places, candidates):
                 paths = [path for path in places() if path != TARGET]
                 for path, found in zip(paths, read(paths), strict=True):
                     file = File(path=path, blob=found[0], content=found[1]) if found is not None else None
                     if file is not None and _may_bind(file.content):
                         return file
-                    if fallback is None and path in known:
+                    if fallback is None and path in tracked().places:
                         fallback = file
         except ToolkitError:
             if usual is None:

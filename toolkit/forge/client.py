@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-import threading
 import time
-from collections import Counter
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeVar
 
@@ -26,9 +23,7 @@ from toolkit.cache import DamagedError
 from toolkit.errors import ToolkitError, UnreachableError
 from toolkit.forge.failures import (
     RateLimitError,
-    SilentError,
     is_final,
-    number,
     rate_limit,
     refusal,
     unreachable,
@@ -49,21 +44,6 @@ _MOST_BYTES = 32 << 20
 _MOST_PAGES = 200
 
 _end: ContextVar[float] = ContextVar("_end", default=float("inf"))
-
-
-class Traffic(Struct, frozen=True, kw_only=True):
-    """What went over the network: `requests` sent, `bodies` and their `bytes` that came, `unchanged` answers (304).
-
-    `remaining` of `limit` requests are left until `reset`, as far as the server reports it.
-    """
-
-    requests: int
-    bodies: int
-    unchanged: int
-    bytes: int
-    remaining: int | None
-    limit: int | None
-    reset: datetime | None
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -114,10 +94,7 @@ def budget(seconds: float) -> Generator[None]:
 
 
 class Client:
-    """The two servers: REST API and raw files. Can be used from several threads.
-
-    `damaged` counts the kept answers that were set aside.
-    """
+    """The two servers: REST API and raw files. Can be used from several threads."""
 
     def __init__(
         self, *, api_url: str, raw_url: str, token: Token | None, cache: Cache, settings: Settings | None = None
@@ -129,21 +106,10 @@ class Client:
         self._token = token
         self._trusted = {origin(url) for url in (self.api_url, self.raw_url) if is_private(url)}
         self._cache = cache
-        self.damaged = 0
-        self._lock = threading.Lock()
-        self._counts = Counter[str]()
-        self._rate: tuple[int | None, int | None, datetime | None] = (None, None, None)
         self._closed: dict[str, RateLimitError] = {}
         self._gone: dict[str, UnreachableError] = {}
         self._session = http.Session()
         self._session.headers["X-GitHub-Api-Version"] = "2022-11-28"
-
-    def traffic(self) -> Traffic:
-        """Return what went over the network so far."""
-        with self._lock:
-            remaining, limit, reset = self._rate
-            counts = {name: self._counts[name] for name in ("requests", "bodies", "unchanged", "bytes")}
-            return Traffic(**counts, remaining=remaining, limit=limit, reset=reset)
 
     def raw(self, path: str, *, most: int) -> bytes:
         """Return a file of at most `most` bytes below the raw URL."""
@@ -246,8 +212,6 @@ class Client:
             content = self._cache.read(*_place(url))
             return msgspec.msgpack.decode(content, type=documents.prepared(_Page)) if content is not None else None
         except (DamagedError, msgspec.DecodeError):
-            with self._lock:
-                self.damaged += 1
             return None
 
     def _send(self, url: str, wanted: _Wanted, kept: _Page | None, end: float) -> tuple[requests.Response, bytes]:
@@ -257,7 +221,6 @@ class Client:
             headers["If-None-Match"] = kept.etag
         auth = self._authorized if origin(url) in self._trusted else http.unauthorized
         answer, body = http.ask(self._session, url, most=wanted.most, end=end, headers=headers, auth=auth)
-        self._count(answer, len(body))
         return answer, self._token.hidden_in_bytes(body) if self._token is not None else body
 
     def _authorized(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -273,17 +236,7 @@ class Client:
         if gone is not None:
             raise gone
         if time.monotonic() >= end:
-            raise SilentError(f"{server(url)}: was not asked before the time limit")
-
-    def _count(self, answer: requests.Response, size: int) -> None:
-        unchanged = answer.status_code == HTTPStatus.NOT_MODIFIED
-        with self._lock:
-            self._counts.update(requests=1, unchanged=unchanged, bodies=bool(size), bytes=size)
-            remaining, limit, reset = (
-                number(answer.headers, f"X-RateLimit-{name}") for name in ("Remaining", "Limit", "Reset")
-            )
-            if remaining is not None:
-                self._rate = remaining, limit, datetime.fromtimestamp(min(reset or 0, 1 << 37), tz=UTC)
+            raise UnreachableError(f"{server(url)}: was not asked before the time limit")
 
 
 def _place(url: str) -> tuple[str, str, str]:

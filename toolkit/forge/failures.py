@@ -30,18 +30,6 @@ class NotFoundError(ToolkitError):
     """404: it is not there, or the token may not see it."""
 
 
-class GoneError(ToolkitError):
-    """410: it was there, and was deleted."""
-
-
-class AccessError(ToolkitError):
-    """401 and 403: the token is wrong, or has no right to it."""
-
-
-class SilentError(UnreachableError):
-    """The answer did not come, or did not come to its end, in the time that it had."""
-
-
 class RateLimitError(ToolkitError):
     """403 and 429: too many requests. `until` is when to come back, in seconds since the epoch of this machine."""
 
@@ -86,13 +74,13 @@ def refusal(answer: requests.Response, body: bytes, token: Token | None) -> Tool
     if status == HTTPStatus.NOT_FOUND or (status == HTTPStatus.UNPROCESSABLE_ENTITY and "No commit found" in said):
         return NotFoundError(f"{where}: not found")
     if status == HTTPStatus.GONE:
-        return GoneError(f"{where}: gone: {said or 'deleted'}")
+        return ToolkitError(f"{where}: gone: {said or 'deleted'}")
     if status == HTTPStatus.UNAUTHORIZED:
         who = f"the token from {token.origin}" if token is not None else "a request without a token"
-        return AccessError(f"{where}: {who} is refused: {said or 'status 401'}", hint="renew it: gh auth login")
+        return ToolkitError(f"{where}: {who} is refused: {said or 'status 401'}", hint="renew it: gh auth login")
     if status == HTTPStatus.FORBIDDEN:
         who = f"the token from {token.origin} may not" if token is not None else "a request without a token may not"
-        return AccessError(f"{where}: {who} read this: {said or 'status 403'}")
+        return ToolkitError(f"{where}: {who} read this: {said or 'status 403'}")
     return UnreachableError(f"{where}: HTTP status {status}{f': {said}' if said else ''}")
 
 
@@ -100,7 +88,7 @@ def unreachable(url: str, error: requests.RequestException, seconds: float) -> U
     """Return the error for a request that got no whole answer within `seconds`."""
     hint = "check the network and the proxy variables; --git-dir needs none"
     if isinstance(error, requests.ReadTimeout):
-        return SilentError(f"{server(url)}: no whole answer within {seconds:.3g} s", hint=hint)
+        return UnreachableError(f"{server(url)}: no whole answer within {seconds:.3g} s", hint=hint)
     if isinstance(error, requests.exceptions.SSLError):
         hint = "REQUESTS_CA_BUNDLE names other certificates"
         return UnreachableError(f"{server(url)}: its certificate is not trusted", hint=hint)

@@ -53,7 +53,7 @@ class Object(Struct, frozen=True, kw_only=True):
 
 
 class ChangedFile(Struct, frozen=True, kw_only=True):
-    """A file in a commit or a pull request; `status` is GitHub's: added, modified, renamed, removed, …."""
+    """A file in a pull request; `status` is GitHub's: added, modified, renamed, removed, …."""
 
     filename: str
     status: str
@@ -61,11 +61,10 @@ class ChangedFile(Struct, frozen=True, kw_only=True):
 
 
 class ApiCommit(Struct, frozen=True, kw_only=True):
-    """A commit; the first 300 of its files are not in a list of commits."""
+    """A commit."""
 
     sha: Sha
     commit: ApiMessage
-    files: tuple[ChangedFile, ...] = ()
 
     @property
     def subject(self) -> str:
@@ -125,11 +124,8 @@ class ApiTreeEntry(Struct, frozen=True, kw_only=True):
     type: str
 
 
-class ApiTree(Struct, frozen=True, kw_only=True):
-    """The entries of a tree, of which GitHub may have left some out."""
-
+class _Tree(Struct, frozen=True, kw_only=True):
     tree: tuple[ApiTreeEntry, ...]
-    truncated: bool = False
 
 
 class _Comparison(Struct, frozen=True, kw_only=True):
@@ -164,14 +160,10 @@ class GitHub:
         query = urlencode({"sha": ref, "path": path, "per_page": 1})
         return next(iter(self.client.json(f"{self._at}/commits?{query}", list[ApiCommit])), None)
 
-    def commit(self, ref: str) -> ApiCommit:
-        """Return a commit with its files."""
-        return self.client.json(f"{self._at}/commits/{_quoted(ref)}", ApiCommit)
-
-    def tree(self, ref: str, path: str = "") -> ApiTree:
+    def tree(self, ref: str, path: str) -> tuple[ApiTreeEntry, ...]:
         """Return all that is below a path at a ref."""
-        at = f"{ref}:{path}" if path else ref
-        return self.client.json(f"{self._at}/git/trees/{quote(at, safe='')}?recursive=1", ApiTree)
+        at = quote(f"{ref}:{path}", safe="")
+        return self.client.json(f"{self._at}/git/trees/{at}?recursive=1", _Tree).tree
 
     def pull(self, number: int) -> ApiPull:
         """Return a pull request."""
@@ -184,11 +176,6 @@ class GitHub:
     def reviews(self, number: int) -> list[Review]:
         """Return the reviews of a pull request, oldest first."""
         return list(self.client.pages(f"{self._at}/pulls/{number}/reviews?per_page={_PAGE}", Review))
-
-    def pulls_from(self, branch: str) -> list[ApiPull]:
-        """Return the pull requests, open or not, whose head is this branch of the repository itself."""
-        query = urlencode({"state": "all", "head": f"{self.repository.partition('/')[0]}:{branch}"})
-        return self.client.json(f"{self._at}/pulls?{query}", list[ApiPull])
 
     def contains(self, ref: str, commit: str) -> bool:
         """Return whether a commit is in a ref's history."""
@@ -228,6 +215,6 @@ def connect(server: Server, settings: Settings) -> GitHub:
 
 
 def moved_to(files: Sequence[ChangedFile], path: str) -> str | None:
-    """Return where a file went in a commit or a pull request that renamed it."""
+    """Return where a file went in a pull request that renamed it."""
     renamed = (file for file in files if file.status == "renamed" and file.previous_filename == path)
     return next((file.filename for file in renamed), None)

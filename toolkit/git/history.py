@@ -68,21 +68,6 @@ def versions(repository: Path, commit: Oid, path: PurePosixPath, *, most: int) -
     return [(change, PurePosixPath(name)) for change, name in named if name]
 
 
-def renamed_to(repository: Path, commit: Oid, path: PurePosixPath) -> PurePosixPath | None:
-    """Return where the file that was once at `path` is at `commit`, after one move; None if nothing tells."""
-    deleted = ("log", "-1", "--diff-filter=D", "--format=%H", str(commit), "--", str(path))
-    oid = program.run_reading(repository, *deleted).text.strip()
-    if not oid:
-        return None
-    listed = program.run_reading(
-        repository, "diff-tree", "-r", "-z", "--no-commit-id", "--name-status", "--diff-filter=R", "-M40%", "-m", oid
-    ).stdout.decode("utf-8", "replace")
-    fields = listed.split("\0")
-    moves = {fields[i + 1]: fields[i + 2] for i in range(0, len(fields) - 2, 3) if fields[i].startswith("R")}
-    new = moves.get(str(path))
-    return PurePosixPath(new) if new is not None else None
-
-
 def files_with(repository: Path, commit: Oid, word: str) -> tuple[PurePosixPath, ...]:
     """Return the Nix files of a commit that have a word in them."""
     options = ("grep", "-l", "-z", "--no-color", "-w", "-F", "-e", word, str(commit), "--", "*.nix")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,6 @@ from msgspec.structs import replace
 
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.files import MAXIMUM_BYTES
-from toolkit.forge.nixpkgs import tracked
 from toolkit.git import clone as clones
 from toolkit.git import history, reading
 from toolkit.track.model import Arrival, Pull, RefKind
@@ -93,44 +91,31 @@ class CloneUpstream:
     def pulls(self, numbers: Sequence[int], refs: Sequence[FoundFile]) -> list[tuple[Pull, File | None]]:
         """Return the listed pull requests, as far as the clone has their heads or their merges."""
         tips = {each.wanted: each.commit for each in refs if each.commit is not None}
-        backport = {number: tracked().backport.format(number=number, branch="") for number in numbers}
-        words = [word for number in numbers for word in (*_merge_words(number), backport[number])]
+        words = [word for number in numbers for word in _merge_words(number)]
         try:
             merges = history.merges(self._repository, list(tips.values()), words)
         except CommandError as error:
             self.warnings.append(f"{self._directory}: merges cannot be listed: {reading.fact(error.stderr)}")
             merges = ()
-        return [self._pull(number, merges, tips, backport[number]) for number in numbers]
+        return [self._pull(number, merges, tips) for number in numbers]
 
-    def finish(self) -> None:
-        """Return nothing: nothing went over a network."""
-
-    def _pull(
-        self, number: int, merges: Sequence[Change], tips: dict[WantedRef, Oid], backport: str
-    ) -> tuple[Pull, File | None]:
-        merge = next((change for change in reversed(merges) if _merges(number, change.subject)), None)
+    def _pull(self, number: int, merges: Sequence[Change], tips: dict[WantedRef, Oid]) -> tuple[Pull, File | None]:
         head = self._branches.commits.get(f"pull/{number}/head")
         file = self._files([head])[head] if head is not None else None
-        pull = Pull(
-            number=number,
-            state="unknown",
-            reason="not merged as far as the clone goes" if head is not None else "the clone has nothing of it",
-            head=head,
-            backports=tuple(
-                self._merged(_backport(change.subject), change, tips) for change in merges if backport in change.subject
-            ),
-        )
+        merge = next((change for change in reversed(merges) if _merges(number, change.subject)), None)
         if merge is not None:
-            pull = self._merged(replace(pull, reason=None), merge, tips)
+            pull = Pull(number=number, state="merged", head=head, arrivals=self._arrivals(merge, tips))
+        else:
+            reason = "not merged as far as the clone goes" if head is not None else "the clone has nothing of it"
+            pull = Pull(number=number, state="unknown", reason=reason, head=head)
         return pull, file if isinstance(file, File) else None
 
-    def _merged(self, pull: Pull, change: Change, tips: dict[WantedRef, Oid]) -> Pull:
-        there = history.contains(self._repository, list(tips.values()), change.commit)
-        arrivals = tuple(
+    def _arrivals(self, merge: Change, tips: dict[WantedRef, Oid]) -> tuple[Arrival, ...]:
+        there = history.contains(self._repository, list(tips.values()), merge.commit)
+        return tuple(
             Arrival(ref=wanted.name, kind=wanted.kind, arrived=arrived)
             for wanted, arrived in zip(tips, there, strict=True)
         )
-        return replace(pull, state="merged", merged_as=change.commit, arrivals=arrivals)
 
     def _contents(self, names: Sequence[str]) -> tuple[tuple[Oid, bytes] | None, ...]:
         return reading.contents(self._repository, names, most=MAXIMUM_BYTES)
@@ -168,7 +153,6 @@ class CloneUpstream:
             raise ToolkitError("the clone lacks the file's content: it is a partial one")
         return self._subject.find(
             there,
-            follow=lambda path: history.renamed_to(self._repository, commit, path),
             candidates=candidates,
             read=lambda paths: self._contents([f"{commit}:{path}" for path in paths]),
         )
@@ -197,9 +181,3 @@ def _merges(number: int, subject: str) -> bool:
     """Return whether a commit of this subject brought the pull request: as a merge, or squashed."""
     merge, squashed = _merge_words(number)
     return subject.startswith(merge) or (subject.endswith(squashed) and not subject.startswith("Revert"))
-
-
-def _backport(subject: str) -> Pull:
-    """Return the pull request that a merge is of, with the number 0 where it says none."""
-    found = re.match(r"Merge pull request #(\d+) ", subject)
-    return Pull(number=int(found[1]) if found else 0, state="merged", title=subject)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from itertools import chain, islice
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
@@ -10,8 +11,8 @@ from msgspec.structs import replace
 
 from toolkit.errors import ToolkitError
 from toolkit.files import MAXIMUM_BYTES
-from toolkit.forge.client import Settings, Traffic, budget
-from toolkit.forge.failures import NotFoundError, SilentError
+from toolkit.forge.client import Settings, budget
+from toolkit.forge.failures import NotFoundError
 from toolkit.forge.github import connect, moved_to
 from toolkit.forge.nixpkgs import tracked
 from toolkit.git import reading
@@ -32,16 +33,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from toolkit.forge.github import ApiCommit, ChangedFile, Review
-    from toolkit.forge.github import ApiPull as Request
+    from toolkit.forge.github import ApiCommit, ApiTreeEntry, ChangedFile, Review
     from toolkit.forge.nixpkgs import Server
     from toolkit.track.memory import Memory
     from toolkit.track.upstream import Content, Subject
 
 _AT_A_TIME = 8
-
-# What did not answer last time is asked again, but not for long.
-_SHORT_SECONDS = 3.0
 
 
 class Forge:
@@ -89,17 +86,10 @@ class Forge:
     def pulls(self, numbers: Sequence[int], refs: Sequence[FoundFile]) -> list[tuple[Pull, File | None]]:
         """Return what is known of each; one that cannot be read keeps no other back.
 
-        All together have the time of one answer; one that took it all
-        has little of it the next day.
+        All together have the time of one answer.
         """
         with budget(self._github.client.settings.timeout):
             return side_by_side(lambda number: self._pull(number, refs), numbers)
-
-    def finish(self) -> Traffic:
-        """Return what went over the network; a warning says if a kept answer was damaged."""
-        if damaged := self._github.client.damaged:
-            self.warnings.append(f"{damaged} kept answers were damaged; set aside, and asked for again")
-        return self._github.client.traffic()
 
     def _look(self, wanted: WantedRef) -> FoundFile:
         try:
@@ -120,15 +110,6 @@ class Forge:
         return FoundFile(wanted=wanted, file=replace(file, change=change))
 
     def _file(self, ref: str) -> File:
-        def follow(path: PurePosixPath) -> PurePosixPath | None:
-            try:
-                change = self._github.last_change(ref, str(path))
-                new = moved_to(self._github.commit(change.sha).files, str(path)) if change is not None else None
-            except NotFoundError:
-                reason = f"there is no branch, tag or commit '{ref}' in {self._github.repository}"
-                raise NotFoundError(reason) from None
-            return PurePosixPath(new) if new is not None else None
-
         def read(path: PurePosixPath) -> Content | None:
             try:
                 content = self._github.raw(ref, str(path), most=MAXIMUM_BYTES)
@@ -138,27 +119,20 @@ class Forge:
 
         return self._subject.find(
             read(self._subject.target),
-            follow=follow,
             candidates=lambda: self._candidates(ref),
             read=lambda paths: side_by_side(read, paths),
         )
 
     def _candidates(self, ref: str) -> list[PurePosixPath]:
-        """List Nix files whose path has a word of the subject: in the usual directories, or else in the whole tree."""
-        places = (self._subject.target, *tracked().places)
-        directories = dict.fromkeys(place.parent.parent for place in places)
-        found: list[PurePosixPath] = []
+        """List Nix files whose path has a word of the subject, in the directories where it may be."""
+        directories = dict.fromkeys(place.parent.parent for place in (self._subject.target, *tracked().places))
+        listed: dict[PurePosixPath, tuple[ApiTreeEntry, ...]] = {}
         for directory in directories:
-            try:
-                files = self._github.tree(ref, str(directory)).tree
-            except NotFoundError:
-                continue
-            found += [directory / each.path for each in files if each.type == "blob"]
-        if not any(self._is_candidate(path) for path in found):
-            whole = self._github.tree(ref)
-            found = [PurePosixPath(each.path) for each in whole.tree if each.type == "blob"]
-            if whole.truncated:
-                self.warnings.append(f"{ref}: GitHub lists only a part of its files")
+            with suppress(NotFoundError):
+                listed[directory] = self._github.tree(ref, str(directory))
+        if not listed:
+            raise NotFoundError(f"there is no branch, tag or commit '{ref}' in {self._github.repository}")
+        found = (place / each.path for place, entries in listed.items() for each in entries if each.type == "blob")
         return [path for path in found if self._is_candidate(path)][:MOST_CANDIDATES]
 
     def _is_candidate(self, path: PurePosixPath) -> bool:
@@ -166,54 +140,41 @@ class Forge:
 
     def _pull(self, number: int, refs: Sequence[FoundFile]) -> tuple[Pull, File | None]:
         """Return one; what cannot be read of it is missing."""
-        name = f"{self._github.repository}#{number}"
-        file, review, failure = None, None, None
-        with budget(_SHORT_SECONDS if self._memory.is_silent(name) else self._github.client.settings.timeout):
-            try:
-                request = self._github.pull(number)
-                path = _touched(self._github.pull_files(number), self._subject.target, refs)
-            except ToolkitError as error:
-                self._memory.heard(name, silent=isinstance(error, SilentError))
-                return Pull(number=number, state="unknown", reason=error.message), None
-            try:
-                review = _standing(self._github.reviews(number))
-                if path is not None:
-                    content = self._github.raw(request.head.sha, path, most=MAXIMUM_BYTES)
-                    file = File(path=PurePosixPath(path), content=content, blob=reading.blob_id(content))
-            except ToolkitError as error:
-                failure = error
-            self._memory.heard(name, silent=isinstance(failure, SilentError))
-            pull = replace(
-                self._described(request, refs),
-                touches=path is not None,
-                review=review,
-                reason=failure.message if failure is not None else None,
-                backports=self._backports(request, refs) if request.merged_at is not None else (),
-            )
-            return pull, file
-
-    def _described(self, request: Request, refs: Sequence[FoundFile]) -> Pull:
+        file, review, reason = None, None, None
+        try:
+            request = self._github.pull(number)
+            path = _touched(self._github.pull_files(number), self._subject.target, refs)
+        except ToolkitError as error:
+            return Pull(number=number, state="unknown", reason=error.message), None
+        try:
+            review = _standing(self._github.reviews(number))
+            if path is not None:
+                content = self._github.raw(request.head.sha, path, most=MAXIMUM_BYTES)
+                file = File(path=PurePosixPath(path), content=content, blob=reading.blob_id(content))
+        except ToolkitError as error:
+            reason = error.message
         merged = request.merged_at is not None
-        merged_as = Oid(request.merge_commit_sha) if merged and request.merge_commit_sha is not None else None
-        return Pull(
+        pull = Pull(
             number=request.number,
             state="merged" if merged else request.state,
+            reason=reason,
             title=request.title,
             url=request.html_url,
-            author=request.user.login if request.user is not None else None,
             base=request.base.ref,
             head=Oid(request.head.sha),
             draft=request.draft,
             mergeable=None if merged else request.mergeable,
-            merged_as=merged_as,
+            review=review,
+            touches=path is not None,
             merged=request.merged_at,
-            arrivals=self._arrivals(merged_as, refs) if merged_as is not None else (),
+            arrivals=self._arrivals(request.merge_commit_sha, refs) if merged and request.merge_commit_sha else (),
         )
+        return pull, file
 
-    def _arrivals(self, commit: Oid, refs: Sequence[FoundFile]) -> tuple[Arrival, ...]:
+    def _arrivals(self, commit: str, refs: Sequence[FoundFile]) -> tuple[Arrival, ...]:
         def arrived(found: FoundFile) -> bool | None:
             try:
-                return self._github.contains(found.wanted.name, str(commit))
+                return self._github.contains(found.wanted.name, commit)
             except ToolkitError:
                 return None
 
@@ -222,16 +183,6 @@ class Forge:
             Arrival(ref=found.wanted.name, kind=found.wanted.kind, arrived=there)
             for found, there in zip(asked, side_by_side(arrived, asked), strict=True)
         )
-
-    def _backports(self, request: Request, refs: Sequence[FoundFile]) -> tuple[Pull, ...]:
-        found: list[Pull] = []
-        for release in (each.wanted.name for each in refs if each.wanted.name.startswith(tracked().release_branch)):
-            branch = tracked().backport.format(number=request.number, branch=release)
-            try:
-                found += [self._described(each, refs) for each in self._github.pulls_from(branch)]
-            except ToolkitError as error:
-                self.warnings.append(f"#{request.number}: backports to {release} cannot be determined: {error.message}")
-        return tuple(found)
 
 
 def _change(commit: ApiCommit) -> Change:

@@ -16,7 +16,6 @@ from msgspec import Struct
 from toolkit.track.readings import UNKNOWN, Reading, State
 
 if TYPE_CHECKING:
-    from toolkit.forge.client import Traffic
     from toolkit.git.history import Change
     from toolkit.model import Oid
 
@@ -104,7 +103,7 @@ class Pull(Struct, frozen=True, kw_only=True):
     """A pull request.
 
     `state` is open, closed, merged or unknown, `review` approved, changes requested, commented or none. `effect` says
-    in words what its head does to each defect. `backports` are the pull requests that bring it to a release.
+    in words what its head does to each defect.
     """
 
     number: int
@@ -112,7 +111,6 @@ class Pull(Struct, frozen=True, kw_only=True):
     reason: str | None = None
     title: str | None = None
     url: str | None = None
-    author: str | None = None
     base: str | None = None
     head: Oid | None = None
     draft: bool = False
@@ -121,10 +119,8 @@ class Pull(Struct, frozen=True, kw_only=True):
     touches: bool | None = None
     reading: Reading | None = None
     effect: str | None = None
-    merged_as: Oid | None = None
     merged: datetime | None = None
     arrivals: tuple[Arrival, ...] = ()
-    backports: tuple[Pull, ...] = ()
 
 
 class Difference(Struct, frozen=True, kw_only=True):
@@ -174,7 +170,6 @@ class TrackAnswer(Struct, frozen=True, kw_only=True):
     changes: tuple[Difference, ...]
     first: bool
     exit_code: int
-    network: Traffic | None = None
     warnings: tuple[str, ...] = ()
     schema: int = SCHEMA
 

@@ -65,8 +65,7 @@ class Package:
         self,
         there: Content | None,
         *,
-        follow: Callable[[PurePosixPath], PurePosixPath | None],  # noqa: ARG002 - all-packages.nix shows a moved one
-        candidates: Callable[[], Sequence[PurePosixPath]],  # noqa: ARG002 - as above
+        candidates: Callable[[], Sequence[PurePosixPath]],  # noqa: ARG002 - all-packages.nix shows a moved one
         read: Callable[[Sequence[PurePosixPath]], Sequence[Content | None]],
     ) -> File:
         """Return the file with the package's lets: by pkgs/by-name, by all-packages.nix, or one beside it."""

@@ -6,8 +6,6 @@ What could not be told this time keeps the value of last time: silence is no cha
 from __future__ import annotations
 
 import hashlib
-import json
-import time
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
 _OWN = "your nixpkgs"
 _SCHEMA = 1
 _KIND = "unlet track"
-_SKEW_SECONDS = 3600
 
 Facts = dict[str, dict[str, str]]
 """Subject (a ref, `#NUMBER`, `verdict`) → field → value; what could not be told is not in it."""
@@ -37,9 +34,7 @@ Facts = dict[str, dict[str, str]]
 class _StateDocument(Struct, frozen=True, kw_only=True):
     schema: int
     kind: str
-    checked: int
     facts: Facts
-    digest: str
     package: str = field(default_factory=registry.usual)
 
 
@@ -66,18 +61,12 @@ def load(path: Path, package: str) -> Last:
     if document.package != package:
         hint = "a state file is for one package: name another one with --state"
         raise ToolkitError(f"{path}: is about {document.package}, not {package}", hint=hint)
-    facts, checked = document.facts, document.checked
-    if checked > time.time() + _SKEW_SECONDS:
-        return Last(facts=facts, warnings=(f"{path}: was written in the future; is this clock right?",))
-    return Last(facts=facts)
+    return Last(facts=document.facts)
 
 
 def save(path: Path, facts: Facts, package: str) -> None:
     """Replace a state file as a whole; raise ToolkitError where that cannot be done."""
-    checked = int(time.time())
-    document = _StateDocument(
-        schema=_SCHEMA, kind=_KIND, checked=checked, facts=facts, package=package, digest=_digest(facts, checked)
-    )
+    document = _StateDocument(schema=_SCHEMA, kind=_KIND, facts=facts, package=package)
     try:
         files.replace(path, documents.write(document))
     except OSError as error:
@@ -94,8 +83,6 @@ def facts_of(refs: Sequence[Ref], pulls: Sequence[Pull], verdict: Verdict, *, wi
     }
     for pull in pulls:
         facts[f"#{pull.number}"] = dict(_pull(pull))
-        for backport in pull.backports:
-            facts[f"#{backport.number}"] = dict(_pull(backport))
     if verdict.judgement.value != UNKNOWN:
         facts["verdict"] = {"judgement": verdict.judgement.value}
     return facts
@@ -157,13 +144,7 @@ def _read(content: bytes, path: Path) -> _StateDocument:
     document = documents.read(content, _StateDocument, document=str(path))
     if document.schema != _SCHEMA or document.kind != _KIND:
         raise ToolkitError(f"{path}: has a different schema")
-    if document.digest != _digest(document.facts, document.checked):
-        raise ToolkitError(f"{path}: its digest does not match its content")
     return document
-
-
-def _digest(facts: Facts, checked: int) -> str:
-    return hashlib.sha256(json.dumps([checked, facts], sort_keys=True).encode()).hexdigest()
 
 
 def _set_aside(path: Path, content: bytes, error: ToolkitError) -> str:

@@ -69,10 +69,8 @@ def _columns(answer: TrackAnswer, row: Row) -> Row:
 
 
 def pulls(answer: TrackAnswer) -> list[tuple[Pull, Row]]:
-    """Return each pull request with its row; a backport follows the one that it is of."""
-    return [
-        (each, _pull(each, indent="  " * (each is not top))) for top in answer.pulls for each in (top, *top.backports)
-    ]
+    """Return each pull request with its row."""
+    return [(each, _pull(each)) for each in answer.pulls]
 
 
 _OF_PACKAGE: dict[str, str] = {
@@ -113,7 +111,7 @@ def notes(answer: TrackAnswer) -> Iterator[str]:
         if ref.fixed_by is not None:
             yield f"{ref.name}: fixed by {ref.fixed_by.commit.short} of {_day(ref.fixed_by.date)}"
     yield from _doors(answer)
-    for each, _ in pulls(answer):
+    for each in answer.pulls:
         if each.reason is not None:
             yield f"#{each.number}: {each.reason}"
     yield from _deciders(answer)
@@ -181,11 +179,10 @@ def _series(series: OurSeries | None) -> str:
     return f"{series.fit} {series.detail}" if has_detail else series.fit
 
 
-def _pull(each: Pull, *, indent: str) -> Row:
+def _pull(each: Pull) -> Row:
     mergeable = {True: "yes", False: "no", None: "?"}[each.mergeable] if each.state == "open" else ""
-    number = f"#{each.number}" if each.number else "backport"
     return (
-        f"{indent}{number}{' (draft)' if each.draft else ''}",
+        f"#{each.number}{' (draft)' if each.draft else ''}",
         UNTOLD if each.state == "unknown" else each.state,
         mergeable,
         each.review or "",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from datetime import timedelta
 from functools import cache
 from itertools import islice, pairwise
 from pathlib import PurePosixPath  # noqa: TC003 - a field of what the series is read into
@@ -43,8 +42,6 @@ if TYPE_CHECKING:
 # A fix that is older than so many versions is dated by none of them.
 _MOST_SINCE = 60
 _AT_A_TIME = 8
-
-_SKEW = timedelta(days=1)
 
 
 class _Where(Struct, frozen=True, kw_only=True):
@@ -145,7 +142,6 @@ def _answer(request: TrackRequest, last: state.Last, where: _Where, progress: Pr
     changes = state.changes(last.facts, now)
     if request.state is not None:
         state.save(request.state, state.merged(last.facts, now), request.target)
-    network = upstream.finish()
     return TrackAnswer(
         unlet=__version__,
         checked=moment(time.time()),
@@ -159,8 +155,7 @@ def _answer(request: TrackRequest, last: state.Last, where: _Where, progress: Pr
         changes=changes,
         first=last.facts is None,
         exit_code=verdict.exit_code(judged, changed=bool(changes)),
-        network=network,
-        warnings=tuple(dict.fromkeys((*last.warnings, *upstream.warnings, *memory.warnings, *_skewed(refs)))),
+        warnings=tuple(dict.fromkeys((*last.warnings, *upstream.warnings, *memory.warnings))),
     )
 
 
@@ -245,15 +240,6 @@ def _effect(base: Reading | None, head: Reading) -> str:
     for what, before, after in defects:
         parts.append(f"{what}: {after}" if before in {UNKNOWN, after} else f"{what}: {before} → {after}")
     return ", ".join(parts)
-
-
-def _skewed(refs: Sequence[Ref]) -> list[str]:
-    limit = moment(time.time()) + _SKEW
-    return [
-        f"{ref.name}: its last change is dated in the future; is this clock right?"
-        for ref in refs
-        if ref.changed is not None and ref.changed.date > limit
-    ]
 
 
 class _Ours(Struct, frozen=True, kw_only=True):

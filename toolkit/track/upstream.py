@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import TypeAlias
 
-    from toolkit.forge.client import Traffic
     from toolkit.git.history import Change
     from toolkit.model import Oid
     from toolkit.track.model import Pull
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
     Content: TypeAlias = tuple[Oid, bytes]
 
-MOST_MOVES = 5
 MOST_CANDIDATES = 40
 
 
@@ -83,14 +81,12 @@ class Subject(Protocol):
         self,
         there: Content | None,
         *,
-        follow: Callable[[PurePosixPath], PurePosixPath | None],
         candidates: Callable[[], Sequence[PurePosixPath]],
         read: Callable[[Sequence[PurePosixPath]], Sequence[Content | None]],
     ) -> File:
         """Return the file at a ref; raise ToolkitError if it cannot be found, AbsentError if there is no such package.
 
-        `there` is what stands in the usual place, `follow` returns where a file went, `candidates` lists files that may
-        be it.
+        `there` is what stands in the usual place, `candidates` lists files that may be it.
         """
         ...
 
@@ -132,10 +128,6 @@ class Upstream(Protocol):
 
     def pulls(self, numbers: Sequence[int], refs: Sequence[FoundFile]) -> list[tuple[Pull, File | None]]:
         """Return what is known of pull requests, each with the file at its head."""
-        ...
-
-    def finish(self) -> Traffic | None:
-        """Return what went over a network, None if nothing can."""
         ...
 
 

@@ -165,7 +165,7 @@ def _of_tree(request: SourceRequest, subject: Subject, name: str, progress: Prog
         return [(reading.blob_id(content), content) if content is not None else None for content in contents]
 
     try:
-        file = subject.find(read([subject.target])[0], follow=lambda _: None, candidates=tuple, read=read)
+        file = subject.find(read([subject.target])[0], candidates=tuple, read=read)
     except ToolkitError as error:
         return FoundFile(wanted=wanted, reason=error.message, absent=isinstance(error, AbsentError))
     return FoundFile(wanted=wanted, file=file, tree=root)

@@ -7,9 +7,7 @@ import os
 import resource
 import subprocess
 import tempfile
-import threading
 from functools import cache as once
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -17,6 +15,7 @@ import pytest
 from msgspec import Struct, field
 
 from tests.progress import Steps
+from tests.serving import Handler, running
 from toolkit import specimen
 from toolkit.cache import Cache
 
@@ -161,31 +160,20 @@ class Remote(Struct):
         return f"{self.url}/{name}"
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Handler):
     remote: Remote
 
-    def do_GET(self) -> None:
-        self._answer()
-
-    def do_POST(self) -> None:
-        self._answer()
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is http.server's
-        pass
-
-    def _answer(self) -> None:
+    def answer(self) -> None:
         path, _, query = self.path.partition("?")
         self.remote.requests.append(self.path)
         if self.remote.required is not None:
             expected = "Basic " + base64.b64encode(f"user:{self.remote.required}".encode()).decode()
             if self.headers.get("Authorization") != expected:
-                self.send_response(401)
-                self.send_header("WWW-Authenticate", 'Basic realm="test"')
-                self.send_header("Content-Length", "0")
-                self.end_headers()
+                self.reply(401, headers={"WWW-Authenticate": 'Basic realm="test"'})
                 return
         if path.startswith("/static/"):
-            self._static(path)
+            file = self.remote.root / path.lstrip("/")
+            self.reply(*((200, file.read_bytes()) if file.is_file() else (404, b"nothing here")))
             return
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         environment = {
@@ -205,23 +193,8 @@ class _Handler(BaseHTTPRequestHandler):
             environment["GIT_PROTOCOL"] = self.headers.get("Git-Protocol") or ""
         backend = subprocess.run(["git", "http-backend"], input=body, env=environment, capture_output=True, check=False)
         head, _, content = backend.stdout.partition(b"\r\n\r\n")
-        headers = [line.split(": ", 1) for line in head.decode().split("\r\n") if ": " in line]
-        status = next((value for name, value in headers if name == "Status"), "200")
-        self.send_response(int(status.split()[0]))
-        for name, value in headers:
-            if name != "Status":
-                self.send_header(name, value)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def _static(self, path: str) -> None:
-        file = self.remote.root / path.lstrip("/")
-        content = file.read_bytes() if file.is_file() else b"nothing here"
-        self.send_response(200 if file.is_file() else 404)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
+        headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n") if ": " in line)
+        self.reply(int(headers.pop("Status", "200").split()[0]), content, headers)
 
 
 @pytest.fixture
@@ -229,16 +202,9 @@ def server(tmp_path: Path) -> Generator[Remote]:
     """A git server that has nothing yet."""
     root = tmp_path / "served"
     root.mkdir()
-    handler = type("Handler", (_Handler,), {})
-    http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    remote = Remote(url=f"http://127.0.0.1:{http.server_port}", root=root)
-    handler.remote = remote  # type: ignore[attr-defined] # a class of our own
-    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield remote
-    http.shutdown()
-    thread.join()
-    http.server_close()
+    remote = Remote(url="", root=root)
+    with running(type("Kind", (_Handler,), {"remote": remote})) as remote.url:
+        yield remote
 
 
 @pytest.fixture

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import subprocess
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from msgspec import Struct, field
+
+from tests.serving import Handler, running
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -99,14 +99,11 @@ class Forge(Struct, kw_only=True):
         ]
 
 
-class Handler(BaseHTTPRequestHandler):
+class _Handler(Handler):
     forge: Forge
     protocol_version = "HTTP/1.1"
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is http.server's
-        pass
-
-    def do_GET(self) -> None:
+    def answer(self) -> None:
         request = Request(self.path, {name.lower(): value for name, value in self.headers.items()})
         self.forge.requests.append(request)
         self.request_of_this = request
@@ -150,20 +147,22 @@ class Handler(BaseHTTPRequestHandler):
         except OSError:
             self.close_connection = True
 
-    def _truth(self) -> int:
+    def _truth(self) -> None:
         parts = urlsplit(self.path)
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         answer = self._answer(parts.path, query)
         headers = {"Vary": "Accept, Authorization", **self.forge.headers}
         if answer is None:
-            return self._send(404, b'{"message": "Not Found"}', headers)
+            self._send(404, b'{"message": "Not Found"}', headers)
+            return
         if isinstance(answer, list):
             answer = self._page(cast("list[object]", answer), parts.path, query, headers)
         body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
         headers["ETag"] = f'W/"{hashlib.sha256(body).hexdigest()}"'
         if self.headers.get("If-None-Match") == headers["ETag"]:
-            return self._send(304, b"", headers)
-        return self._send(200, body, headers)
+            self._send(304, b"", headers)
+        else:
+            self._send(200, body, headers)
 
     def _page(self, items: list[object], path: str, query: dict[str, str], headers: dict[str, str]) -> list[object]:
         size, number = int(query.get("per_page", self.forge.page)), int(query.get("page", 1))
@@ -174,17 +173,10 @@ class Handler(BaseHTTPRequestHandler):
             headers["Link"] = f'<{url}>; rel="next", <{url}>; rel="last"'
         return items[(number - 1) * size : number * size]
 
-    def _send(self, status: int, body: bytes, headers: dict[str, str]) -> int:
+    def _send(self, status: int, body: bytes, headers: dict[str, str]) -> None:
         # Before the answer leaves, since the test may look as soon as it came.
         self.request_of_this.status = status
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        if status != 304:
-            self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self._write(body)
-        return status
+        self.reply(status, body, headers)
 
     def _answer(self, path: str, query: dict[str, str]) -> object:
         if path.startswith(f"/raw/{NAME}/"):
@@ -272,14 +264,6 @@ def _parsed(log: bytes) -> Iterator[dict[str, Any]]:
 
 
 def serving(repository: Path) -> Generator[Forge]:
-    handler = type("Handler", (Handler,), {})
-    http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    http.daemon_threads = True
-    forge = Forge(url=f"http://127.0.0.1:{http.server_port}", repository=repository)
-    handler.forge = forge  # type: ignore[attr-defined] # a class of our own
-    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield forge
-    http.shutdown()
-    thread.join()
-    http.server_close()
+    forge = Forge(url="", repository=repository)
+    with running(type("Kind", (_Handler,), {"forge": forge})) as forge.url:
+        yield forge

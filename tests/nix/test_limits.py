@@ -9,17 +9,16 @@ import resource
 import secrets
 import subprocess
 import sys
-import threading
 import time
 from contextlib import suppress
 from functools import partial
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import pytest
 from msgspec import Struct
 
+from tests.serving import Handler, running
 from toolkit import landlock, process
 from toolkit.errors import CommandError, LimitError, ToolkitError
 from toolkit.nix import evaluator, limits, program, stores
@@ -38,18 +37,13 @@ def requests() -> Generator[tuple[str, list[str]]]:
     """Yield the URL of a server on loopback, and the list of what it was asked for."""
     asked: list[str] = []
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+    class Asked(Handler):
+        def answer(self) -> None:
             asked.append(self.path)
-            self.send_error(404)
+            self.reply(404)
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as in the standard library
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}", asked
-        server.shutdown()
+    with running(Asked) as url:
+        yield url, asked
 
 
 def _by_variable(monkeypatch: pytest.MonkeyPatch, _: Path, line: str) -> None:

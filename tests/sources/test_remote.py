@@ -5,14 +5,13 @@ import json
 import os
 import resource
 import socket
-import threading
 import zlib
 from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.serving import Handler, running
 from toolkit import sources
 from toolkit.cache import Cache
 from toolkit.errors import ToolkitError, UnreachableError, UsageError
@@ -333,13 +332,13 @@ def test_a_release_that_does_not_say_its_commit_is_an_error(
         resolve(nixpkgs=npins(tmp_path, nixpkgs=channel))
 
 
-class Flood(BaseHTTPRequestHandler):
+class Flood(Handler):
     """A server of releases that answers with more than a commit: packed zeros, a line without an end, a redirect."""
 
     kind = ""
     sent = 0
 
-    def do_GET(self) -> None:
+    def answer(self) -> None:
         packed = gzip.compress(bytes(64 << 20)) if self.kind == "gzip" else zlib.compress(bytes(64 << 20))
         self.send_response(302 if self.kind == "redirect" else 200)
         if self.kind in {"gzip", "deflate"}:
@@ -351,23 +350,18 @@ class Flood(BaseHTTPRequestHandler):
             while type(self).sent < 256 << 20:
                 type(self).sent += self.wfile.write(packed if self.kind in {"gzip", "deflate"} else b"a" * 65536)
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as in the standard library
-        pass
-
 
 @pytest.mark.parametrize("kind", ["gzip", "deflate", "plain", "redirect"])
 def test_release_that_answers_without_an_end_is_bounded(
     resolve: Callable[..., Source], tmp_path: Path, kind: str
 ) -> None:
     handler: type[Flood] = type("Kind", (Flood,), {"kind": kind, "sent": 0})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        url = f"http://127.0.0.1:{server.server_port}/nixos-25.11pre1.111111111111/nixexprs.tar.xz"
+    with running(handler) as server:
+        url = f"{server}/nixos-25.11pre1.111111111111/nixexprs.tar.xz"
         fact = "contains no commit id" if kind == "redirect" else "is larger than 4096 bytes"
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         with pytest.raises(ToolkitError, match=fact):
             resolve(nixpkgs=npins(tmp_path, nixpkgs={"type": "Channel", "name": "x", "url": url}))
-        server.shutdown()
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300 << 10
     assert handler.sent < 64 << 20
 

@@ -64,6 +64,15 @@ class Upstream(Struct, frozen=True, kw_only=True, rename={"default_pin": "defaul
     pins: tuple[Pin, ...]
 
 
+class Server(Struct, frozen=True, kw_only=True):
+    """Where pull requests are asked for; what is None is as patches/tracking.toml has it."""
+
+    repository: str | None = None
+    api_url: str | None = None
+    raw_url: str | None = None
+    token_command: str | None = None
+
+
 class SourceRequest(Struct, frozen=True, kw_only=True):
     """Where the user wants the target file from; all None means the default pin.
 

@@ -5,6 +5,8 @@ They stand beside the package in a checkout and inside of it when installed.
 
 from __future__ import annotations
 
+from functools import cache
+from pathlib import PurePosixPath  # noqa: TC003 - a field of what a document is read into
 from typing import TYPE_CHECKING, TypeVar
 
 from msgspec import Struct, field
@@ -43,6 +45,32 @@ class Message(Struct, frozen=True, kw_only=True):
     def backed(self, passed: Collection[str]) -> str:
         """Return the body with what the proofs of these names have proven, and nothing else of `proven`."""
         return "\n\n".join([self.body, *(text for proof, text in self.proven.items() if proof in passed)])
+
+
+class Tracked(Struct, frozen=True, kw_only=True):
+    """Where nixpkgs is developed, and which of its branches and pull requests count.
+
+    `releases` is how many of the newest releases count; their branch and channel begin as `release_branch` and
+    `release_channel`. `places` are paths where the file may be in another layout, `pulls` the pull requests that are
+    always looked at.
+    """
+
+    repository: str
+    api_url: str
+    raw_url: str
+    branches: tuple[str, ...]
+    channels: tuple[str, ...]
+    release_branch: str
+    release_channel: str
+    releases: int
+    places: tuple[PurePosixPath, ...]
+    pulls: tuple[int, ...]
+
+
+@cache
+def tracked() -> Tracked:
+    """Return patches/tracking.toml."""
+    return read_toml(shipped() / "tracking.toml", Tracked)
 
 
 def upstream() -> model.Upstream:

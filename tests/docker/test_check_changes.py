@@ -11,7 +11,7 @@ from tests.forge.server import Forge, serving
 from tests.progress import Steps
 from tests.track.conftest import TARGET, Nixpkgs, empty, layout
 from toolkit.errors import ToolkitError
-from toolkit.forge.nixpkgs import Server
+from toolkit.model import Server
 from toolkit.proposal.checking import check
 from toolkit.proposal.requests import CheckRequest
 from toolkit.sources.changes import ChangeRequest, PullRequest

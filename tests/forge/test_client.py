@@ -20,7 +20,7 @@ from toolkit.forge.failures import (
     RateLimitError,
 )
 from toolkit.forge.github import GitHub, connect
-from toolkit.forge.nixpkgs import Server
+from toolkit.model import Server
 
 if TYPE_CHECKING:
     from tests.forge.server import Forge

@@ -14,10 +14,9 @@ from tests.progress import Steps
 from tests.proposal.test_propose import NOTES, statuses
 from toolkit import specimen
 from toolkit.errors import LayoutError, ToolkitError
-from toolkit.forge.nixpkgs import Server
 from toolkit.lift.plan import Design
 from toolkit.lift.rewriting import lift
-from toolkit.model import Depth, Silence, SourceRequest, Status, Tier
+from toolkit.model import Depth, Server, Silence, SourceRequest, Status, Tier
 from toolkit.proposal.checking import check, completed
 from toolkit.proposal.lifting import Lifts
 from toolkit.proposal.requests import CheckRequest

@@ -17,8 +17,8 @@ from tests.forge.server import Forge, serving
 from tests.track.answers import everything
 from toolkit.cache import VARIABLE
 from toolkit.docker.tracking import Docker
-from toolkit.forge.nixpkgs import Server
 from toolkit.git import reading
+from toolkit.model import Server
 from toolkit.track import tracking
 from toolkit.track.memory import Memory
 from toolkit.track.tracking import TrackRequest, track

@@ -17,8 +17,7 @@ from toolkit import files
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from toolkit.forge.nixpkgs import Server
-    from toolkit.model import SourceRequest
+    from toolkit.model import Server, SourceRequest
 
 Listed = Callable[[], tuple[str, list[tuple[str, str]]]]
 """What returns a section of --help: its name, and rows of a name and a text."""
@@ -327,7 +326,7 @@ def source_request() -> SourceRequest:
 
 def server_request() -> Server:
     """Return the server that the options of `server` name."""
-    from toolkit.forge.nixpkgs import Server  # noqa: PLC0415 - --help does without
+    from toolkit.model import Server  # noqa: PLC0415 - --help does without
 
     names = ("api_url", "raw_url", "token_command")
     return Server(repository=asked("repo"), **{name: asked(name) for name in names})

@@ -11,8 +11,8 @@ from toolkit.docker.rewrite.layout import GENERATOR, docker_file
 from toolkit.docker.series import rewrite
 from toolkit.docker.steps import Demotion, steps
 from toolkit.errors import ToolkitError
-from toolkit.forge.nixpkgs import tracked
 from toolkit.nix import limits
+from toolkit.patches import tracked
 from toolkit.track.readings import EVALUATION, Reading
 from toolkit.track.upstream import File
 

@@ -12,15 +12,15 @@ from msgspec import Meta, Struct
 from toolkit.cache import default_cache
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.forge.client import Client
-from toolkit.forge.nixpkgs import tracked
 from toolkit.forge.token import find_token
 from toolkit.forge.urls import base_url
+from toolkit.patches import tracked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from toolkit.forge.client import Settings
-    from toolkit.forge.nixpkgs import Server
+    from toolkit.model import Server
 
 _PAGE = 100
 

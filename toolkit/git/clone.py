@@ -14,7 +14,7 @@ from toolkit.git import program, reading
 from toolkit.model import Oid
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import PurePosixPath
 
 _OWNER_AND_NAME = re.compile(r"[/:]([^/:]+/[^/]+?)(?:\.git)?/?$")
@@ -156,7 +156,7 @@ def find_base(clone: Clone, name: str) -> Base:
         raise ToolkitError(f"{clone.top}: has no branch, tag or commit '{name}'", hint=hint) from error
 
 
-def fetch_branches(clone: Clone, names: Sequence[str], *, on_stderr: Callable[[str], None] | None = None) -> None:
+def fetch_branches(clone: Clone, names: Sequence[str]) -> None:
     """Fetch branches from the remotes that their names begin with, else from where upstream's branches are.
 
     Only what these remotes call their branches moves in the clone. Raises ToolkitError where they cannot be had.
@@ -169,10 +169,10 @@ def fetch_branches(clone: Clone, names: Sequence[str], *, on_stderr: Callable[[s
         remote = next((each for each in clone.remotes if name.startswith(f"{each}/")), preferred)
         branch = name.removeprefix(f"{remote}/")
         wanted.setdefault(remote, []).append(f"+refs/heads/{branch}:refs/remotes/{remote}/{branch}")
-    options = ("--no-tags", "--no-recurse-submodules", "--no-auto-maintenance", "--progress")
+    options = ("--no-tags", "--no-recurse-submodules", "--no-auto-maintenance")
     for remote, refs in wanted.items():
         try:
-            program.run_network(clone.top, "fetch", *options, remote, *refs, on_stderr=on_stderr)
+            program.run_network(clone.top, "fetch", *options, remote, *refs)
         except CommandError as error:
             raise ToolkitError(f"{clone.top}: cannot fetch from '{remote}': {reading.fact(error.stderr)}") from error
 

@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from toolkit.forge.nixpkgs import Server
-    from toolkit.model import Progress
+    from toolkit.model import Progress, Server
     from toolkit.proposal.leaf import Draft
     from toolkit.proposal.requests import CheckRequest
     from toolkit.report.report import ReportDocument

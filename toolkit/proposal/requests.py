@@ -13,7 +13,7 @@ from toolkit.sources.changes import ChangeRequest
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from toolkit.forge.nixpkgs import Server
+    from toolkit.model import Server
 
 
 class Request(Struct, frozen=True, kw_only=True):

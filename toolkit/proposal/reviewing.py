@@ -23,9 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import PurePosixPath
 
-    from toolkit.forge.nixpkgs import Server
     from toolkit.judge.model import Judgement
-    from toolkit.model import Progress, Report
+    from toolkit.model import Progress, Report, Server
     from toolkit.sources.changes import Change, ChangeRequest, Edit
 
 

@@ -14,11 +14,11 @@ from toolkit.files import MAXIMUM_BYTES
 from toolkit.forge.client import Settings, budget
 from toolkit.forge.failures import NotFoundError
 from toolkit.forge.github import connect, moved_to
-from toolkit.forge.nixpkgs import tracked
 from toolkit.git import reading
 from toolkit.git.history import Change
 from toolkit.model import Oid
 from toolkit.parallel import side_by_side
+from toolkit.patches import tracked
 from toolkit.track.model import Arrival, Pull, RefKind
 from toolkit.track.upstream import (
     MOST_CANDIDATES,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from toolkit.forge.github import ApiCommit, ApiTreeEntry, ChangedFile, Review
-    from toolkit.forge.nixpkgs import Server
+    from toolkit.model import Server
     from toolkit.track.memory import Memory
     from toolkit.track.upstream import Content, Subject
 

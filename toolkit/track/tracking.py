@@ -13,10 +13,10 @@ from msgspec.structs import replace
 
 from toolkit import __version__, inside
 from toolkit.errors import ToolkitError
-from toolkit.forge.nixpkgs import Server, tracked
 from toolkit.git import diffs, mailing, patching
 from toolkit.git.reading import blob_id
-from toolkit.model import Commit
+from toolkit.model import Commit, Server
+from toolkit.patches import tracked
 from toolkit.proposal import registry
 from toolkit.track import state, verdict
 from toolkit.track.clone import CloneUpstream

@@ -10,7 +10,7 @@ from msgspec import Struct
 from packaging.version import Version
 
 from toolkit.errors import ToolkitError
-from toolkit.forge.nixpkgs import tracked
+from toolkit.patches import tracked
 from toolkit.track.model import RefKind
 
 if TYPE_CHECKING:

@@ -19,8 +19,7 @@ from toolkit.forge.failures import (
     NotFoundError,
     RateLimitError,
 )
-from toolkit.forge.github import GitHub, connect
-from toolkit.model import Server
+from toolkit.forge.github import GitHub
 
 if TYPE_CHECKING:
     from tests.forge.server import Forge
@@ -191,21 +190,6 @@ def test_file_that_is_too_large_is_not_read_to_its_end(forge: Forge, tmp_path: P
         github(forge, tmp_path).raw("master", "file", most=1 << 20)
 
 
-def test_slow_answer_within_the_time_out_is_waited_for(forge: Forge, tmp_path: Path) -> None:
-    forge.faults["/raw/"] = [Fault(slow=0.3, truth=True)]
-    assert github(forge, tmp_path).raw("master", "file", most=100) == b"content\n"
-
-
-def test_nobody_there_is_said_at_once(tmp_path: Path) -> None:
-    nobody = Client(
-        api_url="http://127.0.0.1:9", raw_url="http://127.0.0.1:9", token=None, cache=Cache(tmp_path / "cache")
-    )
-    began = time.monotonic()
-    with pytest.raises(UnreachableError, match=r"127\.0\.0\.1:9: cannot be reached"):
-        nobody.raw("a/b/master/file", most=100)
-    assert time.monotonic() - began < 1
-
-
 def test_server_that_is_not_there_is_asked_once(tmp_path: Path) -> None:
     url = "http://127.0.0.1:9"
     nobody = Client(api_url=url, raw_url=url, token=None, cache=Cache(tmp_path / "cache"))
@@ -214,12 +198,6 @@ def test_server_that_is_not_there_is_asked_once(tmp_path: Path) -> None:
     with pytest.raises(UnreachableError) as second:
         nobody.json("repos/a/b", dict)
     assert second.value is first.value
-
-
-def test_redirect_is_followed(forge: Forge, tmp_path: Path) -> None:
-    target = f"{forge.raw}/NixOS/nixpkgs/master/file"
-    forge.faults["/old/"] = [Fault(status=301, headers={"Location": target})]
-    assert client(forge, tmp_path).raw("old/master/file", most=100) == b"content\n"
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -275,13 +253,6 @@ def test_next_page_that_is_not_a_url_is_one_line(forge: Forge, tmp_path: Path, p
     forge.headers["Link"] = f'<{place}>; rel="next"'
     with pytest.raises(UnreachableError, match="is not a URL"):
         github(forge, tmp_path).branches("x")
-
-
-@pytest.mark.parametrize("url", ["http://[::1", "https://x:port", "https://", "x"])
-@pytest.mark.parametrize("option", ["api_url", "raw_url"])
-def test_url_of_a_server_that_is_none_is_a_usage_error(url: str, option: str) -> None:
-    with pytest.raises(UsageError, match=f"--{option.replace('_', '-')}: '"):
-        connect(Server(**{option: url}), Settings())
 
 
 def test_redirects_in_a_circle_end(forge: Forge, tmp_path: Path) -> None:
@@ -385,7 +356,16 @@ def test_damaged_answer_is_set_aside_and_asked_for_again(forge: Forge, tmp_path:
 
 
 @pytest.mark.parametrize(
-    "url", ["ftp://localhost", "localhost", "https://", "https://user:hidden@localhost", "https://localhost?x=1"]
+    "url",
+    [
+        "ftp://localhost",
+        "localhost",
+        "https://",
+        "https://user:hidden@localhost",
+        "https://localhost?x=1",
+        "http://[::1",
+        "https://x:port",
+    ],
 )
 def test_url_that_is_none_is_a_usage_error(url: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--api-url") as caught:

@@ -104,13 +104,6 @@ class TestOpening:
             clones.open_clone(clone.top / place, REMOTE)
         assert "\n" not in str(caught.value)
 
-    def test_line_feed_in_the_path_is_one_line(self, tmp_path: Path) -> None:
-        place = tmp_path / "a\nb"
-        place.mkdir()
-        git(place, "init", "--quiet")
-        with pytest.raises(ToolkitError, match="its path has a line end, which git's own files cannot hold"):
-            clones.open_clone(place, REMOTE)
-
 
 class TestRemotes:
     @pytest.mark.parametrize(

@@ -165,13 +165,6 @@ def test_content_is_kept_byte_for_byte(target: PurePosixPath) -> None:
     assert (applied.failure, applied.after, applied.after_diff) == (None, (after,), after)
 
 
-def test_the_series_applies_to_the_file_alone(series: Series, target: PurePosixPath) -> None:
-    applied = patching.applies(BEFORE, target, series.patches, series.upstream_diff)
-    assert applied.failure is None
-    assert applied.after == (LIFTED, DEMOTED)
-    assert applied.after_diff == DEMOTED
-
-
 def test_the_series_applies_to_the_pinned_commit(series: Series, target: PurePosixPath, pinned: Repository) -> None:
     pin = reading.locate(pinned.path)
     before = state(pinned.path)
@@ -319,19 +312,6 @@ def test_mail_that_does_not_apply_is_told_with_gits_reason() -> None:
     assert caught.value.message.startswith("patch: does not apply: ")
     with pytest.raises(ToolkitError):
         patching.changes(mail().content, lambda _: None)
-
-
-def test_file_that_is_taken_away_is_named() -> None:
-    diff = b"diff --git a/old b/old\ndeleted file mode 100644\n--- a/old\n+++ /dev/null\n@@ -1 +0,0 @@\n-1\n"
-    with pytest.raises(ToolkitError) as caught:
-        patching.changes(diff, {OLD: b"1\n"}.get)
-    assert caught.value.message == "patch: takes 'old' away"
-
-
-def test_what_is_no_patch_is_named() -> None:
-    with pytest.raises(ToolkitError) as caught:
-        diffs.touched(b"nothing\n")
-    assert caught.value.message.startswith("patch: contains no diff")
 
 
 @pytest.mark.parametrize(

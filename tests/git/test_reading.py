@@ -56,11 +56,6 @@ def test_an_unknown_rev_is_named(clone: Repository) -> None:
     assert raised.value.hint == f"git -C {clone.path} fetch origin nixos-99"
 
 
-def test_a_commit_that_is_not_there_is_named(clone: Repository) -> None:
-    with pytest.raises(ToolkitError, match=rf"has no commit, branch or tag '{'1' * 40}'"):
-        reading.locate(clone.path, "1" * 40)
-
-
 def test_a_file_is_no_commit(clone: Repository) -> None:
     with pytest.raises(ToolkitError, match=r"has no commit, branch or tag"):
         reading.locate(clone.path, clone.git("rev-parse", "HEAD:README.md"))
@@ -230,16 +225,6 @@ def test_what_a_partial_clone_lacks_is_not_fetched(
     assert "name its remote instead" in raised.value.hint
     assert server.requests == []
     assert state(partial) == before
-
-
-def test_a_damaged_repository_is_one_line(clone: Repository, target: PurePosixPath) -> None:
-    located = reading.locate(clone.path)
-    blob = clone.git("rev-parse", f"HEAD:{target}")
-    path = clone.path / ".git" / "objects" / blob[:2] / blob[2:]
-    path.chmod(0o644)
-    path.write_bytes(b"damaged")
-    with pytest.raises(ToolkitError, match=r"\.git: "):
-        shown(located.repository, located.commit, target)
 
 
 def test_of_a_large_file_only_the_beginning_is_read(clone: Repository) -> None:

@@ -70,11 +70,6 @@ def test_a_lone_file_has_no_tree_around_it(resolve: Callable[..., Source], tmp_p
     assert (source.commit, source.committed, source.repository, source.fetched) == (None, None, None, 0)
 
 
-def test_a_lone_file_that_cannot_be_used_is_one_line(resolve: Callable[..., Source], tmp_path: Path) -> None:
-    with pytest.raises(ToolkitError, match=r"gone\.nix: no such file"):
-        resolve(file=tmp_path / "gone.nix")
-
-
 def test_the_specimen_is_a_source(resolve: Callable[..., Source], target: PurePosixPath) -> None:
     source = resolve(nixpkgs="specimen")
     assert source.root == specimen.path()
@@ -182,13 +177,6 @@ def test_a_clone_gives_the_files_of_its_commit(
     }
 
 
-@pytest.mark.parametrize("rev", ["next", "v1", "HEAD~1"])
-def test_a_clone_gives_another_commit_on_request(resolve: Callable[..., Source], clone: Repository, rev: str) -> None:
-    source = resolve(nixpkgs=str(clone.path), rev=rev)
-    assert str(source.commit) == clone.git("rev-parse", f"{rev}^{{commit}}")
-    assert source.content != b"{ docker = 1; }\n"
-
-
 def test_uncommitted_changes_do_not_count_and_it_is_said(
     resolve: Callable[..., Source], clone: Repository, target: PurePosixPath
 ) -> None:
@@ -200,15 +188,6 @@ def test_uncommitted_changes_do_not_count_and_it_is_said(
     worktree = clone.path / target
     assert source.warnings == (f"{worktree}: has changes that are not committed and do not count; commit them first",)
     assert resolve(nixpkgs=str(clone.path), rev="HEAD").warnings == ()
-
-
-def test_a_worktree_and_a_bare_repository_are_clones(
-    resolve: Callable[..., Source], clone: Repository, tmp_path: Path
-) -> None:
-    clone.git("worktree", "add", "--quiet", str(tmp_path / "worktree"), "next")
-    subprocess.run(["git", "clone", "--quiet", "--bare", clone.path, tmp_path / "nixpkgs.git"], check=True)
-    assert resolve(nixpkgs=str(tmp_path / "worktree")).content == b"{ docker = 2; }\n"
-    assert resolve(nixpkgs=str(tmp_path / "nixpkgs.git"), rev="v1").content == b"{ docker = 0; }\n"
 
 
 def test_a_clone_of_something_else_says_so(
@@ -227,14 +206,6 @@ def test_a_clone_with_a_file_that_cannot_be_used_says_so(
     clone.commit({str(target): b"{\r\n}\r\n"})
     with pytest.raises(ToolkitError, match=rf"clone: {target}:1:2: line ends with CRLF"):
         resolve(nixpkgs=str(clone.path))
-
-
-def test_a_shallow_clone_without_the_rev_says_so(
-    resolve: Callable[..., Source], clone: Repository, tmp_path: Path
-) -> None:
-    subprocess.run(["git", "clone", "--quiet", "--depth=1", clone.path.as_uri(), tmp_path / "shallow"], check=True)
-    with pytest.raises(ToolkitError, match=r"shallow clone has no 'v1'"):
-        resolve(nixpkgs=str(tmp_path / "shallow"), rev="v1")
 
 
 def test_the_files_of_a_commit_are_written_once(

@@ -4,7 +4,6 @@ import gzip
 import json
 import os
 import resource
-import socket
 import zlib
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -131,12 +130,6 @@ def test_a_pin_by_name_and_an_unknown_one(resolve: Callable[..., Source], clone:
     assert caught.value.hint == "known are newer"
 
 
-def test_a_pin_with_another_file_is_an_error(resolve: Callable[..., Source], clone: Repository) -> None:
-    pin = Pin(name="original", commit=Oid(clone.git("rev-parse", "HEAD")), about="", blob=reading.blob_id(b"x"))
-    with pytest.raises(ToolkitError, match=r"^pin original: "):
-        resolve(pins=(pin,))
-
-
 def test_a_rev_alone_is_one_of_nixpkgs(resolve: Callable[..., Source]) -> None:
     assert resolve(rev="next").content == b"{ docker = 2; }\n"
     assert resolve(rev="v1").content == b"{ docker = 0; }\n"
@@ -174,17 +167,6 @@ def test_a_branch_is_what_it_was_when_the_remote_is_gone(
     (warning,) = resolve(nixpkgs=remote, offline=True).warnings
     assert "not asked, because of --offline" in warning
     assert progress.steps
-
-
-def test_a_remote_that_was_never_reached_is_an_error(resolve: Callable[..., Source], cache: Cache) -> None:
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{closed.getsockname()[1]}/x"
-        with pytest.raises(ToolkitError, match=r"cannot be reached"):
-            resolve(nixpkgs=url)
-        with pytest.raises(ToolkitError, match=r"cannot be reached"):
-            resolve(nixpkgs=url, rev="1" * 40)
-    assert cache.entries() == ()
 
 
 def test_an_unknown_rev_leaves_the_cache_empty(resolve: Callable[..., Source], cache: Cache) -> None:
@@ -241,14 +223,6 @@ def test_a_note_about_the_fetch_is_a_warning_once(
         f"{url}: does not support partial fetches; all files of the commit were fetched",
     )
     assert resolve(nixpkgs=url).warnings == ()
-
-
-def test_credentials_are_not_shown(resolve: Callable[..., Source], server: Remote, url: str, cache: Cache) -> None:
-    server.required = "secret"
-    source = resolve(nixpkgs=url.replace("http://", "http://user:secret@"))
-    assert source.origin.startswith(f"{url} at HEAD")
-    kept = [path for path in cache.root.rglob("*") if path.is_file() and b"secret" in path.read_bytes()]
-    assert kept == []
 
 
 def test_a_flake_lock_gives_its_nixpkgs(

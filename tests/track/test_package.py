@@ -95,14 +95,6 @@ def test_version_that_a_file_takes_as_an_argument_is_the_one_that_nix_has(tree: 
     assert (found.reading.newest, found.reading.releases) == ("4.2.1", {PACKAGE: "4.2.1"})
 
 
-def test_fix_in_a_channel_is_something_to_do(tree: Nixpkgs, ask: Ask) -> None:
-    fix(tree)
-    tree.git("branch", "--force", CHANNEL, "master")
-    answer = ask(tree, target=PACKAGE)
-    assert (answer.verdict.judgement, answer.exit_code) == (Judgement.UPDATE, 10)
-    assert answer.verdict.fixed_in == ("master", CHANNEL)
-
-
 def test_fix_that_was_reverted_is_none(tree: Nixpkgs, ask: Ask) -> None:
     old = content(tree)
     fix(tree)
@@ -242,23 +234,6 @@ def test_channel_of_a_remote_is_found_and_what_is_missing_is_named(tree: Nixpkgs
     assert {CHANNEL, "nixpkgs-unstable", "release-26.05"} <= set(answer.missing)
     assert (answer.verdict.judgement, answer.exit_code) == (Judgement.KEEP, 0)
     assert answer.verdict.text.endswith("but in no channel that was looked at")
-
-
-def test_clone_of_one_channel_says_nothing_about_others(tree: Nixpkgs, ask: Ask, tmp_path: Path) -> None:
-    clone = tmp_path / "clone"
-    subprocess.run(["git", "clone", "-q", "--single-branch", "--branch", CHANNEL, tree.path, clone], check=True)
-    answer = ask(tree, target=PACKAGE, git_dir=clone)
-    assert answer.verdict.text == "keep the overlay: fixed in none of the refs that were looked at"
-    assert "master" in answer.missing
-
-
-def test_branch_alone_is_no_place_to_get_a_fix_from(tree: Nixpkgs, ask: Ask, tmp_path: Path) -> None:
-    fix(tree)
-    clone = tmp_path / "clone"
-    subprocess.run(["git", "clone", "-q", "--single-branch", tree.path, clone], check=True)
-    answer = ask(tree, target=PACKAGE, git_dir=clone)
-    assert (answer.verdict.judgement, answer.exit_code) == (Judgement.KEEP, 0)
-    assert answer.verdict.text.endswith("and no channel was looked at")
 
 
 def test_channel_that_npins_pins_is_found_in_the_clone(tree: Nixpkgs, ask: Ask, tmp_path: Path) -> None:

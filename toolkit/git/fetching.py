@@ -72,12 +72,9 @@ class Fetched(Struct, frozen=True, kw_only=True):
 def resolve_remote(url: str, rev: str, *, directory: Path) -> Oid:
     """Ask a remote which commit `rev` (a branch, a tag, `HEAD` or a full ref name) is now.
 
-    A full commit id is returned as it is, with no question asked. `directory` is any directory. Raises
-    ToolkitError for an unknown name and for a remote that does not answer.
+    `directory` is any directory. Raises ToolkitError for an unknown name and for a remote that does not answer.
     """
     reading.check_rev(rev)
-    if _FULL_ID.fullmatch(rev):
-        return Oid(rev)
     # `^{}` is the commit of an annotated tag.
     names = (f"{rev}^{{}}", rev, f"refs/tags/{rev}^{{}}", f"refs/tags/{rev}", f"refs/heads/{rev}")
     try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.track.conftest import TARGET, layout, ref
+from tests.track.conftest import BY_NAME, TARGET, layout, ref
 from toolkit import process
 from toolkit.errors import ToolkitError
 from toolkit.track.model import Judgement, SeriesFit
@@ -79,7 +79,9 @@ def test_series_fits_clean_with_offset_with_conflicts_or_is_superfluous(nixpkgs:
 
 def test_fix_in_a_channel_is_told_with_the_commit_that_brought_it(nixpkgs: Nixpkgs, ask: Ask) -> None:
     fix = nixpkgs.commit("docker: fix", layout("states/fixed"))
-    nixpkgs.commit("docker: bump", layout("states/fixed").replace("29.6.1", "29.6.2"))
+    nixpkgs.move(TARGET, BY_NAME)
+    nixpkgs.commit("docker: by name")
+    nixpkgs.commit("docker: bump", layout("states/fixed").replace("29.6.1", "29.6.2"), path=BY_NAME)
     answer = ask(nixpkgs)
     assert answer.verdict.judgement is Judgement.KEEP
     assert answer.verdict.text.startswith("keep the overlay: fixed in master since 20")

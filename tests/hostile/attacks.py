@@ -448,7 +448,7 @@ def _text(stage: Stage, ref: str) -> list[str]:
 def _answers() -> Iterator[Attack]:
     """Yield answers of a server to the first questions of each kind."""
 
-    track = ("track", "--ref", "master", "--pull", "7", "--timeout", "3", "--wait", "0")
+    track = ("track", "--ref", "master", "--pull", "7", "--timeout", "3")
     for name, body in BODIES.items():
         yield Attack(
             name=f"answer-api-{name}",

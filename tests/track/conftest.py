@@ -161,7 +161,7 @@ def ask() -> Callable[..., TrackAnswer]:
         if isinstance(where, Nixpkgs):
             place: dict[str, object] = {"git_dir": where.path}
         else:
-            place = {"api_url": where.api, "raw_url": where.raw, "timeout": 5.0, "wait": 0.5}
+            place = {"api_url": where.api, "raw_url": where.raw, "timeout": 5.0}
         place |= more
         names = ("repository", "api_url", "raw_url", "token_command")
         place["server"] = Server(**{name: place.pop(name) for name in names if name in place})  # type: ignore[arg-type] # by name

@@ -114,15 +114,6 @@ commands.
     metavar="MIB",
     help="The memory that all evaluations together may use, by default 2048.",
 )
-@options.source_option(
-    "--wait",
-    deep=True,
-    type=options.Amount(min=0),
-    metavar="SECONDS",
-    default=5.0,
-    show_default=True,
-    help="The longest wait for a rate limit.",
-)
 @options.common
 def command(
     *,
@@ -142,7 +133,6 @@ def command(
     html: Path | None,
     timeout: float,
     max_memory: int | None,
-    wait: float,
 ) -> int:
     """Show for each branch and channel if overrides reach a package's parts, and whether you can remove your overlay.
 
@@ -177,7 +167,6 @@ def command(
         state=state,
         server=options.server_request(),
         timeout=timeout,
-        wait=wait,
     )
     # A server that is not waited for long leaves Nix its time.
     nix = timeout if timeout > limits.TOGETHER_SECONDS else None

@@ -44,13 +44,13 @@ _AT_A_TIME = 8
 class Forge:
     """A repository on GitHub as an Upstream; what it knows of unchanged files is in the memory."""
 
-    def __init__(self, server: Server, subject: Subject, memory: Memory, *, timeout: float, wait: float) -> None:
-        """Send nothing yet; raise UsageError for a repository or URL that is none. Both times are seconds."""
+    def __init__(self, server: Server, subject: Subject, memory: Memory, *, timeout: float) -> None:
+        """Send nothing yet; raise UsageError for a repository or URL that is none. `timeout` is in seconds."""
         self.warnings: list[str] = []
         self.repository: Path | None = None
         self.missing: tuple[str, ...] = ()
         self._subject = subject
-        self._github = connect(server, Settings(timeout=timeout, wait=wait))
+        self._github = connect(server, Settings(timeout=timeout))
         self.source = f"{self._github.client.api_url}/repos/{self._github.repository}"
         self._memory = memory
 

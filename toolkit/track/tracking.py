@@ -74,7 +74,6 @@ class TrackRequest(Struct, frozen=True, kw_only=True):
     state: Path | None = None
     server: Server = field(default_factory=Server)
     timeout: float = 30.0
-    wait: float = 5.0
 
 
 def track(request: TrackRequest, *, progress: Progress) -> TrackAnswer:
@@ -107,7 +106,7 @@ def _upstream(request: TrackRequest, subject: Subject, memory: Memory) -> Upstre
     # A quarter of a second that a clone does not need.
     from toolkit.track.forge import Forge  # noqa: PLC0415
 
-    return Forge(request.server, subject, memory, timeout=request.timeout, wait=request.wait)
+    return Forge(request.server, subject, memory, timeout=request.timeout)
 
 
 def _answer(request: TrackRequest, last: state.Last, where: _Where, progress: Progress) -> TrackAnswer:

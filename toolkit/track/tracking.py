@@ -212,12 +212,10 @@ def _states(found: FoundFile, where: _Where) -> Iterator[tuple[Change, State]]:
     """Yield the newest commits that changed a file, with what each made of it; some are read at a time."""
     versions = where.upstream.versions(found, most=_MOST_SINCE)
     while some := list(islice(versions, _AT_A_TIME)):
-        blobs = [blob_id(content) if content is not None else None for _, content in some]
-        readings = where.subject.read(
-            {blob: content for blob, (_, content) in zip(blobs, some, strict=True) if blob and content is not None}
-        )
-        for blob, (change, _) in zip(blobs, some, strict=True):
-            yield change, readings[blob].state if blob is not None else State.UNKNOWN
+        contents = {str(blob_id(content)): content for _, content in some if content is not None}
+        readings = where.subject.read(contents)
+        for change, content in some:
+            yield change, readings[blob_id(content)].state if content is not None else State.UNKNOWN
 
 
 def _pull(pull: Pull, reading: Reading, refs: Sequence[Ref]) -> Pull:

@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shlex
 import signal
 import subprocess
 import time
@@ -205,17 +204,6 @@ def test_interrupt_does_not_wait_for_a_server(unlet: Unlet, forge: Forge) -> Non
     _, said = process.communicate(timeout=15)
     assert (process.returncode, said.strip()) == (130, b"unlet: interrupted")
     assert time.monotonic() - began < 3
-
-
-def test_calls_in_the_document_parse() -> None:
-    text = DOCUMENT.read_text()
-    lines = re.findall(r"^unlet (track.*)$", text, re.MULTILINE)
-    lines += [found.partition(">")[0] for found in re.findall(r'"\$UNLET" (track .*)$', text, re.MULTILINE)]
-    assert len(lines) == 7
-    command = commands.get_command(click.Context(commands), "track")
-    assert command is not None
-    for line in lines:
-        command.make_context("track", shlex.split(line)[1:])
 
 
 def test_document_names_every_exit_code() -> None:

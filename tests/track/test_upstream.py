@@ -61,7 +61,7 @@ def test_file_that_is_gone_and_branch_that_is_none_keep_no_other_from_its_answer
     nixpkgs: Nixpkgs, where: Nixpkgs | Forge, ask: Ask
 ) -> None:
     nixpkgs.git("rm", "--quiet", TARGET)
-    nixpkgs.commit("docker: drop")
+    nixpkgs.commit("docker: drop", "{ }\n", path="pkgs/applications/virtualization/podman/default.nix")
     answer = ask(where, "master", "nobody", "staging")
     assert ref(answer, "master").state is State.UNKNOWN
     assert "the file is gone" in (ref(answer, "master").reason or "")

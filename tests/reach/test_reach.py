@@ -60,6 +60,9 @@ NEW = 'fetch { name = "new"; hash = hash "c"; }'
         f'editor = with prev; mkDerivation {{ pname = "editor"; version = "2.0.0"; src = {NEW}; }};',
         f'script = with prev; mkDerivation {{ pname = "script"; version = "2.0.0"; src = {NEW}; }};',
         "plain = { inherit (prev) tool; };",
+        # A vim plugin, and a kernel module: see the set.
+        "plugin = prev.plugin.overrideAttrs { dependencies = [ prev.tool ]; };",
+        'module = prev.module.override { kernel = prev.kernel.overrideAttrs { version = "6.6.40"; }; };',
         'tool = (import <nixpkgs> { localSystem.system = "x86_64-linux"; }).plain;',
     ],
 )
@@ -109,6 +112,7 @@ def test_an_override_of_what_is_addressed_by_its_content_reaches(
         ('script = prev.script.overrideAttrs { preFixup = "true"; };', "preFixup"),
         (f"script = with prev; script.overrideAttrs {{ src = {NEW}; }};", "src"),
         ('vendored = prev.vendored.overrideAttrs { buildFeatures = "x"; };', "buildFeatures"),
+        ("pythonic = prev.pythonic.overrideAttrs { dependencies = [ prev.tool ]; };", "dependencies"),
         ('editor = prev.editor.overrideAttrs { cmakeFlags = "-DX=1"; };', "cmakeFlags"),
         (f'farm = with prev; farm.overrideAttrs {{ version = "2.0.0"; src = {NEW}; }};', "deps"),
         (f"shop = with prev; shop.overrideAttrs {{ src = {NEW}; }};", "nugetDeps"),
@@ -188,6 +192,9 @@ def test_the_same_derivation_is_no_effect(reached: Callable[..., Reach], overrid
         ("plain = prev.plian.override { };", "attribute 'plian' missing; did you mean plain?"),
         ("plain = prev.plain.overrideAttrs { src = nowhere; };", "undefined variable 'nowhere'"),
         ("broken = prev.broken.overrideAttrs { };", "broken has been removed"),
+        ("tool = prev.tool // { more = prev.tool.more.overrideAttrs { }; };", "attribute 'more' missing"),
+        ("families.grown = prev.families.grown // { };", "attribute 'basic' missing"),
+        ("letters = prev.letters.override { overrides = null; };", "expected a set but found null"),
     ],
 )
 def test_nix_gives_the_reason_in_one_line(reached: Callable[..., Reach], override: str, reason: str) -> None:
@@ -197,6 +204,21 @@ def test_nix_gives_the_reason_in_one_line(reached: Callable[..., Reach], overrid
         assert statuses(found) == {"": "does not evaluate"}
     assert [each.status for each in found.overrides] == [Status.FAILS]
     assert reason in (found.overrides[0].reason or "")
+
+
+def test_overrides_of_a_scope_may_be_a_set(reached: Callable[..., Reach]) -> None:
+    found = reached("letters = prev.letters.override { overrides = { alpha = prev.spare; }; };")
+    assert statuses(found) == {"letters.alpha": "reaches"}
+
+
+def test_what_nix_refuses_by_itself_is_said(reached: Callable[..., Reach]) -> None:
+    text = "final: prev: { risky = prev.risky.overrideAttrs { a = 1; }; }"
+    (override,) = reached({"overlay.nix": text}).overrides
+    assert override.status is Status.REACHES
+    assert override.reason == "with NIXPKGS_ALLOW_INSECURE=1: Nix refuses what is insecure"
+    permitted = f"{{ nixpkgs = {{ config.allowInsecurePredicate = _: true; overlays = [ ({text}) ]; }}; }}"
+    (override,) = reached({"configuration.nix": permitted}, "configuration.nix").overrides
+    assert (override.status, override.reason) == (Status.REACHES, None)
 
 
 def test_what_has_been_removed_may_be_defined_anew(reached: Callable[..., Reach]) -> None:
@@ -233,7 +255,7 @@ def test_a_function_in_place_of_a_package_is_told(reached: Callable[..., Reach])
 def test_a_program_may_have_packages_of_its_own(reached: Callable[..., Reach]) -> None:
     extension = "_: super: { base = super.base.overrideAttrs { a = 1; }; }"
     found = reached(f"house = prev.house.override {{ packageOverrides = {extension}; }};")
-    assert statuses(found) == {"house": "reaches", "house.python3Packages.base": "reaches"}
+    assert statuses(found) == {"house.python3Packages.base": "reaches"}
 
 
 def test_one_that_uses_another_reaches(reached: Callable[..., Reach]) -> None:
@@ -267,7 +289,6 @@ def test_scopes_are_followed(reached: Callable[..., Reach]) -> None:
       }) ];
     """)
     assert statuses(found) == {
-        "python313": "reaches",
         "python313.pkgs.app": "no effect",
         "python313.pkgs.base": "reaches",
         "python3Packages.app": "reaches",
@@ -278,14 +299,14 @@ def test_scopes_are_followed(reached: Callable[..., Reach]) -> None:
 def test_an_interpreter_may_not_be_that_of_the_scope(reached: Callable[..., Reach]) -> None:
     extension = "_: super: { base = super.base.overrideAttrs { a = 1; }; }"
     found = reached(f"python3 = prev.python3.override {{ packageOverrides = {extension}; }};")
-    assert statuses(found) == {"python3": "in part", "python3.pkgs.base": "in part"}
+    assert statuses(found) == {"python3.pkgs.base": "in part"}
     assert left(found.overrides[0]) == ["python3Packages.base"]
 
 
 def test_another_interpreter_is_no_alias(reached: Callable[..., Reach]) -> None:
     extension = "_: super: { base = super.base.overrideAttrs { a = 1; }; }"
     found = reached(f"python39 = prev.python39.override {{ packageOverrides = {extension}; }};")
-    assert statuses(found) == {"python39": "reaches", "python39.pkgs.base": "reaches"}
+    assert statuses(found) == {"python39.pkgs.base": "reaches"}
 
 
 def test_a_line_is_that_of_the_attribute(reached: Callable[..., Reach], tmp_path: object) -> None:

@@ -52,15 +52,16 @@ if TYPE_CHECKING:
     "default it is evaluated with your rights.",
 )
 @options.bounds(
-    timeout="The time that one question to Nix may take, by default 120, and 60 with --sealed.",
-    memory="The memory that Nix may use with --sealed, by default 2048.",
+    timeout="The time that one override may take, by default 120, and 60 with --sealed.",
+    memory="The memory that Nix may use, by default 4096, and 2048 with --sealed.",
 )
 @options.common
 def command(*, paths: tuple[Path, ...], only: tuple[str, ...], systems: tuple[str, ...], sealed: bool) -> int:
     """Show for each override of your overlays whether it reaches the build.
 
-    A PATH is an overlay, a directory of overlays, a flake, or a NixOS configuration; by default your own overlays and
-    config.nix in ~/.config/nixpkgs. Nix evaluates the package set with and without each override, and builds nothing.
+    A PATH is an overlay, a directory of overlays, a flake, a NixOS configuration, a shell.nix, or - for standard input;
+    by default your own overlays and config.nix in ~/.config/nixpkgs. Nix evaluates the package set with and without
+    each override, and builds nothing.
     """
     settings = options.settings()
     options.allow()

@@ -67,6 +67,8 @@ let
     plain
     hooks
     joint
+    strict
+    without
     alone
     ;
   inherit (import ./reach/scopes.nix { inherit place hooks; })
@@ -130,7 +132,13 @@ let
   say = value: trace "${sign}@${toJSON value}" null;
 in
 {
-  inherit joint alone;
+  inherit
+    plain
+    joint
+    strict
+    without
+    alone
+    ;
 
   # What a file holds, by its kind.
   read = kind: path: kinds.${kind} path;
@@ -306,6 +314,29 @@ in
       new = facts extended.python3Packages.${member};
     };
 
+  # What a package has got that it had not, each as far as its kind.
+  added =
+    scope: index: path:
+    let
+      new = at path (entry index scope).given;
+      old = at path (entry index scope).prev;
+    in
+    say (map (name: guarded "nothing" (kindOf new.${name})) (filter (name: !old ? ${name}) (attrNames new)));
+
+  # Why Nix refuses a package of a set unless it is told otherwise, as it does in the set that permits nothing.
+  refusals =
+    scope: strict: path:
+    let
+      package = at path scope;
+      found = filter (kind: guarded false (package.meta.${kind} or false)) [
+        "broken"
+        "insecure"
+        "unfree"
+      ];
+      isRefused = has path scope && isPackage package && found != [ ] && guarded null (at path strict).drvPath == null;
+    in
+    say (if isRefused then found else [ ]);
+
   differs =
     scope: index: path:
     say (shown (at path (entry index scope).prev) (at path (entry index scope).given));
@@ -360,8 +391,8 @@ in
     in
     say (changedIn 1 (some (at path (entry index scope).prev)) (some (at path (entry index scope).given)));
 
-  # The derivation of a path without any overlay.
-  bare = path: say (drvAt path plain);
+  # The derivation of a path in a set, empty for none.
+  drv = scope: path: say (toString (drvAt path scope));
 
   # What a path leads to without the override.
   before = scope: index: path: say (facts (at path (entry index scope).prev));

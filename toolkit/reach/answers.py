@@ -9,7 +9,7 @@ class Place(Struct, frozen=True, kw_only=True):
     """Where an attribute is written."""
 
     file: str
-    line: int
+    line: int | None
 
 
 class Named(Struct, frozen=True, kw_only=True):
@@ -77,25 +77,57 @@ class Shown(Struct, frozen=True, kw_only=True):
 class Source(Struct, frozen=True, kw_only=True):
     """A place with overlays: Nix that reads it, as the functions of reach.nix, and the file to name.
 
-    `otherwise` reads it if that does not evaluate, `label` is what it is called in the file.
+    `otherwise` reads it if that does not evaluate, with a warning if there is one; `label` is what it is called in the
+    file.
     """
 
     question: str
     file: str
     otherwise: str | None = None
+    warning: str = ""
     label: str = ""
 
 
-class Subject(Struct, frozen=True, kw_only=True):
-    """An attribute of an overlay, which has a name in the session; `again` if an earlier overlay has it too."""
+class Overlay(Struct, frozen=True, kw_only=True):
+    """An overlay by its name in the session, its number in the list of all, and the attributes that it has.
 
-    overlay: str
-    used: str
+    `listed` is false for one that its file only names: such have no order among themselves.
+    """
+
+    key: str
+    number: int
     file: str
+    names: tuple[Named, ...]
+    listed: bool
+
+    def place(self, name: str) -> Place | None:
+        """Return where it has an attribute, None if it has none of that name."""
+        found = next((each for each in self.names if each.name == name), None)
+        return None if found is None else found.place or Place(file=self.file, line=None)
+
+    def is_before(self, other: Overlay) -> bool:
+        """Return whether another overlay is put on after it, and may replace what it sets."""
+        return self.number < other.number and (self.file != other.file or (self.listed and other.listed))
+
+
+class Subject(Struct, frozen=True, kw_only=True):
+    """An attribute of an overlay in a list of them."""
+
+    overlay: Overlay
+    overlays: tuple[Overlay, ...]
     named: Named
-    again: bool = False
 
     @property
     def name(self) -> str:
         """The attribute."""
         return self.named.name
+
+    @property
+    def again(self) -> bool:
+        """Whether an earlier overlay has it too."""
+        return any(each.is_before(self.overlay) and each.place(self.name) is not None for each in self.overlays)
+
+    @property
+    def later(self) -> tuple[Overlay, ...]:
+        """The later overlays that have it too."""
+        return tuple(each for each in self.overlays if self.overlay.is_before(each) and each.place(self.name))

@@ -54,10 +54,23 @@ class Case(Struct, frozen=True, kw_only=True):
 
     @property
     def version_changes(self) -> bool:
-        """Return whether the version is another one, and not only has a word behind it."""
+        """Return whether the version is another one, and not only has a word behind it, or in it an input's version."""
         old, new = self.old.version, self.new.version
         is_label = new.startswith(old) and _LABEL.fullmatch(new[len(old) :]) is not None
-        return bool(old) and old != new and not is_label
+        return bool(old) and old != new and not is_label and not self._follows_an_input
+
+    @property
+    def _follows_an_input(self) -> bool:
+        """Whether the version holds that of another package, such as a kernel module's that of the kernel."""
+        gone, fresh = (
+            {each.pname: each.version for each in map(self.store.__getitem__, {*one.inputs} - {*other.inputs})}
+            for one, other in ((self.old, self.new), (self.new, self.old))
+        )
+        return any(
+            before and before != self.old.version and self.old.version.replace(before, fresh[name]) == self.new.version
+            for name, before in gone.items()
+            if name in fresh
+        )
 
     def source(self, derivation: Derivation) -> str:
         """Return the path of a derivation's source, empty for none."""

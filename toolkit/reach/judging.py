@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import re
 from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from msgspec.structs import replace
 
-from toolkit import documents
+from toolkit import documents, files
+from toolkit.errors import ToolkitError
 from toolkit.nix.derivations import Derivation, DerivationStore
 from toolkit.nix.program import quoted
 from toolkit.nix.stores import own
 from toolkit.reach import instead, rules
-from toolkit.reach.answers import Behind, Facts, Look, Named, Pair, Place, Shown, Source, Subject
+from toolkit.reach.answers import Behind, Facts, Look, Named, Overlay, Pair, Place, Shown, Source, Subject
 from toolkit.reach.case import Call, Case
-from toolkit.reach.model import Left, Override, Status
+from toolkit.reach.model import OWN, Left, Override, Replacement, Status
 from toolkit.reach.session import EvaluationError
 from toolkit.reach.verdicts import Verdict, is_absent, reason_of, together, unlike
 
@@ -30,6 +33,9 @@ T = TypeVar("T")
 
 _MOST = 32
 """The most packages of a set that are judged."""
+
+_SOME = 8
+"""So many names of a set, about, are enough to see that all fail for one cause."""
 
 _HOOKED = {"pythonPackagesExtensions": ("python3Packages",), "haskell": ("haskellPackages",)}
 
@@ -49,8 +55,9 @@ class Judge:
     def subjects(self, sources: Sequence[Source], only: Sequence[str]) -> tuple[list[Override], list[Subject]]:
         """Return what cannot be read of overlays that are used together, and the attributes of the others."""
         unread: list[Override] = []
-        overlays: list[tuple[str, str, tuple[Named, ...]]] = []
+        overlays: list[Overlay] = []
         for source in sources:
+            self._session.begin()
             for place, label, found in self._opened(source):
                 if isinstance(found, EvaluationError):
                     unread.append(self._unread(source.file, label, found))
@@ -62,20 +69,21 @@ class Judge:
                     if isinstance(names, EvaluationError):
                         unread.append(self._unread(source.file, name, names))
                     else:
-                        overlays.append((overlay, source.file, names))
-        used = self._define("used", f"[ {' '.join(overlay for overlay, _, _ in overlays)} ]")
-        system = self._try(f"system {used}", str)
+                        overlays.append(
+                            Overlay(
+                                key=overlay,
+                                number=len(overlays) + 1,
+                                file=source.file,
+                                names=names,
+                                listed=name.endswith("]") or name == "packageOverrides",
+                            )
+                        )
+        system = self._try(f"system {self._used(overlays)}", str)
         self._system = "" if isinstance(system, EvaluationError) else system
         return [replace(each, system=self._system) for each in unread], [
-            Subject(
-                overlay=overlay,
-                used=used,
-                file=file,
-                named=each,
-                again=any(each.name == other.name for _, _, earlier in overlays[:number] for other in earlier),
-            )
-            for number, (overlay, file, names) in enumerate(overlays)
-            for each in names
+            Subject(overlay=overlay, overlays=tuple(overlays), named=each)
+            for overlay in overlays
+            for each in overlay.names
             if not only or any(wanted.partition(".")[0] in {each.name, *_HOOKED.get(each.name, ())} for wanted in only)
         ]
 
@@ -84,6 +92,7 @@ class Judge:
         found: list[Override] = []
         for count, subject in enumerate(subjects):
             self._progress.step(f"{subject.name} ({count + 1} of {len(subjects)})")
+            self._session.begin()
             found += (
                 override
                 for override in self._attribute(subject)
@@ -100,8 +109,8 @@ class Judge:
         place = self._define("file", source.question)
         found = self._try(f"overlays {place}", tuple[str, ...])
         if isinstance(found, EvaluationError) and source.otherwise is not None:
-            fact = "does not evaluate as a NixOS configuration, so only what it says itself was looked at"
-            self.warnings.append(f"{source.file}: {fact}: {found.message}")
+            if source.warning:
+                self.warnings.append(f"{source.file}: {source.warning}: {found.message}")
             place = self._define("file", source.otherwise)
             found = self._try(f"overlays {place}", tuple[str, ...])
         yield from self._parts(place, source.label, found)
@@ -120,13 +129,14 @@ class Judge:
 
     def _unread(self, file: str, label: str, failed: EvaluationError) -> Override:
         """Return what is said of an overlay whose attributes are not known."""
-        status = Status.UNKNOWN if is_absent(failed) else Status.FAILS
+        status = Status.UNKNOWN if failed.is_limit or is_absent(failed) else Status.FAILS
         return Override(attribute=label, status=status, system=self._system, file=file, reason=reason_of(failed))
 
     def _attribute(self, subject: Subject) -> Iterator[Override]:
         scope = self._joint(subject)
         found = self._try(f"look {_call(scope, subject)}", Look)
-        if isinstance(found, EvaluationError):
+        # Another overlay may take the extensions of this one out.
+        if isinstance(found, EvaluationError) or (found.hook and not found.members):
             scope = self._alone(subject)
             found = self._try(f"look {_call(scope, subject)}", Look)
         if isinstance(found, EvaluationError):
@@ -141,26 +151,17 @@ class Judge:
             for each in (found.members if subject.named.known else ())
         ]
         if not members or found.package:
-            yield self._override(subject, (subject.name,), self._whole(scope, subject, found, members))
+            whole = self._whole(scope, subject, found)
+            # An interpreter that only carries other packages is none of them.
+            if not members or whole.status is not Status.NO_EFFECT:
+                yield self._override(subject, (subject.name,), whole)
         yield from members
 
-    def _whole(self, scope: str, subject: Subject, look: Look, members: Sequence[Override]) -> Verdict:
+    def _whole(self, scope: str, subject: Subject, look: Look) -> Verdict:
         if look.old == "nothing" and not look.package:
             return Verdict(status=Status.NEW)
         if look.package:
-            verdict = self._path(scope, subject, (subject.name,))
-            if members and verdict.status is Status.NO_EFFECT:
-                # An interpreter stays the same, its scope does not.
-                scope_verdict = together(members)
-                return (
-                    replace(scope_verdict, status=Status.REACHES)
-                    if scope_verdict.status is Status.NEW
-                    else scope_verdict
-                )
-            return verdict
-        return self._value(scope, subject, look)
-
-    def _value(self, scope: str, subject: Subject, look: Look) -> Verdict:
+            return self._path(scope, subject, (subject.name,))
         if look.new not in {look.old, "function"}:
             return Verdict(status=Status.REACHES)
         return self._alike(scope, subject, (subject.name,), look.new)
@@ -182,7 +183,8 @@ class Judge:
         names = self._try(f"within {_call(scope, subject, path)}", tuple[str, ...])
         found = names if isinstance(names, EvaluationError) else self._differing(scope, subject, path, names)
         if isinstance(found, EvaluationError):
-            return Verdict(status=Status.UNKNOWN, reason=f"is a set, of which not all evaluates: {found.message}")
+            failure = self._failure(subject, found)
+            return replace(failure, reason=f"is a set, of which not all evaluates: {failure.reason}")
         paths = [(*path, *each) for each in found[:_MOST]]
         if not paths:
             return None
@@ -204,7 +206,7 @@ class Judge:
         found = self._try(f"inner {call} {_path(names)}", tuple[tuple[str, ...], ...])
         if not isinstance(found, EvaluationError):
             return [*found]
-        if found.is_limit:
+        if found.is_limit or (len(names) > _MOST and self._none_evaluates(call, names, found)):
             return found
         if len(names) == 1:
             # What has never evaluated is no fault of the override.
@@ -215,12 +217,18 @@ class Judge:
         other = one if isinstance(one, EvaluationError) else self._differing(scope, subject, path, names[middle:])
         return other if isinstance(one, EvaluationError) or isinstance(other, EvaluationError) else one + other
 
+    def _none_evaluates(self, call: str, names: Sequence[str], failed: EvaluationError) -> bool:
+        """Return whether a set fails as a whole, as some of its names show."""
+        some = (self._try(f"inner {call} {_path([each])}", object) for each in names[:: len(names) // _SOME])
+        return all(isinstance(each, EvaluationError) and each.message == failed.message for each in some)
+
     def _member(self, scope: str, subject: Subject, look: Look, member: Named) -> Verdict:
+        self._session.begin()
         if not look.extended:
             return self._path(scope, subject, (*look.base, member.name))
         words = f"{quoted(subject.name)} {_path(look.base)} {quoted(member.name)}"
         return self._judged(
-            subject, (*look.base, member.name), lambda here: f"member {here} {subject.overlay} {words}", None, scope
+            subject, (*look.base, member.name), lambda here: f"member {here} {subject.overlay.key} {words}", None, scope
         )
 
     def _path(self, scope: str, subject: Subject, path: Sequence[str]) -> Verdict:
@@ -257,11 +265,14 @@ class Judge:
         # The places of outputs that are addressed by their content are not known.
         if old.path != new.path and (old.outputs != new.outputs or "" in old.outputs.values()):
             return self._changed(subject, path, pair, member, scope)
-        if is_joint and not subject.again and self._try(f"bare {_path(path)}", str) != old.path:
+        if is_joint and not subject.again and self._drv("plain", path) != old.path:
             # Another override may have the same effect.
             alone = self._judged(subject, path, question, shown, self._alone(subject))
             if alone.status is not Status.NO_EFFECT:
                 return alone
+        added = self._try(f"added {_call(scope, subject, path)}", tuple[str, ...]) if shown is not None else ()
+        if isinstance(added, EvaluationError):
+            return self._failure(subject, added)
         same = self._same(shown(scope) if shown is not None else None)
         words, calls = self._calls(subject, path, member, scope)
         other = self._instead(scope, words, path, (), calls)
@@ -345,7 +356,8 @@ class Judge:
             reason += f"; the nearest are {', '.join(near)}" if near else ""
         elif (meant := re.search(r"^\s*Did you mean (.*)\?$", failed.stderr, re.MULTILINE)) is not None:
             reason += f"; did you mean {meant[1]}?"
-        return Verdict(status=Status.UNKNOWN if is_absent(failed) else Status.FAILS, reason=reason)
+        is_unknown = failed.is_limit or is_absent(failed)
+        return Verdict(status=Status.UNKNOWN if is_unknown else Status.FAILS, reason=reason)
 
     def _top(self, scope: str, names: Sequence[str]) -> Mapping[str, str]:
         found = self._try(f"top {scope} {_path(names)}", tuple[str | None, ...])
@@ -355,11 +367,49 @@ class Judge:
 
     def _joint(self, subject: Subject) -> str:
         """Return the name of the set with all overlays."""
-        return self._define("joint", f"joint {subject.used}")
+        return self._define("joint", f"joint {self._used(subject.overlays)}")
 
     def _alone(self, subject: Subject) -> str:
         """Return the name of the set in which of all overrides there is only this one."""
-        return self._define("alone", f"alone {subject.used} {subject.overlay} {quoted(subject.name)}")
+        return self._define("alone", f"alone {self._used(subject.overlays)} {_call('', subject)}")
+
+    def _without(self, overlays: Sequence[Overlay], overlay: Overlay, name: str) -> str:
+        """Return the name of the set with overlays of which one lacks an attribute."""
+        return self._define("without", f"without {self._used(overlays)} {overlay.key} {quoted(name)}")
+
+    def _used(self, overlays: Sequence[Overlay]) -> str:
+        return self._define("used", f"[ {' '.join(each.key for each in overlays)} ]")
+
+    def _drv(self, scope: str, path: Sequence[str]) -> str | EvaluationError:
+        """Return the derivation of a path in a set, empty if there is none."""
+        return self._try(f"drv {scope} {_path(path)}", str)
+
+    def _refusal(self, subject: Subject, path: Sequence[str]) -> str | None:
+        """Return what lets Nix evaluate a package that it refuses by itself."""
+        strict = self._define("strict", f"strict {self._used(subject.overlays)}")
+        found = self._try(f"refusals {self._joint(subject)} {strict} {_path(path)}", tuple[str, ...])
+        if isinstance(found, EvaluationError) or not found:
+            return None
+        return f"with {' '.join(f'NIXPKGS_ALLOW_{each.upper()}=1' for each in found)}: Nix refuses what is {found[0]}"
+
+    def _replacement(self, subject: Subject, path: Sequence[str]) -> Replacement | None:
+        """Return which later overlay makes no difference of whether this one sets a path, and sets it itself."""
+        name, overlays = subject.name, subject.overlays
+        found = self._drv(self._joint(subject), path) if subject.later else ""
+        if not found or isinstance(found, EvaluationError):
+            return None
+        if self._drv(self._without(overlays, subject.overlay, name), path) != found:
+            return None
+        for later in subject.later:
+            until = [each for each in overlays if each.number <= later.number]
+            both = self._drv(self._define("joint", f"joint {self._used(until)}"), path)
+            if self._drv(self._without(until, subject.overlay, name), path) == both:
+                place = later.place(name)
+                # The second of two that say the same replaces nothing.
+                if place is None or self._drv(self._without(overlays, later, name), path) == found:
+                    return None
+                return Replacement(overlay=later.number, file=place.file, line=place.line)
+        return None
 
     def _define(self, kind: str, question: str) -> str:
         if question not in self._defined:
@@ -378,16 +428,41 @@ class Judge:
         self, subject: Subject, path: Sequence[str], verdict: Verdict, place: Place | None = None
     ) -> Override:
         where = place or subject.named.place
+        if verdict.status in {Status.REACHES, Status.IN_PART, Status.NEW}:
+            verdict = self._in_list(subject, path, verdict)
+        elif verdict.status is Status.NO_EFFECT and where is not None and _is_own(where.file):
+            verdict = Verdict(
+                status=Status.REACHES, reason="the build stays the same, and its parts become overridable"
+            )
         return Override(
             attribute=".".join(path),
             status=verdict.status,
             system=self._system,
-            file=where.file if where is not None else subject.file,
+            file=where.file if where is not None else subject.overlay.file,
             line=where.line if where is not None else None,
             left=verdict.left,
             reason=verdict.reason,
             instead=verdict.instead,
+            replaced_by=verdict.replaced_by,
         )
+
+    def _in_list(self, subject: Subject, path: Sequence[str], verdict: Verdict) -> Verdict:
+        """Judge by the whole list of overlays, in its order, what has an effect by itself."""
+        by = self._replacement(subject, path)
+        if by is None:
+            refused = self._refusal(subject, path)
+            return replace(verdict, reason="; ".join(filter(None, (verdict.reason, refused)))) if refused else verdict
+        place = by.file if by.line is None else f"{by.file}:{by.line}"
+        return Verdict(status=Status.NO_EFFECT, reason=f"replaced by overlay {by.overlay} ({place})", replaced_by=by)
+
+
+@cache
+def _is_own(file: str) -> bool:
+    """Return whether a file is an overlay that unlet has written."""
+    try:
+        return f"\n{OWN}".encode() in files.read(Path(file))
+    except ToolkitError:
+        return False
 
 
 def _path(names: Sequence[str]) -> str:
@@ -395,4 +470,4 @@ def _path(names: Sequence[str]) -> str:
 
 
 def _call(scope: str, subject: Subject, path: Sequence[str] | None = None) -> str:
-    return f"{scope} {subject.overlay} {quoted(subject.name) if path is None else _path(path)}"
+    return f"{scope} {subject.overlay.key} {quoted(subject.name) if path is None else _path(path)}"

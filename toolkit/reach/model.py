@@ -9,6 +9,12 @@ from msgspec import Struct
 
 SCHEMA = 1
 
+OWN = "# Made for nixpkgs "
+"""How a line begins in the head of an overlay of unlet's own."""
+
+STEPS_ASIDE = "unlet overlay: "
+"""How the warning of such an overlay begins that changes nothing, since the nixpkgs is not the one it was made for."""
+
 
 class Status(StrEnum):
     """What an override does."""
@@ -34,6 +40,14 @@ class Left(Struct, frozen=True, kw_only=True):
     part: bool = False
 
 
+class Replacement(Struct, frozen=True, kw_only=True):
+    """The overlay, by its number in the list, that replaces what an earlier one sets, and where it does."""
+
+    overlay: int
+    file: str
+    line: int | None = None
+
+
 class Override(Struct, frozen=True, kw_only=True):
     """One attribute that an overlay changes, on one system; `file` and `line` are where its value is written.
 
@@ -48,6 +62,7 @@ class Override(Struct, frozen=True, kw_only=True):
     left: tuple[Left, ...] = ()
     reason: str | None = None
     instead: str | None = None
+    replaced_by: Replacement | None = None
 
 
 class Brought(Struct, frozen=True, kw_only=True):

@@ -9,8 +9,10 @@ from tempfile import mkdtemp
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from toolkit import files
+from toolkit.errors import ToolkitError
 from toolkit.model import SourceRequest
 from toolkit.nix import limits
 from toolkit.nix.limits import jobs, sealed
@@ -55,16 +57,33 @@ class ReachRequest(Struct, frozen=True, kw_only=True):
 def reach(request: ReachRequest, *, progress: Progress) -> Reach:
     """Return what the overrides of overlays do.
 
-    Raise ToolkitError for a path that cannot be read, and as `trees.as_they_are` does.
+    Raise ToolkitError for a path that cannot be read, for an attribute to look at that no overlay has, and as
+    `trees.as_they_are` does.
     """
-    groups = [*_groups(request)]
-    root = _nixpkgs(request, progress)
-    results = [_on(system, root, groups, request, progress) for system in request.systems or ("",)]
+    with files.temporary() as directory:
+        given = directory / "overlay.nix"
+        if sources.INPUT in request.paths:
+            sources.write_input(given)
+            paths = tuple(given if path == sources.INPUT else path for path in request.paths)
+            request = replace(request, paths=paths)
+        groups = [*_groups(request)]
+        root = _nixpkgs(request, progress)
+        results = [_on(system, root, groups, request, progress) for system in request.systems or ("",)]
+    overrides = tuple(each for result in results for each in result.overrides)
+    _ensure_found(overrides, request.only)
     return Reach(
         nixpkgs=str(root),
-        overrides=tuple(each for result in results for each in result.overrides),
+        overrides=tuple(replace(each, file="-") if each.file == str(given) else each for each in overrides),
         warnings=tuple(dict.fromkeys(each for result in results for each in result.warnings)),
     )
+
+
+def _ensure_found(overrides: Sequence[Override], only: Sequence[str]) -> None:
+    """Raise ToolkitError for an attribute that no overlay has, if all could be read."""
+    found = [name for name in only for each in overrides if f"{each.attribute}.".startswith(f"{name}.")]
+    missing = next((name for name in only if name not in found), None)
+    if missing is not None and len(overrides) == len(found):
+        raise ToolkitError(f"{missing}: no overlay here sets it", hint="leave out --only to see all overrides")
 
 
 def _groups(request: ReachRequest) -> Iterator[Path | list[Source]]:
@@ -138,4 +157,4 @@ def _on(
             # What keeps a flake's outputs from being read is said of its overlays.
             for name in () if isinstance(hosts, EvaluationError) else hosts:
                 overrides += judged([sources.host(directory, name)])
-        return Reach(nixpkgs=str(root), overrides=tuple(overrides), warnings=tuple(judge.warnings))
+        return Reach(nixpkgs=str(root), overrides=tuple(overrides), warnings=(*judge.warnings, *session.warnings))

@@ -17,10 +17,11 @@ from typing import IO, TYPE_CHECKING, Self
 
 from toolkit import process
 from toolkit.errors import CommandError, ToolkitError
-from toolkit.nix.limits import raised_by, restrict
+from toolkit.nix.limits import bounded, is_sealed, memory, raised_by, restrict
 from toolkit.nix.program import reason
 from toolkit.nix.stores import own, remote
 from toolkit.process import Command
+from toolkit.reach.model import STEPS_ASIDE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,6 +37,9 @@ _SETTINGS = {
     "download-attempts": "1",
     "connect-timeout": "10",
 }
+_MEBIBYTES = 4096
+"""What Nix may take without a seal: the half of fifty overrides takes half of it."""
+
 _CUT = "syntax error, unexpected ':', expecting end of file\n       at «string»:"
 _DEEP = "error: stack overflow"
 _MOST_LINES, _MOST_CHARACTERS = 1_000, 2_000
@@ -47,7 +51,7 @@ _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 class EvaluationError(ToolkitError):
     """Nix could not answer; the message is its reason, in one line. `stderr` is all that it wrote.
 
-    `is_limit` is true if it was Nix that ended, for its time or its memory, and not the evaluation.
+    `is_limit` is true if the evaluation did not end, for its time or its memory.
     """
 
     def __init__(self, message: str, stderr: str, *, is_limit: bool = False) -> None:
@@ -60,7 +64,7 @@ class Session:
     """A `nix repl` on an expression, a function of strings. Use it in a `with`: it ends with that."""
 
     def __init__(self, expression: Path, arguments: Mapping[str, str], *, seconds: float) -> None:
-        """Each answer may take so many seconds; `tree` is the nixpkgs among the arguments."""
+        """Answers may take so many seconds together, from `begin` on; `tree` is the nixpkgs among the arguments."""
         # What is evaluated cannot know it, and so not answer for us.
         sign = secrets.token_hex(8)
         self._answer, self._end = f"trace: {sign}@", f"{sign}@end"
@@ -71,12 +75,20 @@ class Session:
         lookup = ("-I", f"nixpkgs={arguments['tree']}")
         argv = ("nix", *features, "repl", *options, *lookup, "--file", str(expression), *words)
         command = Command(argv=argv, env={"NIX_REMOTE": remote(own())})
-        self._command = restrict(command, expression.parent, writes=(own(),))
+        within = command if is_sealed() else bounded(command, memory(_MEBIBYTES))
+        self._command = restrict(within, expression.parent, writes=(own(),))
         self._definitions: list[str] = []
+        self.warnings: dict[str, None] = {}
         self._seconds = min(seconds, self._command.timeout or seconds)
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin with another override, which has a time of its own."""
+        self._deadline = time.monotonic() + self._seconds
 
     def __enter__(self) -> Self:
+        self._answers = 0
         self._process = process.begin(self._command)
         self._lines = queue.SimpleQueue()
         self._readers = [
@@ -97,24 +109,37 @@ class Session:
 
         Raise EvaluationError with Nix's reason for one that does not evaluate, or takes too long.
         """
+        if time.monotonic() >= self._deadline:
+            raise self._late("")
+        try:
+            return self._asked(question)
+        except EvaluationError as error:
+            # What was answered before may have taken the memory.
+            if not (error.is_limit and self._has_room):
+                raise
+            return self._asked(question)
+
+    def _asked(self, question: str) -> object:
         # A file that ends too early is for Nix a question that goes on; a line that no question goes on with ends it.
         self._write(f'{question}\n:p null\nbuiltins.trace "{self._end}" null')
         answer: str | None = None
         said: deque[str] = deque(maxlen=_MOST_LINES)
-        deadline = time.monotonic() + self._seconds
         while True:
-            line = self._next(deadline, said)
+            line = self._next(said)
             if line == f"trace: {self._end}":
                 break
             if line.startswith(self._answer):
                 answer = line.removeprefix(self._answer)
             else:
                 said.append(line[:_MOST_CHARACTERS])
+                if (found := line.partition(f"warning: {STEPS_ASIDE}")[2]) and len(self.warnings) < _MOST_LINES:
+                    self.warnings.setdefault(f"{STEPS_ASIDE}{found[:_MOST_CHARACTERS]}")
         if answer is None:
             stderr = "\n".join(said)
             if _CUT in stderr:
                 raise EvaluationError("a file that it reads is cut: syntax error, unexpected end of file", stderr)
             raise EvaluationError(reason(CommandError(self._command.argv, status=1, stderr=stderr)), stderr)
+        self._answers += 1
         return json.loads(answer)
 
     def define(self, name: str, expression: str) -> None:
@@ -129,25 +154,31 @@ class Session:
                 stdin.write(f"{lines}\n".encode(errors="surrogateescape"))
                 stdin.flush()
 
-    def _next(self, deadline: float, said: Sequence[str]) -> str:
+    def _next(self, said: Sequence[str]) -> str:
+        self._has_room = False
         try:
-            line = self._lines.get(timeout=max(0.0, deadline - time.monotonic()))
+            line = self._lines.get(timeout=max(0.0, self._deadline - time.monotonic()))
         except queue.Empty:
-            late = raised_by("--timeout", f"takes more than {self._seconds:g} s")
-            raise self._ended(late, said) from None
+            self._restart()
+            raise self._late("\n".join(said)) from None
         if line is None:
+            self._has_room = self._answers > 0
+            self._restart()
             if deep := next((each for each in said if each.startswith(_DEEP)), None):
-                raise self._ended(deep.removeprefix("error: "), said)
-            ended = "Nix has ended: probably out of memory"
-            raise self._ended(ended if self._command.memory is None else raised_by("--max-memory", ended), said)
+                self._has_room = False
+                raise EvaluationError(deep.removeprefix("error: "), "\n".join(said))
+            fact = raised_by("--max-memory", "Nix has ended: probably out of memory")
+            raise EvaluationError(fact, "\n".join(said), is_limit=True)
         return line
 
-    def _ended(self, fact: str, said: Sequence[str]) -> EvaluationError:
+    def _late(self, said: str) -> EvaluationError:
+        return EvaluationError(raised_by("--timeout", f"takes more than {self._seconds:g} s"), said, is_limit=True)
+
+    def _restart(self) -> None:
         self._close()
         self.__enter__()
         for definition in self._definitions:
             self._write(definition)
-        return EvaluationError(fact, "\n".join(said), is_limit=True)
 
     def _close(self) -> None:
         # Between two questions it is the end of its input that ends it: SIGTERM ends an evaluation alone.

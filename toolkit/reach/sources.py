@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -11,14 +12,20 @@ from toolkit import files
 from toolkit.errors import ToolkitError
 from toolkit.nix.attributes import SETS, spine, statements
 from toolkit.nix.attributes import path as path_of
+from toolkit.nix.edit import Edit, apply
 from toolkit.nix.program import quoted
 from toolkit.nix.tree import Tree
 from toolkit.reach.answers import Source
+
+INPUT = Path("-")
+"""How standard input is named."""
 
 _FLAKE = "flake.nix"
 _HERE = "default.nix"
 _MODULE = frozenset(["config", "options", "modulesPath"])
 """Arguments that only a module takes."""
+_MADE = re.compile(r"\bimport\b(?s:.*)\b(?:overlays|packageOverrides)\b")
+"""What makes a package set with overlays, such as a shell."""
 
 
 def users() -> list[Source]:
@@ -56,6 +63,18 @@ def of(path: Path) -> list[Source]:
     return found
 
 
+def write_input(path: Path) -> None:
+    """Write the Nix on standard input to a file; its paths are those from the working directory, as for Nix."""
+    text = files.read(Path("/dev/stdin")).decode(errors="surrogateescape")
+    literals = (each for each in Tree(text, name="standard input").root.walk() if each.kind == "path_expression")
+    edits = [
+        Edit(each.start, each.end, f"(/. + {quoted(str(Path.cwd() / each.text))})")
+        for each in literals
+        if each.text.startswith(".") and "${" not in each.text
+    ]
+    path.write_bytes(apply(text, edits).encode(errors="surrogateescape"))
+
+
 def _absolute(path: Path) -> Path:
     """Return a path without `..`, which Nix takes for the directory above even behind a link."""
     return path.resolve() if ".." in path.parts else path.absolute()
@@ -83,9 +102,12 @@ def _of_file(path: Path) -> Source:
     if path.name == "config.nix":
         return _source("config", path)
     own = _source("file", path)
-    if not _is_module(path):
-        return own
-    return replace(_source("module", path), otherwise=own.question)
+    if _is_module(path):
+        warning = "does not evaluate as a NixOS configuration, so only what it says itself was looked at"
+        return replace(_source("module", path), otherwise=own.question, warning=warning)
+    if _MADE.search(files.read(path).decode(errors="replace")):
+        return replace(_source("made", path), otherwise=own.question)
+    return own
 
 
 def _is_module(path: Path) -> bool:

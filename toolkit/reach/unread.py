@@ -33,6 +33,9 @@ _TURNED = {
 }
 """What a builder makes other variables of, before any derivation is made: `overrideAttrs` comes too late."""
 
+_OF_PYTHON = frozenset(["dependencies", "build-system"])
+_PYTHON = re.compile(r"python-.*hook")
+
 _OF_SOURCE = (
     "src",
     "srcs",
@@ -232,6 +235,9 @@ def turned_too_late(case: Case) -> Iterator[Left]:
     for name in case.changed:
         other = _TURNED.get(name)
         if other is None or other not in case.old.environment or other in case.changed:
+            continue
+        # A vim plugin has such variables too, and its builder makes nothing of them.
+        if name in _OF_PYTHON and not any(_PYTHON.match(case.store[path].name) for path in case.new.inputs):
             continue
         yield Left(name=name, why=f"the builder has made '{other}' of it before, and that stays")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from toolkit.reach.model import Left, Override, Status
+from toolkit.reach.model import Left, Override, Replacement, Status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +23,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
     left: tuple[Left, ...] = ()
     reason: str | None = None
     instead: str | None = None
+    replaced_by: Replacement | None = None
 
 
 def together(members: Sequence[Override]) -> Verdict:
@@ -30,7 +31,8 @@ def together(members: Sequence[Override]) -> Verdict:
     found = {each.status for each in members}
     left = next((each.left for each in members if each.left), ())
     if len(found) == 1:
-        return Verdict(status=members[0].status, left=left, reason=members[0].reason)
+        first = members[0]
+        return Verdict(status=first.status, left=left, reason=first.reason, replaced_by=first.replaced_by)
     if found <= {Status.REACHES, Status.NEW, Status.NO_EFFECT}:
         return Verdict(status=Status.REACHES)
     return Verdict(status=Status.IN_PART, left=left, reason="only some members of its scope reach the build")

@@ -10,6 +10,7 @@
 }:
 let
   inherit (builtins)
+    all
     attrNames
     concatMap
     elemAt
@@ -35,7 +36,9 @@ let
     guarded
     at
     isCallable
+    isPackage
     ;
+  inherit (import ./imported.nix { inherit tree; }) argumentsIn imported;
 
   arguments = {
     inherit lib;
@@ -50,15 +53,20 @@ let
     modulesPath = tree + "/nixos/modules";
   };
 
+  called = function: calledWith (intersectAttrs (functionArgs function) arguments) function;
+
   # What nobody knows here fails where it is used.
-  called =
-    function:
+  calledWith =
+    given: function:
     let
       wanted = functionArgs function;
-      unknown = filter (name: !wanted.${name} && !arguments ? ${name}) (attrNames wanted);
+      unknown = filter (name: !wanted.${name} && !given ? ${name}) (attrNames wanted);
     in
+    if unknown != [ ] && all (name: plain ? ${name}) unknown then
+      throw "unlet: is a file for callPackage: name the overlay that calls it"
+    else
     function (
-      intersectAttrs wanted arguments
+      given
       // listToAttrs (
         map (name: {
           inherit name;
@@ -72,6 +80,9 @@ let
   # A function of a set, `{ ... }: …` too, of which `functionArgs` says no more than of `final: …`.
   takesSet = value: isFunction value && match ".*<attrspat.*" (head (split "</attrspat>" (toXML value))) != null;
 
+  # A package set, of which the overlays are known.
+  isSet = value: isAttrs value && value ? appendOverlays && value ? overlays;
+
   # What a value holds that may be overlays, each with its name; nothing of it is looked at.
   partsIn =
     name: value:
@@ -82,6 +93,10 @@ let
       partsIn name (import value)
     else if takesSet value then
       partsIn name (called value)
+    else if isSet value then
+      partsIn name value.overlays
+    else if isPackage value then
+      [ ]
     else if isList value then
       genList (number: {
         name = "${name}[${toString number}]";
@@ -119,6 +134,10 @@ let
       overlaysIn name (import value)
     else if takesSet value then
       overlaysIn name (called value)
+    else if isSet value then
+      overlaysIn name value.overlays
+    else if isPackage value then
+      throw "unlet: is a package, and no overlay"
     else if isCallable value then
       overlay name value
     else if isAttrs value && (value ? packageOverrides || value ? allowUnfree) then
@@ -213,6 +232,18 @@ let
         }).config.nixpkgs;
     # Anything else, by its value.
     file = path: valueOf (import (/. + path));
+    # A shell, or other packages, by the nixpkgs that they are made of.
+    made =
+      path:
+      let
+        value = imported (/. + path);
+        # Only what has no default is given to a function: that may be nixpkgs with overlays.
+        given = removeAttrs arguments (filter (name: (functionArgs value).${name} or false) (attrNames arguments));
+        found = argumentsIn (
+          if takesSet value then calledWith (intersectAttrs (functionArgs value) given) value else value
+        );
+      in
+      if found == [ ] then kinds.file path else valueOf { nixpkgs = { overlays = [ ]; } // head found; };
     # ~/.config/nixpkgs/config.nix
     config =
       path:

@@ -10,9 +10,10 @@ let
     mapAttrs
     ;
 
-  # An extension of a scope that leaves beside what it gives what it was given.
+  # An extension of a scope that leaves beside what it gives what it was given, and whose it is; one that is composed of
+  # others gives theirs too.
   leaving =
-    function: self: super:
+    owner: function: self: super:
     let
       given = function self super;
     in
@@ -20,11 +21,16 @@ let
     // {
       "unlet scope" = [
         {
-          inherit function given super;
+          inherit
+            owner
+            function
+            given
+            super
+            ;
           observed = function self (mapAttrs (_: observe [ ]) super);
         }
       ]
-      ++ super."unlet scope" or [ ];
+      ++ given."unlet scope" or super."unlet scope" or [ ];
     };
 
   doors = [
@@ -41,14 +47,15 @@ let
   marked =
     door: argument:
     let
-      inner = given: mapAttrs (_: leaving) (intersectAttrs extending given);
+      # A set of members is as good as an extension where either is taken.
+      inner = given: mapAttrs (_: each: if isFunction each then leaving null each else each) (intersectAttrs extending given);
       extending = {
         overrides = null;
         packageOverrides = null;
       };
     in
     if elem door [ "extend" "overrideScope" "overrideScope'" ] then
-      leaving argument
+      leaving null argument
     else if door != "override" then
       argument
     else if isFunction argument then

@@ -2,6 +2,7 @@
 { place, hooks }:
 let
   inherit (builtins)
+    any
     attrNames
     elemAt
     filter
@@ -12,6 +13,8 @@ let
     length
     listToAttrs
     match
+    tail
+    unsafeGetAttrPos
     ;
   inherit (import ./values.nix)
     guarded
@@ -47,7 +50,22 @@ let
       all =
         if hooks ? ${name} then extensionsIn (at hooks.${name}.scope scope) else extensionsIn (observedScope observed name);
     in
-    genList (elemAt all) (length all - (if hooks ? ${name} then 0 else length (extensionsIn earlier)));
+    if hooks ? ${name} then
+      ownOf index.key all
+    else
+      genList (elemAt all) (length all - length (extensionsIn earlier));
+
+  # An overlay's extensions among all, the last first, without the members of earlier ones that they are composed of.
+  ownOf =
+    key: all:
+    let
+      last = head all;
+      isEarlier = member: any (other: unsafeGetAttrPos member other.given == unsafeGetAttrPos member last.given) (tail all);
+      own = last // {
+        given = removeAttrs last.given (filter isEarlier (attrNames last.given));
+      };
+    in
+    if all == [ ] then [ ] else (if last.owner == key then [ own ] else [ ]) ++ ownOf key (tail all);
 
   membersBy =
     extensions:
@@ -57,7 +75,7 @@ let
         map (name: {
           inherit name;
           value = place name given;
-        }) (attrNames given)
+        }) (filter (name: name != "unlet scope") (attrNames given))
       )
       // all
     ) { } extensions;

@@ -35,20 +35,24 @@ let
     else
       builtins.currentSystem;
 
-  set =
-    used: overlays:
+  set = setPermitting permitting;
+
+  setPermitting =
+    permitted: used: overlays:
     import (/. + tree) {
       localSystem.system = systemOf used;
       inherit overlays;
-      config = permitting // removeAttrs (foldl' (all: each: all // each.config) { } used) [ "packageOverrides" ];
+      config = permitted // removeAttrs (foldl' (all: each: all // each.config) { } used) [ "packageOverrides" ];
     };
 
   plain = set [ ] [ ];
 
   # `keep` says which attributes of an overlay count.
-  composed =
-    used: keep:
-    set used (
+  composed = composedPermitting permitting;
+
+  composedPermitting =
+    permitted: used: keep:
+    setPermitting permitted used (
       map (
         index: final: prev:
         let
@@ -61,7 +65,7 @@ let
           )) given;
         in
         kept
-        // mapAttrs (name: value: if prev ? ${name} then hooks.${name}.mark prev.${name} value else value) (
+        // mapAttrs (name: value: if prev ? ${name} then hooks.${name}.mark index.key prev.${name} value else value) (
           intersectAttrs hooks kept
         )
         // {
@@ -77,17 +81,22 @@ let
   hooks = {
     pythonPackagesExtensions = {
       scope = [ "python3Packages" ];
-      mark = old: new: old ++ map leaving (lib.drop (length old) new);
+      mark = owner: _: map (each: if each ? owner then each else { inherit owner; __functor = _: leaving owner each; });
     };
     haskell = {
       scope = [ "haskellPackages" ];
       mark =
-        old: new:
-        new // { ${if place "packageOverrides" new != null then "packageOverrides" else null} = leaving new.packageOverrides; };
+        owner: _: new:
+        new // { ${if place "packageOverrides" new != null then "packageOverrides" else null} = leaving owner new.packageOverrides; };
     };
   };
 
   joint = used: composed used (_: _: _: true);
+
+  # The same as Nix has it that permits nothing of itself.
+  strict = used: composedPermitting { } used (_: _: _: true);
+
+  without = used: index: name: composed used (at: _: each: !(at.key == index.key && each == name));
 
   alone = used: index: name: composed used (at: prev: each: at.key == index.key && each == name || !prev ? ${each});
 in
@@ -98,6 +107,8 @@ in
     plain
     hooks
     joint
+    strict
+    without
     alone
     ;
 }

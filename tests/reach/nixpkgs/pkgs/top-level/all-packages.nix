@@ -1,6 +1,6 @@
 # A package set in the form of nixpkgs, with a package for each way in which an override may stop halfway.
 {
-  localSystem,
+  localSystem ? { system = builtins.currentSystem; },
   overlays ? [ ],
   config ? { },
 }:
@@ -29,6 +29,7 @@ let
       function = if builtins.isFunction given then given else _: given;
       attributes = lib.fix function;
       passthru = attributes.passthru or { };
+      isRefused = attributes.meta.insecure or false && !(config.allowInsecurePredicate or (_: false)) attributes;
       drv = build (
         {
           name = "${attributes.pname}-${attributes.version}";
@@ -43,6 +44,7 @@ let
     // passthru
     // {
       meta = attributes.meta or { };
+      ${if isRefused then "drvPath" else null} = throw "${attributes.pname} is insecure";
       overrideAttrs =
         change:
         mkDerivation (
@@ -104,6 +106,10 @@ let
     ) { };
 
   packages = self: {
+    inherit overlays;
+    appendOverlays = more: import ./all-packages.nix { inherit localSystem config; overlays = overlays ++ more; };
+    extend = overlay: self.appendOverlays [ overlay ];
+    mkShell = mkDerivation;
     inherit
       config
       fetch
@@ -310,6 +316,57 @@ let
         installCheckPhase = "runHook preCheck";
       };
     second = self.tool;
+    # Its builder reads both variables, and makes neither of the other.
+    plugin = mkDerivation {
+      pname = "plugin";
+      version = "1.0";
+      dependencies = [ ];
+      propagatedBuildInputs = [ ];
+    };
+    pythonic = mkDerivation {
+      pname = "pythonic";
+      version = "1.0";
+      nativeBuildInputs = [ (mkDerivation { pname = "python-imports-check-hook"; version = "1.0"; }) ];
+      propagatedBuildInputs = [ ];
+    };
+    # Its version holds the kernel's.
+    kernel = mkDerivation {
+      pname = "linux";
+      version = "6.6.143";
+    };
+    module = lib.makeOverridable (
+      { kernel }:
+      mkDerivation {
+        pname = "module";
+        version = "${kernel.version}-0.1.0";
+        src = fetch { name = "module-0.1.0"; hash = hash "a"; };
+        buildInputs = [ kernel ];
+      }
+    ) { inherit (self) kernel; };
+    # Its overrides are a set of members.
+    letters = lib.makeOverridable (
+      {
+        overrides ? { },
+      }:
+      { alpha = self.tool; } // overrides
+    ) { };
+    # A set whose members need another of its siblings.
+    families = {
+      basic = self.tool;
+      grown = lib.genAttrs (map (n: "a${toString n}") (lib.range 1000 1999)) (
+        name:
+        mkDerivation {
+          pname = name;
+          version = "1.0";
+          inherit (self.families) basic;
+        }
+      );
+    };
+    risky = mkDerivation {
+      pname = "risky";
+      version = "1.0";
+      meta.insecure = true;
+    };
     house = lib.makeOverridable (
       {
         packageOverrides ? (_: _: { }),

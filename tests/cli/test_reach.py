@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -54,3 +56,28 @@ def test_places_are_named_as_from_here(unlet: Unlet) -> None:
     (unlet.cwd / "overlay.nix").write_text("final: prev: {\n  notes-server = prev.notes-server;\n}\n")
     done = unlet("reach", "overlay.nix", "--nixpkgs", specimen.path())
     assert done.stdout.splitlines()[0].split() == ["notes-server", "no", "effect", "overlay.nix:2"]
+
+
+def test_an_overlay_may_come_by_standard_input(unlet: Unlet) -> None:
+    (unlet.cwd / "one.patch").write_text("")
+    text = "final: prev: {\n  notes-server = prev.notes-server.overrideAttrs { patches = [ ./one.patch ]; };\n}\n"
+    argv = [*unlet.argv, "reach", "-", "--nixpkgs", str(specimen.path())]
+    done = subprocess.run(argv, cwd=unlet.cwd, env=unlet.env, input=text, capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines()[0].split() == ["notes-server", "reaches", "-:2"]
+
+
+@pytest.mark.parametrize("words", [("notes-server",), ("docker", "--kind", "patched")])
+def test_an_overlay_of_our_own_reaches_and_says_if_it_steps_aside(unlet: Unlet, words: tuple[str, ...]) -> None:
+    assert unlet("overlay", *words, "--nixpkgs", specimen.path(), "-q").returncode == 0
+    done = unlet("reach", "overlay", "--nixpkgs", specimen.path(), "--json")
+    told = json.loads(done.stdout)
+    assert {each["status"] for each in told["overrides"]} == {"reaches"}
+    assert (done.returncode, told["warnings"]) == (0, [])
+    tree = shutil.copytree(specimen.path(), unlet.cwd / "tree")
+    for file in tree.glob(f"pkgs/*/*/{words[0]}/*.nix"):
+        file.write_text(f"{file.read_text()}\n")
+    done = unlet("reach", "overlay", "--nixpkgs", tree)
+    assert (
+        f"warning: unlet overlay: {words[0]} of this nixpkgs is not the one that the overlay was made for"
+        in done.stdout
+    )

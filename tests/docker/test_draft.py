@@ -46,12 +46,12 @@ def test_overlay_holds_the_patched_file_and_what_it_refers_to(report: Report) ->
 
 
 def test_comment_names_commit_use_and_cost(report: Report) -> None:
-    text = default_nix(report.proposal, releases=("docker_29",)).decode()
-    for part in (f"at commit {'4' * 40}", "overlays = [ (import ./proposal/overlay) ]", "are compiled"):
+    text = default_nix(report.proposal, releases=("docker_29",), siblings={}).decode()
+    for part in (f"at commit {'4' * 40}", "overlays = [ (import ./overlay) ]", "are compiled"):
         assert part in text
 
 
 def test_origin_of_several_lines_stays_in_the_comment(report: Report) -> None:
     source = replace(report.proposal.source, commit=None, origin="a\nb }; evil")
-    text = default_nix(replace(report.proposal, source=source), releases=("docker_29",)).decode()
-    assert "# An overlay for nixpkgs as in a b }; evil.\n" in text
+    text = default_nix(replace(report.proposal, source=source), releases=("docker_29",), siblings={}).decode()
+    assert "# Made for nixpkgs as in a b }; evil.\n" in text

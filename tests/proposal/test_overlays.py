@@ -1,22 +1,31 @@
-"""Of which packages the directory alone makes an overlay."""
+"""Of which packages the directory alone makes an overlay, and on which nixpkgs that steps aside."""
 
 from __future__ import annotations
 
+import json
+import shutil
+import subprocess
 from pathlib import Path, PurePosixPath
 
 import pytest
 
+from toolkit import specimen
+from toolkit.docker import PACKAGE as DOCKER
+from toolkit.docker import TARGET as DOCKER_FILE
 from toolkit.git import reading
+from toolkit.model import Silence, Source
 from toolkit.nix import program
 from toolkit.proposal.overlays import files
+from toolkit.proposal.proposing import bring
 from toolkit.proposal.target import Target
+from toolkit.reach.model import STEPS_ASIDE
 
 FILE = PurePosixPath("pkgs/by-name/he/hello/package.nix")
 
 
 def made(root: Path, file: PurePosixPath = FILE, package: str = "hello") -> dict[str, reading.TreeFile]:
     target = Target(package=package, file=file)
-    return dict(files(root, target, b"{ changed = true; }\n"))
+    return dict(files(root, target, b"{ changed = true; }\n", Source(origin="here", content=b"", directory=root)))
 
 
 @pytest.fixture
@@ -44,7 +53,7 @@ def test_the_directory_goes_with_the_changed_file_and_what_calls_it(root: Path) 
     assert found["hello/update.sh"].mode == reading.EXECUTABLE
     overlay = found["default.nix"].content.decode()
     program.parse_text(overlay.encode(), name="default.nix")
-    assert "  hello = final.callPackage ./hello/package.nix { };\n" in overlay
+    assert "{ hello = final.callPackage ./hello/package.nix { }; }\n" in overlay
     assert overlay.startswith("# hello, with an override")
 
 
@@ -69,3 +78,68 @@ def test_a_package_that_nixpkgs_calls_itself_has_none(root: Path) -> None:
     assert made(root, other) == {}
     (root / FILE).rename(root / FILE.parent / "default.nix")
     assert made(root, FILE.parent / "default.nix") == {}
+
+
+NOTES = PurePosixPath("pkgs/by-name/no/notes-server/package.nix")
+EXPRESSION = """
+  { tree, overlay, package }:
+  let
+    set = import (/. + tree) { system = "x86_64-linux"; overlays = [ (import (/. + overlay)) ]; };
+    given = import (/. + overlay) set set;
+  in
+  { added = builtins.attrNames given; drv = set.${package}.drvPath or null; }
+"""
+
+
+def evaluated(tree: Path, overlay: Path, package: str) -> tuple[list[str], str | None, str]:
+    """Return what the overlay adds to a tree, the package's derivation there, and what Nix says beside it."""
+    strings = {"tree": tree, "overlay": overlay, "package": package}
+    words = [str(word) for name, value in strings.items() for word in ("--argstr", name, value)]
+    argv = ["nix-instantiate", "--store", "dummy://", "--eval", "--strict", "--json", "-E", EXPRESSION, *words]
+    done = subprocess.run(argv, check=True, capture_output=True, encoding="utf-8")
+    answer = json.loads(done.stdout)
+    return answer["added"], answer["drv"], done.stderr
+
+
+@pytest.mark.parametrize(("package", "file"), [("notes-server", NOTES), (DOCKER, DOCKER_FILE)])
+def test_an_overlay_steps_aside_where_a_copied_file_is_another(
+    tmp_path: Path, package: str, file: PurePosixPath
+) -> None:
+    tree = shutil.copytree(specimen.path(), tmp_path / "tree")
+    overlay = tmp_path / "overlay"
+    assert bring(package, tree, overlay, progress=Silence())
+    added, drv, said = evaluated(tree, overlay, package)
+    assert (added != [], STEPS_ASIDE in said) == (True, False)
+    # Edited: a version that the copy lacks.
+    edited = shutil.copytree(tree, tmp_path / "edited")
+    (edited / file).write_text((edited / file).read_text().replace('version = "', 'version = "9'))
+    added, later, said = evaluated(edited, overlay, package)
+    assert added == []
+    assert later not in {None, drv}
+    assert f"warning: {STEPS_ASIDE}{package} of this nixpkgs is not the one" in said
+    assert f"run 'unlet overlay {package}" in said
+    # Missing.
+    (tree / file).rename(tree / file.parent / "moved.nix")
+    assert evaluated_names(tree, overlay) == []
+
+
+def evaluated_names(tree: Path, overlay: Path) -> list[str]:
+    expression = f"builtins.attrNames (import {overlay} {{ }} {{ path = {tree}; }})"
+    argv = ["nix-instantiate", "--store", "dummy://", "--eval", "--strict", "--json", "-E", expression]
+    names: list[str] = json.loads(subprocess.run(argv, check=True, capture_output=True).stdout)
+    return names
+
+
+def test_an_overlay_steps_aside_where_the_package_has_another_file_or_is_gone(tmp_path: Path) -> None:
+    tree = shutil.copytree(specimen.path(), tmp_path / "tree")
+    overlay = tmp_path / "overlay"
+    directory = tree / NOTES.parent
+    (directory / "more").mkdir()
+    (directory / "more/one.patch").write_text("")
+    assert bring("notes-server", tree, overlay, progress=Silence())
+    assert evaluated(tree, overlay, "notes-server")[0] == ["notes-server"]
+    (directory / "more/other.patch").write_text("")
+    added, drv, said = evaluated(tree, overlay, "notes-server")
+    assert (added, drv is not None, STEPS_ASIDE in said) == ([], True, True)
+    shutil.rmtree(directory)
+    assert evaluated(tree, overlay, "notes-server")[:2] == ([], None)

@@ -16,8 +16,10 @@ from toolkit.docker.rewrite import wrapper
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.docker.steps import DEMOTE, OverlayKind
 from toolkit.errors import RefusalError
-from toolkit.git.reading import TreeFile
+from toolkit.git.reading import LINK, TreeFile
 from toolkit.nix import program
+from toolkit.proposal.overlays import guarded
+from toolkit.proposal.target import Target
 from toolkit.proposal.writing import write_overlay
 from toolkit.shipped import shipped_path
 from toolkit.track.readings import Place
@@ -36,23 +38,22 @@ SHIPPED = (rewrapping.OVERLAY, "privileged-ports.nix")
 
 DIRECTORY = "docker"
 
-_TEMPLATE = """\
+_HEAD = """\
 # {titles}
 #
-# An overlay for nixpkgs {where}.
-# With any other nixpkgs it may not evaluate, or may give an older docker than that nixpkgs has.
-#
-#   nixpkgs.overlays = [ (import ./proposal/overlay) ];            # NixOS
-#   import <nixpkgs> {{ overlays = [ (import ./proposal/overlay) ]; }}
+#   nixpkgs.overlays = [ (import ./overlay) ];  # this directory
 #
 {wrapper}# pkgs.docker and pkgs.docker-client follow. No binary cache has what is below: docker's daemon (moby) and
 # its command line are compiled on the first build.
-final: _prev: {{
-  inherit (final.callPackage ./{directory} {{ }})
-{releases}
-    ;
-}}
+#
 """
+
+_VALUE = """\
+  {{
+    inherit (final.callPackage ./{directory} {{ }})
+{releases}
+      ;
+  }}"""
 
 _WRAPPER = """\
 # With a security wrapper named rootlesskit, containers of rootless docker can then publish ports below 1024.
@@ -111,20 +112,27 @@ def overlay_files(
     """
     patched = {**siblings, "default.nix": TreeFile(content=proposal.commits[-1].after)}
     return {
-        "default.nix": TreeFile(content=default_nix(proposal, releases=releases)),
+        "default.nix": TreeFile(content=default_nix(proposal, releases=releases, siblings=siblings)),
         **{f"{DIRECTORY}/{name}": file for name, file in patched.items()},
     }
 
 
-def default_nix(proposal: Proposal, *, releases: Sequence[str]) -> bytes:
-    """Return the overlay's default.nix; `releases` as for `overlay_files`."""
-    source = proposal.source
-    where = f"at commit {source.commit}" if source.commit is not None else f"as in {one_line(source.origin)}"
+def default_nix(proposal: Proposal, *, releases: Sequence[str], siblings: Mapping[str, TreeFile]) -> bytes:
+    """Return the overlay's default.nix; arguments as for `overlay_files`."""
     titles = "\n# ".join(one_line(commit.subject) for commit in proposal.commits)
-    listed = "\n".join(f"    {name}" for name in releases)
     wrapper = _WRAPPER if any(step.name == DEMOTE for step in proposal.steps) else ""
-    text = _TEMPLATE.format(titles=titles, where=where, wrapper=wrapper, directory=DIRECTORY, releases=listed)
-    return text.encode()
+    listed = "\n".join(f"      {name}" for name in releases)
+    value = _VALUE.format(directory=DIRECTORY, releases=listed)
+    # A link leads to a file that comes along.
+    copied = {name: file.content for name, file in siblings.items() if file.mode != LINK}
+    text = guarded(
+        value,
+        Target(package=PACKAGE, file=TARGET),
+        {**copied, TARGET.name: proposal.source.content},
+        proposal.source,
+        kind=OverlayKind.PATCHED,
+    )
+    return (_HEAD.format(titles=titles, wrapper=wrapper) + text).encode()
 
 
 def one_line(text: str) -> str:

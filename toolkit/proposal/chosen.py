@@ -132,7 +132,7 @@ class LiftChosen(Chosen[LiftCase], frozen=True, kw_only=True, eq=False):
     def overlay(self, proposal: Proposal, case: LiftCase | None = None) -> Mapping[str, TreeFile]:
         """Return the package's directory with the changed file, if that makes the package alone."""
         del proposal, case
-        return overlays.files(self.roots[0], self.opened.target, self.contents[-1])
+        return overlays.files(self.roots[0], self.opened.target, self.contents[-1], self.source)
 
     def settled(self) -> Request:
         """Return the request with the attributes that are taken over."""

@@ -1,7 +1,12 @@
-"""The overlay of a package that its directory alone makes: that directory with the changed file, and what calls it."""
+"""The overlay of a package that its directory alone makes: that directory with the changed file, and what calls it.
+
+An overlay with a copy of nixpkgs' files steps aside if they are no longer those of the nixpkgs that it is put on.
+"""
 
 from __future__ import annotations
 
+import shlex
+from hashlib import sha256
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -9,24 +14,86 @@ from toolkit import inside
 from toolkit.git import reading
 from toolkit.git.reading import TreeFile
 from toolkit.inside import Kind
+from toolkit.nix.program import quoted
+from toolkit.reach.model import OWN, STEPS_ASIDE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from toolkit.model import Source
     from toolkit.proposal.target import Target
 
-_TEMPLATE = """\
+_HEAD = """\
 # {package}, with an override that reaches what its file binds in a let:
 #
-#   nixpkgs.overlays = [ (import ./proposal/overlay) ];
-final: _prev: {{
-  {package} = final.callPackage ./{package}/package.nix {{ }};
-}}
+#   nixpkgs.overlays = [ (import ./overlay) ];  # this directory
+#
+"""
+
+_GUARD = """\
+{own}{made}.
+# If {package}'s files are others, this overlay warns and changes nothing; run '{again}' again.
+final: prev:
+let
+  directory = prev.path + {directory};
+
+  # The files that it was made from, by the hashes of their contents.
+  files = {{
+{hashes}
+  }};
+  isThere =
+    name:
+    let
+      file = directory + "/${{name}}";
+    in
+    builtins.pathExists file && builtins.hashFile "sha256" file == files.${{name}};
+  isSame = builtins.all isThere (builtins.attrNames files);
+{others}in
+if {condition} then
+{value}
+else
+  builtins.trace {warning} {{ }}
+"""
+
+_OTHERS = """\
+  below =
+    prefix:
+    let
+      entries = builtins.readDir (directory + "/${prefix}");
+      at = name: if entries.${name} == "directory" then below "${prefix}${name}/" else [ "${prefix}${name}" ];
+    in
+    builtins.concatMap at (builtins.attrNames entries);
+  isAll = builtins.all (name: files ? ${name}) (below "");
 """
 
 
-def files(root: Path, target: Target, content: bytes) -> Mapping[str, TreeFile]:
+def guarded(value: str, target: Target, copied: Mapping[str, bytes], source: Source, *, kind: str | None) -> str:
+    """Return an overlay, lines of comments first, with this value if nixpkgs has the files that were copied.
+
+    `copied` are files by their names in the directory of the target, all that it has for an overlay without a kind.
+    """
+    package = target.package
+    again = shlex.join(["unlet", "overlay", package, *(["--kind", kind] if kind is not None else [])])
+    made = f"at commit {source.commit}" if source.commit is not None else f"as in {' '.join(source.origin.split())}"
+    fact = f"{package} of this nixpkgs is not the one that the overlay was made for ({made}), so it changes nothing"
+    digests = {name: sha256(content).hexdigest() for name, content in sorted(copied.items())}
+    return _GUARD.format(
+        own=OWN,
+        made=made,
+        package=package,
+        again=again,
+        directory=quoted(f"/{target.file.parent}"),
+        hashes="\n".join(f"    {quoted(name)} = {quoted(digest)};" for name, digest in digests.items()),
+        others=_OTHERS if kind is None else "",
+        # The stand-in for a package set has no files.
+        condition="isSame && isAll" if kind is None else "!prev ? path || isSame",
+        value=value,
+        warning=quoted(f"warning: {STEPS_ASIDE}{fact}; run '{again}' again"),
+    )
+
+
+def files(root: Path, target: Target, content: bytes, source: Source) -> Mapping[str, TreeFile]:
     """Return the files of the overlay by their names; none where it cannot be made from the package's directory alone.
 
     That is so for a package that nixpkgs calls with arguments, or that reads files of other directories.
@@ -39,8 +106,12 @@ def files(root: Path, target: Target, content: bytes) -> Mapping[str, TreeFile]:
     paths = [PurePosixPath(entry.path) for entry in found]
     if any(b"../" in inside.read(root, path) for path in paths if path.suffix == ".nix"):
         return {}
+    copied = {str(path.relative_to(directory)): reading.read_file(root, path, follow=True) for path in paths}
+    contents = {name: each.content for name, each in copied.items()}
+    value = f"  {{ {package} = final.callPackage ./{package}/package.nix {{ }}; }}"
+    text = _HEAD.format(package=package) + guarded(value, target, contents, source, kind=None)
     return {
-        "default.nix": TreeFile(content=_TEMPLATE.format(package=package).encode()),
-        **{f"{package}/{path.relative_to(directory)}": reading.read_file(root, path, follow=True) for path in paths},
+        "default.nix": TreeFile(content=text.encode()),
+        **{f"{package}/{name}": each for name, each in copied.items()},
         f"{package}/{file.name}": TreeFile(content=content),
     }

@@ -66,6 +66,29 @@ def test_docker_that_cannot_be_examined_is_an_error_with_a_log_as_well(unlet: Un
     assert (done.returncode, done.stdout) == (3, "")
 
 
+def test_remedies_are_for_the_port_that_the_log_names(unlet: Unlet) -> None:
+    (unlet.cwd / "log").write_text(f"{REFUSED.replace('port 80', 'port 443').replace('start=80', 'start=443')}\n")
+    done = unlet("doctor", "--elsewhere", "--log", "log", "--verbose")
+    assert "ip_unprivileged_port_start=443" in done.stdout
+    assert "start=80" not in done.stdout
+    (unlet.cwd / "log").write_text("failed to start userland proxy: listen tcp4 0.0.0.0:25: bind: permission denied\n")
+    assert "ip_unprivileged_port_start=25" in unlet("doctor", "--elsewhere", "--log", "log", "--verbose").stdout
+
+
+def test_several_logs_are_explained_together(unlet: Unlet) -> None:
+    (unlet.cwd / "one").write_text(f"host systemd[1]: Starting docker.service\n{REFUSED}\n")
+    (unlet.cwd / "two").write_text("No subuid ranges found for user 1000\n")
+    done = unlet("doctor", "--elsewhere", "--log", "one", "--log", "two")
+    places = [line for line in done.stdout.splitlines() if line.startswith("         line ")]
+    assert places == [
+        "         line 1 of two: No subuid ranges found for user 1000",
+        f"         line 2 of one: {REFUSED}",
+    ]
+    document = json.loads(unlet("doctor", "--elsewhere", "--log", "one", "--log", "two", "--json").stdout)
+    assert document["log"]["name"] == "one, two"
+    assert [entry["log"] for entry in document["log"]["entries"]] == ["two", "one"]
+
+
 def test_document_of_a_log(unlet: Unlet) -> None:
     (unlet.cwd / "log").write_text(f"host systemd[1]: Starting docker.service\n{REFUSED}\n")
     done = unlet("doctor", "--elsewhere", "--log", "log", "--json", "--port", "443")

@@ -230,10 +230,10 @@ class TestLogs:
         line = "No subuid ranges found"
         more = MAXIMUM_BYTES // 10_000 + 1
         (tmp_path / "log").write_text(f"{line}\n" + f"{'x' * 9999}\n" * more + f"{line}\n")
-        (entry,) = explain(read_log(tmp_path / "log"), name="log", port=80).entries
+        (entry,) = explain([("log", read_log(tmp_path / "log"))]).entries
         assert (entry.count, entry.line) == (1, more + 2)
 
     def test_lines_are_numbered_as_editors_number_them(self) -> None:
         text = "pulling\r99 %\fdone\u2028\r\nNo subuid ranges found\r\n"
-        log = explain(text, name="log", port=80)
+        log = explain([("log", text)])
         assert (log.lines, [(entry.line, entry.text) for entry in log.entries]) == (2, [(2, "No subuid ranges found")])

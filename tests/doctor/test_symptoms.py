@@ -195,8 +195,12 @@ LINES = {
     ),
     "cgroup-refused": (
         f"{RUNC} applying cgroup configuration: rootless needs no limits + no cgrouppath when no permission is granted",
+        "Error response from daemon: NanoCPUs can not be set: no CPU scheduler for groups, or none is mounted",
     ),
-    "cgroup-missing": ("WARNING: Running in rootless-mode without cgroups. Systemd is required to enable cgroups",),
+    "cgroup-missing": (
+        "WARNING: Running in rootless-mode without cgroups. Systemd is required to enable cgroups",
+        'level=warning msg="Running in rootless mode without cgroups, which needs systemd"',
+    ),
     "cgroup-mount": (
         f'{RUNC} error mounting "cgroup" to rootfs at "/sys/fs/cgroup": mount cgroup: operation not permitted',
         r'caused "mounting \\\"cgroup2\\\" to rootfs \\\"/y\\\" caused \\\"operation not permitted\\\""',

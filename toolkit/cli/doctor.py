@@ -45,32 +45,33 @@ _MOST_LINES = 10
 )
 @click.option(
     "--log",
+    "logs",
     type=click.Path(path_type=Path),
+    multiple=True,
     metavar="FILE",
-    help="Explain a log, on any machine; - reads standard input: journalctl --user -u docker | unlet doctor --log -",
+    help="Explain a log, on any machine; - reads standard input: journalctl --user -u docker | unlet doctor --log -. "
+    "May be repeated.",
 )
 @click.option("--elsewhere", is_flag=True, help="The log comes from another machine: do not examine this one.")
 @click.option(
     "--port",
     type=click.IntRange(1, 65535),
-    default=80,
-    show_default=True,
-    help="The port that a container should publish.",
+    help="The port that a container should publish; by default the one that the log names, else 80.",
 )
 @options.common
-def command(*, docker: Path | None, log: Path | None, elsewhere: bool, port: int) -> int:
+def command(*, docker: Path | None, logs: tuple[Path, ...], elsewhere: bool, port: int | None) -> int:
     """Explain why rootless docker refuses a port below 1024, or does not start. Changes nothing.
 
     Exit codes: 0 healthy, 1 a cause was found, 3 something important could not be examined.
     """
     settings = options.settings()
-    if elsewhere and log is None:
+    if elsewhere and not logs:
         raise click.UsageError("--elsewhere requires --log")
     if elsewhere:
         options.refuse_together("--elsewhere", "--docker")
     with output.working(settings) as progress:
         progress.step("examining this machine")
-        diagnosis = doctor(docker=docker, log=log, elsewhere=elsewhere, port=port)
+        diagnosis = doctor(docker=docker, logs=logs, elsewhere=elsewhere, port=port)
     if settings.json:
         output.write_json(_document(diagnosis))
     else:
@@ -105,6 +106,8 @@ def _lines(diagnosis: Diagnosis, settings: GlobalOptions) -> Iterator[Line]:
     yield _plain(diagnosis.verdict)
     for entry in diagnosis.log.entries if diagnosis.log is not None else ():
         yield Line(text=f"{'log':8} {entry.name}", tone=Tone.FAILED)
+        log = f" of {entry.log}" if diagnosis.log is not None and entry.log != diagnosis.log.name else ""
+        yield _plain(_place(entry, log))
         yield from map(_plain, _explained(entry) if settings.verbose else _in_short(entry))
     if diagnosis.not_examined is not None and not settings.quiet:
         yield _plain(f"{'note':8} this machine was not examined: {diagnosis.not_examined}")
@@ -137,14 +140,13 @@ def _details_in_short(condition: Examined) -> Iterator[str]:
     yield from remedies
 
 
-def _place(entry: LogEntry) -> str:
+def _place(entry: LogEntry, log: str) -> str:
     others = f" (and {entry.count - 1} more)" if entry.count > 1 else ""
-    return f"{_INDENT}line {entry.line}{others}: {entry.text}"
+    return f"{_INDENT}line {entry.line}{log}{others}: {entry.text}"
 
 
 def _in_short(entry: LogEntry) -> Iterator[str]:
     """Yield the likeliest cause with its first remedies, and the names of the others in one line."""
-    yield _place(entry)
     possible = [suspect for suspect in entry.suspects if suspect.here is not False] or list(entry.suspects)
     first, *others = sorted(possible, key=lambda suspect: suspect.here is not True)
     yield from _suspected(first, most=2)
@@ -154,7 +156,6 @@ def _in_short(entry: LogEntry) -> Iterator[str]:
 
 
 def _explained(entry: LogEntry) -> Iterator[str]:
-    yield _place(entry)
     for suspect in entry.suspects:
         yield from _suspected(suspect)
 

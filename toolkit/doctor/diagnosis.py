@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from enum import StrEnum
 from shlex import quote
 from typing import TYPE_CHECKING
@@ -17,7 +18,6 @@ from toolkit.doctor.sight import Role, sight
 from toolkit.errors import ToolkitError, reason_of
 
 if TYPE_CHECKING:
-    import re
     from collections.abc import Sequence
     from pathlib import Path
 
@@ -68,9 +68,10 @@ class Suspect(Struct, frozen=True, kw_only=True):
 
 
 class LogEntry(Struct, frozen=True, kw_only=True):
-    """A known symptom in a log: the last line that shows it, counted from 1, and how many do."""
+    """A known symptom: the last line of a `log` that shows it, counted from 1, and how many do in all logs."""
 
     name: str
+    log: str
     line: int
     count: int
     text: str
@@ -78,7 +79,7 @@ class LogEntry(Struct, frozen=True, kw_only=True):
 
 
 class Log(Struct, frozen=True, kw_only=True):
-    """A log that was read. The first entry is the one to look at first."""
+    """The logs that were read, and their names joined. The first entry is the one to look at first."""
 
     name: str
     lines: int
@@ -105,32 +106,32 @@ class Diagnosis(Struct, frozen=True, kw_only=True):
         return tuple(condition.name for condition in self.conditions if condition.role is Role.CAUSE)
 
 
-def doctor(*, docker: Path | None, log: Path | None, elsewhere: bool, port: int) -> Diagnosis:
+def doctor(*, docker: Path | None, logs: Sequence[Path], elsewhere: bool, port: int | None) -> Diagnosis:
     """Examine and conclude; change nothing.
 
     `docker` is a docker package or a dockerd-rootless to examine instead of the one that the user's service starts.
-    `log` is a file or `-`; with `elsewhere` it comes from another machine, and this one is not examined. A log is
-    explained on any machine. Without one raise ToolkitError for root, for a machine without rootless docker, and for
-    one that does not run Linux; raise it always for a `docker` that cannot be examined.
+    `logs` are files or `-`; with `elsewhere` they come from another machine, and this one is not examined. A log is
+    explained on any machine. `port` is 80 by default. Without a log raise ToolkitError for root, for a machine without
+    rootless docker, and for one that does not run Linux; raise it always for a `docker` that cannot be examined.
     """
-    text = read_log(log) if log is not None else None
-    log_alone = Diagnosis(health=Health.UNCLEAR, verdict="", port=port)
-    if text is not None and elsewhere:
-        return by_log(explain(text, name=str(log), port=port), log_alone)
+    texts = [(str(log), read_log(log)) for log in logs]
+    log_alone = Diagnosis(health=Health.UNCLEAR, verdict="", port=port or _USUAL_PORT)
+    if texts and elsewhere:
+        return by_log(explain(texts, port=port), log_alone)
     try:
         machine = this_machine()
-        seen = sight(machine, docker=docker, port=port)
+        seen = sight(machine, docker=docker, port=port or _USUAL_PORT)
     except ToolkitError as error:
-        if text is None or docker is not None:
+        if not texts or docker is not None:
             raise
         unexamined = replace(log_alone, not_examined=error.message.removeprefix("doctor: "))
-        return by_log(explain(text, name=str(log), port=port), unexamined)
+        return by_log(explain(texts, port=port), unexamined)
     conditions = _conditions(seen)
     health, verdict = _verdict(conditions, seen)
-    diagnosis = Diagnosis(health=health, verdict=verdict, port=port, views=seen.views, conditions=conditions)
-    if text is None:
+    diagnosis = Diagnosis(health=health, verdict=verdict, port=seen.port, views=seen.views, conditions=conditions)
+    if not texts:
         return diagnosis
-    return by_log(explain(text, name=str(log), port=port, machine=machine, conditions=conditions), diagnosis)
+    return by_log(explain(texts, port=port, machine=machine, conditions=conditions), diagnosis)
 
 
 def by_log(log: Log, diagnosis: Diagnosis) -> Diagnosis:
@@ -236,22 +237,43 @@ def read_log(path: Path) -> str:
 
 
 def explain(
-    text: str, *, name: str, port: int, machine: Machine | None = None, conditions: Sequence[Examined] = ()
+    texts: Sequence[tuple[str, str]],
+    *,
+    port: int | None = None,
+    machine: Machine | None = None,
+    conditions: Sequence[Examined] = (),
 ) -> Log:
-    """Recognise what a log shows; `machine` and `conditions` are those of this host, None if the log is of another."""
+    """Recognise what logs show, each a name and a text.
+
+    `machine` and `conditions` are those of this host, None if the logs are of another. Without a `port`, the remedies
+    are for the one that the line names.
+    """
     roles = {condition.name: condition.role for condition in conditions}
-    lines = [line.rstrip() for line in text.removesuffix("\n").split("\n")]
-    entries = tuple(
-        LogEntry(
-            name=sign.symptom.name,
-            line=sign.lines[-1] + 1,
-            count=len(sign.lines),
-            text=_excerpt(lines[sign.lines[-1]].strip(), sign.symptom.pattern),
-            suspects=tuple(_suspect(cause, roles.get(cause.name), machine, port) for cause in sign.symptom.causes),
+    places = [
+        (name, number, line.rstrip())
+        for name, text in texts
+        for number, line in enumerate(text.removesuffix("\n").split("\n"), 1)
+    ]
+    entries: list[LogEntry] = []
+    for sign in symptoms.recognise([line for _, _, line in places]):
+        name, number, line = places[sign.lines[-1]]
+        refused = _PORT.search(line)
+        own = port or (int(refused[1] or refused[2]) if refused is not None else _USUAL_PORT)
+        entries.append(
+            LogEntry(
+                name=sign.symptom.name,
+                log=name,
+                line=number,
+                count=len(sign.lines),
+                text=_excerpt(line.strip(), sign.symptom.pattern),
+                suspects=tuple(_suspect(cause, roles.get(cause.name), machine, own) for cause in sign.symptom.causes),
+            )
         )
-        for sign in symptoms.recognise(lines)
-    )
-    return Log(name=name, lines=len(lines), entries=entries)
+    return Log(name=", ".join(name for name, _ in texts), lines=len(places), entries=tuple(entries))
+
+
+_USUAL_PORT = 80
+_PORT = re.compile(r"privileged port (\d{1,5})\b|:(\d{1,5}): bind: permission denied")
 
 
 def _excerpt(line: str, pattern: re.Pattern[str]) -> str:

@@ -131,16 +131,18 @@ def cache(sealed: Path, shared: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     stores.environment.cache_clear()
 
 
+def drafted(layout: str = "29.6", *, strategy: Design | None = None, demotion: Demotion = Demotion.SUFFIX) -> Draft:
+    """Return the series that the rewrites make of a specimen."""
+    source = source_of(layout)
+    file = docker_file(source.content, name=str(TARGET))
+    lifted, demoted = rewrite(file, builder.steps(file, source, design=strategy, demotion=demotion))
+    texts: dict[str, str] = {BEFORE: source.content.decode(), LIFTED: lifted, DEMOTED: demoted}
+    return Draft(source=source, demotion=demotion, texts=texts)
+
+
 @pytest.fixture
 def draft() -> Callable[..., Draft]:
-    def make(layout: str = "29.6", *, strategy: Design | None = None, demotion: Demotion = Demotion.SUFFIX) -> Draft:
-        source = source_of(layout)
-        file = docker_file(source.content, name=str(TARGET))
-        lifted, demoted = rewrite(file, builder.steps(file, source, design=strategy, demotion=demotion))
-        texts: dict[str, str] = {BEFORE: source.content.decode(), LIFTED: lifted, DEMOTED: demoted}
-        return Draft(source=source, demotion=demotion, texts=texts)
-
-    return make
+    return drafted
 
 
 @pytest.fixture(scope="session")

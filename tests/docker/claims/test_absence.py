@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from tests.asking import proved
 from toolkit import landlock
-from toolkit.docker.case import BEFORE, DEMOTED, LIFTED
+from toolkit.docker.case import LIFTED
 from toolkit.docker.claims import catalogue as proofs
 from toolkit.errors import UsageError
 from toolkit.model import Silence, Status
@@ -23,31 +23,6 @@ if TYPE_CHECKING:
 
 EVALUATING = ("no-rebuild", "exact-change", "overridable")
 KILLED = 'case " $* " in *" --eval "*) kill -KILL $$ ;; esac; exec "$real" "$@"'
-
-
-def test_file_without_releases_fails_every_claim_about_releases(draft: Callable[..., Draft]) -> None:
-    series = draft()
-    for stage in (BEFORE, LIFTED, DEMOTED):
-        series = series.rewritten(stage, lambda text: text.replace("  docker_2", "  podman_2"))
-    for name in EVALUATING:
-        assert series.failure(name) == "evaluation: the file exports no docker release"
-    assert "the file has no release" in series.failure("update.sh")
-    assert "the file exports no docker release" in series.failure("builds")
-
-
-@pytest.mark.parametrize("name", EVALUATING)
-def test_release_that_one_stage_lacks_is_named(draft: Callable[..., Draft], name: str) -> None:
-    series = draft()
-    block = series.case().after.file.release_blocks()["docker_25"]
-    failure = series.rewritten(DEMOTED, lambda text: text.replace(block, "")).failure(name)
-    assert failure == "evaluation: demoted: aarch64-darwin docker_25 was not evaluated"
-
-
-def test_release_that_throws_is_named_with_its_stage_and_system(draft: Callable[..., Draft]) -> None:
-    text = "-DMINIMAL=ON"
-    new = '${if stdenv.hostPlatform.isAarch64 then throw "no" else ""}'
-    failure = draft().edit(LIFTED, text, f"{text}{new}").failure("no-rebuild")
-    assert failure == "evaluation: lifted, aarch64-linux, docker_25: evaluation throws"
 
 
 @pytest.mark.parametrize("name", EVALUATING)

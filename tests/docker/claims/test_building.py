@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,9 +16,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.docker.conftest import Draft
-
-
-SUFFIX = ' \\\n                --suffix PATH : "${lib.makeBinPath [ rootlesskit ]}"'
 
 
 @pytest.mark.parametrize("demotion", Demotion)
@@ -44,107 +40,6 @@ def test_proof_shows_both_forms_before_and_after(draft: Callable[..., Draft]) ->
     )
     assert "nix-build " in proof.commands[0]
     assert proof.commands[1].startswith("cat /")
-
-
-def test_missing_suffix_is_named_in_both_forms(draft: Callable[..., Draft]) -> None:
-    failure = draft().edit(DEMOTED, SUFFIX, "").failure("builds")
-    for form in ("script", "elf"):
-        assert f"{form}: the suffix is '' instead of 'rootlesskit/bin'" in failure
-    assert "the prefix is" not in failure
-
-
-def test_entry_that_stays_in_the_prefix_too_is_named(draft: Callable[..., Draft]) -> None:
-    text = "lib.makeBinPath [\n                slirp4netns"
-    failure = draft().edit(DEMOTED, text, text.replace("[\n", "[\n                rootlesskit\n")).failure("builds")
-    # nixpkgs' script moves an entry that is there already to the end, its ELF form has the entry twice.
-    assert re.search(r"^elf: the prefix is \S+:rootlesskit/bin:slirp4netns/bin:\S+ instead of ", failure, re.MULTILINE)
-
-
-def test_lost_entry_is_named(draft: Callable[..., Draft]) -> None:
-    text = "                slirp4netns\n                fuse-overlayfs\n"
-    failure = draft().edit(DEMOTED, text, "                fuse-overlayfs\n").failure("builds")
-    assert "util-linuxMinimal/bin:fuse-overlayfs/bin instead of /moby/libexec/docker:" in failure
-
-
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        (SUFFIX, ' \\\n                --suffix PATH : ""'),
-        ("$extraPath:$extraUserPath", "$extraPath::$extraUserPath"),
-    ],
-)
-def test_empty_entry_fails_the_build(draft: Callable[..., Draft], old: str, new: str) -> None:
-    failure = draft().edit(DEMOTED, old, new).failure("builds")
-    assert failure.startswith("nix-build: moby-29.6.1 cannot be built: error: makeBinaryWrapper: --")
-    assert " PATH has an empty element: " in failure
-
-
-def test_entry_that_was_not_in_the_prefix_before_is_named(draft: Callable[..., Draft]) -> None:
-    series = draft(demotion=Demotion.DROP)
-    for stage in (BEFORE, LIFTED):
-        series = series.rewritten(stage, lambda text: re.sub(r" +rootlesskit\n", "", text))
-    assert series.failure("builds").startswith("script: rootlesskit is not in the prefix before: moby/libexec/docker:")
-
-
-def test_other_file_of_moby_is_named(draft: Callable[..., Draft]) -> None:
-    text = "            # the daemon of an ordinary user\n"
-    new = f"{text}            echo x >>$out/etc/systemd/system/docker.socket\n            echo '#' >>$out/bin/dockerd\n"
-    failure = draft().edit(DEMOTED, text, new).failure("builds")
-    for form in ("script", "elf"):
-        for file in ("etc/systemd/system/docker.socket", "bin/dockerd"):
-            assert f"{form}: {file} differs" in failure
-
-
-@pytest.mark.parametrize(
-    ("change", "file"),
-    [
-        ("rm -r $out/etc/systemd", "etc/systemd/system/docker.socket"),
-        ("ln -sf x $out/libexec/docker/runc", "libexec/docker/runc"),
-        (
-            "rm $out/libexec/docker/runc; cp ${finalAttrs.docker-runc}/bin/runc $out/libexec/docker/",
-            "libexec/docker/runc",
-        ),
-    ],
-)
-def test_lost_file_another_link_and_a_copy_for_a_link_are_named(
-    draft: Callable[..., Draft], change: str, file: str
-) -> None:
-    text = "            # the daemon of an ordinary user\n"
-    # The cli links the units of docker_29 only by name.
-    failure = draft().edit(DEMOTED, text, f"{text}            {change}\n").failure("builds")
-    assert f"script: {file} differs" in failure
-
-
-def test_wrapper_whose_elf_form_alone_differs_is_named(draft: Callable[..., Draft]) -> None:
-    flag = SUFFIX.partition("--")[2]
-    new = f" \\\n                $([[ $(declare -f makeWrapper) == *Binary* ]] || echo --{flag})"
-    failure = draft().edit(DEMOTED, SUFFIX, new).failure("builds")
-    assert "elf: the suffix is '' instead of 'rootlesskit/bin'" in failure
-    assert "script: the suffix is" not in failure
-
-
-def test_docker_that_links_another_wrapper_is_named(draft: Callable[..., Draft]) -> None:
-    series = draft().edit(
-        DEMOTED,
-        "${finalAttrs.moby}/bin/dockerd ${finalAttrs.moby}/bin/dockerd-rootless",
-        "${finalAttrs.moby}/bin/dockerd /dockerd-rootless",
-    )
-    assert "docker's bin/dockerd-rootless is a link to /dockerd-rootless" in series.failure("builds")
-
-
-def test_docker_without_the_wrapper_is_named(draft: Callable[..., Draft]) -> None:
-    series = draft().edit(
-        DEMOTED,
-        "${finalAttrs.moby}/bin/dockerd ${finalAttrs.moby}/bin/dockerd-rootless",
-        "${finalAttrs.moby}/bin/dockerd",
-    )
-    assert "docker's bin/dockerd-rootless is no link to that of moby" in series.failure("builds")
-
-
-def test_install_phase_that_fails_is_a_failure_with_its_last_words(draft: Callable[..., Draft]) -> None:
-    text = "            # the daemon of an ordinary user\n"
-    failure = draft().edit(DEMOTED, text, f"{text}            die 'no sandbox'\n").failure("builds")
-    assert failure == "nix-build: moby-29.6.1 cannot be built: error: no sandbox"
 
 
 @pytest.mark.parametrize(

@@ -6,26 +6,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests import designs
-from tests.docker.conftest import Draft, source_of
+from tests.docker.spoiled import designed
 from toolkit.docker.case import BEFORE, DEMOTED, LIFTED
-from toolkit.docker.steps import Demotion
 from toolkit.lift.plan import Design
 from toolkit.model import Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tests.docker.conftest import Draft
+
 
 CLOSED = "no override has an effect on the build"
-
-
-def designed(name: str) -> Draft:
-    """Return a series whose first commit lifts the components by a design of the tests, and whose second demotes."""
-    source = source_of("29.6")
-    before = source.content.decode()
-    lifted = designs.DESIGNS[name](before)
-    texts = {BEFORE: before, LIFTED: lifted, DEMOTED: designs.demoted(lifted)}
-    return Draft(source=source, demotion=Demotion.SUFFIX, texts=texts)
 
 
 def doors(series: Draft, stage: str = "after") -> dict[str, str]:
@@ -48,76 +40,6 @@ def test_questions_do_not_grow_with_the_releases(draft: Callable[..., Draft]) ->
         assert (proof.status, proof.reason) == (Status.PASSED, None)
         covered.append(proof.covers)
     assert covered == ["120 overrides, 4 components; 4 releases, 3 systems"] * 2
-
-
-def test_argument_that_is_ignored_is_named() -> None:
-    text = "if args.docker-tini != null then args.docker-tini else made.docker-tini"
-    failure = designed("sentinel").edit(LIFTED, text, "made.docker-tini").failure("overridable")
-    facts = [line for line in failure.splitlines() if "cannot be overridden" in line]
-    assert len(facts) == 1
-    assert facts[0].startswith("docker-tini cannot be overridden: changes nothing: override { docker-tini = …; }, ")
-    assert facts[0].endswith("(x86_64-linux docker_25 and 3 more)")
-
-
-def test_argument_that_is_not_linked_is_named() -> None:
-    series = designed("sentinel")
-    text = series.texts[LIFTED].replace("${moby}/", "${made.moby}/")
-    failure = series.rewritten(LIFTED, lambda _: text).rewritten(DEMOTED, lambda _: designs.demoted(text))
-    assert "moby cannot be overridden: does not reach the build: override { moby = …; }, " in failure.failure(
-        "overridable"
-    )
-
-
-def test_argument_that_is_linked_in_part_is_named() -> None:
-    series = designed("sentinel").edit(
-        LIFTED, "${moby}/bin/dockerd ${moby}/bin", "${moby}/bin/dockerd ${made.moby}/bin"
-    )
-    assert "moby cannot be overridden: leaves the replaced package in the build: override { moby = …; };" in (
-        series.failure("overridable")
-    )
-
-
-def test_attribute_that_does_not_reach_moby_is_named() -> None:
-    series = designed("move")
-    text = series.texts[LIFTED].replace("${finalAttrs.docker-runc}", "${runc}")
-    failure = series.rewritten(LIFTED, lambda _: text).rewritten(DEMOTED, lambda _: designs.demoted(text))
-    assert "docker-runc cannot be overridden: does not evaluate: override { docker-runc = …; }, " in failure.failure(
-        "overridable"
-    )
-
-
-def test_argument_that_only_takes_the_old_one_away_is_named() -> None:
-    text = "if args.docker-runc != null then args.docker-runc else"
-    failure = designed("sentinel").edit(LIFTED, text, text.replace("then args.docker-runc", "then runc"))
-    assert "docker-runc cannot be overridden: does not reach the build: override { docker-runc = …; }" in (
-        failure.failure("overridable")
-    )
-
-
-def test_file_that_is_lifted_no_more_is_named() -> None:
-    series = designed("hidden")
-    failure = series.rewritten(DEMOTED, lambda _: series.texts[BEFORE]).failure("overridable")
-    assert "moby cannot be overridden: does not evaluate: override { moby = …; }, override (old: { moby = …; });" in (
-        failure
-    )
-
-
-def test_file_that_was_overridable_before_is_named() -> None:
-    series = designed("hidden")
-    failure = series.rewritten(BEFORE, lambda _: series.texts[LIFTED]).failure("overridable")
-    assert "moby could be overridden before, by override { moby = …; }, and in no new way after" in failure
-
-
-def test_door_that_is_shut_again_is_named() -> None:
-    before, after = designed("hidden"), designed("move")
-    failure = after.rewritten(BEFORE, lambda _: before.texts[LIFTED]).failure("overridable")
-    assert "override { moby = …; } worked before and does not evaluate after" in failure
-
-
-def test_component_that_is_no_attribute_any_more_is_named() -> None:
-    text = "          docker-tini\n          moby\n          ;\n      }\n    );"
-    series = designed("hidden").edit(LIFTED, text, text.replace("          docker-tini\n", ""))
-    assert "docker no longer has the attribute docker-tini" in series.failure("overridable")
 
 
 def test_replacement_that_the_file_makes_anew_is_known_again() -> None:
@@ -192,54 +114,12 @@ class TestCompatible:
             "row 10, overrideAttrs { docker-runc = …; }, then row 10",
         ]
 
-    def test_override_that_loses_its_effect_is_named(self) -> None:
-        after = designed("move")
-        back = after.rewritten(BEFORE, lambda _: after.texts[LIFTED]).rewritten(LIFTED, lambda _: after.texts[BEFORE])
-        assert "row 10, then override { iptables = …; }: /nix/store/" in back.failure("compatible")
-
-    def test_override_that_gives_another_package_without_effect_is_named(self) -> None:
-        """The attribute differs from before, and what is built is still not made of it."""
-        series = designed("hidden").edit(
-            LIFTED, "          moby\n          ;", "          ;\n        moby = moby // { };"
-        )
-        text = series.texts[LIFTED].replace("moby = moby // { };", "moby = moby.overrideAttrs { stamped = true; };")
-        failure = series.rewritten(LIFTED, lambda _: text).failure("compatible")
-        assert "overrideAttrs (old: { moby = old.moby.overrideAttrs …; }): /nix/store/" in failure
-
     def test_daemon_that_is_not_in_the_client_is_looked_for_in_vain_as_before(self) -> None:
         evidence = designed("move").prove("compatible").evidence
         assert "row 10, row 10, then override { clientOnly = true; }: 4 of 4 equal" in evidence
 
-    def test_override_that_stops_to_reach_moby_is_named(self, draft: Callable[..., Draft]) -> None:
-        """As if the components were built outside of dockerGen: they do not follow an overridden argument."""
-        series = draft(strategy=Design.HIDDEN).edit(
-            LIFTED,
-            "  callDocker = callPackage (",
-            "  callDocker = release: shown (release // { inherit (shown release) moby; });\n  shown = callPackage (",
-        )
-        failure = series.failure("compatible")
-        assert "override { iptables = …; }: /nix/store/" in failure
-        assert "x86_64-linux docker_29" in failure
-
-    def test_lost_derivation_attribute_is_named(self, draft: Callable[..., Draft]) -> None:
-        lost = draft(strategy=Design.HIDDEN).edit(
-            LIFTED, "          docker-tini\n          moby\n          ;\n", "          docker-tini\n          ;\n"
-        )
-        assert "overrideAttrs (old: { moby = old.moby.overrideAttrs …; })" in lost.failure("compatible")
-
-    def test_second_commit_must_not_touch_what_holds_no_moby(self, draft: Callable[..., Draft]) -> None:
-        failure = draft().edit(DEMOTED, "export BUILDTIME=1970", "export BUILDTIME=1971").failure("compatible")
-        assert "override { clientOnly = true; } is changed, though it does not contain moby" in failure
-
 
 class TestCaptureSafe:
-    def test_parameter_is_captured_and_the_proof_says_by_what(self) -> None:
-        failure = designed("parameter").failure("capture-safe")
-        assert "an unrelated package of each component's name: " in failure
-        assert "an alias of each component's name that throws: " in failure
-        assert "an overlay that defines each component from docker's own attribute (row 11): " in failure
-        assert failure.count("6 of 8 dockers change") >= 2
-
     @pytest.mark.parametrize("name", ["override-attrs", "component-overrides"])
     def test_new_option_is_said_to_be_taken_from_a_set_that_has_it(self, name: str) -> None:
         proof = designed(name).prove("capture-safe")
@@ -247,15 +127,6 @@ class TestCaptureSafe:
         assert re.fullmatch(
             r"callPackage would take (component|override).* from a set that has them", proof.evidence[-1]
         )
-
-    def test_package_under_another_name_is_captured_all_the_same(self) -> None:
-        before = designed("parameter").texts[BEFORE]
-        value = designs.value(before, "docker-tini")
-        text = designs.replaced(before, f" docker-tini = {value};", " docker-tini = dockerTini;")
-        text = designs.with_formals(text, [f"dockerTini ? {value}"])
-        series = designed("hidden").rewritten(LIFTED, lambda _: text)
-        failure = series.rewritten(DEMOTED, lambda _: text).failure("capture-safe")
-        assert "an alias of each component's name that throws: x86_64-linux docker_25: " in failure
 
     def test_patch_that_lifts_nothing_is_not_judged(self, draft: Callable[..., Draft]) -> None:
         proof = draft().prove("capture-safe", without={"lift"})

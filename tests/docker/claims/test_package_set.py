@@ -9,7 +9,6 @@ from msgspec.structs import replace
 
 from tests import designs
 from tests.asking import docker, propose, proved
-from tests.designs import demoted
 from tests.docker.claims.conftest import TREE
 from tests.progress import Steps
 from toolkit.cli.report import exit_code
@@ -76,23 +75,6 @@ def test_command_of_the_report_gives_the_derivations_again(deepened: Callable[..
     assert said["before"]["x86_64-linux"]["docker_29"]["docker"].endswith("-docker-29.6.1.drv")
 
 
-def test_first_commit_that_rebuilds_is_caught(deepened: Callable[..., Deepened]) -> None:
-    failure = deepened().edit(LIFTED, 'runcRev = "v1.3.6"', 'runcRev = "v1.3.7"').failure("tree-no-rebuild")
-    assert "x86_64-linux docker_29: docker-runc is rebuilt: /nix/store/" in failure
-    assert "docker_25" not in failure.partition("evaluated in")[0]
-
-
-def test_second_commit_that_changes_more_than_moby_is_caught(deepened: Callable[..., Deepened]) -> None:
-    series = deepened().rewritten(DEMOTED, lambda text: text.replace('runcRev = "v1.3.6"', 'runcRev = "v1.3.7"'))
-    assert "x86_64-linux docker_29: docker-runc is rebuilt" in series.failure("tree-exact-change")
-
-
-def test_second_commit_that_changes_nothing_is_caught(deepened: Callable[..., Deepened]) -> None:
-    series = deepened()
-    series = series.rewritten(DEMOTED, lambda _: series.draft.texts[LIFTED])
-    assert "x86_64-linux docker_29: moby is not changed" in series.failure("tree-exact-change")
-
-
 def captured(series: Deepened) -> Deepened:
     """Return a series whose parts are parameters, which callPackage fills from the set."""
     lifted = designs.parameter(series.draft.texts[BEFORE])
@@ -102,18 +84,6 @@ def captured(series: Deepened) -> Deepened:
 def test_default_that_the_set_fills_is_caught(deepened: Callable[..., Deepened]) -> None:
     failure = captured(deepened()).failure("tree-no-rebuild")
     assert failure.startswith("evaluation: lifted, x86_64-linux, docker_2")
-
-
-def test_lift_that_opens_no_door_is_caught(deepened: Callable[..., Deepened]) -> None:
-    series = deepened()
-    series = series.rewritten(DEMOTED, lambda _: demoted(series.draft.texts[BEFORE]))
-    assert "moby cannot be overridden: does not evaluate: override { moby = …; }" in series.failure("tree-overridable")
-
-
-def test_override_that_stops_to_have_its_effect_is_caught(deepened: Callable[..., Deepened]) -> None:
-    text = "iptables\n"
-    series = deepened().rewritten(LIFTED, lambda before: before.replace(f"              {text}", ""))
-    assert "override { iptables = …; }" in series.failure("tree-compatible")
 
 
 class TestSet:
@@ -167,11 +137,6 @@ class TestTreeThatDoesNotEvaluate:
         assert all(line.startswith("not evaluated, nor is the unchanged file: ") for line in proof.gaps)
         assert [line.split(": ")[1] for line in proof.gaps] == ["aarch64-linux", "x86_64-linux → aarch64-linux"]
         assert set(proof.gaps) < set(proof.evidence)
-
-    def test_change_that_breaks_evaluation_is_told_apart(self, deepened: Callable[..., Deepened]) -> None:
-        failure = deepened().edit(LIFTED, 'runcRev = "v1.3.6"', 'runcRev = abort "oh"').failure("tree-no-rebuild")
-        assert failure.startswith("nix-instantiate: ")
-        assert "oh" in failure
 
     def test_memory_that_runs_out_is_named(self, deepened: Callable[..., Deepened]) -> None:
         hog = 'builtins.deepSeq (builtins.genList (n: [ n (n + 1) (toString n) ]) 3000000) (stub "iptables")'

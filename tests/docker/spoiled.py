@@ -1,0 +1,643 @@
+"""What may be wrong with a series for docker, and which claim has to fail for it, whoever makes the claims.
+
+Each row takes a series that is right, the file's texts before, lifted and demoted, and spoils one thing.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import partial, reduce
+from typing import TYPE_CHECKING, TypeAlias
+
+from msgspec import Struct
+
+from tests import designs
+from tests.docker.conftest import Draft, drafted, source_of
+from toolkit.docker.case import BEFORE, DEMOTED, LIFTED, SYSTEMS
+from toolkit.docker.steps import Demotion
+from toolkit.lift.plan import Design
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    Spoiling: TypeAlias = Callable[[Draft], Draft]
+
+LABELS = frozenset(label for label, _, _ in SYSTEMS)
+LINUX = LABELS - {"aarch64-darwin"}
+CROSS = frozenset(["x86_64-linux → aarch64-linux"])
+RELEASES = frozenset(["docker_25", "docker_29"])
+
+
+class Spoiled(Struct, frozen=True):
+    """A thing that is wrong, and what the claim that fails says of it: all of `said`, nothing of `unsaid`.
+
+    `rebuilt` has the systems, releases and names of all that it calls rebuilt. `start` makes the series that is right,
+    `alone` if its first commit is judged without the second. `in_set` if the claim about a whole nixpkgs has to fail
+    as well.
+    """
+
+    what: str
+    spoil: Spoiling
+    said: tuple[str, ...] = ()
+    unsaid: tuple[str, ...] = ()
+    rebuilt: tuple[Collection[str], ...] | None = None
+    start: Callable[[], Draft] = drafted
+    alone: bool = False
+    in_set: bool = False
+
+
+def edit(stage: str, *edits: tuple[str, str]) -> Spoiling:
+    """Replace what stands once, in a stage and in those after it."""
+    return lambda series: reduce(lambda spoiled, each: spoiled.edit(stage, *each), edits, series)
+
+
+def sub(stage: str, pattern: str, new: str) -> Spoiling:
+    """Replace all that a pattern finds, in one stage."""
+    return lambda series: series.rewritten(stage, lambda text: re.sub(pattern, new, text))
+
+
+def everywhere(old: str, new: str) -> Spoiling:
+    """Replace all that is there, in all stages."""
+    return lambda series: reduce(
+        lambda spoiled, stage: spoiled.rewritten(stage, lambda text: text.replace(old, new)), series.texts, series
+    )
+
+
+def taken(stage: str, other: str) -> Spoiling:
+    """Take the text of another stage for that of one."""
+    return lambda series: series.rewritten(stage, lambda _: series.texts[other])
+
+
+def lifted(change: Callable[[str], str]) -> Spoiling:
+    """Change the lifted text, and demote that by hand."""
+
+    def spoil(series: Draft) -> Draft:
+        text = change(series.texts[LIFTED])
+        return series.rewritten(LIFTED, lambda _: text).rewritten(DEMOTED, lambda _: designs.demoted(text))
+
+    return spoil
+
+
+def hidden() -> Draft:
+    return drafted(strategy=Design.HIDDEN)
+
+
+def designed(name: str) -> Draft:
+    """Return a series whose first commit lifts the components by a design of the tests, and whose second demotes."""
+    source = source_of("29.6")
+    before = source.content.decode()
+    new = designs.DESIGNS[name](before)
+    texts = {BEFORE: before, LIFTED: new, DEMOTED: designs.demoted(new)}
+    return Draft(source=source, demotion=Demotion.SUFFIX, texts=texts)
+
+
+CONDITION = "lib.optionals (stdenv.hostPlatform.isLinux && !clientOnly"
+PARAMETER = "      buildxSupport ? true,\n"
+
+
+def conditional(default: str, condition: str) -> Draft:
+    """Return a series on a file whose wrapper has rootlesskit under a condition, and which never heard of it."""
+    edits = (PARAMETER, f"{default}{PARAMETER}"), (f"{CONDITION})", f"{CONDITION} && {condition})")
+    return edit(BEFORE, *edits)(drafted())
+
+
+def using(text: str) -> tuple[str, str]:
+    """Return the change by which moby has an attribute of this value, whatever it is."""
+    old = "vendorHash = null;\n\n          env"
+    return old, old.replace("\n\n", f"\n          more = toString ({text});\n\n")
+
+
+def _flags(release: str) -> tuple[str, str]:
+    text = f'      cliHash = "sha256-fake/cli/{release}/'
+    return text, f"      withRootless = true;\n{text}"
+
+
+def _swapped(series: Draft) -> Draft:
+    blocks = series.case().before.file.release_blocks()
+    old, new = blocks["docker_25"], blocks["docker_29"]
+    return series.rewritten(DEMOTED, lambda text: text.replace(old, "\0").replace(new, old).replace("\0", new))
+
+
+def _one_more(stage: str, series: Draft) -> Draft:
+    more = series.case().before.file.release_blocks()["docker_29"].replace("docker_29", "docker_30")
+    return series.rewritten(stage, lambda text: f"{text.rstrip()[:-1]}  {more}\n}}\n")
+
+
+def without_release(series: Draft) -> Draft:
+    lost = series.case().before.file.release_blocks()["docker_25"]
+    return series.rewritten(DEMOTED, lambda text: text.replace(lost, ""))
+
+
+def _by_another_name(text: str) -> str:
+    value = designs.value(text, "docker-tini")
+    text = designs.replaced(text, f" docker-tini = {value};", " docker-tini = dockerTini;")
+    return designs.with_formals(text, [f"dockerTini ? {value}"])
+
+
+def _captured(series: Draft) -> Draft:
+    return lifted(lambda _: _by_another_name(series.texts[BEFORE]))(series)
+
+
+SUFFIX = ' \\\n                --suffix PATH : "${lib.makeBinPath [ rootlesskit ]}"'
+INSTALLED = "            # the daemon of an ordinary user\n"
+USERS = "                slirp4netns\n                fuse-overlayfs\n"
+LESS = (USERS, "                fuse-overlayfs\n")
+EXPORTED = "          docker-tini\n          moby\n          ;\n      }\n    );"
+LINKS = "${finalAttrs.moby}/bin/dockerd ${finalAttrs.moby}/bin/dockerd-rootless"
+TINI = "if args.docker-tini != null then args.docker-tini else made.docker-tini"
+RUNC = "if args.docker-runc != null then args.docker-runc else"
+TAGS = "env.DOCKER_BUILDTAGS = toString (\n"
+CASE = "docker_29, clientOnly = false, withRootless = false, withSeccomp = false: "
+SUFFIX_ONLY = "moby's installPhase changed, though rootlesskit is not in its PATH"
+NO_RELEASE = "evaluation: the file exports no docker release"
+LOST = "evaluation: demoted: aarch64-darwin docker_25 was not evaluated"
+MOBY = "moby's attribute extraUserPath changed by more than the loss of rootlesskit"
+VERSION = '  docker_29 =\n    let\n      version = "29.6.1";\n    in\n'
+OLD_RUNC = '      runcRev = "v1.3.6";\n'
+
+
+def _installing(command: str) -> Spoiling:
+    return edit(DEMOTED, (INSTALLED, f"{INSTALLED}            {command}\n"))
+
+
+TABLE: dict[str, tuple[Spoiled, ...]] = {
+    "no-rebuild": (
+        Spoiled(
+            "attribute of moby",
+            edit(LIFTED, ("export AUTO_GOPATH=1", "export AUTO_GOPATH=0")),
+            rebuilt=(LINUX, RELEASES, {"docker", "moby"}),
+        ),
+        Spoiled(
+            "attribute of the command line",
+            edit(LIFTED, ("export BUILDTIME=1970", "export BUILDTIME=1971")),
+            rebuilt=(LABELS, RELEASES, {"docker", "client"}),
+        ),
+        Spoiled(
+            "attribute on Darwin alone",
+            edit(LIFTED, ("Dm755 build", 'Dm755${lib.optionalString stdenv.hostPlatform.isDarwin " -v"} build')),
+            rebuilt=(LABELS - LINUX, RELEASES, {"docker", "client"}),
+        ),
+        Spoiled(
+            "attribute of one release",
+            edit(LIFTED, ('runcRev = "v1.2.5"', 'runcRev = "v1.2.6"')),
+            rebuilt=(LINUX, {"docker_25"}, {"docker", "moby", "docker-runc"}),
+        ),
+        Spoiled(
+            "attribute of the cross pair alone",
+            edit(
+                LIFTED,
+                ("MINIMAL=ON", 'MINIMAL=ON${lib.optionalString (stdenv.buildPlatform != stdenv.hostPlatform) "x"}'),
+            ),
+            rebuilt=(CROSS, RELEASES, {"docker", "moby", "docker-tini"}),
+        ),
+        Spoiled(
+            "attribute in the package set",
+            edit(LIFTED, ('runcRev = "v1.3.6"', 'runcRev = "v1.3.7"')),
+            ("x86_64-linux docker_29: docker-runc is rebuilt: /nix/store/",),
+            unsaid=("docker_25: docker-runc is",),
+            in_set=True,
+        ),
+        Spoiled(
+            "component that is no attribute any more",
+            edit(LIFTED, (EXPORTED, EXPORTED.replace("          docker-tini\n", ""))),
+            ("docker_29: docker-tini is rebuilt: /nix/store/", "→ None"),
+            start=hidden,
+        ),
+        *(
+            Spoiled(
+                f"release that only one stage has: {stage}",
+                partial(_one_more, stage),
+                (f"evaluation: {stage}: aarch64-darwin docker_30 is not in both this stage and 'before'",),
+            )
+            for stage in (LIFTED, DEMOTED)
+        ),
+        Spoiled("release that one stage lacks", without_release, said=(LOST,)),
+        Spoiled("file without releases", everywhere("  docker_2", "  podman_2"), said=(NO_RELEASE,)),
+        Spoiled(
+            "release that throws on a system",
+            edit(LIFTED, ("MINIMAL=ON", 'MINIMAL=ON${if stdenv.hostPlatform.isAarch64 then throw "no" else ""}')),
+            ("evaluation: lifted, aarch64-linux, docker_25: evaluation throws",),
+        ),
+        Spoiled(
+            "release that throws",
+            edit(LIFTED, using('lib.optionalString (version == "25.0.16") (throw "no")')),
+            ("lifted, x86_64-linux, docker_25: evaluation throws",),
+            start=partial(designed, "hidden"),
+        ),
+        Spoiled(
+            "function that is missing",
+            edit(DEMOTED, using("lib.nothingOfTheKind")),
+            ("nix-instantiate: attribute 'nothingOfTheKind' missing",),
+            start=partial(designed, "hidden"),
+        ),
+        Spoiled(
+            "error that Nix cannot catch",
+            edit(LIFTED, ('runcRev = "v1.3.6"', 'runcRev = abort "oh"')),
+            ("nix-instantiate: ", "oh"),
+            in_set=True,
+        ),
+        Spoiled(
+            "condition that is lost",
+            edit(LIFTED, (" && withRootless)", ")")),
+            (f"{CASE}moby is rebuilt: /nix/store/",),
+            start=partial(conditional, "withRootless ? true,", "withRootless"),
+        ),
+        Spoiled(
+            "function of the final attributes that the builder does not take",
+            sub(LIFTED, r"(\n    buildGoModule \(\n +)", r"\1finalAttrs: "),
+            ("evaluation throws",),
+            start=partial(drafted, "27.5"),
+        ),
+    ),
+    "exact-change": (
+        Spoiled("one more entry dropped", edit(DEMOTED, LESS), said=(MOBY,)),
+        Spoiled("entries swapped", edit(DEMOTED, (USERS, "".join(reversed(USERS.splitlines(keepends=True))))), (MOBY,)),
+        Spoiled(
+            "attribute of moby",
+            edit(DEMOTED, ("export AUTO_GOPATH=1", "export AUTO_GOPATH=0")),
+            ("moby's attribute buildPhase changed by more than the loss of rootlesskit",),
+        ),
+        Spoiled(
+            "new attribute of moby",
+            edit(DEMOTED, ('          pname = "moby";\n', '          pname = "moby";\n          x = 1;\n')),
+            ("moby's attribute x is new",),
+        ),
+        Spoiled(
+            "attribute of the command line",
+            edit(DEMOTED, ("export BUILDTIME=1970", "export BUILDTIME=1971")),
+            (
+                "x86_64-linux docker_29: client is rebuilt, though it does not contain moby",
+                "x86_64-linux docker_29: docker's attribute buildPhase changed by more than moby's path",
+                "aarch64-darwin docker_29: docker is rebuilt, though it does not contain moby",
+            ),
+        ),
+        Spoiled(
+            "new attribute of docker",
+            edit(DEMOTED, ('  pname = "docker";\n', '  pname = "docker";\n  x = if clientOnly then null else 1;\n')),
+            ("docker's attribute x changed by more than moby's path",),
+        ),
+        Spoiled(
+            "component that is rebuilt",
+            edit(DEMOTED, ("-DMINIMAL=ON", "-DMINIMAL=OFF")),
+            ("x86_64-linux docker_29: docker-tini is rebuilt",),
+            in_set=True,
+        ),
+        Spoiled(
+            "nothing changed",
+            taken(DEMOTED, LIFTED),
+            ("x86_64-linux docker_29: moby is not changed", "x86_64-linux docker_29: docker is not changed"),
+            in_set=True,
+        ),
+        Spoiled("release that one stage lacks", without_release, said=(LOST,)),
+        Spoiled("file without releases", everywhere("  docker_2", "  podman_2"), said=(NO_RELEASE,)),
+        Spoiled(
+            "suffix that one release lacks",
+            edit(DEMOTED, (SUFFIX, f"${{lib.optionalString (lib.versionAtLeast version \"29\") ''{SUFFIX}''}}")),
+            ("x86_64-linux docker_25: moby's installPhase is not changed",),
+            unsaid=("docker_29: moby's installPhase",),
+        ),
+        Spoiled(
+            "entry that one release keeps in its prefix",
+            edit(
+                DEMOTED,
+                (
+                    "lib.makeBinPath [\n                slirp4netns\n",
+                    'lib.makeBinPath (lib.optional (lib.versionOlder version "29") rootlesskit ++ [\n slirp4netns\n',
+                ),
+                ("fuse-overlayfs\n              ]\n", "fuse-overlayfs\n              ])\n"),
+            ),
+            ("x86_64-linux docker_25: no attribute of moby has lost rootlesskit",),
+            unsaid=("docker_29: no attribute",),
+        ),
+        Spoiled(
+            "other command in one release",
+            _installing('${lib.optionalString (lib.versionOlder version "29") "rm -r $out/etc"}'),
+            ("x86_64-linux docker_25: moby's installPhase changed in more than the command that makes ",),
+            unsaid=("docker_29: moby's installPhase",),
+        ),
+        *(
+            Spoiled(
+                f"suffix without the condition of the list: {condition}",
+                lambda series: series,
+                (f"{form}: {SUFFIX_ONLY}",),
+                start=partial(conditional, default, condition),
+            )
+            for default, condition, form in (
+                ("withRootless ? true,", "withRootless", CASE.partition(", ")[2].removesuffix(": ")),
+                ("tiny ? !stdenv.hostPlatform.isLinux,", "!tiny", "tiny = true, withSeccomp = false"),
+                ("a ? true, b ? true,", "(a && b)", "a = true, b = false, clientOnly = false, withSeccomp = false"),
+                # No boolean, which only Nix can tell: it would end the evaluator.
+                (
+                    "kind ? version, w ? true,",
+                    'w && kind + "" != ""',
+                    "clientOnly = false, w = false, withSeccomp = false",
+                ),
+            )
+        ),
+        Spoiled(
+            "closure that a comment brings in",
+            edit(
+                DEMOTED,
+                (SUFFIX, f"${{lib.optionalString withRootless ''{SUFFIX}''}}"),
+                ("# rootlesskit comes last", "# ${rootlesskit} comes last"),
+            ),
+            (f"docker_29: {SUFFIX_ONLY}",),
+            start=partial(conditional, "withRootless ? false,", "withRootless"),
+        ),
+        Spoiled(
+            "suffix without the condition by parameters of the file and values of a release",
+            edit(BEFORE, ("{ lib, callPackage }:", "{ lib, callPackage, full ? true }:"), _flags("25"), _flags("29")),
+            tuple(
+                f"clientOnly = false, {form}, withSeccomp = false: {SUFFIX_ONLY}"
+                for form in ("full = false, withRootless = true", "full = true, withRootless = false")
+            ),
+            start=partial(conditional, "withRootless,", "withRootless && full"),
+        ),
+        *(
+            Spoiled(
+                f"case that does not evaluate any more: {text}",
+                edit(DEMOTED, (TAGS, f"{TAGS}{text}")),
+                (f"{CASE}does not evaluate",),
+                start=partial(conditional, "withRootless ? true,", "withRootless"),
+            )
+            for text in ("assert withRootless;", "(if withRootless then [ ] else 1) ++")
+        ),
+    ),
+    "overridable": (
+        Spoiled(
+            "argument that is ignored",
+            edit(LIFTED, (TINI, "made.docker-tini")),
+            ("docker-tini cannot be overridden: changes nothing: override { docker-tini = …; }, ", "and 3 more)"),
+            unsaid=("moby cannot", "docker-runc cannot", "docker-containerd cannot"),
+            start=partial(designed, "sentinel"),
+        ),
+        Spoiled(
+            "argument that is not linked",
+            lifted(lambda text: text.replace("${moby}/", "${made.moby}/")),
+            ("moby cannot be overridden: does not reach the build: override { moby = …; }, ",),
+            start=partial(designed, "sentinel"),
+        ),
+        Spoiled(
+            "argument that is linked in part",
+            edit(LIFTED, ("${moby}/bin/dockerd ${moby}/bin", "${moby}/bin/dockerd ${made.moby}/bin")),
+            ("moby cannot be overridden: leaves the replaced package in the build: override { moby = …; };",),
+            start=partial(designed, "sentinel"),
+        ),
+        Spoiled(
+            "argument that only takes the old one away",
+            edit(LIFTED, (RUNC, RUNC.replace("then args.docker-runc", "then runc"))),
+            ("docker-runc cannot be overridden: does not reach the build: override { docker-runc = …; }",),
+            start=partial(designed, "sentinel"),
+        ),
+        Spoiled(
+            "attribute that does not reach moby",
+            lifted(lambda text: text.replace("${finalAttrs.docker-runc}", "${runc}")),
+            ("docker-runc cannot be overridden: does not evaluate: override { docker-runc = …; }, ",),
+            start=partial(designed, "move"),
+        ),
+        Spoiled(
+            "file that is lifted no more",
+            lambda series: series.rewritten(DEMOTED, lambda _: designs.demoted(series.texts[BEFORE])),
+            ("moby cannot be overridden: does not evaluate: override { moby = …; }",),
+            start=partial(designed, "hidden"),
+            in_set=True,
+        ),
+        Spoiled(
+            "file that was overridable before",
+            taken(BEFORE, LIFTED),
+            ("moby could be overridden before, by override { moby = …; }, and in no new way after",),
+            start=partial(designed, "hidden"),
+        ),
+        Spoiled(
+            "door that is shut again",
+            lambda series: series.rewritten(BEFORE, lambda _: designed("hidden").texts[LIFTED]),
+            ("override { moby = …; } worked before and does not evaluate after",),
+            start=partial(designed, "move"),
+        ),
+        Spoiled(
+            "component that is no attribute any more",
+            edit(LIFTED, (EXPORTED, EXPORTED.replace("          docker-tini\n", ""))),
+            ("docker no longer has the attribute docker-tini",),
+            start=partial(designed, "hidden"),
+        ),
+        Spoiled("release that one stage lacks", without_release, said=(LOST,)),
+        Spoiled("file without releases", everywhere("  docker_2", "  podman_2"), said=(NO_RELEASE,)),
+    ),
+    "compatible": (
+        Spoiled(
+            "override that loses its effect",
+            lambda series: taken(LIFTED, BEFORE)(series).rewritten(BEFORE, lambda _: series.texts[LIFTED]),
+            ("row 10, then override { iptables = …; }: /nix/store/",),
+            start=partial(designed, "move"),
+        ),
+        # The attribute differs from before, and what is built is still not made of it.
+        Spoiled(
+            "override that gives another package without effect",
+            lambda series: taken(DEMOTED, LIFTED)(
+                series.edit(LIFTED, "          moby\n          ;", "          ;\n        moby = moby // { };")
+            ).rewritten(LIFTED, lambda text: text.replace("moby // { }", "moby.overrideAttrs { stamped = true; }")),
+            ("overrideAttrs (old: { moby = old.moby.overrideAttrs …; }): /nix/store/",),
+            start=partial(designed, "hidden"),
+        ),
+        # As if the components were built outside of dockerGen: they do not follow an overridden argument.
+        Spoiled(
+            "override that stops to reach moby",
+            edit(
+                LIFTED,
+                (
+                    "  callDocker = callPackage (",
+                    "  callDocker = a: b (a // { inherit (b a) moby; });\n  b = callPackage (",
+                ),
+            ),
+            ("override { iptables = …; }: /nix/store/", "x86_64-linux docker_29"),
+            start=hidden,
+        ),
+        Spoiled(
+            "argument without a use",
+            sub(LIFTED, "              iptables\n", ""),
+            ("override { iptables = …; }",),
+            in_set=True,
+        ),
+        Spoiled(
+            "attribute that is lost",
+            edit(LIFTED, (EXPORTED, EXPORTED.replace("          moby\n", ""))),
+            ("overrideAttrs (old: { moby = old.moby.overrideAttrs …; })",),
+            start=hidden,
+        ),
+        Spoiled(
+            "second commit that touches what holds no moby",
+            edit(DEMOTED, ("export BUILDTIME=1970", "export BUILDTIME=1971")),
+            ("override { clientOnly = true; } is changed, though it does not contain moby",),
+        ),
+    ),
+    "capture-safe": (
+        Spoiled(
+            "parameters of the components' names",
+            lambda series: series,
+            (
+                "an unrelated package of each component's name: ",
+                "an alias of each component's name that throws: ",
+                "an overlay that defines each component from docker's own attribute (row 11): ",
+                "6 of 8 dockers change",
+            ),
+            start=partial(designed, "parameter"),
+        ),
+        Spoiled(
+            "parameter of another name",
+            _captured,
+            ("an alias of each component's name that throws: x86_64-linux docker_25: ",),
+            start=partial(designed, "hidden"),
+        ),
+    ),
+    "builds": (
+        Spoiled(
+            "suffix that is missing",
+            edit(DEMOTED, (SUFFIX, "")),
+            tuple(f"{form}: the suffix is '' instead of 'rootlesskit/bin'" for form in ("script", "elf")),
+            unsaid=("the prefix is",),
+        ),
+        # nixpkgs' script moves an entry that is there already to the end, its ELF form has the entry twice.
+        Spoiled(
+            "entry that stays in the prefix too",
+            edit(
+                DEMOTED,
+                (
+                    "lib.makeBinPath [\n                slirp4netns",
+                    "lib.makeBinPath [\n rootlesskit\n                slirp4netns",
+                ),
+            ),
+            ("elf: the prefix is ", ":rootlesskit/bin:slirp4netns/bin:", " instead of "),
+        ),
+        Spoiled(
+            "entry that is lost",
+            edit(DEMOTED, LESS),
+            ("util-linuxMinimal/bin:fuse-overlayfs/bin instead of /moby/libexec/docker:",),
+        ),
+        *(
+            Spoiled(
+                f"empty entry: {new}",
+                edit(DEMOTED, (old, new)),
+                ("moby-29.6.1 cannot be built: error: makeBinaryWrapper: --", " PATH has an empty element: "),
+            )
+            for old, new in (
+                (SUFFIX, ' \\\n                --suffix PATH : ""'),
+                ("$extraPath:$extraUserPath", "$extraPath::$extraUserPath"),
+            )
+        ),
+        Spoiled(
+            "entry that was not in the prefix before",
+            lambda series: sub(LIFTED, r" +rootlesskit\n", "")(sub(BEFORE, r" +rootlesskit\n", "")(series)),
+            ("script: rootlesskit is not in the prefix before: moby/libexec/docker:",),
+            start=partial(drafted, demotion=Demotion.DROP),
+        ),
+        Spoiled(
+            "other files of moby",
+            _installing("for f in etc/systemd/system/docker.socket bin/dockerd; do echo '#' >>$out/$f; done"),
+            tuple(
+                f"{form}: {file} differs"
+                for form in ("script", "elf")
+                for file in ("etc/systemd/system/docker.socket", "bin/dockerd")
+            ),
+        ),
+        # The command line links the units of docker_29 only by name.
+        *(
+            Spoiled(f"lost file, other link, copy for a link: {command}", _installing(command), (f"script: {said}",))
+            for command, said in (
+                ("rm -r $out/etc/systemd", "etc/systemd/system/docker.socket differs"),
+                ("ln -sf x $out/libexec/docker/runc", "libexec/docker/runc differs"),
+                (
+                    "rm $out/libexec/docker/runc; cp ${finalAttrs.docker-runc}/bin/runc $out/libexec/docker/",
+                    "libexec/docker/runc differs",
+                ),
+            )
+        ),
+        Spoiled(
+            "wrapper whose ELF form alone differs",
+            edit(
+                DEMOTED,
+                (
+                    SUFFIX,
+                    SUFFIX.replace("--suffix", "$([[ $(declare -f makeWrapper) == *Binary* ]] || echo --suffix") + ")",
+                ),
+            ),
+            ("elf: the suffix is '' instead of 'rootlesskit/bin'",),
+            unsaid=("script: the suffix is",),
+        ),
+        Spoiled(
+            "docker that links another wrapper",
+            edit(DEMOTED, (LINKS, "${finalAttrs.moby}/bin/dockerd /dockerd-rootless")),
+            ("docker's bin/dockerd-rootless is a link to /dockerd-rootless",),
+        ),
+        Spoiled(
+            "docker without the wrapper",
+            edit(DEMOTED, (LINKS, "${finalAttrs.moby}/bin/dockerd")),
+            ("docker's bin/dockerd-rootless is no link to that of moby",),
+        ),
+        Spoiled(
+            "install phase that fails",
+            _installing("die 'no sandbox'"),
+            ("nix-build: moby-29.6.1 cannot be built: error: no sandbox",),
+        ),
+        Spoiled(
+            "install phase that fails and says nothing",
+            _installing("exit 3"),
+            ("nix-build: moby-29.6.1 cannot be built: its builder printed nothing",),
+        ),
+        Spoiled(
+            "PATH that a first commit changes",
+            edit(LIFTED, (USERS, "".join(reversed(USERS.splitlines(keepends=True))))),
+            ("script: PATH changed: moby/libexec/docker:",),
+            alone=True,
+        ),
+        Spoiled("file without releases", everywhere("  docker_2", "  podman_2"), said=("exports no docker release",)),
+    ),
+    "update.sh": (
+        Spoiled(
+            "hash",
+            edit(DEMOTED, ("fake/moby/29/6/1", "fake/moby/29/6/2")),
+            (
+                "an update of docker_29 would change other values: mobyHash = ",
+                "the block of docker_29 has other values: mobyHash = ",
+            ),
+            unsaid=("docker_25",),
+        ),
+        Spoiled(
+            "value that update.sh leaves alone",
+            sub(DEMOTED, "fake/tini/0/19/0", "fake/tini/0/19/1"),
+            ("the block of docker_29 has other values: tiniHash = ",),
+        ),
+        Spoiled(
+            "version outside of its block",
+            edit(
+                DEMOTED,
+                (VERSION, VERSION.replace('"29.6.1"', "newest")),
+                ("\nlet\n", '\nlet\n  newest = "29.6.1";\n\n'),
+            ),
+            ("the version of docker_29 is read as ''",),
+        ),
+        # What docker_25 says of docker_29 would be the last word on it, and right by accident.
+        Spoiled(
+            "blocks that are swapped",
+            lambda series: _swapped(
+                series.edit(BEFORE, "docker_25 gets no more fixes, docker_29 does", "no more fixes")
+            ),
+            ("the newest release is read as 'docker_25' instead of 'docker_29'",),
+        ),
+        Spoiled(
+            "release that a comment behind the blocks names",
+            sub(DEMOTED, r"\Z", "# next: docker_99\n"),
+            ("the newest release is read as 'docker_99' instead of 'docker_29'",),
+        ),
+        Spoiled(
+            "text within a block that would be rewritten",
+            edit(DEMOTED, (OLD_RUNC, f'{OLD_RUNC}      # was runcRev = "v1.3.5"\n')),
+            ('an update of docker_29 would change other values: runcRev = "v1.3.5"',),
+        ),
+        Spoiled(
+            "release that is lost",
+            without_release,
+            ("the version of docker_25 is read as ''", "the block of docker_25 has other values"),
+        ),
+        Spoiled("file without releases", everywhere("  docker_2", "  podman_2"), said=("the file has no release",)),
+    ),
+}

@@ -266,6 +266,18 @@ def test_condition_without_which_there_is_no_wrapper_is_not_repeated() -> None:
     assert re.search(CONDITIONAL % rf"\({IN_LINUX}\)", rewrite(unguarded, Design.HIDDEN)[1])
 
 
+def test_condition_of_a_name_that_the_command_does_not_see_is_refused() -> None:
+    text = kit("(let usual = initSupport; in lib.makeBinPath (lib.optional usual rootlesskit ++ [ runc ]))")
+    said = f"{place(text, 'usual rootlesskit')}: 'usual' has no or another meaning at "
+    assert refusal(text).startswith(said)
+
+
+def test_comment_above_a_parameter_that_goes_stays() -> None:
+    text = sub(r"^( +)rootlesskit,\n", r"\1# for users\n\1rootlesskit,\n")
+    above, below = text.split("      rootlesskit,\n")
+    assert demoted(text, Demotion.DROP).startswith(f"{above}{below.partition(chr(10))[0]}\n")
+
+
 def test_condition_that_cannot_be_repeated_is_refused() -> None:
     text = sub(r"isLinux && !clientOnly\) \(", "isLinux /* remark */ && initSupport) (")
     assert refusal(text).endswith("a condition with a comment or a text would have to be repeated")

@@ -11,7 +11,7 @@ from toolkit.docker.rewrite import layout, wrapper
 from toolkit.docker.rewrite.layout import component, docker_file, newest
 from toolkit.docker.series import refuse
 from toolkit.docker.steps import DEMOTE, LIFT
-from toolkit.errors import LayoutError, ToolkitError
+from toolkit.errors import LayoutError, NixSyntaxError, ToolkitError
 from toolkit.lift.style import Style
 from toolkit.track.readings import sentence
 
@@ -193,3 +193,16 @@ def test_file_is_parsed_once_for_as_long_as_it_is_remembered() -> None:
 def test_bytes_that_are_no_text_are_refused(content: bytes) -> None:
     with pytest.raises(ToolkitError, match=r"^default\.nix:?[\d:]* "):
         docker_file(content, name="default.nix")
+
+
+def test_syntax_error_of_the_grammar_has_the_files_name() -> None:
+    with pytest.raises(NixSyntaxError, match=r"^default\.nix:1:7: "):
+        docker_file(b"{ a = ; }\n", name="default.nix")
+
+
+def test_switches_are_the_parameters_with_a_boolean_of_the_file_and_of_dockergen() -> None:
+    text = sub(r"^\{ lib, callPackage \}:", '{ lib, callPackage, full ? true, name ? "x" }:')
+    assert file_of(text).switches()[:1] == ("full",)
+    assert file_of(text).switches()[1:] == file("29.6").switches()
+    alone = "let dockerGen = { a ? b, c ? [ ], d, version }: 1; in { docker_1 = callPackage dockerGen { %s }; }"
+    assert file_of(alone % 'd = false; version = "1";').switches() == ("a", "d")

@@ -269,3 +269,8 @@ def test_the_modules_test_publishes_a_port_with_the_option_on() -> None:
 @pytest.mark.parametrize("lost", ["docker run", "--name=idle", "rootless."])
 def test_a_test_of_another_kind_stays_as_it_is(lost: str) -> None:
     assert publish(MODULE_TEST.replace(lost, ""), name="docker-rootless.nix", option="ports") is None
+
+
+def test_a_test_whose_option_is_not_alone_on_its_line_stays_as_it_is() -> None:
+    text = MODULE_TEST.replace("    virtualisation.", "    imports = [ ]; virtualisation.")
+    assert publish(text, name="docker-rootless.nix", option="ports") is None

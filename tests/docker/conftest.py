@@ -18,6 +18,7 @@ from toolkit import sources
 from toolkit.cache import VARIABLE
 from toolkit.docker import TARGET, builder, staging
 from toolkit.docker.case import BEFORE, DEMOTED, LIFTED, DockerCase
+from toolkit.docker.claims import evaluation
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.docker.series import rewrite
 from toolkit.docker.steps import Demotion, plan
@@ -165,10 +166,11 @@ def proposals(shared: Path) -> Callable[..., tuple[Path, Report]]:
 
 
 @pytest.fixture
-def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], None]]:
     """Return what puts a shell script on PATH in front of all other programs; `$real` in it is the program behind."""
     directory = tmp_path / "bin"
     directory.mkdir()
+    evaluation.outcome.cache_clear()
 
     def write(name: str, script: str) -> None:
         path = directory / name
@@ -176,4 +178,5 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, s
         path.chmod(0o755)
         monkeypatch.setenv("PATH", f"{directory}{os.pathsep}{os.environ['PATH']}")
 
-    return write
+    yield write
+    evaluation.outcome.cache_clear()

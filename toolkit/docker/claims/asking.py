@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from toolkit.docker.case import DockerStage
     from toolkit.model import Progress
     from toolkit.process import Command
 
@@ -74,11 +73,9 @@ class Question(Struct, frozen=True):
 class CaseQuestion(Struct, frozen=True, kw_only=True):
     """What is asked about a case, by which an evaluation is known again. `own` is asked if no standard door works.
 
-    `of` is the unchanged file of the one case that asks. `flags` are parameters that may be booleans. `only` are the
-    releases that are asked about, None for all.
+    `flags` are parameters that may be booleans. `only` are the releases that are asked about, None for all.
     """
 
-    of: DockerStage | None = None
     setting: Setting
     question: Path
     sides: tuple[str, ...]

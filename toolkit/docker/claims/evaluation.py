@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING
-
-from msgspec.structs import replace
 
 from toolkit import parallel, process
 from toolkit.docker import COMPONENTS
@@ -44,44 +43,26 @@ def commands(case: DockerCase, setting: Setting = STAND_INS) -> tuple[str, ...]:
 def evaluate(case: DockerCase, setting: Setting = STAND_INS) -> Evaluation:
     """Evaluate all stages on all systems, once for a case and a setting, whichever proof asks first.
 
-    With stand-ins it is once for equal stages, as branches with the same file have them.
     Raise NotRunError where the unchanged file does not evaluate, CommandError where Nix fails at another stage,
     ToolkitError where a release throws there, or the answer is not complete.
     """
-    return _ANSWERS.of(_asked(case, setting))
+    with _ONE_AT_A_TIME:
+        found = outcome(_asked(case, setting))
+    if isinstance(found, ToolkitError):
+        raise found
+    return found
 
 
-class _Answers:
-    """What Nix said of the last cases; one is asked at a time.
-
-    Stages that are evaluated with stand-ins are known again whichever case they are of. What fails is kept for the one
-    case alone, so that all its proofs say the same: it may be the moment's fault.
-    """
-
-    _MOST = 16
-
-    def __init__(self) -> None:
-        self._kept: dict[object, Evaluation | ToolkitError] = {}
-        self._lock = Lock()
-
-    def of(self, asked: CaseQuestion) -> Evaluation:
-        """Return what Nix says; raise what it has failed with."""
-        shared = (process.find("nix-instantiate"), replace(asked, of=None)) if asked.setting.tree is None else asked
-        with self._lock:
-            found = self._kept.get(shared) or self._kept.get(asked)
-            if found is None:
-                try:
-                    found = self._kept[shared] = _answer(asked)
-                except ToolkitError as error:
-                    found = self._kept[asked] = error
-                while len(self._kept) > self._MOST:
-                    del self._kept[next(iter(self._kept))]
-        if isinstance(found, ToolkitError):
-            raise found
-        return found
+_ONE_AT_A_TIME = Lock()
 
 
-_ANSWERS = _Answers()
+@lru_cache(maxsize=16)
+def outcome(asked: CaseQuestion) -> Evaluation | ToolkitError:
+    """Return what Nix says, or what it has failed with, so that all proofs say the same."""
+    try:
+        return _answer(asked)
+    except ToolkitError as error:
+        return error
 
 
 def read(question: Path, side: str, parameters: Mapping[str, tuple[str, ...]]) -> dict[str, Facts | str]:
@@ -125,7 +106,6 @@ def _asked(case: DockerCase, setting: Setting) -> CaseQuestion:
         for question in _own(stage.name, made_for_overriding(stage.file, COMPONENTS, before=case.before.file))
     ]
     return CaseQuestion(
-        of=case.before,
         setting=setting,
         question=case.question,
         sides=tuple(stage.name for stage in case.stages),

@@ -36,7 +36,6 @@ class Capability(Struct, frozen=True, kw_only=True):
     """The file capabilities of a program: sets of bits; `root` is the user id of the namespace that they count in."""
 
     permitted: int
-    inheritable: int
     effective: bool
     root: int = 0
 
@@ -118,10 +117,9 @@ def parse(value: bytes) -> Capability | None:
     words = _WORDS.get((head & _REVISION) >> 24)
     if words is None or len(data) < words:
         return None
-    low, low_inheritable, high, high_inheritable, root = [*data[:words], 0, 0, 0][:5]
+    low, _, high, _, root = [*data[:words], 0, 0, 0][:5]
     return Capability(
         permitted=low | high << 32,
-        inheritable=low_inheritable | high_inheritable << 32,
         effective=bool(head & _EFFECTIVE),
         root=root,
     )

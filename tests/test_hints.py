@@ -17,7 +17,7 @@ BEFORE_A_NAME = re.compile(
 QUOTING = {"quote", "join"}
 # Ids, words of our own, and what is quoted already.
 SAFE = re.compile(
-    r"\w+\.(short|commit)|ids|extra|extras\[0\]|Extra\.\w+|device|directory|[\w.]*tier|Tier\.\w+|named|[\w.]*design"
+    r"\w+\.(short|commit)|ids|MODULE|device|directory|[\w.]*tier|Tier\.\w+|named|[\w.]*design"
     r"|instead|parent\.hexsha\[:12\]"
 )
 

@@ -52,11 +52,10 @@ BELOW_A_ROOT = ("sources", "lift", "proposal", "prove", "reach", "track", "docke
 """What has a stranger's tree, patch or proposal in its hands, and reads it through `toolkit.inside`."""
 
 OF_OUR_OWN = {
-    "docker/claims/additions.py": "a shipped expression",
+    "docker/claims/nixos_module.py": "a shipped expression",
     "docker/claims/building.py": "outputs in the store, which stores.physical has looked at",
     "docker/claims/realising.py": "a shipped test",
     "docker/claims/rewrapping.py": "the names in outputs in the store",
-    "docker/extras.py": "a shipped test",
     "docker/overlay.py": "a shipped overlay",
     "git/committing.py": "names of git's objects",
     "git/fetching.py": "sizes of git's objects",

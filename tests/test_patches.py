@@ -54,8 +54,3 @@ def test_wrong_field_of_the_pins_is_named(tmp_path: Path, text: str, message: st
     with pytest.raises(ToolkitError) as caught:
         patches.read_toml(path, Upstream)
     assert caught.value.message.startswith(f"{path}: {message}")
-
-
-def test_missing_file_is_told_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(ToolkitError, match=r"docker\.toml: no such file$"):
-        plans.read_plan(tmp_path / "docker.toml")

@@ -19,7 +19,8 @@ class Contribution(Struct, frozen=True, kw_only=True):
 
     `target` is the package, `base` what the user called it, `base_commit` the commit that it was. `commits` are ours,
     oldest first; the contributor's own may follow. `text` is the SHA-256 of pull-request.md as it was
-    written, in hexadecimal digits. `bindings` and `follow` are what the user named of a lift.
+    written, in hexadecimal digits. `only` are the names of what is made, none for every step;
+    `bindings` and `follow` are what the user named of a lift.
     """
 
     branch: str
@@ -28,9 +29,9 @@ class Contribution(Struct, frozen=True, kw_only=True):
     base_commit: Oid
     commits: tuple[Oid, ...]
     steps: tuple[Step, ...]
-    extras: tuple[str, ...]
     trailers: tuple[str, ...]
     text: str
+    only: tuple[str, ...] = ()
     bindings: tuple[str, ...] = ()
     follow: tuple[str, ...] = ()
     called: dict[str, str] = {}

@@ -310,7 +310,7 @@ class FileChange(Struct, frozen=True, kw_only=True):
 
 
 class TreeCommit(CommitMessage, frozen=True, kw_only=True):
-    """A commit of any number of files; `extra` is None for the two of every series."""
+    """A commit of any number of files; `why` is the paragraph for the reviewer."""
 
     files: tuple[FileChange, ...]
-    extra: str | None = None
+    why: str = ""

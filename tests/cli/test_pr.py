@@ -248,10 +248,7 @@ def test_each_pull_request_for_docker_makes_one_thing_and_names_the_others(
         ("demote",): ("docker-rootlesskit-path", [SUBJECTS[1]]),
         ("nixos-module",): (
             "docker-rootless-privileged-ports",
-            [
-                "nixos/docker-rootless: add option exposePrivilegedPorts",
-                "nixos/release-notes: mention the privileged ports of rootless docker",
-            ],
+            ["nixos/docker-rootless: add option exposePrivilegedPorts"],
         ),
     }
     for (only,), (branch, subjects) in made.items():

@@ -95,21 +95,3 @@ def test_unknown_system_is_one_line(unlet: Unlet) -> None:
     done = unlet(*SPECIMEN, "--tier", "tree", "--system", "pdp11-unix")
     assert done.returncode == 2
     assert done.stderr.splitlines()[0] == "--system: 'pdp11-unix' is not a system that this nixpkgs knows"
-
-
-def test_nixos_test_is_a_third_commit_and_the_others_stay_as_they_are(unlet: Unlet) -> None:
-    assert unlet(*SPECIMEN, "--out", "two").returncode == 0
-    assert unlet(*SPECIMEN, "--out", "three", "--with", "nixos-test").returncode == 0
-    two, three = (
-        {
-            path.name: re.sub(rb"(?m)^Date: .*$", b"", path.read_bytes())
-            for path in (unlet.cwd / name / "series").iterdir()
-        }
-        for name in ("two", "three")
-    )
-    added = "0003-nixos-tests-docker-rootless-ports-init.patch"
-    assert three.keys() - two.keys() == {added}
-    assert {name: content for name, content in three.items() if name != added} == two
-    assert b"\n--- /dev/null\n+++ b/nixos/tests/docker-rootless-ports.nix\n" in three[added]
-    assert b"\n+  docker-rootless-ports = runTestOn " in three[added]
-    assert unlet("check", "three").returncode == 0

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Unlet
     from tests.remotes import Remote
 
-EXTRAS = ("--with", "nixos-test", "--with", "nixos-module", "--with", "release-note")
+EXTRAS = ("--only", "lift", "--only", "demote", "--only", "nixos-module")
 OPEN = {"uploadpack__allowFilter": "true", "uploadpack__allowAnySHA1InWant": "true"}
 # Whether the server speaks version 2 of git's protocol, in which any object may be asked for, and its settings.
 SERVERS: Mapping[str, tuple[bool, Mapping[str, str]]] = {

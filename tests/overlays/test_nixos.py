@@ -16,7 +16,7 @@ from msgspec import Struct
 from tests.overlays.conftest import Json
 from tests.trees import trees
 from toolkit import documents
-from toolkit.docker.extras import MODULE
+from toolkit.docker.module import FILE as MODULE
 from toolkit.docker.rewrite import nixos
 from toolkit.docker.steps import plan
 from toolkit.errors import CommandError
@@ -281,15 +281,15 @@ def test_warnings_are_those_that_every_system_has(system: System) -> None:
 
 def test_proposed_test_and_option_evaluate_in_the_tree(system: System, tmp_path: Path) -> None:
     where = ["--nixpkgs", str(system.tree), "--out", str(tmp_path / "proposal")]
-    done = unlet("propose", *where, "--with", "nixos-test", "--with", "nixos-module")
+    done = unlet("propose", *where, "--only", "nixos-module")
     assert done.returncode == 0, done.stdout
-    asked = ["--proof", "tree-nixos-test", "--proof", "nixos-module"]
+    asked = ["--proof", "tree-nixos-module", "--proof", "nixos-module"]
     done = unlet("check", str(tmp_path / "proposal"), "--tier", "tree", "--system", "x86_64-linux", *asked)
     assert done.returncode == 0, done.stdout
     passed = re.findall(r"^passed +(\S+) .*\((.*); [\d.]+ s\)$", done.stdout, re.MULTILINE)
     assert passed == [
         ("nixos-module", "docker off and on, the option off and on, by the module system of its lib"),
-        ("tree-nixos-test", "nixosTests.docker-rootless-ports, x86_64-linux"),
+        ("tree-nixos-module", "nixosTests.docker-rootless, x86_64-linux"),
     ]
 
 

@@ -347,7 +347,6 @@ def test_the_pull_request_of_a_lift_has_at_most_80_words(packages: tuple[str, ..
     facts = DraftFacts(
         report=Report(proposal=proposal, proofs=(proof,)),
         texts=said_of(packages, change),
-        extras={},
         commits=(Oid("a" * 40),),
         base=Oid("b" * 40),
     )

@@ -25,7 +25,7 @@ def _messages() -> Iterator[tuple[str, Message]]:
     """Yield the messages of patches/, by the field that holds each."""
     plan = plans.plan()
     yield from ((f"{step.name}.{step.design}", step) for step in plan.steps)
-    yield from ((f"extras.{extra}", extra_plan) for extra, extra_plan in plan.extras.items())
+    yield "module", plan.module
     by_hand = patches.shipped() / "by-hand.toml"
     yield "by-hand", patches.read_toml(by_hand, Message, names={"package": "docker"})
 

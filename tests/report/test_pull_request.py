@@ -11,7 +11,7 @@ from toolkit import patches
 from toolkit.docker.steps import DESIGNS, Demotion, Plan, plan, steps
 from toolkit.errors import ToolkitError
 from toolkit.lift.plan import Design
-from toolkit.model import Oid, Proof, Report, Status
+from toolkit.model import Oid, Proof, Report, Status, TreeCommit
 from toolkit.report.pull_request import DraftFacts, background, boxes, draft, read, title
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ TEXTS = plan()
 TEMPLATE = (
     b"<!-- why -->\n\n## Done\n\n- [ ] x86_64-linux\n  - [ ] [NixOS tests] in there.\n- [ ] Else.\n\n---\n\nThanks :+1:"
 )
-NIXOS_TEST = {"nixos-test": "nixosTests.docker: publish ports"}
+MODULE = TreeCommit(subject="nixos/docker-rootless: publish ports", body="", why="They are refused.", files=())
 
 
 def _with(report: Report, *proofs: Proof) -> Report:
@@ -36,7 +36,7 @@ def _proof(name: str, status: Status = Status.PASSED, **fields: str | tuple[str,
 
 
 def _facts(report: Report, **fields: object) -> DraftFacts:
-    return replace(DraftFacts(report=report, texts=TEXTS, template=TEMPLATE, extras={}), **fields)
+    return replace(DraftFacts(report=report, texts=TEXTS, template=TEMPLATE), **fields)
 
 
 def _draft(report: Report, **fields: object) -> str:
@@ -71,7 +71,7 @@ def test_a_missing_template_is_asked_for_unseen(report: Report) -> None:
 def test_proofs_on_stand_ins_tick_no_box(report: Report) -> None:
     names = ("parse", "applies", "no-rebuild", "exact-change", "overridable", "builds", "overlay")
     proven = _with(report, *map(_proof, names), _proof("specimen-built-x86_64-linux"))
-    assert b"[x]" not in boxes(_facts(proven, extras=NIXOS_TEST)).partition(b"\n\n- ")[2]
+    assert b"[x]" not in boxes(_facts(proven)).partition(b"\n\n- ")[2]
 
 
 def test_a_proof_ticks_its_box_only_if_it_passed_with_all_that_it_takes(report: Report) -> None:
@@ -80,15 +80,14 @@ def test_a_proof_ticks_its_box_only_if_it_passed_with_all_that_it_takes(report: 
 
     assert ticked(_proof("built-x86_64-linux")) == ["x86_64-linux"]
     assert ticked(_proof("built-x86_64-linux", Status.FAILED), _proof("built-aarch64-linux")) == []
-    assert ticked(_proof("vm")) == []
-    assert ticked(_proof("vm"), extras=NIXOS_TEST) == ["[NixOS tests] in there."]
+    assert ticked(_proof("vm")) == ["[NixOS tests] in there."]
 
 
 @pytest.mark.parametrize("demotion", Demotion)
 @pytest.mark.parametrize("strategy", DESIGNS)
 def test_no_paragraph_is_broken_into_lines(report: Report, strategy: Design, demotion: Demotion) -> None:
     # GitHub would show each line on its own.
-    text = _draft(_designed(report, strategy, demotion), extras=NIXOS_TEST, template=b"")
+    text = _draft(_designed(report, strategy, demotion), added=MODULE, template=b"")
     assert not [token for token in _tokens(text) if token.type in {"softbreak", "hardbreak"}]
 
 
@@ -186,7 +185,7 @@ def test_zero_rebuild_claim_has_the_command_for_both_sides(report: Report) -> No
 def test_commits_are_named_as_they_are_known(report: Report) -> None:
     unknown = replace(report, proposal=replace(report.proposal, source=replace(report.proposal.source, commit=None)))
     assert "base=$(drvs HEAD~2) && first=$(drvs HEAD~1) &&" in _background(unknown)
-    assert "base=$(drvs HEAD~3) && first=$(drvs HEAD~2) &&" in _background(unknown, extras=NIXOS_TEST)
+    assert "base=$(drvs HEAD~3) && first=$(drvs HEAD~2) &&" in _background(unknown, added=MODULE)
     ids = (Oid("a" * 40), Oid("b" * 40))
     assert f"base=$(drvs {'a' * 12}~1) && first=$(drvs {'a' * 12}) &&" in _background(unknown, commits=ids)
 
@@ -198,9 +197,11 @@ def test_without_its_proof_no_claim_is_made(report: Report, status: Status) -> N
     assert "drvs()" not in _background(unproven)
 
 
-def test_commits_on_request_say_what_they_are_for(report: Report) -> None:
-    module = {"nixos-module": "nixos/docker-rootless: add option exposePrivilegedPorts"}
-    assert f"3. `{module['nixos-module']}`: {TEXTS.extras['nixos-module'].why}" in _draft(report, extras=module)
+def test_commit_of_other_files_says_what_it_is_for(report: Report) -> None:
+    assert f"3. `{MODULE.subject}`: {MODULE.why}" in _draft(report, added=MODULE)
+    alone = replace(report, proposal=replace(report.proposal, steps=(), commits=()))
+    assert _draft(alone, added=MODULE).startswith(MODULE.why)
+    assert title(_facts(alone, added=MODULE)) == MODULE.subject
 
 
 @pytest.mark.parametrize("strategy", DESIGNS)
@@ -239,7 +240,7 @@ def test_foreign_subjects_are_neither_markdown_nor_html(report: Report) -> None:
     evil = "`</details> <img src=x> ![x](http://x) **b** | @user #1 -->\n## H\n- [x] x86_64-linux ```"
     commits = tuple(replace(commit, subject=evil) for commit in report.proposal.commits)
     changed = replace(report, proposal=replace(report.proposal, commits=commits))
-    text = _draft(changed, extras={"nixos-test": evil}, template=b"")
+    text = _draft(changed, added=replace(MODULE, subject=evil), template=b"")
     html = [token.content.strip() for token in _tokens(text) if token.type in {"html_block", "html_inline"}]
     assert [each for each in html if not re.fullmatch(r"<!--(?:(?!-->).)*-->", each, re.DOTALL)] == []
     assert not [token for token in _tokens(text) if token.type in {"image", "heading_open"}]

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 MASTER = "master"
 
 _LIFTED = ("--set", "--binding", "--as", "--design", "--follow")
-_OF_SERIES = (*_LIFTED, "--rootlesskit", "--only", "--with")
+_OF_SERIES = (*_LIFTED, "--rootlesskit", "--only")
 _MAKING = ("--base", "--fetch", "--trailer", "--sign", *_OF_SERIES)
 
 
@@ -138,7 +138,7 @@ def command(*, target: str, repo: Path, branch: str | None, sign: bool | None, f
             done = create(replace(order, base=order.base or MASTER, branch=named), request, progress=progress)
     show_made(done, settings=settings)
     if mode is None and done.made is not None and recipe is None and not (settings.json or settings.quiet):
-        others = [name for name in alone(target) if name not in {*request.only, *request.extras}]
+        others = [name for name in alone(target) if name not in request.only]
         output.write_lines(f"other     unlet pr --only {quote(name)} makes a branch of its own" for name in others)
     return 1 if done.failed else exit_code(done.report)
 

@@ -54,7 +54,7 @@ def _pins() -> tuple[str, list[tuple[str, str]]]:
     "propose",
     examples=(
         "unlet propose --nixpkgs specimen",
-        "unlet propose --nixpkgs ~/src/nixpkgs --with nixos-test",
+        "unlet propose --nixpkgs ~/src/nixpkgs --only nixos-module",
         "unlet propose forgejo --nixpkgs ~/src/nixpkgs",
         "unlet propose forgejo authentik gitea --out lifts",
     ),

@@ -10,7 +10,7 @@ import click
 
 from toolkit.cli import options
 from toolkit.cli.options import DEPTH, NIX
-from toolkit.docker.steps import DEMOTE, LIFT, Demotion, Extra
+from toolkit.docker.steps import DEMOTE, LIFT, MODULE, Demotion
 from toolkit.judge.everything import Engine
 from toolkit.lift.plan import FOLLOWED, Design
 from toolkit.model import Depth, Tier
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 DOCKER = "docker"
 OTHER = "a TARGET other than docker"
 
-OWN = ("--file", "--rootlesskit", "--only", "--with", "--kind")
+OWN = ("--file", "--rootlesskit", "--only", "--kind")
 """What only docker has."""
 
 LIFTING = ("--binding", "--as", "--follow")
@@ -246,18 +246,9 @@ series_options = options.together(
         "--only",
         group=options.OWN,
         multiple=True,
-        type=click.Choice([LIFT, DEMOTE, Extra.NIXOS_MODULE.value]),
+        type=click.Choice([LIFT, DEMOTE, MODULE]),
         help="Of docker: make this alone: the lift, the demotion of rootlesskit, or the NixOS module's option with its "
-        "release note. May be repeated. By default propose makes the first two, and pr the lift.",
-    ),
-    options.remembered(
-        "--with",
-        "extras",
-        group=options.OWN,
-        multiple=True,
-        type=click.Choice([extra.value for extra in Extra]),
-        help="Of docker: add a commit to the series: a NixOS test of the ports that rootless docker publishes, an "
-        "option for those below 1024 in its NixOS module, an item in the release notes. May be repeated.",
+        "test and release note. May be repeated. By default propose makes the first two, and pr the lift.",
     ),
 )
 """What a series may have besides; `proposed` returns it."""
@@ -283,7 +274,6 @@ def proposed(target: str, source: SourceRequest, *, out: Path, force: bool) -> R
         follow=followed,
         called=_called(options.asked("called") or ()),
         only=options.asked("only") or (),
-        extras=options.asked("extras") or (),
         depth=depth(target),
         out=out,
         force=force,

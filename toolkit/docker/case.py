@@ -82,7 +82,7 @@ class DockerCase(prove.Case[DockerStage], frozen=True, kw_only=True, eq=False):
 
     `question` is the JSON file that tells Nix about the stages; `own_library` says that the source has no `lib`.
     `beside` are the files beside the source that the stages refer to, by name; empty ones stand in for those that are
-    `missing`. `extras` follow the series. `deeper` is None if no tier below the first is wanted.
+    `missing`. `added` follows the series. `deeper` is None if no tier below the first is wanted.
     """
 
     question: Path
@@ -91,7 +91,7 @@ class DockerCase(prove.Case[DockerStage], frozen=True, kw_only=True, eq=False):
     missing: tuple[str, ...] = ()
     demotion: Demotion | None = None
     overlay: Path | None = None
-    extras: tuple[Added, ...] = ()
+    added: Added | None = None
     deeper: Deep | None = None
 
     @property

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from toolkit import inside, parallel, process
-from toolkit.docker import COMPONENTS, PACKAGE, TARGET, builder, evaluating, extras, foreign, overlay, staging
+from toolkit import inside, parallel, process, sources
+from toolkit.docker import COMPONENTS, PACKAGE, TARGET, builder, evaluating, foreign, module, overlay, staging
 from toolkit.docker.case import SYSTEMS, DockerCase
 from toolkit.docker.claims import catalogue as claims
 from toolkit.docker.claims import overrides
@@ -20,12 +20,11 @@ from toolkit.docker.steps import (
     DEMOTE,
     DESIGNS,
     LIFT,
+    MODULE,
     Demotion,
-    Extra,
     OverlayKind,
     demotion_of,
     design_of,
-    extras_of,
     plan,
 )
 from toolkit.errors import LayoutError, RefusalError, ToolkitError, UsageError, tried
@@ -59,7 +58,7 @@ class DockerChosen(Chosen[DockerCase], frozen=True, kw_only=True, eq=False):
     def case(self, proposal: Proposal, *, overlay: Path) -> DockerCase:
         """Stage the series with stand-ins for the rest of nixpkgs."""
         case = staging.of_proposal(proposal, name=self.unchanged.tree.name, overlay=overlay)
-        return replace(case, extras=self.extras)
+        return replace(case, added=self.added)
 
     def deepened(self, case: DockerCase, *, near: str | None, progress: Progress) -> DockerCase:
         """Return the case with what deeper tiers need.
@@ -93,7 +92,7 @@ class DockerChosen(Chosen[DockerCase], frozen=True, kw_only=True, eq=False):
         del progress
         for content in contents:
             docker_file(content, name=self.unchanged.tree.name)
-        return replace(self, contents=contents, extras=())
+        return replace(self, contents=contents, added=None)
 
     def settle(self, case: DockerCase) -> None:
         """Raise LayoutError where overrides reach the components already."""
@@ -127,10 +126,10 @@ class Docker(Leaf):
             yield tried(partial(self._choose, request, progress=progress))
 
     def again(self, recorded: Recorded, *, progress: Progress) -> Draft[DockerCase]:
-        """Stage what the mails give, with the commits on request as the source's nixpkgs has them."""
+        """Stage what the mails give, with the commit of other files as the source's nixpkgs has it."""
         proposal, source, asked = recorded.proposal, recorded.source, recorded.request
         case = staging.of_proposal(proposal, name=str(TARGET), overlay=inside.place(recorded.directory, "overlay"))
-        case = replace(case, extras=extras.read_back(recorded.behind, source))
+        case = replace(case, added=module.read_back(recorded.behind, source))
         near = asked.source.nixpkgs
         case = staging.deepen(case, asked.depth, offline=True, progress=progress, near=near)
         return _judged(proposal, case, ())
@@ -145,19 +144,14 @@ class Docker(Leaf):
         """Return why the claims say nothing of a change that moves no component and leaves the wrapper alone."""
         return None if foreign.concerns(draft.case) else "no lift and no demotion"
 
-    def require_known(self, steps: Sequence[Step], extras: Sequence[str]) -> None:
-        """Raise ToolkitError for an unknown design, demotion or extra."""
+    def require_known(self, steps: Sequence[Step]) -> None:
+        """Raise ToolkitError for an unknown design or demotion."""
         design_of(steps)
         demotion_of(steps)
-        extras_of(extras)
 
-    def needs(self, extras: Sequence[str]) -> tuple[str, ...]:
+    def needs(self, only: Sequence[str] = (), behind: Sequence[Patch] = ()) -> tuple[str, ...]:
         """Return the paths of patches/docker.toml."""
-        return plan().needed(map(Extra, extras))
-
-    def extras_of(self, mails: Sequence[Patch]) -> tuple[str, ...]:
-        """Return the extras by the files that their mails touch."""
-        return tuple(map(extras.of_patch, mails))
+        return (*plan().sparse, *(plan().module.needs if MODULE in only or behind else ()))
 
     def inspect(self, root: Path, name: str) -> PackageInspection:
         """Return what docker's file means: by its syntax if that decides all, else by Nix, sealed."""
@@ -188,14 +182,13 @@ class Docker(Leaf):
 
     def _choose(self, request: Request, *, progress: Progress) -> DockerChosen:
         progress.step("reading nixpkgs")
-        alone = (Extra.NIXOS_MODULE, Extra.RELEASE_NOTE) if Extra.NIXOS_MODULE in request.only else ()
-        names = tuple(extra for extra in Extra if extra in {*request.extras, *alone})
-        source = staging.nixpkgs(request.source, extras=names, progress=progress)
+        source = sources.resolve(request.source, target=TARGET, sparse=self.needs(request.only), progress=progress)
         progress.step("rewriting")
         chosen = _rewritten(request, source)
-        commits = extras.prepare(names, source, demotion_of(chosen.steps))
-        first, date = len(chosen.steps) + 1, source.committed
-        return replace(chosen, extras=extras.mails(commits, first=first, committed=date, author=request.author))
+        if MODULE not in request.only:
+            return chosen
+        number = len(chosen.steps) + 1
+        return replace(chosen, added=module.mail(module.prepare(source), source, number=number, author=request.author))
 
 
 def _rewritten(request: Request, source: Source) -> DockerChosen:
@@ -249,7 +242,7 @@ def _chosen(request: Request, source: Source, file: DockerFile, made: Sequence[S
         file=TARGET,
         bindings=COMPONENTS,
         steps=tuple(made),
-        messages=tuple(plan().message(step) for step in made),
+        messages=tuple(plan().of(step) for step in made),
         contents=tuple(text.encode() for text in rewrite(file, made)),
         unchanged=file,
     )

@@ -31,11 +31,10 @@ from toolkit.shipped import EXPRESSIONS
 from toolkit.sources import trees
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from toolkit.docker.rewrite.layout import DockerFile
-    from toolkit.docker.steps import Extra
     from toolkit.model import Depth, Progress, Proposal, Source, SourceRequest
     from toolkit.sources.trees import NixpkgsTree
 
@@ -45,12 +44,9 @@ _MOST_BESIDE = 1 << 26
 """How many bytes may stand beside a file; a name counts as a thousand."""
 
 
-def nixpkgs(request: SourceRequest, *, progress: Progress, extras: Iterable[Extra] = ()) -> Source:
-    """Return the nixpkgs that a request names, with docker's file and what the extras need.
-
-    Raise as `toolkit.sources.resolve`.
-    """
-    return sources.resolve(request, target=TARGET, sparse=plan().needed(extras), progress=progress)
+def nixpkgs(request: SourceRequest, *, progress: Progress) -> Source:
+    """Return the nixpkgs that a request names, with docker's file; raise as `toolkit.sources.resolve`."""
+    return sources.resolve(request, target=TARGET, sparse=plan().sparse, progress=progress)
 
 
 def siblings(source: Source, *stages: DockerFile) -> tuple[dict[str, TreeFile], tuple[str, ...]]:

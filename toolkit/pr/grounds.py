@@ -52,7 +52,7 @@ class Ground(Struct, frozen=True, kw_only=True, eq=False):
         return proposing.write_down(self.chosen, replacement.building, at=replacement.place, progress=progress)
 
     def commits(self, report: Report) -> tuple[TreeCommit, ...]:
-        """Return the commits of a branch: those of the report, which say what was proven, and those on request."""
+        """Return the commits of a branch: those of the report, which say what was proven, and one of other files."""
         return writing.of_tree(self.chosen, report.proposal.commits)
 
     def prove_own(self, final: bytes, *, progress: Progress) -> tuple[Proof, ...]:
@@ -102,7 +102,7 @@ class Ground(Struct, frozen=True, kw_only=True, eq=False):
                 base_commit=self.base.commit,
                 commits=tuple(oids),
                 steps=report.proposal.steps,
-                extras=tuple(facts.extras),
+                only=request.only,
                 bindings=request.bindings,
                 follow=request.follow,
                 called=dict(request.called),
@@ -134,7 +134,7 @@ def find(clone: Clone, order: BranchOrder, request: Request, *, progress: Progre
     Raise ToolkitError for a base that the clone has not, and for one that is no nixpkgs.
     """
     base = making.find_base(clone, order, progress=progress)
-    needed = [PurePosixPath(path) for path in leaf_of(request.target, request.recipe).needs(request.extras)]
+    needed = [PurePosixPath(path) for path in leaf_of(request.target, request.recipe).needs(request.only)]
     if clone.partial and order.fetch:
         clones.fetch_files(clone, base.commit, needed)
     elif clone.partial and reading.missing_files(clone.common, base.commit, needed):

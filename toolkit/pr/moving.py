@@ -102,7 +102,7 @@ def update(asked: BranchOrder, request: Request, *, progress: Progress) -> PullR
 def _require_known(clone: Clone, kept: Contribution) -> None:
     """Raise ToolkitError for a branch that was made in a way which is not known."""
     try:
-        leaf_of(kept.target, kept.recipe).require_known(kept.steps, kept.extras)
+        leaf_of(kept.target, kept.recipe).require_known(kept.steps)
     except ToolkitError as error:
         raise ToolkitError(f"{contributions.place(clone.common, kept.branch)}: {error.message}") from None
 
@@ -165,8 +165,7 @@ def _request(kept: Contribution) -> Request:
         designs={step.name: step.design for step in kept.steps} if kept.recipe is None else {},
         recipe=kept.recipe,
         settings=kept.settings,
-        only=(tuple(step.name for step in kept.steps) or kept.extras) if kept.recipe is None else (),
-        extras=kept.extras,
+        only=kept.only,
     )
 
 
@@ -180,6 +179,5 @@ def _wanted(asked: Request, kept: Request) -> Request:
         designs={**kept.designs, **asked.designs},
         settings={**kept.settings, **asked.settings},
         only=asked.only or kept.only,
-        extras=asked.extras or kept.extras,
         depth=asked.depth,
     )

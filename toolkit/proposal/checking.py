@@ -114,7 +114,7 @@ def _recorded(request: CheckRequest, directory: Path, *, progress: Progress) -> 
     leaf, target = leaf_of(document.target, document.recipe), PurePosixPath(document.file)
     series, behind = _mails(directory, document)
     diff = _read(directory, "upstream.diff")
-    needed = leaf.needs(leaf.extras_of(behind))
+    needed = leaf.needs(behind=behind)
     at_hand = _source_again(request.change.source, written, document, needed, progress)
     source = at_hand[0] if at_hand is not None else _taken_back(document, directory, diff)
     unasked = _Unasked() if at_hand is not None else _unasked(document, directory, request.depth)

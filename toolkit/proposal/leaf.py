@@ -32,13 +32,12 @@ C = TypeVar("C", bound="Case[Stage]")
 
 
 class Added(Struct, frozen=True, kw_only=True, eq=False):
-    """A commit on request, by its name: its mail, and what that does to the source's nixpkgs.
+    """A commit of other files than the series': its mail, and what that does to the source's nixpkgs.
 
     `commit` is None where the nixpkgs around the file is not at hand, or where the mail does not apply to it; then
     `failure` is git's reason.
     """
 
-    extra: str
     patch: Patch
     commit: TreeCommit | None
     failure: str | None = None
@@ -47,7 +46,7 @@ class Added(Struct, frozen=True, kw_only=True, eq=False):
 class Chosen(Struct, Generic[C], frozen=True, kw_only=True, eq=False):
     """A target with its commits: their steps and messages, and `contents`, the file after each.
 
-    `extras` follow these commits.
+    `added` follows these commits.
     """
 
     request: Request
@@ -58,7 +57,7 @@ class Chosen(Struct, Generic[C], frozen=True, kw_only=True, eq=False):
     steps: tuple[Step, ...]
     messages: tuple[Message, ...]
     contents: tuple[bytes, ...]
-    extras: tuple[Added, ...] = ()
+    added: Added | None = None
 
     def case(self, proposal: Proposal, *, overlay: Path) -> C:
         """Return what the claims about the proposal work on; its overlay will be in that directory."""
@@ -160,18 +159,13 @@ class Leaf(ABC):
         del draft
         return None
 
-    def require_known(self, steps: Sequence[Step], extras: Sequence[str]) -> None:
-        """Raise ToolkitError for a design or an extra that is not among those of this target."""
-        del steps, extras
+    def require_known(self, steps: Sequence[Step]) -> None:
+        """Raise ToolkitError for a design that is not among those of this target."""
+        del steps
 
-    def needs(self, extras: Sequence[str]) -> tuple[str, ...]:
-        """Return the paths of nixpkgs that a checkout needs, none for all."""
-        del extras
-        return ()
-
-    def extras_of(self, mails: Sequence[Patch]) -> tuple[str, ...]:
-        """Return the names of the extras whose mails these are."""
-        del mails
+    def needs(self, only: Sequence[str] = (), behind: Sequence[Patch] = ()) -> tuple[str, ...]:
+        """Return the paths of nixpkgs that a checkout needs for what is made, or for mails behind a series."""
+        del only, behind
         return ()
 
     def inspect(self, root: Path, name: str) -> PackageInspection:

@@ -72,19 +72,19 @@ def write_down(chosen: Chosen[C], out: Path, *, at: Path | None = None, progress
     `at` is where it will be in the end, if that is another place. Raise ToolkitError for what cannot be laid out or
     written. A proof that fails is no error: it is in the report.
     """
-    request, extras = chosen.request, tuple(each.patch for each in chosen.extras)
+    request = chosen.request
     with files.whole_directory(out, force=request.force) as building:
         begun = draft(chosen, building / "overlay")
         case = chosen.deepened(begun.case, near=request.source.nixpkgs, progress=progress)
         warnings = chosen.warnings(case, overlay="overlay/")
         prepared = replace(begun, case=case, claims=chosen.claims(case), warnings=warnings)
-        writing.write_patches(building, prepared.proposal, extras)
+        writing.write_patches(building, prepared.proposal, chosen.added)
         prepared.write_overlay(building / "overlay")
         proven = prove.run(prepared.claims, case, progress=progress)
         chosen.settle(case)
         proposal = writing.backed(prepared, proven)
         if proposal is not prepared.proposal:
-            writing.write_patches(building, proposal, extras)
+            writing.write_patches(building, proposal, chosen.added)
         result = Report(
             proposal=proposal,
             proofs=writing.in_place(proven, building, at or out),
@@ -124,9 +124,9 @@ def draft(chosen: Chosen[C], at: Path) -> Draft[C]:
 
 def facts(chosen: Chosen[C], report: Report) -> pull_request.DraftFacts:
     """Return what the text of the pull request is made from, with the template of the source's own nixpkgs."""
-    subjects = {each.extra: each.commit.subject for each in chosen.extras if each.commit is not None}
+    added = chosen.added.commit if chosen.added is not None else None
     return pull_request.DraftFacts(
-        report=report, texts=chosen.texts(), template=writing.template(chosen.source), extras=subjects
+        report=report, texts=chosen.texts(), template=writing.template(chosen.source), added=added
     )
 
 

@@ -21,9 +21,9 @@ class Request(Struct, frozen=True, kw_only=True):
 
     `bindings` leave their let, none for all that an override does not reach. `designs` are by the name of the step; a
     step that is not among them has the design that Nix says is right. `follow` are attributes that definitions take
-    over, `called` names of attributes by their bindings. `only` are the names of what to make, none for every step,
-    `extras` those of commits on request. `recipe` is the name or the path of one whose steps are made instead, with
-    `settings` for their options. `author` is `NAME <EMAIL>` of whom the mails are to be, None for git's user.
+    over, `called` names of attributes by their bindings. `only` are the names of what to make, none for every step.
+    `recipe` is the name or the path of one whose steps are made instead, with `settings` for their options. `author` is
+    `NAME <EMAIL>` of whom the mails are to be, None for git's user.
     """
 
     target: str
@@ -35,7 +35,6 @@ class Request(Struct, frozen=True, kw_only=True):
     recipe: str | None = None
     settings: Mapping[str, str] = field(default_factory=dict[str, str])
     only: tuple[str, ...] = ()
-    extras: tuple[str, ...] = ()
     depth: Depth = field(default_factory=Depth)
     author: str | None = None
     out: Path = Path("proposal")

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from toolkit.model import Patch, Proof, Source, SourceRequest
+    from toolkit.model import Proof, Source, SourceRequest
     from toolkit.patches import Message
-    from toolkit.proposal.leaf import Chosen, Draft
+    from toolkit.proposal.leaf import Added, Chosen, Draft
     from toolkit.prove import Case, Stage
     from toolkit.report.pull_request import DraftFacts
 
@@ -58,7 +58,7 @@ def commits(source: Source, messages: Sequence[Message], contents: Sequence[byte
 
 
 def of_tree(chosen: Chosen[C], made: Sequence[Commit]) -> tuple[TreeCommit, ...]:
-    """Return commits of what was chosen as a clone gets them, followed by those on request."""
+    """Return commits of what was chosen as a clone gets them, followed by the one of other files."""
     own = (
         TreeCommit(
             subject=commit.subject,
@@ -67,7 +67,8 @@ def of_tree(chosen: Chosen[C], made: Sequence[Commit]) -> tuple[TreeCommit, ...]
         )
         for commit in made
     )
-    return (*own, *(each.commit for each in chosen.extras if each.commit is not None))
+    added = chosen.added.commit if chosen.added is not None else None
+    return (*own, added) if added is not None else (*own,)
 
 
 def _written(proposal: Proposal, commits: tuple[Commit, ...]) -> Proposal:
@@ -141,9 +142,9 @@ def names(building: Path, *reports: str) -> tuple[str, ...]:
     return tuple(sorted({*reports, *(str(path.relative_to(building)) for path in paths)}))
 
 
-def write_patches(directory: Path, proposal: Proposal, extras: Sequence[Patch] = ()) -> None:
-    """Write the mails, and the one diff, in which those that were added have no part."""
+def write_patches(directory: Path, proposal: Proposal, added: Added | None) -> None:
+    """Write the mails, and the one diff, in which the one that was added has no part."""
     (directory / "series").mkdir(exist_ok=True)
-    for patch in (*proposal.patches, *extras):
+    for patch in (*proposal.patches, *([added.patch] if added is not None else [])):
         (directory / "series" / patch.name).write_bytes(patch.content)
     (directory / "upstream.diff").write_bytes(proposal.upstream_diff)

@@ -115,7 +115,6 @@ def _made(made: Made) -> dict[str, object]:
         "author": made.author,
         "commits": [{"id": oid, "subject": subject} for oid, subject in commits],
         "own": [{"id": oid, "subject": subject} for oid, subject in made.own],
-        "with": kept.extras,
         "trailers": kept.trailers,
         "text": made.text,
         "text_beside": made.text_beside,

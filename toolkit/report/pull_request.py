@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, TypeVar
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from toolkit import __version__, patches
 from toolkit.model import Status
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from toolkit.model import Oid, Proof, Report, Step
+    from toolkit.model import Oid, Proof, Report, Step, TreeCommit
 
 T = TypeVar("T")
 
@@ -56,13 +56,6 @@ class StepText(patches.Message, frozen=True, kw_only=True):
         return self.why or " ".join(self.body.split())
 
 
-class ExtraText(patches.Message, frozen=True, kw_only=True):
-    """A commit on request: its message, what it is for, and the paths of nixpkgs that a checkout needs for it."""
-
-    why: str | None = None
-    needs: tuple[str, ...] = ()
-
-
 class Rejected(Struct, frozen=True, kw_only=True):
     """A design that was not taken, and the reason; `unless` names the design in whose text it does not stand."""
 
@@ -83,21 +76,17 @@ class Earlier(Struct, frozen=True, kw_only=True):
 
 
 class Box(Struct, frozen=True, kw_only=True):
-    """A box of the template: the words by which it is found, and the proof that ticks it.
-
-    `needs` is the commit on request without which even the proof does not tick it.
-    """
+    """A box of the template: the words by which it is found, and the proof that ticks it."""
 
     match: str
     proof: str
-    needs: str = ""
 
 
 class Texts(Struct, frozen=True, kw_only=True):
     """A proposal as data: its commits, and what a pull request says of them in Markdown.
 
-    `extras` are commits on request, by their names; `compared` are attributes whose derivations a reviewer compares,
-    with the variables `permits` set, for a `system` if they are not for each.
+    `compared` are attributes whose derivations a reviewer compares, with the variables `permits` set, for a `system` if
+    they are not for each.
     """
 
     steps: tuple[StepText, ...]
@@ -105,7 +94,6 @@ class Texts(Struct, frozen=True, kw_only=True):
     permits: tuple[str, ...] = ()
     system: str = ""
     disclosure: str
-    extras: dict[str, ExtraText] = field(default_factory=dict[str, ExtraText])
     rejected: tuple[Rejected, ...] = ()
     earlier: tuple[Earlier, ...] = ()
     box: tuple[Box, ...] = ()
@@ -123,14 +111,14 @@ def read(path: Path, kind: type[T], *, names: Mapping[str, str] | None = None) -
 class DraftFacts(Struct, frozen=True, kw_only=True):
     """All that a draft is made from.
 
-    `extras` are the subjects of the commits after the series, by their names. `commits` are the ids of all of them,
-    `base` that of the commit below. `template` is nixpkgs' own, empty if it is not at hand.
+    `added` is the commit after the series. `commits` are the ids of all of them, `base` that of the commit below.
+    `template` is nixpkgs' own, empty if it is not at hand.
     """
 
     report: Report
     texts: Texts
     template: bytes = b""
-    extras: dict[str, str]
+    added: TreeCommit | None = None
     commits: tuple[Oid, ...] = ()
     base: Oid | None = None
 
@@ -162,7 +150,7 @@ class DraftFacts(Struct, frozen=True, kw_only=True):
 
     @property
     def _count(self) -> int:
-        return len(self.report.proposal.commits) + len(self.extras)
+        return len(self.report.proposal.commits) + (self.added is not None)
 
 
 def draft(facts: DraftFacts) -> bytes:
@@ -174,16 +162,17 @@ def draft(facts: DraftFacts) -> bytes:
 def title(facts: DraftFacts) -> str:
     """Return the title of the pull request."""
     proposal = facts.report.proposal
-    subjects = [*(commit.subject for commit in proposal.commits), *facts.extras.values()]
-    several = len(proposal.commits) > 1 and bool(proposal.steps)
-    return facts.texts.of(proposal.steps[-1]).title if several else subjects[0]
+    if len(proposal.commits) > 1:
+        return facts.texts.of(proposal.steps[-1]).title
+    return next(commit.subject for commit in (*proposal.commits, facts.added) if commit is not None)
 
 
 def _sections(facts: DraftFacts) -> Iterator[str]:
     texts = facts.texts
     said = [texts.of(step) for step in facts.report.proposal.steps]
     alone = len(said) == 1
-    yield "\n".join(_commits(facts, said)) if len(said) + len(facts.extras) > 1 else said[0].paragraph
+    reasons = [*(text.paragraph for text in said), *([facts.added.why] if facts.added is not None else [])]
+    yield "\n".join(_commits(facts, said)) if len(reasons) > 1 else reasons[0]
     yield from (text.usage for text in said if text.usage and alone)
     yield from (text.price for text in said if text.price)
     if facts.passed(*_NO_REBUILD) is not None:
@@ -205,9 +194,8 @@ def _commits(facts: DraftFacts, said: Sequence[StepText]) -> Iterator[str]:
     """Yield a line for each commit: its subject, and why it is there."""
     for number, (commit, text) in enumerate(zip(facts.report.proposal.commits, said, strict=True), start=1):
         yield f"{number}. {code(commit.subject)}: {text.short or text.paragraph}"
-    for number, (name, subject) in enumerate(facts.extras.items(), start=len(said) + 1):
-        why = facts.texts.extras[name].why if name in facts.texts.extras else None
-        yield f"{number}. {code(subject)}{f': {why}' if why is not None else ''}"
+    if facts.added is not None:
+        yield f"{len(said) + 1}. {code(facts.added.subject)}: {facts.added.why}"
 
 
 def background(facts: DraftFacts) -> Iterator[str]:
@@ -253,7 +241,7 @@ def boxes(facts: DraftFacts) -> bytes:
     for text in _BOX.findall(facts.template.decode(errors="replace")):
         box = next((box for box in facts.texts.box if box.match in text), None)
         proof = facts.passed(box.proof) if box is not None else None
-        if proof is not None and box is not None and (not box.needs or box.needs in facts.extras):
+        if proof is not None and box is not None:
             lines.append(f"- [x] {text}\n  Proof `{proof.name}` in report.json passed.")
     head = ["# The boxes of the template that a proof backs", ""]
     content = "\n".join([*head, *(lines or ["None: no proof has built or tested anything real."])])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from toolkit.contribution import Contribution
-from toolkit.docker.steps import Demotion, Extra, steps
+from toolkit.docker.steps import MODULE, Demotion, steps
 from toolkit.errors import ToolkitError
 from toolkit.lift.plan import Design
 from toolkit.model import Oid
@@ -30,7 +30,7 @@ def contribution(branch: str, text: bytes = b"text\n") -> Contribution:
         base_commit=Oid("a" * 40),
         commits=(Oid("b" * 40), Oid("c" * 40)),
         steps=steps(Design.HIDDEN, Demotion.DROP),
-        extras=(Extra.NIXOS_TEST, Extra.RELEASE_NOTE),
+        only=("lift", MODULE),
         trailers=("Assisted-by: nobody",),
         text=contributions.digest(text),
     )

@@ -9,7 +9,7 @@ from tests.clones import BRANCH, TARGET, Clone, git, objects, snapshot
 from tests.docker.pr.conftest import ask
 from tests.progress import Steps
 from tests.situations import SITUATIONS
-from toolkit.docker.steps import Demotion, Extra
+from toolkit.docker.steps import MODULE, Demotion
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.lift.plan import Design
 from toolkit.pr import contributions
@@ -78,7 +78,7 @@ class TestBranch:
             worktree=place,
             strategy=Design.HIDDEN,
             demotion=Demotion.DROP,
-            extras=(Extra.RELEASE_NOTE,),
+            only=("lift", "demote", MODULE),
             trailers=("Assisted-by: nobody",),
         )
         assert done.made is not None
@@ -147,7 +147,7 @@ class TestInPlace:
         mine, was = clone.git("status", "--porcelain"), clone.git("rev-parse", "HEAD")
         clone.install_hooks()
         before = snapshot(clone)
-        done = ask(clone, in_place=True, extras=(Extra.RELEASE_NOTE,))
+        done = ask(clone, in_place=True, only=("lift", "demote", MODULE))
         assert clone.hooks_run == []
         assert done.made is not None
         assert (done.made.target_branch, done.made.push, str(done.before)) == ("newer", "origin", was)
@@ -173,12 +173,6 @@ class TestInPlace:
         clone.git(*{"staged": ("add",), "flagged": ("update-index", "--assume-unchanged")}.get(how, ("diff",)), TARGET)
         assert f"{TARGET}" in str(refused(clone, in_place=True))
         assert (clone.top / TARGET).read_text().endswith("# mine\n")
-
-    def test_new_file_may_not_be_there(self, new_clone: Callable[..., Clone]) -> None:
-        clone = new_clone()
-        name = "nixos/tests/docker-rootless-ports.nix"
-        clone.write(name, "mine\n")
-        assert f"{name} is not as committed" in str(refused(clone, in_place=True, extras=(Extra.NIXOS_TEST,)))
 
     @pytest.mark.parametrize(
         ("situation", "why"),

@@ -10,7 +10,7 @@ import pytest
 from tests.clones import BRANCH, TARGET, git, objects, snapshot
 from tests.docker.pr.conftest import Contributed, ask
 from tests.progress import Steps
-from toolkit.docker.steps import Extra
+from toolkit.docker.steps import MODULE
 from toolkit.errors import ToolkitError
 from toolkit.model import Status
 from toolkit.pr import contributions
@@ -126,13 +126,13 @@ class TestMove:
         assert (contributed.tip, str(done.before)) == (tip, tip)
 
     def test_what_is_asked_for_anew_counts(self, contributed: Contributed) -> None:
-        done = contributed.update(base="upstream/newer", extras=(Extra.RELEASE_NOTE,))
+        done = contributed.update(base="upstream/newer", only=("lift", "demote", MODULE))
         assert len(contributed.subjects("upstream/newer")) == 3
         assert done.made is not None
         assert (done.made.base_name, done.made.own) == ("upstream/newer", ())
         kept = contributed.kept
         assert kept is not None
-        assert (kept.base, kept.extras) == ("upstream/newer", (Extra.RELEASE_NOTE,))
+        assert (kept.base, kept.only) == ("upstream/newer", ("lift", "demote", MODULE))
 
     def test_own_commit_that_breaks_a_proof_is_told(self, contributed: Contributed) -> None:
         contributed.edit_target("withSystemd ?", "withSystemdd ?")

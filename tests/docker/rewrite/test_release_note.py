@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tests import specimens
-from toolkit.docker.rewrite.release_note import add, anchors, section
+from toolkit.docker.rewrite.release_note import add, section
 from toolkit.errors import LayoutError
 
 NAME = "rl-2611.section.md"
@@ -70,7 +70,3 @@ def test_item_that_is_there_is_refused_with_its_line() -> None:
     with pytest.raises(LayoutError) as caught:
         added(added(notes()))
     assert caught.value.message == f"{NAME}:32: the item is already there"
-
-
-def test_anchors_are_those_outside_of_blocks() -> None:
-    assert anchors(f"{HEADING}\n- []{{#a}} b\n```\n{{#c}}\n```\n") == ["sec-release-26.11-notable-changes", "a"]

@@ -10,9 +10,9 @@ from msgspec.structs import replace
 from toolkit import prove
 from toolkit.docker.case import OVERRIDES
 from toolkit.docker.claims import (
-    additions,
     building,
     derivations,
+    nixos_module,
     overrides,
     package_set,
     realising,
@@ -20,7 +20,7 @@ from toolkit.docker.claims import (
 )
 from toolkit.docker.claims.asking import STAND_INS
 from toolkit.docker.claims.evaluation import evaluate
-from toolkit.docker.steps import Extra
+from toolkit.docker.steps import MODULE
 from toolkit.errors import CommandError, NotRunError
 from toolkit.model import Tier
 from toolkit.nix import program
@@ -131,21 +131,29 @@ _OF_NIXOS: tuple[Claim[DockerCase], ...] = (
         Tier.VM,
     ),
     Claim(
-        f"tree-{Extra.NIXOS_TEST}",
-        "the registered test evaluates in the real package set",
-        realising.registered,
+        f"tree-{MODULE}",
+        "the test of NixOS' module evaluates in the real package set",
+        realising.tested,
         Tier.TREE,
     ),
 )
 
 
+_OF_THE_MODULE: Claim[DockerCase] = Claim(
+    MODULE,
+    "the option changes nothing while it is off, and adds the security wrapper when it is on",
+    nixos_module.adds_option,
+)
+
+
 def of(case: DockerCase) -> tuple[Claim[DockerCase], ...]:
-    """Return the claims about a case: the series, the commits on request, the deeper tiers that it asks for."""
+    """Return the claims about a case: the series, the commit for NixOS' module, the deeper tiers that it asks for."""
+    added = (_OF_THE_MODULE,) if case.added is not None else ()
     if not case.stages[1:]:
-        return additions.claims(case)
+        return added
     deeper = _deeper(case) if case.deeper is not None else ()
     own = CLAIMS if case.patches else (replace(each, check=partial(_with_stand_ins, each.check)) for each in CLAIMS)
-    return (*own, *additions.claims(case), *deeper)
+    return (*own, *added, *deeper)
 
 
 def _with_stand_ins(check: Callable[[DockerCase], Finding], case: DockerCase) -> Finding:
@@ -178,7 +186,7 @@ def _deeper(case: DockerCase) -> tuple[Claim[DockerCase], ...]:
     )
     asked = {
         "all": depth.everything,
-        f"tree-{Extra.NIXOS_TEST}": any(each.extra == Extra.NIXOS_TEST for each in case.extras),
+        f"tree-{MODULE}": case.added is not None,
     }
     found = (*of_the_set, *_OF_THE_TREE, *builds, *_OF_NIXOS)
     return tuple(claim for claim in found if depth.tier.includes(claim.tier) and asked.get(claim.name, True))

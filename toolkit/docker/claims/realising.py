@@ -10,13 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit import documents
-from toolkit.docker import PREFIX_ENTRY, staging
+from toolkit.docker import PREFIX_ENTRY, module, staging
 from toolkit.docker.case import BEFORE
 from toolkit.docker.claims.building import WRAPPER, is_rootlesskit, read_order, show
 from toolkit.docker.expressions import EXPRESSIONS
-from toolkit.docker.extras import TEST
-from toolkit.docker.rewrite import nixos
-from toolkit.docker.steps import TEST_FILE, Demotion, Extra, ports_test
+from toolkit.docker.steps import TEST_FILE, Demotion, ports_test
 from toolkit.errors import NotRunError
 from toolkit.nix import evaluator, stores
 from toolkit.prove import Finding, outputs
@@ -32,6 +30,7 @@ if TYPE_CHECKING:
 DOCKER = EXPRESSIONS / "tree-build.nix"
 NIXOS_TEST = EXPRESSIONS / "nixos-test.nix"
 KVM = Path("/dev/kvm")
+_ENABLE = "virtualisation.docker.rootless.enable = true;"
 
 
 def arguments(case: DockerCase, tree: NixpkgsTree, system: str, **others: str) -> dict[str, str]:
@@ -115,16 +114,16 @@ def evaluates(case: DockerCase) -> Finding:
     return _evaluated(given, f"three machines, {system}")
 
 
-def registered(case: DockerCase) -> Finding:
-    """Evaluate the test as an attribute of nixosTests, with all files of the series and of the commit in the tree."""
-    commit = next(each.commit for each in case.extras if each.extra == Extra.NIXOS_TEST)
+def tested(case: DockerCase) -> Finding:
+    """Evaluate the module's test as an attribute of nixosTests, with all files of the series and of the commit."""
+    commit = case.added.commit if case.added is not None else None
     if commit is None:
         raise NotRunError("the nixpkgs around the file is not available")
-    system, name = _nixos(case), f"nixosTests.{TEST.stem}"
+    system, name = _nixos(case), f"nixosTests.{module.TEST.stem}"
     case.deep.progress.step(f"evaluating {name} ({system})")
     contents = {one.path: one.after for one in commit.files}
     tree = trees.changed(case.deep.trees[case.after.name], contents)
-    return _evaluated(arguments(case, tree, system, test=TEST.stem), f"{name}, {system}")
+    return _evaluated(arguments(case, tree, system, test=module.TEST.stem), f"{name}, {system}")
 
 
 def _evaluated(given: Mapping[str, str], covers: str) -> Finding:
@@ -165,14 +164,15 @@ def _nixos(case: DockerCase) -> str:
         raise NotRunError("this nixpkgs has no nixos/")
     if not system.endswith("-linux"):
         raise NotRunError(f"NixOS runs on Linux, and this is {system}; --system x86_64-linux evaluates it")
-    case.require_demoted()
     return system
 
 
 def _of_test(case: DockerCase, system: str) -> dict[str, str]:
     """Write the test in the form of a module, which depends on what the second commit does; return its arguments."""
-    module = ports_test().read_text(encoding="utf-8")
-    written = nixos.in_form(module, nixos.Form.MODULE, brought=case.demotion is not Demotion.DROP)
+    case.require_demoted()
+    written = ports_test().read_text(encoding="utf-8")
+    if case.demotion is Demotion.DROP:
+        written = written.replace(_ENABLE, f"{_ENABLE} systemd.user.services.docker.path = [ pkgs.rootlesskit ];")
     test = staging.lay_out({TEST_FILE: written.encode()}) / TEST_FILE
     return arguments(case, case.deep.trees[case.after.name], system, test=str(test))
 

@@ -1,20 +1,15 @@
-"""What an extra adds to NixOS: an option of the module of rootless docker, and a test beside those of the tree.
+"""What NixOS' module of rootless docker and its test get: an option for ports below 1024, and what tries it.
 
-The option is for ports below 1024, in the style of the options that the module has. The test is a line in
-all-tests.nix, and a file in the form that the line wants.
+The option has the style of those that the module has.
 """
 
 from __future__ import annotations
 
 import re
 import textwrap
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
-
 from toolkit.errors import LayoutError
-from toolkit.lift.style import WIDTH
 from toolkit.nix.attributes import call, full_path, path, statements, value
 from toolkit.nix.edit import Edit, apply, is_first
 from toolkit.nix.scope import formals
@@ -52,14 +47,6 @@ _PROGRAMS = {"lib.": 'lib.getExe\' pkgs.rootlesskit "rootlesskit"', "": '"${pkgs
 _MODELS = ("setSocketVariable", "enable")
 _FIELDS = {"type", "default", "description"}
 
-NEIGHBOUR = "docker-rootless"
-"""The test beside which the new one is named, and whose form it takes."""
-
-SERVICE = "systemd.user.services.docker.path = lib.mkAfter [ pkgs.rootlesskit ];"
-"""What a machine of the test needs where dockerd-rootless brings no rootlesskit."""
-
-_ENABLE = "virtualisation.docker.rootless.enable = true;"
-
 
 def add_option(text: str, *, name: str, option: str, description: str) -> str:
     """Return the module with a boolean option `option`, false by default, that adds the security wrapper.
@@ -84,7 +71,7 @@ _RUN = re.compile(
     r"""^(?P<margin>[ ]*)machine\.succeed\((?P<apart>\s*)"(?P<command>[^"\n]*\bdocker run\b[^"\n]*)"\s*\)\n""",
     re.MULTILINE,
 )
-_PUBLISHED = "--name=privileged --publish=80:80"
+PUBLISHED = "--name=privileged --publish=80:80"
 
 
 def publish(text: str, *, name: str, option: str) -> str | None:
@@ -99,8 +86,8 @@ def publish(text: str, *, name: str, option: str) -> str | None:
         return None
     (switch,), (script,) = enabled, scripts
     run = next(_RUN.finditer(script.text))
-    published = re.sub(r"--name[= ]\S+", _PUBLISHED, run["command"])
-    if _PUBLISHED not in published:
+    published = re.sub(r"--name[= ]\S+", PUBLISHED, run["command"])
+    if PUBLISHED not in published:
         return None
     last = script.text.rstrip("' \n")
     ending = script.start + len(last)
@@ -216,103 +203,3 @@ def _into_configuration(body: Node, block: str) -> Edit:
     above = re.search(r"(?:[ \t]*#[^\n]*\n)*[ \t]*\Z", body.tree.text[: beside.start])
     place = above.start() if above is not None else beside.start
     return Edit(place, place, f"{margin}{indented}\n\n")
-
-
-class Form(StrEnum):
-    """What all-tests.nix makes of a test's file: it is a module, or a function by make-test-python.nix."""
-
-    MODULE = "module"
-    FUNCTION = "function"
-
-
-_FORMS = {
-    "runTest": Form.MODULE,
-    "runTestOn": Form.MODULE,
-    "handleTest": Form.FUNCTION,
-    "handleTestOn": Form.FUNCTION,
-}
-
-
-class Registration(Struct, frozen=True, kw_only=True):
-    """A line of all-tests.nix: the text of its value, and what form the test's file has to have."""
-
-    value: str
-    form: Form
-
-
-def register(text: str, *, name: str, test: str) -> str:
-    """Return all-tests.nix with `test`, whose file is `./TEST.nix`, after NEIGHBOUR and called as that is.
-
-    Raise LayoutError where the neighbour is not there, is called in a way that is not known, or the test is there.
-    """
-    tree = Tree(text, name=name)
-    if (there := _find(tree, test)) is not None:
-        raise LayoutError(f"{name}:{there.line}: the test '{test}' is already there")
-    beside = _find(tree, NEIGHBOUR)
-    if beside is None:
-        raise LayoutError(f"{name}: has no test '{NEIGHBOUR}' to put the new one beside")
-    # Refuses what is not understood.
-    _read(tree, beside, NEIGHBOUR)
-    return apply(text, [_after(beside, _renamed(beside, test, _margin(beside)), gap="\n")])
-
-
-def registration(text: str, *, name: str, test: str) -> Registration:
-    """Read the line of a test; raise LayoutError if there is none, or one that is not understood."""
-    tree = Tree(text, name=name)
-    found = _find(tree, test)
-    if found is None:
-        raise LayoutError(f"{name}: has no test '{test}'")
-    return _read(tree, found, test)
-
-
-def in_form(test: str, form: Form, *, brought: bool = True) -> str:
-    """Return the test's file in a form; `test` is that of a module, with comments at most above it.
-
-    Unless rootlesskit is `brought` by dockerd-rootless itself, the machines get one on the service's PATH.
-    """
-    if not brought:
-        indent = test[test.rfind("\n", 0, test.index(_ENABLE)) + 1 : test.index(_ENABLE)]
-        test = test.replace(_ENABLE, f"{_ENABLE}\n{indent}# dockerd-rootless brings none.\n{indent}{SERVICE}")
-    if form is Form.MODULE:
-        return test
-    head = re.match(r"(?:#[^\n]*\n)*", test)
-    above = head[0] if head is not None else ""
-    body = textwrap.indent(test[len(above) :], "  ")
-    return f"{above}import ./make-test-python.nix (\n{body})\n"
-
-
-def _find(tree: Tree, test: str) -> Node | None:
-    found = [node for node in tree.nodes if node.kind == "binding" and path(node) == test]
-    if len(found) > 1:
-        raise LayoutError(f"{tree.name}:{found[1].line}: a second '{test}'")
-    return found[0] if found else None
-
-
-def _read(tree: Tree, binding: Node, test: str) -> Registration:
-    head, *arguments = call(value(binding))
-    form = _FORMS.get(head.text)
-    if form is Form.FUNCTION and arguments and arguments[-1].text in {"{ }", "{}"}:
-        arguments = arguments[:-1]
-    elif form is Form.FUNCTION:
-        form = None
-    if form is None or not arguments or arguments[-1].text != f"./{test}.nix":
-        raise LayoutError(f"{tree.name}:{binding.line}: '{test}' is tested in an unknown way")
-    return Registration(value=value(binding).text, form=form)
-
-
-def _renamed(binding: Node, test: str, margin: str) -> str:
-    """Return the neighbour's binding for another test, its list one element a line where nixfmt breaks it."""
-    start = binding.start
-    path = f"./{NEIGHBOUR}.nix"
-    named = [binding.children[0], *(node for node in binding.walk() if node.kind == "path_expression")]
-    edits = [
-        Edit(node.start - start, node.end - start, node.text.replace(NEIGHBOUR, test))
-        for node in named
-        if node.text in {NEIGHBOUR, path}
-    ]
-    renamed = apply(binding.text, edits)
-    systems = next((node for node in binding.walk() if node.kind == "list_expression"), None)
-    if len(renamed) <= WIDTH or len(binding.text) > WIDTH or systems is None or not systems.text.startswith("[ "):
-        return renamed
-    broken = "".join(f"{margin}  {child.text}\n" for child in systems.children[1:-1])
-    return apply(binding.text, [*edits, Edit(systems.start - start, systems.end - start, f"[\n{broken}{margin}]")])

@@ -73,12 +73,6 @@ def is_placeholder(lines: Sequence[str], found: Section) -> bool:
     return len(found.items) == 1 and _PLACEHOLDER.fullmatch(lines[found.items[0]]) is not None
 
 
-def anchors(text: str) -> list[str]:
-    """Return the ids that the notes define, in order, each as often as it is there."""
-    lines = text.split("\n")
-    return [found for index in _plain(lines) for found in re.findall(r"\{#([^}\s]+)\}", lines[index])]
-
-
 def _bullet(lines: list[str], found: Section) -> str:
     return lines[found.items[0]][0] if found.items else "-"
 

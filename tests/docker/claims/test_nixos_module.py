@@ -1,0 +1,254 @@
+"""The proof of the commit for NixOS' module holds for what unlet writes, and catches what is wrong."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+import pytest
+from msgspec.structs import replace
+
+from tests.asking import proved
+from tests.docker.conftest import source_of
+from tests.progress import Steps
+from tests.trees import trees
+from toolkit.docker import module
+from toolkit.docker.claims import catalogue
+from toolkit.docker.staging import deepen
+from toolkit.docker.steps import MODULE, Demotion
+from toolkit.errors import ToolkitError
+from toolkit.model import Depth, FileChange, Status, Tier
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.docker.conftest import Draft
+    from toolkit.docker.case import DockerCase
+    from toolkit.model import Proof, Source, TreeCommit
+    from toolkit.proposal.leaf import Added
+
+NOTES = PurePosixPath("nixos/doc/manual/release-notes/rl-2611.section.md")
+
+
+def mailed(commit: TreeCommit, source: Source | None = None) -> Added:
+    return module.mail(commit, source or source_of("29.6"), number=3, author=None)
+
+
+def edited(path: PurePosixPath, old: str, new: str) -> TreeCommit:
+    """Return the commit with what stands once in a file after it replaced."""
+    commit = module.prepare(source_of("29.6"))
+    files: list[FileChange] = []
+    for file in commit.files:
+        text = file.after.decode()
+        if file.path == path:
+            assert text.count(old) == 1, (path, old)
+        files.append(replace(file, after=text.replace(old, new).encode()) if file.path == path else file)
+    return replace(commit, files=tuple(files))
+
+
+def proven(case: DockerCase, added: Added | None, name: str = MODULE) -> Proof:
+    (proof,) = proved(replace(case, added=added), (name,), progress=Steps())
+    return proof
+
+
+@pytest.fixture
+def failure(draft: Callable[..., Draft]) -> Callable[[TreeCommit], str]:
+    """Return what proves a commit, and gives all that the proof says against it."""
+
+    def prove(commit: TreeCommit) -> str:
+        proof = proven(draft().case(), mailed(commit))
+        assert proof.status is Status.FAILED, proof
+        return "\n".join((proof.reason or "", *proof.evidence))
+
+    return prove
+
+
+@pytest.mark.parametrize("layout", ["29.6", "24.0"])
+@pytest.mark.parametrize("demotion", Demotion)
+def test_proof_holds_for_what_is_written(layout: str, demotion: Demotion, draft: Callable[..., Draft]) -> None:
+    source = source_of(layout)
+    proof = proven(draft(layout, demotion=demotion).case(), mailed(module.prepare(source), source))
+    assert (proof.status, proof.reason) == (Status.PASSED, None), proof
+    assert "applies alone, and after the series" in proof.evidence
+    assert proof.commands
+
+
+def test_proof_is_there_only_for_the_commit(draft: Callable[..., Draft]) -> None:
+    case = draft().case()
+    assert catalogue.of(case) == catalogue.CLAIMS
+    added = mailed(module.prepare(source_of("29.6")))
+    assert [claim.name for claim in catalogue.of(replace(case, added=added))[len(catalogue.CLAIMS) :]] == [MODULE]
+
+
+@pytest.mark.parametrize("tree", trees())
+def test_option_holds_in_the_module_of_a_real_nixos(tree: Path, draft: Callable[..., Draft]) -> None:
+    made = draft("29.6")
+    source = replace(made.source, root=tree)
+    if not (tree / module.FILE).exists():
+        with pytest.raises(ToolkitError, match=f"^{module.FILE}: "):
+            module.prepare(source)
+        return
+    proof = proven(replace(made.case(), source=source), mailed(module.prepare(source)))
+    assert (proof.status, proof.reason) == (Status.PASSED, None)
+    assert proof.covers.endswith("by the module system of its lib")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("lib.mkIf cfg.exposePrivilegedPorts {", "{", "the option off: security.wrappers"),
+        ("lib.mkIf cfg.exposePrivilegedPorts {", "lib.mkIf false {", "adds no security.wrappers.docker-rootlesskit"),
+        ("security.wrappers.docker-rootlesskit", "security.wrappers.rootlesskit", "adds no security.wrappers.docker-"),
+        ('lib.mkDefault "cap_net', '"cap_net', "of the user's own does not replace the option's"),
+        ("cap_net_bind_service+ep", "cap_net_admin+ep", "cap_net_admin+ep"),
+        ('group = "root"', 'group = "docker"', '"group": "docker"'),
+        (
+            '      path = [ "/run/wrappers" ];\n',
+            "      path = [ ];\n",
+            "systemd.user.services.docker.path differs from before",
+        ),
+        (
+            'wantedBy = [ "default.target" ];',
+            "wantedBy = lib.mkIf cfg.exposePrivilegedPorts [ ];",
+            "wantedBy differs from before",
+        ),
+        ("exposePrivilegedPorts = lib.mkOption", "exposePrivilegedPort = lib.mkOption", "exposePrivilegedPort"),
+        ("    setSocketVariable = lib", "    socketVariable = lib", "etSocketVariable"),
+        (
+            "  config = lib.mkIf cfg.enable {",
+            "  config = lib.mkIf (cfg.enable || cfg.exposePrivilegedPorts) {",
+            "the option adds a security wrapper although docker is off",
+        ),
+        *(
+            (
+                "exposePrivilegedPorts = lib.mkOption {\n      type = lib.types.bool;\n      default = false;\n",
+                f"exposePrivilegedPorts = lib.mkOption {{\n      type = {kind};\n      default = {default};\n",
+                said,
+            )
+            for kind, default, said in (
+                ("lib.types.bool", "true", "on by default"),
+                ("lib.types.anything", "false", "type is 'anything'"),
+            )
+        ),
+    ],
+)
+def test_wrong_option_is_caught(failure: Callable[[TreeCommit], str], old: str, new: str, said: str) -> None:
+    assert said in failure(edited(module.FILE, old, new))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("exposePrivilegedPorts = true;", "exposePrivilegedPorts = false;", "Ports is off on 'machine'"),
+        ("--publish=80:80", "--publish=8080:80", "no container publishes port 80"),
+        ("# Ports below 1024", "machine.(", "the script is not valid Python"),
+        ('name = "docker-rootless"', 'name = "docker"', "the test calls itself 'docker'"),
+    ],
+)
+def test_wrong_test_is_caught(failure: Callable[[TreeCommit], str], old: str, new: str, said: str) -> None:
+    assert said in failure(edited(module.TEST, old, new))
+
+
+def test_test_of_the_older_form_is_evaluated(draft: Callable[..., Draft]) -> None:
+    commit = module.prepare(source_of("29.6"))
+    option, test, note = commit.files
+    assert test.before is not None
+    before, after = (
+        b"import ./make-test-python.nix (\n%b)\n" % re.sub(rb"(?m)^#.*\n", b"", content)
+        for content in (test.before, test.after)
+    )
+    older = replace(commit, files=(option, replace(test, before=before, after=after), note))
+    proof = proven(draft().case(), mailed(older))
+    assert (proof.status, proof.reason) == (Status.PASSED, None), proof
+
+
+def test_module_that_does_not_evaluate_by_itself_is_not_run(draft: Callable[..., Draft]) -> None:
+    commit = module.prepare(source_of("29.6"))
+    file, *others = commit.files
+    assert file.before is not None
+    foreign = (b"  pkgs,\n", b"  pkgs,\n  stranger,\n")
+    strange = replace(file, before=file.before.replace(*foreign), after=file.after.replace(*foreign))
+    proof = proven(draft().case(), mailed(replace(commit, files=(strange, *others))))
+    assert proof.status is Status.NOT_RUN
+    assert proof.reason is not None
+    assert proof.reason.startswith("because the module does not evaluate with stand-ins: ")
+    assert "'stranger'" in proof.reason
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("- `legacy-runner` is still here.", "- `legacy-runner` is gone.", "other lines change as well"),
+        (
+            "- `legacy-runner` is still here.",
+            "- `legacy-runner` is still here.\n\n- And more.",
+            "are added instead of one",
+        ),
+        ("- The new option", "The new option", "0 items are added instead of one"),
+        ("exposePrivilegedPorts", "exposedPorts", "does not name the option"),
+    ],
+)
+def test_wrong_note_is_caught(failure: Callable[[TreeCommit], str], old: str, new: str, said: str) -> None:
+    assert said in failure(edited(NOTES, old, new))
+
+
+def test_note_in_another_section_is_caught(failure: Callable[[TreeCommit], str]) -> None:
+    commit = module.prepare(source_of("29.6"))
+    *others, note = commit.files
+    assert note.before is not None
+    heading = b"## New Modules"
+    moved = replace(note, after=note.before.replace(heading, b"- exposePrivilegedPorts\n\n" + heading))
+    assert f"{NOTES}:9: is not in the section of notable changes" in failure(replace(commit, files=(*others, moved)))
+
+
+def test_commit_without_a_note_or_with_another_file_is_caught(failure: Callable[[TreeCommit], str]) -> None:
+    commit = module.prepare(source_of("29.6"))
+    assert "changes 0 files of release notes" in failure(replace(commit, files=commit.files[:-1]))
+    stranger = FileChange(path=PurePosixPath("COPYING"), before=None, after=b"mine\n")
+    assert "the commit also touches COPYING" in failure(replace(commit, files=(*commit.files, stranger)))
+
+
+def test_commit_that_touches_a_file_of_the_series_is_caught(
+    draft: Callable[..., Draft], failure: Callable[[TreeCommit], str]
+) -> None:
+    case, commit = draft().case(), module.prepare(source_of("29.6"))
+    content = case.before.content
+    target = FileChange(path=case.target, before=content, after=content.replace(b"{\n", b"{\n\n", 1))
+    assert "both change" in failure(replace(commit, files=(*commit.files, target)))
+
+
+def test_mail_that_does_not_apply_is_caught(draft: Callable[..., Draft]) -> None:
+    added = mailed(module.prepare(source_of("29.6")))
+    broken = replace(added.patch, content=added.patch.content.replace(b"\n - `log-viewer`", b"\n - `log-reader`"))
+    assert broken != added.patch
+    case = draft().case()
+    proof = proven(case, replace(added, patch=broken))
+    assert proof.status is Status.FAILED
+    assert proof.reason is not None
+    assert f"{broken.name} does not apply alone: " in proof.reason
+    read = module.read_back((broken,), case.source)
+    assert read is not None
+    assert (read.commit, read.failure is None) == (None, False)
+    assert proven(case, read).status is Status.FAILED
+
+
+def test_source_that_is_not_at_hand_is_not_run(draft: Callable[..., Draft]) -> None:
+    case = draft().case()
+    added = mailed(module.prepare(source_of("29.6")))
+    proof = proven(case, module.read_back([added.patch], replace(case.source, root=None)))
+    assert (proof.status, proof.reason) == (
+        Status.NOT_RUN,
+        "because the nixpkgs around the file is not available",
+    )
+
+
+def test_test_evaluates_in_the_tree(draft: Callable[..., Draft]) -> None:
+    depth = Depth(tier=Tier.TREE, systems=("x86_64-linux",))
+    case = deepen(draft().case(), depth, offline=True, progress=Steps())
+    name = f"tree-{MODULE}"
+    proof = proven(case, mailed(module.prepare(source_of("29.6"))), name)
+    assert proof.status is Status.PASSED, proof
+    assert proof.evidence[0].endswith("-vm-test-run-docker-rootless.drv")
+    wrong = mailed(edited(module.TEST, "users.users.someone", "users.nobody.someone"))
+    assert "The option 'users.nobody' does not exist" in (proven(case, wrong, name).reason or "")

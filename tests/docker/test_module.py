@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+import pytest
+from msgspec.structs import replace
+
+from tests.asking import docker, propose
+from tests.docker.conftest import source_at, source_of
+from tests.progress import Steps
+from toolkit import specimen
+from toolkit.docker import module
+from toolkit.docker.steps import MODULE, plan
+from toolkit.errors import LayoutError, RefusalError, ToolkitError, UsageError
+from toolkit.model import SourceRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from toolkit.model import Source
+
+LAYOUTS = ("29.6", "24.0")
+NOTES = "nixos/doc/manual/release-notes/rl-2611.section.md"
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Callable[..., Source]:
+    """Return what makes a source of the specimen with files taken away (None) or written."""
+
+    def make(changes: dict[str, bytes | None]) -> Source:
+        root = shutil.copytree(specimen.path(), tmp_path / "tree")
+        for name, content in changes.items():
+            if content is None:
+                (root / name).unlink()
+            else:
+                (root / name).write_bytes(content)
+        return source_at(str(root))
+
+    return make
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_commit_has_the_option_its_test_and_its_note(layout: str) -> None:
+    commit = module.prepare(source_of(layout))
+    assert commit.subject.startswith("nixos/")
+    assert max(map(len, commit.message.splitlines())) <= 72
+    option = plan().module.option
+    *code, note = commit.files
+    assert [file.path for file in code] == [module.FILE, module.TEST][: len(code)]
+    assert note.path.parent == module.RELEASE_NOTES
+    for file in commit.files:
+        assert option in file.after.decode()
+        assert option not in (file.before or b"").decode()
+
+
+def test_lone_file_is_a_wrong_call_with_what_to_do() -> None:
+    lone = replace(source_of("29.6"), root=None, origin="default.nix")
+    with pytest.raises(UsageError) as caught:
+        module.prepare(lone)
+    assert caught.value.message == f"--only {MODULE}: default.nix is a file without the nixpkgs around it"
+    assert caught.value.hint is not None
+    assert "--nixpkgs" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({str(module.FILE): None}, f"{module.FILE}: this nixpkgs has no such file"),
+        ({NOTES: None}, f"{NOTES}: this nixpkgs has no such file"),
+        ({NOTES: b"\xff"}, f"{NOTES}: is not UTF-8"),
+        ({NOTES: b"# a\r\n"}, f"{NOTES}: has carriage returns"),
+        ({".version": b"unstable\n"}, ".version: contains no release, such as 26.11"),
+    ],
+)
+def test_nixpkgs_that_lacks_what_is_changed_is_named(
+    changes: dict[str, bytes | None], message: str, tree: Callable[..., Source]
+) -> None:
+    with pytest.raises(ToolkitError) as caught:
+        module.prepare(tree(changes))
+    assert caught.value.message == message
+    assert not isinstance(caught.value, UsageError)
+
+
+def test_without_a_test_the_rest_is_made(tree: Callable[..., Source]) -> None:
+    commit = module.prepare(tree({str(module.TEST): None}))
+    assert [file.path for file in commit.files] == [module.FILE, PurePosixPath(NOTES)]
+
+
+def test_release_is_taken_from_lib_where_the_link_leads_nowhere(tree: Callable[..., Source]) -> None:
+    commit = module.prepare(tree({".version": None, "lib/.version": b"26.11\n"}))
+    assert commit.files[-1].path == PurePosixPath(NOTES)
+
+
+def test_what_is_there_is_not_added_again(tree: Callable[..., Source]) -> None:
+    source = tree({})
+    assert source.root is not None
+    for file in module.prepare(source).files:
+        (source.root / file.path).write_bytes(file.after)
+        with pytest.raises(LayoutError, match=r"already there$"):
+            module.prepare(source)
+
+
+def test_refused_commit_leaves_nothing_behind(tree: Callable[..., Source], tmp_path: Path) -> None:
+    root = tree({NOTES: b"# nothing\n"}).root
+    request = docker(source=SourceRequest(nixpkgs=str(root)), only=(MODULE,), out=tmp_path / "proposal")
+    with pytest.raises(RefusalError):
+        propose(request, progress=Steps())
+    assert not (tmp_path / "proposal").exists()

@@ -1,0 +1,334 @@
+"""The claim about the commit for the NixOS module: its option, its test, its release note, and that it applies.
+
+The option changes nothing while it is off, and on it adds the security wrapper. The test evaluates with the option on.
+The release notes get one item, and all other lines stay.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from typing import TYPE_CHECKING, Any, cast
+
+from msgspec import Struct
+
+from toolkit import documents
+from toolkit.docker import module, staging
+from toolkit.docker.case import library
+from toolkit.docker.expressions import EXPRESSIONS
+from toolkit.docker.rewrite import release_note
+from toolkit.docker.rewrite.nixos import OPTIONS, PUBLISHED, WRAPPER
+from toolkit.docker.steps import plan
+from toolkit.errors import CommandError, ToolkitError
+from toolkit.git import diffs, patching
+from toolkit.nix import evaluator, program, stores
+from toolkit.prove import Finding
+from toolkit.prove.claims import is_formatted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import PurePosixPath
+
+    from toolkit.docker.case import DockerCase
+    from toolkit.model import FileChange, TreeCommit
+    from toolkit.proposal.leaf import Added
+
+MODULE_EXPRESSION = EXPRESSIONS / "nixos-module.nix"
+TEST_EXPRESSION = EXPRESSIONS / "module-test.nix"
+MAKE = EXPRESSIONS / "make-test-python.nix"
+
+SYSTEM = "x86_64-linux"
+_SWITCHED = ("off", "on")
+
+
+class _Test(Struct, frozen=True, kw_only=True):
+    """What module-test.nix says; `machines` shows for each whether it has the option."""
+
+    name: str
+    script: str
+    machines: dict[str, bool]
+
+
+class _Option(Struct, frozen=True, kw_only=True):
+    """The new option, as it is declared."""
+
+    type: str
+    default: bool
+    description: str
+
+
+class _Module(Struct, frozen=True, kw_only=True):
+    """What nixos-module.nix says: configurations by whether docker is off or on, before, after, and with the option.
+
+    `modules` is whose module system it is; `options` are the names before and after; `own` are the capabilities of a
+    wrapper that the user defines as well.
+    """
+
+    modules: str
+    before: dict[str, dict[str, Any]]
+    after: dict[str, dict[str, Any]]
+    wrapped: dict[str, dict[str, Any]]
+    own: str
+    options: dict[str, tuple[str, ...]]
+    option: _Option
+    rootlesskit: str
+
+
+def adds_option(case: DockerCase) -> Finding:
+    """Prove what is claimed about the commit, after it was applied alone, and after the series."""
+    added = case.added
+    if added is None:
+        raise AssertionError(case)
+    if added.failure is not None:
+        return Finding(covers="nothing", failures=(f"{added.patch.name}: {added.failure}",))
+    if added.commit is None:
+        return Finding(covers="nothing", not_run="because the nixpkgs around the file is not available")
+    failures = _applies(case, added, added.commit)
+    applied = () if failures else ("applies alone, and after the series",)
+    try:
+        found = _evaluated(case, added.commit)
+    except CommandError:
+        raise
+    except ToolkitError as error:
+        found = Finding(covers="nothing", failures=(error.message,))
+    failures = (*failures, *found.failures)
+    return Finding(
+        covers=found.covers,
+        failures=failures,
+        evidence=(*found.evidence, *applied),
+        not_run=found.not_run if not failures else None,
+        commands=(f"git apply --check series/{added.patch.name}", *found.commands),
+    )
+
+
+def _applies(case: DockerCase, added: Added, commit: TreeCommit) -> tuple[str, ...]:
+    """Apply the mail alone, and after the series."""
+    befores = {change.path: change.before for change in commit.files if change.before is not None}
+    files: dict[PurePosixPath, bytes] = {case.target: case.before.content, **befores}
+    wanted = {change.path: change.after for change in commit.files}
+    failures: list[str] = []
+    for where, below in (("alone", ()), ("after the series", case.patches)):
+        stacked = patching.stack(files, (*below, added.patch))
+        if stacked.failure is not None:
+            failures.append(f"{added.patch.name} does not apply {where}: {stacked.failure}")
+        elif {path: stacked.after.get(path) for path in wanted} != wanted:
+            failures.append(f"{added.patch.name} {where} gives files that differ from the written ones")
+    mine = set(diffs.touched(added.patch.content))
+    failures += [
+        f"{added.patch.name} and {other.name} both change {', '.join(both)}"
+        for other in case.patches
+        if (both := sorted(map(str, mine & set(diffs.touched(other.content)))))
+    ]
+    return tuple(failures)
+
+
+def _evaluated(case: DockerCase, commit: TreeCommit) -> Finding:
+    """Evaluate the module before and after, with docker off and on, and the new option off and on; read the rest."""
+    change = _change_of(commit, module.FILE)
+    if change is None:
+        raise ToolkitError(f"the commit does not touch {module.FILE}")
+    program.parse_text(change.after, name=str(module.FILE))
+    option = plan().module.option
+    directory = staging.lay_out({"before.nix": change.before or b"", "after.nix": change.after})
+    arguments = {
+        "before": str(directory / "before.nix"),
+        "after": str(directory / "after.nix"),
+        "library": library(case.source.root),
+        "option": option,
+        "wrapper": WRAPPER,
+        "packages": json.dumps(_packages(change.before or b"", change.after)),
+    }
+    try:
+        evaluator.evaluate(MODULE_EXPRESSION, arguments, attribute="before")
+    except CommandError as error:
+        reason = f"because the module does not evaluate with stand-ins: {program.reason(error)}"
+        return Finding(covers="nothing", not_run=reason)
+    answer = documents.convert(evaluator.evaluate(MODULE_EXPRESSION, arguments), _Module, document=str(module.FILE))
+    misformatted, seen = _misformatted(change)
+    test = _change_of(commit, module.TEST)
+    tested = _tested(case, test, option) if test is not None else Finding(covers="no test")
+    noted = _noted(commit)
+    return Finding(
+        covers=f"docker off and on, the option off and on, by {answer.modules}",
+        failures=(
+            *_declaration(answer, option),
+            *_by_hand(answer),
+            *(failure for switched in _SWITCHED for failure in _configuration(answer, option, switched)),
+            *misformatted,
+            *tested.failures,
+            *noted.failures,
+        ),
+        evidence=(
+            f"{OPTIONS}.{option}: {answer.option.type}, off by default, described",
+            f"security.wrappers.{WRAPPER}: cap_net_bind_service+ep, root:root; the user's own definition wins",
+            seen,
+            *(tested.evidence or (f"{module.TEST.name}: not changed, since it is not there, or not understood",)),
+            *noted.evidence,
+        ),
+        commands=(evaluator.evaluate_command(MODULE_EXPRESSION, arguments).line, *tested.commands),
+    )
+
+
+def _tested(case: DockerCase, test: FileChange, option: str) -> Finding:
+    """Evaluate the module's own test: each machine has to have the option on, and a container to publish port 80."""
+    name = str(test.path)
+    program.parse_text(test.after, name=name)
+    directory = staging.lay_out({test.path.name: test.after, MAKE.name: MAKE.read_bytes()})
+    arguments = {
+        "directory": str(directory),
+        "test": test.path.name,
+        "library": library(case.source.root),
+        "system": SYSTEM,
+        "packages": json.dumps(_packages(test.after)),
+        "option": option,
+    }
+    answer = documents.convert(evaluator.evaluate(TEST_EXPRESSION, arguments), _Test, document=name)
+    misformatted, seen = _misformatted(test)
+    failures = [f"{name}: the test calls itself '{answer.name}'"] if answer.name != test.path.stem else []
+    failures += [f"{name}: {option} is off on '{machine}'" for machine, on in answer.machines.items() if not on]
+    if PUBLISHED.encode() not in test.after:
+        failures.append(f"{name}: no container publishes port 80")
+    try:
+        ast.parse(answer.script)
+    except SyntaxError as error:
+        failures.append(f"{name}: the script is not valid Python: line {error.lineno}: {error.msg}")
+    return Finding(
+        covers=f"{len(answer.machines)} machines of stand-ins",
+        failures=(*failures, *misformatted),
+        evidence=(f"{test.path.name}: a container publishes port 80 with the option on", seen),
+        commands=(
+            evaluator.evaluate_command(TEST_EXPRESSION, arguments).line,
+            f"nix-build -A nixosTests.{test.path.stem}",
+        ),
+    )
+
+
+def _noted(commit: TreeCommit) -> Finding:
+    """Compare the section's items, and every other line, before and after."""
+    others = [one for one in commit.files if one.path not in {module.FILE, module.TEST}]
+    notes = [one for one in others if one.path.parent == module.RELEASE_NOTES and one.before is not None]
+    failures = [f"the commit also touches {one.path}" for one in others if one not in notes]
+    if len(notes) != 1:
+        failures.append(f"the commit changes {len(notes)} files of release notes")
+    for change in notes:
+        name = str(change.path)
+        before, after = (content.decode("utf-8", "replace") for content in (change.before or b"", change.after))
+        left, right = before.split("\n"), after.split("\n")
+        start, end = _added(left, right)
+        old, new = (release_note.section(text, name=name) for text in (before, after))
+        item = "\n".join(right[start:end])
+        if start < new.start or end > new.end:
+            failures.append(f"{name}:{start + 1}: is not in the section of notable changes")
+        elif (count := sum(start <= line < end for line in new.items)) != 1:
+            failures.append(f"{name}:{start + 1}: {count} items are added instead of one")
+        elif plan().module.option not in item:
+            failures.append(f"{name}:{start + 1}: does not name the option")
+        if release_note.is_placeholder(left, old):
+            del left[old.items[0]]
+        if [*right[:start], *right[end:]] != left:
+            failures.append(f"{name}: other lines change as well")
+    return Finding(
+        covers="release notes",
+        failures=tuple(failures),
+        evidence=tuple(f"{one.path.name}: one item of the notable changes" for one in notes),
+    )
+
+
+def _added(left: Sequence[str], right: Sequence[str]) -> tuple[int, int]:
+    """Return the lines of `right` between what both begin with and what both end with."""
+    start = 0
+    while start < min(len(left), len(right)) and left[start] == right[start]:
+        start += 1
+    end = len(right)
+    while end > start and len(left) - (len(right) - end) > start and left[end - len(right) - 1] == right[end - 1]:
+        end -= 1
+    return start, end
+
+
+def _declaration(answer: _Module, option: str) -> list[str]:
+    """Yield what is wrong with the new option, and with those that were there."""
+    failures: list[str] = []
+    if sorted(answer.options["after"]) != sorted((*answer.options["before"], option)):
+        failures.append(f"the options are {', '.join(answer.options['after'])}, not one more than before")
+    if answer.option.type != "bool":
+        failures.append(f"the option's type is '{answer.option.type}'")
+    if answer.option.default:
+        failures.append("the option is on by default")
+    if not answer.option.description.strip():
+        failures.append("the option has no description")
+    return failures
+
+
+def _by_hand(answer: _Module) -> list[str]:
+    """Say whether the capabilities of the user's own wrapper are joined with the module's, which setcap refuses."""
+    if answer.own == "cap_sys_admin+ep":
+        return []
+    return [f"security.wrappers.{WRAPPER} of the user's own does not replace the option's: '{answer.own}'"]
+
+
+def _configuration(answer: _Module, option: str, switched: str) -> list[str]:
+    """Compare the configurations with docker `switched`: before, after, and after with the option set."""
+    failures: list[str] = []
+    before, after, wrapped = (each[switched] for each in (answer.before, answer.after, answer.wrapped))
+    for configuration in (after, wrapped):
+        _at(configuration, OPTIONS).pop(option, None)
+    if after != before:
+        failures.append(f"docker {switched}, the option off: {_differing(before, after)} differs from before")
+    wrappers = _at(wrapped, "security.wrappers")
+    added = wrappers.pop(WRAPPER, None)
+    if wrapped != before:
+        failures.append(f"docker {switched}, the option on: {_differing(before, wrapped)} differs from before")
+    wanted = {
+        "owner": "root",
+        "group": "root",
+        "capabilities": "cap_net_bind_service+ep",
+        "source": answer.rootlesskit,
+    }
+    if switched == "on" and added is None:
+        failures.append(f"the option adds no security.wrappers.{WRAPPER}")
+    if switched == "on" and added is not None and added != wanted:
+        failures.append(f"security.wrappers.{WRAPPER} is {json.dumps(added, sort_keys=True)}")
+    if switched == "off" and added is not None:
+        failures.append("the option adds a security wrapper although docker is off")
+    return failures
+
+
+def _at(table: dict[str, Any], path: str) -> dict[str, Any]:
+    """Return the table at a path, which Nix would have refused to leave out."""
+    for name in path.split("."):
+        table = table[name]
+    return table
+
+
+def _differing(one: object, other: object, path: str = "") -> str:
+    """Name the first place in which two values differ."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        left, right = cast("dict[str, object]", one), cast("dict[str, object]", other)
+        for name in sorted({*left, *right}):
+            if left.get(name) != right.get(name) or (name in left) != (name in right):
+                return _differing(left.get(name), right.get(name), f"{path}.{name}" if path else name)
+    return path or "the configuration"
+
+
+def _change_of(commit: TreeCommit, path: PurePosixPath) -> FileChange | None:
+    return next((one for one in commit.files if one.path == path), None)
+
+
+def _packages(*contents: bytes) -> list[str]:
+    """Return the names that Nix files take of `pkgs` by `pkgs.NAME`, but for those that are no packages."""
+    text = "\n".join(content.decode("utf-8", "replace") for content in contents)
+    found = {name for name in re.findall(r"\bpkgs\.([A-Za-z_][\w'-]*)", text) if name not in {"formats", "lib"}}
+    return sorted({*found, "docker"})
+
+
+def _misformatted(one: FileChange) -> tuple[tuple[str, ...], str]:
+    """Return a failure where nixfmt would change a file that it would not have changed before, and what was seen."""
+    formatter = stores.nixfmt()
+    if formatter is None:
+        return (), f"{one.path.name}: {stores.NO_NIXFMT}"
+    if one.before is not None and not is_formatted(formatter, one.before):
+        return (), f"{one.path.name}: not in nixfmt's format before either"
+    if not is_formatted(formatter, one.after):
+        return (f"{one.path}: nixfmt would change the file",), f"{one.path.name}: nixfmt would change it"
+    return (), f"{one.path.name}: nixfmt has nothing to change"

@@ -1,0 +1,114 @@
+"""The commit of `--only nixos-module`: an option of rootless docker's NixOS module, its test, and its release note.
+
+It goes onto the pin alone, and onto the series, with which it shares no file.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from toolkit import inside
+from toolkit.docker.rewrite import nixos, release_note
+from toolkit.docker.steps import MODULE, plan
+from toolkit.errors import ToolkitError, UsageError
+from toolkit.git import diffs, mailing, patching
+from toolkit.inside import AbsentError
+from toolkit.model import FileChange, TreeCommit
+from toolkit.proposal.leaf import Added
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from toolkit.model import Patch, Source
+
+FILE = PurePosixPath("nixos/modules/virtualisation/docker-rootless.nix")
+TEST = PurePosixPath("nixos/tests/docker-rootless.nix")
+RELEASE_NOTES = PurePosixPath("nixos/doc/manual/release-notes")
+
+
+def prepare(source: Source) -> TreeCommit:
+    """Return the commit, made for the source's own nixpkgs.
+
+    Raise UsageError for a lone file, ToolkitError if nixpkgs lacks what is changed, RefusalError or NixSyntaxError if
+    that is not understood.
+    """
+    if source.root is None:
+        raise UsageError(
+            f"--only {MODULE}: {source.origin} is a file without the nixpkgs around it",
+            hint="name a nixpkgs with --nixpkgs; that file is read from it, too",
+        )
+    text = plan().module
+    return TreeCommit(subject=text.subject, body=text.whole, why=text.why, files=tuple(_changes(source.root)))
+
+
+def mail(commit: TreeCommit, source: Source, *, number: int, author: str | None) -> Added:
+    """Return the commit with its mail, which is number `number`; the series' own are not touched."""
+    letter = mailing.addition(commit, number=number, committed=source.committed, author=author)
+    return Added(patch=letter, commit=commit)
+
+
+def read_back(letters: Sequence[Patch], source: Source) -> Added | None:
+    """Return the commit of the mail that stands behind a series, as it changes the source's nixpkgs; None for none.
+
+    Raise ToolkitError for another mail, and for a second one.
+    """
+    for number, patch in enumerate(letters):
+        paths = diffs.touched(patch.content)
+        if FILE not in paths or number:
+            which = "is a second commit" if FILE in paths else "is not the commit"
+            raise ToolkitError(f"{patch.name}: {which} of --only {MODULE}: touches {', '.join(map(str, paths))}")
+    if not letters:
+        return None
+    (patch,), root = letters, source.root
+    if root is None:
+        return Added(patch=patch, commit=None)
+    try:
+        files = patching.changes(patch.content, lambda path: inside.find(root, path))
+    except ToolkitError as error:
+        return Added(patch=patch, commit=None, failure=error.message)
+    return Added(patch=patch, commit=TreeCommit(subject=patch.name, body="", files=files))
+
+
+def _changes(root: Path) -> Iterator[FileChange]:
+    text = plan().module
+    before = _read(root, FILE)
+    after = nixos.add_option(before, name=str(FILE), option=text.option, description=text.description)
+    yield _change(FILE, before, after)
+    if inside.exists(root, TEST):
+        before = _read(root, TEST)
+        if (published := nixos.publish(before, name=str(TEST), option=text.option)) is not None:
+            yield _change(TEST, before, published)
+    notes = RELEASE_NOTES / f"rl-{_release(root)}.section.md"
+    before = _read(root, notes)
+    yield _change(notes, before, release_note.add(before, text.note, name=str(notes)))
+
+
+def _release(root: Path) -> str:
+    """Return the release that a nixpkgs becomes, such as 2611.
+
+    It is in `.version` and in `lib/.version`, one of which is a link to the other (which one has changed).
+    """
+    for name in (".version", "lib/.version"):
+        found = re.match(rb"\s*(\d\d)\.(\d\d)\b", inside.find(root, name) or b"")
+        if found is not None:
+            return (found[1] + found[2]).decode()
+    raise ToolkitError(".version: contains no release, such as 26.11")
+
+
+def _read(root: Path, path: PurePosixPath) -> str:
+    try:
+        text = inside.read(root, path).decode()
+    except AbsentError:
+        raise ToolkitError(f"{path}: this nixpkgs has no such file", hint="name another nixpkgs") from None
+    except UnicodeDecodeError:
+        raise ToolkitError(f"{path}: is not UTF-8") from None
+    if "\r" in text:
+        raise ToolkitError(f"{path}: has carriage returns")
+    return text
+
+
+def _change(path: PurePosixPath, before: str, after: str) -> FileChange:
+    return FileChange(path=path, before=before.encode(), after=after.encode())

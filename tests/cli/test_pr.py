@@ -272,5 +272,6 @@ def test_a_base_whose_builder_takes_no_function_gets_no_branch(unlet: Unlet, new
     done = unlet("pr", "--repo", clone.top, "--base", "upstream/20.10.14")
     assert (done.returncode, done.stdout) == (3, "")
     assert "such a pull request has no place upstream: " in done.stderr
-    assert done.stderr.endswith("hint: unlet overlay --kind patched makes an overlay with this docker\n")
+    command = f"unlet overlay docker --nixpkgs {clone.top} --rev upstream/20.10.14 --kind patched"
+    assert done.stderr.endswith(f"hint: {command} makes an overlay with this docker\n")
     assert snapshot(clone) == before

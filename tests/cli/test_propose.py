@@ -191,9 +191,9 @@ def test_any_package_is_built_on_request(unlet: Unlet) -> None:
 
 
 def test_design_has_the_same_names_for_every_target(unlet: Unlet) -> None:
-    done = unlet(*SPECIMEN, "--design", "layer")
+    done = unlet(*SPECIMEN, "--design", "stay")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "--design: 'layer' is not a design for docker\nhint: it has move, hidden\n"
+    assert done.stderr == "--design: 'stay' is not a design for docker\nhint: it has move, hidden\n"
     assert unlet(*SPECIMEN, "--design", "hidden").returncode == 0
 
 

@@ -50,7 +50,7 @@ def edit(proposal: Path) -> Callable[[str, str], None]:
 
 
 # Without a design it moves, and takes what it follows out of the let as well.
-@pytest.mark.parametrize("design", [Design.STAY, Design.MOVE, Design.LAYER, None])
+@pytest.mark.parametrize("design", [Design.STAY, Design.MOVE, None])
 def test_the_same_is_proven_again_by_every_design(tmp_path: Path, design: Design | None) -> None:
     report = run(tmp_path / "out", "notes-server", design=design)
     found = again(tmp_path / "out")

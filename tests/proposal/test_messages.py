@@ -39,7 +39,7 @@ def tree(tmp_path: Path) -> Path:
         (
             {"design": "none"},
             "--design: 'none' is not a design for notes-server",
-            "it has stay, move, layer, hidden",
+            "it has stay, move",
         ),
         (
             {"design": "stay", "follow": ("src",)},

@@ -6,18 +6,19 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, cast
 
 import pytest
+from msgspec.structs import replace
 
 from tests.clones import git
 from toolkit import specimen
 from toolkit.errors import LayoutError, LimitError, RefusalError, ToolkitError, UsageError, only
 from toolkit.lift.locating import locate
-from toolkit.lift.plan import Design
+from toolkit.lift.plan import ASKED, Design
 from toolkit.model import Silence, SourceRequest, Status
 from toolkit.nix import limits
 from toolkit.nix.limits import Allowance
 from toolkit.proposal.choosing import choose
 from toolkit.proposal.chosen import LiftChosen
-from toolkit.proposal.proposing import propose
+from toolkit.proposal.proposing import overlay, propose
 from toolkit.proposal.requests import Request
 from toolkit.proposal.target import find_target
 
@@ -62,7 +63,7 @@ def statuses(report: Report) -> dict[str, Status]:
 
 
 @pytest.mark.parametrize("target", ["notes-server", "status-board"])
-@pytest.mark.parametrize("design", [design for design in Design if design is not Design.HIDDEN])
+@pytest.mark.parametrize("design", ASKED)
 def test_a_package_of_the_specimen_is_lifted_and_proven(tmp_path: Path, target: str, design: Design) -> None:
     report = run(tmp_path / "out", target, design=design)
     found = statuses(report)
@@ -349,7 +350,7 @@ def test_what_an_attribute_of_the_package_replaces_has_no_place_upstream(
         chosen.require_upstream()
 
 
-def test_around_a_builder_that_takes_no_function_goes_a_layer_on_request(
+def test_around_a_builder_that_takes_no_function_goes_a_layer_in_an_overlay_alone(
     tmp_path: Path, tree: Path, changed: Callable[[str, str], None]
 ) -> None:
     changed('stdenv.mkDerivation {\n  pname = "notes-server"', 'plainBuilder {\n  pname = "notes-server"')
@@ -360,10 +361,17 @@ def test_around_a_builder_that_takes_no_function_goes_a_layer_on_request(
     why = "the builder takes no function of the final attributes"
     with pytest.raises(RefusalError, match=rf"package.nix: {why}") as caught:
         run(tmp_path / "out", "notes-server", nixpkgs=str(tree))
-    assert caught.value.hint == "unlet overlay notes-server --design layer makes it overridable for you"
+    assert caught.value.hint == f"unlet overlay notes-server --nixpkgs {tree} makes it overridable for you"
     assert not (tmp_path / "out").exists()
-    report = run(tmp_path / "out", "notes-server", nixpkgs=str(tree), design=Design.LAYER)
-    assert not report.failed
+    source = SourceRequest(nixpkgs=str(tree))
+    asked = Request(target="notes-server", source=source, bindings=("web-ui",), called={"web-ui": "ui"})
+    (refused,) = choose([asked], progress=Silence())
+    assert isinstance(refused, RefusalError)
+    command = f"unlet overlay notes-server --nixpkgs {tree} --binding web-ui --as web-ui=ui"
+    assert refused.hint == f"{command} makes it overridable for you"
+    report = overlay(replace(asked, out=tmp_path / "out"), progress=Silence())
+    assert (report.kind, report.failed) == ("layer", ())
+    assert "ui" in (tmp_path / "out/notes-server/package.nix").read_text()
 
 
 def test_a_package_that_the_change_of_another_one_reaches_is_proven_alone_and_named(tmp_path: Path, tree: Path) -> None:

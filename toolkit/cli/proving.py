@@ -10,9 +10,9 @@ import click
 
 from toolkit.cli import options
 from toolkit.cli.options import DEPTH, NIX
-from toolkit.docker.steps import DEMOTE, LIFT, MODULE, Demotion
+from toolkit.docker.steps import DEMOTE, DESIGNS, LIFT, MODULE, Demotion
 from toolkit.judge.everything import Engine
-from toolkit.lift.plan import FOLLOWED, Design
+from toolkit.lift.plan import ASKED, FOLLOWED
 from toolkit.model import Depth, Tier
 from toolkit.proposal.requests import Request
 
@@ -182,7 +182,7 @@ def _words(flag: str, value: object) -> list[str]:
     return [flag, str(value)]
 
 
-_DESIGNS = tuple(design.value for design in Design)
+_DESIGNS = tuple(design.value for design in dict.fromkeys((*ASKED, *DESIGNS)))
 
 proposal_options = options.together(
     options.remembered(
@@ -220,10 +220,9 @@ proposal_options = options.together(
         "--design",
         group=options.OWN,
         type=click.Choice(_DESIGNS),
-        help="Whether definitions move into attributes of the package, stay in their let, are set by an overrideAttrs "
-        "around the builder's call (layer), or become hidden parameters; docker has move and hidden, any other TARGET "
-        "the rest. By default they move if they can follow src or version, else they stay; for docker as the builder "
-        "allows.",
+        help="Whether definitions move into attributes of the package, stay in their let, or become hidden parameters; "
+        "docker has move and hidden, any other TARGET stay and move. By default they move if they can follow src or "
+        "version, else they stay; for docker as the builder allows.",
     ),
     options.remembered(
         "--follow",

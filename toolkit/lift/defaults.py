@@ -93,9 +93,13 @@ def _best(shape: Shape, choice: LiftChoice, way: Way) -> Iterator[Way]:
 
 
 def lifted(text: str, choice: LiftChoice, way: Way, *, name: str) -> Lifted:
-    """Lift in one way; raise as `lift` does, and RefusalError for a large change if nobody asked for the design."""
+    """Lift in one way; raise as `lift` does, and RefusalError for a large change if nobody asked for the design.
+
+    A layer is for an overlay, which nobody has to read.
+    """
     made = _made(read(Tree(text, name=name)), choice, way, way.bindings)
-    if choice.design is None and (lines := changed_lines(text, made.text)) > MOST_LINES:
+    asked = choice.design is not None or way.design is Design.LAYER
+    if not asked and (lines := changed_lines(text, made.text)) > MOST_LINES:
         fact = f"{name}: the change has {lines} lines, more than {MOST_LINES}"
         raise RefusalError(fact, hint=f"--design {way.design} makes it all the same, --binding a part of it")
     return made

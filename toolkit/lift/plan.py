@@ -44,6 +44,10 @@ class Design(StrEnum):
     HIDDEN = "hidden"
 
 
+ASKED = (Design.STAY, Design.MOVE)
+"""What a user can ask for; a layer is made for an overlay alone, if nothing else can be right."""
+
+
 class AttributeRoute(Struct, frozen=True, kw_only=True):
     """The attribute that uses of a binding go through: its path, and the door that is there already."""
 

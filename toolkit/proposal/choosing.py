@@ -32,8 +32,9 @@ from toolkit.proposal.chosen import (
     of_commits,
 )
 from toolkit.proposal.recipes import Recipe
+from toolkit.proposal.requests import overlay_command
 from toolkit.proposal.target import find_targets
-from toolkit.prove.lifted import why_not
+from toolkit.prove.lifted import LIFTED, why_not
 from toolkit.sources import trees
 
 if TYPE_CHECKING:
@@ -163,11 +164,7 @@ def _alone(found: Opened, tree: NixpkgsTree, *, progress: Progress) -> LiftChose
             raise refusal
     if refusal is None:
         raise RefusalError(f"{target.file}: no design lifts it")
-    if choice_of(found.request).design is None:
-        design = _on_request(found, tree, progress=progress)
-        other = f"unlet overlay {target.package} --design {design} makes it overridable for you" if design else None
-        raise RefusalError(refusal.message, hint=other or refusal.hint)
-    raise refusal
+    return _layer(found, tree, refusal, progress=progress)
 
 
 def _useless(found: Opened, asking: Asking) -> RefusalError | None:
@@ -182,17 +179,24 @@ def _useless(found: Opened, asking: Asking) -> RefusalError | None:
     return None
 
 
-def _on_request(found: Opened, tree: NixpkgsTree, *, progress: Progress) -> Design | None:
-    """Return the first of the designs that upstream does not want which would do, None if none does."""
-    for design in (Design.HIDDEN, Design.LAYER):
-        with suppress(RefusalError):
-            commit = lifted_by(found, Way(design=design, bindings=found.request.bindings))
-            asking = laid_out(found, (commit,), tree, progress=progress).asking
-            progress.step(f"asking Nix about {found.target.package} by --design {design}")
-            verdict = asking.judged()
-            if verdict is not None and verdict.outcome == "lifted" and not asking.reached():
-                return design
-    return None
+def _layer(found: Opened, tree: NixpkgsTree, refusal: RefusalError, *, progress: Progress) -> LiftChosen:
+    """Return the lift by an `overrideAttrs` around the builder's call, which upstream does not want.
+
+    Raise the refusal of all else if nobody asked for an overlay, or if the layer would not do either.
+    """
+    if choice_of(found.request).design is not None:
+        raise refusal
+    way = Way(design=Design.LAYER, bindings=found.request.bindings)
+    try:
+        chosen = laid_out(found, (lifted_by(found, way, reason=refusal.message),), tree, progress=progress)
+    except RefusalError:
+        raise refusal from None
+    progress.step(f"asking Nix about {found.target.package} for an overlay")
+    if chosen.asking.judged() != LIFTED or chosen.asking.reached():
+        raise refusal
+    if not found.request.own:
+        raise RefusalError(refusal.message, hint=f"{overlay_command(found.request)} makes it overridable for you")
+    return chosen
 
 
 def _ways(found: Opened) -> Iterator[Way]:

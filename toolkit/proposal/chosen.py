@@ -13,7 +13,7 @@ from toolkit.lift.bindings import Reachability, direct_uses, only_names, own_att
 from toolkit.lift.defaults import LiftChoice, Way
 from toolkit.lift.defaults import lifted as lift_by
 from toolkit.lift.locating import SYSTEMS
-from toolkit.lift.plan import Design
+from toolkit.lift.plan import ASKED, Design
 from toolkit.lift.shape import read
 from toolkit.model import Step, Tier
 from toolkit.nix.tree import Tree
@@ -213,8 +213,8 @@ def design_of(request: Request) -> Design | None:
     name = request.designs.get(LIFT)
     if name is None:
         return None
-    if name not in set(Design):
-        raise UsageError(f"--design: '{name}' is not a design for {request.target}", hint=f"it has {', '.join(Design)}")
+    if name not in ASKED:
+        raise UsageError(f"--design: '{name}' is not a design for {request.target}", hint=f"it has {', '.join(ASKED)}")
     return Design(name)
 
 

@@ -147,7 +147,7 @@ def overlay(request: Request, kind: str | None = None, *, progress: Progress) ->
     files.ensure_free(request.out, force=request.force)
     if (written := leaf_of(request.target, request.recipe).overlay(request, kind, progress=progress)) is not None:
         return written
-    chosen = choose(request, progress=progress)
+    chosen = choose(replace(request, own=True), progress=progress)
 
     def make_in(building: Path) -> tuple[str, Sequence[Proof], Sequence[str]]:
         prepared = draft(chosen, building)

@@ -18,7 +18,7 @@ from toolkit import inside, patches
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.lift.final_attrs import final_attrs
 from toolkit.lift.locating import Names
-from toolkit.lift.plan import Design
+from toolkit.lift.plan import ASKED, Design
 from toolkit.lift.rewriting import lift
 from toolkit.lift.survey import files_of
 from toolkit.nix import limits
@@ -50,6 +50,8 @@ class Rewrite(Struct, frozen=True, kw_only=True):
 
 def lifted(text: str, *, name: str, bindings: str = "", design: str = Design.STAY, follow: str = "") -> str:
     """Lift what the lets of a file bind; several names are separated by commas."""
+    if design not in ASKED:
+        raise UsageError(f"--set: '{design}' is not a design", hint=f"there are {', '.join(ASKED)}")
     listed = [tuple(filter(None, names.split(","))) for names in (bindings, follow)]
     return lift(text, name=name, bindings=listed[0], design=Design(design), follow=listed[1]).text
 

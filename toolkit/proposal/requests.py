@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,8 @@ class Request(Struct, frozen=True, kw_only=True):
     step that is not among them has the design that Nix says is right. `follow` are attributes that definitions take
     over, `called` names of attributes by their bindings. `only` are the names of what to make, none for every step.
     `recipe` is the name or the path of one whose steps are made instead, with `settings` for their options. `author` is
-    `NAME <EMAIL>` of whom the mails are to be, None for git's user.
+    `NAME <EMAIL>` of whom the mails are to be, None for git's user. What is for the user's `own` overlay may be made in
+    a way that upstream does not want.
     """
 
     target: str
@@ -37,8 +39,19 @@ class Request(Struct, frozen=True, kw_only=True):
     only: tuple[str, ...] = ()
     depth: Depth = field(default_factory=Depth)
     author: str | None = None
+    own: bool = False
     out: Path = Path("proposal")
     force: bool = False
+
+
+def overlay_command(request: Request, *options: str) -> str:
+    """Return the command that makes an overlay of what a request asks for."""
+    source = request.source
+    given = {"--nixpkgs": source.nixpkgs, "--rev": source.rev, "--file": source.file, "--pin": source.pin}
+    words = [word for option, value in given.items() if value is not None for word in (option, str(value))]
+    words += [word for name in request.bindings for word in ("--binding", name)]
+    words += [word for pair in request.called.items() for word in ("--as", "=".join(filter(None, pair)))]
+    return shlex.join(["unlet", "overlay", request.target, *words, *options])
 
 
 class CheckRequest(Struct, frozen=True, kw_only=True):

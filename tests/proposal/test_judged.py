@@ -9,7 +9,7 @@ import pytest
 
 from tests.proposal.test_claims import case
 from toolkit import specimen
-from toolkit.proposal.claims import meta, no_rebuild, overrides, passthru, readers
+from toolkit.proposal.claims import CLAIMS
 from toolkit.prove.judged import systems
 
 if TYPE_CHECKING:
@@ -47,8 +47,8 @@ def shown(text: str) -> str:
 
 
 def found(case: LiftCase) -> dict[str, Finding]:
-    claims = (no_rebuild, passthru, meta, overrides, readers)
-    return {claim.__name__: claim(case) for claim in claims}
+    names = ("no-rebuild", "passthru", "meta", "overrides", "readers")
+    return {claim.name: claim.check(case) for claim in CLAIMS if claim.name in names}
 
 
 def failing(findings: dict[str, Finding]) -> dict[str, tuple[str, ...]]:
@@ -68,7 +68,7 @@ def test_whatever_reads_it_by_any_path_of_names_is_compared(tmp_path: Path, path
     assert [*failing(findings)] == ["readers"]
     assert findings["readers"].failures[0].startswith("board-reader: is built differently")
     assert findings["readers"].covers == "board-reader on x86_64-linux"
-    assert findings["no_rebuild"].covers == "status-board on x86_64-linux"
+    assert findings["no-rebuild"].covers == "status-board on x86_64-linux"
 
 
 def test_a_package_that_nothing_reads_has_no_readers_to_compare(tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_a_package_that_holds_the_path_of_its_tree_stays_the_same(tmp_path: Path
     changed = spoiled(
         tmp_path / "more", before, lambda text: text.replace("place = toString ./.", "place = toString ../.")
     )
-    assert [*failing(found(changed))] == ["no_rebuild"]
+    assert [*failing(found(changed))] == ["no-rebuild"]
 
 
 def test_a_part_that_nix_cannot_be_asked_for_is_not_claimed(tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_a_part_that_nix_cannot_be_asked_for_is_not_claimed(tmp_path: Path) -> N
     findings = found(
         spoiled(tmp_path, before, lambda text: text.replace('["1" ]', "").replace('version = "2"', 'version = "3"'))
     )
-    assert [*failing(findings)] == ["no_rebuild"]
+    assert [*failing(findings)] == ["no-rebuild"]
     assert (findings["passthru"].not_run or "").startswith("because status-board on x86_64-linux: its ")
     assert findings["meta"].not_run is None
     assert findings["meta"].covers == "status-board on x86_64-linux"

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from toolkit import inside, parallel, process, sources
+from toolkit import inside, sources
 from toolkit.docker import COMPONENTS, PACKAGE, TARGET, builder, evaluating, foreign, module, overlay, staging
 from toolkit.docker.case import SYSTEMS, DockerCase
 from toolkit.docker.claims import catalogue as claims
@@ -30,7 +28,7 @@ from toolkit.docker.steps import (
 from toolkit.errors import LayoutError, RefusalError, ToolkitError, UsageError, tried
 from toolkit.lift.plan import Design
 from toolkit.model import Step
-from toolkit.nix import evaluator, program
+from toolkit.nix import program
 from toolkit.proposal.inspection import PackageInspection, Part
 from toolkit.proposal.leaf import Chosen, Draft, Leaf
 from toolkit.proposal.requests import overlay_command
@@ -194,26 +192,9 @@ class Docker(Leaf):
 
 
 def _rewritten(request: Request, source: Source) -> DockerChosen:
-    """Return the series while Nix looks at the file.
-
-    If the rewrite is refused because overrides reach the components already, that is what is raised.
-    """
+    """Return the series; if it is refused because overrides reach the components already, that is what is raised."""
     name = str(request.source.file or TARGET)
-    with ThreadPoolExecutor(max_workers=2) as beside, process.ending_together():
-        accepted = beside.submit(copy_context().run, program.parse_text, source.content, name=name)
-        # Where it fails, the proof that needs them says why.
-        beside.submit(copy_context().run, evaluator.tools)
-        try:
-            chosen = _made(request, source, name)
-        except ToolkitError:
-            # Nix's syntax errors take precedence over the rewriter's.
-            parallel.results([accepted])
-            raise
-        parallel.results([accepted])
-        return chosen
-
-
-def _made(request: Request, source: Source, name: str) -> DockerChosen:
+    program.parse_text(source.content, name=name)
     file = docker_file(source.content, name=name)
     design, demotion = _designs(request.designs)
     steps = builder.steps(file, source, design=design, demotion=demotion, only=request.only)

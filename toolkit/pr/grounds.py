@@ -64,7 +64,7 @@ class Ground(Struct, frozen=True, kw_only=True, eq=False):
             return ()
         earlier = self.chosen.contents[:-1]
         changed = self.chosen.changed((*earlier, final), progress=progress)
-        return proposing.judge(changed, progress=progress)[1]
+        return proposing.judge(changed, progress=progress)
 
     def write(  # noqa: PLR0913 - what a text and what is kept of a branch are made of
         self,

@@ -31,14 +31,14 @@ from toolkit.shipped import EXPRESSIONS
 from toolkit.text import few
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from toolkit.lift.rewriting import Lifted
     from toolkit.model import Depth, Progress
     from toolkit.proposal.asking import Asking
     from toolkit.prove import Stage
-    from toolkit.prove.judged import Judging
+    from toolkit.prove.judged import Aspect, Judging
     from toolkit.sources.trees import NixpkgsTree
 
 BUILD = EXPRESSIONS / "build.nix"
@@ -80,19 +80,9 @@ def no_rebuild(case: LiftCase) -> Finding:
     return case.judging.kept(judged.NO_REBUILD, own)
 
 
-def passthru(case: LiftCase) -> Finding:
-    """Compare the attributes of all that the file makes, tests among them."""
-    return case.judging.kept(judged.PASSTHRU)
-
-
-def meta(case: LiftCase) -> Finding:
-    """Compare meta, and the file that it names, of all that the file makes."""
-    return case.judging.kept(judged.META)
-
-
-def overrides(case: LiftCase) -> Finding:
-    """Compare what the override functions of all that the file makes take, see and give."""
-    return case.judging.kept(judged.OVERRIDES)
+def _kept(aspect: Aspect) -> Callable[[LiftCase], Finding]:
+    """Compare an aspect of all that the file makes."""
+    return lambda case: case.judging.kept(aspect)
 
 
 def readers(case: LiftCase) -> Finding:
@@ -280,9 +270,19 @@ CLAIMS: tuple[Claim[LiftCase], ...] = (
         "follows", "overriding src or version reaches the parts that follow", follows, frozenset([Subject.SERIES])
     ),
     Claim("capture-safe", "no name in the file changes its meaning", capture_safe, applies_to=_LIFTED),
-    _of_tree("passthru", "passthru, tests included, evaluates to the same as before", passthru, _JUDGED),
-    _of_tree("meta", "meta stays the same, and is written in the same file", meta, _JUDGED),
-    _of_tree("overrides", "the override functions take and give the same as before", overrides, _JUDGED),
+    _of_tree(
+        "passthru",
+        "passthru, tests included, evaluates to the same as before",
+        _kept(judged.PASSTHRU),
+        _JUDGED,
+    ),
+    _of_tree("meta", "meta stays the same, and is written in the same file", _kept(judged.META), _JUDGED),
+    _of_tree(
+        "overrides",
+        "the override functions take and give the same as before",
+        _kept(judged.OVERRIDES),
+        _JUDGED,
+    ),
     _of_tree("readers", "all that reads or overrides it stays the same", readers, _KEPT | {Subject.CHANGE}),
     _of_tree(
         "source-follows", "an override of version changes src, which it did not before", source_follows, wide=False
@@ -303,11 +303,9 @@ def _package(case: LiftCase) -> Iterator[tuple[str, Derivations]]:
     return ((system, own) for system, own in case.asking.answers().items() if not own.limited)
 
 
-def _finding(
-    case: LiftCase, failures: list[str], evidence: list[str], *, more: str = "", gaps: Sequence[str] = ()
-) -> Finding:
+def _finding(case: LiftCase, failures: list[str], evidence: list[str], *, more: str = "") -> Finding:
     systems = [system for system, answer in _package(case) if answer.before is not None or answer.error is not None]
-    gaps = gaps or [f"{system}: {own.error}" for system, own in case.asking.answers().items() if own.limited]
+    gaps = [f"{system}: {own.error}" for system, own in case.asking.answers().items() if own.limited]
     if not systems and gaps:
         return Finding(covers="nothing", not_run=f"because {gaps[0]}", commands=case.asking.commands)
     if not systems:

@@ -130,12 +130,12 @@ def facts(chosen: Chosen[C], report: Report) -> pull_request.DraftFacts:
     )
 
 
-def judge(chosen: Chosen[C], *, progress: Progress) -> tuple[Proposal, tuple[Proof, ...]]:
-    """Draft what was chosen and run its proofs, those of no deeper tier; nothing is kept."""
+def judge(chosen: Chosen[C], *, progress: Progress) -> tuple[Proof, ...]:
+    """Draft what was chosen, and return its proofs, those of no deeper tier; nothing is kept."""
     with files.temporary() as directory:
         prepared = draft(chosen, directory)
         prepared.write_overlay(directory)
-        return prepared.proposal, prove.run(prepared.claims, prepared.case, progress=progress)
+        return prove.run(prepared.claims, prepared.case, progress=progress)
 
 
 def overlay(request: Request, kind: str | None = None, *, progress: Progress) -> OverlayReport:

@@ -70,12 +70,6 @@ def test_patch_of_a_stranger_is_judged_sealed(
     assert not (home / "ran").exists()
 
 
-def test_directory_without_a_proposal_is_one_line(unlet: Unlet) -> None:
-    done = unlet("check")
-    assert done.returncode == 3
-    assert done.stderr.startswith("proposal/report.json: no such file or directory\nhint: ")
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

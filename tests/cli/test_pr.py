@@ -194,7 +194,7 @@ def test_proof_that_fails_is_status_1_and_nothing_is_made(unlet: Unlet, new_clon
         (("--base", "a..b"), 2, "--base: 'a..b' is not a commit, branch or tag"),
         (("--branch", "a b"), 2, "--branch: 'a b' cannot be the name of a branch"),
         (("--worktree", "no/where"), 2, "is not a directory"),
-        (("--with", "everything"), 2, "everything"),
+        (("--only", "everything"), 2, "everything"),
         (("--update",), 3, "unlet made no branch here"),
         (("--update", "--worktree", "x"), 2, "--worktree"),
         (("--remove", "--base", "master"), 2, "--base"),

@@ -179,17 +179,6 @@ def test_a_refused_package_is_named_and_stops_no_other(unlet: Unlet) -> None:
     assert "lifts/notes-server: is not empty" in again.stdout
 
 
-def test_any_package_is_built_on_request(unlet: Unlet) -> None:
-    done = unlet(*SPECIMEN, "notes-server", "--tier", "build", "--json")
-    assert (done.returncode, done.stderr) == (0, "")
-    (built,) = (proof for proof in json.loads(done.stdout)["proofs"] if proof["name"].startswith("built-"))
-    assert (built["status"], built["asked"]) == ("passed", True)
-    assert built["evidence"][0].startswith("/nix/store/")
-    again = unlet("check", "proposal", "--tier", "build", "--proof", built["name"], "--json")
-    assert [proof["status"] for proof in json.loads(again.stdout)["proofs"]] == ["passed"]
-    assert unlet("check", "proposal", "--tier", "vm").stderr == "--tier vm: notes-server has no such proofs\n"
-
-
 def test_design_has_the_same_names_for_every_target(unlet: Unlet) -> None:
     done = unlet(*SPECIMEN, "--design", "stay")
     assert (done.returncode, done.stdout) == (2, "")
@@ -226,12 +215,6 @@ def test_the_tree_of_a_stranger_is_evaluated_sealed(unlet: Unlet, tmp_path: Path
     done = unlet("propose", "notes-server", "--nixpkgs", tree)
     assert (done.returncode, done.stdout) == (3, "")
     assert "secret' is forbidden" in done.stderr
-
-
-def test_unknown_pin_is_a_usage_error(unlet: Unlet) -> None:
-    done = unlet("propose", "--pin", "x", "--offline")
-    assert done.returncode == 2
-    assert "pin: 'x' is unknown" in done.stderr.splitlines()[0]
 
 
 @pytest.mark.parametrize("command", [("propose",), ("propose", "notes-server"), ("overlay",)])

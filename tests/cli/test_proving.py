@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.cli.conftest import Unlet
 
 SPECIMEN = ("propose", "--nixpkgs", "specimen")
@@ -81,17 +79,3 @@ def test_options_that_do_not_fit_are_one_line(
     done = unlet(command, *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"unlet {command}: {message}")
-
-
-def test_lone_file_has_no_tree(unlet: Unlet, docker_nix: Path) -> None:
-    done = unlet("propose", "--file", docker_nix, "--tier", "tree")
-    assert done.returncode == 2
-    assert done.stderr.splitlines()[0] == f"{docker_nix}: is a file, not a whole nixpkgs"
-    assert done.stderr.splitlines()[1].startswith("hint: --tier tree and those above it need ")
-    assert not (unlet.cwd / "proposal").exists()
-
-
-def test_unknown_system_is_one_line(unlet: Unlet) -> None:
-    done = unlet(*SPECIMEN, "--tier", "tree", "--system", "pdp11-unix")
-    assert done.returncode == 2
-    assert done.stderr.splitlines()[0] == "--system: 'pdp11-unix' is not a system that this nixpkgs knows"

@@ -14,7 +14,7 @@ from tests.progress import Steps
 from toolkit import specimen
 from toolkit.cache import VARIABLE
 from toolkit.docker.steps import Demotion
-from toolkit.errors import ToolkitError, UsageError
+from toolkit.errors import ToolkitError
 from toolkit.model import SourceRequest
 from toolkit.proposal.checking import check
 from toolkit.proposal.requests import CheckRequest
@@ -74,11 +74,6 @@ class TestProposal:
         assert again.warnings == ()
         assert again.proposal.steps == first.proposal.steps
 
-    def test_only_the_named_proofs_run(self, proposal: Path) -> None:
-        report = self.check(proposal, "update.sh", "parse")
-        assert list(statuses(report)) == ["parse", "update.sh"]
-        assert all(proof.asked for proof in report.proofs)
-
     def test_nothing_is_written(self, proposal: Path) -> None:
         before = {path: path.stat().st_mtime_ns for path in proposal.rglob("*")}
         self.check(proposal)
@@ -101,36 +96,6 @@ class TestProposal:
         assert second.name in report.warnings[0]
         assert {"no-rebuild", "exact-change", "overridable"} <= {proof.name for proof in report.failed}
         assert "undefined variable 'runk'" in reason(report, "no-rebuild")
-
-    def test_patch_that_touches_another_file_is_named(self, proposal: Path) -> None:
-        (first, _) = sorted((proposal / "series").iterdir())
-        with first.open("a") as file:
-            file.write(OTHER_FILE)
-        report = self.check(proposal, "applies")
-        assert f"{first.name} touches {TARGET}, doc/x.md" in reason(report, "applies")
-
-    def test_patch_that_does_not_apply_is_an_error(self, proposal: Path) -> None:
-        (_, second) = sorted((proposal / "series").iterdir())
-        edit(second, "               # the daemon of an ordinary user\n", "               # of any user\n")
-        with pytest.raises(ToolkitError, match="patch: does not apply: "):
-            self.check(proposal)
-
-    @pytest.mark.parametrize("number", [0, 1])
-    def test_missing_patch_is_an_error(self, proposal: Path, number: int) -> None:
-        sorted((proposal / "series").iterdir())[number].unlink()
-        with pytest.raises(ToolkitError, match=r"/series: 1 commits instead of 2$"):
-            self.check(proposal)
-
-    def test_changed_diff_fails_alone(self, proposal: Path) -> None:
-        edit(proposal / "upstream.diff", "+              # rootlesskit comes last", "+              # it comes last")
-        report = self.check(proposal)
-        assert {proof.name for proof in report.failed} == {"applies"}
-        assert reason(report, "applies").startswith("the diff and the rewrite give different files")
-
-    def test_diff_that_is_cut_off_fails(self, proposal: Path) -> None:
-        diff = proposal / "upstream.diff"
-        diff.write_bytes(diff.read_bytes()[:-200])
-        assert {proof.name for proof in self.check(proposal).failed} == {"applies"}
 
     def test_changed_overlay_fails_alone(self, proposal: Path) -> None:
         edit(proposal / "overlay" / "docker" / "default.nix", 'runcRev = "v1.3.6"', 'runcRev = "v1.3.7"')
@@ -161,28 +126,6 @@ class TestProposal:
         (first, _) = sorted((proposal / "series").iterdir())
         assert report.warnings == (f"changed since the report was written: {first.name}",)
 
-    def test_report_of_another_file_is_an_error(self, proposal: Path) -> None:
-        def change(document: dict[str, Any]) -> None:
-            document["source"]["blob"] = "0" * 40
-
-        rewrite_report(proposal, change)
-        with pytest.raises(ToolkitError, match=r"do not belong to the file of report\.json$"):
-            self.check(proposal)
-
-    @pytest.mark.parametrize("target", ["../../x", "/x", "pkgs/x.nix"])
-    def test_report_cannot_choose_where_a_file_is_written(self, proposal: Path, tmp_path: Path, target: str) -> None:
-        place = f"{tmp_path}/x" if target == "/x" else target
-        rewrite_report(proposal, lambda document: document.update(file=place))
-        with pytest.raises(ToolkitError, match=f"/report.json: field 'file' is '{place}' instead of '{TARGET}'"):
-            self.check(proposal)
-        assert not (tmp_path / "x").exists()
-
-    def test_report_with_another_number_of_commits_is_an_error(self, proposal: Path) -> None:
-        rewrite_report(proposal, lambda document: document["commits"].pop())
-        sorted((proposal / "series").iterdir())[1].unlink()
-        with pytest.raises(ToolkitError, match=r"/report\.json: 1 commits instead of 2$"):
-            self.check(proposal)
-
     @pytest.mark.parametrize(
         ("content", "fact"), [("", "is not JSON"), ("{}", "field 'schema'"), ('{"schema": 99}', "field 'schema' is 99")]
     )
@@ -197,10 +140,6 @@ class TestProposal:
         with pytest.raises(ToolkitError, match=f"/{name}: no such file or directory") as caught:
             self.check(proposal)
         assert caught.value.hint == "'unlet propose' writes a proposal"
-
-    def test_proof_with_another_name_is_a_usage_error(self, proposal: Path) -> None:
-        with pytest.raises(UsageError, match="proof: 'x' is unknown"):
-            self.check(proposal, "x")
 
 
 class TestSourceAgain:
@@ -235,13 +174,6 @@ class TestSourceAgain:
         assert report.failed == ()
         assert report.proposal.source.content == (specimen.path() / TARGET).read_bytes()
         assert len(report.warnings) == 1
-
-    def test_source_that_is_gone_and_a_spoilt_overlay_are_an_error(self, tree: Path, tmp_path: Path) -> None:
-        self.propose(tree, tmp_path / "out")
-        shutil.rmtree(tree)
-        edit(tmp_path / "out" / "overlay" / "docker" / "default.nix", 'runcRev = "v1.3.6"', 'runcRev = "v1.3.7"')
-        with pytest.raises(ToolkitError, match=r"/out: upstream\.diff and overlay/ do not belong to "):
-            check(CheckRequest(target="docker", directory=tmp_path / "out"), progress=Steps())
 
     def test_remote_is_not_asked_again(
         self, tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, install: Callable[[str, str], None]

@@ -150,10 +150,6 @@ class TestForeignPatch:
         facts = [line for line in reason(report, "overridable").splitlines() if "cannot be overridden" in line]
         assert [fact.partition(" ")[0] for fact in facts] == ["docker-containerd", "docker-runc", "docker-tini"]
 
-    def test_patch_of_another_file_is_an_error(self, judge: Callable[..., Report]) -> None:
-        with pytest.raises(ToolkitError, match=rf"^theirs\.patch: does not touch '{TARGET}', only doc/x\.md$"):
-            judge(OTHER_FILE)
-
     def test_other_files_of_a_patch_are_left_out_and_said_so(
         self, judge: Callable[..., Report], draft: Callable[..., Draft]
     ) -> None:
@@ -162,19 +158,6 @@ class TestForeignPatch:
         assert statuses(report) == self.outcome(not_run={"exact-change"})
         assert report.warnings == ("not covered by the proofs, other files of the patch: doc/x.md",)
         assert "not tried: doc/x.md" in reason(report, "applies")
-
-    def test_patch_that_does_not_apply_is_an_error(
-        self, judge: Callable[..., Report], draft: Callable[..., Draft]
-    ) -> None:
-        series = draft()
-        patch = diff_between(series.texts[BEFORE], series.texts[LIFTED])
-        with pytest.raises(ToolkitError, match=r"^theirs\.patch: does not apply: "):
-            judge(patch, nixpkgs=specimens.nixpkgs("24.0"))
-
-    @pytest.mark.parametrize("patch", ["", "hello\n"])
-    def test_file_that_is_no_patch_is_an_error(self, judge: Callable[..., Report], patch: str) -> None:
-        with pytest.raises(ToolkitError, match=r"^theirs\.patch: contains no diff$"):
-            judge(patch)
 
     def test_patch_that_breaks_the_syntax_is_named_with_its_place(
         self, judge: Callable[..., Report], draft: Callable[..., Draft]
@@ -256,16 +239,6 @@ class TestForeignPatch:
         report = judge(diff_between(before, after), "no-rebuild", "compatible", "builds")
         assert statuses(report) == dict.fromkeys(("no-rebuild", "compatible", "builds"), status)
         assert said in reason(report, "no-rebuild")
-
-    def test_missing_patch_is_an_error(self, tmp_path: Path) -> None:
-        with pytest.raises(ToolkitError, match=r"/none\.patch: no such file$"):
-            check(
-                CheckRequest(
-                    target="docker",
-                    change=ChangeRequest(patch=tmp_path / "none.patch", source=SourceRequest(nixpkgs="specimen")),
-                ),
-                progress=Steps(),
-            )
 
     def test_fixed_file_has_nothing_to_judge_by(self, judge: Callable[..., Report]) -> None:
         fixed = specimens.path("states/fixed")

@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -271,16 +270,6 @@ class TestWholeOrNotAtAll:
             propose(docker(source=SPECIMEN, out=tmp_path / "out"), progress=Steps(interrupted_at=step))
         assert list(tmp_path.iterdir()) == []
 
-    def test_what_is_in_the_way_stays_without_force(self, tmp_path: Path) -> None:
-        (tmp_path / "out").mkdir()
-        (tmp_path / "out" / "mine").write_text("x")
-        progress = Steps()
-        with pytest.raises(ToolkitError, match="is not empty"):
-            propose(docker(source=SPECIMEN, out=tmp_path / "out"), progress=progress)
-        # Nothing is read, let alone fetched, for a place that cannot be written to.
-        assert progress.steps == []
-        assert tree_of(tmp_path) == {"out/mine": b"x"}
-
     def test_what_comes_in_the_way_meanwhile_stays(self, tmp_path: Path) -> None:
         class Meddling(Steps):
             def step(self, what: str) -> None:
@@ -322,51 +311,6 @@ class TestWholeOrNotAtAll:
         with pytest.raises(LayoutError):
             propose(request, progress=Steps())
         assert tree_of(tmp_path / "out") == old
-
-    def test_signal_ends_nix_and_leaves_nothing_but_a_good_cache(
-        self, tmp_path: Path, install: Callable[[str, str], None]
-    ) -> None:
-        mark = tmp_path / "evaluating"
-        install(
-            "nix-instantiate",
-            f'case " $* " in *" --eval "*) echo $$ >"{mark}.new"; mv "{mark}.new" "{mark}"; exec sleep 60 ;; esac\n'
-            'exec "$real" "$@"\n',
-        )
-        work = tmp_path / "work"
-        work.mkdir()
-        # A shell that starts this in the background lets the signal be ignored.
-        program = (
-            "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
-            # The script writes down that it was called.
-            "from toolkit import landlock; landlock.abi = lambda: 0; "
-            "from toolkit.__main__ import main; sys.exit(main())"
-        )
-        command = [sys.executable, "-c", program, "propose", "--nixpkgs", "specimen"]
-        env = {**os.environ, "PYTHONPATH": str(ROOT)}
-        with subprocess.Popen(
-            command, cwd=work, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
-        ) as process:
-            try:
-                deadline = time.monotonic() + 30
-                while not mark.exists() and time.monotonic() < deadline:
-                    time.sleep(0.02)
-                # The output directory is being built beside its place.
-                assert [path.name.startswith(".proposal.") for path in work.iterdir()] == [True]
-                began = time.monotonic()
-                process.send_signal(signal.SIGINT)
-                stdout, stderr = process.communicate(timeout=30)
-            finally:
-                process.kill()
-        assert process.returncode == 130
-        assert time.monotonic() - began < 10
-        assert stdout == ""
-        # An empty line, since a terminal has just shown ^C.
-        assert stderr == "\nunlet: interrupted\n"
-        assert list(work.iterdir()) == []
-        with pytest.raises(ProcessLookupError):
-            os.kill(int(mark.read_text()), 0)
-        (tmp_path / "bin" / "nix-instantiate").unlink()
-        assert propose(docker(source=SPECIMEN, out=work / "proposal"), progress=Steps()).failed == ()
 
     def test_full_disk_leaves_nothing_but_a_good_cache(self, tmp_path: Path) -> None:
         small = docker(source=SPECIMEN, strategy=Design.HIDDEN, out=tmp_path / "first")

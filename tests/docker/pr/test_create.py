@@ -156,7 +156,7 @@ class TestInPlace:
         after = snapshot(clone)
         changed = {name for name in {*before, *after} if before.get(name) != after.get(name)}
         assert {name.rpartition("/")[2] for name in changed if name.startswith("/")} == {
-            *("default.nix", "rl-2611.section.md")
+            *("default.nix", "docker-rootless.nix", "rl-2611.section.md")
         }
         assert {name for name in changed if name.startswith("git/") and not name.startswith("git/unlet/topic/")} == {
             *("git/index", "git/logs/HEAD", "git/logs/refs/heads/topic", "git/refs/heads/topic")

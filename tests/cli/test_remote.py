@@ -73,7 +73,7 @@ def test_default_command_passes(unlet: Unlet, large: Repository, server: Remote,
     # What it takes without commits on request is part of that, and fetched alone in the next test.
     done = unlet("propose", "--nixpkgs", url, "--rev", "master", *EXTRAS)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
-    assert_proven(unlet.cwd / "proposal", count=11 + len(EXTRAS) // 2)
+    assert_proven(unlet.cwd / "proposal", count=12)
 
 
 @pytest.mark.parametrize("kind", ["filters", "no filters", "nothing"])

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from toolkit.model import Report
 
 TARGET = "pkgs/applications/virtualization/docker/default.nix"
-OTHER_FILE = "diff --git a/doc/x.md b/doc/x.md\n--- a/doc/x.md\n+++ b/doc/x.md\n@@ -1 +1 @@\n-old\n+new\n"
 
 
 def statuses(report: Report) -> dict[str, str]:

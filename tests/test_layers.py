@@ -54,7 +54,6 @@ BELOW_A_ROOT = ("sources", "lift", "proposal", "prove", "reach", "track", "docke
 OF_OUR_OWN = {
     "docker/claims/nixos_module.py": "a shipped expression",
     "docker/claims/building.py": "outputs in the store, which stores.physical has looked at",
-    "docker/claims/realising.py": "a shipped test",
     "docker/claims/rewrapping.py": "the names in outputs in the store",
     "docker/overlay.py": "a shipped overlay",
     "git/committing.py": "names of git's objects",

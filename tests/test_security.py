@@ -173,9 +173,7 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         f"{LIMITS}::test_build_that_could_use_the_network_is_refused",
         f"{LIMITS}::test_impure_build_is_refused",
     ),
-    "`--tier build` and `--tier vm` build as": (
-        "tests/docker/claims/test_realising.py::test_words_for_nix_build_reach_it",
-    ),
+    "`--tier build` builds as": ("tests/docker/claims/test_realising.py::test_words_for_nix_build_reach_it",),
     "git runs without your hooks": (
         "tests/git/test_fetching.py::test_only_network_calls_see_the_users_configuration",
         "tests/git/test_worktrees.py::test_filters_of_the_clone_run_and_its_other_programs_do_not",

@@ -94,7 +94,6 @@ class Tier(StrEnum):
     ISOLATED = "isolated"
     TREE = "tree"
     BUILD = "build"
-    VM = "vm"
 
     def includes(self, other: Tier) -> bool:
         """Return whether the proofs of `other` are run in this tier."""

@@ -76,7 +76,7 @@ def test_patch_of_a_stranger_is_judged_sealed(
         (("--git-dir", ".", "--rev", "x"), "--rev requires --patch or DIR"),
         (("--pull", "1", "--offline"), "--pull asks GitHub, which --offline excludes"),
         (("--sealed", "--tier", "build"), "--sealed requires --tier isolated or tree"),
-        (("--nixos",), "--nixos requires --tier tree, build or vm"),
+        (("--nixos",), "--nixos requires --tier tree or build"),
         (("--git-dir", ".", "--nixpkgs", "x"), "--nixpkgs requires --patch or DIR"),
     ],
 )

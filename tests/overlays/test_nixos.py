@@ -35,12 +35,8 @@ EXAMPLES = {
 }
 MODULES = sorted(EXAMPLES.keys() - {"flake.nix"})
 
-_MACHINE = "{{ lib, pkgs, ... }}@arguments: (import ./unlet/patches/docker-rootless-ports.nix arguments).nodes.{name}"
-
-# Beside the examples: the machines of the proposed NixOS test, and what keeps a wrapper from being made or used.
+# Beside the examples: what keeps a wrapper from being made or used.
 OTHERS = {
-    "test-rootlesskit.nix": _MACHINE.format(name="rootlesskit"),
-    "test-docker-rootlesskit.nix": _MACHINE.format(name="docker_rootlesskit"),
     "plain.nix": "{ virtualisation.docker.rootless.enable = true; }",
     "alice.nix": "{ users.users.alice.isNormalUser = true; }",
     "no-wrappers.nix": "{ security.enableWrappers = false; }",
@@ -56,8 +52,6 @@ COMBINED = {
     "ports and upstream": ("ports.nix", "upstream.nix"),
     "group and upstream": ("group.nix", "upstream.nix"),
     "rewrap and upstream": ("rewrap.nix", "upstream.nix"),
-    "machine with rootlesskit": ("test-rootlesskit.nix",),
-    "machine with docker-rootlesskit": ("test-docker-rootlesskit.nix",),
     "printed for rewrap": ("printed-rewrap.nix",),
     "printed for patched": ("printed-patched.nix",),
 }
@@ -210,8 +204,6 @@ def wrappers(system: System, case: str) -> dict[str, str]:
         ("upstream.nix", {"docker-rootlesskit": "root"}),
         ("wrapper and group", {"docker-rootlesskit": "docker-rootless"}),
         ("group and upstream", {"docker-rootlesskit": "docker-rootless"}),
-        ("machine with rootlesskit", {"rootlesskit": "root"}),
-        ("machine with docker-rootlesskit", {"docker-rootlesskit": "root"}),
         ("rewrap and upstream", {"docker-rootlesskit": "root", "rootlesskit": "root"}),
     ],
 )

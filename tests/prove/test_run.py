@@ -211,7 +211,7 @@ def test_claims_say_what_their_evaluation_needs(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("tier", "sealed", "bounded"),
-    [(Tier.ISOLATED, True, True), (Tier.TREE, True, False), (Tier.BUILD, False, False), (Tier.VM, False, False)],
+    [(Tier.ISOLATED, True, True), (Tier.TREE, True, False), (Tier.BUILD, False, False)],
 )
 def test_what_evaluates_is_sealed_and_the_isolated_tier_has_an_end(
     tmp_path: Path, tier: Tier, sealed: object, bounded: object

@@ -171,7 +171,7 @@ def _depth(subject: str, *, nixos: bool) -> Depth:
         options.refuse_without("TARGET", "--binding")
     found = depth(subject)
     if nixos and not found.tier.includes(Tier.TREE):
-        raise click.UsageError("--nixos requires --tier tree, build or vm")
+        raise click.UsageError("--nixos requires --tier tree or build")
     return found
 
 

@@ -31,7 +31,7 @@ OWN = ("--file", "--rootlesskit", "--only", "--kind")
 LIFTING = ("--binding", "--as", "--follow")
 """What only other targets have."""
 
-_TIERS = ("isolated", "tree", "build", "vm")
+_TIERS = tuple(tier.value for tier in Tier)
 
 
 depth_options = options.together(
@@ -47,8 +47,8 @@ depth_options = options.together(
         group=DEPTH,
         type=click.Choice(_TIERS),
         help="How deep to prove: the file alone (isolated), the package in the whole nixpkgs (tree), real builds "
-        "(build), NixOS in a virtual machine (vm); isolated and vm are docker's. Each level includes those before it; "
-        "build and vm run what nixpkgs says with your rights. By default isolated for docker, and part of tree for its "
+        "(build); isolated is docker's. Each level includes those before it; "
+        "build runs what nixpkgs says with your rights. By default isolated for docker, and part of tree for its "
         "proposal from a whole nixpkgs on this machine; tree for any other TARGET.",
     ),
     options.remembered(
@@ -56,7 +56,7 @@ depth_options = options.together(
         group=DEPTH,
         multiple=True,
         metavar="NAME",
-        help="A system to evaluate or build for; for docker with --tier tree, build or vm. May be repeated.",
+        help="A system to evaluate or build for; for docker with --tier tree or build. May be repeated.",
     ),
     options.remembered(
         "--all",
@@ -97,7 +97,7 @@ depth_options = options.together(
         nargs=2,
         multiple=True,
         metavar="NAME VALUE",
-        help="A Nix setting for --tier build and vm, and for --all.",
+        help="A Nix setting for --tier build, and for --all.",
     ),
 )
 """How deep the proofs go; `depth` returns it."""
@@ -112,17 +112,17 @@ def depth(target: str = DOCKER) -> Depth:
     options.allow()
     if not _is_docker(target):
         options.refuse_together(OTHER, "--all")
-        if named in {Tier.ISOLATED, Tier.VM}:
+        if named == Tier.ISOLATED:
             raise click.UsageError(f"{OTHER} and --tier {named} exclude each other")
     tier = Tier(named or (Tier.ISOLATED if _is_docker(target) else Tier.TREE))
     if is_sealed() and tier.includes(Tier.BUILD):
         raise click.UsageError("--sealed requires --tier isolated or tree")
     everything = bool(options.asked("everything"))
     deep = everything or tier.includes(Tier.BUILD)
-    words = nix_options(None if deep else "--tier build or vm, or --all")
+    words = nix_options(None if deep else "--tier build or --all")
     for flag, asked in (("--system", options.asked("system")), ("--all", everything)):
         if asked and not tier.includes(Tier.TREE):
-            raise click.UsageError(f"{flag} requires --tier tree, build or vm")
+            raise click.UsageError(f"{flag} requires --tier tree or build")
     return Depth(
         tier=tier,
         by_itself=named is None,

@@ -15,10 +15,6 @@ from toolkit.report.pull_request import Texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
-
-TEST_FILE = "docker-rootless-ports.nix"
-"""The name of the NixOS test, here and in nixos/tests/."""
 
 
 class Demotion(StrEnum):
@@ -97,8 +93,3 @@ def plan() -> Plan:
     Raise ToolkitError where it is missing, is no TOML, or has a field that is not as it should be.
     """
     return pull_request.read(patches.shipped() / "docker.toml", Plan)
-
-
-def ports_test() -> Path:
-    """Return where the NixOS test is that can be added to the series."""
-    return patches.shipped() / TEST_FILE

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from toolkit import inside, prove
-from toolkit.errors import RefusalError, UsageError
+from toolkit.errors import RefusalError
 from toolkit.lift.bindings import SHARED
 from toolkit.lift.plan import FOLLOWED, Design
 from toolkit.lift.rewriting import Lifted, lift
-from toolkit.model import Commit, Proposal, Tier
+from toolkit.model import Commit, Proposal
 from toolkit.patches import Message
 from toolkit.proposal import choosing, doors
 from toolkit.proposal.asking import Asking
@@ -47,8 +47,6 @@ class Lifts(Leaf):
     def again(self, recorded: Recorded, *, progress: Progress) -> Draft[LiftCase]:
         """Lift the bindings of the report again; of mails that do otherwise, the doors are those that Nix finds."""
         source, proposal = recorded.source, recorded.proposal
-        if recorded.request.depth.tier is Tier.VM:
-            raise UsageError(f"--tier {Tier.VM}: {proposal.package} has no such proofs")
         tree = trees.whole(source, offline=True, progress=progress)
         target = replace(find_target(tree.root, proposal.package), file=proposal.target)
         text = source.content.decode()

@@ -122,23 +122,9 @@ _OF_THE_TREE: tuple[Claim[DockerCase], ...] = (
     Claim("tree-tests", "the NixOS tests use the set's docker", package_set.tests, Tier.TREE, on_request=True),
     Claim("all", "what each commit rebuilds in all of nixpkgs", package_set.counted, Tier.TREE),
 )
-_OF_NIXOS: tuple[Claim[DockerCase], ...] = (
-    Claim("vm-evaluates", "a NixOS test of the ports evaluates with the patched tree", realising.evaluates, Tier.VM),
-    Claim(
-        "vm",
-        "on NixOS a security wrapper makes port 80 answer, and without one it is refused",
-        realising.passes,
-        Tier.VM,
-    ),
-    Claim(
-        f"tree-{MODULE}",
-        "the test of NixOS' module evaluates in the real package set",
-        realising.tested,
-        Tier.TREE,
-    ),
+_OF_NIXOS: Claim[DockerCase] = Claim(
+    f"tree-{MODULE}", "the test of NixOS' module evaluates in the real package set", realising.tested, Tier.TREE
 )
-
-
 _OF_THE_MODULE: Claim[DockerCase] = Claim(
     MODULE,
     "the option changes nothing while it is off, and adds the security wrapper when it is on",
@@ -188,5 +174,5 @@ def _deeper(case: DockerCase) -> tuple[Claim[DockerCase], ...]:
         "all": depth.everything,
         f"tree-{MODULE}": case.added is not None,
     }
-    found = (*of_the_set, *_OF_THE_TREE, *builds, *_OF_NIXOS)
+    found = (*of_the_set, *_OF_THE_TREE, *builds, _OF_NIXOS)
     return tuple(claim for claim in found if depth.tier.includes(claim.tier) and asked.get(claim.name, True))

@@ -1,12 +1,10 @@
 """The claims about real builds: Nix builds docker from the patched tree, and the overlay is the same derivation.
 
-A NixOS test of rootless docker's ports evaluates with that tree, and passes.
+The test of NixOS' module evaluates with that tree.
 """
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit import documents
@@ -14,7 +12,7 @@ from toolkit.docker import PREFIX_ENTRY, module, staging
 from toolkit.docker.case import BEFORE
 from toolkit.docker.claims.building import WRAPPER, is_rootlesskit, read_order, show
 from toolkit.docker.expressions import EXPRESSIONS
-from toolkit.docker.steps import TEST_FILE, Demotion, ports_test
+from toolkit.docker.steps import Demotion
 from toolkit.errors import NotRunError
 from toolkit.nix import evaluator, stores
 from toolkit.prove import Finding, outputs
@@ -22,6 +20,7 @@ from toolkit.sources import trees
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from toolkit.docker.case import DockerCase
     from toolkit.process import Command
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
 
 DOCKER = EXPRESSIONS / "tree-build.nix"
 NIXOS_TEST = EXPRESSIONS / "nixos-test.nix"
-KVM = Path("/dev/kvm")
-_ENABLE = "virtualisation.docker.rootless.enable = true;"
 
 
 def arguments(case: DockerCase, tree: NixpkgsTree, system: str, **others: str) -> dict[str, str]:
@@ -106,82 +103,18 @@ def _look(case: DockerCase, output: Path, system: str) -> tuple[list[str], list[
     return failures, [f"{WRAPPER}: {show(order)}"]
 
 
-def evaluates(case: DockerCase) -> Finding:
-    """Evaluate the NixOS test with the patched tree."""
-    system = _nixos(case)
-    given = _of_test(case, system)
-    case.deep.progress.step(f"evaluating the NixOS test ({system})")
-    return _evaluated(given, f"three machines, {system}")
-
-
 def tested(case: DockerCase) -> Finding:
     """Evaluate the module's test as an attribute of nixosTests, with all files of the series and of the commit."""
     commit = case.added.commit if case.added is not None else None
     if commit is None:
         raise NotRunError("the nixpkgs around the file is not available")
-    system, name = _nixos(case), f"nixosTests.{module.TEST.stem}"
-    case.deep.progress.step(f"evaluating {name} ({system})")
+    system = next((name for name in case.deep.depth.systems if name.endswith("-linux")), staging.NATIVE)
+    case.deep.progress.step(f"evaluating nixosTests.{module.TEST.stem} ({system})")
     contents = {one.path: one.after for one in commit.files}
     tree = trees.changed(case.deep.trees[case.after.name], contents)
-    return _evaluated(arguments(case, tree, system, test=module.TEST.stem), f"{name}, {system}")
-
-
-def _evaluated(given: Mapping[str, str], covers: str) -> Finding:
-    answer = evaluator.evaluate(NIXOS_TEST, given, attribute="drvPath")
+    given = arguments(case, tree, system, test=module.TEST.stem)
     return Finding(
-        covers=covers,
-        evidence=(documents.convert(answer, str, document="NixOS test"),),
-        commands=(evaluator.evaluate_command(NIXOS_TEST, given, attribute="drvPath").line,),
+        covers=f"nixosTests.{module.TEST.stem}, {system}",
+        evidence=(documents.convert(evaluator.evaluate(NIXOS_TEST, given), str, document="NixOS test"),),
+        commands=(evaluator.evaluate_command(NIXOS_TEST, given).line,),
     )
-
-
-def passes(case: DockerCase) -> Finding:
-    """Run the test in virtual machines, where this machine or a builder can."""
-    system, work = _nixos(case), case.deep
-    if work.trees[case.after.name].is_specimen:
-        raise NotRunError("the specimen's machines are stand-ins")
-    if not {"--builders", "--store"} & set(work.depth.nix_options):
-        require_kvm(system)
-    asked = command(case, NIXOS_TEST, _of_test(case, system), ("test",))
-    work.progress.step(f"running the NixOS test ({system})")
-    built = outputs.build(asked, expected=1)
-    return Finding(
-        covers=f"three machines, ports 80 and 8080, {system}",
-        failures=(built.failure,) if built.failure is not None else (),
-        evidence=(*built.log, *map(str, built.paths)),
-        commands=(asked.line,),
-    )
-
-
-def _nixos(case: DockerCase) -> str:
-    """Return the system of the machines: the first Linux that the user named, else the first, else this machine's.
-
-    Raise NotRunError if there is no NixOS test to evaluate.
-    """
-    named = case.deep.depth.systems or (outputs.here(),)
-    system = next((name for name in named if name.endswith("-linux")), named[0])
-    if not (case.deep.trees[case.after.name].root / "nixos").is_dir():
-        raise NotRunError("this nixpkgs has no nixos/")
-    if not system.endswith("-linux"):
-        raise NotRunError(f"NixOS runs on Linux, and this is {system}; --system x86_64-linux evaluates it")
-    return system
-
-
-def _of_test(case: DockerCase, system: str) -> dict[str, str]:
-    """Write the test in the form of a module, which depends on what the second commit does; return its arguments."""
-    case.require_demoted()
-    written = ports_test().read_text(encoding="utf-8")
-    if case.demotion is Demotion.DROP:
-        written = written.replace(_ENABLE, f"{_ENABLE} systemd.user.services.docker.path = [ pkgs.rootlesskit ];")
-    test = staging.lay_out({TEST_FILE: written.encode()}) / TEST_FILE
-    return arguments(case, case.deep.trees[case.after.name], system, test=str(test))
-
-
-def require_kvm(system: str) -> None:
-    """Raise NotRunError if this machine cannot run a test of `system`."""
-    if system != outputs.here():
-        raise NotRunError(f"this machine is not {system}; name one that is with --builders")
-    if not KVM.exists():
-        raise NotRunError(f"there is no {KVM}; name a machine that has it with --builders")
-    if not os.access(KVM, os.R_OK | os.W_OK):
-        raise NotRunError(f"this user may not use {KVM}; join the group that owns it, usually kvm")

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import shlex
@@ -228,22 +227,6 @@ def test_piece_of_a_file_does_not_act_on_the_terminal(unlet: Unlet) -> None:
     assert unlet(*FILE, "a.nix").stderr.splitlines()[1] == r'    a = = "\u001b[2J\u202e";'
 
 
-def test_file_of_a_patch_does_not_act_on_the_terminal(unlet: Unlet, docker_nix: Path) -> None:
-    before = docker_nix.read_text()
-    after = before.replace("-DMINIMAL=ON", "-DMINIMAL=OFF")
-    ours = "pkgs/applications/virtualization/docker/default.nix"
-    lines = difflib.unified_diff(
-        before.splitlines(keepends=True), after.splitlines(keepends=True), f"a/{ours}", f"b/{ours}"
-    )
-    old, new = r'"a/x\033[2J"', r'"b/x\033[2J"'
-    other = f"diff --git {old} {new}\n--- {old}\n+++ {new}\n@@ -1 +1 @@\n-old\n+new\n"
-    (unlet.cwd / "theirs.diff").write_text("".join(lines) + other)
-    options = ("--nixpkgs", "specimen", "--proof", "parse", "--color", "always")
-    done = unlet("check", "--patch", "theirs.diff", *options, TERM="xterm")
-    assert r"x\u001b[2J" in done.stdout
-    assert "\x1b[2J" not in done.stdout + done.stderr
-
-
 @pytest.mark.parametrize("verbose", [(), ("-v",)])
 def test_broken_machine_is_one_line(unlet: Unlet, verbose: tuple[str, ...]) -> None:
     done = unlet("propose", "--nixpkgs", "specimen", *verbose, TMPDIR="/nonexistent")
@@ -263,13 +246,6 @@ def test_reader_that_is_gone_changes_neither_status_nor_stderr(unlet: Unlet) -> 
     )
     os.close(writing)
     assert (done.returncode, done.stderr) == (0, b"")
-
-
-def test_full_disk_behind_stdout_is_an_error(unlet: Unlet) -> None:
-    with open("/dev/full", "wb") as full:  # noqa: PTH123 - a device
-        command = [*unlet.argv, "find", "--nixpkgs", "specimen"]
-        done = subprocess.run(command, env=unlet.env, stdout=full, stderr=subprocess.PIPE, check=False)
-    assert (done.returncode, done.stderr) == (3, b"standard output: cannot be written: no space left on device\n")
 
 
 def test_failed_program_is_told_with_its_command_and_its_last_lines() -> None:

@@ -4,13 +4,11 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from msgspec.structs import replace
 from unidiff.patch import PatchSet
 
 from tests import designs, specimens
@@ -109,15 +107,6 @@ class TestOutput:
         (overlay,) = (proof for proof in report.proofs if proof.name == "overlay")
         assert f"--argstr overlay {out}/overlay " in overlay.commands[0]
         assert ".out." not in (out / "report.json").read_text() + (out / "report.md").read_text()
-
-    def test_progress_hears_of_every_step_and_every_proof(self, tmp_path: Path) -> None:
-        progress = Steps()
-        report = propose(docker(source=SPECIMEN, out=tmp_path / "out"), progress=progress)
-        assert progress.steps[:2] == ["reading nixpkgs", "rewriting"]
-        assert [(proof.name, proof.status) for proof in progress.proofs] == [
-            (proof.name, proof.status) for proof in report.proofs
-        ]
-        assert progress.steps[-len(report.proofs) :] == [f"proving {proof.name}" for proof in report.proofs]
 
     def test_drop_warns_of_what_does_not_start(self, proposals: Callable[..., tuple[Path, Report]]) -> None:
         assert DROP_WARNING in proposals(demotion=Demotion.DROP)[1].warnings
@@ -311,43 +300,6 @@ class TestWholeOrNotAtAll:
         with pytest.raises(LayoutError):
             propose(request, progress=Steps())
         assert tree_of(tmp_path / "out") == old
-
-    def test_full_disk_leaves_nothing_but_a_good_cache(self, tmp_path: Path) -> None:
-        small = docker(source=SPECIMEN, strategy=Design.HIDDEN, out=tmp_path / "first")
-        propose(small, progress=Steps())
-        # Less than the patched file has: every file before it can be written.
-        limit = (tmp_path / "first" / "overlay" / "docker" / "default.nix").stat().st_size - 1
-        program = (
-            f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit})); "
-            "import sys; from toolkit.__main__ import main; sys.exit(main())"
-        )
-        done = subprocess.run(
-            [
-                sys.executable,
-                "-c",
-                program,
-                "propose",
-                "--nixpkgs",
-                "specimen",
-                "--design",
-                "hidden",
-                "--out",
-                "second",
-            ],
-            cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
-            capture_output=True,
-            encoding="utf-8",
-            check=False,
-        )
-        assert (done.returncode, done.stdout) == (3, "")
-        assert done.stderr.splitlines() == [
-            "second: cannot be written: file too large",
-            "hint: free some space, or write to another place",
-        ]
-        assert [path.name for path in tmp_path.iterdir()] == ["first"]
-        report = propose(replace(small, out=tmp_path / "second"), progress=Steps())
-        assert report.failed == ()
 
     def test_proof_that_fails_is_in_the_report_and_the_proposal_is_there(
         self, tmp_path: Path, install: Callable[[str, str], None]

@@ -54,7 +54,7 @@ def _report(*proofs: Proof) -> Report:
         ),
         proofs=proofs,
         warnings=("mind the gap",),
-        files=("report.json", "series/0001.patch", "series/0002.patch"),
+        files=("report.json", "series/0001.patch"),
     )
 
 
@@ -117,6 +117,13 @@ def test_proposal_of_a_clone_becomes_a_branch_of_it() -> None:
     request = SourceRequest(nixpkgs="/src/my nixpkgs", rev="staging")
     (contribute, *_) = plain(replace(_report(PASSED), request=request))[-3:]
     assert contribute.endswith("  unlet pr --repo '/src/my nixpkgs' --base staging --design move")
+
+
+def test_branch_for_nixos_has_the_option_of_its_own() -> None:
+    proposal = replace(_report(PASSED).proposal, steps=(), commits=(), patches=())
+    alone = replace(_report(PASSED), proposal=proposal)
+    assert plain(alone)[-3].endswith("  unlet pr --repo DIR --only nixos-module")
+    assert plain(replace(_report(PASSED), files=("series/1", "series/2")))[-3].endswith(" --only nixos-module")
 
 
 def test_branch_is_made_as_the_proposal_was() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from toolkit.cli import output
 from toolkit.docker import PACKAGE
-from toolkit.docker.steps import DEMOTE, LIFT, Demotion
+from toolkit.docker.steps import DEMOTE, LIFT, MODULE, Demotion
 from toolkit.model import INTERRUPTED, Status
 from toolkit.nix.program import quoted
 from toolkit.report.lines import Line, Tone
@@ -175,8 +175,11 @@ def _contributing(report: Report, out: Path) -> str:
             words += ["--design", step.design]
         if step.name == DEMOTE and step.design != Demotion.SUFFIX:
             words += ["--rootlesskit", step.design]
-    if len(proposal.steps) == 1:
-        words += ["--only", proposal.steps[0].name]
+    made = [step.name for step in proposal.steps]
+    if sum(name.startswith("series/") for name in report.files) > len(proposal.commits):
+        made.append(MODULE)
+    if len(made) == 1 or MODULE in made:
+        words += [word for name in made for word in ("--only", name)]
     return join(words)
 
 

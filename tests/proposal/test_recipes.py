@@ -200,6 +200,9 @@ def test_a_lift_is_a_rewrite_of_a_recipe_as_well(tmp_path: Path, recipe: Path) -
     assert b"finalAttrs.passthru.web-ui" in report.proposal.commits[-1].after
     with pytest.raises(RefusalError, match=rf"^{NOTES}: .*none"):
         run(tmp_path / "other", "notes-server", recipe=str(recipe), settings={"bindings": "none"})
+    with pytest.raises(UsageError, match=r"^--set: 'layer' is not a design$") as caught:
+        run(tmp_path / "other", "notes-server", recipe=str(recipe), settings={"design": "layer"})
+    assert caught.value.hint == "there are stay, move"
 
 
 def test_a_recipe_is_its_own_for_a_target_that_has_a_proposal(tmp_path: Path, recipe: Path) -> None:

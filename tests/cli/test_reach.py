@@ -14,7 +14,7 @@ from toolkit import specimen
 if TYPE_CHECKING:
     from tests.cli.conftest import Unlet
 
-BEHIND = "# behind the overlay that '{}' writes"
+BEHIND = f"# behind the overlay that '{{}} --nixpkgs {specimen.path()}' writes"
 
 
 @pytest.mark.parametrize("sealed", [(), ("--sealed",)])
@@ -81,3 +81,36 @@ def test_an_overlay_of_our_own_reaches_and_says_if_it_steps_aside(unlet: Unlet, 
         f"warning: unlet overlay: {words[0]} of this nixpkgs is not the one that the overlay was made for"
         in done.stdout
     )
+
+
+@pytest.mark.parametrize(
+    ("override", "reason", "written", "value"),
+    [
+        (
+            "docker = super.docker.override { moby = super.docker.moby.overrideAttrs { postPatch = ''true''; }; };",
+            "unexpected argument 'moby'; it is a part that docker's file binds",
+            "docker = super.docker.overrideAttrs (old: { moby = …; });",
+            "old.moby.overrideAttrs { postPatch = ''true''; }",
+        ),
+        (
+            "moby = super.moby.overrideAttrs { postPatch = ''true''; };",
+            "it is a part of docker",
+            "docker = super.docker.overrideAttrs (old: { moby = old.moby.…; });",
+            "overrideAttrs { postPatch = ''true''; }",
+        ),
+    ],
+)
+def test_the_natural_overrides_of_moby_name_the_form_that_works(
+    unlet: Unlet, override: str, reason: str, written: str, value: str
+) -> None:
+    (unlet.cwd / "overlay.nix").write_text(f"self: super: {{ {override} }}")
+    done = unlet("reach", "overlay.nix", "--nixpkgs", specimen.path(), "--json")
+    (found,) = json.loads(done.stdout)["overrides"]
+    assert (found["status"], found["reason"].endswith(reason)) == ("does not evaluate", True)
+    command = "unlet overlay docker --kind patched"
+    assert found["instead"] == f"{BEHIND.format(command)}:\n{written}"
+    # As it is printed, it works.
+    assert unlet("overlay", "docker", "--kind", "patched", "--nixpkgs", specimen.path(), "-q").returncode == 0
+    (unlet.cwd / "mine.nix").write_text(f"self: super: {{ {written.replace('…', value)} }}")
+    done = unlet("reach", "overlay", "mine.nix", "--nixpkgs", specimen.path(), "--only", "docker")
+    assert done.stdout.splitlines()[0].split()[:2] == ["docker", "reaches"]

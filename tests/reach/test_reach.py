@@ -161,6 +161,49 @@ def test_another_way_reaches(reached: Callable[..., Reach], override: str, other
     assert found.instead == other
 
 
+@pytest.mark.parametrize(
+    ("text", "other"),
+    [
+        ("self: super: { app = super.app.overrideAttrs (o: { doCheck = false; }); }", "super.app"),
+        ("_final: old: { app = old.app.overrideAttrs (o: { doCheck = false; }); }", "old.app"),
+    ],
+)
+def test_another_way_has_the_users_names(reached: Callable[..., Reach], text: str, other: str) -> None:
+    (found,) = reached({"overlay.nix": text}).overrides
+    assert found.instead == f"app = {other}.overridePythonAttrs (old: {{ doCheck = …; }});"
+
+
+def test_a_new_version_comes_with_what_is_downloaded_for_it(reached: Callable[..., Reach]) -> None:
+    (found,) = reached(
+        {"overlay.nix": 'self: super: { crate = super.crate.overrideAttrs { version = "2.0.0"; }; }'}
+    ).overrides
+    assert (
+        found.instead
+        == """crate = super.crate.overrideAttrs (old: rec {
+  version = …;
+  src = old.src.override { tag = "v${version}"; hash = ""; };
+  cargoDeps = self.rustPlatform.fetchCargoVendor { inherit src; name = "crate-vendor"; hash = ""; };
+});"""
+    )
+
+
+@pytest.mark.parametrize(
+    ("override", "obstacle"),
+    [
+        ("engine = prev.engine.overrideAttrs { part = prev.tool; };", "'part-29.6.0' stays, and no overlay"),
+        ("double = prev.double.override { tool = prev.spare; };", "'tool-2.0' stays, and no overlay"),
+        # Nothing reads an npmDeps that the package has not had.
+        (f"farm = with prev; farm.overrideAttrs {{ src = {NEW}; }};", "each of those that were tried"),
+    ],
+)
+def test_if_there_is_no_other_way_the_reason_is_given(
+    reached: Callable[..., Reach], override: str, obstacle: str
+) -> None:
+    (found,) = reached(override).overrides
+    assert found.instead is None
+    assert (found.reason or "").startswith(f"no way found, because {obstacle}")
+
+
 def test_the_way_leads_to_what_stays(reached: Callable[..., Reach]) -> None:
     (override,) = reached(f"vendored = with prev; vendored.overrideAttrs {{ src = {NEW}; }};").overrides
     ways = {each.name: each.way for each in override.left}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from toolkit.cli import options, output
+from toolkit.docker import COMPONENTS
 from toolkit.docker import PACKAGE as DOCKER
 from toolkit.docker.steps import OverlayKind
 from toolkit.model import Silence
@@ -72,6 +73,7 @@ def command(*, paths: tuple[Path, ...], only: tuple[str, ...], systems: tuple[st
         only=only,
         sealed=sealed,
         bring=_bring,
+        parts=dict.fromkeys(COMPONENTS, DOCKER),
     )
     with output.working(settings) as progress:
         found = reach(request, progress=progress)

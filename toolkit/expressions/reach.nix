@@ -95,8 +95,7 @@ let
     unchecked
     kinds
     ;
-  inherit (import ./reach/calls.nix { inherit lib callsOf; })
-    ways
+  inherit (import ./reach/calls.nix)
     argumentsOf
     described
     ;
@@ -265,14 +264,19 @@ in
       }) (aliasesOf (base ++ [ each ]));
     };
 
-  # The package that another way gives, beside the one that it is made of.
+  # The package that another way gives, beside the one that it is made of; `way` is a function of what the overlay is given,
+  # what the extension of a scope is given, and what each call of the override sets.
   way =
-    scope: index: name: member: kind:
+    scope: index: name: member: attribute: way:
+    let
+      calls = callsOf scope index name member;
+      inherit (entry index scope) prev;
+      found = if member == "" then { self = scope; super = prev; } else memberOf scope index name member;
+      given = number: old: given' (elemAt calls number).argument old old;
+    in
     say {
-      old = facts (
-        if kind == "unwrappedAttribute" then scope."${name}-unwrapped" else (lib.last (callsOf scope index name member)).of
-      );
-      new = facts (ways scope index name member).${kind};
+      old = facts (if elem attribute [ name member ] then (lib.last calls).of else found.super.${attribute});
+      new = facts (way scope prev found.self found.super given).${attribute};
     };
 
   # A package with the overlay of a directory, without the user's override of it and with that; what `moved` names the
@@ -298,6 +302,37 @@ in
       old = facts package;
       new = facts (foldl' after package (callsOf scope index name member));
       passthru = attrNames (package.passthru or { });
+    };
+
+  # Whether the file of a package seems to bind a name.
+  binds =
+    name: part:
+    let
+      position = match "(.*):[0-9]+" plain.${name}.meta.position;
+    in
+    say (length (builtins.split "[^a-zA-Z0-9_-]${part}[[:space:]]*=[^=]" (builtins.readFile (/. + head position))) > 1);
+
+  # A package with the overlay of a directory that brings a part of it within reach, and with the part that the user gives:
+  # as an argument of the package's, or as an attribute of the set.
+  replacing =
+    scope: index: name: package: part: directory: inPassthru:
+    let
+      brought = (set [ ] [ (import (/. + directory)) ]).${package};
+      inherit (entry index scope) prev;
+      before = prev // {
+        ${part} = brought.${part};
+        ${package} = brought // { override = argument: { inherit argument; }; };
+      };
+      given = (index.function scope before).${name};
+      value = if name == part then given else (given' given.argument null null).${part};
+    in
+    say {
+      old = facts brought;
+      new = facts (
+        brought.overrideAttrs (
+          old: if inPassthru then { passthru = old.passthru // { ${part} = value; }; } else { ${part} = value; }
+        )
+      );
     };
 
   # A member of `python3Packages` with the extension of an interpreter among those of all of them.

@@ -1,84 +1,186 @@
-"""What to write instead of an override that stops halfway: ways to try, and how each is written.
+"""What to write instead of an override that stops halfway: texts to try, the likeliest first.
 
-A way has a name in reach.nix, which evaluates it; it is proposed only if it reaches.
+A text is evaluated exactly as it is printed, but for `…`, which stands for the user's own values.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import product
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+from msgspec import Struct
 
+from toolkit import files
+from toolkit.errors import ToolkitError
+from toolkit.nix.tree import Tree
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from toolkit.nix.tree import Node
+    from toolkit.reach.answers import Place
     from toolkit.reach.case import Call
     from toolkit.reach.model import Left
 
-_TEXTS = {
-    "overridePythonAttrs": "{package}.overridePythonAttrs (old: {{ {names} }})",
-    "unwrapped": "{package}.override {{\n"
-    "  {name}-unwrapped = prev.{name}-unwrapped.overrideAttrs (old: {{ {names} }});\n}}",
-    "unwrappedAttribute": "prev.{name}-unwrapped.overrideAttrs (old: {{ {names} }})",
-    "override": "{package}.override {{ {names} }}",
-    "vendorHash": '{package}.overrideAttrs (old: {{ {names} vendorHash = ""; }})',
-    "fetchCargoVendor": "{package}.overrideAttrs (finalAttrs: old: {{\n"
-    "  {names}\n"
-    "  cargoDeps = final.rustPlatform.fetchCargoVendor {{\n"
-    '    inherit (finalAttrs) pname version src;\n    hash = "";\n  }};\n}})',
-    "cargoDeps": "{package}.overrideAttrs (old: rec {{\n"
-    "  {names}\n"
-    '  cargoDeps = old.cargoDeps.overrideAttrs (_: {{ inherit src; outputHash = ""; }});\n}})',
-    "npmDepsHash": '{package}.overrideAttrs (old: {{ {names} npmDepsHash = ""; }})',
-    "fetchNpmDeps": "{package}.overrideAttrs (finalAttrs: old: {{\n"
-    "  {names}\n"
-    '  npmDeps = final.fetchNpmDeps {{ inherit (finalAttrs) src; hash = ""; }};\n}})',
-    "src": "{package}.overrideAttrs (old: rec {{\n  {names}\n"
-    '  src = old.src.override {{ tag = "v${{version}}"; hash = ""; }};\n}})',
-    "oldSrc": '{package}.overrideAttrs (old: rec {{ {names} src = final.fetchurl {{ url = "…"; sha256 = ""; }}; }})',
-}
+_SOURCES = (
+    'src = old.src.override {{ tag = "v${{version}}"; hash = ""; }};',
+    'src = old.src.override {{ rev = "v${{version}}"; hash = ""; }};',
+    'src = {final}.fetchurl {{ url = "https://example.org/{name}-${{version}}.tar.gz"; hash = ""; }};',
+)
+"""A source of another version."""
 
-_GIVEN = {
-    "src": ("src",),
-    "oldSrc": ("src",),
-    "vendorHash": ("vendorHash", "vendorSha256"),
-    "fetchCargoVendor": ("cargoDeps", "cargoHash", "cargoSha256"),
+_DOWNLOADS = {
+    "cargoDeps": (
+        'cargoDeps = {final}.rustPlatform.fetchCargoVendor {{ inherit {src}; name = "{name}-vendor"; hash = ""; }};',
+        'cargoDeps = old.cargoDeps.overrideAttrs (_: {{ inherit {src}; outputHash = ""; }});',
+        'cargoDeps = old.cargoDeps.overrideAttrs (_: {{ inherit {src}; outputHash = ""; outputHashAlgo = "{sha}"; }});',
+    ),
+    "goModules": ('vendorHash = "";',),
+    "npmDeps": (
+        'npmDepsHash = "";',
+        'npmDeps = {final}.fetchNpmDeps {{ inherit {src}; hash = ""; }};',
+    ),
+}
+"""By the variable with what is downloaded for a source, how it is downloaded for another one."""
+
+_REPLACED = {
     "cargoDeps": ("cargoDeps", "cargoHash", "cargoSha256"),
+    "vendorHash": ("vendorHash", "vendorSha256"),
+    "npmDeps": ("npmDeps", "npmDepsHash"),
     "npmDepsHash": ("npmDeps", "npmDepsHash"),
-    "fetchNpmDeps": ("npmDeps", "npmDepsHash"),
 }
-"""What a way sets itself."""
+"""What a variable takes the place of, beside one of its own name."""
 
 
-def ways(left: Sequence[Left], calls: Sequence[Call]) -> Iterator[str]:
-    """Yield the names of ways to try for the last call of an override, the likeliest first."""
+Values = Callable[..., str]
+"""The bindings of the user's values for some names."""
+
+Text = Callable[[str, Values], str]
+"""An expression, of the package and the user's values."""
+
+
+class Names(Struct, frozen=True, kw_only=True):
+    """The arguments of an overlay, and of the extension of a scope within it, as the user calls them."""
+
+    final: str = "final"
+    prev: str = "prev"
+    own: str = "self"
+    before: str = "super"
+
+
+class Way(Struct, frozen=True, kw_only=True):
+    """Another way to write an override: the attribute that it sets, as it is printed, and as it is evaluated."""
+
+    attribute: str
+    text: str
+    question: str
+
+
+def names_at(place: Place | None) -> Names:
+    """Return how the user calls the arguments of the functions around a line, nixpkgs' own names if there are none."""
+    try:
+        root = Tree(files.read(Path(place.file)).decode(), name=place.file).root if place is not None else None
+    except (ToolkitError, UnicodeDecodeError):
+        root = None
+    if root is None or place is None:
+        return Names()
+    pairs = [pair for node in root.walk() if _is_around(node, place.line or 0) and (pair := _arguments(node))]
+    if not pairs:
+        return Names()
+    (final, prev), (own, before) = pairs[0], (pairs[-1] if pairs[1:] else ("self", "super"))
+    return Names(final=_usable(final, prev), prev=prev, own=_usable(own, before), before=before)
+
+
+def _is_around(node: Node, line: int) -> bool:
+    return node.kind == "function_expression" and node.line <= line <= node.line + node.text.count("\n")
+
+
+def _arguments(node: Node) -> tuple[str, str] | None:
+    """Return the arguments of a function of two, which have no patterns."""
+    inner = node.child("function_expression")
+    first, second = (each.child("identifier") if each is not None else None for each in (node, inner))
+    return (first.text, second.text) if first is not None and second is not None else None
+
+
+def _usable(final: str, prev: str) -> str:
+    return prev if final.startswith("_") else final
+
+
+def ways(
+    path: Sequence[str], calls: Sequence[Call], left: Sequence[Left], environment: Mapping[str, str], names: Names
+) -> Iterator[Way]:
+    """Yield ways to try for the last call of an override; `environment` is that of the package without it."""
     if not calls or calls[-1].door != "overrideAttrs":
         return
-    yield "overridePythonAttrs"
+    name, given = path[-1], calls[-1].names
+    base = names.prev if len(path) == 1 else names.before
     stays = {each.name for each in left}
-    if any("vendor" in name for name in stays) or stays & {"cargoDeps", "cargoHash", "cargoSha256"}:
-        yield from ("fetchCargoVendor", "cargoDeps")
-    if stays & {"goModules", "go-modules", "vendorHash"} or any("go-modules" in name for name in stays):
-        yield "vendorHash"
-    if any("npm" in name for name in stays):
-        yield from ("npmDepsHash", "fetchNpmDeps")
-    if "src" in stays:
-        yield from ("unwrapped", "unwrappedAttribute", "src", "oldSrc")
-    else:
-        yield from ("unwrapped", "unwrappedAttribute")
-    if set(calls[-1].arguments) & set(calls[-1].names):
-        yield "override"
+    wrapped = f"{name}-unwrapped"
+
+    def inner(values: Values) -> str:
+        return f"{base}.{wrapped}.overrideAttrs (old: {{ {values(given)} }})"
+
+    yield _way(name, calls, base, lambda package, values: f"{package}.overridePythonAttrs (old: {{ {values(given)} }})")
+    texts = [text for each in _DOWNLOADS if each in environment or each in stays for text in _DOWNLOADS[each]]
+    for more in product(_SOURCES, ("", *texts)) if "src" in stays else [("", text) for text in texts]:
+        yield _way(name, calls, base, _bumped([each for each in more if each], name, given, names))
+    yield _way(name, calls, base, lambda package, values: f"{package}.override {{\n  {wrapped} = {inner(values)};\n}}")
+    yield _way(wrapped, calls, base, lambda _, values: inner(values))
+    arguments = [each for each in given if each in calls[-1].arguments]
+    if arguments:
+        yield _way(name, calls, base, lambda package, values: f"{package}.override {{ {values(arguments, 'null')} }}")
 
 
-def written(way: str, path: Sequence[str], calls: Sequence[Call]) -> str:
-    """Return a way as a binding of the overlay, with `…` for the values that stay as they are."""
-    call = calls[-1]
-    wanted = [
-        name for name in call.names if name not in _GIVEN.get(way, ()) and (way != "override" or name in call.arguments)
-    ]
-    names = " ".join(f"{name} = …;" for name in wanted)
-    package = f"prev.{'.'.join(path)}" if len(path) == 1 else f"super.{path[-1]}"
-    value = _TEXTS[way].format(package=package, name=path[-1], names=names)
-    name = f"{path[-1]}-unwrapped" if way == "unwrappedAttribute" else path[-1]
-    return f"{name} = {value};"
+def _bumped(more: Sequence[str], name: str, given: Sequence[str], names: Names) -> Text:
+    """Return an override of a source or what is downloaded for it, beside what the user sets."""
+    is_source = any(each in _SOURCES for each in more)
+    src = "src" if is_source or "src" in given else "(old) src"
+    written = [each.format(final=names.final, name=name, src=src, sha="sha256") for each in more]
+    replaced = {one for each in written for one in _REPLACED.get(each.partition(" ")[0], (each.partition(" ")[0],))}
+    kept = [each for each in given if each not in replaced]
+    rec = "rec " if is_source or src == "src" else ""
+
+    def text(package: str, values: Values) -> str:
+        lines = [*filter(None, [values(kept)]), *written]
+        return "\n  ".join([f"{package}.overrideAttrs (old: {rec}{{", *lines]) + "\n})"
+
+    return text
+
+
+def _way(attribute: str, calls: Sequence[Call], base: str, text: Text) -> Way:
+    """Return a way as it is printed, and with the user's values: those of a call are a function of the old ones."""
+
+    def made(value: Callable[[int, str, str], str]) -> str:
+        def bindings(number: int, names: Sequence[str], old: str) -> str:
+            return " ".join(f"{each} = {value(number, each, old)};" for each in names)
+
+        earlier = "".join(
+            f".{call.door} {{ {bindings(number, call.names, 'null')} }}" for number, call in enumerate(calls[:-1])
+        )
+
+        def last(names: Sequence[str], old: str = "old") -> str:
+            return bindings(len(calls) - 1, names, old)
+
+        return text(f"{base}.{attribute}{earlier}", last).replace("{  }", "{ }")
+
+    return Way(
+        attribute=attribute,
+        text=f"{attribute} = {made(lambda _number, _name, _old: '…')};",
+        question=" ".join(made(lambda number, name, old: f"(given {number} {old}).{name}").split()),
+    )
+
+
+def obstacle(left: Sequence[Left], calls: Sequence[Call]) -> str:
+    """Return why no way reaches, in words."""
+    if (part := next((each.name for each in left if each.part), None)) is not None:
+        return f"'{part}' stays, and no overlay of unlet's brings it within reach"
+    if not left:
+        return "the packages are those of another interpreter"
+    if not calls or calls[-1].door != "overrideAttrs":
+        return "only an overrideAttrs can be written in other ways"
+    return "each of those that were tried leaves something behind too, or does not evaluate"
 
 
 def parts(calls: Sequence[Call], passthru: Sequence[str]) -> tuple[str, ...]:
@@ -86,16 +188,25 @@ def parts(calls: Sequence[Call], passthru: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in calls[-1].names if name in passthru) if calls else ()
 
 
-def behind(command: str, name: str, calls: Sequence[Call], moved: Sequence[str]) -> str:
+def behind(command: str, name: str, calls: Sequence[Call], moved: Sequence[str], names: Names) -> str:
     """Return what reaches behind the overlay that a command writes: the override, or one with parts in passthru."""
     first = f"# behind the overlay that '{command}' writes"
     if not moved:
         return f"{first}, this override reaches as it is"
     rest = "".join(f" {each} = …;" for each in calls[-1].names if each not in moved)
     inner = " ".join(f"{each} = …;" for each in moved)
-    return f"{first}:\n{name} = prev.{name}.overrideAttrs (old: {{{rest} passthru = old.passthru // {{ {inner} }}; }});"
+    moving = f"passthru = old.passthru // {{ {inner} }};"
+    return f"{first}:\n{name} = {names.prev}.{name}.overrideAttrs (old: {{{rest} {moving} }});"
 
 
-def extension(name: str) -> str:
+def part(command: str, package: str, binding: str, *, in_passthru: bool) -> str:
+    """Return how a part is replaced behind the overlay that a command writes."""
+    inner = f"passthru = old.passthru // {{ {binding} }};" if in_passthru else binding
+    name = package.rpartition(".")[2]
+    return f"# behind the overlay that '{command}' writes:\n{name} = {package}.overrideAttrs (old: {{ {inner} }});"
+
+
+def extension(name: str, names: Names) -> str:
     """Return a member of `python3Packages` as an extension of each interpreter's packages."""
-    return f"pythonPackagesExtensions = prev.pythonPackagesExtensions ++ [\n  (self: super: {{ {name} = …; }})\n];"
+    function = f"({names.own}: {names.before}: {{ {name} = …; }})"
+    return f"pythonPackagesExtensions = {names.prev}.pythonPackagesExtensions ++ [ {function} ];"

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from toolkit.model import Progress
+    from toolkit.reach.instead import Names
     from toolkit.reach.model import Brought
     from toolkit.reach.session import Session
 
@@ -43,13 +44,18 @@ _HOOKED = {"pythonPackagesExtensions": ("python3Packages",), "haskell": ("haskel
 class Judge:
     """Judges the overrides of a session, on one system."""
 
-    def __init__(self, session: Session, progress: Progress, bring: Callable[[str], Brought | None]) -> None:
+    def __init__(
+        self, session: Session, progress: Progress, bring: Callable[[str], Brought | None], parts: Mapping[str, str]
+    ) -> None:
+        """`parts` are names that only a package binds, with that package."""
         self._session = session
         self._bring = bring
+        self._parts_of = parts
         self._system = ""
         self._progress = progress
         self._store = DerivationStore(own())
         self._defined: dict[str, str] = {}
+        self._places: dict[tuple[str, ...], Place | None] = {}
         self.warnings: list[str] = []
 
     def subjects(self, sources: Sequence[Source], only: Sequence[str]) -> tuple[list[Override], list[Subject]]:
@@ -146,6 +152,7 @@ class Judge:
             )
             yield self._override(subject, (subject.name,), verdict)
             return
+        self._places |= {(subject.overlay.key, *found.base, each.name): each.place for each in found.members}
         members = [
             self._override(subject, (*found.base, each.name), self._member(scope, subject, found, each), each.place)
             for each in (found.members if subject.named.known else ())
@@ -275,7 +282,7 @@ class Judge:
             return self._failure(subject, added)
         same = self._same(shown(scope) if shown is not None else None)
         words, calls = self._calls(subject, path, member, scope)
-        other = self._instead(scope, words, path, (), calls)
+        other = self._instead(words, path, self._case(scope, old, new, calls), (), self._names(subject, path))
         return same if other is None else replace(same, reason="the derivation stays the same", instead=other)
 
     def _changed(self, subject: Subject, path: Sequence[str], pair: Pair, member: str, scope: str) -> Verdict:
@@ -284,7 +291,8 @@ class Judge:
         if rules.is_meta(old, new):
             return Verdict(status=Status.NO_EFFECT, reason="only meta changes, and with it a variable of the build")
         words, calls = self._calls(subject, path, member, scope)
-        left = rules.left(self._case(scope, old, new, calls))
+        case = self._case(scope, old, new, calls)
+        left = rules.left(case)
         rest = tuple(
             Left(name=".".join(alias.path), why="is still without the override")
             for alias in pair.aliases
@@ -292,8 +300,10 @@ class Judge:
         )
         if not left and not rest:
             return Verdict(status=Status.REACHES)
-        other = self._instead(scope, words, path, left, calls) if left else self._extended(words, path)
-        return Verdict(status=Status.IN_PART, left=left + rest, instead=other)
+        names = self._names(subject, path)
+        other = self._instead(words, path, case, left, names) if left else self._extended(words, path, names)
+        reason = None if other is not None else f"no way found, because {instead.obstacle(left, calls)}"
+        return Verdict(status=Status.IN_PART, left=left + rest, reason=reason, instead=other)
 
     def _calls(self, subject: Subject, path: Sequence[str], member: str, scope: str) -> tuple[str, tuple[Call, ...]]:
         """Return how Nix is asked about the calls that make an override, and what they are."""
@@ -301,24 +311,27 @@ class Judge:
         calls = self._try(f"calls {words}", tuple[Call, ...]) if member or len(path) == 1 else ()
         return words, () if isinstance(calls, EvaluationError) else calls
 
+    def _names(self, subject: Subject, path: Sequence[str]) -> Names:
+        return instead.names_at(self._places.get((subject.overlay.key, *path)) or subject.named.place)
+
     def _case(self, scope: str, old: Derivation, new: Derivation, calls: Sequence[Call]) -> Case:
         return Case(old=old, new=new, store=self._store, calls=calls, top=lambda names: self._top(scope, names))
 
-    def _instead(
-        self, scope: str, words: str, path: Sequence[str], left: Sequence[Left], calls: Sequence[Call]
-    ) -> str | None:
+    def _instead(self, words: str, path: Sequence[str], case: Case, left: Sequence[Left], names: Names) -> str | None:
         """Return the first other way to write an override that reaches, as Nix has evaluated it."""
-        for way in instead.ways(left, calls):
-            pair = self._try(f"way {words} {quoted(way)}", Pair)
+        arguments = f"{names.final}: {names.prev}: {names.own}: {names.before}: given"
+        for way in instead.ways(path, case.calls, left, case.old.environment, names):
+            function = f"({arguments}: {{ {way.attribute} = {way.question}; }})"
+            pair = self._try(f"way {words} {quoted(way.attribute)} {function}", Pair)
             if isinstance(pair, EvaluationError) or pair.old.drv is None or pair.new.drv is None:
                 continue
             old, new = self._store[pair.old.drv], self._store[pair.new.drv]
-            if old.path != new.path and not rules.left(self._case(scope, old, new, ())):
-                return instead.written(way, path, calls)
+            if old.path != new.path and not rules.left(replace(case, old=old, new=new, calls=())):
+                return way.text
         parts = len(path) == 1 and any(each.part for each in left)
-        return self._brought(scope, words, path[0], calls) if parts else None
+        return self._brought(words, path[0], case, names) if parts else None
 
-    def _brought(self, scope: str, words: str, name: str, calls: Sequence[Call]) -> str | None:
+    def _brought(self, words: str, name: str, case: Case, names: Names) -> str | None:
         """Return what to write behind the overlay that lifts what the package's file binds, if it reaches there."""
         made = self._bring(name)
         if made is None:
@@ -329,17 +342,17 @@ class Judge:
             if not isinstance(pair, Behind) or pair.old.drv is None or pair.new.drv is None:
                 return None
             old, new = self._store[pair.old.drv], self._store[pair.new.drv]
-            if old.path != new.path and not rules.left(self._case(scope, old, new, calls)):
-                return instead.behind(made.command, name, calls, moved)
-            if moved or not (moved := instead.parts(calls, pair.passthru)):
+            if old.path != new.path and not rules.left(replace(case, old=old, new=new)):
+                return instead.behind(made.command, name, case.calls, moved, names)
+            if moved or not (moved := instead.parts(case.calls, pair.passthru)):
                 return None
 
-    def _extended(self, words: str, path: Sequence[str]) -> str | None:
+    def _extended(self, words: str, path: Sequence[str], names: Names) -> str | None:
         """Return how a member of an interpreter's scope is overridden in all of them, if that reaches."""
         pair = self._try(f"extending {words}", Pair)
         if isinstance(pair, EvaluationError) or pair.old.drv is None or pair.new.drv in {None, pair.old.drv}:
             return None
-        return instead.extension(path[-1])
+        return instead.extension(path[-1], names)
 
     def _same(self, question: str | None) -> Verdict:
         shown = self._try(question, Shown) if question is not None else None
@@ -349,15 +362,41 @@ class Judge:
         return Verdict(status=Status.NO_EFFECT, reason="nixpkgs has it already, you can remove it")
 
     def _failure(self, subject: Subject, failed: EvaluationError) -> Verdict:
-        reason = reason_of(failed)
-        if (asked := re.search(r"unexpected argument '([^']+)'", reason)) is not None:
+        reason, package = reason_of(failed), self._parts_of.get(subject.name)
+        other = self._part(subject, subject.name, package) if package is not None else None
+        if other is not None:
+            reason += f"; it is a part of {package}"
+        elif (asked := re.search(r"unexpected argument '([^']+)'", reason)) is not None:
+            other = self._part(subject, asked[1], subject.name)
             arguments = self._try(f"arguments {_call(self._joint(subject), subject)}", tuple[str, ...])
             near = [] if isinstance(arguments, EvaluationError) else get_close_matches(asked[1], arguments, n=3)
-            reason += f"; the nearest are {', '.join(near)}" if near else ""
+            if other is not None:
+                reason += f"; it is a part that {subject.name}'s file binds"
+            elif near:
+                reason += f"; the nearest are {', '.join(near)}"
         elif (meant := re.search(r"^\s*Did you mean (.*)\?$", failed.stderr, re.MULTILINE)) is not None:
             reason += f"; did you mean {meant[1]}?"
         is_unknown = failed.is_limit or is_absent(failed)
-        return Verdict(status=Status.UNKNOWN if is_unknown else Status.FAILS, reason=reason)
+        return Verdict(status=Status.UNKNOWN if is_unknown else Status.FAILS, reason=reason, instead=other)
+
+    def _part(self, subject: Subject, part: str, package: str) -> str | None:
+        """Return how a part of a package is replaced behind the overlay that brings it within reach."""
+        if self._try(f"binds {quoted(package)} {quoted(part)}", bool) is not True:
+            return None
+        made, scope = self._bring(package), self._joint(subject)
+        words = " ".join(map(quoted, (package, part, str(made.directory)))) if made is not None else ""
+        for in_passthru in (False, True) if made is not None else ():
+            pair = self._try(f"replacing {_call(scope, subject)} {words} {str(in_passthru).lower()}", Pair)
+            if isinstance(pair, EvaluationError) or pair.old.drv is None or pair.new.drv is None:
+                continue
+            old, new = self._store[pair.old.drv], self._store[pair.new.drv]
+            if made is not None and old.path != new.path and not rules.left(self._case(scope, old, new, ())):
+                names = self._names(subject, (subject.name,))
+                value = f"old.{part}.…" if subject.name == part else "…"
+                return instead.part(
+                    made.command, f"{names.prev}.{package}", f"{part} = {value};", in_passthru=in_passthru
+                )
+        return None
 
     def _top(self, scope: str, names: Sequence[str]) -> Mapping[str, str]:
         found = self._try(f"top {scope} {_path(names)}", tuple[str | None, ...])

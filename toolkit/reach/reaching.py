@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import mkdtemp
@@ -24,7 +25,7 @@ from toolkit.reach.session import EvaluationError, Session
 from toolkit.sources import trees
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from toolkit.model import Progress
     from toolkit.reach.answers import Source
@@ -43,7 +44,8 @@ class ReachRequest(Struct, frozen=True, kw_only=True):
     """What to look at: paths, none for the user's own overlays; and where, see the command's options.
 
     `bring` writes an overlay that brings what a package's file binds within reach, of the package of a nixpkgs and into
-    a directory, and returns the command for that; None if there can be none.
+    a directory, and returns the command for that; None if there can be none. `parts` are names that only a package's
+    file binds, with the package.
     """
 
     paths: tuple[Path, ...]
@@ -52,6 +54,7 @@ class ReachRequest(Struct, frozen=True, kw_only=True):
     only: tuple[str, ...] = ()
     sealed: bool = False
     bring: Callable[[str, Path, Path], str | None] = lambda _package, _root, _directory: None
+    parts: Mapping[str, str] = {}
 
 
 def reach(request: ReachRequest, *, progress: Progress) -> Reach:
@@ -67,7 +70,8 @@ def reach(request: ReachRequest, *, progress: Progress) -> Reach:
             paths = tuple(given if path == sources.INPUT else path for path in request.paths)
             request = replace(request, paths=paths)
         groups = [*_groups(request)]
-        root = _nixpkgs(request, progress)
+        request = replace(request, source=_source(request))
+        root = trees.as_they_are(request.source, progress=progress)
         results = [_on(system, root, groups, request, progress) for system in request.systems or ("",)]
     overrides = tuple(each for result in results for each in result.overrides)
     _ensure_found(overrides, request.only)
@@ -100,14 +104,14 @@ def _groups(request: ReachRequest) -> Iterator[Path | list[Source]]:
         yield together
 
 
-def _nixpkgs(request: ReachRequest, progress: Progress) -> Path:
+def _source(request: ReachRequest) -> SourceRequest:
     """Return the nixpkgs that is named, else that of a flake's lock, else <nixpkgs>."""
     source = request.source
     if source.nixpkgs is None and source.rev is None:
         lock = next((place for path in request.paths if (place := _lock(path)).is_file()), None)
         nixpkgs = str(lock) if lock is not None else "<nixpkgs>"
         source = SourceRequest(nixpkgs=nixpkgs, offline=source.offline)
-    return trees.as_they_are(source, progress=progress)
+    return source
 
 
 def _lock(path: Path) -> Path:
@@ -130,9 +134,13 @@ def _on(
         def bring(package: str) -> Brought | None:
             directory = Path(mkdtemp(dir=scratch)) / "overlay"
             command = request.bring(package, root, directory)
-            return Brought(directory=directory, command=command) if command is not None else None
+            if command is None:
+                return None
+            named = {"--nixpkgs": request.source.nixpkgs, "--rev": request.source.rev}
+            words = [word for name, value in named.items() if value is not None for word in (name, value)]
+            return Brought(directory=directory, command=f"{command} {shlex.join(words)}")
 
-        judge = Judge(session, progress, bring)
+        judge = Judge(session, progress, bring, request.parts)
 
         def judged(group: Sequence[Source]) -> list[Override]:
             unread, subjects = judge.subjects(group, request.only)
@@ -142,7 +150,7 @@ def _on(
                 if not first:
                     return judge.overrides(subjects[count:], request.only)
                 with Session(_EXPRESSION, arguments, seconds=seconds) as another:
-                    second = Judge(another, progress, bring)
+                    second = Judge(another, progress, bring, request.parts)
                     return second.overrides(second.subjects(group, request.only)[1][:count], request.only)
 
             return [*unread, *(each for part in side_by_side(half, [True, False][not count :]) for each in part)]

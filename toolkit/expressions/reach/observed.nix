@@ -25,6 +25,7 @@ let
             owner
             function
             given
+            self
             super
             ;
           observed = function self (mapAttrs (_: observe [ ]) super);

@@ -172,6 +172,27 @@ let
         };
       };
     });
+    # What is downloaded for the source does not follow it.
+    crate =
+      let
+        source =
+          arguments:
+          fetch { name = "crate-${arguments.tag}"; hash = hash (if arguments.hash == "" then "d" else "3"); }
+          // { override = new: source (arguments // new); };
+      in
+      mkDerivation {
+        pname = "crate";
+        version = "1.0.0";
+        src = source { tag = "v1.0.0"; hash = "3"; };
+        cargoDeps = self.rustPlatform.fetchCargoVendor { src = source { tag = "v1.0.0"; hash = "3"; }; name = "crate-vendor"; hash = "3"; };
+      };
+    rustPlatform.fetchCargoVendor =
+      arguments:
+      fetch {
+        inherit (arguments) name;
+        hash = hash (if arguments.hash == "" then "d" else "a");
+        from = arguments.src;
+      };
     # A package of its own is made of the same source.
     kit = mkDerivation {
       pname = "kit";
@@ -307,7 +328,9 @@ let
     app =
       let
         python = given: mkDerivation (removeAttrs given [ "doCheck" ] // { doCheck = false; doInstallCheck = given.doCheck; });
-        make = given: python given // { overridePythonAttrs = change: make (given // change); };
+        make = given: python given // {
+            overridePythonAttrs = change: make (given // (if builtins.isFunction change then change given else change));
+          };
       in
       make {
         pname = "app";

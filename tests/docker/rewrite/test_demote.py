@@ -272,9 +272,16 @@ def test_condition_of_a_name_that_the_command_does_not_see_is_refused() -> None:
     assert refusal(text).startswith(said)
 
 
-def test_comment_above_a_parameter_that_goes_stays() -> None:
-    text = sub(r"^( +)rootlesskit,\n", r"\1# for users\n\1rootlesskit,\n")
-    above, below = text.split("      rootlesskit,\n")
+@pytest.mark.parametrize(
+    ("written", "line"),
+    [
+        (r",\n\1# for users\n\1rootlesskit,\n\1", "      rootlesskit,\n"),
+        (r"\n\1, rootlesskit\n\1, ", "      , rootlesskit\n"),
+    ],
+)
+def test_parameter_goes_with_its_line_and_nothing_else(written: str, line: str) -> None:
+    text = sub(r",\n( +)rootlesskit,\n +", written)
+    above, below = text.split(line)
     assert demoted(text, Demotion.DROP).startswith(f"{above}{below.partition(chr(10))[0]}\n")
 
 

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, TypeVar
 
 from msgspec.structs import replace
 
-from toolkit import documents, files
+from toolkit import files
 from toolkit.errors import ToolkitError
-from toolkit.nix.derivations import Derivation, DerivationStore
 from toolkit.nix.program import quoted
-from toolkit.nix.stores import own
 from toolkit.reach import instead, rules
-from toolkit.reach.answers import Behind, Facts, Look, Named, Overlay, Pair, Place, Shown, Source, Subject
-from toolkit.reach.case import Call, Case
-from toolkit.reach.model import OWN, Left, Override, Replacement, Status
+from toolkit.reach.answers import Facts, Look, Named, Overlay, Pair, Place, Shown, Source, Subject
+from toolkit.reach.case import Call
+from toolkit.reach.model import OWN, Left, Override, Status
+from toolkit.reach.others import Others
 from toolkit.reach.session import EvaluationError
+from toolkit.reach.sets import Sets, called, listed
 from toolkit.reach.verdicts import Verdict, is_absent, reason_of, together, unlike
 
 if TYPE_CHECKING:
@@ -48,13 +48,12 @@ class Judge:
         self, session: Session, progress: Progress, bring: Callable[[str], Brought | None], parts: Mapping[str, str]
     ) -> None:
         """`parts` are names that only a package binds, with that package."""
-        self._session = session
-        self._bring = bring
+        self._sets = Sets(session)
+        self._others = Others(self._sets, bring)
         self._parts_of = parts
         self._system = ""
         self._progress = progress
-        self._store = DerivationStore(own())
-        self._defined: dict[str, str] = {}
+        self._store = self._others.store
         self._places: dict[tuple[str, ...], Place | None] = {}
         self.warnings: list[str] = []
 
@@ -63,15 +62,15 @@ class Judge:
         unread: list[Override] = []
         overlays: list[Overlay] = []
         for source in sources:
-            self._session.begin()
+            self._sets.begin()
             for place, label, found in self._opened(source):
                 if isinstance(found, EvaluationError):
                     unread.append(self._unread(source.file, label, found))
                     continue
                 for number, name in enumerate(found):
-                    key = f"{len(self._defined)}"
-                    overlay = self._define("overlay", f"overlayOf {place} {number} {quoted(key)}")
-                    names = self._try(f"names {overlay}", tuple[Named, ...])
+                    key = f"{place} {number}"
+                    overlay = self._sets.define("overlay", f"overlayOf {place} {number} {quoted(key)}")
+                    names = self._sets.ask(f"names {overlay}", tuple[Named, ...])
                     if isinstance(names, EvaluationError):
                         unread.append(self._unread(source.file, name, names))
                     else:
@@ -84,7 +83,7 @@ class Judge:
                                 listed=name.endswith("]") or name == "packageOverrides",
                             )
                         )
-        system = self._try(f"system {self._used(overlays)}", str)
+        system = self._sets.ask(f"system {self._sets.used(overlays)}", str)
         self._system = "" if isinstance(system, EvaluationError) else system
         return [replace(each, system=self._system) for each in unread], [
             Subject(overlay=overlay, overlays=tuple(overlays), named=each)
@@ -98,7 +97,7 @@ class Judge:
         found: list[Override] = []
         for count, subject in enumerate(subjects):
             self._progress.step(f"{subject.name} ({count + 1} of {len(subjects)})")
-            self._session.begin()
+            self._sets.begin()
             found += (
                 override
                 for override in self._attribute(subject)
@@ -108,30 +107,30 @@ class Judge:
 
     def hosts(self, directory: str) -> tuple[str, ...] | EvaluationError:
         """Return the names of a flake's NixOS configurations."""
-        return self._try(f"hosts {quoted(directory)}", tuple[str, ...])
+        return self._sets.ask(f"hosts {quoted(directory)}", tuple[str, ...])
 
     def _opened(self, source: Source) -> Iterator[tuple[str, str, tuple[str, ...] | EvaluationError]]:
         """Yield the names of what a source holds, what it is called there, and the labels of its overlays."""
-        place = self._define("file", source.question)
-        found = self._try(f"overlays {place}", tuple[str, ...])
+        place = self._sets.define("file", source.question)
+        found = self._sets.ask(f"overlays {place}", tuple[str, ...])
         if isinstance(found, EvaluationError) and source.otherwise is not None:
             if source.warning:
                 self.warnings.append(f"{source.file}: {source.warning}: {found.message}")
-            place = self._define("file", source.otherwise)
-            found = self._try(f"overlays {place}", tuple[str, ...])
+            place = self._sets.define("file", source.otherwise)
+            found = self._sets.ask(f"overlays {place}", tuple[str, ...])
         yield from self._parts(place, source.label, found)
 
     def _parts(
         self, place: str, label: str, found: tuple[str, ...] | EvaluationError
     ) -> Iterator[tuple[str, str, tuple[str, ...] | EvaluationError]]:
         """Yield what is in a file, each part by itself if Nix does not get through it as a whole."""
-        parts = self._try(f"parts {place}", tuple[str, ...]) if isinstance(found, EvaluationError) else ()
+        parts = self._sets.ask(f"parts {place}", tuple[str, ...]) if isinstance(found, EvaluationError) else ()
         if isinstance(parts, EvaluationError) or not parts:
             yield place, label, found
             return
         for number, name in enumerate(parts):
-            part = self._define("file", f"part {place} {number}")
-            yield from self._parts(part, name, self._try(f"overlays {part}", tuple[str, ...]))
+            part = self._sets.define("file", f"part {place} {number}")
+            yield from self._parts(part, name, self._sets.ask(f"overlays {part}", tuple[str, ...]))
 
     def _unread(self, file: str, label: str, failed: EvaluationError) -> Override:
         """Return what is said of an overlay whose attributes are not known."""
@@ -139,12 +138,12 @@ class Judge:
         return Override(attribute=label, status=status, system=self._system, file=file, reason=reason_of(failed))
 
     def _attribute(self, subject: Subject) -> Iterator[Override]:
-        scope = self._joint(subject)
-        found = self._try(f"look {_call(scope, subject)}", Look)
+        scope = self._sets.joint(subject)
+        found = self._sets.ask(f"look {called(scope, subject)}", Look)
         # Another overlay may take the extensions of this one out.
         if isinstance(found, EvaluationError) or (found.hook and not found.members):
-            scope = self._alone(subject)
-            found = self._try(f"look {_call(scope, subject)}", Look)
+            scope = self._sets.alone(subject)
+            found = self._sets.ask(f"look {called(scope, subject)}", Look)
         if isinstance(found, EvaluationError):
             # Of a new interpreter the packages may fail where it does not.
             verdict = (
@@ -178,7 +177,7 @@ class Judge:
         within = self._within(scope, subject, path) if kind == "set" else None
         if within is not None:
             return within
-        equal = self._try(f"equal {_call(scope, subject, path)}", bool)
+        equal = self._sets.ask(f"equal {called(scope, subject, path)}", bool)
         if equal is True:
             return Verdict(status=Status.NO_EFFECT, reason="nixpkgs has it already, you can remove it")
         if kind in {"value", "set"} and equal is False:
@@ -187,7 +186,7 @@ class Judge:
 
     def _within(self, scope: str, subject: Subject, path: Sequence[str]) -> Verdict | None:
         """Judge a set by the packages in it that differ, the first of very many; None if all are the same."""
-        names = self._try(f"within {_call(scope, subject, path)}", tuple[str, ...])
+        names = self._sets.ask(f"within {called(scope, subject, path)}", tuple[str, ...])
         found = names if isinstance(names, EvaluationError) else self._differing(scope, subject, path, names)
         if isinstance(found, EvaluationError):
             failure = self._failure(subject, found)
@@ -209,15 +208,15 @@ class Judge:
         self, scope: str, subject: Subject, path: Sequence[str], names: Sequence[str]
     ) -> list[tuple[str, ...]] | EvaluationError:
         """Return the paths of what differs in a set, in halves if Nix does not get through it as a whole."""
-        call = _call(scope, subject, path)
-        found = self._try(f"inner {call} {_path(names)}", tuple[tuple[str, ...], ...])
+        call = called(scope, subject, path)
+        found = self._sets.ask(f"inner {call} {listed(names)}", tuple[tuple[str, ...], ...])
         if not isinstance(found, EvaluationError):
             return [*found]
         if found.is_limit or (len(names) > _MOST and self._none_evaluates(call, names, found)):
             return found
         if len(names) == 1:
             # What has never evaluated is no fault of the override.
-            before = self._try(f"before {_call(scope, subject, (*path, names[0]))}", Facts)
+            before = self._sets.ask(f"before {called(scope, subject, (*path, names[0]))}", Facts)
             return [] if isinstance(before, EvaluationError) else [(names[0],)]
         middle = len(names) // 2
         one = self._differing(scope, subject, path, names[:middle])
@@ -226,14 +225,14 @@ class Judge:
 
     def _none_evaluates(self, call: str, names: Sequence[str], failed: EvaluationError) -> bool:
         """Return whether a set fails as a whole, as some of its names show."""
-        some = (self._try(f"inner {call} {_path([each])}", object) for each in names[:: len(names) // _SOME])
+        some = (self._sets.ask(f"inner {call} {listed([each])}", object) for each in names[:: len(names) // _SOME])
         return all(isinstance(each, EvaluationError) and each.message == failed.message for each in some)
 
     def _member(self, scope: str, subject: Subject, look: Look, member: Named) -> Verdict:
-        self._session.begin()
+        self._sets.begin()
         if not look.extended:
             return self._path(scope, subject, (*look.base, member.name))
-        words = f"{quoted(subject.name)} {_path(look.base)} {quoted(member.name)}"
+        words = f"{quoted(subject.name)} {listed(look.base)} {quoted(member.name)}"
         return self._judged(
             subject, (*look.base, member.name), lambda here: f"member {here} {subject.overlay.key} {words}", None, scope
         )
@@ -242,8 +241,8 @@ class Judge:
         return self._judged(
             subject,
             path,
-            lambda here: f"pair {_call(here, subject, path)}",
-            lambda here: f"differs {_call(here, subject, path)}",
+            lambda here: f"pair {called(here, subject, path)}",
+            lambda here: f"differs {called(here, subject, path)}",
             scope,
         )
 
@@ -255,13 +254,13 @@ class Judge:
         shown: Callable[[str], str] | None,
         scope: str,
     ) -> Verdict:
-        pair = self._try(question(scope), Pair)
-        is_joint = scope == self._joint(subject)
+        pair = self._sets.ask(question(scope), Pair)
+        is_joint = scope == self._sets.joint(subject)
         fails = isinstance(pair, EvaluationError) or (pair.old.kind == "nothing" and subject.named.known)
         if fails and is_joint:
-            by_itself = self._try(question(self._alone(subject)), Pair)
+            by_itself = self._sets.ask(question(self._sets.alone(subject)), Pair)
             if isinstance(pair, EvaluationError) or not isinstance(by_itself, EvaluationError):
-                scope, pair = self._alone(subject), by_itself
+                scope, pair = self._sets.alone(subject), by_itself
         if isinstance(pair, EvaluationError):
             return self._failure(subject, pair)
         if pair.old.drv is None or pair.new.drv is None:
@@ -272,17 +271,19 @@ class Judge:
         # The places of outputs that are addressed by their content are not known.
         if old.path != new.path and (old.outputs != new.outputs or "" in old.outputs.values()):
             return self._changed(subject, path, pair, member, scope)
-        if is_joint and not subject.again and self._drv("plain", path) != old.path:
+        if is_joint and not subject.again and self._sets.drv("plain", path) != old.path:
             # Another override may have the same effect.
-            alone = self._judged(subject, path, question, shown, self._alone(subject))
+            alone = self._judged(subject, path, question, shown, self._sets.alone(subject))
             if alone.status is not Status.NO_EFFECT:
                 return alone
-        added = self._try(f"added {_call(scope, subject, path)}", tuple[str, ...]) if shown is not None else ()
+        added = self._sets.ask(f"added {called(scope, subject, path)}", tuple[str, ...]) if shown is not None else ()
         if isinstance(added, EvaluationError):
             return self._failure(subject, added)
         same = self._same(shown(scope) if shown is not None else None)
         words, calls = self._calls(subject, path, member, scope)
-        other = self._instead(words, path, self._case(scope, old, new, calls), (), self._names(subject, path))
+        other = self._others.instead(
+            words, path, self._others.case(scope, old, new, calls), (), self._names(subject, path)
+        )
         return same if other is None else replace(same, reason="the derivation stays the same", instead=other)
 
     def _changed(self, subject: Subject, path: Sequence[str], pair: Pair, member: str, scope: str) -> Verdict:
@@ -291,7 +292,7 @@ class Judge:
         if rules.is_meta(old, new):
             return Verdict(status=Status.NO_EFFECT, reason="only meta changes, and with it a variable of the build")
         words, calls = self._calls(subject, path, member, scope)
-        case = self._case(scope, old, new, calls)
+        case = self._others.case(scope, old, new, calls)
         left = rules.left(case)
         rest = tuple(
             Left(name=".".join(alias.path), why="is still without the override")
@@ -301,61 +302,23 @@ class Judge:
         if not left and not rest:
             return Verdict(status=Status.REACHES)
         names = self._names(subject, path)
-        other = self._instead(words, path, case, left, names) if left else self._extended(words, path, names)
+        other = (
+            self._others.instead(words, path, case, left, names) if left else self._others.extended(words, path, names)
+        )
         reason = None if other is not None else f"no way found, because {instead.obstacle(left, calls)}"
         return Verdict(status=Status.IN_PART, left=left + rest, reason=reason, instead=other)
-
-    def _calls(self, subject: Subject, path: Sequence[str], member: str, scope: str) -> tuple[str, tuple[Call, ...]]:
-        """Return how Nix is asked about the calls that make an override, and what they are."""
-        words = f"{_call(scope, subject)} {quoted(member)}"
-        calls = self._try(f"calls {words}", tuple[Call, ...]) if member or len(path) == 1 else ()
-        return words, () if isinstance(calls, EvaluationError) else calls
 
     def _names(self, subject: Subject, path: Sequence[str]) -> Names:
         return instead.names_at(self._places.get((subject.overlay.key, *path)) or subject.named.place)
 
-    def _case(self, scope: str, old: Derivation, new: Derivation, calls: Sequence[Call]) -> Case:
-        return Case(old=old, new=new, store=self._store, calls=calls, top=lambda names: self._top(scope, names))
-
-    def _instead(self, words: str, path: Sequence[str], case: Case, left: Sequence[Left], names: Names) -> str | None:
-        """Return the first other way to write an override that reaches, as Nix has evaluated it."""
-        arguments = f"{names.final}: {names.prev}: {names.own}: {names.before}: given"
-        for way in instead.ways(path, case.calls, left, case.old.environment, names):
-            function = f"({arguments}: {{ {way.attribute} = {way.question}; }})"
-            pair = self._try(f"way {words} {quoted(way.attribute)} {function}", Pair)
-            if isinstance(pair, EvaluationError) or pair.old.drv is None or pair.new.drv is None:
-                continue
-            old, new = self._store[pair.old.drv], self._store[pair.new.drv]
-            if old.path != new.path and not rules.left(replace(case, old=old, new=new, calls=())):
-                return way.text
-        parts = len(path) == 1 and any(each.part for each in left)
-        return self._brought(words, path[0], case, names) if parts else None
-
-    def _brought(self, words: str, name: str, case: Case, names: Names) -> str | None:
-        """Return what to write behind the overlay that lifts what the package's file binds, if it reaches there."""
-        made = self._bring(name)
-        if made is None:
-            return None
-        moved: tuple[str, ...] = ()
-        while True:
-            pair = self._try(f"brought {words} {quoted(str(made.directory))} {_path(moved)}", Behind)
-            if not isinstance(pair, Behind) or pair.old.drv is None or pair.new.drv is None:
-                return None
-            old, new = self._store[pair.old.drv], self._store[pair.new.drv]
-            if old.path != new.path and not rules.left(replace(case, old=old, new=new)):
-                return instead.behind(made.command, name, case.calls, moved, names)
-            if moved or not (moved := instead.parts(case.calls, pair.passthru)):
-                return None
-
-    def _extended(self, words: str, path: Sequence[str], names: Names) -> str | None:
-        """Return how a member of an interpreter's scope is overridden in all of them, if that reaches."""
-        pair = self._try(f"extending {words}", Pair)
-        if isinstance(pair, EvaluationError) or pair.old.drv is None or pair.new.drv in {None, pair.old.drv}:
-            return None
-        return instead.extension(path[-1], names)
+    def _calls(self, subject: Subject, path: Sequence[str], member: str, scope: str) -> tuple[str, tuple[Call, ...]]:
+        """Return how Nix is asked about the calls that make an override, and what they are."""
+        words = f"{called(scope, subject)} {quoted(member)}"
+        calls = self._sets.ask(f"calls {words}", tuple[Call, ...]) if member or len(path) == 1 else ()
+        return words, () if isinstance(calls, EvaluationError) else calls
 
     def _same(self, question: str | None) -> Verdict:
-        shown = self._try(question, Shown) if question is not None else None
+        shown = self._sets.ask(question, Shown) if question is not None else None
         if isinstance(shown, Shown) and (shown.meta or shown.passthru):
             changed = "meta" if shown.meta else "passthru"
             return Verdict(status=Status.NO_EFFECT, reason=f"only {changed} changes, the build stays the same")
@@ -363,12 +326,13 @@ class Judge:
 
     def _failure(self, subject: Subject, failed: EvaluationError) -> Verdict:
         reason, package = reason_of(failed), self._parts_of.get(subject.name)
-        other = self._part(subject, subject.name, package) if package is not None else None
+        names = self._names(subject, (subject.name,))
+        other = self._others.part(subject, subject.name, package, names) if package is not None else None
         if other is not None:
             reason += f"; it is a part of {package}"
         elif (asked := re.search(r"unexpected argument '([^']+)'", reason)) is not None:
-            other = self._part(subject, asked[1], subject.name)
-            arguments = self._try(f"arguments {_call(self._joint(subject), subject)}", tuple[str, ...])
+            other = self._others.part(subject, asked[1], subject.name, names)
+            arguments = self._sets.ask(f"arguments {called(self._sets.joint(subject), subject)}", tuple[str, ...])
             near = [] if isinstance(arguments, EvaluationError) else get_close_matches(asked[1], arguments, n=3)
             if other is not None:
                 reason += f"; it is a part that {subject.name}'s file binds"
@@ -378,90 +342,6 @@ class Judge:
             reason += f"; did you mean {meant[1]}?"
         is_unknown = failed.is_limit or is_absent(failed)
         return Verdict(status=Status.UNKNOWN if is_unknown else Status.FAILS, reason=reason, instead=other)
-
-    def _part(self, subject: Subject, part: str, package: str) -> str | None:
-        """Return how a part of a package is replaced behind the overlay that brings it within reach."""
-        if self._try(f"binds {quoted(package)} {quoted(part)}", bool) is not True:
-            return None
-        made, scope = self._bring(package), self._joint(subject)
-        words = " ".join(map(quoted, (package, part, str(made.directory)))) if made is not None else ""
-        for in_passthru in (False, True) if made is not None else ():
-            pair = self._try(f"replacing {_call(scope, subject)} {words} {str(in_passthru).lower()}", Pair)
-            if isinstance(pair, EvaluationError) or pair.old.drv is None or pair.new.drv is None:
-                continue
-            old, new = self._store[pair.old.drv], self._store[pair.new.drv]
-            if made is not None and old.path != new.path and not rules.left(self._case(scope, old, new, ())):
-                names = self._names(subject, (subject.name,))
-                value = f"old.{part}.…" if subject.name == part else "…"
-                return instead.part(
-                    made.command, f"{names.prev}.{package}", f"{part} = {value};", in_passthru=in_passthru
-                )
-        return None
-
-    def _top(self, scope: str, names: Sequence[str]) -> Mapping[str, str]:
-        found = self._try(f"top {scope} {_path(names)}", tuple[str | None, ...])
-        if isinstance(found, EvaluationError):
-            return {}
-        return {name: path for name, path in zip(names, found, strict=True) if path is not None}
-
-    def _joint(self, subject: Subject) -> str:
-        """Return the name of the set with all overlays."""
-        return self._define("joint", f"joint {self._used(subject.overlays)}")
-
-    def _alone(self, subject: Subject) -> str:
-        """Return the name of the set in which of all overrides there is only this one."""
-        return self._define("alone", f"alone {self._used(subject.overlays)} {_call('', subject)}")
-
-    def _without(self, overlays: Sequence[Overlay], overlay: Overlay, name: str) -> str:
-        """Return the name of the set with overlays of which one lacks an attribute."""
-        return self._define("without", f"without {self._used(overlays)} {overlay.key} {quoted(name)}")
-
-    def _used(self, overlays: Sequence[Overlay]) -> str:
-        return self._define("used", f"[ {' '.join(each.key for each in overlays)} ]")
-
-    def _drv(self, scope: str, path: Sequence[str]) -> str | EvaluationError:
-        """Return the derivation of a path in a set, empty if there is none."""
-        return self._try(f"drv {scope} {_path(path)}", str)
-
-    def _refusal(self, subject: Subject, path: Sequence[str]) -> str | None:
-        """Return what lets Nix evaluate a package that it refuses by itself."""
-        strict = self._define("strict", f"strict {self._used(subject.overlays)}")
-        found = self._try(f"refusals {self._joint(subject)} {strict} {_path(path)}", tuple[str, ...])
-        if isinstance(found, EvaluationError) or not found:
-            return None
-        return f"with {' '.join(f'NIXPKGS_ALLOW_{each.upper()}=1' for each in found)}: Nix refuses what is {found[0]}"
-
-    def _replacement(self, subject: Subject, path: Sequence[str]) -> Replacement | None:
-        """Return which later overlay makes no difference of whether this one sets a path, and sets it itself."""
-        name, overlays = subject.name, subject.overlays
-        found = self._drv(self._joint(subject), path) if subject.later else ""
-        if not found or isinstance(found, EvaluationError):
-            return None
-        if self._drv(self._without(overlays, subject.overlay, name), path) != found:
-            return None
-        for later in subject.later:
-            until = [each for each in overlays if each.number <= later.number]
-            both = self._drv(self._define("joint", f"joint {self._used(until)}"), path)
-            if self._drv(self._without(until, subject.overlay, name), path) == both:
-                place = later.place(name)
-                # The second of two that say the same replaces nothing.
-                if place is None or self._drv(self._without(overlays, later, name), path) == found:
-                    return None
-                return Replacement(overlay=later.number, file=place.file, line=place.line)
-        return None
-
-    def _define(self, kind: str, question: str) -> str:
-        if question not in self._defined:
-            self._defined[question] = f"{kind}_{len(self._defined)}"
-            self._session.define(self._defined[question], question)
-        return self._defined[question]
-
-    def _try(self, question: str, kind: type[T]) -> T | EvaluationError:
-        try:
-            answer = self._session.ask(question)
-        except EvaluationError as error:
-            return error
-        return documents.convert(answer, kind, document="Nix's answer")
 
     def _override(
         self, subject: Subject, path: Sequence[str], verdict: Verdict, place: Place | None = None
@@ -487,9 +367,9 @@ class Judge:
 
     def _in_list(self, subject: Subject, path: Sequence[str], verdict: Verdict) -> Verdict:
         """Judge by the whole list of overlays, in its order, what has an effect by itself."""
-        by = self._replacement(subject, path)
+        by = self._sets.replacement(subject, path)
         if by is None:
-            refused = self._refusal(subject, path)
+            refused = self._sets.refusal(subject, path)
             return replace(verdict, reason="; ".join(filter(None, (verdict.reason, refused)))) if refused else verdict
         place = by.file if by.line is None else f"{by.file}:{by.line}"
         return Verdict(status=Status.NO_EFFECT, reason=f"replaced by overlay {by.overlay} ({place})", replaced_by=by)
@@ -502,11 +382,3 @@ def _is_own(file: str) -> bool:
         return f"\n{OWN}".encode() in files.read(Path(file))
     except ToolkitError:
         return False
-
-
-def _path(names: Sequence[str]) -> str:
-    return f"[ {' '.join(map(quoted, names))} ]"
-
-
-def _call(scope: str, subject: Subject, path: Sequence[str] | None = None) -> str:
-    return f"{scope} {subject.overlay.key} {quoted(subject.name) if path is None else _path(path)}"

@@ -1,0 +1,99 @@
+"""Other ways to write an override that stops halfway, each as Nix has evaluated it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from toolkit.nix.derivations import DerivationStore
+from toolkit.nix.program import quoted
+from toolkit.nix.stores import own
+from toolkit.reach import instead as ways
+from toolkit.reach import rules
+from toolkit.reach.answers import Behind, Pair
+from toolkit.reach.case import Case
+from toolkit.reach.session import EvaluationError
+from toolkit.reach.sets import called, listed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from toolkit.nix.derivations import Derivation
+    from toolkit.reach.answers import Subject
+    from toolkit.reach.case import Call
+    from toolkit.reach.instead import Names
+    from toolkit.reach.model import Brought, Left
+    from toolkit.reach.sets import Sets
+
+
+class Others:
+    """Tries the ways, and the overlays that bring what a package's file binds within reach."""
+
+    def __init__(self, sets: Sets, bring: Callable[[str], Brought | None]) -> None:
+        self._sets = sets
+        self._bring = bring
+        self.store = DerivationStore(own())
+
+    def case(self, scope: str, old: Derivation, new: Derivation, calls: Sequence[Call]) -> Case:
+        """Return the case of two derivations, the calls that made one of the other, and a set."""
+        return Case(old=old, new=new, store=self.store, calls=calls, top=lambda names: self._top(scope, names))
+
+    def _top(self, scope: str, names: Sequence[str]) -> Mapping[str, str]:
+        found = self._sets.ask(f"top {scope} {listed(names)}", tuple[str | None, ...])
+        if isinstance(found, EvaluationError):
+            return {}
+        return {name: path for name, path in zip(names, found, strict=True) if path is not None}
+
+    def instead(self, words: str, path: Sequence[str], case: Case, left: Sequence[Left], names: Names) -> str | None:
+        """Return the first other way to write an override that reaches, as Nix has evaluated it."""
+        arguments = f"{names.final}: {names.prev}: {names.own}: {names.before}: given"
+        for way in ways.ways(path, case.calls, left, case.old.environment, names):
+            function = f"({arguments}: {{ {way.attribute} = {way.question}; }})"
+            pair = self._sets.ask(f"way {words} {quoted(way.attribute)} {function}", Pair)
+            if isinstance(pair, EvaluationError) or pair.old.drv is None or pair.new.drv is None:
+                continue
+            old, new = self.store[pair.old.drv], self.store[pair.new.drv]
+            if old.path != new.path and not rules.left(replace(case, old=old, new=new, calls=())):
+                return way.text
+        parts = len(path) == 1 and any(each.part for each in left)
+        return self._brought(words, path[0], case, names) if parts else None
+
+    def _brought(self, words: str, name: str, case: Case, names: Names) -> str | None:
+        """Return what to write behind the overlay that lifts what the package's file binds, if it reaches there."""
+        made = self._bring(name)
+        if made is None:
+            return None
+        moved: tuple[str, ...] = ()
+        while True:
+            pair = self._sets.ask(f"brought {words} {quoted(str(made.directory))} {listed(moved)}", Behind)
+            if not isinstance(pair, Behind) or pair.old.drv is None or pair.new.drv is None:
+                return None
+            old, new = self.store[pair.old.drv], self.store[pair.new.drv]
+            if old.path != new.path and not rules.left(replace(case, old=old, new=new)):
+                return ways.behind(made.command, name, case.calls, moved, names)
+            if moved or not (moved := ways.parts(case.calls, pair.passthru)):
+                return None
+
+    def extended(self, words: str, path: Sequence[str], names: Names) -> str | None:
+        """Return how a member of an interpreter's scope is overridden in all of them, if that reaches."""
+        pair = self._sets.ask(f"extending {words}", Pair)
+        if isinstance(pair, EvaluationError) or pair.old.drv is None or pair.new.drv in {None, pair.old.drv}:
+            return None
+        return ways.extension(path[-1], names)
+
+    def part(self, subject: Subject, part: str, package: str, names: Names) -> str | None:
+        """Return how a part of a package is replaced behind the overlay that brings it within reach."""
+        if self._sets.ask(f"binds {quoted(package)} {quoted(part)}", bool) is not True:
+            return None
+        made, scope = self._bring(package), self._sets.joint(subject)
+        words = " ".join(map(quoted, (package, part, str(made.directory)))) if made is not None else ""
+        for in_passthru in (False, True) if made is not None else ():
+            pair = self._sets.ask(f"replacing {called(scope, subject)} {words} {str(in_passthru).lower()}", Pair)
+            if isinstance(pair, EvaluationError) or pair.old.drv is None or pair.new.drv is None:
+                continue
+            old, new = self.store[pair.old.drv], self.store[pair.new.drv]
+            if made is not None and old.path != new.path and not rules.left(self.case(scope, old, new, ())):
+                value = f"old.{part}.…" if subject.name == part else "…"
+                return ways.part(made.command, f"{names.prev}.{package}", f"{part} = {value};", in_passthru=in_passthru)
+        return None

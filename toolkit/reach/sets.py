@@ -1,0 +1,102 @@
+"""The package sets that an override is judged in, in one session with Nix, and the whole list in its order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from toolkit import documents
+from toolkit.nix.program import quoted
+from toolkit.reach.model import Replacement
+from toolkit.reach.session import EvaluationError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from toolkit.reach.answers import Overlay, Subject
+    from toolkit.reach.session import Session
+
+T = TypeVar("T")
+
+
+class Sets:
+    """The sets of a session by the names that they have there, and what is asked about them."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._defined: dict[str, str] = {}
+
+    def begin(self) -> None:
+        """Begin with another override, which has a time of its own."""
+        self._session.begin()
+
+    def ask(self, question: str, kind: type[T]) -> T | EvaluationError:
+        """Return Nix's answer, or why there is none."""
+        try:
+            answer = self._session.ask(question)
+        except EvaluationError as error:
+            return error
+        return documents.convert(answer, kind, document="Nix's answer")
+
+    def define(self, kind: str, question: str) -> str:
+        """Return the name that an expression has in the session."""
+        if question not in self._defined:
+            self._defined[question] = f"{kind}_{len(self._defined)}"
+            self._session.define(self._defined[question], question)
+        return self._defined[question]
+
+    def used(self, overlays: Sequence[Overlay]) -> str:
+        """Return the name of a list of overlays."""
+        return self.define("used", f"[ {' '.join(each.key for each in overlays)} ]")
+
+    def joint(self, subject: Subject) -> str:
+        """Return the name of the set with all overlays."""
+        return self.define("joint", f"joint {self.used(subject.overlays)}")
+
+    def alone(self, subject: Subject) -> str:
+        """Return the name of the set in which of all overrides there is only this one."""
+        return self.define("alone", f"alone {self.used(subject.overlays)} {called('', subject)}")
+
+    def _without(self, overlays: Sequence[Overlay], overlay: Overlay, name: str) -> str:
+        """Return the name of the set with overlays of which one lacks an attribute."""
+        return self.define("without", f"without {self.used(overlays)} {overlay.key} {quoted(name)}")
+
+    def drv(self, scope: str, path: Sequence[str]) -> str | EvaluationError:
+        """Return the derivation of a path in a set, empty if there is none."""
+        return self.ask(f"drv {scope} {listed(path)}", str)
+
+    def refusal(self, subject: Subject, path: Sequence[str]) -> str | None:
+        """Return what lets Nix evaluate a package that it refuses by itself."""
+        strict = self.define("strict", f"strict {self.used(subject.overlays)}")
+        found = self.ask(f"refusals {self.joint(subject)} {strict} {listed(path)}", tuple[str, ...])
+        if isinstance(found, EvaluationError) or not found:
+            return None
+        return f"with {' '.join(f'NIXPKGS_ALLOW_{each.upper()}=1' for each in found)}: Nix refuses what is {found[0]}"
+
+    def replacement(self, subject: Subject, path: Sequence[str]) -> Replacement | None:
+        """Return which later overlay makes no difference of whether this one sets a path, and sets it itself."""
+        name, overlays = subject.name, subject.overlays
+        found = self.drv(self.joint(subject), path) if subject.later else ""
+        if not found or isinstance(found, EvaluationError):
+            return None
+        if self.drv(self._without(overlays, subject.overlay, name), path) != found:
+            return None
+        for later in subject.later:
+            until = [each for each in overlays if each.number <= later.number]
+            both = self.drv(self.define("joint", f"joint {self.used(until)}"), path)
+            if self.drv(self._without(until, subject.overlay, name), path) == both:
+                place = later.place(name)
+                # The second of two that say the same replaces nothing.
+                if place is None or self.drv(self._without(overlays, later, name), path) == found:
+                    return None
+                return Replacement(overlay=later.number, file=place.file, line=place.line)
+        return None
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return a list of strings in Nix."""
+    return f"[ {' '.join(map(quoted, names))} ]"
+
+
+def called(scope: str, subject: Subject, path: Sequence[str] | None = None) -> str:
+    """Return the arguments of a question: a set, an overlay, and its attribute or a path."""
+    return f"{scope} {subject.overlay.key} {quoted(subject.name) if path is None else listed(path)}"

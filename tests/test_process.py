@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import pytest
@@ -235,14 +235,15 @@ def test_a_bounded_program_ends_though_nobody_is_left_to_end_it(tmp_path: Path) 
     wait_until_gone(child)
 
 
-def test_the_programs_of_a_block_end_together(tmp_path: Path) -> None:
+@pytest.mark.parametrize("inner", [False, True])
+def test_the_programs_of_a_block_end_with_it_and_with_the_block_around_it(tmp_path: Path, *, inner: bool) -> None:
     ended: list[CommandError] = []
+    threads: list[threading.Thread] = []
 
     def work() -> None:
-        try:
+        with pytest.raises(CommandError) as caught, process.ending_together() if inner else nullcontext():
             run(PARENT, cwd=tmp_path)
-        except CommandError as error:
-            ended.append(error)
+        ended.append(caught.value)
 
     def block() -> None:
         with process.ending_together():
@@ -251,31 +252,10 @@ def test_the_programs_of_a_block_end_together(tmp_path: Path) -> None:
             read_pid(tmp_path)
             raise RuntimeError
 
-    threads: list[threading.Thread] = []
     with pytest.raises(RuntimeError):
         block()
     threads[0].join(5)
     assert [error.status for error in ended] == [-signal.SIGTERM]
-    wait_until_gone(read_pid(tmp_path))
-
-
-def test_the_programs_of_a_block_end_with_the_block_around_it(tmp_path: Path) -> None:
-    def work() -> None:
-        with pytest.raises(CommandError), process.ending_together():
-            run(PARENT, cwd=tmp_path)
-
-    threads: list[threading.Thread] = []
-
-    def block() -> None:
-        with process.ending_together():
-            threads.append(threading.Thread(target=contextvars.copy_context().run, args=(work,)))
-            threads[0].start()
-            read_pid(tmp_path)
-            raise RuntimeError
-
-    with pytest.raises(RuntimeError):
-        block()
-    threads[0].join(5)
     wait_until_gone(read_pid(tmp_path))
 
 

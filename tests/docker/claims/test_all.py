@@ -50,20 +50,6 @@ def test_packages_that_evaluate_on_one_side_only_are_caught(deepened: Callable[.
     assert "0 fail before, 2 after, docker_25 on one side only" in failure
 
 
-def test_attribute_that_aborts_is_counted_as_failed_and_the_rest_is_evaluated(
-    deepened: Callable[..., Deepened],
-) -> None:
-    changes = {"pkgs/by-name/co/container-desktop/package.nix": '{ }: abort "no way"\n'}
-    proof = deepened(changes).passes(NAME, COUNTED)
-    assert "x86_64-linux, before: 46 evaluated, 1 failed, 14 skipped" in proof.evidence
-
-
-def test_attribute_of_the_set_itself_that_aborts_is_counted_as_well(deepened: Callable[..., Deepened]) -> None:
-    changes = {"pkgs/top-level/all-packages.nix": ("    viewer = final", '    worse = abort "x";\n    viewer = final')}
-    proof = deepened(changes).passes(NAME, COUNTED)
-    assert "x86_64-linux, before: 47 evaluated, 1 failed, 14 skipped" in proof.evidence
-
-
 def test_evaluation_without_enough_memory_is_partial_and_not_kept(
     deepened: Callable[..., Deepened], cache: Path
 ) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests import designs, specimens
+from tests import specimens
 from tests.progress import Steps
 from toolkit import specimen
 from toolkit.docker.case import BEFORE, LIFTED

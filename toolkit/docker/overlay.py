@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from toolkit import prove
+from toolkit import prove, sources
 from toolkit.docker import PACKAGE, PREFIX_ENTRY, TARGET, staging
 from toolkit.docker.claims import rewrapping
 from toolkit.docker.rewrite import wrapper
 from toolkit.docker.rewrite.layout import docker_file
-from toolkit.docker.steps import DEMOTE, OverlayKind
+from toolkit.docker.steps import DEMOTE, OverlayKind, plan
 from toolkit.errors import RefusalError
 from toolkit.git.reading import LINK, TreeFile
 from toolkit.nix import program
@@ -71,7 +71,7 @@ def rewrap(request: Request, *, progress: Progress) -> OverlayReport:
     # A missing Nix is named before anything is fetched.
     program.version()
     progress.step("reading nixpkgs")
-    found = staging.nixpkgs(request.source, progress=progress)
+    found = sources.resolve(request.source, target=TARGET, sparse=plan().sparse, progress=progress)
     file = docker_file(found.content, name=str(request.source.file or TARGET))
 
     def make_in(at: Path) -> tuple[str, Sequence[Proof], Sequence[str]]:

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from toolkit import documents, inside, sources
+from toolkit import documents, inside
 from toolkit.cache import default_cache
 from toolkit.docker import TARGET
 from toolkit.docker.case import BEFORE, STAGES, Deep, DockerCase, DockerStage, ask
 from toolkit.docker.rewrite.layout import docker_file
-from toolkit.docker.steps import demotion_of, plan
+from toolkit.docker.steps import demotion_of
 from toolkit.errors import RefusalError, ToolkitError, UsageError
 from toolkit.git import reading
 from toolkit.git.reading import TreeFile
@@ -35,18 +35,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from toolkit.docker.rewrite.layout import DockerFile
-    from toolkit.model import Depth, Progress, Proposal, Source, SourceRequest
+    from toolkit.model import Depth, Progress, Proposal, Source
     from toolkit.sources.trees import NixpkgsTree
 
 KIND = "stages"
 
 _MOST_BESIDE = 1 << 26
 """How many bytes may stand beside a file; a name counts as a thousand."""
-
-
-def nixpkgs(request: SourceRequest, *, progress: Progress) -> Source:
-    """Return the nixpkgs that a request names, with docker's file; raise as `toolkit.sources.resolve`."""
-    return sources.resolve(request, target=TARGET, sparse=plan().sparse, progress=progress)
 
 
 def siblings(source: Source, *stages: DockerFile) -> tuple[dict[str, TreeFile], tuple[str, ...]]:

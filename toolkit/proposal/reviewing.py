@@ -14,7 +14,7 @@ from toolkit.model import Depth
 from toolkit.nix import limits
 from toolkit.nix.limits import Allowance
 from toolkit.proposal.checking import check, completed, judged
-from toolkit.proposal.registry import leaf_of, named
+from toolkit.proposal.registry import leaf_of, named, usual
 from toolkit.proposal.requests import CheckRequest
 from toolkit.sources import changes
 from toolkit.sources.trees import NotWholeError
@@ -63,7 +63,7 @@ def review(request: ReviewRequest, *, progress: Progress) -> Review:
     try:
         change = changes.read(request.change, progress=progress)
     except NotWholeError:
-        part = request.target or next(iter(named()))
+        part = request.target or usual()
         return Review(judgement=None, report=check(_claims(request, part), progress=progress))
     with limits.sharing(Allowance(seconds(nixos=request.judging.nixos))):
         return _reviewed(change, request, progress)

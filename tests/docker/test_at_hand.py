@@ -139,29 +139,6 @@ def test_tree_that_a_report_of_somebody_else_names_is_not_read(nixpkgs: Path, tm
     assert deeper(again) == dict.fromkeys(QUICK, Status.PASSED)
 
 
-def test_tree_of_a_report_can_be_named(nixpkgs: Path, tmp_path: Path) -> None:
-    proposal(nixpkgs, tmp_path / "out")
-    theirs = recopied(tmp_path / "out", "theirs")
-    named = ChangeRequest(source=SourceRequest(nixpkgs=str(nixpkgs)))
-    report = check(CheckRequest(target="docker", directory=theirs, change=named, depth=BY_ITSELF), progress=Steps())
-    assert deeper(report) == dict.fromkeys(QUICK, Status.PASSED)
-    assert report.proposal.source.root == nixpkgs
-    docker = nixpkgs / "pkgs/applications/virtualization/docker/default.nix"
-    docker.write_text(f"# changed\n{docker.read_text()}")
-    with pytest.raises(ToolkitError, match=r"is not the one that report\.json is about"):
-        check(CheckRequest(target="docker", directory=theirs, change=named, depth=BY_ITSELF), progress=Steps())
-
-
-def test_deeper_tier_of_an_unknown_tree_is_missed(nixpkgs: Path, tmp_path: Path) -> None:
-    proposal(nixpkgs, tmp_path / "out", Depth())
-    theirs = recopied(tmp_path / "out", "theirs")
-    report = check(CheckRequest(target="docker", directory=theirs, depth=Depth(tier=Tier.TREE)), progress=Steps())
-    (missed,) = report.missed
-    assert missed.name == "tree"
-    assert f"run 'unlet check {theirs} --tier tree --nixpkgs TREE'" in (missed.reason or "")
-    assert report.failed == ()
-
-
 @pytest.mark.parametrize("depth", [BY_ITSELF, Depth(tier=Tier.TREE, systems=("x86_64-linux",))])
 def test_tree_reads_nothing_outside_of_it(nixpkgs: Path, tmp_path: Path, secret: Path, depth: Depth) -> None:
     spoil(nixpkgs, secret)

@@ -53,8 +53,8 @@ SENTENCES: dict[str, tuple[str, ...]] = {
     "Those of docker's proofs": (f"{AT_HAND}::test_patch_of_somebody_else_is_evaluated_without_the_set",),
     "`check DIR` never reads a path": (f"{AT_HAND}::test_tree_that_a_report_of_somebody_else_names_is_not_read",),
     "The tree is the one that": (
-        f"{AT_HAND}::test_tree_of_a_report_can_be_named",
-        f"{AT_HAND}::test_deeper_tier_of_an_unknown_tree_is_missed",
+        "tests/proposal/test_checking.py::test_the_nixpkgs_of_a_proposal_can_be_named_if_its_file_is_the_same",
+        "tests/proposal/test_uses.py::test_what_needs_the_nixpkgs_is_not_run_and_says_where_to_get_it",
     ),
     "What DIR contains is evaluated sealed": (HOSTILE,),
     "What stands below a tree": (

@@ -759,6 +759,22 @@ def test_a_file_that_nothing_reads_is_unknown() -> None:
     assert [gap.what for gap in judgement.unknown] == ["pkgs/misc/nowhere/thing.nix"]
 
 
+def test_a_list_of_versions_as_json_is_compared_by_its_values() -> None:
+    table = "pkgs/tools/parts/sources.json"
+    sets = f"""  partsPackages = lib.recurseIntoAttrs (
+    lib.mapAttrs (name: version: final.stdenv.mkDerivation {{ inherit name version; }})
+      (builtins.fromJSON (builtins.readFile ../../{table}))
+  );
+"""
+    first: Edits = {ALL: ("  containerPackages =", f"{sets}  containerPackages ="), table: '{"one": "1", "two": "1"}\n'}
+    assert last(first, {table: '{"one": "1", "two": "2"}\n'}) == {
+        ("change", "passthru", "partsPackages"),
+        ("change", "derivation", "partsPackages.two"),
+    }
+    same = second(first, {table: '{\n  "two": "1",\n  "one": "1"\n}\n'})
+    assert (serious(same), same.unknown) == (set(), ())
+
+
 def test_who_reads_a_value_is_asked_too() -> None:
     reader = "pkgs/by-name/re/registry-login/package.nix"
     first: Edits = {reader: (specimen.path() / reader).read_text().replace("{", "{ notes-server, ", 1)}

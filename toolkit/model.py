@@ -105,7 +105,7 @@ class Depth(Struct, frozen=True, kw_only=True):
     """How deep the proofs go, and with what.
 
     `by_itself` allows the tree tier, of one system, where a whole nixpkgs is at hand and no tier was asked for.
-    `systems` are those of the tree tier, empty for its own choice. `everything` counts the rebuilds in all of nixpkgs.
+    `systems` are those of the tree tier, empty for its own choice.
     `max_memory` bounds all evaluations together, in MiB. `timeout` is for one evaluation, in seconds. `nix_options` are
     words for nix-build.
     """
@@ -113,7 +113,6 @@ class Depth(Struct, frozen=True, kw_only=True):
     tier: Tier = Tier.ISOLATED
     by_itself: bool = False
     systems: tuple[str, ...] = ()
-    everything: bool = False
     max_memory: int | None = None
     timeout: float | None = None
     nix_options: tuple[str, ...] = ()

@@ -64,7 +64,6 @@ class TestForeignPatch:
         return {
             claim.name: "failed" if claim.name in failed else "not run" if claim.name in never else "passed"
             for claim in proofs.CLAIMS
-            if not claim.on_request
         }
 
     def test_both_changes_at_once_rebuild_and_else_are_right(

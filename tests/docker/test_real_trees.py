@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from toolkit.proposal.requests import Request
 
 FILE = "pkgs/applications/virtualization/docker/default.nix"
-CLAIMS = ("tree-no-rebuild", "tree-exact-change", "tree-overridable", "tree-compatible", "tree-set", "tree-names")
+CLAIMS = ("tree-no-rebuild", "tree-exact-change", "tree-overridable", "tree-compatible", "tree-set")
 
 
 def report_or_refusal(request: Request) -> Report | str:

@@ -33,10 +33,8 @@ def claim(name: str, finding: Finding | BaseException = PASSES, **more: object) 
     return Claim(name, f"the sentence of {name}", check, **more)  # type: ignore[arg-type]
 
 
-def proven(
-    root: Path, *claims: Claim[Case[Stage]], names: tuple[str, ...] = (), also: tuple[str, ...] = ()
-) -> list[Proof]:
-    return list(run(claims, case(root), names, also=also, progress=Silence()))
+def proven(root: Path, *claims: Claim[Case[Stage]], names: tuple[str, ...] = ()) -> list[Proof]:
+    return list(run(claims, case(root), names, progress=Silence()))
 
 
 def test_claims_apply_to_subjects() -> None:
@@ -134,18 +132,15 @@ def test_a_defect_is_no_failure_of_a_proof(tmp_path: Path) -> None:
         proven(tmp_path, claim("a", ZeroDivisionError()))
 
 
-def test_without_names_all_run_but_those_on_request(tmp_path: Path) -> None:
-    claims = (claim("a"), claim("b", on_request=True), claim("c"))
-    assert [proof.name for proof in proven(tmp_path, *claims)] == ["a", "c"]
-    assert [proof.name for proof in proven(tmp_path, *claims, also=("b",))] == ["a", "b", "c"]
+def test_without_names_all_run(tmp_path: Path) -> None:
+    claims = (claim("a"), claim("b"), claim("c"))
+    assert [proof.name for proof in proven(tmp_path, *claims)] == ["a", "b", "c"]
     assert [proof.name for proof in proven(tmp_path, *claims, names=("c", "b"))] == ["b", "c"]
-    assert [proof.name for proof in proven(tmp_path, *claims, names=("c",), also=("a",))] == ["a", "c"]
 
 
-@pytest.mark.parametrize("unknown", [{"names": ("d",)}, {"also": ("d",)}])
-def test_an_unknown_name_is_refused_with_the_known_ones(tmp_path: Path, unknown: dict[str, tuple[str, ...]]) -> None:
+def test_an_unknown_name_is_refused_with_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"^proof: 'd' is unknown") as caught:
-        proven(tmp_path, claim("a"), claim("b"), **unknown)
+        proven(tmp_path, claim("a"), claim("b"), names=("d",))
     assert caught.value.hint == "known proofs are a, b"
 
 
@@ -158,8 +153,8 @@ def test_what_somebody_asked_for_is_marked(tmp_path: Path) -> None:
     )
     asked = {proof.name: proof.asked for proof in proven(tmp_path, *claims)}
     assert asked == {"a": False, "b": False, "tree": True, "offered": False}
-    asked = {proof.name: proof.asked for proof in proven(tmp_path, *claims, names=("a", "offered"), also=("b",))}
-    assert asked == {"a": True, "b": True, "offered": True}
+    asked = {proof.name: proof.asked for proof in proven(tmp_path, *claims, names=("a", "offered"))}
+    assert asked == {"a": True, "offered": True}
 
 
 def test_those_that_are_deeper_follow_the_others(tmp_path: Path) -> None:
@@ -205,7 +200,7 @@ def test_claims_say_what_their_evaluation_needs(tmp_path: Path) -> None:
     claims = [Claim(name, name, check, needs=frozenset([name, "both"]), tier=Tier.TREE) for name in ("a", "b")]
     proven(tmp_path, *claims)
     proven(tmp_path, *claims, names=("b",))
-    proven(tmp_path, *claims, names=("b",), also=("a",))
+    proven(tmp_path, *claims, names=("b", "a"))
     assert seen == [None, None, {"b", "both"}, {"a", "b", "both"}, {"a", "b", "both"}]
 
 

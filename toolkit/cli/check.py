@@ -14,7 +14,7 @@ from toolkit.cli.report import exit_code, show
 from toolkit.judge import SYSTEMS, JudgeRequest
 from toolkit.judge.model import Expectation
 from toolkit.judge.model import exit_code as judged_code
-from toolkit.model import SourceRequest, Tier
+from toolkit.model import SourceRequest
 from toolkit.proposal.checking import check
 from toolkit.proposal.requests import CheckRequest
 from toolkit.proposal.reviewing import ReviewRequest, review
@@ -77,6 +77,15 @@ SOURCES = ("--nixpkgs", "--rev", "--file", "--pin")
     help="Exit with 1 if anything differs (same), or if anything is built or fetched differently (no-rebuild).",
 )
 @click.option("--nixos", is_flag=True, help="Evaluate the NixOS tests of packages as well, half a minute each.")
+@options.remembered(
+    "--all",
+    "everything",
+    group=options.DEPTH,
+    deep=True,
+    is_flag=True,
+    help="Compare every package of nixpkgs on both sides, which takes minutes and gigabytes. On one system, unless "
+    "--system names others.",
+)
 @click.option("--comment", is_flag=True, help="Print the answer as Markdown for a comment, at most 25 lines.")
 @options.source
 @options.server
@@ -131,7 +140,8 @@ def command(
         )
         options.allow()
         return _review(asked, expect, comment=comment, command=again)
-    options.refuse_together("the output of propose", "--expect")
+    proven = "the output of propose" if directory is not None else next(filter(options.given, _DOCKERS))
+    options.refuse_together(proven, "--expect", "--nixos", "--all")
     subject = named if named is not None and directory is None else DOCKER
     request = CheckRequest(
         target=subject,
@@ -140,8 +150,7 @@ def command(
         server=server,
         bindings=bindings,
         proofs=proofs,
-        also=("tree-tests",) if nixos else (),
-        depth=_depth(subject, nixos=nixos),
+        depth=_depth(subject),
     )
     with output.working(options.settings()) as progress:
         report = check(request, progress=progress)
@@ -163,16 +172,13 @@ def _refuse(pull: int | None, *, uncommitted: bool, target: str | None, git_dir:
         raise click.UsageError("--comment and --json exclude each other")
 
 
-def _depth(subject: str, *, nixos: bool) -> Depth:
+def _depth(subject: str) -> Depth:
     """Return how deep the claims about a target are proven; raise click.UsageError for options that it lacks."""
     if subject != DOCKER:
-        options.refuse_together(OTHER, "--file", "--nixos")
+        options.refuse_together(OTHER, "--file")
     else:
         options.refuse_without("TARGET", "--binding")
-    found = depth(subject)
-    if nixos and not found.tier.includes(Tier.TREE):
-        raise click.UsageError("--nixos requires --tier tree or build")
-    return found
+    return depth(subject)
 
 
 def _source(directory: Path | None, patch: Path | None, *, asks_server: bool) -> SourceRequest:

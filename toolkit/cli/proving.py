@@ -58,16 +58,6 @@ depth_options = options.together(
         metavar="NAME",
         help="A system to evaluate or build for; for docker with --tier tree or build. May be repeated.",
     ),
-    options.remembered(
-        "--all",
-        "everything",
-        group=DEPTH,
-        deep=True,
-        is_flag=True,
-        help="Ask for every attribute of nixpkgs on both sides, which takes minutes and gigabytes: of a change what "
-        "differs, of docker's proposal all that it rebuilds, which needs --tier tree or deeper. On one system, unless "
-        "--system names others.",
-    ),
     options.bounds(
         timeout="The time limit of one evaluation, in the tier isolated of all together; by default 60 and 50.",
         memory="The memory that all evaluations together may use; by default 2 GiB in the tier isolated, above it all "
@@ -81,14 +71,14 @@ depth_options = options.together(
         group=NIX,
         deep=True,
         metavar="TEXT",
-        help="The machines to build on, or to evaluate on with --all, as for nix-build --builders.",
+        help="The machines to build on, or those that check --all evaluates on, as for nix-build --builders.",
     ),
     options.remembered(
         "--store",
         group=NIX,
         deep=True,
         metavar="URL",
-        help="The store to build in, or to evaluate in with --all, as for nix-build --store.",
+        help="The store to build in, or the one that check --all evaluates in, as for nix-build --store.",
     ),
     options.remembered(
         "--option",
@@ -97,7 +87,7 @@ depth_options = options.together(
         nargs=2,
         multiple=True,
         metavar="NAME VALUE",
-        help="A Nix setting for --tier build, and for --all.",
+        help="A Nix setting for --tier build, and for check --all.",
     ),
 )
 """How deep the proofs go; `depth` returns it."""
@@ -110,24 +100,18 @@ def depth(target: str = DOCKER) -> Depth:
     """
     named = options.asked("tier")
     options.allow()
-    if not _is_docker(target):
-        options.refuse_together(OTHER, "--all")
-        if named == Tier.ISOLATED:
-            raise click.UsageError(f"{OTHER} and --tier {named} exclude each other")
+    if not _is_docker(target) and named == Tier.ISOLATED:
+        raise click.UsageError(f"{OTHER} and --tier {named} exclude each other")
     tier = Tier(named or (Tier.ISOLATED if _is_docker(target) else Tier.TREE))
     if is_sealed() and tier.includes(Tier.BUILD):
         raise click.UsageError("--sealed requires --tier isolated or tree")
-    everything = bool(options.asked("everything"))
-    deep = everything or tier.includes(Tier.BUILD)
-    words = nix_options(None if deep else "--tier build or --all")
-    for flag, asked in (("--system", options.asked("system")), ("--all", everything)):
-        if asked and not tier.includes(Tier.TREE):
-            raise click.UsageError(f"{flag} requires --tier tree or build")
+    words = nix_options(None if tier.includes(Tier.BUILD) else "--tier build")
+    if options.asked("system") and not tier.includes(Tier.TREE):
+        raise click.UsageError("--system requires --tier tree or build")
     return Depth(
         tier=tier,
         by_itself=named is None,
         systems=systems(),
-        everything=everything,
         max_memory=options.asked("max_memory"),
         timeout=options.asked("timeout"),
         nix_options=words,

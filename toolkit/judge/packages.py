@@ -52,11 +52,6 @@ class Packages(Struct, frozen=True, kw_only=True):
         return tuple(".".join(path) for path, answer in sorted(self.answers.items()) if answer in (THROWS, ENDS))
 
     @property
-    def roots(self) -> tuple[AttrPath, ...]:
-        """The attribute paths of what ends its evaluation."""
-        return tuple(path for path, answer in sorted(self.answers.items()) if answer == ENDS)
-
-    @property
     def unfinished(self) -> tuple[str, ...]:
         """The dotted attribute paths of packages a part of which ends its evaluation."""
         return tuple(
@@ -64,20 +59,6 @@ class Packages(Struct, frozen=True, kw_only=True):
             for path, answer in sorted(self.answers.items())
             if not isinstance(answer, str) and any(name not in answer for name in DIGESTS)
         )
-
-    @property
-    def skipped(self) -> int:
-        """How many attributes are no packages."""
-        return sum(answer == SKIPPED for answer in self.answers.values())
-
-    def counts(self) -> str:
-        """Return the counts for people."""
-        return f"{len(self.derivations)} evaluated, {len(self.failed)} failed, {self.skipped} skipped"
-
-    def with_roots(self, rest: Packages) -> Packages:
-        """Return these packages with what `rest` has at the roots."""
-        kept = {path: answer for path, answer in self.answers.items() if answer != ENDS}
-        return Packages(answers={**kept, **rest.answers}, partial=(*self.partial, *rest.partial))
 
 
 def differing(before: Packages, after: Packages) -> list[AttrPath]:

@@ -70,7 +70,7 @@ def judged(draft: Draft[Any], request: CheckRequest, unasked: _Unasked | None = 
     names = tuple(name for name in request.proofs if name not in unasked.names)
     proven: tuple[Proof, ...] = ()
     if names or not request.proofs:
-        proven = prove.run(draft.claims, draft.case, names, also=request.also, progress=progress)
+        proven = prove.run(draft.claims, draft.case, names, progress=progress)
     proven += unasked.proofs(request.proofs, progress)
     return Report(
         proposal=draft.proposal,

@@ -59,7 +59,7 @@ class CheckRequest(Struct, frozen=True, kw_only=True):
 
     `change.source` is the nixpkgs of either. The commits of a pull request are asked of `server`, None if a clone has
     them. An override has to reach `bindings`, by default all packages of the lets. `proofs` names the proofs to run;
-    empty means all but those on request, of which `also` names some.
+    empty means all.
     """
 
     target: str
@@ -68,5 +68,4 @@ class CheckRequest(Struct, frozen=True, kw_only=True):
     server: Server | None = None
     bindings: tuple[str, ...] = ()
     proofs: tuple[str, ...] = ()
-    also: tuple[str, ...] = ()
     depth: Depth = field(default_factory=Depth)

@@ -60,9 +60,9 @@ class Claim(Struct, Generic[C_contra], frozen=True):
     """A proof's name, the sentence that it proves, the function that does, and the tier from which on it runs.
 
     `applies_to` are the subjects that it is claimed of, `needs` what the evaluation that claims share has to answer for
-    it. One of a deeper tier takes all of the machine and has no other beside it; one `on_request` runs only if it is
-    named; one that is `offered` nobody asked for, though it is of a deeper tier. One that is `wide` is proven on
-    several systems, and says on which if the user has named them.
+    it. One of a deeper tier takes all of the machine and has no other beside it; one that is `offered` nobody asked
+    for, though it is of a deeper tier. One that is `wide` is proven on several systems, and says on which if the user
+    has named them.
     """
 
     name: str
@@ -71,7 +71,6 @@ class Claim(Struct, Generic[C_contra], frozen=True):
     tier: Tier = Tier.ISOLATED
     applies_to: frozenset[Subject] = ANY
     needs: frozenset[str] = frozenset()
-    on_request: bool = False
     offered: bool = False
     wide: bool = False
 
@@ -94,24 +93,22 @@ def run(
     case: C_contra,
     names: Collection[str] = (),
     *,
-    also: Collection[str] = (),
     progress: Progress,
 ) -> tuple[Proof, ...]:
-    """Prove the claims of these names, for none all but those on request, and `also`; in their order.
+    """Prove the claims of these names, for none all, in their order.
 
     What the tiers isolated and tree evaluate is sealed, see `toolkit.nix.limits`.
 
     Those that are named are marked as asked for, and so are those of the tiers below the isolated one, and those that
-    ended at a limit. They run side by side, but for those of a deeper tier, which follow. Raise
-    UsageError for a name that no claim has. An interrupt ends all programs that still run. What was proven before one
-    of those that follow is interrupted is kept: that one, and those behind it, were not run.
+    ended at a limit. They run side by side, but for those of a deeper tier, which follow. Raise UsageError for a name
+    that no claim has. An interrupt ends all programs that still run. What was proven before one of those that follow
+    is interrupted is kept: that one, and those behind it, were not run.
     """
     known = [claim.name for claim in claims]
-    for name in (*names, *also):
+    for name in names:
         if name not in known:
             raise UsageError(f"proof: '{name}' is unknown", hint=f"known proofs are {', '.join(known)}")
-    wanted = {*(names or (claim.name for claim in claims if not claim.on_request)), *also}
-    chosen = [claim for claim in claims if claim.name in wanted]
+    chosen = [claim for claim in claims if not names or claim.name in names]
     case = replace(case, needs=frozenset(need for claim in chosen for need in claim.needs) if names else None)
     beside = [claim for claim in chosen if claim.tier is Tier.ISOLATED]
     proofs: list[Proof] = []
@@ -124,9 +121,7 @@ def run(
                 (proof,) = parallel.results([running[claim.name]])
             else:
                 proof = _alone(claim, case, proofs)
-            asked = (
-                proof.asked or claim.name in {*names, *also} or (claim.tier is not Tier.ISOLATED and not claim.offered)
-            )
+            asked = proof.asked or claim.name in names or (claim.tier is not Tier.ISOLATED and not claim.offered)
             proofs.append(replace(proof, asked=asked))
             default_cache().name("\n".join((*proof.commands, *proof.evidence)))
             progress.proof(proofs[-1])

@@ -31,19 +31,8 @@ CLAIMS = (
     "tree-overridable",
     "tree-compatible",
     "tree-set",
-    "tree-names",
-    "tree-tests",
 )
 ALL = "pkgs/top-level/all-packages.nix"
-
-
-OTHER_DOCKER = {
-    "nixos/tests/docker.nix": (
-        "      virtualisation.docker.enable = true;",
-        "      virtualisation.docker = { enable = true; package = pkgs.docker_25; };",
-    )
-}
-NO_TESTS = {ALL: ("  nixosTests = import ../../nixos/tests/all-tests.nix { pkgs = final; };", "  nixosTests = { };")}
 
 
 def needing(value: str) -> dict[str, tuple[str, str]]:
@@ -63,7 +52,6 @@ def test_series_is_proven_in_the_set_by_every_claim_of_evaluation(deepened: Call
     assert found["tree-exact-change"].covers == "12 drvPaths changed, 28 kept; 2 releases, 4 systems"
     assert found["tree-overridable"].covers == "80 overrides, 4 components; 2 releases, 3 systems"
     assert found["tree-compatible"].covers == "12 of 12 rows, 85 overrides"
-    assert found["tree-tests"].covers == "nixosTests.docker, nixosTests.docker-rootless; x86_64-linux"
     # Each system once, for all stages and claims.
     steps = [step for step in told.steps if step.startswith("evaluating docker in the specimen's package set (")]
     assert [step.partition("(")[2].removesuffix(")") for step in steps] == [label for label, _, _ in SYSTEMS]
@@ -100,23 +88,6 @@ class TestSet:
         changes = {ALL: ("  containerd = stub", "  docker_29 = super.docker_29 or null;\n  containerd = stub")}
         failure = deepened(changes).prove("tree-set")
         assert failure.status is Status.FAILED
-
-
-class TestTests:
-    def test_tests_that_evaluate_on_neither_side_are_not_run(self, deepened: Callable[..., Deepened]) -> None:
-        changes = {"nixos/tests/docker.nix": ("  nodes", '  other = 1;\n  nodes = abort "no test";\n  before')}
-        proof = deepened(changes).prove("tree-tests")
-        assert proof.status is Status.NOT_RUN
-        assert str(proof.reason).startswith("because they do not evaluate, before the change either: ")
-        assert "no test" in str(proof.reason)
-
-    def test_test_with_another_docker_is_named(self, deepened: Callable[..., Deepened]) -> None:
-        failure = deepened(OTHER_DOCKER).failure("tree-tests")
-        assert failure.startswith("nixosTests.docker is about /nix/store/")
-
-    def test_set_without_tests_is_not_green(self, deepened: Callable[..., Deepened]) -> None:
-        proof = deepened(NO_TESTS).prove("tree-tests")
-        assert (proof.status, proof.reason) == (Status.NOT_RUN, "because this nixpkgs has no NixOS test of docker")
 
 
 class TestTreeThatDoesNotEvaluate:
@@ -174,7 +145,7 @@ def test_interrupt_keeps_what_is_proven(tmp_path: Path) -> None:
     report = propose(request, progress=Steps(interrupted_at=step))
     found = {proof.name: (proof.status, proof.reason) for proof in report.proofs}
     assert found["tree-compatible"] == (Status.PASSED, None)
-    assert found["tree-set"] == found["tree-names"] == (Status.NOT_RUN, INTERRUPTED)
+    assert found["tree-set"] == (Status.NOT_RUN, INTERRUPTED)
     assert exit_code(report) == 130
     assert json.loads((request.out / "report.json").read_text())["proofs"]
 
@@ -202,48 +173,6 @@ def test_unknown_system_is_a_usage_error_that_names_known_ones(draft: Callable[.
 def test_isolated_tier_needs_no_tree(draft: Callable[..., Draft]) -> None:
     case = draft("28.4").case()
     assert deepen(case, Depth(), offline=True, progress=Steps()) is case
-
-
-ALIASES = "pkgs/top-level/aliases.nix"
-NO_ALIAS = {ALIASES: ("  moby = throw \"'moby' was removed, it is 'docker.moby'\";\n", "")}
-BY_NAME = {
-    "pkgs/by-name/mo/moby/package.nix": '{ stdenv }:\nstdenv.mkDerivation { pname = "moby"; version = "0"; }\n',
-}
-
-
-def test_alias_that_throws_is_found_and_harms_nothing(deepened: Callable[..., Deepened]) -> None:
-    proof = deepened().passes("tree-names")
-    assert proof.covers == "4 names, 1 in the package set, aliases and by-name included; x86_64-linux"
-    assert "moby: an alias that throws (pkgs/top-level/aliases.nix)" in proof.evidence
-    assert "docker-runc: absent" in proof.evidence
-
-
-def test_package_of_by_name_is_found_and_harms_nothing(deepened: Callable[..., Deepened]) -> None:
-    proof = deepened({**NO_ALIAS, **BY_NAME}).passes("tree-names")
-    assert "moby: a package" in "\n".join(proof.evidence)
-
-
-def test_alias_of_a_package_is_called_so(deepened: Callable[..., Deepened]) -> None:
-    proof = deepened({ALIASES: ("  moby = throw", "  docker-tini = final.tini;\n  moby = throw")}).passes("tree-names")
-    assert "docker-tini: an alias of a package (pkgs/top-level/aliases.nix)" in proof.evidence
-
-
-@pytest.mark.parametrize("changes", [None, {**NO_ALIAS, **BY_NAME}])
-def test_default_that_the_set_fills_is_captured(
-    deepened: Callable[..., Deepened], changes: dict[str, str | tuple[str, str]] | None
-) -> None:
-    failure = captured(deepened(changes)).failure("tree-names")
-    for name in ("docker-containerd", "docker-runc", "docker-tini", "moby"):
-        assert f"docker takes {name} from the package set (" in failure
-
-
-def test_set_in_which_docker_never_evaluates_is_not_green(deepened: Callable[..., Deepened]) -> None:
-    changes = {"pkgs/top-level/all-packages.nix": ("  docker = final.docker_29;", '  docker = throw "gone";')}
-    proof = deepened(changes).prove("tree-names")
-    assert (proof.status, proof.reason) == (
-        Status.FAILED,
-        "the package set's docker does not evaluate, so nothing is known about it",
-    )
 
 
 def test_release_that_needs_more_than_it_may_have_is_unknown_and_the_others_are_judged(

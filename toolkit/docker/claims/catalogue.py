@@ -106,21 +106,11 @@ _OF_THE_SET = (
         "compatible", "overrides that people use give the same results as before", overrides.compatible, _OF_OVERRIDES
     ),
 )
-_OF_THE_TREE: tuple[Claim[DockerCase], ...] = (
-    Claim(
-        "tree-set",
-        "the package set and docker-client use the docker that was evaluated",
-        package_set.has_what_was_evaluated,
-        Tier.TREE,
-    ),
-    Claim(
-        "tree-names",
-        "docker takes none of its components from the real package set",
-        package_set.not_captured,
-        Tier.TREE,
-    ),
-    Claim("tree-tests", "the NixOS tests use the set's docker", package_set.tests, Tier.TREE, on_request=True),
-    Claim("all", "what each commit rebuilds in all of nixpkgs", package_set.counted, Tier.TREE),
+_OF_THE_TREE: Claim[DockerCase] = Claim(
+    "tree-set",
+    "the package set and docker-client use the docker that was evaluated",
+    package_set.has_what_was_evaluated,
+    Tier.TREE,
 )
 _OF_NIXOS: Claim[DockerCase] = Claim(
     f"tree-{MODULE}", "the test of NixOS' module evaluates in the real package set", realising.tested, Tier.TREE
@@ -170,9 +160,6 @@ def _deeper(case: DockerCase) -> tuple[Claim[DockerCase], ...]:
         )
         for system in depth.systems or (outputs.here(),)
     )
-    asked = {
-        "all": depth.everything,
-        f"tree-{MODULE}": case.added is not None,
-    }
-    found = (*of_the_set, *_OF_THE_TREE, *builds, _OF_NIXOS)
-    return tuple(claim for claim in found if depth.tier.includes(claim.tier) and asked.get(claim.name, True))
+    tested = (_OF_NIXOS,) if case.added is not None else ()
+    found = (*of_the_set, _OF_THE_TREE, *builds, *tested)
+    return tuple(claim for claim in found if depth.tier.includes(claim.tier))

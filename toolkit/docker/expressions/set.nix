@@ -1,14 +1,12 @@
 # A whole nixpkgs that lets every docker evaluate.
 # Arguments: `tree`, its absolute path, a string; `system`, the one that builds; `crossSystem`, the one that it builds
-# for, "" for the same; `tools`, JSON, what config.tools is (see the specimen), or ""; `config`, further settings;
-# `overlays`.
+# for, "" for the same; `tools`, JSON, what config.tools is (see the specimen), or ""; `overlays`.
 # Result: the package set.
 {
   tree,
   system,
   crossSystem ? "",
   tools ? "",
-  config ? { },
   overlays ? [ ],
 }:
 import (/. + tree) (
@@ -18,8 +16,7 @@ import (/. + tree) (
       allowInsecurePredicate = _: true;
       allowUnfree = true;
     }
-    // (if tools == "" then { } else { tools = builtins.fromJSON tools; })
-    // config;
+    // (if tools == "" then { } else { tools = builtins.fromJSON tools; });
   }
   // (if crossSystem == "" then { } else { crossSystem.system = crossSystem; })
 )

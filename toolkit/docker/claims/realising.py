@@ -19,11 +19,9 @@ from toolkit.prove import Finding, outputs
 from toolkit.sources import trees
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from toolkit.docker.case import DockerCase
-    from toolkit.process import Command
     from toolkit.sources.trees import NixpkgsTree
 
 DOCKER = EXPRESSIONS / "tree-build.nix"
@@ -40,25 +38,18 @@ def arguments(case: DockerCase, tree: NixpkgsTree, system: str, **others: str) -
     }
 
 
-def command(case: DockerCase, expression: Path, given: Mapping[str, str], attributes: Sequence[str]) -> Command:
-    """Return the nix-build for these attributes, as the depth of the case asks for it."""
-    work = case.deep
-    words, tree = work.depth.nix_options, work.trees[BEFORE]
-    return outputs.command(expression, given, attributes, tree=tree, words=words, progress=work.progress)
-
-
 def builds(case: DockerCase, *, system: str) -> Finding:
     """Build docker for a system by the series and by the overlay, which must be one derivation."""
     work = case.deep
-    tree = work.trees[case.after.name]
+    tree, unchanged, words = work.trees[case.after.name], work.trees[BEFORE], work.depth.nix_options
     overlay = case.overlay if case.overlay is not None and not case.missing else None
-    base, by = str(work.trees[BEFORE].root), str(overlay) if overlay is not None else ""
+    base, by = str(unchanged.root), str(overlay) if overlay is not None else ""
     given = arguments(case, tree, system, base=base, overlay=by)
     names = ("series", "overlay") if overlay is not None else ("series",)
     work.progress.step(f"comparing the series with the overlay ({system})")
     answer = evaluator.evaluate(DOCKER, given, attribute="drvPaths")
     paths = documents.convert(answer, dict[str, str], document="docker of the package set")
-    asked = command(case, DOCKER, given, names)
+    asked = outputs.command(DOCKER, given, names, tree=unchanged, words=words, progress=work.progress)
     if len(set(paths.values())) != 1:
         failure = f"{paths['overlay']} by the overlay, {paths['series']} by the series"
         return Finding(covers=f"docker, {system}", failures=(failure,), commands=(asked.line,))

@@ -45,6 +45,11 @@ def test_any_package_gets_an_overlay_that_says_how_to_use_it(unlet: Unlet) -> No
     done = unlet("overlay", "notes-server", "--nixpkgs", "specimen")
     assert (done.returncode, done.stderr) == (0, "")
     assert "nixpkgs.overlays = [ (import ./overlay) ];" in done.stdout
+    assert "unlet propose notes-server --nixpkgs specimen\n" in done.stdout
+    assert "git add" not in done.stdout
+    (unlet.cwd / "flake.nix").write_text("")
+    done = unlet("overlay", "notes-server", "--nixpkgs", "specimen", "--out", "overlay2")
+    assert "git add overlay2\n" in done.stdout
     report = json.loads((unlet.cwd / "overlay/report.json").read_text())
     assert (report["kind"], report["result"]) == ("move", "passed")
     assert report["files"] == ["default.nix", "notes-server/package.nix", "report.json"]

@@ -12,6 +12,7 @@ from toolkit.reach.model import Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from toolkit.reach.model import Reach
 
@@ -59,3 +60,13 @@ def test_only_what_no_overlay_sets_is_an_error(reached: Callable[..., Reach]) ->
         reached("plain = prev.tool;", only=("plain", "plane"))
     # What could not be read may have set it.
     assert reached({"overlay.nix": "final: prev: { plain = nowhere; }"}, only=("plain",)).overrides
+
+
+def test_overrides_that_are_in_no_overlay_are_named(reached: Callable[..., Reach], tmp_path: Path) -> None:
+    text = """{ pkgs, ... }: {
+      nixpkgs = { config = { }; };
+      programs.tool.package = pkgs.tool.overrideAttrs { a = 1; };
+      environment.systemPackages = [ (pkgs.plain.override { withColour = true; }) ];
+    }"""
+    warnings = reached({"configuration.nix": text}).warnings
+    assert f"{tmp_path}/configuration.nix: overrides outside of overlays were not looked at: line 3, 4" in warnings

@@ -527,6 +527,34 @@ def test_a_flake_has_configurations(reached: Callable[..., Reach]) -> None:
     ]
 
 
+@pytest.mark.parametrize("kind", ["homeConfigurations", "darwinConfigurations"])
+def test_a_flake_has_configurations_of_other_kinds(reached: Callable[..., Reach], kind: str) -> None:
+    overlay = "(final: prev: { plain = prev.tool; })"
+    text = f"""{{ outputs = {{ self, nixpkgs }}: {{ {kind}."me@here".pkgs =
+      import nixpkgs {{ localSystem.system = "x86_64-linux"; overlays = [ {overlay} ]; }}; }}; }}"""
+    assert statuses(reached({"flake/flake.nix": text}, "flake")) == {"plain": "reaches"}
+
+
+def test_a_flake_without_a_lock_names_it(reached: Callable[..., Reach]) -> None:
+    text = "{ outputs = { self, nixpkgs, other }: { overlays.default = final: prev: { tool = other.tool; }; }; }"
+    (override,) = reached({"flake/flake.nix": text}, "flake").overrides
+    assert override.status is Status.UNKNOWN
+    assert override.reason == ("input 'other' is not locked, since there is no flake.lock: 'nix flake lock' writes it")
+
+
+def test_other_names_of_a_package_follow_or_stay(reached: Callable[..., Reach]) -> None:
+    found = reached("store_2 = prev.store_2.overrideAttrs { a = 1; }; linux_6 = prev.linux_6.overrideAttrs { a = 1; };")
+    assert [(each.attribute, each.status.value, each.reason, left(each)) for each in found.overrides] == [
+        (
+            "linux_6",
+            "in part",
+            "no way found, because the packages are those of another set",
+            ["linuxPackages_6.kernel"],
+        ),
+        ("store_2", "reaches", "store follows", []),
+    ]
+
+
 def test_a_strangers_overlay_answers_for_nobody(reached: Callable[..., Reach]) -> None:
     honest = 'final: prev: { f = %s"1"; g = 1; }'
     said = 'builtins.trace "@end" (builtins.trace "@[1,2]" "1") + '

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -15,7 +17,6 @@ from toolkit.report.report import overlay_to_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from toolkit.cli.options import GlobalOptions
     from toolkit.model import OverlayReport
@@ -90,5 +91,7 @@ def _next_steps(report: OverlayReport, target: str, out: Path) -> Iterator[tuple
         module = nix_path(out / "privileged-ports.nix")
         yield "or by the module", f'imports = [ {module} ];  # with privilegedPorts.route = "rewrap"'
     yield "elsewhere", f"import <nixpkgs> {{ overlays = {overlays}; }}"
+    if Path("flake.nix").is_file():
+        yield "in a flake", shlex.join(["git", "add", str(out)])
     if target != DOCKER:
-        yield "for upstream", f"unlet propose {target}"
+        yield "for upstream", shlex.join(["unlet", "propose", target, *options.source_words()])

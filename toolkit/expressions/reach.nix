@@ -91,6 +91,7 @@ let
         ;
     })
     applied
+    packagesOf
     settingsOf
     unchecked
     kinds
@@ -113,20 +114,32 @@ let
   drvAt =
     path: scope: guarded null (if has path scope && isPackage (at path scope) then text (at path scope).drvPath else null);
 
-  # Other paths to the same package without any overlay; those to another interpreter's are none.
+  # Other paths to the same package without any overlay: of an interpreter's packages, of a kernel, of the latest version;
+  # those to another interpreter's are none.
   aliasesOf =
     path:
     let
       first = head path;
       member = elemAt path (length path - 1);
+      kernel = match "linux(_[a-z0-9_]+)?" first;
+      versioned = match "(.*[^_0-9])_[0-9_]+" first;
     in
-    if match "python3[0-9]*(Packages)?" first != null && length path > 1 then
-      filter (other: other != path && drvAt other plain == drvAt path plain) [
-        [ "python3Packages" member ]
-        [ "python3" "pkgs" member ]
-      ]
-    else
-      [ ];
+    filter (other: other != path && drvAt other plain == drvAt path plain) (
+      if length path > 1 then
+        if match "python3[0-9]*(Packages)?" first == null then
+          [ ]
+        else
+          [
+            [ "python3Packages" member ]
+            [ "python3" "pkgs" member ]
+          ]
+      else if kernel != null then
+        [ [ "linuxPackages${toString kernel}" "kernel" ] ]
+      else if versioned != null then
+        [ versioned ]
+      else
+        [ ]
+    );
 
   say = value: trace "${sign}@${toJSON value}" null;
 in
@@ -142,12 +155,24 @@ in
   # What a file holds, by its kind.
   read = kind: path: kinds.${kind} path;
 
-  # The overlays of a NixOS configuration of a flake, and the names of all.
+  # The overlays of a configuration of a flake, and all by kind and name. That of NixOS is asked for its options of nixpkgs,
+  # the others for the packages that they have.
   host =
-    path: name:
-    settingsOf
-      ((flakeAt path).nixosConfigurations.${name}.extendModules { modules = [ unchecked ]; }).config.nixpkgs;
-  hosts = path: say (attrNames ((flakeAt path).nixosConfigurations or { }));
+    path: kind: name:
+    let
+      value = (flakeAt path).${kind}.${name};
+    in
+    if kind == "nixosConfigurations" then
+      settingsOf (value.extendModules { modules = [ unchecked ]; }).config.nixpkgs
+    else
+      packagesOf value.pkgs;
+  hosts =
+    path:
+    let
+      outputs = flakeAt path;
+      of = kind: map (name: [ kind name ]) (attrNames (outputs.${kind} or { }));
+    in
+    say (of "nixosConfigurations" ++ of "homeConfigurations" ++ of "darwinConfigurations");
 
   # An overlay of a file; `key` is a name of its own.
   overlayOf = file: number: key: {

@@ -78,13 +78,14 @@ class Source(Struct, frozen=True, kw_only=True):
     """A place with overlays: Nix that reads it, as the functions of reach.nix, and the file to name.
 
     `otherwise` reads it if that does not evaluate, with a warning if there is one; `label` is what it is called in the
-    file.
+    file, `unread` are lines with overrides that are in no overlay.
     """
 
     question: str
     file: str
     otherwise: str | None = None
     warning: str = ""
+    unread: tuple[int, ...] = ()
     label: str = ""
 
 

@@ -177,7 +177,7 @@ def obstacle(left: Sequence[Left], calls: Sequence[Call]) -> str:
     if (part := next((each.name for each in left if each.part), None)) is not None:
         return f"'{part}' stays, and no overlay of unlet's brings it within reach"
     if not left:
-        return "the packages are those of another interpreter"
+        return "the packages are those of another set"
     if not calls or calls[-1].door != "overrideAttrs":
         return "only an overrideAttrs can be written in other ways"
     return "each of those that were tried leaves something behind too, or does not evaluate"

@@ -105,12 +105,15 @@ class Judge:
             )
         return found
 
-    def hosts(self, directory: str) -> tuple[str, ...] | EvaluationError:
-        """Return the names of a flake's NixOS configurations."""
-        return self._sets.ask(f"hosts {quoted(directory)}", tuple[str, ...])
+    def hosts(self, directory: str) -> tuple[tuple[str, str], ...] | EvaluationError:
+        """Return the configurations of a flake, each by its kind and its name."""
+        return self._sets.ask(f"hosts {quoted(directory)}", tuple[tuple[str, str], ...])
 
     def _opened(self, source: Source) -> Iterator[tuple[str, str, tuple[str, ...] | EvaluationError]]:
         """Yield the names of what a source holds, what it is called there, and the labels of its overlays."""
+        if source.unread:
+            lines = ", ".join(map(str, source.unread))
+            self.warnings.append(f"{source.file}: overrides outside of overlays were not looked at: line {lines}")
         place = self._sets.define("file", source.question)
         found = self._sets.ask(f"overlays {place}", tuple[str, ...])
         if isinstance(found, EvaluationError) and source.otherwise is not None:
@@ -297,10 +300,13 @@ class Judge:
         rest = tuple(
             Left(name=".".join(alias.path), why="is still without the override")
             for alias in pair.aliases
-            if alias.drv is not None and alias.drv != new.path and alias.drv in {old.path, alias.plain}
+            if len(alias.path) > 1 and alias.drv not in {None, new.path} and alias.drv in {old.path, alias.plain}
         )
         if not left and not rest:
-            return Verdict(status=Status.REACHES)
+            follower = next(
+                (each.path[0] for each in pair.aliases if len(each.path) == 1 and each.drv == new.path), None
+            )
+            return Verdict(status=Status.REACHES, reason=f"{follower} follows" if follower is not None else None)
         names = self._names(subject, path)
         other = (
             self._others.instead(words, path, case, left, names) if left else self._others.extended(words, path, names)

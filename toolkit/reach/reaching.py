@@ -163,6 +163,6 @@ def _on(
             overrides += judged([overlays])
             hosts = judge.hosts(str(directory))
             # What keeps a flake's outputs from being read is said of its overlays.
-            for name in () if isinstance(hosts, EvaluationError) else hosts:
-                overrides += judged([sources.host(directory, name)])
+            for kind, name in () if isinstance(hosts, EvaluationError) else hosts:
+                overrides += judged([sources.host(directory, kind, name)])
         return Reach(nixpkgs=str(root), overrides=tuple(overrides), warnings=(*judge.warnings, *session.warnings))

@@ -24,6 +24,8 @@ _FLAKE = "flake.nix"
 _HERE = "default.nix"
 _MODULE = frozenset(["config", "options", "modulesPath"])
 """Arguments that only a module takes."""
+_OUTSIDE = re.compile(r"\bpkgs\.[\w.'-]+\.override(?:Attrs)?\b")
+"""An override for one place, such as `programs.NAME.package` and `environment.systemPackages`."""
 _MADE = re.compile(r"\bimport\b(?s:.*)\b(?:overlays|packageOverrides)\b")
 """What makes a package set with overlays, such as a shell."""
 
@@ -92,10 +94,10 @@ def flake(path: Path) -> tuple[Path, Source]:
     return directory, _source("flake", directory, file=directory / _FLAKE)
 
 
-def host(directory: Path, name: str) -> Source:
-    """Return what a NixOS configuration of a flake is read by."""
-    question = f"host {quoted(str(directory))} {quoted(name)}"
-    return Source(question=question, file=str(directory / _FLAKE), label=f"nixosConfigurations.{name}")
+def host(directory: Path, kind: str, name: str) -> Source:
+    """Return what a configuration of a flake is read by, of NixOS, home-manager or nix-darwin."""
+    question = f"host {quoted(str(directory))} {quoted(kind)} {quoted(name)}"
+    return Source(question=question, file=str(directory / _FLAKE), label=f"{kind}.{name}")
 
 
 def _of_file(path: Path) -> Source:
@@ -104,7 +106,9 @@ def _of_file(path: Path) -> Source:
     own = _source("file", path)
     if _is_module(path):
         warning = "does not evaluate as a NixOS configuration, so only what it says itself was looked at"
-        return replace(_source("module", path), otherwise=own.question, warning=warning)
+        lines = files.read(path).decode(errors="replace").splitlines()
+        unread = tuple(number for number, line in enumerate(lines, 1) if _OUTSIDE.search(line))
+        return replace(_source("module", path), otherwise=own.question, warning=warning, unread=unread)
     if _MADE.search(files.read(path).decode(errors="replace")):
         return replace(_source("made", path), otherwise=own.question)
     return own

@@ -61,5 +61,5 @@ def is_absent(failed: EvaluationError) -> bool:
 
 def reason_of(failed: EvaluationError) -> str:
     """Return why something cannot be read, by the name of the flake's input if that cannot be had."""
-    found = _INPUT.search(failed.stderr) if is_absent(failed) else None
+    found = _INPUT.search(failed.stderr) if is_absent(failed) and " is not locked" not in failed.message else None
     return f"input '{found[1]}' cannot be fetched" if found is not None else failed.message.removeprefix("unlet: ")

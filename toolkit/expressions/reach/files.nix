@@ -198,6 +198,15 @@ let
         ++ partsIn "nixpkgs.overlays" settings.overlays;
     };
 
+  # What a package set is made with.
+  packagesOf =
+    packages:
+    file {
+      system = guarded null (packages.stdenv.hostPlatform.system or null);
+      overlays = overlaysIn "" packages.overlays;
+      parts = partsIn "nixpkgs.overlays" packages.overlays;
+    };
+
   # Of all options only those of nixpkgs are asked for.
   unchecked = { _module.check = false; };
 
@@ -276,6 +285,7 @@ in
 {
   inherit
     applied
+    packagesOf
     settingsOf
     unchecked
     kinds

@@ -62,7 +62,9 @@ let
       if way == [ name ] && given ? ${name} then
         flakeOf given.${name} (lockOf given.${name}) (lockOf given.${name}).root way
       else if !(lock.nodes.${node}.inputs or { }) ? ${name} then
-        throw "unlet: input '${concatStringsSep "/" way}' is not locked"
+        throw "unlet: input '${concatStringsSep "/" way}' is not locked${
+          if lock.nodes == { root = { }; } then ", since there is no flake.lock: 'nix flake lock' writes it" else ""
+        }"
       else
         let
           next = nodeOf lock node name;

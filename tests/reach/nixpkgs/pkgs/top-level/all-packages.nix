@@ -352,6 +352,10 @@ let
       nativeBuildInputs = [ (mkDerivation { pname = "python-imports-check-hook"; version = "1.0"; }) ];
       propagatedBuildInputs = [ ];
     };
+    store_2 = self.tool.overrideAttrs { store = 2; };
+    store = self.store_2;
+    linux_6 = self.kernel;
+    linuxPackages_6.kernel = self.kernel;
     # Its version holds the kernel's.
     kernel = mkDerivation {
       pname = "linux";

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -137,3 +138,19 @@ def new_clone(upstream: Path, clone_template: Path, tmp_path: Path, jane: str) -
         return copy_clone(clone_template, tmp_path)
 
     return make
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+    """Return what puts a shell script on PATH in front of all other programs; `$real` in it is the program behind."""
+    directory = tmp_path / "bin"
+    directory.mkdir()
+
+    def write(name: str, script: str) -> None:
+        path = directory / name
+        # A sealed Nix has nothing on its PATH.
+        path.write_text(f"#!/bin/sh\nPATH={os.environ['PATH']}\nreal={shutil.which(name)}\n{script}")
+        path.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{directory}{os.pathsep}{os.environ['PATH']}")
+
+    return write

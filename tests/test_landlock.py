@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import socket
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from toolkit import landlock, process
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.landlock import Reach
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 pytestmark = pytest.mark.skipif(not landlock.abi(), reason="this kernel has no Landlock")
 
@@ -29,6 +26,21 @@ def place(tmp_path: Path) -> Path:
 
 def shell(line: str, reach: Reach) -> str:
     return process.run(["sh", "-c", line], within=reach).text
+
+
+def test_only_what_is_named_can_be_started(place: Path) -> None:
+    program = landlock.started(Path(sys.executable).resolve())
+    assert program is not None
+    line = "import subprocess, sys; subprocess.run(sys.argv[1:])"
+    for reach, message in (
+        (Reach(read=landlock.python()), None),
+        (Reach(read=landlock.python(), run=program), "denied"),
+    ):
+        done = process.run([sys.executable, "-c", line, "true"], within=reach, ok=None)
+        assert (done.status == 0) == (message is None)
+        assert message is None or "PermissionError" in done.stderr
+    (place / "script").write_text("#!/bin/sh\n")
+    assert landlock.started(place / "script") is None
 
 
 def test_only_what_is_named_can_be_read(place: Path) -> None:

@@ -109,11 +109,21 @@ def test_a_missing_directory_is_not_taken_for_a_missing_program(tmp_path: Path) 
         run(["true"], cwd=tmp_path / "gone")
 
 
-def test_env_is_laid_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("KEPT", "1")
+def test_env_is_all_that_a_program_gets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REMOVED", "2")
-    done = run(["sh", "-c", 'echo "$KEPT:${REMOVED-none}:$ADDED"'], env={"REMOVED": None, "ADDED": "3"})
-    assert done.text == "1:none:3"
+    assert run(["sh", "-c", 'echo "${REMOVED-none}:$ADDED"'], env={"ADDED": "3"}).text == "none:3"
+    assert "REMOVED" not in run(["env"]).text
+
+
+def test_program_is_looked_for_neither_in_the_directory_nor_on_a_path_of_ours(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "env").write_text("#!/bin/sh\necho theirs\n")
+    (tmp_path / "env").chmod(0o755)
+    monkeypatch.setenv("PATH", f":.:{os.environ['PATH']}")
+    monkeypatch.chdir(tmp_path)
+    assert "theirs" not in run(["env"], cwd=tmp_path).text
+    assert run(["env"], env={"PATH": os.devnull}).text == "PATH=/dev/null"
 
 
 def test_a_time_out_ends_the_program_and_its_children(tmp_path: Path) -> None:
@@ -274,20 +284,21 @@ def test_each_line_of_stderr_comes_while_the_program_runs() -> None:
 def test_an_echoed_command_can_be_pasted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     directory = tmp_path / "with space"
     directory.mkdir()
-    monkeypatch.setenv("REMOVED", "here")
+    monkeypatch.setenv("NIX_CONFIG", "here")
     lines: list[str] = []
-    argv = ["sh", "-c", 'pwd; echo "$ADDED" "${REMOVED-none}" "$1"', "sh", "it's $HOME"]
+    program = directory / "nix-x"
+    program.write_text('#!/bin/sh\npwd; echo "$ADDED" "${NIX_CONFIG-none}" "$1"\n')
+    program.chmod(0o755)
     with process.echoing(lines.append):
-        done = run(argv, cwd=directory, env={"ADDED": "a b", "REMOVED": None, "NEVER_SET": None})
+        done = run([str(program), "it's $HOME"], cwd=directory, env={"ADDED": "a b"})
     run(["true"])
     (line,) = lines
-    assert "NEVER_SET" not in line
     pasted = subprocess.run(["sh", "-c", line], cwd="/", capture_output=True, check=True)
     assert pasted.stdout == done.stdout == f"{directory}\na b none it's $HOME\n".encode()
 
 
 def test_a_plain_command_is_echoed_as_it_is() -> None:
-    assert Command(argv=("git", "log", "a b")).line == "git log 'a b'"
+    assert Command(argv=("find", "a b")).line == "find 'a b'"
 
 
 def test_find_tells_where_path_has_a_program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

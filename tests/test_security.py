@@ -8,6 +8,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 
 LIMITS = "tests/nix/test_limits.py"
+BUILTINS = "tests/nix/test_builtins.py"
+ENVIRONMENT = "tests/test_environment.py"
 AT_HAND = "tests/docker/test_at_hand.py"
 PACKAGE_SET = "tests/docker/claims/test_package_set.py"
 PROGRAM = "tests/git/test_program.py"
@@ -43,6 +45,17 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         f"{LIMITS}::test_search_path_of_the_user_reads_no_file",
         f"{LIMITS}::test_environment_is_empty_and_what_is_named_can_be_read",
     ),
+    "A `.git` is not in its reach": (f"{LIMITS}::test_git_directory_is_not_in_reach",),
+    "`reach --sealed` of a flake takes": (
+        "tests/reach/test_reach.py::test_a_strangers_lock_is_not_followed",
+        "tests/reach/test_reach.py::test_a_nixpkgs_that_a_strangers_lock_pins_by_content_comes_from_the_store",
+    ),
+    "Four things keep a sealed Nix": (f"{BUILTINS}::test_door_is_shut",),
+    "Restricted evaluation and the empty": (f"{BUILTINS}::test_door_is_shut",),
+    "Without experimental features": (f"{BUILTINS}::test_every_builtin_is_judged",),
+    "PATH is `/dev/null`": (f"{ENVIRONMENT}::test_sealed_nix_has_no_program_and_no_cache",),
+    "The directory of Nix's caches": (f"{ENVIRONMENT}::test_sealed_nix_has_no_program_and_no_cache",),
+    "A builtin that a newer Nix adds": (f"{BUILTINS}::test_every_builtin_is_judged",),
     "Files of strangers are opened": (
         "tests/test_inside.py::test_link_that_leads_out_is_refused",
         "tests/test_inside.py::test_what_is_no_regular_file_is_refused_at_once",
@@ -80,7 +93,9 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         "tests/test_landlock.py::test_only_what_is_named_can_be_read",
         "tests/test_landlock.py::test_only_what_is_named_can_be_written",
     ),
-    "From Landlock's version 4 on": ("tests/test_landlock.py::test_no_server_can_be_reached",),
+    "It permits to start no other program": ("tests/test_landlock.py::test_only_what_is_named_can_be_started",),
+    "Landlock hides no file's name": (f"{BUILTINS}::test_door_is_shut",),
+    "From its version 4 on": ("tests/test_landlock.py::test_no_server_can_be_reached",),
     "It does not stand around a build": (
         f"{LIMITS}::test_wall_stands_around_the_evaluation_and_not_around_the_build",
         "tests/test_landlock.py::test_process_itself_is_not_confined",
@@ -174,6 +189,8 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         f"{LIMITS}::test_impure_build_is_refused",
     ),
     "`--tier build` builds as": ("tests/docker/claims/test_realising.py::test_words_for_nix_build_reach_it",),
+    "A program gets those of your variables": (f"{ENVIRONMENT}::test_purpose_has_its_names_alone",),
+    "PATH has no relative entries": (f"{ENVIRONMENT}::test_path_has_no_entry_that_depends_on_the_directory",),
     "git runs without your hooks": (
         "tests/git/test_fetching.py::test_only_network_calls_see_the_users_configuration",
         "tests/git/test_worktrees.py::test_filters_of_the_clone_run_and_its_other_programs_do_not",
@@ -194,6 +211,15 @@ SENTENCES: dict[str, tuple[str, ...]] = {
     "Clones are only read": (
         f"{PROGRAM}::test_reading_runs_no_program_of_the_clone",
         f"{PROGRAM}::test_comparing_with_the_worktree_runs_no_program_of_the_clone",
+    ),
+    "Submodules are not looked into": (f"{PROGRAM}::test_comparing_with_the_worktree_runs_no_program_of_the_clone",),
+    "Apart from the configuration, what git reads": (
+        f"{PROGRAM}::test_line_of_a_file_that_a_link_of_git_leads_to_is_not_quoted",
+    ),
+    "What git says about a clone": (
+        f"{PROGRAM}::test_of_git_its_own_phrases_are_shown",
+        f"{PROGRAM}::test_value_of_a_file_that_a_configuration_includes_is_not_quoted",
+        f"{PROGRAM}::test_command_that_says_nothing_known_is_named",
     ),
     "`pr` adds a branch": ("tests/git/test_worktrees.py::test_branch_comes_moves_and_goes_and_nothing_else_changes",),
     "Git then runs your program for signatures": (

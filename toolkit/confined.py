@@ -16,15 +16,16 @@ from contextlib import suppress
 from importlib import import_module
 from itertools import takewhile
 from math import inf
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, get_type_hints
 
 import msgspec
 from msgspec import Struct
 
-from toolkit import documents, process
+from toolkit import documents, environment, process
 from toolkit.errors import CommandError
 from toolkit.files import MAXIMUM_BYTES
-from toolkit.landlock import Reach, python
+from toolkit.landlock import Reach, python, started
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,8 +40,6 @@ _LENGTH = struct.Struct(">I")
 _LATE, _RAISED = 64, 65
 """Statuses of the child: it has no time for a content, or its function has raised an exception."""
 
-# A token of the user's is none of its business.
-_KEPT = ("PATH", "HOME", "NIX_", "UNLET_", "XDG_CACHE", "TMPDIR")
 _START = "import sys; sys.path[:] = sys.argv.pop(1).split('\\n'); from toolkit.confined import main; main()"
 
 
@@ -90,7 +89,7 @@ def each(function: Callable[[bytes], T], contents: Sequence[bytes], *, seconds: 
 
 def _run(function: Callable[[bytes], object], contents: Sequence[bytes], end: float) -> process.Completed:
     path = "\n".join(entry for entry in sys.path if entry)
-    own = Reach(read=python())
+    own = Reach(read=python(), run=started(Path(sys.executable).resolve()))
     argv = (
         sys.executable,
         "-I",
@@ -103,9 +102,9 @@ def _run(function: Callable[[bytes], object], contents: Sequence[bytes], end: fl
         str(end),
     )
     framed = b"".join(_LENGTH.pack(len(content)) + content for content in contents)
-    gone: dict[str, str | None] = {name: None for name in os.environ if not name.startswith(_KEPT)}
+    kept = environment.of(environment.PARSING)
     with process.echoing(lambda _: None):
-        return process.run(argv, env=gone, stdin=framed, ok=None, within=own)
+        return process.run(argv, env=kept, stdin=framed, ok=None, within=own)
 
 
 def ends(call: Callable[[], object], *, seconds: float) -> bool:

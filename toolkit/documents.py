@@ -37,13 +37,13 @@ def read(content: bytes | str, kind: type[T], *, document: str) -> T:
     try:
         return msgspec.json.decode(content, type=prepared(kind), dec_hook=_decoded)
     except msgspec.ValidationError as error:
-        raise _wrong(document, error, _parsed(content), kind) from error
+        raise _wrong(document, error, _parsed(content, document), kind) from error
     except (msgspec.DecodeError, RecursionError):
         # A name that is no UTF-8 is written as half of a surrogate pair, which msgspec does not read.
         try:
             value: object = json.loads(content)
         except (ValueError, RecursionError) as error:
-            raise BrokenError(f"{document}: is not JSON, or was cut off") from error
+            raise _broken(document) from error
         return convert(value, kind, document=document)
 
 
@@ -60,13 +60,17 @@ def prepared(kind: type[T]) -> type[T]:
     return kind
 
 
-def _parsed(content: bytes | str) -> object:
-    """Return JSON as plain values; None if it is too deep, which needs no error of its own."""
+def _parsed(content: bytes | str, document: str) -> object:
+    """Return JSON as plain values; raise BrokenError if it is cut off, or too deep."""
     try:
         parsed: object = msgspec.json.decode(content)
-    except (msgspec.DecodeError, RecursionError):
-        return None
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise _broken(document) from error
     return parsed
+
+
+def _broken(document: str) -> BrokenError:
+    return BrokenError(f"{document}: is not JSON, or was cut off")
 
 
 class _Versioned(Struct, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ ToolkitError                 something that the user can mend; exit code 3
 │   └── LayoutError          the rewrite is not for files of this kind
 ├── NixSyntaxError           the file is no Nix expression
 ├── NotRunError              a proof cannot be run, by no fault of what it is about
+├── FullError                there is no space to work in, whatever is proven
 └── CommandError             a program failed
     └── LimitError           it took more time than it had, or wrote more than it may
 
@@ -75,6 +76,10 @@ class NixSyntaxError(ToolkitError):
 
 class NotRunError(ToolkitError):
     """What a proof needs cannot be had for the unchanged file either: nothing is proven, and nothing has failed."""
+
+
+class FullError(ToolkitError):
+    """A disk is full: no proof says anything."""
 
 
 class CommandError(ToolkitError):

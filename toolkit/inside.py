@@ -120,6 +120,13 @@ def leads_out(root: Path, path: Below) -> bool:
         return isinstance(error, OSError) and error.errno == errno.EXDEV
 
 
+def require_place(root: Path, path: PurePosixPath) -> None:
+    """Raise ToolkitError for a path that stands below a link, since it would lead elsewhere, or below a file."""
+    for above in path.parents:
+        if link(root, above) is not None or is_file(root, above):
+            raise ToolkitError(f"{path}: stands below a {'link' if link(root, above) is not None else 'file'}")
+
+
 def within(root: Path, path: Below) -> PurePosixPath | None:
     """Return the path from the root of what a path leads to below it, without links; None for nothing, or a way out."""
     try:

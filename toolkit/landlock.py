@@ -49,15 +49,45 @@ _WRITABLE_FILES = ("/dev/null",)
 
 
 class Reach(Struct, frozen=True, kw_only=True):
-    """What a program may reach besides the system's own programs and libraries, and the store: paths that exist."""
+    """What a program may reach besides the system's own programs and libraries, and the store: paths that exist.
+
+    It may list all that is below `list`. It may start `run` alone, or, if that is None, whatever it may read.
+    """
 
     read: tuple[Path, ...] = ()
     write: tuple[Path, ...] = ()
+    list: tuple[Path, ...] = ()
+    run: tuple[Path, ...] | None = None
 
 
 def python() -> tuple[Path, ...]:
     """Return what this Python reads of its own: its program, its library, and where it finds modules."""
     return tuple(map(Path, (sys.executable, sys.prefix, sys.base_prefix, *filter(None, sys.path))))
+
+
+def started(program: Path) -> tuple[Path, ...] | None:
+    """Return what Linux starts for a program: itself and its loader; None for a script, which may need any other."""
+    loader = interpreter(program)
+    return None if loader is None else tuple(map(Path, filter(None, (str(program), loader))))
+
+
+def interpreter(program: Path) -> str | None:
+    """Return the loader that an ELF file of 64 bits names (elf(5), PT_INTERP), empty for none; None for other files."""
+    with program.open("rb") as file:
+        head = file.read(64)
+        if head[:5] != b"\x7fELF\x02":
+            return None
+        offset, size, count = (
+            int.from_bytes(head[begin:end], "little") for begin, end in ((32, 40), (54, 56), (56, 58))
+        )
+        file.seek(offset)
+        headers = file.read(size * count)
+        for at in range(0, size * count, size):
+            if headers[at : at + 4] == b"\x03\x00\x00\x00":
+                file.seek(int.from_bytes(headers[at + 8 : at + 16], "little"))
+                length = int.from_bytes(headers[at + 32 : at + 40], "little")
+                return os.fsdecode(file.read(length).rstrip(b"\0"))
+    return ""
 
 
 _RULESET = struct.Struct("=QQQ")
@@ -93,9 +123,12 @@ def confine(reach: Reach) -> None:
     size = 24 if version >= _SCOPE_SINCE else 16 if version >= _NET_SINCE else 8
     rules = _done(kernel.call(_CREATE_RULESET, ruleset, size, 0))
     try:
-        _allow(rules, (*SYSTEM, *_SYSTEM_FILES, *reach.read), _READ)
+        starting = _EXECUTE if reach.run is None else 0
+        _allow(rules, (*SYSTEM, *_SYSTEM_FILES, *reach.read), _READ & ~_EXECUTE | starting)
+        _allow(rules, reach.run or (), _READ)
+        _allow(rules, reach.list, _READ_DIRECTORY)
         _allow(rules, _WRITABLE_FILES, (_READ_FILE | _WRITE_FILE | _TRUNCATE) & handled)
-        _allow(rules, reach.write, handled)
+        _allow(rules, reach.write, handled & ~_EXECUTE | starting)
         _done(kernel.function("prctl")(_NO_NEW_PRIVILEGES, 1, 0, 0, 0))
         _done(kernel.call(_RESTRICT_SELF, rules, 0))
     finally:
@@ -135,7 +168,8 @@ def _allow(rules: int, paths: Iterable[str | Path], rights: int) -> None:
             place = os.open(path, os.O_PATH | os.O_CLOEXEC)
             try:
                 there = rights if os.path.isdir(place) else rights & _NOT_DIRECTORY  # noqa: PTH112 - of what is open
-                _done(kernel.call(_ADD_RULE, rules, _PATH_BENEATH, _RULE.pack(there, place), 0))
+                if there:
+                    _done(kernel.call(_ADD_RULE, rules, _PATH_BENEATH, _RULE.pack(there, place), 0))
             finally:
                 os.close(place)
 

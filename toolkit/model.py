@@ -78,7 +78,8 @@ class SourceRequest(Struct, frozen=True, kw_only=True):
 
     `nixpkgs` is what the user wrote: `specimen`, a directory, a git clone, `<nixpkgs>`, a
     flake.lock, an npins sources.json, or a git URL. `rev` is a commit, branch or tag in it. `file` is a lone
-    file. `pin` is the name of a known pin. `offline` forbids every network access.
+    file. `pin` is the name of a known pin. `offline` forbids every network access. With `pinned` a lock file counts
+    only for what it pins by its content, and that has to be on this machine.
     """
 
     nixpkgs: str | None = None
@@ -86,6 +87,7 @@ class SourceRequest(Struct, frozen=True, kw_only=True):
     file: Path | None = None
     pin: str | None = None
     offline: bool = False
+    pinned: bool = False
 
 
 class Tier(StrEnum):

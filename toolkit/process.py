@@ -27,7 +27,7 @@ from typing import IO, TYPE_CHECKING, TypedDict
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from toolkit import landlock
+from toolkit import environment, landlock
 from toolkit.clock import Clock, Pace
 from toolkit.errors import CommandError, LimitError, ToolkitError, reason_of, without_passwords
 from toolkit.pipes import Stream
@@ -53,6 +53,9 @@ _HINTS = {
     "nix-store": "install Nix (Debian, Ubuntu: apt install nix-bin)",
 }
 
+# Of what a program does not get, the command that is shown takes away what it would heed.
+_HEEDED = {"git": "GIT_", "nix": "NIX_"}
+
 _echo: ContextVar[Callable[[str], None] | None] = ContextVar("_echo", default=None)
 _group: ContextVar[_Living | None] = ContextVar("_group", default=None)
 
@@ -60,9 +63,9 @@ _group: ContextVar[_Living | None] = ContextVar("_group", default=None)
 class Command(Struct, frozen=True, kw_only=True):
     """A program to run.
 
-    `env` is laid over the environment of this process; None as a value takes the variable away. `ok` holds
-    the statuses that are no failure, None means all. `timeout` is in seconds. `on_stderr` gets each line
-    that the program writes to stderr while it runs, from another thread; a carriage return ends a line too.
+    `env` is its whole environment, see `toolkit.environment`. `ok` holds the statuses that are no failure, None means
+    all. `timeout` is in seconds. `on_stderr` gets each line that the program writes to stderr while it runs, from
+    another thread; a carriage return ends a line too. `shown` makes of that and `argv` what may be shown.
     A program that writes more than `most` bytes to stdout is ended. Only the end of a very long stderr is kept. The
     kernel lets it reach no more than `within` says, where it can. It runs when it has its `turn`, for which it waits
     within its `timeout`. Linux lets it have so many MiB of `memory` of its own; such a program ends by itself after the
@@ -72,7 +75,7 @@ class Command(Struct, frozen=True, kw_only=True):
 
     argv: tuple[str, ...]
     cwd: Path | None = None
-    env: Mapping[str, str | None] = field(default_factory=dict[str, str | None])
+    env: Mapping[str, str] = field(default_factory=lambda: environment.of(environment.TOOLS))
     stdin: bytes | None = None
     ok: Collection[int] | None = (0,)
     timeout: float | None = None
@@ -83,19 +86,20 @@ class Command(Struct, frozen=True, kw_only=True):
     memory: int | None = None
     pace: Pace | None = None
     abrupt: bool = False
+    shown: Callable[[str, Sequence[str]], str] | None = None
 
     @property
     def line(self) -> str:
         """The command as one line that a shell takes, without its stdin and without passwords of URLs."""
+        added = [f"{name}={shlex.quote(value)}" for name, value in self.env.items() if os.environ.get(name) != value]
+        heeded = _HEEDED.get(Path(self.argv[0]).name.partition("-")[0], " ")
+        gone = [
+            word for name in os.environ if name.startswith(heeded) and name not in self.env for word in ("-u", name)
+        ]
         words = list(map(without_passwords, self.argv))
-        if self.env:
-            gone = [name for name, value in self.env.items() if value is None and name in os.environ]
-            added = [f"{name}={shlex.quote(value)}" for name, value in self.env.items() if value is not None]
-            unset = [word for name in gone for word in ("-u", name)]
-            head = " ".join((*(("env", *unset) if unset else ()), *added))
-        else:
-            head = ""
-        run = " ".join(part for part in (head, shlex.join(words)) if part)
+        if "PATH" in self.env and (place := find(words[0])) is not None:
+            words[0] = words[0] if self.env["PATH"] == environment.path() else str(place)
+        run = " ".join((*(("env", *gone) if gone else ()), *added, shlex.join(words)))
         return f"cd {shlex.quote(str(self.cwd))} && {run}" if self.cwd is not None else run
 
 
@@ -150,7 +154,7 @@ def ending_together() -> Generator[None]:
 
 def find(program: str) -> Path | None:
     """Return where PATH has `program`, None if it has not."""
-    found = shutil.which(program)
+    found = shutil.which(program, path=environment.path())
     return Path(found) if found else None
 
 
@@ -158,7 +162,7 @@ class CommandFields(TypedDict, total=False):
     """What a program may be given besides its words: fields of Command."""
 
     cwd: Path | None
-    env: Mapping[str, str | None]
+    env: Mapping[str, str]
     stdin: bytes | None
     ok: Collection[int] | None
     timeout: float | None
@@ -219,24 +223,33 @@ def _execute(command: Command) -> Completed:
     except (TimeoutError, subprocess.TimeoutExpired):
         end(process, at_once=command.abrupt)
         stderr.ends(1)
-        raise _too_long(command, stderr.text, clock.missed) from None
+        raise _too_long(command, _shown(command, stderr.text, -signal.SIGTERM), clock.missed) from None
     except BaseException:
         end(process, at_once=command.abrupt)
         raise
     finally:
         living.ended(process)
+    said = _shown(command, stderr.text, process.returncode)
     if stdout.is_full:
         limit = f"it has written more than {command.most} bytes"
-        raise LimitError(command.argv, status=process.returncode, stderr=stderr.text, limit=limit)
+        raise LimitError(command.argv, status=process.returncode, stderr=said, limit=limit)
     if command.ok is not None and process.returncode not in command.ok:
-        raise CommandError(command.argv, status=process.returncode, stderr=stderr.text)
+        raise CommandError(command.argv, status=process.returncode, stderr=said)
     return Completed(
         argv=command.argv,
         status=process.returncode,
         stdout=stdout.content,
-        stderr=stderr.text,
+        stderr=said,
         seconds=time.monotonic() - began,
     )
+
+
+def _shown(command: Command, said: str, status: int) -> str:
+    """Return what may be shown of a program's stderr; if that is nothing, which command ended how."""
+    if command.shown is None or not said.strip():
+        return said
+    ended = f"signal {-status}" if status < 0 else f"status {status}"
+    return command.shown(said, command.argv) or f"'{shlex.join(command.argv)}' ended with {ended}"
 
 
 def _too_long(command: Command, said: str, pace: Pace | None = None) -> LimitError:
@@ -342,22 +355,19 @@ def _feed(pipe: IO[bytes], content: bytes) -> None:
 
 
 def _start(command: Command, stdout: int, stderr: int) -> subprocess.Popen[bytes]:
-    environment = dict(os.environ)
-    for name, value in command.env.items():
-        if value is None:
-            environment.pop(name, None)
-        else:
-            environment[name] = value
     program = command.argv[0]
-    temporary = environment.get("TMPDIR")
+    # Its own PATH may have nothing.
+    found = None if os.sep in program else find(program)
+    temporary = os.environ.get("TMPDIR")
     if temporary and not os.access(temporary, os.W_OK | os.X_OK):
         raise ToolkitError(f"TMPDIR: '{temporary}' is not a writable directory")
 
     def start() -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             command.argv,
+            executable=found,
             cwd=command.cwd,
-            env=environment,
+            env=command.env,
             stdin=subprocess.DEVNULL if command.stdin is None else subprocess.PIPE,
             stdout=stdout,
             stderr=stderr,
@@ -370,7 +380,7 @@ def _start(command: Command, stdout: int, stderr: int) -> subprocess.Popen[bytes
         if command.cwd is not None and not command.cwd.is_dir():
             message = f"{program}: cannot run in '{command.cwd}': no such directory"
             raise ToolkitError(message) from None
-        if error.errno == errno.ENOENT:
+        if error.errno in {errno.ENOENT, errno.ENOTDIR}:
             where = "no such program" if os.sep in program else "not found on PATH"
             raise ToolkitError(f"{program}: {where}", hint=_HINTS.get(Path(program).name)) from None
         message = f"{program}: cannot be started: {reason_of(error)}"

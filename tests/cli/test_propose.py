@@ -203,6 +203,24 @@ def test_what_one_target_has_is_refused_with_others(unlet: Unlet, arguments: tup
     assert done.stderr.startswith(f"unlet propose: {message}")
 
 
+def test_a_full_disk_proves_nothing_and_nothing_is_written(unlet: Unlet, tmp_path: Path) -> None:
+    (tmp_path / "full").mkdir()
+    mounted = f'mount -t tmpfs -o size=64k none {tmp_path}/full && TMPDIR={tmp_path}/full exec "$@"'
+    argv = [*unlet.argv, "propose", "--nixpkgs", "specimen", "--out", f"{tmp_path}/out"]
+    done = subprocess.run(
+        ["unshare", "-Urm", "sh", "-c", mounted, "sh", *argv],
+        env=unlet.env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr.splitlines()[-2:]) == (
+        3,
+        ["git: no space left on device", "hint: free some space there, or name a directory with TMPDIR"],
+    )
+    assert not (tmp_path / "out").exists()
+
+
 def test_the_tree_of_a_stranger_is_evaluated_sealed(unlet: Unlet, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("mine")
     tree = tmp_path / "nixpkgs"

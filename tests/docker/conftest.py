@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from functools import cache as once
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
@@ -127,9 +125,9 @@ def cache(sealed: Path, shared: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     """Share one cache among these tests, with the store in it for a user who has no other."""
     assert sealed.is_dir()
     monkeypatch.setenv(VARIABLE, str(shared / "cache"))
-    stores.environment.cache_clear()
+    stores._found.cache_clear()
     yield shared / "cache"
-    stores.environment.cache_clear()
+    stores._found.cache_clear()
 
 
 def drafted(layout: str = "29.6", *, strategy: Design | None = None, demotion: Demotion = Demotion.SUFFIX) -> Draft:
@@ -166,17 +164,8 @@ def proposals(shared: Path) -> Callable[..., tuple[Path, Report]]:
 
 
 @pytest.fixture
-def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], None]]:
-    """Return what puts a shell script on PATH in front of all other programs; `$real` in it is the program behind."""
-    directory = tmp_path / "bin"
-    directory.mkdir()
+def install(install: Callable[[str, str], None]) -> Iterator[Callable[[str, str], None]]:
+    """Put a script on PATH, and forget what was evaluated before."""
     evaluation.outcome.cache_clear()
-
-    def write(name: str, script: str) -> None:
-        path = directory / name
-        path.write_text(f"#!/bin/sh\nreal={shutil.which(name)}\n{script}")
-        path.chmod(0o755)
-        monkeypatch.setenv("PATH", f"{directory}{os.pathsep}{os.environ['PATH']}")
-
-    yield write
+    yield install
     evaluation.outcome.cache_clear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -12,7 +13,7 @@ import pytest
 
 from toolkit.errors import CommandError, ToolkitError, tried
 from toolkit.git import clone as clones
-from toolkit.git import history, program, reading
+from toolkit.git import history, messages, program, reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,6 +62,13 @@ SETTINGS = """
 	diff = {run}
 [uploadpack]
 	packObjectsHook = {run}
+[diff]
+	ignoreSubmodules = none
+	submodule = log
+[submodule]
+	recurse = true
+[submodule "inner"]
+	ignore = none
 [alias]
 	rev-parse = !{run}
 	log = !{run}
@@ -96,6 +104,7 @@ class Trap:
         (inner / "file").write_text("inner\n")
         git(inner, "add", "--all")
         git(inner, "commit", "--quiet", "--message=inner")
+        (self.top / ".gitmodules").write_text('[submodule "inner"]\n\tpath = inner\n\turl = ./inner\n')
         git(self.top, "add", "--all")
         git(self.top, "commit", "--quiet", "--message=one")
         git(inner, "config", "filter.inner.clean", str(run))
@@ -200,16 +209,64 @@ def test_pipe_in_place_of_a_file_of_git_is_not_waited_for(trap: Trap, monkeypatc
         program.run_reading(trap.top, "for-each-ref", found=False)
 
 
-@pytest.mark.parametrize("name", ["packed-refs", "shallow", "objects/info/alternates"])
-def test_line_of_a_file_that_a_link_of_git_leads_to_is_not_quoted(trap: Trap, tmp_path: Path, name: str) -> None:
+READ = (("for-each-ref",), ("log", "-1"), ("rev-parse", "HEAD"), ("rev-parse", "missing^{commit}"), ("ls-files", "-o"))
+
+
+@pytest.mark.parametrize("without", ["nothing", "look"])
+@pytest.mark.parametrize(
+    "name", ["packed-refs", "shallow", "commondir", "info/grafts", "info/attributes", "objects/info/alternates", "logs"]
+)
+def test_line_of_a_file_that_a_link_of_git_leads_to_is_not_quoted(
+    trap: Trap, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, without: str
+) -> None:
+    if without == "look":
+        monkeypatch.setattr(program, "_refuse_links", lambda _: None)
     (tmp_path / "secret").write_text("nobody is told this\n")
     place = trap.top / ".git" / name
     place.parent.mkdir(exist_ok=True)
+    shutil.rmtree(place, ignore_errors=True)
     place.unlink(missing_ok=True)
     place.symlink_to(tmp_path / "secret")
-    for arguments in (("for-each-ref",), ("log", "-1"), ("rev-parse", "HEAD"), ("rev-parse", "missing^{commit}")):
+    for arguments in READ:
         done = tried(partial(program.run_reading, trap.top, *arguments, found=False))
         assert "told" not in f"{done} {getattr(done, 'stderr', '')}"
+        assert without == "look" or str(done).startswith(f"{place}: is a link that leads out of the ")
+
+
+@pytest.mark.parametrize(
+    "setting", ["core.bigFileThreshold", "core.abbrev", "diff.algorithm", "color.diff", "core.bare"]
+)
+def test_value_of_a_file_that_a_configuration_includes_is_not_quoted(trap: Trap, tmp_path: Path, setting: str) -> None:
+    git(tmp_path, "config", "--file", "ini", setting, "nobody is told this")
+    git(trap.top, "config", "include.path", str(tmp_path / "ini"))
+    calls: list[Callable[[], object]] = [
+        *(partial(program.run_reading, trap.top, *arguments, found=False) for arguments in READ),
+        lambda: history.changed(trap.top, "HEAD"),
+        lambda: reading.read_objects(trap.top / ".git", [f"{trap.head}:{FILE}"]),
+    ]
+    for call in calls:
+        done = tried(call)
+        assert "told" not in f"{done} {getattr(done, 'stderr', '')}"
+
+
+def test_of_git_its_own_phrases_are_shown(tmp_path: Path) -> None:
+    said = (
+        f"error: cannot open {tmp_path}: told\nfatal: unable to read config file '{tmp_path}': Permission denied\n"
+        f"fatal: Invalid path '{tmp_path}/told': No such file or directory\nfatal: bad object told\n"
+        "fatal: bad object HEAD\n"
+    )
+    assert messages.known(said, ("git", "HEAD")).splitlines() == [
+        f"fatal: unable to read config file '{tmp_path}': Permission denied",
+        "fatal: Invalid path …: No such file or directory",
+        "fatal: bad object …",
+        "fatal: bad object HEAD",
+    ]
+
+
+def test_command_that_says_nothing_known_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CommandError) as caught:
+        program.run_reading(tmp_path, "told", found=False)
+    assert caught.value.stderr == f"'git -C {tmp_path} told' ended with status 1"
 
 
 def test_an_edit_as_old_and_as_long_as_what_was_committed_is_seen(tmp_path: Path) -> None:

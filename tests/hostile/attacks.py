@@ -6,9 +6,11 @@ An attack makes its files in a directory, and returns the command line that read
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
@@ -16,7 +18,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from tests.forge.server import Fault
-from tests.hostile.spoiling import DOCKER, NOTES, spoilings
+from tests.hostile.spoiling import DOCKER, EXPRESSIONS, NOTES, lay_out, spoilings
 from toolkit import specimen
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from tests.forge.server import Forge
     from tests.hostile.spoiling import Spoiling
 
+ENDLESS = (("--max-memory", "9" * 20), ("--timeout", "1e308"))
 EDIT = ("-DMINIMAL=ON", "-DMINIMAL=OFF")
 
 
@@ -53,6 +56,15 @@ def clean(stage: Stage, name: str = "tree") -> Path:
     return Path(shutil.copytree(specimen.path(), stage.work / name))
 
 
+def _made(stage: Stage, name: str = "tree") -> Path:
+    """Make a clone with a commit, and a token in its configuration."""
+    tree = clean(stage, name)
+    git(tree, "init", "--quiet", "--initial-branch=master")
+    _commit(tree, "first")
+    git(tree, "config", "remote.origin.url", f"https://x:{stage.secret.read_text().strip()}@localhost.invalid/x")
+    return tree
+
+
 def _commit(tree: Path, message: str) -> None:
     # Pipes and sockets are not committed, and what cannot be read is left out.
     subprocess.run(["git", "-C", tree, "add", "--all", "--ignore-errors"], check=False, capture_output=True)
@@ -66,9 +78,7 @@ def _tree(spoiling: Spoiling, stage: Stage) -> Path:
 
 
 def _clone(spoiling: Spoiling, stage: Stage) -> Path:
-    tree = clean(stage)
-    git(tree, "init", "--quiet", "--initial-branch=master")
-    _commit(tree, "first")
+    tree = _made(stage)
     git(tree, "switch", "--quiet", "--create", "theirs")
     spoiling.spoil(tree, stage.secret)
     for huge in tree.rglob("*"):
@@ -175,13 +185,66 @@ def attacks(seed: int, share: int = 10) -> list[Attack]:
         found += [
             Attack(name=f"{case.name}-{entry}", make=partial(_through, entry=entry, case=case)) for entry in entries
         ]
-    for more in (_patches(random), _clones(), _answers(), _reports(random), _lines()):
+    for more in (_patches(random), _clones(), _answers(), _reports(random), _lines(), _overlays(), _machines()):
         found += more
     return found
 
 
 def _through(stage: Stage, *, entry: str, case: Spoiling) -> list[str]:
     return ENTRIES[entry](case, stage)
+
+
+def _overlay(stage: Stage, expression: str) -> list[str]:
+    """Make an overlay in a clone, for a nixpkgs that is used as it is and a clone as well."""
+    theirs = stage.work / "theirs"
+    theirs.mkdir()
+    filled = expression.format(secret=stage.secret, home=stage.secret.parent)
+    (theirs / "overlay.nix").write_text(
+        f"final: prev: {{ notes-server = prev.notes-server.overrideAttrs {{ note = {filled}; }}; }}\n"
+    )
+    lay_out(theirs, expression, stage.secret)
+    git(theirs, "init", "--quiet")
+    git(theirs, "config", "x.token", _told(stage))
+    return ["reach", "--sealed", "--nixpkgs", str(_made(stage)), str(theirs)]
+
+
+def _overlays() -> Iterator[Attack]:
+    """Yield overlays that read, fetch or start something."""
+    expressions = {
+        **dict(islice(EXPRESSIONS.items(), [*EXPRESSIONS].index("trace"))),
+        "prev": 'builtins.readFile (prev.path + "/.git/config")',
+        "nixpkgs": "builtins.readFile <nixpkgs/.git/config>",
+        "server": 'builtins.readFile (builtins.fetchurl "http://127.0.0.1:1/x")',
+    }
+    for name, expression in expressions.items():
+        yield Attack(name=f"overlay-{name}", make=partial(_overlay, expression=f"({expression})"))
+
+
+def _machine(stage: Stage, kind: str, entry: str) -> list[str]:
+    home, tree = stage.secret.parent, _made(stage)
+    kept = Path(shutil.copytree(stage.proposal.parent / "cache", home / "cache", symlinks=True))
+    others, later = (65534, 65534) if os.geteuid() == 0 else (-1, -1), (4_000_000_000, 4_000_000_000)
+    match kind:
+        case "home-closed":
+            home.chmod(0o500)
+        case "clone-closed":
+            for path in (tree, *tree.rglob("*")):
+                path.chmod(0o555 if path.is_dir() else 0o444)
+        case "cache-of-another":
+            for path in (kept, *kept.rglob("*")):
+                os.chown(path, *others, follow_symlinks=False)
+            kept.chmod(0o755)
+        case _:
+            for path in (*tree.rglob("*"), *kept.rglob("*")):
+                os.utime(path, later, follow_symlinks=False)
+    return [*entry.split(), str(tree)]
+
+
+def _machines() -> Iterator[Attack]:
+    """Yield machines that are not as one expects."""
+    for kind in ("home-closed", "clone-closed", "cache-of-another", "later"):
+        for number, entry in enumerate(("find --nixpkgs", "check --git-dir", "propose notes-server --nixpkgs")):
+            yield Attack(name=f"machine-{kind}-{number}", make=partial(_machine, kind=kind, entry=entry))
 
 
 QUOTED = ('"a/unterminated', '"a/é"', r'"a/\x4"', '"a/x" + "y"', r'"a/\777"', r'"a/\N"', '"', '""', r'"a/\0"', "a/\t")
@@ -223,7 +286,7 @@ def _patches(random: Random) -> Iterator[Attack]:
     ]
     contents += [
         (f"place-{place.replace('/', '_')}", f"--- /dev/null\n+++ b/{place}\n@@ -0,0 +1 @@\n+x\n")
-        for place in ("../../out", "/etc/passwd", ".git/config", "a/../../b", "pkgs/\x1b[31m")
+        for place in ("../../out", "/etc/passwd", ".git/config", "a/../../b", "pkgs/\x1b[31m", "lib/default.nix/x")
     ]
     contents += [
         ("empty", ""),
@@ -261,13 +324,6 @@ PROGRAMS = (
 )
 
 
-def _made(stage: Stage) -> Path:
-    tree = clean(stage)
-    git(tree, "init", "--quiet", "--initial-branch=master")
-    _commit(tree, "first")
-    return tree
-
-
 def _configured(stage: Stage, line: str) -> list[str]:
     tree = _made(stage)
     run = stage.work / "run"
@@ -297,7 +353,8 @@ def _lazy(stage: Stage, entry: str) -> list[str]:
 
 
 def _spoilt(stage: Stage, name: str, content: bytes | None, entry: str) -> list[str]:
-    tree = _made(stage)
+    # Before a colon git has a message of its own end.
+    tree = _made(stage, "a: tree" if name == "packed-refs" else "tree")
     place = tree / ".git" / name
     place.parent.mkdir(parents=True, exist_ok=True)
     if place.is_dir():
@@ -306,7 +363,42 @@ def _spoilt(stage: Stage, name: str, content: bytes | None, entry: str) -> list[
     if content is None:
         place.symlink_to(stage.secret)
     else:
-        place.write_bytes(content.replace(b"{secret}", bytes(stage.secret)))
+        if b"{ini}" in content:
+            git(
+                tree,
+                "config",
+                "--file",
+                str(stage.secret.with_name("ini")),
+                *content.decode().split()[1:],
+                _told(stage),
+            )
+            content = b"[include]\n\tpath = {home}/ini\n"
+        filled = content.replace(b"{secret}", bytes(stage.secret)).replace(b"{home}", bytes(stage.secret.parent))
+        place.write_bytes(filled)
+    return [*entry.split(), str(tree)]
+
+
+def _told(stage: Stage) -> str:
+    return stage.secret.read_text().strip()
+
+
+def _submodule(stage: Stage, entry: str) -> list[str]:
+    """Make a clone whose configuration lets git look into a submodule, which has a filter."""
+    tree = _made(stage)
+    inner = tree / "inner"
+    inner.mkdir()
+    (inner / "file").write_text("one\n")
+    git(inner, "init", "--quiet")
+    _commit(inner, "inner")
+    (tree / ".gitmodules").write_text('[submodule "inner"]\n\tpath = inner\n\turl = ./inner\n')
+    _commit(tree, "second")
+    git(tree, "config", "submodule.inner.ignore", "none")
+    git(tree, "config", "diff.ignoreSubmodules", "none")
+    git(inner, "config", "filter.x.clean", str(stage.secret.with_name("bin") / "hg"))
+    (inner / ".git/info").mkdir(exist_ok=True)
+    (inner / ".git/info/attributes").write_text("* filter=x\n")
+    (inner / "file").write_text("two\n")
+    (tree / DOCKER).write_text((tree / DOCKER).read_text().replace(*EDIT))
     return [*entry.split(), str(tree)]
 
 
@@ -375,6 +467,7 @@ def _clones() -> Iterator[Attack]:
         yield Attack(name=f"clone-runs-{line}", make=partial(_configured, line=line))
     for number, entry in enumerate(readers):
         yield Attack(name=f"clone-lazy-{number}", make=partial(_lazy, entry=entry))
+        yield Attack(name=f"clone-submodule-{number}", make=partial(_submodule, entry=entry))
         for name, content in (
             ("HEAD", b"ref: ../../../../etc/passwd\n"),
             ("HEAD", b"\xff" * 500),
@@ -389,8 +482,16 @@ def _clones() -> Iterator[Attack]:
             ("index", b"DIRC" + b"\xff" * 200),
             ("commondir", b"{secret}\n"),
             ("shallow", None),
+            ("commondir", None),
+            ("info/grafts", None),
+            ("info/attributes", None),
+            ("config", b"[core]\n\tattributesFile = {secret}\n"),
+            ("config", b"{ini} core.bigFileThreshold"),
+            ("config", b"{ini} core.abbrev"),
+            ("config", b"{ini} diff.algorithm"),
+            ("config", b"{ini} color.diff"),
         ):
-            kind = "link" if content is None else content[:6].hex()
+            kind = "link" if content is None else content[-20:].hex()
             yield Attack(
                 name=f"clone-{name.replace('/', '_')}-{kind}-{number}",
                 make=partial(_spoilt, name=name, content=content, entry=entry),
@@ -428,9 +529,7 @@ HEADERS: tuple[dict[str, str], ...] = (
 
 
 def _answered(stage: Stage, part: str, fault: Fault, command: tuple[str, ...]) -> list[str]:
-    tree = clean(stage)
-    git(tree, "init", "--quiet", "--initial-branch=master")
-    _commit(tree, "first")
+    tree = _made(stage)
     forge = stage.serve(tree)
     git(tree, "branch", "theirs")
     forge.pull(7, head="theirs")
@@ -439,10 +538,7 @@ def _answered(stage: Stage, part: str, fault: Fault, command: tuple[str, ...]) -
 
 
 def _text(stage: Stage, ref: str) -> list[str]:
-    tree = clean(stage)
-    git(tree, "init", "--quiet", "--initial-branch=master")
-    _commit(tree, "first")
-    return ["track", *stage.serve(tree).options(), "--no-pulls", "--ref", ref]
+    return ["track", *stage.serve(_made(stage)).options(), "--no-pulls", "--ref", ref]
 
 
 def _answers() -> Iterator[Attack]:
@@ -591,6 +687,8 @@ def _lines() -> Iterator[Attack]:
             (("doctor", "--log", "{home}"), None),
             (("find", "--nixpkgs", "{home}"), None),
             (("find", "--nixpkgs", "/proc"), None),
+            *((("find", "--nixpkgs", "specimen", *words), None) for words in ENDLESS),
+            *((("track", "--git-dir", "{work}", *words), None) for words in ENDLESS),
         )
     ):
         yield Attack(name=f"line-{number}", make=partial(line, words=words, content=content))

@@ -43,9 +43,18 @@ EXPRESSIONS = {
     "nixPath-list": "toString (map (each: each.path) builtins.nixPath)",
     "findFile": 'builtins.readFile (builtins.findFile [ {{ prefix = "x"; path = "{home}"; }} ] "x/secret")',
     "fetchurl": 'builtins.readFile (builtins.fetchurl "file://{secret}")',
+    "fetchurl-link": 'builtins.readFile (builtins.fetchurl "file://${{toString ./beside}}")',
     "fetchTarball": 'builtins.readFile (builtins.fetchTarball "file://{home}/x.tar")',
     "fetchGit": 'builtins.readFile "${{builtins.fetchGit {home}}}/secret"',
-    "getFlake": 'builtins.getFlake "path:{home}"',
+    "fetchTree": 'builtins.readFile "${{builtins.fetchTree {{ type = "path"; path = "{home}"; }}}}/secret"',
+    "hg": "toString (builtins.fetchMercurial ./.).branch",
+    "hg-string": 'toString (builtins.fetchMercurial "${{toString ./.}}").branch',
+    "hg-rev": '(builtins.fetchMercurial {{ url = "${{toString ./.}}"; rev = builtins.substring 0 40 '
+    '(builtins.hashString "sha256" "x"); }}).branch',
+    "getFlake": '(builtins.getFlake "path:{home}").told',
+    "getFlake-git": 'builtins.getFlake "git+file://{home}"',
+    "git": 'builtins.readFile (./. + "/../../../../.git/config")',
+    "git-here": "builtins.readFile ./.git/config",
     "storePath": "builtins.readFile (builtins.storePath {secret})",
     "exec": 'builtins.exec [ "cat" "{secret}" ]',
     "native": 'builtins.importNative {secret} "x"',
@@ -236,15 +245,22 @@ def spoilings(random: Random) -> Iterator[Spoiling]:
             yield Spoiling(name=f"{name}-{place.replace('/', '_')}", spoil=_put(place, make))
 
 
+def lay_out(directory: Path, expression: str, secret: Path) -> None:
+    """Make what an expression names beside its file."""
+    if "./beside" in expression:
+        (directory / "beside").symlink_to(secret)
+    if "./fifo" in expression:
+        os.mkfifo(directory / "fifo")
+    if "Mercurial" in expression:
+        (directory / ".hg").mkdir()
+
+
 def _with(expression: str, place: str, turn: int) -> Callable[[Path, Path], None]:
     def spoil(root: Path, secret: Path) -> None:
         path = root / place
         filled = expression.format(secret=secret, home=secret.parent)
         path.write_text(_edited(path.read_text(), filled, turn))
-        if "./beside" in expression:
-            (path.parent / "beside").symlink_to(secret)
-        if "./fifo" in expression:
-            os.mkfifo(path.parent / "fifo")
+        lay_out(path.parent, expression, secret)
 
     return spoil
 

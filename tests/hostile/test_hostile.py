@@ -37,9 +37,14 @@ BOUND_SECONDS = 60.0
 PATIENCE = 5 * BOUND_SECONDS
 MOST_MIB = 2400
 """The heap of an evaluation, what it may have beside that, and Nix itself."""
+PLANTED = ("curl", "git-remote-x", "hg", "ssh", "tar")
+WALLS = ("", "landlock", "settings")
+"""Which wall is taken away."""
 SECRET = "unlet-c0ffee-nobody-is-told-this"  # noqa: S105 - it is no password
 STATUSES = {0, 1, 2, 3, 10, 11}
 _LONGEST_LINE = 1100
+_TOLD = ("home/secret", "home/.netrc", "home/flake.nix", "home/ini", "*.git/config")
+"""Where the secret is written by the attacks themselves."""
 _MOST_READ = 8 << 20
 
 
@@ -53,6 +58,7 @@ def chosen() -> list[Attack]:
 def clean_proposal(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A proposal of docker that nobody has spoilt."""
     directory = tmp_path_factory.mktemp("proposed")
+    (directory / "tmp").mkdir()
     env = {**_environment(directory), "NIX_PATH": ""}
     argv = [sys.executable, "-m", "toolkit", "propose", "--nixpkgs", "specimen", "--out", str(directory / "out")]
     subprocess.run(argv, env=env, check=True, capture_output=True)
@@ -60,9 +66,8 @@ def clean_proposal(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _environment(home: Path) -> dict[str, str]:
-    (home / "tmp").mkdir(exist_ok=True)
     return {
-        "PATH": os.environ["PATH"],
+        "PATH": f"{home}/bin:{os.environ['PATH']}",
         "HOME": str(home),
         "TMPDIR": str(home / "tmp"),
         "XDG_CACHE_HOME": str(home / "cache"),
@@ -104,6 +109,14 @@ def stage(tmp_path: Path, clean_proposal: Path, serve: Callable[[Path], Forge]) 
     secret = home / "secret"
     secret.write_text(f"{SECRET}\n")
     secret.chmod(0o600)
+    (home / "flake.nix").write_text(f'{{ outputs = _: {{ told = "{SECRET}"; }}; }}\n')
+    (home / ".netrc").write_text(f"machine localhost login x password {SECRET}\n")
+    for name in ("bin", "tmp"):
+        (home / name).mkdir()
+    for name in PLANTED:
+        program = home / "bin" / name
+        program.write_text(f'#!/bin/sh\necho "$0 $*" >>{home}/started\ncat {secret}\n')
+        program.chmod(0o755)
     return Stage(work=work, secret=secret, proposal=clean_proposal, serve=serve)
 
 
@@ -122,13 +135,15 @@ def test_attack_gets_nothing_and_ends(
     stored = _stored()
     began = time.monotonic()
     # A run that needs all of this time does not end by itself.
-    done = forks.run(arguments, cwd=work, env=_environment(home), timeout=PATIENCE)
+    without = Random(f"{SEED} {attack.name}").choice(WALLS)  # noqa: S311 - as above
+    done = forks.run(arguments, cwd=work, env={**_environment(home), "WITHOUT": without}, timeout=PATIENCE)
     seconds = time.monotonic() - began
     record_property("attacks", f"of exit code {done.returncode}")
     said = done.stdout + done.stderr
     assert done.returncode in STATUSES, (arguments, done.returncode, done.stderr[-3000:])
     assert "Traceback" not in done.stderr, done.stderr[-3000:]
-    assert SECRET not in said, said
+    assert SECRET not in said, (without, said)
+    assert not (home / "started").exists(), (without, (home / "started").read_text())
     assert "\x1b" not in said
     assert forks.peak < MOST_MIB << 10
     assert max(map(len, done.stderr.splitlines()), default=0) <= _LONGEST_LINE
@@ -140,7 +155,7 @@ def test_attack_gets_nothing_and_ends(
 
 def _stored() -> set[str]:
     try:
-        return set(os.listdir("/nix/store"))  # noqa: PTH208 - names are enough
+        return {name for name in os.listdir("/nix/store") if not name.startswith("tmp-")}  # noqa: PTH208 - names are enough
     except OSError:
         return set()
 
@@ -149,7 +164,7 @@ def _holding(*places: Path) -> list[str]:
     """Return the files, and the names of files, that have the secret, but for the one that it was written to."""
     found: list[str] = []
     for path in chain(places, *(place.rglob("*") for place in places if place.is_dir() and not place.is_symlink())):
-        if path.match("home/secret") or path.is_symlink() or not path.is_file():
+        if path.is_symlink() or not path.is_file() or any(path.match(each) for each in _TOLD):
             continue
         if path.stat().st_size < _MOST_READ and os.access(path, os.R_OK) and SECRET.encode() in path.read_bytes():
             found.append(str(path))

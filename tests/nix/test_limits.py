@@ -18,32 +18,17 @@ from typing import TYPE_CHECKING, cast
 import pytest
 from msgspec import Struct
 
-from tests.serving import Handler, running
 from toolkit import landlock, process
 from toolkit.errors import CommandError, LimitError, ToolkitError
 from toolkit.nix import evaluator, limits, program, stores
 from toolkit.process import Command
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable
 
     Configure = Callable[[str], None]
 
 HOG = "builtins.deepSeq (builtins.genList (n: [ n (n + 1) (toString n) ]) 3000000) 1"
-
-
-@pytest.fixture
-def requests() -> Generator[tuple[str, list[str]]]:
-    """Yield the URL of a server on loopback, and the list of what it was asked for."""
-    asked: list[str] = []
-
-    class Asked(Handler):
-        def answer(self) -> None:
-            asked.append(self.path)
-            self.reply(404)
-
-    with running(Asked) as url:
-        yield url, asked
 
 
 def _by_variable(monkeypatch: pytest.MonkeyPatch, _: Path, line: str) -> None:
@@ -257,6 +242,31 @@ def test_second_wall_holds_where_the_first_is_off(
         assert stranger.evaluate(expression) == "told"
 
 
+@pytest.mark.parametrize("without", ["landlock", "settings"])
+def test_git_directory_is_not_in_reach(stranger: Stranger, monkeypatch: pytest.MonkeyPatch, without: str) -> None:
+    if without == "landlock":
+        monkeypatch.setattr(landlock, "abi", lambda: 0)
+    else:
+        monkeypatch.setattr(limits, "_CONFIGURATION", {"HOME": "/homeless-shelter"})
+    for place in ("", "below/inner"):
+        (stranger.directory / place / ".git").mkdir(parents=True)
+        (stranger.directory / place / ".git/config").write_text("told")
+        (stranger.directory / place / "file").write_text("read")
+    for name, target in (("good", "below/inner/file"), ("out", "/etc/passwd"), ("git", ".git/config"), ("far", "good")):
+        (stranger.directory / name).symlink_to(target)
+    names = {"below", "default.nix", "file", "good"} | (
+        {".git", "git", "out", "far"} if without == "settings" else set()
+    )
+    with limits.sealed():
+        read = "builtins.readFile ./below/inner/file + builtins.readFile ./good"
+        assert stranger.evaluate(f"[ ({read}) (builtins.attrNames (builtins.readDir ./.)) ]") == [
+            "readread",
+            sorted(names),
+        ]
+    for path in (".git/config", "below/inner/.git/config", "git"):
+        assert "told" not in stranger.refusal(f"builtins.readFile ./{path}")
+
+
 def test_command_to_paste_is_sealed_as_well(tmp_path: Path, configure: Configure) -> None:
     configure("allow-unsafe-native-code-during-evaluation = true")
     file = tmp_path / "default.nix"
@@ -325,7 +335,7 @@ def test_wall_stands_around_the_evaluation_and_not_around_the_build(
     with process.echoing(commands.append), limits.sealed(Path(evaluator.tools().shell)):
         (built,) = evaluator.build(made, {}, [name])
     assert stores.physical(built).read_text() == "\n"
-    ran = [next(word for word in command.split() if word.startswith("nix-")) for command in commands]
+    ran = [re.findall(r"(?:^| |/)(nix-\w+) ", command)[0] for command in commands]
     assert {"nix-instantiate", "nix-build"} <= {*ran}
     assert {*walled} == {"nix-instantiate"}
 

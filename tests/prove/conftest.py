@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -63,18 +61,3 @@ class Draft(Struct, frozen=True, kw_only=True):
 @pytest.fixture
 def draft(tmp_path: Path) -> Draft:
     return Draft(root=tmp_path, texts=TEXTS)
-
-
-@pytest.fixture
-def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
-    """Return what puts a shell script on PATH in front of all other programs; `$real` in it is the program behind."""
-    directory = tmp_path / "bin"
-    directory.mkdir()
-
-    def write(name: str, script: str) -> None:
-        path = directory / name
-        path.write_text(f"#!/bin/sh\nreal={shutil.which(name)}\n{script}")
-        path.chmod(0o755)
-        monkeypatch.setenv("PATH", f"{directory}{os.pathsep}{os.environ['PATH']}")
-
-    return write

@@ -42,7 +42,7 @@ def test_every_stage_is_parsed(draft: Draft) -> None:
     finding = parses(draft.case())
     assert (finding.covers, finding.failures, finding.not_run) == ("3 files", (), None)
     assert [line.partition(": ")[0] for line in finding.evidence] == ["before", "first", "second"]
-    assert finding.commands[0].startswith(f"nix-instantiate --store dummy:// --parse {draft.root}/before/")
+    assert f" --parse {draft.root}/before/" in finding.commands[0]
     assert finding.commands[0].endswith(f"{draft.root}/second/package.nix")
 
 

@@ -31,8 +31,7 @@ def reached(tmp_path: Path) -> Callable[..., Reach]:
             place.write_text(text)
         request = ReachRequest(
             paths=() if paths == ("",) else tuple(tmp_path / path for path in paths or texts),
-            source=SourceRequest(nixpkgs=str(NIXPKGS)),
-            **{"systems": (SYSTEM,), **fields},  # type: ignore[arg-type] # as the test names them
+            **{"source": SourceRequest(nixpkgs=str(NIXPKGS)), "systems": (SYSTEM,), **fields},  # type: ignore[arg-type] # as the test names them
         )
         return reach(request, progress=Silence())
 

@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+import json
+import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.reach.conftest import left, statuses
+from tests.reach.conftest import NIXPKGS, left, statuses
+from toolkit import process
 from toolkit.errors import ToolkitError
+from toolkit.model import SourceRequest
+from toolkit.nix import stores
 from toolkit.nix.derivations import digest
 from toolkit.reach.model import Status
 from toolkit.reach.session import EvaluationError
@@ -13,7 +19,6 @@ from toolkit.reach.verdicts import is_absent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from toolkit.reach.model import Reach
 
@@ -569,6 +574,46 @@ def test_a_strangers_overlay_reads_nothing_else(reached: Callable[..., Reach]) -
     found = reached({"overlay.nix": text}, sealed=True)
     assert statuses(found) == {"plain": "does not evaluate", "tool": "reaches"}
     assert "forbidden" in (found.overrides[0].reason or "")
+
+
+@pytest.mark.parametrize(
+    ("locked", "fact"),
+    [
+        ({"type": "git", "url": "http://127.0.0.1:1/x", "rev": "1" * 40}, "is not in the cache"),
+        ({"type": "path", "path": str(NIXPKGS)}, "input 'nixpkgs' is not pinned by its content"),
+        (
+            {"type": "tarball", "url": "http://127.0.0.1:1/nixexprs.tar.xz"},
+            "input 'nixpkgs' is not pinned by its content",
+        ),
+        ({"type": "path", "path": "/", "narHash": "sha256-" + "A" * 43 + "="}, "input 'nixpkgs' is not pinned"),
+    ],
+)
+def test_a_strangers_lock_is_not_followed(reached: Callable[..., Reach], locked: dict[str, str], fact: str) -> None:
+    nodes = {"root": {"inputs": {"nixpkgs": "n"}}, "n": {"locked": locked}}
+    files = {
+        "flake.nix": "{ outputs = _: { overlays.default = final: prev: { tool = prev.editor; }; }; }",
+        "flake.lock": json.dumps({"version": 7, "root": "root", "nodes": nodes}),
+    }
+    with pytest.raises(ToolkitError, match=fact) as caught:
+        reached(files, "flake.nix", sealed=True, source=SourceRequest())
+    assert caught.value.hint == "with --sealed nothing is fetched: add --nixpkgs DIRECTORY"
+    assert statuses(reached(files, "flake.nix", sealed=True)) == {"tool": "reaches"}
+
+
+def test_a_nixpkgs_that_a_strangers_lock_pins_by_content_comes_from_the_store(
+    reached: Callable[..., Reach], tmp_path: Path
+) -> None:
+    tree = shutil.copytree(NIXPKGS, tmp_path / "source")
+    stored = process.run(("nix-store", "--add", str(tree)), env=stores.environment()).text
+    hashed = process.run(("nix-hash", "--type", "sha256", "--sri", str(tree))).text
+    nodes = {"root": {"inputs": {"nixpkgs": "n"}}, "n": {"locked": {"type": "path", "path": "/", "narHash": hashed}}}
+    files = {
+        "flake.nix": "{ outputs = _: { overlays.default = final: prev: { tool = prev.editor; }; }; }",
+        "flake.lock": json.dumps({"version": 7, "root": "root", "nodes": nodes}),
+    }
+    found = reached(files, "flake.nix", sealed=True, source=SourceRequest())
+    assert found.nixpkgs == str(stores.physical(Path(stored)))
+    assert statuses(found) == {"tool": "reaches"}
 
 
 def test_digests_are_the_same_in_all_forms() -> None:

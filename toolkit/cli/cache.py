@@ -42,7 +42,7 @@ def list_entries() -> int:
 @click.option(
     "--unused-for",
     "days",
-    type=options.Amount(min=0),
+    type=options.Amount(0),
     metavar="DAYS",
     default=0.0,
     help="Delete only entries that were not used for this many days; by default all.",

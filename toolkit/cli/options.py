@@ -29,8 +29,11 @@ _META = "toolkit."
 # What a directory is known to be a nixpkgs by.
 _NIXPKGS = Path("pkgs/top-level/all-packages.nix")
 
-LEAST_MIB = 64
-"""Nix does not start with less."""
+LEAST_MIB, MOST_MIB = 64, 1 << 24
+"""Nix does not start with less; more than 16 TiB is no memory."""
+
+_MOST = 1e7
+"""As seconds four months: what waits takes no longer time, and no number of days is larger."""
 
 OWN, SOURCE, DEPTH, NIX, OUTPUT = "Options", "Source", "Depth", "Nix", "Output"
 """The groups of options in --help; the first are the command's own."""
@@ -119,14 +122,16 @@ def command(
 
 
 class Amount(click.FloatRange):
-    """A number that is one, and has an end: neither nan nor inf."""
+    """A number of seconds or days that is one, and that a clock can add: neither nan nor inf."""
+
+    def __init__(self, least: float, *, min_open: bool = False) -> None:
+        super().__init__(least, _MOST, min_open=min_open)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401 - click's
         """Return the number, or fail."""
-        number = super().convert(value, param, ctx)
-        if not math.isfinite(number):
+        if not math.isfinite(click.FLOAT.convert(value, param, ctx)):
             self.fail(f"{value!r} is not a number with an end", param, ctx)
-        return number
+        return super().convert(value, param, ctx)
 
 
 def asked(name: str) -> Any:  # noqa: ANN401 - of the type that the option has
@@ -234,11 +239,9 @@ def bounds(*, timeout: str, memory: str) -> Callable[[F], F]:
     """Add the options that raise the limits of strangers' files; `allow` sets them."""
     return together(
         remembered(
-            "--max-memory", group=DEPTH, deep=True, type=click.IntRange(min=LEAST_MIB), metavar="MIB", help=memory
+            "--max-memory", group=DEPTH, deep=True, type=click.IntRange(LEAST_MIB, MOST_MIB), metavar="MIB", help=memory
         ),
-        remembered(
-            "--timeout", group=DEPTH, deep=True, type=Amount(min=0, min_open=True), metavar="SECONDS", help=timeout
-        ),
+        remembered("--timeout", group=DEPTH, deep=True, type=Amount(0, min_open=True), metavar="SECONDS", help=timeout),
     )
 
 

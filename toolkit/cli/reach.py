@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     "--nixpkgs",
     metavar="WHERE",
     help="A directory or git clone, <nixpkgs>, a flake.lock, npins' sources.json or a git URL. By default the one that "
-    "the flake locks, else <nixpkgs>.",
+    "the flake locks, else <nixpkgs>; with --sealed, a locked one has to be on this machine.",
 )
 @options.source_value("--rev", metavar="REV", help="A commit, branch or tag; by default the files as they are.")
 @options.source_value("--offline", is_flag=True, help="Use only the cache and this machine for nixpkgs.")

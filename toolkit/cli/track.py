@@ -101,7 +101,7 @@ commands.
 @options.source_option(
     "--timeout",
     deep=True,
-    type=options.Amount(min=0.1),
+    type=options.Amount(0.1),
     metavar="SECONDS",
     default=30.0,
     show_default=True,
@@ -110,7 +110,7 @@ commands.
 @options.source_option(
     "--max-memory",
     deep=True,
-    type=click.IntRange(min=options.LEAST_MIB),
+    type=click.IntRange(options.LEAST_MIB, options.MOST_MIB),
     metavar="MIB",
     help="The memory that all evaluations together may use, by default 2048.",
 )

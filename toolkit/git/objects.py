@@ -24,7 +24,7 @@ from git.exc import GitCommandError
 
 from toolkit import process
 from toolkit.errors import CommandError
-from toolkit.git import program
+from toolkit.git import messages, program
 from toolkit.model import Oid
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ _CHUNK = 1 << 20
 class _Git(Git):
     """Git as GitPython calls it, on the git directory `directory` and with the environment `variables`."""
 
-    def __init__(self, directory: Path, variables: Mapping[str, str | None]) -> None:
+    def __init__(self, directory: Path, variables: Mapping[str, str]) -> None:
         super().__init__(directory)
         self._directory = directory
         self._variables = variables
@@ -50,19 +50,21 @@ class _Git(Git):
         as_process: bool = False,
         **_: object,
     ) -> Any:  # noqa: ANN401 - as GitPython has it
-        asked = process.Command(argv=("git", f"--git-dir={self._directory}", *command[1:]), env=self._variables)
+        asked = process.Command(
+            argv=("git", f"--git-dir={self._directory}", *command[1:]), env=self._variables, shown=messages.known
+        )
         if as_process:
             return self.AutoInterrupt(process.begin(asked), command)
         try:
             return process.execute(asked).text
         except CommandError as error:
-            raise GitCommandError(list(command), error.status, program.without_lines(error.stderr)) from error
+            raise GitCommandError(list(command), error.status, error.stderr) from error
 
 
 class _Repo(Repo):
     """A repository without a worktree; GitPython's constructor would look for one, in the environment as well."""
 
-    def __init__(self, directory: Path, variables: Mapping[str, str | None]) -> None:
+    def __init__(self, directory: Path, variables: Mapping[str, str]) -> None:
         self.git_dir = self.working_dir = str(directory)
         self.git = _Git(directory, variables)
         self.odb = GitCmdObjectDB(str(directory / "objects"), self.git)
@@ -80,10 +82,10 @@ class DecodedCommit(git.Commit):
 
 
 @contextmanager
-def opened(directory: Path, variables: Mapping[str, str | None] | None = None) -> Generator[Repo]:
+def opened(directory: Path, variables: Mapping[str, str] | None = None) -> Generator[Repo]:
     """Yield the repository whose git directory is `directory`, to be read.
 
-    `variables` are laid over the environment of git; by default they are those of `program.reading`.
+    `variables` are the environment of git, by default that of `program.reading`.
     """
     with _Repo(directory, program.reading() if variables is None else variables) as repo:
         yield repo
@@ -116,7 +118,7 @@ def read(repo: Repo, name: str, *, most: int | None = None) -> tuple[Oid, bytes]
         asked = repo.git.cat_file_all
         ended = isinstance(error, BrokenPipeError) or "SHA is empty" in str(error)
         if ended and asked is not None and (status := asked.proc.wait()):
-            said = program.without_lines(asked.stderr.read().decode("utf-8", "replace"))
+            said = messages.known(asked.stderr.read().decode("utf-8", "replace"), asked.args)
             raise CommandError(tuple(asked.args), status=status, stderr=said) from error
         return None
     return (Oid(binsha.hex()), content) if stream.type == b"blob" else None

@@ -19,13 +19,14 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
-from msgspec.structs import replace
-
-from toolkit import files, process
-from toolkit.errors import CommandError, LimitError, ToolkitError
+from toolkit import environment, files, inside, process
+from toolkit.errors import CommandError, FullError, ToolkitError
+from toolkit.git import messages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -42,23 +43,6 @@ AUTHOR = r"[^<>\n]*[^<>\s] <[^<>@\s]+@[^<>@\s]+>"
 
 # The date of what has none of its own: 2000-01-01.
 EPOCH = 946684800
-
-# What says how a remote is reached, not which repository is meant.
-_FOR_NETWORK = (
-    "GIT_ASKPASS",
-    "GIT_CONFIG",
-    "GIT_CURL_",
-    "GIT_HTTP_",
-    "GIT_PROXY_",
-    "GIT_SSH",
-    "GIT_SSL_",
-    "GIT_TRACE",
-)
-
-_FOR_READING = ("GIT_CONFIG",)
-
-# The variables by which users say who they are, beside their configuration.
-_FOR_CONTRIBUTING = ("GIT_AUTHOR_", "GIT_COMMITTER_", "GIT_CONFIG")
 
 _CONTRIBUTING = {
     # A hook could change what was proven.
@@ -88,82 +72,69 @@ _READING = {
     "core.hooksPath": os.devnull,
     "log.showSignature": "false",
     "diff.ignoreSubmodules": "all",
+    "submodule.recurse": "false",
 }
 _NO_FILTER = {"clean": "", "smudge": "", "process": "", "required": "false"}
 
 # A pipe in place of a file of git's would be waited for until somebody writes to it.
 _READING_SECONDS = 60.0
 
+# A hook does not run, and what a configuration includes may be elsewhere anyway.
+_LINKS = frozenset(["config", "config.worktree", "hooks"])
+_READ_BY_GIT = ("info", "logs", "objects/info", "objects/pack", "refs", "reftable", "worktrees")
+_PATH_BYTES = 1 << 16
+
 _PLAIN = {"LC_ALL": "C", "TZ": "UTC"}
+_ALONE = {"GIT_ALLOW_PROTOCOL": "none", "GIT_NO_LAZY_FETCH": "1"}
 
 _HERMETIC = Path(__file__).with_name("hermetic.gitconfig")
 
 
-def _scrubbed(kept: Sequence[str] = ()) -> dict[str, str | None]:
-    """Return None for each GIT_ variable of the environment, but for those that begin as one of `kept`."""
-    return {name: None for name in os.environ if name.startswith("GIT_") and not name.startswith(tuple(kept))}
-
-
-def hermetic(*, date: int | None = None) -> Mapping[str, str | None]:
-    """Return what the environment of git is overlaid with for repositories of our own.
+def hermetic(*, date: int | None = None) -> Mapping[str, str]:
+    """Return the environment of git for repositories of our own.
 
     `date` is the author's and committer's date in seconds since the epoch, for a command that commits.
     """
     when = {} if date is None else {"GIT_AUTHOR_DATE": f"@{date} +0000", "GIT_COMMITTER_DATE": f"@{date} +0000"}
-    return {
-        **_scrubbed(),
-        "GIT_CONFIG_GLOBAL": str(_HERMETIC),
-        "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_ATTR_NOSYSTEM": "1",
-        **when,
-        **_PLAIN,
-    }
+    sealed = {"GIT_CONFIG_GLOBAL": str(_HERMETIC), "GIT_CONFIG_NOSYSTEM": "1", "GIT_ATTR_NOSYSTEM": "1"}
+    return environment.of(environment.TOOLS, {**sealed, **when, **_PLAIN})
 
 
-def reading(settings: Mapping[str, str] | None = None) -> Mapping[str, str | None]:
-    """Return what the environment is overlaid with for repositories of the user's; `settings` are further ones."""
+def reading(settings: Mapping[str, str] | None = None) -> Mapping[str, str]:
+    """Return the environment of git for repositories of the user's; `settings` are further ones."""
     first = os.environ.get("GIT_CONFIG_COUNT", "")
     count = int(first) if first.isdecimal() else 0
-    named: dict[str, str | None] = {}
+    named: dict[str, str] = {}
+    # Of the names that users give a setting, the last one counts.
     for name, value in {**_READING, **(settings or {})}.items():
         named |= {f"GIT_CONFIG_KEY_{count}": name, f"GIT_CONFIG_VALUE_{count}": value}
         count += 1
-    return {
-        **_scrubbed(_FOR_READING),
-        # Of the names that users give a setting, the last one counts.
-        **named,
-        "GIT_CONFIG_COUNT": str(count),
-        "GIT_ALLOW_PROTOCOL": "none",
-        "GIT_NO_LAZY_FETCH": "1",
-        "GIT_OPTIONAL_LOCKS": "0",
-        **_PLAIN,
-    }
+    return environment.of(
+        environment.READING,
+        {**named, "GIT_CONFIG_COUNT": str(count), **_ALONE, "GIT_OPTIONAL_LOCKS": "0", **_PLAIN},
+    )
 
 
-def network() -> Mapping[str, str | None]:
-    """Return what the environment is overlaid with for access to a remote."""
+def network() -> Mapping[str, str]:
+    """Return the environment of git for access to a remote."""
     patience = {
         name: value
         for name, value in (("GIT_HTTP_LOW_SPEED_LIMIT", "1"), ("GIT_HTTP_LOW_SPEED_TIME", "60"))
         if name not in os.environ
     }
-    return {**_scrubbed(_FOR_NETWORK), **patience, "GIT_TERMINAL_PROMPT": "0", "GCM_INTERACTIVE": "never", **_PLAIN}
+    return environment.of(
+        environment.FETCHING, {**patience, "GIT_TERMINAL_PROMPT": "0", "GCM_INTERACTIVE": "never", **_PLAIN}
+    )
 
 
-def contributing(*, fetching: bool = False) -> Mapping[str, str | None]:
-    """Return what the environment is overlaid with for a clone of the user's that gets a branch.
+def contributing(*, fetching: bool = False) -> Mapping[str, str]:
+    """Return the environment of git for a clone of the user's that gets a branch.
 
     With `fetching` git may get what a partial clone lacks on the way.
     """
     if fetching:
         return network()
-    return {
-        **_scrubbed(_FOR_CONTRIBUTING),
-        "GIT_ALLOW_PROTOCOL": "none",
-        "GIT_NO_LAZY_FETCH": "1",
-        "GIT_TERMINAL_PROMPT": "0",
-        "LC_ALL": "C",
-    }
+    return environment.of(environment.COMMITTING, {**_ALONE, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"})
 
 
 class CallFields(TypedDict, total=False):
@@ -179,7 +150,21 @@ def run_hermetic(
 ) -> process.Completed:
     """Run git in a directory of our own; with `alone` it is no repository, and one above it is not looked for."""
     ceiling = {"GIT_CEILING_DIRECTORIES": str(directory.resolve().parent)} if alone else {}
-    return process.run(("git", "-C", str(directory), *arguments), env={**hermetic(date=date), **ceiling}, **fields)
+    try:
+        done = process.run(("git", "-C", str(directory), *arguments), env={**hermetic(date=date), **ceiling}, **fields)
+    except CommandError as error:
+        _require_space(error.stderr)
+        raise
+    if done.status:
+        _require_space(done.stderr)
+    return done
+
+
+def _require_space(said: str) -> None:
+    if found := re.search(
+        r"^(?:fatal|error): .*(No space left on device|Disk quota exceeded|Out of diskspace)$", said, re.MULTILINE
+    ):
+        raise FullError(f"git: {found[1].lower()}", hint="free some space there, or name a directory with TMPDIR")
 
 
 def reading_command(place: Path, *arguments: str, found: bool = True, **fields: Unpack[CallFields]) -> process.Command:
@@ -188,30 +173,40 @@ def reading_command(place: Path, *arguments: str, found: bool = True, **fields: 
     `place` is the git directory; without `found` it is where git has to look for one, and to decide whether its
     owner is trusted.
     """
+    if not found:
+        _refuse_links(place)
     where = (f"--git-dir={place}",) if found else ("-C", str(place))
-    return process.Command(argv=("git", *where, *arguments), env=reading(), timeout=_READING_SECONDS, **fields)
+    return _reading(where, arguments, reading(), **fields)
+
+
+def _reading(
+    where: Sequence[str], arguments: Sequence[str], env: Mapping[str, str], **fields: Unpack[CallFields]
+) -> process.Command:
+    """Return a command on a clone that is a stranger's."""
+    argv = ("git", *where, *arguments)
+    return process.Command(argv=argv, env=env, timeout=_READING_SECONDS, shown=messages.known, **fields)
 
 
 def run_reading(place: Path, *arguments: str, found: bool = True, **fields: Unpack[CallFields]) -> process.Completed:
     """Run git to read from a repository of the user's, see `reading_command`."""
-    try:
-        done = process.execute(reading_command(place, *arguments, found=found, **fields))
-        return replace(done, stderr=without_lines(done.stderr))
-    except LimitError:
-        raise
-    except CommandError as error:
-        raise CommandError(error.argv, status=error.status, stderr=without_lines(error.stderr)) from None
+    return process.execute(reading_command(place, *arguments, found=found, **fields))
 
 
-# refs/packed-backend.c, shallow.c and object-file.c of git.
-_QUOTED_LINE = re.compile(
-    r"(?<=line in )([^:\n]+): .*|(?<=shallow line): .*|(?<=object directory ).*(?= does not exist)"
-)
-
-
-def without_lines(said: str) -> str:
-    """Return what git says without the lines of files that it quotes: a file of its own may be a link to anything."""
-    return _QUOTED_LINE.sub(lambda found: found[1] or " …", said)
+@cache
+def _refuse_links(place: Path) -> None:
+    """Raise ToolkitError if what git reads in its own directory is a link to a file elsewhere: git would quote that."""
+    top = next((each for each in (place, *place.absolute().parents) if os.path.lexists(each / ".git")), None)
+    directories = [place if top is None else top / ".git"]
+    if top is not None and not directories[0].is_dir():
+        named = os.fsdecode(inside.read(top, ".git", most=_PATH_BYTES)).removeprefix("gitdir:").strip()
+        directories = [top / named]
+    if (common := inside.find(directories[0], "commondir", most=_PATH_BYTES)) is not None:
+        directories.append(directories[0] / os.fsdecode(common).strip())
+    for root in filter(Path.is_dir, directories):
+        for entry in chain(inside.listed(root), *(inside.entries(root, below) for below in _READ_BY_GIT)):
+            is_link = entry.kind is inside.Kind.LINK and entry.path not in _LINKS
+            if is_link and inside.leads_out(root, entry.path):
+                raise ToolkitError(f"{root / entry.path}: is a link that leads out of the clone's git directory")
 
 
 def worktree(directory: Path) -> Path:
@@ -223,7 +218,7 @@ def worktree(directory: Path) -> Path:
     return top
 
 
-def run_comparing(top: Path, *arguments: str) -> process.Completed:
+def run_comparing(top: Path, command: str, *arguments: str) -> process.Completed:
     """Run git to read what compares with the files of a worktree, through none of its filters.
 
     Git writes what it has seen of the files into a copy of the index: it does so though no lock is wanted of it. The
@@ -235,7 +230,9 @@ def run_comparing(top: Path, *arguments: str) -> process.Completed:
         if index.is_file():
             shutil.copy2(index, directory / "index")
         env = {**reading(settings), "GIT_INDEX_FILE": str(directory / "index")}
-        return process.run(("git", "-C", str(top), *arguments), env=env, timeout=_READING_SECONDS)
+        # A clone's own settings of each submodule take precedence over that of all, and a submodule has filters.
+        words = (command, "--ignore-submodules=all", *arguments)
+        return process.execute(_reading(("-C", str(top)), words, env))
 
 
 def _filters(top: Path) -> Mapping[str, str]:

@@ -104,7 +104,7 @@ def advancing(clone: Clone, worktree: Worktree, *, to: Oid, paths: Sequence[Pure
     files_there = [f":(top,literal){each}" for each in paths]
     if (there := program.run_contributing(path, "rev-parse", "HEAD").text) != was:
         raise ToolkitError(f"{path}: has moved to {there} in the meantime", hint="try again")
-    asked = ("status", "--porcelain", "--untracked-files=all", "--ignored", "--", *files_there)
+    asked = ("status", "--porcelain", "--untracked-files=all", "--ignored", "--ignore-submodules", "--", *files_there)
     changed = [line[3:] for line in program.run_contributing(path, "--no-optional-locks", *asked).text.splitlines()]
     flagged = program.run_contributing(path, "ls-files", "-v", "--full-name", "--", *files_there).text.splitlines()
     changed += [f"{line[2:]} (assume-unchanged)" for line in flagged if line[0].islower()]

@@ -69,9 +69,7 @@ class Ground:
             self._restore(paths)
 
     def _write(self, path: PurePosixPath, file: TreeFile) -> None:
-        # What is written below a link lands where that leads.
-        if any(inside.link(self.root, above) is not None for above in path.parents):
-            raise ToolkitError(f"{path}: stands below a link")
+        inside.require_place(self.root, path)
         if inside.is_directory(self.root, path):
             raise ToolkitError(f"{path}: is a directory with other files")
         reading.write_file(self.root / path, file)

@@ -6,7 +6,6 @@ Builds are sandboxed and never wait for a substituter, since nothing that is bui
 from __future__ import annotations
 
 import json
-import os
 import re
 from functools import cache
 from pathlib import Path
@@ -14,7 +13,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from msgspec import Struct
 
-from toolkit import process
+from toolkit import landlock, process
+from toolkit.environment import BUILDING, of
 from toolkit.errors import CommandError, LimitError, ToolkitError
 from toolkit.nix.limits import is_sealed, restrict
 from toolkit.nix.program import reached_limit
@@ -58,14 +58,14 @@ def evaluate_command(
     writes them to the store of the user's own in the cache, see `stores.own`.
     """
     chosen = ("-A", attribute) if attribute is not None else ()
-    store, env = (_KEEPING, {"NIX_REMOTE": remote(own())}) if keeps else _store()
+    store, env = (_KEEPING, of(BUILDING, {"NIX_REMOTE": remote(own())})) if keeps else _store()
     argv = ("nix-instantiate", "--eval", "--strict", "--json", *store, *_arguments(expression, arguments), *chosen)
     return restrict(Command(argv=argv, env=env), *_named(expression, arguments), writes=(own(),) if keeps else ())
 
 
-def _store() -> tuple[tuple[str, ...], Mapping[str, str | None]]:
+def _store() -> tuple[tuple[str, ...], Mapping[str, str]]:
     """Return options and variables for an evaluation: sealed it has no store."""
-    return (("--store", "dummy://"), {"NIX_REMOTE": None}) if is_sealed() else ((), environment())
+    return (("--store", "dummy://"), {}) if is_sealed() else ((), environment())
 
 
 def evaluate(expression: Path, arguments: Mapping[str, str], *, attribute: str | None = None) -> object:
@@ -137,13 +137,13 @@ def build(expression: Path, arguments: Mapping[str, str], attributes: Sequence[s
 def build_command(expression: Path, arguments: Mapping[str, str], words: Sequence[str], *, jobs: int) -> Command:
     """Return the command that builds all of an expression, as many derivations at a time as `jobs` and `words` say."""
     argv = ("nix-build", "--no-out-link", "--keep-going", "--max-jobs", str(jobs), *OFFLINE, *SANDBOXED, *words)
-    return Command(argv=(*argv, *_arguments(expression, arguments)), env={} if "--store" in words else environment())
+    return Command(argv=(*argv, *_arguments(expression, arguments)), env=environment(named="--store" in words))
 
 
 def content(path: str, *, store: Sequence[str] = ()) -> bytes:
     """Return the content of a file in the store, or in the one that an option names."""
     argv = ("nix", "--extra-experimental-features", "nix-command", "store", "cat", *store, path)
-    return process.run(argv, env={} if store else environment()).stdout
+    return process.run(argv, env=environment(named=bool(store))).stdout
 
 
 def instantiate(expression: Path, arguments: Mapping[str, str], attributes: Sequence[str]) -> tuple[Path, ...]:
@@ -196,15 +196,16 @@ def tools() -> Tools:
     """
     found = [_find_tool("bash", "bash-static"), _find_tool("busybox", "busybox-static")]
     foreign = tuple(str(path) for path in found if not path.is_relative_to(STORE))
-    place = environment().get("NIX_REMOTE") or os.environ.get("NIX_REMOTE")
-    stored = dict(zip(foreign, _added(foreign, place), strict=True))
+    stored = dict(zip(foreign, _added(foreign, environment().get("NIX_REMOTE")), strict=True))
     shell, busybox = (stored.get(str(path), str(path)) for path in found)
     return Tools(shell=shell, busybox=busybox)
 
 
 @cache
 def _added(paths: Sequence[str], place: str | None) -> Sequence[str]:
-    add = Command(argv=("nix-store", "--add", *paths), env={"NIX_REMOTE": place} if place is not None else {})
+    add = Command(
+        argv=("nix-store", "--add", *paths), env=of(BUILDING, {"NIX_REMOTE": place} if place is not None else {})
+    )
     return process.execute(add).text.splitlines() if paths else []
 
 
@@ -213,26 +214,12 @@ def _find_tool(program: str, package: str) -> Path:
     for name in (f"{program}-static", program):
         path = process.find(name)
         real = path.resolve() if path is not None else None
-        if real is not None and (real.is_relative_to(STORE) or _is_static(real)):
+        if real is not None and (real.is_relative_to(STORE) or landlock.interpreter(real) == ""):
             return real
     raise ToolkitError(
         f"{program}: no statically linked {program} on PATH, and none in the Nix store",
         hint=f"Debian, Ubuntu: apt install {package}; elsewhere: nix-shell -p {program}",
     )
-
-
-def _is_static(path: Path) -> bool:
-    """Return whether an ELF file asks for no dynamic loader: it has no PT_INTERP program header (elf(5))."""
-    with path.open("rb") as file:
-        head = file.read(64)
-        if head[:5] != b"\x7fELF\x02":
-            return False
-        offset = int.from_bytes(head[32:40], "little")
-        size = int.from_bytes(head[54:56], "little")
-        count = int.from_bytes(head[56:58], "little")
-        file.seek(offset)
-        headers = file.read(size * count)
-    return all(headers[i * size : i * size + 4] != b"\x03\x00\x00\x00" for i in range(count))
 
 
 def _arguments(expression: Path, arguments: Mapping[str, str]) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import cache
 from itertools import pairwise
@@ -20,8 +20,10 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from toolkit import process
+from toolkit import landlock, process
+from toolkit.cache import default_cache
 from toolkit.clock import Pace
+from toolkit.environment import EVALUATING, of
 from toolkit.landlock import Reach
 
 if TYPE_CHECKING:
@@ -53,6 +55,9 @@ _BESIDE_MIB = 256
 
 _SHORTEST = 0.001
 
+_GIT = ".git"
+_STORE = Path("/nix/store")
+
 _allowed: ContextVar[tuple[float | None, int | None] | None] = ContextVar("_allowed", default=None)
 
 ANSWER_BYTES = 128 << 20
@@ -61,11 +66,13 @@ ANSWER_BYTES = 128 << 20
 SETTINGS = Path(__file__).with_name("sealed")
 """Nix's configuration where strangers' files are evaluated."""
 
-_CONFIGURATION: Mapping[str, str | None] = {
+_CONFIGURATION = {
     "NIX_CONF_DIR": str(SETTINGS),
     "NIX_USER_CONF_FILES": "",
-    "NIX_CONFIG": None,
-    "NIX_PATH": None,
+    # A HOME that exists has to be the user's, else Nix looks for that.
+    "HOME": "/homeless-shelter",
+    # No fetcher finds its program, and each fails that looks into the cache of fetches first.
+    **dict.fromkeys(("PATH", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"), os.devnull),
 }
 
 _turn = BoundedSemaphore(_AT_ONCE)
@@ -217,20 +224,27 @@ def restrict(command: Command, *named: Path, writes: Sequence[Path] | None = ())
     reach, end = seal
     # Nix follows a link only to where it may already read.
     roots = dict.fromkeys(root for path in (*reach, *named) for root in (path.resolve(), path))
-    words = [word for root in roots if roots.keys().isdisjoint(root.parents) for word in ("-I", _entry(root))]
+    tops = [root for root in roots if roots.keys().isdisjoint(root.parents)]
+    readable = [place for root in tops for place in _without_git(root)]
+    words = [word for place in readable for word in ("-I", _entry(place))]
     together = isfinite(end)
-    within = bounded(command, memory() // _AT_ONCE if together else memory(), strictly=True)
+    alone = replace(command, env=variables(command.env))
+    within = bounded(alone, memory() // _AT_ONCE if together else memory(), strictly=True)
     return replace(
         within,
         argv=(*command.argv, *words),
-        env={**within.env, **_CONFIGURATION},
         timeout=max(_SHORTEST, min(command.timeout or seconds(), end - time.monotonic())),
         most=ANSWER_BYTES,
-        within=None if writes is None else confinement(*roots, writes=writes),
+        within=None if writes is None else confinement(*readable, writes=writes, lists=tops),
         turn=_turn if together else None,
         # An evaluation heeds no signal while a function runs.
         abrupt=True,
     )
+
+
+def variables(among: Mapping[str, str] = os.environ) -> Mapping[str, str]:
+    """Return the environment of a Nix that parses or evaluates strangers' files."""
+    return of(EVALUATING, _CONFIGURATION, among=among)
 
 
 def _entry(root: Path) -> str:
@@ -238,17 +252,55 @@ def _entry(root: Path) -> str:
     return f"reach={root}" if "=" in str(root) else str(root)
 
 
-def confinement(*roots: Path, writes: Sequence[Path] = ()) -> Reach:
-    """Return what a Nix may reach that has our configuration and these roots."""
-    found = process.find("nix-instantiate")
-    return Reach(read=(SETTINGS, *(_program(found) if found is not None else ()), *roots), write=tuple(writes))
+def has_git(root: Path) -> bool:
+    """Return whether a root has a `.git`, so that not all of it can be read."""
+    return _without_git(root) != (root,)
 
 
 @cache
-def _program(found: Path) -> tuple[Path, ...]:
-    """Return a program and its libraries, which need not be where the system's are."""
+def _without_git(root: Path) -> tuple[Path, ...]:
+    """Return what of a root can be read: all but each `.git` in it, which may hold a password.
+
+    Nix lets what is above these paths be listed, without the rest. A link comes after what it leads to, and is left out
+    if that is not among them: Nix would not start.
+    """
+    if any(root.is_relative_to(place) for place in (_STORE, default_cache().root)):
+        return (root,)
+    above: set[Path] = set()
+    waiting = [root]
+    while waiting:
+        directory = waiting.pop()
+        with suppress(OSError), os.scandir(directory) as entries:
+            for entry in entries:
+                if entry.name == _GIT:
+                    above |= {place for place in (directory, *directory.parents) if place.is_relative_to(root)}
+                elif entry.is_dir(follow_symlinks=False):
+                    waiting.append(Path(entry.path))
+    if not above:
+        return (root,)
+    there = [place for directory in above for place in directory.iterdir() if place not in above and place.name != _GIT]
+    return tuple(sorted((place for place in there if _is_readable(place, root)), key=Path.is_symlink))
+
+
+def _is_readable(place: Path, root: Path) -> bool:
+    if not place.is_symlink():
+        return True
+    target = Path(os.path.normpath(place.parent / place.readlink()))
+    return target == place.resolve() and target.is_relative_to(root) and _GIT not in target.relative_to(root).parts
+
+
+def confinement(*roots: Path, writes: Sequence[Path] = (), lists: Sequence[Path] = ()) -> Reach:
+    """Return what a Nix may reach that has our configuration and these roots, and lists those directories."""
+    found = process.find("nix-instantiate")
+    own, runs = _program(found) if found is not None else ((), None)
+    return Reach(read=(SETTINGS, *own, *roots), write=tuple(writes), list=tuple(lists), run=runs)
+
+
+@cache
+def _program(found: Path) -> tuple[tuple[Path, ...], tuple[Path, ...] | None]:
+    """Return a program and its libraries, which need not be where the system's are, and what may be started."""
     real = found.resolve()
-    return (real, real.parents[1] / "lib", real.parents[1] / "libexec")
+    return (real, real.parents[1] / "lib", real.parents[1] / "libexec"), landlock.started(real)
 
 
 def available() -> int | None:

@@ -35,7 +35,7 @@ class Portable(Struct, frozen=True, kw_only=True):
 def add(path: Path, *, store: Sequence[str]) -> str:
     """Add a file or a directory to a store, which options may name, and return its path there."""
     argv = ("nix-store", *store, "--add", str(path.absolute()))
-    return process.run(argv, env={} if store else environment()).text
+    return process.run(argv, env=environment(named=bool(store))).text
 
 
 def portable(*, store: Sequence[str]) -> Portable:

@@ -17,7 +17,7 @@ from packaging.version import InvalidVersion, Version
 
 from toolkit import process
 from toolkit.errors import CommandError, LimitError, NixSyntaxError, NotRunError, RefusalError, ToolkitError, excerpt
-from toolkit.nix.limits import ANSWER_BYTES, confinement, raised_by
+from toolkit.nix.limits import ANSWER_BYTES, confinement, raised_by, variables
 from toolkit.process import Command
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 MINIMUM = Version("2.18")
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n", "\r": r"\r", "\t": r"\t"})
 _PARSE_SECONDS = 5.0
+# Nothing is evaluated, and the files are no paths of an expression.
+_PARSE = ("nix-instantiate", "--store", "dummy://", "--option", "restrict-eval", "false", "--parse")
 _AT_ONCE = 200
 
 MOST_BROKEN = 50
@@ -54,8 +56,8 @@ def version() -> Version:
 
 def parse_command(paths: Sequence[Path]) -> Command:
     """Return the command that parses files."""
-    argv = ("nix-instantiate", "--store", "dummy://", "--parse", *map(str, paths))
-    return Command(argv=argv, within=confinement(*paths))
+    argv = (*_PARSE, *map(str, paths))
+    return Command(argv=argv, env=variables(), within=confinement(*paths))
 
 
 def parse(paths: Sequence[Path]) -> None:
@@ -80,9 +82,9 @@ def parsed(content: bytes, *, name: str) -> str:
     Relative paths are those of the working directory. Raise NixSyntaxError as `parse_text` does, RefusalError for a
     content that takes Nix too long: it needs the square of the length of some words.
     """
-    argv = ("nix-instantiate", "--store", "dummy://", "--parse", "-")
+    argv = (*_PARSE, "-")
     try:
-        return process.run(argv, stdin=content, timeout=_PARSE_SECONDS, within=confinement()).text
+        return process.run(argv, env=variables(), stdin=content, timeout=_PARSE_SECONDS, within=confinement()).text
     except CommandError as error:
         if error.status == -signal.SIGTERM:
             raise RefusalError(f"{name}: Nix does not parse this within {_PARSE_SECONDS:g} s") from error

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from base64 import b64decode
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, quote
 
 from toolkit import files, process
 from toolkit.cache import default_cache
+from toolkit.environment import BUILDING, of
 from toolkit.errors import CommandError, ToolkitError
 
 if TYPE_CHECKING:
@@ -27,8 +30,16 @@ _PATIENCE_SECONDS = 20.0
 NO_NIXFMT = "nixfmt is not installed; 'nix-shell -p nixfmt' has it"
 
 
+def environment(*, named: bool = False) -> Mapping[str, str]:
+    """Return the environment of the user's Nix, with a store that they may write to unless an option has `named` one.
+
+    Raise ToolkitError if none can be had.
+    """
+    return of(BUILDING, None if named else _found())
+
+
 @cache
-def environment() -> Mapping[str, str]:
+def _found() -> Mapping[str, str]:
     """Return what Nix needs in its environment to have a store that this user may write to.
 
     Nothing if `NIX_REMOTE` names a store, if the machine's store may be written to (it is made if it is not there yet),
@@ -79,7 +90,7 @@ def written() -> tuple[Path, ...] | None:
 
     That is so for a store of another machine, and for one that is mounted read-only, which Nix mounts anew.
     """
-    remote = environment().get("NIX_REMOTE") or os.environ.get("NIX_REMOTE", "")
+    remote = environment().get("NIX_REMOTE", "")
     if remote == "daemon":
         return ()
     own = _root(remote)
@@ -103,13 +114,31 @@ def physical(path: Path) -> Path:
 
     Raise ToolkitError for one that is no file of a store: a link that a builder has made may lead anywhere.
     """
-    remote = environment().get("NIX_REMOTE") or os.environ.get("NIX_REMOTE", "")
+    remote = environment().get("NIX_REMOTE", "")
     own = _root(remote) or Path("/")
     place = own / path.relative_to("/")
     real = place.resolve()
     if not any(real.is_relative_to(store.resolve()) for store in (own / STORE.relative_to("/"), STORE)):
         raise ToolkitError(f"{path}: leads out of the store, to '{real}'")
     return place
+
+
+def of_content(sri: str) -> Path | None:
+    """Return the directory of the store that is the source of this hash of its NAR; None if there is none.
+
+    How a path is named: Nix manual, "Complete Store Path Calculation".
+    """
+    try:
+        digest = b64decode(sri.removeprefix("sha256-"), validate=True)
+    except ValueError:
+        return None
+    folded = bytearray(20)
+    for at, byte in enumerate(sha256(f"source:sha256:{digest.hex()}:{STORE}:source".encode()).digest()):
+        folded[at % 20] ^= byte
+    number = int.from_bytes(folded, "little")
+    name = "".join("0123456789abcdfghijklmnpqrsvwxyz"[number >> 5 * at & 31] for at in reversed(range(32)))
+    place = physical(STORE / f"{name}-source")
+    return place if place.is_dir() else None
 
 
 def nixfmt() -> Path | None:
@@ -132,7 +161,7 @@ def _make(state: Path, *, remote: str) -> None:
     state.mkdir(parents=True, exist_ok=True)
     with files.locked(state):
         if not schema.exists():
-            process.run(["nix-store", "--init"], env={"NIX_REMOTE": remote})
+            process.run(["nix-store", "--init"], env=of(BUILDING, {"NIX_REMOTE": remote}))
 
 
 def _refusal() -> str | None:
@@ -146,7 +175,7 @@ def _refusal() -> str | None:
         return f"this user cannot enter '{socket.parent}'" if closed else "no daemon answers"
     question = ["nix-store", "--store", "daemon", "--check-validity", "--print-invalid", str(_NOWHERE)]
     try:
-        process.run(question, timeout=_PATIENCE_SECONDS)
+        process.run(question, env=of(BUILDING), timeout=_PATIENCE_SECONDS)
     except CommandError:
         return "the daemon does not serve this user"
     return None

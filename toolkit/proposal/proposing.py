@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from toolkit import files, prove
 from toolkit.errors import RefusalError, ToolkitError, only, tried
-from toolkit.model import Proposal, Report, SourceRequest
+from toolkit.model import INTERRUPTED, Proposal, Report, SourceRequest
 from toolkit.nix import program
 from toolkit.proposal import writing
 from toolkit.proposal.leaf import Draft
@@ -56,7 +56,7 @@ def propose(requests: Sequence[Request], *, progress: Progress) -> Iterator[Atte
             continue
         place = out if len(requests) == 1 else out / each.package
         place.parent.mkdir(exist_ok=True)
-        written = tried(partial(write_down, each, place, progress=progress))
+        written = tried(partial(write_down, each, place, is_alone=len(requests) == 1, progress=progress))
         yield Attempt(target=request.target, out=place, result=written)
 
 
@@ -66,11 +66,14 @@ def choose(request: Request, *, progress: Progress) -> Chosen[Case[Stage]]:
     return only(outcome)
 
 
-def write_down(chosen: Chosen[C], out: Path, *, at: Path | None = None, progress: Progress) -> Report:
+def write_down(
+    chosen: Chosen[C], out: Path, *, at: Path | None = None, is_alone: bool = True, progress: Progress
+) -> Report:
     """Write the proposal to `out`, whole or not at all, and return its report.
 
     `at` is where it will be in the end, if that is another place. Raise ToolkitError for what cannot be laid out or
-    written. A proof that fails is no error: it is in the report.
+    written, KeyboardInterrupt for one that is interrupted and not `is_alone`: others would follow. A proof that fails
+    is no error: it is in the report.
     """
     request = chosen.request
     with files.whole_directory(out, force=request.force) as building:
@@ -81,6 +84,8 @@ def write_down(chosen: Chosen[C], out: Path, *, at: Path | None = None, progress
         writing.write_patches(building, prepared.proposal, chosen.added)
         prepared.write_overlay(building / "overlay")
         proven = prove.run(prepared.claims, case, progress=progress)
+        if not is_alone and any(proof.reason == INTERRUPTED for proof in proven):
+            raise KeyboardInterrupt
         chosen.settle(case)
         proposal = writing.backed(prepared, proven)
         if proposal is not prepared.proposal:

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from toolkit import inside, parallel, process
 from toolkit.cache import default_cache
-from toolkit.errors import CommandError, NotRunError, ToolkitError, UsageError
+from toolkit.errors import CommandError, FullError, NotRunError, ToolkitError, UsageError
 from toolkit.model import INTERRUPTED, Proof, Status, Tier
 from toolkit.nix import limits, program
 from toolkit.nix.limits import sealed
@@ -153,6 +153,8 @@ def _prove(claim: Claim[C_contra], case: C_contra, end: float = inf) -> Proof:
     except CommandError as error:
         limited = program.reached_limit(error)
         finding = replace(_unfinished(program.failure(error, error.argv[0])), commands=(error.command,))
+    except FullError:
+        raise
     except ToolkitError as error:
         finding = _unfinished(error)
     status, why = Status.PASSED, None

@@ -71,7 +71,7 @@ def reach(request: ReachRequest, *, progress: Progress) -> Reach:
             request = replace(request, paths=paths)
         groups = [*_groups(request)]
         request = replace(request, source=_source(request))
-        root = trees.as_they_are(request.source, progress=progress)
+        root = _nixpkgs(request.source, progress)
         results = [_on(system, root, groups, request, progress) for system in request.systems or ("",)]
     overrides = tuple(each for result in results for each in result.overrides)
     _ensure_found(overrides, request.only)
@@ -111,11 +111,31 @@ def _source(request: ReachRequest) -> SourceRequest:
         lock = next((place for path in request.paths if (place := _lock(path)).is_file()), None)
         nixpkgs = str(lock) if lock is not None else "<nixpkgs>"
         source = SourceRequest(nixpkgs=nixpkgs, offline=source.offline)
-    return source
+    named = source.nixpkgs or ""
+    is_lock = any(Path(each).expanduser().is_file() for each in (named, named.rpartition("#")[0]) if each)
+    return replace(source, offline=True, pinned=True) if request.sealed and is_lock else source
+
+
+def _nixpkgs(source: SourceRequest, progress: Progress) -> Path:
+    try:
+        return trees.as_they_are(source, progress=progress)
+    except ToolkitError as error:
+        if not source.pinned:
+            raise
+        raise ToolkitError(error.message, hint="with --sealed nothing is fetched: add --nixpkgs DIRECTORY") from error
 
 
 def _lock(path: Path) -> Path:
     return (path.parent if path.is_file() else path) / "flake.lock"
+
+
+def _lookup(root: Path, scratch: Path) -> Path:
+    """Return what `<nixpkgs>` is to be: a link, if to name the tree would let Nix read all of it."""
+    if not limits.is_sealed() or not limits.has_git(root):
+        return root
+    place = scratch / "nixpkgs"
+    place.symlink_to(root)
+    return place
 
 
 def _on(
@@ -129,7 +149,8 @@ def _on(
         scratch = around.enter_context(files.temporary())
         if request.sealed:
             around.enter_context(sealed(*(path.absolute() for path in request.paths), root, scratch))
-        session = around.enter_context(Session(_EXPRESSION, arguments, seconds=seconds))
+        lookup = _lookup(root, scratch)
+        session = around.enter_context(Session(_EXPRESSION, arguments, lookup=lookup, seconds=seconds))
 
         def bring(package: str) -> Brought | None:
             directory = Path(mkdtemp(dir=scratch)) / "overlay"
@@ -149,7 +170,7 @@ def _on(
             def half(first: bool) -> list[Override]:  # noqa: FBT001 - one of two
                 if not first:
                     return judge.overrides(subjects[count:], request.only)
-                with Session(_EXPRESSION, arguments, seconds=seconds) as another:
+                with Session(_EXPRESSION, arguments, lookup=lookup, seconds=seconds) as another:
                     second = Judge(another, progress, bring, request.parts)
                     return second.overrides(second.subjects(group, request.only)[1][:count], request.only)
 

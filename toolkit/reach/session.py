@@ -15,7 +15,10 @@ from collections import deque
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Self
 
+from msgspec.structs import replace
+
 from toolkit import process
+from toolkit.environment import BUILDING, of
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.nix.limits import bounded, is_sealed, memory, raised_by, restrict
 from toolkit.nix.program import reason
@@ -63,20 +66,21 @@ class EvaluationError(ToolkitError):
 class Session:
     """A `nix repl` on an expression, a function of strings. Use it in a `with`: it ends with that."""
 
-    def __init__(self, expression: Path, arguments: Mapping[str, str], *, seconds: float) -> None:
-        """Answers may take so many seconds together, from `begin` on; `tree` is the nixpkgs among the arguments."""
+    def __init__(self, expression: Path, arguments: Mapping[str, str], *, lookup: Path, seconds: float) -> None:
+        """Answers may take so many seconds together, from `begin` on; `lookup` is what `<nixpkgs>` stands for."""
         # What is evaluated cannot know it, and so not answer for us.
         sign = secrets.token_hex(8)
         self._answer, self._end = f"trace: {sign}@", f"{sign}@end"
         words = [word for name, value in {**arguments, "sign": sign}.items() for word in ("--argstr", name, value)]
-        features = ("--extra-experimental-features", "nix-command flakes")
+        # Sealed, there is no builtin that reads a flake.
+        features = ("--extra-experimental-features", "nix-command" if is_sealed() else "nix-command flakes")
         options = [word for name, value in _SETTINGS.items() for word in ("--option", name, value)]
-        # <nixpkgs> of an overlay is the one that it is tried on.
-        lookup = ("-I", f"nixpkgs={arguments['tree']}")
-        argv = ("nix", *features, "repl", *options, *lookup, "--file", str(expression), *words)
-        command = Command(argv=argv, env={"NIX_REMOTE": remote(own())})
+        argv = ("nix", *features, "repl", *options, "--file", str(expression), *words)
+        command = Command(argv=argv, env=of(BUILDING, {"NIX_REMOTE": remote(own())}))
         within = command if is_sealed() else bounded(command, memory(_MEBIBYTES))
-        self._command = restrict(within, expression.parent, writes=(own(),))
+        sealed = restrict(within, expression.parent, writes=(own(),))
+        # <nixpkgs> of an overlay is the one that it is tried on; a link comes after what it leads to.
+        self._command = replace(sealed, argv=(*sealed.argv, "-I", f"nixpkgs={lookup}"))
         self._definitions: list[str] = []
         self.warnings: dict[str, None] = {}
         self._seconds = min(seconds, self._command.timeout or seconds)

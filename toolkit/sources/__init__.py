@@ -16,6 +16,7 @@ from toolkit import patches
 from toolkit.cache import default_cache
 from toolkit.errors import ToolkitError, UsageError, without_passwords
 from toolkit.git import reading
+from toolkit.nix import stores
 from toolkit.sources import commits, local, locks
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def resolve(  # noqa: PLR0913 - what is asked for, and the parts of patches/ tha
         offline=request.offline,
         progress=progress,
     )
-    source = _Kinds(asked=asked, upstream=upstream).of(request)
+    source = _Kinds(asked=asked, upstream=upstream, pinned=request.pinned).of(request)
     if target == upstream.file:
         _check_pins(source, target, upstream.pins)
     return source
@@ -90,6 +91,7 @@ class _Kinds(Struct, frozen=True, kw_only=True):
 
     asked: Wanted
     upstream: Upstream
+    pinned: bool
 
     def of(self, request: SourceRequest) -> Source:
         if request.file is not None:
@@ -139,7 +141,13 @@ class _Kinds(Struct, frozen=True, kw_only=True):
         return local.of_directory(path, self.asked)
 
     def _lock(self, path: Path, entry: str) -> Source:
-        match locked := locks.read(path, entry):
+        locked = locks.read(path, entry)
+        if self.pinned:
+            if locked.content is not None and (place := stores.of_content(locked.content)) is not None:
+                return local.of_directory(place, self.asked)
+            if not isinstance(locked, locks.AtCommit) or re.fullmatch(r"[0-9a-f]{40}", locked.rev) is None:
+                raise ToolkitError(f"{path}: input '{entry}' is not pinned by its content, or not in the store")
+        match locked:
             case locks.AtCommit():
                 return commits.at_rev(locked.url or self.asked.remote, locked.rev, self.asked)
             case locks.AtPath():

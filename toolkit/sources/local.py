@@ -13,6 +13,7 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from toolkit import files, inside, process, specimen
+from toolkit.environment import BUILDING, of
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.git import reading
 from toolkit.model import Source
@@ -115,15 +116,15 @@ def find_in_nix_path(name: str) -> Path:
 
     Raises ToolkitError if it is not in NIX_PATH.
     """
-    search = ("--find-file", name)
+    search, named = ("--find-file", name), of(BUILDING)
     try:
         try:
             # A directory needs no store, and a store may be out of reach; a URL in NIX_PATH needs one.
-            return Path(process.run(("nix-instantiate", "--store", "dummy://", *search)).text)
+            return Path(process.run(("nix-instantiate", "--store", "dummy://", *search), env=named).text)
         except CommandError as error:
             if "was not found in the Nix search path" in error.stderr:
                 raise
-        return Path(process.run(("nix-instantiate", *search)).text)
+        return Path(process.run(("nix-instantiate", *search), env=named).text)
     except CommandError as error:
         hint = f"NIX_PATH has no such entry; add {name}=DIRECTORY to it, or name the directory itself"
         raise ToolkitError(f"<{name}>: is not found: {reading.fact(error.stderr)}", hint=hint) from error

@@ -10,7 +10,8 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
-from msgspec import Struct
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from toolkit import documents, files
 from toolkit.errors import ToolkitError, without_passwords
@@ -24,22 +25,25 @@ _FULL_ID = re.compile(r"[0-9a-f]{40}")
 
 
 class AtCommit(Struct, frozen=True, kw_only=True):
-    """The pin is a commit; `url` is None for nixpkgs itself."""
+    """The pin is a commit; `url` is None for nixpkgs itself, `content` the hash of its files if the lock has one."""
 
     url: str | None
     rev: str
+    content: str | None = None
 
 
 class AtPath(Struct, frozen=True, kw_only=True):
     """The pin is a directory."""
 
     path: Path
+    content: str | None = None
 
 
 class AtRelease(Struct, frozen=True, kw_only=True):
     """The pin is a channel's tarball, beside which a file `git-revision` says the commit."""
 
     url: str
+    content: str | None = None
 
 
 Locked = AtCommit | AtPath | AtRelease
@@ -59,6 +63,7 @@ class _Locked(Struct, frozen=True, kw_only=True):
     url: str | None = None
     path: str | None = None
     id: str | None = None
+    content: str | None = field(name="narHash", default=None)
 
 
 class _Repository(Struct, frozen=True, kw_only=True):
@@ -126,7 +131,12 @@ def _flake(version: int, nodes: dict[str, _Node], root: str, path: Path, name: s
     if locked is None:
         raise ToolkitError(f"{path}: input '{name}' is not locked", hint="nix flake lock")
     place = f"{path}: input '{name}'"
-    match found := documents.convert(locked, _Locked, document=place):
+    found = documents.convert(locked, _Locked, document=place)
+    return replace(_at(found, path, place), content=found.content)
+
+
+def _at(found: _Locked, path: Path, place: str) -> Locked:
+    match found:
         case _Locked(type="github" | "gitlab" | "sourcehut", owner=str(owner), repo=str(repo), rev=str(rev)):
             return AtCommit(url=f"https://{found.host or _HOSTS[found.type]}/{owner}/{repo}", rev=rev)
         case _Locked(type="git", url=str(url), rev=str(rev)):

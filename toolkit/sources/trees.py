@@ -148,9 +148,7 @@ def changed(tree: NixpkgsTree, contents: Mapping[PurePosixPath, bytes | None]) -
     def make(into: Path) -> str:
         _copy(tree.root, into, link=True)
         for path, content in contents.items():
-            # What is written below a link lands where that leads.
-            if any(inside.link(into, parent) is not None for parent in path.parents):
-                raise ToolkitError(f"{path}: stands below a link")
+            inside.require_place(into, path)
             place = into / path
             place.parent.mkdir(parents=True, exist_ok=True)
             mode = place.lstat().st_mode & 0o777 if inside.is_file(into, path) and not place.is_symlink() else 0o644

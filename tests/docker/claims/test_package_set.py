@@ -15,7 +15,8 @@ from toolkit.cli.report import exit_code
 from toolkit.docker.case import BEFORE, DEMOTED, LIFTED, SYSTEMS
 from toolkit.docker.staging import deepen
 from toolkit.errors import UsageError
-from toolkit.model import INTERRUPTED, Depth, Source, SourceRequest, Status, Tier
+from toolkit.model import INTERRUPTED, Depth, Silence, Source, SourceRequest, Status, Tier
+from toolkit.proposal.proposing import choose, write_down
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -148,6 +149,12 @@ def test_interrupt_keeps_what_is_proven(tmp_path: Path) -> None:
     assert found["tree-set"] == (Status.NOT_RUN, INTERRUPTED)
     assert exit_code(report) == 130
     assert json.loads((request.out / "report.json").read_text())["proofs"]
+    # One of several is not kept: those behind it would be made as well.
+    with pytest.raises(KeyboardInterrupt):
+        write_down(
+            choose(request, progress=Silence()), tmp_path / "one", is_alone=False, progress=Steps(interrupted_at=step)
+        )
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
 def test_file_without_a_tree_is_a_usage_error(draft: Callable[..., Draft]) -> None:

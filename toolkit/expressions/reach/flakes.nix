@@ -69,7 +69,13 @@ let
         let
           next = nodeOf lock node name;
           locked = lock.nodes.${next};
-          place = if locked.locked.type == "path" then path + "/" + locked.locked.path else "${builtins.fetchTree locked.locked}";
+          # Sealed, Nix has no such builtin.
+          fetched =
+            if builtins ? fetchTree then
+              "${builtins.fetchTree locked.locked}"
+            else
+              throw "unlet: input '${concatStringsSep "/" way}' is not read, since --sealed fetches nothing";
+          place = if locked.locked.type == "path" then path + "/" + locked.locked.path else fetched;
           here = if substring 0 1 (locked.locked.path or "") == "/" then locked.locked.path else place;
         in
         if locked.flake or true then flakeOf here lock next way else { outPath = here; }

@@ -1,0 +1,26 @@
+"""A server that nobody may ask."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.serving import Handler, running
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+
+@pytest.fixture
+def requests() -> Generator[tuple[str, list[str]]]:
+    """Yield the URL of a server on loopback, and the list of what it was asked for."""
+    asked: list[str] = []
+
+    class Asked(Handler):
+        def answer(self) -> None:
+            asked.append(self.path)
+            self.reply(404)
+
+    with running(Asked) as url:
+        yield url, asked

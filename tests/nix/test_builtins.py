@@ -1,0 +1,116 @@
+"""Each builtin of a sealed Nix is judged; those that do more than compute are tried with one wall alone."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import pytest
+
+from toolkit import landlock
+from toolkit.errors import CommandError
+from toolkit.nix import evaluator, limits
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PURE = """
+abort add addDrvOutputDependencies addErrorContext all any appendContext attrNames attrValues baseNameOf bitAnd bitOr
+bitXor break builtins catAttrs ceil compareVersions concatLists concatMap concatStringsSep convertHash currentSystem
+currentTime deepSeq derivation derivationStrict dirOf div elem elemAt false filter floor foldl' fromJSON fromTOML
+functionArgs genList genericClosure getAttr getContext groupBy hasAttr hasContext hashString head intersectAttrs isAttrs
+isBool isFloat isFunction isInt isList isNull isPath isString langVersion length lessThan listToAttrs map mapAttrs match
+mul nixPath nixVersion null parseDrvName partition placeholder removeAttrs replaceStrings seq sort split splitVersion
+storeDir stringLength sub substring tail throw toJSON toPath toString toXML trace traceVerbose true tryEval typeOf
+unsafeDiscardOutputDependency unsafeDiscardStringContext unsafeGetAttrPos warn zipAttrsWith
+"""
+DOORS = {
+    "fetchGit": ("./inner", "{home}/inner", '"file://{home}/inner"', '"http://{server}/x"', '"ssh://{server}/x"'),
+    "fetchMercurial": ("./.", '"${{toString ./.}}"', '"http://{server}/x"', '{{ url = "{home}"; rev = "{rev}"; }}'),
+    "fetchTarball": ('"file://${{toString ./beside}}"', '"http://{server}/x"'),
+    "fetchurl": ('"file://${{toString ./beside}}"', '"file://{home}/secret"', '"http://{server}/x"'),
+    "filterSource": ("(_: _: true) {home}", "(_: _: true) ./beside"),
+    "findFile": ('[ {{ prefix = ""; path = "{home}"; }} ] "secret"',),
+    "getEnv": ('"SECRET"', '"HOME"'),
+    "hashFile": ('"md5" {home}/secret', '"md5" ./beside'),
+    "import": ("{home}/code.nix", "./code.nix"),
+    "path": ('{{ path = {home}; name = "x"; }}', "{{ path = ./beside; }}"),
+    "pathExists": ("{home}/secret", "./beside"),
+    "readDir": ("{home}", "./home"),
+    "readFile": ("{home}/secret", "./beside", "/proc/self/environ", "./inner/.git/config"),
+    "readFileType": ("{home}/secret",),
+    "scopedImport": ("{{ }} {home}/code.nix",),
+    "storePath": ("{home}/secret",),
+    "toFile": ('"x" (builtins.readFile ./beside)',),
+}
+"""What a builtin is given that could do more than compute."""
+
+KNOWN = {"getEnv", "pathExists", "readFileType"}
+"""What says nothing of a content; Landlock lets it be known that there is a file."""
+
+
+def test_every_builtin_is_judged(tmp_path: Path) -> None:
+    (tmp_path / "default.nix").write_text("builtins.attrNames builtins")
+    with limits.sealed():
+        names = evaluator.evaluate(tmp_path / "default.nix", {})
+    assert isinstance(names, list)
+    assert {*names} - {*PURE.split(), *DOORS} == set()
+
+
+@pytest.fixture
+def theirs(sealed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A stranger's directory beside a HOME with secrets, and a PATH on which nobody is to start anything."""
+    theirs = tmp_path / "theirs"
+    (theirs / ".hg").mkdir(parents=True)
+    (sealed / "secret").write_text("told")
+    (sealed / "code.nix").write_text('"told"')
+    for name, target in (("beside", "secret"), ("code.nix", "code.nix"), ("home", "")):
+        (theirs / name).symlink_to(sealed / target)
+    # In a clone a link that leads out is not in reach, not even by name.
+    for place in (tmp_path / "clone", sealed):
+        subprocess.run(["git", "init", "--quiet", place / "inner"], check=True)
+        subprocess.run(["git", "-C", place / "inner", "config", "x.token", "told"], check=True)
+    for name in ("hg", "git", "ssh", "curl", "tar"):
+        # What is in reach could be started as well.
+        program = theirs / "bin" / name
+        program.parent.mkdir(exist_ok=True)
+        answer = 'case "$*" in *print0*) ;; status*) echo M ;; *) echo told ;; esac'
+        program.write_text(f"#!/bin/sh\n{answer}\nenv >>{tmp_path}/started || :\n")
+        program.chmod(0o755)
+    monkeypatch.setenv("SECRET", "told")
+    monkeypatch.setenv("PATH", f"{theirs}/bin:{os.environ['PATH']}")
+    return theirs
+
+
+@pytest.mark.parametrize("without", ["landlock", "settings"])
+@pytest.mark.parametrize("name", DOORS)
+def test_door_is_shut(  # noqa: PLR0913, PLR0917 - what pytest gives
+    theirs: Path,
+    sealed: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    requests: tuple[str, list[str]],
+    without: str,
+    name: str,
+) -> None:
+    if without == "landlock":
+        monkeypatch.setattr(landlock, "abi", lambda: 0)
+    elif not landlock.abi():
+        pytest.skip("this kernel has no Landlock")
+    else:
+        monkeypatch.setattr(limits, "_CONFIGURATION", {"HOME": str(sealed), "PATH": os.environ["PATH"]})
+    url, asked = requests
+    for given in DOORS[name]:
+        words = given.format(home=sealed, server=url.removeprefix("http://"), rev="1" * 40)
+        file = (tmp_path / "clone" if "./inner" in given else theirs) / "default.nix"
+        file.write_text(f"let got = builtins.{name} {words}; in got.branch or got")
+        told: object = None
+        with limits.sealed(), suppress(CommandError):
+            # Some fetch only into a store.
+            told = evaluator.answer(evaluator.evaluate_command(file, {}, keeps=True))
+        assert told is None or name in KNOWN, (given, told)
+        assert "told" not in str(told)
+    assert asked == []
+    assert not (tmp_path / "started").exists()

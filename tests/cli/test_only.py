@@ -47,6 +47,7 @@ def test_the_modules_commit_alone_is_proven_as_it_is_now(unlet: Unlet) -> None:
     directory = unlet.cwd / "proposal" / "series"
     (mail,) = directory.iterdir()
     assert statuses(unlet, "proposal") == (0, {MODULE: "passed"})
+    assert statuses(unlet, "proposal", "--tier", "tree") == (0, {MODULE: "passed", f"tree-{MODULE}": "passed"})
     written = mail.read_bytes()
     mail.write_bytes(written.replace(b"+      default = false;", b"+      default = true;"))
     assert statuses(unlet, "proposal", "--proof", MODULE) == (1, {MODULE: "failed"})

@@ -124,7 +124,8 @@ _OF_THE_MODULE: Claim[DockerCase] = Claim(
 
 def of(case: DockerCase) -> tuple[Claim[DockerCase], ...]:
     """Return the claims about a case: the series, the commit for NixOS' module, the deeper tiers that it asks for."""
-    added = (_OF_THE_MODULE,) if case.added is not None else ()
+    in_the_set = (_OF_NIXOS,) if case.deeper is not None and case.deep.whole else ()
+    added = (_OF_THE_MODULE, *in_the_set) if case.added is not None else ()
     if not case.stages[1:]:
         return added
     deeper = _deeper(case) if case.deeper is not None else ()
@@ -160,6 +161,5 @@ def _deeper(case: DockerCase) -> tuple[Claim[DockerCase], ...]:
         )
         for system in depth.systems or (outputs.here(),)
     )
-    tested = (_OF_NIXOS,) if case.added is not None else ()
-    found = (*of_the_set, _OF_THE_TREE, *builds, *tested)
+    found = (*of_the_set, _OF_THE_TREE, *builds)
     return tuple(claim for claim in found if depth.tier.includes(claim.tier))

@@ -32,6 +32,9 @@ EVALUATING = ("NIX_DAEMON_SOCKET_PATH", "NIX_LOG_DIR", "NIX_REMOTE", "NIX_STATE_
 TOOLS = ("PATH", *_SELF)
 """Programs that neither fetch nor ask who the user is, and git on repositories of our own."""
 
+SERVICES = (*TOOLS, "DBUS_SESSION_BUS_ADDRESS", "DOCKER*", "XDG_*")
+"""The user's own manager of services, and their rootless docker."""
+
 READING = (*TOOLS, *_CONFIGURATION)
 """git on a clone that is only read: its configuration has the repositories that the user trusts."""
 
@@ -47,7 +50,7 @@ COMMITTING = (*READING, *_AGENTS, "EMAIL", "GIT_AUTHOR_*", "GIT_COMMITTER_*")
 BUILDING = (*FETCHING, "AWS_*", "NIX_*", "NIXPKGS_*", "XDG_*")
 """Nix as the user has configured it."""
 
-TOKEN = (*(*FETCHING, "BW_*", "GH_*", "GITHUB_*", "GOPASS_*", "OP_*", "PASSWORD_STORE_*", "VAULT_*", "XDG_*"),)
+TOKEN = (*FETCHING, "BW_*", "GH_*", "GITHUB_*", "GOPASS_*", "OP_*", "PASSWORD_STORE_*", "VAULT_*", "XDG_*")
 """The program that prints the user's token."""
 
 

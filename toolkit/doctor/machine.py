@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 
 from toolkit import process
+from toolkit.environment import SERVICES, of
 from toolkit.errors import CommandError, ToolkitError, reason_of
 
 if TYPE_CHECKING:
@@ -206,7 +207,7 @@ def service() -> Service:
 
 def _show(properties: str, *units: str) -> dict[str, str]:
     argv = ["systemctl", "--user", "show", *units, "--property", properties]
-    text = process.run(argv, timeout=_SECONDS).text
+    text = process.run(argv, env=of(SERVICES), timeout=_SECONDS).text
     return {name: value for name, _, value in (line.partition("=") for line in text.splitlines())}
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from toolkit import process
-from toolkit.environment import TOOLS, of
+from toolkit.environment import SERVICES, of
 from toolkit.errors import CommandError, ToolkitError, reason_of
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def try_version(program: Path) -> Trial:
     try:
         # With it NixOS' security wrapper prints which capabilities it passes on.
         done = process.run(
-            [str(program), "--version"], env=of(TOOLS, {"WRAPPER_DEBUG": "1"}), ok=None, timeout=_TRIAL_SECONDS
+            [str(program), "--version"], env=of(SERVICES, {"WRAPPER_DEBUG": "1"}), ok=None, timeout=_TRIAL_SECONDS
         )
     except CommandError as error:
         return Trial(status=None, output=error.stderr.strip())

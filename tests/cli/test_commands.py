@@ -3,10 +3,8 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import shutil
 import signal
 import subprocess
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -121,22 +119,6 @@ def test_with_json_wrong_usage_is_a_document_too(unlet: Unlet) -> None:
     assert json.loads(done.stdout)["error"]["exit_code"] == done.returncode == 2
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_interrupt_is_one_line_and_status_130(unlet: Unlet, number: signal.Signals) -> None:
-    fifo = unlet.cwd / "never.nix"
-    os.mkfifo(fifo)
-    # Without warnings as errors: the signal may come between Python's opening of the file and its `with`.
-    env = {**unlet.env, "PYTHONWARNINGS": ""}
-    command = [*unlet.argv, *FILE, str(fifo)]
-    process = subprocess.Popen(command, env=env, stderr=subprocess.PIPE, encoding="utf-8")
-    # Opened as soon as unlet has opened the other end, which then waits for what never comes.
-    with process, fifo.open("wb"):
-        process.send_signal(number)
-        _, stderr = process.communicate(timeout=30)
-    assert process.returncode == 130
-    assert stderr.strip() == "unlet: interrupted"
-
-
 def test_interrupt_while_modules_are_imported_is_one_line(unlet: Unlet, tmp_path: Path) -> None:
     module = tmp_path / "modules" / "click.py"
     module.parent.mkdir()
@@ -154,29 +136,6 @@ def test_what_nohup_ignores_stays_ignored(unlet: Unlet) -> None:
             process.send_signal(signal.SIGHUP)
             stream.write(b"{ }\n")
         assert process.wait(timeout=30) == 3
-
-
-def test_end_of_the_terminal_leaves_neither_programs_nor_files(unlet: Unlet, tmp_path: Path) -> None:
-    programs, temporary = tmp_path / "programs", tmp_path / "temporary"
-    programs.mkdir()
-    temporary.mkdir()
-    shim = programs / "git"
-    hang = f"case $* in *am*) echo $$ > {tmp_path}/pid; exec sleep 60 ;; esac"
-    shim.write_text(f'#!/bin/sh\n{hang}\nexec {shutil.which("git")} "$@"\n')
-    shim.chmod(0o755)
-    env = {**unlet.env, "PATH": f"{programs}:{unlet.env['PATH']}", "TMPDIR": str(temporary)}
-    command = [*unlet.argv, "propose", "--nixpkgs", "specimen"]
-    with subprocess.Popen(command, cwd=unlet.cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        while not (tmp_path / "pid").exists():
-            time.sleep(0.01)
-        assert list(temporary.iterdir()) != []
-        process.send_signal(signal.SIGHUP)
-        _, stderr = process.communicate(timeout=30)
-    assert (process.returncode, stderr.strip()) == (130, b"unlet: interrupted")
-    assert list(temporary.iterdir()) == []
-    assert list(unlet.cwd.iterdir()) == []
-    with pytest.raises(ProcessLookupError):
-        os.kill(int((tmp_path / "pid").read_text()), 0)
 
 
 class TestStreamsThatAreClosed:

@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from tests.docker.conftest import Draft
 
 
-CLOSED = "no override has an effect on the build"
-
-
 def doors(series: Draft, stage: str = "after") -> dict[str, str]:
     """Return what the proof says of each component, before or after."""
     lines = series.prove("overridable").evidence

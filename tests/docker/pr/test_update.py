@@ -25,7 +25,6 @@ OURS = [
     "docker: allow overriding moby, docker-{containerd,runc,tini}",
     "docker: look up rootlesskit last in dockerd-rootless",
 ]
-CONFIRMED = '    version = "29.6.1";'
 
 
 def refused(contributed: Contributed, **wanted: object) -> ToolkitError:

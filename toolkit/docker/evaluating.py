@@ -51,22 +51,18 @@ class Undecided(Struct, frozen=True):
 
 def read(contents: Sequence[bytes]) -> list[Reading]:
     """Return what versions of the file mean: by their syntax if that decides all, else by Nix; sealed, both."""
-    return decide(contents, [parsed_of(each) for each in confined.each(meaning.read, contents)])
-
-
-def parsed_of(found: Parsed | confined.Unread) -> Parsed:
-    """Return what the syntax of a version tells, unknown with the reason if it was not read."""
-    return Parsed(reading=readings.unknown(found.reason)) if isinstance(found, confined.Unread) else found
-
-
-def decide(contents: Sequence[bytes], found: Sequence[Parsed]) -> list[Reading]:
-    """Return what versions mean of which the syntax is `found`; Nix is asked where that does not decide all."""
+    found = [parsed_of(each) for each in confined.each(meaning.read, contents)]
     asked = [(content, parsed) for content, parsed in zip(contents, found, strict=True) if parsed.is_open]
     try:
         answers = iter(evaluate(asked) if asked else [])
     except ToolkitError as error:
         answers = iter([Undecided(error.message)] * len(asked))
     return [reading_of(parsed, next(answers)) if parsed.is_open else parsed.reading for parsed in found]
+
+
+def parsed_of(found: Parsed | confined.Unread) -> Parsed:
+    """Return what the syntax of a version tells, unknown with the reason if it was not read."""
+    return Parsed(reading=readings.unknown(found.reason)) if isinstance(found, confined.Unread) else found
 
 
 def reading_of(parsed: Parsed, answer: Reading | Undecided) -> Reading:

@@ -16,6 +16,7 @@ from packaging.version import Version
 
 from toolkit import files
 from toolkit.docker import COMPONENTS, PREFIX_ENTRY, TARGET
+from toolkit.docker.case import ask
 from toolkit.docker.rewrite import layout, wrapper
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.errors import LayoutError, NixSyntaxError, RefusalError, ToolkitError
@@ -124,14 +125,7 @@ def read(content: bytes) -> Parsed:
 
 def of(file: DockerFile) -> Parsed:
     """Return what a file means that is parsed already; raise RefusalError where it cannot be followed."""
-    parsed = _parsed(_syntax(file), {})
-    return replace(parsed, question=_question(file)) if parsed.is_open else parsed
-
-
-def _question(file: DockerFile) -> dict[str, object]:
-    from toolkit.docker.case import ask  # noqa: PLC0415 - a file that the syntax decides needs no proofs
-
-    return ask([file])
+    return _parsed(_syntax(file), {})
 
 
 def _parsed(syntax: _Syntax, real: Mapping[str, str]) -> Parsed:
@@ -198,7 +192,7 @@ def parse(text: str, name: str) -> _Syntax | str:
     """Return what stands in a file, or why that is not known."""
     try:
         file = docker_file(text.encode(), name=name)
-        return replace(_syntax(file), question=_question(file))
+        return replace(_syntax(file), question=ask([file]))
     except NixSyntaxError as error:
         return f"cannot be parsed: {_subjectless(error.message, name)}"
     except LayoutError:

@@ -1,4 +1,4 @@
-"""What differs from target to target: how its commits are chosen, staged, judged and explained.
+"""What differs from target to target: how its commits are chosen, staged and judged.
 
 Whatever has no leaf of its own is a package whose file is lifted, `toolkit.proposal.choosing`. A leaf is named by a
 file of `patches/targets/`, and imported only if its target is asked for.

@@ -130,8 +130,16 @@ def test_form_that_cannot_be_written_is_one_line(unlet: Unlet, nixpkgs: Nixpkgs)
     assert (done.returncode, done.stderr) == (3, "nowhere/a.html: 'nowhere' is not a directory\n")
 
 
-@pytest.mark.parametrize("option", ["--state", "--markdown", "--html"])
-@pytest.mark.parametrize("name", ["/dev/null", "pipe", "null", "pages/.git/HEAD"])
+@pytest.mark.parametrize(
+    ("option", "name"),
+    [
+        ("--state", "/dev/null"),
+        ("--markdown", "pipe"),
+        ("--html", "null"),
+        ("--state", "pages/.git/HEAD"),
+        ("--html", "pages/.git/HEAD"),
+    ],
+)
 def test_place_that_is_no_file_stays_what_it_is(unlet: Unlet, nixpkgs: Nixpkgs, option: str, name: str) -> None:
     os.mkfifo(unlet.cwd / "pipe")
     (unlet.cwd / "null").symlink_to("/dev/null")

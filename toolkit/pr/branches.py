@@ -12,7 +12,7 @@ from toolkit.contribution import PullRequest
 from toolkit.git import clone as clones
 from toolkit.git import committing, worktrees
 from toolkit.pr import contributions, grounds, making
-from toolkit.proposal import registry
+from toolkit.proposal import proposing, registry, writing
 from toolkit.report import message
 
 if TYPE_CHECKING:
@@ -59,10 +59,10 @@ def create(order: BranchOrder, request: Request, *, progress: Progress) -> PullR
     ground = grounds.find(clone, order, request, progress=progress)
     ground.chosen.require_upstream()
     with contributions.replacing(clone.common, order.branch) as replacement:
-        report = ground.prove(replacement, progress=progress)
+        report = proposing.write_down(ground.chosen, replacement.building, at=replacement.place, progress=progress)
         if report.failed and not order.force:
             return PullRequest(clone=clone.top, report=report, made=None, warnings=ground.warnings)
-        commits = ground.commits(report)
+        commits = writing.of_tree(ground.chosen, report.proposal.commits)
         progress.step("committing")
         with committing.workshop(clone, signed=order.signed) as shop:
             composed = making.messages(commits, order.trailers)

@@ -17,7 +17,7 @@ from toolkit.git import clone as clones
 from toolkit.git import reading
 from toolkit.model import SourceRequest
 from toolkit.pr import contributions, making
-from toolkit.proposal import proposing, writing
+from toolkit.proposal import proposing
 from toolkit.proposal.registry import leaf_of
 from toolkit.report import pull_request
 from toolkit.report import report as reports
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from toolkit.git.clone import Base, Clone
-    from toolkit.model import Oid, Progress, Proof, Report, TreeCommit
+    from toolkit.model import Oid, Progress, Proof, Report
     from toolkit.pr import BranchOrder
     from toolkit.pr.contributions import Replacement
     from toolkit.proposal.leaf import Chosen
@@ -46,14 +46,6 @@ class Ground(Struct, frozen=True, kw_only=True, eq=False):
     base: Base
     chosen: Chosen[Any]
     warnings: tuple[str, ...] = ()
-
-    def prove(self, replacement: Replacement, *, progress: Progress) -> Report:
-        """Write the proposal for the base where it is built, and prove it."""
-        return proposing.write_down(self.chosen, replacement.building, at=replacement.place, progress=progress)
-
-    def commits(self, report: Report) -> tuple[TreeCommit, ...]:
-        """Return the commits of a branch: those of the report, which say what was proven, and one of other files."""
-        return writing.of_tree(self.chosen, report.proposal.commits)
 
     def prove_own(self, final: bytes, *, progress: Progress) -> tuple[Proof, ...]:
         """Prove the file as it is after the contributor's own commits, in the place of the last of ours.

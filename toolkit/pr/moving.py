@@ -14,6 +14,7 @@ from toolkit.git import clone as clones
 from toolkit.git import committing, worktrees
 from toolkit.model import Depth, Oid
 from toolkit.pr import BranchOrder, contributions, edits, grounds, making
+from toolkit.proposal import proposing, writing
 from toolkit.proposal.registry import leaf_of
 from toolkit.proposal.requests import Request
 from toolkit.report import message
@@ -55,10 +56,10 @@ def update(asked: BranchOrder, request: Request, *, progress: Progress) -> PullR
         committing.workshop(clone, signed=order.signed) as shop,
     ):
         was = edits.find(shop, found.kept, kept, tip, ground.base.commit, progress=progress)
-        report = ground.prove(replacement, progress=progress)
+        report = proposing.write_down(ground.chosen, replacement.building, at=replacement.place, progress=progress)
         if report.failed and not order.force:
             return PullRequest(clone=clone.top, report=report, made=None, warnings=ground.warnings, before=tip)
-        commits = ground.commits(report)
+        commits = writing.of_tree(ground.chosen, report.proposal.commits)
         progress.step("committing")
         changes = [commit.files for commit in commits]
         messages = was.kept_messages(making.messages(commits, order.trailers))

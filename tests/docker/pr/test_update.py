@@ -202,13 +202,6 @@ class TestRefusals:
             contributed.git("rebase", "--quiet", "upstream/master")
         assert "status shows what is going on" in str(refused(contributed).hint)
 
-    @pytest.mark.parametrize(("base", "why"), [("fixed", "fixed"), ("19.03", "older than"), ("nowhere", "has no")])
-    def test_base_with_nothing_to_do(self, contributed: Contributed, base: str, why: str) -> None:
-        assert why in str(refused(contributed, base=base))
-
-    def test_branch_that_unlet_did_not_make(self, contributed: Contributed) -> None:
-        assert "was not made by unlet" in str(refused(contributed, branch="master"))
-
     def test_file_that_is_no_docker_file_any_more(self, contributed: Contributed) -> None:
         contributed.commit("docker: gone", {TARGET: "{ }\n"})
         refused(contributed)

@@ -12,6 +12,7 @@ import pytest
 from tests.reach.conftest import NIXPKGS, SYSTEM
 from toolkit import process
 from toolkit.model import Silence, SourceRequest
+from toolkit.nix import limits
 from toolkit.reach import reaching
 from toolkit.reach.model import Status
 from toolkit.reach.reaching import ReachRequest, reach
@@ -86,3 +87,22 @@ def test_of_what_nix_says_the_last_lines_are_kept() -> None:
         session.ask(f'builtins.seq ({flood}) (throw "at last")')
     assert "at last" in str(caught.value)
     assert len(caught.value.stderr) < 3_000_000
+
+
+SLOW = '(let f = n: if n == 0 then "x" else f (n - 1) + f (n - 1); in f 60)'
+HOG = "(builtins.toJSON (builtins.genList (n: [ n (n + 1) (toString n) ]) 9000000))"
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds", "mebibytes", "fact"),
+    [(SLOW, 3, None, "takes more than 3 s; --timeout raises"), (HOG, None, 400, "out of memory; --max-memory raises")],
+)
+def test_one_at_a_limit_spoils_no_other_without_a_seal(
+    reached: Callable[..., Reach], value: str, seconds: float | None, mebibytes: int | None, fact: str
+) -> None:
+    # plain is made of the tool.
+    text = f"tool = prev.tool.overrideAttrs {{ a = {value}; }}; plain = prev.plain.override {{ withColour = true; }};"
+    with limits.allowing(seconds, mebibytes):
+        found = {each.attribute: each for each in reached(text).overrides}
+    assert (found["plain"].status, found["tool"].status) == (Status.REACHES, Status.UNKNOWN)
+    assert fact in (found["tool"].reason or "")

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import re
 from difflib import get_close_matches
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from msgspec.structs import replace
 
-from toolkit import files
-from toolkit.errors import ToolkitError
 from toolkit.nix.program import quoted
 from toolkit.reach import instead, rules
 from toolkit.reach.answers import Facts, Look, Named, Overlay, Pair, Place, Shown, Source, Subject
 from toolkit.reach.case import Call
-from toolkit.reach.model import OWN, Left, Override, Status
+from toolkit.reach.model import Left, Override, Status
 from toolkit.reach.others import Others
 from toolkit.reach.session import EvaluationError
 from toolkit.reach.sets import Sets, called, listed
-from toolkit.reach.verdicts import Verdict, is_absent, reason_of, together, unlike
+from toolkit.reach.verdicts import Verdict, is_absent, is_own, reason_of, together, unlike
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -55,6 +51,7 @@ class Judge:
         self._progress = progress
         self._store = self._others.store
         self._places: dict[tuple[str, ...], Place | None] = {}
+        self._slow: set[str] = set()
         self.warnings: list[str] = []
 
     def subjects(self, sources: Sequence[Source], only: Sequence[str]) -> tuple[list[Override], list[Subject]]:
@@ -141,8 +138,10 @@ class Judge:
         return Override(attribute=label, status=status, system=self._system, file=file, reason=reason_of(failed))
 
     def _attribute(self, subject: Subject) -> Iterator[Override]:
-        scope = self._sets.joint(subject)
+        joint = self._sets.joint(subject)
+        scope = self._sets.alone(subject) if joint in self._slow else joint
         found = self._sets.ask(f"look {called(scope, subject)}", Look)
+        self._bear(scope, found)
         # Another overlay may take the extensions of this one out.
         if isinstance(found, EvaluationError) or (found.hook and not found.members):
             scope = self._sets.alone(subject)
@@ -165,6 +164,12 @@ class Judge:
             if not members or whole.status is not Status.NO_EFFECT:
                 yield self._override(subject, (subject.name,), whole)
         yield from members
+
+    def _bear(self, scope: str, answer: object) -> None:
+        """Leave a set alone in which one override takes all the time, and give the next question a time of its own."""
+        if isinstance(answer, EvaluationError) and answer.is_limit and scope.startswith("joint"):
+            self._slow.add(scope)
+            self._sets.begin()
 
     def _whole(self, scope: str, subject: Subject, look: Look) -> Verdict:
         if look.old == "nothing" and not look.package:
@@ -258,6 +263,7 @@ class Judge:
         scope: str,
     ) -> Verdict:
         pair = self._sets.ask(question(scope), Pair)
+        self._bear(scope, pair)
         is_joint = scope == self._sets.joint(subject)
         fails = isinstance(pair, EvaluationError) or (pair.old.kind == "nothing" and subject.named.known)
         if fails and is_joint:
@@ -355,7 +361,7 @@ class Judge:
         where = place or subject.named.place
         if verdict.status in {Status.REACHES, Status.IN_PART, Status.NEW}:
             verdict = self._in_list(subject, path, verdict)
-        elif verdict.status is Status.NO_EFFECT and where is not None and _is_own(where.file):
+        elif verdict.status is Status.NO_EFFECT and where is not None and is_own(where.file):
             verdict = Verdict(
                 status=Status.REACHES, reason="the build stays the same, and its parts become overridable"
             )
@@ -373,18 +379,11 @@ class Judge:
 
     def _in_list(self, subject: Subject, path: Sequence[str], verdict: Verdict) -> Verdict:
         """Judge by the whole list of overlays, in its order, what has an effect by itself."""
+        if self._sets.joint(subject) in self._slow:
+            return verdict
         by = self._sets.replacement(subject, path)
         if by is None:
             refused = self._sets.refusal(subject, path)
             return replace(verdict, reason="; ".join(filter(None, (verdict.reason, refused)))) if refused else verdict
         place = by.file if by.line is None else f"{by.file}:{by.line}"
         return Verdict(status=Status.NO_EFFECT, reason=f"replaced by overlay {by.overlay} ({place})", replaced_by=by)
-
-
-@cache
-def _is_own(file: str) -> bool:
-    """Return whether a file is an overlay that unlet has written."""
-    try:
-        return f"\n{OWN}".encode() in files.read(Path(file))
-    except ToolkitError:
-        return False

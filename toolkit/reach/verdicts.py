@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from toolkit.reach.model import Left, Override, Replacement, Status
+from toolkit import files
+from toolkit.errors import ToolkitError
+from toolkit.reach.model import OWN, Left, Override, Replacement, Status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,3 +67,12 @@ def reason_of(failed: EvaluationError) -> str:
     """Return why something cannot be read, by the name of the flake's input if that cannot be had."""
     found = _INPUT.search(failed.stderr) if is_absent(failed) and " is not locked" not in failed.message else None
     return f"input '{found[1]}' cannot be fetched" if found is not None else failed.message.removeprefix("unlet: ")
+
+
+@cache
+def is_own(file: str) -> bool:
+    """Return whether a file is an overlay that unlet has written."""
+    try:
+        return f"\n{OWN}".encode() in files.read(Path(file))
+    except ToolkitError:
+        return False

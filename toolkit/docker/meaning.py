@@ -90,10 +90,9 @@ class _Syntax(Struct, frozen=True, kw_only=True):
     releases: tuple[Release, ...]
     components: tuple[Component, ...]
     place: Place
-    place_line: int | None
     listed: int
     unlisted: int
-    todo_line: int | None
+    todo: bool
     paths: tuple[str, ...]
     parameters: dict[str, tuple[str, ...]]
     locked: bool
@@ -209,16 +208,14 @@ def _syntax(file: DockerFile) -> _Syntax:
         if reference.name == PREFIX_ENTRY
     ]
     outer = "let … in" if file.container.kind == "let_expression" else "rec"
-    todo = file.todo()
     return _Syntax(
         layout=f"{layout.GENERATOR} in {outer}, {file.style.value} style",
         releases=file.releases(),
         components=tuple(layout.component(file, component) for component in COMPONENTS),
         place=place.where,
-        place_line=place.line,
         listed=sum(uses),
         unlisted=len(uses) - sum(uses),
-        todo_line=todo.line if todo is not None else None,
+        todo=file.todo() is not None,
         paths=file.paths(),
         parameters=layout.made_for_overriding(file, COMPONENTS),
         locked=layout.locked(file, COMPONENTS),
@@ -270,14 +267,12 @@ def _reading(syntax: _Syntax, real: Mapping[str, str]) -> Reading:
         overridable_by=SYNTAX if overridable is not Overridable.UNKNOWN else None,
         rootlesskit=place,
         rootlesskit_by=SYNTAX if place is not Place.UNKNOWN else None,
-        todo=syntax.todo_line is not None,
+        todo=syntax.todo,
         layout=syntax.layout,
         newest=newest,
         releases=releases,
         components=components,
         failed={},
-        rootlesskit_line=syntax.place_line,
-        todo_line=syntax.todo_line,
         reason=reason,
     )
 

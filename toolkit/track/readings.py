@@ -66,19 +66,13 @@ class Release(Struct, frozen=True, kw_only=True):
 
 
 class Component(Struct, frozen=True, kw_only=True):
-    """A component: `bound` is let, parameter, attribute, elsewhere or absent; `doors` are the overrides that reach it.
-
-    `references` are the names of dockerGen's let that its definition uses, `parameters` those of dockerGen's
-    parameters.
-    """
+    """A component: `bound` is let, parameter, attribute, elsewhere or absent; `doors` are overrides that reach it."""
 
     name: str
     bound: str
     overridable: bool | None = None
     doors: tuple[str, ...] = ()
     line: int | None = None
-    references: tuple[str, ...] = ()
-    parameters: tuple[str, ...] = ()
 
 
 class Reading(Struct, frozen=True, kw_only=True):
@@ -100,8 +94,6 @@ class Reading(Struct, frozen=True, kw_only=True):
     releases: dict[str, str | None]
     components: tuple[Component, ...]
     failed: dict[str, str]
-    rootlesskit_line: int | None = None
-    todo_line: int | None = None
     reason: str | None = None
 
     @property

@@ -8,7 +8,7 @@ from tests.docker.rewrite.conftest import file_of, place, refusal, sub, text_of
 from tests.parsing import assert_parses
 from toolkit.docker import meaning
 from toolkit.docker.rewrite import layout, wrapper
-from toolkit.docker.rewrite.layout import component, docker_file, newest
+from toolkit.docker.rewrite.layout import docker_file, newest
 from toolkit.docker.series import refuse
 from toolkit.docker.steps import DEMOTE, LIFT
 from toolkit.errors import LayoutError, NixSyntaxError, ToolkitError
@@ -55,17 +55,6 @@ def test_style_is_recognised(layout: str, style: Style) -> None:
 )
 def test_place_of_rootlesskit_is_found(name: str, where: str) -> None:
     assert wrapper.placement(file(name)).where == where
-
-
-def test_references_of_moby_are_the_siblings_that_it_needs() -> None:
-    assert set(component(file("29.6"), "moby").references) == {
-        "docker-meta",
-        "docker-runc",
-        "docker-containerd",
-        "docker-tini",
-        "moby-src",
-    }
-    assert "docker-proxy" in component(file("24.0"), "moby").parameters
 
 
 def test_todo_is_found_by_its_text_and_not_guessed() -> None:

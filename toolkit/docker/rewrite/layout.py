@@ -17,7 +17,7 @@ from toolkit.lift.shape import read
 from toolkit.lift.style import Style
 from toolkit.nix import program
 from toolkit.nix.attributes import call, inside, name_of, operator, spine, value
-from toolkit.nix.scope import Reference, binding_names, bound_names, formals, look_up
+from toolkit.nix.scope import binding_names, bound_names, formals, look_up
 from toolkit.nix.tree import Tree
 from toolkit.track.readings import Component, Release
 
@@ -79,20 +79,6 @@ class DockerFile:
     def at(self, node: Node) -> str:
         """`file:line:column` of a node, the subject of a message."""
         return f"{self.tree.name}:{node.place}"
-
-    def uses(self, node: Node) -> list[Reference]:
-        """Return the references that stand in `node`."""
-        return [reference for reference in self.references if node.contains(reference.node)]
-
-    def siblings(self, node: Node) -> list[str]:
-        """Return the names of dockerGen's let that `node` refers to, each once, in the order of the let."""
-        used = {r.name for r in self.uses(node) if r.scope is not None and r.scope.node is self.let}
-        return [name for name in self.bindings if name in used]
-
-    def parameters(self, node: Node) -> list[str]:
-        """Return dockerGen's parameters that `node` refers to, each once, in their order."""
-        used = {r.name for r in self.uses(node) if r.scope is not None and r.scope.node is self.function}
-        return [name for name in self.formals if name in used]
 
     def paths(self) -> tuple[str, ...]:
         """Return the files beside the file that it refers to, as written behind their `./`, each once."""
@@ -198,20 +184,11 @@ def _is_release(name: str, binding: Node) -> bool:
 
 
 def component(file: DockerFile, name: str) -> Component:
-    """Say where `name` is bound and what it refers to."""
-    if (node := file.formals.get(name)) is not None:
-        return Component(name=name, bound="parameter", line=node.line)
-    if (node := file.attributes.get(name)) is not None:
-        return Component(name=name, bound="attribute", line=node.line)
-    if (node := file.bindings.get(name)) is not None:
-        return Component(
-            name=name,
-            bound="let",
-            line=node.line,
-            references=tuple(file.siblings(node)),
-            parameters=tuple(file.parameters(node)),
-        )
-    return Component(name=name, bound="absent", line=None)
+    """Say where `name` is bound."""
+    for bound, nodes in (("parameter", file.formals), ("attribute", file.attributes), ("let", file.bindings)):
+        if (node := nodes.get(name)) is not None:
+            return Component(name=name, bound=bound, line=node.line)
+    return Component(name=name, bound="absent")
 
 
 def locked(file: DockerFile, components: Iterable[str]) -> bool:

@@ -68,17 +68,16 @@ Way = tuple[tuple["Node", "Node"], ...]
 class Placement(Struct, frozen=True, kw_only=True):
     """Where a package stands in the wrapper's PATH.
 
-    Where it is UNKNOWN, `obscure` is a use that may get into the PATH, or a script that may make the wrapper. `line` is
-    that of the first use found, `commands` are all that make bin/dockerd-rootless, of which only the first is read,
-    `elements` the list elements that get into the prefix, `ways` how the first of them does: each the uses in turn,
-    from the element on, of what has it, with what they get into: a binding, a default, or the command's string.
+    Where it is UNKNOWN, `obscure` is a use that may get into the PATH, or a script that may make the wrapper.
+    `commands` are all that make bin/dockerd-rootless, of which only the first is read, `elements` the list elements
+    that get into the prefix, `ways` how the first of them does: each the uses in turn, from the element on, of what has
+    it, with what they get into: a binding, a default, or the command's string.
 
     What stands in the way of a change: `others` are the other uses that get into the script, `shared` is the name of
     what carries the first element to another command too.
     """
 
     where: Place
-    line: int | None = None
     commands: tuple[Invocation, ...] = ()
     elements: tuple[Node, ...] = ()
     ways: tuple[Way, ...] = ()
@@ -125,7 +124,6 @@ def placement(file: DockerFile) -> Placement:
         return _obscure(others[0])
     return Placement(
         where=Place(where or Place.ABSENT),
-        line=min((use.node.line for use in prefix + suffix), default=None),
         commands=commands,
         elements=tuple(elements.values()),
         ways=next((use.ways for use in elements), ()),
@@ -135,7 +133,7 @@ def placement(file: DockerFile) -> Placement:
 
 
 def _obscure(node: Node) -> Placement:
-    return Placement(where=Place.UNKNOWN, line=node.line, obscure=node)
+    return Placement(where=Place.UNKNOWN, obscure=node)
 
 
 def _uses(file: DockerFile) -> list[Node]:

@@ -48,6 +48,11 @@ class Repository(Struct, frozen=True):
         return self.git("rev-parse", "HEAD")
 
 
+def state(path: Path) -> set[tuple[str, int, int]]:
+    """Return what a write to a directory would change."""
+    return {(str(each), each.lstat().st_mtime_ns, each.lstat().st_size) for each in (path, *path.rglob("*"))}
+
+
 def nixpkgs(target: str = "{ docker = 1; }\n", **more: str) -> dict[str, str | bytes]:
     """Return the files of a nixpkgs-shaped tree, by path."""
     return {

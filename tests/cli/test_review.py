@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import jsonschema  # type: ignore[import-untyped]
 import pytest
 
+from tests.clones import git
 from tests.forge.server import Forge, serving
 from tests.remotes import Remote, Repository, server
 from toolkit import specimen
@@ -26,10 +27,6 @@ __all__ = ["server"]
 NOTES = "pkgs/by-name/no/notes-server/package.nix"
 NATIVE = ("--system", "x86_64-linux")
 SCHEMA = Path(__file__).parents[2] / "docs/schema/judgement.json"
-
-
-def git(clone: Path, *words: str) -> None:
-    subprocess.run(["git", "-C", str(clone), *words], check=True, capture_output=True)
 
 
 @pytest.fixture

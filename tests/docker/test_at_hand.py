@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.asking import docker, propose
+from tests.clones import git
 from tests.progress import Steps
 from toolkit import specimen
 from toolkit.docker import TARGET, builder
@@ -38,10 +38,6 @@ def nixpkgs(tmp_path: Path) -> Path:
     for path in root.rglob("*.nix"):
         path.write_text(path.read_text().replace("stub.nix", "stand-in.nix"))
     return root
-
-
-def git(directory: Path, *arguments: str) -> None:
-    subprocess.run(["git", *arguments], cwd=directory, check=True, capture_output=True)
 
 
 def deeper(report: Report) -> dict[str, Status]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from unidiff.patch import PatchSet
 
+from tests.remotes import state
 from toolkit import process
 from toolkit.errors import ToolkitError
 from toolkit.git import diffs, mailing, patching, reading
@@ -62,11 +63,6 @@ def pinned(new_repository: Callable[[str], Repository], target: PurePosixPath) -
     repository.commit({str(target): "other\n", "README.md": "a\n"})
     repository.commit({str(target): BEFORE, "lib/default.nix": "{ }\n"})
     return repository
-
-
-def state(path: Path) -> set[tuple[str, int, int]]:
-    """Return what a write to a directory would change."""
-    return {(str(each), each.lstat().st_mtime_ns, each.lstat().st_size) for each in (path, *path.rglob("*"))}
 
 
 def test_each_commit_is_a_mail_named_after_its_subject(series: Series) -> None:

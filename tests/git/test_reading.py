@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.remotes import state
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.git import clone as clones
 from toolkit.git import reading
@@ -23,11 +24,6 @@ NOBODY = 65534
 def shown(repository: Path, commit: Oid, path: PurePosixPath) -> bytes:
     (content,) = reading.read_objects(repository, [f"{commit}:{path}"])
     return content
-
-
-def state(path: Path) -> set[tuple[str, int, int]]:
-    """Return what a write to a directory would change."""
-    return {(str(each), each.lstat().st_mtime_ns, each.lstat().st_size) for each in (path, *path.rglob("*"))}
 
 
 @pytest.mark.parametrize("rev", ["HEAD", "master", "v1", "next", "HEAD~1", "v1^{}", "@"])

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from pathlib import Path, PurePosixPath
 
 import pytest
 
+from tests.clones import git
 from toolkit import specimen
 from toolkit.cache import VARIABLE
 from toolkit.errors import ToolkitError, UsageError
@@ -35,10 +35,6 @@ _BINARY = """diff --git a/default.nix b/default.nix
 index 1111111..2222222 100644
 Binary files a/default.nix and b/default.nix differ
 """
-
-
-def git(clone: Path, *words: str) -> str:
-    return subprocess.run(["git", "-C", str(clone), *words], check=True, capture_output=True, text=True).stdout.strip()
 
 
 @pytest.fixture

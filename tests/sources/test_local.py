@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.remotes import state
 from toolkit import sources, specimen
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.git import reading
@@ -42,11 +43,6 @@ def resolve(cache: Cache, progress: Steps, target: PurePosixPath) -> Callable[..
         )
 
     return call
-
-
-def state(path: Path) -> set[tuple[str, int, int]]:
-    """Return what a write to a directory would change."""
-    return {(str(each), each.lstat().st_mtime_ns, each.lstat().st_size) for each in (path, *path.rglob("*"))}
 
 
 def write(directory: Path, files: dict[str, str | bytes]) -> Path:

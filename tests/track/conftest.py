@@ -18,7 +18,7 @@ from tests.track.answers import everything
 from toolkit.cache import VARIABLE
 from toolkit.docker.tracking import Docker
 from toolkit.git import reading
-from toolkit.model import Server
+from toolkit.model import Server, Silence
 from toolkit.track import tracking
 from toolkit.track.memory import Memory
 from toolkit.track.tracking import TrackRequest, track
@@ -26,7 +26,6 @@ from toolkit.track.tracking import TrackRequest, track
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from toolkit.model import Proof
     from toolkit.track.model import Ref, TrackAnswer
     from toolkit.track.readings import Reading
 
@@ -143,16 +142,6 @@ def remember_layouts() -> None:
     memory.save()
 
 
-class Silent:
-    """Progress that nobody looks at."""
-
-    def step(self, what: str) -> None:
-        pass
-
-    def proof(self, proof: Proof) -> None:
-        raise AssertionError(proof)
-
-
 @pytest.fixture
 def ask() -> Callable[..., TrackAnswer]:
     remember_layouts()
@@ -166,7 +155,7 @@ def ask() -> Callable[..., TrackAnswer]:
         names = ("repository", "api_url", "raw_url", "token_command")
         place["server"] = Server(**{name: place.pop(name) for name in names if name in place})  # type: ignore[arg-type] # by name
         request = TrackRequest(refs=refs, with_pulls=with_pulls, **place)  # type: ignore[arg-type] # by name
-        return track(request, progress=Silent())
+        return track(request, progress=Silence())
 
     return of
 

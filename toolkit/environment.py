@@ -32,9 +32,6 @@ EVALUATING = ("NIX_DAEMON_SOCKET_PATH", "NIX_LOG_DIR", "NIX_REMOTE", "NIX_STATE_
 TOOLS = ("PATH", *_SELF)
 """Programs that neither fetch nor ask who the user is, and git on repositories of our own."""
 
-SERVICES = (*TOOLS, "DBUS_SESSION_BUS_ADDRESS", "DOCKER*", "XDG_*")
-"""The user's own manager of services, and their rootless docker."""
-
 READING = (*TOOLS, *_CONFIGURATION)
 """git on a clone that is only read: its configuration has the repositories that the user trusts."""
 

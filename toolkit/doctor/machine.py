@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 
 from toolkit import process
-from toolkit.environment import SERVICES, of
+from toolkit.environment import TOOLS, of
 from toolkit.errors import CommandError, ToolkitError, reason_of
 
 if TYPE_CHECKING:
@@ -36,6 +36,9 @@ _ALL_IDS = 1 << 32
 _DEFAULT_PORT_START = 1024
 _PROPERTIES = "LoadState,ActiveState,SubState,Environment,ExecStart,NoNewPrivileges,FragmentPath,DropInPaths"
 _SECONDS = 10.0
+
+SERVICES = (*TOOLS, "DBUS_SESSION_BUS_ADDRESS", "DOCKER*", "XDG_*")
+"""What the user's own manager of services and their rootless docker get of the environment."""
 
 
 class Account(Struct, frozen=True, kw_only=True):

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from toolkit import process
-from toolkit.environment import SERVICES, of
+from toolkit.doctor.machine import SERVICES
+from toolkit.environment import of
 from toolkit.errors import CommandError, ToolkitError, reason_of
 
 if TYPE_CHECKING:

@@ -48,19 +48,23 @@ def test_a_refactoring_is_the_same(unlet: Unlet, clone: Path) -> None:
     edit(clone, "let\n", "let\n  unused = 1;\n")
     done = unlet("check", "--expect", "same", *NATIVE)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines()[0] == "same, 1 remark (asked 1 attribute of 1 file)"
+    assert done.stdout.splitlines()[0] == "same (looked at 1 attribute of 1 file)"
 
 
-def test_a_damage_fails_what_is_expected_and_nothing_else(unlet: Unlet, clone: Path) -> None:
+def test_a_regression_fails_whatever_is_expected(unlet: Unlet, clone: Path) -> None:
     edit(clone, "    platforms = lib.platforms.all;\n", "")
-    assert unlet("check", *NATIVE).returncode == 0
+    for expected in ((), ("--expect", "no-rebuild")):
+        assert unlet("check", *expected, *NATIVE).returncode == 1
     done = unlet("check", "--expect", "same", *NATIVE, "--json")
     assert done.returncode == 1
     document = json.loads(done.stdout)
     jsonschema.validate(document, json.loads(SCHEMA.read_text()))
-    (damage,) = [each for each in document["changes"] if each["weight"] == "damage"]
-    assert (damage["kind"], damage["attribute"], damage["what"]) == ("meta", "notes-server", "meta.platforms is gone")
-    assert unlet("check", "--expect", "no-rebuild", *NATIVE).returncode == 0
+    (found,) = [each for each in document["changes"] if each["weight"] == "regression"]
+    assert (found["kind"], found["attribute"], found["what"]) == (
+        "meta",
+        "notes-server",
+        "meta.platforms is gone",
+    )
 
 
 def test_what_no_longer_evaluates_fails_by_itself_with_the_reason(unlet: Unlet, clone: Path) -> None:
@@ -160,7 +164,7 @@ def test_a_base_that_does_not_evaluate_is_said(unlet: Unlet, clone: Path) -> Non
     edit(clone, "echo notes", "echo others")
     done = unlet("check", *NATIVE)
     assert done.returncode == 3
-    assert done.stdout.splitlines()[0].startswith("unknown (asked")
+    assert done.stdout.splitlines()[0].startswith("unknown (looked at")
     assert "notes-server" in done.stdout
     assert "nobody" in done.stdout
 
@@ -189,9 +193,11 @@ def test_a_pull_request_is_fetched_and_judged_from_where_it_left_its_branch(
     pulled.pull(7, head="theirs", title="drop platforms", base={"ref": "master", "repo": {"clone_url": url}})
     asked = ("check", "--pull", "7", *pulled.options(), *NATIVE)
     done = unlet(*asked, "--json", "-v")
-    assert done.returncode == 0
+    assert done.returncode == 1
     document = json.loads(done.stdout)
-    assert [each["what"] for each in document["changes"] if each["weight"] == "damage"] == ["meta.platforms is gone"]
+    assert [each["what"] for each in document["changes"] if each["weight"] == "regression"] == [
+        "meta.platforms is gone"
+    ]
     assert (document["subject"], document["files"]) == ("#7 drop platforms", 1)
     assert re.search(r"fetched \d+\.\d MiB", done.stderr)
     served = len(server.requests)
@@ -205,7 +211,7 @@ def test_a_pull_request_is_judged_from_a_clone_with_the_claims_of_a_target(
     git(pulled.repository, "update-ref", "refs/pull/7/head", "theirs")
     done = unlet("check", "--pull", "7", "--git-dir", pulled.repository, "notes-server", *NATIVE)
     assert done.returncode == 1
-    assert "damage  meta          notes-server: meta.platforms is gone" in done.stdout
+    assert "regression meta          notes-server: meta.platforms is gone" in done.stdout
     assert re.search(r"^failed +meta ", done.stdout, re.MULTILINE)
     assert server.requests == []
 

@@ -49,6 +49,14 @@ def test_what_ends_nix_as_a_whole_did_so_in_one_of_its_values_too() -> None:
     ]
 
 
+def test_a_value_that_ends_nix_is_not_gone() -> None:
+    before = Answer(kind="derivation", parts={"passthru": {"go": "1", "web": "1"}})
+    after = Answer(kind="derivation", parts={"passthru": {"web": "1"}}, ends={"passthru.go": "no"})
+    assert [each.what for each in compare(SUBJECT, before, after)] == ["its passthru.go no longer evaluates"]
+    late = replace(after, limited=("passthru.go",))
+    assert compare(SUBJECT, before, late) == compare(SUBJECT, late, before) == []
+
+
 def test_what_is_lost_from_a_long_set_is_named() -> None:
     before, after, short = (
         Answer(kind="derivation", parts={"passthru": {"tests": tests}})
@@ -72,7 +80,7 @@ def test_what_overrides_give_is_no_more_of_what_no_longer_evaluates() -> None:
     assert (found.kind, found.what) == (Kind.EVALUATION, "no longer evaluates")
 
 
-@pytest.mark.parametrize(("drv", "weight"), [({"!": "throws"}, Weight.REMARK), ("/nix/store/x.drv", Weight.DAMAGE)])
+@pytest.mark.parametrize(("drv", "weight"), [({"!": "throws"}, Weight.NOTE), ("/nix/store/x.drv", Weight.REGRESSION)])
 @pytest.mark.parametrize("name", ["libraries", "libraries.qt"])
 def test_what_is_new_and_ends_nix_harms_a_package_that_evaluates(drv: object, weight: Weight, name: str) -> None:
     own: dict[str, object] = {"drv": drv, "out": drv, "outputs": {}, "name": "a", "version": "1", "attributes": {}}
@@ -85,10 +93,10 @@ def test_what_is_new_and_ends_nix_harms_a_package_that_evaluates(drv: object, we
     assert (found.kind, found.weight, found.after) == (Kind.EVALUATION, weight, "no")
     assert found.what == f"its passthru.{name} is new, and does not evaluate"
     (found, *_) = compare(SUBJECT, there, after)
-    assert (found.weight, found.what) == (Weight.DAMAGE, f"its passthru.{name} no longer evaluates")
+    assert (found.weight, found.what) == (Weight.REGRESSION, f"its passthru.{name} no longer evaluates")
 
 
-def test_what_ends_as_the_derivation_did_before_is_no_damage() -> None:
+def test_what_ends_as_the_derivation_did_before_is_no_regression() -> None:
     broken, worse, other = (
         Answer(kind="derivation", ends=ends)
         for ends in (
@@ -97,7 +105,7 @@ def test_what_ends_as_the_derivation_did_before_is_no_damage() -> None:
             {"derivation": "no", "passthru": "else"},
         )
     )
-    assert [each.weight for each in compare(SUBJECT, broken, worse)] == [Weight.REMARK]
-    assert [each.weight for each in compare(SUBJECT, broken, other)] == [Weight.DAMAGE]
+    assert [each.weight for each in compare(SUBJECT, broken, worse)] == [Weight.NOTE]
+    assert [each.weight for each in compare(SUBJECT, broken, other)] == [Weight.REGRESSION]
     (found, _) = compare(SUBJECT, Answer(kind="derivation"), worse)
-    assert found.weight is Weight.DAMAGE
+    assert found.weight is Weight.REGRESSION

@@ -151,7 +151,7 @@ def test_what_differs_is_never_called_the_same(tmp_path: Path) -> None:
         serious = {
             each.attribute
             for each in judgement.differences
-            if each.weight is not Weight.REMARK or each.kind is Kind.FIXED_OUTPUT
+            if each.weight is not Weight.NOTE or each.kind is Kind.FIXED_OUTPUT
         }
         unknown = {gap.what for gap in judgement.unknown}
         with ground.opened(tree, progress=Silence()) as place:

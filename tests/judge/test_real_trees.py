@@ -97,7 +97,7 @@ def test_the_judge_says_what_plain_nix_says(name: str, tmp_path: Path) -> None:
     assert old not in {None, '"throws"'}
     assert (old != new) == (case.named is not None)
     judgement = judged(name)
-    serious = [each for each in judgement.differences if each.weight is not Weight.REMARK]
+    serious = [each for each in judgement.differences if each.weight is not Weight.NOTE]
     if case.named is None:
         assert serious == []
         assert judgement.unknown == ()

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from toolkit.judge.model import Judgement
-    from toolkit.judge.scope import Verdict
     from toolkit.process import Command, Completed
 
     Edits: TypeAlias = Mapping[str, tuple[str, str] | str | None]
@@ -94,11 +93,11 @@ def pair(how: tuple[str, str] | str | None) -> tuple[str, str]:
     return how
 
 
-def serious(judgement: Judgement | Verdict) -> set[tuple[str, str, str]]:
+def serious(judgement: Judgement) -> set[tuple[str, str, str]]:
     return {
         (each.weight.value, each.kind.value, each.attribute)
         for each in judgement.differences
-        if each.weight is not Weight.REMARK
+        if each.weight is not Weight.NOTE
     }
 
 
@@ -123,7 +122,7 @@ REFACTORINGS: Mapping[str, Edits] = {
 }
 
 
-def test_a_package_that_is_new_in_passthru_is_a_remark() -> None:
+def test_a_package_that_is_new_in_passthru_is_a_note() -> None:
     original = (specimen.path() / NOTES).read_text()
     # A name in a set of the let, which the package has from then on.
     text = original.replace('sourceRoot = "web"', 'sourceRoot = "we" + "b"')
@@ -148,18 +147,18 @@ def test_a_refactoring_is_the_same(name: str) -> None:
     assert exit_code(judgement, Expectation.SAME) == 0
 
 
-DAMAGES: Mapping[str, tuple[Edits, tuple[Kind, Weight, str]]] = {
+REGRESSIONS: Mapping[str, tuple[Edits, tuple[Kind, Weight, str]]] = {
     "an attribute of meta is gone": (
         {NOTES: ("    platforms = lib.platforms.all;\n", "")},
-        (Kind.META, Weight.DAMAGE, "notes-server"),
+        (Kind.META, Weight.REGRESSION, "notes-server"),
     ),
     "meta throws": (
         {NOTES: ('"Keeps notes and shows them in a browser"', 'throw "no description"')},
-        (Kind.META, Weight.DAMAGE, "notes-server"),
+        (Kind.META, Weight.REGRESSION, "notes-server"),
     ),
     "an attribute of passthru is gone": (
         {NOTES: ('    updateScript = [ "update-notes-server" ];\n', "")},
-        (Kind.PASSTHRU, Weight.DAMAGE, "notes-server"),
+        (Kind.PASSTHRU, Weight.REGRESSION, "notes-server"),
     ),
     "something else is built": (
         {NOTES: ("echo notes", "echo other notes")},
@@ -167,11 +166,11 @@ DAMAGES: Mapping[str, tuple[Edits, tuple[Kind, Weight, str]]] = {
     ),
     "an argument of override is gone": (
         {NOTES: ("  curl,\n}:", "  pkgs,\n}:\nlet inherit (pkgs) curl; in")},
-        (Kind.ARGUMENTS, Weight.DAMAGE, "notes-server"),
+        (Kind.ARGUMENTS, Weight.REGRESSION, "notes-server"),
     ),
     "an argument of override reaches nothing": (
         {NOTES: ("  curl,\n}:", "  curl,\n  pkgs,\n}:\nlet inherit (pkgs) curl; in")},
-        (Kind.OVERRIDE, Weight.DAMAGE, "notes-server"),
+        (Kind.OVERRIDE, Weight.REGRESSION, "notes-server"),
     ),
     "an override has no effect": (
         {
@@ -180,7 +179,7 @@ DAMAGES: Mapping[str, tuple[Edits, tuple[Kind, Weight, str]]] = {
                 '(x: x // { overrideAttrs = _: x; }) (stdenv.mkDerivation {\n  pname = "notes-server"',
             )
         },
-        (Kind.OVERRIDE, Weight.DAMAGE, "notes-server"),
+        (Kind.OVERRIDE, Weight.REGRESSION, "notes-server"),
     ),
     "an override is overruled": (
         {
@@ -191,23 +190,23 @@ DAMAGES: Mapping[str, tuple[Edits, tuple[Kind, Weight, str]]] = {
                 }) (stdenv.mkDerivation {\n  pname = "notes-server\"""",
             )
         },
-        (Kind.OVERRIDE, Weight.DAMAGE, "notes-server"),
+        (Kind.OVERRIDE, Weight.REGRESSION, "notes-server"),
     ),
     "it no longer evaluates": (
         {NOTES: ("buildInputs = [ curl ];", 'buildInputs = throw "no inputs";')},
-        (Kind.EVALUATION, Weight.DAMAGE, "notes-server"),
+        (Kind.EVALUATION, Weight.REGRESSION, "notes-server"),
     ),
     "it ends Nix": (
         {NOTES: ("buildInputs = [ curl ];", "buildInputs = with { }; [ curls ];")},
-        (Kind.EVALUATION, Weight.DAMAGE, "notes-server"),
+        (Kind.EVALUATION, Weight.REGRESSION, "notes-server"),
     ),
     "it loops": (
         {NOTES: ('version = "4.2.0";', "version = version;")},
-        (Kind.EVALUATION, Weight.DAMAGE, "notes-server"),
+        (Kind.EVALUATION, Weight.REGRESSION, "notes-server"),
     ),
     "it reads what has to be built": (
         {NOTES: ('description = "Keeps notes and shows them in a browser"', "description = builtins.readFile web-ui")},
-        (Kind.EVALUATION, Weight.DAMAGE, "notes-server"),
+        (Kind.EVALUATION, Weight.REGRESSION, "notes-server"),
     ),
     "the position is lost": (
         {
@@ -216,16 +215,16 @@ DAMAGES: Mapping[str, tuple[Edits, tuple[Kind, Weight, str]]] = {
                 """stdenv.mkDerivation (builtins.fromJSON ''{"pname": "notes-server"}'' // {""",
             )
         },
-        (Kind.POSITION, Weight.DAMAGE, "notes-server"),
+        (Kind.POSITION, Weight.REGRESSION, "notes-server"),
     ),
-    "it is gone": ({NOTES: None}, (Kind.REMOVED, Weight.DAMAGE, "notes-server")),
+    "it is gone": ({NOTES: None}, (Kind.REMOVED, Weight.REGRESSION, "notes-server")),
     "an alias is gone": (
         {ALIASES: ("  docker-edge = lib.warn \"'docker-edge' is called 'docker'\" final.docker;\n", "")},
-        (Kind.ALIAS, Weight.DAMAGE, "docker-edge"),
+        (Kind.ALIAS, Weight.REGRESSION, "docker-edge"),
     ),
     "a set is not recursed into": (
         {ALL: ("lib.recurseIntoAttrs {", "({")},
-        (Kind.PASSTHRU, Weight.DAMAGE, "containerPackages"),
+        (Kind.PASSTHRU, Weight.REGRESSION, "containerPackages"),
     ),
     "a version list": (
         {"pkgs/applications/virtualization/docker/default.nix": ("-DMINIMAL=ON", "-DMINIMAL=OFF")},
@@ -234,9 +233,36 @@ DAMAGES: Mapping[str, tuple[Edits, tuple[Kind, Weight, str]]] = {
 }
 
 
-@pytest.mark.parametrize("name", DAMAGES)
-def test_a_damage_is_named(name: str) -> None:
-    given, (kind, weight, attribute) = DAMAGES[name]
+FLAGS = NOTES.replace("package.nix", "flags.nix")
+
+
+@pytest.mark.parametrize(
+    ("edits", "weight", "reason"),
+    [
+        ({NOTES: ("broken = (import ./flags.nix).bad", "broken = true")}, "change", "broken"),
+        ({FLAGS: ("false", "true")}, "regression", "broken"),
+        ({NOTES: ("platforms = lib.platforms.all", 'platforms = [ "aarch64-linux" ]')}, "change", "unsupported"),
+    ],
+)
+def test_what_is_refused_by_default_now_is_a_regression_unless_its_own_file_says_so(
+    edits: Edits, weight: str, reason: str
+) -> None:
+    checked = """broken = (import ./flags.nix).bad;
+    unsupported = lib.platforms.all != notes-meta.platforms;
+    inherit (notes-meta) platforms;"""
+    text = (specimen.path() / NOTES).read_text().replace("    platforms = lib.platforms.all;", f"    {checked}")
+    text = text.replace("let\n", "let\n  notes-meta = {\n    platforms = lib.platforms.all;\n  };\n", 1)
+    inputs = 'if notes-meta.platforms != lib.platforms.all then throw "not here" else [ curl ]'
+    first: Edits = {NOTES: text.replace("[ curl ]", inputs), FLAGS: "{ bad = false; }\n"}
+    step = judged(first, edits).steps[1]
+    (found,) = (each for each in step.differences if each.kind is Kind.EVALUATION)
+    assert found.weight.value == weight
+    assert found.what.startswith(f"is refused by default now: it is {reason}")
+
+
+@pytest.mark.parametrize("name", REGRESSIONS)
+def test_a_regression_is_named(name: str) -> None:
+    given, (kind, weight, attribute) = REGRESSIONS[name]
     edits: dict[str, tuple[str, str] | str | None] = {**given}
     if name in {"an override has no effect", "an override is overruled", "the position is lost"}:
         old, new = pair(edits[NOTES])
@@ -289,7 +315,7 @@ build {
 SCRIPT = "pkgs/by-name/no/notes-python/package.nix"
 
 
-def second(*steps: Edits, systems: tuple[str, ...] = (NATIVE,)) -> Verdict:
+def second(*steps: Edits, systems: tuple[str, ...] = (NATIVE,)) -> Judgement:
     """Return what the second step does to the first one; what both do is not asked."""
     made = change(*steps)
     before, after = made.steps
@@ -314,8 +340,8 @@ def last(*steps: Edits, systems: tuple[str, ...] = (NATIVE,)) -> set[tuple[str, 
 
 def test_a_builders_own_override_function_that_drops_something_is_named() -> None:
     layer = "(x: x.overrideAttrs (_: { extra = 1; }) // { inherit (x) overridePythonAttrs; }) (build {"
-    damage: Edits = {SCRIPT: PYTHON.replace("build {\n  pname", f"{layer}\n  pname").rstrip() + ")\n"}
-    assert ("damage", "override", "notes-python") in last({SCRIPT: PYTHON}, damage)
+    regression: Edits = {SCRIPT: PYTHON.replace("build {\n  pname", f"{layer}\n  pname").rstrip() + ")\n"}
+    assert ("regression", "override", "notes-python") in last({SCRIPT: PYTHON}, regression)
 
 
 FETCHED = """{ stdenv }:
@@ -346,9 +372,9 @@ stdenv.mkDerivation rec {
 FETCH = "pkgs/by-name/no/notes-fetched/package.nix"
 
 
-def test_something_else_under_the_old_hash_is_a_damage_and_another_tool_is_none() -> None:
+def test_something_else_under_the_old_hash_is_a_regression_and_another_tool_is_none() -> None:
     assert last({FETCH: FETCHED}, {FETCH: FETCHED.replace("1.tar", "2.tar")}) == {
-        ("damage", "fixed-output", "notes-fetched")
+        ("regression", "fixed-output", "notes-fetched")
     }
     assert last({FETCH: FETCHED}, {FETCH: FETCHED.replace("url =", "curl = stdenv;\n    url =")}) == set()
 
@@ -362,10 +388,12 @@ def test_something_else_under_the_old_hash_is_a_damage_and_another_tool_is_none(
         ('curlOpts = "-L";', 'curlOpts = "--proxy https://example.org";'),
     ],
 )
-def test_a_command_that_fetches_something_else_under_the_old_hash_is_a_damage(before: str, after: str) -> None:
+def test_a_command_that_fetches_something_else_under_the_old_hash_is_a_regression(before: str, after: str) -> None:
     text = FETCHED.replace('url = "https://example.org/1.tar.gz";', f'system = "x"; builder = "/bin/sh"; {before}')
     text = text.replace("src = stdenv.mkDerivation", "src = builtins.derivation")
-    assert last({FETCH: text}, {FETCH: text.replace(before, after)}) == {("damage", "fixed-output", "notes-fetched")}
+    assert last({FETCH: text}, {FETCH: text.replace(before, after)}) == {
+        ("regression", "fixed-output", "notes-fetched")
+    }
     listed = text.replace(before, 'curlOptsList = [ "-L" ];')
     assert last({FETCH: listed}, {FETCH: text}) == set() or "curlOpts" not in before
 
@@ -393,7 +421,7 @@ def test_a_picture_that_a_package_is_made_of_is_compared() -> None:
 def test_a_new_version_with_the_hash_of_the_old_one_is_named() -> None:
     named = FETCHED.replace('name = "source"', 'name = "1.tar.gz"')
     stale = named.replace("1.tar", "2.tar").replace('version = "1"', 'version = "2"')
-    assert ("damage", "fixed-output", "notes-fetched") in last({FETCH: named}, {FETCH: stale})
+    assert ("regression", "fixed-output", "notes-fetched") in last({FETCH: named}, {FETCH: stale})
     right = stale.replace("sha256-A", "sha256-B")
     assert last({FETCH: named}, {FETCH: right}) == {("change", "derivation", "notes-fetched")}
     # What a version depends on may be what the one before depends on.
@@ -405,7 +433,7 @@ def test_a_new_version_with_the_hash_of_the_old_one_is_named() -> None:
 @pytest.mark.parametrize(
     ("before", "after", "found"),
     [
-        ('{ rev = "1"; }', "{ }", "damage"),
+        ('{ rev = "1"; }', "{ }", "regression"),
         ('{ rev = "1"; }', "{ rev = [ 1 ]; }", "change"),
         ('{ rev = "1"; tag = null; }', '{ rev = "refs/tags/1"; tag = "1"; }', None),
         ("{ tag = null; }", "{ }", None),
@@ -426,12 +454,12 @@ def test_what_a_source_has_stays_for_those_that_take_the_source() -> None:
         NOTES: ("updateScript =", f'source = {source} // {{ rev = "1"; }};\n    updateScript ='),
         SECOND: '{ stdenv, notes-server }:\nstdenv.mkDerivation { name = "second"; src = notes-server.source; }\n',
     }
-    assert last(first, {NOTES: (' // { rev = "1"; }', "")}) == {("damage", "passthru", "notes-second")}
+    assert last(first, {NOTES: (' // { rev = "1"; }', "")}) == {("regression", "passthru", "notes-second")}
 
 
 def test_a_function_in_passthru_is_compared_by_its_arguments() -> None:
-    damage: Edits = {SCRIPT: PYTHON.replace("{ fast, slow ? false }", "{ fast }")}
-    assert last({SCRIPT: PYTHON}, damage) == {("damage", "passthru", "notes-python")}
+    regression: Edits = {SCRIPT: PYTHON.replace("{ fast, slow ? false }", "{ fast }")}
+    assert last({SCRIPT: PYTHON}, regression) == {("regression", "passthru", "notes-python")}
 
 
 def test_the_trees_own_path_is_no_difference() -> None:
@@ -447,7 +475,7 @@ def test_each_package_of_a_shared_file_is_asked_about() -> None:
         SECOND: "import ../notes-server/generic.nix { }\n",
     }
     needed: Edits = {GENERIC: shared.replace("{ extra ? null }", "{ extra }")}
-    assert last(first, needed) == {("damage", "evaluation", "notes-second")}
+    assert last(first, needed) == {("regression", "evaluation", "notes-second")}
 
 
 @pytest.mark.parametrize(
@@ -463,8 +491,8 @@ def test_a_reader_by_any_path_is_asked(reader: str) -> None:
         ALL: ("  docker = final.docker_29;", f"  docker = final.docker_29;\n  {reader}"),
         NOTES: ("  buildInputs = [ curl ];", '  buildInputs = [ curl ];\n  extra = "x";'),
     }
-    damage: Edits = {NOTES: ('  extra = "x";', "")}
-    assert ("damage", "evaluation", "thing") in last(first, damage)
+    regression: Edits = {NOTES: ('  extra = "x";', "")}
+    assert ("regression", "evaluation", "thing") in last(first, regression)
 
 
 @pytest.fixture
@@ -595,7 +623,7 @@ def test_a_value_that_ends_nix_before_too_leaves_the_others_to_be_compared() -> 
     text = with_test("dockers")[NOTES]
     judgement = second({NOTES: text}, {NOTES: text.replace('    updateScript = [ "update-notes-server" ];\n', "")})
     assert judgement.unknown == ()
-    assert {(each.kind, each.what) for each in judgement.differences if each.weight is Weight.DAMAGE} == {
+    assert {(each.kind, each.what) for each in judgement.differences if each.weight is Weight.REGRESSION} == {
         (Kind.PASSTHRU, "updateScript is gone")
     }
 
@@ -608,15 +636,15 @@ def test_a_nixos_test_is_evaluated_if_that_is_asked_for() -> None:
     # One that reads what has changed, too.
     text = (specimen.path() / NOTES).read_text()
     reader: Edits = {"nixos/tests/docker.nix": ("pkgs.docker-client", "pkgs.notes-server.out")}
-    damage: Edits = {NOTES: text.replace("echo notes", "echo others")}
-    judgement = judge(change(reader, damage), JudgeRequest(systems=(NATIVE,), nixos=True), progress=Silence())
+    regression: Edits = {NOTES: text.replace("echo notes", "echo others")}
+    judgement = judge(change(reader, regression), JudgeRequest(systems=(NATIVE,), nixos=True), progress=Silence())
     changed = {(each.weight.value, each.attribute) for each in judgement.steps[1].differences}
     assert {("change", "notes-server"), ("change", "nixosTests.docker")} <= changed
 
 
 def test_a_test_that_there_is_none_of_is_named() -> None:
-    damage = with_test("dockers")
-    assert ("damage", "evaluation", "notes-server") in last(with_test("docker"), damage)
+    regression = with_test("dockers")
+    assert ("regression", "evaluation", "notes-server") in last(with_test("docker"), regression)
 
 
 def test_a_base_that_does_not_evaluate_is_said_and_the_rest_is_judged() -> None:
@@ -627,7 +655,7 @@ def test_a_base_that_does_not_evaluate_is_said_and_the_rest_is_judged() -> None:
         {BOARD: board.replace("pname", "name", 1), NOTES: ("    platforms = lib.platforms.all;\n", "")},
     )
     step = judgement
-    assert {(each.kind, each.attribute) for each in step.differences if each.weight is Weight.DAMAGE} == {
+    assert {(each.kind, each.attribute) for each in step.differences if each.weight is Weight.REGRESSION} == {
         (Kind.META, "notes-server")
     }
     assert any("status-board" in gap.what and "nobodyHasThis" in gap.reason for gap in step.unknown)
@@ -636,7 +664,7 @@ def test_a_base_that_does_not_evaluate_is_said_and_the_rest_is_judged() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "found"),
     [
-        ("    platforms = lib.platforms.all;\n", "", {("damage", "meta", "notes-server")}),
+        ("    platforms = lib.platforms.all;\n", "", {("regression", "meta", "notes-server")}),
         ("mkdir -p $out/share", "mkdir -p $out/lib", {("change", "derivation", "notes-server")}),
         ("inherit src version;\n\n  buildInputs", "inherit version src;\n\n  buildInputs", set[tuple[str, str, str]]()),
         ('version = "4.2.0"', 'version = "4.2.1"', {("change", "derivation", "notes-server")}),
@@ -695,11 +723,15 @@ def test_what_evaluates_only_after_another_attribute_is_asked_alone_on_both_side
     assert "status-board" not in judgement.reached[NATIVE]
 
 
-def test_a_file_that_is_not_nix_any_more_is_a_damage_of_its_package() -> None:
+def test_a_file_that_is_not_nix_any_more_is_a_regression_of_its_package() -> None:
     judgement = judged({NOTES: ("buildInputs = [ curl ];", "buildInputs = [ nobodyHasThis ];")})
-    (damage,) = judgement.differences
-    assert (damage.weight, damage.kind, damage.attribute) == (Weight.DAMAGE, Kind.EVALUATION, "notes-server")
-    assert "undefined variable 'nobodyHasThis'" in str(damage.after)
+    (found,) = judgement.differences
+    assert (found.weight, found.kind, found.attribute) == (
+        Weight.REGRESSION,
+        Kind.EVALUATION,
+        "notes-server",
+    )
+    assert "undefined variable 'nobodyHasThis'" in str(found.after)
 
 
 def test_a_binary_file_is_part_of_what_is_built() -> None:
@@ -803,7 +835,7 @@ def test_who_reads_what_is_gone_is_asked_before_others(monkeypatch: pytest.Monke
     judgement = second(
         first, {ALL: (things, things.replace("gone =", "other =").replace("version = 1", "version = 2"))}
     )
-    assert {(each.kind, each.attribute) for each in judgement.differences if each.weight is Weight.DAMAGE} >= {
+    assert {(each.kind, each.attribute) for each in judgement.differences if each.weight is Weight.REGRESSION} >= {
         (Kind.REMOVED, "thingPackages.gone"),
         (Kind.EVALUATION, "read-c"),
     }
@@ -833,8 +865,8 @@ def test_a_set_that_stands_for_a_text_is_compared_by_its_values() -> None:
 def test_each_commit_of_a_range_is_judged_by_itself() -> None:
     judgement = judged({NOTES: ("let\n", "# A comment.\nlet\n")}, {NOTES: ("echo notes", "echo others")})
     first, second = judgement.steps
-    assert [each for each in first.differences if each.weight is not Weight.REMARK] == []
-    assert {each.kind for each in second.differences if each.weight is not Weight.REMARK} == {Kind.DERIVATION}
+    assert [each for each in first.differences if each.weight is not Weight.NOTE] == []
+    assert {each.kind for each in second.differences if each.weight is not Weight.NOTE} == {Kind.DERIVATION}
     assert "derivation" in {kind for _, kind, _ in serious(judgement)}
 
 
@@ -861,6 +893,35 @@ def test_many_questions_together_have_the_memory_of_one_evaluation() -> None:
         for count in (1, 24)
     )
     assert one["GC_MAXIMUM_HEAP_SIZE"] == many["GC_MAXIMUM_HEAP_SIZE"] == str(limits.MEMORY_MIB << 20)
+
+
+def test_a_limit_of_static_leaves_the_other_systems_alone_and_a_reference_at_one_stands_apart(tmp_path: Path) -> None:
+    root = tmp_path / "tree"
+    shutil.copytree(specimen.path(), root)
+    loop = "builtins.genericClosure { startSet = [ { key = 0; } ]; operator = x: [ { key = x.key + 1; } ]; }"
+    table = """  pkgsStatic = final // {
+    notes-server = final.notes-server.override { stdenv = final.stdenv // { isStatic = true; }; };
+  };
+  slow-reader = final.log-viewer // { drvPath = "READ"; };
+  docker = final"""
+    read = f"${{final.notes-server.version}}${{toString (builtins.length ({loop}))}}"
+    (root / ALL).write_text((root / ALL).read_text().replace("  docker = final", table.replace("READ", read), 1))
+    text = (root / NOTES).read_text()
+    slow = f"buildInputs = if stdenv.isStatic or false then builtins.length ({loop}) else [ curl ];"
+    files = [TreeFile(content=each.encode()) for each in (text, text.replace("buildInputs = [ curl ];", slow))]
+    first = Step(subject="x", edits=(Edit(path=PurePosixPath(NOTES), before=files[0], after=files[1]),))
+    base = NixpkgsTree(root=root, key="static")
+    theirs = Change(subject="x", origin="a tree", source=SourceRequest(), base=base, steps=(first,))
+    with limits.allowing(4, None):
+        judgement = judge(theirs, JudgeRequest(systems=(NATIVE, "static")), progress=Silence())
+    assert (judgement.unknown, judgement.of(Weight.REGRESSION)) == ((), ())
+    assert "notes-server" in judgement.reached[NATIVE]
+    met = {(each.attribute, each.system, each.reference) for each in judgement.unanswered}
+    assert met >= {("notes-server", "static", False), ("slow-reader", NATIVE, True)}
+    assert [exit_code(judgement, each) for each in (None, *Expectation)] == [0, 3, 0]
+    said = [line.text for line in judgements.lines(judgement) if line.text.startswith("not answered")]
+    limit = "still running after 4 s; --timeout raises the limit"
+    assert f"not answered: 1 attribute on static (notes-server): {limit}" in said
 
 
 def test_parts_of_an_attribute_have_the_time_of_one_evaluation_together() -> None:
@@ -896,7 +957,7 @@ def test_attributes_that_end_nix_have_one_time_together(monkeypatch: pytest.Monk
     }
     judgement = judged(edits, systems=(NATIVE,))
     reasons = {gap.attribute: gap.reason for gap in judgement.unknown if gap.system == NATIVE}
-    assert reasons["notes-server"].endswith("cannot be asked for: it is not reached in the time that all have")
+    assert reasons["notes-server"].endswith("cannot be compared: it is not reached in the time that all have")
 
 
 def test_change_that_names_more_than_is_asked_about_is_bounded(
@@ -951,7 +1012,7 @@ def test_one_that_differs_by_another_which_is_named_is_no_change_of_its_own() ->
     reading = reading.replace("{ stdenv }", "{ stdenv, notes-fetched }").replace("${source}", "${notes-fetched.source}")
     there = "pkgs/by-name/no/notes-reading/package.nix"
     found = last({FETCH: shown, there: reading}, {FETCH: shown.replace("1.tar", "2.tar")})
-    assert found == {("damage", "fixed-output", "notes-fetched")}
+    assert found == {("regression", "fixed-output", "notes-fetched")}
 
 
 def test_a_fixed_output_in_passthru_is_compared_and_one_that_ends_nix_is_left_out() -> None:
@@ -976,7 +1037,7 @@ def test_what_an_argument_fetches_is_compared() -> None:
     ]
     # A flag that ends Nix with one version and not with the other is still compared with the rest.
     ends = chosen.replace("if !withPages", "if withPages then with { }; nothing else if !withPages")
-    assert ("damage", "evaluation", "notes-fetched") in last({FETCH: chosen}, {FETCH: ends})
+    assert ("regression", "evaluation", "notes-fetched") in last({FETCH: chosen}, {FETCH: ends})
 
 
 MAINTAINERS = "maintainers/maintainer-list.nix"
@@ -1026,7 +1087,7 @@ def test_a_team_is_asked_about_and_is_the_same_in_another_order() -> None:
 
 
 def test_a_comment_counts_what_was_not_asked_about_and_has_no_empty_lines_in_a_row() -> None:
-    for files, said in (({}, "not asked about."), ({"README.md": ""}, "; 1 thing was not asked about.")):
+    for files, said in (({}, "was not compared."), ({"README.md": ""}, "; 1 thing was not compared.")):
         judgement = judged({NOTES: ("passthru = {", "passthru = { # One."), **files})
         written = judgements.to_comment(judgement, command="unlet check")
         verdict, blank, looked_at, disclosed = written.decode().splitlines()
@@ -1140,7 +1201,7 @@ def test_what_the_set_has_for_another_platform_is_asked_about(is_musl: str) -> N
 """
     judgement = second({ALL: ("  docker = final", f"{musl}  docker = final")}, {NOTES: ("echo notes", MUSL)})
     assert judgement.unknown == ()
-    differ = {each.attribute for each in judgement.differences if each.weight is not Weight.REMARK}
+    differ = {each.attribute for each in judgement.differences if each.weight is not Weight.NOTE}
     assert differ == ({"pkgsMusl.notes-server"} if is_musl == "true" else set())
 
 
@@ -1163,9 +1224,9 @@ def test_the_other_versions_of_a_package_set_are_compared() -> None:
     )
     first: Edits = {table: LUA, ALL: ("  docker = final.docker_29;", f"  docker = final.docker_29;\n{sets}")}
     assert last(first, {table: LUA.replace('"old"', '"older"')}) == {("change", "derivation", "lua51Packages.one")}
-    # One set under two names counts once.
     both = last(first, {table: LUA.replace('"new"', '"newer"')})
-    assert {attribute for _, _, attribute in both} == {"luaPackages", "luaPackages.one"}
+    others = {f"lua{name}Packages.one" for name in ("", 52, 53)}
+    assert {attribute for _, _, attribute in both} == {"luaPackages", *others}
 
 
 def test_what_the_set_has_under_another_name_is_asked_about_on_each_system() -> None:
@@ -1194,10 +1255,10 @@ def test_a_file_that_moves_with_its_package_is_what_it_was_where_the_package_thr
     assert last(moved[0], {**moved[1], **gone}) == set()
 
 
-def test_another_revision_under_the_same_url_is_a_damage_and_another_way_to_write_it_is_none() -> None:
+def test_another_revision_under_the_same_url_is_a_regression_and_another_way_to_write_it_is_none() -> None:
     tagged = FETCHED.replace("    url =", '    rev = "1";\n    url =')
     assert last({FETCH: tagged}, {FETCH: tagged.replace('rev = "1"', 'rev = "2"')}) == {
-        ("damage", "fixed-output", "notes-fetched")
+        ("regression", "fixed-output", "notes-fetched")
     }
     assert last({FETCH: tagged}, {FETCH: tagged.replace('rev = "1"', 'tag = "1"')}) == set()
     assert last({FETCH: tagged}, {FETCH: FETCHED}) == set()

@@ -27,3 +27,11 @@ def test_releases_come_before_variants_and_two_names_of_one_count_once() -> None
     }
     found = versions.others(servers, ("postgresqlPackages",))
     assert {("postgresql_15", "pkgs"), ("postgresql_16", "pkgs"), ("postgresql16Packages",)} <= {*found}
+
+
+def test_other_implementations_of_a_language_have_its_sets() -> None:
+    names: dict[AttrPath, set[str]] = {
+        (): {"python3Packages", "pypy3Packages", "pypy310Packages", "luaPackages", "luajitPackages", "hello"}
+    }
+    assert {*versions.others(names, ("python3Packages",))} == {("pypy3Packages",), ("pypy310Packages",)}
+    assert versions.others(names, ("luaPackages",)) == [("luajitPackages",)]

@@ -33,7 +33,11 @@ COPYING = [READING, f"copying {specimen.path()}"]
 NATIVE = "x86_64-linux, aarch64-linux, aarch64-darwin"
 ALL = f"{NATIVE}, x86_64-linux → aarch64-linux"
 JUDGED = f"notes-server on {NATIVE}, cross"
-REACHES = "overrideAttrs with a version reaches src now: src is the same → src is another"
+REACHES = (
+    "overrideAttrs of passthru.web-ui now reaches the derivation; a whole new passthru has to keep it",
+    "overrideAttrs with another src now reaches installPhase",
+    "overrideAttrs with a version now reaches installPhase, src",
+)
 COVERS = {
     "parse": "2 files",
     "no-rebuild": JUDGED,
@@ -49,7 +53,7 @@ EVIDENCE = {
         f"web-ui: a replacement of passthru.web-ui arrives in the build, and did not before ({ALL})",
     ),
     "passthru": (f"notes-server: web-ui is new ({NATIVE}, cross)",),
-    "overrides": (f"notes-server: {REACHES} ({NATIVE}, cross)",),
+    "overrides": tuple(f"notes-server: {each} (x86_64-linux)" for each in REACHES),
 }
 
 

@@ -85,7 +85,7 @@ def test_a_difference_is_one_line_with_its_systems_and_values() -> None:
         differs(Kind.META, to="new"),
         differs(Kind.META, on=OTHER, to="new"),
         differs(Kind.META, on=OTHER, to=["x"]),
-        differs(Kind.POSITION, weight=Weight.REMARK),
+        differs(Kind.POSITION, weight=Weight.NOTE),
         reached={ONE: ("app",), OTHER: ("app",)},
     )
     finding = judging(found).kept(META, ["first"])

@@ -112,7 +112,7 @@ def command(
     which stands for all since it left the main branch, or a range A..B, each commit of which is judged as well. Without
     either, in a clone that has no ./proposal, what is not committed is judged. TARGET is a package whose claims are
     proven too. --proof and --tier ask for its proofs alone, or for docker's, as --file does. The
-    exit code is 1 if something no longer evaluates, or is not as --expect says, and 3 if something could not be judged.
+    exit code is 1 for a regression, or if something is not as --expect says, and 3 if something could not be judged.
     """
     by_option = patch is not None or pull is not None or uncommitted
     directory = None if by_option else _proposal(what, git_dir)

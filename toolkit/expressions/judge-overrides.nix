@@ -1,6 +1,7 @@
 # What the override functions of a package take, and what they give.
-# Arguments: functions of judge.nix about a value.
-# Result: `called`, the parameters of a function, and `override`, an object by the name of the override function.
+# Arguments: functions of judge.nix about a value, and `probe`, a package to take the place of one.
+# Result: `called`, the parameters of a function; `override`, an object by the name of the override function; `follows`, which
+# attributes of the derivation are others if one is overridden.
 {
   inValue,
   isPackage,
@@ -8,6 +9,8 @@
   orElse,
   output,
   path,
+  plain,
+  probe,
   summary,
 }:
 let
@@ -17,15 +20,19 @@ let
     elem
     filter
     functionArgs
+    genList
     getContext
+    head
     isAttrs
     isFunction
     isString
+    length
     listToAttrs
     map
     mapAttrs
     match
     replaceStrings
+    tail
     toJSON
     ;
 
@@ -40,13 +47,6 @@ let
     let
       apply = package.${name};
       by = change: orElse null (apply change);
-      source =
-        value:
-        let
-          src = orElse null (value.src or null);
-        in
-        if isPackage src then path src else null;
-      follows = change: source (by (_: change)) != source package;
       held = by (old: {
         passthru = orElse { } (old.passthru or { }) // {
           unletOld = mapAttrs (_: kind) old;
@@ -82,55 +82,142 @@ let
       check = output (by (_: {
         doCheck = false;
       }));
+      checked = output (by (_: {
+        doCheck = true;
+      }));
       old = orElse null (held.unletOld or null);
       lost = if isAttrs plainly then filter (name: !(plainly ? ${name})) (attrNames package) else null;
-      version =
-        source package != null
-        && follows {
-          version = "0-unlet";
-        };
-      # What a name is for: another repository would be fetched.
-      pname =
-        let
-          repository = value: orElse null (value.src.repo or null);
-        in
-        repository package != null && repository (by (_: { pname = "unlet"; })) != repository package;
     };
+
+  # A version with as many parts, which are others.
+  digits = map toString (genList (n: n) 10);
+  another = replaceStrings digits (tail digits ++ [ (head digits) ]);
+  replaceable =
+    given:
+    let
+      value = orElse null given;
+    in
+    isPackage value && value ? overrideAttrs;
+  replaced = name: value: value // value.overrideAttrs (_: { name = "${name}-unlet"; });
+  seen = value: orElse null (plain (toJSON value));
+  fromNames =
+    names: value:
+    listToAttrs (
+      map (name: {
+        inherit name;
+        value = value name;
+      }) names
+    );
+  prefixed =
+    prefix: values:
+    listToAttrs (
+      map (name: {
+        name = "${prefix}.${name}=";
+        value = values.${name};
+      }) (attrNames values)
+    );
+
+  # What differs of a package if something is overridden: attributes of the derivation, tests, `out` for all of it. Of
+  # `passthru`, what the derivation is made with. `given` are names by what the text of the file does with them.
+  follows =
+    leaving: given: package:
+    let
+      attributes = orElse { } (package.drvAttrs or { });
+      by = change: orElse { } (package.overrideAttrs change);
+      others =
+        name: made:
+        filter (
+          each: each != name && made.drvAttrs ? ${each} && seen made.drvAttrs.${each} != seen attributes.${each}
+        ) (if made ? drvAttrs then attrNames attributes else [ ]);
+      set = name: value: others name (by (_: { ${name} = value; }));
+      # What is thrown shows who reads it, whatever it is.
+      throwing =
+        names:
+        path (
+          by (old: {
+            passthru = orElse { } (old.passthru or { }) // fromNames names (_: throw "unlet: a mark");
+          })
+        );
+      held = attrNames (orElse { } (package.passthru or { })) ++ given.passthru or [ ];
+      repository = value: orElse null (value.src.repo or null);
+      testsOf = value: orElse { } (value.tests or { });
+      tests = testsOf package;
+      marked = testsOf (by (_: mark));
+      ofAttributes =
+        fromNames (filter (name: replaceable attributes.${name}) (attrNames attributes)) (
+          name: set name (replaced name attributes.${name})
+        )
+        // fromNames (given.final or [ ]) (name: set name "unlet")
+        // {
+          patches = others "patches" (
+            by (old: {
+              patches = orElse [ ] (old.patches or [ ]) ++ [ probe ];
+            })
+          );
+          # What a name is for: another repository would be fetched.
+          pname =
+            let
+              other = repository (by (_: { pname = "unlet"; }));
+            in
+            if repository package != null && other != repository package then [ "src" ] else [ ];
+          version =
+            let
+              value = orElse null (package.version or null);
+            in
+            if isString value then set "version" (another value) else [ ];
+          passthru =
+            if !isString (path package) || isString (throwing held) then
+              [ ]
+            else
+              filter (name: !isString (throwing [ name ])) held;
+          tests = filter (
+            name: replaceable tests.${name} && marked ? ${name} && path tests.${name} != path marked.${name}
+          ) (if isAttrs tests && isAttrs marked then attrNames tests else [ ]);
+        };
+      arguments = called (package.override or { });
+      argument =
+        kind: value:
+        fromNames (filter (name: arguments.${name} or false) given.${kind} or [ ]) (
+          name: if output (package.override { ${name} = value; }) != output package then [ "out" ] else [ ]
+        );
+      probes =
+        (if package ? overrideAttrs then prefixed "overrideAttrs" ofAttributes else { })
+        // prefixed "override" (argument "lists" [ probe ] // argument "nulls" probe);
+    in
+    mapAttrs inValue (removeAttrs probes leaving);
 
   built = package: {
     drv = path package;
     out = output package;
   };
+  # What each switch gives on and off, and all of them on.
   flags =
     leaving: package:
     let
       names = called package.override;
       switch = "(with|enable|use|build|no|is)[A-Z_].*|.*(Support|Only|Check|Tests)|static|minimal|headless";
       lists = "build(Inputs|Flags|Phase)";
+      switches = filter (name: names.${name} && match switch name != null && match lists name == null) (
+        attrNames names
+      );
+      made = label: key: arguments: {
+        name = label;
+        value = inValue "${key}=" (built (package.override arguments));
+      };
+      each =
+        name:
+        map (value: made "${name} = ${toJSON value}" name { ${name} = value; }) [
+          true
+          false
+        ];
+      together = made "all switches on" "switches" (fromNames switches (_: true));
     in
     listToAttrs (
-      concatLists (
-        map (
-          name:
-          if
-            names.${name} && match switch name != null && match lists name == null && !(elem "${name}=" leaving)
-          then
-            map
-              (value: {
-                name = "${name} = ${toJSON value}";
-                value = inValue "${name}=" (built (package.override { ${name} = value; }));
-              })
-              [
-                true
-                false
-              ]
-          else
-            [ ]
-        ) (attrNames names)
-      )
+      concatLists (map each (filter (name: !(elem "${name}=" leaving)) switches))
+      ++ (if length switches < 2 || elem "switches=" leaving then [ ] else [ together ])
     );
 
-  # Which packages that `override` replaces arrive in what is built: each is one of another name there.
+  # Which packages that `override` replaces arrive in what is built: each is one of another name there, or an input of one.
   reached =
     package:
     let
@@ -140,14 +227,21 @@ let
         let
           given = orElse null value;
         in
-        isPackage given && given ? overrideAttrs;
-      probed = package.override (
-        old:
-        mapAttrs (name: value: value.overrideAttrs (_: { name = "${name}-unlet"; })) (
-          removeAttrs old (filter (name: !isProbed old.${name} || match "[a-zA-Z_0-9-]+" name == null) (attrNames old))
-        )
-      );
-      text = orElse null (if probed ? drvAttrs then toJSON probed.drvAttrs else null);
+        isPackage given && (given ? overrideAttrs || (given ? mkDerivation && given ? override));
+      rename =
+        name: value:
+        if value ? overrideAttrs then
+          value.overrideAttrs (_: { name = "${name}-unlet"; })
+        else
+          value.override { name = "${name}-unlet"; };
+      probed =
+        wanted:
+        package.override (
+          old:
+          mapAttrs rename (removeAttrs old (filter (name: !(isProbed old.${name} && wanted name)) (attrNames old)))
+        );
+      all = probed (name: match "[a-zA-Z_0-9-]+" name != null);
+      text = orElse null (if all ? drvAttrs then toJSON all.drvAttrs else null);
       arrived = concatLists (
         map (
           input:
@@ -157,8 +251,15 @@ let
           if found == null then [ ] else found
         ) (attrNames (getContext text))
       );
+      left = filter (name: !(elem name arrived)) (attrNames names);
+      differs = wanted: output (probed wanted) != output package;
+      deeper =
+        if isString (output package) && differs (name: elem name left) then
+          filter (name: differs (each: each == name)) left
+        else
+          [ ];
     in
-    if names == { } || text == null then { } else mapAttrs (name: _: elem name arrived) names;
+    if names == { } || text == null then { } else mapAttrs (name: _: elem name (arrived ++ deeper)) names;
 
   called = value: orElse { } (if isFunction value then functionArgs value else value.__functionArgs or { });
 
@@ -189,5 +290,5 @@ let
     );
 in
 {
-  inherit called override;
+  inherit called follows override;
 }

@@ -2,7 +2,8 @@
 #
 # Arguments, each a string: `tree`, the absolute path of a nixpkgs; `system`, a system, `cross` (from x86_64-linux to
 # aarch64-linux) or `static` (pkgsStatic of x86_64-linux); `questions`, JSON, a list of { number, path, parts }: an attribute
-# path, and the names of the parts that are asked for. `nixos` is not empty if NixOS tests are evaluated as well, `aliases` is
+# path, and the names of the parts that are asked for; `given` are arguments and attributes by what the text of a file does with
+# them, `marked` names of the set that throw. `nixos` is not empty if NixOS tests are evaluated as well, `aliases` is
 # empty if the set has none. `sign` is what the lines on stderr begin with that name the question, or the part of it, that
 # is asked from there on. With `loud`, not empty, what throws ends the evaluation.
 # Result: { answers, … }: how many there are. Each, an object by part, is on stderr, where also what begins is named. What throws
@@ -21,6 +22,7 @@ let
     addErrorContext
     attrNames
     concatLists
+    concatStringsSep
     deepSeq
     elem
     filter
@@ -30,12 +32,14 @@ let
     head
     isAttrs
     isFunction
+    isList
     isString
     length
     listToAttrs
     mapAttrs
     match
     replaceStrings
+    split
     stringLength
     substring
     tail
@@ -115,19 +119,45 @@ let
     else
       mapAttrs (_: show (depth - 1)) value;
 
+  # A long value is shown by what is in it: the names in a set, or of what a list has, and for each member what stands for
+  # it; `bare` and these are without the hashes of store paths.
   brief =
     value:
     let
       text = toJSON value;
+      short = given: substring 0 12 (hashString "sha256" (bare (toJSON given)));
+      members = value."{" or (if isAttrs value then attrNames value else if isList value then map label value else [ ]);
     in
     if stringLength text > 400 then
       {
         "#" = hashString "sha256" text;
         length = stringLength text;
-        names = if isAttrs value then attrNames value else [ ];
+        bare = short value;
+        names = members;
+        each = if isAttrs value && !(value ? "{") then mapAttrs (_: short) value else { };
       }
     else
       value;
+  bare = text: concatStringsSep "/nix/store/…-" (filter isString (split "/nix/store/[0-9a-z]{32}-" text));
+  label =
+    value:
+    let
+      found = filter isString (
+        map (name: value.${name} or null) [
+          "github"
+          "shortName"
+          "spdxId"
+          "name"
+          "fullName"
+        ]
+      );
+    in
+    if isString value then
+      value
+    else if isAttrs value && found != [ ] then
+      head found
+    else
+      substring 0 12 (hashString "sha256" (toJSON value));
   summary = depth: value: brief (show depth value);
 
   kind =
@@ -230,12 +260,21 @@ let
         orElse
         output
         path
+        plain
         summary
         ;
+      probe = probe "0";
     })
     called
+    follows
     override
     ;
+  probe =
+    number:
+    set.stdenv.mkDerivation {
+      pname = "unlet-probe-${number}";
+      version = "1";
+    };
 
   # What people read of a source beside what fetches it, such as its revision.
   kindsOfSources =
@@ -288,12 +327,6 @@ let
     leaving: package:
     let
       of = shown package;
-      probe =
-        number:
-        set.stdenv.mkDerivation {
-          pname = "unlet-probe-${number}";
-          version = "1";
-        };
       ways = {
         "(x)" = number: _: [ (probe number) ];
         "()" = _: _: [ ];
@@ -412,10 +445,13 @@ let
       path,
       parts ? [ ],
       leaving ? [ ],
+      given ? { },
+      marked ? [ ],
       ...
     }:
     let
-      value = attempt (at path set);
+      throwing = _: _: listToAttrs (map (name: { inherit name; value = throw "unlet: a mark"; }) marked);
+      value = attempt (at path (if marked == [ ] then set else set.extend throwing));
       choose = of: listToAttrs (
         map (name: {
           inherit name;
@@ -435,6 +471,7 @@ let
         outer
         // {
           fixed-output = package: fetches 2 "" package ++ shownFetches leaving package;
+          follows = follows leaving given;
           functions = functions leaving;
           override = override leaving;
           passthru = passthru leaving;

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from toolkit.judge import ground, scope
 from toolkit.judge.asking import Times, seconds
@@ -44,7 +45,7 @@ def judge(change: Change, request: JudgeRequest, *, progress: Progress) -> Judge
     most = seconds(nixos=request.nixos)
     with ground.opened(change.base, progress=progress) as place:
 
-        def judged(before: Step | None, after: Step, allowed: Allowance) -> scope.Verdict:
+        def judged(before: Step | None, after: Step, allowed: Allowance) -> Judgement:
             sides = Sides(
                 base=change.base,
                 ground=place,
@@ -70,23 +71,13 @@ def judge(change: Change, request: JudgeRequest, *, progress: Progress) -> Judge
                         commit=after.commit,
                         differences=verdict.differences,
                         unknown=verdict.unknown,
+                        unanswered=verdict.unanswered,
                     )
                 )
-    return Judgement(
+    return replace(
+        whole,
         subject=change.subject,
         base=change.origin,
-        files=whole.files,
-        systems=request.systems,
-        asked=whole.asked,
-        same=whole.asked - whole.differ,
-        differ=whole.differ,
-        differences=whole.differences,
-        reached=whole.reached,
-        readers=whole.readers,
-        unknown=whole.unknown,
-        not_covered=whole.not_covered,
-        equal=whole.equal,
-        everything=whole.everything,
         steps=tuple(steps),
         warnings=change.warnings,
         seconds=time.monotonic() - began,

@@ -13,7 +13,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 from msgspec.structs import replace
 
 from toolkit import documents
@@ -23,7 +23,7 @@ from toolkit.nix.limits import Allowance, Budget, sealed
 from toolkit.shipped import EXPRESSIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from toolkit.process import Command
@@ -44,20 +44,33 @@ PARTS = (
     "functions",
     "arguments",
     "override",
+    "follows",
 )
 SET_PARTS = ("names", "values", "recurse")
 ALL = (*PARTS, *SET_PARTS)
-_OF_DERIVATION = ("fixed-output", "texts", "kinds", "functions", "override")
+_OF_DERIVATION = ("fixed-output", "texts", "kinds", "functions", "override", "follows")
 """What ends Nix as the derivation does, and is not asked for then."""
 
-_OF_VALUES = ("fixed-output", "functions", "override", "passthru", "values")
+_OF_VALUES = ("fixed-output", "functions", "follows", "override", "passthru", "values")
 """What is shown value by value: one that ends Nix is left out."""
 
 FEW = ("position", "derivation", "meta", "kinds", "passthru", *SET_PARTS)
 """What is asked of an attribute that only reads what has changed."""
 
-ELSEWHERE = tuple(part for part in ALL if part != "functions")
+ELSEWHERE = tuple(part for part in ALL if part not in {"functions", "follows"})
 """What is asked on other systems than the first, and in other versions of a set."""
+
+NATIVE = "x86_64-linux"
+
+_CALLED = {
+    "derivation": "derivation",
+    "fixed-output": "fetches",
+    "functions": "functions",
+    "kinds": "attributes",
+    "override": "overrides",
+    "follows": "overrides",
+    "position": "meta.position",
+}
 
 ENDS = "ends"
 THROWS = "throws"
@@ -71,15 +84,30 @@ _ENDING_SECONDS = 120.0
 _MOST_LEFT_OUT = 8
 
 
+def called(part: str) -> str:
+    """Return what a part of an answer is called in a sentence, or a value of one."""
+    whole, _, name = part.partition(".")
+    if not name:
+        return _CALLED.get(part, part)
+    if whole == "follows":
+        function, _, attribute = name.rstrip("=").partition(".")
+        return "tests of an overridden package" if attribute == "tests" else f"{function} with another {attribute}"
+    return f"override with {name.rstrip('=')}" if whole == "override" else name if whole == "functions" else part
+
+
 class Question(Struct, frozen=True, kw_only=True):
     """An attribute path, and the parts that are asked for; none means all.
 
-    `leaving` are values of passthru, or of a set, that are left out.
+    `leaving` are values of passthru, or of a set, that are left out. `given` are arguments and attributes by what the
+    text of a file does with them: `lists` and `nulls` by their default, `final` if they may be missing. `marked` are
+    names of the set that throw.
     """
 
     path: tuple[str, ...]
     parts: tuple[str, ...] = ()
     leaving: tuple[str, ...] = ()
+    given: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    marked: tuple[str, ...] = ()
 
 
 class Answer(Struct, frozen=True, kw_only=True):
@@ -120,7 +148,7 @@ def command(  # noqa: PLR0913 - the arguments of the expression
         "system": system,
         "questions": json.dumps(
             [
-                {"number": number, "path": each.path, "parts": each.parts, "leaving": each.leaving}
+                {"number": number, **structs.asdict(each), "given": dict(each.given)}
                 for number, each in questions.items()
             ]
         ),
@@ -142,12 +170,13 @@ def command(  # noqa: PLR0913 - the arguments of the expression
 class Times:
     """What evaluations of one judgement may take, whichever tree and system they are about.
 
-    `late` has what is answered for attributes whose time was up, on the system and in the tree where that was. `ending`
-    is for the evaluations that an error of an attribute ends, after which the others are asked again.
+    `late` has what is answered for attributes whose time was up, on the system where that was; what was up on
+    x86_64-linux is on all. `ending` is for the evaluations that an error of an attribute ends, after which the others
+    are asked again.
     """
 
     def __init__(self) -> None:
-        self.late: dict[tuple[str, ...], Answer] = {}
+        self.late: dict[tuple[str, tuple[str, ...]], Answer] = {}
         self.ending = Budget(limits.seconds(_ENDING_SECONDS))
 
 
@@ -164,16 +193,17 @@ def ask(  # noqa: PLR0913 - the question, and what is known from before it
     nixos: bool = False,
     times: Times | None = None,
     allowed: Allowance | None = None,
+    heard: Callable[[], None] | None = None,
 ) -> list[Answer]:
     """Return what can be seen of attributes of the tree at `root` on a system, in their order.
 
     Those whose time is up are added to `times`. What an attribute takes on the system, with others or alone, is taken
-    off what it is `allowed`.
+    off what it is `allowed`. `heard` is called at each answer.
     """
     times = Times() if times is None else times
     allowed = limits.allowance(seconds(nixos=nixos)) if allowed is None else allowed
-    known = {question.path: times.late[question.path] for question in questions if question.path in times.late}
-    conversation = _Conversation(root, system, nixos=nixos, times=times, allowed=allowed)
+    known = {path: each for (where, path), each in times.late.items() if where in {system, NATIVE}}
+    conversation = _Conversation(root, system, nixos=nixos, times=times, allowed=allowed, heard=heard)
     answers = iter(conversation.ask([question for question in questions if question.path not in known]))
     return [known.get(question.path) or next(answers) for question in questions]
 
@@ -181,7 +211,16 @@ def ask(  # noqa: PLR0913 - the question, and what is known from before it
 class _Conversation:
     """Questions about one tree on one system, and what Nix has answered so far."""
 
-    def __init__(self, root: Path, system: str, *, nixos: bool, times: Times, allowed: Allowance) -> None:
+    def __init__(  # noqa: PLR0913 - as of ask
+        self,
+        root: Path,
+        system: str,
+        *,
+        nixos: bool,
+        times: Times,
+        allowed: Allowance,
+        heard: Callable[[], None] | None,
+    ) -> None:
         self._root = root
         self._system = system
         self._nixos = nixos
@@ -190,6 +229,7 @@ class _Conversation:
         # The files that are evaluated cannot know it, and so not blame another question.
         self._mark = f"unlet-{secrets.token_hex(8)}:"
         self._heard: dict[Question, str] = {}
+        self._tell = heard
         self._broken: dict[tuple[str, ...], str] = {}
 
     def ask(self, questions: Sequence[Question]) -> list[Answer]:
@@ -205,7 +245,7 @@ class _Conversation:
         left = {number: each for number, each in enumerate(questions) if each not in self._heard}
         if left:
             asking = command(self._root, self._system, left, nixos=self._nixos, mark=self._mark)
-            asking = replace(asking, on_stderr=partial(_hear, self._heard, questions, self._mark))
+            asking = replace(asking, on_stderr=partial(self._hear, questions))
             things = [(self._system, each.path) for each in left.values()]
             began = time.monotonic()
             try:
@@ -220,6 +260,13 @@ class _Conversation:
                         ]
                 raise
         return [_answer(self._heard[each]) for each in questions]
+
+    def _hear(self, questions: Sequence[Question], line: str) -> None:
+        """Take the answer that a line of Nix has, if it has one."""
+        if (found := re.match(rf"trace: {self._mark} answer (\d+) ", line)) is not None:
+            self._heard[questions[int(found[1])]] = line[found.end() :]
+            if self._tell is not None:
+                self._tell()
 
     def _alone(self, question: Question, error: CommandError) -> Answer:
         """Return the answer to a question that ends the evaluation: the part that does is left out."""
@@ -248,8 +295,8 @@ class _Conversation:
             ends |= {*_OF_DERIVATION, *(["passthru"] if wanted == FEW else [])}
         left = tuple(part for part in wanted if at is not None and part not in ends)
         if is_late := self._is_late(question, error):
-            elsewhere = f"it reached the limit on {self._system}: {reason}"
-            self._times.late[question.path] = Answer(kind=ENDS, ends=dict.fromkeys(ALL, elsewhere), limited=ALL)
+            ended = dict.fromkeys(ALL, f"it reached the limit on {self._system}: {reason}")
+            self._times.late[self._system, question.path] = Answer(kind=ENDS, ends=ended, limited=ALL)
         if at is None or left == wanted or not left or is_late:
             # An attribute whose time is up has none left for its other parts.
             return Answer(kind=ENDS, ends=dict.fromkeys(wanted, reason), limited=wanted if limited else ())
@@ -265,12 +312,6 @@ class _Conversation:
         left = self._allowed.left((self._system, question.path))
         of_time = isinstance(error, LimitError) and error.of_time
         return of_time or (program.reached_limit(error) and left < self._allowed.seconds / 2)
-
-
-def _hear(heard: dict[Question, str], questions: Sequence[Question], mark: str, line: str) -> None:
-    """Take the answer that a line of Nix has, if it has one."""
-    if (found := re.match(rf"trace: {mark} answer (\d+) ", line)) is not None:
-        heard[questions[int(found[1])]] = line[found.end() :]
 
 
 def _answer(said: str) -> Answer:

@@ -90,7 +90,7 @@ class Audience:
         asked = [Question(path=tuple(name.split(".")), parts=("names",)) for name in self.closed]
         if not asked:
             return []
-        pairs = record.sides.answers({record.native: asked}, what="")[record.native]
+        pairs = record.sides.answers({record.native: asked})[record.native]
         found: list[AttrPath] = []
         for question, pair in zip(asked, pairs, strict=True):
             names = {name for answer in pair for name in answer.parts.get("names", ())}
@@ -108,7 +108,9 @@ class Audience:
         left = len(rest) - len(more)
         self.left += left
         if left:
-            record.not_covered.append(Gap(what=f"{left} more attributes that name them", reason="too many"))
+            record.not_covered.append(
+                Gap(what=f"{left} more attributes that name them", reason="too many: --all compares every package")
+            )
         if not wanted:
             return
         new = {".".join(path) for path in (*wanted, *more)} - record.asked

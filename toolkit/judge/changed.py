@@ -19,7 +19,7 @@ from toolkit.nix import program
 from toolkit.sources.changes import MOST
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import PurePosixPath
 
     from toolkit.judge.reach import AttrPath
@@ -37,6 +37,17 @@ _SYSTEM = re.compile(
     r"(?<![\w-])(?:(?:armv[5-7]\w*|i686|loongarch64|mips\w*|powerpc64\w*|riscv\d\d|s390x)-linux|x86_64-(?:darwin|freebsd))"
     r"(?![\w-])"
 )
+_SAYS = re.compile(r"\b(?:throw|abort|warn|trace|assertMsg)(?:If|IfNot|Val)?\b")
+_WORD = re.compile(r"[A-Za-z_][\w'-]*")
+_GIVEN = {
+    "lists": re.compile(r"([A-Za-z_][\w'-]*)\s*\?\s*\[\s*\]"),
+    "nulls": re.compile(r"([A-Za-z_][\w'-]*)\s*\?\s*null\b"),
+    "final": re.compile(r"\bfinal\w*\.([A-Za-z_][\w'-]*)\s+or\b"),
+    "passthru": re.compile(r"\bfinal\w*\.passthru\.([A-Za-z_][\w'-]*)\s+or\b"),
+}
+"""Names that an override is tried with, by what a text does with them."""
+
+_MOST_GIVEN = 8
 _OTHERS = "... }"
 """How the arguments of a function end that takes others, as Nix prints it."""
 
@@ -50,7 +61,8 @@ class FileChange(Struct, frozen=True, kw_only=True):
     """A file of the change; `equal` means that Nix reads the same in it.
 
     `platforms` are what it asks for in lines that differ, or around them, and no system that is judged has. `closes`
-    means that one of its functions takes other arguments no longer, beside those that it names.
+    means that one of its functions takes other arguments no longer, beside those that it names. `words` stand in the
+    lines that differ, or around them; `said` are those of these lines, before and after, with a `throw` or `warn`.
     """
 
     path: str
@@ -62,6 +74,8 @@ class FileChange(Struct, frozen=True, kw_only=True):
     rest: bool = True
     platforms: tuple[str, ...] = ()
     closes: bool = False
+    words: frozenset[str] = frozenset()
+    said: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
 
     @property
     def is_document(self) -> bool:
@@ -73,6 +87,14 @@ class FileChange(Struct, frozen=True, kw_only=True):
     def is_of_persons(self) -> bool:
         """Return whether some maintainers or teams differ in it, and nothing else does."""
         return self.path in reach.PERSONS and not self.equal and not self.rest
+
+
+def given(files: Sequence[FileChange]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return the names that the files of a change have defaults for, as a question has them."""
+    contents = (each.content for file in files for each in (file.before, file.after) if each is not None)
+    text = "\n".join(content.decode("utf-8", "replace") for content in contents)
+    found = {kind: tuple(sorted({*pattern.findall(text)})[:_MOST_GIVEN]) for kind, pattern in _GIVEN.items()}
+    return tuple((kind, names) for kind, names in found.items() if names)
 
 
 def file_changes(sides: Sides) -> list[FileChange]:
@@ -136,10 +158,20 @@ def _compared(file: FileChange) -> FileChange:
         names = {(name,) for name in one.keys() | other.keys() if one.get(name) != other.get(name)}
         return replace(file, names=frozenset(names), rest=not (one and other))
     lines = {*before.splitlines()} ^ {*after.splitlines()}
-    around = "".join(bindings.conditions(text, lines) for text in (before, after))
+    sides = [bindings.conditions(text, lines) for text in (before, after)]
+    around = "".join(sides)
+    said = [_said(side, lines) for side in sides]
     platforms = tuple(sorted({*_PLATFORM.findall(around), *_SYSTEM.findall("\n".join(lines))}))
     differing = bindings.differing(before, after, deep=file.path.startswith(reach.TOP))
-    return replace(file, names=differing.paths, rest=differing.rest, platforms=platforms)
+    words = frozenset(_WORD.findall(around))
+    changed = replace(file, names=differing.paths, rest=differing.rest, platforms=platforms, words=words)
+    return replace(changed, said=(said[0], said[1]))
+
+
+def _said(text: str, lines: Collection[str]) -> tuple[str, ...]:
+    """Return the lines that say something and are among `lines`, or whose text begins in the line behind."""
+    found = (line for line in text.splitlines() if _SAYS.search(line))
+    return tuple(line.strip() for line in found if line in lines or line.endswith("''"))
 
 
 def _members(text: str) -> dict[str, Any]:

@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
 from toolkit.judge import fetching
-from toolkit.judge.asking import ENDS, MISSING, THROWS, Answer
+from toolkit.judge.asking import ENDS, MISSING, THROWS, Answer, called
 from toolkit.judge.model import Difference, Kind, Weight
-from toolkit.judge.overriding import overrides
-from toolkit.judge.subject import HASHES, THREW, Own, Subject, with_strings
+from toolkit.judge.overriding import follows, overrides
+from toolkit.judge.subject import HASHES, THREW, Own, Subject
+from toolkit.judge.values import NOTHING, STORE, is_package, is_set, leaves, names_in, what_differs, without_hashes
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
-DAMAGE, CHANGE, REMARK = Weight.DAMAGE, Weight.CHANGE, Weight.REMARK
+REGRESSION, CHANGE, NOTE = Weight.REGRESSION, Weight.CHANGE, Weight.NOTE
 
-_STORE = re.compile(r"/nix/store/[0-9a-z]{32}-")
 _VERSIONED = {"name", "identifiers"}
+_REFUSALS = {
+    "broken": {"broken"},
+    "unfree": {"license"},
+    "insecure": {"knownVulnerabilities"},
+    "unsupported": {"platforms", "badPlatforms"},
+}
+"""Why nixpkgs refuses a package unless it is configured to allow it, as `meta` has it, and what sets that there."""
+
+THROWN = "it throws"
+_OF_VALUES = {"passthru", "values"}
+_OF_REFUSALS = {"available", "problems"}
 
 
 def compare(subject: Subject, before: Answer, after: Answer) -> list[Difference]:
@@ -46,21 +57,23 @@ def _of_kinds(subject: Subject, before: Answer, after: Answer) -> list[Differenc
         return [subject.differs(Kind.EVALUATION, CHANGE, "evaluates now", before.kind, after.kind)]
     kind, what, shown = Kind.DERIVATION, f"is a {after.kind} instead of a {before.kind}", after.kind
     if after.kind in gone:
-        kind, what, shown = Kind.EVALUATION, "no longer evaluates", next(iter(after.ends.values()), "it throws")
-    return [subject.differs(kind, DAMAGE, what, before.kind, shown)]
+        kind, what, shown = Kind.EVALUATION, "no longer evaluates", next(iter(after.ends.values()), THROWN)
+    return [subject.differs(kind, REGRESSION, what, before.kind, shown)]
 
 
 def _moved(subject: Subject, before: Answer, after: Answer) -> Difference:
     """Return the difference of an attribute that comes or goes."""
     if before.kind == MISSING:
         return subject.differs(Kind.ADDED, CHANGE, "is new", None, after.kind)
-    weight = REMARK if before.kind in {THROWS, ENDS} else DAMAGE
+    weight = NOTE if before.kind in {THROWS, ENDS} else REGRESSION
     if subject.attribute in subject.aliases:
         return subject.differs(Kind.ALIAS, weight, "the alias is no longer there", before.kind, None)
     return subject.differs(Kind.REMOVED, weight, "is no longer there", before.kind, None)
 
 
 def _ended(subject: Subject, before: Answer, after: Answer) -> Iterator[Difference]:
+    """Yield what no longer evaluates: what has one reason, and all else that the derivation takes with it, once."""
+    together: dict[tuple[Weight, str, str], list[str]] = {}
     for part, reason in after.ends.items():
         if not _ends(part, before) and part not in after.limited and _takes(part, before):
             # What shows as much of a package as its derivation, which ended Nix before as after, does no harm.
@@ -69,11 +82,16 @@ def _ended(subject: Subject, before: Answer, after: Answer) -> Iterator[Differen
             # Nor does what is new in a package whose derivation throws, before as after.
             is_known |= is_new and all(each.parts.get("derivation", {}).get("drv") == THREW for each in (before, after))
             what = "is new, and does not evaluate" if is_new else "no longer evaluates"
-            weight = REMARK if is_known else DAMAGE
-            yield subject.differs(Kind.EVALUATION, weight, f"its {part} {what}", None, reason)
-    for part in before.ends:
+            together.setdefault((NOTE if is_known else REGRESSION, what, reason), []).append(part)
+    for part, reason in before.ends.items():
         if not _ends(part, after) and part not in before.limited and _takes(part, after):
-            yield subject.differs(Kind.EVALUATION, REMARK, f"its {part} evaluates now", before.ends[part], None)
+            together.setdefault((NOTE, "evaluates now", reason), []).append(part)
+    for (weight, what, reason), parts in together.items():
+        names = ", ".join(dict.fromkeys(map(called, parts)))
+        values = (reason, None) if what == "evaluates now" else (None, reason)
+        yield subject.differs(
+            Kind.EVALUATION, weight, what if "derivation" in parts else f"its {names} {what}", *values
+        )
 
 
 def _ends(part: str, answer: Answer) -> bool:
@@ -86,33 +104,26 @@ def _is_new(part: str, before: Answer) -> bool:
     """Return whether a part is a value of passthru that was not there before."""
     whole, _, name = part.partition(".")
     known = before.parts.get("passthru")
-    return whole == "passthru" and known is not None and name.partition(".")[0] not in _names_in(known)
+    return whole == "passthru" and known is not None and name.partition(".")[0] not in names_in(known)
 
 
 def _takes(part: str, answer: Answer) -> bool:
-    """Return whether the other version has the argument of override that a part is about, if it is about one."""
+    """Return whether the other version has the argument or attribute that a part is about, if it is about one."""
+    if part.startswith("follows."):
+        return part.removeprefix("follows.") in answer.parts.get("follows", {})
     name = re.fullmatch(r"override\.(.+)=", part)
     return name is None or name[1] in answer.parts.get("arguments", {})
 
 
 def _parts(subject: Subject, before: Answer, after: Answer) -> Iterator[Difference]:
     parts = {name: (before.parts[name], after.parts[name]) for name in before.parts if name in after.parts}
-    derivations = parts.get("derivation")
-    own = Own(before=derivations[0], after=derivations[1]) if derivations is not None else None
+    for part in _OF_VALUES & parts.keys():
+        # A value that ends Nix was left out of its set, and is not gone.
+        left = {place[len(part) + 1 :] for place in (*before.ends, *after.ends) if place.startswith(f"{part}.")}
+        one, other = ({name: each for name, each in side.items() if name not in left} for side in parts[part])
+        parts[part] = one, other
     if before.kind == "derivation":
-        if own is not None:
-            fixed = list(fetching.fetches(subject, *parts.get("fixed-output", ([], []))))
-            fixed += fetching.texts(subject, *parts.get("texts", ([], [])))
-            yield from _derivation(subject, own, fixed)
-        yield from _meta(subject, own, *parts.get("meta", ({}, {})))
-        yield from _position(subject, *parts.get("position", (None, None)))
-        if own is not None and own.same:
-            yield from _attributes(subject, *parts.get("kinds", ({}, {})))
-            yield from _functions(subject, *parts.get("functions", ({}, {})))
-        known = fetching.refetched(*parts.get("fixed-output", ([], [])))
-        yield from _passthru(subject, own, *parts.get("passthru", ({}, {})), known=known)
-        if own is None or own.after["drv"] != THREW or own.before["drv"] == THREW:
-            yield from overrides(subject, own, *parts.get("override", ({}, {})))
+        yield from _package(subject, parts)
     elif before.kind == "set":
         yield from _names(subject, *parts.get("names", ([], [])))
         yield from _recurse(subject, *parts.get("recurse", (None, None)))
@@ -122,14 +133,43 @@ def _parts(subject: Subject, before: Answer, after: Answer) -> Iterator[Differen
     yield from _arguments(subject, *parts.get("arguments", ({}, {})), function=before.kind == "function")
 
 
+def _package(subject: Subject, parts: Mapping[str, tuple[Any, Any]]) -> Iterator[Difference]:
+    """Compare the parts of a package; beneath a rebuild too, less what that explains."""
+
+    def pair(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        return parts.get(name, ({}, {}))
+
+    own = Own(before=parts["derivation"][0], after=parts["derivation"][1]) if "derivation" in parts else None
+    is_broken = own is not None and own.after["drv"] == THREW != own.before["drv"]
+    fetched = parts.get("fixed-output", ([], []))
+    position = parts.get("position", (None, None))
+    refused = _refusals(own, *pair("meta"))
+    yield from _refused(subject, refused, position)
+    if own is not None and not (refused and is_broken):
+        fixed = [*fetching.fetches(subject, *fetched), *fetching.texts(subject, *parts.get("texts", ([], [])))]
+        yield from _derivation(subject, own, fixed)
+    yield from _meta(subject, own, *pair("meta"), known=refused)
+    yield from _position(subject, *position)
+    if own is not None:
+        yield from _attributes(subject, own, *pair("kinds"))
+        yield from _functions(subject, own, *pair("functions"))
+    for each in _passthru(subject, own, *pair("passthru"), known=fetching.refetched(*fetched)):
+        # What throws with the derivation has its reason.
+        if not (is_broken and each.after == THROWN):
+            yield each
+    if not is_broken:
+        yield from overrides(subject, own, *pair("override"))
+        yield from follows(subject, own, *pair("follows"))
+
+
 def _derivation(subject: Subject, own: Own, fixed: Sequence[Difference]) -> Iterator[Difference]:
     before, after = own.before, own.after
     for name, what in (("drv", "no longer evaluates"), ("out", "its output no longer evaluates")):
         if after[name] == THREW and before[name] != THREW:
-            yield subject.differs(Kind.EVALUATION, DAMAGE, what, before[name], "it throws")
+            yield subject.differs(Kind.EVALUATION, REGRESSION, what, before[name], THROWN)
             return
         if before[name] == THREW != after[name]:
-            yield subject.differs(Kind.EVALUATION, CHANGE, "evaluates now", "it throws", after[name])
+            yield subject.differs(Kind.EVALUATION, CHANGE, "evaluates now", THROWN, after[name])
             return
     yield from fixed
     if before["drv"] == after["drv"] != THREW:
@@ -144,27 +184,48 @@ def _derivation(subject: Subject, own: Own, fixed: Sequence[Difference]) -> Iter
     elif not own.same:
         lost = [name for name in before["outputs"] if name not in after["outputs"]]
         if lost:
-            yield subject.differs(Kind.DERIVATION, DAMAGE, f"has lost the output {', '.join(lost)}", lost, None)
+            yield subject.differs(Kind.DERIVATION, REGRESSION, f"has lost the output {', '.join(lost)}", lost, None)
         yield subject.differs(Kind.DERIVATION, CHANGE, what, before["drv"], after["drv"])
     elif not fixed:
-        yield subject.differs(Kind.FIXED_OUTPUT, REMARK, fetching.UNNAMED, before["drv"], after["drv"])
+        yield subject.differs(Kind.FIXED_OUTPUT, NOTE, fetching.UNNAMED, before["drv"], after["drv"])
 
 
-def _meta(subject: Subject, own: Own | None, before: dict[str, Any], after: dict[str, Any]) -> Iterator[Difference]:
+def _refusals(own: Own | None, before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """Return why nixpkgs refuses a package now, unless it is configured to allow it."""
+    if own is not None and own.before["drv"] == THREW:
+        return []
+    found = [name for name in _REFUSALS if after.get(name) is True and not before.get(name)]
+    is_other = "unsupported" not in after and before.get("available") is True and after.get("available") is False
+    return [*found, *(["unsupported"] if is_other else [])]
+
+
+def _refused(subject: Subject, refused: list[str], positions: tuple[Any, Any]) -> Iterator[Difference]:
+    """Yield what a package is refused for by default: a change if its own file sets that, and else a regression."""
+    files = (subject.shown(each).rpartition(":")[0] for each in positions if isinstance(each, str))
+    words = {word for file in files for word in subject.files.get(file, ())}
+    for reason in refused:
+        weight = CHANGE if words & _REFUSALS[reason] else REGRESSION
+        what = f"is refused by default now: it is {reason}{' on this platform' if reason == 'unsupported' else ''}"
+        yield subject.differs(Kind.EVALUATION, weight, what)
+
+
+def _meta(
+    subject: Subject, own: Own | None, before: dict[str, Any], after: dict[str, Any], *, known: Collection[str] = ()
+) -> Iterator[Difference]:
     for name in sorted(before.keys() | after.keys()):
         old, new = before.get(name), after.get(name)
-        if name.endswith("Position"):
+        if name.endswith("Position") or name in known or (known and name in _OF_REFUSALS):
             continue
         if name not in after:
-            yield subject.differs(Kind.META, DAMAGE, f"meta.{name} is gone", old, None)
+            yield subject.differs(Kind.META, REGRESSION, f"meta.{name} is gone", old, None)
         elif name not in before:
             yield subject.differs(Kind.META, CHANGE, f"meta.{name} is new", None, new)
         elif old != new:
             if new == THREW:
-                yield subject.differs(Kind.META, DAMAGE, f"meta.{name} throws", old, "it throws")
+                yield subject.differs(Kind.META, REGRESSION, f"meta.{name} throws", old, THROWN)
             elif own is None or not (own.follows(old, new) or (own.updated and name in _VERSIONED)):
-                weight = DAMAGE if _is_worse(name, old, new, own) else CHANGE
-                yield subject.differs(Kind.META, weight, f"meta.{name} differs", old, new)
+                weight = REGRESSION if _is_worse(name, old, new, own) else CHANGE
+                yield subject.differs(Kind.META, weight, f"meta.{name} {what_differs(old, new)}", old, new)
 
 
 def _is_worse(name: str, old: Any, new: Any, own: Own | None) -> bool:  # noqa: ANN401 - JSON
@@ -183,39 +244,46 @@ def _position(subject: Subject, before: Any, after: Any) -> Iterator[Difference]
         return
     if not isinstance(after, str):
         yield subject.differs(
-            Kind.POSITION, DAMAGE, "meta.position is lost: nobody is asked for a review", before, None
+            Kind.POSITION, REGRESSION, "meta.position is lost: nobody is asked for a review", before, None
         )
         return
     old, new = (subject.shown(each).rpartition(":")[0] for each in (before, after))
     if old == new:
-        yield subject.differs(Kind.POSITION, REMARK, "meta.position is at another line", before, after)
-    elif new in subject.files:
-        yield subject.differs(Kind.POSITION, REMARK, "meta.position is in another file of the change", before, after)
+        return
+    if new in subject.files:
+        yield subject.differs(Kind.POSITION, NOTE, "meta.position is in another file of the change", before, after)
     else:
         what = "meta.position is in a file that the change does not touch: others are asked for reviews"
-        yield subject.differs(Kind.POSITION, DAMAGE, what, before, after)
+        yield subject.differs(Kind.POSITION, REGRESSION, what, before, after)
 
 
-def _attributes(subject: Subject, before: dict[str, str], after: dict[str, str]) -> Iterator[Difference]:
+def _attributes(subject: Subject, own: Own, before: dict[str, str], after: dict[str, str]) -> Iterator[Difference]:
     """Compare the attributes of a derivation that is the same, as others read them, and those of its sources."""
     for name in sorted(before.keys() | after.keys()):
-        if name.rpartition(".")[2] in HASHES:
+        # With another derivation go attributes of it, and with a source its own.
+        is_known = not own.same and name.partition(".")[0] not in (before.keys() & after.keys() if "." in name else ())
+        if name.rpartition(".")[2] in HASHES or is_known:
             continue
         if name not in after:
             if before[name] != "null":
-                yield subject.differs(Kind.PASSTHRU, DAMAGE, f"the attribute {name} is gone", before[name], None)
+                yield subject.differs(Kind.PASSTHRU, REGRESSION, f"the attribute {name} is gone", before[name], None)
         elif name in before and before[name] != after[name]:
             what = f"the attribute {name} is a {after[name]} instead of a {before[name]}"
             yield subject.differs(Kind.PASSTHRU, CHANGE, what, before[name], after[name])
 
 
-def _functions(subject: Subject, before: dict[str, Any], after: dict[str, Any]) -> Iterator[Difference]:
-    """Compare what functions of a package that is the same make of it, if they make a package before and after."""
+def _functions(subject: Subject, outer: Own, before: dict[str, Any], after: dict[str, Any]) -> Iterator[Difference]:
+    """Compare what functions of a package make of it, if they make a package before and after.
+
+    What a package is made of that is built differently is built differently too.
+    """
     for name in sorted(before.keys() & after.keys()):
         old, new = before[name], after[name]
         if old and new:
             own = Own(before=old["derivation"], after=new["derivation"])
-            for each in (*_derivation(subject, own, ()), *_meta(subject, own, old["meta"], new["meta"])):
+            is_known = not outer.same and THREW not in (own.before["drv"], own.after["drv"])
+            found = () if is_known else _derivation(subject, own, ())
+            for each in (*found, *_meta(subject, own, old["meta"], new["meta"])):
                 yield replace(each, what=f"{name} {each.what}")
             if own.same and old["twice"] and new["twice"]:
                 for each in _derivation(subject, Own(before=old["twice"], after=new["twice"]), ()):
@@ -225,22 +293,23 @@ def _functions(subject: Subject, before: dict[str, Any], after: dict[str, Any]) 
 def _passthru(
     subject: Subject, own: Own | None, before: dict[str, Any], after: dict[str, Any], *, known: Collection[str] = ()
 ) -> Iterator[Difference]:
-    for name, old, new in _leaves("", before, after):
-        if old is _NOTHING:
-            yield subject.differs(Kind.PASSTHRU, REMARK, f"{name} is new", None, new)
-        elif new is _NOTHING:
-            yield subject.differs(Kind.PASSTHRU, DAMAGE, f"{name} is gone", old, None)
+    for name, old, new in leaves("", before, after):
+        if old is NOTHING:
+            yield subject.differs(Kind.PASSTHRU, NOTE, f"{name} is new", None, new)
+        elif new is NOTHING:
+            yield subject.differs(Kind.PASSTHRU, REGRESSION, f"{name} is gone", old, None)
         elif new == THREW:
-            yield subject.differs(Kind.PASSTHRU, DAMAGE, f"{name} throws", old, "it throws")
+            yield subject.differs(Kind.PASSTHRU, REGRESSION, f"{name} throws", old, THROWN)
         elif old == THREW:
-            yield subject.differs(Kind.PASSTHRU, REMARK, f"{name} evaluates now", "it throws", new)
-        elif lost := sorted(_names_in(old) - _names_in(new)):
-            for each in lost:
-                yield subject.differs(Kind.PASSTHRU, DAMAGE, f"{name}.{each} is gone", old, new)
-        elif _is_package(old) and _is_package(new):
+            yield subject.differs(Kind.PASSTHRU, NOTE, f"{name} evaluates now", THROWN, new)
+        elif is_package(old) and is_package(new):
             yield from () if old["out"] == new["out"] and name in known else _packages(subject, own, name, (old, new))
+        elif lost := sorted(names_in(old) - names_in(new)):
+            for each in lost:
+                yield subject.differs(Kind.PASSTHRU, REGRESSION, f"{name}.{each} is gone", old, new)
         elif own is None or (own.same and own.after["out"] != THREW) or not _follows(own, old, new):
-            yield subject.differs(Kind.PASSTHRU, DAMAGE if _loses(old, new) else CHANGE, f"{name} differs", old, new)
+            weight = REGRESSION if _loses(old, new) else CHANGE
+            yield subject.differs(Kind.PASSTHRU, weight, f"{name} {what_differs(old, new)}", old, new)
 
 
 def _packages(
@@ -251,56 +320,26 @@ def _packages(
     if old["out"] != new["out"]:
         if own is None or own.same:
             yield subject.differs(Kind.PASSTHRU, CHANGE, f"{name} is built differently", old["drv"], new["drv"])
+        elif not _follows(own, old["out"], new["out"]):
+            one, other = (STORE.sub("", str(each["out"])) for each in pair)
+            yield subject.differs(Kind.PASSTHRU, CHANGE, f"{name} is another package", one, other)
     elif own is None or own.before["drv"] == own.after["drv"]:
         what = f"{name} has the same output, and a fixed output among its inputs a different derivation"
         yield subject.differs(Kind.FIXED_OUTPUT, CHANGE, what, old["drv"], new["drv"])
 
 
 def _follows(own: Own, old: Any, new: Any) -> bool:  # noqa: ANN401 - JSON
-    """Return whether a value differs as the package's version or derivation does."""
-    return own.follows(old, new) or (not own.same and bool(_without_hashes(old) == _without_hashes(new)))
+    """Return whether a value differs as the package's version or derivation does; of a long one that is not shown."""
+    if is_set(old) and is_set(new) and "#" in old and "#" in new:
+        return not own.same and (own.updated or bool(old["bare"] == new["bare"]))
+    one, other = (old, new) if own.same else (without_hashes(old), without_hashes(new))
+    return bool(one == other) or own.follows(one, other)
 
 
 def _loses(old: Any, new: Any) -> bool:  # noqa: ANN401 - JSON
     """Return whether a function has lost an argument."""
-    functions = _is_set(old) and _is_set(new) and "λ" in old and "λ" in new
+    functions = is_set(old) and is_set(new) and "λ" in old and "λ" in new
     return functions and bool({*old["λ"]} - {*new["λ"]})
-
-
-def _names_in(value: Any) -> set[str]:  # noqa: ANN401 - JSON
-    """Return the names in a set, also in one that is shown by its hash."""
-    if not _is_set(value) or _is_package(value) or ({*_MARKS} - {"#"}) & value.keys():
-        return set()
-    return {*value["names"]} if "#" in value else {*value}
-
-
-_NOTHING = object()
-_MARKS = {"!", "λ", "#", "{", "["}
-
-
-def _leaves(prefix: str, before: Any, after: Any) -> Iterator[tuple[str, Any, Any]]:  # noqa: ANN401 - JSON
-    """Yield what differs, as deep as both are sets."""
-    if before == after:
-        return
-    sets = _is_set(before) and _is_set(after)
-    if not sets or _is_package(before) or _is_package(after) or _MARKS & (before.keys() | after.keys()):
-        yield prefix, before, after
-        return
-    for name in sorted(before.keys() | after.keys()):
-        inner = f"{prefix}.{name}" if prefix else name
-        yield from _leaves(inner, before.get(name, _NOTHING), after.get(name, _NOTHING))
-
-
-def _is_set(value: Any) -> TypeGuard[dict[str, Any]]:  # noqa: ANN401 - JSON
-    return isinstance(value, dict)
-
-
-def _is_package(value: Any) -> bool:  # noqa: ANN401 - JSON
-    return _is_set(value) and value.keys() == {"drv", "out"}
-
-
-def _without_hashes(value: Any) -> Any:  # noqa: ANN401 - JSON
-    return with_strings(value, lambda text: _STORE.sub("/nix/store/…-", text))
 
 
 def _arguments(
@@ -309,12 +348,12 @@ def _arguments(
     where = "" if function else " of override"
     for name in sorted(before.keys() | after.keys()):
         if name not in after:
-            yield subject.differs(Kind.ARGUMENTS, DAMAGE, f"the argument {name}{where} is gone", before[name], None)
+            yield subject.differs(Kind.ARGUMENTS, REGRESSION, f"the argument {name}{where} is gone", before[name], None)
         elif name not in before:
-            weight = DAMAGE if function and not after[name] else REMARK
+            weight = REGRESSION if function and not after[name] else NOTE
             yield subject.differs(Kind.ARGUMENTS, weight, f"the argument {name}{where} is new", None, after[name])
         elif before[name] != after[name]:
-            weight, how = (DAMAGE, "no longer has") if before[name] else (REMARK, "now has")
+            weight, how = (REGRESSION, "no longer has") if before[name] else (NOTE, "now has")
             what = f"the argument {name}{where} {how} a default"
             yield subject.differs(Kind.ARGUMENTS, weight, what, before[name], after[name])
 
@@ -322,7 +361,7 @@ def _arguments(
 def _names(subject: Subject, before: list[str], after: list[str]) -> Iterator[Difference]:
     prefix = f"{subject.attribute}." if subject.attribute else ""
     for names, kind, weight, what in (
-        (sorted({*before} - {*after}), Kind.REMOVED, DAMAGE, "is no longer there"),
+        (sorted({*before} - {*after}), Kind.REMOVED, REGRESSION, "is no longer there"),
         (sorted({*after} - {*before}), Kind.ADDED, CHANGE, "is new"),
     ):
         for name in names:
@@ -332,6 +371,6 @@ def _names(subject: Subject, before: list[str], after: list[str]) -> Iterator[Di
 
 def _recurse(subject: Subject, before: Any, after: Any) -> Iterator[Difference]:  # noqa: ANN401 - JSON
     if before != after:
-        weight = DAMAGE if before is True else CHANGE
+        weight = REGRESSION if before is True else CHANGE
         what = "recurseForDerivations differs: what is in it is built and found, or is not"
         yield subject.differs(Kind.PASSTHRU, weight, what, before, after)

@@ -11,7 +11,7 @@ from toolkit.judge.subject import HASHES, Subject, with_strings
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-DAMAGE, CHANGE, REMARK = Weight.DAMAGE, Weight.CHANGE, Weight.REMARK
+REGRESSION, CHANGE, NOTE = Weight.REGRESSION, Weight.CHANGE, Weight.NOTE
 
 _STORE = re.compile(r"/nix/store/[0-9a-z]{32}-")
 # How a fetch is run, and not what comes of it.
@@ -48,11 +48,13 @@ def fetches(subject: Subject, before: list[Any], after: list[Any]) -> Iterator[D
     """Compare fixed outputs that keep their hash, and are made by a different derivation."""
     olds = {each["name"]: each for each in before}
     by_output = {each["out"]: each for each in before if isinstance(each["out"], str)}
+    known = {each["drv"] for each in before}
+    neighbours = {each["attributes"].get("outputHash"): each for each in before}
     for new in after:
         old = olds.get(new["name"])
         if (old is None or not _keeps_hash(old, new)) and isinstance(new["out"], str):
-            old = by_output.get(new["out"])
-        if old is None or not _keeps_hash(old, new) or old["drv"] == new["drv"]:
+            old = by_output.get(new["out"]) or neighbours.get(new["attributes"].get("outputHash"))
+        if old is None or not _keeps_hash(old, new) or new["drv"] in known:
             continue
         attribute = ".".join(filter(None, (subject.attribute, new["name"])))
         one, other = _fetch(old), _fetch(new)
@@ -68,20 +70,21 @@ def fetches(subject: Subject, before: list[Any], after: list[Any]) -> Iterator[D
         manners = _MANNERS if one.get("urls") is None else _MANNERS | _BESIDE_PLACES
         serious = [name for name in names if name not in (_NAMES if is_renamed else manners)]
         name = new["name"] or "it"
+        whose = "its hash is as before" if old["name"] == new["name"] else f"its hash is that of {old['name'] or 'it'}"
         again = f"nix-build -A {attribute}{'' if is_renamed else ' --check'}"
         if serious and is_renamed and one.get("urls") is None:
             what = f"{name} has the hash of the one before, which is right if nothing in it differs: {again}"
             yield subject.differs(Kind.FIXED_OUTPUT, CHANGE, what)
         elif serious:
-            what = f"{name} is fetched differently ({_telling(serious)}) and its hash is as before: {again}"
+            what = f"{name} is fetched differently ({_telling(serious)}) and {whose}: {again}"
             values = ({name: each.get(name) for name in _ranked(serious)} for each in (one, other))
-            yield subject.differs(Kind.FIXED_OUTPUT, DAMAGE, what, *values)
+            yield subject.differs(Kind.FIXED_OUTPUT, REGRESSION, what, *values)
         elif not is_renamed:
             how = (
                 "its hash is written differently" if _hashes(old) != _hashes(new) else "the tools that fetch it differ"
             )
             what = f"{name} has a different derivation and the same output: {how}"
-            yield subject.differs(Kind.FIXED_OUTPUT, REMARK, what, old["drv"], new["drv"])
+            yield subject.differs(Kind.FIXED_OUTPUT, NOTE, what, old["drv"], new["drv"])
 
 
 def refetched(before: list[Any], after: list[Any]) -> set[str]:
@@ -102,7 +105,7 @@ def texts(subject: Subject, before: list[Any], after: list[Any]) -> Iterator[Dif
             name = _STORE.sub("", path)
             if name in others and name.removesuffix(".drv") in outputs:
                 what = f"{UNNAMED}: its {new['name']} names {name.removesuffix('.drv')}"
-                yield subject.differs(Kind.FIXED_OUTPUT, REMARK, what, path, others[name])
+                yield subject.differs(Kind.FIXED_OUTPUT, NOTE, what, path, others[name])
 
 
 def _telling(names: Collection[str]) -> str:

@@ -140,7 +140,7 @@ class Made:
     def _has_new_darwin(self) -> bool:
         """Return whether the nixpkgs is not from before there was such a machine: nothing can be made there then."""
         question = Question(path=("stdenv",), parts=("derivation",))
-        ((before, _),) = self._sides.answers({_DARWIN: [question]}, what="")[_DARWIN]
+        ((before, _),) = self._sides.answers({_DARWIN: [question]})[_DARWIN]
         return before.kind not in {ENDS, THROWS} and not before.ends
 
     def few_enough(self, paths: Iterable[AttrPath]) -> list[AttrPath]:
@@ -177,9 +177,7 @@ class Made:
         if not sets:
             return
         asked = [Question(path=path, parts=("names",)) for path in sorted(sets)]
-        for question, pair in zip(
-            asked, self._sides.answers({self._native: asked}, what="")[self._native], strict=True
-        ):
+        for question, pair in zip(asked, self._sides.answers({self._native: asked})[self._native], strict=True):
             names = {name for answer in pair for name in answer.parts.get("names", ())} - OF_SETS
             members = {(*question.path, name) for name in names}
             if question.path in large and len(members) > _MOST_MARKED:
@@ -247,7 +245,7 @@ class Made:
         """Return what is compared by its value, no package or a small set; nothing if not all of it was compared."""
         kinds = {path: self._record.kinds[path] for path in paths if path in self._record.kinds}
         asked = [Question(path=path, parts=("names", "values")) for path, kind in kinds.items() if kind == SET]
-        pairs = self._sides.answers({self._native: asked}, what="")[self._native]
+        pairs = self._sides.answers({self._native: asked})[self._native]
         is_whole = all(
             _is_whole(question.path, answer, kinds)
             for question, pair in zip(asked, pairs, strict=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping  # noqa: TC003 - as Oid
 from enum import StrEnum
 from typing import Any
@@ -28,11 +29,11 @@ class Kind(StrEnum):
 
 
 class Weight(StrEnum):
-    """How much a difference matters: nobody wants a damage, a change is to be looked at, a remark is to be known."""
+    """How much a difference matters: nobody wants a regression, a change is to be looked at, a note is to be known."""
 
-    DAMAGE = "damage"
+    REGRESSION = "regression"
     CHANGE = "change"
-    REMARK = "remark"
+    NOTE = "note"
 
 
 class Difference(Struct, frozen=True, kw_only=True):
@@ -50,7 +51,8 @@ class Difference(Struct, frozen=True, kw_only=True):
 class Gap(Struct, frozen=True, kw_only=True):
     """Something that was not judged, and why.
 
-    It may be `parts` of an attribute on a system.
+    It may be `parts` of an attribute on a system; `limit` is the one that was met there,
+    by a `reference`, which reads or overrides what is changed, or by that itself.
     """
 
     what: str
@@ -58,6 +60,8 @@ class Gap(Struct, frozen=True, kw_only=True):
     attribute: str | None = None
     system: str | None = None
     parts: tuple[str, ...] = ()
+    limit: str | None = None
+    reference: bool = False
 
 
 class Expectation(StrEnum):
@@ -74,6 +78,7 @@ class StepVerdict(Struct, frozen=True, kw_only=True):
     commit: Oid | None
     differences: tuple[Difference, ...]
     unknown: tuple[Gap, ...]
+    unanswered: tuple[Gap, ...] = ()
 
 
 class Judgement(Struct, frozen=True, kw_only=True):
@@ -81,12 +86,12 @@ class Judgement(Struct, frozen=True, kw_only=True):
 
     `asked` counts attributes, of so many `files`; `same` and `differ` are parts of them. `reached` are by system those
     that are made from the files and were compared there, `readers` those that read or override these. `unknown` is
-    what the change reaches and Nix did not answer, `not_covered` what was not asked. `equal` are files that Nix reads
-    as before.
+    what the change reaches and Nix did not answer, `unanswered` references and single systems that met a limit, and
+    `not_covered` what was not asked. `equal` are files that Nix reads as before.
     """
 
-    subject: str
-    base: str
+    subject: str = ""
+    base: str = ""
     files: int
     systems: tuple[str, ...]
     asked: int
@@ -96,12 +101,24 @@ class Judgement(Struct, frozen=True, kw_only=True):
     reached: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     readers: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     unknown: tuple[Gap, ...] = ()
+    unanswered: tuple[Gap, ...] = ()
     not_covered: tuple[Gap, ...] = ()
     equal: tuple[str, ...] = ()
     everything: tuple[str, ...] = ()
     steps: tuple[StepVerdict, ...] = ()
     warnings: tuple[str, ...] = ()
+    maintainers: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    """Those of each attribute that regresses, with teams."""
     seconds: float = 0.0
+
+    @property
+    def rebuilds(self) -> dict[str, int]:
+        """How many attributes are built differently, by system."""
+        built = {(each.system, each.attribute) for each in self.of(Weight.CHANGE) if each.kind is Kind.DERIVATION}
+        counts = Counter(system for system, _ in built)
+        return {
+            system: counts[system] for system in dict.fromkeys((*self.systems, *sorted(counts))) if system in counts
+        }
 
     @property
     def looked_at(self) -> tuple[str, ...]:
@@ -115,15 +132,12 @@ class Judgement(Struct, frozen=True, kw_only=True):
 
 
 def exit_code(judgement: Judgement, expectation: Expectation | None) -> int:
-    """Return 1 if the change is not as expected, or if something that evaluated does not any more; 3 if unknown."""
+    """Return 1 for a regression, or if the change is not as expected; 3 if that is not known."""
     rebuilds = {Kind.DERIVATION, Kind.FIXED_OUTPUT, Kind.EVALUATION, Kind.REMOVED}
-    serious = [each for each in judgement.differences if each.weight is not Weight.REMARK]
-    if expectation is Expectation.NO_REBUILD:
-        wrong = [each for each in serious if each.kind in rebuilds]
-    elif expectation is Expectation.SAME:
-        wrong = serious
-    else:
-        wrong = [each for each in serious if each.kind is Kind.EVALUATION and each.weight is Weight.DAMAGE]
+    changes = judgement.of(Weight.CHANGE)
+    wrong = [*judgement.of(Weight.REGRESSION)]
+    if expectation is not None:
+        wrong += [each for each in changes if expectation is Expectation.SAME or each.kind in rebuilds]
     if wrong:
         return 1
-    return 3 if judgement.unknown else 0
+    return 3 if judgement.unknown or (expectation is Expectation.SAME and judgement.unanswered) else 0

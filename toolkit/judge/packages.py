@@ -78,7 +78,9 @@ def unexplained(subject: Subject, path: AttrPath, before: Packages, after: Packa
     if isinstance(one, str) or isinstance(other, str) or one is None or other is None:
         if isinstance(one, dict):
             what = "is no longer there" if other is None else "no longer evaluates"
-            yield subject.differs(Kind.REMOVED if other is None else Kind.EVALUATION, Weight.DAMAGE, what, None, other)
+            yield subject.differs(
+                Kind.REMOVED if other is None else Kind.EVALUATION, Weight.REGRESSION, what, None, other
+            )
         elif isinstance(other, dict):
             what = "is new" if one is None else "evaluates now"
             yield subject.differs(Kind.ADDED if one is None else Kind.EVALUATION, Weight.CHANGE, what, one, None)
@@ -88,8 +90,8 @@ def unexplained(subject: Subject, path: AttrPath, before: Packages, after: Packa
         yield subject.differs(Kind.DERIVATION, Weight.CHANGE, "is built differently", *sides)
     elif sides[0] != sides[1]:
         what = "a fixed output among its inputs is made by a different derivation, and has the same hash"
-        yield subject.differs(Kind.FIXED_OUTPUT, Weight.REMARK, what, *sides)
+        yield subject.differs(Kind.FIXED_OUTPUT, Weight.NOTE, what, *sides)
     for name, kind in DIGESTS.items():
         if one.get(name) != other.get(name):
-            weight = Weight.REMARK if kind is Kind.POSITION else Weight.CHANGE
+            weight = Weight.NOTE if kind is Kind.POSITION else Weight.CHANGE
             yield subject.differs(kind, weight, f"its {name} differ", one.get(name), other.get(name))

@@ -112,7 +112,7 @@ class Map:
         self._index = literals.index(tree).referrers
         self._texts: dict[str, str] = {}
         self._inherits: set[AttrPath] | None = None
-        self._names: Mapping[AttrPath, AttrPath] | None = None
+        self._names: dict[str, Mapping[AttrPath, AttrPath]] = {}
         self._bindings: dict[str, list[Binding]] = {}
         self._literals: dict[str, Mapping[str, list[int]]] = {}
         self._added: defaultdict[str, set[str]] = defaultdict(set)
@@ -163,15 +163,16 @@ class Map:
                 waiting += self._upward(current, suffixes, found)
         if file in _TABLES:
             found |= _made(names)
-        found |= {path for path in self._renamed() if self._renamed()[path] in found}
+        renamed = self.renamed(ALL_PACKAGES)
+        found |= {path for path in renamed if renamed[path] in found}
         return frozenset(path for path in found | self.inherited(found) if path), is_all
 
-    def _renamed(self) -> Mapping[AttrPath, AttrPath]:
-        """Return what the package set has under another name, `name = other;`, by that name."""
-        if self._names is None:
-            names = _OTHER_NAME.findall(self.text(ALL_PACKAGES))
-            self._names = {(name,): tuple(other.split(".")) for name, other in names}
-        return self._names
+    def renamed(self, file: str) -> Mapping[AttrPath, AttrPath]:
+        """Return what a table of the package set has under another name, `name = other;`, by that name."""
+        if file not in self._names:
+            names = _OTHER_NAME.findall(self.text(file))
+            self._names[file] = {(name,): tuple(other.split(".")) for name, other in names}
+        return self._names[file]
 
     def inherited(self, paths: Iterable[AttrPath]) -> set[AttrPath]:
         """Return what the package set has of some paths by their last names alone: `inherit (set) name;`."""

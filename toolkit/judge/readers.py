@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from toolkit.judge import bindings, reach
-from toolkit.judge.model import Weight
+from toolkit.judge.model import Kind, Weight
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from toolkit.judge.model import Difference
     from toolkit.judge.reach import AttrPath
 
+_TABLES = {reach.ALL_PACKAGES, reach.ALIASES}
 _MOST_NAMES = 400
 _DEEPEST = 3
 _MOST_PATHS = 400
@@ -48,46 +49,49 @@ def find(
 ) -> Readers:
     """Return what reads or overrides the attributes `own`; `files` are those of the change, which are known already.
 
-    What only names one counts if that one differs, or is one of the `functions`, which show nothing without a call.
+    What only names one counts if that one differs or has a new name in it, or is one of the `functions`, which show
+    nothing without a call.
     What names one that differs comes first.
     """
     names = sorted({path[-1] for path in own if len(path[-1]) > 1} - OF_ALL)[:_MOST_NAMES]
-    serious = {each.attribute.rpartition(".")[2] for each in differences if each.weight is not Weight.REMARK}
-    serious |= {*functions}
+    # A new name of a package may be looked for in other ways than by reading it.
+    serious = {
+        each.attribute.rpartition(".")[2]
+        for each in differences
+        if each.weight is not Weight.NOTE or (each.kind is Kind.PASSTHRU and each.before is None)
+    } | {*functions}
     strong: set[AttrPath] = set()
     weak: set[AttrPath] = set()
     first: set[AttrPath] = set()
     modules: set[str] = set()
+    for file, named in _by_file(places, names, files).items():
+        is_table = file in _TABLES
+        if not (is_table or _reads(places.text(file), named) or (serious & named.keys() and len(weak) < _MOST_PATHS)):
+            continue
+        code = {*bindings.in_code(places.text(file), chain.from_iterable(named.values()))}
+        found = {name: kept for name, offsets in named.items() if (kept := [at for at in offsets if at in code])}
+        reading = is_table or _reads(places.text(file), found)
+        if file.startswith("nixos/"):
+            modules |= {file} if reading else set()
+        elif reading or serious & found.keys():
+            made = _named(places, file, found) if is_table else _made_from(places, file, found)
+            (strong if is_table or (reading and len(strong) < _MOST_PATHS) else weak).update(made)
+            most = {name: found[name] for name in serious & found.keys()}
+            first |= _named(places, file, most) if is_table else made if most else set()
+    sides = (strong - {*own}, weak - strong - {*own})
+    ranked = (sorted(paths, key=lambda path: (path not in first, len(path), path)) for paths in sides)
+    strongest, weakest = (tuple(path for path in paths if len(path) <= _DEEPEST) for paths in ranked)
+    return Readers(strong=strongest, weak=weakest, modules=tuple(sorted(modules)))
+
+
+def _by_file(places: reach.Map, names: Sequence[str], files: Collection[str]) -> Mapping[str, dict[str, list[int]]]:
+    """Return the places of names by file, without the files of a change that are no tables."""
     by_file: defaultdict[str, dict[str, list[int]]] = defaultdict(dict)
     for name, found in places.readers(names).items():
         for file, offsets in found.items():
-            if file not in files or file in {reach.ALL_PACKAGES, reach.ALIASES}:
+            if file not in files or file in _TABLES:
                 by_file[file][name] = offsets
-    for file, named in by_file.items():
-        text = places.text(file)
-        is_table = file in {reach.ALL_PACKAGES, reach.ALIASES}
-        may_read = any(_reads(text, name, offsets) for name, offsets in named.items())
-        if not (is_table or may_read or (serious & named.keys() and len(weak) < _MOST_PATHS)):
-            continue
-        code = {*bindings.in_code(text, chain.from_iterable(named.values()))}
-        found = {name: kept for name, offsets in named.items() if (kept := [at for at in offsets if at in code])}
-        reading = any(_reads(text, name, offsets) for name, offsets in found.items())
-        if file.startswith("nixos/"):
-            modules |= {file} if reading else set()
-        elif is_table:
-            strong |= _named(places, file, found)
-            first |= _named(places, file, {name: found[name] for name in serious & found.keys()})
-        elif reading or serious & found.keys():
-            made = _made_from(places, file, found)
-            (strong if reading and len(strong) < _MOST_PATHS else weak).update(made)
-            first |= made if serious & found.keys() else set()
-    known = {*own}
-    ranked = (
-        sorted(paths, key=lambda path: (path not in first, len(path), path))
-        for paths in (strong - known, weak - strong - known)
-    )
-    strongest, weakest = (tuple(path for path in paths if len(path) <= _DEEPEST) for paths in ranked)
-    return Readers(strong=strongest, weak=weakest, modules=tuple(sorted(modules)))
+    return by_file
 
 
 def _made_from(places: reach.Map, file: str, found: Mapping[str, Iterable[int]]) -> frozenset[AttrPath]:
@@ -104,8 +108,11 @@ def _named(places: reach.Map, file: str, found: Mapping[str, Iterable[int]]) -> 
     return {path for offsets in found.values() for at in offsets for path in bindings.attributes(bound, text, at)}
 
 
-def _reads(text: str, name: str, offsets: Iterable[int]) -> bool:
-    """Return whether a text reads or overrides what it names at one of some places."""
-    word = re.escape(name)
-    pattern = re.compile(rf"{_BEFORE}{word}(?![\w'-])|(?<![\w'-]){word}{_AFTER}")
-    return any(pattern.search(text, max(0, at - 60), at + len(name) + 12) for at in offsets)
+def _reads(text: str, named: Mapping[str, Iterable[int]]) -> bool:
+    """Return whether a text reads or overrides what it names, at one of the places of each name."""
+    for name, offsets in named.items():
+        word = re.escape(name)
+        pattern = re.compile(rf"{_BEFORE}{word}(?![\w'-])|(?<![\w'-]){word}{_AFTER}")
+        if any(pattern.search(text, max(0, at - 60), at + len(name) + 12) for at in offsets):
+            return True
+    return False

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from toolkit.judge import comparing, fetching
-from toolkit.judge.asking import ELSEWHERE, ENDS, MISSING, PACKAGE, PARTS, THROWS, Question
+from toolkit.judge.asking import ELSEWHERE, ENDS, MISSING, PACKAGE, PARTS, THROWS, Question, called
+from toolkit.judge.changed import given
 from toolkit.judge.model import Difference, Gap, Kind, Weight
 from toolkit.judge.subject import THREW, Subject
+from toolkit.judge.values import labels
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -42,7 +44,7 @@ class Record:
     def __init__(self, sides: Sides, files: Sequence[FileChange], *, native: str) -> None:
         self.sides = sides
         self.native = native
-        self.files = {file.path for file in files}
+        self.files = {file.path: file.words for file in files}
         self.is_equal = all(file.equal or file.is_document for file in files)
         self.differences: list[Difference] = []
         self.unknown: list[Gap] = []
@@ -53,23 +55,30 @@ class Record:
         self.ended: dict[str, int] = {}
         self.aliases: set[str] = set()
         self.idle: set[str] = set()
+        self.maintainers: dict[str, tuple[str, ...]] = {}
+        self._given = given(files)
         self._doubtful = 0
 
     @property
     def serious(self) -> list[Difference]:
-        """The differences that are more than remarks."""
-        return [each for each in self.differences if each.weight is not Weight.REMARK]
+        """The differences that are more than notes."""
+        return [each for each in self.differences if each.weight is not Weight.NOTE]
 
     def compare(
         self, asked: Mapping[str, Sequence[AttrPath]], parts: tuple[str, ...] = ()
     ) -> dict[str, list[AttrPath]]:
         """Compare parts of attributes, by system, or all of their parts; return the attributes that a side has."""
         questions = {
-            system: [Question(path=path, parts=parts or (() if system == self.native else ELSEWHERE)) for path in paths]
+            system: [
+                Question(path=path, parts=parts or ELSEWHERE)
+                if parts or system != self.native
+                else Question(path=path, given=self._given)
+                for path in paths
+            ]
             for system, paths in asked.items()
         }
         there: dict[str, list[AttrPath]] = {}
-        for system, pairs in self.sides.answers(questions, what="").items():
+        for system, pairs in self.sides.answers(questions).items():
             there[system] = []
             for question, (before, after) in zip(questions[system], pairs, strict=True):
                 path = question.path
@@ -92,6 +101,8 @@ class Record:
                     continue
                 found = comparing.compare(self.subject(name, system), before, after)
                 self.differences += self._explained(path, system, found)
+                if any(each.weight is Weight.REGRESSION for each in found):
+                    self.maintainers[name] = _maintainers(before)
         return there
 
     def _is_doubtful(self, before: Answer, after: Answer) -> bool:
@@ -123,7 +134,7 @@ class Record:
         if not unexplained:
             return
         question = Question(path=_FETCHED, parts=("derivation",))
-        ((before, after),) = self.sides.answers({self.native: [question]}, what="")[self.native]
+        ((before, after),) = self.sides.answers({self.native: [question]})[self.native]
         if before == after:
             self.differences[:] = [
                 replace(each, weight=Weight.CHANGE) if id(each) in unexplained else each for each in self.differences
@@ -151,14 +162,16 @@ class Record:
             gap = Gap(what=what, reason=reason, attribute=name, system=system, parts=("derivation",))
             self.not_covered.append(gap)
         elif parts := tuple(sorted(limits or both)):
-            reason = f"its {', '.join(parts)} cannot be asked for: {(limits or before.ends)[parts[0]]}"
+            names = ", ".join(dict.fromkeys(map(called, parts)))
+            reason = f"its {names} cannot be compared: {(limits or before.ends)[parts[0]]}"
             of_values = all("." in part for part in parts)
             is_known = self.is_equal or (system == STATIC and is_beyond)
             is_known |= not limits and (of_values or name in self.idle)
             # As natively it was compared, and nothing here says that it differs.
             is_known |= not limits and system != self.native and before.ends == after.ends
             whole = tuple(dict.fromkeys(part.partition(".")[0] for part in parts))
-            gap = Gap(what=what, reason=reason, attribute=name, system=system, parts=whole)
+            limit = limits.get(parts[0])
+            gap = Gap(what=what, reason=reason, attribute=name, system=system, parts=whole, limit=limit)
             (self.not_covered if is_known else self.unknown).append(gap)
 
     def subject(self, name: str, system: str) -> Subject:
@@ -175,13 +188,19 @@ class Record:
         """Return the differences, with Nix's reason for what no longer evaluates."""
         explained: list[Difference] = []
         for each in found:
-            broken = each.kind is Kind.EVALUATION and each.weight is Weight.DAMAGE and each.after == "it throws"
+            broken = (each.kind, each.weight, each.after) == (Kind.EVALUATION, Weight.REGRESSION, comparing.THROWN)
             known = sum(other.kind is Kind.EVALUATION for other in self.differences)
             if broken and known < _MOST_REASONS:
                 explained.append(replace(each, after=self.sides.why_not(system, path)))
             else:
                 explained.append(each)
         return explained
+
+
+def _maintainers(answer: Answer) -> tuple[str, ...]:
+    """Return who maintains a package, and which teams."""
+    meta = answer.parts.get("meta", {})
+    return (*(labels(meta.get("maintainers")) or ()), *(f"team {each}" for each in labels(meta.get("teams")) or ()))
 
 
 def _throws(answer: Answer) -> bool:

@@ -8,20 +8,21 @@ from functools import partial
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
+from msgspec.structs import replace
 
 from toolkit.judge import comparing, packages, reach
-from toolkit.judge.asking import PACKAGE, Question
+from toolkit.judge.asking import NATIVE, PACKAGE, THROWS, Question
 from toolkit.judge.audience import FEW_READERS, Audience
 from toolkit.judge.changed import file_changes
 from toolkit.judge.made import MOST, MOST_DEEP, Made, candidates
-from toolkit.judge.model import Difference, Gap, Kind, Weight
+from toolkit.judge.model import Difference, Gap, Judgement, Kind, Weight
 from toolkit.judge.record import SAMPLE, Record
+from toolkit.judge.subject import THREW
 from toolkit.parallel import beside
 from toolkit.text import few
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from toolkit.git.reading import TreeFile
     from toolkit.judge.changed import FileChange
@@ -30,28 +31,16 @@ if TYPE_CHECKING:
     from toolkit.judge.sides import Sides
     from toolkit.model import Progress
 
-NATIVE = "x86_64-linux"
+_MOST_NAMES = 24
 _LICENSES = {"lib/licenses.nix", "lib/licenses/licenses.nix"}
 _UPDATING = re.compile(r"^maintainers/scripts/|/update[\w.-]*\.(?:sh|py|rb|pl|nu|js|ts|mjs)$")
 
 
-class Verdict(Struct, frozen=True, kw_only=True):
-    """What a step does, compared with the one before it."""
+def judged(sides: Sides, systems: Sequence[str], *, engine: Engine | None = None, progress: Progress) -> Judgement:
+    """Judge what differs between the two sides, in every attribute of the set if there is an engine for that.
 
-    files: int
-    asked: int
-    differ: int
-    differences: tuple[Difference, ...]
-    reached: Mapping[str, tuple[str, ...]]
-    readers: Mapping[str, tuple[str, ...]]
-    unknown: tuple[Gap, ...]
-    not_covered: tuple[Gap, ...]
-    equal: tuple[str, ...]
-    everything: tuple[str, ...]
-
-
-def judged(sides: Sides, systems: Sequence[str], *, engine: Engine | None = None, progress: Progress) -> Verdict:
-    """Judge what differs between the two sides, in every attribute of the set if there is an engine for that."""
+    What the change is called is not known here.
+    """
     return _Judging(sides=sides, systems=systems, engine=engine, progress=progress).verdict()
 
 
@@ -70,7 +59,7 @@ class _Judging:
         self.audience = Audience(self.record, self.systems)
         self.everything: list[str] = []
 
-    def verdict(self) -> Verdict:
+    def verdict(self) -> Judgement:
         relevant = [file for file in self.files if not file.is_document]
         documents = [file.path for file in self.files if file.is_document]
         if documents:
@@ -84,18 +73,30 @@ class _Judging:
                 self._ask_everything(self.engine)
             else:
                 self.record.unknown += self.made.unreached
-        differ = {each.attribute for each in self.record.serious}
-        return Verdict(
+        differences = [*_told_once(self.record.differences)]
+        differ = {each.attribute for each in differences if each.weight is not Weight.NOTE}
+        worse = {each.attribute for each in differences if each.weight is Weight.REGRESSION}
+        gaps = dict.fromkeys(self.record.unknown)
+        apart = {gap for gap in gaps if self._stands_apart(gap)}
+        asked = len(self.record.asked)
+        differing = len(differ & self.record.asked) if asked else len(differ)
+        return Judgement(
             files=len(self.files),
-            asked=len(self.record.asked),
-            differ=len(differ & self.record.asked) if self.record.asked else len(differ),
-            differences=tuple(sorted(_distinct(self.record.differences), key=self._rank)),
+            systems=tuple(self.systems),
+            asked=asked,
+            same=asked - differing,
+            differ=differing,
+            differences=tuple(sorted(differences, key=self._rank)),
             reached=self._compared(lambda name: name not in self.audience.names),
             readers=self._compared(lambda name: name in self.audience.names),
-            unknown=tuple(dict.fromkeys(self.record.unknown)),
+            unknown=tuple(gap for gap in gaps if gap not in apart),
+            unanswered=tuple(
+                replace(gap, reference=gap.attribute in self.audience.names) for gap in gaps if gap in apart
+            ),
             not_covered=tuple(dict.fromkeys(self.record.not_covered)),
             equal=tuple(file.path for file in self.files if file.equal),
             everything=tuple(self.everything),
+            maintainers={name: each for name, each in sorted(self.record.maintainers.items()) if name in worse},
         )
 
     def _compared(self, wanted: Callable[[str], bool]) -> dict[str, tuple[str, ...]]:
@@ -103,11 +104,18 @@ class _Judging:
         found = {system: [name for name in names if wanted(name)] for system, names in self.record.compared.items()}
         return {system: tuple(dict.fromkeys(names)) for system, names in found.items() if names}
 
+    def _stands_apart(self, gap: Gap) -> bool:
+        """Return whether a limit was met by a reference, or on one system while others have an answer."""
+        others = {name for system, names in self.record.compared.items() if system != gap.system for name in names}
+        return gap.limit is not None and gap.attribute in self.audience.names | others
+
     def _broken(self, file: FileChange) -> Difference:
         """Return the difference that a file makes which Nix does not parse: nothing is asked then."""
         name = reach.by_name(file.path) or file.path
         what = "its file is not Nix any more"
-        return self.record.subject(name, self.native).differs(Kind.EVALUATION, Weight.DAMAGE, what, None, file.error)
+        return self.record.subject(name, self.native).differs(
+            Kind.EVALUATION, Weight.REGRESSION, what, None, file.error
+        )
 
     def _find_aliases(self, files: Sequence[FileChange], maps: Sequence[reach.Map]) -> None:
         if any(file.path == reach.ALIASES for file in files) or self._moves_names(files):
@@ -128,15 +136,7 @@ class _Judging:
                 self.audience.ask_maintained(file, maps[1], MOST)
         reached, of_all = self._candidates([file for file in files if not file.is_of_persons], maps)
         changed = [file for file in files if not file.equal and file.path in reached]
-        asked = {path for file in changed for path in reached[file.path]}
-        # Who reads a package of pkgs/by-name is looked for, and asked, while Nix is asked about it.
-        names = frozenset(path[0] for path in asked if len(path) == 1 and len(path[0]) > 1)
-        is_known = names and len(names) <= FEW_READERS and all(reach.by_name(file.path) for file in changed)
-        with ExitStack() as stack:
-            if is_known:
-                reading = stack.enter_context(beside(partial(self.audience.foreseen, names, maps[1])))
-                self.sides.foresee(reading)
-            self.made.ask(asked)
+        self._ask_made(changed, reached, maps[1])
         changed = [file for file in changed if not self._has_same_licenses(file)]
         of_all = [path for path in of_all if path in {file.path for file in changed}]
         of_some = [file for file in changed if file.path not in of_all]
@@ -146,6 +146,7 @@ class _Judging:
         self.record.compare({self.native: self.made.few_enough(moved - {*self.record.kinds})})
         if self._moves_names(files):
             self._compare_names()
+        self._compare_other_names(changed, maps)
         if of_all and self.engine is None:
             self._sample(of_all)
         elif self.record.serious and not all(reach.by_name(file.path) for file in of_some):
@@ -156,21 +157,61 @@ class _Judging:
             for path in self.made.there(file, reached[file.path])
             if self.made.is_own(file, path)
         }
-        # What is in a package is read through it.
+        own = self._ask_references(made, maps[1])
+        for file in changed:
+            self._note(file, reached[file.path], own)
+        self.record.weigh_unnamed(self.audience.names)
+        for file in of_some:
+            if not _is_unnamed(file, maps):
+                self._require_known(file, reached[file.path], made)
+
+    def _ask_made(self, changed: Sequence[FileChange], reached: Mapping[str, set[AttrPath]], places: reach.Map) -> None:
+        """Ask about what files make; who reads a package of pkgs/by-name is looked for, and asked, beside it."""
+        asked = {path for file in changed for path in reached[file.path]}
+        names = frozenset(path[0] for path in asked if len(path) == 1 and len(path[0]) > 1)
+        is_known = names and len(names) <= FEW_READERS and all(reach.by_name(file.path) for file in changed)
+        with ExitStack() as stack:
+            if is_known:
+                reading = stack.enter_context(beside(partial(self.audience.foreseen, names, places)))
+                self.sides.foresee(reading)
+            self.made.ask(asked)
+
+    def _ask_references(self, made: set[AttrPath], places: reach.Map) -> set[AttrPath]:
+        """Ask about what reads or overrides what is made; return that, without what is in a package."""
         own = {path for path in made if not self.record.is_inside(path)}
         modules: Sequence[str] = ()
         if own:
             self.progress.step("looking for readers")
             serious = {each.attribute for each in self.record.serious}
             same = {path for path in self.made.members if ".".join(path) not in serious}
-            modules = self.audience.ask(own, same, maps[1])
-        self.audience.ask_tests(modules, maps[1])
-        closed = {path for file in changed if file.closes for path in reached[file.path] & own}
-        self.record.differences += [self._closed(path) for path in closed if self.record.kinds[path] == PACKAGE]
-        self.record.weigh_unnamed(self.audience.names)
-        for file in of_some:
-            if not _is_unnamed(file, maps):
-                self._require_known(file, reached[file.path], made)
+            modules = self.audience.ask(own, same, places)
+        self.audience.ask_tests(modules, places)
+        return own
+
+    def _note(self, file: FileChange, reached: set[AttrPath], own: set[AttrPath]) -> None:
+        """Add what the text of a file shows and no answer of Nix."""
+        there = sorted(reached & self.record.kinds.keys(), key=lambda path: (len(path), path))
+        if file.closes:
+            packages = (path for path in there if path in own and self.record.kinds[path] == PACKAGE)
+            self.record.differences += map(self._closed, packages)
+        if file.said[0] != file.said[1] and there:
+            subject = self.record.subject(".".join(there[0]), self.native)
+            what = "what its file says by throw, warn or trace differs"
+            self.record.differences.append(subject.differs(Kind.EVALUATION, Weight.NOTE, what, *file.said))
+
+    def _compare_other_names(self, files: Sequence[FileChange], maps: Sequence[reach.Map]) -> None:
+        """Compare whether what was another attribute still follows that, by one that throws."""
+        for table in {reach.ALL_PACKAGES, reach.ALIASES} & {file.path for file in files}:
+            before, after = (each.renamed(table) for each in maps)
+            lost = [path for path in before if after.get(path) != before[path] and path in self.record.kinds]
+            asked = [Question(path=path, parts=("derivation",), marked=before[path][:1]) for path in lost[:_MOST_NAMES]]
+            for question, pair in zip(asked, self.sides.answers({self.native: asked})[self.native], strict=True):
+                follows = [each.kind == THROWS or each.parts.get("derivation", {}).get("drv") == THREW for each in pair]
+                if follows == [True, False] and pair[1].kind == PACKAGE:
+                    other = ".".join(before[question.path])
+                    subject = self.record.subject(".".join(question.path), self.native)
+                    what = f"no longer is {other}: an overlay of {other} does not reach it"
+                    self.record.differences.append(subject.differs(Kind.OVERRIDE, Weight.REGRESSION, what))
 
     def _require_known(self, file: FileChange, found: set[AttrPath], made: set[AttrPath]) -> None:
         """Say that a file is unknown if nothing is made from it, or nothing that was asked about."""
@@ -262,7 +303,7 @@ class _Judging:
 
     def _compare_names(self) -> None:
         question = {self.native: [Question(path=(), parts=("names",))]}
-        ((before, after),) = self.sides.answers(question, what="")[self.native]
+        ((before, after),) = self.sides.answers(question)[self.native]
         known = {(each.attribute, each.kind) for each in self.record.differences}
         for each in comparing.compare(self.record.subject("", self.native), before, after):
             if (each.attribute, each.kind) not in known:
@@ -271,7 +312,7 @@ class _Judging:
     def _require_same_stdenv(self) -> None:
         """Say that the change reaches everything if stdenv differs: not all that it is made with is found by names."""
         question = Question(path=("stdenv",), parts=("derivation",))
-        ((before, after),) = self.sides.answers({self.native: [question]}, what="")[self.native]
+        ((before, after),) = self.sides.answers({self.native: [question]})[self.native]
         if before != after:
             self.made.unreached.append(
                 Gap(what="stdenv", reason="differs, and with it all that is made with it: --all")
@@ -335,5 +376,10 @@ def _of_library(file: FileChange) -> set[AttrPath]:
     return {("lib", stem), *(("lib", stem, *name) for name in file.names), *(("lib", *name) for name in file.names)}
 
 
-def _distinct(differences: Iterable[Difference]) -> Iterable[Difference]:
-    return {(each.attribute, each.system, each.kind, each.what): each for each in differences}.values()
+def _told_once(differences: Iterable[Difference]) -> Iterator[Difference]:
+    """Yield the differences, without what a package shows of another one that is named itself."""
+    distinct = {(each.attribute, each.system, each.kind, each.what): each for each in differences}.values()
+    built = {(str(each.before), str(each.after)) for each in distinct if each.kind is Kind.DERIVATION}
+    for each in distinct:
+        if each.kind is not Kind.PASSTHRU or (str(each.before), str(each.after)) not in built:
+            yield each

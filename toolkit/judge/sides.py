@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
+from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING
 
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 from msgspec.structs import replace
 
 from toolkit import documents, process
@@ -38,6 +40,9 @@ _MOST = 96
 """Attributes in one evaluation; what packages have in common is evaluated once in each."""
 
 _LEAST = 12
+_MOST_TOLD = 10
+"""So often progress is told on a system."""
+
 _OF_A_FILE = ("derivation", "meta", "passthru", "functions")
 """Parts that show whether a package needs a file."""
 
@@ -61,12 +66,14 @@ class Sides(Struct, frozen=True, kw_only=True):
         """Take questions that may come: after, they are asked beside the next ones if a processor is idle then."""
         self._foreseen.append(questions)
 
-    def answers(self, asked: Mapping[str, Sequence[Question]], *, what: str) -> dict[str, list[tuple[Answer, Answer]]]:
+    def answers(
+        self, asked: Mapping[str, Sequence[Question]], *, what: str = ""
+    ) -> dict[str, list[tuple[Answer, Answer]]]:
         """Return for the questions by system the answers before and after."""
-        one = self._side(self.before, asked, f"{what} before")
+        one = self._side(self.before, asked, f"before{what}")
         foreseen = [*self._foreseen]
         self._foreseen.clear()
-        other = self._side(self.after, asked, f"{what} after", foreseen=foreseen)
+        other = self._side(self.after, asked, f"after{what}", foreseen=foreseen)
         return {system: list(zip(one[system], other[system], strict=True)) for system in asked}
 
     def why_not(self, system: str, path: tuple[str, ...]) -> str:
@@ -90,7 +97,7 @@ class Sides(Struct, frozen=True, kw_only=True):
         mark = TreeFile(content=b'throw "unlet: a mark"\n' if path.suffix == ".nix" else b"unlet: a mark\n")
         sides = replace(self, before=contents, after={**contents, path: mark})
         questions = {system: [Question(path=each, parts=_OF_A_FILE) for each in packages]}
-        pairs = sides.answers(questions, what="with a mark")[system]
+        pairs = sides.answers(questions, what=", with a mark")[system]
         return [each for each, (before, after) in zip(packages, pairs, strict=True) if before != after]
 
     def packages(self, system: str, engine: Engine) -> tuple[Packages, Packages]:
@@ -133,12 +140,12 @@ class Sides(Struct, frozen=True, kw_only=True):
             for system, later in product(asked, foreseen):
                 add(system, later())
         if tasks:
-            count = sum(len(questions) for _, questions in tasks)
-            self.progress.step(f"asking Nix about {count} attributes {what}")
+            tell = self._telling(Counter(system for system, questions in tasks for _ in questions), what)
             with self.ground.holding(contents) as root, process.ending_together():
 
                 def answer(task: tuple[str, Sequence[Question]]) -> list[Answer]:
-                    return ask(root, *task, nixos=self.nixos, times=self.times, allowed=self.allowed)
+                    heard = partial(tell, task[0])
+                    return ask(root, *task, nixos=self.nixos, times=self.times, allowed=self.allowed, heard=heard)
 
                 for (system, questions), answers in zip(tasks, side_by_side(answer, tasks, jobs=jobs), strict=True):
                     known[system].update(zip(map(_key, questions), answers, strict=True))
@@ -147,6 +154,19 @@ class Sides(Struct, frozen=True, kw_only=True):
         return {
             system: [known[system][_key(question)] for question in questions] for system, questions in asked.items()
         }
+
+    def _telling(self, counts: Counter[str], what: str) -> Callable[[str], None]:
+        """Return what is called with the system of each attribute that is compared."""
+        compared: Counter[str] = Counter()
+
+        def tell(system: str) -> None:
+            compared[system] += 1
+            if compared[system] % max(1, counts[system] // _MOST_TOLD) == 0:
+                self.progress.step(f"comparing {compared[system]} of {counts[system]} on {system}, {what}")
+
+        total = counts.total()
+        self.progress.step(f"comparing {total} attribute{'' if total == 1 else 's'}, {what}")
+        return tell
 
     def _known(self, contents: Mapping[PurePosixPath, TreeFile | None], system: str) -> dict[str, Answer]:
         key = self._key(contents, system)
@@ -189,4 +209,4 @@ def _digest(facts: Sequence[object], contents: Mapping[PurePosixPath, TreeFile |
 
 
 def _key(question: Question) -> str:
-    return json.dumps([question.path, question.parts])
+    return json.dumps(structs.astuple(question))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from toolkit.judge.model import Difference, Kind, Weight
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping
 
 THREW = {"!": "throws"}
 """A value that throws, as judge.nix has it."""
@@ -20,12 +20,15 @@ HASHES = frozenset({"hash", "outputHash", "outputHashAlgo", "outputHashMode", "s
 
 
 class Subject(Struct, frozen=True, kw_only=True):
-    """The attribute that is compared, on a system; `files` are those of the change, `aliases` the names of aliases."""
+    """The attribute that is compared, on a system.
+
+    `files` are those of the change with the words in what differs of them, `aliases` the names of aliases.
+    """
 
     attribute: str
     system: str
     root: str
-    files: Collection[str] = ()
+    files: Mapping[str, Collection[str]] = field(default_factory=dict[str, "Collection[str]"])
     aliases: Collection[str] = ()
 
     def differs(self, kind: Kind, weight: Weight, what: str, before: Any = None, after: Any = None) -> Difference:  # noqa: ANN401 - JSON

@@ -25,13 +25,14 @@ CONTAINERS: Mapping[AttrPath, str] = {
 """Sets of package sets, and what the one of them is called that is the default."""
 
 _MOST = 24
-"""So many versions of a set are asked about."""
+"""So many versions of a set are asked about; of the others, the derivation."""
 
 _MOST_ATTRIBUTES = 240
 _DEEPEST = 2
 """So many names lead to a package set."""
 
 _SET = re.compile(r"(\D+?)[\d_.]*(Packages|Extensions|Plugins)(_.*)?")
+_IMPLEMENTATIONS = {"luajit": "lua", "pypy": "python"}
 _POSTGRESQL = re.compile(r"postgresql_\d+")
 """Servers, each with the set of its packages as `pkgs`."""
 
@@ -42,24 +43,23 @@ _RANKED = (re.compile(r"[a-zA-Z-]+_?\d[\d_.]*(\.pkgs)?"), re.compile(r"\D*[\d_]+
 def compare(record: Record, systems: Sequence[str], reached: Collection[AttrPath]) -> None:
     """Compare natively the same in the other versions of a package set; elsewhere if it differs in one of them.
 
-    Differences that are those of another version, as those of a set under two names, count once.
+    What differs as it does in another version, or in a set under two names, is not asked about elsewhere.
     """
     found = {path for path in reached if record.kinds.get(path) in {PACKAGE, FUNCTION}}
     prefixes = {path[:end] for path in found for end in range(1, min(len(path), _DEEPEST + 1))}
     if not any(is_set(prefix) for prefix in prefixes):
         return
-    wanted, left = _wanted(_names(record), found)
-    new = [path for path in wanted if path not in record.kinds]
-    left |= {path[:-1] for path in new[_MOST_ATTRIBUTES:]}
-    if left:
+    wanted, more = _wanted(_names(record), found)
+    new, more = ([path for path in paths if path not in record.kinds] for paths in (wanted, more))
+    if left := {path[:-1] for path in (*new[_MOST_ATTRIBUTES:], *more[_MOST_ATTRIBUTES:])}:
         what = few(sorted(".".join(path) for path in left))
-        record.not_covered.append(Gap(what=what, reason="too many versions of the package sets"))
+        record.unknown.append(Gap(what=what, reason="too many versions of the package sets: --all"))
     known, gaps = len(record.differences), len(record.not_covered)
     there = record.compare({record.native: new[:_MOST_ATTRIBUTES]}, ELSEWHERE)[record.native]
+    record.compare({record.native: more[:_MOST_ATTRIBUTES]}, ("derivation",))
     # Not all versions of a set have all of its packages.
     record.not_covered[gaps:] = [gap for gap in record.not_covered[gaps:] if gap.parts != PARTS]
-    record.differences[known:] = _distinct(record.differences, known)
-    differ = {each.attribute for each in record.differences[known:]}
+    differ = {each.attribute for each in _distinct(record.differences, known)}
     again = [path for path in there if ".".join(path) in differ]
     record.compare({system: again for system in systems if system not in {record.native, STATIC}})
 
@@ -67,7 +67,7 @@ def compare(record: Record, systems: Sequence[str], reached: Collection[AttrPath
 def _names(record: Record) -> dict[AttrPath, set[str]]:
     """Return the names in the set of all packages and in CONTAINERS, of both sides."""
     asked = [Question(path=path, parts=("names",)) for path in ((), *CONTAINERS)]
-    pairs = record.sides.answers({record.native: asked}, what="")[record.native]
+    pairs = record.sides.answers({record.native: asked})[record.native]
     return {
         question.path: {name for answer in pair for name in answer.parts.get("names", ())}
         for question, pair in zip(asked, pairs, strict=True)
@@ -76,17 +76,17 @@ def _names(record: Record) -> dict[AttrPath, set[str]]:
 
 def _wanted(
     names: Mapping[AttrPath, Collection[str]], found: Collection[AttrPath]
-) -> tuple[list[AttrPath], set[AttrPath]]:
-    """Return the same attributes in other versions of their sets, and the versions that are too many."""
+) -> tuple[list[AttrPath], list[AttrPath]]:
+    """Return the same attributes in other versions of their sets, and in the versions beyond the first."""
     own = {path[:end] for path in found for end in range(1, len(path) + 1)}
     wanted: dict[AttrPath, None] = {}
-    left: set[AttrPath] = set()
+    more: dict[AttrPath, None] = {}
     for path in sorted(found):
         for end in range(1, min(len(path), _DEEPEST + 1)):
             versions = [other for other in others(names, path[:end]) if other not in own]
             wanted |= dict.fromkeys((*other, *path[end:]) for other in versions[:_MOST])
-            left |= {*versions[_MOST:]}
-    return [*wanted], left
+            more |= dict.fromkeys((*other, *path[end:]) for other in versions[_MOST:])
+    return [*wanted], [*more]
 
 
 def _distinct(differences: Sequence[Difference], known: int) -> list[Difference]:
@@ -102,7 +102,9 @@ def _distinct(differences: Sequence[Difference], known: int) -> list[Difference]
 def family(name: str) -> str | None:
     """Return what the versions of a package set have in common in their names, None for what is called otherwise."""
     found = _SET.fullmatch(name)
-    return re.sub("^luajit", "lua", found[1]) + found[2] if found is not None else None
+    if found is None:
+        return None
+    return _IMPLEMENTATIONS.get(found[1], found[1]) + found[2]
 
 
 def is_set(prefix: AttrPath) -> bool:

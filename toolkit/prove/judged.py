@@ -87,7 +87,9 @@ class Judging(Struct, frozen=True, kw_only=True, eq=False):
         self, found: Judgement, asked: Mapping[str, Sequence[str]], aspect: Aspect, evidence: Iterable[str]
     ) -> Finding:
         others = _names(found.reached, found.readers) - _names(asked)
-        gaps = [each for each in (*found.unknown, *found.not_covered) if aspect.parts & {*each.parts}]
+        gaps = [
+            each for each in (*found.unknown, *found.unanswered, *found.not_covered) if aspect.parts & {*each.parts}
+        ]
         gaps = [each for each in gaps if each.attribute is not None and each.attribute not in others]
         unknown = {(each.attribute, each.system) for each in gaps}
         by_names: dict[tuple[str, ...], list[str]] = {}
@@ -96,7 +98,7 @@ class Judging(Struct, frozen=True, kw_only=True, eq=False):
                 by_names.setdefault(left, []).append(system)
         reasons = tuple(f"{each.what}: {each.reason}" for each in (*_general(found), *gaps))
         differences = [each for each in _of(found, asked) if each.kind in aspect.kinds]
-        failures = tuple(_lines(each for each in differences if each.weight is not Weight.REMARK))
+        failures = tuple(_lines(each for each in differences if each.weight is not Weight.NOTE))
         if not failures and (_general(found) or not by_names):
             why = reasons[0] if reasons else "no attribute is made from the changed files"
             return Finding(covers="nothing", not_run=f"because {why}", commands=(self.command,))
@@ -104,7 +106,7 @@ class Judging(Struct, frozen=True, kw_only=True, eq=False):
             covers="; ".join(f"{few(names)} on {', '.join(systems)}" for names, systems in by_names.items())
             or "nothing",
             failures=failures,
-            evidence=(*evidence, *_lines(each for each in differences if each.weight is Weight.REMARK)),
+            evidence=(*evidence, *_lines(each for each in differences if each.weight is Weight.NOTE)),
             gaps=reasons,
             commands=(self.command,),
         )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from msgspec import Struct
 
 from toolkit import __version__, documents
-from toolkit.judge.model import Difference, Gap, Judgement, Weight
+from toolkit.judge.model import Difference, Gap, Judgement, Kind, Weight
 from toolkit.model import Proof, Status
 from toolkit.report.lines import Line, Tone
 from toolkit.report.markdown import code, plain
@@ -18,11 +18,11 @@ from toolkit.text import few
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-SCHEMA = 1
+SCHEMA = 2
 LINES = 25
 """The most lines of a comment."""
 
-_TONES = {Weight.DAMAGE: Tone.FAILED, Weight.CHANGE: Tone.NOT_RUN, Weight.REMARK: Tone.PLAIN}
+_TONES = {Weight.REGRESSION: Tone.FAILED, Weight.CHANGE: Tone.NOT_RUN, Weight.NOTE: Tone.PLAIN}
 _SHORT = 60
 _FEW = 3
 _ROWS = 12
@@ -44,10 +44,13 @@ def to_json(judgement: Judgement, *, claims: Sequence[Proof] = (), notes: Sequen
             "differ": judgement.differ,
             "changes": judgement.differences,
             "unknown": judgement.unknown,
+            "unanswered": judgement.unanswered,
             "not_covered": judgement.not_covered,
             "equal": judgement.equal,
             "everything": judgement.everything,
             "commits": judgement.steps,
+            "rebuilds": judgement.rebuilds,
+            "maintainers": judgement.maintainers,
             "claims": claims,
             "notes": (*judgement.warnings, *notes),
             "seconds": judgement.seconds,
@@ -56,15 +59,19 @@ def to_json(judgement: Judgement, *, claims: Sequence[Proof] = (), notes: Sequen
 
 
 class _Row(Struct, frozen=True, kw_only=True):
-    """One difference of some attributes on some systems."""
+    """One cause of differences of some attributes on some systems."""
 
     first: Difference
     attributes: tuple[str, ...]
     systems: tuple[str, ...]
 
-    def where(self, judgement: Judgement) -> str:
-        """Return the systems, if it is not on all."""
-        return f" ({', '.join(self.systems)})" if len(self.systems) < len(judgement.looked_at) else ""
+    def text(self, judgement: Judgement) -> str:
+        """Return what differs, where, and the reason."""
+        where = f" ({', '.join(self.systems)})" if len(self.systems) < len(judgement.looked_at) else ""
+        reason = _reason(self.first)
+        if reason and len(self.attributes) > 1 and self.first.weight is Weight.REGRESSION:
+            return f"{reason}: {len(self.attributes)} attributes no longer evaluate{where} ({self.who})"
+        return f"{self.who}: {self.first.what}{where}{f': {reason}' if reason else _values(self.first)}"
 
     @property
     def who(self) -> str:
@@ -72,20 +79,25 @@ class _Row(Struct, frozen=True, kw_only=True):
         return few(self.attributes)
 
 
+def _reason(difference: Difference) -> str | None:
+    """Return why something does not evaluate, if that is what differs."""
+    reasons = [each for each in (difference.after, difference.before) if isinstance(each, str)]
+    return reasons[0] if difference.kind is Kind.EVALUATION and reasons else None
+
+
 def _rows(differences: Sequence[Difference]) -> list[_Row]:
-    """Return differences that are the same but for attribute and system as one, in their order."""
-    systems: defaultdict[tuple[str, str, str, str], dict[str, None]] = defaultdict(dict)
-    firsts: dict[tuple[str, str, str, str], Difference] = {}
+    """Return differences of one cause as one, in their order."""
+    together: defaultdict[tuple[str, str, str], list[Difference]] = defaultdict(list)
     for each in differences:
-        key = (each.weight.value, each.kind.value, each.what, each.attribute)
-        firsts.setdefault(key, each)
-        systems[key][each.system] = None
-    together: defaultdict[tuple[str, str, str, tuple[str, ...]], list[Difference]] = defaultdict(list)
-    for key, first in firsts.items():
-        together[*key[:3], tuple(systems[key])].append(first)
+        reason = _reason(each) if each.weight is Weight.REGRESSION else None
+        together[each.weight.value, each.kind.value, reason or each.what].append(each)
     return [
-        _Row(first=those[0], attributes=tuple(each.attribute for each in those), systems=key[3])
-        for key, those in together.items()
+        _Row(
+            first=those[0],
+            attributes=tuple(dict.fromkeys(each.attribute for each in those)),
+            systems=tuple(dict.fromkeys(each.system for each in those)),
+        )
+        for those in together.values()
     ]
 
 
@@ -93,8 +105,8 @@ def verdict(judgement: Judgement) -> str:
     """Return the verdict in one line: what differs, of how much that was asked."""
     counts = [f"{count} {name}" for name, count in _counts(judgement) if count]
     files = f"{judgement.files} file{'' if judgement.files == 1 else 's'}"
-    asked = f"asked {judgement.asked} attribute{'' if judgement.asked == 1 else 's'} of {files}"
-    if not judgement.of(Weight.DAMAGE) and not judgement.of(Weight.CHANGE):
+    asked = f"looked at {judgement.asked} attribute{'' if judgement.asked == 1 else 's'} of {files}"
+    if not judgement.of(Weight.REGRESSION) and not judgement.of(Weight.CHANGE):
         counts.insert(0, "unknown" if judgement.unknown else "same")
     if judgement.asked or counts != ["same"]:
         return f"{', '.join(counts)} ({asked})"
@@ -102,7 +114,7 @@ def verdict(judgement: Judgement) -> str:
 
 
 def _counts(judgement: Judgement) -> Iterator[tuple[str, int]]:
-    for weight, words in ((Weight.DAMAGE, "damage"), (Weight.CHANGE, "change"), (Weight.REMARK, "remark")):
+    for weight, words in ((Weight.REGRESSION, "regression"), (Weight.CHANGE, "change"), (Weight.NOTE, "note")):
         count = len(_rows(judgement.of(weight)))
         yield f"{words}s" if count != 1 else words, count
 
@@ -117,23 +129,30 @@ def lines(judgement: Judgement, *, quiet: bool = False, verbose: bool = False) -
         return
     yield Line(text=f"change  {judgement.subject}", tone=Tone.PLAIN)
     yield Line(text=f"base    {judgement.base}{_where(judgement, '; on ')}", tone=Tone.PLAIN)
+    if built := _rebuilds(judgement):
+        yield Line(text=f"rebuilds  {built}", tone=Tone.PLAIN)
     for row in _rows(judgement.differences):
         first = row.first
-        text = f"{first.weight:<7} {first.kind:<12}  {row.who}: {first.what}{row.where(judgement)}{_values(first)}"
+        text = f"{first.weight:<10} {first.kind:<12}  {row.text(judgement)}"
         yield Line(text=text, tone=_TONES[first.weight], head=len(first.weight))
     yield from (Line(text=text, tone=Tone.PLAIN) for text in _commits(judgement))
     for text in _gaps(judgement.unknown):
         yield Line(text=f"unknown {text}", tone=Tone.NOT_RUN, head=7)
+    yield from (Line(text=f"not answered: {text}", tone=Tone.NOT_RUN) for text in _unanswered(judgement.unanswered))
     gaps = [*_gaps(judgement.not_covered)]
     for text in gaps if verbose else gaps[:_ROWS]:
-        yield Line(text=f"not asked  {text}", tone=Tone.PLAIN)
+        yield Line(text=f"not compared  {text}", tone=Tone.PLAIN)
     if (more := len(gaps) - _ROWS) > 0 and not verbose:
-        yield Line(text=f"not asked  {more} more; --json has all", tone=Tone.PLAIN)
+        yield Line(text=f"not compared  {more} more; --json has all", tone=Tone.PLAIN)
     if not judgement.everything:
-        yield Line(text="not asked  the rest of the set: --all", tone=Tone.PLAIN)
+        yield Line(text="not compared  the rest of the set: --all", tone=Tone.PLAIN)
     elif others := [system for system in judgement.systems if system not in judgement.everything]:
-        yield Line(text=f"not asked  the rest of the set on {', '.join(others)}: --system", tone=Tone.PLAIN)
+        yield Line(text=f"not compared  the rest of the set on {', '.join(others)}: --system", tone=Tone.PLAIN)
     yield from (Line(text=f"warning: {warning}", tone=Tone.NOT_RUN) for warning in judgement.warnings)
+
+
+def _rebuilds(judgement: Judgement) -> str:
+    return ", ".join(f"{count} on {system}" for system, count in judgement.rebuilds.items())
 
 
 def _where(judgement: Judgement, word: str) -> str:
@@ -150,22 +169,36 @@ def _gaps(gaps: Sequence[Gap]) -> Iterator[str]:
         yield f"{few(names)}{where}: {reason}"
 
 
+def _unanswered(gaps: Sequence[Gap]) -> Iterator[str]:
+    """Yield a text for each limit: the references that met it, and the attributes of a system."""
+    together: defaultdict[tuple[str, str, str | None], dict[str, None]] = defaultdict(dict)
+    for gap in gaps:
+        kind, where = ("reference", "") if gap.reference else ("attribute", f" on {gap.system}")
+        together[kind, where, gap.limit][str(gap.attribute)] = None
+    for (kind, where, limit), names in together.items():
+        yield f"{len(names)} {kind}{'' if len(names) == 1 else 's'}{where} ({few(tuple(names))}): {limit}"
+
+
 def _commits(judgement: Judgement) -> Iterator[str]:
     for step in judgement.steps:
         name = f"{step.commit.short} " if step.commit is not None else ""
-        serious = [each for each in step.differences if each.weight is not Weight.REMARK]
+        serious = [each for each in step.differences if each.weight is not Weight.NOTE]
         built = {each.attribute for each in serious if each.kind == "derivation"}
-        damages = {each.attribute for each in serious if each.weight is Weight.DAMAGE}
+        broken = {each.attribute for each in serious if each.weight is Weight.REGRESSION}
         facts = [f"rebuilds {len(built)}" if built else "rebuilds nothing"]
-        facts += [f"damages {', '.join(sorted(damages)[:_FEW])}"] if damages else []
-        facts += ["differs"] if serious and not built and not damages else []
+        facts += [f"breaks {', '.join(sorted(broken)[:_FEW])}"] if broken else []
+        facts += ["differs"] if serious and not built and not broken else []
         facts += ["unknown"] if step.unknown else []
         yield f"commit  {name}{step.subject}: {', '.join(facts)}"
 
 
 def _values(difference: Difference) -> str:
+    """Return a value before and after if they are short; a set or a list is in words already."""
     values = (difference.before, difference.after)
-    if all(value is None or (isinstance(value, str) and value.startswith("/nix/store/")) for value in values):
+    if None in values or any(isinstance(each, str) and each.startswith("/nix/store/") for each in values):
+        return ""
+    is_short = all(isinstance(each, str | int | float) for each in values)
+    if not is_short and difference.kind not in {Kind.FIXED_OUTPUT, Kind.DERIVATION}:
         return ""
     return f": {_value(difference.before)} → {_value(difference.after)}"
 
@@ -173,8 +206,6 @@ def _values(difference: Difference) -> str:
 def _value(value: Any) -> str:  # noqa: ANN401 - JSON
     if value is None:
         return "nothing"
-    if isinstance(value, dict) and "#" in value:
-        return f"{value['length']} characters"
     if isinstance(value, dict) and value:
         members = cast("dict[str, Any]", value)
         text = "; ".join(f"{name}: {_value(each)}" for name, each in members.items())
@@ -190,23 +221,27 @@ def to_comment(judgement: Judgement, *, command: str, claims: Sequence[Proof] = 
 
 def _comment(judgement: Judgement, command: str, claims: Sequence[Proof], notes: Sequence[str]) -> list[str]:
     head = [f"**{plain(verdict(judgement))}** for {code(judgement.subject)}{_where(judgement, ' on ')}", ""]
-    rows = [row for row in _rows(judgement.differences) if row.first.weight is not Weight.REMARK]
-    remarks = [row for row in _rows(judgement.differences) if row.first.weight is Weight.REMARK]
-    body = [_item(row, judgement) for row in rows[:_ROWS]]
+    rows = [row for row in _rows(judgement.differences) if row.first.weight is not Weight.NOTE]
+    minor = [row for row in _rows(judgement.differences) if row.first.weight is Weight.NOTE]
+    body = [f"- rebuilds {plain(built)}"] if (built := _rebuilds(judgement)) else []
+    body += [_item(row, judgement) for row in rows[:_ROWS]]
     if more := rows[_ROWS:]:
         body.append(f"- and {len(more)} more")
     body += [f"- {plain(text)}" for text in _commits(judgement)][: LINES - len(head) - len(body) - 8]
-    if remarks:
-        body.append(f"- remarks: {plain('; '.join(f'{row.who}: {row.first.what}' for row in remarks[:_FEW]))}")
+    if people := sorted({each for those in judgement.maintainers.values() for each in those}):
+        body.append(f"- maintainers of what regresses: {plain(few(people, _ROWS))}")
+    if minor:
+        body.append(f"- notes: {plain('; '.join(f'{row.who}: {row.first.what}' for row in minor[:_FEW]))}")
     body += [f"- unknown: {plain(text)}" for text in [*_gaps(judgement.unknown)][:_GAPS]]
+    body += [f"- not answered: {plain(text)}" for text in [*_unanswered(judgement.unanswered)][:_GAPS]]
     if failed := [proof.name for proof in claims if proof.status is Status.FAILED]:
         body.append(f"- failed claims: {', '.join(map(code, failed))}")
     elif claims:
         body.append(f"- {sum(proof.status is Status.PASSED for proof in claims)} of {len(claims)} claims passed")
     body += [f"- {plain(note)}" for note in notes[:_GAPS]]
     count = len(judgement.not_covered)
-    gaps = f"; {count} thing{'s were' if count > 1 else ' was'} not asked about" if count else ""
-    rest = "the rest of the set was not asked about"
+    gaps = f"; {count} thing{'s were' if count > 1 else ' was'} not compared" if count else ""
+    rest = "the rest of the set was not compared"
     if judgement.everything:
         rest = f"every package of the set was compared on {', '.join(judgement.everything)}"
     foot = [
@@ -228,5 +263,6 @@ def _looked_at(judgement: Judgement) -> str:
 
 
 def _item(row: _Row, judgement: Judgement) -> str:
-    first = row.first
-    return f"- **{first.weight}** {code(row.who)}: {plain(first.what + row.where(judgement) + _values(first))}"
+    text = row.text(judgement)
+    shown = f"{code(row.who)}{plain(text.removeprefix(row.who))}" if text.startswith(row.who) else plain(text)
+    return f"- **{row.first.weight}** {shown}"

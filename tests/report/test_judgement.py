@@ -1,0 +1,123 @@
+"""What a judgement says in words: one line a cause."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema  # type: ignore[import-untyped]
+import pytest
+
+from toolkit.judge.asking import Answer
+from toolkit.judge.comparing import compare
+from toolkit.judge.model import Difference, Judgement, Kind, Weight
+from toolkit.judge.subject import Subject
+from toolkit.report import judgement as judgements
+
+SCHEMA = Path(__file__).parents[2] / "docs/schema/judgement.json"
+SYSTEMS = ("x86_64-linux", "aarch64-darwin")
+SUBJECT = Subject(attribute="notes", system="x86_64-linux", root="/tree")
+
+
+def judged(*differences: Difference, maintainers: dict[str, tuple[str, ...]] | None = None) -> Judgement:
+    return Judgement(
+        subject="a change",
+        base="a tree",
+        files=1,
+        systems=SYSTEMS,
+        asked=3,
+        same=0,
+        differ=3,
+        differences=differences,
+        reached=dict.fromkeys(SYSTEMS, ("a", "b", "c")),
+        maintainers=maintainers or {},
+    )
+
+
+def difference(attribute: str, kind: Kind, what: str, system: str = SYSTEMS[1], **values: Any) -> Difference:  # noqa: ANN401 - JSON
+    weight = values.pop("weight", Weight.REGRESSION)
+    return Difference(attribute=attribute, system=system, kind=kind, weight=weight, what=what, **values)
+
+
+def lines(judgement: Judgement) -> list[str]:
+    return [line.text for line in judgements.lines(judgement)]
+
+
+def test_one_reason_is_told_once() -> None:
+    reason = "darwin.patch is missing"
+    broken = [
+        difference("a", Kind.EVALUATION, "no longer evaluates", after=reason),
+        difference("b", Kind.EVALUATION, "its passthru.tests no longer evaluates", after=reason),
+        difference("c", Kind.EVALUATION, "no longer evaluates", after=reason),
+    ]
+    (line,) = (line for line in lines(judged(*broken)) if line.startswith("regression"))
+    assert line.endswith(f"{reason}: 3 attributes no longer evaluate (aarch64-darwin) (a, b, c)")
+    (line,) = (line for line in lines(judged(broken[1])) if line.startswith("regression"))
+    assert line.endswith(f"b: its passthru.tests no longer evaluates (aarch64-darwin): {reason}")
+
+
+def test_rebuilds_are_counted_by_system_and_what_regresses_has_its_maintainers() -> None:
+    built = [
+        difference(name, Kind.DERIVATION, "is built differently", system, weight=Weight.CHANGE)
+        for name, system in (("a", SYSTEMS[0]), ("b", SYSTEMS[0]), ("a", SYSTEMS[1]))
+    ]
+    gone = difference("a", Kind.META, "meta.mainProgram is gone")
+    judgement = judged(*built, gone, maintainers={"a": ("ada", "team docker")})
+    assert "rebuilds  2 on x86_64-linux, 1 on aarch64-darwin" in lines(judgement)
+    comment = judgements.to_comment(judgement, command="unlet check").decode()
+    assert "- rebuilds 2 on x86\\_64-linux, 1 on aarch64-darwin" in comment or "- rebuilds 2 on x86_64-linux" in comment
+    assert "- maintainers of what regresses: ada, team docker" in comment
+    document = json.loads(judgements.to_json(judgement))
+    jsonschema.validate(document, json.loads(SCHEMA.read_text()))
+    assert document["rebuilds"] == {"x86_64-linux": 2, "aarch64-darwin": 1}
+    assert document["maintainers"] == {"a": ["ada", "team docker"]}
+
+
+def long(names: dict[str, str]) -> dict[str, object]:
+    return {"#": str(names), "length": 438, "bare": str(names), "names": [*names], "each": names}
+
+
+@pytest.mark.parametrize(
+    ("part", "before", "after", "said"),
+    [
+        ("meta", ["x", "y"], ["x", "z"], "meta.it − y, + z"),  # noqa: RUF001 - a minus
+        ("meta", [{"github": "ada"}], [{"github": "bob"}], "meta.it − ada, + bob"),  # noqa: RUF001 - a minus
+        ("meta", ["x", "y"], ["y", "x"], "meta.it is in another order"),
+        ("meta", long({"a": "1", "b": "1"}), long({"a": "1", "c": "1"}), "meta.it − b, + c"),  # noqa: RUF001 - a minus
+        ("meta", "x" * 70, "y" * 70, f"meta.it differs: {'x' * 60}… → {'y' * 60}…"),
+        ("passthru", long({"a": "1", "b": "1"}), long({"a": "1", "b": "2"}), "it differs in b"),
+        ("passthru", long({"a": "1", "b": "1"}), long({"a": "1"}), "it.b is gone"),
+    ],
+)
+def test_what_came_and_went_is_named(part: str, before: object, after: object, said: str) -> None:
+    sides = (Answer(kind="derivation", parts={part: {"it": value}}) for value in (before, after))
+    (found,) = compare(SUBJECT, *sides)
+    (line,) = (line for line in lines(judged(found)) if line.startswith(("regression", "change  ")) and "notes" in line)
+    assert line.endswith(f"notes: {said} (x86_64-linux)" if "differs:" not in said else said.partition(": ")[2])
+
+
+def test_an_argument_that_is_gone_has_no_value() -> None:
+    sides = (Answer(kind="derivation", parts={"arguments": names}) for names in ({"withX": True}, {}))
+    (found,) = compare(SUBJECT, *sides)
+    assert any(
+        line.endswith("notes: the argument withX of override is gone (x86_64-linux)") for line in lines(judged(found))
+    )
+
+
+def test_what_no_longer_evaluates_is_one_regression_of_its_package() -> None:
+    ends = dict.fromkeys(("derivation", "kinds", "passthru.go"), "no such file")
+    (found,) = compare(SUBJECT, Answer(kind="derivation"), Answer(kind="derivation", ends=ends))
+    assert (found.what, found.after) == ("no longer evaluates", "no such file")
+    own: dict[str, Any] = {"out": "o", "outputs": {}, "name": "a", "version": "1", "attributes": {}}
+    throws = {"!": "throws"}
+    before, after = (
+        Answer(kind="derivation", parts={"derivation": {**own, "drv": drv, "out": drv}, "passthru": {"web": drv}})
+        for drv in ("/nix/store/a.drv", throws)
+    )
+    assert [each.what for each in compare(SUBJECT, before, after)] == ["no longer evaluates"]
+
+
+def test_another_line_of_the_same_file_is_nothing() -> None:
+    sides = (Answer(kind="derivation", parts={"position": f"/tree/a.nix:{line}"}) for line in (1, 2))
+    assert compare(SUBJECT, *sides) == []

@@ -1,0 +1,88 @@
+"""Values as Nix shows them: what is in a set or a list, and what of it differs."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any, TypeGuard
+
+from toolkit.judge.subject import with_strings
+from toolkit.text import few
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+STORE = re.compile(r"/nix/store/[0-9a-z]{32}-")
+_MOST_SHOWN = 6
+_MOST_TEXT = 60
+
+
+def what_differs(old: Any, new: Any) -> str:  # noqa: ANN401 - JSON
+    """Return what of two lists or sets has gone and come, and which members of long sets differ."""
+    one, other = labels(old), labels(new)
+    if one is None or other is None:
+        return "differs"
+    gone, come = ([each for each in those if each not in others] for those, others in ((one, other), (other, one)))
+    members = [*(f"− {each}" for each in gone), *(f"+ {each}" for each in come)]  # noqa: RUF001 - a minus
+    if members:
+        return few(members, _MOST_SHOWN)
+    if isinstance(old, list) and one != other:
+        return "is in another order"
+    shown = [each.get("each", each) for each in (old, new) if is_set(each)]
+    differ = [name for name in one if shown and shown[0].get(name) != shown[-1].get(name)]
+    return f"differs in {few(differ)}" if differ else "differs"
+
+
+def labels(value: Any) -> list[str] | None:  # noqa: ANN401 - JSON
+    """Return what the members of a list or a set are called, as judge.nix has them of a long one."""
+    if isinstance(value, list):
+        return [_label(each) for each in value]
+    if not is_set(value) or is_package(value) or ({*_MARKS} - {"#", "{"}) & value.keys():
+        return None
+    return [*value["names"]] or None if "#" in value else [*value.get("{", value)]
+
+
+def _label(value: Any) -> str:  # noqa: ANN401 - JSON
+    members = value if is_set(value) else {}
+    names = (members.get(name) for name in ("github", "shortName", "spdxId", "name", "fullName"))
+    found = next((name for name in names if isinstance(name, str)), None)
+    return value if isinstance(value, str) else found or json.dumps(value, ensure_ascii=False)[:_MOST_TEXT]
+
+
+def names_in(value: Any) -> set[str]:  # noqa: ANN401 - JSON
+    """Return the names in a set, also in one that is shown by its hash."""
+    if not is_set(value) or is_package(value) or ({*_MARKS} - {"#"}) & value.keys():
+        return set()
+    return {*value["names"]} if "#" in value else {*value}
+
+
+NOTHING = object()
+_MARKS = {"!", "λ", "#", "{", "["}
+
+
+def leaves(prefix: str, before: Any, after: Any) -> Iterator[tuple[str, Any, Any]]:  # noqa: ANN401 - JSON
+    """Yield what differs, as deep as both are sets."""
+    if before == after:
+        return
+    sets = is_set(before) and is_set(after)
+    if not sets or is_package(before) or is_package(after) or _MARKS & (before.keys() | after.keys()):
+        yield prefix, before, after
+        return
+    for name in sorted(before.keys() | after.keys()):
+        inner = f"{prefix}.{name}" if prefix else name
+        yield from leaves(inner, before.get(name, NOTHING), after.get(name, NOTHING))
+
+
+def is_set(value: Any) -> TypeGuard[dict[str, Any]]:  # noqa: ANN401 - JSON
+    """Return whether a value is a set, or one of the marks that stand for a value."""
+    return isinstance(value, dict)
+
+
+def is_package(value: Any) -> bool:  # noqa: ANN401 - JSON
+    """Return whether a value is a package."""
+    return is_set(value) and value.keys() == {"drv", "out"}
+
+
+def without_hashes(value: Any) -> Any:  # noqa: ANN401 - JSON
+    """Return a value without the hashes of store paths."""
+    return with_strings(value, lambda text: STORE.sub("/nix/store/…-", text))

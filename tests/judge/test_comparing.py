@@ -68,7 +68,7 @@ def test_what_is_lost_from_a_long_set_is_named() -> None:
     )
     for now in (after, short):
         assert [each.what for each in compare(SUBJECT, before, now)] == ["tests.b is gone"]
-    assert [each.what for each in compare(SUBJECT, after, before)] == ["tests differs"]
+    assert [each.what for each in compare(SUBJECT, after, before)] == ["tests + b"]
 
 
 def test_what_overrides_give_is_no_more_of_what_no_longer_evaluates() -> None:
@@ -107,5 +107,5 @@ def test_what_ends_as_the_derivation_did_before_is_no_regression() -> None:
     )
     assert [each.weight for each in compare(SUBJECT, broken, worse)] == [Weight.NOTE]
     assert [each.weight for each in compare(SUBJECT, broken, other)] == [Weight.REGRESSION]
-    (found, _) = compare(SUBJECT, Answer(kind="derivation"), worse)
+    (found,) = compare(SUBJECT, Answer(kind="derivation"), worse)
     assert found.weight is Weight.REGRESSION

@@ -106,7 +106,7 @@ def test_an_argument_that_is_gone_has_no_value() -> None:
 
 
 def test_what_no_longer_evaluates_is_one_regression_of_its_package() -> None:
-    ends = dict.fromkeys(("derivation", "kinds", "passthru.go"), "no such file")
+    ends: dict[str, str] = dict.fromkeys(("derivation", "kinds", "passthru.go"), "no such file")
     (found,) = compare(SUBJECT, Answer(kind="derivation"), Answer(kind="derivation", ends=ends))
     assert (found.what, found.after) == ("no longer evaluates", "no such file")
     own: dict[str, Any] = {"out": "o", "outputs": {}, "name": "a", "version": "1", "attributes": {}}

@@ -295,7 +295,7 @@ class _Conversation:
             ends |= {*_OF_DERIVATION, *(["passthru"] if wanted == FEW else [])}
         left = tuple(part for part in wanted if at is not None and part not in ends)
         if is_late := self._is_late(question, error):
-            ended = dict.fromkeys(ALL, f"it reached the limit on {self._system}: {reason}")
+            ended: dict[str, str] = dict.fromkeys(ALL, f"it reached the limit on {self._system}: {reason}")
             self._times.late[self._system, question.path] = Answer(kind=ENDS, ends=ended, limited=ALL)
         if at is None or left == wanted or not left or is_late:
             # An attribute whose time is up has none left for its other parts.

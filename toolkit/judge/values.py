@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard, cast
 
 from toolkit.judge.subject import with_strings
 from toolkit.text import few
@@ -26,17 +26,17 @@ def what_differs(old: Any, new: Any) -> str:  # noqa: ANN401 - JSON
     members = [*(f"− {each}" for each in gone), *(f"+ {each}" for each in come)]  # noqa: RUF001 - a minus
     if members:
         return few(members, _MOST_SHOWN)
-    if isinstance(old, list) and one != other:
-        return "is in another order"
-    shown = [each.get("each", each) for each in (old, new) if is_set(each)]
-    differ = [name for name in one if shown and shown[0].get(name) != shown[-1].get(name)]
+    if not (is_set(old) and is_set(new)):
+        return "is in another order" if one != other else "differs"
+    before, after = old.get("each", old), new.get("each", new)
+    differ = [name for name in one if before.get(name) != after.get(name)]
     return f"differs in {few(differ)}" if differ else "differs"
 
 
 def labels(value: Any) -> list[str] | None:  # noqa: ANN401 - JSON
     """Return what the members of a list or a set are called, as judge.nix has them of a long one."""
     if isinstance(value, list):
-        return [_label(each) for each in value]
+        return [_label(each) for each in cast("list[object]", value)]
     if not is_set(value) or is_package(value) or ({*_MARKS} - {"#", "{"}) & value.keys():
         return None
     return [*value["names"]] or None if "#" in value else [*value.get("{", value)]

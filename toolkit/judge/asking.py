@@ -203,38 +203,30 @@ def ask(  # noqa: PLR0913 - the question, and what is known from before it
     times = Times() if times is None else times
     allowed = limits.allowance(seconds(nixos=nixos)) if allowed is None else allowed
     known = {path: each for (where, path), each in times.late.items() if where in {system, NATIVE}}
-    conversation = _Conversation(root, system, nixos=nixos, times=times, allowed=allowed, heard=heard)
+    conversation = _Conversation(root=root, system=system, nixos=nixos, times=times, allowed=allowed, tell=heard)
     answers = iter(conversation.ask([question for question in questions if question.path not in known]))
     return [known.get(question.path) or next(answers) for question in questions]
 
 
-class _Conversation:
-    """Questions about one tree on one system, and what Nix has answered so far."""
+class _Conversation(Struct, kw_only=True):
+    """Questions about one tree on one system, and what Nix has answered so far.
 
-    def __init__(  # noqa: PLR0913 - as of ask
-        self,
-        root: Path,
-        system: str,
-        *,
-        nixos: bool,
-        times: Times,
-        allowed: Allowance,
-        heard: Callable[[], None] | None,
-    ) -> None:
-        self._root = root
-        self._system = system
-        self._nixos = nixos
-        self._times = times
-        self._allowed = allowed
-        # The files that are evaluated cannot know it, and so not blame another question.
-        self._mark = f"unlet-{secrets.token_hex(8)}:"
-        self._heard: dict[Question, str] = {}
-        self._tell = heard
-        self._broken: dict[tuple[str, ...], str] = {}
+    The files that are evaluated cannot know the `mark`, and so not blame another question.
+    """
+
+    root: Path
+    system: str
+    nixos: bool
+    times: Times
+    allowed: Allowance
+    tell: Callable[[], None] | None
+    mark: str = field(default_factory=lambda: f"unlet-{secrets.token_hex(8)}:")
+    heard: dict[Question, str] = field(default_factory=dict[Question, str])
+    broken: dict[tuple[str, ...], str] = field(default_factory=dict[tuple[str, ...], str])
 
     def ask(self, questions: Sequence[Question]) -> list[Answer]:
         """Return the answers in the order of the questions."""
-        answers = zip(questions, evaluator.bisected(self._together, questions, mark=self._mark), strict=True)
+        answers = zip(questions, evaluator.bisected(self._together, questions, mark=self.mark), strict=True)
         return [
             self._alone(question, answer) if isinstance(answer, CommandError) else answer
             for question, answer in answers
@@ -242,41 +234,40 @@ class _Conversation:
 
     def _together(self, questions: Sequence[Question]) -> list[Answer]:
         """Return the answers of one evaluation; raise CommandError if a question ends it."""
-        left = {number: each for number, each in enumerate(questions) if each not in self._heard}
+        left = {number: each for number, each in enumerate(questions) if each not in self.heard}
         if left:
-            asking = command(self._root, self._system, left, nixos=self._nixos, mark=self._mark)
+            asking = command(self.root, self.system, left, nixos=self.nixos, mark=self.mark)
             asking = replace(asking, on_stderr=partial(self._hear, questions))
-            things = [(self._system, each.path) for each in left.values()]
+            things = [(self.system, each.path) for each in left.values()]
             began = time.monotonic()
             try:
-                self._allowed.execute(asking, things, mark=f"{self._mark} question")
+                self.allowed.execute(asking, things, mark=f"{self.mark} question")
             except CommandError as error:
                 if not program.reached_limit(error):
-                    self._times.ending.spend(time.monotonic() - began)
-                    if self._times.ending.left <= 0 and len(questions) > 1:
+                    self.times.ending.spend(time.monotonic() - began)
+                    if self.times.ending.left <= 0 and len(questions) > 1:
                         return [
-                            _answer(self._heard[each]) if each in self._heard else _unreached(each)
-                            for each in questions
+                            _answer(self.heard[each]) if each in self.heard else _unreached(each) for each in questions
                         ]
                 raise
-        return [_answer(self._heard[each]) for each in questions]
+        return [_answer(self.heard[each]) for each in questions]
 
     def _hear(self, questions: Sequence[Question], line: str) -> None:
         """Take the answer that a line of Nix has, if it has one."""
-        if (found := re.match(rf"trace: {self._mark} answer (\d+) ", line)) is not None:
-            self._heard[questions[int(found[1])]] = line[found.end() :]
-            if self._tell is not None:
-                self._tell()
+        if (found := re.match(rf"trace: {self.mark} answer (\d+) ", line)) is not None:
+            self.heard[questions[int(found[1])]] = line[found.end() :]
+            if self.tell is not None:
+                self.tell()
 
     def _alone(self, question: Question, error: CommandError) -> Answer:
         """Return the answer to a question that ends the evaluation: the part that does is left out."""
-        limited, ending = program.reached_limit(error), self._times.ending
-        reason = (program.at_limit(error) if limited else program.reason(error)).replace(f"{self._root}/", "")
+        limited, ending = program.reached_limit(error), self.times.ending
+        reason = (program.at_limit(error) if limited else program.reason(error)).replace(f"{self.root}/", "")
         wanted = question.parts or ALL
-        parts = re.findall(rf"{self._mark} (question|part) ([\w-]+)", error.stderr)[-1:]
+        parts = re.findall(rf"{self.mark} (question|part) ([\w-]+)", error.stderr)[-1:]
         at = parts[0][1] if parts and parts[0][0] == "part" else None
-        values = re.findall(rf"{self._mark} value (\S+)", error.stderr)
-        is_worth = not limited and ending.left > 0 and self._broken.get(question.path) != reason
+        values = re.findall(rf"{self.mark} value (\S+)", error.stderr)
+        is_worth = not limited and ending.left > 0 and self.broken.get(question.path) != reason
         if at in _OF_VALUES and values and is_worth and len(question.leaving) < _MOST_LEFT_OUT:
             # The innermost value that is shown first is a part of those around it.
             (rest,) = self.ask([replace(question, leaving=(*question.leaving, values[-1]))])
@@ -290,13 +281,13 @@ class _Conversation:
             return replace(rest, ends={**rest.ends, f"{of}.{values[-1]}": reason})
         ends = {at}
         if at == "derivation" and not limited:
-            self._broken[question.path] = reason
+            self.broken[question.path] = reason
             # Of what only reads it is enough that it no longer evaluates.
             ends |= {*_OF_DERIVATION, *(["passthru"] if wanted == FEW else [])}
         left = tuple(part for part in wanted if at is not None and part not in ends)
         if is_late := self._is_late(question, error):
-            ended: dict[str, str] = dict.fromkeys(ALL, f"it reached the limit on {self._system}: {reason}")
-            self._times.late[self._system, question.path] = Answer(kind=ENDS, ends=ended, limited=ALL)
+            ended: dict[str, str] = dict.fromkeys(ALL, f"it reached the limit on {self.system}: {reason}")
+            self.times.late[self.system, question.path] = Answer(kind=ENDS, ends=ended, limited=ALL)
         if at is None or left == wanted or not left or is_late:
             # An attribute whose time is up has none left for its other parts.
             return Answer(kind=ENDS, ends=dict.fromkeys(wanted, reason), limited=wanted if limited else ())
@@ -309,9 +300,9 @@ class _Conversation:
 
     def _is_late(self, question: Question, error: CommandError) -> bool:
         """Return whether the time of an attribute is up."""
-        left = self._allowed.left((self._system, question.path))
+        left = self.allowed.left((self.system, question.path))
         of_time = isinstance(error, LimitError) and error.of_time
-        return of_time or (program.reached_limit(error) and left < self._allowed.seconds / 2)
+        return of_time or (program.reached_limit(error) and left < self.allowed.seconds / 2)
 
 
 def _answer(said: str) -> Answer:

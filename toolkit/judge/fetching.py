@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from toolkit.judge.model import Difference, Kind, Weight
 from toolkit.judge.subject import HASHES, Subject, with_strings
+from toolkit.judge.values import STORE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
 REGRESSION, CHANGE, NOTE = Weight.REGRESSION, Weight.CHANGE, Weight.NOTE
 
-_STORE = re.compile(r"/nix/store/[0-9a-z]{32}-")
 # How a fetch is run, and not what comes of it.
 _MANNERS = {
     "__ignoreNulls",
@@ -99,10 +98,10 @@ def texts(subject: Subject, before: list[Any], after: list[Any]) -> Iterator[Dif
     olds = {each["name"]: each for each in before}
     for new in after:
         old = olds.get(new["name"], {"derivations": [], "outputs": []})
-        outputs = {_STORE.sub("", path) for path in old["outputs"] if path in new["outputs"]}
-        others = {_STORE.sub("", path): path for path in {*new["derivations"]} - {*old["derivations"]}}
+        outputs = {STORE.sub("", path) for path in old["outputs"] if path in new["outputs"]}
+        others = {STORE.sub("", path): path for path in {*new["derivations"]} - {*old["derivations"]}}
         for path in sorted({*old["derivations"]} - {*new["derivations"]}):
-            name = _STORE.sub("", path)
+            name = STORE.sub("", path)
             if name in others and name.removesuffix(".drv") in outputs:
                 what = f"{UNNAMED}: its {new['name']} names {name.removesuffix('.drv')}"
                 yield subject.differs(Kind.FIXED_OUTPUT, NOTE, what, path, others[name])
@@ -129,7 +128,7 @@ def _fetch(fetch: dict[str, Any]) -> dict[str, Any]:
     """Return what is fetched, without how the hash is written, and store paths by their names."""
 
     def shortened(text: str) -> str:
-        return _STORE.sub("/nix/store/…-", text)
+        return STORE.sub("/nix/store/…-", text)
 
     def untagged(text: str) -> str:
         # A tag is named in full or not.

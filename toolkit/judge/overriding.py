@@ -75,13 +75,10 @@ def _lost(subject: Subject, name: str, before: list[str] | None, after: list[str
 
 def _arrivals(subject: Subject, name: str, before: dict[str, bool], after: dict[str, bool]) -> Iterator[Difference]:
     """Compare which scripts of the package an override may add something to, or which arguments it may replace."""
-    both = sorted(before.keys() & after.keys())
-    if lost := [each for each in both if before[each] and not after[each]]:
-        what = f"{name} with {', '.join(lost)} no longer reaches the derivation"
-        yield subject.differs(Kind.OVERRIDE, REGRESSION, what, lost, None)
-    if new := [each for each in both if after[each] and not before[each]]:
-        what = f"{name} with {', '.join(new)} reaches the derivation now"
-        yield subject.differs(Kind.OVERRIDE, NOTE, what, None, new)
+    changed = [each for each in sorted(before.keys() & after.keys()) if before[each] != after[each]]
+    for was, weight, reaches in ((True, REGRESSION, "no longer reaches"), (False, NOTE, "now reaches")):
+        if names := ", ".join(each for each in changed if before[each] is was):
+            yield subject.differs(Kind.OVERRIDE, weight, f"{name} with {names} {reaches} the derivation")
 
 
 def follows(

@@ -140,7 +140,7 @@ class Map:
     def reached(self, file: str, names: Iterable[AttrPath] = ()) -> tuple[frozenset[AttrPath], bool]:
         """Return the attributes that a file may be in, `names` those in it that are of interest; whether it is all."""
         found: set[AttrPath] = set()
-        is_all = self._is_everything(file)
+        is_all = _EVERYTHING.match(file) is not None
         if (family := _DIRECTORIES.get(dirname(file))) is not None:
             found |= {(family, *name[-1:]) for name in names}
         # A file may not be what another is named by: its directory is read, or put together.
@@ -157,7 +157,7 @@ class Map:
             if (families := self._families(current)) is not None:
                 lasts = {last for suffix in suffixes for last in (suffix, suffix[-1:])}
                 found |= {(*family, *last) for family in families for last in lasts}
-            elif current != file and self._is_everything(current):
+            elif current != file and _EVERYTHING.match(current):
                 is_all = True
             else:
                 waiting += self._upward(current, suffixes, found)
@@ -183,9 +183,6 @@ class Map:
                 for name in names.split()
             }
         return {path[-1:] for path in paths if path in self._inherits}
-
-    def _is_everything(self, file: str) -> bool:
-        return _EVERYTHING.match(file) is not None
 
     def _upward(
         self, file: str, suffixes: frozenset[AttrPath], found: set[AttrPath]

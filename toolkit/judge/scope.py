@@ -122,12 +122,6 @@ class _Judging:
             text = "\n".join(each.text(reach.ALIASES) for each in maps)
             self.record.aliases = set(re.findall(r"^  ([\w'-]+) =", text, re.MULTILINE))
 
-    def _closed(self, path: AttrPath) -> Difference:
-        """Return the difference of a package, a function of whose file takes fewer: Nix does not list others."""
-        what = "a function of its file no longer takes arguments that it does not name: override may have given some"
-        subject = self.record.subject(".".join(path), self.native)
-        return subject.differs(Kind.ARGUMENTS, Weight.CHANGE, what)
-
     def _judge(self, files: Sequence[FileChange]) -> None:
         maps = [reach.Map(self.sides.base, _contents(contents)) for contents in (self.sides.before, self.sides.after)]
         self._find_aliases(files, maps)
@@ -191,9 +185,12 @@ class _Judging:
     def _note(self, file: FileChange, reached: set[AttrPath], own: set[AttrPath]) -> None:
         """Add what the text of a file shows and no answer of Nix."""
         there = sorted(reached & self.record.kinds.keys(), key=lambda path: (len(path), path))
-        if file.closes:
-            packages = (path for path in there if path in own and self.record.kinds[path] == PACKAGE)
-            self.record.differences += map(self._closed, packages)
+        for path in there if file.closes else ():
+            if path in own and self.record.kinds[path] == PACKAGE:
+                # Nix does not list others.
+                what = "a function of its file takes no other arguments (...) any more: override may have given some"
+                subject = self.record.subject(".".join(path), self.native)
+                self.record.differences.append(subject.differs(Kind.ARGUMENTS, Weight.CHANGE, what))
         if file.said[0] != file.said[1] and there:
             subject = self.record.subject(".".join(there[0]), self.native)
             what = "what its file says by throw, warn or trace differs"

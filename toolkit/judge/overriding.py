@@ -30,12 +30,13 @@ def overrides(subject: Subject, own: Own | None, before: dict[str, Any], after: 
             one, other = before[name], after[name]
             for probe, how in _PROBES.items():
                 if probe in one:
-                    opposite = other.get("checked") if probe == "check" else None
+                    opposite = (one.get("checked"), other.get("checked")) if probe == "check" else (None, None)
                     yield from _probe(subject, own, f"{name} {how}", (one[probe], other.get(probe)), opposite)
             flags, others = one.get("flags", {}), other.get("flags", {})
             for flag in sorted(flags.keys() & others.keys()):
                 switch, _, value = flag.partition(" = ")
-                opposite = others.get(f"{switch} = {'false' if value == 'true' else 'true'}", {}).get("out")
+                against = f"{switch} = {'false' if value == 'true' else 'true'}"
+                opposite = (flags.get(against, {}).get("out"), others.get(against, {}).get("out"))
                 yield from _flag(subject, own, f"override with {flag}", (flags[flag], others[flag]), opposite)
             yield from _old(subject, own, name, (one.get("old"), other.get("old")))
             yield from _lost(subject, name, one.get("lost"), other.get("lost"))
@@ -109,7 +110,7 @@ def follows(
 
 
 def _flag(
-    subject: Subject, own: Own | None, what: str, pair: tuple[dict[str, Any], dict[str, Any]], opposite: object
+    subject: Subject, own: Own | None, what: str, pair: tuple[dict[str, Any], dict[str, Any]], opposite: tuple[Any, Any]
 ) -> Iterator[Difference]:
     """Compare a package that is made with another argument; of one with the same output, what it is fetched from."""
     before, after = pair
@@ -121,9 +122,9 @@ def _flag(
 
 
 def _probe(
-    subject: Subject, own: Own | None, what: str, pair: tuple[Any, Any], opposite: object = None
+    subject: Subject, own: Own | None, what: str, pair: tuple[Any, Any], opposite: tuple[Any, Any]
 ) -> Iterator[Difference]:
-    """Compare the output of an overridden package; `opposite` is that of the other value, after the change."""
+    """Compare the output of an overridden package; `opposite` is that of the other value."""
     before, after = pair
     failing = (None, THREW)
     if before in failing:
@@ -136,9 +137,12 @@ def _probe(
             yield subject.differs(Kind.OVERRIDE, REGRESSION, f"{what} gives something else", before, after)
     elif own is not None:
         had, has = before != own.before["out"], after != own.after["out"]
-        # What has become the default has no effect.
-        is_default = opposite not in failing and opposite != own.after["out"]
+        # What is the default, or has become it, has no effect.
+        was_default, is_default = (
+            other not in failing and other != side["out"]
+            for other, side in zip(opposite, (own.before, own.after), strict=True)
+        )
         if had and not has and not is_default:
             yield subject.differs(Kind.OVERRIDE, REGRESSION, f"{what} no longer has an effect", before, after)
-        elif has and not had:
+        elif has and not had and not was_default:
             yield subject.differs(Kind.OVERRIDE, CHANGE, f"{what} has an effect now", before, after)

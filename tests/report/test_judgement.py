@@ -57,6 +57,13 @@ def test_one_reason_is_told_once() -> None:
     assert line.endswith(f"b: its passthru.tests no longer evaluates (aarch64-darwin): {reason}")
 
 
+def test_what_evaluates_now_has_no_path() -> None:
+    now = difference(
+        "a", Kind.EVALUATION, "evaluates now", before="it throws", after="/nix/store/x", weight=Weight.CHANGE
+    )
+    assert any(line.endswith("a: evaluates now (aarch64-darwin)") for line in lines(judged(now)))
+
+
 def test_rebuilds_are_counted_by_system_and_what_regresses_has_its_maintainers() -> None:
     built = [
         difference(name, Kind.DERIVATION, "is built differently", system, weight=Weight.CHANGE)

@@ -81,8 +81,10 @@ class _Row(Struct, frozen=True, kw_only=True):
 
 def _reason(difference: Difference) -> str | None:
     """Return why something does not evaluate, if that is what differs."""
-    reasons = [each for each in (difference.after, difference.before) if isinstance(each, str)]
-    return reasons[0] if difference.kind is Kind.EVALUATION and reasons else None
+    is_known = difference.kind is Kind.EVALUATION and None in (difference.before, difference.after)
+    found = (difference.after or difference.before) if is_known else difference.after
+    is_reason = is_known or (difference.kind is Kind.EVALUATION and difference.weight is Weight.REGRESSION)
+    return found if is_reason and isinstance(found, str) else None
 
 
 def _rows(differences: Sequence[Difference]) -> list[_Row]:

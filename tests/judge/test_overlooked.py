@@ -311,3 +311,15 @@ def test_what_is_compared_is_counted_on_the_way() -> None:
     judge(change({NOTES: ("echo notes", "echo counted")}), JudgeRequest(systems=(NATIVE,)), progress=told)
     assert any(re.fullmatch(r"comparing \d+ attributes?, after", each) for each in told.steps)
     assert any(re.fullmatch(rf"comparing \d+ of \d+ on {NATIVE}, after", each) for each in told.steps)
+
+
+def test_a_version_of_a_set_that_does_not_evaluate_before_either_is_not_unknown() -> None:
+    table = "pkgs/top-level/lua-packages.nix"
+    sets = "".join(
+        f"  lua{name}Packages = import ./lua-packages.nix {{ inherit final; version = {version}; }};\n"
+        for name, version in (("", 53), ("51", "{ }.gone"))
+    )
+    first: Edits = {table: LUA, ALL: ("  docker = final.docker_29;", f"  docker = final.docker_29;\n{sets}")}
+    verdict = second(first, {table: LUA.replace('"new"', '"newer"')})
+    assert {each.attribute for each in verdict.differences} >= {"luaPackages.one"}
+    assert verdict.unknown == ()

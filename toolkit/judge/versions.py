@@ -54,11 +54,12 @@ def compare(record: Record, systems: Sequence[str], reached: Collection[AttrPath
     if left := {path[:-1] for path in (*new[_MOST_ATTRIBUTES:], *more[_MOST_ATTRIBUTES:])}:
         what = few(sorted(".".join(path) for path in left))
         record.unknown.append(Gap(what=what, reason="too many versions of the package sets: --all"))
-    known, gaps = len(record.differences), len(record.not_covered)
+    known, gaps, unknown = len(record.differences), len(record.not_covered), len(record.unknown)
     there = record.compare({record.native: new[:_MOST_ATTRIBUTES]}, ELSEWHERE)[record.native]
     record.compare({record.native: more[:_MOST_ATTRIBUTES]}, ("derivation",))
-    # Not all versions of a set have all of its packages.
+    # Not all versions of a set have all of its packages, and not all of them evaluate.
     record.not_covered[gaps:] = [gap for gap in record.not_covered[gaps:] if gap.parts != PARTS]
+    record.unknown[unknown:] = [gap for gap in record.unknown[unknown:] if gap.limit or "derivation" not in gap.parts]
     differ = {each.attribute for each in _distinct(record.differences, known)}
     again = [path for path in there if ".".join(path) in differ]
     record.compare({system: again for system in systems if system not in {record.native, STATIC}})

@@ -41,7 +41,7 @@ _MOST = 96
 
 _LEAST = 12
 _MOST_TOLD = 10
-"""So often progress is told on a system."""
+"""The most steps of progress on each system."""
 
 _OF_A_FILE = ("derivation", "meta", "passthru", "functions")
 """Parts that show whether a package needs a file."""

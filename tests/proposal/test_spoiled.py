@@ -107,7 +107,7 @@ def test_what_no_build_shows_is_named_by_its_own_claim(tree: Path) -> None:
     )
     assert {name: facts[0].partition(": /nix")[0] for name, facts in found.items()} == {
         "follows": "passthru.web-ui: stays the same if src is another",
-        "passthru": "notes-server: updateScript differs (x86_64-linux)",
+        "passthru": "notes-server: updateScript \N{MINUS SIGN} update-notes-server, + update-notes (x86_64-linux)",
         "meta": "notes-server: meta.description differs: Keeps notes and shows them in a browser → "
         "Keeps a note and shows them in a browser (x86_64-linux)",
         "overrides": "notes-server: the argument extra of override is gone (x86_64-linux)",

@@ -40,6 +40,8 @@ _LENGTH = struct.Struct(">I")
 _LATE, _RAISED = 64, 65
 """Statuses of the child: it has no time for a content, or its function has raised an exception."""
 
+# The first may be a wrapper around the second.
+_PROGRAMS = (Path(sys.executable), Path("/proc/self/exe"))
 _START = "import sys; sys.path[:] = sys.argv.pop(1).split('\\n'); from toolkit.confined import main; main()"
 
 
@@ -89,7 +91,7 @@ def each(function: Callable[[bytes], T], contents: Sequence[bytes], *, seconds: 
 
 def _run(function: Callable[[bytes], object], contents: Sequence[bytes], end: float) -> process.Completed:
     path = "\n".join(entry for entry in sys.path if entry)
-    own = Reach(read=python(), run=started(Path(sys.executable).resolve()))
+    own = Reach(read=python(), run=started(*map(Path.resolve, _PROGRAMS)))
     argv = (
         sys.executable,
         "-I",

@@ -65,10 +65,12 @@ def python() -> tuple[Path, ...]:
     return tuple(map(Path, (sys.executable, sys.prefix, sys.base_prefix, *filter(None, sys.path))))
 
 
-def started(program: Path) -> tuple[Path, ...] | None:
-    """Return what Linux starts for a program: itself and its loader; None for a script, which may need any other."""
-    loader = interpreter(program)
-    return None if loader is None else tuple(map(Path, filter(None, (str(program), loader))))
+def started(*programs: Path) -> tuple[Path, ...] | None:
+    """Return what Linux starts for programs: them and their loaders; None for a script, which may need any other."""
+    found = [(str(each), interpreter(each)) for each in programs if each.exists()]
+    if any(loader is None for _, loader in found):
+        return None
+    return tuple(Path(each) for pair in found for each in pair if each)
 
 
 def interpreter(program: Path) -> str | None:

@@ -26,6 +26,7 @@ FETCHED = IMPORT.replace("<nixpkgs>", "(fetchTarball url)")
     [
         f"{{ pkgs ? import <nixpkgs> {{ }} }}: pkgs.appendOverlays [ {ONE} ]",
         f"(import <nixpkgs> {{ }}).extend {ONE}",
+        f"{{ pkgs }}: pkgs.extend {ONE}",
         IMPORT,
         f"let pkgs = {IMPORT}; in pkgs.mkShell {{ pname = ''shell''; version = ''1''; inputs = [ pkgs.plain ]; }}",
         f"{{ pkgs ? {IMPORT} }}: pkgs.mkShell {{ pname = ''shell''; version = ''1''; inputs = [ pkgs.plain ]; }}",

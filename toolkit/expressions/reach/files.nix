@@ -134,8 +134,6 @@ let
       overlaysIn name (import value)
     else if takesSet value then
       overlaysIn name (called value)
-    else if isSet value then
-      overlaysIn name value.overlays
     else if isPackage value then
       throw "unlet: is a package, and no overlay"
     else if isCallable value then

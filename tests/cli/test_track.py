@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["cache", "empty", "nixpkgs"]
 
 SECRET = "ghp_0123456789abcdefSECRET"  # noqa: S105 - a token of nobody
-DOCUMENT = Path(__file__).parents[2] / "docs" / "track.md"
+SCHEMA = Path(__file__).parents[2] / "docs/schema/track.json"
 
 
 @pytest.fixture(autouse=True)
@@ -62,14 +62,14 @@ def test_clone_needs_no_network_library(unlet: Unlet, nixpkgs: Nixpkgs) -> None:
     assert imported.isdisjoint({"requests", "rich", "urllib3", "jinja2"})
 
 
-def test_json_has_the_fields_that_the_document_names(unlet: Unlet, forge: Forge) -> None:
+def test_json_has_the_fields_that_the_schema_names(unlet: Unlet, forge: Forge) -> None:
     forge.pull(549926, head="master")
     done = unlet("track", *forge.options(), "--json")
     answer = json.loads(done.stdout)
     assert (done.returncode, done.stderr, answer["exit_code"], answer["schema"]) == (0, "", 0, 3)
-    text = DOCUMENT.read_text()
+    text = SCHEMA.read_text()
     parts = [answer, answer["refs"][0], answer["refs"][0]["reading"], answer["pulls"][0], answer["verdict"]]
-    assert [name for part in parts for name in part if f"`{name}`" not in text] == []
+    assert [name for part in parts for name in part if f'"{name}"' not in text] == []
 
 
 def test_quiet_run_with_nothing_new_prints_nothing(unlet: Unlet, nixpkgs: Nixpkgs, tmp_path: Path) -> None:
@@ -217,7 +217,7 @@ def test_interrupt_does_not_wait_for_a_server(unlet: Unlet, forge: Forge) -> Non
 def test_document_names_every_exit_code() -> None:
     command = commands.get_command(click.Context(commands), "track")
     assert command is not None
-    text = DOCUMENT.read_text()
+    text = SCHEMA.read_text()
     codes = {NOTHING_CHANGED, CHANGED, TO_DO, COULD_NOT_TELL}
     assert codes <= set(map(int, re.findall(r"^\| (\d+) \|", text, re.MULTILINE)))
     assert command.epilog is not None

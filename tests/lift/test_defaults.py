@@ -13,7 +13,7 @@ LARGE = f"  large = buildUi {{\n    inherit src version;\n    b = [\n{LINES}    
 
 
 def tried(text: str, **choice: object) -> list[Way]:
-    return list(ways(text, LiftChoice(**choice), name="package.nix"))  # type: ignore[arg-type]
+    return list(ways(text, LiftChoice(requested=True, **choice), name="package.nix"))  # type: ignore[arg-type]
 
 
 def made(text: str, way: Way) -> str:
@@ -26,6 +26,38 @@ def test_what_shares_source_or_version_moves_and_follows_else_stays() -> None:
     own = package(BODY.replace("inherit src version;", "version = 1;"))
     assert tried(own) == [Way(design=Design.STAY)]
     assert tried(package(BODY), bindings=("ui",))[0].bindings == ("ui",)
+
+
+def asked(text: str, **choice: object) -> list[Way]:
+    return list(ways(text, LiftChoice(**choice), name="package.nix"))  # type: ignore[arg-type]
+
+
+def test_a_private_part_with_a_source_of_its_own_is_lifted_if_somebody_asks() -> None:
+    private = package("buildApp {\n  e = [ ui ];\n}\n").replace("inherit src version;", "src = f;")
+    with pytest.raises(LayoutError, match="'ui' has a source of its own, and no attribute shows it") as caught:
+        asked(private)
+    assert caught.value.hint == "--binding ui lifts it all the same"
+    assert asked(private, bindings=("ui",))
+    assert asked(private, requested=True)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("e = [ ui ];", "e = [ ui ];\n  passthru = { inherit ui; };"),
+        ("src = f;", "inherit version;"),
+        ("let\n", "# TODO: move ui out of the let\nlet\n"),
+        ("let\n", "let\n  # todo allow overriding ui\n"),
+    ],
+)
+def test_a_part_with_a_reason_is_lifted_unasked(old: str, new: str) -> None:
+    private = package("buildApp {\n  inherit version;\n  e = [ ui ];\n}\n").replace(
+        "inherit src version;", "src = f;", 1
+    )
+    with pytest.raises(LayoutError):
+        asked(private)
+    assert old in private
+    assert asked(private.replace(old, new, 1))
 
 
 def test_a_part_that_an_override_reaches_already_does_not_say_what_is_followed() -> None:
@@ -112,7 +144,7 @@ def part(name: str, lines: int) -> str:
 
 def moved(text: str, **choice: object) -> int:
     way = Way(design=Design.MOVE, bindings=("large",), follow=("src",))
-    made = lifted(text, LiftChoice(**choice), way, name="package.nix")  # type: ignore[arg-type]
+    made = lifted(text, LiftChoice(requested=True, **choice), way, name="package.nix")  # type: ignore[arg-type]
     return changed_lines(text, made.text)
 
 

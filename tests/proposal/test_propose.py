@@ -326,11 +326,11 @@ def test_a_part_that_only_other_attributes_have_is_lifted_by_its_name_alone(
 
 
 def test_what_an_override_of_an_argument_replaces_has_no_place_upstream(
-    tmp_path: Path, changed: Callable[[str, str], None], tree: Path
+    changed: Callable[[str, str], None], tree: Path
 ) -> None:
     changed("inherit src version;\n\n    sourceRoot", 'version = "1";\n\n    src = curl.out;\n\n    sourceRoot')
     source = SourceRequest(nixpkgs=str(tree))
-    (chosen,) = choose([Request(target="notes-server", source=source, out=tmp_path)], progress=Silence())
+    (chosen,) = choose([Request(target="notes-server", source=source, bindings=("web-ui",))], progress=Silence())
     assert isinstance(chosen, LiftChosen)
     with pytest.raises(ToolkitError, match="override replaces what web-ui is made of already, by curl") as caught:
         chosen.require_upstream()
@@ -338,13 +338,13 @@ def test_what_an_override_of_an_argument_replaces_has_no_place_upstream(
 
 
 def test_what_an_attribute_of_the_package_replaces_has_no_place_upstream(
-    tmp_path: Path, changed: Callable[[str, str], None], tree: Path
+    changed: Callable[[str, str], None], tree: Path
 ) -> None:
     changed("inherit src version;\n\n    sourceRoot", 'version = "1";\n\n    src = null;\n\n    sourceRoot')
     changed("buildInputs = [ curl ];", "buildInputs = [ curl web-ui ];")
     changed("ln -s ${web-ui} $out/share/web", "")
     source = SourceRequest(nixpkgs=str(tree))
-    (chosen,) = choose([Request(target="notes-server", source=source, out=tmp_path)], progress=Silence())
+    (chosen,) = choose([Request(target="notes-server", source=source, bindings=("web-ui",))], progress=Silence())
     assert isinstance(chosen, LiftChosen)
     with pytest.raises(ToolkitError, match="overrideAttrs replaces web-ui already, by buildInputs"):
         chosen.require_upstream()

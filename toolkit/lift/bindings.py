@@ -15,7 +15,7 @@ from toolkit.lift.shape import branches, callee, construction, result, selection
 from toolkit.nix.attributes import call, inherited, inherited_from, inside, operator, value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from toolkit.lift.shape import Shape
     from toolkit.nix.scope import Reference
@@ -36,6 +36,11 @@ class Binding(Struct, frozen=True, kw_only=True):
     state: Reachability
     shares: tuple[str, ...]
     liftable: bool
+
+    @property
+    def reason(self) -> str | None:
+        """Why upstream would want a lift, in words; None for a private part with a source of its own."""
+        return _reason(self.state, self.shares)
 
 
 def find(shape: Shape) -> tuple[Binding, ...]:
@@ -251,6 +256,17 @@ def uses_by_rec(shape: Shape, door: Door) -> Iterator[Reference]:
     for use in shape.references:
         if use.scope is not None and use.scope.node is owner and use.name == door.path[-1]:
             yield use
+
+
+def reason(shape: Shape, name: str) -> str | None:
+    """Return `Binding.reason` of a binding of the lets."""
+    return _reason(state(shape, name), shared(shape, name))
+
+
+def _reason(state: Reachability, shares: Sequence[str]) -> str | None:
+    if shares:
+        return f"shares {', '.join(shares)}"
+    return state.value if state in {Reachability.SHOWN, Reachability.PARTIAL} else None
 
 
 def state(shape: Shape, name: str) -> Reachability:

@@ -16,7 +16,7 @@ from toolkit.lift.following import is_derivation
 from toolkit.lift.plan import FOLLOWED, Design
 from toolkit.lift.rewriting import Lifted, rewrite
 from toolkit.lift.shape import read
-from toolkit.lift.wanted import equals, wanted
+from toolkit.lift.wanted import equals, require_reason, wanted
 from toolkit.nix.tree import Tree
 
 if TYPE_CHECKING:
@@ -32,13 +32,14 @@ MOST_LINES = 300
 class LiftChoice(Struct, frozen=True, kw_only=True):
     """What is asked of a lift: bindings, none for all; a design, None for the best; attributes to follow; new names.
 
-    `called` is that of `lift`.
+    `called` is that of `lift`. If the lift is `requested`, by an issue, its parts need no other reason.
     """
 
     bindings: tuple[str, ...] = ()
     design: Design | None = None
     follow: tuple[str, ...] = ()
     called: Mapping[str, str] = {}
+    requested: bool = False
 
 
 class Way(Struct, frozen=True, kw_only=True):
@@ -64,6 +65,8 @@ def ways(text: str, choice: LiftChoice, *, name: str) -> Iterator[Way]:
         yield from _best(shape, choice, Way(design=design, follow=choice.follow, bindings=choice.bindings))
         return
     names = wanted(shape, choice.bindings)
+    if not choice.bindings and not choice.requested:
+        require_reason(shape, names)
     if not choice.bindings and "" not in choice.called and (others := equals(shape, names)):
         yield from _ways(shape, choice, (*names, *others))
     yield from _ways(shape, choice, choice.bindings)

@@ -73,6 +73,7 @@ class BoundPackage(Struct, frozen=True, kw_only=True):
         kinds, states = list(BindingKind), list(Reachability)
         return (
             kinds.index(self.binding.kind),
+            self.binding.reason is None,
             states.index(self.binding.state),
             not self.binding.shares,
             not self.service,

@@ -5,6 +5,8 @@ A file of another shape is refused, with its place.
 
 from __future__ import annotations
 
+import re
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from toolkit.errors import LayoutError
@@ -16,6 +18,7 @@ from toolkit.lift.bindings import (
     find,
     kind,
     makes_one,
+    reason,
     shared,
     state,
     without_final,
@@ -97,6 +100,18 @@ def wanted(shape: Shape, names: Sequence[str]) -> tuple[str, ...]:
         what = f"'{lifted[0]}'" if len(lifted) == 1 else "all packages of the lets"
         raise LayoutError(f"{shape.tree.name}: an override reaches {what} already", hint="there is nothing to propose")
     return missed
+
+
+_REQUEST = re.compile(r"\bTODO\b[^\n]*\b(let\b|overrid|passthru|top-level)", re.IGNORECASE)
+
+
+def require_reason(shape: Shape, names: Sequence[str]) -> None:
+    """Raise LayoutError if upstream has no reason to lift any of the bindings: shared source, attribute, TODO."""
+    if any(reason(shape, name) for name in names) or _REQUEST.search(shape.tree.text):
+        return
+    hint = " ".join(f"--binding {quote(name)}" for name in names)
+    fact = f"'{names[0]}' has a source of its own, and no attribute shows it: a lift has no user"
+    raise LayoutError(f"{at(shape.bindings[names[0]])}: {fact}", hint=f"{hint} lifts it all the same")
 
 
 def equals(shape: Shape, names: Sequence[str]) -> tuple[str, ...]:

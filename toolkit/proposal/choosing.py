@@ -157,7 +157,7 @@ def _alone(found: Opened, tree: NixpkgsTree, *, progress: Progress) -> LiftChose
         if verdict.outcome == "lifted" and (useless := _useless(found, asking)) is not None:
             refusal = useless
             continue
-        if verdict.outcome == "lifted" or (choice_of(found.request).design is not None and verdict.outcome == "failed"):
+        if verdict.outcome == "lifted" or (choice_of(found).design is not None and verdict.outcome == "failed"):
             return chosen
         refusal = RefusalError(f"{target.file}: {verdict.why}")
         if asking.is_late:
@@ -184,7 +184,7 @@ def _layer(found: Opened, tree: NixpkgsTree, refusal: RefusalError, *, progress:
 
     Raise the refusal of all else if nobody asked for an overlay, or if the layer would not do either.
     """
-    if choice_of(found.request).design is not None:
+    if choice_of(found).design is not None:
         raise refusal
     way = Way(design=Design.LAYER, bindings=found.request.bindings)
     try:
@@ -200,7 +200,7 @@ def _layer(found: Opened, tree: NixpkgsTree, refusal: RefusalError, *, progress:
 
 
 def _ways(found: Opened) -> Iterator[Way]:
-    return ways(found.text, choice_of(found.request), name=str(found.target.file))
+    return ways(found.text, choice_of(found), name=str(found.target.file))
 
 
 def _rewritten(found: Opened, recipe: Recipe, tree: NixpkgsTree, *, progress: Progress) -> LiftChosen:

@@ -218,17 +218,22 @@ def design_of(request: Request) -> Design | None:
     return Design(name)
 
 
-def choice_of(request: Request) -> LiftChoice:
+def choice_of(found: Opened) -> LiftChoice:
     """Return what is to be lifted, and how."""
+    request = found.request
     return LiftChoice(
-        bindings=request.bindings, design=design_of(request), follow=request.follow, called=request.called
+        bindings=request.bindings,
+        design=design_of(request),
+        follow=request.follow,
+        called=request.called,
+        requested=request.own or texts.motive(found.target.packages) is not None,
     )
 
 
 def lifted_by(found: Opened, way: Way, *, reason: str | None = None) -> LiftCommit:
     """Rewrite the package's file; `reason` is why not by the design before. Raise RefusalError if it cannot be."""
     target = found.target
-    lifted = lift_by(found.text, choice_of(found.request), way, name=str(target.file))
+    lifted = lift_by(found.text, choice_of(found), way, name=str(target.file))
     scripts.require_found(found.scripts, found.text, lifted.text, name=str(target.file))
     step = Step(name=LIFT, design=way.design.value, reason=reason)
     message = texts.message(target.packages, lifted)

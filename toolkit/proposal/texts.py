@@ -118,6 +118,12 @@ def _subjects(sort: str, words: Mapping[str, str], packages: Sequence[str], part
     ]
 
 
+def motive(packages: Sequence[str]) -> str | None:
+    """Return the issue that asks for a lift of one of the packages, None if none is known."""
+    motives = _read().motives
+    return next((motives[name] for name in packages if name in motives), None)
+
+
 def of_pull_request(  # noqa: PLR0913, PLR0917 - what is said is about all of them
     packages: Sequence[str],
     message: Message,
@@ -135,14 +141,13 @@ def of_pull_request(  # noqa: PLR0913, PLR0917 - what is said is about all of th
     texts = replace(_read(), compared=tuple(packages), permits=tuple(permits), system=system)
     if recipe is not None:
         return replace(texts, steps=recipe.steps)
-    motives = [motive for name in packages if (motive := texts.motives.get(name)) is not None]
-    motive = next(iter(motives), "")
+    asked = motive(packages) or ""
     whole, usage = " ".join(message.body.split()), _usage(packages, lifted)
     left = (
         _WORDS
         - _FIXED_WORDS
         - len(packages) * _PACKAGE_WORDS
-        - len(f"Related: {motive}".split()) * bool(motive)
+        - len(f"Related: {asked}".split()) * bool(asked)
         - len(permits)
         - len(f"--argstr system {system}".split()) * bool(system)
     )
@@ -162,7 +167,7 @@ def of_pull_request(  # noqa: PLR0913, PLR0917 - what is said is about all of th
     )
     choices = (whole, usage), (whole, ""), *((each, "") for each in shorter)
     why, usage = next((each for each in choices if len(" ".join(each).split()) <= left), choices[-1])
-    text = StepText(name=step.name, subject=message.subject, body=message.body, why=why, usage=usage, motive=motive)
+    text = StepText(name=step.name, subject=message.subject, body=message.body, why=why, usage=usage, motive=asked)
     return replace(texts, steps=(text,))
 
 

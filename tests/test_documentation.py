@@ -192,6 +192,12 @@ def assert_valid(name: str, number: int, *printed: str) -> None:
         jsonschema.validate(json.loads(each), cast("dict[str, object]", strict(schema)))
 
 
+@pytest.mark.parametrize("path", sorted((DOCS / "schema").iterdir()), ids=lambda path: path.stem)
+def test_every_schema_stands_in_the_table_of_documents(path: Path) -> None:
+    number = json.loads(path.read_text())["properties"]["schema"]["const"]
+    assert re.search(rf"^\| \[{path.name}\].* {number} \|$", (DOCS / "files.md").read_text(), re.MULTILINE)
+
+
 def test_report_has_its_schema(proposed: tuple[Path, str]) -> None:
     written = proposed[0] / "proposal" / "report.json"
     printed = run(["propose", "--nixpkgs", specimens.nixpkgs("24.0"), "--out", "other", "--json"], proposed[0]).stdout

@@ -113,8 +113,10 @@ def _command(connection: socket.socket, request: bytes, files: Sequence[int]) ->
         case "landlock":
             landlock.abi = lambda: 0  # type: ignore[assignment]
         case "settings":
-            limits._CONFIGURATION.clear()
-            limits._CONFIGURATION.update({name: os.environ[name] for name in ("PATH", "HOME")})
+            limits.CONFIGURATION.clear()
+            limits.CONFIGURATION.update({name: os.environ[name] for name in ("PATH", "HOME")})
+        case _:
+            pass
     sys.argv[1:] = arguments
     return main()
 

@@ -145,7 +145,7 @@ def test_second_wall_holds_for_a_change_with_a_link(
     settings.mkdir()
     (settings / "nix.conf").write_text("")
     monkeypatch.setenv(VARIABLE, str(tmp_path / "cache"))
-    monkeypatch.setitem(vars(limits)["_CONFIGURATION"], "NIX_CONF_DIR", str(settings))
+    monkeypatch.setitem(vars(limits)["CONFIGURATION"], "NIX_CONF_DIR", str(settings))
     monkeypatch.setattr(limits, "SETTINGS", settings)
     monkeypatch.setattr("toolkit.judge.ground.inside.leads_out", _never)
     asked = ReviewRequest(change=committed(clone, secret), judging=JudgeRequest(systems=("x86_64-linux",)))

@@ -125,9 +125,9 @@ def cache(sealed: Path, shared: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     """Share one cache among these tests, with the store in it for a user who has no other."""
     assert sealed.is_dir()
     monkeypatch.setenv(VARIABLE, str(shared / "cache"))
-    stores._found.cache_clear()
+    stores.store_variables.cache_clear()
     yield shared / "cache"
-    stores._found.cache_clear()
+    stores.store_variables.cache_clear()
 
 
 def drafted(layout: str = "29.6", *, strategy: Design | None = None, demotion: Demotion = Demotion.SUFFIX) -> Draft:

@@ -220,7 +220,11 @@ def test_line_of_a_file_that_a_link_of_git_leads_to_is_not_quoted(
     trap: Trap, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, without: str
 ) -> None:
     if without == "look":
-        monkeypatch.setattr(program, "_refuse_links", lambda _: None)
+
+        def look(_: Path) -> None:
+            pass
+
+        monkeypatch.setattr(program, "_refuse_links", look)
     (tmp_path / "secret").write_text("nobody is told this\n")
     place = trap.top / ".git" / name
     place.parent.mkdir(exist_ok=True)

@@ -100,7 +100,7 @@ def test_door_is_shut(  # noqa: PLR0913, PLR0917 - what pytest gives
     elif not landlock.abi():
         pytest.skip("this kernel has no Landlock")
     else:
-        monkeypatch.setattr(limits, "_CONFIGURATION", {"HOME": str(sealed), "PATH": os.environ["PATH"]})
+        monkeypatch.setattr(limits, "CONFIGURATION", {"HOME": str(sealed), "PATH": os.environ["PATH"]})
     url, asked = requests
     for given in DOORS[name]:
         words = given.format(home=sealed, server=url.removeprefix("http://"), rev="1" * 40)

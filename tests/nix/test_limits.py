@@ -234,7 +234,7 @@ def test_second_wall_holds_where_the_first_is_off(
     settings = tmp_path / "settings"
     settings.mkdir()
     (settings / "nix.conf").write_text("")
-    monkeypatch.setitem(vars(limits)["_CONFIGURATION"], "NIX_CONF_DIR", str(settings))
+    monkeypatch.setitem(vars(limits)["CONFIGURATION"], "NIX_CONF_DIR", str(settings))
     monkeypatch.setattr(limits, "SETTINGS", settings)
     assert "Permission denied" in stranger.refusal(expression)
     monkeypatch.setattr(landlock, "abi", lambda: 0)
@@ -247,16 +247,16 @@ def test_git_directory_is_not_in_reach(stranger: Stranger, monkeypatch: pytest.M
     if without == "landlock":
         monkeypatch.setattr(landlock, "abi", lambda: 0)
     else:
-        monkeypatch.setattr(limits, "_CONFIGURATION", {"HOME": "/homeless-shelter"})
+        monkeypatch.setattr(limits, "CONFIGURATION", {"HOME": "/homeless-shelter"})
     for place in ("", "below/inner"):
         (stranger.directory / place / ".git").mkdir(parents=True)
         (stranger.directory / place / ".git/config").write_text("told")
         (stranger.directory / place / "file").write_text("read")
     for name, target in (("good", "below/inner/file"), ("out", "/etc/passwd"), ("git", ".git/config"), ("far", "good")):
         (stranger.directory / name).symlink_to(target)
-    names = {"below", "default.nix", "file", "good"} | (
-        {".git", "git", "out", "far"} if without == "settings" else set()
-    )
+    names = {"below", "default.nix", "file", "good"}
+    if without == "settings":
+        names |= {".git", "git", "out", "far"}
     with limits.sealed():
         read = "builtins.readFile ./below/inner/file + builtins.readFile ./good"
         assert stranger.evaluate(f"[ ({read}) (builtins.attrNames (builtins.readDir ./.)) ]") == [

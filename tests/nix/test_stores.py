@@ -145,19 +145,19 @@ def test_what_a_builder_links_is_read_within_stores_alone(tmp_path: Path, monkey
         (store / "x-built" / name).symlink_to(target)
     (store / "x-directory").symlink_to("/etc")
     monkeypatch.setenv("NIX_REMOTE", f"local?root={tmp_path}/root")
-    stores._found.cache_clear()
+    stores.store_variables.cache_clear()
     for name in ("bin/file", "inside", "store"):
         assert stores.physical(Path("/nix/store/x-built", name)) == store / "x-built" / name
     for name in ("x-built/out", "x-built/up", "x-directory", "x-directory/passwd"):
         with pytest.raises(ToolkitError, match=r"leads out of the store, to '/"):
             stores.physical(Path("/nix/store", name))
-    stores._found.cache_clear()
+    stores.store_variables.cache_clear()
 
 
 def test_shells_are_put_into_the_store_that_is_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    stores._found.cache_clear()
+    stores.store_variables.cache_clear()
     evaluator.tools()
     monkeypatch.setenv("NIX_REMOTE", f"local?root={tmp_path}")
     shell = Path(evaluator.tools().shell)
     assert (tmp_path / shell.relative_to("/")).is_file()
-    stores._found.cache_clear()
+    stores.store_variables.cache_clear()

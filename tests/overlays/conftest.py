@@ -50,9 +50,9 @@ def cache(sealed: Path, shared: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     """Share one cache among these tests, with the store in it for a user who has no other."""
     assert sealed.is_dir()
     monkeypatch.setenv(VARIABLE, str(shared / "cache"))
-    stores._found.cache_clear()
+    stores.store_variables.cache_clear()
     yield
-    stores._found.cache_clear()
+    stores.store_variables.cache_clear()
 
 
 @pytest.fixture(scope="session")

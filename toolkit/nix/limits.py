@@ -66,7 +66,7 @@ ANSWER_BYTES = 128 << 20
 SETTINGS = Path(__file__).with_name("sealed")
 """Nix's configuration where strangers' files are evaluated."""
 
-_CONFIGURATION = {
+CONFIGURATION = {
     "NIX_CONF_DIR": str(SETTINGS),
     "NIX_USER_CONF_FILES": "",
     # A HOME that exists has to be the user's, else Nix looks for that.
@@ -74,6 +74,7 @@ _CONFIGURATION = {
     # No fetcher finds its program, and each fails that looks into the cache of fetches first.
     **dict.fromkeys(("PATH", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"), os.devnull),
 }
+"""The variables of a sealed Nix."""
 
 _turn = BoundedSemaphore(_AT_ONCE)
 _seal: ContextVar[tuple[tuple[Path, ...], float] | None] = ContextVar("_seal", default=None)
@@ -244,7 +245,7 @@ def restrict(command: Command, *named: Path, writes: Sequence[Path] | None = ())
 
 def variables(among: Mapping[str, str] = os.environ) -> Mapping[str, str]:
     """Return the environment of a Nix that parses or evaluates strangers' files."""
-    return of(EVALUATING, _CONFIGURATION, among=among)
+    return of(EVALUATING, CONFIGURATION, among=among)
 
 
 def _entry(root: Path) -> str:

@@ -35,11 +35,11 @@ def environment(*, named: bool = False) -> Mapping[str, str]:
 
     Raise ToolkitError if none can be had.
     """
-    return of(BUILDING, None if named else _found())
+    return of(BUILDING, None if named else store_variables())
 
 
 @cache
-def _found() -> Mapping[str, str]:
+def store_variables() -> Mapping[str, str]:
     """Return what Nix needs in its environment to have a store that this user may write to.
 
     Nothing if `NIX_REMOTE` names a store, if the machine's store may be written to (it is made if it is not there yet),

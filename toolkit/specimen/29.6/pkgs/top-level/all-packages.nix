@@ -41,9 +41,7 @@ stubs
   containerd = stub "containerd";
   runc = stub "runc";
 
-  glibc = stub "glibc" // {
-    static = stub "glibc-static";
-  };
+  glibc = (stub "glibc").overrideAttrs { passthru.static = stub "glibc-static"; };
 
   containerPackages = lib.recurseIntoAttrs {
     mirror = final.image-mirror.override { docker = final.docker-client; };

@@ -47,6 +47,18 @@ def test_a_line_says_where_and_how_far_out_of_reach(unlet: Unlet, tree: Path) ->
     )
 
 
+def test_a_private_part_stands_last_and_has_no_reason(unlet: Unlet, tree: Path) -> None:
+    private = tree / "pkgs/by-name/ab/abc/package.nix"
+    private.parent.mkdir(parents=True)
+    private.write_text(UI.replace("inherit src", "src = 1"))
+    done = unlet("find", "--nixpkgs", tree)
+    assert [line.split()[0] for line in done.stdout.splitlines()[:2]] == ["zyx", "abc"]
+    hint = "without a reason to propose, listed last: 1; 'propose --binding NAME' lifts them all the same"
+    assert done.stdout.splitlines()[-1] == hint
+    bindings = json.loads(unlet("find", "--nixpkgs", tree, "--json").stdout)["bindings"]
+    assert [each["reason"] for each in bindings] == ["shares src", None]
+
+
 def test_json_has_paths_in_the_tree(unlet: Unlet, tree: Path) -> None:
     done = unlet("find", "--nixpkgs", tree, "--json", "--all")
     assert (done.returncode, done.stderr) == (0, "")
@@ -62,6 +74,7 @@ def test_json_has_paths_in_the_tree(unlet: Unlet, tree: Path) -> None:
         "state": "hidden",
         "shares": ["src"],
         "liftable": True,
+        "reason": "shares src",
     }
     assert [binding["kind"] for binding in document["bindings"]] == ["package", "helper"]
     assert document["totals"]["hidden"] == 2

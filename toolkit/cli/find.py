@@ -122,7 +122,7 @@ def _document(found: Survey, shown: Sequence[BoundPackage]) -> dict[str, object]
     bindings = [
         {"file": each.file, "package": each.package, "binding": fields.pop("name"), **fields}
         for each in shown
-        for fields in [asdict(each.binding)]
+        for fields in [{**asdict(each.binding), "reason": each.binding.reason}]
     ]
     lists = {"files": found.files, "unread": found.unread, "late": found.late}
     return {"schema": SCHEMA, **lists, "bindings": bindings, "totals": _totals(shown)}
@@ -160,6 +160,8 @@ def _lines(found: Survey, shown: Sequence[BoundPackage]) -> Iterator[str]:
     yield f"{totals['bindings']} bindings in {totals['files']} of {found.files} files: {states}"
     if totals["sharing"]:
         yield f"src or version shared with the package around them: {totals['sharing']}"
+    if private := sum(finding.binding.reason is None for finding in shown):
+        yield f"without a reason to propose, listed last: {private}; 'propose --binding NAME' lifts them all the same"
     late = {*found.late}
     unread = [path for path in found.unread if path not in late]
     for path in unread[:_UNREAD]:

@@ -53,7 +53,7 @@ class Stream:
 
     @property
     def is_full(self) -> bool:
-        """Whether more came than may."""
+        """Whether the output exceeded its limit."""
         return self._most is not None and self._size > self._most
 
     @property

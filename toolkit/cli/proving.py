@@ -189,7 +189,7 @@ proposal_options = options.together(
         group=options.OWN,
         multiple=True,
         metavar="NAME",
-        help="Unless TARGET is docker: lift this binding of its lets, not all packages in them. May be repeated.",
+        help="Lift only this binding (not for docker). May be repeated.",
     ),
     options.remembered(
         "--as",
@@ -197,8 +197,7 @@ proposal_options = options.together(
         group=options.OWN,
         multiple=True,
         metavar="BINDING=NAME",
-        help="Unless TARGET is docker: call this binding's attribute NAME; NAME alone is for a single binding. May be "
-        "repeated.",
+        help="Name this binding's attribute (not for docker); NAME alone is for a single binding. May be repeated.",
     ),
     options.remembered(
         "--design",
@@ -212,7 +211,7 @@ proposal_options = options.together(
         "--follow",
         group=options.OWN,
         metavar="NAMES",
-        help="Unless TARGET is docker: what a definition that moves takes from it: src, version or both.",
+        help="What a definition that moves takes from the package (not for docker): src, version or both.",
     ),
 )
 """What is proposed; `proposed` returns it."""

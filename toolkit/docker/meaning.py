@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from toolkit.docker.rewrite.layout import DockerFile
     from toolkit.docker.rewrite.wrapper import Placement
 
-# A line that binds a name to a plain string is one whatever the string is, in Nix as well as in an indented string.
+# Replacing the string never changes how the line parses, in Nix or in an indented string.
 _VALUE = re.compile(
     r'^([ \t]*(?:version|rev|hash|sha256|[a-z]{1,40}(?:Rev|Hash|Sha256)) = )"([^"\'\\$\n]*)";', re.MULTILINE
 )

@@ -175,7 +175,7 @@ def _said(text: str, lines: Collection[str]) -> tuple[str, ...]:
 
 
 def _members(text: str) -> dict[str, Any]:
-    """Return what a text of JSON has by name: a list of versions or of sources."""
+    """Parse the named members of a JSON string: a list of versions or of sources."""
     try:
         members = json.loads(text)
     except (ValueError, RecursionError):

@@ -60,9 +60,8 @@ class Claim(Struct, Generic[C_contra], frozen=True):
     """A proof's name, the sentence that it proves, the function that does, and the tier from which on it runs.
 
     `applies_to` are the subjects that it is claimed of, `needs` what the evaluation that claims share has to answer for
-    it. One of a deeper tier takes all of the machine and has no other beside it; one that is `offered` nobody asked
-    for, though it is of a deeper tier. One that is `wide` is proven on several systems, and says on which if the user
-    has named them.
+    it. `offered`: it runs unasked in a deeper tier; if it cannot run, that is no error. `wide`: it is proven on several
+    systems, and its sentence names them if the user has.
     """
 
     name: str

@@ -38,7 +38,7 @@ _WRAPPER = (
 @click.option(
     "--kind",
     type=click.Choice([kind.value for kind in OverlayKind]),
-    help="Of docker: by default a new wrapper around the docker of the binary cache, which compiles nothing; or the "
+    help="For docker: by default a new wrapper around the docker of the binary cache, which compiles nothing; or the "
     "patched docker file, which compiles docker.",
 )
 @options.written("overlay")

@@ -221,7 +221,7 @@ series_options = options.together(
         "--rootlesskit",
         group=options.OWN,
         type=click.Choice([demotion.value for demotion in Demotion]),
-        help="Of docker: where rootlesskit goes in the wrapper's PATH: after everything else (suffix, the default), or "
+        help="For docker: where rootlesskit goes in the wrapper's PATH: after all else (suffix, the default), or "
         "nowhere. With 'drop', docker before 28 does not start.",
     ),
     options.remembered(
@@ -229,7 +229,7 @@ series_options = options.together(
         group=options.OWN,
         multiple=True,
         type=click.Choice([LIFT, DEMOTE, MODULE]),
-        help="Of docker: make this alone: the lift, the demotion of rootlesskit, or the NixOS module's option with its "
+        help="For docker: make only this: the lift, the demotion of rootlesskit, or the NixOS module's option with its "
         "test and release note. May be repeated. By default propose makes the first two, and pr the lift.",
     ),
 )

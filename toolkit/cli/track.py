@@ -136,7 +136,7 @@ def command(
 ) -> int:
     """Show for each branch and channel if overrides reach a package's parts, and whether you can remove your overlay.
 
-    TARGET is the attribute path of a package, by default that of --overlay, else docker. Of docker the place of
+    TARGET is the attribute path of a package, by default that of --overlay, else docker. For docker, the place of
     rootlesskit is looked at as well. Nix decides about another package if --git-dir names a clone; from a server its
     file is only read.
     """

@@ -14,7 +14,7 @@ import click
 
 from toolkit import __version__
 from toolkit.cli.commands import COMMANDS, EXIT_CODES, commands
-from toolkit.cli.options import DEPTH, NIX, OUTPUT, OWN, SOURCE, Option
+from toolkit.cli.options import GROUPS, OWN, Option
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,32 +29,29 @@ def reference() -> str:
     lines = [
         "# Reference",
         "",
-        "All commands and options of `unlet`. `python -m tests.manual docs` makes this page and the man page",
-        "`unlet.1` from the commands. For the proofs see [proofs.md](proofs.md), for sources, written files and",
-        "environment variables [files.md](files.md).",
+        "`python -m tests.manual docs` makes this page and the man page from the commands.",
         "",
         *_unwrapped(EXIT_CODES),
         "",
         "Every command takes these options, before or after its name:",
-        *_tables(_rows(click.Context(commands))),
+        *_lists({"": [row for rows in _rows(click.Context(commands)).values() for row in rows]}),
         "",
-        "Several commands take these; each names its own below:",
-        *_tables(shared := _shared()),
+        "Several commands share these options:",
+        *_lists(shared := _shared()),
     ]
     for context in _contexts():
         command = context.command
         lines += ["", f"## {context.command_path}", "", *_unwrapped(command.help or "")]
-        lines += ["", "```text", " ".join([context.command_path, *command.collect_usage_pieces(context)]), "```"]
+        arguments = command.collect_usage_pieces(context)[1:]
+        if arguments and not isinstance(command, click.Group):
+            lines += ["", f"`{context.command_path} {' '.join(arguments)}`"]
         rows = _rows(context)
-        lines += _tables({group: [row for row in rows[group] if row not in shared[group]] for group in rows})
-        names = [names for group in rows for names, text in rows[group] if (names, text) in shared[group]]
-        if names:
-            # Without their values.
-            lines += ["", "Shared: " + ", ".join(f"`{name.split(', ')[-1].split()[0]}`" for name in names) + "."]
+        own = [row for group in rows for row in rows[group] if row not in shared[group]]
+        lines += _lists({"": own})
+        if names := list(_names(rows, shared)):
+            lines += ["", f"Shared: {', '.join(names)}."]
         if command.epilog:
             lines += ["", *_unwrapped(command.epilog)]
-        if examples := getattr(command, "examples", ()):
-            lines += ["", "```sh", *examples, "```"]
     return "\n".join(lines) + "\n"
 
 
@@ -100,7 +97,7 @@ def _contexts() -> Iterator[click.Context]:
 
 def _rows(context: click.Context) -> _Rows:
     """Return names and help of a command's options by group, without those that every command has."""
-    rows: _Rows = {group: [] for group in (OWN, SOURCE, DEPTH, NIX, OUTPUT)}
+    rows: _Rows = {group: [] for group in GROUPS}
     everywhere = {each.opts[-1] for each in commands.params} if context.command is not commands else set[str]()
     for option in context.command.get_params(context):
         if not isinstance(option, click.Option) or {"--help", "--help-all", "--version", *everywhere} & {*option.opts}:
@@ -114,16 +111,26 @@ def _shared() -> _Rows:
     """Return what several commands take, by group."""
     rows = [(group, row) for context in _contexts() for group, found in _rows(context).items() for row in found]
     shared = dict.fromkeys(each for each, count in Counter(rows).items() if count > 1)
-    return {name: [row for group, row in shared if group == name] for name in (OWN, SOURCE, DEPTH, NIX, OUTPUT)}
+    return {name: [row for group, row in shared if group == name] for name in GROUPS}
 
 
-def _tables(groups: _Rows) -> Iterator[str]:
-    """Yield a table for each group, with a row for each option."""
+def _names(rows: _Rows, shared: _Rows) -> Iterator[str]:
+    """Yield the groups whose shared options a command takes, and the options of groups that it takes in part."""
+    for group, found in shared.items():
+        taken = [row for row in found if row in rows.get(group, ())]
+        if taken and taken == found:
+            yield f"all of {group}"
+        else:
+            # Without their values.
+            yield from (f"`{names.split(', ')[-1].split()[0]}`" for names, _ in taken)
+
+
+def _lists(groups: _Rows) -> Iterator[str]:
+    """Yield a list for each group, with an item for each option."""
     for group, rows in groups.items():
-        if not rows:
-            continue
-        yield from ("", f"| {group} | |", "|---|---|")
-        yield from (f"| `{_cell(names)}` | {_cell(text)} |" for names, text in rows)
+        if rows:
+            yield from ("", *((f"{group}:", "") if group else ()))
+            yield from (f"- `{names}`: {_plain(text)}" for names, text in rows)
 
 
 def _tagged(groups: _Rows) -> Iterator[str]:
@@ -137,8 +144,8 @@ def _unwrapped(text: str) -> list[str]:
     return "\n\n".join(" ".join(part.split()) for part in text.strip().split("\n\n")).splitlines()
 
 
-def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|").replace("<nixpkgs>", "`<nixpkgs>`")
+def _plain(text: str) -> str:
+    return " ".join(text.split()).replace("<nixpkgs>", "`<nixpkgs>`")
 
 
 def _roff(text: str) -> str:

@@ -62,6 +62,13 @@ def section(document: Path, title: str) -> str:
     return found[1]
 
 
+def calls(line: str) -> Iterator[str]:
+    """Yield the calls of unlet in a line for a shell."""
+    for part in re.split(r"\||&&|;| > ", line.partition(" #")[0]):
+        if re.match(r"\s*(\./)?unlet\b", part):
+            yield part.strip()
+
+
 def command_lines(document: Path) -> Iterator[str]:
     """Yield the calls of unlet in the blocks for a shell, and those that stand in the text between backticks."""
     for block in blocks(document):
@@ -71,9 +78,7 @@ def command_lines(document: Path) -> Iterator[str]:
         elif block.language != "sh":
             continue
         for line in lines:
-            for part in re.split(r"\||&&|;| > ", line.partition(" #")[0]):
-                if re.match(r"\s*(\./)?unlet\b", part):
-                    yield part.strip()
+            yield from calls(line)
     for found in re.findall(r"`((?:\./)?unlet [^`]*)`", prose(document)):
         # In the table of commands `[NAME…]` and `FILE…` say what there may be.
         yield re.sub(r"[\[\]…]", "", found).replace("SHELL", "bash")
@@ -123,15 +128,14 @@ def test_reference_and_man_page_are_what_the_commands_give(tmp_path: Path) -> No
 @pytest.mark.parametrize("name", COMMANDS)
 def test_reference_and_man_page_name_every_option(name: str) -> None:
     own = section(DOCS / "reference.md", f"unlet {name}")
-    shared = re.findall(r"`(--[\w-]+)`", next(iter(re.findall(r"^Shared: .*$", own, re.MULTILINE)), ""))
+    shared = next(iter(re.findall(r"^Shared: .*$", own, re.MULTILINE)), "")
     common = [option for parameter in commands.params for option in parameter.opts]
-    rows = section(DOCS / "reference.md", "Reference").splitlines()
-    told = "\n".join(
-        (
-            own,
-            *(row for row in rows if any(f"{option} " in row or f"{option}`" in row for option in (*shared, *common))),
-        )
-    )
+    named_alone = (*re.findall(r"`(--[\w-]+)`", shared), *common)
+    described = section(DOCS / "reference.md", "Reference")
+    groups = dict(re.findall(r"^(\w.*):\n\n((?:- .*\n)+)", described, re.MULTILINE))
+    whole = [groups[group] for group in re.findall(r"all of ([^,.]+)", shared)]
+    alone = [row for row in described.splitlines() if any(re.search(f"{each}[ `]", row) for each in named_alone)]
+    told = "\n".join((own, *whole, *alone))
     page = (DOCS / "unlet.1").read_text().replace(r"\-", "-")
     options = {
         option
@@ -141,7 +145,7 @@ def test_reference_and_man_page_name_every_option(name: str) -> None:
         if option not in {"--help", "--help-all"}
     }
     assert options
-    assert sorted(each for each in options if not re.search(rf"^\| `(.*[ /])?{each}\b", told, re.MULTILINE)) == []
+    assert sorted(each for each in options if not re.search(rf"^- `(.*[ /])?{each}\b", told, re.MULTILINE)) == []
     assert f".SS unlet {name} " in page
     assert sorted(each for each in options if not re.search(rf"^\\fB(.*[ /])?{each}\b", page, re.MULTILINE)) == []
 
@@ -360,7 +364,10 @@ def test_readme_has_the_wrapper_that_is_evaluated() -> None:
     assert f"# wrapper.nix\n{wrapper}" in [block.text for block in blocks(DOCS / "nixos.md")]
 
 
-@pytest.mark.parametrize("line", [line for document in DOCUMENTS for line in command_lines(document)])
+EXAMPLES = [call for name in COMMANDS for line in getattr(named(name), "examples", ()) for call in calls(line)]
+
+
+@pytest.mark.parametrize("line", [*EXAMPLES, *(line for document in DOCUMENTS for line in command_lines(document))])
 def test_command_line_parses(monkeypatch: pytest.MonkeyPatch, line: str) -> None:
     # click's own parser decides; nothing is done with what it read.
     def nothing(**_values: object) -> int:

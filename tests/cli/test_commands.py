@@ -11,6 +11,8 @@ import pytest
 
 from toolkit import __version__, landlock
 from toolkit.cli import commands
+from toolkit.cli.commands import COMMANDS
+from toolkit.cli.options import GROUPS
 from toolkit.errors import CommandError, ToolkitError
 
 if TYPE_CHECKING:
@@ -65,8 +67,13 @@ def test_options_of_the_deeper_tiers_are_in_the_whole_help_alone(unlet: Unlet) -
     assert "--max-memory" not in short
     assert "--max-memory" in whole
     assert "[TARGET]\n" not in short.replace("[OPTIONS] [TARGET]\n", "")
-    for section in ("Options:", "Source:", "Depth:", "Nix:", "Output:", "Examples:"):
-        assert f"\n{section}\n" in whole
+    sections = [whole.index(f"\n{name}:\n") for name in (*GROUPS, "Recipes", "Known commits", "Examples")]
+    assert sections == sorted(sections)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_of_a_command_fits_a_page(unlet: Unlet, name: str) -> None:
+    assert len(unlet(name, "--help", COLUMNS="80").stdout.splitlines()) <= 45
 
 
 @pytest.mark.parametrize(

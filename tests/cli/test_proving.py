@@ -50,8 +50,8 @@ def test_isolated_tier_is_the_default(unlet: Unlet) -> None:
     [
         (("--tier", "x"), "invalid value for '--tier': 'x' is not one of"),
         (("--system", "x86_64-linux"), "--system requires --tier tree or build"),
-        (("--tier", "tree", "--timeout", "nan"), "invalid value for '--timeout': 'nan' is not a number with an end"),
-        (("--tier", "tree", "--timeout", "inf"), "invalid value for '--timeout': 'inf' is not a number with an end"),
+        (("--tier", "tree", "--timeout", "nan"), "invalid value for '--timeout': 'nan' is not a finite number"),
+        (("--tier", "tree", "--timeout", "inf"), "invalid value for '--timeout': 'inf' is not a finite number"),
         (("--sealed", "--tier", "build"), "--sealed requires --tier isolated or tree"),
         (("--tier", "tree", "--max-memory", "1"), "invalid value for '--max-memory': 1 is not in the range 64<=x<="),
         (("--tier", "tree", "--timeout", "0"), "invalid value for '--timeout': 0.0 is not in the range 0<x<="),

@@ -29,11 +29,11 @@ def command(ctx: click.Context) -> int:
 @command.command("list")
 @options.common
 def list_entries() -> int:
-    """List the entries, the most recently used first, and the limit of all.
+    """List the entries, the most recently used first, and the limit of the cache.
 
-    What several entries share counts for one of them. If a new tree takes the cache beyond the limit, the entries go
-    that were not used for the longest time, but for those of a running unlet, and of a report or a judgement of the
-    last day, which go beyond four times the limit. UNLET_CACHE_MB sets a different limit, 0 none.
+    If a new tree exceeds the limit, unlet deletes the entries that it used least recently. It keeps those of a running
+    unlet, and up to four times the limit those of a report or judgement of the last day. UNLET_CACHE_MB sets a
+    different limit; 0 is none.
     """
     return _list()
 
@@ -45,11 +45,11 @@ def list_entries() -> int:
     type=options.Amount(0),
     metavar="DAYS",
     default=0.0,
-    help="Delete only entries that were not used for this many days; by default all.",
+    help="Delete only entries not used for this many days; by default all.",
 )
 @options.common
 def clean(*, days: float) -> int:
-    """Delete entries that no running unlet uses. Later commands fetch again what they need."""
+    """Delete the entries that no running unlet uses. Later commands fetch them again."""
     settings = options.settings()
     cleaning = default_cache().clean(unused_for=days * SECONDS_A_DAY)
     if settings.json:

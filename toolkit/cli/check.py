@@ -34,13 +34,10 @@ SOURCES = ("--nixpkgs", "--rev", "--file", "--pin")
 @options.command(
     "check",
     examples=(
-        "unlet check proposal",
-        "unlet check --patch theirs.diff --nixpkgs ~/src/nixpkgs",
-        "unlet check --pull 549926 --comment",
-        "unlet check master..my-branch --git-dir ~/src/nixpkgs",
         "unlet check --expect same",
-        "unlet check --uncommitted forgejo",
-        "unlet check --patch theirs.diff forgejo --binding frontend",
+        "unlet check master..my-branch --git-dir ~/src/nixpkgs",
+        "unlet check --pull 549926 --comment",
+        "unlet check --patch theirs.diff forgejo --nixpkgs ~/src/nixpkgs",
     ),
 )
 @click.argument("what", metavar="[CHANGE]", required=False)
@@ -49,47 +46,56 @@ SOURCES = ("--nixpkgs", "--rev", "--file", "--pin")
     "--patch",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Judge this patch, sealed; --nixpkgs, --rev, --file or --pin name what it is for.",
+    help="Judge this patch for the nixpkgs of --nixpkgs.",
 )
 @click.option(
     "--pull",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Judge this pull request, sealed.",
+    help="Judge this pull request.",
 )
-@click.option("--uncommitted", is_flag=True, help="Judge what is not committed in the clone, also beside a ./proposal.")
+@click.option("--uncommitted", is_flag=True, help="Judge uncommitted changes, not ./proposal.")
 @click.option(
     "--git-dir",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="The clone of nixpkgs that has CHANGE, or the head of the pull request; by default this directory, or GitHub.",
+    help="The clone that has CHANGE or the pull request.",
 )
 @click.option(
     "--binding",
     "bindings",
     multiple=True,
     metavar="NAME",
-    help="Of a TARGET: what an override has to reach, by default all packages of its lets. May be repeated.",
+    help="A part of TARGET that overrides must reach; may be repeated.",
 )
 @click.option(
     "--expect",
     type=click.Choice([each.value for each in Expectation]),
-    help="Exit with 1 if anything differs (same), or if anything is built or fetched differently (no-rebuild).",
+    help="Exit with 1 if anything differs (same), or is built or fetched differently (no-rebuild).",
 )
-@click.option("--nixos", is_flag=True, help="Evaluate the NixOS tests of packages as well, half a minute each.")
+@options.grouped(
+    "--nixos", group=options.DEPTH, deep=True, is_flag=True, help="Evaluate NixOS tests too: 30 seconds each."
+)
 @options.remembered(
     "--all",
     "everything",
     group=options.DEPTH,
     deep=True,
     is_flag=True,
-    help="Compare every package of nixpkgs on both sides, which takes minutes and gigabytes. On one system, unless "
-    "--system names others.",
+    help="Compare every package of nixpkgs, on one system by default; takes minutes and gigabytes.",
 )
-@click.option("--comment", is_flag=True, help="Print the answer as Markdown for a comment, at most 25 lines.")
+@click.option("--comment", is_flag=True, help="Print Markdown for a comment, at most 25 lines.")
 @options.source
 @options.server
-@click.option("--proof", "proofs", multiple=True, metavar="NAME", help="Run only this proof; may be repeated.")
+@options.grouped(
+    "--proof",
+    "proofs",
+    group=options.DEPTH,
+    deep=True,
+    multiple=True,
+    metavar="NAME",
+    help="Run only this proof; may be repeated.",
+)
 @depth_options
 @options.common
 def command(
@@ -106,13 +112,12 @@ def command(
     comment: bool,
     proofs: tuple[str, ...],
 ) -> int:
-    """Judge what a change of nixpkgs does to everything that it touches, or prove a proposal again.
+    """Show what a change does to every package that it touches, or prove a proposal again.
 
-    CHANGE is the output of 'unlet propose', by default ./proposal, and else a commit of the clone that you are in,
-    which stands for all since it left the main branch, or a range A..B, each commit of which is judged as well. Without
-    either, in a clone that has no ./proposal, what is not committed is judged. TARGET is a package whose claims are
-    proven too. --proof and --tier ask for its proofs alone, or for docker's, as --file does. The
-    exit code is 1 for a regression, or if something is not as --expect says, and 3 if something could not be judged.
+    CHANGE is a branch or commit (with all commits since the main branch), a range A..B (also commit by commit), or a
+    directory that 'unlet propose' wrote. By default, check proves ./proposal if it exists, else it judges your
+    uncommitted changes. With TARGET, check also proves that package's claims; with --proof, --tier or --file it proves
+    nothing else. Exit code 1: a regression, or not as expected. 3: something could not be judged.
     """
     by_option = patch is not None or pull is not None or uncommitted
     directory = None if by_option else _proposal(what, git_dir)

@@ -11,13 +11,10 @@ from toolkit.errors import UsageError
 
 
 @options.command("completion", examples=("unlet completion bash > ~/.local/share/bash-completion/completions/unlet",))
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.argument("shell", metavar="SHELL", type=click.Choice(["bash", "zsh", "fish"]))
 @options.common
 def command(*, shell: str) -> int:
-    """Print the completion script for a shell.
-
-    For bash: unlet completion bash > ~/.local/share/bash-completion/completions/unlet
-    """
+    """Print the completion script for bash, zsh or fish."""
     kind = get_completion_class(shell)
     if kind is None:
         raise UsageError(f"completion: click knows no shell '{shell}'")

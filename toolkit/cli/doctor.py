@@ -41,7 +41,7 @@ _MOST_LINES = 10
     "--docker",
     type=click.Path(path_type=Path),
     metavar="PATH",
-    help="Examine this docker package or dockerd-rootless instead of the one that the service starts.",
+    help="Examine this docker package or dockerd-rootless, not the one that the service starts.",
 )
 @click.option(
     "--log",
@@ -49,20 +49,19 @@ _MOST_LINES = 10
     type=click.Path(path_type=Path),
     multiple=True,
     metavar="FILE",
-    help="Explain a log, on any machine; - reads standard input: journalctl --user -u docker | unlet doctor --log -. "
-    "May be repeated.",
+    help="Explain a log, on any machine; - reads standard input. May be repeated.",
 )
-@click.option("--elsewhere", is_flag=True, help="The log comes from another machine: do not examine this one.")
+@click.option("--elsewhere", is_flag=True, help="The log comes from a different machine: do not examine this one.")
 @click.option(
     "--port",
     type=click.IntRange(1, 65535),
-    help="The port that a container should publish; by default the one that the log names, else 80.",
+    help="The port to publish; by default the one in the log, else 80.",
 )
 @options.common
 def command(*, docker: Path | None, logs: tuple[Path, ...], elsewhere: bool, port: int | None) -> int:
     """Explain why rootless docker refuses a port below 1024, or does not start. Changes nothing.
 
-    Exit codes: 0 healthy, 1 a cause was found, 3 something important could not be examined.
+    Exit codes: 0 healthy, 1 found a cause, 3 could not examine something important.
     """
     settings = options.settings()
     if elsewhere and not logs:

@@ -36,34 +36,29 @@ _UNREAD = 20
     ),
 )
 @click.argument("packages", metavar="[NAME…]", nargs=-1, shell_complete=options.complete_package)
-@options.source_value(
-    "--nixpkgs",
-    metavar="WHERE",
-    help="A directory or git clone, <nixpkgs>, a flake.lock, npins' sources.json, a git URL, or 'specimen'. By default "
-    "the checkout that contains the current directory.",
-)
-@options.source_value("--rev", metavar="REV", help="A commit, branch or tag; by default the files as they are.")
-@click.option("--all", "all_kinds", is_flag=True, help="Show helpers, environments and variations of packages as well.")
+@options.nixpkgs
+@options.revision
+@click.option("--all", "all_kinds", is_flag=True, help="Also show helpers, environments and variations of packages.")
 @click.option(
     "--graph",
     "picture",
     is_flag=False,
     flag_value="mermaid",
     type=click.Choice(["mermaid"]),
-    help="Print the parts of one NAME as a flowchart; mermaid is the only form, and need not be named.",
+    help="Print the parts of one NAME as a flowchart; mermaid is the only form and the default.",
 )
-@click.option("--recipe", metavar="RECIPE", help="Show what this recipe would do to each NAME instead, or to all.")
-@options.source_value("--offline", is_flag=True, help="Use only the cache and this machine, not the network.")
+@click.option("--recipe", metavar="RECIPE", help="Show the effect of this recipe on each NAME, or on all packages.")
+@options.offline
 @options.bounds(
-    timeout="The time that Nix may take for each NAME, or each process to read the files of a tree, by default 50.",
-    memory="The memory that Nix may use for each NAME, by default 2048.",
+    timeout="The time limit of Nix for each NAME, and of each process that reads a tree, by default 50.",
+    memory="The memory limit of Nix for each NAME, by default 2048.",
 )
 @options.common
 def command(*, packages: tuple[str, ...], all_kinds: bool, picture: str | None, recipe: str | None) -> int:
-    """Find packages that other packages bind in a let, out of reach of any override.
+    """Find packages that other packages define in a let, where no override reaches them.
 
-    NAME is an attribute path, or the path of a package's file: Nix tries the overrides of each of its parts in the
-    whole nixpkgs. By default the whole tree is searched; its files are only read, so take the result as advice.
+    NAME is an attribute path, or the path of a package's file; Nix tries overrides of each of its parts. By default,
+    unlet searches the whole tree; it only reads the files, so take the result as advice.
     """
     settings = options.settings()
     options.allow()

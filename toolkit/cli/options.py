@@ -35,12 +35,12 @@ LEAST_MIB, MOST_MIB = 64, 1 << 24
 _MOST = 1e7
 """As seconds four months: what waits takes no longer time, and no number of days is larger."""
 
-OWN, SOURCE, DEPTH, NIX, OUTPUT = "Options", "Source", "Depth", "Nix", "Output"
-"""The groups of options in --help; the first are the command's own."""
+OWN, SOURCE, DEPTH, NIX, OUTPUT, DOCKER = GROUPS = "Options", "Source", "Depth", "Nix", "Output", "For docker only"
+"""The groups of options in --help, in their order; the first has the command's own."""
 
 
 class Option(click.Option):
-    """An option that --help shows in a group, or, if it is for the deeper tiers alone, --help-all."""
+    """An option in a group of --help; only --help-all shows one that is `deep`, which few need."""
 
     def __init__(self, *arguments: Any, group: str, deep: bool = False, **keywords: Any) -> None:  # noqa: ANN401 - click's
         super().__init__(*arguments, **keywords)
@@ -49,23 +49,18 @@ class Option(click.Option):
 
 
 class GroupedCommand(click.Command):
-    """A command whose --help shows its options in groups, and below them what is `listed`, and examples.
-
-    What is `listed_deep` is in --help-all alone.
-    """
+    """A command whose --help shows its options in groups, then its examples; --help-all adds the `listed` sections."""
 
     def __init__(
         self,
         *arguments: Any,  # noqa: ANN401 - click's
         examples: Sequence[str] = (),
         listed: Sequence[Listed] = (),
-        listed_deep: Sequence[Listed] = (),
         **keywords: Any,  # noqa: ANN401 - click's
     ) -> None:
         super().__init__(*arguments, **keywords)
         self.examples = tuple(examples)
         self.listed = tuple(listed)
-        self.listed_deep = tuple(listed_deep)
         if any(isinstance(option, Option) and option.deep for option in self.params):
             self.params.append(
                 click.Option(
@@ -74,7 +69,7 @@ class GroupedCommand(click.Command):
                     is_eager=True,
                     expose_value=False,
                     callback=_show_all,
-                    help="Show all options, also those that few need.",
+                    help="Show all options.",
                 )
             )
 
@@ -87,11 +82,11 @@ class GroupedCommand(click.Command):
             if record is None or (isinstance(option, Option) and option.deep and not ctx.meta.get(_ALL)):
                 continue
             groups.setdefault(option.group if isinstance(option, Option) else OWN, []).append(record)
-        for name in (OWN, SOURCE, DEPTH, NIX, OUTPUT):
+        for name in GROUPS:
             if rows := groups.get(name):
                 with formatter.section(name):
                     formatter.write_dl(rows)
-        for name, rows in (each() for each in (*self.listed, *(self.listed_deep if ctx.meta.get(_ALL) else ()))):
+        for name, rows in (each() for each in (self.listed if ctx.meta.get(_ALL) else ())):
             if rows:
                 with formatter.section(name):
                     formatter.write_dl(rows)
@@ -117,12 +112,12 @@ def command(
     examples: Sequence[str] = (),
     **keywords: Any,  # noqa: ANN401 - click's
 ) -> Callable[[Callable[..., Any]], GroupedCommand]:
-    """Make a command of a function, as click.command does; `examples` are whole command lines."""
+    """Make a function a command, as click.command does; `examples` are whole command lines."""
     return click.command(name, cls=GroupedCommand, examples=examples, **keywords)
 
 
 class Amount(click.FloatRange):
-    """A number of seconds or days that is one, and that a clock can add: neither nan nor inf."""
+    """A finite number of seconds or days that a clock can add."""
 
     def __init__(self, least: float, *, min_open: bool = False) -> None:
         super().__init__(least, _MOST, min_open=min_open)
@@ -130,17 +125,17 @@ class Amount(click.FloatRange):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401 - click's
         """Return the number, or fail."""
         if not math.isfinite(click.FLOAT.convert(value, param, ctx)):
-            self.fail(f"{value!r} is not a number with an end", param, ctx)
+            self.fail(f"{value!r} is not a finite number", param, ctx)
         return super().convert(value, param, ctx)
 
 
 def asked(name: str) -> Any:  # noqa: ANN401 - of the type that the option has
-    """Return the value of an option that commands share, wherever on the command line it stood; None if it did not."""
+    """Return the value of a shared option, given before or after the command's name; None if it was not given."""
     return click.get_current_context().meta.get(_META + name)
 
 
 def given(option: str) -> bool:
-    """Return whether the running command was given an option, such as `--file`."""
+    """Return whether the user gave the running command this option, such as `--file`."""
     context = click.get_current_context()
     return any(
         context.get_parameter_source(parameter.name or "") is click.core.ParameterSource.COMMANDLINE
@@ -150,7 +145,7 @@ def given(option: str) -> bool:
 
 
 def together(*added: Callable[[Any], Any]) -> Callable[[F], F]:
-    """Return what adds options to a command, in this order."""
+    """Combine decorators that add options; the options keep this order."""
 
     def add(function: F) -> F:
         for option in reversed(added):
@@ -161,23 +156,21 @@ def together(*added: Callable[[Any], Any]) -> Callable[[F], F]:
 
 
 def _remember(ctx: click.Context, param: click.Parameter, value: object) -> None:
-    # An option can stand before and after the command's name; what is not given must not undo what is.
+    # An option may stand before or after the command's name: the place where it is absent must not unset it.
     if value not in (None, (), False):
         ctx.meta[f"{_META}{param.name}"] = value
 
 
 remembered = partial(click.option, cls=Option, expose_value=False, callback=_remember)
-source_option = partial(click.option, cls=Option, group=SOURCE)
+grouped = partial(click.option, cls=Option)
+source_option = partial(grouped, group=SOURCE)
 source_value = partial(remembered, group=SOURCE)
-output_option = partial(click.option, cls=Option, group=OUTPUT)
+output_option = partial(grouped, group=OUTPUT)
 _global_option = partial(remembered, group=OUTPUT)
 
 
 class GlobalOptions(Struct, frozen=True, kw_only=True):
-    """What the global options ask for, wherever on the command line they stood.
-
-    `color` is `auto`, `always` or `never`.
-    """
+    """The values of the global options; `color` is `auto`, `always` or `never`."""
 
     json: bool = False
     verbose: bool = False
@@ -186,7 +179,7 @@ class GlobalOptions(Struct, frozen=True, kw_only=True):
 
 
 def settings() -> GlobalOptions:
-    """Return the settings of the command that is running."""
+    """Return the global options of the running command."""
     names = ("json", "verbose", "quiet", "color")
     return GlobalOptions(**{name: asked(name) for name in names if asked(name) is not None})
 
@@ -199,44 +192,51 @@ def _complete_pin(ctx: click.Context, param: click.Parameter, incomplete: str) -
 
 common = together(
     _global_option("--json", is_flag=True, help="Print one JSON document and nothing else."),
-    _global_option("-v", "--verbose", is_flag=True, help="Print each command that is run, ready to paste."),
-    _global_option("-q", "--quiet", is_flag=True, help="Print only problems."),
+    _global_option("-v", "--verbose", deep=True, is_flag=True, help="Print each command that is run, ready to paste."),
+    _global_option("-q", "--quiet", deep=True, is_flag=True, help="Print only problems."),
     _global_option(
         "--color",
+        deep=True,
         type=click.Choice(["auto", "always", "never"]),
-        help="When to use colours: on a terminal unless NO_COLOR is set (auto), always, or never.",
+        help="When to use colours; auto: on a terminal, unless NO_COLOR is set.",
     ),
 )
-"""The global options, for a command or the group of commands; `settings` returns their values."""
+"""Add the global options to a command or to the group of commands; `settings` returns their values."""
 
 
+nixpkgs = source_value(
+    "--nixpkgs",
+    metavar="WHERE",
+    help="A directory or clone, <nixpkgs>, flake.lock, npins' sources.json, a git URL, or 'specimen', unlet's small "
+    "tree. By default the checkout that you are in.",
+)
+revision = source_value("--rev", metavar="REV", help="A commit, branch or tag.")
+offline = source_value("--offline", is_flag=True, help="Use only the cache and this machine, not the network.")
 source = together(
-    source_value(
-        "--nixpkgs",
-        metavar="WHERE",
-        help="A directory or git clone, <nixpkgs>, a flake.lock, npins' sources.json, a git URL, or 'specimen': "
-        "a small tree that comes with unlet. By default the checkout that you are in.",
-    ),
-    source_value("--rev", metavar="REV", help="A commit, branch or tag."),
+    nixpkgs,
+    revision,
     source_value(
         "--file",
+        group=DOCKER,
+        deep=True,
         type=click.Path(path_type=Path),
         metavar="FILE",
         help="A docker/default.nix without the tree around it.",
     ),
     source_value(
         "--pin",
+        deep=True,
         metavar="NAME",
         shell_complete=_complete_pin,
         help="A known commit; 'unlet propose --help-all' lists them.",
     ),
-    source_value("--offline", is_flag=True, help="Use only the cache and this machine, not the network."),
+    offline,
 )
-"""Where the docker file is; `source_request` returns it."""
+"""Add the options that name a nixpkgs or a file; `source_request` returns their values."""
 
 
 def bounds(*, timeout: str, memory: str) -> Callable[[F], F]:
-    """Add the options that raise the limits of strangers' files; `allow` sets them."""
+    """Add the options that change the limits of evaluations; `allow` applies them."""
     return together(
         remembered(
             "--max-memory", group=DEPTH, deep=True, type=click.IntRange(LEAST_MIB, MOST_MIB), metavar="MIB", help=memory
@@ -246,7 +246,7 @@ def bounds(*, timeout: str, memory: str) -> Callable[[F], F]:
 
 
 def allow() -> None:
-    """Let evaluations take what the running command was given, until it ends."""
+    """Apply the limits that the user gave to all evaluations of the running command."""
     from toolkit.nix import limits  # noqa: PLC0415 - --help does without
 
     click.get_current_context().with_resource(limits.allowing(asked("timeout"), asked("max_memory")))
@@ -258,26 +258,26 @@ server = together(
         "--api-url",
         deep=True,
         metavar="URL",
-        help="The REST API of another GitHub server, such as https://HOST/api/v3.",
+        help="The REST API of a different GitHub server, such as https://HOST/api/v3.",
     ),
     source_value(
         "--raw-url",
         deep=True,
         metavar="URL",
-        help="The raw files of another GitHub server, such as https://HOST/raw.",
+        help="The raw files of a different GitHub server, such as https://HOST/raw.",
     ),
     source_value(
         "--token-command",
         deep=True,
         metavar="COMMAND",
-        help="A command that prints the token; by default $GITHUB_TOKEN, $GH_TOKEN or 'gh auth token' provides it.",
+        help="A command that prints the token; by default $GITHUB_TOKEN, $GH_TOKEN or 'gh auth token'.",
     ),
 )
-"""Which server knows of pull requests, and who asks it; `server_request` returns it."""
+"""Add the options that name a GitHub server and its token; `server_request` returns their values."""
 
 
 def written(kind: str) -> Callable[[F], F]:
-    """Add the options for the directory that is written, which by default is called after what is in it."""
+    """Add the options for the directory to write, which by default has the name `kind`."""
     return together(
         output_option(
             "--out",
@@ -285,15 +285,14 @@ def written(kind: str) -> Callable[[F], F]:
             metavar="DIR",
             default=Path(kind),
             callback=_beside,
-            help=f"The directory to write; it appears complete or not at all. By default {kind}, or ../{kind} in a "
-            "checkout of nixpkgs.",
+            help=f"The directory to write; by default {kind}, or ../{kind} in a checkout of nixpkgs.",
         ),
-        output_option("--force", is_flag=True, help=f"Replace an existing {kind} in the output directory."),
+        output_option("--force", is_flag=True, help=f"Replace an existing {kind}."),
     )
 
 
 def _beside(ctx: click.Context, param: click.Parameter, value: Path) -> Path:
-    """Return the directory to write: if none is named, not in a checkout of nixpkgs, but beside it."""
+    """Return the directory to write; the default is beside, not in, a checkout of nixpkgs."""
     named = ctx.get_parameter_source(param.name or "") is not click.core.ParameterSource.DEFAULT
     here = None if named else checkout()
     place = Path(os.path.relpath(here.parent / value)) if here is not None else value
@@ -302,15 +301,15 @@ def _beside(ctx: click.Context, param: click.Parameter, value: Path) -> Path:
 
 
 def checkout() -> Path | None:
-    """Return the nixpkgs that the current directory is in, None if it is in none."""
+    """Return the checkout of nixpkgs around the current directory, if there is one."""
     directory = Path.cwd()
     return next((place for place in (directory, *directory.parents) if (place / _NIXPKGS).is_file()), None)
 
 
 def source_request() -> SourceRequest:
-    """Return the request that the options of `source` make; raise click.UsageError where they contradict.
+    """Return the source that the user named, by default the checkout around the current directory.
 
-    If none of them names a source, it is the nixpkgs that the current directory is in.
+    Raises click.UsageError for options that contradict.
     """
     from toolkit.model import SourceRequest  # noqa: PLC0415 - --help does without
 
@@ -321,14 +320,14 @@ def source_request() -> SourceRequest:
     for name in ("nixpkgs", "rev", "pin"):
         if asked(name) == "":
             raise click.UsageError(f"--{name} is empty")
-    nixpkgs, file, pin = asked("nixpkgs"), asked("file"), asked("pin")
-    if nixpkgs is None and file is None and pin is None and (here := checkout()) is not None:
-        nixpkgs = str(here)
-    return SourceRequest(nixpkgs=nixpkgs, rev=asked("rev"), file=file, pin=pin, offline=bool(asked("offline")))
+    where, file, pin = asked("nixpkgs"), asked("file"), asked("pin")
+    if where is None and file is None and pin is None and (here := checkout()) is not None:
+        where = str(here)
+    return SourceRequest(nixpkgs=where, rev=asked("rev"), file=file, pin=pin, offline=bool(asked("offline")))
 
 
 def source_words() -> list[str]:
-    """Return the options of `source` as the user gave them, for a command that goes on with the same nixpkgs."""
+    """Return the options of `source` as the user gave them, to print a next command for the same nixpkgs."""
     named = {f"--{name}": asked(name) for name in ("nixpkgs", "rev", "file", "pin")}
     words = [word for name, value in named.items() if value is not None for word in (name, str(value))]
     return [*words, *(["--offline"] if asked("offline") else [])]
@@ -355,7 +354,7 @@ def refuse_without(option: str, *others: str) -> None:
 
 
 def complete_package(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001 - click's
-    """Return the packages that begin so in the nixpkgs on the command line, or the one that the user is in."""
+    """Return the packages whose names begin with `incomplete`, from --nixpkgs or the user's checkout."""
     from toolkit import specimen  # noqa: PLC0415 - for completion alone, as the next
     from toolkit.lift.locating import Names  # noqa: PLC0415
 

@@ -35,11 +35,12 @@ _WRAPPER = (
 @click.argument("target", default=DOCKER, shell_complete=options.complete_package)
 @proposal_options
 @options.source
-@click.option(
+@options.grouped(
     "--kind",
+    group=options.DOCKER,
+    metavar="KIND",
     type=click.Choice([kind.value for kind in OverlayKind]),
-    help="For docker: by default a new wrapper around the docker of the binary cache, which compiles nothing; or the "
-    "patched docker file, which compiles docker.",
+    help="rewrap (the default): a new wrapper around the cached docker; patched: compile docker from the patched file.",
 )
 @options.written("overlay")
 @depth_options
@@ -51,11 +52,11 @@ def command(
     out: Path,
     force: bool,
 ) -> int:
-    """Write an overlay for your nixpkgs that lets rootless docker publish ports below 1024, and prove it.
+    """Write an overlay for your nixpkgs, and prove it there.
 
-    For any other TARGET, an attribute path of nixpkgs or the path of a package's file in it, the overlay brings the
-    packages that its lets bind within reach of an override. Without a source, the overlay is for the checkout that you
-    are in, else for the default pin of patches/.
+    With docker (the default), rootless docker can then publish ports below 1024. Any other TARGET is an attribute path,
+    or the path of a package's file: you can then override the packages defined in its let. Outside a checkout and
+    without --nixpkgs, git fetches the default commit.
     """
     settings = options.settings()
     request = proposed(target, options.source_request(), out=out, force=force)

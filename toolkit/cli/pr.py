@@ -45,13 +45,16 @@ _MAKING = ("--base", "--fetch", "--trailer", "--sign", *_OF_SERIES)
     type=click.Path(path_type=Path),
     metavar="DIR",
     default=Path(),
-    help="Your clone of nixpkgs, or a directory in it; by default the current directory.",
+    help="Your clone of nixpkgs; by default the current directory.",
 )
-@options.remembered("--base", group=options.OWN, metavar="NAME", help="The branch to contribute to; by default master.")
-@click.option("--branch", metavar="NAME", help="The name of the branch; by default it is called after TARGET.")
+@options.remembered(
+    "--base", group=options.OWN, deep=True, metavar="NAME", help="The branch to contribute to; by default master."
+)
+@click.option("--branch", metavar="NAME", help="The branch's name; by default after TARGET.")
 @options.remembered(
     "--worktree",
     group=options.OWN,
+    deep=True,
     type=click.Path(path_type=Path),
     metavar="DIR",
     help="Where to check out the branch; by default next to the clone.",
@@ -60,13 +63,13 @@ _MAKING = ("--base", "--fetch", "--trailer", "--sign", *_OF_SERIES)
     "--commit",
     group=options.OWN,
     is_flag=True,
-    help="Commit on the branch that you have checked out; make no worktree.",
+    help="Commit on the checked-out branch, without a worktree.",
 )
 @options.remembered(
     "--fetch",
     group=options.OWN,
     is_flag=True,
-    help="Fetch the base first, and the objects that a partial clone lacks.",
+    help="Fetch the base first, and missing objects of a partial clone.",
 )
 @options.remembered("--update", group=options.OWN, is_flag=True, help="Move the branch to the current base.")
 @options.remembered("--remove", group=options.OWN, is_flag=True, help="Remove the branch and its worktree.")
@@ -75,27 +78,30 @@ _MAKING = ("--base", "--fetch", "--trailer", "--sign", *_OF_SERIES)
     "--trailer",
     "trailers",
     group=options.OWN,
+    deep=True,
     multiple=True,
     metavar="'KEY: VALUE'",
     help="Add this trailer to each commit message.",
 )
-@click.option(
-    "--sign/--no-sign", default=None, help="Sign the commits, or do not; by default as commit.gpgSign is set."
+@options.grouped(
+    "--sign/--no-sign",
+    group=options.OWN,
+    deep=True,
+    default=None,
+    help="Sign the commits, or do not; by default as commit.gpgSign says.",
 )
 @click.option(
     "--force",
     is_flag=True,
-    help="Make the branch even if a proof fails; with --remove, remove it even if edits are lost.",
+    help="Make the branch even if a proof fails; with --remove, lose edits.",
 )
 @depth_options
 @options.common
 def command(*, target: str, repo: Path, branch: str | None, sign: bool | None, force: bool) -> int:
     """Prepare a pull request in your clone of nixpkgs: a branch and its text.
 
-    The branch gets its own worktree; nothing else in the clone changes. With --commit, the commits go on the branch
-    that you have checked out, and your uncommitted changes stay. Nothing is sent.
-
-    TARGET is docker, an attribute path of nixpkgs, or the path of a package's file in it.
+    The branch gets its own worktree; nothing else in the clone changes, and nothing is sent. TARGET is docker (the
+    default), an attribute path, or the path of a package's file.
     """
     settings = options.settings()
     mode, recipe = _mode(), options.asked("recipe")

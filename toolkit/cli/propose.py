@@ -37,12 +37,12 @@ _WORST = (130, 1, 3, 2, 0)
 
 
 def _recipes() -> tuple[str, list[tuple[str, str]]]:
-    """Return the recipes that --recipe can name."""
+    """List the recipes for --help-all."""
     return "Recipes", [(name, recipe.about) for name, recipe in sorted(recipes.known().items())]
 
 
 def _pins() -> tuple[str, list[tuple[str, str]]]:
-    """Return the commits that --pin can name."""
+    """List the known commits for --help-all."""
     known = patches.upstream()
     return "Known commits", [
         (f"{pin.name} (default)" if pin.name == known.default_pin else pin.name, f"{pin.commit}: {pin.about}")
@@ -54,19 +54,18 @@ def _pins() -> tuple[str, list[tuple[str, str]]]:
     "propose",
     examples=(
         "unlet propose --nixpkgs specimen",
-        "unlet propose --nixpkgs ~/src/nixpkgs --only nixos-module",
         "unlet propose forgejo --nixpkgs ~/src/nixpkgs",
         "unlet propose forgejo authentik gitea --out lifts",
     ),
-    listed=(_recipes,),
-    listed_deep=(_pins,),
+    listed=(_recipes, _pins),
 )
 @click.argument("targets", metavar="[TARGET]...", nargs=-1, shell_complete=options.complete_package)
 @proposal_options
 @series_options
 @options.source
-@click.option(
+@options.output_option(
     "--author",
+    deep=True,
     metavar="'NAME <EMAIL>'",
     callback=_author,
     help="The author of the mails in series/; by default git's user.",
@@ -77,9 +76,8 @@ def _pins() -> tuple[str, list[tuple[str, str]]]:
 def command(*, targets: tuple[str, ...], author: str | None, out: Path, force: bool) -> int:
     """Write a patch series, one diff and an overlay for a nixpkgs, and prove them.
 
-    TARGET is docker, an attribute path of nixpkgs, or the path of a package's file in it. Several packages share their
-    evaluations; each has its proposal in a directory of its name below --out. Without a source, the nixpkgs is the
-    checkout that you are in, else the default pin of patches/, from its remote.
+    TARGET is docker (the default), an attribute path, or the path of a package's file. Each of several packages gets a
+    directory of its name below --out. Outside a checkout and without --nixpkgs, git fetches the default commit.
     """
     settings = options.settings()
     targets = tuple(dict.fromkeys(targets)) or (DOCKER,)

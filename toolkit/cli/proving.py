@@ -1,4 +1,4 @@
-"""The options of commands that propose and prove: what is proposed of a target, and how deep the proofs go."""
+"""Options of the commands that propose and prove: how to lift a target, and how deep to prove it."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ DOCKER = "docker"
 OTHER = "a TARGET other than docker"
 
 OWN = ("--file", "--rootlesskit", "--only", "--kind")
-"""What only docker has."""
+"""Options for docker only."""
 
 LIFTING = ("--binding", "--as", "--follow")
-"""What only other targets have."""
+"""Options for other targets only."""
 
 _TIERS = tuple(tier.value for tier in Tier)
 
@@ -38,47 +38,47 @@ depth_options = options.together(
     options.remembered(
         "--sealed",
         group=DEPTH,
+        deep=True,
         is_flag=True,
-        help="Run nothing with your rights: no tier but isolated and tree, in which Nix reads nothing "
-        "else, fetches nothing and has limits of time and memory.",
+        help="Run nothing with your rights. This excludes --tier build.",
     ),
     options.remembered(
         "--tier",
         group=DEPTH,
         type=click.Choice(_TIERS),
-        help="How deep to prove: the file alone (isolated), the package in the whole nixpkgs (tree), real builds "
-        "(build); isolated is docker's. Each level includes those before it; "
-        "build runs what nixpkgs says with your rights. By default isolated for docker, and part of tree for its "
-        "proposal from a whole nixpkgs on this machine; tree for any other TARGET.",
+        metavar="TIER",
+        help="isolated: prove on docker's file alone; tree: in the whole nixpkgs; build: also build, with your rights. "
+        "By default isolated for docker, else tree.",
     ),
     options.remembered(
         "--system",
         group=DEPTH,
+        deep=True,
         multiple=True,
         metavar="NAME",
-        help="A system to evaluate or build for; for docker with --tier tree or build. May be repeated.",
+        help="A system to evaluate or build for; may be repeated. For docker, it requires --tier.",
     ),
     options.bounds(
-        timeout="The time limit of one evaluation, in the tier isolated of all together; by default 60 and 50.",
-        memory="The memory that all evaluations together may use; by default 2 GiB in the tier isolated, above it all "
-        "that is free. For another TARGET than docker, what one evaluation may use, by default 2 GiB.",
+        timeout="The time limit of each evaluation, by default 60; with --tier isolated of all together, then 50.",
+        memory="The memory limit of each evaluation, by default 2048. For docker the limit of all together, by default "
+        "2048 with --tier isolated, else all free memory.",
     ),
     options.remembered(
-        "--build-args", group=NIX, deep=True, metavar="TEXT", help="Further arguments for nix-build, quoted as one."
+        "--build-args", group=NIX, deep=True, metavar="TEXT", help="More arguments for nix-build, quoted as one."
     ),
     options.remembered(
         "--builders",
         group=NIX,
         deep=True,
         metavar="TEXT",
-        help="The machines to build on, or those that check --all evaluates on, as for nix-build --builders.",
+        help="The machines that build, or that evaluate for check --all, as for nix-build --builders.",
     ),
     options.remembered(
         "--store",
         group=NIX,
         deep=True,
         metavar="URL",
-        help="The store to build in, or the one that check --all evaluates in, as for nix-build --store.",
+        help="The store to build in, or to evaluate in for check --all, as for nix-build --store.",
     ),
     options.remembered(
         "--option",
@@ -87,16 +87,16 @@ depth_options = options.together(
         nargs=2,
         multiple=True,
         metavar="NAME VALUE",
-        help="A Nix setting for --tier build, and for check --all.",
+        help="A Nix setting for --tier build and check --all; may be repeated.",
     ),
 )
-"""How deep the proofs go; `depth` returns it."""
+"""Add the options for how deep to prove; `depth` returns their values."""
 
 
 def depth(target: str = DOCKER) -> Depth:
-    """Return what the options of the running command ask for; raise click.UsageError where they contradict.
+    """Return how deep the user wants to prove; any target but docker needs at least the tier `tree`.
 
-    A target other than docker is always evaluated in a whole nixpkgs.
+    Raises click.UsageError for options that contradict.
     """
     named = options.asked("tier")
     options.allow()
@@ -119,7 +119,7 @@ def depth(target: str = DOCKER) -> Depth:
 
 
 def nix_options(lacks: str | None) -> tuple[str, ...]:
-    """Return the words for nix-build; raise click.UsageError for any if the command `lacks` what they are for."""
+    """Return the user's arguments for nix-build; raise click.UsageError if they need the option that it `lacks`."""
     words: list[str] = []
     for name in ("build_args", "builders", "store", "option"):
         if (value := options.asked(name)) is None:
@@ -132,7 +132,7 @@ def nix_options(lacks: str | None) -> tuple[str, ...]:
 
 
 def engine() -> Engine | None:
-    """Return what evaluates every attribute if the running command asks for that."""
+    """Return the engine for `check --all`, None without that option."""
     if not options.asked("everything"):
         nix_options("--all")
         return None
@@ -145,12 +145,12 @@ def engine() -> Engine | None:
 
 
 def systems() -> tuple[str, ...]:
-    """Return the systems that the running command was given."""
+    """Return the systems that the user named, each once."""
     return tuple(dict.fromkeys(options.asked("system") or ()))
 
 
 def is_sealed() -> bool:
-    """Return whether the running command was given --sealed."""
+    """Return whether the user gave --sealed."""
     return bool(options.asked("sealed"))
 
 
@@ -173,12 +173,13 @@ proposal_options = options.together(
         "--recipe",
         group=options.OWN,
         metavar="NAME",
-        help="Make the commits of a recipe instead: one that --help lists, or the path of a TOML file.",
+        help="A recipe that 'propose --help-all' lists, or a TOML file.",
     ),
     options.remembered(
         "--set",
         "settings",
         group=options.OWN,
+        deep=True,
         multiple=True,
         metavar="KEY=VALUE",
         help="An option of the recipe; may be repeated.",
@@ -189,55 +190,60 @@ proposal_options = options.together(
         group=options.OWN,
         multiple=True,
         metavar="NAME",
-        help="Lift only this binding (not for docker). May be repeated.",
+        help="Lift only this binding (not for docker); may be repeated.",
     ),
     options.remembered(
         "--as",
         "called",
         group=options.OWN,
+        deep=True,
         multiple=True,
         metavar="BINDING=NAME",
-        help="Name this binding's attribute (not for docker); NAME alone is for a single binding. May be repeated.",
+        help="Call the binding's attribute NAME (not for docker); may be repeated. A single binding needs only NAME.",
     ),
     options.remembered(
         "--design",
         group=options.OWN,
+        deep=True,
+        metavar="DESIGN",
         type=click.Choice(_DESIGNS),
-        help="Whether definitions move into attributes of the package, stay in their let, or become hidden parameters; "
-        "docker has move and hidden, any other TARGET stay and move. By default they move if they can follow src or "
-        "version, else they stay; for docker as the builder allows.",
+        help="move: the definition becomes an attribute of the package; stay: it stays in its let (not for docker); "
+        "hidden: a parameter (docker only). By default, unlet chooses.",
     ),
     options.remembered(
         "--follow",
         group=options.OWN,
+        deep=True,
         metavar="NAMES",
-        help="What a definition that moves takes from the package (not for docker): src, version or both.",
+        help="What a moved definition takes from the package (not for docker): src, version, or src,version.",
     ),
 )
-"""What is proposed; `proposed` returns it."""
+"""Add the options for how to lift; `proposed` returns their values."""
 
 series_options = options.together(
     options.remembered(
         "--rootlesskit",
-        group=options.OWN,
+        group=options.DOCKER,
+        deep=True,
         type=click.Choice([demotion.value for demotion in Demotion]),
-        help="For docker: where rootlesskit goes in the wrapper's PATH: after all else (suffix, the default), or "
-        "nowhere. With 'drop', docker before 28 does not start.",
+        help="Where rootlesskit goes in the wrapper's PATH: to its end (suffix, the default), or nowhere (drop). With "
+        "drop, docker before 28 does not start.",
     ),
     options.remembered(
         "--only",
-        group=options.OWN,
+        group=options.DOCKER,
         multiple=True,
+        metavar="STEP",
         type=click.Choice([LIFT, DEMOTE, MODULE]),
-        help="For docker: make only this: the lift, the demotion of rootlesskit, or the NixOS module's option with its "
-        "test and release note. May be repeated. By default propose makes the first two, and pr the lift.",
+        help="lift, demote (rootlesskit in PATH) or nixos-module; may be repeated. By default propose makes the first "
+        "two, pr the lift.",
     ),
 )
-"""What a series may have besides; `proposed` returns it."""
+"""Add the options for docker's series; `proposed` returns their values."""
 
 
 def proposed(target: str, source: SourceRequest, *, out: Path, force: bool) -> Request:
-    """Return what the options ask for of a target; raise UsageError for an option that it lacks."""
+    """Return the request that the options make; raise click.UsageError for an option that is not for this target."""
     if _is_docker(target):
         options.refuse_without(OTHER, *LIFTING)
     else:
@@ -263,12 +269,12 @@ def proposed(target: str, source: SourceRequest, *, out: Path, force: bool) -> R
 
 
 def _is_docker(target: str) -> bool:
-    """Return whether a target is docker with its own series, and not one of the recipes for any package."""
+    """Return whether the target is docker's own series; docker with a recipe is like any package."""
     return target == DOCKER and options.asked("recipe") is None
 
 
 def _settings(given: Sequence[str]) -> dict[str, str]:
-    """Return the options of a recipe by name; raise UsageError for what is none."""
+    """Parse KEY=VALUE; raise click.UsageError for any other form."""
     found: dict[str, str] = {}
     for each in given:
         key, equals, value = each.partition("=")
@@ -279,7 +285,7 @@ def _settings(given: Sequence[str]) -> dict[str, str]:
 
 
 def _called(names: Sequence[str]) -> dict[str, str]:
-    """Return by binding the name of its attribute; raise UsageError for what is no name."""
+    """Parse BINDING=NAME, with BINDING empty for NAME alone; raise click.UsageError for an invalid NAME."""
     found: dict[str, str] = {}
     for given in names:
         binding, _, name = given.rpartition("=")
@@ -290,6 +296,6 @@ def _called(names: Sequence[str]) -> dict[str, str]:
 
 
 def designs() -> dict[str, str]:
-    """Return the designs that are asked for, by their step."""
+    """Return the designs that the user chose, by step."""
     asked = {LIFT: options.asked("design"), DEMOTE: options.asked("rootlesskit")}
     return {step: design for step, design in asked.items() if design is not None}

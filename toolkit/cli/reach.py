@@ -33,36 +33,38 @@ if TYPE_CHECKING:
 @options.source_value(
     "--nixpkgs",
     metavar="WHERE",
-    help="A directory or git clone, <nixpkgs>, a flake.lock, npins' sources.json or a git URL. By default the one that "
-    "the flake locks, else <nixpkgs>; with --sealed, a locked one has to be on this machine.",
+    help="A nixpkgs, as for propose. By default the one that the flake locks, else <nixpkgs>; with --sealed, a locked "
+    "one must be on this machine.",
 )
-@options.source_value("--rev", metavar="REV", help="A commit, branch or tag; by default the files as they are.")
-@options.source_value("--offline", is_flag=True, help="Use only the cache and this machine for nixpkgs.")
-@click.option("--only", multiple=True, metavar="ATTR", help="Look at this attribute and what is below it; repeatable.")
+@options.revision
+@options.offline
+@click.option(
+    "--only", multiple=True, metavar="ATTR", help="Look only at this attribute and those below it; may be repeated."
+)
 @click.option(
     "--system",
     "systems",
     multiple=True,
     metavar="SYSTEM",
-    help="Evaluate for this system; repeatable. By default the configuration's, else this machine's.",
+    help="Evaluate for this system; may be repeated. By default the configuration's, else this machine's.",
 )
 @click.option(
     "--sealed",
     is_flag=True,
-    help="Evaluate a stranger's overlay: it reads only itself and nixpkgs, fetches nothing and builds nothing. By "
-    "default it is evaluated with your rights.",
+    help="Evaluate a stranger's overlay, which can read only itself and nixpkgs, and fetch nothing. By default, Nix "
+    "evaluates it with your rights.",
 )
 @options.bounds(
-    timeout="The time that one override may take, by default 120, and 60 with --sealed.",
-    memory="The memory that Nix may use, by default 4096, and 2048 with --sealed.",
+    timeout="The time limit of each override, by default 120, with --sealed 60.",
+    memory="The memory limit of Nix, by default 4096, with --sealed 2048.",
 )
 @options.common
 def command(*, paths: tuple[Path, ...], only: tuple[str, ...], systems: tuple[str, ...], sealed: bool) -> int:
     """Show for each override of your overlays whether it reaches the build.
 
-    A PATH is an overlay, a directory of overlays, a flake, a NixOS configuration, a shell.nix, or - for standard input;
-    by default your own overlays and config.nix in ~/.config/nixpkgs. Nix evaluates the package set with and without
-    each override, and builds nothing.
+    PATH is an overlay, a directory of overlays, a flake, a NixOS configuration, a shell.nix, or - for standard input;
+    by default your overlays and config.nix in ~/.config/nixpkgs. Nix evaluates packages with and without each override,
+    and builds nothing.
     """
     settings = options.settings()
     options.allow()

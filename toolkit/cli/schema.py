@@ -17,8 +17,8 @@ NAMES = ("doctor", "find", "judgement", "overlay", "reach", "report", "track")
 def command(*, name: str | None) -> int:
     """Print the JSON Schema NAME, or list the names.
 
-    A schema describes what the command of that name prints with --json; `judgement` what check prints of a change,
-    `report` the report of propose and check, `overlay` that of overlay.
+    NAME is a command that has --json; or judgement, for check of a change; or report, for propose and for check of a
+    proposal.
     """
     if name is None:
         if options.settings().json:

@@ -27,8 +27,7 @@ _STDOUT = Path("-")
 
 EXIT_CODES = """\
 Exit codes: 0 nothing has changed since last time, 1 something has, 10 there is something to do (remove
-the overlay, update nixpkgs, make the overlay anew), 11 unknown for at least one ref; 2, 3, 4 and 130 as for all
-commands.
+the overlay, update nixpkgs, make the overlay anew), 11 unknown for at least one ref; 2, 3, 4, 130 as always.
 """
 
 
@@ -47,55 +46,67 @@ commands.
     "bindings",
     metavar="NAME",
     multiple=True,
-    help="What an override has to reach; may be repeated. By default all packages that a let of the file binds.",
+    help="A part that overrides must reach; may be repeated. By default all packages in the file's let.",
 )
 @options.source_option(
-    "--ref", "refs", metavar="REF", multiple=True, help="A branch, channel, tag or commit; may be repeated."
+    "--ref", "refs", metavar="REF", multiple=True, help="A branch, channel, tag or commit to look at; may be repeated."
 )
 @options.source_option(
     "--git-dir",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Read this local clone of nixpkgs instead of GitHub; needs no network and no token.",
+    help="Read this clone of nixpkgs instead of GitHub.",
 )
 @options.source_option(
     "--nixpkgs",
     metavar="WHERE",
     help="Your own nixpkgs: a flake.lock, npins' sources.json, a directory, a channel, <nixpkgs>.",
 )
-@options.source_option("--pin", metavar="NAME", help="Your own nixpkgs, as a known commit (see propose --help-all).")
+@options.source_option(
+    "--pin", deep=True, metavar="NAME", help="Your own nixpkgs, as a known commit (see propose --help-all)."
+)
 @click.option(
     "--overlay",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="The overlay that you use, as 'unlet overlay' or 'unlet propose' wrote it: the verdict is about this one.",
+    help="Your overlay from 'unlet overlay' or 'unlet propose'; the verdict is about this one.",
 )
-@click.option(
+@options.grouped(
     "--kind",
+    group=options.DOCKER,
+    metavar="KIND",
     type=click.Choice([way.value for way in Way if way is not Way.ANY]),
-    help="The kind of overlay that you use, if unlet did not write it; wrapper-name is the wrapper docker-rootlesskit.",
+    help="Your overlay's kind, if unlet did not write it: rewrap, patched, or wrapper-name for a wrapper "
+    "docker-rootlesskit.",
 )
-@click.option(
-    "--pull", "pulls", type=click.IntRange(min=1), metavar="N", multiple=True, help="Also look at this pull request."
+@options.source_option(
+    "--pull",
+    "pulls",
+    deep=True,
+    type=click.IntRange(min=1),
+    metavar="N",
+    multiple=True,
+    help="Also look at this pull request; may be repeated.",
 )
-@click.option("--no-pulls", is_flag=True, help="Do not look at pull requests.")
-@click.option(
+@options.source_option("--no-pulls", deep=True, is_flag=True, help="Do not look at pull requests.")
+@options.source_option(
     "--proposal",
+    deep=True,
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="The proposal whose series is tried on each ref; by default one is made for the first ref that allows it.",
+    help="Try the series of this proposal on each ref; by default, unlet makes one.",
 )
 @options.output_option(
     "--state",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Keep the answer in this file, and print what has changed since the last one.",
+    help="Keep the answer in this file; print what changed since last time.",
 )
 @options.output_option(
-    "--markdown", type=click.Path(path_type=Path), metavar="FILE", help="Also write Markdown; - means stdout."
+    "--markdown", type=click.Path(path_type=Path), metavar="FILE", help="Also write Markdown; - is stdout."
 )
 @options.output_option(
-    "--html", type=click.Path(path_type=Path), metavar="FILE", help="Also write an HTML page; - means stdout."
+    "--html", type=click.Path(path_type=Path), metavar="FILE", help="Also write an HTML page; - is stdout."
 )
 @options.server
 @options.source_option(
@@ -105,14 +116,14 @@ commands.
     metavar="SECONDS",
     default=30.0,
     show_default=True,
-    help="The time limit of one answer; over 50 also that of all that Nix and the parser do.",
+    help="The time limit of one request; above 50, also of all evaluations together.",
 )
 @options.source_option(
     "--max-memory",
     deep=True,
     type=click.IntRange(options.LEAST_MIB, options.MOST_MIB),
     metavar="MIB",
-    help="The memory that all evaluations together may use, by default 2048.",
+    help="The memory limit of all evaluations together, by default 2048.",
 )
 @options.common
 def command(
@@ -134,11 +145,10 @@ def command(
     timeout: float,
     max_memory: int | None,
 ) -> int:
-    """Show for each branch and channel if overrides reach a package's parts, and whether you can remove your overlay.
+    """Show for each branch and channel whether overrides reach a package's parts, and whether to keep your overlay.
 
-    TARGET is the attribute path of a package, by default that of --overlay, else docker. For docker, the place of
-    rootlesskit is looked at as well. Nix decides about another package if --git-dir names a clone; from a server its
-    file is only read.
+    TARGET is an attribute path, by default that of --overlay, else docker. With --git-dir, Nix evaluates each ref; from
+    GitHub, unlet only reads the file of any package but docker.
     """
     settings = options.settings()
     used = _used(target, overlay, kind)

@@ -63,11 +63,80 @@ def test_only_what_no_overlay_sets_is_an_error(reached: Callable[..., Reach]) ->
     assert reached({"overlay.nix": "final: prev: { plain = nowhere; }"}, only=("plain",)).overrides
 
 
-def test_overrides_that_are_in_no_overlay_are_named(reached: Callable[..., Reach], tmp_path: Path) -> None:
-    text = """{ pkgs, ... }: {
-      nixpkgs = { config = { }; };
-      programs.tool.package = pkgs.tool.overrideAttrs { a = 1; };
-      environment.systemPackages = [ (pkgs.plain.override { withColour = true; }) ];
-    }"""
-    warnings = reached({"configuration.nix": text}).warnings
-    assert f"{tmp_path}/configuration.nix: overrides outside of overlays were not looked at: line 3, 4" in warnings
+SETTINGS = """{ lib, pkgs, config, ... }:
+let
+  own = pkgs.spare.overrideAttrs { a = 1; };
+in
+{
+  imports = [ ./more.nix ./absent.nix ];
+  programs.tool.package = pkgs.tool.overrideAttrs { a = 1; };
+  services.plain.package = {
+    _type = "if";
+    condition = config.nowhere;
+    content = pkgs.plain.override { nope = true; };
+  };
+  environment.packages = [
+    (pkgs.app.overrideAttrs { doCheck = false; })
+    (with pkgs; python3Packages.base.overrideAttrs { a = 1; })
+    own
+    pkgs.plain
+  ];
+  lost.package = config.nowhere.override (pkgs.engine.override { });
+}"""
+
+
+def test_what_options_are_set_to_is_judged(reached: Callable[..., Reach], tmp_path: Path) -> None:
+    more = "{ pkgs, ... }: { editor.package = pkgs.editor.overrideAttrs { src = pkgs.spare; }; }"
+    found = reached({"configuration.nix": SETTINGS, "more.nix": more}, "configuration.nix")
+    assert statuses(found) == {
+        "programs.tool.package": "reaches",
+        "services.plain.package": "does not evaluate",
+        "environment.packages.app": "no effect",
+        "environment.packages.python3Packages.base": "reaches",
+        "environment.packages.spare": "reaches",
+        "editor.package": "in part",
+    }
+    places = {each.attribute: (each.file, each.line) for each in found.overrides}
+    assert places["services.plain.package"] == (f"{tmp_path}/configuration.nix", 8)
+    assert places["editor.package"] == (f"{tmp_path}/more.nix", 1)
+    ways = {each.attribute: each.instead for each in found.overrides if each.instead}
+    assert ways == {
+        "environment.packages.app": "(pkgs.app.overridePythonAttrs (old: { doCheck = …; }))",
+        "editor.package": """editor.package = pkgs.editor.override {
+  editor-unwrapped = pkgs.editor-unwrapped.overrideAttrs (old: { src = …; });
+};""",
+    }
+    assert f"{tmp_path}/configuration.nix: overrides outside of overlays were not looked at: line 19" in found.warnings
+
+
+def test_what_options_are_set_to_is_in_no_package_set(reached: Callable[..., Reach]) -> None:
+    text = f"""{{ pkgs, ... }}: {{
+      nixpkgs.overlays = [ {ONE} ];
+      programs.tool.package = pkgs.tool.overrideAttrs {{ a = 1; }};
+      programs.user.package = pkgs.plain.override {{ tool = pkgs.spare; }};
+    }}"""
+    assert statuses(reached({"configuration.nix": text})) == {
+        "plain": "reaches",
+        "programs.tool.package": "reaches",
+        "programs.user.package": "reaches",
+    }
+
+
+def test_a_service_that_takes_another_package_is_named(reached: Callable[..., Reach], tmp_path: Path) -> None:
+    flake = f"""{{ outputs = {{ self, nixpkgs }}: {{ nixosConfigurations.host = {{
+      config._module.args.modules = [ ({{ pkgs, ... }}: {{ tool.package = pkgs.tool.override {{ }}; }}) ];
+      extendModules = _: {{
+        config.nixpkgs = {{ config = {{ }}; overlays = [ {ONE} ]; hostPlatform.system = "x86_64-linux"; }};
+        options.services.plain = {{
+          enable.value = true;
+          package = {{ highestPrio = 1500; defaultText.text = "pkgs.tool"; }};
+        }};
+      }};
+    }}; }}; }}"""
+    (tmp_path / "flake.nix").write_text(flake)
+    found = reached({}, ".")
+    assert statuses(found) == {"plain": "reaches", "tool.package": "does not evaluate"}
+    fact = "services.plain.package is tool, not plain: override that, or set services.plain.package = pkgs.plain"
+    assert [each for each in found.warnings if each.endswith(fact)]
+    (tmp_path / "flake.nix").write_text(flake.replace("1500", "100"))
+    assert not [each for each in reached({}, ".").warnings if "not plain" in each]

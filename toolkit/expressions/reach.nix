@@ -95,6 +95,9 @@ let
     settingsOf
     unchecked
     kinds
+    chosenAt
+    chosenIn
+    keysIn
     ;
   inherit (import ./reach/calls.nix)
     argumentsOf
@@ -163,7 +166,7 @@ in
       value = (flakeAt path).${kind}.${name};
     in
     if kind == "nixosConfigurations" then
-      settingsOf (value.extendModules { modules = [ unchecked ]; }).config.nixpkgs
+      settingsOf value.config._module.args.modules (value.extendModules { modules = [ unchecked ]; })
     else
       packagesOf value.pkgs;
   hosts =
@@ -180,6 +183,47 @@ in
     key = "unlet ${key}";
     function = applied (elemAt file.overlays number).function;
   };
+
+  # The same of a package that an option of a file's configuration is set to; the set does not get it. `readable` is how
+  # the file is read for overlays, `of` the path of the package, its last name first.
+  chosenOf = file: readable: keys: of: key: {
+    inherit (readable) config system;
+    key = "unlet ${key}";
+    isApart = true;
+    function = _: prev: foldl' (value: name: { ${name} = value; }) (chosenAt file.configuration prev keys) of;
+  };
+
+  # The options of a configuration that are set to overrides, and what else is there if they cannot be read as a whole.
+  chosen = file: keys: say (if file.configuration == null then [ ] else chosenIn file.configuration plain keys);
+  keys = file: keys: say (keysIn file.configuration plain keys);
+
+  # The package that a service or program of a name runs by default, if it is another one.
+  taken =
+    file: name:
+    let
+      inherit (file.configuration) options;
+      defaultOf =
+        kind:
+        let
+          found = options.${kind}.${name};
+          text = found.package.defaultText.text or "";
+        in
+        if options ? ${kind}.${name}.package && found.enable.value && found.package.highestPrio > 1000 then
+          match "pkgs[.]([a-zA-Z0-9_-]+)" text
+        else
+          null;
+      defaults = filter (each: each.attribute != null) (
+        map (kind: {
+          option = "${kind}.${name}.package";
+          attribute = defaultOf kind;
+        }) [ "services" "programs" ]
+      );
+    in
+    say (
+      filter (each: each.attribute != name && guarded false (isPackage plain.${each.attribute})) (
+        map (each: each // { attribute = head each.attribute; }) defaults
+      )
+    );
 
   # Which overlays there are.
   overlays = file: say (map (each: each.name) file.overlays);
@@ -270,7 +314,7 @@ in
         path = other;
         drv = drvAt other scope;
         plain = drvAt other plain;
-      }) (aliasesOf path);
+      }) (if index.isApart or false then [ ] else aliasesOf path);
     };
 
   # The same of a member of a scope that an extension gives.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 
 class Place(Struct, frozen=True, kw_only=True):
@@ -78,21 +78,39 @@ class Source(Struct, frozen=True, kw_only=True):
     """A place with overlays: Nix that reads it, as the functions of reach.nix, and the file to name.
 
     `otherwise` reads it if that does not evaluate, with a warning if there is one; `label` is what it is called in the
-    file, `unread` are lines with overrides that are in no overlay.
+    file. `unread` are lines with overrides that are in no overlay, each with the name of the package.
     """
 
     question: str
     file: str
     otherwise: str | None = None
     warning: str = ""
-    unread: tuple[int, ...] = ()
+    unread: tuple[tuple[int, str], ...] = ()
     label: str = ""
+
+
+class Chosen(Struct, frozen=True, kw_only=True):
+    """An option that is set to an override of a package, of a list one of it; `keys` lead there from the modules."""
+
+    keys: tuple[str, ...]
+    option: tuple[str, ...]
+    of: tuple[str, ...]
+    place: Place | None
+    is_listed: bool = field(name="isListed")
+
+
+class Taken(Struct, frozen=True, kw_only=True):
+    """An option that by default is another attribute of nixpkgs than its name says."""
+
+    option: str
+    attribute: str
 
 
 class Overlay(Struct, frozen=True, kw_only=True):
     """An overlay by its name in the session, its number in the list of all, and the attributes that it has.
 
-    `listed` is false for one that its file only names: such have no order among themselves.
+    `listed` is false for one that its file only names: such have no order among themselves. `source` is the name of its
+    file in the session. One with an option is no overlay, but what that is set to.
     """
 
     key: str
@@ -100,6 +118,8 @@ class Overlay(Struct, frozen=True, kw_only=True):
     file: str
     names: tuple[Named, ...]
     listed: bool
+    source: str
+    option: Chosen | None = None
 
     def place(self, name: str) -> Place | None:
         """Return where it has an attribute, None if it has none of that name."""
@@ -108,7 +128,8 @@ class Overlay(Struct, frozen=True, kw_only=True):
 
     def is_before(self, other: Overlay) -> bool:
         """Return whether another overlay is put on after it, and may replace what it sets."""
-        return self.number < other.number and (self.file != other.file or (self.listed and other.listed))
+        is_ordered = self.file != other.file or (self.listed and other.listed)
+        return self.number < other.number and is_ordered and self.option is other.option is None
 
 
 class Subject(Struct, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ A text is evaluated exactly as it is printed, but for `…`, which stands for th
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from toolkit.nix.tree import Node
-    from toolkit.reach.answers import Place
+    from toolkit.reach.answers import Chosen, Place
     from toolkit.reach.case import Call
     from toolkit.reach.model import Left
 
@@ -62,12 +63,22 @@ Text = Callable[[str, Values], str]
 
 
 class Names(Struct, frozen=True, kw_only=True):
-    """The arguments of an overlay, and of the extension of a scope within it, as the user calls them."""
+    """The arguments of an overlay, and of the extension of a scope within it, as the user calls them.
+
+    `option` is what is set in place of an attribute of an overlay.
+    """
 
     final: str = "final"
     prev: str = "prev"
     own: str = "self"
     before: str = "super"
+    option: Chosen | None = None
+
+    def bound(self, attribute: str, value: str) -> str:
+        """Return what sets an attribute, or the user's option, to a value."""
+        if self.option is None:
+            return f"{attribute} = {value};"
+        return f"({value})" if self.option.is_listed else f"{'.'.join(self.option.option)} = {value};"
 
 
 class Way(Struct, frozen=True, kw_only=True):
@@ -116,21 +127,23 @@ def ways(
         return
     name, given = path[-1], calls[-1].names
     base = names.prev if len(path) == 1 else names.before
+    way = partial(_way, calls, base, names)
     stays = {each.name for each in left}
     wrapped = f"{name}-unwrapped"
 
     def inner(values: Values) -> str:
         return f"{base}.{wrapped}.overrideAttrs (old: {{ {values(given)} }})"
 
-    yield _way(name, calls, base, lambda package, values: f"{package}.overridePythonAttrs (old: {{ {values(given)} }})")
+    yield way(name, lambda package, values: f"{package}.overridePythonAttrs (old: {{ {values(given)} }})")
     texts = [text for each in _DOWNLOADS if each in environment or each in stays for text in _DOWNLOADS[each]]
     for more in product(_SOURCES, ("", *texts)) if "src" in stays else [("", text) for text in texts]:
-        yield _way(name, calls, base, _bumped([each for each in more if each], name, given, names))
-    yield _way(name, calls, base, lambda package, values: f"{package}.override {{\n  {wrapped} = {inner(values)};\n}}")
-    yield _way(wrapped, calls, base, lambda _, values: inner(values))
+        yield way(name, _bumped([each for each in more if each], name, given, names))
+    yield way(name, lambda package, values: f"{package}.override {{\n  {wrapped} = {inner(values)};\n}}")
+    if names.option is None:
+        yield way(wrapped, lambda _, values: inner(values))
     arguments = [each for each in given if each in calls[-1].arguments]
     if arguments:
-        yield _way(name, calls, base, lambda package, values: f"{package}.override {{ {values(arguments, 'null')} }}")
+        yield way(name, lambda package, values: f"{package}.override {{ {values(arguments, 'null')} }}")
 
 
 def _bumped(more: Sequence[str], name: str, given: Sequence[str], names: Names) -> Text:
@@ -149,7 +162,7 @@ def _bumped(more: Sequence[str], name: str, given: Sequence[str], names: Names) 
     return text
 
 
-def _way(attribute: str, calls: Sequence[Call], base: str, text: Text) -> Way:
+def _way(calls: Sequence[Call], base: str, names: Names, attribute: str, text: Text) -> Way:
     """Return a way as it is printed, and with the user's values: those of a call are a function of the old ones."""
 
     def made(value: Callable[[int, str, str], str]) -> str:
@@ -167,7 +180,7 @@ def _way(attribute: str, calls: Sequence[Call], base: str, text: Text) -> Way:
 
     return Way(
         attribute=attribute,
-        text=f"{attribute} = {made(lambda _number, _name, _old: '…')};",
+        text=names.bound(attribute, made(lambda _number, _name, _old: "…")),
         question=" ".join(made(lambda number, name, old: f"(given {number} {old}).{name}").split()),
     )
 
@@ -196,14 +209,14 @@ def behind(command: str, name: str, calls: Sequence[Call], moved: Sequence[str],
     rest = "".join(f" {each} = …;" for each in calls[-1].names if each not in moved)
     inner = " ".join(f"{each} = …;" for each in moved)
     moving = f"passthru = old.passthru // {{ {inner} }};"
-    return f"{first}:\n{name} = {names.prev}.{name}.overrideAttrs (old: {{{rest} {moving} }});"
+    return f"{first}:\n{names.bound(name, f'{names.prev}.{name}.overrideAttrs (old: {{{rest} {moving} }})')}"
 
 
-def part(command: str, package: str, binding: str, *, in_passthru: bool) -> str:
+def part(command: str, package: str, binding: str, names: Names, *, in_passthru: bool) -> str:
     """Return how a part is replaced behind the overlay that a command writes."""
     inner = f"passthru = old.passthru // {{ {binding} }};" if in_passthru else binding
-    name = package.rpartition(".")[2]
-    return f"# behind the overlay that '{command}' writes:\n{name} = {package}.overrideAttrs (old: {{ {inner} }});"
+    text = names.bound(package, f"{names.prev}.{package}.overrideAttrs (old: {{ {inner} }})")
+    return f"# behind the overlay that '{command}' writes:\n{text}"
 
 
 def extension(name: str, names: Names) -> str:

@@ -10,7 +10,19 @@ from msgspec.structs import replace
 
 from toolkit.nix.program import quoted
 from toolkit.reach import instead, rules
-from toolkit.reach.answers import Facts, Look, Named, Overlay, Pair, Place, Shown, Source, Subject
+from toolkit.reach.answers import (
+    Chosen,
+    Facts,
+    Look,
+    Named,
+    Overlay,
+    Pair,
+    Place,
+    Shown,
+    Source,
+    Subject,
+    Taken,
+)
 from toolkit.reach.case import Call
 from toolkit.reach.model import Left, Override, Status
 from toolkit.reach.others import Others
@@ -60,7 +72,8 @@ class Judge:
         overlays: list[Overlay] = []
         for source in sources:
             self._sets.begin()
-            for place, label, found in self._opened(source):
+            own = self._sets.define("file", source.question)
+            for place, label, found in self._opened(source, own):
                 if isinstance(found, EvaluationError):
                     unread.append(self._unread(source.file, label, found))
                     continue
@@ -78,15 +91,20 @@ class Judge:
                                 file=source.file,
                                 names=names,
                                 listed=name.endswith("]") or name == "packageOverrides",
+                                source=own,
                             )
                         )
+        for source in sources:
+            overlays += self._options(source, len(overlays))
         system = self._sets.ask(f"system {self._sets.used(overlays)}", str)
         self._system = "" if isinstance(system, EvaluationError) else system
         return [replace(each, system=self._system) for each in unread], [
             Subject(overlay=overlay, overlays=tuple(overlays), named=each)
             for overlay in overlays
             for each in overlay.names
-            if not only or any(wanted.partition(".")[0] in {each.name, *_HOOKED.get(each.name, ())} for wanted in only)
+            if not only
+            or overlay.option is not None
+            or any(wanted.partition(".")[0] in {each.name, *_HOOKED.get(each.name, ())} for wanted in only)
         ]
 
     def overrides(self, subjects: Sequence[Subject], only: Sequence[str]) -> list[Override]:
@@ -106,12 +124,40 @@ class Judge:
         """Return the configurations of a flake, each by its kind and its name."""
         return self._sets.ask(f"hosts {quoted(directory)}", tuple[tuple[str, str], ...])
 
-    def _opened(self, source: Source) -> Iterator[tuple[str, str, tuple[str, ...] | EvaluationError]]:
+    def _options(self, source: Source, before: int) -> Iterator[Overlay]:
+        """Yield what options of a configuration are set to, and warn of the lines with overrides that are none."""
+        place = readable = self._sets.define("file", source.question)
+        if source.otherwise is not None and isinstance(self._sets.ask(f"overlays {place}", object), EvaluationError):
+            readable = self._sets.define("file", source.otherwise)
+        known: set[str] = set()
+        for number, found in enumerate(self._chosen(place, ()), before + 1):
+            words = f"{listed(found.keys)} {listed(found.of[::-1])} {quoted(f'{place} {number}')}"
+            known.add(found.of[-1])
+            yield Overlay(
+                key=self._sets.define("overlay", f"chosenOf {place} {readable} {words}"),
+                number=number,
+                file=source.file,
+                names=(Named(name=found.of[0], place=found.place),),
+                listed=False,
+                source=place,
+                option=found,
+            )
+        if lines := [str(line) for line, name in source.unread if name not in known]:
+            fact = f"overrides outside of overlays were not looked at: line {', '.join(lines)}"
+            self.warnings.append(f"{source.file}: {fact}")
+
+    def _chosen(self, place: str, keys: tuple[str, ...]) -> Iterator[Chosen]:
+        """Yield what options are set to, without what does not evaluate."""
+        found = self._sets.ask(f"chosen {place} {listed(keys)}", tuple[Chosen, ...])
+        if not isinstance(found, EvaluationError):
+            yield from found
+            return
+        names = self._sets.ask(f"keys {place} {listed(keys)}", tuple[str, ...])
+        for name in () if isinstance(names, EvaluationError) else names:
+            yield from self._chosen(place, (*keys, name))
+
+    def _opened(self, source: Source, place: str) -> Iterator[tuple[str, str, tuple[str, ...] | EvaluationError]]:
         """Yield the names of what a source holds, what it is called there, and the labels of its overlays."""
-        if source.unread:
-            lines = ", ".join(map(str, source.unread))
-            self.warnings.append(f"{source.file}: overrides outside of overlays were not looked at: line {lines}")
-        place = self._sets.define("file", source.question)
         found = self._sets.ask(f"overlays {place}", tuple[str, ...])
         if isinstance(found, EvaluationError) and source.otherwise is not None:
             if source.warning:
@@ -140,6 +186,9 @@ class Judge:
     def _attribute(self, subject: Subject) -> Iterator[Override]:
         joint = self._sets.joint(subject)
         scope = self._sets.alone(subject) if joint in self._slow else joint
+        if (chosen := subject.overlay.option) is not None:
+            yield self._override(subject, chosen.of, self._path(scope, subject, chosen.of))
+            return
         found = self._sets.ask(f"look {called(scope, subject)}", Look)
         self._bear(scope, found)
         # Another overlay may take the extensions of this one out.
@@ -321,6 +370,8 @@ class Judge:
         return Verdict(status=Status.IN_PART, left=left + rest, reason=reason, instead=other)
 
     def _names(self, subject: Subject, path: Sequence[str]) -> Names:
+        if subject.overlay.option is not None:
+            return instead.Names(final="pkgs", prev="pkgs", option=subject.overlay.option)
         return instead.names_at(self._places.get((subject.overlay.key, *path)) or subject.named.place)
 
     def _calls(self, subject: Subject, path: Sequence[str], member: str, scope: str) -> tuple[str, tuple[Call, ...]]:
@@ -359,14 +410,17 @@ class Judge:
         self, subject: Subject, path: Sequence[str], verdict: Verdict, place: Place | None = None
     ) -> Override:
         where = place or subject.named.place
+        chosen = subject.overlay.option
         if verdict.status in {Status.REACHES, Status.IN_PART, Status.NEW}:
             verdict = self._in_list(subject, path, verdict)
         elif verdict.status is Status.NO_EFFECT and where is not None and is_own(where.file):
             verdict = Verdict(
                 status=Status.REACHES, reason="the build stays the same, and its parts become overridable"
             )
+        if chosen is None and list(path) == [subject.name]:
+            self._warn_of_others(subject, where)
         return Override(
-            attribute=".".join(path),
+            attribute=".".join(path if chosen is None else (*chosen.option, *(path if chosen.is_listed else ()))),
             status=verdict.status,
             system=self._system,
             file=where.file if where is not None else subject.overlay.file,
@@ -376,6 +430,14 @@ class Judge:
             instead=verdict.instead,
             replaced_by=verdict.replaced_by,
         )
+
+    def _warn_of_others(self, subject: Subject, where: Place | None) -> None:
+        """Warn of a service that runs another attribute than the one of its name, which is overridden."""
+        found = self._sets.ask(f"taken {subject.overlay.source} {quoted(subject.name)}", tuple[Taken, ...])
+        place = f"{where.file}:{where.line}" if where is not None else subject.overlay.file
+        for each in () if isinstance(found, EvaluationError) else found:
+            fact = f"{each.option} is {each.attribute}, not {subject.name}"
+            self.warnings.append(f"{place}: {fact}: override that, or set {each.option} = pkgs.{subject.name}")
 
     def _in_list(self, subject: Subject, path: Sequence[str], verdict: Verdict) -> Verdict:
         """Judge by the whole list of overlays, in its order, what has an effect by itself."""

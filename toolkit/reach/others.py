@@ -95,5 +95,5 @@ class Others:
             old, new = self.store[pair.old.drv], self.store[pair.new.drv]
             if made is not None and old.path != new.path and not rules.left(self.case(scope, old, new, ())):
                 value = f"old.{part}.…" if subject.name == part else "…"
-                return ways.part(made.command, f"{names.prev}.{package}", f"{part} = {value};", in_passthru=in_passthru)
+                return ways.part(made.command, package, f"{part} = {value};", names, in_passthru=in_passthru)
         return None

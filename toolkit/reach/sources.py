@@ -24,7 +24,9 @@ _FLAKE = "flake.nix"
 _HERE = "default.nix"
 _MODULE = frozenset(["config", "options", "modulesPath"])
 """Arguments that only a module takes."""
-_OUTSIDE = re.compile(r"\bpkgs\.[\w.'-]+\.override(?:Attrs)?\b")
+_SETTINGS = frozenset(["boot", "environment", "hardware", "home", "imports", "nixpkgs", "programs", "services"])
+"""What a module with packages sets."""
+_OUTSIDE = re.compile(r"\bpkgs\.(?:[\w'-]+\.)*?([\w'-]+)\.override(?:Attrs)?\b")
 """An override for one place, such as `programs.NAME.package` and `environment.systemPackages`."""
 _MADE = re.compile(r"\bimport\b(?s:.*)\b(?:overlays|packageOverrides)\b")
 """What makes a package set with overlays, such as a shell."""
@@ -106,8 +108,8 @@ def _of_file(path: Path) -> Source:
     own = _source("file", path)
     if _is_module(path):
         warning = "does not evaluate as a NixOS configuration, so only what it says itself was looked at"
-        lines = files.read(path).decode(errors="replace").splitlines()
-        unread = tuple(number for number, line in enumerate(lines, 1) if _OUTSIDE.search(line))
+        lines = enumerate(files.read(path).decode(errors="replace").splitlines(), 1)
+        unread = tuple((number, found[1]) for number, line in lines if (found := _OUTSIDE.search(line)))
         return replace(_source("module", path), otherwise=own.question, warning=warning, unread=unread)
     if _MADE.search(files.read(path).decode(errors="replace")):
         return replace(_source("made", path), otherwise=own.question)
@@ -127,7 +129,8 @@ def _is_module(path: Path) -> bool:
     )
     values = [node for node in spine(root) if node.kind in SETS]
     settings = {path_of(binding).partition(".")[0] for value in values for binding in statements(value, "binding")}
-    return bool(arguments & _MODULE or {"imports", "nixpkgs"} & settings)
+    known = _SETTINGS if "pkgs" in arguments else {"imports", "nixpkgs"}
+    return bool(arguments & _MODULE or known & settings)
 
 
 def _overlay(path: Path) -> Path | None:

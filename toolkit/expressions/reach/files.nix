@@ -27,6 +27,7 @@ let
     length
     listToAttrs
     match
+    pathExists
     split
     toXML
     tryEval
@@ -39,6 +40,11 @@ let
     isPackage
     ;
   inherit (import ./imported.nix { inherit tree; }) argumentsIn imported;
+  inherit (import ./options.nix { inherit tree arguments calledWith; })
+    chosenAt
+    chosenIn
+    keysIn
+    ;
 
   arguments = {
     inherit lib;
@@ -98,10 +104,13 @@ let
     else if isPackage value then
       [ ]
     else if isList value then
-      genList (number: {
-        name = "${name}[${toString number}]";
-        value = elemAt value number;
-      }) (length value)
+      # A module that is not there says nothing of overlays.
+      filter (each: name != "imports" || !isPath each.value || pathExists each.value) (
+        genList (number: {
+          name = "${name}[${toString number}]";
+          value = elemAt value number;
+        }) (length value)
+      )
     else if !isAttrs value || isCallable value then
       [ ]
     else if value ? nixpkgs || value ? config.nixpkgs then
@@ -165,9 +174,15 @@ let
       system ? null,
       overlays,
       parts ? [ ],
+      configuration ? null,
     }:
     {
-      inherit config system overlays;
+      inherit
+        config
+        system
+        overlays
+        configuration
+        ;
       parts = map (
         part:
         file {
@@ -181,10 +196,17 @@ let
       ) parts;
     };
 
-  # What the NixOS of this nixpkgs makes of the settings of a configuration.
+  # What NixOS makes of the modules of a configuration.
   settingsOf =
-    settings:
+    modules: evaluated:
+    let
+      settings = evaluated.config.nixpkgs;
+    in
     file {
+      configuration = {
+        inherit modules;
+        inherit (evaluated) config options;
+      };
       inherit (settings) config;
       system = guarded null (settings.hostPlatform.system or settings.system or null);
       overlays = overridesIn "" settings.config ++ overlaysIn "" settings.overlays;
@@ -229,14 +251,15 @@ let
     # A NixOS configuration with all that it imports.
     module =
       path:
-      settingsOf
-        (import (/. + tree + "/nixos/lib/eval-config.nix") {
+      settingsOf [ (/. + path) ] (
+        import (/. + tree + "/nixos/lib/eval-config.nix") {
           modules = [
             (/. + path)
             unchecked
           ];
           ${if system == "" then null else "system"} = system;
-        }).config.nixpkgs;
+        }
+      );
     # Anything else, by its value.
     file = path: valueOf (import (/. + path));
     # A shell, or other packages, by the nixpkgs that they are made of.
@@ -287,5 +310,8 @@ in
     settingsOf
     unchecked
     kinds
+    chosenAt
+    chosenIn
+    keysIn
     ;
 }

@@ -112,6 +112,7 @@ let
 in
 {
   inherit
+    doors
     leaving
     observe
     scopeName

@@ -57,12 +57,17 @@ let
         index: final: prev:
         let
           given = index.function final prev;
-          kept = intersectAttrs (listToAttrs (
-            map (name: {
-              inherit name;
-              value = null;
-            }) (filter (keep index prev) (attrNames given))
-          )) given;
+          # What an option is set to is in no set.
+          kept =
+            if index.isApart or false then
+              { }
+            else
+              intersectAttrs (listToAttrs (
+                map (name: {
+                  inherit name;
+                  value = null;
+                }) (filter (keep index prev) (attrNames given))
+              )) given;
         in
         kept
         // mapAttrs (name: value: if prev ? ${name} then hooks.${name}.mark index.key prev.${name} value else value) (

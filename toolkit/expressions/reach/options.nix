@@ -1,0 +1,172 @@
+# What the options of a configuration are set to: overrides of packages, wherever in its modules.
+#
+# The modules are read by themselves, without what nixpkgs defines; `arguments` are those of a module but `pkgs` and `config`,
+# `calledWith` calls a function with them.
+{
+  tree,
+  arguments,
+  calledWith,
+}:
+let
+  inherit (builtins)
+    attrNames
+    concatMap
+    elemAt
+    filter
+    foldl'
+    functionArgs
+    genList
+    head
+    intersectAttrs
+    isAttrs
+    isFunction
+    isList
+    isPath
+    isString
+    length
+    listToAttrs
+    mapAttrs
+    match
+    pathExists
+    stringLength
+    substring
+    tail
+    unsafeGetAttrPos
+    ;
+  inherit (import ./values.nix) guarded isCallable isPackage;
+  inherit (import ./observed.nix) doors observe;
+
+  isOwn = value: substring 0 (stringLength tree + 1) (toString value) == tree + "/";
+
+  # Packages that remember their path, each as `mark` makes it.
+  named =
+    mark: path: value:
+    if isPackage value then
+      mark [ ] (value // { "unlet path" = path; })
+    else if isAttrs value && length path < 2 && !isCallable value then
+      mapAttrs (name: named mark (path ++ [ name ])) value
+    else
+      value;
+
+  # A package whose functions are not called, so that none fails.
+  recorded =
+    calls: value:
+    (if calls == [ ] then value else { type = "derivation"; })
+    // {
+      "unlet calls" = calls;
+    }
+    // listToAttrs (
+      map (name: {
+        inherit name;
+        value = _: recorded (calls ++ [ { of = value; } ]) value;
+      }) doors
+    );
+
+  # The settings of modules and of what they import, but for nixpkgs' own.
+  settingsIn =
+    given: module:
+    let
+      isFile = isPath module || isString module;
+      value = if isFile then import (/. + module) else module;
+      called = if isFunction value then calledWith (intersectAttrs (functionArgs value) given) value else value;
+    in
+    if isFile && (isOwn module || !pathExists (/. + module)) || !isAttrs called then
+      [ ]
+    else
+      [ (called.config or (removeAttrs called [ "imports" "options" ])) ]
+      ++ concatMap (each: guarded [ ] (settingsIn given each)) (called.imports or [ ]);
+
+  numbered =
+    list:
+    listToAttrs (
+      genList (number: {
+        name = toString number;
+        value = elemAt list number;
+      }) (length list)
+    );
+
+  # What is in a value, and whether its names are those of options.
+  openedAt =
+    value:
+    if isList value then
+      { within = numbered value; }
+    else if !isAttrs value || isCallable value || isPackage value then
+      { within = { }; }
+    else if value ? _type then
+      { within = numbered (value.contents or (if value ? content then [ value.content ] else [ ])); }
+    else if value ? kernel && value ? extend then
+      { within = { inherit (value) kernel; }; }
+    else
+      { within = value; isSet = true; };
+
+  calls = value: if isAttrs value then value."unlet calls" or [ ] else [ ];
+
+  # The overrides in a value, below the keys that lead to it.
+  overridesIn =
+    found@{ keys, option, place, isListed }:
+    value:
+    let
+      opened = openedAt value;
+      inner =
+        name:
+        overridesIn (
+          found
+          // { keys = keys ++ [ name ]; }
+          // (
+            if opened.isSet or false then
+              {
+                option = option ++ [ name ];
+                place = unsafeGetAttrPos name value;
+                isListed = false;
+              }
+            else
+              { isListed = isListed || isList value && option != [ ]; }
+          )
+        ) opened.within.${name};
+    in
+    if (head (calls value ++ [ { of = { }; } ])).of ? "unlet path" then
+      [
+        {
+          inherit keys option isListed;
+          place = if place == null then null else { inherit (place) file line; };
+          of = (head (calls value)).of."unlet path";
+        }
+      ]
+    else if length option > 8 then
+      [ ]
+    else
+      concatMap inner (attrNames opened.within);
+
+  settings =
+    mark: { modules, config, ... }: pkgs:
+    let
+      given = arguments // {
+        inherit config;
+        pkgs = mapAttrs (name: named mark [ name ]) pkgs;
+      };
+    in
+    concatMap (settingsIn given) modules;
+
+  at = foldl' (value: key: (openedAt value).within.${key});
+in
+{
+  # The overrides that a configuration's options are set to below some keys, of the packages of a set.
+  chosenIn =
+    configuration: pkgs: keys:
+    overridesIn {
+      inherit keys;
+      option = filter (key: match "[0-9]+" key == null) keys;
+      place = null;
+      isListed = false;
+    } (at (settings recorded configuration pkgs) keys);
+
+  # What is below some keys, for settings that as a whole do not evaluate.
+  keysIn =
+    configuration: pkgs: keys:
+    attrNames (openedAt (at (settings recorded configuration pkgs) keys)).within;
+
+  # The package that some keys lead to.
+  chosenAt =
+    configuration: pkgs: keys:
+    at (settings observe configuration pkgs) keys;
+}

@@ -53,7 +53,8 @@ def test_what_a_later_overlay_replaces_has_no_effect(
     for each in found.overrides:
         if each.status is Status.NO_EFFECT:
             assert each.replaced_by == Replacement(overlay=2, file=f"{tmp_path}/b.nix", line=1)
-            assert each.reason == f"replaced by overlay 2 ({tmp_path}/b.nix:1)"
+            assert (each.reason or "").startswith(f"replaced by overlay 2 ({tmp_path}/b.nix:1)")
+            assert (each.instead is None) is ("; no way found, because that makes '" in (each.reason or ""))
         else:
             assert each.replaced_by is None
 
@@ -80,3 +81,22 @@ def test_overlays_that_have_names_are_in_no_order(reached: Callable[..., Reach])
     listed = f"[ (_: prev: {changed}) (_: prev: {{ plain = prev.tool; }}) ]"
     assert statuses(reached({"list.nix": listed})) == {"plain": "reaches"}
     assert [each.status for each in reached({"list.nix": listed}).overrides] == [Status.NO_EFFECT, Status.REACHES]
+
+
+@pytest.mark.parametrize(
+    ("scope", "call"),
+    [("python313", "override { packageOverrides = "), ("haskellPackages", "override { overrides = ")],
+)
+def test_what_is_replaced_gets_a_way_that_stays(reached: Callable[..., Reach], scope: str, call: str) -> None:
+    member = "self: super: { base = super.base.overrideAttrs { a = 1; }; }"
+    one = f"final: prev: {{ {scope} = prev.{scope}.{call}{member}; }}; }}"
+    other = one.replace("base", "app")
+    first, _ = reached({"a.nix": one, "b.nix": other}).overrides
+    assert first.instead is not None
+    value = "super.base.overrideAttrs { a = 1; }"
+    if "# in overlay 2" in first.instead:
+        other = f"final: prev: {{ {first.instead.replace('…', f'app = {value};'.replace('base', 'app'))} }}"
+    else:
+        one = f"final: prev: {{ {first.instead.replace('…', value)} }}"
+    found = reached({"a.nix": one, "b.nix": other})
+    assert {each.status for each in found.overrides} == {Status.REACHES}

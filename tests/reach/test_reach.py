@@ -553,11 +553,12 @@ def test_other_names_of_a_package_follow_or_stay(reached: Callable[..., Reach]) 
         (
             "linux_6",
             "in part",
-            "no way found, because the packages are those of another set",
+            None,
             ["linuxPackages_6.kernel"],
         ),
         ("store_2", "reaches", "store follows", []),
     ]
+    assert found.overrides[0].instead == "# beside it:\nlinuxPackages_6 = final.linuxPackagesFor final.linux_6;"
 
 
 def test_a_strangers_overlay_answers_for_nobody(reached: Callable[..., Reach]) -> None:

@@ -404,19 +404,22 @@ in
       );
     };
 
-  # A member of `python3Packages` with the extension of an interpreter among those of all of them.
-  extending =
-    scope: index: name: member:
+  # The derivation of a path in the whole list, with `way` in place of what an overlay sets, or beside that if no member of a
+  # scope is named: then it may use the whole extension.
+  placed =
+    used: scope: index: name: member: path: way:
     let
-      found = memberOf scope index name member;
-      extended = set [ ] [
-        (_: prev: { pythonPackagesExtensions = prev.pythonPackagesExtensions ++ [ found.function ]; })
-      ];
+      given =
+        if member == "" then (head (extensionsOf scope index name)).function else (memberOf scope index name member).function;
+      overlays = map (
+        each: final: prev:
+        let
+          own = each.function final prev;
+        in
+        if each.key != index.key then own else removeAttrs own (if member == "" then [ ] else [ name ]) // way final prev given
+      ) (filter (each: !each.isApart or false) used);
     in
-    say {
-      old = facts plain.python3Packages.${member};
-      new = facts extended.python3Packages.${member};
-    };
+    say (toString (drvAt path (set used overlays)));
 
   # What a package has got that it had not, each as far as its kind.
   added =

@@ -55,6 +55,8 @@ _REPLACED = {
 """What a variable takes the place of, beside one of its own name."""
 
 
+_EXTENSIONS = "pythonPackagesExtensions"
+
 Values = Callable[..., str]
 """The bindings of the user's values for some names."""
 
@@ -82,11 +84,15 @@ class Names(Struct, frozen=True, kw_only=True):
 
 
 class Way(Struct, frozen=True, kw_only=True):
-    """Another way to write an override: the attribute that it sets, as it is printed, and as it is evaluated."""
+    """Another way to write an override: the attribute that it sets, as it is printed, and as it is evaluated.
+
+    It gives a member of a scope, the whole extension of the scope if that is empty.
+    """
 
     attribute: str
     text: str
     question: str
+    member: str = ""
 
 
 def names_at(place: Place | None) -> Names:
@@ -123,11 +129,15 @@ def ways(
     path: Sequence[str], calls: Sequence[Call], left: Sequence[Left], environment: Mapping[str, str], names: Names
 ) -> Iterator[Way]:
     """Yield ways to try for the last call of an override; `environment` is that of the package without it."""
-    if not calls or calls[-1].door != "overrideAttrs":
+    if not calls:
         return
     name, given = path[-1], calls[-1].names
     base = names.prev if len(path) == 1 else names.before
     way = partial(_way, calls, base, names)
+    if "argsOverride" in given:
+        yield from (way(name, _versioned(more, names)) for more in (("version", "modDirVersion"), ("version",)))
+    if calls[-1].door != "overrideAttrs":
+        return
     stays = {each.name for each in left}
     wrapped = f"{name}-unwrapped"
 
@@ -144,6 +154,20 @@ def ways(
     arguments = [each for each in given if each in calls[-1].arguments]
     if arguments:
         yield way(name, lambda package, values: f"{package}.override {{ {values(arguments, 'null')} }}")
+
+
+def _versioned(more: Sequence[str], names: Names) -> Text:
+    """Return an override of a kernel's version with the source of that."""
+    major = f"${{{names.final}.lib.versions.major version}}"
+    url = f"mirror://kernel/linux/kernel/v{major}.x/linux-${{version}}.tar.xz"
+
+    def text(package: str, values: Values) -> str:
+        given = values(["argsOverride"], "null").removeprefix("argsOverride = ").removesuffix(";")
+        lines = [f"{each} = {given if given == '…' else f'({given}).{each}'};" for each in more]
+        src = (f"src = {names.final}.fetchurl {{", f'  url = "{url}";', '  hash = "";', "};")
+        return f"{package}.override {{\n  argsOverride = rec {{\n    " + "\n    ".join((*lines, *src)) + "\n  };\n}"
+
+    return text
 
 
 def _bumped(more: Sequence[str], name: str, given: Sequence[str], names: Names) -> Text:
@@ -192,7 +216,7 @@ def obstacle(left: Sequence[Left], calls: Sequence[Call]) -> str:
     if not left:
         return "the packages are those of another set"
     if not calls or calls[-1].door != "overrideAttrs":
-        return "only an overrideAttrs can be written in other ways"
+        return "an override by arguments can be written in no other way"
     return "each of those that were tried leaves something behind too, or does not evaluate"
 
 
@@ -219,7 +243,31 @@ def part(command: str, package: str, binding: str, names: Names, *, in_passthru:
     return f"# behind the overlay that '{command}' writes:\n{text}"
 
 
-def extension(name: str, names: Names) -> str:
-    """Return a member of `python3Packages` as an extension of each interpreter's packages."""
-    function = f"({names.own}: {names.before}: {{ {name} = …; }})"
-    return f"pythonPackagesExtensions = {names.prev}.pythonPackagesExtensions ++ [ {function} ];"
+def placed(path: Sequence[str], names: Names) -> Iterator[Way]:
+    """Yield ways to set a member of an interpreter's scope so that another override of that leaves it there."""
+    own, before, name = names.own, names.before, path[-1]
+    if path[:-1] and path[0].startswith("python"):
+        value = f"{names.prev}.{_EXTENSIONS} ++ [ ({own}: {before}: {{ {name} = …; }}) ]"
+        yield Way(
+            attribute=_EXTENSIONS,
+            text=f"{_EXTENSIONS} = {value};",
+            question=value.replace("…", f"(given {own} {before}).{name}"),
+            member=name,
+        )
+
+
+def composed(path: Sequence[str], where: str, names: Names) -> Iterator[Way]:
+    """Yield ways in which a later overlay adds to the extensions of a scope, in place of replacing them."""
+    for argument in ("overrides", "packageOverrides") if path[:-1] else ():
+        added = f"{names.prev}.lib.composeExtensions (old.{argument} or (_: _: {{ }})) ({{}})"
+        value = f"{names.prev}.{path[0]}.override (old: {{ {argument} = {added}; }})"
+        text = value.replace("({})", f"({names.own}: {names.before}: {{ … }})")
+        yield Way(
+            attribute=path[0], text=f"# in {where}:\n{path[0]} = {text};", question=value.replace("({})", "given")
+        )
+
+
+def kernel(packages: str, name: str, names: Names) -> Way:
+    """Return what gives the packages of a kernel the overridden one."""
+    value = f"{names.final}.linuxPackagesFor {names.final}.{name}"
+    return Way(attribute=packages, text=f"# beside it:\n{packages} = {value};", question=value)

@@ -363,11 +363,23 @@ class Judge:
             )
             return Verdict(status=Status.REACHES, reason=f"{follower} follows" if follower is not None else None)
         names = self._names(subject, path)
-        other = (
-            self._others.instead(words, path, case, left, names) if left else self._others.extended(words, path, names)
-        )
+        if left:
+            other = self._others.instead(words, path, case, left, names)
+            more = self._beside(scope, subject, path, rest, names) if other is not None and rest else None
+            other = other if more is None else f"{other}\n{more}"
+        else:
+            other = self._beside(scope, subject, path, rest, names)
         reason = None if other is not None else f"no way found, because {instead.obstacle(left, calls)}"
         return Verdict(status=Status.IN_PART, left=left + rest, reason=reason, instead=other)
+
+    def _beside(
+        self, scope: str, subject: Subject, path: Sequence[str], rest: Sequence[Left], names: Names
+    ) -> str | None:
+        """Return what reaches other names of a package, the first of which is still without the override."""
+        target = rest[0].name.split(".")
+        is_kernel = target[1:] == ["kernel"]
+        among = [instead.kernel(target[0], path[0], names)] if is_kernel else [*instead.placed(path, names)]
+        return self._others.placed(scope, subject, target, among, names)
 
     def _names(self, subject: Subject, path: Sequence[str]) -> Names:
         if subject.overlay.option is not None:
@@ -448,4 +460,14 @@ class Judge:
             refused = self._sets.refusal(subject, path)
             return replace(verdict, reason="; ".join(filter(None, (verdict.reason, refused)))) if refused else verdict
         place = by.file if by.line is None else f"{by.file}:{by.line}"
-        return Verdict(status=Status.NO_EFFECT, reason=f"replaced by overlay {by.overlay} ({place})", replaced_by=by)
+        scope, names = self._sets.joint(subject), self._names(subject, path)
+        other = self._others.placed(scope, subject, path, [*instead.placed(path, names)], names)
+        if other is None:
+            later = replace(subject, overlay=subject.overlays[by.overlay - 1], named=Named(name=subject.name))
+            names = instead.names_at(Place(file=by.file, line=by.line))
+            among = [*instead.composed(path, f"overlay {by.overlay} ({place})", names)]
+            other = self._others.placed(scope, later, path, among, names)
+        reason = f"replaced by overlay {by.overlay} ({place})"
+        if other is None:
+            reason += f"; no way found, because that makes '{subject.name}' anew"
+        return Verdict(status=Status.NO_EFFECT, reason=reason, instead=other, replaced_by=by)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from toolkit.nix.derivations import Derivation
     from toolkit.reach.answers import Subject
     from toolkit.reach.case import Call
-    from toolkit.reach.instead import Names
+    from toolkit.reach.instead import Names, Way
     from toolkit.reach.model import Brought, Left
     from toolkit.reach.sets import Sets
 
@@ -75,12 +75,18 @@ class Others:
             if moved or not (moved := ways.parts(case.calls, pair.passthru)):
                 return None
 
-    def extended(self, words: str, path: Sequence[str], names: Names) -> str | None:
-        """Return how a member of an interpreter's scope is overridden in all of them, if that reaches."""
-        pair = self._sets.ask(f"extending {words}", Pair)
-        if isinstance(pair, EvaluationError) or pair.old.drv is None or pair.new.drv in {None, pair.old.drv}:
-            return None
-        return ways.extension(path[-1], names)
+    def placed(
+        self, scope: str, subject: Subject, target: Sequence[str], among: Sequence[Way], names: Names
+    ) -> str | None:
+        """Return the first way with which a target, in the whole list of overlays, is no longer what it is."""
+        before = self._sets.drv(self._sets.joint(subject), target)
+        words = f"{self._sets.used(subject.overlays)} {called(scope, subject)}"
+        for way in among:
+            function = f"({names.final}: {names.prev}: given: {{ {way.attribute} = {way.question}; }})"
+            drv = self._sets.ask(f"placed {words} {quoted(way.member)} {listed(target)} {function}", str)
+            if not isinstance(drv, EvaluationError) and drv not in {"", before}:
+                return way.text
+        return None
 
     def part(self, subject: Subject, part: str, package: str, names: Names) -> str | None:
         """Return how a part of a package is replaced behind the overlay that brings it within reach."""

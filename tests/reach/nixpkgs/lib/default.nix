@@ -8,6 +8,8 @@ rec {
   extends = overlay: f: final: f final // overlay final (f final);
   composeAll = builtins.foldl' (f: g: final: prev: f final prev // g final (prev // f final prev)) (_: _: { });
 
+  composeExtensions = f: g: composeAll [ f g ];
+
   makeOverridable =
     f: arguments:
     let

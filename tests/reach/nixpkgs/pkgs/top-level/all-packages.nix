@@ -121,6 +121,13 @@ let
     python3 = self.python313;
     python313 = python self.pythonPackagesExtensions;
     python3Packages = self.python313.pkgs;
+    haskell.packageOverrides = _: _: { };
+    haskellPackages = lib.makeOverridable (
+      {
+        overrides ? (_: _: { }),
+      }:
+      lib.fix (lib.extends (lib.composeExtensions self.haskell.packageOverrides overrides) pythonPackages)
+    ) { };
     python39 = python [ (_: super: { base = super.base.overrideAttrs { release = "3.9"; }; }) ];
 
     tool = mkDerivation {
@@ -355,7 +362,8 @@ let
     store_2 = self.tool.overrideAttrs { store = 2; };
     store = self.store_2;
     linux_6 = self.kernel;
-    linuxPackages_6.kernel = self.kernel;
+    linuxPackages_6 = self.linuxPackagesFor self.kernel;
+    linuxPackagesFor = kernel: { inherit kernel; };
     # Its version holds the kernel's.
     kernel = mkDerivation {
       pname = "linux";

@@ -346,13 +346,17 @@ class Cache(Struct, frozen=True):
     def locked(self, name: str, *, on_wait: Callable[[], None] = lambda: None) -> Generator[None]:
         """Hold the lock of this name against other processes and threads; it ends with the process at the latest.
 
-        `on_wait` is called if another one has it.
+        `on_wait` is called if another one has it. Raises ToolkitError if the cache cannot be written.
         """
-        directory = self.root / _LOCKS
-        directory.mkdir(parents=True, exist_ok=True)
+        path = self.root / _LOCKS / name
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+        except OSError as error:
+            raise self.unwritable(error) from error
         # The lock ends with the process, however that ends; the file stays, since deleting it would let two
         # processes hold locks on different files of the same name.
-        with (directory / name).open("ab") as lock:
+        with path.open("ab") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

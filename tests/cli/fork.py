@@ -32,7 +32,8 @@ _MOST = 1 << 17
 class Source:
     """Starts the process, and runs command lines in copies of it until it is closed.
 
-    The variable WITHOUT takes a wall away from one: Landlock, or the `settings` of a sealed Nix.
+    The variable WITHOUT takes a wall away from one: Landlock, or the `settings` of a sealed Nix. USER_ID makes root
+    somebody else.
 
     `peak` is the most memory, in KiB, that the last of them had, or a program that it waited for.
     """
@@ -117,6 +118,10 @@ def _command(connection: socket.socket, request: bytes, files: Sequence[int]) ->
             limits.CONFIGURATION.update({name: os.environ[name] for name in ("PATH", "HOME")})
         case _:
             pass
+    if user := os.environ.pop("USER_ID", None):
+        os.setgroups([])
+        os.setgid(int(user))
+        os.setuid(int(user))
     sys.argv[1:] = arguments
     return main()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from base64 import b64decode
+from errno import EACCES
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -75,6 +76,8 @@ def own() -> Path:
     root = cache.root / "nix"
     try:
         _make(root / "nix/var/nix", remote=remote(root))
+        if not _may_write(root / "nix/var/nix/db"):
+            raise PermissionError(EACCES, os.strerror(EACCES))
     except OSError as error:
         raise cache.unwritable(error) from error
     return root

@@ -1,0 +1,95 @@
+"""A HOME, a clone or a cache that an ordinary user cannot write to, and files that are dated in the future."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import pytest
+from msgspec.structs import replace
+
+from tests.clones import git
+from tests.remotes import NOBODY
+from toolkit import specimen
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from tests.cli.conftest import Unlet
+
+LATER = (4_000_000_000, 4_000_000_000)
+NOTES = "pkgs/by-name/no/notes-server/package.nix"
+WORDS = {
+    "find": ("find", "notes-server", "--nixpkgs"),
+    "check": ("check", "--system", "x86_64-linux", "--git-dir"),
+    "propose": ("propose", "notes-server", "--out", "out", "--nixpkgs"),
+}
+REFUSED = ": the cache cannot be written: permission denied\nhint: UNLET_CACHE_DIR sets "
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can run a command as another user")
+
+
+@pytest.fixture
+def theirs(unlet: Unlet) -> Generator[Unlet]:
+    """The command as it runs for nobody, in a directory whose HOME, cache and clone are nobody's."""
+    with TemporaryDirectory(prefix="unlet-test-") as name:
+        top = Path(name)
+        for part in ("home", "home/cache", "work", "temporary"):
+            (top / part).mkdir()
+        tree = shutil.copytree(specimen.path(), top / "tree")
+        git(tree, "init", "--quiet", "--initial-branch=master")
+        git(tree, "add", "--all")
+        git(tree, "commit", "--quiet", "--message=base")
+        (tree / NOTES).write_text((tree / NOTES).read_text().replace("4.2.0", "4.2.1"))
+        _give(top, NOBODY)
+        home = str(top / "home")
+        places = {
+            "HOME": home,
+            "XDG_CACHE_HOME": f"{home}/cache",
+            "XDG_CONFIG_HOME": home,
+            "TMPDIR": f"{name}/temporary",
+        }
+        yield replace(unlet, cwd=top / "work", env={**unlet.env, **places, "USER_ID": str(NOBODY)})
+
+
+def _give(top: Path, user: int) -> None:
+    for path in (top, *top.rglob("*")):
+        os.chown(path, user, user, follow_symlinks=False)
+
+
+def _contents(clone: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in clone.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("command", WORDS)
+@pytest.mark.parametrize("kind", ["home", "clone", "cache", "later"])
+def test_what_cannot_be_written_is_one_line_and_dates_do_not_count(theirs: Unlet, kind: str, command: str) -> None:
+    top = theirs.cwd.parent
+    clone = top / "tree"
+    arguments = (*WORDS[command], clone)
+    first = theirs(*arguments)
+    assert first.returncode == 0, first.stderr
+    shutil.rmtree(theirs.cwd / "out", ignore_errors=True)
+    match kind:
+        case "home":
+            shutil.rmtree(top / "home/cache")
+            (top / "home").chmod(0o500)
+        case "clone":
+            for path in (clone, *clone.rglob("*")):
+                path.chmod(path.stat().st_mode & ~0o222)
+        case "cache":
+            _give(top / "home/cache", 0)
+        case _:
+            for path in (*clone.rglob("*"), *(top / "home").rglob("*")):
+                os.utime(path, LATER, follow_symlinks=False)
+    before = _contents(clone)
+    done = theirs(*arguments)
+    if kind in {"home", "cache"}:
+        assert (done.returncode, done.stdout) == (3, "")
+        assert REFUSED in done.stderr
+    else:
+        assert (done.returncode, done.stdout, done.stderr) == (first.returncode, first.stdout, first.stderr)
+    assert _contents(clone) == before

@@ -56,9 +56,9 @@ _REMOVED = (
 
 def pytest_configure() -> None:
     """Let programs that tests start heed signals that a run behind nohup ignores: a handler is not theirs."""
-    for number in (signal.SIGINT, signal.SIGHUP):
+    for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, _pass)):
         if signal.getsignal(number) is signal.SIG_IGN:
-            signal.signal(number, _pass)
+            signal.signal(number, handler)
 
 
 def _pass(number: int, frame: object) -> None:

@@ -69,7 +69,7 @@ def _contents(clone: Path) -> dict[Path, bytes]:
 def test_what_cannot_be_written_is_one_line_and_dates_do_not_count(theirs: Unlet, kind: str, command: str) -> None:
     top = theirs.cwd.parent
     clone = top / "tree"
-    arguments = (*WORDS[command], clone)
+    arguments = (*WORDS[command], str(clone))
     first = theirs(*arguments)
     assert first.returncode == 0, first.stderr
     shutil.rmtree(theirs.cwd / "out", ignore_errors=True)

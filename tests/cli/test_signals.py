@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 DOCKER = "pkgs/applications/virtualization/docker/default.nix"
 NOTES = "pkgs/by-name/no/notes-server/package.nix"
-BOARD = "pkgs/by-name/st/status-board/package.nix"
 ENDLESS = "(let f = n: if n == 0 then 1 else f (n - 1) + f (n - 1); in builtins.toJSON (f 60))"
 SECONDS = 5.0
 INTERRUPTED = 130
@@ -109,10 +108,13 @@ def test_signal_is_heeded_while_nix_parses(  # noqa: PLR0913, PLR0917 - what pyt
 def test_signal_ends_a_run_for_several_packages_and_none_is_half_written(
     unlet: Unlet, number: signal.Signals, tmp_path: Path
 ) -> None:
-    tree = shutil.copytree(specimen.path(), tmp_path / "tree")
-    file = tree / BOARD
-    file.write_text(file.read_text().replace('version = "', f'version = {ENDLESS} + "', 1))
-    process = started(unlet, "propose", "status-board", "notes-server", "--nixpkgs", tree, "--out", tmp_path / "out")
+    tree, out = shutil.copytree(specimen.path(), tmp_path / "tree"), tmp_path / "out"
+    file = tree / NOTES
+    # A proof that is not the first asks for it.
+    file.write_text(file.read_text().replace('description = "', f'description = {ENDLESS} + "', 1))
+    process = started(unlet, "propose", "notes-server", "status-board", "--nixpkgs", tree, "--out", out)
+    while not [*out.glob(".*/overlay/default.nix")] and process.poll() is None:
+        time.sleep(0.01)
     wait_for(process, "nix-instantiate")
     heeded(process, number)
-    assert [*tmp_path.glob("out/*")] == []
+    assert [*out.iterdir()] == []

@@ -110,7 +110,7 @@ def test_ref_that_cannot_be_told_is_exit_code_11_and_not_called_unfixed(unlet: U
     done = unlet("track", *forge.options(), "--no-pulls", "--ref", "nixos-unstable")
     assert (done.returncode, done.stderr) == (11, "")
     assert "not fixed" not in done.stdout
-    assert "nixos-unstable: could not tell: 127.0.0.1:" in done.stdout
+    assert "nixos-unstable: unknown: 127.0.0.1:" in done.stdout
     assert "rate limit reached; try again at " in done.stdout
 
 

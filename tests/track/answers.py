@@ -11,11 +11,9 @@ from toolkit.track.model import (
     Difference,
     Judgement,
     NextStep,
-    OurSeries,
     Pull,
     Ref,
     RefKind,
-    SeriesFit,
     TrackAnswer,
     TrackedCommit,
     Verdict,
@@ -61,7 +59,6 @@ def everything() -> TrackAnswer:
             reading=mended,
             changed=fixed,
             fixed_by=fixed,
-            series=OurSeries(fit=SeriesFit.SUPERFLUOUS),
         ),
         Ref(
             name="nixos-unstable",
@@ -70,7 +67,6 @@ def everything() -> TrackAnswer:
             path=PATH,
             reading=usual,
             changed=fixed,
-            series=OurSeries(fit=SeriesFit.CONFLICTS, detail="at line 12, 40"),
         ),
         Ref(
             name="nixos-26.05", kind=RefKind.CHANNEL, state=State.UNKNOWN, reason="cannot be parsed: 3:1: syntax error"
@@ -99,7 +95,7 @@ def everything() -> TrackAnswer:
         target=PATH,
         verdict=Verdict(
             judgement=Judgement.UNKNOWN,
-            text="could not tell whether it is fixed in nixos-26.05: keep the overlay until that is known",
+            text="unknown for nixos-26.05: keep the overlay until that is known",
             next=(NextStep(text="Change nothing.", command="unlet track --nixpkgs 'a `b`'"),),
             fixed_in=("master",),
             unknown=("nixos-26.05",),

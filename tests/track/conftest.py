@@ -19,7 +19,6 @@ from toolkit.cache import VARIABLE
 from toolkit.docker.tracking import Docker
 from toolkit.git import reading
 from toolkit.model import Server, Silence
-from toolkit.track import tracking
 from toolkit.track.memory import Memory
 from toolkit.track.tracking import TrackRequest, track
 
@@ -126,19 +125,15 @@ def cache(sealed: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @once
-def _known() -> tuple[dict[str, Reading], dict[str, str]]:
+def _known() -> dict[str, Reading]:
     contents: dict[str, bytes] = {reading.blob_id(text): text for text in map(str.encode, map(layout, _USED))}
-    newest = layout(_USED[0]).encode()
-    diff = tracking.our_diff(newest, Docker(Memory()), Docker.target)
-    return Docker(Memory()).read(contents), {f"{reading.blob_id(newest)} {Docker.target}": diff.decode()}
+    return Docker(Memory()).read(contents)
 
 
 def remember_layouts() -> None:
-    """Put into the cache what the layouts mean, which takes Nix a second each, and our series for the newest."""
+    """Put into the cache what the layouts mean, which takes Nix a second each."""
     memory = Memory()
-    readings, diffs = _known()
-    memory.known.readings.update(readings)
-    memory.known.diffs.update(diffs)
+    memory.known.readings.update(_known())
     memory.save()
 
 

@@ -12,7 +12,7 @@ import pytest
 from tests.track.conftest import BY_NAME, TARGET, layout, ref
 from toolkit import process
 from toolkit.errors import ToolkitError
-from toolkit.track.model import Judgement, SeriesFit
+from toolkit.track.model import Judgement
 from toolkit.track.readings import State
 
 if TYPE_CHECKING:
@@ -44,37 +44,12 @@ def test_answer_for_a_ref_holds_all_that_the_file_says(nixpkgs: Nixpkgs, ask: As
     found = ref(ask(nixpkgs), "release-25.11")
     assert found.reading is not None
     assert found.changed is not None
-    assert found.series is not None
     assert str(found.path) == TARGET
     assert str(found.commit) == nixpkgs.git("rev-parse", "release-25.11")
     assert str(found.changed.commit) == nixpkgs.commits["docker: 28.4"]
     assert found.changed.subject == "docker: 28.4"
     assert found.reading.newest == "28.4.0"
     assert found.reading.overridable_by == "evaluation"
-    assert found.series.made_for == "master"
-
-
-def test_series_fits_clean_with_offset_with_conflicts_or_is_superfluous(nixpkgs: Nixpkgs, ask: Ask) -> None:
-    nixpkgs.git("checkout", "--quiet", "-b", "shifted")
-    lines = layout("29.6").splitlines()
-    # Between two hunks; before the first one git would not take an offset.
-    lines[255:255] = ["", "", ""]
-    nixpkgs.commit("shifted", "\n".join([*lines, ""]))
-    nixpkgs.git("checkout", "--quiet", "-b", "fixed")
-    nixpkgs.commit("fixed", layout("states/fixed"))
-    answer = ask(nixpkgs, "master", "shifted", "release-25.05", "fixed")
-    fits = [each.series for each in answer.refs]
-    assert [fit.fit for fit in fits if fit is not None] == [
-        SeriesFit.CLEAN,
-        SeriesFit.OFFSET,
-        SeriesFit.CONFLICTS,
-        SeriesFit.SUPERFLUOUS,
-    ]
-    assert fits[1] is not None
-    assert fits[1].detail == "3 lines"
-    assert fits[2] is not None
-    assert fits[2].detail is not None
-    assert fits[2].detail.startswith("at line ")
 
 
 def test_fix_in_a_channel_is_told_with_the_commit_that_brought_it(nixpkgs: Nixpkgs, ask: Ask) -> None:

@@ -146,7 +146,7 @@ def test_what_to_do_stands_under_the_verdict_and_words_are_explained(answer: Tra
     page = to_html(answer).decode()
     verdict = page[page.index('<div class="verdict') : page.index("</div>")]
     assert "<code>unlet track --nixpkgs &#39;a `b`&#39;</code>" in verdict
-    for word in ("not fixed", "prefix", "conflicts"):
+    for word in ("not fixed", "prefix", "unknown"):
         assert re.search(rf">{word}(</span>)?\s*</dt>", page)
 
 

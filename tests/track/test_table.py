@@ -15,7 +15,7 @@ def test_markdown_has_each_part_and_tables_that_are_whole(answer: TrackAnswer) -
     for head in ("# docker in nixpkgs", "## Since last time", "## Branches and channels", "## Pull requests"):
         assert head in lines
     rows = [line.replace("\\|", "") for line in lines if line.startswith("| ")]
-    assert {line.count("|") for line in rows} == {7, 9}
+    assert {line.count("|") for line in rows} == {7, 8}
 
 
 def test_what_comes_from_upstream_mentions_nobody_and_is_no_markup(answer: TrackAnswer) -> None:
@@ -26,20 +26,20 @@ def test_what_comes_from_upstream_mentions_nobody_and_is_no_markup(answer: Track
     assert "``unlet track --nixpkgs 'a `b`'``" in text
 
 
-def test_cells_say_could_not_tell_and_never_not_fixed_for_it(answer: TrackAnswer) -> None:
+def test_unknown_state_is_shown_as_unknown_and_never_as_not_fixed(answer: TrackAnswer) -> None:
     row = next(row for row in table.refs(answer) if row[0] == "nixos-26.05")
-    assert row[1] == "could not tell"
+    assert row[1] == "unknown"
     assert set(row[2:]) == {"?"}
     assert (
-        "could not tell",
-        "unknown, which counts neither for nor against the overlay; the notes explain why",
+        "unknown",
+        "counts neither for nor against the overlay; the notes explain why",
     ) in table.glossary(answer)
-    assert "nixos-26.05: could not tell: cannot be parsed: 3:1: syntax error" in list(table.notes(answer))
+    assert "nixos-26.05: unknown: cannot be parsed: 3:1: syntax error" in list(table.notes(answer))
 
 
-def test_arrivals_tell_there_from_not_there_from_untold(answer: TrackAnswer) -> None:
+def test_arrivals_tell_there_from_not_there_from_unknown(answer: TrackAnswer) -> None:
     merged, another = (row for _, row in table.pulls(answer))
-    assert merged[-1] == "master; not in nixos-unstable; could not tell for nixos-26.05"
+    assert merged[-1] == "master; not in nixos-unstable; unknown for nixos-26.05"
     assert another[:3] == ("#550001", "open", "yes")
 
 

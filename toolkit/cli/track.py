@@ -89,13 +89,6 @@ the overlay, update nixpkgs, make the overlay anew), 11 unknown for at least one
     help="Also look at this pull request; may be repeated.",
 )
 @options.source_option("--no-pulls", deep=True, is_flag=True, help="Do not look at pull requests.")
-@options.source_option(
-    "--proposal",
-    deep=True,
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Try the series of this proposal on each ref; by default, unlet makes one.",
-)
 @options.output_option(
     "--state",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -138,7 +131,6 @@ def command(
     kind: str | None,
     pulls: tuple[int, ...],
     no_pulls: bool,
-    proposal: Path | None,
     state: Path | None,
     markdown: Path | None,
     html: Path | None,
@@ -173,7 +165,6 @@ def command(
         used=used,
         pulls=pulls,
         with_pulls=not no_pulls,
-        proposal=proposal,
         state=state,
         server=options.server_request(),
         timeout=timeout,

@@ -43,10 +43,9 @@ _FILE = "file"
 
 
 class Undecided(Struct, frozen=True):
-    """Why Nix could not tell; `lasting` if it would take as long another time."""
+    """Why it is unknown to Nix."""
 
     reason: str
-    lasting: bool = False
 
 
 def read(contents: Sequence[bytes]) -> list[Reading]:
@@ -94,8 +93,7 @@ def _evaluate(content: bytes, parsed: Parsed, end: float) -> Reading | Undecided
         except CommandError as error:
             if seconds < most and isinstance(error, LimitError) and error.of_time:
                 return Undecided(no_time())
-            lasting = program.reached_limit(error)
-            return Undecided(program.at_limit(error) if lasting else program.reason(error), lasting=lasting)
+            return Undecided(program.at_limit(error) if program.reached_limit(error) else program.reason(error))
         except ToolkitError as error:
             return Undecided(error.message)
     facts = [found for found in releases.values() if not isinstance(found, str)]
@@ -105,7 +103,7 @@ def _evaluate(content: bytes, parsed: Parsed, end: float) -> Reading | Undecided
     try:
         place = _worst(where(each.attributes["moby"]) for each in facts)
     except ValueError:
-        return Undecided("its build steps are too large to read", lasting=True)
+        return Undecided("its build steps are too large to read")
     return meaning.evaluated(parsed, shown(facts), place, failed)
 
 

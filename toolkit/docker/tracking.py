@@ -6,12 +6,9 @@ import re
 from typing import TYPE_CHECKING
 
 from toolkit import confined
-from toolkit.docker import PACKAGE, TARGET, builder, evaluating, meaning
-from toolkit.docker.rewrite.layout import GENERATOR, docker_file
-from toolkit.docker.series import rewrite
-from toolkit.docker.steps import Demotion, steps
+from toolkit.docker import PACKAGE, TARGET, evaluating, meaning
+from toolkit.docker.rewrite.layout import GENERATOR
 from toolkit.errors import ToolkitError
-from toolkit.nix import limits
 from toolkit.patches import tracked
 from toolkit.track.readings import EVALUATION, Reading
 from toolkit.track.upstream import File
@@ -25,11 +22,6 @@ if TYPE_CHECKING:
     from toolkit.track.upstream import Content, FoundFile
 
 _BINDING = re.compile(rb"(?<![\w'-])\"?%b\"?\s*=(?!=)" % GENERATOR.encode())
-
-
-def _too_large(reading: Reading) -> Reading:
-    fact = "too large for Nix to evaluate in bounded time; it is tried again tomorrow"
-    return meaning.undecided(reading, limits.raised_by("--timeout", fact))
 
 
 class Docker:
@@ -85,8 +77,6 @@ class Docker:
         reading = self._memory.known.readings.get(blob)
         if reading is None or not self._memory.can_evaluate or not reading.is_for_nix:
             return reading
-        if self._memory.is_silent(blob) and not limits.are_raised():
-            return _too_large(reading)
         return reading if reading.overridable_by == EVALUATION else None
 
     def read(self, contents: Mapping[str, bytes]) -> dict[str, Reading]:
@@ -120,25 +110,7 @@ class Docker:
             found[blob] = evaluating.reading_of(parsed, answer)
             if isinstance(answer, Reading):
                 self._memory.known.readings[blob] = answer
-                continue
-            self._memory.heard(blob, silent=answer.lasting)
-            if answer.lasting:
-                found[blob] = _too_large(parsed.reading)
         return found
-
-    def texts(self, content: bytes) -> list[str]:
-        """Return the file after each of our commits, nothing for one that is refused."""
-        with self._memory.budget.spending() as left:
-            (found,) = confined.each(_rewritten, [content], seconds=left)
-        return [] if isinstance(found, confined.Unread) else found
-
-
-def _rewritten(content: bytes) -> list[str]:
-    try:
-        file = docker_file(content, name=TARGET.name)
-        return list(rewrite(file, steps(builder.by_age(file).design, Demotion.SUFFIX)))
-    except (ToolkitError, UnicodeDecodeError):
-        return []
 
 
 def _may_bind(content: bytes) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -45,15 +44,6 @@ class Applied(Struct, frozen=True, kw_only=True):
     after_diff: bytes | None
     failure: str | None
     commands: tuple[str, ...]
-
-
-class Fitting(Struct, frozen=True, kw_only=True):
-    """How a diff fits: `offset` is the greatest distance in lines, `conflicts` are the lines where it does not."""
-
-    applies: bool
-    offset: int
-    conflicts: tuple[int, ...]
-    reason: str | None = None
 
 
 class Stacked(Struct, frozen=True, kw_only=True):
@@ -112,23 +102,6 @@ def outcome(patch: bytes, before: Mapping[PurePosixPath, TreeFile], *options: st
             for entry in inside.entries(directory)
             if entry.kind is not Kind.DIRECTORY
         }
-
-
-def fit(content: bytes, target: PurePosixPath, diff: bytes) -> Fitting:
-    """Try a diff on a file of this content, without changing anything."""
-    with holding({target: content}) as directory:
-        arguments = ("apply", "--check", "--verbose", f"--include={target}", "-")
-        tried = program.run_hermetic(directory, *arguments, stdin=diff, ok=None, alone=True)
-    offsets = [abs(int(found)) for found in re.findall(r"\(offset (-?\d+) lines?\)", tried.stderr)]
-    conflicts = tuple(
-        dict.fromkeys(int(found) for found in re.findall(r"patch failed: .*?:(\d+)$", tried.stderr, re.MULTILINE))
-    )
-    return Fitting(
-        applies=tried.status == 0,
-        offset=max(offsets, default=0),
-        conflicts=conflicts,
-        reason=reading.fact(tried.stderr) if tried.status != 0 else None,
-    )
 
 
 def stack(files: Mapping[PurePosixPath, bytes], mails: Sequence[Patch]) -> Stacked:

@@ -178,11 +178,6 @@ def allowing(seconds: float | None, mebibytes: int | None) -> Generator[None]:
         _allowed.reset(token)
 
 
-def are_raised() -> bool:
-    """Return whether the user has said what evaluations may take here."""
-    return any(_allowed.get() or ())
-
-
 def raised_by(option: str, limit: str) -> str:
     """Return which limit was reached, with the option that raises it if the running command has one."""
     return f"{limit}; {option} raises the limit" if _allowed.get() is not None else limit

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import time
 from functools import cache
 from pathlib import Path
 
@@ -27,24 +26,20 @@ from toolkit.track.readings import Reading
 
 _KIND = "readings"
 _FILE = "readings.json"
-_DAY = 86400.0
 
 
 class Known(Struct, frozen=True, kw_only=True):
-    """Readings and our diffs by blob, last changes by place.
+    """Readings by blob, last changes by place.
 
     `since` has the commits that fixed a package, by its name, its parts and the commit that last changed its file.
     `answers` are Nix's about any package, by the commit, the package and the doors that it was asked about.
 
-    The place of a change names the file's content as well. `silent` has what did not answer in time, with the time of
-    that in seconds since the epoch.
+    The place of a change names the file's content as well.
     """
 
     readings: dict[str, Reading] = field(default_factory=dict[str, Reading])
-    diffs: dict[str, str] = field(default_factory=dict[str, str])
     changes: dict[str, Change] = field(default_factory=dict[str, Change])
     since: dict[str, Change] = field(default_factory=dict[str, Change])
-    silent: dict[str, float] = field(default_factory=dict[str, float])
     answers: dict[str, Doors] = field(default_factory=dict[str, Doors])
 
 
@@ -83,17 +78,6 @@ class Memory:
         except ToolkitError as error:
             self.warnings.append(error.message)
         self._saved = content
-
-    def is_silent(self, name: str) -> bool:
-        """Return whether this did not answer in time within the last day."""
-        return abs(time.time() - self.known.silent.get(name, 0.0)) < _DAY
-
-    def heard(self, name: str, *, silent: bool) -> None:
-        """Remember whether this answered in time."""
-        if not silent:
-            self.known.silent.pop(name, None)
-        elif not self.is_silent(name):
-            self.known.silent[name] = time.time()
 
 
 @cache

@@ -1,7 +1,7 @@
 """What `track` finds out, as values; docs/track.md describes the JSON that they become.
 
 A field may be added without a new SCHEMA; one that changes its meaning or goes needs a new number. None means that
-something could not be told or does not apply.
+something is unknown or does not apply.
 """
 
 from __future__ import annotations
@@ -19,20 +19,10 @@ if TYPE_CHECKING:
     from toolkit.git.history import Change
     from toolkit.model import Oid
 
-SCHEMA = 3
+SCHEMA = 4
 
 # The end of the year 9999.
 _LAST_SECOND = 253402300799
-
-
-class SeriesFit(StrEnum):
-    """Whether the series applies to a file."""
-
-    CLEAN = "clean"
-    OFFSET = "offset"
-    CONFLICTS = "conflicts"
-    SUPERFLUOUS = "superfluous"
-    UNKNOWN = UNKNOWN
 
 
 class Judgement(StrEnum):
@@ -62,19 +52,11 @@ class TrackedCommit(Struct, frozen=True, kw_only=True):
     subject: str
 
 
-class OurSeries(Struct, frozen=True, kw_only=True):
-    """Whether our series applies: `detail` names the lines, `made_for` the file that it was made for."""
-
-    fit: SeriesFit
-    detail: str | None = None
-    made_for: str | None = None
-
-
 class Ref(Struct, frozen=True, kw_only=True):
     """One branch, channel, commit or pin, and the file there.
 
     `path` is where the file is, `moved` whether that is another place than the usual one, `changed` the commit that
-    last changed it, `fixed_by` the one since which it is fixed. `reason` explains why it could not be told.
+    last changed it, `fixed_by` the one since which it is fixed. `reason` explains why it is unknown.
     """
 
     name: str
@@ -88,11 +70,10 @@ class Ref(Struct, frozen=True, kw_only=True):
     reading: Reading | None = None
     changed: TrackedCommit | None = None
     fixed_by: TrackedCommit | None = None
-    series: OurSeries | None = None
 
 
 class Arrival(Struct, frozen=True, kw_only=True):
-    """Whether a merged commit is in a ref; None if that could not be told."""
+    """Whether a merged commit is in a ref; None if that is unknown."""
 
     ref: str
     kind: RefKind
@@ -142,7 +123,7 @@ class NextStep(Struct, frozen=True, kw_only=True):
 class Verdict(Struct, frozen=True, kw_only=True):
     """The answer in one line, and what to do next.
 
-    `fixed_in` are the refs that are fixed, `unknown` those that could not be told.
+    `fixed_in` are the refs that are fixed, `unknown` those whose state is unknown.
     """
 
     judgement: Judgement

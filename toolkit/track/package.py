@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from toolkit import confined, process
-from toolkit.errors import NixSyntaxError, RefusalError, ToolkitError
+from toolkit.errors import ToolkitError
 from toolkit.lift.reach import FileBindings, file_bindings, questions
-from toolkit.lift.rewriting import lift
 from toolkit.model import Source
 from toolkit.nix import limits
 from toolkit.nix.limits import no_time, sealed
@@ -119,12 +118,6 @@ class Package:
         files = self._files(list(contents.values()))
         return {blob: self.meaning(file, None) for blob, file in zip(contents, files, strict=True)}
 
-    def texts(self, content: bytes) -> list[str]:
-        """Return the file after our lift, nothing for one that is refused."""
-        with self._memory.budget.spending() as left:
-            (found,) = confined.each(_lifted, [content], seconds=left)
-        return [] if isinstance(found, confined.Unread) or not found else [found]
-
     def _files(self, contents: Sequence[bytes]) -> list[FileBindings]:
         with self._memory.budget.spending() as left:
             found = confined.each(file_bindings, list(contents), seconds=left)
@@ -209,10 +202,3 @@ class Package:
             failed={},
             reason=reason,
         )
-
-
-def _lifted(content: bytes) -> str:
-    try:
-        return lift(content.decode(), name="package.nix").text
-    except (UnicodeDecodeError, NixSyntaxError, RefusalError):
-        return ""

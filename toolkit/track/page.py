@@ -29,7 +29,7 @@ _MARKS = {
     State.NOT_FIXED: "bad",
     State.NOT_APPLICABLE: "none",
     State.ABSENT: "none",
-    table.UNTOLD: "untold",
+    State.UNKNOWN: "unknown",
 }
 """The kind of dot beside a word."""
 

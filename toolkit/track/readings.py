@@ -1,7 +1,7 @@
 """What a docker file means, as one value that all commands read.
 
 `toolkit.docker.meaning` makes it by the syntax, `toolkit.docker.evaluating` by what Nix finds. None
-means that something could not be told or does not apply.
+means that something is unknown or does not apply.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ def sentence(reading: Reading) -> str:
     match reading.state:
         case State.UNKNOWN:
             reason = reading.reason or "the syntax does not show it"
-            return reason if reason.startswith(STRANGE) else f"could not tell: {reason}"
+            return reason if reason.startswith(STRANGE) else f"{State.UNKNOWN}: {reason}"
         case State.NOT_APPLICABLE:
             return (
                 f"older than 20.10 ({reading.newest or 'no release'}): the daemon is built with the client, "

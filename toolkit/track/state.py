@@ -1,6 +1,6 @@
 """The last answer in a file of the user's, and what is another answer now.
 
-What could not be told this time keeps the value of last time: silence is no change.
+What is unknown this time keeps the value of last time: silence is no change.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _SCHEMA = 1
 _KIND = "unlet track"
 
 Facts = dict[str, dict[str, str]]
-"""Subject (a ref, `#NUMBER`, `verdict`) → field → value; what could not be told is not in it."""
+"""Subject (a ref, `#NUMBER`, `verdict`) → field → value; what is unknown is not in it."""
 
 
 class _StateDocument(Struct, frozen=True, kw_only=True):
@@ -73,14 +73,9 @@ def save(path: Path, facts: Facts, package: str) -> None:
         raise ToolkitError(f"{path}: cannot be written: {reason_of(error)}") from error
 
 
-def facts_of(refs: Sequence[Ref], pulls: Sequence[Pull], verdict: Verdict, *, with_series: bool) -> Facts:
-    """Return what is remembered of an answer: its meaning, not its dates, numbers and hashes.
-
-    How a series fits is only worth it `with_series`, where it is the same series each time.
-    """
-    facts: Facts = {
-        _OWN if ref.kind is RefKind.PIN else ref.name: dict(_ref(ref, with_series=with_series)) for ref in refs
-    }
+def facts_of(refs: Sequence[Ref], pulls: Sequence[Pull], verdict: Verdict) -> Facts:
+    """Return what is remembered of an answer: its meaning, not its dates, numbers and hashes."""
+    facts: Facts = {_OWN if ref.kind is RefKind.PIN else ref.name: dict(_ref(ref)) for ref in refs}
     for pull in pulls:
         facts[f"#{pull.number}"] = dict(_pull(pull))
     if verdict.judgement.value != UNKNOWN:
@@ -110,7 +105,7 @@ def merged(before: Facts | None, now: Facts) -> Facts:
     return {subject: {**old.get(subject, {}), **now.get(subject, {})} for subject in {**old, **now}}
 
 
-def _ref(ref: Ref, *, with_series: bool) -> Iterator[tuple[str, str]]:
+def _ref(ref: Ref) -> Iterator[tuple[str, str]]:
     reading = ref.reading
     if ref.state.value != UNKNOWN:
         yield "state", ref.state.value
@@ -122,7 +117,6 @@ def _ref(ref: Ref, *, with_series: bool) -> Iterator[tuple[str, str]]:
         ("overridable", reading.overridable.value),
         ("rootlesskit", reading.rootlesskit.value),
         ("TODO", None if reading.todo is None else "there" if reading.todo else "gone"),
-        ("series", ref.series.fit.value if with_series and ref.series is not None else None),
     ):
         if value not in {None, UNKNOWN}:
             yield name, str(value)

@@ -5,19 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from toolkit.proposal import registry
-from toolkit.track.model import Judgement, SeriesFit
-from toolkit.track.readings import Overridable, Place, State
+from toolkit.track.model import Judgement
+from toolkit.track.readings import UNKNOWN, Overridable, Place, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
-    from toolkit.track.model import Arrival, Difference, OurSeries, Pull, Ref, TrackAnswer
+    from toolkit.track.model import Arrival, Difference, Pull, Ref, TrackAnswer
 
 Row = tuple[str, ...]
 
-UNTOLD = "could not tell"
-_REF_HEAD: Row = ("ref", "state", "overridable", "rootlesskit", "TODO", "docker", "our series", "last change")
+_REF_HEAD: Row = ("ref", "state", "overridable", "rootlesskit", "TODO", "docker", "last change")
 _OF_DOCKER = ("rootlesskit", "TODO")
 PULL_HEAD: Row = ("pull request", "state", "mergeable", "review", "effect", "arrived in")
 
@@ -26,7 +25,7 @@ JUDGEMENTS = {
     Judgement.UPDATE: "update your nixpkgs",
     Judgement.RENEW: "make the overlay anew",
     Judgement.REMOVE: "remove the overlay",
-    Judgement.UNKNOWN: UNTOLD,
+    Judgement.UNKNOWN: UNKNOWN,
 }
 
 _MEANINGS: dict[str, str] = {
@@ -34,7 +33,7 @@ _MEANINGS: dict[str, str] = {
     State.HALF_FIXED: "only one of the two defects is gone, or an override reaches only some components",
     State.NOT_FIXED: "no override reaches a component, and rootlesskit is in the wrapper's PATH prefix",
     State.NOT_APPLICABLE: "older than moby and the wrapper: there is nothing to fix",
-    UNTOLD: "unknown, which counts neither for nor against the overlay; the notes explain why",
+    State.UNKNOWN: "counts neither for nor against the overlay; the notes explain why",
     State.ABSENT: "there is no such package",
     Overridable.PARTLY: "an override reaches some of the components",
     Place.PREFIX: "rootlesskit comes before the caller's PATH, and hides a security wrapper of that name",
@@ -42,11 +41,6 @@ _MEANINGS: dict[str, str] = {
     "both": "rootlesskit comes both before and after the caller's PATH; the first one counts",
     Place.ABSENT: "rootlesskit is not in the PATH of the wrapper; only a security wrapper is found",
     Place.NO_WRAPPER: "there is no dockerd-rootless",
-    SeriesFit.CLEAN: "our series applies as it is",
-    SeriesFit.OFFSET: "our series applies, moved by some lines",
-    SeriesFit.CONFLICTS: "our series does not apply there; 'unlet propose' makes a new one",
-    SeriesFit.SUPERFLUOUS: "our series is not needed",
-    "not tried": "no series could be made for any of the files",
 }
 
 
@@ -93,15 +87,14 @@ def glossary(answer: TrackAnswer) -> list[Row]:
 
 
 def notes(answer: TrackAnswer) -> Iterator[str]:
-    """Yield what does not fit in a cell: why something could not be told, where the file has gone."""
+    """Yield what does not fit in a cell: why something is unknown, where the file has gone."""
     if answer.missing:
         names = ", ".join(answer.missing)
         yield f"not in this clone, so nothing is known of them: {names}; git fetch REMOTE NAME gets one"
     for ref in answer.refs:
         reading = ref.reading
         if ref.state in {State.UNKNOWN, State.ABSENT}:
-            untold = "could not tell: " if ref.state is State.UNKNOWN else ""
-            yield f"{ref.name}: {untold}{ref.reason or 'no reason is known'}"
+            yield f"{ref.name}: {ref.state}: {ref.reason or 'no reason is known'}"
         elif reading is not None and reading.reason is not None:
             yield f"{ref.name}: {reading.reason}"
         for release, reason in reading.failed.items() if reading is not None else ():
@@ -157,33 +150,24 @@ def _deciders(answer: TrackAnswer) -> Iterator[str]:
 def _ref(ref: Ref) -> Row:
     reading = ref.reading
     if reading is None:
-        state = UNTOLD if ref.state is State.UNKNOWN else ref.state
-        return (ref.name, state, "?", "?", "?", "?", "?", "?")
+        return (ref.name, ref.state, "?", "?", "?", "?", "?")
     todo = "?" if reading.todo is None else "there" if reading.todo else "none"
     return (
         ref.name,
-        UNTOLD if ref.state is State.UNKNOWN else ref.state,
+        ref.state,
         _told(reading.overridable),
         "both" if reading.rootlesskit is Place.BOTH else _told(reading.rootlesskit),
         todo,
         " ".join(version for version in reading.releases.values() if version) or "?",
-        _series(ref.series),
         f"{_day(ref.changed.date)} {ref.changed.commit.short}" if ref.changed is not None else "?",
     )
-
-
-def _series(series: OurSeries | None) -> str:
-    if series is None or series.fit is SeriesFit.UNKNOWN:
-        return "not tried"
-    has_detail = series.fit in {SeriesFit.OFFSET, SeriesFit.CONFLICTS} and series.detail
-    return f"{series.fit} {series.detail}" if has_detail else series.fit
 
 
 def _pull(each: Pull) -> Row:
     mergeable = {True: "yes", False: "no", None: "?"}[each.mergeable] if each.state == "open" else ""
     return (
         f"#{each.number}{' (draft)' if each.draft else ''}",
-        UNTOLD if each.state == "unknown" else each.state,
+        each.state,
         mergeable,
         each.review or "",
         each.effect or ("does not touch the file" if each.touches is False else "?"),
@@ -193,7 +177,7 @@ def _pull(each: Pull) -> Row:
 
 def _arrived(arrivals: Sequence[Arrival]) -> str:
     """Return where a merged commit is, and where it is still missing."""
-    heads = {True: "", False: "not in ", None: "could not tell for "}
+    heads = {True: "", False: "not in ", None: "unknown for "}
     named = {arrived: [each.ref for each in arrivals if each.arrived is arrived] for arrived in heads}
     return "; ".join(f"{head}{', '.join(named[arrived])}" for arrived, head in heads.items() if named[arrived])
 

@@ -3,36 +3,32 @@
 from __future__ import annotations
 
 import time
-from functools import cache
-from itertools import islice, pairwise
-from pathlib import PurePosixPath  # noqa: TC003 - a field of what the series is read into
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from toolkit import __version__, inside
+from toolkit import __version__
 from toolkit.errors import ToolkitError
-from toolkit.git import diffs, mailing, patching
 from toolkit.git.reading import blob_id
-from toolkit.model import Commit, Server
+from toolkit.model import Server
 from toolkit.patches import tracked
 from toolkit.proposal import registry
 from toolkit.track import state, verdict
 from toolkit.track.clone import CloneUpstream
 from toolkit.track.memory import Memory
-from toolkit.track.model import OurSeries, Ref, RefKind, SeriesFit, TrackAnswer, commit, moment
+from toolkit.track.model import Ref, RefKind, TrackAnswer, commit, moment
 from toolkit.track.package import Package
 from toolkit.track.readings import UNKNOWN, State
 from toolkit.track.upstream import WantedRef, kind_of
 from toolkit.track.verdict import ANY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from toolkit.git.history import Change
-    from toolkit.git.patching import Fitting
     from toolkit.model import Progress, SourceRequest
     from toolkit.track.model import Pull, TrackedCommit
     from toolkit.track.readings import Reading
@@ -58,8 +54,7 @@ class TrackRequest(Struct, frozen=True, kw_only=True):
     `refs` are those to look at, empty for the usual ones. `git_dir` is a local clone, None for the server. `own` names
     the user's nixpkgs, `used` the overlay on it. `pulls` are pull requests beside those of patches/; `with_pulls` False
     leaves all out. `target` is a package by its attribute path, `bindings` those of its bindings that count, none for
-    all. `proposal` is a directory with a series, `state` the file that remembers. The rest is how the server is
-    reached; None means as patches/ says.
+    all. `state` is the file that remembers. The rest is how the server is reached; None means as patches/ says.
     """
 
     target: str = field(default_factory=registry.usual)
@@ -70,7 +65,6 @@ class TrackRequest(Struct, frozen=True, kw_only=True):
     used: Used = ANY
     pulls: tuple[int, ...] = ()
     with_pulls: bool = True
-    proposal: Path | None = None
     state: Path | None = None
     server: Server = field(default_factory=Server)
     timeout: float = 30.0
@@ -125,10 +119,7 @@ def _answer(request: TrackRequest, last: state.Last, where: _Where, progress: Pr
     progress.step("reading the file")
     readings = subject.readings((*found, *own), upstream.repository)
     effects = subject.read({file.blob: file.content for _, file in heads if file is not None})
-    ours = _of_files((*found, *own), subject, memory)
-    if request.proposal is not None:
-        ours = _of_proposal(request.proposal, subject)
-    refs = tuple(_ref(each, reading, ours, where) for each, reading in zip((*found, *own), readings, strict=True))
+    refs = tuple(_ref(each, reading, where) for each, reading in zip((*found, *own), readings, strict=True))
     pulls = tuple(_pull(pull, effects[file.blob], refs) if file is not None else pull for pull, file in heads)
     judged = verdict.judge(
         refs[: len(found)],
@@ -137,7 +128,7 @@ def _answer(request: TrackRequest, last: state.Last, where: _Where, progress: Pr
         nixpkgs=request.own.nixpkgs if request.own is not None else None,
         are_all=not any(kind_of(name) is RefKind.CHANNEL for name in upstream.missing),
     )
-    now = state.facts_of(refs, pulls, judged, with_series=request.proposal is not None)
+    now = state.facts_of(refs, pulls, judged)
     changes = state.changes(last.facts, now)
     if request.state is not None:
         state.save(request.state, state.merged(last.facts, now), request.target)
@@ -165,7 +156,7 @@ def _look(request: TrackRequest, upstream: Upstream, progress: Progress) -> list
     return upstream.look(wanted)
 
 
-def _ref(found: FoundFile, reading: Reading | None, ours: _Ours, where: _Where) -> Ref:
+def _ref(found: FoundFile, reading: Reading | None, where: _Where) -> Ref:
     wanted, file = found.wanted, found.file
     if file is None or reading is None:
         what = State.ABSENT if found.absent else State.UNKNOWN
@@ -183,7 +174,6 @@ def _ref(found: FoundFile, reading: Reading | None, ours: _Ours, where: _Where) 
         reading=reading,
         changed=commit(file.change) if file.change is not None else None,
         fixed_by=_fixed_by(found, reading, where) if is_dated else None,
-        series=ours.fit(file, reading),
     )
 
 
@@ -227,7 +217,7 @@ def _pull(pull: Pull, reading: Reading, refs: Sequence[Ref]) -> Pull:
 def _effect(base: Reading | None, head: Reading) -> str:
     """Return in words what a pull request does to each defect."""
     if head.state is State.UNKNOWN:
-        return f"could not tell: {head.reason}"
+        return f"{UNKNOWN}: {head.reason}"
     parts: list[str] = []
     defects: list[tuple[str, str, str]] = [
         ("components overridable", base.overridable if base is not None else UNKNOWN, head.overridable)
@@ -237,65 +227,3 @@ def _effect(base: Reading | None, head: Reading) -> str:
     for what, before, after in defects:
         parts.append(f"{what}: {after}" if before in {UNKNOWN, after} else f"{what}: {before} → {after}")
     return ", ".join(parts)
-
-
-class _Ours(Struct, frozen=True, kw_only=True):
-    """Our diff, and what it was made for: a proposal that was written, or the first file that can be rewritten."""
-
-    diff: bytes | None = None
-    made_for: str | None = None
-    path: PurePosixPath
-
-    def fit(self, file: File, reading: Reading) -> OurSeries:
-        """Return whether the series applies to a file."""
-        if reading.state is State.FIXED:
-            return OurSeries(fit=SeriesFit.SUPERFLUOUS, made_for=self.made_for)
-        if self.diff is None:
-            return OurSeries(fit=SeriesFit.UNKNOWN, detail="no file that was read can be rewritten")
-        found = _fitting(file.content, self.path, self.diff)
-        if not found.applies:
-            lines = ", ".join(map(str, found.conflicts))
-            detail = f"at line {lines}" if lines else found.reason
-            return OurSeries(fit=SeriesFit.CONFLICTS, detail=detail, made_for=self.made_for)
-        if file.path != self.path:
-            return OurSeries(fit=SeriesFit.CONFLICTS, detail=f"the file is '{file.path}' now", made_for=self.made_for)
-        if found.offset:
-            return OurSeries(fit=SeriesFit.OFFSET, detail=f"{found.offset} lines", made_for=self.made_for)
-        return OurSeries(fit=SeriesFit.CLEAN, made_for=self.made_for)
-
-
-@cache
-def _fitting(content: bytes, path: PurePosixPath, diff: bytes) -> Fitting:
-    """Try the series on a content, which most refs have in common."""
-    return patching.fit(content, path, diff)
-
-
-def _of_proposal(directory: Path, subject: Subject) -> _Ours:
-    """Return the series of a proposal that `unlet propose` wrote; raise ToolkitError for what is none."""
-    try:
-        diff = inside.read(directory, "upstream.diff")
-    except ToolkitError as error:
-        raise ToolkitError(error.message, hint="'unlet propose' writes a proposal") from None
-    touched = diffs.touched(diff)
-    return _Ours(diff=diff, made_for=str(directory), path=subject.target if subject.target in touched else touched[0])
-
-
-def _of_files(found: Iterable[FoundFile], subject: Subject, memory: Memory) -> _Ours:
-    """Return the series that is made for the first file that can be rewritten."""
-    for each in found:
-        if each.file is None:
-            continue
-        path = subject.target if registry.is_named(subject.package) else each.file.path
-        key = f"{each.file.blob} {path}"
-        if key not in memory.known.diffs:
-            memory.known.diffs[key] = our_diff(each.file.content, subject, path).decode()
-        if diff := memory.known.diffs[key]:
-            return _Ours(diff=diff.encode(), made_for=each.wanted.name, path=path)
-    return _Ours(path=subject.target)
-
-
-def our_diff(content: bytes, subject: Subject, path: PurePosixPath) -> bytes:
-    """Return our change of a file, nothing for one that is refused or too large to read."""
-    contents = [content, *(text.encode() for text in subject.texts(content))]
-    commits = [Commit(subject=subject.package, body="", before=old, after=new) for old, new in pairwise(contents)]
-    return mailing.series(commits, path).upstream_diff if commits else b""

@@ -98,10 +98,6 @@ class Subject(Protocol):
         """Return what versions mean by themselves, by their blobs."""
         ...
 
-    def texts(self, content: bytes) -> list[str]:
-        """Return the file after each commit of our series, nothing if there can be none."""
-        ...
-
 
 class Upstream(Protocol):
     """A clone or a server; `missing` are usual refs that it lacks, `repository` is the clone's.

@@ -228,7 +228,7 @@ def _by_pin(pin: Ref, used: Used, fact: str) -> tuple[Judgement, str] | None:
     """Judge by the user's own nixpkgs, None if that still needs the overlay as it is."""
     needed = _is_needed(pin, used)
     if needed is None:
-        return Judgement.UNKNOWN, f"could not tell for your nixpkgs ({pin.name}): {_reason(pin)}"
+        return Judgement.UNKNOWN, f"unknown for your nixpkgs ({pin.name}): {_reason(pin)}"
     if not needed:
         return Judgement.REMOVE, f"{fact} in your nixpkgs ({pin.name}): remove the overlay"
     if _is_stale(pin, used):
@@ -250,7 +250,7 @@ def _by_source(refs: Sequence[Ref], pin: Ref | None, used: Used, fact: str) -> t
         text = f"{fact} in {_listed(done)}: you can remove the overlay once your nixpkgs includes it"
         return Judgement.UPDATE, text
     if unknown := ", ".join(ref.name for ref in sources if _is_needed(ref, used) is None):
-        return Judgement.UNKNOWN, f"could not tell for {unknown}: keep the overlay until that is known"
+        return Judgement.UNKNOWN, f"unknown for {unknown}: keep the overlay until that is known"
     return None
 
 

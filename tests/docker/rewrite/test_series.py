@@ -85,7 +85,7 @@ def test_suffix_keeps_rootlesskit_and_drop_leaves_no_trace_of_it(layout: str) ->
         ("states/fixed", "fixed: components overridable, rootlesskit in the PATH suffix"),
         ("states/half-demoted", "half fixed: components bound in dockerGen's let, rootlesskit in the PATH suffix"),
         ("states/half-lifted", "half fixed: only some components can be overridden"),
-        ("states/no-wrapper", "could not tell: no command that makes the dockerd-rootless wrapper was recognised"),
+        ("states/no-wrapper", "unknown: no command that makes the dockerd-rootless wrapper was recognised"),
         ("states/unknown", "unknown layout: no function dockerGen"),
     ],
 )

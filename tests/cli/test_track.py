@@ -66,7 +66,7 @@ def test_json_has_the_fields_that_the_schema_names(unlet: Unlet, forge: Forge) -
     forge.pull(549926, head="master")
     done = unlet("track", *forge.options(), "--json")
     answer = json.loads(done.stdout)
-    assert (done.returncode, done.stderr, answer["exit_code"], answer["schema"]) == (0, "", 0, 3)
+    assert (done.returncode, done.stderr, answer["exit_code"], answer["schema"]) == (0, "", 0, 4)
     text = SCHEMA.read_text()
     parts = [answer, answer["refs"][0], answer["refs"][0]["reading"], answer["pulls"][0], answer["verdict"]]
     assert [name for part in parts for name in part if f'"{name}"' not in text] == []

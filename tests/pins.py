@@ -32,10 +32,7 @@ def fill(path: Path) -> None:
 
 def _filled(pin: Pin, upstream: Upstream) -> Pin:
     request = SourceRequest(nixpkgs=upstream.remote, rev=str(pin.commit))
-    known = replace(upstream, pins=())
-    blob = blob_id(
-        sources.resolve(request, target=upstream.file, sparse=(), upstream=known, progress=Silence()).content
-    )
+    blob = blob_id(sources.resolve(request, target=upstream.file, sparse=(), progress=Silence()).content)
     if pin.blob not in {None, blob}:
         raise ToolkitError(f"pin {pin.name}: the file has blob {blob}, recorded is {pin.blob}")
     return replace(pin, blob=blob)

@@ -11,16 +11,20 @@ from functools import cache as once
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
+import tomli_w
 from msgspec import Struct, field
 
 from tests.progress import Steps
 from tests.serving import Handler, running
-from toolkit import specimen
-from toolkit.cache import Cache
+from toolkit import shipped, specimen
+from toolkit.cache import VARIABLE, Cache
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
+
+    from toolkit.model import Upstream
 
 
 TARGET = PurePosixPath("pkgs/applications/virtualization/docker/default.nix")
@@ -213,8 +217,25 @@ def server(tmp_path: Path) -> Generator[Remote]:
 
 
 @pytest.fixture
-def cache(tmp_path: Path) -> Cache:
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cache:
+    """The cache of the user."""
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "cache"))
     return Cache(tmp_path / "cache")
+
+
+@pytest.fixture
+def ship(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Upstream], None]:
+    """Return what lets unlet come with other pins than those of patches/."""
+    place = tmp_path / "shipped/patches/pins.toml"
+    place.parent.mkdir(parents=True)
+    monkeypatch.setattr(shipped, "PACKAGE", tmp_path / "shipped/toolkit")
+
+    def write(upstream: Upstream) -> None:
+        document = msgspec.to_builtins(upstream, enc_hook=str)
+        pins = [{name: value for name, value in pin.items() if value is not None} for pin in document["pin"]]
+        place.write_text(tomli_w.dumps({**document, "pin": pins}))
+
+    return write
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ def test_default_pin_is_the_newest_known_one_and_the_first_has_a_name() -> None:
 
 
 def test_unknown_pin_is_a_usage_error_that_names_the_known_ones() -> None:
-    with pytest.raises(UsageError, match=r"^pin: 'x' is unknown$") as caught:
+    with pytest.raises(UsageError, match=r"^--pin: 'x' is unknown$") as caught:
         patches.pin("x")
     assert caught.value.hint is not None
     assert "original" in caught.value.hint

@@ -40,7 +40,7 @@ class Oid(str):
         return name if self.short in name else f"{name} ({self.short})"
 
 
-class Pin(Struct, frozen=True, kw_only=True):
+class Pin(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A known nixpkgs commit.
 
     `blob` is the id of the recorded file in it, None until the commit was fetched once.
@@ -52,7 +52,9 @@ class Pin(Struct, frozen=True, kw_only=True):
     blob: Oid | None = None
 
 
-class Upstream(Struct, frozen=True, kw_only=True, rename={"default_pin": "default", "pins": "pin"}):
+class Upstream(
+    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"default_pin": "default", "pins": "pin"}
+):
     """nixpkgs: its git URL, the commits of it that are known, and the name of the one that is the default.
 
     `file` is the path in nixpkgs of the file whose blobs the pins record.

@@ -27,7 +27,7 @@ _AS_WRITTEN = frozenset(["subject", "body", "description"])
 """What is no Markdown of a pull request: its lines stay."""
 
 
-class Message(Struct, frozen=True, kw_only=True):
+class Message(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A commit message without its trailers; `body` has lines of at most 72 characters and no line feed at its end.
 
     `proven` are the sentences that end the body, each by the proof without which it may not be said.
@@ -47,7 +47,7 @@ class Message(Struct, frozen=True, kw_only=True):
         return "\n\n".join([self.body, *(text for proof, text in self.proven.items() if proof in passed)])
 
 
-class Tracked(Struct, frozen=True, kw_only=True):
+class Tracked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where nixpkgs is developed, and which of its branches and pull requests count.
 
     `releases` is how many of the newest releases count; their branch and channel begin as `release_branch` and
@@ -84,7 +84,7 @@ def pin(name: str | None = None) -> model.Pin:
     wanted = name if name is not None else nixpkgs.default_pin
     known = {pin.name: pin for pin in nixpkgs.pins}
     if wanted not in known:
-        raise UsageError(f"pin: '{wanted}' is unknown", hint=f"known pins are {', '.join(known)}")
+        raise UsageError(f"--pin: '{wanted}' is unknown", hint=f"known are {', '.join(known)}")
     return known[wanted]
 
 

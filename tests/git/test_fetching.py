@@ -51,7 +51,6 @@ def test_a_name_brings_its_commit_and_only_the_files_of_the_paths(
     assert fetched.bytes == sum(path.stat().st_size for path in files) > 0
     assert blobs(tmp_path / "into") == wanted(clone, rev)
     assert len([line for line in objects(tmp_path / "into") if line.startswith("commit")]) == 1
-    assert fetched.notes == ()
     assert reading.locate(tmp_path / "into").commit == fetched.commit
 
 
@@ -61,42 +60,6 @@ def test_all_files_come_in_one_round_trip(clone: Repository, server: Remote, tmp
     # The first of each fetch asks what the server can do; names are listed once, objects sent twice.
     assert len([path for path in server.requests if path.endswith("git-upload-pack")]) <= 2 + 3
     assert len(blobs(tmp_path / "into")) == 50 + 4
-
-
-def test_a_server_without_filters_sends_all_files_and_it_is_said(
-    clone: Repository, server: Remote, tmp_path: Path
-) -> None:
-    url = server.serve(clone, uploadpack__allowFilter="false")
-    fetched = fetching.fetch(url, "HEAD", tmp_path / "into", PATHS)
-    assert fetched.notes == (f"{url}: does not support partial fetches; all files of the commit were fetched",)
-    assert wanted(clone, "HEAD") < blobs(tmp_path / "into")
-    assert len([line for line in objects(tmp_path / "into") if line.startswith("commit")]) == 1
-
-
-def test_a_server_that_hands_out_no_file_by_its_id_sends_all_and_it_is_said(
-    clone: Repository, server: Remote, tmp_path: Path
-) -> None:
-    server.protocol = False
-    url = server.serve(clone, uploadpack__allowFilter="true")
-    fetched = fetching.fetch(url, "next", tmp_path / "into", PATHS)
-    assert str(fetched.commit) == clone.git("rev-parse", "next")
-    assert fetched.notes == (f"{url}: does not serve files by id; all files of the commit were fetched",)
-    assert wanted(clone, "next") < blobs(tmp_path / "into")
-
-
-def test_a_server_that_hands_out_no_commit_by_its_id_sends_its_history_and_it_is_said(
-    clone: Repository, server: Remote, tmp_path: Path
-) -> None:
-    server.protocol = False
-    clone.git("tag", "--delete", "v1")
-    url = server.serve(clone)
-    commit = clone.git("rev-parse", "master~1")
-    said: list[str] = []
-    fetched = fetching.fetch(url, commit, tmp_path / "into", PATHS, on_progress=said.append)
-    assert str(fetched.commit) == commit
-    assert fetched.notes == (f"{url}: does not serve commits by id; all of its history was fetched",)
-    assert "fetching the whole history, because the remote does not serve commits by id" in said
-    assert wanted(clone, commit) <= blobs(tmp_path / "into")
 
 
 def test_progress_comes_in_phrases(clone: Repository, server: Remote, tmp_path: Path) -> None:
@@ -156,13 +119,13 @@ def test_an_unknown_rev_is_named(
         fetching.fetch(url, rev, tmp_path / "into", PATHS)
     if len(rev) < 40:
         with pytest.raises(ToolkitError, match=rf"^{url}: has no commit, branch or tag '{rev}'$"):
-            fetching.resolve_remote(url, rev, directory=tmp_path)
+            fetching.resolve_remote(url, rev)
 
 
-def test_an_abbreviated_id_gets_a_hint(clone: Repository, server: Remote, tmp_path: Path) -> None:
+def test_an_abbreviated_id_gets_a_hint(clone: Repository, server: Remote) -> None:
     url = server.serve(clone, **OPEN)
     with pytest.raises(ToolkitError, match=r"has no commit, branch or tag") as raised:
-        fetching.resolve_remote(url, clone.git("rev-parse", "HEAD")[:12], directory=tmp_path)
+        fetching.resolve_remote(url, clone.git("rev-parse", "HEAD")[:12])
     assert raised.value.hint == "a remote needs all 40 digits of a commit id"
 
 
@@ -181,7 +144,7 @@ def test_a_remote_that_does_not_answer(tmp_path: Path) -> None:
             fetching.fetch(url, "HEAD", tmp_path / "into", PATHS)
         assert "\n" not in raised.value.message
         with pytest.raises(UnreachableError):
-            fetching.resolve_remote(url, "HEAD", directory=tmp_path)
+            fetching.resolve_remote(url, "HEAD")
 
 
 def test_what_is_no_repository(server: Remote, tmp_path: Path) -> None:
@@ -224,21 +187,6 @@ def test_the_users_rewriting_of_urls_is_honoured(
     (sealed / ".gitconfig").write_text(f'[url "{server.url}/"]\ninsteadOf = https://mirrored.invalid/\n')
     fetched = fetching.fetch("https://mirrored.invalid/nixpkgs.git", "HEAD", tmp_path / "into", PATHS)
     assert str(fetched.commit) == clone.git("rev-parse", "HEAD")
-
-
-def test_the_users_hooks_do_not_run(clone: Repository, server: Remote, tmp_path: Path, sealed: Path) -> None:
-    hook = tmp_path / "hooks" / "reference-transaction"
-    hook.parent.mkdir()
-    hook.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
-    hook.chmod(0o755)
-    # Only where all of the history has to come does a fetch write refs.
-    server.protocol = False
-    clone.git("tag", "--delete", "v1")
-    url, commit = server.serve(clone), clone.git("rev-parse", "master~1")
-    (sealed / ".gitconfig").write_text(f"[core]\nhooksPath = {hook.parent}\n")
-    fetching.fetch(url, commit, tmp_path / "into", PATHS)
-    assert (tmp_path / "into" / "refs" / "remotes").exists() or (tmp_path / "into" / "packed-refs").exists()
-    assert not (tmp_path / "ran").exists()
 
 
 def test_the_repository_does_not_remember_the_url(clone: Repository, server: Remote, tmp_path: Path) -> None:

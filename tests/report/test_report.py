@@ -72,7 +72,7 @@ def _set(path: str, new: object) -> Callable[[dict[str, Any]], None]:
         (_set("schema", 99), "field 'schema' is 99"),
         (_set("schema", None), "field 'schema' is missing"),
         (_set("steps", [{"name": "lift"}]), "field 'steps[0].design' is missing"),
-        (_set("proofs.1.status", "maybe"), "field 'proofs[1].status' is 'maybe'"),
+        (_set("proofs.1.status", "maybe"), "field 'proofs[1].status' is wrong: invalid enum value 'maybe'"),
         (_set("proofs.0.seconds", "1"), "field 'proofs[0].seconds' is of type 'str' instead of 'float'"),
         (_set("proofs.2.evidence", [1]), "field 'proofs[2].evidence[0]' is of type 'int' instead of 'str'"),
         (_set("source.blob", "abc"), "field 'source.blob' is wrong: git object id: 'abc' is not 40"),

@@ -27,19 +27,22 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def resolve(cache: Cache, progress: Steps, target: PurePosixPath) -> Callable[..., Source]:
+def resolve(
+    cache: Cache,  # noqa: ARG001 - the user's
+    ship: Callable[[Upstream], None],
+    progress: Steps,
+    target: PurePosixPath,
+) -> Callable[..., Source]:
     """Resolve a request that is given by its fields; none of the sources here may need a network."""
 
     def call(*, pins: tuple[Pin, ...] = (), **fields: object) -> Source:
+        remote = "http://unlet.invalid/nixpkgs.git"
+        ship(Upstream(remote=remote, default_pin="original", file=target, pins=pins))
         return sources.resolve(
             SourceRequest(**fields, offline=True),  # type: ignore[arg-type] # named by each test
             target=target,
-            upstream=Upstream(
-                remote="http://unlet.invalid/nixpkgs.git", default_pin="original", file=target, pins=pins
-            ),
             sparse=("/lib/", "/pkgs/top-level/all-packages.nix", "/gone/"),
             progress=progress,
-            cache=cache,
         )
 
     return call
@@ -259,9 +262,8 @@ def test_an_interrupt_leaves_the_cache_good(
 ) -> None:
     script = (
         "import os, signal, sys\n"
-        "from pathlib import Path, PurePosixPath\n"
+        "from pathlib import PurePosixPath\n"
         "from toolkit import process, sources\n"
-        "from toolkit.cache import Cache\n"
         "from toolkit.model import SourceRequest\n"
         "class Quiet:\n"
         "    def step(self, what): pass\n"
@@ -270,9 +272,8 @@ def test_an_interrupt_leaves_the_cache_good(
         "    if 'cat-file --batch' in line: os.kill(os.getpid(), signal.SIGINT)\n"
         "with process.echoing(interrupt):\n"
         f"    request = SourceRequest(nixpkgs={str(clone.path)!r})\n"
-        f"    cache = Cache(Path({str(cache.root)!r}))\n"
         f"    sources.resolve(request, target=PurePosixPath({str(target)!r}),"
-        " sparse=(), progress=Quiet(), cache=cache)\n"
+        " sparse=(), progress=Quiet())\n"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False)

@@ -20,7 +20,7 @@ FILE = Path(__file__).with_name("symptoms.toml")
 _TRACE = re.compile(r"(?:^|\]: )\s*\++ ")
 
 
-class PossibleCause(Struct, frozen=True, kw_only=True):
+class PossibleCause(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Something that may be wrong: `check` shows whether it is. `do` and `nixos` are remedies, the best one first."""
 
     name: str
@@ -68,7 +68,7 @@ def recognise(lines: Sequence[str]) -> tuple[Sign, ...]:
     return tuple(sorted(telling or signs, key=lambda sign: sign.lines[-1], reverse=True))
 
 
-class _Symptom(Struct, frozen=True, kw_only=True):
+class _Symptom(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A symptom as it is written, with the names of its causes."""
 
     name: str
@@ -77,7 +77,7 @@ class _Symptom(Struct, frozen=True, kw_only=True):
     vague: bool = False
 
 
-class _Document(Struct, frozen=True, kw_only=True):
+class _Document(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """symptoms.toml; `text` are the words that fill a remedy, `on_nixos` those that are different on NixOS."""
 
     text: dict[str, str]

@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from pathlib import Path, PurePosixPath
 
 _FILTER = "--filter=blob:none"
-_FULL_ID = re.compile(r"[0-9a-f]{40}")
-_REFUSES_ID = re.compile(r"does not allow request for unadvertised object|not our ref|unadvertised object")
-
 _UNREACHABLE = "cannot be reached"
 
 # What git says, and what that means to the user; the first match counts.
@@ -52,33 +49,30 @@ _MEANINGS: tuple[tuple[tuple[str, ...], str, str | None], ...] = (
         None,
     ),
     ((r"dubious ownership",), "belongs to another user", "git's safe.directory lists the trusted ones"),
-    ((r"dumb http transport",), "does not support shallow fetches", None),
+    ((r"dumb http transport|unadvertised object",), "does not serve objects by their ids", None),
     ((r"SSL|certificate",), "its certificate is not accepted", "GIT_SSL_CAINFO names an authority to accept"),
     ((r"No space left on device",), "the disk is full", "UNLET_CACHE_DIR sets a different directory for the cache"),
 )
 
 
 class Fetched(Struct, frozen=True, kw_only=True):
-    """What a fetch brought: the commit, and how many bytes it added to the object store on disk.
-
-    `notes` say, a line each, where the remote could not do what was asked and more than needed had to come.
-    """
+    """What a fetch brought: the commit, and how many bytes it added to the object store on disk."""
 
     commit: Oid
     bytes: int
-    notes: tuple[str, ...] = ()
 
 
-def resolve_remote(url: str, rev: str, *, directory: Path) -> Oid:
+def resolve_remote(url: str, rev: str) -> Oid:
     """Ask a remote which commit `rev` (a branch, a tag, `HEAD` or a full ref name) is now.
 
-    `directory` is any directory. Raises ToolkitError for an unknown name and for a remote that does not answer.
+    Raises ToolkitError for an unknown name and for a remote that does not answer.
     """
     reading.check_rev(rev)
     # `^{}` is the commit of an annotated tag.
     names = (f"{rev}^{{}}", rev, f"refs/tags/{rev}^{{}}", f"refs/tags/{rev}", f"refs/heads/{rev}")
     try:
-        listed = program.run_network(directory, "ls-remote", "--quiet", "--", url, rev, f"{rev}^{{}}").text
+        with files.temporary() as directory:
+            listed = program.run_network(directory, "ls-remote", "--quiet", "--", url, rev, f"{rev}^{{}}").text
     except CommandError as error:
         raise _explained(url, "HEAD", error.stderr) from error
     found = {name: oid for oid, _, name in (line.partition("\t") for line in listed.splitlines())}
@@ -99,9 +93,8 @@ def fetch(
     """Fetch the commit `rev` of a remote, with the blobs at and below `paths`, into the directory `into`.
 
     `into`, which must not exist, becomes a bare repository whose HEAD is the commit; it does not remember the
-    URL. `rev` is a full commit id, a branch, a tag or `HEAD`. Two round trips where the remote knows filters
-    and hands out objects by their id, as every server with protocol version 2 does; else all files of the
-    commit, or even its whole history, have to come. `on_progress` gets phrases for people.
+    URL. `rev` is a full commit id, a branch, a tag or `HEAD`. It takes two round trips; the remote has to hand out
+    objects by their id, as every server with protocol version 2 does. `on_progress` gets phrases for people.
 
     Raises ToolkitError, one line, for an unknown rev, a remote that cannot be reached or is no repository, and for
     refused credentials.
@@ -110,15 +103,6 @@ def fetch(
     attempt = _Attempt(url=url, rev=rev, into=into, report=_progress(on_progress))
     try:
         return attempt.filtered(paths)
-    except CommandError as error:
-        if not _REFUSES_ID.search(error.stderr):
-            raise _explained(url, rev, error.stderr) from error
-    try:
-        if _FULL_ID.fullmatch(rev):
-            if on_progress is not None:
-                on_progress("fetching the whole history, because the remote does not serve commits by id")
-            return attempt.history()
-        return attempt.whole()
     except CommandError as error:
         raise _explained(url, rev, error.stderr) from error
 
@@ -143,7 +127,7 @@ def stored(repository: Path) -> int:
 
 
 class _Attempt(Struct, frozen=True, kw_only=True):
-    """The ways to get one commit; each begins with an empty repository, and raises CommandError when refused."""
+    """A fetch into an empty repository; CommandError is raised when it is refused."""
 
     url: str
     rev: str
@@ -153,25 +137,15 @@ class _Attempt(Struct, frozen=True, kw_only=True):
     def filtered(self, paths: Sequence[PurePosixPath]) -> Fetched:
         """Fetch the commit and its trees, then the blobs of `paths`, all of them in one round trip."""
         self._begin()
-        said = self._fetch("--depth=1", _FILTER, "origin", self.rev)
+        self._fetch("--depth=1", _FILTER, "origin", self.rev)
         commit = self._pin("FETCH_HEAD")
-        if "filtering not recognized" in said:
-            return self._fetched(commit, "does not support partial fetches; all files of the commit were fetched")
         found = reading.entries(self.into, commit, paths)
         wanted = dict.fromkeys(f"{entry.blob}\n" for entry in found if not entry.is_submodule)
         if wanted:
             # As git itself does it for a checkout.
             options = (_FILTER, "--no-write-fetch-head", "--stdin", "origin")
             self._fetch(*options, stdin="".join(wanted).encode())
-        return self._fetched(commit)
-
-    def whole(self) -> Fetched:
-        """Fetch the commit with all its files."""
-        self._begin()
-        self._fetch("--depth=1", "origin", self.rev)
-        return self._fetched(
-            self._pin("FETCH_HEAD"), "does not serve files by id; all files of the commit were fetched"
-        )
+        return Fetched(commit=commit, bytes=stored(self.into))
 
     def several(self, commits: Sequence[Oid]) -> int:
         """Fetch some commits with all their files in one round trip."""
@@ -179,20 +153,13 @@ class _Attempt(Struct, frozen=True, kw_only=True):
         self._fetch("--depth=1", "origin", *map(str, commits))
         return stored(self.into)
 
-    def history(self) -> Fetched:
-        """Fetch all branches and tags, and look for the commit in them."""
-        self._begin()
-        self._fetch("origin", "+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*")
-        return self._fetched(self._pin(self.rev), "does not serve commits by id; all of its history was fetched")
-
     def _begin(self) -> None:
         files.remove(self.into)
         self.into.mkdir(parents=True)
         program.init(self.into, bare=True)
 
-    def _fetch(self, *arguments: str, stdin: bytes | None = None) -> str:
-        """Run `git fetch`, and return what it wrote to stderr."""
-        return program.run_network(
+    def _fetch(self, *arguments: str, stdin: bytes | None = None) -> None:
+        program.run_network(
             self.into,
             "-c",
             f"remote.origin.url={self.url}",
@@ -206,7 +173,7 @@ class _Attempt(Struct, frozen=True, kw_only=True):
             *arguments,
             stdin=stdin,
             on_stderr=self.report,
-        ).stderr
+        )
 
     def _pin(self, name: str) -> Oid:
         """Make the commit that is called `name` in the repository its HEAD, and return it."""
@@ -217,10 +184,6 @@ class _Attempt(Struct, frozen=True, kw_only=True):
         program.run_hermetic(self.into, "update-ref", "--no-deref", "HEAD", str(commit))
         return commit
 
-    def _fetched(self, commit: Oid, *notes: str) -> Fetched:
-        remote = without_passwords(self.url)
-        return Fetched(commit=commit, bytes=stored(self.into), notes=tuple(f"{remote}: {note}" for note in notes))
-
 
 def _unknown(url: str, rev: str) -> ToolkitError:
     hint = "a remote needs all 40 digits of a commit id" if re.fullmatch(r"[0-9a-f]{4,39}", rev) else None
@@ -229,7 +192,7 @@ def _unknown(url: str, rev: str) -> ToolkitError:
 
 def _explained(url: str, rev: str, said: str) -> ToolkitError:
     """Return the error for what git said on stderr about a remote."""
-    if re.search(rf"couldn't find remote ref|{_REFUSES_ID.pattern}|no such remote ref", said):
+    if re.search(r"couldn't find remote ref|not our ref|no such remote ref", said):
         return _unknown(url, rev)
     for patterns, meaning, hint in _MEANINGS:
         if any(re.search(pattern, said) for pattern in patterns):

@@ -82,7 +82,7 @@ class RecipeStep(StepText, frozen=True, kw_only=True):
         return rewrite.make(text, name=name, **{**self.options, **own})
 
 
-class Recipe(Struct, frozen=True, kw_only=True):
+class Recipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A proposal: what it is `about` in a line, and its steps. One with a `package` is for that alone.
 
     In each text `{package}` is the package that it is applied to.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from toolkit.proposal.leaf import Leaf
 
 
-class NamedTarget(Struct, frozen=True, kw_only=True):
+class NamedTarget(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A target that has a leaf of its own, and a subject for `track`, each as `MODULE:NAME`.
 
     `branches` are named by what `--only` names; the first is what a pull request makes by default.

@@ -56,14 +56,14 @@ class StepText(patches.Message, frozen=True, kw_only=True):
         return self.why or " ".join(self.body.split())
 
 
-class Rejected(Struct, frozen=True, kw_only=True):
+class Rejected(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A design that was not taken, and the reason; `unless` names the design in whose text it does not stand."""
 
     reason: str
     unless: str = ""
 
 
-class Earlier(Struct, frozen=True, kw_only=True):
+class Earlier(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An earlier attempt at a step: a pull request's number and a sentence's end.
 
     One that is `open` may still be merged; `{differs}` in its text is how this one differs.
@@ -75,14 +75,14 @@ class Earlier(Struct, frozen=True, kw_only=True):
     open: bool = False
 
 
-class Box(Struct, frozen=True, kw_only=True):
+class Box(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A box of the template: the words by which it is found, and the proof that ticks it."""
 
     match: str
     proof: str
 
 
-class Texts(Struct, frozen=True, kw_only=True):
+class Texts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A proposal as data: its commits, and what a pull request says of them in Markdown.
 
     `compared` are attributes whose derivations a reviewer compares, with the variables `permits` set, for a `system` if

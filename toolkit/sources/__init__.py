@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from toolkit import patches
-from toolkit.cache import default_cache
 from toolkit.errors import ToolkitError, UsageError, without_passwords
 from toolkit.git import reading
 from toolkit.nix import stores
@@ -22,8 +21,7 @@ from toolkit.sources import commits, local, locks
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from toolkit.cache import Cache
-    from toolkit.model import Pin, Progress, Source, SourceRequest, Upstream
+    from toolkit.model import Pin, Progress, Source, SourceRequest
 
 # git's two forms of a remote: a URL, and ssh's `[USER@]HOST:PATH`.
 _REMOTE = re.compile(r"[a-z][a-z0-9+.-]*://.+|([\w.-]+@)?[\w.-]+\.[\w.-]+:[^/].*|[\w.-]+@[\w.-]+:.+")
@@ -38,7 +36,6 @@ class Wanted(Struct, frozen=True, kw_only=True):
     target: PurePosixPath
     paths: tuple[PurePosixPath, ...]
     remote: str
-    cache: Cache
     offline: bool
     progress: Progress
 
@@ -47,20 +44,11 @@ TEMPLATE = ".github/PULL_REQUEST_TEMPLATE.md"
 """Where nixpkgs has its template for pull requests."""
 
 
-def resolve(  # noqa: PLR0913 - what is asked for, and the parts of patches/ that answer it
-    request: SourceRequest,
-    *,
-    target: PurePosixPath,
-    sparse: Sequence[str],
-    progress: Progress,
-    upstream: Upstream | None = None,
-    cache: Cache | None = None,
-) -> Source:
+def resolve(request: SourceRequest, *, target: PurePosixPath, sparse: Sequence[str], progress: Progress) -> Source:
     """Return the source that `request` names.
 
     `target` is the file's path in nixpkgs, `sparse` the paths of nixpkgs that are wanted beside its directory (a
-    slash at either end is ignored). `upstream` is what patches/ says of nixpkgs if it is None, `cache` the user's. With
-    `request.offline` no network is used.
+    slash at either end is ignored). With `request.offline` no network is used.
 
     `request.nixpkgs` may be a lock file with `#NAME`, for another pin of it than `nixpkgs`, and a channel's or
     profile's directory that has nixpkgs one level down. Of a git clone the commit counts, not the worktree.
@@ -69,18 +57,17 @@ def resolve(  # noqa: PLR0913 - what is asked for, and the parts of patches/ tha
     be read or fetched, and for a known pin whose file differs from the recorded one.
     """
     _check(request)
-    upstream = upstream if upstream is not None else patches.upstream()
+    upstream = patches.upstream()
     # Of a commit there is one checkout in the cache, which runs for other targets share.
     beside = (PurePosixPath(path.strip("/")) for path in (TEMPLATE, *sparse))
     asked = Wanted(
         target=target,
         paths=tuple(sorted({target.parent, *beside})),
         remote=upstream.remote,
-        cache=cache if cache is not None else default_cache(),
         offline=request.offline,
         progress=progress,
     )
-    source = _Kinds(asked=asked, upstream=upstream, pinned=request.pinned).of(request)
+    source = _Kinds(asked=asked, pinned=request.pinned).of(request)
     if target == upstream.file:
         _check_pins(source, target, upstream.pins)
     return source
@@ -90,7 +77,6 @@ class _Kinds(Struct, frozen=True, kw_only=True):
     """The kinds of sources, each tried in its turn."""
 
     asked: Wanted
-    upstream: Upstream
     pinned: bool
 
     def of(self, request: SourceRequest) -> Source:
@@ -99,7 +85,9 @@ class _Kinds(Struct, frozen=True, kw_only=True):
         if request.nixpkgs is None:
             if request.rev is not None:
                 return commits.at_rev(self.asked.remote, request.rev, self.asked)
-            return self._pin(request.pin or self.upstream.default_pin)
+            pin = patches.pin(request.pin)
+            origin = f"nixpkgs {pin.commit.short} (pin {pin.name})"
+            return commits.at_commit(self.asked.remote, pin.commit, self.asked, origin=origin)
         return self._named(request.nixpkgs, request.rev)
 
     def _named(self, name: str, rev: str | None) -> Source:
@@ -122,14 +110,6 @@ class _Kinds(Struct, frozen=True, kw_only=True):
             raise ToolkitError(f"{name}: flake references are not read", hint=hint)
         hint = "a directory, a git URL, '<nixpkgs>', a flake.lock, an npins sources.json, or specimen"
         raise ToolkitError(f"{name}: no such file or directory", hint=f"--nixpkgs takes {hint}")
-
-    def _pin(self, name: str) -> Source:
-        pins = {pin.name: pin for pin in self.upstream.pins}
-        pin = pins.get(name)
-        if pin is None:
-            raise UsageError(f"--pin: '{name}' is unknown", hint=f"known are {', '.join(pins)}")
-        origin = f"nixpkgs {pin.commit.short} (pin {name})"
-        return commits.at_commit(self.asked.remote, pin.commit, self.asked, origin=origin)
 
     def _path(self, path: Path, rev: str | None) -> Source:
         if not path.is_dir():
@@ -155,12 +135,9 @@ class _Kinds(Struct, frozen=True, kw_only=True):
                     raise ToolkitError(f"{path}: input '{entry}' is '{locked.path}', which is not a directory")
                 return self._path(locked.path, None)
             case locks.AtRelease():
-                url = locked.url
-                commit, warnings = commits.remembered(
-                    url, "git-revision", lambda: commits.commit_of(url, self.asked), self.asked
-                )
-                origin = commit.named(without_passwords(url))
-                return commits.at_commit(self.asked.remote, commit, self.asked, origin=origin, warnings=warnings)
+                commit = commits.commit_of(locked.url, self.asked)
+                origin = commit.named(without_passwords(locked.url))
+                return commits.at_commit(self.asked.remote, commit, self.asked, origin=origin)
 
 
 def _check(request: SourceRequest) -> None:

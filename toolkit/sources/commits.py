@@ -1,13 +1,11 @@
 """Commits of a remote, or of a channel's release: fetched once, then read from the cache.
 
 An entry there has the files below `tree/`, for a commit that was fetched also its objects in `repository/`, and
-`entry.json`, which lists them. What a name was when it was last asked for is remembered, so that it can be used without
-a network.
+`entry.json`, which lists them.
 """
 
 from __future__ import annotations
 
-import hashlib
 import re
 import time
 from typing import TYPE_CHECKING
@@ -16,7 +14,7 @@ from urllib.parse import urljoin, urlsplit
 from msgspec import Struct
 
 from toolkit import documents, files, inside
-from toolkit.cache import DamagedError
+from toolkit.cache import default_cache
 from toolkit.errors import ToolkitError, UnreachableError, without_passwords
 from toolkit.git import fetching, reading
 from toolkit.model import Oid, Source
@@ -37,8 +35,6 @@ REPOSITORY = "repository"
 _LIST = "entry.json"
 
 _COMMITS = "commits"
-_NAMES = "names"
-_NAME = "name.json"
 
 _TIMEOUT_SECONDS = 30.0
 _MOST_BYTES = 4096
@@ -48,23 +44,25 @@ _MOST_REDIRECTS = 5
 def at_rev(url: str, rev: str, wanted: Wanted) -> Source:
     """Return the source at `rev` (a full commit id, a branch, a tag, `HEAD`) of the remote `url`.
 
-    A name is asked for each time; where the remote does not answer, or may not be asked, the name stands for
-    what it was last time, and a warning reports it.
+    A name is asked for each time. Raise ToolkitError if the remote may not be asked, or does not answer.
     """
     reading.check_rev(rev)
     if re.fullmatch(r"[0-9a-f]{40}", rev):
         return at_commit(url, Oid(rev), wanted, origin=f"{without_passwords(url)} at {rev[:12]}")
-
-    def ask() -> Oid:
-        wanted.progress.step(f"asking {without_passwords(url)} for {rev}")
-        return fetching.resolve_remote(url, rev, directory=_directory(wanted))
-
-    commit, warnings = remembered(url, rev, ask, wanted)
-    origin = f"{without_passwords(url)} at {commit.named(rev)}"
-    return at_commit(url, commit, wanted, origin=origin, warnings=warnings)
+    require_network(url, rev, wanted)
+    wanted.progress.step(f"asking {without_passwords(url)} for {rev}")
+    commit = fetching.resolve_remote(url, rev)
+    return at_commit(url, commit, wanted, origin=f"{without_passwords(url)} at {commit.named(rev)}")
 
 
-def at_commit(url: str, commit: Oid, wanted: Wanted, *, origin: str, warnings: tuple[str, ...] = ()) -> Source:
+def require_network(url: str, name: str, wanted: Wanted) -> None:
+    """Raise ToolkitError if nobody may be asked what a name is now."""
+    if wanted.offline:
+        hint = "run it once without --offline, or name a commit that is in the cache"
+        raise ToolkitError(f"{without_passwords(url)}: '{name}' cannot be resolved offline", hint=hint)
+
+
+def at_commit(url: str, commit: Oid, wanted: Wanted, *, origin: str) -> Source:
     """Return the source at a commit of the remote `url`; `origin` describes it for people.
 
     Raises ToolkitError if it is not in the cache and no network may be used, for whatever keeps git from
@@ -83,12 +81,12 @@ def at_commit(url: str, commit: Oid, wanted: Wanted, *, origin: str, warnings: t
         repository = directory / REPOSITORY
         got = fetching.fetch(url, str(commit), repository, paths, on_progress=_seldom(wanted.progress.step))
         located = reading.locate(repository)
-        write(directory, located, paths, fetched=got.bytes, notes=got.notes)
+        write(directory, located, paths)
         if not inside.exists(directory / TREE, wanted.target):
             raise ToolkitError(f"{without_passwords(url)}: commit {commit.short} has no '{wanted.target}'")
         fetched = got.bytes
 
-    path = wanted.cache.obtain(
+    path = default_cache().obtain(
         _COMMITS,
         str(commit),
         make=make,
@@ -107,7 +105,6 @@ def at_commit(url: str, commit: Oid, wanted: Wanted, *, origin: str, warnings: t
         repository=path / REPOSITORY,
         remote=url,
         fetched=fetched,
-        warnings=(*warnings, *(entry.notes if fetched else ())),
     )
 
 
@@ -115,8 +112,7 @@ class _Entry(Struct, frozen=True, kw_only=True):
     """What the cache holds of a commit.
 
     `committed` is its date in seconds since the epoch; `paths` are those that were asked for, `blobs` the ids of
-    the files that came of it; `packs` are the sizes in bytes of the object files, relative to `repository/`;
-    `fetched` counts the bytes that were fetched, `notes` say what was peculiar about it.
+    the files that came of it; `packs` are the sizes in bytes of the object files, relative to `repository/`.
     """
 
     commit: Oid
@@ -124,18 +120,9 @@ class _Entry(Struct, frozen=True, kw_only=True):
     paths: tuple[str, ...]
     blobs: dict[str, Oid]
     packs: dict[str, int]
-    fetched: int = 0
-    notes: tuple[str, ...] = ()
 
 
-def write(
-    directory: Path,
-    located: Located,
-    paths: Sequence[PurePosixPath],
-    *,
-    fetched: int = 0,
-    notes: Sequence[str] = (),
-) -> None:
+def write(directory: Path, located: Located, paths: Sequence[PurePosixPath]) -> None:
     """Write the files of a commit into `directory`, which may hold its repository already, and list them."""
     tree = directory / TREE
     tree.mkdir()
@@ -146,8 +133,6 @@ def write(
         paths=tuple(map(str, paths)),
         blobs={str(entry.path): entry.blob for entry in found},
         packs=_packs(directory),
-        fetched=fetched,
-        notes=tuple(notes),
     )
     (directory / _LIST).write_bytes(documents.write(kept))
 
@@ -184,54 +169,6 @@ def _packs(directory: Path) -> dict[str, int]:
     return {str(path.relative_to(directory / REPOSITORY)): path.stat().st_size for path in files}
 
 
-class _Asked(Struct, frozen=True, kw_only=True):
-    """Which commit a remote had under a name; `asked` is when, in seconds since the epoch."""
-
-    url: str
-    name: str
-    commit: Oid
-    asked: int
-
-
-def remembered(url: str, name: str, ask: Callable[[], Oid], wanted: Wanted) -> tuple[Oid, tuple[str, ...]]:
-    """Return the commit that `ask` finds for `name` at `url`, or the one of last time with a warning.
-
-    Raises what `ask` raises if there was no last time, ToolkitError where it may not be asked.
-    """
-    key = hashlib.sha256(f"{url}\0{name}".encode()).hexdigest()
-    failure = None
-    if not wanted.offline:
-        try:
-            commit = ask()
-        except UnreachableError as error:
-            failure = error
-        else:
-            asked = _Asked(url=without_passwords(url), name=name, commit=commit, asked=int(time.time()))
-            wanted.cache.keep(_NAMES, key, _NAME, documents.write(asked))
-            return commit, ()
-    try:
-        kept = wanted.cache.read(_NAMES, key, _NAME)
-    except DamagedError:
-        kept = None
-    if kept is None:
-        hint = "run it once without --offline, or name a commit that is in the cache"
-        raise failure or ToolkitError(f"{without_passwords(url)}: '{name}' cannot be resolved offline", hint=hint)
-    last = documents.read(kept, _Asked, document=_NAME)
-    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(last.asked))
-    reason = failure.message if failure is not None else f"{without_passwords(url)}: not asked, because of --offline"
-    return last.commit, (f"{reason}; using '{name}' as of {when}, {last.commit.short}",)
-
-
-def _directory(wanted: Wanted) -> Path:
-    """Return a directory that is in no repository of the user's, for a git that only talks to a remote."""
-    directory = wanted.cache.root
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise wanted.cache.unwritable(error) from error
-    return directory
-
-
 def _seldom(step: Callable[[str], None]) -> Callable[[str], None]:
     """Return a `step` that leaves out what comes too soon after the one before."""
     last = time.monotonic()
@@ -251,6 +188,7 @@ def commit_of(url: str, wanted: Wanted) -> Oid:
     `…/NAME.ABBREVIATION/nixexprs.tar.xz` has `…/git-revision` beside it, a commit id which begins as the directory's
     name ends. Raises UnreachableError if nothing answers, ToolkitError for any other answer.
     """
+    require_network(url, "git-revision", wanted)
     # A quarter of a second that only this needs.
     import requests  # noqa: PLC0415
 

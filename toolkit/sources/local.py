@@ -13,6 +13,7 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from toolkit import files, inside, process, specimen
+from toolkit.cache import default_cache
 from toolkit.environment import BUILDING, of
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.git import reading
@@ -93,7 +94,7 @@ def of_clone(directory: Path, rev: str | None, wanted: Wanted) -> Source:
             hint = "name a clone of nixpkgs, or a directory with --nixpkgs"
             raise ToolkitError(f"{directory}: commit {commit.short} has no '{wanted.target}'", hint=hint)
 
-    path = wanted.cache.obtain(
+    path = default_cache().obtain(
         _TREES, str(commit), make=make, check=lambda found: commits.is_whole(found, commit, wanted.paths)
     )
     root = path / commits.TREE

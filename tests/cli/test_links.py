@@ -17,7 +17,7 @@ from toolkit.errors import ToolkitError
 from toolkit.judge import JudgeRequest
 from toolkit.model import Silence, SourceRequest
 from toolkit.nix import limits
-from toolkit.proposal.reviewing import ReviewRequest, review
+from toolkit.proposal.reviewing import Review, ReviewRequest, review
 from toolkit.sources.changes import ChangeRequest
 
 if TYPE_CHECKING:
@@ -149,16 +149,16 @@ def test_second_wall_holds_for_a_change_with_a_link(
     monkeypatch.setattr(limits, "SETTINGS", settings)
     monkeypatch.setattr("toolkit.judge.ground.inside.leads_out", _never)
     asked = ReviewRequest(change=committed(clone, secret), judging=JudgeRequest(systems=("x86_64-linux",)))
-    found = review(asked, progress=Silence()).judgement
-    assert found is not None
-    assert "Permission denied" in str(found.differences)
-    assert MARK not in str(found)
+    found = review(asked, progress=Silence())
+    assert isinstance(found, Review)
+    assert "Permission denied" in str(found.judgement.differences)
+    assert MARK not in str(found.judgement)
     nothing_of_it(tmp_path)
     monkeypatch.setenv(VARIABLE, str(tmp_path / "another"))
     monkeypatch.setattr(landlock, "abi", lambda: 0)
-    told = review(asked, progress=Silence()).judgement
-    assert told is not None
-    assert "Permission denied" not in str(told.differences)
+    told = review(asked, progress=Silence())
+    assert isinstance(told, Review)
+    assert "Permission denied" not in str(told.judgement.differences)
 
 
 def committed(clone: Path, secret: Path) -> ChangeRequest:

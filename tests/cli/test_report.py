@@ -3,13 +3,12 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import time
 from pathlib import Path, PurePosixPath
 
 import pytest
 from msgspec.structs import replace
 
-from toolkit.cli import output, report, terminal
+from toolkit.cli import report, terminal
 from toolkit.cli.options import GlobalOptions
 from toolkit.cli.report import exit_code, nix_path, show
 from toolkit.docker.steps import Demotion, steps
@@ -226,17 +225,3 @@ def test_overlay_path_is_the_nix_expression_of_the_directory(tmp_path: Path, nam
         capture_output=True,
     )
     assert json.loads(said.stdout) == str(tmp_path / name)
-
-
-def test_log_of_long_work_gets_the_step_of_each_minute(capsys: pytest.CaptureFixture[str]) -> None:
-    with output.Minutes(seconds=0.5) as told:
-        told.step("soon")
-        told.step("long")
-        time.sleep(1.25)
-    assert capsys.readouterr().err == "long (0 min)\nlong (0 min)\n"
-
-
-def test_log_of_short_work_stays_empty(capsys: pytest.CaptureFixture[str]) -> None:
-    with output.Minutes() as told:
-        told.step("soon")
-    assert capsys.readouterr().err == ""

@@ -15,7 +15,7 @@ from toolkit.errors import LimitError
 from toolkit.judge import SYSTEMS, JudgeRequest
 from toolkit.lift.plan import Design
 from toolkit.lift.rewriting import lift
-from toolkit.model import Silence, SourceRequest, Status
+from toolkit.model import Report, Silence, SourceRequest, Status
 from toolkit.nix import limits
 from toolkit.nix.limits import Allowance
 from toolkit.proposal.reviewing import Review, ReviewRequest, review
@@ -56,7 +56,9 @@ def reviewed(tmp_path: Path) -> Callable[..., Review]:
         theirs = patch(tmp_path / "theirs.diff", file, after)
         asked = ChangeRequest(patch=theirs, source=SourceRequest(nixpkgs=nixpkgs))
         request = ReviewRequest(change=asked, judging=JudgeRequest(systems=on), **more)  # type: ignore[arg-type]
-        return review(request, progress=Silence())
+        found = review(request, progress=Silence())
+        assert isinstance(found, Review)
+        return found
 
     return of
 
@@ -129,14 +131,15 @@ def test_why_the_claims_of_a_target_are_not_judged_is_a_note(
 
 
 def test_of_a_file_without_a_nixpkgs_there_are_the_claims_alone(
-    reviewed: Callable[..., Review], tmp_path: Path
+    tmp_path: Path,
 ) -> None:
     part = shutil.copytree(specimen.path(), tmp_path / "part")
     (part / "lib/default.nix").unlink()
-    found = reviewed(DOCKER, FIXED, nixpkgs=str(part))
-    assert found.judgement is None
-    assert found.report is not None
-    assert found.report.proposal.package == "docker"
+    theirs = patch(tmp_path / "theirs.diff", DOCKER, FIXED)
+    asked = ChangeRequest(patch=theirs, source=SourceRequest(nixpkgs=str(part)))
+    found = review(ReviewRequest(change=asked), progress=Silence())
+    assert isinstance(found, Report)
+    assert found.proposal.package == "docker"
 
 
 def test_the_judge_and_the_claims_have_the_time_of_an_attribute_together(

@@ -14,16 +14,15 @@ from toolkit.cli.report import exit_code, show
 from toolkit.judge import SYSTEMS, JudgeRequest
 from toolkit.judge.model import Expectation
 from toolkit.judge.model import exit_code as judged_code
-from toolkit.model import SourceRequest
+from toolkit.model import Report, SourceRequest
 from toolkit.proposal.checking import check
 from toolkit.proposal.requests import CheckRequest
 from toolkit.proposal.reviewing import ReviewRequest, review
 from toolkit.report import judgement as judgements
-from toolkit.report.report import to_comment
 from toolkit.sources.changes import ChangeRequest, PullRequest
 
 if TYPE_CHECKING:
-    from toolkit.model import Depth, Report
+    from toolkit.model import Depth
 
 _DOCKERS = ("--file", "--proof", "--tier")
 """What asks for docker's proofs alone."""
@@ -146,7 +145,7 @@ def command(
         options.allow()
         return _review(asked, expect, comment=comment, command=again)
     proven = "the output of propose" if directory is not None else next(filter(options.given, _DOCKERS))
-    options.refuse_together(proven, "--expect", "--nixos", "--all")
+    options.refuse_together(proven, "--expect", "--nixos", "--all", "--comment")
     subject = named if named is not None and directory is None else DOCKER
     request = CheckRequest(
         target=subject,
@@ -159,7 +158,8 @@ def command(
     )
     with output.working(options.settings()) as progress:
         report = check(request, progress=progress)
-    return _finish(report, comment=comment, command=again)
+    show(report, settings=options.settings())
+    return exit_code(report)
 
 
 def _refuse(pull: int | None, *, uncommitted: bool, target: str | None, git_dir: Path | None, comment: bool) -> None:
@@ -206,8 +206,11 @@ def _review(asked: ReviewRequest, expect: str | None, *, comment: bool, command:
     settings = options.settings()
     with output.working(settings) as progress:
         found = review(asked, progress=progress)
-    if found.judgement is None:
-        return _finish(found.report, comment=comment, command=command) if found.report is not None else 0
+    if isinstance(found, Report):
+        if comment:
+            raise click.UsageError("--comment requires a change of a whole nixpkgs")
+        show(found, settings=settings)
+        return exit_code(found)
     claims = found.report.proofs if found.report is not None else ()
     if settings.json:
         output.write(judgements.to_json(found.judgement, claims=claims, notes=found.notes))
@@ -224,15 +227,6 @@ def _review(asked: ReviewRequest, expect: str | None, *, comment: bool, command:
     of_claims = exit_code(found.report) if found.report is not None else 3 if found.not_run else 0
     codes = {judged_code(found.judgement, expectation), of_claims}
     return 1 if 1 in codes else max(codes)
-
-
-def _finish(report: Report, *, comment: bool, command: str) -> int:
-    settings = options.settings()
-    if comment:
-        output.write(to_comment(report, command=command))
-        return exit_code(report)
-    show(report, settings=settings)
-    return exit_code(report)
 
 
 def _proposal(what: str | None, git_dir: Path | None) -> Path | None:

@@ -9,10 +9,8 @@ import io
 import os
 import re
 import sys
-import time
 from contextlib import contextmanager
 from itertools import accumulate
-from threading import Event, Thread
 from typing import TYPE_CHECKING, TextIO
 
 from toolkit.errors import ToolkitError, reason_of
@@ -20,7 +18,6 @@ from toolkit.text import harmless
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Sequence
-    from typing import Self
 
     from _typeshed import ReadableBuffer
 
@@ -36,8 +33,7 @@ _OUTPUT, _ERRORS = 1, 2
 def working(settings: GlobalOptions) -> Generator[Progress, None, None]:
     """Yield what shows the progress of the work within, on stderr.
 
-    A spinner on a terminal; with --verbose every step as a comment and every command as a line to paste; elsewhere a
-    line a minute, and with --quiet nothing.
+    A spinner on a terminal; with --verbose every step as a comment and every command as a line to paste.
     """
     if settings.verbose:
         from toolkit.process import echoing  # noqa: PLC0415 - for --verbose alone
@@ -45,49 +41,15 @@ def working(settings: GlobalOptions) -> Generator[Progress, None, None]:
         lines = Lines()
         with echoing(lines.print):
             yield lines
-    elif settings.quiet:
+    elif settings.quiet or not sys.stderr.isatty():
         from toolkit.model import Silence  # noqa: PLC0415 - a version is printed without it
 
         yield Silence()
-    elif not sys.stderr.isatty():
-        with Minutes() as minutes:
-            yield minutes
     else:
         from toolkit.cli.terminal import Spinner  # noqa: PLC0415 - rich takes longer to import than most work takes
 
         with Spinner(settings.color) as spinner:
             yield spinner
-
-
-class Minutes:
-    """Progress of long work for a log: after each minute, of `seconds`, the step that is under way."""
-
-    def __init__(self, seconds: float = 60.0) -> None:
-        self._seconds = seconds
-        self._step = ""
-        self._done = Event()
-        self._clock = Thread(target=self._print, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._clock.start()
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self._done.set()
-        self._clock.join()
-
-    def step(self, what: str) -> None:
-        """Note a step."""
-        self._step = what
-
-    def proof(self, proof: Proof) -> None:
-        """Pass over a proof."""
-
-    def _print(self) -> None:
-        began = time.monotonic()
-        while not self._done.wait(self._seconds):
-            if self._step:
-                say(f"{self._step} ({(time.monotonic() - began) / 60:.0f} min)")
 
 
 class Lines:

@@ -44,27 +44,27 @@ class ReviewRequest(Struct, frozen=True, kw_only=True):
 class Review(Struct, frozen=True, kw_only=True):
     """What was found; `report` has the claims, and `notes` say why there are none.
 
-    There is no judgement of a target's file without the nixpkgs around it. `not_run` means that claims which the user
-    asked for could not be judged.
+    `not_run` means that claims which the user asked for could not be judged.
     """
 
-    judgement: Judgement | None
+    judgement: Judgement
     report: Report | None = None
     notes: tuple[str, ...] = ()
     not_run: bool = False
 
 
-def review(request: ReviewRequest, *, progress: Progress) -> Review:
+def review(request: ReviewRequest, *, progress: Progress) -> Review | Report:
     """Judge a change, and the claims in the time that an attribute has left then.
 
-    Raise ToolkitError for a change that cannot be had.
+    Of a file without the nixpkgs around it there is the report of the claims alone. Raise ToolkitError for a change
+    that cannot be had.
     """
     request = replace(request, change=completed(request.change, request.server, progress=progress))
     try:
         change = changes.read(request.change, progress=progress)
     except NotWholeError:
         part = request.target or usual()
-        return Review(judgement=None, report=check(_claims(request, part), progress=progress))
+        return check(_claims(request, part), progress=progress)
     with limits.sharing(Allowance(seconds(nixos=request.judging.nixos))):
         return _reviewed(change, request, progress)
 

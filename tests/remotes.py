@@ -224,11 +224,12 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cache:
 
 
 @pytest.fixture
-def ship(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Upstream], None]:
+def ship(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Callable[[Upstream], None]:
     """Return what lets unlet come with other pins than those of patches/."""
-    place = tmp_path / "shipped/patches/pins.toml"
-    place.parent.mkdir(parents=True)
-    monkeypatch.setattr(shipped, "PACKAGE", tmp_path / "shipped/toolkit")
+    top = tmp_path_factory.mktemp("shipped")
+    place = top / "patches/pins.toml"
+    place.parent.mkdir()
+    monkeypatch.setattr(shipped, "PACKAGE", top / "toolkit")
 
     def write(upstream: Upstream) -> None:
         document = msgspec.to_builtins(upstream, enc_hook=str)

@@ -15,19 +15,16 @@ import os
 import re
 import time
 from array import array
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from itertools import groupby
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from toolkit import files
 from toolkit.errors import ToolkitError, reason_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
 
 VARIABLE = "UNLET_CACHE_DIR"
 

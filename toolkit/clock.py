@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from math import inf
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from toolkit.pipes import LONGEST_WAIT
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from toolkit.pipes import Stream
+from toolkit.pipes import LONGEST_WAIT, Stream
 
 
 class Pace(Struct, frozen=True):

@@ -12,12 +12,13 @@ import signal
 import struct
 import sys
 import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib import import_module
 from itertools import takewhile
 from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar, get_type_hints
+from typing import TypeVar, get_type_hints
 
 import msgspec
 from msgspec import Struct
@@ -26,9 +27,6 @@ from toolkit import documents, environment, process
 from toolkit.errors import CommandError
 from toolkit.files import MAXIMUM_BYTES
 from toolkit.landlock import Reach, python, started
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
 
 T = TypeVar("T")
 

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from msgspec import Struct
 
-from toolkit.model import Oid, Status, Step
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from toolkit.model import Proof, Report
+from toolkit.model import Oid, Proof, Report, Status, Step
 
 
 class Contribution(Struct, frozen=True, kw_only=True):

@@ -7,10 +7,7 @@ that depend on the directory it is started in.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 _SELF = ("HOME", "LANG", "LANGUAGE", "LC_*", "LOCALE_ARCHIVE*", "LOGNAME", "TMPDIR", "TZ", "USER")
 _AGENTS = (

@@ -12,18 +12,15 @@ import os
 import select
 import stat
 import time
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from glob import escape
 from pathlib import Path
 from shlex import quote
 from shutil import rmtree
-from typing import TYPE_CHECKING
 
 from toolkit import kernel
 from toolkit.errors import ToolkitError, reason_of
-
-if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
 
 # Thirty times the largest package file that was looked at; what is longer is some other file.
 MAXIMUM_BYTES = 1 << 20

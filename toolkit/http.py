@@ -5,8 +5,9 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -15,9 +16,6 @@ from urllib3.exceptions import HTTPError, LocationValueError, ReadTimeoutError
 from toolkit import __version__
 from toolkit.errors import ToolkitError, without_passwords
 from toolkit.pipes import LONGEST_WAIT
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 T = TypeVar("T")
 

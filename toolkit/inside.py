@@ -11,20 +11,17 @@ import os
 import stat
 import struct
 import sys
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from enum import Enum
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from toolkit import files, kernel
 from toolkit.errors import ToolkitError, reason_of
 
-if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
-
-    Below = str | PurePosixPath
+Below = str | PurePosixPath
 
 _OPENAT2 = 437
 """The number of openat2(2) on all processors of Linux but alpha."""

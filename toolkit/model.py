@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
-from pathlib import Path, PurePosixPath  # noqa: TC003 - fields of what documents are read into
+from pathlib import Path, PurePosixPath
 from typing import Protocol, Self
 
 from msgspec import Struct, field

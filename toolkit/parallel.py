@@ -5,18 +5,15 @@ from __future__ import annotations
 import os
 import queue
 import threading
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from toolkit import process
 from toolkit.pipes import LONGEST_WAIT
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
-
-    from toolkit.process import Command, Completed
+from toolkit.process import Command, Completed
 
 A = TypeVar("A")
 B = TypeVar("B")

@@ -5,19 +5,19 @@ They stand beside the package in a checkout and inside of it when installed.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Mapping
 from functools import cache
-from pathlib import PurePosixPath  # noqa: TC003 - a field of what a document is read into
-from typing import TYPE_CHECKING, TypeVar
+from pathlib import (
+    Path,
+    PurePosixPath,
+)
+from typing import TypeVar
 
 from msgspec import Struct, field
 
 from toolkit import documents, files, model
 from toolkit.errors import UsageError
 from toolkit.shipped import shipped_path
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
-    from pathlib import Path
 
 T = TypeVar("T")
 

@@ -6,10 +6,7 @@ import os
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from collections.abc import Callable
 
 # The longest wait of the main thread, in seconds: a signal that comes just before it blocks raises nothing until it
 # wakes.

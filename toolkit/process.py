@@ -17,12 +17,14 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import partial
 from math import isinf
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, TypedDict
+from types import FrameType
+from typing import IO, TypedDict, Unpack
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -31,11 +33,6 @@ from toolkit import environment, landlock
 from toolkit.clock import Clock, Pace
 from toolkit.errors import CommandError, LimitError, ToolkitError, reason_of, without_passwords
 from toolkit.pipes import Stream
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Generator, Mapping, Sequence
-    from types import FrameType
-    from typing import Unpack
 
 # What a program gets between SIGTERM and SIGKILL: Nix ends its builders and unlocks its paths in that time.
 GRACE_SECONDS = 3.0

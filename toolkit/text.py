@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from collections.abc import Sequence
 
 # What a terminal or a browser acts on, moves to a different place, or hides: control characters (ISO 6429) but tabs and
 # line ends, the line and paragraph separators, the formatting characters of bidirectional text (UAX 9), marks without

@@ -101,7 +101,7 @@ def test_title_is_one_that_upstream_takes(report: Report) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "fact"),
     [
-        ("disclosure =", "disclosed =", "field 'disclosure' is missing"),
+        ("disclosure =", "disclosed =", "field 'disclosed' is unknown"),
         ("number = 549926", "number = '549926'", "field 'earlier[0].number' is of type 'str' instead of 'int'"),
         ("open = true", "opened = true", "field 'earlier[0].opened' is unknown"),
         ("[module]", "[module", "not TOML: "),

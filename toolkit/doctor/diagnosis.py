@@ -4,26 +4,20 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from enum import StrEnum
+from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit import files
 from toolkit.doctor import port, start, symptoms
-from toolkit.doctor.machine import this_machine
-from toolkit.doctor.sight import Role, sight
+from toolkit.doctor.machine import Machine, this_machine
+from toolkit.doctor.sight import Observation, Role, Sight, View, sight
+from toolkit.doctor.symptoms import PossibleCause
 from toolkit.errors import ToolkitError, reason_of
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from toolkit.doctor.machine import Machine
-    from toolkit.doctor.sight import Observation, Sight, View
-    from toolkit.doctor.symptoms import PossibleCause
 
 # Of a longer log the end is examined: it has the daemon's last start.
 MAXIMUM_BYTES = 8 << 20

@@ -9,18 +9,15 @@ import re
 import shlex
 import stat
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
 from toolkit import process
 from toolkit.environment import TOOLS, of
 from toolkit.errors import CommandError, ToolkitError, reason_of
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 PORT_START = Path("sys/net/ipv4/ip_unprivileged_port_start")
 NAMESPACES = Path("sys/user/max_user_namespaces")

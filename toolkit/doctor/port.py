@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import shlex
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
 
 from toolkit.doctor import programs, start
-from toolkit.doctor.programs import NET_BIND_SERVICE
-from toolkit.doctor.sight import Observation, Role, cause, note, ok
+from toolkit.doctor.programs import NET_BIND_SERVICE, Program
+from toolkit.doctor.sight import Observation, Role, Sight, cause, note, ok
 from toolkit.nix.stores import STORE
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from toolkit.doctor.programs import Program
-    from toolkit.doctor.sight import Sight
 
 PORT_DRIVER = "DOCKERD_ROOTLESS_ROOTLESSKIT_PORT_DRIVER"
 

@@ -6,9 +6,9 @@ import errno
 import os
 import re
 import stat
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -16,9 +16,6 @@ from toolkit import process
 from toolkit.doctor.machine import SERVICES
 from toolkit.environment import of
 from toolkit.errors import CommandError, ToolkitError, reason_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 SETUID = 7
 NET_BIND_SERVICE = 10

@@ -7,26 +7,22 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 from packaging.version import Version
 
 from toolkit.doctor import machine as here
 from toolkit.doctor import programs
+from toolkit.doctor.machine import Daemon, Machine, Process, Service
+from toolkit.doctor.programs import Program, Trial
 from toolkit.doctor.symptoms import causes
 from toolkit.errors import ToolkitError
 from toolkit.nix import wrappers
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from toolkit.doctor.machine import Daemon, Machine, Process, Service
-    from toolkit.doctor.programs import Program, Trial
-    from toolkit.nix.wrappers import PathOrder, Wrapper
+from toolkit.nix.wrappers import PathOrder, Wrapper
 
 # The programs that dockerd-rootless.sh looks for, in this order, each on all of PATH.
 _KITS = ("docker-rootlesskit", "rootlesskit")

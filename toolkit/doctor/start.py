@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping
 
 from packaging.version import Version
 
 from toolkit.doctor import machine, programs
-from toolkit.doctor.sight import Observation, Role, cause, note, ok
+from toolkit.doctor.sight import Observation, Role, Sight, View, cause, note, ok
 from toolkit.doctor.subordinate_ids import free_range, subordinate_ids
 from toolkit.errors import ToolkitError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-    from toolkit.doctor.sight import Sight, View
 
 PROXY = "rootlesskit-docker-proxy"
 # From this release on dockerd speaks to rootlesskit itself.

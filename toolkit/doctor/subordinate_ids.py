@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from msgspec import Struct
 
-from toolkit.doctor.machine import text_of
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from toolkit.doctor.machine import Account
+from toolkit.doctor.machine import Account, text_of
 
 # What rootlesskit maps: fewer than this and images with ordinary user ids do not unpack.
 _ENOUGH = 65536

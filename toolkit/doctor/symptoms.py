@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from toolkit import documents
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 FILE = Path(__file__).with_name("symptoms.toml")
 

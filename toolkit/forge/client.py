@@ -9,17 +9,18 @@ from __future__ import annotations
 import hashlib
 import re
 import time
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from http import HTTPStatus
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import msgspec
 import requests
 from msgspec import Struct
 
 from toolkit import documents, http
-from toolkit.cache import DamagedError
+from toolkit.cache import Cache, DamagedError
 from toolkit.errors import ToolkitError, UnreachableError
 from toolkit.forge.failures import (
     RateLimitError,
@@ -28,13 +29,8 @@ from toolkit.forge.failures import (
     refusal,
     unreachable,
 )
+from toolkit.forge.token import Token
 from toolkit.forge.urls import base_url, is_private, joined, origin, parts_of, server, shown
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
-
-    from toolkit.cache import Cache
-    from toolkit.forge.token import Token
 
 T = TypeVar("T")
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING
 
 import requests
 from msgspec import Struct
@@ -14,12 +14,8 @@ from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from toolkit import documents
 from toolkit.errors import ToolkitError, UnreachableError
+from toolkit.forge.token import Token
 from toolkit.forge.urls import server, shown
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from toolkit.forge.token import Token
 
 _MINUTE = 60.0
 _MOST_SAID = 200

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime  # noqa: TC003 - msgspec reads the types of the fields
-from typing import TYPE_CHECKING, Annotated, Literal
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Annotated, Literal
 from urllib.parse import quote, urlencode, urlsplit
 
 from msgspec import Meta, Struct
 
 from toolkit.cache import default_cache
 from toolkit.errors import ToolkitError, UsageError
-from toolkit.forge.client import Client
+from toolkit.forge.client import Client, Settings
 from toolkit.forge.token import find_token
 from toolkit.forge.urls import base_url
+from toolkit.model import Server
 from toolkit.patches import tracked
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from toolkit.forge.client import Settings
-    from toolkit.model import Server
 
 _PAGE = 100
 

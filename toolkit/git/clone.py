@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
 
 from msgspec import Struct
 
@@ -12,10 +12,6 @@ from toolkit import inside
 from toolkit.errors import CommandError, ToolkitError, UsageError
 from toolkit.git import program, reading
 from toolkit.model import Oid
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import PurePosixPath
 
 _OWNER_AND_NAME = re.compile(r"[/:]([^/:]+/[^/]+?)(?:\.git)?/?$")
 

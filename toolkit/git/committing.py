@@ -7,26 +7,21 @@ gets is a few loose objects, by one process; no reference, index or file of it t
 from __future__ import annotations
 
 import os
+from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path, PurePosixPath
 
+from git import Repo
 from git.objects.util import altz_to_utctz_str
 from msgspec import Struct
 
 from toolkit import files
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.git import objects, program, reading
+from toolkit.git.clone import Clone
+from toolkit.git.objects import DecodedCommit
 from toolkit.model import FileChange, Oid
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Generator, Mapping, Sequence
-    from pathlib import Path, PurePosixPath
-
-    from git import Repo
-
-    from toolkit.git.clone import Clone
-    from toolkit.git.objects import DecodedCommit
-    from toolkit.process import Completed
+from toolkit.process import Completed
 
 _NEW_FILE = "100644"
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from pathlib import Path, PurePosixPath
 
 from msgspec import Struct
 
@@ -11,10 +12,6 @@ from toolkit import files
 from toolkit.errors import CommandError, ToolkitError, UnreachableError, without_passwords
 from toolkit.git import program, reading
 from toolkit.model import Oid
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from pathlib import Path, PurePosixPath
 
 _FILTER = "--filter=blob:none"
 _UNREACHABLE = "cannot be reached"

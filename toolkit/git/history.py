@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -13,9 +13,6 @@ from toolkit import parallel
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.git import program, reading
 from toolkit.model import Oid
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
 
 _NONE = re.compile(r"0+")
 _RECORD, _FIELD = "\x01", "\x02"

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path, PurePosixPath
 
 from msgspec import Struct
 
 from toolkit import files
 from toolkit.git import program, reading
-from toolkit.model import Patch
-
-if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path, PurePosixPath
-
-    from toolkit.model import Commit, TreeCommit
+from toolkit.model import Commit, Patch, TreeCommit
 
 # All that another version of git or a user's configuration could print in another way is spelled out. Histogram
 # keeps a moved block in one piece, where the default may pair its closing braces with somebody else's.

@@ -14,8 +14,10 @@ import codecs
 import io
 import re
 import traceback
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import git
 from git import Git, Repo
@@ -26,10 +28,6 @@ from toolkit import process
 from toolkit.errors import CommandError
 from toolkit.git import messages, program
 from toolkit.model import Oid
-
-if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping, Sequence
-    from pathlib import Path
 
 _CHUNK = 1 << 20
 

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from toolkit import files, inside
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.git import diffs, mailing, program, reading
+from toolkit.git.reading import Located, TreeFile
 from toolkit.inside import Kind
-from toolkit.model import FileChange
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping, Sequence
-
-    from toolkit.git.reading import Located, TreeFile
-    from toolkit.model import Patch
+from toolkit.model import FileChange, Patch
 
 
 @contextmanager

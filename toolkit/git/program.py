@@ -19,18 +19,15 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TypedDict, Unpack
 
 from toolkit import environment, files, inside, process
 from toolkit.errors import CommandError, FullError, ToolkitError
 from toolkit.git import messages
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
-    from typing import Unpack
 
 # As in hermetic.gitconfig: who commits in repositories that live for a block.
 IDENTITY = "unlet <unlet@localhost.invalid>"

@@ -6,9 +6,9 @@ import hashlib
 import os
 import re
 import stat
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from shlex import quote
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -16,9 +16,6 @@ from toolkit import inside
 from toolkit.errors import CommandError, ToolkitError, UsageError
 from toolkit.git import program
 from toolkit.model import Oid
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 _SUBMODULE = "160000"
 

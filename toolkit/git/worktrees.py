@@ -8,23 +8,17 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
-from typing import TYPE_CHECKING
+from pathlib import Path, PurePosixPath
 
 from msgspec import Struct
 
 from toolkit import files
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.git import program, reading
-from toolkit.git.clone import branch_commit
+from toolkit.git.clone import Clone, branch_commit
 from toolkit.model import Oid
-
-if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
-    from pathlib import PurePosixPath
-
-    from toolkit.git.clone import Clone
 
 # A file in the git directory of a worktree. Unlike its path it stays when the worktree is moved.
 _MARK = "unlet"

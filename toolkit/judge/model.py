@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping  # noqa: TC003 - as Oid
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
 from msgspec import Struct, field
 
-from toolkit.model import Oid  # noqa: TC001 - a field of what is written as JSON
+from toolkit.model import Oid
 
 
 class Kind(StrEnum):

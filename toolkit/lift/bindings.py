@@ -6,20 +6,15 @@ By syntax: a door is an attribute that shows a binding; its uses show whether an
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from toolkit.lift.shape import branches, callee, construction, result, selection
+from toolkit.lift.shape import Shape, branches, callee, construction, result, selection
 from toolkit.nix.attributes import call, inherited, inherited_from, inside, operator, value
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from toolkit.lift.shape import Shape
-    from toolkit.nix.scope import Reference
-    from toolkit.nix.tree import Node
+from toolkit.nix.scope import Reference
+from toolkit.nix.tree import Node
 
 
 class Binding(Struct, frozen=True, kw_only=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
 
 from msgspec.structs import replace
 
@@ -13,13 +13,8 @@ from toolkit.lift.passthru import written_out
 from toolkit.lift.plan import PARAMETER, Design, LiftPlan
 from toolkit.lift.wanted import at, home
 from toolkit.nix.edit import Edit
-from toolkit.nix.scope import GLOBALS, look_up
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from toolkit.nix.scope import Reference
-    from toolkit.nix.tree import Node
+from toolkit.nix.scope import GLOBALS, Reference, look_up
+from toolkit.nix.tree import Node
 
 _OTHERS = ("finalPackage", "outerAttrs")
 """Names for the final attributes where those of another package, within this one, have the usual one."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from math import inf
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -15,14 +15,9 @@ from toolkit.lift.bindings import SHARED, shared
 from toolkit.lift.following import is_derivation
 from toolkit.lift.plan import FOLLOWED, Design
 from toolkit.lift.rewriting import Lifted, rewrite
-from toolkit.lift.shape import read
+from toolkit.lift.shape import Shape, read
 from toolkit.lift.wanted import equals, require_reason, wanted
 from toolkit.nix.tree import Tree
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from toolkit.lift.shape import Shape
 
 _MOST_MOVED = 24
 MOST_LINES = 300

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
 
-from toolkit.lift.bindings import kind, origin, shared
-from toolkit.lift.shape import callee, construction, path_of, result, selection
+from toolkit.lift.bindings import Origin, kind, origin, shared
+from toolkit.lift.shape import BuilderCall, Shape, callee, construction, path_of, result, selection
 from toolkit.nix.attributes import value
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from toolkit.lift.bindings import Origin
-    from toolkit.lift.shape import BuilderCall, Shape
-    from toolkit.nix.tree import Node
+from toolkit.nix.tree import Node
 
 
 def can_follow(shape: Shape, name: str, follow: Sequence[str]) -> bool:

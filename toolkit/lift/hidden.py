@@ -7,25 +7,21 @@ callPackage of a function that does not show the new ones; `override` still sets
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
 from toolkit.errors import LayoutError, RefusalError
 from toolkit.lift.capture import same_meaning
 from toolkit.lift.planning import require_plain
+from toolkit.lift.shape import Shape
 from toolkit.lift.statements import after, extent, removals
 from toolkit.lift.style import Style
 from toolkit.lift.wanted import at
 from toolkit.nix.attributes import inside, value
 from toolkit.nix.edit import Edit, apply, indentation, shifted
 from toolkit.nix.scope import binding_names, formals, look_up, static_name
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from toolkit.lift.shape import Shape
-    from toolkit.nix.tree import Node
+from toolkit.nix.tree import Node
 
 ABOVE_PARAMETERS = "components"
 ABOVE_CALLER = (

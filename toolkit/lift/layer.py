@@ -5,24 +5,19 @@ That is for builders that take no function of the final attributes, and for thos
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
 
 from toolkit.errors import RefusalError
 from toolkit.lift.bindings import PASSTHRU
 from toolkit.lift.passthru import Additions
-from toolkit.lift.shape import bound, path_of
+from toolkit.lift.plan import LiftPlan
+from toolkit.lift.shape import BuilderCall, bound, path_of
+from toolkit.lift.statements import MovedDefinition
 from toolkit.lift.wanted import at
 from toolkit.nix.attributes import inherited
 from toolkit.nix.edit import Edit, indentation
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from toolkit.lift.plan import LiftPlan
-    from toolkit.lift.shape import BuilderCall
-    from toolkit.lift.statements import MovedDefinition
-    from toolkit.nix.scope import Reference
-    from toolkit.nix.tree import Node
+from toolkit.nix.scope import Reference
+from toolkit.nix.tree import Node
 
 PREVIOUS = "previousAttrs"
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from posixpath import normpath
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -21,10 +21,6 @@ from toolkit.errors import CommandError, ToolkitError
 from toolkit.nix import evaluator, limits
 from toolkit.nix.limits import sealed
 from toolkit.shipped import EXPRESSIONS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
 PACKAGES = PurePosixPath("pkgs")
 _BY_NAME = PACKAGES / "by-name"

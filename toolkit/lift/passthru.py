@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
 from toolkit.errors import RefusalError
 from toolkit.lift.bindings import PASSTHRU
-from toolkit.lift.shape import bound, joined, result
-from toolkit.lift.statements import MovedDefinition, after, apart, extent, inherit, is_spaced, source
+from toolkit.lift.shape import BuilderCall, bound, joined, result
+from toolkit.lift.statements import MovedDefinition, StatementEdit, after, apart, extent, inherit, is_spaced, source
 from toolkit.lift.wanted import at, home
 from toolkit.nix.attributes import statements, value
 from toolkit.nix.edit import Edit, column, indentation, is_first, moves
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from toolkit.lift.shape import BuilderCall
-    from toolkit.lift.statements import StatementEdit
-    from toolkit.nix.tree import Node
+from toolkit.nix.tree import Node
 
 _OPERANDS = frozenset(["apply_expression", "variable_expression", "select_expression", "parenthesized_expression"])
 _MOST_SHIFTED = 5

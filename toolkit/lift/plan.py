@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -13,15 +13,10 @@ from toolkit.lift.bindings import (
     SHARED,
     WITH_SOURCE,
     Door,
+    Origin,
     uses_by_rec,
 )
-from toolkit.lift.shape import selection
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from toolkit.lift.bindings import Origin
-    from toolkit.lift.shape import BuilderCall, Shape
+from toolkit.lift.shape import BuilderCall, Shape, selection
 
 PARAMETER = "finalAttrs"
 FOLLOWED = (*SHARED, *WITH_SOURCE)

@@ -6,13 +6,14 @@ What cannot be right is refused, with its place.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from shlex import quote
-from typing import TYPE_CHECKING
 
 from toolkit.errors import LayoutError, RefusalError
 from toolkit.lift.bindings import (
     PASSTHRU,
+    Origin,
     doors,
     origin,
     own_names,
@@ -20,18 +21,11 @@ from toolkit.lift.bindings import (
 )
 from toolkit.lift.following import between, can_follow, is_derivation
 from toolkit.lift.plan import OWN, AttributeRoute, Design, LiftPlan
-from toolkit.lift.shape import callee, selection
+from toolkit.lift.shape import Shape, callee, selection
 from toolkit.lift.wanted import at, construction, is_package, wanted
 from toolkit.nix.attributes import inherited_from, inside, value
-from toolkit.nix.conditions import climb, guards
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from toolkit.lift.bindings import Origin
-    from toolkit.lift.shape import Shape
-    from toolkit.nix.conditions import Condition
-    from toolkit.nix.tree import Node
+from toolkit.nix.conditions import Condition, climb, guards
+from toolkit.nix.tree import Node
 
 _TAKEN = frozenset(
     [

@@ -6,7 +6,7 @@ A door is an override that people write: of an argument, of an attribute of the 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -14,12 +14,7 @@ from toolkit.errors import NixSyntaxError, RefusalError
 from toolkit.lift.bindings import PASSTHRU, BindingKind, Reachability, doors, find
 from toolkit.lift.shape import callee, read, selection
 from toolkit.nix.scope import formals
-from toolkit.nix.tree import Tree
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from toolkit.nix.tree import Node
+from toolkit.nix.tree import Node, Tree
 
 OVERRIDE = "override"
 _VERSION = re.compile(r'\bversion\s*=\s*"([^"$]+)"')

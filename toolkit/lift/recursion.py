@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from msgspec import Struct
 
 from toolkit.errors import RefusalError
 from toolkit.lift.bindings import PASSTHRU
-from toolkit.lift.shape import path_of
+from toolkit.lift.shape import BuilderCall, path_of
 from toolkit.nix.attributes import inherited, statements, value
 from toolkit.nix.edit import Edit
-from toolkit.nix.scope import look_up, static_name
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
-
-    from toolkit.lift.shape import BuilderCall
-    from toolkit.nix.scope import Reference
-    from toolkit.nix.tree import Node
+from toolkit.nix.scope import Reference, look_up, static_name
+from toolkit.nix.tree import Node
 
 _PYTHON = re.compile(r"buildPython(Package|Application)")
 _IN_PASSTHRU = frozenset(["build-system", "dependencies", "disabled", "format", "optional-dependencies", "pyproject"])

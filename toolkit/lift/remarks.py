@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Mapping
 
 from toolkit.lift.bindings import PASSTHRU, shared
-from toolkit.lift.plan import FOLLOWED, OWN
-from toolkit.lift.shape import path_of, selection
+from toolkit.lift.plan import FOLLOWED, OWN, LiftPlan
+from toolkit.lift.shape import Shape, path_of, selection
 from toolkit.lift.wanted import equals
 from toolkit.nix.attributes import value
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
-    from toolkit.lift.plan import LiftPlan
-    from toolkit.lift.shape import Shape
-    from toolkit.nix.tree import Node
+from toolkit.nix.tree import Node
 
 _HASH = re.compile(r"hash|sha256|\w+(Hash|Sha256)")
 _LOCKED = {"cargoLock", "mitmCache", "nugetDeps", "pubspecLock"}

@@ -4,33 +4,26 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import pairwise
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from toolkit.errors import RefusalError
 from toolkit.lift import capture, hidden, layer, passthru, remarks, style
-from toolkit.lift.bindings import PASSTHRU, Reachability, state
+from toolkit.lift.bindings import PASSTHRU, Door, Reachability, state
 from toolkit.lift.passthru import Additions
 from toolkit.lift.plan import OWN, PARAMETER, Design, LiftPlan
 from toolkit.lift.planning import plan
 from toolkit.lift.recursion import recursive, unfold, written_out
-from toolkit.lift.shape import bound, joined, operands, path_of, read, result
+from toolkit.lift.shape import BuilderCall, Shape, bound, joined, operands, path_of, read, result
 from toolkit.lift.statements import MovedDefinition, StatementEdit, after, extent, removals
 from toolkit.lift.wanted import at
 from toolkit.nix.attributes import SETS, inside, statements, value
 from toolkit.nix.edit import Edit, apply, column, indentation, is_first, shifted
 from toolkit.nix.scope import static_name
-from toolkit.nix.tree import Tree, lost_comments
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
-
-    from toolkit.lift.bindings import Door
-    from toolkit.lift.shape import BuilderCall, Shape
-    from toolkit.nix.tree import Node
+from toolkit.nix.tree import Node, Tree, lost_comments
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 

@@ -5,8 +5,8 @@ Purely by syntax. What a builder makes of its argument is asked of Nix, elsewher
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -14,11 +14,7 @@ from msgspec.structs import replace
 from toolkit.nix.attributes import SETS, body, call, inherited, inside, operator, spine, statements, value
 from toolkit.nix.conditions import climb, guard
 from toolkit.nix.scope import Reference, bound_names, references, static_name
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from toolkit.nix.tree import Node, Tree
+from toolkit.nix.tree import Node, Tree
 
 _WITHIN = frozenset(["let_expression", "with_expression", "assert_expression", "parenthesized_expression"])
 _OVERRIDES = frozenset(["override", "overrideAttrs", "overrideDerivation", "overridePythonAttrs"])

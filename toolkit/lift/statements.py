@@ -7,8 +7,8 @@ where it takes them from.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
@@ -16,12 +16,7 @@ from toolkit.lift.style import WIDTH
 from toolkit.nix.attributes import inherited, statements, value
 from toolkit.nix.edit import Edit, column, indentation, is_first, shifted
 from toolkit.nix.scope import static_name
-from toolkit.nix.tree import Tree
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from toolkit.nix.tree import Node
+from toolkit.nix.tree import Node, Tree
 
 _COMMENTS = re.compile(r"(?:[ \t]*/\*(?:(?!\*/)[^\n])*\*/(?=[ \t]*(?:\n|#|/\*)))*(?:[ \t]*#[^\n]*)?")
 """What may end a line: comments in `/* … */` with no code after them, and one with `#`."""

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import re
 import textwrap
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from toolkit.nix.tree import Node
-
+from toolkit.nix.tree import Node
 
 WIDTH = 100
 """Columns that nixfmt fills."""

@@ -11,6 +11,7 @@ import re
 import resource
 import signal
 import threading
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from difflib import get_close_matches
 from functools import cache
@@ -18,7 +19,6 @@ from hashlib import blake2b
 from math import inf
 from multiprocessing.connection import wait
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
@@ -35,9 +35,6 @@ from toolkit.lift.locating import PACKAGES, Names, locate
 from toolkit.lift.shape import read
 from toolkit.nix import limits
 from toolkit.nix.tree import Tree, readable
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
 
 _LET = re.compile(rb"\blet\b")
 _SERVICE = re.compile(rb"\bnixosTests\b")

@@ -6,8 +6,8 @@ A file of another shape is refused, with its place.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from shlex import quote
-from typing import TYPE_CHECKING
 
 from toolkit.errors import LayoutError
 from toolkit.lift.bindings import (
@@ -24,14 +24,9 @@ from toolkit.lift.bindings import (
     without_final,
 )
 from toolkit.lift.following import is_derivation
-from toolkit.lift.shape import bound, callee, result
+from toolkit.lift.shape import BuilderCall, Shape, bound, callee, result
 from toolkit.nix.attributes import value
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from toolkit.lift.shape import BuilderCall, Shape
-    from toolkit.nix.tree import Node
+from toolkit.nix.tree import Node
 
 _TEXTS = ("string_expression", "indented_string_expression")
 

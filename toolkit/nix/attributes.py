@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from toolkit.nix.tree import Node
-
+from toolkit.nix.tree import Node
 
 SETS = frozenset(["attrset_expression", "rec_attrset_expression"])
 """The kinds of nodes that are sets of attributes."""

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
 from toolkit.nix.attributes import call, inside, name_of, operator
-from toolkit.nix.scope import look_up, references
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from toolkit.nix.scope import Reference
-    from toolkit.nix.tree import Node
+from toolkit.nix.scope import Reference, look_up, references
+from toolkit.nix.tree import Node
 
 _OPTIONAL = frozenset(["optional", "optionals", "optionalString", "optionalAttrs"])
 _FOR_EACH = frozenset(["makeBinPath", "makeSearchPath", "makeSearchPathOutput", "concatStringsSep", "toString"])

@@ -9,14 +9,12 @@ import base64
 import json
 import re
 from collections import deque
+from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING, cast
+from pathlib import Path
+from typing import cast
 
 from toolkit.errors import ToolkitError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 _HEAD = re.compile(rb"Derive\(\[(.*?)\],\[(.*?)\],\[(.*?)\],\"", re.DOTALL)
 _PATH = re.compile(r"/nix/store/[0-9a-z]{32}-[\w+.?=-]+\.drv")

@@ -8,14 +8,11 @@ text, or with text on its first line.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from toolkit.nix.tree import Node, Tree
+from toolkit.nix.tree import Node, Tree
 
 _STRINGS = frozenset(["string_expression", "indented_string_expression"])
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from msgspec import Struct
 
@@ -20,9 +21,6 @@ from toolkit.nix.limits import is_sealed, restrict
 from toolkit.nix.program import reached_limit
 from toolkit.nix.stores import STORE, environment, own, physical, remote, written
 from toolkit.process import Command
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 A = TypeVar("A")
 T = TypeVar("T")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import time
+from collections.abc import Generator, Hashable, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import cache
@@ -16,7 +17,6 @@ from itertools import pairwise
 from math import inf, isfinite
 from pathlib import Path
 from threading import BoundedSemaphore
-from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -25,11 +25,7 @@ from toolkit.cache import default_cache
 from toolkit.clock import Pace
 from toolkit.environment import EVALUATING, of
 from toolkit.landlock import Reach
-
-if TYPE_CHECKING:
-    from collections.abc import Generator, Hashable, Mapping, Sequence
-
-    from toolkit.process import Command, Completed
+from toolkit.process import Command, Completed
 
 EVALUATION_MIB = 1536
 """What one evaluation of a package in a nixpkgs of 2026 takes at most, if the user sets no limit."""

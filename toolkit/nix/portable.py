@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from toolkit import files, process
 from toolkit.errors import ToolkitError
 from toolkit.nix.stores import STORE, environment
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 _LIBRARY = re.compile(r"^\s+(?:\S+ => )?(/\S+) \(0x", re.MULTILINE)
 """A line of ldd(1): a library, or the loader, which has no other name."""

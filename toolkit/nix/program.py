@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 import signal
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from msgspec.structs import replace
 from packaging.version import InvalidVersion, Version
@@ -19,10 +20,6 @@ from toolkit import process
 from toolkit.errors import CommandError, LimitError, NixSyntaxError, NotRunError, RefusalError, ToolkitError, excerpt
 from toolkit.nix.limits import ANSWER_BYTES, confinement, raised_by, variables
 from toolkit.process import Command
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
 
 MINIMUM = Version("2.18")
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n", "\r": r"\r", "\t": r"\t"})

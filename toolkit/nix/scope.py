@@ -7,17 +7,12 @@ while the `e` of `inherit (e) a` sees the inside; `${"a"}` and `"a"` are static 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
 
 from msgspec import Struct
 
 from toolkit.nix.attributes import inherited, statements
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from toolkit.nix.tree import Node
-
+from toolkit.nix.tree import Node
 
 GLOBALS = frozenset(
     [

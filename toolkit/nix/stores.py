@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import os
 from base64 import b64decode
+from collections.abc import Mapping
 from errno import EACCES
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, quote
 
 from toolkit import files, process
 from toolkit.cache import default_cache
 from toolkit.environment import BUILDING, of
 from toolkit.errors import CommandError, ToolkitError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 STORE = Path("/nix/store")
 STATE = Path("/nix/var/nix")

@@ -8,20 +8,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from math import inf
-from typing import TYPE_CHECKING
 
-from ast_grep_py import SgRoot
+from ast_grep_py import SgNode, SgRoot
 from msgspec import Struct
 
 from toolkit import confined
 from toolkit.errors import NixSyntaxError, RefusalError, excerpt
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from ast_grep_py import SgNode
 
 _VISIBLE = re.compile(r"\S")
 _UNREADABLE = re.compile(r"(?<!/).\*/(?=(?:then|else)\b)", re.DOTALL)

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import PurePath
-from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from toolkit.contribution import PullRequest
 from toolkit.git import clone as clones
 from toolkit.git import committing, worktrees
-from toolkit.pr import contributions, grounds, making
+from toolkit.model import Progress
+from toolkit.pr import BranchOrder, contributions, grounds, making
 from toolkit.proposal import proposing, registry, writing
+from toolkit.proposal.requests import Request
 from toolkit.report import message
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from toolkit.model import Progress
-    from toolkit.pr import BranchOrder
-    from toolkit.proposal.requests import Request
 
 
 def alone(target: str) -> tuple[str, ...]:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING
 from urllib.parse import quote as quoted
 from urllib.parse import unquote
 
@@ -22,14 +23,9 @@ from toolkit.contribution import Contribution, Removed
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.git import clone as clones
 from toolkit.git import history, worktrees
-
-if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
-    from pathlib import Path
-
-    from toolkit.git.clone import Clone
-    from toolkit.git.worktrees import Worktree
-    from toolkit.model import Oid
+from toolkit.git.clone import Clone
+from toolkit.git.worktrees import Worktree
+from toolkit.model import Oid
 
 TEXT = "pull-request.md"
 NEW_TEXT = "pull-request.new.md"

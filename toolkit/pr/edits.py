@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from msgspec import Struct
 
 from toolkit import patches
+from toolkit.contribution import Contribution
 from toolkit.errors import ToolkitError
 from toolkit.git import history
 from toolkit.git import reading as git_reading
-from toolkit.git.clone import Base
-from toolkit.model import Oid
+from toolkit.git.clone import Base, Clone
+from toolkit.git.committing import Workshop
+from toolkit.git.objects import DecodedCommit
+from toolkit.model import Oid, Progress
 from toolkit.patches import Message
 from toolkit.pr import grounds, making
 from toolkit.proposal import writing
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from toolkit.contribution import Contribution
-    from toolkit.git.clone import Clone
-    from toolkit.git.committing import Workshop
-    from toolkit.git.objects import DecodedCommit
-    from toolkit.model import Progress
-    from toolkit.proposal.requests import Request
+from toolkit.proposal.requests import Request
 
 _MOST = 100
 """More commits than anybody puts on such a branch: then its base has been taken for another."""

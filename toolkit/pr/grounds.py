@@ -5,8 +5,9 @@ That is the text of the pull request, the evidence, and what is kept of the bran
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -15,23 +16,16 @@ from toolkit.contribution import Contribution, Made
 from toolkit.errors import ToolkitError
 from toolkit.git import clone as clones
 from toolkit.git import reading
-from toolkit.model import SourceRequest
-from toolkit.pr import contributions, making
+from toolkit.git.clone import Base, Clone
+from toolkit.model import Oid, Progress, Proof, Report, SourceRequest
+from toolkit.pr import BranchOrder, contributions, making
+from toolkit.pr.contributions import Replacement
 from toolkit.proposal import proposing
+from toolkit.proposal.leaf import Chosen
 from toolkit.proposal.registry import leaf_of
+from toolkit.proposal.requests import Request
 from toolkit.report import pull_request
 from toolkit.report import report as reports
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from toolkit.git.clone import Base, Clone
-    from toolkit.model import Oid, Progress, Proof, Report
-    from toolkit.pr import BranchOrder
-    from toolkit.pr.contributions import Replacement
-    from toolkit.proposal.leaf import Chosen
-    from toolkit.proposal.requests import Request
 
 _MAIN = "master"
 """The branch of nixpkgs that a pull request goes to where its base is no branch."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -14,17 +15,11 @@ from toolkit import files
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.git import clone as clones
 from toolkit.git import worktrees
-from toolkit.pr import contributions
+from toolkit.git.clone import Base, Clone
+from toolkit.git.worktrees import Worktree
+from toolkit.model import Progress, TreeCommit
+from toolkit.pr import BranchOrder, contributions
 from toolkit.report import message
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
-
-    from toolkit.git.clone import Base, Clone
-    from toolkit.git.worktrees import Worktree
-    from toolkit.model import Progress, TreeCommit
-    from toolkit.pr import BranchOrder
 
 _OLD_DAYS = 14
 

@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 from shlex import quote
-from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from toolkit import __version__, files
-from toolkit.contribution import PullRequest, Unchanged
+from toolkit.contribution import Contribution, PullRequest, Unchanged
 from toolkit.errors import ToolkitError
 from toolkit.git import clone as clones
 from toolkit.git import committing, worktrees
-from toolkit.model import Depth, Oid
+from toolkit.git.clone import Clone
+from toolkit.git.worktrees import Worktree
+from toolkit.model import Depth, Oid, Progress
 from toolkit.pr import BranchOrder, contributions, edits, grounds, making
+from toolkit.pr.contributions import Standing
 from toolkit.proposal import proposing, writing
 from toolkit.proposal.registry import leaf_of
 from toolkit.proposal.requests import Request
 from toolkit.report import message
 from toolkit.report import report as reports
-
-if TYPE_CHECKING:
-    from toolkit.contribution import Contribution
-    from toolkit.git.clone import Clone
-    from toolkit.git.worktrees import Worktree
-    from toolkit.model import Progress
-    from toolkit.pr.contributions import Standing
 
 
 def update(asked: BranchOrder, request: Request, *, progress: Progress) -> PullRequest | Unchanged:

@@ -5,10 +5,11 @@ Several packages of one source are tried in one tree with all of them first.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from pathlib import Path, PurePosixPath
 from shlex import quote
-from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -17,7 +18,7 @@ from toolkit.errors import RefusalError, ToolkitError, UsageError, only, tried
 from toolkit.lift.defaults import Way, ways
 from toolkit.lift.plan import Design
 from toolkit.lift.rewriting import Lifted
-from toolkit.model import Step
+from toolkit.model import Progress, Step
 from toolkit.nix import program
 from toolkit.proposal import recipes, scripts
 from toolkit.proposal.asking import Asking, ask_about
@@ -32,19 +33,11 @@ from toolkit.proposal.chosen import (
     of_commits,
 )
 from toolkit.proposal.recipes import Recipe
-from toolkit.proposal.requests import overlay_command
-from toolkit.proposal.target import find_targets
+from toolkit.proposal.requests import Request, overlay_command
+from toolkit.proposal.target import Target, find_targets
 from toolkit.prove.lifted import LIFTED, why_not
 from toolkit.sources import trees
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path, PurePosixPath
-
-    from toolkit.model import Progress
-    from toolkit.proposal.requests import Request
-    from toolkit.proposal.target import Target
-    from toolkit.sources.trees import NixpkgsTree
+from toolkit.sources.trees import NixpkgsTree
 
 
 def choose(requests: Sequence[Request], *, progress: Progress) -> Iterator[LiftChosen | ToolkitError]:

@@ -2,44 +2,38 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from pathlib import Path
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit import prove
 from toolkit.errors import ToolkitError, UsageError
+from toolkit.git.reading import TreeFile
 from toolkit.lift.bindings import Reachability, direct_uses, only_names, own_attribute, source_argument
 from toolkit.lift.defaults import LiftChoice, Way
 from toolkit.lift.defaults import lifted as lift_by
 from toolkit.lift.locating import SYSTEMS
 from toolkit.lift.plan import ASKED, Design
+from toolkit.lift.rewriting import Lifted
 from toolkit.lift.shape import read
-from toolkit.model import Step, Tier
+from toolkit.model import Depth, Progress, Proposal, Source, Step, Tier
 from toolkit.nix.tree import Tree
+from toolkit.patches import Message
 from toolkit.proposal import overlays, scripts, texts
 from toolkit.proposal.asking import Asking
 from toolkit.proposal.claims import CLAIMS, Building, LiftCase, of_builds
 from toolkit.proposal.leaf import Chosen
-from toolkit.prove import Stage, Subject, judged
+from toolkit.proposal.recipes import Recipe
+from toolkit.proposal.requests import Request
+from toolkit.proposal.target import Target
+from toolkit.prove import Claim, Stage, Subject, judged
 from toolkit.prove.judged import Judging
 from toolkit.prove.lifted import Question
+from toolkit.report.pull_request import Texts
 from toolkit.sources import changes, trees
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from toolkit.git.reading import TreeFile
-    from toolkit.lift.rewriting import Lifted
-    from toolkit.model import Depth, Progress, Proposal, Source
-    from toolkit.patches import Message
-    from toolkit.proposal.recipes import Recipe
-    from toolkit.proposal.requests import Request
-    from toolkit.proposal.target import Target
-    from toolkit.prove import Claim
-    from toolkit.report.pull_request import Texts
-    from toolkit.sources.trees import NixpkgsTree
+from toolkit.sources.trees import NixpkgsTree
 
 LIFT = "lift"
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
 
 from toolkit.errors import LayoutError
 from toolkit.lift.bindings import BindingKind, doors, find
@@ -10,13 +11,8 @@ from toolkit.lift.reach import candidates
 from toolkit.lift.shape import read
 from toolkit.nix.tree import Tree
 from toolkit.proposal.asking import Asking
+from toolkit.proposal.target import Target
 from toolkit.prove.lifted import Question
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path, PurePosixPath
-
-    from toolkit.proposal.target import Target
 
 
 def packages(content: bytes, file: PurePosixPath) -> tuple[str, ...]:

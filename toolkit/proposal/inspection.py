@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
 
 from msgspec import Struct, field
 
@@ -14,10 +15,6 @@ from toolkit.nix.derivations import version_of
 from toolkit.nix.limits import sealed
 from toolkit.proposal.target import find_target
 from toolkit.prove.lifted import Effect, Question, ask, why_not
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path, PurePosixPath
 
 SYSTEMS = ("x86_64-linux", "aarch64-darwin")
 """Those that are asked in turn until the package evaluates on one."""

@@ -2,39 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import product
-from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from toolkit import inside, prove
-from toolkit.errors import RefusalError
+from toolkit.errors import RefusalError, ToolkitError
 from toolkit.lift.bindings import SHARED
 from toolkit.lift.plan import FOLLOWED, Design
 from toolkit.lift.rewriting import Lifted, lift
-from toolkit.model import Commit, Proposal
+from toolkit.model import Commit, Progress, Proposal
 from toolkit.patches import Message
 from toolkit.proposal import choosing, doors
 from toolkit.proposal.asking import Asking
 from toolkit.proposal.chosen import LiftChosen, LiftCommit, Opened, building, laid_out
 from toolkit.proposal.claims import CLAIMS, LiftCase, of_builds
-from toolkit.proposal.leaf import Draft, Leaf
+from toolkit.proposal.leaf import Draft, Leaf, Recorded
+from toolkit.proposal.requests import CheckRequest, Request
 from toolkit.proposal.target import find_target
 from toolkit.prove import Stage, Subject, judged
 from toolkit.prove.judged import Judging
 from toolkit.prove.lifted import Question
 from toolkit.sources import changes, trees
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from toolkit.errors import ToolkitError
-    from toolkit.model import Progress
-    from toolkit.proposal.leaf import Recorded
-    from toolkit.proposal.requests import CheckRequest, Request
-    from toolkit.sources.changes import ChangeRequest
-    from toolkit.sources.trees import NixpkgsTree
+from toolkit.sources.changes import ChangeRequest
+from toolkit.sources.trees import NixpkgsTree
 
 
 class Lifts(Leaf):

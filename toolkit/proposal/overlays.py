@@ -6,23 +6,18 @@ An overlay with a copy of nixpkgs' files steps aside if they are no longer those
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from hashlib import sha256
-from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from pathlib import Path, PurePosixPath
 
 from toolkit import inside
 from toolkit.git import reading
 from toolkit.git.reading import TreeFile
 from toolkit.inside import Kind
+from toolkit.model import Source
 from toolkit.nix.program import quoted
+from toolkit.proposal.target import Target
 from toolkit.reach.model import OWN, STEPS_ASIDE
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from toolkit.model import Source
-    from toolkit.proposal.target import Target
 
 _HEAD = """\
 # {package}, with an override that reaches what its file binds in a let:

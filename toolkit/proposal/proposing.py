@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from pathlib import Path
+from typing import TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit import files, prove
 from toolkit.errors import RefusalError, ToolkitError, only, tried
-from toolkit.model import INTERRUPTED, Proposal, Report, SourceRequest
+from toolkit.model import INTERRUPTED, OverlayReport, Progress, Proof, Proposal, Report, SourceRequest
 from toolkit.nix import program
 from toolkit.proposal import writing
-from toolkit.proposal.leaf import Draft
+from toolkit.proposal.leaf import Chosen, Draft
 from toolkit.proposal.registry import leaf_of
 from toolkit.proposal.requests import Request
-from toolkit.prove import Subject
+from toolkit.prove import Case, Stage, Subject
 from toolkit.report import pull_request
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
-
-    from toolkit.model import OverlayReport, Progress, Proof
-    from toolkit.proposal.leaf import Chosen
-    from toolkit.prove import Case, Stage
 
 C = TypeVar("C", bound="Case[Stage]")
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import unified_diff
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 from platformdirs import user_config_path
@@ -22,14 +22,10 @@ from toolkit.lift.plan import ASKED, Design
 from toolkit.lift.rewriting import lift
 from toolkit.lift.survey import files_of
 from toolkit.nix import limits
+from toolkit.proposal.requests import Request
 from toolkit.proposal.target import find_targets
 from toolkit.report import pull_request
 from toolkit.report.pull_request import StepText
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    from toolkit.proposal.requests import Request
 
 _SUFFIX = ".toml"
 _SLOW_SECONDS = 0.3

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from msgspec import Struct
 
 from toolkit import patches
+from toolkit.proposal.leaf import Leaf
 from toolkit.proposal.lifting import Lifts
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from toolkit.proposal.leaf import Leaf
 
 
 class NamedTarget(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
-from toolkit.model import Depth, SourceRequest
+from toolkit.model import Depth, Server, SourceRequest
 from toolkit.sources.changes import ChangeRequest
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from toolkit.model import Server
 
 
 class Request(Struct, frozen=True, kw_only=True):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from pathlib import PurePosixPath
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -10,22 +11,16 @@ from msgspec.structs import replace
 from toolkit.errors import ToolkitError
 from toolkit.judge import SYSTEMS, JudgeRequest, judge
 from toolkit.judge.asking import seconds
-from toolkit.model import Depth
+from toolkit.judge.model import Judgement
+from toolkit.model import Depth, Progress, Report, Server
 from toolkit.nix import limits
 from toolkit.nix.limits import Allowance
 from toolkit.proposal.checking import check, completed, judged
 from toolkit.proposal.registry import leaf_of, named, usual
 from toolkit.proposal.requests import CheckRequest
 from toolkit.sources import changes
+from toolkit.sources.changes import Change, ChangeRequest, Edit
 from toolkit.sources.trees import NotWholeError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import PurePosixPath
-
-    from toolkit.judge.model import Judgement
-    from toolkit.model import Progress, Report, Server
-    from toolkit.sources.changes import Change, ChangeRequest, Edit
 
 
 class ReviewRequest(Struct, frozen=True, kw_only=True):

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import re
-from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
 
 from toolkit import inside
 from toolkit.errors import RefusalError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
 
 _MOST_BYTES = 100_000
 _SUFFIXES = frozenset([".sh", ".py", ".pl", ".rb", ".js", ".nu"])

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -13,13 +13,8 @@ from msgspec.structs import replace
 from toolkit import inside
 from toolkit.errors import LayoutError, ToolkitError, only, tried
 from toolkit.lift.bindings import BindingKind
-from toolkit.lift.locating import PACKAGES, SYSTEMS, Names, locate, owners, siblings
+from toolkit.lift.locating import PACKAGES, SYSTEMS, Location, Names, locate, owners, siblings
 from toolkit.lift.survey import survey
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from toolkit.lift.locating import Location
 
 _FILE = ".nix"
 _ALIASES = PACKAGES / "top-level" / "aliases.nix"

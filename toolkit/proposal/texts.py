@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import textwrap
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from itertools import product, takewhile
-from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -14,17 +14,13 @@ from toolkit import patches
 from toolkit.lift.bindings import PASSTHRU, SHARED, Reachability
 from toolkit.lift.plan import OWN
 from toolkit.lift.reach import door_name
+from toolkit.lift.rewriting import Lifted
+from toolkit.model import Step
 from toolkit.patches import Message
+from toolkit.proposal.recipes import Recipe
 from toolkit.report import pull_request
 from toolkit.report.message import BODY_WIDTH, SUBJECT_WIDTH
 from toolkit.report.pull_request import StepText, Texts
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from toolkit.lift.rewriting import Lifted
-    from toolkit.model import Step
-    from toolkit.proposal.recipes import Recipe
 
 _NOUNS = frozenset(
     [

@@ -5,28 +5,35 @@ A directory with a proposal appears whole or not at all.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, TypeVar
+from pathlib import Path
+from typing import TypeVar
 
 from msgspec.structs import replace
 
 from toolkit import files, inside
 from toolkit.git import mailing
 from toolkit.git.program import PLACEHOLDER
-from toolkit.model import Commit, FileChange, OverlayReport, Proposal, Report, Status, TreeCommit
+from toolkit.model import (
+    Commit,
+    FileChange,
+    OverlayReport,
+    Proof,
+    Proposal,
+    Report,
+    Source,
+    SourceRequest,
+    Status,
+    TreeCommit,
+)
 from toolkit.nix import program
+from toolkit.patches import Message
+from toolkit.proposal.leaf import Added, Chosen, Draft
+from toolkit.prove import Case, Stage
 from toolkit.report import pull_request, report
+from toolkit.report.pull_request import DraftFacts
 from toolkit.sources import TEMPLATE, recorded
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
-
-    from toolkit.model import Proof, Source, SourceRequest
-    from toolkit.patches import Message
-    from toolkit.proposal.leaf import Added, Chosen, Draft
-    from toolkit.prove import Case, Stage
-    from toolkit.report.pull_request import DraftFacts
 
 C = TypeVar("C", bound="Case[Stage]")
 

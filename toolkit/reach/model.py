@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from pathlib import Path  # noqa: TC003 - a field of what is constructed
+from pathlib import Path
 
 from msgspec import Struct
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from shlex import join, quote
-from typing import TYPE_CHECKING
 
 from toolkit import documents
+from toolkit.contribution import Made, PullRequest, Removed, Unchanged
 from toolkit.model import Status
 from toolkit.report import report
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from toolkit.contribution import Made, PullRequest, Removed, Unchanged
 
 SCHEMA = 2
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Iterator, Sequence
+from typing import Any, cast
 
 from msgspec import Struct
 
@@ -14,9 +15,6 @@ from toolkit.model import Proof, Status
 from toolkit.report.lines import Line, Tone
 from toolkit.report.markdown import code, plain
 from toolkit.text import few
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
 
 SCHEMA = 2
 LINES = 25

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
-from toolkit.model import Status
+from toolkit.model import Proof, Status
 from toolkit.text import harmless
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from toolkit.model import Proof
 
 WIDTH = 240
 """The most characters of one line of foreign text."""

@@ -7,13 +7,10 @@ length besides; the rules for bodies are ours, and what git itself asks for.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import PurePosixPath
 
 from toolkit.errors import ToolkitError, UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
-    from pathlib import PurePosixPath
 
 SUBJECT_WIDTH, BODY_WIDTH = 80, 72
 """The most characters of a subject and of a line of the body; what has no space, such as a URL, may be longer.

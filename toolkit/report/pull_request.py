@@ -8,19 +8,15 @@ change is for, byte for byte: a draft with an edited one was closed (nixpkgs #56
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
 
 from msgspec import Struct
 
 from toolkit import __version__, patches
-from toolkit.model import Status
+from toolkit.model import Oid, Proof, Report, Status, Step, TreeCommit
 from toolkit.report.markdown import code, fence, unwrapped
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
-
-    from toolkit.model import Oid, Proof, Report, Step, TreeCommit
 
 T = TypeVar("T")
 

@@ -6,7 +6,7 @@ SCHEMA; one that changes its meaning or goes needs a new number. That of an over
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -14,14 +14,9 @@ from msgspec.structs import replace
 from toolkit import __version__, documents, landlock
 from toolkit.errors import without_passwords
 from toolkit.git.reading import blob_id
-from toolkit.model import Oid, Proof, SourceRequest, Status, Step
+from toolkit.model import Oid, OverlayReport, Proof, Proven, Report, SourceRequest, Status, Step
 from toolkit.report.markdown import cell, counted, fence
 from toolkit.text import harmless
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from toolkit.model import OverlayReport, Proven, Report
 
 SCHEMA = 2
 OVERLAY_SCHEMA = 1

@@ -6,38 +6,21 @@ It tells the kinds of sources apart, and checks what came against the known pins
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from shlex import quote
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from toolkit import patches
 from toolkit.errors import ToolkitError, UsageError, without_passwords
 from toolkit.git import reading
+from toolkit.model import Pin, Progress, Source, SourceRequest
 from toolkit.nix import stores
 from toolkit.sources import commits, local, locks
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from toolkit.model import Pin, Progress, Source, SourceRequest
-
 # git's two forms of a remote: a URL, and ssh's `[USER@]HOST:PATH`.
 _REMOTE = re.compile(r"[a-z][a-z0-9+.-]*://.+|([\w.-]+@)?[\w.-]+\.[\w.-]+:[^/].*|[\w.-]+@[\w.-]+:.+")
-
-
-class Wanted(Struct, frozen=True, kw_only=True):
-    """The target, the paths that are wanted beside it (`paths` includes its directory), and how to get them.
-
-    `remote` is the URL of nixpkgs, for pins that say no more than a commit.
-    """
-
-    target: PurePosixPath
-    paths: tuple[PurePosixPath, ...]
-    remote: str
-    offline: bool
-    progress: Progress
 
 
 TEMPLATE = ".github/PULL_REQUEST_TEMPLATE.md"
@@ -60,7 +43,7 @@ def resolve(request: SourceRequest, *, target: PurePosixPath, sparse: Sequence[s
     upstream = patches.upstream()
     # Of a commit there is one checkout in the cache, which runs for other targets share.
     beside = (PurePosixPath(path.strip("/")) for path in (TEMPLATE, *sparse))
-    asked = Wanted(
+    asked = commits.Wanted(
         target=target,
         paths=tuple(sorted({target.parent, *beside})),
         remote=upstream.remote,
@@ -76,7 +59,7 @@ def resolve(request: SourceRequest, *, target: PurePosixPath, sparse: Sequence[s
 class _Kinds(Struct, frozen=True, kw_only=True):
     """The kinds of sources, each tried in its turn."""
 
-    asked: Wanted
+    asked: commits.Wanted
     pinned: bool
 
     def of(self, request: SourceRequest) -> Source:

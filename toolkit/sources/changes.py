@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping, Sequence
 from difflib import SequenceMatcher
 from pathlib import Path, PurePosixPath
 from shlex import quote
-from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -22,14 +22,9 @@ from toolkit.errors import ToolkitError, UsageError, without_passwords
 from toolkit.git import clone as clones
 from toolkit.git import diffs, fetching, history, mailing, patching, program, reading
 from toolkit.git.reading import TreeFile
-from toolkit.model import Commit, Oid, Source, SourceRequest
+from toolkit.model import Commit, Oid, Progress, Source, SourceRequest
 from toolkit.sources import resolve, trees
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from toolkit.model import Progress
-    from toolkit.sources.trees import NixpkgsTree
+from toolkit.sources.trees import NixpkgsTree
 
 _WHOLE = PurePosixPath("pkgs/top-level/all-packages.nix")
 _RANGE = re.compile(r"(?P<base>[^.].*?)?\.\.\.?(?P<head>[^.].*)?")

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from pathlib import Path, PurePosixPath
 from urllib.parse import urljoin, urlsplit
 
 from msgspec import Struct
@@ -17,14 +18,8 @@ from toolkit import documents, files, inside
 from toolkit.cache import default_cache
 from toolkit.errors import ToolkitError, UnreachableError, without_passwords
 from toolkit.git import fetching, reading
-from toolkit.model import Oid, Source
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from pathlib import Path, PurePosixPath
-
-    from toolkit.git.reading import Located
-    from toolkit.sources import Wanted
+from toolkit.git.reading import Located
+from toolkit.model import Oid, Progress, Source
 
 # A phrase about a fetch that is under way comes at most this often.
 _PROGRESS_SECONDS = 5.0
@@ -39,6 +34,19 @@ _COMMITS = "commits"
 _TIMEOUT_SECONDS = 30.0
 _MOST_BYTES = 4096
 _MOST_REDIRECTS = 5
+
+
+class Wanted(Struct, frozen=True, kw_only=True):
+    """The target, the paths that are wanted beside it (`paths` includes its directory), and how to get them.
+
+    `remote` is the URL of nixpkgs, for pins that say no more than a commit.
+    """
+
+    target: PurePosixPath
+    paths: tuple[PurePosixPath, ...]
+    remote: str
+    offline: bool
+    progress: Progress
 
 
 def at_rev(url: str, rev: str, wanted: Wanted) -> Source:

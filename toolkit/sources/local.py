@@ -10,7 +10,6 @@ import re
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from shlex import quote
-from typing import TYPE_CHECKING
 
 from toolkit import files, inside, process, specimen
 from toolkit.cache import default_cache
@@ -20,9 +19,7 @@ from toolkit.git import reading
 from toolkit.model import Source
 from toolkit.nix import stores
 from toolkit.sources import commits
-
-if TYPE_CHECKING:
-    from toolkit.sources import Wanted
+from toolkit.sources.commits import Wanted
 
 _TREES = "trees"
 

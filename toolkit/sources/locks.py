@@ -6,8 +6,9 @@ The formats: "Lock files" in the Nix manual's page on flakes, and src/ of npins 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from msgspec import Struct, field
@@ -15,9 +16,6 @@ from msgspec.structs import replace
 
 from toolkit import documents, files
 from toolkit.errors import ToolkitError, without_passwords
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _OLDEST_FLAKE_LOCK = 5
 _OLDEST_NPINS = 3

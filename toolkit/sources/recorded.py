@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -16,10 +15,7 @@ from msgspec.structs import replace
 from toolkit import documents
 from toolkit.cache import DamagedError, default_cache
 from toolkit.errors import ToolkitError, without_passwords
-from toolkit.model import SourceRequest
-
-if TYPE_CHECKING:
-    from toolkit.model import Source
+from toolkit.model import Source, SourceRequest
 
 _KIND, _NAME = "reports", "source.json"
 

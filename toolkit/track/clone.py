@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
 
 from msgspec.structs import replace
 
@@ -11,24 +12,20 @@ from toolkit.errors import CommandError, ToolkitError
 from toolkit.files import MAXIMUM_BYTES
 from toolkit.git import clone as clones
 from toolkit.git import history, reading
+from toolkit.git.history import Change
+from toolkit.model import Oid
 from toolkit.track.model import Arrival, Pull, RefKind
 from toolkit.track.upstream import (
     MOST_CANDIDATES,
     AbsentError,
+    Content,
     File,
     FoundFile,
+    Subject,
     WantedRef,
     default_refs,
     usual_refs,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path, PurePosixPath
-
-    from toolkit.git.history import Change
-    from toolkit.model import Oid
-    from toolkit.track.upstream import Content, Subject
 
 
 class CloneUpstream:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import chain, islice
-from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from pathlib import Path, PurePosixPath
 
 from msgspec.structs import replace
 
@@ -13,30 +13,24 @@ from toolkit.errors import ToolkitError
 from toolkit.files import MAXIMUM_BYTES
 from toolkit.forge.client import Settings, budget
 from toolkit.forge.failures import NotFoundError
-from toolkit.forge.github import connect, moved_to
+from toolkit.forge.github import ApiCommit, ApiTreeEntry, ChangedFile, Review, connect, moved_to
 from toolkit.git import reading
 from toolkit.git.history import Change
-from toolkit.model import Oid
+from toolkit.model import Oid, Server
 from toolkit.parallel import side_by_side
 from toolkit.patches import tracked
+from toolkit.track.memory import Memory
 from toolkit.track.model import Arrival, Pull, RefKind
 from toolkit.track.upstream import (
     MOST_CANDIDATES,
     AbsentError,
+    Content,
     File,
     FoundFile,
+    Subject,
     WantedRef,
     default_refs,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
-
-    from toolkit.forge.github import ApiCommit, ApiTreeEntry, ChangedFile, Review
-    from toolkit.model import Server
-    from toolkit.track.memory import Memory
-    from toolkit.track.upstream import Content, Subject
 
 _AT_A_TIME = 8
 

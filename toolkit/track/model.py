@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from enum import StrEnum
-from pathlib import PurePosixPath  # noqa: TC003 - msgspec reads the types of the fields
-from typing import TYPE_CHECKING
+from pathlib import PurePosixPath
 
 from msgspec import Struct
 
+from toolkit.git.history import Change
+from toolkit.model import Oid
 from toolkit.track.readings import UNKNOWN, Reading, State
-
-if TYPE_CHECKING:
-    from toolkit.git.history import Change
-    from toolkit.model import Oid
 
 SCHEMA = 4
 

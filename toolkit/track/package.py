@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 import re
-from pathlib import PurePosixPath
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path, PurePosixPath
 from posixpath import normpath
-from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from toolkit import confined, process
 from toolkit.errors import ToolkitError
 from toolkit.lift.reach import FileBindings, file_bindings, questions
-from toolkit.model import Source
+from toolkit.model import Progress, Source
 from toolkit.nix import limits
 from toolkit.nix.limits import no_time, sealed
 from toolkit.proposal.inspection import Doors, part, working_doors
 from toolkit.sources import trees
+from toolkit.track.memory import Memory
 from toolkit.track.readings import EVALUATION, SYNTAX, Component, Overridable, Place, Reading, State, overall
-from toolkit.track.upstream import AbsentError, File
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
-
-    from toolkit.model import Progress
-    from toolkit.track.memory import Memory
-    from toolkit.track.upstream import Content, FoundFile
+from toolkit.track.upstream import AbsentError, Content, File, FoundFile
 
 _TOP = PurePosixPath("pkgs/top-level/all-packages.nix")
 _BESIDE = re.compile(rb"\./[\w.+-]+\.nix\b")

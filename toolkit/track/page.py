@@ -6,9 +6,9 @@ What comes from upstream is text in both, and nothing else: it is no markup, men
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -16,12 +16,8 @@ from markupsafe import Markup
 from toolkit.report.markdown import cell, unlinked
 from toolkit.text import harmless
 from toolkit.track import table
+from toolkit.track.model import TrackAnswer
 from toolkit.track.readings import State
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from toolkit.track.model import TrackAnswer
 
 _MARKS = {
     State.FIXED: "good",

@@ -6,13 +6,10 @@ means that something is unknown or does not apply.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 UNKNOWN = "unknown"
 

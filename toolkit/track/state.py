@@ -6,21 +6,16 @@ What is unknown this time keeps the value of last time: silence is no change.
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from msgspec import Struct, field
 
 from toolkit import documents, files
 from toolkit.errors import ToolkitError, reason_of
 from toolkit.proposal import registry
-from toolkit.track.model import Difference, RefKind
+from toolkit.track.model import Difference, Pull, Ref, RefKind, Verdict
 from toolkit.track.readings import UNKNOWN
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
-
-    from toolkit.track.model import Pull, Ref, Verdict
 
 # The pin's name has its commit in it, and that is no other subject.
 _OWN = "your nixpkgs"

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 from toolkit.proposal import registry
-from toolkit.track.model import Judgement
+from toolkit.track.model import Arrival, Difference, Judgement, Pull, Ref, TrackAnswer
 from toolkit.track.readings import UNKNOWN, Overridable, Place, State
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from datetime import datetime
-
-    from toolkit.track.model import Arrival, Difference, Pull, Ref, TrackAnswer
 
 Row = tuple[str, ...]
 

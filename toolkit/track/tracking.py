@@ -3,37 +3,28 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from toolkit import __version__
 from toolkit.errors import ToolkitError
+from toolkit.git.history import Change
 from toolkit.git.reading import blob_id
-from toolkit.model import Server
+from toolkit.model import Progress, Server, SourceRequest
 from toolkit.patches import tracked
 from toolkit.proposal import registry
 from toolkit.track import state, verdict
 from toolkit.track.clone import CloneUpstream
 from toolkit.track.memory import Memory
-from toolkit.track.model import Ref, RefKind, TrackAnswer, commit, moment
+from toolkit.track.model import Pull, Ref, RefKind, TrackAnswer, TrackedCommit, commit, moment
 from toolkit.track.package import Package
-from toolkit.track.readings import UNKNOWN, State
-from toolkit.track.upstream import WantedRef, kind_of
-from toolkit.track.verdict import ANY
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
-
-    from toolkit.git.history import Change
-    from toolkit.model import Progress, SourceRequest
-    from toolkit.track.model import Pull, TrackedCommit
-    from toolkit.track.readings import Reading
-    from toolkit.track.upstream import File, FoundFile, Subject, Upstream
-    from toolkit.track.verdict import Used
+from toolkit.track.readings import UNKNOWN, Reading, State
+from toolkit.track.upstream import File, FoundFile, Subject, Upstream, WantedRef, kind_of
+from toolkit.track.verdict import ANY, Used
 
 # A fix that is older than so many versions is dated by none of them.
 _MOST_SINCE = 60

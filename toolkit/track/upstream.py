@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import re
-from pathlib import PurePosixPath  # noqa: TC003 - a field of what the file is read into
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from pathlib import (
+    Path,
+    PurePosixPath,
+)
+from typing import Protocol, TypeAlias
 
 from msgspec import Struct
 from packaging.version import Version
 
 from toolkit.errors import ToolkitError
+from toolkit.git.history import Change
+from toolkit.model import Oid
 from toolkit.patches import tracked
-from toolkit.track.model import RefKind
+from toolkit.track.model import Pull, RefKind
+from toolkit.track.readings import Reading
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
-    from typing import TypeAlias
-
-    from toolkit.git.history import Change
-    from toolkit.model import Oid
-    from toolkit.track.model import Pull
-    from toolkit.track.readings import Reading
-
-    Content: TypeAlias = tuple[Oid, bytes]
+Content: TypeAlias = tuple[Oid, bytes]
 
 MOST_CANDIDATES = 40
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
-from pathlib import Path
-from typing import TYPE_CHECKING
+from pathlib import Path, PurePosixPath
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -18,18 +18,12 @@ from toolkit import documents, inside, patches, sources
 from toolkit.errors import ToolkitError, UnreachableError, without_passwords
 from toolkit.files import REPORT
 from toolkit.git import clone, reading
+from toolkit.model import Oid, Progress, SourceRequest
 from toolkit.proposal import registry
 from toolkit.sources import locks, trees
 from toolkit.track.model import Judgement, NextStep, Ref, RefKind, Verdict
 from toolkit.track.readings import EVALUATION, Overridable, Place, Reading, State
-from toolkit.track.upstream import AbsentError, File, FoundFile, WantedRef
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import PurePosixPath
-
-    from toolkit.model import Oid, Progress, SourceRequest
-    from toolkit.track.upstream import Subject, Upstream
+from toolkit.track.upstream import AbsentError, File, FoundFile, Subject, Upstream, WantedRef
 
 NOTHING_CHANGED, CHANGED, TO_DO, COULD_NOT_TELL = 0, 1, 10, 11
 

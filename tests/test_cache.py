@@ -182,14 +182,6 @@ def test_what_another_process_deletes_meanwhile_is_no_failure(cache: Cache, monk
         cache.clean()
 
 
-def test_clean_can_leave_what_was_used_lately(cache: Cache) -> None:
-    for key, used in (("old", 1000.0), ("new", time.time())):
-        cache.replace("kind", key, make=making("a", []))
-        os.utime(cache.root / "kind" / key, (used, used))
-    assert [entry.key for entry in cache.clean(unused_for=86400).deleted] == ["old"]
-    assert [entry.key for entry in cache.entries()] == ["new"]
-
-
 def test_clean_leaves_what_is_being_made_and_deletes_what_was_left(cache: Cache) -> None:
     for name, used in (("making-now", time.time()), ("left", 1000.0)):
         path = cache.root / "making" / name

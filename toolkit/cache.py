@@ -269,8 +269,8 @@ class Cache(Struct, frozen=True):
             pass
         return False
 
-    def clean(self, *, unused_for: float = 0.0) -> Cleaning:
-        """Delete the entries not used for so many seconds, but for those of a kind that another process uses.
+    def clean(self) -> Cleaning:
+        """Delete the entries, but for those of a kind that another process uses.
 
         What an interrupt has left goes when it is an hour old, since a younger one may be in the making.
         """
@@ -278,8 +278,7 @@ class Cache(Struct, frozen=True):
         deleted: list[CacheEntry] = []
         in_use: list[CacheEntry] = []
         for kind, entries in groupby(sorted(self.entries(), key=lambda entry: entry.kind), lambda entry: entry.kind):
-            limit = max(unused_for, _STALE_SECONDS) if kind == _MAKING else unused_for
-            old = [entry for entry in entries if now - entry.used >= limit]
+            old = [entry for entry in entries if kind != _MAKING or now - entry.used >= _STALE_SECONDS]
             with self._unused(kind) as is_unused:
                 # Renamed first, so that nobody finds half an entry.
                 doomed = [self._doom(entry) for entry in old if is_unused]

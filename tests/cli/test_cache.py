@@ -51,14 +51,6 @@ def test_limit_is_listed_and_can_be_set(unlet: Unlet) -> None:
     assert (done.returncode, done.stderr) == (3, "UNLET_CACHE_MB: '-1' is not a number of megabytes\n")
 
 
-def test_clean_deletes_what_was_not_used_for_so_long(unlet: Unlet) -> None:
-    root = _fill(unlet)
-    done = unlet("cache", "clean", "--unused-for", "30")
-    assert (done.returncode, done.stdout) == (0, "deleted 1 entry, 1.5 kB\n")
-    assert not (root / "commits" / "old").exists()
-    assert (root / "commits" / "new").exists()
-
-
 def test_clean_beside_a_running_proposal_leaves_what_it_needs(unlet: Unlet, tmp_path: Path) -> None:
     go, shim = tmp_path / "go", tmp_path / "programs/nix-build"
     shim.parent.mkdir()

@@ -87,7 +87,6 @@ def test_help_of_a_command_fits_a_page(unlet: Unlet, name: str) -> None:
         (("find", "--graph", "mermaid", "x", "y"), "unlet find: --graph takes one NAME"),
         (("find", "--graph", "mermaid", "--json", "x"), "unlet find: --graph and --json exclude each other"),
         (("find", "--all", "x"), "unlet find: NAME and --all exclude each other"),
-        (("cache", "clean", "--unused-for", "-1"), "unlet cache clean: invalid value for '--unused-for'"),
     ],
 )
 def test_wrong_usage_is_one_line_and_a_hint(unlet: Unlet, arguments: tuple[str, ...], message: str) -> None:

@@ -125,7 +125,7 @@ def test_a_branch_that_has_nothing_to_move_to_is_not_proven_again(
     done = unlet(*repo, "--update")
     line = f"branch {branch} is as it was made, and so is its base upstream/master ({base[:12]}): nothing to update\n"
     assert (done.returncode, done.stdout, done.stderr) == (0, line, "")
-    same = {"branch": branch, "commit": tip, "base": {"name": "upstream/master", "commit": base}}
+    same = {"clone": str(clone.top), "branch": branch, "commit": tip, "base_name": "upstream/master", "base": base}
     assert json.loads(unlet(*repo, "--update", "--json").stdout)["unchanged"] == same
     clone.advance()
     assert "no-rebuild" in unlet(*repo, "--update").stdout
@@ -141,10 +141,11 @@ def test_json_is_one_document_for_each_thing_that_is_done(unlet: Unlet, new_clon
     assert document["clone"] == str(clone.top)
     made = document["made"]
     tip = clone.git("rev-parse", "docker/x")
-    assert (made["branch"], made["commits"][-1]) == ("docker/x", {"id": tip, "subject": SUBJECTS[1]})
+    kept = made["contribution"]
+    assert (kept["branch"], kept["commits"][-1], made["subjects"][-1]) == ("docker/x", tip, SUBJECTS[1])
     assert made["author"] == "Jané Doe <jane@example.org>"
-    assert made["base"] == {"name": "upstream/master", "commit": clone.git("rev-parse", "upstream/master")}
-    assert made["trailers"] == ["Assisted-by: nobody"]
+    assert (made["base_name"], kept["base_commit"]) == ("upstream/master", clone.git("rev-parse", "upstream/master"))
+    assert kept["trailers"] == ["Assisted-by: nobody"]
     assert set(made["next"]) >= {"look", "push", "open"}
     assert (document["before"], document["range_diff"]) == (None, [])
     proofs = {proof["name"]: proof["status"] for proof in document["report"]["proofs"]}
@@ -163,7 +164,8 @@ def test_json_is_one_document_for_each_thing_that_is_done(unlet: Unlet, new_clon
     at, worktree = clone.git("rev-parse", "docker/x"), made["worktree"]
     done = unlet(*repo, "--json", "--remove")
     assert (done.returncode, done.stderr) == (0, "")
-    assert json.loads(done.stdout)["removed"] == {"branch": "docker/x", "worktree": worktree, "commit": at}
+    gone = {"clone": str(clone.top), "branch": "docker/x", "worktree": worktree, "commit": at}
+    assert json.loads(done.stdout)["removed"] == gone
 
 
 def test_quiet_prints_only_what_did_not_pass(unlet: Unlet, new_clone: Callable[..., Clone]) -> None:

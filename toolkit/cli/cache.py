@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from toolkit.cache import CacheEntry
 
-SECONDS_A_DAY = 86400
-
 
 @click.group("cache", invoke_without_command=True)
 @options.common
@@ -39,19 +37,11 @@ def list_entries() -> int:
 
 
 @command.command("clean")
-@click.option(
-    "--unused-for",
-    "days",
-    type=options.Amount(0),
-    metavar="DAYS",
-    default=0.0,
-    help="Delete only entries not used for this many days; by default all.",
-)
 @options.common
-def clean(*, days: float) -> int:
+def clean() -> int:
     """Delete the entries that no running unlet uses. Later commands fetch them again."""
     settings = options.settings()
-    cleaning = default_cache().clean(unused_for=days * SECONDS_A_DAY)
+    cleaning = default_cache().clean()
     if settings.json:
         output.write_json({"deleted": _values(cleaning.deleted), "in_use": _values(cleaning.in_use)})
     elif not settings.quiet:

@@ -26,7 +26,7 @@ MASTER = "master"
 
 _LIFTED = ("--set", "--binding", "--as", "--design", "--follow")
 _OF_SERIES = (*_LIFTED, "--rootlesskit", "--only")
-_MAKING = ("--base", "--fetch", "--trailer", "--sign", *_OF_SERIES)
+_MAKING = ("--base", "--fetch", "--trailer", *_OF_SERIES)
 
 
 @options.command(
@@ -83,13 +83,6 @@ _MAKING = ("--base", "--fetch", "--trailer", "--sign", *_OF_SERIES)
     metavar="'KEY: VALUE'",
     help="Add this trailer to each commit message.",
 )
-@options.grouped(
-    "--sign/--no-sign",
-    group=options.OWN,
-    deep=True,
-    default=None,
-    help="Sign the commits, or do not; by default as commit.gpgSign says.",
-)
 @click.option(
     "--force",
     is_flag=True,
@@ -97,7 +90,7 @@ _MAKING = ("--base", "--fetch", "--trailer", "--sign", *_OF_SERIES)
 )
 @depth_options
 @options.common
-def command(*, target: str, repo: Path, branch: str | None, sign: bool | None, force: bool) -> int:
+def command(*, target: str, repo: Path, branch: str | None, force: bool) -> int:
     """Prepare a pull request in your clone of nixpkgs: a branch and its text.
 
     The branch gets its own worktree; nothing else in the clone changes, and nothing is sent. TARGET is docker (the
@@ -115,7 +108,8 @@ def command(*, target: str, repo: Path, branch: str | None, sign: bool | None, f
     if mode == "remove":
         from toolkit.pr.contributions import remove  # noqa: PLC0415 - each mode imports its own
 
-        show_removed(remove(repo, branch, force=force), settings=settings)
+        removed = remove(repo, branch, force=force)
+        _show(removed, contribution.removed(removed), settings=settings)
         return 0
     request = proposed(target, SourceRequest(), out=Path(), force=force)
     if mode is None and not request.only and recipe is None:
@@ -128,7 +122,6 @@ def command(*, target: str, repo: Path, branch: str | None, sign: bool | None, f
         in_place=bool(options.asked("commit")),
         fetch=bool(options.asked("fetch")),
         trailers=options.asked("trailers") or (),
-        signed=sign,
         force=force,
     )
     with output.working(settings) as progress:
@@ -137,7 +130,7 @@ def command(*, target: str, repo: Path, branch: str | None, sign: bool | None, f
 
             done = update(order, request, progress=progress)
             if isinstance(done, Unchanged):
-                show_unchanged(done, settings=settings)
+                _show(done, contribution.unchanged(done), settings=settings)
                 return 0
         else:
             named = branch or ("" if order.in_place else branch_name(target, recipe, request.only))
@@ -171,20 +164,9 @@ def show_made(done: PullRequest, *, settings: GlobalOptions) -> None:
         output.write_lines(contribution.lines(done))
 
 
-def show_unchanged(unchanged: Unchanged, *, settings: GlobalOptions) -> None:
-    """Print that a branch has nothing to move to."""
+def _show(done: Unchanged | Removed, line: str, *, settings: GlobalOptions) -> None:
+    """Print what is one line for people."""
     if settings.json:
-        output.write(contribution.unchanged_to_json(unchanged))
+        output.write(contribution.to_json(done))
     elif not settings.quiet:
-        at = f"{unchanged.base_name} ({unchanged.base.short})"
-        output.write_lines([f"branch {unchanged.branch} is as it was made, and so is its base {at}: nothing to update"])
-
-
-def show_removed(removed: Removed, *, settings: GlobalOptions) -> None:
-    """Print what was removed."""
-    if settings.json:
-        output.write(contribution.removed_to_json(removed))
-    elif not settings.quiet:
-        was = f" (was {removed.commit.short})" if removed.commit is not None else ""
-        at = f" and its worktree {removed.worktree}" if removed.worktree is not None else ""
-        output.write_lines([f"removed branch {removed.branch}{was}{at} from {removed.clone}"])
+        output.write_lines([line])

@@ -64,7 +64,7 @@ class Workshop(Struct, frozen=True, kw_only=True):
         except CommandError as error:
             if not self.signed:
                 raise
-            hint = "git -c commit.gpgsign=false config …, or --no-sign, makes commits without"
+            hint = "git config commit.gpgSign false makes commits without a signature"
             raise ToolkitError(f"{self.clone.top}: cannot sign: {reading.fact(error.stderr)}", hint=hint) from error
         return Oid(made)
 
@@ -149,11 +149,10 @@ class Workshop(Struct, frozen=True, kw_only=True):
 
 
 @contextmanager
-def workshop(clone: Clone, *, signed: bool | None = None) -> Generator[Workshop]:
-    """Yield a place to make commits in; `signed` is what `commit.gpgSign` says where it is None."""
-    if signed is None:
-        asked = program.run_contributing(clone.top, "config", "--type=bool", "--get", "commit.gpgSign", ok=(0, 1))
-        signed = asked.text == "true"
+def workshop(clone: Clone) -> Generator[Workshop]:
+    """Yield a place to make commits in, which are signed as `commit.gpgSign` says."""
+    asked = program.run_contributing(clone.top, "config", "--type=bool", "--get", "commit.gpgSign", ok=(0, 1))
+    signed = asked.text == "true"
     with files.temporary() as name:
         info = name / "objects" / "info"
         info.mkdir(parents=True)

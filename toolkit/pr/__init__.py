@@ -13,8 +13,7 @@ class BranchOrder(Struct, frozen=True, kw_only=True):
     Of one that moves, `base` and `trailers` stay as they are if they are empty; without a name it is the one that is
     checked out in `repo`, if this program made it, else the only one. `worktree` is where it is checked out, None for a
     place beside the clone. With `in_place` the commits go on the branch that is checked out in `repo`, whatever `base`
-    and `branch` are. `fetch` allows to use the network. `signed` is as the user's
-    git has it if it is None. With `force` a proof that fails is no reason to stop.
+    and `branch` are. `fetch` allows to use the network. With `force` a proof that fails is no reason to stop.
     """
 
     repo: Path
@@ -24,5 +23,4 @@ class BranchOrder(Struct, frozen=True, kw_only=True):
     in_place: bool = False
     fetch: bool = False
     trailers: tuple[str, ...] = ()
-    signed: bool | None = None
     force: bool = False

@@ -59,7 +59,7 @@ def create(order: BranchOrder, request: Request, *, progress: Progress) -> PullR
             return PullRequest(clone=clone.top, report=report, made=None, warnings=ground.warnings)
         commits = writing.of_tree(ground.chosen, report.proposal.commits)
         progress.step("committing")
-        with committing.workshop(clone, signed=order.signed) as shop:
+        with committing.workshop(clone) as shop:
             composed = making.messages(commits, order.trailers)
             files = [commit.files for commit in commits]
             oids = shop.series(ground.base.commit, list(zip(files, composed, strict=True)))

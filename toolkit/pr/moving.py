@@ -48,7 +48,7 @@ def update(asked: BranchOrder, request: Request, *, progress: Progress) -> PullR
     ground = grounds.find(clone, order, wanted, progress=progress)
     with (
         contributions.replacing(clone.common, order.branch) as replacement,
-        committing.workshop(clone, signed=order.signed) as shop,
+        committing.workshop(clone) as shop,
     ):
         was = edits.find(shop, found.kept, kept, tip, ground.base.commit, progress=progress)
         report = proposing.write_down(ground.chosen, replacement.building, at=replacement.place, progress=progress)

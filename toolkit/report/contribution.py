@@ -5,44 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from shlex import join, quote
 
+from msgspec.structs import asdict
+
 from toolkit import documents
 from toolkit.contribution import Made, PullRequest, Removed, Unchanged
 from toolkit.model import Status
 from toolkit.report import report
 
-SCHEMA = 2
+SCHEMA = 3
 
 FORK = "gh repo fork --remote --remote-name fork"
 """Adds a fork as a remote; gh takes no repository beside --remote."""
 
 
-def to_json(done: PullRequest) -> bytes:
-    """Return the document; `report` in it is that of `unlet propose --json`."""
-    return documents.write(
-        {
-            "schema": SCHEMA,
-            "clone": done.clone,
-            "made": _made(done.made) if done.made is not None else None,
-            "before": done.before,
-            "range_diff": done.range_diff,
-            "own_proofs": {proof.name: proof.status for proof in done.own_proofs},
-            "warnings": done.warnings,
-            "report": report.document(done.report),
-        }
-    )
-
-
-def unchanged_to_json(unchanged: Unchanged) -> bytes:
-    """Return the document about a branch that has nothing to move to."""
-    base = {"name": unchanged.base_name, "commit": unchanged.base}
-    same = {"branch": unchanged.branch, "commit": unchanged.commit, "base": base}
-    return documents.write({"schema": SCHEMA, "clone": unchanged.clone, "unchanged": same})
-
-
-def removed_to_json(removed: Removed) -> bytes:
-    """Return the document about a branch that was removed."""
-    gone = {"branch": removed.branch, "worktree": removed.worktree, "commit": removed.commit}
-    return documents.write({"schema": SCHEMA, "clone": removed.clone, "removed": gone})
+def to_json(done: PullRequest | Unchanged | Removed) -> bytes:
+    """Return the document; `report` in that of a branch is that of `unlet propose --json`."""
+    if isinstance(done, Unchanged | Removed):
+        return documents.write({"schema": SCHEMA, type(done).__name__.lower(): done})
+    made = {**asdict(done.made), "next": steps(done.made)} if done.made is not None else None
+    return documents.write({"schema": SCHEMA, **asdict(done), "made": made, "report": report.document(done.report)})
 
 
 def steps(made: Made) -> dict[str, str]:
@@ -101,19 +82,14 @@ def lines(done: PullRequest) -> Iterator[str]:
     yield f"undo      {back if made.in_place else remove}"
 
 
-def _made(made: Made) -> dict[str, object]:
-    kept = made.contribution
-    commits = zip(kept.commits, made.subjects, strict=True)
-    return {
-        "branch": kept.branch,
-        "worktree": made.worktree,
-        "base": {"name": made.base_name, "commit": kept.base_commit},
-        "author": made.author,
-        "commits": [{"id": oid, "subject": subject} for oid, subject in commits],
-        "own": [{"id": oid, "subject": subject} for oid, subject in made.own],
-        "trailers": kept.trailers,
-        "text": made.text,
-        "text_beside": made.text_beside,
-        "title": made.title,
-        "next": steps(made),
-    }
+def unchanged(done: Unchanged) -> str:
+    """Return the line about a branch that has nothing to move to."""
+    at = f"{done.base_name} ({done.base.short})"
+    return f"branch {done.branch} is as it was made, and so is its base {at}: nothing to update"
+
+
+def removed(done: Removed) -> str:
+    """Return the line about a branch that was removed."""
+    was = f" (was {done.commit.short})" if done.commit is not None else ""
+    at = f" and its worktree {done.worktree}" if done.worktree is not None else ""
+    return f"removed branch {done.branch}{was}{at} from {done.clone}"

@@ -87,7 +87,7 @@ def test_options_that_contradict_are_one_line(unlet: Unlet, arguments: tuple[str
     assert done.stderr.startswith(f"unlet check: {message}")
 
 
-def test_own_edits_are_judged_in_a_clone_and_the_comment_is_short(unlet: Unlet, docker_nix: Path) -> None:
+def test_own_edits_are_judged_in_a_clone_and_a_comment_requires_a_whole_nixpkgs(unlet: Unlet, docker_nix: Path) -> None:
     file = unlet.cwd / TARGET
     file.parent.mkdir(parents=True)
     file.write_text(docker_nix.read_text())
@@ -101,7 +101,9 @@ def test_own_edits_are_judged_in_a_clone_and_the_comment_is_short(unlet: Unlet, 
         r"^failed   no-rebuild    .*\n  (?:docker|moby) is rebuilt \(.* and \d more\) \(and \d+ more; --json has all\)$"
     )
     assert len(re.findall(failure, done.stdout, re.MULTILINE)) == 1
-    assert unlet("check", "--comment").stderr.startswith("unlet: --comment requires a change of a whole nixpkgs\n")
+    assert unlet("check", "--comment").stderr.startswith(
+        "unlet check: --comment requires a change of a whole nixpkgs\n"
+    )
     git(unlet.cwd, *COMMIT)
     assert unlet("check", "HEAD", "--proof", "no-rebuild").returncode == 1
     assert unlet("check").stderr.splitlines()[1] == (

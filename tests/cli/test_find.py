@@ -40,10 +40,11 @@ def test_a_line_says_where_and_how_far_out_of_reach(unlet: Unlet, tree: Path) ->
     done = unlet("find", "--nixpkgs", tree)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == (
-        "zyx  ui  buildX  hidden  shares src  pkgs/by-name/zy/zyx/package.nix:1\n"
+        "hidden, with a reason to lift:\n"
+        "  zyx  ui  buildX  shares src  pkgs/by-name/zy/zyx/package.nix:1\n"
         "\n"
         "1 bindings in 1 of 2 files: 1 hidden, 0 shown without effect, 0 reached in part, 0 routed\n"
-        "src or version shared with the package around them: 1\n"
+        "1 share src or version with the package around them\n"
     )
 
 
@@ -52,11 +53,19 @@ def test_a_private_part_stands_last_and_has_no_reason(unlet: Unlet, tree: Path) 
     private.parent.mkdir(parents=True)
     private.write_text(UI.replace("inherit src", "src = 1"))
     done = unlet("find", "--nixpkgs", tree)
-    assert [line.split()[0] for line in done.stdout.splitlines()[:2]] == ["zyx", "abc"]
-    hint = "without a reason to propose, listed last: 1; 'propose --binding NAME' lifts them all the same"
+    assert [line.split()[0] for line in done.stdout.splitlines() if line.startswith("  ")] == ["zyx", "abc"]
+    assert "\nhidden, without a reason to lift:\n  abc " in done.stdout
+    hint = "1 have no reason to lift; 'propose --binding NAME' lifts them nevertheless"
     assert done.stdout.splitlines()[-1] == hint
     bindings = json.loads(unlet("find", "--nixpkgs", tree, "--json").stdout)["bindings"]
     assert [each["reason"] for each in bindings] == ["shares src", None]
+
+
+def test_a_file_that_nothing_names_is_listed_by_its_path(unlet: Unlet, tree: Path) -> None:
+    (tree / "pkgs/tools").mkdir()
+    (tree / "pkgs/tools/common.nix").write_text(UI)
+    bindings = json.loads(unlet("find", "--nixpkgs", tree, "--json").stdout)["bindings"]
+    assert [each["package"] for each in bindings] == ["pkgs/tools/common.nix", "zyx"]
 
 
 def test_json_has_paths_in_the_tree(unlet: Unlet, tree: Path) -> None:
@@ -92,7 +101,7 @@ def test_the_checkout_around_the_working_directory_is_taken(unlet: Unlet, tree: 
     )
     assert (done.returncode, done.stdout.splitlines()[0]) == (
         0,
-        "zyx  ui  buildX  hidden  shares src  pkgs/by-name/zy/zyx/package.nix:1",
+        "hidden, with a reason to lift:",
     )
 
 

@@ -45,7 +45,7 @@ def candidates(root: Path, path: str) -> list[str]:
         ("pkgs/by-name/mp/mpv/scripts/thumbs.nix", "mpvScripts.thumbs"),
         ("pkgs/misc/tmux-plugins/tmux-fingers/default.nix", "tmuxPlugins.fingers"),
         ("pkgs/misc/tmux-plugins/tmux-inner/default.nix", "tmuxPlugins.tmux-inner"),
-        ("pkgs/os-specific/linux/driver-1.2/default.nix", "linuxPackages.driver-1.2"),
+        ("pkgs/os-specific/linux/driver-1.2/default.nix", "linuxPackages.driver"),
         ("pkgs/servers/other/default.nix", "other"),
         ("pkgs/servers/other/unwrapped.nix", "unwrapped"),
     ],
@@ -59,6 +59,7 @@ def test_a_file_belongs_to_what_calls_it_else_to_its_place(tmp_path: Path, file:
             "  editor-full = callPackage ../by-name/ed/editor/package.nix { };\n"
             "  editor-other = callPackage ../by-name/ed/editor/other.nix { };\n}\n",
             "pkgs/top-level/python-packages.nix": "{\n  two = callPackage ../servers/two { };\n}\n",
+            "pkgs/top-level/linux-kernels.nix": "{\n  driver = callPackage ../os-specific/linux/driver-1.2 { };\n}\n",
             "pkgs/misc/tmux-plugins/default.nix": "{\n  fingers = pkgs.callPackage ./tmux-fingers { };\n"
             "  set = {\n    inner = callPackage ./tmux-inner { };\n  };\n}\n",
         },

@@ -13,6 +13,7 @@ from toolkit.nix.tree import readable
 
 UI = "{ mk, nixosTests }: let src = 1; ui = buildX { inherit src; }; in mk { inherit src; e = ui; }"
 PLAIN = "{ mk }: let ui = buildX { }; in mk { e = ui; }"
+OTHER = "pkgs/servers/http/other/default.nix"
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def packages(found: Survey) -> list[str]:
 
 def test_what_shares_its_source_stands_first_and_packages_are_named_by_what_calls_them(tree: Path) -> None:
     found = survey(tree)
-    assert packages(found) == ["zyx", "abc", "other", "thing_2"]
+    assert packages(found) == ["zyx", "abc", OTHER, "thing_2"]
     assert found.findings[0].file == PurePosixPath("pkgs/by-name/zy/zyx/generic.nix")
     assert found.files == 6
     assert [finding.service for finding in found.findings] == [True, False, False, False]
@@ -54,7 +55,7 @@ def test_a_second_look_finds_the_same_and_what_has_changed(tree: Path) -> None:
     first = survey(tree)
     assert survey(tree) == first
     write(tree, "pkgs/by-name/ab/abc/package.nix", "{ mk }: mk { }")
-    assert packages(survey(tree)) == ["zyx", "other", "thing_2"]
+    assert packages(survey(tree)) == ["zyx", OTHER, "thing_2"]
 
 
 @pytest.mark.parametrize("name", ["abc", "thing_2", "pkgs/by-name/zy", "pkgs/by-name/zy/zyx/generic.nix"])
@@ -65,7 +66,7 @@ def test_one_package_is_looked_at_alone(tree: Path, name: str) -> None:
 
 def test_each_file_of_a_directory_counts_once(tree: Path) -> None:
     found = survey(tree, ["pkgs/servers"])
-    assert (packages(found), found.files) == (["other", "thing_2"], 3)
+    assert (packages(found), found.files) == ([OTHER, "thing_2"], 3)
 
 
 @pytest.mark.parametrize(("most", "late"), [(2, []), (1, ["pkgs/by-name/ab/abc/package.nix"])])
@@ -101,7 +102,7 @@ def test_a_directory_that_is_no_nixpkgs_is_refused(tmp_path: Path) -> None:
 def test_a_file_that_keeps_the_parser_for_minutes_is_named_and_the_others_are_read(tree: Path) -> None:
     write(tree, "pkgs/by-name/zy/zyx/slow.nix", "let " + "?-" * 8_000)
     found = survey(tree)
-    assert packages(found) == ["zyx", "abc", "other", "thing_2"]
+    assert packages(found) == ["zyx", "abc", OTHER, "thing_2"]
     assert PurePosixPath("pkgs/by-name/zy/zyx/slow.nix") in found.unread
 
 

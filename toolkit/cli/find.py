@@ -1,8 +1,9 @@
-"""`unlet find`: packages that other packages bind in a let, out of reach of any override."""
+"""`unlet find`: packages that other packages define in a let, where no override reaches them."""
 
 from __future__ import annotations
 
 from collections import Counter
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import click
@@ -133,14 +134,19 @@ def _totals(shown: Sequence[BoundPackage]) -> dict[str, int]:
     }
 
 
+def _heading(finding: BoundPackage) -> str:
+    binding = finding.binding
+    kind = "" if binding.kind is BindingKind.PACKAGE else f" ({binding.kind})"
+    return f"{binding.state}{kind}, {'without a' if binding.reason is None else 'with a'} reason to lift:"
+
+
 def _lines(found: Survey, shown: Sequence[BoundPackage]) -> Iterator[str]:
-    yield from output.table(
+    rows = output.table(
         [
             (
                 finding.package,
                 finding.binding.name,
                 finding.binding.builder,
-                finding.binding.state,
                 f"shares {', '.join(finding.binding.shares)}" if finding.binding.shares else "",
                 f"{finding.file}:{finding.binding.line}",
             )
@@ -148,20 +154,22 @@ def _lines(found: Survey, shown: Sequence[BoundPackage]) -> Iterator[str]:
         ],
         widest=_WIDEST,
     )
+    for heading, group in groupby(shown, _heading):
+        yield heading
+        yield from (f"  {next(rows)}" for _ in group)
+        yield ""
     totals = _totals(shown)
     states = ", ".join(f"{totals[state]} {state}" for state in Reachability)
-    if shown:
-        yield ""
     yield f"{totals['bindings']} bindings in {totals['files']} of {found.files} files: {states}"
     if totals["sharing"]:
-        yield f"src or version shared with the package around them: {totals['sharing']}"
+        yield f"{totals['sharing']} share src or version with the package around them"
     if private := sum(finding.binding.reason is None for finding in shown):
-        yield f"without a reason to propose, listed last: {private}; 'propose --binding NAME' lifts them all the same"
+        yield f"{private} have no reason to lift; 'propose --binding NAME' lifts them nevertheless"
     late = {*found.late}
     unread = [path for path in found.unread if path not in late]
     for path in unread[:_UNREAD]:
         yield f"{path}: cannot be read"
     if len(unread) > _UNREAD:
-        yield f"and {len(unread) - _UNREAD} more files cannot be read, or not in due time"
+        yield f"and {len(unread) - _UNREAD} more files cannot be read, or not in time"
     if late:
         yield f"{len(late)} of the files: {limits.no_time()}"

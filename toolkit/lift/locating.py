@@ -1,7 +1,6 @@
-"""Which file a package of nixpkgs is written in, and which package is written in a file.
+"""Find the file of a package in nixpkgs, and the package of a file.
 
-By text, for a survey: by pkgs/by-name, and by what calls the file. What an attribute path really leads to is asked of
-Nix.
+A survey goes by text: by pkgs/by-name, and by the package sets that call the file. Elsewhere Nix resolves the name.
 """
 
 from __future__ import annotations
@@ -33,6 +32,7 @@ _SETS = {
     "php-packages.nix": "php.packages.",
     "perl-packages.nix": "perlPackages.",
     "coq-packages.nix": "coqPackages.",
+    "linux-kernels.nix": "linuxPackages.",
 }
 _DIRECTORIES = {
     "pkgs/applications/editors/emacs/elisp-packages/manual-packages": "emacsPackages",
@@ -43,7 +43,6 @@ _DIRECTORIES = {
     "pkgs/development/ocaml-modules": "ocamlPackages",
     "pkgs/development/python-modules": "python3Packages",
     "pkgs/misc/tmux-plugins": "tmuxPlugins",
-    "pkgs/os-specific/linux": "linuxPackages",
     "pkgs/servers/home-assistant/custom-components": "home-assistant-custom-components",
     "pkgs/servers/home-assistant/custom-lovelace-modules": "home-assistant-custom-lovelace-modules",
 }
@@ -57,9 +56,9 @@ _SAME = re.compile(r"^  ([A-Za-z_][\w'-]*) = ([A-Za-z_][\w'-]*);", re.MULTILINE)
 
 
 class Names(Struct, frozen=True, kw_only=True):
-    """What calls which file: `called` has the attribute path of a file or directory that a package set calls.
+    """The names of packages by text: `called` maps a file or directory to the attribute path that calls it.
 
-    `same` has by attribute of the outermost set the other one that it is bound to.
+    `same` maps an attribute of the outermost set to the attribute that it is equal to.
     """
 
     called: Mapping[PurePosixPath, str]
@@ -67,7 +66,7 @@ class Names(Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, root: Path) -> Names:
-        """Read the package sets of the tree at `root`; a set that it does not have names nothing."""
+        """Read the package sets of the tree at `root`; missing sets are skipped."""
         called: dict[PurePosixPath, str] = {}
         same: dict[str, str] = {}
         for name, prefix in _SETS.items():
@@ -82,9 +81,13 @@ class Names(Struct, frozen=True, kw_only=True):
         return cls(called=called, same=same)
 
     def package(self, file: PurePosixPath) -> str:
-        """Return the attribute path of the package that a file below pkgs is for, by its place if nothing calls it.
+        """Return the likeliest attribute path of a file's package: the known one, else one made from its path."""
+        return self.known(file) or (file.parent.name if file.name == "default.nix" else file.stem)
 
-        The package of a directory of pkgs/by-name has its name, whatever else calls that file.
+    def known(self, file: PurePosixPath) -> str | None:
+        """Return the attribute path of a file's package by pkgs/by-name, a call or its directory; None without any.
+
+        The package of a directory of pkgs/by-name has its name, even if a set calls that file by another one.
         """
         if file.name == "package.nix" and file.parents[2:3] == (_BY_NAME,):
             return file.parent.name
@@ -95,12 +98,12 @@ class Names(Struct, frozen=True, kw_only=True):
                 return f"{packages}.{path.stem if path == file else path.name}"
         if file.is_relative_to(_BY_NAME) and len(file.parts) > len(_BY_NAME.parts) + 2:
             return file.parts[len(_BY_NAME.parts) + 1]
-        return file.parent.name if file.name == "default.nix" else file.stem
+        return None
 
     def candidates(self, root: Path, file: PurePosixPath, depth: int = _DEPTH) -> Iterator[str]:
-        """Yield attribute paths that a file's package may have, the likeliest first: by its place, by what names it.
+        """Yield possible attribute paths of a file's package, the likeliest first.
 
-        What names it are the files of its directory and of those around that, and the package sets.
+        They come from its place, and from the files that name it: those in the directories around it, and package sets.
         """
         own = self.package(file)
         yield own
@@ -118,27 +121,27 @@ class Names(Struct, frozen=True, kw_only=True):
                 yield from names
 
     def all(self, root: Path) -> list[str]:
-        """Return the packages that are known by name."""
+        """Return all packages of pkgs/by-name and all that a package set calls."""
         shards = inside.listed(root, _BY_NAME)
         found = (PurePosixPath(each.path).name for shard in shards for each in inside.listed(root, shard.path))
         return [*found, *self.called.values()]
 
     def places(self, root: Path, package: str) -> tuple[PurePosixPath, ...]:
-        """Return the files and directories below pkgs that have a package, none where its name is not known."""
+        """Return the files and directories below pkgs of a package, none for an unknown name."""
         by_name = _BY_NAME / package[:2].lower() / package
         found = [path for path, attribute in self.called.items() if attribute == package]
         return (*([by_name] if inside.is_directory(root, by_name) else []), *found)
 
 
 def _text(root: Path, path: PurePosixPath) -> str:
-    """Return a file as text; of one that cannot be read, none."""
+    """Return the text of a file, "" if it cannot be read."""
     with suppress(ToolkitError):
         return inside.read(root, path, most=_MOST).decode(errors="replace")
     return ""
 
 
 def _around(root: Path, file: PurePosixPath) -> Iterator[PurePosixPath]:
-    """Yield the files that may name a file: those of its directory, of those around it, and the package sets."""
+    """Yield the Nix files in the directories around a file, and the package sets."""
     directories = [parent for parent in file.parents if PACKAGES in parent.parents]
     for directory in (*directories, _TOP):
         for entry in inside.listed(root, directory):
@@ -147,7 +150,7 @@ def _around(root: Path, file: PurePosixPath) -> Iterator[PurePosixPath]:
 
 
 def _bound_to(root: Path, referrer: PurePosixPath, file: PurePosixPath) -> Iterator[str]:
-    """Yield the attributes that a file binds to something with the path of another one in it, by text."""
+    """Yield the attributes whose values contain the path of `file`, by text."""
     text = _text(root, referrer)
     wanted = {file, file.parent} if file.name == "default.nix" else {file}
     for match in _PATH.finditer(text):
@@ -162,19 +165,18 @@ def _bound_to(root: Path, referrer: PurePosixPath, file: PurePosixPath) -> Itera
 
 
 SYSTEMS = ("x86_64-linux", "aarch64-linux", "aarch64-darwin")
-"""Those that nixpkgs builds for, and that packages are asked about if they are for them."""
+"""The main systems of nixpkgs; a package is evaluated for those that it supports."""
 
 CROSS = "x86_64-linux → aarch64-linux"
-"""Built on the one for the other: some parts are used only so."""
+"""Cross compilation: some parts are used only there."""
 
 _EXPRESSION = EXPRESSIONS / "located.nix"
 
 
 class Location(Struct, frozen=True, kw_only=True):
-    """Where a package is written: the path in the tree of the file that its meta names.
+    """The place of a package in the tree: `file` is the one that its meta names.
 
-    `others` are those that its attributes are from, builders among them. `platforms` are the systems that it says it is
-    for.
+    `others` are the files of its attributes, builders among them; `platforms` are those of its meta.
     """
 
     file: PurePosixPath
@@ -183,7 +185,7 @@ class Location(Struct, frozen=True, kw_only=True):
 
     @property
     def systems(self) -> tuple[str, ...]:
-        """The systems to ask about: those that nixpkgs builds for, else the first that the package is for."""
+        """The systems to evaluate for: the main ones that the package supports, else the first of its platforms."""
         own = tuple(system for system in SYSTEMS if system in self.platforms)
         return (*own, CROSS) if set(CROSS.split(" → ")) <= set(own) else own or self.platforms[:1] or SYSTEMS
 
@@ -195,8 +197,8 @@ class _Location(Struct, frozen=True, kw_only=True):
 
 
 def locate(root: Path, packages: Sequence[str]) -> Mapping[str, Location]:
-    """Return where packages of the tree at `root` are written, without those that Nix finds no place for."""
-    # What Nix cannot catch ends the evaluation; the package that it comes from has no place.
+    """Return the places of packages in the tree at `root`, without those for which Nix finds none."""
+    # An error that Nix cannot catch ends the evaluation; its package has no place.
     answers = evaluator.bisected(partial(_located, root), packages)
     found: dict[str, Location] = {}
     for package, answer in zip(packages, answers, strict=True):
@@ -219,7 +221,7 @@ def _located(root: Path, packages: Sequence[str]) -> list[_Location]:
 
 
 def owners(root: Path, files: Iterable[PurePosixPath]) -> Mapping[PurePosixPath, tuple[str, Location]]:
-    """Return by file the package that is written in it, with its place; nothing for one that others are made with."""
+    """Return the package of each file, with its place; no entry for a file that only makes other files' packages."""
     names = Names.of(root)
     likely = {file: tuple(names.candidates(root, file)) for file in files}
     places = dict(locate(root, [names[0] for names in likely.values()]))
@@ -233,7 +235,7 @@ def owners(root: Path, files: Iterable[PurePosixPath]) -> Mapping[PurePosixPath,
 
 
 def siblings(root: Path, files: Mapping[str, PurePosixPath]) -> Mapping[str, tuple[str, ...]]:
-    """Return by package all that its file makes, without other names of one of them."""
+    """Return for each package all packages that its file makes, each by one name."""
     names = Names.of(root)
     likely = {package: set(names.candidates(root, file)) - {package} for package, file in files.items()}
     places = locate(root, sorted({name for names in likely.values() for name in names}))
@@ -248,5 +250,5 @@ def siblings(root: Path, files: Mapping[str, PurePosixPath]) -> Mapping[str, tup
 
 
 def _is_written(place: Location | None, file: PurePosixPath) -> bool:
-    """Return whether a package has its meta or attributes of its own from a file."""
+    """Return whether a package takes its meta or its own attributes from a file."""
     return place is not None and file in {place.file, *place.others}

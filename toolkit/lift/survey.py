@@ -1,7 +1,4 @@
-"""Look through a whole tree for packages that lets bind out of reach, on all processors.
-
-What a file binds is remembered by its content, in the cache.
-"""
+"""Search a whole tree for packages defined in lets, on all processors; the cache keeps the findings by content."""
 
 from __future__ import annotations
 
@@ -47,16 +44,17 @@ _NAME = "findings.json"
 _LIMIT = 100_000
 
 _MAXIMUM_BYTES = 32 << 20
-"""Of one file; hackage-packages.nix has 20 MB."""
+"""The largest file that is read; hackage-packages.nix has 20 MB."""
 
 _SECONDS = 50.0
-"""What one process may take of a processor; a whole nixpkgs takes two of them twenty each."""
+"""The CPU time of one process; a whole nixpkgs takes two processes twenty seconds each."""
 
 
 class BoundPackage(Struct, frozen=True, kw_only=True):
-    """A package that a let binds. `file` is a path in the tree, `package` the attribute path that the file is for.
+    """A package defined in a let: `file` is its path in the tree, `package` the attribute path of the file's package.
 
-    `service` is true if the file names a NixOS test: people run it, and reviewers look at it.
+    `package` is the path of the file if nothing names it. `service` is true if the file names a NixOS test: users run
+    that package, so reviewers look at it.
     """
 
     file: PurePosixPath
@@ -66,7 +64,7 @@ class BoundPackage(Struct, frozen=True, kw_only=True):
 
     @property
     def rank(self) -> tuple[object, ...]:
-        """Orders findings: what people would mend first stands first."""
+        """Sorts findings: those that are most worth a lift come first."""
         kinds, states = list(BindingKind), list(Reachability)
         return (
             kinds.index(self.binding.kind),
@@ -80,9 +78,9 @@ class BoundPackage(Struct, frozen=True, kw_only=True):
 
 
 class Survey(Struct, frozen=True, kw_only=True):
-    """What was found in `files` files; `unread` are those that are no Nix to our grammar, or take it too long.
+    """The findings in `files` files; `unread` are the files that our parser cannot read, or not in time.
 
-    Those of them that are `late` were not reached in the time that all have.
+    `late` are those of them that the time limit of the whole survey left out.
     """
 
     findings: tuple[BoundPackage, ...]
@@ -92,7 +90,7 @@ class Survey(Struct, frozen=True, kw_only=True):
 
 
 class SurveyedFile(Struct, frozen=True, kw_only=True):
-    """A file with a `let`: its path, what stands for its content, and what it binds, None if that is remembered."""
+    """A file with a `let`; `content` is a hash of it, `bindings` is None if the cache has them for this hash."""
 
     path: str
     content: str = ""
@@ -103,9 +101,9 @@ class SurveyedFile(Struct, frozen=True, kw_only=True):
 
 
 def survey(root: Path, packages: Sequence[str] = ()) -> Survey:
-    """Look through the packages of the tree at `root`, or through some of them: attribute paths, or paths in the tree.
+    """Find packages defined in lets in the tree at `root`, or in some of its `packages`: attribute paths, or files.
 
-    Raise ToolkitError for a tree without `pkgs`, and for a package that is not found by its name.
+    Raises ToolkitError for a tree without `pkgs`, and for an unknown package.
     """
     if not inside.is_directory(root, PACKAGES):
         raise ToolkitError(f"{root}: has no directory '{PACKAGES}'", hint="--nixpkgs requires a nixpkgs tree")
@@ -124,7 +122,7 @@ def survey(root: Path, packages: Sequence[str] = ()) -> Survey:
         content = msgspec.json.encode(remembered if len(remembered) <= _LIMIT else new)
         default_cache().keep(_KIND, _code(), _NAME, content)
     found = [
-        BoundPackage(file=path, package=names.package(path), binding=binding, service=file.service)
+        BoundPackage(file=path, package=names.known(path) or str(path), binding=binding, service=file.service)
         for file in looked
         for binding in (remembered[file.content] if file.readable else ())
         for path in [PurePosixPath(file.path)]
@@ -180,13 +178,13 @@ _end = inf
 
 
 def _used() -> float:
-    """Return the seconds of a processor that this process has taken, with those that it has started."""
+    """Return the CPU seconds that this process and its children have used."""
     usages = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
 def _begin(root: Path, known: frozenset[str], seconds: float) -> None:
-    """Set a worker up: it ends with the process that it works for, and can read nothing but the tree."""
+    """Set up a worker, which ends with its parent and can read only the tree."""
     global _root, _known, _end
     _root, _known, _end = root, known, _used() + seconds
     landlock.confine(landlock.Reach(read=(root, *landlock.python())))
@@ -206,16 +204,16 @@ def _look(place: str) -> tuple[int, list[SurveyedFile]]:
 
 
 def _look_below(root: Path, place: str, known: frozenset[str], end: float) -> tuple[int, list[SurveyedFile]]:
-    """Read all files at or below a place; return their number, and those that have a `let`."""
+    """Read all files at or below a path; return their number, and the files that have a `let`."""
     paths = list(files_of(root, place))
     parts = (paths[begin : begin + _AT_ONCE] for begin in range(0, len(paths), _AT_ONCE))
     return len(paths), [file for part in parts for file in read_files(root, part, known, end)]
 
 
 def read_files(root: Path, paths: Sequence[str], known: frozenset[str], end: float = inf) -> Iterator[SurveyedFile]:
-    """Yield those of some files that have a `let`, with what they bind, and those that cannot be read.
+    """Yield the files that have a `let`, with the packages defined there, and the files that cannot be read.
 
-    After `end`, in the seconds of a processor that this process has taken, no further one is read.
+    `end` is in CPU seconds of this process; files after it are `late`.
     """
     texts: dict[SurveyedFile, str] = {}
     for path in paths:
@@ -248,7 +246,7 @@ def read_files(root: Path, paths: Sequence[str], known: frozenset[str], end: flo
 
 
 def files_of(root: Path, place: str) -> Iterator[str]:
-    """Yield the paths of the Nix files at or below a place in a tree; a link to one of its files is one."""
+    """Yield the paths of the Nix files at or below a path in a tree, links to its files among them."""
     if place.endswith(".nix") and inside.is_file(root, place):
         yield place
     elif inside.link(root, place) is None:
@@ -260,11 +258,11 @@ def files_of(root: Path, place: str) -> Iterator[str]:
 
 
 Remembered = dict[str, tuple[Binding, ...]]
-"""What files bind, by what stands for their content."""
+"""The packages defined in a file's lets, by the hash of its content."""
 
 
 def _remembered() -> Remembered:
-    """Return what is in the cache; nothing where that was written by other code than this."""
+    """Return the cached findings of this version of the code."""
     try:
         return documents.read(default_cache().read(_KIND, _code(), _NAME) or b"{}", Remembered, document=_NAME)
     except ToolkitError:
@@ -273,7 +271,7 @@ def _remembered() -> Remembered:
 
 @cache
 def _code() -> str:
-    """Return what stands for the code that reads files, so that what other code has found is not taken for its own."""
+    """Return a hash of the code that reads files, so that findings of different code are not reused."""
     digest = blake2b(digest_size=16)
     for package in (toolkit.lift, toolkit.nix):
         for path in sorted(Path(package.__path__[0]).glob("*.py")):

@@ -89,7 +89,7 @@ class TestForeignPatch:
         assert statuses(report) == {"overridable": "failed"}
         report = judge(diff_between(before, built.replace(f"{todo}\n", "")), "overridable")
         assert statuses(report) == {"overridable": "not run"}
-        assert reason(report, "overridable").startswith("could not tell: the file is built in a new way")
+        assert reason(report, "overridable").startswith("unknown: the file is built in a new way")
 
     def test_demotion_alone_passes_what_is_about_it(
         self, judge: Callable[..., Report], draft: Callable[..., Draft]

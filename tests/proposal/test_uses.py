@@ -223,7 +223,7 @@ def test_an_inspection_has_a_line_for_each_part_and_for_its_overrides() -> None:
         "  decided by Nix's evaluation for x86_64-linux",
     ]
     assert [*lines(inspection(HIDDEN, system=None))][3:] == [
-        "    ui  could not tell",
+        "    ui  unknown",
         "  decided by the syntax: it does not evaluate",
     ]
     assert [*lines(inspection())][1:] == [
@@ -243,7 +243,7 @@ def test_a_picture_has_the_parts_by_their_reach_and_the_overrides() -> None:
         '  subgraph g1["out of reach"]\n'
         '    p0["ui (let, line 7)"]\n'
         "  end\n"
-        '  subgraph g2["could not tell"]\n'
+        '  subgraph g2["unknown"]\n'
         '    p2["&quot;&lt;x&gt; (let)"]\n'
         "  end\n"
         "  p0 --> package\n"

@@ -439,7 +439,7 @@ def test_what_an_overlay_asks_for_may_not_be_there(reached: Callable[..., Reach]
     assert "'inputs'" in (found.overrides[0].reason or "")
     assert found.exit_code == 3
     found = reached({"default.nix": "channels: final: prev: { inherit (channels.latest) plain; own = prev.tool; }"})
-    assert statuses(found) == {"plain": "could not be told", "own": "new"}
+    assert statuses(found) == {"plain": "unknown", "own": "new"}
 
 
 @pytest.mark.parametrize(
@@ -461,7 +461,7 @@ def test_what_is_not_there_spoils_no_other_overlay(reached: Callable[..., Reach]
       other = inputs.other.overlays.default;
     }"""
     assert statuses(reached({"default.nix": default})) == {
-        "other": "could not be told",
+        "other": "unknown",
         "own": "new",
         "plain": "reaches",
     }
@@ -489,7 +489,7 @@ def test_a_file_may_take_the_nixpkgs_that_a_flake_passes_on(reached: Callable[..
       mine = final: prev: { plain = last [ prev.tool ]; };
       yours = other;
     }"""
-    assert statuses(reached({"default.nix": text})) == {"plain": "reaches", "yours": "could not be told"}
+    assert statuses(reached({"default.nix": text})) == {"plain": "reaches", "yours": "unknown"}
 
 
 def test_an_overlay_may_be_called_as_a_configuration_is(reached: Callable[..., Reach]) -> None:
@@ -508,7 +508,7 @@ def test_a_flake_has_overlays(reached: Callable[..., Reach]) -> None:
     assert statuses(found) == {
         "overlays.none": "does not evaluate",
         "plain": "reaches",
-        "tool": "could not be told",
+        "tool": "unknown",
     }
     assert "'other'" in (found.overrides[2].reason or "")
 

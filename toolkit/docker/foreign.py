@@ -61,7 +61,7 @@ def foreign(request: CheckRequest, *, progress: Progress) -> tuple[DockerCase, P
     if demotion is Demotion.DROP:
         warnings.append(DROP_WARNING)
     if Place.UNKNOWN in places:
-        warnings.append(f"could not tell what the patch does to {PREFIX_ENTRY} in the wrapper's PATH")
+        warnings.append(f"unknown: what the patch does to {PREFIX_ENTRY} in the wrapper's PATH")
     if change.others:
         shown = [*map(str, change.others[:_OTHERS]), *(["…"] if len(change.others) > _OTHERS else [])]
         warnings.append(f"not covered by the proofs, other files of the patch: {', '.join(shown)}")
@@ -97,7 +97,7 @@ def _places(*files: DockerFile) -> list[Place]:
 
 
 def _demotion(before: Place, after: Place) -> Demotion | None:
-    """Say what a patch does to the wrapper's PATH, None if it leaves it alone or that could not be told."""
+    """Say what a patch does to the wrapper's PATH, None if it leaves it alone or that is unknown."""
     if before is after or Place.UNKNOWN in {before, after}:
         return None
     return Demotion.SUFFIX if after in {Place.SUFFIX, Place.BOTH} else Demotion.DROP

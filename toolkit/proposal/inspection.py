@@ -144,7 +144,7 @@ def lines(found: PackageInspection) -> Iterator[str]:
         yield f"  {each.name.ljust(width)}  {_place(each)}"
     yield "  overrides that have an effect on the build:"
     for each in found.parts:
-        without = "could not tell" if found.reason is not None else "none"
+        without = "unknown" if found.reason is not None else "none"
         partly = f"; in part: {', '.join(each.partly)}" if each.partly else ""
         yield f"    {each.name.ljust(width)}  {', '.join(each.doors) or without}{partly}"
     decider = f"Nix's evaluation for {found.system}" if found.system is not None else "the syntax"
@@ -161,7 +161,7 @@ def _place(found: Part) -> str:
 def graph(found: PackageInspection) -> bytes:
     """Return a flowchart (Mermaid): the parts by how far an override reaches them, and the overrides that do."""
     text = [f"%% {found.package}: {found.file}", "flowchart LR", f'  package["{found.package}"]']
-    groups = {True: "within reach of an override", False: "out of reach", None: "could not tell"}
+    groups = {True: "within reach of an override", False: "out of reach", None: "unknown"}
     numbered = [(f"p{number}", each) for number, each in enumerate(found.parts)]
     for number, (reached, title) in enumerate(groups.items()):
         boxes = [f'    {box}["{_label(each)}"]' for box, each in numbered if each.reached is reached]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-SCHEMA = 1
+SCHEMA = 2
 
 OWN = "# Made for nixpkgs "
 """How a line begins in the head of an overlay of unlet's own."""
@@ -24,7 +24,7 @@ class Status(StrEnum):
     NO_EFFECT = "no effect"
     FAILS = "does not evaluate"
     NEW = "new"
-    UNKNOWN = "could not be told"
+    UNKNOWN = "unknown"
 
 
 class Left(Struct, frozen=True, kw_only=True):
@@ -86,7 +86,7 @@ class Reach(Struct, frozen=True, kw_only=True):
 
     @property
     def exit_code(self) -> int:
-        """0 if all reach or are new, 1 if one does not, else 3 if something could not be told."""
+        """0 if all reach or are new, 1 if one does not, else 3 if something is unknown."""
         found = {each.status for each in self.overrides}
         if found & {Status.IN_PART, Status.NO_EFFECT, Status.FAILS}:
             return 1

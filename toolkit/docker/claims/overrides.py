@@ -78,7 +78,7 @@ def overridable(case: DockerCase, setting: Setting = STAND_INS) -> Finding:
     return Finding(
         covers=coverage(asked, f"{tried} overrides, {len(COMPONENTS)} components"),
         failures=() if is_new else tuple(failures),
-        not_run=f"could not tell: {meaning.NEW_WAY}" if is_new else None,
+        not_run=f"unknown: {meaning.NEW_WAY}" if is_new else None,
         evidence=(
             _gained(before, after),
             *_doors("before", before),

@@ -138,7 +138,7 @@ def _carry_out(
     for file, text in texts.items():
         try:
             new = final_attrs(text, name=str(file))
-            made[file] = Lifted(text=new, doors={"src": ("src",)}, follows={"src": ("version",)})
+            made[file] = Lifted(text=new, methods={"src": ("src",)}, follows={"src": ("version",)})
         except ToolkitError as error:
             verdicts[file] = _refused(error)
     verdicts |= _prove(root, {file: (targets[file], each) for file, each in made.items()}, options)
@@ -229,7 +229,7 @@ def _ask(
 ) -> dict[PurePosixPath, Derivations]:
     files = list(made)
     questions = [
-        Question(package=target.package, doors=lifted.doors, shown=lifted.shown, follows=lifted.follows)
+        Question(package=target.package, methods=lifted.methods, shown=lifted.shown, follows=lifted.follows)
         for target, lifted in made.values()
     ]
     parts = [questions[begin : begin + TOGETHER] for begin in range(0, len(files), TOGETHER)]
@@ -241,8 +241,11 @@ def _ask(
 
 def _of_recipe(answer: Derivations) -> Derivations:
     """Return the answer to what a recipe claims: its source follows, whatever an override of that leaves behind."""
-    doors = {name: replace(door, after=replace(door.after, effect=Effect.WORKS)) for name, door in answer.doors.items()}
-    return replace(answer, doors=doors)
+    methods = {
+        name: replace(method, after=replace(method.after, effect=Effect.WORKS))
+        for name, method in answer.methods.items()
+    }
+    return replace(answer, methods=methods)
 
 
 def _differs(answer: Derivations) -> bool:

@@ -130,23 +130,23 @@ def test_overrides_that_work_are_named_and_drawn(unlet: Unlet) -> None:
     subprocess.run(["git", "apply", "../lifted/upstream.diff"], cwd=tree, check=True)
     (part,) = json.loads(unlet("find", "notes-server", "--nixpkgs", tree, "--json").stdout)["packages"][0]["parts"]
     assert (part["name"], part["reached"]) == ("web-ui", True)
-    (door,) = part["doors"]
+    (method,) = part["methods"]
     drawn = unlet("find", "notes-server", "--nixpkgs", tree, "--graph").stdout
-    assert f'(["{door}"]) -.-> p0' in drawn
+    assert f'(["{method}"]) -.-> p0' in drawn
 
 
 DOCKER = "pkgs/applications/virtualization/docker/default.nix"
 
 
 @pytest.mark.parametrize(
-    ("name", "moby", "doors", "decided"),
+    ("name", "moby", "methods", "decided"),
     [
         ("29.6", "let, line ", "none", "the syntax"),
         ("states/fixed", "parameter, line ", "override { moby = …; }", "Nix's evaluation for x86_64-linux"),
     ],
 )
 def test_parts_of_docker_are_those_of_its_own_file(
-    unlet: Unlet, name: str, moby: str, doors: str, decided: str
+    unlet: Unlet, name: str, moby: str, methods: str, decided: str
 ) -> None:
     tree = shutil.copytree(specimen.path(), unlet.cwd / "tree")
     shutil.copyfile(specimens.path(name) / DOCKER, tree / DOCKER)
@@ -156,7 +156,7 @@ def test_parts_of_docker_are_those_of_its_own_file(
     assert first == f"docker: {DOCKER}, 29.6.1"
     (number,) = (int(line.rpartition(moby)[2]) for line in lines if line.startswith("  moby "))
     assert (tree / DOCKER).read_text().splitlines()[number - 1].strip().startswith("moby")
-    assert f"    moby               {doors}" in lines
+    assert f"    moby               {methods}" in lines
     assert lines[-1] == f"  decided by {decided}"
 
 

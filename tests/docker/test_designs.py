@@ -93,7 +93,7 @@ class TestDesign:
             directory.mkdir()
             reading = tracked(text, directory)
             assert (reading.state, reading.overridable, reading.rootlesskit) == (state, Overridable.YES, place)
-            assert {each.name: each.doors for each in reading.components} == doors(name)
+            assert {each.name: each.methods for each in reading.components} == doors(name)
 
 
 @pytest.mark.parametrize("name", ["move", "hidden", CAPTURED])

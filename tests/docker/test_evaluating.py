@@ -60,7 +60,7 @@ def test_lifted_components_are_found_to_work() -> None:
     fixed = decided(layout("states/fixed"))
     assert {each.name for each in fixed.components if each.overridable} == COMPONENTS
     assert (fixed.state, fixed.rootlesskit) == (State.FIXED, Place.SUFFIX)
-    assert all(f"override {{ {each.name} = …; }}" in each.doors for each in fixed.components)
+    assert all(f"override {{ {each.name} = …; }}" in each.methods for each in fixed.components)
     half = decided(layout("states/half-lifted"))
     assert {each.name for each in half.components if each.overridable} == {"moby"}
     assert half.overridable is Overridable.PARTLY

@@ -220,7 +220,7 @@ def test_of_several_parts_those_that_are_refused_are_left() -> None:
 def test_names_that_were_asked_for_and_the_files_name_go_to_the_lift() -> None:
     text = package(BODY)
     choice = LiftChoice(design=Design.STAY, called={"ui": "web"})
-    assert lifted(text, choice, Way(design=Design.STAY), name="package.nix").doors == {"ui": ("passthru", "web")}
+    assert lifted(text, choice, Way(design=Design.STAY), name="package.nix").methods == {"ui": ("passthru", "web")}
     made = lifted(text, LiftChoice(), Way(design=Design.MOVE, follow=("src",)), name="package.nix")
     assert made.follows == {"ui": ("src",)}
     assert tried(text, design=Design.MOVE, bindings=("ui",)) == [Way(design=Design.MOVE, bindings=("ui",))]

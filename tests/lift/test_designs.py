@@ -50,7 +50,7 @@ def test_a_layer_takes_what_uses_the_binding_out_of_the_builders_call() -> None:
         """
     made = lifted(package(before), design=Design.LAYER)
     assert made.text == package(after)
-    assert made.doors == {"ui": ("passthru", "ui")}
+    assert made.methods == {"ui": ("passthru", "ui")}
 
 
 @pytest.mark.parametrize(
@@ -133,13 +133,13 @@ def test_what_moves_into_a_layer_keeps_the_passthru_of_the_call() -> None:
     ) in text
 
 
-def test_a_passthru_that_uses_the_binding_may_leave_if_its_door_stays() -> None:
+def test_a_passthru_that_uses_the_binding_may_leave_if_its_method_stays() -> None:
     text = layered("{\n  inherit ui;\n  passthru.tests.a = ui;\n  e = [ ui ];\n}")
     assert text.startswith("\n(buildApp {\n  inherit ui;\n}).overrideAttrs")
     assert "      passthru = previousAttrs.passthru or { } // {\n        tests.a = finalAttrs.ui;\n      };\n" in text
 
 
-def test_a_passthru_whose_door_would_leave_with_it_is_refused() -> None:
+def test_a_passthru_whose_method_would_leave_with_it_is_refused() -> None:
     apart = layered("{\n  passthru.ui = ui;\n  passthru.tests.a = ui;\n}")
     assert "(buildApp {\n  passthru.ui = ui;\n})" in apart
     assert "passthru = previousAttrs.passthru // {\n        tests.a = finalAttrs.passthru.ui;\n      };" in apart

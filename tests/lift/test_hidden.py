@@ -102,7 +102,7 @@ def hidden(text: str) -> str:
 
 def test_definitions_and_what_they_need_become_defaults_of_hidden_parameters() -> None:
     assert hidden(BEFORE) == AFTER
-    assert rewrite(shape(BEFORE), bindings=("ui",), design=Design.HIDDEN).doors == {}
+    assert rewrite(shape(BEFORE), bindings=("ui",), design=Design.HIDDEN).methods == {}
 
 
 def test_a_function_that_its_file_does_not_call_is_refused() -> None:

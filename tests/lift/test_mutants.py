@@ -139,7 +139,7 @@ def test_mutants_keep_their_derivations_or_are_refused(
             file.parent.mkdir(parents=True)
             file.write_bytes(text.encode())
         lifted.append((f"{design}: {given.changes}", outcome))
-        questions.append(Question(package=f"mutant-{at}", doors=outcome.doors, shown=outcome.shown))
+        questions.append(Question(package=f"mutant-{at}", methods=outcome.methods, shown=outcome.shown))
     said = [verdict(answer) for answer in ask(before, after, SYSTEM, questions)]
     for found in said:
         record_property("mutant", found.outcome if found is not None else "does not evaluate")

@@ -1,11 +1,11 @@
-"""What a package's file binds, by syntax, and the doors to try for it."""
+"""What a package's file binds, by syntax, and the methods to try for it."""
 
 from __future__ import annotations
 
 import pytest
 
 from toolkit.lift.bindings import Reachability
-from toolkit.lift.reach import FileBindings, candidates, door_name, file_bindings, questions
+from toolkit.lift.reach import FileBindings, candidates, file_bindings, method_name, questions
 
 TEXT = """\
 { mk, buildUi, helper ? 1 }:
@@ -31,10 +31,16 @@ def file() -> FileBindings:
     return file_bindings(TEXT.encode())
 
 
-def test_packages_of_the_lets_are_read_with_their_doors(file: FileBindings) -> None:
+def test_packages_of_the_lets_are_read_with_their_methods(file: FileBindings) -> None:
     ui, web = file.bound
-    assert (ui.name, ui.builder, ui.line, ui.state, ui.doors) == ("ui", "buildUi", 4, Reachability.PARTIAL, (("ui",),))
-    assert (web.name, web.line, web.state, web.doors) == ("web", 5, Reachability.SHOWN, (("passthru", "web"),))
+    assert (ui.name, ui.builder, ui.line, ui.state, ui.shown) == (
+        "ui",
+        "buildUi",
+        4,
+        Reachability.PARTIAL,
+        (("ui",),),
+    )
+    assert (web.name, web.line, web.state, web.shown) == ("web", 5, Reachability.SHOWN, (("passthru", "web"),))
     assert (file.named("web"), file.named("script")) == (web, None)
     assert (file.parameters, file.version, file.problem) == (("mk", "buildUi", "helper", "more"), "1.2", None)
     assert file.final == ("tool", "web", "shown", "passthru")
@@ -93,7 +99,7 @@ def test_an_attribute_of_passthru_that_the_package_takes_is_routed(file: FileBin
     assert file.routed == ("shown",)
 
 
-def test_doors_are_those_that_are_shown_then_those_that_may_be_there(file: FileBindings) -> None:
+def test_methods_are_those_that_are_shown_then_those_that_may_be_there(file: FileBindings) -> None:
     assert file.paths("web") == (("passthru", "web"), ("web",), ("override", "web"))
     assert file.paths("ui") == (("ui",), ("passthru", "ui"), ("override", "ui"))
     assert file.paths("none") == (("passthru", "none"), ("none",), ("override", "none"))
@@ -117,8 +123,8 @@ def test_doors_are_those_that_are_shown_then_those_that_may_be_there(file: FileB
         (("ui",), "overrideAttrs { ui = …; }"),
     ],
 )
-def test_a_door_is_written_as_people_do(path: tuple[str, ...], written: str) -> None:
-    assert door_name(path) == written
+def test_a_method_is_written_as_people_do(path: tuple[str, ...], written: str) -> None:
+    assert method_name(path) == written
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def test_stay_shows_the_binding_in_passthru_and_takes_it_from_the_final_attribut
         """
     made = lifted(package(before))
     assert made.text == package(after)
-    assert (made.doors, made.moved, made.parameter) == ({"ui": ("passthru", "ui")}, (), "finalAttrs")
+    assert (made.methods, made.moved, made.parameter) == ({"ui": ("passthru", "ui")}, (), "finalAttrs")
     assert made.recursive is False
     assert made.states == {"ui": Reachability.HIDDEN}
 
@@ -122,7 +122,7 @@ def test_a_computed_passthru_is_refused_with_its_place() -> None:
         ("frontend = ui;", "frontend"),
     ],
 )
-def test_an_attribute_that_is_there_becomes_the_door(shown: str, route: str) -> None:
+def test_an_attribute_that_is_there_becomes_the_method(shown: str, route: str) -> None:
     made = lifted(package(f"buildApp {{\n  {shown}\n  e = [ ui ];\n}}\n"))
     assert made.text == package(f"buildApp (finalAttrs: {{\n  {shown}\n  e = [ finalAttrs.{route} ];\n}})\n")
     assert made.states == {"ui": Reachability.SHOWN if "passthru" in route else Reachability.PARTIAL}
@@ -294,7 +294,7 @@ def test_what_is_made_with_a_lifted_binding_moves_with_it() -> None:
     made = lifted(before)
     assert made.text == textwrap.dedent(after)
     assert made.moved == ("path",)
-    assert made.doors == {"dep": ("passthru", "dep")}
+    assert made.methods == {"dep": ("passthru", "dep")}
 
 
 def test_what_is_taken_out_of_a_lifted_binding_is_taken_out_of_the_attribute() -> None:
@@ -510,13 +510,13 @@ def test_what_makes_a_builder_has_no_final_attributes() -> None:
         lifted(package("lib.extendMkDerivation { extendDrvArgs = finalAttrs: args: { e = ui; }; }\n"))
 
 
-def test_a_definition_that_moves_to_a_door_keeps_its_lines() -> None:
+def test_a_definition_that_moves_to_a_method_keeps_its_lines() -> None:
     text = package("buildApp {\n  path = both;\n}\n", "  both =\n    f ui\n      1;\n")
     after = "  path =\n    f finalAttrs.passthru.ui\n      1;\n  passthru = { inherit ui; };\n})\n"
     assert rewritten(text).endswith(after)
 
 
-def test_a_definition_that_moves_to_a_door_within_a_line_has_no_comment() -> None:
+def test_a_definition_that_moves_to_a_method_within_a_line_has_no_comment() -> None:
     text = package("buildApp { e = 1; path = both; }\n", "  # --both=x;\n  both = f ui;\n")
     with pytest.raises(RefusalError, match=r"^package.nix:8:3: this comment would be lost: the code around it"):
         rewritten(text)
@@ -588,7 +588,7 @@ def test_comments_above_what_moves_stay_above_it_whatever_they_say() -> None:
 
 def test_a_path_with_comments_in_it_is_read() -> None:
     text = package("buildApp {\n  passthru # a\n  . # b\n  ui = ui;\n  e = [ ui ];\n}\n")
-    assert lifted(text).doors == {"ui": ("passthru", "ui")}
+    assert lifted(text).methods == {"ui": ("passthru", "ui")}
     assert "ui = ui;\n  e = [ finalAttrs.passthru.ui ];" in rewritten(text)
 
 
@@ -669,16 +669,16 @@ def test_a_name_that_nobody_can_guess_is_asked_for() -> None:
     assert caught.value.hint == "--as drv=NAME gives it another name"
     for called in ({"drv": "ui"}, {"": "ui"}):
         made = lift(text, name="package.nix", bindings=("drv",), called=called)
-        assert made.doors == {"drv": ("passthru", "ui")}
+        assert made.methods == {"drv": ("passthru", "ui")}
         assert "passthru.ui = drv;\n" in made.text
 
 
 def test_the_name_for_a_lone_binding_is_that_of_no_other() -> None:
     text = package("buildApp {\n  e = [ two ];\n}\n", "  two = f ui;\n")
     along = lift(text, name="package.nix", bindings=("ui",), called={"": "web"})
-    assert (along.doors, along.along) == ({"ui": ("passthru", "web")}, {"two": ("passthru", "two")})
+    assert (along.methods, along.along) == ({"ui": ("passthru", "web")}, {"two": ("passthru", "two")})
     both = lift(text, name="package.nix", bindings=("ui", "two"), called={"": "web"})
-    assert both.doors == {"ui": ("passthru", "ui"), "two": ("passthru", "two")}
+    assert both.methods == {"ui": ("passthru", "ui"), "two": ("passthru", "two")}
 
 
 @pytest.mark.parametrize("called", [{}, {"drv": "ui"}])
@@ -689,7 +689,7 @@ def test_two_bindings_do_not_become_one_attribute(called: dict[str, str]) -> Non
     assert caught.value.message == "package.nix:8:3: 'ui' and 'drv' would both be the attribute 'passthru.ui'"
     assert caught.value.hint == "--as drv=NAME gives it another name"
     made = lift(text, name="package.nix", called={"drv": "web"})
-    assert made.doors == {"ui": ("passthru", "ui"), "drv": ("passthru", "web")}
+    assert made.methods == {"ui": ("passthru", "ui"), "drv": ("passthru", "web")}
 
 
 def test_a_package_whose_source_is_a_part_takes_that_from_its_attributes() -> None:

@@ -46,19 +46,19 @@ def optional(*, use: str, shown: str = "(!clientOnly)") -> str:
     return file(textwrap.dedent(OPTIONAL).format(use=use, shown=shown))
 
 
-def test_an_attribute_under_a_condition_is_a_door_for_uses_under_the_same_one() -> None:
+def test_an_attribute_under_a_condition_is_a_method_for_uses_under_the_same_one() -> None:
     text = optional(use='e = lib.optionalString (!clientOnly && x) "${ui}" + lib.optionalString (!clientOnly) ui.name;')
     made = lifted(text, "ui")
-    assert made.doors == {"ui": ("ui",)}
+    assert made.methods == {"ui": ("ui",)}
     assert '(!clientOnly && x) "${finalAttrs.ui}" + lib.optionalString (!clientOnly) finalAttrs.ui.name;' in made.text
 
 
-def test_an_attribute_under_two_conditions_is_a_door_for_uses_under_both() -> None:
+def test_an_attribute_under_two_conditions_is_a_method_for_uses_under_both() -> None:
     both = "(!clientOnly) (lib.optionalAttrs x"
     text = optional(use='e = lib.optionalString (!clientOnly && x) "${ui}";', shown=both)
     text = text.replace("  inherit ui;\n})", "  inherit ui;\n}))")
     made = lifted(text, "ui")
-    assert made.doors == {"ui": ("ui",)}
+    assert made.methods == {"ui": ("ui",)}
     assert '(!clientOnly && x) "${finalAttrs.ui}";' in made.text
     with pytest.raises(RefusalError, match="'ui' is used here even if the package has no such"):
         lifted(text.replace("(!clientOnly && x)", "(!clientOnly)"), "ui")
@@ -79,7 +79,7 @@ def test_a_use_where_the_attribute_may_be_missing_is_refused(use: str) -> None:
         lifted(optional(use=use))
 
 
-def test_what_moves_to_a_door_is_used_under_the_condition_of_that() -> None:
+def test_what_moves_to_a_method_is_used_under_the_condition_of_that() -> None:
     text = optional(use="e = 1;").replace("  inherit ui;\n})", "  inherit ui;\n  path = both;\n})")
     made = lifted(text.replace("in\nbuildApp", "  both = f ui;\nin\nbuildApp"), "ui").text
     assert "lib.optionalAttrs (!clientOnly) {\n  inherit ui;\n  path = f finalAttrs.ui;\n}" in made

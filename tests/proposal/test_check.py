@@ -51,7 +51,7 @@ def judged(  # noqa: PLR0913 - what may be asked for, and who is told
 
 
 @pytest.mark.parametrize("design", [Design.MOVE, Design.STAY, Design.LAYER])
-def test_any_door_that_works_counts(tmp_path: Path, design: Design) -> None:
+def test_any_method_that_works_counts(tmp_path: Path, design: Design) -> None:
     report = judged(tmp_path, lift(BEFORE, name="package.nix", design=design).text)
     assert not report.failed
     assert statuses(report)["overridable"] is Status.PASSED
@@ -95,7 +95,7 @@ def test_somebodys_change_is_built(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "shown", ["", "  passthru = { web-ui = own-ui; };\n\n", "  passthru.tests.web-ui = own-ui;\n\n"]
 )
-def test_an_argument_with_the_definition_as_its_default_is_a_door(tmp_path: Path, shown: str) -> None:
+def test_an_argument_with_the_definition_as_its_default_is_a_method(tmp_path: Path, shown: str) -> None:
     before, _, rest = BEFORE.partition("}:\n")
     after = f"{before}  web-ui ? null,\n}}:\n{rest}".replace("  web-ui = ", "  own-ui = ", 1)
     after = after.replace("${web-ui}", "${if web-ui == null then own-ui else web-ui}")
@@ -115,7 +115,7 @@ def test_an_argument_with_the_definition_as_its_default_is_a_door(tmp_path: Path
         "passthru.tests = web-ui;",
     ],
 )
-def test_what_is_shown_without_effect_is_no_door(tmp_path: Path, shown: str) -> None:
+def test_what_is_shown_without_effect_is_no_method(tmp_path: Path, shown: str) -> None:
     report = judged(tmp_path, BEFORE.replace("  meta = {", f"  {shown}\n\n  meta = {{"))
     assert statuses(report)["no-rebuild"] is Status.PASSED
     assert statuses(report)["overridable"] is Status.FAILED

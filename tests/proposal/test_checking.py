@@ -59,7 +59,7 @@ def test_the_same_is_proven_again_by_every_design(tmp_path: Path, design: Design
     assert found.warnings == ()
 
 
-def test_a_lift_of_some_bindings_is_made_again_without_asking_for_their_doors(tmp_path: Path) -> None:
+def test_a_lift_of_some_bindings_is_made_again_without_asking_for_their_methods(tmp_path: Path) -> None:
     run(tmp_path / "out", "status-board", bindings=("theme",))
     progress = Steps()
     found = check(CheckRequest(target="", directory=tmp_path / "out"), progress=progress)

@@ -18,7 +18,7 @@ from toolkit.proposal.claims import CLAIMS, LiftCase, follows, overlaid, overrid
 from toolkit.prove import Stage, Subject
 from toolkit.prove.claims import linted
 from toolkit.prove.judged import Judging
-from toolkit.prove.lifted import ChangedDoor, Derivations, Door, Effect, Question
+from toolkit.prove.lifted import ChangedMethod, Derivations, Effect, Method, Question
 from toolkit.sources import changes
 from toolkit.sources.trees import NixpkgsTree, fingerprint
 
@@ -31,8 +31,8 @@ BOARD = PurePosixPath("pkgs/by-name/st/status-board/package.nix")
 
 
 def case(before: Path, after: Path, package: str, lifted: Lifted | None = None) -> LiftCase:
-    lifted = lifted or Lifted(text="", doors={})
-    question = Question(package=package, doors=lifted.doors, follows=lifted.follows)
+    lifted = lifted or Lifted(text="", methods={})
+    question = Question(package=package, methods=lifted.methods, follows=lifted.follows)
     stages = tuple(Stage(name=name, content=b"", path=root) for name, root in (("before", before), ("after", after)))
     asking = Asking(trees=(before, after), own=question, systems=("x86_64-linux",))
     judging = Judging(change=change_of(before, after), systems=("x86_64-linux",))
@@ -68,7 +68,7 @@ def test_a_source_that_follows_the_version_does_so_only_afterwards(tree: Path) -
 
 
 def test_a_part_that_stays_the_same_does_not_follow(tree: Path) -> None:
-    lifted = Lifted(text="", doors={"theme": ("theme",)}, follows={"theme": ("version",)})
+    lifted = Lifted(text="", methods={"theme": ("theme",)}, follows={"theme": ("version",)})
     finding = follows(case(tree, tree, "status-board", lifted))
     assert finding.failures == ("theme: stays the same if version is another",)
     nothing = follows(case(tree, tree, "status-board"))
@@ -76,7 +76,7 @@ def test_a_part_that_stays_the_same_does_not_follow(tree: Path) -> None:
         "nothing",
         "because no part takes src or version from the package",
     )
-    gone = replace(lifted, doors={"theme": ("passthru", "none")})
+    gone = replace(lifted, methods={"theme": ("passthru", "none")})
     assert follows(case(tree, tree, "status-board", gone)).failures == ("passthru.none: evaluates on no system",)
 
 
@@ -84,32 +84,32 @@ SYSTEMS = ("x86_64-linux", "aarch64-linux")
 PLACE = ", ".join(SYSTEMS)
 
 
-def tried(effect: Effect, *, before: Effect = Effect.NONE, **facts: object) -> ChangedDoor:
-    """Return a door that has an effect after the change."""
-    after = Door(there=True, effect=effect, **facts)  # type: ignore[arg-type]
-    return ChangedDoor(before=Door(there=False, effect=before), after=after)
+def tried(effect: Effect, *, before: Effect = Effect.NONE, **facts: object) -> ChangedMethod:
+    """Return a method that has an effect after the change."""
+    after = Method(there=True, effect=effect, **facts)  # type: ignore[arg-type]
+    return ChangedMethod(before=Method(there=False, effect=before), after=after)
 
 
 def answered(
-    *answers: Derivations | ChangedDoor, taken: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    *answers: Derivations | ChangedMethod, taken: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 ) -> LiftCase:
     """Return the case of a package about which Nix has answered, on each system in turn."""
     root = specimen.path()
-    lifted = Lifted(text="", doors={"ui": ("passthru", "ui")}, follows=taken)
+    lifted = Lifted(text="", methods={"ui": ("passthru", "ui")}, follows=taken)
     found = case(root, root, "app", lifted)
     asking = replace(found.asking, systems=SYSTEMS[: len(answers)])
     for system, answer in zip(SYSTEMS, answers, strict=False):
         known = (
-            answer if isinstance(answer, Derivations) else Derivations(before="/a", after="/a", doors={"ui": answer})
+            answer if isinstance(answer, Derivations) else Derivations(before="/a", after="/a", methods={"ui": answer})
         )
         asking.keep(system, known)
     return replace(found, asking=asking)
 
 
-LATE = Derivations(doors={}, error="ran out of time", limited=True)
-NOWHERE = Derivations(doors={})
-SPOILED = Derivations(doors={}, error="abort")
-DOOR = "ui: an override of passthru.ui"
+LATE = Derivations(methods={}, error="ran out of time", limited=True)
+NOWHERE = Derivations(methods={})
+SPOILED = Derivations(methods={}, error="abort")
+METHOD = "ui: an override of passthru.ui"
 ARRIVES = "ui: a replacement of passthru.ui arrives in"
 OTHERS = "other attributes of passthru"
 STAYS = "works in part: the replaced package is still built in, by"
@@ -134,24 +134,24 @@ STAYS = "works in part: the replaced package is still built in, by"
         ),
         (
             (tried(Effect.PARTLY, way=("app", "ui")), tried(Effect.INEFFECTIVE)),
-            (f"{DOOR} {STAYS} app → ui (x86_64-linux)",),
-            (f"{DOOR} has no effect on aarch64-linux",),
+            (f"{METHOD} {STAYS} app → ui (x86_64-linux)",),
+            (f"{METHOD} has no effect on aarch64-linux",),
         ),
-        ((tried(Effect.INEFFECTIVE), tried(Effect.NONE)), (f"{DOOR} has no effect on any system",), ()),
+        ((tried(Effect.INEFFECTIVE), tried(Effect.NONE)), (f"{METHOD} has no effect on any system",), ()),
         (
             (tried(Effect.UNKNOWN), tried(Effect.NONE)),
-            (f"{DOOR} does not evaluate on x86_64-linux", f"{DOOR} none on aarch64-linux"),
+            (f"{METHOD} does not evaluate on x86_64-linux", f"{METHOD} none on aarch64-linux"),
             (),
         ),
         (
-            (replace(tried(Effect.WORKS), before=Door(there=False, named=True)),),
+            (replace(tried(Effect.WORKS), before=Method(there=False, named=True)),),
             ("ui: the package already had a different attribute 'ui'",),
             (f"{ARRIVES} the build, and did not before (x86_64-linux)",),
         ),
     ],
 )
-def test_an_override_of_each_door_has_to_arrive(
-    answers: tuple[ChangedDoor, ...], failures: tuple[str, ...], evidence: tuple[str, ...]
+def test_an_override_of_each_method_has_to_arrive(
+    answers: tuple[ChangedMethod, ...], failures: tuple[str, ...], evidence: tuple[str, ...]
 ) -> None:
     found = overridable(answered(*answers))
     before = {each.before.effect for each in answers}
@@ -176,25 +176,25 @@ def test_what_nix_could_not_be_asked_about_is_not_claimed() -> None:
     assert found.covers == f"app, ui on {PLACE}"
     beside = answered(works)
     beside = replace(beside, asking=replace(beside.asking, beside=("one", "two")))
-    beside.asking.keep("x86_64-linux", Derivations(before="/a", after="/a", doors={"ui": works}))
+    beside.asking.keep("x86_64-linux", Derivations(before="/a", after="/a", methods={"ui": works}))
     covers = "app, ui on x86_64-linux, in a tree that also has the changes of one, two"
     assert overridable(beside).covers == covers
 
 
 def test_each_part_that_follows_has_to_change_on_all_systems() -> None:
-    def door(**reached: bool) -> ChangedDoor:
+    def method(**reached: bool) -> ChangedMethod:
         return replace(tried(Effect.WORKS), follows=reached)
 
     asked = {"ui": ("src", "version")}
-    found = follows(answered(door(src=True, version=True), door(src=True, version=False), taken=asked))
+    found = follows(answered(method(src=True, version=True), method(src=True, version=False), taken=asked))
     assert found.failures == ("passthru.ui: stays the same if version is another",)
     assert found.evidence == ("passthru.ui: changes with src",)
     assert found.covers == f"app on {PLACE}"
-    found = follows(answered(door(src=True, version=True), NOWHERE, taken=asked))
+    found = follows(answered(method(src=True, version=True), NOWHERE, taken=asked))
     assert (found.failures, found.covers) == ((), "app on x86_64-linux")
-    several = answered(door(src=True, version=True), taken=asked)
-    lifted = replace(several.lifted, doors={"ui": ("ui",), "cli": ("cli",)}, follows={**asked, "cli": ("src",)})
-    both = Derivations(before="/a", after="/a", doors={"ui": door(src=True, version=True), "cli": door(src=True)})
+    several = answered(method(src=True, version=True), taken=asked)
+    lifted = replace(several.lifted, methods={"ui": ("ui",), "cli": ("cli",)}, follows={**asked, "cli": ("src",)})
+    both = Derivations(before="/a", after="/a", methods={"ui": method(src=True, version=True), "cli": method(src=True)})
     several.asking.keep("x86_64-linux", both)
     found = follows(replace(several, lifted=lifted))
     assert found.evidence == ("ui: changes with src", "ui: changes with version", "cli: changes with src")
@@ -215,7 +215,7 @@ def test_a_package_without_an_overlay_or_a_version_has_nothing_to_prove(tree: Pa
     there = source_follows(case(tree, tree, "status-board"))
     assert there.covers == "status-board.src on x86_64-linux"
     (again,) = there.commands
-    assert '"doors": {"src": ["src"]}' in again
+    assert '"methods": {"src": ["src"]}' in again
 
 
 def linter(directory: Path, name: str, forbidden: str) -> None:

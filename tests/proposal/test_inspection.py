@@ -11,7 +11,7 @@ import pytest
 from toolkit import specimen
 from toolkit.lift.reach import file_bindings
 from toolkit.nix import limits
-from toolkit.proposal.inspection import Doors, inspect_package, lines, part, working_doors
+from toolkit.proposal.inspection import Methods, inspect_package, lines, part, working_methods
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,13 +41,13 @@ def test_package_that_takes_nix_too_long_ends_in_time(
     assert seconds < 40
 
 
-def test_doors_that_were_not_tried_for_want_of_time_may_be_tried_again() -> None:
+def test_methods_that_were_not_tried_for_want_of_time_may_be_tried_again() -> None:
     file = file_bindings((specimen.path() / NOTES).read_bytes())
     with limits.allowing(1e-9, None):
-        found = working_doors(specimen.path(), "notes-server", file, ["web-ui"])
+        found = working_methods(specimen.path(), "notes-server", file, ["web-ui"])
     assert found.limited is True
     assert found.reason is not None
-    assert working_doors(specimen.path(), "notes-server", file, ["web-ui"]).limited is False
+    assert working_methods(specimen.path(), "notes-server", file, ["web-ui"]).limited is False
 
 
 def test_what_nix_does_not_answer_is_as_the_file_shows_it() -> None:
@@ -57,7 +57,7 @@ def test_what_nix_does_not_answer_is_as_the_file_shows_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("use", "doors", "partly"),
+    ("use", "methods", "partly"),
     [
         ("${finalAttrs.passthru.web-ui}", 1, 0),
         ("${finalAttrs.passthru.web-ui}/${web-ui}", 0, 1),
@@ -65,7 +65,7 @@ def test_what_nix_does_not_answer_is_as_the_file_shows_it() -> None:
     ],
 )
 def test_only_a_replacement_that_leaves_nothing_behind_is_an_override(
-    tmp_path: Path, use: str, doors: int, partly: int
+    tmp_path: Path, use: str, methods: int, partly: int
 ) -> None:
     tree = shutil.copytree(specimen.path(), tmp_path / "tree")
     file = tree / NOTES
@@ -77,7 +77,7 @@ def test_only_a_replacement_that_leaves_nothing_behind_is_an_override(
     )
     file.write_text(text.rstrip().removesuffix("}") + "})\n")
     (found,) = inspect_package(tree, "notes-server").parts
-    assert (len(found.doors), len(found.partly), found.reached) == (doors, partly, bool(doors))
+    assert (len(found.methods), len(found.partly), found.reached) == (methods, partly, bool(methods))
     (line,) = (line for line in lines(inspect_package(tree, "notes-server")) if line.startswith("    web-ui"))
     assert ("in part: overrideAttrs" in line) is bool(partly)
 
@@ -108,18 +108,18 @@ def test_a_package_that_does_not_evaluate_is_shown_as_its_file_does(tmp_path: Pa
     assert (found.package, str(found.file), found.version, found.system) == ("notes-server", NOTES, "4.2.0", None)
     assert found.reason == "does not evaluate: no longer"
     (ui,) = found.parts
-    assert (ui.name, ui.reached, ui.doors, ui.state) == ("web-ui", False, (), "hidden")
+    assert (ui.name, ui.reached, ui.methods, ui.state) == ("web-ui", False, (), "hidden")
 
 
 def test_what_is_reached_is_decided_by_nix_if_the_file_binds_it() -> None:
     found = file_bindings((specimen.path() / NOTES).read_bytes())
-    answer = Doors(doors={"web-ui": ("overrideAttrs",)}, partly={"web-ui": ("override",)})
+    answer = Methods(methods={"web-ui": ("overrideAttrs",)}, partly={"web-ui": ("override",)})
     both = part("web-ui", found, answer)
-    assert (both.reached, both.doors, both.partly) == (True, ("overrideAttrs",), ("override",))
-    neither = part("web-ui", found, Doors(doors={}))
-    assert (neither.reached, neither.doors, neither.partly) == (False, (), ())
+    assert (both.reached, both.methods, both.partly) == (True, ("overrideAttrs",), ("override",))
+    neither = part("web-ui", found, Methods(methods={}))
+    assert (neither.reached, neither.methods, neither.partly) == (False, (), ())
     assert (both.name, both.builder, both.line) == ("web-ui", "stdenv.mkDerivation", 18)
-    absent = part("none", found, Doors(doors={}))
+    absent = part("none", found, Methods(methods={}))
     assert (absent.bound, absent.reached, absent.line, absent.builder, absent.state) == (
         *("absent", found.reached("none"), None, None, None),
     )

@@ -289,8 +289,8 @@ def test_parts_in_a_set_of_passthru_are_lifted_where_they_are(
     changed("  passthru = {\n", "  passthru = {\n    parts = {\n      inherit web-ui;\n    };\n")
     report = run(tmp_path / "out", "notes-server", nixpkgs=str(tree))
     assert {proof.status for proof in report.proofs} <= {Status.PASSED, Status.NOT_RUN}
-    (door,) = (proof for proof in report.proofs if proof.name == "overridable")
-    assert door.status is Status.PASSED
+    (method,) = (proof for proof in report.proofs if proof.name == "overridable")
+    assert method.status is Status.PASSED
     text = (tmp_path / "out/upstream.diff").read_text()
     assert "+    ln -s ${finalAttrs.passthru.parts.web-ui} $out/share/web" in text
     assert "+      web-ui = stdenv.mkDerivation {" in text

@@ -56,7 +56,7 @@ def case(tree: Path, made: Lifted, after: str) -> LiftCase:
     (spoiled / NOTES).write_text(after)
     stages = [Stage(name=root.name, content=(root / NOTES).read_bytes(), path=root / NOTES) for root in (tree, spoiled)]
     systems = ("x86_64-linux",)
-    question = Question(package="notes-server", doors=made.doors, follows=made.follows)
+    question = Question(package="notes-server", methods=made.methods, follows=made.follows)
     change = changes.of_file(NixpkgsTree(root=tree, key="of-a-test"), NOTES, after.encode(), source=SourceRequest())
     return LiftCase(
         source=Source(origin="a test", content=stages[0].content, directory=tree),
@@ -115,7 +115,7 @@ def test_what_no_build_shows_is_named_by_its_own_claim(tree: Path) -> None:
     }
 
 
-def test_a_door_that_is_shut_is_named(tree: Path) -> None:
+def test_a_method_that_is_shut_is_named(tree: Path) -> None:
     found = failures(tree, Design.STAY, (UI, "${web-ui}"))
     assert found == {"overridable": ("web-ui: an override of passthru.web-ui has no effect on any system",)}
 

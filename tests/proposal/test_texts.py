@@ -34,7 +34,7 @@ def lifted(
     names = {name.replace("_", "-"): state for name, state in states.items()}
     return Lifted(
         text="",
-        doors={name: ("passthru", name) for name in names},
+        methods={name: ("passthru", name) for name in names},
         follows=dict.fromkeys(follows, ("src", "version")),
         states=names,
         own=own,
@@ -115,7 +115,7 @@ def test_the_body_says_of_each_sort_of_part_what_it_lacked() -> None:
 def test_of_each_part_it_is_said_what_it_follows() -> None:
     change = replace(lifted(follows=("cli",), cli=HIDDEN), follows={"cli": ("src", "version"), "other": ("src",)})
     change = replace(
-        change, doors={**change.doors, "other": ("passthru", "other")}, hashed={"npmDeps": ("cli", "other")}
+        change, methods={**change.methods, "other": ("passthru", "other")}, hashed={"npmDeps": ("cli", "other")}
     )
     said = message(("app",), replace(change, states={"cli": HIDDEN, "other": HIDDEN}))
     assert said.subject == "app: let overrides of src reach the cli and other"
@@ -207,7 +207,7 @@ def test_a_definition_that_moves_is_not_called_exposed_alone() -> None:
 
 
 def test_an_override_of_the_source_reaches_what_moves_with_it() -> None:
-    change = replace(lifted(tree=PARTIAL), doors={"tree": ("src",)})
+    change = replace(lifted(tree=PARTIAL), methods={"tree": ("src",)})
     assert message(("app",), change).subject == "app: let overrides of src reach all uses"
     along = replace(change, along={"crates": ("passthru", "crates")})
     assert message(("app",), along).subject == "app: let overrides of src reach crates"
@@ -266,7 +266,7 @@ def test_a_part_with_hashes_needs_new_ones_and_a_version_does_not_reach_a_source
     longer = replace(long, along={f"n{number}": ("passthru", f"n{number}") for number in range(6)})
     brief = said_of(("app",), longer).steps[0].paragraph
     assert brief.endswith("also need another npmDeps. Define n0, n1, n2, n3, n4 and n5 in passthru, too.")
-    inner = replace(lifted(one=SHOWN, two=SHOWN), doors={name: ("passthru", "deps", name) for name in ("one", "two")})
+    inner = replace(lifted(one=SHOWN, two=SHOWN), methods={name: ("passthru", "deps", name) for name in ("one", "two")})
     assert message(("app",), inner).body.startswith("passthru.deps exposes one and two, but the build takes them from")
 
 
@@ -282,7 +282,7 @@ def test_a_part_that_passthru_shows_and_is_fetched_by_a_hash_says_both() -> None
 
 
 def test_a_part_that_gets_a_name_is_introduced_with_that_of_the_let() -> None:
-    change = replace(lifted(drv=HIDDEN), doors={"drv": ("passthru", "client")})
+    change = replace(lifted(drv=HIDDEN), methods={"drv": ("passthru", "client")})
     assert message(("app",), change).subject == "app: let overrideAttrs replace the client"
     assert message(("app",), change).body.startswith("The client (drv) is bound in a let, so an override has to repeat")
     assert written("app", one=HIDDEN, two=HIDDEN).body.startswith(
@@ -311,9 +311,9 @@ def test_the_pull_request_says_what_the_message_does_as_far_as_it_has_space() ->
 def test_the_pull_request_shows_an_override_of_a_part_that_keeps_the_rest_of_passthru() -> None:
     override = "`app.overrideAttrs (old: { passthru = old.passthru // { part = …; }; })` takes effect."
     assert said_of(("app",), lifted(part=HIDDEN)).steps[0].usage == override
-    change = replace(lifted(part=SHOWN), doors={"part": ("passthru", "parts", "part")})
+    change = replace(lifted(part=SHOWN), methods={"part": ("passthru", "parts", "part")})
     assert said_of(("app",), change).steps[0].usage == ""
-    change = replace(lifted(part=SHOWN), doors={"part": ("part",)})
+    change = replace(lifted(part=SHOWN), methods={"part": ("part",)})
     assert "`app.overrideAttrs { part = …; }`" in said_of(("app",), change).steps[0].usage
     assert said_of(("app",), lifted(part=PARTIAL)).steps[0].usage == ""
 

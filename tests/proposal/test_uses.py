@@ -199,7 +199,7 @@ def inspection(*parts: Part, system: str | None = SYSTEM) -> PackageInspection:
     )
 
 
-HIDDEN = Part(name="ui", bound="let", builder="buildUi", line=7, state="hidden", reached=False, doors=())
+HIDDEN = Part(name="ui", bound="let", builder="buildUi", line=7, state="hidden", reached=False, methods=())
 ROUTED = Part(
     name="cli",
     bound="attribute",
@@ -207,7 +207,7 @@ ROUTED = Part(
     line=None,
     state=None,
     reached=True,
-    doors=("overrideAttrs { cli = …; }",),
+    methods=("overrideAttrs { cli = …; }",),
     partly=("override { cli = …; }",),
 )
 

@@ -5,11 +5,11 @@ import pytest
 from toolkit.prove.lifted import (
     IN_PART,
     UNREACHED,
-    ChangedDoor,
+    ChangedMethod,
     Derivations,
-    Door,
     Effect,
     LiftVerdict,
+    Method,
     judge,
     verdict,
 )
@@ -20,19 +20,21 @@ NOWHERE = Effect.INEFFECTIVE
 def answer(
     before: str | None = "/a.drv", after: str | None = "/a.drv", *, effect: Effect = Effect.WORKS, shown: bool = False
 ) -> Derivations:
-    door = Door(there=True, effect=effect, shown=shown)
-    return Derivations(before=before, after=after, doors={"ui": ChangedDoor(before=Door(there=False), after=door)})
+    method = Method(there=True, effect=effect, shown=shown)
+    return Derivations(
+        before=before, after=after, methods={"ui": ChangedMethod(before=Method(there=False), after=method)}
+    )
 
 
 def test_a_package_that_evaluates_nowhere_is_not_judged() -> None:
-    assert judge([Derivations(doors={}), Derivations(doors={})]) is None
+    assert judge([Derivations(methods={}), Derivations(methods={})]) is None
 
 
 def test_one_system_on_which_the_part_is_used_is_enough() -> None:
-    assert judge([answer(effect=NOWHERE), answer(), Derivations(doors={})]) == LiftVerdict(outcome="lifted")
+    assert judge([answer(effect=NOWHERE), answer(), Derivations(methods={})]) == LiftVerdict(outcome="lifted")
 
 
-def test_a_door_without_effect_anywhere_is_refused() -> None:
+def test_a_method_without_effect_anywhere_is_refused() -> None:
     assert judge([answer(effect=NOWHERE), answer(effect=NOWHERE)]) == LiftVerdict(outcome="refused", why=UNREACHED)
 
 
@@ -49,11 +51,11 @@ def test_another_derivation_on_one_system_is_a_failure() -> None:
         (answer(effect=NOWHERE, shown=True), "lifted", ""),
     ],
 )
-def test_only_a_door_that_reaches_all_uses_is_one(found: Derivations, outcome: str, why: str) -> None:
+def test_only_a_method_that_reaches_all_uses_is_one(found: Derivations, outcome: str, why: str) -> None:
     assert judge([answer(), found]) == LiftVerdict(outcome=outcome, why=why)
 
 
 def test_a_builder_that_takes_no_function_is_refused_by_its_reason() -> None:
     error = "expected a set but found a function: «lambda @ /x/pkgs/a.nix:1:1»"
-    said = verdict(Derivations(doors={}, error=error, refuses_function=True))
+    said = verdict(Derivations(methods={}, error=error, refuses_function=True))
     assert said == LiftVerdict(outcome="refused", why="the builder takes no function of the final attributes")

@@ -19,11 +19,11 @@ from toolkit.prove.lifted import (
     UNREACHED,
     UNSEEN,
     UNUSED,
-    ChangedDoor,
+    ChangedMethod,
     Derivations,
-    Door,
     Effect,
     LiftVerdict,
+    Method,
     Question,
     ask,
     command,
@@ -32,35 +32,37 @@ from toolkit.prove.lifted import (
     why_not,
 )
 
-WORKS = Door(there=True, named=True, effect=Effect.WORKS)
-ABSENT = Door(there=False)
+WORKS = Method(there=True, named=True, effect=Effect.WORKS)
+ABSENT = Method(there=False)
 SYSTEM = "x86_64-linux"
 
 
-def answer(*doors: ChangedDoor, before: str | None = "/a.drv", after: str | None = "/a.drv") -> Derivations:
-    return Derivations(before=before, after=after, doors={f"door {number}": door for number, door in enumerate(doors)})
+def answer(*methods: ChangedMethod, before: str | None = "/a.drv", after: str | None = "/a.drv") -> Derivations:
+    return Derivations(
+        before=before, after=after, methods={f"method {number}": method for number, method in enumerate(methods)}
+    )
 
 
-def door(after: Door = WORKS, before: Door = ABSENT, **follows: bool) -> ChangedDoor:
-    return ChangedDoor(before=before, after=after, follows=follows)
+def method(after: Method = WORKS, before: Method = ABSENT, **follows: bool) -> ChangedMethod:
+    return ChangedMethod(before=before, after=after, follows=follows)
 
 
-GOOD = door()
+GOOD = method()
 FAULTS = [
     (answer(GOOD, after="/b.drv"), "failed", "the derivation differs"),
     (answer(GOOD, after=None), "failed", "the derivation differs"),
-    (answer(GOOD, door(ABSENT)), "failed", "the attribute is not there"),
+    (answer(GOOD, method(ABSENT)), "failed", "the attribute is not there"),
     (
-        answer(GOOD, door(before=Door(there=False, named=True))),
+        answer(GOOD, method(before=Method(there=False, named=True))),
         "refused",
         "a different attribute of the package has the name",
     ),
-    (answer(GOOD, door(Door(there=True, effect=Effect.PARTLY))), "refused", IN_PART),
-    (answer(GOOD, door(Door(there=True, effect=Effect.INEFFECTIVE))), "refused", UNREACHED),
-    (answer(GOOD, door(Door(there=True, effect=Effect.INEFFECTIVE, built=False))), "refused", UNUSED),
-    (answer(GOOD, door(Door(there=True, effect=Effect.INEFFECTIVE, built=True))), "refused", UNSEEN),
-    (answer(GOOD, door(Door(there=True, effect=Effect.UNKNOWN))), "refused", UNREACHED),
-    (answer(GOOD, door(src=True, version=False)), "refused", UNFOLLOWED),
+    (answer(GOOD, method(Method(there=True, effect=Effect.PARTLY))), "refused", IN_PART),
+    (answer(GOOD, method(Method(there=True, effect=Effect.INEFFECTIVE))), "refused", UNREACHED),
+    (answer(GOOD, method(Method(there=True, effect=Effect.INEFFECTIVE, built=False))), "refused", UNUSED),
+    (answer(GOOD, method(Method(there=True, effect=Effect.INEFFECTIVE, built=True))), "refused", UNSEEN),
+    (answer(GOOD, method(Method(there=True, effect=Effect.UNKNOWN))), "refused", UNREACHED),
+    (answer(GOOD, method(src=True, version=False)), "refused", UNFOLLOWED),
 ]
 
 
@@ -74,28 +76,28 @@ def test_each_fault_has_its_verdict(found: Derivations, outcome: str, why: str) 
 
 
 def test_what_is_right_is_lifted_and_what_did_not_evaluate_before_is_not_judged() -> None:
-    assert verdict(answer(GOOD, door(before=WORKS, src=True))) == LIFTED
-    shown = Door(there=True, effect=Effect.INEFFECTIVE, shown=True)
-    assert verdict(answer(door(shown))) == LIFTED
+    assert verdict(answer(GOOD, method(before=WORKS, src=True))) == LIFTED
+    shown = Method(there=True, effect=Effect.INEFFECTIVE, shown=True)
+    assert verdict(answer(method(shown))) == LIFTED
     assert verdict(answer(GOOD, before=None)) is None
     assert judge([answer(before=None), answer(GOOD)]) == LIFTED
 
 
 def test_an_error_is_a_failure_that_names_files_as_the_tree_does() -> None:
-    broken = Derivations(doors={}, error="no such thing, at /x/y/pkgs/by-name/a.nix:1:2")
+    broken = Derivations(methods={}, error="no such thing, at /x/y/pkgs/by-name/a.nix:1:2")
     why = "once changed, it does not evaluate: no such thing, at pkgs/by-name/a.nix:1:2"
     assert verdict(broken) == LiftVerdict(outcome="failed", why=why)
-    late = Derivations(doors={}, error="still running after 60 s", limited=True)
+    late = Derivations(methods={}, error="still running after 60 s", limited=True)
     why = "the changed package was not judged: still running after 60 s"
     assert verdict(late) == LiftVerdict(outcome="failed", why=why)
-    function = Derivations(doors={}, error="it", refuses_function=True)
+    function = Derivations(methods={}, error="it", refuses_function=True)
     assert verdict(function) == LiftVerdict(outcome="refused", why=NO_FUNCTION)
 
 
 def test_the_question_is_in_the_command_and_its_limits_grow_with_it(tmp_path: Path) -> None:
-    doors = {"ui": ("passthru", "ui")}
+    methods = {"ui": ("passthru", "ui")}
     questions = [
-        Question(package="a.b", doors=doors, shown=(("passthru", "x"),), follows={"ui": ("src",)}),
+        Question(package="a.b", methods=methods, shown=(("passthru", "x"),), follows={"ui": ("src",)}),
         Question(package="c"),
     ]
     asked = command(Path("/before"), Path("/after"), SYSTEM, questions)
@@ -104,11 +106,11 @@ def test_the_question_is_in_the_command_and_its_limits_grow_with_it(tmp_path: Pa
     assert json.loads(given.pop("questions")) == [
         {
             "package": ["a", "b"],
-            "doors": {"ui": ["passthru", "ui"]},
+            "methods": {"ui": ["passthru", "ui"]},
             "shown": [["passthru", "x"]],
             "follows": {"ui": ["src"]},
         },
-        {"package": ["c"], "doors": {}, "shown": [], "follows": {}},
+        {"package": ["c"], "methods": {}, "shown": [], "follows": {}},
     ]
     assert given == {"sign": evaluator.MARK, "before": "/before", "after": "/after", "system": SYSTEM}
     assert words[-1] == "--show-trace"
@@ -160,7 +162,7 @@ def test_one_that_ends_nix_has_its_own_answer_and_the_others_theirs(tree: Path) 
     assert answers["status-board"].before == answers["status-board"].after
     assert answers["log-viewer"].before is not None
     # What the unchanged package does as well says nothing of the change.
-    assert answers["endless"] == Derivations(doors={})
+    assert answers["endless"] == Derivations(methods={})
     assert answers["gone"].before is None
     assert answers["gone"].error is None
     spoiled = answers["notes-server"]

@@ -19,7 +19,7 @@ from toolkit.errors import ToolkitError
 from toolkit.lift.rewriting import lift
 from toolkit.model import SourceRequest
 from toolkit.nix import limits
-from toolkit.proposal.inspection import Doors
+from toolkit.proposal.inspection import Methods
 from toolkit.track import package
 from toolkit.track.model import Judgement
 from toolkit.track.page import to_html, to_markdown
@@ -80,7 +80,7 @@ def test_part_that_a_let_binds_is_not_fixed_and_one_within_reach_is(tree: Nixpkg
     assert found.reading.overridable_by == EVALUATION
     (component,) = found.reading.components
     assert (component.name, component.bound, component.overridable) == ("web-ui", "let", True)
-    assert component.doors == ("overrideAttrs (old: { passthru = old.passthru // { web-ui = …; }; })",)
+    assert component.methods == ("overrideAttrs (old: { passthru = old.passthru // { web-ui = …; }; })",)
     assert found.fixed_by is not None
     assert str(found.fixed_by.commit) == commit
     assert (answer.verdict.judgement, answer.exit_code) == (Judgement.KEEP, 0)
@@ -114,7 +114,7 @@ def test_page_is_about_the_package(tree: Nixpkgs, ask: Ask) -> None:
 
 
 def test_attribute_that_nothing_is_built_with_is_no_fix(tree: Nixpkgs, ask: Ask) -> None:
-    """By the syntax there is a door; Nix says that no replacement arrives."""
+    """By the syntax there is a method; Nix says that no replacement arrives."""
     shown = content(tree).replace("  passthru = {\n", "  passthru = {\n    inherit web-ui;\n")
     tree.commit("notes-server: show web-ui", shown, path=FILE)
     assert states(ask(tree, "master", target=PACKAGE)) == {"master": State.NOT_FIXED}
@@ -140,7 +140,7 @@ def test_part_that_became_an_argument_is_within_reach(tree: Nixpkgs, ask: Ask) -
     assert states(answer)["master"] is State.FIXED
     reading = ref(answer, "master").reading
     assert reading is not None
-    assert reading.components[0].doors == ("override { web-ui = …; }",)
+    assert reading.components[0].methods == ("override { web-ui = …; }",)
 
 
 def test_package_that_a_ref_lacks_is_absent_and_no_gap(tree: Nixpkgs, ask: Ask) -> None:
@@ -252,12 +252,12 @@ def test_versions_that_take_nix_too_long_are_not_asked_about_for_ever(
 ) -> None:
     asked: list[float] = []
 
-    def slow(*_: object) -> Doors:
+    def slow(*_: object) -> Methods:
         asked.append(time.monotonic())
         time.sleep(2)
-        return Doors(doors={}, reason="still running after 2 s", limited=True)
+        return Methods(methods={}, reason="still running after 2 s", limited=True)
 
-    monkeypatch.setattr(package, "working_doors", slow)
+    monkeypatch.setattr(package, "working_methods", slow)
     monkeypatch.setattr(limits, "TOGETHER_SECONDS", 6)
     monkeypatch.setattr(package, "_SHARE", 1)
     answer = ask(tree, target=PACKAGE)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from toolkit.proposal.inspection import PackageInspection
     from toolkit.proposal.recipes import Trial
 
-SCHEMA = 2
+SCHEMA = 3
 """The number of the JSON document's form. A field may be added to it; one that goes or changes needs a new number."""
 _WIDEST = 30
 _UNREAD = 20

@@ -168,7 +168,7 @@ class Docker(Leaf):
                     line=each.line,
                     state=None,
                     reached=each.overridable,
-                    doors=each.doors,
+                    methods=each.methods,
                 )
                 for each in reading.components
             ),

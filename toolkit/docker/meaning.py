@@ -170,7 +170,7 @@ def evaluated(
 def _tried(component: Component, works: tuple[str, ...]) -> Component:
     """Return a component with the doors that work; docker has it, wherever the file binds it."""
     bound = "elsewhere" if component.bound == "absent" else component.bound
-    return replace(component, bound=bound, overridable=bool(works), doors=works)
+    return replace(component, bound=bound, overridable=bool(works), methods=works)
 
 
 def undecided(reading: Reading, reason: str) -> Reading:

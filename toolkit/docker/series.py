@@ -66,7 +66,7 @@ def rewrite(file: DockerFile, steps: Sequence[Step]) -> tuple[str, ...]:
 
 def refuse(reading: Reading, steps: AbstractSet[str], *, name: str) -> None:
     """Raise LayoutError unless a file has the defects that the steps mend, as far as its reading shows."""
-    in_let = all(part.bound == "let" and not part.doors for part in reading.components)
+    in_let = all(part.bound == "let" and not part.methods for part in reading.components)
     defects = {LIFT: in_let, DEMOTE: reading.rootlesskit is Place.PREFIX}
     if all(defects[step] for step in steps):
         return

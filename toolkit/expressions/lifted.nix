@@ -1,8 +1,8 @@
-# Compares packages of two trees, and tries doors of the second: what does an override of an attribute reach?
+# Compares packages of two trees, and tries methods of the second: what does an override of an attribute reach?
 #
-# `questions` is a JSON list of { package, doors, shown, follows }: the attribute path of a package, by name the path of
-# each door among the package's attributes, paths of other attributes that may be made with what is behind the doors, and
-# by door attributes of the package that reach it. Each answer stands where its question did. What throws is an answer
+# `questions` is a JSON list of { package, methods, shown, follows }: the attribute path of a package, by name the path of
+# each method among the package's attributes, paths of other attributes that may be made with what they replace, and
+# by method attributes of the package that reach it. Each answer stands where its question did. What throws is an answer
 # too: null. `sign` is what the lines on stderr begin with that name the question which is asked from there on.
 {
   before,
@@ -96,7 +96,7 @@ let
     in
     if held == null || held ? drvPath then [ (drvPath held) ] else map drvPath (attrValues held);
 
-  # The attributes of a package with another value at a door; none for what is no attribute of the derivation. What the
+  # The attributes of a package with another value by a method; none for what is no attribute of the derivation. What the
   # package has from passthru alone would become a variable of the build that nothing uses.
   through =
     path: value: old:
@@ -134,7 +134,7 @@ let
     else
       [ ];
 
-  # What a replacement of what is behind a door gives: `old` and `new` are what it is for, `gives` the package with it.
+  # What a replacement by a method gives: `old` and `new` are what it is for, `gives` the package with it.
   # `named` shows whether the package has any attribute of the name.
   tried =
     shown: path: package:
@@ -183,7 +183,7 @@ let
     number:
     {
       package,
-      doors,
+      methods,
       shown,
       follows,
     }:
@@ -200,13 +200,13 @@ let
           "insecure"
           "unfree"
         ];
-        doors =
+        methods =
           if evaluates then
             mapAttrs (name: path: {
               before = tried shown path pair.before;
               after = tried shown path pair.after;
               follows = following follows.${name} path pair.after;
-            }) doors
+            }) methods
           else
             { };
       }

@@ -365,7 +365,7 @@ in
         };
       after =
         value: call:
-        value.${call.door} (if moved != [ ] && call.door == "overrideAttrs" then within call.argument else call.argument);
+        value.${call.method} (if moved != [ ] && call.method == "overrideAttrs" then within call.argument else call.argument);
     in
     say {
       old = facts package;

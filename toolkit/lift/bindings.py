@@ -1,6 +1,6 @@
 """What the lets of one file bind: which packages, of which kind, and how far out of reach of an override.
 
-By syntax: a door is an attribute that shows a binding; its uses show whether an override of that reaches them all.
+By syntax: an attribute may show a binding; its uses show whether an override of that reaches them all.
 """
 
 from __future__ import annotations
@@ -165,7 +165,7 @@ class Reachability(StrEnum):
     ROUTED = "routed"
 
 
-class Door(Struct, frozen=True, kw_only=True):
+class ShownAttribute(Struct, frozen=True, kw_only=True):
     """An attribute of a package that is one of its lets' bindings.
 
     `path` is the attribute's among those of the package, `node` the binding or the inherit that it is bound by, `use`
@@ -177,34 +177,34 @@ class Door(Struct, frozen=True, kw_only=True):
     use: Node
 
 
-def doors(shape: Shape, name: str) -> tuple[Door, ...]:
+def shown_attributes(shape: Shape, name: str) -> tuple[ShownAttribute, ...]:
     """Return the attributes that show the binding `name`, in the order of the text."""
     if shape.construction is None:
         return ()
     uses = {use.node.index: use.node for use in shape.uses if use.name == name}
     return tuple(
-        Door(path=path, node=node, use=use)
+        ShownAttribute(path=path, node=node, use=use)
         for path, node in shape.construction.attributes
-        if _is_door(path) and node.kind != "inherit_from" and (use := uses.get(_source(path, node).index)) is not None
+        if _is_shown(path) and node.kind != "inherit_from" and (use := uses.get(_source(path, node).index)) is not None
     )
 
 
-def _is_door(path: tuple[str, ...]) -> bool:
+def _is_shown(path: tuple[str, ...]) -> bool:
     """Return whether a path is that of an attribute, of one of passthru, or of a set of parts in that."""
     return len(path) == 1 if path[0] != PASSTHRU else len(path) == 2 or (len(path) == 3 and path[1] != "tests")  # noqa: PLR2004
 
 
 def direct_uses(shape: Shape, name: str) -> list[Reference]:
-    """Return the uses of a binding that an override of its doors leaves as they are, of those that the package reaches.
+    """Return the uses of a binding that an override leaves as they are, of those that the package reaches.
 
     A use of the attribute by its name, within a `rec` set that binds it, is one of them.
     """
-    shown = doors(shape, name)
-    passed = {door.use.index for door in shown}
+    shown = shown_attributes(shape, name)
+    passed = {each.use.index for each in shown}
     direct = [
         use for use in shape.uses if use.name == name and use.node.index not in passed and _is_reached(shape, use.node)
     ]
-    return direct + [use for door in shown for use in uses_by_rec(shape, door)]
+    return direct + [use for each in shown for use in uses_by_rec(shape, each)]
 
 
 _NAMES = frozenset(["name", "pname", "version", "meta"])
@@ -245,11 +245,11 @@ def _is_reached(shape: Shape, node: Node) -> bool:
     return owner in shape.reached if owner is not None else shape.body.contains(node)
 
 
-def uses_by_rec(shape: Shape, door: Door) -> Iterator[Reference]:
+def uses_by_rec(shape: Shape, shown: ShownAttribute) -> Iterator[Reference]:
     """Yield the uses of an attribute by its name within the `rec` set that binds it."""
-    owner = door.node.enclosing("rec_attrset_expression", "attrset_expression")
+    owner = shown.node.enclosing("rec_attrset_expression", "attrset_expression")
     for use in shape.references:
-        if use.scope is not None and use.scope.node is owner and use.name == door.path[-1]:
+        if use.scope is not None and use.scope.node is owner and use.name == shown.path[-1]:
             yield use
 
 
@@ -266,13 +266,13 @@ def _reason(state: Reachability, shares: Sequence[str]) -> str | None:
 
 def state(shape: Shape, name: str) -> Reachability:
     """Return how far an override reaches a binding, by syntax."""
-    shown = doors(shape, name)
+    shown = shown_attributes(shape, name)
     if not shown:
         return Reachability.HIDDEN
     if not direct_uses(shape, name):
         return Reachability.ROUTED
     # An attribute of the derivation is itself part of what is built.
-    return Reachability.SHOWN if all(door.path[0] == PASSTHRU for door in shown) else Reachability.PARTIAL
+    return Reachability.SHOWN if all(each.path[0] == PASSTHRU for each in shown) else Reachability.PARTIAL
 
 
 def source_argument(shape: Shape, name: str) -> str | None:

@@ -127,7 +127,7 @@ def require_meanings(planned: LiftPlan) -> None:
     for name in planned.names:
         place = _place(planned, name)
         scope = look_up(name, place.children[0]).scope
-        new = planned.routes[name].door is None and name not in planned.moved
+        new = planned.routes[name].shown is None and name not in planned.moved
         if new and (scope is None or scope.names[name] is not planned.shape.bindings[name]):
             raise RefusalError(f"{at(place)}: '{name}' does not mean the same here as in the let")
 
@@ -145,8 +145,8 @@ def same_meaning(use: Reference, definition: Node, place: Node) -> bool:
 def _place(planned: LiftPlan, name: str) -> Node:
     """Return the set that a definition moves into."""
     route = planned.routes[name]
-    if route.door is not None:
-        return route.door.node.enclosing("attrset_expression", "rec_attrset_expression") or route.door.node
+    if route.shown is not None:
+        return route.shown.node.enclosing("attrset_expression", "rec_attrset_expression") or route.shown.node
     node = next((node for path, node in planned.construction.attributes if path == (PASSTHRU,)), None)
     return (written_out(node) if node is not None else None) or home(planned.construction)
 

@@ -43,7 +43,7 @@ def attributes(planned: LiftPlan) -> tuple[Node, ...]:
         found[node.index] = node
     leaving = tuple(node for _, node in sorted(found.items()))
     if any(_path(node)[0] == PASSTHRU for node in leaving) and any(
-        name in planned.moved or route.door is None or any(node.contains(route.door.node) for node in leaving)
+        name in planned.moved or route.shown is None or any(node.contains(route.shown.node) for node in leaving)
         for name, route in planned.routes.items()
     ):
         raise RefusalError(f"{at(call)}: passthru itself uses a lifted binding")

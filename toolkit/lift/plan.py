@@ -12,8 +12,8 @@ from toolkit.lift.bindings import (
     PASSTHRU,
     SHARED,
     WITH_SOURCE,
-    Door,
     Origin,
+    ShownAttribute,
     uses_by_rec,
 )
 from toolkit.lift.shape import BuilderCall, Shape, selection
@@ -44,10 +44,10 @@ ASKED = (Design.STAY, Design.MOVE)
 
 
 class AttributeRoute(Struct, frozen=True, kw_only=True):
-    """The attribute that uses of a binding go through: its path, and the door that is there already."""
+    """The attribute that uses of a binding go through: its path, and that attribute if it is there already."""
 
     path: tuple[str, ...]
-    door: Door | None = None
+    shown: ShownAttribute | None = None
 
 
 class LiftPlan(Struct, frozen=True, kw_only=True, dict=True):
@@ -80,7 +80,7 @@ class LiftPlan(Struct, frozen=True, kw_only=True, dict=True):
     @cached_property
     def rerouted(self) -> Mapping[int, tuple[str, ...]]:
         """The uses that become a use of a final attribute: by the node's index, the path of the attribute."""
-        kept = {route.door.use.index for route in self.routes.values() if route.door is not None}
+        kept = {route.shown.use.index for route in self.routes.values() if route.shown is not None}
         # What passthru itself is made of cannot come out of passthru.
         attributes = list(self.construction.attributes)
         shown = [node for path, node in attributes if path[0] == PASSTHRU and len(path) > 1]
@@ -103,7 +103,7 @@ class LiftPlan(Struct, frozen=True, kw_only=True, dict=True):
             if within and use.node.index not in kept and not named:
                 found[use.node.index] = self.path(use.name)
         for name, route in self.routes.items():
-            for use in uses_by_rec(self.shape, route.door) if route.door is not None else ():
+            for use in uses_by_rec(self.shape, route.shown) if route.shown is not None else ():
                 found[use.node.index] = self.path(name)
         return found
 

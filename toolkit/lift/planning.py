@@ -14,10 +14,10 @@ from toolkit.errors import LayoutError, RefusalError
 from toolkit.lift.bindings import (
     PASSTHRU,
     Origin,
-    doors,
     origin,
     own_names,
     shared,
+    shown_attributes,
 )
 from toolkit.lift.following import between, can_follow, is_derivation
 from toolkit.lift.plan import OWN, AttributeRoute, Design, LiftPlan
@@ -155,7 +155,7 @@ def _own(shape: Shape, leaving: frozenset[str], follows: Mapping[str, Origin]) -
     own = {
         name
         for name in names.keys() - {*leaving, *shape.inner}
-        if any(door.path == (names[name],) for door in doors(shape, name))
+        if any(shown.path == (names[name],) for shown in shown_attributes(shape, name))
         and (name in followed or is_plain(shape.bindings[name]))
     }
     while stays := {
@@ -216,10 +216,11 @@ def _attribute(shape: Shape, name: str, lifted: Sequence[str], called: Mapping[s
 
 
 def _route(shape: Shape, name: str, lifted: Sequence[str], called: Mapping[str, str], *, fresh: bool) -> AttributeRoute:
-    """Return the attribute of a binding; a `fresh` one stands beside the door that is there, which comes to use it."""
-    found = [] if fresh else sorted(doors(shape, name), key=lambda door: (door.path != (name,), len(door.path)))
+    """Return the attribute of a binding; a `fresh` one stands beside the one that is there, which comes to use it."""
+    there = () if fresh else shown_attributes(shape, name)
+    found = sorted(there, key=lambda shown: (shown.path != (name,), len(shown.path)))
     if found:
-        return AttributeRoute(path=found[0].path, door=found[0])
+        return AttributeRoute(path=found[0].path, shown=found[0])
     name = _attribute(shape, name, lifted, called)
     if (name in _TAKEN and not _has_no_source(shape, name)) or name in _outputs(shape):
         fact = f"as an attribute of the package, '{name}' has a different meaning"
@@ -273,7 +274,7 @@ def _require_all_within(planned: LiftPlan) -> None:
                 raise RefusalError(f"{at(use.node)}: the builder's call is itself made with '{use.name}'")
         elif use.name in planned.moved and planned.shape.owner(use.node) is None:
             route = planned.routes[use.name]
-            if route.door is None or route.door.use is not use.node:
+            if route.shown is None or route.shown.use is not use.node:
                 shown = (node for path, node in planned.construction.attributes if path == (PASSTHRU,))
                 within = any(node.contains(use.node) for node in shown)
                 what = "passthru is computed with it" if within else "is used here before the package"
@@ -336,12 +337,12 @@ def _require_no_source_of_their_own(shape: Shape, names: Sequence[str], follow: 
 def _require_all_there(planned: LiftPlan) -> None:
     """Raise RefusalError for a use under conditions under which the package does not have the attribute."""
     shape = planned.shape
-    doors = {name: route.door for name, route in planned.routes.items() if route.door is not None}
-    needed = {name: _conditions(planned, door.node) for name, door in doors.items()}
+    taken = {name: route.shown for name, route in planned.routes.items() if route.shown is not None}
+    needed = {name: _conditions(planned, shown.node) for name, shown in taken.items()}
     for use in shape.uses:
         if use.node.index in planned.rerouted and needed.get(use.name):
             owner = shape.owner(use.node)
-            around = (guards(door.node) for name, door in doors.items() if name == owner)
+            around = (guards(shown.node) for name, shown in taken.items() if name == owner)
             given = [*guards(use.node), *chain.from_iterable(around)]
             if not all(condition.is_among(given) for condition in needed[use.name]):
                 raise RefusalError(

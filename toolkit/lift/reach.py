@@ -1,6 +1,6 @@
-"""How far an override of a package reaches what its file binds: by syntax, and by what Nix finds for each door.
+"""How far an override of a package reaches what its file binds: by syntax, and by what Nix finds for each method.
 
-A door is an override that people write: of an argument, of an attribute of the derivation, of one of passthru.
+A method is an override that people write: of an argument, of an attribute of the derivation, of one of passthru.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from msgspec import Struct
 
 from toolkit.errors import NixSyntaxError, RefusalError
-from toolkit.lift.bindings import PASSTHRU, BindingKind, Reachability, doors, find
+from toolkit.lift.bindings import PASSTHRU, BindingKind, Reachability, find, shown_attributes
 from toolkit.lift.shape import callee, read, selection
 from toolkit.nix.scope import formals
 from toolkit.nix.tree import Node, Tree
@@ -21,13 +21,13 @@ _VERSION = re.compile(r'\bversion\s*=\s*"([^"$]+)"')
 
 
 class Bound(Struct, frozen=True, kw_only=True):
-    """A package that a let binds: `doors` are the attributes that show it."""
+    """A package that a let binds: `shown` are the attributes that show it."""
 
     name: str
     builder: str
     line: int
     state: Reachability
-    doors: tuple[tuple[str, ...], ...] = ()
+    shown: tuple[tuple[str, ...], ...] = ()
 
 
 class FileBindings(Struct, frozen=True, kw_only=True):
@@ -66,17 +66,17 @@ class FileBindings(Struct, frozen=True, kw_only=True):
     @property
     def routed(self) -> tuple[str, ...]:
         """The attributes of passthru that the package takes from its final attributes."""
-        shown = (path[1] for path in self.attributes if path[0] == PASSTHRU and len(path) == 2)  # noqa: PLR2004 - as a door
+        shown = (path[1] for path in self.attributes if path[0] == PASSTHRU and len(path) == 2)  # noqa: PLR2004 - as a method
         return tuple(name for name in shown if name in self.final and self.named(name) is None)
 
     def paths(self, name: str) -> tuple[tuple[str, ...], ...]:
-        """Return the doors to try for a name."""
+        """Return the methods to try for a name."""
         bound = self.named(name)
-        return candidates(name, bound.doors if bound is not None else ())
+        return candidates(name, bound.shown if bound is not None else ())
 
 
 def candidates(name: str, shown: Iterable[tuple[str, ...]]) -> tuple[tuple[str, ...], ...]:
-    """Return the doors to try for a binding: those that its file shows, then those that it may have by its name."""
+    """Return the methods to try for a binding: those that its file shows, then those that it may have by its name."""
     return tuple(dict.fromkeys((*shown, (PASSTHRU, name), (name,), (OVERRIDE, name))))
 
 
@@ -104,7 +104,7 @@ def file_bindings(content: bytes) -> FileBindings:
                 builder=each.builder,
                 line=each.line,
                 state=each.state,
-                doors=tuple(door.path for door in doors(shape, each.name)),
+                shown=tuple(shown.path for shown in shown_attributes(shape, each.name)),
             )
             for each in found
             if each.kind is BindingKind.PACKAGE
@@ -124,8 +124,8 @@ def _taken(variable: Node) -> tuple[str, ...]:
     return callee(around)[2:3] or selection(around) or names
 
 
-def door_name(path: Sequence[str]) -> str:
-    """Return a door as people write it."""
+def method_name(path: Sequence[str]) -> str:
+    """Return a method as people write it."""
     if path[0] == OVERRIDE:
         return f"override {{ {path[1]} = …; }}"
     *around, name = path
@@ -137,10 +137,10 @@ def door_name(path: Sequence[str]) -> str:
 
 
 def questions(file: FileBindings, names: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
-    """Return all doors to try for names, each under a name of its own."""
+    """Return all methods to try for names, each under a name of its own."""
     return {question_name(name, path): path for name in names for path in file.paths(name)}
 
 
 def question_name(name: str, path: Sequence[str]) -> str:
-    """Return what the question about a door of a name is called."""
+    """Return what the question about a method of a name is called."""
     return f"{name} {'.'.join(path)}"

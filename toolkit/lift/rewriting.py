@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from toolkit.errors import RefusalError
 from toolkit.lift import capture, hidden, layer, passthru, remarks, style
-from toolkit.lift.bindings import PASSTHRU, Door, Reachability, state
+from toolkit.lift.bindings import PASSTHRU, Reachability, ShownAttribute, state
 from toolkit.lift.passthru import Additions
 from toolkit.lift.plan import OWN, PARAMETER, Design, LiftPlan
 from toolkit.lift.planning import plan
@@ -31,7 +31,7 @@ _NOTHING: Mapping[str, str] = MappingProxyType({})
 class Lifted(Struct, frozen=True, kw_only=True):
     """A file whose package takes the lifted bindings from its own attributes.
 
-    `doors` has the path of each lifted binding among these attributes, `moved` the definitions that have left their
+    `methods` has the path of each lifted binding among these attributes, `moved` the definitions that have left their
     let, `along` the paths of those not asked for, `through` those of these that passthru showed before. `parameter` is
     the name of the final attributes, `renamed` are new names of parts' own ones. `shown` are the attributes of passthru
     that are made with them. `follows` has by lifted binding the package's attributes that it takes over, `states` how
@@ -44,7 +44,7 @@ class Lifted(Struct, frozen=True, kw_only=True):
     """
 
     text: str
-    doors: Mapping[str, tuple[str, ...]]
+    methods: Mapping[str, tuple[str, ...]]
     moved: tuple[str, ...] = ()
     along: Mapping[str, tuple[str, ...]] = {}
     through: tuple[str, ...] = ()
@@ -98,7 +98,7 @@ def rewrite(  # noqa: PLR0913 - what is asked of a lift
     if design is Design.HIDDEN:
         new = hidden.rewrite(shape, bindings)
         _require_comments(shape, new)
-        return Lifted(text=new, doors={})
+        return Lifted(text=new, methods={})
     return carry_out(plan(shape, bindings, design, follow, called, whole=whole))
 
 
@@ -135,10 +135,10 @@ def carry_out(planned: LiftPlan) -> Lifted:
     _require_comments(shape, new)
     return Lifted(
         text=new,
-        doors={name: planned.routes[name].path for name in planned.names},
+        methods={name: planned.routes[name].path for name in planned.names},
         moved=planned.moved,
         along=along,
-        through=tuple(name for name, path in along.items() if path[0] == PASSTHRU and planned.routes[name].door),
+        through=tuple(name for name, path in along.items() if path[0] == PASSTHRU and planned.routes[name].shown),
         parameter=parameter,
         renamed=frozenset(edit.replacement for edit in renamed if edit.replacement),
         shown=tuple(remarks.shown(planned)),
@@ -208,7 +208,7 @@ def _moved(
     text, nodes = planned.shape.tree.text, planned.shape.tree.nodes
     leaving = {name: planned.shape.bindings[name] for name in (*planned.moved, *planned.taken)}
     leaving |= {node.place: node for node in layered}
-    fresh = {name: route.path[1] for name, route in planned.routes.items() if route.door is None}
+    fresh = {name: route.path[1] for name, route in planned.routes.items() if route.shown is None}
     edits += [
         Edit(path.start, path.end, fresh[name])
         for name in planned.moved
@@ -246,13 +246,13 @@ def _moved(
     outside += passthru.add(planned.construction, additions, inherits)
     below: dict[int, list[MovedDefinition]] = defaultdict(list)
     for name in planned.moved:
-        if (door := planned.routes[name].door) is None:
+        if (shown := planned.routes[name].shown) is None:
             continue
-        if name in planned.own and (pname := _pname_below(door)) is not None:
-            inherits[door.node.index].dropped.add(name)
+        if name in planned.own and (pname := _pname_below(shown)) is not None:
+            inherits[shown.node.index].dropped.add(name)
             below[pname.index].append(definitions[name])
         else:
-            outside += _through(door, definitions[name], inherits)
+            outside += _through(shown, definitions[name], inherits)
     gone = [index for index, change in inherits.items() if change.leaves_nothing(nodes[index])]
     for index, change in inherits.items():
         outside += change.edits(nodes[index]) if index not in gone else ()
@@ -261,15 +261,15 @@ def _moved(
     return apply(text, _in_order(planned, {*outside, *removals(planned.shape.lets, going)}))
 
 
-def _pname_below(door: Door) -> Node | None:
+def _pname_below(shown: ShownAttribute) -> Node | None:
     """Return the name that a package binds further down than what it inherits, or the version right behind the name.
 
     Both are on lines of their own.
     """
-    literal = door.node.enclosing(*SETS)
-    if door.node.kind != "inherit" or literal is None:
+    literal = shown.node.enclosing(*SETS)
+    if shown.node.kind != "inherit" or literal is None:
         return None
-    lines = (node for node in statements(literal, "binding", "inherit", "inherit_from") if node.start > door.node.end)
+    lines = (node for node in statements(literal, "binding", "inherit", "inherit_from") if node.start > shown.node.end)
     below = [node for node in lines if is_first(node.tree.text, node.start)]
     named = (
         following if path_of(following) == ("version",) else node
@@ -302,8 +302,8 @@ def _in_order(planned: LiftPlan, edits: Collection[Edit]) -> Collection[Edit]:
     """
     tree = planned.shape.tree
     *others, last = operands(result(planned.construction.merged))
-    doors = [door for name in planned.moved if (door := planned.routes[name].door) is not None]
-    if not others or not any(last.contains(door.node) for door in doors) or not _are_apart(others, last):
+    kept = [shown for name in planned.moved if (shown := planned.routes[name].shown) is not None]
+    if not others or not any(last.contains(shown.node) for shown in kept) or not _are_apart(others, last):
         return edits
     start, end = others[0].start, last.end
     within = {edit for edit in edits if start < edit.end <= end}
@@ -319,15 +319,15 @@ def _are_apart(others: Sequence[Node], last: Node) -> bool:
     return len(literals) == len(names) == len(others) + 1 and "" not in every and len(every) == sum(map(len, names))
 
 
-def _through(door: Door, definition: MovedDefinition, inherits: dict[int, StatementEdit]) -> Iterator[Edit]:
-    """Put a definition where a door has its name."""
-    if door.node.kind == "inherit":
-        change = inherits[door.node.index]
+def _through(shown: ShownAttribute, definition: MovedDefinition, inherits: dict[int, StatementEdit]) -> Iterator[Edit]:
+    """Put a definition where an attribute has its name."""
+    if shown.node.kind == "inherit":
+        change = inherits[shown.node.index]
         change.dropped.add(definition.name)
         change.behind.append(definition)
         return
-    equals = next(child for child in door.node.children if child.kind == "=")
-    above, moved = definition.parts(indentation(door.node.tree.text, door.node.start))
-    if is_first(door.node.tree.text, door.node.start):
-        yield Edit(door.node.start, door.node.start, above)
-    yield Edit(equals.end, value(door.node).end, moved)
+    equals = next(child for child in shown.node.children if child.kind == "=")
+    above, moved = definition.parts(indentation(shown.node.tree.text, shown.node.start))
+    if is_first(shown.node.tree.text, shown.node.start):
+        yield Edit(shown.node.start, shown.node.start, above)
+    yield Edit(equals.end, value(shown.node).end, moved)

@@ -37,7 +37,7 @@ _AT_ONCE = 12
 
 
 class Asking(Struct, frozen=True, kw_only=True, eq=False):
-    """What is asked of Nix about the doors of a lifted package, on each system.
+    """What is asked of Nix about the methods of a lifted package, on each system.
 
     `trees` are the tops of the whole trees before and after; the second has the changes of the packages `beside` this
     one as well. Answers are kept; all claims share them.
@@ -95,24 +95,24 @@ class Asking(Struct, frozen=True, kw_only=True, eq=False):
         return judge(asked)
 
     def idle(self) -> tuple[str, ...]:
-        """Return the doors of which a replacement only changes other attributes of the package, as far as was asked."""
+        """Return the methods whose replacement only changes other attributes of the package, as far as was asked."""
         works = {
             name
             for answer in self._kept.values()
-            for name, door in answer.doors.items()
-            if door.after.effect in {Effect.WORKS, Effect.UNKNOWN}
+            for name, method in answer.methods.items()
+            if method.after.effect in {Effect.WORKS, Effect.UNKNOWN}
         }
-        return tuple(name for name in self.own.doors if name not in works)
+        return tuple(name for name in self.own.methods if name not in works)
 
     def reached(self) -> tuple[str, ...]:
-        """Return the doors by which an override works without the change, and that follow nothing new."""
+        """Return the methods by which an override works without the change, and that follow nothing new."""
         works = {
             name
             for answer in self._kept.values()
-            for name, door in answer.doors.items()
-            if door.before.effect is Effect.WORKS and name not in self.own.follows
+            for name, method in answer.methods.items()
+            if method.before.effect is Effect.WORKS and name not in self.own.follows
         }
-        return tuple(name for name in self.own.doors if name in works)
+        return tuple(name for name in self.own.methods if name in works)
 
     def holds(self) -> bool:
         """Return whether the lift is right on all systems together."""

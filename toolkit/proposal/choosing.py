@@ -163,7 +163,7 @@ def _alone(found: Opened, tree: NixpkgsTree, *, progress: Progress) -> LiftChose
 def _useless(found: Opened, asking: Asking) -> RefusalError | None:
     """Return why nobody needs a lift that is right, None if somebody may."""
     if known := asking.reached():
-        others = " ".join(f"--binding {quote(name)}" for name in asking.own.doors if name not in known)
+        others = " ".join(f"--binding {quote(name)}" for name in asking.own.methods if name not in known)
         hint = f"{others} lifts the rest" if others else "there is nothing to propose"
         return RefusalError(f"{found.target.file}: an override of '{known[0]}' works already", hint=hint)
     if not found.request.bindings and (idle := asking.idle()):
@@ -206,5 +206,5 @@ def _rewritten(found: Opened, recipe: Recipe, tree: NixpkgsTree, *, progress: Pr
             raise RefusalError(f"{found.target.file}: '{each.rewrite}' has nothing to change")
         scripts.require_found(found.scripts, before, text, name=str(found.target.file))
         step = Step(name=each.name, design=each.rewrite)
-        commits.append(LiftCommit(step=step, message=each, lifted=Lifted(text=text, doors={})))
+        commits.append(LiftCommit(step=step, message=each, lifted=Lifted(text=text, methods={})))
     return laid_out(found, tuple(commits), tree, progress=progress)

@@ -170,14 +170,16 @@ class LiftChosen(Chosen[LiftCase], frozen=True, kw_only=True, eq=False):
     def _override(self) -> str:
         """Return which override replaces the parts already, or what they are made of; empty if none does."""
         shape = read(Tree(self.opened.text, name=str(self.file)))
-        parts = ", ".join(self.lifted.doors)
-        sources = [source_argument(shape, name) for name in self.lifted.doors]
+        parts = ", ".join(self.lifted.methods)
+        sources = [source_argument(shape, name) for name in self.lifted.methods]
         arguments = dict.fromkeys(name for name in sources if name is not None)
         if None not in sources:
             return f"override replaces what {parts} is made of already, by {', '.join(arguments)}"
         if set(self.lifted.states.values()) != {Reachability.HIDDEN}:
             return ""
-        uses = [use.node for name in self.lifted.doors for use in direct_uses(shape, name) if not only_names(use.node)]
+        uses = [
+            use.node for name in self.lifted.methods for use in direct_uses(shape, name) if not only_names(use.node)
+        ]
         attributes = [own_attribute(shape, use) for use in uses]
         own = dict.fromkeys(name for name in attributes if name is not None)
         return f"overrideAttrs replaces {parts} already, by {', '.join(own)}" if own and None not in attributes else ""
@@ -254,7 +256,7 @@ def of_commits(
     lifted = commits[-1].lifted
     asking = Asking(
         trees=(roots[0], roots[-1]),
-        own=Question(package=found.target.package, doors=lifted.doors, shown=lifted.shown, follows=lifted.follows),
+        own=Question(package=found.target.package, methods=lifted.methods, shown=lifted.shown, follows=lifted.follows),
         systems=found.request.depth.systems or found.target.systems,
         beside=beside,
     )
@@ -263,7 +265,7 @@ def of_commits(
         source=found.source,
         package=found.target.package,
         file=found.target.file,
-        bindings=tuple(lifted.doors),
+        bindings=tuple(lifted.methods),
         steps=tuple(commit.step for commit in commits),
         messages=tuple(commit.message for commit in commits),
         contents=tuple(commit.content for commit in commits),

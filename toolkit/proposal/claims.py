@@ -95,20 +95,20 @@ _BEFORE = {Effect.WORKS: "did so", Effect.PARTLY: "did so in part"}
 
 
 def overridable(case: LiftCase) -> Finding:
-    """Override each door by a replacement: it must arrive in the build, and the replaced part be gone from there.
+    """Override each method by a replacement: it must arrive in the build, and the replaced part be gone from there.
 
     It may also be used in other attributes alone; on one system at least it has to be used.
     """
     failures: list[str] = []
     evidence: list[str] = []
     earlier: set[str] = set()
-    for name, path in case.lifted.doors.items():
-        door = ".".join(path)
+    for name, path in case.lifted.methods.items():
+        method = ".".join(path)
         reached: dict[str, list[str]] = {}
         partly: dict[str, list[str]] = {}
         others: dict[Effect, list[str]] = {}
         for system, answer in _package(case):
-            if (tried := answer.doors.get(name)) is None:
+            if (tried := answer.methods.get(name)) is None:
                 continue
             if tried.hides:
                 failures.append(f"{name}: the package already had a different attribute '{path[-1]}'")
@@ -118,23 +118,23 @@ def overridable(case: LiftCase) -> Finding:
                 what = "the build" if tried.after.effect is Effect.WORKS else "other attributes of passthru"
                 was = _BEFORE.get(tried.before.effect, "did not")
                 earlier.add(was)
-                fact = f"a replacement of {door} arrives in {what}, and {was} before"
+                fact = f"a replacement of {method} arrives in {what}, and {was} before"
                 reached.setdefault(fact, []).append(system)
             else:
                 others.setdefault(tried.after.effect, []).append(system)
-        left = f"an override of {door} works in part: the replaced package is still built in, by"
+        left = f"an override of {method} works in part: the replaced package is still built in, by"
         failures += [f"{name}: {left} {way} ({', '.join(systems)})" for way, systems in partly.items()]
         evidence += [f"{name}: {fact} ({', '.join(systems)})" for fact, systems in reached.items()]
-        found = [f"{name}: an override of {door} {effect} on {', '.join(where)}" for effect, where in others.items()]
+        found = [f"{name}: an override of {method} {effect} on {', '.join(where)}" for effect, where in others.items()]
         if reached or partly:
             evidence += found
         else:
-            none = f"{name}: an override of {door} {Effect.INEFFECTIVE} on any system"
+            none = f"{name}: an override of {method} {Effect.INEFFECTIVE} on any system"
             failures += found if Effect.UNKNOWN in others else [none]
-    doors = [".".join(path) for path in case.lifted.doors.values()]
+    methods = [".".join(path) for path in case.lifted.methods.values()]
     before = "" if _BEFORE[Effect.WORKS] in earlier else f" (before: {'in part' if earlier - {'did not'} else 'none'})"
-    ways = f"by overrideAttrs of {few(doors)}{before}"
-    return _finding(case, failures, [ways, *evidence], more=f", {', '.join(case.lifted.doors)}")
+    ways = f"by overrideAttrs of {few(methods)}{before}"
+    return _finding(case, failures, [ways, *evidence], more=f", {', '.join(case.lifted.methods)}")
 
 
 def follows(case: LiftCase) -> Finding:
@@ -144,16 +144,16 @@ def follows(case: LiftCase) -> Finding:
     failures: list[str] = []
     evidence: list[str] = []
     for name, attributes in case.lifted.follows.items():
-        door = ".".join(case.lifted.doors[name])
+        method = ".".join(case.lifted.methods[name])
         reached: dict[str, list[bool]] = {attribute: [] for attribute in attributes}
         for _, answer in _package(case):
-            for attribute, reaches in (answer.doors[name].follows if name in answer.doors else {}).items():
+            for attribute, reaches in (answer.methods[name].follows if name in answer.methods else {}).items():
                 reached[attribute].append(reaches)
         failures += [
-            f"{door}: stays the same if {which} is another" for which, said in reached.items() if not all(said)
+            f"{method}: stays the same if {which} is another" for which, said in reached.items() if not all(said)
         ]
-        failures += [f"{door}: evaluates on no system" for said in reached.values() if not said][:1]
-        evidence += [f"{door}: changes with {which}" for which, said in reached.items() if said and all(said)]
+        failures += [f"{method}: evaluates on no system" for said in reached.values() if not said][:1]
+        evidence += [f"{method}: changes with {which}" for which, said in reached.items() if said and all(said)]
     return _finding(case, failures, evidence)
 
 
@@ -161,9 +161,9 @@ def source_follows(case: LiftCase) -> Finding:
     """Override the package's version: its source must be another one then, and must not have been before."""
     before, after = case.asking.trees
     package, system = case.asking.own.package, case.asking.systems[0]
-    question = Question(package=package, doors={"src": ("src",)}, follows={"src": ("version",)})
+    question = Question(package=package, methods={"src": ("src",)}, follows={"src": ("version",)})
     found = [ask(tree, tree, system, [question])[0] for tree in (before, after)]
-    was, now = (each.doors["src"].follows.get("version") if "src" in each.doors else None for each in found)
+    was, now = (each.methods["src"].follows.get("version") if "src" in each.methods else None for each in found)
     again = command(after, after, system, [question]).line
     if was is None or now is None:
         return Finding(covers="nothing", not_run=f"because the package or its source does not evaluate on {system}")
@@ -181,7 +181,7 @@ def capture_safe(case: LiftCase) -> Finding:
     )
     new, gone = after - before, before - after
     own = (case.lifted.parameter, OWN)
-    expected = {PREVIOUS, *case.lifted.doors}
+    expected = {PREVIOUS, *case.lifted.methods}
     # What has the name of the new parameter means that everywhere, and what meant something else still does.
     captured = {name for name, kind in new if name not in expected and (name, kind) != own}
     captured |= {name for name, _ in gone if name == case.lifted.parameter and new[own]}
@@ -190,7 +190,7 @@ def capture_safe(case: LiftCase) -> Finding:
 
 
 def overlaid(case: LiftCase) -> Finding:
-    """Compare the derivation that the overlay gives on the unchanged tree, and try its doors."""
+    """Compare the derivation that the overlay gives on the unchanged tree, and try its methods."""
     if case.overlay is None:
         reason = "because nixpkgs calls the package with arguments, or its file reads other directories"
         return Finding(covers="nothing", not_run=reason)

@@ -9,7 +9,7 @@ from msgspec import Struct, field
 
 from toolkit import confined, inside
 from toolkit.errors import ToolkitError
-from toolkit.lift.reach import FileBindings, door_name, file_bindings, question_name, questions
+from toolkit.lift.reach import FileBindings, file_bindings, method_name, question_name, questions
 from toolkit.nix import limits
 from toolkit.nix.derivations import version_of
 from toolkit.nix.limits import sealed
@@ -20,14 +20,14 @@ SYSTEMS = ("x86_64-linux", "aarch64-darwin")
 """Those that are asked in turn until the package evaluates on one."""
 
 
-class Doors(Struct, frozen=True, kw_only=True):
+class Methods(Struct, frozen=True, kw_only=True):
     """The overrides that work by the names of bindings, on one system; `reason` explains why Nix cannot answer.
 
     It may do another time if it was `limited`. Those that work `partly` leave some of the replaced part in the build.
     `version` is that of the derivation, which a file that takes it as an argument does not show.
     """
 
-    doors: dict[str, tuple[str, ...]]
+    methods: dict[str, tuple[str, ...]]
     partly: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     version: str | None = None
     system: str = SYSTEMS[0]
@@ -47,7 +47,7 @@ class Part(Struct, frozen=True, kw_only=True):
     line: int | None
     state: str | None
     reached: bool | None
-    doors: tuple[str, ...]
+    methods: tuple[str, ...]
     partly: tuple[str, ...] = ()
 
 
@@ -62,38 +62,41 @@ class PackageInspection(Struct, frozen=True, kw_only=True):
     reason: str | None
 
 
-def working_doors(tree: Path, package: str, file: FileBindings, names: Sequence[str]) -> Doors:
-    """Try the doors of a package of a whole nixpkgs: one works if a replacement arrives in the build."""
-    question = Question(package=package, doors=questions(file, names))
+def working_methods(tree: Path, package: str, file: FileBindings, names: Sequence[str]) -> Methods:
+    """Try the methods of a package of a whole nixpkgs: one works if a replacement arrives in the build."""
+    question = Question(package=package, methods=questions(file, names))
     with sealed(seconds=limits.seconds(limits.TOGETHER_SECONDS)):
         answers = ((system, ask(tree, tree, system, [question])[0]) for system in SYSTEMS)
         known = (each for each in answers if each[1].before is not None or each[1].limited)
         system, answer = next(known, (SYSTEMS[0], None))
         if answer is None:
-            return Doors(doors={}, reason=f"does not evaluate: {why_not(tree, SYSTEMS[0], package)}")
+            return Methods(methods={}, reason=f"does not evaluate: {why_not(tree, SYSTEMS[0], package)}")
     if answer.limited:
-        return Doors(doors={}, reason=answer.error, limited=True)
-    effects = {key: door.after.effect for key, door in answer.doors.items()}
+        return Methods(methods={}, reason=answer.error, limited=True)
+    effects = {key: method.after.effect for key, method in answer.methods.items()}
 
     def having(effect: Effect) -> dict[str, tuple[str, ...]]:
         found = {
             name: [path for path in file.paths(name) if effects.get(question_name(name, path)) is effect]
             for name in names
         }
-        return {name: tuple(map(door_name, paths)) for name, paths in found.items()}
+        return {name: tuple(map(method_name, paths)) for name, paths in found.items()}
 
-    return Doors(
-        doors=having(Effect.WORKS), partly=having(Effect.PARTLY), version=version_of(answer.before or ""), system=system
+    return Methods(
+        methods=having(Effect.WORKS),
+        partly=having(Effect.PARTLY),
+        version=version_of(answer.before or ""),
+        system=system,
     )
 
 
-def part(name: str, file: FileBindings, answer: Doors | None) -> Part:
+def part(name: str, file: FileBindings, answer: Methods | None) -> Part:
     """Return what is known of a part: by Nix if there is an answer, else as far as the file shows it."""
     bound, place = file.named(name), file.place(name)
-    doors = answer.doors.get(name, ()) if answer is not None else ()
+    methods = answer.methods.get(name, ()) if answer is not None else ()
     reached = file.reached(name)
-    if answer is not None and (doors or place != "absent"):
-        reached = bool(doors)
+    if answer is not None and (methods or place != "absent"):
+        reached = bool(methods)
     return Part(
         name=name,
         bound=place,
@@ -101,7 +104,7 @@ def part(name: str, file: FileBindings, answer: Doors | None) -> Part:
         line=bound.line if bound is not None else None,
         state=bound.state.value if bound is not None else None,
         reached=reached,
-        doors=doors,
+        methods=methods,
         partly=answer.partly.get(name, ()) if answer is not None else (),
     )
 
@@ -119,15 +122,15 @@ def _inspected(root: Path, name: str) -> PackageInspection:
     if isinstance(file, confined.Unread) or problem is not None:
         raise ToolkitError(f"{target.file}: {problem}")
     names = [*(each.name for each in file.bound), *file.routed]
-    doors = working_doors(root, target.package, file, names) if names else None
-    by_nix = doors is not None and doors.reason is None
+    methods = working_methods(root, target.package, file, names) if names else None
+    by_nix = methods is not None and methods.reason is None
     return PackageInspection(
         package=target.package,
         file=target.file,
-        version=file.version or (doors.version if doors is not None else None),
-        parts=tuple(part(each, file, doors if by_nix else None) for each in names),
-        system=doors.system if doors is not None and by_nix else None,
-        reason=doors.reason if doors is not None else None,
+        version=file.version or (methods.version if methods is not None else None),
+        parts=tuple(part(each, file, methods if by_nix else None) for each in names),
+        system=methods.system if methods is not None and by_nix else None,
+        reason=methods.reason if methods is not None else None,
     )
 
 
@@ -146,7 +149,7 @@ def lines(found: PackageInspection) -> Iterator[str]:
     for each in found.parts:
         without = "unknown" if found.reason is not None else "none"
         partly = f"; in part: {', '.join(each.partly)}" if each.partly else ""
-        yield f"    {each.name.ljust(width)}  {', '.join(each.doors) or without}{partly}"
+        yield f"    {each.name.ljust(width)}  {', '.join(each.methods) or without}{partly}"
     decider = f"Nix's evaluation for {found.system}" if found.system is not None else "the syntax"
     yield f"  decided by {decider}{f': {found.reason}' if found.reason is not None else ''}"
 
@@ -168,7 +171,7 @@ def graph(found: PackageInspection) -> bytes:
         text += [f'  subgraph g{number}["{title}"]', *boxes, "  end"] if boxes else []
     text += [f"  {box} --> package" for box, _ in numbered]
     for box, each in numbered:
-        text += [f'  {box}d{number}(["{_escaped(door)}"]) -.-> {box}' for number, door in enumerate(each.doors)]
+        text += [f'  {box}d{number}(["{_escaped(method)}"]) -.-> {box}' for number, method in enumerate(each.methods)]
     return ("\n".join(text) + "\n").encode(errors="backslashreplace")
 
 

@@ -15,7 +15,7 @@ from toolkit.lift.plan import FOLLOWED, Design
 from toolkit.lift.rewriting import Lifted, lift
 from toolkit.model import Commit, Progress, Proposal
 from toolkit.patches import Message
-from toolkit.proposal import choosing, doors
+from toolkit.proposal import choosing, methods
 from toolkit.proposal.asking import Asking
 from toolkit.proposal.chosen import LiftChosen, LiftCommit, Opened, building, laid_out
 from toolkit.proposal.claims import CLAIMS, LiftCase, of_builds
@@ -38,7 +38,7 @@ class Lifts(Leaf):
         return choosing.choose(requests, progress=progress)
 
     def again(self, recorded: Recorded, *, progress: Progress) -> Draft[LiftCase]:
-        """Lift the bindings of the report again; of mails that do otherwise, the doors are those that Nix finds."""
+        """Lift the bindings of the report again; of mails that do otherwise, the methods are those that Nix finds."""
         source, proposal = recorded.source, recorded.proposal
         tree = trees.whole(source, offline=True, progress=progress)
         target = replace(find_target(tree.root, proposal.package), file=proposal.target)
@@ -46,8 +46,8 @@ class Lifts(Leaf):
         opened = Opened(request=recorded.request, source=source, target=target, text=text, recipe=recorded.recipe)
         *earlier, last = (commit.after for commit in proposal.commits)
         lifted = _lifted(opened, proposal, tree, progress=progress) if opened.recipe is None else None
-        lifts = [Lifted(text=content.decode(), doors={}) for content in earlier]
-        lifts.append(lifted if lifted is not None else Lifted(text=last.decode(), doors={}))
+        lifts = [Lifted(text=content.decode(), methods={}) for content in earlier]
+        lifts.append(lifted if lifted is not None else Lifted(text=last.decode(), methods={}))
         commits = tuple(
             LiftCommit(step=step, message=Message(subject=commit.subject, body=""), lifted=lift)
             for step, commit, lift in zip(proposal.steps, proposal.commits, lifts, strict=True)
@@ -66,20 +66,20 @@ class Lifts(Leaf):
         )
 
     def foreign(self, request: CheckRequest, *, progress: Progress) -> Draft[LiftCase]:
-        """Return the case of somebody else's change, in which the doors are those that Nix finds."""
+        """Return the case of somebody else's change, in which the methods are those that Nix finds."""
         change = changes.read(request.change, progress=progress)
         tree = change.base
         target = find_target(tree.root, request.target)
         file = changes.read_file(request.change, target.file, progress=progress)
         source, patched = file.source, file.after
-        names = request.bindings or doors.packages(source.content, target.file)
+        names = request.bindings or methods.packages(source.content, target.file)
         progress.step(f"laying out the changed {target.package}")
         contents = {path: each.content if each is not None else None for path, each in change.whole.files.items()}
         changed = trees.changed(tree, contents)
         roots = (tree.root, changed.root)
         systems = request.depth.systems or target.systems
         progress.step(f"asking Nix about {target.package}")
-        lifted = Lifted(text=patched.decode(), doors=doors.working(names, patched, target, roots, systems))
+        lifted = Lifted(text=patched.decode(), methods=methods.working(names, patched, target, roots, systems))
         case = LiftCase(
             source=source,
             target=target.file,
@@ -92,7 +92,7 @@ class Lifts(Leaf):
             building=building(request.depth, changed, progress=progress),
             asking=Asking(
                 trees=roots,
-                own=Question(package=target.package, doors=lifted.doors),
+                own=Question(package=target.package, methods=lifted.methods),
                 systems=systems,
             ),
             judging=Judging(
@@ -122,7 +122,7 @@ class Lifts(Leaf):
 
 
 def _lifted(opened: Opened, proposal: Proposal, tree: NixpkgsTree, *, progress: Progress) -> Lifted:
-    """Return the lift of the bindings of a proposal if it gives its file, else that file with the doors that work."""
+    """Return the lift of the bindings of a proposal if it gives its file, else that file with the methods that work."""
     last = proposal.commits[-1].after
     request, design = opened.request, Design(proposal.steps[0].design)
     follows = (*((name,) for name in SHARED), SHARED, FOLLOWED) if design is Design.MOVE else ()
@@ -141,8 +141,8 @@ def _lifted(opened: Opened, proposal: Proposal, tree: NixpkgsTree, *, progress: 
     progress.step(f"asking Nix about {proposal.package}")
     roots = (tree.root, trees.changed(tree, {proposal.target: last}).root)
     systems = request.depth.systems or opened.target.systems
-    found = doors.working(proposal.bindings, last, opened.target, roots, systems)
-    return Lifted(text=last.decode(), doors=found)
+    found = methods.working(proposal.bindings, last, opened.target, roots, systems)
+    return Lifted(text=last.decode(), methods=found)
 
 
 def _named(change: ChangeRequest) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from toolkit import patches
 from toolkit.lift.bindings import PASSTHRU, SHARED, Reachability
 from toolkit.lift.plan import OWN
-from toolkit.lift.reach import door_name
+from toolkit.lift.reach import method_name
 from toolkit.lift.rewriting import Lifted
 from toolkit.model import Step
 from toolkit.patches import Message
@@ -66,8 +66,8 @@ def message(packages: Sequence[str], lifted: Lifted) -> Message:
     main = next((sort for sort in _FOLLOWING if sort in sorts), "hidden" if len(sorts) > 1 else groups[0][0])
     names = list(lifted.follows if main in _FOLLOWING else lifted.states)
     words = {**_words(lifted, names), "overrides": _OVERRIDES.get(main, "overrideAttrs replace")}
-    parts = [lifted.doors[name][-1] for name in names]
-    if main == "part" and (reached := _reached(lifted, [lifted.doors[name] for name in names])):
+    parts = [lifted.methods[name][-1] for name in names]
+    if main == "part" and (reached := _reached(lifted, [lifted.methods[name] for name in names])):
         words, parts = {**words, "overrides": f"overrides of {_listed(parts)} reach", "some": _ALL}, reached
     subjects = _subjects(main, words, packages, parts)
     if main == "follows" and not words["main"]:
@@ -174,10 +174,10 @@ _WORDS, _FIXED_WORDS, _PACKAGE_WORDS = 80, 33, 2
 def _usage(packages: Sequence[str], lifted: Lifted) -> str:
     """Return an override of a part that had no effect, as it was tried; empty if none is such."""
     none = (name for name, state in lifted.states.items() if state is not Reachability.PARTIAL)
-    parts = [lifted.doors[name] for name in none if name not in lifted.follows]
+    parts = [lifted.methods[name] for name in none if name not in lifted.follows]
     if not parts:
         return ""
-    return _read({"package": packages[0], "override": door_name(parts[0])}).usage
+    return _read({"package": packages[0], "override": method_name(parts[0])}).usage
 
 
 def _groups(lifted: Lifted) -> list[tuple[str, list[str]]]:
@@ -207,7 +207,7 @@ def _why(lifted: Lifted) -> tuple[str, str]:
 def _along(words: Mapping[str, str], lifted: Lifted) -> str:
     """Return which attributes a package gets beside the parts, or had without effect."""
     place = _place([*lifted.along.values()])
-    too = ", too" if place in {_place([path]) for path in lifted.doors.values()} else ""
+    too = ", too" if place in {_place([path]) for path in lifted.methods.values()} else ""
     said = _read({**words, "too": too, "place": place})
     return " ".join([said.along] * bool(words["along"]) + [said.through] * bool(words["through"]))
 
@@ -225,13 +225,13 @@ def _wrapped(text: str) -> str:
 
 
 def _words(lifted: Lifted, names: Sequence[str]) -> dict[str, str]:
-    doors = [lifted.doors[name] for name in names]
-    called = _called(doors)
-    bound = [_introduced(each, name, path) for each, name, path in zip(called, names, doors, strict=True)]
+    methods = [lifted.methods[name] for name in names]
+    called = _called(methods)
+    bound = [_introduced(each, name, path) for each, name, path in zip(called, names, methods, strict=True)]
     many = len(called) > 1
     them, definitions = ("them", "their definitions") if many else ("it", "its definition")
-    place, moves = _place(doors), {*names} <= {*lifted.moved}
-    others = [name for name in names if name != lifted.doors[name][-1]]
+    place, moves = _place(methods), {*names} <= {*lifted.moved}
+    others = [name for name in names if name != lifted.methods[name][-1]]
     parts = _listed(called)
     followed = {attribute: None for name in names for attribute in lifted.follows.get(name, ())}
     capital = _listed(bound)
@@ -248,7 +248,7 @@ def _words(lifted: Lifted, names: Sequence[str]) -> dict[str, str]:
         "hashed": f"{_listed([*lifted.hashed])}{_whose(lifted)}",
         "left": _listed(lifted.left),
         "apart": _listed(list(dict.fromkeys(attribute for each in lifted.apart.values() for attribute in each))),
-        "those": _listed(_called([lifted.doors[name] for name in lifted.apart])),
+        "those": _listed(_called([lifted.methods[name] for name in lifted.apart])),
         "source": "source" if "src" in followed else "version",
         "parts": parts,
         "Parts": capital[:1].upper() + capital[1:] if capital.startswith("the ") else capital,
@@ -260,7 +260,7 @@ def _words(lifted: Lifted, names: Sequence[str]) -> dict[str, str]:
         "along": _listed([_introduced(path[-1], name, path) for name, path in along if name not in lifted.through]),
         "through": _listed([path[-1] for name, path in along if name in lifted.through]),
         "own": _listed(sorted(lifted.own, key=lambda name: OWN.index(name if name in OWN else "src"))),
-        "uses": _listed(_reached(lifted, doors)) or _ALL,
+        "uses": _listed(_reached(lifted, methods)) or _ALL,
         "some": "its parts" if many else "a part",
         "them": them,
         "used": _listed(used) if used and len(used) < _MOST_PLACES else f"all that uses {them}",
@@ -275,9 +275,9 @@ def _introduced(called: str, name: str, path: tuple[str, ...]) -> str:
     return called if name == path[-1] or len(path) == 1 else f"{called} ({name})"
 
 
-def _reached(lifted: Lifted, doors: Sequence[tuple[str, ...]]) -> list[str]:
+def _reached(lifted: Lifted, methods: Sequence[tuple[str, ...]]) -> list[str]:
     """Return what an override of the package's source reaches from then on; nothing of other parts."""
-    return [path[-1] for path in lifted.along.values()] if {path[-1] for path in doors} <= {*OWN} else []
+    return [path[-1] for path in lifted.along.values()] if {path[-1] for path in methods} <= {*OWN} else []
 
 
 def _whose(lifted: Lifted) -> str:
@@ -288,7 +288,7 @@ def _whose(lifted: Lifted) -> str:
     (parts, *others) = {*lifted.hashed.values()} or {()}
     if not parts or others or {*parts} & {*lifted.hashed}:
         return ""
-    if len(parts) > 1 and {*parts} == {lifted.doors[name][-1] for name in lifted.follows}:
+    if len(parts) > 1 and {*parts} == {lifted.methods[name][-1] for name in lifted.follows}:
         return " of each"
     return f" of {_listed(_called([(part,) for part in parts]))}"
 

@@ -44,19 +44,19 @@ NO_FUNCTION = "the builder takes no function of the final attributes"
 
 
 class Question(Struct, frozen=True, kw_only=True):
-    """A package by its attribute path, doors by name, and other attributes that may be made with them.
+    """A package by its attribute path, methods by name, and other attributes that may be made with them.
 
-    `follows` has by door the attributes of the package which what is behind it takes over.
+    `follows` has by method the attributes of the package that what it replaces takes over.
     """
 
     package: str
-    doors: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    methods: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     shown: tuple[tuple[str, ...], ...] = ()
     follows: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
 
 
 class Effect(StrEnum):
-    """What an override of a door does: only a replacement that arrives, and leaves nothing of what it is for, works."""
+    """What an override does: only a replacement that arrives, and leaves nothing of what it is for, works."""
 
     NONE = "none"
     """There is no such attribute."""
@@ -66,13 +66,13 @@ class Effect(StrEnum):
     UNKNOWN = "does not evaluate"
 
 
-class Door(Struct, frozen=True, kw_only=True):
-    """A door of a package, and what a replacement of what is behind it gives.
+class Method(Struct, frozen=True, kw_only=True):
+    """An override method of a package, and what it gives.
 
     `old` and `new` are the derivations of both, `gives` that of the package with the replacement, None for what is none
     or does not evaluate. `named` shows whether the package has any attribute of the name, `shown` whether other
     attributes differ with the replacement. `way` are the names of what leads from the package to what was replaced.
-    If the replacement has no effect, `built` shows whether the package is built with what is behind the door.
+    If the replacement has no effect, `built` shows whether the package is built with what the method replaces.
     """
 
     there: bool
@@ -87,18 +87,18 @@ class Door(Struct, frozen=True, kw_only=True):
 
     @property
     def has_effect(self) -> bool:
-        """Return whether a replacement takes the place of what is behind the door, in the build or beside it."""
+        """Return whether a replacement takes the place of the part, in the build or beside it."""
         return self.effect is Effect.WORKS or (self.effect is Effect.INEFFECTIVE and self.shown)
 
 
-class ChangedDoor(Struct, frozen=True, kw_only=True):
-    """A door before and after the change.
+class ChangedMethod(Struct, frozen=True, kw_only=True):
+    """A method before and after the change.
 
-    `follows` shows of attributes of the package whether another value of them changes what is behind it.
+    `follows` shows of attributes of the package whether another value of them changes what it replaces.
     """
 
-    before: Door
-    after: Door
+    before: Method
+    after: Method
     follows: dict[str, bool] = field(default_factory=dict[str, bool])
 
     @property
@@ -108,7 +108,7 @@ class ChangedDoor(Struct, frozen=True, kw_only=True):
 
 
 class Derivations(Struct, frozen=True, kw_only=True):
-    """The derivations of a package before and after, None for one that does not evaluate, and its doors by name.
+    """The derivations of a package before and after, None for one that does not evaluate, and its methods by name.
 
     `error` is what ended the evaluation, in one line, at one of our limits if it is `limited`; `refuses_function` shows
     whether it was a function in the place of a set, `places` are the files of the changed tree on the way there.
@@ -118,7 +118,7 @@ class Derivations(Struct, frozen=True, kw_only=True):
 
     before: str | None = None
     after: str | None = None
-    doors: dict[str, ChangedDoor]
+    methods: dict[str, ChangedMethod]
     error: str | None = None
     limited: bool = False
     refuses_function: bool = False
@@ -137,7 +137,7 @@ LIFTED = LiftVerdict(outcome="lifted")
 
 
 def judge(answers: Sequence[Derivations]) -> LiftVerdict | None:
-    """Judge a lift by Nix's answers on several systems: a door has to reach something on one of them."""
+    """Judge a lift by Nix's answers on several systems: a method has to reach something on one of them."""
     verdicts = [found for answer in answers if (found := verdict(answer)) is not None]
     wrong = next((found for found in verdicts if found.outcome != "lifted" and found.why not in NOWHERE), None)
     return wrong or next((found for found in verdicts if found.outcome == "lifted"), verdicts[0] if verdicts else None)
@@ -152,17 +152,17 @@ def verdict(answer: Derivations) -> LiftVerdict | None:
         return LiftVerdict(outcome="failed", why=f"{fact}: {_in_tree(answer.error)}")
     if answer.before is None:
         return None
-    doors = answer.doors.values()
-    nowhere = [door.after.built for door in doors if not door.after.has_effect]
+    methods = answer.methods.values()
+    nowhere = [method.after.built for method in methods if not method.after.has_effect]
     faults = {
         ("failed", "the derivation differs"): answer.after != answer.before,
-        ("failed", "the attribute is not there"): not all(door.after.there for door in doors),
-        ("refused", "a different attribute of the package has the name"): any(door.hides for door in doors),
-        ("refused", IN_PART): any(door.after.effect is Effect.PARTLY for door in doors),
+        ("failed", "the attribute is not there"): not all(method.after.there for method in methods),
+        ("refused", "a different attribute of the package has the name"): any(method.hides for method in methods),
+        ("refused", IN_PART): any(method.after.effect is Effect.PARTLY for method in methods),
         ("refused", UNSEEN): True in nowhere,
         ("refused", UNUSED): False in nowhere,
         ("refused", UNREACHED): bool(nowhere),
-        ("refused", UNFOLLOWED): not all(reached for door in doors for reached in door.follows.values()),
+        ("refused", UNFOLLOWED): not all(reached for method in methods for reached in method.follows.values()),
     }
     outcome, why = next((fault for fault, holds in faults.items() if holds), ("lifted", ""))
     return LiftVerdict(outcome=outcome, why=why)
@@ -187,9 +187,9 @@ def command(  # noqa: PLR0913 - the arguments of the expression
     asked = [
         {
             "package": each.package.split("."),
-            "doors": dict(each.doors),
+            "methods": dict(each.methods),
             "shown": each.shown,
-            "follows": {name: each.follows.get(name, ()) for name in each.doors},
+            "follows": {name: each.follows.get(name, ()) for name in each.methods},
         }
         for each in questions
     ]
@@ -204,7 +204,7 @@ def command(  # noqa: PLR0913 - the arguments of the expression
         arguments["overlay"] = str(overlay.resolve())
     if loud:
         arguments["loud"] = "yes"
-    keeps = any(each.doors for each in questions)
+    keeps = any(each.methods for each in questions)
     with sealed():
         asking = evaluator.evaluate_command(EXPRESSION, arguments, keeps=keeps)
     bounded = limits.bounded(asking, limits.memory(), strictly=True)
@@ -264,36 +264,38 @@ def thing(system: str, question: Question) -> tuple[str, tuple[str, ...]]:
 
 
 def _with_effects(question: Question, answer: Derivations, store: DerivationStore) -> Derivations:
-    """Add to the doors what their replacements come to, by the closures of both builds."""
-    doors = {
+    """Add to the methods what their replacements come to, by the closures of both builds."""
+    methods = {
         name: replace(
-            door,
-            before=_judged(door.before, question.doors[name], answer.before, store),
-            after=_judged(door.after, question.doors[name], answer.after, store),
+            method,
+            before=_judged(method.before, question.methods[name], answer.before, store),
+            after=_judged(method.after, question.methods[name], answer.after, store),
         )
-        for name, door in answer.doors.items()
+        for name, method in answer.methods.items()
     }
-    return replace(answer, doors=doors)
+    return replace(answer, methods=methods)
 
 
-def _judged(door: Door, path: tuple[str, ...], package: str | None, store: DerivationStore) -> Door:
-    if not door.there or package is None:
-        return door
-    if door.gives is None:
-        return replace(door, effect=Effect.UNKNOWN)
+def _judged(method: Method, path: tuple[str, ...], package: str | None, store: DerivationStore) -> Method:
+    if not method.there or package is None:
+        return method
+    if method.gives is None:
+        return replace(method, effect=Effect.UNKNOWN)
     try:
-        effect, way = _effect(door, path, package, store)
-        old = door.old if effect is Effect.INEFFECTIVE else None
+        effect, way = _effect(method, path, package, store)
+        old = method.old if effect is Effect.INEFFECTIVE else None
         built = bool(store.way(package, old.__eq__)) if old is not None else None
-        return replace(door, effect=effect, way=tuple(store[each].name for each in way), built=built)
+        return replace(method, effect=effect, way=tuple(store[each].name for each in way), built=built)
     except ToolkitError:
         # What a package calls its derivation need not be one.
-        return replace(door, effect=Effect.UNKNOWN)
+        return replace(method, effect=Effect.UNKNOWN)
 
 
-def _effect(door: Door, path: tuple[str, ...], package: str, store: DerivationStore) -> tuple[Effect, tuple[str, ...]]:
+def _effect(
+    method: Method, path: tuple[str, ...], package: str, store: DerivationStore
+) -> tuple[Effect, tuple[str, ...]]:
     """Return what a replacement comes to, and the way from the package with it to what it is for."""
-    new, old, gives = door.new, door.old, str(door.gives)
+    new, old, gives = method.new, method.old, str(method.gives)
     if gives == package or (new is not None and not store.way(gives, new.__eq__)):
         return Effect.INEFFECTIVE, ()
     way: tuple[str, ...] = ()
@@ -322,18 +324,18 @@ def _failed(
     is_late = allowed.left(thing(system, question)) <= 0
     same: Derivations | None = None
     if before != after and not is_late:
-        (same,) = ask(before, before, system, [replace(question, doors={})], allowed=allowed)
+        (same,) = ask(before, before, system, [replace(question, methods={})], allowed=allowed)
     if same is not None and same.limited:
         return same
     if same is not None and same.error is not None:
-        return Derivations(doors={})
+        return Derivations(methods={})
     if question.shown and not is_late:
         # Other attributes than the package may end Nix, changed or not: what they are is the judge's to compare.
         return ask(before, after, system, [replace(question, shown=())], allowed=allowed)[0]
     places = re.findall(rf"{re.escape(str(after))}/(\S+?\.nix)\b", error.stderr)
     limited = program.reached_limit(error)
     return Derivations(
-        doors={},
+        methods={},
         error=program.at_limit(error) if limited else program.reason(error),
         limited=limited,
         refuses_function=program.refuses_function(error),

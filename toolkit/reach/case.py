@@ -23,7 +23,7 @@ _LABEL = re.compile(r"[-+._][A-Za-z][A-Za-z_-]*")
 class Call(Struct, frozen=True, kw_only=True):
     """A call of one of a package's own functions: what it sets, which of that are packages, and what it may set."""
 
-    door: str
+    method: str
     names: tuple[str, ...] = ()
     packages: dict[str, str] = field(default_factory=dict[str, str])
     arguments: tuple[str, ...] = ()

@@ -136,7 +136,7 @@ def ways(
     way = partial(_way, calls, base, names)
     if "argsOverride" in given:
         yield from (way(name, _versioned(more, names)) for more in (("version", "modDirVersion"), ("version",)))
-    if calls[-1].door != "overrideAttrs":
+    if calls[-1].method != "overrideAttrs":
         return
     stays = {each.name for each in left}
     wrapped = f"{name}-unwrapped"
@@ -194,7 +194,7 @@ def _way(calls: Sequence[Call], base: str, names: Names, attribute: str, text: T
             return " ".join(f"{each} = {value(number, each, old)};" for each in names)
 
         earlier = "".join(
-            f".{call.door} {{ {bindings(number, call.names, 'null')} }}" for number, call in enumerate(calls[:-1])
+            f".{call.method} {{ {bindings(number, call.names, 'null')} }}" for number, call in enumerate(calls[:-1])
         )
 
         def last(names: Sequence[str], old: str = "old") -> str:
@@ -215,7 +215,7 @@ def obstacle(left: Sequence[Left], calls: Sequence[Call]) -> str:
         return f"'{part}' stays, and no overlay of unlet's brings it within reach"
     if not left:
         return "the packages are those of another set"
-    if not calls or calls[-1].door != "overrideAttrs":
+    if not calls or calls[-1].method != "overrideAttrs":
         return "an override by arguments can be written in no other way"
     return "each of those that were tried leaves something behind too, or does not evaluate"
 

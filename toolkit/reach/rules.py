@@ -215,8 +215,8 @@ def old_package(case: Case) -> Iterator[Left]:
 
 def old_argument(case: Case) -> Iterator[Left]:
     """Yield the old value of an argument that the build still has."""
-    packages = {name: path for call in case.calls if call.door == "override" for name, path in call.packages.items()}
-    names = [name for call in case.calls if call.door == "override" for name in call.names if name != "stdenv"]
+    packages = {name: path for call in case.calls if call.method == "override" for name, path in call.packages.items()}
+    names = [name for call in case.calls if call.method == "override" for name in call.names if name != "stdenv"]
     if not names:
         return
     before = case.top(names)

@@ -187,7 +187,7 @@ def turned_too_late(case: Case) -> Iterator[Left]:
 
 def unread_variable(case: Case) -> Iterator[Left]:
     """Yield variables that are arguments of the package, or nearly have the name of one that builds read."""
-    arguments = {name for call in case.calls if call.door != "override" for name in call.arguments}
+    arguments = {name for call in case.calls if call.method != "override" for name in call.arguments}
     for name in case.added:
         if name in arguments and not _STORE.search(case.new.environment[name]):
             yield Left(name=name, why=f"'{name}' is an argument of the package; as a variable nothing reads it")

@@ -20,7 +20,7 @@ from toolkit.errors import ToolkitError
 from toolkit.git.history import Change
 from toolkit.nix import limits
 from toolkit.nix.limits import Budget
-from toolkit.proposal.inspection import Doors
+from toolkit.proposal.inspection import Methods
 from toolkit.shipped import PACKAGE
 from toolkit.track.readings import Reading
 
@@ -32,7 +32,7 @@ class Known(Struct, frozen=True, kw_only=True):
     """Readings by blob, last changes by place.
 
     `since` has the commits that fixed a package, by its name, its parts and the commit that last changed its file.
-    `answers` are Nix's about any package, by the commit, the package and the doors that it was asked about.
+    `answers` are Nix's about any package, by the commit, the package and the methods that it was asked about.
 
     The place of a change names the file's content as well.
     """
@@ -40,7 +40,7 @@ class Known(Struct, frozen=True, kw_only=True):
     readings: dict[str, Reading] = field(default_factory=dict[str, Reading])
     changes: dict[str, Change] = field(default_factory=dict[str, Change])
     since: dict[str, Change] = field(default_factory=dict[str, Change])
-    answers: dict[str, Doors] = field(default_factory=dict[str, Doors])
+    answers: dict[str, Methods] = field(default_factory=dict[str, Methods])
 
 
 class Memory:

@@ -1,4 +1,4 @@
-"""Any package as the subject of track: Nix tries the doors in a clone's whole trees, else the file is read."""
+"""Any package as the subject of track: Nix tries the methods in a clone's whole trees, else the file is read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from toolkit.lift.reach import FileBindings, file_bindings, questions
 from toolkit.model import Progress, Source
 from toolkit.nix import limits
 from toolkit.nix.limits import no_time, sealed
-from toolkit.proposal.inspection import Doors, part, working_doors
+from toolkit.proposal.inspection import Methods, part, working_methods
 from toolkit.sources import trees
 from toolkit.track.memory import Memory
 from toolkit.track.readings import EVALUATION, SYNTAX, Component, Overridable, Place, Reading, State, overall
@@ -127,7 +127,7 @@ class Package:
             return self.meaning(file, None, why=error.message)
         return self.meaning(file, answer, why=answer.reason, limited=answer.limited)
 
-    def _answer(self, found: FoundFile, file: FileBindings, repository: Path | None) -> Doors:
+    def _answer(self, found: FoundFile, file: FileBindings, repository: Path | None) -> Methods:
         """Ask Nix about the package of a commit, once."""
         asked = questions(file, self.names)
         key = f"{found.commit} {self.package} {' '.join(asked)}"
@@ -138,9 +138,9 @@ class Package:
         self._progress.step(f"asking Nix about {self.package} at {found.wanted.name}")
         with self._memory.budget.spending() as left:
             if left <= 0:
-                return Doors(doors={}, reason=no_time(), limited=True)
+                return Methods(methods={}, reason=no_time(), limited=True)
             with sealed(seconds=min(limits.seconds(_SECONDS), left)):
-                answer = working_doors(tree, self.package, file, self.names)
+                answer = working_methods(tree, self.package, file, self.names)
         if answer.limited and self._memory.budget.left <= 0:
             answer = replace(answer, reason=no_time())
         if found.tree is None and not answer.limited:
@@ -160,14 +160,14 @@ class Package:
         return trees.whole(source, offline=True, progress=self._progress).root
 
     def meaning(
-        self, file: FileBindings, answer: Doors | None, *, why: str | None = None, limited: bool = False
+        self, file: FileBindings, answer: Methods | None, *, why: str | None = None, limited: bool = False
     ) -> Reading:
         """Return what the names come to; `why` explains why Nix does not decide: if at a limit, they are unknown."""
         by_nix = answer is not None and answer.reason is None
         version = file.version or (answer.version if answer is not None else None)
         parts = [part(name, file, answer if by_nix else None) for name in self.names]
         components = tuple(
-            Component(name=each.name, bound=each.bound, overridable=each.reached, doors=each.doors, line=each.line)
+            Component(name=each.name, bound=each.bound, overridable=each.reached, methods=each.methods, line=each.line)
             for each in parts
         )
         reached = overall(components) if components else Overridable.NOT_APPLICABLE

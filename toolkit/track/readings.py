@@ -63,12 +63,12 @@ class Release(Struct, frozen=True, kw_only=True):
 
 
 class Component(Struct, frozen=True, kw_only=True):
-    """A component: `bound` is let, parameter, attribute, elsewhere or absent; `doors` are overrides that reach it."""
+    """A component: `bound` is let, parameter, attribute, elsewhere or absent; `methods` are overrides that reach it."""
 
     name: str
     bound: str
     overridable: bool | None = None
-    doors: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ()
     line: int | None = None
 
 
@@ -168,7 +168,7 @@ _PLACES = {
 def _components(reading: Reading) -> str:
     """Return what reaches the components, each override once if Nix has tried them."""
     reached = [each for each in reading.components if each.overridable]
-    ways = dict.fromkeys(each.doors[0].replace(each.name, "NAME") for each in reached if each.doors)
+    ways = dict.fromkeys(each.methods[0].replace(each.name, "NAME") for each in reached if each.methods)
     by = f" by {', '.join(ways)}" if ways else ""
     match reading.overridable:
         case Overridable.YES:

@@ -98,7 +98,7 @@ def notes(answer: TrackAnswer) -> Iterator[str]:
             yield f"{ref.name}: the file is '{ref.path}'"
         if ref.fixed_by is not None:
             yield f"{ref.name}: fixed by {ref.fixed_by.commit.short} of {_day(ref.fixed_by.date)}"
-    yield from _doors(answer)
+    yield from _methods(answer)
     for each in answer.pulls:
         if each.reason is not None:
             yield f"#{each.number}: {each.reason}"
@@ -114,14 +114,14 @@ def change(changed: Difference) -> str:
     return f"{subject} is {after}" if before is None else f"{subject} was {before}, is {after}"
 
 
-def _doors(answer: TrackAnswer) -> Iterator[str]:
+def _methods(answer: TrackAnswer) -> Iterator[str]:
     """Yield which override reaches which components, once for all refs of which that is so."""
     found: dict[str, list[str]] = {}
     for ref in answer.refs:
         reached: dict[str, list[str]] = {}
         for component in ref.reading.components if ref.reading is not None else ():
-            if component.doors:
-                ways = " and ".join(door.replace(component.name, "NAME") for door in component.doors)
+            if component.methods:
+                ways = " and ".join(method.replace(component.name, "NAME") for method in component.methods)
                 reached.setdefault(ways, []).append(component.name)
         for ways, names in reached.items():
             found.setdefault(f"{', '.join(names)} can be overridden by {ways}", []).append(ref.name)

@@ -15,24 +15,24 @@ let
 
   argumentsOf = value: guarded [ ] (attrNames (value.override.__functionArgs or { }));
 
-  # A call's own words: its door, and the names of what it sets.
+  # A call's own words: its method, and the names of what it sets.
   described =
-    { door, argument, of }:
+    { method, argument, of }:
     let
       old =
-        if door == "override" then
+        if method == "override" then
           { }
-        else if door == "overridePythonAttrs" then
+        else if method == "overridePythonAttrs" then
           of
         else
           of.drvAttrs or { } // of;
       given = given' argument old old;
     in
     {
-      inherit door;
+      inherit method;
       names = guarded [ ] (if isAttrs given then attrNames given else [ ]);
       packages =
-        if door == "override" && isAttrs given then
+        if method == "override" && isAttrs given then
           listToAttrs (
             concatMap (
               name:

@@ -34,7 +34,7 @@ let
       ++ given."unlet scope" or super."unlet scope" or [ ];
     };
 
-  doors = [
+  methods = [
     "extend"
     "override"
     "overrideAttrs"
@@ -46,7 +46,7 @@ let
 
   # The argument of a call with its extensions of a scope marked.
   marked =
-    door: argument:
+    method: argument:
     let
       # A set of members is as good as an extension where either is taken.
       inner = given: mapAttrs (_: each: if isFunction each then leaving null each else each) (intersectAttrs extending given);
@@ -55,9 +55,9 @@ let
         packageOverrides = null;
       };
     in
-    if elem door [ "extend" "overrideScope" "overrideScope'" ] then
+    if elem method [ "extend" "overrideScope" "overrideScope'" ] then
       leaving null argument
-    else if door != "override" then
+    else if method != "override" then
       argument
     else if isFunction argument then
       old:
@@ -75,7 +75,7 @@ let
     else
       value
       // mapAttrs (
-        door: function:
+        method: function:
         (if isAttrs function then function else { })
         // {
           __functor =
@@ -84,13 +84,13 @@ let
               calls
               ++ [
                 {
-                  inherit door argument;
+                  inherit method argument;
                   of = value;
                 }
               ]
-            ) (function (marked door argument));
+            ) (function (marked method argument));
         }
-      ) (intersectAttrs (listToAttrs (map (name: { inherit name; value = null; }) doors)) value)
+      ) (intersectAttrs (listToAttrs (map (name: { inherit name; value = null; }) methods)) value)
       // {
         ${scopeName value} = observe [ ] value.${scopeName value};
         "unlet calls" = calls;
@@ -112,7 +112,7 @@ let
 in
 {
   inherit
-    doors
+    methods
     leaving
     observe
     scopeName

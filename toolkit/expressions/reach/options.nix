@@ -34,7 +34,7 @@ let
     unsafeGetAttrPos
     ;
   inherit (import ./values.nix) guarded isCallable isPackage;
-  inherit (import ./observed.nix) doors observe;
+  inherit (import ./observed.nix) methods observe;
 
   isOwn = value: substring 0 (stringLength tree + 1) (toString value) == tree + "/";
 
@@ -59,7 +59,7 @@ let
       map (name: {
         inherit name;
         value = _: recorded (calls ++ [ { of = value; } ]) value;
-      }) doors
+      }) methods
     );
 
   # The settings of modules and of what they import, but for nixpkgs' own.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from toolkit.errors import LayoutError
-from toolkit.lift.bindings import BindingKind, doors, find
+from toolkit.lift.bindings import BindingKind, find, shown_attributes
 from toolkit.lift.reach import candidates
 from toolkit.lift.shape import read
 from toolkit.nix.tree import Tree
@@ -27,20 +27,20 @@ def packages(content: bytes, file: PurePosixPath) -> tuple[str, ...]:
 def working(
     names: Sequence[str], content: bytes, target: Target, roots: tuple[Path, Path], systems: tuple[str, ...]
 ) -> dict[str, tuple[str, ...]]:
-    """Return for each binding the door by which an override reaches something on one of the systems.
+    """Return for each binding the method by which an override reaches something on one of the systems.
 
     It is the first of those that the file shows, an attribute and an argument; one that was there before is none. If
     none works, it is the first.
     """
     shape = read(Tree(content.decode(), name=str(target.file)))
-    likely = {name: candidates(name, (door.path for door in doors(shape, name))) for name in names}
+    likely = {name: candidates(name, (shown.path for shown in shown_attributes(shape, name))) for name in names}
     tries = {f"{name}.{index}": path for name, paths in likely.items() for index, path in enumerate(paths)}
-    trial = Asking(trees=roots, own=Question(package=target.package, doors=tries), systems=systems)
+    trial = Asking(trees=roots, own=Question(package=target.package, methods=tries), systems=systems)
     working = {
         tries[key]
         for answer in trial.answers().values()
-        for key, door in answer.doors.items()
-        if door.after.has_effect and not door.hides
+        for key, method in answer.methods.items()
+        if method.after.has_effect and not method.hides
     }
     return {
         name: next((path for path in paths if path in working), next(iter(paths))) for name, paths in likely.items()

@@ -1,4 +1,4 @@
-"""What a replacement of what is behind a door comes to, by the derivations that Nix makes, and what ends it."""
+"""What a replacement by a method comes to, by the derivations that Nix makes, and what ends it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from toolkit import specimen
 from toolkit.nix import limits
-from toolkit.prove.lifted import ChangedDoor, Derivations, Effect, Question, ask
+from toolkit.prove.lifted import ChangedMethod, Derivations, Effect, Question, ask
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,16 +79,16 @@ def test_only_a_replacement_that_arrives_and_leaves_nothing_works(tmp_path: Path
         "argument": (Effect.WORKS, ()),
         "beside": (Effect.PARTLY, ("beside-1",)),
     }
-    doors = dict.fromkeys(expected, PART) | dict.fromkeys(("argument", "beside"), ("override", "own"))
+    methods = dict.fromkeys(expected, PART) | dict.fromkeys(("argument", "beside"), ("override", "own"))
     questions = [
-        Question(package=name, doors={"door": doors[name], "none": ("none",)}, shown=(("passthru", "tests"),))
+        Question(package=name, methods={"method": methods[name], "none": ("none",)}, shown=(("passthru", "tests"),))
         for name in expected
     ]
     answers = dict(zip(expected, ask(root, root, SYSTEM, questions), strict=True))
-    both: dict[str, ChangedDoor] = {name: answer.doors["door"] for name, answer in answers.items()}
-    assert {name: (door.before.effect, door.before.way) for name, door in both.items()} == expected
-    assert {name: (door.after.effect, door.after.way) for name, door in both.items()} == expected
-    assert {name for name, door in both.items() if door.after.has_effect} == {
+    both: dict[str, ChangedMethod] = {name: answer.methods["method"] for name, answer in answers.items()}
+    assert {name: (method.before.effect, method.before.way) for name, method in both.items()} == expected
+    assert {name: (method.after.effect, method.after.way) for name, method in both.items()} == expected
+    assert {name for name, method in both.items() if method.after.has_effect} == {
         "reached",
         "elsewhere",
         "asking",
@@ -96,7 +96,7 @@ def test_only_a_replacement_that_arrives_and_leaves_nothing_works(tmp_path: Path
         "argument",
     }
     for answer in answers.values():
-        absent = answer.doors["none"].after
+        absent = answer.methods["none"].after
         assert (absent.there, absent.named, absent.effect, absent.has_effect) == (False, False, Effect.NONE, False)
 
 
@@ -111,7 +111,7 @@ class TestEnd:
             trees.append(root)
         answer = asked(trees[0], trees[1], "app")
         assert "expected a set but found a function" in (answer.error or "")
-        assert (answer.refuses_function, answer.limited, answer.doors) == (True, False, {})
+        assert (answer.refuses_function, answer.limited, answer.methods) == (True, False, {})
         assert "pkgs/top-level/app.nix" in answer.places
         assert len(set(answer.places)) == len(answer.places)
 
@@ -131,19 +131,19 @@ class TestEnd:
         root = tree(tmp_path / "nixpkgs", PACKAGES + more)
         other = tree(tmp_path / "other", PACKAGES + more)
         shown = (("passthru", "tests"),)
-        answer = asked(root, other, "loud", doors={"part": PART}, shown=shown)
+        answer = asked(root, other, "loud", methods={"part": PART}, shown=shown)
         assert answer.error is None
         assert answer.before == answer.after is not None
-        assert answer.doors["part"].after.effect is Effect.WORKS
+        assert answer.methods["part"].after.effect is Effect.WORKS
 
     def test_an_override_that_ends_nix_is_no_fault_of_the_package_before(self, tmp_path: Path) -> None:
         more = "  knot = final.app { uses = own: if own.passthru.part == final.part then 1 else let x = x; in x; };\n"
         trees = [tree(tmp_path / name, PACKAGES + more) for name in ("before", "after")]
-        answer = asked(trees[0], trees[1], "knot", doors={"part": PART})
+        answer = asked(trees[0], trees[1], "knot", methods={"part": PART})
         assert "infinite recursion" in (answer.error or "")
 
 
 @pytest.mark.parametrize("package", ["gone", "a.b"])
 def test_what_is_nowhere_has_no_derivation(tmp_path: Path, package: str) -> None:
     root = tree(tmp_path / "nixpkgs", "")
-    assert asked(root, root, package, doors={"part": PART}) == Derivations(doors={})
+    assert asked(root, root, package, methods={"part": PART}) == Derivations(methods={})

@@ -1,5 +1,5 @@
 {
-  description = "Bring what nixpkgs binds in a let within reach of overrides, and show what overrides and changes do";
+  description = "Make let-bound packages of nixpkgs overridable, and show what overrides and changes do";
 
   inputs.nixpkgs.url = "github:NixOS/nixpkgs/nixos-unstable";
 
@@ -66,7 +66,7 @@
           ];
           pythonImportsCheck = [ "toolkit" ];
           meta = {
-            description = "Bring what nixpkgs binds in a let within reach of overrides, and show what overrides and changes do";
+            description = "Make let-bound packages of nixpkgs overridable, and show what overrides and changes do";
             license = pkgs.lib.licenses.mit;
             mainProgram = "unlet";
           };

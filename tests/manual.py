@@ -60,7 +60,7 @@ def man_page() -> str:
     lines = [
         f'.TH UNLET 1 "{DATE}" "unlet {__version__}" "User Commands"',
         ".SH NAME",
-        r"unlet \- bring let\-bound packages of nixpkgs within reach of overrides, with proof",
+        r"unlet \- make let\-bound packages of nixpkgs overridable, with proof",
         ".SH SYNOPSIS",
         r".B unlet \fICOMMAND\fR [\fIOPTIONS\fR]",
         ".SH DESCRIPTION",

@@ -237,10 +237,10 @@ def test_a_picture_has_the_parts_by_their_reach_and_the_overrides() -> None:
         "%% app: pkgs/app.nix\n"
         "flowchart LR\n"
         '  package["app"]\n'
-        '  subgraph g0["within reach of an override"]\n'
+        '  subgraph g0["overridable"]\n'
         '    p1["cli (attribute)"]\n'
         "  end\n"
-        '  subgraph g1["out of reach"]\n'
+        '  subgraph g1["not overridable"]\n'
         '    p0["ui (let, line 7)"]\n'
         "  end\n"
         '  subgraph g2["unknown"]\n'

@@ -1,4 +1,4 @@
-"""Any package: a clone whose history binds a part in a let, brings it within reach, and takes that back."""
+"""Any package: a clone whose history binds a part in a let, makes it overridable, and takes that back."""
 
 from __future__ import annotations
 

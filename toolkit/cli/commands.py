@@ -116,7 +116,7 @@ class Commands(click.Group):
 @click.option("--version", is_flag=True, help="Show the version and exit; with --json also what confines Nix.")
 @click.pass_context
 def commands(ctx: click.Context, *, version: bool) -> int:
-    """Bring what nixpkgs binds in a let … in within reach of overrides, and show what overrides and changes do.
+    """Make let-bound packages of nixpkgs overridable, and show what overrides and changes do.
 
     Begin with reach if your override does nothing, with doctor if rootless docker refuses a port, with find and propose
     for a change of nixpkgs, with check and track if you judge a change or wait for one.

@@ -55,8 +55,8 @@ def command(
     """Write an overlay for your nixpkgs, and prove it there.
 
     With docker (the default), rootless docker can then publish ports below 1024. Any other TARGET is an attribute path,
-    or the path of a package's file: you can then override the packages defined in its let. Outside a checkout and
-    without --nixpkgs, git fetches the default commit.
+    or the path of a package's file: you can then override its let-bound packages. Outside a checkout and without
+    --nixpkgs, git fetches the default commit.
     """
     settings = options.settings()
     request = proposed(target, options.source_request(), out=out, force=force)

@@ -381,7 +381,7 @@ in
     in
     say (length (builtins.split "[^a-zA-Z0-9_-]${part}[[:space:]]*=[^=]" (builtins.readFile (/. + head position))) > 1);
 
-  # A package with the overlay of a directory that brings a part of it within reach, and with the part that the user gives:
+  # A package with the overlay of a directory that makes a part of it overridable, and with the part that the user gives:
   # as an argument of the package's, or as an attribute of the set.
   replacing =
     scope: index: name: package: part: directory: inPassthru:

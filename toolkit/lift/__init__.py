@@ -1,1 +1,1 @@
-"""Find packages that a `let` binds out of reach, and bring them within it. Knows Nix and nixpkgs, but no package."""
+"""Find let-bound packages, and make them overridable. Knows Nix and nixpkgs, but no package."""

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from msgspec import Struct
 
 from toolkit.errors import RefusalError
-from toolkit.lift import capture, hidden, layer, passthru, remarks, style
+from toolkit.lift import capture, hidden, layer, notes, passthru, style
 from toolkit.lift.bindings import PASSTHRU, Reachability, ShownAttribute, state
 from toolkit.lift.passthru import Additions
 from toolkit.lift.plan import OWN, PARAMETER, Design, LiftPlan
@@ -130,7 +130,7 @@ def carry_out(planned: LiftPlan) -> Lifted:
         *(renamed := list(capture.renamed(planned, parameter, sites))),
     ]
     along = {name: planned.routes[name].path for name in planned.moved if name not in {*planned.names, *planned.own}}
-    places = remarks.places(planned, taken)
+    places = notes.places(planned, taken)
     new = style.filled(shape.tree.text, _moved(planned, edits, inherits, layered, parameter))
     _require_comments(shape, new)
     return Lifted(
@@ -141,18 +141,18 @@ def carry_out(planned: LiftPlan) -> Lifted:
         through=tuple(name for name, path in along.items() if path[0] == PASSTHRU and planned.routes[name].shown),
         parameter=parameter,
         renamed=frozenset(edit.replacement for edit in renamed if edit.replacement),
-        shown=tuple(remarks.shown(planned)),
-        follows=remarks.follows(planned),
+        shown=tuple(notes.shown(planned)),
+        follows=notes.follows(planned),
         states={name: state(planned.shape, name) for name in planned.names},
         own=planned.own,
         recursive=bool(unfolded.edits),
         dropped=not unfolded.targets,
         unfolded=tuple(dict.fromkeys(path[-1] for path in taken.values())) if places else (),
         places=places,
-        hashed=remarks.hashed(planned),
-        left=remarks.left(planned),
-        apart=remarks.apart(planned),
-        used=remarks.used(planned),
+        hashed=notes.hashed(planned),
+        left=notes.left(planned),
+        apart=notes.apart(planned),
+        used=notes.used(planned),
     )
 
 

@@ -150,7 +150,7 @@ class LiftChosen(Chosen[LiftCase], frozen=True, kw_only=True, eq=False):
         )
 
     def require_upstream(self) -> None:
-        """Raise ToolkitError for what upstream does not want: what is broken, insecure or within reach already.
+        """Raise ToolkitError for what upstream does not want: what is broken, insecure or overridable already.
 
         Nor what is for none of the systems that most are asked about.
         """

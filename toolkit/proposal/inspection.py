@@ -164,7 +164,7 @@ def _place(found: Part) -> str:
 def graph(found: PackageInspection) -> bytes:
     """Return a flowchart (Mermaid): the parts by how far an override reaches them, and the overrides that do."""
     text = [f"%% {found.package}: {found.file}", "flowchart LR", f'  package["{found.package}"]']
-    groups = {True: "within reach of an override", False: "out of reach", None: "unknown"}
+    groups = {True: "overridable", False: "not overridable", None: "unknown"}
     numbered = [(f"p{number}", each) for number, each in enumerate(found.parts)]
     for number, (reached, title) in enumerate(groups.items()):
         boxes = [f'    {box}["{_label(each)}"]' for box, each in numbered if each.reached is reached]

@@ -212,7 +212,7 @@ def _way(calls: Sequence[Call], base: str, names: Names, attribute: str, text: T
 def obstacle(left: Sequence[Left], calls: Sequence[Call]) -> str:
     """Return why no way reaches, in words."""
     if (part := next((each.name for each in left if each.part), None)) is not None:
-        return f"'{part}' stays, and no overlay of unlet's brings it within reach"
+        return f"'{part}' stays, and no overlay of unlet's makes it overridable"
     if not left:
         return "the packages are those of another set"
     if not calls or calls[-1].method != "overrideAttrs":

@@ -66,7 +66,7 @@ class Override(Struct, frozen=True, kw_only=True):
 
 
 class Brought(Struct, frozen=True, kw_only=True):
-    """An overlay that brings what a package's file binds within reach, and the command that writes it."""
+    """An overlay that makes the let-bound packages of a file overridable, and the command that writes it."""
 
     directory: Path
     command: str

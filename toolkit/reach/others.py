@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Others:
-    """Tries the ways, and the overlays that bring what a package's file binds within reach."""
+    """Tries the ways, and the overlays that make the let-bound packages of a file overridable."""
 
     def __init__(self, sets: Sets, bring: Callable[[str], Brought | None]) -> None:
         self._sets = sets
@@ -89,7 +89,7 @@ class Others:
         return None
 
     def part(self, subject: Subject, part: str, package: str, names: Names) -> str | None:
-        """Return how a part of a package is replaced behind the overlay that brings it within reach."""
+        """Return how a part of a package is replaced behind the overlay that makes it overridable."""
         if self._sets.ask(f"binds {quoted(package)} {quoted(part)}", bool) is not True:
             return None
         made, scope = self._bring(package), self._sets.joint(subject)

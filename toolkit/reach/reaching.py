@@ -43,9 +43,9 @@ _MEBIBYTES = 2560
 class ReachRequest(Struct, frozen=True, kw_only=True):
     """What to look at: paths, none for the user's own overlays; and where, see the command's options.
 
-    `bring` writes an overlay that brings what a package's file binds within reach, of the package of a nixpkgs and into
-    a directory, and returns the command for that; None if there can be none. `parts` are names that only a package's
-    file binds, with the package.
+    `bring` writes an overlay that makes the let-bound packages of a file overridable, of the package of a nixpkgs and
+    into a directory, and returns the command for that; None if there can be none. `parts` are names that only a
+    package's file binds, with the package.
     """
 
     paths: tuple[Path, ...]

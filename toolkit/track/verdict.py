@@ -45,7 +45,7 @@ class Way(StrEnum):
 class Used(Struct, frozen=True, kw_only=True):
     """An overlay of a package; `blob` is the file that it was made from, if that is known, `directory` where it is.
 
-    `bindings` are those that it brings within reach, none if that is not known.
+    `bindings` are those that it makes overridable, none if that is not known.
     """
 
     package: str = field(default_factory=registry.usual)

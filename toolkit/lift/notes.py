@@ -1,4 +1,4 @@
-"""What is to be said of a lift, beside what it changes."""
+"""Notes on a lift, beside what it changes."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PHRASES = (
     r"(?<!not\s)tells? (for|of|what|whether|why|you)",
-    r"(?<!could\snot\s)(is|are|be|was|were) told",
+    r"(is|are|be|was|were) told",
     r"says so",
     r"what (is|are) there",
     r"what comes of",
@@ -25,6 +25,10 @@ PHRASES = (
     r"says (how|what|whether|which|why)",
     r"where (nobody|somebody|nothing|none)",
     r"where (it|that|there) (is|was) (no|not|one)",
+    r"(bring|brings|brought)( \w+){0,6} within reach",
+    r"could not( be)? (tell|told)",
+    r"(a|for) damage",
+    r"remarks?",
 )
 # A phrase may go on in the next line, also of a comment.
 WORST = re.compile(r"\b(" + "|".join(PHRASES).replace(" ", r"[\s#]+") + r")\b", re.IGNORECASE)
@@ -41,7 +45,7 @@ def pairs() -> list[str]:
 
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_text_has_none_of_the_phrases(path: Path) -> None:
-    text = re.sub(r"^\| .* → .* \|$", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    text = re.sub(r"^\| .* → .* \|$|^\| name \| .*(\n\|.*)+", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
     assert [" ".join(found[0].split()) for found in WORST.finditer(text)] == []
 
 

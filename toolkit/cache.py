@@ -61,7 +61,7 @@ class CacheEntry(Struct, frozen=True, kw_only=True):
     """One directory of the cache.
 
     `size` is in bytes; `used` is when it was last used, in seconds since the epoch. Nothing reads the kinds `broken`,
-    `making` and `doomed` again: a damage or an interrupt has left them, or they are being deleted.
+    `making` and `doomed` again: they are damaged, left by an interrupt, or being deleted.
     """
 
     kind: str

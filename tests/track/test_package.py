@@ -179,7 +179,7 @@ def test_server_without_a_tree_is_read_and_says_so(tree: Nixpkgs, server: Forge,
     assert states(answer) == {CHANNEL: State.NOT_FIXED, "master": State.FIXED}
     for found in answer.refs:
         assert found.reading is not None
-        assert found.reading.reason == "only read, since there is no clone whose whole tree Nix could be asked about"
+        assert found.reading.reason == "only read, since there is no clone whose whole tree Nix could evaluate"
     assert answer.exit_code != 10
 
 

@@ -81,7 +81,7 @@ class Log(Struct, frozen=True, kw_only=True):
 
 
 class Diagnosis(Struct, frozen=True, kw_only=True):
-    """All of it. `verdict` is one line, `port` the one that was asked about.
+    """All of it. `verdict` is one line, `port` the one that was named.
 
     `not_examined` is the reason why this machine was not examined, if it was to be.
     """

@@ -88,7 +88,7 @@ class Sight(Struct, frozen=True, kw_only=True):
     The first of `views` is the one that counts for the daemon's next start. `trials` has the outcome of running each
     program that could be taken there and has the capability. `dockerd` is the one of the next start as well, `version`
     is None if it is not printed. Every program may listen on ports from `first_port` up; `port` is the one that was
-    asked about.
+    named.
     """
 
     machine: Machine
@@ -218,7 +218,7 @@ def sight(machine: Machine, *, docker: Path | None, port: int) -> Sight:
     running = here.daemon(machine, unit.environment)
     seen = [_view("shell", launched.environment(machine.environment))]
     if running is not None and running.child.environment is not None:
-        # The running daemon may belong to a docker other than the one that was asked about.
+        # The running daemon may belong to a docker other than the one that was named.
         seen.insert(0 if docker is None else 1, _view("daemon", running.child.environment))
     if not unit.missing:
         login = {"HOME": str(Path.home()), "XDG_RUNTIME_DIR": str(machine.runtime)}

@@ -55,7 +55,7 @@ class Audience:
         there = readers.find(places, single, self._record.differences, self._record.files, functions=functions)
         self._ask(there, idle=not functions)
         if common := sorted({".".join(path) for path in single if path[-1] in readers.OF_ALL} & serious):
-            reason = "who reads it was not looked for: every package has an attribute of that name"
+            reason = "references to it were not looked for: every package has an attribute of that name"
             self._record.not_covered.append(Gap(what=few(common), reason=reason))
         if not functions:
             return there.modules

@@ -104,12 +104,12 @@ class Made:
         others = [system for system in self._systems if system != self._native]
         if (count := len(there)) > most_deep and others:
             there = [path for path in there if self._record.kinds[path] not in {THROWS, ENDS}][:most_deep]
-            reason = f"{count - len(there)} of {count} attributes are asked about on {self._native} alone"
+            reason = f"{count - len(there)} of {count} attributes are compared on {self._native} alone"
             self._record.not_covered.append(Gap(what=", ".join(others), reason=reason))
         top = [path for path in there if len(path) == 1 and self._record.kinds[path] != SET]
         asked = {system: top if system == STATIC else there for system in others}
         if rest := len(there) - len(asked.get(STATIC, there)):
-            reason = f"{rest} package set{'s' if rest > 1 else ''}, or what is in one, not asked about there"
+            reason = f"{rest} package set{'s' if rest > 1 else ''}, or what is in one, not compared there"
             self._record.not_covered.append(Gap(what=STATIC, reason=reason))
         self._record.compare(asked)
         if asked.get(_DARWIN) and self._record.ended.get(_DARWIN) and not self._has_new_darwin:
@@ -133,7 +133,7 @@ class Made:
             is_asked = compared or system != self._native
             known |= {word} if is_asked and len(packages) <= _MOST_ELSEWHERE else set()
         if rest := [word for word in file.platforms if word not in known]:
-            reason = f"what it does by {few(rest)} was not asked about"
+            reason = f"what it does by {few(rest)} was not compared"
             self._record.unknown.append(Gap(what=file.path, reason=reason))
 
     @cached_property

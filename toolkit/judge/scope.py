@@ -274,9 +274,9 @@ class _Judging:
             if kind == PACKAGE and ".".join(path) in self.audience.names
         )
         if not self.made.needs(file, callers):
-            self._leave(Gap(what=file.path, reason="nothing that was asked about needs it"))
+            self._leave(Gap(what=file.path, reason="nothing that was compared needs it"))
         elif sets := self.audience.closed:
-            reason = f"what {few(sets)} has by its functions was not asked about"
+            reason = f"what {few(sets)} has by its functions was not compared"
             self.made.unreached.append(Gap(what=file.path, reason=reason))
         elif self.audience.left:
             reason = f"asked {len(callers)} packages that name what it is for, and not {self.audience.left} others"
@@ -317,7 +317,7 @@ class _Judging:
 
     def _sample(self, of_all: Sequence[str]) -> None:
         """Ask about a few packages if all of them are made with a file."""
-        reason = "reaches everything, of which a few packages were asked about"
+        reason = "reaches everything, of which a few packages were compared"
         self.made.unreached.append(Gap(what=few(of_all), reason=reason))
         self.record.compare({system: [tuple(name.split(".")) for name in SAMPLE] for system in self.systems})
 

@@ -236,7 +236,7 @@ def read_files(root: Path, paths: Sequence[str], known: frozenset[str], end: flo
     are_parsable = readable([*texts.values()], most=max(end - _used(), 0))
     for (file, text), parsable in zip(texts.items(), are_parsable, strict=True):
         try:
-            # What is not parsable would be asked about again.
+            # What is not parsable would be read again.
             if not parsable or _used() >= end:
                 yield replace(file, readable=False, late=_used() >= end)
                 continue

@@ -1,7 +1,7 @@
 """The limits of an evaluation: its memory, and of strangers' files what is in reach and the time as well.
 
 Nix has a configuration of ours and nothing of the user's, neither a file nor a variable: one setting of theirs could
-open a door that the others close.
+allow what the others forbid.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ class Budget:
 
 
 class Allowance:
-    """The seconds that each of many things may take, in all evaluations together that ask about it."""
+    """The seconds that each of many things may take, in all evaluations together that look at it."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds

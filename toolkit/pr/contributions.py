@@ -51,7 +51,7 @@ def known(common: Path) -> tuple[Contribution, ...]:
 
 
 def read(common: Path, branch: str) -> Contribution | None:
-    """Return what is kept of a branch, None if it was not made by this program; raise ToolkitError for damage."""
+    """Return what is kept of a branch, None if this program did not make it; raise ToolkitError for a damaged file."""
     path = place(common, branch) / _KEPT
     try:
         content = path.read_bytes()

@@ -69,7 +69,7 @@ class LiftCommit(Struct, frozen=True, kw_only=True):
 
 
 class LiftChosen(Chosen[LiftCase], frozen=True, kw_only=True, eq=False):
-    """A package with its commits and what is asked about the last one.
+    """A package with its commits, and the question to Nix about the last one.
 
     `roots` are the trees before and after each commit.
     """
@@ -152,7 +152,7 @@ class LiftChosen(Chosen[LiftCase], frozen=True, kw_only=True, eq=False):
     def require_upstream(self) -> None:
         """Raise ToolkitError for what upstream does not want: what is broken, insecure or overridable already.
 
-        Nor what is for none of the systems that most are asked about.
+        Nor what is for none of the systems that most are evaluated for.
         """
         if not {*SYSTEMS} & {*self.opened.target.systems}:
             fact = f"is for none of {', '.join(SYSTEMS)}"
@@ -252,7 +252,7 @@ def of_commits(
     *,
     beside: tuple[str, ...] = (),
 ) -> LiftChosen:
-    """Say what is asked about the last commit."""
+    """Return the question to Nix about the last commit."""
     lifted = commits[-1].lifted
     asking = Asking(
         trees=(roots[0], roots[-1]),

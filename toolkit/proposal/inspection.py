@@ -52,7 +52,7 @@ class Part(Struct, frozen=True, kw_only=True):
 
 
 class PackageInspection(Struct, frozen=True, kw_only=True):
-    """A package, its file and its parts; `reason` explains why Nix did not decide, `system` what it was asked about."""
+    """A package, its file and its parts; `reason` explains why Nix did not decide, `system` what it evaluated for."""
 
     package: str
     file: PurePosixPath

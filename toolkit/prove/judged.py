@@ -1,4 +1,4 @@
-"""Claims that are the judge asked about a change: what is made from its files stays the same, as do its readers."""
+"""Claims that the judge decides: what is made from its files stays the same, as do its readers."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def _of(found: Judgement, compared: Mapping[str, Sequence[str]]) -> Iterator[Dif
 
 
 def systems(asked: Sequence[str], *, narrowed: bool) -> tuple[str, ...]:
-    """Return the systems of the judge for those that a package is asked about, pkgsStatic too unless `narrowed`."""
+    """Return the systems of the judge for those of a package, pkgsStatic too unless `narrowed`."""
     names = tuple(dict.fromkeys(_CROSS if "→" in each else each for each in asked))
     return names if narrowed or SYSTEMS[0] not in names else (*names, _STATIC)
 

@@ -1,6 +1,6 @@
 """Ask whole trees about packages: their derivations before and after, and what an override of an attribute reaches.
 
-Many packages are asked about in one evaluation. An error that Nix cannot catch ends it: the package that it came from
+One evaluation looks at many packages. An error that Nix cannot catch ends it: the package that it came from
 gets the error as its answer, and the others are asked again.
 """
 
@@ -37,7 +37,7 @@ UNREACHED = "no override has an effect here"
 UNUSED = f"{UNREACHED}: by default, the package is not built with it on these systems"
 UNSEEN = f"{UNREACHED}: the package is built with it, but its builder does not see what overrideAttrs replaces"
 NOWHERE = (UNREACHED, UNUSED, UNSEEN)
-"""What is said of a lift that does nothing on the systems that were asked about; on another one it may."""
+"""What is said of a lift that does nothing on the systems that were tried; on another one it may."""
 IN_PART = "an override reaches a part of the uses alone: the replaced package is still built in"
 UNFOLLOWED = "an override of src or version does not reach what takes it from the package"
 NO_FUNCTION = "the builder takes no function of the final attributes"

@@ -32,7 +32,7 @@ class Known(Struct, frozen=True, kw_only=True):
     """Readings by blob, last changes by place.
 
     `since` has the commits that fixed a package, by its name, its parts and the commit that last changed its file.
-    `answers` are Nix's about any package, by the commit, the package and the methods that it was asked about.
+    `answers` are Nix's about any package, by the commit, the package and the methods that it tried.
 
     The place of a change names the file's content as well.
     """

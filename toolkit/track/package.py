@@ -118,7 +118,7 @@ class Package:
 
     def _reading(self, found: FoundFile, file: FileBindings, repository: Path | None) -> Reading:
         if found.tree is None and (repository is None or found.commit is None):
-            return self.meaning(file, None, why="there is no clone whose whole tree Nix could be asked about")
+            return self.meaning(file, None, why="there is no clone whose whole tree Nix could evaluate")
         if process.find("nix-instantiate") is None:
             return self.meaning(file, None, why="Nix is not installed")
         try:

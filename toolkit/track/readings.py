@@ -95,7 +95,7 @@ class Reading(Struct, frozen=True, kw_only=True):
 
     @property
     def is_for_nix(self) -> bool:
-        """Return whether there is a file that Nix can be asked about."""
+        """Return whether there is a file that Nix can evaluate."""
         return self.layout is not None and self.overridable is not Overridable.NOT_APPLICABLE
 
 

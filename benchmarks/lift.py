@@ -30,7 +30,7 @@ from msgspec.structs import replace
 
 from toolkit.errors import ToolkitError
 from toolkit.lift.bindings import SHARED, BindingKind, Reachability, find
-from toolkit.lift.defaults import LiftChoice, Way, changed_lines, ways
+from toolkit.lift.defaults import LiftChoice, LiftWay, changed_lines, ways
 from toolkit.lift.defaults import lifted as by_design
 from toolkit.lift.final_attrs import final_attrs
 from toolkit.lift.locating import owners, siblings
@@ -42,7 +42,7 @@ from toolkit.nix import program
 from toolkit.nix.tree import Tree
 from toolkit.proposal.target import Target
 from toolkit.proposal.texts import message
-from toolkit.prove.lifted import NOWHERE, Derivations, Effect, LiftVerdict, Question, ask, judge
+from toolkit.prove.lifted import NOWHERE, Derivations, Effect, LiftQuestion, LiftVerdict, ask, judge
 from toolkit.sources import trees
 
 if TYPE_CHECKING:
@@ -169,7 +169,9 @@ def _lift(
     return lifted, chosen, verdicts
 
 
-def _ways(text: str, choice: LiftChoice, file: PurePosixPath, verdicts: dict[PurePosixPath, LiftVerdict]) -> list[Way]:
+def _ways(
+    text: str, choice: LiftChoice, file: PurePosixPath, verdicts: dict[PurePosixPath, LiftVerdict]
+) -> list[LiftWay]:
     try:
         return list(ways(text, choice, name=str(file)))
     except ToolkitError as error:
@@ -229,7 +231,7 @@ def _ask(
 ) -> dict[PurePosixPath, Derivations]:
     files = list(made)
     questions = [
-        Question(package=target.package, methods=lifted.methods, shown=lifted.shown, follows=lifted.follows)
+        LiftQuestion(package=target.package, methods=lifted.methods, shown=lifted.shown, follows=lifted.follows)
         for target, lifted in made.values()
     ]
     parts = [questions[begin : begin + TOGETHER] for begin in range(0, len(files), TOGETHER)]
@@ -260,7 +262,7 @@ def _separated(
     while True:
         contents = {file: lifted.text.encode() for file, (_, lifted) in made.items() if file not in apart}
         after = trees.changed(tree, contents).root
-        questions = [Question(package=package) for package in CANARIES]
+        questions = [LiftQuestion(package=package) for package in CANARIES]
         answers = [ask(tree.root, after, CANARY, [question])[0] for question in questions]
         places = {PurePosixPath(place) for answer in answers for place in answer.places}
         if not (guilty := places & contents.keys()):

@@ -26,7 +26,7 @@ from toolkit.docker.steps import MODULE
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.reach import model as reach
 from toolkit.report import report
-from toolkit.track import model
+from toolkit.track import answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -255,7 +255,7 @@ def test_answer_of_track_has_its_schema(contributed: tuple[Path, str]) -> None:
     call = ["track", "--git-dir", ".", "--ref", "HEAD", "--ref", "HEAD~2", "--no-pulls", "--json"]
     state = ["--state", str(contributed[0] / "state.json")]
     printed = [run([*call, *more], place).stdout for more in (state, ["--nixpkgs", ".", *state])]
-    assert_valid("track", model.SCHEMA, *printed)
+    assert_valid("track", answer.SCHEMA, *printed)
 
 
 def without_what_varies(line: str) -> str:

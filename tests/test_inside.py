@@ -10,7 +10,7 @@ import pytest
 
 from toolkit import inside
 from toolkit.errors import ToolkitError
-from toolkit.inside import AbsentError, Entry, Kind
+from toolkit.inside import AbsentError, Entry, EntryKind
 
 SECRET = b"a line that nobody may see"
 
@@ -168,13 +168,13 @@ def test_entries_follow_no_link(root: Path) -> None:
     linked(root, "a", "again")
     os.mkfifo(root / "fifo")
     assert list(inside.entries(root)) == [
-        Entry("a", Kind.DIRECTORY),
-        Entry("again", Kind.LINK),
-        Entry("away", Kind.LINK),
-        Entry("fifo", Kind.OTHER),
-        Entry("a/b", Kind.DIRECTORY),
-        Entry("a/other", Kind.FILE),
-        Entry("a/b/file", Kind.FILE),
+        Entry("a", EntryKind.DIRECTORY),
+        Entry("again", EntryKind.LINK),
+        Entry("away", EntryKind.LINK),
+        Entry("fifo", EntryKind.OTHER),
+        Entry("a/b", EntryKind.DIRECTORY),
+        Entry("a/other", EntryKind.FILE),
+        Entry("a/b/file", EntryKind.FILE),
     ]
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from toolkit import landlock, process
 from toolkit.errors import CommandError, ToolkitError
-from toolkit.landlock import Reach
+from toolkit.landlock import Confinement
 
 pytestmark = pytest.mark.skipif(not landlock.abi(), reason="this kernel has no Landlock")
 
@@ -24,7 +24,7 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def shell(line: str, reach: Reach) -> str:
+def shell(line: str, reach: Confinement) -> str:
     return process.run(["sh", "-c", line], within=reach).text
 
 
@@ -33,8 +33,8 @@ def test_only_what_is_named_can_be_started(place: Path) -> None:
     assert program is not None
     line = "import subprocess, sys; subprocess.run(sys.argv[1:])"
     for reach, message in (
-        (Reach(read=landlock.python()), None),
-        (Reach(read=landlock.python(), run=program), "denied"),
+        (Confinement(read=landlock.python()), None),
+        (Confinement(read=landlock.python(), run=program), "denied"),
     ):
         done = process.run([sys.executable, "-c", line, "true"], within=reach, ok=None)
         assert (done.status == 0) == (message is None)
@@ -44,19 +44,19 @@ def test_only_what_is_named_can_be_started(place: Path) -> None:
 
 
 def test_only_what_is_named_can_be_read(place: Path) -> None:
-    reach = Reach(read=(place / "in",))
+    reach = Confinement(read=(place / "in",))
     assert shell(f"cat {place}/in/file", reach) == "read"
     for path in ("secret", "in/link", "in/../secret"):
         with pytest.raises(CommandError, match="Permission denied"):
             shell(f"cat {place}/{path}", reach)
-    assert shell(f"cat {place}/secret", Reach(read=(place / "secret",))) == "told"
+    assert shell(f"cat {place}/secret", Confinement(read=(place / "secret",))) == "told"
     assert (place / "secret").read_text() == "told"
 
 
 def test_only_what_is_named_can_be_written(place: Path) -> None:
     with pytest.raises(CommandError, match="Permission denied"):
-        shell(f"echo > {place}/in/new", Reach(read=(place / "in",)))
-    shell(f"echo new > {place}/in/new && mkdir {place}/in/d", Reach(write=(place / "in",)))
+        shell(f"echo > {place}/in/new", Confinement(read=(place / "in",)))
+    shell(f"echo new > {place}/in/new && mkdir {place}/in/d", Confinement(write=(place / "in",)))
     assert (place / "in/new").read_text() == "new\n"
 
 
@@ -67,7 +67,7 @@ def test_only_what_is_named_can_be_written(place: Path) -> None:
 def test_nothing_of_the_machine_can_be_read(line: str) -> None:
     process.run(["sh", "-c", line])
     with pytest.raises(CommandError, match="Permission denied"):
-        shell(line, Reach())
+        shell(line, Confinement())
 
 
 @pytest.mark.skipif(landlock.abi() < 4, reason="this kernel's Landlock knows no TCP")
@@ -76,21 +76,21 @@ def test_no_server_can_be_reached() -> None:
         code = f"import socket; socket.create_connection(('127.0.0.1', {server.getsockname()[1]}))"
         process.run([sys.executable, "-c", code])
         with pytest.raises(CommandError, match="Permission denied"):
-            process.run([sys.executable, "-c", code], within=Reach(read=landlock.python()))
+            process.run([sys.executable, "-c", code], within=Confinement(read=landlock.python()))
 
 
 def test_process_itself_is_not_confined(place: Path) -> None:
     for _ in range(3):
-        shell("true", Reach())
+        shell("true", Confinement())
     assert (place / "secret").read_text() == "told"
-    assert shell(f"cat {place}/secret", Reach(read=(place,))) == "told"
+    assert shell(f"cat {place}/secret", Confinement(read=(place,))) == "told"
 
 
 def test_kernel_without_it_changes_nothing(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(landlock, "abi", lambda: 0)
-    assert shell(f"cat {place}/secret", Reach()) == "told"
+    assert shell(f"cat {place}/secret", Confinement()) == "told"
 
 
 def test_program_that_is_not_there_is_reported() -> None:
     with pytest.raises(ToolkitError, match="not found on PATH"):
-        process.run(["unlet-no-such-program"], within=Reach())
+        process.run(["unlet-no-such-program"], within=Confinement())

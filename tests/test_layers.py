@@ -60,7 +60,7 @@ OF_OUR_OWN = {
     "git/fetching.py": "sizes of git's objects",
     "git/mailing.py": "mails that git has just written",
     "git/patching.py": "an index that git has just written",
-    "git/program.py": "git's own index",
+    "git/calls.py": "git's own index",
     "git/worktrees.py": "git's own list of worktrees",
     "lift/survey.py": "the package's own modules",
     "proposal/recipes.py": "recipes of the user's and shipped ones",

@@ -12,7 +12,7 @@ BUILTINS = "tests/nix/test_builtins.py"
 ENVIRONMENT = "tests/test_environment.py"
 AT_HAND = "tests/docker/test_at_hand.py"
 PACKAGE_SET = "tests/docker/claims/test_package_set.py"
-PROGRAM = "tests/git/test_program.py"
+PROGRAM = "tests/git/test_calls.py"
 HOSTILE = "tests/hostile/test_hostile.py::test_attack_gets_nothing_and_ends"
 
 SENTENCES: dict[str, tuple[str, ...]] = {
@@ -172,8 +172,8 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         "tests/cli/test_bounds.py::test_one_attribute_that_needs_more_is_unknown_and_the_others_are_judged",
         "tests/cli/test_bounds.py::test_claims_of_a_package_that_needs_more_are_unknown",
         f"{PACKAGE_SET}::test_release_that_needs_more_than_it_may_have_is_unknown_and_the_others_are_judged",
-        "tests/track/test_clone.py::test_damaged_commit_keeps_no_other_ref_from_an_answer",
-        "tests/track/test_clone.py::test_ref_whose_file_names_a_path_that_is_too_long_keeps_no_other_from_an_answer",
+        "tests/track/test_repository.py::test_damaged_commit_keeps_no_other_ref_from_an_answer",
+        "tests/track/test_repository.py::test_ref_whose_file_names_a_path_that_is_too_long_keeps_no_other_from_an_answer",
     ),
     "A signal ends a command": (
         "tests/cli/test_signals.py::test_signal_is_heeded_while_nix_evaluates",

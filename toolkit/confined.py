@@ -26,7 +26,7 @@ from msgspec import Struct
 from toolkit import documents, environment, process
 from toolkit.errors import CommandError
 from toolkit.files import MAXIMUM_BYTES
-from toolkit.landlock import Reach, python, started
+from toolkit.landlock import Confinement, python, started
 
 T = TypeVar("T")
 
@@ -89,7 +89,7 @@ def each(function: Callable[[bytes], T], contents: Sequence[bytes], *, seconds: 
 
 def _run(function: Callable[[bytes], object], contents: Sequence[bytes], end: float) -> process.Completed:
     path = "\n".join(entry for entry in sys.path if entry)
-    own = Reach(read=python(), run=started(*map(Path.resolve, _PROGRAMS)))
+    own = Confinement(read=python(), run=started(*map(Path.resolve, _PROGRAMS)))
     argv = (
         sys.executable,
         "-I",

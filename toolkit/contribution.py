@@ -34,7 +34,7 @@ class Contribution(Struct, frozen=True, kw_only=True):
     settings: dict[str, str] = {}
 
 
-class Made(Struct, frozen=True, kw_only=True):
+class MadeBranch(Struct, frozen=True, kw_only=True):
     """A branch as it is now.
 
     `target_branch` is what the pull request is for, `author` is `NAME <EMAIL>`. `own` are the contributor's commits on
@@ -71,7 +71,7 @@ class PullRequest(Struct, frozen=True, kw_only=True):
 
     clone: Path
     report: Report
-    made: Made | None
+    made: MadeBranch | None
     warnings: tuple[str, ...] = ()
     own_proofs: tuple[Proof, ...] = ()
     before: Oid | None = None

@@ -27,7 +27,7 @@ _CLOSING = 0.5
 _CHUNK = 65536
 
 
-class Session(requests.Session):
+class HttpSession(requests.Session):
     """A session that leaves redirects alone: requests would read their bodies, however long they are."""
 
     def __init__(self) -> None:

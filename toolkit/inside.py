@@ -37,7 +37,7 @@ class AbsentError(ToolkitError):
     """Nothing has that name."""
 
 
-class Kind(Enum):
+class EntryKind(Enum):
     """What a name in a directory stands for."""
 
     FILE = "file"
@@ -50,7 +50,7 @@ class Entry(Struct, frozen=True):
     """A name below a root: its path from there, and its kind; a link is one, wherever it leads."""
 
     path: str
-    kind: Kind
+    kind: EntryKind
 
 
 def read(root: Path, path: Below, *, most: int = files.MAXIMUM_BYTES) -> bytes:
@@ -154,7 +154,7 @@ def entries(root: Path, below: Below = ".") -> Iterator[Entry]:
     while waiting:
         found = listed(root, waiting.pop())
         yield from found
-        waiting += [entry.path for entry in reversed(found) if entry.kind is Kind.DIRECTORY]
+        waiting += [entry.path for entry in reversed(found) if entry.kind is EntryKind.DIRECTORY]
 
 
 def listed(root: Path, below: Below = ".") -> list[Entry]:
@@ -167,12 +167,12 @@ def listed(root: Path, below: Below = ".") -> list[Entry]:
         return []
 
 
-def _kind(entry: os.DirEntry[str]) -> Kind:
+def _kind(entry: os.DirEntry[str]) -> EntryKind:
     if entry.is_symlink():
-        return Kind.LINK
+        return EntryKind.LINK
     if entry.is_dir(follow_symlinks=False):
-        return Kind.DIRECTORY
-    return Kind.FILE if entry.is_file(follow_symlinks=False) else Kind.OTHER
+        return EntryKind.DIRECTORY
+    return EntryKind.FILE if entry.is_file(follow_symlinks=False) else EntryKind.OTHER
 
 
 def _mode(root: Path, path: Below) -> int:

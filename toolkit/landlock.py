@@ -46,7 +46,7 @@ _SYSTEM_FILES = ("/etc/ld.so.cache", "/etc/ld.so.preload", "/dev/urandom", "/dev
 _WRITABLE_FILES = ("/dev/null",)
 
 
-class Reach(Struct, frozen=True, kw_only=True):
+class Confinement(Struct, frozen=True, kw_only=True):
     """What a program may reach besides the system's own programs and libraries, and the store: paths that exist.
 
     It may list all that is below `list`. It may start `run` alone, or, if that is None, whatever it may read.
@@ -110,7 +110,7 @@ def walls() -> tuple[str, ...]:
     return ("reader", f"landlock {abi()}") if abi() else ("reader",)
 
 
-def confine(reach: Reach) -> None:
+def confine(reach: Confinement) -> None:
     """Confine the calling thread, and all that it starts from now on, for ever; do nothing where `abi` is 0.
 
     Raise OSError if the kernel does not do it.
@@ -135,7 +135,7 @@ def confine(reach: Reach) -> None:
         os.close(rules)
 
 
-def confined(reach: Reach, start: Callable[[], T]) -> T:
+def confined(reach: Confinement, start: Callable[[], T]) -> T:
     """Return what a call returns in a thread that is confined, as is every process that it starts; raise what it does.
 
     Landlock confines a thread, not a process (landlock(7)), so nothing has to run between the start of the program and

@@ -78,7 +78,7 @@ class Command(Struct, frozen=True, kw_only=True):
     timeout: float | None = None
     on_stderr: Callable[[str], None] | None = None
     most: int | None = None
-    within: landlock.Reach | None = None
+    within: landlock.Confinement | None = None
     turn: threading.Semaphore | None = None
     memory: int | None = None
     pace: Pace | None = None
@@ -164,7 +164,7 @@ class CommandFields(TypedDict, total=False):
     ok: Collection[int] | None
     timeout: float | None
     on_stderr: Callable[[str], None] | None
-    within: landlock.Reach | None
+    within: landlock.Confinement | None
 
 
 def run(argv: Sequence[str], **fields: Unpack[CommandFields]) -> Completed:

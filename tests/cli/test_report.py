@@ -8,9 +8,9 @@ from pathlib import Path, PurePosixPath
 import pytest
 from msgspec.structs import replace
 
-from toolkit.cli import report, terminal
+from toolkit.cli import proofs, terminal
 from toolkit.cli.options import GlobalOptions
-from toolkit.cli.report import exit_code, nix_path, show
+from toolkit.cli.proofs import exit_code, nix_path, show
 from toolkit.docker.steps import Demotion, steps
 from toolkit.lift.plan import Design
 from toolkit.model import Commit, Oid, Patch, Proof, Proposal, Report, Source, SourceRequest, Status
@@ -58,7 +58,7 @@ def _report(*proofs: Proof) -> Report:
 
 
 def plain(report_: Report, *, settings: GlobalOptions = GlobalOptions(), out: Path | None = OUT) -> list[str]:  # noqa: B008 - frozen
-    return [line.text for line in report.lines(report_, settings=settings, out=out)]
+    return [line.text for line in proofs.lines(report_, settings=settings, out=out)]
 
 
 def _lines(*proofs: Proof, quiet: bool = False, verbose: bool = False) -> list[str]:
@@ -187,7 +187,7 @@ def test_without_a_terminal_nothing_is_drawn(capfd: pytest.CaptureFixture[str]) 
 
 def test_drawing_tells_what_the_lines_tell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("COLUMNS", "200")
-    lines = list(report.lines(_report(PASSED, FAILED, NOT_RUN), settings=GlobalOptions(), out=OUT))
+    lines = list(proofs.lines(_report(PASSED, FAILED, NOT_RUN), settings=GlobalOptions(), out=OUT))
     terminal.paint(lines, settings=GlobalOptions(color="never"))
     assert capsys.readouterr().out.splitlines() == [line.text for line in lines]
 

@@ -58,7 +58,7 @@ def test_table_has_a_line_a_ref_and_the_verdict_last(unlet: Unlet, nixpkgs: Nixp
 def test_clone_needs_no_network_library(unlet: Unlet, nixpkgs: Nixpkgs) -> None:
     done = unlet("track", "--git-dir", nixpkgs.path, PYTHONPROFILEIMPORTTIME="1", PYTHONWARNINGS="")
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
-    assert "toolkit.track.tracking" in imported
+    assert "toolkit.track.refs" in imported
     assert imported.isdisjoint({"requests", "rich", "urllib3", "jinja2"})
 
 

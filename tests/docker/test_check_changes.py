@@ -14,7 +14,7 @@ from toolkit.errors import ToolkitError
 from toolkit.model import Server
 from toolkit.proposal.checking import check
 from toolkit.proposal.requests import CheckRequest
-from toolkit.sources.changes import ChangeRequest, PullRequest
+from toolkit.sources.changes import ChangeRequest, PullRef
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -50,7 +50,7 @@ def forge(nixpkgs: Nixpkgs) -> Generator[Forge]:
 def judge(nixpkgs: Nixpkgs, tmp_path: Path) -> Callable[..., Report]:
     def judge(where: Nixpkgs | Forge, *, number: int | None = None, rev: str | None = None) -> Report:
         server = Server(api_url=where.api, raw_url=where.raw) if isinstance(where, Forge) else None
-        pull = PullRequest(number=number) if number is not None else None
+        pull = PullRef(number=number) if number is not None else None
         # What is asked of the server is not in a clone.
         clone = tmp_path if isinstance(where, Forge) else where.path
         change = ChangeRequest(pull=pull, rev=rev, clone=clone, remote=str(nixpkgs.path))

@@ -17,8 +17,8 @@ from toolkit.model import SourceRequest, Status
 from toolkit.proposal.checking import check
 from toolkit.proposal.requests import CheckRequest
 from toolkit.sources.changes import ChangeRequest
-from toolkit.track.readings import Overridable, Place, Reading, State
-from toolkit.track.tracking import TrackRequest, track
+from toolkit.track.readings import Overridable, PathPlace, Reading, State
+from toolkit.track.refs import TrackRequest, track
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,8 +85,8 @@ class TestDesign:
         half = DESIGNS[name](before)
         for number, (text, state, place) in enumerate(
             (
-                (half, State.HALF_FIXED, Place.PREFIX),
-                (demoted(half), State.FIXED, Place.SUFFIX),
+                (half, State.HALF_FIXED, PathPlace.PREFIX),
+                (demoted(half), State.FIXED, PathPlace.SUFFIX),
             )
         ):
             directory = tmp_path / str(number)

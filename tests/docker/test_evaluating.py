@@ -10,7 +10,7 @@ from tests import specimens
 from tests.track.conftest import layout
 from toolkit.docker import evaluating, meaning
 from toolkit.docker.evaluating import Undecided
-from toolkit.track.readings import Overridable, Place, Reading, State
+from toolkit.track.readings import Overridable, PathPlace, Reading, State
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,13 +53,13 @@ def test_all_layouts_are_decided() -> None:
     found = evaluate(*(layout(name) for name in specimens.LAYOUTS[1:]))
     readings = [each for each in found if isinstance(each, Reading)]
     assert len(readings) == len(found)
-    assert {(each.state, each.rootlesskit) for each in readings} == {(State.NOT_FIXED, Place.PREFIX)}
+    assert {(each.state, each.rootlesskit) for each in readings} == {(State.NOT_FIXED, PathPlace.PREFIX)}
 
 
 def test_lifted_components_are_found_to_work() -> None:
     fixed = decided(layout("states/fixed"))
     assert {each.name for each in fixed.components if each.overridable} == COMPONENTS
-    assert (fixed.state, fixed.rootlesskit) == (State.FIXED, Place.SUFFIX)
+    assert (fixed.state, fixed.rootlesskit) == (State.FIXED, PathPlace.SUFFIX)
     assert all(f"override {{ {each.name} = …; }}" in each.methods for each in fixed.components)
     half = decided(layout("states/half-lifted"))
     assert {each.name for each in half.components if each.overridable} == {"moby"}
@@ -128,13 +128,13 @@ def test_files_beside_it_stay_in_its_directory(tmp_path: Path, monkeypatch: pyte
 @pytest.mark.parametrize(
     ("flags", "place"),
     [
-        ('--prefix PATH : "$out/x:$more"', Place.PREFIX),
-        ("--prefix PATH : /x --suffix PATH : ${more}", Place.SUFFIX),
-        ("--prefix PATH : $more --suffix PATH : $more", Place.BOTH),
-        ("--prefix PATH : /x", Place.ABSENT),
+        ('--prefix PATH : "$out/x:$more"', PathPlace.PREFIX),
+        ("--prefix PATH : /x --suffix PATH : ${more}", PathPlace.SUFFIX),
+        ("--prefix PATH : $more --suffix PATH : $more", PathPlace.BOTH),
+        ("--prefix PATH : /x", PathPlace.ABSENT),
     ],
 )
-def test_path_of_the_wrapper_is_read_through_variables(flags: str, place: Place) -> None:
+def test_path_of_the_wrapper_is_read_through_variables(flags: str, place: PathPlace) -> None:
     attributes = {
         "installPhase": f"mkdir x\nmakeWrapper $out/a.sh $out/bin/dockerd-rootless \\\n  {flags}\n",
         "more": "$even:/nix/store/00000000000000000000000000000000-slirp4netns-1/bin",
@@ -172,5 +172,5 @@ def test_parameter_that_nothing_uses_is_no_override() -> None:
 def test_good_news_that_nix_cannot_confirm_is_not_believed() -> None:
     broken = layout("states/fixed").replace("moby-src =", "moby-src = nobody.knows; unused =", 1)
     found = read(broken)
-    assert (found.state, found.overridable, found.rootlesskit) == (State.UNKNOWN, Overridable.UNKNOWN, Place.SUFFIX)
+    assert (found.state, found.overridable, found.rootlesskit) == (State.UNKNOWN, Overridable.UNKNOWN, PathPlace.SUFFIX)
     assert "Nix could not decide" in (found.reason or "")

@@ -5,7 +5,7 @@ import pytest
 from tests import specimens
 from tests.track.conftest import layout
 from toolkit.docker import meaning
-from toolkit.track.readings import Overridable, Place, Reading, State
+from toolkit.track.readings import Overridable, PathPlace, Reading, State
 
 
 def read(text: str | bytes) -> Reading:
@@ -14,15 +14,15 @@ def read(text: str | bytes) -> Reading:
 
 
 STATES = {
-    "19.03": (State.NOT_APPLICABLE, Overridable.NOT_APPLICABLE, Place.NO_WRAPPER, False),
-    "20.10.14": (State.NOT_FIXED, Overridable.NO, Place.PREFIX, False),
-    "states/fixed": (State.FIXED, Overridable.YES, Place.SUFFIX, False),
-    "states/half-demoted": (State.HALF_FIXED, Overridable.NO, Place.SUFFIX, False),
-    "states/half-lifted": (State.HALF_FIXED, Overridable.PARTLY, Place.PREFIX, True),
-    "states/no-wrapper": (State.UNKNOWN, Overridable.NO, Place.UNKNOWN, True),
-    "states/unknown": (State.UNKNOWN, Overridable.UNKNOWN, Place.UNKNOWN, None),
+    "19.03": (State.NOT_APPLICABLE, Overridable.NOT_APPLICABLE, PathPlace.NO_WRAPPER, False),
+    "20.10.14": (State.NOT_FIXED, Overridable.NO, PathPlace.PREFIX, False),
+    "states/fixed": (State.FIXED, Overridable.YES, PathPlace.SUFFIX, False),
+    "states/half-demoted": (State.HALF_FIXED, Overridable.NO, PathPlace.SUFFIX, False),
+    "states/half-lifted": (State.HALF_FIXED, Overridable.PARTLY, PathPlace.PREFIX, True),
+    "states/no-wrapper": (State.UNKNOWN, Overridable.NO, PathPlace.UNKNOWN, True),
+    "states/unknown": (State.UNKNOWN, Overridable.UNKNOWN, PathPlace.UNKNOWN, None),
 }
-USUAL = (State.NOT_FIXED, Overridable.NO, Place.PREFIX, True)
+USUAL = (State.NOT_FIXED, Overridable.NO, PathPlace.PREFIX, True)
 
 
 @pytest.mark.parametrize("name", [*specimens.LAYOUTS, *specimens.STATES])
@@ -84,7 +84,7 @@ def test_rootlesskit_that_is_used_in_another_way_is_not_called_gone() -> None:
     text = layout("states/half-demoted")
     assert "lib.makeBinPath [ rootlesskit ]" in text
     other = read(text.replace("lib.makeBinPath [ rootlesskit ]", "${rootlesskit}/bin"))
-    assert (other.rootlesskit, other.state) == (Place.UNKNOWN, State.UNKNOWN)
+    assert (other.rootlesskit, other.state) == (PathPlace.UNKNOWN, State.UNKNOWN)
 
 
 def test_wrapper_that_is_made_otherwise_is_unknown_and_says_why() -> None:
@@ -92,7 +92,7 @@ def test_wrapper_that_is_made_otherwise_is_unknown_and_says_why() -> None:
     flag = '--prefix PATH : "$out/libexec/docker:$extraPath:$extraUserPath"'
     assert flag in text
     reading = read(text.replace(flag, flag.replace("--prefix PATH :", "--set PATH")))
-    assert (reading.rootlesskit, reading.state) == (Place.UNKNOWN, State.UNKNOWN)
+    assert (reading.rootlesskit, reading.state) == (PathPlace.UNKNOWN, State.UNKNOWN)
     assert reading.reason is not None
     assert reading.reason.endswith(" bin/dockerd-rootless is made, or gets rootlesskit, in an unknown way")
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from toolkit.errors import ToolkitError, UnreachableError, UsageError
-from toolkit.git import fetching, program, reading
+from toolkit.git import calls, fetching, reading
 
 if TYPE_CHECKING:
     from tests.remotes import Remote, Repository
@@ -200,7 +200,7 @@ def test_the_repository_does_not_remember_the_url(clone: Repository, server: Rem
 def test_only_network_calls_see_the_users_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("GIT_DIR", "GIT_SSH_COMMAND", "GIT_CONFIG_GLOBAL", "GIT_ASKPASS", "GIT_INDEX_FILE"):
         monkeypatch.setenv(name, "x")
-    network, reading, hermetic = program.network(), program.reading(), program.hermetic()
+    network, reading, hermetic = calls.network(), calls.reading(), calls.hermetic()
     assert not {"GIT_DIR", "GIT_INDEX_FILE"} & {*network, *reading, *hermetic}
     assert {"GIT_SSH_COMMAND", "GIT_CONFIG_GLOBAL", "GIT_ASKPASS"} <= set(network)
     assert {"GIT_SSH_COMMAND", "GIT_CONFIG_GLOBAL", "GIT_ASKPASS"} & {*reading, *hermetic} == {"GIT_CONFIG_GLOBAL"}

@@ -24,7 +24,7 @@ from toolkit.judge.model import Kind, Weight
 from toolkit.model import Silence, SourceRequest
 from toolkit.nix import program
 from toolkit.sources import trees
-from toolkit.sources.changes import Change, Edit, Step
+from toolkit.sources.changes import Change, ChangeStep, FileEdit
 from toolkit.sources.trees import NixpkgsTree
 
 if TYPE_CHECKING:
@@ -102,9 +102,9 @@ def packages(tree: Path) -> list[Path]:
     return [file for file in files if words[file.parent.name] <= POPULAR]
 
 
-def chosen(files: list[Path], count: int, chance: random.Random, tree: Path) -> dict[str, Edit]:
+def chosen(files: list[Path], count: int, chance: random.Random, tree: Path) -> dict[str, FileEdit]:
     """Return mutants that Nix parses, each of another package, by their names."""
-    edits: dict[str, Edit] = {}
+    edits: dict[str, FileEdit] = {}
     while len(edits) < count:
         file = chance.choice(files)
         text = file.read_text()
@@ -117,7 +117,7 @@ def chosen(files: list[Path], count: int, chance: random.Random, tree: Path) -> 
         except ToolkitError:
             continue
         before, after = (TreeFile(content=each.encode()) for each in (text, mutant))
-        edits[file.parent.name] = Edit(path=path, before=before, after=after)
+        edits[file.parent.name] = FileEdit(path=path, before=before, after=after)
     return edits
 
 
@@ -145,7 +145,7 @@ def test_what_differs_is_never_called_the_same(tmp_path: Path) -> None:
     while counts["tried"] < COUNT:
         edits = chosen(files, min(TOGETHER, COUNT - counts["tried"]), chance, given)
         names = [*edits]
-        step = Step(subject="mutants", edits=tuple(edits.values()))
+        step = ChangeStep(subject="mutants", edits=tuple(edits.values()))
         change = Change(subject="mutants", origin="a tree", source=SourceRequest(), base=tree, steps=(step,))
         judgement = judge(change, JudgeRequest(systems=(NATIVE,)), progress=Silence())
         serious = {

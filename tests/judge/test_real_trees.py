@@ -16,7 +16,7 @@ from toolkit.judge import JudgeRequest, ground, judge
 from toolkit.judge.model import Weight
 from toolkit.model import Silence, SourceRequest
 from toolkit.sources import trees
-from toolkit.sources.changes import Change, Edit, Step
+from toolkit.sources.changes import Change, ChangeStep, FileEdit
 from toolkit.sources.trees import NixpkgsTree
 
 if TYPE_CHECKING:
@@ -65,14 +65,14 @@ def change_of(name: str) -> Change:
     root = Path(str(TREES)) / tree
     base = _BASES.setdefault(root, NixpkgsTree(root=root, key=trees.fingerprint(root)))
     edits = tuple(
-        Edit(
+        FileEdit(
             path=path,
             before=TreeFile(content=(root / path).read_bytes()) if (root / path).is_file() else None,
             after=file,
         )
         for path, file in files(root, case).items()
     )
-    step = Step(subject=name, edits=edits)
+    step = ChangeStep(subject=name, edits=edits)
     return Change(subject=name, origin=tree, source=SourceRequest(), base=base, steps=(step,))
 
 

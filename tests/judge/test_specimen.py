@@ -19,7 +19,7 @@ from toolkit.judge.model import Expectation, Kind, Weight, exit_code
 from toolkit.model import Silence, SourceRequest
 from toolkit.nix import limits
 from toolkit.report import judgement as judgements
-from toolkit.sources.changes import Change, Edit, Step
+from toolkit.sources.changes import Change, ChangeStep, FileEdit
 from toolkit.sources.trees import NixpkgsTree
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def change(*steps: Edits) -> Change:
     """Return a change of the specimen: of a file one text for another, a whole text, or None if it goes."""
     root = specimen.path()
     contents: dict[str, bytes | None] = {}
-    made: list[Step] = []
+    made: list[ChangeStep] = []
     for number, edits in enumerate(steps):
         for path, how in edits.items():
             place = root / path
@@ -68,10 +68,10 @@ def change(*steps: Edits) -> Change:
             else:
                 contents[path] = how.encode(errors="surrogateescape") if how is not None else None
         files = tuple(
-            Edit(path=PurePosixPath(path), before=_file(root, path), after=_as_file(content))
+            FileEdit(path=PurePosixPath(path), before=_file(root, path), after=_as_file(content))
             for path, content in contents.items()
         )
-        made.append(Step(subject=f"commit {number + 1}", edits=files))
+        made.append(ChangeStep(subject=f"commit {number + 1}", edits=files))
     base = NixpkgsTree(root=root, key="specimen")
     return Change(subject="a change", origin="the specimen", source=SourceRequest(), base=base, steps=tuple(made))
 
@@ -680,7 +680,7 @@ def test_what_a_derivation_that_throws_before_as_after_is_made_with_is_compared(
     (root / NOTES).chmod(0o644)
     (root / NOTES).write_text(text)
     files = tuple(TreeFile(content=each.encode()) for each in (text, text.replace(old, new)))
-    step = Step(subject="x", edits=(Edit(path=PurePosixPath(NOTES), before=files[0], after=files[1]),))
+    step = ChangeStep(subject="x", edits=(FileEdit(path=PurePosixPath(NOTES), before=files[0], after=files[1]),))
     base = NixpkgsTree(root=root, key="throws")
     theirs = Change(subject="x", origin="a tree", source=SourceRequest(), base=base, steps=(step,))
     judgement = judge(theirs, JudgeRequest(systems=(NATIVE,)), progress=Silence())
@@ -707,15 +707,19 @@ def test_what_evaluates_only_after_another_attribute_is_asked_alone_on_both_side
     }
     after = {**before, BOARD: before[BOARD].replace("let\n", "let\n  unused = 1;\n", 1)}
     before[NOTES] = before[NOTES].replace('version = "4.2.0"', f"version = {warm}")
-    edits: list[Edit] = []
+    edits: list[FileEdit] = []
     for path, text in before.items():
         assert text != after[path]
         (root / path).write_text(text)
         files = [TreeFile(content=each.encode()) for each in (text, after[path])]
-        edits.append(Edit(path=PurePosixPath(path), before=files[0], after=files[1]))
+        edits.append(FileEdit(path=PurePosixPath(path), before=files[0], after=files[1]))
     base = NixpkgsTree(root=root, key="deep")
     theirs = Change(
-        subject="x", origin="a tree", source=SourceRequest(), base=base, steps=(Step(subject="x", edits=tuple(edits)),)
+        subject="x",
+        origin="a tree",
+        source=SourceRequest(),
+        base=base,
+        steps=(ChangeStep(subject="x", edits=tuple(edits)),),
     )
     judgement = judge(theirs, JudgeRequest(systems=(NATIVE,)), progress=Silence())
     assert serious(judgement) == set()
@@ -908,7 +912,7 @@ def test_a_limit_of_static_leaves_the_other_systems_alone_and_a_reference_at_one
     text = (root / NOTES).read_text()
     slow = f"buildInputs = if stdenv.isStatic or false then builtins.length ({loop}) else [ curl ];"
     files = [TreeFile(content=each.encode()) for each in (text, text.replace("buildInputs = [ curl ];", slow))]
-    first = Step(subject="x", edits=(Edit(path=PurePosixPath(NOTES), before=files[0], after=files[1]),))
+    first = ChangeStep(subject="x", edits=(FileEdit(path=PurePosixPath(NOTES), before=files[0], after=files[1]),))
     base = NixpkgsTree(root=root, key="static")
     theirs = Change(subject="x", origin="a tree", source=SourceRequest(), base=base, steps=(first,))
     with limits.allowing(4, None):

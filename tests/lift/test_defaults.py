@@ -4,7 +4,7 @@ import pytest
 
 from tests.lift.texts import package
 from toolkit.errors import LayoutError, RefusalError
-from toolkit.lift.defaults import MOST_LINES, LiftChoice, Way, changed_lines, lifted, ways
+from toolkit.lift.defaults import MOST_LINES, LiftChoice, LiftWay, changed_lines, lifted, ways
 from toolkit.lift.plan import Design
 
 BODY = "buildApp {\n  inherit src version;\n  e = [ ui ];\n}\n"
@@ -12,23 +12,23 @@ LINES = "      1\n" * MOST_LINES
 LARGE = f"  large = buildUi {{\n    inherit src version;\n    b = [\n{LINES}    ];\n  }};\n"
 
 
-def tried(text: str, **choice: object) -> list[Way]:
+def tried(text: str, **choice: object) -> list[LiftWay]:
     return list(ways(text, LiftChoice(requested=True, **choice), name="package.nix"))  # type: ignore[arg-type]
 
 
-def made(text: str, way: Way) -> str:
+def made(text: str, way: LiftWay) -> str:
     return lifted(text, LiftChoice(), way, name="package.nix").text
 
 
 def test_what_shares_source_or_version_moves_and_follows_else_stays() -> None:
-    move = Way(design=Design.MOVE, follow=("src", "version"))
-    assert tried(package(BODY)) == [move, Way(design=Design.STAY)]
+    move = LiftWay(design=Design.MOVE, follow=("src", "version"))
+    assert tried(package(BODY)) == [move, LiftWay(design=Design.STAY)]
     own = package(BODY.replace("inherit src version;", "version = 1;"))
-    assert tried(own) == [Way(design=Design.STAY)]
+    assert tried(own) == [LiftWay(design=Design.STAY)]
     assert tried(package(BODY), bindings=("ui",))[0].bindings == ("ui",)
 
 
-def asked(text: str, **choice: object) -> list[Way]:
+def asked(text: str, **choice: object) -> list[LiftWay]:
     return list(ways(text, LiftChoice(**choice), name="package.nix"))  # type: ignore[arg-type]
 
 
@@ -64,7 +64,7 @@ def test_a_part_that_an_override_reaches_already_does_not_say_what_is_followed()
     shown = "  shown = buildUi { inherit version; };\n  own = buildUi { src = f; };\n"
     body = "buildApp (finalAttrs: {\n  inherit version;\n  e = [ finalAttrs.shown own ];\n  inherit shown;\n})\n"
     names = ("shown", "own")
-    assert tried(package(body, shown), bindings=names) == [Way(design=Design.STAY, bindings=names)]
+    assert tried(package(body, shown), bindings=names) == [LiftWay(design=Design.STAY, bindings=names)]
 
 
 def test_what_stands_in_passthru_like_a_part_is_lifted_with_it() -> None:
@@ -120,8 +120,8 @@ def test_a_text_of_its_own_or_an_environment_beside_a_hidden_part_stays(files: s
 
 
 def test_a_design_that_was_asked_for_is_the_only_one() -> None:
-    assert tried(package(BODY), design=Design.STAY) == [Way(design=Design.STAY)]
-    assert tried(package(BODY), follow=("src",)) == [Way(design=Design.MOVE, follow=("src",))]
+    assert tried(package(BODY), design=Design.STAY) == [LiftWay(design=Design.STAY)]
+    assert tried(package(BODY), follow=("src",)) == [LiftWay(design=Design.MOVE, follow=("src",))]
 
 
 def test_of_a_change_that_is_too_large_as_many_bindings_are_lifted_as_can_be() -> None:
@@ -130,7 +130,7 @@ def test_of_a_change_that_is_too_large_as_many_bindings_are_lifted_as_can_be() -
     with pytest.raises(RefusalError, match=r"package.nix: the change has \d+ lines, more than 300") as caught:
         lifted(text, LiftChoice(), whole, name="package.nix")
     assert caught.value.hint == "--design move makes it all the same, --binding a part of it"
-    assert part == Way(design=Design.MOVE, follow=("src", "version"), bindings=("ui",))
+    assert part == LiftWay(design=Design.MOVE, follow=("src", "version"), bindings=("ui",))
     made = lifted(text, LiftChoice(), part, name="package.nix")
     assert (made.moved, changed_lines(text, made.text) < MOST_LINES) == (("ui",), True)
     assert lifted(text, LiftChoice(design=Design.MOVE), whole, name="package.nix").moved == ("ui", "large")
@@ -143,7 +143,7 @@ def part(name: str, lines: int) -> str:
 
 
 def moved(text: str, **choice: object) -> int:
-    way = Way(design=Design.MOVE, bindings=("large",), follow=("src",))
+    way = LiftWay(design=Design.MOVE, bindings=("large",), follow=("src",))
     made = lifted(text, LiftChoice(requested=True, **choice), way, name="package.nix")  # type: ignore[arg-type]
     return changed_lines(text, made.text)
 
@@ -163,7 +163,7 @@ def test_as_many_bindings_are_lifted_together_as_the_change_may_have_lines_for()
         return package(body % more, part("large", numbers) + (part(more, MOST_LINES) if more else ""))
 
     def lines(text: str) -> int:
-        way = Way(design=Design.MOVE, bindings=("ui", "large"), follow=("src", "version"))
+        way = LiftWay(design=Design.MOVE, bindings=("ui", "large"), follow=("src", "version"))
         made = lifted(text, LiftChoice(design=Design.MOVE), way, name="package.nix")
         return changed_lines(text, made.text)
 
@@ -179,14 +179,14 @@ def test_as_many_bindings_are_lifted_together_as_the_change_may_have_lines_for()
 
 @pytest.mark.parametrize(
     ("value", "lines", "first"),
-    [("[", 22, []), ("[", 23, [Way(design=Design.STAY, bindings=("tool",))]), ("fetchurl [", 23, [])],
+    [("[", 22, []), ("[", 23, [LiftWay(design=Design.STAY, bindings=("tool",))]), ("fetchurl [", 23, [])],
 )
 def test_parts_that_stay_are_tried_first_without_one_that_makes_a_long_value_an_attribute(
-    value: str, lines: int, first: list[Way]
+    value: str, lines: int, first: list[LiftWay]
 ) -> None:
     long = f"  long = {value}\n    ui\n" + "    1\n" * lines + "  ];\n"
     body = BODY.replace("inherit src version;", "version = 1;").replace("[ ui ]", "[ ui tool long ]")
-    stay = Way(design=Design.STAY)
+    stay = LiftWay(design=Design.STAY)
     assert tried(text := package(body, part("tool", 0) + long)) == [*first, stay]
     assert lifted(text, LiftChoice(), stay, name="package.nix").moved == ("long",)
 
@@ -202,7 +202,7 @@ def test_of_several_parts_the_small_ones_are_lifted_together() -> None:
     more = part("small", 10) + part("large", MOST_LINES) + part("middle", 60)
     whole, some, stay = tried(package(BODY.replace("[ ui ]", "[ ui small large middle ]"), more))
     assert (whole.bindings, {*some.bindings}) == ((), {"ui", "small", "middle"})
-    assert (some.follow, stay) == (("src", "version"), Way(design=Design.STAY))
+    assert (some.follow, stay) == (("src", "version"), LiftWay(design=Design.STAY))
     assert len(tried(package(BODY.replace("[ ui ]", "[ ui small ]"), part("small", 10)))) == 2
 
 
@@ -220,11 +220,11 @@ def test_of_several_parts_those_that_are_refused_are_left() -> None:
 def test_names_that_were_asked_for_and_the_files_name_go_to_the_lift() -> None:
     text = package(BODY)
     choice = LiftChoice(design=Design.STAY, called={"ui": "web"})
-    assert lifted(text, choice, Way(design=Design.STAY), name="package.nix").methods == {"ui": ("passthru", "web")}
-    made = lifted(text, LiftChoice(), Way(design=Design.MOVE, follow=("src",)), name="package.nix")
+    assert lifted(text, choice, LiftWay(design=Design.STAY), name="package.nix").methods == {"ui": ("passthru", "web")}
+    made = lifted(text, LiftChoice(), LiftWay(design=Design.MOVE, follow=("src",)), name="package.nix")
     assert made.follows == {"ui": ("src",)}
-    assert tried(text, design=Design.MOVE, bindings=("ui",)) == [Way(design=Design.MOVE, bindings=("ui",))]
+    assert tried(text, design=Design.MOVE, bindings=("ui",)) == [LiftWay(design=Design.MOVE, bindings=("ui",))]
     with pytest.raises(LayoutError, match=r"^package.nix:1:1: the file is not a function"):
         tried("let a = 1; in a")
     with pytest.raises(LayoutError, match=r"^package.nix:1:1: the file is not a function"):
-        lifted("let a = 1; in a", LiftChoice(), Way(design=Design.STAY), name="package.nix")
+        lifted("let a = 1; in a", LiftChoice(), LiftWay(design=Design.STAY), name="package.nix")

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from toolkit import specimen
-from toolkit.lift.locating import CROSS, SYSTEMS, Location, Names, locate, owners, siblings
+from toolkit.lift.locating import CROSS, SYSTEMS, CalledNames, Location, locate, owners, siblings
 from toolkit.lift.survey import survey
 from toolkit.nix import limits
 
@@ -16,15 +16,15 @@ ALL = "pkgs/top-level/all-packages.nix"
 NOTES = PurePosixPath("pkgs/by-name/no/notes-server/package.nix")
 
 
-def written(root: Path, files: dict[str, str]) -> Names:
+def written(root: Path, files: dict[str, str]) -> CalledNames:
     for path, text in files.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text)
-    return Names.of(root)
+    return CalledNames.of(root)
 
 
 def candidates(root: Path, path: str) -> list[str]:
-    return list(Names.of(root).candidates(root, PurePosixPath(path)))
+    return list(CalledNames.of(root).candidates(root, PurePosixPath(path)))
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from toolkit.errors import ToolkitError
 from toolkit.lift.plan import FOLLOWED, Design
 from toolkit.lift.rewriting import lift
 from toolkit.nix import program
-from toolkit.prove.lifted import Question, ask, verdict
+from toolkit.prove.lifted import LiftQuestion, ask, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -128,7 +128,7 @@ def test_mutants_keep_their_derivations_or_are_refused(
     for tree in (before, after):
         shutil.copytree(specimen.path(), tree)
     lifted: list[tuple[str, Lifted]] = []
-    questions: list[Question] = []
+    questions: list[LiftQuestion] = []
     for at, (given, design, follow) in enumerate(made(number)):
         outcome = attempt(given, design, follow)
         if isinstance(outcome, str):
@@ -139,7 +139,7 @@ def test_mutants_keep_their_derivations_or_are_refused(
             file.parent.mkdir(parents=True)
             file.write_bytes(text.encode())
         lifted.append((f"{design}: {given.changes}", outcome))
-        questions.append(Question(package=f"mutant-{at}", methods=outcome.methods, shown=outcome.shown))
+        questions.append(LiftQuestion(package=f"mutant-{at}", methods=outcome.methods, shown=outcome.shown))
     said = [verdict(answer) for answer in ask(before, after, SYSTEM, questions)]
     for found in said:
         record_property("mutant", found.outcome if found is not None else "does not evaluate")

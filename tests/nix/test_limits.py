@@ -325,7 +325,7 @@ def test_wall_stands_around_the_evaluation_and_not_around_the_build(
     walled: list[str] = []
     start = landlock.confined
 
-    def confined(reach: landlock.Reach, run: Callable[[], subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
+    def confined(reach: landlock.Confinement, run: Callable[[], subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
         started = start(reach, run)
         walled.append(cast("list[str]", started.args)[0])
         return started

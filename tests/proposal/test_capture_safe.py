@@ -15,7 +15,7 @@ from toolkit.proposal.asking import Asking
 from toolkit.proposal.claims import LiftCase, capture_safe
 from toolkit.prove import Stage
 from toolkit.prove.judged import Judging
-from toolkit.prove.lifted import Question
+from toolkit.prove.lifted import LiftQuestion
 from toolkit.sources.changes import Change
 from toolkit.sources.trees import NixpkgsTree
 
@@ -37,7 +37,7 @@ def captured(before: str, after: str, made: Lifted) -> tuple[str, ...]:
             Stage(name=name, content=text.encode(), path=path) for name, text in (("a", before), ("b", after))
         ),
         lifted=made,
-        asking=Asking(trees=(path, path), own=Question(package="app"), systems=()),
+        asking=Asking(trees=(path, path), own=LiftQuestion(package="app"), systems=()),
         judging=Judging(change=change, systems=()),
     )
     return capture_safe(case).failures

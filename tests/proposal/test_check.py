@@ -20,7 +20,7 @@ from toolkit.model import Depth, Server, Silence, SourceRequest, Status, Tier
 from toolkit.proposal.checking import check, completed
 from toolkit.proposal.lifting import Lifts
 from toolkit.proposal.requests import CheckRequest
-from toolkit.sources.changes import ChangeRequest, PullRequest
+from toolkit.sources.changes import ChangeRequest, PullRef
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -71,7 +71,7 @@ def test_a_server_says_what_a_pull_request_is_of(forge: Forge) -> None:
     git(forge.repository, "checkout", "--quiet", "-b", "theirs")
     git(forge.repository, "commit", "--quiet", "--allow-empty", "--message=theirs")
     forge.pull(7, head="theirs", title="drop platforms")
-    asked = ChangeRequest(pull=PullRequest(number=7), source=SourceRequest(nixpkgs="specimen"))
+    asked = ChangeRequest(pull=PullRef(number=7), source=SourceRequest(nixpkgs="specimen"))
     progress = Steps()
     server = Server(repository=NAME, api_url=forge.api, raw_url=forge.raw)
     found = completed(asked, server, progress=progress).pull

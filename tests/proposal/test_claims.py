@@ -16,9 +16,9 @@ from toolkit.model import Source, SourceRequest, Tier
 from toolkit.proposal.asking import Asking
 from toolkit.proposal.claims import CLAIMS, LiftCase, follows, overlaid, overridable, source_follows
 from toolkit.prove import Stage, Subject
-from toolkit.prove.claims import linted
+from toolkit.prove.form import linted
 from toolkit.prove.judged import Judging
-from toolkit.prove.lifted import ChangedMethod, Derivations, Effect, Method, Question
+from toolkit.prove.lifted import ChangedMethod, Derivations, Effect, LiftQuestion, Method
 from toolkit.sources import changes
 from toolkit.sources.trees import NixpkgsTree, fingerprint
 
@@ -32,7 +32,7 @@ BOARD = PurePosixPath("pkgs/by-name/st/status-board/package.nix")
 
 def case(before: Path, after: Path, package: str, lifted: Lifted | None = None) -> LiftCase:
     lifted = lifted or Lifted(text="", methods={})
-    question = Question(package=package, methods=lifted.methods, follows=lifted.follows)
+    question = LiftQuestion(package=package, methods=lifted.methods, follows=lifted.follows)
     stages = tuple(Stage(name=name, content=b"", path=root) for name, root in (("before", before), ("after", after)))
     asking = Asking(trees=(before, after), own=question, systems=("x86_64-linux",))
     judging = Judging(change=change_of(before, after), systems=("x86_64-linux",))

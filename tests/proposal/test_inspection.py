@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from toolkit import specimen
-from toolkit.lift.reach import file_bindings
+from toolkit.lift.candidates import file_bindings
 from toolkit.nix import limits
 from toolkit.proposal.inspection import Methods, inspect_package, lines, part, working_methods
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.trees import trees
-from toolkit.prove.lifted import Question, ask
+from toolkit.prove.lifted import LiftQuestion, ask
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,12 +15,12 @@ SYSTEM = "x86_64-linux"
 
 @pytest.mark.parametrize("tree", trees())
 def test_a_package_of_a_real_tree_evaluates(tree: Path) -> None:
-    (answer,) = ask(tree, tree, SYSTEM, [Question(package="hello")])
+    (answer,) = ask(tree, tree, SYSTEM, [LiftQuestion(package="hello")])
     assert answer.before is not None
     assert answer.before == answer.after
 
 
 @pytest.mark.parametrize("tree", trees(having="pkgs/stdenv/generic/problems.nix"))
 def test_a_package_with_problems_in_its_meta_evaluates_all_the_same(tree: Path) -> None:
-    (answer,) = ask(tree, tree, SYSTEM, [Question(package="sublime4")])
+    (answer,) = ask(tree, tree, SYSTEM, [LiftQuestion(package="sublime4")])
     assert answer.before is not None

@@ -17,7 +17,7 @@ from toolkit.proposal.asking import Asking
 from toolkit.proposal.claims import CLAIMS, Building, LiftCase, of_builds
 from toolkit.prove import Stage
 from toolkit.prove.judged import Judging
-from toolkit.prove.lifted import Question
+from toolkit.prove.lifted import LiftQuestion
 from toolkit.sources import changes
 from toolkit.sources.trees import NixpkgsTree
 
@@ -56,7 +56,7 @@ def case(tree: Path, made: Lifted, after: str) -> LiftCase:
     (spoiled / NOTES).write_text(after)
     stages = [Stage(name=root.name, content=(root / NOTES).read_bytes(), path=root / NOTES) for root in (tree, spoiled)]
     systems = ("x86_64-linux",)
-    question = Question(package="notes-server", methods=made.methods, follows=made.follows)
+    question = LiftQuestion(package="notes-server", methods=made.methods, follows=made.follows)
     change = changes.of_file(NixpkgsTree(root=tree, key="of-a-test"), NOTES, after.encode(), source=SourceRequest())
     return LiftCase(
         source=Source(origin="a test", content=stages[0].content, directory=tree),

@@ -13,7 +13,7 @@ from toolkit.judge import SYSTEMS
 from toolkit.judge.model import Difference, Gap, Judgement, Kind, Weight
 from toolkit.model import SourceRequest
 from toolkit.prove.judged import META, NO_REBUILD, OVERRIDES, PASSTHRU, Aspect, Judging, systems
-from toolkit.sources.changes import Change, Edit, Step
+from toolkit.sources.changes import Change, ChangeStep, FileEdit
 from toolkit.sources.trees import NixpkgsTree
 
 ONE, OTHER = "x86_64-linux", "aarch64-linux"
@@ -28,7 +28,7 @@ def judging(
         origin="a test",
         source=SourceRequest(nixpkgs="nix", rev="main"),
         base=NixpkgsTree(root=Path("/none"), key="none"),
-        steps=(Step(subject="a change", edits=()),),
+        steps=(ChangeStep(subject="a change", edits=()),),
     )
     return Judging(change=change, systems=on, named=named, _known=[answer])
 
@@ -129,8 +129,8 @@ def test_a_difference_fails_though_nothing_else_of_it_is_known() -> None:
 
 def test_the_judge_is_asked_once_about_the_change_on_its_systems(tmp_path: Path) -> None:
     shutil.copytree(specimen.path(), tmp_path / "nixpkgs")
-    page = Edit(path=PurePosixPath("README.md"), before=None, after=TreeFile(content=b"text"))
-    step = Step(subject="a page", edits=(page,))
+    page = FileEdit(path=PurePosixPath("README.md"), before=None, after=TreeFile(content=b"text"))
+    step = ChangeStep(subject="a page", edits=(page,))
     change = Change(
         subject="a change",
         origin="a test",

@@ -22,9 +22,9 @@ from toolkit.prove.lifted import (
     ChangedMethod,
     Derivations,
     Effect,
+    LiftQuestion,
     LiftVerdict,
     Method,
-    Question,
     ask,
     command,
     judge,
@@ -97,8 +97,8 @@ def test_an_error_is_a_failure_that_names_files_as_the_tree_does() -> None:
 def test_the_question_is_in_the_command_and_its_limits_grow_with_it(tmp_path: Path) -> None:
     methods = {"ui": ("passthru", "ui")}
     questions = [
-        Question(package="a.b", methods=methods, shown=(("passthru", "x"),), follows={"ui": ("src",)}),
-        Question(package="c"),
+        LiftQuestion(package="a.b", methods=methods, shown=(("passthru", "x"),), follows={"ui": ("src",)}),
+        LiftQuestion(package="c"),
     ]
     asked = command(Path("/before"), Path("/after"), SYSTEM, questions)
     words = list(asked.argv)
@@ -158,7 +158,7 @@ def test_one_that_ends_nix_has_its_own_answer_and_the_others_theirs(tree: Path) 
         )
     )
     names = ["status-board", "endless", "notes-server", "gone", "log-viewer"]
-    answers = dict(zip(names, ask(tree, after, SYSTEM, [Question(package=name) for name in names]), strict=True))
+    answers = dict(zip(names, ask(tree, after, SYSTEM, [LiftQuestion(package=name) for name in names]), strict=True))
     assert answers["status-board"].before == answers["status-board"].after
     assert answers["log-viewer"].before is not None
     # What the unchanged package does as well says nothing of the change.
@@ -174,7 +174,7 @@ def test_one_that_takes_nix_too_long_is_asked_nothing_more_and_keeps_no_other_fr
     file = tree / "pkgs/by-name/no/notes-server/package.nix"
     slow = "(let f = n: if n == 0 then 1 else f (n - 1) + f (n - 1); in toString (f 60))"
     file.write_text(file.read_text().replace('version = "4.2.0"', f"version = {slow}"))
-    questions = [Question(package=name) for name in ("status-board", "notes-server", "docker")]
+    questions = [LiftQuestion(package=name) for name in ("status-board", "notes-server", "docker")]
     lines: list[str] = []
     with process.echoing(lines.append):
         board, notes, docker = ask(specimen.path(), tree, SYSTEM, questions, allowed=limits.Allowance(4))

@@ -9,7 +9,7 @@ import pytest
 
 from toolkit import specimen
 from toolkit.nix import limits
-from toolkit.prove.lifted import ChangedMethod, Derivations, Effect, Question, ask
+from toolkit.prove.lifted import ChangedMethod, Derivations, Effect, LiftQuestion, ask
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,7 +60,7 @@ def tree(root: Path, packages: str) -> Path:
 
 
 def asked(before: Path, after: Path, package: str, **more: object) -> Derivations:
-    (answer,) = ask(before, after, SYSTEM, [Question(package=package, **more)])  # type: ignore[arg-type]
+    (answer,) = ask(before, after, SYSTEM, [LiftQuestion(package=package, **more)])  # type: ignore[arg-type]
     return answer
 
 
@@ -81,7 +81,7 @@ def test_only_a_replacement_that_arrives_and_leaves_nothing_works(tmp_path: Path
     }
     methods = dict.fromkeys(expected, PART) | dict.fromkeys(("argument", "beside"), ("override", "own"))
     questions = [
-        Question(package=name, methods={"method": methods[name], "none": ("none",)}, shown=(("passthru", "tests"),))
+        LiftQuestion(package=name, methods={"method": methods[name], "none": ("none",)}, shown=(("passthru", "tests"),))
         for name in expected
     ]
     answers = dict(zip(expected, ask(root, root, SYSTEM, questions), strict=True))

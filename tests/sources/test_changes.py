@@ -12,7 +12,7 @@ from toolkit.errors import ToolkitError, UsageError
 from toolkit.git.reading import EXECUTABLE, LINK
 from toolkit.model import Oid, Silence, SourceRequest
 from toolkit.sources import changes
-from toolkit.sources.changes import Change, ChangeRequest, PullRequest
+from toolkit.sources.changes import Change, ChangeRequest, PullRef
 
 NOTES = PurePosixPath("pkgs/by-name/no/notes-server/package.nix")
 BOARD = PurePosixPath("pkgs/by-name/st/status-board/package.nix")
@@ -205,16 +205,16 @@ def test_a_pull_request_comes_from_the_clone_at_hand(clone: Path) -> None:
     git(clone, "update-ref", "refs/pull/7/head", str(head))
     git(clone, "checkout", "--quiet", "master")
     git(clone, "branch", "--quiet", "-D", "theirs")
-    change = changes.read(ChangeRequest(pull=PullRequest(number=7), clone=clone), progress=Silence())
+    change = changes.read(ChangeRequest(pull=PullRef(number=7), clone=clone), progress=Silence())
     assert [edit.path for edit in change.whole.edits] == [NOTES]
-    assert "has nothing of #8" in refused(ChangeRequest(pull=PullRequest(number=8), clone=clone))
+    assert "has nothing of #8" in refused(ChangeRequest(pull=PullRef(number=8), clone=clone))
 
 
 def test_a_pull_request_is_fetched_once_if_no_clone_has_it(clone: Path, tmp_path: Path) -> None:
     git(clone, "config", "uploadpack.allowAnySHA1InWant", "true")
     base = Oid(git(clone, "rev-parse", "HEAD"))
     edit(clone, NOTES, "notes", "memos")
-    pull = PullRequest(number=7, title="notes: memos", base=base, head=commit(clone, "theirs"))
+    pull = PullRef(number=7, title="notes: memos", base=base, head=commit(clone, "theirs"))
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     request = ChangeRequest(pull=pull, clone=elsewhere, remote=clone.as_uri())

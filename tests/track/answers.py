@@ -6,19 +6,19 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
 from toolkit.model import Oid
-from toolkit.track.model import (
+from toolkit.track.answer import (
+    Advice,
+    AnswerChange,
     Arrival,
-    Difference,
-    Judgement,
     NextStep,
     Pull,
     Ref,
     RefKind,
     TrackAnswer,
     TrackedCommit,
-    Verdict,
+    TrackVerdict,
 )
-from toolkit.track.readings import Component, Overridable, Place, Reading, State
+from toolkit.track.readings import Component, Overridable, PathPlace, Reading, State
 
 PATH = PurePosixPath("pkgs/applications/virtualization/docker/default.nix")
 EVIL = '<img src="https://localhost.invalid/x.png"><script>alert(1)</script> @someone #1 [a](b) | `c`'
@@ -30,7 +30,7 @@ def commit(number: int, date: str, subject: str) -> TrackedCommit:
     )
 
 
-def reading(state: State, overridable: Overridable, place: Place, *, newest: str = "29.6.1") -> Reading:
+def reading(state: State, overridable: Overridable, place: PathPlace, *, newest: str = "29.6.1") -> Reading:
     return Reading(
         state=state,
         overridable=overridable,
@@ -48,8 +48,8 @@ def reading(state: State, overridable: Overridable, place: Place, *, newest: str
 
 def everything() -> TrackAnswer:
     fixed = commit(0xABCDEF, "2026-07-01", EVIL)
-    usual = reading(State.NOT_FIXED, Overridable.NO, Place.PREFIX)
-    mended = reading(State.FIXED, Overridable.YES, Place.SUFFIX)
+    usual = reading(State.NOT_FIXED, Overridable.NO, PathPlace.PREFIX)
+    mended = reading(State.FIXED, Overridable.YES, PathPlace.SUFFIX)
     refs = (
         Ref(
             name="master",
@@ -93,8 +93,8 @@ def everything() -> TrackAnswer:
         checked=datetime(2026, 8, 4, 6, tzinfo=UTC),
         source="clone nixpkgs",
         target=PATH,
-        verdict=Verdict(
-            judgement=Judgement.UNKNOWN,
+        verdict=TrackVerdict(
+            judgement=Advice.UNKNOWN,
             text="unknown for nixos-26.05: keep the overlay until that is known",
             next=(NextStep(text="Change nothing.", command="unlet track --nixpkgs 'a `b`'"),),
             fixed_in=("master",),
@@ -102,7 +102,7 @@ def everything() -> TrackAnswer:
         ),
         refs=refs,
         pulls=(pull, Pull(number=550001, state="open", url="javascript:alert(1)", mergeable=True)),
-        changes=(Difference(subject="master", field="state", before="not fixed", after="fixed"),),
+        changes=(AnswerChange(subject="master", field="state", before="not fixed", after="fixed"),),
         first=False,
         exit_code=11,
         warnings=("the newest releases cannot be found", EVIL),

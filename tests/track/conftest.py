@@ -20,12 +20,12 @@ from toolkit.docker.tracking import Docker
 from toolkit.git import reading
 from toolkit.model import Server, Silence
 from toolkit.track.memory import Memory
-from toolkit.track.tracking import TrackRequest, track
+from toolkit.track.refs import TrackRequest, track
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from toolkit.track.model import Ref, TrackAnswer
+    from toolkit.track.answer import Ref, TrackAnswer
     from toolkit.track.readings import Reading
 
 TARGET = "pkgs/applications/virtualization/docker/default.nix"

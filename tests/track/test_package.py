@@ -21,7 +21,7 @@ from toolkit.model import SourceRequest
 from toolkit.nix import limits
 from toolkit.proposal.inspection import Methods
 from toolkit.track import package
-from toolkit.track.model import Judgement
+from toolkit.track.answer import Advice
 from toolkit.track.page import to_html, to_markdown
 from toolkit.track.readings import EVALUATION, SYNTAX, State
 from toolkit.track.verdict import read_overlay
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from pathlib import Path
 
-    from toolkit.track.model import TrackAnswer
+    from toolkit.track.answer import TrackAnswer
 
     Ask = Callable[..., TrackAnswer]
 
@@ -83,7 +83,7 @@ def test_part_that_a_let_binds_is_not_fixed_and_one_within_reach_is(tree: Nixpkg
     assert component.methods == ("overrideAttrs (old: { passthru = old.passthru // { web-ui = …; }; })",)
     assert found.fixed_by is not None
     assert str(found.fixed_by.commit) == commit
-    assert (answer.verdict.judgement, answer.exit_code) == (Judgement.KEEP, 0)
+    assert (answer.verdict.judgement, answer.exit_code) == (Advice.KEEP, 0)
     assert "fixed in master since 20" in answer.verdict.text
 
 
@@ -170,7 +170,7 @@ def test_row_that_was_only_read_leads_to_nothing_to_do(tree: Nixpkgs, ask: Ask) 
     assert found.reading is not None
     assert found.reading.overridable_by == SYNTAX
     assert found.reading.reason == "only read, since Nix is not installed"
-    assert (answer.verdict.judgement, answer.exit_code) == (Judgement.UNKNOWN, 11)
+    assert (answer.verdict.judgement, answer.exit_code) == (Advice.UNKNOWN, 11)
 
 
 def test_server_without_a_tree_is_read_and_says_so(tree: Nixpkgs, server: Forge, ask: Ask) -> None:
@@ -189,15 +189,15 @@ def test_overlay_names_package_and_bindings(tree: Nixpkgs, ask: Ask, tmp_path: P
     used = read_overlay(out)
     assert (used.package, used.bindings) == (PACKAGE, ("web-ui",))
     answer = ask(tree, target=PACKAGE, used=used, own=SourceRequest(nixpkgs=str(tree.path)))
-    assert (answer.verdict.judgement, answer.exit_code) == (Judgement.KEEP, 0)
+    assert (answer.verdict.judgement, answer.exit_code) == (Advice.KEEP, 0)
     fix(tree)
     there = ask(tree, target=PACKAGE, used=used, own=SourceRequest(nixpkgs=str(tree.path)))
-    assert (there.verdict.judgement, there.exit_code) == (Judgement.REMOVE, 10)
+    assert (there.verdict.judgement, there.exit_code) == (Advice.REMOVE, 10)
     assert [step.text for step in there.verdict.next] == [f"Take the overlay ({out}) out of nixpkgs.overlays."]
     other = replace(used, blob="0" * 40)
     tree.git("reset", "--quiet", "--hard", "HEAD~1")
     stale = ask(tree, target=PACKAGE, used=other, own=SourceRequest(nixpkgs=str(tree.path)))
-    assert stale.verdict.judgement is Judgement.RENEW
+    assert stale.verdict.judgement is Advice.RENEW
     command = f"unlet overlay {PACKAGE} --nixpkgs {tree.path} --out {out} --force"
     assert stale.verdict.next[0].command == command
 
@@ -232,7 +232,7 @@ def test_channel_of_a_remote_is_found_and_what_is_missing_is_named(tree: Nixpkgs
     answer = ask(tree, target=PACKAGE, git_dir=clone)
     assert states(answer) == {"master": State.FIXED, "nixos-26.05": State.NOT_FIXED}
     assert {CHANNEL, "nixpkgs-unstable", "release-26.05"} <= set(answer.missing)
-    assert (answer.verdict.judgement, answer.exit_code) == (Judgement.KEEP, 0)
+    assert (answer.verdict.judgement, answer.exit_code) == (Advice.KEEP, 0)
     assert answer.verdict.text.endswith("but in no channel that was looked at")
 
 
@@ -244,7 +244,7 @@ def test_channel_that_npins_pins_is_found_in_the_clone(tree: Nixpkgs, ask: Ask, 
     sources.write_text(json.dumps({"version": 5, "pins": {"nixpkgs": pin}}))
     answer = ask(tree, target=PACKAGE, own=SourceRequest(nixpkgs=str(sources)))
     assert (answer.refs[-1].state, str(answer.refs[-1].commit)) == (State.FIXED, commit)
-    assert answer.verdict.judgement is Judgement.REMOVE
+    assert answer.verdict.judgement is Advice.REMOVE
 
 
 def test_versions_that_take_nix_too_long_are_not_asked_about_for_ever(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from toolkit.track.model import TrackAnswer
+    from toolkit.track.answer import TrackAnswer
 
 DARK, LIGHT = 0, 1
 DESKTOP, PHONE = 1200, 360

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tests.forge.server import Forge
     from tests.track.conftest import Nixpkgs
-    from toolkit.track.model import TrackAnswer
+    from toolkit.track.answer import TrackAnswer
 
     Ask = Callable[..., TrackAnswer]
 

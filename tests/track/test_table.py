@@ -7,7 +7,7 @@ from toolkit.track import table
 from toolkit.track.page import to_markdown
 
 if TYPE_CHECKING:
-    from toolkit.track.model import TrackAnswer
+    from toolkit.track.answer import TrackAnswer
 
 
 def test_markdown_has_each_part_and_tables_that_are_whole(answer: TrackAnswer) -> None:

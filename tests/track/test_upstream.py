@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.track.conftest import BY_NAME, TARGET, Nixpkgs, layout, ref
-from toolkit.track.model import Judgement
+from toolkit.track.answer import Advice
 from toolkit.track.readings import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.forge.server import Forge
-    from toolkit.track.model import TrackAnswer
+    from toolkit.track.answer import TrackAnswer
 
     Ask = Callable[..., TrackAnswer]
 
@@ -51,7 +51,7 @@ def test_layout_that_nobody_has_seen_is_not_called_unfixed(nixpkgs: Nixpkgs, whe
     found = ref(answer, "nixos-unstable")
     assert (str(found.path), found.state) == (BY_NAME, State.UNKNOWN)
     assert found.reason == "unknown layout: nothing in it is bound to a function dockerGen"
-    assert (answer.verdict.judgement, answer.exit_code) == (Judgement.UNKNOWN, 11)
+    assert (answer.verdict.judgement, answer.exit_code) == (Advice.UNKNOWN, 11)
     assert ref(answer, "nixpkgs-unstable").state is State.NOT_FIXED
 
 

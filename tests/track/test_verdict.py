@@ -13,16 +13,16 @@ from tests.track.conftest import TARGET, layout
 from toolkit.errors import ToolkitError
 from toolkit.model import Oid, SourceRequest
 from toolkit.track import verdict
-from toolkit.track.model import Judgement, Ref, RefKind, TrackedCommit, Verdict
-from toolkit.track.readings import Overridable, Place, State
-from toolkit.track.verdict import ANY, Used, Way
+from toolkit.track.answer import Advice, Ref, RefKind, TrackedCommit, TrackVerdict
+from toolkit.track.readings import Overridable, PathPlace, State
+from toolkit.track.verdict import ANY, Used, UsedOverlay
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.forge.server import Forge
     from tests.track.conftest import Nixpkgs
-    from toolkit.track.model import TrackAnswer
+    from toolkit.track.answer import TrackAnswer
 
     Ask = Callable[..., TrackAnswer]
 
@@ -30,11 +30,11 @@ FIX = TrackedCommit(commit=Oid("a" * 40), date=datetime(2026, 8, 3, 10, tzinfo=U
 OLD, NEW = Oid("0" * 40), Oid("1" * 40)
 
 MEANINGS = {
-    "fixed": (Overridable.YES, Place.SUFFIX),
-    "demoted": (Overridable.NO, Place.SUFFIX),
-    "lifted": (Overridable.YES, Place.PREFIX),
-    "not fixed": (Overridable.NO, Place.PREFIX),
-    "not applicable": (Overridable.NOT_APPLICABLE, Place.NO_WRAPPER),
+    "fixed": (Overridable.YES, PathPlace.SUFFIX),
+    "demoted": (Overridable.NO, PathPlace.SUFFIX),
+    "lifted": (Overridable.YES, PathPlace.PREFIX),
+    "not fixed": (Overridable.NO, PathPlace.PREFIX),
+    "not applicable": (Overridable.NOT_APPLICABLE, PathPlace.NO_WRAPPER),
 }
 
 
@@ -52,9 +52,11 @@ def at(name: str, what: str, kind: RefKind = RefKind.CHANNEL, *, blob: Oid = OLD
     )
 
 
-def judge(*refs: Ref, pin: Ref | None = None, way: Way = Way.ANY, nixpkgs: str | None = None) -> Verdict:
+def judge(
+    *refs: Ref, pin: Ref | None = None, way: UsedOverlay = UsedOverlay.ANY, nixpkgs: str | None = None
+) -> TrackVerdict:
     overlay = Used(way=way, blob=str(OLD), directory=Path("my overlay"))
-    return verdict.judge(refs, pin, used=ANY if way is Way.ANY else overlay, nixpkgs=nixpkgs)
+    return verdict.judge(refs, pin, used=ANY if way is UsedOverlay.ANY else overlay, nixpkgs=nixpkgs)
 
 
 PIN_OLD, PIN_NEW, PIN_ODD = (at("lock", what, RefKind.PIN) for what in ("not fixed", "fixed", "unknown"))
@@ -113,7 +115,7 @@ def test_answers_come_to_a_verdict_and_an_exit_code(
     refs: list[Ref], pin: Ref | None, judgement: str, text: str, code: int
 ) -> None:
     found = judge(*refs, pin=pin)
-    assert found.judgement is Judgement(judgement)
+    assert found.judgement is Advice(judgement)
     assert found.text.startswith(text)
     assert found.next
     assert verdict.exit_code(found, changed=False) == code
@@ -123,43 +125,43 @@ def test_answers_come_to_a_verdict_and_an_exit_code(
 @pytest.mark.parametrize(
     ("way", "own", "judgement"),
     [
-        (Way.REWRAP, "demoted", Judgement.REMOVE),
-        (Way.REWRAP, "fixed", Judgement.REMOVE),
-        (Way.REWRAP, "lifted", Judgement.KEEP),
-        (Way.REWRAP, "not fixed", Judgement.KEEP),
-        (Way.PATCHED, "demoted", Judgement.KEEP),
-        (Way.PATCHED, "fixed", Judgement.REMOVE),
-        (Way.PATCHED, "not fixed", Judgement.KEEP),
-        (Way.NAME, "not fixed", Judgement.KEEP),
-        (Way.NAME, "fixed", Judgement.KEEP),
-        (Way.ANY, "demoted", Judgement.KEEP),
+        (UsedOverlay.REWRAP, "demoted", Advice.REMOVE),
+        (UsedOverlay.REWRAP, "fixed", Advice.REMOVE),
+        (UsedOverlay.REWRAP, "lifted", Advice.KEEP),
+        (UsedOverlay.REWRAP, "not fixed", Advice.KEEP),
+        (UsedOverlay.PATCHED, "demoted", Advice.KEEP),
+        (UsedOverlay.PATCHED, "fixed", Advice.REMOVE),
+        (UsedOverlay.PATCHED, "not fixed", Advice.KEEP),
+        (UsedOverlay.NAME, "not fixed", Advice.KEEP),
+        (UsedOverlay.NAME, "fixed", Advice.KEEP),
+        (UsedOverlay.ANY, "demoted", Advice.KEEP),
     ],
 )
-def test_verdict_is_about_the_overlay_that_is_used(way: Way, own: str, judgement: Judgement) -> None:
+def test_verdict_is_about_the_overlay_that_is_used(way: UsedOverlay, own: str, judgement: Advice) -> None:
     assert judge(at("u", "not fixed"), pin=at("lock", own, RefKind.PIN), way=way).judgement is judgement
 
 
 def test_rewrapping_overlay_ends_where_rootlesskit_stands_in_the_suffix() -> None:
-    found = judge(at("u", "demoted"), way=Way.REWRAP)
-    assert (found.judgement, found.fixed_in) == (Judgement.UPDATE, ())
+    found = judge(at("u", "demoted"), way=UsedOverlay.REWRAP)
+    assert (found.judgement, found.fixed_in) == (Advice.UPDATE, ())
     assert found.text.startswith("rootlesskit is out of the PATH prefix in u")
-    unknown = replace(at("u", "not fixed"), reading=reading(State.UNKNOWN, Overridable.NO, Place.UNKNOWN))
-    assert judge(unknown, way=Way.REWRAP).judgement is Judgement.UNKNOWN
+    unknown = replace(at("u", "not fixed"), reading=reading(State.UNKNOWN, Overridable.NO, PathPlace.UNKNOWN))
+    assert judge(unknown, way=UsedOverlay.REWRAP).judgement is Advice.UNKNOWN
     # What is not known of the components is of no interest to it.
-    half_known = replace(at("u", "not fixed"), reading=reading(State.UNKNOWN, Overridable.UNKNOWN, Place.SUFFIX))
-    assert judge(half_known, way=Way.REWRAP).judgement is Judgement.UPDATE
+    half_known = replace(at("u", "not fixed"), reading=reading(State.UNKNOWN, Overridable.UNKNOWN, PathPlace.SUFFIX))
+    assert judge(half_known, way=UsedOverlay.REWRAP).judgement is Advice.UPDATE
 
 
 def test_patched_overlay_is_made_anew_for_a_file_that_has_changed() -> None:
     pin = at("lock", "not fixed", RefKind.PIN, blob=NEW)
-    found = judge(at("u", "not fixed"), pin=pin, way=Way.PATCHED, nixpkgs="./my lock/flake.lock")
-    assert found.judgement is Judgement.RENEW
+    found = judge(at("u", "not fixed"), pin=pin, way=UsedOverlay.PATCHED, nixpkgs="./my lock/flake.lock")
+    assert found.judgement is Advice.RENEW
     assert verdict.exit_code(found, changed=False) == 10
     command = "unlet overlay --kind patched --nixpkgs './my lock/flake.lock' --out 'my overlay' --force"
     assert [step.command for step in found.next] == [command]
-    assert judge(at("u", "not fixed"), pin=pin, way=Way.REWRAP).judgement is Judgement.KEEP
-    later = judge(at("u", "not fixed", blob=NEW), way=Way.PATCHED)
-    assert later.judgement is Judgement.KEEP
+    assert judge(at("u", "not fixed"), pin=pin, way=UsedOverlay.REWRAP).judgement is Advice.KEEP
+    later = judge(at("u", "not fixed", blob=NEW), way=UsedOverlay.PATCHED)
+    assert later.judgement is Advice.KEEP
     assert "The docker file has changed upstream" in later.next[0].text
 
 
@@ -179,14 +181,14 @@ def test_what_to_do_is_named_with_its_command(nixpkgs: str, command: str | None)
 
 
 def test_docker_without_rootlesskit_in_path_needs_the_wrapper_afterwards() -> None:
-    pin = replace(at("lock", "fixed", RefKind.PIN), reading=reading(State.FIXED, Overridable.YES, Place.ABSENT))
+    pin = replace(at("lock", "fixed", RefKind.PIN), reading=reading(State.FIXED, Overridable.YES, PathPlace.ABSENT))
     assert any("finds no rootlesskit" in step.text for step in judge(pin=pin).next)
 
 
 def test_state_that_is_not_known_is_named_and_never_counted_as_unfixed() -> None:
     found = judge(at("u", "unknown"), at("master", "unknown", RefKind.BRANCH))
     assert found.unknown == ("u", "master")
-    assert found.judgement is Judgement.UNKNOWN
+    assert found.judgement is Advice.UNKNOWN
     assert "not fixed" not in found.text
 
 
@@ -195,10 +197,10 @@ def test_overlay_is_known_by_its_report(tmp_path: Path) -> None:
     report = tmp_path / "report.json"
     report.write_text(json.dumps({"schema": 1, "source": {"blob": str(OLD), "origin": "x"}, "strategy": "hidden"}))
     assert verdict.read_overlay(tmp_path / "overlay") == Used(
-        way=Way.PATCHED, blob=str(OLD), directory=tmp_path / "overlay"
+        way=UsedOverlay.PATCHED, blob=str(OLD), directory=tmp_path / "overlay"
     )
     (tmp_path / "overlay" / "report.json").write_text(json.dumps({"kind": "rewrap", "source": {"blob": str(NEW)}}))
-    assert verdict.read_overlay(tmp_path / "overlay").way is Way.REWRAP
+    assert verdict.read_overlay(tmp_path / "overlay").way is UsedOverlay.REWRAP
 
 
 @pytest.mark.parametrize("content", [None, "", "[]", '{"kind": "rewrap"}', '{"kind": "x", "source": {"blob": "y"}}'])
@@ -237,11 +239,11 @@ def test_pin_is_looked_up_in_the_clone_and_judged(nixpkgs: Nixpkgs, ask: Ask, tm
     fix = nixpkgs.commit("docker: fix", layout("states/fixed"))
     nixpkgs.git("branch", "--force", "nixos-unstable", "master")
     old = ask(nixpkgs, own=flake_lock(tmp_path / "flake.lock", nixpkgs.commits["docker: 28.4"]))
-    assert (old.verdict.judgement, old.exit_code) == (Judgement.UPDATE, 10)
+    assert (old.verdict.judgement, old.exit_code) == (Advice.UPDATE, 10)
     assert old.verdict.text.startswith("fixed in nixos-unstable since 20")
     assert old.verdict.text.endswith("does not have it yet")
     new = ask(nixpkgs, own=flake_lock(tmp_path / "flake.lock", fix))
-    assert (new.verdict.judgement, new.exit_code) == (Judgement.REMOVE, 10)
+    assert (new.verdict.judgement, new.exit_code) == (Advice.REMOVE, 10)
     assert new.verdict.text.startswith("fixed in your nixpkgs (")
 
 
@@ -253,7 +255,7 @@ def test_pin_that_cannot_be_had_now_keeps_no_ref_from_its_answer(
         answer = ask(where, "nixos-unstable", own=own)
         assert answer.refs[0].state is State.NOT_FIXED
         assert reason in (answer.refs[1].reason or "")
-        assert (answer.verdict.judgement, answer.exit_code) == (Judgement.UNKNOWN, 11)
+        assert (answer.verdict.judgement, answer.exit_code) == (Advice.UNKNOWN, 11)
     gone = SourceRequest(nixpkgs="http://127.0.0.1:9/nixpkgs.git")
     answer = ask(nixpkgs, "nixos-unstable", own=gone)
     assert "cannot be reached" in (answer.refs[1].reason or "")
@@ -264,7 +266,7 @@ def test_pin_on_this_machine_is_read_there(nixpkgs: Nixpkgs, ask: Ask, tmp_path:
     file.parent.mkdir(parents=True)
     file.write_text(layout("states/fixed"))
     answer = ask(nixpkgs, own=SourceRequest(nixpkgs=str(tmp_path / "channel")))
-    assert answer.verdict.judgement is Judgement.REMOVE
+    assert answer.verdict.judgement is Advice.REMOVE
     assert answer.refs[-1].name == str(tmp_path / "channel")
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from toolkit.cli import options, output
+from toolkit.cli.proofs import exit_code, show
 from toolkit.cli.proving import DOCKER, OTHER, depth, depth_options, engine, systems
-from toolkit.cli.report import exit_code, show
 from toolkit.judge import SYSTEMS, JudgeRequest
 from toolkit.judge.model import Expectation
 from toolkit.judge.model import exit_code as judged_code
@@ -19,7 +19,7 @@ from toolkit.proposal.checking import check
 from toolkit.proposal.requests import CheckRequest
 from toolkit.proposal.reviewing import ReviewRequest, review
 from toolkit.report import judgement as judgements
-from toolkit.sources.changes import ChangeRequest, PullRequest
+from toolkit.sources.changes import ChangeRequest, PullRef
 
 if TYPE_CHECKING:
     from toolkit.model import Depth
@@ -126,7 +126,7 @@ def command(
     again = _again(what, patch, pull, uncommitted=uncommitted)
     change = ChangeRequest(
         patch=patch,
-        pull=PullRequest(number=pull) if pull is not None else None,
+        pull=PullRef(number=pull) if pull is not None else None,
         rev=what if directory is None and not by_option else None,
         clone=git_dir or Path(),
         source=source,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from toolkit.lift.survey import BoundPackage, Survey
     from toolkit.proposal.inspection import PackageInspection
-    from toolkit.proposal.recipes import Trial
+    from toolkit.proposal.recipes import RecipeTrial
 
 SCHEMA = 3
 """The number of the JSON document's form. A field may be added to it; one that goes or changes needs a new number."""
@@ -102,7 +102,7 @@ def _show_packages(found: Sequence[PackageInspection], picture: str | None) -> i
     return 0
 
 
-def _show_trials(trials: Sequence[Trial]) -> int:
+def _show_trials(trials: Sequence[RecipeTrial]) -> int:
     if options.settings().json:
         output.write_json({"schema": SCHEMA, "trials": trials})
         return 0

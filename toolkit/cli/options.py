@@ -356,10 +356,10 @@ def refuse_without(option: str, *others: str) -> None:
 def complete_package(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001 - click's
     """Return the packages whose names begin with `incomplete`, from --nixpkgs or the user's checkout."""
     from toolkit import specimen  # noqa: PLC0415 - for completion alone, as the next
-    from toolkit.lift.locating import Names  # noqa: PLC0415
+    from toolkit.lift.locating import CalledNames  # noqa: PLC0415
 
     named = ctx.meta.get(f"{_META}nixpkgs")
     root = specimen.path() if named == "specimen" else Path(named).expanduser() if named else checkout()
     if root is None or not (root / _NIXPKGS).is_file():
         return []
-    return sorted({name for name in Names.of(root).all(root) if name.startswith(incomplete)})
+    return sorted({name for name in CalledNames.of(root).all(root) if name.startswith(incomplete)})

@@ -1,6 +1,6 @@
 """Printing: results on stdout, progress on stderr, whatever is behind them. All that is printed passes `harmless`.
 
-toolkit.cli.report has the form of a report.
+toolkit.cli.proofs has the form of a report.
 """
 
 from __future__ import annotations

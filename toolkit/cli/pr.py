@@ -10,13 +10,13 @@ import click
 from msgspec.structs import replace
 
 from toolkit.cli import options, output
+from toolkit.cli.proofs import exit_code, plain, proven, show, total
 from toolkit.cli.proving import DOCKER, depth_options, proposal_options, proposed, series_options
-from toolkit.cli.report import exit_code, plain, proven, show, total
 from toolkit.contribution import Unchanged
 from toolkit.model import SourceRequest
 from toolkit.pr import BranchOrder
 from toolkit.pr.branches import alone, branch_name, create
-from toolkit.report import contribution
+from toolkit.report import contributed
 
 if TYPE_CHECKING:
     from toolkit.cli.options import GlobalOptions
@@ -109,7 +109,7 @@ def command(*, target: str, repo: Path, branch: str | None, force: bool) -> int:
         from toolkit.pr.contributions import remove  # noqa: PLC0415 - each mode imports its own
 
         removed = remove(repo, branch, force=force)
-        _show(removed, contribution.removed(removed), settings=settings)
+        _show(removed, contributed.removed(removed), settings=settings)
         return 0
     request = proposed(target, SourceRequest(), out=Path(), force=force)
     if mode is None and not request.only and recipe is None:
@@ -130,7 +130,7 @@ def command(*, target: str, repo: Path, branch: str | None, force: bool) -> int:
 
             done = update(order, request, progress=progress)
             if isinstance(done, Unchanged):
-                _show(done, contribution.unchanged(done), settings=settings)
+                _show(done, contributed.unchanged(done), settings=settings)
                 return 0
         else:
             named = branch or ("" if order.in_place else branch_name(target, recipe, request.only))
@@ -153,7 +153,7 @@ def _mode() -> str | None:
 def show_made(done: PullRequest, *, settings: GlobalOptions) -> None:
     """Print what was done: the proofs, the branch, what comes next."""
     if settings.json:
-        output.write(contribution.to_json(done))
+        output.write(contributed.to_json(done))
         return
     show(done.report, settings=settings)
     if done.own_proofs and not settings.quiet:
@@ -161,12 +161,12 @@ def show_made(done: PullRequest, *, settings: GlobalOptions) -> None:
     output.write_toned(proven(done.own_proofs, settings), settings)
     output.write_lines(f"warning: {warning}" for warning in done.warnings)
     if not settings.quiet:
-        output.write_lines(contribution.lines(done))
+        output.write_lines(contributed.lines(done))
 
 
 def _show(done: Unchanged | Removed, line: str, *, settings: GlobalOptions) -> None:
     """Print what is one line for people."""
     if settings.json:
-        output.write(contribution.to_json(done))
+        output.write(contributed.to_json(done))
     elif not settings.quiet:
         output.write_lines([line])

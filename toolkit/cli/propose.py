@@ -10,10 +10,10 @@ from msgspec.structs import replace
 
 from toolkit import patches
 from toolkit.cli import options, output
+from toolkit.cli.proofs import exit_code, show, total
 from toolkit.cli.proving import DOCKER, depth_options, proposal_options, proposed, series_options
-from toolkit.cli.report import exit_code, show, total
 from toolkit.errors import ToolkitError, only
-from toolkit.git.program import AUTHOR
+from toolkit.git.calls import AUTHOR
 from toolkit.proposal import recipes
 from toolkit.proposal.proposing import propose
 from toolkit.report.lines import Line, Tone

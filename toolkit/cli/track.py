@@ -15,13 +15,13 @@ from toolkit.errors import ToolkitError, reason_of
 from toolkit.model import SourceRequest
 from toolkit.nix import limits
 from toolkit.track import table
-from toolkit.track.tracking import TrackRequest, track
-from toolkit.track.verdict import Used, Way, read_overlay
+from toolkit.track.refs import TrackRequest, track
+from toolkit.track.verdict import Used, UsedOverlay, read_overlay
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from toolkit.track.model import TrackAnswer
+    from toolkit.track.answer import TrackAnswer
 
 _STDOUT = Path("-")
 
@@ -75,7 +75,7 @@ the overlay, update nixpkgs, make the overlay anew), 11 unknown for at least one
     "--kind",
     group=options.DOCKER,
     metavar="KIND",
-    type=click.Choice([way.value for way in Way if way is not Way.ANY]),
+    type=click.Choice([way.value for way in UsedOverlay if way is not UsedOverlay.ANY]),
     help="Your overlay's kind, if unlet did not write it: rewrap, patched, or wrapper-name for a wrapper "
     "docker-rootlesskit.",
 )
@@ -188,7 +188,7 @@ def _used(target: str | None, overlay: Path | None, kind: str | None) -> Used:
     if kind is not None and target not in {None, DOCKER}:
         raise click.UsageError(f"--kind: names a kind of docker's overlays, and {target} has none")
     if overlay is None:
-        way = Way(kind) if kind is not None else Way.ANY
+        way = UsedOverlay(kind) if kind is not None else UsedOverlay.ANY
         return Used(package=target or DOCKER, way=way)
     options.refuse_together("--overlay", "--kind")
     used = read_overlay(overlay)

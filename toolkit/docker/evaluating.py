@@ -26,7 +26,7 @@ from toolkit.nix import limits, program
 from toolkit.nix.limits import TOGETHER_SECONDS, no_time, sealed
 from toolkit.parallel import side_by_side
 from toolkit.track import readings
-from toolkit.track.readings import Place
+from toolkit.track.readings import PathPlace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -127,7 +127,7 @@ def _lay_out(content: bytes, parsed: Parsed, root: Path) -> Path:
     return path
 
 
-def where(attributes: Mapping[str, str]) -> Place | None:
+def where(attributes: Mapping[str, str]) -> PathPlace | None:
     """Return where rootlesskit is in the PATH of the wrapper that the build steps make; None for no wrapper.
 
     Raise ValueError for a PATH that grows beyond all bounds as its variables are expanded.
@@ -149,8 +149,8 @@ def where(attributes: Mapping[str, str]) -> Place | None:
     if not seen:
         return None
     if len(found) > 1:
-        return Place.BOTH
-    return Place(found.pop()) if found else Place.ABSENT
+        return PathPlace.BOTH
+    return PathPlace(found.pop()) if found else PathPlace.ABSENT
 
 
 def _flags(words: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -172,7 +172,7 @@ def _expanded(value: str, attributes: Mapping[str, str]) -> str:
     return value
 
 
-def _worst(places: Iterable[Place | None]) -> Place | None:
+def _worst(places: Iterable[PathPlace | None]) -> PathPlace | None:
     present = set(places)
-    order = (Place.BOTH, Place.PREFIX, Place.ABSENT, Place.SUFFIX)
+    order = (PathPlace.BOTH, PathPlace.PREFIX, PathPlace.ABSENT, PathPlace.SUFFIX)
     return next((place for place in order if place in present), None)

@@ -18,7 +18,7 @@ from toolkit.errors import ToolkitError
 from toolkit.model import Commit, Proposal, Tier
 from toolkit.nix.limits import sealed
 from toolkit.sources import changes
-from toolkit.track.readings import Place
+from toolkit.track.readings import PathPlace
 
 if TYPE_CHECKING:
     from toolkit.docker.case import DockerCase
@@ -60,7 +60,7 @@ def foreign(request: CheckRequest, *, progress: Progress) -> tuple[DockerCase, P
     warnings = [*found.warnings]
     if demotion is Demotion.DROP:
         warnings.append(DROP_WARNING)
-    if Place.UNKNOWN in places:
+    if PathPlace.UNKNOWN in places:
         warnings.append(f"unknown: what the patch does to {PREFIX_ENTRY} in the wrapper's PATH")
     if change.others:
         shown = [*map(str, change.others[:_OTHERS]), *(["…"] if len(change.others) > _OTHERS else [])]
@@ -88,19 +88,19 @@ def _lifts(case: DockerCase) -> bool:
     return before != after
 
 
-def _places(*files: DockerFile) -> list[Place]:
+def _places(*files: DockerFile) -> list[PathPlace]:
     """Return where rootlesskit is in each file; Nix is asked if the syntax does not show it."""
     places = [meaning.of(file).reading.rootlesskit for file in files]
-    if Place.UNKNOWN in places:
+    if PathPlace.UNKNOWN in places:
         places = [reading.rootlesskit for reading in evaluating.read([file.text.encode() for file in files])]
     return places
 
 
-def _demotion(before: Place, after: Place) -> Demotion | None:
+def _demotion(before: PathPlace, after: PathPlace) -> Demotion | None:
     """Say what a patch does to the wrapper's PATH, None if it leaves it alone or that is unknown."""
-    if before is after or Place.UNKNOWN in {before, after}:
+    if before is after or PathPlace.UNKNOWN in {before, after}:
         return None
-    return Demotion.SUFFIX if after in {Place.SUFFIX, Place.BOTH} else Demotion.DROP
+    return Demotion.SUFFIX if after in {PathPlace.SUFFIX, PathPlace.BOTH} else Demotion.DROP
 
 
 def _bounded(content: bytes) -> bytes:

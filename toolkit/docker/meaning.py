@@ -28,7 +28,7 @@ from toolkit.track.readings import (
     SYNTAX,
     Component,
     Overridable,
-    Place,
+    PathPlace,
     Reading,
     Release,
     State,
@@ -89,7 +89,7 @@ class _Syntax(Struct, frozen=True, kw_only=True):
     layout: str
     releases: tuple[Release, ...]
     components: tuple[Component, ...]
-    place: Place
+    place: PathPlace
     listed: int
     unlisted: int
     todo: bool
@@ -138,7 +138,7 @@ def _parsed(syntax: _Syntax, real: Mapping[str, str]) -> Parsed:
 
 
 def evaluated(
-    parsed: Parsed, works: Mapping[str, tuple[str, ...]], place: Place | None, failed: dict[str, str]
+    parsed: Parsed, works: Mapping[str, tuple[str, ...]], place: PathPlace | None, failed: dict[str, str]
 ) -> Reading:
     """Return a reading in which what Nix found takes the place of what the syntax says.
 
@@ -252,21 +252,21 @@ def _reading(syntax: _Syntax, real: Mapping[str, str]) -> Reading:
     elif overridable is Overridable.UNKNOWN:
         reason = "only Nix can determine whether the components can be overridden"
     place = syntax.place
-    if place is Place.NO_WRAPPER and (syntax.mentions_wrapper or not (newest and version < _WRAPPER_EVERYWHERE)):
-        place, reason = Place.UNKNOWN, "no command that makes the dockerd-rootless wrapper was recognised"
-    elif place is Place.UNKNOWN:
+    if place is PathPlace.NO_WRAPPER and (syntax.mentions_wrapper or not (newest and version < _WRAPPER_EVERYWHERE)):
+        place, reason = PathPlace.UNKNOWN, "no command that makes the dockerd-rootless wrapper was recognised"
+    elif place is PathPlace.UNKNOWN:
         reason = f"{STRANGE}{syntax.strange}"
-    elif (place is Place.ABSENT and syntax.listed) or (
+    elif (place is PathPlace.ABSENT and syntax.listed) or (
         # What is good news needs that nothing else is done with it.
-        place in {Place.ABSENT, Place.SUFFIX} and (syntax.unlisted or syntax.listed > 1)
+        place in {PathPlace.ABSENT, PathPlace.SUFFIX} and (syntax.unlisted or syntax.listed > 1)
     ):
-        place, reason = Place.UNKNOWN, "rootlesskit is used in a way that was not recognised"
+        place, reason = PathPlace.UNKNOWN, "rootlesskit is used in a way that was not recognised"
     return Reading(
         state=state(overridable, place),
         overridable=overridable,
         overridable_by=SYNTAX if overridable is not Overridable.UNKNOWN else None,
         rootlesskit=place,
-        rootlesskit_by=SYNTAX if place is not Place.UNKNOWN else None,
+        rootlesskit_by=SYNTAX if place is not PathPlace.UNKNOWN else None,
         todo=syntax.todo,
         layout=syntax.layout,
         newest=newest,

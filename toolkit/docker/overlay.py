@@ -22,7 +22,7 @@ from toolkit.proposal.overlays import guarded
 from toolkit.proposal.target import Target
 from toolkit.proposal.writing import write_overlay
 from toolkit.shipped import shipped_path
-from toolkit.track.readings import Place
+from toolkit.track.readings import PathPlace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -92,11 +92,11 @@ def rewrap_case(file: DockerFile, found: Source, at: Path) -> DockerCase:
     """
     name = file.tree.name
     where = wrapper.placement(file).where
-    if where is Place.NO_WRAPPER:
+    if where is PathPlace.NO_WRAPPER:
         raise RefusalError(f"{name}: makes no dockerd-rootless that could be rewrapped")
-    if where is Place.UNKNOWN:
+    if where is PathPlace.UNKNOWN:
         raise RefusalError(f"{name}: cannot determine whether {PREFIX_ENTRY} is in the PATH prefix")
-    if where is not Place.PREFIX:
+    if where is not PathPlace.PREFIX:
         hint = "a security wrapper named rootlesskit is enough with this nixpkgs"
         raise RefusalError(f"{name}: {PREFIX_ENTRY} is no longer in the PATH prefix ({where})", hint=hint)
     return replace(staging.unchanged(file, found), overlay=at)

@@ -17,7 +17,7 @@ from toolkit.errors import LayoutError, NixSyntaxError, RefusalError
 from toolkit.lift import rewriting
 from toolkit.nix.edit import Edit, apply
 from toolkit.nix.tree import lost_comments
-from toolkit.track.readings import STRANGE, Overridable, Place, State, sentence
+from toolkit.track.readings import STRANGE, Overridable, PathPlace, State, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,7 +67,7 @@ def rewrite(file: DockerFile, steps: Sequence[Step]) -> tuple[str, ...]:
 def refuse(reading: Reading, steps: AbstractSet[str], *, name: str) -> None:
     """Raise LayoutError unless a file has the defects that the steps mend, as far as its reading shows."""
     in_let = all(part.bound == "let" and not part.methods for part in reading.components)
-    defects = {LIFT: in_let, DEMOTE: reading.rootlesskit is Place.PREFIX}
+    defects = {LIFT: in_let, DEMOTE: reading.rootlesskit is PathPlace.PREFIX}
     if all(defects[step] for step in steps):
         return
     left = next((step for step, defect in defects.items() if defect), None)

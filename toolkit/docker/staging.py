@@ -24,7 +24,7 @@ from toolkit.docker.steps import demotion_of
 from toolkit.errors import RefusalError, ToolkitError, UsageError
 from toolkit.git import reading
 from toolkit.git.reading import TreeFile
-from toolkit.inside import Kind
+from toolkit.inside import EntryKind
 from toolkit.model import Tier
 from toolkit.nix import evaluator, limits
 from toolkit.shipped import EXPRESSIONS
@@ -64,7 +64,7 @@ def siblings(source: Source, *stages: DockerFile) -> tuple[dict[str, TreeFile], 
             raise RefusalError(f"{stages[0].tree.name}: refers to './{name}', which is not below its directory")
         path = place / name
         if inside.is_directory(root, path):
-            below = (each.path for each in inside.entries(root, path) if each.kind is not Kind.DIRECTORY)
+            below = (each.path for each in inside.entries(root, path) if each.kind is not EntryKind.DIRECTORY)
             found = sorted(str(PurePosixPath(each).relative_to(place)) for each in below)
         elif not inside.exists(root, path) and not inside.leads_out(root, path):
             missing.append(name)

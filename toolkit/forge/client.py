@@ -104,7 +104,7 @@ class Client:
         self._cache = cache
         self._closed: dict[str, RateLimitError] = {}
         self._gone: dict[str, UnreachableError] = {}
-        self._session = http.Session()
+        self._session = http.HttpSession()
         self._session.headers["X-GitHub-Api-Version"] = "2022-11-28"
 
     def raw(self, path: str, *, most: int) -> bytes:

@@ -48,7 +48,7 @@ class Object(Struct, frozen=True, kw_only=True):
     sha: Sha
 
 
-class ChangedFile(Struct, frozen=True, kw_only=True):
+class PullFile(Struct, frozen=True, kw_only=True):
     """A file in a pull request; `status` is GitHub's: added, modified, renamed, removed, …."""
 
     filename: str
@@ -106,7 +106,7 @@ class ApiPull(Struct, frozen=True, kw_only=True):
     merge_commit_sha: Sha | None = None
 
 
-class Review(Struct, frozen=True, kw_only=True):
+class PullReview(Struct, frozen=True, kw_only=True):
     """One review; `state` is GitHub's: APPROVED, CHANGES_REQUESTED, COMMENTED, DISMISSED, PENDING."""
 
     state: str
@@ -165,13 +165,13 @@ class GitHub:
         """Return a pull request."""
         return self.client.json(f"{self._at}/pulls/{number}", ApiPull)
 
-    def pull_files(self, number: int) -> list[ChangedFile]:
+    def pull_files(self, number: int) -> list[PullFile]:
         """Return the files that a pull request changes."""
-        return list(self.client.pages(f"{self._at}/pulls/{number}/files?per_page={_PAGE}", ChangedFile))
+        return list(self.client.pages(f"{self._at}/pulls/{number}/files?per_page={_PAGE}", PullFile))
 
-    def reviews(self, number: int) -> list[Review]:
+    def reviews(self, number: int) -> list[PullReview]:
         """Return the reviews of a pull request, oldest first."""
-        return list(self.client.pages(f"{self._at}/pulls/{number}/reviews?per_page={_PAGE}", Review))
+        return list(self.client.pages(f"{self._at}/pulls/{number}/reviews?per_page={_PAGE}", PullReview))
 
     def contains(self, ref: str, commit: str) -> bool:
         """Return whether a commit is in a ref's history."""
@@ -210,7 +210,7 @@ def connect(server: Server, settings: Settings) -> GitHub:
     return GitHub(client, repository)
 
 
-def moved_to(files: Sequence[ChangedFile], path: str) -> str | None:
+def moved_to(files: Sequence[PullFile], path: str) -> str | None:
     """Return where a file went in a pull request that renamed it."""
     renamed = (file for file in files if file.status == "renamed" and file.previous_filename == path)
     return next((file.filename for file in renamed), None)

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from toolkit import inside
 from toolkit.errors import CommandError, ToolkitError, UsageError
-from toolkit.git import program, reading
+from toolkit.git import calls, reading
 from toolkit.model import Oid
 
 _OWNER_AND_NAME = re.compile(r"[/:]([^/:]+/[^/]+?)(?:\.git)?/?$")
@@ -70,11 +70,11 @@ def open_clone(directory: Path, remote: str) -> Clone:
         raise ToolkitError(f"{directory}: no such directory", hint="name your clone of nixpkgs with --repo")
     try:
         asked = ("--path-format=absolute", "--git-common-dir", "--is-bare-repository", "--show-object-format")
-        common, bare, form = program.run_reading(directory, "rev-parse", *asked, found=False).names.rsplit("\n", 2)
+        common, bare, form = calls.run_reading(directory, "rev-parse", *asked, found=False).names.rsplit("\n", 2)
         reading.check_names(directory, common, form=form)
         top = Path(common)
         if bare == "false":
-            top = program.worktree(directory)
+            top = calls.worktree(directory)
         configured = settings(Path(common))
     except CommandError as error:
         raise reading.explained(directory, error.stderr) from error
@@ -96,12 +96,12 @@ def branches(directory: Path, upstream: str) -> Branches:
     """
     try:
         head, common = (
-            program.run_reading(directory, "rev-parse", "--path-format=absolute", what, found=False).names
+            calls.run_reading(directory, "rev-parse", "--path-format=absolute", what, found=False).names
             for what in ("--git-dir", "--git-common-dir")
         )
         reading.check_names(directory, common)
         repository = Path(common)
-        listed = program.run_reading(
+        listed = calls.run_reading(
             repository, "for-each-ref", "--format=%(objectname) %(refname)", "refs/heads", "refs/remotes", "refs/pull"
         ).text
         ours = {name for name, url in urls(repository).items() if owner_and_name(url) == upstream.lower()}
@@ -168,7 +168,7 @@ def fetch_branches(clone: Clone, names: Sequence[str]) -> None:
     options = ("--no-tags", "--no-recurse-submodules", "--no-auto-maintenance")
     for remote, refs in wanted.items():
         try:
-            program.run_network(clone.top, "fetch", *options, remote, *refs)
+            calls.run_network(clone.top, "fetch", *options, remote, *refs)
         except CommandError as error:
             raise ToolkitError(f"{clone.top}: cannot fetch from '{remote}': {reading.fact(error.stderr)}") from error
 
@@ -183,7 +183,7 @@ def fetch_files(clone: Clone, commit: Oid, paths: Sequence[PurePosixPath]) -> No
     options = ("--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--no-auto-maintenance")
     asked = "".join(f"{oid}\n" for oid in missing).encode()
     try:
-        program.run_network(
+        calls.run_network(
             clone.top,
             *("-c", "fetch.negotiationAlgorithm=noop", "fetch", "--quiet", "--filter=blob:none", "--stdin"),
             *options,
@@ -203,7 +203,7 @@ def people(clone: Clone) -> Mapping[str, str]:
     found: dict[str, str] = {}
     hint = "git config --global user.name 'YOUR NAME' and git config --global user.email YOU@EXAMPLE.ORG"
     for who in ("author", "committer"):
-        asked = program.run_contributing(clone.top, "var", f"GIT_{who.upper()}_IDENT", ok=None)
+        asked = calls.run_contributing(clone.top, "var", f"GIT_{who.upper()}_IDENT", ok=None)
         if asked.status != 0 or "<>" in asked.text:
             raise ToolkitError(f"{clone.top}: git has no name and address for the commits", hint=hint)
         found[who] = asked.text.rsplit(" ", 2)[0]
@@ -215,18 +215,18 @@ def people(clone: Clone) -> Mapping[str, str]:
 
 def branch_commit(clone: Clone, branch: str) -> Oid | None:
     """Return the commit of a local branch, None if there is none; raise UsageError for what cannot be a branch."""
-    if program.run_reading(clone.common, "check-ref-format", "--branch", branch, ok=None).status != 0 or (
+    if calls.run_reading(clone.common, "check-ref-format", "--branch", branch, ok=None).status != 0 or (
         branch.startswith(("-", "@{"))
     ):
         raise UsageError(f"--branch: {branch!r} cannot be the name of a branch")
-    asked = program.run_reading(clone.common, "rev-parse", "--verify", "--quiet", f"refs/heads/{branch}", ok=(0, 1))
+    asked = calls.run_reading(clone.common, "rev-parse", "--verify", "--quiet", f"refs/heads/{branch}", ok=(0, 1))
     return Oid(asked.text) if asked.status == 0 else None
 
 
 def followed(clone: Clone, branch: str) -> tuple[str, str] | None:
     """Return the remote and the branch of upstream's that a local branch follows, None if it follows none."""
     remote, merge = (
-        program.run_reading(clone.common, "config", f"branch.{branch}.{key}", ok=(0, 1)).text
+        calls.run_reading(clone.common, "config", f"branch.{branch}.{key}", ok=(0, 1)).text
         for key in ("remote", "merge")
     )
     return (remote, merge.removeprefix("refs/heads/")) if merge and remote == _home(clone) else None
@@ -235,20 +235,20 @@ def followed(clone: Clone, branch: str) -> tuple[str, str] | None:
 def branch_in_the_way(clone: Clone, branch: str) -> str | None:
     """Return a local branch without which there could be one of this name, as `a` and `a/b` cannot both be."""
     listed = ("for-each-ref", "--format=%(refname)", f"refs/heads/{branch.partition('/')[0]}")
-    names = (ref.removeprefix("refs/heads/") for ref in program.run_reading(clone.common, *listed).text.splitlines())
+    names = (ref.removeprefix("refs/heads/") for ref in calls.run_reading(clone.common, *listed).text.splitlines())
     return next((name for name in names if f"{name}/".startswith(f"{branch}/") or branch.startswith(f"{name}/")), None)
 
 
 def is_pushed(clone: Clone, commit: Oid) -> bool:
     """Return whether a branch of a remote has the commit, as far as the clone knows."""
     listed = ("for-each-ref", "--count=1", "--format=%(refname)", f"--contains={commit}", "refs/remotes")
-    return bool(program.run_reading(clone.common, *listed).text)
+    return bool(calls.run_reading(clone.common, *listed).text)
 
 
 def has_branch(clone: Clone, remote: str, branch: str) -> bool:
     """Return whether a remote has a branch, as far as the clone knows."""
     ref = f"refs/remotes/{remote}/{branch}"
-    return program.run_reading(clone.common, "show-ref", "--verify", "--quiet", ref, ok=(0, 1)).status == 0
+    return calls.run_reading(clone.common, "show-ref", "--verify", "--quiet", ref, ok=(0, 1)).status == 0
 
 
 def push_remote(clone: Clone, base: Base) -> str | None:
@@ -259,7 +259,7 @@ def push_remote(clone: Clone, base: Base) -> str | None:
     own = base.remote or _home(clone)
     forked = own != clone.upstream and github_owner(clone.remotes.get(own or "", "")) is not None
     theirs = {_place(clone.remotes.get(name or "", "")) for name in (clone.upstream, None if forked else own)}
-    asked = program.run_reading(clone.common, "config", "--get", "remote.pushDefault", ok=(0, 1)).text
+    asked = calls.run_reading(clone.common, "config", "--get", "remote.pushDefault", ok=(0, 1)).text
     others = [name for name, url in clone.remotes.items() if _place(url) not in theirs]
     if asked and (asked in others or asked not in clone.remotes):
         return asked
@@ -288,7 +288,7 @@ def urls(repository: Path) -> Mapping[str, str]:
 
 def settings(repository: Path) -> list[tuple[str, str, str]]:
     """Return all that is configured about the remotes of a clone: remote, key, value."""
-    listed = program.run_reading(repository, "config", "-z", "--get-regexp", r"^remote\..*\.", ok=(0, 1)).text
+    listed = calls.run_reading(repository, "config", "-z", "--get-regexp", r"^remote\..*\.", ok=(0, 1)).text
     found: list[tuple[str, str, str]] = []
     for entry in filter(None, listed.split("\0")):
         variable, _, value = entry.partition("\n")

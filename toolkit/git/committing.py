@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from toolkit import files
 from toolkit.errors import CommandError, ToolkitError
-from toolkit.git import objects, program, reading
+from toolkit.git import calls, objects, reading
 from toolkit.git.clone import Clone
 from toolkit.git.objects import DecodedCommit
 from toolkit.model import FileChange, Oid
@@ -129,12 +129,12 @@ class Workshop(Struct, frozen=True, kw_only=True):
         env: Mapping[str, str] | None = None,
     ) -> Completed:
         here = {**_quarantine(self.directory), "GIT_INDEX_FILE": str(self.directory / "index"), **(env or {})}
-        return program.run_contributing(self.clone.top, *arguments, env=here, stdin=stdin, ok=ok)
+        return calls.run_contributing(self.clone.top, *arguments, env=here, stdin=stdin, ok=ok)
 
     def keep(self) -> None:
         """Hand the new objects over to the clone, if nothing refers to them yet."""
         names = [part.name + path.name for part in (self.directory / "objects").glob("??") for path in part.iterdir()]
-        pack = program.run_contributing(
+        pack = calls.run_contributing(
             self.clone.common,
             "pack-objects",
             "--stdout",
@@ -143,7 +143,7 @@ class Workshop(Struct, frozen=True, kw_only=True):
             stdin="".join(f"{name}\n" for name in names).encode(),
         ).stdout
         try:
-            program.run_contributing(self.clone.common, "unpack-objects", "-q", stdin=pack)
+            calls.run_contributing(self.clone.common, "unpack-objects", "-q", stdin=pack)
         except CommandError as error:
             raise ToolkitError(f"{self.clone.top}: cannot be written: {reading.fact(error.stderr)}") from error
 
@@ -151,13 +151,13 @@ class Workshop(Struct, frozen=True, kw_only=True):
 @contextmanager
 def workshop(clone: Clone) -> Generator[Workshop]:
     """Yield a place to make commits in, which are signed as `commit.gpgSign` says."""
-    asked = program.run_contributing(clone.top, "config", "--type=bool", "--get", "commit.gpgSign", ok=(0, 1))
+    asked = calls.run_contributing(clone.top, "config", "--type=bool", "--get", "commit.gpgSign", ok=(0, 1))
     signed = asked.text == "true"
     with files.temporary() as name:
         info = name / "objects" / "info"
         info.mkdir(parents=True)
         (info / "alternates").write_bytes(os.fsencode(clone.common / "objects") + b"\n")
-        with objects.opened(clone.common, {**program.contributing(), **_quarantine(name)}) as repo:
+        with objects.opened(clone.common, {**calls.contributing(), **_quarantine(name)}) as repo:
             yield Workshop(clone=clone, directory=name, signed=signed, repo=repo)
 
 

@@ -11,7 +11,7 @@ from unidiff.patch import PatchSet
 
 from toolkit import files
 from toolkit.errors import CommandError, ToolkitError
-from toolkit.git import program, reading
+from toolkit.git import calls, reading
 
 
 def read_diff(diff: bytes, name: str = "patch") -> PatchSet:
@@ -37,7 +37,7 @@ def named(diff: bytes) -> tuple[PurePosixPath, ...]:
     """
     with files.temporary() as directory:
         try:
-            listed = program.run_hermetic(directory, "apply", "--numstat", "-z", "-", stdin=diff, alone=True).names
+            listed = calls.run_hermetic(directory, "apply", "--numstat", "-z", "-", stdin=diff, alone=True).names
         except CommandError as error:
             fact = "contains no diff" if "No valid patches" in error.stderr else reading.fact(error.stderr)
             raise ToolkitError(f"patch: {fact}") from error

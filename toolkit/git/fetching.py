@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from toolkit import files
 from toolkit.errors import CommandError, ToolkitError, UnreachableError, without_passwords
-from toolkit.git import program, reading
+from toolkit.git import calls, reading
 from toolkit.model import Oid
 
 _FILTER = "--filter=blob:none"
@@ -69,7 +69,7 @@ def resolve_remote(url: str, rev: str) -> Oid:
     names = (f"{rev}^{{}}", rev, f"refs/tags/{rev}^{{}}", f"refs/tags/{rev}", f"refs/heads/{rev}")
     try:
         with files.temporary() as directory:
-            listed = program.run_network(directory, "ls-remote", "--quiet", "--", url, rev, f"{rev}^{{}}").text
+            listed = calls.run_network(directory, "ls-remote", "--quiet", "--", url, rev, f"{rev}^{{}}").text
     except CommandError as error:
         raise _explained(url, "HEAD", error.stderr) from error
     found = {name: oid for oid, _, name in (line.partition("\t") for line in listed.splitlines())}
@@ -153,10 +153,10 @@ class _Attempt(Struct, frozen=True, kw_only=True):
     def _begin(self) -> None:
         files.remove(self.into)
         self.into.mkdir(parents=True)
-        program.init(self.into, bare=True)
+        calls.init(self.into, bare=True)
 
     def _fetch(self, *arguments: str, stdin: bytes | None = None) -> None:
-        program.run_network(
+        calls.run_network(
             self.into,
             "-c",
             f"remote.origin.url={self.url}",
@@ -174,11 +174,11 @@ class _Attempt(Struct, frozen=True, kw_only=True):
 
     def _pin(self, name: str) -> Oid:
         """Make the commit that is called `name` in the repository its HEAD, and return it."""
-        found = program.run_hermetic(self.into, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}", ok=None)
+        found = calls.run_hermetic(self.into, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}", ok=None)
         if found.status != 0:
             raise _unknown(self.url, self.rev)
         commit = Oid(found.text)
-        program.run_hermetic(self.into, "update-ref", "--no-deref", "HEAD", str(commit))
+        calls.run_hermetic(self.into, "update-ref", "--no-deref", "HEAD", str(commit))
         return commit
 
 

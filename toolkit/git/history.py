@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from toolkit import parallel
 from toolkit.errors import CommandError, ToolkitError
-from toolkit.git import program, reading
+from toolkit.git import calls, reading
 from toolkit.model import Oid
 
 _NONE = re.compile(r"0+")
@@ -21,7 +21,7 @@ _BEGINNING = re.compile(rf"{_RECORD}(?=[0-9a-f]{{40}}{_FIELD}-?[0-9]+{_FIELD})")
 _FORMAT = f"--format={_RECORD}%H{_FIELD}%ct{_FIELD}%s{_FIELD}"
 
 
-class Change(Struct, frozen=True, kw_only=True):
+class FileCommit(Struct, frozen=True, kw_only=True):
     """A commit that changed a file: the committer's date in seconds since the epoch, and the message's first line."""
 
     commit: Oid
@@ -37,11 +37,11 @@ class RangeCommit(Struct, frozen=True, kw_only=True):
     merges: bool
 
 
-def last_changes(repository: Path, places: Sequence[tuple[Oid, PurePosixPath]]) -> tuple[Change | None, ...]:
+def last_changes(repository: Path, places: Sequence[tuple[Oid, PurePosixPath]]) -> tuple[FileCommit | None, ...]:
     """Return for each commit and path the newest commit up to it that changed the file, side by side."""
     distinct = list(dict.fromkeys(places))
     commands = [
-        program.reading_command(repository, "log", "-1", _FORMAT, str(commit), "--", str(path))
+        calls.reading_command(repository, "log", "-1", _FORMAT, str(commit), "--", str(path))
         for commit, path in distinct
     ]
     found = {
@@ -51,14 +51,16 @@ def last_changes(repository: Path, places: Sequence[tuple[Oid, PurePosixPath]]) 
     return tuple(found[place] for place in places)
 
 
-def versions(repository: Path, commit: Oid, path: PurePosixPath, *, most: int) -> list[tuple[Change, PurePosixPath]]:
+def versions(
+    repository: Path, commit: Oid, path: PurePosixPath, *, most: int
+) -> list[tuple[FileCommit, PurePosixPath]]:
     """Return the newest commits up to `commit` that changed the file which is at `path` there, and where it was then.
 
     Renames are followed. A merge counts if the file differs from that of each parent.
     """
     options = ("--follow", "--topo-order", "-c", "--name-only", "-z", "--no-color", "--find-renames=40%", f"-{most}")
     try:
-        output = program.run_reading(repository, "log", *options, _FORMAT, str(commit), "--", str(path)).stdout
+        output = calls.run_reading(repository, "log", *options, _FORMAT, str(commit), "--", str(path)).stdout
     except CommandError as error:
         raise ToolkitError(f"{repository}: git cannot list its history: {reading.fact(error.stderr)}") from error
     named = ((change, rest.strip("\0\n").split("\0")[-1]) for change, rest in _records(output))
@@ -68,25 +70,25 @@ def versions(repository: Path, commit: Oid, path: PurePosixPath, *, most: int) -
 def files_with(repository: Path, commit: Oid, word: str) -> tuple[PurePosixPath, ...]:
     """Return the Nix files of a commit that have a word in them."""
     options = ("grep", "-l", "-z", "--no-color", "-w", "-F", "-e", word, str(commit), "--", "*.nix")
-    done = program.run_reading(repository, *options, ok=(0, 1))
+    done = calls.run_reading(repository, *options, ok=(0, 1))
     names = done.stdout.decode("utf-8", "replace").split("\0")[:-1]
     return tuple(PurePosixPath(name.partition(":")[2]) for name in names)
 
 
-def merges(repository: Path, commits: Sequence[Oid], words: Sequence[str]) -> tuple[Change, ...]:
+def merges(repository: Path, commits: Sequence[Oid], words: Sequence[str]) -> tuple[FileCommit, ...]:
     """Return the commits on the first-parent lines up to `commits` whose messages have one of the words."""
     if not words or not commits:
         return ()
     greps = [f"--grep={word}" for word in words]
     ids = list(map(str, dict.fromkeys(commits)))
-    done = program.run_reading(repository, "log", "--first-parent", "-F", *greps, _FORMAT, *ids)
+    done = calls.run_reading(repository, "log", "--first-parent", "-F", *greps, _FORMAT, *ids)
     return tuple(change for change, _ in _records(done.stdout))
 
 
 def contains(repository: Path, commits: Sequence[Oid], commit: Oid) -> tuple[bool, ...]:
     """Return for each of `commits` whether `commit` is in its history."""
     commands = [
-        program.reading_command(repository, "merge-base", "--is-ancestor", str(commit), str(other), ok=(0, 1))
+        calls.reading_command(repository, "merge-base", "--is-ancestor", str(commit), str(other), ok=(0, 1))
         for other in commits
     ]
     return tuple(done.status == 0 for done in parallel.run_all(commands))
@@ -94,7 +96,7 @@ def contains(repository: Path, commits: Sequence[Oid], commit: Oid) -> tuple[boo
 
 def common_ancestor(repository: Path, one: Oid, other: Oid) -> Oid | None:
     """Return the newest commit that is in the history of both, None where the clone knows of none."""
-    asked = program.run_reading(repository, "merge-base", str(one), str(other), ok=(0, 1))
+    asked = calls.run_reading(repository, "merge-base", str(one), str(other), ok=(0, 1))
     return Oid(asked.text) if asked.status == 0 else None
 
 
@@ -104,9 +106,9 @@ def changed(directory: Path, *commits: str) -> tuple[PurePosixPath, ...]:
     Raise ToolkitError for a worktree that is elsewhere.
     """
     if len(commits) == 1:
-        program.worktree(directory)
+        calls.worktree(directory)
     how = ("--name-only", "--no-renames", "--no-ext-diff", "--no-textconv", "-z")
-    done = program.run_comparing(directory, "diff", *how, *commits, "--")
+    done = calls.run_comparing(directory, "diff", *how, *commits, "--")
     return tuple(PurePosixPath(os.fsdecode(name)) for name in done.stdout.split(b"\0") if name)
 
 
@@ -114,7 +116,7 @@ def commits(repository: Path, base: Oid, head: Oid) -> tuple[RangeCommit, ...]:
     """Return the commits of a range, the oldest first."""
     form = f"--format=%H{_FIELD}%P{_FIELD}%s"
     options = ("--reverse", "--topo-order", "--no-show-signature", "-z", form)
-    listed = program.run_reading(repository, "log", *options, f"{base}..{head}").stdout.decode("utf-8", "replace")
+    listed = calls.run_reading(repository, "log", *options, f"{base}..{head}").stdout.decode("utf-8", "replace")
     fields = (record.split(_FIELD, 2) for record in listed.split("\0") if record)
     return tuple(
         RangeCommit(commit=Oid(oid), subject=subject, merges=" " in parents) for oid, parents, subject in fields
@@ -123,15 +125,15 @@ def commits(repository: Path, base: Oid, head: Oid) -> tuple[RangeCommit, ...]:
 
 def differing(
     repository: Path, base: Oid, head: Oid
-) -> tuple[tuple[PurePosixPath, reading.Entry | None, reading.Entry | None], ...]:
+) -> tuple[tuple[PurePosixPath, reading.TreeEntry | None, reading.TreeEntry | None], ...]:
     """Return the files that differ between two commits: their paths, and what each commit has there."""
     options = ("-r", "-z", "--raw", "--no-renames", "--no-abbrev")
-    fields = program.run_reading(repository, "diff-tree", *options, str(base), str(head)).stdout.split(b"\0")
+    fields = calls.run_reading(repository, "diff-tree", *options, str(base), str(head)).stdout.split(b"\0")
 
-    def entry(path: PurePosixPath, mode: str, blob: str) -> reading.Entry | None:
-        return reading.Entry(path=path, mode=mode, blob=oid) if (oid := _blob(blob)) is not None else None
+    def entry(path: PurePosixPath, mode: str, blob: str) -> reading.TreeEntry | None:
+        return reading.TreeEntry(path=path, mode=mode, blob=oid) if (oid := _blob(blob)) is not None else None
 
-    found: list[tuple[PurePosixPath, reading.Entry | None, reading.Entry | None]] = []
+    found: list[tuple[PurePosixPath, reading.TreeEntry | None, reading.TreeEntry | None]] = []
     for head_of, name in zip(fields[:-1:2], fields[1::2], strict=True):
         old_mode, new_mode, old, new, _ = head_of.decode().removeprefix(":").split(" ")
         path = PurePosixPath(os.fsdecode(name))
@@ -139,12 +141,12 @@ def differing(
     return tuple(found)
 
 
-def _records(output: bytes) -> Iterator[tuple[Change, str]]:
+def _records(output: bytes) -> Iterator[tuple[FileCommit, str]]:
     """Yield the commits of a log in our format, each with what git has written behind it."""
     for record in _BEGINNING.split(output.decode("utf-8", "replace"))[1:]:
         oid, date, message = record.split(_FIELD, 2)
         subject, _, rest = message.rpartition(_FIELD)
-        yield Change(commit=Oid(oid), committed=int(date), subject=subject), rest
+        yield FileCommit(commit=Oid(oid), committed=int(date), subject=subject), rest
 
 
 def _blob(text: str) -> Oid | None:

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from msgspec import Struct
 
 from toolkit import files
-from toolkit.git import program, reading
+from toolkit.git import calls, reading
 from toolkit.model import Commit, Patch, TreeCommit
 
 # All that another version of git or a user's configuration could print in another way is spelled out. Histogram
@@ -37,7 +37,7 @@ class NewCommit(Struct, frozen=True, kw_only=True):
 
     files: Mapping[PurePosixPath, bytes]
     message: str = "base\n"
-    author: str = program.IDENTITY
+    author: str = calls.IDENTITY
 
 
 @contextmanager
@@ -46,23 +46,23 @@ def throwaway(*commits: NewCommit, date: int | None = None, checked_out: bool = 
     with files.temporary() as name:
         made = name / "repository"
         made.mkdir()
-        program.init(made)
-        program.run_hermetic(
+        calls.init(made)
+        calls.run_hermetic(
             made,
             "fast-import",
             "--quiet",
             "--done",
-            stdin=b"".join(_stream(commits, program.EPOCH if date is None else date)),
+            stdin=b"".join(_stream(commits, calls.EPOCH if date is None else date)),
         )
         if checked_out:
-            program.run_hermetic(made, "reset", "--quiet", "--hard")
+            calls.run_hermetic(made, "reset", "--quiet", "--hard")
         yield made
 
 
 def am(checkout: Path, mails: Iterable[Patch]) -> str | None:
     """Run git-am(1) on mails one after the other; return git's reason if one does not apply, None if all do."""
     stdin = b"".join(mail.content for mail in mails)
-    tried = program.run_hermetic(checkout, "am", "--quiet", "--keep-cr", stdin=stdin, ok=None, date=program.EPOCH)
+    tried = calls.run_hermetic(checkout, "am", "--quiet", "--keep-cr", stdin=stdin, ok=None, date=calls.EPOCH)
     return None if tried.status == 0 else reading.fact(tried.stderr)
 
 
@@ -70,7 +70,7 @@ def _stream(commits: Sequence[NewCommit], date: int) -> Iterator[bytes]:
     """Yield commits in the form of git-fast-import(1), by which one process makes all of them."""
     for commit in commits:
         yield f"commit refs/heads/main\nauthor {commit.author} {date} +0000\n".encode()
-        yield f"committer {program.IDENTITY} {date} +0000\n".encode()
+        yield f"committer {calls.IDENTITY} {date} +0000\n".encode()
         yield from _data(commit.message.encode())
         for path, content in commit.files.items():
             yield f"M {reading.FILE} inline {path}\n".encode()
@@ -101,12 +101,12 @@ def series(
     are called `0001-….patch` after their subjects, which are numbered `[PATCH 1/2]`; `git am` drops that.
     """
     base = NewCommit(files={target: commits[0].before})
-    author = author or program.author()
+    author = author or calls.author()
     made = [NewCommit(files={target: commit.after}, message=commit.message, author=author) for commit in commits]
     with throwaway(base, *made, date=_date(committed), checked_out=False) as made_in:
         span = (f"main~{len(made)}", "main")
         patches = _mails(made_in, "..".join(span))
-        diff = program.run_hermetic(made_in, "diff", *DIFF, *span).stdout
+        diff = calls.run_hermetic(made_in, "diff", *DIFF, *span).stdout
     return Series(patches=patches, upstream_diff=diff)
 
 
@@ -117,7 +117,7 @@ def addition(commit: TreeCommit, *, number: int, committed: int | None = None, a
     """
     base = NewCommit(files={file.path: file.before for file in commit.files if file.before is not None})
     after = {file.path: file.after for file in commit.files}
-    made = NewCommit(files=after, message=commit.message, author=author or program.author())
+    made = NewCommit(files=after, message=commit.message, author=author or calls.author())
     with throwaway(base, made, date=_date(committed), checked_out=False) as made_in:
         (mail,) = _mails(made_in, "main~1..main", "--no-numbered", f"--start-number={number}")
     return mail
@@ -130,5 +130,5 @@ def _date(committed: int | None) -> int:
 def _mails(repository: Path, commits: str, *options: str) -> tuple[Patch, ...]:
     mails = repository.with_name("mails")
     how = ("--quiet", *DIFF, *_MAIL, *options, f"--output-directory={mails}")
-    program.run_hermetic(repository, "format-patch", *how, commits)
+    calls.run_hermetic(repository, "format-patch", *how, commits)
     return tuple(Patch(name=path.name, content=path.read_bytes()) for path in sorted(mails.iterdir()))

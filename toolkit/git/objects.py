@@ -26,7 +26,7 @@ from git.exc import GitCommandError
 
 from toolkit import process
 from toolkit.errors import CommandError
-from toolkit.git import messages, program
+from toolkit.git import calls, messages
 from toolkit.model import Oid
 
 _CHUNK = 1 << 20
@@ -85,7 +85,7 @@ def opened(directory: Path, variables: Mapping[str, str] | None = None) -> Gener
 
     `variables` are the environment of git, by default that of `program.reading`.
     """
-    with _Repo(directory, program.reading() if variables is None else variables) as repo:
+    with _Repo(directory, calls.reading() if variables is None else variables) as repo:
         yield repo
 
 

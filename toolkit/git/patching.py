@@ -12,9 +12,9 @@ from msgspec import Struct
 
 from toolkit import files, inside
 from toolkit.errors import CommandError, ToolkitError
-from toolkit.git import diffs, mailing, program, reading
+from toolkit.git import calls, diffs, mailing, reading
 from toolkit.git.reading import Located, TreeFile
-from toolkit.inside import Kind
+from toolkit.inside import EntryKind
 from toolkit.model import FileChange, Patch
 
 
@@ -95,7 +95,7 @@ def outcome(patch: bytes, before: Mapping[PurePosixPath, TreeFile], *options: st
         return {
             PurePosixPath(entry.path): reading.read_file(directory, entry.path)
             for entry in inside.entries(directory)
-            if entry.kind is not Kind.DIRECTORY
+            if entry.kind is not EntryKind.DIRECTORY
         }
 
 
@@ -103,7 +103,7 @@ def stack(files: Mapping[PurePosixPath, bytes], mails: Sequence[Patch]) -> Stack
     """Try `git am` of the mails, one after the other, on a commit that has these files and nothing else."""
     with mailing.throwaway(mailing.NewCommit(files=files)) as checkout:
         failure = mailing.am(checkout, mails)
-        listed = program.run_hermetic(checkout, "ls-files", "-z").stdout.split(b"\0")[:-1]
+        listed = calls.run_hermetic(checkout, "ls-files", "-z").stdout.split(b"\0")[:-1]
         after = {path: inside.read(checkout, path) for path in map(PurePosixPath, map(os.fsdecode, listed))}
     return Stacked(after=after, failure=failure)
 
@@ -131,8 +131,8 @@ def applies(  # noqa: PLR0913 - a series, its diff, and where it is tried
         after_diff, failure = _try_diff(checkout, target, upstream_diff)
         refused = mailing.am(checkout, patches)
         # The first is the base, which has no parent here.
-        _, *log = program.run_hermetic(checkout, "rev-list", "--reverse", "HEAD").text.split()
-        after = tuple(program.run_hermetic(checkout, "cat-file", "blob", f"{commit}:{target}").stdout for commit in log)
+        _, *log = calls.run_hermetic(checkout, "rev-list", "--reverse", "HEAD").text.split()
+        after = tuple(calls.run_hermetic(checkout, "cat-file", "blob", f"{commit}:{target}").stdout for commit in log)
     return Applied(
         after=after,
         after_diff=after_diff,
@@ -143,7 +143,7 @@ def applies(  # noqa: PLR0913 - a series, its diff, and where it is tried
 
 def _run_apply(directory: Path, patch: bytes, *options: str) -> None:
     try:
-        program.run_hermetic(directory, "apply", *options, "-", stdin=patch, alone=True)
+        calls.run_hermetic(directory, "apply", *options, "-", stdin=patch, alone=True)
     except CommandError as error:
         if "No valid patches" in error.stderr:
             raise ToolkitError("patch: contains no diff") from error
@@ -162,7 +162,7 @@ def _kept(after: Mapping[PurePosixPath, TreeFile], path: PurePosixPath) -> bytes
 def _borrowed(target: PurePosixPath, pin: Located) -> Generator[Path]:
     """Yield a repository in which the pin is checked out as far as the target goes, with borrowed objects."""
     with holding({}) as checkout:
-        program.init(checkout)
+        calls.init(checkout)
         for place, line in (
             ("objects/info/alternates", pin.repository / "objects"),
             # The parents are not needed, and a shallow repository has none.
@@ -174,8 +174,8 @@ def _borrowed(target: PurePosixPath, pin: Located) -> Generator[Path]:
             path.write_bytes(os.fsencode(f"{line}\n"))
         # That there is a promisor tells git that objects may be missing.
         for setting in ("core.sparseCheckout", "remote.pin.promisor"):
-            program.run_hermetic(checkout, "config", setting, "true")
-        program.run_hermetic(checkout, "checkout", "--quiet", "--detach", str(pin.commit))
+            calls.run_hermetic(checkout, "config", setting, "true")
+        calls.run_hermetic(checkout, "checkout", "--quiet", "--detach", str(pin.commit))
         yield checkout
 
 
@@ -187,13 +187,13 @@ def _try_diff(checkout: Path, target: PurePosixPath, diff: bytes) -> tuple[bytes
     index = checkout / ".git" / "index"
     kept = index.read_bytes()
     try:
-        program.run_hermetic(checkout, "apply", "--check", "-", stdin=diff)
-        program.run_hermetic(checkout, "apply", "--cached", "-", stdin=diff)
-        entry = program.run_hermetic(checkout, "ls-files", "--stage", "-z", "--", str(target)).stdout
+        calls.run_hermetic(checkout, "apply", "--check", "-", stdin=diff)
+        calls.run_hermetic(checkout, "apply", "--cached", "-", stdin=diff)
+        entry = calls.run_hermetic(checkout, "ls-files", "--stage", "-z", "--", str(target)).stdout
         mode, _, rest = entry.partition(b" ")
         if mode.decode() not in {reading.FILE, reading.EXECUTABLE}:
             return None, f"upstream.diff: '{target}' is no regular file after it"
-        after = program.run_hermetic(checkout, "cat-file", "blob", rest[: rest.index(b" ")].decode()).stdout
+        after = calls.run_hermetic(checkout, "cat-file", "blob", rest[: rest.index(b" ")].decode()).stdout
     except CommandError as error:
         return None, f"upstream.diff: {reading.fact(error.stderr)}"
     finally:

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from toolkit import inside
 from toolkit.errors import CommandError, ToolkitError, UsageError
-from toolkit.git import program
+from toolkit.git import calls
 from toolkit.model import Oid
 
 _SUBMODULE = "160000"
@@ -37,7 +37,7 @@ class Located(Struct, frozen=True, kw_only=True):
     committed: int
 
 
-class Entry(Struct, frozen=True, kw_only=True):
+class TreeEntry(Struct, frozen=True, kw_only=True):
     """A file in a commit's tree; `mode` is git's, six octal digits."""
 
     path: PurePosixPath
@@ -66,7 +66,7 @@ def locate(directory: Path, rev: str = "HEAD") -> Located:
     check_rev(rev)
     try:
         common, commit = _commit(directory, rev)
-        when = program.run_reading(Path(common), "log", "-1", "--no-show-signature", "--format=%ct", commit).text
+        when = calls.run_reading(Path(common), "log", "-1", "--no-show-signature", "--format=%ct", commit).text
     except CommandError as error:
         raise explained(directory, error.stderr) from error
     if not re.fullmatch(r"-?\d+", when):
@@ -74,19 +74,19 @@ def locate(directory: Path, rev: str = "HEAD") -> Located:
     return Located(repository=Path(common), commit=Oid(commit), committed=int(when))
 
 
-def entries(repository: Path, commit: Oid, paths: Sequence[PurePosixPath]) -> tuple[Entry, ...]:
+def entries(repository: Path, commit: Oid, paths: Sequence[PurePosixPath]) -> tuple[TreeEntry, ...]:
     """Return the files of a commit at and below `paths`; a path that the commit lacks adds none."""
     try:
-        listed = program.run_reading(
+        listed = calls.run_reading(
             repository, "ls-tree", "-r", "-z", "--full-tree", str(commit), "--", *map(str, paths)
         ).stdout
     except CommandError as error:
         raise explained(repository, error.stderr) from error
-    found: list[Entry] = []
+    found: list[TreeEntry] = []
     for line in listed.split(b"\0")[:-1]:
         head, _, name = line.partition(b"\t")
         mode, _, blob = head.decode().split(" ")
-        found.append(Entry(path=PurePosixPath(os.fsdecode(name)), mode=mode, blob=Oid(blob)))
+        found.append(TreeEntry(path=PurePosixPath(os.fsdecode(name)), mode=mode, blob=Oid(blob)))
     return tuple(found)
 
 
@@ -126,7 +126,7 @@ def read_objects(repository: Path, names: Sequence[str], *, most: int | None = N
 def missing_objects(repository: Path, oids: Sequence[Oid]) -> tuple[Oid, ...]:
     """Return those of `oids` that the repository does not have, by one git process."""
     asked = "".join(f"{oid}\n" for oid in oids).encode()
-    answer = program.run_reading(repository, "cat-file", "--batch-check", "--buffer", stdin=asked).text
+    answer = calls.run_reading(repository, "cat-file", "--batch-check", "--buffer", stdin=asked).text
     return tuple(Oid(line.split(" ")[0]) for line in answer.splitlines() if line.endswith(" missing"))
 
 
@@ -136,7 +136,7 @@ def missing_files(repository: Path, commit: Oid, paths: Sequence[PurePosixPath])
     return missing_objects(repository, [entry.blob for entry in wanted if not entry.is_submodule])
 
 
-def export(repository: Path, commit: Oid, paths: Sequence[PurePosixPath], into: Path) -> tuple[Entry, ...]:
+def export(repository: Path, commit: Oid, paths: Sequence[PurePosixPath], into: Path) -> tuple[TreeEntry, ...]:
     """Write the files of a commit at and below `paths` into the directory `into`; submodules are left out.
 
     Attributes such as `export-subst` have no effect: the files are the blobs, byte for byte.
@@ -165,10 +165,10 @@ def check_rev(rev: str) -> None:
 def _commit(directory: Path, rev: str) -> tuple[str, str]:
     """Return the git directory that all worktrees share, and the id of the commit."""
     asked = ("rev-parse", "--path-format=absolute", "--git-common-dir")
-    found = program.run_reading(directory, *asked, f"{rev}^{{commit}}", ok=None, found=False)
+    found = calls.run_reading(directory, *asked, f"{rev}^{{commit}}", ok=None, found=False)
     if found.status != 0:
         remote = _in_remotes(directory, rev, said=found.stderr)
-        found = program.run_reading(directory, *asked, f"{remote}^{{commit}}", found=False)
+        found = calls.run_reading(directory, *asked, f"{remote}^{{commit}}", found=False)
     common, commit = found.names.rsplit("\n", 1)
     check_names(directory, common, commit)
     return common, commit
@@ -188,7 +188,7 @@ def _in_remotes(directory: Path, rev: str, *, said: str) -> Oid:
         raise ToolkitError(f"{directory}: '{rev}' matches several objects", hint="give more digits of the commit id")
     if not re.search(r"unknown revision|ambiguous argument|bad revision|Needed a single revision", said):
         raise explained(directory, said)
-    listed = program.run_reading(
+    listed = calls.run_reading(
         directory, "for-each-ref", "--format=%(objectname) %(refname)", "refs/remotes", found=False
     ).text
     found: dict[str, str] = {}
@@ -202,7 +202,7 @@ def _in_remotes(directory: Path, rev: str, *, said: str) -> Oid:
         return Oid(next(iter(found.values())))
     if rev == "HEAD":
         raise ToolkitError(f"{directory}: has no commit yet")
-    shallow = program.run_reading(directory, "rev-parse", "--is-shallow-repository", found=False).text == "true"
+    shallow = calls.run_reading(directory, "rev-parse", "--is-shallow-repository", found=False).text == "true"
     what = "shallow clone has no" if shallow else "has no commit, branch or tag"
     hint = f"git -C {quote(str(directory))} fetch{' --depth 1' if shallow else ''} origin {quote(rev)}"
     raise ToolkitError(f"{directory}: {what} '{rev}'", hint=hint)

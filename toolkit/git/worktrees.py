@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from toolkit import files
 from toolkit.errors import CommandError, ToolkitError
-from toolkit.git import program, reading
+from toolkit.git import calls, reading
 from toolkit.git.clone import Clone, branch_commit
 from toolkit.model import Oid
 
@@ -43,7 +43,7 @@ class Worktree(Struct, frozen=True, kw_only=True):
 
 def worktrees(clone: Clone) -> tuple[Worktree, ...]:
     """Return the worktrees of a clone, the main one first; one whose directory is gone counts."""
-    listed = program.run_reading(clone.common, "worktree", "list", "--porcelain", "-z").names
+    listed = calls.run_reading(clone.common, "worktree", "list", "--porcelain", "-z").names
     marked = _marked(clone)
     found: list[Worktree] = []
     for block in listed.removesuffix("\0").split("\0\0"):
@@ -96,20 +96,20 @@ def advancing(clone: Clone, worktree: Worktree, *, to: Oid, paths: Sequence[Pure
     """
     path, was = worktree.path, str(worktree.commit)
     files_there = [f":(top,literal){each}" for each in paths]
-    if (there := program.run_contributing(path, "rev-parse", "HEAD").text) != was:
+    if (there := calls.run_contributing(path, "rev-parse", "HEAD").text) != was:
         raise ToolkitError(f"{path}: has moved to {there} in the meantime", hint="try again")
     asked = ("status", "--porcelain", "--untracked-files=all", "--ignored", "--ignore-submodules", "--", *files_there)
-    changed = [line[3:] for line in program.run_contributing(path, "--no-optional-locks", *asked).text.splitlines()]
-    flagged = program.run_contributing(path, "ls-files", "-v", "--full-name", "--", *files_there).text.splitlines()
+    changed = [line[3:] for line in calls.run_contributing(path, "--no-optional-locks", *asked).text.splitlines()]
+    flagged = calls.run_contributing(path, "ls-files", "-v", "--full-name", "--", *files_there).text.splitlines()
     changed += [f"{line[2:]} (assume-unchanged)" for line in flagged if line[0].islower()]
     if changed:
         hint = "commit it, or stash it; without --commit, a worktree is made"
         raise ToolkitError(f"{path}: {changed[0]} is not as committed", hint=hint)
     try:
         try:
-            program.run_contributing(path, "update-index", "-q", "--refresh", ok=None)
-            program.run_contributing(path, "read-tree", "-m", "-u", was, str(to))
-            program.run_contributing(path, "update-ref", "-m", "unlet", "HEAD", str(to), was)
+            calls.run_contributing(path, "update-index", "-q", "--refresh", ok=None)
+            calls.run_contributing(path, "read-tree", "-m", "-u", was, str(to))
+            calls.run_contributing(path, "update-ref", "-m", "unlet", "HEAD", str(to), was)
         except CommandError as error:
             raise _unwritten(clone, f"{path}: cannot be moved", error) from error
         yield
@@ -118,7 +118,7 @@ def advancing(clone: Clone, worktree: Worktree, *, to: Oid, paths: Sequence[Pure
         for each, name in zip(paths, files_there, strict=True):
             _ignore_failure(path, "reset", "--quiet", was, "--", name)
             _ignore_failure(path, "checkout-index", "--force", "--", str(each))
-            if not program.run_contributing(path, "ls-files", "--", name).text:
+            if not calls.run_contributing(path, "ls-files", "--", name).text:
                 files.remove(path / each)
         raise
 
@@ -161,7 +161,7 @@ def adding(  # noqa: PLR0913 - a branch, its place, and what is to be there
 def changes(path: Path) -> tuple[str, ...]:
     """Return the paths of a worktree whose files are not as in its commit, such as new ones, as git quotes them."""
     asked = ("status", "--porcelain", "--untracked-files=normal", "--ignore-submodules")
-    listed = program.run_contributing(path, "--no-optional-locks", *asked).text
+    listed = calls.run_contributing(path, "--no-optional-locks", *asked).text
     return tuple(line[3:] for line in listed.splitlines())
 
 
@@ -172,13 +172,13 @@ def move(clone: Clone, worktree: Worktree, *, to: Oid, fetching: bool = False) -
     any more what it was when it was looked at.
     """
     path, settings = worktree.path, _narrow(clone, worktree.path)
-    head = program.run_contributing(path, "rev-parse", "HEAD", "--symbolic-full-name", "HEAD").text
+    head = calls.run_contributing(path, "rev-parse", "HEAD", "--symbolic-full-name", "HEAD").text
     if head != f"{worktree.commit}\nrefs/heads/{worktree.branch}" or changes(path):
         raise ToolkitError(f"{path}: has changed in the meantime", hint="try again when nothing changes there")
     # To git-reset(1) a file is a changed one until somebody has looked whether it is.
-    program.run_contributing(path, *settings, "update-index", "-q", "--refresh", ok=None)
+    calls.run_contributing(path, *settings, "update-index", "-q", "--refresh", ok=None)
     try:
-        program.run_contributing(path, *settings, "reset", "--quiet", "--keep", str(to), fetching=fetching)
+        calls.run_contributing(path, *settings, "reset", "--quiet", "--keep", str(to), fetching=fetching)
     except BaseException as error:
         _ignore_failure(path, *settings, "reset", "--quiet", "--hard", str(worktree.commit))
         if isinstance(error, CommandError):
@@ -237,13 +237,13 @@ def _check_out(clone: Clone, path: Path, paths: Sequence[PurePosixPath], *, fetc
         lines = (
             [str(each.parent if each.suffix else each) for each in paths] if cone else [f"/{each}" for each in paths]
         )
-        program.run_contributing(path, "sparse-checkout", "add", "--stdin", stdin="\n".join(lines).encode())
+        calls.run_contributing(path, "sparse-checkout", "add", "--stdin", stdin="\n".join(lines).encode())
     elif clone.partial:
         patterns = _patterns(path)
         patterns.parent.mkdir(exist_ok=True)
         patterns.write_text("".join(f"/{each}\n" for each in paths))
     try:
-        program.run_contributing(path, *_narrow(clone, path), "reset", "--quiet", "--hard", fetching=fetching)
+        calls.run_contributing(path, *_narrow(clone, path), "reset", "--quiet", "--hard", fetching=fetching)
     except CommandError as error:
         raise _unwritten(clone, f"{path}: cannot be checked out", error) from error
 
@@ -263,7 +263,7 @@ def _patterns(path: Path) -> Path:
 
 
 def _git_directory(path: Path) -> Path:
-    return Path(program.run_contributing(path, "rev-parse", "--absolute-git-dir").names)
+    return Path(calls.run_contributing(path, "rev-parse", "--absolute-git-dir").names)
 
 
 def _unwritten(clone: Clone, what: str, error: CommandError) -> ToolkitError:
@@ -272,13 +272,13 @@ def _unwritten(clone: Clone, what: str, error: CommandError) -> ToolkitError:
 
 
 def _is_set(path: Path, name: str) -> bool:
-    return program.run_contributing(path, "config", "--type=bool", "--get", name, ok=(0, 1)).text == "true"
+    return calls.run_contributing(path, "config", "--type=bool", "--get", name, ok=(0, 1)).text == "true"
 
 
 def _say(clone: Clone, *arguments: str) -> None:
     """Run git in the clone; raise ToolkitError with its own reason where it fails."""
     try:
-        program.run_contributing(clone.common, *arguments)
+        calls.run_contributing(clone.common, *arguments)
     except CommandError as error:
         raise ToolkitError(f"{clone.top}: {reading.fact(error.stderr)}") from error
 
@@ -286,4 +286,4 @@ def _say(clone: Clone, *arguments: str) -> None:
 def _ignore_failure(place: Path, *arguments: str) -> None:
     """Run git on the way back from another failure, which is the one to report."""
     with suppress(ToolkitError):
-        program.run_contributing(place, *arguments)
+        calls.run_contributing(place, *arguments)

@@ -18,7 +18,7 @@ from toolkit.nix.limits import Allowance
 if TYPE_CHECKING:
     from toolkit.judge.everything import Engine
     from toolkit.model import Progress
-    from toolkit.sources.changes import Change, Step
+    from toolkit.sources.changes import Change, ChangeStep
 
 SYSTEMS = ("x86_64-linux", "aarch64-linux", "aarch64-darwin", "cross", "static")
 """What is asked by default; `cross` is from x86_64-linux to aarch64-linux, `static` is pkgsStatic of x86_64-linux."""
@@ -45,7 +45,7 @@ def judge(change: Change, request: JudgeRequest, *, progress: Progress) -> Judge
     most = seconds(nixos=request.nixos)
     with ground.opened(change.base, progress=progress) as place:
 
-        def judged(before: Step | None, after: Step, allowed: Allowance) -> Judgement:
+        def judged(before: ChangeStep | None, after: ChangeStep, allowed: Allowance) -> Judgement:
             sides = Sides(
                 base=change.base,
                 ground=place,

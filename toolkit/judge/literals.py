@@ -13,7 +13,7 @@ from msgspec import Struct
 from toolkit import documents, process
 from toolkit.cache import default_cache
 from toolkit.errors import ToolkitError
-from toolkit.git import messages, program
+from toolkit.git import calls, messages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +63,7 @@ def find(file: str, text: str) -> Iterator[tuple[str, int]]:
 def searched(root: Path, *words: str) -> str:
     """Return what git-grep(1) prints about the files of a tree."""
     argv = ("git", "-C", str(root), "grep", "--no-index", "--no-color", "-I", "-z", *words, "--", *_SEARCHED)
-    env = {**program.reading(), "GIT_CEILING_DIRECTORIES": str(root.parent)}
+    env = {**calls.reading(), "GIT_CEILING_DIRECTORIES": str(root.parent)}
     return process.execute(process.Command(argv=argv, env=env, ok=(0, 1), shown=messages.known)).stdout.decode(
         "utf-8", "replace"
     )

@@ -37,7 +37,7 @@ class LiftChoice(Struct, frozen=True, kw_only=True):
     requested: bool = False
 
 
-class Way(Struct, frozen=True, kw_only=True):
+class LiftWay(Struct, frozen=True, kw_only=True):
     """A design, the bindings that are lifted by it, none for all, and the attributes that what moves follows.
 
     Where `whole`, what is followed leaves the let as well.
@@ -49,7 +49,7 @@ class Way(Struct, frozen=True, kw_only=True):
     whole: bool = False
 
 
-def ways(text: str, choice: LiftChoice, *, name: str) -> Iterator[Way]:
+def ways(text: str, choice: LiftChoice, *, name: str) -> Iterator[LiftWay]:
     """Yield how to lift, the best way first: after one that changes too much, that for as many bindings as it can be.
 
     Raise as `lift` does.
@@ -57,7 +57,7 @@ def ways(text: str, choice: LiftChoice, *, name: str) -> Iterator[Way]:
     shape = read(Tree(text, name=name))
     if choice.design is not None or choice.follow:
         design = choice.design or Design.MOVE
-        yield from _best(shape, choice, Way(design=design, follow=choice.follow, bindings=choice.bindings))
+        yield from _best(shape, choice, LiftWay(design=design, follow=choice.follow, bindings=choice.bindings))
         return
     names = wanted(shape, choice.bindings)
     if not choice.bindings and not choice.requested:
@@ -67,10 +67,10 @@ def ways(text: str, choice: LiftChoice, *, name: str) -> Iterator[Way]:
     yield from _ways(shape, choice, choice.bindings)
 
 
-def _ways(shape: Shape, choice: LiftChoice, bindings: tuple[str, ...]) -> Iterator[Way]:
+def _ways(shape: Shape, choice: LiftChoice, bindings: tuple[str, ...]) -> Iterator[LiftWay]:
     names = wanted(shape, bindings)
     follow = {part for binding in names for part in shared(shape, binding)}
-    stay = Way(design=Design.STAY, bindings=bindings)
+    stay = LiftWay(design=Design.STAY, bindings=bindings)
     follows = (tuple(part for part in parts if part in follow) for parts in (FOLLOWED, SHARED))
     moves = (replace(stay, design=Design.MOVE, follow=each) for each in dict.fromkeys(follows) if each)
     for way in (*(way for move in moves for way in _best(shape, choice, move)), stay):
@@ -80,7 +80,7 @@ def _ways(shape: Shape, choice: LiftChoice, bindings: tuple[str, ...]) -> Iterat
         yield from reversed(ways) if _moves_values(shape, choice, way, names) else ways
 
 
-def _best(shape: Shape, choice: LiftChoice, way: Way) -> Iterator[Way]:
+def _best(shape: Shape, choice: LiftChoice, way: LiftWay) -> Iterator[LiftWay]:
     """Yield a way, after the one by which what is followed leaves the let, too."""
     if way.follow:
         whole = replace(way, whole=True)
@@ -90,7 +90,7 @@ def _best(shape: Shape, choice: LiftChoice, way: Way) -> Iterator[Way]:
     yield way
 
 
-def lifted(text: str, choice: LiftChoice, way: Way, *, name: str) -> Lifted:
+def lifted(text: str, choice: LiftChoice, way: LiftWay, *, name: str) -> Lifted:
     """Lift in one way; raise as `lift` does, and RefusalError for a large change if nobody asked for the design.
 
     A layer is for an overlay, which nobody has to read.
@@ -103,7 +103,7 @@ def lifted(text: str, choice: LiftChoice, way: Way, *, name: str) -> Lifted:
     return made
 
 
-def _made(shape: Shape, choice: LiftChoice, way: Way, bindings: Sequence[str]) -> Lifted:
+def _made(shape: Shape, choice: LiftChoice, way: LiftWay, bindings: Sequence[str]) -> Lifted:
     return rewrite(
         shape,
         bindings=bindings,
@@ -114,7 +114,7 @@ def _made(shape: Shape, choice: LiftChoice, way: Way, bindings: Sequence[str]) -
     )
 
 
-def _moves_values(shape: Shape, choice: LiftChoice, way: Way, names: Sequence[str]) -> bool:
+def _moves_values(shape: Shape, choice: LiftChoice, way: LiftWay, names: Sequence[str]) -> bool:
     """Return whether what stays makes an attribute of something long that is no derivation."""
     if way.design is not Design.STAY:
         return False
@@ -126,7 +126,7 @@ def _moves_values(shape: Shape, choice: LiftChoice, way: Way, names: Sequence[st
     return sum(node.text.count("\n") for node in values) > _MOST_MOVED
 
 
-def _affordable(shape: Shape, choice: LiftChoice, way: Way, names: Sequence[str]) -> tuple[str, ...]:
+def _affordable(shape: Shape, choice: LiftChoice, way: LiftWay, names: Sequence[str]) -> tuple[str, ...]:
     """Return the bindings of a lift that is too large, or moves values, by which it is not; else none.
 
     Those that change least come first, and of those that stay only such by which nothing moves.

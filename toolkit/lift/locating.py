@@ -55,7 +55,7 @@ _OUTERMOST_CALL = re.compile(_CALL.pattern.replace("^ *", "^  ", 1), re.MULTILIN
 _SAME = re.compile(r"^  ([A-Za-z_][\w'-]*) = ([A-Za-z_][\w'-]*);", re.MULTILINE)
 
 
-class Names(Struct, frozen=True, kw_only=True):
+class CalledNames(Struct, frozen=True, kw_only=True):
     """The names of packages by text: `called` maps a file or directory to the attribute path that calls it.
 
     `same` maps an attribute of the outermost set to the attribute that it is equal to.
@@ -65,7 +65,7 @@ class Names(Struct, frozen=True, kw_only=True):
     same: Mapping[str, str]
 
     @classmethod
-    def of(cls, root: Path) -> Names:
+    def of(cls, root: Path) -> CalledNames:
         """Read the package sets of the tree at `root`; missing sets are skipped."""
         called: dict[PurePosixPath, str] = {}
         same: dict[str, str] = {}
@@ -222,7 +222,7 @@ def _located(root: Path, packages: Sequence[str]) -> list[_Location]:
 
 def owners(root: Path, files: Iterable[PurePosixPath]) -> Mapping[PurePosixPath, tuple[str, Location]]:
     """Return the package of each file, with its place; no entry for a file that only makes other files' packages."""
-    names = Names.of(root)
+    names = CalledNames.of(root)
     likely = {file: tuple(names.candidates(root, file)) for file in files}
     places = dict(locate(root, [names[0] for names in likely.values()]))
     missed = [names[1:] for file, names in likely.items() if not _is_written(places.get(names[0]), file)]
@@ -236,7 +236,7 @@ def owners(root: Path, files: Iterable[PurePosixPath]) -> Mapping[PurePosixPath,
 
 def siblings(root: Path, files: Mapping[str, PurePosixPath]) -> Mapping[str, tuple[str, ...]]:
     """Return for each package all packages that its file makes, each by one name."""
-    names = Names.of(root)
+    names = CalledNames.of(root)
     likely = {package: set(names.candidates(root, file)) - {package} for package, file in files.items()}
     places = locate(root, sorted({name for names in likely.values() for name in names}))
     made = {

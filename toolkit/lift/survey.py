@@ -26,9 +26,9 @@ import toolkit.nix
 from toolkit import documents, inside, landlock, process
 from toolkit.cache import default_cache
 from toolkit.errors import NixSyntaxError, RefusalError, ToolkitError
-from toolkit.inside import Kind
+from toolkit.inside import EntryKind
 from toolkit.lift.bindings import Binding, BindingKind, Reachability, find
-from toolkit.lift.locating import PACKAGES, Names, locate
+from toolkit.lift.locating import PACKAGES, CalledNames, locate
 from toolkit.lift.shape import read
 from toolkit.nix import limits
 from toolkit.nix.tree import Tree, readable
@@ -107,7 +107,7 @@ def survey(root: Path, packages: Sequence[str] = ()) -> Survey:
     """
     if not inside.is_directory(root, PACKAGES):
         raise ToolkitError(f"{root}: has no directory '{PACKAGES}'", hint="--nixpkgs requires a nixpkgs tree")
-    names = Names.of(root)
+    names = CalledNames.of(root)
     remembered = _remembered()
     known = frozenset(remembered)
     if packages:
@@ -135,7 +135,7 @@ def survey(root: Path, packages: Sequence[str] = ()) -> Survey:
     )
 
 
-def _places(root: Path, names: Names, package: str) -> tuple[PurePosixPath, ...]:
+def _places(root: Path, names: CalledNames, package: str) -> tuple[PurePosixPath, ...]:
     if "/" in package and inside.exists(root, package):
         return (PurePosixPath(package),)
     if places := names.places(root, package):
@@ -150,9 +150,9 @@ def _places(root: Path, names: Names, package: str) -> tuple[PurePosixPath, ...]
 def _look_everywhere(root: Path, known: frozenset[str]) -> Iterator[tuple[int, list[SurveyedFile]]]:
     # Directories of the second level are many enough to share, and few enough to hand over.
     first = inside.listed(root, PACKAGES)
-    directories = [entry.path for entry in first if entry.kind is Kind.DIRECTORY]
+    directories = [entry.path for entry in first if entry.kind is EntryKind.DIRECTORY]
     shares = [entry.path for place in directories for entry in inside.listed(root, place)]
-    shares += [entry.path for entry in first if entry.kind is not Kind.DIRECTORY]
+    shares += [entry.path for entry in first if entry.kind is not EntryKind.DIRECTORY]
     context = multiprocessing.get_context("spawn")
     setting = (root, known, limits.seconds(_SECONDS))
     with ProcessPoolExecutor(mp_context=context, initializer=_begin, initargs=setting) as workers:
@@ -187,7 +187,7 @@ def _begin(root: Path, known: frozenset[str], seconds: float) -> None:
     """Set up a worker, which ends with its parent and can read only the tree."""
     global _root, _known, _end
     _root, _known, _end = root, known, _used() + seconds
-    landlock.confine(landlock.Reach(read=(root, *landlock.python())))
+    landlock.confine(landlock.Confinement(read=(root, *landlock.python())))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDS)
     parent = multiprocessing.parent_process()
 
@@ -252,7 +252,7 @@ def files_of(root: Path, place: str) -> Iterator[str]:
     elif inside.link(root, place) is None:
         for entry in inside.entries(root, place):
             if entry.path.endswith(".nix") and (
-                entry.kind is Kind.FILE or (entry.kind is Kind.LINK and inside.is_file(root, entry.path))
+                entry.kind is EntryKind.FILE or (entry.kind is EntryKind.LINK and inside.is_file(root, entry.path))
             ):
                 yield entry.path
 

@@ -24,7 +24,7 @@ from toolkit import landlock, process
 from toolkit.cache import default_cache
 from toolkit.clock import Pace
 from toolkit.environment import EVALUATING, of
-from toolkit.landlock import Reach
+from toolkit.landlock import Confinement
 from toolkit.process import Command, Completed
 
 EVALUATION_MIB = 1536
@@ -281,11 +281,11 @@ def _is_readable(place: Path, root: Path) -> bool:
     return target == place.resolve() and target.is_relative_to(root) and _GIT not in target.relative_to(root).parts
 
 
-def confinement(*roots: Path, writes: Sequence[Path] = (), lists: Sequence[Path] = ()) -> Reach:
+def confinement(*roots: Path, writes: Sequence[Path] = (), lists: Sequence[Path] = ()) -> Confinement:
     """Return what a Nix may reach that has our configuration and these roots, and lists those directories."""
     found = process.find("nix-instantiate")
     own, runs = _program(found) if found is not None else ((), None)
-    return Reach(read=(SETTINGS, *own, *roots), write=tuple(writes), list=tuple(lists), run=runs)
+    return Confinement(read=(SETTINGS, *own, *roots), write=tuple(writes), list=tuple(lists), run=runs)
 
 
 @cache

@@ -216,14 +216,14 @@ def expand(word: str, variables: Mapping[str, str]) -> str:
     Patterns are taken for plain text, as all that wrappers have are quoted. Raise ValueError for what is no single
     word, or for an expansion that wrappers have no use for, such as `$(…)`.
     """
-    scanner = _Scanner(word, variables)
+    scanner = _WordScanner(word, variables)
     value = scanner.read(until="")
     if not scanner.done:
         raise ValueError(word)
     return value
 
 
-class _Scanner:
+class _WordScanner:
     """Reads a word from left to right."""
 
     def __init__(self, text: str, variables: Mapping[str, str]) -> None:

@@ -84,7 +84,7 @@ def edited_text(common: Path, contribution: Contribution) -> bytes | None:
     return None
 
 
-class Replacement(Struct):
+class DirectoryReplacement(Struct):
     """A directory that is filled at `building`, beside the one at `place` that it takes the place of once it is whole.
 
     What was there stays until then, and comes back if `keep` is not called.
@@ -121,14 +121,14 @@ def alone(common: Path) -> Generator[None]:
 
 
 @contextmanager
-def replacing(common: Path, branch: str) -> Generator[Replacement]:
+def replacing(common: Path, branch: str) -> Generator[DirectoryReplacement]:
     """Yield where to build a proposal; it takes the place of an older one as a whole, if the replacement is kept.
 
     Raises ToolkitError for an OSError from within the block, such as a full disk; see also `alone`.
     """
     there = place(common, branch)
     # Of another length than what `files.whole_directory` takes for left behind.
-    replacement = Replacement(there, there.with_name(f".{there.name}.{os.urandom(8).hex()}"))
+    replacement = DirectoryReplacement(there, there.with_name(f".{there.name}.{os.urandom(8).hex()}"))
     with alone(common):
         try:
             there.parent.mkdir(exist_ok=True)

@@ -12,14 +12,14 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from toolkit.contribution import Contribution, Made
+from toolkit.contribution import Contribution, MadeBranch
 from toolkit.errors import ToolkitError
 from toolkit.git import clone as clones
 from toolkit.git import reading
 from toolkit.git.clone import Base, Clone
 from toolkit.model import Oid, Progress, Proof, Report, SourceRequest
 from toolkit.pr import BranchOrder, contributions, making
-from toolkit.pr.contributions import Replacement
+from toolkit.pr.contributions import DirectoryReplacement
 from toolkit.proposal import proposing
 from toolkit.proposal.leaf import Chosen
 from toolkit.proposal.registry import leaf_of
@@ -33,7 +33,7 @@ _MAIN = "master"
 _FETCH = "--fetch gets what this partial clone lacks"
 
 
-class Ground(Struct, frozen=True, kw_only=True, eq=False):
+class BranchGround(Struct, frozen=True, kw_only=True, eq=False):
     """A base in a clone, and what was chosen for it; `warnings` say what may have been expected otherwise."""
 
     clone: Clone
@@ -57,13 +57,13 @@ class Ground(Struct, frozen=True, kw_only=True, eq=False):
         order: BranchOrder,
         report: Report,
         oids: Sequence[Oid],
-        replacement: Replacement,
+        replacement: DirectoryReplacement,
         *,
         subjects: Sequence[str],
         worktree: Path,
         own: Sequence[tuple[Oid, str]] = (),
         edited: bytes | None = None,
-    ) -> Made:
+    ) -> MadeBranch:
         """Write pull-request.md beside the proposal; return what is reported of the branch, and kept of it.
 
         `edited` is the text as the contributor has changed it: it stays, and the new one is put beside it.
@@ -80,7 +80,7 @@ class Ground(Struct, frozen=True, kw_only=True, eq=False):
         (building / contributions.EVIDENCE).write_bytes(evidence)
         remote = clones.push_remote(self.clone, self.base)
         owner = clones.github_owner(self.clone.remotes.get(remote, "")) if remote is not None else None
-        return Made(
+        return MadeBranch(
             contribution=Contribution(
                 branch=order.branch,
                 target=report.proposal.package,
@@ -114,7 +114,7 @@ class Ground(Struct, frozen=True, kw_only=True, eq=False):
         )
 
 
-def find(clone: Clone, order: BranchOrder, request: Request, *, progress: Progress) -> Ground:
+def find(clone: Clone, order: BranchOrder, request: Request, *, progress: Progress) -> BranchGround:
     """Return the base that an order names, after a fetch where it asks for one, with what is proposed for it.
 
     Raise ToolkitError for a base that the clone has not, and for one that is no nixpkgs.
@@ -130,7 +130,7 @@ def find(clone: Clone, order: BranchOrder, request: Request, *, progress: Progre
     return replace(ground, warnings=tuple(making.base_warnings(base)))
 
 
-def at(clone: Clone, base: Base, request: Request, *, progress: Progress) -> Ground:
+def at(clone: Clone, base: Base, request: Request, *, progress: Progress) -> BranchGround:
     """Return the ground of a base; raise ToolkitError as `find` does."""
     source = SourceRequest(nixpkgs=str(clone.top), rev=base.name, offline=True)
     try:
@@ -141,4 +141,4 @@ def at(clone: Clone, base: Base, request: Request, *, progress: Progress) -> Gro
         raise
     if chosen.source.commit != base.commit:
         raise ToolkitError(f"--base: '{base.name}' is the name of two commits in {clone.top}", hint="--base COMMIT")
-    return Ground(clone=clone, base=base, chosen=chosen)
+    return BranchGround(clone=clone, base=base, chosen=chosen)

@@ -16,8 +16,8 @@ from toolkit.prove.lifted import (
     NOWHERE,
     Derivations,
     Effect,
+    LiftQuestion,
     LiftVerdict,
-    Question,
     ask,
     command,
     judge,
@@ -44,7 +44,7 @@ class Asking(Struct, frozen=True, kw_only=True, eq=False):
     """
 
     trees: tuple[Path, Path]
-    own: Question
+    own: LiftQuestion
     systems: tuple[str, ...]
     beside: tuple[str, ...] = ()
     _kept: dict[str, Derivations] = field(default_factory=dict[str, Derivations])

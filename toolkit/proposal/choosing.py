@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from toolkit import sources
 from toolkit.errors import RefusalError, ToolkitError, UsageError, only, tried
-from toolkit.lift.defaults import Way, ways
+from toolkit.lift.defaults import LiftWay, ways
 from toolkit.lift.plan import Design
 from toolkit.lift.rewriting import Lifted
 from toolkit.model import Progress, Step
@@ -179,7 +179,7 @@ def _layer(found: Opened, tree: NixpkgsTree, refusal: RefusalError, *, progress:
     """
     if choice_of(found).design is not None:
         raise refusal
-    way = Way(design=Design.LAYER, bindings=found.request.bindings)
+    way = LiftWay(design=Design.LAYER, bindings=found.request.bindings)
     try:
         chosen = laid_out(found, (lifted_by(found, way, reason=refusal.message),), tree, progress=progress)
     except RefusalError:
@@ -192,7 +192,7 @@ def _layer(found: Opened, tree: NixpkgsTree, refusal: RefusalError, *, progress:
     return chosen
 
 
-def _ways(found: Opened) -> Iterator[Way]:
+def _ways(found: Opened) -> Iterator[LiftWay]:
     return ways(found.text, choice_of(found), name=str(found.target.file))
 
 

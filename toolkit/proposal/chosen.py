@@ -12,7 +12,7 @@ from toolkit import prove
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.git.reading import TreeFile
 from toolkit.lift.bindings import Reachability, direct_uses, only_names, own_attribute, source_argument
-from toolkit.lift.defaults import LiftChoice, Way
+from toolkit.lift.defaults import LiftChoice, LiftWay
 from toolkit.lift.defaults import lifted as lift_by
 from toolkit.lift.locating import SYSTEMS
 from toolkit.lift.plan import ASKED, Design
@@ -30,7 +30,7 @@ from toolkit.proposal.requests import Request
 from toolkit.proposal.target import Target
 from toolkit.prove import Claim, Stage, Subject, judged
 from toolkit.prove.judged import Judging
-from toolkit.prove.lifted import Question
+from toolkit.prove.lifted import LiftQuestion
 from toolkit.report.pull_request import Texts
 from toolkit.sources import changes, trees
 from toolkit.sources.trees import NixpkgsTree
@@ -226,7 +226,7 @@ def choice_of(found: Opened) -> LiftChoice:
     )
 
 
-def lifted_by(found: Opened, way: Way, *, reason: str | None = None) -> LiftCommit:
+def lifted_by(found: Opened, way: LiftWay, *, reason: str | None = None) -> LiftCommit:
     """Rewrite the package's file; `reason` is why not by the design before. Raise RefusalError if it cannot be."""
     target = found.target
     lifted = lift_by(found.text, choice_of(found), way, name=str(target.file))
@@ -256,7 +256,9 @@ def of_commits(
     lifted = commits[-1].lifted
     asking = Asking(
         trees=(roots[0], roots[-1]),
-        own=Question(package=found.target.package, methods=lifted.methods, shown=lifted.shown, follows=lifted.follows),
+        own=LiftQuestion(
+            package=found.target.package, methods=lifted.methods, shown=lifted.shown, follows=lifted.follows
+        ),
         systems=found.request.depth.systems or found.target.systems,
         beside=beside,
     )

@@ -17,12 +17,12 @@ from toolkit.lift.shape import read
 from toolkit.model import Tier
 from toolkit.nix.attributes import call, inside
 from toolkit.nix.tree import Tree
-from toolkit.prove import ANY, OURS, Claim, Finding, Subject, claims, judged, outputs
+from toolkit.prove import ANY, OURS, Claim, Finding, Subject, form, judged, outputs
 from toolkit.prove.lifted import (
     LIFTED,
     Derivations,
     Effect,
-    Question,
+    LiftQuestion,
     ask,
     command,
     verdict,
@@ -161,7 +161,7 @@ def source_follows(case: LiftCase) -> Finding:
     """Override the package's version: its source must be another one then, and must not have been before."""
     before, after = case.asking.trees
     package, system = case.asking.own.package, case.asking.systems[0]
-    question = Question(package=package, methods={"src": ("src",)}, follows={"src": ("version",)})
+    question = LiftQuestion(package=package, methods={"src": ("src",)}, follows={"src": ("version",)})
     found = [ask(tree, tree, system, [question])[0] for tree in (before, after)]
     was, now = (each.methods["src"].follows.get("version") if "src" in each.methods else None for each in found)
     again = command(after, after, system, [question]).line
@@ -262,8 +262,8 @@ def _of_tree(
 
 
 CLAIMS: tuple[Claim[LiftCase], ...] = (
-    *claims.CLAIMS,
-    claims.LINT,
+    *form.CLAIMS,
+    form.LINT,
     _of_tree("no-rebuild", "the derivations that the file makes stay the same", no_rebuild, ANY - {Subject.REBUILD}),
     _of_tree("overridable", "a replacement of each attribute arrives in the build", overridable, _JUDGED),
     _of_tree(

@@ -9,12 +9,12 @@ from msgspec import Struct, field
 
 from toolkit import confined, inside
 from toolkit.errors import ToolkitError
-from toolkit.lift.reach import FileBindings, file_bindings, method_name, question_name, questions
+from toolkit.lift.candidates import FileBindings, file_bindings, method_name, question_name, questions
 from toolkit.nix import limits
 from toolkit.nix.derivations import version_of
 from toolkit.nix.limits import sealed
 from toolkit.proposal.target import find_target
-from toolkit.prove.lifted import Effect, Question, ask, why_not
+from toolkit.prove.lifted import Effect, LiftQuestion, ask, why_not
 
 SYSTEMS = ("x86_64-linux", "aarch64-darwin")
 """Those that are asked in turn until the package evaluates on one."""
@@ -64,7 +64,7 @@ class PackageInspection(Struct, frozen=True, kw_only=True):
 
 def working_methods(tree: Path, package: str, file: FileBindings, names: Sequence[str]) -> Methods:
     """Try the methods of a package of a whole nixpkgs: one works if a replacement arrives in the build."""
-    question = Question(package=package, methods=questions(file, names))
+    question = LiftQuestion(package=package, methods=questions(file, names))
     with sealed(seconds=limits.seconds(limits.TOGETHER_SECONDS)):
         answers = ((system, ask(tree, tree, system, [question])[0]) for system in SYSTEMS)
         known = (each for each in answers if each[1].before is not None or each[1].limited)

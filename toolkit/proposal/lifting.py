@@ -24,7 +24,7 @@ from toolkit.proposal.requests import CheckRequest, Request
 from toolkit.proposal.target import find_target
 from toolkit.prove import Stage, Subject, judged
 from toolkit.prove.judged import Judging
-from toolkit.prove.lifted import Question
+from toolkit.prove.lifted import LiftQuestion
 from toolkit.sources import changes, trees
 from toolkit.sources.changes import ChangeRequest
 from toolkit.sources.trees import NixpkgsTree
@@ -92,7 +92,7 @@ class Lifts(Leaf):
             building=building(request.depth, changed, progress=progress),
             asking=Asking(
                 trees=roots,
-                own=Question(package=target.package, methods=lifted.methods),
+                own=LiftQuestion(package=target.package, methods=lifted.methods),
                 systems=systems,
             ),
             judging=Judging(

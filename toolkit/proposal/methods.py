@@ -7,12 +7,12 @@ from pathlib import Path, PurePosixPath
 
 from toolkit.errors import LayoutError
 from toolkit.lift.bindings import BindingKind, find, shown_attributes
-from toolkit.lift.reach import candidates
+from toolkit.lift.candidates import candidates
 from toolkit.lift.shape import read
 from toolkit.nix.tree import Tree
 from toolkit.proposal.asking import Asking
 from toolkit.proposal.target import Target
-from toolkit.prove.lifted import Question
+from toolkit.prove.lifted import LiftQuestion
 
 
 def packages(content: bytes, file: PurePosixPath) -> tuple[str, ...]:
@@ -35,7 +35,7 @@ def working(
     shape = read(Tree(content.decode(), name=str(target.file)))
     likely = {name: candidates(name, (shown.path for shown in shown_attributes(shape, name))) for name in names}
     tries = {f"{name}.{index}": path for name, paths in likely.items() for index, path in enumerate(paths)}
-    trial = Asking(trees=roots, own=Question(package=target.package, methods=tries), systems=systems)
+    trial = Asking(trees=roots, own=LiftQuestion(package=target.package, methods=tries), systems=systems)
     working = {
         tries[key]
         for answer in trial.answers().values()

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from toolkit import inside
 from toolkit.git import reading
 from toolkit.git.reading import TreeFile
-from toolkit.inside import Kind
+from toolkit.inside import EntryKind
 from toolkit.model import Source
 from toolkit.nix.program import quoted
 from toolkit.proposal.target import Target
@@ -97,7 +97,7 @@ def files(root: Path, target: Target, content: bytes, source: Source) -> Mapping
     directory = file.parent
     if file.parts[1:2] != ("by-name",) or not inside.is_file(root, directory / "package.nix"):
         return {}
-    found = (entry for entry in inside.entries(root, directory) if entry.kind is not Kind.DIRECTORY)
+    found = (entry for entry in inside.entries(root, directory) if entry.kind is not EntryKind.DIRECTORY)
     paths = [PurePosixPath(entry.path) for entry in found]
     if any(b"../" in inside.read(root, path) for path in paths if path.suffix == ".nix"):
         return {}

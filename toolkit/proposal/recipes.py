@@ -17,7 +17,7 @@ from platformdirs import user_config_path
 from toolkit import inside, patches
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.lift.final_attrs import final_attrs
-from toolkit.lift.locating import Names
+from toolkit.lift.locating import CalledNames
 from toolkit.lift.plan import ASKED, Design
 from toolkit.lift.rewriting import lift
 from toolkit.lift.survey import files_of
@@ -130,7 +130,7 @@ def _of_target(name: str) -> Recipe | None:
     return recipe if recipe is not None and recipe.package is not None else None
 
 
-class Trial(Struct, frozen=True, kw_only=True):
+class RecipeTrial(Struct, frozen=True, kw_only=True):
     """What a recipe would do to a package: the lines that it adds and removes, or why it does nothing."""
 
     package: str
@@ -140,13 +140,13 @@ class Trial(Struct, frozen=True, kw_only=True):
     refused: str | None = None
 
 
-def trials(name: str, root: Path, packages: Sequence[str]) -> Iterator[Trial]:
+def trials(name: str, root: Path, packages: Sequence[str]) -> Iterator[RecipeTrial]:
     """Try a recipe on packages of a tree, by their files alone; Nix is only asked where these are.
 
     Without a package it is tried on every file below pkgs, and what it refuses is left out.
     """
     if not packages:
-        names, recipe = Names.of(root), named(name)
+        names, recipe = CalledNames.of(root), named(name)
         left = limits.seconds(limits.TOGETHER_SECONDS)
         for path in map(PurePosixPath, files_of(root, "pkgs")):
             began = time.monotonic()
@@ -159,21 +159,21 @@ def trials(name: str, root: Path, packages: Sequence[str]) -> Iterator[Trial]:
         return
     for package, target in zip(packages, find_targets(root, packages), strict=True):
         if isinstance(target, ToolkitError):
-            yield Trial(package=package, refused=target.message)
+            yield RecipeTrial(package=package, refused=target.message)
         else:
             yield _tried(named(name, target.package), root, target.file, target.package)
 
 
-def _tried(recipe: Recipe, root: Path, file: PurePosixPath, package: str) -> Trial:
+def _tried(recipe: Recipe, root: Path, file: PurePosixPath, package: str) -> RecipeTrial:
     try:
         before = after = inside.read(root, file).decode()
         for step in recipe.steps:
             after = step.made(after, {}, name=str(file))
     except (ToolkitError, UnicodeDecodeError) as error:
         refused = error.message if isinstance(error, ToolkitError) else f"{file}: is not UTF-8"
-        return Trial(package=package, file=file, refused=refused)
+        return RecipeTrial(package=package, file=file, refused=refused)
     marks = [line[:1] for line in unified_diff(before.splitlines(), after.splitlines(), n=0, lineterm="")][2:]
-    return Trial(package=package, file=file, added=marks.count("+"), removed=marks.count("-"))
+    return RecipeTrial(package=package, file=file, added=marks.count("+"), removed=marks.count("-"))
 
 
 def known() -> dict[str, Recipe]:

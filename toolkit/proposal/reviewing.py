@@ -19,7 +19,7 @@ from toolkit.proposal.checking import check, completed, judged
 from toolkit.proposal.registry import leaf_of, named, usual
 from toolkit.proposal.requests import CheckRequest
 from toolkit.sources import changes
-from toolkit.sources.changes import Change, ChangeRequest, Edit
+from toolkit.sources.changes import Change, ChangeRequest, FileEdit
 from toolkit.sources.trees import NotWholeError
 
 
@@ -79,7 +79,7 @@ def _reviewed(change: Change, request: ReviewRequest, progress: Progress) -> Rev
 
 
 def _of_target(
-    target: str, request: ReviewRequest, edits: Mapping[PurePosixPath, Edit], progress: Progress
+    target: str, request: ReviewRequest, edits: Mapping[PurePosixPath, FileEdit], progress: Progress
 ) -> tuple[Report | None, str | None]:
     """Return the claims about a target, or why there are none; raise ToolkitError if they cannot be judged."""
     asked = _claims(request, target)

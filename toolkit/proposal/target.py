@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from toolkit import inside
 from toolkit.errors import LayoutError, ToolkitError, only, tried
 from toolkit.lift.bindings import BindingKind
-from toolkit.lift.locating import PACKAGES, SYSTEMS, Location, Names, locate, owners, siblings
+from toolkit.lift.locating import PACKAGES, SYSTEMS, CalledNames, Location, locate, owners, siblings
 from toolkit.lift.survey import survey
 
 _FILE = ".nix"
@@ -56,7 +56,7 @@ def find_targets(root: Path, names: Sequence[str]) -> list[Target | ToolkitError
 
 
 def _find(root: Path, name: str, located: Mapping[str, Location]) -> Target:
-    names = Names.of(root)
+    names = CalledNames.of(root)
     if (path := _as_file(root, name)) is not None:
         return _of_file(root, path, names.package(path))
     places = names.places(root, name)

@@ -12,8 +12,8 @@ from msgspec.structs import replace
 
 from toolkit import patches
 from toolkit.lift.bindings import PASSTHRU, SHARED, Reachability
+from toolkit.lift.candidates import method_name
 from toolkit.lift.plan import OWN
-from toolkit.lift.reach import method_name
 from toolkit.lift.rewriting import Lifted
 from toolkit.model import Step
 from toolkit.patches import Message

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from toolkit import files, inside
 from toolkit.git import mailing
-from toolkit.git.program import PLACEHOLDER
+from toolkit.git.calls import PLACEHOLDER
 from toolkit.model import (
     Commit,
     FileChange,

@@ -43,7 +43,7 @@ UNFOLLOWED = "an override of src or version does not reach what takes it from th
 NO_FUNCTION = "the builder takes no function of the final attributes"
 
 
-class Question(Struct, frozen=True, kw_only=True):
+class LiftQuestion(Struct, frozen=True, kw_only=True):
     """A package by its attribute path, methods by name, and other attributes that may be made with them.
 
     `follows` has by method the attributes of the package that what it replaces takes over.
@@ -177,7 +177,7 @@ def command(  # noqa: PLR0913 - the arguments of the expression
     before: Path,
     after: Path,
     system: str,
-    questions: Sequence[Question],
+    questions: Sequence[LiftQuestion],
     overlay: Path | None = None,
     *,
     mark: str = evaluator.MARK,
@@ -218,7 +218,7 @@ def command(  # noqa: PLR0913 - the arguments of the expression
 def why_not(tree: Path, system: str, package: str) -> str:
     """Return in one line why a package of a tree does not evaluate."""
     try:
-        process.execute(command(tree, tree, system, [Question(package=package)], loud=True))
+        process.execute(command(tree, tree, system, [LiftQuestion(package=package)], loud=True))
     except CommandError as error:
         return _in_tree(program.reason(error))
     return "it is no derivation"
@@ -228,7 +228,7 @@ def ask(  # noqa: PLR0913 - the arguments of the expression
     before: Path,
     after: Path,
     system: str,
-    questions: Sequence[Question],
+    questions: Sequence[LiftQuestion],
     overlay: Path | None = None,
     *,
     allowed: Allowance | None = None,
@@ -241,7 +241,7 @@ def ask(  # noqa: PLR0913 - the arguments of the expression
     # The trees cannot know it, and so not blame another question.
     mark = f"unlet-{secrets.token_hex(8)}:"
 
-    def together(part: Sequence[Question]) -> list[Derivations]:
+    def together(part: Sequence[LiftQuestion]) -> list[Derivations]:
         things = [thing(system, each) for each in part]
         asking = command(before, after, system, part, overlay, mark=mark)
         done = allowed.execute(asking, things, mark=f"{mark} question")
@@ -258,12 +258,12 @@ def ask(  # noqa: PLR0913 - the arguments of the expression
     ]
 
 
-def thing(system: str, question: Question) -> tuple[str, tuple[str, ...]]:
+def thing(system: str, question: LiftQuestion) -> tuple[str, tuple[str, ...]]:
     """Return by what an Allowance knows the package of a question, as the judge's attributes."""
     return system, tuple(question.package.split("."))
 
 
-def _with_effects(question: Question, answer: Derivations, store: DerivationStore) -> Derivations:
+def _with_effects(question: LiftQuestion, answer: Derivations, store: DerivationStore) -> Derivations:
     """Add to the methods what their replacements come to, by the closures of both builds."""
     methods = {
         name: replace(
@@ -314,7 +314,7 @@ def _loses(store: DerivationStore, before: str, after: str) -> bool:
 
 
 def _failed(
-    trees: tuple[Path, Path], system: str, question: Question, error: CommandError, allowed: Allowance
+    trees: tuple[Path, Path], system: str, question: LiftQuestion, error: CommandError, allowed: Allowance
 ) -> Derivations:
     """Return the answer to a question that ended the evaluation; what the unchanged package does too says nothing.
 

@@ -19,8 +19,8 @@ from msgspec.structs import replace
 from toolkit import files, inside, patches
 from toolkit.cache import default_cache
 from toolkit.errors import ToolkitError, UsageError, without_passwords
+from toolkit.git import calls, diffs, fetching, history, mailing, patching, reading
 from toolkit.git import clone as clones
-from toolkit.git import diffs, fetching, history, mailing, patching, program, reading
 from toolkit.git.reading import TreeFile
 from toolkit.model import Commit, Oid, Progress, Source, SourceRequest
 from toolkit.sources import resolve, trees
@@ -36,7 +36,7 @@ MOST = 16 * _MEBIBYTE
 """The longest file that anybody edits by hand, all-packages.nix, has had one and a half."""
 
 
-class PullRequest(Struct, frozen=True, kw_only=True):
+class PullRef(Struct, frozen=True, kw_only=True):
     """A pull request: `base` is where it has left its branch. Both commits are None if a clone has to know them."""
 
     number: int
@@ -54,14 +54,14 @@ class ChangeRequest(Struct, frozen=True, kw_only=True):
     """
 
     patch: Path | None = None
-    pull: PullRequest | None = None
+    pull: PullRef | None = None
     rev: str | None = None
     clone: Path = field(default_factory=Path)
     remote: str | None = None
     source: SourceRequest = field(default_factory=SourceRequest)
 
 
-class Edit(Struct, frozen=True, kw_only=True):
+class FileEdit(Struct, frozen=True, kw_only=True):
     """A file before and after; None if it is not there."""
 
     path: PurePosixPath
@@ -69,12 +69,12 @@ class Edit(Struct, frozen=True, kw_only=True):
     after: TreeFile | None
 
 
-class Step(Struct, frozen=True, kw_only=True):
+class ChangeStep(Struct, frozen=True, kw_only=True):
     """The tree after a commit of the change: the files that differ from those of the base."""
 
     subject: str
     commit: Oid | None = None
-    edits: tuple[Edit, ...]
+    edits: tuple[FileEdit, ...]
 
     @property
     def files(self) -> Mapping[PurePosixPath, TreeFile | None]:
@@ -93,11 +93,11 @@ class Change(Struct, frozen=True, kw_only=True):
     origin: str
     source: SourceRequest
     base: NixpkgsTree
-    steps: tuple[Step, ...]
+    steps: tuple[ChangeStep, ...]
     warnings: tuple[str, ...] = ()
 
     @property
-    def whole(self) -> Step:
+    def whole(self) -> ChangeStep:
         """All of the change: its last step."""
         return self.steps[-1]
 
@@ -167,7 +167,7 @@ def read_file(
     return ChangedFile(source=source, after=after, subject=subject, diff=diff, others=others)
 
 
-def _moved(gone: Edit, edits: Sequence[Edit]) -> TreeFile | None:
+def _moved(gone: FileEdit, edits: Sequence[FileEdit]) -> TreeFile | None:
     """Return the new file that is most like one that is gone, None if none is half of it, as git finds renames."""
     lines = gone.before.content.splitlines() if gone.before is not None else []
     alike = {
@@ -184,7 +184,7 @@ class _Held(Struct, frozen=True, kw_only=True):
 
     subject: str
     source: Source
-    steps: tuple[Step, ...]
+    steps: tuple[ChangeStep, ...]
 
     @property
     def asked(self) -> SourceRequest:
@@ -216,7 +216,7 @@ def _of_patch(path: Path, asked: SourceRequest, progress: Progress) -> Change:
     base = trees.whole(source, offline=asked.offline, progress=progress)
     with patching.called(path.name):
         edits = of_diff(diff, base.root)
-    step = Step(subject=path.name, edits=edits)
+    step = ChangeStep(subject=path.name, edits=edits)
     return Change(
         subject=path.name,
         origin=source.origin,
@@ -230,18 +230,18 @@ def _of_patch(path: Path, asked: SourceRequest, progress: Progress) -> Change:
 def of_file(base: NixpkgsTree, path: PurePosixPath, content: bytes, *, source: SourceRequest) -> Change:
     """Return the change that gives a file of a whole tree, which `source` names, another content."""
     before = reading.read_file(base.root, path)
-    edit = Edit(path=path, before=before, after=replace(before, content=content))
-    return Change(subject="", origin="", source=source, base=base, steps=(Step(subject="", edits=(edit,)),))
+    edit = FileEdit(path=path, before=before, after=replace(before, content=content))
+    return Change(subject="", origin="", source=source, base=base, steps=(ChangeStep(subject="", edits=(edit,)),))
 
 
-def of_diff(diff: bytes, root: Path) -> tuple[Edit, ...]:
+def of_diff(diff: bytes, root: Path) -> tuple[FileEdit, ...]:
     """Return what a diff, a mail or several mails do to the tree at `root`; raise ToolkitError if it does not apply."""
     before = {path: _there(root, path) for path in diffs.named(diff)}
     after = patching.outcome(diff, {path: file for path, file in before.items() if file is not None})
     return _edits(before, after)
 
 
-def _of_pull(pull: PullRequest, request: ChangeRequest, progress: Progress) -> _Held:
+def _of_pull(pull: PullRef, request: ChangeRequest, progress: Progress) -> _Held:
     """Read a pull request from the clone at hand, else fetch both of its commits."""
     subject = " ".join([f"#{pull.number}", *pull.title.split()])
     if (found := _in_clone(pull, request.clone, subject)) is not None:
@@ -254,7 +254,7 @@ def _of_pull(pull: PullRequest, request: ChangeRequest, progress: Progress) -> _
     return _between(repository, repository, pull.base, pull.head, subject)
 
 
-def _in_clone(pull: PullRequest, directory: Path, subject: str) -> _Held | None:
+def _in_clone(pull: PullRef, directory: Path, subject: str) -> _Held | None:
     """Return a pull request from a clone that has both of its commits, None if it has not."""
     try:
         top = _top(directory)
@@ -311,7 +311,7 @@ def _between(top: Path, repository: Path, base: Oid, head: Oid, subject: str) ->
         hint = "rebase it, or name a range without it"
         raise ToolkitError(f"{top}: {merge.commit.short} is a merge commit ('{merge.subject}')", hint=hint)
     steps = [
-        Step(subject=each.subject, commit=each.commit, edits=_committed(repository, base, each.commit))
+        ChangeStep(subject=each.subject, commit=each.commit, edits=_committed(repository, base, each.commit))
         for each in commits
     ]
     if not steps or not steps[-1].edits:
@@ -320,7 +320,7 @@ def _between(top: Path, repository: Path, base: Oid, head: Oid, subject: str) ->
     return _Held(subject=subject, source=source, steps=tuple(steps))
 
 
-def _committed(repository: Path, base: Oid, head: Oid) -> tuple[Edit, ...]:
+def _committed(repository: Path, base: Oid, head: Oid) -> tuple[FileEdit, ...]:
     """Return the files that differ between two commits."""
     listed = history.differing(repository, base, head)
     modules = [path for path, *entries in listed if any(entry is not None and entry.is_submodule for entry in entries)]
@@ -329,10 +329,10 @@ def _committed(repository: Path, base: Oid, head: Oid) -> tuple[Edit, ...]:
     wanted = [str(entry.blob) for _, *entries in listed for entry in entries if entry is not None]
     contents = dict(zip(wanted, _read(repository, wanted), strict=True))
 
-    def file(entry: reading.Entry | None) -> TreeFile | None:
+    def file(entry: reading.TreeEntry | None) -> TreeFile | None:
         return TreeFile(content=contents[str(entry.blob)], mode=entry.mode) if entry is not None else None
 
-    return tuple(Edit(path=path, before=file(before), after=file(after)) for path, before, after in listed)
+    return tuple(FileEdit(path=path, before=file(before), after=file(after)) for path, before, after in listed)
 
 
 def _read(repository: Path, blobs: Sequence[str]) -> Sequence[bytes]:
@@ -360,20 +360,20 @@ def _uncommitted(top: Path) -> _Held:
     return _Held(
         subject=subject,
         source=_at(top, located.repository, located.commit, name=f"HEAD ({located.commit.short})"),
-        steps=(Step(subject=subject, edits=_edits(before, after)),),
+        steps=(ChangeStep(subject=subject, edits=_edits(before, after)),),
     )
 
 
 def _untracked(top: Path) -> Sequence[PurePosixPath]:
-    listed = program.run_reading(top, "ls-files", "-z", "--others", "--exclude-standard", found=False).stdout
+    listed = calls.run_reading(top, "ls-files", "-z", "--others", "--exclude-standard", found=False).stdout
     return [PurePosixPath(os.fsdecode(name)) for name in listed.split(b"\0") if name]
 
 
 def _edits(
     before: Mapping[PurePosixPath, TreeFile | None], after: Mapping[PurePosixPath, TreeFile]
-) -> tuple[Edit, ...]:
+) -> tuple[FileEdit, ...]:
     paths = sorted(before.keys() | after.keys())
-    edits = (Edit(path=path, before=before.get(path), after=after.get(path)) for path in paths)
+    edits = (FileEdit(path=path, before=before.get(path), after=after.get(path)) for path in paths)
     return tuple(edit for edit in edits if edit.before != edit.after)
 
 

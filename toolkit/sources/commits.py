@@ -209,7 +209,7 @@ def commit_of(url: str, wanted: Wanted) -> Oid:
     shown = without_passwords(place)
     wanted.progress.step(f"asking {shown} for its commit")
     try:
-        session, end = http.Session(), time.monotonic() + _TIMEOUT_SECONDS
+        session, end = http.HttpSession(), time.monotonic() + _TIMEOUT_SECONDS
         at = f"{place}/git-revision"
         answer, body = http.ask(session, at, most=_MOST_BYTES, end=end)
         for _ in range(_MOST_REDIRECTS):

@@ -25,7 +25,7 @@ from toolkit import inside, specimen
 from toolkit.cache import default_cache
 from toolkit.errors import CommandError, ToolkitError, UsageError, without_passwords
 from toolkit.git import fetching, reading
-from toolkit.inside import Kind
+from toolkit.inside import EntryKind
 from toolkit.nix import stores
 from toolkit.parallel import run_all
 from toolkit.process import Command
@@ -269,7 +269,7 @@ def _obtain(key: str, make: Callable[[Path], str]) -> NixpkgsTree:
 
 def _seal(root: Path, progress: Progress) -> None:
     """Delete the links that lead out of a tree of our own, so that none leads Nix, or what it builds, there."""
-    links = [entry.path for entry in inside.entries(root) if entry.kind is Kind.LINK]
+    links = [entry.path for entry in inside.entries(root) if entry.kind is EntryKind.LINK]
     if out := [path for path in links if inside.leads_out(root, path)]:
         fact = f"{len(out)} links that lead out of the tree: {', '.join(out[:3])}"
         progress.step(f"leaving out {fact}")

@@ -17,7 +17,7 @@ from msgspec import Struct, field
 from toolkit import documents, patches, process
 from toolkit.cache import default_cache
 from toolkit.errors import ToolkitError
-from toolkit.git.history import Change
+from toolkit.git.history import FileCommit
 from toolkit.nix import limits
 from toolkit.nix.limits import Budget
 from toolkit.proposal.inspection import Methods
@@ -38,8 +38,8 @@ class Known(Struct, frozen=True, kw_only=True):
     """
 
     readings: dict[str, Reading] = field(default_factory=dict[str, Reading])
-    changes: dict[str, Change] = field(default_factory=dict[str, Change])
-    since: dict[str, Change] = field(default_factory=dict[str, Change])
+    changes: dict[str, FileCommit] = field(default_factory=dict[str, FileCommit])
+    since: dict[str, FileCommit] = field(default_factory=dict[str, FileCommit])
     answers: dict[str, Methods] = field(default_factory=dict[str, Methods])
 
 

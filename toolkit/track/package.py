@@ -11,15 +11,15 @@ from msgspec.structs import replace
 
 from toolkit import confined, process
 from toolkit.errors import ToolkitError
-from toolkit.lift.reach import FileBindings, file_bindings, questions
+from toolkit.lift.candidates import FileBindings, file_bindings, questions
 from toolkit.model import Progress, Source
 from toolkit.nix import limits
 from toolkit.nix.limits import no_time, sealed
 from toolkit.proposal.inspection import Methods, part, working_methods
 from toolkit.sources import trees
 from toolkit.track.memory import Memory
-from toolkit.track.readings import EVALUATION, SYNTAX, Component, Overridable, Place, Reading, State, overall
-from toolkit.track.upstream import AbsentError, Content, File, FoundFile
+from toolkit.track.readings import EVALUATION, SYNTAX, Component, Overridable, PathPlace, Reading, State, overall
+from toolkit.track.upstream import Content, File, FoundFile, NoPackageError
 
 _TOP = PurePosixPath("pkgs/top-level/all-packages.nix")
 _BESIDE = re.compile(rb"\./[\w.+-]+\.nix\b")
@@ -81,7 +81,7 @@ class Package:
             raise ToolkitError(f"'{self.target}' is not there, and '{_TOP}' cannot be read")
         bound = re.search(rf"^ *{re.escape(self.package)} *=(.*)", top[1].decode(errors="replace"), re.MULTILINE)
         if bound is None:
-            raise AbsentError(f"there is no package '{self.package}'")
+            raise NoPackageError(f"there is no package '{self.package}'")
         called = _CALL.match(bound[1])
         path = PurePosixPath(normpath(_TOP.parent / called[1])) if called is not None else _TOP
         places = [path] if path.suffix == ".nix" else [path / "default.nix", path / "package.nix"]
@@ -185,7 +185,7 @@ class Package:
             state=_STATES[reached],
             overridable=reached,
             overridable_by=None if reached is Overridable.UNKNOWN else EVALUATION if by_nix else SYNTAX,
-            rootlesskit=Place.NO_WRAPPER,
+            rootlesskit=PathPlace.NO_WRAPPER,
             rootlesskit_by=None,
             todo=None,
             layout=None,

@@ -16,7 +16,7 @@ from markupsafe import Markup
 from toolkit.report.markdown import cell, unlinked
 from toolkit.text import harmless
 from toolkit.track import table
-from toolkit.track.model import TrackAnswer
+from toolkit.track.answer import TrackAnswer
 from toolkit.track.readings import State
 
 _MARKS = {

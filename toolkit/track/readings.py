@@ -44,7 +44,7 @@ class Overridable(StrEnum):
     UNKNOWN = UNKNOWN
 
 
-class Place(StrEnum):
+class PathPlace(StrEnum):
     """Where rootlesskit is in the PATH of dockerd-rootless; PREFIX and BOTH are the defect."""
 
     PREFIX = "prefix"
@@ -83,7 +83,7 @@ class Reading(Struct, frozen=True, kw_only=True):
     state: State
     overridable: Overridable
     overridable_by: str | None
-    rootlesskit: Place
+    rootlesskit: PathPlace
     rootlesskit_by: str | None
     todo: bool | None
     layout: str | None
@@ -105,7 +105,7 @@ def unknown(reason: str) -> Reading:
         state=State.UNKNOWN,
         overridable=Overridable.UNKNOWN,
         overridable_by=None,
-        rootlesskit=Place.UNKNOWN,
+        rootlesskit=PathPlace.UNKNOWN,
         rootlesskit_by=None,
         todo=None,
         layout=None,
@@ -117,14 +117,14 @@ def unknown(reason: str) -> Reading:
     )
 
 
-def state(overridable: Overridable, place: Place) -> State:
+def state(overridable: Overridable, place: PathPlace) -> State:
     """Return what both defects come to."""
-    if Overridable.UNKNOWN is overridable or Place.UNKNOWN is place:
+    if Overridable.UNKNOWN is overridable or PathPlace.UNKNOWN is place:
         return State.UNKNOWN
-    demoted = place in {Place.SUFFIX, Place.ABSENT}
-    if overridable is Overridable.NOT_APPLICABLE and place is Place.NO_WRAPPER:
+    demoted = place in {PathPlace.SUFFIX, PathPlace.ABSENT}
+    if overridable is Overridable.NOT_APPLICABLE and place is PathPlace.NO_WRAPPER:
         return State.NOT_APPLICABLE
-    if overridable is Overridable.YES and (demoted or place is Place.NO_WRAPPER):
+    if overridable is Overridable.YES and (demoted or place is PathPlace.NO_WRAPPER):
         return State.FIXED
     if overridable is Overridable.NO and not demoted:
         return State.NOT_FIXED
@@ -157,11 +157,11 @@ def sentence(reading: Reading) -> str:
 
 
 _PLACES = {
-    Place.PREFIX: "rootlesskit in the PATH prefix",
-    Place.SUFFIX: "rootlesskit in the PATH suffix",
-    Place.BOTH: "rootlesskit in both the PATH prefix and the suffix",
-    Place.ABSENT: "rootlesskit not in the wrapper's PATH",
-    Place.NO_WRAPPER: "no dockerd-rootless wrapper: there is no PATH to change",
+    PathPlace.PREFIX: "rootlesskit in the PATH prefix",
+    PathPlace.SUFFIX: "rootlesskit in the PATH suffix",
+    PathPlace.BOTH: "rootlesskit in both the PATH prefix and the suffix",
+    PathPlace.ABSENT: "rootlesskit not in the wrapper's PATH",
+    PathPlace.NO_WRAPPER: "no dockerd-rootless wrapper: there is no PATH to change",
 }
 
 

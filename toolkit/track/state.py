@@ -14,7 +14,7 @@ from msgspec import Struct, field
 from toolkit import documents, files
 from toolkit.errors import ToolkitError, reason_of
 from toolkit.proposal import registry
-from toolkit.track.model import Difference, Pull, Ref, RefKind, Verdict
+from toolkit.track.answer import AnswerChange, Pull, Ref, RefKind, TrackVerdict
 from toolkit.track.readings import UNKNOWN
 
 # The pin's name has its commit in it, and that is no other subject.
@@ -68,7 +68,7 @@ def save(path: Path, facts: Facts, package: str) -> None:
         raise ToolkitError(f"{path}: cannot be written: {reason_of(error)}") from error
 
 
-def facts_of(refs: Sequence[Ref], pulls: Sequence[Pull], verdict: Verdict) -> Facts:
+def facts_of(refs: Sequence[Ref], pulls: Sequence[Pull], verdict: TrackVerdict) -> Facts:
     """Return what is remembered of an answer: its meaning, not its dates, numbers and hashes."""
     facts: Facts = {_OWN if ref.kind is RefKind.PIN else ref.name: dict(_ref(ref)) for ref in refs}
     for pull in pulls:
@@ -78,7 +78,7 @@ def facts_of(refs: Sequence[Ref], pulls: Sequence[Pull], verdict: Verdict) -> Fa
     return facts
 
 
-def changes(before: Facts | None, now: Facts) -> tuple[Difference, ...]:
+def changes(before: Facts | None, now: Facts) -> tuple[AnswerChange, ...]:
     """Return what is different from last time, of what was looked at then; a pull request that is found is new.
 
     A ref that was not looked at last time is no change.
@@ -86,7 +86,7 @@ def changes(before: Facts | None, now: Facts) -> tuple[Difference, ...]:
     if before is None:
         return ()
     return tuple(
-        Difference(subject=subject, field=name, before=old, after=value)
+        AnswerChange(subject=subject, field=name, before=old, after=value)
         for subject, fields in now.items()
         if subject in before or subject.startswith("#")
         for name, value in fields.items()

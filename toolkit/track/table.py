@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from toolkit.proposal import registry
-from toolkit.track.model import Arrival, Difference, Judgement, Pull, Ref, TrackAnswer
-from toolkit.track.readings import UNKNOWN, Overridable, Place, State
+from toolkit.track.answer import Advice, AnswerChange, Arrival, Pull, Ref, TrackAnswer
+from toolkit.track.readings import UNKNOWN, Overridable, PathPlace, State
 
 Row = tuple[str, ...]
 
@@ -16,11 +16,11 @@ _OF_DOCKER = ("rootlesskit", "TODO")
 PULL_HEAD: Row = ("pull request", "state", "mergeable", "review", "effect", "arrived in")
 
 JUDGEMENTS = {
-    Judgement.KEEP: "keep the overlay",
-    Judgement.UPDATE: "update your nixpkgs",
-    Judgement.RENEW: "make the overlay anew",
-    Judgement.REMOVE: "remove the overlay",
-    Judgement.UNKNOWN: UNKNOWN,
+    Advice.KEEP: "keep the overlay",
+    Advice.UPDATE: "update your nixpkgs",
+    Advice.RENEW: "make the overlay anew",
+    Advice.REMOVE: "remove the overlay",
+    Advice.UNKNOWN: UNKNOWN,
 }
 
 _MEANINGS: dict[str, str] = {
@@ -31,11 +31,11 @@ _MEANINGS: dict[str, str] = {
     State.UNKNOWN: "counts neither for nor against the overlay; the notes explain why",
     State.ABSENT: "there is no such package",
     Overridable.PARTLY: "an override reaches some of the components",
-    Place.PREFIX: "rootlesskit comes before the caller's PATH, and hides a security wrapper of that name",
-    Place.SUFFIX: "rootlesskit comes after the caller's PATH, so a security wrapper takes precedence",
+    PathPlace.PREFIX: "rootlesskit comes before the caller's PATH, and hides a security wrapper of that name",
+    PathPlace.SUFFIX: "rootlesskit comes after the caller's PATH, so a security wrapper takes precedence",
     "both": "rootlesskit comes both before and after the caller's PATH; the first one counts",
-    Place.ABSENT: "rootlesskit is not in the PATH of the wrapper; only a security wrapper is found",
-    Place.NO_WRAPPER: "there is no dockerd-rootless",
+    PathPlace.ABSENT: "rootlesskit is not in the PATH of the wrapper; only a security wrapper is found",
+    PathPlace.NO_WRAPPER: "there is no dockerd-rootless",
 }
 
 
@@ -105,11 +105,11 @@ def notes(answer: TrackAnswer) -> Iterator[str]:
     yield from _deciders(answer)
 
 
-def change(changed: Difference) -> str:
+def change(changed: AnswerChange) -> str:
     """Return what changed since last time, in one line."""
     before, after = changed.before, changed.after
     if changed.field == "judgement":
-        before, after = (JUDGEMENTS[Judgement(value)] if value is not None else None for value in (before, after))
+        before, after = (JUDGEMENTS[Advice(value)] if value is not None else None for value in (before, after))
     subject = changed.subject if changed.field == "judgement" else f"{changed.subject}: {changed.field}"
     return f"{subject} is {after}" if before is None else f"{subject} was {before}, is {after}"
 
@@ -151,7 +151,7 @@ def _ref(ref: Ref) -> Row:
         ref.name,
         ref.state,
         _told(reading.overridable),
-        "both" if reading.rootlesskit is Place.BOTH else _told(reading.rootlesskit),
+        "both" if reading.rootlesskit is PathPlace.BOTH else _told(reading.rootlesskit),
         todo,
         " ".join(version for version in reading.releases.values() if version) or "?",
         f"{_day(ref.changed.date)} {ref.changed.commit.short}" if ref.changed is not None else "?",

@@ -14,10 +14,10 @@ from msgspec import Struct
 from packaging.version import Version
 
 from toolkit.errors import ToolkitError
-from toolkit.git.history import Change
+from toolkit.git.history import FileCommit
 from toolkit.model import Oid
 from toolkit.patches import tracked
-from toolkit.track.model import Pull, RefKind
+from toolkit.track.answer import Pull, RefKind
 from toolkit.track.readings import Reading
 
 Content: TypeAlias = tuple[Oid, bytes]
@@ -38,7 +38,7 @@ class File(Struct, frozen=True, kw_only=True):
     path: PurePosixPath
     content: bytes
     blob: Oid
-    change: Change | None = None
+    change: FileCommit | None = None
 
 
 class FoundFile(Struct, frozen=True, kw_only=True):
@@ -55,11 +55,11 @@ class FoundFile(Struct, frozen=True, kw_only=True):
     absent: bool = False
 
 
-class AbsentError(ToolkitError):
+class NoPackageError(ToolkitError):
     """A ref has no such package."""
 
 
-class Subject(Protocol):
+class TrackedPackage(Protocol):
     """What is tracked: a package, whose file usually is at `target`.
 
     A file that may be it contains `word`.
@@ -96,7 +96,7 @@ class Subject(Protocol):
         ...
 
 
-class Upstream(Protocol):
+class Refs(Protocol):
     """A clone or a server; `missing` are usual refs that it lacks, `repository` is the clone's.
 
     What cannot be read of a ref is its reason, what else could not be read is among `warnings`.
@@ -115,7 +115,7 @@ class Upstream(Protocol):
         """Return the file at each ref."""
         ...
 
-    def versions(self, found: FoundFile, *, most: int) -> Iterator[tuple[Change, bytes | None]]:
+    def versions(self, found: FoundFile, *, most: int) -> Iterator[tuple[FileCommit, bytes | None]]:
         """Yield the commits that changed the file, newest first, each with what is in it then."""
         ...
 

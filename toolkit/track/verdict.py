@@ -21,9 +21,9 @@ from toolkit.git import clone, reading
 from toolkit.model import Oid, Progress, SourceRequest
 from toolkit.proposal import registry
 from toolkit.sources import locks, trees
-from toolkit.track.model import Judgement, NextStep, Ref, RefKind, Verdict
-from toolkit.track.readings import EVALUATION, Overridable, Place, Reading, State
-from toolkit.track.upstream import AbsentError, File, FoundFile, Subject, Upstream, WantedRef
+from toolkit.track.answer import Advice, NextStep, Ref, RefKind, TrackVerdict
+from toolkit.track.readings import EVALUATION, Overridable, PathPlace, Reading, State
+from toolkit.track.upstream import File, FoundFile, NoPackageError, Refs, TrackedPackage, WantedRef
 
 NOTHING_CHANGED, CHANGED, TO_DO, COULD_NOT_TELL = 0, 1, 10, 11
 
@@ -33,7 +33,7 @@ _RELEASE = re.compile(r"/(?:nixos|nixpkgs)-[\w.-]*\.([0-9a-f]{11,40})/[^/]*$")
 _AGAIN = NextStep(text="Ask again after the next update of nixpkgs.")
 
 
-class Way(StrEnum):
+class UsedOverlay(StrEnum):
     """How rootless docker gets its ports: README, "NixOS users"; ANY is for whoever does not say."""
 
     ANY = "any"
@@ -50,7 +50,7 @@ class Used(Struct, frozen=True, kw_only=True):
 
     package: str = field(default_factory=registry.usual)
     bindings: tuple[str, ...] = ()
-    way: Way = Way.ANY
+    way: UsedOverlay = UsedOverlay.ANY
     blob: str | None = None
     directory: Path | None = None
 
@@ -60,17 +60,17 @@ class Used(Struct, frozen=True, kw_only=True):
         That it does nothing is known only of a version that Nix has evaluated.
         """
         needed = self._is_needed(reading)
-        by = reading.rootlesskit_by if self.way is Way.REWRAP else reading.overridable_by
-        return None if needed is False and self.way is not Way.NAME and by != EVALUATION else needed
+        by = reading.rootlesskit_by if self.way is UsedOverlay.REWRAP else reading.overridable_by
+        return None if needed is False and self.way is not UsedOverlay.NAME and by != EVALUATION else needed
 
     def _is_needed(self, reading: Reading) -> bool | None:
         place = reading.rootlesskit
         match self.way:
-            case Way.NAME:
+            case UsedOverlay.NAME:
                 return False
-            case Way.REWRAP:
-                return None if place is Place.UNKNOWN else place in {Place.PREFIX, Place.BOTH}
-            case Way.PATCHED if reading.overridable is Overridable.NOT_APPLICABLE:
+            case UsedOverlay.REWRAP:
+                return None if place is PathPlace.UNKNOWN else place in {PathPlace.PREFIX, PathPlace.BOTH}
+            case UsedOverlay.PATCHED if reading.overridable is Overridable.NOT_APPLICABLE:
                 return None
             case _:
                 return None if reading.state is State.UNKNOWN else reading.state is not State.FIXED
@@ -90,7 +90,7 @@ class _Report(Struct, frozen=True, kw_only=True):
     source: _Source
     target: str = field(default_factory=registry.usual)
     bindings: tuple[str, ...] = ()
-    kind: str = Way.PATCHED.value
+    kind: str = UsedOverlay.PATCHED.value
 
 
 def read_overlay(directory: Path) -> Used:
@@ -103,9 +103,9 @@ def read_overlay(directory: Path) -> Used:
             continue
         report = documents.read(content, _Report, document=str(place / REPORT))
         way = (
-            Way.PATCHED
+            UsedOverlay.PATCHED
             if not registry.is_named(report.target)
-            else next((each for each in Way if each == report.kind), None)
+            else next((each for each in UsedOverlay if each == report.kind), None)
         )
         if way is None:
             raise ToolkitError(f"{place / REPORT}: field 'kind' is '{report.kind}', which is no kind of overlay")
@@ -121,7 +121,7 @@ def read_overlay(directory: Path) -> Used:
 
 
 def pinned(
-    request: SourceRequest, subject: Subject, upstream: Upstream, repository: str, progress: Progress
+    request: SourceRequest, subject: TrackedPackage, upstream: Refs, repository: str, progress: Progress
 ) -> FoundFile:
     """Return the file of the user's nixpkgs.
 
@@ -146,7 +146,7 @@ def pinned(
     return FoundFile(wanted=WantedRef(shown, RefKind.PIN), commit=source.commit, file=file)
 
 
-def _of_tree(request: SourceRequest, subject: Subject, name: str, progress: Progress) -> FoundFile:
+def _of_tree(request: SourceRequest, subject: TrackedPackage, name: str, progress: Progress) -> FoundFile:
     """Return the file of a package in a whole nixpkgs on this machine."""
     wanted = WantedRef(name, RefKind.PIN)
     try:
@@ -161,7 +161,7 @@ def _of_tree(request: SourceRequest, subject: Subject, name: str, progress: Prog
     try:
         file = subject.find(read([subject.target])[0], candidates=tuple, read=read)
     except ToolkitError as error:
-        return FoundFile(wanted=wanted, reason=error.message, absent=isinstance(error, AbsentError))
+        return FoundFile(wanted=wanted, reason=error.message, absent=isinstance(error, NoPackageError))
     return FoundFile(wanted=wanted, file=file, tree=root)
 
 
@@ -186,7 +186,7 @@ def _locked(request: SourceRequest, repository: str) -> str | None:
 
 def judge(
     refs: Sequence[Ref], pin: Ref | None, *, used: Used, nixpkgs: str | None = None, are_all: bool = True
-) -> Verdict:
+) -> TrackVerdict:
     """Judge what was found at the refs, and at the user's own pin if there is one, for the overlay that they have.
 
     `nixpkgs` is how they named the pin. A fix can be had from a channel, or from what the user named; a branch of
@@ -197,95 +197,95 @@ def judge(
     fixed = [ref.name for ref in refs if ref.state is State.FIXED]
     unknown = [ref.name for ref in (*refs, *((pin,) if pin is not None else ())) if ref.state is State.UNKNOWN]
     steps = tuple(_steps(judgement, refs, pin, used, nixpkgs))
-    return Verdict(judgement=judgement, text=text, next=steps, fixed_in=tuple(fixed), unknown=tuple(unknown))
+    return TrackVerdict(judgement=judgement, text=text, next=steps, fixed_in=tuple(fixed), unknown=tuple(unknown))
 
 
-def exit_code(verdict: Verdict, *, changed: bool) -> int:
+def exit_code(verdict: TrackVerdict, *, changed: bool) -> int:
     """Return the exit code; what is to be done comes first, an answer with gaps is never called unchanged."""
-    if verdict.judgement in {Judgement.REMOVE, Judgement.UPDATE, Judgement.RENEW}:
+    if verdict.judgement in {Advice.REMOVE, Advice.UPDATE, Advice.RENEW}:
         return TO_DO
-    if verdict.judgement is Judgement.UNKNOWN or verdict.unknown:
+    if verdict.judgement is Advice.UNKNOWN or verdict.unknown:
         return COULD_NOT_TELL
     return CHANGED if changed else NOTHING_CHANGED
 
 
-def _judged(refs: Sequence[Ref], pin: Ref | None, used: Used, *, are_all: bool) -> tuple[Judgement, str]:
-    if used.way is Way.NAME:
-        return Judgement.KEEP, "keep the wrapper docker-rootlesskit: it works with and without the fix"
-    fact = "rootlesskit is out of the PATH prefix" if used.way is Way.REWRAP else "fixed"
+def _judged(refs: Sequence[Ref], pin: Ref | None, used: Used, *, are_all: bool) -> tuple[Advice, str]:
+    if used.way is UsedOverlay.NAME:
+        return Advice.KEEP, "keep the wrapper docker-rootlesskit: it works with and without the fix"
+    fact = "rootlesskit is out of the PATH prefix" if used.way is UsedOverlay.REWRAP else "fixed"
     found = _by_pin(pin, used, fact) if pin is not None else None
     there = [ref for ref in refs if ref.state is not State.ABSENT]
     return found or _by_source(there, pin, used, fact) or _nowhere(there, used, fact, are_all=are_all)
 
 
-def _by_pin(pin: Ref, used: Used, fact: str) -> tuple[Judgement, str] | None:
+def _by_pin(pin: Ref, used: Used, fact: str) -> tuple[Advice, str] | None:
     """Judge by the user's own nixpkgs, None if that still needs the overlay as it is."""
     needed = _is_needed(pin, used)
     if needed is None:
-        return Judgement.UNKNOWN, f"unknown for your nixpkgs ({pin.name}): {_reason(pin)}"
+        return Advice.UNKNOWN, f"unknown for your nixpkgs ({pin.name}): {_reason(pin)}"
     if not needed:
-        return Judgement.REMOVE, f"{fact} in your nixpkgs ({pin.name}): remove the overlay"
+        return Advice.REMOVE, f"{fact} in your nixpkgs ({pin.name}): remove the overlay"
     if _is_stale(pin, used):
         text = (
             f"your nixpkgs ({pin.name}) has a different {used.package} file than the overlay was made for: make it anew"
         )
-        return Judgement.RENEW, text
+        return Advice.RENEW, text
     return None
 
 
-def _by_source(refs: Sequence[Ref], pin: Ref | None, used: Used, fact: str) -> tuple[Judgement, str] | None:
+def _by_source(refs: Sequence[Ref], pin: Ref | None, used: Used, fact: str) -> tuple[Advice, str] | None:
     """Judge by the refs that a nixpkgs can be had from, None if all of these need the overlay."""
     channels = [ref for ref in refs if ref.kind is RefKind.CHANNEL]
     sources = channels or [ref for ref in refs if ref.kind is not RefKind.BRANCH]
     done = [ref for ref in sources if _is_needed(ref, used) is False]
     if done and pin is not None:
-        return Judgement.UPDATE, f"{fact} in {_listed(done)}; your pin ({pin.name}) does not have it yet"
+        return Advice.UPDATE, f"{fact} in {_listed(done)}; your pin ({pin.name}) does not have it yet"
     if done:
         text = f"{fact} in {_listed(done)}: you can remove the overlay once your nixpkgs includes it"
-        return Judgement.UPDATE, text
+        return Advice.UPDATE, text
     if unknown := ", ".join(ref.name for ref in sources if _is_needed(ref, used) is None):
-        return Judgement.UNKNOWN, f"unknown for {unknown}: keep the overlay until that is known"
+        return Advice.UNKNOWN, f"unknown for {unknown}: keep the overlay until that is known"
     return None
 
 
-def _nowhere(refs: Sequence[Ref], used: Used, fact: str, *, are_all: bool) -> tuple[Judgement, str]:
+def _nowhere(refs: Sequence[Ref], used: Used, fact: str, *, are_all: bool) -> tuple[Advice, str]:
     if elsewhere := [ref for ref in refs if _is_needed(ref, used) is False]:
         seen = any(ref.kind is RefKind.CHANNEL for ref in refs)
         channels = "but in no channel yet" if are_all else "but in no channel that was looked at"
         if not seen:
             channels = "and no channel was looked at"
-        return Judgement.KEEP, f"keep the overlay: {fact} in {_listed(elsewhere)}, {channels}"
+        return Advice.KEEP, f"keep the overlay: {fact} in {_listed(elsewhere)}, {channels}"
     if half := ", ".join(ref.name for ref in refs if ref.state is State.HALF_FIXED):
-        return Judgement.KEEP, f"keep the overlay: half fixed in {half}, fixed nowhere"
+        return Advice.KEEP, f"keep the overlay: half fixed in {half}, fixed nowhere"
     where = "nowhere yet" if are_all else "in none of the refs that were looked at"
-    return Judgement.KEEP, f"keep the overlay: fixed {where}"
+    return Advice.KEEP, f"keep the overlay: fixed {where}"
 
 
 def _steps(
-    judgement: Judgement, refs: Sequence[Ref], pin: Ref | None, used: Used, nixpkgs: str | None
+    judgement: Advice, refs: Sequence[Ref], pin: Ref | None, used: Used, nixpkgs: str | None
 ) -> Iterator[NextStep]:
     match judgement:
-        case Judgement.REMOVE:
+        case Advice.REMOVE:
             yield from _removal(pin, used)
-        case Judgement.RENEW:
+        case Advice.RENEW:
             yield NextStep(
                 text="Make the overlay anew, and use it in place of the old one.", command=_anew(used, nixpkgs)
             )
-        case Judgement.UPDATE:
+        case Advice.UPDATE:
             yield NextStep(text="Update your nixpkgs, and ask again.", command=_update(nixpkgs))
-        case Judgement.UNKNOWN:
+        case Advice.UNKNOWN:
             yield NextStep(text="The notes explain why. Change nothing until that is settled.")
             if all(ref.commit is None for ref in refs):
                 text = "If the server cannot be reached, a clone of nixpkgs can answer."
                 yield NextStep(text=text, command="unlet track --git-dir CLONE")
-        case _ if used.way is Way.NAME:
+        case _ if used.way is UsedOverlay.NAME:
             yield NextStep(text="There is no overlay to remove.")
-        case _ if pin is None and used.way is Way.PATCHED and any(_is_stale(ref, used) for ref in refs):
+        case _ if pin is None and used.way is UsedOverlay.PATCHED and any(_is_stale(ref, used) for ref in refs):
             text = f"The {used.package} file has changed upstream: make the overlay anew when you update nixpkgs."
             yield NextStep(text=text, command=_anew(used, nixpkgs))
         case _:
             yield _AGAIN
-    if used.way is Way.ANY and judgement is not Judgement.UNKNOWN:
+    if used.way is UsedOverlay.ANY and judgement is not Advice.UNKNOWN:
         ways = "--overlay DIR or --kind" if registry.is_named(used.package) else "--overlay DIR"
         yield NextStep(text=f"Name your overlay with {ways} for an answer about that one.")
 
@@ -296,7 +296,7 @@ def _removal(pin: Ref | None, used: Used) -> Iterator[NextStep]:
     if not registry.is_named(used.package):
         return
     yield NextStep(text="Keep the security wrapper named rootlesskit: with the fix it is the one that is found.")
-    if pin is not None and pin.reading is not None and pin.reading.rootlesskit is Place.ABSENT:
+    if pin is not None and pin.reading is not None and pin.reading.rootlesskit is PathPlace.ABSENT:
         yield NextStep(text="Without that wrapper this docker finds no rootlesskit, and does not start rootless.")
 
 
@@ -306,7 +306,12 @@ def _is_needed(ref: Ref, used: Used) -> bool | None:
 
 def _is_stale(ref: Ref, used: Used) -> bool:
     """Return whether the patched file of the overlay stands in the place of another one than it was made from."""
-    return used.way is Way.PATCHED and used.blob is not None and ref.blob is not None and str(ref.blob) != used.blob
+    return (
+        used.way is UsedOverlay.PATCHED
+        and used.blob is not None
+        and ref.blob is not None
+        and str(ref.blob) != used.blob
+    )
 
 
 def _anew(used: Used, nixpkgs: str | None) -> str:

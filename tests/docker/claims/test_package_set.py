@@ -11,7 +11,7 @@ from tests import designs
 from tests.asking import docker, propose, proved
 from tests.docker.claims.conftest import TREE
 from tests.progress import Steps
-from toolkit.cli.report import exit_code
+from toolkit.cli.proofs import exit_code
 from toolkit.docker.case import BEFORE, DEMOTED, LIFTED, SYSTEMS
 from toolkit.docker.staging import deepen
 from toolkit.errors import UsageError

@@ -14,7 +14,7 @@ from toolkit.docker.steps import MODULE
 from toolkit.errors import ToolkitError
 from toolkit.model import Status
 from toolkit.pr import contributions
-from toolkit.report import contribution
+from toolkit.report.contributed import lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -245,7 +245,7 @@ class TestMeanwhile:
         install("nixfmt", version + unformatted)
         done = contributed.update()
         assert (done.failed, done.made) == (True, None)
-        assert list(contribution.lines(done)) == [f"the branch stays at {contributed.tip[:12]}: a proof failed"]
+        assert list(lines(done)) == [f"the branch stays at {contributed.tip[:12]}: a proof failed"]
         assert contributed.state() == before
 
 

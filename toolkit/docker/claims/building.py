@@ -20,7 +20,7 @@ from toolkit.docker.steps import Demotion
 from toolkit.errors import CommandError, NotRunError, ToolkitError
 from toolkit.nix import evaluator, program, stores, wrappers
 from toolkit.prove import Finding
-from toolkit.track.readings import Place
+from toolkit.track.readings import PathPlace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -45,7 +45,7 @@ def builds(case: DockerCase) -> Finding:
     """Build the newest release's moby before and after, in both wrapper forms, and read PATH back."""
     if not case.before.file.releases():
         return Finding(covers="nothing", failures=("the file exports no docker release",))
-    if meaning.of(case.before.file).reading.rootlesskit is Place.NO_WRAPPER:
+    if meaning.of(case.before.file).reading.rootlesskit is PathPlace.NO_WRAPPER:
         raise NotRunError("the file makes no dockerd-rootless wrapper")
     require_linux()
     arguments = {"case": str(case.question), **builder(case)}

@@ -25,7 +25,7 @@ from toolkit.errors import CommandError, NotRunError
 from toolkit.model import Tier
 from toolkit.nix import program
 from toolkit.prove import ANY, Claim, Subject, outputs
-from toolkit.prove import claims as general
+from toolkit.prove import form as general
 
 if TYPE_CHECKING:
     from collections.abc import Callable

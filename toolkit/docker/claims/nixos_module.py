@@ -24,7 +24,7 @@ from toolkit.errors import CommandError, ToolkitError
 from toolkit.git import diffs, patching
 from toolkit.nix import evaluator, program, stores
 from toolkit.prove import Finding
-from toolkit.prove.claims import is_formatted
+from toolkit.prove.form import is_formatted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,7 +13,7 @@ from toolkit.nix.attributes import call, inside, name_of, operator
 from toolkit.nix.conditions import climb, guard, guards, references_in
 from toolkit.nix.edit import Edit, apply
 from toolkit.nix.scope import binding_names, look_up
-from toolkit.track.readings import Place
+from toolkit.track.readings import PathPlace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -50,7 +50,7 @@ def edits(file: DockerFile, demotion: Demotion) -> list[Edit]:
 def _find(file: DockerFile) -> Placement:
     """Return where the one wrapper's command is, and the one list element that gets into its prefix."""
     place = wrapper.placement(file)
-    if place.where is not Place.PREFIX:
+    if place.where is not PathPlace.PREFIX:
         fact = f"rootlesskit is not in the PATH prefix of a dockerd-rootless wrapper ({place.where})"
         raise LayoutError(f"{file.tree.name}: {fact}")
     command, *others = place.commands

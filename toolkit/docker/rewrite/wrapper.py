@@ -13,7 +13,7 @@ from toolkit.errors import RefusalError
 from toolkit.nix.attributes import name_of
 from toolkit.nix.conditions import guard
 from toolkit.nix.scope import static_name
-from toolkit.track.readings import Place
+from toolkit.track.readings import PathPlace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -77,7 +77,7 @@ class Placement(Struct, frozen=True, kw_only=True):
     what carries the first element to another command too.
     """
 
-    where: Place
+    where: PathPlace
     commands: tuple[Invocation, ...] = ()
     elements: tuple[Node, ...] = ()
     ways: tuple[Way, ...] = ()
@@ -112,7 +112,7 @@ def placement(file: DockerFile) -> Placement:
     commands = tuple(command for string, script in scripts.items() for command in _invocations(string, script))
     if not commands:
         maker = next((string for string, script in scripts.items() if _may_make_it(script)), None)
-        return Placement(where=Place.NO_WRAPPER) if maker is None else _obscure(maker)
+        return Placement(where=PathPlace.NO_WRAPPER) if maker is None else _obscure(maker)
     mentions = _mentions(file, scripts)
     uses = [_use(file, commands[0], node, mentions) for node in _uses(file)]
     prefix = [use for use in uses if "prefix" in use.kinds]
@@ -123,7 +123,7 @@ def placement(file: DockerFile) -> Placement:
     if not where and others:
         return _obscure(others[0])
     return Placement(
-        where=Place(where or Place.ABSENT),
+        where=PathPlace(where or PathPlace.ABSENT),
         commands=commands,
         elements=tuple(elements.values()),
         ways=next((use.ways for use in elements), ()),
@@ -133,7 +133,7 @@ def placement(file: DockerFile) -> Placement:
 
 
 def _obscure(node: Node) -> Placement:
-    return Placement(where=Place.UNKNOWN, obscure=node)
+    return Placement(where=PathPlace.UNKNOWN, obscure=node)
 
 
 def _uses(file: DockerFile) -> list[Node]:

@@ -12,18 +12,18 @@ from msgspec.structs import replace
 
 from toolkit import __version__
 from toolkit.errors import ToolkitError
-from toolkit.git.history import Change
+from toolkit.git.history import FileCommit
 from toolkit.git.reading import blob_id
 from toolkit.model import Progress, Server, SourceRequest
 from toolkit.patches import tracked
 from toolkit.proposal import registry
 from toolkit.track import state, verdict
-from toolkit.track.clone import CloneUpstream
+from toolkit.track.answer import Pull, Ref, RefKind, TrackAnswer, TrackedCommit, commit, moment
 from toolkit.track.memory import Memory
-from toolkit.track.model import Pull, Ref, RefKind, TrackAnswer, TrackedCommit, commit, moment
 from toolkit.track.package import Package
 from toolkit.track.readings import UNKNOWN, Reading, State
-from toolkit.track.upstream import File, FoundFile, Subject, Upstream, WantedRef, kind_of
+from toolkit.track.repository import RepositoryRefs
+from toolkit.track.upstream import File, FoundFile, Refs, TrackedPackage, WantedRef, kind_of
 from toolkit.track.verdict import ANY, Used
 
 # A fix that is older than so many versions is dated by none of them.
@@ -34,8 +34,8 @@ _AT_A_TIME = 8
 class _Where(Struct, frozen=True, kw_only=True):
     """What is asked, about what, and what is known of it already."""
 
-    upstream: Upstream
-    subject: Subject
+    upstream: Refs
+    subject: TrackedPackage
     memory: Memory
 
 
@@ -78,20 +78,20 @@ def track(request: TrackRequest, *, progress: Progress) -> TrackAnswer:
         memory.save()
 
 
-def _subject(request: TrackRequest, memory: Memory, progress: Progress) -> Subject:
+def _subject(request: TrackRequest, memory: Memory, progress: Progress) -> TrackedPackage:
     if (named := registry.target(request.target)) is not None:
-        subject: Subject = registry.loaded(named.subject)(memory)
+        subject: TrackedPackage = registry.loaded(named.subject)(memory)
         return subject
     return Package(request.target, request.used.bindings or request.bindings, memory, progress)
 
 
-def _upstream(request: TrackRequest, subject: Subject, memory: Memory) -> Upstream:
+def _upstream(request: TrackRequest, subject: TrackedPackage, memory: Memory) -> Refs:
     if request.git_dir is not None:
-        return CloneUpstream(request.git_dir, request.server.repository or tracked().repository, subject)
+        return RepositoryRefs(request.git_dir, request.server.repository or tracked().repository, subject)
     # A quarter of a second that a clone does not need.
-    from toolkit.track.forge import Forge  # noqa: PLC0415
+    from toolkit.track.server import ServerRefs  # noqa: PLC0415
 
-    return Forge(request.server, subject, memory, timeout=request.timeout)
+    return ServerRefs(request.server, subject, memory, timeout=request.timeout)
 
 
 def _answer(request: TrackRequest, last: state.Last, where: _Where, progress: Progress) -> TrackAnswer:
@@ -140,7 +140,7 @@ def _answer(request: TrackRequest, last: state.Last, where: _Where, progress: Pr
     )
 
 
-def _look(request: TrackRequest, upstream: Upstream, progress: Progress) -> list[FoundFile]:
+def _look(request: TrackRequest, upstream: Refs, progress: Progress) -> list[FoundFile]:
     progress.step("looking for the branches")
     wanted = [WantedRef(name, kind_of(name)) for name in dict.fromkeys(request.refs)] or upstream.defaults()
     progress.step(f"fetching the file at {len(wanted)} refs")
@@ -189,7 +189,7 @@ def _fixed_by(found: FoundFile, reading: Reading, where: _Where) -> TrackedCommi
     return None
 
 
-def _states(found: FoundFile, where: _Where) -> Iterator[tuple[Change, State]]:
+def _states(found: FoundFile, where: _Where) -> Iterator[tuple[FileCommit, State]]:
     """Yield the newest commits that changed a file, with what each made of it; some are read at a time."""
     versions = where.upstream.versions(found, most=_MOST_SINCE)
     while some := list(islice(versions, _AT_A_TIME)):

@@ -12,7 +12,7 @@ import pytest
 from tests.track.conftest import BY_NAME, TARGET, layout, ref
 from toolkit import process
 from toolkit.errors import ToolkitError
-from toolkit.track.model import Judgement
+from toolkit.track.answer import Advice
 from toolkit.track.readings import State
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tests.forge.server import Forge
     from tests.track.conftest import Nixpkgs
-    from toolkit.track.model import TrackAnswer
+    from toolkit.track.answer import TrackAnswer
 
     Ask = Callable[..., TrackAnswer]
 
@@ -37,7 +37,7 @@ def test_usual_refs_are_the_branches_channels_and_the_two_newest_releases(nixpkg
         ("nixos-25.11", "channel"),
     ]
     assert {each.state for each in answer.refs} == {State.NOT_FIXED}
-    assert (answer.verdict.judgement, answer.exit_code) == (Judgement.KEEP, 0)
+    assert (answer.verdict.judgement, answer.exit_code) == (Advice.KEEP, 0)
 
 
 def test_answer_for_a_ref_holds_all_that_the_file_says(nixpkgs: Nixpkgs, ask: Ask) -> None:
@@ -58,7 +58,7 @@ def test_fix_in_a_channel_is_told_with_the_commit_that_brought_it(nixpkgs: Nixpk
     nixpkgs.commit("docker: by name")
     nixpkgs.commit("docker: bump", layout("states/fixed").replace("29.6.1", "29.6.2"), path=BY_NAME)
     answer = ask(nixpkgs)
-    assert answer.verdict.judgement is Judgement.KEEP
+    assert answer.verdict.judgement is Advice.KEEP
     assert answer.verdict.text.startswith("keep the overlay: fixed in master since 20")
     assert answer.verdict.text.endswith("but in no channel that was looked at")
     assert answer.exit_code == 0
@@ -68,7 +68,7 @@ def test_fix_in_a_channel_is_told_with_the_commit_that_brought_it(nixpkgs: Nixpk
     assert found.fixed_by is not None
     assert str(found.fixed_by.commit) == fix
     assert found.fixed_by.commit != (found.changed.commit if found.changed else None)
-    assert (answer.verdict.judgement, answer.exit_code) == (Judgement.UPDATE, 10)
+    assert (answer.verdict.judgement, answer.exit_code) == (Advice.UPDATE, 10)
     assert f"nixos-unstable since {found.fixed_by.date:%Y-%m-%d}" in answer.verdict.text
 
 

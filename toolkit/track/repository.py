@@ -12,26 +12,26 @@ from toolkit.errors import CommandError, ToolkitError
 from toolkit.files import MAXIMUM_BYTES
 from toolkit.git import clone as clones
 from toolkit.git import history, reading
-from toolkit.git.history import Change
+from toolkit.git.history import FileCommit
 from toolkit.model import Oid
-from toolkit.track.model import Arrival, Pull, RefKind
+from toolkit.track.answer import Arrival, Pull, RefKind
 from toolkit.track.upstream import (
     MOST_CANDIDATES,
-    AbsentError,
     Content,
     File,
     FoundFile,
-    Subject,
+    NoPackageError,
+    TrackedPackage,
     WantedRef,
     default_refs,
     usual_refs,
 )
 
 
-class CloneUpstream:
+class RepositoryRefs:
     """A clone as an Upstream; raises ToolkitError for a directory that is none."""
 
-    def __init__(self, directory: Path, repository: str, subject: Subject) -> None:
+    def __init__(self, directory: Path, repository: str, subject: TrackedPackage) -> None:
         self.warnings: list[str] = []
         self.missing: tuple[str, ...] = ()
         self._subject = subject
@@ -73,11 +73,11 @@ class CloneUpstream:
                 file = replace(file, change=changes.get(commit))
                 found.append(FoundFile(wanted=each, commit=commit, file=file))
             elif isinstance(file, ToolkitError):
-                absent = isinstance(file, AbsentError)
+                absent = isinstance(file, NoPackageError)
                 found.append(FoundFile(wanted=each, commit=commit, reason=file.message, absent=absent))
         return found
 
-    def versions(self, found: FoundFile, *, most: int) -> Iterator[tuple[Change, bytes | None]]:
+    def versions(self, found: FoundFile, *, most: int) -> Iterator[tuple[FileCommit, bytes | None]]:
         """Yield the newest commits that changed the file, each with what is in it then."""
         if found.commit is None or found.file is None:
             return
@@ -96,7 +96,7 @@ class CloneUpstream:
             merges = ()
         return [self._pull(number, merges, tips) for number in numbers]
 
-    def _pull(self, number: int, merges: Sequence[Change], tips: dict[WantedRef, Oid]) -> tuple[Pull, File | None]:
+    def _pull(self, number: int, merges: Sequence[FileCommit], tips: dict[WantedRef, Oid]) -> tuple[Pull, File | None]:
         head = self._branches.commits.get(f"pull/{number}/head")
         file = self._files([head])[head] if head is not None else None
         merge = next((change for change in reversed(merges) if _merges(number, change.subject)), None)
@@ -107,7 +107,7 @@ class CloneUpstream:
             pull = Pull(number=number, state="unknown", reason=reason, head=head)
         return pull, file if isinstance(file, File) else None
 
-    def _arrivals(self, merge: Change, tips: dict[WantedRef, Oid]) -> tuple[Arrival, ...]:
+    def _arrivals(self, merge: FileCommit, tips: dict[WantedRef, Oid]) -> tuple[Arrival, ...]:
         there = history.contains(self._repository, list(tips.values()), merge.commit)
         return tuple(
             Arrival(ref=wanted.name, kind=wanted.kind, arrived=arrived)
@@ -154,7 +154,7 @@ class CloneUpstream:
             read=lambda paths: self._contents([f"{commit}:{path}" for path in paths]),
         )
 
-    def _changes(self, places: dict[Oid, PurePosixPath]) -> dict[Oid, Change]:
+    def _changes(self, places: dict[Oid, PurePosixPath]) -> dict[Oid, FileCommit]:
         """Return the commit that last changed the file, where the clone reaches back that far."""
         try:
             changes = history.last_changes(self._repository, list(places.items()))

@@ -11,7 +11,7 @@ from tests.forge.server import Fault
 from tests.track.conftest import BY_NAME, TARGET, layout, ref
 from toolkit import confined
 from toolkit.errors import ToolkitError, UsageError
-from toolkit.track.model import Judgement
+from toolkit.track.answer import Advice
 from toolkit.track.readings import State
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tests.forge.server import Forge
     from tests.track.conftest import Nixpkgs
-    from toolkit.track.model import TrackAnswer
+    from toolkit.track.answer import TrackAnswer
 
     Ask = Callable[..., TrackAnswer]
 
@@ -75,7 +75,7 @@ def test_fault_at_one_ref_is_told_there_and_keeps_no_other(forge: Forge, ask: As
     answer = ask(forge, "master", "nixos-unstable")
     assert ref(answer, "nixos-unstable").state is State.UNKNOWN
     assert reason in (ref(answer, "nixos-unstable").reason or "")
-    assert (answer.verdict.judgement, answer.exit_code) == (Judgement.UNKNOWN, 11)
+    assert (answer.verdict.judgement, answer.exit_code) == (Advice.UNKNOWN, 11)
     if fault.status != 429:
         assert ref(answer, "master").state is State.NOT_FIXED
 
@@ -105,7 +105,7 @@ def test_release_that_has_come_since_last_time_is_found(nixpkgs: Nixpkgs, forge:
 def test_nobody_there_is_told_for_each_ref(nixpkgs: Nixpkgs, ask: Ask) -> None:
     answer = ask(nixpkgs, git_dir=None, api_url="http://127.0.0.1:9", raw_url="http://127.0.0.1:9")
     assert {each.reason for each in answer.refs} == {"127.0.0.1:9: cannot be reached"}
-    assert (answer.verdict.judgement, answer.exit_code) == (Judgement.UNKNOWN, 11)
+    assert (answer.verdict.judgement, answer.exit_code) == (Advice.UNKNOWN, 11)
     assert answer.verdict.next[-1].command == "unlet track --git-dir CLONE"
 
 

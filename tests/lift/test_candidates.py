@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from toolkit.lift.bindings import Reachability
-from toolkit.lift.reach import FileBindings, candidates, file_bindings, method_name, questions
+from toolkit.lift.candidates import FileBindings, candidates, file_bindings, method_name, questions
 
 TEXT = """\
 { mk, buildUi, helper ? 1 }:

@@ -201,7 +201,7 @@ def _refuse_links(place: Path) -> None:
         directories.append(directories[0] / os.fsdecode(common).strip())
     for root in filter(Path.is_dir, directories):
         for entry in chain(inside.listed(root), *(inside.entries(root, below) for below in _READ_BY_GIT)):
-            is_link = entry.kind is inside.Kind.LINK and entry.path not in _LINKS
+            is_link = entry.kind is inside.EntryKind.LINK and entry.path not in _LINKS
             if is_link and inside.leads_out(root, entry.path):
                 raise ToolkitError(f"{root / entry.path}: is a link that leads out of the clone's git directory")
 

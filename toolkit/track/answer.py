@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 
 from msgspec import Struct
 
-from toolkit.git.history import Change
+from toolkit.git.history import FileCommit
 from toolkit.model import Oid
 from toolkit.track.readings import UNKNOWN, Reading, State
 
@@ -22,7 +22,7 @@ SCHEMA = 4
 _LAST_SECOND = 253402300799
 
 
-class Judgement(StrEnum):
+class Advice(StrEnum):
     """What is to be done about the overlay; UPDATE means nixpkgs, RENEW the overlay itself."""
 
     KEEP = "keep"
@@ -101,7 +101,7 @@ class Pull(Struct, frozen=True, kw_only=True):
     arrivals: tuple[Arrival, ...] = ()
 
 
-class Difference(Struct, frozen=True, kw_only=True):
+class AnswerChange(Struct, frozen=True, kw_only=True):
     """What is another answer than last time: of a ref, of a pull request (`#NUMBER`), or of the verdict."""
 
     subject: str
@@ -117,13 +117,13 @@ class NextStep(Struct, frozen=True, kw_only=True):
     command: str | None = None
 
 
-class Verdict(Struct, frozen=True, kw_only=True):
+class TrackVerdict(Struct, frozen=True, kw_only=True):
     """The answer in one line, and what to do next.
 
     `fixed_in` are the refs that are fixed, `unknown` those whose state is unknown.
     """
 
-    judgement: Judgement
+    judgement: Advice
     text: str
     next: tuple[NextStep, ...]
     fixed_in: tuple[str, ...]
@@ -141,11 +141,11 @@ class TrackAnswer(Struct, frozen=True, kw_only=True):
     source: str
     package: str
     target: PurePosixPath
-    verdict: Verdict
+    verdict: TrackVerdict
     refs: tuple[Ref, ...]
     missing: tuple[str, ...]
     pulls: tuple[Pull, ...]
-    changes: tuple[Difference, ...]
+    changes: tuple[AnswerChange, ...]
     first: bool
     exit_code: int
     warnings: tuple[str, ...] = ()
@@ -160,6 +160,6 @@ def moment(seconds: float) -> datetime:
         return datetime.fromtimestamp(0 if seconds < 0 else _LAST_SECOND, tz=UTC)
 
 
-def commit(change: Change) -> TrackedCommit:
+def commit(change: FileCommit) -> TrackedCommit:
     """Return a commit as git shows it."""
     return TrackedCommit(commit=change.commit, date=moment(change.committed), subject=change.subject)

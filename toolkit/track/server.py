@@ -13,21 +13,21 @@ from toolkit.errors import ToolkitError
 from toolkit.files import MAXIMUM_BYTES
 from toolkit.forge.client import Settings, budget
 from toolkit.forge.failures import NotFoundError
-from toolkit.forge.github import ApiCommit, ApiTreeEntry, ChangedFile, Review, connect, moved_to
+from toolkit.forge.github import ApiCommit, ApiTreeEntry, PullFile, PullReview, connect, moved_to
 from toolkit.git import reading
-from toolkit.git.history import Change
+from toolkit.git.history import FileCommit
 from toolkit.model import Oid, Server
 from toolkit.parallel import side_by_side
 from toolkit.patches import tracked
+from toolkit.track.answer import Arrival, Pull, RefKind
 from toolkit.track.memory import Memory
-from toolkit.track.model import Arrival, Pull, RefKind
 from toolkit.track.upstream import (
     MOST_CANDIDATES,
-    AbsentError,
     Content,
     File,
     FoundFile,
-    Subject,
+    NoPackageError,
+    TrackedPackage,
     WantedRef,
     default_refs,
 )
@@ -35,10 +35,10 @@ from toolkit.track.upstream import (
 _AT_A_TIME = 8
 
 
-class Forge:
+class ServerRefs:
     """A repository on GitHub as an Upstream; what it knows of unchanged files is in the memory."""
 
-    def __init__(self, server: Server, subject: Subject, memory: Memory, *, timeout: float) -> None:
+    def __init__(self, server: Server, subject: TrackedPackage, memory: Memory, *, timeout: float) -> None:
         """Send nothing yet; raise UsageError for a repository or URL that is none. `timeout` is in seconds."""
         self.warnings: list[str] = []
         self.repository: Path | None = None
@@ -64,7 +64,7 @@ class Forge:
         """Return the file at each ref."""
         return side_by_side(self._look, wanted)
 
-    def versions(self, found: FoundFile, *, most: int) -> Iterator[tuple[Change, bytes | None]]:
+    def versions(self, found: FoundFile, *, most: int) -> Iterator[tuple[FileCommit, bytes | None]]:
         """Yield the newest commits that changed the file at its present path, each with what is in it then."""
         if found.file is None:
             return
@@ -90,7 +90,7 @@ class Forge:
             reading.check_rev(wanted.name)
             file = self._file(wanted.name)
         except ToolkitError as error:
-            return FoundFile(wanted=wanted, reason=error.message, absent=isinstance(error, AbsentError))
+            return FoundFile(wanted=wanted, reason=error.message, absent=isinstance(error, NoPackageError))
         key = f"{self._github.repository} {wanted.name} {file.path} {file.blob}"
         change = self._memory.known.changes.get(key)
         if change is None:
@@ -179,12 +179,12 @@ class Forge:
         )
 
 
-def _change(commit: ApiCommit) -> Change:
+def _change(commit: ApiCommit) -> FileCommit:
     committed = int(commit.commit.committer.date.timestamp())
-    return Change(commit=Oid(commit.sha), committed=committed, subject=commit.subject)
+    return FileCommit(commit=Oid(commit.sha), committed=committed, subject=commit.subject)
 
 
-def _touched(files: Sequence[ChangedFile], target: PurePosixPath, refs: Sequence[FoundFile]) -> str | None:
+def _touched(files: Sequence[PullFile], target: PurePosixPath, refs: Sequence[FoundFile]) -> str | None:
     """Return where the file is after a pull request that touches it; if it is gone, what has taken its place."""
     names = {each.filename: each.status for each in files}
     there = (found.file.path for found in refs if found.file is not None)
@@ -199,7 +199,7 @@ def _touched(files: Sequence[ChangedFile], target: PurePosixPath, refs: Sequence
     return None
 
 
-def _standing(reviews: Sequence[Review]) -> str:
+def _standing(reviews: Sequence[PullReview]) -> str:
     """Return what the last words of all reviewers come to; a comment takes nothing back."""
     last: dict[str | None, str] = {}
     for review in reviews:

@@ -8,7 +8,7 @@ from shlex import join, quote
 from msgspec.structs import asdict
 
 from toolkit import documents
-from toolkit.contribution import Made, PullRequest, Removed, Unchanged
+from toolkit.contribution import MadeBranch, PullRequest, Removed, Unchanged
 from toolkit.model import Status
 from toolkit.report import report
 
@@ -26,7 +26,7 @@ def to_json(done: PullRequest | Unchanged | Removed) -> bytes:
     return documents.write({"schema": SCHEMA, **asdict(done), "made": made, "report": report.document(done.report)})
 
 
-def steps(made: Made) -> dict[str, str]:
+def steps(made: MadeBranch) -> dict[str, str]:
     """Return the commands to look at a branch, edit the text, push, and open the pull request, each for a shell.
 
     A branch that was pushed has its pull request: it is pushed again, over what was there, and none is opened.

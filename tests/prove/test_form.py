@@ -8,11 +8,11 @@ import pytest
 
 from tests.prove.conftest import TARGET, Draft
 from toolkit.errors import ToolkitError
-from toolkit.git import program
+from toolkit.git import calls
 from toolkit.model import Oid, Patch, Source
 from toolkit.nix import stores
 from toolkit.prove import ANY, Subject, about
-from toolkit.prove.claims import CLAIMS, LINT, LINTERS, applies, formatted, linted, parses
+from toolkit.prove.form import CLAIMS, LINT, LINTERS, applies, formatted, linted, parses
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -202,12 +202,12 @@ def repository(draft: Draft, tmp_path: Path) -> Path:
     (path / TARGET).parent.mkdir(parents=True)
     (path / TARGET).write_text(draft.texts["before"])
     for words in (("init", "-q"), ("add", "-A"), ("commit", "-qm", "one")):
-        program.run_hermetic(path, *words)
+        calls.run_hermetic(path, *words)
     return path
 
 
 def at(repository: Path, content: bytes) -> Source:
-    commit = Oid(program.run_hermetic(repository, "rev-parse", "HEAD").text)
+    commit = Oid(calls.run_hermetic(repository, "rev-parse", "HEAD").text)
     return Source(
         origin="a test",
         content=content,
@@ -224,14 +224,14 @@ def test_series_applies_to_the_pinned_commit(draft: Draft, repository: Path) -> 
     assert finding.failures == ()
     assert finding.evidence == (f"git apply --check and git am, on commit {source.commit}",)
     (repository / TARGET).write_text("{ }\n")
-    program.run_hermetic(repository, "commit", "-qam", "two")
+    calls.run_hermetic(repository, "commit", "-qam", "two")
     with pytest.raises(ToolkitError, match="differs in the commit from the file that was changed"):
         applies(draft.case(source=at(repository, source.content)))
 
 
 def test_commit_that_is_not_all_there_is_said_not_to_be(draft: Draft, repository: Path) -> None:
     source = at(repository, draft.texts["before"].encode())
-    blob = program.run_hermetic(repository, "rev-parse", f"HEAD:{TARGET}").text
+    blob = calls.run_hermetic(repository, "rev-parse", f"HEAD:{TARGET}").text
     (repository / ".git/objects" / blob[:2] / blob[2:]).unlink()
     finding = applies(draft.case(source=source))
     assert finding.failures == ()

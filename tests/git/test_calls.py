@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from toolkit.errors import CommandError, ToolkitError, tried
+from toolkit.git import calls, history, messages, reading
 from toolkit.git import clone as clones
-from toolkit.git import history, messages, program, reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -170,7 +170,7 @@ def test_reading_runs_no_program_of_the_clone(trap: Trap) -> None:
         lambda: history.changed(trap.top, str(before), str(commit)),
         lambda: reading.read_objects(repository, [f"{commit}:{FILE}"]),
         lambda: reading.missing_files(repository, commit, [FILE]),
-        lambda: program.run_reading(trap.top, "ls-files", "--others", "--exclude-standard", found=False),
+        lambda: calls.run_reading(trap.top, "ls-files", "--others", "--exclude-standard", found=False),
     ]
     for number, call in enumerate(calls):
         call()
@@ -202,11 +202,11 @@ def test_settings_of_the_users_own_stay_and_do_not_win(trap: Trap, monkeypatch: 
 
 
 def test_pipe_in_place_of_a_file_of_git_is_not_waited_for(trap: Trap, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(program, "_READING_SECONDS", 0.5)
+    monkeypatch.setattr(calls, "_READING_SECONDS", 0.5)
     (trap.top / ".git/packed-refs").unlink(missing_ok=True)
     os.mkfifo(trap.top / ".git/packed-refs")
     with pytest.raises(CommandError, match="still running after"):
-        program.run_reading(trap.top, "for-each-ref", found=False)
+        calls.run_reading(trap.top, "for-each-ref", found=False)
 
 
 READ = (("for-each-ref",), ("log", "-1"), ("rev-parse", "HEAD"), ("rev-parse", "missing^{commit}"), ("ls-files", "-o"))
@@ -224,7 +224,7 @@ def test_line_of_a_file_that_a_link_of_git_leads_to_is_not_quoted(
         def look(_: Path) -> None:
             pass
 
-        monkeypatch.setattr(program, "_refuse_links", look)
+        monkeypatch.setattr(calls, "_refuse_links", look)
     (tmp_path / "secret").write_text("nobody is told this\n")
     place = trap.top / ".git" / name
     place.parent.mkdir(exist_ok=True)
@@ -232,7 +232,7 @@ def test_line_of_a_file_that_a_link_of_git_leads_to_is_not_quoted(
     place.unlink(missing_ok=True)
     place.symlink_to(tmp_path / "secret")
     for arguments in READ:
-        done = tried(partial(program.run_reading, trap.top, *arguments, found=False))
+        done = tried(partial(calls.run_reading, trap.top, *arguments, found=False))
         assert "told" not in f"{done} {getattr(done, 'stderr', '')}"
         assert without == "look" or str(done).startswith(f"{place}: is a link that leads out of the ")
 
@@ -244,7 +244,7 @@ def test_value_of_a_file_that_a_configuration_includes_is_not_quoted(trap: Trap,
     git(tmp_path, "config", "--file", "ini", setting, "nobody is told this")
     git(trap.top, "config", "include.path", str(tmp_path / "ini"))
     calls: list[Callable[[], object]] = [
-        *(partial(program.run_reading, trap.top, *arguments, found=False) for arguments in READ),
+        *(partial(calls.run_reading, trap.top, *arguments, found=False) for arguments in READ),
         lambda: history.changed(trap.top, "HEAD"),
         lambda: reading.read_objects(trap.top / ".git", [f"{trap.head}:{FILE}"]),
     ]
@@ -269,7 +269,7 @@ def test_of_git_its_own_phrases_are_shown(tmp_path: Path) -> None:
 
 def test_command_that_says_nothing_known_is_named(tmp_path: Path) -> None:
     with pytest.raises(CommandError) as caught:
-        program.run_reading(tmp_path, "told", found=False)
+        calls.run_reading(tmp_path, "told", found=False)
     assert caught.value.stderr == f"'git -C {tmp_path} told' ended with status 1"
 
 

@@ -118,9 +118,9 @@ class TestBranch:
         return proposing.choose(request(), progress=Silence())
 
     def test_the_request_keeps_what_follows(self, chosen: Chosen[Any]) -> None:
-        settled = chosen.settled()
-        assert settled == request(follow=("src", "version"))
-        assert proposing.choose(settled, progress=Silence()).contents == chosen.contents
+        exact = chosen.exact_request()
+        assert exact == request(follow=("src", "version"))
+        assert proposing.choose(exact, progress=Silence()).contents == chosen.contents
 
     def test_a_commit_has_the_packages_file(self, chosen: Chosen[Any]) -> None:
         made = writing.commits(chosen.source, chosen.messages, chosen.contents)

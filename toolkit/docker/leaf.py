@@ -93,7 +93,7 @@ class DockerChosen(Chosen[DockerCase], frozen=True, kw_only=True, eq=False):
             docker_file(content, name=self.unchanged.tree.name)
         return replace(self, contents=contents, added=None)
 
-    def settle(self, case: DockerCase) -> None:
+    def require_useful(self, case: DockerCase) -> None:
         """Raise LayoutError where overrides reach the components already."""
         overrides.require_closed(case)
 

@@ -68,7 +68,7 @@ class BranchGround(Struct, frozen=True, kw_only=True, eq=False):
 
         `edited` is the text as the contributor has changed it: it stays, and the new one is put beside it.
         """
-        request = self.chosen.settled()
+        request = self.chosen.exact_request()
         facts = replace(proposing.facts(self.chosen, report), commits=tuple(oids), base=self.base.commit)
         content = pull_request.draft(facts)
         place, building = replacement.place, replacement.building

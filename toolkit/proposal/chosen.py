@@ -128,7 +128,7 @@ class LiftChosen(Chosen[LiftCase], frozen=True, kw_only=True, eq=False):
         del proposal, case
         return overlays.files(self.roots[0], self.opened.target, self.contents[-1], self.source)
 
-    def settled(self) -> Request:
+    def exact_request(self) -> Request:
         """Return the request with the attributes that are taken over."""
         followed = dict.fromkeys(name for names in self.lifted.follows.values() for name in names)
         return replace(self.request, follow=tuple(followed))

@@ -87,7 +87,7 @@ class Chosen(Struct, Generic[C], frozen=True, kw_only=True, eq=False):
         """
         raise NotImplementedError
 
-    def settle(self, case: C) -> None:
+    def require_useful(self, case: C) -> None:
         """Raise RefusalError where the proofs have shown that there is nothing to propose."""
 
     def warnings(self, case: C, *, overlay: str) -> tuple[str, ...]:
@@ -95,7 +95,7 @@ class Chosen(Struct, Generic[C], frozen=True, kw_only=True, eq=False):
         del case, overlay
         return ()
 
-    def settled(self) -> Request:
+    def exact_request(self) -> Request:
         """Return the request that makes the same again, if nobody asked for all of it."""
         return self.request
 

@@ -80,7 +80,7 @@ def write_down(
         proven = prove.run(prepared.claims, case, progress=progress)
         if not is_alone and any(proof.reason == INTERRUPTED for proof in proven):
             raise KeyboardInterrupt
-        chosen.settle(case)
+        chosen.require_useful(case)
         proposal = writing.backed(prepared, proven)
         if proposal is not prepared.proposal:
             writing.write_patches(building, proposal, chosen.added)
@@ -159,7 +159,7 @@ def overlay(request: Request, kind: str | None = None, *, progress: Progress) ->
         prepared.write_overlay(building)
         case = chosen.deepened(prepared.case, near=None, progress=progress)
         proven = prove.run(prove.about(chosen.claims(case), Subject.OVERLAY), case, progress=progress)
-        chosen.settle(case)
+        chosen.require_useful(case)
         return kind or chosen.steps[-1].design, proven, chosen.warnings(case, overlay="")
 
     return writing.write_overlay(

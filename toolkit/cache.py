@@ -7,8 +7,6 @@ sizes of each tree. The root is `$UNLET_CACHE_DIR`, or what the XDG base directo
 all of it within a limit.
 """
 
-from __future__ import annotations
-
 import fcntl
 import hashlib
 import os

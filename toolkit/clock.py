@@ -1,7 +1,5 @@
 """How long a program may take: as a whole, and for each of the things that it does."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from math import inf

@@ -4,8 +4,6 @@ The parser library is C, which no signal handler of Python's interrupts, and som
 of their length. A child ends by the limit, or by the signal that its parent passes on.
 """
 
-from __future__ import annotations
-
 import os
 import resource
 import signal

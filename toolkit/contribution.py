@@ -1,7 +1,5 @@
 """The values of `unlet pr`: a branch and its commits. No I/O, no formatting for people."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from msgspec import Struct

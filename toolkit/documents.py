@@ -1,7 +1,5 @@
 """JSON and TOML become values, and values become JSON; an error names the document and the field."""
 
-from __future__ import annotations
-
 import json
 import re
 import tomllib

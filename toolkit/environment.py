@@ -4,8 +4,6 @@ A name that ends in `*` stands for all that begin so. No other variable reaches 
 that depend on the directory it is started in.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping, Sequence
 

@@ -13,8 +13,6 @@ ToolkitError                 something that the user can mend; exit code 3
 Messages have the form `subject: fact`, on one line, in lower case, values quoted.
 """
 
-from __future__ import annotations
-
 import re
 import shlex
 from collections.abc import Callable, Sequence
@@ -109,14 +107,7 @@ class LimitError(CommandError):
     """
 
     def __init__(  # noqa: PLR0913 - two kinds of a limit
-        self,
-        argv: Sequence[str],
-        *,
-        status: int,
-        stderr: str,
-        limit: str,
-        of_time: bool = False,
-        of_pace: bool = False,
+        self, argv: Sequence[str], *, status: int, stderr: str, limit: str, of_time: bool = False, of_pace: bool = False
     ) -> None:
         super().__init__(argv, status=status, stderr=f"{stderr}\n{limit}")
         self.limit = limit

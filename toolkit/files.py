@@ -4,8 +4,6 @@ A directory is built beside its destination and renamed when it is whole, so nob
 is locked, as a temporary one is while it is used: without a lock it is what a killed run has left, which goes.
 """
 
-from __future__ import annotations
-
 import errno
 import fcntl
 import os
@@ -28,12 +26,7 @@ MAXIMUM_BYTES = 1 << 20
 PIPE_SECONDS = 30.0
 """How long a pipe that the user named may take."""
 
-_DEVICES = {
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
-    stat.S_IFIFO: "a pipe",
-    stat.S_IFSOCK: "a socket",
-}
+_DEVICES = {stat.S_IFCHR: "a device", stat.S_IFBLK: "a device", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
 
 _CHUNK_BYTES = 1 << 20
 

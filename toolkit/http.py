@@ -1,7 +1,5 @@
 """An answer of a server, which may be anybody's: bounded in bytes as they come, and in time from the first one on."""
 
-from __future__ import annotations
-
 import queue
 import threading
 import time

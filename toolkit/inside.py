@@ -4,8 +4,6 @@ Nothing is opened that a link leads to out of the root, and nothing is read but 
 the user names by a path of their own is read by `toolkit.files`.
 """
 
-from __future__ import annotations
-
 import errno
 import os
 import stat

@@ -4,8 +4,6 @@ It needs no privileges. Where the kernel has none, and on other systems, `abi` i
 stands then is the first wall, `toolkit.inside` and Nix's restricted mode. Sources: landlock(7), linux/landlock.h.
 """
 
-from __future__ import annotations
-
 import os
 import struct
 import sys

@@ -1,7 +1,5 @@
 """Doing many slow things at a time, in threads: a failure or an interrupt of one ends them all."""
 
-from __future__ import annotations
-
 import os
 import queue
 import threading

@@ -3,14 +3,9 @@
 They stand beside the package in a checkout and inside of it when installed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Mapping
 from functools import cache
-from pathlib import (
-    Path,
-    PurePosixPath,
-)
+from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 from msgspec import Struct, field

@@ -1,7 +1,5 @@
 """What a program writes to one of its outputs: collected in a thread, passed on line by line, and bounded."""
 
-from __future__ import annotations
-
 import os
 import threading
 import time

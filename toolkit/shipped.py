@@ -1,7 +1,5 @@
 """Where the files are that unlet comes with: the expressions of the package, overlays/, patches/ and docs/schema/."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from toolkit.errors import ToolkitError

@@ -1,7 +1,5 @@
 """Text for people: foreign text made harmless, and names as a line has room for them."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 

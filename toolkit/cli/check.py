@@ -42,23 +42,12 @@ SOURCES = ("--nixpkgs", "--rev", "--file", "--pin")
 @click.argument("what", metavar="[CHANGE]", required=False)
 @click.argument("target", metavar="[TARGET]", required=False)
 @click.option(
-    "--patch",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Judge this patch for the nixpkgs of --nixpkgs.",
+    "--patch", type=click.Path(path_type=Path), metavar="FILE", help="Judge this patch for the nixpkgs of --nixpkgs."
 )
-@click.option(
-    "--pull",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Judge this pull request.",
-)
+@click.option("--pull", type=click.IntRange(min=1), metavar="N", help="Judge this pull request.")
 @click.option("--uncommitted", is_flag=True, help="Judge uncommitted changes, not ./proposal.")
 @click.option(
-    "--git-dir",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="The clone that has CHANGE or the pull request.",
+    "--git-dir", type=click.Path(path_type=Path), metavar="DIR", help="The clone that has CHANGE or the pull request."
 )
 @click.option(
     "--binding",

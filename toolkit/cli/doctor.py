@@ -30,13 +30,7 @@ _MOST_LINES = 10
 """What is shown of a symptom, or of a condition, without `--verbose`."""
 
 
-@options.command(
-    "doctor",
-    examples=(
-        "unlet doctor",
-        "journalctl --user -u docker | unlet doctor --log -",
-    ),
-)
+@options.command("doctor", examples=("unlet doctor", "journalctl --user -u docker | unlet doctor --log -"))
 @click.option(
     "--docker",
     type=click.Path(path_type=Path),
@@ -53,9 +47,7 @@ _MOST_LINES = 10
 )
 @click.option("--elsewhere", is_flag=True, help="The log comes from a different machine: do not examine this one.")
 @click.option(
-    "--port",
-    type=click.IntRange(1, 65535),
-    help="The port to publish; by default the one in the log, else 80.",
+    "--port", type=click.IntRange(1, 65535), help="The port to publish; by default the one in the log, else 80."
 )
 @options.common
 def command(*, docker: Path | None, logs: tuple[Path, ...], elsewhere: bool, port: int | None) -> int:

@@ -29,13 +29,7 @@ _WIDEST = 30
 _UNREAD = 20
 
 
-@options.command(
-    "find",
-    examples=(
-        "unlet find --nixpkgs ~/src/nixpkgs",
-        "unlet find forgejo --nixpkgs ~/src/nixpkgs",
-    ),
-)
+@options.command("find", examples=("unlet find --nixpkgs ~/src/nixpkgs", "unlet find forgejo --nixpkgs ~/src/nixpkgs"))
 @click.argument("packages", metavar="[NAME…]", nargs=-1, shell_complete=options.complete_package)
 @options.nixpkgs
 @options.revision

@@ -29,8 +29,7 @@ _WRAPPER = (
 
 
 @options.command(
-    "overlay",
-    examples=("unlet overlay --nixpkgs '<nixpkgs>'", "unlet overlay forgejo --nixpkgs '<nixpkgs>'"),
+    "overlay", examples=("unlet overlay --nixpkgs '<nixpkgs>'", "unlet overlay forgejo --nixpkgs '<nixpkgs>'")
 )
 @click.argument("target", default=DOCKER, shell_complete=options.complete_package)
 @proposal_options
@@ -45,13 +44,7 @@ _WRAPPER = (
 @options.written("overlay")
 @depth_options
 @options.common
-def command(
-    *,
-    target: str,
-    kind: str | None,
-    out: Path,
-    force: bool,
-) -> int:
+def command(*, target: str, kind: str | None, out: Path, force: bool) -> int:
     """Write an overlay for your nixpkgs, and prove it there.
 
     With docker (the default), rootless docker can then publish ports below 1024. Any other TARGET is an attribute path,

@@ -60,16 +60,10 @@ _MAKING = ("--base", "--fetch", "--trailer", *_OF_SERIES)
     help="Where to check out the branch; by default next to the clone.",
 )
 @options.remembered(
-    "--commit",
-    group=options.OWN,
-    is_flag=True,
-    help="Commit on the checked-out branch, without a worktree.",
+    "--commit", group=options.OWN, is_flag=True, help="Commit on the checked-out branch, without a worktree."
 )
 @options.remembered(
-    "--fetch",
-    group=options.OWN,
-    is_flag=True,
-    help="Fetch the base first, and missing objects of a partial clone.",
+    "--fetch", group=options.OWN, is_flag=True, help="Fetch the base first, and missing objects of a partial clone."
 )
 @options.remembered("--update", group=options.OWN, is_flag=True, help="Move the branch to the current base.")
 @options.remembered("--remove", group=options.OWN, is_flag=True, help="Remove the branch and its worktree.")
@@ -83,11 +77,7 @@ _MAKING = ("--base", "--fetch", "--trailer", *_OF_SERIES)
     metavar="'KEY: VALUE'",
     help="Add this trailer to each commit message.",
 )
-@click.option(
-    "--force",
-    is_flag=True,
-    help="Make the branch even if a proof fails; with --remove, lose edits.",
-)
+@click.option("--force", is_flag=True, help="Make the branch even if a proof fails; with --remove, lose edits.")
 @depth_options
 @options.common
 def command(*, target: str, repo: Path, branch: str | None, force: bool) -> int:

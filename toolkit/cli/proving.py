@@ -170,10 +170,7 @@ _DESIGNS = tuple(design.value for design in dict.fromkeys((*ASKED, *DESIGNS)))
 
 proposal_options = options.together(
     options.remembered(
-        "--recipe",
-        group=options.OWN,
-        metavar="NAME",
-        help="A recipe that 'propose --help-all' lists, or a TOML file.",
+        "--recipe", group=options.OWN, metavar="NAME", help="A recipe that 'propose --help-all' lists, or a TOML file."
     ),
     options.remembered(
         "--set",

@@ -28,11 +28,7 @@ _STYLES = {Status.PASSED: "green", Status.FAILED: "bold red", Status.NOT_RUN: "y
 _MARKS = {Status.PASSED: "✓", Status.FAILED: "✗", Status.NOT_RUN: "-"}
 
 
-_TONES = {
-    Tone.PROVEN: "green",
-    Tone.NOT_RUN: "yellow",
-    Tone.FAILED: "bold red",
-}
+_TONES = {Tone.PROVEN: "green", Tone.NOT_RUN: "yellow", Tone.FAILED: "bold red"}
 
 
 class Spinner:
@@ -92,9 +88,7 @@ class _Harmless(Console):
 def _stdout(settings: GlobalOptions) -> Console:
     """Return the console for stdout, which is drawn on as if it were a terminal if that is asked for."""
     return _Harmless(
-        force_terminal=True if settings.color == "always" else None,
-        no_color=_no_color(settings.color),
-        highlight=False,
+        force_terminal=True if settings.color == "always" else None, no_color=_no_color(settings.color), highlight=False
     )
 
 

@@ -52,10 +52,7 @@ the overlay, update nixpkgs, make the overlay anew), 11 unknown for at least one
     "--ref", "refs", metavar="REF", multiple=True, help="A branch, channel, tag or commit to look at; may be repeated."
 )
 @options.source_option(
-    "--git-dir",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Read this clone of nixpkgs instead of GitHub.",
+    "--git-dir", type=click.Path(path_type=Path), metavar="DIR", help="Read this clone of nixpkgs instead of GitHub."
 )
 @options.source_option(
     "--nixpkgs",

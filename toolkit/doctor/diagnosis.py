@@ -1,7 +1,5 @@
 """Examine this machine, a log that the user names, or both, and conclude. The command makes JSON and lines of that."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """The machine as an ordinary user sees it: who asks, what the kernel allows, what systemd starts, what runs."""
 
-from __future__ import annotations
-
 import os
 import platform
 import pwd

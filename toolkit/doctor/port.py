@@ -1,7 +1,5 @@
 """What keeps a port below 1024 closed: which rootlesskit has the right to it, and whether it gets to use that right."""
 
-from __future__ import annotations
-
 import shlex
 import time
 from collections.abc import Callable, Mapping

@@ -1,7 +1,5 @@
 """Programs as the kernel sees them: where PATH has them, their rights, and the mounts that make those void."""
 
-from __future__ import annotations
-
 import errno
 import os
 import re
@@ -117,11 +115,7 @@ def parse(value: bytes) -> Capability | None:
     if words is None or len(data) < words:
         return None
     low, _, high, _, root = [*data[:words], 0, 0, 0][:5]
-    return Capability(
-        permitted=low | high << 32,
-        effective=bool(head & _EFFECTIVE),
-        root=root,
-    )
+    return Capability(permitted=low | high << 32, effective=bool(head & _EFFECTIVE), root=root)
 
 
 def mount_point(path: Path) -> Path:

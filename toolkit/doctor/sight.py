@@ -3,8 +3,6 @@
 The center is which rootlesskit dockerd-rootless takes: through its wrappers, on the PATH of whoever starts it.
 """
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """What keeps the daemon from starting, whatever port it publishes."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 
 from packaging.version import Version

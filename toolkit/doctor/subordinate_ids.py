@@ -1,7 +1,5 @@
 """The ids that a user may map into a user namespace; subuid(5)."""
 
-from __future__ import annotations
-
 import re
 from itertools import pairwise
 from pathlib import Path

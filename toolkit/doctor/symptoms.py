@@ -1,7 +1,5 @@
 """What programs write when rootless docker does not work, and what to do about it: symptoms.toml, read into values."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache

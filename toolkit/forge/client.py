@@ -4,8 +4,6 @@ The token goes to the two servers that were named and to no other, and not over 
 It is put into a request when that leaves; what is kept or shown of an answer does not have it.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 import time
@@ -22,13 +20,7 @@ from msgspec import Struct
 from toolkit import documents, http
 from toolkit.cache import Cache, DamagedError
 from toolkit.errors import ToolkitError, UnreachableError
-from toolkit.forge.failures import (
-    RateLimitError,
-    is_final,
-    rate_limit,
-    refusal,
-    unreachable,
-)
+from toolkit.forge.failures import RateLimitError, is_final, rate_limit, refusal, unreachable
 from toolkit.forge.token import Token
 from toolkit.forge.urls import base_url, is_private, joined, origin, parts_of, server, shown
 

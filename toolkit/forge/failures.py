@@ -1,7 +1,5 @@
 """What an answer means that is no good one: an error of one line, which never has the token in it."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """The questions that are asked of GitHub about one repository, and the parts of its answers that are used."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime

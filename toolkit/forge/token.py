@@ -1,7 +1,5 @@
 """Where the token comes from: a command, the environment, or `gh`. Never an argument, and never a file of ours."""
 
-from __future__ import annotations
-
 import os
 import re
 import shlex

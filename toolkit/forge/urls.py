@@ -1,7 +1,5 @@
 """The URLs of a server: their parts, and those that may get the token."""
 
-from __future__ import annotations
-
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from toolkit.errors import UnreachableError, UsageError, without_passwords

@@ -14,8 +14,6 @@
 The objects of a repository are read by GitPython (`objects`).
 """
 
-from __future__ import annotations
-
 import os
 import re
 import shutil
@@ -107,8 +105,7 @@ def reading(settings: Mapping[str, str] | None = None) -> Mapping[str, str]:
         named |= {f"GIT_CONFIG_KEY_{count}": name, f"GIT_CONFIG_VALUE_{count}": value}
         count += 1
     return environment.of(
-        environment.READING,
-        {**named, "GIT_CONFIG_COUNT": str(count), **_ALONE, "GIT_OPTIONAL_LOCKS": "0", **_PLAIN},
+        environment.READING, {**named, "GIT_CONFIG_COUNT": str(count), **_ALONE, "GIT_OPTIONAL_LOCKS": "0", **_PLAIN}
     )
 
 

@@ -1,7 +1,5 @@
 """A clone of the user's: its remotes and branches, whose the commits in it will be, and fetching into it."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath

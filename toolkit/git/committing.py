@@ -4,8 +4,6 @@ Until then their objects are in a temporary directory, which has those of the cl
 gets is a few loose objects, by one process; no reference, index or file of it takes part.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager

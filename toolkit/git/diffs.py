@@ -1,7 +1,5 @@
 """Diffs read: unidiff is the one reader of what git writes and of what others send."""
 
-from __future__ import annotations
-
 import io
 import re
 from pathlib import PurePosixPath

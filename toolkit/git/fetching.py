@@ -1,7 +1,5 @@
 """Fetching a few files of one commit from a remote: depth 1, without blobs, then the blobs of some paths."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
@@ -80,12 +78,7 @@ def resolve_remote(url: str, rev: str) -> Oid:
 
 
 def fetch(
-    url: str,
-    rev: str,
-    into: Path,
-    paths: Sequence[PurePosixPath],
-    *,
-    on_progress: Callable[[str], None] | None = None,
+    url: str, rev: str, into: Path, paths: Sequence[PurePosixPath], *, on_progress: Callable[[str], None] | None = None
 ) -> Fetched:
     """Fetch the commit `rev` of a remote, with the blobs at and below `paths`, into the directory `into`.
 

@@ -1,7 +1,5 @@
 """The history of one file in a clone, by few processes."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,5 @@
 """Commits written down: as mails for `git am`, as one diff for `git apply`, in repositories that live for a block."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager

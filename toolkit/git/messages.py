@@ -4,8 +4,6 @@ A clone's files are a stranger's, and so are the links among them: what git quot
 machine. So only git's own phrases are shown, with words of the command, paths that exist, and the system's reasons.
 """
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Mapping, Sequence

@@ -8,8 +8,6 @@ files by itself, knows no reftables, no conditional configuration and no sparse 
 identity if there is none. Its diffs ask for submodules, file by file.
 """
 
-from __future__ import annotations
-
 import codecs
 import io
 import re

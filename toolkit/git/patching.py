@@ -1,7 +1,5 @@
 """Patches tried on a clean checkout or on some files, in directories and repositories that live for a block."""
 
-from __future__ import annotations
-
 import os
 import shlex
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -218,8 +216,4 @@ def _commands(target: PurePosixPath, pin: Located | None, copy: Path) -> tuple[s
             f" && git -C checkout sparse-checkout set --no-cone /{path}"
             f" && git -C checkout checkout --quiet --detach {pin.commit}"
         )
-    return (
-        prepare,
-        "git -C checkout apply --check ../upstream.diff",
-        "(cd checkout && git am ../series/*.patch)",
-    )
+    return (prepare, "git -C checkout apply --check ../upstream.diff", "(cd checkout && git am ../series/*.patch)")

@@ -1,7 +1,5 @@
 """Reading commits and files from a repository without writing to it: a clone, a worktree or a bare one."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import re

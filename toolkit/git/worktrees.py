@@ -4,8 +4,6 @@ The user's own checkout, index, stash and branches take no part. Hooks do not ru
 (program.contributing).
 """
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Generator, Sequence

@@ -3,8 +3,6 @@
 A method is an override that people write: of an argument, of an attribute of the derivation, of one of passthru.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping, Sequence
 

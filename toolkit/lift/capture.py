@@ -1,7 +1,5 @@
 """Keep every name's meaning: the parameter of the final attributes, and the free names of what moves."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator
 

@@ -1,7 +1,5 @@
 """By which designs to lift if nobody asked for one, in order, and which changes are too large to be made unasked."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -105,12 +103,7 @@ def lifted(text: str, choice: LiftChoice, way: LiftWay, *, name: str) -> Lifted:
 
 def _made(shape: Shape, choice: LiftChoice, way: LiftWay, bindings: Sequence[str]) -> Lifted:
     return rewrite(
-        shape,
-        bindings=bindings,
-        design=way.design,
-        follow=way.follow,
-        called=choice.called,
-        whole=way.whole,
+        shape, bindings=bindings, design=way.design, follow=way.follow, called=choice.called, whole=way.whole
     )
 
 

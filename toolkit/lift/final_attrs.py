@@ -1,7 +1,5 @@
 """A recipe: a package's outer `rec` becomes `finalAttrs:`, so that an override of its version reaches its source."""
 
-from __future__ import annotations
-
 from toolkit.errors import LayoutError
 from toolkit.lift.plan import Design, LiftPlan
 from toolkit.lift.recursion import recursive

@@ -1,7 +1,5 @@
 """Which parts can follow their package, and what stands between them and what they follow."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping, Sequence
 

@@ -4,8 +4,6 @@ callPackage fills every parameter, defaulted ones too, that the package set has 
 callPackage of a function that does not show the new ones; `override` still sets them. It needs nothing of the builder.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 
@@ -100,11 +98,7 @@ def rewrite(shape: Shape, names: Sequence[str]) -> str:
     of = called(shape)
     moved = _moved(of, names)
     definitions = [shape.bindings[name] for name in moved]
-    edits = [
-        _append(of, moved),
-        *removals(shape.lets, [extent(node) for node in definitions]),
-        *_calls(of, moved),
-    ]
+    edits = [_append(of, moved), *removals(shape.lets, [extent(node) for node in definitions]), *_calls(of, moved)]
     return apply(shape.tree.text, edits)
 
 

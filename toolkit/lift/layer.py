@@ -3,8 +3,6 @@
 That is for builders that take no function of the final attributes, and for those that do not see what overrides them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 from toolkit.errors import RefusalError

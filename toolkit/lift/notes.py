@@ -1,7 +1,5 @@
 """Notes on a lift, beside what it changes."""
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping

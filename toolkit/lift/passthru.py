@@ -1,7 +1,5 @@
 """Where new attributes of a package's passthru go, in the form in which the file has it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 from msgspec import Struct

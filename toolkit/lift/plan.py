@@ -1,21 +1,12 @@
 """What a lift changes: which definitions leave their let, and through which attribute each use goes."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from enum import StrEnum
 from functools import cached_property
 
 from msgspec import Struct
 
-from toolkit.lift.bindings import (
-    PASSTHRU,
-    SHARED,
-    WITH_SOURCE,
-    Origin,
-    ShownAttribute,
-    uses_by_rec,
-)
+from toolkit.lift.bindings import PASSTHRU, SHARED, WITH_SOURCE, Origin, ShownAttribute, uses_by_rec
 from toolkit.lift.shape import BuilderCall, Shape, selection
 
 PARAMETER = "finalAttrs"

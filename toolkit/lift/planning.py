@@ -3,22 +3,13 @@
 What cannot be right is refused, with its place.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from shlex import quote
 
 from toolkit.errors import LayoutError, RefusalError
-from toolkit.lift.bindings import (
-    PASSTHRU,
-    Origin,
-    origin,
-    own_names,
-    shared,
-    shown_attributes,
-)
+from toolkit.lift.bindings import PASSTHRU, Origin, origin, own_names, shared, shown_attributes
 from toolkit.lift.following import between, can_follow, is_derivation
 from toolkit.lift.plan import OWN, AttributeRoute, Design, LiftPlan
 from toolkit.lift.shape import Shape, callee, selection

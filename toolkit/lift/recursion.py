@@ -1,7 +1,5 @@
 """A `rec` set becomes a plain one: uses of its own names go through the final attributes, by scope."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 

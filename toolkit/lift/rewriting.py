@@ -1,7 +1,5 @@
 """Lift packages that the lets of a file bind: from the file's text to its new text, by spans."""
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence

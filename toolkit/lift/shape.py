@@ -3,8 +3,6 @@
 Purely by syntax. What a builder makes of its argument is asked of Nix, elsewhere.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 

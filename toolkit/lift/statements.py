@@ -4,8 +4,6 @@ Definitions are taken out of where they stand and indented for where they go; of
 where it takes them from.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """Search a whole tree for packages defined in lets, on all processors; the cache keeps the findings by content."""
 
-from __future__ import annotations
-
 import multiprocessing
 import os
 import re

@@ -3,8 +3,6 @@
 A file of another shape is refused, with its place.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from shlex import quote

@@ -1,7 +1,5 @@
 """Attribute sets and calls as they are written: bindings, their paths and values, a function and its arguments."""
 
-from __future__ import annotations
-
 from toolkit.nix.tree import Node
 
 SETS = frozenset(["attrset_expression", "rec_attrset_expression"])

@@ -19,15 +19,7 @@ _WHOLE = frozenset(
     ["parenthesized_expression", "list_expression", "string_expression", "indented_string_expression", "interpolation"]
 )
 _BOUND = frozenset(
-    [
-        "attrset_expression",
-        "binding",
-        "binding_set",
-        "formal",
-        "inherit",
-        "inherited_attrs",
-        "rec_attrset_expression",
-    ]
+    ["attrset_expression", "binding", "binding_set", "formal", "inherit", "inherited_attrs", "rec_attrset_expression"]
 )
 
 

@@ -3,8 +3,6 @@
 The format is that of the ATerm files that Nix writes (Nix manual, "Store Derivation and Deriving Path").
 """
 
-from __future__ import annotations
-
 import base64
 import json
 import re

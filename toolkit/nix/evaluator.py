@@ -3,8 +3,6 @@
 Builds are sandboxed and never wait for a substituter, since nothing that is built here is in any.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -4,8 +4,6 @@ Nix has a configuration of ours and nothing of the user's, neither a file nor a 
 allow what the others forbid.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import time

@@ -4,8 +4,6 @@ Those that are in the store already are taken as they are. Those of a distributi
 libraries, and started through their dynamic loader, since a sandbox has none.
 """
 
-from __future__ import annotations
-
 import re
 import shutil
 from collections.abc import Sequence

@@ -3,8 +3,6 @@
 Needs Nix 2.18, the oldest that nixpkgs itself still supports (its lib/minver.nix).
 """
 
-from __future__ import annotations
-
 import re
 import signal
 from collections.abc import Sequence

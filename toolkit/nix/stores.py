@@ -1,7 +1,5 @@
 """Which store Nix has here: that of the machine, or one of the user's own where they may not write to it."""
 
-from __future__ import annotations
-
 import os
 from base64 import b64decode
 from collections.abc import Mapping

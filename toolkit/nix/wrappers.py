@@ -4,8 +4,6 @@ Both forms of nixpkgs are known: the scripts of make-wrapper.sh (since 2017 they
 ELF files of make-binary-wrapper.sh, which hold the command that they were made with.
 """
 
-from __future__ import annotations
-
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """A branch in the user's own clone for a pull request about any package: ordered, made, kept, found again, removed."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from msgspec import Struct

@@ -1,7 +1,5 @@
 """Make a branch with a series in the user's clone, in a worktree of its own, once it is proven."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from pathlib import PurePath
@@ -76,14 +74,7 @@ def create(order: BranchOrder, request: Request, *, progress: Progress) -> PullR
             )
         ):
             subjects = [commit.subject for commit in commits]
-            made = ground.write(
-                order,
-                report,
-                oids,
-                replacement,
-                subjects=subjects,
-                worktree=path,
-            )
+            made = ground.write(order, report, oids, replacement, subjects=subjects, worktree=path)
             if here is None:
                 contributions.write(replacement.building, made.contribution)
             replacement.keep()

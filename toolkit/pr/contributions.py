@@ -4,8 +4,6 @@ Its proposal, pull-request.md and how it was made have a directory of their own 
 `unlet/BRANCH`, where no command of git looks.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 from collections.abc import Generator, Iterator

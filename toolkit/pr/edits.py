@@ -1,7 +1,5 @@
 """What the contributor did to a branch: told apart from what was made for them, and carried to where it moves."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from msgspec import Struct

@@ -3,8 +3,6 @@
 That is the text of the pull request, the evidence, and what is kept of the branch.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any

@@ -1,7 +1,5 @@
 """What a branch is made of: its base, its place, and the messages of its commits."""
 
-from __future__ import annotations
-
 import os
 import re
 import time

@@ -1,7 +1,5 @@
 """Move a branch to a newer base: the rewrite is run again there, and the contributor's own commits follow it."""
 
-from __future__ import annotations
-
 from shlex import quote
 
 from msgspec.structs import replace
@@ -46,10 +44,7 @@ def update(asked: BranchOrder, request: Request, *, progress: Progress) -> PullR
     message.require_disclosure(people, order.trailers)
     edited = contributions.edited_text(clone.common, found.kept)
     ground = grounds.find(clone, order, wanted, progress=progress)
-    with (
-        contributions.replacing(clone.common, order.branch) as replacement,
-        committing.workshop(clone) as shop,
-    ):
+    with contributions.replacing(clone.common, order.branch) as replacement, committing.workshop(clone) as shop:
         was = edits.find(shop, found.kept, kept, tip, ground.base.commit, progress=progress)
         report = proposing.write_down(ground.chosen, replacement.building, at=replacement.place, progress=progress)
         if report.failed and not order.force:

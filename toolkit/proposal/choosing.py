@@ -3,8 +3,6 @@
 Several packages of one source are tried in one tree with all of them first.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial

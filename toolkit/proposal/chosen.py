@@ -99,8 +99,7 @@ class LiftChosen(Chosen[LiftCase], frozen=True, kw_only=True, eq=False):
             lifted=self.lifted,
             asking=self.asking,
             judging=Judging(
-                change=change,
-                systems=judged.systems(self.asking.systems, narrowed=bool(self.request.depth.systems)),
+                change=change, systems=judged.systems(self.asking.systems, narrowed=bool(self.request.depth.systems))
             ),
             overlay=overlay if self.overlay(proposal) else None,
         )

@@ -1,7 +1,5 @@
 """A package as it is: where its file binds its parts, and by which overrides a replacement of each arrives, by Nix."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 

@@ -1,7 +1,5 @@
 """The leaf of any package that has none of its own: its file is lifted, and an override of it is judged by Nix."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import product
@@ -91,9 +89,7 @@ class Lifts(Leaf):
             lifted=lifted,
             building=building(request.depth, changed, progress=progress),
             asking=Asking(
-                trees=roots,
-                own=LiftQuestion(package=target.package, methods=lifted.methods),
-                systems=systems,
+                trees=roots, own=LiftQuestion(package=target.package, methods=lifted.methods), systems=systems
             ),
             judging=Judging(
                 change=replace(change, steps=(change.whole,)),

@@ -1,7 +1,5 @@
 """What an override of a binding's attribute does, as Nix says: of a file as it is, and after somebody's change."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 

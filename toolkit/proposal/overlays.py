@@ -3,8 +3,6 @@
 An overlay with a copy of nixpkgs' files steps aside if they are no longer those of the nixpkgs that it is put on.
 """
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Mapping
 from hashlib import sha256

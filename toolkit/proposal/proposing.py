@@ -1,7 +1,5 @@
 """Proposals on disk, each with its proofs, and overlays: the chosen commits are staged, proven and written down."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path

@@ -3,8 +3,6 @@
 A recipe is a TOML file of patches/recipes/, of the user's own configuration, or of any other place. It has no code.
 """
 
-from __future__ import annotations
-
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Which leaf a target has, by patches/targets.toml."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import cache
 from importlib import import_module

@@ -1,7 +1,5 @@
 """What a command is asked for, whatever the target."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Mapping
 from pathlib import Path

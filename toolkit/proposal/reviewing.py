@@ -1,7 +1,5 @@
 """A review: what the judge says of a change, and the claims about a target that it makes."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 

@@ -1,7 +1,5 @@
 """Scripts beside a package's file that look for code in its text, as some update scripts do."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath

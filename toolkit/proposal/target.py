@@ -1,7 +1,5 @@
 """From what the user calls a package to its file in a tree: an attribute path, or the path of a file."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from functools import partial

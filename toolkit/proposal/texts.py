@@ -1,7 +1,5 @@
 """What is said of a lift: patches/lift.toml with the packages' names filled in."""
 
-from __future__ import annotations
-
 import re
 import textwrap
 from collections import defaultdict

@@ -3,8 +3,6 @@
 A directory with a proposal appears whole or not at all.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path

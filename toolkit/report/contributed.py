@@ -1,7 +1,5 @@
 """What `unlet pr` did, as a JSON document and as lines for people."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from shlex import join, quote
 

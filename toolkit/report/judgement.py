@@ -1,7 +1,5 @@
 """What the judge says, for people, for a comment on a pull request, and as JSON."""
 
-from __future__ import annotations
-
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence

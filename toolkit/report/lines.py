@@ -1,7 +1,5 @@
 """A line for people, and what it is, for whoever gives it a colour."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 
 from msgspec import Struct

@@ -1,7 +1,5 @@
 """Pieces of Markdown, and foreign text in it: made harmless, short, and free of the machine that it was said on."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 

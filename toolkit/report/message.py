@@ -4,8 +4,6 @@ The rules for subjects are those that nixpkgs' CI enforces (ci/github-script/lin
 length besides; the rules for bodies are ours, and what git itself asks for.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath

@@ -5,8 +5,6 @@ shown. The evidence is in report.md, with what a reviewer may ask for. The templ
 change is for, byte for byte: a draft with an edited one was closed (nixpkgs #561027).
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path

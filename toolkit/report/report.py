@@ -4,8 +4,6 @@ ReportDocument and the classes that it consists of are the schema of report.json
 SCHEMA; one that changes its meaning or goes needs a new number. That of an overlay is JSON alone.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import Struct

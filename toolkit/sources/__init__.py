@@ -3,8 +3,6 @@
 It tells the kinds of sources apart, and checks what came against the known pins.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath

@@ -4,8 +4,6 @@
 after. Nothing here knows a package, and no step is laid out as a tree.
 """
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Mapping, Sequence

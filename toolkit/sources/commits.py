@@ -4,8 +4,6 @@ An entry there has the files below `tree/`, for a commit that was fetched also i
 `entry.json`, which lists them.
 """
 
-from __future__ import annotations
-
 import re
 import time
 from collections.abc import Callable, Sequence
@@ -95,10 +93,7 @@ def at_commit(url: str, commit: Oid, wanted: Wanted, *, origin: str) -> Source:
         fetched = got.bytes
 
     path = default_cache().obtain(
-        _COMMITS,
-        str(commit),
-        make=make,
-        check=lambda directory: is_whole(directory, commit, paths),
+        _COMMITS, str(commit), make=make, check=lambda directory: is_whole(directory, commit, paths)
     )
     entry = _read(path)
     content = inside.read(path / TREE, wanted.target)

@@ -4,8 +4,6 @@ None of them is written to. Of a clone the commit counts, not the worktree: what
 and that applies to a commit. A warning names uncommitted changes of the target.
 """
 
-from __future__ import annotations
-
 import re
 from contextlib import suppress
 from pathlib import Path, PurePosixPath

@@ -3,8 +3,6 @@
 The formats: "Lock files" in the Nix manual's page on flakes, and src/ of npins (versions 3 to 7).
 """
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from shlex import quote

@@ -4,8 +4,6 @@ A report may be anybody's: what it says of a place is shown, and never read. A p
 machine wrote exactly this report.
 """
 
-from __future__ import annotations
-
 import hashlib
 from pathlib import Path
 

@@ -4,8 +4,6 @@ A field may be added without a new SCHEMA; one that changes its meaning or goes 
 something is unknown or does not apply.
 """
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import PurePosixPath

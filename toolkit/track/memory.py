@@ -4,8 +4,6 @@ What earlier runs have read is in the cache, under a key of the whole package: w
 code has read is never believed.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 from functools import cache

@@ -1,7 +1,5 @@
 """Any package as the subject of track: Nix tries the methods in a clone's whole trees, else the file is read."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath

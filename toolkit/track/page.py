@@ -3,8 +3,6 @@
 What comes from upstream is text in both, and nothing else: it is no markup, mentions nobody, and turns nothing around.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from functools import cache

@@ -4,8 +4,6 @@
 means that something is unknown or does not apply.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from enum import StrEnum
 

@@ -1,7 +1,5 @@
 """Find out for each branch and channel whether upstream has fixed it, and what to do about the overlay."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator, Sequence
 from itertools import islice

@@ -1,7 +1,5 @@
 """A local clone of nixpkgs: no network, no token, and as new as its last fetch."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
@@ -149,9 +147,7 @@ class RepositoryRefs:
         if there is None and reading.entries(self._repository, commit, [self._subject.target]):
             raise ToolkitError("the clone lacks the file's content: it is a partial one")
         return self._subject.find(
-            there,
-            candidates=candidates,
-            read=lambda paths: self._contents([f"{commit}:{path}" for path in paths]),
+            there, candidates=candidates, read=lambda paths: self._contents([f"{commit}:{path}" for path in paths])
         )
 
     def _changes(self, places: dict[Oid, PurePosixPath]) -> dict[Oid, FileCommit]:

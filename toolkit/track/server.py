@@ -1,7 +1,5 @@
 """nixpkgs on GitHub: files by raw download, the rest by the REST API, all refs and all pull requests side by side."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import chain, islice

@@ -3,8 +3,6 @@
 What is unknown this time keeps the value of last time: silence is no change.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The answer as rows of cells, which the terminal aligns and Markdown and HTML make tables of, and its words."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 

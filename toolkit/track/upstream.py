@@ -1,13 +1,8 @@
 """A place with nixpkgs' history, as a clone and a server both are; which refs are looked at, and where the file is."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from pathlib import (
-    Path,
-    PurePosixPath,
-)
+from pathlib import Path, PurePosixPath
 from typing import Protocol, TypeAlias
 
 from msgspec import Struct

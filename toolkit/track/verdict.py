@@ -3,8 +3,6 @@
 That is to keep the overlay, make it anew, update nixpkgs or remove the overlay, or that it is not known.
 """
 
-from __future__ import annotations
-
 import re
 import shlex
 from collections.abc import Iterator, Sequence
@@ -110,11 +108,7 @@ def read_overlay(directory: Path) -> Used:
         if way is None:
             raise ToolkitError(f"{place / REPORT}: field 'kind' is '{report.kind}', which is no kind of overlay")
         return Used(
-            package=report.target,
-            bindings=report.bindings,
-            way=way,
-            blob=report.source.blob,
-            directory=directory,
+            package=report.target, bindings=report.bindings, way=way, blob=report.source.blob, directory=directory
         )
     hint = "name the kind with --kind if unlet did not write the overlay"
     raise ToolkitError(f"{directory}: has no {REPORT} that names the kind of overlay", hint=hint)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import click
 
@@ -64,30 +64,12 @@ depth_options = options.together(
         "2048 with --tier isolated, else all free memory.",
     ),
     options.remembered(
-        "--build-args", group=NIX, deep=True, metavar="TEXT", help="More arguments for nix-build, quoted as one."
-    ),
-    options.remembered(
-        "--builders",
+        "--build-args",
         group=NIX,
         deep=True,
         metavar="TEXT",
-        help="The machines that build, or that evaluate for check --all, as for nix-build --builders.",
-    ),
-    options.remembered(
-        "--store",
-        group=NIX,
-        deep=True,
-        metavar="URL",
-        help="The store to build in, or to evaluate in for check --all, as for nix-build --store.",
-    ),
-    options.remembered(
-        "--option",
-        group=NIX,
-        deep=True,
-        nargs=2,
-        multiple=True,
-        metavar="NAME VALUE",
-        help="A Nix setting for --tier build and check --all; may be repeated.",
+        help="Arguments for nix-build, and for the evaluations of check --all, quoted as one: --builders, --store, "
+        "--option and the like.",
     ),
 )
 """Add the options for how deep to prove; `depth` returns their values."""
@@ -120,15 +102,13 @@ def depth(target: str = DOCKER) -> Depth:
 
 def nix_options(lacks: str | None) -> tuple[str, ...]:
     """Return the user's arguments for nix-build; raise click.UsageError if they need the option that it `lacks`."""
-    words: list[str] = []
-    for name in ("build_args", "builders", "store", "option"):
-        if (value := options.asked(name)) is None:
-            continue
-        flag = f"--{name.replace('_', '-')}"
-        if lacks is not None:
-            raise click.UsageError(f"{flag} requires {lacks}")
-        words += _words(flag, value)
-    return tuple(words)
+    given = options.asked("build_args")
+    if given is not None and lacks is not None:
+        raise click.UsageError(f"--build-args requires {lacks}")
+    try:
+        return tuple(shlex.split(given or ""))
+    except ValueError as error:
+        raise click.UsageError(f"--build-args: {str(error).lower()}") from error
 
 
 def engine() -> Engine | None:
@@ -152,18 +132,6 @@ def systems() -> tuple[str, ...]:
 def is_sealed() -> bool:
     """Return whether the user gave --sealed."""
     return bool(options.asked("sealed"))
-
-
-def _words(flag: str, value: object) -> list[str]:
-    if flag == "--build-args":
-        try:
-            return shlex.split(str(value))
-        except ValueError as error:
-            raise click.UsageError(f"--build-args: {str(error).lower()}") from error
-    if isinstance(value, tuple):
-        pairs = cast("tuple[tuple[str, str], ...]", value)
-        return [word for pair in pairs for word in (flag, *pair)]
-    return [flag, str(value)]
 
 
 _DESIGNS = tuple(design.value for design in dict.fromkeys((*ASKED, *DESIGNS)))

@@ -35,7 +35,7 @@ SENTENCES: dict[str, tuple[str, ...]] = {
     "| the same, `--tier build`": (
         "tests/docker/claims/test_realising.py::test_series_and_overlay_are_one_derivation_that_builds",
     ),
-    "Sealed, Nix reads the file": (f"{LIMITS}::test_nothing_else_is_in_reach",),
+    "Sealed, Nix reads the package's file": (f"{LIMITS}::test_nothing_else_is_in_reach",),
     "It fetches nothing, runs no program": (
         f"{LIMITS}::test_fetchers_reach_no_server",
         f"{LIMITS}::test_native_code_of_the_user_runs_no_shell",
@@ -108,7 +108,7 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         f"{LIMITS}::test_evaluation_that_takes_too_much_is_ended",
         f"{LIMITS}::test_memory_beside_the_heap_is_limited_too",
     ),
-    "Of a whole tree many attributes": (
+    "Of a whole tree one evaluation": (
         "tests/nix/test_bisected.py::test_one_that_takes_all_of_its_time_is_not_asked_again_and_keeps_no_other_from_an_answer",
         "tests/nix/test_bisected.py::test_all_that_take_too_long_together_are_asked_in_halves",
     ),

@@ -156,7 +156,7 @@ def test_reading_runs_no_program_of_the_clone(trap: Trap) -> None:
     commit, before = located.commit, reading.locate(trap.top, "HEAD~1").commit
     repository = located.repository
     assert (str(commit), str(before)) == (trap.head, trap.before)
-    calls: list[Callable[[], object]] = [
+    asked: list[Callable[[], object]] = [
         lambda: clones.open_clone(trap.top, "https://github.com/NixOS/nixpkgs"),
         lambda: clones.branches(trap.top, "nixos/nixpkgs"),
         lambda: history.last_changes(repository, [(commit, FILE)]),
@@ -172,7 +172,7 @@ def test_reading_runs_no_program_of_the_clone(trap: Trap) -> None:
         lambda: reading.missing_files(repository, commit, [FILE]),
         lambda: calls.run_reading(trap.top, "ls-files", "--others", "--exclude-standard", found=False),
     ]
-    for number, call in enumerate(calls):
+    for number, call in enumerate(asked):
         call()
         assert (number, trap.ran) == (number, "")
 
@@ -243,12 +243,12 @@ def test_line_of_a_file_that_a_link_of_git_leads_to_is_not_quoted(
 def test_value_of_a_file_that_a_configuration_includes_is_not_quoted(trap: Trap, tmp_path: Path, setting: str) -> None:
     git(tmp_path, "config", "--file", "ini", setting, "nobody is told this")
     git(trap.top, "config", "include.path", str(tmp_path / "ini"))
-    calls: list[Callable[[], object]] = [
+    asked: list[Callable[[], object]] = [
         *(partial(calls.run_reading, trap.top, *arguments, found=False) for arguments in READ),
         lambda: history.changed(trap.top, "HEAD"),
         lambda: reading.read_objects(trap.top / ".git", [f"{trap.head}:{FILE}"]),
     ]
-    for call in calls:
+    for call in asked:
         done = tried(call)
         assert "told" not in f"{done} {getattr(done, 'stderr', '')}"
 

@@ -15,7 +15,7 @@ import pytest
 from tests.forge.server import Fault, serving
 from tests.track.conftest import Nixpkgs, cache, empty, layout, nixpkgs, remember_layouts
 from toolkit.cli.commands import commands
-from toolkit.track.verdict import CHANGED, COULD_NOT_TELL, NOTHING_CHANGED, TO_DO
+from toolkit.track.verdict import CHANGED, UNKNOWN, NOTHING_CHANGED, TO_DO
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -218,7 +218,7 @@ def test_document_names_every_exit_code() -> None:
     command = commands.get_command(click.Context(commands), "track")
     assert command is not None
     text = (Path(__file__).parents[2] / "docs/track.md").read_text()
-    codes = {NOTHING_CHANGED, CHANGED, TO_DO, COULD_NOT_TELL}
+    codes = {NOTHING_CHANGED, CHANGED, TO_DO, UNKNOWN}
     assert codes <= set(map(int, re.findall(r"^\| (\d+) \|", text, re.MULTILINE)))
     assert command.epilog is not None
     assert codes <= set(map(int, re.findall(r"\b\d+\b", command.epilog)))

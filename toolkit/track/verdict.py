@@ -23,7 +23,7 @@ from toolkit.track.answer import Advice, NextStep, Ref, RefKind, TrackVerdict
 from toolkit.track.readings import EVALUATION, Overridable, PathPlace, Reading, State
 from toolkit.track.upstream import File, FoundFile, NoPackageError, Refs, TrackedPackage, WantedRef
 
-NOTHING_CHANGED, CHANGED, TO_DO, COULD_NOT_TELL = 0, 1, 10, 11
+NOTHING_CHANGED, CHANGED, TO_DO, UNKNOWN = 0, 1, 10, 11
 
 # A channel's name ends in the beginning of its commit: nixos-26.05.1234.058a66cee256.
 _RELEASE = re.compile(r"/(?:nixos|nixpkgs)-[\w.-]*\.([0-9a-f]{11,40})/[^/]*$")
@@ -199,7 +199,7 @@ def exit_code(verdict: TrackVerdict, *, changed: bool) -> int:
     if verdict.judgement in {Advice.REMOVE, Advice.UPDATE, Advice.RENEW}:
         return TO_DO
     if verdict.judgement is Advice.UNKNOWN or verdict.unknown:
-        return COULD_NOT_TELL
+        return UNKNOWN
     return CHANGED if changed else NOTHING_CHANGED
 
 

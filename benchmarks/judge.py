@@ -12,8 +12,6 @@ by itself; each later round judges another patch.
 The whole set, on both sides and then with a known base, beside one evaluation of one side, a process after the other.
 """
 
-from __future__ import annotations
-
 import argparse
 import difflib
 import json

@@ -9,8 +9,6 @@ no attribute path leads to, since others are made with them, are not counted. A 
 that it is for, in turn until one shows an effect; with `--every-system` the derivation must be the same on all of them.
 """
 
-from __future__ import annotations
-
 import argparse
 import difflib
 import random
@@ -21,10 +19,10 @@ import subprocess
 import sys
 import time
 from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -44,10 +42,6 @@ from toolkit.proposal.target import Target
 from toolkit.proposal.texts import message
 from toolkit.prove.lifted import NOWHERE, Derivations, Effect, LiftQuestion, LiftVerdict, ask, judge
 from toolkit.sources import trees
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
 
 BUILDERS = ("mkDerivation", "buildGoModule", "buildNpmPackage", "buildRustPackage", r"buildPython\w+")
 CANARY = "x86_64-linux"

@@ -5,8 +5,6 @@
 The aim is 15 seconds on two quiet cores. Names that a nixpkgs lacks are overrides that do not evaluate.
 """
 
-from __future__ import annotations
-
 import argparse
 import resource
 import tempfile

@@ -1,8 +1,6 @@
 #!/usr/bin/env python3
 """Time `unlet track`: all refs against the slowest request. The server answers each request after the same time."""
 
-from __future__ import annotations
-
 import argparse
 import hashlib
 import json
@@ -13,13 +11,10 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable, Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = str(ROOT / ".venv" / "bin" / "python")

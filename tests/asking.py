@@ -1,22 +1,16 @@
 """Requests about docker, and what comes of them."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Collection
 
 from toolkit import prove
 from toolkit.docker import PACKAGE
+from toolkit.docker.case import DockerCase
 from toolkit.docker.claims import catalogue
 from toolkit.docker.steps import DEMOTE, LIFT
 from toolkit.errors import only
+from toolkit.model import Progress, Proof, Report
 from toolkit.proposal import proposing
 from toolkit.proposal.requests import Request
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from toolkit.docker.case import DockerCase
-    from toolkit.model import Progress, Proof, Report
 
 
 def designs(strategy: object = None, demotion: object = None) -> dict[str, str]:

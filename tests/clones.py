@@ -1,7 +1,5 @@
 """Clones of nixpkgs as contributors have them, and what has to stay of each."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

@@ -1,22 +1,16 @@
 """What every test runs in: nothing of the machine's user, of its network or of its terminal gets in."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import signal
 from collections import Counter
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from _pytest.terminal import TerminalReporter
 
 from tests.clones import Clone, copy_clone, make_clone, make_upstream
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from _pytest.terminal import TerminalReporter
 
 pytest_plugins = ["tests.parsing", "tests.remotes"]
 

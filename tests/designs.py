@@ -3,15 +3,10 @@
 Each is what a person might send: a text made from that of the specimen or of a nixpkgs, by what stands in it.
 """
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
 
 from toolkit.docker.rewrite.layout import file_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
 
 COMPONENTS = ("docker-runc", "docker-containerd", "docker-tini", "moby")
 _TODO = "        # TODO: move packages out of the let...in into top-level to allow proper overrides\n"

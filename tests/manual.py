@@ -3,21 +3,16 @@
 `python -m tests.manual DIR` writes both into a directory.
 """
 
-from __future__ import annotations
-
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from toolkit import __version__
 from toolkit.cli.commands import COMMANDS, EXIT_CODES, commands
 from toolkit.cli.options import GROUPS, OWN, Option
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 DATE = "2026-11-25"
 """The date of the version, for the man page."""

@@ -3,26 +3,19 @@
 A mutant is repeated by its random numbers. Comments that are added have a mark, so that each can be looked for.
 """
 
-from __future__ import annotations
-
 import os
 import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from random import Random
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from msgspec import Struct
 
-from toolkit.errors import LayoutError, NixSyntaxError, RefusalError
+from toolkit.errors import LayoutError, NixSyntaxError, RefusalError, ToolkitError
 from toolkit.nix.edit import Edit, apply
 from toolkit.nix.scope import binding_names, bound_names, formals, references
-from toolkit.nix.tree import Tree
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-
-    from toolkit.errors import ToolkitError
-    from toolkit.nix.tree import Node
+from toolkit.nix.tree import Node, Tree
 
 T = TypeVar("T")
 

@@ -5,8 +5,6 @@ place of each room's own, 0 for all, UNLET_SEED chooses it; the arguments name r
 which results are kept: a run that was ended goes on there, and what no test has noticed so far is tried again.
 """
 
-from __future__ import annotations
-
 import fnmatch
 import json
 import os
@@ -15,10 +13,10 @@ import shutil
 import subprocess
 import sys
 from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
 
 import tomli_w
 from msgspec import Struct, field
@@ -28,9 +26,6 @@ from mutmut.stats import status_by_exit_code
 from mutmut.utils.format_utils import get_mutant_name
 
 from toolkit import documents
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
 
 ROOT = Path(__file__).parents[1]
 SIZE = os.environ.get("UNLET_MUTATIONS")

@@ -1,16 +1,11 @@
 """Nix parses what the tests of a module have made when all of them have run: one Nix parses many in the time of one."""
 
-from __future__ import annotations
-
 import os
 import subprocess
+from collections.abc import Iterator
 from functools import cache
-from typing import TYPE_CHECKING
 
 import pytest
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _TEXTS: list[tuple[str, str]] = []
 

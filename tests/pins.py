@@ -1,9 +1,7 @@
 """Fill in what is not known of the pins: `python -m tests.pins` fetches each, and writes the id of the file in it."""
 
-from __future__ import annotations
-
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import msgspec
 import tomli_w
@@ -12,12 +10,7 @@ from msgspec.structs import replace
 from toolkit import patches, sources
 from toolkit.errors import ToolkitError
 from toolkit.git.reading import blob_id
-from toolkit.model import Silence, SourceRequest, Upstream
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from toolkit.model import Pin
+from toolkit.model import Pin, Silence, SourceRequest, Upstream
 
 
 def fill(path: Path) -> None:

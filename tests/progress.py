@@ -1,13 +1,6 @@
 """Progress that tests look at."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-from toolkit.model import Silence
-
-if TYPE_CHECKING:
-    from toolkit.model import Proof
+from toolkit.model import Proof, Silence
 
 
 class Steps(Silence):

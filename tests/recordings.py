@@ -7,8 +7,6 @@ UNLET_NIXPKGS names the folder that has whole nixpkgs trees; what needs one is l
 an earlier one into the same DIR ended. Reports are not recorded, nor are dates, commit ids and this machine's paths.
 """
 
-from __future__ import annotations
-
 import difflib
 import json
 import os

@@ -1,15 +1,13 @@
 """Real repositories, real remotes and a real full disk."""
 
-from __future__ import annotations
-
 import base64
 import os
 import resource
 import subprocess
 import tempfile
+from collections.abc import Callable, Generator, Mapping
 from functools import cache as once
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
@@ -20,12 +18,7 @@ from tests.progress import Steps
 from tests.serving import Handler, running
 from toolkit import shipped, specimen
 from toolkit.cache import VARIABLE, Cache
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping
-
-    from toolkit.model import Upstream
-
+from toolkit.model import Upstream
 
 TARGET = PurePosixPath("pkgs/applications/virtualization/docker/default.nix")
 NOBODY = 65534

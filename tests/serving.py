@@ -1,14 +1,9 @@
 """HTTP servers on loopback, each a handler of its own: the one place where they start and end."""
 
-from __future__ import annotations
-
 import threading
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -1,18 +1,13 @@
 """The states that clones get into, each made by a function from one that makes a clone."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
 
 from msgspec.structs import replace
 
 from tests.clones import BRANCH, TARGET, Clone, git
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 
 def _clean(make: Callable[..., Clone]) -> Clone:

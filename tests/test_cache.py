@@ -1,21 +1,16 @@
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from toolkit.cache import Cache, CacheEntry, Cleaning, DamagedError, default_cache
 from toolkit.errors import ToolkitError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 def is_good(directory: Path) -> bool:

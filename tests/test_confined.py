@@ -1,7 +1,5 @@
 """Each of these inputs took minutes, or gigabytes, in the process that asked."""
 
-from __future__ import annotations
-
 import os
 import re
 import signal

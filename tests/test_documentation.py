@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import json
 import os
 import pwd
@@ -9,8 +7,9 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import click
 import jsonschema  # type: ignore[import-untyped]
@@ -27,9 +26,6 @@ from toolkit.errors import ToolkitError, UsageError
 from toolkit.reach import model as reach
 from toolkit.report import report
 from toolkit.track import answer
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

@@ -1,7 +1,5 @@
 """What several threads read at once, in a process of its own, since one that goes wrong ends it."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 

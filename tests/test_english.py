@@ -1,7 +1,5 @@
 """Phrases that CONTRIBUTING rules out are in no document, help, message, docstring or proposed text."""
 
-from __future__ import annotations
-
 import ast
 import re
 from pathlib import Path

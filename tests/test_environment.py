@@ -1,17 +1,12 @@
 """What of the user's environment reaches which program."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 import pytest
 
 from toolkit import environment
 from toolkit.doctor.machine import SERVICES
 from toolkit.nix import limits
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 LISTS = ("PARSING", "EVALUATING", "TOOLS", "SERVICES", "READING", "FETCHING", "COMMITTING", "BUILDING", "TOKEN")
 GIVEN: Mapping[str, str] = {

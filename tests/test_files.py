@@ -1,22 +1,17 @@
-from __future__ import annotations
-
 import errno
 import os
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from toolkit import files, kernel
 from toolkit.errors import ToolkitError
 from toolkit.files import check_content, ensure_free, read_target, whole_directory
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 OURS = '{"unlet": "0.1.0"}'
 

@@ -1,7 +1,5 @@
 """The flake: it names what pyproject.toml names, and each nixpkgs that is given has that."""
 
-from __future__ import annotations
-
 import json
 import tomllib
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What is printed to be pasted into a shell means there what it says, whatever is in a name."""
 
-from __future__ import annotations
-
 import ast
 import re
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What stands below a root is read there and nowhere else, whichever way the kernel opens it."""
 
-from __future__ import annotations
-
 import os
 import socket
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The kernel's wall: what a confined program can still reach."""
 
-from __future__ import annotations
-
 import socket
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The engine knows no package: what is docker's stands in toolkit/docker and toolkit/doctor."""
 
-from __future__ import annotations
-
 import ast
 import re
 import tomllib

@@ -1,7 +1,5 @@
 """What `./check mutation` is told exists; whether the changes do is seen by that step alone."""
 
-from __future__ import annotations
-
 import ast
 import tomllib
 from pathlib import Path

@@ -1,7 +1,5 @@
-from __future__ import annotations
-
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -10,9 +8,6 @@ from toolkit import process
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.parallel import beside, run_all
 from toolkit.process import Command
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_commands_run_side_by_side_and_results_keep_the_order() -> None:

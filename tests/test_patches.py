@@ -1,6 +1,4 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -9,9 +7,6 @@ from toolkit.docker import steps as plans
 from toolkit.docker.steps import DESIGNS, Demotion
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.model import Upstream
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_shipped_plan_has_a_message_for_each_strategy_and_demotion() -> None:

@@ -1,8 +1,6 @@
-from __future__ import annotations
-
 import shutil
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -11,9 +9,6 @@ from toolkit import patches, specimen
 from toolkit.errors import ToolkitError
 from toolkit.git.reading import blob_id
 from toolkit.model import Oid, Upstream
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture

@@ -1,13 +1,8 @@
-from __future__ import annotations
+from pathlib import Path
 
-from typing import TYPE_CHECKING
+import pytest
 
 from tests import recordings
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    import pytest
 
 
 def test_what_differs_between_recordings_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,7 +1,5 @@
 """Names as a line has room for them."""
 
-from __future__ import annotations
-
 from toolkit.text import few
 
 

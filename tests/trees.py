@@ -1,15 +1,10 @@
 """Whole nixpkgs trees, from the folder that UNLET_NIXPKGS names; none is shipped with this project."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
-
-if TYPE_CHECKING:
-    from _pytest.mark import ParameterSet
+from _pytest.mark import ParameterSet
 
 # Read here: within a test the environment is sealed.
 _FOLDER = os.environ.get("UNLET_NIXPKGS")

@@ -1,21 +1,16 @@
 """Runs `python -m toolkit` in an empty directory, with a HOME of its own."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys
+from collections.abc import Generator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from msgspec import Struct
 
 from tests.cli import fork
 from toolkit import specimen
-
-if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
 
 ROOT = Path(__file__).parents[2]
 TARGET = Path("pkgs/applications/virtualization/docker/default.nix")

@@ -3,8 +3,6 @@
 Run as a program with the number of a socket, it is that process.
 """
 
-from __future__ import annotations
-
 import gc
 import json
 import os
@@ -14,17 +12,14 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import toolkit
 from toolkit import landlock
 from toolkit.__main__ import main
 from toolkit.nix import limits
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
 _MOST = 1 << 17
 

@@ -1,24 +1,18 @@
-from __future__ import annotations
-
 import json
 import os
 import shlex
 import signal
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
+from tests.cli.conftest import Unlet
 from toolkit import __version__, landlock
 from toolkit.cli import commands
 from toolkit.cli.commands import COMMANDS
 from toolkit.cli.options import GROUPS
 from toolkit.errors import CommandError, ToolkitError
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.cli.conftest import Unlet
 
 FILE = ("propose", "--file")
 

@@ -1,11 +1,6 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import pytest
 
-if TYPE_CHECKING:
-    from tests.cli.conftest import Unlet
+from tests.cli.conftest import Unlet
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

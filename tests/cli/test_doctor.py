@@ -1,18 +1,13 @@
 """The command itself; what it finds on hosts is tested where they are made, in tests/doctor."""
 
-from __future__ import annotations
-
 import json
 import os
-from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.cli.conftest import Unlet
 from tests.doctor.test_symptoms import LINES
 from toolkit.doctor.symptoms import symptoms
-
-if TYPE_CHECKING:
-    from tests.cli.conftest import Unlet
 
 REFUSED = (
     "Error response from daemon: error while calling PortManager.AddPort(): cannot expose privileged port 80, you can "

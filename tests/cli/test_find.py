@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import contextlib
 import json
 import os
@@ -8,16 +6,13 @@ import signal
 import subprocess
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from tests import specimens
+from tests.cli.conftest import Unlet
 from toolkit import specimen
 from toolkit.cli import find, output
-
-if TYPE_CHECKING:
-    from tests.cli.conftest import Unlet
 
 UI = (
     "{ mk, nixosTests }: let src = 1; ui = buildX { inherit src; }; s = runCommand x { } x; in "

@@ -4,18 +4,16 @@ UNLET_KILLS is how many runs are ended, UNLET_SEED where the random numbers begi
 up, the next one does it.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING
 
 import pytest
 from msgspec import Struct
@@ -23,9 +21,6 @@ from msgspec import Struct
 from tests.cli.conftest import ROOT
 from tests.clones import BRANCH, Clone, copy_clone, make_clone, snapshot
 from toolkit.cache import VARIABLE
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 # Read here: within a test the environment is sealed.
 SIZE = int(os.environ.get("UNLET_KILLS", "2"))

@@ -1,15 +1,14 @@
 """No link of a stranger's leads to a file of the user's: not by a patch, a tree, a commit, nor a proposal."""
 
-from __future__ import annotations
-
 import json
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.cli.conftest import Unlet
 from tests.clones import git
 from toolkit import landlock, specimen
 from toolkit.cache import VARIABLE
@@ -19,11 +18,6 @@ from toolkit.model import Silence, SourceRequest
 from toolkit.nix import limits
 from toolkit.proposal.reviewing import Review, ReviewRequest, review
 from toolkit.sources.changes import ChangeRequest
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.cli.conftest import Unlet
 
 DOCKER = "pkgs/applications/virtualization/docker"
 FILE = f"{DOCKER}/default.nix"

@@ -1,24 +1,18 @@
 """A HOME, a clone or a cache that an ordinary user cannot write to, and files that are dated in the future."""
 
-from __future__ import annotations
-
 import os
 import shutil
+from collections.abc import Generator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
 
 import pytest
 from msgspec.structs import replace
 
+from tests.cli.conftest import Unlet
 from tests.clones import git
 from tests.remotes import NOBODY
 from toolkit import specimen
-
-if TYPE_CHECKING:
-    from collections.abc import Generator
-
-    from tests.cli.conftest import Unlet
 
 LATER = (4_000_000_000, 4_000_000_000)
 NOTES = "pkgs/by-name/no/notes-server/package.nix"

@@ -1,20 +1,15 @@
 """Names of files and of all else that are not UTF-8: they work, or one line says that they don't."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.cli.conftest import Unlet
 from tests.remotes import Repository
 from toolkit import specimen
-
-if TYPE_CHECKING:
-    from tests.cli.conftest import Unlet
 
 TARGET = "pkgs/applications/virtualization/docker/default.nix"
 ODD = os.fsdecode(b"n\xffme")

@@ -1,18 +1,13 @@
 """`unlet reach` as a process, on the specimen."""
 
-from __future__ import annotations
-
 import json
 import shutil
 import subprocess
-from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.cli.conftest import Unlet
 from toolkit import specimen
-
-if TYPE_CHECKING:
-    from tests.cli.conftest import Unlet
 
 BEHIND = f"# behind the overlay that '{{}} --nixpkgs {specimen.path()}' writes"
 

@@ -1,26 +1,20 @@
 """`unlet check` about a change: what it prints, and how it ends."""
 
-from __future__ import annotations
-
 import json
 import re
 import shutil
 import subprocess
+from collections.abc import Generator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import jsonschema  # type: ignore[import-untyped]
 import pytest
 
+from tests.cli.conftest import Unlet
 from tests.clones import git
 from tests.forge.server import Forge, serving
 from tests.remotes import Remote, Repository, server
 from toolkit import specimen
-
-if TYPE_CHECKING:
-    from collections.abc import Generator
-
-    from tests.cli.conftest import Unlet
 
 __all__ = ["server"]
 

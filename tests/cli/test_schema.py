@@ -1,13 +1,7 @@
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING
 
-from tests.cli.conftest import ROOT
+from tests.cli.conftest import ROOT, Unlet
 from toolkit.cli import schema
-
-if TYPE_CHECKING:
-    from tests.cli.conftest import Unlet
 
 
 def test_names_are_those_of_the_files(unlet: Unlet) -> None:

@@ -1,7 +1,5 @@
 """A signal is heeded within five seconds, also while a stranger's file is read and evaluated."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import signal
@@ -9,14 +7,11 @@ import subprocess
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.cli.conftest import Unlet
 from toolkit import specimen
-
-if TYPE_CHECKING:
-    from tests.cli.conftest import Unlet
 
 DOCKER = "pkgs/applications/virtualization/docker/default.nix"
 NOTES = "pkgs/by-name/no/notes-server/package.nix"

@@ -1,27 +1,20 @@
-from __future__ import annotations
-
 import json
 import os
 import re
 import signal
 import subprocess
 import time
+from collections.abc import Generator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 import pytest
 
-from tests.forge.server import Fault, serving
+from tests.cli.conftest import Unlet
+from tests.forge.server import Fault, Forge, serving
 from tests.track.conftest import Nixpkgs, cache, empty, layout, nixpkgs, remember_layouts
 from toolkit.cli.commands import commands
-from toolkit.track.verdict import CHANGED, UNKNOWN, NOTHING_CHANGED, TO_DO
-
-if TYPE_CHECKING:
-    from collections.abc import Generator
-
-    from tests.cli.conftest import Unlet
-    from tests.forge.server import Forge
+from toolkit.track.verdict import CHANGED, NOTHING_CHANGED, TO_DO, UNKNOWN
 
 __all__ = ["cache", "empty", "nixpkgs"]
 

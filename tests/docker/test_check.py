@@ -1,10 +1,9 @@
-from __future__ import annotations
-
 import json
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -15,14 +14,9 @@ from toolkit import specimen
 from toolkit.cache import VARIABLE
 from toolkit.docker.steps import Demotion
 from toolkit.errors import ToolkitError
-from toolkit.model import SourceRequest
+from toolkit.model import Report, SourceRequest
 from toolkit.proposal.checking import check
 from toolkit.proposal.requests import CheckRequest
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from toolkit.model import Report
 
 TARGET = "pkgs/applications/virtualization/docker/default.nix"
 

@@ -1,8 +1,7 @@
 """Pull requests and one's own edits, judged as a patch of the same change is."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Generator
+from pathlib import Path
 
 import pytest
 
@@ -11,16 +10,10 @@ from tests.forge.server import Forge, serving
 from tests.progress import Steps
 from tests.track.conftest import TARGET, Nixpkgs, empty, layout
 from toolkit.errors import ToolkitError
-from toolkit.model import Server
+from toolkit.model import Report, Server
 from toolkit.proposal.checking import check
 from toolkit.proposal.requests import CheckRequest
 from toolkit.sources.changes import ChangeRequest, PullRef
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
-    from pathlib import Path
-
-    from toolkit.model import Report
 
 __all__ = ["empty"]
 

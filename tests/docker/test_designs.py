@@ -1,10 +1,8 @@
 """Ten ways to lift the components, and whether `check --patch`, `track` sees in each what it does."""
 
-from __future__ import annotations
-
 import difflib
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -13,17 +11,12 @@ from tests.progress import Steps
 from tests.trees import trees
 from toolkit import specimen
 from toolkit.docker.claims import catalogue as claims
-from toolkit.model import SourceRequest, Status
+from toolkit.model import Report, SourceRequest, Status
 from toolkit.proposal.checking import check
 from toolkit.proposal.requests import CheckRequest
 from toolkit.sources.changes import ChangeRequest
 from toolkit.track.readings import Overridable, PathPlace, Reading, State
 from toolkit.track.refs import TrackRequest, track
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from toolkit.model import Report
 
 TARGET = "pkgs/applications/virtualization/docker/default.nix"
 TREES = [pytest.param(specimen.path(), id="specimen"), *trees(having="pkgs/by-name")]

@@ -1,8 +1,6 @@
-from __future__ import annotations
-
 import json
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from msgspec.structs import replace
 
@@ -10,12 +8,7 @@ from tests.report.conftest import report
 from toolkit.docker.overlay import default_nix, overlay_files
 from toolkit.git import reading
 from toolkit.git.reading import EXECUTABLE, TreeFile
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from toolkit.model import Report
-
+from toolkit.model import Report
 
 __all__ = ["report"]
 

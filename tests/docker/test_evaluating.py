@@ -1,8 +1,6 @@
-from __future__ import annotations
-
 import re
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -11,9 +9,6 @@ from tests.track.conftest import layout
 from toolkit.docker import evaluating, meaning
 from toolkit.docker.evaluating import Undecided
 from toolkit.track.readings import Overridable, PathPlace, Reading, State
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 COMPONENTS = {"docker-runc", "docker-containerd", "docker-tini", "moby"}
 

@@ -1,8 +1,6 @@
-from __future__ import annotations
-
 import shutil
-from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
 
 import pytest
 from msgspec.structs import replace
@@ -14,13 +12,7 @@ from toolkit import specimen
 from toolkit.docker import module
 from toolkit.docker.steps import MODULE, plan
 from toolkit.errors import LayoutError, RefusalError, ToolkitError, UsageError
-from toolkit.model import SourceRequest
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from toolkit.model import Source
+from toolkit.model import Source, SourceRequest
 
 LAYOUTS = ("29.6", "24.0")
 NOTES = "nixos/doc/manual/release-notes/rl-2611.section.md"

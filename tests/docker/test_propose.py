@@ -1,18 +1,17 @@
-from __future__ import annotations
-
 import os
 import re
 import shutil
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from unidiff.patch import PatchSet
 
 from tests import designs, specimens
 from tests.asking import docker, propose
+from tests.docker.conftest import Draft
 from tests.progress import Steps
 from toolkit.cache import VARIABLE
 from toolkit.docker import COMPONENTS, TARGET
@@ -23,13 +22,7 @@ from toolkit.docker.steps import DESIGNS, Demotion
 from toolkit.errors import LayoutError, ToolkitError
 from toolkit.git import patching
 from toolkit.lift.plan import Design
-from toolkit.model import SourceRequest, Status
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.docker.conftest import Draft
-    from toolkit.model import Report
+from toolkit.model import Report, SourceRequest, Status
 
 ROOT = Path(__file__).parents[2]
 LAYOUTS = [name for name in specimens.LAYOUTS if name != "19.03"]

@@ -1,21 +1,15 @@
 """The commands of report.md, in a clone that has the branch: what a reviewer pastes has to say the truth."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import subprocess
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from toolkit import specimen
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from toolkit.model import Report
+from toolkit.model import Report
 
 
 def _git(directory: Path, *arguments: str) -> str:

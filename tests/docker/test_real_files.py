@@ -1,11 +1,8 @@
 """Real docker files of nixpkgs, from the folder that UNLET_CORPUS names; none is shipped with this project."""
 
-from __future__ import annotations
-
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,10 +13,7 @@ from toolkit.docker.rewrite.layout import docker_file
 from toolkit.docker.steps import DESIGNS
 from toolkit.errors import LayoutError
 from toolkit.lift.plan import Design
-from toolkit.model import SourceRequest, Status
-
-if TYPE_CHECKING:
-    from toolkit.model import Report
+from toolkit.model import Report, SourceRequest, Status
 
 CORPUS = os.environ.get("UNLET_CORPUS")
 FILES = sorted(Path(CORPUS).glob("*.nix")) if CORPUS else []

@@ -1,25 +1,18 @@
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
 from tests import specimens
 from toolkit.docker import staging
-from toolkit.docker.case import SYSTEMS
+from toolkit.docker.case import SYSTEMS, DockerCase
 from toolkit.docker.rewrite.layout import file_of
 from toolkit.errors import NixSyntaxError, RefusalError
 from toolkit.git import reading
 from toolkit.git.reading import TreeFile
 from toolkit.model import Source
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from toolkit.docker.case import DockerCase
 
 TARGET = "pkgs/applications/virtualization/docker/default.nix"
 COMPONENTS = ("docker-runc", "docker-containerd", "docker-tini", "moby")

@@ -1,16 +1,11 @@
 """Why a port below 1024 is refused: each cause is made on a host, and port 80 is tried."""
 
-from __future__ import annotations
-
 import shutil
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from tests.rootless.nixos import DOCKER, KIT, MOBY, SLIRP, WRAPPER_FILES, WRAPPERS, program
-
-if TYPE_CHECKING:
-    from tests.rootless.nixos import Host
+from tests.rootless.nixos import DOCKER, KIT, MOBY, SLIRP, WRAPPER_FILES, WRAPPERS, Host, program
 
 REFUSED = "cannot expose privileged port 80"
 SETUP = ("--docker", DOCKER)

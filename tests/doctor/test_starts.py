@@ -1,17 +1,12 @@
 """Why rootless docker does not start: each cause is made on a host, and the log that the daemon leaves is explained."""
 
-from __future__ import annotations
-
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from tests.doctor.test_ports import condition
-from tests.rootless.nixos import DOCKER, KIT, MOBY, SECONDS, SLIRP, WRAPPER_FILES, WRAPPERS
-
-if TYPE_CHECKING:
-    from tests.rootless.nixos import Host
+from tests.rootless.nixos import DOCKER, KIT, MOBY, SECONDS, SLIRP, WRAPPER_FILES, WRAPPERS, Host
 
 SETUP = ("--docker", DOCKER)
 

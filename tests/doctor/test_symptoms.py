@@ -3,8 +3,6 @@
 The lines are of this project's wording around the literal messages of the programs.
 """
 
-from __future__ import annotations
-
 import re
 from itertools import chain
 

@@ -1,9 +1,8 @@
 """The server with a small repository, and clients for it that are not patient."""
 
-from __future__ import annotations
-
 import subprocess
-from typing import TYPE_CHECKING
+from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 
@@ -12,10 +11,6 @@ from toolkit.cache import Cache
 from toolkit.forge.client import Client, Settings
 from toolkit.forge.github import GitHub
 from toolkit.forge.token import Token
-
-if TYPE_CHECKING:
-    from collections.abc import Generator
-    from pathlib import Path
 
 
 def client(forge: Forge, tmp_path: Path, *, token: str | None = None, **patience: float) -> Client:

@@ -1,21 +1,17 @@
 """A server on loopback that speaks as GitHub does, about a real git repository, with faults on request."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import subprocess
 import time
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any, cast
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from msgspec import Struct, field
 
 from tests.serving import Handler, running
-
-if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
-    from pathlib import Path
 
 NAME = "NixOS/nixpkgs"
 FORMAT = "%H%x00%cI%x00%B%x01"

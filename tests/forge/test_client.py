@@ -1,17 +1,14 @@
-from __future__ import annotations
-
 import os
 import socket
 import threading
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.forge.conftest import client, github
-from tests.forge.server import Fault
+from tests.forge.server import Fault, Forge
 from toolkit.cache import Cache
 from toolkit.errors import ToolkitError, UnreachableError, UsageError
 from toolkit.forge.client import Client, Settings, budget
@@ -20,9 +17,6 @@ from toolkit.forge.failures import (
     RateLimitError,
 )
 from toolkit.forge.github import GitHub
-
-if TYPE_CHECKING:
-    from tests.forge.server import Forge
 
 SECRET = "ghp_0123456789abcdefSECRET"  # noqa: S105 - a token of nobody
 

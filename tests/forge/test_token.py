@@ -1,16 +1,11 @@
-from __future__ import annotations
-
 import os
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from toolkit import process
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.forge.token import Token, find_token
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 API = "api.github.com"
 

@@ -1,24 +1,18 @@
 """What git runs while it reads a clone in which every setting names a program."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.clones import Clone
 from toolkit.errors import CommandError, ToolkitError, tried
 from toolkit.git import calls, history, messages, reading
 from toolkit.git import clone as clones
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.clones import Clone
 
 FILE = PurePosixPath("pkgs/applications/virtualization/docker/default.nix")
 

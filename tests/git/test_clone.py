@@ -1,25 +1,17 @@
-from __future__ import annotations
-
 import os
 import shutil
-from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
 
 import pytest
 
-from tests.clones import BRANCH, REMOTE, TARGET, git, objects, snapshot
+from tests.clones import BRANCH, REMOTE, TARGET, Clone, git, objects, snapshot
+from tests.remotes import Remote
 from tests.situations import SITUATIONS
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.git import clone as clones
 from toolkit.git import committing, reading
 from toolkit.model import Oid
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from tests.clones import Clone
-    from tests.remotes import Remote
 
 
 @pytest.fixture

@@ -1,23 +1,16 @@
-from __future__ import annotations
-
 import os
 import subprocess
+from collections.abc import Callable, Generator
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.clones import REMOTE, TARGET, git, objects, snapshot
+from tests.clones import REMOTE, TARGET, Clone, git, objects, snapshot
 from toolkit.errors import ToolkitError
 from toolkit.git import clone as clones
 from toolkit.git import committing, history
+from toolkit.git.committing import Workshop
 from toolkit.model import FileChange, Oid
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
-
-    from tests.clones import Clone
-    from toolkit.git.committing import Workshop
 
 MESSAGE = "docker: wörds\n\n# No comment.\n\n\n------------------------ >8 ------------------------\nAll of it.\n"
 

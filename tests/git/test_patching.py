@@ -1,28 +1,19 @@
-from __future__ import annotations
-
 import re
 import subprocess
 import time
+from collections.abc import Callable
 from email.utils import parsedate_to_datetime
-from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from pathlib import Path, PurePosixPath
 
 import pytest
 from unidiff.patch import PatchSet
 
-from tests.remotes import state
+from tests.remotes import Repository, state
 from toolkit import process
 from toolkit.errors import ToolkitError
 from toolkit.git import diffs, mailing, patching, reading
-from toolkit.model import Commit, FileChange, TreeCommit
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from tests.remotes import Repository
-    from toolkit.git.mailing import Series
-    from toolkit.model import Patch
+from toolkit.git.mailing import Series
+from toolkit.model import Commit, FileChange, Patch, TreeCommit
 
 BEFORE = "".join(f"line {number}\n" for number in range(200)).encode()
 LIFTED = BEFORE.replace(b"line 7\n", b"line seven\n")

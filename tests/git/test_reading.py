@@ -1,22 +1,15 @@
-from __future__ import annotations
-
 import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.remotes import state
+from tests.remotes import Remote, Repository, state
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.git import clone as clones
 from toolkit.git import reading
 from toolkit.model import Oid
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.remotes import Remote, Repository
 
 NOBODY = 65534
 

@@ -1,29 +1,21 @@
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from textwrap import dedent
-from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.clones import BRANCH, REMOTE, TARGET, git, objects, snapshot
+from tests.clones import BRANCH, REMOTE, TARGET, Clone, git, objects, snapshot
 from tests.situations import SITUATIONS
 from toolkit.errors import ToolkitError
 from toolkit.git import clone as clones
 from toolkit.git import committing, worktrees
-from toolkit.model import FileChange
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
-
-    from tests.clones import Clone
-    from toolkit.model import Oid
+from toolkit.model import FileChange, Oid
 
 PATHS = (PurePosixPath(TARGET).parent,)
 

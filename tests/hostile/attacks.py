@@ -3,28 +3,20 @@
 An attack makes its files in a directory, and returns the command line that reads them.
 """
 
-from __future__ import annotations
-
 import json
 import shutil
 import subprocess
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from tests.forge.server import Fault
-from tests.hostile.spoiling import DOCKER, EXPRESSIONS, NOTES, lay_out, spoilings
+from tests.forge.server import Fault, Forge
+from tests.hostile.spoiling import DOCKER, EXPRESSIONS, NOTES, Spoiling, lay_out, spoilings
 from toolkit import specimen
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-    from tests.forge.server import Forge
-    from tests.hostile.spoiling import Spoiling
 
 ENDLESS = (("--max-memory", "9" * 20), ("--timeout", "1e308"))
 EDIT = ("-DMINIMAL=ON", "-DMINIMAL=OFF")

@@ -4,18 +4,13 @@ Each way to spoil something is a payload at a place. A payload is an expression,
 file should be; each can read, or try to read, the file with the secret.
 """
 
-from __future__ import annotations
-
 import os
 import socket
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from random import Random
 
 from msgspec import Struct
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-    from random import Random
 
 DOCKER = "pkgs/applications/virtualization/docker/default.nix"
 NOTES = "pkgs/by-name/no/notes-server/package.nix"

@@ -3,8 +3,6 @@
 UNLET_HOSTILE is how many attacks of the corpus are tried, 0 for all; UNLET_SEED is what the corpus is made from.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re
@@ -12,23 +10,18 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Generator
 from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.cli import fork
 from tests.cli.conftest import ROOT
-from tests.forge.server import serving
+from tests.forge.server import Forge, serving
 from tests.hostile.attacks import Attack, Stage, attacks
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
-
-    from tests.forge.server import Forge
 
 # Read here: within a test the environment is sealed.
 SIZE = int(os.environ.get("UNLET_HOSTILE", "14"))

@@ -1,17 +1,13 @@
 """What plain Nix says of a tree, for comparison with what the judge says: plain.nix, and nothing of unlet's own."""
 
-from __future__ import annotations
-
 import json
 import re
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from toolkit.shipped import EXPRESSIONS
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 PLAIN = Path(__file__).with_name("plain.nix")
 _NIX = ("nix-instantiate", "--eval", "--strict", "--json", "--readonly-mode", "--store", "dummy://")

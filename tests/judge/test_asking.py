@@ -1,20 +1,15 @@
 """How many questions are asked together."""
 
-from __future__ import annotations
-
 import json
 import re
 import shutil
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from toolkit import process, specimen
 from toolkit.judge.asking import Question, Times, ask
 from toolkit.nix import limits
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 NATIVE = "x86_64-linux"
 

@@ -1,7 +1,5 @@
 """What the limits of an evaluation do to a comparison."""
 
-from __future__ import annotations
-
 import pytest
 from msgspec.structs import replace
 

@@ -1,7 +1,5 @@
 """What is said of each thing in which two answers about an attribute can differ."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,12 +1,11 @@
 """The whole set: parts as derivations, which together say what one evaluation says."""
 
-from __future__ import annotations
-
 import _thread
 import json
 import os
 import shutil
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 
 import pytest
 
@@ -16,17 +15,11 @@ from toolkit import process, specimen
 from toolkit.errors import ToolkitError
 from toolkit.judge import JudgeRequest, everything, judge
 from toolkit.judge.everything import Engine, evaluate
-from toolkit.judge.model import Kind, Weight
+from toolkit.judge.model import Judgement, Kind, Weight
 from toolkit.judge.packages import ENDS, THROWS, Packages, differing
 from toolkit.model import Silence
 from toolkit.nix import evaluator
 from toolkit.sources.trees import NixpkgsTree
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
-
-    from toolkit.judge.model import Judgement
 
 PARTS = Engine(max_memory=75)
 """So little memory that each part has 25 attributes."""

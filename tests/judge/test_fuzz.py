@@ -4,15 +4,14 @@
 `UNLET_MUTANTS=2000 UNLET_SEED=1` repeats a run.
 """
 
-from __future__ import annotations
-
 import os
 import random
 import re
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -26,10 +25,6 @@ from toolkit.nix import program
 from toolkit.sources import trees
 from toolkit.sources.changes import Change, ChangeStep, FileEdit
 from toolkit.sources.trees import NixpkgsTree
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 
 TREES = os.environ.get("UNLET_NIXPKGS")
 COUNT = int(os.environ.get("UNLET_MUTANTS", "20"))

@@ -1,9 +1,6 @@
 """Changes that build the same, or differently, and do something else beside that."""
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -18,6 +15,7 @@ from tests.judge.test_specimen import (
     NOTES,
     SCRIPT,
     SECOND,
+    Edits,
     cache,
     change,
     judged,
@@ -26,12 +24,8 @@ from tests.judge.test_specimen import (
 )
 from toolkit import specimen
 from toolkit.judge import JudgeRequest, judge, versions
-from toolkit.judge.model import Kind, Weight
+from toolkit.judge.model import Difference, Kind, Weight
 from toolkit.model import Silence
-
-if TYPE_CHECKING:
-    from tests.judge.test_specimen import Edits
-    from toolkit.judge.model import Difference
 
 __all__ = ["cache", "shared"]
 

@@ -1,7 +1,5 @@
 """What the digests of all packages say of an attribute that nothing else was asked about."""
 
-from __future__ import annotations
-
 import pytest
 
 from toolkit.judge.model import Kind, Weight

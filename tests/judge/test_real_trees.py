@@ -1,29 +1,21 @@
 """The judge on whole trees, against what plain Nix says; `UNLET_NIXPKGS` names the directory that has them."""
 
-from __future__ import annotations
-
 import os
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.judge import oracle, real
-from tests.judge.real.case import COPY, IMPORTED, NATIVE, ORIGINALS
+from tests.judge.real.case import COPY, IMPORTED, NATIVE, ORIGINALS, Case
 from toolkit.cache import VARIABLE
 from toolkit.git.reading import TreeFile
 from toolkit.judge import JudgeRequest, ground, judge
-from toolkit.judge.model import Weight
+from toolkit.judge.model import Judgement, Weight
 from toolkit.model import Silence, SourceRequest
 from toolkit.sources import trees
 from toolkit.sources.changes import Change, ChangeStep, FileEdit
 from toolkit.sources.trees import NixpkgsTree
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from tests.judge.real.case import Case
-    from toolkit.judge.model import Judgement
 
 TREES = os.environ.get("UNLET_NIXPKGS")
 CASES = {f"{tree}: {case.name}": (tree, case) for tree, cases in real.TREES.items() for case in cases}

@@ -1,11 +1,10 @@
 """Changes of the specimen whose effects are known: what has to be named, and what has to be the same."""
 
-from __future__ import annotations
-
 import os
 import shutil
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
 import pytest
 from msgspec.structs import replace
@@ -15,21 +14,15 @@ from toolkit.cache import VARIABLE
 from toolkit.git.reading import TreeFile
 from toolkit.judge import JudgeRequest, asking, audience, ground, judge, made, scope, sides
 from toolkit.judge.asking import Question
-from toolkit.judge.model import Expectation, Kind, Weight, exit_code
+from toolkit.judge.model import Expectation, Judgement, Kind, Weight, exit_code
 from toolkit.model import Silence, SourceRequest
 from toolkit.nix import limits
+from toolkit.process import Command, Completed
 from toolkit.report import judgement as judgements
 from toolkit.sources.changes import Change, ChangeStep, FileEdit
 from toolkit.sources.trees import NixpkgsTree
 
-if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping, Sequence
-    from typing import TypeAlias
-
-    from toolkit.judge.model import Judgement
-    from toolkit.process import Command, Completed
-
-    Edits: TypeAlias = Mapping[str, tuple[str, str] | str | None]
+Edits: TypeAlias = Mapping[str, tuple[str, str] | str | None]
 
 NATIVE, CROSS = "x86_64-linux", "cross"
 DOCKER = "pkgs/applications/virtualization/docker/default.nix"

@@ -1,13 +1,7 @@
 """Which other versions of a package set are asked about, and in which order."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from toolkit.judge import versions
-
-if TYPE_CHECKING:
-    from toolkit.judge.reach import AttrPath
+from toolkit.judge.reach import AttrPath
 
 
 def test_releases_come_before_variants_and_two_names_of_one_count_once() -> None:

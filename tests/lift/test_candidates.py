@@ -1,7 +1,5 @@
 """What a package's file binds, by syntax, and the methods to try for it."""
 
-from __future__ import annotations
-
 import pytest
 
 from toolkit.lift.bindings import Reachability

@@ -1,7 +1,5 @@
 """What follows the package: whole, with what is between, and without a source of its own beside the new version."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

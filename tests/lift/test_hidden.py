@@ -1,7 +1,5 @@
 """Definitions as defaults of parameters that callPackage does not see, in a file of any package."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.parsing import assert_parses

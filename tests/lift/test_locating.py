@@ -1,7 +1,5 @@
 """Which file a package is written in, and by which attribute paths a file's package is known."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path, PurePosixPath
 

@@ -3,29 +3,21 @@
 As in tests/docker/test_mutants.py: one number of the test is one batch, about which one process of Nix is asked.
 """
 
-from __future__ import annotations
-
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from random import Random
 
 import pytest
 
-from tests.mutants import BATCHES, marks, mutant, numbers, refused, sizes
+from tests.mutants import BATCHES, Mutant, marks, mutant, numbers, refused, sizes
 from toolkit import files, specimen
 from toolkit.errors import ToolkitError
 from toolkit.lift.plan import FOLLOWED, Design
-from toolkit.lift.rewriting import lift
+from toolkit.lift.rewriting import Lifted, lift
 from toolkit.nix import program
 from toolkit.prove.lifted import LiftQuestion, ask, verdict
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from random import Random
-
-    from tests.mutants import Mutant
-    from toolkit.lift.rewriting import Lifted
 
 SYSTEM = "x86_64-linux"
 NAME = "package.nix"

@@ -1,7 +1,5 @@
 """Where new attributes go in the forms of passthru that files have; the builder's set before and after."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.lift.texts import package, rewritten

@@ -1,7 +1,5 @@
 """Shapes other than a file whose let stands around a builder's call on one set."""
 
-from __future__ import annotations
-
 import textwrap
 
 import pytest

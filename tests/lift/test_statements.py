@@ -1,7 +1,5 @@
 """Definitions and `inherit`s that move, one at a time."""
 
-from __future__ import annotations
-
 import pytest
 
 from toolkit.errors import NixSyntaxError

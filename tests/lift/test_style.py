@@ -1,7 +1,5 @@
 """The form of a function, and how new code is written in it."""
 
-from __future__ import annotations
-
 import pytest
 
 from toolkit.lift.style import WIDTH, Style, filled

@@ -1,7 +1,5 @@
 """Packages with a let as texts, and what a lift makes of them; Nix parses each result."""
 
-from __future__ import annotations
-
 import textwrap
 
 from tests.parsing import assert_parses

@@ -1,15 +1,10 @@
 """A server that nobody may ask."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Generator
 
 import pytest
 
 from tests.serving import Handler, running
-
-if TYPE_CHECKING:
-    from collections.abc import Generator
 
 
 @pytest.fixture

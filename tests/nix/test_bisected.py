@@ -1,14 +1,9 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import pytest
 
 from toolkit.errors import CommandError, LimitError
 from toolkit.nix.evaluator import bisected
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 class Asking:

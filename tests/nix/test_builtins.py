@@ -1,20 +1,15 @@
 """Each builtin of a sealed Nix is judged; those that do more than compute are tried with one wall alone."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from toolkit import landlock
 from toolkit.errors import CommandError
 from toolkit.nix import evaluator, limits
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 PURE = """
 abort add addDrvOutputDependencies addErrorContext all any appendContext attrNames attrValues baseNameOf bitAnd bitOr

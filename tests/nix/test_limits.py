@@ -1,7 +1,5 @@
 """What a stranger's expression can reach, with settings of the user's that open a door each."""
 
-from __future__ import annotations
-
 import json
 import os
 import re
@@ -10,10 +8,11 @@ import secrets
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import pytest
 from msgspec import Struct
@@ -23,10 +22,7 @@ from toolkit.errors import CommandError, LimitError, ToolkitError
 from toolkit.nix import evaluator, limits, program, stores
 from toolkit.process import Command
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    Configure = Callable[[str], None]
+Configure = Callable[[str], None]
 
 HOG = "builtins.deepSeq (builtins.genList (n: [ n (n + 1) (toString n) ]) 3000000) 1"
 

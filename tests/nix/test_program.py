@@ -1,17 +1,12 @@
 """What Nix reads in many contents, in few processes."""
 
-from __future__ import annotations
+from pathlib import Path
 
-from typing import TYPE_CHECKING
+import pytest
 
 from toolkit import process
 from toolkit.errors import NixSyntaxError, RefusalError
 from toolkit.nix import program
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    import pytest
 
 CONTENTS = (
     b"{ a = \"x\\ny\r${toString 1}\"; \"b\nc\" = ''\n  hey\n\n  you\n''; }",

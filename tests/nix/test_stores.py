@@ -1,24 +1,19 @@
 """On machines that are emulated by namespaces: /nix is empty there, and a user of no name runs Nix."""
 
-from __future__ import annotations
-
 import json
 import os
 import shlex
 import subprocess
 import sys
 import tempfile
+from collections.abc import Generator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from msgspec import Struct
 
 from toolkit.errors import ToolkitError
 from toolkit.nix import evaluator, stores
-
-if TYPE_CHECKING:
-    from collections.abc import Generator
 
 ROOT = Path(__file__).parents[2]
 UID = 54321

@@ -1,7 +1,5 @@
-from __future__ import annotations
-
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from ast_grep_py import SgRoot
@@ -12,9 +10,6 @@ from toolkit.nix import program
 from toolkit.nix.edit import Edit, apply
 from toolkit.nix.scope import references
 from toolkit.nix.tree import Tree
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 TARGET = "pkgs/applications/virtualization/docker/default.nix"
 ODD = "  # é\n\t{ a = \"  😀 ${ b }é\\n\"; /* ü */ c = ''\n  é ''${x} ${d}\n''; e = [ ]; inherit ({ }) f; }\n\n"

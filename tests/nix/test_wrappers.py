@@ -1,7 +1,5 @@
 """Bash is the judge of what scripts do to PATH; what ELF files do is told by the command that they hold."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import subprocess

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import pytest
 from msgspec import Struct
@@ -18,13 +19,11 @@ from toolkit.docker.steps import Demotion, steps
 from toolkit.lift.plan import Design
 from toolkit.nix import evaluator, stores
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
-    class Ask(Protocol):
-        """Evaluates a file with arguments."""
+class Ask(Protocol):
+    """Evaluates a file with arguments."""
 
-        def __call__(self, name: str, **arguments: str) -> Answer: ...
+    def __call__(self, name: str, **arguments: str) -> Answer: ...
 
 
 HERE = Path(__file__).parent

@@ -1,15 +1,9 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
+from tests.overlays.conftest import Answer, Ask, Json
 from toolkit.errors import CommandError
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.overlays.conftest import Answer, Ask, Json
 
 
 @pytest.fixture

@@ -1,13 +1,7 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import pytest
 
+from tests.overlays.conftest import Ask, Json
 from tests.rootless.test_matrix import rows
-
-if TYPE_CHECKING:
-    from tests.overlays.conftest import Ask, Json
 
 OPTION = "virtualisation.docker.rootless.privilegedPorts"
 

@@ -1,14 +1,12 @@
 """The examples of docs/nixos.md in a real NixOS: what each evaluates to, and whether it has its security wrappers."""
 
-from __future__ import annotations
-
 import json
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from msgspec import Struct
@@ -21,9 +19,6 @@ from toolkit.docker.rewrite import nixos
 from toolkit.docker.steps import plan
 from toolkit.errors import CommandError
 from toolkit.nix import evaluator
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]

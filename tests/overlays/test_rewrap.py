@@ -1,14 +1,9 @@
-from __future__ import annotations
-
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.overlays.conftest import Answer, Ask
 from toolkit.nix import evaluator, stores
-
-if TYPE_CHECKING:
-    from tests.overlays.conftest import Answer, Ask
 
 INSTANCES = Path(__file__).with_name("instances.nix")
 

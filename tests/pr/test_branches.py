@@ -1,7 +1,5 @@
 """What a branch is called by default."""
 
-from __future__ import annotations
-
 import pytest
 
 from toolkit.pr.branches import branch_name

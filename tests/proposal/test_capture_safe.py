@@ -1,15 +1,13 @@
 """What a claim is there to catch, each in a package that is spoiled by hand."""
 
-from __future__ import annotations
-
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
 import pytest
 from msgspec.structs import replace
 
 from tests.lift.texts import lifted, package
 from toolkit.lift.plan import Design
+from toolkit.lift.rewriting import Lifted
 from toolkit.model import Source, SourceRequest
 from toolkit.proposal.asking import Asking
 from toolkit.proposal.claims import LiftCase, capture_safe
@@ -18,9 +16,6 @@ from toolkit.prove.judged import Judging
 from toolkit.prove.lifted import LiftQuestion
 from toolkit.sources.changes import Change
 from toolkit.sources.trees import NixpkgsTree
-
-if TYPE_CHECKING:
-    from toolkit.lift.rewriting import Lifted
 
 OUTER = package('buildApp { pname = "app"; e = [ ui finalAttrs ]; }\n').replace("f, src", "finalAttrs, src")
 INNER = package('buildApp (finalAttrs: { pname = "app"; e = [ ui ]; v = finalAttrs.pname; })\n')

@@ -1,9 +1,7 @@
-from __future__ import annotations
-
 import difflib
 import shutil
+from collections.abc import Generator
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
 import pytest
 from git import Repo
@@ -16,16 +14,11 @@ from toolkit import specimen
 from toolkit.errors import LayoutError, ToolkitError
 from toolkit.lift.plan import Design
 from toolkit.lift.rewriting import lift
-from toolkit.model import Depth, Server, Silence, SourceRequest, Status, Tier
+from toolkit.model import Depth, Report, Server, Silence, SourceRequest, Status, Tier
 from toolkit.proposal.checking import check, completed
 from toolkit.proposal.lifting import Lifts
 from toolkit.proposal.requests import CheckRequest
 from toolkit.sources.changes import ChangeRequest, PullRef
-
-if TYPE_CHECKING:
-    from collections.abc import Generator
-
-    from toolkit.model import Report
 
 BEFORE = (specimen.path() / NOTES).read_text()
 

@@ -1,10 +1,9 @@
 """`check DIR` of a lift: what its report says is proven again, and what was changed since is judged as it is now."""
 
-from __future__ import annotations
-
 import json
 import shutil
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -14,16 +13,10 @@ from toolkit import specimen
 from toolkit.cache import VARIABLE
 from toolkit.errors import ToolkitError
 from toolkit.lift.plan import Design
-from toolkit.model import Depth, Silence, SourceRequest, Status, Tier
+from toolkit.model import Depth, Report, Silence, SourceRequest, Status, Tier
 from toolkit.proposal.checking import check
 from toolkit.proposal.requests import CheckRequest
 from toolkit.sources.changes import ChangeRequest
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from toolkit.model import Report
 
 
 def again(directory: Path, **asked: object) -> Report:

@@ -1,10 +1,8 @@
 """What an inspection of a package shows, and that it ends within its time, whichever evaluation takes Nix too long."""
 
-from __future__ import annotations
-
 import shutil
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -12,9 +10,6 @@ from toolkit import specimen
 from toolkit.lift.candidates import file_bindings
 from toolkit.nix import limits
 from toolkit.proposal.inspection import Methods, inspect_package, lines, part, working_methods
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 NOTES = "pkgs/by-name/no/notes-server/package.nix"
 HOSTILE = {

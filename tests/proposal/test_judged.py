@@ -1,23 +1,16 @@
 """What the judge shows of a lift, and its derivation does not: each thing once, in a package that is spoiled by it."""
 
-from __future__ import annotations
-
 import shutil
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from tests.proposal.test_claims import case
 from toolkit import specimen
-from toolkit.proposal.claims import CLAIMS
+from toolkit.proposal.claims import CLAIMS, LiftCase
+from toolkit.prove import Finding
 from toolkit.prove.judged import systems
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from toolkit.proposal.claims import LiftCase
-    from toolkit.prove import Finding
 
 BOARD = "pkgs/by-name/st/status-board/package.nix"
 READER = "pkgs/by-name/bo/board-reader/package.nix"

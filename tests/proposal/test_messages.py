@@ -1,10 +1,9 @@
 """What cannot be done is said whole: what, where, and what to do about it."""
 
-from __future__ import annotations
-
 import json
 import shutil
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -16,10 +15,6 @@ from toolkit.proposal.checking import check
 from toolkit.proposal.claims import CLAIMS
 from toolkit.proposal.requests import CheckRequest
 from toolkit.proposal.target import find_target
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
 
 
 def refused(make: Callable[[], object], message: str, hint: str | None = None) -> None:

@@ -1,14 +1,9 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from tests.trees import trees
 from toolkit.prove.lifted import LiftQuestion, ask
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SYSTEM = "x86_64-linux"
 

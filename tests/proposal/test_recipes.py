@@ -1,10 +1,8 @@
-from __future__ import annotations
-
 import json
 import os
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -13,16 +11,13 @@ from tests.proposal.test_propose import NOTES, run, statuses
 from toolkit import specimen
 from toolkit.errors import RefusalError, ToolkitError, UsageError
 from toolkit.lift.plan import Design
-from toolkit.model import Silence, SourceRequest, Status
+from toolkit.model import Report, Silence, SourceRequest, Status
 from toolkit.nix import limits
 from toolkit.proposal import proposing, recipes
 from toolkit.proposal.checking import check
 from toolkit.proposal.proposing import propose
 from toolkit.proposal.recipes import Rewrite
 from toolkit.proposal.requests import CheckRequest, Request
-
-if TYPE_CHECKING:
-    from toolkit.model import Report
 
 PROVEN = ("parse", "applies", "no-rebuild", "readers", "overlay")
 

@@ -1,10 +1,9 @@
 """What a review has beside the judgement: the claims about a target, or why there are none."""
 
-from __future__ import annotations
-
 import difflib
 import shutil
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Hashable, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -18,14 +17,9 @@ from toolkit.lift.rewriting import lift
 from toolkit.model import Report, Silence, SourceRequest, Status
 from toolkit.nix import limits
 from toolkit.nix.limits import Allowance
+from toolkit.process import Command, Completed
 from toolkit.proposal.reviewing import Review, ReviewRequest, review
 from toolkit.sources.changes import ChangeRequest
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Sequence
-    from pathlib import Path
-
-    from toolkit.process import Command, Completed
 
 DOCKER = "pkgs/applications/virtualization/docker/default.nix"
 NATIVE = "x86_64-linux"

@@ -1,17 +1,14 @@
 """A lift that is spoiled by hand: each claim about a package names what it is there to catch, and nothing else."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
 import pytest
 from msgspec.structs import replace
 
 from toolkit import specimen
 from toolkit.lift.plan import Design
-from toolkit.lift.rewriting import lift
+from toolkit.lift.rewriting import Lifted, lift
 from toolkit.model import Depth, Silence, Source, SourceRequest, Tier
 from toolkit.proposal.asking import Asking
 from toolkit.proposal.claims import CLAIMS, Building, LiftCase, of_builds
@@ -20,9 +17,6 @@ from toolkit.prove.judged import Judging
 from toolkit.prove.lifted import LiftQuestion
 from toolkit.sources import changes
 from toolkit.sources.trees import NixpkgsTree
-
-if TYPE_CHECKING:
-    from toolkit.lift.rewriting import Lifted
 
 NOTES = PurePosixPath("pkgs/by-name/no/notes-server/package.nix")
 KIOSK = """\

@@ -1,11 +1,8 @@
 """The file that is meant by a name or a path, in a tree of which Nix cannot say it."""
 
-from __future__ import annotations
-
 import os
 import shutil
-from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from pathlib import Path, PurePosixPath
 
 import pytest
 
@@ -15,9 +12,6 @@ from toolkit.errors import LayoutError, ToolkitError
 from toolkit.nix import limits
 from toolkit.proposal import registry
 from toolkit.proposal.target import find_target
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 ALL = "pkgs/top-level/all-packages.nix"
 

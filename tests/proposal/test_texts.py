@@ -1,7 +1,4 @@
-from __future__ import annotations
-
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
 import pytest
 from msgspec.structs import replace
@@ -10,12 +7,9 @@ from toolkit.lift.bindings import Reachability
 from toolkit.lift.plan import OWN
 from toolkit.lift.rewriting import Lifted
 from toolkit.model import Commit, Oid, Proof, Proposal, Report, Source, Status, Step
+from toolkit.patches import Message
 from toolkit.proposal.texts import message, of_pull_request
-from toolkit.report.pull_request import DraftFacts, draft
-
-if TYPE_CHECKING:
-    from toolkit.patches import Message
-    from toolkit.report.pull_request import Texts
+from toolkit.report.pull_request import DraftFacts, Texts, draft
 
 STEP = Step(name="lift", design="move")
 REC = "Use finalAttrs instead of rec."

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
 import pytest
 from msgspec import Struct
@@ -13,9 +13,6 @@ from msgspec.structs import replace
 from toolkit.git import mailing
 from toolkit.model import Commit, Source
 from toolkit.prove import Case, Stage
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 TARGET = PurePosixPath("pkgs/by-name/he/hello/package.nix")
 TEXTS = {

@@ -1,8 +1,7 @@
 """What the claims about any file are there to catch: syntax, format, and that patches apply."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -13,10 +12,6 @@ from toolkit.model import Oid, Patch, Source
 from toolkit.nix import stores
 from toolkit.prove import ANY, Subject, about
 from toolkit.prove.form import CLAIMS, LINT, LINTERS, applies, formatted, linted, parses
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
 
 # The real nixfmt is one more compiler to have on each machine that tests. What is tested here is how the proof asks a
 # formatter and what it makes of the answer, hence any program will do that formats: this one strips spaces at line

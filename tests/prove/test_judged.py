@@ -1,7 +1,5 @@
 """What a claim makes of the judge's answer: the differences that it is about, what was compared, what is unknown."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path, PurePosixPath
 

@@ -1,7 +1,5 @@
 """What is asked of Nix about a lift, and which answer is worse than which."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from pathlib import Path

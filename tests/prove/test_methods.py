@@ -1,18 +1,13 @@
 """What a replacement by a method comes to, by the derivations that Nix makes, and what ends it."""
 
-from __future__ import annotations
-
 import shutil
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from toolkit import specimen
 from toolkit.nix import limits
 from toolkit.prove.lifted import ChangedMethod, Derivations, Effect, LiftQuestion, ask
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SYSTEM = "x86_64-linux"
 PACKAGES = """

@@ -1,12 +1,10 @@
 """Real builds: what is asked of nix-build, and what its end says."""
 
-from __future__ import annotations
-
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,9 +15,6 @@ from toolkit.nix import evaluator
 from toolkit.process import Command
 from toolkit.prove.outputs import STATUSES, Built, build, command, here, tools
 from toolkit.sources.trees import NixpkgsTree
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 DRV = f"/nix/store/{'0' * 32}-part-1.drv"
 

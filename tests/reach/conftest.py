@@ -1,19 +1,13 @@
 """A small package set, and what `reach` says of overlays on it."""
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from toolkit.model import Silence, SourceRequest
+from toolkit.reach.model import Override, Reach
 from toolkit.reach.reaching import ReachRequest, reach
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from toolkit.reach.model import Override, Reach
 
 NIXPKGS = Path(__file__).parent / "nixpkgs"
 SYSTEM = "x86_64-linux"

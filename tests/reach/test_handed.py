@@ -1,20 +1,13 @@
 """What people hand in beside an overlay: shells, sets with overlays, files for callPackage, and standard input."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from tests.reach.conftest import statuses
 from toolkit.errors import ToolkitError
-from toolkit.reach.model import Status
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from toolkit.reach.model import Reach
+from toolkit.reach.model import Reach, Status
 
 ONE = "(final: prev: { plain = prev.plain.override { withColour = true; }; })"
 IMPORT = f"import <nixpkgs> {{ overlays = [ {ONE} ]; }}"

@@ -1,19 +1,12 @@
 """Overrides in the whole list of overlays: what a later one replaces has no effect."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from tests.reach.conftest import statuses
-from toolkit.reach.model import Replacement, Status
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from toolkit.reach.model import Reach
+from toolkit.reach.model import Reach, Replacement, Status
 
 ONE = "final: prev: { plain = prev.plain.override { withColour = true; }; }"
 BASE = """final: prev: { python313 = prev.python313.override {

@@ -4,8 +4,6 @@ UNLET_OVERLAYS names the folder, with a directory OWNER+NAME for each repository
 UNLET_NIXPKGS names the folder with the trees.
 """
 
-from __future__ import annotations
-
 import os
 from collections import Counter
 from pathlib import Path

@@ -1,9 +1,7 @@
-from __future__ import annotations
-
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,14 +11,9 @@ from toolkit.errors import ToolkitError
 from toolkit.model import SourceRequest
 from toolkit.nix import stores
 from toolkit.nix.derivations import digest
-from toolkit.reach.model import Status
+from toolkit.reach.model import Reach, Status
 from toolkit.reach.session import EvaluationError
 from toolkit.reach.verdicts import is_absent
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from toolkit.reach.model import Reach
 
 NEW = 'fetch { name = "new"; hash = hash "c"; }'
 

@@ -1,11 +1,10 @@
 """The conversation with Nix: it ends when it is over, whatever a file is like, and all that is named arrives there."""
 
-from __future__ import annotations
-
 import re
 import signal
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from subprocess import Popen
 
 import pytest
 
@@ -14,15 +13,9 @@ from toolkit import process
 from toolkit.model import Silence, SourceRequest
 from toolkit.nix import limits
 from toolkit.reach import reaching
-from toolkit.reach.model import Status
+from toolkit.reach.model import Reach, Status
 from toolkit.reach.reaching import ReachRequest, reach
 from toolkit.reach.session import EvaluationError, Session
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from subprocess import Popen
-
-    from toolkit.reach.model import Reach
 
 EXPRESSION = Path(reaching.__file__).parents[1] / "expressions/reach.nix"
 

@@ -1,7 +1,5 @@
 """A report as the workflows make it, by hand."""
 
-from __future__ import annotations
-
 from pathlib import Path, PurePosixPath
 
 import pytest

@@ -1,7 +1,5 @@
 """What a judgement says in words: one line a cause."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

@@ -1,9 +1,7 @@
-from __future__ import annotations
-
 import re
 import subprocess
-from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
 
 import pytest
 
@@ -12,11 +10,6 @@ from toolkit.docker import steps as plans
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.patches import Message
 from toolkit.report.message import checked_trailers, compose, faults, require_disclosure
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
 
 GOOD = "docker: allow overriding moby\n\nIt was out of reach.\n"
 

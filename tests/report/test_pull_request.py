@@ -1,10 +1,9 @@
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 from msgspec.structs import replace
 
 from toolkit import patches
@@ -13,11 +12,6 @@ from toolkit.errors import ToolkitError
 from toolkit.lift.plan import Design
 from toolkit.model import Oid, Proof, Report, Status, TreeCommit
 from toolkit.report.pull_request import DraftFacts, background, boxes, draft, read, title
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from markdown_it.token import Token
 
 TEXTS = plan()
 TEMPLATE = (

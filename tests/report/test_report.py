@@ -1,7 +1,6 @@
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -10,9 +9,6 @@ from toolkit.errors import ToolkitError
 from toolkit.git.reading import blob_id
 from toolkit.model import Report, Status
 from toolkit.report.report import SCHEMA, document, from_json, to_json, to_markdown
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 def test_document_survives_being_written_and_read(report: Report) -> None:

@@ -5,8 +5,6 @@
 What it needs is imported first: the interpreter may lie where only root gets in.
 """
 
-from __future__ import annotations
-
 import ctypes
 import os
 import sys

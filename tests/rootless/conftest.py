@@ -1,21 +1,14 @@
 """A host for each test, and an image for its containers."""
 
-from __future__ import annotations
-
 import io
 import os
 import secrets
 import tarfile
-from typing import TYPE_CHECKING
+from collections.abc import Generator
 
 import pytest
 
-from tests.rootless.nixos import nixos, program
-
-if TYPE_CHECKING:
-    from collections.abc import Generator
-
-    from tests.rootless.nixos import Host
+from tests.rootless.nixos import Host, nixos, program
 
 
 @pytest.fixture

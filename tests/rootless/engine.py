@@ -1,17 +1,12 @@
 """Docker's HTTP API on a daemon's socket, as far as it takes to publish a port (docs: Engine API reference)."""
 
-from __future__ import annotations
-
 import http.client
 import json
 import socket
-from typing import TYPE_CHECKING
+from pathlib import Path
 from urllib.parse import urlencode
 
 from msgspec import Struct
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 IMAGE = "unlet:answer"
 LISTENING = "8000/tcp"

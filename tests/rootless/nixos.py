@@ -4,8 +4,6 @@ It has an own /run with /run/wrappers/bin, an own /etc with an ordinary user, an
 all end with it. The programs are those of this machine; "packages" are directories of links to them.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import shlex
@@ -13,19 +11,17 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]
 from msgspec import Struct
 
 from tests.rootless.engine import Engine
-
-if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
 
 AS_USER = Path(__file__).with_name("as_user.py")
 SECURITY_WRAPPER = Path(__file__).with_name("security-wrapper.c")

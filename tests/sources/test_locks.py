@@ -1,16 +1,11 @@
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from toolkit.errors import ToolkitError
 from toolkit.sources import locks
 from toolkit.sources.locks import AtCommit, AtPath, AtRelease
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 REV = "1" * 40
 

@@ -1,30 +1,23 @@
-from __future__ import annotations
-
 import gzip
 import json
 import os
 import resource
 import zlib
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from pathlib import Path, PurePosixPath
 
 import pytest
 
+from tests.progress import Steps
+from tests.remotes import Remote, Repository
 from tests.serving import Handler, running
 from toolkit import sources
 from toolkit.cache import VARIABLE, Cache
 from toolkit.errors import ToolkitError, UnreachableError, UsageError
 from toolkit.git import patching, reading
 from toolkit.git.reading import read_objects
-from toolkit.model import Oid, Pin, SourceRequest, Upstream
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from pathlib import Path, PurePosixPath
-
-    from tests.progress import Steps
-    from tests.remotes import Remote, Repository
-    from toolkit.model import Source
+from toolkit.model import Oid, Pin, Source, SourceRequest, Upstream
 
 OPEN = {"uploadpack__allowFilter": "true", "uploadpack__allowAnySHA1InWant": "true"}
 

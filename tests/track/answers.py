@@ -1,7 +1,5 @@
 """An answer with everything in it, some of it written by somebody who means no good."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 

@@ -1,12 +1,10 @@
 """A nixpkgs whose docker file goes through our specimens' layouts, as a clone and as a server."""
 
-from __future__ import annotations
-
 import os
 import subprocess
+from collections.abc import Callable, Generator
 from functools import cache as once
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from msgspec import Struct, field
@@ -19,14 +17,10 @@ from toolkit.cache import VARIABLE
 from toolkit.docker.tracking import Docker
 from toolkit.git import reading
 from toolkit.model import Server, Silence
+from toolkit.track.answer import Ref, TrackAnswer
 from toolkit.track.memory import Memory
+from toolkit.track.readings import Reading
 from toolkit.track.refs import TrackRequest, track
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
-
-    from toolkit.track.answer import Ref, TrackAnswer
-    from toolkit.track.readings import Reading
 
 TARGET = "pkgs/applications/virtualization/docker/default.nix"
 BY_NAME = "pkgs/by-name/do/docker/package.nix"

@@ -1,7 +1,5 @@
-from __future__ import annotations
-
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -14,9 +12,6 @@ from toolkit.nix import limits
 from toolkit.track import memory as memories
 from toolkit.track.memory import Memory
 from toolkit.track.readings import Reading, State, unknown
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def read(text: str | bytes, *, memory: Memory | None = None) -> Reading:

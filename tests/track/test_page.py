@@ -1,14 +1,13 @@
 """The page as a browser shows it; Debian's chromium draws it, without a window and without a network."""
 
-from __future__ import annotations
-
 import json
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from html import escape, unescape
 from html.parser import HTMLParser
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import markupsafe
 import pytest
@@ -16,13 +15,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tests.track.answers import EVIL
+from toolkit.track.answer import TrackAnswer
 from toolkit.track.page import to_html, to_markdown
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from toolkit.track.answer import TrackAnswer
 
 DARK, LIGHT = 0, 1
 DESKTOP, PHONE = 1200, 360

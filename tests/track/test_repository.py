@@ -1,28 +1,20 @@
-from __future__ import annotations
-
 import shutil
 import subprocess
 import time
 import zlib
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.track.conftest import BY_NAME, TARGET, layout, ref
+from tests.forge.server import Forge
+from tests.track.conftest import BY_NAME, TARGET, Nixpkgs, layout, ref
 from toolkit import process
 from toolkit.errors import ToolkitError
-from toolkit.track.answer import Advice
+from toolkit.track.answer import Advice, TrackAnswer
 from toolkit.track.readings import State
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.forge.server import Forge
-    from tests.track.conftest import Nixpkgs
-    from toolkit.track.answer import TrackAnswer
-
-    Ask = Callable[..., TrackAnswer]
+Ask = Callable[..., TrackAnswer]
 
 
 def test_usual_refs_are_the_branches_channels_and_the_two_newest_releases(nixpkgs: Nixpkgs, ask: Ask) -> None:

@@ -1,28 +1,19 @@
-from __future__ import annotations
-
 import os
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
-from tests.forge.server import Fault
-from tests.track.conftest import BY_NAME, TARGET, layout, ref
+from tests.forge.server import Fault, Forge
+from tests.track.conftest import BY_NAME, TARGET, Nixpkgs, layout, ref
 from toolkit import confined
 from toolkit.errors import ToolkitError, UsageError
-from toolkit.track.answer import Advice
+from toolkit.track.answer import Advice, TrackAnswer
 from toolkit.track.readings import State
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from tests.forge.server import Forge
-    from tests.track.conftest import Nixpkgs
-    from toolkit.track.answer import TrackAnswer
-
-    Ask = Callable[..., TrackAnswer]
+Ask = Callable[..., TrackAnswer]
 
 SECRET = "ghp_0123456789abcdefSECRET"  # noqa: S105 - a token of nobody
 

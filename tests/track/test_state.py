@@ -1,23 +1,15 @@
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from tests.forge.server import Fault
-from tests.track.conftest import layout
+from tests.forge.server import Fault, Forge
+from tests.track.conftest import Nixpkgs, layout
 from toolkit.errors import ToolkitError
+from toolkit.track.answer import TrackAnswer
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from tests.forge.server import Forge
-    from tests.track.conftest import Nixpkgs
-    from toolkit.track.answer import TrackAnswer
-
-    Ask = Callable[..., TrackAnswer]
+Ask = Callable[..., TrackAnswer]
 
 
 @pytest.fixture

@@ -1,13 +1,7 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from toolkit import documents
 from toolkit.track import table
+from toolkit.track.answer import TrackAnswer
 from toolkit.track.page import to_markdown
-
-if TYPE_CHECKING:
-    from toolkit.track.answer import TrackAnswer
 
 
 def test_markdown_has_each_part_and_tables_that_are_whole(answer: TrackAnswer) -> None:

@@ -1,20 +1,13 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import pytest
 
+from tests.forge.server import Forge
 from tests.track.conftest import BY_NAME, TARGET, Nixpkgs, layout, ref
-from toolkit.track.answer import Advice
+from toolkit.track.answer import Advice, TrackAnswer
 from toolkit.track.readings import State
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.forge.server import Forge
-    from toolkit.track.answer import TrackAnswer
-
-    Ask = Callable[..., TrackAnswer]
+Ask = Callable[..., TrackAnswer]
 
 
 @pytest.fixture(params=["clone", "server"])

@@ -1,30 +1,22 @@
-from __future__ import annotations
-
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from msgspec.structs import replace
 
+from tests.forge.server import Forge
 from tests.track.answers import reading
-from tests.track.conftest import TARGET, layout
+from tests.track.conftest import TARGET, Nixpkgs, layout
 from toolkit.errors import ToolkitError
 from toolkit.model import Oid, SourceRequest
 from toolkit.track import verdict
-from toolkit.track.answer import Advice, Ref, RefKind, TrackedCommit, TrackVerdict
+from toolkit.track.answer import Advice, Ref, RefKind, TrackAnswer, TrackedCommit, TrackVerdict
 from toolkit.track.readings import Overridable, PathPlace, State
 from toolkit.track.verdict import ANY, Used, UsedOverlay
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.forge.server import Forge
-    from tests.track.conftest import Nixpkgs
-    from toolkit.track.answer import TrackAnswer
-
-    Ask = Callable[..., TrackAnswer]
+Ask = Callable[..., TrackAnswer]
 
 FIX = TrackedCommit(commit=Oid("a" * 40), date=datetime(2026, 8, 3, 10, tzinfo=UTC), subject="docker: fix")
 OLD, NEW = Oid("0" * 40), Oid("1" * 40)

@@ -3,8 +3,6 @@
 No parsing of arguments, no formatting for people.
 """
 
-from __future__ import annotations
-
 from pathlib import PurePosixPath
 
 PACKAGE = "docker"

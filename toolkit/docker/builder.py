@@ -5,12 +5,10 @@ chosen before there is one, of a file alone or in a checkout of a few directorie
 What Nix says against a function is known in one place, `toolkit.nix.program.refuses_function`.
 """
 
-from __future__ import annotations
-
 import re
+from collections.abc import Sequence
 from functools import cache
-from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from pathlib import Path, PurePosixPath
 
 from msgspec import Struct
 from packaging.version import Version
@@ -18,20 +16,13 @@ from packaging.version import Version
 from toolkit import inside
 from toolkit.docker import COMPONENTS
 from toolkit.docker.expressions import EXPRESSIONS
-from toolkit.docker.rewrite.layout import newest, ordered
+from toolkit.docker.rewrite.layout import DockerFile, newest, ordered
 from toolkit.docker.steps import DEMOTE, LIFT, Demotion
 from toolkit.errors import CommandError, LayoutError, RefusalError
 from toolkit.lift.plan import Design
 from toolkit.lift.planning import plan
-from toolkit.model import Step
+from toolkit.model import Source, Step
 from toolkit.nix import evaluator, limits, program
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from toolkit.docker.rewrite.layout import DockerFile
-    from toolkit.model import Source
 
 EXPRESSION = EXPRESSIONS / "takes-function.nix"
 BUILDER = PurePosixPath("pkgs/build-support/go/module.nix")

@@ -3,11 +3,9 @@
 It goes onto the pin alone, and onto the series, with which it shares no file.
 """
 
-from __future__ import annotations
-
 import re
-from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
 
 from toolkit import inside
 from toolkit.docker.rewrite import nixos, release_note
@@ -15,14 +13,8 @@ from toolkit.docker.steps import MODULE, plan
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.git import diffs, mailing, patching
 from toolkit.inside import AbsentError
-from toolkit.model import FileChange, TreeCommit
+from toolkit.model import FileChange, Patch, Source, TreeCommit
 from toolkit.proposal.leaf import Added
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
-
-    from toolkit.model import Patch, Source
 
 FILE = PurePosixPath("nixos/modules/virtualisation/docker-rootless.nix")
 TEST = PurePosixPath("nixos/tests/docker-rootless.nix")

@@ -3,11 +3,10 @@
 The first drops upstream's TODO, since what it asks for is done.
 """
 
-from __future__ import annotations
-
 import re
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from functools import partial
-from typing import TYPE_CHECKING
 
 from toolkit.docker import COMPONENTS, meaning
 from toolkit.docker.rewrite import demote
@@ -15,17 +14,10 @@ from toolkit.docker.rewrite.layout import TODO, DockerFile, file_of
 from toolkit.docker.steps import DEMOTE, LIFT, demotion_of, design_of
 from toolkit.errors import LayoutError, NixSyntaxError, RefusalError
 from toolkit.lift import rewriting
+from toolkit.model import Step
 from toolkit.nix.edit import Edit, apply
-from toolkit.nix.tree import lost_comments
-from toolkit.track.readings import STRANGE, Overridable, PathPlace, State, sentence
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from collections.abc import Set as AbstractSet
-
-    from toolkit.model import Step
-    from toolkit.nix.tree import Node
-    from toolkit.track.readings import Reading
+from toolkit.nix.tree import Node, lost_comments
+from toolkit.track.readings import STRANGE, Overridable, PathPlace, Reading, State, sentence
 
 
 def rewrite(file: DockerFile, steps: Sequence[Step]) -> tuple[str, ...]:

@@ -1,10 +1,8 @@
 """What is proposed of docker: what the user can choose, and patches/docker.toml as values."""
 
-from __future__ import annotations
-
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from functools import cache
-from typing import TYPE_CHECKING
 
 from toolkit import patches
 from toolkit.errors import ToolkitError
@@ -12,9 +10,6 @@ from toolkit.lift.plan import Design
 from toolkit.model import Step
 from toolkit.report import pull_request
 from toolkit.report.pull_request import Texts
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
 
 
 class Demotion(StrEnum):

@@ -1,25 +1,18 @@
 """docker's file as the subject of track: found by what it binds, wherever it is."""
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path, PurePosixPath
 
 from toolkit import confined
 from toolkit.docker import PACKAGE, TARGET, evaluating, meaning
+from toolkit.docker.meaning import Parsed
 from toolkit.docker.rewrite.layout import GENERATOR
 from toolkit.errors import ToolkitError
 from toolkit.patches import tracked
+from toolkit.track.memory import Memory
 from toolkit.track.readings import EVALUATION, Reading
-from toolkit.track.upstream import File
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path, PurePosixPath
-
-    from toolkit.docker.meaning import Parsed
-    from toolkit.track.memory import Memory
-    from toolkit.track.upstream import Content, FoundFile
+from toolkit.track.upstream import Content, File, FoundFile
 
 _BINDING = re.compile(rb"(?<![\w'-])\"?%b\"?\s*=(?!=)" % GENERATOR.encode())
 

@@ -1,22 +1,15 @@
 """Those that read or override what a change is made in: packages of the set, and tests and modules of NixOS."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Mapping, Sequence
 
 from toolkit.judge import reach, readers
 from toolkit.judge.asking import FEW, FUNCTION, PACKAGE, SET, Question
+from toolkit.judge.changed import FileChange
 from toolkit.judge.made import OF_SETS
 from toolkit.judge.model import Gap
-from toolkit.judge.record import STATIC
+from toolkit.judge.reach import AttrPath
+from toolkit.judge.record import STATIC, Record
 from toolkit.text import few
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
-
-    from toolkit.judge.changed import FileChange
-    from toolkit.judge.reach import AttrPath
-    from toolkit.judge.record import Record
 
 _MOST_TESTS = 12
 _MOST_READERS = 120

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections.abc import Container, Iterable, Iterator
 from itertools import accumulate
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from msgspec import Struct, field
-
-if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator
 
 _TOKEN = re.compile(
     r"(?P<skip>\s+|#[^\n]*|/\*.*?\*/)"

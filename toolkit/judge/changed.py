@@ -1,10 +1,10 @@
 """The files of a change: what stands in each before and after, and the names in it that differ."""
 
-from __future__ import annotations
-
 import json
 import re
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import PurePosixPath
+from typing import Any, cast
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -15,15 +15,10 @@ from toolkit.files import temporary
 from toolkit.git import reading
 from toolkit.git.reading import LINK, TreeFile
 from toolkit.judge import bindings, reach
+from toolkit.judge.reach import AttrPath
+from toolkit.judge.sides import Sides
 from toolkit.nix import program
 from toolkit.sources.changes import MOST
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
-    from pathlib import PurePosixPath
-
-    from toolkit.judge.reach import AttrPath
-    from toolkit.judge.sides import Sides
 
 _DOCUMENTS = (".md", ".rst")
 # Packages may be made of these.

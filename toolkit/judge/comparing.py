@@ -1,9 +1,8 @@
 """Compare what Nix shows of an attribute before and after a change, and weigh each difference."""
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -13,9 +12,6 @@ from toolkit.judge.model import Difference, Kind, Weight
 from toolkit.judge.overriding import follows, overrides
 from toolkit.judge.subject import HASHES, THREW, Own, Subject
 from toolkit.judge.values import NOTHING, STORE, is_package, is_set, leaves, names_in, what_differs, without_hashes
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
 
 REGRESSION, CHANGE, NOTE = Weight.REGRESSION, Weight.CHANGE, Weight.NOTE
 

@@ -5,15 +5,15 @@ Nix's sandbox. So Nix schedules the parts, keeps those that are done, and spread
 each attribute when it begins and what it is: what an evaluation that was killed has left is a part of the next round.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re
 import shutil
 import signal
 import time
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -22,21 +22,11 @@ from toolkit import documents, files, process
 from toolkit.cache import default_cache
 from toolkit.errors import CommandError, LimitError, ToolkitError
 from toolkit.judge import asking
-from toolkit.judge.packages import (
-    ENDS,
-    Answer,
-    AttrPath,
-    Packages,
-)
+from toolkit.judge.packages import ENDS, Answer, AttrPath, Packages
+from toolkit.model import Progress
 from toolkit.nix import evaluator, limits, portable, program, stores
 from toolkit.shipped import EXPRESSIONS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
-
-    from toolkit.model import Progress
-    from toolkit.sources.trees import NixpkgsTree
+from toolkit.sources.trees import NixpkgsTree
 
 KIND = "evaluations"
 _EXPRESSION = EXPRESSIONS / "chunks.nix"

@@ -1,15 +1,11 @@
 """Fixed outputs: fetched from elsewhere under the hash of before, or by another derivation that a text names."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterator
+from typing import Any
 
 from toolkit.judge.model import Difference, Kind, Weight
 from toolkit.judge.subject import HASHES, Subject, with_strings
 from toolkit.judge.values import STORE
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
 
 REGRESSION, CHANGE, NOTE = Weight.REGRESSION, Weight.CHANGE, Weight.NOTE
 

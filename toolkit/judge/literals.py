@@ -1,12 +1,11 @@
 """The path literals of a nixpkgs: what each names, as a path in the tree, and which files name it."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
 from posixpath import dirname, normpath
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -14,12 +13,7 @@ from toolkit import documents, process
 from toolkit.cache import default_cache
 from toolkit.errors import ToolkitError
 from toolkit.git import calls, messages
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from toolkit.sources.trees import NixpkgsTree
+from toolkit.sources.trees import NixpkgsTree
 
 _SEARCHED = ("pkgs/*.nix", "lib/*.nix", "nixos/*.nix")
 _LITERAL = r"\.\.?/[A-Za-z0-9_./+@-]*"

@@ -1,7 +1,5 @@
 """What the judge says of a change: differences by weight, what was asked, what is unknown, what is not covered."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping
 from enum import StrEnum

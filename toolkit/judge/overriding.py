@@ -1,22 +1,14 @@
 """Compare what overrides of a package give before and after a change, and what they see of it."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 from toolkit.judge.model import Difference, Kind, Weight
 from toolkit.judge.subject import HASHES, THREW, Own, Subject
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 REGRESSION, CHANGE, NOTE = Weight.REGRESSION, Weight.CHANGE, Weight.NOTE
 
-_PROBES = {
-    "plain": "with nothing changed",
-    "probe": "with one more variable",
-    "check": "with doCheck = false",
-}
+_PROBES = {"plain": "with nothing changed", "probe": "with one more variable", "check": "with doCheck = false"}
 
 
 def overrides(subject: Subject, own: Own | None, before: dict[str, Any], after: dict[str, Any]) -> Iterator[Difference]:

@@ -1,17 +1,11 @@
 """Every package of a set as digests have it, and which of two sets differ."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
 
 from toolkit.judge.model import Difference, Kind, Weight
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from toolkit.judge.subject import Subject
+from toolkit.judge.subject import Subject
 
 THROWS, SKIPPED, ENDS = "throws", "skipped", "ends"
 """What is no derivation: it throws, is no package, or ends its evaluation by an error that nothing catches."""

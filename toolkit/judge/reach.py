@@ -8,21 +8,17 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from posixpath import dirname
-from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
 from toolkit import inside
 from toolkit.judge import bindings, literals
+from toolkit.judge.bindings import Binding
 from toolkit.sources.changes import MOST
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-    from toolkit.judge.bindings import Binding
-    from toolkit.sources.trees import NixpkgsTree
+from toolkit.sources.trees import NixpkgsTree
 
 AttrPath = tuple[str, ...]
 _Named = tuple[str, frozenset[AttrPath]]
@@ -78,10 +74,7 @@ _FAMILIES = {
     "release-python.nix": "",
 }
 # Whose way to their set leads through many functions.
-_DIRECTORIES = {
-    "pkgs/development/haskell-modules": "haskellPackages",
-    "pkgs/development/lua-modules": "luaPackages",
-}
+_DIRECTORIES = {"pkgs/development/haskell-modules": "haskellPackages", "pkgs/development/lua-modules": "luaPackages"}
 # Functions of all-packages.nix with a set in them.
 _MAKERS: Mapping[str, Sequence[AttrPath]] = {"linuxPackagesFor": [("linuxPackages",), ("linuxPackages_latest",)]}
 _OTHER_NAME = re.compile(r"^  ([\w-]+) = (?:(?:final|pkgs|self)\.)?([A-Za-z_][\w-]*(?:\.[\w-]+){,3});", re.MULTILINE)

@@ -1,22 +1,15 @@
 """Which attributes read or override others, by text: in pkgs, lib and nixos, by any path of names."""
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import chain
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from toolkit.judge import bindings, reach
-from toolkit.judge.model import Kind, Weight
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
-
-    from toolkit.judge.model import Difference
-    from toolkit.judge.reach import AttrPath
+from toolkit.judge.model import Difference, Kind, Weight
+from toolkit.judge.reach import AttrPath
 
 _TABLES = {reach.ALL_PACKAGES, reach.ALIASES}
 _MOST_NAMES = 400

@@ -1,26 +1,18 @@
 """What was asked about a change, and what came of it: differences, and what was not compared."""
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
 from toolkit.judge import comparing, fetching
-from toolkit.judge.asking import ELSEWHERE, ENDS, MISSING, PACKAGE, PARTS, THROWS, Question, called
-from toolkit.judge.changed import given
+from toolkit.judge.asking import ELSEWHERE, ENDS, MISSING, PACKAGE, PARTS, THROWS, Answer, Question, called
+from toolkit.judge.changed import FileChange, given
 from toolkit.judge.model import Difference, Gap, Kind, Weight
+from toolkit.judge.reach import AttrPath
+from toolkit.judge.sides import Sides
 from toolkit.judge.subject import THREW, Subject
 from toolkit.judge.values import labels
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
-
-    from toolkit.judge.asking import Answer
-    from toolkit.judge.changed import FileChange
-    from toolkit.judge.reach import AttrPath
-    from toolkit.judge.sides import Sides
 
 STATIC = "static"
 SAMPLE = ("hello", "git", "jq", "ripgrep", "curl", "nginx", "gzip", "cowsay", "figlet", "python3Packages.requests")
@@ -177,11 +169,7 @@ class Record:
     def subject(self, name: str, system: str) -> Subject:
         """Return an attribute as what differences are about."""
         return Subject(
-            attribute=name,
-            system=system,
-            root=str(self.sides.ground.root),
-            files=self.files,
-            aliases=self.aliases,
+            attribute=name, system=system, root=str(self.sides.ground.root), files=self.files, aliases=self.aliases
         )
 
     def _explained(self, path: AttrPath, system: str, found: Iterable[Difference]) -> list[Difference]:

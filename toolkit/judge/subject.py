@@ -1,15 +1,11 @@
 """The attribute that is compared, and its own derivation before and after."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, cast
 
 from msgspec import Struct, field
 
 from toolkit.judge.model import Difference, Kind, Weight
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
 
 THREW = {"!": "throws"}
 """A value that throws, as judge.nix has it."""

@@ -1,16 +1,12 @@
 """Values as Nix shows them: what is in a set or a list, and what of it differs."""
 
-from __future__ import annotations
-
 import json
 import re
-from typing import TYPE_CHECKING, Any, TypeGuard, cast
+from collections.abc import Iterator
+from typing import Any, TypeGuard, cast
 
 from toolkit.judge.subject import with_strings
 from toolkit.text import few
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 STORE = re.compile(r"/nix/store/[0-9a-z]{32}-")
 _MOST_SHOWN = 6

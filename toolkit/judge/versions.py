@@ -1,20 +1,13 @@
 """The other versions of a package set: what a file makes in one of them it makes in the others, perhaps differently."""
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from toolkit.judge.asking import ELSEWHERE, FUNCTION, PACKAGE, PARTS, Question
 from toolkit.judge.model import Difference, Gap
-from toolkit.judge.record import STATIC
+from toolkit.judge.reach import AttrPath
+from toolkit.judge.record import STATIC, Record
 from toolkit.text import few
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
-
-    from toolkit.judge.reach import AttrPath
-    from toolkit.judge.record import Record
 
 CONTAINERS: Mapping[AttrPath, str] = {
     ("beam", "packages"): "beamPackages",

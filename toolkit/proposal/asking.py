@@ -1,9 +1,8 @@
 """What is asked of Nix about a lifted package on each system, for one package alone or for many together."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -23,11 +22,6 @@ from toolkit.prove.lifted import (
     judge,
     thing,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
-
 
 _TOGETHER = 2
 """Evaluations at a time."""

@@ -7,26 +7,23 @@ file of `patches/targets/`, and imported only if its target is asked for.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any, ClassVar, Generic, TypeVar
 
 from msgspec import Struct
 
+from toolkit.errors import ToolkitError
 from toolkit.git import reading
+from toolkit.git.reading import TreeFile
+from toolkit.model import OverlayReport, Patch, Progress, Proposal, Source, Step, TreeCommit
+from toolkit.patches import Message
 from toolkit.proposal import inspection
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path, PurePosixPath
-
-    from toolkit.errors import ToolkitError
-    from toolkit.git.reading import TreeFile
-    from toolkit.model import OverlayReport, Patch, Progress, Proposal, Source, Step, TreeCommit
-    from toolkit.patches import Message
-    from toolkit.proposal.inspection import PackageInspection
-    from toolkit.proposal.recipes import Recipe
-    from toolkit.proposal.requests import CheckRequest, Request
-    from toolkit.prove import Case, Claim, Stage
-    from toolkit.report.pull_request import Texts
+from toolkit.proposal.inspection import PackageInspection
+from toolkit.proposal.recipes import Recipe
+from toolkit.proposal.requests import CheckRequest, Request
+from toolkit.prove import Case, Claim, Stage
+from toolkit.report.pull_request import Texts
 
 C = TypeVar("C", bound="Case[Stage]")
 

@@ -1,19 +1,12 @@
 """The claims that hold for any package: Nix parses the file, nixfmt keeps it as it is, git applies the patches."""
 
-from __future__ import annotations
-
 import shlex
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from toolkit import process
 from toolkit.git import diffs, patching, reading
 from toolkit.nix import program, stores
-from toolkit.prove import ANY, Claim, Finding, Subject
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from toolkit.prove import Case, Stage
+from toolkit.prove import ANY, Case, Claim, Finding, Stage, Subject
 
 
 def parses(case: Case[Stage]) -> Finding:

@@ -1,25 +1,18 @@
 """Claims that the judge decides: what is made from its files stays the same, as do its readers."""
 
-from __future__ import annotations
-
 import shlex
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from threading import Lock
-from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
 from toolkit.judge import SYSTEMS, JudgeRequest, judge
 from toolkit.judge.asking import FEW
-from toolkit.judge.model import Kind, Weight
+from toolkit.judge.model import Difference, Gap, Judgement, Kind, Weight
 from toolkit.model import Silence
 from toolkit.prove import Finding
+from toolkit.sources.changes import Change
 from toolkit.text import few
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-    from toolkit.judge.model import Difference, Gap, Judgement
-    from toolkit.sources.changes import Change
 
 
 class Aspect(Struct, frozen=True, kw_only=True):

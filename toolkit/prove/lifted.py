@@ -4,13 +4,12 @@ One evaluation looks at many packages. An error that Nix cannot catch ends it: t
 gets the error as its answer, and the others are asked again.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import secrets
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -20,13 +19,8 @@ from toolkit.errors import CommandError, ToolkitError
 from toolkit.nix import evaluator, limits, program, stores
 from toolkit.nix.derivations import DerivationStore
 from toolkit.nix.limits import Allowance, sealed
+from toolkit.process import Command
 from toolkit.shipped import EXPRESSIONS
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
-
-    from toolkit.process import Command
 
 EXPRESSION = EXPRESSIONS / "lifted.nix"
 

@@ -1,26 +1,19 @@
 """Real builds as the user wants them run, with what failed: the derivation, its log, Nix's exit status."""
 
-from __future__ import annotations
-
 import json
 import os
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from toolkit import process
 from toolkit.errors import CommandError, ToolkitError
+from toolkit.model import Progress
 from toolkit.nix import evaluator, program, stores
-from toolkit.process import Command
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from toolkit.model import Progress
-    from toolkit.process import Completed
-    from toolkit.sources.trees import NixpkgsTree
+from toolkit.process import Command, Completed
+from toolkit.sources.trees import NixpkgsTree
 
 # Nix manual, nix-build, "Special exit codes for build failure".
 STATUSES = {

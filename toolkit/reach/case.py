@@ -1,18 +1,11 @@
 """Two derivations of one package, without an override and with it: the case that rules are about."""
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Struct, field
 
-from toolkit.nix.derivations import digest
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from toolkit.nix.derivations import Derivation, DerivationStore
+from toolkit.nix.derivations import Derivation, DerivationStore, digest
 
 FEWEST = 3
 """The fewest characters of a word or version that says something."""

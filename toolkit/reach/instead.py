@@ -3,27 +3,19 @@
 A text is evaluated exactly as it is printed, but for `…`, which stands for the user's own values.
 """
 
-from __future__ import annotations
-
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from toolkit import files
 from toolkit.errors import ToolkitError
-from toolkit.nix.tree import Tree
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from toolkit.nix.tree import Node
-    from toolkit.reach.answers import Chosen, Place
-    from toolkit.reach.case import Call
-    from toolkit.reach.model import Left
+from toolkit.nix.tree import Node, Tree
+from toolkit.reach.answers import Chosen, Place
+from toolkit.reach.case import Call
+from toolkit.reach.model import Left
 
 _SOURCES = (
     'src = old.src.override {{ tag = "v${{version}}"; hash = ""; }};',
@@ -39,10 +31,7 @@ _DOWNLOADS = {
         'cargoDeps = old.cargoDeps.overrideAttrs (_: {{ inherit {src}; outputHash = ""; outputHashAlgo = "{sha}"; }});',
     ),
     "goModules": ('vendorHash = "";',),
-    "npmDeps": (
-        'npmDepsHash = "";',
-        'npmDeps = {final}.fetchNpmDeps {{ inherit {src}; hash = ""; }};',
-    ),
+    "npmDeps": ('npmDepsHash = "";', 'npmDeps = {final}.fetchNpmDeps {{ inherit {src}; hash = ""; }};'),
 }
 """By the variable with what is downloaded for a source, how it is downloaded for another one."""
 

@@ -1,42 +1,23 @@
 """Ask Nix about each override of some overlays, and judge what it leaves."""
 
-from __future__ import annotations
-
 import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from msgspec.structs import replace
 
+from toolkit.model import Progress
 from toolkit.nix.program import quoted
 from toolkit.reach import instead, rules
-from toolkit.reach.answers import (
-    Chosen,
-    Facts,
-    Look,
-    Named,
-    Overlay,
-    Pair,
-    Place,
-    Shown,
-    Source,
-    Subject,
-    Taken,
-)
+from toolkit.reach.answers import Chosen, Facts, Look, Named, Overlay, Pair, Place, Shown, Source, Subject, Taken
 from toolkit.reach.case import Call
-from toolkit.reach.model import Left, Override, Status
+from toolkit.reach.instead import Names
+from toolkit.reach.model import Brought, Left, Override, Status
 from toolkit.reach.others import Others
-from toolkit.reach.session import EvaluationError
+from toolkit.reach.session import EvaluationError, Session
 from toolkit.reach.sets import Sets, called, listed
 from toolkit.reach.verdicts import Verdict, is_absent, is_own, reason_of, together, unlike
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    from toolkit.model import Progress
-    from toolkit.reach.instead import Names
-    from toolkit.reach.model import Brought
-    from toolkit.reach.session import Session
 
 T = TypeVar("T")
 

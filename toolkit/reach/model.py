@@ -1,7 +1,5 @@
 """What the modules of `reach` hand to one another: an override, what became of it, and what remains."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 from pathlib import Path
 

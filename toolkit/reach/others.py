@@ -1,30 +1,20 @@
 """Other ways to write an override that stops halfway, each as Nix has evaluated it."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
 
 from msgspec.structs import replace
 
-from toolkit.nix.derivations import DerivationStore
+from toolkit.nix.derivations import Derivation, DerivationStore
 from toolkit.nix.program import quoted
 from toolkit.nix.stores import own
 from toolkit.reach import instead as ways
 from toolkit.reach import rules
-from toolkit.reach.answers import Behind, Pair
-from toolkit.reach.case import Case
+from toolkit.reach.answers import Behind, Pair, Subject
+from toolkit.reach.case import Call, Case
+from toolkit.reach.instead import Names, Way
+from toolkit.reach.model import Brought, Left
 from toolkit.reach.session import EvaluationError
-from toolkit.reach.sets import called, listed
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from toolkit.nix.derivations import Derivation
-    from toolkit.reach.answers import Subject
-    from toolkit.reach.case import Call
-    from toolkit.reach.instead import Names, Way
-    from toolkit.reach.model import Brought, Left
-    from toolkit.reach.sets import Sets
+from toolkit.reach.sets import Sets, called, listed
 
 
 class Others:

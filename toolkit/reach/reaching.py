@@ -1,34 +1,27 @@
 """`reach` from beginning to end: what is named, in which nixpkgs, on which systems, and what it does."""
 
-from __future__ import annotations
-
 import json
 import shlex
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit import files
 from toolkit.errors import ToolkitError
-from toolkit.model import SourceRequest
+from toolkit.model import Progress, SourceRequest
 from toolkit.nix import limits
 from toolkit.nix.limits import jobs, sealed
 from toolkit.parallel import side_by_side
 from toolkit.reach import sources
+from toolkit.reach.answers import Source
 from toolkit.reach.judging import Judge
 from toolkit.reach.model import Brought, Override, Reach
 from toolkit.reach.session import EvaluationError, Session
 from toolkit.sources import trees
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    from toolkit.model import Progress
-    from toolkit.reach.answers import Source
 
 _EXPRESSION = Path(__file__).parents[1] / "expressions/reach.nix"
 _SECONDS = 120.0

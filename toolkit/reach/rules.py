@@ -4,19 +4,13 @@ Each rule is a function from a `Case` to what stays. Only what was replaced can 
 is a package, an argument, a hash. What was only added reaches if the derivation changes and something reads it.
 """
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
 
+from toolkit.nix.derivations import Derivation
 from toolkit.reach import unread
 from toolkit.reach.case import FEWEST, Case
 from toolkit.reach.model import Left
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from toolkit.nix.derivations import Derivation
 
 DEPENDENCIES = (
     "cargoDeps",

@@ -3,8 +3,6 @@
 `nix repl` keeps what it has evaluated, whatever fails later, so that fifty questions cost little more than one.
 """
 
-from __future__ import annotations
-
 import json
 import queue
 import re
@@ -12,8 +10,11 @@ import secrets
 import threading
 import time
 from collections import deque
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import IO, TYPE_CHECKING, Self
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
 
 from msgspec.structs import replace
 
@@ -25,11 +26,6 @@ from toolkit.nix.program import reason
 from toolkit.nix.stores import own, remote
 from toolkit.process import Command
 from toolkit.reach.model import STEPS_ASIDE
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
-    from types import TracebackType
 
 _SETTINGS = {
     "fsync-metadata": "false",

@@ -1,19 +1,13 @@
 """The package sets that an override is judged in, in one session with Nix, and the whole list in its order."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Sequence
+from typing import TypeVar
 
 from toolkit import documents
 from toolkit.nix.program import quoted
+from toolkit.reach.answers import Overlay, Subject
 from toolkit.reach.model import Replacement
-from toolkit.reach.session import EvaluationError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from toolkit.reach.answers import Overlay, Subject
-    from toolkit.reach.session import Session
+from toolkit.reach.session import EvaluationError, Session
 
 T = TypeVar("T")
 

@@ -1,7 +1,5 @@
 """From what the user names to the overlays in it: a file, a directory of overlays, a flake, a configuration."""
 
-from __future__ import annotations
-
 import os
 import re
 from pathlib import Path

@@ -1,18 +1,12 @@
 """What an override sets and nothing reads: rules about the variables of two derivations."""
 
-from __future__ import annotations
-
 import re
+from collections.abc import Iterator
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
 
 from toolkit.nix.derivations import digest
+from toolkit.reach.case import Case
 from toolkit.reach.model import Left
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from toolkit.reach.case import Case
 
 _FETCHING = frozenset(["branch", "hash", "owner", "repo", "rev", "sha256", "tag", "url", "urls"])
 """The arguments of a fetcher: in a derivation that is not one it is a variable that nothing reads."""

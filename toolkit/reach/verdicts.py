@@ -1,23 +1,17 @@
 """What is concluded of an override without asking again: of its members, of two values, of Nix's failure."""
 
-from __future__ import annotations
-
 import re
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from toolkit import files
 from toolkit.errors import ToolkitError
+from toolkit.reach.answers import Pair
 from toolkit.reach.model import OWN, Left, Override, Replacement, Status
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from toolkit.reach.answers import Pair
-    from toolkit.reach.session import EvaluationError
+from toolkit.reach.session import EvaluationError
 
 
 class Verdict(Struct, frozen=True, kw_only=True):

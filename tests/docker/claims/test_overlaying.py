@@ -1,18 +1,11 @@
-from __future__ import annotations
-
 import shutil
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from toolkit.model import Status
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from tests.docker.conftest import Draft
-    from toolkit.model import Report
+from tests.docker.conftest import Draft
+from toolkit.model import Report, Status
 
 
 @pytest.fixture

@@ -1,20 +1,14 @@
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import pytest
 
 from tests import designs
+from tests.docker.conftest import Draft
 from tests.docker.spoiled import designed
 from toolkit.docker.case import BEFORE, DEMOTED, LIFTED
 from toolkit.lift.plan import Design
 from toolkit.model import Status
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.docker.conftest import Draft
 
 
 def doors(series: Draft, stage: str = "after") -> dict[str, str]:

@@ -1,23 +1,14 @@
-from __future__ import annotations
-
 import shutil
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tests.docker.claims.conftest import TREE
+from tests.docker.claims.conftest import TREE, Deepened
 from toolkit.docker.case import DEMOTED
-from toolkit.model import Status, Tier
+from toolkit.model import Depth, Report, Status, Tier
 from toolkit.nix import stores
 from toolkit.prove import outputs
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.docker.claims.conftest import Deepened
-    from toolkit.model import Depth, Report
-
 
 HERE = outputs.here()
 NAME = f"specimen-built-{HERE}"

@@ -1,17 +1,11 @@
-from __future__ import annotations
-
 import subprocess
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import pytest
 
+from tests.docker.conftest import Draft
 from toolkit.docker.case import BEFORE, DEMOTED
 from toolkit.docker.claims import updating
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.docker.conftest import Draft
 
 
 @pytest.mark.parametrize("layout", ["20.10.14", "24.0", "27.5-alejandra", "29.6"])

@@ -1,8 +1,7 @@
 """A clone in which the branch has been made, once for all tests; each gets a copy."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 from msgspec import Struct
@@ -11,17 +10,11 @@ from msgspec.structs import replace
 from tests.asking import docker
 from tests.clones import BRANCH, TARGET, Clone, copy_clone, git, make_clone, snapshot
 from tests.progress import Steps
-from toolkit.contribution import PullRequest
+from toolkit.contribution import Contribution, PullRequest, Removed
 from toolkit.pr import BranchOrder, contributions
 from toolkit.pr.branches import create
 from toolkit.pr.contributions import remove
 from toolkit.pr.moving import update
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from toolkit.contribution import Contribution, Removed
 
 
 class Contributed(Struct, frozen=True, kw_only=True):

@@ -1,10 +1,9 @@
-from __future__ import annotations
-
 import json
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -14,10 +13,6 @@ from toolkit.errors import ToolkitError
 from toolkit.lift.plan import Design
 from toolkit.model import Oid
 from toolkit.pr import contributions
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
 
 BRANCHES = ("docker", "docker/components", "jané's branch", "a%2Fb", "a/b")
 

@@ -1,12 +1,11 @@
-from __future__ import annotations
-
 import shutil
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from tests.clones import BRANCH, TARGET, Clone, git, objects, snapshot
-from tests.docker.pr.conftest import ask
+from tests.docker.pr.conftest import Contributed, ask
 from tests.progress import Steps
 from tests.situations import SITUATIONS
 from toolkit.docker.steps import MODULE, Demotion
@@ -14,12 +13,6 @@ from toolkit.errors import ToolkitError, UsageError
 from toolkit.lift.plan import Design
 from toolkit.pr import contributions
 from toolkit.pr.contributions import remove
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from tests.docker.pr.conftest import Contributed
 
 LIFT = "docker: allow overriding moby, docker-{containerd,runc,tini}"
 DEMOTE = "docker: look up rootlesskit last in dockerd-rootless"

@@ -1,24 +1,18 @@
-from __future__ import annotations
-
+from collections.abc import Callable, Generator
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.asking import docker
 from tests.clones import BRANCH, REMOTE
+from tests.docker.pr.conftest import Contributed
 from tests.progress import Steps
 from toolkit.errors import ToolkitError
 from toolkit.git import clone as clones
 from toolkit.git import committing
 from toolkit.model import Oid
 from toolkit.pr import edits
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
-
-    from tests.docker.pr.conftest import Contributed
-    from toolkit.pr.edits import Edits
+from toolkit.pr.edits import Edits
 
 
 @pytest.fixture

@@ -1,16 +1,11 @@
-from __future__ import annotations
-
 import shutil
-from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.clones import BRANCH, objects, snapshot
+from tests.docker.pr.conftest import Contributed
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.pr import contributions
-
-if TYPE_CHECKING:
-    from tests.docker.pr.conftest import Contributed
 
 
 def refused(contributed: Contributed, branch: str | None = None, *, force: bool = False) -> ToolkitError:

@@ -1,13 +1,11 @@
-from __future__ import annotations
-
 import os
 import re
 import shutil
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import pytest
 
-from tests.clones import BRANCH, TARGET, git, objects, snapshot
+from tests.clones import BRANCH, TARGET, Clone, git, objects, snapshot
 from tests.docker.pr.conftest import Contributed, ask
 from tests.progress import Steps
 from toolkit.docker.steps import MODULE
@@ -15,11 +13,6 @@ from toolkit.errors import ToolkitError
 from toolkit.model import Status
 from toolkit.pr import contributions
 from toolkit.report.contributed import lines
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.clones import Clone
 
 OURS = [
     "docker: allow overriding moby, docker-{containerd,runc,tini}",

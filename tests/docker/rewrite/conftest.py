@@ -1,10 +1,8 @@
 """Docker files that differ from a specimen in one thing, and what becomes of them."""
 
-from __future__ import annotations
-
 import re
+from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,14 +10,10 @@ from tests import specimens
 from tests.parsing import assert_parses
 from toolkit.docker import series
 from toolkit.docker.rewrite import demote, layout
+from toolkit.docker.rewrite.layout import DockerFile
 from toolkit.docker.steps import DESIGNS, Demotion, steps
 from toolkit.errors import RefusalError
 from toolkit.lift.plan import Design
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from toolkit.docker.rewrite.layout import DockerFile
 
 TARGET = "pkgs/applications/virtualization/docker/default.nix"
 COMPONENTS = ("docker-runc", "docker-containerd", "docker-tini", "moby")

@@ -1,6 +1,4 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+import re
 
 import pytest
 
@@ -8,17 +6,12 @@ from tests.docker.rewrite.conftest import file_of, place, refusal, sub, text_of
 from tests.parsing import assert_parses
 from toolkit.docker import meaning
 from toolkit.docker.rewrite import layout, wrapper
-from toolkit.docker.rewrite.layout import docker_file, newest
+from toolkit.docker.rewrite.layout import DockerFile, docker_file, newest
 from toolkit.docker.series import refuse
 from toolkit.docker.steps import DEMOTE, LIFT
 from toolkit.errors import LayoutError, NixSyntaxError, ToolkitError
 from toolkit.lift.style import Style
 from toolkit.track.readings import sentence
-
-if TYPE_CHECKING:
-    import re
-
-    from toolkit.docker.rewrite.layout import DockerFile
 
 
 def file(name: str) -> DockerFile:

@@ -1,7 +1,5 @@
 """What the lift of docker has that other packages have not; the rest is in tests/lift."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.docker.rewrite.conftest import EVERY_STRATEGY, kit, place, refusal, rewrite, sub

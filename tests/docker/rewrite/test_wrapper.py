@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import pytest
 
 from tests.docker.rewrite.conftest import command, file_of, kit, place, refusal, sub, text_of

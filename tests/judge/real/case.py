@@ -1,17 +1,12 @@
 """A change of a real tree, the edits that it is made by, and the files that several are made in."""
 
-from __future__ import annotations
-
 import json
 import re
 import subprocess
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, TypeAlias
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from typing import TypeAlias
-
-    Text: TypeAlias = "Callable[[str], str] | str | None"
+Text: TypeAlias = "Callable[[str], str] | str | None"
 
 NATIVE, ARM, DARWIN, CROSS, STATIC = "x86_64-linux", "aarch64-linux", "aarch64-darwin", "cross", "static"
 ALL = "pkgs/top-level/all-packages.nix"

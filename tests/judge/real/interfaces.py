@@ -3,8 +3,6 @@
 # What a lambda in a union takes is not inferred.
 # pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
 
-from __future__ import annotations
-
 from tests.judge.real.case import (
     ADB,
     ADNS,

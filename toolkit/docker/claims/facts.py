@@ -6,16 +6,13 @@ toolkit/docker/expressions/doors.nix decides what they do; and the rows of matri
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from msgspec import Struct
 
 from toolkit import documents
 from toolkit.errors import ToolkitError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
 
 WORKS = "works"
 

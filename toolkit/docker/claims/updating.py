@@ -6,15 +6,10 @@ at the next line that begins with `  docker_` and a digit, or at a line `}`; the
 beginning is the version; within the block the lines with version, …Hash and …Rev are rewritten.
 """
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING
 
+from toolkit.docker.case import DockerCase
 from toolkit.prove import Finding
-
-if TYPE_CHECKING:
-    from toolkit.docker.case import DockerCase
 
 ATTRIBUTE = re.compile(r"docker_[0-9]+")
 REWRITTEN = re.compile(r'\b(?:version|cliHash|mobyHash|runcRev|runcHash|containerdRev|containerdHash) = "[^"]*";?')

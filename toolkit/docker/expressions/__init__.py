@@ -1,7 +1,5 @@
 """The Nix code that asks about docker, the stand-ins for all other packages, and what runs inside of its builds."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 EXPRESSIONS = Path(__file__).parent

@@ -1,28 +1,20 @@
 """Commit 2: a package leaves the PATH prefix of the dockerd-rootless wrapper, and becomes its suffix."""
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
 
 from toolkit.docker import PREFIX_ENTRY
 from toolkit.docker.rewrite import wrapper
+from toolkit.docker.rewrite.layout import DockerFile
+from toolkit.docker.rewrite.wrapper import Invocation, Placement, Way
 from toolkit.docker.steps import Demotion
 from toolkit.errors import LayoutError, RefusalError
 from toolkit.nix.attributes import call, inside, name_of, operator
-from toolkit.nix.conditions import climb, guard, guards, references_in
+from toolkit.nix.conditions import Condition, climb, guard, guards, references_in
 from toolkit.nix.edit import Edit, apply
-from toolkit.nix.scope import binding_names, look_up
+from toolkit.nix.scope import Reference, binding_names, look_up
+from toolkit.nix.tree import Node
 from toolkit.track.readings import PathPlace
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from toolkit.docker.rewrite.layout import DockerFile
-    from toolkit.docker.rewrite.wrapper import Invocation, Placement, Way
-    from toolkit.nix.conditions import Condition
-    from toolkit.nix.scope import Reference
-    from toolkit.nix.tree import Node
 
 REASON = (
     "# rootlesskit comes last, so that a security wrapper of that name,",
@@ -215,10 +207,7 @@ def _suffix(file: DockerFile, place: Placement) -> list[Edit]:
     margin, continuation = " " * command.indent, " " * command.continuation
     comment = "".join(f"{margin}{line}\n" for line in REASON)
     end = _end_of_words(file, command)
-    return [
-        Edit(command.start, command.start, comment),
-        Edit(end, end, f" \\\n{continuation}{_flag(file, place)}"),
-    ]
+    return [Edit(command.start, command.start, comment), Edit(end, end, f" \\\n{continuation}{_flag(file, place)}")]
 
 
 def _flag(file: DockerFile, place: Placement) -> str:

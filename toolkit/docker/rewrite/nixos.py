@@ -3,20 +3,14 @@
 The option has the style of those that the module has.
 """
 
-from __future__ import annotations
-
 import re
 import textwrap
-from typing import TYPE_CHECKING
 
 from toolkit.errors import LayoutError
 from toolkit.nix.attributes import call, full_path, path, statements, value
 from toolkit.nix.edit import Edit, apply, is_first
 from toolkit.nix.scope import formals
-from toolkit.nix.tree import Tree
-
-if TYPE_CHECKING:
-    from toolkit.nix.tree import Node
+from toolkit.nix.tree import Node, Tree
 
 OPTIONS = "virtualisation.docker.rootless"
 """The path of the module's options."""

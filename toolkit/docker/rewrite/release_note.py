@@ -1,16 +1,11 @@
 """An item joins the notable changes in NixOS' release notes; every other line stays."""
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from msgspec import Struct
 
 from toolkit.errors import LayoutError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 _SECTION = re.compile(r"## .*\{#sec-release-(\d\d\.\d\d)-notable-changes\}\s*")
 _HEADING = re.compile(r"#{1,2} ")

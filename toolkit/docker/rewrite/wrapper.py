@@ -1,25 +1,19 @@
 """Read the shell command that makes the dockerd-rootless wrapper, inside of moby's install phase."""
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
 from toolkit.docker import PREFIX_ENTRY
+from toolkit.docker.rewrite.layout import DockerFile
 from toolkit.errors import RefusalError
 from toolkit.nix.attributes import name_of
 from toolkit.nix.conditions import guard
 from toolkit.nix.scope import static_name
+from toolkit.nix.tree import Node
 from toolkit.track.readings import PathPlace
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from toolkit.docker.rewrite.layout import DockerFile
-    from toolkit.nix.tree import Node
 
 WRAPPER = re.compile(r"""\S*/bin/dockerd-rootless["']?(?=[\s;&|]|$)""")
 _MADE = re.compile(r"""bin/dockerd-rootless["']?(?=[\s;&|]|$)""")

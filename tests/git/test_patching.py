@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 from unidiff.patch import PatchSet
 
-from tests.remotes import Repository, state
+from tests.remotes import Repository
 from toolkit import process
 from toolkit.errors import ToolkitError
 from toolkit.git import diffs, mailing, patching, reading
@@ -152,22 +152,6 @@ def test_content_is_kept_byte_for_byte(target: PurePosixPath) -> None:
     assert (applied.failure, applied.after, applied.after_diff) == (None, (after,), after)
 
 
-def test_the_series_applies_to_the_pinned_commit(series: Series, target: PurePosixPath, pinned: Repository) -> None:
-    pin = reading.locate(pinned.path)
-    before = state(pinned.path)
-    applied = patching.applies(BEFORE, target, series.patches, series.upstream_diff, pin=pin)
-    assert applied.failure is None
-    assert applied.after == (LIFTED, DEMOTED)
-    assert applied.after_diff == DEMOTED
-    assert state(pinned.path) == before
-
-
-def test_a_pin_with_another_file_is_an_error(series: Series, target: PurePosixPath, pinned: Repository) -> None:
-    pin = reading.locate(pinned.path, "HEAD~1")
-    with pytest.raises(ToolkitError, match=r"default\.nix: differs in the commit"):
-        patching.applies(BEFORE, target, series.patches, series.upstream_diff, pin=pin)
-
-
 def test_a_series_that_does_not_apply_is_told_with_gits_reason(series: Series, target: PurePosixPath) -> None:
     moved = BEFORE.replace(b"line 149\n", b"line of somebody else\n")
     applied = patching.applies(moved, target, series.patches, series.upstream_diff)
@@ -184,18 +168,14 @@ def test_a_diff_that_is_fine_does_not_hide_a_broken_series(series: Series, targe
     assert applied.failure.startswith("series: patch failed")
 
 
-@pytest.mark.parametrize("with_pin", [False, True])
-def test_the_commands_repeat_it_in_a_shell(
-    series: Series, target: PurePosixPath, pinned: Repository, tmp_path: Path, *, with_pin: bool
-) -> None:
+def test_the_commands_repeat_it_in_a_shell(series: Series, target: PurePosixPath, tmp_path: Path) -> None:
     proposal = tmp_path / "proposal"
     (proposal / "series").mkdir(parents=True)
     for patch in series.patches:
         (proposal / "series" / patch.name).write_bytes(patch.content)
     (proposal / "upstream.diff").write_bytes(series.upstream_diff)
     (proposal / "FILE").write_bytes(BEFORE)
-    pin = reading.locate(pinned.path) if with_pin else None
-    applied = patching.applies(BEFORE, target, series.patches, series.upstream_diff, pin=pin)
+    applied = patching.applies(BEFORE, target, series.patches, series.upstream_diff)
     script = "\n".join(("set -e", *applied.commands))
     subprocess.run(["sh", "-c", script], cwd=proposal, check=True, capture_output=True)
     assert (proposal / "checkout" / target).read_bytes() == DEMOTED

@@ -7,8 +7,7 @@ import pytest
 
 from tests.prove.conftest import TARGET, Draft
 from toolkit.errors import ToolkitError
-from toolkit.git import calls
-from toolkit.model import Oid, Patch, Source
+from toolkit.model import Patch
 from toolkit.nix import stores
 from toolkit.prove import ANY, Subject, about
 from toolkit.prove.form import CLAIMS, LINT, LINTERS, applies, formatted, linted, parses
@@ -189,49 +188,6 @@ def test_series_and_diff_apply_with_their_lines_and_commands(draft: Draft) -> No
     assert f"{draft.root}/before/package.nix" in finding.commands[0]
     one = Draft(root=draft.root, texts={name: draft.texts[name] for name in ("before", "second")})
     assert applies(one.case()).covers == "1 patch, 2 lines added, 2 removed"
-
-
-@pytest.fixture
-def repository(draft: Draft, tmp_path: Path) -> Path:
-    path = tmp_path / "clone"
-    (path / TARGET).parent.mkdir(parents=True)
-    (path / TARGET).write_text(draft.texts["before"])
-    for words in (("init", "-q"), ("add", "-A"), ("commit", "-qm", "one")):
-        calls.run_hermetic(path, *words)
-    return path
-
-
-def at(repository: Path, content: bytes) -> Source:
-    commit = Oid(calls.run_hermetic(repository, "rev-parse", "HEAD").text)
-    return Source(
-        origin="a test",
-        content=content,
-        directory=repository,
-        repository=repository / ".git",
-        commit=commit,
-        committed=1,
-    )
-
-
-def test_series_applies_to_the_pinned_commit(draft: Draft, repository: Path) -> None:
-    source = at(repository, draft.texts["before"].encode())
-    finding = applies(draft.case(source=source))
-    assert finding.failures == ()
-    assert finding.evidence == (f"git apply --check and git am, on commit {source.commit}",)
-    (repository / TARGET).write_text("{ }\n")
-    calls.run_hermetic(repository, "commit", "-qam", "two")
-    with pytest.raises(ToolkitError, match="differs in the commit from the file that was changed"):
-        applies(draft.case(source=at(repository, source.content)))
-
-
-def test_commit_that_is_not_all_there_is_said_not_to_be(draft: Draft, repository: Path) -> None:
-    source = at(repository, draft.texts["before"].encode())
-    blob = calls.run_hermetic(repository, "rev-parse", f"HEAD:{TARGET}").text
-    (repository / ".git/objects" / blob[:2] / blob[2:]).unlink()
-    finding = applies(draft.case(source=source))
-    assert finding.failures == ()
-    where = f"a commit of the file, since {repository}/.git lacks what a checkout of {source.commit.short} reads"  # type: ignore[union-attr]
-    assert finding.evidence == (f"git apply --check and git am, on {where}",)
 
 
 def test_patch_that_does_not_apply_is_named_with_gits_words(draft: Draft) -> None:

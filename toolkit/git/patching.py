@@ -11,18 +11,9 @@ from msgspec import Struct
 from toolkit import files, inside
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.git import calls, diffs, mailing, reading
-from toolkit.git.reading import Located, TreeFile
+from toolkit.git.reading import TreeFile
 from toolkit.inside import EntryKind
 from toolkit.model import FileChange, Patch
-
-
-@contextmanager
-def holding(contents: Mapping[PurePosixPath, bytes]) -> Generator[Path]:
-    """Yield a directory with these files, in which git finds no repository if it runs `alone`."""
-    with files.temporary() as name:
-        for path, content in contents.items():
-            reading.write_file(name / path, reading.TreeFile(content=content))
-        yield name
 
 
 class Applied(Struct, frozen=True, kw_only=True):
@@ -106,26 +97,14 @@ def stack(files: Mapping[PurePosixPath, bytes], mails: Sequence[Patch]) -> Stack
     return Stacked(after=after, failure=failure)
 
 
-def applies(  # noqa: PLR0913 - a series, its diff, and where it is tried
-    before: bytes,
-    target: PurePosixPath,
-    patches: Sequence[Patch],
-    upstream_diff: bytes,
-    *,
-    pin: Located | None = None,
-    copy: Path = Path("FILE"),
+def applies(
+    before: bytes, target: PurePosixPath, patches: Sequence[Patch], upstream_diff: bytes, *, copy: Path = Path("FILE")
 ) -> Applied:
-    """Try `git apply --check` of the diff and `git am` of the series on a clean checkout.
+    """Try `git apply --check` of the diff and `git am` of the series on a commit that has nothing but the target.
 
-    With `pin` the checkout is one of that commit, in a repository of our own which borrows the objects of
-    `pin.repository` and writes none to it; without, it is one of a commit that has nothing but the target.
-    `copy` is where the commands find a file with the content `before`. Raise ToolkitError if the pin's file
-    differs from that.
+    `copy` is where the commands find a file with the content `before`.
     """
-    here = mailing.throwaway(mailing.NewCommit(files={target: before})) if pin is None else _borrowed(target, pin)
-    with here as checkout:
-        if inside.read(checkout, target) != before:
-            raise ToolkitError(f"{target}: differs in the commit from the file that was changed")
+    with mailing.throwaway(mailing.NewCommit(files={target: before})) as checkout:
         after_diff, failure = _try_diff(checkout, target, upstream_diff)
         refused = mailing.am(checkout, patches)
         # The first is the base, which has no parent here.
@@ -135,7 +114,7 @@ def applies(  # noqa: PLR0913 - a series, its diff, and where it is tried
         after=after,
         after_diff=after_diff,
         failure=failure or (f"series: {refused}" if refused is not None else None),
-        commands=_commands(target, pin, copy),
+        commands=_commands(target, copy),
     )
 
 
@@ -154,27 +133,6 @@ def _kept(after: Mapping[PurePosixPath, TreeFile], path: PurePosixPath) -> bytes
     if after[path].mode not in {reading.FILE, reading.EXECUTABLE}:
         raise ToolkitError(f"patch: makes '{path}' a link")
     return after[path].content
-
-
-@contextmanager
-def _borrowed(target: PurePosixPath, pin: Located) -> Generator[Path]:
-    """Yield a repository in which the pin is checked out as far as the target goes, with borrowed objects."""
-    with holding({}) as checkout:
-        calls.init(checkout)
-        for place, line in (
-            ("objects/info/alternates", pin.repository / "objects"),
-            # The parents are not needed, and a shallow repository has none.
-            ("shallow", str(pin.commit)),
-            ("info/sparse-checkout", f"/{target}"),
-        ):
-            path = checkout / ".git" / place
-            path.parent.mkdir(exist_ok=True)
-            path.write_bytes(os.fsencode(f"{line}\n"))
-        # That there is a promisor tells git that objects may be missing.
-        for setting in ("core.sparseCheckout", "remote.pin.promisor"):
-            calls.run_hermetic(checkout, "config", setting, "true")
-        calls.run_hermetic(checkout, "checkout", "--quiet", "--detach", str(pin.commit))
-        yield checkout
 
 
 def _try_diff(checkout: Path, target: PurePosixPath, diff: bytes) -> tuple[bytes | None, str | None]:
@@ -199,21 +157,11 @@ def _try_diff(checkout: Path, target: PurePosixPath, diff: bytes) -> tuple[bytes
     return after, None
 
 
-def _commands(target: PurePosixPath, pin: Located | None, copy: Path) -> tuple[str, ...]:
+def _commands(target: PurePosixPath, copy: Path) -> tuple[str, ...]:
     path = shlex.quote(str(target))
-    if pin is None:
-        prepare = (
-            f"git init --quiet checkout && mkdir -p checkout/{shlex.quote(str(target.parent))}"
-            f" && cp {shlex.quote(str(copy))} checkout/{path}"
-            f" && git -C checkout add {path} && git -C checkout commit --quiet --message=base"
-        )
-    else:
-        objects = shlex.quote(str(pin.repository / "objects"))
-        prepare = (
-            f"git init --quiet checkout && echo {objects} > checkout/.git/objects/info/alternates"
-            f" && echo {pin.commit} > checkout/.git/shallow"
-            f" && git -C checkout config remote.pin.promisor true"
-            f" && git -C checkout sparse-checkout set --no-cone /{path}"
-            f" && git -C checkout checkout --quiet --detach {pin.commit}"
-        )
+    prepare = (
+        f"git init --quiet checkout && mkdir -p checkout/{shlex.quote(str(target.parent))}"
+        f" && cp {shlex.quote(str(copy))} checkout/{path}"
+        f" && git -C checkout add {path} && git -C checkout commit --quiet --message=base"
+    )
     return (prepare, "git -C checkout apply --check ../upstream.diff", "(cd checkout && git am ../series/*.patch)")

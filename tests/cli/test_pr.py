@@ -264,8 +264,6 @@ def test_each_pull_request_for_docker_makes_one_thing_and_names_the_others(
         ]
         text = Path(printed(done.stdout)["text"]).read_text()
         assert ("#549926" in text) == (only == "lift")
-        assert unlet("pr", "--repo", clone.top, "--branch", branch, "--update").returncode == 0
-        assert clone.git("log", "--reverse", "--format=%s", f"upstream/master..{branch}").splitlines() == subjects
 
 
 def test_a_base_whose_builder_takes_no_function_gets_no_branch(unlet: Unlet, new_clone: Callable[..., Clone]) -> None:

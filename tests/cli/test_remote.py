@@ -17,24 +17,11 @@ from toolkit.docker import steps as plans
 from toolkit.errors import without_passwords
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from tests.cli.conftest import Unlet
     from tests.remotes import Remote
 
 EXTRAS = ("--only", "lift", "--only", "demote", "--only", "nixos-module")
 OPEN = {"uploadpack__allowFilter": "true", "uploadpack__allowAnySHA1InWant": "true"}
-# Whether the server speaks version 2 of git's protocol, in which any object may be asked for, and its settings.
-SERVERS: Mapping[str, tuple[bool, Mapping[str, str]]] = {
-    "filters": (True, OPEN),
-    "no filters": (True, {}),
-    "nothing": (False, {}),
-}
-
-
-@pytest.fixture(scope="session")
-def large(tmp_path_factory: pytest.TempPathFactory) -> Repository:
-    return shaped_like_nixpkgs(tmp_path_factory.mktemp("large") / "nixpkgs.git", packages=30_000)
 
 
 @pytest.fixture(scope="session")
@@ -42,44 +29,17 @@ def shaped(tmp_path_factory: pytest.TempPathFactory) -> Repository:
     return shaped_like_nixpkgs(tmp_path_factory.mktemp("shaped") / "nixpkgs.git", packages=300)
 
 
-def served(server: Remote, repository: Repository, kind: str) -> str:
-    protocol, config = SERVERS[kind]
-    server.protocol = protocol
-    return server.serve(repository, **config)
-
-
-def assert_proven(out: Path, *, count: int) -> None:
-    proofs = json.loads((out / "report.json").read_bytes())["proofs"]
+def test_what_is_fetched_is_what_a_checkout_reads_and_is_proven(
+    unlet: Unlet, shaped: Repository, server: Remote
+) -> None:
+    url = server.serve(shaped, **OPEN)
+    done = unlet("propose", "--nixpkgs", url, "--rev", "master", *EXTRAS)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    proofs = json.loads((unlet.cwd / "proposal/report.json").read_bytes())["proofs"]
     found = {proof["name"]: proof["status"] for proof in proofs}
     assert found["applies"] == "passed"
     assert set(found.values()) <= {"passed", "not run"}
-    assert len(found) == count
-
-
-def test_default_command_passes(unlet: Unlet, large: Repository, server: Remote) -> None:
-    url = served(server, large, "filters")
-    # What it takes without commits on request is part of that, and fetched alone in the next test.
-    done = unlet("propose", "--nixpkgs", url, "--rev", "master", *EXTRAS)
-    assert (done.returncode, done.stderr) == (0, ""), done.stdout
-    assert_proven(unlet.cwd / "proposal", count=12)
-
-
-@pytest.mark.parametrize("kind", ["filters", "no filters", "nothing"])
-def test_commit_by_its_id_and_a_second_run_without_a_network(
-    unlet: Unlet, shaped: Repository, server: Remote, kind: str
-) -> None:
-    url, commit = served(server, shaped, kind), shaped.git("rev-parse", "master")
-    done = unlet("propose", "--nixpkgs", url, "--rev", commit)
-    assert (done.returncode, done.stderr) == (0, ""), done.stdout
-    assert_proven(unlet.cwd / "proposal", count=11)
-    asked = len(server.requests)
-    assert unlet("propose", "--nixpkgs", url, "--rev", commit, "--offline", "--force").returncode == 0
-    assert len(server.requests) == asked
-
-
-def test_what_is_fetched_is_what_a_checkout_reads(unlet: Unlet, shaped: Repository, server: Remote) -> None:
-    url = served(server, shaped, "filters")
-    assert unlet("propose", "--nixpkgs", url, *EXTRAS).returncode == 0
+    assert len(found) == 12
     (tree,) = (Path(unlet.env["XDG_CACHE_HOME"]) / "unlet" / "commits").glob("*/tree")
     there = {str(path.relative_to(tree)) for path in tree.rglob(".git*")}
     assert there == {
@@ -99,10 +59,9 @@ def test_what_is_fetched_is_what_a_checkout_reads(unlet: Unlet, shaped: Reposito
 
 
 def test_other_commands_that_fetch(unlet: Unlet, shaped: Repository, server: Remote, tmp_path: Path) -> None:
-    url, commit = served(server, shaped, "filters"), shaped.git("rev-parse", "master")
-    for kind in ("rewrap", "patched"):
-        done = unlet("overlay", "--nixpkgs", url, "--rev", "master", "--kind", kind, "--out", kind)
-        assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    url, commit = server.serve(shaped, **OPEN), shaped.git("rev-parse", "master")
+    done = unlet("overlay", "--nixpkgs", url, "--rev", "master", "--kind", "patched", "--out", "patched")
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
     (Path(unlet.env["HOME"]) / ".gitconfig").write_text(
         f'[url "{url}"]\ninsteadOf = https://github.com/NixOS/nixpkgs.git\n'
     )
@@ -123,7 +82,7 @@ def test_partial_clone_without_attributes_is_told(
     unlet: Unlet, shaped: Repository, server: Remote, tmp_path: Path
 ) -> None:
     clone = Repository(tmp_path / "clone")
-    command = ["git", "clone", "--quiet", "--filter=blob:none", "--no-checkout", served(server, shaped, "filters")]
+    command = ["git", "clone", "--quiet", "--filter=blob:none", "--no-checkout", server.serve(shaped, **OPEN)]
     subprocess.run([*command, str(clone.path)], check=True)
     for line in clone.git("ls-tree", "-r", "HEAD", *plans.plan().sparse, str(TARGET.parent)).splitlines():
         clone.git("cat-file", "blob", line.split()[2])
@@ -141,7 +100,7 @@ def test_partial_clone_without_attributes_is_told(
 def test_password_of_a_url_is_printed_and_written_nowhere(
     unlet: Unlet, shaped: Repository, server: Remote, tmp_path: Path, password: str
 ) -> None:
-    url = served(server, shaped, "filters")
+    url = server.serve(shaped, **OPEN)
     server.required = "secret"
     with_password = url.replace("http://", f"http://user:{password}@")
     clone = Repository(tmp_path / "clone")
@@ -150,10 +109,9 @@ def test_password_of_a_url_is_printed_and_written_nowhere(
     home = Path(unlet.env["HOME"])
     (home / ".gitconfig").write_text("[user]\nname = Jane\nemail = jane@localhost.invalid\n")
     for command in (
-        ("propose", "--nixpkgs", with_password, "--rev", "master"),
         ("overlay", "--nixpkgs", with_password, "--out", "overlay"),
         ("track", "--nixpkgs", with_password, "--git-dir", shaped.path),
-        ("pr", "--repo", clone.path, "--fetch"),
+        *([("pr", "--repo", clone.path, "--fetch")] if password != server.required else []),
     ):
         done = unlet(*command, "-v")
         said = done.stdout + done.stderr

@@ -54,6 +54,17 @@ def test_a_name_brings_its_commit_and_only_the_files_of_the_paths(
     assert reading.locate(tmp_path / "into").commit == fetched.commit
 
 
+def test_a_server_without_filters_gives_all_files_of_a_commit_by_its_id(
+    clone: Repository, server: Remote, tmp_path: Path
+) -> None:
+    commit = clone.git("rev-parse", "v1^{}")
+    assert str(fetching.fetch(server.serve(clone), commit, tmp_path / "into", PATHS).commit) == commit
+    assert wanted(clone, commit) < blobs(tmp_path / "into")
+    server.protocol = False
+    with pytest.raises(ToolkitError, match=r"nixpkgs\.git: does not serve objects by their ids: "):
+        fetching.fetch(server.serve(clone), commit, tmp_path / "other", PATHS)
+
+
 def test_all_files_come_in_one_round_trip(clone: Repository, server: Remote, tmp_path: Path) -> None:
     clone.commit({f"lib/{number}.nix": f"{number}\n" for number in range(50)})
     fetching.fetch(server.serve(clone, **OPEN), "HEAD", tmp_path / "into", PATHS)

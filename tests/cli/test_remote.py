@@ -110,8 +110,8 @@ def test_password_of_a_url_is_printed_and_written_nowhere(
     (home / ".gitconfig").write_text("[user]\nname = Jane\nemail = jane@localhost.invalid\n")
     for command in (
         ("overlay", "--nixpkgs", with_password, "--out", "overlay"),
-        ("track", "--nixpkgs", with_password, "--git-dir", shaped.path),
-        *([("pr", "--repo", clone.path, "--fetch")] if password != server.required else []),
+        ("track", "--nixpkgs", with_password, "--git-dir", str(shaped.path)),
+        *([("pr", "--repo", str(clone.path), "--fetch")] if password != server.required else []),
     ):
         done = unlet(*command, "-v")
         said = done.stdout + done.stderr

@@ -42,7 +42,7 @@ def case(before: Path, after: Path, package: str, lifted: Lifted | None = None) 
 
 def change_of(before: Path, after: Path) -> Change:
     tree = NixpkgsTree(root=before, key=fingerprint(before))
-    return changes.of_file(tree, BOARD, (after / BOARD).read_bytes(), source=SourceRequest())
+    return changes.one_file(tree, BOARD, (after / BOARD).read_bytes(), source=SourceRequest())
 
 
 @pytest.fixture

@@ -51,7 +51,7 @@ def case(tree: Path, made: Lifted, after: str) -> LiftCase:
     stages = [Stage(name=root.name, content=(root / NOTES).read_bytes(), path=root / NOTES) for root in (tree, spoiled)]
     systems = ("x86_64-linux",)
     question = LiftQuestion(package="notes-server", methods=made.methods, follows=made.follows)
-    change = changes.of_file(NixpkgsTree(root=tree, key="of-a-test"), NOTES, after.encode(), source=SourceRequest())
+    change = changes.one_file(NixpkgsTree(root=tree, key="of-a-test"), NOTES, after.encode(), source=SourceRequest())
     return LiftCase(
         source=Source(origin="a test", content=stages[0].content, directory=tree),
         target=NOTES,

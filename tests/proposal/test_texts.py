@@ -8,7 +8,7 @@ from toolkit.lift.plan import OWN
 from toolkit.lift.rewriting import Lifted
 from toolkit.model import Commit, Oid, Proof, Proposal, Report, Source, Status, Step
 from toolkit.patches import Message
-from toolkit.proposal.texts import message, of_pull_request
+from toolkit.proposal.texts import message, pull_request_texts
 from toolkit.report.pull_request import DraftFacts, Texts, draft
 
 STEP = Step(name="lift", design="move")
@@ -37,7 +37,7 @@ def lifted(
 
 
 def said_of(packages: tuple[str, ...], change: Lifted) -> Texts:
-    return of_pull_request(packages, message(packages, change), STEP, change, None)
+    return pull_request_texts(packages, message(packages, change), STEP, change, None)
 
 
 @pytest.mark.parametrize(

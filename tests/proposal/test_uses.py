@@ -126,7 +126,7 @@ class TestBranch:
         made = writing.commits(chosen.source, chosen.messages, chosen.contents)
         change = FileChange(path=PurePosixPath(NOTES), before=chosen.source.content, after=chosen.contents[0])
         (message,) = chosen.messages
-        assert writing.of_tree(chosen, made) == (
+        assert writing.tree_commits(chosen, made) == (
             TreeCommit(subject=message.subject, body=message.whole, files=(change,)),
         )
 

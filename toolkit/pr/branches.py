@@ -55,7 +55,7 @@ def create(order: BranchOrder, request: Request, *, progress: Progress) -> PullR
         report = proposing.write_down(ground.chosen, replacement.building, at=replacement.place, progress=progress)
         if report.failed and not order.force:
             return PullRequest(clone=clone.top, report=report, made=None, warnings=ground.warnings)
-        commits = writing.of_tree(ground.chosen, report.proposal.commits)
+        commits = writing.tree_commits(ground.chosen, report.proposal.commits)
         progress.step("committing")
         with committing.workshop(clone) as shop:
             composed = making.messages(commits, order.trailers)

@@ -117,7 +117,7 @@ def _made(
         return shop.recorded(fork, kept.commits[-1])
     ground = grounds.at(clone, Base(name=str(fork), commit=fork), request, progress=progress)
     chosen = ground.chosen
-    commits = writing.of_tree(chosen, writing.commits(chosen.source, chosen.messages, chosen.contents))
+    commits = writing.tree_commits(chosen, writing.commits(chosen.source, chosen.messages, chosen.contents))
     messages = making.messages(commits, kept.trailers)
     oids = shop.series(fork, list(zip([commit.files for commit in commits], messages, strict=True)))
     return shop.recorded(fork, oids[-1])

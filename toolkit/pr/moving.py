@@ -49,7 +49,7 @@ def update(asked: BranchOrder, request: Request, *, progress: Progress) -> PullR
         report = proposing.write_down(ground.chosen, replacement.building, at=replacement.place, progress=progress)
         if report.failed and not order.force:
             return PullRequest(clone=clone.top, report=report, made=None, warnings=ground.warnings, before=tip)
-        commits = writing.of_tree(ground.chosen, report.proposal.commits)
+        commits = writing.tree_commits(ground.chosen, report.proposal.commits)
         progress.step("committing")
         changes = [commit.files for commit in commits]
         messages = was.kept_messages(making.messages(commits, order.trailers))

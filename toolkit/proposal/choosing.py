@@ -25,10 +25,10 @@ from toolkit.proposal.chosen import (
     LiftCommit,
     Opened,
     choice_of,
+    chosen_commits,
     design_of,
     laid_out,
     lifted_by,
-    of_commits,
 )
 from toolkit.proposal.recipes import Recipe
 from toolkit.proposal.requests import Request, overlay_command
@@ -114,7 +114,7 @@ def _together(tree: NixpkgsTree, found: Sequence[Opened], *, progress: Progress)
     chosen: dict[Target, LiftChosen] = {}
     for each, commit in lifts.values():
         beside = tuple(other.target.package for other, _ in lifts.values() if other is not each)
-        chosen[each.target] = of_commits(each, (commit,), tree, (tree.root, root), beside=beside)
+        chosen[each.target] = chosen_commits(each, (commit,), tree, (tree.root, root), beside=beside)
     progress.step(f"asking Nix about {len(chosen)} packages")
     ask_about([each.asking for each in chosen.values()])
     right = {target: each for target, each in chosen.items() if each.asking.holds()}

@@ -83,7 +83,7 @@ class LiftChosen(Chosen[LiftCase], frozen=True, kw_only=True, eq=False):
     def case(self, proposal: Proposal, *, overlay: Path) -> LiftCase:
         """Return the case of trees that are laid out already."""
         before, *after = (root / self.file for root in self.roots)
-        change = changes.of_file(self.tree, self.file, self.contents[-1], source=self.request.source)
+        change = changes.one_file(self.tree, self.file, self.contents[-1], source=self.request.source)
         return LiftCase(
             source=self.source,
             target=self.file,
@@ -138,7 +138,7 @@ class LiftChosen(Chosen[LiftCase], frozen=True, kw_only=True, eq=False):
         found = {system: answer for system, answer in self.asking.answers().items() if answer.before is not None}
         answers = [*found.values()]
         marks = sorted({mark for each in answers for mark in each.marks if all(mark in one.marks for one in answers)})
-        return texts.of_pull_request(
+        return texts.pull_request_texts(
             self.opened.target.packages,
             self.messages[-1],
             self.steps[-1],
@@ -240,10 +240,10 @@ def laid_out(found: Opened, commits: tuple[LiftCommit, ...], tree: NixpkgsTree, 
     progress.step(f"laying out the changed {found.target.package}")
     contents = ({found.target.file: commit.content} for commit in commits)
     after = (trees.changed(tree, each).root for each in contents)
-    return of_commits(found, commits, tree, (tree.root, *after))
+    return chosen_commits(found, commits, tree, (tree.root, *after))
 
 
-def of_commits(
+def chosen_commits(
     found: Opened,
     commits: tuple[LiftCommit, ...],
     tree: NixpkgsTree,

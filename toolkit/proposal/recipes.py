@@ -109,7 +109,7 @@ def named(name: str, package: str | None = None) -> Recipe:
 def asked(request: Request) -> Recipe | None:
     """Return the recipe that is asked for: by --recipe, or as a target that is the name of one for a single package."""
     name = request.recipe or request.target
-    recipe = named(name) if request.recipe is not None else _of_target(request.target)
+    recipe = named(name) if request.recipe is not None else _target_recipe(request.target)
     if recipe is None:
         if request.settings:
             raise UsageError("--set: goes with a recipe")
@@ -122,7 +122,7 @@ def asked(request: Request) -> Recipe | None:
     return recipe
 
 
-def _of_target(name: str) -> Recipe | None:
+def _target_recipe(name: str) -> Recipe | None:
     """Return the recipe for a single package that is named like a target."""
     recipe = find(name) if re.fullmatch(r"[\w-]+", name) else None
     return recipe if recipe is not None and recipe.package is not None else None

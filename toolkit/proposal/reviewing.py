@@ -69,14 +69,14 @@ def _reviewed(change: Change, request: ReviewRequest, progress: Progress) -> Rev
         return Review(judgement=judgement)
     edits = {edit.path: edit for edit in change.whole.edits}
     try:
-        report, note = _of_target(target, request, edits, progress)
+        report, note = _about_target(target, request, edits, progress)
     except ToolkitError as error:
         notes = (f"{target}: its claims have not run, because {error.message}",)
         return Review(judgement=judgement, notes=notes, not_run=True)
     return Review(judgement=judgement, report=report, notes=(f"{target}: {note}",) if note is not None else ())
 
 
-def _of_target(
+def _about_target(
     target: str, request: ReviewRequest, edits: Mapping[PurePosixPath, FileEdit], progress: Progress
 ) -> tuple[Report | None, str | None]:
     """Return the claims about a target, or why there are none; raise ToolkitError if they cannot be judged."""

@@ -56,7 +56,7 @@ def find_targets(root: Path, names: Sequence[str]) -> list[Target | ToolkitError
 def _find(root: Path, name: str, located: Mapping[str, Location]) -> Target:
     names = CalledNames.of(root)
     if (path := _as_file(root, name)) is not None:
-        return _of_file(root, path, names.package(path))
+        return _written_in(root, path, names.package(path))
     places = names.places(root, name)
     if not places and (alias := _alias(root, name)) is not None:
         raise ToolkitError(f"{name}: is an alias: {alias}", hint="name the package itself")
@@ -98,7 +98,7 @@ def _binding(root: Path, names: Sequence[str]) -> list[PurePosixPath]:
     return list(dict.fromkeys(found))
 
 
-def _of_file(root: Path, file: PurePosixPath, likely: str) -> Target:
+def _written_in(root: Path, file: PurePosixPath, likely: str) -> Target:
     """Return the package that Nix says is written in a file; the one it is called after where Nix cannot say."""
     found = owners(root, [file]).get(file)
     if found is not None:

@@ -118,7 +118,7 @@ def motive(packages: Sequence[str]) -> str | None:
     return next((motives[name] for name in packages if name in motives), None)
 
 
-def of_pull_request(  # noqa: PLR0913, PLR0917 - what is said is about all of them
+def pull_request_texts(  # noqa: PLR0913, PLR0917 - what is said is about all of them
     packages: Sequence[str],
     message: Message,
     step: Step,

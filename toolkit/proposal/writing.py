@@ -62,7 +62,7 @@ def commits(source: Source, messages: Sequence[Message], contents: Sequence[byte
     )
 
 
-def of_tree(chosen: Chosen[C], made: Sequence[Commit]) -> tuple[TreeCommit, ...]:
+def tree_commits(chosen: Chosen[C], made: Sequence[Commit]) -> tuple[TreeCommit, ...]:
     """Return commits of what was chosen as a clone gets them, followed by the one of other files."""
     own = (
         TreeCommit(

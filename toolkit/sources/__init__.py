@@ -62,7 +62,7 @@ class _Kinds(Struct, frozen=True, kw_only=True):
 
     def of(self, request: SourceRequest) -> Source:
         if request.file is not None:
-            return local.of_file(request.file)
+            return local.file_source(request.file)
         if request.nixpkgs is None:
             if request.rev is not None:
                 return commits.at_rev(self.asked.remote, request.rev, self.asked)
@@ -74,7 +74,7 @@ class _Kinds(Struct, frozen=True, kw_only=True):
     def _named(self, name: str, rev: str | None) -> Source:
         if name == "specimen":
             _refuse_rev(rev, "the specimen")
-            return local.of_specimen(self.asked)
+            return local.specimen_source(self.asked)
         if found := re.fullmatch(r"<([^<>]+)>", name):
             return self._path(local.find_in_nix_path(found[1]), rev)
         path = Path(name).expanduser()
@@ -97,15 +97,15 @@ class _Kinds(Struct, frozen=True, kw_only=True):
             _refuse_rev(rev, "a lock file")
             return self._lock(path, "nixpkgs")
         if reading.is_repository(path):
-            return local.of_clone(path, rev, self.asked)
+            return local.clone_source(path, rev, self.asked)
         _refuse_rev(rev, f"'{path}', which is not a git clone")
-        return local.of_directory(path, self.asked)
+        return local.directory_source(path, self.asked)
 
     def _lock(self, path: Path, entry: str) -> Source:
         locked = locks.read(path, entry)
         if self.pinned:
             if locked.content is not None and (place := stores.of_content(locked.content)) is not None:
-                return local.of_directory(place, self.asked)
+                return local.directory_source(place, self.asked)
             if not isinstance(locked, locks.AtCommit) or re.fullmatch(r"[0-9a-f]{40}", locked.rev) is None:
                 raise ToolkitError(f"{path}: input '{entry}' is not pinned by its content, or not in the store")
         match locked:

@@ -121,7 +121,7 @@ def read(request: ChangeRequest, *, progress: Progress) -> Change:
     """
     progress.step("reading the change")
     if request.patch is not None:
-        return _of_patch(request.patch, request.source, progress)
+        return _from_patch(request.patch, request.source, progress)
     held = _held(request, progress)
     base = trees.whole(held.source, offline=True, progress=progress)
     return Change(
@@ -192,9 +192,9 @@ class _Held(Struct, frozen=True, kw_only=True):
 
 def _held(request: ChangeRequest, progress: Progress) -> _Held:
     if request.pull is not None:
-        return _of_pull(request.pull, request, progress)
+        return _from_pull(request.pull, request, progress)
     top = _top(request.clone)
-    return _uncommitted(top) if request.rev is None else _of_rev(top, request.rev)
+    return _uncommitted(top) if request.rev is None else _from_rev(top, request.rev)
 
 
 def _at(top: Path, repository: Path, commit: Oid, *, name: str) -> Source:
@@ -208,12 +208,12 @@ def _at(top: Path, repository: Path, commit: Oid, *, name: str) -> Source:
     )
 
 
-def _of_patch(path: Path, asked: SourceRequest, progress: Progress) -> Change:
+def _from_patch(path: Path, asked: SourceRequest, progress: Progress) -> Change:
     diff = files.read(path)
     source = resolve(asked, target=_WHOLE, sparse=(), progress=progress)
     base = trees.whole(source, offline=asked.offline, progress=progress)
     with patching.called(path.name):
-        edits = of_diff(diff, base.root)
+        edits = diff_edits(diff, base.root)
     step = ChangeStep(subject=path.name, edits=edits)
     return Change(
         subject=path.name,
@@ -225,21 +225,21 @@ def _of_patch(path: Path, asked: SourceRequest, progress: Progress) -> Change:
     )
 
 
-def of_file(base: NixpkgsTree, path: PurePosixPath, content: bytes, *, source: SourceRequest) -> Change:
+def one_file(base: NixpkgsTree, path: PurePosixPath, content: bytes, *, source: SourceRequest) -> Change:
     """Return the change that gives a file of a whole tree, which `source` names, another content."""
     before = reading.read_file(base.root, path)
     edit = FileEdit(path=path, before=before, after=replace(before, content=content))
     return Change(subject="", origin="", source=source, base=base, steps=(ChangeStep(subject="", edits=(edit,)),))
 
 
-def of_diff(diff: bytes, root: Path) -> tuple[FileEdit, ...]:
+def diff_edits(diff: bytes, root: Path) -> tuple[FileEdit, ...]:
     """Return what a diff, a mail or several mails do to the tree at `root`; raise ToolkitError if it does not apply."""
     before = {path: _there(root, path) for path in diffs.named(diff)}
     after = patching.outcome(diff, {path: file for path, file in before.items() if file is not None})
     return _edits(before, after)
 
 
-def _of_pull(pull: PullRef, request: ChangeRequest, progress: Progress) -> _Held:
+def _from_pull(pull: PullRef, request: ChangeRequest, progress: Progress) -> _Held:
     """Read a pull request from the clone at hand, else fetch both of its commits."""
     subject = " ".join([f"#{pull.number}", *pull.title.split()])
     if (found := _in_clone(pull, request.clone, subject)) is not None:
@@ -281,7 +281,7 @@ def _fetched(url: str, base: Oid, head: Oid, progress: Progress) -> Path:
     return default_cache().obtain(_PULLS, f"{base}-{head}", make=make, check=lambda _: True) / "repository"
 
 
-def _of_rev(top: Path, rev: str) -> _Held:
+def _from_rev(top: Path, rev: str) -> _Held:
     """Read a range, each of its commits a step, or all that a commit brings since it left the main branch."""
     if (ends := _RANGE.fullmatch(rev)) is None:
         head = reading.locate(top, rev)

@@ -27,12 +27,12 @@ BELOW = (".", "nixpkgs", "nixos", "nixos/nixpkgs")
 _VERSION_BYTES = 256
 
 
-def of_file(path: Path) -> Source:
+def file_source(path: Path) -> Source:
     """Return a lone file as a source."""
     return Source(origin=str(path), content=files.read_target(path), directory=path.resolve().parent)
 
 
-def of_specimen(wanted: Wanted) -> Source:
+def specimen_source(wanted: Wanted) -> Source:
     """Return the embedded specimen."""
     root = specimen.path()
     content = files.read_target(root / wanted.target)
@@ -53,7 +53,7 @@ def top(given: Path, file: PurePosixPath | str) -> Path | None:
     return None
 
 
-def of_directory(given: Path, wanted: Wanted) -> Source:
+def directory_source(given: Path, wanted: Wanted) -> Source:
     """Return a directory that has nixpkgs, or a channel which has it, as a source."""
     root = top(given, wanted.target)
     if root is None:
@@ -74,7 +74,7 @@ def of_directory(given: Path, wanted: Wanted) -> Source:
     )
 
 
-def of_clone(directory: Path, rev: str | None, wanted: Wanted) -> Source:
+def clone_source(directory: Path, rev: str | None, wanted: Wanted) -> Source:
     """Return a commit of a clone, a worktree or a bare repository as a source; `rev` is HEAD where it is None.
 
     The files come from its objects into the cache.

@@ -129,7 +129,7 @@ def pinned(
         (found,) = upstream.look([WantedRef(locked, RefKind.PIN)])
         return replace(found, wanted=WantedRef(f"{name} {locked[:12]}", RefKind.PIN))
     if not registry.is_named(subject.package):
-        return _of_tree(request, subject, name, progress)
+        return _in_tree(request, subject, name, progress)
     try:
         needed = registry.leaf_of(subject.package).needs(())
         source = sources.resolve(request, target=subject.target, sparse=needed, progress=progress)
@@ -140,7 +140,7 @@ def pinned(
     return FoundFile(wanted=WantedRef(shown, RefKind.PIN), commit=source.commit, file=file)
 
 
-def _of_tree(request: SourceRequest, subject: TrackedPackage, name: str, progress: Progress) -> FoundFile:
+def _in_tree(request: SourceRequest, subject: TrackedPackage, name: str, progress: Progress) -> FoundFile:
     """Return the file of a package in a whole nixpkgs on this machine."""
     wanted = WantedRef(name, RefKind.PIN)
     try:

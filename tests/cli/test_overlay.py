@@ -49,6 +49,9 @@ def test_any_package_gets_an_overlay_that_says_how_to_use_it(unlet: Unlet) -> No
     assert "git add" not in done.stdout
     (unlet.cwd / "flake.nix").write_text("")
     done = unlet("overlay", "notes-server", "--nixpkgs", "specimen", "--out", "overlay2")
+    head = (unlet.cwd / "overlay2/default.nix").read_text()
+    assert f"#   nixpkgs.overlays = [ (import {unlet.cwd}/overlay2) ];\n" in head
+    assert "# It was made from pkgs/by-name/no/notes-server/package.nix.\n" in head
     assert "git add overlay2\n" in done.stdout
     report = json.loads((unlet.cwd / "overlay/report.json").read_text())
     assert (report["kind"], report["result"]) == ("move", "passed")

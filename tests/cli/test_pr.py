@@ -259,9 +259,8 @@ def test_each_pull_request_for_docker_makes_one_thing_and_names_the_others(
         said = clone.git("log", "--reverse", "--format=%s", f"upstream/master..{branch}").splitlines()
         assert said == subjects
         others = [line for line in done.stdout.splitlines() if line.startswith("other ")]
-        assert others == [
-            f"other     unlet pr --only {name} makes a branch of its own" for (name,) in made if name != only
-        ]
+        again = f"other     unlet pr --repo {clone.top} --only"
+        assert others == [f"{again} {name} makes a branch of its own" for (name,) in made if name != only]
         text = Path(printed(done.stdout)["text"]).read_text()
         assert ("#549926" in text) == (only == "lift")
 

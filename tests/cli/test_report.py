@@ -10,10 +10,11 @@ from msgspec.structs import replace
 
 from toolkit.cli import proofs, terminal
 from toolkit.cli.options import GlobalOptions
-from toolkit.cli.proofs import exit_code, nix_path, show
+from toolkit.cli.proofs import exit_code, show
 from toolkit.docker.steps import Demotion, steps
 from toolkit.lift.plan import Design
 from toolkit.model import Commit, Oid, Patch, Proof, Proposal, Report, Source, SourceRequest, Status
+from toolkit.nix.program import nix_path
 
 OUT = Path("proposal")
 ESCAPE = "\x1b["

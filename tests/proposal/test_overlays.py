@@ -15,7 +15,7 @@ from toolkit.docker import TARGET as DOCKER_FILE
 from toolkit.git import reading
 from toolkit.model import Silence, Source
 from toolkit.nix import program
-from toolkit.proposal.overlays import files
+from toolkit.proposal.overlays import files, is_aside
 from toolkit.proposal.proposing import bring
 from toolkit.proposal.target import Target
 from toolkit.reach.model import STEPS_ASIDE
@@ -117,7 +117,8 @@ def test_an_overlay_steps_aside_where_a_copied_file_is_another(
     assert added == []
     assert later not in {None, drv}
     assert f"warning: {STEPS_ASIDE}{package} of this nixpkgs is not the one" in said
-    assert f"run 'unlet overlay {package}" in said
+    # Pasted, the command makes one for this nixpkgs.
+    assert f"run 'unlet overlay {package}{' --kind patched' * (package == DOCKER)} --nixpkgs {edited}' again" in said
     # Missing.
     (tree / file).rename(tree / file.parent / "moved.nix")
     assert evaluated_names(tree, overlay) == []
@@ -130,16 +131,26 @@ def evaluated_names(tree: Path, overlay: Path) -> list[str]:
     return names
 
 
-def test_an_overlay_steps_aside_where_the_package_has_another_file_or_is_gone(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("package", "file"), [("notes-server", NOTES), (DOCKER, DOCKER_FILE)])
+def test_an_overlay_steps_aside_where_the_package_has_another_file_or_is_gone(
+    tmp_path: Path, package: str, file: PurePosixPath
+) -> None:
     tree = shutil.copytree(specimen.path(), tmp_path / "tree")
     overlay = tmp_path / "overlay"
-    directory = tree / NOTES.parent
+    directory = tree / file.parent
     (directory / "more").mkdir()
     (directory / "more/one.patch").write_text("")
-    assert bring("notes-server", tree, overlay, progress=Silence())
-    assert evaluated(tree, overlay, "notes-server")[0] == ["notes-server"]
+    assert bring(package, tree, overlay, progress=Silence())
+    before = evaluated(tree, overlay, package)
+    assert before[0] != []
+    assert not is_aside(overlay, tree)
     (directory / "more/other.patch").write_text("")
-    added, drv, said = evaluated(tree, overlay, "notes-server")
-    assert (added, drv is not None, STEPS_ASIDE in said) == ([], True, True)
+    added, drv, said = evaluated(tree, overlay, package)
+    if package == DOCKER:
+        # It copies only what its file reads, and that is the same.
+        assert (added, drv, STEPS_ASIDE in said) == (*before[:2], False)
+    else:
+        assert (added, drv is not None, STEPS_ASIDE in said) == ([], True, True)
     shutil.rmtree(directory)
-    assert evaluated(tree, overlay, "notes-server")[:2] == ([], None)
+    assert is_aside(overlay, tree)
+    assert evaluated_names(tree, overlay) == []

@@ -334,7 +334,8 @@ def test_what_an_override_of_an_argument_replaces_has_no_place_upstream(
     assert isinstance(chosen, LiftChosen)
     with pytest.raises(ToolkitError, match="override replaces what web-ui is made of already, by curl") as caught:
         chosen.require_upstream()
-    assert caught.value.hint == "upstream has no use for a second way; unlet propose notes-server writes it"
+    command = f"unlet propose notes-server --nixpkgs {tree} --binding web-ui"
+    assert caught.value.hint == f"upstream has no use for a second way; {command} writes it"
 
 
 def test_what_an_attribute_of_the_package_replaces_has_no_place_upstream(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +14,7 @@ from tests.proposal.test_propose import NOTES, run
 from toolkit import specimen
 from toolkit.cache import VARIABLE
 from toolkit.errors import only
-from toolkit.model import SourceRequest, Status
+from toolkit.model import Report, Silence, SourceRequest, Status
 from toolkit.nix import program
 from toolkit.proposal.checking import check
 from toolkit.proposal.proposing import propose
@@ -135,3 +138,20 @@ def test_packages_of_one_nixpkgs_are_asked_about_together(tmp_path: Path) -> Non
     assert passthru.evidence[1].startswith("status-board: path is new: /nix/store/")
     together = ["laying out a nixpkgs with all changes", "asking Nix about 2 packages"]
     assert progress.steps == ["reading nixpkgs", "rewriting", "rewriting", *COPYING, *together, *PROVING, *PROVING]
+
+
+def test_commands_of_the_report_are_good_on_any_machine(tmp_path: Path) -> None:
+    tree = shutil.copytree(specimen.path(), tmp_path / "nixpkgs")
+    for words in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "specimen"]):
+        subprocess.run(["git", "-C", str(tree), *words], check=True)
+    commit = subprocess.run(["git", "-C", str(tree), "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
+    request = SourceRequest(nixpkgs=str(tree), rev="HEAD")
+    out = tmp_path / "proposal"
+    (attempt,) = propose([Request(target="notes-server", source=request, out=out)], progress=Silence())
+    assert isinstance(attempt.result, Report)
+    text = (out / "report.md").read_text()
+    asked = text[: text.index("## Files")]
+    commands = "".join(re.findall(r"^```sh\n(.*?)^```$", asked, re.MULTILINE | re.DOTALL))
+    assert (str(tmp_path) in commands, "/nix/sealed" in commands) == (False, False)
+    command = f'unlet check . --proof overridable --nixpkgs "$NIXPKGS" --rev {commit.stdout.strip()}'
+    assert f"```sh\n{command}\n```" in asked

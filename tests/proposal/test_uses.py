@@ -106,7 +106,7 @@ class TestOverlay:
             overlaid(tmp_path / "out", nixpkgs=str(tree))
         fact = "nixpkgs calls it with arguments, or its file reads other directories"
         assert caught.value.message == f"notes-server: {fact}, so an overlay cannot call it"
-        assert caught.value.hint == "unlet propose notes-server writes a patch for your nixpkgs"
+        assert caught.value.hint == f"unlet propose notes-server --nixpkgs {tree} writes a patch for your nixpkgs"
         assert not (tmp_path / "out").exists()
 
 

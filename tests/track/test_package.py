@@ -200,6 +200,12 @@ def test_overlay_names_package_and_bindings(tree: Nixpkgs, ask: Ask, tmp_path: P
     assert stale.verdict.judgement is Advice.RENEW
     command = f"unlet overlay {PACKAGE} --nixpkgs {tree.path} --out {out} --force"
     assert stale.verdict.next[0].command == command
+    assert stale.verdict.text.endswith("than the overlay was made for, so that it changes nothing there: make it anew")
+    # A file beside the package's is another one.
+    head = (out / "default.nix").read_text()
+    (out / "default.nix").write_text(head.replace("files = {\n", f'files = {{\n    "one.patch" = "{"0" * 64}";\n'))
+    aside = ask(tree, target=PACKAGE, used=used, own=SourceRequest(nixpkgs=str(tree.path)))
+    assert aside.verdict.judgement is Advice.RENEW
 
 
 def test_state_file_is_for_one_package(tree: Nixpkgs, ask: Ask, tmp_path: Path) -> None:

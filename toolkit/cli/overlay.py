@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from toolkit.cli import options, output
-from toolkit.cli.proofs import exit_code, nix_path, plain, proven, total, wrote
+from toolkit.cli.proofs import exit_code, plain, proven, total, wrote
 from toolkit.cli.proving import DOCKER, depth_options, proposal_options, proposed
 from toolkit.docker.steps import OverlayKind
+from toolkit.nix.program import nix_path
 from toolkit.proposal.proposing import overlay
 from toolkit.report.report import overlay_to_json
 

@@ -128,7 +128,8 @@ def command(*, target: str, repo: Path, branch: str | None, force: bool) -> int:
     show_made(done, settings=settings)
     if mode is None and done.made is not None and recipe is None and not (settings.json or settings.quiet):
         others = [name for name in alone(target) if name not in request.only]
-        output.write_lines(f"other     unlet pr --only {quote(name)} makes a branch of its own" for name in others)
+        here = f"other     unlet pr --repo {quote(str(repo))}"
+        output.write_lines(f"{here} --only {quote(name)} makes a branch of its own" for name in others)
     return 1 if done.failed else exit_code(done.report)
 
 

@@ -10,7 +10,7 @@ from toolkit.cli import output
 from toolkit.docker import PACKAGE
 from toolkit.docker.steps import DEMOTE, LIFT, MODULE, Demotion
 from toolkit.model import INTERRUPTED, Status
-from toolkit.nix.program import quoted
+from toolkit.nix.program import nix_path
 from toolkit.report.lines import Line, Tone
 from toolkit.report.report import to_json
 
@@ -201,13 +201,3 @@ def _contributing(report: Report, out: Path) -> str:
     if len(made) == 1 or MODULE in made:
         words += [word for name in made for word in ("--only", name)]
     return join(words)
-
-
-def nix_path(path: Path) -> str:
-    """Return a path as a Nix expression, relative to the directory it is written in where `path` is relative."""
-    text = path.as_posix()
-    base = "/" if path.is_absolute() else "./"
-    bare = text.removeprefix("/")
-    if bare.isascii() and all(character.isalnum() or character in "._-+/" for character in bare):
-        return base + bare
-    return f"({base}. + {quoted(f'/{bare}')})"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 import click
@@ -21,7 +23,6 @@ from toolkit.report.report import document
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from toolkit.cli.options import GlobalOptions
     from toolkit.proposal.proposing import Attempt
@@ -108,7 +109,9 @@ def _finish_all(attempts: Sequence[Attempt], settings: GlobalOptions) -> int:
         shown = [attempt for attempt in attempts if codes[attempt.target] or not settings.quiet]
         output.write_toned(_lines(shown), settings)
         if not settings.quiet and not all(isinstance(result, ToolkitError) for result in results.values()):
-            output.write_lines(["to contribute  unlet pr NAME --repo ~/src/nixpkgs"])
+            named = options.source_request().nixpkgs
+            repo = quote(named) if named is not None and Path(named, ".git").exists() else "~/src/nixpkgs"
+            output.write_lines([f"to contribute  unlet pr NAME --repo {repo}"])
     return min(codes.values(), key=_WORST.index)
 
 

@@ -31,7 +31,7 @@ from toolkit.model import Step
 from toolkit.nix import program
 from toolkit.proposal.inspection import PackageInspection, Part
 from toolkit.proposal.leaf import Chosen, Draft, Leaf
-from toolkit.proposal.requests import overlay_command
+from toolkit.proposal.requests import command as command_of
 from toolkit.track.readings import EVALUATION
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class DockerChosen(Chosen[DockerCase], frozen=True, kw_only=True, eq=False):
         """Raise ToolkitError where the builder takes no function: upstream's has long done so."""
         for step in self.steps:
             if step.name == LIFT and step.design == Design.HIDDEN and step.reason is not None:
-                command = overlay_command(self.request, "--kind", OverlayKind.PATCHED)
+                command = command_of("overlay", self.request, "--kind", OverlayKind.PATCHED)
                 raise ToolkitError(
                     f"{self.file}: such a pull request has no place upstream: {step.reason}",
                     hint=f"{command} makes an overlay with this docker",

@@ -18,7 +18,7 @@ from toolkit.docker.steps import DEMOTE, OverlayKind, plan
 from toolkit.errors import RefusalError
 from toolkit.git.reading import LINK, TreeFile
 from toolkit.nix import program
-from toolkit.proposal.overlays import guarded
+from toolkit.proposal.overlays import USE, guarded
 from toolkit.proposal.target import Target
 from toolkit.proposal.writing import write_overlay
 from toolkit.shipped import shipped_path
@@ -38,12 +38,12 @@ SHIPPED = (rewrapping.OVERLAY, "privileged-ports.nix")
 
 DIRECTORY = "docker"
 
-_HEAD = """\
-# {titles}
+_HEAD = f"""\
+# {{titles}}
 #
-#   nixpkgs.overlays = [ (import ./overlay) ];  # this directory
+#   nixpkgs.overlays = [ {USE}
 #
-{wrapper}# pkgs.docker and pkgs.docker-client follow. No binary cache has what is below: docker's daemon (moby) and
+{{wrapper}}# pkgs.docker and pkgs.docker-client follow. No binary cache has what is below: docker's daemon (moby) and
 # its command line are compiled on the first build.
 #
 """

@@ -217,3 +217,13 @@ def _syntax_error_at(error: CommandError, pattern: str, name: str, content: byte
 def quoted(text: str) -> str:
     """Return a string as it is written in Nix, in one line."""
     return f'"{text.translate(_ESCAPES)}"'.replace("${", "\\${")
+
+
+def nix_path(path: Path) -> str:
+    """Return a path as a Nix expression, relative to the directory it is written in where `path` is relative."""
+    text = path.as_posix()
+    base = "/" if path.is_absolute() else "./"
+    bare = text.removeprefix("/")
+    if bare.isascii() and all(character.isalnum() or character in "._-+/" for character in bare):
+        return base + bare
+    return f"({base}. + {quoted(f'/{bare}')})"

@@ -211,7 +211,8 @@ def find(clone: Clone, branch: str | None) -> Standing:
             names = ", ".join(each.branch for each in all_known)
             raise UsageError(f"{clone.top}: unlet made several branches: {names}", hint="choose one with --branch NAME")
         if not all_known:
-            raise ToolkitError(f"{clone.top}: unlet made no branch here", hint="unlet pr --repo DIR makes one")
+            makes = f"unlet pr --repo {quote(str(clone.top))} makes one"
+            raise ToolkitError(f"{clone.top}: unlet made no branch here", hint=makes)
         kept = next((each for each in all_known if each.branch == here), all_known[0])
     else:
         tip = clones.branch_commit(clone, branch)

@@ -102,9 +102,9 @@ def _require_movable(clone: Clone, found: Standing) -> tuple[Oid, Worktree]:
     """Return where the branch is, and its worktree; raise ToolkitError where it cannot be moved without a loss."""
     name = found.kept.branch
     if found.tip is None:
-        raise ToolkitError(
-            f"{clone.top}: branch '{name}' is gone", hint="unlet pr --remove, then unlet pr makes it again"
-        )
+        again = f"unlet pr --repo {quote(str(clone.top))} --branch {quote(name)}"
+        hint = f"{again} --remove, then the same without --remove makes it again"
+        raise ToolkitError(f"{clone.top}: branch '{name}' is gone", hint=hint)
     if found.worktree is None or not found.worktree.path.is_dir():
         hint = f"git -C {quote(str(clone.top))} worktree add DIR {quote(name)}"
         raise ToolkitError(f"{clone.top}: branch '{name}' is not checked out anywhere", hint=hint)

@@ -31,7 +31,7 @@ from toolkit.proposal.chosen import (
     lifted_by,
 )
 from toolkit.proposal.recipes import Recipe
-from toolkit.proposal.requests import Request, overlay_command
+from toolkit.proposal.requests import Request, command
 from toolkit.proposal.target import Target, find_targets
 from toolkit.prove.lifted import LIFTED, why_not
 from toolkit.sources import trees
@@ -186,7 +186,7 @@ def _layer(found: Opened, tree: NixpkgsTree, refusal: RefusalError, *, progress:
     if chosen.asking.judged() != LIFTED or chosen.asking.reached():
         raise refusal
     if not found.request.own:
-        raise RefusalError(refusal.message, hint=f"{overlay_command(found.request)} makes it overridable for you")
+        raise RefusalError(refusal.message, hint=f"{command('overlay', found.request)} makes it overridable for you")
     return chosen
 
 

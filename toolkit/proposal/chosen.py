@@ -26,7 +26,7 @@ from toolkit.proposal.asking import Asking
 from toolkit.proposal.claims import CLAIMS, Building, LiftCase, of_builds
 from toolkit.proposal.leaf import Chosen
 from toolkit.proposal.recipes import Recipe
-from toolkit.proposal.requests import Request
+from toolkit.proposal.requests import Request, command
 from toolkit.proposal.target import Target
 from toolkit.prove import Claim, Stage, Subject, judged
 from toolkit.prove.judged import Judging
@@ -155,15 +155,15 @@ class LiftChosen(Chosen[LiftCase], frozen=True, kw_only=True, eq=False):
         """
         if not {*SYSTEMS} & {*self.opened.target.systems}:
             fact = f"is for none of {', '.join(SYSTEMS)}"
-            raise ToolkitError(f"{self.package}: {fact}", hint=f"unlet propose {self.package} writes the change")
+            raise ToolkitError(f"{self.package}: {fact}", hint=f"{command('propose', self.request)} writes the change")
         marks = [answer.marks for answer in self.asking.answers().values()]
         broken = all("broken" in each for each in marks)
         if broken or (any("insecure" in each for each in marks) and _INSECURE in self.opened.text):
             fact = "is marked as broken" if broken else "is marked as insecure, or a part of it is"
-            hint = f"unlet propose {self.package} writes the change"
+            hint = f"{command('propose', self.request)} writes the change"
             raise ToolkitError(f"{self.package}: {fact}; upstream wants that mended before anything else", hint=hint)
         if self.opened.recipe is None and not self.lifted.follows and (override := self._override()):
-            hint = f"upstream has no use for a second way; unlet propose {self.package} writes it"
+            hint = f"upstream has no use for a second way; {command('propose', self.request)} writes it"
             raise ToolkitError(f"{self.package}: {override}", hint=hint)
 
     def _override(self) -> str:

@@ -3,6 +3,7 @@
 An overlay with a copy of nixpkgs' files steps aside if they are no longer those of the nixpkgs that it is put on.
 """
 
+import re
 import shlex
 from collections.abc import Mapping
 from hashlib import sha256
@@ -17,15 +18,19 @@ from toolkit.nix.program import quoted
 from toolkit.proposal.target import Target
 from toolkit.reach.model import OWN, STEPS_ASIDE
 
-_HEAD = """\
-# {package}, with an override that reaches what its file binds in a let:
+USE = "(import ./overlay) ];  # this directory"
+"""How the head of an overlay names it; what `unlet overlay` writes has its path there."""
+
+_HEAD = f"""\
+# {{package}}, with an override that reaches what its file binds in a let:
 #
-#   nixpkgs.overlays = [ (import ./overlay) ];  # this directory
+#   nixpkgs.overlays = [ {USE}
 #
 """
 
 _GUARD = """\
 {own}{made}.
+# It was made from {file}.
 # If {package}'s files are others, this overlay warns and changes nothing; run '{again}' again.
 final: prev:
 let
@@ -46,8 +51,11 @@ let
 if {condition} then
 {value}
 else
-  builtins.trace {warning} {{ }}
+  builtins.trace ({warning} + toString prev.path + "' again") {{ }}
 """
+
+_PLACE = re.compile(r'^  directory = prev\.path \+ "/(.+)";$', re.MULTILINE)
+_COPIED = re.compile(r'^    "(.+)" = "([0-9a-f]{64})";$', re.MULTILINE)
 
 _OTHERS = """\
   below =
@@ -75,6 +83,7 @@ def guarded(value: str, target: Target, copied: Mapping[str, bytes], source: Sou
         own=OWN,
         made=made,
         package=package,
+        file=target.file,
         again=again,
         directory=quoted(f"/{target.file.parent}"),
         hashes="\n".join(f"    {quoted(name)} = {quoted(digest)};" for name, digest in digests.items()),
@@ -82,7 +91,20 @@ def guarded(value: str, target: Target, copied: Mapping[str, bytes], source: Sou
         # The stand-in for a package set has no files.
         condition="isSame && isAll" if kind is None else "!prev ? path || isSame",
         value=value,
-        warning=quoted(f"warning: {STEPS_ASIDE}{fact}; run '{again}' again"),
+        warning=quoted(f"warning: {STEPS_ASIDE}{fact}; run '{again} --nixpkgs "),
+    )
+
+
+def is_aside(directory: Path, root: Path) -> bool:
+    """Return whether an overlay of unlet's own, a directory, changes nothing in a nixpkgs, since a copied file differs.
+
+    A new file beside those is not looked for.
+    """
+    text = (inside.find(directory, "default.nix") or b"").decode(errors="replace")
+    place = _PLACE.search(text)
+    return place is not None and any(
+        sha256(inside.find(root, f"{place[1]}/{name}") or b"").hexdigest() != digest
+        for name, digest in _COPIED.findall(text)
     )
 
 

@@ -12,10 +12,11 @@ from toolkit import files, prove
 from toolkit.errors import RefusalError, ToolkitError, only, tried
 from toolkit.model import INTERRUPTED, OverlayReport, Progress, Proof, Proposal, Report, SourceRequest
 from toolkit.nix import program
-from toolkit.proposal import writing
+from toolkit.nix.program import nix_path
+from toolkit.proposal import overlays, writing
 from toolkit.proposal.leaf import Chosen, Draft
 from toolkit.proposal.registry import leaf_of
-from toolkit.proposal.requests import Request
+from toolkit.proposal.requests import Request, command
 from toolkit.prove import Case, Stage, Subject
 from toolkit.report import pull_request
 
@@ -152,9 +153,11 @@ def overlay(request: Request, kind: str | None = None, *, progress: Progress) ->
             fact = "nixpkgs calls it with arguments, or its file reads other directories"
             raise RefusalError(
                 f"{chosen.package}: {fact}, so an overlay cannot call it",
-                hint=f"unlet propose {request.target} writes a patch for your nixpkgs",
+                hint=f"{command('propose', request)} writes a patch for your nixpkgs",
             )
         prepared.write_overlay(building)
+        head = building / "default.nix"
+        head.write_text(head.read_text().replace(overlays.USE, f"(import {nix_path(request.out.absolute())}) ];"))
         case = chosen.deepened(prepared.case, near=None, progress=progress)
         proven = prove.run(prove.about(chosen.claims(case), Subject.OVERLAY), case, progress=progress)
         chosen.require_useful(case)

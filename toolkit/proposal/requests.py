@@ -37,14 +37,14 @@ class Request(Struct, frozen=True, kw_only=True):
     force: bool = False
 
 
-def overlay_command(request: Request, *options: str) -> str:
-    """Return the command that makes an overlay of what a request asks for."""
+def command(name: str, request: Request, *options: str) -> str:
+    """Return a command, such as `overlay`, for what a request asks for."""
     source = request.source
     given = {"--nixpkgs": source.nixpkgs, "--rev": source.rev, "--file": source.file, "--pin": source.pin}
     words = [word for option, value in given.items() if value is not None for word in (option, str(value))]
     words += [word for name in request.bindings for word in ("--binding", name)]
     words += [word for pair in request.called.items() for word in ("--as", "=".join(filter(None, pair)))]
-    return shlex.join(["unlet", "overlay", request.target, *words, *options])
+    return shlex.join(["unlet", name, request.target, *words, *options])
 
 
 class CheckRequest(Struct, frozen=True, kw_only=True):

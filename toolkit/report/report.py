@@ -4,6 +4,8 @@ ReportDocument and the classes that it consists of are the schema of report.json
 SCHEMA; one that changes its meaning or goes needs a new number. That of an overlay is JSON alone.
 """
 
+import re
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import Struct
@@ -155,6 +157,11 @@ def _rounded(proofs: Sequence[Proof]) -> tuple[Proof, ...]:
     return tuple(replace(proof, seconds=round(proof.seconds, 3)) for proof in proofs)
 
 
+_CLONE = "$NIXPKGS"
+_LOCAL = re.compile(r"(?<![\w.}:/])/(?!nix/store/|dev/null)[\w.]+/|--nixpkgs ")
+"""What a command has that is good on this machine alone."""
+
+
 def to_markdown(report: Report, *, background: Iterable[str] = ()) -> bytes:
     """Return report.md: what was proposed on which source, each proof and how to repeat it, and further blocks."""
     blocks = [*_blocks(document(report)), *background]
@@ -173,9 +180,15 @@ def _blocks(report: ReportDocument) -> Iterator[str]:
         for proof in report.proofs
     )
     yield "\n".join(["| status | proof | covers | seconds |", "|---|---|---|---:|", *rows])
+    words = _source_words(report.source)
+    if _CLONE in words:
+        yield f"The commands run in the directory of this report; `{_CLONE}` is your clone of nixpkgs."
     shown: dict[tuple[str, ...], str] = {}
     for proof in report.proofs:
-        yield from _proof(proof, shown.setdefault(proof.commands, proof.name))
+        commands = proof.commands
+        if any(map(_LOCAL.search, commands)):
+            commands = (" ".join(["unlet check . --proof", shlex.quote(proof.name), *words]),)
+        yield from _proof(replace(proof, commands=commands), shown.setdefault(commands, proof.name))
     if report.files:
         yield "## Files"
         yield "\n".join(f"- `{name}`" for name in report.files)
@@ -193,6 +206,16 @@ def _facts(report: ReportDocument) -> Iterator[str]:
         yield f"| {step.name} | {step.design}{f': {step.reason}' if step.reason is not None else ''} |"
     yield f"| made by | unlet {report.unlet} |"
     yield from (f"| {cell(tool)} | {cell(version)} |" for tool, version in sorted(report.tools.items()))
+
+
+def _source_words(source: SourceDocument) -> list[str]:
+    """Return the options that name a source on anybody's machine, by its commit if it has one."""
+    named = source.nixpkgs
+    if named is None and source.file is not None:
+        return ["--file", shlex.quote(source.file)]
+    is_everywhere = named == "specimen" or (named is not None and (named.startswith("<") or "://" in named))
+    words = [] if named is None else ["--nixpkgs", shlex.quote(named) if is_everywhere else f'"{_CLONE}"']
+    return [*words, *(["--rev", source.commit] if source.commit is not None and named != "specimen" else [])]
 
 
 def _proof(proof: Proof, shown_at: str) -> Iterator[str]:

@@ -14,7 +14,7 @@ from toolkit.git.history import FileCommit
 from toolkit.git.reading import blob_id
 from toolkit.model import Progress, Server, SourceRequest
 from toolkit.patches import tracked
-from toolkit.proposal import registry
+from toolkit.proposal import overlays, registry
 from toolkit.track import state, verdict
 from toolkit.track.answer import Pull, Ref, RefKind, TrackAnswer, TrackedCommit, commit, moment
 from toolkit.track.memory import Memory
@@ -100,6 +100,10 @@ def _answer(request: TrackRequest, last: state.Last, where: _Where, progress: Pr
         progress.step("looking at your nixpkgs")
         repository = request.server.repository or tracked().repository
         own.append(verdict.pinned(request.own, subject, upstream, repository, progress))
+    used, tree = request.used, own[0].tree if own else None
+    if used.directory is not None and tree is not None:
+        places = (used.directory, used.directory / "overlay")
+        used = replace(used, is_aside=any(overlays.is_aside(place, tree) for place in places))
     heads: Sequence[tuple[Pull, File | None]] = ()
     known = tracked().pulls if registry.is_named(request.target) else ()
     if request.with_pulls and (known or request.pulls):
@@ -113,7 +117,7 @@ def _answer(request: TrackRequest, last: state.Last, where: _Where, progress: Pr
     judged = verdict.judge(
         refs[: len(found)],
         refs[-1] if own else None,
-        used=request.used,
+        used=used,
         nixpkgs=request.own.nixpkgs if request.own is not None else None,
         are_all=not any(kind_of(name) is RefKind.CHANNEL for name in upstream.missing),
     )

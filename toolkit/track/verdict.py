@@ -43,7 +43,8 @@ class UsedOverlay(StrEnum):
 class Used(Struct, frozen=True, kw_only=True):
     """An overlay of a package; `blob` is the file that it was made from, if that is known, `directory` where it is.
 
-    `bindings` are those that it makes overridable, none if that is not known.
+    In the user's own nixpkgs it changes nothing if it `is_aside`. `bindings` are those that it makes overridable,
+    none if that is not known.
     """
 
     package: str = field(default_factory=registry.usual)
@@ -51,6 +52,7 @@ class Used(Struct, frozen=True, kw_only=True):
     way: UsedOverlay = UsedOverlay.ANY
     blob: str | None = None
     directory: Path | None = None
+    is_aside: bool = False
 
     def is_needed(self, reading: Reading) -> bool | None:
         """Return whether the overlay does something that this version of the file lacks; None if that is not known.
@@ -219,11 +221,9 @@ def _by_pin(pin: Ref, used: Used, fact: str) -> tuple[Advice, str] | None:
         return Advice.UNKNOWN, f"unknown for your nixpkgs ({pin.name}): {_reason(pin)}"
     if not needed:
         return Advice.REMOVE, f"{fact} in your nixpkgs ({pin.name}): remove the overlay"
-    if _is_stale(pin, used):
-        text = (
-            f"your nixpkgs ({pin.name}) has a different {used.package} file than the overlay was made for: make it anew"
-        )
-        return Advice.RENEW, text
+    if _is_stale(pin, used) or used.is_aside:
+        fact = f"your nixpkgs ({pin.name}) has a different {used.package} than the overlay was made for"
+        return Advice.RENEW, f"{fact}, so that it changes nothing there: make it anew"
     return None
 
 

@@ -3,6 +3,7 @@
 `python -m tests.manual DIR` writes both into a directory.
 """
 
+import json
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -16,6 +17,16 @@ from toolkit.cli.options import GROUPS, OWN, Option
 
 DATE = "2026-11-25"
 """The date of the version, for the man page."""
+ENVIRONMENT = {
+    "UNLET_CACHE_DIR": "The cache, an absolute path; by default unlet in XDG_CACHE_HOME (~/.cache).",
+    "UNLET_CACHE_MB": "The limit of the cache in megabytes, by default 2000; 0 is none.",
+    "XDG_CONFIG_HOME": "Your own recipes are in unlet/recipes/ there.",
+    "NO_COLOR": "Print no colours.",
+    "NIX_REMOTE": "The store to use; by default Nix's, or one in the cache if you cannot use that.",
+    "NIX_PATH": "The meaning of <nixpkgs>.",
+    "https_proxy, GIT_SSH_COMMAND": "For git and Nix, as always.",
+    "GITHUB_TOKEN, GH_TOKEN": "The token for GitHub.",
+}
 _Rows = dict[str, list[tuple[str, str]]]
 
 
@@ -46,6 +57,10 @@ def reference() -> str:
             lines += ["", f"Shared: {', '.join(names)}."]
         if command.epilog:
             lines += ["", *_unwrapped(command.epilog)]
+    lines += ["", "## JSON", ""]
+    lines += ["A field may be added under the same number; the number changes if a field goes or changes its meaning."]
+    lines += ["", "| schema | document | `schema` |", "|---|---|---:|", *_schemas()]
+    lines += ["", "## Environment", *_lists({"": [*ENVIRONMENT.items()]})]
     return "\n".join(lines) + "\n"
 
 
@@ -75,7 +90,16 @@ def man_page() -> str:
         if command.epilog:
             lines += [".PP", _roff(command.epilog)]
     lines += [".SH EXIT STATUS", _roff(EXIT_CODES)]
+    lines += [".SH ENVIRONMENT", *_tagged({"": [*ENVIRONMENT.items()]})]
     return "\n".join(lines) + "\n"
+
+
+def _schemas() -> Iterator[str]:
+    """Yield a row for each schema: its file, its document, its number."""
+    for path in sorted((Path(__file__).parents[1] / "docs/schema").iterdir()):
+        schema = json.loads(path.read_text())
+        number = schema["properties"]["schema"]["const"]
+        yield f"| [{path.name}](schema/{path.name}) | {schema['title']} | {number} |"
 
 
 def _contexts() -> Iterator[click.Context]:

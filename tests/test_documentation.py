@@ -110,8 +110,11 @@ def run(arguments: Sequence[str], directory: Path) -> subprocess.CompletedProces
     )
 
 
-def test_readme_is_short() -> None:
+def test_documents_are_short() -> None:
     assert len(README.read_text().splitlines()) <= 170
+    pages = [README, *DOCS.glob("*.md")]
+    assert len(pages) <= 8
+    assert sum(len(page.read_text().split()) for page in pages) <= 12_000
 
 
 def test_reference_and_man_page_are_what_the_commands_give(tmp_path: Path) -> None:
@@ -187,15 +190,8 @@ def assert_valid(name: str, number: int, *printed: str) -> None:
     jsonschema.Draft202012Validator.check_schema(schema)
     assert schema["properties"]["schema"] == {"const": number}
     assert schema["$id"] == f"urn:unlet:{name}"
-    assert re.search(rf"^\| \[{name}\.json\].* {number} \|$", (DOCS / "files.md").read_text(), re.MULTILINE)
     for each in printed:
         jsonschema.validate(json.loads(each), cast("dict[str, object]", strict(schema)))
-
-
-@pytest.mark.parametrize("path", sorted((DOCS / "schema").iterdir()), ids=lambda path: path.stem)
-def test_every_schema_stands_in_the_table_of_documents(path: Path) -> None:
-    number = json.loads(path.read_text())["properties"]["schema"]["const"]
-    assert re.search(rf"^\| \[{path.name}\].* {number} \|$", (DOCS / "files.md").read_text(), re.MULTILINE)
 
 
 def test_report_has_its_schema(proposed: tuple[Path, str]) -> None:
@@ -285,7 +281,7 @@ def test_table_of_designs_is_what_both_proposals_come_to(proposed: tuple[Path, s
     done = run(["propose", "--nixpkgs", "specimen", "--design", "hidden", "--out", "hidden"], proposed[0])
     assert (done.returncode, done.stderr) == (0, "")
     one, other = (column(proposed[0] / name) for name in ("proposal", "hidden"))
-    (table,) = (block.text for block in blocks(DOCS / "designs.md") if "left to read" in block.text)
+    (table,) = (block.text for block in blocks(DOCS / "proofs.md") if "left to read" in block.text)
     rows = [re.split(r" {2,}", line) for line in table.splitlines()]
     assert rows == [[name, one[name], other[name]] for name in one]
 
@@ -294,12 +290,7 @@ def test_paths_are_those_that_were_read_back(proposed: tuple[Path, str]) -> None
     report = (proposed[0] / "proposal" / "report.md").read_text()
     evidence = [line for line in report.splitlines() if line.startswith("script, ")]
     assert len(evidence) == 2
-    assert "\n".join(evidence) + "\n" in [block.text for block in blocks(DOCS / "designs.md")]
-
-
-def test_graph_is_the_one_that_is_drawn() -> None:
-    drawn = run(["find", "docker", "--nixpkgs", "specimen", "--graph", "mermaid"], ROOT).stdout
-    assert drawn in [block.text for block in blocks(DOCS / "designs.md")]
+    assert "\n".join(evidence) + "\n" in [block.text for block in blocks(DOCS / "proofs.md")]
 
 
 @pytest.fixture(scope="module")
@@ -335,11 +326,11 @@ def without_ids(text: str) -> str:
 def test_end_of_pr_is_what_the_tool_prints(contributed: tuple[Path, str]) -> None:
     directory, printed = contributed
     end = printed[printed.index("branch  ") :].replace(f"{directory}/", "/src/")
-    assert without_ids(end) in [without_ids(block.text) for block in blocks(DOCS / "pull-requests.md")]
+    assert without_ids(end) in [without_ids(block.text) for block in blocks(DOCS / "find.md")]
 
 
 def test_answer_of_track_is_what_the_tool_prints(contributed: tuple[Path, str]) -> None:
-    pasted = next(block.text for block in blocks(DOCS / "track.md") if block.language == "console")
+    pasted = next(block.text for block in blocks(DOCS / "review.md") if block.text.startswith("$ unlet track"))
     call, _, shown = pasted.partition("\n")
     done = run(shlex.split(call)[2:], contributed[0] / "nixpkgs-both")
     assert (done.returncode, done.stderr) == (10, "")
@@ -352,6 +343,22 @@ def test_answer_of_find_is_what_the_tool_prints(tree: Path, tmp_path: Path) -> N
     call, _, shown = pasted.partition("\n")
     done = run([str(tree) if word == "~/src/nixpkgs" else word for word in shlex.split(call)[2:]], tmp_path)
     assert (done.returncode, done.stdout) == (0, shown)
+
+
+def test_list_of_find_is_what_the_tool_prints(tmp_path: Path) -> None:
+    pasted = next(block.text for block in blocks(DOCS / "find.md") if "find --nixpkgs specimen" in block.text)
+    assert run(["find", "--nixpkgs", "specimen"], tmp_path).stdout == pasted.partition("\n")[2]
+
+
+@pytest.mark.parametrize(
+    ("page", "language", "name"), [("reach.md", "nix", "overlay.nix"), ("review.md", "diff", "theirs.diff")]
+)
+def test_answer_about_an_example_is_what_the_tool_prints(page: str, language: str, name: str, tmp_path: Path) -> None:
+    example = next(block.text for block in blocks(DOCS / page) if block.language == language)
+    (tmp_path / name).write_text(example)
+    call, _, shown = next(block.text for block in blocks(DOCS / page) if block.text[0] == "$").partition("\n")
+    done = run(shlex.split(call)[2:], tmp_path)
+    assert (done.returncode, done.stdout) == (1, shown)
 
 
 def test_readme_has_the_wrapper_that_is_evaluated() -> None:

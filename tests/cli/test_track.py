@@ -210,7 +210,7 @@ def test_interrupt_does_not_wait_for_a_server(unlet: Unlet, forge: Forge) -> Non
 def test_document_names_every_exit_code() -> None:
     command = commands.get_command(click.Context(commands), "track")
     assert command is not None
-    text = (Path(__file__).parents[2] / "docs/track.md").read_text()
+    text = (Path(__file__).parents[2] / "docs/review.md").read_text()
     codes = {NOTHING_CHANGED, CHANGED, TO_DO, UNKNOWN}
     assert codes <= set(map(int, re.findall(r"^\| (\d+) \|", text, re.MULTILINE)))
     assert command.epilog is not None

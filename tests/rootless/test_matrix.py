@@ -1,6 +1,6 @@
 """What a user gets: a rootless dockerd by each wrapper's PATH, as Nix builds it, and a container that answers.
 
-The table in docs/designs.md says what has to happen. It was measured with dockerd 26, 28 and 29: rootlesskit in the
+The table in docs/proofs.md says what has to happen. It was measured with dockerd 26, 28 and 29: rootlesskit in the
 prefix hides a security wrapper of that name; without any rootlesskit on PATH nothing starts, and before 28 neither does
 it without the rootlesskit-docker-proxy beside it, for which there is no security wrapper.
 """
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tests.rootless.nixos import Host
     from toolkit.nix.wrappers import PathOrder
 
-PAGE = Path(__file__).parents[2] / "docs/designs.md"
+PAGE = Path(__file__).parents[2] / "docs/proofs.md"
 HEAD = "| rootlesskit on PATH | security wrapper | module's route | daemon | port 80 | port 8080 |"
 STAGES = {
     "in front, as it was": "before",

@@ -1,4 +1,4 @@
-"""What `track` finds out, as values; docs/track.md describes the JSON that they become.
+"""What `track` finds out, as values; `unlet schema track` describes their JSON.
 
 A field may be added without a new SCHEMA; one that changes its meaning or goes needs a new number. None means that
 something is unknown or does not apply.

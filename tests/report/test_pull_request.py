@@ -159,13 +159,6 @@ def test_an_open_pull_request_is_linked_by_the_step_that_it_makes(report: Report
     assert "#549926" not in _draft(_designed(report, None, Demotion.SUFFIX))
 
 
-@pytest.mark.parametrize("strategy", [Design.MOVE, Design.HIDDEN])
-def test_how_it_differs_from_the_open_one_depends_on_the_design(report: Report, strategy: Design) -> None:
-    related = next(line for line in _draft(_designed(report, strategy, None)).splitlines() if "Related" in line)
-    differs = {each.design: each.differs for each in TEXTS.steps if each.name == "lift"}
-    assert [each for each, sentence in differs.items() if sentence in related] == [strategy]
-
-
 def test_zero_rebuild_claim_has_the_command_for_both_sides(report: Report) -> None:
     command = "`nix-instantiate -A docker -A docker-client` prints the same on "
     assert f"No rebuilds in commit 1: {command}{'4' * 12} and HEAD~1." in _draft(report)

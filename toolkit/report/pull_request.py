@@ -29,19 +29,16 @@ class StepText(patches.Message, frozen=True, kw_only=True):
 
     `short` is the reason in a text about several steps, by default the same. `title` is that of a pull request which
     makes this step with others; `usage` is a block of code that works from then on, `price` is what the step costs,
-    `alternative` the design that a reviewer would ask about first. `differs` is a sentence for an open pull request
-    with the same goal, `motive` names where people asked for the step.
+    `motive` names where people asked for the step.
     """
 
     name: str
     design: str = "*"
     why: str = ""
     short: str = ""
-    differs: str = ""
     title: str = ""
     usage: str = ""
     price: str = ""
-    alternative: str = ""
     motive: str = ""
 
     @property
@@ -176,10 +173,8 @@ def _sections(facts: DraftFacts) -> Iterator[str]:
         command = " ".join([*(f"{name}=1" for name in texts.permits), "nix-instantiate", *system, attributes])
         asked = f"`{command}` prints the same on {facts.below} and {facts.first}"
         yield f"No rebuilds{commit}: {asked}."
-    yield from (text.alternative for text in said if text.alternative and alone)
-    differs = " ".join(text.differs for text in said if text.differs and alone)
     yield from (f"Related: {text.motive}" for text in said if text.motive)
-    yield from (f"Related: #{each.number} {each.about.replace('{differs}', differs).strip()}" for each in facts.open)
+    yield from (f"Related: #{each.number} {each.about.strip()}" for each in facts.open)
     yield texts.disclosure.replace("{unlet}", __version__)
     yield _BY_HAND
 

@@ -42,7 +42,7 @@ def test_table_has_a_line_a_ref_and_the_verdict_last(unlet: Unlet, nixpkgs: Nixp
     assert "prefix     rootlesskit comes before the caller's PATH" in done.stdout
     assert lines[-4:] == [
         "",
-        "keep the overlay: fixed in none of the refs that were looked at",
+        "fixed in none of the refs that were looked at",
         "  Ask again after the next update of nixpkgs.",
         "  Name your overlay with --overlay DIR or --kind for an answer about that one.",
     ]
@@ -73,7 +73,7 @@ def test_quiet_run_with_nothing_new_prints_nothing(unlet: Unlet, nixpkgs: Nixpkg
     done = unlet(*arguments)
     assert done.returncode == 10
     assert "master: state was not fixed, is fixed" in done.stdout.splitlines()
-    assert "verdict was keep the overlay, is update your nixpkgs" in done.stdout.splitlines()
+    assert "verdict was nothing to do yet, is update your nixpkgs" in done.stdout.splitlines()
     assert done.stdout.splitlines()[-1].startswith("fixed in nixos-unstable since ")
 
 

@@ -57,13 +57,13 @@ PIN_OLD, PIN_NEW, PIN_ODD = (at("lock", what, RefKind.PIN) for what in ("not fix
 @pytest.mark.parametrize(
     ("refs", "pin", "judgement", "text", "code"),
     [
-        ([at("u", "not fixed")], None, "keep", "keep the overlay: fixed nowhere yet", 0),
-        ([at("u", "demoted")], None, "keep", "keep the overlay: half fixed in u, fixed nowhere", 0),
+        ([at("u", "not fixed")], None, "keep", "fixed nowhere yet", 0),
+        ([at("u", "demoted")], None, "keep", "half fixed in u, fixed nowhere", 0),
         (
             [at("master", "fixed", RefKind.BRANCH), at("u", "not fixed")],
             None,
             "keep",
-            "keep the overlay: fixed in master since 2026-08-03, but in no channel yet",
+            "fixed in master since 2026-08-03, but in no channel yet",
             0,
         ),
         (
@@ -87,20 +87,20 @@ PIN_OLD, PIN_NEW, PIN_ODD = (at("lock", what, RefKind.PIN) for what in ("not fix
             [at("u", "not fixed"), at("v", "unknown")],
             None,
             "unknown",
-            "unknown for v: keep the overlay until that is known",
+            "unknown for v",
             11,
         ),
         ([at("u", "fixed"), at("v", "unknown")], None, "update", "fixed in u since 2026-08-03", 10),
-        ([at("u", "not fixed"), at("master", "unknown", RefKind.BRANCH)], None, "keep", "keep the overlay", 11),
+        ([at("u", "not fixed"), at("master", "unknown", RefKind.BRANCH)], None, "keep", "fixed nowhere yet", 11),
         (
             [at("master", "fixed", RefKind.BRANCH)],
             None,
             "keep",
-            "keep the overlay: fixed in master since 2026-08-03, and no channel was looked at",
+            "fixed in master since 2026-08-03, and no channel was looked at",
             0,
         ),
         ([at("v6", "fixed", RefKind.NAMED)], None, "update", "fixed in v6 since 2026-08-03", 10),
-        ([at("u", "not applicable")], None, "keep", "keep the overlay: fixed nowhere yet", 0),
+        ([at("u", "not applicable")], None, "keep", "fixed nowhere yet", 0),
     ],
 )
 def test_answers_come_to_a_verdict_and_an_exit_code(
@@ -112,6 +112,12 @@ def test_answers_come_to_a_verdict_and_an_exit_code(
     assert found.next
     assert verdict.exit_code(found, changed=False) == code
     assert verdict.exit_code(found, changed=True) == (code or 1)
+
+
+def test_only_a_named_overlay_is_to_be_kept() -> None:
+    ref = at("u", "not fixed")
+    assert judge(ref, way=UsedOverlay.PATCHED).text == "keep the overlay: fixed nowhere yet"
+    assert judge(ref).text == "fixed nowhere yet"
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ _OF_DOCKER = ("rootlesskit", "TODO")
 PULL_HEAD: Row = ("pull request", "state", "mergeable", "review", "effect", "arrived in")
 
 JUDGEMENTS = {
-    Advice.KEEP: "keep the overlay",
+    Advice.KEEP: "nothing to do yet",
     Advice.UPDATE: "update your nixpkgs",
     Advice.RENEW: "make the overlay anew",
     Advice.REMOVE: "remove the overlay",

@@ -1,7 +1,4 @@
-"""What the user has, an overlay and a nixpkgs, and what the answers come to for it.
-
-That is to keep the overlay, make it anew, update nixpkgs or remove the overlay, or that it is not known.
-"""
+"""Give advice on the user's overlay and nixpkgs: keep the overlay, remake it, update nixpkgs, remove it, or unknown."""
 
 import re
 import shlex
@@ -53,6 +50,11 @@ class Used(Struct, frozen=True, kw_only=True):
     blob: str | None = None
     directory: Path | None = None
     is_aside: bool = False
+
+    @property
+    def is_named(self) -> bool:
+        """Whether the user has named this overlay, by its directory or its kind."""
+        return self.directory is not None or self.way is not UsedOverlay.ANY
 
     def is_needed(self, reading: Reading) -> bool | None:
         """Return whether the overlay does something that this version of the file lacks; None if that is not known.
@@ -238,21 +240,25 @@ def _by_source(refs: Sequence[Ref], pin: Ref | None, used: Used, fact: str) -> t
         text = f"{fact} in {_listed(done)}: you can remove the overlay once your nixpkgs includes it"
         return Advice.UPDATE, text
     if unknown := ", ".join(ref.name for ref in sources if _is_needed(ref, used) is None):
-        return Advice.UNKNOWN, f"unknown for {unknown}: keep the overlay until that is known"
+        return (
+            Advice.UNKNOWN,
+            f"unknown for {unknown}{': keep the overlay until that is known' if used.is_named else ''}",
+        )
     return None
 
 
 def _nowhere(refs: Sequence[Ref], used: Used, fact: str, *, are_all: bool) -> tuple[Advice, str]:
+    keep = "keep the overlay: " if used.is_named else ""
     if elsewhere := [ref for ref in refs if _is_needed(ref, used) is False]:
         seen = any(ref.kind is RefKind.CHANNEL for ref in refs)
         channels = "but in no channel yet" if are_all else "but in no channel that was looked at"
         if not seen:
             channels = "and no channel was looked at"
-        return Advice.KEEP, f"keep the overlay: {fact} in {_listed(elsewhere)}, {channels}"
+        return Advice.KEEP, f"{keep}{fact} in {_listed(elsewhere)}, {channels}"
     if half := ", ".join(ref.name for ref in refs if ref.state is State.HALF_FIXED):
-        return Advice.KEEP, f"keep the overlay: half fixed in {half}, fixed nowhere"
+        return Advice.KEEP, f"{keep}half fixed in {half}, fixed nowhere"
     where = "nowhere yet" if are_all else "in none of the refs that were looked at"
-    return Advice.KEEP, f"keep the overlay: fixed {where}"
+    return Advice.KEEP, f"{keep}fixed {where}"
 
 
 def _steps(

@@ -119,26 +119,20 @@ def test_near_names_are_three_at_most_and_a_path_is_no_name(tree: Path) -> None:
 def test_each_file_with_a_let_is_read_or_said_to_be_unreadable(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tree, "pkgs/none.nix", "{ a }: a")
     write(tree, "pkgs/service.nix", UI)
-    write(tree, "pkgs/same.nix", UI)
     write(tree, "pkgs/plain.nix", PLAIN)
     write(tree, "pkgs/broken.nix", "let in }")
     (tree / "pkgs/latin.nix").write_bytes(b"let # \xe9\n")
     monkeypatch.setattr(module, "_MAXIMUM_BYTES", 2_000)
     write(tree, "pkgs/large.nix", f"{PLAIN}{'#' * 2_000}")
-    names = [f"pkgs/{name}.nix" for name in ("large", "none", "latin", "service", "same", "plain", "broken")]
-    read = {file.path: file for file in read_files(tree, names, frozenset())}
+    names = [f"pkgs/{name}.nix" for name in ("large", "none", "latin", "service", "plain", "broken")]
+    read = {file.path: file for file in read_files(tree, names)}
     assert {path: file.readable for path, file in read.items()} == {
         **dict.fromkeys(("pkgs/large.nix", "pkgs/latin.nix", "pkgs/broken.nix"), False),
-        **dict.fromkeys(("pkgs/service.nix", "pkgs/same.nix", "pkgs/plain.nix"), True),
+        **dict.fromkeys(("pkgs/service.nix", "pkgs/plain.nix"), True),
     }
-    service, same, plain = (read[f"pkgs/{name}.nix"] for name in ("service", "same", "plain"))
+    service, plain = (read[f"pkgs/{name}.nix"] for name in ("service", "plain"))
     assert (service.service, plain.service) == (True, False)
-    assert service.content == same.content != plain.content
-    assert len(service.content) == 32
-    assert [binding.name for binding in service.bindings or ()] == ["ui"]
-    known = {file.path: file for file in read_files(tree, names, frozenset([service.content]))}
-    assert [path for path, file in known.items() if file.bindings is None] == ["pkgs/service.nix", "pkgs/same.nix"]
-    assert known["pkgs/plain.nix"] == plain
+    assert [binding.name for binding in service.bindings] == ["ui"]
 
 
 def test_when_the_time_is_over_nothing_is_parsed(tree: Path) -> None:
@@ -146,7 +140,7 @@ def test_when_the_time_is_over_nothing_is_parsed(tree: Path) -> None:
     for number, name in enumerate(names):
         write(tree, name, f"let x = {number}; in {'+'.join(['1'] * 60_000)}")
     began = os.times()
-    read = [*read_files(tree, names, frozenset(), end=time.process_time())]
+    read = [*read_files(tree, names, end=time.process_time())]
     assert [(file.path, file.readable, file.late) for file in read] == [(name, False, True) for name in names]
     assert os.times().children_user == began.children_user
 

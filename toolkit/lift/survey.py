@@ -1,4 +1,4 @@
-"""Search a whole tree for packages defined in lets, on all processors; the cache keeps the findings by content."""
+"""Search a whole tree for packages defined in lets, on all processors."""
 
 import multiprocessing
 import os
@@ -9,20 +9,14 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from difflib import get_close_matches
-from functools import cache
-from hashlib import blake2b
 from math import inf
 from multiprocessing.connection import wait
 from pathlib import Path, PurePosixPath
 
-import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-import toolkit.lift
-import toolkit.nix
-from toolkit import documents, inside, landlock, process
-from toolkit.cache import default_cache
+from toolkit import inside, landlock, process
 from toolkit.errors import NixSyntaxError, RefusalError, ToolkitError
 from toolkit.inside import EntryKind
 from toolkit.lift.bindings import Binding, BindingKind, Reachability, find
@@ -36,10 +30,6 @@ _SERVICE = re.compile(rb"\bnixosTests\b")
 _CHUNK = 8
 _ENDS = (signal.SIGTERM, signal.SIGHUP)
 _AT_ONCE = 200
-
-_KIND = "findings"
-_NAME = "findings.json"
-_LIMIT = 100_000
 
 _MAXIMUM_BYTES = 32 << 20
 """The largest file that is read; hackage-packages.nix has 20 MB."""
@@ -88,12 +78,11 @@ class Survey(Struct, frozen=True, kw_only=True):
 
 
 class SurveyedFile(Struct, frozen=True, kw_only=True):
-    """A file with a `let`; `content` is a hash of it, `bindings` is None if the cache has them for this hash."""
+    """A file with a `let`; `bindings` are the packages defined there."""
 
     path: str
-    content: str = ""
     service: bool = False
-    bindings: tuple[Binding, ...] | None = ()
+    bindings: tuple[Binding, ...] = ()
     readable: bool = True
     late: bool = False
 
@@ -106,23 +95,17 @@ def survey(root: Path, packages: Sequence[str] = ()) -> Survey:
     if not inside.is_directory(root, PACKAGES):
         raise ToolkitError(f"{root}: has no directory '{PACKAGES}'", hint="--nixpkgs requires a nixpkgs tree")
     names = CalledNames.of(root)
-    remembered = _remembered()
-    known = frozenset(remembered)
     if packages:
         places = dict.fromkeys(str(place) for name in packages for place in _places(root, names, name))
         end = _used() + max(limits.seconds(_SECONDS), _SECONDS)
-        parts = [_look_below(root, place, known, end) for place in places]
+        parts = [_look_below(root, place, end) for place in places]
     else:
-        parts = list(_look_everywhere(root, known))
+        parts = list(_look_everywhere(root))
     looked = [file for _, files in parts for file in files]
-    if new := {file.content: file.bindings for file in looked if file.bindings is not None and file.readable}:
-        remembered |= new
-        content = msgspec.json.encode(remembered if len(remembered) <= _LIMIT else new)
-        default_cache().keep(_KIND, _code(), _NAME, content)
     found = [
         BoundPackage(file=path, package=names.known(path) or str(path), binding=binding, service=file.service)
         for file in looked
-        for binding in (remembered[file.content] if file.readable else ())
+        for binding in file.bindings
         for path in [PurePosixPath(file.path)]
     ]
     return Survey(
@@ -145,14 +128,14 @@ def _places(root: Path, names: CalledNames, package: str) -> tuple[PurePosixPath
     raise ToolkitError(f"{package}: no package of this name in this nixpkgs", hint=hint)
 
 
-def _look_everywhere(root: Path, known: frozenset[str]) -> Iterator[tuple[int, list[SurveyedFile]]]:
+def _look_everywhere(root: Path) -> Iterator[tuple[int, list[SurveyedFile]]]:
     # Directories of the second level are many enough to share, and few enough to hand over.
     first = inside.listed(root, PACKAGES)
     directories = [entry.path for entry in first if entry.kind is EntryKind.DIRECTORY]
     shares = [entry.path for place in directories for entry in inside.listed(root, place)]
     shares += [entry.path for entry in first if entry.kind is not EntryKind.DIRECTORY]
     context = multiprocessing.get_context("spawn")
-    setting = (root, known, limits.seconds(_SECONDS))
+    setting = (root, limits.seconds(_SECONDS))
     with ProcessPoolExecutor(mp_context=context, initializer=_begin, initargs=setting) as workers:
         # A worker that is not told all it needs would complain. The workers inherit that an interrupt does not reach
         # them: this process ends them. Another of its threads may take the signal, so that it is held as well.
@@ -171,7 +154,6 @@ def _look_everywhere(root: Path, known: frozenset[str]) -> Iterator[tuple[int, l
 
 
 _root = Path()
-_known: frozenset[str] = frozenset()
 _end = inf
 
 
@@ -181,10 +163,10 @@ def _used() -> float:
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
-def _begin(root: Path, known: frozenset[str], seconds: float) -> None:
+def _begin(root: Path, seconds: float) -> None:
     """Set up a worker, which ends with its parent and can read only the tree."""
-    global _root, _known, _end
-    _root, _known, _end = root, known, _used() + seconds
+    global _root, _end
+    _root, _end = root, _used() + seconds
     landlock.confine(landlock.Confinement(read=(root, *landlock.python())))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDS)
     parent = multiprocessing.parent_process()
@@ -198,17 +180,17 @@ def _begin(root: Path, known: frozenset[str], seconds: float) -> None:
 
 
 def _look(place: str) -> tuple[int, list[SurveyedFile]]:
-    return _look_below(_root, place, _known, _end)
+    return _look_below(_root, place, _end)
 
 
-def _look_below(root: Path, place: str, known: frozenset[str], end: float) -> tuple[int, list[SurveyedFile]]:
+def _look_below(root: Path, place: str, end: float) -> tuple[int, list[SurveyedFile]]:
     """Read all files at or below a path; return their number, and the files that have a `let`."""
     paths = list(files_of(root, place))
     parts = (paths[begin : begin + _AT_ONCE] for begin in range(0, len(paths), _AT_ONCE))
-    return len(paths), [file for part in parts for file in read_files(root, part, known, end)]
+    return len(paths), [file for part in parts for file in read_files(root, part, end)]
 
 
-def read_files(root: Path, paths: Sequence[str], known: frozenset[str], end: float = inf) -> Iterator[SurveyedFile]:
+def read_files(root: Path, paths: Sequence[str], end: float = inf) -> Iterator[SurveyedFile]:
     """Yield the files that have a `let`, with the packages defined there, and the files that cannot be read.
 
     `end` is in CPU seconds of this process; files after it are `late`.
@@ -222,11 +204,7 @@ def read_files(root: Path, paths: Sequence[str], known: frozenset[str], end: flo
             continue
         if _LET.search(content) is None:
             continue
-        key = blake2b(content, digest_size=16).hexdigest()
-        file = SurveyedFile(path=path, content=key, service=_SERVICE.search(content) is not None)
-        if key in known:
-            yield replace(file, bindings=None)
-            continue
+        file = SurveyedFile(path=path, service=_SERVICE.search(content) is not None)
         try:
             texts[file] = content.decode()
         except UnicodeDecodeError:
@@ -234,7 +212,6 @@ def read_files(root: Path, paths: Sequence[str], known: frozenset[str], end: flo
     are_parsable = readable([*texts.values()], most=max(end - _used(), 0))
     for (file, text), parsable in zip(texts.items(), are_parsable, strict=True):
         try:
-            # What is not parsable would be read again.
             if not parsable or _used() >= end:
                 yield replace(file, readable=False, late=_used() >= end)
                 continue
@@ -253,25 +230,3 @@ def files_of(root: Path, place: str) -> Iterator[str]:
                 entry.kind is EntryKind.FILE or (entry.kind is EntryKind.LINK and inside.is_file(root, entry.path))
             ):
                 yield entry.path
-
-
-Remembered = dict[str, tuple[Binding, ...]]
-"""The packages defined in a file's lets, by the hash of its content."""
-
-
-def _remembered() -> Remembered:
-    """Return the cached findings of this version of the code."""
-    try:
-        return documents.read(default_cache().read(_KIND, _code(), _NAME) or b"{}", Remembered, document=_NAME)
-    except ToolkitError:
-        return {}
-
-
-@cache
-def _code() -> str:
-    """Return a hash of the code that reads files, so that findings of different code are not reused."""
-    digest = blake2b(digest_size=16)
-    for package in (toolkit.lift, toolkit.nix):
-        for path in sorted(Path(package.__path__[0]).glob("*.py")):
-            digest.update(path.read_bytes())
-    return digest.hexdigest()

@@ -67,19 +67,6 @@ def test_each_file_of_a_directory_counts_once(tree: Path) -> None:
     assert (packages(found), found.files) == ([OTHER, "thing_2"], 3)
 
 
-@pytest.mark.parametrize(("most", "late"), [(2, []), (1, ["pkgs/by-name/ab/abc/package.nix"])])
-def test_what_was_found_once_takes_no_more_time_while_there_is_room_for_it(
-    tree: Path, monkeypatch: pytest.MonkeyPatch, most: int, late: list[str]
-) -> None:
-    monkeypatch.setattr(module, "_LIMIT", most)
-    survey(tree, ["abc"])
-    survey(tree, ["zyx"])
-    monkeypatch.setattr(module, "_SECONDS", -1.0)
-    found = survey(tree, ["zyx", "abc"])
-    assert [str(path) for path in found.late] == late
-    assert packages(found) == ["zyx", "abc"][: 2 - len(late)]
-
-
 def test_a_package_without_a_let_has_nothing(tree: Path) -> None:
     write(tree, "pkgs/by-name/ab/abc/package.nix", "{ mk }: mk { }")
     assert survey(tree, ["abc"]).findings == ()

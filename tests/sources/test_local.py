@@ -269,7 +269,7 @@ def test_an_interrupt_leaves_the_cache_good(
         "    def step(self, what): pass\n"
         "    def proof(self, proof): pass\n"
         "def interrupt(line):\n"
-        "    if 'cat-file --batch' in line: os.kill(os.getpid(), signal.SIGINT)\n"
+        "    if 'checkout-index' in line: os.kill(os.getpid(), signal.SIGINT)\n"
         "with process.echoing(interrupt):\n"
         f"    request = SourceRequest(nixpkgs={str(clone.path)!r})\n"
         f"    sources.resolve(request, target=PurePosixPath({str(target)!r}),"

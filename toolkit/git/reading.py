@@ -4,13 +4,13 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 from shlex import quote
 
 from msgspec import Struct
 
-from toolkit import inside
+from toolkit import files, inside
 from toolkit.errors import CommandError, ToolkitError, UsageError
 from toolkit.git import calls
 from toolkit.model import Oid
@@ -18,6 +18,9 @@ from toolkit.model import Oid
 _SUBMODULE = "160000"
 
 FILE, EXECUTABLE, LINK = "100644", "100755", "120000"
+
+_AT_ONCE = 6000
+_AS_THEY_ARE = "* -text -eol -filter -ident -working-tree-encoding\n"
 
 MAXIMUM_BYTES = 32 << 20
 """Of a file of a tree; the largest of nixpkgs has 20 MB."""
@@ -116,9 +119,13 @@ def read_objects(repository: Path, names: Sequence[str], *, most: int | None = N
         raise explained(repository, error.stderr) from error
     for name, each in zip(names, found, strict=True):
         if each is None:
-            hint = "a partial clone lacks files: name its remote instead, with --nixpkgs URL --rev REV"
-            raise ToolkitError(f"{repository}: object '{name}' is missing", hint=hint)
+            raise _missing(repository, name)
     return tuple(each[1] for each in found if each is not None)
+
+
+def _missing(repository: Path, name: str) -> ToolkitError:
+    hint = "a partial clone lacks files: name its remote instead, with --nixpkgs URL --rev REV"
+    return ToolkitError(f"{repository}: object '{name}' is missing", hint=hint)
 
 
 def missing_objects(repository: Path, oids: Sequence[Oid]) -> tuple[Oid, ...]:
@@ -134,10 +141,18 @@ def missing_files(repository: Path, commit: Oid, paths: Sequence[PurePosixPath])
     return missing_objects(repository, [entry.blob for entry in wanted if not entry.is_submodule])
 
 
-def export(repository: Path, commit: Oid, paths: Sequence[PurePosixPath], into: Path) -> tuple[TreeEntry, ...]:
+def export(
+    repository: Path,
+    commit: Oid,
+    paths: Sequence[PurePosixPath],
+    into: Path,
+    *,
+    on_progress: Callable[[str], None] = lambda _: None,
+) -> tuple[TreeEntry, ...]:
     """Write the files of a commit at and below `paths` into the directory `into`; submodules are left out.
 
-    Attributes such as `export-subst` have no effect: the files are the blobs, byte for byte.
+    Attributes such as `export-subst` have no effect: the files are the blobs, byte for byte. `on_progress` is called
+    now and then.
     """
     found = tuple(entry for entry in entries(repository, commit, paths) if not entry.is_submodule)
     for entry in found:
@@ -147,11 +162,32 @@ def export(repository: Path, commit: Oid, paths: Sequence[PurePosixPath], into: 
     for entry in found:
         if not links.isdisjoint(entry.path.parents):
             raise ToolkitError(f"{repository}: commit {commit.short} has '{entry.path}' below a link")
-    contents = read_objects(repository, [str(entry.blob) for entry in found])
-    # Links come last, so that no file is written through one.
-    for entry, content in sorted(zip(found, contents, strict=True), key=lambda pair: pair[0].mode == LINK):
-        write_file(into / entry.path, TreeFile(content=content, mode=entry.mode))
+    try:
+        _check_out(repository, found, into, on_progress)
+    except CommandError as error:
+        if missing := missing_objects(repository, [entry.blob for entry in found]):
+            raise _missing(repository, str(missing[0])) from error
+        raise explained(repository, error.stderr) from error
     return found
+
+
+def _check_out(repository: Path, entries: Sequence[TreeEntry], into: Path, on_progress: Callable[[str], None]) -> None:
+    """Let git write files from a repository of ours that has the same objects, and attributes that change nothing."""
+    into.mkdir(parents=True, exist_ok=True)
+    listed = b"".join(
+        b"%s %s\t%s\0" % (each.mode.encode(), str(each.blob).encode(), bytes(each.path)) for each in entries
+    )
+    with files.temporary() as own:
+        calls.init(own, bare=True)
+        for name, text in (("info/attributes", _AS_THEY_ARE), ("objects/info/alternates", f"{repository}/objects\n")):
+            (own / name).parent.mkdir(exist_ok=True)
+            (own / name).write_text(text)
+        asking = (f"--git-dir={own}", "--work-tree=.", "-c", "checkout.workers=0", "-c", "core.protectNTFS=false")
+        calls.run_hermetic(into, *asking, "update-index", "-z", "--index-info", stdin=listed)
+        for begin in range(0, len(entries), _AT_ONCE):
+            on_progress(f"checking out {begin:,} of {len(entries):,} files")
+            names = b"".join(bytes(each.path) + b"\0" for each in entries[begin : begin + _AT_ONCE])
+            calls.run_hermetic(into, *asking, "checkout-index", "--quiet", "-z", "--stdin", stdin=names)
 
 
 def check_rev(rev: str) -> None:

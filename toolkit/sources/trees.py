@@ -91,7 +91,7 @@ def whole(source: Source, *, offline: bool, progress: Progress) -> NixpkgsTree:
     def make(into: Path) -> str:
         progress.step(f"copying {root}")
         _copy(root, into, link=False)
-        _seal(into, progress)
+        _seal(into, [each.path for each in inside.entries(into) if each.kind is EntryKind.LINK], progress)
         _share(into)
         return fingerprint(into)
 
@@ -233,10 +233,9 @@ def _of_commit(source: Source, *, offline: bool, progress: Progress) -> NixpkgsT
             held = into.parent / "repository"
             fetching.fetch(remote, str(commit), held, [PurePosixPath()], on_progress=progress.step)
         progress.step(f"checking out {commit.short}")
-        into.mkdir()
-        reading.export(held, commit, [PurePosixPath()], into)
+        entries = reading.export(held, commit, [PurePosixPath()], into, on_progress=progress.step)
         _require_parts(into, source.origin)
-        _seal(into, progress)
+        _seal(into, sorted(str(each.path) for each in entries if each.mode == reading.LINK), progress)
         _share(into)
         return fingerprint(into)
 
@@ -267,9 +266,8 @@ def _obtain(key: str, make: Callable[[Path], str]) -> NixpkgsTree:
     return NixpkgsTree(root=path / _TREE, key=key, warnings=warnings)
 
 
-def _seal(root: Path, progress: Progress) -> None:
+def _seal(root: Path, links: Sequence[str], progress: Progress) -> None:
     """Delete the links that lead out of a tree of our own, so that none leads Nix, or what it builds, there."""
-    links = [entry.path for entry in inside.entries(root) if entry.kind is EntryKind.LINK]
     if out := [path for path in links if inside.leads_out(root, path)]:
         fact = f"{len(out)} links that lead out of the tree: {', '.join(out[:3])}"
         progress.step(f"leaving out {fact}")

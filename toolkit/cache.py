@@ -337,26 +337,31 @@ class Cache(Struct, frozen=True):
             files.remove(old)
 
     @contextmanager
-    def locked(self, name: str, *, on_wait: Callable[[], None] = lambda: None) -> Generator[None]:
-        """Hold the lock of this name against other processes and threads; it ends with the process at the latest.
+    def locked(self, *names: str, on_wait: Callable[[], None] = lambda: None) -> Generator[str]:
+        """Hold the first lock of these names that is free against other processes and threads, and yield its name.
 
-        `on_wait` is called if another one has it. Raises ToolkitError if the cache cannot be written.
+        It ends with the process at the latest. If others have all of them, `on_wait` is called, and the first is waited
+        for. Raises ToolkitError if the cache cannot be written.
         """
-        path = self.root / _LOCKS / name
+        directory = self.root / _LOCKS
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch()
+            directory.mkdir(parents=True, exist_ok=True)
+            for name in names:
+                (directory / name).touch()
         except OSError as error:
             raise self.unwritable(error) from error
-        # The lock ends with the process, however that ends; the file stays, since deleting it would let two
-        # processes hold locks on different files of the same name.
-        with path.open("ab") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+        for name, how in (*((each, fcntl.LOCK_EX | fcntl.LOCK_NB) for each in names), (names[0], fcntl.LOCK_EX)):
+            if how == fcntl.LOCK_EX:
                 on_wait()
-                fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+            # The lock ends with the process, however that ends; the file stays, since deleting it would let two
+            # processes hold locks on different files of the same name.
+            with (directory / name).open("ab") as lock:
+                try:
+                    fcntl.flock(lock, how)
+                except BlockingIOError:
+                    continue
+                yield name
+                return
 
     def _set_aside(self, path: Path, kind: str = _BROKEN) -> Path:
         aside = self.root / kind / f"{path.name}-{os.urandom(4).hex()}"

@@ -150,7 +150,18 @@ def test_users_files_are_as_before_though_the_cache_has_hard_links_to_them(tmp_p
     assert (file.read_bytes(), file.stat().st_mode, file.stat().st_mtime, file.stat().st_nlink) == (*before, 1)
 
 
-def test_who_waits_for_another_one_says_so(base: NixpkgsTree) -> None:
+def test_two_judge_a_base_at_a_time(base: NixpkgsTree) -> None:
+    with ground.opened(base, progress=Silence()) as one, ground.opened(base, progress=Silence()) as other:
+        with one.holding({NOTES: TreeFile(content=b"1\n")}), other.holding({NOTES: TreeFile(content=b"2\n")}):
+            assert (text(one.root), text(other.root)) == ("1\n", "2\n")
+        assert text(one.root) == text(other.root) == text(base.root)
+        first = one.root
+    with ground.opened(base, progress=Silence()) as again:
+        assert again.root == first
+
+
+def test_who_waits_for_another_one_says_so(base: NixpkgsTree, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ground, "_MOST", 1)
     said: queue.Queue[str] = queue.Queue()
 
     class Told(Silence):

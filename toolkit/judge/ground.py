@@ -1,7 +1,8 @@
 """One directory in which a tree stands as it was and as it is, one after the other.
 
 Both are evaluated under equal paths: some packages hold the path of their own tree. The directory has hard links to the
-files of the base, and only the files of the change are replaced. It is in the cache, and one process uses it at a time.
+files of the base, and only the files of the change are replaced. A few of them are in the cache for each base, so that
+several processes can judge at a time.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ _KIND = "grounds"
 _TREE = "tree"
 _BASE = "base"
 _REPLACED = "replaced.json"
+_MOST = 4
+"""So many grounds has a base: each is a tree of directories, 100 MB, with the files of the first."""
 
 
 class Ground:
@@ -107,7 +110,7 @@ class Ground:
 
 @contextmanager
 def opened(base: NixpkgsTree, *, progress: Progress) -> Generator[Ground]:
-    """Yield the ground of a tree, made if it is not there; others that want the same one wait."""
+    """Yield a ground of a tree that nobody else uses, made if it is not there; who finds none that is free waits."""
     cache = default_cache()
     # The base is made again if its files have changed, and so is what is linked to them.
     state = base.root.stat()
@@ -124,8 +127,9 @@ def opened(base: NixpkgsTree, *, progress: Progress) -> Generator[Ground]:
     def wait() -> None:
         progress.step("waiting for another check of this nixpkgs to end")
 
-    with cache.locked(f"{_KIND}-used-{base.key}", on_wait=wait):
-        directory = cache.obtain(_KIND, base.key, make=make, check=check)
+    keys = {f"{_KIND}-used-{key}": key for key in (base.key, *(f"{base.key}-{number}" for number in range(1, _MOST)))}
+    with cache.locked(*keys, on_wait=wait) as name:
+        directory = cache.obtain(_KIND, keys[name], make=make, check=check)
         # All judgements of a day have it in common: what reports name may leave no space for others.
         cache.name(str(directory / _TREE))
         yield Ground(base.root, directory)

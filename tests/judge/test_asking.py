@@ -50,6 +50,18 @@ def test_parts_that_are_left_when_the_time_for_errors_is_up_did_not_end_nix(tmp_
     assert late.limits == {"derivation": limits.no_time()}
 
 
+def test_nothing_is_asked_when_the_time_is_over() -> None:
+    question = Question(path=("notes-server",), parts=("derivation",))
+    times = Times()
+    times.begin(60)
+    lines: list[str] = []
+    with process.echoing(lines.append), times.sharing(0):
+        (answer,) = ask(specimen.path(), NATIVE, [question], times=times)
+    assert (answer.limits, lines) == ({"derivation": limits.no_time()}, [])
+    (answer,) = ask(specimen.path(), NATIVE, [question], times=times)
+    assert answer.kind == "derivation"
+
+
 @pytest.mark.parametrize(
     ("body", "called", "ended"),
     [

@@ -891,6 +891,16 @@ def test_many_questions_together_have_the_memory_of_one_evaluation() -> None:
     assert one["GC_MAXIMUM_HEAP_SIZE"] == many["GC_MAXIMUM_HEAP_SIZE"] == str(limits.MEMORY_MIB << 20)
 
 
+def test_what_has_no_answer_in_the_time_of_all_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "TOGETHER_SECONDS", 0.0)
+    theirs = change({NOTES: ("let\n", "let\n  neverAskedBefore = 41;\n")})
+    judgement = judge(theirs, JudgeRequest(systems=(NATIVE,), bounded=True), progress=Silence())
+    assert (judgement.differences, judgement.reached) == ((), {})
+    assert any(each.attribute == "notes-server" and each.limit == limits.no_time() for each in judgement.unknown)
+    judgement = judge(theirs, JudgeRequest(systems=(NATIVE,)), progress=Silence())
+    assert (judgement.unknown, "notes-server" in judgement.reached[NATIVE]) == ((), True)
+
+
 def test_a_limit_of_static_leaves_the_other_systems_alone_and_a_reference_at_one_stands_apart(tmp_path: Path) -> None:
     root = tmp_path / "tree"
     shutil.copytree(specimen.path(), root)

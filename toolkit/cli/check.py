@@ -126,7 +126,7 @@ def command(
             options.refuse_without("TARGET", "--binding")
         asked = ReviewRequest(
             change=change,
-            judging=JudgeRequest(systems=systems() or SYSTEMS, nixos=nixos, engine=engine()),
+            judging=JudgeRequest(systems=systems() or SYSTEMS, nixos=nixos, engine=engine(), bounded=True),
             target=named,
             bindings=bindings,
             server=server,

@@ -27,12 +27,14 @@ SYSTEMS = ("x86_64-linux", "aarch64-linux", "aarch64-darwin", "cross", "static")
 class JudgeRequest(Struct, frozen=True, kw_only=True):
     """How a change is to be judged; `nixos` evaluates NixOS tests as well.
 
-    With an `engine` every attribute of the set is compared: for the whole change, not for each of its commits.
+    With an `engine` every attribute of the set is compared: for the whole change, not for each of its commits. Else, if
+    it is `bounded`, what has no answer in the time of one evaluation is counted as not answered.
     """
 
     systems: tuple[str, ...] = SYSTEMS
     nixos: bool = False
     engine: Engine | None = None
+    bounded: bool = False
 
 
 def judge(change: Change, request: JudgeRequest, *, progress: Progress) -> Judgement:
@@ -43,9 +45,12 @@ def judge(change: Change, request: JudgeRequest, *, progress: Progress) -> Judge
     began = time.monotonic()
     times = Times()
     most = seconds(nixos=request.nixos)
+    together = most if request.nixos else limits.seconds(limits.TOGETHER_SECONDS)
     with ground.opened(change.base, progress=progress) as place:
 
         def judged(before: ChangeStep | None, after: ChangeStep, allowed: Allowance) -> Judgement:
+            if request.bounded and request.engine is None:
+                times.begin(together)
             sides = Sides(
                 base=change.base,
                 ground=place,

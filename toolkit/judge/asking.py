@@ -10,7 +10,9 @@ import json
 import re
 import secrets
 import time
+from contextlib import contextmanager
 from functools import partial
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field, structs
@@ -23,7 +25,7 @@ from toolkit.nix.limits import Allowance, Budget, sealed
 from toolkit.shipped import EXPRESSIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
     from pathlib import Path
 
     from toolkit.process import Command
@@ -178,6 +180,26 @@ class Times:
     def __init__(self) -> None:
         self.late: dict[tuple[str, tuple[str, ...]], Answer] = {}
         self.ending = Budget(limits.seconds(_ENDING_SECONDS))
+        self._end = inf
+
+    def begin(self, seconds: float) -> None:
+        """Let nothing be asked any more when so many seconds are over."""
+        self._end = time.monotonic() + seconds
+
+    @property
+    def left(self) -> float:
+        """The seconds until nothing more is asked."""
+        return self._end - time.monotonic()
+
+    @contextmanager
+    def sharing(self, share: float) -> Generator[None]:
+        """Let what is asked within take a share of the time that is left."""
+        end = self._end
+        self._end -= max(self.left, 0.0) * (1.0 - share) if end != inf else 0.0
+        try:
+            yield
+        finally:
+            self._end = end
 
 
 def seconds(*, nixos: bool) -> float:
@@ -239,18 +261,25 @@ class _Conversation(Struct, kw_only=True):
             asking = command(self.root, self.system, left, nixos=self.nixos, mark=self.mark)
             asking = replace(asking, on_stderr=partial(self._hear, questions))
             things = [(self.system, each.path) for each in left.values()]
-            began = time.monotonic()
+            began, left_over = time.monotonic(), self.times.left
+            if left_over <= 0:
+                return self._so_far(questions)
+            asking = replace(asking, timeout=min(asking.timeout or left_over, left_over))
             try:
                 self.allowed.execute(asking, things, mark=f"{self.mark} question")
             except CommandError as error:
+                is_over = self.times.left <= 0
                 if not program.reached_limit(error):
                     self.times.ending.spend(time.monotonic() - began)
-                    if self.times.ending.left <= 0 and len(questions) > 1:
-                        return [
-                            _answer(self.heard[each]) if each in self.heard else _unreached(each) for each in questions
-                        ]
+                    is_over |= self.times.ending.left <= 0 and len(questions) > 1
+                if is_over:
+                    return self._so_far(questions)
                 raise
-        return [_answer(self.heard[each]) for each in questions]
+        return self._so_far(questions)
+
+    def _so_far(self, questions: Sequence[Question]) -> list[Answer]:
+        """Return the answers that Nix has given; no others are waited for."""
+        return [_answer(self.heard[each]) if each in self.heard else _unreached(each) for each in questions]
 
     def _hear(self, questions: Sequence[Question], line: str) -> None:
         """Take the answer that a line of Nix has, if it has one."""
@@ -313,6 +342,11 @@ def _answer(said: str) -> Answer:
 def _unreached(question: Question) -> Answer:
     wanted = question.parts or ALL
     return Answer(kind=ENDS, ends=dict.fromkeys(wanted, limits.no_time()), limited=wanted)
+
+
+def is_unreached(answer: Answer) -> bool:
+    """Return whether the time that all have was over before an attribute was asked about."""
+    return answer.kind == ENDS and {*answer.ends.values()} == {limits.no_time()}
 
 
 def why_not(root: Path, system: str, path: tuple[str, ...], allowed: Allowance) -> str:

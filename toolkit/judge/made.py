@@ -46,6 +46,7 @@ OF_SETS = frozenset(
 )
 """Functions that all package sets have."""
 
+_SHARE = 0.6
 _MOST_MARKED, _FEWEST_MARKED = 60, 6
 _MOST_ELSEWHERE = 12
 _MOST_VALUES = 48
@@ -111,7 +112,9 @@ class Made:
         if rest := len(there) - len(asked.get(STATIC, there)):
             reason = f"{rest} package set{'s' if rest > 1 else ''}, or what is in one, not compared there"
             self._record.not_covered.append(Gap(what=STATIC, reason=reason))
-        self._record.compare(asked)
+        # What reads all that is asked about natively, and has a time as well.
+        with self._sides.times.sharing(_SHARE):
+            self._record.compare(asked)
         if asked.get(_DARWIN) and self._record.ended.get(_DARWIN) and not self._has_new_darwin:
             self._record.compare({_OLD_DARWIN: asked[_DARWIN]})
 

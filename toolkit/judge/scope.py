@@ -18,6 +18,7 @@ from toolkit.judge.made import MOST, MOST_DEEP, Made, candidates
 from toolkit.judge.model import Difference, Gap, Judgement, Kind, Weight
 from toolkit.judge.record import SAMPLE, Record
 from toolkit.judge.subject import THREW
+from toolkit.nix import limits
 from toolkit.parallel import beside
 from toolkit.text import few
 
@@ -273,7 +274,9 @@ class _Judging:
             for path, kind in self.record.kinds.items()
             if kind == PACKAGE and ".".join(path) in self.audience.names
         )
-        if not self.made.needs(file, callers):
+        if self.sides.times.left <= 0:
+            self._leave(Gap(what=file.path, reason=f"what needs it was not looked for: {limits.no_time()}"))
+        elif not self.made.needs(file, callers):
             self._leave(Gap(what=file.path, reason="nothing that was compared needs it"))
         elif sets := self.audience.closed:
             reason = f"what {few(sets)} has by its functions was not compared"

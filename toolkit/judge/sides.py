@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections import Counter
 from functools import partial
 from itertools import product
@@ -16,7 +17,7 @@ from toolkit import documents, process
 from toolkit.cache import default_cache
 from toolkit.errors import ToolkitError
 from toolkit.git.reading import TreeFile
-from toolkit.judge.asking import FILES, Answer, Question, ask, why_not
+from toolkit.judge.asking import FILES, Answer, Question, ask, is_unreached, why_not
 from toolkit.judge.everything import evaluate
 from toolkit.nix import limits, program
 from toolkit.parallel import side_by_side
@@ -42,6 +43,9 @@ _MOST = 96
 _LEAST = 12
 _MOST_TOLD = 10
 """The most steps of progress on each system."""
+
+_LEAST_TOLD = 5
+"""The fewest seconds of which an estimate is shown."""
 
 _OF_A_FILE = ("derivation", "meta", "passthru", "functions")
 """Parts that show whether a package needs a file."""
@@ -69,12 +73,26 @@ class Sides(Struct, frozen=True, kw_only=True):
     def answers(
         self, asked: Mapping[str, Sequence[Question]], *, what: str = ""
     ) -> dict[str, list[tuple[Answer, Answer]]]:
-        """Return for the questions by system the answers before and after."""
-        one = self._side(self.before, asked, f"before{what}")
+        """Return for the questions by system the answers before and after.
+
+        If there is no time for all of them, as many have both answers as can have.
+        """
+        with self.times.sharing(0.5):
+            befores = self._side(self.before, asked, f"before{what}")
         foreseen = [*self._foreseen]
         self._foreseen.clear()
-        other = self._side(self.after, asked, f"after{what}", foreseen=foreseen)
-        return {system: list(zip(one[system], other[system], strict=True)) for system in asked}
+        reached = {
+            system: [each for each, answer in zip(asked[system], answers, strict=True) if not is_unreached(answer)]
+            for system, answers in befores.items()
+        }
+        afters = {
+            system: iter(answers)
+            for system, answers in self._side(self.after, reached, f"after{what}", foreseen=foreseen).items()
+        }
+        return {
+            system: [(each, each if is_unreached(each) else next(afters[system])) for each in answers]
+            for system, answers in befores.items()
+        }
 
     def why_not(self, system: str, path: tuple[str, ...]) -> str:
         """Return in one line why an attribute does not evaluate any more."""
@@ -98,7 +116,11 @@ class Sides(Struct, frozen=True, kw_only=True):
         sides = replace(self, before=contents, after={**contents, path: mark})
         questions = {system: [Question(path=each, parts=_OF_A_FILE) for each in packages]}
         pairs = sides.answers(questions, what=", with a mark")[system]
-        return [each for each, (before, after) in zip(packages, pairs, strict=True) if before != after]
+        return [
+            each
+            for each, (before, after) in zip(packages, pairs, strict=True)
+            if before != after and not is_unreached(after)
+        ]
 
     def packages(self, system: str, engine: Engine) -> tuple[Packages, Packages]:
         """Return every package before and after."""
@@ -158,13 +180,15 @@ class Sides(Struct, frozen=True, kw_only=True):
     def _telling(self, counts: Counter[str], what: str) -> Callable[[str], None]:
         """Return what is called with the system of each attribute that is compared."""
         compared: Counter[str] = Counter()
+        total, began = counts.total(), time.monotonic()
 
         def tell(system: str) -> None:
             compared[system] += 1
             if compared[system] % max(1, counts[system] // _MOST_TOLD) == 0:
-                self.progress.step(f"comparing {compared[system]} of {counts[system]} on {system}, {what}")
+                left = (time.monotonic() - began) / compared.total() * (total - compared.total())
+                estimate = f", about {left:.0f} s left" if left >= _LEAST_TOLD else ""
+                self.progress.step(f"comparing {compared[system]} of {counts[system]} on {system}, {what}{estimate}")
 
-        total = counts.total()
         self.progress.step(f"comparing {total} attribute{'' if total == 1 else 's'}, {what}")
         return tell
 

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from toolkit import specimen
 from toolkit.cache import VARIABLE
 from toolkit.git.reading import TreeFile
-from toolkit.judge import JudgeRequest, asking, audience, ground, judge, made, scope, sides
+from toolkit.judge import JudgeRequest, asking, audience, ground, judge, made, readers, scope, sides
 from toolkit.judge.asking import Question
 from toolkit.judge.model import Expectation, Judgement, Kind, Weight, exit_code
 from toolkit.model import Silence, SourceRequest
@@ -308,7 +308,7 @@ build {
 SCRIPT = "pkgs/by-name/no/notes-python/package.nix"
 
 
-def second(*steps: Edits, systems: tuple[str, ...] = (NATIVE,)) -> Judgement:
+def second(*steps: Edits, systems: tuple[str, ...] = (NATIVE,), every: bool = False) -> Judgement:
     """Return what the second step does to the first one; what both do is not asked."""
     made = change(*steps)
     before, after = made.steps
@@ -319,6 +319,7 @@ def second(*steps: Edits, systems: tuple[str, ...] = (NATIVE,)) -> Judgement:
             before=dict(before.files),
             after=dict(after.files),
             nixos=False,
+            every_reference=every,
             progress=Silence(),
             times=asking.Times(),
             allowed=limits.Allowance(asking.seconds(nixos=False)),
@@ -837,6 +838,17 @@ def test_who_reads_what_is_gone_is_asked_before_others(monkeypatch: pytest.Monke
     }
     # Each package has a version.
     assert any(gap.what == "thingPackages.version" for gap in judgement.not_covered)
+
+
+@pytest.mark.parametrize("every", [False, True])
+def test_each_reference_is_compared_if_that_is_asked_for(monkeypatch: pytest.MonkeyPatch, *, every: bool) -> None:
+    monkeypatch.setattr(audience, "_MOST_READERS", 1)
+    monkeypatch.setattr(readers, "_MOST_PATHS", 2)
+    names = {f"read-{letter}" for letter in "abcd"}
+    text = "{ log-viewer, notes-server }: log-viewer // { a = notes-server.meta.mainProgram; }\n"
+    first: Edits = {f"pkgs/by-name/re/{name}/package.nix": text for name in names}
+    judgement = second(first, {NOTES: ('mainProgram = "notes-server"', 'mainProgram = "notes"')}, every=every)
+    assert ({each.attribute for each in judgement.differences} >= names) is every
 
 
 def test_packages_beyond_those_that_are_asked_on_another_platform_stay_unknown(monkeypatch: pytest.MonkeyPatch) -> None:

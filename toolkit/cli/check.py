@@ -64,6 +64,14 @@ SOURCES = ("--nixpkgs", "--rev", "--file", "--pin")
 @options.grouped(
     "--nixos", group=options.DEPTH, deep=True, is_flag=True, help="Evaluate NixOS tests too: 30 seconds each."
 )
+@options.grouped(
+    "--references",
+    group=options.DEPTH,
+    deep=True,
+    type=click.Choice(["few", "all"]),
+    default="few",
+    help="Compare all packages that name one of the change, or the first 144 to 180 (by default).",
+)
 @options.remembered(
     "--all",
     "everything",
@@ -97,6 +105,7 @@ def command(
     bindings: tuple[str, ...],
     expect: str | None,
     nixos: bool,
+    references: str,
     comment: bool,
     proofs: tuple[str, ...],
 ) -> int:
@@ -126,7 +135,13 @@ def command(
             options.refuse_without("TARGET", "--binding")
         asked = ReviewRequest(
             change=change,
-            judging=JudgeRequest(systems=systems() or SYSTEMS, nixos=nixos, engine=engine(), bounded=True),
+            judging=JudgeRequest(
+                systems=systems() or SYSTEMS,
+                nixos=nixos,
+                engine=engine(),
+                bounded=True,
+                every_reference=references == "all",
+            ),
             target=named,
             bindings=bindings,
             server=server,

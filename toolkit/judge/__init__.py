@@ -28,13 +28,15 @@ class JudgeRequest(Struct, frozen=True, kw_only=True):
     """How a change is to be judged; `nixos` evaluates NixOS tests as well.
 
     With an `engine` every attribute of the set is compared: for the whole change, not for each of its commits. Else, if
-    it is `bounded`, what has no answer in the time of one evaluation is counted as not answered.
+    it is `bounded`, what has no answer in the time of one evaluation is counted as not answered; `every_reference` has
+    no such limit.
     """
 
     systems: tuple[str, ...] = SYSTEMS
     nixos: bool = False
     engine: Engine | None = None
     bounded: bool = False
+    every_reference: bool = False
 
 
 def judge(change: Change, request: JudgeRequest, *, progress: Progress) -> Judgement:
@@ -49,7 +51,7 @@ def judge(change: Change, request: JudgeRequest, *, progress: Progress) -> Judge
     with ground.opened(change.base, progress=progress) as place:
 
         def judged(before: ChangeStep | None, after: ChangeStep, allowed: Allowance) -> Judgement:
-            if request.bounded and request.engine is None:
+            if request.bounded and request.engine is None and not request.every_reference:
                 times.begin(together)
             sides = Sides(
                 base=change.base,
@@ -57,6 +59,7 @@ def judge(change: Change, request: JudgeRequest, *, progress: Progress) -> Judge
                 before=dict(before.files) if before is not None else {},
                 after=dict(after.files),
                 nixos=request.nixos,
+                every_reference=request.every_reference,
                 progress=progress,
                 times=times,
                 allowed=allowed,

@@ -45,7 +45,14 @@ class Audience:
 
         single = {path for path in own if path not in same and is_value(path)}
         single |= {path for path in own if kinds[path] == FUNCTION and path[-1] in functions}
-        there = readers.find(places, single, self._record.differences, self._record.files, functions=functions)
+        there = readers.find(
+            places,
+            single,
+            self._record.differences,
+            self._record.files,
+            functions=functions,
+            every=self._record.sides.every_reference,
+        )
         self._ask(there, idle=not functions)
         if common := sorted({".".join(path) for path in single if path[-1] in readers.OF_ALL} & serious):
             reason = "references to it were not looked for: every package has an attribute of that name"
@@ -58,7 +65,14 @@ class Audience:
         if calling := {path for path in calling if path[-1] not in OF_SETS}:
             # A function that calls one of the change, or is one under another name, shows nothing either.
             called = {path[-1] for path in calling}
-            callers = readers.find(places, calling, self._record.differences, self._record.files, functions=called)
+            callers = readers.find(
+                places,
+                calling,
+                self._record.differences,
+                self._record.files,
+                functions=called,
+                every=self._record.sides.every_reference,
+            )
             self._ask(callers, idle=False)
             return callers.modules
         return there.modules
@@ -94,15 +108,18 @@ class Audience:
     def _ask(self, found: readers.Readers, *, idle: bool) -> None:
         """Ask about readers; they are `idle` if what they read are values, which were compared."""
         record = self._record
-        wanted = [*found.strong[:_MOST_READERS], *found.weak[: FEW_READERS if idle else _MOST_CALLERS]]
-        rest = [*found.strong[_MOST_READERS:], *found.weak[FEW_READERS if idle else _MOST_CALLERS :]]
+        most = (_MOST_READERS, FEW_READERS if idle else _MOST_CALLERS)
+        if record.sides.every_reference:
+            most = (len(found.strong), len(found.weak))
+        wanted = [*found.strong[: most[0]], *found.weak[: most[1]]]
+        rest = [*found.strong[most[0] :], *found.weak[most[1] :]]
         # What a function makes is seen in all that call it, if these are not too many.
         more = [] if idle or len(rest) > _MOST_MADE else rest
         left = len(rest) - len(more)
         self.left += left
         if left:
             record.not_covered.append(
-                Gap(what=f"{left} more attributes that name them", reason="too many: --all compares every package")
+                Gap(what=f"{left} more attributes that name them", reason="too many: --references all compares them")
             )
         if not wanted:
             return

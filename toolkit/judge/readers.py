@@ -4,6 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import chain
+from math import inf
 
 from msgspec import Struct
 
@@ -32,20 +33,22 @@ class Readers(Struct, frozen=True, kw_only=True):
     modules: tuple[str, ...]
 
 
-def find(
+def find(  # noqa: PLR0913 - what is looked for, and what is known of it
     places: reach.Map,
     own: Collection[AttrPath],
     differences: Iterable[Difference],
     files: Collection[str],
     *,
     functions: Collection[str],
+    every: bool = False,
 ) -> Readers:
     """Return what reads or overrides the attributes `own`; `files` are those of the change, which are known already.
 
     What only names one counts if that one differs or has a new name in it, or is one of the `functions`, which show
     nothing without a call.
-    What names one that differs comes first.
+    What names one that differs comes first. Of too many there are some, unless `every` one is wanted.
     """
+    most = inf if every else _MOST_PATHS
     names = sorted({path[-1] for path in own if len(path[-1]) > 1} - OF_ALL)[:_MOST_NAMES]
     # A new name of a package may be looked for in other ways than by reading it.
     serious = {
@@ -59,7 +62,7 @@ def find(
     modules: set[str] = set()
     for file, named in _by_file(places, names, files).items():
         is_table = file in _TABLES
-        if not (is_table or _reads(places.text(file), named) or (serious & named.keys() and len(weak) < _MOST_PATHS)):
+        if not (is_table or _reads(places.text(file), named) or (serious & named.keys() and len(weak) < most)):
             continue
         code = {*bindings.in_code(places.text(file), chain.from_iterable(named.values()))}
         found = {name: kept for name, offsets in named.items() if (kept := [at for at in offsets if at in code])}
@@ -68,9 +71,9 @@ def find(
             modules |= {file} if reading else set()
         elif reading or serious & found.keys():
             made = _named(places, file, found) if is_table else _made_from(places, file, found)
-            (strong if is_table or (reading and len(strong) < _MOST_PATHS) else weak).update(made)
-            most = {name: found[name] for name in serious & found.keys()}
-            first |= _named(places, file, most) if is_table else made if most else set()
+            (strong if is_table or (reading and len(strong) < most) else weak).update(made)
+            differ = {name: found[name] for name in serious & found.keys()}
+            first |= _named(places, file, differ) if is_table else made if differ else set()
     sides = (strong - {*own}, weak - strong - {*own})
     ranked = (sorted(paths, key=lambda path: (path not in first, len(path), path)) for paths in sides)
     strongest, weakest = (tuple(path for path in paths if len(path) <= _DEEPEST) for paths in ranked)

@@ -59,6 +59,7 @@ class Sides(Struct, frozen=True, kw_only=True):
     before: Mapping[PurePosixPath, TreeFile | None]
     after: Mapping[PurePosixPath, TreeFile | None]
     nixos: bool
+    every_reference: bool = False
     progress: Progress
     times: Times
     allowed: Allowance

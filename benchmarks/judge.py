@@ -10,6 +10,10 @@ by itself; each later round judges another patch.
     .venv/bin/python benchmarks/judge.py ~/src/nixpkgs --all
 
 The whole set, on both sides and then with a known base, beside one evaluation of one side, a process after the other.
+
+    .venv/bin/python benchmarks/judge.py ~/src/nixpkgs --clone
+
+The first check of a clone, of a comment, beside `git worktree add` of it; the same again; and two at a time beside one.
 """
 
 import argparse
@@ -23,6 +27,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 EXPRESSION = Path(__file__).resolve().parent.parent / "toolkit" / "expressions" / "all.nix"
@@ -39,6 +44,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--all", action="store_true", help="the whole set, once, instead of patches")
     parser.add_argument("--parts", type=int, default=8, help="processes of the bare evaluation of the whole set")
+    parser.add_argument("--clone", action="store_true", help="the first contact with a clone, instead of patches")
     asked = parser.parse_args()
     chance = random.Random(asked.seed)  # noqa: S311 - to be repeated
     files = [path for path in sorted(asked.nixpkgs.glob("pkgs/by-name/*/*/package.nix")) if usable(path)]
@@ -48,6 +54,9 @@ def main() -> int:
         directory = Path(name)
         env = {**os.environ, "UNLET_CACHE_DIR": str(directory / "cache")}
         patch = directory / "first.diff"
+        if asked.clone:
+            contact(asked.nixpkgs, files, directory, env)
+            return 0
         if asked.all:
             alone = bare_all(asked.nixpkgs, directory, asked.parts)
             print(f"{'bare':<12} {alone:>8.1f} s", flush=True)
@@ -70,6 +79,31 @@ def main() -> int:
             medians = f"{statistics.median(judged):>8.1f} s, bare {statistics.median(bares):.1f} s, {ratio:.2f}"
             print(f"{count} packages".ljust(12), medians)
     return 0
+
+
+def contact(root: Path, files: list[Path], directory: Path, env: dict[str, str]) -> None:
+    """Print what the first check of a clone takes, the same again, and two at a time."""
+    tree, patches = directory / "tree", [directory / f"{number}.diff" for number in range(4)]
+    began = time.monotonic()
+    subprocess.run(["git", "-C", root, "worktree", "add", "--quiet", "--detach", tree], check=True)
+    alone = time.monotonic() - began
+    subprocess.run(["git", "-C", root, "worktree", "remove", "--force", tree], check=True)
+    path = files[0].relative_to(root)
+    first = files[0].read_text().splitlines(keepends=True)
+    patches[0].write_text("".join(difflib.unified_diff(first, ["# A comment.\n", *first], f"a/{path}", f"b/{path}")))
+    seconds = judge(patches[0], root, env)
+    print(f"{'first':<12} {seconds:>8.1f} s, git worktree add {alone:.1f} s, {seconds / alone:.2f}", flush=True)
+    print(f"{'again':<12} {judge(patches[0], root, env):>8.1f} s", flush=True)
+    for patch, file in zip(patches[1:], files[1:], strict=False):
+        write(patch, [file], root)
+    one = judge(patches[1], root, env)
+    with ThreadPoolExecutor() as pool:
+        # The second ground is laid out.
+        [*pool.map(lambda patch: judge(patch, root, env), patches[:2])]
+        began = time.monotonic()
+        [*pool.map(lambda patch: judge(patch, root, env), patches[2:])]
+    both = time.monotonic() - began
+    print(f"{'two':<12} {both:>8.1f} s, one {one:.1f} s, {both / one:.2f}", flush=True)
 
 
 def usable(path: Path) -> bool:

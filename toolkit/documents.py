@@ -5,6 +5,7 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import PurePath
 from threading import Lock
 from typing import Any, TypeVar, cast
@@ -92,12 +93,17 @@ def read_toml(
     Raise ToolkitError for what is no TOML, and as `read` does.
     """
     try:
-        tables = tomllib.loads(content.decode())
-        return convert(_formed(tables, form), kind, document=document)
+        return convert(_formed(_tables(content), form), kind, document=document)
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ToolkitError(f"{document}: not TOML: {error}") from error
     except RecursionError as error:
         raise ToolkitError(f"{document}: is nested too deep") from error
+
+
+@lru_cache(maxsize=8)
+def _tables(content: bytes) -> Mapping[str, object]:
+    """Return the tables of a document, which is read with the names of one package after another."""
+    return tomllib.loads(content.decode())
 
 
 def _wrong(document: str, error: msgspec.ValidationError) -> ToolkitError:

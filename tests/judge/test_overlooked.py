@@ -50,6 +50,16 @@ def said(differences: tuple[Difference, ...], weight: Weight = Weight.REGRESSION
     return {(each.attribute, each.what) for each in differences if each.weight is weight}
 
 
+FIXED = f"""  inherit version;
+  src = builtins.derivation {{
+    name = "source";
+    system = "x86_64-linux";
+    builder = "/bin/sh";
+    rev = "4.2.0";
+    outputHashAlgo = "sha256";
+    outputHash = "{"0" * 64}";
+  }};
+"""
 SHOWN = final(TEXT.replace("passthru = {", "passthru = {\n    inherit web-ui;"))
 
 
@@ -67,6 +77,12 @@ SHOWN = final(TEXT.replace("passthru = {", "passthru = {\n    inherit web-ui;"))
             '"-V=4.2.0"',
             '"-V=${finalAttrs.version}"',
             "overrideAttrs with a version no longer reaches flags",
+        ),
+        (
+            final(TEXT.replace("  inherit src version;\n\n  buildInputs", f"{FIXED}\n  buildInputs")),
+            'rev = "4.2.0"',
+            "rev = finalAttrs.version",
+            "overrideAttrs with a version no longer reaches src",
         ),
         (
             final(TEXT.replace("  buildInputs", '  sourceRoot = "source/web";\n  buildInputs')),

@@ -32,6 +32,7 @@ let
     mapAttrs
     match
     replaceStrings
+    seq
     tail
     toJSON
     ;
@@ -99,7 +100,18 @@ let
     in
     isPackage value && value ? overrideAttrs;
   replaced = name: value: value // value.overrideAttrs (_: { name = "${name}-unlet"; });
-  seen = value: orElse null (plain (toJSON value));
+  # A source of another version has the same path if its hash is the same.
+  seen =
+    value:
+    orElse null (
+      let
+        text = toJSON value;
+      in
+      seq text [
+        (plain text)
+        (attrNames (getContext text))
+      ]
+    );
   fromNames =
     names: value:
     listToAttrs (

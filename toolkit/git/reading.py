@@ -156,11 +156,11 @@ def export(
     """
     found = tuple(entry for entry in entries(repository, commit, paths) if not entry.is_submodule)
     for entry in found:
-        if any(part in {"..", ".git"} for part in entry.path.parts) or entry.path.is_absolute():
+        if not {"..", ".git"}.isdisjoint(str(entry.path).split("/")) or entry.path.is_absolute():
             raise ToolkitError(f"{repository}: commit {commit.short} has the unsafe path '{entry.path}'")
-    links = {entry.path for entry in found if entry.mode == LINK}
+    links = tuple(f"{entry.path}/" for entry in found if entry.mode == LINK)
     for entry in found:
-        if not links.isdisjoint(entry.path.parents):
+        if str(entry.path).startswith(links):
             raise ToolkitError(f"{repository}: commit {commit.short} has '{entry.path}' below a link")
     try:
         _check_out(repository, found, into, on_progress)

@@ -73,6 +73,19 @@ class TestOverlay:
         assert f"{tmp_path}/out" in again[0]
         assert found.tools["nix"]
 
+    def test_it_is_written_before_its_proofs_and_says_so(self, tmp_path: Path) -> None:
+        out, told = tmp_path / "out", dict[str, list[str]]()
+
+        class Watch(Silence):
+            def step(self, what: str) -> None:
+                if (out / "report.json").is_file():
+                    told[what] = json.loads((out / "report.json").read_text())["warnings"]
+
+        assert proposing.overlay(request(out=out), progress=Watch()).warnings == ()
+        assert told[f"{out} is written, and not proven yet"] == [proposing.UNPROVEN]
+        assert "proving overridable" in told
+        assert json.loads((out / "report.json").read_text())["warnings"] == []
+
     def test_a_directory_that_holds_something_else_is_refused_and_an_older_one_replaced(self, tmp_path: Path) -> None:
         out = tmp_path / "out"
         out.mkdir()

@@ -20,6 +20,9 @@ from toolkit.proposal.requests import Request, command
 from toolkit.prove import Case, Stage, Subject
 from toolkit.report import pull_request
 
+UNPROVEN = "nothing is proven of it yet"
+"""The warning in the report of an overlay that is written before its proofs have run."""
+
 C = TypeVar("C", bound="Case[Stage]")
 
 
@@ -139,15 +142,15 @@ def judge(chosen: Chosen[C], *, progress: Progress) -> tuple[Proof, ...]:
 def overlay(request: Request, kind: str | None = None, *, progress: Progress) -> OverlayReport:
     """Write the overlay to `request.out`, whole or not at all, and return its report.
 
-    Raise ToolkitError as `propose` does, RefusalError for a package that its directory alone does not make. A proof
-    that fails is no error: it is in the report.
+    A new one is there before its proofs, with UNPROVEN in its report. Raise ToolkitError as `propose` does, RefusalError
+    for a package that its directory alone does not make. A proof that fails is no error: it is in the report.
     """
     files.ensure_free(request.out, force=request.force)
     if (written := leaf_of(request.target, request.recipe).overlay(request, kind, progress=progress)) is not None:
         return written
     chosen = choose(replace(request, own=True), progress=progress)
 
-    def make_in(building: Path) -> tuple[str, Sequence[Proof], Sequence[str]]:
+    def make_in(building: Path, *, proven: bool) -> tuple[str, Sequence[Proof], Sequence[str]]:
         prepared = draft(chosen, building)
         if not prepared.overlay:
             fact = "nixpkgs calls it with arguments, or its file reads other directories"
@@ -158,14 +161,34 @@ def overlay(request: Request, kind: str | None = None, *, progress: Progress) ->
         prepared.write_overlay(building)
         head = building / "default.nix"
         head.write_text(head.read_text().replace(overlays.USE, f"(import {nix_path(request.out.absolute())}) ];"))
+        design = kind or chosen.steps[-1].design
+        if not proven:
+            return design, (), (UNPROVEN,)
         case = chosen.deepened(prepared.case, near=None, progress=progress)
-        proven = prove.run(prove.about(chosen.claims(case), Subject.OVERLAY), case, progress=progress)
+        proofs = prove.run(prove.about(chosen.claims(case), Subject.OVERLAY), case, progress=progress)
         chosen.require_useful(case)
-        return kind or chosen.steps[-1].design, proven, chosen.warnings(case, overlay="")
+        return design, proofs, chosen.warnings(case, overlay="")
 
-    return writing.write_overlay(
-        request.out, chosen.source, make_in, target=chosen.package, bindings=chosen.bindings, force=request.force
-    )
+    def write(*, proven: bool, force: bool) -> OverlayReport:
+        return writing.write_overlay(
+            request.out,
+            chosen.source,
+            partial(make_in, proven=proven),
+            target=chosen.package,
+            bindings=chosen.bindings,
+            force=force,
+        )
+
+    # An older one stays until the new one is proven.
+    if request.force and request.out.exists():
+        return write(proven=True, force=True)
+    write(proven=False, force=False)
+    progress.step(f"{request.out} is written, and not proven yet")
+    try:
+        return write(proven=True, force=True)
+    except ToolkitError:
+        files.remove(request.out)
+        raise
 
 
 def bring(package: str, root: Path, out: Path, *, progress: Progress) -> bool:

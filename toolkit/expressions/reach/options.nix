@@ -12,7 +12,6 @@ let
     attrNames
     concatMap
     elemAt
-    filter
     foldl'
     functionArgs
     genList
@@ -26,10 +25,10 @@ let
     length
     listToAttrs
     mapAttrs
-    match
     pathExists
     stringLength
     substring
+    tail
     tail
     unsafeGetAttrPos
     ;
@@ -101,10 +100,10 @@ let
 
   calls = value: if isAttrs value then value."unlet calls" or [ ] else [ ];
 
-  # The overrides in a value, below the keys that lead to it.
+  # The overrides in a value that some keys lead to, only along others as far as there are any.
   overridesIn =
     found@{ keys, option, place, isListed }:
-    value:
+    along: value:
     let
       opened = openedAt value;
       inner =
@@ -122,7 +121,7 @@ let
             else
               { isListed = isListed || isList value && option != [ ]; }
           )
-        ) opened.within.${name};
+        ) (if along == [ ] then [ ] else tail along) opened.within.${name};
     in
     if (head (calls value ++ [ { of = { }; } ])).of ? "unlet path" then
       [
@@ -135,7 +134,7 @@ let
     else if length option > 8 then
       [ ]
     else
-      concatMap inner (attrNames opened.within);
+      concatMap inner (if along == [ ] then attrNames opened.within else [ (head along) ]);
 
   settings =
     mark: { modules, config, ... }: pkgs:
@@ -154,11 +153,11 @@ in
   chosenIn =
     configuration: pkgs: keys:
     overridesIn {
-      inherit keys;
-      option = filter (key: match "[0-9]+" key == null) keys;
+      keys = [ ];
+      option = [ ];
       place = null;
       isListed = false;
-    } (at (settings recorded configuration pkgs) keys);
+    } keys (settings recorded configuration pkgs);
 
   # What is below some keys, for settings that as a whole do not evaluate.
   keysIn =

@@ -73,6 +73,7 @@ in
     (with pkgs; python3Packages.base.overrideAttrs { a = 1; })
     own
     pkgs.plain
+    config.nowhere.package
   ];
   lost.package = config.nowhere.override (pkgs.engine.override { });
 }"""
@@ -99,7 +100,7 @@ def test_what_options_are_set_to_is_judged(reached: Callable[..., Reach], tmp_pa
   editor-unwrapped = pkgs.editor-unwrapped.overrideAttrs (old: { src = …; });
 };""",
     }
-    assert f"{tmp_path}/configuration.nix: overrides outside of overlays were not looked at: line 19" in found.warnings
+    assert f"{tmp_path}/configuration.nix: overrides outside of overlays were not looked at: line 20" in found.warnings
 
 
 def test_what_options_are_set_to_is_in_no_package_set(reached: Callable[..., Reach]) -> None:

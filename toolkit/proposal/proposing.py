@@ -142,8 +142,8 @@ def judge(chosen: Chosen[C], *, progress: Progress) -> tuple[Proof, ...]:
 def overlay(request: Request, kind: str | None = None, *, progress: Progress) -> OverlayReport:
     """Write the overlay to `request.out`, whole or not at all, and return its report.
 
-    A new one is there before its proofs, with UNPROVEN in its report. Raise ToolkitError as `propose` does, RefusalError
-    for a package that its directory alone does not make. A proof that fails is no error: it is in the report.
+    A new one is there before its proofs, with UNPROVEN in its report. Raise ToolkitError as `propose` does,
+    RefusalError for a package that its directory alone does not make. A failed proof is no error: the report has it.
     """
     files.ensure_free(request.out, force=request.force)
     if (written := leaf_of(request.target, request.recipe).overlay(request, kind, progress=progress)) is not None:

@@ -29,7 +29,6 @@ let
     stringLength
     substring
     tail
-    tail
     unsafeGetAttrPos
     ;
   inherit (import ./values.nix) guarded isCallable isPackage;

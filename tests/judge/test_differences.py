@@ -250,6 +250,71 @@ def test_difference_is_named_and_weighed(name: str) -> None:
     assert (found.attribute, found.system) == ("notes", "x86_64-linux")
 
 
+SAME, REBUILT = (own(), own()), (own(), own(OTHER, OUT))
+PLAIN = "override with nothing changed"
+OVERRIDDEN: dict[str, tuple[tuple[object, object], object, object, tuple[Weight, str, Any, Any]]] = {
+    "throws": (SAME, {"plain": "/o"}, {"plain": THREW}, (WORST, f"{PLAIN} no longer evaluates", "/o", THREW)),
+    "threw": (SAME, {"plain": THREW}, {"plain": "/o"}, (LEAST, f"{PLAIN} evaluates now", THREW, "/o")),
+    "another": (SAME, {"plain": "/o"}, {"plain": "/p"}, (WORST, f"{PLAIN} gives something else", "/o", "/p")),
+    "no effect": (REBUILT, {"plain": "/o"}, {"plain": OUT}, (WORST, f"{PLAIN} no longer has an effect", "/o", OUT)),
+    "effect": (
+        REBUILT,
+        {"plain": "/nix/store/x"},
+        {"plain": "/o"},
+        (CHANGE, f"{PLAIN} has an effect now", "/nix/store/x", "/o"),
+    ),
+    "sees more": (SAME, {"old": {}}, {"old": {"b": "set"}}, (LEAST, "override (old: …) sees b too", None, ["b"])),
+    "sees less": (
+        SAME,
+        {"old": {"b": "set", "c": "null"}},
+        {"old": {}},
+        (WORST, "override (old: …) no longer sees b", ["b"], None),
+    ),
+    "sees less of another": (
+        REBUILT,
+        {"old": {"b": "set"}},
+        {"old": {}},
+        (CHANGE, "override (old: …) no longer sees b", ["b"], None),
+    ),
+    "sees another": (
+        SAME,
+        {"old": {"b": "set"}},
+        {"old": {"b": "list"}},
+        (CHANGE, "override (old: …) sees b as a list instead of a set", "set", "list"),
+    ),
+    "loses": (SAME, {"lost": []}, {"lost": ["b"]}, (WORST, "what override gives has lost b", [], ["b"])),
+    "keeps": (SAME, {"lost": ["b"]}, {"lost": []}, (LEAST, "override keeps b now", ["b"], [])),
+    "script": (
+        SAME,
+        {"scripts": {"b": True}},
+        {"scripts": {"b": False}},
+        (WORST, "override with b no longer reaches the derivation", None, None),
+    ),
+    "argument": (
+        SAME,
+        {"reached": {"b": False}},
+        {"reached": {"b": True}},
+        (LEAST, "override with b now reaches the derivation", None, None),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OVERRIDDEN)
+def test_what_an_override_gives_is_named_and_weighed(name: str) -> None:
+    derivations, before, after, expected = OVERRIDDEN[name]
+    answers = (
+        package(each, override={"override": shown}) for each, shown in zip(derivations, (before, after), strict=True)
+    )
+    (found,) = (each for each in compare(SUBJECT, *answers) if each.kind is Kind.OVERRIDE)
+    assert (found.weight, found.what, found.before, found.after) == expected
+
+
+def test_override_functions_come_and_go() -> None:
+    gone, new = compare(SUBJECT, package(override={"a": {}}), package(override={"b": {}}))
+    assert (gone.weight, gone.what, gone.before, gone.after) == (WORST, "a is gone", "a", None)
+    assert (new.weight, new.what, new.before, new.after) == (LEAST, "b is new", None, "b")
+
+
 def test_names_of_a_set_come_and_go_and_an_alias_is_called_so() -> None:
     before, after = (Answer(kind=SET, parts={"names": names}) for names in (["a", "b", "old"], ["b", "c"]))
     found = compare(SUBJECT, before, after)

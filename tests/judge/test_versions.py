@@ -27,5 +27,6 @@ def test_other_implementations_of_a_language_have_its_sets() -> None:
     names: dict[AttrPath, set[str]] = {
         (): {"python3Packages", "pypy3Packages", "pypy310Packages", "luaPackages", "luajitPackages", "hello"}
     }
+    assert versions.others(names, ("python3Packages", "numpy")) == []
     assert {*versions.others(names, ("python3Packages",))} == {("pypy3Packages",), ("pypy310Packages",)}
     assert versions.others(names, ("luaPackages",)) == [("luajitPackages",)]

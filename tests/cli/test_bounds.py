@@ -25,7 +25,7 @@ SLOW = '(let f = n: if n == 0 then "x" else f (n - 1) + f (n - 1); in f 60)'
 HOG = "(builtins.toJSON (builtins.genList (n: [ n (n + 1) (toString n) ]) 3000000))"
 
 NATIVE = ("--system", "x86_64-linux")
-LITTLE = ("--max-memory", "192")
+LITTLE = ("--max-memory", "64")
 
 LIMITS = {
     "time": (SLOW, "--timeout", "2", "still running after "),

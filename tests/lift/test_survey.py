@@ -156,9 +156,9 @@ def test_files_that_keep_the_parser_for_long_have_one_time_together(
 ) -> None:
     sums = ["let x = 1; in " + "+".join(["1"] * (60_000 + number)) for number in range(16)]
     began = os.times()
-    assert readable(sums, most=3) == [False] * 16
+    assert readable(sums, most=1) == [False] * 16
     ended = os.times()
-    assert ended.children_user - began.children_user < 6
+    assert ended.children_user - began.children_user < 4
     # What a process has taken before it reads counts as well.
     monkeypatch.setattr(module, "_SECONDS", -1.0)
     found = survey(tree, ["zyx"])

@@ -158,8 +158,11 @@ def test_export_writes_the_files_of_the_paths_as_they_are(clone: Repository, tmp
     commit = reading.locate(clone.path, "HEAD").commit
     into = tmp_path / "into"
     before = state(clone.path)
-    entries = reading.export(clone.path / ".git", commit, [PurePosixPath("lib"), PurePosixPath("gone")], into)
+    paths = [PurePosixPath("lib"), PurePosixPath("gone")]
+    said: list[str] = []
+    entries = reading.export(clone.path / ".git", commit, paths, into, on_progress=said.append)
     assert state(clone.path) == before
+    assert said == ["checking out 0 of 7 files"]
     names = {".gitattributes", "deep/er.nix", "default.nix", "link", "run", "sub st", "ü"}
     assert {str(entry.path) for entry in entries} == {f"lib/{name}" for name in names}
     assert {str(path.relative_to(into / "lib")) for path in into.rglob("*") if not path.is_dir()} == names

@@ -28,6 +28,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 EXPRESSION = Path(__file__).resolve().parent.parent / "toolkit" / "expressions" / "all.nix"
@@ -98,10 +99,11 @@ def contact(root: Path, files: list[Path], directory: Path, env: dict[str, str])
         write(patch, [file], root)
     one = judge(patches[1], root, env)
     with ThreadPoolExecutor() as pool:
+        check = partial(judge, root=root, env=env)
         # The second ground is laid out.
-        [*pool.map(lambda patch: judge(patch, root, env), patches[:2])]
+        list(pool.map(check, patches[:2]))
         began = time.monotonic()
-        [*pool.map(lambda patch: judge(patch, root, env), patches[2:])]
+        list(pool.map(check, patches[2:]))
     both = time.monotonic() - began
     print(f"{'two':<12} {both:>8.1f} s, one {one:.1f} s, {both / one:.2f}", flush=True)
 

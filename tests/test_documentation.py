@@ -23,7 +23,7 @@ from toolkit.cli import doctor, find, track
 from toolkit.cli.commands import COMMANDS, EXIT_CODES, INTERRUPTED, UNEXPECTED, commands
 from toolkit.docker.steps import MODULE
 from toolkit.errors import ToolkitError, UsageError
-from toolkit.reach import model as reach
+from toolkit.reach import effects as reach
 from toolkit.report import report
 from toolkit.track import answer
 

@@ -60,7 +60,7 @@ OF_OUR_OWN = {
     "git/patching.py": "an index that git has just written",
     "git/calls.py": "git's own index",
     "git/worktrees.py": "git's own list of worktrees",
-    "lift/survey.py": "the package's own modules",
+    "proposal/proposing.py": "an overlay that was just written",
     "proposal/recipes.py": "recipes of the user's and shipped ones",
     "proposal/writing.py": "the names in a directory that was just written",
     "reach/sources.py": "the names in the directory that the user names",

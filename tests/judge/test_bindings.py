@@ -1,6 +1,6 @@
 import pytest
 
-from toolkit.judge import bindings
+from toolkit.judge import tokens
 
 SET = """{ lib, callPackage }:
 let
@@ -21,7 +21,7 @@ with lib;
 
 
 def at(path: str) -> set[tuple[str, ...]]:
-    return bindings.attributes(bindings.find(SET), SET, SET.index(path))
+    return tokens.attributes(tokens.find(SET), SET, SET.index(path))
 
 
 def test_a_place_is_part_of_the_attributes_around_it() -> None:
@@ -41,13 +41,13 @@ def test_a_binding_of_a_let_is_part_of_what_names_it() -> None:
 
 def test_a_set_of_a_let_that_another_one_inherits_is_part_of_what_that_is() -> None:
     text = "let stable = rec { tiles = ./stable.nix; }; self = { inherit stable; }; in self"
-    found = bindings.attributes(bindings.find(text), text, text.index("./stable.nix"))
+    found = tokens.attributes(tokens.find(text), text, text.index("./stable.nix"))
     assert found == {("tiles",), ("stable",), ("stable", "tiles")}
 
 
 def test_attributes_that_differ_are_named_and_comments_are_none() -> None:
     after = SET.replace("./one.nix", "./uno.nix").replace("three four", "three").replace("{ lib", "# x\n{ lib")
-    assert bindings.differing(SET, after) == bindings.Differing(paths=frozenset({("one",), ("four",)}), rest=False)
+    assert tokens.differing(SET, after) == tokens.Differing(paths=frozenset({("one",), ("four",)}), rest=False)
 
 
 @pytest.mark.parametrize(
@@ -62,8 +62,8 @@ def test_attributes_that_differ_are_named_and_comments_are_none() -> None:
 )
 def test_within_a_string_nothing_is_a_comment(one: str, other: str) -> None:
     before, after = (f"{{ a = 1; b = {value}; /* c */ }}" for value in (one, other))
-    assert bindings.differing(before, after).paths == {("b",)}
-    assert bindings.differing(before, before.replace("/* c */", "# d\n").replace("; b", ";\n  b")).paths == set()
+    assert tokens.differing(before, after).paths == {("b",)}
+    assert tokens.differing(before, before.replace("/* c */", "# d\n").replace("; b", ";\n  b")).paths == set()
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_within_a_string_nothing_is_a_comment(one: str, other: str) -> None:
     ],
 )
 def test_a_word_of_a_comment_or_of_a_longer_string_is_no_name(text: str, found: int) -> None:
-    assert len(bindings.in_code(text, [text.index("notes")])) == found
+    assert len(tokens.in_code(text, [text.index("notes")])) == found
 
 
 CONDITIONS = """{
@@ -114,27 +114,27 @@ CONDITIONS = """{
     [("    one", ""), ("    three", "isMusl"), ("    four", "isWindows"), ('      "five"', "isAvr")],
 )
 def test_the_conditions_of_a_line_are_before_what_it_stands_in(line: str, word: str) -> None:
-    found = bindings.conditions(CONDITIONS, {line})
+    found = tokens.conditions(CONDITIONS, {line})
     assert line in found
-    assert bindings.conditions(CONDITIONS.replace("\n", "\r\n"), {line}) == found.replace("\n", "\r\n")
+    assert tokens.conditions(CONDITIONS.replace("\n", "\r\n"), {line}) == found.replace("\n", "\r\n")
     assert [each for each in ("isMusl", "isWindows", "isAvr") if each in found] == [word] * bool(word)
 
 
 def test_attributes_in_others_and_in_a_let_are_named_if_asked_for() -> None:
     table = "let self = with self; { one = { }; two = rec { inner = { x = 1; }; }; }; in self"
     after = table.replace("x = 1", "x = 2")
-    assert bindings.differing(table, after, deep=True).paths == {("two",), ("two", "inner"), ("two", "inner", "x")}
-    assert bindings.differing(table, after).paths == {("two",)}
+    assert tokens.differing(table, after, deep=True).paths == {("two",), ("two", "inner"), ("two", "inner", "x")}
+    assert tokens.differing(table, after).paths == {("two",)}
 
 
 def test_what_is_in_no_attribute_is_the_rest() -> None:
-    assert bindings.differing(SET, SET.replace("common = callPackage", "common = callPackages")).rest
+    assert tokens.differing(SET, SET.replace("common = callPackage", "common = callPackages")).rest
 
 
 def test_a_text_that_is_not_nix_has_no_bindings() -> None:
-    assert bindings.find("a = }; }") == []
+    assert tokens.find("a = }; }") == []
 
 
 def test_a_path_of_fifty_thousand_names_is_read_like_any_other() -> None:
-    (binding,) = bindings.find(f"{{ {'.'.join(['a'] * 50_000)} = 1; }}")
+    (binding,) = tokens.find(f"{{ {'.'.join(['a'] * 50_000)} = 1; }}")
     assert len(binding.names) == 50_000

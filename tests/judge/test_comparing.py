@@ -5,10 +5,10 @@ from msgspec.structs import replace
 
 from toolkit.judge.asking import ENDS, MISSING, THROWS, Answer
 from toolkit.judge.comparing import compare
-from toolkit.judge.model import Kind, Weight
-from toolkit.judge.subject import Subject
+from toolkit.judge.differences import Kind, Weight
+from toolkit.judge.subject import Compared
 
-SUBJECT = Subject(attribute="notes", system="x86_64-linux", root="/tree")
+SUBJECT = Compared(attribute="notes", system="x86_64-linux", root="/tree")
 WHOLE = Answer(kind="derivation", parts={"position": None, "meta": {}})
 CUT = Answer(kind="derivation", parts={"position": None}, ends={"meta": "still running"})
 

@@ -6,13 +6,13 @@ import pytest
 
 from toolkit.judge.asking import ENDS, FUNCTION, MISSING, PACKAGE, SET, THROWS, Answer
 from toolkit.judge.comparing import compare
-from toolkit.judge.fetching import UNNAMED
-from toolkit.judge.model import Kind, Weight
-from toolkit.judge.subject import THREW, Subject
+from toolkit.judge.differences import Kind, Weight
+from toolkit.judge.fixed_outputs import UNNAMED
+from toolkit.judge.subject import THREW, Compared
 
 WORST, CHANGE, LEAST = Weight
 FILES = dict.fromkeys(["pkgs/notes.nix"], ())
-SUBJECT = Subject(attribute="notes", system="x86_64-linux", root="/tree", files=FILES, aliases={"old"})
+SUBJECT = Compared(attribute="notes", system="x86_64-linux", root="/tree", files=FILES, aliases={"old"})
 DRV, OTHER, OUT = "/nix/store/x.drv", "/nix/store/y.drv", "/nix/store/z"
 
 
@@ -323,7 +323,7 @@ def test_names_of_a_set_come_and_go_and_an_alias_is_called_so() -> None:
         ("notes.old", Kind.ALIAS, WORST, "is no longer there"),
         ("notes.c", Kind.ADDED, CHANGE, "is new"),
     ]
-    alias = Subject(attribute="old", system="x86_64-linux", root="/tree", aliases={"old"})
+    alias = Compared(attribute="old", system="x86_64-linux", root="/tree", aliases={"old"})
     (gone,) = compare(alias, package(), Answer(kind=MISSING))
     assert (gone.kind, gone.weight, gone.what) == (Kind.ALIAS, WORST, "the alias is no longer there")
 

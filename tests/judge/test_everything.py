@@ -14,8 +14,8 @@ from tests.progress import Steps
 from toolkit import process, specimen
 from toolkit.errors import ToolkitError
 from toolkit.judge import JudgeRequest, everything, judge
+from toolkit.judge.differences import Judgement, Kind, Weight
 from toolkit.judge.everything import Engine, evaluate
-from toolkit.judge.model import Judgement, Kind, Weight
 from toolkit.judge.packages import ENDS, THROWS, Packages, differing
 from toolkit.model import Silence
 from toolkit.nix import evaluator
@@ -236,7 +236,7 @@ def test_every_attribute_that_differs_is_named_with_what_differs() -> None:
 
 
 def test_more_than_can_be_looked_at_is_named_by_its_digests(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("toolkit.judge.scope.MOST_DEEP", 0)
+    monkeypatch.setattr("toolkit.judge.extent.MOST_DEEP", 0)
     edits = {ALL: ("  containerd = stub", "  added = final.sqlite;\n  containerd = stub"), BOARD: _meta()}
     found = all_of(edits)
     named = {(each.attribute, each.kind, each.weight) for each in found.differences}

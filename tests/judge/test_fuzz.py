@@ -19,7 +19,7 @@ from tests.judge import oracle
 from toolkit.errors import ToolkitError
 from toolkit.git.reading import TreeFile
 from toolkit.judge import JudgeRequest, ground, judge
-from toolkit.judge.model import Kind, Weight
+from toolkit.judge.differences import Kind, Weight
 from toolkit.model import Silence, SourceRequest
 from toolkit.nix import program
 from toolkit.sources import trees

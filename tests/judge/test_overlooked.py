@@ -24,7 +24,7 @@ from tests.judge.test_specimen import (
 )
 from toolkit import specimen
 from toolkit.judge import JudgeRequest, judge, versions
-from toolkit.judge.model import Difference, Kind, Weight
+from toolkit.judge.differences import Difference, Kind, Weight
 from toolkit.model import Silence
 
 __all__ = ["cache", "shared"]

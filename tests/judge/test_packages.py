@@ -2,12 +2,12 @@
 
 import pytest
 
-from toolkit.judge.model import Kind, Weight
+from toolkit.judge.differences import Kind, Weight
 from toolkit.judge.packages import THROWS, Answer, Packages, unexplained
-from toolkit.judge.subject import Subject
+from toolkit.judge.subject import Compared
 
 WORST, CHANGE, LEAST = Weight
-SUBJECT = Subject(attribute="notes", system="x86_64-linux", root="/tree")
+SUBJECT = Compared(attribute="notes", system="x86_64-linux", root="/tree")
 ONE = {"derivation": "/nix/store/x.drv", "outputs": "out", "meta": "1", "position": "1"}
 OTHER = {**ONE, "derivation": "/nix/store/y.drv"}
 DRVS = (ONE["derivation"], OTHER["derivation"])

@@ -11,7 +11,7 @@ from tests.judge.real.case import COPY, IMPORTED, NATIVE, ORIGINALS, Case
 from toolkit.cache import VARIABLE
 from toolkit.git.reading import TreeFile
 from toolkit.judge import JudgeRequest, ground, judge
-from toolkit.judge.model import Judgement, Weight
+from toolkit.judge.differences import Judgement, Weight
 from toolkit.model import Silence, SourceRequest
 from toolkit.sources import trees
 from toolkit.sources.changes import Change, ChangeStep, FileEdit

@@ -12,9 +12,9 @@ from msgspec.structs import replace
 from toolkit import specimen
 from toolkit.cache import VARIABLE
 from toolkit.git.reading import TreeFile
-from toolkit.judge import JudgeRequest, asking, audience, ground, judge, made, readers, scope, sides
+from toolkit.judge import JudgeRequest, asking, audience, extent, ground, judge, made, readers, sides
 from toolkit.judge.asking import Question
-from toolkit.judge.model import Expectation, Judgement, Kind, Weight, exit_code
+from toolkit.judge.differences import Expectation, Judgement, Kind, Weight, exit_code
 from toolkit.model import Silence, SourceRequest
 from toolkit.nix import limits
 from toolkit.process import Command, Completed
@@ -324,7 +324,7 @@ def second(*steps: Edits, systems: tuple[str, ...] = (NATIVE,), every: bool = Fa
             times=asking.Times(),
             allowed=limits.Allowance(asking.seconds(nixos=False)),
         )
-        return scope.judged(both, systems, progress=Silence())
+        return extent.judged(both, systems, progress=Silence())
 
 
 def last(*steps: Edits, systems: tuple[str, ...] = (NATIVE,)) -> set[tuple[str, str, str]]:

@@ -9,8 +9,8 @@ from tests.lift.texts import lifted, package
 from toolkit.lift.plan import Design
 from toolkit.lift.rewriting import Lifted
 from toolkit.model import Source, SourceRequest
-from toolkit.proposal.asking import Asking
 from toolkit.proposal.claims import LiftCase, capture_safe
+from toolkit.proposal.systems import Asking
 from toolkit.prove import Stage
 from toolkit.prove.judged import Judging
 from toolkit.prove.lifted import LiftQuestion

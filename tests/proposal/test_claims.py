@@ -13,8 +13,8 @@ from toolkit import specimen
 from toolkit.lift.final_attrs import final_attrs
 from toolkit.lift.rewriting import Lifted
 from toolkit.model import Source, SourceRequest, Tier
-from toolkit.proposal.asking import Asking
 from toolkit.proposal.claims import CLAIMS, LiftCase, follows, overlaid, overridable, source_follows
+from toolkit.proposal.systems import Asking
 from toolkit.prove import Stage, Subject
 from toolkit.prove.form import linted
 from toolkit.prove.judged import Judging

@@ -18,7 +18,7 @@ from toolkit.nix import program
 from toolkit.proposal.overlays import files, is_aside
 from toolkit.proposal.proposing import bring
 from toolkit.proposal.target import Target
-from toolkit.reach.model import STEPS_ASIDE
+from toolkit.reach.effects import STEPS_ASIDE
 
 FILE = PurePosixPath("pkgs/by-name/he/hello/package.nix")
 

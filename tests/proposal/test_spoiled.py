@@ -10,8 +10,8 @@ from toolkit import specimen
 from toolkit.lift.plan import Design
 from toolkit.lift.rewriting import Lifted, lift
 from toolkit.model import Depth, Silence, Source, SourceRequest, Tier
-from toolkit.proposal.asking import Asking
 from toolkit.proposal.claims import CLAIMS, Building, LiftCase, of_builds
+from toolkit.proposal.systems import Asking
 from toolkit.prove import Stage
 from toolkit.prove.judged import Judging
 from toolkit.prove.lifted import LiftQuestion

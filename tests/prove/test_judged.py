@@ -8,7 +8,7 @@ import pytest
 from toolkit import specimen
 from toolkit.git.reading import TreeFile
 from toolkit.judge import SYSTEMS
-from toolkit.judge.model import Difference, Gap, Judgement, Kind, Weight
+from toolkit.judge.differences import Difference, Gap, Judgement, Kind, Weight
 from toolkit.model import SourceRequest
 from toolkit.prove.judged import META, NO_REBUILD, OVERRIDES, PASSTHRU, Aspect, Judging, systems
 from toolkit.sources.changes import Change, ChangeStep, FileEdit

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from toolkit.model import Silence, SourceRequest
-from toolkit.reach.model import Override, Reach
+from toolkit.reach.effects import Override, Reach
 from toolkit.reach.reaching import ReachRequest, reach
 
 NIXPKGS = Path(__file__).parent / "nixpkgs"

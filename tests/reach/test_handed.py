@@ -7,7 +7,7 @@ import pytest
 
 from tests.reach.conftest import statuses
 from toolkit.errors import ToolkitError
-from toolkit.reach.model import Reach, Status
+from toolkit.reach.effects import Outcome, Reach
 
 ONE = "(final: prev: { plain = prev.plain.override { withColour = true; }; })"
 IMPORT = f"import <nixpkgs> {{ overlays = [ {ONE} ]; }}"
@@ -46,7 +46,7 @@ def test_a_shell_may_have_the_configuration_with_it(reached: Callable[..., Reach
 )
 def test_a_file_that_is_no_overlay_is_named(reached: Callable[..., Reach], text: str, reason: str) -> None:
     (override,) = reached({"package.nix": text}).overrides
-    assert (override.status, override.reason) == (Status.UNKNOWN, reason)
+    assert (override.status, override.reason) == (Outcome.UNKNOWN, reason)
 
 
 def test_only_what_no_overlay_sets_is_an_error(reached: Callable[..., Reach]) -> None:

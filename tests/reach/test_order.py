@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.reach.conftest import statuses
-from toolkit.reach.model import Reach, Replacement, Status
+from toolkit.reach.effects import Outcome, Reach, Replacement
 
 ONE = "final: prev: { plain = prev.plain.override { withColour = true; }; }"
 BASE = """final: prev: { python313 = prev.python313.override {
@@ -44,7 +44,7 @@ def test_what_a_later_overlay_replaces_has_no_effect(
     answers = {each.attribute: each for each in reversed(found.overrides)}
     assert {name: answers[name].status.value for name in expected} == expected
     for each in found.overrides:
-        if each.status is Status.NO_EFFECT:
+        if each.status is Outcome.NO_EFFECT:
             assert each.replaced_by == Replacement(overlay=2, file=f"{tmp_path}/b.nix", line=1)
             assert (each.reason or "").startswith(f"replaced by overlay 2 ({tmp_path}/b.nix:1)")
             assert (each.instead is None) is ("; no way found, because that makes '" in (each.reason or ""))
@@ -61,19 +61,19 @@ def test_the_overlay_that_replaces_is_named_and_not_the_last(reached: Callable[.
 
 def test_one_that_says_the_same_again_replaces_nothing(reached: Callable[..., Reach]) -> None:
     found = reached({"a.nix": ONE, "b.nix": ONE})
-    assert [each.status for each in found.overrides] == [Status.REACHES, Status.NO_EFFECT]
+    assert [each.status for each in found.overrides] == [Outcome.REACHES, Outcome.NO_EFFECT]
     assert [each.replaced_by for each in found.overrides] == [None, None]
 
 
 def test_overlays_that_have_names_are_in_no_order(reached: Callable[..., Reach]) -> None:
     changed = "{ plain = prev.plain.override { withColour = true; }; }"
     text = f"{{ outputs = _: {{ overlays = {{ a = _: prev: {changed}; b = _: prev: {{ plain = prev.tool; }}; }}; }}; }}"
-    assert [each.status for each in reached({"flake.nix": text}).overrides] == [Status.REACHES, Status.REACHES]
+    assert [each.status for each in reached({"flake.nix": text}).overrides] == [Outcome.REACHES, Outcome.REACHES]
     both = f"{{ a = _: prev: {changed}; b = _: prev: {changed}; }}"
-    assert [each.status for each in reached({"default.nix": both}).overrides] == [Status.REACHES, Status.REACHES]
+    assert [each.status for each in reached({"default.nix": both}).overrides] == [Outcome.REACHES, Outcome.REACHES]
     listed = f"[ (_: prev: {changed}) (_: prev: {{ plain = prev.tool; }}) ]"
     assert statuses(reached({"list.nix": listed})) == {"plain": "reaches"}
-    assert [each.status for each in reached({"list.nix": listed}).overrides] == [Status.NO_EFFECT, Status.REACHES]
+    assert [each.status for each in reached({"list.nix": listed}).overrides] == [Outcome.NO_EFFECT, Outcome.REACHES]
 
 
 @pytest.mark.parametrize(
@@ -92,4 +92,4 @@ def test_what_is_replaced_gets_a_way_that_stays(reached: Callable[..., Reach], s
     else:
         one = f"final: prev: {{ {first.instead.replace('…', value)} }}"
     found = reached({"a.nix": one, "b.nix": other})
-    assert {each.status for each in found.overrides} == {Status.REACHES}
+    assert {each.status for each in found.overrides} == {Outcome.REACHES}

@@ -14,7 +14,7 @@ import pytest
 from tests.reach.conftest import SYSTEM
 from tests.trees import trees
 from toolkit.model import Silence, SourceRequest
-from toolkit.reach.model import Status
+from toolkit.reach.effects import Outcome
 from toolkit.reach.reaching import ReachRequest, reach
 
 # Read here: within a test the environment is sealed.
@@ -39,7 +39,7 @@ def test_truths_are_statuses_of_known_repositories() -> None:
     found = [
         (file, status) for files in known.trees.values() for file, each in files.items() for status in each.values()
     ]
-    assert {status for _, status in found} <= {status.value for status in Status}
+    assert {status for _, status in found} <= {status.value for status in Outcome}
     assert {file.partition("/")[0] for file, _ in found} == set(known.commits)
 
 
@@ -61,5 +61,5 @@ def test_overlays_are_judged_as_by_hand(tree: Path) -> None:
             outcomes[answer == status] += 1
             if answer != status:
                 wrong.append(f"{file}: {attribute}: {answer}, and not {status}")
-    assert [each for each in wrong if f": {Status.REACHES}, and" in each] == []
+    assert [each for each in wrong if f": {Outcome.REACHES}, and" in each] == []
     assert outcomes[True] >= LEAST * outcomes.total(), "\n".join(wrong)

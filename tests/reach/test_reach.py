@@ -11,7 +11,7 @@ from toolkit.errors import ToolkitError
 from toolkit.model import SourceRequest
 from toolkit.nix import stores
 from toolkit.nix.derivations import digest
-from toolkit.reach.model import Reach, Status
+from toolkit.reach.effects import Outcome, Reach
 from toolkit.reach.session import EvaluationError
 from toolkit.reach.verdicts import is_absent
 
@@ -66,7 +66,7 @@ NEW = 'fetch { name = "new"; hash = hash "c"; }'
 )
 def test_what_was_to_be_replaced_is_gone(reached: Callable[..., Reach], override: str) -> None:
     found = reached({"overlay.nix": f"final: prev: {{ {override} }}", "a.patch": ""}, "overlay.nix")
-    assert [each.status for each in found.overrides] == [Status.REACHES], found.overrides
+    assert [each.status for each in found.overrides] == [Outcome.REACHES], found.overrides
     assert found.exit_code == 0
 
 
@@ -79,7 +79,7 @@ def test_an_override_of_what_is_addressed_by_its_content_reaches(
         "1.nix": f"final: prev: {{ tool = prev.tool.overrideAttrs {{ {by_content} }}; }}",
         "2.nix": "final: prev: { tool = prev.tool.overrideAttrs { doCheck = true; }; }",
     }
-    assert [each.status for each in reached(files).overrides] == [Status.REACHES, Status.REACHES]
+    assert [each.status for each in reached(files).overrides] == [Outcome.REACHES, Outcome.REACHES]
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_an_override_of_what_is_addressed_by_its_content_reaches(
 )
 def test_what_stays_is_named(reached: Callable[..., Reach], override: str, stays: str) -> None:
     found = reached(override)
-    assert [each.status for each in found.overrides] == [Status.IN_PART]
+    assert [each.status for each in found.overrides] == [Outcome.IN_PART]
     assert stays in left(found.overrides[0])
     assert found.exit_code == 1
 
@@ -155,7 +155,7 @@ def test_what_stays_is_named(reached: Callable[..., Reach], override: str, stays
 )
 def test_another_way_reaches(reached: Callable[..., Reach], override: str, other: str | None) -> None:
     (found,) = reached(override).overrides
-    assert found.status in {Status.IN_PART, Status.NO_EFFECT}
+    assert found.status in {Outcome.IN_PART, Outcome.NO_EFFECT}
     assert found.instead == other
 
 
@@ -222,7 +222,7 @@ def test_the_way_leads_to_what_stays(reached: Callable[..., Reach]) -> None:
 )
 def test_the_same_derivation_is_no_effect(reached: Callable[..., Reach], override: str, reason: str) -> None:
     (found,) = reached(override).overrides
-    assert found.status is Status.NO_EFFECT
+    assert found.status is Outcome.NO_EFFECT
     assert (found.reason or "").startswith(reason)
 
 
@@ -243,7 +243,7 @@ def test_nix_gives_the_reason_in_one_line(reached: Callable[..., Reach], overrid
     if "nowhere" in override:
         # Nix looks for variables before it evaluates, so that no attribute is known.
         assert statuses(found) == {"": "does not evaluate"}
-    assert [each.status for each in found.overrides] == [Status.FAILS]
+    assert [each.status for each in found.overrides] == [Outcome.FAILS]
     assert reason in (found.overrides[0].reason or "")
 
 
@@ -255,11 +255,11 @@ def test_overrides_of_a_scope_may_be_a_set(reached: Callable[..., Reach]) -> Non
 def test_what_nix_refuses_by_itself_is_said(reached: Callable[..., Reach]) -> None:
     text = "final: prev: { risky = prev.risky.overrideAttrs { a = 1; }; }"
     (override,) = reached({"overlay.nix": text}).overrides
-    assert override.status is Status.REACHES
+    assert override.status is Outcome.REACHES
     assert override.reason == "with NIXPKGS_ALLOW_INSECURE=1: Nix refuses what is insecure"
     permitted = f"{{ nixpkgs = {{ config.allowInsecurePredicate = _: true; overlays = [ ({text}) ]; }}; }}"
     (override,) = reached({"configuration.nix": permitted}, "configuration.nix").overrides
-    assert (override.status, override.reason) == (Status.REACHES, None)
+    assert (override.status, override.reason) == (Outcome.REACHES, None)
 
 
 def test_what_has_been_removed_may_be_defined_anew(reached: Callable[..., Reach]) -> None:
@@ -290,7 +290,7 @@ def test_one_that_repeats_another_is_judged_by_itself(reached: Callable[..., Rea
 
 def test_a_function_in_place_of_a_package_is_told(reached: Callable[..., Reach]) -> None:
     (override,) = reached("plain = { tool }: tool;").overrides
-    assert (override.status, override.reason) == (Status.UNKNOWN, "is a function, not a package")
+    assert (override.status, override.reason) == (Outcome.UNKNOWN, "is a function, not a package")
 
 
 def test_a_program_may_have_packages_of_its_own(reached: Callable[..., Reach]) -> None:
@@ -381,11 +381,11 @@ def test_of_very_many_packages_the_first_are_judged(reached: Callable[..., Reach
     many = 'shelf = prev.lib.genAttrs (map (n: "a${toString n}") (prev.lib.range 100 139)) (name: %s);'
     (override,) = reached(many % "prev.shelf.${name}.overrideAttrs { a = 1; }").overrides
     assert (override.status, override.reason) == (
-        Status.REACHES,
+        Outcome.REACHES,
         "32 of the 40 packages in it that differ were looked at",
     )
     (override,) = reached(many % 'prev.shelf.${name}.overrideAttrs { version = "2.0.0"; }').overrides
-    assert (override.status, left(override)) == (Status.IN_PART, ["src"])
+    assert (override.status, left(override)) == (Outcome.IN_PART, ["src"])
 
 
 def test_a_set_within_a_scope_is_judged_by_its_packages(reached: Callable[..., Reach]) -> None:
@@ -428,7 +428,7 @@ def test_a_configuration_that_does_not_evaluate_is_read_alone(reached: Callable[
 
 def test_what_an_overlay_asks_for_may_not_be_there(reached: Callable[..., Reach]) -> None:
     found = reached({"default.nix": "{ inputs, ... }: final: prev: { plain = inputs.other.plain; }"})
-    assert [each.status for each in found.overrides] == [Status.UNKNOWN]
+    assert [each.status for each in found.overrides] == [Outcome.UNKNOWN]
     assert "'inputs'" in (found.overrides[0].reason or "")
     assert found.exit_code == 3
     found = reached({"default.nix": "channels: final: prev: { inherit (channels.latest) plain; own = prev.tool; }"})
@@ -517,7 +517,7 @@ def test_a_flake_has_configurations(reached: Callable[..., Reach]) -> None:
     }; }; }"""
     found = reached({"flake/flake.nix": text}, "flake", systems=())
     lost = found.overrides[-1]
-    assert (lost.attribute, lost.status) == ("nixosConfigurations.lost", Status.FAILS)
+    assert (lost.attribute, lost.status) == ("nixosConfigurations.lost", Outcome.FAILS)
     assert [(each.attribute, each.status.value, each.system) for each in found.overrides[:-1]] == [
         ("nixpkgs.overlays[1]", "does not evaluate", "aarch64-linux"),
         ("tool", "reaches", "aarch64-linux"),
@@ -536,7 +536,7 @@ def test_a_flake_has_configurations_of_other_kinds(reached: Callable[..., Reach]
 def test_a_flake_without_a_lock_names_it(reached: Callable[..., Reach]) -> None:
     text = "{ outputs = { self, nixpkgs, other }: { overlays.default = final: prev: { tool = other.tool; }; }; }"
     (override,) = reached({"flake/flake.nix": text}, "flake").overrides
-    assert override.status is Status.UNKNOWN
+    assert override.status is Outcome.UNKNOWN
     assert override.reason == ("input 'other' is not locked, since there is no flake.lock: 'nix flake lock' writes it")
 
 
@@ -622,4 +622,4 @@ def test_digests_are_the_same_in_all_forms() -> None:
 def test_another_package_of_an_interpreter_may_have_the_old_version(reached: Callable[..., Reach]) -> None:
     newer = '(_: prev: { app = prev.app.overrideAttrs { version = "1.1"; }; })'
     (found,) = reached(f"pythonPackagesExtensions = prev.pythonPackagesExtensions ++ [ {newer} ];").overrides
-    assert (found.attribute, found.status, left(found)) == ("python3Packages.app", Status.REACHES, [])
+    assert (found.attribute, found.status, left(found)) == ("python3Packages.app", Outcome.REACHES, [])

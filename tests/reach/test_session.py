@@ -13,7 +13,7 @@ from toolkit import process
 from toolkit.model import Silence, SourceRequest
 from toolkit.nix import limits
 from toolkit.reach import reaching
-from toolkit.reach.model import Reach, Status
+from toolkit.reach.effects import Outcome, Reach
 from toolkit.reach.reaching import ReachRequest, reach
 from toolkit.reach.session import EvaluationError, Session
 
@@ -40,13 +40,13 @@ def test_between_two_questions_it_ends_by_itself(tmp_path: Path, monkeypatch: py
 @pytest.mark.parametrize("text", ["", "final: prev: {", "final: prev: { tool = (import ./cut.nix).tool; }"])
 def test_a_file_that_ends_too_early_is_said_at_once(reached: Callable[..., Reach], text: str) -> None:
     found = reached({"overlay.nix": text, "cut.nix": "{ tool = 1;"}, "overlay.nix")
-    assert [each.status for each in found.overrides] == [Status.FAILS]
+    assert [each.status for each in found.overrides] == [Outcome.FAILS]
     assert found.overrides[0].reason == "a file that it reads is cut: syntax error, unexpected end of file"
 
 
 def test_an_override_of_itself_is_no_lack_of_memory(reached: Callable[..., Reach]) -> None:
     (found,) = reached("tool = final.tool.overrideAttrs { doCheck = true; };").overrides
-    assert found.status is Status.FAILS
+    assert found.status is Outcome.FAILS
     assert found.reason == "stack overflow (possible infinite recursion)"
 
 
@@ -57,7 +57,7 @@ def test_whatever_a_directory_and_an_attribute_are_called_they_are_found(
     attribute = re.sub(r'(["$\\\\])', r"\\\1", name)
     overlay = f'final: prev: {{ tool = prev.tool.overrideAttrs {{ doCheck = true; }}; "{attribute}" = prev.tool; }}'
     found = reached({f"{name}/overlay.nix": overlay}, f"{name}/overlay.nix").overrides
-    assert sorted(each.status for each in found) == [Status.NEW, Status.REACHES]
+    assert sorted(each.status for each in found) == [Outcome.NEW, Outcome.REACHES]
 
 
 def test_a_path_is_what_the_system_takes_it_for(reached: Callable[..., Reach], tmp_path: Path) -> None:
@@ -97,5 +97,5 @@ def test_one_at_a_limit_spoils_no_other_without_a_seal(
     text = f"tool = prev.tool.overrideAttrs {{ a = {value}; }}; plain = prev.plain.override {{ withColour = true; }};"
     with limits.allowing(seconds, mebibytes):
         found = {each.attribute: each for each in reached(text).overrides}
-    assert (found["plain"].status, found["tool"].status) == (Status.REACHES, Status.UNKNOWN)
+    assert (found["plain"].status, found["tool"].status) == (Outcome.REACHES, Outcome.UNKNOWN)
     assert fact in (found["tool"].reason or "")

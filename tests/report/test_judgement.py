@@ -9,13 +9,13 @@ import pytest
 
 from toolkit.judge.asking import Answer
 from toolkit.judge.comparing import compare
-from toolkit.judge.model import Difference, Judgement, Kind, Weight
-from toolkit.judge.subject import Subject
+from toolkit.judge.differences import Difference, Judgement, Kind, Weight
+from toolkit.judge.subject import Compared
 from toolkit.report import judgement as judgements
 
 SCHEMA = Path(__file__).parents[2] / "docs/schema/judgement.json"
 SYSTEMS = ("x86_64-linux", "aarch64-darwin")
-SUBJECT = Subject(attribute="notes", system="x86_64-linux", root="/tree")
+SUBJECT = Compared(attribute="notes", system="x86_64-linux", root="/tree")
 
 
 def judged(*differences: Difference, maintainers: dict[str, tuple[str, ...]] | None = None) -> Judgement:

@@ -12,8 +12,8 @@ from toolkit.cli import options, output
 from toolkit.cli.proofs import exit_code, show
 from toolkit.cli.proving import DOCKER, OTHER, depth, depth_options, engine, systems
 from toolkit.judge import SYSTEMS, JudgeRequest
-from toolkit.judge.model import Expectation
-from toolkit.judge.model import exit_code as judged_code
+from toolkit.judge.differences import Expectation
+from toolkit.judge.differences import exit_code as judged_code
 from toolkit.model import Report, SourceRequest
 from toolkit.proposal.checking import check
 from toolkit.proposal.requests import CheckRequest

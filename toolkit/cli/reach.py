@@ -13,13 +13,13 @@ from toolkit.docker import COMPONENTS
 from toolkit.docker import PACKAGE as DOCKER
 from toolkit.docker.steps import OverlayKind
 from toolkit.model import Silence
-from toolkit.reach.model import SCHEMA, Status
+from toolkit.reach.effects import SCHEMA, Outcome
 from toolkit.reach.reaching import ReachRequest, reach
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from toolkit.reach.model import Override, Reach
+    from toolkit.reach.effects import Override, Reach
 
 
 @options.command(
@@ -105,7 +105,7 @@ def _bring(package: str, root: Path, directory: Path) -> str | None:
 
 
 def _lines(found: Reach, *, is_quiet: bool) -> Iterator[str]:
-    shown = [each for each in found.overrides if not is_quiet or each.status not in {Status.REACHES, Status.NEW}]
+    shown = [each for each in found.overrides if not is_quiet or each.status not in {Outcome.REACHES, Outcome.NEW}]
     several = len({each.system for each in shown}) > 1
     rows = output.table([(each.attribute, each.status, each.system if several else "", _place(each)) for each in shown])
     for row, override in zip(rows, shown, strict=True):

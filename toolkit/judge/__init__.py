@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from toolkit.judge import ground, scope
+from toolkit.judge import extent, ground
 from toolkit.judge.asking import Times, seconds
-from toolkit.judge.model import Judgement, StepVerdict
+from toolkit.judge.differences import Judgement, StepVerdict
 from toolkit.judge.sides import Sides
 from toolkit.nix import limits
 from toolkit.nix.limits import Allowance
@@ -65,7 +65,7 @@ def judge(change: Change, request: JudgeRequest, *, progress: Progress) -> Judge
                 allowed=allowed,
             )
             engine = request.engine if before is None and after is change.whole else None
-            return scope.judged(sides, request.systems, engine=engine, progress=progress)
+            return extent.judged(sides, request.systems, engine=engine, progress=progress)
 
         whole = judged(None, change.whole, limits.allowance(most))
         steps: list[StepVerdict] = []

@@ -4,9 +4,9 @@ from collections.abc import Collection, Mapping, Sequence
 
 from toolkit.judge import reach, readers
 from toolkit.judge.asking import FEW, FUNCTION, PACKAGE, SET, Question
-from toolkit.judge.changed import FileChange
+from toolkit.judge.changed import ChangedText
+from toolkit.judge.differences import Gap
 from toolkit.judge.made import OF_SETS
-from toolkit.judge.model import Gap
 from toolkit.judge.reach import AttrPath
 from toolkit.judge.record import STATIC, Record
 from toolkit.text import few
@@ -144,7 +144,7 @@ class Audience:
             rest = [path for path in wanted if ".".join(path) not in differ][:FEW_READERS]
             record.compare(dict.fromkeys(serious - {record.native}, rest), FEW)
 
-    def ask_maintained(self, file: FileChange, places: reach.Map, most: int) -> None:
+    def ask_maintained(self, file: ChangedText, places: reach.Map, most: int) -> None:
         """Ask natively about the maintainers or teams that differ in a file, and the `meta` of what names them."""
         record = self._record
         persons = {(*reach.PERSONS[file.path], *name[:1]) for name in file.names}
@@ -160,7 +160,7 @@ class Audience:
             what = f"{rest} more attributes that name {few(sorted(names))}"
             record.unknown.append(Gap(what=what, reason="too many"))
 
-    def add_tests(self, file: FileChange, maps: Sequence[reach.Map]) -> None:
+    def add_tests(self, file: ChangedText, maps: Sequence[reach.Map]) -> None:
         """Take the NixOS tests that a file of NixOS is; without one, what it does is unknown."""
         tests = {test for each in (maps if self._record.sides.nixos else ()) for test in each.tests(file.path)}
         self._tests |= tests

@@ -14,7 +14,7 @@ from toolkit.errors import ToolkitError
 from toolkit.files import temporary
 from toolkit.git import reading
 from toolkit.git.reading import LINK, TreeFile
-from toolkit.judge import bindings, reach
+from toolkit.judge import reach, tokens
 from toolkit.judge.reach import AttrPath
 from toolkit.judge.sides import Sides
 from toolkit.nix import program
@@ -52,7 +52,7 @@ _OF_ROOT = frozenset(["default.nix", ".version"])
 _FRACTION = re.compile(rb"(?<!\d)\d*\.\d+(?:[eE][+-]?\d+)?")
 
 
-class FileChange(Struct, frozen=True, kw_only=True):
+class ChangedText(Struct, frozen=True, kw_only=True):
     """A file of the change; `equal` means that Nix reads the same in it.
 
     `platforms` are what it asks for in lines that differ, or around them, and no system that is judged has. `closes`
@@ -84,7 +84,7 @@ class FileChange(Struct, frozen=True, kw_only=True):
         return self.path in reach.PERSONS and not self.equal and not self.rest
 
 
-def given(files: Sequence[FileChange]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+def given(files: Sequence[ChangedText]) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """Return the names that the files of a change have defaults for, as a question has them."""
     contents = (each.content for file in files for each in (file.before, file.after) if each is not None)
     text = "\n".join(content.decode("utf-8", "replace") for content in contents)
@@ -92,18 +92,18 @@ def given(files: Sequence[FileChange]) -> tuple[tuple[str, tuple[str, ...]], ...
     return tuple((kind, names) for kind, names in found.items() if names)
 
 
-def file_changes(sides: Sides) -> list[FileChange]:
+def file_changes(sides: Sides) -> list[ChangedText]:
     """Return the files that differ between the two sides."""
-    files: list[FileChange] = []
+    files: list[ChangedText] = []
     for path in sorted({*sides.before, *sides.after}):
         before = sides.before[path] if path in sides.before else _of_base(sides, path)
         after = sides.after[path] if path in sides.after else _of_base(sides, path)
         if before != after:
-            files.append(FileChange(path=str(path), before=before, after=after, equal=False))
+            files.append(ChangedText(path=str(path), before=before, after=after, equal=False))
     return [_compared(file) for file in _parsed(files)]
 
 
-def _parsed(files: Sequence[FileChange]) -> Iterator[FileChange]:
+def _parsed(files: Sequence[ChangedText]) -> Iterator[ChangedText]:
     """Yield the files, and whether Nix reads the same in both versions, but for positions, or why it reads none."""
     afters = _read({file.path: file.after for file in files})
     befores = _read(
@@ -141,7 +141,7 @@ def _read(files: Mapping[str, TreeFile | None]) -> dict[str, str | ToolkitError 
     return dict(zip(contents, texts, strict=True))
 
 
-def _compared(file: FileChange) -> FileChange:
+def _compared(file: ChangedText) -> ChangedText:
     if file.equal or not file.path.endswith((".nix", ".json")):
         return file
     before, after = (
@@ -153,11 +153,11 @@ def _compared(file: FileChange) -> FileChange:
         names = {(name,) for name in one.keys() | other.keys() if one.get(name) != other.get(name)}
         return replace(file, names=frozenset(names), rest=not (one and other))
     lines = {*before.splitlines()} ^ {*after.splitlines()}
-    sides = [bindings.conditions(text, lines) for text in (before, after)]
+    sides = [tokens.conditions(text, lines) for text in (before, after)]
     around = "".join(sides)
     said = [_said(side, lines) for side in sides]
     platforms = tuple(sorted({*_PLATFORM.findall(around), *_SYSTEM.findall("\n".join(lines))}))
-    differing = bindings.differing(before, after, deep=file.path.startswith(reach.TOP))
+    differing = tokens.differing(before, after, deep=file.path.startswith(reach.TOP))
     words = frozenset(_WORD.findall(around))
     changed = replace(file, names=differing.paths, rest=differing.rest, platforms=platforms, words=words)
     return replace(changed, said=(said[0], said[1]))

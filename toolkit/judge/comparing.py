@@ -6,11 +6,11 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from toolkit.judge import fetching
+from toolkit.judge import fixed_outputs
 from toolkit.judge.asking import ENDS, MISSING, THROWS, Answer, called
-from toolkit.judge.model import Difference, Kind, Weight
+from toolkit.judge.differences import Difference, Kind, Weight
 from toolkit.judge.overriding import follows, overrides
-from toolkit.judge.subject import HASHES, THREW, Own, Subject
+from toolkit.judge.subject import HASHES, THREW, Compared, Own
 from toolkit.judge.values import NOTHING, STORE, is_package, is_set, leaves, names_in, what_differs, without_hashes
 
 REGRESSION, CHANGE, NOTE = Weight.REGRESSION, Weight.CHANGE, Weight.NOTE
@@ -29,14 +29,14 @@ _OF_VALUES = {"passthru", "values"}
 _OF_REFUSALS = {"available", "problems"}
 
 
-def compare(subject: Subject, before: Answer, after: Answer) -> list[Difference]:
+def compare(subject: Compared, before: Answer, after: Answer) -> list[Difference]:
     """Return what differs between two answers."""
     if (transition := _of_kinds(subject, before, after)) is not None:
         return transition
     return [*_ended(subject, before, after), *_parts(subject, before, after)]
 
 
-def _of_kinds(subject: Subject, before: Answer, after: Answer) -> list[Difference] | None:
+def _of_kinds(subject: Compared, before: Answer, after: Answer) -> list[Difference] | None:
     """Compare what an attribute is; None if its parts have to be compared."""
     gone = {THROWS, ENDS}
     if before.kind == after.kind:
@@ -57,7 +57,7 @@ def _of_kinds(subject: Subject, before: Answer, after: Answer) -> list[Differenc
     return [subject.differs(kind, REGRESSION, what, before.kind, shown)]
 
 
-def _moved(subject: Subject, before: Answer, after: Answer) -> Difference:
+def _moved(subject: Compared, before: Answer, after: Answer) -> Difference:
     """Return the difference of an attribute that comes or goes."""
     if before.kind == MISSING:
         return subject.differs(Kind.ADDED, CHANGE, "is new", None, after.kind)
@@ -67,7 +67,7 @@ def _moved(subject: Subject, before: Answer, after: Answer) -> Difference:
     return subject.differs(Kind.REMOVED, weight, "is no longer there", before.kind, None)
 
 
-def _ended(subject: Subject, before: Answer, after: Answer) -> Iterator[Difference]:
+def _ended(subject: Compared, before: Answer, after: Answer) -> Iterator[Difference]:
     """Yield what no longer evaluates: what has one reason, and all else that the derivation takes with it, once."""
     together: dict[tuple[Weight, str, str], list[str]] = {}
     for part, reason in after.ends.items():
@@ -111,7 +111,7 @@ def _takes(part: str, answer: Answer) -> bool:
     return name is None or name[1] in answer.parts.get("arguments", {})
 
 
-def _parts(subject: Subject, before: Answer, after: Answer) -> Iterator[Difference]:
+def _parts(subject: Compared, before: Answer, after: Answer) -> Iterator[Difference]:
     parts = {name: (before.parts[name], after.parts[name]) for name in before.parts if name in after.parts}
     for part in _OF_VALUES & parts.keys():
         # A value that ends Nix was left out of its set, and is not gone.
@@ -129,7 +129,7 @@ def _parts(subject: Subject, before: Answer, after: Answer) -> Iterator[Differen
     yield from _arguments(subject, *parts.get("arguments", ({}, {})), function=before.kind == "function")
 
 
-def _package(subject: Subject, parts: Mapping[str, tuple[Any, Any]]) -> Iterator[Difference]:
+def _package(subject: Compared, parts: Mapping[str, tuple[Any, Any]]) -> Iterator[Difference]:
     """Compare the parts of a package; beneath a rebuild too, less what that explains."""
 
     def pair(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -142,14 +142,17 @@ def _package(subject: Subject, parts: Mapping[str, tuple[Any, Any]]) -> Iterator
     refused = _refusals(own, *pair("meta"))
     yield from _refused(subject, refused, position)
     if own is not None and not (refused and is_broken):
-        fixed = [*fetching.fetches(subject, *fetched), *fetching.texts(subject, *parts.get("texts", ([], [])))]
+        fixed = [
+            *fixed_outputs.fetches(subject, *fetched),
+            *fixed_outputs.texts(subject, *parts.get("texts", ([], []))),
+        ]
         yield from _derivation(subject, own, fixed)
     yield from _meta(subject, own, *pair("meta"), known=refused)
     yield from _position(subject, *position)
     if own is not None:
         yield from _attributes(subject, own, *pair("kinds"))
         yield from _functions(subject, own, *pair("functions"))
-    for each in _passthru(subject, own, *pair("passthru"), known=fetching.refetched(*fetched)):
+    for each in _passthru(subject, own, *pair("passthru"), known=fixed_outputs.refetched(*fetched)):
         # What throws with the derivation has its reason.
         if not (is_broken and each.after == THROWN):
             yield each
@@ -158,7 +161,7 @@ def _package(subject: Subject, parts: Mapping[str, tuple[Any, Any]]) -> Iterator
         yield from follows(subject, own, *pair("follows"))
 
 
-def _derivation(subject: Subject, own: Own, fixed: Sequence[Difference]) -> Iterator[Difference]:
+def _derivation(subject: Compared, own: Own, fixed: Sequence[Difference]) -> Iterator[Difference]:
     before, after = own.before, own.after
     for name, what in (("drv", "no longer evaluates"), ("out", "its output no longer evaluates")):
         if after[name] == THREW and before[name] != THREW:
@@ -183,7 +186,7 @@ def _derivation(subject: Subject, own: Own, fixed: Sequence[Difference]) -> Iter
             yield subject.differs(Kind.DERIVATION, REGRESSION, f"has lost the output {', '.join(lost)}", lost, None)
         yield subject.differs(Kind.DERIVATION, CHANGE, what, before["drv"], after["drv"])
     elif not fixed:
-        yield subject.differs(Kind.FIXED_OUTPUT, NOTE, fetching.UNNAMED, before["drv"], after["drv"])
+        yield subject.differs(Kind.FIXED_OUTPUT, NOTE, fixed_outputs.UNNAMED, before["drv"], after["drv"])
 
 
 def _refusals(own: Own | None, before: dict[str, Any], after: dict[str, Any]) -> list[str]:
@@ -195,7 +198,7 @@ def _refusals(own: Own | None, before: dict[str, Any], after: dict[str, Any]) ->
     return [*found, *(["unsupported"] if is_other else [])]
 
 
-def _refused(subject: Subject, refused: list[str], positions: tuple[Any, Any]) -> Iterator[Difference]:
+def _refused(subject: Compared, refused: list[str], positions: tuple[Any, Any]) -> Iterator[Difference]:
     """Yield what a package is refused for by default: a change if its own file sets that, and else a regression."""
     files = (subject.shown(each).rpartition(":")[0] for each in positions if isinstance(each, str))
     words = {word for file in files for word in subject.files.get(file, ())}
@@ -206,7 +209,7 @@ def _refused(subject: Subject, refused: list[str], positions: tuple[Any, Any]) -
 
 
 def _meta(
-    subject: Subject, own: Own | None, before: dict[str, Any], after: dict[str, Any], *, known: Collection[str] = ()
+    subject: Compared, own: Own | None, before: dict[str, Any], after: dict[str, Any], *, known: Collection[str] = ()
 ) -> Iterator[Difference]:
     for name in sorted(before.keys() | after.keys()):
         old, new = before.get(name), after.get(name)
@@ -235,7 +238,7 @@ def _is_worse(name: str, old: Any, new: Any, own: Own | None) -> bool:  # noqa: 
     return new in (None, "", [])
 
 
-def _position(subject: Subject, before: Any, after: Any) -> Iterator[Difference]:  # noqa: ANN401 - JSON
+def _position(subject: Compared, before: Any, after: Any) -> Iterator[Difference]:  # noqa: ANN401 - JSON
     if before == after or not isinstance(before, str):
         return
     if not isinstance(after, str):
@@ -253,7 +256,7 @@ def _position(subject: Subject, before: Any, after: Any) -> Iterator[Difference]
         yield subject.differs(Kind.POSITION, REGRESSION, what, before, after)
 
 
-def _attributes(subject: Subject, own: Own, before: dict[str, str], after: dict[str, str]) -> Iterator[Difference]:
+def _attributes(subject: Compared, own: Own, before: dict[str, str], after: dict[str, str]) -> Iterator[Difference]:
     """Compare the attributes of a derivation that is the same, as others read them, and those of its sources."""
     for name in sorted(before.keys() | after.keys()):
         # With another derivation go attributes of it, and with a source its own.
@@ -268,7 +271,7 @@ def _attributes(subject: Subject, own: Own, before: dict[str, str], after: dict[
             yield subject.differs(Kind.PASSTHRU, CHANGE, what, before[name], after[name])
 
 
-def _functions(subject: Subject, outer: Own, before: dict[str, Any], after: dict[str, Any]) -> Iterator[Difference]:
+def _functions(subject: Compared, outer: Own, before: dict[str, Any], after: dict[str, Any]) -> Iterator[Difference]:
     """Compare what functions of a package make of it, if they make a package before and after.
 
     What a package is made of that is built differently is built differently too.
@@ -287,7 +290,7 @@ def _functions(subject: Subject, outer: Own, before: dict[str, Any], after: dict
 
 
 def _passthru(
-    subject: Subject, own: Own | None, before: dict[str, Any], after: dict[str, Any], *, known: Collection[str] = ()
+    subject: Compared, own: Own | None, before: dict[str, Any], after: dict[str, Any], *, known: Collection[str] = ()
 ) -> Iterator[Difference]:
     for name, old, new in leaves("", before, after):
         if old is NOTHING:
@@ -309,7 +312,7 @@ def _passthru(
 
 
 def _packages(
-    subject: Subject, own: Own | None, name: str, pair: tuple[dict[str, Any], dict[str, Any]]
+    subject: Compared, own: Own | None, name: str, pair: tuple[dict[str, Any], dict[str, Any]]
 ) -> Iterator[Difference]:
     """Compare two packages that a package holds; what a rebuild of its own brings with it is none of theirs."""
     old, new = pair
@@ -339,7 +342,7 @@ def _loses(old: Any, new: Any) -> bool:  # noqa: ANN401 - JSON
 
 
 def _arguments(
-    subject: Subject, before: dict[str, bool], after: dict[str, bool], *, function: bool
+    subject: Compared, before: dict[str, bool], after: dict[str, bool], *, function: bool
 ) -> Iterator[Difference]:
     where = "" if function else " of override"
     for name in sorted(before.keys() | after.keys()):
@@ -354,7 +357,7 @@ def _arguments(
             yield subject.differs(Kind.ARGUMENTS, weight, what, before[name], after[name])
 
 
-def _names(subject: Subject, before: list[str], after: list[str]) -> Iterator[Difference]:
+def _names(subject: Compared, before: list[str], after: list[str]) -> Iterator[Difference]:
     prefix = f"{subject.attribute}." if subject.attribute else ""
     for names, kind, weight, what in (
         (sorted({*before} - {*after}), Kind.REMOVED, REGRESSION, "is no longer there"),
@@ -365,7 +368,7 @@ def _names(subject: Subject, before: list[str], after: list[str]) -> Iterator[Di
             yield Difference(attribute=prefix + name, system=subject.system, kind=known, weight=weight, what=what)
 
 
-def _recurse(subject: Subject, before: Any, after: Any) -> Iterator[Difference]:  # noqa: ANN401 - JSON
+def _recurse(subject: Compared, before: Any, after: Any) -> Iterator[Difference]:  # noqa: ANN401 - JSON
     if before != after:
         weight = REGRESSION if before is True else CHANGE
         what = "recurseForDerivations differs: what is in it is built and found, or is not"

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from toolkit.judge import bindings, reach, versions
+from toolkit.judge import reach, tokens, versions
 from toolkit.judge.asking import ENDS, FUNCTION, PACKAGE, SET, THROWS, Question
-from toolkit.judge.model import Gap
+from toolkit.judge.differences import Gap
 from toolkit.judge.record import STATIC
 from toolkit.text import few
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from toolkit.judge.asking import Answer
-    from toolkit.judge.changed import FileChange
+    from toolkit.judge.changed import ChangedText
     from toolkit.judge.reach import AttrPath
     from toolkit.judge.record import Record
 
@@ -88,7 +88,7 @@ class Made:
         self.users: set[AttrPath] = set()
 
     def widen(
-        self, files: Sequence[FileChange], reached: Mapping[str, set[AttrPath]], maps: Sequence[reach.Map]
+        self, files: Sequence[ChangedText], reached: Mapping[str, set[AttrPath]], maps: Sequence[reach.Map]
     ) -> None:
         """Ask about what else the files make: in a set, by a function, in other versions of a set, elsewhere."""
         self._ask_members(files, reached, maps)
@@ -118,7 +118,7 @@ class Made:
         if asked.get(_DARWIN) and self._record.ended.get(_DARWIN) and not self._has_new_darwin:
             self._record.compare({_OLD_DARWIN: asked[_DARWIN]})
 
-    def _ask_elsewhere(self, file: FileChange, reached: Collection[AttrPath]) -> None:
+    def _ask_elsewhere(self, file: ChangedText, reached: Collection[AttrPath]) -> None:
         """Ask about packages of a file on the other platforms that it asks for, natively; the rest is unknown."""
         packages = sorted(
             (path for path in self.there(file, reached) if self._record.kinds[path] == PACKAGE),
@@ -154,7 +154,7 @@ class Made:
         return found[:MOST]
 
     def _ask_members(
-        self, files: Sequence[FileChange], reached: Mapping[str, set[AttrPath]], maps: Sequence[reach.Map]
+        self, files: Sequence[ChangedText], reached: Mapping[str, set[AttrPath]], maps: Sequence[reach.Map]
     ) -> None:
         """Ask about what is in a set, if it is not known which part of it a file makes."""
         places = maps[1]
@@ -192,7 +192,7 @@ class Made:
             self.members |= members - {*self._record.kinds}
         self.ask(self.members, most_deep=_MOST_MARKED)
 
-    def _ask_users(self, file: FileChange, reached: set[AttrPath], places: reach.Map) -> None:
+    def _ask_users(self, file: ChangedText, reached: set[AttrPath], places: reach.Map) -> None:
         """Ask about what a file makes with functions of its set that it reaches, and add it to what is reached.
 
         A function shows nothing without a call; what is made with another function of them counts as well.
@@ -212,13 +212,13 @@ class Made:
                 (*path[:-1], *user)
                 for path in functions
                 for match in re.finditer(rf"(?<![\w'-]){re.escape(path[-1])}(?![\w'-])", text)
-                for user in bindings.attributes(bound, text, match.start())
+                for user in tokens.attributes(bound, text, match.start())
             }
             reached |= users
             self.users |= users
             self.ask(users - {*self._record.kinds}, most_deep=_MOST_MARKED)
 
-    def _ask_sets(self, file: FileChange, reached: Collection[AttrPath], places: reach.Map) -> set[AttrPath]:
+    def _ask_sets(self, file: ChangedText, reached: Collection[AttrPath], places: reach.Map) -> set[AttrPath]:
         """Ask about what package sets have by the name of a file that nothing needs of what was found, and return it.
 
         A whole directory may be read, and its packages put where no text names them.
@@ -237,7 +237,7 @@ class Made:
         self.ask(found)
         return found & self._record.kinds.keys()
 
-    def needs(self, file: FileChange, packages: Sequence[AttrPath]) -> bool:
+    def needs(self, file: ChangedText, packages: Sequence[AttrPath]) -> bool:
         """Return whether one of the first of some packages needs a file: many natively, few on the other systems."""
         most = dict.fromkeys((self._native, *self._systems), _FEWEST_MARKED)
         if file.path.endswith(".nix"):
@@ -258,14 +258,14 @@ class Made:
             return []
         return sorted(path for path, kind in kinds.items() if kind not in {PACKAGE, THROWS, ENDS})
 
-    def there(self, file: FileChange, reached: Collection[AttrPath]) -> set[AttrPath]:
+    def there(self, file: ChangedText, reached: Collection[AttrPath]) -> set[AttrPath]:
         """Return the attributes of a file that are there; a package's file names no function of its set."""
         there = {path for path in reached if path in self._record.kinds}
         if not any(path[-1] == _called(file) and self._record.kinds[path] == PACKAGE for path in there):
             return there
         return {path for path in there if self._record.kinds[path] != FUNCTION}
 
-    def is_own(self, file: FileChange, path: AttrPath) -> bool:
+    def is_own(self, file: ChangedText, path: AttrPath) -> bool:
         """Return whether an attribute may differ by a file; of a language no function that the change does not name."""
         is_of_language = reach.has_packages(file.path) and file.names and not file.rest
         if self._record.kinds[path] != FUNCTION or not is_of_language or path in self.users:
@@ -286,13 +286,13 @@ def _is_whole(path: AttrPath, answer: Answer, kinds: Collection[AttrPath]) -> bo
     )
 
 
-def _called(file: FileChange) -> str:
+def _called(file: ChangedText) -> str:
     """Return what a package in a file of its own is called."""
     path = PurePosixPath(file.path)
     return path.parent.name if path.name in {"default.nix", "package.nix"} else path.stem
 
 
-def candidates(file: FileChange, maps: Sequence[reach.Map]) -> tuple[set[AttrPath], bool]:
+def candidates(file: ChangedText, maps: Sequence[reach.Map]) -> tuple[set[AttrPath], bool]:
     """Return the attributes that a file may be in, in one of the trees, and whether that is all."""
     there = [each for each, content in zip(maps, (file.before, file.after), strict=True) if content is not None]
     sides = [each.reached(file.path, file.names) for each in there]

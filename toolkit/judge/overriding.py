@@ -3,15 +3,17 @@
 from collections.abc import Iterator
 from typing import Any
 
-from toolkit.judge.model import Difference, Kind, Weight
-from toolkit.judge.subject import HASHES, THREW, Own, Subject
+from toolkit.judge.differences import Difference, Kind, Weight
+from toolkit.judge.subject import HASHES, THREW, Compared, Own
 
 REGRESSION, CHANGE, NOTE = Weight.REGRESSION, Weight.CHANGE, Weight.NOTE
 
 _PROBES = {"plain": "with nothing changed", "probe": "with one more variable", "check": "with doCheck = false"}
 
 
-def overrides(subject: Subject, own: Own | None, before: dict[str, Any], after: dict[str, Any]) -> Iterator[Difference]:
+def overrides(
+    subject: Compared, own: Own | None, before: dict[str, Any], after: dict[str, Any]
+) -> Iterator[Difference]:
     """Yield what differs of the override functions that a package has."""
     for name in sorted(before.keys() | after.keys()):
         if name not in after:
@@ -40,7 +42,7 @@ def overrides(subject: Subject, own: Own | None, before: dict[str, Any], after: 
             yield from _arrivals(subject, name, *reached)
 
 
-def _old(subject: Subject, own: Own | None, name: str, pair: tuple[Any, Any]) -> Iterator[Difference]:
+def _old(subject: Compared, own: Own | None, name: str, pair: tuple[Any, Any]) -> Iterator[Difference]:
     """Compare the attributes that an override gets to see."""
     before, after = pair
     if before is None or after is None:
@@ -56,7 +58,7 @@ def _old(subject: Subject, own: Own | None, name: str, pair: tuple[Any, Any]) ->
             yield subject.differs(Kind.OVERRIDE, CHANGE, what, before[each], after[each])
 
 
-def _lost(subject: Subject, name: str, before: list[str] | None, after: list[str] | None) -> Iterator[Difference]:
+def _lost(subject: Compared, name: str, before: list[str] | None, after: list[str] | None) -> Iterator[Difference]:
     """Compare the attributes of the package that an overridden one lacks."""
     if before is None or after is None:
         return
@@ -66,7 +68,7 @@ def _lost(subject: Subject, name: str, before: list[str] | None, after: list[str
         yield subject.differs(Kind.OVERRIDE, NOTE, f"{name} keeps {', '.join(fewer)} now", before, after)
 
 
-def _arrivals(subject: Subject, name: str, before: dict[str, bool], after: dict[str, bool]) -> Iterator[Difference]:
+def _arrivals(subject: Compared, name: str, before: dict[str, bool], after: dict[str, bool]) -> Iterator[Difference]:
     """Compare which scripts of the package an override may add something to, or which arguments it may replace."""
     changed = [each for each in sorted(before.keys() & after.keys()) if before[each] != after[each]]
     for was, weight, reaches in ((True, REGRESSION, "no longer reaches"), (False, NOTE, "now reaches")):
@@ -75,7 +77,7 @@ def _arrivals(subject: Subject, name: str, before: dict[str, bool], after: dict[
 
 
 def follows(
-    subject: Subject, own: Own | None, before: dict[str, list[str]], after: dict[str, list[str]]
+    subject: Compared, own: Own | None, before: dict[str, list[str]], after: dict[str, list[str]]
 ) -> Iterator[Difference]:
     """Compare what an override of one attribute or argument reaches: other attributes, tests, the output."""
     for key in sorted(before.keys() & after.keys()):
@@ -102,7 +104,11 @@ def follows(
 
 
 def _flag(
-    subject: Subject, own: Own | None, what: str, pair: tuple[dict[str, Any], dict[str, Any]], opposite: tuple[Any, Any]
+    subject: Compared,
+    own: Own | None,
+    what: str,
+    pair: tuple[dict[str, Any], dict[str, Any]],
+    opposite: tuple[Any, Any],
 ) -> Iterator[Difference]:
     """Compare a package that is made with another argument; of one with the same output, what it is fetched from."""
     before, after = pair
@@ -114,7 +120,7 @@ def _flag(
 
 
 def _probe(
-    subject: Subject, own: Own | None, what: str, pair: tuple[Any, Any], opposite: tuple[Any, Any]
+    subject: Compared, own: Own | None, what: str, pair: tuple[Any, Any], opposite: tuple[Any, Any]
 ) -> Iterator[Difference]:
     """Compare the output of an overridden package; `opposite` is that of the other value."""
     before, after = pair

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
 
-from toolkit.judge.model import Difference, Kind, Weight
-from toolkit.judge.subject import Subject
+from toolkit.judge.differences import Difference, Kind, Weight
+from toolkit.judge.subject import Compared
 
 THROWS, SKIPPED, ENDS = "throws", "skipped", "ends"
 """What is no derivation: it throws, is no package, or ends its evaluation by an error that nothing catches."""
@@ -66,7 +66,7 @@ def differing(before: Packages, after: Packages) -> list[AttrPath]:
     return sorted((path for path in paths if before.answers.get(path) != after.answers.get(path)), key=rank)
 
 
-def unexplained(subject: Subject, path: AttrPath, before: Packages, after: Packages) -> Iterator[Difference]:
+def unexplained(subject: Compared, path: AttrPath, before: Packages, after: Packages) -> Iterator[Difference]:
     """Yield the differences of an attribute as the digests show them."""
     one, other = before.answers.get(path), after.answers.get(path)
     if isinstance(one, str) or isinstance(other, str) or one is None or other is None:

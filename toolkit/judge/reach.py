@@ -15,8 +15,8 @@ from posixpath import dirname
 from msgspec import Struct, field
 
 from toolkit import inside
-from toolkit.judge import bindings, literals
-from toolkit.judge.bindings import Binding
+from toolkit.judge import literals, tokens
+from toolkit.judge.tokens import TokenBinding
 from toolkit.sources.changes import MOST
 from toolkit.sources.trees import NixpkgsTree
 
@@ -106,7 +106,7 @@ class Map:
         self._texts: dict[str, str] = {}
         self._inherits: set[AttrPath] | None = None
         self._names: dict[str, Mapping[AttrPath, AttrPath]] = {}
-        self._bindings: dict[str, list[Binding]] = {}
+        self._bindings: dict[str, list[TokenBinding]] = {}
         self._literals: dict[str, Mapping[str, list[int]]] = {}
         self._added: defaultdict[str, set[str]] = defaultdict(set)
         self._naming: dict[frozenset[str], list[str]] = {}
@@ -124,10 +124,10 @@ class Map:
             self._texts[file] = content.decode("utf-8", "replace")
         return self._texts[file]
 
-    def bindings(self, file: str) -> list[Binding]:
+    def bindings(self, file: str) -> list[TokenBinding]:
         """Return the bindings of a file."""
         if file not in self._bindings:
-            self._bindings[file] = bindings.find(self.text(file))
+            self._bindings[file] = tokens.find(self.text(file))
         return self._bindings[file]
 
     def reached(self, file: str, names: Iterable[AttrPath] = ()) -> tuple[frozenset[AttrPath], bool]:
@@ -275,7 +275,7 @@ class Map:
             self._literals[file] = found
         offsets = [offset for name in climbed.names for offset in self._literals[file].get(name, ())]
         bound, text = (self.bindings(file), self.text(file)) if offsets else ([], "")
-        return {path for offset in offsets for path in bindings.attributes(bound, text, offset)}
+        return {path for offset in offsets for path in tokens.attributes(bound, text, offset)}
 
     def look_for(self, names: frozenset[str]) -> None:
         """Look through the tree for the files that have one of some names as a word."""

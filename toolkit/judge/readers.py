@@ -8,8 +8,8 @@ from math import inf
 
 from msgspec import Struct
 
-from toolkit.judge import bindings, reach
-from toolkit.judge.model import Difference, Kind, Weight
+from toolkit.judge import reach, tokens
+from toolkit.judge.differences import Difference, Kind, Weight
 from toolkit.judge.reach import AttrPath
 
 _TABLES = {reach.ALL_PACKAGES, reach.ALIASES}
@@ -64,7 +64,7 @@ def find(  # noqa: PLR0913 - what is looked for, and what is known of it
         is_table = file in _TABLES
         if not (is_table or _reads(places.text(file), named) or (serious & named.keys() and len(weak) < most)):
             continue
-        code = {*bindings.in_code(places.text(file), chain.from_iterable(named.values()))}
+        code = {*tokens.in_code(places.text(file), chain.from_iterable(named.values()))}
         found = {name: kept for name, offsets in named.items() if (kept := [at for at in offsets if at in code])}
         reading = is_table or _reads(places.text(file), found)
         if file.startswith("nixos/"):
@@ -101,7 +101,7 @@ def _made_from(places: reach.Map, file: str, found: Mapping[str, Iterable[int]])
 def _named(places: reach.Map, file: str, found: Mapping[str, Iterable[int]]) -> set[AttrPath]:
     """Return the attributes of a file in which some places stand."""
     text, bound = places.text(file), places.bindings(file)
-    return {path for offsets in found.values() for at in offsets for path in bindings.attributes(bound, text, at)}
+    return {path for offsets in found.values() for at in offsets for path in tokens.attributes(bound, text, at)}
 
 
 def _reads(text: str, named: Mapping[str, Iterable[int]]) -> bool:

@@ -5,13 +5,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
-from toolkit.judge import comparing, fetching
+from toolkit.judge import comparing, fixed_outputs
 from toolkit.judge.asking import ELSEWHERE, ENDS, MISSING, PACKAGE, PARTS, THROWS, Answer, Question, called
-from toolkit.judge.changed import FileChange, given
-from toolkit.judge.model import Difference, Gap, Kind, Weight
+from toolkit.judge.changed import ChangedText, given
+from toolkit.judge.differences import Difference, Gap, Kind, Weight
 from toolkit.judge.reach import AttrPath
 from toolkit.judge.sides import Sides
-from toolkit.judge.subject import THREW, Subject
+from toolkit.judge.subject import THREW, Compared
 from toolkit.judge.values import labels
 
 STATIC = "static"
@@ -33,7 +33,7 @@ class Record:
     `aliases` are names of the set that are other packages', `idle` attributes that only read what was compared.
     """
 
-    def __init__(self, sides: Sides, files: Sequence[FileChange], *, native: str) -> None:
+    def __init__(self, sides: Sides, files: Sequence[ChangedText], *, native: str) -> None:
         self.sides = sides
         self.native = native
         self.files = {file.path: file.words for file in files}
@@ -113,12 +113,12 @@ class Record:
         the change, as `readers`, says nothing of its own.
         """
         fetches = [each for each in self.differences if each.kind is Kind.FIXED_OUTPUT]
-        named = {each.attribute for each in fetches if not each.what.startswith(fetching.UNNAMED)}
+        named = {each.attribute for each in fetches if not each.what.startswith(fixed_outputs.UNNAMED)}
 
         def is_unexplained(each: Difference) -> bool:
-            if not each.what.startswith(fetching.UNNAMED) or each.attribute in readers:
+            if not each.what.startswith(fixed_outputs.UNNAMED) or each.attribute in readers:
                 return False
-            inner = each.what.removeprefix(fetching.UNNAMED)
+            inner = each.what.removeprefix(fixed_outputs.UNNAMED)
             name = _VERSION.sub("", inner.rpartition(" names ")[2])
             return not any(f"-{name}".endswith(f"-{each.rpartition('.')[2]}") for each in named) if inner else not named
 
@@ -166,9 +166,9 @@ class Record:
             gap = Gap(what=what, reason=reason, attribute=name, system=system, parts=whole, limit=limit)
             (self.not_covered if is_known else self.unknown).append(gap)
 
-    def subject(self, name: str, system: str) -> Subject:
+    def subject(self, name: str, system: str) -> Compared:
         """Return an attribute as what differences are about."""
-        return Subject(
+        return Compared(
             attribute=name, system=system, root=str(self.sides.ground.root), files=self.files, aliases=self.aliases
         )
 

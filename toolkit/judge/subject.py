@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from msgspec import Struct, field
 
-from toolkit.judge.model import Difference, Kind, Weight
+from toolkit.judge.differences import Difference, Kind, Weight
 
 THREW = {"!": "throws"}
 """A value that throws, as judge.nix has it."""
@@ -15,7 +15,7 @@ HASHES = frozenset({"hash", "outputHash", "outputHashAlgo", "outputHashMode", "s
 """How a hash is written, which has several forms; the output path has the one that counts."""
 
 
-class Subject(Struct, frozen=True, kw_only=True):
+class Compared(Struct, frozen=True, kw_only=True):
     """The attribute that is compared, on a system.
 
     `files` are those of the change with the words in what differs of them, `aliases` the names of aliases.

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from toolkit.judge.asking import ELSEWHERE, FUNCTION, PACKAGE, PARTS, Question
-from toolkit.judge.model import Difference, Gap
+from toolkit.judge.differences import Difference, Gap
 from toolkit.judge.reach import AttrPath
 from toolkit.judge.record import STATIC, Record
 from toolkit.text import few

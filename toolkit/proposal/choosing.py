@@ -19,7 +19,6 @@ from toolkit.lift.rewriting import Lifted
 from toolkit.model import Progress, Step
 from toolkit.nix import program
 from toolkit.proposal import recipes, scripts
-from toolkit.proposal.asking import Asking, ask_about
 from toolkit.proposal.chosen import (
     LiftChosen,
     LiftCommit,
@@ -32,6 +31,7 @@ from toolkit.proposal.chosen import (
 )
 from toolkit.proposal.recipes import Recipe
 from toolkit.proposal.requests import Request, command
+from toolkit.proposal.systems import Asking, ask_about
 from toolkit.proposal.target import Target, find_targets
 from toolkit.prove.lifted import LIFTED, why_not
 from toolkit.sources import trees

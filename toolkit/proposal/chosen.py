@@ -22,11 +22,11 @@ from toolkit.model import Depth, Progress, Proposal, Source, Step, Tier
 from toolkit.nix.tree import Tree
 from toolkit.patches import Message
 from toolkit.proposal import overlays, scripts, texts
-from toolkit.proposal.asking import Asking
 from toolkit.proposal.claims import CLAIMS, Building, LiftCase, of_builds
 from toolkit.proposal.leaf import Chosen
 from toolkit.proposal.recipes import Recipe
 from toolkit.proposal.requests import Request, command
+from toolkit.proposal.systems import Asking
 from toolkit.proposal.target import Target
 from toolkit.prove import Claim, Stage, Subject, judged
 from toolkit.prove.judged import Judging

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from toolkit.lift.rewriting import Lifted
     from toolkit.model import Depth, Progress
-    from toolkit.proposal.asking import Asking
+    from toolkit.proposal.systems import Asking
     from toolkit.prove import Stage
     from toolkit.prove.judged import Aspect, Judging
     from toolkit.sources.trees import NixpkgsTree

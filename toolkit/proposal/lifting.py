@@ -14,11 +14,11 @@ from toolkit.lift.rewriting import Lifted, lift
 from toolkit.model import Commit, Progress, Proposal
 from toolkit.patches import Message
 from toolkit.proposal import choosing, methods
-from toolkit.proposal.asking import Asking
 from toolkit.proposal.chosen import LiftChosen, LiftCommit, Opened, building, laid_out
 from toolkit.proposal.claims import CLAIMS, LiftCase, of_builds
 from toolkit.proposal.leaf import Draft, Leaf, Recorded
 from toolkit.proposal.requests import CheckRequest, Request
+from toolkit.proposal.systems import Asking
 from toolkit.proposal.target import find_target
 from toolkit.prove import Stage, Subject, judged
 from toolkit.prove.judged import Judging

@@ -8,7 +8,7 @@ from toolkit.lift.bindings import BindingKind, find, shown_attributes
 from toolkit.lift.candidates import candidates
 from toolkit.lift.shape import read
 from toolkit.nix.tree import Tree
-from toolkit.proposal.asking import Asking
+from toolkit.proposal.systems import Asking
 from toolkit.proposal.target import Target
 from toolkit.prove.lifted import LiftQuestion
 

@@ -16,7 +16,7 @@ from toolkit.inside import EntryKind
 from toolkit.model import Source
 from toolkit.nix.program import quoted
 from toolkit.proposal.target import Target
-from toolkit.reach.model import OWN, STEPS_ASIDE
+from toolkit.reach.effects import OWN, STEPS_ASIDE
 
 USE = "(import ./overlay) ];  # this directory"
 """How the head of an overlay names it; what `unlet overlay` writes has its path there."""

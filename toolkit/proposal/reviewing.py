@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from toolkit.errors import ToolkitError
 from toolkit.judge import SYSTEMS, JudgeRequest, judge
 from toolkit.judge.asking import seconds
-from toolkit.judge.model import Judgement
+from toolkit.judge.differences import Judgement
 from toolkit.model import Depth, Progress, Report, Server
 from toolkit.nix import limits
 from toolkit.nix.limits import Allowance

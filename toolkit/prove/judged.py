@@ -8,7 +8,7 @@ from msgspec import Struct, field
 
 from toolkit.judge import SYSTEMS, JudgeRequest, judge
 from toolkit.judge.asking import FEW
-from toolkit.judge.model import Difference, Gap, Judgement, Kind, Weight
+from toolkit.judge.differences import Difference, Gap, Judgement, Kind, Weight
 from toolkit.model import Silence
 from toolkit.prove import Finding
 from toolkit.sources.changes import Change

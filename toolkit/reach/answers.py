@@ -20,7 +20,7 @@ class Named(Struct, frozen=True, kw_only=True):
     place: Place | None = None
 
 
-class Facts(Struct, frozen=True, kw_only=True):
+class ValueFacts(Struct, frozen=True, kw_only=True):
     """What Nix says of a value; but for `kind` only of a package."""
 
     kind: str
@@ -42,16 +42,16 @@ class Alias(Struct, frozen=True, kw_only=True):
 class Pair(Struct, frozen=True, kw_only=True):
     """An attribute without the override and with it."""
 
-    old: Facts
-    new: Facts
+    old: ValueFacts
+    new: ValueFacts
     aliases: tuple[Alias, ...] = ()
 
 
 class Behind(Struct, frozen=True, kw_only=True):
     """A package behind an overlay, without the user's override and with it; `passthru` are the names in that."""
 
-    old: Facts
-    new: Facts
+    old: ValueFacts
+    new: ValueFacts
     passthru: tuple[str, ...]
 
 
@@ -74,7 +74,7 @@ class Shown(Struct, frozen=True, kw_only=True):
     passthru: tuple[str, ...]
 
 
-class Source(Struct, frozen=True, kw_only=True):
+class OverlaySource(Struct, frozen=True, kw_only=True):
     """A place with overlays: Nix that reads it, as the functions of reach.nix, and the file to name.
 
     `otherwise` reads it if that does not evaluate, with a warning if there is one; `label` is what it is called in the
@@ -89,7 +89,7 @@ class Source(Struct, frozen=True, kw_only=True):
     label: str = ""
 
 
-class Chosen(Struct, frozen=True, kw_only=True):
+class SetOption(Struct, frozen=True, kw_only=True):
     """An option that is set to an override of a package, of a list one of it; `keys` lead there from the modules."""
 
     keys: tuple[str, ...]
@@ -119,7 +119,7 @@ class Overlay(Struct, frozen=True, kw_only=True):
     names: tuple[Named, ...]
     listed: bool
     source: str
-    option: Chosen | None = None
+    option: SetOption | None = None
 
     def place(self, name: str) -> Place | None:
         """Return where it has an attribute, None if it has none of that name."""
@@ -132,7 +132,7 @@ class Overlay(Struct, frozen=True, kw_only=True):
         return self.number < other.number and is_ordered and self.option is other.option is None
 
 
-class Subject(Struct, frozen=True, kw_only=True):
+class Listed(Struct, frozen=True, kw_only=True):
     """An attribute of an overlay in a list of them."""
 
     overlay: Overlay

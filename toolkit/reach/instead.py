@@ -13,9 +13,9 @@ from msgspec import Struct
 from toolkit import files
 from toolkit.errors import ToolkitError
 from toolkit.nix.tree import Node, Tree
-from toolkit.reach.answers import Chosen, Place
-from toolkit.reach.case import Call
-from toolkit.reach.model import Left
+from toolkit.reach.answers import Place, SetOption
+from toolkit.reach.effects import Left
+from toolkit.reach.overridden import Call
 
 _SOURCES = (
     'src = old.src.override {{ tag = "v${{version}}"; hash = ""; }};',
@@ -63,7 +63,7 @@ class Names(Struct, frozen=True, kw_only=True):
     prev: str = "prev"
     own: str = "self"
     before: str = "super"
-    option: Chosen | None = None
+    option: SetOption | None = None
 
     def bound(self, attribute: str, value: str) -> str:
         """Return what sets an attribute, or the user's option, to a value."""

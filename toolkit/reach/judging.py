@@ -10,11 +10,23 @@ from msgspec.structs import replace
 from toolkit.model import Progress
 from toolkit.nix.program import quoted
 from toolkit.reach import instead, rules
-from toolkit.reach.answers import Chosen, Facts, Look, Named, Overlay, Pair, Place, Shown, Source, Subject, Taken
-from toolkit.reach.case import Call
+from toolkit.reach.answers import (
+    Listed,
+    Look,
+    Named,
+    Overlay,
+    OverlaySource,
+    Pair,
+    Place,
+    SetOption,
+    Shown,
+    Taken,
+    ValueFacts,
+)
+from toolkit.reach.effects import Brought, Left, Outcome, Override
 from toolkit.reach.instead import Names
-from toolkit.reach.model import Brought, Left, Override, Status
 from toolkit.reach.others import Others
+from toolkit.reach.overridden import Call
 from toolkit.reach.session import EvaluationError, Session
 from toolkit.reach.sets import Sets, called, listed
 from toolkit.reach.verdicts import Verdict, is_absent, is_own, reason_of, together, unlike
@@ -47,7 +59,7 @@ class Judge:
         self._slow: set[str] = set()
         self.warnings: list[str] = []
 
-    def subjects(self, sources: Sequence[Source], only: Sequence[str]) -> tuple[list[Override], list[Subject]]:
+    def subjects(self, sources: Sequence[OverlaySource], only: Sequence[str]) -> tuple[list[Override], list[Listed]]:
         """Return what cannot be read of overlays that are used together, and the attributes of the others."""
         unread: list[Override] = []
         overlays: list[Overlay] = []
@@ -80,7 +92,7 @@ class Judge:
         system = self._sets.ask(f"system {self._sets.used(overlays)}", str)
         self._system = "" if isinstance(system, EvaluationError) else system
         return [replace(each, system=self._system) for each in unread], [
-            Subject(overlay=overlay, overlays=tuple(overlays), named=each)
+            Listed(overlay=overlay, overlays=tuple(overlays), named=each)
             for overlay in overlays
             for each in overlay.names
             if not only
@@ -88,7 +100,7 @@ class Judge:
             or any(wanted.partition(".")[0] in {each.name, *_HOOKED.get(each.name, ())} for wanted in only)
         ]
 
-    def overrides(self, subjects: Sequence[Subject], only: Sequence[str]) -> list[Override]:
+    def overrides(self, subjects: Sequence[Listed], only: Sequence[str]) -> list[Override]:
         """Return what each override does, in their order."""
         found: list[Override] = []
         for count, subject in enumerate(subjects):
@@ -105,7 +117,7 @@ class Judge:
         """Return the configurations of a flake, each by its kind and its name."""
         return self._sets.ask(f"hosts {quoted(directory)}", tuple[tuple[str, str], ...])
 
-    def _options(self, source: Source, before: int) -> Iterator[Overlay]:
+    def _options(self, source: OverlaySource, before: int) -> Iterator[Overlay]:
         """Yield what options of a configuration are set to, and warn of the lines with overrides that are none."""
         place = readable = self._sets.define("file", source.question)
         if source.otherwise is not None and isinstance(self._sets.ask(f"overlays {place}", object), EvaluationError):
@@ -127,9 +139,9 @@ class Judge:
             fact = f"overrides outside of overlays were not looked at: line {', '.join(lines)}"
             self.warnings.append(f"{source.file}: {fact}")
 
-    def _chosen(self, place: str, keys: tuple[str, ...]) -> Iterator[Chosen]:
+    def _chosen(self, place: str, keys: tuple[str, ...]) -> Iterator[SetOption]:
         """Yield what options are set to, without what does not evaluate."""
-        found = self._sets.ask(f"chosen {place} {listed(keys)}", tuple[Chosen, ...])
+        found = self._sets.ask(f"chosen {place} {listed(keys)}", tuple[SetOption, ...])
         if not isinstance(found, EvaluationError):
             yield from found
             return
@@ -137,7 +149,9 @@ class Judge:
         for name in () if isinstance(names, EvaluationError) else names:
             yield from self._chosen(place, (*keys, name))
 
-    def _opened(self, source: Source, place: str) -> Iterator[tuple[str, str, tuple[str, ...] | EvaluationError]]:
+    def _opened(
+        self, source: OverlaySource, place: str
+    ) -> Iterator[tuple[str, str, tuple[str, ...] | EvaluationError]]:
         """Yield the names of what a source holds, what it is called there, and the labels of its overlays."""
         found = self._sets.ask(f"overlays {place}", tuple[str, ...])
         if isinstance(found, EvaluationError) and source.otherwise is not None:
@@ -161,10 +175,10 @@ class Judge:
 
     def _unread(self, file: str, label: str, failed: EvaluationError) -> Override:
         """Return what is said of an overlay whose attributes are not known."""
-        status = Status.UNKNOWN if failed.is_limit or is_absent(failed) else Status.FAILS
+        status = Outcome.UNKNOWN if failed.is_limit or is_absent(failed) else Outcome.FAILS
         return Override(attribute=label, status=status, system=self._system, file=file, reason=reason_of(failed))
 
-    def _attribute(self, subject: Subject) -> Iterator[Override]:
+    def _attribute(self, subject: Listed) -> Iterator[Override]:
         joint = self._sets.joint(subject)
         scope = self._sets.alone(subject) if joint in self._slow else joint
         if (chosen := subject.overlay.option) is not None:
@@ -191,7 +205,7 @@ class Judge:
         if not members or found.package:
             whole = self._whole(scope, subject, found)
             # An interpreter that only carries other packages is none of them.
-            if not members or whole.status is not Status.NO_EFFECT:
+            if not members or whole.status is not Outcome.NO_EFFECT:
                 yield self._override(subject, (subject.name,), whole)
         yield from members
 
@@ -201,28 +215,28 @@ class Judge:
             self._slow.add(scope)
             self._sets.begin()
 
-    def _whole(self, scope: str, subject: Subject, look: Look) -> Verdict:
+    def _whole(self, scope: str, subject: Listed, look: Look) -> Verdict:
         if look.old == "nothing" and not look.package:
-            return Verdict(status=Status.NEW)
+            return Verdict(status=Outcome.NEW)
         if look.package:
             return self._path(scope, subject, (subject.name,))
         if look.new not in {look.old, "function"}:
-            return Verdict(status=Status.REACHES)
+            return Verdict(status=Outcome.REACHES)
         return self._alike(scope, subject, (subject.name,), look.new)
 
-    def _alike(self, scope: str, subject: Subject, path: Sequence[str], kind: str) -> Verdict:
+    def _alike(self, scope: str, subject: Listed, path: Sequence[str], kind: str) -> Verdict:
         """Judge two values of a kind that are no packages."""
         within = self._within(scope, subject, path) if kind == "set" else None
         if within is not None:
             return within
         equal = self._sets.ask(f"equal {called(scope, subject, path)}", bool)
         if equal is True:
-            return Verdict(status=Status.NO_EFFECT, reason="nixpkgs has it already, you can remove it")
+            return Verdict(status=Outcome.NO_EFFECT, reason="nixpkgs has it already, you can remove it")
         if kind in {"value", "set"} and equal is False:
-            return Verdict(status=Status.REACHES)
-        return Verdict(status=Status.UNKNOWN, reason=f"is a {kind}, not a package")
+            return Verdict(status=Outcome.REACHES)
+        return Verdict(status=Outcome.UNKNOWN, reason=f"is a {kind}, not a package")
 
-    def _within(self, scope: str, subject: Subject, path: Sequence[str]) -> Verdict | None:
+    def _within(self, scope: str, subject: Listed, path: Sequence[str]) -> Verdict | None:
         """Judge a set by the packages in it that differ, the first of very many; None if all are the same."""
         names = self._sets.ask(f"within {called(scope, subject, path)}", tuple[str, ...])
         found = names if isinstance(names, EvaluationError) else self._differing(scope, subject, path, names)
@@ -233,17 +247,17 @@ class Judge:
         if not paths:
             return None
         members = [self._override(subject, each, self._path(scope, subject, each)) for each in paths]
-        failing = next((each for each in members if each.status is Status.FAILS), None)
+        failing = next((each for each in members if each.status is Outcome.FAILS), None)
         if failing is not None and len(found) <= _MOST:
-            return Verdict(status=Status.FAILS, reason=f"{failing.attribute}: {failing.reason}")
+            return Verdict(status=Outcome.FAILS, reason=f"{failing.attribute}: {failing.reason}")
         # In another set, such as that of a later version, some packages are for other platforms.
-        verdict = together([each for each in members if each.status is not Status.FAILS] or members)
+        verdict = together([each for each in members if each.status is not Outcome.FAILS] or members)
         if len(found) > _MOST and verdict.reason is None:
             return replace(verdict, reason=f"{_MOST} of the {len(found)} packages in it that differ were looked at")
         return verdict
 
     def _differing(
-        self, scope: str, subject: Subject, path: Sequence[str], names: Sequence[str]
+        self, scope: str, subject: Listed, path: Sequence[str], names: Sequence[str]
     ) -> list[tuple[str, ...]] | EvaluationError:
         """Return the paths of what differs in a set, in halves if Nix does not get through it as a whole."""
         call = called(scope, subject, path)
@@ -254,7 +268,7 @@ class Judge:
             return found
         if len(names) == 1:
             # What has never evaluated is no fault of the override.
-            before = self._sets.ask(f"before {called(scope, subject, (*path, names[0]))}", Facts)
+            before = self._sets.ask(f"before {called(scope, subject, (*path, names[0]))}", ValueFacts)
             return [] if isinstance(before, EvaluationError) else [(names[0],)]
         middle = len(names) // 2
         one = self._differing(scope, subject, path, names[:middle])
@@ -266,7 +280,7 @@ class Judge:
         some = (self._sets.ask(f"inner {call} {listed([each])}", object) for each in names[:: len(names) // _SOME])
         return all(isinstance(each, EvaluationError) and each.message == failed.message for each in some)
 
-    def _member(self, scope: str, subject: Subject, look: Look, member: Named) -> Verdict:
+    def _member(self, scope: str, subject: Listed, look: Look, member: Named) -> Verdict:
         self._sets.begin()
         if not look.extended:
             return self._path(scope, subject, (*look.base, member.name))
@@ -275,7 +289,7 @@ class Judge:
             subject, (*look.base, member.name), lambda here: f"member {here} {subject.overlay.key} {words}", None, scope
         )
 
-    def _path(self, scope: str, subject: Subject, path: Sequence[str]) -> Verdict:
+    def _path(self, scope: str, subject: Listed, path: Sequence[str]) -> Verdict:
         return self._judged(
             subject,
             path,
@@ -286,7 +300,7 @@ class Judge:
 
     def _judged(
         self,
-        subject: Subject,
+        subject: Listed,
         path: Sequence[str],
         question: Callable[[str], str],
         shown: Callable[[str], str] | None,
@@ -313,7 +327,7 @@ class Judge:
         if is_joint and not subject.again and self._sets.drv("plain", path) != old.path:
             # Another override may have the same effect.
             alone = self._judged(subject, path, question, shown, self._sets.alone(subject))
-            if alone.status is not Status.NO_EFFECT:
+            if alone.status is not Outcome.NO_EFFECT:
                 return alone
         added = self._sets.ask(f"added {called(scope, subject, path)}", tuple[str, ...]) if shown is not None else ()
         if isinstance(added, EvaluationError):
@@ -325,11 +339,11 @@ class Judge:
         )
         return same if other is None else replace(same, reason="the derivation stays the same", instead=other)
 
-    def _changed(self, subject: Subject, path: Sequence[str], pair: Pair, member: str, scope: str) -> Verdict:
+    def _changed(self, subject: Listed, path: Sequence[str], pair: Pair, member: str, scope: str) -> Verdict:
         """Judge two derivations that differ, of a member of a scope if that is not empty."""
         old, new = self._store[pair.old.drv or ""], self._store[pair.new.drv or ""]
         if rules.is_meta(old, new):
-            return Verdict(status=Status.NO_EFFECT, reason="only meta changes, and with it a variable of the build")
+            return Verdict(status=Outcome.NO_EFFECT, reason="only meta changes, and with it a variable of the build")
         words, calls = self._calls(subject, path, member, scope)
         case = self._others.case(scope, old, new, calls)
         left = rules.left(case)
@@ -342,7 +356,7 @@ class Judge:
             follower = next(
                 (each.path[0] for each in pair.aliases if len(each.path) == 1 and each.drv == new.path), None
             )
-            return Verdict(status=Status.REACHES, reason=f"{follower} follows" if follower is not None else None)
+            return Verdict(status=Outcome.REACHES, reason=f"{follower} follows" if follower is not None else None)
         names = self._names(subject, path)
         if left:
             other = self._others.instead(words, path, case, left, names)
@@ -351,10 +365,10 @@ class Judge:
         else:
             other = self._beside(scope, subject, path, rest, names)
         reason = None if other is not None else f"no way found, because {instead.obstacle(left, calls)}"
-        return Verdict(status=Status.IN_PART, left=left + rest, reason=reason, instead=other)
+        return Verdict(status=Outcome.IN_PART, left=left + rest, reason=reason, instead=other)
 
     def _beside(
-        self, scope: str, subject: Subject, path: Sequence[str], rest: Sequence[Left], names: Names
+        self, scope: str, subject: Listed, path: Sequence[str], rest: Sequence[Left], names: Names
     ) -> str | None:
         """Return what reaches other names of a package, the first of which is still without the override."""
         target = rest[0].name.split(".")
@@ -362,12 +376,12 @@ class Judge:
         among = [instead.kernel(target[0], path[0], names)] if is_kernel else [*instead.placed(path, names)]
         return self._others.placed(scope, subject, target, among, names)
 
-    def _names(self, subject: Subject, path: Sequence[str]) -> Names:
+    def _names(self, subject: Listed, path: Sequence[str]) -> Names:
         if subject.overlay.option is not None:
             return instead.Names(final="pkgs", prev="pkgs", option=subject.overlay.option)
         return instead.names_at(self._places.get((subject.overlay.key, *path)) or subject.named.place)
 
-    def _calls(self, subject: Subject, path: Sequence[str], member: str, scope: str) -> tuple[str, tuple[Call, ...]]:
+    def _calls(self, subject: Listed, path: Sequence[str], member: str, scope: str) -> tuple[str, tuple[Call, ...]]:
         """Return how Nix is asked about the calls that make an override, and what they are."""
         words = f"{called(scope, subject)} {quoted(member)}"
         calls = self._sets.ask(f"calls {words}", tuple[Call, ...]) if member or len(path) == 1 else ()
@@ -377,10 +391,10 @@ class Judge:
         shown = self._sets.ask(question, Shown) if question is not None else None
         if isinstance(shown, Shown) and (shown.meta or shown.passthru):
             changed = "meta" if shown.meta else "passthru"
-            return Verdict(status=Status.NO_EFFECT, reason=f"only {changed} changes, the build stays the same")
-        return Verdict(status=Status.NO_EFFECT, reason="nixpkgs has it already, you can remove it")
+            return Verdict(status=Outcome.NO_EFFECT, reason=f"only {changed} changes, the build stays the same")
+        return Verdict(status=Outcome.NO_EFFECT, reason="nixpkgs has it already, you can remove it")
 
-    def _failure(self, subject: Subject, failed: EvaluationError) -> Verdict:
+    def _failure(self, subject: Listed, failed: EvaluationError) -> Verdict:
         reason, package = reason_of(failed), self._parts_of.get(subject.name)
         names = self._names(subject, (subject.name,))
         other = self._others.part(subject, subject.name, package, names) if package is not None else None
@@ -397,18 +411,16 @@ class Judge:
         elif (meant := re.search(r"^\s*Did you mean (.*)\?$", failed.stderr, re.MULTILINE)) is not None:
             reason += f"; did you mean {meant[1]}?"
         is_unknown = failed.is_limit or is_absent(failed)
-        return Verdict(status=Status.UNKNOWN if is_unknown else Status.FAILS, reason=reason, instead=other)
+        return Verdict(status=Outcome.UNKNOWN if is_unknown else Outcome.FAILS, reason=reason, instead=other)
 
-    def _override(
-        self, subject: Subject, path: Sequence[str], verdict: Verdict, place: Place | None = None
-    ) -> Override:
+    def _override(self, subject: Listed, path: Sequence[str], verdict: Verdict, place: Place | None = None) -> Override:
         where = place or subject.named.place
         chosen = subject.overlay.option
-        if verdict.status in {Status.REACHES, Status.IN_PART, Status.NEW}:
+        if verdict.status in {Outcome.REACHES, Outcome.IN_PART, Outcome.NEW}:
             verdict = self._in_list(subject, path, verdict)
-        elif verdict.status is Status.NO_EFFECT and where is not None and is_own(where.file):
+        elif verdict.status is Outcome.NO_EFFECT and where is not None and is_own(where.file):
             verdict = Verdict(
-                status=Status.REACHES, reason="the build stays the same, and its parts become overridable"
+                status=Outcome.REACHES, reason="the build stays the same, and its parts become overridable"
             )
         if chosen is None and list(path) == [subject.name]:
             self._warn_of_others(subject, where)
@@ -424,7 +436,7 @@ class Judge:
             replaced_by=verdict.replaced_by,
         )
 
-    def _warn_of_others(self, subject: Subject, where: Place | None) -> None:
+    def _warn_of_others(self, subject: Listed, where: Place | None) -> None:
         """Warn of a service that runs another attribute than the one of its name, which is overridden."""
         found = self._sets.ask(f"taken {subject.overlay.source} {quoted(subject.name)}", tuple[Taken, ...])
         place = f"{where.file}:{where.line}" if where is not None else subject.overlay.file
@@ -432,7 +444,7 @@ class Judge:
             fact = f"{each.option} is {each.attribute}, not {subject.name}"
             self.warnings.append(f"{place}: {fact}: override that, or set {each.option} = pkgs.{subject.name}")
 
-    def _in_list(self, subject: Subject, path: Sequence[str], verdict: Verdict) -> Verdict:
+    def _in_list(self, subject: Listed, path: Sequence[str], verdict: Verdict) -> Verdict:
         """Judge by the whole list of overlays, in its order, what has an effect by itself."""
         if self._sets.joint(subject) in self._slow:
             return verdict
@@ -451,4 +463,4 @@ class Judge:
         reason = f"replaced by overlay {by.overlay} ({place})"
         if other is None:
             reason += f"; no way found, because that makes '{subject.name}' anew"
-        return Verdict(status=Status.NO_EFFECT, reason=reason, instead=other, replaced_by=by)
+        return Verdict(status=Outcome.NO_EFFECT, reason=reason, instead=other, replaced_by=by)

@@ -9,10 +9,10 @@ from toolkit.nix.program import quoted
 from toolkit.nix.stores import own
 from toolkit.reach import instead as ways
 from toolkit.reach import rules
-from toolkit.reach.answers import Behind, Pair, Subject
-from toolkit.reach.case import Call, Case
+from toolkit.reach.answers import Behind, Listed, Pair
+from toolkit.reach.effects import Brought, Left
 from toolkit.reach.instead import Names, Way
-from toolkit.reach.model import Brought, Left
+from toolkit.reach.overridden import Call, Overridden
 from toolkit.reach.session import EvaluationError
 from toolkit.reach.sets import Sets, called, listed
 
@@ -25,9 +25,9 @@ class Others:
         self._bring = bring
         self.store = DerivationStore(own())
 
-    def case(self, scope: str, old: Derivation, new: Derivation, calls: Sequence[Call]) -> Case:
+    def case(self, scope: str, old: Derivation, new: Derivation, calls: Sequence[Call]) -> Overridden:
         """Return the case of two derivations, the calls that made one of the other, and a set."""
-        return Case(old=old, new=new, store=self.store, calls=calls, top=lambda names: self._top(scope, names))
+        return Overridden(old=old, new=new, store=self.store, calls=calls, top=lambda names: self._top(scope, names))
 
     def _top(self, scope: str, names: Sequence[str]) -> Mapping[str, str]:
         found = self._sets.ask(f"top {scope} {listed(names)}", tuple[str | None, ...])
@@ -35,7 +35,9 @@ class Others:
             return {}
         return {name: path for name, path in zip(names, found, strict=True) if path is not None}
 
-    def instead(self, words: str, path: Sequence[str], case: Case, left: Sequence[Left], names: Names) -> str | None:
+    def instead(
+        self, words: str, path: Sequence[str], case: Overridden, left: Sequence[Left], names: Names
+    ) -> str | None:
         """Return the first other way to write an override that reaches, as Nix has evaluated it."""
         arguments = f"{names.final}: {names.prev}: {names.own}: {names.before}: given"
         for way in ways.ways(path, case.calls, left, case.old.environment, names):
@@ -49,7 +51,7 @@ class Others:
         parts = len(path) == 1 and any(each.part for each in left)
         return self._brought(words, path[0], case, names) if parts else None
 
-    def _brought(self, words: str, name: str, case: Case, names: Names) -> str | None:
+    def _brought(self, words: str, name: str, case: Overridden, names: Names) -> str | None:
         """Return what to write behind the overlay that lifts what the package's file binds, if it reaches there."""
         made = self._bring(name)
         if made is None:
@@ -66,7 +68,7 @@ class Others:
                 return None
 
     def placed(
-        self, scope: str, subject: Subject, target: Sequence[str], among: Sequence[Way], names: Names
+        self, scope: str, subject: Listed, target: Sequence[str], among: Sequence[Way], names: Names
     ) -> str | None:
         """Return the first way with which a target, in the whole list of overlays, is no longer what it is."""
         before = self._sets.drv(self._sets.joint(subject), target)
@@ -78,7 +80,7 @@ class Others:
                 return way.text
         return None
 
-    def part(self, subject: Subject, part: str, package: str, names: Names) -> str | None:
+    def part(self, subject: Listed, part: str, package: str, names: Names) -> str | None:
         """Return how a part of a package is replaced behind the overlay that makes it overridable."""
         if self._sets.ask(f"binds {quoted(package)} {quoted(part)}", bool) is not True:
             return None

@@ -17,9 +17,9 @@ from toolkit.nix import limits
 from toolkit.nix.limits import jobs, sealed
 from toolkit.parallel import side_by_side
 from toolkit.reach import sources
-from toolkit.reach.answers import Source
+from toolkit.reach.answers import OverlaySource
+from toolkit.reach.effects import Brought, Override, Reach
 from toolkit.reach.judging import Judge
-from toolkit.reach.model import Brought, Override, Reach
 from toolkit.reach.session import EvaluationError, Session
 from toolkit.sources import trees
 
@@ -83,11 +83,11 @@ def _ensure_found(overrides: Sequence[Override], only: Sequence[str]) -> None:
         raise ToolkitError(f"{missing}: no overlay here sets it", hint="leave out --only to see all overrides")
 
 
-def _groups(request: ReachRequest) -> Iterator[Path | list[Source]]:
+def _groups(request: ReachRequest) -> Iterator[Path | list[OverlaySource]]:
     """Yield overlays that are used together; a path is that of a flake."""
     if not request.paths:
         yield sources.users()
-    together: list[Source] = []
+    together: list[OverlaySource] = []
     for path in request.paths:
         if sources.is_flake(path):
             yield path
@@ -132,7 +132,7 @@ def _lookup(root: Path, scratch: Path) -> Path:
 
 
 def _on(
-    system: str, root: Path, groups: Sequence[Path | list[Source]], request: ReachRequest, progress: Progress
+    system: str, root: Path, groups: Sequence[Path | list[OverlaySource]], request: ReachRequest, progress: Progress
 ) -> Reach:
     """Return what the overrides do on one system, by default that of the configuration or of the machine."""
     arguments = {"tree": str(root), "system": system, "inputs": json.dumps({"nixpkgs": str(root)})}
@@ -156,7 +156,7 @@ def _on(
 
         judge = Judge(session, progress, bring, request.parts)
 
-        def judged(group: Sequence[Source]) -> list[Override]:
+        def judged(group: Sequence[OverlaySource]) -> list[Override]:
             unread, subjects = judge.subjects(group, request.only)
             count = len(subjects) // 2 if len(subjects) >= _MANY and jobs(each=_MEBIBYTES) > 1 else 0
 

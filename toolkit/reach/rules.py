@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 
 from toolkit.nix.derivations import Derivation
 from toolkit.reach import unread
-from toolkit.reach.case import FEWEST, Case
-from toolkit.reach.model import Left
+from toolkit.reach.effects import Left
+from toolkit.reach.overridden import FEWEST, Overridden
 
 DEPENDENCIES = (
     "cargoDeps",
@@ -49,7 +49,7 @@ def is_meta(old: Derivation, new: Derivation) -> bool:
     return same and (old.inputs, old.command) == (new.inputs, new.command)
 
 
-def left(case: Case) -> tuple[Left, ...]:
+def left(case: Overridden) -> tuple[Left, ...]:
     """Return what stays, each once; of a package that wraps the old one on purpose only what does not run."""
     if case.old.path in case.new.inputs:
         # What nothing reads wraps nothing, though it names the old package.
@@ -63,7 +63,7 @@ def left(case: Case) -> tuple[Left, ...]:
     return tuple(found.values())
 
 
-def same_source(case: Case) -> Iterator[Left]:
+def same_source(case: Overridden) -> Iterator[Left]:
     """Yield a source that stays though the version changes."""
     if case.version_changes and case.source(case.old) and case.source(case.new) and not case.source_changes:
         name = case.first(case.source(case.new))
@@ -74,7 +74,7 @@ def same_source(case: Case) -> Iterator[Left]:
         )
 
 
-def same_source_within(case: Case) -> Iterator[Left]:
+def same_source_within(case: Overridden) -> Iterator[Left]:
     """Yield the source of what a wrapper wraps, if it stays though the version of both changes."""
     if not case.version_changes or case.source(case.old):
         return
@@ -87,12 +87,12 @@ def same_source_within(case: Case) -> Iterator[Left]:
         before = gone.get(each.pname)
         if before is None or each.version != case.new.version:
             continue
-        wrapped = Case(old=before, new=each, store=case.store, calls=(), top=case.top)
+        wrapped = Overridden(old=before, new=each, store=case.store, calls=(), top=case.top)
         for stays in same_source(wrapped):
             yield Left(name=stays.name, way=(case.new.name, *stays.way), why=stays.why)
 
 
-def same_dependencies(case: Case) -> Iterator[Left]:
+def same_dependencies(case: Overridden) -> Iterator[Left]:
     """Yield what is downloaded for the source and does not change with it."""
     if not case.source_changes:
         return
@@ -111,7 +111,7 @@ def same_dependencies(case: Case) -> Iterator[Left]:
         yield Left(name="nugetDeps", why="src is new, the packages of NuGet are still those of the old one")
 
 
-def old_source(case: Case) -> Iterator[Left]:
+def old_source(case: Overridden) -> Iterator[Left]:
     """Yield what is still made of the old source."""
     place = case.source(case.old)
     # One without a source of its own is made of what it wraps, on purpose.
@@ -127,7 +127,7 @@ def old_source(case: Case) -> Iterator[Left]:
         yield Left(name=names[1], way=names, why="made from the old src")
 
 
-def stale_download(case: Case) -> Iterator[Left]:
+def stale_download(case: Overridden) -> Iterator[Left]:
     """Yield what is fetched for the new source or version, and must have the hash of the old one."""
     if not case.source_changes and not case.version_changes:
         return
@@ -152,7 +152,7 @@ def stale_download(case: Case) -> Iterator[Left]:
             yield Left(name=each.name, way=way, why="is fetched for the new source, but has the hash of the old one")
 
 
-def old_version(case: Case) -> Iterator[Left]:
+def old_version(case: Overridden) -> Iterator[Left]:
     """Yield inputs that still have the old version."""
     version = case.old.version
     if not case.version_changes or len(version) < FEWEST or "." not in version:
@@ -171,7 +171,7 @@ def old_version(case: Case) -> Iterator[Left]:
         yield Left(name=each.name, way=(case.new.name, each.name), why=f"has the old version {version}", part=is_part)
 
 
-def old_download(case: Case) -> Iterator[Left]:
+def old_download(case: Overridden) -> Iterator[Left]:
     """Yield what is still downloaded by the old version, beside the source; a patch may be of any version."""
     version = case.old.version
     # Addresses hold a version such as 1.0 by chance.
@@ -188,7 +188,7 @@ def old_download(case: Case) -> Iterator[Left]:
             yield Left(name=each.name, way=way, why=f"is downloaded by the old version: {address.split()[0]}")
 
 
-def old_package(case: Case) -> Iterator[Left]:
+def old_package(case: Overridden) -> Iterator[Left]:
     """Yield the package's own, if a variable is set to another package of that name."""
     inputs = {each.path: each for each in map(case.store.__getitem__, case.new.inputs)}
     old = case.old.environment
@@ -207,7 +207,7 @@ def old_package(case: Case) -> Iterator[Left]:
                 yield Left(name=each.name, way=(case.new.name, each.name), why=why, part=True)
 
 
-def old_argument(case: Case) -> Iterator[Left]:
+def old_argument(case: Overridden) -> Iterator[Left]:
     """Yield the old value of an argument that the build still has."""
     packages = {name: path for call in case.calls if call.method == "override" for name, path in call.packages.items()}
     names = [name for call in case.calls if call.method == "override" for name in call.names if name != "stdenv"]

@@ -5,8 +5,8 @@ from typing import TypeVar
 
 from toolkit import documents
 from toolkit.nix.program import quoted
-from toolkit.reach.answers import Overlay, Subject
-from toolkit.reach.model import Replacement
+from toolkit.reach.answers import Listed, Overlay
+from toolkit.reach.effects import Replacement
 from toolkit.reach.session import EvaluationError, Session
 
 T = TypeVar("T")
@@ -42,11 +42,11 @@ class Sets:
         """Return the name of a list of overlays."""
         return self.define("used", f"[ {' '.join(each.key for each in overlays)} ]")
 
-    def joint(self, subject: Subject) -> str:
+    def joint(self, subject: Listed) -> str:
         """Return the name of the set with all overlays."""
         return self.define("joint", f"joint {self.used(subject.overlays)}")
 
-    def alone(self, subject: Subject) -> str:
+    def alone(self, subject: Listed) -> str:
         """Return the name of the set in which of all overrides there is only this one."""
         return self.define("alone", f"alone {self.used(subject.overlays)} {called('', subject)}")
 
@@ -58,7 +58,7 @@ class Sets:
         """Return the derivation of a path in a set, empty if there is none."""
         return self.ask(f"drv {scope} {listed(path)}", str)
 
-    def refusal(self, subject: Subject, path: Sequence[str]) -> str | None:
+    def refusal(self, subject: Listed, path: Sequence[str]) -> str | None:
         """Return what lets Nix evaluate a package that it refuses by itself."""
         strict = self.define("strict", f"strict {self.used(subject.overlays)}")
         found = self.ask(f"refusals {self.joint(subject)} {strict} {listed(path)}", tuple[str, ...])
@@ -66,7 +66,7 @@ class Sets:
             return None
         return f"with {' '.join(f'NIXPKGS_ALLOW_{each.upper()}=1' for each in found)}: Nix refuses what is {found[0]}"
 
-    def replacement(self, subject: Subject, path: Sequence[str]) -> Replacement | None:
+    def replacement(self, subject: Listed, path: Sequence[str]) -> Replacement | None:
         """Return which later overlay makes no difference of whether this one sets a path, and sets it itself."""
         name, overlays = subject.name, subject.overlays
         found = self.drv(self.joint(subject), path) if subject.later else ""
@@ -91,6 +91,6 @@ def listed(names: Sequence[str]) -> str:
     return f"[ {' '.join(map(quoted, names))} ]"
 
 
-def called(scope: str, subject: Subject, path: Sequence[str] | None = None) -> str:
+def called(scope: str, subject: Listed, path: Sequence[str] | None = None) -> str:
     """Return the arguments of a question: a set, an overlay, and its attribute or a path."""
     return f"{scope} {subject.overlay.key} {quoted(subject.name) if path is None else listed(path)}"

@@ -13,7 +13,7 @@ from toolkit.nix.attributes import path as path_of
 from toolkit.nix.edit import Edit, apply
 from toolkit.nix.program import quoted
 from toolkit.nix.tree import Tree
-from toolkit.reach.answers import Source
+from toolkit.reach.answers import OverlaySource
 
 INPUT = Path("-")
 """How standard input is named."""
@@ -30,7 +30,7 @@ _MADE = re.compile(r"\bimport\b(?s:.*)\b(?:overlays|packageOverrides)\b")
 """What makes a package set with overlays, such as a shell."""
 
 
-def users() -> list[Source]:
+def users() -> list[OverlaySource]:
     """Return the user's own overlays and config.nix, as Nix finds them; raise ToolkitError if there are none.
 
     nixpkgs reads `overlays.nix` or the directory `overlays`, see its pkgs/top-level/impure.nix.
@@ -47,7 +47,7 @@ def users() -> list[Source]:
     return found
 
 
-def of(path: Path) -> list[Source]:
+def of(path: Path) -> list[OverlaySource]:
     """Return the overlays that are used together of a file or a directory that is not a flake."""
     path = path.expanduser()
     if not path.exists():
@@ -87,20 +87,20 @@ def is_flake(path: Path) -> bool:
     return path.name == _FLAKE or (path / _FLAKE).is_file()
 
 
-def flake(path: Path) -> tuple[Path, Source]:
+def flake(path: Path) -> tuple[Path, OverlaySource]:
     """Return the directory of a flake, and what its overlays are read by."""
     path = _absolute(path.expanduser())
     directory = path.parent if path.name == _FLAKE else path
     return directory, _source("flake", directory, file=directory / _FLAKE)
 
 
-def host(directory: Path, kind: str, name: str) -> Source:
+def host(directory: Path, kind: str, name: str) -> OverlaySource:
     """Return what a configuration of a flake is read by, of NixOS, home-manager or nix-darwin."""
     question = f"host {quoted(str(directory))} {quoted(kind)} {quoted(name)}"
-    return Source(question=question, file=str(directory / _FLAKE), label=f"{kind}.{name}")
+    return OverlaySource(question=question, file=str(directory / _FLAKE), label=f"{kind}.{name}")
 
 
-def _of_file(path: Path) -> Source:
+def _of_file(path: Path) -> OverlaySource:
     if path.name == "config.nix":
         return _source("config", path)
     own = _source("file", path)
@@ -137,5 +137,5 @@ def _overlay(path: Path) -> Path | None:
     return path / _HERE if (path / _HERE).is_file() else None
 
 
-def _source(kind: str, path: Path, file: Path | None = None) -> Source:
-    return Source(question=f"read {quoted(kind)} {quoted(str(path))}", file=str(file or path))
+def _source(kind: str, path: Path, file: Path | None = None) -> OverlaySource:
+    return OverlaySource(question=f"read {quoted(kind)} {quoted(str(path))}", file=str(file or path))

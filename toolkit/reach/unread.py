@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 
 from toolkit.nix.derivations import digest
-from toolkit.reach.case import Case
-from toolkit.reach.model import Left
+from toolkit.reach.effects import Left
+from toolkit.reach.overridden import Overridden
 
 _FETCHING = frozenset(["branch", "hash", "owner", "repo", "rev", "sha256", "tag", "url", "urls"])
 """The arguments of a fetcher: in a derivation that is not one it is a variable that nothing reads."""
@@ -70,7 +70,7 @@ _STORE = re.compile(r"/nix/store/[0-9a-z]{32}-[^\s:\"']+")
 _HASH_NAME = re.compile(r"(?:hash|sha\d+)$", re.IGNORECASE)
 
 
-def wrapper_source(case: Case) -> Iterator[Left]:
+def wrapper_source(case: Overridden) -> Iterator[Left]:
     """Yield a wrapper's `src`, `patches` and flags for a compiler: it has no source, and nothing reads them.
 
     Of another package in its place they are read: that is built in its own way.
@@ -86,7 +86,7 @@ def wrapper_source(case: Case) -> Iterator[Left]:
             )
 
 
-def unused_source(case: Case) -> Iterator[Left]:
+def unused_source(case: Overridden) -> Iterator[Left]:
     """Yield a source that is not unpacked, and that nothing names."""
     environment = case.new.environment
     place = environment.get("src", "")
@@ -97,7 +97,7 @@ def unused_source(case: Case) -> Iterator[Left]:
         yield Left(name="src", why="the package unpacks no source, and nothing reads 'src'")
 
 
-def unread_phases(case: Case) -> Iterator[Left]:
+def unread_phases(case: Overridden) -> Iterator[Left]:
     """Yield what belongs to phases that do not run: their builder runs a `buildCommand` or leaves them out."""
     environment = case.new.environment
     command = environment.get("buildCommand", "")
@@ -121,7 +121,7 @@ def unread_phases(case: Case) -> Iterator[Left]:
             yield Left(name=name, why=f"'{phase}' is not one of the package's 'phases', so that '{name}' does not run")
 
 
-def unread_checks(case: Case) -> Iterator[Left]:
+def unread_checks(case: Overridden) -> Iterator[Left]:
     """Yield what belongs to checks that do not run."""
     environment = case.new.environment
     if any(name in case.changed for name in ("doCheck", "doInstallCheck")):
@@ -138,7 +138,7 @@ def unread_checks(case: Case) -> Iterator[Left]:
             yield Left(name=name, why=f"'{switch}' is not set, so that '{name}' does not run")
 
 
-def unread_fetching(case: Case) -> Iterator[Left]:
+def unread_fetching(case: Overridden) -> Iterator[Left]:
     """Yield what belongs to the fetcher, if the source stays."""
     if case.source_changes or not case.source(case.new):
         return
@@ -149,7 +149,7 @@ def unread_fetching(case: Case) -> Iterator[Left]:
             )
 
 
-def unused_hash(case: Case) -> Iterator[Left]:
+def unused_hash(case: Overridden) -> Iterator[Left]:
     """Yield a hash which nothing that is fetched has."""
     hashes = {
         name: value
@@ -167,7 +167,7 @@ def unused_hash(case: Case) -> Iterator[Left]:
             )
 
 
-def turned_too_late(case: Case) -> Iterator[Left]:
+def turned_too_late(case: Overridden) -> Iterator[Left]:
     """Yield variables that the builder has already made others of."""
     for name in case.changed:
         other = _TURNED.get(name)
@@ -179,7 +179,7 @@ def turned_too_late(case: Case) -> Iterator[Left]:
         yield Left(name=name, why=f"the builder has made '{other}' of it before, and that stays")
 
 
-def unread_variable(case: Case) -> Iterator[Left]:
+def unread_variable(case: Overridden) -> Iterator[Left]:
     """Yield variables that are arguments of the package, or nearly have the name of one that builds read."""
     arguments = {name for call in case.calls if call.method != "override" for name in call.arguments}
     for name in case.added:

@@ -10,14 +10,14 @@ from msgspec import Struct
 from toolkit import files
 from toolkit.errors import ToolkitError
 from toolkit.reach.answers import Pair
-from toolkit.reach.model import OWN, Left, Override, Replacement, Status
+from toolkit.reach.effects import OWN, Left, Outcome, Override, Replacement
 from toolkit.reach.session import EvaluationError
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
     """What an override does, what it leaves, why, and what to write instead; see `Override`."""
 
-    status: Status
+    status: Outcome
     left: tuple[Left, ...] = ()
     reason: str | None = None
     instead: str | None = None
@@ -31,18 +31,18 @@ def together(members: Sequence[Override]) -> Verdict:
     if len(found) == 1:
         first = members[0]
         return Verdict(status=first.status, left=left, reason=first.reason, replaced_by=first.replaced_by)
-    if found <= {Status.REACHES, Status.NEW, Status.NO_EFFECT}:
-        return Verdict(status=Status.REACHES)
-    return Verdict(status=Status.IN_PART, left=left, reason="only some members of its scope reach the build")
+    if found <= {Outcome.REACHES, Outcome.NEW, Outcome.NO_EFFECT}:
+        return Verdict(status=Outcome.REACHES)
+    return Verdict(status=Outcome.IN_PART, left=left, reason="only some members of its scope reach the build")
 
 
 def unlike(pair: Pair) -> Verdict:
     """Judge a pair of which at most one is a package."""
     if pair.old.kind == "nothing":
-        return Verdict(status=Status.NEW)
+        return Verdict(status=Outcome.NEW)
     if pair.new.kind == "function" or (pair.new.drv is None and pair.old.kind == pair.new.kind):
-        return Verdict(status=Status.UNKNOWN, reason=f"is a {pair.new.kind}, not a package")
-    return Verdict(status=Status.REACHES)
+        return Verdict(status=Outcome.UNKNOWN, reason=f"is a {pair.new.kind}, not a package")
+    return Verdict(status=Outcome.REACHES)
 
 
 _INPUT = re.compile(r"… unlet: input '([^']+)'")

@@ -8,7 +8,7 @@ from typing import Any, cast
 from msgspec import Struct
 
 from toolkit import __version__, documents
-from toolkit.judge.model import Difference, Gap, Judgement, Kind, Weight
+from toolkit.judge.differences import Difference, Gap, Judgement, Kind, Weight
 from toolkit.model import Proof, Status
 from toolkit.report.lines import Line, Tone
 from toolkit.report.markdown import code, plain

@@ -3,8 +3,8 @@
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from toolkit.judge.model import Difference, Kind, Weight
-from toolkit.judge.subject import HASHES, Subject, with_strings
+from toolkit.judge.differences import Difference, Kind, Weight
+from toolkit.judge.subject import HASHES, Compared, with_strings
 from toolkit.judge.values import STORE
 
 REGRESSION, CHANGE, NOTE = Weight.REGRESSION, Weight.CHANGE, Weight.NOTE
@@ -39,7 +39,7 @@ UNNAMED = "a fixed output among its inputs is made by a different derivation, an
 """What is said of one that no attribute holds: a text may name it, or an input may be made from it."""
 
 
-def fetches(subject: Subject, before: list[Any], after: list[Any]) -> Iterator[Difference]:
+def fetches(subject: Compared, before: list[Any], after: list[Any]) -> Iterator[Difference]:
     """Compare fixed outputs that keep their hash, and are made by a different derivation."""
     olds = {each["name"]: each for each in before}
     by_output = {each["out"]: each for each in before if isinstance(each["out"], str)}
@@ -89,7 +89,7 @@ def refetched(before: list[Any], after: list[Any]) -> set[str]:
     return {part for name in names for part in (name, name.rpartition(".")[0])}
 
 
-def texts(subject: Subject, before: list[Any], after: list[Any]) -> Iterator[Difference]:
+def texts(subject: Compared, before: list[Any], after: list[Any]) -> Iterator[Difference]:
     """Compare what texts of a package name of the store: the same outputs of other derivations."""
     olds = {each["name"]: each for each in before}
     for new in after:

@@ -14,7 +14,7 @@ STEPS_ASIDE = "unlet overlay: "
 """How the warning of such an overlay begins that changes nothing, since the nixpkgs is not the one it was made for."""
 
 
-class Status(StrEnum):
+class Outcome(StrEnum):
     """What an override does."""
 
     REACHES = "reaches"
@@ -53,7 +53,7 @@ class Override(Struct, frozen=True, kw_only=True):
     """
 
     attribute: str
-    status: Status
+    status: Outcome
     system: str
     file: str | None = None
     line: int | None = None
@@ -80,12 +80,12 @@ class Reach(Struct, frozen=True, kw_only=True):
     @property
     def totals(self) -> dict[str, int]:
         """How many overrides there are of each status."""
-        return {status.value: sum(each.status is status for each in self.overrides) for status in Status}
+        return {status.value: sum(each.status is status for each in self.overrides) for status in Outcome}
 
     @property
     def exit_code(self) -> int:
         """0 if all reach or are new, 1 if one does not, else 3 if something is unknown."""
         found = {each.status for each in self.overrides}
-        if found & {Status.IN_PART, Status.NO_EFFECT, Status.FAILS}:
+        if found & {Outcome.IN_PART, Outcome.NO_EFFECT, Outcome.FAILS}:
             return 1
-        return 3 if Status.UNKNOWN in found else 0
+        return 3 if Outcome.UNKNOWN in found else 0

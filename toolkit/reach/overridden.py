@@ -22,7 +22,7 @@ class Call(Struct, frozen=True, kw_only=True):
     arguments: tuple[str, ...] = ()
 
 
-class Case(Struct, frozen=True, kw_only=True):
+class Overridden(Struct, frozen=True, kw_only=True):
     """Two derivations of a store, the calls that made one of the other, and what the package set has by a name.
 
     `top` returns for names the derivations that the set has of them, without those that it has not.

@@ -34,7 +34,7 @@ _STRINGS = {'"': _IN_STRING, "''": _IN_INDENTED}
 _DEEPEST = 5
 
 
-class Binding(Struct, frozen=True, kw_only=True):
+class TokenBinding(Struct, frozen=True, kw_only=True):
     """An attribute, or names that are inherited, from `start` to `end`; `around` is the binding that it stands in.
 
     `local` is one of a let.
@@ -43,7 +43,7 @@ class Binding(Struct, frozen=True, kw_only=True):
     names: tuple[str, ...]
     start: int
     end: int
-    around: Binding | None
+    around: TokenBinding | None
     local: bool
     inherited: bool = False
 
@@ -80,17 +80,17 @@ class _Frame(Struct):
         return self.begins and self.binding is None
 
 
-def find(text: str) -> list[Binding]:
+def find(text: str) -> list[TokenBinding]:
     """Return the bindings of a text, an outer one before what is in it; nothing of a text that is not Nix."""
     scanner = _Scanner(text)
     try:
         scanner.scan()
     except IndexError:
         return []
-    made: list[Binding] = []
+    made: list[TokenBinding] = []
     for each in scanner.found:
         made.append(
-            Binding(
+            TokenBinding(
                 names=each.names,
                 start=each.start,
                 end=each.end if each.end != -1 else len(text),
@@ -195,10 +195,10 @@ class _Scanner:
         frame.binding, frame.names, frame.inherits, frame.begins, frame.start = None, [], False, True, -1
 
 
-def attributes(bindings: Iterable[Binding], text: str, offset: int, *, depth: int = 4) -> set[tuple[str, ...]]:
+def attributes(bindings: Iterable[TokenBinding], text: str, offset: int, *, depth: int = 4) -> set[tuple[str, ...]]:
     """Return the attribute paths that a place of a text is part of; of a let's binding those of what names it."""
     held = [each for each in bindings if each.start <= offset < each.end]
-    chain: list[Binding] = sorted(held, key=lambda each: each.start)
+    chain: list[TokenBinding] = sorted(held, key=lambda each: each.start)
     paths: set[tuple[str, ...]] = set()
     local = next((each for each in chain if each.local), None)
     if local is not None:
@@ -271,7 +271,7 @@ class _Parts:
             self._add(path, each, text[each.start : each.end])
         self.rest = "".join([*rest, text[last:]])
 
-    def _add(self, around: tuple[str, ...], binding: Binding, text: str) -> None:
+    def _add(self, around: tuple[str, ...], binding: TokenBinding, text: str) -> None:
         if not binding.inherited:
             path = (*around, *binding.names[: _DEEPEST if around else 1])
             self.texts[path] = self.texts.get(path, "") + text
@@ -281,7 +281,7 @@ class _Parts:
             self.texts[*around, name] = source[1] if source is not None else ""
 
 
-def _around(binding: Binding) -> tuple[str, ...] | None:
+def _around(binding: TokenBinding) -> tuple[str, ...] | None:
     """Return the attributes that a binding stands in, a let's left out; None if it is too deep to be a package."""
     path: tuple[str, ...] = ()
     around = binding.around

@@ -14,8 +14,8 @@ from toolkit.judge import comparing, packages, reach
 from toolkit.judge.asking import NATIVE, PACKAGE, THROWS, Question
 from toolkit.judge.audience import FEW_READERS, Audience
 from toolkit.judge.changed import file_changes
+from toolkit.judge.differences import Difference, Gap, Judgement, Kind, Weight
 from toolkit.judge.made import MOST, MOST_DEEP, Made, candidates
-from toolkit.judge.model import Difference, Gap, Judgement, Kind, Weight
 from toolkit.judge.record import SAMPLE, Record
 from toolkit.judge.subject import THREW
 from toolkit.nix import limits
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from toolkit.git.reading import TreeFile
-    from toolkit.judge.changed import FileChange
+    from toolkit.judge.changed import ChangedText
     from toolkit.judge.everything import Engine
     from toolkit.judge.reach import AttrPath
     from toolkit.judge.sides import Sides
@@ -110,7 +110,7 @@ class _Judging:
         others = {name for system, names in self.record.compared.items() if system != gap.system for name in names}
         return gap.limit is not None and gap.attribute in self.audience.names | others
 
-    def _broken(self, file: FileChange) -> Difference:
+    def _broken(self, file: ChangedText) -> Difference:
         """Return the difference that a file makes which Nix does not parse: nothing is asked then."""
         name = reach.by_name(file.path) or file.path
         what = "its file is not Nix any more"
@@ -118,12 +118,12 @@ class _Judging:
             Kind.EVALUATION, Weight.REGRESSION, what, None, file.error
         )
 
-    def _find_aliases(self, files: Sequence[FileChange], maps: Sequence[reach.Map]) -> None:
+    def _find_aliases(self, files: Sequence[ChangedText], maps: Sequence[reach.Map]) -> None:
         if any(file.path == reach.ALIASES for file in files) or self._moves_names(files):
             text = "\n".join(each.text(reach.ALIASES) for each in maps)
             self.record.aliases = set(re.findall(r"^  ([\w'-]+) =", text, re.MULTILINE))
 
-    def _judge(self, files: Sequence[FileChange]) -> None:
+    def _judge(self, files: Sequence[ChangedText]) -> None:
         maps = [reach.Map(self.sides.base, _contents(contents)) for contents in (self.sides.before, self.sides.after)]
         self._find_aliases(files, maps)
         for file in files:
@@ -160,7 +160,9 @@ class _Judging:
             if not _is_unnamed(file, maps):
                 self._require_known(file, reached[file.path], made)
 
-    def _ask_made(self, changed: Sequence[FileChange], reached: Mapping[str, set[AttrPath]], places: reach.Map) -> None:
+    def _ask_made(
+        self, changed: Sequence[ChangedText], reached: Mapping[str, set[AttrPath]], places: reach.Map
+    ) -> None:
         """Ask about what files make; who reads a package of pkgs/by-name is looked for, and asked, beside it."""
         asked = {path for file in changed for path in reached[file.path]}
         names = frozenset(path[0] for path in asked if len(path) == 1 and len(path[0]) > 1)
@@ -183,7 +185,7 @@ class _Judging:
         self.audience.ask_tests(modules, places)
         return own
 
-    def _note(self, file: FileChange, reached: set[AttrPath], own: set[AttrPath]) -> None:
+    def _note(self, file: ChangedText, reached: set[AttrPath], own: set[AttrPath]) -> None:
         """Add what the text of a file shows and no answer of Nix."""
         there = sorted(reached & self.record.kinds.keys(), key=lambda path: (len(path), path))
         for path in there if file.closes else ():
@@ -197,7 +199,7 @@ class _Judging:
             what = "what its file says by throw, warn or trace differs"
             self.record.differences.append(subject.differs(Kind.EVALUATION, Weight.NOTE, what, *file.said))
 
-    def _compare_other_names(self, files: Sequence[FileChange], maps: Sequence[reach.Map]) -> None:
+    def _compare_other_names(self, files: Sequence[ChangedText], maps: Sequence[reach.Map]) -> None:
         """Compare whether what was another attribute still follows that, by one that throws."""
         for table in {reach.ALL_PACKAGES, reach.ALIASES} & {file.path for file in files}:
             before, after = (each.renamed(table) for each in maps)
@@ -211,7 +213,7 @@ class _Judging:
                     what = f"no longer is {other}: an overlay of {other} does not reach it"
                     self.record.differences.append(subject.differs(Kind.OVERRIDE, Weight.REGRESSION, what))
 
-    def _require_known(self, file: FileChange, found: set[AttrPath], made: set[AttrPath]) -> None:
+    def _require_known(self, file: ChangedText, found: set[AttrPath], made: set[AttrPath]) -> None:
         """Say that a file is unknown if nothing is made from it, or nothing that was asked about."""
         if found:
             self._require_needed(file, found & made, made)
@@ -219,7 +221,7 @@ class _Judging:
             self._leave(Gap(what=file.path, reason="no attribute was found that is made from it"))
 
     def _candidates(
-        self, files: Sequence[FileChange], maps: Sequence[reach.Map]
+        self, files: Sequence[ChangedText], maps: Sequence[reach.Map]
     ) -> tuple[dict[str, set[AttrPath]], list[str]]:
         """Return the attributes that each file may be in, and the files that all packages are made with."""
         reached: dict[str, set[AttrPath]] = {}
@@ -238,7 +240,7 @@ class _Judging:
             reached[file.path] = found
         return reached, of_all
 
-    def _has_same_licenses(self, file: FileChange) -> bool:
+    def _has_same_licenses(self, file: ChangedText) -> bool:
         """Return whether nothing but licenses differs in the text of a file, and they are the same."""
         if file.rest or file.path not in _LICENSES:
             return False
@@ -246,7 +248,7 @@ class _Judging:
         paths = [("lib", "licenses", *name[:1]) for name in file.names]
         return all(path in self.record.kinds and ".".join(path) not in serious for path in paths)
 
-    def _require_needed(self, file: FileChange, own: set[AttrPath], made: set[AttrPath]) -> None:
+    def _require_needed(self, file: ChangedText, own: set[AttrPath], made: set[AttrPath]) -> None:
         """Say that a file is unknown if no package that was asked about needs it: a function is not called then.
 
         `own` are the attributes that it may make, `made` those of all files.
@@ -292,7 +294,7 @@ class _Judging:
         else:
             self.made.unreached.append(gap)
 
-    def _moves_names(self, files: Sequence[FileChange]) -> bool:
+    def _moves_names(self, files: Sequence[ChangedText]) -> bool:
         """Return whether names of the package set may come or go."""
         tables = {reach.ALL_PACKAGES, reach.ALIASES}
         return any(
@@ -362,13 +364,13 @@ def _contents(files: Mapping[PurePosixPath, TreeFile | None]) -> dict[str, bytes
     return {str(path): file.content if file is not None else b"" for path, file in files.items()}
 
 
-def _is_unnamed(file: FileChange, maps: Sequence[reach.Map]) -> bool:
+def _is_unnamed(file: ChangedText, maps: Sequence[reach.Map]) -> bool:
     """Return whether nobody names a file beside a package of pkgs/by-name: it is in a source, or nowhere."""
     is_beside = reach.by_name(file.path) is not None and not reach.is_package(file.path)
     return is_beside and not any(each.is_named(file.path) for each in maps)
 
 
-def _of_library(file: FileChange) -> set[AttrPath]:
+def _of_library(file: ChangedText) -> set[AttrPath]:
     """Return the functions of a file of the library."""
     if not file.path.startswith("lib/"):
         return set()

@@ -81,6 +81,12 @@
         };
       });
 
+      checks = forEachSystem (pkgs: {
+        version = pkgs.runCommand "unlet-version" { } ''
+          ${pkgs.lib.getExe self.packages.${pkgs.stdenv.hostPlatform.system}.default} --version > $out
+        '';
+      });
+
       # All of the project's tools but import-linter and the package mutmut, which nixpkgs does not have.
       devShells = forEachSystem (pkgs: {
         default = pkgs.mkShell {

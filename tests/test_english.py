@@ -27,6 +27,18 @@ PHRASES = (
     r"could not( be)? (tell|told)",
     r"(a|for) damage",
     r"remarks?",
+    r"(is|are) asked (about|too)",
+    r"of the old one",
+    r"what (names|stands for)",
+    r"the moment's fault",
+    r"nobody (asked|requested)",
+    r"(more|less) came than may",
+    r"a text of JSON",
+    r"has by name",
+    r"is one whatever",
+    r"unless TARGET is",
+    r"for all that",
+    r"those that are not reached",
 )
 # A phrase may go on in the next line, also of a comment.
 WORST = re.compile(r"\b(" + "|".join(PHRASES).replace(" ", r"[\s#]+") + r")\b", re.IGNORECASE)
@@ -56,5 +68,5 @@ def test_message_and_docstring_have_none_of_the_phrases(path: Path) -> None:
 
 def test_every_bad_example_is_found() -> None:
     before = pairs()[1:]
-    assert len(before) == 5
+    assert len(before) == 14
     assert [text for text in before if not WORST.search(text)] == []

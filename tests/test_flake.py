@@ -1,6 +1,8 @@
 """The flake: it names what pyproject.toml names, and each nixpkgs that is given has that."""
 
 import json
+import shutil
+import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -62,6 +64,29 @@ def test_all_outputs_evaluate_with_a_real_nixpkgs(tree: Path, tmp_path: Path) ->
     assert [str(each) for name, each in NEEDED.items() if versions[name] not in each.specifier] == []
     assert found["rewrapped"]
     assert (found["wrappers"], found["failed"]) == (["docker-rootlesskit"], [])
+
+
+@pytest.mark.parametrize("tree", trees(having=AST_GREP))
+def test_nix_flake_check_accepts_every_output(tree: Path, tmp_path: Path) -> None:
+    root, flake = EXPRESSION.parents[1], tmp_path / "flake"
+    for name in subprocess.check_output(["git", "-C", root, "ls-files", "-z"], encoding="utf-8").split("\0")[:-1]:
+        if (root / name).is_file():
+            (flake / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(root / name, flake / name)
+    # A tree without its largest file cannot make nixfmt.
+    legible = "(if pkgs.haskellPackages ? safe-exceptions then pkgs.nixfmt else pkgs.hello)"
+    (flake / "flake.nix").write_text((flake / "flake.nix").read_text().replace("pkgs.nixfmt", legible))
+    settings = ("--extra-experimental-features", "nix-command flakes", "--option", "substituters", "")
+    checking = ("flake", "check", "--no-build", "--no-write-lock-file", "--store", tmp_path / "store")
+    done = subprocess.run(
+        ["nix", *settings, *checking, "--override-input", "nixpkgs", f"path:{tree}", f"path:{flake}"],
+        capture_output=True,
+        encoding="utf-8",
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "checks.x86_64-linux.version" in done.stderr
 
 
 @pytest.mark.parametrize("tree", trees(lacking=AST_GREP))

@@ -1,6 +1,6 @@
 """What a program that unlet starts gets of the user's environment: one list of names for each purpose.
 
-A name that ends in `*` stands for all that begin so. No other variable reaches a program, and PATH without the entries
+A name that ends in `*` is a prefix. No other variable reaches a program, and PATH without the entries
 that depend on the directory it is started in.
 """
 

@@ -231,7 +231,7 @@ class Patch(Struct, frozen=True, kw_only=True):
 class Step(Struct, frozen=True, kw_only=True):
     """One step of a proposal, a commit, and the design by which it is made.
 
-    `reason` is why that one, if nobody asked for it.
+    `reason` is why it was chosen, if the user did not.
     """
 
     name: str

@@ -278,7 +278,7 @@ def _reading(syntax: _Syntax, real: Mapping[str, str]) -> Reading:
 
 
 def _placeholder(index: int, value: str) -> str:
-    """Return what stands for a value: of a version its first number counts, by which a file is known to be young."""
+    """Return a summary of a value: of a version its first number counts, by which a file is known to be young."""
     major = re.match(r"\d{1,4}\.", value)
     return f"{major[0] if major is not None else ''}@{index}@"
 

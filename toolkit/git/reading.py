@@ -23,7 +23,7 @@ _AT_ONCE = 6000
 _AS_THEY_ARE = "* -text -eol -filter -ident -working-tree-encoding\n"
 
 MAXIMUM_BYTES = 32 << 20
-"""Of a file of a tree; the largest of nixpkgs has 20 MB."""
+"""The limit of a file of a tree; the largest of nixpkgs has 20 MB."""
 
 
 class Located(Struct, frozen=True, kw_only=True):

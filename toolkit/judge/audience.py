@@ -145,7 +145,7 @@ class Audience:
             record.compare(dict.fromkeys(serious - {record.native}, rest), FEW)
 
     def ask_maintained(self, file: ChangedText, places: reach.Map, most: int) -> None:
-        """Ask natively about the maintainers or teams that differ in a file, and the `meta` of what names them."""
+        """Evaluate natively the maintainers or teams that differ in a file, and the `meta` of packages with them."""
         record = self._record
         persons = {(*reach.PERSONS[file.path], *name[:1]) for name in file.names}
         # Of the persons of a team, that shows no more than how many they are.

@@ -1,4 +1,4 @@
-"""What is asked about a change: the attributes that its files reach, then those that read or override these."""
+"""Find the attributes to evaluate for a change: those that its files reach, then those that reference these."""
 
 from __future__ import annotations
 

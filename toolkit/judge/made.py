@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _DARWIN, _OLD_DARWIN = "aarch64-darwin", "x86_64-darwin"
 MOST = 1200
 MOST_DEEP = 400
-"""So many attributes are asked about on more than one system."""
+"""The limit of attributes that are evaluated on more than one system."""
 
 OF_SETS = frozenset(
     {
@@ -50,7 +50,7 @@ _SHARE = 0.6
 _MOST_MARKED, _FEWEST_MARKED = 60, 6
 _MOST_ELSEWHERE = 12
 _MOST_VALUES = 48
-"""Of a set with more names, these alone are compared."""
+"""The names that are compared in a larger set."""
 
 # Sets of packages that nixpkgs has for other platforms, by what asks for these.
 _ELSEWHERE: Sequence[tuple[re.Pattern[str], AttrPath]] = [
@@ -132,7 +132,7 @@ class Made:
             if found or system != self._native:
                 self._record.compare({system: paths})
             compared = {".".join(path) for path in paths} & {*self._record.compared.get(system, ())}
-            # With more packages than are asked about, what the word does to the others is not known.
+            # With more packages than are evaluated, the effect of the word on the others is unknown.
             is_asked = compared or system != self._native
             known |= {word} if is_asked and len(packages) <= _MOST_ELSEWHERE else set()
         if rest := [word for word in file.platforms if word not in known]:
@@ -147,7 +147,7 @@ class Made:
         return before.kind not in {ENDS, THROWS} and not before.ends
 
     def few_enough(self, paths: Iterable[AttrPath]) -> list[AttrPath]:
-        """Return the attributes that are asked about, the first of many."""
+        """Return the attributes to evaluate, the first of many."""
         found = sorted(paths, key=lambda path: (len(path), path))
         if (rest := len(found) - MOST) > 0:
             self.unreached.append(Gap(what=f"{rest} more attributes", reason="the change reaches too many"))

@@ -1,6 +1,6 @@
 """Which attributes of a nixpkgs may be made from some files, and which may read or override others.
 
-By text, and on the safe side: what names a file, directly or through other files, up to a package set. Whether there
+By text, and on the safe side: all references of a file, direct or not, up to a package set. Whether there
 is such an attribute, and whether it differs, is Nix's to say.
 """
 
@@ -35,7 +35,7 @@ BY_NAME = "pkgs/by-name/"
 TESTS = "nixos/tests/"
 
 _TABLES = frozenset({ALL_PACKAGES, ALIASES, f"{TOP}unixtools.nix", f"{TOP}darwin-aliases.nix"})
-# Of the top level only those that make the package set itself; others are found by what names them.
+# Of the top level only those that make the package set itself; their references lead to the others.
 _EVERYTHING = re.compile(
     rf"pkgs/stdenv/|lib/|default\.nix|pkgs/build-support/cc-wrapper/"
     rf"|{TOP}(?:by-name-overlay|config|default|impure|impure-overlays|packages-config|pure-packages|splice|stage|static"
@@ -84,7 +84,7 @@ _VERSIONED = re.compile(
     r"^ *(((python|perl|lua|ruby|php)[\d_]+)(?:Packages|Extensions)) *= *recurseIntoAttrs", re.MULTILINE
 )
 MOST_SUFFIXES = 80
-"""So many attributes of a file are looked for in what names it."""
+"""The limit of attributes of a file whose references are followed."""
 
 _SETS = re.compile(
     r"^  ([\w-]+) = (?:[\w.]+ )?\(?(?:[\w.]*\.)?recurseIntoAttrs\b|^  (\w+(?:Packages|Plugins|Extensions)) =",
@@ -96,7 +96,7 @@ _MOST_READ = 6000
 
 
 class Map:
-    """The files of a tree and what names them; `contents` are files that are not as in the tree."""
+    """The files of a tree and their references; `contents` replace files of the tree."""
 
     def __init__(self, tree: NixpkgsTree, contents: Mapping[str, bytes | None]) -> None:
         """Look at the tree; the index is made if it is not there."""

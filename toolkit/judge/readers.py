@@ -46,7 +46,7 @@ def find(  # noqa: PLR0913 - what is looked for, and what is known of it
 
     What only names one counts if that one differs or has a new name in it, or is one of the `functions`, which show
     nothing without a call.
-    What names one that differs comes first. Of too many there are some, unless `every` one is wanted.
+    References of a different one come first. Of too many there are some, unless `every` one is wanted.
     """
     most = inf if every else _MOST_PATHS
     names = sorted({path[-1] for path in own if len(path[-1]) > 1} - OF_ALL)[:_MOST_NAMES]

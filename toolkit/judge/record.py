@@ -16,7 +16,7 @@ from toolkit.judge.values import labels
 
 STATIC = "static"
 SAMPLE = ("hello", "git", "jq", "ripgrep", "curl", "nginx", "gzip", "cowsay", "figlet", "python3Packages.requests")
-"""What is asked about a change that reaches everything."""
+"""The questions about a change that reaches everything."""
 
 _FETCHED = ("hello", "src")
 """It is fetched by `fetchurl`."""

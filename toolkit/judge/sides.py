@@ -219,7 +219,7 @@ class Sides(Struct, frozen=True, kw_only=True):
         default_cache().replace(_KIND, key, make=lambda directory: (directory / _DOCUMENT).write_bytes(content))
 
     def _key(self, contents: Mapping[PurePosixPath, TreeFile | None], system: str) -> str:
-        """Return what stands for a tree, a system and how it is asked."""
+        """Return the cache key of a tree, a system and a question."""
         asked = hashlib.sha256(b"".join(path.read_bytes() for path in FILES)).hexdigest()
         facts = [self.base.key, system, self.nixos, str(program.version()), str(self.ground.root), asked]
         return _digest(facts, contents)

@@ -1,6 +1,6 @@
 """Which attribute of a Nix file a place stands in, and which attributes differ between two versions of it.
 
-By tokens, in one pass, since package sets have more than ten thousand lines. It is a guide to what Nix is asked about,
+By tokens, in one pass, since package sets have more than ten thousand lines. It selects what Nix evaluates,
 and decides nothing: what is not understood counts as the whole file.
 """
 
@@ -196,7 +196,7 @@ class _Scanner:
 
 
 def attributes(bindings: Iterable[TokenBinding], text: str, offset: int, *, depth: int = 4) -> set[tuple[str, ...]]:
-    """Return the attribute paths that a place of a text is part of; of a let's binding those of what names it."""
+    """Return the attribute paths that a place of a text is part of; for a let's binding, those of its uses."""
     held = [each for each in bindings if each.start <= offset < each.end]
     chain: list[TokenBinding] = sorted(held, key=lambda each: each.start)
     paths: set[tuple[str, ...]] = set()

@@ -18,7 +18,7 @@ CONTAINERS: Mapping[AttrPath, str] = {
 """Sets of package sets, and what the one of them is called that is the default."""
 
 _MOST = 24
-"""So many versions of a set are asked about; of the others, the derivation."""
+"""The limit of versions of a set that are compared in full; the others by derivation."""
 
 _MOST_ATTRIBUTES = 240
 _DEEPEST = 2

@@ -1,4 +1,4 @@
-"""By which designs to lift if nobody asked for one, in order, and which changes are too large to be made unasked."""
+"""The default designs of a lift, in order, and the limit of changes that are made without a request."""
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
@@ -89,7 +89,7 @@ def _best(shape: Shape, choice: LiftChoice, way: LiftWay) -> Iterator[LiftWay]:
 
 
 def lifted(text: str, choice: LiftChoice, way: LiftWay, *, name: str) -> Lifted:
-    """Lift in one way; raise as `lift` does, and RefusalError for a large change if nobody asked for the design.
+    """Lift in one way; raise as `lift` does, and RefusalError for a large change by a default design.
 
     A layer is for an overlay, which nobody has to read.
     """

@@ -173,7 +173,7 @@ def _useless(found: Opened, asking: Asking) -> RefusalError | None:
 def _layer(found: Opened, tree: NixpkgsTree, refusal: RefusalError, *, progress: Progress) -> LiftChosen:
     """Return the lift by an `overrideAttrs` around the builder's call, which upstream does not want.
 
-    Raise the refusal of all else if nobody asked for an overlay, or if the layer would not do either.
+    Raise the refusal of the other designs unless the user wants an overlay and the layer works.
     """
     if choice_of(found).design is not None:
         raise refusal

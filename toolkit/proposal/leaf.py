@@ -93,7 +93,7 @@ class Chosen(Struct, Generic[C], frozen=True, kw_only=True, eq=False):
         return ()
 
     def exact_request(self) -> Request:
-        """Return the request that makes the same again, if nobody asked for all of it."""
+        """Return the request that makes the same again, with the defaults spelt out."""
         return self.request
 
     def require_upstream(self) -> None:

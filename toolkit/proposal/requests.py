@@ -11,14 +11,13 @@ from toolkit.sources.changes import ChangeRequest
 
 
 class Request(Struct, frozen=True, kw_only=True):
-    """What is proposed of one target. `out` appears whole or not at all; `force` lets it replace an older one.
+    """A request to propose one target. `out` appears complete or not at all; `force` replaces an older one.
 
-    `bindings` leave their let, none for all that an override does not reach. `designs` are by the name of the step; a
-    step that is not among them has the design that Nix says is right. `follow` are attributes that definitions take
-    over, `called` names of attributes by their bindings. `only` are the names of what to make, none for every step.
-    `recipe` is the name or the path of one whose steps are made instead, with `settings` for their options. `author` is
-    `NAME <EMAIL>` of whom the mails are to be, None for git's user. What is for the user's `own` overlay may be made in
-    a way that upstream does not want.
+    `bindings` are the parts to lift, by default all that no override reaches. `designs` maps a step to its design;
+    Nix chooses for other steps. A moved definition takes the attributes in `follow` from the package; `called` maps a
+    binding to the name of its attribute. `only` names the steps to make, by default all. `recipe` is a name or path,
+    `settings` are its options. `author` is `NAME <EMAIL>`, None for git's user. `own` is for the user's overlay, which
+    may have a form that upstream does not want.
     """
 
     target: str

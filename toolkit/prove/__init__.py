@@ -75,7 +75,7 @@ class Claim(Struct, Generic[C_contra], frozen=True):
 
 
 def narrowed(claims: Iterable[Claim[C_contra]], systems: Sequence[str]) -> tuple[Claim[C_contra], ...]:
-    """Return the claims as they are proven on these systems alone, none for all that there are."""
+    """Return the claims for these systems only; no systems are all."""
     where = f" on {', '.join(systems)}"
     return tuple(
         replace(claim, sentence=f"{claim.sentence}{where}") if systems and claim.wide else claim for claim in claims

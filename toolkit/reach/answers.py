@@ -1,4 +1,4 @@
-"""What Nix answers about overlays, and what is asked about: values, without a question."""
+"""Nix's answers about overlays, as values."""
 
 from __future__ import annotations
 

@@ -382,7 +382,7 @@ class Judge:
         return instead.names_at(self._places.get((subject.overlay.key, *path)) or subject.named.place)
 
     def _calls(self, subject: Listed, path: Sequence[str], member: str, scope: str) -> tuple[str, tuple[Call, ...]]:
-        """Return how Nix is asked about the calls that make an override, and what they are."""
+        """Return the expressions for the calls that make an override, and the calls."""
         words = f"{called(scope, subject)} {quoted(member)}"
         calls = self._sets.ask(f"calls {words}", tuple[Call, ...]) if member or len(path) == 1 else ()
         return words, () if isinstance(calls, EvaluationError) else calls

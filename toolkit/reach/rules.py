@@ -103,12 +103,12 @@ def same_dependencies(case: Overridden) -> Iterator[Left]:
             continue
         if before == value or case.has_same_downloads(before, value):
             what = case.first(value)
-            yield Left(name=name, way=(case.new.name, what), why=f"src is new, {name} is still that of the old one")
+            yield Left(name=name, way=(case.new.name, what), why=f"src is new, {name} still belongs to the old src")
     registered = [
         {path for path in each.inputs if _REGISTRY.search(case.store.address(path))} for each in (case.old, case.new)
     ]
     if registered[0] and registered[0] == registered[1]:
-        yield Left(name="nugetDeps", why="src is new, the packages of NuGet are still those of the old one")
+        yield Left(name="nugetDeps", why="src is new, the NuGet packages still belong to the old src")
 
 
 def old_source(case: Overridden) -> Iterator[Left]:
@@ -128,7 +128,7 @@ def old_source(case: Overridden) -> Iterator[Left]:
 
 
 def stale_download(case: Overridden) -> Iterator[Left]:
-    """Yield what is fetched for the new source or version, and must have the hash of the old one."""
+    """Yield the dependencies that are fetched for the new source or version, but still with the old hash."""
     if not case.source_changes and not case.version_changes:
         return
     before, after = case.store.closure(case.old.path), case.store.closure(case.new.path)
@@ -149,7 +149,7 @@ def stale_download(case: Overridden) -> Iterator[Left]:
         is_made_of_it = source is not None and source.path in each.inputs
         if is_made_of_it or (each.name != old.name and case.new.pname in each.name):
             way = case.names(case.store.way(case.new.path, path.__eq__))
-            yield Left(name=each.name, way=way, why="is fetched for the new source, but has the hash of the old one")
+            yield Left(name=each.name, way=way, why="vendored dependencies still use the old hash; update it")
 
 
 def old_version(case: Overridden) -> Iterator[Left]:

@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class Sets:
-    """The sets of a session by the names that they have there, and what is asked about them."""
+    """The package sets of a session by name, and the questions about them."""
 
     def __init__(self, session: Session) -> None:
         self._session = session

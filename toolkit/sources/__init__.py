@@ -32,9 +32,9 @@ def resolve(request: SourceRequest, *, target: PurePosixPath, sparse: Sequence[s
     slash at either end is ignored). With `request.offline` no network is used.
 
     `request.nixpkgs` may be a lock file with `#NAME`, for another pin of it than `nixpkgs`, and a channel's or
-    profile's directory that has nixpkgs one level down. Of a git clone the commit counts, not the worktree.
+    profile's directory that has nixpkgs one level down. A git clone counts by its commit, not its worktree.
 
-    Raises UsageError for what does not go together or has an unknown name, ToolkitError, one line, for all that cannot
+    Raises UsageError for options that contradict or an unknown name, ToolkitError, one line, for a source that cannot
     be read or fetched, and for a known pin whose file differs from the recorded one.
     """
     _check(request)

@@ -1,6 +1,6 @@
 """Sources on this machine: a lone file, a nixpkgs-shaped directory, a git clone, `<nixpkgs>`, the specimen.
 
-None of them is written to. Of a clone the commit counts, not the worktree: what is proposed is a patch series,
+None of them is written to. A clone counts by its commit, not its worktree: what is proposed is a patch series,
 and that applies to a commit. A warning names uncommitted changes of the target.
 """
 

@@ -197,7 +197,7 @@ class Changed(Mapping[str, NixpkgsTree]):
 
 
 def fingerprint(root: Path) -> str:
-    """Return what stands for the names, sizes and times of all files below `root`, as rsync and make compare them.
+    """Return a hash of the names, sizes and times of all files below `root`, as rsync and make compare them.
 
     Raise ToolkitError for a directory that cannot be read.
     """

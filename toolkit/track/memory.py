@@ -44,7 +44,7 @@ class Known(Struct, frozen=True, kw_only=True):
 class Memory:
     """What is known, read from the cache, and what is read now; `save` writes it if it is more by then.
 
-    `budget` is what the parser and Nix may take for all that is read now.
+    `budget` is the time and memory of the parser and Nix for this run.
     """
 
     def __init__(self) -> None:

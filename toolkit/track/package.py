@@ -40,7 +40,7 @@ _STATES = {
 
 
 class Package:
-    """A package by its attribute path; `names` are the bindings that count, none for all that any ref has in a let."""
+    """A package by its attribute path; `names` are the bindings that count, none for all in a let at any ref."""
 
     words = ()
 

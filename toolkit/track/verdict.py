@@ -268,9 +268,7 @@ def _steps(
         case Advice.REMOVE:
             yield from _removal(pin, used)
         case Advice.RENEW:
-            yield NextStep(
-                text="Make the overlay anew, and use it in place of the old one.", command=_anew(used, nixpkgs)
-            )
+            yield NextStep(text="Make the overlay anew, and replace yours by it.", command=_anew(used, nixpkgs))
         case Advice.UPDATE:
             yield NextStep(text="Update your nixpkgs, and ask again.", command=_update(nixpkgs))
         case Advice.UNKNOWN:

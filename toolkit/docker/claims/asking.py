@@ -71,9 +71,9 @@ class Question(Struct, frozen=True):
 
 
 class CaseQuestion(Struct, frozen=True, kw_only=True):
-    """What is asked about a case, by which an evaluation is known again. `own` is asked if no standard door works.
+    """The questions about a case, which identify an evaluation. `own` is asked if no standard door works.
 
-    `flags` are parameters that may be booleans. `only` are the releases that are asked about, None for all.
+    `flags` are parameters that may be booleans. `only` are the releases to evaluate, None for all.
     """
 
     setting: Setting

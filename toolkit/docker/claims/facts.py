@@ -1,4 +1,4 @@
-"""What is asked about each release on each system at each stage, and what Nix says.
+"""The facts that Nix finds for each release, system and stage.
 
 That is its derivations; the doors of its components, the ways to override one, of which
 toolkit/docker/expressions/doors.nix decides what they do; and the rows of matrix.nix, overrides that people use.

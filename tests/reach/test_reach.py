@@ -171,17 +171,18 @@ def test_another_way_has_the_users_names(reached: Callable[..., Reach], text: st
     assert found.instead == f"app = {other}.overridePythonAttrs (old: {{ doCheck = …; }});"
 
 
-def test_a_new_version_comes_with_what_is_downloaded_for_it(reached: Callable[..., Reach]) -> None:
+@pytest.mark.parametrize(("name", "tag"), [("crate", "v${version}"), ("bare", "${version}")])
+def test_a_new_version_comes_with_what_is_downloaded_for_it(reached: Callable[..., Reach], name: str, tag: str) -> None:
     (found,) = reached(
-        {"overlay.nix": 'self: super: { crate = super.crate.overrideAttrs { version = "2.0.0"; }; }'}
+        {"overlay.nix": f'self: super: {{ {name} = super.{name}.overrideAttrs {{ version = "2.0.0"; }}; }}'}
     ).overrides
     assert (
         found.instead
-        == """crate = super.crate.overrideAttrs (old: rec {
+        == f"""{name} = super.{name}.overrideAttrs (old: rec {{
   version = …;
-  src = old.src.override { tag = "v${version}"; hash = ""; };
-  cargoDeps = self.rustPlatform.fetchCargoVendor { inherit src; name = "crate-vendor"; hash = ""; };
-});"""
+  src = old.src.override {{ tag = "{tag}"; hash = ""; }};
+  cargoDeps = self.rustPlatform.fetchCargoVendor {{ inherit src; name = "{name}-vendor"; hash = ""; }};
+}});"""
     )
 
 

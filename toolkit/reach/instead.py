@@ -3,7 +3,7 @@
 A text is evaluated exactly as it is printed, but for `…`, which stands for the user's own values.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -15,11 +15,11 @@ from toolkit.errors import ToolkitError
 from toolkit.nix.tree import Node, Tree
 from toolkit.reach.answers import Place, SetOption
 from toolkit.reach.effects import Left
-from toolkit.reach.overridden import Call
+from toolkit.reach.overridden import Call, Overridden
 
 _SOURCES = (
-    'src = old.src.override {{ tag = "v${{version}}"; hash = ""; }};',
-    'src = old.src.override {{ rev = "v${{version}}"; hash = ""; }};',
+    'src = old.src.override {{ tag = "{tag}"; hash = ""; }};',
+    'src = old.src.override {{ rev = "{tag}"; hash = ""; }};',
     'src = {final}.fetchurl {{ url = "https://example.org/{name}-${{version}}.tar.gz"; hash = ""; }};',
 )
 """A source of another version."""
@@ -114,10 +114,9 @@ def _usable(final: str, prev: str) -> str:
     return prev if final.startswith("_") else final
 
 
-def ways(
-    path: Sequence[str], calls: Sequence[Call], left: Sequence[Left], environment: Mapping[str, str], names: Names
-) -> Iterator[Way]:
-    """Yield ways to try for the last call of an override; `environment` is that of the package without it."""
+def ways(path: Sequence[str], case: Overridden, left: Sequence[Left], names: Names) -> Iterator[Way]:
+    """Yield ways to try for the last call of an override."""
+    calls, environment = case.calls, case.old.environment
     if not calls:
         return
     name, given = path[-1], calls[-1].names
@@ -136,7 +135,7 @@ def ways(
     yield way(name, lambda package, values: f"{package}.overridePythonAttrs (old: {{ {values(given)} }})")
     texts = [text for each in _DOWNLOADS if each in environment or each in stays for text in _DOWNLOADS[each]]
     for more in product(_SOURCES, ("", *texts)) if "src" in stays else [("", text) for text in texts]:
-        yield way(name, _bumped([each for each in more if each], name, given, names))
+        yield way(name, _bumped([each for each in more if each], name, given, names, case.tag))
     yield way(name, lambda package, values: f"{package}.override {{\n  {wrapped} = {inner(values)};\n}}")
     if names.option is None:
         yield way(wrapped, lambda _, values: inner(values))
@@ -159,11 +158,11 @@ def _versioned(more: Sequence[str], names: Names) -> Text:
     return text
 
 
-def _bumped(more: Sequence[str], name: str, given: Sequence[str], names: Names) -> Text:
+def _bumped(more: Sequence[str], name: str, given: Sequence[str], names: Names, tag: str) -> Text:
     """Return an override of a source or what is downloaded for it, beside what the user sets."""
     is_source = any(each in _SOURCES for each in more)
     src = "src" if is_source or "src" in given else "(old) src"
-    written = [each.format(final=names.final, name=name, src=src, sha="sha256") for each in more]
+    written = [each.format(final=names.final, name=name, src=src, sha="sha256", tag=tag) for each in more]
     replaced = {one for each in written for one in _REPLACED.get(each.partition(" ")[0], (each.partition(" ")[0],))}
     kept = [each for each in given if each not in replaced]
     rec = "rec " if is_source or src == "src" else ""

@@ -40,7 +40,7 @@ class Others:
     ) -> str | None:
         """Return the first other way to write an override that reaches, as Nix has evaluated it."""
         arguments = f"{names.final}: {names.prev}: {names.own}: {names.before}: given"
-        for way in ways.ways(path, case.calls, left, case.old.environment, names):
+        for way in ways.ways(path, case, left, names):
             function = f"({arguments}: {{ {way.attribute} = {way.question}; }})"
             pair = self._sets.ask(f"way {words} {quoted(way.attribute)} {function}", Pair)
             if isinstance(pair, EvaluationError) or pair.old.drv is None or pair.new.drv is None:

@@ -70,6 +70,13 @@ class Overridden(Struct, frozen=True, kw_only=True):
         return derivation.environment.get("src") or derivation.environment.get("srcs", "")
 
     @property
+    def tag(self) -> str:
+        """The tag of another version, in Nix: with a `v` in front, unless the source of the old one has none."""
+        maker = self.store.maker(self.old, self.source(self.old))
+        address = self.store.address(maker.path) if maker is not None else ""
+        return "${version}" if re.search(rf"/{re.escape(self.old.version)}(?![^.])", address) else "v${version}"
+
+    @property
     def source_changes(self) -> bool:
         """Return whether the source has another content, as far as its hash and path show."""
         old, new = self.source(self.old), self.source(self.new)

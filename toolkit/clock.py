@@ -10,7 +10,7 @@ from toolkit.pipes import LONGEST_WAIT, Stream
 
 
 class Pace(Struct, frozen=True):
-    """How long a program may take for each of several things, in seconds.
+    """The time limit of a program for each of several things, in seconds.
 
     A line of stderr that holds the mark is where it begins the next one; the first it begins with itself. `spent` are
     the seconds of that which each has taken before.

@@ -32,7 +32,7 @@ _MOST_LINKS = 40
 
 
 class AbsentError(ToolkitError):
-    """Nothing has that name."""
+    """The path does not exist."""
 
 
 class EntryKind(Enum):

@@ -30,7 +30,7 @@ class Oid(str):
 
     @property
     def short(self) -> str:
-        """The first 12 digits, for people."""
+        """The first 12 digits, for display."""
         return self[:12]
 
     def named(self, name: str) -> str:

@@ -21,7 +21,7 @@ def harmless(text: str) -> str:
 
 
 def few(names: Sequence[str], most: int = 3) -> str:
-    """Return names as a line has room for them: so many of them, and how many more there are."""
+    """Return as many names as fit in a line, and the number of the others."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return f"{', '.join(names[:most])}{more}"
 

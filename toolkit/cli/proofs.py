@@ -51,7 +51,7 @@ def exit_code(report: Proven) -> int:
 
 
 def lines(report: Report, *, settings: GlobalOptions, out: Path | None) -> Iterator[Line]:
-    """Yield the lines of a report: the verdict, the source, what is proven, what was written, what comes next."""
+    """Yield the lines of a report: verdict, source, proofs, written files, next steps."""
     if not settings.quiet:
         if report.proofs:
             yield total(report.proofs)

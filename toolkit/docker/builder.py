@@ -72,7 +72,7 @@ def _lift(file: DockerFile, source: Source) -> Step:
 
 
 def builder(file: DockerFile, root: Path | None) -> Builder:
-    """Return whether the file's builder takes a function: that of the nixpkgs around it, else by its age."""
+    """Return whether buildGoModule takes a function: in the surrounding nixpkgs, else judged by the file's age."""
     is_module = re.fullmatch(r"buildGo\d*Module", _name(file)) is not None
     asked = ask_tree(root) if is_module and root is not None else None
     if asked is not None:

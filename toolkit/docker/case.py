@@ -73,7 +73,7 @@ class Deep(Struct, frozen=True, kw_only=True, eq=False):
 
     @property
     def memory(self) -> int | None:
-        """How many MiB one of them may take, None for no limit."""
+        """The memory limit of one evaluation in MiB, None for no limit."""
         return self.depth.max_memory // self.jobs if self.depth.max_memory is not None else None
 
 
@@ -140,7 +140,7 @@ class DockerCase(prove.Case[DockerStage], frozen=True, kw_only=True, eq=False):
 
 
 def ask(files: Sequence[DockerFile], *, root: Path | None = None) -> dict[str, object]:
-    """Return what Nix has to know to evaluate files with stand-ins: what a case.json has besides the sides.
+    """Return the data of a case.json, without its sides, for an evaluation with stand-ins.
 
     `root` is the nixpkgs around them. `names` is whatever in the files might be a package of the set, but for the
     components, which callPackage would take from there; `finals` shows whether Go's builders take a function.

@@ -105,7 +105,7 @@ class DockerChosen(Chosen[DockerCase], frozen=True, kw_only=True, eq=False):
         return (*dropped, *lacking, *case.left_out)
 
     def require_upstream(self) -> None:
-        """Raise ToolkitError where the builder takes no function: upstream's has long done so."""
+        """Raise ToolkitError if the builder takes no function: this nixpkgs is too old to contribute to."""
         for step in self.steps:
             if step.name == LIFT and step.design == Design.HIDDEN and step.reason is not None:
                 command = command_of("overlay", self.request, "--kind", OverlayKind.PATCHED)

@@ -35,7 +35,7 @@ class Docker:
         candidates: Callable[[], Sequence[PurePosixPath]],
         read: Callable[[Sequence[PurePosixPath]], Sequence[Content | None]],
     ) -> File:
-        """Return the file: in its usual place, in a known one, or wherever it is bound.
+        """Return docker's file: from its usual place, a known older one, or the place that all-packages.nix names.
 
         A file of another kind, where it might be, is still the best there is to say something about.
         """

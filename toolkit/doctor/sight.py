@@ -129,7 +129,7 @@ class Sight(Struct, frozen=True, kw_only=True):
 
     @property
     def fails(self) -> bool:
-        """Whether the rootlesskit that is taken was tried, and does not run."""
+        """Whether the first rootlesskit on PATH was started and failed."""
         trial = self.trials.get(self.subject.path) if self.subject is not None else None
         return self.subject is self.next.taken and trial is not None and trial.status != 0
 

@@ -140,7 +140,7 @@ def command(  # noqa: PLR0913 - the arguments of the expression
     mark: str = evaluator.MARK,
     loud: bool = False,
 ) -> Command:
-    """Return the command that asks questions by their numbers, sealed; each has the time of one evaluation.
+    """Return the sealed command that evaluates the questions with these numbers; each has the time of one evaluation.
 
     What begins and each answer that Nix has stand behind a `mark`, with the number.
     """

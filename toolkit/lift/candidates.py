@@ -19,7 +19,7 @@ _VERSION = re.compile(r'\bversion\s*=\s*"([^"$]+)"')
 
 
 class Bound(Struct, frozen=True, kw_only=True):
-    """A package that a let binds: `shown` are the attributes that show it."""
+    """A package defined in a let; `shown` are the attributes whose value it is."""
 
     name: str
     builder: str

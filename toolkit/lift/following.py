@@ -42,7 +42,7 @@ def _made_with(shape: Shape, part: BuilderCall, attributes: Sequence[tuple[str, 
 
 
 def between(shape: Shape, name: str, follows: Mapping[str, Origin]) -> frozenset[str]:
-    """Return the bindings that one is made with, but for its meta, and that take from the let what is to follow."""
+    """Return the bindings between a part and the attributes that it is to follow, except those in its meta."""
     origins = {where[:2] for where in follows.values() if not where[2]}
     sources = {name for _, name in origins}
     found: set[str] = set()

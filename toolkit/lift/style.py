@@ -18,7 +18,7 @@ _JOINED = re.compile(r"(?P<margin> *)(?P<name>[\w.'-]+ = )\[ (?P<items>[\w.'-]+(
 
 
 def filled(before: str, after: str) -> str:
-    """Return a new text whose new lines are as nixfmt and linters have them.
+    """Format the new lines of a text as nixfmt and the linters want them.
 
     No list that is joined to others by `++` is too long for its line, and no attribute is bound to one of its name.
     """

@@ -106,7 +106,7 @@ class Budget:
             self.spend(time.monotonic() - began)
 
     def spend(self, seconds: float) -> None:
-        """Take off seconds that were needed."""
+        """Subtract used seconds from the time that is left."""
         self.left = max(self.left - seconds, 0.0)
 
 

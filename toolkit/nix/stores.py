@@ -108,9 +108,9 @@ def _root(remote: str) -> Path | None:
 
 
 def physical(path: Path) -> Path:
-    """Return where a store path can be read, which for a store with another root is not /nix/store.
+    """Return the readable path of a store path: in a store with a different root, it is not below /nix/store.
 
-    Raise ToolkitError for one that is no file of a store: a link that a builder has made may lead anywhere.
+    Raise ToolkitError for a path outside of the store: a builder's link may lead anywhere.
     """
     remote = environment().get("NIX_REMOTE", "")
     own = _root(remote) or Path("/")

@@ -95,9 +95,9 @@ _BEFORE = {Effect.WORKS: "did so", Effect.PARTLY: "did so in part"}
 
 
 def overridable(case: LiftCase) -> Finding:
-    """Override each method by a replacement: it must arrive in the build, and the replaced part be gone from there.
+    """Replace each part by each method: the replacement must arrive in the build, and the old part must be gone.
 
-    It may also be used in other attributes alone; on one system at least it has to be used.
+    A part may be unused on some systems, but not on all.
     """
     failures: list[str] = []
     evidence: list[str] = []

@@ -29,7 +29,7 @@ C = TypeVar("C", bound="Case[Stage]")
 
 
 class Added(Struct, frozen=True, kw_only=True, eq=False):
-    """A commit of other files than the series': its mail, and what that does to the source's nixpkgs.
+    """A commit outside of the series: its mail, and the result in the source's nixpkgs.
 
     `commit` is None where the nixpkgs around the file is not at hand, or where the mail does not apply to it; then
     `failure` is git's reason.

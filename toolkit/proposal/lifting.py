@@ -64,7 +64,7 @@ class Lifts(Leaf):
         )
 
     def foreign(self, request: CheckRequest, *, progress: Progress) -> Draft[LiftCase]:
-        """Return the case of somebody else's change, in which the methods are those that Nix finds."""
+        """Return the case of another author's change; Nix finds its override methods."""
         change = changes.read(request.change, progress=progress)
         tree = change.base
         target = find_target(tree.root, request.target)

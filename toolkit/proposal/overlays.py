@@ -70,9 +70,9 @@ _OTHERS = """\
 
 
 def guarded(value: str, target: Target, copied: Mapping[str, bytes], source: Source, *, kind: str | None) -> str:
-    """Return an overlay, lines of comments first, with this value if nixpkgs has the files that were copied.
+    """Return an overlay, comments first, that has this value only if nixpkgs has the copied files unchanged.
 
-    `copied` are files by their names in the directory of the target, all that it has for an overlay without a kind.
+    `copied` maps names in the target's directory to files; an overlay without a kind has all of them.
     """
     package = target.package
     again = shlex.join(["unlet", "overlay", package, *(["--kind", kind] if kind is not None else [])])

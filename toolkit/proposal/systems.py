@@ -99,7 +99,7 @@ class Asking(Struct, frozen=True, kw_only=True, eq=False):
         return tuple(name for name in self.own.methods if name not in works)
 
     def reached(self) -> tuple[str, ...]:
-        """Return the methods by which an override works without the change, and that follow nothing new."""
+        """Return the override methods that already work without the change and gain nothing to follow."""
         works = {
             name
             for answer in self._kept.values()

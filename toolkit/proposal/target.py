@@ -22,7 +22,7 @@ _MOST = 8 << 20
 class Target(Struct, frozen=True, kw_only=True):
     """A package: its attribute path, its file's path in the tree, and the systems to evaluate for.
 
-    `made` are all packages that the file makes, if it makes several, without other names of one of them.
+    `made` are all packages of the file, each by one name, if there are several.
     """
 
     package: str

@@ -253,7 +253,7 @@ def ask(  # noqa: PLR0913 - the arguments of the expression
 
 
 def thing(system: str, question: LiftQuestion) -> tuple[str, tuple[str, ...]]:
-    """Return by what an Allowance knows the package of a question, as the judge's attributes."""
+    """Return the key of a question's package in an Allowance; the judge uses the same."""
     return system, tuple(question.package.split("."))
 
 

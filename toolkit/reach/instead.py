@@ -66,7 +66,7 @@ class Names(Struct, frozen=True, kw_only=True):
     option: SetOption | None = None
 
     def bound(self, attribute: str, value: str) -> str:
-        """Return what sets an attribute, or the user's option, to a value."""
+        """Return the Nix code that sets an attribute, or the user's option, to a value."""
         if self.option is None:
             return f"{attribute} = {value};"
         return f"({value})" if self.option.is_listed else f"{'.'.join(self.option.option)} = {value};"

@@ -78,7 +78,7 @@ class Overridden(Struct, frozen=True, kw_only=True):
 
     @property
     def source_changes(self) -> bool:
-        """Return whether the source has another content, as far as its hash and path show."""
+        """Return whether hash and path show that the source has different content."""
         old, new = self.source(self.old), self.source(self.new)
         if not old or not new or old == new:
             return bool(old) != bool(new)

@@ -47,7 +47,7 @@ class Sets:
         return self.define("joint", f"joint {self.used(subject.overlays)}")
 
     def alone(self, subject: Listed) -> str:
-        """Return the name of the set in which of all overrides there is only this one."""
+        """Return the name of the package set that has this override and no other one."""
         return self.define("alone", f"alone {self.used(subject.overlays)} {called('', subject)}")
 
     def _without(self, overlays: Sequence[Overlay], overlay: Overlay, name: str) -> str:

@@ -48,7 +48,7 @@ def users() -> list[OverlaySource]:
 
 
 def of(path: Path) -> list[OverlaySource]:
-    """Return the overlays that are used together of a file or a directory that is not a flake."""
+    """Return the overlays of a file or directory (not a flake) that apply together."""
     path = path.expanduser()
     if not path.exists():
         raise ToolkitError(f"{path}: no such file or directory")

@@ -80,7 +80,7 @@ class Memory:
 
 @cache
 def package() -> str:
-    """Return the digest of all code and data of the package, whose readings are those of no other."""
+    """Return a digest of unlet's code and data: different code must not reuse the readings."""
     digest = hashlib.sha256()
     places = dict.fromkeys((str(PACKAGE), str(patches.shipped())))
     paths = (os.path.join(folder, name) for place in places for folder, _, names in os.walk(place) for name in names)  # noqa: PTH118 - in half the time

@@ -171,7 +171,7 @@ def path_changes(old: PathOrder, new: PathOrder) -> Iterator[str]:
 
 
 def other_files(docker: Path, rewrapped: Path) -> Iterator[str]:
-    """Yield the files of the new package, but for the wrapper, that are no links to those of docker."""
+    """Yield the files of the new package that do not link to docker's, except the wrapper."""
     old, new = stores.physical(docker), stores.physical(rewrapped)
     names = [{path.relative_to(root) for path in root.rglob("*") if not path.is_dir()} for root in (old, new)]
     yield from (f"{name} is in one of them only" for name in sorted(names[0] ^ names[1]))

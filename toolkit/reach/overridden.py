@@ -71,7 +71,7 @@ class Overridden(Struct, frozen=True, kw_only=True):
 
     @property
     def tag(self) -> str:
-        """The tag of another version, in Nix: with a `v` in front, unless the source of the old one has none."""
+        """The tag of a new version, in Nix: with a `v` in front, unless the old tag has none."""
         maker = self.store.maker(self.old, self.source(self.old))
         address = self.store.address(maker.path) if maker is not None else ""
         return "${version}" if re.search(rf"/{re.escape(self.old.version)}(?![^.])", address) else "v${version}"

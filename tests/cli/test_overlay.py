@@ -1,14 +1,9 @@
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING
 
 import pytest
 
 from tests import specimens
-
-if TYPE_CHECKING:
-    from tests.cli.conftest import Unlet
+from tests.cli.conftest import Unlet
 
 
 @pytest.mark.parametrize("kind", ["rewrap", "patched"])

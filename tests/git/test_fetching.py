@@ -1,19 +1,14 @@
-from __future__ import annotations
-
 import os
 import socket
 import subprocess
 import time
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.remotes import Remote, Repository
 from toolkit.errors import ToolkitError, UnreachableError, UsageError
 from toolkit.git import calls, fetching, reading
-
-if TYPE_CHECKING:
-    from tests.remotes import Remote, Repository
 
 OPEN = {"uploadpack__allowFilter": "true", "uploadpack__allowAnySHA1InWant": "true"}
 PATHS = (PurePosixPath("lib"), PurePosixPath("pkgs/applications/virtualization/docker"), PurePosixPath("gone"))

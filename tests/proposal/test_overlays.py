@@ -1,7 +1,5 @@
 """Of which packages the directory alone makes an overlay, and on which nixpkgs that steps aside."""
 
-from __future__ import annotations
-
 import json
 import shutil
 import subprocess

@@ -1,9 +1,8 @@
-from __future__ import annotations
-
 import json
 import shutil
+from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import pytest
 from msgspec.structs import replace
@@ -13,20 +12,15 @@ from toolkit import specimen
 from toolkit.errors import LayoutError, LimitError, RefusalError, ToolkitError, UsageError, only
 from toolkit.lift.locating import locate
 from toolkit.lift.plan import ASKED, Design
-from toolkit.model import Silence, SourceRequest, Status
+from toolkit.model import Progress, Report, Silence, SourceRequest, Status
 from toolkit.nix import limits
 from toolkit.nix.limits import Allowance
+from toolkit.process import Command, Completed
 from toolkit.proposal.choosing import choose
 from toolkit.proposal.chosen import LiftChosen
 from toolkit.proposal.proposing import overlay, propose
 from toolkit.proposal.requests import Request
 from toolkit.proposal.target import find_target
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Sequence
-
-    from toolkit.model import Progress, Report
-    from toolkit.process import Command, Completed
 
 NOTES = Path("pkgs/by-name/no/notes-server/package.nix")
 

@@ -1,11 +1,9 @@
 """What a run says while it goes on, and of each proof what it looked at: whole, for a package of the specimen."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -20,9 +18,6 @@ from toolkit.proposal.checking import check
 from toolkit.proposal.proposing import propose
 from toolkit.proposal.requests import CheckRequest, Request
 from toolkit.sources.changes import ChangeRequest
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 PROVING = [
     f"proving {name}"

@@ -1,29 +1,20 @@
-from __future__ import annotations
-
 import os
 import subprocess
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
 
 import pytest
 
-from tests.remotes import state
+from tests.progress import Steps
+from tests.remotes import Repository, state
 from toolkit import sources, specimen
+from toolkit.cache import Cache
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.git import reading
-from toolkit.model import Oid, Pin, SourceRequest, Upstream
+from toolkit.model import Oid, Pin, Source, SourceRequest, Upstream
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import PurePosixPath
-
-    from tests.progress import Steps
-    from tests.remotes import Repository
-    from toolkit.cache import Cache
-    from toolkit.model import Source
-
-    Tree = Callable[..., dict[str, str | bytes]]
+Tree = Callable[..., dict[str, str | bytes]]
 
 
 @pytest.fixture

@@ -1,13 +1,12 @@
 """Any package: a clone whose history binds a part in a let, makes it overridable, and takes that back."""
 
-from __future__ import annotations
-
 import json
 import shutil
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Generator
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -21,18 +20,12 @@ from toolkit.model import SourceRequest
 from toolkit.nix import limits
 from toolkit.proposal.inspection import Methods
 from toolkit.track import package
-from toolkit.track.answer import Advice
+from toolkit.track.answer import Advice, TrackAnswer
 from toolkit.track.page import to_html, to_markdown
 from toolkit.track.readings import EVALUATION, SYNTAX, State
 from toolkit.track.verdict import read_overlay
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
-    from pathlib import Path
-
-    from toolkit.track.answer import TrackAnswer
-
-    Ask = Callable[..., TrackAnswer]
+Ask = Callable[..., TrackAnswer]
 
 PACKAGE = "notes-server"
 FILE = f"pkgs/by-name/no/{PACKAGE}/package.nix"

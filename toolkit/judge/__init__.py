@@ -1,9 +1,6 @@
 """The judge: what a change does to everything that it touches, whoever made it."""
 
-from __future__ import annotations
-
 import time
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -11,14 +8,12 @@ from msgspec.structs import replace
 from toolkit.judge import extent, ground
 from toolkit.judge.asking import Times, seconds
 from toolkit.judge.differences import Judgement, StepVerdict
+from toolkit.judge.everything import Engine
 from toolkit.judge.sides import Sides
+from toolkit.model import Progress
 from toolkit.nix import limits
 from toolkit.nix.limits import Allowance
-
-if TYPE_CHECKING:
-    from toolkit.judge.everything import Engine
-    from toolkit.model import Progress
-    from toolkit.sources.changes import Change, ChangeStep
+from toolkit.sources.changes import Change, ChangeStep
 
 SYSTEMS = ("x86_64-linux", "aarch64-linux", "aarch64-darwin", "cross", "static")
 """What is asked by default; `cross` is from x86_64-linux to aarch64-linux, `static` is pkgsStatic of x86_64-linux."""

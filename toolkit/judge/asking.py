@@ -4,16 +4,16 @@ An error that Nix cannot catch, too much memory and too much time end an evaluat
 attribute that it comes from is asked part by part, and those behind it again. Everything is evaluated sealed.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import secrets
 import time
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from math import inf
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from msgspec import Struct, field, structs
 from msgspec.structs import replace
@@ -22,13 +22,8 @@ from toolkit import documents
 from toolkit.errors import CommandError, LimitError
 from toolkit.nix import evaluator, limits, program
 from toolkit.nix.limits import Allowance, Budget, sealed
+from toolkit.process import Command
 from toolkit.shipped import EXPRESSIONS
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping, Sequence
-    from pathlib import Path
-
-    from toolkit.process import Command
 
 EXPRESSION = EXPRESSIONS / "judge.nix"
 _BESIDE = ("judge-fetches.nix", "judge-overrides.nix", "judge-tests.nix", "permitting.nix")
@@ -162,11 +157,7 @@ def command(  # noqa: PLR0913 - the arguments of the expression
     bounded = limits.bounded(asking, limits.memory(), strictly=True)
     most = max(limits.seconds(), _SECONDS)
     seconds = most if nixos else min(limits.seconds() * len(questions), most)
-    return replace(
-        bounded,
-        argv=(*asking.argv, "--readonly-mode", "--show-trace"),
-        timeout=seconds,
-    )
+    return replace(bounded, argv=(*asking.argv, "--readonly-mode", "--show-trace"), timeout=seconds)
 
 
 class Times:

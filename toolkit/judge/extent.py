@@ -1,36 +1,29 @@
 """Find the attributes to evaluate for a change: those that its files reach, then those that reference these."""
 
-from __future__ import annotations
-
 import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from toolkit.git.reading import TreeFile
 from toolkit.judge import comparing, packages, reach
 from toolkit.judge.asking import NATIVE, PACKAGE, THROWS, Question
 from toolkit.judge.audience import FEW_READERS, Audience
-from toolkit.judge.changed import file_changes
+from toolkit.judge.changed import ChangedText, file_changes
 from toolkit.judge.differences import Difference, Gap, Judgement, Kind, Weight
+from toolkit.judge.everything import Engine
 from toolkit.judge.made import MOST, MOST_DEEP, Made, candidates
+from toolkit.judge.reach import AttrPath
 from toolkit.judge.record import SAMPLE, Record
+from toolkit.judge.sides import Sides
 from toolkit.judge.subject import THREW
+from toolkit.model import Progress
 from toolkit.nix import limits
 from toolkit.parallel import beside
 from toolkit.text import few
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-
-    from toolkit.git.reading import TreeFile
-    from toolkit.judge.changed import ChangedText
-    from toolkit.judge.everything import Engine
-    from toolkit.judge.reach import AttrPath
-    from toolkit.judge.sides import Sides
-    from toolkit.model import Progress
 
 _MOST_NAMES = 24
 _LICENSES = {"lib/licenses.nix", "lib/licenses/licenses.nix"}

@@ -5,27 +5,20 @@ files of the base, and only the files of the change are replaced. A few of them 
 several processes can judge at a time.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from pathlib import Path, PurePosixPath
 
 from toolkit import documents, files, inside
 from toolkit.cache import default_cache
 from toolkit.errors import ToolkitError
 from toolkit.git import reading
+from toolkit.git.reading import TreeFile
+from toolkit.model import Progress
 from toolkit.sources import trees
-
-if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
-    from pathlib import Path
-
-    from toolkit.git.reading import TreeFile
-    from toolkit.model import Progress
-    from toolkit.sources.trees import NixpkgsTree
+from toolkit.sources.trees import NixpkgsTree
 
 _KIND = "grounds"
 _TREE = "tree"

@@ -12,8 +12,7 @@ from toolkit.pipes import LONGEST_WAIT, Stream
 class Pace(Struct, frozen=True):
     """The time limit of a program for each of several things, in seconds.
 
-    A line of stderr that holds the mark is where it begins the next one; the first it begins with itself. `spent` are
-    the seconds of that which each has taken before.
+    A line of stderr with the mark begins the next thing. `spent` are the seconds that each has already used.
     """
 
     mark: str

@@ -94,7 +94,7 @@ def is_directory(root: Path, path: Below) -> bool:
 
 
 def exists(root: Path, path: Below) -> bool:
-    """Return whether there is anything, whatever it is, but for a link that leads out or to nothing."""
+    """Return whether the path exists; a link that leads out or nowhere does not."""
     return _mode(root, path) != 0
 
 

@@ -173,7 +173,7 @@ class _Output(io.FileIO):
         super().__init__(_OUTPUT, "wb", closefd=False)
 
     def write(self, content: ReadableBuffer, /) -> int:
-        """Write as it is; raise ToolkitError if that fails for a reason such as a full disk."""
+        """Write the text unchanged; raise ToolkitError if that fails, for example on a full disk."""
         try:
             return super().write(content)
         except BrokenPipeError:

@@ -72,7 +72,7 @@ def reading_of(parsed: Parsed, answer: Reading | Undecided) -> Reading:
 
 
 def evaluate(versions: Sequence[tuple[bytes, Parsed]], *, seconds: float | None = None) -> list[Reading | Undecided]:
-    """Return what Nix says of each version, side by side; one that ends Nix does not keep the others from it.
+    """Evaluate the versions side by side; one that ends Nix does not affect the others.
 
     All have so many `seconds` together, by default those of the tier isolated. Raise ToolkitError without a new Nix.
     """

@@ -43,9 +43,9 @@ def mail(commit: TreeCommit, source: Source, *, number: int, author: str | None)
 
 
 def read_back(letters: Sequence[Patch], source: Source) -> Added | None:
-    """Return the commit of the mail that stands behind a series, as it changes the source's nixpkgs; None for none.
+    """Return the commit of the mail after a series, applied to the source's nixpkgs; None without a mail.
 
-    Raise ToolkitError for another mail, and for a second one.
+    Raise ToolkitError for any other mail, and for a second one.
     """
     for number, patch in enumerate(letters):
         paths = diffs.touched(patch.content)

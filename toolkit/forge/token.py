@@ -31,11 +31,11 @@ class Token(Struct, frozen=True, kw_only=True):
         return f"Token(origin={self.origin!r})"
 
     def hidden_in(self, text: str) -> str:
-        """Return a text of the server's without the token: it may repeat what was sent to it."""
+        """Remove the token from a server's text, which may repeat it."""
         return text.replace(self.value, _HIDDEN)
 
     def hidden_in_bytes(self, content: bytes) -> bytes:
-        """Return a body as `hidden_in` does a text."""
+        """Remove the token from a body, as `hidden_in` does from a text."""
         return content.replace(self.value.encode(), _HIDDEN.encode())
 
 

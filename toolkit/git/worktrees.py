@@ -185,9 +185,9 @@ def move(clone: Clone, worktree: Worktree, *, to: Oid, fetching: bool = False) -
 
 
 def remove(clone: Clone, *, branch: str, tip: Oid | None, path: Path | None) -> None:
-    """Take away a worktree with what was changed in there, and a branch that is at `tip`; None for what is gone.
+    """Remove a worktree with all its changes, and a branch at `tip`; None for one that is gone.
 
-    Both go, or nothing. Raise ToolkitError if the branch is not at `tip` any more, or the worktree cannot be moved.
+    Removes both or neither. Raises ToolkitError if the branch is no longer at `tip`, or if the worktree cannot be moved.
     """
     try:
         if path is not None and path.is_dir():

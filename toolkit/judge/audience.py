@@ -84,7 +84,7 @@ class Audience:
 
     @property
     def closed(self) -> list[str]:
-        """The sets that were asked about, and nothing in them, but for those that a package has."""
+        """The sets whose members were not evaluated, except sets that a package has."""
         record = self._record
         packages = (path for path, kind in record.kinds.items() if kind in {PACKAGE, FUNCTION})
         opened = {path[:end] for path in packages for end in range(1, len(path))}

@@ -245,7 +245,7 @@ class Made:
         return any(self._sides.needing(PurePosixPath(file.path), packages[: most[system]], system) for system in most)
 
     def values(self, paths: Collection[AttrPath]) -> list[AttrPath]:
-        """Return what is compared by its value, no package or a small set; nothing if not all of it was compared."""
+        """Return the names that are compared by value; none if only a part was compared."""
         kinds = {path: self._record.kinds[path] for path in paths if path in self._record.kinds}
         asked = [Question(path=path, parts=("names", "values")) for path, kind in kinds.items() if kind == SET]
         pairs = self._sides.answers({self._native: asked})[self._native]

@@ -278,7 +278,7 @@ class Map:
         return {path for offset in offsets for path in tokens.attributes(bound, text, offset)}
 
     def look_for(self, names: frozenset[str]) -> None:
-        """Look through the tree for the files that have one of some names as a word."""
+        """Find the files of the tree that contain one of these names as a word."""
         if names not in self._naming:
             # Of two hundred fixed strings, each is looked for by itself: that takes minutes.
             words = "|".join(re.sub(r"([^\w'-])", r"\\\1", name) for name in sorted(names))

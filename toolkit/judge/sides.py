@@ -74,9 +74,9 @@ class Sides(Struct, frozen=True, kw_only=True):
     def answers(
         self, asked: Mapping[str, Sequence[Question]], *, what: str = ""
     ) -> dict[str, list[tuple[Answer, Answer]]]:
-        """Return for the questions by system the answers before and after.
+        """Return the answers before and after for the questions of each system.
 
-        If there is no time for all of them, as many have both answers as can have.
+        If time is short, as many questions as possible have both answers.
         """
         with self.times.sharing(0.5):
             befores = self._side(self.before, asked, f"before{what}")

@@ -140,5 +140,5 @@ def questions(file: FileBindings, names: Sequence[str]) -> Mapping[str, tuple[st
 
 
 def question_name(name: str, path: Sequence[str]) -> str:
-    """Return what the question about a method of a name is called."""
+    """Return the name of the question about an override method."""
     return f"{name} {'.'.join(path)}"

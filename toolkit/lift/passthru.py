@@ -41,7 +41,7 @@ class Additions(Struct, frozen=True, kw_only=True):
         return self.open(indent)
 
     def open(self, indent: int) -> str:
-        """Write them as a set of several lines, the last of which is at a column."""
+        """Write the attributes as a set over several lines, with its `}` at a column."""
         return f"{{{self.lines(indent + 2)}\n{' ' * indent}}}"
 
 

@@ -49,10 +49,10 @@ def plan(  # noqa: PLR0913 - what is asked of a lift
     *,
     whole: bool = False,
 ) -> LiftPlan:
-    """Plan a lift of some bindings, for none of all packages that an override does not reach.
+    """Plan a lift of these bindings, by default of all packages that no override reaches.
 
-    `called` has by binding the name of its new attribute, where that is another one; by "" that of a lone binding.
-    Where `whole`, what is followed goes into the package too.
+    `called` maps a binding to the name of its new attribute, and "" to that of a single binding.
+    With `whole`, the followed bindings move into the package too.
 
     Raise LayoutError for a file of another shape, RefusalError for a lift that cannot be right.
     """

@@ -160,7 +160,7 @@ def recover(common: Path) -> None:
 
 
 def forget(common: Path, branch: str) -> None:
-    """Delete what is kept of a branch."""
+    """Delete the files in .git/unlet of a branch."""
     files.remove(place(common, branch))
     _remove_empty(common / _DIRECTORY)
 

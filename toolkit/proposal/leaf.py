@@ -97,7 +97,7 @@ class Chosen(Struct, Generic[C], frozen=True, kw_only=True, eq=False):
         return self.request
 
     def require_upstream(self) -> None:
-        """Raise ToolkitError for what upstream would not take, as it is for a base that is too old."""
+        """Raise ToolkitError for a series that upstream would refuse, such as one for an old base."""
 
 
 class Draft(Struct, Generic[C], frozen=True, kw_only=True):

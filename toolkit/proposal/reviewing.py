@@ -47,10 +47,9 @@ class Review(Struct, frozen=True, kw_only=True):
 
 
 def review(request: ReviewRequest, *, progress: Progress) -> Review | Report:
-    """Judge a change, and the claims in the time that an attribute has left then.
+    """Judge a change, then prove the claims in the remaining time of each attribute.
 
-    Of a file without the nixpkgs around it there is the report of the claims alone. Raise ToolkitError for a change
-    that cannot be had.
+    For a single file, return only the report of the claims. Raises ToolkitError for an unavailable change.
     """
     request = replace(request, change=completed(request.change, request.server, progress=progress))
     try:

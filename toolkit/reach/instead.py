@@ -232,7 +232,7 @@ def part(command: str, package: str, binding: str, names: Names, *, in_passthru:
 
 
 def placed(path: Sequence[str], names: Names) -> Iterator[Way]:
-    """Yield ways to set a member of an interpreter's scope so that another override of that leaves it there."""
+    """Yield ways to set a member of an interpreter's scope that survive other overrides of the interpreter."""
     own, before, name = names.own, names.before, path[-1]
     if path[:-1] and path[0].startswith("python"):
         value = f"{names.prev}.{_EXTENSIONS} ++ [ ({own}: {before}: {{ {name} = …; }}) ]"

@@ -172,7 +172,7 @@ def old_version(case: Overridden) -> Iterator[Left]:
 
 
 def old_download(case: Overridden) -> Iterator[Left]:
-    """Yield what is still downloaded by the old version, beside the source; a patch may be of any version."""
+    """Yield downloads, except the source and patches, that still have the old version."""
     version = case.old.version
     # Addresses hold a version such as 1.0 by chance.
     if not case.version_changes or not case.source_changes or version.count(".") < _PRECISE:

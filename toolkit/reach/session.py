@@ -84,7 +84,7 @@ class Session:
         self.begin()
 
     def begin(self) -> None:
-        """Begin with another override, which has a time of its own."""
+        """Begin the next override and its time limit."""
         self._deadline = time.monotonic() + self._seconds
 
     def __enter__(self) -> Self:

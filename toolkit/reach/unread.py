@@ -71,9 +71,9 @@ _HASH_NAME = re.compile(r"(?:hash|sha\d+)$", re.IGNORECASE)
 
 
 def wrapper_source(case: Overridden) -> Iterator[Left]:
-    """Yield a wrapper's `src`, `patches` and flags for a compiler: it has no source, and nothing reads them.
+    """Yield a wrapper's `src`, `patches` and compiler flags: it has no source, so nothing reads them.
 
-    Of another package in its place they are read: that is built in its own way.
+    A different package in its place does read them.
     """
     old, new = case.old.environment, case.new.environment
     is_other = any(name in old and old[name] != new.get(name) for name in ("buildCommand", "dontUnpack"))

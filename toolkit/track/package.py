@@ -97,7 +97,7 @@ class Package:
             self.names = tuple(dict.fromkeys(bound))
 
     def readings(self, found: Sequence[FoundFile], repository: Path | None) -> list[Reading | None]:
-        """Return what each file means: by Nix in the whole tree around it, else by its syntax, with the reason."""
+        """Return the reading of each file: by Nix in its tree, else by its syntax, with the reason."""
         there = [each.file.content for each in found if each.file is not None]
         self.settle(there)
         self._memory.renew(_SHARE * len({each.commit for each in found}))

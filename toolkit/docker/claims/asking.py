@@ -152,7 +152,7 @@ def _release_by_release(
 
 
 def thrown(asked: CaseQuestion, label: str) -> str:
-    """Return what a release says that throws: what was caught has no message."""
+    """Return the error of a release that throws; builtins.tryEval has no message."""
     wanted: dict[str, object] = {
         asked.sides[0]: {"derivations": True, "doors": {}, "rows": [], "flags": [], "bare": True}
     }

@@ -71,7 +71,7 @@ PUBLISHED = "--name=privileged --publish=80:80"
 def publish(text: str, *, name: str, option: str) -> str | None:
     """Return the test of rootless docker with `option` on, in which a container like its own publishes port 80.
 
-    None if no machine enables docker by a line of its own, or `machine.succeed("… docker run …")` is nowhere.
+    None if no machine enables docker in one line, or no `machine.succeed("… docker run …")` exists.
     """
     tree = Tree(text, name=name)
     enabled = [node for node in tree.nodes if node.kind == "binding" and full_path(node).endswith(f"{OPTIONS}.enable")]

@@ -187,7 +187,7 @@ def move(clone: Clone, worktree: Worktree, *, to: Oid, fetching: bool = False) -
 def remove(clone: Clone, *, branch: str, tip: Oid | None, path: Path | None) -> None:
     """Remove a worktree with all its changes, and a branch at `tip`; None for one that is gone.
 
-    Removes both or neither. Raises ToolkitError if the branch is no longer at `tip`, or if the worktree cannot be moved.
+    Removes both or neither. Raises ToolkitError if the branch is not at `tip`, or if the worktree cannot be moved.
     """
     try:
         if path is not None and path.is_dir():

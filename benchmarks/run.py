@@ -146,7 +146,7 @@ def tiers(tree: Path, runs: int) -> Iterator[Figure]:
     """Yield what it costs to prove a proposal by each tier, against evaluating docker on the systems of `tree`."""
     with tempfile.TemporaryDirectory() as directory:
         out = str(Path(directory, "proposal"))
-        run((UNLET, "propose", "--nixpkgs", str(tree), "--out", out, "--tier", "isolated"))
+        run((UNLET, "propose", "--nixpkgs", str(tree), "--out", out))
         file = docker_files(tree / "pkgs/applications")[0].read_text()
         releases = re.findall(r"^  (docker_\d+) =", file, re.MULTILINE)
         attributes = [word for name in ("docker", *releases, "docker-client") for word in ("-A", name)]
@@ -154,8 +154,6 @@ def tiers(tree: Path, runs: int) -> Iterator[Figure]:
         contestants: dict[str, Sequence[Sequence[str]]] = {
             "nix-instantiate, 4 systems": [(*instantiate(tree, system), *attributes) for system in SYSTEMS],
             "unlet check --tier tree": [(*check, "--tier", "tree")],
-            "unlet check": [check],
-            "unlet check --tier isolated": [(*check, "--tier", "isolated")],
         }
         run(contestants["unlet check --tier tree"][0])  # so that no copy of the tree is measured
         yield from race(f"tiers {tree.name}", contestants, runs)

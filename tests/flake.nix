@@ -22,7 +22,7 @@ let
     in
     self;
 
-  lib = import ../toolkit/docker/expressions/lib.nix;
+  lib = import ../toolkit/specimen/29.6/lib;
   named = names: lib.genAttrs names (name: name);
   programs = [
     "git"

@@ -60,13 +60,10 @@ SENTENCES: dict[str, tuple[str, ...]] = {
     "Its PATH and cache are below": (f"{ENVIRONMENT}::test_sealed_nix_has_no_program_and_no_cache",),
     "A test fails for unknown builtins.": (f"{BUILTINS}::test_every_builtin_is_judged",),
     "`--sealed` refuses `--tier build`.": ("tests/cli/test_proving.py::test_options_that_do_not_fit_are_one_line",),
-    "`check` proves strangers' changes of docker": (
-        f"{AT_HAND}::test_patch_of_somebody_else_is_evaluated_without_the_set",
-    ),
     "`check DIR` never reads a path": (f"{AT_HAND}::test_tree_that_a_report_of_somebody_else_names_is_not_read",),
     "It takes the tree of `--nixpkgs`,": (
         "tests/proposal/test_checking.py::test_the_nixpkgs_of_a_proposal_can_be_named_if_its_file_is_the_same",
-        "tests/proposal/test_uses.py::test_what_needs_the_nixpkgs_is_not_run_and_says_where_to_get_it",
+        "tests/proposal/test_uses.py::test_the_whole_nixpkgs_that_is_asked_for_is_named",
     ),
     "It evaluates DIR's files sealed.": (HOSTILE,),
     "One module reads all files of": (
@@ -107,7 +104,7 @@ SENTENCES: dict[str, tuple[str, ...]] = {
     ),
     "`unlet --version --json` names the active": (
         "tests/cli/test_commands.py::test_version_names_the_walls",
-        "tests/cli/test_bounds.py::test_isolated_tier_that_reaches_its_limit_is_unknown",
+        "tests/cli/test_bounds.py::test_evaluation_that_reaches_its_limit_is_unknown",
     ),
     "| one evaluation | 60": (
         f"{LIMITS}::test_evaluation_that_takes_too_much_is_ended",
@@ -136,7 +133,7 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         "tests/judge/test_specimen.py::test_change_that_names_more_than_is_asked_about_is_bounded",
         "tests/judge/test_specimen.py::test_attributes_that_end_nix_have_one_time_together",
     ),
-    "| the tier `isolated` |": (
+    "| the stand-in tree |": (
         f"{LIMITS}::test_evaluations_that_have_a_common_time_end_with_it",
         f"{LIMITS}::test_evaluations_that_have_a_common_time_share_the_memory",
     ),
@@ -162,8 +159,8 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         "tests/cli/test_bounds.py::test_every_command_about_a_package_names_the_option",
         "tests/cli/test_bounds.py::test_find_names_the_option_if_files_are_not_reached",
         "tests/cli/test_bounds.py::test_reach_names_the_option",
-        "tests/cli/test_bounds.py::test_isolated_tier_that_reaches_its_limit_is_unknown",
-        "tests/cli/test_bounds.py::test_memory_of_the_isolated_tier_is_named",
+        "tests/cli/test_bounds.py::test_evaluation_that_reaches_its_limit_is_unknown",
+        "tests/cli/test_bounds.py::test_memory_of_the_stand_in_tree_is_named",
         "tests/cli/test_bounds.py::test_file_of_docker_that_needs_more_memory_is_unknown_with_the_option",
     ),
     "Beyond a limit, a result is": (

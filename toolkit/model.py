@@ -95,7 +95,6 @@ class SourceRequest(Struct, frozen=True, kw_only=True):
 class Tier(StrEnum):
     """How deep the proofs go; each tier includes those before it."""
 
-    ISOLATED = "isolated"
     TREE = "tree"
     BUILD = "build"
 
@@ -108,14 +107,14 @@ class Tier(StrEnum):
 class Depth(Struct, frozen=True, kw_only=True):
     """How deep the proofs go, and with what.
 
-    `by_itself` allows the tree tier, of one system, where a whole nixpkgs is at hand and no tier was asked for.
-    `systems` are those of the tree tier, empty for its own choice.
+    A `whole` nixpkgs has to be asked, and fetched if it is not at hand. `systems` are what is evaluated and built for,
+    empty for the usual ones.
     `max_memory` bounds all evaluations together, in MiB. `timeout` is for one evaluation, in seconds. `nix_options` are
     words for nix-build.
     """
 
-    tier: Tier = Tier.ISOLATED
-    by_itself: bool = False
+    tier: Tier = Tier.TREE
+    whole: bool = False
     systems: tuple[str, ...] = ()
     max_memory: int | None = None
     timeout: float | None = None

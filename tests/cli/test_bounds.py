@@ -50,7 +50,7 @@ def versioned(clone: Path, path: str, expression: str) -> None:
     file.write_text(text.replace('version = "', f'version = {expression} + "'))
 
 
-def test_isolated_tier_that_reaches_its_limit_is_unknown(unlet: Unlet) -> None:
+def test_evaluation_that_reaches_its_limit_is_unknown(unlet: Unlet) -> None:
     done = unlet("propose", "--nixpkgs", "specimen", "--timeout", "0.01", "--json")
     told = json.loads(done.stdout)
     assert told["walls"] == list(landlock.walls())
@@ -63,7 +63,7 @@ def test_isolated_tier_that_reaches_its_limit_is_unknown(unlet: Unlet) -> None:
     assert said["asked"]
 
 
-def test_memory_of_the_isolated_tier_is_named(unlet: Unlet, clone: Path) -> None:
+def test_memory_of_the_stand_in_tree_is_named(unlet: Unlet, clone: Path) -> None:
     patch = clone.parent / "p.diff"
     file = clone / DOCKER
     text = file.read_text()

@@ -75,7 +75,7 @@ def test_patch_of_a_stranger_is_judged_sealed(
     [
         (("--git-dir", ".", "--rev", "x"), "--rev requires --patch or DIR"),
         (("--pull", "1", "--offline"), "--pull asks GitHub, which --offline excludes"),
-        (("--sealed", "--tier", "build"), "--sealed requires --tier isolated or tree"),
+        (("--sealed", "--tier", "build"), "--sealed and --tier build exclude each other"),
         (("--nixos",), "the output of propose and --nixos exclude each other"),
         (("--patch", "x", "--tier", "tree", "--all"), "--tier and --all exclude each other"),
         (("--git-dir", ".", "--nixpkgs", "x"), "--nixpkgs requires --patch or DIR"),

@@ -184,7 +184,7 @@ def test_proof_that_fails_is_status_1_and_nothing_is_made(unlet: Unlet, new_clon
     # This old file's builder takes no function.
     done = unlet("pr", "--repo", clone.top, "--base", "20.10.14", "--design", "move")
     assert (done.stderr, done.returncode) == ("", 1)
-    assert "failed   no-rebuild" in done.stdout
+    assert "\nfailed   " in done.stdout
     assert done.stdout.splitlines()[-1] == "no branch was made: a proof failed"
     assert snapshot(clone) == before
     assert not (clone.common / "unlet").exists()

@@ -193,7 +193,7 @@ def test_design_has_the_same_names_for_every_target(unlet: Unlet) -> None:
         (("notes-server", "status-board", "--binding", "x"), "several TARGETs and --binding exclude each other"),
         *(
             (("notes-server", *given), f"a TARGET other than docker and {given[0]}")
-            for given in (("--only", "lift"), ("--tier", "isolated"), ("--rootlesskit", "drop"))
+            for given in (("--only", "lift"), ("--rootlesskit", "drop"))
         ),
     ],
 )

@@ -39,7 +39,7 @@ def test_what_is_fetched_is_what_a_checkout_reads_and_is_proven(
     found = {proof["name"]: proof["status"] for proof in proofs}
     assert found["applies"] == "passed"
     assert set(found.values()) <= {"passed", "not run"}
-    assert len(found) == 12
+    assert len(found) == 16
     (tree,) = (Path(unlet.env["XDG_CACHE_HOME"]) / "unlet" / "commits").glob("*/tree")
     there = {str(path.relative_to(tree)) for path in tree.rglob(".git*")}
     assert there == {

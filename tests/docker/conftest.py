@@ -14,7 +14,8 @@ from tests.asking import docker, propose, proved
 from tests.progress import Steps
 from toolkit import sources
 from toolkit.cache import VARIABLE
-from toolkit.docker import TARGET, builder, staging
+from toolkit.docker import TARGET, builder
+from toolkit.docker import case as cases
 from toolkit.docker.case import BEFORE, DEMOTED, LIFTED, DockerCase
 from toolkit.docker.claims import evaluation
 from toolkit.docker.rewrite.layout import docker_file
@@ -77,7 +78,7 @@ class Draft(Struct, frozen=True, kw_only=True):
         name = str(TARGET)
         contents = {stage: text.encode() for stage, text in self.texts.items()}
         made = _series(*(contents[stage] for stage in STAGES))
-        case = staging.case(contents, name=name, source=self.source)
+        case = cases.case(contents, name=name, source=self.source)
         return replace(case, demotion=self.demotion, patches=made.patches, upstream_diff=made.upstream_diff)
 
     def prove(self, name: str, *, without: Collection[str] = (), **changes: Unpack[Changes]) -> Proof:

@@ -1,4 +1,4 @@
-"""A whole nixpkgs that is at hand takes part by itself."""
+"""A whole nixpkgs that is at hand is the one that is asked, and sealed."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from toolkit import specimen
 from toolkit.docker import TARGET, builder
 from toolkit.docker.builder import BUILDER
 from toolkit.docker.rewrite.layout import docker_file
-from toolkit.errors import ToolkitError
-from toolkit.model import Depth, SourceRequest, Status, Tier
+from toolkit.errors import ToolkitError, UsageError
+from toolkit.model import Depth, SourceRequest, Status
 from toolkit.proposal.checking import check
 from toolkit.proposal.requests import CheckRequest
 from toolkit.sources.changes import ChangeRequest
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from toolkit.model import Report
-
-QUICK = {"tree-no-rebuild", "tree-exact-change", "tree-overridable", "tree-compatible"}
-BY_ITSELF = Depth(by_itself=True)
 
 
 @pytest.fixture
@@ -40,49 +37,43 @@ def nixpkgs(tmp_path: Path) -> Path:
     return root
 
 
-def deeper(report: Report) -> dict[str, Status]:
-    return {proof.name: proof.status for proof in report.proofs if proof.name.startswith("tree-")}
+def asked(report: Report) -> str:
+    """Return what was asked, as a proof says it that passed."""
+    (proof,) = (proof for proof in report.proofs if proof.name == "no-rebuild")
+    assert proof.status is Status.PASSED
+    return proof.covers.partition(", in ")[2]
 
 
-def proposal(nixpkgs: Path | str, out: Path, depth: Depth = BY_ITSELF, rev: str | None = None) -> Report:
+def proposal(nixpkgs: Path | str, out: Path, depth: Depth | None = None, rev: str | None = None) -> Report:
     source = SourceRequest(nixpkgs=str(nixpkgs), rev=rev)
-    return propose(docker(source=source, out=out, depth=depth), progress=Steps())
+    return propose(docker(source=source, out=out, depth=depth or Depth()), progress=Steps())
 
 
-def test_directory_takes_part_on_one_system_and_that_is_said(nixpkgs: Path, tmp_path: Path) -> None:
-    report = proposal(nixpkgs, tmp_path / "out")
-    assert deeper(report) == dict.fromkeys(QUICK, Status.PASSED)
-    real = [proof for proof in report.proofs if proof.name in QUICK]
-    assert all(proof.claim.endswith(", in the real package set on x86_64-linux") for proof in real)
-    assert all(proof.covers.endswith("1 system") or "rows" in proof.covers for proof in real)
-    again = check(CheckRequest(target="docker", directory=tmp_path / "out", depth=BY_ITSELF), progress=Steps())
-    assert deeper(again) == dict.fromkeys(QUICK, Status.PASSED)
+def test_directory_is_asked(nixpkgs: Path, tmp_path: Path) -> None:
+    assert asked(proposal(nixpkgs, tmp_path / "out")) == "the real package set"
+    again = check(CheckRequest(target="docker", directory=tmp_path / "out"), progress=Steps())
+    assert asked(again) == "the real package set"
 
 
-def test_commit_of_a_clone_takes_part_whatever_is_checked_out(nixpkgs: Path, tmp_path: Path) -> None:
+def test_commit_of_a_clone_is_asked_whatever_is_checked_out(nixpkgs: Path, tmp_path: Path) -> None:
     git(nixpkgs, "init", "--quiet")
     for message in ("first", "second"):
         (nixpkgs / "notes").write_text(message)
         git(nixpkgs, "add", "--all")
         git(nixpkgs, "commit", "--quiet", f"--message={message}")
-    assert deeper(proposal(nixpkgs, tmp_path / "head")) == dict.fromkeys(QUICK, Status.PASSED)
-    assert deeper(proposal(nixpkgs, tmp_path / "other", rev="HEAD~1")) == dict.fromkeys(QUICK, Status.PASSED)
+    assert asked(proposal(nixpkgs, tmp_path / "other", rev="HEAD~1")) == "the real package set"
 
 
-@pytest.mark.parametrize("depth", [Depth(), BY_ITSELF])
-def test_specimen_and_whoever_asks_for_the_isolated_tier_get_that(nixpkgs: Path, tmp_path: Path, depth: Depth) -> None:
-    report = proposal("specimen" if depth.by_itself else nixpkgs, tmp_path / "out", depth)
-    assert deeper(report) == {}
-
-
-def test_patch_of_somebody_else_is_evaluated_without_the_set(nixpkgs: Path, tmp_path: Path) -> None:
-    proposal(nixpkgs, tmp_path / "out", Depth())
+def test_patch_of_somebody_else_is_evaluated_in_it(nixpkgs: Path, tmp_path: Path) -> None:
+    proposal(nixpkgs, tmp_path / "out")
     request = CheckRequest(
         target="docker",
-        change=ChangeRequest(patch=tmp_path / "out" / "upstream.diff", source=SourceRequest(nixpkgs=str(nixpkgs))),
-        depth=BY_ITSELF,
+        change=ChangeRequest(
+            patch=tmp_path / "out/series/0001-docker-allow-overriding-moby-docker-containerd-runc-.patch",
+            source=SourceRequest(nixpkgs=str(nixpkgs)),
+        ),
     )
-    assert deeper(check(request, progress=Steps())) == {}
+    assert asked(check(request, progress=Steps())) == "the real package set"
 
 
 SECRET = "nobody is told this"  # noqa: S105 - it is no password
@@ -116,31 +107,28 @@ def test_step_that_a_report_of_somebody_else_makes_up_is_named(nixpkgs: Path, tm
     document["steps"][0]["name"] = "x"
     (tmp_path / "out/report.json").write_text(json.dumps(document))
     with pytest.raises(ToolkitError, match=r"default\.nix: 'x' is not a step of docker's$"):
-        check(CheckRequest(target="docker", directory=tmp_path / "out", depth=BY_ITSELF), progress=Steps())
+        check(CheckRequest(target="docker", directory=tmp_path / "out"), progress=Steps())
 
 
 def test_tree_that_a_report_of_somebody_else_names_is_not_read(nixpkgs: Path, tmp_path: Path) -> None:
     proposal(nixpkgs, tmp_path / "out")
     theirs = recopied(tmp_path / "out", "theirs")
-    report = check(CheckRequest(target="docker", directory=theirs, depth=BY_ITSELF), progress=Steps())
-    assert deeper(report) == dict.fromkeys(QUICK, Status.NOT_RUN)
+    report = check(CheckRequest(target="docker", directory=theirs), progress=Steps())
     assert report.proposal.source.root is None
-    reasons = {proof.reason for proof in report.proofs if proof.name in QUICK}
-    wanted = f"run 'unlet check {theirs} --nixpkgs TREE'"
-    assert reasons == {f"because the nixpkgs of this report is not known here; {wanted}"}
-    assert (report.failed, report.missed) == ((), ())
+    assert asked(report) == "the stand-in tree"
+    with pytest.raises(UsageError, match="is a file, not a whole nixpkgs"):
+        check(CheckRequest(target="docker", directory=theirs, depth=Depth(whole=True)), progress=Steps())
     # The one that was written here is known wherever it is moved to.
     moved = (tmp_path / "out").rename(tmp_path / "moved")
-    again = check(CheckRequest(target="docker", directory=moved, depth=BY_ITSELF), progress=Steps())
-    assert deeper(again) == dict.fromkeys(QUICK, Status.PASSED)
+    assert asked(check(CheckRequest(target="docker", directory=moved), progress=Steps())) == ("the real package set")
 
 
-@pytest.mark.parametrize("depth", [BY_ITSELF, Depth(tier=Tier.TREE, systems=("x86_64-linux",))])
+@pytest.mark.parametrize("depth", [Depth(), Depth(whole=True)])
 def test_tree_reads_nothing_outside_of_it(nixpkgs: Path, tmp_path: Path, secret: Path, depth: Depth) -> None:
     spoil(nixpkgs, secret)
     report = proposal(nixpkgs, tmp_path / "out", depth)
-    assert set(deeper(report).values()) <= {Status.NOT_RUN, Status.FAILED}
-    assert deeper(report) != {}
+    statuses = {proof.status for proof in report.proofs if proof.name in {"no-rebuild", "exact-change", "overridable"}}
+    assert statuses <= {Status.NOT_RUN, Status.FAILED}
     assert any("restricted mode" in str(proof) for proof in report.proofs)
     again = check(CheckRequest(target="docker", directory=tmp_path / "out", depth=depth), progress=Steps())
     assert any("restricted mode" in str(proof) for proof in again.proofs)
@@ -150,7 +138,7 @@ def test_tree_reads_nothing_outside_of_it(nixpkgs: Path, tmp_path: Path, secret:
 def test_systems_of_a_tree_are_asked_sealed(nixpkgs: Path, tmp_path: Path, secret: Path) -> None:
     (nixpkgs / "lib/default.nix").write_text(f'builtins.seq (builtins.readFile {secret}) (throw "read it")')
     with pytest.raises(ToolkitError) as caught:
-        proposal(nixpkgs, tmp_path / "out", Depth(tier=Tier.TREE, systems=("x86_64-linux",)))
+        proposal(nixpkgs, tmp_path / "out", Depth(systems=("x86_64-linux",)))
     assert "restricted mode" in str(caught.value.__dict__)
 
 

@@ -21,7 +21,7 @@ from tests.mutants import BATCHES, marks, mutant, numbers, refused, sizes
 from tests.progress import Steps
 from toolkit import documents, files
 from toolkit.docker import COMPONENTS, PREFIX_ENTRY, TARGET, builder
-from toolkit.docker.case import SYSTEMS, ask
+from toolkit.docker.case import SYSTEMS, names
 from toolkit.docker.claims import building, facts
 from toolkit.docker.claims.asking import EXPRESSION, Document
 from toolkit.docker.rewrite.layout import docker_file
@@ -31,6 +31,8 @@ from toolkit.errors import CommandError, ToolkitError
 from toolkit.lift.plan import Design
 from toolkit.model import SourceRequest, Status
 from toolkit.nix import evaluator
+from toolkit.sources import stand_in
+from toolkit.sources.stand_in import Surroundings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -107,7 +109,15 @@ def evaluated(number: int, batch: Mapping[str, Rewritten], directory: Path) -> d
                 (place / name).touch()
             sides[f"{key}-{stage}"] = str(place)
     case = directory / "case.json"
-    case.write_text(json.dumps({"sides": sides, **ask(read)}))
+    case.write_text(json.dumps({"sides": sides, "components": COMPONENTS}))
+    around = Surroundings(
+        target=TARGET,
+        content=read[0].text.encode(),
+        beside={},
+        exported=(),
+        names=names(read),
+        takes_function=builder.by_age(read[0]).takes_function,
+    )
     asked: dict[str, dict[str, object]] = {
         side: {
             "derivations": True,
@@ -119,7 +129,14 @@ def evaluated(number: int, batch: Mapping[str, Rewritten], directory: Path) -> d
     }
     try:
         said = evaluator.evaluate(
-            EXPRESSION, {"case": str(case), "asked": json.dumps(asked), "labels": json.dumps([LABEL])}
+            EXPRESSION,
+            {
+                "case": str(case),
+                "asked": json.dumps(asked),
+                "labels": json.dumps([LABEL]),
+                "systems": json.dumps([dict(zip(("label", "build", "host"), SYSTEMS[0], strict=True))]),
+                "tree": str(stand_in.tree(around).root),
+            },
         )
     except CommandError as error:
         keys = list(batch)

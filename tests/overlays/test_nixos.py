@@ -270,13 +270,13 @@ def test_proposed_test_and_option_evaluate_in_the_tree(system: System, tmp_path:
     where = ["--nixpkgs", str(system.tree), "--out", str(tmp_path / "proposal")]
     done = unlet("propose", *where, "--only", "nixos-module")
     assert done.returncode == 0, done.stdout
-    asked = ["--proof", "tree-nixos-module", "--proof", "nixos-module"]
+    asked = ["--proof", "nixos-module-test", "--proof", "nixos-module"]
     done = unlet("check", str(tmp_path / "proposal"), "--tier", "tree", "--system", "x86_64-linux", *asked)
     assert done.returncode == 0, done.stdout
     passed = re.findall(r"^passed +(\S+) .*\((.*); [\d.]+ s\)$", done.stdout, re.MULTILINE)
     assert passed == [
         ("nixos-module", "docker off and on, the option off and on, by the module system of its lib"),
-        ("tree-nixos-module", "nixosTests.docker-rootless, x86_64-linux"),
+        ("nixos-module-test", "nixosTests.docker-rootless, x86_64-linux"),
     ]
 
 

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from toolkit import specimen
 from toolkit.lift.final_attrs import final_attrs
 from toolkit.lift.rewriting import Lifted
-from toolkit.model import Source, SourceRequest, Tier
+from toolkit.model import Source, SourceRequest
 from toolkit.proposal.claims import CLAIMS, LiftCase, follows, overlaid, overridable, source_follows
 from toolkit.proposal.systems import Asking
 from toolkit.prove import Stage, Subject
@@ -252,14 +252,13 @@ def test_without_linters_nothing_is_claimed(tree: Path) -> None:
     assert finding.not_run == "because nixf-diagnose and the like are not on PATH"
 
 
-def test_what_needs_a_whole_tree_is_offered_and_says_the_systems_that_it_was_narrowed_to() -> None:
-    deep = [claim for claim in CLAIMS if claim.tier is Tier.TREE]
-    assert [claim.name for claim in CLAIMS if claim.offered] == [claim.name for claim in deep]
+def test_what_asks_nix_says_the_systems_that_it_was_narrowed_to() -> None:
+    deep = [claim for claim in CLAIMS if claim.alone]
     assert [claim.name for claim in deep if not claim.wide] == ["source-follows", "overlay"]
 
 
 def test_only_a_claim_of_recipes_is_about_no_sort_of_change() -> None:
     assert [claim.name for claim in CLAIMS if not claim.applies_to] == ["source-follows"]
-    assert [claim.name for claim in CLAIMS if Subject.OVERLAY in claim.applies_to and claim.tier is Tier.TREE] == [
+    assert [claim.name for claim in CLAIMS if Subject.OVERLAY in claim.applies_to and claim.alone] == [
         *("no-rebuild", "overridable", "passthru", "meta", "overrides", "overlay")
     ]

@@ -11,10 +11,9 @@ import pytest
 from msgspec.structs import replace
 
 from tests.clones import git
-from tests.progress import Steps
 from tests.proposal.test_propose import NOTES, run, statuses
 from toolkit import specimen
-from toolkit.errors import RefusalError, ToolkitError
+from toolkit.errors import RefusalError, ToolkitError, UsageError
 from toolkit.lift.plan import Design
 from toolkit.model import (
     Depth,
@@ -23,7 +22,6 @@ from toolkit.model import (
     Silence,
     SourceRequest,
     Status,
-    Tier,
     TreeCommit,
 )
 from toolkit.proposal import proposing, writing
@@ -173,26 +171,10 @@ class TestNixpkgsThatIsGone:
         assert found.warnings[0].startswith("the source is not available: the file comes from the proposal")
         assert "tree" not in statuses(found)
 
-    def test_what_needs_the_nixpkgs_is_not_run_and_says_where_to_get_it(self, proposal: Path) -> None:
-        progress = Steps()
-        found = check(
-            CheckRequest(target="", directory=proposal, depth=Depth(tier=Tier.TREE, by_itself=False)), progress=progress
-        )
-        (proof,) = (proof for proof in found.proofs if proof.status is Status.NOT_RUN and proof.asked)
-        assert (proof.name, proof.covers, proof.claim) == ("tree", "nothing", "a proof in the real package set")
-        again = f"unlet check {proposal} --tier tree --nixpkgs TREE"
-        assert proof.reason == f"because the nixpkgs of this report is not known here; run '{again}'"
-        assert "tree" in {proof.name for proof in progress.proofs}
-
-    def test_a_proof_of_the_real_set_in_the_report_is_not_run_once(self, proposal: Path) -> None:
-        document = json.loads((proposal / "report.json").read_text())
-        more = [{**document["proofs"][0], "name": "tree-x86_64-linux"}] * 2
-        (proposal / "report.json").write_text(json.dumps({**document, "proofs": [*document["proofs"], *more]}))
-        found = check(CheckRequest(target="", directory=proposal, depth=Depth(by_itself=True)), progress=Silence())
-        assert [proof.name for proof in found.proofs].count("tree-x86_64-linux") == 1
-        (proof,) = (proof for proof in found.proofs if proof.name == "tree-x86_64-linux")
-        assert (proof.status, proof.asked) == (Status.NOT_RUN, False)
-        assert "--tier" not in (proof.reason or "")
+    def test_the_whole_nixpkgs_that_is_asked_for_is_named(self, proposal: Path) -> None:
+        request = CheckRequest(target="", directory=proposal, depth=Depth(whole=True))
+        with pytest.raises(UsageError, match="is a file, not a whole nixpkgs"):
+            check(request, progress=Silence())
 
     def test_a_file_that_does_not_belong_to_the_report_is_named(self, proposal: Path) -> None:
         for file in (proposal / "overlay").rglob("default.nix"):

@@ -148,17 +148,17 @@ def test_what_somebody_asked_for_is_marked(tmp_path: Path) -> None:
     claims = (
         claim("a"),
         claim("b"),
-        claim("tree", tier=Tier.TREE),
-        claim("offered", tier=Tier.TREE, offered=True),
+        claim("alone", alone=True),
+        claim("built", tier=Tier.BUILD),
     )
     asked = {proof.name: proof.asked for proof in proven(tmp_path, *claims)}
-    assert asked == {"a": False, "b": False, "tree": True, "offered": False}
-    asked = {proof.name: proof.asked for proof in proven(tmp_path, *claims, names=("a", "offered"))}
-    assert asked == {"a": True, "offered": True}
+    assert asked == {"a": False, "b": False, "alone": False, "built": True}
+    asked = {proof.name: proof.asked for proof in proven(tmp_path, *claims, names=("a", "alone"))}
+    assert asked == {"a": True, "alone": True}
 
 
 def test_those_that_are_deeper_follow_the_others(tmp_path: Path) -> None:
-    claims = (claim("deep", tier=Tier.TREE), claim("deeper", tier=Tier.BUILD), claim("a"), claim("b"))
+    claims = (claim("deep", alone=True), claim("deeper", tier=Tier.BUILD), claim("a"), claim("b"))
     progress = Steps()
     proofs = run(claims, case(tmp_path), progress=progress)
     order = ["a", "b", "deep", "deeper"]
@@ -167,7 +167,7 @@ def test_those_that_are_deeper_follow_the_others(tmp_path: Path) -> None:
     assert {proof.name for proof in proofs} == set(order)
 
 
-def test_those_of_the_isolated_tier_run_side_by_side(tmp_path: Path) -> None:
+def test_those_that_are_not_alone_run_side_by_side(tmp_path: Path) -> None:
     barrier = threading.Barrier(3, timeout=60)
 
     def check(_: Case[Stage]) -> Finding:
@@ -179,7 +179,7 @@ def test_those_of_the_isolated_tier_run_side_by_side(tmp_path: Path) -> None:
 
 
 def test_nothing_runs_after_an_interrupt_of_one_that_follows(tmp_path: Path) -> None:
-    claims = (claim("a"), claim("deep", KeyboardInterrupt(), tier=Tier.TREE), claim("deeper", tier=Tier.BUILD))
+    claims = (claim("a"), claim("deep", KeyboardInterrupt(), alone=True), claim("deeper", tier=Tier.BUILD))
     proofs = proven(tmp_path, *claims)
     assert [proof.status for proof in proofs] == [Status.PASSED, Status.NOT_RUN, Status.NOT_RUN]
     assert [(proof.reason, proof.covers, proof.claim) for proof in proofs[1:]] == [
@@ -205,11 +205,11 @@ def test_claims_say_what_their_evaluation_needs(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("tier", "sealed", "bounded"),
-    [(Tier.ISOLATED, True, True), (Tier.TREE, True, False), (Tier.BUILD, False, False)],
+    ("tier", "alone", "sealed", "bounded"),
+    [(Tier.TREE, False, True, True), (Tier.TREE, True, True, False), (Tier.BUILD, False, False, False)],
 )
-def test_what_evaluates_is_sealed_and_the_isolated_tier_has_an_end(
-    tmp_path: Path, tier: Tier, sealed: object, bounded: object
+def test_what_evaluates_is_sealed_and_those_side_by_side_have_an_end(
+    tmp_path: Path, tier: Tier, alone: object, sealed: object, bounded: object
 ) -> None:
     seen: list[tuple[bool, bool]] = []
 
@@ -217,7 +217,7 @@ def test_what_evaluates_is_sealed_and_the_isolated_tier_has_an_end(
         seen.append((limits.is_sealed(), limits.left() <= limits.seconds(limits.TOGETHER_SECONDS)))
         return PASSES
 
-    proven(tmp_path, Claim("a", "a", check, tier=tier))
+    proven(tmp_path, Claim("a", "a", check, tier=tier, alone=bool(alone)))
     assert seen == [(sealed, bounded)]
 
 

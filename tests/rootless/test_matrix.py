@@ -16,7 +16,8 @@ import pytest
 
 from tests.docker.conftest import source_of
 from tests.rootless.nixos import KIT, MOBY, SLIRP, program
-from toolkit.docker import TARGET, staging
+from toolkit.docker import TARGET
+from toolkit.docker import case as cases
 from toolkit.docker.claims import building, rewrapping
 from toolkit.docker.rewrite import demote
 from toolkit.docker.rewrite.layout import docker_file
@@ -57,10 +58,11 @@ def orders() -> dict[str, PathOrder]:
     file = docker_file(source.content, name=str(TARGET))
     contents = {"before": source.content}
     contents |= {str(each): demote.rewrite(file, each).encode() for each in Demotion}
-    case = staging.case(contents, name=str(TARGET), source=source)
-    arguments = {"case": str(case.question), **building.builder(case)}
-    built = evaluator.build(building.EXPRESSION, arguments, [f"{stage}.path" for stage in contents])
-    overlay = {"overlay": str(shipped_path(f"overlays/{rewrapping.OVERLAY}")), "side": "before"}
+    case = cases.case(contents, name=str(TARGET), source=source)
+    arguments = {"tree": str(case.ground.stand_in.root), **building.builder(case)}
+    question = {"case": str(case.question), **arguments}
+    built = evaluator.build(building.EXPRESSION, question, [f"{stage}.path" for stage in contents])
+    overlay = {"overlay": str(shipped_path(f"overlays/{rewrapping.OVERLAY}"))}
     rewrapped = evaluator.build(rewrapping.BUILD, {**arguments, **overlay}, ["after"])
     return {
         stage: building.read_seen(stores.physical(output))

@@ -1,3 +1,4 @@
+import re
 import time
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def test_many_slow_versions_end_with_the_time_that_all_have(monkeypatch: pytest.
     reasons = [each.reason or "" for each in found.values()]
     late = [reason for reason in reasons if reason.endswith("in the time that all have")]
     assert 5 < len(late) < 30
-    assert all("still running after 2 s" in reason for reason in reasons if reason not in late)
+    assert all(re.search(r"still running after (2|1\.9\d?) s$", each) for each in reasons if each not in late)
 
 
 def test_versions_that_take_the_parser_long_end_with_the_time_that_all_have(monkeypatch: pytest.MonkeyPatch) -> None:

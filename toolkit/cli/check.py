@@ -10,10 +10,11 @@ import click
 
 from toolkit.cli import options, output
 from toolkit.cli.proofs import exit_code, show
-from toolkit.cli.proving import DOCKER, OTHER, depth, depth_options, engine, systems
+from toolkit.cli.proving import DOCKER, OTHER, depth, depth_options, nix_options, systems
 from toolkit.judge import SYSTEMS, JudgeRequest
 from toolkit.judge.differences import Expectation
 from toolkit.judge.differences import exit_code as judged_code
+from toolkit.judge.everything import Engine
 from toolkit.model import Report, SourceRequest
 from toolkit.proposal.checking import check
 from toolkit.proposal.requests import CheckRequest
@@ -138,7 +139,7 @@ def command(
             judging=JudgeRequest(
                 systems=systems() or SYSTEMS,
                 nixos=nixos,
-                engine=engine(),
+                engine=_engine(),
                 bounded=True,
                 every_reference=references == "all",
             ),
@@ -187,7 +188,7 @@ def _depth(subject: str) -> Depth:
         options.refuse_together(OTHER, "--file")
     else:
         options.refuse_without("TARGET", "--binding")
-    return depth(subject)
+    return depth()
 
 
 def _source(directory: Path | None, patch: Path | None, *, asks_server: bool) -> SourceRequest:
@@ -249,3 +250,16 @@ def _again(what: str | None, patch: Path | None, pull: int | None, *, uncommitte
     words = ["--patch", patch.name] if patch is not None else ["--pull", str(pull)] if pull is not None else []
     words += ["--uncommitted"] if uncommitted else []
     return join(["unlet", "check", *words, *([what] if what is not None else [])])
+
+
+def _engine() -> Engine | None:
+    """Return the engine for `check --all`, None without that option."""
+    if not options.asked("everything"):
+        nix_options("--all")
+        return None
+    return Engine(
+        systems=systems(),
+        max_memory=options.asked("max_memory"),
+        timeout=options.asked("timeout"),
+        options=nix_options(None),
+    )

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 _EXAMPLE = 100
 """The most characters of an example of what is wrong."""
 
-_REAL = "tree-"
 _OVERRIDABLE = "overridable"
 
 _TONES = {Status.PASSED: Tone.PROVEN, Status.NOT_RUN: Tone.NOT_RUN, Status.FAILED: Tone.FAILED}
@@ -69,19 +68,12 @@ def lines(report: Report, *, settings: GlobalOptions, out: Path | None) -> Itera
 def proven(proofs: Sequence[Proof], settings: GlobalOptions) -> Iterator[Line]:
     """Yield a line for each proof: what it has shown, or why it has not; the commands are in the report.
 
-    With --quiet those that passed are left out. One that passed with stand-ins and in the real package set is one line,
-    which makes the claim about the latter.
+    With --quiet those that passed are left out.
     """
-    passed = {proof.name for proof in proofs if proof.status is Status.PASSED}
-    real = {proof.name.removeprefix(_REAL): proof for proof in proofs if proof.name.startswith(_REAL)}
-    twice = {name for name in passed & set(real) if real[name].name in passed}
-    rows = [proof for proof in proofs if not (settings.quiet and proof.name in passed)]
-    rows = [proof for proof in rows if proof.name.removeprefix(_REAL) not in twice or proof.name in twice]
+    rows = [proof for proof in proofs if not (settings.quiet and proof.status is Status.PASSED)]
     width = max((len(proof.name) for proof in rows), default=0)
     for proof in rows:
-        words = real[proof.name].claim if proof.name in twice else proof.claim
-        if proof.status is Status.NOT_RUN:
-            words = (proof.reason or "").removeprefix("because ")
+        words = proof.claim if proof.status is not Status.NOT_RUN else (proof.reason or "").removeprefix("because ")
         shown = proof.status is Status.PASSED and (settings.verbose or proof.asked)
         covers = f" ({proof.covers}; {proof.seconds:.2f} s)" if shown else ""
         text = f"{proof.status:<8} {proof.name:<{width}}  {words}{covers}"

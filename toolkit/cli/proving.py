@@ -11,7 +11,6 @@ import click
 from toolkit.cli import options
 from toolkit.cli.options import DEPTH, NIX
 from toolkit.docker.steps import DEMOTE, DESIGNS, LIFT, MODULE, Demotion
-from toolkit.judge.everything import Engine
 from toolkit.lift.plan import ASKED, FOLLOWED
 from toolkit.model import Depth, Tier
 from toolkit.proposal.requests import Request
@@ -47,8 +46,8 @@ depth_options = options.together(
         group=DEPTH,
         type=click.Choice(_TIERS),
         metavar="TIER",
-        help="isolated: prove on docker's file alone; tree: in the whole nixpkgs; build: also build, with your rights. "
-        "By default isolated for docker, else tree.",
+        help="tree: prove by evaluation in the whole nixpkgs; build: also build, with your rights. By default by "
+        "evaluation, for which docker's file is enough.",
     ),
     options.remembered(
         "--system",
@@ -56,12 +55,11 @@ depth_options = options.together(
         deep=True,
         multiple=True,
         metavar="NAME",
-        help="A system to evaluate or build for; may be repeated. For docker, it requires --tier.",
+        help="A system to evaluate or build for; may be repeated.",
     ),
     options.bounds(
-        timeout="The time limit of each evaluation, by default 60; with --tier isolated of all together, then 50.",
-        memory="The memory limit of each evaluation, by default 2048. For docker the limit of all together, by default "
-        "2048 with --tier isolated, else all free memory.",
+        timeout="The time limit of each evaluation, by default 60; with docker's file alone of all together, then 50.",
+        memory="The memory limit of each evaluation, with docker's file alone of all together; by default 2048.",
     ),
     options.remembered(
         "--build-args",
@@ -75,24 +73,17 @@ depth_options = options.together(
 """Add the options for how deep to prove; `depth` returns their values."""
 
 
-def depth(target: str = DOCKER) -> Depth:
-    """Return how deep the user wants to prove; any target but docker needs at least the tier `tree`.
-
-    Raises click.UsageError for options that contradict.
-    """
+def depth() -> Depth:
+    """Return how deep the user wants to prove; raises click.UsageError for options that contradict."""
     named = options.asked("tier")
     options.allow()
-    if not _is_docker(target) and named == Tier.ISOLATED:
-        raise click.UsageError(f"{OTHER} and --tier {named} exclude each other")
-    tier = Tier(named or (Tier.ISOLATED if _is_docker(target) else Tier.TREE))
-    if is_sealed() and tier.includes(Tier.BUILD):
-        raise click.UsageError("--sealed requires --tier isolated or tree")
+    tier = Tier(named or Tier.TREE)
+    if is_sealed() and tier is Tier.BUILD:
+        raise click.UsageError("--sealed and --tier build exclude each other")
     words = nix_options(None if tier.includes(Tier.BUILD) else "--tier build")
-    if options.asked("system") and not tier.includes(Tier.TREE):
-        raise click.UsageError("--system requires --tier tree or build")
     return Depth(
         tier=tier,
-        by_itself=named is None,
+        whole=named is not None,
         systems=systems(),
         max_memory=options.asked("max_memory"),
         timeout=options.asked("timeout"),
@@ -109,19 +100,6 @@ def nix_options(lacks: str | None) -> tuple[str, ...]:
         return tuple(shlex.split(given or ""))
     except ValueError as error:
         raise click.UsageError(f"--build-args: {str(error).lower()}") from error
-
-
-def engine() -> Engine | None:
-    """Return the engine for `check --all`, None without that option."""
-    if not options.asked("everything"):
-        nix_options("--all")
-        return None
-    return Engine(
-        systems=systems(),
-        max_memory=options.asked("max_memory"),
-        timeout=options.asked("timeout"),
-        options=nix_options(None),
-    )
 
 
 def systems() -> tuple[str, ...]:
@@ -227,7 +205,7 @@ def proposed(target: str, source: SourceRequest, *, out: Path, force: bool) -> R
         follow=followed,
         called=_called(options.asked("called") or ()),
         only=options.asked("only") or (),
-        depth=depth(target),
+        depth=depth(),
         out=out,
         force=force,
     )

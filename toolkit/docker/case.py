@@ -1,18 +1,39 @@
-"""What the proofs of docker work on."""
+"""What the proofs of docker work on: a series on disk, and the nixpkgs that Nix is asked about it in.
+
+The file at each stage and a case.json live in the cache under a key of their content: the commands in a report can be
+repeated as long as they are there, and the same input is laid out once.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import re
+from pathlib import PurePosixPath
+from posixpath import normpath
+from threading import Lock
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
+from msgspec import Struct, field
+from msgspec.structs import replace
 
-from toolkit import inside, prove
-from toolkit.docker import COMPONENTS, builder
-from toolkit.docker.steps import DEMOTE, LIFT
-from toolkit.errors import NotRunError
-from toolkit.nix import limits
+from toolkit import documents, inside, prove
+from toolkit.cache import default_cache
+from toolkit.docker import COMPONENTS, TARGET, builder
+from toolkit.docker.rewrite.layout import docker_file, ordered
+from toolkit.docker.steps import DEMOTE, LIFT, demotion_of
+from toolkit.errors import NotRunError, RefusalError, ToolkitError, UsageError, tried
+from toolkit.git import reading
+from toolkit.git.reading import TreeFile
+from toolkit.inside import EntryKind
+from toolkit.model import Depth, Silence, SourceRequest
+from toolkit.nix import evaluator, limits
+from toolkit.prove import judged
+from toolkit.prove.judged import Judging
+from toolkit.shipped import EXPRESSIONS
+from toolkit.sources import changes, stand_in, trees
+from toolkit.sources.stand_in import Surroundings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,10 +41,11 @@ if TYPE_CHECKING:
 
     from toolkit.docker.rewrite.layout import DockerFile
     from toolkit.docker.steps import Demotion
-    from toolkit.git.reading import TreeFile
-    from toolkit.model import Depth, Progress
+    from toolkit.model import Progress, Proposal, Source
     from toolkit.proposal.leaf import Added
     from toolkit.sources.trees import NixpkgsTree
+
+KIND = "stages"
 
 BEFORE, LIFTED, DEMOTED = "before", "lifted", "demoted"
 """The stages of our own series, by name."""
@@ -39,9 +61,17 @@ SYSTEMS: tuple[tuple[str, str, str], ...] = (
 )
 """Label, build platform and host platform of each pair that is evaluated."""
 
-
 OVERRIDES = "overrides"
 """What a claim needs that asks what overrides do."""
+
+KNOWN_SYSTEMS = EXPRESSIONS / "systems.nix"
+
+_SILENT = Silence()
+
+_MOST_BESIDE = 1 << 26
+"""How many bytes may stand beside a file; a name counts as a thousand."""
+
+_NAME = re.compile(r"[a-zA-Z_][\w'-]*")
 
 
 class DockerStage(prove.Stage, frozen=True, kw_only=True, eq=False):
@@ -50,21 +80,76 @@ class DockerStage(prove.Stage, frozen=True, kw_only=True, eq=False):
     file: DockerFile
 
 
-class Deep(Struct, frozen=True, kw_only=True, eq=False):
-    """How deep the proofs go, the whole nixpkgs tree of each stage by its name, and who sees the progress.
+class Ground(Struct, frozen=True, kw_only=True, eq=False):
+    """The nixpkgs that is asked, and how deep: each tree is had when it is asked for, and kept.
 
-    Unless it is `whole`, there is only the unchanged tree, and only what needs no other is proven.
+    `around` makes the stand-in tree, `contents` are the file after each stage. Nothing is fetched if it is `offline`.
     """
 
-    depth: Depth
-    trees: Mapping[str, NixpkgsTree]
-    progress: Progress
-    whole: bool = True
+    source: Source
+    around: Surroundings
+    contents: Mapping[str, bytes]
+    depth: Depth = field(default_factory=Depth)
+    offline: bool = True
+    progress: Progress = _SILENT
+    _kept: dict[str, NixpkgsTree | None] = field(default_factory=dict[str, "NixpkgsTree | None"])
+    _judging: dict[str, Judging] = field(default_factory=dict[str, Judging])
+    _lock: Lock = field(default_factory=Lock)
+
+    @property
+    def whole(self) -> NixpkgsTree | None:
+        """The whole nixpkgs around the file, None if it is not at hand and the depth does not ask for it."""
+        with self._lock:
+            if "whole" not in self._kept:
+                self._kept["whole"] = (
+                    trees.whole(self.source, offline=self.offline, progress=self.progress)
+                    if self.depth.whole
+                    else trees.at_hand(self.source, progress=self.progress)
+                )
+            return self._kept["whole"]
+
+    @property
+    def stand_in(self) -> NixpkgsTree:
+        """The stand-in tree, in which builds need no network."""
+        return stand_in.tree(self.around)
+
+    @property
+    def tree(self) -> NixpkgsTree:
+        """The nixpkgs that is asked: the whole one, or where only the file is at hand the stand-in tree."""
+        return self.whole or self.stand_in
+
+    def after(self, stage: str) -> NixpkgsTree:
+        """Return the nixpkgs that is asked, with the file of a stage."""
+        return trees.changed(self.tree, {self.around.target: self.contents[stage]})
+
+    def judging(self, stage: str, patch: str) -> Judging:
+        """Return the judge, asked about the file of a stage; `patch` is what the command line calls that change."""
+        tree = self.tree
+        with self._lock:
+            if stage not in self._judging:
+                source = SourceRequest(nixpkgs=str(tree.root))
+                change = changes.one_file(tree, self.around.target, self.contents[stage], source=source)
+                # What is compared of a docker besides its derivations hardly depends on the system.
+                asked = judged.systems(self.depth.systems or (self.native,), narrowed=True)
+                self._judging[stage] = Judging(change=change, systems=asked, named=("--patch", patch))
+            return self._judging[stage]
+
+    @property
+    def place(self) -> str:
+        """What the tree is called."""
+        if self.whole is None:
+            return "the stand-in tree"
+        return "the specimen's package set" if self.tree.is_specimen else "the real package set"
 
     @property
     def systems(self) -> tuple[tuple[str, str, str], ...]:
-        """Label, build and host platform of what is evaluated: what the user named, or the isolated tier's."""
+        """Label, build and host platform of what is evaluated: what the user named, or the usual ones."""
         return tuple((name, name, name) for name in self.depth.systems) or SYSTEMS
+
+    @property
+    def native(self) -> str:
+        """A Linux system among them that is built on itself."""
+        return next((label for label, build, host in self.systems if build == host and "linux" in label), SYSTEMS[0][0])
 
     @property
     def jobs(self) -> int:
@@ -76,35 +161,45 @@ class Deep(Struct, frozen=True, kw_only=True, eq=False):
         """The memory limit of one evaluation in MiB, None for no limit."""
         return self.depth.max_memory // self.jobs if self.depth.max_memory is not None else None
 
+    def require_systems(self) -> None:
+        """Raise UsageError where a system is asked for which the nixpkgs does not know."""
+        if not self.depth.systems:
+            return
+        with limits.sealed():
+            answer = evaluator.evaluate(KNOWN_SYSTEMS, {"tree": str(self.tree.root)})
+        known = documents.convert(answer, tuple[str, ...], document=f"{self.tree.root}/lib")
+        for name in self.depth.systems:
+            if name not in known:
+                common = [other for other in known if re.fullmatch(r"(x86_64|aarch64|riscv64)-(linux|darwin)", other)]
+                hint = f"it knows, for example, {', '.join(common)}"
+                raise UsageError(f"--system: '{name}' is not a system that this nixpkgs knows", hint=hint)
+
 
 class DockerCase(prove.Case[DockerStage], frozen=True, kw_only=True, eq=False):
     """A series to be proven. A foreign patch may do one of the steps alone, or both at once.
 
-    `question` is the JSON file that tells Nix about the stages; `own_library` says that the source has no `lib`.
-    `beside` are the files beside the source that the stages refer to, by name; empty ones stand in for those that are
-    `missing`. `added` follows the series. `deeper` is None if no tier below the first is wanted.
+    `question` is the JSON file that tells Nix about the stages. `beside` are the files beside the source that they
+    refer to, by name; empty ones stand in for those that are `missing`. `added` follows the series.
     """
 
     question: Path
-    own_library: bool
+    ground: Ground
     beside: Mapping[str, TreeFile]
     missing: tuple[str, ...] = ()
     demotion: Demotion | None = None
     overlay: Path | None = None
     added: Added | None = None
-    deeper: Deep | None = None
 
     @property
-    def deep(self) -> Deep:
-        """What the proofs of the deeper tiers have."""
-        if self.deeper is None:
-            raise AssertionError(self)
-        return self.deeper
+    def bounded(self) -> bool:
+        """Return whether what is asked is made of the specimen: then all evaluations have a common time."""
+        found = tried(lambda: self.ground.whole)
+        return found is None or isinstance(found, ToolkitError) or found.is_specimen
 
     @property
     def left_out(self) -> tuple[str, ...]:
         """What the whole tree lacks that the source has."""
-        return self.deeper.trees[self.before.name].warnings if self.deeper is not None else ()
+        return self.ground.whole.warnings if self.ground.whole is not None else ()
 
     @property
     def of_overrides(self) -> bool:
@@ -127,6 +222,13 @@ class DockerCase(prove.Case[DockerStage], frozen=True, kw_only=True, eq=False):
             raise NotRunError("the patch leaves the components where they are")
         return self.lifted
 
+    def require_apart(self) -> DockerStage:
+        """Return `lifted`; raise NotRunError if there is none, or if its commit demotes as well."""
+        lifted = self.require_lifted()
+        if lifted is self.demoted:
+            raise NotRunError("one patch makes both changes, of which the second rebuilds docker")
+        return lifted
+
     def require_demoted(self) -> DockerStage:
         """Return `demoted`; raise NotRunError if there is none."""
         if self.demoted is None:
@@ -139,20 +241,28 @@ class DockerCase(prove.Case[DockerStage], frozen=True, kw_only=True, eq=False):
         return self.stages[[DEMOTE in stage.steps for stage in self.stages].index(True) - 1]
 
 
-def ask(files: Sequence[DockerFile], *, root: Path | None = None) -> dict[str, object]:
-    """Return the data of a case.json, without its sides, for an evaluation with stand-ins.
+def surroundings(files: Sequence[DockerFile], source: Source, beside: Mapping[str, TreeFile]) -> Surroundings:
+    """Return what the stand-in tree of a source has, for its file at each stage."""
+    first = files[0]
+    releases = sorted(first.releases(), key=lambda release: ordered(release.version or ""))
+    return Surroundings(
+        target=TARGET,
+        content=first.text.encode(),
+        beside=beside,
+        exported=tuple(release.attr for release in releases),
+        names=names(files),
+        takes_function=builder.builder(first, source.root).takes_function,
+        root=source.root,
+    )
 
-    `root` is the nixpkgs around them. `names` is whatever in the files might be a package of the set, but for the
-    components, which callPackage would take from there; `finals` shows whether Go's builders take a function.
+
+def names(files: Sequence[DockerFile]) -> tuple[str, ...]:
+    """Return whatever files may take for a package of the set.
+
+    Parameters with a default are none, since callPackage would fill them, nor are the components.
     """
     words = {word for file in files for word in _NAME.findall(file.text)}
-    return {
-        "libPath": library(root),
-        "names": sorted(words - {*COMPONENTS}),
-        "finals": builder.builder(files[0], root).takes_function,
-        "components": COMPONENTS,
-        "systems": [dict(zip(("label", "build", "host"), system, strict=True)) for system in SYSTEMS],
-    }
+    return tuple(sorted(words - {*COMPONENTS} - {name for file in files for name in file.optional()}))
 
 
 def require_linux() -> None:
@@ -161,10 +271,140 @@ def require_linux() -> None:
         raise NotRunError(f"the daemon is built for Linux and runs there, and this is {system}")
 
 
-_NAME = re.compile(r"[a-zA-Z_][\w'-]*")
+def siblings(source: Source, *stages: DockerFile) -> tuple[dict[str, TreeFile], tuple[str, ...]]:
+    """Read the files that the stages refer to from beside the source, of a directory all that are below it.
+
+    Return them by name, and the names of those that are not there.
+    A link stays one if it leads to a file beside it, which comes along; of any other link in the tree, the file comes
+    that it leads to there. Raise RefusalError for a name that is not below the source's directory: it would be written
+    outside of the stage; ToolkitError for what is no regular file, and for a link that leads out of the tree.
+    """
+    present: dict[str, TreeFile] = {}
+    missing: list[str] = []
+    waiting = list(dict.fromkeys(name for file in stages for name in file.paths()))
+    whole = source.root is not None and source.directory.is_relative_to(source.root)
+    root = source.root if source.root is not None and whole else source.directory
+    place = PurePosixPath(source.directory.relative_to(root))
+    size = 0
+    for name in waiting:
+        if ".." in PurePosixPath(name).parts:
+            raise RefusalError(f"{stages[0].tree.name}: refers to './{name}', which is not below its directory")
+        path = place / name
+        if inside.is_directory(root, path):
+            below = (each.path for each in inside.entries(root, path) if each.kind is not EntryKind.DIRECTORY)
+            found = sorted(str(PurePosixPath(each).relative_to(place)) for each in below)
+        elif not inside.exists(root, path) and not inside.leads_out(root, path):
+            missing.append(name)
+            continue
+        else:
+            led = _beside(inside.link(root, path), name)
+            present[name] = reading.read_file(root, path, follow=led is None)
+            size += len(present[name].content) + 1000
+            if size > _MOST_BESIDE:
+                raise ToolkitError(f"{source.directory}: the files beside the package's are too many, or too long")
+            found = [led] if led is not None else []
+        waiting += [each for each in found if each not in waiting]
+    return present, tuple(missing)
 
 
-def library(root: Path | None) -> str:
-    """Return the path of the `lib` of a nixpkgs, "" where it has none of its own."""
-    found = inside.within(root, "lib") if root is not None else None
-    return str(root / found) if root and found and inside.is_file(root, found / "default.nix") else ""
+def _beside(said: str | None, name: str) -> str | None:
+    """Return the name of the file that a link leads to by its own words, None if it is not below the directory."""
+    led = normpath(PurePosixPath(name).parent / said) if said is not None else ".."
+    return None if led.startswith(("..", "/")) else led
+
+
+def case(contents: Mapping[str, bytes], *, name: str, source: Source) -> DockerCase:
+    """Write each content as `STAGE/default.nix` with its siblings, empty files for those that are missing.
+
+    `contents` maps the stage's name to the file's content, before any change first. Raise NixSyntaxError,
+    RefusalError or LayoutError for a content that is no docker file.
+    """
+    parsed = {stage: docker_file(content, name=name) for stage, content in contents.items()}
+    beside, missing = siblings(source, *parsed.values())
+    around = {**beside, **dict.fromkeys(missing, TreeFile(content=b""))}
+    written = {
+        f"{stage}/{path}": file
+        for stage, content in contents.items()
+        for path, file in {**around, "default.nix": TreeFile(content=content)}.items()
+    }
+    key = _key(written)
+    sides = {stage: str(default_cache().root / KIND / key / stage) for stage in contents}
+    document = json.dumps({"sides": sides, "components": COMPONENTS}, indent=1)
+    root = _kept(KIND, key, {**written, "case.json": TreeFile(content=document.encode())})
+    return DockerCase(
+        source=source,
+        target=TARGET,
+        stages=tuple(
+            DockerStage(
+                name=stage,
+                file=parsed[stage],
+                content=content,
+                path=root / stage / "default.nix",
+                steps=frozenset(step for step, led in STAGES.items() if led == stage),
+            )
+            for stage, content in contents.items()
+        ),
+        question=root / "case.json",
+        ground=Ground(source=source, around=surroundings([*parsed.values()], source, around), contents=contents),
+        beside=beside,
+        missing=missing,
+    )
+
+
+def deepened(found: DockerCase, depth: Depth, *, offline: bool, progress: Progress) -> DockerCase:
+    """Return the case for a depth; raise as `Ground.whole` and `Ground.require_systems` do."""
+    old = found.ground
+    ground = Ground(
+        source=found.source, around=old.around, contents=old.contents, depth=depth, offline=offline, progress=progress
+    )
+    ground.require_systems()
+    return replace(found, ground=ground)
+
+
+def of_proposal(proposal: Proposal, *, name: str, overlay: Path) -> DockerCase:
+    """Return the case of a proposal whose overlay is, or will be, in a directory; raise as `case` does."""
+    contents = {BEFORE: proposal.source.content}
+    for step, commit in zip(proposal.steps, proposal.commits, strict=True):
+        if step.name not in STAGES:
+            hint = "'unlet propose' writes a proposal"
+            raise ToolkitError(f"{name}: '{step.name}' is not a step of docker's", hint=hint)
+        contents[STAGES[step.name]] = commit.after
+    return replace(
+        case(contents, name=name, source=proposal.source),
+        demotion=demotion_of(proposal.steps),
+        patches=proposal.patches,
+        upstream_diff=proposal.upstream_diff,
+        overlay=overlay,
+    )
+
+
+def lay_out(files: Mapping[str, bytes]) -> Path:
+    """Write files into a directory of the cache that is theirs, so that the commands of a report can be repeated."""
+    written = {name: TreeFile(content=content) for name, content in files.items()}
+    return _kept("files", _key(written), written)
+
+
+def _key(files: Mapping[str, TreeFile]) -> str:
+    digest = hashlib.sha256()
+    for path, file in sorted(files.items()):
+        digest.update(f"{path}\0{file.mode} {len(file.content)}\0".encode() + file.content)
+    return digest.hexdigest()[:32]
+
+
+def _kept(kind: str, key: str, files: Mapping[str, TreeFile]) -> Path:
+    def make(directory: Path) -> None:
+        for path, file in files.items():
+            reading.write_file(directory / path, file)
+
+    def check(directory: Path) -> bool:
+        try:
+            return all(reading.read_file(directory, path) == file for path, file in files.items())
+        except ToolkitError:
+            return False
+
+    return default_cache().obtain(kind, key, make=make, check=check)
+
+
+def unchanged(file: DockerFile, source: Source) -> DockerCase:
+    """Return the case of the file as it is, of which nothing is proposed."""
+    return case({BEFORE: source.content}, name=file.tree.name, source=source)

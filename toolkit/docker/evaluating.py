@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from toolkit import confined, files, process
-from toolkit.docker import meaning
+from toolkit.docker import COMPONENTS, TARGET, meaning
 from toolkit.docker.claims import building, evaluation
 from toolkit.docker.claims.facts import shown
 from toolkit.docker.meaning import Parsed
@@ -25,6 +25,8 @@ from toolkit.errors import CommandError, LimitError, ToolkitError
 from toolkit.nix import limits, program
 from toolkit.nix.limits import TOGETHER_SECONDS, no_time, sealed
 from toolkit.parallel import side_by_side
+from toolkit.sources import stand_in
+from toolkit.sources.stand_in import Surroundings
 from toolkit.track import readings
 from toolkit.track.readings import PathPlace
 
@@ -39,7 +41,7 @@ _SECONDS = 20.0
 
 _MOST_EXPANDED = 1 << 16
 _PASSES = 4
-_FILE = "file"
+_FILE, _TREE = "file", "tree"
 
 
 class Undecided(Struct, frozen=True):
@@ -74,7 +76,7 @@ def reading_of(parsed: Parsed, answer: Reading | Undecided) -> Reading:
 def evaluate(versions: Sequence[tuple[bytes, Parsed]], *, seconds: float | None = None) -> list[Reading | Undecided]:
     """Evaluate the versions side by side; one that ends Nix does not affect the others.
 
-    All have so many `seconds` together, by default those of the tier isolated. Raise ToolkitError without a new Nix.
+    All have so many `seconds` together, by default those of the stand-in tree. Raise ToolkitError without a new Nix.
     """
     program.version()
     end = time.monotonic() + (limits.seconds(TOGETHER_SECONDS) if seconds is None else seconds)
@@ -89,7 +91,7 @@ def _evaluate(content: bytes, parsed: Parsed, end: float) -> Reading | Undecided
         case = _lay_out(content, parsed, directory)
         try:
             with sealed(case.parent, seconds=max(seconds, 0)):
-                releases = evaluation.read(case, _FILE, parsed.parameters)
+                releases = evaluation.read(case.parent / _TREE, case, _FILE, parsed.parameters)
         except CommandError as error:
             if seconds < most and isinstance(error, LimitError) and error.of_time:
                 return Undecided(no_time())
@@ -108,7 +110,7 @@ def _evaluate(content: bytes, parsed: Parsed, end: float) -> Reading | Undecided
 
 
 def _lay_out(content: bytes, parsed: Parsed, root: Path) -> Path:
-    """Write a version, empty files for those that it refers to, and its case; return the case."""
+    """Write a version, empty files for those that it refers to, the stand-in tree and its case; return the case."""
     directory = root / _FILE
     directory.mkdir()
     for name in parsed.paths:
@@ -118,12 +120,17 @@ def _lay_out(content: bytes, parsed: Parsed, root: Path) -> Path:
                 (directory / name).parent.mkdir(parents=True, exist_ok=True)
                 (directory / name).touch()
     (directory / "default.nix").write_bytes(content)
-    case = {
-        "sides": {_FILE: str(directory)},
-        **parsed.question,
-    }
+    around = Surroundings(
+        target=TARGET,
+        content=content,
+        beside={},
+        exported=parsed.exported,
+        names=parsed.names,
+        takes_function=parsed.takes_function,
+    )
+    stand_in.write(around, root / _TREE)
     path = root / "case.json"
-    path.write_text(json.dumps(case), encoding="utf-8")
+    path.write_text(json.dumps({"sides": {_FILE: str(directory)}, "components": COMPONENTS}), encoding="utf-8")
     return path
 
 

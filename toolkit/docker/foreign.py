@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from toolkit import confined
-from toolkit.docker import COMPONENTS, PACKAGE, PREFIX_ENTRY, TARGET, evaluating, meaning, staging
+from toolkit.docker import COMPONENTS, PACKAGE, PREFIX_ENTRY, TARGET, evaluating, meaning
+from toolkit.docker import case as cases
 from toolkit.docker.case import BEFORE, DEMOTED, LIFTED
 from toolkit.docker.claims import evaluation
 from toolkit.docker.claims.facts import open_doors
@@ -44,7 +45,7 @@ def foreign(request: CheckRequest, *, progress: Progress) -> tuple[DockerCase, P
     places = _places(before, after)
     demotion = _demotion(*places)
     contents = {BEFORE: found.content, LIFTED if demotion is None else DEMOTED: patched}
-    case = staging.case(contents, name=name, source=found)
+    case = cases.case(contents, name=name, source=found)
     names = {LIFT} if demotion is None else {LIFT, DEMOTE} if _lifts(case) else {DEMOTE}
     stages = (case.before, replace(case.after, steps=frozenset(names)))
     case = replace(case, demotion=demotion, stages=stages, upstream_diff=change.diff)
@@ -65,7 +66,7 @@ def foreign(request: CheckRequest, *, progress: Progress) -> tuple[DockerCase, P
     if change.others:
         shown = [*map(str, change.others[:_OTHERS]), *(["…"] if len(change.others) > _OTHERS else [])]
         warnings.append(f"not covered by the proofs, other files of the patch: {', '.join(shown)}")
-    if request.depth.tier.includes(Tier.BUILD):
+    if request.depth.tier is Tier.BUILD:
         warnings.append(f"the patch was run with your rights, as --tier {request.depth.tier} asks for")
     return case, proposal, tuple(warnings)
 

@@ -1,4 +1,4 @@
-"""docker's own part of a proposal for it: the steps, the stand-ins that its stages are evaluated with, its claims."""
+"""docker's own part of a proposal for it: the steps, its stages, its claims."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from toolkit import inside, sources
-from toolkit.docker import COMPONENTS, PACKAGE, TARGET, builder, evaluating, foreign, module, overlay, staging
-from toolkit.docker.case import SYSTEMS, DockerCase
+from toolkit.docker import COMPONENTS, PACKAGE, TARGET, builder, evaluating, foreign, module, overlay
+from toolkit.docker import case as cases
+from toolkit.docker.case import BEFORE, SYSTEMS, DockerCase
 from toolkit.docker.claims import catalogue as claims
 from toolkit.docker.claims import overrides
 from toolkit.docker.rewrite.layout import docker_file
@@ -55,8 +56,8 @@ class DockerChosen(Chosen[DockerCase], frozen=True, kw_only=True, eq=False):
     unchanged: DockerFile
 
     def case(self, proposal: Proposal, *, overlay: Path) -> DockerCase:
-        """Stage the series with stand-ins for the rest of nixpkgs."""
-        case = staging.of_proposal(proposal, name=self.unchanged.tree.name, overlay=overlay)
+        """Stage the series."""
+        case = cases.of_proposal(proposal, name=self.unchanged.tree.name, overlay=overlay)
         return replace(case, added=self.added)
 
     def deepened(self, case: DockerCase, *, near: str | None, progress: Progress) -> DockerCase:
@@ -66,7 +67,8 @@ class DockerChosen(Chosen[DockerCase], frozen=True, kw_only=True, eq=False):
         where overrides reach the components already.
         """
         asked = self.request
-        case = staging.deepen(case, asked.depth, offline=asked.source.offline, progress=progress, near=near)
+        del near
+        case = cases.deepened(case, asked.depth, offline=asked.source.offline, progress=progress)
         if self.unchanged.todo() is None:
             overrides.require_closed(case)
         return case
@@ -128,16 +130,15 @@ class Docker(Leaf):
     def again(self, recorded: Recorded, *, progress: Progress) -> Draft[DockerCase]:
         """Stage what the mails give, with the commit of other files as the source's nixpkgs has it."""
         proposal, source, asked = recorded.proposal, recorded.source, recorded.request
-        case = staging.of_proposal(proposal, name=str(TARGET), overlay=inside.place(recorded.directory, "overlay"))
+        case = cases.of_proposal(proposal, name=str(TARGET), overlay=inside.place(recorded.directory, "overlay"))
         case = replace(case, added=module.read_back(recorded.behind, source))
-        near = asked.source.nixpkgs
-        case = staging.deepen(case, asked.depth, offline=True, progress=progress, near=near)
+        case = cases.deepened(case, asked.depth, offline=True, progress=progress)
         return _judged(proposal, case, ())
 
     def foreign(self, request: CheckRequest, *, progress: Progress) -> Draft[DockerCase]:
         """Find out which of the steps somebody's change makes; it is evaluated with nobody's rights."""
         case, proposal, warnings = foreign.foreign(request, progress=progress)
-        case = staging.deepen(case, request.depth, offline=request.change.source.offline, progress=progress)
+        case = cases.deepened(case, request.depth, offline=request.change.source.offline, progress=progress)
         return _judged(proposal, case, warnings)
 
     def unconcerned(self, draft: Draft[DockerCase]) -> str | None:
@@ -203,7 +204,7 @@ def _rewritten(request: Request, source: Source) -> DockerChosen:
     except LayoutError:
         raise
     except RefusalError:
-        overrides.require_closed(staging.unchanged(file, source))
+        overrides.require_closed(cases.case({BEFORE: source.content}, name=name, source=source))
         raise
 
 

@@ -15,8 +15,8 @@ from msgspec.structs import replace
 from packaging.version import Version
 
 from toolkit import files
-from toolkit.docker import COMPONENTS, PREFIX_ENTRY, TARGET
-from toolkit.docker.case import ask
+from toolkit.docker import COMPONENTS, PREFIX_ENTRY, TARGET, builder
+from toolkit.docker.case import names
 from toolkit.docker.rewrite import layout, wrapper
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.errors import LayoutError, NixSyntaxError, RefusalError, ToolkitError
@@ -58,13 +58,16 @@ _WRAPPER_EVERYWHERE = Version("23")
 class Parsed(Struct, frozen=True, kw_only=True):
     """What the syntax tells, and what Nix has to be given to tell more.
 
-    `question` is what a case.json has besides the sides, `paths` are the files beside it, `parameters` those that may
-    be made for overriding a component, by its name. With `closed` the components are bound in the let and nothing in
+    `names` is whatever it may take for a package, `exported` are its releases, and `takes_function` shows whether its
+    builder takes one. `paths` are the files beside it, `parameters` those that may be made for overriding a
+    component, by its name. With `closed` the components are bound in the let and nothing in
     the file looks like a way to replace them, so that Nix could only repeat it.
     """
 
     reading: Reading
-    question: dict[str, object] = field(default_factory=dict[str, object])
+    names: tuple[str, ...] = ()
+    exported: tuple[str, ...] = ()
+    takes_function: bool = True
     paths: tuple[str, ...] = ()
     parameters: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     closed: bool = False
@@ -98,7 +101,8 @@ class _Syntax(Struct, frozen=True, kw_only=True):
     locked: bool
     mentions_wrapper: bool
     strange: str | None
-    question: dict[str, object] = field(default_factory=dict[str, object])
+    names: tuple[str, ...]
+    takes_function: bool
 
 
 def read(content: bytes) -> Parsed:
@@ -130,7 +134,9 @@ def of(file: DockerFile) -> Parsed:
 def _parsed(syntax: _Syntax, real: Mapping[str, str]) -> Parsed:
     return Parsed(
         reading=_reading(syntax, real),
-        question=syntax.question,
+        names=syntax.names,
+        exported=tuple(release.attr for release in syntax.releases),
+        takes_function=syntax.takes_function,
         paths=syntax.paths,
         parameters=syntax.parameters,
         closed=syntax.locked and {each.bound for each in syntax.components} <= {"let", "absent"},
@@ -191,7 +197,7 @@ def parse(text: str, name: str) -> _Syntax | str:
     """Return what stands in a file, or why that is not known."""
     try:
         file = docker_file(text.encode(), name=name)
-        return replace(_syntax(file), question=ask([file]))
+        return _syntax(file)
     except NixSyntaxError as error:
         return f"cannot be parsed: {_subjectless(error.message, name)}"
     except LayoutError:
@@ -221,6 +227,8 @@ def _syntax(file: DockerFile) -> _Syntax:
         locked=layout.locked(file, COMPONENTS),
         mentions_wrapper="dockerd-rootless" in file.text,
         strange=_strange(file, place),
+        names=names([file]),
+        takes_function=builder.by_age(file).takes_function,
     )
 
 

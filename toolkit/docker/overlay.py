@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from toolkit import prove, sources
-from toolkit.docker import PACKAGE, PREFIX_ENTRY, TARGET, staging
+from toolkit.docker import PACKAGE, PREFIX_ENTRY, TARGET
+from toolkit.docker import case as cases
+from toolkit.docker.case import BEFORE
 from toolkit.docker.claims import rewrapping
 from toolkit.docker.rewrite import wrapper
 from toolkit.docker.rewrite.layout import docker_file
@@ -79,7 +81,7 @@ def rewrap(request: Request, *, progress: Progress) -> OverlayReport:
         for name in SHIPPED:
             (at / name).write_bytes(shipped_path(f"overlays/{name}").read_bytes())
         (at / "default.nix").write_text(f"import ./{rewrapping.OVERLAY}\n")
-        case = staging.deepen(case, request.depth, offline=request.source.offline, progress=progress)
+        case = cases.deepened(case, request.depth, offline=request.source.offline, progress=progress)
         return OverlayKind.REWRAP, prove.run(claims, case, progress=progress), ()
 
     return write_overlay(request.out, found, make_in, target=PACKAGE, force=request.force)
@@ -99,7 +101,7 @@ def rewrap_case(file: DockerFile, found: Source, at: Path) -> DockerCase:
     if where is not PathPlace.PREFIX:
         hint = "a security wrapper named rootlesskit is enough with this nixpkgs"
         raise RefusalError(f"{name}: {PREFIX_ENTRY} is no longer in the PATH prefix ({where})", hint=hint)
-    return replace(staging.unchanged(file, found), overlay=at)
+    return replace(cases.case({BEFORE: found.content}, name=name, source=found), overlay=at)
 
 
 def overlay_files(

@@ -39,7 +39,7 @@ SECONDS = 60.0
 """What one evaluation may take."""
 
 TOGETHER_SECONDS = 50.0
-"""What all evaluations of the isolated tier may take, so that a command ends within SECONDS."""
+"""What all evaluations in a stand-in tree may take, so that a command ends within SECONDS."""
 
 _AT_ONCE = min(os.cpu_count() or 1, 3)
 """A file with a hundred releases takes a quarter of MEMORY_MIB."""

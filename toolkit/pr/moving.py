@@ -36,7 +36,7 @@ def update(asked: BranchOrder, request: Request, *, progress: Progress) -> PullR
     wanted = _wanted(request, kept)
     plain = BranchOrder(repo=asked.repo, branch=asked.branch, fetch=asked.fetch, force=asked.force)
     same = asked == plain and replace(wanted, depth=kept.depth) == kept
-    if same and request.depth == Depth(tier=request.depth.tier, by_itself=True):
+    if same and request.depth == Depth():
         if asked.fetch:
             clones.fetch_branches(clone, (order.base,))
         if (unchanged := _unchanged(clone, found.kept, tip)) is not None:

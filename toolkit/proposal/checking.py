@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from functools import partial
 from itertools import pairwise
 from pathlib import PurePosixPath
-from shlex import quote
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit import inside, prove, sources
 from toolkit.errors import ToolkitError, tried
 from toolkit.git import patching, reading
-from toolkit.model import Commit, Depth, Oid, Patch, Proof, Proposal, Report, Source, SourceRequest, Status, Tier
+from toolkit.model import Commit, Oid, Patch, Proposal, Report, Source, SourceRequest
 from toolkit.nix import program
 from toolkit.proposal import recipes
 from toolkit.proposal.leaf import Recorded
@@ -26,7 +23,6 @@ from toolkit.report import report
 from toolkit.sources import recorded
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from toolkit.model import Progress, Server
@@ -43,8 +39,7 @@ def check(request: CheckRequest, *, progress: Progress) -> Report:
     """
     program.version()
     if request.directory is not None:
-        draft, unasked = _recorded(request, request.directory, progress=progress)
-        return judged(draft, request, unasked, progress=progress)
+        return judged(_recorded(request, request.directory, progress=progress), request, progress=progress)
     request = replace(request, change=completed(request.change, request.server, progress=progress))
     return judged(leaf_of(request.target).foreign(request, progress=progress), request, progress=progress)
 
@@ -64,50 +59,18 @@ def completed(change: ChangeRequest, server: Server | None, *, progress: Progres
     return replace(change, pull=pull, remote=change.remote or found.base.remote)
 
 
-def judged(draft: Draft[Any], request: CheckRequest, unasked: _Unasked | None = None, *, progress: Progress) -> Report:
+def judged(draft: Draft[Any], request: CheckRequest, *, progress: Progress) -> Report:
     """Run the proofs of a draft that are named in the request, or all, and return their report."""
-    unasked = unasked or _Unasked()
-    names = tuple(name for name in request.proofs if name not in unasked.names)
-    proven: tuple[Proof, ...] = ()
-    if names or not request.proofs:
-        proven = prove.run(draft.claims, draft.case, names, progress=progress)
-    proven += unasked.proofs(request.proofs, progress)
     return Report(
         proposal=draft.proposal,
-        proofs=proven,
+        proofs=prove.run(draft.claims, draft.case, request.proofs, progress=progress),
         warnings=draft.warnings,
         tools={"nix": str(program.version())},
         request=request.change.source,
     )
 
 
-class _Unasked(Struct, frozen=True, kw_only=True):
-    """The proofs of a tree that is not known here, by their names; `asked` if the user wants them."""
-
-    names: tuple[str, ...] = ()
-    asked: bool = False
-    reason: str = ""
-
-    def proofs(self, chosen: Sequence[str], progress: Progress) -> tuple[Proof, ...]:
-        """Return them as not run, or those that were chosen."""
-        found = tuple(
-            Proof(
-                name=name,
-                claim="a proof in the real package set",
-                status=Status.NOT_RUN,
-                covers="nothing",
-                reason=self.reason,
-                asked=self.asked or name in chosen,
-            )
-            for name in self.names
-            if not chosen or name in chosen
-        )
-        for proof in found:
-            progress.proof(proof)
-        return found
-
-
-def _recorded(request: CheckRequest, directory: Path, *, progress: Progress) -> tuple[Draft[Any], _Unasked]:
+def _recorded(request: CheckRequest, directory: Path, *, progress: Progress) -> Draft[Any]:
     """Read a proposal back from its directory."""
     progress.step("reading the proposal")
     written, document = _document(directory)
@@ -117,7 +80,6 @@ def _recorded(request: CheckRequest, directory: Path, *, progress: Progress) -> 
     needed = leaf.needs(behind=behind)
     at_hand = _source_again(request.change.source, written, document, needed, progress)
     source = at_hand[0] if at_hand is not None else _taken_back(document, directory, diff)
-    unasked = _Unasked() if at_hand is not None else _unasked(document, directory, request.depth)
     warnings = source.warnings
     contents = [source.content]
     for patch in series:
@@ -155,14 +117,14 @@ def _recorded(request: CheckRequest, directory: Path, *, progress: Progress) -> 
             designs={step.name: step.design for step in document.steps},
             recipe=document.recipe,
             settings=document.settings,
-            depth=Depth() if unasked.names else request.depth,
+            depth=request.depth,
         ),
         proposal=proposal,
         behind=behind,
         recipe=_recipe(document),
     )
     draft = leaf.again(asked, progress=progress)
-    return replace(draft, warnings=(*warnings, *draft.warnings)), unasked
+    return replace(draft, warnings=(*warnings, *draft.warnings))
 
 
 def _document(directory: Path) -> tuple[bytes, ReportDocument]:
@@ -207,23 +169,6 @@ def _recipe(document: ReportDocument) -> Recipe | None:
     return Recipe(about="", steps=tuple(steps))
 
 
-def _unasked(document: ReportDocument, directory: Path, depth: Depth) -> _Unasked:
-    """Return the proofs that need the nixpkgs which a report was made from: those that it has, or that were asked for.
-
-    What a report says of a place is never read.
-    """
-    deeper = depth.tier is not Tier.ISOLATED
-    names = [proof.name for proof in document.proofs if re.fullmatch(r"tree-[\w.-]+", proof.name)]
-    if deeper and not names:
-        names = ["tree"]
-    command = f"unlet check {quote(str(directory))} {f'--tier {depth.tier} ' if deeper else ''}--nixpkgs TREE"
-    return _Unasked(
-        names=tuple(dict.fromkeys(names)) if deeper or depth.by_itself else (),
-        asked=deeper,
-        reason=f"because the nixpkgs of this report is not known here; run '{command}'",
-    )
-
-
 def _source_again(
     given: SourceRequest, written: bytes, document: ReportDocument, needed: tuple[str, ...], progress: Progress
 ) -> tuple[Source, str] | None:
@@ -262,7 +207,7 @@ def _taken_back(document: ReportDocument, directory: Path, diff: bytes) -> Sourc
     before = tried(partial(patching.apply, after, target, diff, reverse=True))
     if isinstance(before, ToolkitError) or str(reading.blob_id(before)) != was.blob:
         raise ToolkitError(f"{directory}: upstream.diff and overlay/ do not belong to the file of report.json")
-    note = "the source is not available: the file comes from the proposal, and was evaluated with unlet's own lib"
+    note = "the source is not available: the file comes from the proposal, and was evaluated in the stand-in tree"
     return Source(origin=was.origin, content=before, directory=inside.place(directory, place), warnings=(note,))
 
 

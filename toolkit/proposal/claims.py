@@ -258,7 +258,7 @@ def _of_tree(
     *,
     wide: bool = True,
 ) -> Claim[LiftCase]:
-    return Claim(name, sentence, check, Tier.TREE, applies_to=applies_to, offered=True, wide=wide)
+    return Claim(name, sentence, check, Tier.TREE, applies_to=applies_to, alone=True, wide=wide)
 
 
 CLAIMS: tuple[Claim[LiftCase], ...] = (

@@ -60,17 +60,17 @@ class Claim(Struct, Generic[C_contra], frozen=True):
     """A proof's name, the sentence that it proves, the function that does, and the tier from which on it runs.
 
     `applies_to` are the subjects that it is claimed of, `needs` what the evaluation that claims share has to answer for
-    it. `offered`: it runs unasked in a deeper tier; if it cannot run, that is no error. `wide`: it is proven on several
-    systems, and its sentence names them if the user has.
+    it. `alone`: it runs after others, and what was proven before it is interrupted is kept. `wide`: it is proven on
+    several systems, and its sentence names them if the user has.
     """
 
     name: str
     sentence: str
     check: Callable[[C_contra], Finding]
-    tier: Tier = Tier.ISOLATED
+    tier: Tier = Tier.TREE
     applies_to: frozenset[Subject] = ANY
     needs: frozenset[str] = frozenset()
-    offered: bool = False
+    alone: bool = False
     wide: bool = False
 
 
@@ -96,12 +96,12 @@ def run(
 ) -> tuple[Proof, ...]:
     """Prove the claims of these names, for none all, in their order.
 
-    What the tiers isolated and tree evaluate is sealed, see `toolkit.nix.limits`.
+    What the tier tree evaluates is sealed, see `toolkit.nix.limits`.
 
-    Those that are named are marked as asked for, and so are those of the tiers below the isolated one, and those that
-    ended at a limit. They run side by side, but for those of a deeper tier, which follow. Raise UsageError for a name
-    that no claim has. An interrupt ends all programs that still run. What was proven before one of those that follow
-    is interrupted is kept: that one, and those behind it, were not run.
+    Those that are named are marked as asked for, and so are those of the tier that builds, and those that ended at a
+    limit. They run side by side, but for those that are `alone` or build, which follow. Raise UsageError for a name
+    that no claim has. An interrupt ends all programs that still run. What was proven before one of those that follow is
+    interrupted is kept: that one, and those behind it, were not run.
     """
     known = [claim.name for claim in claims]
     for name in names:
@@ -109,10 +109,10 @@ def run(
             raise UsageError(f"proof: '{name}' is unknown", hint=f"known proofs are {', '.join(known)}")
     chosen = [claim for claim in claims if not names or claim.name in names]
     case = replace(case, needs=frozenset(need for claim in chosen for need in claim.needs) if names else None)
-    beside = [claim for claim in chosen if claim.tier is Tier.ISOLATED]
+    beside = [claim for claim in chosen if claim.tier is Tier.TREE and not claim.alone]
     proofs: list[Proof] = []
     with ThreadPoolExecutor(max_workers=max(len(beside), 1)) as pool, process.ending_together():
-        end = time.monotonic() + limits.seconds(limits.TOGETHER_SECONDS)
+        end = time.monotonic() + limits.seconds(limits.TOGETHER_SECONDS) if case.bounded else inf
         running = {claim.name: pool.submit(copy_context().run, _prove, claim, case, end) for claim in beside}
         for claim in (*beside, *(claim for claim in chosen if claim not in beside)):
             progress.step(f"proving {claim.name}")
@@ -120,7 +120,7 @@ def run(
                 (proof,) = parallel.results([running[claim.name]])
             else:
                 proof = _alone(claim, case, proofs)
-            asked = proof.asked or claim.name in names or (claim.tier is not Tier.ISOLATED and not claim.offered)
+            asked = proof.asked or claim.name in names or claim.tier is Tier.BUILD
             proofs.append(replace(proof, asked=asked))
             default_cache().name("\n".join((*proof.commands, *proof.evidence)))
             progress.proof(proofs[-1])
@@ -143,11 +143,7 @@ def _prove(claim: Claim[C_contra], case: C_contra, end: float = inf) -> Proof:
     began = time.monotonic()
     limited = False
     try:
-        with (
-            sealed(*case.reach, seconds=max(end - began, 0))
-            if claim.tier in {Tier.ISOLATED, Tier.TREE}
-            else nullcontext()
-        ):
+        with sealed(*case.reach, seconds=max(end - began, 0)) if claim.tier is Tier.TREE else nullcontext():
             finding = claim.check(case)
     except CommandError as error:
         limited = program.reached_limit(error)
@@ -218,8 +214,13 @@ class Case(Struct, Generic[S_co], frozen=True, kw_only=True, eq=False):
         return self.stages[-1]
 
     @property
+    def bounded(self) -> bool:
+        """Return whether the evaluations of claims that run side by side have a common time."""
+        return True
+
+    @property
     def reach(self) -> tuple[Path, ...]:
-        """What an evaluation of the isolated tier may read: the stages, and the library of the source's nixpkgs."""
+        """What an evaluation may read besides what it names: the stages, and the library of the source's nixpkgs."""
         root = self.source.root
         found = () if root is None else ((root / name, inside.within(root, name)) for name in ("lib", ".version"))
         library = (path for place, real in found if real is not None for path in (place, place.parent / real))

@@ -18,7 +18,7 @@ from toolkit.report.markdown import code, fence, unwrapped
 
 T = TypeVar("T")
 
-_NO_REBUILD = ("tree-no-rebuild", "no-rebuild")
+_NO_REBUILD = ("no-rebuild",)
 _PASTE = "<!-- Add nixpkgs' template, .github/PULL_REQUEST_TEMPLATE.md, below this line. -->\n"
 _BY_HAND = "Reviewed and tested by hand: <!-- what? -->"
 _BOX = re.compile(r"^ *- \[ \] (.+)$", re.MULTILINE)

@@ -15,6 +15,7 @@ import shutil
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -23,7 +24,7 @@ from msgspec import Struct
 
 from toolkit import inside, specimen
 from toolkit.cache import default_cache
-from toolkit.errors import CommandError, ToolkitError, UsageError, without_passwords
+from toolkit.errors import CommandError, ToolkitError, UsageError, tried, without_passwords
 from toolkit.git import fetching, reading
 from toolkit.inside import EntryKind
 from toolkit.nix import stores
@@ -98,28 +99,13 @@ def whole(source: Source, *, offline: bool, progress: Progress) -> NixpkgsTree:
     return _obtain(fingerprint(root), make)
 
 
-def at_hand(source: Source, near: str, *, progress: Progress) -> NixpkgsTree | None:
-    """Return the whole tree around a source as it is on this machine, if one is there.
-
-    Of a clone that is its worktree, if the source is what is checked out there, else a checkout in the cache. The
-    specimen is none: what it is made of says nothing about nixpkgs. `near` is what the user called the source.
-    """
-    places = [source.root] if source.commit is None else []
-    if source.commit is not None and (place := Path(near).expanduser()).is_dir():
-        try:
-            places = [place.resolve()] if reading.locate(place, "HEAD").commit == source.commit else []
-        except ToolkitError:
-            places = []
-    root = next((place for place in places if place and all(inside.is_file(place, part) for part in _PARTS)), None)
-    if root is not None:
-        return NixpkgsTree(root=root, key="") if not specimen.is_tree(root) else None
-    if source.commit is None or source.repository is None or source.remote is not None:
-        return None
-    try:
-        tree = _of_commit(source, offline=True, progress=progress)
-    except ToolkitError:
-        return None
-    return tree if not tree.is_specimen else None
+def at_hand(source: Source, *, progress: Progress) -> NixpkgsTree | None:
+    """Return the whole tree that a source is a part of, None if there is none without fetching anything."""
+    if source.commit is None:
+        is_whole = source.root is not None and all(inside.is_file(source.root, part) for part in _PARTS)
+        return whole(source, offline=True, progress=progress) if is_whole else None
+    found = tried(partial(_of_commit, source, offline=True, progress=progress))
+    return None if isinstance(found, ToolkitError) else found
 
 
 def as_they_are(request: SourceRequest, *, progress: Progress) -> Path:

@@ -1,4 +1,4 @@
-"""Whole trees that a test may spoil, and proofs of the deeper tiers."""
+"""Whole trees that a test may spoil, and proofs in them."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from tests.asking import proved
 from tests.docker.conftest import source_at
 from tests.progress import Steps
 from toolkit import specimen
-from toolkit.docker.staging import deepen
+from toolkit.docker.case import deepened as deepen
 from toolkit.lift.plan import Design
-from toolkit.model import Depth, Status, Tier
+from toolkit.model import Depth, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from toolkit.model import Proof
 
 # One system is enough where it is not the point.
-TREE = Depth(tier=Tier.TREE, systems=("x86_64-linux",))
+TREE = Depth(whole=True, systems=("x86_64-linux",))
 
 
 class Deepened(Struct, frozen=True, kw_only=True):

@@ -50,8 +50,8 @@ def test_proof_shows_both_forms_before_and_after(draft: Callable[..., Draft]) ->
             "29.6",
             "bin/dockerd-rootless",
             (
-                "because the file cannot be built with stand-ins: path cannot be built: moby's install phase makes no "
-                "bin/dockerd-rootless; '--tier build' builds the real packages"
+                "because the file cannot be built in the stand-in tree: path cannot be built: moby's install phase "
+                "makes no bin/dockerd-rootless; '--tier build' builds the real packages"
             ),
         ),
     ],
@@ -96,7 +96,7 @@ def test_cli_that_cannot_be_built_unchanged_is_no_fault_of_the_series(draft: Cal
     text = "install -Dm755 build/docker "
     proof = draft().edit(BEFORE, text, f"no-such-program\n            {text}").prove("builds")
     assert proof.status is Status.NOT_RUN
-    assert "the file cannot be built with stand-ins: " in (proof.reason or "")
+    assert "the file cannot be built in the stand-in tree: " in (proof.reason or "")
 
 
 STORE = "/nix/store/00000000000000000000000000000000"

@@ -14,8 +14,8 @@ from tests.docker.conftest import source_of
 from tests.progress import Steps
 from tests.trees import trees
 from toolkit.docker import module
+from toolkit.docker.case import deepened
 from toolkit.docker.claims import catalogue
-from toolkit.docker.staging import deepen
 from toolkit.docker.steps import MODULE, Demotion
 from toolkit.errors import ToolkitError
 from toolkit.model import Depth, FileChange, Status, Tier
@@ -76,9 +76,11 @@ def test_proof_holds_for_what_is_written(layout: str, demotion: Demotion, draft:
 
 def test_proof_is_there_only_for_the_commit(draft: Callable[..., Draft]) -> None:
     case = draft().case()
-    assert catalogue.of(case) == catalogue.CLAIMS
+    names = [claim.name for claim in catalogue.of(case)]
+    assert names == [claim.name for claim in catalogue.CLAIMS]
     added = mailed(module.prepare(source_of("29.6")))
-    assert [claim.name for claim in catalogue.of(replace(case, added=added))[len(catalogue.CLAIMS) :]] == [MODULE]
+    more = [claim.name for claim in catalogue.of(replace(case, added=added))]
+    assert more == [*names, MODULE, f"{MODULE}-test"]
 
 
 @pytest.mark.parametrize("tree", trees())
@@ -245,8 +247,8 @@ def test_source_that_is_not_at_hand_is_not_run(draft: Callable[..., Draft]) -> N
 
 def test_test_evaluates_in_the_tree(draft: Callable[..., Draft]) -> None:
     depth = Depth(tier=Tier.TREE, systems=("x86_64-linux",))
-    case = deepen(draft().case(), depth, offline=True, progress=Steps())
-    name = f"tree-{MODULE}"
+    case = deepened(draft().case(), depth, offline=True, progress=Steps())
+    name = f"{MODULE}-test"
     proof = proven(case, mailed(module.prepare(source_of("29.6"))), name)
     assert proof.status is Status.PASSED, proof
     assert proof.evidence[0].endswith("-vm-test-run-docker-rootless.drv")

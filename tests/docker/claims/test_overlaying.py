@@ -18,7 +18,7 @@ def test_overlay_of_the_proposal_gives_the_derivations_of_the_series(
     draft: Callable[..., Draft], overlay: Path
 ) -> None:
     proof = draft().prove("overlay", overlay=overlay)
-    assert (proof.status, proof.covers) == (Status.PASSED, "2 releases, x86_64-linux")
+    assert (proof.status, proof.covers) == (Status.PASSED, "2 releases, x86_64-linux, in the specimen's package set")
     assert [line.partition(": ")[0] for line in proof.evidence] == ["docker_25", "docker_29"]
 
 

@@ -10,6 +10,8 @@ from toolkit.docker.case import BEFORE, DEMOTED, LIFTED
 from toolkit.lift.plan import Design
 from toolkit.model import Status
 
+SET = "the specimen's package set"
+
 
 def doors(series: Draft, stage: str = "after") -> dict[str, str]:
     """Return what the proof says of each component, before or after."""
@@ -19,7 +21,9 @@ def doors(series: Draft, stage: str = "after") -> dict[str, str]:
 
 def test_proof_tells_what_it_covered() -> None:
     # On the first system of both releases, on the others of the newest; Darwin has no components.
-    assert designed("move").prove("overridable").covers == "80 overrides, 4 components; 2 releases, 3 systems"
+    assert (
+        designed("move").prove("overridable").covers == f"80 overrides, 4 components; 2 releases, 3 systems, in {SET}"
+    )
 
 
 def test_questions_do_not_grow_with_the_releases(draft: Callable[..., Draft]) -> None:
@@ -30,7 +34,7 @@ def test_questions_do_not_grow_with_the_releases(draft: Callable[..., Draft]) ->
         proof = draft().edit(BEFORE, block, f"{block}\n\n  {more}").prove("overridable")
         assert (proof.status, proof.reason) == (Status.PASSED, None)
         covered.append(proof.covers)
-    assert covered == ["120 overrides, 4 components; 4 releases, 3 systems"] * 2
+    assert covered == [f"120 overrides, 4 components; 4 releases, 3 systems, in {SET}"] * 2
 
 
 def test_replacement_that_the_file_makes_anew_is_known_again() -> None:
@@ -91,7 +95,7 @@ class TestCompatible:
 
     def test_every_row_is_counted(self, draft: Callable[..., Draft]) -> None:
         proof = draft().prove("compatible")
-        assert proof.covers == "12 of 12 rows, 85 overrides"
+        assert proof.covers == f"12 of 12 rows, 85 overrides, in {SET}"
         assert len(proof.evidence) == 18
 
     def test_override_that_comes_to_have_its_effect_is_no_difference_and_is_said(self) -> None:

@@ -51,7 +51,7 @@ def test_claims_hold_for_every_layout(case: Callable[..., DockerCase], layout: s
 
 def test_each_docker_is_told_of(case: Callable[..., DockerCase]) -> None:
     found = rewrapping.keeps(case())
-    assert found.covers == "3 dockers, x86_64-linux"
+    assert found.covers == "3 dockers, x86_64-linux, in the specimen's package set"
     assert [line.partition(":")[0] for line in found.evidence] == ["docker", "docker_25", "docker_29"]
 
 

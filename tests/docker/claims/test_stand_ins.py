@@ -30,17 +30,15 @@ SHELL_WRAPPER = "makeShellWrapper $out/libexec/docker/dockerd-rootless.sh"
 WRAPPER = "makeWrapper $out/libexec/docker/dockerd-rootless.sh"
 
 
-def series(*changes: tuple[str, str], lib: str = "theirs") -> Draft:
-    """Return a series for the specimen after changes of its text, which is lifted and demoted by hand."""
+def series(*changes: tuple[str, str]) -> Draft:
+    """Return a series for the specimen's file alone after changes of its text, lifted and demoted by hand."""
     source = source_of("29.6")
     before = source.content.decode()
     for old, new in changes:
         before = designs.replaced(before, old, new)
     lifted = designs.hidden(before)
     texts = {BEFORE: before, LIFTED: lifted, DEMOTED: designs.demoted(lifted)}
-    if lib == "ours":
-        source = replace(source, root=None)
-    return Draft(source=replace(source, content=before.encode()), demotion=Demotion.SUFFIX, texts=texts)
+    return Draft(source=replace(source, content=before.encode(), root=None), demotion=Demotion.SUFFIX, texts=texts)
 
 
 def parameter(name: str) -> tuple[str, str]:
@@ -182,7 +180,7 @@ LIB = (
 
 
 def test_lib_of_ours_has_what_files_use_of_it() -> None:
-    assert series(using(f"map toString [ {' '.join(f'({text})' for text in LIB)} ]"), lib="ours").passes("no-rebuild")
+    assert series(using(f"map toString [ {' '.join(f'({text})' for text in LIB)} ]")).passes("no-rebuild")
 
 
 class TestFileThatStandInsAreNotEnoughFor:
@@ -193,7 +191,9 @@ class TestFileThatStandInsAreNotEnoughFor:
     def test_nothing_has_failed(self, text: str, why: str) -> None:
         evaluated = ("no-rebuild", "exact-change", "overridable", "compatible", "capture-safe")
         proofs = proved(series(using(text)).case(), evaluated, progress=Steps())
-        reason = f"because the file cannot be evaluated with stand-ins: {why}; '--tier tree' asks a whole nixpkgs"
+        reason = (
+            f"because the file cannot be evaluated with the stand-in tree: {why}; '--tier tree' asks a whole nixpkgs"
+        )
         assert {(proof.status, proof.covers, proof.reason) for proof in proofs} == {(Status.NOT_RUN, "nothing", reason)}
         assert len(proofs) == len(evaluated)
 
@@ -225,7 +225,7 @@ class TestFileThatStandInsAreNotEnoughFor:
         proof = series((INSTALLED, f"{INSTALLED}            thatNobodyHas\n")).prove("builds")
         assert proof.status is Status.NOT_RUN
         assert re.fullmatch(
-            r"because the file cannot be built with stand-ins: moby-29\.6\.1 cannot be built: .*thatNobodyHas.*; "
+            r"because the file cannot be built in the stand-in tree: moby-29\.6\.1 cannot be built: .*thatNobodyHas.*; "
             r"'--tier build' builds the real packages",
             proof.reason or "",
         )

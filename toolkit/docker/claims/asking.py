@@ -10,7 +10,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit import documents
-from toolkit.docker.case import SYSTEMS
 from toolkit.docker.claims import facts
 from toolkit.docker.claims.facts import FORMS
 from toolkit.docker.expressions import EXPRESSIONS
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from toolkit.docker.case import DockerCase
     from toolkit.model import Progress
     from toolkit.process import Command
 
@@ -32,33 +32,52 @@ Document = dict[str, dict[str, dict[str, dict[str, Any]]]]
 
 
 class Setting(Struct, frozen=True, kw_only=True):
-    """What stages are evaluated in: a whole nixpkgs, or stand-ins, for which `tree` is None.
+    """The nixpkgs at `tree` that stages are evaluated in.
 
     `systems` are label, build and host of each pair; `parts` are the labels of those that one process evaluates.
-    `memory` (MiB) and `timeout` (seconds) bound each process, of which `jobs` run at a time. `place` says where it is,
+    `memory` (MiB) and `timeout` (seconds) bound each process, of which `jobs` run at a time; those that run `together`
+    with others end at a common limit. `place` says where it is,
     and `otherwise` what to do where it does not evaluate.
     """
 
+    tree: Path
     place: str
     otherwise: str
     systems: tuple[tuple[str, str, str], ...]
     parts: tuple[tuple[str, ...], ...]
     jobs: int
-    tree: Path | None = None
+    together: bool = True
     memory: int | None = None
     timeout: float | None = None
     progress: Progress | None = None
 
 
-# It is half of all that the proofs ask Nix: as one command it would still run when all others are done, on one
-# processor. Each part reads the file and the library again, a tenth of its time.
-STAND_INS = Setting(
-    place="stand-ins",
-    otherwise="'--tier tree' asks a whole nixpkgs",
-    systems=SYSTEMS,
-    parts=tuple(tuple(label for label, _, _ in SYSTEMS[first::2]) for first in range(2)),
-    jobs=2,
-)
+def setting(case: DockerCase) -> Setting:
+    """Return what the stages of a case are evaluated in.
+
+    It is half of all that the proofs ask Nix: as one command it would still run when all others are done, on one
+    processor. Each part reads the file and the library again, a tenth of its time.
+    """
+    ground = case.ground
+    labels = tuple(label for label, _, _ in ground.systems)
+    if ground.whole is None:
+        parts, jobs = tuple(labels[first::2] for first in range(2) if labels[first:]), 2
+        otherwise = "'--tier tree' asks a whole nixpkgs"
+    else:
+        parts, jobs = tuple((label,) for label in labels), ground.jobs
+        otherwise = "take a nixpkgs that does, or other systems by --system"
+    return Setting(
+        tree=ground.tree.root,
+        place=ground.place,
+        otherwise=otherwise,
+        systems=ground.systems,
+        parts=parts,
+        jobs=jobs,
+        together=case.bounded,
+        memory=ground.memory,
+        timeout=ground.depth.timeout,
+        progress=ground.progress,
+    )
 
 
 class Question(Struct, frozen=True):
@@ -104,7 +123,7 @@ def part(
     try:
         document = _ask(asked, labels, asked.sides, asked.ends, asked.flags)
     except CommandError as error:
-        if error.status < 0 and asked.setting.tree is None:
+        if error.status < 0 and asked.setting.together:
             raise
         # Nix can catch a throw, and no other error: all that is left to do is to look for the one who makes it.
         try:
@@ -264,16 +283,20 @@ def _wanted(
     return wanted
 
 
+def systems(setting: Setting) -> str:
+    """Return the systems as the expressions take them."""
+    found = [dict(zip(("label", "build", "host"), system, strict=True)) for system in setting.systems]
+    return json.dumps(found, ensure_ascii=False)
+
+
 def _command(asked: CaseQuestion, wanted: Mapping[str, object], labels: Sequence[str]) -> Command:
     setting = asked.setting
     arguments = {
         "case": str(asked.question),
         "asked": json.dumps(wanted),
         "labels": json.dumps(labels, ensure_ascii=False),
+        "systems": systems(setting),
+        "tree": str(setting.tree),
     }
-    if setting.tree is None:
-        return evaluator.evaluate_command(EXPRESSION, arguments)
-    systems = [dict(zip(("label", "build", "host"), system, strict=True)) for system in setting.systems]
-    arguments |= {"systems": json.dumps(systems, ensure_ascii=False), "tree": str(setting.tree)}
     command = limits.bounded(evaluator.evaluate_command(EXPRESSION, arguments), setting.memory)
     return replace(command, timeout=setting.timeout or command.timeout)

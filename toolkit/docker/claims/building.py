@@ -48,7 +48,7 @@ def builds(case: DockerCase) -> Finding:
     if meaning.of(case.before.file).reading.rootlesskit is PathPlace.NO_WRAPPER:
         raise NotRunError("the file makes no dockerd-rootless wrapper")
     require_linux()
-    arguments = {"case": str(case.question), **builder(case)}
+    arguments = {"case": str(case.question), "tree": str(case.ground.stand_in.root), **builder(case)}
     stages = (BEFORE, case.after.name)
     unchanged, changed = ([f"{stage}.{output}" for output in (*FORMS, "path")] for stage in stages)
     names = [*unchanged, *changed, f"{case.after.name}.docker"]
@@ -100,7 +100,7 @@ def build(
         except CommandError as same:
             why = program.reason(same)
             raise NotRunError(
-                f"the file cannot be built with stand-ins: {why}; '--tier build' builds the real packages"
+                f"the file cannot be built in the stand-in tree: {why}; '--tier build' builds the real packages"
             ) from same
         raise
     if len(outputs) != len(names):

@@ -7,57 +7,75 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from toolkit import prove
 from toolkit.docker.case import OVERRIDES
 from toolkit.docker.claims import (
     building,
     derivations,
     nixos_module,
     overrides,
-    package_set,
     realising,
     updating,
 )
-from toolkit.docker.claims.asking import STAND_INS
+from toolkit.docker.claims.asking import setting
 from toolkit.docker.claims.evaluation import evaluate
 from toolkit.docker.steps import MODULE
 from toolkit.errors import CommandError, NotRunError
 from toolkit.model import Tier
 from toolkit.nix import program
-from toolkit.prove import ANY, Claim, Subject, outputs
+from toolkit.prove import ANY, Claim, Subject, judged, narrowed, outputs
 from toolkit.prove import form as general
+from toolkit.prove.judged import Judging
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from toolkit.docker.case import DockerCase
-    from toolkit.docker.claims.asking import Setting
     from toolkit.prove import Finding
+    from toolkit.prove.judged import Aspect
 
 
 _WRITTEN = ANY - {Subject.OVERLAY}
 _OF_OVERRIDES = frozenset([OVERRIDES])
 
+
+def _judged(case: DockerCase, *, check: Callable[[Judging], Finding]) -> Finding:
+    """Ask the judge about the first commit, as about that of any package."""
+    stage = case.require_apart()
+    patch = f"series/{case.patches[0].name}" if case.patches else "upstream.diff"
+    return check(case.ground.judging(stage.name, patch))
+
+
+def _kept(aspect: Aspect, judging: Judging) -> Finding:
+    return judging.kept(aspect)
+
+
+def _of_lift(name: str, sentence: str, check: Callable[[Judging], Finding]) -> Claim[DockerCase]:
+    return Claim(name, sentence, partial(_judged, check=check), applies_to=_WRITTEN, alone=True)
+
+
 CLAIMS: tuple[Claim[DockerCase], ...] = (
     *general.CLAIMS,
-    Claim("no-rebuild", "the first commit rebuilds nothing", derivations.no_rebuild, applies_to=_WRITTEN),
+    Claim("no-rebuild", "the first commit rebuilds nothing", derivations.no_rebuild, applies_to=_WRITTEN, wide=True),
     Claim(
         "exact-change",
         "only moby's PATH changes, and with it what contains moby",
         derivations.exact_change,
         applies_to=_WRITTEN,
+        wide=True,
     ),
     Claim(
         "overridable",
         "each component can be overridden now, but not before",
         overrides.overridable,
         needs=_OF_OVERRIDES,
+        wide=True,
     ),
     Claim(
         "compatible",
         "overrides that people use give the same results as before",
         overrides.compatible,
         needs=_OF_OVERRIDES,
+        wide=True,
     ),
     Claim(
         "capture-safe",
@@ -73,47 +91,16 @@ CLAIMS: tuple[Claim[DockerCase], ...] = (
         updating.unchanged,
         applies_to=_WRITTEN,
     ),
+    _of_lift("passthru", "passthru, tests included, evaluates to the same as before", partial(_kept, judged.PASSTHRU)),
+    _of_lift("meta", "meta stays the same, and is written in the same file", partial(_kept, judged.META)),
+    _of_lift("overrides", "the override functions take and give the same as before", partial(_kept, judged.OVERRIDES)),
+    _of_lift("readers", "all that reads or overrides docker stays the same", Judging.readers),
     Claim("overlay", "the overlay gives the same derivations as the series", derivations.equals_series),
 )
 
 
-def _of_the_set(
-    name: str, sentence: str, check: Callable[[DockerCase, Setting], Finding], needs: frozenset[str] = frozenset()
-) -> Claim[DockerCase]:
-    """Return what is claimed of stand-ins as a claim about the real package set.
-
-    It has not run if a release needs more than it may have, unless another one fails.
-    """
-
-    def in_the_set(case: DockerCase) -> Finding:
-        setting = package_set.setting(case)
-        found = check(case, setting)
-        if found.failures or not (limited := evaluate(case, setting).limited):
-            return found
-        lines = tuple(f"{release} on {system}: {reason}" for system, release, reason in limited)
-        return replace(found, not_run=f"because {lines[0]}; the others are as claimed", gaps=(*found.gaps, *lines[1:]))
-
-    return Claim(f"tree-{name}", f"{sentence}, in the real package set", in_the_set, Tier.TREE, needs=needs, wide=True)
-
-
-_OF_THE_SET = (
-    _of_the_set("no-rebuild", "the first commit rebuilds nothing", derivations.no_rebuild),
-    _of_the_set("exact-change", "only moby changes, and with it what contains moby", derivations.exact_change),
-    _of_the_set(
-        "overridable", "each component can be overridden now, but not before", overrides.overridable, _OF_OVERRIDES
-    ),
-    _of_the_set(
-        "compatible", "overrides that people use give the same results as before", overrides.compatible, _OF_OVERRIDES
-    ),
-)
-_OF_THE_TREE: Claim[DockerCase] = Claim(
-    "tree-set",
-    "the package set and docker-client use the docker that was evaluated",
-    package_set.has_what_was_evaluated,
-    Tier.TREE,
-)
 _OF_NIXOS: Claim[DockerCase] = Claim(
-    f"tree-{MODULE}", "the test of NixOS' module evaluates in the real package set", realising.tested, Tier.TREE
+    f"{MODULE}-test", "the test of NixOS' module evaluates in the package set", realising.tested
 )
 _OF_THE_MODULE: Claim[DockerCase] = Claim(
     MODULE,
@@ -123,43 +110,58 @@ _OF_THE_MODULE: Claim[DockerCase] = Claim(
 
 
 def of(case: DockerCase) -> tuple[Claim[DockerCase], ...]:
-    """Return the claims about a case: the series, the commit for NixOS' module, the deeper tiers that it asks for."""
-    in_the_set = (_OF_NIXOS,) if case.deeper is not None and case.deep.whole else ()
-    added = (_OF_THE_MODULE, *in_the_set) if case.added is not None else ()
+    """Return the claims about a case: the series, the commit for NixOS' module, builds if they are asked for."""
+    depth = case.ground.depth
+    added: tuple[Claim[DockerCase], ...] = ()
+    if case.added is not None:
+        added = (_OF_THE_MODULE, *((_OF_NIXOS,) if case.ground.whole is not None else ()))
     if not case.stages[1:]:
         return added
-    deeper = _deeper(case) if case.deeper is not None else ()
-    own = CLAIMS if case.patches else (replace(each, check=partial(_with_stand_ins, each.check)) for each in CLAIMS)
-    return (*own, *added, *deeper)
+    own = CLAIMS if case.patches else (replace(each, check=partial(_as_it_is, each.check)) for each in CLAIMS)
+    return (*narrowed(map(_asked, own), depth.systems), *added, *(_builds(case) if depth.tier is Tier.BUILD else ()))
 
 
-def _with_stand_ins(check: Callable[[DockerCase], Finding], case: DockerCase) -> Finding:
+def _asked(claim: Claim[DockerCase]) -> Claim[DockerCase]:
+    """Return a claim with the nixpkgs that was asked in what it covers.
+
+    One about several systems has not run if a release needs more than it may have, unless another one fails.
+    """
+    if not claim.wide and claim.name not in {"capture-safe", "overlay"}:
+        return claim
+
+    def check(case: DockerCase) -> Finding:
+        found = claim.check(case)
+        if found.not_run is not None:
+            return found
+        found = replace(found, covers=f"{found.covers}, in {case.ground.place}")
+        if not claim.wide or found.failures or not (limited := evaluate(case).limited):
+            return found
+        lines = tuple(f"{release} on {system}: {reason}" for system, release, reason in limited)
+        return replace(found, not_run=f"because {lines[0]}; the others are as claimed", gaps=(*found.gaps, *lines[1:]))
+
+    return replace(claim, check=check)
+
+
+def _as_it_is(check: Callable[[DockerCase], Finding], case: DockerCase) -> Finding:
     """Check somebody's change, which may use more of a package than its stand-in has: that is no fault of its own."""
     try:
         return check(case)
     except CommandError as error:
-        if not program.lacks_something(error):
+        if not case.bounded or not program.lacks_something(error):
             raise
-        fact = f"the change cannot be evaluated with {STAND_INS.place}: {program.reason(error)}"
-        raise NotRunError(f"{fact}; {STAND_INS.otherwise}") from error
+        asked = setting(case)
+        fact = f"the change cannot be evaluated in {asked.place}: {program.reason(error)}"
+        raise NotRunError(f"{fact}; {asked.otherwise}") from error
 
 
-def _deeper(case: DockerCase) -> tuple[Claim[DockerCase], ...]:
-    """Return the claims of the deeper tiers, in the order in which they are proven."""
-    deep, depth = case.deep, case.deep.depth
-    of_the_set = prove.narrowed(_OF_THE_SET, depth.systems)
-    if not deep.whole:
-        return tuple(replace(claim, offered=True) for claim in of_the_set)
+def _builds(case: DockerCase) -> Iterator[Claim[DockerCase]]:
+    """Yield the claims about real builds."""
     # What is built of the specimen says nothing about the platforms of nixpkgs.
-    built = "specimen-built" if deep.trees[case.before.name].is_specimen else "built"
-    builds = (
-        Claim(
+    built = "specimen-built" if case.ground.tree.is_specimen else "built"
+    for system in case.ground.depth.systems or (outputs.here(),):
+        yield Claim(
             f"{built}-{system}",
             f"Nix builds docker of the real package set for {system}, by the series and by the overlay alike",
             partial(realising.builds, system=system),
             Tier.BUILD,
         )
-        for system in depth.systems or (outputs.here(),)
-    )
-    found = (*of_the_set, _OF_THE_TREE, *builds)
-    return tuple(claim for claim in found if depth.tier.includes(claim.tier))

@@ -11,12 +11,11 @@ from toolkit import documents
 from toolkit.docker import PREFIX_ENTRY
 from toolkit.docker.case import BEFORE, SYSTEMS
 from toolkit.docker.claims import building
-from toolkit.docker.claims.asking import STAND_INS, Setting
 from toolkit.docker.claims.evaluation import commands, evaluate
 from toolkit.docker.claims.facts import ByRelease, coverage
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.steps import Demotion
-from toolkit.errors import CommandError, NotRunError
+from toolkit.errors import NotRunError
 from toolkit.nix import evaluator
 from toolkit.prove import Finding
 
@@ -27,29 +26,26 @@ if TYPE_CHECKING:
     from toolkit.docker.claims.facts import Evaluation, Facts
 
 
-def no_rebuild(case: DockerCase, setting: Setting = STAND_INS) -> Finding:
+def no_rebuild(case: DockerCase) -> Finding:
     """Compare every drvPath before and after commit 1."""
-    lifted = case.require_lifted()
-    evaluation = evaluate(case, setting)
+    lifted = case.require_apart()
+    evaluation = evaluate(case)
     before, after = evaluation[BEFORE], evaluation[lifted.name]
     failures = list(_failures(before, after, _rebuilds))
     counted = sum(len(list(facts.derivations())) for facts in before.values())
-    summary: list[str] = []
-    if failures and lifted is case.demoted:
-        summary.append(f"{len(failures)} derivations are rebuilt, since one patch makes both changes: split it")
     return Finding(
         covers=coverage(before, f"{counted} drvPaths{'' if failures else ' equal'}"),
-        failures=(*summary, *sorted(failures)),
-        evidence=(_library(case, setting), *_paths(before), *_forms(before)),
+        failures=tuple(sorted(failures)),
+        evidence=(*_paths(before), *_forms(before)),
         gaps=tuple(unevaluated(evaluation)),
-        commands=commands(case, setting),
+        commands=commands(case),
     )
 
 
-def exact_change(case: DockerCase, setting: Setting = STAND_INS) -> Finding:
+def exact_change(case: DockerCase) -> Finding:
     """Check that commit 2 changes moby and what contains it, and in moby only the wrapper's PATH."""
     demoted = case.require_demoted()
-    evaluation = evaluate(case, setting)
+    evaluation = evaluate(case)
     before, after = evaluation[case.before_demotion.name], evaluation[demoted.name]
     failures = list(_failures(before, after, partial(_other_changes, case)))
     rebuilt = sum(len(_rebuilt(facts, after[key])) for key, facts in before.items())
@@ -60,7 +56,7 @@ def exact_change(case: DockerCase, setting: Setting = STAND_INS) -> Finding:
         covers=coverage(before, f"{rebuilt} drvPaths changed, {kept} kept"),
         failures=tuple(failures),
         evidence=(*_change_evidence(before, after), *_forms(before)),
-        commands=commands(case, setting),
+        commands=commands(case),
     )
 
 
@@ -130,12 +126,6 @@ def unevaluated(evaluation: Evaluation) -> Iterator[str]:
         yield f"not evaluated: {release} on {system}: {reason}"
     for system, reason in evaluation.systems:
         yield f"not evaluated, nor is the unchanged file: {system}: {reason}"
-
-
-def _library(case: DockerCase, setting: Setting) -> str:
-    if setting.tree is not None:
-        return f"evaluated in {setting.place}"
-    return f"evaluated with {'unlet' if case.own_library else 'the tree'}'s lib"
 
 
 def _moby_changes(case: DockerCase, old: Facts, new: Facts) -> Iterator[str]:
@@ -215,27 +205,25 @@ def equals_series(case: DockerCase) -> Finding:
         raise NotRunError("an overlay is made only for unlet's own series")
     if case.missing:
         raise NotRunError(f"the overlay lacks files that were not found: {', '.join(case.missing)}")
-    label, system, _ = SYSTEMS[0]
-    arguments = {"overlay": str(case.overlay), "case": str(case.question), "system": system}
-    try:
-        answer = evaluator.evaluate(OVERLAY, arguments)
-    except CommandError:
-        throwing = [release for place, release in evaluate(case).unevaluated if place == label]
-        if not throwing:
-            raise
-        arguments["without"] = json.dumps(throwing)
-        answer = evaluator.evaluate(OVERLAY, arguments)
-    found = documents.convert(answer, dict[str, str], document="overlay")
+    label = case.ground.native
     wanted = {
         release: facts.docker for (place, release), facts in evaluate(case)[case.after.name].items() if place == label
     }
+    arguments = {
+        "overlay": str(case.overlay),
+        "tree": str(case.ground.tree.root),
+        "system": label,
+        "releases": json.dumps([*wanted]),
+    }
+    answer = evaluator.evaluate(OVERLAY, arguments)
+    found = documents.convert(answer, dict[str, str], document="overlay")
     failures = [
         f"{release}: {found.get(release, 'absent')} by the overlay, {wanted.get(release, 'absent')} by the series"
         for release in sorted(found.keys() | wanted.keys())
         if found.get(release) != wanted.get(release)
     ]
     return Finding(
-        covers=f"{len(wanted)} releases, {system}",
+        covers=f"{len(wanted)} releases, {label}",
         failures=tuple(failures),
         evidence=tuple(f"{release}: {path}" for release, path in sorted(found.items())),
         commands=(evaluator.evaluate_command(OVERLAY, arguments).line,),

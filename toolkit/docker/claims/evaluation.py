@@ -14,13 +14,13 @@ from toolkit.docker.case import SYSTEMS
 from toolkit.docker.claims import facts
 from toolkit.docker.claims.asking import (
     DOCUMENT,
-    STAND_INS,
     CaseQuestion,
     Document,
     Question,
     Setting,
     merge,
     part,
+    setting,
     thrown,
 )
 from toolkit.docker.claims.facts import FORMS, STANDARD, Evaluation, Facts
@@ -35,19 +35,19 @@ if TYPE_CHECKING:
     from toolkit.docker.case import DockerCase
 
 
-def commands(case: DockerCase, setting: Setting = STAND_INS) -> tuple[str, ...]:
+def commands(case: DockerCase) -> tuple[str, ...]:
     """Return the commands that evaluate all stages, as one writes them, each on a part of the systems."""
-    return _asked(case, setting).commands
+    return _asked(case).commands
 
 
-def evaluate(case: DockerCase, setting: Setting = STAND_INS) -> Evaluation:
-    """Evaluate all stages on all systems, once for a case and a setting, whichever proof asks first.
+def evaluate(case: DockerCase) -> Evaluation:
+    """Evaluate all stages on all systems, once for a case, whichever proof asks first.
 
     Raise NotRunError where the unchanged file does not evaluate, CommandError where Nix fails at another stage,
     ToolkitError where a release throws there, or the answer is not complete.
     """
     with _ONE_AT_A_TIME:
-        found = outcome(_asked(case, setting))
+        found = outcome(_asked(case))
     if isinstance(found, ToolkitError):
         raise found
     return found
@@ -65,15 +65,16 @@ def outcome(asked: CaseQuestion) -> Evaluation | ToolkitError:
         return error
 
 
-def read(question: Path, side: str, parameters: Mapping[str, tuple[str, ...]]) -> dict[str, Facts | str]:
+def read(tree: Path, question: Path, side: str, parameters: Mapping[str, tuple[str, ...]]) -> dict[str, Facts | str]:
     """Return what there is to know of each release of one side, or why it does not evaluate, on the first system.
 
     `parameters` are those that may be made for overriding a component, by its name. Raise CommandError if the
     file does not evaluate.
     """
     label = SYSTEMS[0][0]
+    setting = Setting(tree=tree, place="", otherwise="", systems=SYSTEMS[:1], parts=((label,),), jobs=1)
     asked = CaseQuestion(
-        setting=STAND_INS,
+        setting=setting,
         question=question,
         sides=(side,),
         ends=tuple(Question(side, component, door) for component in COMPONENTS for door in STANDARD),
@@ -94,7 +95,7 @@ def _own(side: str, parameters: Mapping[str, tuple[str, ...]]) -> Iterator[Quest
         yield from (Question(side, component, name, form) for name in names for form in FORMS)
 
 
-def _asked(case: DockerCase, setting: Setting) -> CaseQuestion:
+def _asked(case: DockerCase) -> CaseQuestion:
     ends = [case.stages[0], case.stages[-1]]
     rows = [Question(stage.name, "", name) for stage in case.stages for _, name, _ in facts.ROWS]
     standard = [
@@ -106,7 +107,7 @@ def _asked(case: DockerCase, setting: Setting) -> CaseQuestion:
         for question in _own(stage.name, made_for_overriding(stage.file, COMPONENTS, before=case.before.file))
     ]
     return CaseQuestion(
-        setting=setting,
+        setting=setting(case),
         question=case.question,
         sides=tuple(stage.name for stage in case.stages),
         releases=tuple(release.attr for release in case.before.file.releases()),

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, cast
 from msgspec import Struct
 
 from toolkit import documents
-from toolkit.docker import module, staging
-from toolkit.docker.case import library
+from toolkit.docker import module
+from toolkit.docker.case import lay_out
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.rewrite import release_note
 from toolkit.docker.rewrite.nixos import OPTIONS, PUBLISHED, WRAPPER
@@ -130,11 +130,11 @@ def _evaluated(case: DockerCase, commit: TreeCommit) -> Finding:
         raise ToolkitError(f"the commit does not touch {module.FILE}")
     program.parse_text(change.after, name=str(module.FILE))
     option = plan().module.option
-    directory = staging.lay_out({"before.nix": change.before or b"", "after.nix": change.after})
+    directory = lay_out({"before.nix": change.before or b"", "after.nix": change.after})
     arguments = {
         "before": str(directory / "before.nix"),
         "after": str(directory / "after.nix"),
-        "library": library(case.source.root),
+        "library": str(case.ground.tree.root / "lib"),
         "option": option,
         "wrapper": WRAPPER,
         "packages": json.dumps(_packages(change.before or b"", change.after)),
@@ -174,11 +174,11 @@ def _tested(case: DockerCase, test: FileChange, option: str) -> Finding:
     """Evaluate the module's own test: each machine has to have the option on, and a container to publish port 80."""
     name = str(test.path)
     program.parse_text(test.after, name=name)
-    directory = staging.lay_out({test.path.name: test.after, MAKE.name: MAKE.read_bytes()})
+    directory = lay_out({test.path.name: test.after, MAKE.name: MAKE.read_bytes()})
     arguments = {
         "directory": str(directory),
         "test": test.path.name,
-        "library": library(case.source.root),
+        "library": str(case.ground.tree.root / "lib"),
         "system": SYSTEM,
         "packages": json.dumps(_packages(test.after)),
         "option": option,

@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING
 
 from toolkit import documents
 from toolkit.docker import COMPONENTS, meaning
 from toolkit.docker.case import BEFORE
-from toolkit.docker.claims.asking import STAND_INS, Setting
+from toolkit.docker.claims.asking import setting, systems
 from toolkit.docker.claims.evaluation import commands, evaluate
 from toolkit.docker.claims.facts import (
     ROWS,
@@ -31,7 +32,7 @@ from toolkit.docker.claims.facts import (
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.series import refuse
 from toolkit.docker.steps import LIFT
-from toolkit.errors import CommandError, ToolkitError
+from toolkit.errors import CommandError, NotRunError, ToolkitError, tried
 from toolkit.nix import evaluator, program
 from toolkit.prove import Finding
 
@@ -54,14 +55,17 @@ CONDITIONS: tuple[tuple[str, str], ...] = (
 # A set that refers to itself ends the evaluator where docker takes notice of it; the others only throw.
 _TOGETHER: tuple[tuple[str, ...], ...] = (("unrelated", "throws"), ("from-docker",))
 
+_PLAIN = "plain"
+"""The set without any of them."""
+
 _OPTION = "option"
 """The set with throwing aliases for the parameters with a default that the patch adds and that are not packages."""
 
 
-def overridable(case: DockerCase, setting: Setting = STAND_INS) -> Finding:
+def overridable(case: DockerCase) -> Finding:
     """Try every door of each component, before and after."""
     case.require_lifted()
-    evaluation = evaluate(case, setting)
+    evaluation = evaluate(case)
     before, after = evaluation[BEFORE], evaluation[case.after.name]
     asked = {key: facts for key, facts in before.items() if facts.doors}
     wrong: dict[str, list[str]] = {}
@@ -84,7 +88,7 @@ def overridable(case: DockerCase, setting: Setting = STAND_INS) -> Finding:
             *_doors("before", before),
             *_doors("after", after),
         ),
-        commands=commands(case, setting),
+        commands=commands(case),
     )
 
 
@@ -155,12 +159,12 @@ def _why_not(component: str, outcomes: Mapping[str, str]) -> str:
     return "; ".join(f"{outcome}: {', '.join(found)}" for outcome, found in by_outcome.items())
 
 
-def compatible(case: DockerCase, setting: Setting = STAND_INS) -> Finding:
+def compatible(case: DockerCase) -> Finding:
     """Compare the override matrix before and after commit 1, and what of it commit 2 changes.
 
     A row may differ if it replaces a part of moby that the build has only afterwards.
     """
-    evaluated = evaluate(case, setting)
+    evaluated = evaluate(case)
     before = evaluated[BEFORE]
     failures: list[str] = []
     compared: Counter[str] = Counter()
@@ -181,7 +185,7 @@ def compatible(case: DockerCase, setting: Setting = STAND_INS) -> Finding:
         f"{compared.total() + gained.total()} overrides",
         failures=tuple(failures),
         evidence=tuple(_rows(before, compared, gained)),
-        commands=commands(case, setting),
+        commands=commands(case),
     )
 
 
@@ -200,7 +204,9 @@ def capture_safe(case: DockerCase) -> Finding:
     ]
     packages = [*COMPONENTS]
     if options:
-        taken = {door for doors in open_doors(evaluate(case)[case.after.name].values()).values() for door in doors}
+        evaluated = tried(partial(evaluate, case))
+        after = evaluated[case.after.name].values() if not isinstance(evaluated, ToolkitError) else ()
+        taken = {door for doors in open_doors(after).values() for door in doors}
         packages += [name for name in options if f"{name} package" in taken]
         options = [name for name in options if name not in packages]
     # Only what docker has under a name can be made of docker.
@@ -209,16 +215,23 @@ def capture_safe(case: DockerCase) -> Finding:
         {condition: dict.fromkeys(named.get(condition, packages), condition) for condition in together}
         for together in _TOGETHER
     ]
+    sets[0][_PLAIN] = {}
     if options:
         sets[0][_OPTION] = dict.fromkeys(options, "throws")
-    asked = [{"case": str(case.question), "side": stage.name, "sets": json.dumps(each)} for each in sets]
-    # Before the evaluation that all proofs wait for, so that both run at the same time.
+    where = {"case": str(case.question), "tree": str(case.ground.tree.root), "systems": systems(setting(case))}
+    asked = [{**where, "side": stage.name, "sets": json.dumps(each)} for each in sets]
     answers = {
         condition: answer
         for each, arguments in zip(sets, asked, strict=True)
         for condition, answer in _ask([*each], arguments).items()
     }
-    wanted = {key: facts.docker for key, facts in evaluate(case)[stage.name].items()}
+    plain = answers[_PLAIN]
+    wanted = {} if isinstance(plain, str) else {key: path for key, path in plain.items() if path.startswith("/")}
+    if len(wanted) < len(plain):
+        # Of what throws by itself nothing is said; where the unchanged file does, this explains it.
+        evaluate(case)
+    if not wanted:
+        raise NotRunError(f"no docker evaluates in {case.ground.place}")
     failures: list[str] = []
     evidence: list[str] = []
     for condition, what in CONDITIONS:

@@ -8,8 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from toolkit import documents
-from toolkit.docker import PREFIX_ENTRY, module, staging
-from toolkit.docker.case import BEFORE
+from toolkit.docker import PREFIX_ENTRY, module
 from toolkit.docker.claims.building import WRAPPER, is_rootlesskit, read_order, show
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.steps import Demotion
@@ -33,15 +32,15 @@ def arguments(case: DockerCase, tree: NixpkgsTree, system: str, **others: str) -
     return {
         "tree": str(tree.root),
         "system": system,
-        "tools": outputs.tools(tree, case.deep.depth.nix_options),
+        "tools": outputs.tools(tree, case.ground.depth.nix_options),
         **others,
     }
 
 
 def builds(case: DockerCase, *, system: str) -> Finding:
     """Build docker for a system by the series and by the overlay, which must be one derivation."""
-    work = case.deep
-    tree, unchanged, words = work.trees[case.after.name], work.trees[BEFORE], work.depth.nix_options
+    work = case.ground
+    tree, unchanged, words = work.after(case.after.name), work.tree, work.depth.nix_options
     overlay = case.overlay if case.overlay is not None and not case.missing else None
     base, by = str(unchanged.root), str(overlay) if overlay is not None else ""
     given = arguments(case, tree, system, base=base, overlay=by)
@@ -75,7 +74,7 @@ def builds(case: DockerCase, *, system: str) -> Finding:
 
 def _look(case: DockerCase, output: Path, system: str) -> tuple[list[str], list[str]]:
     """Look at a finished docker, where its files can be read: return failures and evidence."""
-    if "--store" in case.deep.depth.nix_options:
+    if "--store" in case.ground.depth.nix_options:
         return [], ["the result is in a different store, and was not examined"]
     root = stores.physical(output)
     program = root / "bin" / "docker"
@@ -99,10 +98,10 @@ def tested(case: DockerCase) -> Finding:
     commit = case.added.commit if case.added is not None else None
     if commit is None:
         raise NotRunError("the nixpkgs around the file is not available")
-    system = next((name for name in case.deep.depth.systems if name.endswith("-linux")), staging.NATIVE)
-    case.deep.progress.step(f"evaluating nixosTests.{module.TEST.stem} ({system})")
+    system = case.ground.native
+    case.ground.progress.step(f"evaluating nixosTests.{module.TEST.stem} ({system})")
     contents = {one.path: one.after for one in commit.files}
-    tree = trees.changed(case.deep.trees[case.after.name], contents)
+    tree = trees.changed(case.ground.after(case.after.name), contents)
     given = arguments(case, tree, system, test=module.TEST.stem)
     return Finding(
         covers=f"nixosTests.{module.TEST.stem}, {system}",

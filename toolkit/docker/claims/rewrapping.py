@@ -1,13 +1,9 @@
-"""The claims about overlays/rewrap.nix: docker keeps what it has, nothing is compiled, rootlesskit comes last on PATH.
-
-Of the dockers of one file in the isolated tier, and of a whole nixpkgs in the deeper ones.
-"""
+"""The claims about overlays/rewrap.nix: docker keeps what it has, nothing is compiled, rootlesskit is last on PATH."""
 
 from __future__ import annotations
 
 import json
 import re
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,14 +12,13 @@ from msgspec.structs import replace
 
 from toolkit import documents
 from toolkit.docker import PREFIX_ENTRY
-from toolkit.docker.case import BEFORE, SYSTEMS, require_linux
-from toolkit.docker.claims import realising
+from toolkit.docker.case import require_linux
 from toolkit.docker.claims.building import WRAPPER, build, builder, is_rootlesskit, read_seen, show, without
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.errors import UsageError
 from toolkit.model import Tier
 from toolkit.nix import evaluator, limits, stores
-from toolkit.prove import Claim, Finding, outputs
+from toolkit.prove import Claim, Finding, narrowed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -34,28 +29,18 @@ if TYPE_CHECKING:
 
 EVALUATION = EXPRESSIONS / "rewrapping.nix"
 BUILD = EXPRESSIONS / "rewrapped.nix"
-IN_TREE = EXPRESSIONS / "tree-rewrapping.nix"
 OVERLAY = "rewrap.nix"
 
 
 def claims(depth: Depth) -> tuple[Claim[DockerCase], ...]:
     """Return the claims that a depth asks for; raise UsageError for one that is too deep."""
-    if depth.tier.includes(Tier.BUILD):
+    if depth.tier is Tier.BUILD:
         raise UsageError(f"--tier {depth.tier}: this overlay builds nothing of docker", hint="'--kind patched' does")
-    found = [
-        Claim("keeps", "each docker keeps its attributes and overrides, and nothing is compiled", keeps),
-        Claim("builds", "the new wrapper has the same PATH, except that rootlesskit is at its end", builds),
-    ]
-    found += [
-        Claim(
-            f"tree-{system}",
-            f"the dockers of this nixpkgs keep what they have, and nothing is compiled, on {system}",
-            partial(keeps_in_tree, system=system),
-            Tier.TREE,
-        )
-        for system in depth.systems or (outputs.here(),)
-    ]
-    return tuple(claim for claim in found if depth.tier.includes(claim.tier))
+    keeping = Claim(
+        "keeps", "each docker keeps its attributes and overrides, and nothing is compiled", keeps, wide=True
+    )
+    builds_ = Claim("builds", "the new wrapper has the same PATH, except that rootlesskit is at its end", builds)
+    return narrowed((keeping, builds_), depth.systems)
 
 
 class _Facts(Struct, frozen=True, kw_only=True):
@@ -70,35 +55,34 @@ class _Facts(Struct, frozen=True, kw_only=True):
 
 
 def keeps(case: DockerCase) -> Finding:
-    """Compare the dockers of the file with the overlay and without it."""
-    return _compared(case, EVALUATION, isolated(case), SYSTEMS[0][0])
+    """Compare the dockers of the set with the overlay and without it, on each system that is asked for."""
+    systems = case.ground.depth.systems or (case.ground.native,)
+    found = [_compared(case, EVALUATION, _arguments(case, system), system) for system in systems]
+    return Finding(
+        covers=f"{'; '.join(each.covers for each in found)}, in {case.ground.place}",
+        failures=tuple(line for each in found for line in each.failures),
+        evidence=tuple(line for each in found for line in each.evidence),
+        commands=tuple(line for each in found for line in each.commands),
+    )
 
 
-def keeps_in_tree(case: DockerCase, *, system: str) -> Finding:
-    """Compare the dockers of the set with the overlay and without it."""
-    names = json.dumps([*(release.attr for release in case.before.file.releases()), "docker"])
-    overlay = isolated(case)["overlay"]
-    arguments = realising.arguments(case, case.deep.trees[BEFORE], system, overlay=overlay, names=names)
-    return _compared(case, IN_TREE, arguments, system)
-
-
-def isolated(case: DockerCase) -> dict[str, str]:
+def _arguments(case: DockerCase, system: str) -> dict[str, str]:
     """Return the arguments of rewrapping.nix."""
+    names = json.dumps([*(release.attr for release in case.before.file.releases()), "docker"])
+    tree = str(case.ground.tree.root)
+    return {"tree": tree, "system": system, "overlay": str(_overlay(case)), "names": names}
+
+
+def _overlay(case: DockerCase) -> Path:
     if case.overlay is None:
         raise AssertionError(case)
-    return {
-        "overlay": str(case.overlay / OVERLAY),
-        "case": str(case.question),
-        "side": BEFORE,
-        "system": SYSTEMS[0][1],
-    }
+    return case.overlay / OVERLAY
 
 
 def _compared(case: DockerCase, expression: Path, arguments: Mapping[str, str], system: str) -> Finding:
-    asked = command = evaluator.evaluate_command(expression, arguments, attribute="facts")
-    if case.deeper is not None:
-        depth = case.deeper.depth
-        asked = replace(limits.bounded(command, depth.max_memory), timeout=depth.timeout)
+    command = evaluator.evaluate_command(expression, arguments, attribute="facts")
+    ground = case.ground
+    asked = replace(limits.bounded(command, ground.memory), timeout=ground.depth.timeout or command.timeout)
     found = documents.convert(evaluator.answer(asked), dict[str, _Facts], document="dockers with the overlay")
     rewrapped = sum(facts.rewrapped for facts in found.values())
     left = f", {len(found) - rewrapped} left as they are" if rewrapped < len(found) else ""
@@ -146,10 +130,7 @@ def _told(facts: _Facts) -> str:
 def builds(case: DockerCase) -> Finding:
     """Build the wrapper of the newest docker around stand-ins, and read PATH back."""
     require_linux()
-    arguments = {
-        **{name: value for name, value in isolated(case).items() if name != "system"},
-        **builder(case),
-    }
+    arguments = {"tree": str(case.ground.stand_in.root), "overlay": str(_overlay(case)), **builder(case)}
     names = ("docker", "rewrapped", "before", "after")
     docker, rewrapped, *seen = build(BUILD, arguments, names, unchanged=("docker", "before"))
     old, new = (read_seen(stores.physical(path)) for path in seen)

@@ -1,20 +1,17 @@
 # What becomes of the docker releases when the package set has packages with the names of components.
-# Arguments, each a string: `case`, the absolute path of a JSON file as for evaluate.nix; `side`, one of
-# its sides; `sets`, JSON, labels of package sets → names → conditions of the set (see releases.nix).
+# Arguments, each a string: `case` and `systems` as for evaluate.nix; `tree`, the absolute path of a nixpkgs; `side`, one of
+# the case's sides; `sets`, JSON, labels of package sets → names → conditions of the set (see releases.nix).
 # Result: label of the set → system label → release → drvPath, or that the evaluation throws.
 {
   case,
+  systems,
+  tree,
   side,
   sets,
 }:
 let
   inherit (builtins) fromJSON listToAttrs mapAttrs;
-  inherit (import ./case.nix case)
-    lib
-    sides
-    stubs
-    systems
-    ;
+  inherit (fromJSON (builtins.readFile case)) sides;
 
   answer =
     docker:
@@ -32,15 +29,16 @@ let
     }:
     {
       inherit label;
-      world = stubs { inherit build host; };
+      world = import ./real.nix { inherit build host tree; };
     }
-  ) systems;
+  ) (fromJSON systems);
 
   releases =
     conditions: world:
     mapAttrs (_: answer)
       (import ./releases.nix {
-        inherit lib conditions world;
+        inherit conditions world;
+        inherit (world) lib;
         directory = sides.${side};
       }).releases;
 in

@@ -39,7 +39,7 @@ rec {
       )
     );
 
-  # Also the name under which a string's context holds the package. A plain stub has no drvPath.
+  # Also the name under which a string's context holds the package.
   identity = package: unsafeDiscardStringContext (package.drvPath or package.outPath);
 
   context = strings: getContext (concatStringsSep "" strings);

@@ -4,7 +4,7 @@
 # a store. Here is neither a store nor a package set: stand-ins are around the file, and the texts of its build steps are
 # compared. Docker's files have also been given arguments of many forms, which are tried here.
 #
-# Arguments: `lib`; `plain`, from stubs.nix, to make replacements of; `guarded`, which makes { error } of a throw.
+# Arguments: `lib`; `plain`, from real.nix, to make replacements of; `guarded`, which makes { error } of a throw.
 # Result: a function from docker, the name of a component that it has, and a list of doors, to door → outcome. A door
 # is a name of `standard` below, or { parameter, form } for an argument that the file has for it, which is called
 # "PARAMETER FORM". The outcome is "works", "does not evaluate", "changes nothing", "does not reach the build", or

@@ -3,12 +3,9 @@
 # Arguments, each a string: `case`, the absolute path of a JSON file, see below; `asked`, JSON, what is wanted:
 # side → { derivations, doors, rows, flags, bare, releases }, a boolean, component → a list as for doors.nix, names of rows
 # of matrix.nix, parameters that are booleans, of a docker or of the file, whether to end with the error of a release
-# that throws (false if it is not there), and the releases (all if it is not there); `systems`, JSON, to
-# be taken instead of the case's, or ""; `labels`, JSON, those of them to evaluate, "" for all; `tree`, the absolute
-# path of a whole nixpkgs to evaluate in, or "" for stand-ins.
-# The case is { sides, libPath, names, finals, components, systems }: `sides`, names → absolute folders
-# with a default.nix; `libPath`, the folder of a nixpkgs lib, or "" for ours; `names` and `finals` as for stubs.nix;
-# `components`, names; `systems`, a list of { label, build, host }.
+# that throws (false if it is not there), and the releases (all if it is not there); `systems`, JSON, a list of
+# { label, build, host }; `labels`, JSON, those of them to evaluate; `tree`, the absolute path of the nixpkgs to evaluate in.
+# The case is { sides, components }: names → absolute folders with a default.nix, and names.
 # Result: side → system label → release → the result of inspect.nix.
 #
 # Every release on every system is asked for its derivations. How it can be overridden is up to the function that
@@ -16,10 +13,10 @@
 {
   case,
   asked,
-  labels ? "",
-  systems ? "",
-  tree ? "",
-}@arguments:
+  labels,
+  systems,
+  tree,
+}:
 let
   inherit (builtins)
     concatMap
@@ -34,9 +31,8 @@ let
     listToAttrs
     mapAttrs
     ;
-  given = import ./case.nix case;
-  inherit (given) components lib sides;
-  systems = if arguments.systems or "" == "" then given.systems else fromJSON arguments.systems;
+  inherit (fromJSON (builtins.readFile case)) components sides;
+  known = fromJSON systems;
 
   # Made once for a system, not once for each side: most of the time goes into the set.
   bySystem = map (
@@ -47,20 +43,10 @@ let
     }:
     {
       inherit label;
-      examples = if label == (head systems).label then 4 else 1;
-      world =
-        if tree == "" then
-          given.stubs { inherit build host; } // { inherit lib; }
-        else
-          import ./real.nix {
-            inherit
-              build
-              host
-              tree
-              ;
-          };
+      examples = if label == (head known).label then 4 else 1;
+      world = import ./real.nix { inherit build host tree; };
     }
-  ) (filter ({ label, ... }: labels == "" || elem label (fromJSON labels)) systems);
+  ) (filter ({ label, ... }: elem label (fromJSON labels)) known);
 
   # The newest, and further ones at equal distances down to the oldest.
   spread =

@@ -1,5 +1,5 @@
 # What is to be known about one docker package.
-# Arguments: `lib`; `components`, names; `plain`, from stubs.nix, to make replacements of them.
+# Arguments: `lib`; `components`, names; `plain`, from real.nix, to make replacements of them.
 # Result: { matters, inspect }: the former as in flags.nix; a function from { derivations, doors, rows, flags, bare } as for
 # evaluate.nix, and `make`, from values for flags to the package, to { docker, client, components, attributes }, if
 # `derivations` is true, and { doors, matrix, flags }, all of it strings, booleans and nulls without context. { error }

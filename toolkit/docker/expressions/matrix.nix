@@ -1,5 +1,5 @@
 # The overrides of docker that public configurations use, each of which has to go on working.
-# Arguments: `lib`; `plain`, from stubs.nix; `guarded`, which makes { error } of a throw.
+# Arguments: `lib`; `plain`, from real.nix; `guarded`, which makes { error } of a throw.
 # Result: a function from a docker package and names of rows to row → { package, effect }: the name of its derivation,
 # null where the file has no such parameter or attribute; and for rows that replace a part of moby, whether what is
 # built has that, else null.

@@ -1,6 +1,6 @@
 # A NixOS test of rootless docker as all-tests.nix calls it, with stand-ins for what it is called by, and for pkgs.
 # Arguments, each a string: `directory`, an absolute path, which holds the file `test`, and what that refers to;
-# `library`, the path of nixpkgs' lib, or ""; `system`; `packages`, JSON, what the test takes of pkgs; `option`, one of
+# `library`, the path of nixpkgs' lib; `system`; `packages`, JSON, what the test takes of pkgs; `option`, one of
 # rootless docker's.
 # Result: { name, machines, script }: the test's name, whether each machine has rootless docker with the option, the script.
 {
@@ -12,7 +12,7 @@
   option,
 }:
 let
-  given = if library == "" then import ./lib.nix else import (/. + library);
+  given = import (/. + library);
   lib = {
     mkAfter = values: values;
     mkForce = value: value;

@@ -1,6 +1,6 @@
 # What rootless docker's NixOS module makes of some settings, before and after it got an option, beside stand-ins for the
 # modules of NixOS that it touches. Arguments, each a string: `before` and `after`, absolute paths of the two modules;
-# `library`, that of nixpkgs' lib, or ""; `option`, the new option's name; `wrapper`, that of the security wrapper which
+# `library`, that of nixpkgs' lib; `option`, the new option's name; `wrapper`, that of the security wrapper which
 # it adds; `packages`, JSON, what the modules take of pkgs.
 # Result: { modules, before, after, wrapped, own, options, option, rootlesskit }: whose module system it is; the
 # configuration with docker off and on, in the third with the new option set; the capabilities with the option where the
@@ -15,9 +15,9 @@
   packages,
 }:
 let
-  given = if library == "" then import ./lib.nix else import (/. + library);
+  given = import (/. + library);
   ownModules = !(given ? evalModules);
-  lib = if ownModules then import ./modules.nix { lib = import ./lib.nix; } else given;
+  lib = if ownModules then import ./modules.nix { lib = given; } else given;
 
   standIn = name: {
     type = "derivation";

@@ -1,26 +1,26 @@
-# Applies an overlay to the stub package set, and tells which derivations the docker releases are then.
-# Arguments, each a string: `overlay`, the absolute path of a folder with default.nix; `case`, that of a
-# JSON file as for evaluate.nix; `system`, both build and host platform; `without`, JSON, releases to leave out.
-# Result: release → drvPath, of every other attribute docker_NN that the overlay defines.
+# The dockers of a nixpkgs with an overlay.
+# Arguments, each a string: `overlay`, the absolute path of a folder with default.nix; `tree`, that of the nixpkgs; `system`,
+# both build and host platform; `releases`, JSON, names.
+# Result: release → drvPath, of each that the overlay defines.
 {
   overlay,
-  case,
+  tree,
   system,
-  without ? "[]",
+  releases,
 }:
 let
-  inherit (import ./case.nix case) lib stubs;
-
-  world = stubs {
-    build = system;
-    host = system;
+  set = import ./set.nix {
+    inherit system tree;
+    overlays = [
+      (
+        final: prev:
+        let
+          added = import (/. + overlay) final prev;
+        in
+        added // { unletDefined = builtins.attrNames added; }
+      )
+    ];
   };
-  prev = world.packages final;
-  added = import (/. + overlay) final prev;
-  final = prev // added;
+  wanted = builtins.filter (name: builtins.elem name set.unletDefined) (builtins.fromJSON releases);
 in
-builtins.mapAttrs (_: docker: docker.drvPath) (
-  lib.filterAttrs (name: _: builtins.match "docker_[0-9].*" name != null) (
-    removeAttrs added (builtins.fromJSON without)
-  )
-)
+builtins.mapAttrs (_: docker: docker.drvPath) (set.lib.genAttrs wanted (name: set.${name}))

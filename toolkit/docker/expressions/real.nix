@@ -1,15 +1,19 @@
 # A whole nixpkgs as what a file is evaluated in, for one {build, host} pair of systems.
-# Arguments: `tree`, the absolute path of a nixpkgs; `build` and `host`, system names.
-# Result: { lib, scope, plain } as stubs.nix has them: nixpkgs' lib; a function from further packages to the callPackage of
-# the set with these; what makes a package that stands for another.
+# Arguments: `tree`, the absolute path of a nixpkgs; `build` and `host`, system names; `tools` and `builder` as for set.nix.
+# Result: { lib, scope, plain }: nixpkgs' lib; a function from further packages to the callPackage of the set with these;
+# what makes a package that stands for another.
 {
   tree,
   build,
   host,
+  tools ? "",
+  builder ? null,
 }:
 let
   set = import ./set.nix {
-    inherit tree;
+    inherit builder tools tree;
+    # As in nixpkgs' CI: a name of former times is for those who still use it.
+    aliases = false;
     system = build;
     crossSystem = if host == build then "" else host;
   };
@@ -33,7 +37,7 @@ in
         // {
           pname = name;
           version = "0";
-          standsFor = builtins.toFile name (builtins.toJSON attributes);
+          standsFor = builtins.toFile name (builtins.unsafeDiscardStringContext (builtins.toJSON attributes));
           meta.mainProgram = name;
         }
       )

@@ -1,5 +1,5 @@
 # The docker releases that one file exports when it is called with one package set.
-# Arguments: `lib`; `world`, the result of stubs.nix or real.nix; `directory`, the absolute path (a string) of
+# Arguments: `lib`; `world`, the result of real.nix; `directory`, the absolute path (a string) of
 # the folder with default.nix; `conditions`, names → what the package set has under them besides:
 # "unrelated" (a package with nothing to do with docker), "throws" (an alias that was removed),
 # "from-docker" (the newest docker's attribute of that name, as an overlay may define it); `arguments`, those that the

@@ -1,79 +1,45 @@
 # Docker from stand-in sources with a new wrapper by overlays/rewrap.nix, so that what it installs can be read.
-# Arguments: those of build.nix; `overlay`, the absolute path of the overlay; `side`, one of the case's sides.
+# Arguments: those of build.nix but for `case`; `overlay`, the absolute path of the overlay.
 # Result: { docker, rewrapped, before, after }: the packages, and files with the PATH that dockerd-rootless.sh sees
 # when the script of either is called with a PATH of /path-of-the-caller.
 {
   overlay,
-  side,
-  case,
+  tree,
+  release,
   shell,
+  busybox,
   makeWrapperHook ? "",
   system ? builtins.currentSystem,
-  ...
-}@arguments:
+}:
 let
-  inherit (import ./case.nix case) lib;
-  built =
-    (import ./build.nix (
-      removeAttrs arguments [
-        "overlay"
-        "side"
-      ]
-    )).${side};
-  bash = builtins.storePath shell;
-
-  mkDerivation = import ./derivation.nix {
-    inherit lib system;
-    native = true;
-    program = _: {
-      busybox = builtins.storePath arguments.busybox;
-      SHELL = bash;
-      builder = bash;
+  set =
+    overlays:
+    import ./set.nix {
+      inherit overlays system tree;
+      tools = builtins.toJSON { inherit busybox shell; };
+      builder = import ./builder.nix (
+        if makeWrapperHook == "" then "${./builder}/make-wrapper.sh" else "${/. + makeWrapperHook}"
+      );
+    };
+  packages = {
+    docker = (set [ ]).${release};
+    rewrapped = (set [ (import (/. + overlay)) ]).${release};
+  };
+  seen =
+    package:
+    derivation {
+      name = "path";
+      inherit system;
+      builder = builtins.storePath shell;
+      PATH = "/path-of-the-caller";
       args = [
-        "${./builder}/build.sh"
-        (if makeWrapperHook == "" then "${./builder}/make-wrapper.sh" else "${/. + makeWrapperHook}")
+        "${./builder}/see-path.sh"
+        "${package}/bin/dockerd-rootless"
       ];
     };
-  };
-
-  symlinkJoin =
-    attributes:
-    mkDerivation (
-      attributes
-      // {
-        installPhase = ''
-          for path in $paths; do
-            cp -rs "$path/." "$out/"
-            chmod -R u+w "$out"
-          done
-          eval "$postBuild"
-        '';
-      }
-    );
-
-  final = {
-    inherit lib symlinkJoin;
-    makeWrapper = [ ];
-    callPackage = lib.callPackageWith final;
-  };
-  rewrapped =
-    (import (/. + overlay) final {
-      inherit lib;
-      inherit (built) docker;
-    }).docker;
 in
-{
-  inherit rewrapped;
-  inherit (built) docker;
-  before = built.path;
-  after = derivation {
-    name = "path";
-    inherit system;
-    builder = bash;
-    PATH = "/path-of-the-caller";
-    args = [
-      "-c"
-      "${rewrapped}/bin/dockerd-rootless >$out"
-    ];
-  };
+packages
+// {
+  before = seen packages.docker.moby;
+  after = seen packages.rewrapped;
 }

@@ -1,38 +1,33 @@
-# The dockers of one file, in the stub package set, with overlays/rewrap.nix and without.
-# Arguments, each a string: `overlay`, the absolute path of the overlay; `case`, that of a JSON file as for
-# evaluate.nix; `side`, one of its sides; `system`, both build and host platform.
-# Result: that of overlaid.nix, for every docker_NN and for `docker`, the newest.
+# The dockers of a whole nixpkgs, with overlays/rewrap.nix and without.
+# Arguments, each a string: `overlay`, the absolute path of the overlay; `tree`, that of the nixpkgs; `names`, JSON, a
+# list of attributes; `system`; `tools`, JSON, what config.tools is (see the specimen), or "".
+# Result: that of overlaid.nix.
 {
   overlay,
-  case,
-  side,
+  tree,
+  names,
   system,
+  tools ? "",
 }@arguments:
 let
-  inherit (import ./case.nix case) lib sides stubs;
-
-  world = stubs {
-    build = system;
-    host = system;
-  };
-  released = import ./releases.nix {
-    inherit lib world;
-    directory = sides.${side};
-  };
-
-  base =
-    final:
-    world.packages final
-    // released.releases
-    // {
-      docker = final.${builtins.head released.names};
-      makeWrapper = world.plain "makeWrapper" { };
+  set =
+    overlays:
+    import ./set.nix {
+      inherit
+        overlays
+        system
+        tools
+        tree
+        ;
     };
+  plain = set [ ];
 in
 import ./overlaid.nix {
-  inherit lib;
-  set = overlays: lib.fix (builtins.foldl' (below: layer: lib.extends layer below) base overlays);
+  inherit (plain) lib;
+  inherit set;
   overlay = import (/. + arguments.overlay);
-  names = released.names ++ [ "docker" ];
-  other = world.plain "iptables" { instead = true; };
+  names = builtins.fromJSON names;
+  other = plain.iptables.overrideAttrs (_: {
+    pname = "other-iptables";
+  });
 }

@@ -1,12 +1,15 @@
 # A whole nixpkgs that lets every docker evaluate.
 # Arguments: `tree`, its absolute path, a string; `system`, the one that builds; `crossSystem`, the one that it builds
-# for, "" for the same; `tools`, JSON, what config.tools is (see the specimen), or ""; `overlays`.
+# for, "" for the same; `tools`, JSON, what config.tools is (see the specimen), or ""; `builder`, what config.builder is there, or null;
+# `aliases`, whether it has any; `overlays`.
 # Result: the package set.
 {
   tree,
   system,
   crossSystem ? "",
   tools ? "",
+  builder ? null,
+  aliases ? true,
   overlays ? [ ],
 }:
 import (/. + tree) (
@@ -15,8 +18,10 @@ import (/. + tree) (
     config = {
       allowInsecurePredicate = _: true;
       allowUnfree = true;
+      allowAliases = aliases;
     }
-    // (if tools == "" then { } else { tools = builtins.fromJSON tools; });
+    // (if tools == "" then { } else { tools = builtins.fromJSON tools; })
+    // (if builder == null then { } else { inherit builder; });
   }
   // (if crossSystem == "" then { } else { crossSystem.system = crossSystem; })
 )

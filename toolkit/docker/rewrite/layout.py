@@ -147,6 +147,11 @@ class DockerFile:
         names = {name for name, node in values if name in parameters and value(node).kind not in _NO_BOOLEANS}
         return tuple(name for name in parameters if name in names)
 
+    def optional(self) -> set[str]:
+        """Return the parameters with a default of all functions in the file."""
+        found = (node for node in self.tree.root.walk() if node.kind == "formal" and len(node.children) > 1)
+        return {node.children[0].text for node in found}
+
     def todo(self) -> Node | None:
         """Return the first comment with upstream's TODO, if it is there."""
         return next(iter(self.todos()), None)

@@ -1,6 +1,6 @@
 # Builds one derivation: with an argument, a file that defines makeWrapper, runs the install phase
 # over stand-in sources; without one, installs programs that stand for those of the package.
-# Environment: the derivation's attributes, among them `busybox` and `SHELL`, paths of programs.
+# Environment: the derivation's attributes, among them `busybox` and `shell`, paths of programs.
 set -eo pipefail
 
 if [[ -e ${NIX_ATTRS_SH_FILE-} ]]; then
@@ -13,7 +13,7 @@ else
   read -ra outputNames <<<"$outputs"
 fi
 
-export PATH=$NIX_BUILD_TOP/applets
+export PATH=$NIX_BUILD_TOP/applets SHELL=$shell
 # It acts by the name it is called by, and in the store that name may begin with a hash.
 (exec -a busybox "$busybox" mkdir "$PATH")
 (exec -a busybox "$busybox" --install -s "$PATH")

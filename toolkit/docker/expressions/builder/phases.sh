@@ -15,6 +15,14 @@ runHook() { # name
 
 patchShebangs() { :; }
 
+joinPaths() { # directories
+  local directory
+  for directory; do
+    cp -rsf "$directory/." "$out/"
+    chmod -R u+w "$out"
+  done
+}
+
 substituteInPlace() { # files, then options
   local -a files=()
   while (($#)) && [[ $1 != --* ]]; do

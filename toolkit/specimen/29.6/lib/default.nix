@@ -1,25 +1,37 @@
-# The part of nixpkgs' lib that the specimen uses.
+# The part of nixpkgs' lib that packages use.
 let
   lib =
     import ./values.nix
     // customisation
+    // fixedPoints
     // {
       inherit customisation fixedPoints licenses;
-      inherit (fixedPoints) extends fix;
       # There is nothing else in the list.
       mkAfter = values: values;
       strings = lib;
       lists = lib;
       attrsets = lib;
+      trivial = lib;
+      sources = lib;
       platforms = import ./platforms.nix;
       systems = import ./systems.nix;
-      meta = {
+      meta = lib // {
         availableOn =
-          platform: package: builtins.elem platform.system (package.meta.platforms or lib.platforms.all);
+          platform: package:
+          builtins.elem platform.system (package.meta.platforms or lib.platforms.all)
+          && !builtins.elem platform.system (package.meta.badPlatforms or [ ]);
+        platformMatch = platform: pattern: platform.system == pattern;
         cpeFullVersionWithVendor = vendor: version: { inherit vendor version; };
       };
-      maintainers.teutat3s.github = "nobody";
+      # Those that a file of another nixpkgs names are among its words.
+      maintainers = lib.genAttrs ([ "teutat3s" ] ++ words.names) (_: {
+        github = "nobody";
+      });
+      teams = { };
+      sourceTypes = { };
     };
+
+  words = builtins.fromJSON (builtins.readFile ../pkgs/top-level/stand-ins.json);
 
   customisation = import ./customisation.nix;
 
@@ -28,6 +40,15 @@ let
     extends =
       overlay: f: final:
       f final // overlay final (f final);
+    composeExtensions =
+      first: second: final: previous:
+      let
+        changed = first final previous;
+      in
+      changed // second final (previous // changed);
+    composeManyExtensions = builtins.foldl' fixedPoints.composeExtensions (_: _: { });
+    makeExtensible =
+      f: fixedPoints.fix f // { extend = overlay: fixedPoints.makeExtensible (fixedPoints.extends overlay f); };
   };
 
   licenses = {

@@ -5,6 +5,7 @@ in
 {
   doubles = platforms;
   flakeExposed = platforms.all;
+  equals = platform: other: platform.system == other.system;
 
   elaborate =
     given:
@@ -25,10 +26,22 @@ in
         inherit system isLinux isDarwin;
         config = if isLinux then "${cpu}-unknown-linux-gnu" else "${cpu}-apple-darwin";
         parsed = {
-          cpu.name = cpu;
+          cpu = {
+            name = cpu;
+            bits = 64;
+          };
           kernel.name = kernel;
         };
+        linuxArch = if cpu == "aarch64" then "arm64" else if cpu == "riscv64" then "riscv" else cpu;
+        go = {
+          GOARCH = { x86_64 = "amd64"; aarch64 = "arm64"; }.${cpu} or cpu;
+          GOOS = kernel;
+        };
         isUnix = true;
+        isFreeBSD = false;
+        isLittleEndian = true;
+        isBigEndian = false;
+        is32bit = false;
         is64bit = true;
         isGnu = isLinux;
         isMusl = false;
@@ -38,7 +51,12 @@ in
         isi686 = false;
         isAarch64 = cpu == "aarch64";
         isAarch = cpu == "aarch64";
+        isAarch32 = false;
+        isRiscV = cpu == "riscv64";
         isRiscV64 = cpu == "riscv64";
+        isPower64 = false;
+        isS390x = false;
+        isLoongArch64 = false;
         canExecute = other: other.system == system;
       };
 }

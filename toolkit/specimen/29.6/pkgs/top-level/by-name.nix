@@ -10,4 +10,4 @@ let
       builtins.readDir (root + "/${name}")
     );
 in
-lib.mergeAttrsList (builtins.attrValues (builtins.mapAttrs shard directories))
+builtins.foldl' (all: more: all // more) { } (builtins.attrValues (builtins.mapAttrs shard directories))

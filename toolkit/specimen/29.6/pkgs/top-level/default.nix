@@ -29,10 +29,12 @@ let
   ++ lib.optional (config.allowAliases or true) (import ./aliases.nix { inherit lib; })
   ++ overlays;
 
-  base = final: {
+  base = final: import ./stand-ins.nix { inherit lib; } final // {
     inherit config lib overlays;
     path = ../..;
     pkgs = final;
+    buildPackages = final;
+    targetPackages = final;
     callPackage = final.newScope { };
     newScope = extra: lib.callPackageWith (final // extra);
     extend = overlay: import ./. (arguments // { overlays = overlays ++ [ overlay ]; });

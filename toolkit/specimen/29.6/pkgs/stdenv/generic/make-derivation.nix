@@ -5,8 +5,13 @@
   config,
   system,
   environment,
+  # From the attributes to the arguments of the shell.
+  builder,
 }:
 let
+  # Old libraries have none.
+  toFunction = value: if lib.isFunction value then value else _: value;
+
   problem =
     meta:
     if meta.broken or false && !(config.allowBroken or false) then
@@ -39,7 +44,13 @@ let
       meta = attributes.meta or { };
       place = builtins.unsafeGetAttrPos (if attributes ? pname then "pname" else "name") attributes;
       position = if place == null then { } else { position = "${place.file}:${toString place.line}"; };
-      name = attributes.name or "${attributes.pname}-${attributes.version}";
+      name =
+        attributes.name or (
+          if attributes ? pname && attributes ? version then
+            "${attributes.pname}-${attributes.version}"
+          else
+            throw "mkDerivation: neither name nor pname and version are given"
+        );
       raw = derivation (
         {
           outputs = [ "out" ];
@@ -53,6 +64,7 @@ let
         // environment
         // {
           inherit name system;
+          args = builder attributes;
         }
       );
       allowed =
@@ -78,7 +90,7 @@ let
               final:
               let
                 old = recipe final;
-                changed = lib.toFunction change old;
+                changed = toFunction change old;
               in
               # A function of the old attributes alone, or of the final ones and the old ones.
               old // (if lib.isFunction changed then change final old else changed)
@@ -87,4 +99,4 @@ let
     in
     package;
 in
-recipe: make (lib.toFunction recipe)
+recipe: make (toFunction recipe)

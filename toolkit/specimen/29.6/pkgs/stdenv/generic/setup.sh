@@ -66,7 +66,7 @@ joinPaths() { # directories
   local directory
   mkdir -p "$out"
   for directory; do
-    cp -rs "$directory/." "$out/"
+    cp -rsf "$directory/." "$out/"
     chmod -R u+w "$out"
   done
 }

@@ -6,16 +6,16 @@
     {
       owner,
       repo,
-      hash,
       rev ? null,
       tag ? null,
-    }:
+      ...
+    }@given:
     if (rev == null) == (tag == null) then
       throw "fetchFromGitHub: ${owner}/${repo}: either rev or tag"
     else
       mkDerivation {
-        name = "source";
-        standsFor = "${owner}/${repo} ${toString rev}${toString tag} ${hash}";
+        name = given.name or "source";
+        standsFor = "${owner}/${repo} ${toString rev}${toString tag} ${given.hash or given.sha256}";
         installPhase = "standInSources";
       }
       // {

@@ -1,4 +1,3 @@
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -6,8 +5,8 @@ import pytest
 from msgspec.structs import replace
 
 from tests import specimens
-from toolkit.docker import staging
-from toolkit.docker.case import SYSTEMS, DockerCase
+from toolkit.docker import case as cases
+from toolkit.docker.case import DockerCase
 from toolkit.docker.rewrite.layout import file_of
 from toolkit.errors import NixSyntaxError, RefusalError
 from toolkit.git import reading
@@ -24,11 +23,11 @@ def source_of(name: str) -> Source:
 
 
 def beside(source: Source) -> tuple[dict[str, TreeFile], tuple[str, ...]]:
-    return staging.siblings(source, file_of(source.content.decode(), name="default.nix"))
+    return cases.siblings(source, file_of(source.content.decode(), name="default.nix"))
 
 
 def lay_out(source: Source, contents: Mapping[str, bytes] | None = None) -> DockerCase:
-    return staging.case(
+    return cases.case(
         contents or {"before": source.content, "after": source.content + b"# x\n"},
         name="default.nix",
         source=source,
@@ -47,39 +46,28 @@ def test_stages_lie_in_the_cache_with_the_files_beside_them(cache: Path) -> None
             assert (stage.path.parent / file).read_bytes() == (source.directory / file).read_bytes()
 
 
-def test_question_names_stages_systems_and_library() -> None:
-    source = source_of("29.6")
-    laid_out = lay_out(source)
-    question = json.loads(laid_out.question.read_text())
-    assert question["sides"] == {stage.name: str(stage.path.parent) for stage in laid_out.stages}
-    assert question["components"] == list(COMPONENTS)
-    assert [tuple(system.values()) for system in question["systems"]] == list(SYSTEMS)
-    assert question["libPath"] == f"{source.root}/lib"
-    assert not laid_out.own_library
-
-
-@pytest.mark.parametrize("root", [None, "tree"])
-def test_source_without_a_lib_is_evaluated_with_ours(tmp_path: Path, root: str | None) -> None:
-    source = replace(source_of("24.0"), root=tmp_path if root else None)
-    laid_out = lay_out(source)
-    assert json.loads(laid_out.question.read_text())["libPath"] == ""
-    assert laid_out.own_library
-
-
-def test_package_set_has_what_is_required_and_nothing_that_would_be_captured() -> None:
+def test_stand_in_tree_has_what_is_required_and_nothing_that_would_be_captured() -> None:
     source = source_of("states/fixed")
     file = file_of(source.content.decode(), name="default.nix")
-    names = set(json.loads(lay_out(source).question.read_text())["names"])
-    assert {"rootlesskit", "stdenv", "runc"} <= names
+    around = lay_out(source).ground.around
+    assert {"rootlesskit", "stdenv", "runc"} <= {*around.names}
     assert "moby" in file.formals
-    assert not names & {*COMPONENTS}
+    assert not {*around.names} & {*COMPONENTS}
+    assert not {*around.names} & {"buildxSupport", "knownVulnerabilities"}
 
 
-def test_package_of_any_stage_is_in_the_set() -> None:
+def test_package_of_any_stage_is_in_the_stand_in_tree() -> None:
     source = source_of("29.6")
     after = source.content.replace(b"      rootlesskit,\n", b"      rootlesskit,\n      more,\n", 1)
     laid_out = lay_out(source, {"before": source.content, "after": after})
-    assert "more" in json.loads(laid_out.question.read_text())["names"]
+    assert "more" in laid_out.ground.around.names
+
+
+def test_whole_nixpkgs_is_asked_and_around_a_part_the_stand_in_tree() -> None:
+    whole, part = lay_out(source_of("29.6")).ground, lay_out(source_of("24.0")).ground
+    assert (whole.place, part.place) == ("the specimen's package set", "the stand-in tree")
+    assert whole.tree == whole.whole
+    assert part.tree == part.stand_in
 
 
 def test_same_input_is_laid_out_once_and_other_input_elsewhere() -> None:
@@ -89,11 +77,8 @@ def test_same_input_is_laid_out_once_and_other_input_elsewhere() -> None:
     again = lay_out(source)
     assert again.question == first.question
     assert again.question.stat().st_ino == before.st_ino
-    for other in (
-        replace(source, content=source.content + b"#\n"),
-        replace(source, root=None),
-    ):
-        assert lay_out(other).question.parent != first.question.parent
+    other = replace(source, content=source.content + b"#\n")
+    assert lay_out(other).question.parent != first.question.parent
 
 
 def test_names_and_contents_cannot_be_confused_in_the_key() -> None:
@@ -168,7 +153,7 @@ def test_file_of_any_stage_is_looked_for() -> None:
     source = source_of("29.6")
     text = source.content.decode()
     other = file_of(text.replace("./update.sh", "./other.sh"), name="default.nix")
-    present, missing = staging.siblings(source, file_of(text, name="default.nix"), other)
+    present, missing = cases.siblings(source, file_of(text, name="default.nix"), other)
     assert "update.sh" in present
     assert missing == ("other.sh",)
 
@@ -178,7 +163,7 @@ def test_file_above_the_directory_is_refused(tmp_path: Path) -> None:
     source = source_of("29.6")
     text = source.content.decode().replace("./update.sh", "./a/../../secret")
     with pytest.raises(RefusalError, match=r"^default\.nix: refers to '\./a/\.\./\.\./secret', which is not below"):
-        staging.siblings(replace(source, directory=tmp_path / "x"), file_of(text, name="default.nix"))
+        cases.siblings(replace(source, directory=tmp_path / "x"), file_of(text, name="default.nix"))
 
 
 def test_content_that_is_no_docker_file_is_refused() -> None:

@@ -1,0 +1,151 @@
+"""The stand-in tree: a whole nixpkgs around one file, where only that and what stands beside it is at hand.
+
+It is the specimen with the file in its place, with the library of the source if it has one, and with a stand-in for
+each name that the file takes and the specimen lacks. It is laid down once for a content, and a nixpkgs like any other
+then.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from functools import cache
+from os.path import relpath
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from toolkit import inside, specimen
+from toolkit.cache import default_cache
+from toolkit.errors import ToolkitError
+from toolkit.git import reading
+from toolkit.git.reading import TreeFile
+from toolkit.inside import EntryKind
+from toolkit.sources.trees import NixpkgsTree
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+KIND = "stand-ins"
+
+_TOP = PurePosixPath("pkgs/top-level")
+_ALL_PACKAGES, _ALIASES, _NAMES = (_TOP / name for name in ("all-packages.nix", "aliases.nix", "stand-ins.json"))
+_BY_NAME = PurePosixPath("pkgs/by-name")
+_LIBRARY = PurePosixPath("lib")
+
+
+class Surroundings(Struct, frozen=True, kw_only=True):
+    """What a stand-in tree has: the file `target`, those beside it by name, and what the package set gets from it.
+
+    `exported` are the attributes of the set that the file makes, the newest last; `names` are what it may take for a
+    package. `takes_function` shows whether Go's builders take a function of the final attributes. `root` is the nixpkgs
+    around the source, None for a lone file.
+    """
+
+    target: PurePosixPath
+    content: bytes
+    beside: Mapping[str, TreeFile]
+    exported: tuple[str, ...]
+    names: tuple[str, ...]
+    takes_function: bool = True
+    root: Path | None = None
+
+    @property
+    def library(self) -> Path | None:
+        """The library of the source's nixpkgs."""
+        found = inside.within(self.root, "lib") if self.root is not None else None
+        if self.root is None or found is None or not inside.is_file(self.root, found / "default.nix"):
+            return None
+        return self.root / found
+
+
+def tree(around: Surroundings) -> NixpkgsTree:
+    """Return the stand-in tree, from the cache if it is there."""
+    files = _files(around)
+    digest = hashlib.sha256()
+    for path, file in sorted(files.items()):
+        digest.update(f"{path}\0{file.mode} {len(file.content)}\0".encode() + file.content)
+    key = digest.hexdigest()
+
+    def make(directory: Path) -> None:
+        _write(files, directory)
+
+    def check(directory: Path) -> bool:
+        try:
+            return all(reading.read_file(directory, path) == file for path, file in files.items())
+        except ToolkitError:
+            return False
+
+    return NixpkgsTree(root=default_cache().obtain(KIND, key[:32], make=make, check=check), key=key)
+
+
+def write(around: Surroundings, directory: Path) -> None:
+    """Write the stand-in tree into a directory."""
+    _write(_files(around), directory)
+
+
+def _write(files: Mapping[PurePosixPath, TreeFile], directory: Path) -> None:
+    for path, file in files.items():
+        reading.write_file(directory / path, file)
+
+
+def _files(around: Surroundings) -> dict[PurePosixPath, TreeFile]:
+    own = around.target.parent
+    kept = {path: file for path, file in _specimen().items() if own not in path.parents and _is_called(path, around)}
+    if around.library is not None:
+        kept = {path: file for path, file in kept.items() if _LIBRARY not in path.parents}
+        kept |= {_LIBRARY / path: file for path, file in _below(around.library).items()}
+        if around.root is not None and (version := inside.find(around.root, ".version")) is not None:
+            kept[PurePosixPath(".version")] = TreeFile(content=version)
+    names = {"names": sorted({*around.names} - {*around.exported}), "takesFunction": around.takes_function}
+    return {
+        **kept,
+        **{own / name: file for name, file in around.beside.items()},
+        around.target: TreeFile(content=around.content),
+        _ALL_PACKAGES: TreeFile(content=_listing(kept[_ALL_PACKAGES].content.decode(), around).encode()),
+        _ALIASES: TreeFile(content=_without(kept[_ALIASES].content.decode(), around.exported).encode()),
+        _NAMES: TreeFile(content=json.dumps(names).encode()),
+    }
+
+
+def _is_called(path: PurePosixPath, around: Surroundings) -> bool:
+    """Return whether a file of the specimen's can be called: one that takes a release needs that."""
+    if _BY_NAME not in path.parents:
+        return True
+    stem = _stem(around.target)
+    taken = re.findall(rf"\b{stem}_\d+\b", _specimen()[path].content.decode())
+    return {*taken} <= {*around.exported}
+
+
+def _stem(target: PurePosixPath) -> str:
+    return re.escape(target.parent.name)
+
+
+def _listing(text: str, around: Surroundings) -> str:
+    """Return all-packages.nix with the attributes that the file makes, and the newest under the package's own name."""
+    called = re.escape(f"inherit (callPackage {relpath(around.target.parent, _TOP)} {{ }})")
+    listed = "".join(f"    {name}\n" for name in around.exported)
+    text = re.sub(rf"({called}\n)[^;]*?( *;)", lambda found: f"{found[1]}{listed}{found[2]}", text)
+    newest = around.exported[-1] if around.exported else 'throw "the file makes none"'
+    place = f"final.{newest}" if around.exported else newest
+    stem = around.target.parent.name
+    return re.sub(rf"^  {_stem(around.target)} = .*;$", lambda _: f"  {stem} = {place};", text, flags=re.MULTILINE)
+
+
+def _without(text: str, names: tuple[str, ...]) -> str:
+    """Return a table without the lines of some names."""
+    lines = text.splitlines(keepends=True)
+    return "".join(line for line in lines if line.split(" = ")[0].strip() not in names)
+
+
+@cache
+def _specimen() -> Mapping[PurePosixPath, TreeFile]:
+    return _below(specimen.path())
+
+
+def _below(root: Path) -> dict[PurePosixPath, TreeFile]:
+    paths = (entry.path for entry in inside.entries(root) if entry.kind is not EntryKind.DIRECTORY)
+    return {PurePosixPath(path): reading.read_file(root, path, follow=True) for path in paths}

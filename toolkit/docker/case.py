@@ -1,4 +1,4 @@
-"""What the proofs of docker work on: a series on disk, and the nixpkgs that Nix is asked about it in.
+"""The series of docker on disk, which its proofs work on, and the nixpkgs in which Nix evaluates it.
 
 The file at each stage and a case.json live in the cache under a key of their content: the commands in a report can be
 repeated as long as they are there, and the same input is laid out once.

@@ -525,7 +525,9 @@ def _answers() -> Iterator[Attack]:
         yield Attack(
             name=f"answer-pull-{name}",
             make=partial(_answered, part="/pulls/", fault=fault, command=("check", "--pull", "7")),
-            shown=r"http://\S+/pulls/7: the answer is not JSON, or was cut off\n" if name == "deep" else None,
+            shown=r"http://\S+/pulls/7: the document is of type 'array' instead of 'object'\n"
+            if name == "deep"
+            else None,
         )
     for number, headers in enumerate(HEADERS):
         status = 302 if "Location" in headers else 200 if "Link" in headers else 403

@@ -143,7 +143,7 @@ def test_several_packages_share_their_evaluations_and_have_a_proposal_each(unlet
     assert done.returncode == alone.returncode == 0
     assert sorted(_asked(done.stderr)) == sorted(_asked(alone.stderr))
     *lines, after = done.stdout.splitlines()
-    assert after == "to contribute  unlet pr NAME --repo ~/src/nixpkgs"
+    assert after == "to contribute  unlet pr NAME --repo DIR"
     assert [line.split(":")[0] for line in lines] == [
         "notes-server  wrote lifts/notes-server",
         "status-board  wrote lifts/status-board",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from shlex import quote
+from shlex import join
 from typing import TYPE_CHECKING
 
 import click
@@ -110,8 +110,8 @@ def _finish_all(attempts: Sequence[Attempt], settings: GlobalOptions) -> int:
         output.write_toned(_lines(shown), settings)
         if not settings.quiet and not all(isinstance(result, ToolkitError) for result in results.values()):
             named = options.source_request().nixpkgs
-            repo = quote(named) if named is not None and Path(named, ".git").exists() else "~/src/nixpkgs"
-            output.write_lines([f"to contribute  unlet pr NAME --repo {repo}"])
+            clone = named if named is not None and Path(named, ".git").exists() else "DIR"
+            output.write_lines([f"to contribute  {join(['unlet', 'pr', 'NAME', '--repo', clone])}"])
     return min(codes.values(), key=_WORST.index)
 
 

@@ -8,6 +8,7 @@ from toolkit.judge.asking import ENDS, FUNCTION, MISSING, PACKAGE, SET, THROWS, 
 from toolkit.judge.comparing import compare
 from toolkit.judge.differences import Kind, Weight
 from toolkit.judge.fixed_outputs import UNNAMED
+from toolkit.judge.made import _is_whole  # pyright: ignore[reportPrivateUsage]
 from toolkit.judge.subject import THREW, Compared
 
 WORST, CHANGE, LEAST = Weight
@@ -360,3 +361,14 @@ def test_a_link_that_stays_at_the_old_version_is_the_worst_and_a_text_that_is_em
 def test_a_function_that_loses_an_argument_is_the_worst() -> None:
     less, same = (compare(SUBJECT, held({"λ": {"a": True}}), held({"λ": taken})) for taken in ({}, {"a": False}))
     assert [[each.weight for each in found] for found in (less, same)] == [[WORST], [CHANGE]]
+
+
+def test_a_set_is_seen_whole_unless_it_has_a_function_or_a_set_that_was_not_asked_about() -> None:
+    shown: tuple[tuple[dict[str, Any], bool, bool], ...] = (
+        ({"λ": {}}, True, False),
+        ({"a": 1}, True, True),
+        ({"a": 1}, False, False),
+    )
+    for value, asked, whole in shown:
+        answer = Answer(kind=SET, parts={"names": ["f"], "values": {"f": value}})
+        assert _is_whole(("notes",), answer, {("notes", "f")} if asked else set()) is whole

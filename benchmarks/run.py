@@ -5,8 +5,6 @@ Every figure is a median, and every ratio is taken within one round, in which al
 the other: a machine that is busy for a while slows down both sides of it.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import os
@@ -16,15 +14,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import asdict
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
 
 ROOT = Path(__file__).resolve().parent.parent
 SPECIMENS = [ROOT / "tests" / "specimens", ROOT / "toolkit" / "specimen"]

@@ -1,7 +1,5 @@
 """Each sentence of docs/security.md has a test that would fail if it were not so."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -1,22 +1,16 @@
 """What needs more than an evaluation may take is unknown, with the limit and the option that raises it; never red."""
 
-from __future__ import annotations
-
 import json
 import re
 import shutil
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
+from tests.cli.conftest import Unlet
 from tests.clones import git
 from toolkit import landlock, specimen
 from toolkit.nix import limits
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.cli.conftest import Unlet
 
 NOTES = "pkgs/by-name/no/notes-server/package.nix"
 DOCKER = "pkgs/applications/virtualization/docker/default.nix"

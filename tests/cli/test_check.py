@@ -1,17 +1,12 @@
-from __future__ import annotations
-
 import difflib
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.cli.conftest import Unlet
 from tests.clones import git
-
-if TYPE_CHECKING:
-    from tests.cli.conftest import Unlet
 
 COMMIT = ("-c", "user.name=x", "-c", "user.email=x@localhost", "commit", "--quiet", "--all", "--message=docker: x")
 TARGET = Path("pkgs/applications/virtualization/docker/default.nix")

@@ -1,17 +1,11 @@
 """`--only nixos-module` and what `check` makes of it, as whole processes."""
 
-from __future__ import annotations
-
 import json
 import re
-from typing import TYPE_CHECKING
+from pathlib import Path
 
+from tests.cli.conftest import Unlet
 from toolkit.docker.steps import MODULE
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.cli.conftest import Unlet
 
 SPECIMEN = ("propose", "--nixpkgs", "specimen")
 

@@ -1,21 +1,14 @@
-from __future__ import annotations
-
 import json
 import shlex
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.clones import BRANCH, TARGET, git, snapshot
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.cli.conftest import Unlet
-    from tests.clones import Clone
+from tests.cli.conftest import Unlet
+from tests.clones import BRANCH, TARGET, Clone, git, snapshot
 
 SUBJECTS = (
     "docker: allow overriding moby, docker-{containerd,runc,tini}",

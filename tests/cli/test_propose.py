@@ -1,26 +1,20 @@
-from __future__ import annotations
-
 import json
 import os
 import pty
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from contextlib import suppress
 from email.utils import formatdate
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
+from tests.cli.conftest import Unlet
+from tests.clones import Clone
 from toolkit import specimen
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from tests.cli.conftest import Unlet
-    from tests.clones import Clone
 
 SPECIMEN = ("propose", "--nixpkgs", "specimen")
 

@@ -1,12 +1,8 @@
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING
 
 import pytest
 
-if TYPE_CHECKING:
-    from tests.cli.conftest import Unlet
+from tests.cli.conftest import Unlet
 
 SPECIMEN = ("propose", "--nixpkgs", "specimen")
 

@@ -1,24 +1,17 @@
 """The commands, as README has them, against a remote in the form of nixpkgs; and clones of it that lack most files."""
 
-from __future__ import annotations
-
 import json
 import shutil
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cli.conftest import ROOT
-from tests.remotes import Repository, shaped_like_nixpkgs
+from tests.cli.conftest import ROOT, Unlet
+from tests.remotes import Remote, Repository, shaped_like_nixpkgs
 from toolkit.docker import TARGET
 from toolkit.docker import steps as plans
 from toolkit.errors import without_passwords
-
-if TYPE_CHECKING:
-    from tests.cli.conftest import Unlet
-    from tests.remotes import Remote
 
 EXTRAS = ("--only", "lift", "--only", "demote", "--only", "nixos-module")
 OPEN = {"uploadpack__allowFilter": "true", "uploadpack__allowAnySHA1InWant": "true"}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cache as once
-from typing import TYPE_CHECKING, TypedDict, Unpack
+from pathlib import Path
+from typing import TypedDict, Unpack
 
 import pytest
 from msgspec import Struct
@@ -22,15 +24,9 @@ from toolkit.docker.rewrite.layout import docker_file
 from toolkit.docker.series import rewrite
 from toolkit.docker.steps import Demotion, plan
 from toolkit.git import mailing
-from toolkit.model import Commit, SourceRequest, Status
+from toolkit.lift.plan import Design
+from toolkit.model import Commit, Patch, Proof, Report, Source, SourceRequest, Status
 from toolkit.nix import stores
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
-    from pathlib import Path
-
-    from toolkit.lift.plan import Design
-    from toolkit.model import Patch, Proof, Report, Source
 
 STAGES = (BEFORE, LIFTED, DEMOTED)
 

@@ -3,11 +3,10 @@
 Each row takes a series that is right, the file's texts before, lifted and demoted, and spoils one thing.
 """
 
-from __future__ import annotations
-
 import re
+from collections.abc import Callable, Collection
 from functools import partial, reduce
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 from msgspec import Struct
 
@@ -17,10 +16,7 @@ from toolkit.docker.case import BEFORE, DEMOTED, LIFTED, SYSTEMS
 from toolkit.docker.steps import Demotion
 from toolkit.lift.plan import Design
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
-
-    Spoiling: TypeAlias = Callable[[Draft], Draft]
+Spoiling: TypeAlias = Callable[[Draft], Draft]
 
 LABELS = frozenset(label for label, _, _ in SYSTEMS)
 LINUX = LABELS - {"aarch64-darwin"}

@@ -1,10 +1,8 @@
 """A whole nixpkgs that is at hand is the one that is asked, and sealed."""
 
-from __future__ import annotations
-
 import json
 import shutil
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -16,15 +14,10 @@ from toolkit.docker import TARGET, builder
 from toolkit.docker.builder import BUILDER
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.errors import ToolkitError, UsageError
-from toolkit.model import Depth, SourceRequest, Status
+from toolkit.model import Depth, Report, SourceRequest, Status
 from toolkit.proposal.checking import check
 from toolkit.proposal.requests import CheckRequest
 from toolkit.sources.changes import ChangeRequest
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from toolkit.model import Report
 
 
 @pytest.fixture

@@ -1,11 +1,11 @@
-from __future__ import annotations
-
 import difflib
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection
+from pathlib import Path
 
 import pytest
 
 from tests import specimens
+from tests.docker.conftest import Draft
 from tests.progress import Steps
 from toolkit import specimen
 from toolkit.docker.case import BEFORE, LIFTED
@@ -13,17 +13,10 @@ from toolkit.docker.claims import catalogue as proofs
 from toolkit.docker.foreign import DROP_WARNING
 from toolkit.docker.steps import Demotion, steps
 from toolkit.errors import NixSyntaxError, RefusalError, ToolkitError
-from toolkit.model import SourceRequest
+from toolkit.model import Report, SourceRequest
 from toolkit.proposal.checking import check
 from toolkit.proposal.requests import CheckRequest
 from toolkit.sources.changes import ChangeRequest
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
-    from pathlib import Path
-
-    from tests.docker.conftest import Draft
-    from toolkit.model import Report
 
 TARGET = "pkgs/applications/virtualization/docker/default.nix"
 OTHER_FILE = "diff --git a/doc/x.md b/doc/x.md\n--- a/doc/x.md\n+++ b/doc/x.md\n@@ -1 +1 @@\n-old\n+new\n"

@@ -4,12 +4,11 @@ UNLET_MUTANTS is how many are tried, UNLET_SEED where the random numbers begin; 
 decides: it is asked about a whole batch at once, and of one of each batch all claims are proven.
 """
 
-from __future__ import annotations
-
 import json
 import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from msgspec import Struct
@@ -17,14 +16,15 @@ from msgspec import Struct
 from tests import specimens
 from tests.asking import docker, propose
 from tests.docker.test_real_files import FILES
-from tests.mutants import BATCHES, marks, mutant, numbers, refused, sizes
+from tests.mutants import BATCHES, Mutant, marks, mutant, numbers, refused, sizes
 from tests.progress import Steps
 from toolkit import documents, files
 from toolkit.docker import COMPONENTS, PREFIX_ENTRY, TARGET, builder
 from toolkit.docker.case import SYSTEMS, names
 from toolkit.docker.claims import building, facts
 from toolkit.docker.claims.asking import EXPRESSION, Document
-from toolkit.docker.rewrite.layout import docker_file
+from toolkit.docker.claims.facts import Facts
+from toolkit.docker.rewrite.layout import DockerFile, docker_file
 from toolkit.docker.series import rewrite
 from toolkit.docker.steps import Demotion, steps
 from toolkit.errors import CommandError, ToolkitError
@@ -33,13 +33,6 @@ from toolkit.model import SourceRequest, Status
 from toolkit.nix import evaluator
 from toolkit.sources import stand_in
 from toolkit.sources.stand_in import Surroundings
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from tests.mutants import Mutant
-    from toolkit.docker.claims.facts import Facts
-    from toolkit.docker.rewrite.layout import DockerFile
 
 BASES = [specimens.path(name) / TARGET for name in reversed(specimens.LAYOUTS) if name != "19.03"] + FILES
 NAME = "mutant.nix"

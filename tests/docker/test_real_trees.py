@@ -1,10 +1,8 @@
 """Real nixpkgs trees, from the folder that UNLET_NIXPKGS names."""
 
-from __future__ import annotations
-
 import re
 import shutil
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -14,13 +12,8 @@ from tests.docker.claims.conftest import TREE
 from tests.progress import Steps
 from tests.trees import trees
 from toolkit.errors import LayoutError, ToolkitError
-from toolkit.model import SourceRequest, Status
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from toolkit.model import Report
-    from toolkit.proposal.requests import Request
+from toolkit.model import Report, SourceRequest, Status
+from toolkit.proposal.requests import Request
 
 FILE = "pkgs/applications/virtualization/docker/default.nix"
 CLAIMS = ("no-rebuild", "exact-change", "overridable", "compatible", "capture-safe", "overlay")

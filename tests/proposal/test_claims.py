@@ -1,10 +1,8 @@
-from __future__ import annotations
-
 import os
 import shutil
+from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 import pytest
 from msgspec.structs import replace
@@ -20,12 +18,8 @@ from toolkit.prove.form import linted
 from toolkit.prove.judged import Judging
 from toolkit.prove.lifted import ChangedMethod, Derivations, Effect, LiftQuestion, Method
 from toolkit.sources import changes
+from toolkit.sources.changes import Change
 from toolkit.sources.trees import NixpkgsTree, fingerprint
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from toolkit.sources.changes import Change
 
 BOARD = PurePosixPath("pkgs/by-name/st/status-board/package.nix")
 

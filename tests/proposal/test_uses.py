@@ -1,11 +1,9 @@
 """What the commands make of a lift beside proposing it: an overlay, a branch, reasons, a picture."""
 
-from __future__ import annotations
-
 import json
 import shutil
-from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -27,12 +25,8 @@ from toolkit.model import (
 from toolkit.proposal import proposing, writing
 from toolkit.proposal.checking import check
 from toolkit.proposal.inspection import PackageInspection, Part, graph, lines
+from toolkit.proposal.leaf import Chosen
 from toolkit.proposal.requests import CheckRequest, Request
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from toolkit.proposal.leaf import Chosen
 
 SYSTEM = "x86_64-linux"
 

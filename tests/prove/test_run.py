@@ -1,7 +1,5 @@
 """The one runner of proofs, with claims that are made up."""
 
-from __future__ import annotations
-
 import threading
 from pathlib import Path, PurePosixPath
 

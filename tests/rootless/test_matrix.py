@@ -5,17 +5,14 @@ prefix hides a security wrapper of that name; without any rootlesskit on PATH no
 it without the rootlesskit-docker-proxy beside it, for which there is no security wrapper.
 """
 
-from __future__ import annotations
-
 import re
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.docker.conftest import source_of
-from tests.rootless.nixos import KIT, MOBY, SLIRP, program
+from tests.rootless.nixos import KIT, MOBY, SLIRP, Host, program
 from toolkit.docker import TARGET
 from toolkit.docker import case as cases
 from toolkit.docker.claims import building, rewrapping
@@ -25,11 +22,8 @@ from toolkit.docker.steps import Demotion
 from toolkit.doctor.start import PROXY
 from toolkit.doctor.symptoms import recognise
 from toolkit.nix import evaluator, stores, wrappers
+from toolkit.nix.wrappers import PathOrder
 from toolkit.shipped import shipped_path
-
-if TYPE_CHECKING:
-    from tests.rootless.nixos import Host
-    from toolkit.nix.wrappers import PathOrder
 
 PAGE = Path(__file__).parents[2] / "docs/proofs.md"
 HEAD = "| rootlesskit on PATH | security wrapper | module's route | daemon | port 80 | port 8080 |"

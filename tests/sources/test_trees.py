@@ -1,10 +1,7 @@
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,11 +9,8 @@ from toolkit import sources, specimen
 from toolkit.cache import VARIABLE
 from toolkit.docker import steps as plans
 from toolkit.errors import ToolkitError, UsageError
-from toolkit.model import Silence, SourceRequest
+from toolkit.model import Silence, Source, SourceRequest
 from toolkit.sources import trees
-
-if TYPE_CHECKING:
-    from toolkit.model import Source
 
 TARGET = PurePosixPath("pkgs/applications/virtualization/docker/default.nix")
 

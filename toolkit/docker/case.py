@@ -4,16 +4,14 @@ The file at each stage and a case.json live in the cache under a key of their co
 repeated as long as they are there, and the same input is laid out once.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os
 import re
-from pathlib import PurePosixPath
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
 from posixpath import normpath
 from threading import Lock
-from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -21,29 +19,21 @@ from msgspec.structs import replace
 from toolkit import documents, inside, prove
 from toolkit.cache import default_cache
 from toolkit.docker import COMPONENTS, TARGET, builder
-from toolkit.docker.rewrite.layout import docker_file, ordered
-from toolkit.docker.steps import DEMOTE, LIFT, demotion_of
+from toolkit.docker.rewrite.layout import DockerFile, docker_file, ordered
+from toolkit.docker.steps import DEMOTE, LIFT, Demotion, demotion_of
 from toolkit.errors import NotRunError, RefusalError, ToolkitError, UsageError, tried
 from toolkit.git import reading
 from toolkit.git.reading import TreeFile
 from toolkit.inside import EntryKind
-from toolkit.model import Depth, Silence, SourceRequest
+from toolkit.model import Depth, Progress, Proposal, Silence, Source, SourceRequest
 from toolkit.nix import evaluator, limits
+from toolkit.proposal.leaf import Added
 from toolkit.prove import judged
 from toolkit.prove.judged import Judging
 from toolkit.shipped import EXPRESSIONS
 from toolkit.sources import changes, stand_in, trees
 from toolkit.sources.stand_in import Surroundings
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
-
-    from toolkit.docker.rewrite.layout import DockerFile
-    from toolkit.docker.steps import Demotion
-    from toolkit.model import Progress, Proposal, Source
-    from toolkit.proposal.leaf import Added
-    from toolkit.sources.trees import NixpkgsTree
+from toolkit.sources.trees import NixpkgsTree
 
 KIND = "stages"
 

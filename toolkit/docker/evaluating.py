@@ -4,15 +4,13 @@ The versions may be anybody's. They are evaluated with nothing in reach but them
 other file, no environment, no network, no store, in bounded memory and time, see `toolkit.nix.limits`.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re
 import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from pathlib import Path, PurePosixPath
 
 from msgspec import Struct
 
@@ -28,13 +26,7 @@ from toolkit.parallel import side_by_side
 from toolkit.sources import stand_in
 from toolkit.sources.stand_in import Surroundings
 from toolkit.track import readings
-from toolkit.track.readings import PathPlace
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
-
-    from toolkit.track.readings import Reading
+from toolkit.track.readings import PathPlace, Reading
 
 _SECONDS = 20.0
 """What Nix may take for one version, within the time that all have."""

@@ -1,31 +1,22 @@
 """Somebody's change of docker's file: a patch, a pull request, a commit, or what is not committed in a clone."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from msgspec.structs import replace
 
 from toolkit import confined
 from toolkit.docker import COMPONENTS, PACKAGE, PREFIX_ENTRY, TARGET, evaluating, meaning
 from toolkit.docker import case as cases
-from toolkit.docker.case import BEFORE, DEMOTED, LIFTED
+from toolkit.docker.case import BEFORE, DEMOTED, LIFTED, DockerCase
 from toolkit.docker.claims import evaluation
 from toolkit.docker.claims.facts import open_doors
 from toolkit.docker.rewrite import layout
-from toolkit.docker.rewrite.layout import docker_file
+from toolkit.docker.rewrite.layout import DockerFile, docker_file
 from toolkit.docker.steps import DEMOTE, LIFT, Demotion, plan, steps
 from toolkit.errors import ToolkitError
-from toolkit.model import Commit, Proposal, Tier
+from toolkit.model import Commit, Progress, Proposal, Tier
 from toolkit.nix.limits import sealed
+from toolkit.proposal.requests import CheckRequest
 from toolkit.sources import changes
 from toolkit.track.readings import PathPlace
-
-if TYPE_CHECKING:
-    from toolkit.docker.case import DockerCase
-    from toolkit.docker.rewrite.layout import DockerFile
-    from toolkit.model import Progress
-    from toolkit.proposal.requests import CheckRequest
 
 DROP_WARNING = (
     "without rootlesskit on PATH rootless docker does not start, and docker before 28 needs "

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from msgspec.structs import replace
 
@@ -13,39 +14,21 @@ from toolkit.docker import case as cases
 from toolkit.docker.case import BEFORE, SYSTEMS, DockerCase
 from toolkit.docker.claims import catalogue as claims
 from toolkit.docker.claims import overrides
-from toolkit.docker.rewrite.layout import docker_file
+from toolkit.docker.rewrite.layout import DockerFile, docker_file
 from toolkit.docker.series import rewrite
-from toolkit.docker.steps import (
-    DEMOTE,
-    DESIGNS,
-    LIFT,
-    MODULE,
-    Demotion,
-    OverlayKind,
-    demotion_of,
-    design_of,
-    plan,
-)
+from toolkit.docker.steps import DEMOTE, DESIGNS, LIFT, MODULE, Demotion, OverlayKind, demotion_of, design_of, plan
 from toolkit.errors import LayoutError, RefusalError, ToolkitError, UsageError, tried
+from toolkit.git.reading import TreeFile
 from toolkit.lift.plan import Design
-from toolkit.model import Step
+from toolkit.model import OverlayReport, Patch, Progress, Proposal, Source, Step
 from toolkit.nix import program
 from toolkit.proposal.inspection import PackageInspection, Part
-from toolkit.proposal.leaf import Chosen, Draft, Leaf
+from toolkit.proposal.leaf import Chosen, Draft, Leaf, Recorded
+from toolkit.proposal.requests import CheckRequest, Request
 from toolkit.proposal.requests import command as command_of
+from toolkit.prove import Claim
+from toolkit.report.pull_request import Texts
 from toolkit.track.readings import EVALUATION
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
-
-    from toolkit.docker.rewrite.layout import DockerFile
-    from toolkit.git.reading import TreeFile
-    from toolkit.model import OverlayReport, Patch, Progress, Proposal, Source
-    from toolkit.proposal.leaf import Recorded
-    from toolkit.proposal.requests import CheckRequest, Request
-    from toolkit.prove import Claim
-    from toolkit.report.pull_request import Texts
 
 DROP_WARNING = foreign.DROP_WARNING
 

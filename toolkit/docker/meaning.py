@@ -4,11 +4,9 @@ Most versions differ in nothing but numbers and hashes, which mean nothing here.
 file is parsed, and the rest is parsed once. Strangers' files are read in a child: see `toolkit.confined`.
 """
 
-from __future__ import annotations
-
 import re
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -18,7 +16,8 @@ from toolkit import files
 from toolkit.docker import COMPONENTS, PREFIX_ENTRY, TARGET, builder
 from toolkit.docker.case import names
 from toolkit.docker.rewrite import layout, wrapper
-from toolkit.docker.rewrite.layout import docker_file
+from toolkit.docker.rewrite.layout import DockerFile, docker_file
+from toolkit.docker.rewrite.wrapper import Placement
 from toolkit.errors import LayoutError, NixSyntaxError, RefusalError, ToolkitError
 from toolkit.nix.scope import binding_names
 from toolkit.track import readings
@@ -35,12 +34,6 @@ from toolkit.track.readings import (
     overall,
     state,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from toolkit.docker.rewrite.layout import DockerFile
-    from toolkit.docker.rewrite.wrapper import Placement
 
 # Replacing the string never changes how the line parses, in Nix or in an indented string.
 _VALUE = re.compile(

@@ -3,37 +3,29 @@
 The patched file is written out whole, so that evaluating it builds nothing (no import from derivation).
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from msgspec.structs import replace
 
 from toolkit import prove, sources
 from toolkit.docker import PACKAGE, PREFIX_ENTRY, TARGET
 from toolkit.docker import case as cases
-from toolkit.docker.case import BEFORE
+from toolkit.docker.case import BEFORE, DockerCase
 from toolkit.docker.claims import rewrapping
 from toolkit.docker.rewrite import wrapper
-from toolkit.docker.rewrite.layout import docker_file
+from toolkit.docker.rewrite.layout import DockerFile, docker_file
 from toolkit.docker.steps import DEMOTE, OverlayKind, plan
 from toolkit.errors import RefusalError
 from toolkit.git.reading import LINK, TreeFile
+from toolkit.model import OverlayReport, Progress, Proof, Proposal, Source
 from toolkit.nix import program
 from toolkit.proposal.overlays import USE, guarded
+from toolkit.proposal.requests import Request
 from toolkit.proposal.target import Target
 from toolkit.proposal.writing import write_overlay
 from toolkit.shipped import shipped_path
 from toolkit.track.readings import PathPlace
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
-
-    from toolkit.docker.case import DockerCase
-    from toolkit.docker.rewrite.layout import DockerFile
-    from toolkit.model import OverlayReport, Progress, Proof, Proposal, Source
-    from toolkit.proposal.requests import Request
 
 SHIPPED = (rewrapping.OVERLAY, "privileged-ports.nix")
 """The files of overlays/ that the kind `rewrap` consists of, the module among them."""

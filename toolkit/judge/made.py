@@ -1,28 +1,20 @@
 """What the files of a change make: by their names, in a set, with a function, in other versions of a set."""
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from toolkit.judge import reach, tokens, versions
-from toolkit.judge.asking import ENDS, FUNCTION, PACKAGE, SET, THROWS, Question
+from toolkit.judge.asking import ENDS, FUNCTION, PACKAGE, SET, THROWS, Answer, Question
+from toolkit.judge.changed import ChangedText
 from toolkit.judge.differences import Gap
-from toolkit.judge.record import STATIC
+from toolkit.judge.reach import AttrPath
+from toolkit.judge.record import STATIC, Record
 from toolkit.text import few
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
-
-    from toolkit.judge.asking import Answer
-    from toolkit.judge.changed import ChangedText
-    from toolkit.judge.reach import AttrPath
-    from toolkit.judge.record import Record
 
 _DARWIN, _OLD_DARWIN = "aarch64-darwin", "x86_64-darwin"
 MOST = 1200

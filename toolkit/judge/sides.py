@@ -1,14 +1,13 @@
 """The two sides of a comparison: a tree before and after, what Nix answers of each, kept in the cache."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import time
 from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import product
-from typing import TYPE_CHECKING
+from pathlib import Path, PurePosixPath
 
 from msgspec import Struct, field, structs
 from msgspec.structs import replace
@@ -17,22 +16,15 @@ from toolkit import documents, process
 from toolkit.cache import default_cache
 from toolkit.errors import ToolkitError
 from toolkit.git.reading import TreeFile
-from toolkit.judge.asking import FILES, Answer, Question, ask, is_unreached, why_not
-from toolkit.judge.everything import evaluate
+from toolkit.judge.asking import FILES, Answer, Question, Times, ask, is_unreached, why_not
+from toolkit.judge.everything import Engine, evaluate
+from toolkit.judge.ground import Ground
+from toolkit.judge.packages import Packages
+from toolkit.model import Progress
 from toolkit.nix import limits, program
+from toolkit.nix.limits import Allowance
 from toolkit.parallel import side_by_side
 from toolkit.sources.trees import NixpkgsTree
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path, PurePosixPath
-
-    from toolkit.judge.asking import Times
-    from toolkit.judge.everything import Engine
-    from toolkit.judge.ground import Ground
-    from toolkit.judge.packages import Packages
-    from toolkit.model import Progress
-    from toolkit.nix.limits import Allowance
 
 _KIND = "answers"
 _DOCUMENT = "answers.json"

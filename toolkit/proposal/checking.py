@@ -1,35 +1,26 @@
 """Prove again what a proposal on disk says, or judge somebody's change of a target's file."""
 
-from __future__ import annotations
-
 from functools import partial
 from itertools import pairwise
-from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 from msgspec.structs import replace
 
 from toolkit import inside, prove, sources
 from toolkit.errors import ToolkitError, tried
 from toolkit.git import patching, reading
-from toolkit.model import Commit, Oid, Patch, Proposal, Report, Source, SourceRequest
+from toolkit.model import Commit, Oid, Patch, Progress, Proposal, Report, Server, Source, SourceRequest
 from toolkit.nix import program
 from toolkit.proposal import recipes
-from toolkit.proposal.leaf import Recorded
+from toolkit.proposal.leaf import Draft, Recorded
 from toolkit.proposal.recipes import Recipe, RecipeStep
 from toolkit.proposal.registry import leaf_of
-from toolkit.proposal.requests import Request
+from toolkit.proposal.requests import CheckRequest, Request
 from toolkit.report import report
+from toolkit.report.report import ReportDocument
 from toolkit.sources import recorded
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from toolkit.model import Progress, Server
-    from toolkit.proposal.leaf import Draft
-    from toolkit.proposal.requests import CheckRequest
-    from toolkit.report.report import ReportDocument
-    from toolkit.sources.changes import ChangeRequest
+from toolkit.sources.changes import ChangeRequest
 
 
 def check(request: CheckRequest, *, progress: Progress) -> Report:

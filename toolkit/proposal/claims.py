@@ -1,45 +1,29 @@
 """Claims about a lifted package, with the trees around its file before and after, and what Nix says of both."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from toolkit import prove
 from toolkit.lift.layer import PREVIOUS
 from toolkit.lift.recursion import source
+from toolkit.lift.rewriting import Lifted
 from toolkit.lift.shape import read
-from toolkit.model import Tier
+from toolkit.model import Depth, Progress, Tier
 from toolkit.nix.attributes import call, inside
 from toolkit.nix.tree import Tree
-from toolkit.prove import ANY, OURS, Claim, Finding, Subject, form, judged, outputs
-from toolkit.prove.lifted import (
-    LIFTED,
-    Derivations,
-    Effect,
-    LiftQuestion,
-    ask,
-    command,
-    verdict,
-)
+from toolkit.proposal.systems import Asking
+from toolkit.prove import ANY, OURS, Claim, Finding, Stage, Subject, form, judged, outputs
+from toolkit.prove.judged import Aspect, Judging
+from toolkit.prove.lifted import LIFTED, Derivations, Effect, LiftQuestion, ask, command, verdict
 from toolkit.shipped import EXPRESSIONS
+from toolkit.sources.trees import NixpkgsTree
 from toolkit.text import few
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
-
-    from toolkit.lift.rewriting import Lifted
-    from toolkit.model import Depth, Progress
-    from toolkit.proposal.systems import Asking
-    from toolkit.prove import Stage
-    from toolkit.prove.judged import Aspect, Judging
-    from toolkit.sources.trees import NixpkgsTree
 
 BUILD = EXPRESSIONS / "build.nix"
 
@@ -270,19 +254,9 @@ CLAIMS: tuple[Claim[LiftCase], ...] = (
         "follows", "overriding src or version reaches the parts that follow", follows, frozenset([Subject.SERIES])
     ),
     Claim("capture-safe", "no name in the file changes its meaning", capture_safe, applies_to=_LIFTED),
-    _of_tree(
-        "passthru",
-        "passthru, tests included, evaluates to the same as before",
-        _kept(judged.PASSTHRU),
-        _JUDGED,
-    ),
+    _of_tree("passthru", "passthru, tests included, evaluates to the same as before", _kept(judged.PASSTHRU), _JUDGED),
     _of_tree("meta", "meta stays the same, and is written in the same file", _kept(judged.META), _JUDGED),
-    _of_tree(
-        "overrides",
-        "the override functions take and give the same as before",
-        _kept(judged.OVERRIDES),
-        _JUDGED,
-    ),
+    _of_tree("overrides", "the override functions take and give the same as before", _kept(judged.OVERRIDES), _JUDGED),
     _of_tree("readers", "all that reads or overrides it stays the same", readers, _KEPT | {Subject.CHANGE}),
     _of_tree(
         "source-follows", "an override of version changes src, which it did not before", source_follows, wide=False

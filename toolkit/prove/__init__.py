@@ -1,14 +1,14 @@
 """Proofs: what they work on, a claim about it, what its proof finds, and the one runner of all proofs."""
 
-from __future__ import annotations
-
 import time
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, suppress
 from contextvars import copy_context
 from enum import StrEnum
 from math import inf
-from typing import TYPE_CHECKING, Generic, TypeVar
+from pathlib import Path, PurePosixPath
+from typing import Generic, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -16,15 +16,9 @@ from msgspec.structs import replace
 from toolkit import inside, parallel, process
 from toolkit.cache import default_cache
 from toolkit.errors import CommandError, FullError, NotRunError, ToolkitError, UsageError
-from toolkit.model import INTERRUPTED, Proof, Status, Tier
+from toolkit.model import INTERRUPTED, Patch, Progress, Proof, Source, Status, Tier
 from toolkit.nix import limits, program
 from toolkit.nix.limits import sealed
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
-    from pathlib import Path, PurePosixPath
-
-    from toolkit.model import Patch, Progress, Source
 
 C_contra = TypeVar("C_contra", bound="Case[Stage]", contravariant=True)
 
@@ -88,11 +82,7 @@ def about(claims: Iterable[Claim[C_contra]], subject: Subject) -> tuple[Claim[C_
 
 
 def run(
-    claims: Sequence[Claim[C_contra]],
-    case: C_contra,
-    names: Collection[str] = (),
-    *,
-    progress: Progress,
+    claims: Sequence[Claim[C_contra]], case: C_contra, names: Collection[str] = (), *, progress: Progress
 ) -> tuple[Proof, ...]:
     """Prove the claims of these names, for none all, in their order.
 

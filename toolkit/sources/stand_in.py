@@ -5,15 +5,13 @@ each name that the file takes and the specimen lacks. It is laid down once for a
 then.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from functools import cache
 from os.path import relpath
-from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from pathlib import Path, PurePosixPath
 
 from msgspec import Struct
 
@@ -24,10 +22,6 @@ from toolkit.git import reading
 from toolkit.git.reading import TreeFile
 from toolkit.inside import EntryKind
 from toolkit.sources.trees import NixpkgsTree
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
 
 KIND = "stand-ins"
 

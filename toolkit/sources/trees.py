@@ -6,19 +6,16 @@ to the tree itself. With links to directories it would not: Nix follows a link b
 relative to the one that it reads.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from itertools import chain
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -27,15 +24,11 @@ from toolkit.cache import default_cache
 from toolkit.errors import CommandError, ToolkitError, UsageError, tried, without_passwords
 from toolkit.git import fetching, reading
 from toolkit.inside import EntryKind
+from toolkit.model import Progress, Source, SourceRequest
 from toolkit.nix import stores
 from toolkit.parallel import run_all
 from toolkit.process import Command
 from toolkit.sources import local, resolve
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from toolkit.model import Progress, Source, SourceRequest
 
 KIND = "whole-trees"
 

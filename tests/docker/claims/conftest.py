@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import shutil
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import pytest
 from msgspec import Struct
 from msgspec.structs import replace
 
 from tests.asking import proved
-from tests.docker.conftest import source_at
+from tests.docker.conftest import Draft, source_at
 from tests.progress import Steps
 from toolkit import specimen
 from toolkit.docker.case import deepened as deepen
 from toolkit.lift.plan import Design
-from toolkit.model import Depth, Status
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from pathlib import Path
-
-    from tests.docker.conftest import Draft
-    from toolkit.model import Proof
+from toolkit.model import Depth, Proof, Status
 
 # One system is enough where it is not the point.
 TREE = Depth(whole=True, systems=("x86_64-linux",))

@@ -1,23 +1,17 @@
 """Nothing passes because nothing was looked at."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from tests.asking import proved
+from tests.docker.conftest import Draft
 from toolkit import landlock
 from toolkit.docker.case import LIFTED
 from toolkit.docker.claims import catalogue as proofs
 from toolkit.errors import UsageError
 from toolkit.model import Silence, Status
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from tests.docker.conftest import Draft
 
 EVALUATING = ("no-rebuild", "exact-change", "overridable")
 KILLED = 'case " $* " in *" --eval "*) kill -KILL $$ ;; esac; exec "$real" "$@"'

@@ -1,21 +1,15 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from tests.docker.conftest import Draft
 from toolkit.docker.case import BEFORE, DEMOTED, LIFTED
 from toolkit.docker.claims.building import commands, is_in_command, is_rootlesskit, other_changes, read_wrapper
 from toolkit.docker.steps import Demotion
 from toolkit.errors import ToolkitError
 from toolkit.model import Status
 from toolkit.nix.wrappers import PathOrder
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from tests.docker.conftest import Draft
 
 
 @pytest.mark.parametrize("demotion", Demotion)

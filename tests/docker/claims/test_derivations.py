@@ -1,20 +1,14 @@
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import pytest
 from msgspec.structs import replace
 
+from tests.docker.conftest import Draft
 from tests.docker.rewrite.conftest import kit, rewrite
 from toolkit.docker.case import BEFORE, DEMOTED, LIFTED
 from toolkit.docker.steps import Demotion
 from toolkit.model import Status
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.docker.conftest import Draft
 
 SET = "the specimen's package set"
 

@@ -1,32 +1,23 @@
 """The proof of the commit for NixOS' module holds for what unlet writes, and catches what is wrong."""
 
-from __future__ import annotations
-
 import re
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
 import pytest
 from msgspec.structs import replace
 
 from tests.asking import proved
-from tests.docker.conftest import source_of
+from tests.docker.conftest import Draft, source_of
 from tests.progress import Steps
 from tests.trees import trees
 from toolkit.docker import module
-from toolkit.docker.case import deepened
+from toolkit.docker.case import DockerCase, deepened
 from toolkit.docker.claims import catalogue
 from toolkit.docker.steps import MODULE, Demotion
 from toolkit.errors import ToolkitError
-from toolkit.model import Depth, FileChange, Status, Tier
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.docker.conftest import Draft
-    from toolkit.docker.case import DockerCase
-    from toolkit.model import Proof, Source, TreeCommit
-    from toolkit.proposal.leaf import Added
+from toolkit.model import Depth, FileChange, Proof, Source, Status, Tier, TreeCommit
+from toolkit.proposal.leaf import Added
 
 NOTES = PurePosixPath("nixos/doc/manual/release-notes/rl-2611.section.md")
 

@@ -1,23 +1,15 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import pytest
 from msgspec.structs import replace
 
-from tests.docker.claims.conftest import TREE
+from tests.docker.claims.conftest import TREE, Deepened
+from tests.docker.conftest import Draft
 from tests.progress import Steps
 from toolkit.docker.case import LIFTED
 from toolkit.docker.case import deepened as deepen
 from toolkit.errors import UsageError
 from toolkit.model import Depth, Source, Status
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.docker.claims.conftest import Deepened
-    from tests.docker.conftest import Draft
-
 
 ALL = "pkgs/top-level/all-packages.nix"
 

@@ -1,25 +1,19 @@
 """The claims about rewrap.nix pass for every layout, and fail for overlays that do something else."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from tests import specimens
 from tests.docker.conftest import source_of
+from toolkit.docker.case import DockerCase
 from toolkit.docker.claims import rewrapping
 from toolkit.docker.overlay import rewrap_case
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.errors import RefusalError
 from toolkit.nix.wrappers import PathOrder
 from toolkit.shipped import shipped_path
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from toolkit.docker.case import DockerCase
 
 TARGET = "pkgs/applications/virtualization/docker/default.nix"
 TEXT = shipped_path(f"overlays/{rewrapping.OVERLAY}").read_text()

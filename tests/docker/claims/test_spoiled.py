@@ -1,7 +1,5 @@
 """Each claim fails for what it is there to catch, and says what that is."""
 
-from __future__ import annotations
-
 import re
 from itertools import product
 

@@ -1,9 +1,7 @@
 """Files that use more of nixpkgs than the specimens do are evaluated and built with stand-ins all the same."""
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -20,9 +18,6 @@ from toolkit.docker.series import rewrite
 from toolkit.docker.steps import Demotion
 from toolkit.lift.plan import Design
 from toolkit.model import Status
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 CLAIMS = ("no-rebuild", "exact-change", "overridable", "compatible", "capture-safe", "builds")
 INSTALLED = "            # the daemon of an ordinary user\n"

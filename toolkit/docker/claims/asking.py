@@ -1,28 +1,23 @@
 """Ask Nix about the stages of a docker file, part by part around what ends it."""
 
-from __future__ import annotations
-
 import json
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, cast
+from pathlib import Path
+from typing import Any, cast
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit import documents
+from toolkit.docker.case import DockerCase
 from toolkit.docker.claims import facts
 from toolkit.docker.claims.facts import FORMS
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.errors import CommandError, ToolkitError
+from toolkit.model import Progress
 from toolkit.nix import evaluator, limits, program
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
-
-    from toolkit.docker.case import DockerCase
-    from toolkit.model import Progress
-    from toolkit.process import Command
+from toolkit.process import Command
 
 EXPRESSION = EXPRESSIONS / "evaluate.nix"
 DOCUMENT = "evaluation"
@@ -260,10 +255,7 @@ def _ask(
 
 
 def _wanted(
-    sides: Sequence[str],
-    questions: Sequence[Question],
-    flags: Sequence[str],
-    releases: Sequence[str] | None = None,
+    sides: Sequence[str], questions: Sequence[Question], flags: Sequence[str], releases: Sequence[str] | None = None
 ) -> dict[str, object]:
     wanted: dict[str, object] = {}
     for side in dict.fromkeys([*sides, *(question.side for question in questions)]):

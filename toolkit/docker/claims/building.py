@@ -4,29 +4,22 @@ The one change is a flag on the command that makes the rootless wrapper. The tex
 it, since only one of them is built.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 import shlex
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from toolkit import process
 from toolkit.docker import PREFIX_ENTRY, meaning
-from toolkit.docker.case import BEFORE, require_linux
+from toolkit.docker.case import BEFORE, DockerCase, require_linux
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.steps import Demotion
 from toolkit.errors import CommandError, NotRunError, ToolkitError
 from toolkit.nix import evaluator, program, stores, wrappers
+from toolkit.nix.wrappers import PathOrder
 from toolkit.prove import Finding
 from toolkit.track.readings import PathPlace
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from toolkit.docker.case import DockerCase
-    from toolkit.nix.wrappers import PathOrder
 
 EXPRESSION = EXPRESSIONS / "build.nix"
 HOOK = Path("pkgs/build-support/setup-hooks/make-wrapper.sh")

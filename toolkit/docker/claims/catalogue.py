@@ -1,38 +1,21 @@
 """The claims about docker, in the order in which they are proven."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from toolkit.docker.case import OVERRIDES
-from toolkit.docker.claims import (
-    building,
-    derivations,
-    nixos_module,
-    overrides,
-    realising,
-    updating,
-)
+from toolkit.docker.case import OVERRIDES, DockerCase
+from toolkit.docker.claims import building, derivations, nixos_module, overrides, realising, updating
 from toolkit.docker.claims.asking import setting
 from toolkit.docker.claims.evaluation import evaluate
 from toolkit.docker.steps import MODULE
 from toolkit.errors import CommandError, NotRunError
 from toolkit.model import Tier
 from toolkit.nix import program
-from toolkit.prove import ANY, Claim, Subject, judged, narrowed, outputs
+from toolkit.prove import ANY, Claim, Finding, Subject, judged, narrowed, outputs
 from toolkit.prove import form as general
-from toolkit.prove.judged import Judging
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from toolkit.docker.case import DockerCase
-    from toolkit.prove import Finding
-    from toolkit.prove.judged import Aspect
-
+from toolkit.prove.judged import Aspect, Judging
 
 _WRITTEN = ANY - {Subject.OVERLAY}
 _OF_OVERRIDES = frozenset([OVERRIDES])
@@ -86,10 +69,7 @@ CLAIMS: tuple[Claim[DockerCase], ...] = (
     ),
     Claim("builds", "moby's install phase makes the intended PATH", building.builds),
     Claim(
-        "update.sh",
-        "update.sh reads and rewrites the same lines as before",
-        updating.unchanged,
-        applies_to=_WRITTEN,
+        "update.sh", "update.sh reads and rewrites the same lines as before", updating.unchanged, applies_to=_WRITTEN
     ),
     _of_lift("passthru", "passthru, tests included, evaluates to the same as before", partial(_kept, judged.PASSTHRU)),
     _of_lift("meta", "meta stays the same, and is written in the same file", partial(_kept, judged.META)),

@@ -1,29 +1,21 @@
 """The claims about derivations: commit 1 rebuilds nothing, commit 2 what has to be, the overlay gives the same."""
 
-from __future__ import annotations
-
 import json
 import re
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING
 
 from toolkit import documents
 from toolkit.docker import PREFIX_ENTRY
-from toolkit.docker.case import BEFORE, SYSTEMS
+from toolkit.docker.case import BEFORE, SYSTEMS, DockerCase
 from toolkit.docker.claims import building
 from toolkit.docker.claims.evaluation import commands, evaluate
-from toolkit.docker.claims.facts import ByRelease, coverage
+from toolkit.docker.claims.facts import ByRelease, Evaluation, Facts, coverage
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.steps import Demotion
 from toolkit.errors import NotRunError
 from toolkit.nix import evaluator
 from toolkit.prove import Finding
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-    from toolkit.docker.case import DockerCase
-    from toolkit.docker.claims.facts import Evaluation, Facts
 
 
 def no_rebuild(case: DockerCase) -> Finding:
@@ -61,9 +53,7 @@ def exact_change(case: DockerCase) -> Finding:
 
 
 def _failures(
-    before: ByRelease,
-    after: ByRelease,
-    check: Callable[[str, Facts, Facts], Iterable[str]],
+    before: ByRelease, after: ByRelease, check: Callable[[str, Facts, Facts], Iterable[str]]
 ) -> Iterator[str]:
     """Yield what `check` finds wrong of each release; of its forms by boolean parameters where that is nothing."""
     for key, old in before.items():

@@ -1,16 +1,15 @@
 """The evaluation of all stages on all systems, which the claims about derivations and overrides are read from."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from functools import lru_cache
+from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING
 
 from toolkit import parallel, process
 from toolkit.docker import COMPONENTS
-from toolkit.docker.case import SYSTEMS
+from toolkit.docker.case import SYSTEMS, DockerCase
 from toolkit.docker.claims import facts
 from toolkit.docker.claims.asking import (
     DOCUMENT,
@@ -27,12 +26,6 @@ from toolkit.docker.claims.facts import FORMS, STANDARD, Evaluation, Facts
 from toolkit.docker.rewrite.layout import made_for_overriding
 from toolkit.errors import NotRunError, ToolkitError
 from toolkit.nix import program
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
-
-    from toolkit.docker.case import DockerCase
 
 
 def commands(case: DockerCase) -> tuple[str, ...]:

@@ -4,35 +4,29 @@ The option changes nothing while it is off, and on it adds the security wrapper.
 The release notes get one item, and all other lines stay.
 """
 
-from __future__ import annotations
-
 import ast
 import json
 import re
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+from typing import Any, cast
 
 from msgspec import Struct
 
 from toolkit import documents
 from toolkit.docker import module
-from toolkit.docker.case import lay_out
+from toolkit.docker.case import DockerCase, lay_out
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.rewrite import release_note
 from toolkit.docker.rewrite.nixos import OPTIONS, PUBLISHED, WRAPPER
 from toolkit.docker.steps import plan
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.git import diffs, patching
+from toolkit.model import FileChange, TreeCommit
 from toolkit.nix import evaluator, program, stores
+from toolkit.proposal.leaf import Added
 from toolkit.prove import Finding
 from toolkit.prove.form import is_formatted
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import PurePosixPath
-
-    from toolkit.docker.case import DockerCase
-    from toolkit.model import FileChange, TreeCommit
-    from toolkit.proposal.leaf import Added
 
 MODULE_EXPRESSION = EXPRESSIONS / "nixos-module.nix"
 TEST_EXPRESSION = EXPRESSIONS / "module-test.nix"
@@ -279,12 +273,7 @@ def _configuration(answer: _Module, option: str, switched: str) -> list[str]:
     added = wrappers.pop(WRAPPER, None)
     if wrapped != before:
         failures.append(f"docker {switched}, the option on: {_differing(before, wrapped)} differs from before")
-    wanted = {
-        "owner": "root",
-        "group": "root",
-        "capabilities": "cap_net_bind_service+ep",
-        "source": answer.rootlesskit,
-    }
+    wanted = {"owner": "root", "group": "root", "capabilities": "cap_net_bind_service+ep", "source": answer.rootlesskit}
     if switched == "on" and added is None:
         failures.append(f"the option adds no security.wrappers.{WRAPPER}")
     if switched == "on" and added is not None and added != wanted:

@@ -3,17 +3,15 @@
 What worked are people's overrides and package sets.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 from toolkit import documents
 from toolkit.docker import COMPONENTS, meaning
-from toolkit.docker.case import BEFORE
+from toolkit.docker.case import BEFORE, DockerCase
 from toolkit.docker.claims.asking import setting, systems
 from toolkit.docker.claims.evaluation import commands, evaluate
 from toolkit.docker.claims.facts import (
@@ -35,11 +33,6 @@ from toolkit.docker.steps import LIFT
 from toolkit.errors import CommandError, NotRunError, ToolkitError, tried
 from toolkit.nix import evaluator, program
 from toolkit.prove import Finding
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-    from toolkit.docker.case import DockerCase
 
 EXPRESSION = EXPRESSIONS / "capturing.nix"
 
@@ -83,11 +76,7 @@ def overridable(case: DockerCase) -> Finding:
         covers=coverage(asked, f"{tried} overrides, {len(COMPONENTS)} components"),
         failures=() if is_new else tuple(failures),
         not_run=f"unknown: {meaning.NEW_WAY}" if is_new else None,
-        evidence=(
-            _gained(before, after),
-            *_doors("before", before),
-            *_doors("after", after),
-        ),
+        evidence=(_gained(before, after), *_doors("before", before), *_doors("after", after)),
         commands=commands(case),
     )
 
@@ -276,12 +265,7 @@ def _answers(facts: Facts) -> dict[str, Answer]:
     return {"client": Answer(facts.client), **facts.matrix}
 
 
-def _differences(
-    before: ByRelease,
-    after: ByRelease,
-    compared: Counter[str],
-    gained: Counter[str],
-) -> Iterator[str]:
+def _differences(before: ByRelease, after: ByRelease, compared: Counter[str], gained: Counter[str]) -> Iterator[str]:
     """Yield the overrides whose result is another one; count those with the same, and those that have gained effect."""
     for key, facts in before.items():
         new = _answers(after[key])

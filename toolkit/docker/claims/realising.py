@@ -3,12 +3,11 @@
 The test of NixOS' module evaluates with that tree.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from toolkit import documents
 from toolkit.docker import PREFIX_ENTRY, module
+from toolkit.docker.case import DockerCase
 from toolkit.docker.claims.building import WRAPPER, is_rootlesskit, read_order, show
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.steps import Demotion
@@ -16,12 +15,7 @@ from toolkit.errors import NotRunError
 from toolkit.nix import evaluator, stores
 from toolkit.prove import Finding, outputs
 from toolkit.sources import trees
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from toolkit.docker.case import DockerCase
-    from toolkit.sources.trees import NixpkgsTree
+from toolkit.sources.trees import NixpkgsTree
 
 DOCKER = EXPRESSIONS / "tree-build.nix"
 NIXOS_TEST = EXPRESSIONS / "nixos-test.nix"

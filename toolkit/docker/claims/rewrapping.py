@@ -1,31 +1,23 @@
 """The claims about overlays/rewrap.nix: docker keeps what it has, nothing is compiled, rootlesskit is last on PATH."""
 
-from __future__ import annotations
-
 import json
 import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit import documents
 from toolkit.docker import PREFIX_ENTRY
-from toolkit.docker.case import require_linux
+from toolkit.docker.case import DockerCase, require_linux
 from toolkit.docker.claims.building import WRAPPER, build, builder, is_rootlesskit, read_seen, show, without
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.errors import UsageError
-from toolkit.model import Tier
+from toolkit.model import Depth, Tier
 from toolkit.nix import evaluator, limits, stores
+from toolkit.nix.wrappers import PathOrder
 from toolkit.prove import Claim, Finding, narrowed
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from toolkit.docker.case import DockerCase
-    from toolkit.model import Depth
-    from toolkit.nix.wrappers import PathOrder
 
 EVALUATION = EXPRESSIONS / "rewrapping.nix"
 BUILD = EXPRESSIONS / "rewrapped.nix"

@@ -4,10 +4,8 @@ The layouts are those of the file's history since 2018: an outer `rec { dockerGe
 or `let dockerGen = …; in { docker_NN = …; }`, where dockerGen is a function with a set pattern.
 """
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from packaging.version import Version
 
@@ -18,13 +16,8 @@ from toolkit.lift.style import Style
 from toolkit.nix import program
 from toolkit.nix.attributes import call, inside, name_of, operator, spine, value
 from toolkit.nix.scope import binding_names, bound_names, formals, look_up
-from toolkit.nix.tree import Tree
+from toolkit.nix.tree import Node, Tree
 from toolkit.track.readings import Component, Release
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
-
-    from toolkit.nix.tree import Node
 
 GENERATOR = "dockerGen"
 
@@ -96,10 +89,7 @@ class DockerFile:
     def releases(self) -> tuple[Release, ...]:
         """Return the releases, in the order of the file."""
         return tuple(
-            Release(
-                attr=name,
-                version=(found := re.search(r'\bversion = "([^"]+)"', node.text)) and found[1],
-            )
+            Release(attr=name, version=(found := re.search(r'\bversion = "([^"]+)"', node.text)) and found[1])
             for name, node in self._release_bindings()
         )
 

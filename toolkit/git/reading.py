@@ -181,7 +181,7 @@ def _check_out(repository: Path, entries: Sequence[TreeEntry], into: Path, on_pr
         calls.init(own, bare=True)
         for name, text in (("info/attributes", _AS_THEY_ARE), ("objects/info/alternates", f"{repository}/objects\n")):
             (own / name).parent.mkdir(exist_ok=True)
-            (own / name).write_text(text)
+            (own / name).write_bytes(os.fsencode(text))
         asking = (f"--git-dir={own}", "--work-tree=.", "-c", "checkout.workers=0", "-c", "core.protectNTFS=false")
         calls.run_hermetic(into, *asking, "update-index", "-z", "--index-info", stdin=listed)
         for begin in range(0, len(entries), _AT_ONCE):

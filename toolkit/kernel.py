@@ -3,13 +3,9 @@
 Structures are bytes, as `struct` packs them.
 """
 
-from __future__ import annotations
-
+from ctypes import CDLL
 from functools import cache
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from ctypes import CDLL
+from typing import Any
 
 
 def call(number: int, *arguments: bytes | int | None) -> int:

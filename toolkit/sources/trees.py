@@ -147,34 +147,6 @@ def link(tree: NixpkgsTree, into: Path) -> None:
     _copy(tree.root, into, link=True)
 
 
-class Changed(Mapping[str, NixpkgsTree]):
-    """A tree by its name, and changed ones by theirs, each of which is laid out when it is asked for."""
-
-    def __init__(
-        self, tree: NixpkgsTree, contents: Mapping[str, Mapping[PurePosixPath, bytes]], *, name: str, progress: Progress
-    ) -> None:
-        self._trees = {name: tree}
-        self._tree = tree
-        self._contents = contents
-        self._progress = progress
-
-    def __getitem__(self, name: str) -> NixpkgsTree:
-        """Return a tree."""
-        if name not in self._trees:
-            self._progress.step(f"laying out the nixpkgs of stage '{name}'")
-            contents = self._contents[name]
-            self._trees[name] = changed(self._tree, contents)
-        return self._trees[name]
-
-    def __iter__(self) -> Iterator[str]:
-        """Yield all names."""
-        yield from dict.fromkeys((*self._trees, *self._contents))
-
-    def __len__(self) -> int:
-        """Count the names."""
-        return len([*self])
-
-
 def fingerprint(root: Path) -> str:
     """Return a hash of the names, sizes and times of all files below `root`, as rsync and make compare them.
 

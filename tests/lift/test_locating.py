@@ -193,7 +193,7 @@ def test_a_file_is_owned_by_the_package_that_is_written_in_it(tree: Path) -> Non
     main, third = (PurePosixPath(f"pkgs/servers/notes/{name}.nix") for name in ("main", "notes_3"))
     for copy in (main, third):
         shutil.copy(tree / NOTES, tree / copy)
-    none, builder = PurePosixPath("pkgs/stdenv/stub.nix"), PurePosixPath("pkgs/top-level/by-name.nix")
+    none, builder = PurePosixPath("pkgs/top-level/aliases.nix"), PurePosixPath("pkgs/top-level/by-name.nix")
     found = owners(tree, [NOTES, none, main, third, builder])
     names = {file: name for file, (name, _) in found.items()}
     assert names == {NOTES: "notes-server", main: "notes_2", third: "notes_3.notes_3"}

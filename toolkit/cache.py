@@ -1,4 +1,4 @@
-"""The cache: directories that are made whole, found again by a key, and thrown away when they are broken.
+"""The cache: directories that appear complete, have a key, and are made again if they are damaged.
 
 Below its root: `KIND/KEY/` is an entry, `making/` holds entries that are not ready, `broken/` those that were found
 damaged, `doomed/` those that are being deleted, `locks/` a lock file for each entry that was ever made, and one for
@@ -52,7 +52,7 @@ _STALE_SECONDS = 3600.0
 
 
 class DamagedError(ToolkitError):
-    """A file of the cache is not what was kept."""
+    """A file in the cache differs from the one that was written."""
 
 
 class CacheEntry(Struct, frozen=True, kw_only=True):
@@ -70,7 +70,7 @@ class CacheEntry(Struct, frozen=True, kw_only=True):
 
 
 class Cleaning(Struct, frozen=True, kw_only=True):
-    """What was deleted of the cache, and what stayed since another process uses it, or something of its kind."""
+    """The deleted entries, and those that stay because another process uses their kind."""
 
     deleted: tuple[CacheEntry, ...]
     in_use: tuple[CacheEntry, ...]
@@ -91,7 +91,7 @@ class Cache(Struct, frozen=True):
     root: Path
 
     def find(self, kind: str, key: str, *, check: Callable[[Path], bool]) -> Path | None:
-        """Return the entry's directory, None if there is none that `check` accepts. No entry is changed."""
+        """Return the entry's directory, or None if `check` accepts none. Changes no entry."""
         path = self._path(kind, key)
         if not path.is_dir():
             return None
@@ -105,11 +105,11 @@ class Cache(Struct, frozen=True):
         return path
 
     def obtain(self, kind: str, key: str, *, make: Callable[[Path], object], check: Callable[[Path], bool]) -> Path:
-        """Return the entry's directory; if there is none, `make` writes it into the directory that it is given.
+        """Return the entry's directory; if it is missing, call `make` with an empty directory to fill.
 
-        An entry that `check` does not accept is set aside and made again. Of several processes that want the same
-        entry one makes it, and the others wait. What `make` raises is passed on and leaves nothing behind.
-        Raises ToolkitError where the cache cannot be written.
+        An entry that `check` rejects is set aside and made again. If several processes want the same entry, one makes
+        it and the others wait. An exception from `make` leaves nothing behind. Raise ToolkitError if the cache cannot
+        be written.
         """
         if (found := self.find(kind, key, check=check)) is not None:
             return found
@@ -128,7 +128,7 @@ class Cache(Struct, frozen=True):
         return path
 
     def use(self, kind: str) -> None:
-        """Keep the entries of a kind from `clean` until this process ends, if the cache can be written."""
+        """Protect the entries of a kind from `clean` until this process ends, if the cache can be written."""
         path = self.root / _LOCKS / f"use-{kind}"
         with _uses_change:
             if path in _uses:
@@ -141,7 +141,7 @@ class Cache(Struct, frozen=True):
                 fcntl.flock(_uses[path], fcntl.LOCK_SH)
 
     def replace(self, kind: str, key: str, *, make: Callable[[Path], object]) -> None:
-        """Make the entry, whether there was one or not. Raises as `obtain` does."""
+        """Make the entry even if it exists. Raise as `obtain` does."""
         path = self._path(kind, key)
         try:
             with self.locked(f"{kind}-{key}"):
@@ -150,9 +150,9 @@ class Cache(Struct, frozen=True):
             raise self.unwritable(error) from error
 
     def read(self, kind: str, key: str, name: str) -> bytes | None:
-        """Return a file of an entry that `keep` wrote, None if there is none.
+        """Return a file that `keep` wrote to an entry, or None if it does not exist.
 
-        Raise DamagedError for one that is damaged; it is set aside.
+        If it is damaged, set it aside and raise DamagedError.
         """
         path = self._path(kind, key) / name
         try:
@@ -172,7 +172,7 @@ class Cache(Struct, frozen=True):
         return value
 
     def keep(self, kind: str, key: str, name: str, content: bytes) -> None:
-        """Write a file of an entry as a whole, behind its digest. Raises ToolkitError as `obtain` does."""
+        """Write a file of an entry atomically, with its digest. Raise ToolkitError as `obtain` does."""
         path = self._path(kind, key) / name
         making = self.root / _MAKING / f"{name[:16]}-{os.urandom(4).hex()}"
         try:
@@ -186,7 +186,7 @@ class Cache(Struct, frozen=True):
             files.remove(making)
 
     def entries(self) -> tuple[CacheEntry, ...]:
-        """Return all entries, the one that was used last first."""
+        """Return all entries, the most recently used first."""
         return self._entries()
 
     def _entries(self, *but: str) -> tuple[CacheEntry, ...]:
@@ -225,7 +225,7 @@ class Cache(Struct, frozen=True):
         return self.root / _LOCKS / f"{_SIZES}-{path.parent.name}-{path.name}"
 
     def name(self, text: str) -> None:
-        """Keep the entries that a text names from `shrink` for a day: it is a report's, which must be repeatable."""
+        """Protect the entries that a report's text names from `shrink` for a day: the report's commands need them."""
         for kind, key in set(re.findall(rf"{re.escape(str(self.root))}/([\w.-]+)/([\w.-]+)", text)):
             with suppress(OSError):
                 mark = self.root / _LOCKS / f"{_NAMED}-{kind}-{key}"
@@ -233,11 +233,10 @@ class Cache(Struct, frozen=True):
                 mark.touch()
 
     def shrink(self) -> None:
-        """Take entries away until the rest is within the limit, those that were not used for the longest time first.
+        """Delete the least recently used entries until the rest is within the limit.
 
-        They are renamed, and a process that outlives this one deletes them: nobody waits for that. No entry goes that
-        this process has used, or that another one may be using. What a report names that is younger than a day goes
-        last, and only beyond several times the limit.
+        A process that outlives this one deletes them, so nobody waits. Entries that this or another process uses stay.
+        Entries that a report of the last day names go last, and only beyond several times the limit.
         """
         if (most := limit()) is None:
             return
@@ -268,9 +267,9 @@ class Cache(Struct, frozen=True):
         return False
 
     def clean(self) -> Cleaning:
-        """Delete the entries, but for those of a kind that another process uses.
+        """Delete all entries except those of a kind that another process uses.
 
-        What an interrupt has left goes when it is an hour old, since a younger one may be in the making.
+        The remains of an interrupt are deleted after an hour; younger ones may still be in use.
         """
         now = time.time()
         deleted: list[CacheEntry] = []
@@ -311,7 +310,7 @@ class Cache(Struct, frozen=True):
             raise ToolkitError(f"{entry.path}: cannot be deleted: {reason_of(error)}") from error
 
     def unwritable(self, error: OSError) -> ToolkitError:
-        """Return the error that says that the cache cannot be written, and why."""
+        """Return an error that explains why the cache cannot be written."""
         hint = f"{VARIABLE} sets a different directory for the cache; 'unlet cache clean' frees space"
         reason = reason_of(error)
         return ToolkitError(f"{self.root}: the cache cannot be written: {reason}", hint=hint)
@@ -338,10 +337,10 @@ class Cache(Struct, frozen=True):
 
     @contextmanager
     def locked(self, *names: str, on_wait: Callable[[], None] = lambda: None) -> Generator[str]:
-        """Hold the first lock of these names that is free against other processes and threads, and yield its name.
+        """Hold the first free lock of these names, and yield its name.
 
-        It ends with the process at the latest. If others have all of them, `on_wait` is called, and the first is waited
-        for. Raises ToolkitError if the cache cannot be written.
+        The lock ends with the process at the latest. If others hold all locks, call `on_wait` and wait for the first
+        lock. Raise ToolkitError if the cache cannot be written.
         """
         directory = self.root / _LOCKS
         try:
@@ -374,7 +373,7 @@ class Cache(Struct, frozen=True):
 def default_cache() -> Cache:
     """Return the user's cache: `$UNLET_CACHE_DIR`, or `unlet` below `$XDG_CACHE_HOME` (`~/.cache`).
 
-    Raises ToolkitError for a relative `$UNLET_CACHE_DIR`, which would be another cache in each directory.
+    Raises ToolkitError for a relative `$UNLET_CACHE_DIR`, since it would mean a different cache in each directory.
     """
     if given := os.environ.get(VARIABLE):
         root = Path(given).expanduser()

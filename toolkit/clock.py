@@ -1,4 +1,4 @@
-"""How long a program may take: as a whole, and for each of the things that it does."""
+"""Time limits of a program: for the whole run, and for each of its tasks."""
 
 import time
 from collections.abc import Callable
@@ -10,9 +10,9 @@ from toolkit.pipes import LONGEST_WAIT, Stream
 
 
 class Pace(Struct, frozen=True):
-    """The time limit of a program for each of several things, in seconds.
+    """The time limit of each task in a program, in seconds.
 
-    A line of stderr with the mark begins the next thing. `spent` are the seconds that each has already used.
+    A stderr line with the mark starts the next task. `spent` has the seconds that each task has already used.
     """
 
     mark: str
@@ -21,7 +21,7 @@ class Pace(Struct, frozen=True):
 
 
 class Clock:
-    """When a program has to end: after `timeout` seconds, and by its pace; each line of stderr goes on to `passed`."""
+    """The deadline of a program: after `timeout` seconds and by its pace. Each stderr line is passed on to `passed`."""
 
     def __init__(self, timeout: float | None, pace: Pace | None, passed: Callable[[str], None] | None) -> None:
         self._pace = pace
@@ -32,17 +32,17 @@ class Clock:
 
     @property
     def observer(self) -> Callable[[str], None] | None:
-        """What sees each line of stderr."""
+        """The function that receives each stderr line."""
         return self._passed if self._pace is None else self._observe
 
     @property
     def left(self) -> float:
-        """The seconds that are left."""
+        """The remaining seconds."""
         return min(self._end, self._paced) - time.monotonic()
 
     @property
     def missed(self) -> Pace | None:
-        """The pace, if that ends the program before its timeout does."""
+        """The pace, if it ends the program before `timeout` does."""
         return self._pace if self._paced < self._end else None
 
     @property
@@ -54,7 +54,7 @@ class Clock:
         return self._marked + pace.seconds - (pace.spent[at] if at < len(pace.spent) else 0.0)
 
     def wait(self, stream: Stream) -> None:
-        """Wait for the end of a stream; raise TimeoutError if the program's time is up before."""
+        """Wait for the end of a stream; raise TimeoutError if the program's time runs out first."""
         while not stream.ends(min(self.left, LONGEST_WAIT)):
             if self.left <= 0:
                 raise TimeoutError

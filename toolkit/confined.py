@@ -1,7 +1,7 @@
-"""Strangers' bytes are read in a child process, with limits of time and memory from the first byte on.
+"""Read strangers' bytes in a child process with limits on time and memory.
 
-The parser library is C, which no signal handler of Python's interrupts, and some inputs take it the square or the cube
-of their length. A child ends by the limit, or by the signal that its parent passes on.
+The parser is a C library that Python's signal handlers cannot interrupt, and some inputs take quadratic or cubic time.
+The child ends at its limit, or when its parent passes on a signal.
 """
 
 import os
@@ -42,7 +42,7 @@ _START = "import sys; sys.path[:] = sys.argv.pop(1).split('\\n'); from toolkit.c
 
 
 class Unread(Struct, frozen=True):
-    """A content without a result, and why, in words that follow its name."""
+    """A content without a result; `reason` continues a sentence that begins with its name."""
 
     reason: str
 
@@ -51,11 +51,11 @@ TOO_LARGE = Unread("is too large to read")
 
 
 def each(function: Callable[[bytes], T], contents: Sequence[bytes], *, seconds: float = inf) -> list[T | Unread]:
-    """Return what a function of a module, not nested in another, returns for each content.
+    """Apply a module-level function to each content and return the results.
 
-    One of more than MAXIMUM_BYTES, or that takes more than CPU_SECONDS of a processor or a gibibyte of memory, is too
-    large; one in which the function raises an exception is unread as well, and keeps no other from being read. After so
-    many `seconds` no further one is begun. The function's result is annotated, and made of what JSON has and Structs.
+    A content is too large if it exceeds MAXIMUM_BYTES, CPU_SECONDS or a gibibyte of memory. If the function raises,
+    that content is unread; the others are still read. After `seconds`, no further content is started. The function's
+    result must be annotated, and consist of JSON types and Structs.
     """
     kind: type[T] = get_type_hints(function)["return"]
     end = time.monotonic() + seconds
@@ -106,10 +106,10 @@ def _run(function: Callable[[bytes], object], contents: Sequence[bytes], end: fl
 
 
 def ends(call: Callable[[], object], *, seconds: float) -> bool:
-    """Return whether a call, made in a copy of this process, ends within some seconds of a processor.
+    """Return whether a call, made in a copy of this process, ends within some CPU seconds.
 
-    For a library's code, which neither starts nor writes anything. What it returns or raises is not of interest.
-    An interrupt ends the copy, even of a process that it does not reach, and is raised as KeyboardInterrupt.
+    Use it for library code that starts and writes nothing; its result and exceptions are ignored. An interrupt ends the
+    copy and raises KeyboardInterrupt here.
     """
     child = os.fork()
     if child == 0:
@@ -135,7 +135,7 @@ def ends(call: Callable[[], object], *, seconds: float) -> bool:
 
 
 def main() -> None:
-    """Be the child: read contents from stdin, and write a line of JSON for each to stdout."""
+    """Run as the child: read contents from stdin, write one JSON line for each to stdout."""
     module, name, seconds, end = sys.argv[1:]
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_AS, _MEBIBYTES << 20)

@@ -8,12 +8,11 @@ from toolkit.model import Oid, Proof, Report, Status, Step
 
 
 class Contribution(Struct, frozen=True, kw_only=True):
-    """What is remembered of a branch that was made, so that it can be moved and removed.
+    """A record of a branch, so that it can be moved and removed later.
 
-    `target` is the package, `base` what the user called it, `base_commit` the commit that it was. `commits` are ours,
-    oldest first; the contributor's own may follow. `text` is the SHA-256 of pull-request.md as it was
-    written, in hexadecimal digits. `only` are the names of what is made, none for every step;
-    `bindings` and `follow` are what the user named of a lift.
+    `target` is the package, `base` the user's name for the base and `base_commit` its commit. `commits` are ours,
+    oldest first; the contributor's own may follow. `text` is the SHA-256 (hexadecimal) of pull-request.md as written.
+    `only` names the steps, empty for all; `bindings` and `follow` are the user's choices for a lift.
     """
 
     branch: str
@@ -61,10 +60,10 @@ class MadeBranch(Struct, frozen=True, kw_only=True):
 
 
 class PullRequest(Struct, frozen=True, kw_only=True):
-    """What `pr` did in the clone whose top is `clone`. `made` is None where a proof failed: then nothing was written.
+    """What `pr` did in the clone whose top is `clone`. `made` is None if a proof failed.
 
-    `own_proofs` are those of the file as the contributor's own commits leave it, empty where they leave it alone.
-    `range_diff` are the lines of git-range-diff(1) between the branch as it was, which is `before`, and as it is.
+    `own_proofs` are about the file after the contributor's own commits; empty if they do not change it. `range_diff`
+    are the lines of git-range-diff(1) between the old branch, `before`, and the new one.
     """
 
     clone: Path
@@ -82,7 +81,7 @@ class PullRequest(Struct, frozen=True, kw_only=True):
 
 
 class Unchanged(Struct, frozen=True, kw_only=True):
-    """A branch that has nothing to move to: it is as it was made, at `commit`, and so is `base`, called `base_name`."""
+    """A branch that needs no move: it is still at `commit`, and its base `base_name` at `base`."""
 
     clone: Path
     branch: str
@@ -92,7 +91,7 @@ class Unchanged(Struct, frozen=True, kw_only=True):
 
 
 class Removed(Struct, frozen=True, kw_only=True):
-    """A branch that is no longer in the clone; `commit` is where it was, None where only its files were left."""
+    """A branch that was deleted from the clone; `commit` was its tip, None if only its files were left."""
 
     clone: Path
     branch: str

@@ -1,4 +1,4 @@
-"""JSON and TOML become values, and values become JSON; an error names the document and the field."""
+"""Convert JSON and TOML to values and back; an error names the document and the field."""
 
 import json
 import re
@@ -24,13 +24,13 @@ _prepared: set[object] = set()
 
 
 class BrokenError(ToolkitError):
-    """Bytes that are no JSON: a document that was cut off, or something else."""
+    """Bytes that are not JSON: a truncated document, or something else."""
 
 
 def read(content: bytes | str, kind: type[T], *, document: str) -> T:
     """Return a JSON document as a value of `kind`, made of Structs, lists, mappings, ids, paths and plain types.
 
-    Raise BrokenError for bytes that are no JSON, ToolkitError for a field that is not as `kind` has it.
+    Raise BrokenError for bytes that are not JSON, ToolkitError for a field that does not fit `kind`.
     """
     try:
         return msgspec.json.decode(content, type=prepared(kind), dec_hook=_decoded)
@@ -48,8 +48,8 @@ def read(content: bytes | str, kind: type[T], *, document: str) -> T:
 def prepared(kind: type[T]) -> type[T]:
     """Return a kind that several threads may read at once from then on.
 
-    What msgspec finds out about a Struct when it is first read is there for other threads before it is whole: one that
-    reads another of them then ends the process.
+    msgspec publishes its information about a Struct before it is complete: a thread that reads at that moment crashes
+    the process.
     """
     with _PREPARING:
         if kind not in _prepared:
@@ -67,7 +67,7 @@ class _Versioned(Struct, frozen=True, kw_only=True):
 
 
 def read_versioned(content: bytes, kind: type[T], *, schema: int, document: str) -> T:
-    """Return a JSON document as `read` does; raise ToolkitError for one whose field `schema` has another number."""
+    """Return a JSON document as `read` does; raise ToolkitError if its field `schema` has a different number."""
     found = read(content, _Versioned, document=document).schema
     if found != schema:
         fact = (
@@ -78,7 +78,7 @@ def read_versioned(content: bytes, kind: type[T], *, schema: int, document: str)
 
 
 def convert(value: object, kind: type[T], *, document: str) -> T:
-    """Return what a parser has made of a document as a value of `kind`; raise ToolkitError as `read` does."""
+    """Convert a parser's result to a value of `kind`; raise ToolkitError as `read` does."""
     try:
         return msgspec.convert(value, type=prepared(kind), dec_hook=_decoded)
     except msgspec.ValidationError as error:
@@ -88,9 +88,9 @@ def convert(value: object, kind: type[T], *, document: str) -> T:
 def read_toml(
     content: bytes, kind: type[T], *, document: str, form: Callable[[str, str], str] = lambda _name, text: text.strip()
 ) -> T:
-    """Return a TOML document as a value of `kind`; each text in it becomes what `form` returns for its field's name.
+    """Return a TOML document as a value of `kind`; `form` converts each text, given its field's name.
 
-    Raise ToolkitError for what is no TOML, and as `read` does.
+    Raise ToolkitError for bytes that are not TOML, and as `read` does.
     """
     try:
         return convert(_formed(_tables(content), form), kind, document=document)

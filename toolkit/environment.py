@@ -1,7 +1,7 @@
-"""What a program that unlet starts gets of the user's environment: one list of names for each purpose.
+"""The environment of the programs that unlet starts: a list of variable names for each purpose.
 
-A name that ends in `*` is a prefix. No other variable reaches a program, and PATH without the entries
-that depend on the directory it is started in.
+A name that ends in `*` is a prefix. No other variable reaches a program. PATH loses the entries that depend on the
+current directory.
 """
 
 import os
@@ -49,7 +49,7 @@ TOKEN = (*FETCHING, "BW_*", "GH_*", "GITHUB_*", "GOPASS_*", "OP_*", "PASSWORD_ST
 def of(
     names: Sequence[str], more: Mapping[str, str] | None = None, *, among: Mapping[str, str] = os.environ
 ) -> dict[str, str]:
-    """Return the variables of a purpose, and `more`, which take precedence."""
+    """Return the variables for a purpose; `more` take precedence."""
     whole = {name for name in names if not name.endswith("*")}
     begins = tuple(name[:-1] for name in names if name.endswith("*"))
     kept = {name: value for name, value in among.items() if name in whole or name.startswith(begins)}
@@ -59,6 +59,6 @@ def of(
 
 
 def path() -> str:
-    """Return PATH without its relative entries: in a stranger's directory they name the stranger's programs."""
+    """Return PATH without relative entries: in a stranger's directory they would name the stranger's programs."""
     entries = os.environ.get("PATH", os.defpath).split(os.pathsep)
     return os.pathsep.join(entry for entry in entries if os.path.isabs(entry))  # noqa: PTH117 - no Path at the start

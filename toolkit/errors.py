@@ -26,14 +26,14 @@ _CREDENTIALS = re.compile(r"(https?://)[^/?#\s'\"]*@|(://[^/?#\s'\":@]*):[^/?#\s
 
 
 def without_passwords(text: str) -> str:
-    """Return a text without the passwords of the URLs in it, of HTTP also without the users, who may be tokens."""
+    """Return a text without the passwords in its URLs; HTTP URLs also lose the user, which may be a token."""
     return _CREDENTIALS.sub(lambda found: found[1] or f"{found[2]}@", text)
 
 
 class ToolkitError(Exception):
-    """A failure that the user can understand and mend.
+    """A failure that the user can understand and fix.
 
-    `hint` says in one line what to do about it.
+    `hint` is one line of advice.
     """
 
     exit_code = 3
@@ -45,25 +45,25 @@ class ToolkitError(Exception):
 
 
 class UsageError(ToolkitError):
-    """The command line asks for something that does not exist or does not fit together."""
+    """The command line names something unknown, or its options do not fit together."""
 
     exit_code = 2
 
 
 class UnreachableError(ToolkitError):
-    """A server or a remote does not answer; what came from it before may still do."""
+    """A server or a remote does not answer; its earlier, cached answers may still be used."""
 
 
 class RefusalError(ToolkitError):
-    """A rewrite declines, since its result would be a guess."""
+    """A rewrite refuses because its result would be a guess."""
 
 
 class LayoutError(RefusalError):
-    """The file is recognised as something that the rewrite is not for, or not recognised at all."""
+    """The file is not of the kind that the rewrite handles, or is not recognised at all."""
 
 
 class NixSyntaxError(ToolkitError):
-    """A file that Nix's grammar does not accept; `excerpt` is the source line with a caret below it."""
+    """A file that Nix's grammar rejects; `excerpt` is the source line with a caret below it."""
 
     def __init__(self, message: str, *, excerpt: str, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
@@ -71,18 +71,18 @@ class NixSyntaxError(ToolkitError):
 
 
 class NotRunError(ToolkitError):
-    """What a proof needs cannot be had for the unchanged file either: nothing is proven, and nothing has failed."""
+    """A proof cannot run, not even for the unchanged file: nothing is proven and nothing has failed."""
 
 
 class FullError(ToolkitError):
-    """A disk is full: no proof says anything."""
+    """A disk is full, so no proof can decide anything."""
 
 
 class CommandError(ToolkitError):
     """A program ended with a status that its caller does not expect.
 
-    `argv` is the command, `status` its exit status (negative: the signal that ended it), `stderr` all
-    that it wrote there; the passwords of URLs are taken out of both.
+    `argv` is the command, `status` its exit status (negative: the signal that ended it), `stderr` its whole error
+    output; both are without the passwords of URLs.
     """
 
     def __init__(self, argv: Sequence[str], *, status: int, stderr: str, hint: str | None = None) -> None:
@@ -101,9 +101,9 @@ class CommandError(ToolkitError):
 
 
 class LimitError(CommandError):
-    """A program was ended at a limit of ours; `limit` says at which, in words that end a sentence.
+    """A program was ended at one of our limits; `limit` names it, as the end of a sentence.
 
-    `of_time` shows whether it is the time that it had, `of_pace` whether that was for one of several things alone.
+    `of_time`: it was a time limit; `of_pace`: that of a single task.
     """
 
     def __init__(  # noqa: PLR0913 - two kinds of a limit
@@ -116,18 +116,18 @@ class LimitError(CommandError):
 
 
 def excerpt(line: str, column: int) -> str:
-    """Return the part of a line around a column, which counts from 1, with a caret below it."""
+    """Return the part of a line around a column (from 1), with a caret below the column."""
     left_out = max(0, column - 1 - _EXCERPT_WIDTH // 2)
     return f"{line[left_out : left_out + _EXCERPT_WIDTH]}\n{' ' * (column - 1 - left_out)}^"
 
 
 def reason_of(error: OSError | ValueError) -> str:
-    """Return what the system says of a failure, in lower case."""
+    """Return the system's reason for a failure, in lower case."""
     return (getattr(error, "strerror", None) or str(error)).lower()
 
 
 def tried(make: Callable[[], T]) -> T | ToolkitError:
-    """Return what a call returns, or the error that it raises."""
+    """Return a call's result, or the error that it raises."""
     try:
         return make()
     except ToolkitError as error:
@@ -135,7 +135,7 @@ def tried(make: Callable[[], T]) -> T | ToolkitError:
 
 
 def only(outcome: T | ToolkitError) -> T:
-    """Return what came of a single call that was tried; raise it if it is an error."""
+    """Return the result of a single tried call, or raise its error."""
     if isinstance(outcome, ToolkitError):
         raise outcome
     return outcome

@@ -1,7 +1,7 @@
-"""The user's own files: the target is read, a directory of results is written, a file is replaced as a whole.
+"""The user's own files: read a target, write a directory of results, replace a file atomically.
 
-A directory is built beside its destination and renamed when it is whole, so nobody ever sees half of one. Until then it
-is locked, as a temporary one is while it is used: without a lock it is what a killed run has left, which goes.
+A directory is built beside its destination and renamed once it is complete, so nobody sees half of one. It is locked
+until then, as temporary directories are while in use; an unlocked one is the remains of a killed run, and is deleted.
 """
 
 import errno
@@ -43,7 +43,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 def read_target(path: Path) -> bytes:
     """Return the content of a Nix file that the user named.
 
-    Raises ToolkitError for what cannot be read and for what `check_content` refuses.
+    Raise ToolkitError if it is unreadable or `check_content` rejects it.
     """
     content = read(path, hint="--file takes a file, --nixpkgs a directory")
     check_content(str(path), content)
@@ -51,10 +51,10 @@ def read_target(path: Path) -> bytes:
 
 
 def read(path: Path, *, hint: str | None = None) -> bytes:
-    """Return the content of a file that the user named; `hint` names what to do about a directory.
+    """Return the content of a file that the user named; `hint` is the advice if it is a directory.
 
-    It may be a link or a pipe. Raises ToolkitError for what cannot be read, for a device, for what is longer than
-    MAXIMUM_BYTES, and for a pipe that takes longer than PIPE_SECONDS.
+    It may be a link or a pipe. Raise ToolkitError if it is unreadable, a device, longer than MAXIMUM_BYTES, or a pipe
+    that takes longer than PIPE_SECONDS.
     """
     try:
         kind = stat.S_IFMT(path.stat().st_mode)
@@ -77,7 +77,7 @@ def read(path: Path, *, hint: str | None = None) -> bytes:
 
 
 def regular(handle: int, *, name: str, most: int = MAXIMUM_BYTES, hint: str | None = None) -> bytes:
-    """Return the content of a file that is open; raise ToolkitError if it is none, or has more than `most` bytes."""
+    """Return the content of an open file; raise ToolkitError if it is not a regular file or exceeds `most` bytes."""
     status = os.fstat(handle)
     if stat.S_ISDIR(status.st_mode):
         raise ToolkitError(f"{name}: is a directory", hint=hint)
@@ -117,7 +117,7 @@ def _chunks(handle: int, *, name: str) -> Iterator[bytes]:
 
 
 def pieces(handle: int, *, name: str, may_be_device: bool = False) -> Iterator[bytes]:
-    """Yield what an open file holds or a pipe brings, however long; raise ToolkitError for anything else."""
+    """Yield the content of an open file or pipe of any length; raise ToolkitError for anything else."""
     kind = stat.S_IFMT(os.fstat(handle).st_mode)
     if kind == stat.S_IFDIR or (kind in {stat.S_IFCHR, stat.S_IFBLK} and not may_be_device):
         raise ToolkitError(f"{name}: is {_DEVICES.get(kind, 'a directory')}")
@@ -131,7 +131,7 @@ def pieces(handle: int, *, name: str, may_be_device: bool = False) -> Iterator[b
 def check_content(name: str, content: bytes) -> None:
     """Raise ToolkitError for bytes that cannot be the target: empty, too many, binary, not UTF-8, CRLF.
 
-    `name` stands for the file in messages. Lines and columns count from 1, a column is a character.
+    `name` is the file's name in messages. Lines and columns count from 1; a column is a character.
     """
     if not content:
         raise ToolkitError(f"{name}: is empty")
@@ -151,11 +151,11 @@ def check_content(name: str, content: bytes) -> None:
 
 
 def ensure_free(destination: Path, *, force: bool = False) -> None:
-    """Raise ToolkitError unless `whole_directory` may put a directory at `destination`.
+    """Raise ToolkitError unless `whole_directory` may create `destination`.
 
-    Without `force` the place must be free or hold an empty directory. With it, a directory is given up that
-    an earlier run has written: one with a report.json of this program. Never given up are a git checkout, the home
-    directory, the current directory and what contains them.
+    Without `force`, the place must be free or an empty directory. With `force`, it may also be a directory of an
+    earlier run, which has unlet's report.json. Never replaced are a git checkout, the home directory, the current
+    directory, and directories that contain one.
     """
     place = destination.resolve()
     for what, protected in (("the current directory", Path.cwd()), ("the home directory", Path.home())):
@@ -187,8 +187,8 @@ def ensure_free(destination: Path, *, force: bool = False) -> None:
 def whole_directory(destination: Path, *, force: bool = False) -> Generator[Path]:
     """Yield an empty directory to fill; it becomes `destination` when the block ends, or disappears when it raises.
 
-    What was at `destination` stays until then, and comes back when the last step fails. Raises ToolkitError as
-    `ensure_free` does, and for an OSError from within the block, such as a full disk.
+    The old content of `destination` stays until then, and returns if the last step fails. Raise ToolkitError as
+    `ensure_free` does, and for an OSError in the block, such as a full disk.
     """
     ensure_free(destination, force=force)
     place = destination.resolve()
@@ -223,9 +223,9 @@ def temporary() -> Generator[Path]:
 
 
 def place_of(path: Path) -> Path:
-    """Return where a file that the user named is or will be: a link to a file leads there.
+    """Return the real place of a file that the user named; a link to a file is followed.
 
-    Raise ToolkitError if it is anything else, such as a device, a pipe or a dangling link, or if it is git's own.
+    Raise ToolkitError if it is anything else, such as a device, a pipe or a dangling link, or belongs to git.
     """
     place = path.resolve() if path.is_symlink() else path
     try:
@@ -245,14 +245,14 @@ def place_of(path: Path) -> Path:
 
 
 def refuse_in_repository(path: Path) -> None:
-    """Raise ToolkitError for a place in a git directory, where only git writes."""
+    """Raise ToolkitError for a place in a git directory: only git writes there."""
     for above in path.resolve().parents:
         if above.name == ".git" or all((above / name).exists() for name in ("HEAD", "objects", "refs")):
             raise ToolkitError(f"{path}: is inside of the git directory '{above}'", hint="choose a different place")
 
 
 def replace(path: Path, content: bytes) -> None:
-    """Replace a file as a whole, its mode kept, of a link the file that it leads to; what was there stays on failure.
+    """Replace a file atomically, and keep its mode; follow a link to its file. On failure, the old file stays.
 
     Raise as `place_of` does, and OSError.
     """
@@ -270,9 +270,9 @@ def replace(path: Path, content: bytes) -> None:
 
 @contextmanager
 def locked(directory: Path, *, wait: bool = True) -> Generator[None]:
-    """Hold a lock of a directory, where the file system has locks; it leaves no file, and ends with the process.
+    """Hold a lock on a directory, if the file system has locks; it leaves no file and ends with the process.
 
-    Without `wait`, raise BlockingIOError if another process has it.
+    Without `wait`, raise BlockingIOError if another process holds it.
     """
     handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -302,9 +302,9 @@ def _sweep(parent: Path, prefix: str) -> None:
 
 
 def remove(path: Path) -> None:
-    """Delete a directory with all that is in it; it is no failure that it is missing or cannot be deleted.
+    """Delete a directory with its content; ignore it if it is missing or cannot be deleted.
 
-    A KeyboardInterrupt on the way is raised after the directory is gone.
+    A KeyboardInterrupt is raised after the deletion.
     """
     try:
         rmtree(path, ignore_errors=True)
@@ -345,9 +345,9 @@ def _put(building: Path, place: Path) -> None:
 
 
 def exchange(one: Path, other: Path) -> None:
-    """Let two directories change places; if the other is not there, the one takes its place.
+    """Exchange two directories; if the other one does not exist, move the first one there.
 
-    On Linux (renameat2(2)) both places have a directory at any moment.
+    On Linux (renameat2(2)), both places have a directory at every moment.
     """
     if not os.path.lexists(other):
         one.rename(other)

@@ -1,4 +1,4 @@
-"""An answer of a server, which may be anybody's: bounded in bytes as they come, and in time from the first one on."""
+"""Get a server's answer, with limits on its bytes and on the whole time. The server may be anybody's."""
 
 import queue
 import threading
@@ -26,7 +26,7 @@ _CHUNK = 65536
 
 
 class HttpSession(requests.Session):
-    """A session that leaves redirects alone: requests would read their bodies, however long they are."""
+    """A session that does not follow redirects: requests would read their bodies, however long."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -35,11 +35,11 @@ class HttpSession(requests.Session):
             self.mount(scheme, HTTPAdapter(pool_connections=4, pool_maxsize=32))
 
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """Return no place."""
+        """Return None, so that requests follows no redirect."""
 
 
 def unauthorized(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Return the request as it is: without a function a ~/.netrc would add a password of its own."""
+    """Return the request unchanged: without such a function, requests adds a password from ~/.netrc."""
     return request
 
 
@@ -52,11 +52,11 @@ def ask(  # noqa: PLR0913 - a request and its bounds
     headers: Mapping[str, str] | None = None,
     auth: Callable[[requests.PreparedRequest], requests.PreparedRequest] = unauthorized,
 ) -> tuple[requests.Response, bytes]:
-    """Return an answer and its whole body, none of a redirect, which is not followed.
+    """Return an answer with its whole body; a redirect is not followed, and its body not read.
 
-    A server that hands out its header, or the length of a piece, byte by byte is left alone at `end`, a time of the
-    monotonic clock: the time-out of a socket begins anew with each of them. Raise what requests raises for one that
-    does not answer, is cut off or late, ToolkitError for a body of more than `most` bytes.
+    The request ends at `end`, a monotonic time, even if the server sends byte by byte: the socket's own time-out
+    restarts with each byte. Raise requests' exceptions if the server does not answer, stops or is late, ToolkitError
+    for a body of more than `most` bytes.
     """
     return _in_time(lambda: _exchanged(session, url, most, end, headers or {}, auth), end)
 

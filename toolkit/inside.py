@@ -1,7 +1,7 @@
-"""The one reader of what stands below a root that others give: a tree, a commit's files, what a patch was applied to.
+"""Read files below a foreign root: a tree, a commit's files, or files after a patch.
 
-Nothing is opened that a link leads to out of the root, and nothing is read but regular files, of bounded length. What
-the user names by a path of their own is read by `toolkit.files`.
+No link that leads out of the root is followed, and only regular files of limited length are read. Paths that the user
+names are read by `toolkit.files`.
 """
 
 import errno
@@ -36,7 +36,7 @@ class AbsentError(ToolkitError):
 
 
 class EntryKind(Enum):
-    """What a name in a directory stands for."""
+    """The kind of a directory entry."""
 
     FILE = "file"
     DIRECTORY = "directory"
@@ -45,16 +45,16 @@ class EntryKind(Enum):
 
 
 class Entry(Struct, frozen=True):
-    """A name below a root: its path from there, and its kind; a link is one, wherever it leads."""
+    """An entry below a root: its relative path and its kind; a link counts as a link."""
 
     path: str
     kind: EntryKind
 
 
 def read(root: Path, path: Below, *, most: int = files.MAXIMUM_BYTES) -> bytes:
-    """Return the content of a file, if need be behind a link that leads to one below the same root.
+    """Return the content of a file, or of the file below the same root that a link leads to.
 
-    Raise AbsentError if there is nothing, ToolkitError for a directory, a FIFO, a device, a link that leads out, and a
+    Raise AbsentError if nothing exists, ToolkitError for a directory, a FIFO, a device, a link that leads out, and a
     file of more than `most` bytes.
     """
     return read_with_status(root, path, most=most)[0]
@@ -76,7 +76,7 @@ def read_with_status(root: Path, path: Below, *, most: int = files.MAXIMUM_BYTES
 
 
 def find(root: Path, path: Below, *, most: int = files.MAXIMUM_BYTES) -> bytes | None:
-    """Return the content of a file as `read` does, None if there is nothing."""
+    """Return the content of a file as `read` does, or None if it does not exist."""
     try:
         return read(root, path, most=most)
     except AbsentError:
@@ -84,22 +84,22 @@ def find(root: Path, path: Below, *, most: int = files.MAXIMUM_BYTES) -> bytes |
 
 
 def is_file(root: Path, path: Below) -> bool:
-    """Return whether there is a regular file, if need be behind a link that leads to one below the same root."""
+    """Return whether the path is a regular file, or a link to one below the same root."""
     return stat.S_ISREG(_mode(root, path))
 
 
 def is_directory(root: Path, path: Below) -> bool:
-    """Return whether there is a directory, if need be behind a link that leads to one below the same root."""
+    """Return whether the path is a directory, or a link to one below the same root."""
     return stat.S_ISDIR(_mode(root, path))
 
 
 def exists(root: Path, path: Below) -> bool:
-    """Return whether the path exists; a link that leads out or nowhere does not."""
+    """Return whether the path exists; a link that leads out or nowhere does not count."""
     return _mode(root, path) != 0
 
 
 def link(root: Path, path: Below) -> str | None:
-    """Return where a link leads, as it says itself, None for what is no link."""
+    """Return a link's target as written, None if it is not a link."""
     path = PurePosixPath(path)
     with suppress(OSError, ValueError), _opened(root, path.parent, _LOOK | os.O_DIRECTORY) as handle:
         return os.readlink(path.name, dir_fd=handle)
@@ -107,7 +107,7 @@ def link(root: Path, path: Below) -> str | None:
 
 
 def leads_out(root: Path, path: Below) -> bool:
-    """Return whether a path leads out of the root, whether there is something or not."""
+    """Return whether a path leads out of the root, even if nothing exists there."""
     try:
         with _opened(root, path, _LOOK):
             return False
@@ -116,14 +116,14 @@ def leads_out(root: Path, path: Below) -> bool:
 
 
 def require_place(root: Path, path: PurePosixPath) -> None:
-    """Raise ToolkitError for a path that stands below a link, since it would lead elsewhere, or below a file."""
+    """Raise ToolkitError if the path stands below a link, which would redirect it, or below a file."""
     for above in path.parents:
         if link(root, above) is not None or is_file(root, above):
             raise ToolkitError(f"{path}: stands below a {'link' if link(root, above) is not None else 'file'}")
 
 
 def within(root: Path, path: Below) -> PurePosixPath | None:
-    """Return the path from the root of what a path leads to below it, without links; None for nothing, or a way out."""
+    """Return the path below the root without links; None if it does not exist or leads out."""
     try:
         with _top(root) as top:
             handle, real = _walked(top, root, path, _LOOK)
@@ -134,9 +134,9 @@ def within(root: Path, path: Below) -> PurePosixPath | None:
 
 
 def place(root: Path, path: Below) -> Path:
-    """Return where a path leads to below a root, without links, and the path itself if there is nothing.
+    """Return the path below the root without links; the path itself if nothing exists.
 
-    Raise ToolkitError for a way out.
+    Raise ToolkitError if it leads out.
     """
     if leads_out(root, path):
         raise _refusal(str(root / path), OSError(errno.EXDEV, ""))
@@ -144,9 +144,9 @@ def place(root: Path, path: Below) -> Path:
 
 
 def entries(root: Path, below: Below = ".") -> Iterator[Entry]:
-    """Yield all that stands below a directory, each directory before what is in it; no link is followed.
+    """Yield all entries below a directory, each directory before its content; do not follow links.
 
-    A directory that cannot be read has nothing in it.
+    An unreadable directory counts as empty.
     """
     waiting = [str(below)]
     while waiting:
@@ -156,7 +156,7 @@ def entries(root: Path, below: Below = ".") -> Iterator[Entry]:
 
 
 def listed(root: Path, below: Below = ".") -> list[Entry]:
-    """Return what stands in a directory, sorted; nothing if it is none, or cannot be read."""
+    """Return the sorted entries of a directory; nothing if it is not a directory or is unreadable."""
     start = "" if str(below) == "." else f"{below}/"
     try:
         with _opened(root, below, _LIST) as handle, os.scandir(handle) as found:

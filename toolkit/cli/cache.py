@@ -1,4 +1,4 @@
-"""`unlet cache`: what was fetched and made, and how to be rid of it."""
+"""`unlet cache`: list and delete cached files."""
 
 from __future__ import annotations
 

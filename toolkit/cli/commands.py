@@ -1,6 +1,6 @@
 """The command line: its commands by name, and each failure as one message and an exit code.
 
-A command's module is imported when the command is used, and for nothing else.
+A command's module is imported only when that command runs.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command; name the nearest one if there is none of that name."""
+        """Find the command; if the name is unknown, suggest the nearest one."""
         name = args[0]
         if name in COMMANDS or name.startswith("-"):
             return super().resolve_command(ctx, args)
@@ -173,7 +173,7 @@ def _report(error: ToolkitError, argv: Sequence[str]) -> int:
 
 
 def describe(error: ToolkitError) -> list[str]:
-    """Return the lines that tell people of an error, each of a length that can be read."""
+    """Return an error as lines of readable length."""
     lines = [error.message]
     if isinstance(error, NixSyntaxError) and error.excerpt:
         lines += [f"  {line}" for line in error.excerpt.splitlines()]

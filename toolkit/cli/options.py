@@ -117,7 +117,7 @@ def command(
 
 
 class Amount(click.FloatRange):
-    """A finite number of seconds or days that a clock can add."""
+    """A finite number of seconds or days that a clock can represent."""
 
     def __init__(self, least: float, *, min_open: bool = False) -> None:
         super().__init__(least, _MOST, min_open=min_open)
@@ -277,7 +277,7 @@ server = together(
 
 
 def written(kind: str) -> Callable[[F], F]:
-    """Add the options for the directory to write, which by default has the name `kind`."""
+    """Add the options for the output directory, by default called `kind`."""
     return together(
         output_option(
             "--out",
@@ -327,7 +327,7 @@ def source_request() -> SourceRequest:
 
 
 def source_words() -> list[str]:
-    """Return the options of `source` as the user gave them, to print a next command for the same nixpkgs."""
+    """Return the user's `source` options, for printing a next command about the same nixpkgs."""
     named = {f"--{name}": asked(name) for name in ("nixpkgs", "rev", "file", "pin")}
     words = [word for name, value in named.items() if value is not None for word in (name, str(value))]
     return [*words, *(["--offline"] if asked("offline") else [])]

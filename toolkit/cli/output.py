@@ -1,6 +1,6 @@
-"""Printing: results on stdout, progress on stderr, whatever is behind them. All that is printed passes `harmless`.
+"""Print results to stdout and progress to stderr. Everything printed passes through `harmless`.
 
-toolkit.cli.proofs has the form of a report.
+toolkit.cli.proofs formats a report.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ _OUTPUT, _ERRORS = 1, 2
 
 @contextmanager
 def working(settings: GlobalOptions) -> Generator[Progress, None, None]:
-    """Yield what shows the progress of the work within, on stderr.
+    """Yield a Progress that shows the current work on stderr.
 
-    A spinner on a terminal; with --verbose every step as a comment and every command as a line to paste.
+    On a terminal it is a spinner; with --verbose, each step is a comment and each command a line to paste.
     """
     if settings.verbose:
         from toolkit.process import echoing  # noqa: PLC0415 - for --verbose alone
@@ -74,9 +74,9 @@ def drawn(settings: GlobalOptions) -> bool:
 
 
 def table(rows: Sequence[Sequence[str]], *, widest: int | None = None) -> Iterator[str]:
-    """Yield rows as lines with aligned columns, nothing for no rows.
+    """Yield rows as lines with aligned columns.
 
-    A text that is longer than `widest` widens no column: it moves the next ones of its line as far as it needs.
+    A cell longer than `widest` does not widen its column; it shifts the rest of its own line.
     """
     fitting = (
         [len(text) for text in column if widest is None or len(text) <= widest] for column in zip(*rows, strict=True)
@@ -107,7 +107,7 @@ def write_json(value: object) -> None:
 
 
 def write_lines(lines: Iterable[str]) -> None:
-    """Print lines of text; a line that holds the end of a line is printed as one."""
+    """Print lines of text; escape line feeds within a line."""
     write_text("".join(f"{_line(line)}\n" for line in lines))
 
 
@@ -128,7 +128,7 @@ def write_text(text: str) -> None:
 
 
 def write(document: bytes) -> None:
-    """Print a document that is in UTF-8, whatever the encoding of stdout is."""
+    """Print a document as UTF-8, whatever the encoding of stdout."""
     sys.stdout.flush()
     sys.stdout.buffer.write(harmless(document.decode()).encode())
     sys.stdout.buffer.flush()
@@ -147,9 +147,9 @@ def _line(text: str) -> str:
 
 
 def install() -> None:
-    """Replace the standard streams by ones that are safe to write to, for the libraries that print as well.
+    """Replace the standard streams with safe ones, also for libraries that print.
 
-    One that is closed takes none of the numbers of files that are opened later.
+    If a stream is closed, reserve its file descriptor so that no opened file gets it.
     """
     for number in range(3):
         try:

@@ -142,7 +142,7 @@ def _mode() -> str | None:
 
 
 def show_made(done: PullRequest, *, settings: GlobalOptions) -> None:
-    """Print what was done: the proofs, the branch, what comes next."""
+    """Print the proofs, the branch and the next steps."""
     if settings.json:
         output.write(contributed.to_json(done))
         return

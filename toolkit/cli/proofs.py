@@ -1,4 +1,4 @@
-"""A report in lines for people: its proofs, the written files, the next steps."""
+"""Print a report as lines: its proofs, the written files, the next steps."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ _TONES = {Status.PASSED: Tone.PROVEN, Status.NOT_RUN: Tone.NOT_RUN, Status.FAILE
 
 
 def show(report: Report, *, settings: GlobalOptions, out: Path | None = None) -> None:
-    """Print a report: the same document as report.json, or for people its proofs and what to do next.
+    """Print a report: as report.json with --json, else its proofs and next steps.
 
-    `out` is the directory that was written, None if nothing was.
+    `out` is the written directory, or None.
     """
     if settings.json:
         output.write(to_json(report))
@@ -41,7 +41,7 @@ def show(report: Report, *, settings: GlobalOptions, out: Path | None = None) ->
 
 
 def exit_code(report: Proven) -> int:
-    """Return 130 after an interrupt, 1 if a proof failed, 3 if one that was asked for could not be run, else 0."""
+    """Return 130 after an interrupt, 1 if a proof failed, 3 if a requested proof did not run, else 0."""
     if any(proof.reason == INTERRUPTED for proof in report.proofs):
         return 130
     if report.failed:
@@ -66,9 +66,9 @@ def lines(report: Report, *, settings: GlobalOptions, out: Path | None) -> Itera
 
 
 def proven(proofs: Sequence[Proof], settings: GlobalOptions) -> Iterator[Line]:
-    """Yield a line for each proof: what it has shown, or why it has not; the commands are in the report.
+    """Yield a line for each proof: its result or the reason for having none. The report has the commands.
 
-    With --quiet those that passed are left out.
+    With --quiet, omit the proofs that passed.
     """
     rows = [proof for proof in proofs if not (settings.quiet and proof.status is Status.PASSED)]
     width = max((len(proof.name) for proof in rows), default=0)
@@ -122,7 +122,7 @@ def total(proofs: Sequence[Proof]) -> Line:
 
 
 def wrote(names: Sequence[str], out: Path) -> str:
-    """Return which files were written, directories as one."""
+    """Return the names of the written files and directories."""
     first = dict.fromkeys(f"{name.partition('/')[0]}{'/' if '/' in name else ''}" for name in names)
     return f"wrote    {out}: {', '.join(name for name in first if name != 'report.json')}"
 
@@ -146,9 +146,9 @@ def _heading(report: Report, settings: GlobalOptions) -> Iterator[Line]:
 
 
 def next_steps(report: Report, out: Path) -> list[tuple[str, str]]:
-    """Return what each kind of user does next, as pairs of who and what.
+    """Return the next steps as pairs of purpose and command.
 
-    The specimen's docker is made up: there the steps are those that lead to a real one.
+    For the specimen, the steps lead to a real nixpkgs.
     """
     asked = report.request.nixpkgs if report.request is not None else None
     ours = report.proposal.package == PACKAGE

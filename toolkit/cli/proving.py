@@ -74,7 +74,7 @@ depth_options = options.together(
 
 
 def depth() -> Depth:
-    """Return how deep the user wants to prove; raises click.UsageError for options that contradict."""
+    """Return the depth of the proofs; raise click.UsageError if options contradict each other."""
     named = options.asked("tier")
     options.allow()
     tier = Tier(named or Tier.TREE)
@@ -92,7 +92,7 @@ def depth() -> Depth:
 
 
 def nix_options(lacks: str | None) -> tuple[str, ...]:
-    """Return the user's arguments for nix-build; raise click.UsageError if they need the option that it `lacks`."""
+    """Return the user's arguments for nix-build; raise click.UsageError if they require the option `lacks`."""
     given = options.asked("build_args")
     if given is not None and lacks is not None:
         raise click.UsageError(f"--build-args requires {lacks}")
@@ -103,7 +103,7 @@ def nix_options(lacks: str | None) -> tuple[str, ...]:
 
 
 def systems() -> tuple[str, ...]:
-    """Return the systems that the user named, each once."""
+    """Return the user's systems without duplicates."""
     return tuple(dict.fromkeys(options.asked("system") or ()))
 
 

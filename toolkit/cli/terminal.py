@@ -1,4 +1,4 @@
-"""Drawing on a terminal. The only importer of rich, and imported only when something is drawn."""
+"""Draw on a terminal. Only this module imports rich, and only drawing imports this module."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _TONES = {Tone.PROVEN: "green", Tone.NOT_RUN: "yellow", Tone.FAILED: "bold red"}
 
 
 class Spinner:
-    """Progress as a spinner with the current step, below the proofs that are done; gone when the work is."""
+    """A spinner with the current step, below the finished proofs; it disappears when the work ends."""
 
     def __init__(self, color: str) -> None:
         """Take `auto`, `always` or `never` for colours."""
@@ -59,7 +59,7 @@ class Spinner:
         self._live.update(self._picture())
 
     def proof(self, proof: Proof) -> None:
-        """Tick off a proof."""
+        """Show a finished proof."""
         self._done.append(Text.assemble((_MARKS[proof.status], _STYLES[proof.status]), " ", proof.name))
         self._live.update(self._picture())
 

@@ -1,4 +1,4 @@
-"""docker in nixpkgs, and what the commands do about it: the order of steps.
+"""docker in nixpkgs: the steps that change it, and the proofs of them.
 
 No parsing of arguments, no formatting for people.
 """

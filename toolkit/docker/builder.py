@@ -35,21 +35,21 @@ _UNEXPECTED = "function 'anonymous lambda' called with unexpected argument"
 
 
 class Builder(Struct, frozen=True, kw_only=True):
-    """Whether docker's builder takes a function of the final attributes, and how that was found out."""
+    """Whether docker's builder accepts a function of the final attributes, and the source of that fact."""
 
     takes_function: bool
     reason: str
 
     @property
     def design(self) -> Design:
-        """The design that this builder allows."""
+        """The design that this builder permits."""
         return Design.MOVE if self.takes_function else Design.HIDDEN
 
 
 def steps(
     file: DockerFile, source: Source, *, design: Design | None, demotion: Demotion, only: Sequence[str] = ()
 ) -> tuple[Step, ...]:
-    """Return the steps of the series, with a reason where the design was chosen; `only` are names, none for all."""
+    """Return the steps of the series, with a reason for a chosen design; `only` names steps, empty for all."""
     chosen: list[Step] = []
     if not only or LIFT in only:
         chosen.append(Step(name=LIFT, design=design) if design is not None else _lift(file, source))
@@ -72,7 +72,7 @@ def _lift(file: DockerFile, source: Source) -> Step:
 
 
 def builder(file: DockerFile, root: Path | None) -> Builder:
-    """Return whether buildGoModule takes a function: in the surrounding nixpkgs, else judged by the file's age."""
+    """Return whether buildGoModule accepts a function: by the surrounding nixpkgs, else by the file's age."""
     is_module = re.fullmatch(r"buildGo\d*Module", _name(file)) is not None
     asked = ask_tree(root) if is_module and root is not None else None
     if asked is not None:
@@ -81,7 +81,7 @@ def builder(file: DockerFile, root: Path | None) -> Builder:
 
 
 def by_age(file: DockerFile) -> Builder:
-    """Return whether the file's builder takes a function by the file alone."""
+    """Judge by the file alone whether its builder accepts a function."""
     name = _name(file)
     if re.fullmatch(r"buildGo\d*Module", name) is None:
         return Builder(takes_function=False, reason=f"{name or 'the builder'} takes no function")
@@ -100,7 +100,7 @@ def _name(file: DockerFile) -> str:
 
 @cache
 def ask_tree(root: Path) -> bool | None:
-    """Ask Nix, sealed, about a tree's buildGoModule; None if the tree has none, or one that cannot be asked."""
+    """Ask Nix, sealed, about a tree's buildGoModule; None if the tree has none or cannot be evaluated."""
     path, library = inside.within(root, BUILDER), inside.within(root, "lib")
     if path is None or library is None or not inside.is_file(root, library / "default.nix"):
         return None

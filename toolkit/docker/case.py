@@ -65,15 +65,15 @@ _NAME = re.compile(r"[a-zA-Z_][\w'-]*")
 
 
 class DockerStage(prove.Stage, frozen=True, kw_only=True, eq=False):
-    """The docker file at one point of the series, in a directory with the files that it refers to."""
+    """The docker file at one point of the series, in a directory with the files that it references."""
 
     file: DockerFile
 
 
 class Ground(Struct, frozen=True, kw_only=True, eq=False):
-    """The nixpkgs that is asked, and how deep: each tree is had when it is asked for, and kept.
+    """The nixpkgs to evaluate, and the depth; each tree is made on first use.
 
-    `around` makes the stand-in tree, `contents` are the file after each stage. Nothing is fetched if it is `offline`.
+    `around` makes the stand-in tree, `contents` has the file after each stage. If `offline`, nothing is fetched.
     """
 
     source: Source
@@ -88,7 +88,7 @@ class Ground(Struct, frozen=True, kw_only=True, eq=False):
 
     @property
     def whole(self) -> NixpkgsTree | None:
-        """The whole nixpkgs around the file, None if it is not at hand and the depth does not ask for it."""
+        """The whole nixpkgs around the file; None if it is not on this machine and the depth does not require it."""
         with self._lock:
             if "whole" not in self._kept:
                 self._kept["whole"] = (
@@ -105,15 +105,15 @@ class Ground(Struct, frozen=True, kw_only=True, eq=False):
 
     @property
     def tree(self) -> NixpkgsTree:
-        """The nixpkgs that is asked: the whole one, or where only the file is at hand the stand-in tree."""
+        """The nixpkgs to evaluate: the whole one, or the stand-in tree if only the file is available."""
         return self.whole or self.stand_in
 
     def after(self, stage: str) -> NixpkgsTree:
-        """Return the nixpkgs that is asked, with the file of a stage."""
+        """Return the nixpkgs with the file of a stage in it."""
         return trees.changed(self.tree, {self.around.target: self.contents[stage]})
 
     def judging(self, stage: str, patch: str) -> Judging:
-        """Return the judge, asked about the file of a stage; `patch` is what the command line calls that change."""
+        """Return the judge of a stage's file; `patch` is the name of the change on the command line."""
         tree = self.tree
         with self._lock:
             if stage not in self._judging:
@@ -126,24 +126,24 @@ class Ground(Struct, frozen=True, kw_only=True, eq=False):
 
     @property
     def place(self) -> str:
-        """What the tree is called."""
+        """The tree's name for messages."""
         if self.whole is None:
             return "the stand-in tree"
         return "the specimen's package set" if self.tree.is_specimen else "the real package set"
 
     @property
     def systems(self) -> tuple[tuple[str, str, str], ...]:
-        """Label, build and host platform of what is evaluated: what the user named, or the usual ones."""
+        """The label, build and host platform of each system: those that the user named, or the default ones."""
         return tuple((name, name, name) for name in self.depth.systems) or SYSTEMS
 
     @property
     def native(self) -> str:
-        """A Linux system among them that is built on itself."""
+        """One of them that is Linux and builds for itself."""
         return next((label for label, build, host in self.systems if build == host and "linux" in label), SYSTEMS[0][0])
 
     @property
     def jobs(self) -> int:
-        """How many evaluations run side by side."""
+        """The number of evaluations that run in parallel."""
         return limits.jobs(self.depth.max_memory)
 
     @property
@@ -152,7 +152,7 @@ class Ground(Struct, frozen=True, kw_only=True, eq=False):
         return self.depth.max_memory // self.jobs if self.depth.max_memory is not None else None
 
     def require_systems(self) -> None:
-        """Raise UsageError where a system is asked for which the nixpkgs does not know."""
+        """Raise UsageError if the user named a system that the nixpkgs does not have."""
         if not self.depth.systems:
             return
         with limits.sealed():
@@ -168,8 +168,8 @@ class Ground(Struct, frozen=True, kw_only=True, eq=False):
 class DockerCase(prove.Case[DockerStage], frozen=True, kw_only=True, eq=False):
     """A series to be proven. A foreign patch may do one of the steps alone, or both at once.
 
-    `question` is the JSON file that tells Nix about the stages. `beside` are the files beside the source that they
-    refer to, by name; empty ones stand in for those that are `missing`. `added` follows the series.
+    `question` is the JSON file that describes the stages to Nix. `beside` maps names to the files that the source
+    references; empty files replace those that are `missing`. `added` follows the series.
     """
 
     question: Path
@@ -182,13 +182,13 @@ class DockerCase(prove.Case[DockerStage], frozen=True, kw_only=True, eq=False):
 
     @property
     def bounded(self) -> bool:
-        """Return whether what is asked is made of the specimen: then all evaluations have a common time."""
+        """Return whether the tree is made from the specimen: then all evaluations share one time limit."""
         found = tried(lambda: self.ground.whole)
         return found is None or isinstance(found, ToolkitError) or found.is_specimen
 
     @property
     def left_out(self) -> tuple[str, ...]:
-        """What the whole tree lacks that the source has."""
+        """The files that the source has and the whole tree lacks."""
         return self.ground.whole.warnings if self.ground.whole is not None else ()
 
     @property
@@ -198,12 +198,12 @@ class DockerCase(prove.Case[DockerStage], frozen=True, kw_only=True, eq=False):
 
     @property
     def lifted(self) -> DockerStage | None:
-        """The file after the components have left the let; None if nothing moves them."""
+        """The file after the components leave the let; None if no step does that."""
         return next((stage for stage in self.stages if LIFT in stage.steps), None)
 
     @property
     def demoted(self) -> DockerStage | None:
-        """The file after rootlesskit has left the PATH prefix; None if nothing moves it."""
+        """The file after rootlesskit leaves the PATH prefix; None if no step does that."""
         return next((stage for stage in self.stages if DEMOTE in stage.steps), None)
 
     def require_lifted(self) -> DockerStage:
@@ -213,7 +213,7 @@ class DockerCase(prove.Case[DockerStage], frozen=True, kw_only=True, eq=False):
         return self.lifted
 
     def require_apart(self) -> DockerStage:
-        """Return `lifted`; raise NotRunError if there is none, or if its commit demotes as well."""
+        """Return `lifted`; raise NotRunError if there is none, or if its commit demotes too."""
         lifted = self.require_lifted()
         if lifted is self.demoted:
             raise NotRunError("one patch makes both changes, of which the second rebuilds docker")
@@ -227,12 +227,12 @@ class DockerCase(prove.Case[DockerStage], frozen=True, kw_only=True, eq=False):
 
     @property
     def before_demotion(self) -> DockerStage:
-        """The stage that the demotion is compared with."""
+        """The stage before the demotion."""
         return self.stages[[DEMOTE in stage.steps for stage in self.stages].index(True) - 1]
 
 
 def surroundings(files: Sequence[DockerFile], source: Source, beside: Mapping[str, TreeFile]) -> Surroundings:
-    """Return what the stand-in tree of a source has, for its file at each stage."""
+    """Return the contents of the stand-in tree for the source's file at each stage."""
     first = files[0]
     releases = sorted(first.releases(), key=lambda release: ordered(release.version or ""))
     return Surroundings(
@@ -247,16 +247,16 @@ def surroundings(files: Sequence[DockerFile], source: Source, beside: Mapping[st
 
 
 def names(files: Sequence[DockerFile]) -> tuple[str, ...]:
-    """Return whatever files may take for a package of the set.
+    """Return every name that the files may take as a package.
 
-    Parameters with a default are none, since callPackage would fill them, nor are the components.
+    Components and parameters with a default are excluded: callPackage would fill the latter.
     """
     words = {word for file in files for word in _NAME.findall(file.text)}
     return tuple(sorted(words - {*COMPONENTS} - {name for file in files for name in file.optional()}))
 
 
 def require_linux() -> None:
-    """Raise NotRunError on another system, which has no daemon of docker's."""
+    """Raise NotRunError on any system but Linux: only Linux has docker's daemon."""
     if (system := os.uname().sysname) != "Linux":
         raise NotRunError(f"the daemon is built for Linux and runs there, and this is {system}")
 
@@ -304,10 +304,10 @@ def _beside(said: str | None, name: str) -> str | None:
 
 
 def case(contents: Mapping[str, bytes], *, name: str, source: Source) -> DockerCase:
-    """Write each content as `STAGE/default.nix` with its siblings, empty files for those that are missing.
+    """Write each content as `STAGE/default.nix` with its siblings; create empty files for missing ones.
 
-    `contents` maps the stage's name to the file's content, before any change first. Raise NixSyntaxError,
-    RefusalError or LayoutError for a content that is no docker file.
+    `contents` maps stage names to file contents, the unchanged file first. Raise NixSyntaxError, RefusalError or
+    LayoutError if a content is not a docker file.
     """
     parsed = {stage: docker_file(content, name=name) for stage, content in contents.items()}
     beside, missing = siblings(source, *parsed.values())
@@ -369,7 +369,7 @@ def of_proposal(proposal: Proposal, *, name: str, overlay: Path) -> DockerCase:
 
 
 def lay_out(files: Mapping[str, bytes]) -> Path:
-    """Write files into a directory of the cache that is theirs, so that the commands of a report can be repeated."""
+    """Write files into their own cache directory, so that a report's commands can be repeated."""
     written = {name: TreeFile(content=content) for name, content in files.items()}
     return _kept("files", _key(written), written)
 
@@ -396,5 +396,5 @@ def _kept(kind: str, key: str, files: Mapping[str, TreeFile]) -> Path:
 
 
 def unchanged(file: DockerFile, source: Source) -> DockerCase:
-    """Return the case of the file as it is, of which nothing is proposed."""
+    """Return the case of the unchanged file."""
     return case({BEFORE: source.content}, name=file.tree.name, source=source)

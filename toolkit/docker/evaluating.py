@@ -37,13 +37,13 @@ _FILE, _TREE = "file", "tree"
 
 
 class Undecided(Struct, frozen=True):
-    """Why it is unknown to Nix."""
+    """The reason why Nix could not decide."""
 
     reason: str
 
 
 def read(contents: Sequence[bytes]) -> list[Reading]:
-    """Return what versions of the file mean: by their syntax if that decides all, else by Nix; sealed, both."""
+    """Return the meaning of some versions of the file: by syntax if that decides all, else by sealed evaluation."""
     found = [parsed_of(each) for each in confined.each(meaning.read, contents)]
     asked = [(content, parsed) for content, parsed in zip(contents, found, strict=True) if parsed.is_open]
     try:
@@ -54,12 +54,12 @@ def read(contents: Sequence[bytes]) -> list[Reading]:
 
 
 def parsed_of(found: Parsed | confined.Unread) -> Parsed:
-    """Return what the syntax of a version tells, unknown with the reason if it was not read."""
+    """Return the facts that a version's syntax shows; unknown, with the reason, if it was not read."""
     return Parsed(reading=readings.unknown(found.reason)) if isinstance(found, confined.Unread) else found
 
 
 def reading_of(parsed: Parsed, answer: Reading | Undecided) -> Reading:
-    """Return what Nix says of a version, else what the syntax does, with the reason why Nix does not."""
+    """Return Nix's reading of a version, else the syntax's, with the reason why Nix did not decide."""
     if not isinstance(answer, Undecided):
         return answer
     return meaning.undecided(parsed.reading, f"Nix could not decide: {answer.reason}")
@@ -127,9 +127,9 @@ def _lay_out(content: bytes, parsed: Parsed, root: Path) -> Path:
 
 
 def where(attributes: Mapping[str, str]) -> PathPlace | None:
-    """Return where rootlesskit is in the PATH of the wrapper that the build steps make; None for no wrapper.
+    """Return the position of rootlesskit in the PATH of the wrapper that the build steps make; None without a wrapper.
 
-    Raise ValueError for a PATH that grows beyond all bounds as its variables are expanded.
+    Raise ValueError for a PATH whose variables expand without bound.
     """
     found: set[str] = set()
     seen = False

@@ -1,4 +1,4 @@
-"""Somebody's change of docker's file: a patch, a pull request, a commit, or what is not committed in a clone."""
+"""Someone else's change of docker's file: a patch, a pull request, a commit, or uncommitted changes."""
 
 from msgspec.structs import replace
 
@@ -28,7 +28,7 @@ _OTHERS = 8
 
 
 def foreign(request: CheckRequest, *, progress: Progress) -> tuple[DockerCase, Proposal, tuple[str, ...]]:
-    """Find out which of the two changes somebody's change of the file makes."""
+    """Find out which of the two steps someone else's change makes."""
     change = changes.read_file(request.change, TARGET, sparse=plan().sparse, progress=progress)
     found, patched = change.source, _bounded(change.after)
     name = str(TARGET)
@@ -63,7 +63,7 @@ def foreign(request: CheckRequest, *, progress: Progress) -> tuple[DockerCase, P
 
 
 def concerns(case: DockerCase) -> bool:
-    """Return whether somebody's change moves a component, opens a door or changes the wrapper's PATH."""
+    """Return whether someone else's change moves a component, makes one overridable or changes the wrapper's PATH."""
     with sealed(*case.reach):
         return case.demotion is not None or _lifts(case)
 

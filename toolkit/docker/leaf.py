@@ -44,10 +44,10 @@ class DockerChosen(Chosen[DockerCase], frozen=True, kw_only=True, eq=False):
         return replace(case, added=self.added)
 
     def deepened(self, case: DockerCase, *, near: str | None, progress: Progress) -> DockerCase:
-        """Return the case with what deeper tiers need.
+        """Return the case with the inputs of deeper tiers.
 
-        Without upstream's own word that there is something to do, look before all else is proven: raise LayoutError
-        where overrides reach the components already.
+        If the file has no TODO comment, check first whether overrides already reach the components; if so, raise
+        LayoutError.
         """
         asked = self.request
         del near
@@ -61,7 +61,7 @@ class DockerChosen(Chosen[DockerCase], frozen=True, kw_only=True, eq=False):
         return claims.of(case)
 
     def overlay(self, proposal: Proposal, case: DockerCase) -> Mapping[str, TreeFile]:
-        """Return the patched directory of docker, and what makes an overlay of it; nothing if docker stays as it is."""
+        """Return docker's patched directory as an overlay; nothing if docker stays the same."""
         if not proposal.commits:
             return {}
         releases = [release.attr for release in self.unchanged.releases()]
@@ -72,18 +72,18 @@ class DockerChosen(Chosen[DockerCase], frozen=True, kw_only=True, eq=False):
         return plan()
 
     def changed(self, contents: tuple[bytes, ...], *, progress: Progress) -> DockerChosen:
-        """Return the same with other contents; raise NixSyntaxError or RefusalError for one that is no docker file."""
+        """Return this series with other contents; raise NixSyntaxError or RefusalError if one is not a docker file."""
         del progress
         for content in contents:
             docker_file(content, name=self.unchanged.tree.name)
         return replace(self, contents=contents, added=None)
 
     def require_useful(self, case: DockerCase) -> None:
-        """Raise LayoutError where overrides reach the components already."""
+        """Raise LayoutError if overrides already reach the components."""
         overrides.require_closed(case)
 
     def warnings(self, case: DockerCase, *, overlay: str) -> tuple[str, ...]:
-        """Return what the demotion breaks, the files that are not there, and the links that are left out."""
+        """Return warnings about the demotion's costs, missing files, and omitted links."""
         dropped = [DROP_WARNING] if case.demotion is Demotion.DROP else []
         names = ", ".join(case.missing)
         lacking = [f"not found beside the file: {names}; the overlay needs them in {overlay}docker/"] if names else []
@@ -106,12 +106,12 @@ class Docker(Leaf):
     file = TARGET
 
     def choose(self, requests: Sequence[Request], *, progress: Progress) -> Iterator[DockerChosen | ToolkitError]:
-        """Yield the series of the one request."""
+        """Yield the series of the single request."""
         for request in requests:
             yield tried(partial(self._choose, request, progress=progress))
 
     def again(self, recorded: Recorded, *, progress: Progress) -> Draft[DockerCase]:
-        """Stage what the mails give, with the commit of other files as the source's nixpkgs has it."""
+        """Stage the contents of the mails, and the commit of other files against the source's nixpkgs."""
         proposal, source, asked = recorded.proposal, recorded.source, recorded.request
         case = cases.of_proposal(proposal, name=str(TARGET), overlay=inside.place(recorded.directory, "overlay"))
         case = replace(case, added=module.read_back(recorded.behind, source))
@@ -119,13 +119,13 @@ class Docker(Leaf):
         return _judged(proposal, case, ())
 
     def foreign(self, request: CheckRequest, *, progress: Progress) -> Draft[DockerCase]:
-        """Find out which of the steps somebody's change makes; it is evaluated with nobody's rights."""
+        """Find out which of the steps someone else's change makes; its evaluation is sealed."""
         case, proposal, warnings = foreign.foreign(request, progress=progress)
         case = cases.deepened(case, request.depth, offline=request.change.source.offline, progress=progress)
         return _judged(proposal, case, warnings)
 
     def unconcerned(self, draft: Draft[DockerCase]) -> str | None:
-        """Return why the claims say nothing of a change that moves no component and leaves the wrapper alone."""
+        """Return why no claim is about this change: it moves no component and leaves the wrapper unchanged."""
         return None if foreign.concerns(draft.case) else "no lift and no demotion"
 
     def require_known(self, steps: Sequence[Step]) -> None:
@@ -134,11 +134,11 @@ class Docker(Leaf):
         demotion_of(steps)
 
     def needs(self, only: Sequence[str] = (), behind: Sequence[Patch] = ()) -> tuple[str, ...]:
-        """Return the paths of patches/docker.toml."""
+        """Return the paths that patches/docker.toml lists."""
         return (*plan().sparse, *(plan().module.needs if MODULE in only or behind else ()))
 
     def inspect(self, root: Path, name: str) -> PackageInspection:
-        """Return what docker's file means: by its syntax if that decides all, else by Nix, sealed."""
+        """Return the meaning of docker's file: by syntax if that decides all, else by sealed evaluation."""
         (reading,) = evaluating.read([inside.read(root, TARGET)])
         return PackageInspection(
             package=name,
@@ -161,7 +161,7 @@ class Docker(Leaf):
         )
 
     def overlay(self, request: Request, kind: str | None, *, progress: Progress) -> OverlayReport | None:
-        """Write the overlay that wraps docker anew, which is the usual one."""
+        """Write the default overlay, which wraps docker anew."""
         return None if kind == OverlayKind.PATCHED else overlay.rewrap(request, progress=progress)
 
     def _choose(self, request: Request, *, progress: Progress) -> DockerChosen:

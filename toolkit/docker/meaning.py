@@ -1,7 +1,7 @@
-"""What a version of the file means, as far as its syntax shows.
+"""The meaning of a version of the file, as far as its syntax shows.
 
-Most versions differ in nothing but numbers and hashes, which mean nothing here. They are taken out before the
-file is parsed, and the rest is parsed once. Strangers' files are read in a child: see `toolkit.confined`.
+Most versions differ only in numbers and hashes, which do not matter here: these are removed, and equal results are
+parsed once. Strangers' files are read in a child, see `toolkit.confined`.
 """
 
 import re
@@ -67,12 +67,12 @@ class Parsed(Struct, frozen=True, kw_only=True):
 
     @property
     def is_new(self) -> bool:
-        """Return whether the file is built otherwise than it was, and without the TODO."""
+        """Return whether the file's build differs from the known layouts, and the TODO is gone."""
         return not self.closed and not self.reading.todo
 
     @property
     def is_open(self) -> bool:
-        """Return whether it takes Nix to decide what the version is."""
+        """Return whether only Nix can decide the state of this version."""
         return self.reading.is_for_nix and not (self.closed and self.reading.rootlesskit_by is not None)
 
 
@@ -99,7 +99,7 @@ class _Syntax(Struct, frozen=True, kw_only=True):
 
 
 def read(content: bytes) -> Parsed:
-    """Return what a version means; one that cannot be read is UNKNOWN, with the reason."""
+    """Return the meaning of a version; UNKNOWN, with the reason, if it cannot be read."""
     name = TARGET.name
     try:
         files.check_content(name, content)
@@ -120,7 +120,7 @@ def read(content: bytes) -> Parsed:
 
 
 def of(file: DockerFile) -> Parsed:
-    """Return what a file means that is parsed already; raise RefusalError where it cannot be followed."""
+    """Return the meaning of a parsed file; raise RefusalError if it cannot be followed."""
     return _parsed(_syntax(file), {})
 
 
@@ -173,7 +173,7 @@ def _tried(component: Component, works: tuple[str, ...]) -> Component:
 
 
 def undecided(reading: Reading, reason: str) -> Reading:
-    """Return a reading of what Nix could not evaluate: the syntax alone is not believed where it has good news."""
+    """Return a reading for a version that Nix could not evaluate: good news from the syntax alone counts as unknown."""
     good = reading.overridable in {Overridable.YES, Overridable.PARTLY}
     overridable = Overridable.UNKNOWN if good else reading.overridable
     return replace(
@@ -187,7 +187,7 @@ def undecided(reading: Reading, reason: str) -> Reading:
 
 @lru_cache(maxsize=256)
 def parse(text: str, name: str) -> _Syntax | str:
-    """Return what stands in a file, or why that is not known."""
+    """Parse a file; return its meaning, or why it is unknown."""
     try:
         file = docker_file(text.encode(), name=name)
         return _syntax(file)

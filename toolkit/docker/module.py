@@ -22,10 +22,10 @@ RELEASE_NOTES = PurePosixPath("nixos/doc/manual/release-notes")
 
 
 def prepare(source: Source) -> TreeCommit:
-    """Return the commit, made for the source's own nixpkgs.
+    """Return the commit for the source's own nixpkgs.
 
-    Raise UsageError for a lone file, ToolkitError if nixpkgs lacks what is changed, RefusalError or NixSyntaxError if
-    that is not understood.
+    Raise UsageError for a lone file, ToolkitError if nixpkgs lacks one of the files, RefusalError or NixSyntaxError if
+    one is not understood.
     """
     if source.root is None:
         raise UsageError(
@@ -37,13 +37,13 @@ def prepare(source: Source) -> TreeCommit:
 
 
 def mail(commit: TreeCommit, source: Source, *, number: int, author: str | None) -> Added:
-    """Return the commit with its mail, which is number `number`; the series' own are not touched."""
+    """Return the commit with its mail, number `number`; the series' mails stay the same."""
     letter = mailing.addition(commit, number=number, committed=source.committed, author=author)
     return Added(patch=letter, commit=commit)
 
 
 def read_back(letters: Sequence[Patch], source: Source) -> Added | None:
-    """Return the commit of the mail after a series, applied to the source's nixpkgs; None without a mail.
+    """Apply the mail that follows a series to the source's nixpkgs, and return its commit; None without a mail.
 
     Raise ToolkitError for any other mail, and for a second one.
     """

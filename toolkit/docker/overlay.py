@@ -58,8 +58,8 @@ _WRAPPER = """\
 def rewrap(request: Request, *, progress: Progress) -> OverlayReport:
     """Write the overlay that wraps docker anew, whole or not at all, and return its report.
 
-    Raise ToolkitError for a source, a file or an output directory that cannot be used, RefusalError for a docker
-    that the overlay would leave as it is. A proof that fails is no error: it is in the report.
+    Raise ToolkitError for a source, a file or an output directory that cannot be used, RefusalError if the overlay
+    would not change this docker. A failed proof is no error: the report has it.
     """
     claims = rewrapping.claims(request.depth)
     # A missing Nix is named before anything is fetched.
@@ -80,9 +80,9 @@ def rewrap(request: Request, *, progress: Progress) -> OverlayReport:
 
 
 def rewrap_case(file: DockerFile, found: Source, at: Path) -> DockerCase:
-    """Return what the claims about rewrap.nix work on; the overlay's directory is `at`.
+    """Return the case for the claims about rewrap.nix; the overlay's directory is `at`.
 
-    Raise RefusalError where the overlay would leave this docker as it is.
+    Raise RefusalError if the overlay would not change this docker.
     """
     name = file.tree.name
     where = wrapper.placement(file).where
@@ -130,5 +130,5 @@ def default_nix(proposal: Proposal, *, releases: Sequence[str], siblings: Mappin
 
 
 def one_line(text: str) -> str:
-    """Return `text` as it can stand in a comment: on one line."""
+    """Return `text` on one line, for a comment."""
     return " ".join(text.split())

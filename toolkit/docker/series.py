@@ -1,6 +1,6 @@
-"""The rewrites in turn: the file's text after each commit.
+"""Apply the rewrites in order: the file's text after each commit.
 
-The first drops upstream's TODO, since what it asks for is done.
+The first one also deletes upstream's TODO, which it fulfils.
 """
 
 import re
@@ -57,7 +57,7 @@ def rewrite(file: DockerFile, steps: Sequence[Step]) -> tuple[str, ...]:
 
 
 def refuse(reading: Reading, steps: AbstractSet[str], *, name: str) -> None:
-    """Raise LayoutError unless a file has the defects that the steps mend, as far as its reading shows."""
+    """Raise LayoutError unless the file's reading shows the defects that the steps fix."""
     in_let = all(part.bound == "let" and not part.methods for part in reading.components)
     defects = {LIFT: in_let, DEMOTE: reading.rootlesskit is PathPlace.PREFIX}
     if all(defects[step] for step in steps):
@@ -82,9 +82,9 @@ _NEXT_LINE = re.compile(r"[ \t]*\n([ \t]*)#(?!\s*(?:TODO|FIXME|XXX)\b)")
 
 
 def without_todo(file: DockerFile) -> str:
-    """Return the text without each TODO comment, and without its line where it has one.
+    """Return the text without the TODO comments and the lines that become empty.
 
-    Raise RefusalError for a comment that says more than the TODO.
+    Raise RefusalError if a comment contains more than the TODO.
     """
     return apply(file.text, [_removal(file, comment) for comment in file.todos()])
 

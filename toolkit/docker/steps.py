@@ -1,4 +1,4 @@
-"""What is proposed of docker: what the user can choose, and patches/docker.toml as values."""
+"""The proposal for docker: the user's choices, and patches/docker.toml as values."""
 
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
@@ -13,14 +13,14 @@ from toolkit.report.pull_request import Texts
 
 
 class Demotion(StrEnum):
-    """What becomes of rootlesskit in the wrapper's PATH."""
+    """What happens to rootlesskit in the wrapper's PATH."""
 
     SUFFIX = "suffix"
     DROP = "drop"
 
 
 class OverlayKind(StrEnum):
-    """Which overlay: `rewrap` makes a new wrapper around the finished docker, `patched` is the patched file."""
+    """The kind of overlay: `rewrap` makes a new wrapper around the cached docker, `patched` uses the patched file."""
 
     REWRAP = "rewrap"
     PATCHED = "patched"
@@ -37,19 +37,19 @@ MODULE = "nixos-module"
 
 
 def steps(lift: Design | None, demotion: Demotion | None) -> tuple[Step, ...]:
-    """Return the steps by the design of each; None leaves the step out."""
+    """Return a step for each given design; None omits the step."""
     chosen = {LIFT: lift, DEMOTE: demotion}
     return tuple(Step(name=name, design=value) for name, value in chosen.items() if value is not None)
 
 
 def design_of(steps: Iterable[Step]) -> Design | None:
-    """Return how the components leave the let; None if they stay. Raise ToolkitError for an unknown design."""
+    """Return the design that moves the components out of the let, or None. Raise ToolkitError for an unknown one."""
     found = _design(steps, LIFT, DESIGNS)
     return Design(found) if found is not None else None
 
 
 def demotion_of(steps: Iterable[Step]) -> Demotion | None:
-    """Return what becomes of rootlesskit; None if nothing does. Raise ToolkitError for an unknown design."""
+    """Return the demotion of rootlesskit; None for none. Raise ToolkitError for an unknown design."""
     found = _design(steps, DEMOTE, tuple(Demotion))
     return Demotion(found) if found is not None else None
 
@@ -62,9 +62,9 @@ def _design(steps: Iterable[Step], name: str, known: Sequence[str]) -> str | Non
 
 
 class ModulePlan(patches.Message, frozen=True, kw_only=True):
-    """The commit for the NixOS module, and why: its option, with a description in Markdown, and the release note.
+    """The commit for the NixOS module: its reason, its option with a description in Markdown, and the release note.
 
-    `needs` are the further paths of nixpkgs that a checkout needs for it.
+    `needs` are additional paths that a checkout of nixpkgs needs for it.
     """
 
     why: str
@@ -75,7 +75,7 @@ class ModulePlan(patches.Message, frozen=True, kw_only=True):
 
 
 class Plan(Texts, frozen=True, kw_only=True):
-    """What is proposed to nixpkgs: patches/docker.toml; `sparse` are the paths of nixpkgs that a checkout needs."""
+    """The proposal in patches/docker.toml; `sparse` are the paths that a checkout of nixpkgs needs."""
 
     sparse: tuple[str, ...]
     module: ModulePlan
@@ -85,6 +85,6 @@ class Plan(Texts, frozen=True, kw_only=True):
 def plan() -> Plan:
     """Read patches/docker.toml.
 
-    Raise ToolkitError where it is missing, is no TOML, or has a field that is not as it should be.
+    Raise ToolkitError if the file is missing or not TOML, or a field is wrong.
     """
     return pull_request.read(patches.shipped() / "docker.toml", Plan)

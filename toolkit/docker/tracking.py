@@ -1,4 +1,4 @@
-"""docker's file as the subject of track: found by what it binds, wherever it is."""
+"""docker's file as a subject of track; its bindings identify it, wherever it is."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +18,7 @@ _BINDING = re.compile(rb"(?<![\w'-])\"?%b\"?\s*=(?!=)" % GENERATOR.encode())
 
 
 class Docker:
-    """The file that binds every docker."""
+    """The file that defines all docker packages."""
 
     package = PACKAGE
     target = TARGET
@@ -35,9 +35,9 @@ class Docker:
         candidates: Callable[[], Sequence[PurePosixPath]],
         read: Callable[[Sequence[PurePosixPath]], Sequence[Content | None]],
     ) -> File:
-        """Return docker's file: from its usual place, a known older one, or the place that all-packages.nix names.
+        """Return docker's file: from its usual place, a known older one, or the place in all-packages.nix.
 
-        A file of another kind, where it might be, is still the best there is to say something about.
+        If only a different kind of file is there, return that: it still says something.
         """
         usual = File(path=TARGET, blob=there[0], content=there[1]) if there is not None else None
         if usual is not None and _may_bind(usual.content):
@@ -60,7 +60,7 @@ class Docker:
         return fallback
 
     def readings(self, found: Sequence[FoundFile], repository: Path | None) -> list[Reading | None]:  # noqa: ARG002
-        """Return what each file means."""
+        """Return the meaning of each file."""
         files = [each.file for each in found]
         known = self.read({file.blob: file.content for file in files if file is not None})
         return [known[file.blob] if file is not None else None for file in files]
@@ -73,7 +73,7 @@ class Docker:
         return reading if reading.overridable_by == EVALUATION else None
 
     def read(self, contents: Mapping[str, bytes]) -> dict[str, Reading]:
-        """Return what versions mean, by their blobs: by the syntax, and by Nix if that is present."""
+        """Return the meanings of versions by their blobs: by syntax, and by Nix if it is installed."""
         found = {blob: reading for blob in contents if (reading := self._reading(blob)) is not None}
         new = {blob: content for blob, content in contents.items() if blob not in found}
         asked: dict[str, Parsed] = {}

@@ -1,4 +1,4 @@
-"""Examine this machine, a log that the user names, or both, and conclude. The command makes JSON and lines of that."""
+"""Examine this machine, a log that the user names, or both, and conclude. The command formats the result."""
 
 import os
 import re
@@ -27,7 +27,7 @@ _TEXT_LENGTH = 240
 
 
 class Health(StrEnum):
-    """The conclusion: UNCLEAR if no cause was found, but something that could be one could not be examined."""
+    """The conclusion: UNCLEAR if no cause was found and a possible cause could not be examined."""
 
     HEALTHY = "healthy"
     ILL = "ill"
@@ -35,7 +35,7 @@ class Health(StrEnum):
 
 
 class Examined(Struct, frozen=True, kw_only=True):
-    """One thing that was examined: the fact in a line, the evidence for it, and the remedies, the best one first."""
+    """One examined thing: the fact in one line, its evidence, and the remedies, the best one first."""
 
     name: str
     role: Role
@@ -47,8 +47,8 @@ class Examined(Struct, frozen=True, kw_only=True):
 class Suspect(Struct, frozen=True, kw_only=True):
     """A possible cause of a line in a log; a condition of the same name shows whether this machine has it.
 
-    `check` tells it apart from the others. `here` is None if the condition was not examined. `remedies` are for a
-    machine like this one, `on_nixos` is set if the machine of the log is unknown.
+    `check` is a command that confirms this cause. `here` is None if the condition was not examined. `remedies` are for
+    a machine like this one, `on_nixos` is set if the log's machine is unknown.
     """
 
     name: str
@@ -71,7 +71,7 @@ class LogEntry(Struct, frozen=True, kw_only=True):
 
 
 class Log(Struct, frozen=True, kw_only=True):
-    """The logs that were read, and their names joined. The first entry is the one to look at first."""
+    """The logs and their joined names. Look at the first entry first."""
 
     name: str
     lines: int
@@ -79,9 +79,9 @@ class Log(Struct, frozen=True, kw_only=True):
 
 
 class Diagnosis(Struct, frozen=True, kw_only=True):
-    """All of it. `verdict` is one line, `port` the one that was named.
+    """The whole diagnosis. `verdict` is one line, `port` the user's port.
 
-    `not_examined` is the reason why this machine was not examined, if it was to be.
+    `not_examined` explains why this machine was not examined, if the user wanted that.
     """
 
     health: Health
@@ -94,7 +94,7 @@ class Diagnosis(Struct, frozen=True, kw_only=True):
 
     @property
     def causes(self) -> tuple[str, ...]:
-        """The names of the conditions that have to be fixed, the most important one first."""
+        """The names of the conditions to fix, the most important one first."""
         return tuple(condition.name for condition in self.conditions if condition.role is Role.CAUSE)
 
 
@@ -102,9 +102,9 @@ def doctor(*, docker: Path | None, logs: Sequence[Path], elsewhere: bool, port: 
     """Examine and conclude; change nothing.
 
     `docker` is a docker package or a dockerd-rootless to examine instead of the one that the user's service starts.
-    `logs` are files or `-`; with `elsewhere` they come from another machine, and this one is not examined. A log is
-    explained on any machine. `port` is 80 by default. Without a log raise ToolkitError for root, for a machine without
-    rootless docker, and for one that does not run Linux; raise it always for a `docker` that cannot be examined.
+    `logs` are files or `-`; with `elsewhere` they come from another machine, and this one is not examined. `port` is 80
+    by default. Without a log, raise ToolkitError for root, for a machine without rootless docker or without Linux.
+    Always raise it for a `docker` that cannot be examined.
     """
     texts = [(str(log), read_log(log)) for log in logs]
     log_alone = Diagnosis(health=Health.UNCLEAR, verdict="", port=port or _USUAL_PORT)
@@ -127,7 +127,7 @@ def doctor(*, docker: Path | None, logs: Sequence[Path], elsewhere: bool, port: 
 
 
 def by_log(log: Log, diagnosis: Diagnosis) -> Diagnosis:
-    """Return the diagnosis with the log in it: what the log shows and the machine has leads the verdict."""
+    """Return the diagnosis with the log's result: a symptom that this machine also shows determines the verdict."""
     if not log.entries:
         fact = f"{log.name}: none of {log.lines} lines shows a known symptom"
         verdict = f"{diagnosis.verdict}; {fact}" if diagnosis.verdict else fact
@@ -197,9 +197,9 @@ def _verdict(conditions: Sequence[Examined], seen: Sight) -> tuple[Health, str]:
 
 
 def read_log(path: Path) -> str:
-    """Return the text of a file, or of standard input for `-`; raise ToolkitError for anything but text.
+    """Return the text of a file, or of standard input for `-`; raise ToolkitError if it is not text.
 
-    What is too far from the end is left out, but for its line feeds: the numbers of lines stay.
+    Lines too far from the end are emptied, so line numbers stay the same.
     """
     is_standard = str(path) == "-"
     name = "standard input" if is_standard else str(path)
@@ -235,10 +235,10 @@ def explain(
     machine: Machine | None = None,
     conditions: Sequence[Examined] = (),
 ) -> Log:
-    """Recognise what logs show, each a name and a text.
+    """Recognise symptoms in logs, each a name and a text.
 
-    `machine` and `conditions` are those of this host, None if the logs are of another. Without a `port`, the remedies
-    are for the one that the line names.
+    `machine` and `conditions` are those of this host, None if the logs come from another. Without a `port`, the
+    remedies use the port in the log's line.
     """
     roles = {condition.name: condition.role for condition in conditions}
     places = [

@@ -1,4 +1,4 @@
-"""The machine as an ordinary user sees it: who asks, what the kernel allows, what systemd starts, what runs."""
+"""Read the machine as an ordinary user: the user, the kernel's limits, systemd's service, the running daemon."""
 
 import os
 import platform
@@ -45,7 +45,7 @@ class Account(Struct, frozen=True, kw_only=True):
 
 
 class Machine(Struct, frozen=True, kw_only=True):
-    """The places that are read, the user whose docker it is, and the environment of the user's shell."""
+    """The places to read, the user of docker, and the environment of the user's shell."""
 
     user: Account
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -56,7 +56,7 @@ class Machine(Struct, frozen=True, kw_only=True):
 
     @property
     def is_nixos(self) -> bool:
-        """Whether settings are NixOS options."""
+        """Return whether settings are NixOS options."""
         return (self.etc / "NIXOS").exists()
 
     @property
@@ -68,7 +68,7 @@ class Machine(Struct, frozen=True, kw_only=True):
 def this_machine() -> Machine:
     """Return the machine that this process runs on.
 
-    Raise ToolkitError unless it runs Linux, and for root, who has no rootless docker.
+    Raise ToolkitError unless it runs Linux, and for root, because rootless docker never runs as root.
     """
     if (system := platform.system()) != "Linux":
         raise ToolkitError(
@@ -88,7 +88,7 @@ def this_machine() -> Machine:
 
 
 def number_in(path: Path) -> int | None:
-    """Return the number in a file, None if it has none or cannot be read."""
+    """Return the number in a file, or None if there is none or the file cannot be read."""
     with suppress(ValueError):
         return int(text_of(path) or "")
     return None
@@ -103,13 +103,13 @@ def text_of(path: Path) -> str | None:
 
 
 def first_unprivileged_port(machine: Machine) -> int:
-    """Return the first port that every program may listen on, in the network that this process is in."""
+    """Return the first port that every program may listen on, in this process's network namespace."""
     value = number_in(machine.proc / PORT_START)
     return _DEFAULT_PORT_START if value is None else value
 
 
 def runtime_problem(machine: Machine) -> str | None:
-    """Return why the user's runtime directory cannot be used, None if it can."""
+    """Return why the user's runtime directory is unusable, or None."""
     path = machine.runtime
     if not path.is_dir():
         return f"{path}: no such directory"
@@ -117,7 +117,7 @@ def runtime_problem(machine: Machine) -> str | None:
 
 
 def tun_problem(machine: Machine) -> str | None:
-    """Return why the device for the container network cannot be used, None if it can."""
+    """Return why the device for the container network is unusable, or None."""
     path = machine.dev / TUN
     try:
         if not stat.S_ISCHR(path.stat().st_mode):
@@ -128,7 +128,7 @@ def tun_problem(machine: Machine) -> str | None:
 
 
 def namespaces_problem(machine: Machine) -> str | None:
-    """Return why an ordinary user gets no user namespace, None if they do; it tries to make one."""
+    """Try to create a user namespace as an ordinary user; return why that fails, or None."""
     if number_in(machine.proc / NAMESPACES) == 0:
         return "user.max_user_namespaces is 0"
     if number_in(machine.proc / CLONE) == 0:
@@ -143,7 +143,7 @@ def namespaces_problem(machine: Machine) -> str | None:
 
 
 def container_mark(machine: Machine, root: Path = Path("/")) -> str | None:
-    """Return what shows that this is inside of a container, None if nothing does."""
+    """Return the evidence that this is inside a container, or None."""
     mark = next((root / path for path in _CONTAINER_MARKS if (root / path).exists()), None)
     if mark is not None:
         return f"{mark} exists"
@@ -152,7 +152,7 @@ def container_mark(machine: Machine, root: Path = Path("/")) -> str | None:
 
 
 def apparmor_restricts(machine: Machine, program: Path | None) -> bool:
-    """Return whether AppArmor denies user namespaces to `program`: the restriction is on, and no profile names it.
+    """Return whether AppArmor denies user namespaces to `program`: the restriction is on and no profile names it.
 
     None stands for a program without a profile.
     """
@@ -166,7 +166,7 @@ def apparmor_restricts(machine: Machine, program: Path | None) -> bool:
 class Service(Struct, frozen=True, kw_only=True):
     """The systemd user service that starts rootless docker; if `missing` has a reason, the other fields are empty.
 
-    `environment` is that of the manager with the unit's own on top. `stale`: the unit's files have changed since the
+    `environment` combines the manager's variables with the unit's. `stale`: the unit's files have changed since the
     manager read them.
     """
 
@@ -219,9 +219,9 @@ def _variables(text: str) -> dict[str, str]:
 
 
 class Process(Struct, frozen=True, kw_only=True):
-    """A process: its effective and its bounding set of capabilities as bits, its start in seconds since the epoch.
+    """A process: its effective and bounding capabilities as bits, its start in seconds since the epoch.
 
-    `environment` is the one that it was started with, None if it may not be read.
+    `environment` is the initial one, None if it is not readable.
     """
 
     pid: int
@@ -234,12 +234,12 @@ class Process(Struct, frozen=True, kw_only=True):
     environment: Mapping[str, str] | None
 
     def has(self, bit: int) -> bool:
-        """Return whether the process has the capability in effect."""
+        """Return whether the capability is effective in the process."""
         return bool(self.effective >> bit & 1)
 
 
 class Daemon(Struct, frozen=True, kw_only=True):
-    """A running rootless docker: rootlesskit, which binds the ports, and its child, which contains dockerd."""
+    """A running rootless docker: rootlesskit, which binds the ports, and its child process around dockerd."""
 
     rootlesskit: Process
     child: Process
@@ -256,7 +256,7 @@ class Daemon(Struct, frozen=True, kw_only=True):
 
 
 def process_of(pid: int, proc: Path = Path("/proc")) -> Process | None:
-    """Return a process, None if there is none, or if even the world-readable facts cannot be read."""
+    """Return a process, or None if it does not exist or even its public facts are unreadable."""
     place = proc / str(pid)
     try:
         status = dict(re.findall(r"(?m)^(\w+):\s*(.*)$", (place / "status").read_text("utf-8", "replace")))
@@ -279,10 +279,9 @@ def process_of(pid: int, proc: Path = Path("/proc")) -> Process | None:
 
 
 def daemon(machine: Machine, service: Mapping[str, str]) -> Daemon | None:
-    """Return the user's running rootless docker, None if none runs.
+    """Return the user's running rootless docker, or None.
 
-    `service` is the environment of the service: like that of the shell it may name another directory for
-    rootlesskit's state.
+    `service` is the service's environment: like the shell's, it may name another directory for rootlesskit's state.
     """
     for environment in (service, machine.environment):
         state = Path(environment.get(STATE_DIRECTORY) or machine.runtime / "dockerd-rootless")

@@ -1,4 +1,4 @@
-"""What keeps a port below 1024 closed: which rootlesskit has the right to it, and whether it gets to use that right."""
+"""Why a port below 1024 stays closed: which rootlesskit has the capability, and whether docker uses that one."""
 
 import shlex
 import time

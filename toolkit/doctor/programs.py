@@ -1,4 +1,4 @@
-"""Programs as the kernel sees them: where PATH has them, their rights, and the mounts that make those void."""
+"""Programs as the kernel sees them: their places on PATH, their rights, and the mounts that disable those rights."""
 
 import errno
 import os
@@ -30,14 +30,14 @@ _TRIAL_SECONDS = 10.0
 
 
 class Capability(Struct, frozen=True, kw_only=True):
-    """The file capabilities of a program: sets of bits; `root` is the user id of the namespace that they count in."""
+    """A program's file capabilities as sets of bits; `root` is the user id of the namespace in which they count."""
 
     permitted: int
     effective: bool
     root: int = 0
 
     def grants(self, bit: int) -> bool:
-        """Return whether whoever starts the program gets the capability outside of every namespace."""
+        """Return whether anyone who starts the program gets the capability outside of all namespaces."""
         return bool(self.permitted >> bit & 1) and self.root == 0
 
     def __str__(self) -> str:
@@ -47,12 +47,12 @@ class Capability(Struct, frozen=True, kw_only=True):
 
 
 class Program(Struct, frozen=True, kw_only=True):
-    """A program that was found.
+    """A program on this machine.
 
-    `path` is as PATH has it, `resolved` the file behind all links. `attributes`: its file system can hold capabilities.
-    `changed` is the time of its inode's last change, in seconds since the epoch. `nosuid` is the mount point that
-    makes capabilities and setuid void, None if nothing does. `source` is the program that a security wrapper runs, if
-    it can be read.
+    `path` is its path by PATH, `resolved` the file behind all links. `attributes`: its file system can hold
+    capabilities. `changed` is the time of its inode's last change, in seconds since the epoch. `nosuid` is the mount
+    point that disables capabilities and setuid, or None. `source` is the program that a security wrapper runs, if it
+    can be read.
     """
 
     path: Path
@@ -65,19 +65,19 @@ class Program(Struct, frozen=True, kw_only=True):
     source: Path | None
 
     def grants(self, bit: int) -> bool:
-        """Return whether the file has the capability, even if its mount makes it void."""
+        """Return whether the file has the capability, even if its mount disables it."""
         return self.capability is not None and self.capability.grants(bit)
 
 
 class Trial(Struct, frozen=True, kw_only=True):
-    """The output of `--version`; `status` is None if the program could not be started or did not end."""
+    """The output of `--version`; `status` is None if the program did not start or did not end."""
 
     status: int | None
     output: str
 
 
 def locate(name: str, path: str) -> Iterator[Path]:
-    """Yield each program of this name on a PATH, in order, as a shell finds them."""
+    """Yield each program of this name on a PATH, in a shell's order."""
     for entry in path.split(os.pathsep) if path else ():
         candidate = Path(entry or ".") / name
         with suppress(OSError):
@@ -107,7 +107,7 @@ def look(path: Path) -> Program:
 
 
 def parse(value: bytes) -> Capability | None:
-    """Read the attribute's value (struct vfs_ns_cap_data in linux/capability.h); None if it has another form."""
+    """Read the attribute's value (struct vfs_ns_cap_data in linux/capability.h); None if its form is different."""
     if len(value) < 4:  # noqa: PLR2004 - a word
         return None
     head, *data = (int.from_bytes(value[at : at + 4], "little") for at in range(0, len(value) // 4 * 4, 4))
@@ -130,7 +130,7 @@ def mount_point(path: Path) -> Path:
 
 
 def content(path: Path) -> bytes:
-    """Return the content of a wrapper; raise ToolkitError if it cannot be read, or is far too big for one."""
+    """Return a wrapper's content; raise ToolkitError if it is unreadable or far too big for a wrapper."""
     try:
         if path.stat().st_size > _WRAPPER_BYTES:
             raise ToolkitError(f"{path}: is too big for a wrapper")

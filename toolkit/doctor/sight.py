@@ -1,6 +1,6 @@
-"""Everything that is looked at for one diagnosis, and the form of an observation that is concluded from it.
+"""All observations of one diagnosis, and the form of a conclusion from them.
 
-The center is which rootlesskit dockerd-rootless takes: through its wrappers, on the PATH of whoever starts it.
+The central question: which rootlesskit does dockerd-rootless run, given its wrappers and its caller's PATH?
 """
 
 import os
@@ -32,14 +32,14 @@ _NESTED = 8
 
 
 class Launcher(Struct, frozen=True, kw_only=True):
-    """A dockerd-rootless: the wrappers around it, outermost first, and the script inside."""
+    """A dockerd-rootless: its wrappers, outermost first, and the script inside."""
 
     path: Path
     wrappers: tuple[Wrapper, ...]
     script: Path
 
     def environment(self, caller: Mapping[str, str]) -> dict[str, str]:
-        """Return the environment of the script if the outermost wrapper is started in that of `caller`."""
+        """Return the script's environment if the outermost wrapper starts in the environment `caller`."""
         environment = dict(caller)
         for wrapper in self.wrappers:
             environment = wrapper.environment(environment)
@@ -47,7 +47,7 @@ class Launcher(Struct, frozen=True, kw_only=True):
 
     @property
     def order(self) -> PathOrder:
-        """What all wrappers together put before and after the caller's PATH."""
+        """The entries that all wrappers together put before and after the caller's PATH."""
         steps = tuple(step for wrapper in self.wrappers for step in wrapper.steps)
         return wrappers.Wrapper(form="script", program=str(self.script), steps=steps).order
 
@@ -69,11 +69,11 @@ class View(Struct, frozen=True, kw_only=True):
 
     @property
     def taken(self) -> Program | None:
-        """The program that becomes the daemon's rootlesskit."""
+        """The program that dockerd-rootless uses as rootlesskit."""
         return self.candidates[0] if self.candidates else None
 
     def find(self, name: str) -> Program | None:
-        """Return a program as the script, and the programs it starts, find it."""
+        """Return a program by name, as the script and the programs it starts find it."""
         found = next(programs.locate(name, self.path), None)
         with suppress(ToolkitError):
             return programs.look(found) if found is not None else None
@@ -81,12 +81,11 @@ class View(Struct, frozen=True, kw_only=True):
 
 
 class Sight(Struct, frozen=True, kw_only=True):
-    """What was seen.
+    """All observations.
 
-    The first of `views` is the one that counts for the daemon's next start. `trials` has the outcome of running each
-    program that could be taken there and has the capability. `dockerd` is the one of the next start as well, `version`
-    is None if it is not printed. Every program may listen on ports from `first_port` up; `port` is the one that was
-    named.
+    The first of `views` applies to the daemon's next start. `trials` has the result of running each candidate there
+    that has the capability. `dockerd` belongs to the next start too; `version` is None if it prints none. Every program
+    may listen on ports from `first_port` up; `port` is the user's port.
     """
 
     machine: Machine
@@ -103,7 +102,7 @@ class Sight(Struct, frozen=True, kw_only=True):
 
     @property
     def next(self) -> View:
-        """What the next start of the daemon finds."""
+        """The view of the daemon's next start."""
         return self.views[0]
 
     @property
@@ -113,23 +112,23 @@ class Sight(Struct, frozen=True, kw_only=True):
 
     @property
     def bearers(self) -> tuple[Program, ...]:
-        """The rootlesskits that have the capability, in the order in which the next start finds them."""
+        """The rootlesskits with the capability, in the search order of the next start."""
         return tuple(program for program in self.next.candidates if self.bears(program))
 
     @property
     def shadowed(self) -> Program | None:
-        """The first rootlesskit with the capability, if one without it is taken instead."""
+        """The first rootlesskit with the capability, if dockerd-rootless uses one without it instead."""
         taken = self.next.taken
         return self.bearers[0] if self.bearers and taken is not None and not self.bears(taken) else None
 
     @property
     def subject(self) -> Program | None:
-        """The rootlesskit whose rights matter: the one that has the capability, else the one that is taken."""
+        """The rootlesskit whose rights matter: the one with the capability, else the one in use."""
         return self.bearers[0] if self.bearers else self.next.taken
 
     @property
     def fails(self) -> bool:
-        """Whether the first rootlesskit on PATH was started and failed."""
+        """Return whether the first rootlesskit on PATH was started and failed."""
         trial = self.trials.get(self.subject.path) if self.subject is not None else None
         return self.subject is self.next.taken and trial is not None and trial.status != 0
 
@@ -138,7 +137,7 @@ class Sight(Struct, frozen=True, kw_only=True):
         return program.grants(programs.NET_BIND_SERVICE) or program.path.parent == self.machine.wrappers
 
     def remedies(self, cause: str, **facts: str) -> tuple[str, ...]:
-        """Return what to do about a cause on this machine; `facts` are words for the remedies, see symptoms.toml."""
+        """Return the remedies for a cause on this machine; `facts` fill their placeholders, see symptoms.toml."""
         restart = {"restart": "restart the daemon"} if self.service.missing else {}
         words = {"user": self.machine.user.name, "port": str(self.port), **restart, **facts}
         return causes()[cause].remedies(nixos=self.machine.is_nixos, **words)
@@ -153,7 +152,7 @@ class Sight(Struct, frozen=True, kw_only=True):
         return None
 
     def position(self, view: View, program: Program) -> str:
-        """Return where on PATH a program is, and whether the wrapper put it there."""
+        """Return a program's place on PATH, and whether the wrapper put it there."""
         entries = view.path.split(":")
         directory = str(program.path.parent)
         place = f"entry {entries.index(directory) + 1} of {len(entries)}" if directory in entries else "on PATH"
@@ -171,7 +170,7 @@ class Sight(Struct, frozen=True, kw_only=True):
 
 
 class Role(StrEnum):
-    """What a condition means: CAUSE has to be fixed, EFFECT goes away with the causes, UNKNOWN was not examined."""
+    """The role of a condition: CAUSE must be fixed, EFFECT disappears with the causes, UNKNOWN was not examined."""
 
     CAUSE = "cause"
     EFFECT = "effect"
@@ -181,10 +180,10 @@ class Role(StrEnum):
 
 
 class Observation(Struct, frozen=True, kw_only=True):
-    """What one look at the machine gives, before it is named.
+    """The result of one check of the machine, still without a name.
 
-    `words` fill the remedies that symptoms.toml has for the condition: a cause, or what may be one, gets those unless
-    it has `remedies` of its own.
+    `words` fill the remedies that symptoms.toml has for the condition. A cause, or a possible one, gets those remedies
+    unless it has `remedies` of its own.
     """
 
     role: Role
@@ -195,22 +194,22 @@ class Observation(Struct, frozen=True, kw_only=True):
 
 
 def ok(fact: str, *evidence: str) -> Observation:
-    """Return the answer that all is well."""
+    """Return a result without any problem."""
     return Observation(role=Role.OK, fact=fact, evidence=evidence)
 
 
 def note(fact: str, *evidence: str, remedies: tuple[str, ...] = ()) -> Observation:
-    """Return an answer that is worth knowing and needs nothing to be done."""
+    """Return a result that is worth knowing and requires nothing."""
     return Observation(role=Role.NOTE, fact=fact, evidence=evidence, remedies=remedies)
 
 
 def cause(fact: str, *evidence: str, **words: str) -> Observation:
-    """Return the answer that something has to be fixed."""
+    """Return a result that must be fixed."""
     return Observation(role=Role.CAUSE, fact=fact, evidence=evidence, words=words)
 
 
 def sight(machine: Machine, *, docker: Path | None, port: int) -> Sight:
-    """Look at the machine; raise ToolkitError if it has no rootless docker."""
+    """Examine the machine; raise ToolkitError if it has no rootless docker."""
     unit = here.service()
     launched = launcher(machine, unit, docker)
     running = here.daemon(machine, unit.environment)
@@ -242,9 +241,9 @@ def sight(machine: Machine, *, docker: Path | None, port: int) -> Sight:
 
 
 def launcher(machine: Machine, service: Service, wanted: Path | None) -> Launcher:
-    """Return the dockerd-rootless in question: the wanted one, that of the service, or that of the shell.
+    """Return the dockerd-rootless to examine: the user's choice, the service's, or the shell's.
 
-    `wanted` is a docker package or the program itself. Raise ToolkitError if there is none, or it cannot be read.
+    `wanted` is a docker package or the program itself. Raise ToolkitError if there is none, or it is unreadable.
     """
     if wanted is not None:
         candidates = [wanted, *(wanted / directory / name for directory in ("bin", ".") for name in _LAUNCHERS)]

@@ -1,4 +1,4 @@
-"""What keeps the daemon from starting, whatever port it publishes."""
+"""Conditions that prevent the daemon's start, whatever port it publishes."""
 
 from collections.abc import Callable, Iterator, Mapping
 
@@ -52,7 +52,7 @@ def _proxy(sight: Sight) -> Observation:
 
 
 def network(sight: Sight) -> str | None:
-    """Return the network driver of the next start: the one that is set, or else the first program that there is."""
+    """Return the network driver of the next start: the configured one, else the first one installed."""
     found = (each for each in _NETWORK_PROGRAMS if sight.next.find(each) is not None)
     return sight.next.environment.get(NET) or next(found, None)
 

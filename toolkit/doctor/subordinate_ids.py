@@ -15,7 +15,7 @@ _FIRST = 100000
 
 
 class SubordinateIds(Struct, frozen=True, kw_only=True):
-    """The ids that a file gives to the user; `ranges` are (first, count).
+    """A user's ids in such a file; `ranges` are (first, count).
 
     `elsewhere`: nsswitch.conf(5) names a source other than files.
     """
@@ -27,16 +27,16 @@ class SubordinateIds(Struct, frozen=True, kw_only=True):
 
     @property
     def count(self) -> int:
-        """How many ids there are."""
+        """The number of ids."""
         return sum(count for _, count in self.ranges)
 
     @property
     def enough(self) -> bool:
-        """Whether images with ordinary user ids can be unpacked."""
+        """Return whether the ids suffice to unpack images with ordinary user ids."""
         return self.count >= _ENOUGH
 
     def overlap(self, own: int) -> str | None:
-        """Return what the kernel refuses to map: two ranges that overlap, or one that contains the user's `own` id."""
+        """Return why the kernel refuses to map the ids: two ranges overlap, or one contains the user's `own` id."""
         spans = sorted((first, first + count - 1) for first, count in self.ranges if count)
         for before, after in pairwise(spans):
             if after[0] <= before[1]:
@@ -45,7 +45,7 @@ class SubordinateIds(Struct, frozen=True, kw_only=True):
 
 
 def subordinate_ids(account: Account, directory: Path) -> tuple[SubordinateIds, ...]:
-    """Return what `directory`/subuid and subgid have for a user."""
+    """Return a user's entries in `directory`/subuid and subgid."""
     switch = text_of(directory / "nsswitch.conf") or ""
     sources = [line.split()[1:] for line in switch.splitlines() if line.startswith("subid:")]
     owners = {account.name, str(account.uid)}
@@ -66,7 +66,7 @@ def subordinate_ids(account: Account, directory: Path) -> tuple[SubordinateIds, 
 
 
 def free_range(directory: Path) -> str:
-    """Return FIRST-LAST, as many subordinate ids as a daemon needs behind all that `directory` gives to anyone."""
+    """Return FIRST-LAST: enough subordinate ids for a daemon, above all ids that `directory` gives to anyone."""
     ends = [_FIRST]
     for name in ("subuid", "subgid"):
         entries = re.findall(r"^[^:\n]+:(\d+):(\d+)$", text_of(directory / name) or "", re.MULTILINE)

@@ -1,4 +1,4 @@
-"""What programs write when rootless docker does not work, and what to do about it: symptoms.toml, read into values."""
+"""Read symptoms.toml: the error messages of a broken rootless docker, their causes and remedies."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ _TRACE = re.compile(r"(?:^|\]: )\s*\++ ")
 
 
 class PossibleCause(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Something that may be wrong: `check` shows whether it is. `do` and `nixos` are remedies, the best one first."""
+    """A possible cause; the command `check` confirms it. `do` and `nixos` are remedies, the best one first."""
 
     name: str
     fact: str
@@ -25,7 +25,7 @@ class PossibleCause(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     nixos: tuple[str, ...] = ()
 
     def remedies(self, *, nixos: bool, **facts: str) -> tuple[str, ...]:
-        """Return what to do on a machine of this kind; `facts` take the place of the general words of [text]."""
+        """Return the remedies for a machine of this kind; `facts` replace the general words in [text]."""
         document = _document()
         words = {**document.text, **(document.on_nixos if nixos else {}), **facts}
         return tuple(
@@ -35,7 +35,7 @@ class PossibleCause(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Symptom(Struct, frozen=True, kw_only=True):
-    """A text that gives causes away, the most likely one first; a `vague` one only says that something failed."""
+    """A text that reveals causes, the most likely one first; a `vague` one only says that something failed."""
 
     name: str
     pattern: re.Pattern[str]
@@ -44,14 +44,14 @@ class Symptom(Struct, frozen=True, kw_only=True):
 
 
 class Sign(Struct, frozen=True, kw_only=True):
-    """A symptom that a log has, and the numbers of the lines that show it, counted from 0."""
+    """A symptom in a log, and the numbers of its lines, counted from 0."""
 
     symptom: Symptom
     lines: tuple[int, ...]
 
 
 def recognise(lines: Sequence[str]) -> tuple[Sign, ...]:
-    """Return the symptoms that a log has, what was written last first; vague ones only if there are no others."""
+    """Return the symptoms in a log, the latest first; vague ones only if there are no others."""
     found: dict[str, list[int]] = {}
     for number, line in enumerate(lines):
         if line and _TRACE.search(line) is None:
@@ -83,7 +83,7 @@ class _Document(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 @cache
 def symptoms() -> Mapping[str, Symptom]:
-    """Return all symptoms by their names, in the order in which they are tried on a line."""
+    """Return all symptoms by name, in the order in which a line is tested for them."""
     return {
         each.name: Symptom(
             name=each.name,
@@ -97,7 +97,7 @@ def symptoms() -> Mapping[str, Symptom]:
 
 @cache
 def causes() -> Mapping[str, PossibleCause]:
-    """Return all causes by their names."""
+    """Return all causes by name."""
     return {cause.name: cause for cause in _document().cause}
 
 

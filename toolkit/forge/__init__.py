@@ -1,5 +1,5 @@
-"""GitHub, reading only: files by raw download, the rest by the REST API, both kept with their ETags.
+"""Read GitHub: files by raw download, the rest by the REST API; answers are cached with their ETags.
 
-`client` sends requests, keeps answers and knows what can go wrong, `failures` are the errors, `token` finds a token,
-`github` has the questions that the rest of the program asks, and the answers as values.
+`client` sends requests, caches answers and recognises failures, `failures` has the errors, `token` finds a token,
+`github` has the program's questions and their answers as values.
 """

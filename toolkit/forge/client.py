@@ -1,7 +1,7 @@
-"""Sends requests to GitHub, keeps the answers, and says in one line what is wrong with a bad one.
+"""Send requests to GitHub, cache the answers, and explain a bad answer in one line.
 
-The token goes to the two servers that were named and to no other, and not over plain HTTP except to this machine.
-It is put into a request when that leaves; what is kept or shown of an answer does not have it.
+The token goes only to the two servers that the user named, and over plain HTTP only to this machine. It is added as a
+request leaves; cached or shown answers never contain it.
 """
 
 import hashlib
@@ -35,10 +35,10 @@ _end: ContextVar[float] = ContextVar("_end", default=float("inf"))
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """How patient the client is, in seconds.
+    """The client's patience, in seconds.
 
-    `timeout` is for one answer with all its repetitions, `wait` the longest that a rate limit may ask to wait for,
-    `pause` what the first repetition of a failed request waits.
+    `timeout` covers one answer with all retries, `wait` is the longest accepted wait for a rate limit, `pause` the
+    delay before the first retry.
     """
 
     timeout: float = 30.0
@@ -73,7 +73,7 @@ class _AgainError(Exception):
 
 @contextmanager
 def budget(seconds: float) -> Generator[None]:
-    """Give all that is asked for within, in any thread that has this context, so many seconds together."""
+    """Limit all requests within the block, in any thread with this context, to so many seconds together."""
     token = _end.set(min(_end.get(), time.monotonic() + seconds))
     try:
         yield
@@ -82,7 +82,7 @@ def budget(seconds: float) -> Generator[None]:
 
 
 class Client:
-    """The two servers: REST API and raw files. Can be used from several threads."""
+    """The two servers: REST API and raw files. Several threads may use a client."""
 
     def __init__(
         self, *, api_url: str, raw_url: str, token: Token | None, cache: Cache, settings: Settings | None = None
@@ -100,16 +100,16 @@ class Client:
         self._session.headers["X-GitHub-Api-Version"] = "2022-11-28"
 
     def raw(self, path: str, *, most: int) -> bytes:
-        """Return a file of at most `most` bytes below the raw URL."""
+        """Return a file of at most `most` bytes from the raw server."""
         wanted = _Wanted(accept="*/*", most=most, check=len)
         return self._answer(f"{self.raw_url}/{path}", wanted).body
 
     def json(self, path: str, kind: type[T]) -> T:
-        """Return a document below the API's URL."""
+        """Return a document from the API."""
         return self._json(f"{self.api_url}/{path}", kind)[0]
 
     def pages(self, path: str, kind: type[T]) -> Iterator[T]:
-        """Yield what is in a list and in those that its `Link` headers call the next pages."""
+        """Yield the items of a list and of its next pages, by the `Link` headers."""
         url: str | None = f"{self.api_url}/{path}"
         seen: set[str] = set()
         while url is not None:

@@ -1,4 +1,4 @@
-"""What an answer means that is no good one: an error of one line, which never has the token in it."""
+"""The errors of bad answers: one line each, never with the token."""
 
 import time
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ _LONGEST_NUMBER = 18
 
 
 class NotFoundError(ToolkitError):
-    """404: it is not there, or the token may not see it."""
+    """404: the resource does not exist, or the token may not see it."""
 
 
 class RateLimitError(ToolkitError):
@@ -37,7 +37,7 @@ class _ErrorBody(Struct, frozen=True, kw_only=True):
 
 
 def rate_limit(answer: requests.Response, body: bytes, token: Token | None) -> RateLimitError | None:
-    """Return what a refusal says of a rate limit, with the time to come back by this machine's clock."""
+    """Return the rate limit that a refusal describes, with the retry time by this machine's clock."""
     if answer.status_code not in {HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS}:
         return None
     after, reset = number(answer.headers, "Retry-After"), number(answer.headers, "X-RateLimit-Reset")
@@ -60,7 +60,7 @@ def rate_limit(answer: requests.Response, body: bytes, token: Token | None) -> R
 
 
 def refusal(answer: requests.Response, body: bytes, token: Token | None) -> ToolkitError | None:
-    """Return what a bad status means, None for a good one."""
+    """Return the error for a bad status, None for a good one."""
     if answer.ok:
         return None
     status, where, said = answer.status_code, shown(answer.url), _message(body, token)
@@ -79,7 +79,7 @@ def refusal(answer: requests.Response, body: bytes, token: Token | None) -> Tool
 
 
 def unreachable(url: str, error: requests.RequestException, seconds: float) -> UnreachableError:
-    """Return the error for a request that got no whole answer within `seconds`."""
+    """Return the error for a request without a complete answer within `seconds`."""
     hint = "check the network and the proxy variables; --git-dir needs none"
     if isinstance(error, requests.ReadTimeout):
         return UnreachableError(f"{server(url)}: no whole answer within {seconds:.3g} s", hint=hint)
@@ -92,7 +92,7 @@ def unreachable(url: str, error: requests.RequestException, seconds: float) -> U
 
 
 def is_final(error: requests.RequestException) -> bool:
-    """Return whether another try is pointless: no such host, nothing listens, a certificate that nobody trusts."""
+    """Return whether a retry is pointless: no such host, no listener, an untrusted certificate."""
     kinds = requests.exceptions
     if isinstance(error, kinds.SSLError | kinds.ProxyError | kinds.ConnectTimeout | kinds.InvalidURL):
         return True

@@ -1,4 +1,4 @@
-"""The questions that are asked of GitHub about one repository, and the parts of its answers that are used."""
+"""The program's questions to GitHub about one repository, and the fields of the answers that it uses."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -22,26 +22,26 @@ Sha = Annotated[str, Meta(pattern=r"\A(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")]
 
 
 class User(Struct, frozen=True, kw_only=True):
-    """Who something is from; GitHub has null in its place where they were deleted."""
+    """An author; GitHub has null instead if the account was deleted."""
 
     login: str
 
 
 class Signature(Struct, frozen=True, kw_only=True):
-    """Whose commit it is, and when they made it."""
+    """The name of a commit's author, and the time."""
 
     date: datetime
 
 
 class ApiMessage(Struct, frozen=True, kw_only=True):
-    """What git has of a commit."""
+    """A commit's data from git."""
 
     committer: Signature
     message: str = ""
 
 
 class Object(Struct, frozen=True, kw_only=True):
-    """What a name stands for."""
+    """The git object behind a name."""
 
     sha: Sha
 
@@ -67,28 +67,28 @@ class ApiCommit(Struct, frozen=True, kw_only=True):
 
 
 class ApiRepository(Struct, frozen=True, kw_only=True):
-    """A repository, by the URL that git fetches it from."""
+    """A repository, with the URL for git."""
 
     clone_url: str
 
 
 class Branch(Struct, frozen=True, kw_only=True):
-    """A branch: by its full name in a list of branches, else by its own; of a pull request with its repository."""
+    """A branch: its full name in a list of branches, else its own; with the repository for a pull request."""
 
     ref: str
     repo: ApiRepository | None = None
 
     @property
     def remote(self) -> str | None:
-        """Where git fetches it from, None if that is not said, or is no server."""
+        """The URL for git; None if GitHub gives none, or it is not a server's."""
         url = self.repo.clone_url if self.repo is not None else ""
         return url if url.startswith(("https://", "http://")) else None
 
 
 class ApiPull(Struct, frozen=True, kw_only=True):
-    """A pull request; `mergeable` is None while GitHub is still finding out, and in a list.
+    """A pull request; `mergeable` is None in lists, and while GitHub still computes it.
 
-    `merge_commit_sha` is the commit in the base once it is merged; before that GitHub has one of its own there.
+    `merge_commit_sha` is the commit in the base after the merge; before, it is a test commit of GitHub's.
     """
 
     number: int
@@ -140,12 +140,12 @@ class GitHub:
         return self.client.raw(f"{self.repository}/{_quoted(ref)}/{_quoted(path)}", most=most)
 
     def branches(self, beginning: str) -> list[str]:
-        """Return the names of the branches that begin so."""
+        """Return the names of the branches with this prefix."""
         listed = self.client.pages(f"{self._at}/git/matching-refs/heads/{_quoted(beginning)}", Branch)
         return [branch.ref.removeprefix("refs/heads/") for branch in listed]
 
     def changes(self, ref: str, path: str) -> Iterator[ApiCommit]:
-        """Yield the commits of a ref that changed the file at this path, newest first; a page is asked for when due."""
+        """Yield the commits of a ref that changed the file at this path, newest first; fetch pages on demand."""
         query = urlencode({"sha": ref, "path": path, "per_page": _PAGE})
         return self.client.pages(f"{self._at}/commits?{query}", ApiCommit)
 
@@ -155,7 +155,7 @@ class GitHub:
         return next(iter(self.client.json(f"{self._at}/commits?{query}", list[ApiCommit])), None)
 
     def tree(self, ref: str, path: str) -> tuple[ApiTreeEntry, ...]:
-        """Return all that is below a path at a ref."""
+        """Return all entries below a path at a ref."""
         at = quote(f"{ref}:{path}", safe="")
         return self.client.json(f"{self._at}/git/trees/{at}?recursive=1", _Tree).tree
 
@@ -176,7 +176,7 @@ class GitHub:
         return self._compare(commit, ref).status in {"ahead", "identical"}
 
     def merge_base(self, base: str, head: str) -> str:
-        """Return the commit at which `head` has left `base`; raise ToolkitError for histories that share none."""
+        """Return the commit at which `head` forked from `base`; raise ToolkitError if they share no history."""
         found = self._compare(base, head).merge_base_commit
         if found is None:
             raise ToolkitError(f"{self.repository}: '{base}' and '{head}' have no commit in common")
@@ -193,7 +193,7 @@ def _quoted(text: str) -> str:
 
 
 def connect(server: Server, settings: Settings) -> GitHub:
-    """Return a repository on GitHub, of which nothing is asked yet; raise UsageError for one or a URL that is none."""
+    """Return a GitHub repository, without a request yet; raise UsageError for an invalid name or URL."""
     repository = server.repository or tracked().repository
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+", repository):
         raise UsageError(f"--repo: '{repository}' is not OWNER/NAME")
@@ -209,6 +209,6 @@ def connect(server: Server, settings: Settings) -> GitHub:
 
 
 def moved_to(files: Sequence[PullFile], path: str) -> str | None:
-    """Return where a file went in a pull request that renamed it."""
+    """Return the new path of a file that a pull request renamed."""
     renamed = (file for file in files if file.status == "renamed" and file.previous_filename == path)
     return next((file.filename for file in renamed), None)

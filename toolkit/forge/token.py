@@ -1,4 +1,4 @@
-"""Where the token comes from: a command, the environment, or `gh`. Never an argument, and never a file of ours."""
+"""Find the token: from a command, the environment, or `gh`. Never from an argument or a file of ours."""
 
 import os
 import re
@@ -17,7 +17,7 @@ _HIDDEN = "(the token)"
 
 
 class Token(Struct, frozen=True, kw_only=True):
-    """A token, and where it came from, in words that may be shown; the value is in no repr."""
+    """A token, and its origin in words that may be shown; the value is in no repr."""
 
     value: str
     origin: str
@@ -40,10 +40,10 @@ class Token(Struct, frozen=True, kw_only=True):
 
 
 def find_token(command: str | None, *, host: str) -> Token | None:
-    """Return the token for `host` (that of the API's URL) of the first place that has one, None if none has.
+    """Return the token for `host` (that of the API's URL) from the first place that has one, else None.
 
     The places: the first line that `command` prints (words as for a shell, but none is started), `$GITHUB_TOKEN`,
-    `$GH_TOKEN`, `gh auth token`. Raises ToolkitError where the command fails; nothing of what it says is shown.
+    `$GH_TOKEN`, `gh auth token`. Raise ToolkitError if the command fails, without showing its output.
     """
     if command is not None:
         return Token(value=_output(_words(command), "the token command"), origin="the token command")

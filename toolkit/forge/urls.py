@@ -1,4 +1,4 @@
-"""The URLs of a server: their parts, and those that may get the token."""
+"""The parts of URLs, and the check which URLs may get the token."""
 
 from urllib.parse import SplitResult, urljoin, urlsplit
 
@@ -9,7 +9,7 @@ _MOST_SHOWN = 200
 
 
 def base_url(url: str, option: str) -> str:
-    """Return a URL that the user gave without the slash at its end; raise UsageError for what is none."""
+    """Return the user's URL without a final slash; raise UsageError if it is not a URL."""
     try:
         parts = parts_of(url)
     except UnreachableError:
@@ -22,7 +22,7 @@ def base_url(url: str, option: str) -> str:
 
 
 def parts_of(url: str) -> SplitResult:
-    """Return the parts of a URL, which a server may have given; raise UnreachableError for what is none."""
+    """Return the parts of a URL, perhaps from a server; raise UnreachableError if it is not a URL."""
     try:
         parts = urlsplit(url)
         # An address in brackets, a port: both are looked at when they are asked for.
@@ -33,18 +33,18 @@ def parts_of(url: str) -> SplitResult:
 
 
 def server(url: str) -> str:
-    """Return the server of a URL for messages, without a password."""
+    """Return the server of a URL, without a password, for messages."""
     return parts_of(url).netloc.rpartition("@")[2]
 
 
 def shown(url: str) -> str:
-    """Return a URL for messages, without a password and without its query."""
+    """Return a URL without password and query, for messages."""
     parts = parts_of(url)
     return f"{parts.scheme}://{server(url)}{parts.path}"
 
 
 def joined(url: str, place: str) -> str:
-    """Return where a redirect leads; raise UnreachableError for what is no URL."""
+    """Return the target of a redirect; raise UnreachableError if it is not a URL."""
     try:
         return urljoin(url, place)
     except ValueError:
@@ -52,12 +52,12 @@ def joined(url: str, place: str) -> str:
 
 
 def origin(url: str) -> tuple[str, str]:
-    """Return what a URL shares with those that get the same token."""
+    """Return the part of a URL that decides whether it gets the token."""
     parts = parts_of(url)
     return parts.scheme, parts.netloc
 
 
 def is_private(url: str) -> bool:
-    """Return whether nobody on the way can read what is sent there."""
+    """Return whether nobody on the network can read the requests to a URL."""
     parts = parts_of(url)
     return parts.scheme == "https" or parts.hostname in _LOOPBACK

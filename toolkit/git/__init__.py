@@ -1,5 +1,5 @@
-"""git: its calls, each of them one function.
+"""git: one function for each call.
 
-What is written is in the cache or in a temporary directory; to a repository of the user's only `pr` writes, by
-`committing` and `worktrees`.
+unlet writes to the cache and temporary directories; only `pr` writes to a user's repository, by `committing` and
+`worktrees`.
 """

@@ -86,7 +86,7 @@ _HERMETIC = Path(__file__).with_name("hermetic.gitconfig")
 
 
 def hermetic(*, date: int | None = None) -> Mapping[str, str]:
-    """Return the environment of git for repositories of our own.
+    """Return git's environment for our own repositories.
 
     `date` is the author's and committer's date in seconds since the epoch, for a command that commits.
     """
@@ -96,7 +96,7 @@ def hermetic(*, date: int | None = None) -> Mapping[str, str]:
 
 
 def reading(settings: Mapping[str, str] | None = None) -> Mapping[str, str]:
-    """Return the environment of git for repositories of the user's; `settings` are further ones."""
+    """Return git's environment for reading a user's repository; `settings` are additional."""
     first = os.environ.get("GIT_CONFIG_COUNT", "")
     count = int(first) if first.isdecimal() else 0
     named: dict[str, str] = {}
@@ -110,7 +110,7 @@ def reading(settings: Mapping[str, str] | None = None) -> Mapping[str, str]:
 
 
 def network() -> Mapping[str, str]:
-    """Return the environment of git for access to a remote."""
+    """Return git's environment for a remote."""
     patience = {
         name: value
         for name, value in (("GIT_HTTP_LOW_SPEED_LIMIT", "1"), ("GIT_HTTP_LOW_SPEED_TIME", "60"))
@@ -122,9 +122,9 @@ def network() -> Mapping[str, str]:
 
 
 def contributing(*, fetching: bool = False) -> Mapping[str, str]:
-    """Return the environment of git for a clone of the user's that gets a branch.
+    """Return git's environment for adding a branch to a user's clone.
 
-    With `fetching` git may get what a partial clone lacks on the way.
+    With `fetching`, git may fetch the objects that a partial clone lacks.
     """
     if fetching:
         return network()
@@ -132,7 +132,7 @@ def contributing(*, fetching: bool = False) -> Mapping[str, str]:
 
 
 class CallFields(TypedDict, total=False):
-    """What a run of git may be given besides its arguments; see process.Command."""
+    """The options of a git run; see process.Command."""
 
     stdin: bytes | None
     ok: Collection[int] | None
@@ -142,7 +142,7 @@ class CallFields(TypedDict, total=False):
 def run_hermetic(
     directory: Path, *arguments: str, date: int | None = None, alone: bool = False, **fields: Unpack[CallFields]
 ) -> process.Completed:
-    """Run git in a directory of our own; with `alone` it is no repository, and one above it is not looked for."""
+    """Run git in our own directory; with `alone`, do not search for a repository in or above it."""
     ceiling = {"GIT_CEILING_DIRECTORIES": str(directory.resolve().parent)} if alone else {}
     try:
         done = process.run(("git", "-C", str(directory), *arguments), env={**hermetic(date=date), **ceiling}, **fields)
@@ -162,10 +162,9 @@ def _require_space(said: str) -> None:
 
 
 def reading_command(place: Path, *arguments: str, found: bool = True, **fields: Unpack[CallFields]) -> process.Command:
-    """Return the command that reads from a repository of the user's.
+    """Return the command that reads from a user's repository.
 
-    `place` is the git directory; without `found` it is where git has to look for one, and to decide whether its
-    owner is trusted.
+    `place` is the git directory. Without `found`, git searches from there, and decides whether to trust the owner.
     """
     if not found:
         _refuse_links(place)
@@ -182,7 +181,7 @@ def _reading(
 
 
 def run_reading(place: Path, *arguments: str, found: bool = True, **fields: Unpack[CallFields]) -> process.Completed:
-    """Run git to read from a repository of the user's, see `reading_command`."""
+    """Run git to read from a user's repository; see `reading_command`."""
     return process.execute(reading_command(place, *arguments, found=found, **fields))
 
 
@@ -204,7 +203,7 @@ def _refuse_links(place: Path) -> None:
 
 
 def worktree(directory: Path) -> Path:
-    """Return the top of the worktree that a directory is in; raise ToolkitError if core.worktree leads elsewhere."""
+    """Return the top of the worktree around a directory; raise ToolkitError if core.worktree leads elsewhere."""
     asked = ("rev-parse", "--path-format=absolute", "--show-toplevel")
     top = Path(run_reading(directory, *asked, found=False).names)
     if not directory.resolve().is_relative_to(top.resolve()):
@@ -213,10 +212,10 @@ def worktree(directory: Path) -> Path:
 
 
 def run_comparing(top: Path, command: str, *arguments: str) -> process.Completed:
-    """Run git to read what compares with the files of a worktree, through none of its filters.
+    """Run git to compare files of a worktree, without its filters.
 
-    Git writes what it has seen of the files into a copy of the index: it does so though no lock is wanted of it. The
-    copy is as old as the index: files that are no older may differ although they look the same, and git reads these.
+    Git updates the index even if told not to lock it, so it gets a copy. The copy keeps the index's date: git rereads
+    files that are not older, since they may differ although they look the same.
     """
     index = Path(run_reading(top, "rev-parse", "--path-format=absolute", "--git-path", "index", found=False).names)
     settings = _filters(top)
@@ -244,20 +243,20 @@ def run_contributing(
     fetching: bool = False,
     **fields: Unpack[CallFields],
 ) -> process.Completed:
-    """Run git in a clone of the user's that gets a branch; `place` is its top, a worktree, or its git directory."""
+    """Run git to add a branch to a user's clone; `place` is its top, a worktree, or its git directory."""
     settings = [word for name, value in _CONTRIBUTING.items() for word in ("-c", f"{name}={value}")]
     argv = ("git", "-C", str(place), *settings, *arguments)
     return process.run(argv, env={**contributing(fetching=fetching), **(env or {})}, **fields)
 
 
 def run_network(directory: Path, *arguments: str, **fields: Unpack[CallFields]) -> process.Completed:
-    """Run git against a remote, in `directory`, which is our own."""
+    """Run git against a remote, in our own `directory`."""
     argv = ("git", "-C", str(directory), "-c", "core.hooksPath=/dev/null", *arguments)
     return process.run(argv, env=network(), **fields)
 
 
 def author() -> str:
-    """Return `NAME <EMAIL>` of the author that git would give to a commit here, PLACEHOLDER if it knows none."""
+    """Return the `NAME <EMAIL>` that git would use as author of a commit here, PLACEHOLDER if it knows none."""
     argv = ("git", "-c", "user.useConfigOnly=true", "var", "GIT_AUTHOR_IDENT")
     asked = process.run(argv, env=contributing(), ok=None)
     known = asked.text.rsplit(" ", 2)[0] if asked.status == 0 else ""
@@ -265,6 +264,6 @@ def author() -> str:
 
 
 def init(directory: Path, *, bare: bool = False) -> None:
-    """Make `directory` an empty repository, whatever templates the user has."""
+    """Make `directory` an empty repository, without the user's templates."""
     kind = ("--bare",) if bare else ()
     run_hermetic(directory, "init", "--quiet", "--template=", "--initial-branch=main", *kind)

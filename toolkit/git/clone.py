@@ -1,4 +1,4 @@
-"""A clone of the user's: its remotes and branches, whose the commits in it will be, and fetching into it."""
+"""A user's clone: its remotes and branches, the author of commits in it, and fetches into it."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -15,11 +15,11 @@ _OWNER_AND_NAME = re.compile(r"[/:]([^/:]+/[^/]+?)(?:\.git)?/?$")
 
 
 class Clone(Struct, frozen=True, kw_only=True):
-    """A repository of the user's.
+    """A user's repository.
 
-    `top` is the worktree's uppermost directory, or the git directory of a bare one, `common` the git directory that
-    all its worktrees share. `remotes` are URLs by name, `upstream` the name of the one that is `OWNER/NAME` on
-    GitHub. A `partial` clone lacks objects, which it would fetch when they are asked for.
+    `top` is the worktree's top directory, or the git directory of a bare repository; `common` is the git directory that
+    all its worktrees share. `remotes` maps names to URLs; `upstream` names the one that is `OWNER/NAME` on GitHub. A
+    `partial` clone lacks objects, and fetches them on demand.
     """
 
     top: Path
@@ -30,11 +30,11 @@ class Clone(Struct, frozen=True, kw_only=True):
 
 
 class Base(Struct, frozen=True, kw_only=True):
-    """A commit that a branch starts from; `name` is how people say it, such as `origin/master`.
+    """A commit on which a branch starts; `name` is its usual name, such as `origin/master`.
 
-    `branch` is what a remote, or else the clone, calls the branch; None for what is no branch. `remote` has it; None
-    for a branch of no remote. `fetched` is when the clone last fetched, in seconds since the epoch; None if it never
-    did, and for what is no branch of a remote.
+    `branch` is the name of the branch on its `remote`, or in the clone if `remote` is None; None if the base is not a
+    branch. `fetched` is the time of the clone's last fetch, in seconds since the epoch; None if there was none, or the
+    base is not a remote's branch.
     """
 
     name: str
@@ -47,9 +47,9 @@ class Base(Struct, frozen=True, kw_only=True):
 class Branches(Struct, frozen=True, kw_only=True):
     """The branches of a clone by name, and the git directory that has them.
 
-    A branch of the remote that is `upstream`'s comes before one of a remote of that name, that before one of `origin`,
-    and that before a local one, which may be long behind; `refs` has the full names. `fetched` is when the clone last
-    fetched, in seconds since the epoch, where it ever did.
+    If several remotes have the name, `upstream`'s branch wins, then that of a remote called upstream, then `origin`'s,
+    then a local one, which may be outdated; `refs` has the full names. `fetched` is the time of the last fetch, in
+    seconds since the epoch, or None.
     """
 
     repository: Path
@@ -60,9 +60,9 @@ class Branches(Struct, frozen=True, kw_only=True):
 
 
 def open_clone(directory: Path, remote: str) -> Clone:
-    """Look at the clone that `directory` is in; `remote` is a URL of upstream's.
+    """Open the clone around `directory`; `remote` is an upstream URL.
 
-    Raises ToolkitError for what is no repository of git, or one that the user may not read.
+    Raise ToolkitError if it is not a git repository, or the user may not read it.
     """
     if not directory.is_dir():
         raise ToolkitError(f"{directory}: no such directory", hint="name your clone of nixpkgs with --repo")
@@ -90,7 +90,7 @@ def open_clone(directory: Path, remote: str) -> Clone:
 def branches(directory: Path, upstream: str) -> Branches:
     """List the branches of the clone at `directory`; `upstream` is `OWNER/NAME` on GitHub.
 
-    Raises ToolkitError for what is no repository.
+    Raise ToolkitError if it is not a repository.
     """
     try:
         head, common = (
@@ -124,9 +124,9 @@ def branches(directory: Path, upstream: str) -> Branches:
 
 
 def find_base(clone: Clone, name: str) -> Base:
-    """Return the commit of a branch, which is upstream's where a remote has it, or of any other name of a commit.
+    """Return the commit of a branch, preferably upstream's, or of any other commit name.
 
-    Raises ToolkitError where the clone has nothing of that name.
+    Raise ToolkitError if the clone does not know the name.
     """
     upstream = owner_and_name(clone.remotes[clone.upstream]) if clone.upstream is not None else None
     known = branches(clone.common, upstream or "/")
@@ -151,9 +151,9 @@ def find_base(clone: Clone, name: str) -> Base:
 
 
 def fetch_branches(clone: Clone, names: Sequence[str]) -> None:
-    """Fetch branches from the remotes that their names begin with, else from where upstream's branches are.
+    """Fetch branches from the remotes in their names, else from upstream's remote.
 
-    Only what these remotes call their branches moves in the clone. Raises ToolkitError where they cannot be had.
+    Only these remote-tracking branches move in the clone. Raise ToolkitError if the fetch fails.
     """
     preferred = _home(clone)
     if preferred is None:
@@ -172,7 +172,7 @@ def fetch_branches(clone: Clone, names: Sequence[str]) -> None:
 
 
 def fetch_files(clone: Clone, commit: Oid, paths: Sequence[PurePosixPath]) -> None:
-    """Fetch what `reading.missing_files` returns; raise ToolkitError if that fails."""
+    """Fetch the objects that `reading.missing_files` returns; raise ToolkitError if that fails."""
     missing = reading.missing_files(clone.common, commit, paths)
     if not missing:
         return
@@ -193,10 +193,10 @@ def fetch_files(clone: Clone, commit: Oid, paths: Sequence[PurePosixPath]) -> No
 
 
 def people(clone: Clone) -> Mapping[str, str]:
-    """Return `NAME <EMAIL>` of the `author` and the `committer` that commits in the clone will have.
+    """Return the `author` and the `committer` (`NAME <EMAIL>`) of future commits in the clone.
 
-    Raises ToolkitError where git has not been told who its user is: no name is made up; and for what nixpkgs'
-    CI does not take for an address.
+    Raise ToolkitError if git does not know its user, since no name is invented, and for an address that nixpkgs' CI
+    rejects.
     """
     found: dict[str, str] = {}
     hint = "git config --global user.name 'YOUR NAME' and git config --global user.email YOU@EXAMPLE.ORG"
@@ -212,7 +212,7 @@ def people(clone: Clone) -> Mapping[str, str]:
 
 
 def branch_commit(clone: Clone, branch: str) -> Oid | None:
-    """Return the commit of a local branch, None if there is none; raise UsageError for what cannot be a branch."""
+    """Return the commit of a local branch, None if it does not exist; raise UsageError for an invalid branch name."""
     if calls.run_reading(clone.common, "check-ref-format", "--branch", branch, ok=None).status != 0 or (
         branch.startswith(("-", "@{"))
     ):
@@ -222,7 +222,7 @@ def branch_commit(clone: Clone, branch: str) -> Oid | None:
 
 
 def followed(clone: Clone, branch: str) -> tuple[str, str] | None:
-    """Return the remote and the branch of upstream's that a local branch follows, None if it follows none."""
+    """Return the upstream remote and branch that a local branch follows, or None."""
     remote, merge = (
         calls.run_reading(clone.common, "config", f"branch.{branch}.{key}", ok=(0, 1)).text
         for key in ("remote", "merge")
@@ -231,14 +231,14 @@ def followed(clone: Clone, branch: str) -> tuple[str, str] | None:
 
 
 def branch_in_the_way(clone: Clone, branch: str) -> str | None:
-    """Return a local branch without which there could be one of this name, as `a` and `a/b` cannot both be."""
+    """Return a local branch that prevents one of this name, as `a` prevents `a/b`."""
     listed = ("for-each-ref", "--format=%(refname)", f"refs/heads/{branch.partition('/')[0]}")
     names = (ref.removeprefix("refs/heads/") for ref in calls.run_reading(clone.common, *listed).text.splitlines())
     return next((name for name in names if f"{name}/".startswith(f"{branch}/") or branch.startswith(f"{name}/")), None)
 
 
 def is_pushed(clone: Clone, commit: Oid) -> bool:
-    """Return whether a branch of a remote has the commit, as far as the clone knows."""
+    """Return whether some remote branch contains the commit, as far as the clone knows."""
     listed = ("for-each-ref", "--count=1", "--format=%(refname)", f"--contains={commit}", "refs/remotes")
     return bool(calls.run_reading(clone.common, *listed).text)
 
@@ -250,9 +250,9 @@ def has_branch(clone: Clone, remote: str, branch: str) -> bool:
 
 
 def push_remote(clone: Clone, base: Base) -> str | None:
-    """Return the remote to push a branch to: as configured, else `origin`, else the first one; None for none.
+    """Return the remote to push a branch to: the configured one, else `origin`, else the first one; or None.
 
-    It is never where the base is, by whatever URL, unless that is a fork on GitHub.
+    It is never the base's repository, by whatever URL, unless that is a fork on GitHub.
     """
     own = base.remote or _home(clone)
     forked = own != clone.upstream and github_owner(clone.remotes.get(own or "", "")) is not None
@@ -280,12 +280,12 @@ def _some(names: Mapping[str, object]) -> str:
 
 
 def urls(repository: Path) -> Mapping[str, str]:
-    """Return the URLs of a clone's remotes by their names, as its configuration has them."""
+    """Return the URLs of a clone's remotes by name, as configured."""
     return {name: url for name, key, url in settings(repository) if key == "url"}
 
 
 def settings(repository: Path) -> list[tuple[str, str, str]]:
-    """Return all that is configured about the remotes of a clone: remote, key, value."""
+    """Return the configuration of a clone's remotes as (remote, key, value)."""
     listed = calls.run_reading(repository, "config", "-z", "--get-regexp", r"^remote\..*\.", ok=(0, 1)).text
     found: list[tuple[str, str, str]] = []
     for entry in filter(None, listed.split("\0")):
@@ -296,13 +296,13 @@ def settings(repository: Path) -> list[tuple[str, str, str]]:
 
 
 def owner_and_name(url: str) -> str | None:
-    """Return `owner/name` of a URL, in lower case; None for what has no such end."""
+    """Return `owner/name` from a URL, in lower case; None if it does not end like that."""
     found = _OWNER_AND_NAME.search(url)
     return found[1].lower() if found is not None else None
 
 
 def github_owner(url: str) -> str | None:
-    """Return who a repository on GitHub belongs to, None for one elsewhere."""
+    """Return the owner of a repository on GitHub, None if it is elsewhere."""
     found = re.search(r"(?:^|[/@.])github\.com[/:]([^/:]+)/", url, re.IGNORECASE)
     return found[1] if found is not None else None
 

@@ -1,7 +1,7 @@
-"""Commits for a clone of the user's, by their author; they get there only when all of them are made.
+"""Make commits for a user's clone under the user's name; the clone gets them only when all are complete.
 
-Until then their objects are in a temporary directory, which has those of the clone as its alternates. What the clone
-gets is a few loose objects, by one process; no reference, index or file of it takes part.
+Until then, a temporary directory holds the objects, with the clone's as alternates. Then one process adds a few loose
+objects to the clone; references, index and files stay the same.
 """
 
 import os
@@ -25,7 +25,7 @@ _NEW_FILE = "100644"
 
 
 class Workshop(Struct, frozen=True, kw_only=True):
-    """Where new commits are made, outside of the clone that they are for."""
+    """A temporary repository for new commits, outside of the user's clone."""
 
     clone: Clone
     directory: Path
@@ -33,9 +33,9 @@ class Workshop(Struct, frozen=True, kw_only=True):
     repo: Repo
 
     def commit(self, parent: Oid, files: Sequence[FileChange], message: str) -> Oid:
-        """Commit on `parent` what the files are after the change, signed if the user's configuration asks for it.
+        """Commit the files of a change on `parent`, signed if the user's configuration says so.
 
-        Raises ToolkitError where a signature fails.
+        Raise ToolkitError if signing fails.
         """
         self.run("read-tree", str(parent))
         entries: list[str] = []
@@ -48,14 +48,14 @@ class Workshop(Struct, frozen=True, kw_only=True):
         return self.commit_tree(Oid(self.run("write-tree", "--missing-ok")), parent, message)
 
     def series(self, base: Oid, commits: Sequence[tuple[Sequence[FileChange], str]]) -> tuple[Oid, ...]:
-        """Commit files by their messages, one commit on the other; see `commit`."""
+        """Commit files by their messages, each commit on the one before; see `commit`."""
         made: list[Oid] = []
         for changed, message in commits:
             made.append(self.commit(made[-1] if made else base, changed, message))
         return tuple(made)
 
     def commit_tree(self, tree: Oid, parent: Oid, message: str, *, author: Mapping[str, str] | None = None) -> Oid:
-        """Commit a tree on `parent`; `author` are git's variables for another author than the user."""
+        """Commit a tree on `parent`; `author` has git's variables for an author other than the user."""
         sign = ("-S",) if self.signed else ()
         try:
             made = self.run("commit-tree", *sign, "-p", str(parent), str(tree), stdin=message.encode(), env=author)
@@ -67,22 +67,22 @@ class Workshop(Struct, frozen=True, kw_only=True):
         return Oid(made)
 
     def content(self, commit: Oid, path: PurePosixPath) -> bytes:
-        """Return a file of a commit; raises ToolkitError where it has none of that name."""
+        """Return a file of a commit; raise ToolkitError if the commit does not have it."""
         found = objects.read(self.repo, f"{commit}:{path}")
         if found is None:
             raise ToolkitError(f"{self.clone.top}: commit {commit.short} has no file '{path}'")
         return found[1]
 
     def recorded(self, base: Oid, tip: Oid) -> tuple[DecodedCommit, ...]:
-        """Return the commits that `tip` has and `base` has not, the oldest first."""
+        """Return the commits of `tip` that `base` lacks, the oldest first."""
         span = f"{base}..{tip}"
         found = objects.DecodedCommit.iter_items(self.repo, span, reverse=True, topo_order=True)
         return tuple(commit for commit in found if isinstance(commit, objects.DecodedCommit))
 
     def pick(self, commit: DecodedCommit, onto: Oid) -> Oid | None:
-        """Carry a commit over as `git cherry-pick` does; None if there is nothing left of it.
+        """Apply a commit as `git cherry-pick` does; return None if nothing of it remains.
 
-        Raises ToolkitError for one that conflicts.
+        Raise ToolkitError if it conflicts.
         """
         (parent,) = commit.parents
         if parent.hexsha == onto:
@@ -111,12 +111,12 @@ class Workshop(Struct, frozen=True, kw_only=True):
         return f"{path} at line {', '.join(marked)}" if marked else path
 
     def range_diff(self, before: tuple[Oid, Oid], after: tuple[Oid, Oid]) -> tuple[str, ...]:
-        """Return git-range-diff(1) of two series, each from where it begins to its last commit."""
+        """Return git-range-diff(1) of two series, each from its base to its last commit."""
         ranges = (f"{first}..{last}" for first, last in (before, after))
         return tuple(self.run("range-diff", "--no-color", "--no-notes", *ranges).splitlines())
 
     def run(self, *arguments: str, stdin: bytes | None = None, env: Mapping[str, str] | None = None) -> str:
-        """Run git with the configuration and all objects of the clone; what it makes stays here. Return its stdout."""
+        """Run git with the clone's configuration and objects, and return stdout; new objects stay here."""
         return self._git(*arguments, stdin=stdin, env=env).text
 
     def _git(
@@ -130,7 +130,7 @@ class Workshop(Struct, frozen=True, kw_only=True):
         return calls.run_contributing(self.clone.top, *arguments, env=here, stdin=stdin, ok=ok)
 
     def keep(self) -> None:
-        """Hand the new objects over to the clone, if nothing refers to them yet."""
+        """Copy the new objects to the clone, without references to them."""
         names = [part.name + path.name for part in (self.directory / "objects").glob("??") for path in part.iterdir()]
         pack = calls.run_contributing(
             self.clone.common,
@@ -148,7 +148,7 @@ class Workshop(Struct, frozen=True, kw_only=True):
 
 @contextmanager
 def workshop(clone: Clone) -> Generator[Workshop]:
-    """Yield a place to make commits in, which are signed as `commit.gpgSign` says."""
+    """Yield a temporary repository for commits, which are signed as `commit.gpgSign` says."""
     asked = calls.run_contributing(clone.top, "config", "--type=bool", "--get", "commit.gpgSign", ok=(0, 1))
     signed = asked.text == "true"
     with files.temporary() as name:

@@ -1,4 +1,4 @@
-"""Diffs read: unidiff is the one reader of what git writes and of what others send."""
+"""Read diffs by unidiff, both git's own and others'."""
 
 import io
 import re
@@ -13,7 +13,7 @@ from toolkit.git import calls, reading
 
 
 def read_diff(diff: bytes, name: str = "patch") -> PatchSet:
-    """Return the files of a diff, or of a mail that has one; raise ToolkitError for a hunk that is not whole."""
+    """Return the files of a diff, or of a mail with one; raise ToolkitError for an incomplete hunk."""
     try:
         return PatchSet(io.StringIO(diff.decode("utf-8", "replace"), newline="\n"))
     except UnidiffParseError as error:
@@ -21,7 +21,7 @@ def read_diff(diff: bytes, name: str = "patch") -> PatchSet:
 
 
 def touched(diff: bytes, name: str = "patch") -> tuple[PurePosixPath, ...]:
-    """Return the paths that a diff touches, in its order; raise ToolkitError for what has no diff in it."""
+    """Return the paths that a diff changes, in its order; raise ToolkitError if there is no diff."""
     paths = tuple(dict.fromkeys(_unquoted(file.path) for file in read_diff(diff, name)))
     if not paths:
         raise ToolkitError(f"{name}: contains no diff")
@@ -29,9 +29,9 @@ def touched(diff: bytes, name: str = "patch") -> tuple[PurePosixPath, ...]:
 
 
 def named(diff: bytes) -> tuple[PurePosixPath, ...]:
-    """Return the paths that a diff names, those that it takes away or moves included.
+    """Return all paths in a diff, including deleted and moved ones.
 
-    Raise ToolkitError for what has no diff in it, for a path that leads elsewhere, and for a submodule.
+    Raise ToolkitError if there is no diff, or for a path outside the tree or a submodule.
     """
     with files.temporary() as directory:
         try:

@@ -1,4 +1,4 @@
-"""Fetching a few files of one commit from a remote: depth 1, without blobs, then the blobs of some paths."""
+"""Fetch a few files of one commit from a remote: depth 1, without blobs, then the blobs of some paths."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -51,16 +51,16 @@ _MEANINGS: tuple[tuple[tuple[str, ...], str, str | None], ...] = (
 
 
 class Fetched(Struct, frozen=True, kw_only=True):
-    """What a fetch brought: the commit, and how many bytes it added to the object store on disk."""
+    """The result of a fetch: the commit, and the bytes that it added to the object store on disk."""
 
     commit: Oid
     bytes: int
 
 
 def resolve_remote(url: str, rev: str) -> Oid:
-    """Ask a remote which commit `rev` (a branch, a tag, `HEAD` or a full ref name) is now.
+    """Ask a remote for the current commit of `rev`: a branch, a tag, `HEAD` or a full ref name.
 
-    Raises ToolkitError for an unknown name and for a remote that does not answer.
+    Raise ToolkitError for an unknown name and for a remote that does not answer.
     """
     reading.check_rev(rev)
     # `^{}` is the commit of an annotated tag.
@@ -82,12 +82,12 @@ def fetch(
 ) -> Fetched:
     """Fetch the commit `rev` of a remote, with the blobs at and below `paths`, into the directory `into`.
 
-    `into`, which must not exist, becomes a bare repository whose HEAD is the commit; it does not remember the
-    URL. `rev` is a full commit id, a branch, a tag or `HEAD`. It takes two round trips; the remote has to hand out
-    objects by their id, as every server with protocol version 2 does. `on_progress` gets phrases for people.
+    `into`, which must not exist, becomes a bare repository whose HEAD is the commit; it does not remember the URL.
+    `rev` is a full commit id, a branch, a tag or `HEAD`. The remote must serve objects by id, as every server with
+    protocol version 2 does. `on_progress` gets phrases for people.
 
-    Raises ToolkitError, one line, for an unknown rev, a remote that cannot be reached or is no repository, and for
-    refused credentials.
+    Raise ToolkitError for an unknown rev, an unreachable remote, one that is not a repository, and for refused
+    credentials.
     """
     reading.check_rev(rev)
     attempt = _Attempt(url=url, rev=rev, into=into, report=_progress(on_progress))
@@ -100,9 +100,9 @@ def fetch(
 def fetch_whole(
     url: str, commits: Sequence[Oid], into: Path, *, on_progress: Callable[[str], None] | None = None
 ) -> int:
-    """Fetch some commits with all their files, and nothing of their history, into a new bare repository `into`.
+    """Fetch some commits with all files, without history, into a new bare repository `into`.
 
-    Return how many bytes came. Raise ToolkitError as `fetch` does.
+    Return the number of bytes. Raise ToolkitError as `fetch` does.
     """
     attempt = _Attempt(url=url, rev=str(commits[0]), into=into, report=_progress(on_progress))
     try:
@@ -112,7 +112,7 @@ def fetch_whole(
 
 
 def stored(repository: Path) -> int:
-    """Return how many bytes the object store of a repository takes on disk."""
+    """Return the size of a repository's object store on disk, in bytes."""
     return sum(path.stat().st_size for path in (repository / "objects").rglob("*") if path.is_file())
 
 

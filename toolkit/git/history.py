@@ -1,4 +1,4 @@
-"""The history of one file in a clone, by few processes."""
+"""The history of one file in a clone, by few git processes."""
 
 import os
 import re
@@ -20,7 +20,7 @@ _FORMAT = f"--format={_RECORD}%H{_FIELD}%ct{_FIELD}%s{_FIELD}"
 
 
 class FileCommit(Struct, frozen=True, kw_only=True):
-    """A commit that changed a file: the committer's date in seconds since the epoch, and the message's first line."""
+    """A commit that changed a file: its committer date in seconds since the epoch, and its subject."""
 
     commit: Oid
     committed: int
@@ -28,7 +28,7 @@ class FileCommit(Struct, frozen=True, kw_only=True):
 
 
 class RangeCommit(Struct, frozen=True, kw_only=True):
-    """A commit of a range; one that `merges` has more than one parent."""
+    """A commit of a range; if it `merges`, it has more than one parent."""
 
     commit: Oid
     subject: str
@@ -36,7 +36,7 @@ class RangeCommit(Struct, frozen=True, kw_only=True):
 
 
 def last_changes(repository: Path, places: Sequence[tuple[Oid, PurePosixPath]]) -> tuple[FileCommit | None, ...]:
-    """Return for each commit and path the newest commit up to it that changed the file, side by side."""
+    """Return for each commit and path the newest ancestor that changed the file; run in parallel."""
     distinct = list(dict.fromkeys(places))
     commands = [
         calls.reading_command(repository, "log", "-1", _FORMAT, str(commit), "--", str(path))
@@ -52,7 +52,7 @@ def last_changes(repository: Path, places: Sequence[tuple[Oid, PurePosixPath]]) 
 def versions(
     repository: Path, commit: Oid, path: PurePosixPath, *, most: int
 ) -> list[tuple[FileCommit, PurePosixPath]]:
-    """Return the newest commits up to `commit` that changed the file which is at `path` there, and where it was then.
+    """Return the newest ancestors of `commit` that changed the file at `path`, with its path at that time.
 
     Renames are followed. A merge counts if the file differs from that of each parent.
     """
@@ -66,7 +66,7 @@ def versions(
 
 
 def files_with(repository: Path, commit: Oid, word: str) -> tuple[PurePosixPath, ...]:
-    """Return the Nix files of a commit that have a word in them."""
+    """Return the Nix files of a commit that contain one of the words."""
     options = ("grep", "-l", "-z", "--no-color", "-w", "-F", "-e", word, str(commit), "--", "*.nix")
     done = calls.run_reading(repository, *options, ok=(0, 1))
     names = done.stdout.decode("utf-8", "replace").split("\0")[:-1]
@@ -74,7 +74,7 @@ def files_with(repository: Path, commit: Oid, word: str) -> tuple[PurePosixPath,
 
 
 def merges(repository: Path, commits: Sequence[Oid], words: Sequence[str]) -> tuple[FileCommit, ...]:
-    """Return the commits on the first-parent lines up to `commits` whose messages have one of the words."""
+    """Return the first-parent ancestors of `commits` whose messages contain one of the words."""
     if not words or not commits:
         return ()
     greps = [f"--grep={word}" for word in words]
@@ -84,7 +84,7 @@ def merges(repository: Path, commits: Sequence[Oid], words: Sequence[str]) -> tu
 
 
 def contains(repository: Path, commits: Sequence[Oid], commit: Oid) -> tuple[bool, ...]:
-    """Return for each of `commits` whether `commit` is in its history."""
+    """Return for each of `commits` whether its history contains `commit`."""
     commands = [
         calls.reading_command(repository, "merge-base", "--is-ancestor", str(commit), str(other), ok=(0, 1))
         for other in commits
@@ -93,7 +93,7 @@ def contains(repository: Path, commits: Sequence[Oid], commit: Oid) -> tuple[boo
 
 
 def common_ancestor(repository: Path, one: Oid, other: Oid) -> Oid | None:
-    """Return the newest commit that is in the history of both, None where the clone knows of none."""
+    """Return the newest common ancestor, or None if the clone knows none."""
     asked = calls.run_reading(repository, "merge-base", str(one), str(other), ok=(0, 1))
     return Oid(asked.text) if asked.status == 0 else None
 
@@ -101,7 +101,7 @@ def common_ancestor(repository: Path, one: Oid, other: Oid) -> Oid | None:
 def changed(directory: Path, *commits: str) -> tuple[PurePosixPath, ...]:
     """Return the files that differ between two commits, or between one and the worktree at `directory`.
 
-    Raise ToolkitError for a worktree that is elsewhere.
+    Raise ToolkitError if the worktree is elsewhere.
     """
     if len(commits) == 1:
         calls.worktree(directory)
@@ -124,7 +124,7 @@ def commits(repository: Path, base: Oid, head: Oid) -> tuple[RangeCommit, ...]:
 def differing(
     repository: Path, base: Oid, head: Oid
 ) -> tuple[tuple[PurePosixPath, reading.TreeEntry | None, reading.TreeEntry | None], ...]:
-    """Return the files that differ between two commits: their paths, and what each commit has there."""
+    """Return the paths of the files that differ between two commits, with both versions."""
     options = ("-r", "-z", "--raw", "--no-renames", "--no-abbrev")
     fields = calls.run_reading(repository, "diff-tree", *options, str(base), str(head)).stdout.split(b"\0")
 

@@ -1,4 +1,4 @@
-"""Commits written down: as mails for `git am`, as one diff for `git apply`, in repositories that live for a block."""
+"""Write commits as mails for `git am` and as one diff for `git apply`, in temporary repositories."""
 
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
@@ -31,7 +31,7 @@ _MAIL = ("--zero-commit", "--no-signature", "--no-attach", "--no-thread", "--no-
 
 
 class NewCommit(Struct, frozen=True, kw_only=True):
-    """A commit with files to put into the tree of the one before it."""
+    """A commit that adds or replaces files in its parent's tree."""
 
     files: Mapping[PurePosixPath, bytes]
     message: str = "base\n"
@@ -40,7 +40,7 @@ class NewCommit(Struct, frozen=True, kw_only=True):
 
 @contextmanager
 def throwaway(*commits: NewCommit, date: int | None = None, checked_out: bool = True) -> Generator[Path]:
-    """Yield a repository with these commits, `main` being checked out; what is in them depends on nothing else."""
+    """Yield a reproducible repository with these commits, and `main` checked out."""
     with files.temporary() as name:
         made = name / "repository"
         made.mkdir()
@@ -58,7 +58,7 @@ def throwaway(*commits: NewCommit, date: int | None = None, checked_out: bool = 
 
 
 def am(checkout: Path, mails: Iterable[Patch]) -> str | None:
-    """Run git-am(1) on mails one after the other; return git's reason if one does not apply, None if all do."""
+    """Apply mails in order by git-am(1); return git's reason if one does not apply, else None."""
     stdin = b"".join(mail.content for mail in mails)
     tried = calls.run_hermetic(checkout, "am", "--quiet", "--keep-cr", stdin=stdin, ok=None, date=calls.EPOCH)
     return None if tried.status == 0 else reading.fact(tried.stderr)
@@ -83,7 +83,7 @@ def _data(content: bytes) -> Iterator[bytes]:
 
 
 class Series(Struct, frozen=True, kw_only=True):
-    """The commits of a proposal: one mail each for `git am`, and all of them as one diff for `git apply`."""
+    """The commits of a proposal: a mail each for `git am`, and one diff of all for `git apply`."""
 
     patches: tuple[Patch, ...]
     upstream_diff: bytes
@@ -92,11 +92,11 @@ class Series(Struct, frozen=True, kw_only=True):
 def series(
     commits: Sequence[Commit], target: PurePosixPath, *, committed: int | None = None, author: str | None = None
 ) -> Series:
-    """Return the commits, which follow one another, as mails and as one diff against the first one's `before`.
+    """Return consecutive commits as mails, and as one diff against `before` of the first one.
 
-    The date of each mail is `committed`, that of the pin in seconds since the epoch, and now if there is none; its
-    author is `author`, `NAME <EMAIL>`, and git's user if there is none. All else depends on the commits alone. Mails
-    are called `0001-….patch` after their subjects, which are numbered `[PATCH 1/2]`; `git am` drops that.
+    Each mail has the date `committed`, that of the pin in seconds since the epoch, by default now; and the author
+    `author`, `NAME <EMAIL>`, by default git's user. All else depends on the commits alone. Mails are called
+    `0001-….patch` after their subjects, which have the prefix `[PATCH 1/2]`; `git am` removes it.
     """
     base = NewCommit(files={target: commits[0].before})
     author = author or calls.author()
@@ -109,9 +109,9 @@ def series(
 
 
 def addition(commit: TreeCommit, *, number: int, committed: int | None = None, author: str | None = None) -> Patch:
-    """Return a commit as the mail which follows `number - 1` others; date and author are as for `series`.
+    """Return a commit as a mail after `number - 1` others; date and author as for `series`.
 
-    The bytes of the others do not depend on it: its subject has no number.
+    Its subject has no number, so it does not change the bytes of the others.
     """
     base = NewCommit(files={file.path: file.before for file in commit.files if file.before is not None})
     after = {file.path: file.after for file in commit.files}

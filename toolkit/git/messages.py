@@ -1,7 +1,7 @@
-"""What git writes to stderr about a clone, as far as anybody may be shown it.
+"""Filter git's stderr about a clone for display.
 
-A clone's files are a stranger's, and so are the links among them: what git quotes may be a line of any file of this
-machine. So only git's own phrases are shown, with words of the command, paths that exist, and the system's reasons.
+A clone's files and links are a stranger's: git's quotations may come from any file of this machine. So only git's own
+phrases are shown, with words of the command, existing paths, and the system's reasons.
 """
 
 import os
@@ -39,7 +39,7 @@ _MOST_LINES = 100
 
 
 def known(said: str, words: Sequence[str]) -> str:
-    """Return the lines that are one of git's phrases; `words` are those of the command."""
+    """Return the lines that match one of git's phrases; `words` are those of the command."""
 
     def value(text: str) -> str:
         plain = text.strip("'")

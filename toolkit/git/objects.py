@@ -67,7 +67,7 @@ class _Repo(Repo):
 
 
 class DecodedCommit(git.Commit):
-    """A commit whose author and message are decoded by its header `encoding`, which GitPython 3.2.1 overlooks."""
+    """A commit whose author and message are decoded by its header `encoding`, which GitPython 3.2.1 ignores."""
 
     def _deserialize(self, stream: io.BytesIO) -> git.Commit:
         content = stream.read()
@@ -79,19 +79,19 @@ class DecodedCommit(git.Commit):
 
 @contextmanager
 def opened(directory: Path, variables: Mapping[str, str] | None = None) -> Generator[Repo]:
-    """Yield the repository whose git directory is `directory`, to be read.
+    """Yield the repository with the git directory `directory`, for reading.
 
-    `variables` are the environment of git, by default that of `program.reading`.
+    `variables` are git's environment, by default that of `program.reading`.
     """
     with _Repo(directory, calls.reading() if variables is None else variables) as repo:
         yield repo
 
 
 def read(repo: Repo, name: str, *, most: int | None = None) -> tuple[Oid, bytes] | None:
-    """Return id and content of a file (`ID`, `COMMIT:PATH`), None for one that is not there, or is none.
+    """Return id and content of a file (`ID`, `COMMIT:PATH`); None if it is missing or not a file.
 
-    Of a file with more than `most` bytes there is only the beginning, which is one byte longer than that. Raises
-    CommandError if git cannot read it. One process answers all questions about a repository.
+    A file with more than `most` bytes is cut one byte after that. Raise CommandError if git cannot read it. One process
+    answers all questions about a repository.
     """
     oid, _, path = name.partition(":")
     odb: Any = repo.odb  # gitdb has no types

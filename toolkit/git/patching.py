@@ -1,4 +1,4 @@
-"""Patches tried on a clean checkout or on some files, in directories and repositories that live for a block."""
+"""Try patches on a clean checkout or on some files, in temporary directories and repositories."""
 
 import os
 import shlex
@@ -17,11 +17,11 @@ from toolkit.model import FileChange, Patch
 
 
 class Applied(Struct, frozen=True, kw_only=True):
-    """What became of a series and a diff on a clean checkout.
+    """The result of applying a series and a diff to a clean checkout.
 
-    `after` is the target's content after each mail of the series that applied, `after_diff` after the diff alone
-    (None if it does not apply). `failure` is git's own reason for the first thing that does not apply. `commands`
-    repeat it all in a shell, in the directory of the proposal, which has `upstream.diff` and `series/`.
+    `after` has the target's content after each applied mail, `after_diff` after the diff alone (None if it does not
+    apply). `failure` is git's own reason for the first failure. `commands` repeat everything in a shell, in the
+    directory of the proposal, which has `upstream.diff` and `series/`.
     """
 
     after: tuple[bytes, ...]
@@ -31,7 +31,7 @@ class Applied(Struct, frozen=True, kw_only=True):
 
 
 class Stacked(Struct, frozen=True, kw_only=True):
-    """The files after the last mail, by their paths; `failure` is git's reason where one does not apply."""
+    """The files after the last mail, by path; `failure` is git's reason if a mail does not apply."""
 
     after: Mapping[PurePosixPath, bytes]
     failure: str | None
@@ -39,7 +39,7 @@ class Stacked(Struct, frozen=True, kw_only=True):
 
 @contextmanager
 def called(name: str) -> Generator[None]:
-    """Let the errors about a patch say the name of its file."""
+    """Add a patch's file name to errors about it."""
     try:
         yield
     except ToolkitError as error:
@@ -47,10 +47,10 @@ def called(name: str) -> Generator[None]:
 
 
 def apply(content: bytes, target: PurePosixPath, patch: bytes, *, reverse: bool = False) -> bytes:
-    """Return a file after a patch (a diff, a mail, or several of them on end); what that does to others is left out.
+    """Return a file after a patch (a diff, or one or more mails); other files are ignored.
 
-    `reverse` takes it back instead. Raise ToolkitError with git's reason if it does not apply, if it is no
-    patch, and if it does not touch the file or takes it away.
+    `reverse` undoes the patch instead. Raise ToolkitError with git's reason if it does not apply, is not a patch, or
+    does not touch the file or deletes it.
     """
     options = (*(("--reverse",) if reverse else ()), f"--include={target}")
     after = outcome(patch, {target: reading.TreeFile(content=content)}, *options)
@@ -62,9 +62,9 @@ def apply(content: bytes, target: PurePosixPath, patch: bytes, *, reverse: bool 
 
 
 def changes(patch: bytes, read: Callable[[PurePosixPath], bytes | None]) -> tuple[FileChange, ...]:
-    """Return what a patch does to the files that `read` gives, None for one that is not there.
+    """Return the effect of a patch on the files that `read` returns, None for a missing one.
 
-    Raise ToolkitError with git's reason if it does not apply, and for one that takes a file away.
+    Raise ToolkitError with git's reason if it does not apply, or deletes a file.
     """
     before = {path: read(path) for path in diffs.touched(patch)}
     there = {path: reading.TreeFile(content=content) for path, content in before.items() if content is not None}
@@ -73,7 +73,7 @@ def changes(patch: bytes, read: Callable[[PurePosixPath], bytes | None]) -> tupl
 
 
 def outcome(patch: bytes, before: Mapping[PurePosixPath, TreeFile], *options: str) -> Mapping[PurePosixPath, TreeFile]:
-    """Return the files of these, and of those that a patch adds, that are there after it, by `options` of git-apply(1).
+    """Return those of the files, and those that the patch adds, that exist after `git apply` with `options`.
 
     Raise ToolkitError with git's reason if it does not apply.
     """
@@ -89,7 +89,7 @@ def outcome(patch: bytes, before: Mapping[PurePosixPath, TreeFile], *options: st
 
 
 def stack(files: Mapping[PurePosixPath, bytes], mails: Sequence[Patch]) -> Stacked:
-    """Try `git am` of the mails, one after the other, on a commit that has these files and nothing else."""
+    """Apply mails in order by `git am` to a commit that has only these files."""
     with mailing.throwaway(mailing.NewCommit(files=files)) as checkout:
         failure = mailing.am(checkout, mails)
         listed = calls.run_hermetic(checkout, "ls-files", "-z").stdout.split(b"\0")[:-1]
@@ -100,7 +100,7 @@ def stack(files: Mapping[PurePosixPath, bytes], mails: Sequence[Patch]) -> Stack
 def applies(
     before: bytes, target: PurePosixPath, patches: Sequence[Patch], upstream_diff: bytes, *, copy: Path = Path("FILE")
 ) -> Applied:
-    """Try `git apply --check` of the diff and `git am` of the series on a commit that has nothing but the target.
+    """Try `git apply --check` of the diff and `git am` of the series on a commit with only the target.
 
     `copy` is where the commands find a file with the content `before`.
     """

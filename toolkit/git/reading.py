@@ -1,4 +1,4 @@
-"""Reading commits and files from a repository without writing to it: a clone, a worktree or a bare one."""
+"""Read commits and files from a repository without writing to it: a clone, a worktree or a bare one."""
 
 import hashlib
 import os
@@ -47,12 +47,12 @@ class TreeEntry(Struct, frozen=True, kw_only=True):
 
     @property
     def is_submodule(self) -> bool:
-        """Return whether the entry is another repository's commit; its `blob` is no object of this one."""
+        """Return whether the entry is a submodule; its `blob` is not an object of this repository."""
         return self.mode == _SUBMODULE
 
 
 def is_repository(directory: Path) -> bool:
-    """Return whether `directory` is the top of a worktree, or a git directory itself."""
+    """Return whether `directory` is the top of a worktree, or a git directory."""
     if (directory / ".git").exists():
         return True
     return all((directory / name).exists() for name in ("HEAD", "objects", "refs"))
@@ -61,8 +61,8 @@ def is_repository(directory: Path) -> bool:
 def locate(directory: Path, rev: str = "HEAD") -> Located:
     """Find the commit that `rev` names in the repository at `directory`.
 
-    A branch that only remotes have (`nixos-25.11` for `origin/nixos-25.11`) is found too, where all of them
-    agree. Raises ToolkitError with one line for whatever keeps git from reading it.
+    A branch that only remotes have (`nixos-25.11` for `origin/nixos-25.11`) is found too, if all of them agree. Raise
+    ToolkitError if git cannot read it.
     """
     check_rev(rev)
     try:
@@ -76,7 +76,7 @@ def locate(directory: Path, rev: str = "HEAD") -> Located:
 
 
 def entries(repository: Path, commit: Oid, paths: Sequence[PurePosixPath]) -> tuple[TreeEntry, ...]:
-    """Return the files of a commit at and below `paths`; a path that the commit lacks adds none."""
+    """Return the files of a commit at and below `paths`; a missing path adds none."""
     try:
         listed = calls.run_reading(
             repository, "ls-tree", "-r", "-z", "--full-tree", str(commit), "--", *map(str, paths)
@@ -92,7 +92,7 @@ def entries(repository: Path, commit: Oid, paths: Sequence[PurePosixPath]) -> tu
 
 
 def for_checkout(paths: Sequence[PurePosixPath]) -> tuple[PurePosixPath, ...]:
-    """Return `paths`, and what git itself reads when it checks out and compares the files at and below them."""
+    """Return `paths`, and the files that git itself reads to check them out and compare them."""
     directories = dict.fromkeys(directory for path in paths for directory in path.parents)
     beside = (directory / name for directory in directories for name in (".gitattributes", ".gitignore"))
     return tuple(dict.fromkeys((*paths, *beside, PurePosixPath(".gitmodules"))))
@@ -101,9 +101,9 @@ def for_checkout(paths: Sequence[PurePosixPath]) -> tuple[PurePosixPath, ...]:
 def contents(
     repository: Path, names: Sequence[str], *, most: int | None = None
 ) -> tuple[tuple[Oid, bytes] | None, ...]:
-    """Return id and content of each file (`ID`, `COMMIT:PATH`) by one process, None for one that is not there.
+    """Return id and content of each file (`ID`, `COMMIT:PATH`), None for a missing one; by one process.
 
-    Of a file with more than `most` bytes there is only the beginning, which is one byte longer than that.
+    A file with more than `most` bytes is cut one byte after that.
     """
     from toolkit.git import objects  # noqa: PLC0415 - GitPython, which most commands do without
 
@@ -112,7 +112,7 @@ def contents(
 
 
 def read_objects(repository: Path, names: Sequence[str], *, most: int | None = None) -> tuple[bytes, ...]:
-    """Return the content of each file, as `contents` does; raise ToolkitError for one that is not there."""
+    """Return the content of each file, as `contents` does; raise ToolkitError for a missing one."""
     try:
         found = contents(repository, names, most=most)
     except CommandError as error:
@@ -129,7 +129,7 @@ def _missing(repository: Path, name: str) -> ToolkitError:
 
 
 def missing_objects(repository: Path, oids: Sequence[Oid]) -> tuple[Oid, ...]:
-    """Return those of `oids` that the repository does not have, by one git process."""
+    """Return those of `oids` that the repository lacks, by one git process."""
     asked = "".join(f"{oid}\n" for oid in oids).encode()
     answer = calls.run_reading(repository, "cat-file", "--batch-check", "--buffer", stdin=asked).text
     return tuple(Oid(line.split(" ")[0]) for line in answer.splitlines() if line.endswith(" missing"))
@@ -191,7 +191,7 @@ def _check_out(repository: Path, entries: Sequence[TreeEntry], into: Path, on_pr
 
 
 def check_rev(rev: str) -> None:
-    """Raise UsageError for what cannot be the name of a commit, so that git never takes it for something else."""
+    """Raise UsageError if this cannot name a commit, so that git never takes it for an option."""
     if not re.fullmatch(r"[^\s\x00-\x1f\x7f:-][^\s\x00-\x1f\x7f:]*", rev) or re.search(r"\.\.|\^[@!-]", rev):
         raise UsageError(f"--rev: {rev!r} is not a commit, branch or tag")
 
@@ -209,7 +209,7 @@ def _commit(directory: Path, rev: str) -> tuple[str, str]:
 
 
 def check_names(directory: Path, common: str, commit: str = "", form: str = "sha1") -> None:
-    """Raise ToolkitError for a repository whose path has a line end, or whose objects have other names than SHA-1."""
+    """Raise ToolkitError if the repository's path contains a line end, or its object ids are not SHA-1."""
     if "\n" in common:
         raise ToolkitError(f"{directory}: its path has a line end, which git's own files cannot hold")
     if form != "sha1" or re.fullmatch(r"[0-9a-f]{64}", commit):
@@ -243,7 +243,7 @@ def _in_remotes(directory: Path, rev: str, *, said: str) -> Oid:
 
 
 def explained(directory: Path, said: str) -> ToolkitError:
-    """Return the error for what git said on stderr about the repository at `directory`."""
+    """Return the error for git's stderr about the repository at `directory`."""
     if "dubious ownership" in said:
         hint = f"git config --global --add safe.directory {quote(str(directory))}"
         return ToolkitError(f"{directory}: the repository belongs to another user", hint=hint)
@@ -256,21 +256,21 @@ def explained(directory: Path, said: str) -> ToolkitError:
 
 
 def fact(said: str) -> str:
-    """Return git's own reason out of what it wrote to stderr: its first `fatal:` or `error:` line."""
+    """Return git's own reason: the first `fatal:` or `error:` line of its stderr."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     chosen = next((line for line in lines if line.startswith(("fatal:", "error:"))), lines[-1] if lines else "unknown")
     return re.sub(r"^(fatal|error): ", "", chosen)
 
 
 class TreeFile(Struct, frozen=True, kw_only=True):
-    """A file in a tree; the content of a link is where it leads."""
+    """A file in a tree; a link's content is its target."""
 
     content: bytes
     mode: str = FILE
 
 
 def read_file(root: Path, path: PurePosixPath | str, *, follow: bool = False, most: int = MAXIMUM_BYTES) -> TreeFile:
-    """Return a file or a link below a root, with `follow` the file there that the link leads to.
+    """Return a file or a link below a root; with `follow`, the file behind the link.
 
     Raise ToolkitError as `toolkit.inside.read` does.
     """
@@ -281,7 +281,7 @@ def read_file(root: Path, path: PurePosixPath | str, *, follow: bool = False, mo
 
 
 def write_file(path: Path, file: TreeFile) -> None:
-    """Write a file or a link if there is none, with the directories above it."""
+    """Write a file or a link unless one exists, with its parent directories."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if file.mode == LINK:
         path.symlink_to(os.fsdecode(file.content))
@@ -292,5 +292,5 @@ def write_file(path: Path, file: TreeFile) -> None:
 
 
 def blob_id(content: bytes) -> Oid:
-    """Return the id that git gives a file of this content."""
+    """Return git's id for a file with this content."""
     return Oid(hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest())

@@ -1,6 +1,6 @@
-"""A branch in a clone of the user's, in a worktree of its own; all of it is there, or nothing.
+"""A branch in a user's clone, with its own worktree; both are created completely or not at all.
 
-The user's own checkout, index, stash and branches take no part. Hooks do not run, and files are as in the commit
+The user's checkout, index, stash and branches stay the same. Hooks do not run; files are as committed
 (program.contributing).
 """
 
@@ -28,8 +28,8 @@ _GOING_ON = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "r
 class Worktree(Struct, frozen=True, kw_only=True):
     """A worktree of a clone.
 
-    `branch` is None if it has a commit checked out, as in the midst of a rebase. `made_for` is the branch that
-    `adding` made it for, None for one that somebody else made. `locked` is why it must stay.
+    `branch` is None if it has a commit checked out, as during a rebase. `made_for` is the branch for which `adding`
+    created it, None if someone else did. `locked` is why it must stay.
     """
 
     path: Path
@@ -40,7 +40,7 @@ class Worktree(Struct, frozen=True, kw_only=True):
 
 
 def worktrees(clone: Clone) -> tuple[Worktree, ...]:
-    """Return the worktrees of a clone, the main one first; one whose directory is gone counts."""
+    """Return the worktrees of a clone, the main one first, including those whose directory is gone."""
     listed = calls.run_reading(clone.common, "worktree", "list", "--porcelain", "-z").names
     marked = _marked(clone)
     found: list[Worktree] = []
@@ -75,7 +75,7 @@ def _marked(clone: Clone) -> dict[Path, str]:
 
 
 def current(clone: Clone) -> Worktree:
-    """Return the worktree that the clone was found from; raise ToolkitError if it has no branch to commit on."""
+    """Return the worktree from which the clone was found; raise ToolkitError if it has no branch to commit on."""
     here = next((each for each in worktrees(clone) if each.path == clone.top and each.commit is not None), None)
     if here is None:
         raise ToolkitError(f"{clone.top}: has no checkout to commit in", hint="without --commit, a worktree is made")
@@ -88,9 +88,9 @@ def current(clone: Clone) -> Worktree:
 
 @contextmanager
 def advancing(clone: Clone, worktree: Worktree, *, to: Oid, paths: Sequence[PurePosixPath]) -> Generator[None]:
-    """Move a branch that is checked out to a later commit, which changes `paths`; back again if the block raises.
+    """Advance a checked-out branch to a commit that changes `paths`; undo that if the block raises.
 
-    All other files, staged or not, stay as they are. Raises ToolkitError if a file of `paths` is not as committed.
+    All other files, staged or not, stay the same. Raise ToolkitError if a file of `paths` differs from its commit.
     """
     path, was = worktree.path, str(worktree.commit)
     files_there = [f":(top,literal){each}" for each in paths]
@@ -125,11 +125,10 @@ def advancing(clone: Clone, worktree: Worktree, *, to: Oid, paths: Sequence[Pure
 def adding(  # noqa: PLR0913 - a branch, its place, and what is to be there
     clone: Clone, *, branch: str, commit: Oid, path: Path, paths: Sequence[PurePosixPath], fetching: bool = False
 ) -> Generator[None]:
-    """Make a branch at `commit` and check it out at `path`; both are gone again where the block raises.
+    """Create a branch at `commit` and check it out at `path`; undo both if the block raises.
 
-    Where the clone is sparse or partial, `paths` are checked out beside what the user has in each worktree, nothing
-    else; with `fetching` a partial clone gets what it lacks of them. Raises ToolkitError where the branch or the
-    path is there already, or the worktree cannot be made.
+    In a sparse or partial clone, `paths` are added to the user's sparse checkout; with `fetching`, missing objects are
+    fetched. Raise ToolkitError if the branch or the path exists, or the worktree cannot be created.
     """
     try:
         # Whoever comes second fails here, and takes nothing away from the first.
@@ -157,17 +156,17 @@ def adding(  # noqa: PLR0913 - a branch, its place, and what is to be there
 
 
 def changes(path: Path) -> tuple[str, ...]:
-    """Return the paths of a worktree whose files are not as in its commit, such as new ones, as git quotes them."""
+    """Return the paths of changed and new files in a worktree, as git quotes them."""
     asked = ("status", "--porcelain", "--untracked-files=normal", "--ignore-submodules")
     listed = calls.run_contributing(path, "--no-optional-locks", *asked).text
     return tuple(line[3:] for line in listed.splitlines())
 
 
 def move(clone: Clone, worktree: Worktree, *, to: Oid, fetching: bool = False) -> None:
-    """Move the branch of a worktree, and its files; all is as before where that fails.
+    """Move the branch of a worktree, and its files; undo everything on failure.
 
-    With `fetching` a partial clone gets what it lacks. Raises ToolkitError where the worktree has changes, or is not
-    any more what it was when it was looked at.
+    With `fetching`, a partial clone fetches missing objects. Raise ToolkitError if the worktree has changes, or has
+    changed since it was read.
     """
     path, settings = worktree.path, _narrow(clone, worktree.path)
     head = calls.run_contributing(path, "rev-parse", "HEAD", "--symbolic-full-name", "HEAD").text
@@ -185,9 +184,9 @@ def move(clone: Clone, worktree: Worktree, *, to: Oid, fetching: bool = False) -
 
 
 def remove(clone: Clone, *, branch: str, tip: Oid | None, path: Path | None) -> None:
-    """Remove a worktree with all its changes, and a branch at `tip`; None for one that is gone.
+    """Remove a worktree with all its changes, and a branch at `tip`; None skips the one that is gone.
 
-    Removes both or neither. Raises ToolkitError if the branch is not at `tip`, or if the worktree cannot be moved.
+    Removes both or neither. Raise ToolkitError if the branch is not at `tip`, or the worktree cannot be moved.
     """
     try:
         if path is not None and path.is_dir():
@@ -204,7 +203,7 @@ def remove(clone: Clone, *, branch: str, tip: Oid | None, path: Path | None) -> 
 
 
 def recover(clone: Clone) -> None:
-    """Undo each removal that was ended before the branch was gone, and finish those that were ended after."""
+    """Undo each removal that was interrupted before the branch was deleted; complete those interrupted later."""
     for worktree in worktrees(clone):
         branch, aside = worktree.branch or worktree.made_for, _aside(worktree.path)
         if branch is None or worktree.path.exists():

@@ -1,4 +1,4 @@
-"""The proofs of docker: one module a subject, in it a function from a Case to a Finding for each claim.
+"""The proofs of docker: one module per subject, with a function from a Case to a Finding for each claim.
 
-A proof that cannot run explains why; none passes because it looked at nothing.
+A proof that cannot run explains why; a proof that examined nothing does not pass.
 """

@@ -1,4 +1,4 @@
-"""Ask Nix about the stages of a docker file, part by part around what ends it."""
+"""Evaluate the stages of a docker file with Nix; if an evaluation ends early, continue with the remaining parts."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -48,10 +48,10 @@ class Setting(Struct, frozen=True, kw_only=True):
 
 
 def setting(case: DockerCase) -> Setting:
-    """Return what the stages of a case are evaluated in.
+    """Return the setting in which a case's stages are evaluated.
 
-    It is half of all that the proofs ask Nix: as one command it would still run when all others are done, on one
-    processor. Each part reads the file and the library again, a tenth of its time.
+    This is half of the proofs' evaluation time, so it is split: one command would run alone on one processor at the
+    end. The split costs a tenth: each part reads the file and the library again.
     """
     ground = case.ground
     labels = tuple(label for label, _, _ in ground.systems)
@@ -76,7 +76,7 @@ def setting(case: DockerCase) -> Setting:
 
 
 class Question(Struct, frozen=True):
-    """One door of one component on one side, or, of no component, one row of the matrix."""
+    """An override method of one component on one side; without a component, a row of the matrix."""
 
     side: str
     component: str
@@ -101,7 +101,7 @@ class CaseQuestion(Struct, frozen=True, kw_only=True):
 
     @property
     def commands(self) -> tuple[str, ...]:
-        """The commands that ask about all stages, as one writes them, each about a part of the systems."""
+        """The shell commands that evaluate all stages, each for some of the systems."""
         wanted = _wanted(self.sides, self.ends, self.flags)
         return tuple(_command(self, wanted, labels).line for labels in self.setting.parts)
 
@@ -109,9 +109,9 @@ class CaseQuestion(Struct, frozen=True, kw_only=True):
 def part(
     asked: CaseQuestion, labels: Sequence[str], limited: list[tuple[str, str, str]]
 ) -> tuple[Document, list[tuple[str, CommandError]]]:
-    """Ask about some systems; return what is said, and those on which the unchanged file does not evaluate, and why.
+    """Evaluate some systems; return the answer, and the reason for each system on which the unchanged file fails.
 
-    Releases that end at a limit are added to `limited`.
+    Add releases that end at a limit to `limited`.
     """
     if asked.setting.progress is not None:
         asked.setting.progress.step(f"evaluating docker in {asked.setting.place} ({', '.join(labels)})")
@@ -166,7 +166,7 @@ def _release_by_release(
 
 
 def thrown(asked: CaseQuestion, label: str) -> str:
-    """Return the error of a release that throws; builtins.tryEval has no message."""
+    """Return the error of a release that throws; builtins.tryEval does not give the message."""
     wanted: dict[str, object] = {
         asked.sides[0]: {"derivations": True, "doors": {}, "rows": [], "flags": [], "bare": True}
     }
@@ -231,7 +231,7 @@ def _without_door(document: Document, questions: Sequence[Question]) -> list[Que
 
 
 def merge(document: dict[str, Any], other: Mapping[str, Any]) -> None:
-    """Add what another answer has to a document."""
+    """Add the facts of another answer to a document."""
     for name, value in other.items():
         if isinstance(value, dict) and name in document:
             merge(document[name], cast("dict[str, Any]", value))

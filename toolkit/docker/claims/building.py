@@ -1,7 +1,7 @@
-"""moby's install phase: what commit 2 may change in its text, and the claim about what Nix's sandbox makes of it.
+"""The claims about moby's install phase: its text may change in one place, and a sandboxed build gives the right PATH.
 
-The one change is a flag on the command that makes the rootless wrapper. The text is read as each release and system has
-it, since only one of them is built.
+The change is one flag of the command that makes the rootless wrapper. The text is read for each release and system,
+since only one of them is built.
 """
 
 import hashlib
@@ -76,9 +76,9 @@ def builds(case: DockerCase) -> Finding:
 def build(
     expression: Path, arguments: dict[str, str], names: Sequence[str], *, unchanged: Sequence[str]
 ) -> tuple[Path, ...]:
-    """Build attributes of `expression`, of which those that are `unchanged` are of the file as it is.
+    """Build attributes of `expression`; `unchanged` ones come from the original file.
 
-    Raise NotRunError where not even those can be built, or Nix has no sandbox; CommandError where others cannot.
+    Raise NotRunError if the unchanged ones fail or Nix has no sandbox; CommandError if others fail.
     """
     try:
         outputs = evaluator.build(expression, arguments, names)
@@ -102,7 +102,7 @@ def build(
 
 
 def show(order: PathOrder) -> str:
-    """Write a PATH as one line, each store path by its package's name."""
+    """Write a PATH as one line, with package names for store paths."""
     return _joined([*order.prefix, "<PATH>", *order.suffix])
 
 
@@ -111,7 +111,7 @@ def _joined(entries: Iterable[str]) -> str:
 
 
 def builder(case: DockerCase) -> dict[str, str]:
-    """Return what a build of the newest release takes besides the case: its name, tools, and the tree's own hook.
+    """Return the builder's inputs besides the case: the newest release's name, the tools, and the tree's own hook.
 
     Raise NotRunError if there are no tools.
     """
@@ -129,14 +129,14 @@ def builder(case: DockerCase) -> dict[str, str]:
 
 
 def read_seen(output: Path) -> PathOrder:
-    """Read the PATH that dockerd-rootless.sh was given, from what it printed, or from a wrapper in its place."""
+    """Read the PATH that dockerd-rootless.sh printed, or that of a wrapper in its place."""
     if wrappers.read(output.read_bytes(), name=str(output)) is not None:
         return read_wrapper(output)
     return wrappers.order(output.read_text().splitlines()[-1].split(":"), subject=str(output))
 
 
 def read_wrapper(wrapper: Path) -> PathOrder:
-    """Read PATH from a wrapper without running it; raise ToolkitError where it is another file."""
+    """Read PATH from a wrapper without running it; raise ToolkitError if the file is not a wrapper."""
     read = wrappers.read(wrapper.read_bytes(), name=str(wrapper))
     if read is None:
         raise ToolkitError(f"{wrapper}: no wrapper that can be read")
@@ -144,7 +144,7 @@ def read_wrapper(wrapper: Path) -> PathOrder:
 
 
 def read_order(wrapper: Path) -> PathOrder:
-    """Read PATH from a wrapper: what an ELF file tells, or what a script sets before it starts anything."""
+    """Read PATH from an ELF wrapper, or from the assignments at a script's beginning."""
     if wrapper.read_bytes().startswith(b"\x7fELF"):
         return read_wrapper(wrapper)
     shell = stores.physical(Path(evaluator.tools().shell))
@@ -207,18 +207,15 @@ def without(entries: Iterable[str]) -> list[str]:
 def is_rootlesskit(entry: str) -> bool:
     """Return whether a PATH entry belongs to the store path of rootlesskit, whatever its version.
 
-    A version begins with anything but a letter (Nix manual, builtins.parseDrvName). Between the two is the platform of
-    what was compiled for another one.
+    A version does not begin with a letter (Nix manual, builtins.parseDrvName). For cross compilation, the platform
+    stands between name and version.
     """
     name = entry.removeprefix("/nix/store/").partition("/")[0].partition("-")[2]
     return re.fullmatch(rf"{PREFIX_ENTRY}(-\w+-\w+-linux-\w+)?(-[^a-zA-Z].*)?", name) is not None
 
 
 def other_changes(old: str, new: str, *, kept: bool) -> Iterator[str]:
-    """Yield what changed otherwise than by a PATH suffix of rootlesskit, or, unless it is `kept`, what changed at all.
-
-    A prefix that is written in the wrapper's command loses it.
-    """
+    """Yield all changes except a PATH suffix of rootlesskit and, unless `kept`, the loss of its prefix."""
     before, after = [_without_kit(words) for words in commands(old)], commands(new)
     if not kept:
         if before != after:
@@ -236,7 +233,7 @@ def other_changes(old: str, new: str, *, kept: bool) -> Iterator[str]:
 
 
 def commands(script: str) -> list[list[str]]:
-    """Split a shell script into its commands and those into words; comments and empty lines are left out."""
+    """Split a shell script into commands and their words, without comments and empty lines."""
     found: list[list[str]] = []
     begun: list[str] = []
     for line in script.splitlines():
@@ -251,12 +248,12 @@ def commands(script: str) -> list[list[str]]:
 
 
 def makes_wrapper(words: Sequence[str]) -> bool:
-    """Return whether a command of a build names the rootless wrapper."""
+    """Return whether a build command names the rootless wrapper."""
     return any(_MADE.fullmatch(word) for word in words)
 
 
 def is_in_command(script: str) -> bool:
-    """Return whether the prefix that is written in the wrapper's command has rootlesskit."""
+    """Return whether the prefix in the wrapper's command contains rootlesskit."""
     return any(_without_kit(words) != words for words in commands(script))
 
 

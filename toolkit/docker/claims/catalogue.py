@@ -1,4 +1,4 @@
-"""The claims about docker, in the order in which they are proven."""
+"""The claims about docker, in their order."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -90,7 +90,7 @@ _OF_THE_MODULE: Claim[DockerCase] = Claim(
 
 
 def of(case: DockerCase) -> tuple[Claim[DockerCase], ...]:
-    """Return the claims about a case: the series, the commit for NixOS' module, builds if they are asked for."""
+    """Return the claims about a case: the series, the NixOS module's commit, and builds on request."""
     depth = case.ground.depth
     added: tuple[Claim[DockerCase], ...] = ()
     if case.added is not None:

@@ -106,7 +106,7 @@ def _forms(facts: ByRelease) -> Iterator[str]:
 
 
 def unevaluated(evaluation: Evaluation) -> Iterator[str]:
-    """Yield the releases and the systems for which the unchanged file does not evaluate."""
+    """Yield the releases and the systems on which the unchanged file does not evaluate."""
     systems: dict[str, list[str]] = {}
     for system, release in evaluation.unevaluated:
         systems.setdefault(release, []).append(system)
@@ -190,7 +190,7 @@ OVERLAY = EXPRESSIONS / "overlay.nix"
 
 
 def equals_series(case: DockerCase) -> Finding:
-    """Compare the drvPath of every release by the overlay with that by the patched file."""
+    """Compare each release's drvPath from the overlay with that from the patched file."""
     if case.overlay is None:
         raise NotRunError("an overlay is made only for unlet's own series")
     if case.missing:

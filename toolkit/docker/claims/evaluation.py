@@ -1,4 +1,4 @@
-"""The evaluation of all stages on all systems, which the claims about derivations and overrides are read from."""
+"""Evaluate all stages on all systems; the claims about derivations and overrides read the result."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -29,7 +29,7 @@ from toolkit.nix import program
 
 
 def commands(case: DockerCase) -> tuple[str, ...]:
-    """Return the commands that evaluate all stages, as one writes them, each on a part of the systems."""
+    """Return the shell commands that evaluate all stages, each for some of the systems."""
     return _asked(case).commands
 
 
@@ -51,7 +51,7 @@ _ONE_AT_A_TIME = Lock()
 
 @lru_cache(maxsize=16)
 def outcome(asked: CaseQuestion) -> Evaluation | ToolkitError:
-    """Return what Nix says, or what it has failed with, so that all proofs say the same."""
+    """Return Nix's answer or its error, the same for all proofs."""
     try:
         return _answer(asked)
     except ToolkitError as error:

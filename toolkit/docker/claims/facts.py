@@ -73,7 +73,7 @@ a condition of the package set.
 
 
 class Answer(Struct, frozen=True):
-    """What an override gives: a store path, the text of an `error`, or neither if the file has no such thing.
+    """The result of an override: a store path, an `error`, or neither if the file has no such attribute.
 
     `effect` shows whether a row that replaces a part of moby reaches the build; None for other rows.
     """
@@ -84,7 +84,7 @@ class Answer(Struct, frozen=True):
 
     @property
     def gives(self) -> str | None:
-        """The store path or the error, whichever there is."""
+        """The store path or the error, whichever exists."""
         return self.package or self.error
 
 
@@ -106,11 +106,11 @@ class Facts(Struct, frozen=True, kw_only=True):
 
     @property
     def has_daemon(self) -> bool:
-        """Return whether there is more than a client."""
+        """Return whether the release contains the daemon, not only the client."""
         return any(path is not None for path in self.components.values())
 
     def derivations(self) -> Iterator[tuple[str, str]]:
-        """Yield name and drvPath of the package, its client form, and each component there is."""
+        """Yield name and drvPath of the package, its client form, and each of its components."""
         yield "docker", self.docker
         if self.client is not None:
             yield "client", self.client
@@ -142,21 +142,21 @@ class Evaluation(Struct, frozen=True, kw_only=True):
 
 
 def read(record: dict[str, Any], where: str) -> Facts:
-    """Read what inspect.nix says of one release; raise ToolkitError for one that throws."""
+    """Read one release in the output of inspect.nix; raise ToolkitError if the release throws."""
     if "error" in record:
         raise ToolkitError(f"evaluation: {where}: {record['error']}")
     return documents.convert(record, Facts, document=f"evaluation: {where}")
 
 
 def coverage(facts: ByRelease, what: str) -> str:
-    """Return what was looked at, with the releases and systems that it was looked at for."""
+    """Return the evidence's coverage: the facts, releases and systems that were examined."""
     releases, systems = ({key[index] for key in facts} for index in (1, 0))
     plurals = ["" if len(found) == 1 else "s" for found in (releases, systems)]
     return f"{what}; {len(releases)} release{plurals[0]}, {len(systems)} system{plurals[1]}"
 
 
 def show(door: str, component: str) -> str:
-    """Return a door as one writes it behind `docker.`."""
+    """Return an override method as code after `docker.`."""
     if door in _STANDARD:
         return _STANDARD[door].replace("NAME", component)
     parameter, _, form = door.partition(" ")
@@ -164,12 +164,12 @@ def show(door: str, component: str) -> str:
 
 
 def working(outcomes: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the doors that work, of outcomes by door: the standard ones first."""
+    """Return the override methods that work, the standard ones first."""
     return tuple(door for door in dict.fromkeys((*STANDARD, *outcomes)) if outcomes.get(door) == WORKS)
 
 
 def open_doors(facts: Iterable[Facts]) -> dict[str, tuple[str, ...]]:
-    """Return for each component that any docker has the doors that work in all of those which were asked."""
+    """Return for each component the override methods that work in every examined docker."""
     found: dict[str, tuple[str, ...]] = {}
     for each in facts:
         for component, outcomes in each.doors.items():
@@ -179,5 +179,5 @@ def open_doors(facts: Iterable[Facts]) -> dict[str, tuple[str, ...]]:
 
 
 def shown(facts: Iterable[Facts]) -> dict[str, tuple[str, ...]]:
-    """Return the doors that `open_doors` does, as one writes them behind `docker.`."""
+    """Return the result of `open_doors` as code after `docker.`."""
     return {name: tuple(show(door, name) for door in found) for name, found in open_doors(facts).items()}

@@ -70,7 +70,7 @@ class _Module(Struct, frozen=True, kw_only=True):
 
 
 def adds_option(case: DockerCase) -> Finding:
-    """Prove what is claimed about the commit, after it was applied alone, and after the series."""
+    """Prove the claim about the commit, applied alone and after the series."""
     added = case.added
     if added is None:
         raise AssertionError(case)

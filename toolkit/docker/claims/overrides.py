@@ -1,6 +1,6 @@
-"""The claims about overrides: each component has a door that it had not before, and what worked goes on working.
+"""The claims about overrides: each component gets a new override method, and overrides that worked still work.
 
-What worked are people's overrides and package sets.
+These include people's overrides and package sets.
 """
 
 import json
@@ -56,7 +56,7 @@ _OPTION = "option"
 
 
 def overridable(case: DockerCase) -> Finding:
-    """Try every door of each component, before and after."""
+    """Try every override method of each component, before and after."""
     case.require_lifted()
     evaluation = evaluate(case)
     before, after = evaluation[BEFORE], evaluation[case.after.name]
@@ -97,9 +97,9 @@ def _ways(component: str, found: Iterable[str]) -> str:
 
 
 def require_closed(case: DockerCase) -> None:
-    """Raise LayoutError where some or all components can be overridden before the first commit, in whatever way.
+    """Raise LayoutError if some component can be overridden, by any method, before the first commit.
 
-    Where Nix cannot tell, nothing is raised: then the proofs say so.
+    If Nix cannot decide, raise nothing; the proofs report it.
     """
     try:
         found = shown(evaluate(case)[BEFORE].values())
@@ -149,9 +149,9 @@ def _why_not(component: str, outcomes: Mapping[str, str]) -> str:
 
 
 def compatible(case: DockerCase) -> Finding:
-    """Compare the override matrix before and after commit 1, and what of it commit 2 changes.
+    """Compare the override matrix before and after commit 1, and then after commit 2.
 
-    A row may differ if it replaces a part of moby that the build has only afterwards.
+    A row may differ if it replaces a part of moby that enters the build only afterwards.
     """
     evaluated = evaluate(case)
     before = evaluated[BEFORE]
@@ -179,10 +179,10 @@ def compatible(case: DockerCase) -> Finding:
 
 
 def capture_safe(case: DockerCase) -> Finding:
-    """Put packages of the components' names into the package set: docker must not take notice of them.
+    """Add packages with the components' names to the package set: docker must ignore them.
 
-    So must those be that the patch brings in as parameters which take a package. What else is a new parameter with a
-    default is looked at as well: to take such a thing from the set is what nixpkgs' options do, and it is said.
+    It must also ignore the packages that the patch adds as parameters. Other new parameters with a default are
+    reported: nixpkgs' options take their values from the set.
     """
     stage = case.require_lifted()
     # callPackage ignores a default where the set has the parameter's name.

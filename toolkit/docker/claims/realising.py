@@ -22,7 +22,7 @@ NIXOS_TEST = EXPRESSIONS / "nixos-test.nix"
 
 
 def arguments(case: DockerCase, tree: NixpkgsTree, system: str, **others: str) -> dict[str, str]:
-    """Return what an expression takes that asks a tree for a system: both, what it builds with, and `others`."""
+    """Return the arguments of an expression that asks a tree about a system: both, the tools, and `others`."""
     return {
         "tree": str(tree.root),
         "system": system,
@@ -32,7 +32,7 @@ def arguments(case: DockerCase, tree: NixpkgsTree, system: str, **others: str) -
 
 
 def builds(case: DockerCase, *, system: str) -> Finding:
-    """Build docker for a system by the series and by the overlay, which must be one derivation."""
+    """Build docker for a system by the series and by the overlay; both must be the same derivation."""
     work = case.ground
     tree, unchanged, words = work.after(case.after.name), work.tree, work.depth.nix_options
     overlay = case.overlay if case.overlay is not None and not case.missing else None

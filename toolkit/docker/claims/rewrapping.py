@@ -1,4 +1,4 @@
-"""The claims about overlays/rewrap.nix: docker keeps what it has, nothing is compiled, rootlesskit is last on PATH."""
+"""The claims about overlays/rewrap.nix: docker stays the same, nothing is compiled, rootlesskit is last on PATH."""
 
 import json
 import re
@@ -25,7 +25,7 @@ OVERLAY = "rewrap.nix"
 
 
 def claims(depth: Depth) -> tuple[Claim[DockerCase], ...]:
-    """Return the claims that a depth asks for; raise UsageError for one that is too deep."""
+    """Return the claims for a depth; raise UsageError if the depth includes real builds."""
     if depth.tier is Tier.BUILD:
         raise UsageError(f"--tier {depth.tier}: this overlay builds nothing of docker", hint="'--kind patched' does")
     keeping = Claim(
@@ -135,7 +135,7 @@ def builds(case: DockerCase) -> Finding:
 
 
 def path_changes(old: PathOrder, new: PathOrder) -> Iterator[str]:
-    """Yield what else changed in PATH than that rootlesskit went from the front to the end."""
+    """Yield every change of PATH except rootlesskit's move from front to end."""
     moved = tuple(place for place in old.prefix if is_rootlesskit(place))
     if not moved:
         yield f"{PREFIX_ENTRY} is not in the prefix before: {show(old)}"

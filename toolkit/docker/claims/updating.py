@@ -16,7 +16,7 @@ REWRITTEN = re.compile(r'\b(?:version|cliHash|mobyHash|runcRev|runcHash|containe
 
 
 def unchanged(case: DockerCase) -> Finding:
-    """Compare what update.sh reads, which lines it would rewrite, and each release's block."""
+    """Compare the values that update.sh reads, the lines that it would rewrite, and each release's block."""
     before, after = case.before.file, case.after.file
     attributes = sorted(set(ATTRIBUTE.findall(before.text)))
     failures: list[str] = []
@@ -55,13 +55,13 @@ def _first_difference(old: list[str], new: list[str]) -> str:
 
 
 def newest(text: str) -> str:
-    """Return the attribute that update.sh takes for `docker`."""
+    """Return the attribute that update.sh uses for `docker`."""
     found = ATTRIBUTE.findall(text)
     return found[-1] if found else ""
 
 
 def version(text: str, attribute: str) -> str:
-    """Return the version that update.sh reads for an attribute, "" where it finds none."""
+    """Return the version that update.sh reads for an attribute, "" if it finds none."""
     started = False
     for line in text.splitlines():
         started = started or f"{attribute} =" in line
@@ -71,7 +71,7 @@ def version(text: str, attribute: str) -> str:
 
 
 def rewritten(text: str, attribute: str) -> list[str]:
-    """Return what an update of the attribute changes in its lines, in order."""
+    """Return the lines that an update of the attribute rewrites, in order."""
     inside = False
     changed: list[str] = []
     for line in text.splitlines():

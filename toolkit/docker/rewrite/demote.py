@@ -1,4 +1,4 @@
-"""Commit 2: a package leaves the PATH prefix of the dockerd-rootless wrapper, and becomes its suffix."""
+"""Commit 2: move a package in the dockerd-rootless wrapper from the PATH prefix to the suffix."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -24,15 +24,15 @@ REASON = (
 
 
 def rewrite(file: DockerFile, demotion: Demotion) -> str:
-    """Return the file's text with rootlesskit taken out of the prefix.
+    """Return the file's text without rootlesskit in the prefix.
 
-    Raise LayoutError if it is not in the prefix, RefusalError where the rest cannot be kept as it is.
+    Raise LayoutError if it is not in the prefix, RefusalError if the rest cannot stay the same.
     """
     return apply(file.text, edits(file, demotion))
 
 
 def edits(file: DockerFile, demotion: Demotion) -> list[Edit]:
-    """Return the removal of the list's element first, then what else changes; the errors are those of `rewrite`."""
+    """Return the edits: first the removal from the list, then the others. Raise as `rewrite` does."""
     place = _find(file)
     removed = _remove_element(file, place.elements[0])
     others = _suffix(file, place) if demotion is Demotion.SUFFIX else _remove_unused_parameters(file, removed)

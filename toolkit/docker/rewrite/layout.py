@@ -70,11 +70,11 @@ class DockerFile:
         return {path[0]: node for path, node in bound if len(path) == 1 and node.kind == "binding"}
 
     def at(self, node: Node) -> str:
-        """`file:line:column` of a node, the subject of a message."""
+        """Return `file:line:column` of a node, for messages."""
         return f"{self.tree.name}:{node.place}"
 
     def paths(self) -> tuple[str, ...]:
-        """Return the files beside the file that it refers to, as written behind their `./`, each once."""
+        """Return the files beside this one that it references, as written after `./`, without duplicates."""
         found = [
             node.text.removeprefix("./")
             for node in self.tree.root.walk()
@@ -94,7 +94,7 @@ class DockerFile:
         )
 
     def newest_release(self) -> Release:
-        """Return the release with the highest version, of which there has to be one."""
+        """Return the release with the highest version; there must be one."""
         return max(self.releases(), key=lambda release: ordered(release.version or ""))
 
     def _release_bindings(self) -> list[tuple[str, Node]]:
@@ -123,7 +123,7 @@ class DockerFile:
         return sorted(found.items(), key=lambda each: each[1].start)
 
     def switches(self) -> tuple[str, ...]:
-        """Return the parameters, of dockerGen and of the file, that a default or a release may give a boolean."""
+        """Return the parameters of dockerGen and the file to which a default or a release may give a boolean."""
         outer = spine(self.tree.root)[0]
         parameters = {**formals(outer), **self.formals} if outer.kind == "function_expression" else self.formals
         given = [
@@ -179,7 +179,7 @@ def _is_release(name: str, binding: Node) -> bool:
 
 
 def component(file: DockerFile, name: str) -> Component:
-    """Say where `name` is bound."""
+    """Return where `name` is bound."""
     for bound, nodes in (("parameter", file.formals), ("attribute", file.attributes), ("let", file.bindings)):
         if (node := nodes.get(name)) is not None:
             return Component(name=name, bound=bound, line=node.line)
@@ -187,10 +187,9 @@ def component(file: DockerFile, name: str) -> Component:
 
 
 def locked(file: DockerFile, components: Iterable[str]) -> bool:
-    """Return whether nothing looks like a way to replace what is bound in dockerGen's let.
+    """Return whether the bindings in dockerGen's let appear impossible to replace.
 
-    Nothing does if there is no parameter for it, and no function below the let, as where a package is made of its
-    final attributes.
+    That is so if no parameter exists for them, and no function below the let, such as one of final attributes.
     """
     functions = any(node.kind == "function_expression" for node in spine(file.function)[-1].walk())
     return not (functions or made_for_overriding(file, components))
@@ -199,10 +198,10 @@ def locked(file: DockerFile, components: Iterable[str]) -> bool:
 def made_for_overriding(
     file: DockerFile, components: Iterable[str], *, before: DockerFile | None = None
 ) -> dict[str, tuple[str, ...]]:
-    """Return for each component the parameters that may be made for overriding it.
+    """Return for each component the parameters that may exist for overriding it.
 
-    Those have a name with the component's in it, or speak of components, and a default value; without that they are
-    new against `before`.
+    Their names contain the component's name or "components", or they are new compared with `before`; they have a
+    default.
     """
     known: Collection[str] = before.formals if before is not None else file.formals
     candidates = [
@@ -230,9 +229,9 @@ _LONGEST = 1 << 16
 
 
 def file_of(text: str, *, name: str, known: bool = False) -> DockerFile:
-    """Return a text as a DockerFile, the same one for the same text soon after; raise as that does.
+    """Return a text as a DockerFile, cached for a short time; raise as `docker_file` does.
 
-    `known` is for a text that unlet has made of one that it has read: the parser is not asked whether it ends.
+    `known`: unlet made the text itself, so no child process checks whether the parser ends.
     """
     found = _remembered.get((text, name)) or DockerFile(text, name=name, known=known)
     if len(text) <= _LONGEST:
@@ -243,11 +242,11 @@ def file_of(text: str, *, name: str, known: bool = False) -> DockerFile:
 
 
 def docker_file(content: bytes, *, name: str) -> DockerFile:
-    """Parse and recognise the file; `name` stands for it in messages.
+    """Parse and recognise the file; `name` is its name in messages.
 
-    Raise NixSyntaxError with the place that Nix names (without Nix: the place at which the grammar stops),
-    RefusalError for a file that Nix accepts and the grammar does not, LayoutError for another kind of file,
-    ToolkitError for bytes that are no text.
+    Raise NixSyntaxError with the place that Nix names (without Nix: where the grammar stops), RefusalError for a file
+    that Nix accepts and the grammar does not, LayoutError for a different kind of file, ToolkitError for bytes that are
+    not text.
     """
     files.check_content(name, content)
     try:
@@ -265,7 +264,7 @@ def newest(versions: Iterable[str | None]) -> str | None:
 
 
 def ordered(version: str) -> Version:
-    """Return docker's version as one that compares: its numbers, without what a fork has added."""
+    """Return docker's version in comparable form: its numbers, without a fork's suffix."""
     found = re.search(r"\d{1,9}(?:\.\d{1,9})*", version)
     return Version(found[0] if found is not None else "0")
 

@@ -1,6 +1,6 @@
-"""What NixOS' module of rootless docker and its test get: an option for ports below 1024, and what tries it.
+"""Add an option for ports below 1024 to NixOS' rootless docker module, and a test of it.
 
-The option has the style of those that the module has.
+The option has the style of the module's others.
 """
 
 import re
@@ -45,8 +45,8 @@ _FIELDS = {"type", "default", "description"}
 def add_option(text: str, *, name: str, option: str, description: str) -> str:
     """Return the module with a boolean option `option`, false by default, that adds the security wrapper.
 
-    `description` is Markdown, with roles such as {command}`…`, in lines. Raise LayoutError where the module is not
-    understood, or has such an option or wrapper.
+    `description` is Markdown, with roles such as {command}`…`, in lines. Raise LayoutError if the module is not
+    understood, or already has such an option or wrapper.
     """
     tree = Tree(text, name=name)
     options = _set_at(tree, f"options.{OPTIONS}")
@@ -69,7 +69,7 @@ PUBLISHED = "--name=privileged --publish=80:80"
 
 
 def publish(text: str, *, name: str, option: str) -> str | None:
-    """Return the test of rootless docker with `option` on, in which a container like its own publishes port 80.
+    """Return the test of rootless docker with `option` enabled: a container publishes port 80.
 
     None if no machine enables docker in one line, or no `machine.succeed("… docker run …")` exists.
     """

@@ -1,4 +1,4 @@
-"""An item joins the notable changes in NixOS' release notes; every other line stays."""
+"""Add an item to the notable changes in NixOS' release notes; all other lines stay."""
 
 import re
 from collections.abc import Sequence
@@ -29,8 +29,8 @@ class Section(Struct, frozen=True, kw_only=True):
 def add(text: str, item: str, *, name: str) -> str:
     """Return release notes with `item`, one line without its bullet, in the middle of the notable changes.
 
-    That is where upstream asks for it: what everybody adds at an end, conflicts. Upstream's placeholder for a
-    section without items gives way. Raise LayoutError if there is no such section, or the item is there.
+    Upstream asks for this place, since additions at the end conflict. The item replaces upstream's placeholder in an
+    empty section. Raise LayoutError if there is no such section, or it already has the item.
     """
     lines = text.split("\n")
     found = section(text, name=name)
@@ -64,7 +64,7 @@ def section(text: str, *, name: str) -> Section:
 
 
 def is_placeholder(lines: Sequence[str], found: Section) -> bool:
-    """Return whether the section has nothing but upstream's placeholder for the first item."""
+    """Return whether the section contains only upstream's placeholder."""
     return len(found.items) == 1 and _PLACEHOLDER.fullmatch(lines[found.items[0]]) is not None
 
 

@@ -1,4 +1,4 @@
-"""Read the shell command that makes the dockerd-rootless wrapper, inside of moby's install phase."""
+"""Read the shell command in moby's install phase that makes the dockerd-rootless wrapper."""
 
 import re
 from collections import defaultdict
@@ -101,7 +101,7 @@ class _Use(Struct, frozen=True, kw_only=True):
 
 
 def placement(file: DockerFile) -> Placement:
-    """Say in which flag of the wrapper rootlesskit ends up, directly or through other bindings."""
+    """Return the wrapper flag that rootlesskit ends up in, directly or through other bindings."""
     scripts = {node: _script(node) for node in file.tree.root.walk() if node.kind in _STRINGS}
     commands = tuple(command for string, script in scripts.items() for command in _invocations(string, script))
     if not commands:

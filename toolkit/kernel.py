@@ -1,4 +1,4 @@
-"""What Linux does and Python has no function for; the C library is loaded for that alone, and not at the start.
+"""Linux system calls that Python has no function for; they need the C library, which is loaded on first use.
 
 Structures are bytes, as `struct` packs them.
 """
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def call(number: int, *arguments: bytes | int | None) -> int:
-    """Make a system call by its number, which is the same on all machines since Linux 5.1; -1 for one that fails."""
+    """Make a system call by its number, which all machines share since Linux 5.1; return -1 on failure."""
     import ctypes  # noqa: PLC0415 - see above
 
     given = (ctypes.c_long(each) if isinstance(each, int) else each for each in arguments)
@@ -18,12 +18,12 @@ def call(number: int, *arguments: bytes | int | None) -> int:
 
 
 def function(name: str) -> Any:  # noqa: ANN401 - as ctypes has it
-    """Return a function of the C library, None if it has none of that name."""
+    """Return a function of the C library, or None."""
     return getattr(_library(), name, None)
 
 
 def code() -> int:
-    """Return the errno of the last call of this thread."""
+    """Return the errno of this thread's last call."""
     import ctypes  # noqa: PLC0415 - see above
 
     return ctypes.get_errno()

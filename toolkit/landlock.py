@@ -1,7 +1,7 @@
-"""The wall of the kernel's around a program that parses or evaluates: Landlock, which Linux has since 5.13.
+"""Landlock: the kernel (Linux 5.13 and newer) confines a program that parses or evaluates strangers' files.
 
-It needs no privileges. Where the kernel has none, and on other systems, `abi` is 0 and nothing is restricted: what
-stands then is the first wall, `toolkit.inside` and Nix's restricted mode. Sources: landlock(7), linux/landlock.h.
+It needs no privileges. Without it, `abi` is 0 and nothing is restricted here; `toolkit.inside` and Nix's restricted
+mode still protect. Sources: landlock(7), linux/landlock.h.
 """
 
 import os
@@ -45,9 +45,9 @@ _WRITABLE_FILES = ("/dev/null",)
 
 
 class Confinement(Struct, frozen=True, kw_only=True):
-    """What a program may reach besides the system's own programs and libraries, and the store: paths that exist.
+    """The existing paths that a program may reach besides the system's programs and libraries, and the store.
 
-    It may list all that is below `list`. It may start `run` alone, or, if that is None, whatever it may read.
+    It may list everything below `list`. It may start only `run`, or, if that is None, everything that it may read.
     """
 
     read: tuple[Path, ...] = ()
@@ -57,7 +57,7 @@ class Confinement(Struct, frozen=True, kw_only=True):
 
 
 def python() -> tuple[Path, ...]:
-    """Return what this Python reads of its own: its program, its library, and where it finds modules."""
+    """Return the paths that this Python reads: its program, its library, and its modules."""
     return tuple(map(Path, (sys.executable, sys.prefix, sys.base_prefix, *filter(None, sys.path))))
 
 
@@ -97,21 +97,21 @@ _RULE = struct.Struct("=Qi")
 
 @cache
 def abi() -> int:
-    """Return the version of Landlock that this kernel has, 0 for none."""
+    """Return this kernel's version of Landlock, 0 if it has none."""
     if sys.platform != "linux":
         return 0
     return max(kernel.call(_CREATE_RULESET, None, 0, _VERSION), 0)
 
 
 def walls() -> tuple[str, ...]:
-    """Return what stands between strangers' files and the machine: the reader, and Landlock with its version."""
+    """Return the names of the protections against strangers' files: the reader, and Landlock with its version."""
     return ("reader", f"landlock {abi()}") if abi() else ("reader",)
 
 
 def confine(reach: Confinement) -> None:
-    """Confine the calling thread, and all that it starts from now on, for ever; do nothing where `abi` is 0.
+    """Confine the calling thread, and all that it starts from now on, for ever; do nothing if `abi` is 0.
 
-    Raise OSError if the kernel does not do it.
+    Raise OSError if the kernel refuses.
     """
     version = abi()
     if not version:
@@ -134,10 +134,10 @@ def confine(reach: Confinement) -> None:
 
 
 def confined(reach: Confinement, start: Callable[[], T]) -> T:
-    """Return what a call returns in a thread that is confined, as is every process that it starts; raise what it does.
+    """Make a call in a confined thread and return its result; the processes that it starts are confined too.
 
-    Landlock confines a thread, not a process (landlock(7)), so nothing has to run between the start of the program and
-    the program itself.
+    Landlock confines a thread, not a process (landlock(7)), so no code has to run between the start of a process and
+    its program.
     """
     if not abi():
         return start()

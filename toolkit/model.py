@@ -1,4 +1,4 @@
-"""nixpkgs, a proposal for it and what was proven of it: the values that the modules hand to one another.
+"""nixpkgs, a proposal for it and its proofs: the values that the modules pass to one another.
 
 No I/O, no formatting for people.
 """
@@ -34,7 +34,7 @@ class Oid(str):
         return self[:12]
 
     def named(self, name: str) -> str:
-        """Return a name of the commit with its id, and the id once if the name has it."""
+        """Return the commit's name with its id; the id only once if the name contains it."""
         if len(name) >= _SHORTEST and self.startswith(name):
             return self.short
         return name if self.short in name else f"{name} ({self.short})"
@@ -43,7 +43,7 @@ class Oid(str):
 class Pin(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A known nixpkgs commit.
 
-    `blob` is the id of the recorded file in it, None until the commit was fetched once.
+    `blob` is the id of the recorded file in it, None until the commit is fetched for the first time.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Pin(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Upstream(
     Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"default_pin": "default", "pins": "pin"}
 ):
-    """nixpkgs: its git URL, the commits of it that are known, and the name of the one that is the default.
+    """nixpkgs: its git URL, its known commits, and the name of the default one.
 
     `file` is the path in nixpkgs of the file whose blobs the pins record.
     """
@@ -67,7 +67,7 @@ class Upstream(
 
 
 class Server(Struct, frozen=True, kw_only=True):
-    """Where pull requests are asked for; what is None is as patches/tracking.toml has it."""
+    """The server of the pull requests; None means the value of patches/tracking.toml."""
 
     repository: str | None = None
     api_url: str | None = None
@@ -76,12 +76,12 @@ class Server(Struct, frozen=True, kw_only=True):
 
 
 class SourceRequest(Struct, frozen=True, kw_only=True):
-    """Where the user wants the target file from; all None means the default pin.
+    """Where the user wants the target file from; if all fields are None, from the default pin.
 
-    `nixpkgs` is what the user wrote: `specimen`, a directory, a git clone, `<nixpkgs>`, a
-    flake.lock, an npins sources.json, or a git URL. `rev` is a commit, branch or tag in it. `file` is a lone
-    file. `pin` is the name of a known pin. `offline` forbids every network access. With `pinned` a lock file counts
-    only for what it pins by its content, and that has to be on this machine.
+    `nixpkgs` is the user's text: `specimen`, a directory, a git clone, `<nixpkgs>`, a flake.lock, an npins
+    sources.json, or a git URL. `rev` is a commit, branch or tag in it. `file` is a lone file. `pin` is the name of a
+    known pin. `offline` forbids every network access. With `pinned`, a lock file may only name sources by content,
+    which must be on this machine.
     """
 
     nixpkgs: str | None = None
@@ -99,18 +99,17 @@ class Tier(StrEnum):
     BUILD = "build"
 
     def includes(self, other: Tier) -> bool:
-        """Return whether the proofs of `other` are run in this tier."""
+        """Return whether this tier runs the proofs of `other`."""
         order = list(Tier)
         return order.index(other) <= order.index(self)
 
 
 class Depth(Struct, frozen=True, kw_only=True):
-    """How deep the proofs go, and with what.
+    """How deep the proofs go, and their limits.
 
-    A `whole` nixpkgs has to be asked, and fetched if it is not at hand. `systems` are what is evaluated and built for,
-    empty for the usual ones.
-    `max_memory` bounds all evaluations together, in MiB. `timeout` is for one evaluation, in seconds. `nix_options` are
-    words for nix-build.
+    `whole` requires a whole nixpkgs, which is fetched if it is not on this machine. `systems` are those to evaluate and
+    build for, empty for the default ones. `max_memory` limits all evaluations together, in MiB. `timeout` limits one
+    evaluation, in seconds. `nix_options` are words for nix-build.
     """
 
     tier: Tier = Tier.TREE
@@ -122,13 +121,13 @@ class Depth(Struct, frozen=True, kw_only=True):
 
 
 class Source(Struct, frozen=True, kw_only=True):
-    """A resolved nixpkgs: the target file's bytes, and where everything around it can be read.
+    """A resolved nixpkgs: the target file's bytes, and the places of everything around it.
 
-    `origin` describes it for people. `directory` holds the target file and the files beside it, `root` is
-    the nixpkgs tree around it (None for a lone file); neither is ever written to. `commit` and `committed`
-    (seconds since the epoch) are None for what is no git commit. `repository` is a git directory that has
-    the commit, but not all of its files where `remote` says from which URL it came. `fetched` counts the bytes
-    that came over the network for it. `warnings` say, a line each, what the user may have expected otherwise.
+    `origin` describes it for people. `directory` holds the target file and the files beside it, `root` is the nixpkgs
+    tree around it (None for a lone file); neither is ever written to. `commit` and `committed` (seconds since the
+    epoch) are None without a git commit. `repository` is a git directory with the commit; if `remote` has a URL, some
+    files must still be fetched from there. `fetched` counts the bytes that came over the network. `warnings` are lines
+    about differences from what the user may expect.
     """
 
     origin: str
@@ -148,7 +147,7 @@ INTERRUPTED = "because it was interrupted"
 
 
 class Status(StrEnum):
-    """The outcome of a proof. Nothing is PASSED by absence."""
+    """The outcome of a proof. A proof that examined nothing is never PASSED."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -156,12 +155,12 @@ class Status(StrEnum):
 
 
 class Proof(Struct, frozen=True, kw_only=True):
-    """A claim and what became of it.
+    """A claim and its outcome.
 
-    `covers` says in a few words what was looked at (counts, systems), `evidence` holds the facts line by
-    line, `gaps` those of them about what could not be looked at, `reason` why it failed or was not run, `commands`
-    the shell lines that repeat it, `seconds` its wall-clock time. `asked` shows whether the user named it, or the
-    tier that it is of, or it ended at a limit: then it is not enough that it was not run.
+    `covers` lists in a few words the examined things (counts, systems), `evidence` the facts line by line, `gaps` the
+    facts about unexamined things, `reason` why it failed or was not run, `commands` the shell lines that repeat it,
+    `seconds` its wall-clock time. `asked`: the user named the proof or its tier, or it ended at a limit; then it must
+    not stay unrun.
     """
 
     name: str
@@ -177,32 +176,32 @@ class Proof(Struct, frozen=True, kw_only=True):
 
     @property
     def found(self) -> str:
-        """The first fact, which sums the others up."""
+        """The first fact, which summarises the others."""
         return self.evidence[0] if self.evidence else ""
 
 
 class Progress(Protocol):
-    """Receives what long work is doing; the command line draws it, tests may record it."""
+    """Receives the steps of long work; the command line draws them, tests may record them."""
 
     def step(self, what: str) -> None:
-        """Note that a step begins; `what` is a short phrase in the present participle, such as `evaluating`."""
+        """Note the start of a step; `what` is a short phrase with a present participle, such as `evaluating`."""
 
     def proof(self, proof: Proof) -> None:
         """Note that a proof is done."""
 
 
 class Silence:
-    """Progress that nobody looks at."""
+    """A Progress that ignores everything."""
 
     def step(self, what: str) -> None:
-        """Pass over a step."""
+        """Ignore a step."""
 
     def proof(self, proof: Proof) -> None:
-        """Pass over a proof."""
+        """Ignore a proof."""
 
 
 class CommitMessage(Struct, frozen=True, kw_only=True):
-    """What a commit says of itself; `body` has no trailers."""
+    """The subject and body of a commit message; `body` has no trailers."""
 
     subject: str
     body: str
@@ -214,23 +213,23 @@ class CommitMessage(Struct, frozen=True, kw_only=True):
 
 
 class Commit(CommitMessage, frozen=True, kw_only=True):
-    """One change of the target file: its message and the file's whole content before and after."""
+    """A change of the target file: its message, and the file's content before and after."""
 
     before: bytes
     after: bytes
 
 
 class Patch(Struct, frozen=True, kw_only=True):
-    """One file of the series, as `git am` reads it."""
+    """A file of the series, as `git am` reads it."""
 
     name: str
     content: bytes
 
 
 class Step(Struct, frozen=True, kw_only=True):
-    """One step of a proposal, a commit, and the design by which it is made.
+    """A step of a proposal: one commit, and its design.
 
-    `reason` is why it was chosen, if the user did not.
+    `reason` explains the choice, unless the user made it.
     """
 
     name: str
@@ -239,12 +238,11 @@ class Step(Struct, frozen=True, kw_only=True):
 
 
 class Proposal(Struct, frozen=True, kw_only=True):
-    """What the user asked for, and the commits that came of it.
+    """The user's request, and the resulting commits.
 
     `package` is the attribute path in nixpkgs, `target` the path of its file, `bindings` are the names that leave the
-    let. `recipe` and `settings` are what the steps were named by, `author` is `NAME <EMAIL>` of whom the mails are to
-    be, None for git's user. Of somebody else's patch, `steps` are those that it was seen to make; the design may be
-    unknown.
+    let. `recipe` and `settings` define the steps, `author` is the mails' `NAME <EMAIL>`, None for git's user. For
+    someone else's patch, `steps` are the recognised ones, perhaps without a known design.
     """
 
     source: Source
@@ -260,12 +258,12 @@ class Proposal(Struct, frozen=True, kw_only=True):
     author: str | None = None
 
     def design(self, step: str) -> str | None:
-        """Return the design of the step of that name, None if there is no such step."""
+        """Return the design of the named step, or None."""
         return next((each.design for each in self.steps if each.name == step), None)
 
 
 class Proven(Struct, frozen=True, kw_only=True):
-    """What was proven of something that was written; `files` are names relative to its directory."""
+    """The proofs of something that was written; `files` are names relative to its directory."""
 
     proofs: tuple[Proof, ...]
     files: tuple[str, ...] = ()
@@ -279,14 +277,14 @@ class Proven(Struct, frozen=True, kw_only=True):
 
     @property
     def missed(self) -> tuple[Proof, ...]:
-        """The proofs that were asked for and could not be run, in order."""
+        """The requested proofs that could not run, in order."""
         return tuple(proof for proof in self.proofs if proof.asked and proof.status is Status.NOT_RUN)
 
 
 class Report(Proven, frozen=True, kw_only=True):
-    """All that is known about one proposal after its proofs ran.
+    """All facts about one proposal after its proofs.
 
-    `request` describes how the source was asked for, so that it can be had again.
+    `request` describes the source, so that it can be found again.
     """
 
     proposal: Proposal
@@ -294,7 +292,7 @@ class Report(Proven, frozen=True, kw_only=True):
 
 
 class OverlayReport(Proven, frozen=True, kw_only=True):
-    """What is known about an overlay that was written; `bindings` of the package `target` are those in reach."""
+    """The facts about a written overlay; `bindings` are the overridable ones of the package `target`."""
 
     target: str
     bindings: tuple[str, ...] = ()
@@ -303,7 +301,7 @@ class OverlayReport(Proven, frozen=True, kw_only=True):
 
 
 class FileChange(Struct, frozen=True, kw_only=True):
-    """A file of nixpkgs before and after a commit; `before` is None for one that the commit adds."""
+    """A file of nixpkgs before and after a commit; `before` is None if the commit adds it."""
 
     path: PurePosixPath
     before: bytes | None

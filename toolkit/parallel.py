@@ -1,4 +1,4 @@
-"""Doing many slow things at a time, in threads: a failure or an interrupt of one ends them all."""
+"""Run many slow tasks in threads: a failure or an interrupt ends them all."""
 
 import os
 import queue
@@ -21,9 +21,9 @@ JOBS = 16
 
 
 def side_by_side(function: Callable[[A], B], items: Sequence[A], *, jobs: int = JOBS) -> list[B]:
-    """Return the function's results in the order of the items; what it raises is raised.
+    """Return the function's results in the order of the items; raise its first exception.
 
-    The threads are daemons, so that an interrupt need not wait for an answer that is still to come.
+    The threads are daemons, so that an interrupt does not wait for unfinished answers.
     """
     if len(items) <= 1:
         return [function(item) for item in items]
@@ -66,7 +66,7 @@ def _taken(done: queue.SimpleQueue[T]) -> T:
 
 
 def results(futures: Sequence[Future[T]]) -> tuple[T, ...]:
-    """Wait for the results, in order; the first failure is raised at once, and a signal is heeded meanwhile."""
+    """Wait for the results, in order; raise the first failure at once, and react to signals meanwhile."""
     waiting = set(futures)
     while waiting:
         done, waiting = wait(waiting, LONGEST_WAIT, FIRST_EXCEPTION)
@@ -78,9 +78,9 @@ def results(futures: Sequence[Future[T]]) -> tuple[T, ...]:
 
 @contextmanager
 def beside(function: Callable[[], T]) -> Generator[Callable[[], T]]:
-    """Call a function in a thread while the block runs, and wait for it then; what it raises is raised.
+    """Call a function in a thread during the block, and wait for it afterwards; raise its exception.
 
-    Yield what waits for its result within the block.
+    Yield a function that waits for the result within the block.
     """
     with ThreadPoolExecutor(max_workers=1) as pool, process.ending_together():
         future = pool.submit(copy_context().run, function)
@@ -93,9 +93,9 @@ def beside(function: Callable[[], T]) -> Generator[Callable[[], T]]:
 
 
 def run_all(commands: Sequence[Command]) -> tuple[Completed, ...]:
-    """Run programs side by side, one per processor at a time; results keep the order.
+    """Run programs in parallel, one per processor; results keep the order.
 
-    The first failure ends the programs that still run, and is raised.
+    The first failure ends the running programs, and is raised.
     """
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool, process.ending_together():
         return results([pool.submit(copy_context().run, process.execute, each) for each in commands])

@@ -1,6 +1,6 @@
-"""The proposal and the known pins: TOML files in `patches/`, read into values.
+"""The proposal and the known pins: read the TOML files in `patches/` into values.
 
-They stand beside the package in a checkout and inside of it when installed.
+The directory is beside the package in a checkout and inside of it in an installation.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -23,9 +23,9 @@ _AS_WRITTEN = frozenset(["subject", "body", "description"])
 
 
 class Message(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A commit message without its trailers; `body` has lines of at most 72 characters and no line feed at its end.
+    """A commit message without its trailers; `body` has lines of at most 72 characters, without a final line feed.
 
-    `proven` are the sentences that end the body, each by the proof without which it may not be said.
+    `proven` are the sentences at its end, each with the proof that it requires.
     """
 
     subject: str
@@ -34,20 +34,19 @@ class Message(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     @property
     def whole(self) -> str:
-        """The body with all that is to be proven."""
+        """The body with all `proven` sentences."""
         return self.backed(self.proven)
 
     def backed(self, passed: Collection[str]) -> str:
-        """Return the body with what the proofs of these names have proven, and nothing else of `proven`."""
+        """Return the body with only those `proven` sentences that the named proofs support."""
         return "\n\n".join([self.body, *(text for proof, text in self.proven.items() if proof in passed)])
 
 
 class Tracked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where nixpkgs is developed, and which of its branches and pull requests count.
+    """The repository of nixpkgs' development, and its relevant branches and pull requests.
 
-    `releases` is how many of the newest releases count; their branch and channel begin as `release_branch` and
-    `release_channel`. `places` are paths where the file may be in another layout, `pulls` the pull requests that are
-    always looked at.
+    `releases` counts the newest releases to look at; their branch and channel names begin with `release_branch` and
+    `release_channel`. `places` are former paths of the file, `pulls` the pull requests that are always looked at.
     """
 
     repository: str
@@ -74,7 +73,7 @@ def upstream() -> model.Upstream:
 
 
 def pin(name: str | None = None) -> model.Pin:
-    """Return the pin of that name, or the default pin; raise UsageError if there is none."""
+    """Return the named pin, or the default one; raise UsageError for an unknown name."""
     nixpkgs = upstream()
     wanted = name if name is not None else nixpkgs.default_pin
     known = {pin.name: pin for pin in nixpkgs.pins}
@@ -84,18 +83,18 @@ def pin(name: str | None = None) -> model.Pin:
 
 
 def shipped() -> Path:
-    """Return the directory `patches/`; raise ToolkitError where it is missing."""
+    """Return the directory `patches/`; raise ToolkitError if it is missing."""
     return shipped_path(f"patches/{_PINS}").parent
 
 
 def read_toml(
     path: Path, kind: type[T], *, names: Mapping[str, str] | None = None, form: Callable[[str], str] = str.strip
 ) -> T:
-    """Return a TOML file as a value of `kind`; in each text `{NAME}` becomes each of `names`, then `form` is applied.
+    """Return a TOML file as a value of `kind`; each text has its `{NAME}` replaced from `names`, then `form` applied.
 
     Messages of commits and descriptions are only stripped.
 
-    Raise ToolkitError if it cannot be read, is no TOML, or has a field that is not as `kind` has it.
+    Raise ToolkitError if the file is unreadable or not TOML, or a field does not fit `kind`.
     """
     content = files.read(path)
 

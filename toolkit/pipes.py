@@ -1,4 +1,4 @@
-"""What a program writes to one of its outputs: collected in a thread, passed on line by line, and bounded."""
+"""Collect a program's output in a thread, pass it on line by line, and limit its size."""
 
 import os
 import threading
@@ -12,9 +12,9 @@ LONGEST_WAIT = 0.2
 
 
 class Stream:
-    """Collects what a program writes to one of its outputs, in a thread, and passes it on line by line.
+    """Collects one output of a program in a thread, and passes it on line by line.
 
-    More than `most` bytes end the program; of more than `kept` bytes the first are forgotten.
+    More than `most` bytes end the program; beyond `kept` bytes, the first are dropped.
     """
 
     def __init__(
@@ -29,18 +29,18 @@ class Stream:
         self._stop: Callable[[], None] = lambda: None
 
     def start(self, stop: Callable[[], None]) -> None:
-        """Begin to read what a program writes; `stop` ends one that writes too much."""
+        """Start to read a program's output; `stop` ends a program that writes too much."""
         os.close(self.writing)
         self._stop = stop
         self._thread.start()
 
     def close(self) -> None:
-        """Give up: there is no process."""
+        """Stop: the process did not start."""
         os.close(self._reading)
         os.close(self.writing)
 
     def ends(self, within: float | None) -> bool:
-        """Wait at most so many seconds for the end, and return whether it came."""
+        """Wait at most so many seconds for the end of the output, and return whether it came."""
         deadline = float("inf") if within is None else time.monotonic() + within
         while self._thread.is_alive() and (left := deadline - time.monotonic()) > 0:
             self._thread.join(min(left, LONGEST_WAIT))
@@ -48,17 +48,17 @@ class Stream:
 
     @property
     def is_full(self) -> bool:
-        """Whether the output exceeded its limit."""
+        """Return whether the output exceeded its limit."""
         return self._most is not None and self._size > self._most
 
     @property
     def content(self) -> bytes:
-        """What came."""
+        """The collected bytes."""
         return b"".join(self._chunks)
 
     @property
     def text(self) -> str:
-        """What came, as text."""
+        """The collected output as text."""
         return self.content.decode("utf-8", "replace")
 
     def _read(self) -> None:

@@ -1,7 +1,7 @@
-"""Running programs: the one place where a process is started.
+"""Run programs: the only place that starts a process.
 
-Every child is the leader of a session of its own, so that an interrupt or a time-out ends it together with
-whatever it has started. It has no terminal, hence no program can stop to ask a question.
+Every child leads its own session, so that an interrupt or a time-out ends it with all its descendants. It has no
+terminal, so no program can stop for a question.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class Command(Struct, frozen=True, kw_only=True):
 
     @property
     def line(self) -> str:
-        """The command as one line that a shell takes, without its stdin and without passwords of URLs."""
+        """The command as one shell line, without its stdin and without passwords in URLs."""
         added = [f"{name}={shlex.quote(value)}" for name, value in self.env.items() if os.environ.get(name) != value]
         heeded = _HEEDED.get(Path(self.argv[0]).name.partition("-")[0], " ")
         gone = [
@@ -101,7 +101,7 @@ class Command(Struct, frozen=True, kw_only=True):
 
 
 class Completed(Struct, frozen=True, kw_only=True):
-    """A program that has ended with a status its caller accepts; `seconds` is wall-clock time."""
+    """A program that ended with an accepted status; `seconds` is wall-clock time."""
 
     argv: tuple[str, ...]
     status: int
@@ -116,13 +116,13 @@ class Completed(Struct, frozen=True, kw_only=True):
 
     @property
     def names(self) -> str:
-        """Stdout as `text`, in which each byte of a file's name is kept (as os.fsdecode does it)."""
+        """Stdout as `text`, with every byte of file names preserved (as os.fsdecode does)."""
         return os.fsdecode(self.stdout).removesuffix("\n")
 
 
 @contextmanager
 def echoing(observer: Callable[[str], None]) -> Generator[None]:
-    """Hand each command that is started within to `observer`, as a line ready to paste."""
+    """Pass each command that is started in the block to `observer`, as a line ready to paste."""
     token = _echo.set(observer)
     try:
         yield
@@ -132,9 +132,9 @@ def echoing(observer: Callable[[str], None]) -> Generator[None]:
 
 @contextmanager
 def ending_together() -> Generator[None]:
-    """End all programs that were started within, from any thread that has this context, when an exception leaves it.
+    """End all programs started in the block, in any thread with this context, when an exception leaves it.
 
-    One within another ends with that as well.
+    Nested blocks end with the outer one.
     """
     living = _Living()
     if (around := _group.get()) is not None:
@@ -150,13 +150,13 @@ def ending_together() -> Generator[None]:
 
 
 def find(program: str) -> Path | None:
-    """Return where PATH has `program`, None if it has not."""
+    """Return the path of `program` on PATH, or None."""
     found = shutil.which(program, path=environment.path())
     return Path(found) if found else None
 
 
 class CommandFields(TypedDict, total=False):
-    """What a program may be given besides its words: fields of Command."""
+    """Options of a program besides its words: fields of Command."""
 
     cwd: Path | None
     env: Mapping[str, str]
@@ -170,8 +170,8 @@ class CommandFields(TypedDict, total=False):
 def run(argv: Sequence[str], **fields: Unpack[CommandFields]) -> Completed:
     """Run a program to its end.
 
-    Raises CommandError for a status outside `ok` and for a time-out, ToolkitError when the program cannot be
-    started. Any exception on the way, KeyboardInterrupt included, ends the program first.
+    Raise CommandError for a status outside `ok` and for a time-out, ToolkitError if the program cannot be started. Any
+    exception, including KeyboardInterrupt, ends the program first.
     """
     return execute(Command(argv=tuple(argv), **fields))
 
@@ -262,9 +262,9 @@ def _too_long(command: Command, said: str, pace: Pace | None = None) -> LimitErr
 
 
 def begin(command: Command) -> subprocess.Popen[bytes]:
-    """Start a program that answers on its stdout what it is asked on its stdin, and ends with that.
+    """Start a program that answers on stdout the questions on its stdin, until stdin ends.
 
-    Raises ToolkitError when it cannot be started.
+    Raise ToolkitError if it cannot be started.
     """
     if (observer := _echo.get()) is not None:
         observer(command.line)
@@ -318,9 +318,9 @@ class _Living:
 
 
 class HeldSignals:
-    """Holds back the signals that raise an exception in the main thread, from its making until `release`.
+    """Delays the signals that raise an exception in the main thread, until `release`.
 
-    They are not blocked, as the program that is started meanwhile would inherit that.
+    They are not blocked, because a program started meanwhile would inherit the block.
     """
 
     def __init__(self) -> None:
@@ -335,7 +335,7 @@ class HeldSignals:
                 signal.signal(number, self._hold)
 
     def release(self) -> None:
-        """Put the handlers back, and call them for what came in between."""
+        """Restore the handlers, and call them for the signals that arrived meanwhile."""
         for number, handler in reversed(self._handlers.items()):
             signal.signal(number, handler)
         for number, frame in self._came:
@@ -397,7 +397,7 @@ def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
 
 
 def end(process: subprocess.Popen[bytes], *, at_once: bool = False) -> None:
-    """End a process and all of its group: SIGTERM, if not `at_once`, then SIGKILL for the rest."""
+    """End a process and its group: SIGTERM, unless `at_once`, then SIGKILL for the rest."""
     try:
         if not at_once:
             _signal(process, signal.SIGTERM)

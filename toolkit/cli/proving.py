@@ -186,7 +186,7 @@ series_options = options.together(
 
 
 def proposed(target: str, source: SourceRequest, *, out: Path, force: bool) -> Request:
-    """Return the request that the options make; raise click.UsageError for an option that is not for this target."""
+    """Return the request that the options describe; raise click.UsageError for an option that the target lacks."""
     if _is_docker(target):
         options.refuse_without(OTHER, *LIFTING)
     else:

@@ -60,7 +60,7 @@ class Suspect(Struct, frozen=True, kw_only=True):
 
 
 class LogEntry(Struct, frozen=True, kw_only=True):
-    """A known symptom: the last line of a `log` that shows it, counted from 1, and how many do in all logs."""
+    """A known symptom: the last line of a `log` that shows it (from 1), and the number of such lines in all logs."""
 
     name: str
     log: str

@@ -53,9 +53,9 @@ class Launcher(Struct, frozen=True, kw_only=True):
 
 
 class View(Struct, frozen=True, kw_only=True):
-    """What dockerd-rootless finds if it is started by `seen_by`: the `service`, the running `daemon`, or the `shell`.
+    """What dockerd-rootless finds if `seen_by` starts it: the `service`, the running `daemon`, or the `shell`.
 
-    `candidates` are in the order in which it would take them, without duplicates; `environment` is the script's.
+    `candidates` are in the script's search order, without duplicates; `environment` is the script's.
     """
 
     seen_by: str

@@ -25,7 +25,7 @@ class NotFoundError(ToolkitError):
 
 
 class RateLimitError(ToolkitError):
-    """403 and 429: too many requests. `until` is when to come back, in seconds since the epoch of this machine."""
+    """403 or 429: too many requests. `until` is the time to retry, in seconds since the epoch by our clock."""
 
     def __init__(self, message: str, *, until: float, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)

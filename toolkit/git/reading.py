@@ -136,7 +136,7 @@ def missing_objects(repository: Path, oids: Sequence[Oid]) -> tuple[Oid, ...]:
 
 
 def missing_files(repository: Path, commit: Oid, paths: Sequence[PurePosixPath]) -> tuple[Oid, ...]:
-    """Return what a partial clone lacks of the files at and below `paths`, and of what git reads to check them out."""
+    """Return the objects that a partial clone lacks to check out the files at and below `paths`."""
     wanted = entries(repository, commit, for_checkout(paths))
     return missing_objects(repository, [entry.blob for entry in wanted if not entry.is_submodule])
 

@@ -1,4 +1,4 @@
-"""The judge: what a change does to everything that it touches, whoever made it."""
+"""The judge: the effects of a change on everything that it touches, whoever made it."""
 
 import time
 
@@ -20,11 +20,11 @@ SYSTEMS = ("x86_64-linux", "aarch64-linux", "aarch64-darwin", "cross", "static")
 
 
 class JudgeRequest(Struct, frozen=True, kw_only=True):
-    """How a change is to be judged; `nixos` evaluates NixOS tests as well.
+    """How to judge a change; `nixos` evaluates NixOS tests as well.
 
-    With an `engine` every attribute of the set is compared: for the whole change, not for each of its commits. Else, if
-    it is `bounded`, what has no answer in the time of one evaluation is counted as not answered; `every_reference` has
-    no such limit.
+    With an `engine`, every attribute of the set is compared, for the whole change only. Without it, `bounded` gives up
+    on attributes without an answer in the time of one evaluation, and `every_reference` removes the limit on
+    references.
     """
 
     systems: tuple[str, ...] = SYSTEMS
@@ -35,7 +35,7 @@ class JudgeRequest(Struct, frozen=True, kw_only=True):
 
 
 def judge(change: Change, request: JudgeRequest, *, progress: Progress) -> Judgement:
-    """Judge a change as a whole, and each of its commits, in a time of its own, if it has several.
+    """Judge a change as a whole, and each commit if it has several, with separate time limits.
 
     Raise ToolkitError if the trees cannot be laid out.
     """

@@ -1,7 +1,7 @@
-"""Ask Nix what can be seen of attributes of a tree, many in one evaluation.
+"""Evaluate attributes of a tree with Nix, many in one evaluation.
 
-An error that Nix cannot catch, too much memory and too much time end an evaluation: the answers until then count, the
-attribute that it comes from is asked part by part, and those behind it again. Everything is evaluated sealed.
+An uncatchable error, or a limit of memory or time, ends an evaluation: its answers so far count, the attribute at fault
+is asked part by part, and the later ones again. Every evaluation is sealed.
 """
 
 import json
@@ -82,7 +82,7 @@ _MOST_LEFT_OUT = 8
 
 
 def called(part: str) -> str:
-    """Return what a part of an answer is called in a sentence, or a value of one."""
+    """Return the name of a part, or of a value in it, for a sentence."""
     whole, _, name = part.partition(".")
     if not name:
         return _CALLED.get(part, part)
@@ -93,11 +93,10 @@ def called(part: str) -> str:
 
 
 class Question(Struct, frozen=True, kw_only=True):
-    """An attribute path, and the parts that are asked for; none means all.
+    """An attribute path, and the parts to evaluate; none means all.
 
-    `leaving` are values of passthru, or of a set, that are left out. `given` are arguments and attributes by what the
-    text of a file does with them: `lists` and `nulls` by their default, `final` if they may be missing. `marked` are
-    names of the set that throw.
+    `leaving` excludes values of passthru or of a set. `given` lists arguments and attributes by their use in a file:
+    `lists` and `nulls` by default value, `final` if they may be missing. `marked` are names of the set that throw.
     """
 
     path: tuple[str, ...]
@@ -108,11 +107,11 @@ class Question(Struct, frozen=True, kw_only=True):
 
 
 class Answer(Struct, frozen=True, kw_only=True):
-    """What an attribute is, and its parts as Nix shows them.
+    """The kind of an attribute, and its parts as Nix shows them.
 
-    `kind` is `derivation`, `set`, `function`, another type, `missing`, `throws`, or `ends` if the attribute ends Nix.
-    `ends` has the reason for each part that does, and for a value of one, as `passthru.NAME`; `limited` are those
-    of them that did at one of our limits.
+    `kind` is `derivation`, `set`, `function`, another type, `missing`, `throws`, or `ends` if the attribute ends the
+    evaluation. `ends` has the reason for each part that does, or for a single value, as `passthru.NAME`; `limited`
+    names those that met one of our limits.
     """
 
     kind: str
@@ -122,7 +121,7 @@ class Answer(Struct, frozen=True, kw_only=True):
 
     @property
     def limits(self) -> dict[str, str]:
-        """The parts that ended at one of our limits, and which."""
+        """The parts that met one of our limits, each with that limit."""
         return {part: self.ends[part] for part in self.limited}
 
 
@@ -135,9 +134,9 @@ def command(  # noqa: PLR0913 - the arguments of the expression
     mark: str = evaluator.MARK,
     loud: bool = False,
 ) -> Command:
-    """Return the sealed command that evaluates the questions with these numbers; each has the time of one evaluation.
+    """Return the sealed command that evaluates the questions with these numbers, each with its own time limit.
 
-    What begins and each answer that Nix has stand behind a `mark`, with the number.
+    Nix prints a `mark` and the number before each question and each answer.
     """
     arguments = {
         "sign": mark,
@@ -161,11 +160,10 @@ def command(  # noqa: PLR0913 - the arguments of the expression
 
 
 class Times:
-    """What evaluations of one judgement may take, whichever tree and system they are about.
+    """The time limits of one judgement, across all trees and systems.
 
-    `late` has what is answered for attributes whose time was up, on the system where that was; what was up on
-    x86_64-linux is on all. `ending` is for the evaluations that an error of an attribute ends, after which the others
-    are asked again.
+    `late` lists attributes whose time was up, by system; on x86_64-linux that counts for all systems. `ending` is the
+    reserve for evaluations that one attribute's error ended, and that must ask the others again.
     """
 
     def __init__(self) -> None:
@@ -174,17 +172,17 @@ class Times:
         self._end = inf
 
     def begin(self, seconds: float) -> None:
-        """Let nothing be asked any more when so many seconds are over."""
+        """Stop asking questions after so many seconds."""
         self._end = time.monotonic() + seconds
 
     @property
     def left(self) -> float:
-        """The seconds until nothing more is asked."""
+        """The remaining seconds for questions."""
         return self._end - time.monotonic()
 
     @contextmanager
     def sharing(self, share: float) -> Generator[None]:
-        """Let what is asked within take a share of the time that is left."""
+        """Give the questions in the block a share of the remaining time."""
         end = self._end
         self._end -= max(self.left, 0.0) * (1.0 - share) if end != inf else 0.0
         try:
@@ -194,7 +192,7 @@ class Times:
 
 
 def seconds(*, nixos: bool) -> float:
-    """Return what each attribute may take on a system, in all evaluations that ask about it."""
+    """Return the time limit of each attribute on a system, in all evaluations about it."""
     return max(limits.seconds(), _SECONDS) if nixos else limits.seconds()
 
 
@@ -208,10 +206,10 @@ def ask(  # noqa: PLR0913 - the question, and what is known from before it
     allowed: Allowance | None = None,
     heard: Callable[[], None] | None = None,
 ) -> list[Answer]:
-    """Return what can be seen of attributes of the tree at `root` on a system, in their order.
+    """Evaluate attributes of the tree at `root` on a system, and return the answers in order.
 
-    Those whose time is up are added to `times`. What an attribute takes on the system, with others or alone, is taken
-    off what it is `allowed`. `heard` is called at each answer.
+    Attributes whose time is up are added to `times`. The time of an attribute, alone or with others, is subtracted from
+    its `allowed` time. `heard` is called after each answer.
     """
     times = Times() if times is None else times
     allowed = limits.allowance(seconds(nixos=nixos)) if allowed is None else allowed
@@ -336,12 +334,12 @@ def _unreached(question: Question) -> Answer:
 
 
 def is_unreached(answer: Answer) -> bool:
-    """Return whether the time that all have was over before an attribute was asked about."""
+    """Return whether the common time ended before the attribute was asked about."""
     return answer.kind == ENDS and {*answer.ends.values()} == {limits.no_time()}
 
 
 def why_not(root: Path, system: str, path: tuple[str, ...], allowed: Allowance) -> str:
-    """Return in one line why an attribute does not evaluate, in the time that it has left."""
+    """Return in one line why an attribute does not evaluate, within its remaining time."""
     asking = command(root, system, {0: Question(path=path, parts=("derivation",))}, nixos=False, loud=True)
     try:
         allowed.execute(asking, [(system, path)], mark=f"{evaluator.MARK} question")

@@ -1,4 +1,4 @@
-"""Those that read or override what a change is made in: packages of the set, and tests and modules of NixOS."""
+"""Evaluate the packages, NixOS tests and modules that read or override changed attributes."""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -20,9 +20,9 @@ FEW_READERS = 24
 
 
 class Audience:
-    """Asks about what reads the attributes of a change, on the `systems` of the judgement.
+    """Evaluate the readers of a change's attributes on the `systems` of the judgement.
 
-    `names` are those of the attributes that were asked about for it, `left` counts those that were not.
+    `names` are the changed attributes whose readers were evaluated, `left` counts the readers that were not.
     """
 
     def __init__(self, record: Record, systems: Sequence[str]) -> None:
@@ -33,7 +33,7 @@ class Audience:
         self._tests: set[AttrPath] = set()
 
     def ask(self, own: Collection[AttrPath], same: Collection[AttrPath], places: reach.Map) -> Sequence[str]:
-        """Ask about what reads the attributes `own`, but for those that are the `same`; return files of NixOS."""
+        """Evaluate the readers of the attributes `own`, except the `same` ones; return NixOS files."""
         kinds = self._record.kinds
         functions = {path[-1] for path in own if kinds[path] == FUNCTION} - OF_SETS
         serious = {each.attribute for each in self._record.serious}
@@ -78,13 +78,13 @@ class Audience:
         return there.modules
 
     def foreseen(self, names: Collection[str], places: reach.Map) -> list[Question]:
-        """Return what is going to be asked about what reads packages, if these differ."""
+        """Return the questions about readers of packages, in case the packages differ."""
         found = readers.find(places, {(name,) for name in names}, (), self._record.files, functions=names)
         return [Question(path=path, parts=FEW) for path in (*found.strong[:_MOST_READERS], *found.weak[:FEW_READERS])]
 
     @property
     def closed(self) -> list[str]:
-        """The sets whose members were not evaluated, except sets that a package has."""
+        """The sets whose members were not evaluated, except sets of a package."""
         record = self._record
         packages = (path for path, kind in record.kinds.items() if kind in {PACKAGE, FUNCTION})
         opened = {path[:end] for path in packages for end in range(1, len(path))}
@@ -145,7 +145,7 @@ class Audience:
             record.compare(dict.fromkeys(serious - {record.native}, rest), FEW)
 
     def ask_maintained(self, file: ChangedText, places: reach.Map, most: int) -> None:
-        """Evaluate natively the maintainers or teams that differ in a file, and the `meta` of packages with them."""
+        """Evaluate the maintainers or teams that a file changes, and the `meta` of their packages, natively."""
         record = self._record
         persons = {(*reach.PERSONS[file.path], *name[:1]) for name in file.names}
         # Of the persons of a team, that shows no more than how many they are.
@@ -161,7 +161,7 @@ class Audience:
             record.unknown.append(Gap(what=what, reason="too many"))
 
     def add_tests(self, file: ChangedText, maps: Sequence[reach.Map]) -> None:
-        """Take the NixOS tests that a file of NixOS is; without one, what it does is unknown."""
+        """Add the NixOS tests that a NixOS file defines; without one, its effect is unknown."""
         tests = {test for each in (maps if self._record.sides.nixos else ()) for test in each.tests(file.path)}
         self._tests |= tests
         if not tests:
@@ -169,7 +169,7 @@ class Audience:
             self._record.unknown.append(Gap(what=file.path, reason=f"{what}, which is not evaluated"))
 
     def ask_tests(self, files: Sequence[str], places: reach.Map) -> None:
-        """Ask about NixOS tests: those that the change is made in, and those that read it, if they are evaluated."""
+        """Evaluate the NixOS tests in the change, and on request those that read it."""
         record = self._record
         found: Mapping[str, set[AttrPath]] = {file: places.tests(file) for file in files} if record.sides.nixos else {}
         if modules := [file for file in files if not found.get(file)]:

@@ -1,4 +1,4 @@
-"""The files of a change: what stands in each before and after, and the names in it that differ."""
+"""The files of a change, before and after, and the names in them that differ."""
 
 import json
 import re
@@ -74,18 +74,18 @@ class ChangedText(Struct, frozen=True, kw_only=True):
 
     @property
     def is_document(self) -> bool:
-        """Return whether nothing evaluates it."""
+        """Return whether the file is a document, which nothing evaluates."""
         suffixes = _DOCUMENTS if self.path.startswith("pkgs/") else (*_DOCUMENTS, *_DOCUMENTS_ELSEWHERE)
         return self.path.endswith(suffixes) or not (self.path.startswith(_ROOMS) or self.path in _OF_ROOT)
 
     @property
     def is_of_persons(self) -> bool:
-        """Return whether some maintainers or teams differ in it, and nothing else does."""
+        """Return whether only maintainers or teams differ in the file."""
         return self.path in reach.PERSONS and not self.equal and not self.rest
 
 
 def given(files: Sequence[ChangedText]) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Return the names that the files of a change have defaults for, as a question has them."""
+    """Return the names that the changed files have defaults for, in the form of a question."""
     contents = (each.content for file in files for each in (file.before, file.after) if each is not None)
     text = "\n".join(content.decode("utf-8", "replace") for content in contents)
     found = {kind: tuple(sorted({*pattern.findall(text)})[:_MOST_GIVEN]) for kind, pattern in _GIVEN.items()}

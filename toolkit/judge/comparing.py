@@ -1,4 +1,4 @@
-"""Compare what Nix shows of an attribute before and after a change, and weigh each difference."""
+"""Compare an attribute before and after a change, and weigh each difference."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -30,7 +30,7 @@ _OF_REFUSALS = {"available", "problems"}
 
 
 def compare(subject: Compared, before: Answer, after: Answer) -> list[Difference]:
-    """Return what differs between two answers."""
+    """Return the differences between two answers."""
     if (transition := _of_kinds(subject, before, after)) is not None:
         return transition
     return [*_ended(subject, before, after), *_parts(subject, before, after)]

@@ -1,4 +1,4 @@
-"""What the judge says of a change: differences by weight, what was asked, what is unknown, what is not covered."""
+"""The result of the judge: differences by weight, and everything that is unknown or not covered."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from toolkit.model import Oid
 
 
 class Kind(StrEnum):
-    """What differs."""
+    """The kind of a difference."""
 
     EVALUATION = "evaluation"
     REMOVED = "removed"
@@ -27,7 +27,7 @@ class Kind(StrEnum):
 
 
 class Weight(StrEnum):
-    """How much a difference matters: nobody wants a regression, a change is to be looked at, a note is to be known."""
+    """The weight of a difference: a regression is unwanted, a change needs review, a note is informational."""
 
     REGRESSION = "regression"
     CHANGE = "change"
@@ -35,7 +35,7 @@ class Weight(StrEnum):
 
 
 class Difference(Struct, frozen=True, kw_only=True):
-    """What differs of an attribute on a system; `before` and `after` are values as JSON has them."""
+    """A difference of an attribute on a system; `before` and `after` are JSON values."""
 
     attribute: str
     system: str
@@ -47,10 +47,10 @@ class Difference(Struct, frozen=True, kw_only=True):
 
 
 class Gap(Struct, frozen=True, kw_only=True):
-    """Something that was not judged, and why.
+    """A part of the change that was not judged, and why.
 
-    It may be `parts` of an attribute on a system; `limit` is the one that was met there,
-    by a `reference`, which reads or overrides what is changed, or by that itself.
+    `parts` of an attribute may be missing on a system. `limit` names the limit that was met there, perhaps by a
+    `reference`: an attribute that reads or overrides a changed one.
     """
 
     what: str
@@ -70,7 +70,7 @@ class Expectation(StrEnum):
 
 
 class StepVerdict(Struct, frozen=True, kw_only=True):
-    """What a commit of a range does, compared with the one before it."""
+    """The effect of one commit in a range, compared with the commit before."""
 
     subject: str
     commit: Oid | None
@@ -80,12 +80,12 @@ class StepVerdict(Struct, frozen=True, kw_only=True):
 
 
 class Judgement(Struct, frozen=True, kw_only=True):
-    """What a change does.
+    """The effects of a change.
 
-    `asked` counts attributes, of so many `files`; `same` and `differ` are parts of them. `reached` are by system those
-    that are made from the files and were compared there, `readers` those that read or override these. `unknown` is
-    what the change reaches and Nix did not answer, `unanswered` references and single systems that met a limit, and
-    `not_covered` what was not asked. `equal` are files that Nix reads as before.
+    `asked` counts the attributes of so many `files`; `same` and `differ` are parts of that number. By system, `reached`
+    are the compared attributes from the files, `readers` the attributes that read or override them. `unknown` are
+    reached attributes without an answer, `unanswered` references and single systems that met a limit, and `not_covered`
+    lists everything not evaluated. `equal` are files that mean the same to Nix as before.
     """
 
     subject: str = ""
@@ -111,7 +111,7 @@ class Judgement(Struct, frozen=True, kw_only=True):
 
     @property
     def rebuilds(self) -> dict[str, int]:
-        """How many attributes are built differently, by system."""
+        """The number of attributes that are built differently, by system."""
         built = {(each.system, each.attribute) for each in self.of(Weight.CHANGE) if each.kind is Kind.DERIVATION}
         counts = Counter(system for system, _ in built)
         return {
@@ -120,17 +120,17 @@ class Judgement(Struct, frozen=True, kw_only=True):
 
     @property
     def looked_at(self) -> tuple[str, ...]:
-        """The systems on which something was compared."""
+        """The systems with at least one comparison."""
         everywhere = {*self.reached, *self.readers, *self.everything, *(each.system for each in self.differences)}
         return tuple(system for system in self.systems if system in everywhere)
 
     def of(self, weight: Weight) -> tuple[Difference, ...]:
-        """Return the differences of a weight."""
+        """Return the differences of this weight."""
         return tuple(each for each in self.differences if each.weight is weight)
 
 
 def exit_code(judgement: Judgement, expectation: Expectation | None) -> int:
-    """Return 1 for a regression, or if the change is not as expected; 3 if that is not known."""
+    """Return 1 for a regression or a failed expectation, 3 if that is unknown."""
     rebuilds = {Kind.DERIVATION, Kind.FIXED_OUTPUT, Kind.EVALUATION, Kind.REMOVED}
     changes = judgement.of(Weight.CHANGE)
     wrong = [*judgement.of(Weight.REGRESSION)]

@@ -1,8 +1,8 @@
-"""Every package of a nixpkgs with its derivation and digests of what else is compared, once for a tree and system.
+"""All packages of a nixpkgs with derivation and digests, computed once per tree and system.
 
-Nix is the engine: a part of the attributes is a derivation, which evaluates them within a bound of memory, sealed by
-Nix's sandbox. So Nix schedules the parts, keeps those that are done, and spreads them over more machines. Nix says of
-each attribute when it begins and what it is: what an evaluation that was killed has left is a part of the next round.
+Nix does the work: a derivation evaluates a share of the attributes in limited memory, sealed by Nix's sandbox. So Nix
+schedules the shares, keeps the finished ones, and uses remote machines. Nix prints each attribute's beginning and
+result: the rest of a killed evaluation becomes part of the next round.
 """
 
 import hashlib
@@ -48,9 +48,9 @@ _KILLED = 137
 
 
 class Engine(Struct, frozen=True, kw_only=True):
-    """What evaluates a whole set: the memory of all together in MiB, seconds for a part, words for nix-build.
+    """The limits for evaluating a whole set: total memory in MiB, seconds per share, words for nix-build.
 
-    `systems` are those that are evaluated; by default the judge's first.
+    `systems` are the systems to evaluate; by default the judge's first.
     """
 
     systems: tuple[str, ...] = ()
@@ -60,18 +60,18 @@ class Engine(Struct, frozen=True, kw_only=True):
 
     @property
     def store(self) -> tuple[str, ...]:
-        """The option that names the store, if one does."""
+        """The option that names the store, or none."""
         at = self.options.index("--store") if "--store" in self.options else len(self.options)
         return self.options[at : at + 2]
 
     @property
     def jobs(self) -> int:
-        """How many parts are evaluated at a time on this machine."""
+        """The number of shares that this machine evaluates in parallel."""
         return limits.jobs(self.max_memory, each=_EACH_MIB)
 
     @property
     def memory(self) -> int:
-        """How many MiB one of them may take."""
+        """The memory limit of one share, in MiB."""
         return self.max_memory // self.jobs if self.max_memory is not None else _EACH_MIB
 
 
@@ -92,11 +92,10 @@ def evaluate(  # noqa: PLR0913 - a tree, for what and by what it is evaluated, a
     progress: Progress,
     paths: Sequence[AttrPath] | None = None,
 ) -> Packages:
-    """Return all packages of a tree, or what is at and below `paths`; `what` names the tree in the progress.
+    """Return all packages of a tree, or those at and below `paths`; `what` is the tree's name in the progress.
 
-    All of a tree is in the cache afterwards, under all that it depends on; what an interrupted run has evaluated, and
-    what is only a part, is in Nix's store. Raise ToolkitError if the set itself does not evaluate, or if Nix cannot
-    build.
+    A whole tree is then cached, under a key of everything that it depends on; interrupted or partial results stay in
+    Nix's store. Raise ToolkitError if the set itself does not evaluate, or if Nix cannot build.
     """
     evaluation = _Evaluation(tree=tree, system=system, engine=engine, what=what, progress=progress)
     if paths is not None:

@@ -1,4 +1,4 @@
-"""Find the attributes to evaluate for a change: those that its files reach, then those that reference these."""
+"""Choose the attributes to evaluate for a change: those that its files reach, then those that reference these."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -31,9 +31,9 @@ _UPDATING = re.compile(r"^maintainers/scripts/|/update[\w.-]*\.(?:sh|py|rb|pl|nu
 
 
 def judged(sides: Sides, systems: Sequence[str], *, engine: Engine | None = None, progress: Progress) -> Judgement:
-    """Judge what differs between the two sides, in every attribute of the set if there is an engine for that.
+    """Judge the differences between the two sides; with an engine, in every attribute of the set.
 
-    What the change is called is not known here.
+    The name of the change is not known here.
     """
     return _Judging(sides=sides, systems=systems, engine=engine, progress=progress).verdict()
 

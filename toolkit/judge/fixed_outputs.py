@@ -1,4 +1,4 @@
-"""Fixed outputs: fetched from elsewhere under the hash of before, or by another derivation that a text names."""
+"""Fixed outputs with an old hash and new content, or made by a derivation that a text still names."""
 
 from collections.abc import Collection, Iterator
 from typing import Any
@@ -40,7 +40,7 @@ UNNAMED = "a fixed output among its inputs is made by a different derivation, an
 
 
 def fetches(subject: Compared, before: list[Any], after: list[Any]) -> Iterator[Difference]:
-    """Compare fixed outputs that keep their hash, and are made by a different derivation."""
+    """Compare fixed outputs that keep their hash although a different derivation makes them."""
     olds = {each["name"]: each for each in before}
     by_output = {each["out"]: each for each in before if isinstance(each["out"], str)}
     known = {each["drv"] for each in before}
@@ -83,14 +83,14 @@ def fetches(subject: Compared, before: list[Any], after: list[Any]) -> Iterator[
 
 
 def refetched(before: list[Any], after: list[Any]) -> set[str]:
-    """Return the names of fixed outputs that other derivations make, and those of what is made from them."""
+    """Return the names of fixed outputs that different derivations make, and of their dependents."""
     olds = {each["name"]: each["drv"] for each in before}
     names = {each["name"] for each in after if olds.get(each["name"], each["drv"]) != each["drv"]}
     return {part for name in names for part in (name, name.rpartition(".")[0])}
 
 
 def texts(subject: Compared, before: list[Any], after: list[Any]) -> Iterator[Difference]:
-    """Compare what texts of a package name of the store: the same outputs of other derivations."""
+    """Compare the store paths in a package's texts: the same outputs from different derivations."""
     olds = {each["name"]: each for each in before}
     for new in after:
         old = olds.get(new["name"], {"derivations": [], "outputs": []})

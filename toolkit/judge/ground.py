@@ -1,8 +1,8 @@
-"""One directory in which a tree stands as it was and as it is, one after the other.
+"""One directory that holds a tree before and after the change, in turn.
 
-Both are evaluated under equal paths: some packages hold the path of their own tree. The directory has hard links to the
-files of the base, and only the files of the change are replaced. A few of them are in the cache for each base, so that
-several processes can judge at a time.
+Both are evaluated under equal paths, because some packages contain the path of their own tree. The directory has hard
+links to the files of the base, and only the changed files are replaced. Each base has a few such directories in the
+cache, so that several processes can judge at a time.
 """
 
 import os
@@ -29,7 +29,7 @@ _MOST = 4
 
 
 class Ground:
-    """A tree whose files can be replaced for a while."""
+    """A tree whose files can be replaced for a time."""
 
     def __init__(self, base: Path, directory: Path) -> None:
         """Put back what an earlier process has not."""
@@ -41,10 +41,10 @@ class Ground:
 
     @contextmanager
     def holding(self, contents: Mapping[PurePosixPath, TreeFile | None]) -> Generator[Path]:
-        """Replace files, or take those away that are None; all is as in the base afterwards.
+        """Replace files within the block, or delete those that are None; afterwards restore the base.
 
-        Raise ToolkitError for a link that leads out of the tree, for a file that stands below a link, and for one in
-        place of a directory that is not empty.
+        Raise ToolkitError for a link that leads out of the tree, for a file below a link, and for one in place of a
+        non-empty directory.
         """
         paths = [str(path) for path in contents]
         self._journal.write_bytes(documents.write(paths))
@@ -103,7 +103,7 @@ class Ground:
 
 @contextmanager
 def opened(base: NixpkgsTree, *, progress: Progress) -> Generator[Ground]:
-    """Yield a ground of a tree that nobody else uses, made if it is not there; who finds none that is free waits."""
+    """Yield a ground of a tree for exclusive use; create one if needed, or wait for a free one."""
     cache = default_cache()
     # The base is made again if its files have changed, and so is what is linked to them.
     state = base.root.stat()

@@ -1,4 +1,4 @@
-"""The path literals of a nixpkgs: what each names, as a path in the tree, and which files name it."""
+"""The path literals of a nixpkgs: the path in the tree that each names, and the files that contain it."""
 
 import os
 import re
@@ -23,13 +23,13 @@ _DOCUMENT = "index.json"
 
 
 class Index(Struct, frozen=True, kw_only=True):
-    """The files of a tree that name a path in it, by that."""
+    """For each path in a tree, the files that name it."""
 
     referrers: dict[str, list[str]]
 
 
 def index(tree: NixpkgsTree) -> Index:
-    """Return the index of a tree, from the cache after the first time."""
+    """Return the index of a tree; it is cached."""
     found: list[Index] = []
 
     def check(directory: Path) -> bool:
@@ -49,13 +49,13 @@ def index(tree: NixpkgsTree) -> Index:
 
 
 def find(file: str, text: str) -> Iterator[tuple[str, int]]:
-    """Yield what the literals in the text of a file name, as paths in the tree, and where each stands."""
+    """Yield the paths in the tree that a file's literals name, each with its offset."""
     for match in _PATH.finditer(text):
         yield _resolved(file, match[0]), match.start()
 
 
 def searched(root: Path, *words: str) -> str:
-    """Return what git-grep(1) prints about the files of a tree."""
+    """Return the output of git-grep(1) about the files of a tree."""
     argv = ("git", "-C", str(root), "grep", "--no-index", "--no-color", "-I", "-z", *words, "--", *_SEARCHED)
     env = {**calls.reading(), "GIT_CEILING_DIRECTORIES": str(root.parent)}
     return process.execute(process.Command(argv=argv, env=env, ok=(0, 1), shown=messages.known)).stdout.decode(

@@ -1,4 +1,4 @@
-"""What the files of a change make: by their names, in a set, with a function, in other versions of a set."""
+"""The attributes that a change's files make: by name, in a set, by a function, in other versions of a set."""
 
 import re
 from collections import defaultdict
@@ -64,10 +64,10 @@ _ELSEWHERE: Sequence[tuple[re.Pattern[str], AttrPath]] = [
 
 
 class Made:
-    """Asks about what files make, on the `systems` of the judgement.
+    """Evaluate the attributes that files make, on the `systems` of the judgement.
 
-    `unreached` is what they may make as well, and only every attribute of the set would show; `members` are what was
-    asked about because a set has it, `users` because something is made in a file with a function of it.
+    `unreached` are further possible attributes, which only a comparison of the whole set would find; `members` come
+    from a changed set, `users` from files that call a function of a changed file.
     """
 
     def __init__(self, record: Record, systems: Sequence[str]) -> None:
@@ -92,7 +92,7 @@ class Made:
         versions.compare(self._record, self._systems, found)
 
     def ask(self, reached: set[AttrPath], *, most_deep: int = MOST_DEEP) -> None:
-        """Ask about what the files reach, first natively, and on the other systems about what was found."""
+        """Evaluate the attributes that the files reach, first natively, then the ones found on the other systems."""
         there = self._record.compare({self._native: self.few_enough(reached)})[self._native]
         others = [system for system in self._systems if system != self._native]
         if (count := len(there)) > most_deep and others:
@@ -139,7 +139,7 @@ class Made:
         return before.kind not in {ENDS, THROWS} and not before.ends
 
     def few_enough(self, paths: Iterable[AttrPath]) -> list[AttrPath]:
-        """Return the attributes to evaluate, the first of many."""
+        """Return the attributes to evaluate, only the first ones if there are too many."""
         found = sorted(paths, key=lambda path: (len(path), path))
         if (rest := len(found) - MOST) > 0:
             self.unreached.append(Gap(what=f"{rest} more attributes", reason="the change reaches too many"))
@@ -230,14 +230,14 @@ class Made:
         return found & self._record.kinds.keys()
 
     def needs(self, file: ChangedText, packages: Sequence[AttrPath]) -> bool:
-        """Return whether one of the first of some packages needs a file: many natively, few on the other systems."""
+        """Return whether one of some packages needs a file: test many natively, few on the other systems."""
         most = dict.fromkeys((self._native, *self._systems), _FEWEST_MARKED)
         if file.path.endswith(".nix"):
             most[self._native] = _MOST_MARKED
         return any(self._sides.needing(PurePosixPath(file.path), packages[: most[system]], system) for system in most)
 
     def values(self, paths: Collection[AttrPath]) -> list[AttrPath]:
-        """Return the names that are compared by value; none if only a part was compared."""
+        """Return the names to compare by value; none if only a part was compared."""
         kinds = {path: self._record.kinds[path] for path in paths if path in self._record.kinds}
         asked = [Question(path=path, parts=("names", "values")) for path, kind in kinds.items() if kind == SET]
         pairs = self._sides.answers({self._native: asked})[self._native]
@@ -251,7 +251,7 @@ class Made:
         return sorted(path for path, kind in kinds.items() if kind not in {PACKAGE, THROWS, ENDS})
 
     def there(self, file: ChangedText, reached: Collection[AttrPath]) -> set[AttrPath]:
-        """Return the attributes of a file that are there; a package's file names no function of its set."""
+        """Return the existing attributes of a file; a package's file names no function of its set."""
         there = {path for path in reached if path in self._record.kinds}
         if not any(path[-1] == _called(file) and self._record.kinds[path] == PACKAGE for path in there):
             return there
@@ -285,7 +285,7 @@ def _called(file: ChangedText) -> str:
 
 
 def candidates(file: ChangedText, maps: Sequence[reach.Map]) -> tuple[set[AttrPath], bool]:
-    """Return the attributes that a file may be in, in one of the trees, and whether that is all."""
+    """Return the possible attributes of a file in one of the trees, and whether the list is complete."""
     there = [each for each, content in zip(maps, (file.before, file.after), strict=True) if content is not None]
     sides = [each.reached(file.path, file.names) for each in there]
     # What a package is fetched from is looked at with it.

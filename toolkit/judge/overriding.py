@@ -1,4 +1,4 @@
-"""Compare what overrides of a package give before and after a change, and what they see of it."""
+"""Compare overrides of a package before and after a change: their results and their inputs."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,7 +14,7 @@ _PROBES = {"plain": "with nothing changed", "probe": "with one more variable", "
 def overrides(
     subject: Compared, own: Own | None, before: dict[str, Any], after: dict[str, Any]
 ) -> Iterator[Difference]:
-    """Yield what differs of the override functions that a package has."""
+    """Yield the differences between a package's override functions."""
     for name in sorted(before.keys() | after.keys()):
         if name not in after:
             yield subject.differs(Kind.OVERRIDE, REGRESSION, f"{name} is gone", name, None)
@@ -79,7 +79,7 @@ def _arrivals(subject: Compared, name: str, before: dict[str, bool], after: dict
 def follows(
     subject: Compared, own: Own | None, before: dict[str, list[str]], after: dict[str, list[str]]
 ) -> Iterator[Difference]:
-    """Compare what an override of one attribute or argument reaches: other attributes, tests, the output."""
+    """Compare the reach of an override of one attribute or argument: other attributes, tests, the output."""
     for key in sorted(before.keys() & after.keys()):
         function, _, name = key.rstrip("=").partition(".")
         lost, new = (

@@ -1,4 +1,4 @@
-"""Every package of a set as digests have it, and which of two sets differ."""
+"""All packages of a set as digests, and the differences between two sets."""
 
 from collections.abc import Iterator, Mapping
 
@@ -26,7 +26,7 @@ Answer = str | dict[str, str]
 
 
 class Packages(Struct, frozen=True, kw_only=True):
-    """What each attribute path of a set is. `partial` names what needs more memory or time than it may have."""
+    """The digests of each attribute path of a set. `partial` names those that exceed a limit of memory or time."""
 
     answers: Mapping[AttrPath, Answer]
     partial: tuple[str, ...] = ()
@@ -42,12 +42,12 @@ class Packages(Struct, frozen=True, kw_only=True):
 
     @property
     def failed(self) -> tuple[str, ...]:
-        """The dotted attribute paths of what does not evaluate."""
+        """The dotted attribute paths that do not evaluate."""
         return tuple(".".join(path) for path, answer in sorted(self.answers.items()) if answer in (THROWS, ENDS))
 
     @property
     def unfinished(self) -> tuple[str, ...]:
-        """The dotted attribute paths of packages a part of which ends its evaluation."""
+        """The dotted paths of packages with a part that ends its evaluation."""
         return tuple(
             ".".join(path)
             for path, answer in sorted(self.answers.items())
@@ -56,7 +56,7 @@ class Packages(Struct, frozen=True, kw_only=True):
 
 
 def differing(before: Packages, after: Packages) -> list[AttrPath]:
-    """Return the attribute paths that are not the same on both sides: first those that one alone has or evaluates."""
+    """Return the attribute paths that differ between the sides, first those that only one has or evaluates."""
 
     def rank(path: AttrPath) -> tuple[bool, int, AttrPath]:
         sides = (before.answers.get(path), after.answers.get(path))
@@ -67,7 +67,7 @@ def differing(before: Packages, after: Packages) -> list[AttrPath]:
 
 
 def unexplained(subject: Compared, path: AttrPath, before: Packages, after: Packages) -> Iterator[Difference]:
-    """Yield the differences of an attribute as the digests show them."""
+    """Yield an attribute's differences as far as the digests show them."""
     one, other = before.answers.get(path), after.answers.get(path)
     if isinstance(one, str) or isinstance(other, str) or one is None or other is None:
         if isinstance(one, dict):

@@ -1,7 +1,7 @@
-"""Which attributes of a nixpkgs may be made from some files, and which may read or override others.
+"""Find the attributes of a nixpkgs that some files may make, and those that may read or override others.
 
-By text, and on the safe side: all references of a file, direct or not, up to a package set. Whether there
-is such an attribute, and whether it differs, is Nix's to say.
+The search is by text and includes too much rather than too little: it follows all references to a file up to a package
+set. Nix then decides whether such an attribute exists and differs.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ class Map:
                 self._added[path].add(file)
 
     def text(self, file: str) -> str:
-        """Return the text of a file, empty for one that cannot be read."""
+        """Return the text of a file, empty if it cannot be read."""
         if file not in self._texts:
             content = self._contents.get(file)
             if content is None:
@@ -161,14 +161,14 @@ class Map:
         return frozenset(path for path in found | self.inherited(found) if path), is_all
 
     def renamed(self, file: str) -> Mapping[AttrPath, AttrPath]:
-        """Return what a table of the package set has under another name, `name = other;`, by that name."""
+        """Return the aliases `name = other;` in a table of the package set, by `name`."""
         if file not in self._names:
             names = _OTHER_NAME.findall(self.text(file))
             self._names[file] = {(name,): tuple(other.split(".")) for name, other in names}
         return self._names[file]
 
     def inherited(self, paths: Iterable[AttrPath]) -> set[AttrPath]:
-        """Return what the package set has of some paths by their last names alone: `inherit (set) name;`."""
+        """Return the paths that the package set inherits by their last names: `inherit (set) name;`."""
         if self._inherits is None:
             self._inherits = {
                 (*source.split("."), name)
@@ -193,11 +193,11 @@ class Map:
             yield other, frozenset(sorted(extended, key=lambda each: (len(each), each))[:MOST_SUFFIXES])
 
     def is_table(self, file: str) -> bool:
-        """Return whether a file of the top level makes package sets."""
+        """Return whether a top-level file makes package sets."""
         return file in _TABLES or self._families(file) is not None
 
     def tests(self, file: str) -> set[AttrPath]:
-        """Return the NixOS tests that a file is, as the table of all tests has them."""
+        """Return the NixOS tests that a file defines, by the table of all tests."""
         if not file.startswith(TESTS):
             return set()
         name = re.escape(re.sub(r"(/default)?\.nix$", "", file.removeprefix(TESTS)))
@@ -205,11 +205,11 @@ class Map:
         return {("nixosTests", test) for test in re.findall(table, self.text(f"{TESTS}all-tests.nix"), re.MULTILINE)}
 
     def sets(self) -> set[str]:
-        """Return the names of what looks like a package set in the table of all packages."""
+        """Return the names that look like package sets in the table of all packages."""
         return {name for names in _SETS.findall(self.text(ALL_PACKAGES)) for name in names if name}
 
     def families(self) -> set[AttrPath]:
-        """Return the package sets of the top level."""
+        """Return the package sets at the top level."""
         return {prefix for name in _FAMILIES for prefix in self._families(f"{TOP}{name}") or ()}
 
     def _families(self, file: str) -> list[AttrPath] | None:
@@ -259,7 +259,7 @@ class Map:
                 return
 
     def is_named(self, file: str) -> bool:
-        """Return whether a text names a file of pkgs/by-name, or a directory of its package that it is in."""
+        """Return whether a text names a file of pkgs/by-name, or the file's package directory."""
         parts = file.split("/")
         return any(self._who_name("/".join(parts[:end])) for end in range(4, len(parts) + 1))
 
@@ -286,7 +286,7 @@ class Map:
             self._naming[names] = [*filter(None, found.split("\0"))]
 
     def readers(self, names: Sequence[str]) -> Mapping[str, Mapping[str, list[int]]]:
-        """Return for each name the files that have it as a word, with the offsets there."""
+        """Return for each name the files that contain it as a word, with its offsets there."""
         if not names:
             return {}
         wanted = frozenset(names)
@@ -322,21 +322,21 @@ def _shown(path: AttrPath) -> AttrPath:
 
 
 def is_top(file: str) -> bool:
-    """Return whether a file is of the top level, which makes package sets and is in none."""
+    """Return whether a file is at the top level: it makes package sets and belongs to none."""
     return file.startswith(TOP)
 
 
 def has_packages(file: str) -> bool:
-    """Return whether a file has packages of a language by their names."""
+    """Return whether a file lists packages of a language by name."""
     return dirname(file) in _DIRECTORIES
 
 
 def is_package(file: str) -> bool:
-    """Return whether a file is what pkgs/by-name calls for a package."""
+    """Return whether pkgs/by-name calls the file as a package."""
     return by_name(file) is not None and file.count("/") == 4 and file.endswith("/package.nix")  # noqa: PLR2004 - pkgs/by-name/xx/name/package.nix
 
 
 def by_name(file: str) -> str | None:
-    """Return the package of pkgs/by-name whose directory has a file."""
+    """Return the package in pkgs/by-name whose directory contains a file."""
     parts = file.split("/")
     return parts[3] if file.startswith(BY_NAME) and len(parts) > 4 else None  # noqa: PLR2004 - pkgs/by-name/xx/name/file

@@ -1,4 +1,4 @@
-"""Which attributes read or override others, by text: in pkgs, lib and nixos, by any path of names."""
+"""Find the attributes that read or override others, by text: in pkgs, lib and nixos, by any path of names."""
 
 import re
 from collections import defaultdict
@@ -26,7 +26,7 @@ _BEFORE = (
 
 
 class Readers(Struct, frozen=True, kw_only=True):
-    """Attributes that read or override others, those that only name them, and files of NixOS."""
+    """Attributes that read or override others, attributes that only name them, and files of NixOS."""
 
     strong: tuple[AttrPath, ...]
     weak: tuple[AttrPath, ...]
@@ -42,11 +42,11 @@ def find(  # noqa: PLR0913 - what is looked for, and what is known of it
     functions: Collection[str],
     every: bool = False,
 ) -> Readers:
-    """Return what reads or overrides the attributes `own`; `files` are those of the change, which are known already.
+    """Return the readers of the attributes `own`; `files` are the changed ones, which are known already.
 
-    What only names one counts if that one differs or has a new name in it, or is one of the `functions`, which show
-    nothing without a call.
-    References of a different one come first. Of too many there are some, unless `every` one is wanted.
+    An attribute that only names one counts if that one differs, has a new name in it, or is one of the `functions`,
+    which show nothing without a call. References to different attributes come first. The list is cut if it is long,
+    unless `every` one is wanted.
     """
     most = inf if every else _MOST_PATHS
     names = sorted({path[-1] for path in own if len(path[-1]) > 1} - OF_ALL)[:_MOST_NAMES]

@@ -1,4 +1,4 @@
-"""What was asked about a change, and what came of it: differences, and what was not compared."""
+"""The questions about a change and their results: differences, and everything not compared."""
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -27,10 +27,10 @@ _MOST_REASONS = 6
 
 
 class Record:
-    """Compares attributes of the two sides, and keeps what was found.
+    """Compare attributes of the two sides, and store the results.
 
-    `kinds` are those of the attributes on the `native` system, `ended` counts by system what did not evaluate before.
-    `aliases` are names of the set that are other packages', `idle` attributes that only read what was compared.
+    `kinds` has the attributes' kinds on the `native` system, `ended` counts by system those that did not evaluate
+    before. `aliases` are names of other packages in the set, `idle` attributes that only read compared ones.
     """
 
     def __init__(self, sides: Sides, files: Sequence[ChangedText], *, native: str) -> None:
@@ -59,7 +59,7 @@ class Record:
     def compare(
         self, asked: Mapping[str, Sequence[AttrPath]], parts: tuple[str, ...] = ()
     ) -> dict[str, list[AttrPath]]:
-        """Compare parts of attributes, by system, or all of their parts; return the attributes that a side has."""
+        """Compare the parts of attributes, all by default, on each system; return the attributes that a side has."""
         questions = {
             system: [
                 Question(path=path, parts=parts or ELSEWHERE)
@@ -107,10 +107,10 @@ class Record:
         return self._doubtful <= _MOST_REASONS
 
     def weigh_unnamed(self, readers: Collection[str]) -> None:
-        """Make a change of the fixed outputs that no attribute holds, if nothing else makes them differ.
+        """Turn a difference of unnamed fixed outputs into a change, unless something else explains it.
 
-        That may be one which has a name, and is an input of theirs, or the program that fetches. What only reads
-        the change, as `readers`, says nothing of its own.
+        The explanation may be a named fixed output, one of their inputs, or the program that fetches. `readers`, which
+        only read the change, explain nothing.
         """
         fetches = [each for each in self.differences if each.kind is Kind.FIXED_OUTPUT]
         named = {each.attribute for each in fetches if not each.what.startswith(fixed_outputs.UNNAMED)}
@@ -133,7 +133,7 @@ class Record:
             ]
 
     def is_inside(self, path: AttrPath) -> bool:
-        """Return whether an attribute is one of a package that was asked about."""
+        """Return whether an attribute belongs to a package that was evaluated."""
         return PACKAGE in {self.kinds.get(path[:end]) for end in range(1, len(path))}
 
     def _gap(self, path: AttrPath, system: str, before: Answer, after: Answer) -> None:
@@ -167,7 +167,7 @@ class Record:
             (self.not_covered if is_known else self.unknown).append(gap)
 
     def subject(self, name: str, system: str) -> Compared:
-        """Return an attribute as what differences are about."""
+        """Return an attribute as the subject of differences."""
         return Compared(
             attribute=name, system=system, root=str(self.sides.ground.root), files=self.files, aliases=self.aliases
         )

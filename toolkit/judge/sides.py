@@ -1,4 +1,4 @@
-"""The two sides of a comparison: a tree before and after, what Nix answers of each, kept in the cache."""
+"""The two sides of a comparison: a tree before and after the change, with Nix's answers, which are cached."""
 
 import hashlib
 import json
@@ -44,7 +44,7 @@ _OF_A_FILE = ("derivation", "meta", "passthru", "functions")
 
 
 class Sides(Struct, frozen=True, kw_only=True):
-    """Two trees that differ from the base in some files; None is a file that is gone."""
+    """Two trees that differ from the base in some files; None marks a deleted file."""
 
     base: NixpkgsTree
     ground: Ground
@@ -60,7 +60,7 @@ class Sides(Struct, frozen=True, kw_only=True):
     _foreseen: list[Callable[[], Sequence[Question]]] = field(default_factory=list["Callable[[], Sequence[Question]]"])
 
     def foresee(self, questions: Callable[[], Sequence[Question]]) -> None:
-        """Take questions that may come: after, they are asked beside the next ones if a processor is idle then."""
+        """Announce likely questions: they are evaluated with the next ones if a processor is idle then."""
         self._foreseen.append(questions)
 
     def answers(
@@ -88,12 +88,12 @@ class Sides(Struct, frozen=True, kw_only=True):
         }
 
     def why_not(self, system: str, path: tuple[str, ...]) -> str:
-        """Return in one line why an attribute does not evaluate any more."""
+        """Return in one line why an attribute no longer evaluates."""
         with self.ground.holding(self.after) as root:
             return why_not(root, system, path, self.allowed)
 
     def again(self, system: str, question: Question) -> tuple[Answer, Answer]:
-        """Return the answers to a question that nothing else is asked beside: an error may come of the order."""
+        """Answer a question in an evaluation of its own, since an error may depend on the order."""
         answers: list[Answer] = []
         for contents in (self.before, self.after):
             with self.ground.holding(contents) as root:
@@ -101,7 +101,7 @@ class Sides(Struct, frozen=True, kw_only=True):
         return answers[0], answers[1]
 
     def needing(self, path: PurePosixPath, packages: Sequence[tuple[str, ...]], system: str) -> list[tuple[str, ...]]:
-        """Return those packages that show another thing if a file has nothing but a mark in it."""
+        """Return the packages whose answers change if a file contains nothing but a mark."""
         if not packages:
             return []
         contents = self.after if path not in self.after or self.after[path] is not None else self.before
@@ -116,7 +116,7 @@ class Sides(Struct, frozen=True, kw_only=True):
         ]
 
     def packages(self, system: str, engine: Engine) -> tuple[Packages, Packages]:
-        """Return every package before and after."""
+        """Return all packages before and after."""
         before, after = (
             self._packages(contents, system, engine, what)
             for contents, what in ((self.before, "before"), (self.after, "after"))

@@ -1,4 +1,4 @@
-"""The attribute that is compared, and its own derivation before and after."""
+"""The attribute under comparison, and its own derivation before and after."""
 
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, cast
@@ -16,9 +16,9 @@ HASHES = frozenset({"hash", "outputHash", "outputHashAlgo", "outputHashMode", "s
 
 
 class Compared(Struct, frozen=True, kw_only=True):
-    """The attribute that is compared, on a system.
+    """The attribute under comparison, on a system.
 
-    `files` are those of the change with the words in what differs of them, `aliases` the names of aliases.
+    `files` are the changed ones, each with the words that differ; `aliases` are names of aliases.
     """
 
     attribute: str
@@ -40,7 +40,7 @@ class Compared(Struct, frozen=True, kw_only=True):
         )
 
     def shown(self, value: Any) -> Any:  # noqa: ANN401 - JSON
-        """Return a value in which files of the tree are called as the tree calls them."""
+        """Return a value in which the tree's files have their names in the tree."""
         return with_strings(value, lambda text: text.replace(f"{self.root}/", ""))
 
 
@@ -52,16 +52,16 @@ class Own(Struct, frozen=True, kw_only=True):
 
     @property
     def same(self) -> bool:
-        """Return whether the same is built, with the same inputs."""
+        """Return whether the same is built from the same inputs."""
         return all(self.before[name] == self.after[name] for name in ("out", "outputs"))
 
     @property
     def updated(self) -> bool:
-        """Return whether it has a different version."""
+        """Return whether the version differs."""
         return bool(self.before["version"] != self.after["version"])
 
     def follows(self, before: Any, after: Any) -> bool:  # noqa: ANN401 - JSON
-        """Return whether a value differs by the version alone."""
+        """Return whether a value differs only by the version."""
         old, new = self.before["version"], self.after["version"]
         if not (self.updated and isinstance(old, str) and isinstance(new, str) and old):
             return False
@@ -73,7 +73,7 @@ class Own(Struct, frozen=True, kw_only=True):
 
 
 def with_strings(value: Any, change: Callable[[str], str]) -> Any:  # noqa: ANN401 - JSON
-    """Return a value with each string in it changed."""
+    """Return a value with a function applied to each of its strings."""
     if isinstance(value, str):
         return change(value)
     if isinstance(value, list):

@@ -1,7 +1,7 @@
-"""Which attribute of a Nix file a place stands in, and which attributes differ between two versions of it.
+"""Find the attribute of a Nix file that an offset belongs to, and the attributes that differ between two versions.
 
-By tokens, in one pass, since package sets have more than ten thousand lines. It selects what Nix evaluates,
-and decides nothing: what is not understood counts as the whole file.
+It reads tokens in one pass, since package sets have more than ten thousand lines. It only chooses what Nix evaluates:
+if it does not understand something, the whole file counts.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ _DEEPEST = 5
 
 
 class TokenBinding(Struct, frozen=True, kw_only=True):
-    """An attribute, or names that are inherited, from `start` to `end`; `around` is the binding that it stands in.
+    """An attribute, or inherited names, from `start` to `end`; `around` is the enclosing binding.
 
-    `local` is one of a let.
+    `local`: it belongs to a let.
     """
 
     names: tuple[str, ...]
@@ -81,7 +81,7 @@ class _Frame(Struct):
 
 
 def find(text: str) -> list[TokenBinding]:
-    """Return the bindings of a text, an outer one before what is in it; nothing of a text that is not Nix."""
+    """Return the bindings of a text, an outer one before its inner ones; none if the text is not Nix."""
     scanner = _Scanner(text)
     try:
         scanner.scan()
@@ -196,7 +196,7 @@ class _Scanner:
 
 
 def attributes(bindings: Iterable[TokenBinding], text: str, offset: int, *, depth: int = 4) -> set[tuple[str, ...]]:
-    """Return the attribute paths that a place of a text is part of; for a let's binding, those of its uses."""
+    """Return the attribute paths around an offset; for a let's binding, those of its uses."""
     held = [each for each in bindings if each.start <= offset < each.end]
     chain: list[TokenBinding] = sorted(held, key=lambda each: each.start)
     paths: set[tuple[str, ...]] = set()
@@ -233,7 +233,7 @@ def attributes(bindings: Iterable[TokenBinding], text: str, offset: int, *, dept
 
 
 class Differing(Struct, frozen=True, kw_only=True):
-    """The attributes that differ between two versions of a file, as paths; `rest` if something else does too."""
+    """The attributes that differ between two versions of a file, as paths; `rest`: something else differs too."""
 
     paths: frozenset[tuple[str, ...]]
     rest: bool
@@ -242,7 +242,8 @@ class Differing(Struct, frozen=True, kw_only=True):
 def differing(before: str, after: str, *, deep: bool = False) -> Differing:
     """Compare two versions of a file, attribute by attribute, without white space and comments.
 
-    The outermost attributes count, those of a set that a let binds too, and with `deep` what is in them as well.
+    Only the outermost attributes count, including those of a set that a let binds; with `deep`, inner ones count as
+    well.
     """
     one, other = (_Parts(text, deep=deep) for text in (before, after))
     paths = one.texts.keys() | other.texts.keys()
@@ -294,7 +295,7 @@ def _around(binding: TokenBinding) -> tuple[str, ...] | None:
 
 
 def conditions(text: str, lines: Container[str]) -> str:
-    """Return those lines of a text, and what stands before the brackets and strings that they are in."""
+    """Return the conditions around some lines of a text: the lines that open the enclosing brackets and strings."""
     written = text.splitlines(keepends=True)
     starts = [*accumulate(map(len, written), initial=0)]
     wanted = [start for start, line in zip(starts, text.splitlines(), strict=False) if line in lines]
@@ -319,9 +320,9 @@ def conditions(text: str, lines: Container[str]) -> str:
 
 
 def in_code(text: str, offsets: Iterable[int]) -> list[int]:
-    """Return those offsets of words at which a token of the code begins, or a string that has one word.
+    """Return the offsets of words that begin a token of code, or a string of one word.
 
-    What a comment, a longer string or a path says is no name.
+    Words in comments, longer strings and paths are not names.
     """
     wanted = {*offsets}
     return [

@@ -1,4 +1,4 @@
-"""Values as Nix shows them: what is in a set or a list, and what of it differs."""
+"""Values as Nix shows them: the members of sets and lists, and their differences."""
 
 import json
 import re
@@ -14,7 +14,7 @@ _MOST_TEXT = 60
 
 
 def what_differs(old: Any, new: Any) -> str:  # noqa: ANN401 - JSON
-    """Return what of two lists or sets has gone and come, and which members of long sets differ."""
+    """Return the removed and added members of two lists or sets, and the members of long sets that differ."""
     one, other = labels(old), labels(new)
     if one is None or other is None:
         return "differs"
@@ -30,7 +30,7 @@ def what_differs(old: Any, new: Any) -> str:  # noqa: ANN401 - JSON
 
 
 def labels(value: Any) -> list[str] | None:  # noqa: ANN401 - JSON
-    """Return what the members of a list or a set are called, as judge.nix has them of a long one."""
+    """Return the names of a list's or set's members, in the form of judge.nix for long ones."""
     if isinstance(value, list):
         return [_label(each) for each in cast("list[object]", value)]
     if not is_set(value) or is_package(value) or ({*_MARKS} - {"#", "{"}) & value.keys():
@@ -46,7 +46,7 @@ def _label(value: Any) -> str:  # noqa: ANN401 - JSON
 
 
 def names_in(value: Any) -> set[str]:  # noqa: ANN401 - JSON
-    """Return the names in a set, also in one that is shown by its hash."""
+    """Return the names in a set, even if the set is shown by its hash."""
     if not is_set(value) or is_package(value) or ({*_MARKS} - {"#"}) & value.keys():
         return set()
     return {*value["names"]} if "#" in value else {*value}
@@ -57,7 +57,7 @@ _MARKS = {"!", "λ", "#", "{", "["}
 
 
 def leaves(prefix: str, before: Any, after: Any) -> Iterator[tuple[str, Any, Any]]:  # noqa: ANN401 - JSON
-    """Yield what differs, as deep as both are sets."""
+    """Yield the innermost differences between two values: it descends while both are sets."""
     if before == after:
         return
     sets = is_set(before) and is_set(after)
@@ -70,7 +70,7 @@ def leaves(prefix: str, before: Any, after: Any) -> Iterator[tuple[str, Any, Any
 
 
 def is_set(value: Any) -> TypeGuard[dict[str, Any]]:  # noqa: ANN401 - JSON
-    """Return whether a value is a set, or one of the marks that stand for a value."""
+    """Return whether a value is a set, not a mark that replaces a value."""
     return isinstance(value, dict)
 
 

@@ -1,4 +1,4 @@
-"""The other versions of a package set: what a file makes in one of them it makes in the others, perhaps differently."""
+"""Other versions of a package set: a file that is used in one is used in the others, perhaps differently."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -34,9 +34,9 @@ _RANKED = (re.compile(r"[a-zA-Z-]+_?\d[\d_.]*(\.pkgs)?"), re.compile(r"\D*[\d_]+
 
 
 def compare(record: Record, systems: Sequence[str], reached: Collection[AttrPath]) -> None:
-    """Compare natively the same in the other versions of a package set; elsewhere if it differs in one of them.
+    """Compare the same attributes natively in other versions of a package set; on other systems if one differs.
 
-    What differs as it does in another version, or in a set under two names, is not asked about elsewhere.
+    Differences that another version, or another name of the set, already shows are not evaluated again.
     """
     found = {path for path in reached if record.kinds.get(path) in {PACKAGE, FUNCTION}}
     prefixes = {path[:end] for path in found for end in range(1, min(len(path), _DEEPEST + 1))}
@@ -94,7 +94,7 @@ def _distinct(differences: Sequence[Difference], known: int) -> list[Difference]
 
 
 def family(name: str) -> str | None:
-    """Return what the versions of a package set have in common in their names, None for what is called otherwise."""
+    """Return the common part of the names that a package set's versions have; None if the name has another form."""
     found = _SET.fullmatch(name)
     if found is None:
         return None
@@ -102,14 +102,14 @@ def family(name: str) -> str | None:
 
 
 def is_set(prefix: AttrPath) -> bool:
-    """Return whether a path is that of a package set with other versions, if there are any."""
+    """Return whether a path is that of a package set with several versions."""
     return prefix[:-1] in CONTAINERS or (len(prefix) == 1 and family(prefix[0]) is not None)
 
 
 def others(names: Mapping[AttrPath, Collection[str]], prefix: AttrPath) -> list[AttrPath]:
     """Return the other versions of a package set, by the names in the set of all packages and in CONTAINERS.
 
-    Those with nothing but a number come first, of one that has two names the first.
+    Names with only a number come first; a version with two names counts once.
     """
     around = prefix[:-1]
     kind = CONTAINERS.get(around) or (family(prefix[0]) if len(prefix) == 1 else None)

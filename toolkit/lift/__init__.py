@@ -1,1 +1,1 @@
-"""Find let-bound packages, and make them overridable. Knows Nix and nixpkgs, but no package."""
+"""Find let-bound packages, and make them overridable. It knows Nix and nixpkgs, but no particular package."""

@@ -1,6 +1,7 @@
-"""What the lets of one file bind: which packages, of which kind, and how far out of reach of an override.
+"""The packages that the lets of a file define, their kinds, and how far an override reaches each.
 
-By syntax: an attribute may show a binding; its uses show whether an override of that reaches them all.
+The syntax decides: an attribute may show a binding; the binding's uses show whether an override of that attribute
+reaches them all.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ from toolkit.nix.tree import Node
 
 
 class Binding(Struct, frozen=True, kw_only=True):
-    """A package that a let of a file binds.
+    """A package defined in a let of a file.
 
-    `builder` is its builder's name as it is written, `shares` what it takes from the same place as the package that the
-    file is for, as in `shared`. `liftable` is true if the package's own builder may have final attributes.
+    `builder` is the builder's name as written; `shares` lists what it takes from the same place as the file's package,
+    as in `shared`. `liftable`: the builder of the file's package may accept final attributes.
     """
 
     name: str
@@ -34,14 +35,14 @@ class Binding(Struct, frozen=True, kw_only=True):
 
     @property
     def reason(self) -> str | None:
-        """Why upstream would want a lift, in words; None for a private part with a source of its own."""
+        """The reason why upstream would want a lift, in words; None for a private part with its own source."""
         return _reason(self.state, self.shares)
 
 
 def find(shape: Shape) -> tuple[Binding, ...]:
-    """Return what the lets below the file's functions bind and its package is made of, in the order of the file.
+    """Return the packages below the file's functions that its lets define and its package uses, in the file's order.
 
-    Nothing for a file that ends in a set of packages, a list or a name.
+    Return nothing for a file that ends in a set of packages, a list or a name.
     """
     if not shape.lets or not shape.functions or not makes_one(shape.body):
         return ()
@@ -63,7 +64,7 @@ def find(shape: Shape) -> tuple[Binding, ...]:
 
 
 def makes_one(expression: Node) -> bool:
-    """Return whether an expression is one package: a call, a choice between some by `if`, or one with more by `//`."""
+    """Return whether an expression is one package: a call, an `if` between packages, or a package extended by `//`."""
     expression = result(expression)
     if expression.kind == "if_expression":
         return any(makes_one(branch) for branch in branches(expression))
@@ -73,7 +74,7 @@ def makes_one(expression: Node) -> bool:
 
 
 class BindingKind(StrEnum):
-    """Kinds of bindings, those that people want to override first."""
+    """The kinds of bindings, the most often overridden ones first."""
 
     PACKAGE = "package"
     """A builder's call with a source of its own, or one of a language's builder."""
@@ -111,13 +112,13 @@ _WITHOUT_FINAL = {
 
 
 def without_final(builder: str) -> str | None:
-    """Say what a builder makes that is known to take no function of final attributes; None for any other builder."""
+    """Name the product of a builder that takes no function of final attributes; None for other builders."""
     name = builder.rpartition(".")[2]
     return next((what for what, pattern in _WITHOUT_FINAL.items() if pattern.fullmatch(name)), None)
 
 
 def kind(binding: Node) -> tuple[BindingKind, str] | None:
-    """Return the kind of a binding of a let and the builder as it is written, None if it binds no package."""
+    """Return the kind of a let's binding and the builder as written; None if the binding is not a package."""
     if binding.kind != "binding" or len(binding.children[0].children) != 1:
         return None
     expression = result(value(binding))
@@ -157,7 +158,7 @@ PASSTHRU = "passthru"
 
 
 class Reachability(StrEnum):
-    """How far an override reaches what a let binds, by syntax."""
+    """How far an override reaches a let's binding, by syntax."""
 
     HIDDEN = "hidden"
     SHOWN = "shown without effect"
@@ -166,10 +167,10 @@ class Reachability(StrEnum):
 
 
 class ShownAttribute(Struct, frozen=True, kw_only=True):
-    """An attribute of a package that is one of its lets' bindings.
+    """An attribute of a package that exposes a let's binding.
 
-    `path` is the attribute's among those of the package, `node` the binding or the inherit that it is bound by, `use`
-    the name of the let's binding in it.
+    `path` is the attribute's path in the package, `node` the binding or inherit that defines it, `use` the let's name
+    in it.
     """
 
     path: tuple[str, ...]
@@ -178,7 +179,7 @@ class ShownAttribute(Struct, frozen=True, kw_only=True):
 
 
 def shown_attributes(shape: Shape, name: str) -> tuple[ShownAttribute, ...]:
-    """Return the attributes that show the binding `name`, in the order of the text."""
+    """Return the attributes that expose the binding `name`, in the order of the text."""
     if shape.construction is None:
         return ()
     uses = {use.node.index: use.node for use in shape.uses if use.name == name}
@@ -195,9 +196,9 @@ def _is_shown(path: tuple[str, ...]) -> bool:
 
 
 def direct_uses(shape: Shape, name: str) -> list[Reference]:
-    """Return the uses of a binding that an override leaves as they are, of those that the package reaches.
+    """Return the uses of a binding that an override does not change and that the package reaches.
 
-    A use of the attribute by its name, within a `rec` set that binds it, is one of them.
+    A use of the attribute by its name, within the `rec` set that defines it, is one of them.
     """
     shown = shown_attributes(shape, name)
     passed = {each.use.index for each in shown}
@@ -214,7 +215,7 @@ _IN_ENV = len(("env", "NAME"))
 
 
 def only_names(use: Node) -> bool:
-    """Return whether a use of a part takes what it is called, and nothing that is built."""
+    """Return whether a use takes only the part's name, and nothing that is built."""
     return bool(selection(use)) and _NAMES.issuperset(selection(use))
 
 
@@ -223,9 +224,9 @@ def _is_variable(path: tuple[str, ...]) -> bool:
 
 
 def own_attribute(shape: Shape, use: Node) -> str | None:
-    """Return the attribute of the package that an override of which replaces a use.
+    """Return the attribute of the package whose override replaces a use.
 
-    It is a list with the use as an element, perhaps joined to others by `++`, or a variable of the environment.
+    It is a list with the use as an element, perhaps joined to others by `++`, or an environment variable.
     """
     if shape.construction is None or (around := use.parent) is None:
         return None
@@ -246,7 +247,7 @@ def _is_reached(shape: Shape, node: Node) -> bool:
 
 
 def uses_by_rec(shape: Shape, shown: ShownAttribute) -> Iterator[Reference]:
-    """Yield the uses of an attribute by its name within the `rec` set that binds it."""
+    """Yield the uses of an attribute by its name within the `rec` set that defines it."""
     owner = shown.node.enclosing("rec_attrset_expression", "attrset_expression")
     for use in shape.references:
         if use.scope is not None and use.scope.node is owner and use.name == shown.path[-1]:
@@ -276,7 +277,7 @@ def state(shape: Shape, name: str) -> Reachability:
 
 
 def source_argument(shape: Shape, name: str) -> str | None:
-    """Return the argument of the file's function that has the source of the part behind a binding, None if none has."""
+    """Return the argument of the file's function that contains the part's source, or None."""
     found = construction(result(value(shape.bindings[name])))
     sources = [
         _source(path, node) for path, node in (found.attributes if found is not None else ()) if path == ("src",)
@@ -290,9 +291,9 @@ _NAME = re.compile(r"[A-Za-z_][\w-]*")
 
 
 def own_names(shape: Shape, name: str) -> tuple[str, ...]:
-    """Return what the package behind a binding calls itself, first without the name of the file's package before it.
+    """Return the names of a binding's package, first without the name of the file's package as prefix.
 
-    Nothing if that is not written out, but for the names and versions of others in it.
+    Return nothing if the name is computed, except from names and versions of other packages.
     """
     found = construction(result(value(shape.bindings[name])))
     if found is None or shape.construction is None:
@@ -325,7 +326,7 @@ WITH_SOURCE = ("patches", "vendorHash")
 
 
 def shared(shape: Shape, name: str) -> tuple[str, ...]:
-    """Return which of SHARED, and with `src` of WITH_SOURCE, a binding takes from where the package takes its own."""
+    """Return which of SHARED (and, with `src`, of WITH_SOURCE) a binding takes from the package's own place."""
     binding = shape.bindings[name]
     taken = {
         (use.scope.node.index, use.name, part)
@@ -338,7 +339,7 @@ def shared(shape: Shape, name: str) -> tuple[str, ...]:
 
 
 def origin(shape: Shape, attribute: str) -> Origin | None:
-    """Return where the package takes an attribute from, None if it is no name, or bound more than once."""
+    """Return the origin of one of the package's attributes; None if it is not a name, or bound more than once."""
     attributes = shape.construction.attributes if shape.construction is not None else ()
     found = [node for path, node in attributes if path == (attribute,)]
     if len(found) != 1:

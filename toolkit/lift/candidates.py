@@ -1,6 +1,6 @@
-"""How far an override of a package reaches what its file binds: by syntax, and by what Nix finds for each method.
+"""How far overrides of a package reach the bindings of its file: by syntax, and by Nix's answer for each method.
 
-A method is an override that people write: of an argument, of an attribute of the derivation, of one of passthru.
+A method is an override that people write: of an argument, of an attribute of the derivation, or of passthru.
 """
 
 import re
@@ -19,7 +19,7 @@ _VERSION = re.compile(r'\bversion\s*=\s*"([^"$]+)"')
 
 
 class Bound(Struct, frozen=True, kw_only=True):
-    """A package defined in a let; `shown` are the attributes whose value it is."""
+    """A package defined in a let; `shown` are the attributes with its value."""
 
     name: str
     builder: str
@@ -29,10 +29,10 @@ class Bound(Struct, frozen=True, kw_only=True):
 
 
 class FileBindings(Struct, frozen=True, kw_only=True):
-    """What a package's file binds, by syntax.
+    """The bindings of a package's file, by syntax.
 
-    `parameters` are those of its outermost function, `attributes` paths of the builder's call, `final` what the file
-    takes from the final attributes. `problem` explains why nothing could be read.
+    `parameters` are those of its outermost function, `attributes` paths of the builder's call, `final` the paths that
+    the file reads from the final attributes. `problem` explains why nothing could be read.
     """
 
     bound: tuple[Bound, ...] = ()
@@ -43,11 +43,11 @@ class FileBindings(Struct, frozen=True, kw_only=True):
     problem: str | None = None
 
     def named(self, name: str) -> Bound | None:
-        """Return the binding of a let."""
+        """Return the let's binding of this name."""
         return next((each for each in self.bound if each.name == name), None)
 
     def place(self, name: str) -> str:
-        """Return where a name is bound: let, attribute, parameter or absent."""
+        """Return the kind of place that defines a name: let, attribute, parameter or absent."""
         if self.named(name) is not None:
             return "let"
         if any(path[-1] == name for path in self.attributes):
@@ -55,7 +55,7 @@ class FileBindings(Struct, frozen=True, kw_only=True):
         return "parameter" if name in self.parameters else "absent"
 
     def reached(self, name: str) -> bool | None:
-        """Return whether an override reaches a name, as far as the syntax shows it; None if it does not."""
+        """Return whether an override reaches a name, by syntax; None if the syntax does not decide."""
         bound = self.named(name)
         if bound is not None:
             return bound.state is Reachability.ROUTED
@@ -63,23 +63,23 @@ class FileBindings(Struct, frozen=True, kw_only=True):
 
     @property
     def routed(self) -> tuple[str, ...]:
-        """The attributes of passthru that the package takes from its final attributes."""
+        """The passthru attributes that the package takes from its final attributes."""
         shown = (path[1] for path in self.attributes if path[0] == PASSTHRU and len(path) == 2)  # noqa: PLR2004 - as a method
         return tuple(name for name in shown if name in self.final and self.named(name) is None)
 
     def paths(self, name: str) -> tuple[tuple[str, ...], ...]:
-        """Return the methods to try for a name."""
+        """Return the override methods to try for a name."""
         bound = self.named(name)
         return candidates(name, bound.shown if bound is not None else ())
 
 
 def candidates(name: str, shown: Iterable[tuple[str, ...]]) -> tuple[tuple[str, ...], ...]:
-    """Return the methods to try for a binding: those that its file shows, then those that it may have by its name."""
+    """Return the override methods to try for a binding: those in its file, then those that its name suggests."""
     return tuple(dict.fromkeys((*shown, (PASSTHRU, name), (name,), (OVERRIDE, name))))
 
 
 def file_bindings(content: bytes) -> FileBindings:
-    """Read a package's file; what cannot be read is a problem."""
+    """Read a package's file; if that fails, set `problem`."""
     try:
         tree = Tree(content.decode(), name="file")
         shape = read(tree)
@@ -123,7 +123,7 @@ def _taken(variable: Node) -> tuple[str, ...]:
 
 
 def method_name(path: Sequence[str]) -> str:
-    """Return a method as people write it."""
+    """Return an override method as people write it."""
     if path[0] == OVERRIDE:
         return f"override {{ {path[1]} = …; }}"
     *around, name = path
@@ -135,7 +135,7 @@ def method_name(path: Sequence[str]) -> str:
 
 
 def questions(file: FileBindings, names: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
-    """Return all methods to try for names, each under a name of its own."""
+    """Return all override methods to try for some names, each under its own name."""
     return {question_name(name, path): path for name in names for path in file.paths(name)}
 
 

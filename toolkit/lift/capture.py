@@ -1,4 +1,4 @@
-"""Keep every name's meaning: the parameter of the final attributes, and the free names of what moves."""
+"""Keep the meaning of every name: choose the parameter of the final attributes, and check names in moved text."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -23,9 +23,9 @@ _SETS = frozenset(["attrset_expression", "rec_attrset_expression"])
 
 
 def parameter(planned: LiftPlan, sites: Iterable[Node]) -> str:
-    """Return the name of the final attributes that means them at all of these places.
+    """Return a name for the final attributes that is free at all of these places.
 
-    Raise RefusalError where the package has given them a name that means something else at one.
+    Raise RefusalError if the package uses a name with a different meaning at one of them.
     """
     construction = planned.construction
     sites = list(sites)
@@ -50,10 +50,10 @@ def _is_hidden(planned: LiftPlan, name: str, site: Node) -> bool:
 
 
 def renamed(planned: LiftPlan, name: str, sites: Iterable[Node]) -> Iterator[Edit]:
-    """Yield the edits that give the final attributes of what moves a name of their own, where they have this one.
+    """Yield edits that rename the final attributes of moved definitions that use this same name.
 
-    A function that does not use them becomes the set that it returns. Only that of a part which takes something from
-    the package is changed: its lines move anyway.
+    If a function does not use them, it becomes the set that it returns. Only parts that take something from the package
+    change: their lines move anyway.
     """
     references = planned.shape.references
     functions = {
@@ -105,9 +105,9 @@ def _is_used(planned: LiftPlan, name: str) -> bool:
 
 
 def require_meanings(planned: LiftPlan) -> None:
-    """Raise RefusalError if a name would mean something else where a definition moves to.
+    """Raise RefusalError if a name would change its meaning in a definition's new place.
 
-    A `rec` set of the package may bind it, since no such set stays one.
+    A `rec` set of the package may bind the name, since no such set stays.
     """
     sets = {literal.index for literal in planned.construction.sets}
     for use in planned.shape.references:
@@ -131,7 +131,7 @@ def require_meanings(planned: LiftPlan) -> None:
 
 
 def same_meaning(use: Reference, definition: Node, place: Node) -> bool:
-    """Return whether a name in a definition is bound within it, or means the same at a place."""
+    """Return whether a name in a definition is bound within it, or has the same meaning at a place."""
     if use.scope is not None and definition.contains(use.scope.node):
         return True
     there = look_up(use.name, place)

@@ -1,4 +1,4 @@
-"""The default designs of a lift, in order, and the limit of changes that are made without a request."""
+"""The default designs of a lift, in order, and the largest change that a default design may make."""
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +23,7 @@ MOST_LINES = 300
 
 
 class LiftChoice(Struct, frozen=True, kw_only=True):
-    """What is asked of a lift: bindings, none for all; a design, None for the best; attributes to follow; new names.
+    """The choices for a lift: bindings (none: all), a design (None: the best), attributes to follow, new names.
 
     `called` is that of `lift`. If the lift is `requested`, by an issue, its parts need no other reason.
     """
@@ -36,9 +36,9 @@ class LiftChoice(Struct, frozen=True, kw_only=True):
 
 
 class LiftWay(Struct, frozen=True, kw_only=True):
-    """A design, the bindings that are lifted by it, none for all, and the attributes that what moves follows.
+    """A design, the bindings to lift by it (none: all), and the attributes that moved definitions follow.
 
-    Where `whole`, what is followed leaves the let as well.
+    If `whole`, the followed bindings leave the let as well.
     """
 
     design: Design
@@ -48,7 +48,7 @@ class LiftWay(Struct, frozen=True, kw_only=True):
 
 
 def ways(text: str, choice: LiftChoice, *, name: str) -> Iterator[LiftWay]:
-    """Yield how to lift, the best way first: after one that changes too much, that for as many bindings as it can be.
+    """Yield the ways to lift, the best first; after one that changes too much, the same for fewer bindings.
 
     Raise as `lift` does.
     """
@@ -89,9 +89,9 @@ def _best(shape: Shape, choice: LiftChoice, way: LiftWay) -> Iterator[LiftWay]:
 
 
 def lifted(text: str, choice: LiftChoice, way: LiftWay, *, name: str) -> Lifted:
-    """Lift in one way; raise as `lift` does, and RefusalError for a large change by a default design.
+    """Lift in one way; raise as `lift` does, and RefusalError if a default design changes too much.
 
-    A layer is for an overlay, which nobody has to read.
+    A layer is only for an overlay, which nobody has to review.
     """
     made = _made(read(Tree(text, name=name)), choice, way, way.bindings)
     asked = choice.design is not None or way.design is Design.LAYER
@@ -144,7 +144,7 @@ def _affordable(shape: Shape, choice: LiftChoice, way: LiftWay, names: Sequence[
 
 
 def changed_lines(before: str, after: str) -> int:
-    """Return how many lines of a diff are added or removed."""
+    """Return the number of added and removed lines in a diff."""
     # Two lines of names come first, and the place of the first change.
     lines = [*difflib.unified_diff(before.splitlines(), after.splitlines())]
     return sum(line[:1] in {"+", "-"} for line in lines[3:])

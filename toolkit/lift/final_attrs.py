@@ -12,8 +12,8 @@ from toolkit.nix.tree import Tree
 def final_attrs(text: str, *, name: str) -> str:
     """Return the file's text with the builder's attributes as a function of the final ones, and no `rec`.
 
-    `name` is the file's in messages. Raise NixSyntaxError for what is no Nix, LayoutError for a file of another shape,
-    RefusalError for a use of an attribute that the final ones may have another value of.
+    `name` is the file's in messages. Raise NixSyntaxError for invalid Nix, LayoutError for a file of a different shape,
+    RefusalError for a use of an attribute whose final value may differ.
     """
     shape = read(Tree(text, name=name))
     call = construction(shape)

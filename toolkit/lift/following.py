@@ -1,4 +1,4 @@
-"""Which parts can follow their package, and what stands between them and what they follow."""
+"""Decide which parts can follow their package, and find the bindings between them and the followed attributes."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,7 +10,7 @@ from toolkit.nix.tree import Node
 
 
 def can_follow(shape: Shape, name: str, follow: Sequence[str]) -> bool:
-    """Return whether a part shares attributes that are followed, and keeps no source beside another version."""
+    """Return whether a part shares the followed attributes, and does not combine its own source with that version."""
     common = set(follow) & set(shared(shape, name))
     part = construction(result(value(shape.bindings[name])))
     sources = {where for attribute in follow if (where := origin(shape, attribute)) is not None}
@@ -42,7 +42,7 @@ def _made_with(shape: Shape, part: BuilderCall, attributes: Sequence[tuple[str, 
 
 
 def between(shape: Shape, name: str, follows: Mapping[str, Origin]) -> frozenset[str]:
-    """Return the bindings between a part and the attributes that it is to follow, except those in its meta."""
+    """Return the bindings between a part and the attributes that it follows, except those in its meta."""
     origins = {where[:2] for where in follows.values() if not where[2]}
     sources = {name for _, name in origins}
     found: set[str] = set()
@@ -68,7 +68,7 @@ def _is_of_meta(node: Node) -> bool:
 
 
 def is_derivation(shape: Shape, name: str) -> bool:
-    """Return whether a binding of the lets is a derivation: a package, a script, a download."""
+    """Return whether a let's binding is a derivation: a package, a script, a download."""
     node = shape.bindings[name]
     function = callee(result(value(node))) if node.kind == "binding" else ()
     return kind(node) is not None or any(re.match(r"fetch\w+", each) for each in function[-1:])

@@ -1,7 +1,7 @@
-"""The design `hidden`: definitions become defaults of the parameters of a function that its own file calls.
+"""The design `hidden`: definitions become default parameters of a function that its own file calls.
 
-callPackage fills every parameter, defaulted ones too, that the package set has a name for. So a new caller is
-callPackage of a function that does not show the new ones; `override` still sets them. It needs nothing of the builder.
+callPackage fills every parameter that the package set has a name for, even one with a default. So a new function calls
+callPackage with a function that hides the new parameters; `override` still sets them. The builder needs no support.
 """
 
 import re
@@ -32,7 +32,7 @@ _OPERATORS = frozenset(["__sub", "__mul", "__div", "__lessThan", "__nixPath", "_
 
 
 class CalledFunction(Struct, frozen=True, kw_only=True):
-    """A function that its file calls by callPackage: the `binding` that has it, its `pattern`, the `calls`."""
+    """A function that its file calls by callPackage: its `binding`, `pattern` and `calls`."""
 
     shape: Shape
     function: Node
@@ -47,7 +47,7 @@ class CalledFunction(Struct, frozen=True, kw_only=True):
 
     @property
     def caller(self) -> str:
-        """The name of what comes to call it."""
+        """The name of the new caller."""
         stem = self.name.removesuffix("Gen")
         return f"call{stem[:1].upper()}{stem[1:]}"
 
@@ -66,7 +66,7 @@ class CalledFunction(Struct, frozen=True, kw_only=True):
 
 
 def called(shape: Shape) -> CalledFunction:
-    """Return the function that a shape starts at; raise LayoutError for one that its own file does not call."""
+    """Return the function that a shape starts at; raise LayoutError if its own file does not call it."""
     function = shape.functions[0]
     binding = function.parent
     while binding is not None and binding.kind == "parenthesized_expression":
@@ -90,10 +90,10 @@ def called(shape: Shape) -> CalledFunction:
 
 
 def rewrite(shape: Shape, names: Sequence[str]) -> str:
-    """Return the file's text with bindings of the lets, and what they need, as parameters unknown to callPackage.
+    """Return the file's text with lifted bindings, and their dependencies, as parameters hidden from callPackage.
 
-    Raise LayoutError for a function that its own file does not call, RefusalError for one that hides a parameter, or in
-    which a name would have another meaning.
+    Raise LayoutError if the function is not called in its own file, RefusalError if it hides a parameter, or a name
+    would change its meaning.
     """
     of = called(shape)
     moved = _moved(of, names)

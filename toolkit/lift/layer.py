@@ -1,6 +1,6 @@
-"""Set what uses a lifted binding by an `overrideAttrs` around the builder's call.
+"""Set the attributes that use a lifted binding in an `overrideAttrs` around the builder's call.
 
-That is for builders that take no function of the final attributes, and for those that do not see what overrides them.
+This serves builders that take no function of the final attributes, or do not see overrides of them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,9 +21,9 @@ PREVIOUS = "previousAttrs"
 
 
 def attributes(planned: LiftPlan) -> tuple[Node, ...]:
-    """Return the attributes that use a lifted binding, and leave the builder's call for the layer.
+    """Return the attributes that use a lifted binding, which move from the builder's call to the layer.
 
-    Raise RefusalError for a package that cannot be taken apart like this.
+    Raise RefusalError if the package cannot be divided like this.
     """
     construction, call = planned.construction, planned.construction.call
     if (taken := next((use for use in planned.shape.references if use.name == PREVIOUS), None)) is not None:
@@ -56,12 +56,12 @@ def attributes(planned: LiftPlan) -> tuple[Node, ...]:
 
 
 def leaves(construction: BuilderCall, layered: Sequence[Node], use: Reference) -> bool:
-    """Return whether a name means an attribute by its `rec` set, and leaves that set."""
+    """Return whether a name means an attribute of its `rec` set and is used in a moved part."""
     return _is_of(construction, use) and any(node.contains(use.node) for node in layered)
 
 
 def divided(construction: BuilderCall, additions: Additions) -> tuple[Additions, Additions]:
-    """Divide what passthru gets into what the builder's call gets, if it has a passthru, and what the layer gets."""
+    """Divide the passthru additions between the builder's call, if it has a passthru, and the layer."""
     if any(path[0] == PASSTHRU for path, _ in construction.attributes):
         return Additions(names=additions.names), Additions(definitions=additions.definitions)
     return Additions(), additions
@@ -70,7 +70,7 @@ def divided(construction: BuilderCall, additions: Additions) -> tuple[Additions,
 def around(
     planned: LiftPlan, layered: Sequence[tuple[Node, MovedDefinition]], additions: Additions, parameter: str
 ) -> Iterator[Edit]:
-    """Yield the edits that put the layer around the builder's call, with what passthru gets there."""
+    """Yield the edits that put the layer, with its passthru additions, around the builder's call."""
     call = planned.construction.call
     indent = indentation(call.tree.text, call.start)
     column = indent + 6

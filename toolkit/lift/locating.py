@@ -1,6 +1,6 @@
 """Find the file of a package in nixpkgs, and the package of a file.
 
-A survey goes by text: by pkgs/by-name, and by the package sets that call the file. Elsewhere Nix resolves the name.
+A survey goes by text: by pkgs/by-name, and by the package sets that call the file. Otherwise Nix resolves the name.
 """
 
 from __future__ import annotations
@@ -56,9 +56,9 @@ _SAME = re.compile(r"^  ([A-Za-z_][\w'-]*) = ([A-Za-z_][\w'-]*);", re.MULTILINE)
 
 
 class CalledNames(Struct, frozen=True, kw_only=True):
-    """The names of packages by text: `called` maps a file or directory to the attribute path that calls it.
+    """Package names by text: `called` maps a file or directory to the attribute path that calls it.
 
-    `same` maps an attribute of the outermost set to the attribute that it is equal to.
+    `same` maps an attribute of the outermost set to the attribute that it equals.
     """
 
     called: Mapping[PurePosixPath, str]
@@ -81,13 +81,13 @@ class CalledNames(Struct, frozen=True, kw_only=True):
         return cls(called=called, same=same)
 
     def package(self, file: PurePosixPath) -> str:
-        """Return the likeliest attribute path of a file's package: the known one, else one made from its path."""
+        """Return the likeliest attribute path of a file's package: the known one, else a guess from the file's path."""
         return self.known(file) or (file.parent.name if file.name == "default.nix" else file.stem)
 
     def known(self, file: PurePosixPath) -> str | None:
-        """Return the attribute path of a file's package by pkgs/by-name, a call or its directory; None without any.
+        """Return the attribute path of a file's package by pkgs/by-name, a call or its directory, or None.
 
-        The package of a directory of pkgs/by-name has its name, even if a set calls that file by another one.
+        A file in pkgs/by-name has the name of its directory, even if a set calls it by another one.
         """
         if file.name == "package.nix" and file.parents[2:3] == (_BY_NAME,):
             return file.parent.name
@@ -103,7 +103,7 @@ class CalledNames(Struct, frozen=True, kw_only=True):
     def candidates(self, root: Path, file: PurePosixPath, depth: int = _DEPTH) -> Iterator[str]:
         """Yield possible attribute paths of a file's package, the likeliest first.
 
-        They come from its place, and from the files that name it: those in the directories around it, and package sets.
+        They come from its place, and from files that name it: package sets, and files in the directories around it.
         """
         own = self.package(file)
         yield own
@@ -121,13 +121,13 @@ class CalledNames(Struct, frozen=True, kw_only=True):
                 yield from names
 
     def all(self, root: Path) -> list[str]:
-        """Return all packages of pkgs/by-name and all that a package set calls."""
+        """Return all packages of pkgs/by-name and all packages that a set calls."""
         shards = inside.listed(root, _BY_NAME)
         found = (PurePosixPath(each.path).name for shard in shards for each in inside.listed(root, shard.path))
         return [*found, *self.called.values()]
 
     def places(self, root: Path, package: str) -> tuple[PurePosixPath, ...]:
-        """Return the files and directories below pkgs of a package, none for an unknown name."""
+        """Return a package's files and directories below pkgs, none for an unknown name."""
         by_name = _BY_NAME / package[:2].lower() / package
         found = [path for path, attribute in self.called.items() if attribute == package]
         return (*([by_name] if inside.is_directory(root, by_name) else []), *found)
@@ -185,7 +185,7 @@ class Location(Struct, frozen=True, kw_only=True):
 
     @property
     def systems(self) -> tuple[str, ...]:
-        """The systems to evaluate for: the main ones that the package supports, else the first of its platforms."""
+        """The systems to evaluate for: the main ones that the package supports, else its first platform."""
         own = tuple(system for system in SYSTEMS if system in self.platforms)
         return (*own, CROSS) if set(CROSS.split(" → ")) <= set(own) else own or self.platforms[:1] or SYSTEMS
 
@@ -197,7 +197,7 @@ class _Location(Struct, frozen=True, kw_only=True):
 
 
 def locate(root: Path, packages: Sequence[str]) -> Mapping[str, Location]:
-    """Return the places of packages in the tree at `root`, without those for which Nix finds none."""
+    """Return the places of packages in the tree at `root`; omit those that Nix does not find."""
     # An error that Nix cannot catch ends the evaluation; its package has no place.
     answers = evaluator.bisected(partial(_located, root), packages)
     found: dict[str, Location] = {}
@@ -221,7 +221,7 @@ def _located(root: Path, packages: Sequence[str]) -> list[_Location]:
 
 
 def owners(root: Path, files: Iterable[PurePosixPath]) -> Mapping[PurePosixPath, tuple[str, Location]]:
-    """Return the package of each file, with its place; no entry for a file that only makes other files' packages."""
+    """Return the package of each file, with its place; omit files that only make other files' packages."""
     names = CalledNames.of(root)
     likely = {file: tuple(names.candidates(root, file)) for file in files}
     places = dict(locate(root, [names[0] for names in likely.values()]))
@@ -235,7 +235,7 @@ def owners(root: Path, files: Iterable[PurePosixPath]) -> Mapping[PurePosixPath,
 
 
 def siblings(root: Path, files: Mapping[str, PurePosixPath]) -> Mapping[str, tuple[str, ...]]:
-    """Return for each package all packages that its file makes, each by one name."""
+    """Return for each package all packages that its file makes, each under one name."""
     names = CalledNames.of(root)
     likely = {package: set(names.candidates(root, file)) - {package} for package, file in files.items()}
     places = locate(root, sorted({name for names in likely.values() for name in names}))

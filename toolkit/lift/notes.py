@@ -1,4 +1,4 @@
-"""Notes on a lift, beside what it changes."""
+"""Notes about a lift, in addition to its changes."""
 
 import re
 from collections import defaultdict
@@ -20,7 +20,7 @@ _MADE_BY = {"npmDepsHash": "npmDeps", "cargoHash": "cargoDeps"}
 
 
 def apart(planned: LiftPlan) -> Mapping[str, tuple[str, ...]]:
-    """Return what lifted bindings have in common with the package without taking it over."""
+    """Return what lifted bindings share with the package without following it."""
     shape, followed = planned.shape, follows(planned)
     # A file may end in a name that it binds the package to.
     own = {name for name, node in shape.bindings.items() if node.contains(planned.construction.call)}
@@ -37,14 +37,14 @@ def apart(planned: LiftPlan) -> Mapping[str, tuple[str, ...]]:
 
 
 def left(planned: LiftPlan) -> tuple[str, ...]:
-    """Return what stands as the lifted bindings do, is not lifted, and is what one of them is made with."""
+    """Return the unlifted bindings in the same position as the lifted ones that a lifted one is made with."""
     made_with = {use.name for name in planned.names for use in planned.shape.uses_in(planned.shape.bindings[name])}
     others = made_with - {*planned.moved, *OWN}
     return tuple(name for name in equals(planned.shape, planned.names) if name in others)
 
 
 def places(planned: LiftPlan, uses: Iterable[int]) -> tuple[str, ...]:
-    """Return the attributes of the package that some uses stand in, without patches, which have hashes of their own."""
+    """Return the package's attributes that contain some uses, except patches, which have their own hashes."""
     nodes = [planned.shape.tree.nodes[index] for index in uses]
     found = dict.fromkeys(
         path[:2] if path[0] in {"meta", PASSTHRU} else path[:1]
@@ -55,9 +55,9 @@ def places(planned: LiftPlan, uses: Iterable[int]) -> tuple[str, ...]:
 
 
 def used(planned: LiftPlan) -> Mapping[str, tuple[str, ...]]:
-    """Return by lifted binding the attributes of the package that it is in; none if it is used elsewhere, too.
+    """Return for each lifted binding the package's attributes that use it; none if it is used elsewhere, too.
 
-    What shows it in passthru or names it in meta does not count.
+    Uses in passthru and meta do not count.
     """
     found: dict[str, tuple[str, ...]] = {}
     for name in planned.names:
@@ -71,10 +71,10 @@ def used(planned: LiftPlan) -> Mapping[str, tuple[str, ...]]:
 
 
 def hashed(planned: LiftPlan) -> Mapping[str, tuple[str, ...]]:
-    """Return which attributes somebody who overrides the source may have to replace: those that are made by a hash.
+    """Return the attributes with a hash that someone who overrides the source may have to replace.
 
-    Each has the attributes of the package that it is in. Patches are not among them, nor a source of its own that takes
-    nothing from the package.
+    Each comes with the package's attributes that use it. Patches are excluded, and a separate source that takes nothing
+    from the package.
     """
     moved = {name: planned.shape.bindings[name] for name in planned.moved if name not in planned.own}
     followed = [planned.shape.tree.nodes[index] for index in planned.followed]
@@ -93,7 +93,7 @@ def hashed(planned: LiftPlan) -> Mapping[str, tuple[str, ...]]:
 
 
 def follows(planned: LiftPlan) -> Mapping[str, tuple[str, ...]]:
-    """Return by lifted binding the attributes of the package that it takes over."""
+    """Return for each lifted binding the package's attributes that it follows."""
     found: dict[str, dict[str, None]] = defaultdict(dict)
     for index, names in planned.followed.items():
         owner = planned.shape.owner(planned.shape.tree.nodes[index])
@@ -103,7 +103,7 @@ def follows(planned: LiftPlan) -> Mapping[str, tuple[str, ...]]:
 
 
 def shown(planned: LiftPlan) -> Iterator[tuple[str, ...]]:
-    """Yield the attributes of passthru that are made with lifted bindings."""
+    """Yield the attributes of passthru that lifted bindings are used in."""
     rerouted = [planned.shape.tree.nodes[index] for index in planned.rerouted]
     for path, node in planned.construction.attributes:
         if path[0] == PASSTHRU and len(path) > 1 and any(node.contains(use) for use in rerouted):

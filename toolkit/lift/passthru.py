@@ -1,4 +1,4 @@
-"""Where new attributes of a package's passthru go, in the form in which the file has it."""
+"""Add attributes to a package's passthru, in the file's own form."""
 
 from collections.abc import Iterator, Sequence
 
@@ -18,7 +18,7 @@ _MOST_SHIFTED = 5
 
 
 class Additions(Struct, frozen=True, kw_only=True):
-    """What passthru gets: names to inherit, and definitions."""
+    """Additions to passthru: names to inherit, and definitions."""
 
     names: Sequence[str] = ()
     definitions: Sequence[MovedDefinition] = ()
@@ -28,14 +28,14 @@ class Additions(Struct, frozen=True, kw_only=True):
         return bool(self.names or self.definitions)
 
     def lines(self, indent: int) -> str:
-        """Write them as lines at a column, from a line feed on, without one at the end."""
+        """Write them as lines at a column, starting with a line feed and without a final one."""
         items = [inherit(self.names, indent)] if self.names else []
         items += [definition.at(indent) for definition in self.definitions]
         apart = "\n\n" if any("\n" in item for item in items) else "\n"
         return "\n" + apart.join(" " * indent + item for item in items)
 
     def whole(self, indent: int) -> str:
-        """Write them as a set, the last line of which is at a column."""
+        """Write them as a set whose last line is at a column."""
         if not self.definitions and "\n" not in (line := inherit(self.names, indent)):
             return f"{{ {line} }}"
         return self.open(indent)
@@ -46,9 +46,9 @@ class Additions(Struct, frozen=True, kw_only=True):
 
 
 def add(construction: BuilderCall, additions: Additions, inherits: dict[int, StatementEdit]) -> Iterator[Edit]:
-    """Yield the edits that add to passthru; what is added to an `inherit` that is there goes to `inherits`.
+    """Yield the edits that add to passthru; additions to an existing `inherit` go to `inherits`.
 
-    Raise RefusalError for a passthru that is no set which is written out.
+    Raise RefusalError if passthru is not a literal set.
     """
     if not additions:
         return
@@ -77,7 +77,7 @@ def add(construction: BuilderCall, additions: Additions, inherits: dict[int, Sta
 
 
 def written_out(node: Node) -> Node | None:
-    """Return the literal set that a binding of passthru is, or that is joined to it; None if there is none."""
+    """Return the literal set that a passthru binding is, or is joined to, or None."""
     return next(joined(result(value(node))), None)
 
 

@@ -1,4 +1,4 @@
-"""What a lift changes: which definitions leave their let, and through which attribute each use goes."""
+"""The plan of a lift: the definitions that leave their let, and the attribute for each use."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -17,11 +17,11 @@ OWN = ("pname", "version", "src", *WITH_SOURCE)
 
 
 class Design(StrEnum):
-    """Where the definition of a lifted binding stands: still in its let, or in the attribute.
+    """The place of a lifted definition: its let, or an attribute of the package.
 
-    The others are for a builder that takes no function of the final attributes, or does not see what overrides them. In
-    a layer, what uses the definition is set by an `overrideAttrs` around the builder's call. A hidden definition is the
-    default of a parameter that callPackage does not see, in a file that calls its function itself.
+    The other designs serve builders that take no function of the final attributes, or do not see overrides of them. In
+    a layer, an `overrideAttrs` around the builder's call sets the attributes that use the definition. A hidden
+    definition is the default of a parameter that callPackage does not see, in a file that calls its function itself.
     """
 
     STAY = "stay"
@@ -35,7 +35,7 @@ ASKED = (Design.STAY, Design.MOVE)
 
 
 class AttributeRoute(Struct, frozen=True, kw_only=True):
-    """The attribute that uses of a binding go through: its path, and that attribute if it is there already."""
+    """The attribute that replaces the uses of a binding: its path, and the attribute itself if it already exists."""
 
     path: tuple[str, ...]
     shown: ShownAttribute | None = None
@@ -62,7 +62,7 @@ class LiftPlan(Struct, frozen=True, kw_only=True, dict=True):
     own: tuple[str, ...] = ()
 
     def path(self, name: str) -> tuple[str, ...]:
-        """Return the path among the final attributes of a binding that is lifted, moved or taken."""
+        """Return the path among the final attributes of a lifted, moved or taken binding."""
         if name in self.taken:
             source, *between = self.taken[name]
             return (*self.path(source), *between, name)
@@ -70,7 +70,7 @@ class LiftPlan(Struct, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def rerouted(self) -> Mapping[int, tuple[str, ...]]:
-        """The uses that become a use of a final attribute: by the node's index, the path of the attribute."""
+        """The uses that a final attribute replaces: the attribute's path by the node's index."""
         kept = {route.shown.use.index for route in self.routes.values() if route.shown is not None}
         # What passthru itself is made of cannot come out of passthru.
         attributes = list(self.construction.attributes)
@@ -100,9 +100,9 @@ class LiftPlan(Struct, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def followed(self) -> Mapping[int, tuple[str, ...]]:
-        """The names in moved definitions that become attributes of the package: by the node's index, which.
+        """The names in moved definitions that become attributes of the package: the attribute by the node's index.
 
-        So does one that passthru inherits, which would hide what an override gives.
+        A name that passthru inherits becomes one too; otherwise it would hide an override's value.
         """
         attributes = {where: name for name, where in self.follows.items()}
         hiding = {

@@ -1,6 +1,6 @@
-"""Plan a lift: which definitions leave their let, and through which attribute each use goes.
+"""Plan a lift: choose the definitions that leave their let, and the attribute for each use.
 
-What cannot be right is refused, with its place.
+A plan that cannot be right is refused, with its place in the file.
 """
 
 import re
@@ -51,10 +51,10 @@ def plan(  # noqa: PLR0913 - what is asked of a lift
 ) -> LiftPlan:
     """Plan a lift of these bindings, by default of all packages that no override reaches.
 
-    `called` maps a binding to the name of its new attribute, and "" to that of a single binding.
-    With `whole`, the followed bindings move into the package too.
+    `called` maps a binding to its new attribute's name; the key "" stands for a single binding. With `whole`, the
+    followed bindings move into the package too.
 
-    Raise LayoutError for a file of another shape, RefusalError for a lift that cannot be right.
+    Raise LayoutError for a file of a different shape, RefusalError for a lift that cannot be right.
     """
     lifted = wanted(shape, names)
     follows = {name: where for name in follow if (where := origin(shape, name)) is not None}
@@ -177,13 +177,13 @@ def _source(shape: Shape, name: str) -> tuple[str, ...]:
 
 
 def is_plain(node: Node) -> bool:
-    """Return whether a statement binds one name."""
+    """Return whether a statement binds exactly one name."""
     path = node.child("attrpath")
     return path is not None and len(path.children) == 1
 
 
 def require_plain(shape: Shape, name: str) -> None:
-    """Raise RefusalError for a binding of several names, or of a part of one."""
+    """Raise RefusalError for a binding of several names, or of a nested attribute."""
     if not is_plain(node := shape.bindings[name]):
         raise RefusalError(f"{at(node)}: '{name}' has to move, and is not bound by one plain '{name} = …;'")
 

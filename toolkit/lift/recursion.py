@@ -1,4 +1,4 @@
-"""A `rec` set becomes a plain one: uses of its own names go through the final attributes, by scope."""
+"""Turn a `rec` set into a plain one: uses of its own names go through the final attributes, by scope."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -30,7 +30,7 @@ _AS_TEXT = frozenset(["owner", "repo", _PROGRAM])
 
 
 class Unfolded(Struct, frozen=True, kw_only=True):
-    """Uses of `rec` sets' names: by the node's index, the path among the final attributes. `edits` are the others."""
+    """Uses of `rec` sets' names: for each node's index, a path among the final attributes. `edits` are the others."""
 
     targets: Mapping[int, tuple[str, ...]]
     edits: tuple[Edit, ...]
@@ -47,11 +47,12 @@ def unfold(
     sets: Collection[int],
     leaving: Collection[str] | None = None,
 ) -> Unfolded:
-    """Return what makes plain sets of some `rec` sets of a builder's call.
+    """Return the changes that make some `rec` sets of a builder's call plain.
 
-    What a set inherits from a let means the same without `rec`, unless it is `leaving` that; None is for all of it.
+    Names that a set inherits from a let mean the same without `rec`, unless `leaving` contains them; None stands for
+    all.
 
-    Raise RefusalError for a use of an attribute that the final ones may have another value of.
+    Raise RefusalError for a use of an attribute whose final value may differ.
     """
     edits = [_without_rec(literal) for literal in construction.sets if literal.index in sets]
     targets: dict[int, tuple[str, ...]] = {}
@@ -77,7 +78,7 @@ def unfold(
 
 
 def source(name: str, owner: Node) -> Node | None:
-    """Return what binds a name that `owner` does: for one that a `rec` set only inherits, what that takes it from."""
+    """Return the node that binds a name; if a `rec` set only inherits it, the origin of that."""
     if owner.kind != "rec_attrset_expression":
         return owner
     if not any(name in map(static_name, inherited(each)) for each in statements(owner, "inherit")):
@@ -92,9 +93,9 @@ def _without_rec(literal: Node) -> Edit:
 
 
 def written_out(use: Reference) -> Edit | None:
-    """Return the edit that writes a name out in what nixpkgs wants written out, None for any other use.
+    """Return an edit that inserts a name literally if nixpkgs requires that, else None.
 
-    Raise RefusalError for a repository that is called by a name which is itself computed.
+    Raise RefusalError if a repository's name is itself computed.
     """
     if use.name != "pname" or use.scope is None:
         return None

@@ -1,4 +1,4 @@
-"""Lift packages that the lets of a file bind: from the file's text to its new text, by spans."""
+"""Lift packages that a file's lets define: return the file's new text, by replacing spans."""
 
 import re
 from collections import defaultdict
@@ -72,12 +72,12 @@ def lift(  # noqa: PLR0913 - what is asked of a lift
     called: Mapping[str, str] = _NOTHING,
     whole: bool = False,
 ) -> Lifted:
-    """Lift bindings of the lets of a file, for none of all packages that an override does not reach.
+    """Lift bindings of a file's lets, by default all packages that no override reaches.
 
-    `follow` names attributes of the package that moved definitions are to take from its final ones, `called` has by
-    binding the name of its attribute if it is to be another one. Where `whole`, what is followed goes into the package
-    too. `name` is the file's in messages. Raise NixSyntaxError for what is no Nix, LayoutError for a file of
-    another shape, RefusalError for a lift that cannot be right.
+    `follow` names attributes that moved definitions take from the package's final ones; `called` maps bindings to new
+    attribute names. If `whole`, the followed bindings move into the package too. `name` is the file's in messages.
+    Raise NixSyntaxError for invalid Nix, LayoutError for a file of a different shape, RefusalError for a lift that
+    cannot be right.
     """
     shape = read(Tree(text, name=name))
     return rewrite(shape, bindings=bindings, design=design, follow=follow, called=called, whole=whole)
@@ -101,7 +101,7 @@ def rewrite(  # noqa: PLR0913 - what is asked of a lift
 
 
 def carry_out(planned: LiftPlan) -> Lifted:
-    """Make the changes of a plan; raise RefusalError if they cannot be right."""
+    """Apply a plan; raise RefusalError if its changes cannot be right."""
     shape, design = planned.shape, planned.design
     construction, references = planned.construction, shape.references
     capture.require_meanings(planned)

@@ -1,6 +1,6 @@
-"""Read the shape of a package's file: a function, the lets below it, and the builder's call that they end in.
+"""Read the shape of a package's file: a function, the lets below it, and the final builder's call.
 
-Purely by syntax. What a builder makes of its argument is asked of Nix, elsewhere.
+By syntax only; Nix is asked elsewhere how a builder uses its argument.
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,8 +21,8 @@ _OVERRIDES = frozenset(["override", "overrideAttrs", "overrideDerivation", "over
 class BuilderCall(Struct, frozen=True, kw_only=True):
     """A builder's call on attributes.
 
-    `builder` is what is called, `argument` the expression of the attributes, `final` the function of the final
-    attributes if there is one, `sets` the literal sets that `//` joins to the attributes, some under conditions.
+    `builder` is the called expression, `argument` the expression of the attributes, `final` the function of the final
+    attributes, if there is one, `sets` the literal sets that `//` joins to the attributes, some under conditions.
     """
 
     call: Node
@@ -38,25 +38,25 @@ class BuilderCall(Struct, frozen=True, kw_only=True):
 
     @property
     def merged(self) -> Node:
-        """The expression of the attributes, within the function of the final ones."""
+        """The expression of the attributes, inside the function of the final ones."""
         return body(self.final) if self.final is not None else inside(self.argument)
 
     @property
     def plain(self) -> tuple[Node, ...]:
-        """The sets that are there under any condition."""
+        """The sets that apply unconditionally."""
         return tuple(literal for literal in self.sets if not climb(literal, self.argument).conditions)
 
     @property
     def attributes(self) -> Iterator[tuple[tuple[str, ...], Node]]:
-        """What the sets bind, as `bound` yields it."""
+        """The bindings of the sets, as `bound` yields them."""
         return (attribute for literal in self.sets for attribute in bound(literal))
 
 
 class Shape(Struct, frozen=True, dict=True):
-    """A file as a function of packages: `functions` and `lets` lie around `body`, the outermost first.
+    """A file as a function of packages: `functions` and `lets` surround `body`, the outermost first.
 
-    Where the lets end in the name of one of their own bindings, `body` is what that one is bound to. The last of the
-    lets may lie within the body, in the builder's function of the final attributes.
+    If the lets end in the name of one of their own bindings, `body` is that binding's value. The last let may be inside
+    the body, in the builder's function of the final attributes.
     """
 
     tree: Tree
@@ -66,12 +66,12 @@ class Shape(Struct, frozen=True, dict=True):
 
     @cached_property
     def bindings(self) -> Mapping[str, Node]:
-        """What the lets bind, by name; of two of one name the inner one, which hides the other."""
+        """The bindings of the lets by name; an inner one hides an outer one."""
         return {name: node for let in self.lets for name, node in bound_names(let).items()}
 
     @cached_property
     def construction(self) -> BuilderCall | None:
-        """The builder's call that the file ends in, None if it ends in something else."""
+        """The builder's call that the file ends in, or None."""
         return construction(self.body)
 
     @cached_property
@@ -81,7 +81,7 @@ class Shape(Struct, frozen=True, dict=True):
 
     @cached_property
     def uses(self) -> list[Reference]:
-        """The uses of what the lets bind, in the order of the text."""
+        """The uses of the lets' bindings, in the order of the text."""
         names = self.bindings
         return [
             reference
@@ -92,21 +92,21 @@ class Shape(Struct, frozen=True, dict=True):
 
     @cached_property
     def inner(self) -> frozenset[str]:
-        """The names of the bindings that see the final attributes."""
+        """The names of the bindings that can see the final attributes."""
         return frozenset(name for name, node in self.bindings.items() if self.body.contains(node))
 
     def owner(self, node: Node) -> str | None:
-        """Return the binding of the lets that a node stands in, None for the package itself and for what is around."""
+        """Return the let's binding around a node; None for the package itself and everything outside."""
         bindings = self.bindings.items()
         return next((name for name, at in bindings if at.contains(node) and not at.contains(self.body)), None)
 
     def uses_in(self, node: Node) -> list[Reference]:
-        """Return the uses of what the lets bind that stand within `node`."""
+        """Return the uses of the lets' bindings within `node`."""
         return [reference for reference in self.uses if node.contains(reference.node)]
 
     @cached_property
     def reached(self) -> frozenset[str]:
-        """The names of the bindings that the body uses, by itself or through others."""
+        """The names of the bindings that the body uses, directly or through others."""
         found: set[str] = set()
         waiting = [reference.name for reference in self.uses_in(self.body) if self.owner(reference.node) is None]
         while waiting:
@@ -118,7 +118,7 @@ class Shape(Struct, frozen=True, dict=True):
 
 
 def read(tree: Tree, start: Node | None = None) -> Shape:
-    """Return the shape of a file, or of a function in it: what its functions, lets, withs and asserts end in."""
+    """Return the shape of a file, or of a function in it: follow its functions, lets, withs and asserts to the end."""
     around = spine(start if start is not None else tree.root)
     functions = tuple(node for node in around if node.kind == "function_expression")
     lets = tuple(node for node in around if node.kind == "let_expression")
@@ -148,13 +148,13 @@ def _only_call(expression: Node) -> Node | None:
 
 
 def branches(choice: Node) -> list[Node]:
-    """Return what an `if` may come to."""
+    """Return the possible results of an `if`."""
     keywords = {child.kind: index for index, child in enumerate(choice.children)}
     return [choice.children[keywords["then"] + 1], choice.children[-1]]
 
 
 def result(node: Node) -> Node:
-    """Return what an expression evaluates to, within lets, withs, asserts and parentheses."""
+    """Return the expression inside lets, withs, asserts and parentheses."""
     while node.kind in _WITHIN:
         node = body(node)
     return node
@@ -178,7 +178,7 @@ def construction(expression: Node) -> BuilderCall | None:
 
 
 def joined(node: Node, *, optional: bool = False) -> Iterator[Node]:
-    """Yield the literal sets that `//` joins, in the order of the text; on request those under conditions too."""
+    """Yield the literal sets that `//` joins, in the order of the text; on request also conditional ones."""
     node = inside(node)
     if node.kind in SETS:
         yield node
@@ -192,17 +192,17 @@ def joined(node: Node, *, optional: bool = False) -> Iterator[Node]:
 
 
 def operands(node: Node) -> list[Node]:
-    """Return what `//` joins, in the order of the text; the expression alone if there is none."""
+    """Return the operands of `//`, in the order of the text; the expression alone if there is none."""
     if operator(node) != "//":
         return [node]
     return [part for child in node.children if child.kind not in {"//", "comment"} for part in operands(child)]
 
 
 def bound(literal: Node) -> Iterator[tuple[tuple[str, ...], Node]]:
-    """Yield the path and the binding of each attribute that a literal set binds, and that literal sets in it do.
+    """Yield path and binding of each attribute in a literal set, and in the literal sets within it.
 
-    A set that a let within a binding names is one in it, if `//` joins it to what the binding is.
-    A binding is a `binding` or, for a path that ends in an inherited name, the `inherit` or `inherit_from`.
+    A let's set inside a binding counts if `//` joins it to the binding's value. A binding is a `binding` or, for an
+    inherited name, the `inherit` or `inherit_from`.
     """
     for child in statements(literal):
         if child.kind == "binding":
@@ -227,7 +227,7 @@ def _named(expression: Node) -> Iterator[Node]:
 
 
 def path_of(binding: Node) -> tuple[str, ...]:
-    """Return the names of the path that a binding binds, empty ones for those that are computed."""
+    """Return the names in a binding's path; computed ones are empty."""
     return _names(binding.children[0])
 
 
@@ -237,7 +237,7 @@ def _names(parts: Node | None) -> tuple[str, ...]:
 
 
 def callee(function: Node) -> tuple[str, ...]:
-    """Return the dotted name of a function, without what overrides it; empty for one that has no name."""
+    """Return the dotted name of a function, without calls that override it; empty if it has no name."""
     function = inside(function)
     if function.kind == "apply_expression":
         base = inside(call(function)[0])
@@ -249,7 +249,7 @@ def callee(function: Node) -> tuple[str, ...]:
 
 
 def selection(variable: Node) -> tuple[str, ...]:
-    """Return the attributes that are selected of a variable where it stands, by `.a` or by `inherit (it) a b`."""
+    """Return the attributes that are selected from a variable at this use, by `.a` or by `inherit (it) a b`."""
     around = variable.parent
     if around is None or around.kind not in {"select_expression", "inherit_from"} or around.children[-1] is variable:
         return ()

@@ -1,7 +1,6 @@
-"""Statements that move or change: definitions with the comments above them, and `inherit` in nixfmt's form (RFC 166).
+"""Move and change statements: definitions with the comments above them, and `inherit` in nixfmt's form (RFC 166).
 
-Definitions are taken out of where they stand and indented for where they go; of an `inherit` names go and come, and
-where it takes them from.
+Definitions are cut out and indented for their new place; an `inherit` gains and loses names, and may change its source.
 """
 
 import re
@@ -24,9 +23,9 @@ _CLOSES = re.compile(r"\s*(?:in\b|[})\]])")
 
 
 class MovedDefinition(Struct, frozen=True, kw_only=True):
-    """A definition that moves: its name, its text with the comments above, the column that this was written for.
+    """A definition that moves: its name, its text with the comments above, and its original column.
 
-    `place` is where it stands, for messages, `offset` the same in characters.
+    `place` is its place for messages, `offset` the same in characters.
     """
 
     name: str
@@ -36,7 +35,7 @@ class MovedDefinition(Struct, frozen=True, kw_only=True):
     offset: int = 0
 
     def at(self, column: int, *, prefix: str = "") -> str:
-        """Write it for another column, with something before its name."""
+        """Write it for another column, with a prefix before its name."""
         tree = Tree(f"{{{self.text}\n}}", name=self.place)
         written = shifted(tree, 1, 1 + len(self.text), column - self.column)
         if not prefix:
@@ -45,7 +44,7 @@ class MovedDefinition(Struct, frozen=True, kw_only=True):
         return f"{written[:start]}{prefix}{written[start:]}"
 
     def parts(self, column: int) -> tuple[str, str]:
-        """Write it for another column; return the comments above, and what is between `=` and `;`."""
+        """Write it for another column; return the comments above, and the text between `=` and `;`."""
         written = self.at(column)
         binding = self._binding(written)
         equals = next(child for child in binding.children if child.kind == "=")
@@ -57,9 +56,9 @@ class MovedDefinition(Struct, frozen=True, kw_only=True):
 
 
 def extent(node: Node) -> tuple[int, int]:
-    """Return where a binding begins, with the comments right above it, and ends, with the comment on its last line.
+    """Return the start of a binding, with the comments directly above, and its end, with the comment on its last line.
 
-    Comments above a blank line are those of all that follows; above the last binding there is no other.
+    Comments above a blank line belong to all that follows, unless this is the last binding.
     """
     text, start = node.tree.text, node.start
     apart = {1, 2} if _CLOSES.match(text, after(node)) else {1}
@@ -73,14 +72,14 @@ def extent(node: Node) -> tuple[int, int]:
 
 
 def after(node: Node) -> int:
-    """Return the end of a node, with the comments that follow on its line."""
+    """Return the end of a node, including the comments on its line."""
     return next(_COMMENTS.finditer(node.tree.text, node.end)).end()
 
 
 def removals(lets: Sequence[Node], spans: Sequence[tuple[int, int]]) -> list[Edit]:
-    """Return the edits that take definitions out of lets, with the blank lines that would be left double or at an edge.
+    """Return edits that delete definitions from lets, without double or dangling blank lines.
 
-    A let of which nothing is left goes whole.
+    A let that becomes empty is deleted too.
     """
     if not spans:
         return []
@@ -126,7 +125,7 @@ _ON_ONE_LINE = 3
 
 
 def inherit(names: Sequence[str], indent: int, source: str = "", *, apart: bool = False) -> str:
-    """Write `inherit (source) names;` for a place at a column, where its first line begins; `apart` on several."""
+    """Write `inherit (source) names;` for a column, where its first line begins; with `apart`, on several lines."""
     head = f"inherit ({source})" if source else "inherit"
     line = f"{head} {' '.join(names)};"
     if not apart and len(names) <= _ON_ONE_LINE and len(line) <= WIDTH:
@@ -136,7 +135,7 @@ def inherit(names: Sequence[str], indent: int, source: str = "", *, apart: bool 
 
 
 def source(statement: Node) -> str:
-    """Return the text of what an `inherit (it)` takes names from, empty for a plain one."""
+    """Return the source text in `inherit (it)`, empty for a plain inherit."""
     if statement.kind != "inherit_from":
         return ""
     begin = next(index for index, child in enumerate(statement.children) if child.kind == "(")
@@ -146,14 +145,14 @@ def source(statement: Node) -> str:
 
 
 def is_spaced(literal: Node) -> bool:
-    """Return whether a blank line stands between any two bindings of a set."""
+    """Return whether a blank line separates any two bindings of a set."""
     bindings = statements(literal)
     gaps = (literal.tree.text[one.end : two.start] for one, two in pairwise(bindings))
     return any(re.search(r"\n[ \t]*\n", gap) for gap in gaps)
 
 
 def apart(literal: Node) -> list[Edit]:
-    """Return the edits that put each binding of a set or a let on lines of its own; none if it has several lines."""
+    """Return edits that put each binding of a set or let on its own lines; none if it already has several lines."""
     text, bindings = literal.tree.text, statements(literal)
     if "\n" in literal.text or not bindings:
         return []
@@ -167,10 +166,10 @@ def apart(literal: Node) -> list[Edit]:
 
 
 class StatementEdit(Struct, frozen=True):
-    """What becomes of one statement.
+    """The changes of one statement.
 
-    `sources` has the path of attributes that a name is to come from, `dropped` the names that go, `added` those that
-    come; `behind` are definitions that follow it, in the order in which they stood.
+    `sources` maps a name to the attribute path that it now comes from, `dropped` are removed names, `added` new ones;
+    `behind` are definitions that follow it, in their old order.
     """
 
     sources: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
@@ -179,12 +178,12 @@ class StatementEdit(Struct, frozen=True):
     behind: list[MovedDefinition] = field(default_factory=list[MovedDefinition])
 
     def leaves_nothing(self, statement: Node) -> bool:
-        """Return whether an inherit goes with nothing in its place."""
+        """Return whether an inherit disappears without a replacement."""
         names = {static_name(node) or node.text for node in inherited(statement)}
         return names <= self.dropped - {*self.sources} and not self.added and not self.behind
 
     def edits(self, statement: Node) -> Iterator[Edit]:
-        """Yield the edits that make the change."""
+        """Yield the edits for the change."""
         text = statement.tree.text
         literal = statement.enclosing("attrset_expression", "rec_attrset_expression", "let_expression")
         one_line = literal is not None and "\n" not in literal.text

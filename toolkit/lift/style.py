@@ -1,4 +1,4 @@
-"""The form of a function with a set pattern, and how new code is written in it."""
+"""The form of a function with a set pattern, and new code in that form."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ _JOINED = re.compile(r"(?P<margin> *)(?P<name>[\w.'-]+ = )\[ (?P<items>[\w.'-]+(
 
 
 def filled(before: str, after: str) -> str:
-    """Format the new lines of a text as nixfmt and the linters want them.
+    """Format a text's new lines as nixfmt and the linters require.
 
-    No list that is joined to others by `++` is too long for its line, and no attribute is bound to one of its name.
+    A long list that `++` joins to others is broken into lines, and an attribute bound to its own name becomes an
+    inherit.
     """
     old = set(before.split("\n"))
     lines = after.split("\n")
@@ -62,7 +63,7 @@ def _join(lines: list[str], number: int) -> None:
 
 
 class Style(StrEnum):
-    """Forms that nixpkgs has had; `nixpkgs-fmt` and `old` have leading commas."""
+    """Forms in nixpkgs' history; `nixpkgs-fmt` and `old` have leading commas."""
 
     NIXFMT = "nixfmt"
     ALEJANDRA = "alejandra"
@@ -83,11 +84,11 @@ class Style(StrEnum):
 
     @property
     def leads(self) -> bool:
-        """Return whether a comma stands before its parameter."""
+        """Return whether a comma precedes its parameter."""
         return self in {Style.OLD, Style.NIXPKGS_FMT}
 
     def caller(self, name: str, function: str, hidden: Sequence[str], indent: int) -> str:
-        """Write the function `name`: callPackage of a `function` that does not show the parameters `hidden`."""
+        """Write the function `name`: it calls callPackage with `function`, without the parameters `hidden`."""
         margin = " " * indent
         quoted = [f'"{each}"' for each in hidden]
         match self:

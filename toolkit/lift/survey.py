@@ -41,8 +41,8 @@ _SECONDS = 50.0
 class BoundPackage(Struct, frozen=True, kw_only=True):
     """A package defined in a let: `file` is its path in the tree, `package` the attribute path of the file's package.
 
-    `package` is the path of the file if nothing names it. `service` is true if the file names a NixOS test: users run
-    that package, so reviewers look at it.
+    `package` is the file's path if no name is known. `service`: the file names a NixOS test, so users run the package
+    and reviewers look at it.
     """
 
     file: PurePosixPath
@@ -52,7 +52,7 @@ class BoundPackage(Struct, frozen=True, kw_only=True):
 
     @property
     def rank(self) -> tuple[object, ...]:
-        """Sorts findings: those that are most worth a lift come first."""
+        """The sort key of findings: the most useful lifts come first."""
         kinds, states = list(BindingKind), list(Reachability)
         return (
             kinds.index(self.binding.kind),
@@ -66,9 +66,9 @@ class BoundPackage(Struct, frozen=True, kw_only=True):
 
 
 class Survey(Struct, frozen=True, kw_only=True):
-    """The findings in `files` files; `unread` are the files that our parser cannot read, or not in time.
+    """The findings in `files` files; `unread` are the files that the parser cannot read, or not in time.
 
-    `late` are those of them that the time limit of the whole survey left out.
+    `late` are those of them that the survey's time limit excluded.
     """
 
     findings: tuple[BoundPackage, ...]
@@ -88,9 +88,9 @@ class SurveyedFile(Struct, frozen=True, kw_only=True):
 
 
 def survey(root: Path, packages: Sequence[str] = ()) -> Survey:
-    """Find packages defined in lets in the tree at `root`, or in some of its `packages`: attribute paths, or files.
+    """Find packages defined in lets in the tree at `root`, or in some `packages`: attribute paths, or files.
 
-    Raises ToolkitError for a tree without `pkgs`, and for an unknown package.
+    Raise ToolkitError for a tree without `pkgs`, and for an unknown package.
     """
     if not inside.is_directory(root, PACKAGES):
         raise ToolkitError(f"{root}: has no directory '{PACKAGES}'", hint="--nixpkgs requires a nixpkgs tree")
@@ -191,7 +191,7 @@ def _look_below(root: Path, place: str, end: float) -> tuple[int, list[SurveyedF
 
 
 def read_files(root: Path, paths: Sequence[str], end: float = inf) -> Iterator[SurveyedFile]:
-    """Yield the files that have a `let`, with the packages defined there, and the files that cannot be read.
+    """Yield the files with a `let`, with the packages defined there, and the unreadable files.
 
     `end` is in CPU seconds of this process; files after it are `late`.
     """
@@ -221,7 +221,7 @@ def read_files(root: Path, paths: Sequence[str], end: float = inf) -> Iterator[S
 
 
 def files_of(root: Path, place: str) -> Iterator[str]:
-    """Yield the paths of the Nix files at or below a path in a tree, links to its files among them."""
+    """Yield the paths of the Nix files at or below a path in a tree, including links to its files."""
     if place.endswith(".nix") and inside.is_file(root, place):
         yield place
     elif inside.link(root, place) is None:

@@ -1,6 +1,6 @@
-"""What a file has to lift: the builder's call that it ends in, and the bindings of its lets that no override reaches.
+"""Find the bindings of a file to lift: those that no override reaches. Find the builder's call that it ends in.
 
-A file of another shape is refused, with its place.
+A file of a different shape is refused, with its place.
 """
 
 import re
@@ -55,7 +55,7 @@ def _construction(shape: Shape) -> BuilderCall:
 
 
 def construction(shape: Shape) -> BuilderCall:
-    """Return the builder's call that a file ends in; raise LayoutError for a file that ends in something else."""
+    """Return the builder's call that a file ends in; raise LayoutError if it ends otherwise."""
     if not shape.functions:
         raise LayoutError(f"{at(shape.tree.root)}: the file is not a function of its dependencies")
     if shape.construction is not None and (what := without_final(shape.construction.name)) is not None:
@@ -71,9 +71,9 @@ def construction(shape: Shape) -> BuilderCall:
 
 
 def wanted(shape: Shape, names: Sequence[str]) -> tuple[str, ...]:
-    """Return the bindings to lift: some, or all packages, without those that an override reaches already.
+    """Return the bindings to lift: the named ones, or all packages that no override reaches.
 
-    Raise LayoutError for a binding that is not there, and if nothing is left.
+    Raise LayoutError for an unknown binding, and if none remains.
     """
     _construction(shape)
     packages = [found for found in find(shape) if found.kind is BindingKind.PACKAGE]
@@ -141,12 +141,12 @@ def _texts(shape: Shape, name: str) -> list[Node | None]:
 
 
 def at(node: Node) -> str:
-    """`file:line:column` of a node, the subject of a message."""
+    """Return `file:line:column` of a node, for messages."""
     return f"{node.tree.name}:{node.place}"
 
 
 def home(construction: BuilderCall) -> Node:
-    """Return the literal set that new attributes belong in: the one with passthru or meta, else the first."""
+    """Return the literal set for new attributes: the one with passthru or meta, else the first."""
     for name in (PASSTHRU, "meta"):
         for literal in construction.plain:
             if any(path[0] == name for path, _ in bound(literal)):
@@ -155,5 +155,5 @@ def home(construction: BuilderCall) -> Node:
 
 
 def is_package(shape: Shape, binding: Node) -> bool:
-    """Return whether a binding of the lets is the file's package itself."""
+    """Return whether a let's binding is the file's package itself."""
     return binding.contains(shape.body)

@@ -1,4 +1,4 @@
-"""Attribute sets and calls as they are written: bindings, their paths and values, a function and its arguments."""
+"""Attribute sets and calls as written: bindings, their paths and values, a function and its arguments."""
 
 from toolkit.nix.tree import Node
 
@@ -19,17 +19,17 @@ def inherited(statement: Node) -> list[Node]:
 
 
 def inherited_from(statement: Node) -> Node:
-    """Return the expression that an `inherit (it)` takes names from."""
+    """Return the source expression of an `inherit (it)`."""
     return inside(next(child for child in statement.children if child.kind not in {"inherit", "(", "comment"}))
 
 
 def path(binding: Node) -> str:
-    """Return the attribute path of a binding as it is written."""
+    """Return the attribute path of a binding as written."""
     return binding.children[0].text
 
 
 def full_path(binding: Node) -> str:
-    """Return the attribute path of a binding from the innermost expression that is no plain set."""
+    """Return the attribute path of a binding from the innermost enclosing expression that is not a plain set."""
     parts = [path(binding)]
     node = binding.parent
     while node is not None and node.kind in {"binding_set", "attrset_expression", "binding"}:
@@ -45,9 +45,9 @@ def value(binding: Node) -> Node:
 
 
 def call(expression: Node) -> list[Node]:
-    """Return the function of a call and its arguments; the expression alone if it is no call.
+    """Return the function of a call and its arguments; the expression alone if it is not a call.
 
-    Parentheses around a function make no difference.
+    Parentheses around a function are ignored.
     """
     if expression.kind != "apply_expression":
         return [expression]
@@ -56,19 +56,19 @@ def call(expression: Node) -> list[Node]:
 
 
 def name_of(function: Node) -> str:
-    """Return the last name of a function that is written as `a.b.c`."""
+    """Return the last name of a function written as `a.b.c`."""
     return inside(function).text.rpartition(".")[2]
 
 
 def operator(node: Node) -> str | None:
-    """Return the operator of an expression of two operands, None for another one."""
+    """Return the operator of a binary expression, or None."""
     if node.kind != "binary_expression":
         return None
     return next(child.text for child in node.children[1:] if child.kind != "comment")
 
 
 def body(node: Node) -> Node:
-    """Return what a function, let, with, assert or parenthesis holds."""
+    """Return the body of a function, let, with, assert or parenthesis."""
     return [child for child in node.children if child.kind not in {"comment", ")"}][-1]
 
 
@@ -85,7 +85,7 @@ _THROUGH = frozenset(
 
 
 def spine(node: Node) -> list[Node]:
-    """Return the expressions which `node` evaluates to in turn: through lambdas, lets, withs, asserts, parentheses."""
+    """Return the expressions that `node` evaluates to in turn: through lambdas, lets, withs, asserts, parentheses."""
     found = [node]
     while node.kind in _THROUGH:
         node = body(node)

@@ -24,9 +24,9 @@ _BOUND = frozenset(
 
 
 class Condition(Struct, frozen=True, kw_only=True):
-    """What has to hold for a value to be used: `node`, or, if `negated`, its opposite.
+    """The condition for using a value: `node`, or its opposite if `negated`.
 
-    `function` is what takes it, such as `lib.optionals`; None for that of an `if`.
+    `function` receives the condition, such as `lib.optionals`; None for an `if`.
     """
 
     node: Node
@@ -34,7 +34,7 @@ class Condition(Struct, frozen=True, kw_only=True):
     function: Node | None = None
 
     def conjuncts(self) -> list[Condition]:
-        """Return the parts that all have to hold, without the parentheses and the `!` around each."""
+        """Return the operands of `&&`, without the parentheses and the `!` around each."""
         node = inside(self.node)
         if node.kind == "unary_expression" and node.children[0].text == "!":
             return Condition(node=node.children[-1], negated=not self.negated).conjuncts()
@@ -44,7 +44,7 @@ class Condition(Struct, frozen=True, kw_only=True):
         return [Condition(node=node, negated=self.negated)]
 
     def is_among(self, others: Iterable[Condition]) -> bool:
-        """Return whether one of others, conjuncts as this one, is written the same and its names are the same."""
+        """Return whether one of the others has the same text, and its names have the same meaning."""
         return any(
             self.negated == other.negated
             and _words(self.node) == _words(other.node)
@@ -54,10 +54,10 @@ class Condition(Struct, frozen=True, kw_only=True):
 
 
 class Climb(Struct, frozen=True, kw_only=True):
-    """How a value gets into what stands around it.
+    """The way of a value into the expressions around it.
 
-    `conditions` are those under which it does, the outermost first. `opaque` is the innermost expression of which it
-    is not known what it makes of the value.
+    `conditions` apply on the way, the outermost first. `opaque` is the innermost expression with an unknown effect on
+    the value.
     """
 
     conditions: tuple[Condition, ...]
@@ -65,7 +65,7 @@ class Climb(Struct, frozen=True, kw_only=True):
 
 
 def climb(node: Node, top: Node) -> Climb:
-    """Follow the value of `node` to `top`, which has it in it."""
+    """Follow the value of `node` to the enclosing `top`."""
     conditions: list[Condition] = []
     opaque: Node | None = None
     for child, parent in _upwards(node, top):
@@ -78,7 +78,7 @@ def climb(node: Node, top: Node) -> Climb:
 
 
 def guards(node: Node) -> list[Condition]:
-    """Return the conjuncts that hold wherever `node` is evaluated, as far as its own file shows."""
+    """Return the conjuncts that hold whenever `node` is evaluated, as far as its own file shows."""
     found: list[Condition] = []
     for child, parent in _upwards(node, node.tree.root):
         if (condition := guard(child, parent)) is not None:
@@ -87,7 +87,7 @@ def guards(node: Node) -> list[Condition]:
 
 
 def guard(child: Node, parent: Node) -> Condition | None:
-    """Return the condition under which `parent` evaluates `child`, which stands directly in it."""
+    """Return the condition under which `parent` evaluates its direct child `child`."""
     if parent.kind == "if_expression":
         condition, _, _ = (part for part in parent.children if part.kind not in {"if", "then", "else", "comment"})
         return None if child is condition else Condition(node=condition, negated=child is parent.children[-1])
@@ -99,7 +99,7 @@ def guard(child: Node, parent: Node) -> Condition | None:
 
 
 def references_in(node: Node) -> Iterator[Reference]:
-    """Yield the names that are used in an expression and bound outside of it."""
+    """Yield the names that an expression uses and does not bind."""
     for reference in references(node):
         if reference.scope is None:
             yield look_up(reference.name, reference.node)

@@ -1,6 +1,6 @@
-"""Derivations as a store has them: what they build, what they are built from, and the environment of their builder.
+"""Derivations in a store: their outputs, inputs, and builder's environment.
 
-The format is that of the ATerm files that Nix writes (Nix manual, "Store Derivation and Deriving Path").
+The format is that of Nix's ATerm files (Nix manual, "Store Derivation and Deriving Path").
 """
 
 import base64
@@ -29,7 +29,7 @@ _DIGITS = re.compile(r"[0-9a-z]+")
 
 
 class Derivation:
-    """One derivation; `path` is that of its file."""
+    """A derivation; `path` is its file."""
 
     def __init__(self, path: str, content: bytes) -> None:
         head = _HEAD.match(content)
@@ -47,12 +47,12 @@ class Derivation:
 
     @cached_property
     def environment(self) -> dict[str, str]:
-        """The variables of the builder, with those of structured attributes as texts."""
+        """The builder's variables; structured attributes are texts."""
         return {name: _flat(value) for name, value in self.values.items()}
 
     @cached_property
     def values(self) -> dict[str, object]:
-        """The variables of the builder, with structured attributes as they are."""
+        """The builder's variables; structured attributes keep their types."""
         variables: dict[str, object] = {_text(name): _text(value) for name, value in _VARIABLE.findall(self._rest)}
         structured = variables.pop("__json", None)
         if structured is not None:
@@ -75,12 +75,12 @@ class Derivation:
 
     @property
     def version(self) -> str:
-        """The version in the environment of the builder, else that of the name; empty for none."""
+        """The version in the builder's environment, else that of the name; empty if there is none."""
         return self.environment.get("version") or version_of(self.path) or ""
 
 
 def version_of(path: str) -> str | None:
-    """Return the version in the name of a derivation, None if there is none."""
+    """Return the version in a derivation's name, or None."""
     found = _VERSIONED.fullmatch(path.removesuffix(".drv")[44:])
     return found[2] if found is not None else None
 
@@ -104,7 +104,7 @@ class DerivationStore:
         return self._known[path]
 
     def closure(self, path: str) -> frozenset[str]:
-        """Return a derivation and all that it is built from, by their paths."""
+        """Return a derivation and all its direct and indirect inputs, by path."""
         if path not in self._closures:
             seen = {path}
             waiting = [path]
@@ -117,7 +117,7 @@ class DerivationStore:
         return self._closures[path]
 
     def way(self, start: str, ends: Callable[[str], bool], *, around: frozenset[str] = frozenset()) -> tuple[str, ...]:
-        """Return a shortest way through the inputs to a derivation that `ends`, without those of `around`.
+        """Return a shortest path through the inputs to a derivation that satisfies `ends`, avoiding `around`.
 
         Empty if there is none.
         """
@@ -136,12 +136,12 @@ class DerivationStore:
         return ()
 
     def maker(self, derivation: Derivation, place: str) -> Derivation | None:
-        """Return the input of a derivation that a path in the store is an output of."""
+        """Return the input derivation that has a store path as output."""
         found = (self[path] for path in derivation.inputs)
         return next((each for each in found if place in each.outputs.values()), None)
 
     def address(self, path: str) -> str:
-        """Return the addresses that a derivation, or its source, is downloaded from; empty for one that is built."""
+        """Return the URLs of a download, or of a derivation's source; empty if it is built."""
         environment = self[path].environment
         if not self[path].hash:
             source = self.maker(self[path], environment.get("src", ""))
@@ -150,7 +150,7 @@ class DerivationStore:
 
 
 def digest(value: str) -> str | None:
-    """Return a hash in hexadecimal digits, whatever form it is written in; None for what is not a hash."""
+    """Return a hash in hexadecimal digits, whatever its form; None if it is not a hash."""
     value = value.partition(":")[2] or value
     if (found := re.fullmatch(r"(?:md5|sha\d+)-([A-Za-z0-9+/]+=*)", value)) is not None:
         try:

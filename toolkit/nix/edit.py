@@ -1,8 +1,8 @@
-"""Replace spans of a text, and indent code anew without changing a string; every other byte stays.
+"""Replace spans of a text, and reindent code without changing a string; every other byte stays.
 
-Nix strips the indentation of `''…''` that all of its lines have in common (Nix manual, "String literals"), so its lines
-may move together. Those of `"…"` may not, nor those of an indented string with a tab or a carriage return, which are
-text, or with text on its first line.
+Nix strips the common indentation of the lines in `''…''` (Nix manual, "String literals"), so these lines may move
+together. Lines of `"…"` may not move, nor those of an indented string with a tab or a carriage return in it, or with
+text on its first line.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ _STRINGS = frozenset(["string_expression", "indented_string_expression"])
 
 
 class Edit(Struct, frozen=True, order=True):
-    """Put `replacement` in place of the characters from `start` up to `end`."""
+    """Replace the characters from `start` up to `end` by `replacement`."""
 
     start: int
     end: int
     replacement: str
 
     def within(self, start: int) -> Edit:
-        """Return the edit for the text that begins at an offset."""
+        """Return the same edit for the part of the text that begins at an offset."""
         return Edit(self.start - start, self.end - start, self.replacement)
 
 
 def apply(text: str, edits: Iterable[Edit]) -> str:
-    """Return `text` with all edits made; they may not overlap (ValueError, a defect of the caller)."""
+    """Return `text` with all edits made; overlapping edits are a caller's defect (ValueError)."""
     pieces: list[str] = []
     position = 0
     for edit in sorted(edits):
@@ -43,10 +43,10 @@ def apply(text: str, edits: Iterable[Edit]) -> str:
 
 
 def shifted(tree: Tree, start: int, end: int, columns: int, edits: Iterable[Edit] = ()) -> str:
-    """Return the text from `start` to `end` with its lines moved by `columns`, to the left if negative.
+    """Return the text from `start` to `end` with its lines moved right by `columns`, left if negative.
 
-    The first line stays, as do those of strings that may not move. `edits` are made as well: one that replaces lines
-    writes them where they are to be.
+    The first line stays, as do lines of strings that may not move. `edits` are applied too; their replacements are
+    already indented.
     """
     made = [edit for edit in edits if start <= edit.start and edit.end <= end]
     apart = [
@@ -59,7 +59,7 @@ def shifted(tree: Tree, start: int, end: int, columns: int, edits: Iterable[Edit
 
 
 def moves(tree: Tree, start: int, end: int, columns: int) -> Iterator[Edit]:
-    """Yield the edits that move the lines from `start` to `end` as `shifted` does."""
+    """Yield the edits that move the lines from `start` to `end`, as `shifted` does."""
     if not columns:
         return
     # The code within `${ … }` may move, whatever the string around it.
@@ -97,11 +97,11 @@ def column(text: str, offset: int) -> int:
 
 
 def indentation(text: str, offset: int) -> int:
-    """Return how far the line of an offset is indented."""
+    """Return the indentation of an offset's line."""
     line = text[text.rfind("\n", 0, offset) + 1 :]
     return len(line) - len(line.lstrip(" "))
 
 
 def is_first(text: str, offset: int) -> bool:
-    """Return whether nothing but space comes before an offset on its line."""
+    """Return whether only white space precedes an offset on its line."""
     return not text[text.rfind("\n", 0, offset) + 1 : offset].strip()

@@ -1,6 +1,6 @@
-"""Ask Nix to evaluate and to build.
+"""Evaluate and build with Nix.
 
-Builds are sandboxed and never wait for a substituter, since nothing that is built here is in any.
+Builds are sandboxed and never wait for a substituter, since none has these outputs.
 """
 
 import json
@@ -39,7 +39,7 @@ MARK = "unlet:"
 
 
 class Tools(Struct, frozen=True, kw_only=True):
-    """Store paths of the programs inside of the sandbox: a bash and a busybox."""
+    """Store paths of the programs in the sandbox: a bash and a busybox."""
 
     shell: str
     busybox: str
@@ -48,10 +48,10 @@ class Tools(Struct, frozen=True, kw_only=True):
 def evaluate_command(
     expression: Path, arguments: Mapping[str, str], *, attribute: str | None = None, keeps: bool = False
 ) -> Command:
-    """Return the command that evaluates `expression`, a function of strings, or an attribute of it, to JSON.
+    """Return the command that evaluates `expression`, a function of strings, or one of its attributes, to JSON.
 
-    Sealed it needs no store: none is written to, and no path of one can be read. One that `keeps` its derivations
-    writes them to the store of the user's own in the cache, see `stores.own`.
+    A sealed evaluation needs no store: it writes to none and reads no store path. If it `keeps` its derivations, it
+    writes them to the user's own store in the cache, see `stores.own`.
     """
     chosen = ("-A", attribute) if attribute is not None else ()
     store, env = (_KEEPING, of(BUILDING, {"NIX_REMOTE": remote(own())})) if keeps else _store()
@@ -65,15 +65,15 @@ def _store() -> tuple[tuple[str, ...], Mapping[str, str]]:
 
 
 def evaluate(expression: Path, arguments: Mapping[str, str], *, attribute: str | None = None) -> object:
-    """Evaluate `expression`, a function of strings, or an attribute of it, to JSON and return what that says.
+    """Evaluate `expression`, a function of strings, or one of its attributes, to JSON and return the result.
 
-    Raise CommandError with Nix's own words where the evaluation fails or is killed.
+    Raise CommandError with Nix's own words if the evaluation fails or is killed.
     """
     return answer(evaluate_command(expression, arguments, attribute=attribute))
 
 
 def answer(command: Command) -> object:
-    """Run a command of `evaluate_command` and return what it says; raise as `evaluate` does."""
+    """Run a command of `evaluate_command` and return its result; raise as `evaluate` does."""
     completed = process.execute(command)
     try:
         result: object = json.loads(completed.stdout)
@@ -85,12 +85,12 @@ def answer(command: Command) -> object:
 def bisected(
     ask: Callable[[Sequence[T]], Sequence[A]], items: Sequence[T], *, mark: str = MARK
 ) -> list[A | CommandError]:
-    """Ask about items in as few evaluations as errors that Nix cannot catch allow, and return the answers in order.
+    """Ask about items in as few evaluations as uncatchable errors permit, and return the answers in order.
 
-    Such an error ends an evaluation: the item that it comes from has the error as its answer, and all others are asked
-    again. The last `question N` behind the mark names that item; without one, and if all together took too long,
-    each half is asked. One that did not keep its pace is not asked again. If the memory was not enough, those before
-    the item, which it was enough for, the item and those behind it are asked apart.
+    Such an error ends an evaluation: it becomes the answer of the item at fault, and all others are asked again. The
+    last `question N` after the mark names that item; without one, or if the total time ran out, the items are halved.
+    An item that exceeded its own time is not asked again. If memory ran out, the items before, the item and those after
+    it are asked separately.
     """
     if not items:
         return []
@@ -119,10 +119,10 @@ def build_line(expression: Path, arguments: Mapping[str, str], attributes: Seque
 
 
 def build(expression: Path, arguments: Mapping[str, str], attributes: Sequence[str]) -> tuple[Path, ...]:
-    """Build attributes and return the store paths of their outputs `out`, in the order of `attributes`.
+    """Build attributes and return the store paths of their `out` outputs, in the order of `attributes`.
 
-    Evaluated as it has to be here, then built as the user's Nix is configured. If sealed, raise ToolkitError for what
-    would have the network while it is built.
+    The evaluation follows the block's limits, the build the user's Nix configuration. If sealed, raise ToolkitError for
+    derivations whose build may use the network.
     """
     derivations = instantiate(expression, arguments, attributes)
     if is_sealed():
@@ -131,13 +131,13 @@ def build(expression: Path, arguments: Mapping[str, str], attributes: Sequence[s
 
 
 def build_command(expression: Path, arguments: Mapping[str, str], words: Sequence[str], *, jobs: int) -> Command:
-    """Return the command that builds all of an expression, as many derivations at a time as `jobs` and `words` say."""
+    """Return the command that builds an expression, with `jobs` derivations in parallel and the user's `words`."""
     argv = ("nix-build", "--no-out-link", "--keep-going", "--max-jobs", str(jobs), *OFFLINE, *SANDBOXED, *words)
     return Command(argv=(*argv, *_arguments(expression, arguments)), env=environment(named="--store" in words))
 
 
 def content(path: str, *, store: Sequence[str] = ()) -> bytes:
-    """Return the content of a file in the store, or in the one that an option names."""
+    """Return the content of a file in the store, or in the store that an option names."""
     argv = ("nix", "--extra-experimental-features", "nix-command", "store", "cat", *store, path)
     return process.run(argv, env=environment(named=bool(store))).stdout
 
@@ -160,12 +160,12 @@ def _realise(derivations: Iterable[str]) -> Command:
 
 
 def requisites_command(*derivations: Path) -> Command:
-    """Return the command that lists all that derivations are built from."""
+    """Return the command that lists all inputs of derivations."""
     return Command(argv=("nix-store", "--query", "--requisites", *map(str, derivations)), env=environment())
 
 
 def requisites(*derivations: Path) -> frozenset[Path]:
-    """Return the derivations that some derivations need, direct and indirect, themselves among them."""
+    """Return the direct and indirect input derivations of some derivations, including themselves."""
     return frozenset(path for path in _paths(requisites_command(*derivations)) if path.suffix == ".drv")
 
 
@@ -174,9 +174,9 @@ def _paths(command: Command) -> tuple[Path, ...]:
 
 
 def require_no_network(derivations: Sequence[Path]) -> None:
-    """Raise ToolkitError for an output whose hash is given, or that is impure: the sandbox leaves it the network.
+    """Raise ToolkitError for a fixed or impure output: the sandbox permits its build to use the network.
 
-    The outputs of a derivation decide, not its variables: those may all be in one that is called `__json`.
+    The derivation's outputs decide, not its variables: these may all be in a single one, `__json`.
     """
     for path in sorted(requisites(*derivations)):
         outputs = _OUTPUTS.match(physical(path).read_bytes())
@@ -187,8 +187,8 @@ def require_no_network(derivations: Sequence[Path]) -> None:
 def tools() -> Tools:
     """Return a bash and a busybox in the Nix store, to build with.
 
-    Static ones of the host are added to the store; else those of a store that already has them, as on NixOS.
-    Raise ToolkitError where neither is there.
+    Static ones of the host are added to the store; otherwise a store that already has them is used, as on NixOS. Raise
+    ToolkitError if neither exists.
     """
     found = [_find_tool("bash", "bash-static"), _find_tool("busybox", "busybox-static")]
     foreign = tuple(str(path) for path in found if not path.is_relative_to(STORE))

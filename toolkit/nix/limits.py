@@ -1,7 +1,7 @@
-"""The limits of an evaluation: its memory, and of strangers' files what is in reach and the time as well.
+"""The limits of an evaluation: its memory and, for strangers' files, also its time and the readable files.
 
-Nix has a configuration of ours and nothing of the user's, neither a file nor a variable: one setting of theirs could
-allow what the others forbid.
+Nix gets our configuration and nothing of the user's, neither a file nor a variable: one setting could permit what the
+others forbid.
 """
 
 import os
@@ -91,14 +91,14 @@ def sealed(*reach: Path, seconds: float = inf) -> Generator[None]:
 
 
 class Budget:
-    """Seconds that evaluations have together which are not made within one block."""
+    """A number of seconds that evaluations in several blocks share."""
 
     def __init__(self, seconds: float) -> None:
         self.left = seconds
 
     @contextmanager
     def spending(self) -> Generator[float]:
-        """Yield the seconds that are left, and take off those that the block needs."""
+        """Yield the remaining seconds, and subtract the block's time from them."""
         began = time.monotonic()
         try:
             yield self.left
@@ -111,18 +111,18 @@ class Budget:
 
 
 class Allowance:
-    """The seconds that each of many things may take, in all evaluations together that look at it."""
+    """A time limit for each of many things, counted over all evaluations that examine it."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self._spent: dict[Hashable, float] = {}
 
     def left(self, thing: Hashable) -> float:
-        """Return the seconds that a thing has left."""
+        """Return the remaining seconds of a thing."""
         return max(self.seconds - self._spent.get(thing, 0.0), 0.0)
 
     def execute(self, command: Command, things: Sequence[Hashable], *, mark: str) -> Completed:
-        """Run a command that asks about things in this order: a line of stderr with the mark begins each.
+        """Run a command that examines things in this order; a stderr line with the mark starts each.
 
         Raise LimitError at the first whose time is up, and as process.execute does.
         """
@@ -149,7 +149,7 @@ _shared: ContextVar[Allowance | None] = ContextVar("_shared", default=None)
 
 @contextmanager
 def sharing(allowed: Allowance) -> Generator[None]:
-    """Let all who ask within about the same attribute of a system share what it may take."""
+    """Share one Allowance per attribute and system among all evaluations in the block."""
     token = _shared.set(allowed)
     try:
         yield
@@ -158,13 +158,13 @@ def sharing(allowed: Allowance) -> Generator[None]:
 
 
 def allowance(most: float | None = None) -> Allowance:
-    """Return what each attribute of a system may take: that of the block, else so many seconds, or an evaluation's."""
+    """Return the time limit of each attribute of a system: the block's, else so many seconds or an evaluation's."""
     return _shared.get() or Allowance(seconds() if most is None else most)
 
 
 @contextmanager
 def allowing(seconds: float | None, mebibytes: int | None) -> Generator[None]:
-    """Let evaluations within take what the user says, instead of what they may by default; None for no other."""
+    """Replace the default limits of evaluations in the block by the user's; None keeps a default."""
     token = _allowed.set((seconds, mebibytes))
     try:
         yield
@@ -173,41 +173,41 @@ def allowing(seconds: float | None, mebibytes: int | None) -> Generator[None]:
 
 
 def raised_by(option: str, limit: str) -> str:
-    """Return which limit was reached, with the option that raises it if the running command has one."""
+    """Return the limit that was met, with the option that raises it if the running command has one."""
     return f"{limit}; {option} raises the limit" if _allowed.get() is not None else limit
 
 
 def no_time() -> str:
-    """Return why there is no answer about one of many that have a time together."""
+    """Return the reason for a missing answer about one of many things that share a time limit."""
     return raised_by("--timeout", "it is not reached in the time that all have")
 
 
 def seconds(default: float | None = None) -> float:
-    """Return what an evaluation, or all that have the `default` together, may take."""
+    """Return the time limit of an evaluation, or of all that share the `default`."""
     return (_allowed.get() or (None, None))[0] or (SECONDS if default is None else default)
 
 
 def memory(default: int | None = None) -> int:
-    """Return how many MiB an evaluation, or all that have the `default` together, may take."""
+    """Return the memory limit in MiB of an evaluation, or of all that share the `default`."""
     return (_allowed.get() or (None, None))[1] or (MEMORY_MIB if default is None else default)
 
 
 def left() -> float:
-    """Return how many seconds all evaluations here have together from now on, infinity for no such limit."""
+    """Return the remaining seconds of all evaluations in this block together, infinity without a limit."""
     seal = _seal.get()
     return inf if seal is None else max(seal[1] - time.monotonic(), _SHORTEST)
 
 
 def is_sealed() -> bool:
-    """Return whether evaluations are sealed here."""
+    """Return whether evaluations in this block are sealed."""
     return _seal.get() is not None
 
 
 def restrict(command: Command, *named: Path, writes: Sequence[Path] | None = ()) -> Command:
-    """Return a command that evaluates as it has to be here; `named` are paths that it is called with.
+    """Return a command with this block's restrictions; `named` are the paths in its arguments.
 
-    Each is a root that the user named or that was laid out for it, never a path that stands in a stranger's tree. It
-    may write to `writes`, below the kernel's wall; None if it cannot work behind that.
+    Each is a root that the user named or that unlet laid out, never a path in a stranger's tree. The command may write
+    to `writes`, confined by the kernel; None if it cannot work confined.
     """
     if (seal := _seal.get()) is None:
         return command
@@ -243,7 +243,7 @@ def _entry(root: Path) -> str:
 
 
 def has_git(root: Path) -> bool:
-    """Return whether a root has a `.git`, so that not all of it can be read."""
+    """Return whether a root has a `.git`, so that parts of it are unreadable."""
     return _without_git(root) != (root,)
 
 
@@ -280,7 +280,7 @@ def _is_readable(place: Path, root: Path) -> bool:
 
 
 def confinement(*roots: Path, writes: Sequence[Path] = (), lists: Sequence[Path] = ()) -> Confinement:
-    """Return what a Nix may reach that has our configuration and these roots, and lists those directories."""
+    """Return the paths for a Nix with our configuration and these roots, whose directories it may list."""
     found = process.find("nix-instantiate")
     own, runs = _program(found) if found is not None else ((), None)
     return Confinement(read=(SETTINGS, *own, *roots), write=tuple(writes), list=tuple(lists), run=runs)
@@ -294,7 +294,7 @@ def _program(found: Path) -> tuple[tuple[Path, ...], tuple[Path, ...] | None]:
 
 
 def available() -> int | None:
-    """Return how many MiB of memory are free or can be freed (proc(5), MemAvailable), None if nothing tells."""
+    """Return the free or freeable memory in MiB (proc(5), MemAvailable), None if unknown."""
     try:
         told = Path("/proc/meminfo").read_text(encoding="ascii")
     except OSError:
@@ -304,17 +304,17 @@ def available() -> int | None:
 
 
 def jobs(most: int | None = None, *, each: int = EVALUATION_MIB) -> int:
-    """Return how many evaluations of `each` MiB may run at a time, within `most` MiB or in what is available."""
+    """Return how many evaluations of `each` MiB may run in parallel, within `most` MiB or the available memory."""
     processors = os.cpu_count() or 1
     memory = most if most is not None else available()
     return processors if memory is None else max(1, min(processors, memory // each))
 
 
 def bounded(command: Command, mebibytes: int | None, *, strictly: bool = False) -> Command:
-    """Return the command with a limit for the heap of Nix's evaluator; if that is not enough, Nix reports it.
+    """Return the command with a limit on the heap of Nix's evaluator; Nix reports when it is exceeded.
 
-    The variables are those of the garbage collector that Nix uses. Nix has a part of its data elsewhere, the keys of
-    genericClosure for one: `strictly` limits that as well.
+    The variables are those of Nix's garbage collector. Nix keeps some data outside of it, such as genericClosure's
+    keys: `strictly` limits that as well.
     """
     if mebibytes is None:
         return command

@@ -1,7 +1,7 @@
-"""Nix and a shell as paths of a store, so that a derivation can evaluate.
+"""Nix and a shell as store paths, so that a derivation can evaluate.
 
-Those that are in the store already are taken as they are. Those of a distribution are copied there with their
-libraries, and started through their dynamic loader, since a sandbox has none.
+Programs already in the store are used directly. A distribution's programs are copied there with their libraries, and
+started through their dynamic loader, since a sandbox has none.
 """
 
 import re
@@ -20,7 +20,7 @@ _LIBRARY = re.compile(r"^\s+(?:\S+ => )?(/\S+) \(0x", re.MULTILINE)
 
 
 class Portable(Struct, frozen=True, kw_only=True):
-    """The words that start Nix and the shell in a sandbox that has the store `paths`."""
+    """The words that start Nix and the shell in a sandbox that contains the store `paths`."""
 
     nix: tuple[str, ...]
     shell: tuple[str, ...]
@@ -28,7 +28,7 @@ class Portable(Struct, frozen=True, kw_only=True):
 
 
 def add(path: Path, *, store: Sequence[str]) -> str:
-    """Add a file or a directory to a store, which options may name, and return its path there."""
+    """Add a file or a directory to a store, chosen by options, and return its path there."""
     argv = ("nix-store", *store, "--add", str(path.absolute()))
     return process.run(argv, env=environment(named=bool(store))).text
 
@@ -36,7 +36,7 @@ def add(path: Path, *, store: Sequence[str]) -> str:
 def portable(*, store: Sequence[str]) -> Portable:
     """Return Nix and a shell in a store.
 
-    Raise ToolkitError if one of them is not on PATH, or if its libraries are not to be had.
+    Raise ToolkitError if one of them is not on PATH, or its libraries are missing.
     """
     found = [_find(name) for name in ("nix", "sh")]
     if not store and all(path.is_relative_to(STORE) for path in found):

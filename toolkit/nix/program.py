@@ -1,6 +1,6 @@
-"""Ask the program Nix what needs no store: its version, whether a content parses, why it failed.
+"""Use the Nix program without a store: its version, whether a content parses, why it failed.
 
-Needs Nix 2.18, the oldest that nixpkgs itself still supports (its lib/minver.nix).
+Needs Nix 2.18, the oldest version that nixpkgs itself supports (its lib/minver.nix).
 """
 
 import re
@@ -34,7 +34,7 @@ MOST_BROKEN = 50
 def version() -> Version:
     """Return the version of the Nix on PATH.
 
-    Raise ToolkitError if there is none, or one older than MINIMUM.
+    Raise ToolkitError if there is none, or it is older than MINIMUM.
     """
     said = process.run(["nix-instantiate", "--version"]).text
     found = re.search(r"\(Nix\) (\d+(?:\.\d+)+)", said)
@@ -56,7 +56,7 @@ def parse_command(paths: Sequence[Path]) -> Command:
 
 
 def parse(paths: Sequence[Path]) -> None:
-    """Parse files; raise NixSyntaxError at the first that Nix rejects."""
+    """Parse files; raise NixSyntaxError for the first that Nix rejects."""
     try:
         process.execute(parse_command(paths))
     except CommandError as error:
@@ -64,18 +64,18 @@ def parse(paths: Sequence[Path]) -> None:
 
 
 def parse_text(content: bytes, *, name: str) -> None:
-    """Parse a content; raise NixSyntaxError where Nix rejects it, with `name` as the file's name.
+    """Parse a content; raise NixSyntaxError if Nix rejects it, with `name` as the file's name.
 
-    Needs no store, so that a user without one can ask.
+    This needs no store.
     """
     parsed(content, name=name)
 
 
 def parsed(content: bytes, *, name: str) -> str:
-    """Return what Nix reads in a content, printed in its own form: without comments, attributes in their order.
+    """Return a content in Nix's own form: without comments, attributes in Nix's order.
 
-    Relative paths are those of the working directory. Raise NixSyntaxError as `parse_text` does, RefusalError for a
-    content that takes Nix too long: it needs the square of the length of some words.
+    Relative paths start at the working directory. Raise NixSyntaxError as `parse_text` does, RefusalError for a content
+    that takes Nix too long: some words take it quadratic time.
     """
     argv = (*_PARSE, "-")
     try:
@@ -89,10 +89,10 @@ def parsed(content: bytes, *, name: str) -> str:
 def parsed_each(
     contents: Sequence[bytes], directory: Path, *, names: Sequence[str]
 ) -> list[str | NixSyntaxError | RefusalError | None]:
-    """Return for each content what Nix reads in it, or the error, as `parsed` has them, many in one process.
+    """Return Nix's form of each content, or its error, as `parsed` does, many in one process.
 
-    They stand in `directory` as they are read, which has no file else: relative paths are those of that. After
-    MOST_BROKEN that have an error no more are read; those are None.
+    The contents are written to the otherwise empty `directory`, where relative paths start. After MOST_BROKEN errors no
+    more are read; those are None.
     """
     paths = [directory / f"{number}.nix" for number in range(len(contents))]
     for path, content in zip(paths, contents, strict=True):
@@ -130,7 +130,7 @@ def parsed_each(
 
 
 def reason(error: CommandError) -> str:
-    """Return the one line of Nix's stderr that names the error."""
+    """Return the one line of Nix's stderr that states the error."""
     lines = [line.strip() for line in error.stderr.splitlines() if line.strip()]
     if error.status in {-9, -6}:
         return f"the evaluation was killed by signal {-error.status}: probably out of memory"
@@ -145,26 +145,26 @@ def reason(error: CommandError) -> str:
 
 
 def reached_limit(error: CommandError) -> bool:
-    """Return whether an evaluation ended since it needs more than it may have: it would do so another time as well."""
+    """Return whether an evaluation exceeded a limit: then it would fail the next time too."""
     return isinstance(error, LimitError) or error.status < 0 or reason(error).startswith("out of memory")
 
 
 def failure(error: CommandError, fact: str) -> ToolkitError:
-    """Return the failure of what Nix was asked for: NotRunError, with the option that allows more, if at a limit."""
+    """Return the failure of a Nix command: at a limit NotRunError, with the option that raises the limit."""
     return (
         NotRunError(f"{fact}: {at_limit(error)}") if reached_limit(error) else ToolkitError(f"{fact}: {reason(error)}")
     )
 
 
 def at_limit(error: CommandError) -> str:
-    """Return which limit ended an evaluation, and the option that raises it if the command has one that does."""
+    """Return the limit that ended an evaluation, and the option that raises it, if the command has one."""
     if isinstance(error, LimitError) and not error.of_time:
         return reason(error)
     return raised_by("--timeout" if isinstance(error, LimitError) else "--max-memory", reason(error))
 
 
 def refuses_function(error: CommandError) -> bool:
-    """Return whether an evaluation failed since a function was given where a set is wanted."""
+    """Return whether an evaluation failed because it got a function instead of a set."""
     return "expected a set but found a function" in reason(error)
 
 
@@ -174,7 +174,7 @@ _LACKING = re.compile(
 
 
 def lacks_something(error: CommandError) -> bool:
-    """Return whether an evaluation failed since something has no such attribute or argument, or is of another kind."""
+    """Return whether an evaluation failed because of a missing attribute or argument, or a wrong type."""
     return _LACKING.match(reason(error)) is not None
 
 
@@ -215,12 +215,12 @@ def _syntax_error_at(error: CommandError, pattern: str, name: str, content: byte
 
 
 def quoted(text: str) -> str:
-    """Return a string as it is written in Nix, in one line."""
+    """Return a string as a Nix literal on one line."""
     return f'"{text.translate(_ESCAPES)}"'.replace("${", "\\${")
 
 
 def nix_path(path: Path) -> str:
-    """Return a path as a Nix expression, relative to the directory it is written in where `path` is relative."""
+    """Return a path as a Nix expression; a relative `path` stays relative."""
     text = path.as_posix()
     base = "/" if path.is_absolute() else "./"
     bare = text.removeprefix("/")

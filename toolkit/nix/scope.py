@@ -1,8 +1,8 @@
 """Find out what each name in a Nix expression refers to.
 
-The rules are those of the Nix manual, "Constructs": lambdas, let and rec bind statically and win over every
-`with`; parameters' defaults see all parameters; plain `inherit a` takes `a` from outside of its let or rec,
-while the `e` of `inherit (e) a` sees the inside; `${"a"}` and `"a"` are static attribute names.
+The rules are those of the Nix manual, "Constructs": lambdas, let and rec bind statically and win over every `with`;
+default values see all parameters; plain `inherit a` takes `a` from outside of its let or rec, while the `e` of `inherit
+(e) a` sees the inside; `${"a"}` and `"a"` are static attribute names.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ GLOBALS = frozenset(
 
 
 class Scope(Struct, frozen=True):
-    """What binds names: `node` is the lambda, let, rec or with, `names` maps each name to its binding node."""
+    """A binder of names: `node` is the lambda, let, rec or with, `names` maps each name to its binding node."""
 
     node: Node
     names: dict[str, Node]
@@ -53,9 +53,9 @@ class Scope(Struct, frozen=True):
 
 
 class Reference(Struct, frozen=True):
-    """A use of `name` at `node`. `scope` binds it statically, else None.
+    """A use of `name` at `node`. `scope` binds it statically, or is None.
 
-    `withs` are the `with` scopes, innermost first, in which an unbound name is looked up.
+    `withs` are the `with` scopes, innermost first, that may provide an unbound name.
     """
 
     name: str
@@ -64,19 +64,19 @@ class Reference(Struct, frozen=True):
     withs: tuple[Scope, ...]
 
     def means(self, other: Reference) -> bool:
-        """Return whether `other`, of the same name, gets its value from the same place."""
+        """Return whether `other`, a use of the same name, gets its value from the same binding."""
         if self.scope is not None or other.scope is not None:
             return self.scope is not None and other.scope is not None and self.scope.node is other.scope.node
         return [scope.node for scope in self.withs] == [scope.node for scope in other.withs]
 
 
 def references(root: Node) -> list[Reference]:
-    """Resolve every name used in `root`, in the order of the text."""
+    """Resolve every name in `root`, in the order of the text."""
     return list(_resolve(root, ()))
 
 
 def look_up(name: str, node: Node) -> Reference:
-    """Resolve a name as it would be if the expression `node` used it."""
+    """Resolve a name as if the expression `node` used it."""
     scopes: list[Scope] = []
     for owner in node.ancestors():
         if owner.kind == "function_expression":
@@ -89,7 +89,7 @@ def look_up(name: str, node: Node) -> Reference:
 
 
 def bound_names(owner: Node) -> dict[str, Node]:
-    """Return the static names that a let or an attribute set defines, with the first node that defines each."""
+    """Return the static names in a let or an attribute set, each with the first node that defines it."""
     names: dict[str, Node] = {}
     for binding in statements(owner):
         for name in binding_names(binding):
@@ -109,7 +109,7 @@ def binding_names(binding: Node) -> tuple[str, ...]:
 
 
 def static_name(attribute: Node) -> str | None:
-    """Return the name of an attribute that is written as `a`, `"a"` or `${"a"}`, None for a computed one."""
+    """Return the name of an attribute written as `a`, `"a"` or `${"a"}`, None for a computed one."""
     if attribute.kind == "identifier":
         return attribute.text
     if attribute.kind == "string_expression" and all(

@@ -1,4 +1,4 @@
-"""Which store Nix has here: that of the machine, or one of the user's own where they may not write to it."""
+"""Choose the Nix store: the machine's, or the user's own one if they may not write to the machine's."""
 
 import os
 from base64 import b64decode
@@ -27,21 +27,21 @@ NO_NIXFMT = "nixfmt is not installed; 'nix-shell -p nixfmt' has it"
 
 
 def environment(*, named: bool = False) -> Mapping[str, str]:
-    """Return the environment of the user's Nix, with a store that they may write to unless an option has `named` one.
+    """Return the environment of the user's Nix, with a writable store unless an option has `named` one.
 
-    Raise ToolkitError if none can be had.
+    Raise ToolkitError if there is none.
     """
     return of(BUILDING, None if named else store_variables())
 
 
 @cache
 def store_variables() -> Mapping[str, str]:
-    """Return what Nix needs in its environment to have a store that this user may write to.
+    """Return the environment variables that give Nix a writable store.
 
-    Nothing if `NIX_REMOTE` names a store, if the machine's store may be written to (it is made if it is not there yet),
-    and if the daemon accepts the user. Else a store of the user's own, in a user namespace (Nix manual, "Local Store",
-    root): its paths are the same as in /nix/store, its files are in the cache, see `physical`.
-    Raise ToolkitError if none of them can be had.
+    Nothing if `NIX_REMOTE` names a store, if the machine's store is writable (it is created if needed), and if the
+    daemon accepts the user. Else a store of the user's own, in a user namespace (Nix manual, "Local Store", root): its
+    paths are the same as in /nix/store, its files are in the cache, see `physical`. Raise ToolkitError if none of them
+    is possible.
     """
     # Whoever starts a Nix that is not installed reports it.
     if "NIX_REMOTE" in os.environ or process.find("nix-store") is None:
@@ -62,9 +62,9 @@ def store_variables() -> Mapping[str, str]:
 
 
 def own() -> Path:
-    """Return the root of the user's own store in the cache, which is made unless it is there.
+    """Return the root of the user's own store in the cache; create it if needed.
 
-    Derivations can be instantiated into it by anybody; to build in it takes a user namespace.
+    Any user can instantiate derivations there; builds need a user namespace.
     """
     cache = default_cache()
     cache.use("nix")
@@ -79,14 +79,14 @@ def own() -> Path:
 
 
 def remote(root: Path) -> str:
-    """Return what NIX_REMOTE is for a store with a root of its own."""
+    """Return the NIX_REMOTE of a store with its own root."""
     return f"local?root={quote(str(root))}"
 
 
 def written() -> tuple[Path, ...] | None:
-    """Return the directories that a Nix writes to which adds to its store; None if it needs more than directories.
+    """Return the directories that a Nix writes to when it adds to its store; None if directories do not suffice.
 
-    That is so for a store of another machine, and for one that is mounted read-only, which Nix mounts anew.
+    That is so for a store on another machine, and for a read-only mounted one, which Nix remounts.
     """
     remote = environment().get("NIX_REMOTE", "")
     if remote == "daemon":
@@ -108,7 +108,7 @@ def _root(remote: str) -> Path | None:
 
 
 def physical(path: Path) -> Path:
-    """Return the readable path of a store path: in a store with a different root, it is not below /nix/store.
+    """Return the readable path of a store path: a store with a different root is not at /nix/store.
 
     Raise ToolkitError for a path outside of the store: a builder's link may lead anywhere.
     """
@@ -122,9 +122,9 @@ def physical(path: Path) -> Path:
 
 
 def of_content(sri: str) -> Path | None:
-    """Return the directory of the store that is the source of this hash of its NAR; None if there is none.
+    """Return the store directory with this NAR hash that is named NAME; None if there is none.
 
-    How a path is named: Nix manual, "Complete Store Path Calculation".
+    The rule for store paths: Nix manual, "Complete Store Path Calculation".
     """
     try:
         digest = b64decode(sri.removeprefix("sha256-"), validate=True)
@@ -140,7 +140,7 @@ def of_content(sri: str) -> Path | None:
 
 
 def nixfmt() -> Path | None:
-    """Return nixfmt from PATH, else the newest of nixfmt's RFC 166 form that the store happens to have."""
+    """Return nixfmt from PATH, else the newest one in the store with the RFC 166 form."""
     there = (path for path in STORE.glob("*-nixfmt*/bin/nixfmt") if "classic" not in path.parts[-3])
     return process.find("nixfmt") or max(there, key=lambda path: path.parts[-3].partition("-nixfmt")[2], default=None)
 

@@ -1,7 +1,7 @@
-"""Parse a Nix file into a tree whose nodes know where they stand.
+"""Parse a Nix file into a tree whose nodes know their positions.
 
-The grammar (tree-sitter-nix, through ast-grep) is a guide for finding things, not a judge: it accepts some
-files that Nix rejects. Whether a file is valid Nix is asked of `nix-instantiate --parse`.
+The grammar (tree-sitter-nix, through ast-grep) only helps to find things: it accepts some files that Nix rejects.
+`nix-instantiate --parse` decides whether a file is valid Nix.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ _HARMLESS = 1 << 10
 
 
 class Node(Struct, eq=False):
-    """One node of the tree. `start` and `end` are offsets into `tree.text`, in characters.
+    """A node of the tree. `start` and `end` are offsets into `tree.text`, in characters.
 
-    The node and all below it are `tree.nodes[index:after]`.
+    `tree.nodes[index:after]` are the node and its descendants.
     """
 
     tree: Tree
@@ -51,11 +51,11 @@ class Node(Struct, eq=False):
         return self.tree.text[self.start : self.end]
 
     def child(self, *kinds: str) -> Node | None:
-        """Return the first child of one of these kinds."""
+        """Return the first child of one of these kinds, or None."""
         return next((child for child in self.children if child.kind in kinds), None)
 
     def walk(self) -> list[Node]:
-        """Return the node and everything below it, in the order of the text."""
+        """Return the node and its descendants, in the order of the text."""
         return self.tree.nodes[self.index : self.after]
 
     def ancestors(self) -> Iterator[Node]:
@@ -66,11 +66,11 @@ class Node(Struct, eq=False):
             node = node.parent
 
     def enclosing(self, *kinds: str) -> Node | None:
-        """Return the innermost node around this one that is of one of these kinds."""
+        """Return the innermost ancestor of one of these kinds, or None."""
         return next((node for node in self.ancestors() if node.kind in kinds), None)
 
     def contains(self, other: Node) -> bool:
-        """Return whether `other` is this node or stands below it."""
+        """Return whether `other` is this node or one of its descendants."""
         return self.start <= other.start and other.end <= self.end
 
     @property
@@ -166,9 +166,9 @@ class Tree:
 
 
 def readable(texts: Sequence[str], *, most: float = inf) -> list[bool]:
-    """Return for each text whether the parser is done with it in due time; many at once take hardly more than one.
+    """Return for each text whether the parser finishes in time; many texts together take hardly longer than one.
 
-    Those that it is not done with may take `most` seconds of a processor together; then none counts as readable.
+    The unfinished ones share `most` CPU seconds; beyond that, none counts as readable.
     """
     left = most
 
@@ -196,7 +196,7 @@ def _limit(texts: Sequence[str]) -> float:
 
 
 def lost_comments(before: Tree, after: Tree) -> list[Node]:
-    """Return the comments of one text that another lacks, whatever white space is in them."""
+    """Return the comments of one text that another lacks, ignoring white space in them."""
 
     def comments(tree: Tree) -> list[tuple[str, Node]]:
         return [(" ".join(node.text.split()), node) for node in tree.nodes if node.kind == "comment"]
@@ -211,7 +211,7 @@ def lost_comments(before: Tree, after: Tree) -> list[Node]:
 
 
 def syntax_error(name: str, text: str, offset: int) -> NixSyntaxError:
-    """Describe a place of `text` that is not Nix, with its line and a caret."""
+    """Return the error for a place in `text` that is not Nix, with its line and a caret."""
     line, column = _line_and_column(text, offset)
     lines = text.split("\n")
     shown = lines[line - 1].rstrip("\r").replace("\t", " ") if line <= len(lines) else ""

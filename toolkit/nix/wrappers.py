@@ -1,7 +1,7 @@
-"""What a wrapper does to the environment before it runs its program, read from the wrapper's content. It runs nothing.
+"""Read a wrapper's effect on its program's environment from the wrapper's content, without running it.
 
-Both forms of nixpkgs are known: the scripts of make-wrapper.sh (since 2017 they were written in four ways) and the
-ELF files of make-binary-wrapper.sh, which hold the command that they were made with.
+It knows both forms in nixpkgs: the scripts of make-wrapper.sh, of which four variants exist since 2017, and the ELF
+files of make-binary-wrapper.sh, which contain the command that made them.
 """
 
 import re
@@ -29,7 +29,7 @@ _OPERANDS = {
 
 
 class PathOrder(Struct, frozen=True, kw_only=True):
-    """PATH as a wrapper composes it: `prefix` entries, then the caller's PATH, then `suffix` entries."""
+    """A wrapper's PATH: `prefix` entries, then the caller's PATH, then `suffix` entries."""
 
     prefix: tuple[str, ...]
     suffix: tuple[str, ...] = ()
@@ -86,14 +86,14 @@ class _Step(Struct, frozen=True, kw_only=True):
 
 
 class Wrapper(Struct, frozen=True, kw_only=True):
-    """A wrapper that was read; `form` is `script` or `elf`, `program` what it runs."""
+    """A wrapper: `form` is `script` or `elf`, `program` is the program that it runs."""
 
     form: str
     program: str
     steps: tuple[_Step, ...] = ()
 
     def environment(self, caller: Mapping[str, str]) -> dict[str, str]:
-        """Return the environment in which the program runs where the wrapper was run in that of `caller`."""
+        """Return the program's environment if the wrapper is run in the environment `caller`."""
         variables = dict(caller)
         for step in self.steps:
             step.apply(variables)
@@ -101,13 +101,13 @@ class Wrapper(Struct, frozen=True, kw_only=True):
 
     @property
     def order(self) -> PathOrder:
-        """PATH as the wrapper composes it; raise ToolkitError where it has no place for the caller's PATH."""
+        """The wrapper's PATH; raise ToolkitError if it has no place for the caller's PATH."""
         entries = self.environment({"PATH": CALLER}).get("PATH", "").split(":")
         return order(entries, subject=f"wrapper of {self.program}")
 
 
 def order(entries: Sequence[str], *, subject: str) -> PathOrder:
-    """Return a PATH that has CALLER in it; raise ToolkitError if that is not there once."""
+    """Split a PATH at CALLER; raise ToolkitError unless that is there exactly once."""
     if entries.count(CALLER) != 1:
         raise ToolkitError(f"{subject}: the caller's PATH stands {entries.count(CALLER)} times in the wrapper's")
     place = entries.index(CALLER)
@@ -115,14 +115,14 @@ def order(entries: Sequence[str], *, subject: str) -> PathOrder:
 
 
 def short(entry: str) -> str:
-    """Name a PATH entry in the store by its package, without hash and version."""
+    """Return the package name of a PATH entry in the store, without hash and version."""
     return re.sub(r"^/nix/store/[0-9a-z]{32}-([^/]*?)(?:-[0-9][^/]*)?(?=/|$)", r"\1", entry)
 
 
 def read(content: bytes, *, name: str) -> Wrapper | None:
-    """Return what the wrapper with this content does, None if it is none; `name` is its path in messages.
+    """Read the wrapper with this content; return None if it is not a wrapper. `name` is its path in messages.
 
-    Raise ToolkitError for a wrapper that does more to a variable than is understood here.
+    Raise ToolkitError for a wrapper that treats a variable in an unknown way.
     """
     if content.startswith(_ELF):
         return _read_elf(content, name)
@@ -209,10 +209,10 @@ _OPERATORS = (":+", ":-", "+", "-", "#", "%", "/")
 
 
 def expand(word: str, variables: Mapping[str, str]) -> str:
-    """Return what a shell makes of `word`, a variable that is missing being empty.
+    """Expand `word` as a shell does; a missing variable is empty.
 
-    Patterns are taken for plain text, as all that wrappers have are quoted. Raise ValueError for what is no single
-    word, or for an expansion that wrappers have no use for, such as `$(…)`.
+    Patterns are plain text, since wrappers quote them all. Raise ValueError if the result is not a single word, or for
+    an expansion that no wrapper has, such as `$(…)`.
     """
     scanner = _WordScanner(word, variables)
     value = scanner.read(until="")

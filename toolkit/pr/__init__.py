@@ -1,4 +1,4 @@
-"""A branch in the user's own clone for a pull request about any package: ordered, made, kept, found again, removed."""
+"""A branch in a user's clone for a pull request about any package: request, creation, record, removal."""
 
 from pathlib import Path
 
@@ -6,12 +6,12 @@ from msgspec import Struct
 
 
 class BranchOrder(Struct, frozen=True, kw_only=True):
-    """A branch to make in the clone around `repo`, or to move to where its base is now.
+    """A branch to create in the clone around `repo`, or to move to the current base.
 
-    Of one that moves, `base` and `trailers` stay as they are if they are empty; without a name it is the one that is
-    checked out in `repo`, if this program made it, else the only one. `worktree` is where it is checked out, None for a
-    place beside the clone. With `in_place` the commits go on the branch that is checked out in `repo`, whatever `base`
-    and `branch` are. `fetch` allows to use the network. With `force` a proof that fails is no reason to stop.
+    When moving, empty `base` and `trailers` keep their old values; without a name, it is the branch checked out in
+    `repo` if unlet made it, else the only one. `worktree` is its checkout, None for a place beside the clone. With
+    `in_place`, the commits go on the branch checked out in `repo`, whatever `base` and `branch` are. `fetch` permits
+    network access. `force` continues despite a failed proof.
     """
 
     repo: Path

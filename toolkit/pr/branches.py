@@ -1,4 +1,4 @@
-"""Make a branch with a series in the user's clone, in a worktree of its own, once it is proven."""
+"""Prove a series, then create its branch in a user's clone, in a separate worktree."""
 
 import re
 from collections.abc import Sequence
@@ -17,13 +17,13 @@ from toolkit.report import message
 
 
 def alone(target: str) -> tuple[str, ...]:
-    """Return what pull requests for a target make, each by itself, the usual one first; nothing for a lift."""
+    """Return the steps of a target that each get their own pull request, the usual one first; nothing for a lift."""
     named = registry.target(target)
     return tuple(named.branches) if named is not None else ()
 
 
 def branch_name(target: str, recipe: str | None = None, only: Sequence[str] = ()) -> str:
-    """Return what the branch for a target is called by default; a file is called as its directory if that says more."""
+    """Return the default name of a target's branch; a file takes its directory's name if that is more specific."""
     named = registry.target(target) if recipe is None else None
     if named is not None:
         return next(name for made, name in named.branches.items() if made in only or not only)
@@ -34,10 +34,10 @@ def branch_name(target: str, recipe: str | None = None, only: Sequence[str] = ()
 
 
 def create(order: BranchOrder, request: Request, *, progress: Progress) -> PullRequest:
-    """Prove the series on the base, then make the branch; nothing is made where a proof fails, or anything else.
+    """Prove the series on the base, then create the branch; create nothing if a proof or anything else fails.
 
-    The source and the output directory of the request are the clone's. Raise ToolkitError for a clone, a base, a branch
-    or a place that cannot be used.
+    The clone determines the source and the output directory of the request. Raise ToolkitError for an unusable clone,
+    base, branch or place.
     """
     order = replace(order, trailers=message.checked_trailers(order.trailers))
     clone = contributions.open_clone(order.repo)

@@ -1,7 +1,6 @@
-"""Branches that were made in a clone: what is kept of each, how it stands now, and how it is removed without a loss.
+"""The branches that unlet made in a clone: the record of each, its current state, and its safe removal.
 
-Its proposal, pull-request.md and how it was made have a directory of their own in the clone's git directory,
-`unlet/BRANCH`, where no command of git looks.
+Its proposal, pull-request.md and record are in the clone's git directory, in `unlet/BRANCH`, which git ignores.
 """
 
 import hashlib
@@ -36,12 +35,12 @@ _SCHEMA = 3
 
 
 def place(common: Path, branch: str) -> Path:
-    """Return where the files of a branch are, in the git directory that is common to all worktrees."""
+    """Return the directory of a branch's files, in the git directory that all worktrees share."""
     return common / _DIRECTORY / quoted(branch, safe="")
 
 
 def known(common: Path) -> tuple[Contribution, ...]:
-    """Return what is kept of all branches, by their names."""
+    """Return the records of all branches, by name."""
     with suppress(FileNotFoundError):
         names = sorted(unquote(path.name) for path in (common / _DIRECTORY).iterdir() if not path.name.startswith("."))
         return tuple(found for name in names if (found := read(common, name)) is not None)
@@ -49,7 +48,7 @@ def known(common: Path) -> tuple[Contribution, ...]:
 
 
 def read(common: Path, branch: str) -> Contribution | None:
-    """Return what is kept of a branch, None if this program did not make it; raise ToolkitError for a damaged file."""
+    """Return the record of a branch, None if unlet did not make it; raise ToolkitError for a damaged file."""
     path = place(common, branch) / _KEPT
     try:
         content = path.read_bytes()
@@ -64,18 +63,18 @@ def read(common: Path, branch: str) -> Contribution | None:
 
 
 def write(directory: Path, contribution: Contribution) -> None:
-    """Keep what is known of a branch in the directory of its files."""
+    """Write the record of a branch to the directory of its files."""
     path = directory / _KEPT
     path.write_bytes(documents.write({"schema": _SCHEMA, **asdict(contribution)}))
 
 
 def digest(content: bytes) -> str:
-    """Return the SHA-256 of a text, by which an edited one is recognised."""
+    """Return the SHA-256 of a text, to detect an edit."""
     return hashlib.sha256(content).hexdigest()
 
 
 def edited_text(common: Path, contribution: Contribution) -> bytes | None:
-    """Return pull-request.md if somebody has changed it since it was written, else None."""
+    """Return pull-request.md if someone has edited it, else None."""
     with suppress(FileNotFoundError):
         content = (place(common, contribution.branch) / TEXT).read_bytes()
         return content if digest(content) != contribution.text else None
@@ -83,9 +82,9 @@ def edited_text(common: Path, contribution: Contribution) -> bytes | None:
 
 
 class DirectoryReplacement(Struct):
-    """A directory that is filled at `building`, beside the one at `place` that it takes the place of once it is whole.
+    """A directory under construction at `building`, which will replace the one at `place`.
 
-    What was there stays until then, and comes back if `keep` is not called.
+    The old content stays until then, and returns unless `keep` is called.
     """
 
     place: Path
@@ -94,12 +93,12 @@ class DirectoryReplacement(Struct):
     put: bool = False
 
     def take_place(self) -> None:
-        """Put the new one in its place, and what was there where the new one was."""
+        """Exchange the new directory with the old one."""
         files.exchange(self.building, self.place)
         self.put = True
 
     def keep(self) -> None:
-        """Let the new one stay."""
+        """Make the replacement permanent."""
         if not self.put:
             self.take_place()
         self.kept = True
@@ -107,7 +106,7 @@ class DirectoryReplacement(Struct):
 
 @contextmanager
 def alone(common: Path) -> Generator[None]:
-    """Keep others of this program out of a clone while the block runs; raise ToolkitError where one is in there."""
+    """Lock a clone against other runs of unlet during the block; raise ToolkitError if one is active there."""
     with ExitStack() as stack:
         try:
             # Where a file system has no locks, git still lets nobody make the same branch twice.
@@ -120,9 +119,9 @@ def alone(common: Path) -> Generator[None]:
 
 @contextmanager
 def replacing(common: Path, branch: str) -> Generator[DirectoryReplacement]:
-    """Yield where to build a proposal; it takes the place of an older one as a whole, if the replacement is kept.
+    """Yield a directory for building a proposal; it replaces an older one completely, if it is kept.
 
-    Raises ToolkitError for an OSError from within the block, such as a full disk; see also `alone`.
+    Raise ToolkitError for an OSError in the block, such as a full disk; see also `alone`.
     """
     there = place(common, branch)
     # Of another length than what `files.whole_directory` takes for left behind.
@@ -142,9 +141,9 @@ def replacing(common: Path, branch: str) -> Generator[DirectoryReplacement]:
 
 
 def recover(common: Path) -> None:
-    """Bring back what a run that was killed had set aside, and delete what it left half-made.
+    """Restore the files that a killed run had set aside, and delete its partial ones.
 
-    Nothing is done while another one of this program is at work in the clone.
+    Do nothing while another run of unlet is active in the clone.
     """
     if not (common / _DIRECTORY).is_dir():
         return
@@ -160,7 +159,7 @@ def recover(common: Path) -> None:
 
 
 def forget(common: Path, branch: str) -> None:
-    """Delete the files in .git/unlet of a branch."""
+    """Delete a branch's files in .git/unlet."""
     files.remove(place(common, branch))
     _remove_empty(common / _DIRECTORY)
 
@@ -171,10 +170,10 @@ def _remove_empty(directory: Path) -> None:
 
 
 class Standing(Struct, frozen=True, kw_only=True):
-    """A branch that `pr` made, as it is now.
+    """The current state of a branch that `pr` made.
 
-    `tip` is None where the branch is gone. `worktree` has it checked out, or was made for it and has a commit checked
-    out now, and no other branch; None if there is neither.
+    `tip` is None if the branch is gone. `worktree` has it checked out, or was created for it and now has no branch
+    checked out; None if there is no such worktree.
     """
 
     kept: Contribution
@@ -183,9 +182,9 @@ class Standing(Struct, frozen=True, kw_only=True):
 
 
 def open_clone(repo: Path) -> Clone:
-    """Look at a clone, and put right what a run that was killed has left in it, unless another one is at work there.
+    """Open a clone, and repair the remains of a killed run, unless another one is active there.
 
-    Raise ToolkitError for what is no repository of git.
+    Raise ToolkitError if it is not a git repository.
     """
     clone = clones.open_clone(repo, patches.upstream().remote)
     recover(clone.common)
@@ -198,9 +197,9 @@ def open_clone(repo: Path) -> Clone:
 
 
 def find(clone: Clone, branch: str | None) -> Standing:
-    """Return the branch of that name, or else the one whose worktree the clone was found from, or the only one.
+    """Return the named branch, else the one of the worktree from which the clone was found, else the only one.
 
-    Raise ToolkitError if there is none, UsageError where there are several to choose from.
+    Raise ToolkitError if there is none, UsageError if there are several.
     """
     if branch is None:
         all_known = known(clone.common)
@@ -239,7 +238,7 @@ def _worktree(clone: Clone, branch: str) -> Worktree | None:
 
 
 def uncommitted(worktree: Worktree) -> str | None:
-    """Return the error's text for changes in a worktree that are in no commit, None if there are none."""
+    """Return an error text about uncommitted changes in a worktree, None if there are none."""
     changed = worktrees.changes(worktree.path)
     if not changed:
         return None
@@ -251,8 +250,8 @@ def uncommitted(worktree: Worktree) -> str | None:
 def remove(repo: Path, branch: str | None, *, force: bool) -> Removed:
     """Remove a branch that `pr` made, by default the only one.
 
-    Raise ToolkitError where that would lose something of the contributor's, unless `force` says that it may, and
-    for a branch that is checked out elsewhere or locked.
+    Raise ToolkitError if that would lose the contributor's work, unless `force` permits it, and for a branch that is
+    checked out elsewhere or locked.
     """
     clone = open_clone(repo)
     with alone(clone.common):

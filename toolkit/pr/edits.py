@@ -1,4 +1,4 @@
-"""What the contributor did to a branch: told apart from what was made for them, and carried to where it moves."""
+"""The contributor's own changes of a branch: distinguish them from ours, and move them to a new base."""
 
 from collections.abc import Sequence
 
@@ -23,11 +23,10 @@ _MOST = 100
 
 
 class Edits(Struct, frozen=True, kw_only=True):
-    """What is a contributor's on a branch that begins after the commit `fork`.
+    """The contributor's changes of a branch that starts after the commit `fork`.
 
-    `ours` are those commits that were made for them, and which they left as they were but for their messages;
-    `messages` are theirs, None for one that is as it was written. `own` are the commits on top; where ours were
-    changed, it is one with all of that.
+    `ours` are our commits, unchanged except perhaps for their messages; `messages` are the contributor's, None for an
+    unchanged one. `own` are the commits on top; if ours were changed, it is a single commit with everything.
     """
 
     fork: Oid
@@ -36,19 +35,19 @@ class Edits(Struct, frozen=True, kw_only=True):
     own: tuple[DecodedCommit, ...]
 
     def are_like(self, made: Sequence[DecodedCommit]) -> bool:
-        """Return whether the branch has these commits already, but for their dates."""
+        """Return whether the branch already has these commits, apart from their dates."""
         if not self.ours or not made or made[0].parents != self.ours[0].parents:
             return False
         return [(each.tree, each.message) for each in made] == [(each.tree, each.message) for each in self.ours]
 
     def kept_messages(self, written: Sequence[str]) -> tuple[str, ...]:
-        """Return messages as they are written now, the contributor's own in the place of those that they changed."""
+        """Return the new messages, with the contributor's own ones in place of those that they changed."""
         theirs = (*self.messages, *[None] * len(written))
         return tuple(own if own is not None else ours for own, ours in zip(theirs, written, strict=False))
 
 
 class Carried(Struct, frozen=True, kw_only=True):
-    """The contributor's commits in their new place, and the subjects of those of which nothing was left."""
+    """The contributor's commits in their new place, and the subjects of those that became empty."""
 
     tip: Oid
     own: tuple[Oid, ...]
@@ -59,7 +58,7 @@ class Carried(Struct, frozen=True, kw_only=True):
 def find(  # noqa: PLR0913 - a branch, what it was made for, and where it goes
     shop: Workshop, kept: Contribution, request: Request, tip: Oid, base: Oid, *, progress: Progress
 ) -> Edits:
-    """Tell the contributor's commits and messages from ours; raise ToolkitError for a branch of another shape."""
+    """Find the contributor's commits and messages; raise ToolkitError for a branch of a different shape."""
     clone = shop.clone
     fork = _fork(clone, kept, tip, base)
     there = shop.recorded(fork, tip)
@@ -81,7 +80,7 @@ def find(  # noqa: PLR0913 - a branch, what it was made for, and where it goes
 
 
 def carry(shop: Workshop, edits: Edits, onto: Oid) -> Carried:
-    """Put the contributor's commits on `onto`; raise ToolkitError for one that conflicts."""
+    """Apply the contributor's commits to `onto`; raise ToolkitError for a conflict."""
     tip = onto
     own: list[Oid] = []
     subjects: list[str] = []

@@ -1,6 +1,6 @@
-"""A base in a clone, with what is proposed for it: proven there, made into commits, and written down.
+"""A base in a clone, with its proposal: prove it there, commit it, and write the files.
 
-That is the text of the pull request, the evidence, and what is kept of the branch.
+The files are the pull request's text, the evidence, and the branch's record.
 """
 
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ _FETCH = "--fetch gets what this partial clone lacks"
 
 
 class BranchGround(Struct, frozen=True, kw_only=True, eq=False):
-    """A base in a clone, and what was chosen for it; `warnings` say what may have been expected otherwise."""
+    """A base in a clone, and the commits chosen for it; `warnings` name differences from what the user may expect."""
 
     clone: Clone
     base: Base
@@ -40,9 +40,9 @@ class BranchGround(Struct, frozen=True, kw_only=True, eq=False):
     warnings: tuple[str, ...] = ()
 
     def prove_own(self, final: bytes, *, progress: Progress) -> tuple[Proof, ...]:
-        """Prove the file as it is after the contributor's own commits, in the place of the last of ours.
+        """Prove the file after the contributor's own commits, as the series' last stage.
 
-        Raise ToolkitError if that is no longer a file of its kind.
+        Raise ToolkitError if it is no longer a file of its kind.
         """
         if final == (self.chosen.contents or (self.chosen.source.content,))[-1]:
             return ()
@@ -62,9 +62,9 @@ class BranchGround(Struct, frozen=True, kw_only=True, eq=False):
         own: Sequence[tuple[Oid, str]] = (),
         edited: bytes | None = None,
     ) -> MadeBranch:
-        """Write pull-request.md beside the proposal; return what is reported of the branch, and kept of it.
+        """Write pull-request.md beside the proposal; return the branch's report and its record.
 
-        `edited` is the text as the contributor has changed it: it stays, and the new one is put beside it.
+        `edited` is the contributor's version of the text: it stays, and the new text is written beside it.
         """
         request = self.chosen.exact_request()
         facts = replace(proposing.facts(self.chosen, report), commits=tuple(oids), base=self.base.commit)
@@ -113,9 +113,9 @@ class BranchGround(Struct, frozen=True, kw_only=True, eq=False):
 
 
 def find(clone: Clone, order: BranchOrder, request: Request, *, progress: Progress) -> BranchGround:
-    """Return the base that an order names, after a fetch where it asks for one, with what is proposed for it.
+    """Return the base in a request with its proposal, after a fetch on request.
 
-    Raise ToolkitError for a base that the clone has not, and for one that is no nixpkgs.
+    Raise ToolkitError if the clone lacks the base, or the base is not a nixpkgs.
     """
     base = making.find_base(clone, order, progress=progress)
     needed = [PurePosixPath(path) for path in leaf_of(request.target, request.recipe).needs(request.only)]
@@ -129,7 +129,7 @@ def find(clone: Clone, order: BranchOrder, request: Request, *, progress: Progre
 
 
 def at(clone: Clone, base: Base, request: Request, *, progress: Progress) -> BranchGround:
-    """Return the ground of a base; raise ToolkitError as `find` does."""
+    """Return a base with its proposal; raise ToolkitError as `find` does."""
     source = SourceRequest(nixpkgs=str(clone.top), rev=base.name, offline=True)
     try:
         chosen = proposing.choose(replace(request, source=source, force=False), progress=progress)

@@ -1,4 +1,4 @@
-"""What a branch is made of: its base, its place, and the messages of its commits."""
+"""The parts of a new branch: its base, its place, and its commit messages."""
 
 import os
 import re
@@ -26,7 +26,7 @@ _CHANNEL = re.compile(r"(?:nixos|nixpkgs)-(?P<release>unstable|\d\d\.\d\d)(?:-sm
 
 
 def find_base(clone: Clone, order: BranchOrder, *, progress: Progress) -> Base:
-    """Return the base, after a fetch if one is asked for; raise ToolkitError for one that the clone has not."""
+    """Return the base, after a fetch on request; raise ToolkitError if the clone lacks it."""
     if order.fetch:
         progress.step("fetching")
         clones.fetch_branches(clone, () if order.in_place else (order.base,))
@@ -37,7 +37,7 @@ def find_base(clone: Clone, order: BranchOrder, *, progress: Progress) -> Base:
 
 
 def base_warnings(base: Base) -> Iterator[str]:
-    """Yield a line for a base that was fetched long ago, and for one that takes no pull requests."""
+    """Yield a line if the base was fetched long ago, and one if it takes no pull requests."""
     if base.fetched is not None and (days := int((time.time() - base.fetched) / 86400)) >= _OLD_DAYS:
         yield f"{base.name}: was fetched {days} days ago; --fetch gets a newer one"
     if (channel := _CHANNEL.match(base.branch or "")) is not None:
@@ -47,7 +47,7 @@ def base_warnings(base: Base) -> Iterator[str]:
 
 
 def messages(made: Sequence[TreeCommit], trailers: Sequence[str]) -> tuple[str, ...]:
-    """Return the messages of the commits; raise ToolkitError for one that upstream would not take."""
+    """Return the messages of the commits; raise ToolkitError for one that upstream would reject."""
     composed = tuple(message.compose(commit.subject, commit.body, trailers) for commit in made)
     for text, commit in zip(composed, made, strict=True):
         if faults := message.faults(text, paths=[file.path for file in commit.files]):
@@ -56,7 +56,7 @@ def messages(made: Sequence[TreeCommit], trailers: Sequence[str]) -> tuple[str, 
 
 
 def here(clone: Clone) -> Worktree:
-    """Return where the contributor stands; raise ToolkitError if nothing can be committed there."""
+    """Return the contributor's worktree; raise ToolkitError if nothing can be committed there."""
     here = worktrees.current(clone)
     if here.branch is not None and contributions.read(clone.common, here.branch) is not None:
         raise ToolkitError(f"{clone.top}: branch '{here.branch}' was made by unlet", hint="--update moves it")
@@ -64,13 +64,13 @@ def here(clone: Clone) -> Worktree:
 
 
 def beside(clone: Clone, branch: str) -> Path:
-    """Return where the worktree of a branch is by default: beside the clone, called after both."""
+    """Return the default worktree of a branch: beside the clone, named after both."""
     name = clone.top.name.removesuffix(".git") or "nixpkgs"
     return clone.top.parent / f"{name}-{branch.replace('/', '-')}"
 
 
 def require_free(clone: Clone, branch: str, path: Path) -> None:
-    """Raise ToolkitError where the branch or its place is there already."""
+    """Raise ToolkitError if the branch or its place already exists."""
     if clones.branch_commit(clone, branch) is not None:
         if contributions.read(clone.common, branch) is not None:
             hint = "--update moves it to a newer base, --remove removes it, --branch NAME makes another"

@@ -1,4 +1,4 @@
-"""Move a branch to a newer base: the rewrite is run again there, and the contributor's own commits follow it."""
+"""Move a branch to a newer base: rewrite the file there again, then apply the contributor's own commits."""
 
 from shlex import quote
 
@@ -22,10 +22,10 @@ from toolkit.report import report as reports
 
 
 def update(asked: BranchOrder, request: Request, *, progress: Progress) -> PullRequest | Unchanged:
-    """Run the rewrite on the new base, prove it, and move the branch and its worktree; all of it, or nothing.
+    """Rewrite the file on the new base, prove it, and move the branch and its worktree; everything or nothing.
 
-    What the order and the request leave empty stays as it was. Nothing is run if that is all, and nothing has changed.
-    Raise ToolkitError where something of the contributor's would be lost, and where one of their commits conflicts.
+    Empty fields of the order and the request keep their old values. If nothing changed, nothing is run. Raise
+    ToolkitError if the contributor's work would be lost, and if one of their commits conflicts.
     """
     clone = contributions.open_clone(asked.repo)
     people = clones.people(clone)

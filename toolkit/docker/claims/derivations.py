@@ -1,4 +1,4 @@
-"""The claims about derivations: commit 1 rebuilds nothing, commit 2 what has to be, the overlay gives the same."""
+"""The claims about derivations: commit 1 rebuilds nothing, commit 2 only what it must; overlay and series agree."""
 
 import json
 import re

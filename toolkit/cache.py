@@ -415,7 +415,7 @@ def _measured(path: Path) -> tuple[dict[int, int], int]:
 
 
 def limit() -> int | None:
-    """Return how many bytes the cache may have, None for no limit; raise ToolkitError if that is set to no number."""
+    """Return the cache's size limit in bytes, None for no limit; raise ToolkitError if the setting is not a number."""
     given = os.environ.get(LIMIT_VARIABLE, str(_LIMIT_MB))
     if not given.isdecimal():
         raise ToolkitError(f"{LIMIT_VARIABLE}: '{given}' is not a number of megabytes")

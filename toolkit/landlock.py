@@ -62,7 +62,7 @@ def python() -> tuple[Path, ...]:
 
 
 def started(*programs: Path) -> tuple[Path, ...] | None:
-    """Return what Linux starts for programs: them and their loaders; None for a script, which may need any other."""
+    """Return some programs with their loaders, as Linux starts them; None if one is a script."""
     found = [(str(each), interpreter(each)) for each in programs if each.exists()]
     if any(loader is None for _, loader in found):
         return None
@@ -70,7 +70,7 @@ def started(*programs: Path) -> tuple[Path, ...] | None:
 
 
 def interpreter(program: Path) -> str | None:
-    """Return the loader that an ELF file of 64 bits names (elf(5), PT_INTERP), empty for none; None for other files."""
+    """Return the loader in a 64-bit ELF file (elf(5), PT_INTERP), empty if it has none; None for other files."""
     with program.open("rb") as file:
         head = file.read(64)
         if head[:5] != b"\x7fELF\x02":

@@ -1,4 +1,4 @@
-"""Where the files are that unlet comes with: the expressions of the package, overlays/, patches/ and docs/schema/."""
+"""Locate the files that unlet ships: the package's expressions, overlays/, patches/ and docs/schema/."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ EXPRESSIONS = PACKAGE / "expressions"
 
 
 def shipped_path(name: str) -> Path:
-    """Return where a file such as `overlays/NAME` is: beside the package in a checkout, inside of it when installed."""
+    """Return the path of a file such as `overlays/NAME`: beside the package in a checkout, inside it when installed."""
     for place in (PACKAGE.parent, PACKAGE / "data"):
         if (place / name).is_file():
             return place / name

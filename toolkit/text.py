@@ -1,4 +1,4 @@
-"""Text for people: foreign text made harmless, and names as a line has room for them."""
+"""Text for people: make foreign text harmless, and shorten lists of names."""
 
 import re
 from collections.abc import Sequence
@@ -13,9 +13,9 @@ _ACTIVE = re.compile(
 
 
 def harmless(text: str) -> str:
-    """Return a text with an escape of JSON in the place of each character that acts or hides.
+    """Return a text with JSON escapes for all control and invisible characters.
 
-    Names, messages and pieces of files may be anybody's.
+    Names, messages and pieces of files may be anyone's.
     """
     return _ACTIVE.sub(_escaped, text)
 

@@ -144,7 +144,7 @@ class Sight(Struct, frozen=True, kw_only=True):
 
     @property
     def no_new_privileges(self) -> str | None:
-        """Who forbids that a program gets capabilities or another user's rights, None for nobody."""
+        """The process that prevents programs from gaining capabilities or another user's rights, or None."""
         if self.service.no_new_privileges and self.next.seen_by == "service":
             return "the service has NoNewPrivileges=yes"
         if self.daemon is not None and self.daemon.child.no_new_privileges:

@@ -39,7 +39,7 @@ class Audience:
         serious = {each.attribute for each in self._record.serious}
 
         def is_value(path: AttrPath) -> bool:
-            """Return whether it is read as one: a whole set is by the names in it, but for a value of the library."""
+            """Return whether to compare by value: sets are compared by name, except values of the library."""
             is_of_library = path[0] == "lib" and path[2:] != () and ".".join(path) in serious
             return kinds[path] not in {SET, FUNCTION} or (kinds[path] == SET and is_of_library)
 

@@ -258,7 +258,7 @@ class Made:
         return {path for path in there if self._record.kinds[path] != FUNCTION}
 
     def is_own(self, file: ChangedText, path: AttrPath) -> bool:
-        """Return whether an attribute may differ by a file; of a language no function that the change does not name."""
+        """Return whether a file can change an attribute; a language's function only if the change names it."""
         is_of_language = reach.has_packages(file.path) and file.names and not file.rest
         if self._record.kinds[path] != FUNCTION or not is_of_language or path in self.users:
             return True

@@ -131,7 +131,7 @@ class Map:
         return self._bindings[file]
 
     def reached(self, file: str, names: Iterable[AttrPath] = ()) -> tuple[frozenset[AttrPath], bool]:
-        """Return the attributes that a file may be in, `names` those in it that are of interest; whether it is all."""
+        """Return the possible attributes of a file (`names` limits the search in it), and whether that is all."""
         found: set[AttrPath] = set()
         is_all = _EVERYTHING.match(file) is not None
         if (family := _DIRECTORIES.get(dirname(file))) is not None:

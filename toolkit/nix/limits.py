@@ -76,10 +76,10 @@ _seal: ContextVar[tuple[tuple[Path, ...], float] | None] = ContextVar("_seal", d
 
 @contextmanager
 def sealed(*reach: Path, seconds: float = inf) -> Generator[None]:
-    """Seal each evaluation within: it can read `reach`, the directory of its expression, what its arguments name.
+    """Seal each evaluation in the block: it reads only `reach`, its expression's directory, and its arguments' paths.
 
-    Each has at most SECONDS and MEMORY_MIB, or what is allowed; if `seconds` are given, all together have so many, and
-    that memory; those of a seal around this one end all the same.
+    Each has at most SECONDS and MEMORY_MIB, or the user's limits. With `seconds`, all together have that time and
+    memory. The limits of an enclosing seal still apply.
     """
     around = _seal.get()
     end = time.monotonic() + seconds

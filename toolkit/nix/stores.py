@@ -122,7 +122,7 @@ def physical(path: Path) -> Path:
 
 
 def of_content(sri: str) -> Path | None:
-    """Return the store directory with this NAR hash that is named NAME; None if there is none.
+    """Return the source directory in the store whose NAR has this hash; None if there is none.
 
     The rule for store paths: Nix manual, "Complete Store Path Calculation".
     """

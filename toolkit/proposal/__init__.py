@@ -1,1 +1,1 @@
-"""A proposal for any target: found by its name, rewritten, proven, written down, checked again."""
+"""A proposal for any target: find the target, rewrite it, prove and write the result, check it again."""

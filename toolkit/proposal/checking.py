@@ -1,4 +1,4 @@
-"""Prove again what a proposal on disk says, or judge somebody's change of a target's file."""
+"""Prove a proposal on disk again, or judge someone else's change of a target's file."""
 
 from functools import partial
 from itertools import pairwise
@@ -24,9 +24,9 @@ from toolkit.sources.changes import ChangeRequest
 
 
 def check(request: CheckRequest, *, progress: Progress) -> Report:
-    """Run the proofs named in the request, or all, and return their report; nothing is written.
+    """Run the requested proofs, by default all, and return their report; write nothing.
 
-    Raise ToolkitError for a directory that holds no proposal, a source or a change that cannot be used.
+    Raise ToolkitError if the directory holds no proposal, or the source or the change is unusable.
     """
     program.version()
     if request.directory is not None:
@@ -36,7 +36,7 @@ def check(request: CheckRequest, *, progress: Progress) -> Report:
 
 
 def completed(change: ChangeRequest, server: Server | None, *, progress: Progress) -> ChangeRequest:
-    """Return a change with the commits of its pull request, as a server knows them."""
+    """Return a change with the commits of its pull request, which a server knows."""
     if change.pull is None or server is None:
         return change
     from toolkit.forge.client import Settings  # noqa: PLC0415 - who judges a patch needs no network
@@ -51,7 +51,7 @@ def completed(change: ChangeRequest, server: Server | None, *, progress: Progres
 
 
 def judged(draft: Draft[Any], request: CheckRequest, *, progress: Progress) -> Report:
-    """Run the proofs of a draft that are named in the request, or all, and return their report."""
+    """Run the requested proofs of a draft, by default all, and return their report."""
     return Report(
         proposal=draft.proposal,
         proofs=prove.run(draft.claims, draft.case, request.proofs, progress=progress),

@@ -1,6 +1,6 @@
-"""From names of packages to the commits that lift what their files bind in a let, as far as Nix says they are right.
+"""Turn package names into the commits that lift their let-bound packages, as far as Nix confirms them.
 
-Several packages of one source are tried in one tree with all of them first.
+Several packages of one source are first tried together, in one tree with all changes.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -41,7 +41,7 @@ from toolkit.sources.trees import NixpkgsTree
 def choose(requests: Sequence[Request], *, progress: Progress) -> Iterator[LiftChosen | ToolkitError]:
     """Find the packages of one source, rewrite their files and lay out the changed trees.
 
-    Yield for each the error that keeps it from being proposed, and raise the one of the source.
+    Yield for each package its commits or its error; raise an error of the source.
     """
     source = requests[0].source
     if any(request.follow and design_of(request) not in {None, Design.MOVE} for request in requests):

@@ -1,4 +1,4 @@
-"""A package with the commits that lift its parts, or that its recipe makes, and what is asked of Nix about them."""
+"""A package with the commits of its lift or recipe, and the question to Nix about them."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ _INSECURE = "knownVulnerabilities"
 
 
 class Opened(Struct, frozen=True, kw_only=True, eq=False):
-    """A package of a source, with the text of its file, and the recipe of its commits, None for a lift.
+    """A package of a source, with its file's text, and the recipe of its commits, None for a lift.
 
-    `scripts` are those of its directory that read the text.
+    `scripts` are those in its directory that read the text.
     """
 
     request: Request
@@ -81,7 +81,7 @@ class LiftChosen(Chosen[LiftCase], frozen=True, kw_only=True, eq=False):
     tree: NixpkgsTree
 
     def case(self, proposal: Proposal, *, overlay: Path) -> LiftCase:
-        """Return the case of trees that are laid out already."""
+        """Return the case of trees that are already laid out."""
         before, *after = (root / self.file for root in self.roots)
         change = changes.one_file(self.tree, self.file, self.contents[-1], source=self.request.source)
         return LiftCase(
@@ -105,7 +105,7 @@ class LiftChosen(Chosen[LiftCase], frozen=True, kw_only=True, eq=False):
         )
 
     def deepened(self, case: LiftCase, *, near: str | None, progress: Progress) -> LiftCase:
-        """Return the case with the tree to build in, if the depth asks for that."""
+        """Return the case with a tree to build in, if the depth requires it."""
         del near
         if not self.request.depth.tier.includes(Tier.BUILD):
             return case
@@ -113,7 +113,7 @@ class LiftChosen(Chosen[LiftCase], frozen=True, kw_only=True, eq=False):
         return replace(case, building=building(self.request.depth, tree, progress=progress))
 
     def claims(self, case: LiftCase) -> tuple[Claim[LiftCase], ...]:
-        """Return the claims about a lift, or about the commits of a recipe and those that it names."""
+        """Return the claims about a lift, or about a recipe's commits and the claims that the recipe names."""
         recipe, systems = self.opened.recipe, self.request.depth.systems
         if recipe is None:
             return (*prove.narrowed(prove.about(CLAIMS, Subject.SERIES), systems), *of_builds(case))
@@ -123,17 +123,17 @@ class LiftChosen(Chosen[LiftCase], frozen=True, kw_only=True, eq=False):
         return (*prove.narrowed(own, systems), *of_builds(case))
 
     def overlay(self, proposal: Proposal, case: LiftCase | None = None) -> Mapping[str, TreeFile]:
-        """Return the package's directory with the changed file, if that makes the package alone."""
+        """Return the package's directory with the changed file, if the directory alone makes the package."""
         del proposal, case
         return overlays.files(self.roots[0], self.opened.target, self.contents[-1], self.source)
 
     def exact_request(self) -> Request:
-        """Return the request with the attributes that are taken over."""
+        """Return the request with the followed attributes written out."""
         followed = dict.fromkeys(name for names in self.lifted.follows.values() for name in names)
         return replace(self.request, follow=tuple(followed))
 
     def texts(self) -> Texts:
-        """Return the texts of a lift with the package's names, or those of the proposal's own commits."""
+        """Return the lift's texts with the package's names, or the recipe's own texts."""
         # What it is marked as on some systems alone keeps nobody from asking on the others.
         found = {system: answer for system, answer in self.asking.answers().items() if answer.before is not None}
         answers = [*found.values()]
@@ -149,9 +149,9 @@ class LiftChosen(Chosen[LiftCase], frozen=True, kw_only=True, eq=False):
         )
 
     def require_upstream(self) -> None:
-        """Raise ToolkitError for what upstream does not want: what is broken, insecure or overridable already.
+        """Raise ToolkitError for packages that upstream does not want: broken, insecure or already overridable.
 
-        Nor what is for none of the systems that most are evaluated for.
+        The same applies to packages for none of the usual systems.
         """
         if not {*SYSTEMS} & {*self.opened.target.systems}:
             fact = f"is for none of {', '.join(SYSTEMS)}"
@@ -184,12 +184,12 @@ class LiftChosen(Chosen[LiftCase], frozen=True, kw_only=True, eq=False):
         return f"overrideAttrs replaces {parts} already, by {', '.join(own)}" if own and None not in attributes else ""
 
     def warnings(self, case: LiftCase, *, overlay: str) -> tuple[str, ...]:
-        """Return which links of the tree are left out."""
+        """Return a warning for each omitted link of the tree."""
         del case, overlay
         return self.tree.warnings
 
     def changed(self, contents: tuple[bytes, ...], *, progress: Progress) -> LiftChosen:
-        """Return the same with other contents, for which other trees are laid out."""
+        """Return the same choice with other contents, in newly laid out trees."""
         lifts = [replace(self.lifted, text=content.decode(errors="replace")) for content in contents]
         commits = tuple(
             LiftCommit(step=step, message=message, lifted=lifted)
@@ -199,12 +199,12 @@ class LiftChosen(Chosen[LiftCase], frozen=True, kw_only=True, eq=False):
 
 
 def building(depth: Depth, tree: NixpkgsTree, *, progress: Progress) -> Building | None:
-    """Return the build of a changed tree, None unless the depth asks for one."""
+    """Return the build of a changed tree, or None if the depth does not require one."""
     return Building(tree=tree, depth=depth, progress=progress) if depth.tier.includes(Tier.BUILD) else None
 
 
 def design_of(request: Request) -> Design | None:
-    """Return the design that is asked for; raise UsageError for one that a lift of any package does not have."""
+    """Return the requested design; raise UsageError for one that only docker has."""
     name = request.designs.get(LIFT)
     if name is None:
         return None
@@ -214,7 +214,7 @@ def design_of(request: Request) -> Design | None:
 
 
 def choice_of(found: Opened) -> LiftChoice:
-    """Return what is to be lifted, and how."""
+    """Return the choices for the lift."""
     request = found.request
     return LiftChoice(
         bindings=request.bindings,
@@ -226,7 +226,7 @@ def choice_of(found: Opened) -> LiftChoice:
 
 
 def lifted_by(found: Opened, way: LiftWay, *, reason: str | None = None) -> LiftCommit:
-    """Rewrite the package's file; `reason` is why not by the design before. Raise RefusalError if it cannot be."""
+    """Rewrite the package's file; `reason` explains why an earlier design failed. Raise RefusalError on failure."""
     target = found.target
     lifted = lift_by(found.text, choice_of(found), way, name=str(target.file))
     scripts.require_found(found.scripts, found.text, lifted.text, name=str(target.file))

@@ -1,4 +1,4 @@
-"""Claims about a lifted package, with the trees around its file before and after, and what Nix says of both."""
+"""Claims about a lifted package, with the trees before and after, and Nix's answers about both."""
 
 import json
 from collections import Counter
@@ -29,7 +29,7 @@ BUILD = EXPRESSIONS / "build.nix"
 
 
 class Building(Struct, frozen=True, kw_only=True, eq=False):
-    """A build of the whole `tree` with the change, as a depth has it, and who sees the progress."""
+    """A build of the whole changed `tree`, by a depth, with the receiver of its progress."""
 
     tree: NixpkgsTree
     depth: Depth
@@ -37,9 +37,9 @@ class Building(Struct, frozen=True, kw_only=True, eq=False):
 
 
 class LiftCase(prove.Case[prove.Stage], frozen=True, kw_only=True, eq=False):
-    """A lift of one package. `judging` is what it does to everything else, `overlay` the directory of the overlay.
+    """A lift of one package. `judging` has its effects on everything else, `overlay` is the overlay's directory.
 
-    `building` is None unless the tier that builds is asked for.
+    `building` is None unless the tier is build.
     """
 
     lifted: Lifted
@@ -55,7 +55,7 @@ class LiftCase(prove.Case[prove.Stage], frozen=True, kw_only=True, eq=False):
 
 
 def no_rebuild(case: LiftCase) -> Finding:
-    """Compare the derivations, and what is fetched, of all that the file makes."""
+    """Compare the derivations and downloads of everything that the file makes."""
     own = (
         f"{case.package} on {system}: {answer.before}"
         for system, answer in case.asking.answers().items()
@@ -70,7 +70,7 @@ def _kept(aspect: Aspect) -> Callable[[LiftCase], Finding]:
 
 
 def readers(case: LiftCase) -> Finding:
-    """Compare what reads or overrides them, anywhere in pkgs."""
+    """Compare all readers of these packages in pkgs, and those that override them."""
     return case.judging.readers()
 
 
@@ -79,7 +79,7 @@ _BEFORE = {Effect.WORKS: "did so", Effect.PARTLY: "did so in part"}
 
 
 def overridable(case: LiftCase) -> Finding:
-    """Replace each part by each method: the replacement must arrive in the build, and the old part must be gone.
+    """Replace each part by each method: the replacement must appear in the build, and the old part must disappear.
 
     A part may be unused on some systems, but not on all.
     """
@@ -122,7 +122,7 @@ def overridable(case: LiftCase) -> Finding:
 
 
 def follows(case: LiftCase) -> Finding:
-    """Override the attributes that parts take from the package: each part must be another one then."""
+    """Override the attributes that parts take from the package: each part must then change."""
     if not case.lifted.follows:
         return Finding(covers="nothing", not_run="because no part takes src or version from the package")
     failures: list[str] = []
@@ -142,7 +142,7 @@ def follows(case: LiftCase) -> Finding:
 
 
 def source_follows(case: LiftCase) -> Finding:
-    """Override the package's version: its source must be another one then, and must not have been before."""
+    """Override the package's version: its source must change, but must not have changed before the lift."""
     before, after = case.asking.trees
     package, system = case.asking.own.package, case.asking.systems[0]
     question = LiftQuestion(package=package, methods={"src": ("src",)}, follows={"src": ("version",)})
@@ -157,7 +157,7 @@ def source_follows(case: LiftCase) -> Finding:
 
 
 def capture_safe(case: LiftCase) -> Finding:
-    """Compare what each name of the file means before and after, by scope: none may be captured."""
+    """Compare the meaning of each name in the file before and after, by scope: none may be captured."""
     # A part's own final attributes have another name where the package's came to have theirs.
     before, after = (
         _meanings(case.before),
@@ -174,7 +174,7 @@ def capture_safe(case: LiftCase) -> Finding:
 
 
 def overlaid(case: LiftCase) -> Finding:
-    """Compare the derivation that the overlay gives on the unchanged tree, and try its methods."""
+    """Compare the overlay's derivation on the unchanged tree, and try its override methods."""
     if case.overlay is None:
         reason = "because nixpkgs calls the package with arguments, or its file reads other directories"
         return Finding(covers="nothing", not_run=reason)
@@ -200,7 +200,7 @@ _JUDGED = _LIFTED | {Subject.CHANGE}
 
 
 def builds(case: LiftCase, *, system: str, building: Building) -> Finding:
-    """Build the package of the changed tree, as the user's Nix is configured; what runs then is the tree's."""
+    """Build the package of the changed tree with the user's Nix configuration; this runs the tree's code."""
     tree, words = building.tree, building.depth.nix_options
     given = {
         "tree": str(tree.root),
@@ -219,7 +219,7 @@ def builds(case: LiftCase, *, system: str, building: Building) -> Finding:
 
 
 def of_builds(case: LiftCase) -> tuple[Claim[LiftCase], ...]:
-    """Return the claims of the tier that builds, one for each system that is asked for, else for this one."""
+    """Return the claims of the tier build: one for each requested system, by default this machine's."""
     if (building := case.building) is None:
         return ()
     return tuple(

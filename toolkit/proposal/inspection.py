@@ -1,4 +1,4 @@
-"""A package as it is: where its file binds its parts, and by which overrides a replacement of each arrives, by Nix."""
+"""Inspect a package: where its file binds each part, and which overrides Nix finds to reach it."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
@@ -19,10 +19,10 @@ SYSTEMS = ("x86_64-linux", "aarch64-darwin")
 
 
 class Methods(Struct, frozen=True, kw_only=True):
-    """The overrides that work by the names of bindings, on one system; `reason` explains why Nix cannot answer.
+    """The working override methods of bindings, on one system; `reason` explains why Nix cannot answer.
 
-    It may do another time if it was `limited`. Those that work `partly` leave some of the replaced part in the build.
-    `version` is that of the derivation, which a file that takes it as an argument does not show.
+    `limited`: it might answer another time. Methods that work `partly` leave some of the replaced part in the build.
+    `version` is the derivation's, since a file may take it as an argument.
     """
 
     methods: dict[str, tuple[str, ...]]
@@ -36,7 +36,7 @@ class Methods(Struct, frozen=True, kw_only=True):
 class Part(Struct, frozen=True, kw_only=True):
     """A part of a package: `bound` is let, attribute, parameter, elsewhere or absent.
 
-    `reached` shows whether an override reaches it, None if that is not known; `state` is how far the file shows that.
+    `reached`: whether an override reaches it, None if unknown; `state` is the answer by syntax.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Part(Struct, frozen=True, kw_only=True):
 
 
 class PackageInspection(Struct, frozen=True, kw_only=True):
-    """A package, its file and its parts; `reason` explains why Nix did not decide, `system` what it evaluated for."""
+    """A package, its file and its parts; `reason` explains why Nix did not decide, `system` is the evaluated one."""
 
     package: str
     file: PurePosixPath
@@ -61,7 +61,7 @@ class PackageInspection(Struct, frozen=True, kw_only=True):
 
 
 def working_methods(tree: Path, package: str, file: FileBindings, names: Sequence[str]) -> Methods:
-    """Try the methods of a package of a whole nixpkgs: one works if a replacement arrives in the build."""
+    """Try the override methods of a package in a whole nixpkgs: one works if its replacement appears in the build."""
     question = LiftQuestion(package=package, methods=questions(file, names))
     with sealed(seconds=limits.seconds(limits.TOGETHER_SECONDS)):
         answers = ((system, ask(tree, tree, system, [question])[0]) for system in SYSTEMS)
@@ -89,7 +89,7 @@ def working_methods(tree: Path, package: str, file: FileBindings, names: Sequenc
 
 
 def part(name: str, file: FileBindings, answer: Methods | None) -> Part:
-    """Return what is known of a part: by Nix if there is an answer, else as far as the file shows it."""
+    """Return the facts about a part: by Nix if there is an answer, else by syntax."""
     bound, place = file.named(name), file.place(name)
     methods = answer.methods.get(name, ()) if answer is not None else ()
     reached = file.reached(name)
@@ -133,7 +133,7 @@ def _inspected(root: Path, name: str) -> PackageInspection:
 
 
 def lines(found: PackageInspection) -> Iterator[str]:
-    """Yield the inspection for people."""
+    """Yield the inspection as lines for people."""
     version = f", {found.version}" if found.version is not None else ""
     yield f"{found.package}: {found.file}{version}"
     if not found.parts:
@@ -160,7 +160,7 @@ def _place(found: Part) -> str:
 
 
 def graph(found: PackageInspection) -> bytes:
-    """Return a flowchart (Mermaid): the parts by how far an override reaches them, and the overrides that do."""
+    """Return a flowchart (Mermaid) of the parts, by how far an override reaches them, and of the overrides that do."""
     text = [f"%% {found.package}: {found.file}", "flowchart LR", f'  package["{found.package}"]']
     groups = {True: "overridable", False: "not overridable", None: "unknown"}
     numbered = [(f"p{number}", each) for number, each in enumerate(found.parts)]

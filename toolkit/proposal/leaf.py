@@ -1,7 +1,7 @@
-"""What differs from target to target: how its commits are chosen, staged and judged.
+"""The differences between targets: how their commits are chosen, staged and judged.
 
-Whatever has no leaf of its own is a package whose file is lifted, `toolkit.proposal.choosing`. A leaf is named by a
-file of `patches/targets/`, and imported only if its target is asked for.
+A target without its own leaf is a package whose file is lifted, `toolkit.proposal.choosing`. A file in
+`patches/targets/` names a leaf, which is imported only if its target is requested.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ C = TypeVar("C", bound="Case[Stage]")
 
 
 class Added(Struct, frozen=True, kw_only=True, eq=False):
-    """A commit outside of the series: its mail, and the result in the source's nixpkgs.
+    """A commit outside of the series: its mail, and its result in the source's nixpkgs.
 
-    `commit` is None where the nixpkgs around the file is not at hand, or where the mail does not apply to it; then
-    `failure` is git's reason.
+    `commit` is None if that nixpkgs is not on this machine, or the mail does not apply to it; then `failure` is git's
+    reason.
     """
 
     patch: Patch
@@ -57,11 +57,11 @@ class Chosen(Struct, Generic[C], frozen=True, kw_only=True, eq=False):
     added: Added | None = None
 
     def case(self, proposal: Proposal, *, overlay: Path) -> C:
-        """Return what the claims about the proposal work on; its overlay will be in that directory."""
+        """Return the case for the proposal's claims; the overlay will be in that directory."""
         raise NotImplementedError
 
     def deepened(self, case: C, *, near: str | None, progress: Progress) -> C:
-        """Return the case for the depth of the request; `near` is what the user called the source, if that matters."""
+        """Return the case for the request's depth; `near` is the user's name for the source, if that matters."""
         del near, progress
         return case
 
@@ -70,7 +70,7 @@ class Chosen(Struct, Generic[C], frozen=True, kw_only=True, eq=False):
         raise NotImplementedError
 
     def overlay(self, proposal: Proposal, case: C) -> Mapping[str, TreeFile]:
-        """Return the files of the overlay by their names, none where there can be no overlay."""
+        """Return the files of the overlay by name; none if an overlay is impossible."""
         raise NotImplementedError
 
     def texts(self) -> Texts:
@@ -78,22 +78,22 @@ class Chosen(Struct, Generic[C], frozen=True, kw_only=True, eq=False):
         raise NotImplementedError
 
     def changed(self, contents: tuple[bytes, ...], *, progress: Progress) -> Chosen[C]:
-        """Return the same steps with other contents, whoever wrote them.
+        """Return the same steps with other contents, from any author.
 
-        Raise NixSyntaxError or RefusalError for what is no file of this kind.
+        Raise NixSyntaxError or RefusalError for a file of a different kind.
         """
         raise NotImplementedError
 
     def require_useful(self, case: C) -> None:
-        """Raise RefusalError where the proofs have shown that there is nothing to propose."""
+        """Raise RefusalError if the proofs have shown that the proposal changes nothing."""
 
     def warnings(self, case: C, *, overlay: str) -> tuple[str, ...]:
-        """Return lines for whoever uses the proposal; `overlay` leads from its directory to the overlay's."""
+        """Return warnings for the proposal's users; `overlay` is the path from its directory to the overlay's."""
         del case, overlay
         return ()
 
     def exact_request(self) -> Request:
-        """Return the request that makes the same again, with the defaults spelt out."""
+        """Return the request with all defaults written out, so that it makes the same again."""
         return self.request
 
     def require_upstream(self) -> None:
@@ -101,10 +101,10 @@ class Chosen(Struct, Generic[C], frozen=True, kw_only=True, eq=False):
 
 
 class Draft(Struct, Generic[C], frozen=True, kw_only=True):
-    """A proposal with the messages of its commits, the case that proves it and the claims about that.
+    """A proposal with its commit messages, its case and its claims.
 
-    `overlay` are the files of its overlay, by names relative to the overlay's directory. `warnings` are lines for
-    whoever uses it.
+    `overlay` has the overlay's files, by names relative to its directory. `warnings` are lines for the proposal's
+    users.
     """
 
     proposal: Proposal
@@ -115,15 +115,15 @@ class Draft(Struct, Generic[C], frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
 
     def write_overlay(self, directory: Path) -> None:
-        """Write the overlay; the directory must be the one that the case names."""
+        """Write the overlay to the directory that the case names."""
         for name, file in self.overlay.items():
             reading.write_file(directory / name, file)
 
 
 class Recorded(Struct, frozen=True, kw_only=True, eq=False):
-    """A proposal read back from its directory: its source, and what its report and its mails say.
+    """A proposal read from its directory: its source, and the contents of its report and mails.
 
-    `behind` are the mails that follow the series. `recipe` is what the commits were made by if they are not a lift's.
+    `behind` are the mails that follow the series. `recipe` is None for a lift.
     """
 
     directory: Path
@@ -135,13 +135,13 @@ class Recorded(Struct, frozen=True, kw_only=True, eq=False):
 
 
 class Leaf(ABC):
-    """One way of making proposals; `file` is the only file that they are about, None for any."""
+    """A kind of proposals; `file` is the only file that they change, None for any."""
 
     file: ClassVar[PurePosixPath | None] = None
 
     @abstractmethod
     def choose(self, requests: Sequence[Request], *, progress: Progress) -> Iterator[Chosen[Any] | ToolkitError]:
-        """Yield for each of the requests, which have one source, its commits, or why there are none."""
+        """Yield the commits of each request, or the reason why there are none; all requests have one source."""
 
     @abstractmethod
     def again(self, recorded: Recorded, *, progress: Progress) -> Draft[Any]:
@@ -149,27 +149,27 @@ class Leaf(ABC):
 
     @abstractmethod
     def foreign(self, request: CheckRequest, *, progress: Progress) -> Draft[Any]:
-        """Return the draft of somebody else's change, with the claims about what it does."""
+        """Return the draft of someone else's change, with the claims about its effects."""
 
     def unconcerned(self, draft: Draft[Any]) -> str | None:
-        """Return why the claims say nothing of somebody else's change of the file, None if they do."""
+        """Return why no claim is about someone else's change of the file; None if some are."""
         del draft
         return None
 
     def require_known(self, steps: Sequence[Step]) -> None:
-        """Raise ToolkitError for a design that is not among those of this target."""
+        """Raise ToolkitError for a design that this target does not have."""
         del steps
 
     def needs(self, only: Sequence[str] = (), behind: Sequence[Patch] = ()) -> tuple[str, ...]:
-        """Return the paths of nixpkgs that a checkout needs for what is made, or for mails behind a series."""
+        """Return the nixpkgs paths that a checkout needs for the request, or for mails after a series."""
         del only, behind
         return ()
 
     def inspect(self, root: Path, name: str) -> PackageInspection:
-        """Return where the target of a tree binds its parts, and which overrides reach them."""
+        """Return where a tree's target binds its parts, and which overrides reach them."""
         return inspection.inspect_package(root, name)
 
     def overlay(self, request: Request, kind: str | None, *, progress: Progress) -> OverlayReport | None:
-        """Write an overlay of a kind that is no proposal's; None where the kind is none of these."""
+        """Write an overlay of a special kind; return None for the kinds that proposals make."""
         del request, kind, progress
         return None

@@ -1,4 +1,4 @@
-"""The leaf of any package that has none of its own: its file is lifted, and an override of it is judged by Nix."""
+"""The leaf of every package without its own: lift its file, and let Nix judge the overrides."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -29,14 +29,14 @@ from toolkit.sources.trees import NixpkgsTree
 
 
 class Lifts(Leaf):
-    """Proposals that lift what a file binds in its lets."""
+    """Proposals that lift the packages in a file's lets."""
 
     def choose(self, requests: Sequence[Request], *, progress: Progress) -> Iterator[LiftChosen | ToolkitError]:
         """Yield the lifts, as `toolkit.proposal.choosing` does."""
         return choosing.choose(requests, progress=progress)
 
     def again(self, recorded: Recorded, *, progress: Progress) -> Draft[LiftCase]:
-        """Lift the bindings of the report again; of mails that do otherwise, the methods are those that Nix finds."""
+        """Lift the report's bindings again; if the mails do something else, use the methods that Nix finds."""
         source, proposal = recorded.source, recorded.proposal
         tree = trees.whole(source, offline=True, progress=progress)
         target = replace(find_target(tree.root, proposal.package), file=proposal.target)

@@ -1,4 +1,4 @@
-"""What an override of a binding's attribute does, as Nix says: of a file as it is, and after somebody's change."""
+"""The effects of overriding a binding's attribute, by Nix: in a file, and after someone else's change of it."""
 
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -14,7 +14,7 @@ from toolkit.prove.lifted import LiftQuestion
 
 
 def packages(content: bytes, file: PurePosixPath) -> tuple[str, ...]:
-    """Return the packages that the lets of the unchanged file bind."""
+    """Return the packages in the lets of the unchanged file."""
     shape = read(Tree(content.decode(), name=str(file)))
     names = tuple(each.name for each in find(shape) if each.kind is BindingKind.PACKAGE)
     if not names:
@@ -25,10 +25,10 @@ def packages(content: bytes, file: PurePosixPath) -> tuple[str, ...]:
 def working(
     names: Sequence[str], content: bytes, target: Target, roots: tuple[Path, Path], systems: tuple[str, ...]
 ) -> dict[str, tuple[str, ...]]:
-    """Return for each binding the method by which an override reaches something on one of the systems.
+    """Return for each binding the first method whose override has an effect on one of the systems.
 
-    It is the first of those that the file shows, an attribute and an argument; one that was there before is none. If
-    none works, it is the first.
+    The methods in the file come first, then an attribute and an argument; a method that worked before does not count.
+    If none works, return the first.
     """
     shape = read(Tree(content.decode(), name=str(target.file)))
     likely = {name: candidates(name, (shown.path for shown in shown_attributes(shape, name))) for name in names}

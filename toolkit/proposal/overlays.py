@@ -1,6 +1,6 @@
-"""The overlay of a package that its directory alone makes: that directory with the changed file, and what calls it.
+"""The overlay of a package that its directory alone makes: a copy with the changed file, and code that calls it.
 
-An overlay with a copy of nixpkgs' files steps aside if they are no longer those of the nixpkgs that it is put on.
+An overlay with copies of nixpkgs' files does nothing if its nixpkgs has different versions of them.
 """
 
 import re
@@ -70,7 +70,7 @@ _OTHERS = """\
 
 
 def guarded(value: str, target: Target, copied: Mapping[str, bytes], source: Source, *, kind: str | None) -> str:
-    """Return an overlay, comments first, that has this value only if nixpkgs has the copied files unchanged.
+    """Return an overlay, comments first, that has this value only if nixpkgs still has the copied files.
 
     `copied` maps names in the target's directory to files; an overlay without a kind has all of them.
     """
@@ -96,9 +96,9 @@ def guarded(value: str, target: Target, copied: Mapping[str, bytes], source: Sou
 
 
 def is_aside(directory: Path, root: Path) -> bool:
-    """Return whether an overlay of unlet's own, a directory, changes nothing in a nixpkgs, since a copied file differs.
+    """Return whether one of unlet's overlays does nothing in a nixpkgs, because a copied file differs there.
 
-    A new file beside those is not looked for.
+    It does not look for additional files.
     """
     text = (inside.find(directory, "default.nix") or b"").decode(errors="replace")
     place = _PLACE.search(text)
@@ -109,9 +109,9 @@ def is_aside(directory: Path, root: Path) -> bool:
 
 
 def files(root: Path, target: Target, content: bytes, source: Source) -> Mapping[str, TreeFile]:
-    """Return the files of the overlay by their names; none where it cannot be made from the package's directory alone.
+    """Return the overlay's files by name; none if the package needs more than its own directory.
 
-    That is so for a package that nixpkgs calls with arguments, or that reads files of other directories.
+    That is so if nixpkgs calls it with arguments, or it reads files in other directories.
     """
     package, file = target.package, target.file
     directory = file.parent

@@ -1,4 +1,4 @@
-"""Proposals on disk, each with its proofs, and overlays: the chosen commits are staged, proven and written down."""
+"""Write proposals and overlays: stage the chosen commits, prove them, write the files."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -27,7 +27,7 @@ C = TypeVar("C", bound="Case[Stage]")
 
 
 class Attempt(Struct, frozen=True, kw_only=True):
-    """What came of one target: the report of the proposal in `out`, or the error that keeps it from being made."""
+    """The result for one target: the report of the proposal in `out`, or the error that prevents it."""
 
     target: str
     out: Path
@@ -35,10 +35,10 @@ class Attempt(Struct, frozen=True, kw_only=True):
 
 
 def propose(requests: Sequence[Request], *, progress: Progress) -> Iterator[Attempt]:
-    """Write the proposals of requests for the same source, each whole or not at all, and yield what came of each.
+    """Write the proposals of requests for one source, each completely or not at all, and yield each result.
 
-    Several go below the directory that they name, each into one that is called after its package. Raise ToolkitError
-    for a source or a directory that cannot be used. A proof that fails is no error: it is in the report.
+    Several proposals get directories of their packages' names below the given one. Raise ToolkitError for an unusable
+    source or directory. A failed proof is no error: the report has it.
     """
     out, force = requests[0].out, requests[0].force
     if len(requests) == 1:
@@ -57,7 +57,7 @@ def propose(requests: Sequence[Request], *, progress: Progress) -> Iterator[Atte
 
 
 def choose(request: Request, *, progress: Progress) -> Chosen[Case[Stage]]:
-    """Return the commits of one target, as `Leaf.choose` does; raise ToolkitError where there are none."""
+    """Return the commits of one target, as `Leaf.choose` does; raise ToolkitError if there are none."""
     (outcome,) = leaf_of(request.target, request.recipe).choose([request], progress=progress)
     return only(outcome)
 
@@ -65,11 +65,11 @@ def choose(request: Request, *, progress: Progress) -> Chosen[Case[Stage]]:
 def write_down(
     chosen: Chosen[C], out: Path, *, at: Path | None = None, is_alone: bool = True, progress: Progress
 ) -> Report:
-    """Write the proposal to `out`, whole or not at all, and return its report.
+    """Write the proposal to `out`, completely or not at all, and return its report.
 
-    `at` is where it will be in the end, if that is another place. Raise ToolkitError for what cannot be laid out or
-    written, KeyboardInterrupt for one that is interrupted and not `is_alone`: others would follow. A proof that fails
-    is no error: it is in the report.
+    `at` is its final directory, if that differs. Raise ToolkitError if something cannot be laid out or written. After
+    an interrupt, raise KeyboardInterrupt unless it `is_alone`, so that no other target follows. A failed proof is no
+    error: the report has it.
     """
     request = chosen.request
     with files.whole_directory(out, force=request.force) as building:
@@ -99,7 +99,7 @@ def write_down(
 
 
 def draft(chosen: Chosen[C], at: Path) -> Draft[C]:
-    """Return what was chosen as git writes it down, and the case that proves it; its overlay will be in `at`."""
+    """Return the chosen commits as git writes them, with the case that proves them; the overlay will be in `at`."""
     begun = Proposal(
         source=chosen.source,
         package=chosen.package,
@@ -124,7 +124,7 @@ def draft(chosen: Chosen[C], at: Path) -> Draft[C]:
 
 
 def facts(chosen: Chosen[C], report: Report) -> pull_request.DraftFacts:
-    """Return what the text of the pull request is made from, with the template of the source's own nixpkgs."""
+    """Return the facts for the pull request's text, with the template of the source's own nixpkgs."""
     added = chosen.added.commit if chosen.added is not None else None
     return pull_request.DraftFacts(
         report=report, texts=chosen.texts(), template=writing.template(chosen.source), added=added
@@ -132,7 +132,7 @@ def facts(chosen: Chosen[C], report: Report) -> pull_request.DraftFacts:
 
 
 def judge(chosen: Chosen[C], *, progress: Progress) -> tuple[Proof, ...]:
-    """Draft what was chosen, and return its proofs, those of no deeper tier; nothing is kept."""
+    """Draft the chosen commits, and return their proofs up to the tier; keep nothing."""
     with files.temporary() as directory:
         prepared = draft(chosen, directory)
         prepared.write_overlay(directory)
@@ -140,10 +140,10 @@ def judge(chosen: Chosen[C], *, progress: Progress) -> tuple[Proof, ...]:
 
 
 def overlay(request: Request, kind: str | None = None, *, progress: Progress) -> OverlayReport:
-    """Write the overlay to `request.out`, whole or not at all, and return its report.
+    """Write the overlay to `request.out`, completely or not at all, and return its report.
 
-    A new one is there before its proofs, with UNPROVEN in its report. Raise ToolkitError as `propose` does,
-    RefusalError for a package that its directory alone does not make. A failed proof is no error: the report has it.
+    A new overlay is written before its proofs, with UNPROVEN in its report. Raise ToolkitError as `propose` does,
+    RefusalError if the package needs more than its own directory. A failed proof is no error: the report has it.
     """
     files.ensure_free(request.out, force=request.force)
     if (written := leaf_of(request.target, request.recipe).overlay(request, kind, progress=progress)) is not None:
@@ -192,7 +192,7 @@ def overlay(request: Request, kind: str | None = None, *, progress: Progress) ->
 
 
 def bring(package: str, root: Path, out: Path, *, progress: Progress) -> bool:
-    """Write the overlay with all commits of a package of a nixpkgs, unproven; return whether there can be one."""
+    """Write the unproven overlay with all commits of a package, and return whether one is possible."""
     request = Request(target=package, source=SourceRequest(nixpkgs=str(root)))
     try:
         made = draft(choose(request, progress=progress), out)

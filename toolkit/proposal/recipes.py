@@ -1,6 +1,6 @@
-"""Proposals as data: the steps of a recipe, each a rewrite of the installed package by its name, with options.
+"""Recipes: proposals as data. Each step names an installed package's rewrite, with options.
 
-A recipe is a TOML file of patches/recipes/, of the user's own configuration, or of any other place. It has no code.
+A recipe is a TOML file in patches/recipes/, in the user's configuration, or anywhere else. It contains no code.
 """
 
 import re
@@ -30,10 +30,10 @@ _SLOW_SECONDS = 0.3
 
 
 class Rewrite(Struct, frozen=True, kw_only=True):
-    """A function from the text of a file to its new text, the names of its options, and what is claimed of it besides.
+    """A function from a file's text to its new text, the names of its options, and its additional claims.
 
-    `name` is what messages call the file. It raises RefusalError, with the place, if the result would be a guess.
-    `claims` are those that are its own. More than `most` packages at once would be no welcome change.
+    `name` is the file's in messages. It raises RefusalError, with the place, if the result would be a guess. `claims`
+    are additional ones. Reviewers accept at most `most` packages at once.
     """
 
     make: Callable[..., str]
@@ -43,7 +43,7 @@ class Rewrite(Struct, frozen=True, kw_only=True):
 
 
 def lifted(text: str, *, name: str, bindings: str = "", design: str = Design.STAY, follow: str = "") -> str:
-    """Lift what the lets of a file bind; several names are separated by commas."""
+    """Lift packages in the lets of a file; commas separate several names."""
     if design not in ASKED:
         raise UsageError(f"--set: '{design}' is not a design", hint=f"there are {', '.join(ASKED)}")
     listed = [tuple(filter(None, names.split(","))) for names in (bindings, follow)]
@@ -58,7 +58,7 @@ REWRITES: dict[str, Rewrite] = {
 
 
 class RecipeStep(StepText, frozen=True, kw_only=True):
-    """A commit with the rewrite that makes it, and `options` for that; a derivation may change if it `rebuilds`."""
+    """A commit, the rewrite that makes it, and its `options`; `rebuilds` permits changed derivations."""
 
     rewrite: str
     options: dict[str, str] = field(default_factory=dict[str, str])
@@ -66,7 +66,7 @@ class RecipeStep(StepText, frozen=True, kw_only=True):
 
     @property
     def claims(self) -> tuple[str, ...]:
-        """The names of what is claimed of the rewrite, none for one that is not known."""
+        """The names of the rewrite's claims, none for an unknown rewrite."""
         return REWRITES[self.rewrite].claims if self.rewrite in REWRITES else ()
 
     def made(self, text: str, settings: Mapping[str, str], *, name: str) -> str:
@@ -77,9 +77,9 @@ class RecipeStep(StepText, frozen=True, kw_only=True):
 
 
 class Recipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A proposal: what it is `about` in a line, and its steps. One with a `package` is for that alone.
+    """A proposal: one line `about` it, and its steps. With a `package`, it is for that one alone.
 
-    In each text `{package}` is the package that it is applied to.
+    In each text, `{package}` stands for the package.
     """
 
     about: str
@@ -88,9 +88,9 @@ class Recipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 def find(name: str, package: str | None = None) -> Recipe | None:
-    """Return the recipe of that name, a shipped one before the user's own, or at that path; None if there is none.
+    """Return the named recipe, a shipped one before the user's own, or the one at that path, or None.
 
-    Raise ToolkitError for one that is no recipe, or that names a rewrite or an option which is not there.
+    Raise ToolkitError for an invalid recipe, or for an unknown rewrite or option in it.
     """
     if "/" in name or name.endswith(_SUFFIX):
         return _read(Path(name), package)
@@ -99,7 +99,7 @@ def find(name: str, package: str | None = None) -> Recipe | None:
 
 
 def named(name: str, package: str | None = None) -> Recipe:
-    """Return the recipe of that name, or at that path; raise UsageError if there is none."""
+    """Return the named recipe, or the one at that path; raise UsageError if there is none."""
     if (recipe := find(name, package)) is None:
         hint = f"known recipes are {', '.join(known())}; a path has a slash or ends in {_SUFFIX}"
         raise UsageError(f"--recipe: '{name}' is unknown", hint=hint)
@@ -107,7 +107,7 @@ def named(name: str, package: str | None = None) -> Recipe:
 
 
 def asked(request: Request) -> Recipe | None:
-    """Return the recipe that is asked for: by --recipe, or as a target that is the name of one for a single package."""
+    """Return the requested recipe: by --recipe, or by a target that names a recipe for a single package."""
     name = request.recipe or request.target
     recipe = named(name) if request.recipe is not None else _target_recipe(request.target)
     if recipe is None:
@@ -129,7 +129,7 @@ def _target_recipe(name: str) -> Recipe | None:
 
 
 class RecipeTrial(Struct, frozen=True, kw_only=True):
-    """What a recipe would do to a package: the lines that it adds and removes, or why it does nothing."""
+    """The effect of a recipe on a package: the added and removed lines, or the reason for none."""
 
     package: str
     file: PurePosixPath | None = None
@@ -139,9 +139,9 @@ class RecipeTrial(Struct, frozen=True, kw_only=True):
 
 
 def trials(name: str, root: Path, packages: Sequence[str]) -> Iterator[RecipeTrial]:
-    """Try a recipe on packages of a tree, by their files alone; Nix is only asked where these are.
+    """Try a recipe on packages of a tree, by their files alone; Nix only finds the packages.
 
-    Without a package it is tried on every file below pkgs, and what it refuses is left out.
+    Without a package, try every file below pkgs, and omit refusals.
     """
     if not packages:
         names, recipe = CalledNames.of(root), named(name)
@@ -175,13 +175,13 @@ def _tried(recipe: Recipe, root: Path, file: PurePosixPath, package: str) -> Rec
 
 
 def known() -> dict[str, Recipe]:
-    """Return all recipes that have a name."""
+    """Return all recipes with a name."""
     paths = [path for place in _places() for path in sorted(place.glob(f"*{_SUFFIX}"))]
     return {path.stem: _read(path, None) for path in reversed(paths)}
 
 
 def require_few(recipe: Recipe, count: int) -> None:
-    """Raise UsageError for more packages at once than a rewrite of a recipe is welcome for."""
+    """Raise UsageError for more packages at once than reviewers of a rewrite accept."""
     most = min((rewrite.most for step in recipe.steps if (rewrite := REWRITES[step.rewrite]).most), default=count)
     if count > most:
         hint = "nixpkgs closes mass changes to finalAttrs (552408, 315337); propose a few packages, best your own"
@@ -189,7 +189,7 @@ def require_few(recipe: Recipe, count: int) -> None:
 
 
 def require_settings(recipe: Recipe, settings: Mapping[str, str]) -> None:
-    """Raise UsageError for a setting that no step of a recipe has."""
+    """Raise UsageError for a setting that no step of the recipe has."""
     options = {option for step in recipe.steps for option in REWRITES[step.rewrite].options}
     if unknown := [key for key in settings if key not in options]:
         hint = f"it has {', '.join(sorted(options))}" if options else "it has none"

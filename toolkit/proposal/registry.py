@@ -1,4 +1,4 @@
-"""Which leaf a target has, by patches/targets.toml."""
+"""Find a target's leaf, by patches/targets.toml."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -13,9 +13,9 @@ from toolkit.proposal.lifting import Lifts
 
 
 class NamedTarget(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A target that has a leaf of its own, and a subject for `track`, each as `MODULE:NAME`.
+    """A target with its own leaf and its own subject for `track`, each as `MODULE:NAME`.
 
-    `branches` are named by what `--only` names; the first is what a pull request makes by default.
+    `branches` are named as by `--only`; by default, a pull request makes the first.
     """
 
     leaf: str
@@ -24,19 +24,19 @@ class NamedTarget(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 def target(name: str) -> NamedTarget | None:
-    """Return the target of that name, None if it is a package like any other."""
+    """Return the named target, None for an ordinary package."""
     return named().get(name)
 
 
 @cache
 def named() -> Mapping[str, NamedTarget]:
-    """Return the targets that have a leaf of their own."""
+    """Return the targets with their own leaf."""
     return patches.read_toml(patches.shipped() / "targets.toml", dict[str, NamedTarget])
 
 
 @cache
 def leaf_of(name: str, recipe: str | None = None) -> Leaf:
-    """Return the leaf of a target, of any target for a recipe the same; its module is imported for this alone."""
+    """Return the leaf of a target; for a recipe, all targets share one. Import only its module."""
     if recipe is not None or (named := target(name)) is None:
         return Lifts()
     leaf: Leaf = loaded(named.leaf)()
@@ -44,16 +44,16 @@ def leaf_of(name: str, recipe: str | None = None) -> Leaf:
 
 
 def loaded(place: str) -> Any:  # noqa: ANN401 - what a named target gives
-    """Return what is at `MODULE:NAME`."""
+    """Return the object at `MODULE:NAME`."""
     module, _, name = place.partition(":")
     return getattr(import_module(module), name)
 
 
 def is_named(name: str) -> bool:
-    """Return whether a target has a leaf of its own."""
+    """Return whether a target has its own leaf."""
     return name in named()
 
 
 def usual() -> str:
-    """Return the target that is meant if nobody names one: the first that has a leaf of its own."""
+    """Return the default target: the first one with its own leaf."""
     return next(iter(named()))

@@ -1,4 +1,4 @@
-"""What a command is asked for, whatever the target."""
+"""The requests of commands, for any target."""
 
 import shlex
 from collections.abc import Mapping
@@ -11,10 +11,10 @@ from toolkit.sources.changes import ChangeRequest
 
 
 class Request(Struct, frozen=True, kw_only=True):
-    """A request to propose one target. `out` appears complete or not at all; `force` replaces an older one.
+    """A request to propose one target. `out` is written completely or not at all; `force` replaces an older one.
 
-    `bindings` are the parts to lift, by default all that no override reaches. `designs` maps a step to its design;
-    Nix chooses for other steps. A moved definition takes the attributes in `follow` from the package; `called` maps a
+    `bindings` are the parts to lift, by default all that no override reaches. `designs` maps a step to its design; Nix
+    chooses for other steps. A moved definition takes the attributes in `follow` from the package; `called` maps a
     binding to the name of its attribute. `only` names the steps to make, by default all. `recipe` is a name or path,
     `settings` are its options. `author` is `NAME <EMAIL>`, None for git's user. `own` is for the user's overlay, which
     may have a form that upstream does not want.
@@ -37,7 +37,7 @@ class Request(Struct, frozen=True, kw_only=True):
 
 
 def command(name: str, request: Request, *options: str) -> str:
-    """Return a command, such as `overlay`, for what a request asks for."""
+    """Return the command line, such as `overlay …`, for a request."""
     source = request.source
     given = {"--nixpkgs": source.nixpkgs, "--rev": source.rev, "--file": source.file, "--pin": source.pin}
     words = [word for option, value in given.items() if value is not None for word in (option, str(value))]
@@ -47,11 +47,11 @@ def command(name: str, request: Request, *options: str) -> str:
 
 
 class CheckRequest(Struct, frozen=True, kw_only=True):
-    """One call of `check`: a proposal's `directory`, or somebody's `change` of the file of `target`.
+    """A call of `check`: about a proposal's `directory`, or someone's `change` of the file of `target`.
 
-    `change.source` is the nixpkgs of either. The commits of a pull request are asked of `server`, None if a clone has
-    them. An override has to reach `bindings`, by default all packages of the lets. `proofs` names the proofs to run;
-    empty means all.
+    `change.source` is the nixpkgs of both. `server` has the commits of a pull request, None if a clone has them.
+    Overrides must reach `bindings`, by default all packages in the lets. `proofs` names the proofs to run; empty means
+    all.
     """
 
     target: str

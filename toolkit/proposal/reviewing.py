@@ -1,4 +1,4 @@
-"""A review: what the judge says of a change, and the claims about a target that it makes."""
+"""A review: the judge's result for a change, and the claims about a target that it changes."""
 
 from collections.abc import Mapping
 from pathlib import PurePosixPath
@@ -22,9 +22,9 @@ from toolkit.sources.trees import NotWholeError
 
 
 class ReviewRequest(Struct, frozen=True, kw_only=True):
-    """A change, how it is judged, and a package whose claims are judged as well.
+    """A change, how to judge it, and a package whose claims are judged too.
 
-    The commits of a pull request are asked of `server`, None if a clone has them.
+    `server` has the commits of a pull request, None if a clone has them.
     """
 
     change: ChangeRequest
@@ -35,9 +35,9 @@ class ReviewRequest(Struct, frozen=True, kw_only=True):
 
 
 class Review(Struct, frozen=True, kw_only=True):
-    """What was found; `report` has the claims, and `notes` say why there are none.
+    """The result of a review; `report` has the claims, and `notes` explain their absence.
 
-    `not_run` means that claims which the user asked for could not be judged.
+    `not_run`: requested claims could not be judged.
     """
 
     judgement: Judgement

@@ -1,4 +1,4 @@
-"""Scripts beside a package's file that look for code in its text, as some update scripts do."""
+"""Find scripts beside a package's file that search for code in its text, as some update scripts do."""
 
 import re
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ _CODE = re.compile(r"\$\{[A-Za-z_]\w*(?:\.\w+)+\}|[A-Za-z_][\w-]* = [a-z][\w.]*|
 
 
 def beside(root: Path, file: PurePosixPath) -> Mapping[str, str]:
-    """Return the scripts of a file's directory that name the file, by their names."""
+    """Return the scripts in a file's directory that name the file, by name."""
     found: dict[str, str] = {}
     for entry in inside.listed(root, file.parent):
         path = PurePosixPath(entry.path)
@@ -27,7 +27,7 @@ def beside(root: Path, file: PurePosixPath) -> Mapping[str, str]:
 
 
 def require_found(scripts: Mapping[str, str], before: str, after: str, *, name: str) -> None:
-    """Raise RefusalError if a script looks for code that a change takes out of the file's text."""
+    """Raise RefusalError if a script searches for code that a change removes from the file."""
     for script, text in scripts.items():
         for code in dict.fromkeys(_CODE.findall(text)):
             if before.count(code) > after.count(code):

@@ -1,4 +1,4 @@
-"""What is asked of Nix about a lifted package on each system, for one package alone or for many together."""
+"""Ask Nix about lifted packages on each system, about one package or many together."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -31,10 +31,10 @@ _AT_ONCE = 12
 
 
 class Asking(Struct, frozen=True, kw_only=True, eq=False):
-    """What is asked of Nix about the methods of a lifted package, on each system.
+    """The questions to Nix about a lifted package's override methods, on each system.
 
-    `trees` are the tops of the whole trees before and after; the second has the changes of the packages `beside` this
-    one as well. Answers are kept; all claims share them.
+    `trees` are the roots of the trees before and after; the second also has the changes of the packages `beside` this
+    one. Answers are kept; all claims share them.
     """
 
     trees: tuple[Path, Path]
@@ -47,7 +47,7 @@ class Asking(Struct, frozen=True, kw_only=True, eq=False):
 
     @property
     def commands(self) -> tuple[str, ...]:
-        """The commands that ask."""
+        """The commands that ask Nix the questions."""
         return tuple(command(*self.trees, system, [self.own]).line for system in self.systems)
 
     def answer(self, system: str) -> Derivations:
@@ -66,11 +66,11 @@ class Asking(Struct, frozen=True, kw_only=True, eq=False):
 
     @property
     def is_late(self) -> bool:
-        """Return whether the package has used all of the time that it may take."""
+        """Return whether the package has used up its time limit."""
         return bool(self._late)
 
     def keep(self, system: str, answer: Derivations) -> None:
-        """Keep what Nix answered on one system in an evaluation about several packages."""
+        """Keep Nix's answer on one system from an evaluation about several packages."""
         self._kept[system] = answer
 
     def answers(self) -> Mapping[str, Derivations]:
@@ -79,7 +79,7 @@ class Asking(Struct, frozen=True, kw_only=True, eq=False):
             return dict(zip(self.systems, side_by_side(self.answer, self.systems, jobs=_TOGETHER), strict=True))
 
     def judged(self) -> LiftVerdict | None:
-        """Judge the lift by the first system that settles it, None where the package evaluates on none."""
+        """Judge the lift by the first system that decides it; None if the package evaluates on none."""
         asked: list[Derivations] = []
         for system in self.systems:
             asked.append(self.answer(system))
@@ -89,7 +89,7 @@ class Asking(Struct, frozen=True, kw_only=True, eq=False):
         return judge(asked)
 
     def idle(self) -> tuple[str, ...]:
-        """Return the methods whose replacement only changes other attributes of the package, as far as was asked."""
+        """Return the methods whose replacement only changes other attributes of the package, as far as was examined."""
         works = {
             name
             for answer in self._kept.values()
@@ -99,7 +99,7 @@ class Asking(Struct, frozen=True, kw_only=True, eq=False):
         return tuple(name for name in self.own.methods if name not in works)
 
     def reached(self) -> tuple[str, ...]:
-        """Return the override methods that already work without the change and gain nothing to follow."""
+        """Return the override methods that already work without the change and follow nothing new."""
         works = {
             name
             for answer in self._kept.values()
@@ -114,7 +114,7 @@ class Asking(Struct, frozen=True, kw_only=True, eq=False):
 
 
 def ask_about(askings: Sequence[Asking]) -> None:
-    """Ask about packages whose trees are the same: on each system in as few evaluations as memory allows."""
+    """Ask about packages that share their trees: on each system in as few evaluations as memory allows."""
 
     def answer(part: tuple[str, Sequence[Asking]]) -> None:
         system, those = part

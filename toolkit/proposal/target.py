@@ -1,4 +1,4 @@
-"""From what the user calls a package to its file in a tree: an attribute path, or the path of a file."""
+"""Find the file of a package in a tree, by attribute path or by the file's path."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ _MOST = 8 << 20
 class Target(Struct, frozen=True, kw_only=True):
     """A package: its attribute path, its file's path in the tree, and the systems to evaluate for.
 
-    `made` are all packages of the file, each by one name, if there are several.
+    `made` are all packages of the file, each under one name, if there are several.
     """
 
     package: str
@@ -39,7 +39,7 @@ class Target(Struct, frozen=True, kw_only=True):
 def find_target(root: Path, name: str) -> Target:
     """Find a package of the tree at `root` by its attribute path, or by the path of its file.
 
-    Raise ToolkitError, one line, for an alias, a name that is not known, and one that several files may be meant by.
+    Raise ToolkitError for an alias, an unknown name, and one that fits several files.
     """
     (found,) = find_targets(root, [name])
     return only(found)

@@ -1,4 +1,4 @@
-"""What is said of a lift: patches/lift.toml with the packages' names filled in."""
+"""The texts about a lift: patches/lift.toml with the packages' names."""
 
 import re
 import textwrap
@@ -58,7 +58,7 @@ _SORTS = {Reachability.HIDDEN: "hidden", Reachability.SHOWN: "shown", Reachabili
 
 
 def message(packages: Sequence[str], lifted: Lifted) -> Message:
-    """Return the message of the commit; `packages` are all that the file makes."""
+    """Return the commit message; `packages` are all packages of the file."""
     groups = _groups(lifted)
     sorts = {sort for sort, _ in groups}
     main = next((sort for sort in _FOLLOWING if sort in sorts), "hidden" if len(sorts) > 1 else groups[0][0])
@@ -113,7 +113,7 @@ def _subjects(sort: str, words: Mapping[str, str], packages: Sequence[str], part
 
 
 def motive(packages: Sequence[str]) -> str | None:
-    """Return the issue that asks for a lift of one of the packages, None if none is known."""
+    """Return the issue that requests a lift of one of the packages, None if none is known."""
     motives = _read().motives
     return next((motives[name] for name in packages if name in motives), None)
 
@@ -127,10 +127,10 @@ def pull_request_texts(  # noqa: PLR0913, PLR0917 - what is said is about all of
     permits: Sequence[str] = (),
     system: str = "",
 ) -> Texts:
-    """Return the texts of pull-request.md; of a recipe they are those of its steps.
+    """Return the texts of pull-request.md; a recipe's come from its steps.
 
-    `permits` are the variables without which Nix refuses to evaluate the packages, `system` is one that they are for if
-    few evaluate them as they are.
+    Without the variables `permits`, Nix refuses to evaluate the packages; `system` is one of the few systems that
+    evaluate them.
     """
     texts = replace(_read(), compared=tuple(packages), permits=tuple(permits), system=system)
     if recipe is not None:

@@ -1,6 +1,6 @@
-"""From the contents that a rewrite gives to a proven proposal on disk, whatever package it is about.
+"""Write a proven proposal to disk from a rewrite's contents, for any package.
 
-A directory with a proposal appears whole or not at all.
+The directory appears completely or not at all.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -39,7 +39,7 @@ REPORTS = ("report.json", "report.md", "pull-request.md")
 
 
 def backed(draft: Draft[C], proofs: Sequence[Proof]) -> Proposal:
-    """Return the proposal of a draft with messages that say only what these proofs have proven."""
+    """Return a draft's proposal with only those sentences in its messages that these proofs support."""
     passed = {proof.name for proof in proofs if proof.status is Status.PASSED}
     commits = tuple(
         replace(commit, body=message.backed(passed))
@@ -49,7 +49,7 @@ def backed(draft: Draft[C], proofs: Sequence[Proof]) -> Proposal:
 
 
 def make(proposal: Proposal, messages: Sequence[Message], contents: Sequence[bytes]) -> Proposal:
-    """Return a proposal with the commits that lead to `contents`, the target file after each, as git writes it down."""
+    """Return a proposal with the commits that lead to `contents`, the target file after each, in git's form."""
     return _written(proposal, commits(proposal.source, messages, contents))
 
 
@@ -63,7 +63,7 @@ def commits(source: Source, messages: Sequence[Message], contents: Sequence[byte
 
 
 def tree_commits(chosen: Chosen[C], made: Sequence[Commit]) -> tuple[TreeCommit, ...]:
-    """Return commits of what was chosen as a clone gets them, followed by the one of other files."""
+    """Return the chosen commits as a clone gets them, followed by the commit of other files."""
     own = (
         TreeCommit(
             subject=commit.subject,
@@ -84,19 +84,19 @@ def _written(proposal: Proposal, commits: tuple[Commit, ...]) -> Proposal:
 
 
 def nameless(proposal: Proposal, request: SourceRequest) -> Iterator[str]:
-    """Yield a line if nobody has said whose the mails are; those of the specimen are sent to nobody."""
+    """Yield a warning if the mails have no author; the specimen's are sent to nobody."""
     if request.nixpkgs != "specimen" and any(PLACEHOLDER.encode() in patch.content for patch in proposal.patches):
         commands = "git config --global user.name 'YOUR NAME', and user.email"
         yield f"series: its author is a placeholder, since git has none; {commands}, or --author"
 
 
 def template(source: Source) -> bytes:
-    """Return nixpkgs' template for pull requests, nothing if it is not at hand."""
+    """Return nixpkgs' template for pull requests, empty if it is not on this machine."""
     return (inside.find(source.root, TEMPLATE) or b"") if source.root is not None else b""
 
 
 def write_reports(directory: Path, result: Report, request: SourceRequest, facts: DraftFacts) -> None:
-    """Write the reports beside a proposal, and remember its source by the request; `facts` are the text's."""
+    """Write the reports beside a proposal, and record its source by the request; `facts` are those of the text."""
     document = report.to_json(result)
     (directory / "report.json").write_bytes(document)
     recorded.record(document, result.proposal.source, request)
@@ -113,9 +113,9 @@ def write_overlay(  # noqa: PLR0913 - what an overlay is of, and where it goes
     bindings: Sequence[str] = (),
     force: bool,
 ) -> OverlayReport:
-    """Write an overlay of the package `target` to `out`, whole or not at all, and return its report.
+    """Write an overlay of the package `target` to `out`, completely or not at all, and return its report.
 
-    `make_in` fills a directory, and returns the kind of the overlay, what was proven of it, and warnings.
+    `make_in` fills a directory, and returns the overlay's kind, its proofs, and warnings.
     """
     with files.whole_directory(out, force=force) as building:
         kind, proven, warnings = make_in(building)
@@ -134,7 +134,7 @@ def write_overlay(  # noqa: PLR0913 - what an overlay is of, and where it goes
 
 
 def in_place(proofs: Sequence[Proof], building: Path, out: Path) -> tuple[Proof, ...]:
-    """Return proofs whose commands name the directory that the building one becomes."""
+    """Return proofs whose commands name the final directory instead of the temporary one."""
     here, there = str(building), str(out.resolve())
     return tuple(
         replace(proof, commands=tuple(command.replace(here, there) for command in proof.commands)) for proof in proofs
@@ -142,13 +142,13 @@ def in_place(proofs: Sequence[Proof], building: Path, out: Path) -> tuple[Proof,
 
 
 def names(building: Path, *reports: str) -> tuple[str, ...]:
-    """Return the names of what is written, reports that are still to come among them."""
+    """Return the names of the written files, including reports that will follow."""
     paths = (path for path in building.rglob("*") if path.is_file())
     return tuple(sorted({*reports, *(str(path.relative_to(building)) for path in paths)}))
 
 
 def write_patches(directory: Path, proposal: Proposal, added: Added | None) -> None:
-    """Write the mails, and the one diff, in which the one that was added has no part."""
+    """Write the mails, and the one diff, which omits the added commit."""
     (directory / "series").mkdir(exist_ok=True)
     for patch in (*proposal.patches, *([added.patch] if added is not None else [])):
         (directory / "series" / patch.name).write_bytes(patch.content)

@@ -1,4 +1,4 @@
-"""Proofs: what they work on, a claim about it, what its proof finds, and the one runner of all proofs."""
+"""Proofs: their cases, claims and findings, and the one runner of all proofs."""
 
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -26,7 +26,7 @@ S_co = TypeVar("S_co", bound="Stage", covariant=True)
 
 
 class Finding(Struct, frozen=True, kw_only=True):
-    """What a proof found, before it is named and timed; `gaps` are what it could not look at."""
+    """The result of a proof, still without name and time; `gaps` are the things that it could not examine."""
 
     covers: str
     evidence: tuple[str, ...] = ()
@@ -37,7 +37,7 @@ class Finding(Struct, frozen=True, kw_only=True):
 
 
 class Subject(StrEnum):
-    """What a claim can be about: our own series, a recipe that may rebuild nothing or anything, others' work."""
+    """The subject of a claim: our own series, a recipe that may rebuild nothing or anything, others' work."""
 
     SERIES = "series"
     RECIPE = "recipe"
@@ -51,11 +51,11 @@ OURS = frozenset([Subject.SERIES, Subject.RECIPE, Subject.REBUILD])
 
 
 class Claim(Struct, Generic[C_contra], frozen=True):
-    """A proof's name, the sentence that it proves, the function that does, and the tier from which on it runs.
+    """A proof's name, the sentence that it proves, the function that proves it, and its lowest tier.
 
-    `applies_to` are the subjects that it is claimed of, `needs` what the evaluation that claims share has to answer for
-    it. `alone`: it runs after others, and what was proven before it is interrupted is kept. `wide`: it is proven on
-    several systems, and its sentence names them if the user has.
+    `applies_to` are its subjects, `needs` the answers it takes from the evaluation that claims share. `alone`: it runs
+    after others, and an interrupt during it keeps their proofs. `wide`: it is proven on several systems, and its
+    sentence names those that the user named.
     """
 
     name: str
@@ -69,7 +69,7 @@ class Claim(Struct, Generic[C_contra], frozen=True):
 
 
 def narrowed(claims: Iterable[Claim[C_contra]], systems: Sequence[str]) -> tuple[Claim[C_contra], ...]:
-    """Return the claims for these systems only; no systems are all."""
+    """Return the claims for these systems only; empty means all."""
     where = f" on {', '.join(systems)}"
     return tuple(
         replace(claim, sentence=f"{claim.sentence}{where}") if systems and claim.wide else claim for claim in claims
@@ -77,21 +77,21 @@ def narrowed(claims: Iterable[Claim[C_contra]], systems: Sequence[str]) -> tuple
 
 
 def about(claims: Iterable[Claim[C_contra]], subject: Subject) -> tuple[Claim[C_contra], ...]:
-    """Return the claims that apply to a subject, in their order."""
+    """Return the claims that apply to a subject, in order."""
     return tuple(claim for claim in claims if subject in claim.applies_to)
 
 
 def run(
     claims: Sequence[Claim[C_contra]], case: C_contra, names: Collection[str] = (), *, progress: Progress
 ) -> tuple[Proof, ...]:
-    """Prove the claims of these names, for none all, in their order.
+    """Prove the named claims, by default all, in their order.
 
-    What the tier tree evaluates is sealed, see `toolkit.nix.limits`.
+    Evaluations of the tier tree are sealed, see `toolkit.nix.limits`.
 
-    Those that are named are marked as asked for, and so are those of the tier that builds, and those that ended at a
-    limit. They run side by side, but for those that are `alone` or build, which follow. Raise UsageError for a name
-    that no claim has. An interrupt ends all programs that still run. What was proven before one of those that follow is
-    interrupted is kept: that one, and those behind it, were not run.
+    Claims count as requested if they are named, belong to the tier build, or ended at a limit. They run in parallel,
+    except those that are `alone` or build, which follow. Raise UsageError for an unknown name. An interrupt ends all
+    running programs. If one of the following claims is interrupted, earlier proofs are kept; it and the later ones were
+    not run.
     """
     known = [claim.name for claim in claims]
     for name in names:
@@ -168,9 +168,9 @@ def _unfinished(error: ToolkitError) -> Finding:
 
 
 class Stage(Struct, frozen=True, kw_only=True, eq=False):
-    """The target file at one point of a series, in a copy of its own at `path`.
+    """The target file at one point of the series, in its own copy at `path`.
 
-    `steps` are the names of the proposal's steps that lead here from the stage before; the first stage has none.
+    `steps` names the proposal's steps since the stage before; the first stage has none.
     """
 
     name: str
@@ -180,10 +180,10 @@ class Stage(Struct, frozen=True, kw_only=True, eq=False):
 
 
 class Case(Struct, Generic[S_co], frozen=True, kw_only=True, eq=False):
-    """A series to be proven: its stages in order, the first of which is the unchanged file.
+    """A series to be proven: its stages in order, the first one with the unchanged file.
 
-    Stage n is compared with stage n-1. A foreign patch has no `patches`, only a diff. `needs` is what the claims that
-    are asked for by name need, None for all.
+    Stage n is compared with stage n-1. A foreign patch has no `patches`, only a diff. `needs` are the needs of the
+    claims that the user named, None for all.
     """
 
     source: Source
@@ -200,17 +200,17 @@ class Case(Struct, Generic[S_co], frozen=True, kw_only=True, eq=False):
 
     @property
     def after(self) -> S_co:
-        """The file at the end of the series."""
+        """The file after the series."""
         return self.stages[-1]
 
     @property
     def bounded(self) -> bool:
-        """Return whether the evaluations of claims that run side by side have a common time."""
+        """Return whether the evaluations of parallel claims share one time limit."""
         return True
 
     @property
     def reach(self) -> tuple[Path, ...]:
-        """What an evaluation may read besides what it names: the stages, and the library of the source's nixpkgs."""
+        """Further readable paths of evaluations: the stages, and the library of the source's nixpkgs."""
         root = self.source.root
         found = () if root is None else ((root / name, inside.within(root, name)) for name in ("lib", ".version"))
         library = (path for place, real in found if real is not None for path in (place, place.parent / real))

@@ -1,4 +1,4 @@
-"""The claims that hold for any package: Nix parses the file, nixfmt keeps it as it is, git applies the patches."""
+"""Claims about any package's file: Nix parses it, nixfmt leaves it unchanged, git applies the patches."""
 
 import shlex
 from pathlib import Path
@@ -10,7 +10,7 @@ from toolkit.prove import ANY, Case, Claim, Finding, Stage, Subject
 
 
 def parses(case: Case[Stage]) -> Finding:
-    """Let Nix parse the file at every stage."""
+    """Parse the file with Nix at every stage."""
     paths = [stage.path for stage in case.stages]
     program.parse(paths)
     return Finding(
@@ -21,7 +21,7 @@ def parses(case: Case[Stage]) -> Finding:
 
 
 def formatted(case: Case[Stage]) -> Finding:
-    """Compare each stage with what nixfmt prints, where the file was in nixfmt's format before."""
+    """Compare each stage with nixfmt's output, if the original file was formatted."""
     formatter = stores.nixfmt()
     if formatter is None:
         return Finding(covers="nothing", not_run=f"because {stores.NO_NIXFMT}")
@@ -43,7 +43,7 @@ def formatted(case: Case[Stage]) -> Finding:
 
 
 def is_formatted(formatter: Path, content: bytes) -> bool:
-    """Return whether nixfmt leaves a file as it is; by standard input, so that it cannot write to one."""
+    """Return whether nixfmt leaves a file unchanged; it reads standard input, so that it cannot write to a file."""
     completed = process.run([str(formatter), "-"], stdin=content, ok=None)
     return completed.status == 0 and completed.stdout == content
 
@@ -62,7 +62,7 @@ LINTERS: dict[str, tuple[str, ...]] = {
 
 
 def linted(case: Case[Stage]) -> Finding:
-    """Let the linters of nixpkgs' CI that are on PATH read each stage, if they found nothing in the file before."""
+    """Check each stage with those linters of nixpkgs' CI that are on PATH, if the original file passes them."""
     linters = {name: path for name in LINTERS if (path := process.find(name)) is not None}
     if not linters:
         return Finding(covers="nothing", not_run=f"because {next(iter(LINTERS))} and the like are not on PATH")
@@ -94,7 +94,7 @@ def linted(case: Case[Stage]) -> Finding:
 
 
 def applies(case: Case[Stage]) -> Finding:
-    """Apply the diff, then the series, on a clean checkout, and compare the file with what was rewritten."""
+    """Apply the diff, then the series, to a clean checkout, and compare the file with the rewrite's result."""
     if not case.patches:
         return _applies_alone(case)
     before = case.source.content

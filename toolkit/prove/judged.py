@@ -1,4 +1,4 @@
-"""Claims that the judge decides: what is made from its files stays the same, as do its readers."""
+"""Claims that the judge decides: packages from the changed files stay the same, and so do their readers."""
 
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ from toolkit.text import few
 
 
 class Aspect(Struct, frozen=True, kw_only=True):
-    """What a claim is about: kinds of differences, and the parts of an attribute that have to be known for them."""
+    """The subject of a claim: kinds of differences, and the parts of an attribute that must be known for them."""
 
     kinds: frozenset[Kind]
     parts: frozenset[str]
@@ -35,9 +35,9 @@ _CROSS, _STATIC = "cross", "static"
 
 
 class Judging(Struct, frozen=True, kw_only=True, eq=False):
-    """A change that is judged once, when the first claim asks; all claims about it share the answer.
+    """A change that is judged once, on first use; all claims about it share the result.
 
-    `named` is what the command line calls the change.
+    `named` is the change's name on the command line.
     """
 
     change: Change
@@ -47,7 +47,7 @@ class Judging(Struct, frozen=True, kw_only=True, eq=False):
     _known: list[Judgement] = field(default_factory=list["Judgement"])
 
     def judgement(self) -> Judgement:
-        """Return what the judge says."""
+        """Return the judge's result."""
         with self._lock:
             if not self._known:
                 request = JudgeRequest(systems=self.systems)
@@ -56,7 +56,7 @@ class Judging(Struct, frozen=True, kw_only=True, eq=False):
 
     @property
     def command(self) -> str:
-        """The command that judges the same again, in the directory of a proposal."""
+        """The command that judges the same again, from the directory of a proposal."""
         asked = self.change.source
         source = {"--nixpkgs": asked.nixpkgs, "--rev": asked.rev} if "--patch" in self.named else {}
         words = [word for option, value in source.items() if value is not None for word in (option, value)]
@@ -64,12 +64,12 @@ class Judging(Struct, frozen=True, kw_only=True, eq=False):
         return shlex.join(["unlet", "check", *self.named, *words, "--expect", "same"])
 
     def kept(self, aspect: Aspect, evidence: Iterable[str] = ()) -> Finding:
-        """Compare an aspect of everything that is made from the files of the change."""
+        """Compare an aspect of everything that the change's files make."""
         found = self.judgement()
         return self._finding(found, found.reached, aspect, evidence)
 
     def readers(self) -> Finding:
-        """Compare what reads or overrides that, in all of the tree."""
+        """Compare the readers of these attributes in the whole tree, and those that override them."""
         found = self.judgement()
         if not found.readers and found.reached and not _general(found):
             return Finding(covers="nothing in pkgs reads or overrides it", commands=(self.command,))
@@ -126,7 +126,7 @@ def _of(found: Judgement, compared: Mapping[str, Sequence[str]]) -> Iterator[Dif
 
 
 def systems(asked: Sequence[str], *, narrowed: bool) -> tuple[str, ...]:
-    """Return the systems of the judge for those of a package, pkgsStatic too unless `narrowed`."""
+    """Return the judge's systems for a package's systems, including pkgsStatic unless `narrowed`."""
     names = tuple(dict.fromkeys(_CROSS if "→" in each else each for each in asked))
     return names if narrowed or SYSTEMS[0] not in names else (*names, _STATIC)
 

@@ -1,7 +1,7 @@
-"""Ask whole trees about packages: their derivations before and after, and what an override of an attribute reaches.
+"""Ask whole trees about packages: their derivations before and after, and the effects of overrides.
 
-One evaluation looks at many packages. An error that Nix cannot catch ends it: the package that it came from
-gets the error as its answer, and the others are asked again.
+One evaluation examines many packages. An uncatchable error ends it: the package at fault gets the error as its answer,
+and the others are asked again.
 """
 
 import json
@@ -38,9 +38,9 @@ NO_FUNCTION = "the builder takes no function of the final attributes"
 
 
 class LiftQuestion(Struct, frozen=True, kw_only=True):
-    """A package by its attribute path, methods by name, and other attributes that may be made with them.
+    """A package by its attribute path, methods by name, and other attributes that may depend on them.
 
-    `follows` has by method the attributes of the package that what it replaces takes over.
+    `follows` maps each method to the package's attributes that its part takes.
     """
 
     package: str
@@ -50,7 +50,7 @@ class LiftQuestion(Struct, frozen=True, kw_only=True):
 
 
 class Effect(StrEnum):
-    """What an override does: only a replacement that arrives, and leaves nothing of what it is for, works."""
+    """The effect of an override: it works only if the replacement appears and nothing of the old part remains."""
 
     NONE = "none"
     """There is no such attribute."""
@@ -81,14 +81,14 @@ class Method(Struct, frozen=True, kw_only=True):
 
     @property
     def has_effect(self) -> bool:
-        """Return whether a replacement takes the place of the part, in the build or beside it."""
+        """Return whether a replacement appears instead of the part, in the build or beside it."""
         return self.effect is Effect.WORKS or (self.effect is Effect.INEFFECTIVE and self.shown)
 
 
 class ChangedMethod(Struct, frozen=True, kw_only=True):
     """A method before and after the change.
 
-    `follows` shows of attributes of the package whether another value of them changes what it replaces.
+    `follows` shows for attributes of the package whether a different value changes the part.
     """
 
     before: Method
@@ -97,7 +97,7 @@ class ChangedMethod(Struct, frozen=True, kw_only=True):
 
     @property
     def hides(self) -> bool:
-        """Return whether the package had another attribute of the name."""
+        """Return whether the package had a different attribute of this name."""
         return self.before.named and not self.before.there
 
 
@@ -121,7 +121,7 @@ class Derivations(Struct, frozen=True, kw_only=True):
 
 
 class LiftVerdict(Struct, frozen=True, kw_only=True):
-    """What came of a lift: `lifted`, `refused` because it cannot be right, or `failed`, and why."""
+    """The outcome of a lift: `lifted`, `refused` because it cannot be right, or `failed`, and why."""
 
     outcome: str
     why: str = ""
@@ -131,14 +131,14 @@ LIFTED = LiftVerdict(outcome="lifted")
 
 
 def judge(answers: Sequence[Derivations]) -> LiftVerdict | None:
-    """Judge a lift by Nix's answers on several systems: a method has to reach something on one of them."""
+    """Judge a lift by Nix's answers on several systems: each method must have an effect on one of them."""
     verdicts = [found for answer in answers if (found := verdict(answer)) is not None]
     wrong = next((found for found in verdicts if found.outcome != "lifted" and found.why not in NOWHERE), None)
     return wrong or next((found for found in verdicts if found.outcome == "lifted"), verdicts[0] if verdicts else None)
 
 
 def verdict(answer: Derivations) -> LiftVerdict | None:
-    """Judge a lift by Nix's answer; None where the package did not evaluate before, so that nothing can be said."""
+    """Judge a lift by Nix's answer; None if the package did not evaluate before, so nothing can be concluded."""
     if answer.error is not None:
         if answer.refuses_function:
             return LiftVerdict(outcome="refused", why=NO_FUNCTION)
@@ -177,7 +177,7 @@ def command(  # noqa: PLR0913 - the arguments of the expression
     mark: str = evaluator.MARK,
     loud: bool = False,
 ) -> Command:
-    """Return the command that asks, sealed, and marks each question; if it is `loud`, what throws ends it."""
+    """Return the sealed command that asks, with a mark before each question; if `loud`, errors end it."""
     asked = [
         {
             "package": each.package.split("."),
@@ -210,7 +210,7 @@ def command(  # noqa: PLR0913 - the arguments of the expression
 
 
 def why_not(tree: Path, system: str, package: str) -> str:
-    """Return in one line why a package of a tree does not evaluate."""
+    """Return in one line why a package does not evaluate."""
     try:
         process.execute(command(tree, tree, system, [LiftQuestion(package=package)], loud=True))
     except CommandError as error:
@@ -229,7 +229,7 @@ def ask(  # noqa: PLR0913 - the arguments of the expression
 ) -> list[Derivations]:
     """Ask about packages of two trees on one system, the second under an overlay; the answers keep the order.
 
-    What a package takes, with others or alone, is taken off what it is `allowed`: by default what one evaluation is.
+    A package's time, alone or with others, is subtracted from its `allowed` time, by default that of one evaluation.
     """
     allowed = limits.allowance() if allowed is None else allowed
     # The trees cannot know it, and so not blame another question.

@@ -1,4 +1,4 @@
-"""Real builds as the user wants them run, with what failed: the derivation, its log, Nix's exit status."""
+"""Build as the user's Nix is configured; a failure names the derivation, its log and Nix's exit status."""
 
 import json
 import os
@@ -29,7 +29,7 @@ _FAILED = re.compile(r"(?:builder for|Cannot build|build of) '([^']+\.drv)'")
 
 
 class Built(Struct, frozen=True, kw_only=True):
-    """What nix-build gave: store paths in the order asked for, or `failure` and the end of the failing log."""
+    """The result of nix-build: store paths in the requested order, or `failure` and the end of the failing log."""
 
     paths: tuple[Path, ...] = ()
     failure: str | None = None
@@ -37,15 +37,15 @@ class Built(Struct, frozen=True, kw_only=True):
 
 
 def here() -> str:
-    """Return the system of this machine, by Nix's name."""
+    """Return this machine's system, by Nix's name."""
     this = os.uname()
     return f"{this.machine.replace('arm64', 'aarch64')}-{this.sysname.lower()}"
 
 
 def tools(tree: NixpkgsTree, words: Sequence[str] = ()) -> str:
-    """Return what tells a specimen what to build with, "" for a real nixpkgs.
+    """Return the JSON that gives a specimen its build tools, "" for a real nixpkgs.
 
-    Where the words for nix-build name another store, that gets a copy.
+    If the words for nix-build name another store, the tools are copied there.
     """
     if not tree.is_specimen:
         return ""
@@ -68,7 +68,7 @@ def command(  # noqa: PLR0913 - what is built, where, and as the user wants it
     words: Sequence[str],
     progress: Progress,
 ) -> Command:
-    """Return the nix-build for these attributes of an expression; the user's own words come last, so that they win."""
+    """Return the nix-build command for attributes of an expression; the user's own words come last and win."""
     # Nothing of the specimen is in any binary cache.
     offline = evaluator.OFFLINE if tree.is_specimen else ()
     arguments = [word for name, value in given.items() for word in ("--argstr", name, value)]
@@ -87,7 +87,7 @@ def command(  # noqa: PLR0913 - what is built, where, and as the user wants it
 
 
 def build(wanted: Command, *, expected: int) -> Built:
-    """Run a command of `command`; `expected` counts the store paths that it has to print."""
+    """Run a command of `command`; `expected` is the number of store paths that it must print."""
     done = process.execute(wanted)
     if done.status == 0:
         paths = tuple(Path(line) for line in done.text.splitlines())

@@ -1,1 +1,1 @@
-"""What the overrides of a user's overlays reach in a nixpkgs, and what to write instead."""
+"""The reach of a user's overrides in a nixpkgs, and better ways to write them."""

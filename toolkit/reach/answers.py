@@ -6,7 +6,7 @@ from msgspec import Struct, field
 
 
 class Place(Struct, frozen=True, kw_only=True):
-    """Where an attribute is written."""
+    """The file and line of an attribute."""
 
     file: str
     line: int | None
@@ -21,7 +21,7 @@ class Named(Struct, frozen=True, kw_only=True):
 
 
 class ValueFacts(Struct, frozen=True, kw_only=True):
-    """What Nix says of a value; but for `kind` only of a package."""
+    """Nix's facts about a value; all but `kind` are only for packages."""
 
     kind: str
     drv: str | None = None
@@ -32,7 +32,7 @@ class ValueFacts(Struct, frozen=True, kw_only=True):
 
 
 class Alias(Struct, frozen=True, kw_only=True):
-    """Another path that leads to the same package: the derivation there, and without any overlay."""
+    """A different path to the same package: the derivation there, and its derivation without any overlay."""
 
     path: tuple[str, ...]
     drv: str | None
@@ -40,7 +40,7 @@ class Alias(Struct, frozen=True, kw_only=True):
 
 
 class Pair(Struct, frozen=True, kw_only=True):
-    """An attribute without the override and with it."""
+    """An attribute without and with the override."""
 
     old: ValueFacts
     new: ValueFacts
@@ -48,7 +48,7 @@ class Pair(Struct, frozen=True, kw_only=True):
 
 
 class Behind(Struct, frozen=True, kw_only=True):
-    """A package behind an overlay, without the user's override and with it; `passthru` are the names in that."""
+    """A package under an overlay, without and with the user's override; `passthru` are the names in its passthru."""
 
     old: ValueFacts
     new: ValueFacts
@@ -56,7 +56,7 @@ class Behind(Struct, frozen=True, kw_only=True):
 
 
 class Look(Struct, frozen=True, kw_only=True):
-    """What kind of thing an attribute is, and which members of a scope the override changes."""
+    """The kind of an attribute, and the members of a scope that the override changes."""
 
     old: str
     new: str
@@ -68,17 +68,17 @@ class Look(Struct, frozen=True, kw_only=True):
 
 
 class Shown(Struct, frozen=True, kw_only=True):
-    """What differs of a package beside its derivation."""
+    """The differences of a package apart from its derivation."""
 
     meta: bool
     passthru: tuple[str, ...]
 
 
 class OverlaySource(Struct, frozen=True, kw_only=True):
-    """A place with overlays: Nix that reads it, as the functions of reach.nix, and the file to name.
+    """A place with overlays: the Nix code that reads it, as the functions of reach.nix, and the file to name.
 
-    `otherwise` reads it if that does not evaluate, with a warning if there is one; `label` is what it is called in the
-    file. `unread` are lines with overrides that are in no overlay, each with the name of the package.
+    `otherwise` is a fallback if that does not evaluate, with an optional warning; `label` is its name in the file.
+    `unread` are lines with overrides outside of overlays, each with the package's name.
     """
 
     question: str
@@ -90,7 +90,7 @@ class OverlaySource(Struct, frozen=True, kw_only=True):
 
 
 class SetOption(Struct, frozen=True, kw_only=True):
-    """An option that is set to an override of a package, of a list one of it; `keys` lead there from the modules."""
+    """An option that contains an override of a package, perhaps in a list; `keys` is the option's path."""
 
     keys: tuple[str, ...]
     option: tuple[str, ...]
@@ -100,17 +100,17 @@ class SetOption(Struct, frozen=True, kw_only=True):
 
 
 class Taken(Struct, frozen=True, kw_only=True):
-    """An option that by default is another attribute of nixpkgs than its name says."""
+    """An option whose default is a different attribute of nixpkgs than the option's name suggests."""
 
     option: str
     attribute: str
 
 
 class Overlay(Struct, frozen=True, kw_only=True):
-    """An overlay by its name in the session, its number in the list of all, and the attributes that it has.
+    """An overlay by its name in the session, its number in the list of all, and its attributes.
 
-    `listed` is false for one that its file only names: such have no order among themselves. `source` is the name of its
-    file in the session. One with an option is no overlay, but what that is set to.
+    `listed` is false if its file only names it: such overlays have no order. `source` is its file's name in the
+    session. With an option, it is the option's value instead of an overlay.
     """
 
     key: str
@@ -122,12 +122,12 @@ class Overlay(Struct, frozen=True, kw_only=True):
     option: SetOption | None = None
 
     def place(self, name: str) -> Place | None:
-        """Return where it has an attribute, None if it has none of that name."""
+        """Return the place of an attribute in the overlay, None if it has no such attribute."""
         found = next((each for each in self.names if each.name == name), None)
         return None if found is None else found.place or Place(file=self.file, line=None)
 
     def is_before(self, other: Overlay) -> bool:
-        """Return whether another overlay is put on after it, and may replace what it sets."""
+        """Return whether a later overlay follows this one, and may replace its attributes."""
         is_ordered = self.file != other.file or (self.listed and other.listed)
         return self.number < other.number and is_ordered and self.option is other.option is None
 
@@ -146,10 +146,10 @@ class Listed(Struct, frozen=True, kw_only=True):
 
     @property
     def again(self) -> bool:
-        """Whether an earlier overlay has it too."""
+        """Return whether an earlier overlay has the attribute too."""
         return any(each.is_before(self.overlay) and each.place(self.name) is not None for each in self.overlays)
 
     @property
     def later(self) -> tuple[Overlay, ...]:
-        """The later overlays that have it too."""
+        """The later overlays with the same attribute."""
         return tuple(each for each in self.overlays if self.overlay.is_before(each) and each.place(self.name))

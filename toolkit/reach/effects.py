@@ -1,4 +1,4 @@
-"""What the modules of `reach` hand to one another: an override, what became of it, and what remains."""
+"""The values that the modules of `reach` share: an override, its outcome, and what remains of the old package."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -15,7 +15,7 @@ STEPS_ASIDE = "unlet overlay: "
 
 
 class Outcome(StrEnum):
-    """What an override does."""
+    """The outcome of an override."""
 
     REACHES = "reaches"
     IN_PART = "in part"
@@ -26,10 +26,10 @@ class Outcome(StrEnum):
 
 
 class Left(Struct, frozen=True, kw_only=True):
-    """Something that stays though the override was to replace it.
+    """Something that stays although the override was meant to replace it.
 
-    `way` has the names of the derivations that lead to it, the package's own first; `why` is a sentence about it.
-    `part` is true for a package that the file of the overridden one binds.
+    `way` lists the derivations that lead to it, the package's own first; `why` is a sentence about it. `part`: the file
+    of the overridden package binds it.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Left(Struct, frozen=True, kw_only=True):
 
 
 class Replacement(Struct, frozen=True, kw_only=True):
-    """The overlay, by its number in the list, that replaces what an earlier one sets, and where it does."""
+    """A later overlay, by its number in the list, that replaces an earlier one's attribute, and the place."""
 
     overlay: int
     file: str
@@ -47,9 +47,9 @@ class Replacement(Struct, frozen=True, kw_only=True):
 
 
 class Override(Struct, frozen=True, kw_only=True):
-    """One attribute that an overlay changes, on one system; `file` and `line` are where its value is written.
+    """An attribute that an overlay changes, on one system; `file` and `line` are the place of its value.
 
-    `reason` says in one line why the status is what it is, `instead` is Nix to write in its place that does reach.
+    `reason` explains the status in one line, `instead` is Nix code that does reach.
     """
 
     attribute: str
@@ -64,14 +64,14 @@ class Override(Struct, frozen=True, kw_only=True):
 
 
 class Brought(Struct, frozen=True, kw_only=True):
-    """An overlay that makes the let-bound packages of a file overridable, and the command that writes it."""
+    """An overlay that makes a file's let-bound packages overridable, and the command that writes it."""
 
     directory: Path
     command: str
 
 
 class Reach(Struct, frozen=True, kw_only=True):
-    """The overrides of all that was asked about, in the order of the overlays."""
+    """All examined overrides, in the order of the overlays."""
 
     nixpkgs: str
     overrides: tuple[Override, ...]
@@ -79,12 +79,12 @@ class Reach(Struct, frozen=True, kw_only=True):
 
     @property
     def totals(self) -> dict[str, int]:
-        """How many overrides there are of each status."""
+        """The number of overrides with each status."""
         return {status.value: sum(each.status is status for each in self.overrides) for status in Outcome}
 
     @property
     def exit_code(self) -> int:
-        """0 if all reach or are new, 1 if one does not, else 3 if something is unknown."""
+        """0 if all overrides reach or add a package, 1 if one does not reach, else 3 if something is unknown."""
         found = {each.status for each in self.overrides}
         if found & {Outcome.IN_PART, Outcome.NO_EFFECT, Outcome.FAILS}:
             return 1

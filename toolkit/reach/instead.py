@@ -1,6 +1,6 @@
-"""What to write instead of an override that stops halfway: texts to try, the likeliest first.
+"""Alternatives to an override that stops halfway, the likeliest first.
 
-A text is evaluated exactly as it is printed, but for `…`, which stands for the user's own values.
+Each is evaluated exactly as printed, except `…`, which stands for the user's own values.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -54,9 +54,9 @@ Text = Callable[[str, Values], str]
 
 
 class Names(Struct, frozen=True, kw_only=True):
-    """The arguments of an overlay, and of the extension of a scope within it, as the user calls them.
+    """The user's names for the arguments of an overlay, and of a scope's extension in it.
 
-    `option` is what is set in place of an attribute of an overlay.
+    `option` is set instead of an overlay's attribute.
     """
 
     final: str = "final"
@@ -66,16 +66,16 @@ class Names(Struct, frozen=True, kw_only=True):
     option: SetOption | None = None
 
     def bound(self, attribute: str, value: str) -> str:
-        """Return the Nix code that sets an attribute, or the user's option, to a value."""
+        """Return Nix code that sets an attribute, or the user's option, to a value."""
         if self.option is None:
             return f"{attribute} = {value};"
         return f"({value})" if self.option.is_listed else f"{'.'.join(self.option.option)} = {value};"
 
 
 class Way(Struct, frozen=True, kw_only=True):
-    """Another way to write an override: the attribute that it sets, as it is printed, and as it is evaluated.
+    """An alternative override: the attribute that it sets, as printed and as evaluated.
 
-    It gives a member of a scope, the whole extension of the scope if that is empty.
+    It gives a member of a scope, or the scope's whole extension if the member is empty.
     """
 
     attribute: str
@@ -85,7 +85,7 @@ class Way(Struct, frozen=True, kw_only=True):
 
 
 def names_at(place: Place | None) -> Names:
-    """Return how the user calls the arguments of the functions around a line, nixpkgs' own names if there are none."""
+    """Return the user's names for the arguments of the functions around a line, by default nixpkgs' own."""
     try:
         root = Tree(files.read(Path(place.file)).decode(), name=place.file).root if place is not None else None
     except (ToolkitError, UnicodeDecodeError):
@@ -115,7 +115,7 @@ def _usable(final: str, prev: str) -> str:
 
 
 def ways(path: Sequence[str], case: Overridden, left: Sequence[Left], names: Names) -> Iterator[Way]:
-    """Yield ways to try for the last call of an override."""
+    """Yield alternatives for the last call of an override."""
     calls, environment = case.calls, case.old.environment
     if not calls:
         return
@@ -198,7 +198,7 @@ def _way(calls: Sequence[Call], base: str, names: Names, attribute: str, text: T
 
 
 def obstacle(left: Sequence[Left], calls: Sequence[Call]) -> str:
-    """Return why no way reaches, in words."""
+    """Return why no alternative reaches, in words."""
     if (part := next((each.name for each in left if each.part), None)) is not None:
         return f"'{part}' stays, and no overlay of unlet's makes it overridable"
     if not left:
@@ -209,12 +209,12 @@ def obstacle(left: Sequence[Left], calls: Sequence[Call]) -> str:
 
 
 def parts(calls: Sequence[Call], passthru: Sequence[str]) -> tuple[str, ...]:
-    """Return what the last call sets that the package has in passthru, beside which an attribute reaches nothing."""
+    """Return the names in the last call that are also in the package's passthru, so that setting them has no effect."""
     return tuple(name for name in calls[-1].names if name in passthru) if calls else ()
 
 
 def behind(command: str, name: str, calls: Sequence[Call], moved: Sequence[str], names: Names) -> str:
-    """Return what reaches behind the overlay that a command writes: the override, or one with parts in passthru."""
+    """Return an override that reaches with a command's overlay: the user's, or one of the parts in passthru."""
     first = f"# behind the overlay that '{command}' writes"
     if not moved:
         return f"{first}, this override reaches as it is"
@@ -225,14 +225,14 @@ def behind(command: str, name: str, calls: Sequence[Call], moved: Sequence[str],
 
 
 def part(command: str, package: str, binding: str, names: Names, *, in_passthru: bool) -> str:
-    """Return how a part is replaced behind the overlay that a command writes."""
+    """Return an override of a part that works with a command's overlay."""
     inner = f"passthru = old.passthru // {{ {binding} }};" if in_passthru else binding
     text = names.bound(package, f"{names.prev}.{package}.overrideAttrs (old: {{ {inner} }})")
     return f"# behind the overlay that '{command}' writes:\n{text}"
 
 
 def placed(path: Sequence[str], names: Names) -> Iterator[Way]:
-    """Yield ways to set a member of an interpreter's scope that survive other overrides of the interpreter."""
+    """Yield alternatives that set a member of an interpreter's scope and survive other overrides of the interpreter."""
     own, before, name = names.own, names.before, path[-1]
     if path[:-1] and path[0].startswith("python"):
         value = f"{names.prev}.{_EXTENSIONS} ++ [ ({own}: {before}: {{ {name} = …; }}) ]"
@@ -245,7 +245,7 @@ def placed(path: Sequence[str], names: Names) -> Iterator[Way]:
 
 
 def composed(path: Sequence[str], where: str, names: Names) -> Iterator[Way]:
-    """Yield ways in which a later overlay adds to the extensions of a scope, in place of replacing them."""
+    """Yield alternatives in which a later overlay extends a scope instead of replacing its extensions."""
     for argument in ("overrides", "packageOverrides") if path[:-1] else ():
         added = f"{names.prev}.lib.composeExtensions (old.{argument} or (_: _: {{ }})) ({{}})"
         value = f"{names.prev}.{path[0]}.override (old: {{ {argument} = {added}; }})"
@@ -256,6 +256,6 @@ def composed(path: Sequence[str], where: str, names: Names) -> Iterator[Way]:
 
 
 def kernel(packages: str, name: str, names: Names) -> Way:
-    """Return what gives the packages of a kernel the overridden one."""
+    """Return code that gives the overridden package to a kernel's packages."""
     value = f"{names.final}.linuxPackagesFor {names.final}.{name}"
     return Way(attribute=packages, text=f"# beside it:\n{packages} = {value};", question=value)

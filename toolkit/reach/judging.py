@@ -1,4 +1,4 @@
-"""Ask Nix about each override of some overlays, and judge what it leaves."""
+"""Ask Nix about each override in some overlays, and judge what remains of the old package."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -43,7 +43,7 @@ _HOOKED = {"pythonPackagesExtensions": ("python3Packages",), "haskell": ("haskel
 
 
 class Judge:
-    """Judges the overrides of a session, on one system."""
+    """Judges a session's overrides on one system."""
 
     def __init__(
         self, session: Session, progress: Progress, bring: Callable[[str], Brought | None], parts: Mapping[str, str]
@@ -60,7 +60,7 @@ class Judge:
         self.warnings: list[str] = []
 
     def subjects(self, sources: Sequence[OverlaySource], only: Sequence[str]) -> tuple[list[Override], list[Listed]]:
-        """Return what cannot be read of overlays that are used together, and the attributes of the others."""
+        """Return the unreadable parts of overlays that are used together, and their other attributes."""
         unread: list[Override] = []
         overlays: list[Overlay] = []
         for source in sources:
@@ -101,7 +101,7 @@ class Judge:
         ]
 
     def overrides(self, subjects: Sequence[Listed], only: Sequence[str]) -> list[Override]:
-        """Return what each override does, in their order."""
+        """Return the effect of each override, in order."""
         found: list[Override] = []
         for count, subject in enumerate(subjects):
             self._progress.step(f"{subject.name} ({count + 1} of {len(subjects)})")
@@ -114,7 +114,7 @@ class Judge:
         return found
 
     def hosts(self, directory: str) -> tuple[tuple[str, str], ...] | EvaluationError:
-        """Return the configurations of a flake, each by its kind and its name."""
+        """Return the configurations of a flake, each by kind and name."""
         return self._sets.ask(f"hosts {quoted(directory)}", tuple[tuple[str, str], ...])
 
     def _options(self, source: OverlaySource, before: int) -> Iterator[Overlay]:

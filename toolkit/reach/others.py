@@ -1,4 +1,4 @@
-"""Other ways to write an override that stops halfway, each as Nix has evaluated it."""
+"""Find alternatives to an override that stops halfway; Nix has evaluated each."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -18,7 +18,7 @@ from toolkit.reach.sets import Sets, called, listed
 
 
 class Others:
-    """Tries the ways, and the overlays that make the let-bound packages of a file overridable."""
+    """Tries alternatives, and overlays that make a file's let-bound packages overridable."""
 
     def __init__(self, sets: Sets, bring: Callable[[str], Brought | None]) -> None:
         self._sets = sets
@@ -26,7 +26,7 @@ class Others:
         self.store = DerivationStore(own())
 
     def case(self, scope: str, old: Derivation, new: Derivation, calls: Sequence[Call]) -> Overridden:
-        """Return the case of two derivations, the calls that made one of the other, and a set."""
+        """Return a case from two derivations, the calls between them, and a package set."""
         return Overridden(old=old, new=new, store=self.store, calls=calls, top=lambda names: self._top(scope, names))
 
     def _top(self, scope: str, names: Sequence[str]) -> Mapping[str, str]:
@@ -38,7 +38,7 @@ class Others:
     def instead(
         self, words: str, path: Sequence[str], case: Overridden, left: Sequence[Left], names: Names
     ) -> str | None:
-        """Return the first other way to write an override that reaches, as Nix has evaluated it."""
+        """Return the first alternative that reaches, as Nix has evaluated it."""
         arguments = f"{names.final}: {names.prev}: {names.own}: {names.before}: given"
         for way in ways.ways(path, case, left, names):
             function = f"({arguments}: {{ {way.attribute} = {way.question}; }})"
@@ -70,7 +70,7 @@ class Others:
     def placed(
         self, scope: str, subject: Listed, target: Sequence[str], among: Sequence[Way], names: Names
     ) -> str | None:
-        """Return the first way with which a target, in the whole list of overlays, is no longer what it is."""
+        """Return the first alternative that changes a target under the whole list of overlays."""
         before = self._sets.drv(self._sets.joint(subject), target)
         words = f"{self._sets.used(subject.overlays)} {called(scope, subject)}"
         for way in among:
@@ -81,7 +81,7 @@ class Others:
         return None
 
     def part(self, subject: Listed, part: str, package: str, names: Names) -> str | None:
-        """Return how a part of a package is replaced behind the overlay that makes it overridable."""
+        """Return the override of a part under the overlay that makes it overridable."""
         if self._sets.ask(f"binds {quoted(package)} {quoted(part)}", bool) is not True:
             return None
         made, scope = self._bring(package), self._sets.joint(subject)

@@ -1,4 +1,4 @@
-"""Two derivations of one package, without an override and with it: the case that rules are about."""
+"""Two derivations of one package, without and with an override: the case that rules examine."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +14,7 @@ _LABEL = re.compile(r"[-+._][A-Za-z][A-Za-z_-]*")
 
 
 class Call(Struct, frozen=True, kw_only=True):
-    """A call of one of a package's own functions: what it sets, which of that are packages, and what it may set."""
+    """A call of one of a package's functions: the names that it sets, the packages among these, the permitted names."""
 
     method: str
     names: tuple[str, ...] = ()
@@ -23,9 +23,9 @@ class Call(Struct, frozen=True, kw_only=True):
 
 
 class Overridden(Struct, frozen=True, kw_only=True):
-    """Two derivations of a store, the calls that made one of the other, and what the package set has by a name.
+    """Two derivations of a store, the calls between them, and the package set's values by name.
 
-    `top` returns for names the derivations that the set has of them, without those that it has not.
+    `top` returns the set's derivations for names, without missing ones.
     """
 
     old: Derivation
@@ -36,7 +36,7 @@ class Overridden(Struct, frozen=True, kw_only=True):
 
     @property
     def changed(self) -> list[str]:
-        """The variables whose values differ or that are new, without the outputs."""
+        """The new or changed variables, without the outputs."""
         old, new = self.old.environment, self.new.environment
         return [name for name in new if name not in self.new.outputs and old.get(name) != new[name]]
 
@@ -47,7 +47,7 @@ class Overridden(Struct, frozen=True, kw_only=True):
 
     @property
     def version_changes(self) -> bool:
-        """Return whether the version is another one, and not only has a word behind it, or in it an input's version."""
+        """Return whether the version itself differs, not only a suffix or an input's version in it."""
         old, new = self.old.version, self.new.version
         is_label = new.startswith(old) and _LABEL.fullmatch(new[len(old) :]) is not None
         return bool(old) and old != new and not is_label and not self._follows_an_input
@@ -66,12 +66,12 @@ class Overridden(Struct, frozen=True, kw_only=True):
         )
 
     def source(self, derivation: Derivation) -> str:
-        """Return the path of a derivation's source, empty for none."""
+        """Return the path of a derivation's source, empty if it has none."""
         return derivation.environment.get("src") or derivation.environment.get("srcs", "")
 
     @property
     def tag(self) -> str:
-        """The tag of a new version, in Nix: with a `v` in front, unless the old tag has none."""
+        """The tag of the new version, in Nix: with a `v` in front, unless the old tag has none."""
         maker = self.store.maker(self.old, self.source(self.old))
         address = self.store.address(maker.path) if maker is not None else ""
         return "${version}" if re.search(rf"/{re.escape(self.old.version)}(?![^.])", address) else "v${version}"
@@ -89,12 +89,12 @@ class Overridden(Struct, frozen=True, kw_only=True):
 
     @property
     def written(self) -> set[str | None]:
-        """The hashes that the override sets: who writes the old one again says that the download is the same."""
+        """The hashes that the override sets; setting the old one again declares the download unchanged."""
         environment = self.new.environment
         return {digest(environment.get(name, "")) for call in self.calls for name in call.names}
 
     def is_written(self, place: str) -> bool:
-        """Return whether the override sets the hash of a download, or of all that a directory of them is made of."""
+        """Return whether the override sets the hash of a download, or of everything in a directory of downloads."""
         maker = self.store.maker(self.new, place)
         if maker is None:
             return False
@@ -102,7 +102,7 @@ class Overridden(Struct, frozen=True, kw_only=True):
         return bool(hashes) and hashes <= self.written
 
     def has_same_downloads(self, old: str, new: str) -> bool:
-        """Return whether two store paths are made of the same downloads, such as a directory with another name."""
+        """Return whether two store paths contain the same downloads, such as a renamed directory."""
         makers = self.store.maker(self.old, old), self.store.maker(self.new, new)
         if makers[0] is None or makers[1] is None or makers[1].hash:
             return False
@@ -111,13 +111,13 @@ class Overridden(Struct, frozen=True, kw_only=True):
 
     @property
     def around(self) -> frozenset[str]:
-        """What the standard environment is built from, which is never the package's own."""
+        """The inputs of the standard environment, which are never the package's own."""
         place = self.new.environment.get("stdenv", "")
         maker = self.store.maker(self.new, place) if place else None
         return self.store.closure(maker.path) if maker is not None else frozenset()
 
     def outsiders(self, inputs: Sequence[str]) -> frozenset[str]:
-        """Return which inputs are packages of the set with names of their own, not parts of this one."""
+        """Return the inputs that are packages of the set with their own names, not parts of this one."""
         known: Mapping[str, str] = self.top([self.store[path].pname for path in inputs]) if inputs else {}
         # Packages of an interpreter have its name in front.
         interpreter = _INTERPRETER.match(self.new.pname)
@@ -135,7 +135,7 @@ class Overridden(Struct, frozen=True, kw_only=True):
         return tuple(self.store[path].name for path in way)
 
     def first(self, place: str) -> str:
-        """Return what a store path is called."""
+        """Return the name of the derivation that makes a store path, else the name in the path."""
         maker = self.store.maker(self.new, place)
         return maker.name if maker is not None else place[44:]
 

@@ -1,4 +1,4 @@
-"""`reach` from beginning to end: what is named, in which nixpkgs, on which systems, and what it does."""
+"""`reach` from beginning to end: the paths, the nixpkgs, the systems, the result."""
 
 import json
 import shlex
@@ -34,11 +34,10 @@ _MEBIBYTES = 2560
 
 
 class ReachRequest(Struct, frozen=True, kw_only=True):
-    """What to look at: paths, none for the user's own overlays; and where, see the command's options.
+    """The paths to examine, by default the user's own overlays, and the command's options.
 
-    `bring` writes an overlay that makes the let-bound packages of a file overridable, of the package of a nixpkgs and
-    into a directory, and returns the command for that; None if there can be none. `parts` are names that only a
-    package's file binds, with the package.
+    `bring` writes an overlay that makes the let-bound packages of a package's file overridable into a directory, and
+    returns its command; None if that is impossible. `parts` maps names that only a package's file binds to the package.
     """
 
     paths: tuple[Path, ...]
@@ -51,10 +50,10 @@ class ReachRequest(Struct, frozen=True, kw_only=True):
 
 
 def reach(request: ReachRequest, *, progress: Progress) -> Reach:
-    """Return what the overrides of overlays do.
+    """Return the effects of the overrides in overlays.
 
-    Raise ToolkitError for a path that cannot be read, for an attribute to look at that no overlay has, and as
-    `trees.as_they_are` does.
+    Raise ToolkitError for an unreadable path, for a requested attribute that no overlay has, and as `trees.as_they_are`
+    does.
     """
     with files.temporary() as directory:
         given = directory / "overlay.nix"

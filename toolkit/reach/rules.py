@@ -1,7 +1,7 @@
-"""What an override leaves behind: rules about two derivations, one with the override and one without.
+"""Rules about the remains of an old package: they compare two derivations, one with the override and one without.
 
-Each rule is a function from a `Case` to what stays. Only what was replaced can stay: `src`, `version`, a variable that
-is a package, an argument, a hash. What was only added reaches if the derivation changes and something reads it.
+Each rule is a function from a `Case` to the remains. Only replaced things can remain: `src`, `version`, a variable with
+a package, an argument, a hash. An addition reaches if the derivation changes and something reads it.
 """
 
 import re
@@ -43,14 +43,14 @@ _REGISTRY = re.compile(r"\bnuget\b")
 
 
 def is_meta(old: Derivation, new: Derivation) -> bool:
-    """Return whether two derivations differ in nothing but what nixpkgs makes of `meta`."""
+    """Return whether two derivations differ only by what nixpkgs makes of `meta`."""
     names = {*old.values, *new.values} - {*old.outputs, *new.outputs, "outputs", "NIX_MAIN_PROGRAM"}
     same = all(old.values.get(name) == new.values.get(name) for name in names)
     return same and (old.inputs, old.command) == (new.inputs, new.command)
 
 
 def left(case: Overridden) -> tuple[Left, ...]:
-    """Return what stays, each once; of a package that wraps the old one on purpose only what does not run."""
+    """Return the remains, each once; for a package that wraps the old one on purpose, only unused settings."""
     if case.old.path in case.new.inputs:
         # What nothing reads wraps nothing, though it names the old package.
         return tuple(unread.unread_phases(case))
@@ -64,7 +64,7 @@ def left(case: Overridden) -> tuple[Left, ...]:
 
 
 def same_source(case: Overridden) -> Iterator[Left]:
-    """Yield a source that stays though the version changes."""
+    """Yield a source that stays although the version changes."""
     if case.version_changes and case.source(case.old) and case.source(case.new) and not case.source_changes:
         name = case.first(case.source(case.new))
         yield Left(
@@ -75,7 +75,7 @@ def same_source(case: Overridden) -> Iterator[Left]:
 
 
 def same_source_within(case: Overridden) -> Iterator[Left]:
-    """Yield the source of what a wrapper wraps, if it stays though the version of both changes."""
+    """Yield the source of a wrapped package if it stays although both versions change."""
     if not case.version_changes or case.source(case.old):
         return
     gone = {
@@ -93,7 +93,7 @@ def same_source_within(case: Overridden) -> Iterator[Left]:
 
 
 def same_dependencies(case: Overridden) -> Iterator[Left]:
-    """Yield what is downloaded for the source and does not change with it."""
+    """Yield dependencies downloaded for the source that do not change with it."""
     if not case.source_changes:
         return
     for name in DEPENDENCIES:
@@ -112,7 +112,7 @@ def same_dependencies(case: Overridden) -> Iterator[Left]:
 
 
 def old_source(case: Overridden) -> Iterator[Left]:
-    """Yield what is still made of the old source."""
+    """Yield files that are still made from the old source."""
     place = case.source(case.old)
     # One without a source of its own is made of what it wraps, on purpose.
     if not case.source_changes or not case.source(case.new) or not place.startswith("/nix/store/"):
@@ -189,7 +189,7 @@ def old_download(case: Overridden) -> Iterator[Left]:
 
 
 def old_package(case: Overridden) -> Iterator[Left]:
-    """Yield the package's own, if a variable is set to another package of that name."""
+    """Yield the package's own dependency if a variable is set to a different package of that name."""
     inputs = {each.path: each for each in map(case.store.__getitem__, case.new.inputs)}
     old = case.old.environment
     for name in case.changed:
@@ -208,7 +208,7 @@ def old_package(case: Overridden) -> Iterator[Left]:
 
 
 def old_argument(case: Overridden) -> Iterator[Left]:
-    """Yield the old value of an argument that the build still has."""
+    """Yield the old value of an argument that is still in the build."""
     packages = {name: path for call in case.calls if call.method == "override" for name, path in call.packages.items()}
     names = [name for call in case.calls if call.method == "override" for name in call.names if name != "stdenv"]
     if not names:

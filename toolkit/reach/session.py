@@ -1,6 +1,6 @@
-"""A conversation with one Nix, which answers a question at a time, and goes on after each error.
+"""A conversation with one Nix process, which answers question after question, even after errors.
 
-`nix repl` keeps what it has evaluated, whatever fails later, so that fifty questions cost little more than one.
+`nix repl` keeps evaluated values, whatever fails later, so that fifty questions cost little more than one.
 """
 
 import json
@@ -48,9 +48,9 @@ _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class EvaluationError(ToolkitError):
-    """Nix could not answer; the message is its reason, in one line. `stderr` is all that it wrote.
+    """Nix could not answer; the message is its reason, in one line. `stderr` is its whole error output.
 
-    `is_limit` is true if the evaluation did not end, for its time or its memory.
+    `is_limit`: the evaluation exceeded its time or memory.
     """
 
     def __init__(self, message: str, stderr: str, *, is_limit: bool = False) -> None:
@@ -60,7 +60,7 @@ class EvaluationError(ToolkitError):
 
 
 class Session:
-    """A `nix repl` on an expression, a function of strings. Use it in a `with`: it ends with that."""
+    """A `nix repl` on an expression, a function of strings. Use it in a `with`, which ends it."""
 
     def __init__(self, expression: Path, arguments: Mapping[str, str], *, lookup: Path, seconds: float) -> None:
         """Answers may take so many seconds together, from `begin` on; `lookup` is what `<nixpkgs>` stands for."""
@@ -105,9 +105,9 @@ class Session:
         self._close()
 
     def ask(self, question: str) -> object:
-        """Return the answer to an expression, which has to print it with `say`.
+        """Return the answer to an expression, which must print it with `say`.
 
-        Raise EvaluationError with Nix's reason for one that does not evaluate, or takes too long.
+        Raise EvaluationError with Nix's reason if the expression does not evaluate, or takes too long.
         """
         if time.monotonic() >= self._deadline:
             raise self._late("")
@@ -143,7 +143,7 @@ class Session:
         return json.loads(answer)
 
     def define(self, name: str, expression: str) -> None:
-        """Give an expression a name; it is evaluated once, when it is needed."""
+        """Give an expression a name; it is evaluated once, on first use."""
         self._definitions.append(f"{name} = {expression}")
         self._write(self._definitions[-1])
 

@@ -1,4 +1,4 @@
-"""The package sets that an override is judged in, in one session with Nix, and the whole list in its order."""
+"""The package sets for judging an override, in one session with Nix: with all overlays, and with this one alone."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -13,18 +13,18 @@ T = TypeVar("T")
 
 
 class Sets:
-    """The package sets of a session by name, and the questions about them."""
+    """A session's package sets by name, and the questions about them."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._defined: dict[str, str] = {}
 
     def begin(self) -> None:
-        """Begin with another override, which has a time of its own."""
+        """Begin the next override, with its own time limit."""
         self._session.begin()
 
     def ask(self, question: str, kind: type[T]) -> T | EvaluationError:
-        """Return Nix's answer, or why there is none."""
+        """Return Nix's answer, or the reason for having none."""
         try:
             answer = self._session.ask(question)
         except EvaluationError as error:
@@ -32,14 +32,14 @@ class Sets:
         return documents.convert(answer, kind, document="Nix's answer")
 
     def define(self, kind: str, question: str) -> str:
-        """Return the name that an expression has in the session."""
+        """Return the session's name for an expression."""
         if question not in self._defined:
             self._defined[question] = f"{kind}_{len(self._defined)}"
             self._session.define(self._defined[question], question)
         return self._defined[question]
 
     def used(self, overlays: Sequence[Overlay]) -> str:
-        """Return the name of a list of overlays."""
+        """Return the session's name for a list of overlays."""
         return self.define("used", f"[ {' '.join(each.key for each in overlays)} ]")
 
     def joint(self, subject: Listed) -> str:
@@ -47,7 +47,7 @@ class Sets:
         return self.define("joint", f"joint {self.used(subject.overlays)}")
 
     def alone(self, subject: Listed) -> str:
-        """Return the name of the package set that has this override and no other one."""
+        """Return the name of the package set with this override and no other one."""
         return self.define("alone", f"alone {self.used(subject.overlays)} {called('', subject)}")
 
     def _without(self, overlays: Sequence[Overlay], overlay: Overlay, name: str) -> str:
@@ -59,7 +59,7 @@ class Sets:
         return self.ask(f"drv {scope} {listed(path)}", str)
 
     def refusal(self, subject: Listed, path: Sequence[str]) -> str | None:
-        """Return what lets Nix evaluate a package that it refuses by itself."""
+        """Return the variables that let Nix evaluate a package that it otherwise refuses."""
         strict = self.define("strict", f"strict {self.used(subject.overlays)}")
         found = self.ask(f"refusals {self.joint(subject)} {strict} {listed(path)}", tuple[str, ...])
         if isinstance(found, EvaluationError) or not found:
@@ -67,7 +67,7 @@ class Sets:
         return f"with {' '.join(f'NIXPKGS_ALLOW_{each.upper()}=1' for each in found)}: Nix refuses what is {found[0]}"
 
     def replacement(self, subject: Listed, path: Sequence[str]) -> Replacement | None:
-        """Return which later overlay makes no difference of whether this one sets a path, and sets it itself."""
+        """Return the later overlay that sets a path itself, so that this overlay's value has no effect."""
         name, overlays = subject.name, subject.overlays
         found = self.drv(self.joint(subject), path) if subject.later else ""
         if not found or isinstance(found, EvaluationError):

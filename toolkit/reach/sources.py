@@ -1,4 +1,4 @@
-"""From what the user names to the overlays in it: a file, a directory of overlays, a flake, a configuration."""
+"""Find the overlays in the user's paths: a file, a directory of overlays, a flake, a configuration."""
 
 import os
 import re
@@ -66,7 +66,7 @@ def of(path: Path) -> list[OverlaySource]:
 
 
 def write_input(path: Path) -> None:
-    """Write the Nix on standard input to a file; its paths are those from the working directory, as for Nix."""
+    """Write the Nix code on standard input to a file; its paths start at the working directory, as for Nix."""
     text = files.read(Path("/dev/stdin")).decode(errors="surrogateescape")
     literals = (each for each in Tree(text, name="standard input").root.walk() if each.kind == "path_expression")
     edits = [
@@ -83,19 +83,19 @@ def _absolute(path: Path) -> Path:
 
 
 def is_flake(path: Path) -> bool:
-    """Return whether a path is that of a flake."""
+    """Return whether a path is a flake."""
     return path.name == _FLAKE or (path / _FLAKE).is_file()
 
 
 def flake(path: Path) -> tuple[Path, OverlaySource]:
-    """Return the directory of a flake, and what its overlays are read by."""
+    """Return the directory of a flake, and the expression that reads its overlays."""
     path = _absolute(path.expanduser())
     directory = path.parent if path.name == _FLAKE else path
     return directory, _source("flake", directory, file=directory / _FLAKE)
 
 
 def host(directory: Path, kind: str, name: str) -> OverlaySource:
-    """Return what a configuration of a flake is read by, of NixOS, home-manager or nix-darwin."""
+    """Return the expression that reads a flake's configuration of NixOS, home-manager or nix-darwin."""
     question = f"host {quoted(str(directory))} {quoted(kind)} {quoted(name)}"
     return OverlaySource(question=question, file=str(directory / _FLAKE), label=f"{kind}.{name}")
 

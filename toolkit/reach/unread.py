@@ -1,4 +1,4 @@
-"""What an override sets and nothing reads: rules about the variables of two derivations."""
+"""Rules about settings of an override that nothing reads: they look at the variables of two derivations."""
 
 import re
 from collections.abc import Iterator
@@ -73,7 +73,7 @@ _HASH_NAME = re.compile(r"(?:hash|sha\d+)$", re.IGNORECASE)
 def wrapper_source(case: Overridden) -> Iterator[Left]:
     """Yield a wrapper's `src`, `patches` and compiler flags: it has no source, so nothing reads them.
 
-    A different package in its place does read them.
+    A different package that replaces the wrapper does read them.
     """
     old, new = case.old.environment, case.new.environment
     is_other = any(name in old and old[name] != new.get(name) for name in ("buildCommand", "dontUnpack"))
@@ -87,7 +87,7 @@ def wrapper_source(case: Overridden) -> Iterator[Left]:
 
 
 def unused_source(case: Overridden) -> Iterator[Left]:
-    """Yield a source that is not unpacked, and that nothing names."""
+    """Yield a source that is neither unpacked nor named anywhere."""
     environment = case.new.environment
     place = environment.get("src", "")
     if "src" not in case.changed or not environment.get("dontUnpack"):
@@ -98,7 +98,7 @@ def unused_source(case: Overridden) -> Iterator[Left]:
 
 
 def unread_phases(case: Overridden) -> Iterator[Left]:
-    """Yield what belongs to phases that do not run: their builder runs a `buildCommand` or leaves them out."""
+    """Yield settings of phases that do not run, because the builder runs a `buildCommand` or omits them."""
     environment = case.new.environment
     command = environment.get("buildCommand", "")
     if command and case.old.environment.get("buildCommand") == command:
@@ -122,7 +122,7 @@ def unread_phases(case: Overridden) -> Iterator[Left]:
 
 
 def unread_checks(case: Overridden) -> Iterator[Left]:
-    """Yield what belongs to checks that do not run."""
+    """Yield settings of checks that do not run."""
     environment = case.new.environment
     if any(name in case.changed for name in ("doCheck", "doInstallCheck")):
         return
@@ -139,7 +139,7 @@ def unread_checks(case: Overridden) -> Iterator[Left]:
 
 
 def unread_fetching(case: Overridden) -> Iterator[Left]:
-    """Yield what belongs to the fetcher, if the source stays."""
+    """Yield settings of the fetcher, if the source stays."""
     if case.source_changes or not case.source(case.new):
         return
     for name in case.added:
@@ -150,7 +150,7 @@ def unread_fetching(case: Overridden) -> Iterator[Left]:
 
 
 def unused_hash(case: Overridden) -> Iterator[Left]:
-    """Yield a hash which nothing that is fetched has."""
+    """Yield a hash that no download has."""
     hashes = {
         name: value
         for name in case.changed
@@ -168,7 +168,7 @@ def unused_hash(case: Overridden) -> Iterator[Left]:
 
 
 def turned_too_late(case: Overridden) -> Iterator[Left]:
-    """Yield variables that the builder has already made others of."""
+    """Yield variables that the builder has already turned into others."""
     for name in case.changed:
         other = _TURNED.get(name)
         if other is None or other not in case.old.environment or other in case.changed:
@@ -180,7 +180,7 @@ def turned_too_late(case: Overridden) -> Iterator[Left]:
 
 
 def unread_variable(case: Overridden) -> Iterator[Left]:
-    """Yield variables that are arguments of the package, or nearly have the name of one that builds read."""
+    """Yield variables that are arguments of the package, or misspell the name of one that builds read."""
     arguments = {name for call in case.calls if call.method != "override" for name in call.arguments}
     for name in case.added:
         if name in arguments and not _STORE.search(case.new.environment[name]):

@@ -1,4 +1,4 @@
-"""What is concluded of an override without asking again: of its members, of two values, of Nix's failure."""
+"""Conclusions about an override without further questions: from its members, two values, or Nix's failure."""
 
 import re
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from toolkit.reach.session import EvaluationError
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
-    """What an override does, what it leaves, why, and what to write instead; see `Override`."""
+    """The effect of an override, its remains, the reason, and an alternative; see `Override`."""
 
     status: Outcome
     left: tuple[Left, ...] = ()
@@ -37,7 +37,7 @@ def together(members: Sequence[Override]) -> Verdict:
 
 
 def unlike(pair: Pair) -> Verdict:
-    """Judge a pair of which at most one is a package."""
+    """Judge a pair with at most one package in it."""
     if pair.old.kind == "nothing":
         return Verdict(status=Outcome.NEW)
     if pair.new.kind == "function" or (pair.new.drv is None and pair.old.kind == pair.new.kind):
@@ -53,19 +53,19 @@ _ABSENT = re.compile(
 
 
 def is_absent(failed: EvaluationError) -> bool:
-    """Return whether Nix failed since something of the user's is not here, which is not the override's fault."""
+    """Return whether Nix failed because a file of the user's is missing here, which is not the override's fault."""
     return _ABSENT.search(failed.message) is not None
 
 
 def reason_of(failed: EvaluationError) -> str:
-    """Return why something cannot be read, by the name of the flake's input if that cannot be had."""
+    """Return why something cannot be read; name the flake's input if that is unavailable."""
     found = _INPUT.search(failed.stderr) if is_absent(failed) and " is not locked" not in failed.message else None
     return f"input '{found[1]}' cannot be fetched" if found is not None else failed.message.removeprefix("unlet: ")
 
 
 @cache
 def is_own(file: str) -> bool:
-    """Return whether a file is an overlay that unlet has written."""
+    """Return whether a file is one of unlet's own overlays."""
     try:
         return f"\n{OWN}".encode() in files.read(Path(file))
     except ToolkitError:

@@ -1,1 +1,1 @@
-"""What a proposal is written as: values to bytes, without any I/O."""
+"""The formats of a proposal: values to bytes, without any I/O."""

@@ -1,4 +1,4 @@
-"""What `unlet pr` did, as a JSON document and as lines for people."""
+"""The result of `unlet pr`, as JSON and as lines for people."""
 
 from collections.abc import Iterator
 from shlex import join, quote
@@ -17,7 +17,7 @@ FORK = "gh repo fork --remote --remote-name fork"
 
 
 def to_json(done: PullRequest | Unchanged | Removed) -> bytes:
-    """Return the document; `report` in that of a branch is that of `unlet propose --json`."""
+    """Return the document; its `report` about a branch is that of `unlet propose --json`."""
     if isinstance(done, Unchanged | Removed):
         return documents.write({"schema": SCHEMA, type(done).__name__.lower(): done})
     made = {**asdict(done.made), "next": steps(done.made)} if done.made is not None else None
@@ -25,9 +25,9 @@ def to_json(done: PullRequest | Unchanged | Removed) -> bytes:
 
 
 def steps(made: MadeBranch) -> dict[str, str]:
-    """Return the commands to look at a branch, edit the text, push, and open the pull request, each for a shell.
+    """Return the shell commands to look at a branch, edit the text, push, and open the pull request.
 
-    A branch that was pushed has its pull request: it is pushed again, over what was there, and none is opened.
+    A pushed branch already has its pull request: it is pushed again with force, and no new one is opened.
     """
     kept, tree = made.contribution, str(made.worktree)
     base = kept.base_commit.short
@@ -45,7 +45,7 @@ def steps(made: MadeBranch) -> dict[str, str]:
 
 
 def lines(done: PullRequest) -> Iterator[str]:
-    """Yield what was made, and what to do next."""
+    """Yield the result and the next steps."""
     made = done.made
     if made is None:
         stays = f"the branch stays at {done.before.short}" if done.before is not None else "no branch was made"
@@ -81,13 +81,13 @@ def lines(done: PullRequest) -> Iterator[str]:
 
 
 def unchanged(done: Unchanged) -> str:
-    """Return the line about a branch that has nothing to move to."""
+    """Return the line about a branch that needs no move."""
     at = f"{done.base_name} ({done.base.short})"
     return f"branch {done.branch} is as it was made, and so is its base {at}: nothing to update"
 
 
 def removed(done: Removed) -> str:
-    """Return the line about a branch that was removed."""
+    """Return the line about a removed branch."""
     was = f" (was {done.commit.short})" if done.commit is not None else ""
     at = f" and its worktree {done.worktree}" if done.worktree is not None else ""
     return f"removed branch {done.branch}{was}{at} from {done.clone}"

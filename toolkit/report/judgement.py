@@ -1,4 +1,4 @@
-"""What the judge says, for people, for a comment on a pull request, and as JSON."""
+"""The judge's result: for people, for a comment on a pull request, and as JSON."""
 
 import json
 from collections import defaultdict
@@ -100,7 +100,7 @@ def _rows(differences: Sequence[Difference]) -> list[_Row]:
 
 
 def verdict(judgement: Judgement) -> str:
-    """Return the verdict in one line: what differs, of how much that was asked."""
+    """Return the verdict in one line: the differences, and the number of attributes."""
     counts = [f"{count} {name}" for name, count in _counts(judgement) if count]
     files = f"{judgement.files} file{'' if judgement.files == 1 else 's'}"
     asked = f"looked at {judgement.asked} attribute{'' if judgement.asked == 1 else 's'} of {files}"
@@ -118,7 +118,7 @@ def _counts(judgement: Judgement) -> Iterator[tuple[str, int]]:
 
 
 def lines(judgement: Judgement, *, quiet: bool = False, verbose: bool = False) -> Iterator[Line]:
-    """Yield the lines for people: the verdict, the differences, the commits, what is unknown and not covered."""
+    """Yield lines for people: the verdict, the differences, the commits, everything unknown or not covered."""
     tone = next((_TONES[weight] for weight in Weight if judgement.of(weight)), Tone.PROVEN)
     if judgement.unknown and tone in {Tone.PROVEN, Tone.PLAIN}:
         tone = Tone.NOT_RUN
@@ -213,7 +213,7 @@ def _value(value: Any) -> str:  # noqa: ANN401 - JSON
 
 
 def to_comment(judgement: Judgement, *, command: str, claims: Sequence[Proof] = (), notes: Sequence[str] = ()) -> bytes:
-    """Return the comment, in Markdown, of at most LINES lines; `command` is the one that judges the same again."""
+    """Return the comment, in Markdown, of at most LINES lines; `command` judges the same again."""
     return ("\n".join(_comment(judgement, command, claims, notes)[:LINES]) + "\n").encode(errors="backslashreplace")
 
 

@@ -1,4 +1,4 @@
-"""A line for people, and what it is, for whoever gives it a colour."""
+"""A line for people with its tone, which decides its colour."""
 
 from enum import StrEnum
 
@@ -6,7 +6,7 @@ from msgspec import Struct
 
 
 class Tone(StrEnum):
-    """What a line is: nothing went wrong, something is not known, or is wrong; a plain line is none of these."""
+    """The tone of a line: good, unknown or bad; a plain line has none."""
 
     PLAIN = "plain"
     PROVEN = "proven"
@@ -15,7 +15,7 @@ class Tone(StrEnum):
 
 
 class Line(Struct, frozen=True, kw_only=True):
-    """A line for people, without a line feed; its first `head` characters have the tone, all for None."""
+    """A line for people, without a line feed; its first `head` characters have the tone, all if None."""
 
     text: str
     tone: Tone

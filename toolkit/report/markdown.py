@@ -1,4 +1,4 @@
-"""Pieces of Markdown, and foreign text in it: made harmless, short, and free of the machine that it was said on."""
+"""Pieces of Markdown. Foreign text in it becomes harmless and short, without paths of this machine."""
 
 import re
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ def cell(text: str) -> str:
 
 
 def fence(lines: tuple[str, ...], language: str = "") -> str:
-    """Return the lines as a code block, whatever back-quotes they hold."""
+    """Return the lines as a code block, even if they contain back-quotes."""
     ticks = "```"
     while any(ticks in line for line in lines):
         ticks += "`"
@@ -34,29 +34,29 @@ def fence(lines: tuple[str, ...], language: str = "") -> str:
 
 
 def plain(text: str) -> str:
-    """Return text in which nothing is Markdown or HTML, on one line; `@name` becomes no mention."""
+    """Return text on one line without Markdown or HTML; `@name` mentions nobody."""
     escaped = re.sub(r"([\\`*\[\]])", r"\\\1", raw(text).replace("&", "&amp;").replace("<", "&lt;"))
     return unlinked(escaped)
 
 
 def unlinked(text: str) -> str:
-    """Return Markdown in which `@name`, `#1` and `GH-1` are no mention and no reference: for GitHub they would notify.
+    """Return Markdown in which `@name`, `#1` and `GH-1` do not notify anyone on GitHub.
 
-    The word joiner in between is an entity: the character itself is one of those that are not printed.
+    The word joiner that breaks them is an entity, since the character itself counts as unprintable.
     """
     return re.sub(r"([@#](?=\w)|\bGH(?=-\d))", r"\1&#8288;", text)
 
 
 def raw(text: str, *, width: int = WIDTH) -> str:
-    """Return text for a block of code: one line, no longer than `width`, without paths of the machine."""
+    """Return text for a code block: one line of at most `width` characters, without paths of this machine."""
     flat = _PRIVATE.sub("…", harmless(" ".join(text[: 4 * width].split())))
     return flat if len(flat) <= width else f"{flat[: width - 1]}…"
 
 
 def unwrapped(text: str) -> str:
-    """Return Markdown with each paragraph on one line: GitHub breaks the lines of a pull request where its text does.
+    """Return Markdown with each paragraph on one line: GitHub keeps the line breaks of a pull request's text.
 
-    Blocks of code, lists, tables and HTML stay as they are.
+    Code blocks, lists, tables and HTML stay the same.
     """
     parts = re.split(r"(^```.*?^```$)", text.strip(), flags=re.MULTILINE | re.DOTALL)
     return "".join(
@@ -66,7 +66,7 @@ def unwrapped(text: str) -> str:
 
 
 def code(text: str) -> str:
-    """Return text as a span of code, whatever back-quotes it holds."""
+    """Return text as a code span, even if it contains back-quotes."""
     flat = raw(text)
     ticks = "`" * (max(map(len, re.findall(r"`+", flat)), default=0) + 1)
     pad = " " if "`" in flat else ""

@@ -47,11 +47,10 @@ _SCISSORS = re.compile(r"---|diff -|Index: ")
 
 
 def compose(subject: str, body: str, trailers: Sequence[str] = ()) -> str:
-    """Return a message as git stores it, its lines without trailing blanks, with a line feed at its end.
+    """Return a message as git stores it, without trailing blanks, with a final line feed.
 
-    The trailers, each `Key: value`, come last, as `git interpret-trailers` puts them there: into the last paragraph of
-    the body where that consists of trailers, else into one of their own, each once. Raise UsageError as
-    `checked_trailers` does.
+    The trailers, each `Key: value`, come last, as `git interpret-trailers` puts them: into the body's last paragraph if
+    that consists of trailers, else into a new one, each once. Raise UsageError as `checked_trailers` does.
     """
     lines = [line.rstrip() for line in f"{subject}\n\n{body}".split("\n")]
     text = re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip("\n")
@@ -66,7 +65,7 @@ def compose(subject: str, body: str, trailers: Sequence[str] = ()) -> str:
 def checked_trailers(trailers: Sequence[str]) -> tuple[str, ...]:
     """Return trailers in git's form `Key: value`, each once.
 
-    Raise UsageError for one that has another form: more than one line, no key of letters, digits and hyphens, no value.
+    Raise UsageError for a different form: more than one line, no key of letters, digits and hyphens, no value.
     """
     found: dict[tuple[str, str], str] = {}
     for trailer in trailers:
@@ -79,7 +78,7 @@ def checked_trailers(trailers: Sequence[str]) -> tuple[str, ...]:
 
 
 def require_disclosure(people: Mapping[str, str], trailers: Sequence[str]) -> None:
-    """Raise ToolkitError for an assistant's address in a trailer, or of people by their roles, without Assisted-by."""
+    """Raise ToolkitError if a trailer, or one of `people` by role, has an assistant's address without Assisted-by."""
     if any(trailer.lower().startswith("assisted-by:") for trailer in trailers):
         return
     for subject, text in (*(("trailer", trailer) for trailer in trailers), *people.items()):
@@ -91,7 +90,7 @@ def require_disclosure(people: Mapping[str, str], trailers: Sequence[str]) -> No
 
 
 def faults(message: str, *, paths: Collection[PurePosixPath] = ()) -> tuple[str, ...]:
-    """Return which rules a message breaks, a line each, none where it is as it should be.
+    """Return the rules that a message breaks, a line each; none if it is correct.
 
     `paths` are the files that the commit changes: `doc: …` is no conventional type for one below `doc/`.
     """

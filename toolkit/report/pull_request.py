@@ -1,8 +1,8 @@
-"""The text of a pull request: why, what, what was proven, in as few words as reviewers read; then nixpkgs' template.
+"""The text of a pull request: reason, change and proofs, in few words; then nixpkgs' template.
 
-The texts are data, patches/lift.toml or a file like it, and what they claim is what a proof of the report has
-shown. The evidence is in report.md, with what a reviewer may ask for. The template is that of the nixpkgs which the
-change is for, byte for byte: a draft with an edited one was closed (nixpkgs #561027).
+The texts are data in patches/lift.toml or a similar file; each statement in them has a passed proof in the report. The
+evidence is in report.md, with answers to likely questions. The template is that of the target nixpkgs, byte for byte: a
+draft with an edited one was closed (nixpkgs #561027).
 """
 
 import re
@@ -43,12 +43,12 @@ class StepText(patches.Message, frozen=True, kw_only=True):
 
     @property
     def paragraph(self) -> str:
-        """Why and what, in Markdown."""
+        """The reason and the change, in Markdown."""
         return self.why or " ".join(self.body.split())
 
 
 class Rejected(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A design that was not taken, and the reason; `unless` names the design in whose text it does not stand."""
+    """A rejected design, and the reason; `unless` names the design whose text omits it."""
 
     reason: str
     unless: str = ""
@@ -67,17 +67,17 @@ class Earlier(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Box(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A box of the template: the words by which it is found, and the proof that ticks it."""
+    """A checkbox of the template: its words, and the proof that ticks it."""
 
     match: str
     proof: str
 
 
 class Texts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A proposal as data: its commits, and what a pull request says of them in Markdown.
+    """A proposal as data: its commits, and the Markdown of its pull request.
 
-    `compared` are attributes whose derivations a reviewer compares, with the variables `permits` set, for a `system` if
-    they are not for each.
+    `compared` are the attributes whose derivations a reviewer compares, with the variables `permits` set, for a
+    `system` if few have them.
     """
 
     steps: tuple[StepText, ...]
@@ -90,7 +90,7 @@ class Texts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     box: tuple[Box, ...] = ()
 
     def of(self, step: Step) -> StepText:
-        """Return the text of a step by its design."""
+        """Return the text of a step with its design."""
         return next(each for each in self.steps if each.name == step.name and each.design in {step.design, "*"})
 
 
@@ -100,10 +100,10 @@ def read(path: Path, kind: type[T], *, names: Mapping[str, str] | None = None) -
 
 
 class DraftFacts(Struct, frozen=True, kw_only=True):
-    """All that a draft is made from.
+    """The facts for a draft.
 
-    `added` is the commit after the series. `commits` are the ids of all of them, `base` that of the commit below.
-    `template` is nixpkgs' own, empty if it is not at hand.
+    `added` is the commit after the series. `commits` are the ids of all commits, `base` that of their parent.
+    `template` is nixpkgs' own, empty if it is not on this machine.
     """
 
     report: Report
@@ -114,20 +114,20 @@ class DraftFacts(Struct, frozen=True, kw_only=True):
     base: Oid | None = None
 
     def passed(self, *names: str) -> Proof | None:
-        """Return the first proof of these names that passed."""
+        """Return the first passed proof with one of these names."""
         found = {proof.name: proof for proof in self.report.proofs if proof.status is Status.PASSED}
         return next((found[name] for name in names if name in found), None)
 
     @property
     def first(self) -> str:
-        """The first commit, for git in a clone that has the branch."""
+        """The first commit, as a git revision in a clone with the branch."""
         if self.commits:
             return self.commits[0].short
         return f"HEAD~{self._count - 1}" if self._count > 1 else "HEAD"
 
     @property
     def below(self) -> str:
-        """The commit below the first one, likewise."""
+        """The parent of the first commit, as a git revision."""
         base = self.base or self.report.proposal.source.commit
         if base is not None:
             return base.short
@@ -135,7 +135,7 @@ class DraftFacts(Struct, frozen=True, kw_only=True):
 
     @property
     def open(self) -> tuple[Earlier, ...]:
-        """The open pull requests that make a step of this one."""
+        """The open pull requests that make one of the same steps."""
         made = {step.name for step in self.report.proposal.steps}
         return tuple(each for each in self.texts.earlier if each.open and each.step in made)
 
@@ -188,7 +188,7 @@ def _commits(facts: DraftFacts, said: Sequence[StepText]) -> Iterator[str]:
 
 
 def background(facts: DraftFacts) -> Iterator[str]:
-    """Yield the blocks of report.md for the questions of reviewers: why, how to compare, other designs."""
+    """Yield the blocks of report.md that answer reviewers: the reason, how to compare, other designs."""
     steps = facts.report.proposal.steps
     if steps:
         yield "## Why"
@@ -222,9 +222,9 @@ def _script(facts: DraftFacts) -> Iterator[str]:
 
 
 def boxes(facts: DraftFacts) -> bytes:
-    """Return boxes.md: the boxes of the template that a proof backs.
+    """Return boxes.md: the template's checkboxes that a proof supports.
 
-    The proofs on stand-in packages build nothing real, hence back none.
+    Proofs on stand-in packages build nothing real, so they support none.
     """
     lines: list[str] = []
     for text in _BOX.findall(facts.template.decode(errors="replace")):

@@ -1,7 +1,7 @@
 """The report of a proposal: report.json, which can be read back, and report.md.
 
 ReportDocument and the classes that it consists of are the schema of report.json. A field may be added without a new
-SCHEMA; one that changes its meaning or goes needs a new number. That of an overlay is JSON alone.
+SCHEMA; a removed field, or one with a new meaning, needs a new number. An overlay's report is only JSON.
 """
 
 import re
@@ -23,10 +23,10 @@ OVERLAY_SCHEMA = 1
 
 
 class SourceDocument(Struct, frozen=True, kw_only=True):
-    """Where the target file came from.
+    """The origin of the target file.
 
-    `commit` and `blob` are git object ids, `blob` that of the file before the change. `nixpkgs`, `rev`,
-    `file` and `pin` are what the user asked for.
+    `commit` and `blob` are git object ids, `blob` that of the file before the change. `nixpkgs`, `rev`, `file` and
+    `pin` are the user's request.
     """
 
     origin: str
@@ -51,10 +51,10 @@ class CommitDocument(Struct, frozen=True, kw_only=True):
 class ReportDocument(Struct, frozen=True, kw_only=True):
     """The whole report.
 
-    `unlet` is the version that made it; `result` is `passed`, `failed`, or `incomplete` if no proof failed but one was
+    `unlet` is the version that wrote it; `result` is `passed`, `failed`, or `incomplete` if no proof failed but one was
     not run. `target` is the attribute path in nixpkgs, `file` the path of its file, `bindings` are the names that leave
-    the let, `steps` the designs of the commits. `files` is what was written, relative to the report's directory.
-    `recipe` is what was named by --recipe, `settings` by --set.
+    the let, `steps` the designs of the commits. `files` are the written ones, relative to the report's directory.
+    `recipe` is the value of --recipe, `settings` those of --set.
     """
 
     schema: int
@@ -112,20 +112,20 @@ def document(report: Report) -> ReportDocument:
 
 
 def to_json(report: Report) -> bytes:
-    """Return report.json: UTF-8, sorted keys, seconds to the millisecond."""
+    """Return report.json: UTF-8, sorted keys, seconds rounded to milliseconds."""
     return documents.write(document(report))
 
 
 def from_json(content: bytes, *, name: str = "report.json") -> ReportDocument:
     """Read a document that `to_json` wrote. `name` is the file's name in messages.
 
-    Raise ToolkitError for what is no JSON, has another schema, or has a field that is not as it should be.
+    Raise ToolkitError if it is not JSON, has a different schema, or a field is wrong.
     """
     return documents.read_versioned(content, ReportDocument, schema=SCHEMA, document=name)
 
 
 def overlay_to_json(report: OverlayReport) -> bytes:
-    """Return report.json of an overlay, with a `result` as that of a proposal."""
+    """Return report.json of an overlay; its `result` has the meaning of a proposal's."""
     source = report.source
     return documents.write(
         {
@@ -163,7 +163,7 @@ _LOCAL = re.compile(r"(?<![\w.}:/])/(?!nix/store/|dev/null)[\w.]+/|--nixpkgs ")
 
 
 def to_markdown(report: Report, *, background: Iterable[str] = ()) -> bytes:
-    """Return report.md: what was proposed on which source, each proof and how to repeat it, and further blocks."""
+    """Return report.md: the proposal and its source, each proof with its commands, and further blocks."""
     blocks = [*_blocks(document(report)), *background]
     return (harmless("\n\n".join(blocks)) + "\n").encode(errors="backslashreplace")
 

@@ -1,6 +1,6 @@
-"""From what the user names to the target's bytes and the tree around them; `resolve` is the way in.
+"""Turn the user's source into the target's bytes and the tree around them, by `resolve`.
 
-It tells the kinds of sources apart, and checks what came against the known pins.
+It distinguishes the kinds of sources, and compares the content with the known pins.
 """
 
 import re
@@ -28,14 +28,14 @@ TEMPLATE = ".github/PULL_REQUEST_TEMPLATE.md"
 def resolve(request: SourceRequest, *, target: PurePosixPath, sparse: Sequence[str], progress: Progress) -> Source:
     """Return the source that `request` names.
 
-    `target` is the file's path in nixpkgs, `sparse` the paths of nixpkgs that are wanted beside its directory (a
-    slash at either end is ignored). With `request.offline` no network is used.
+    `target` is the file's path in nixpkgs, `sparse` the nixpkgs paths needed besides its directory (a slash at either
+    end is ignored). `request.offline` forbids network access.
 
-    `request.nixpkgs` may be a lock file with `#NAME`, for another pin of it than `nixpkgs`, and a channel's or
-    profile's directory that has nixpkgs one level down. A git clone counts by its commit, not its worktree.
+    `request.nixpkgs` may be a lock file with `#NAME`, for a pin other than `nixpkgs`, and a channel's or profile's
+    directory that has nixpkgs one level down. A git clone counts by its commit, not its worktree.
 
-    Raises UsageError for options that contradict or an unknown name, ToolkitError, one line, for a source that cannot
-    be read or fetched, and for a known pin whose file differs from the recorded one.
+    Raise UsageError for contradicting options or an unknown name, ToolkitError if a source cannot be read or fetched,
+    or a known pin's file differs from the recorded one.
     """
     _check(request)
     upstream = patches.upstream()

@@ -1,7 +1,7 @@
-"""A change of nixpkgs, whoever made it: a patch, a pull request, a commit, a range, or what is not committed.
+"""A change of nixpkgs by anyone: a patch, a pull request, a commit, a range, or uncommitted changes.
 
-`read` is the way in. What it returns is the tree that the change is for, and the files of each of its steps before and
-after. Nothing here knows a package, and no step is laid out as a tree.
+`read` returns the tree that the change applies to, and the files of each of its steps before and after. This module
+knows no package, and lays out no step as a tree.
 """
 
 import os
@@ -35,7 +35,7 @@ MOST = 16 * _MEBIBYTE
 
 
 class PullRef(Struct, frozen=True, kw_only=True):
-    """A pull request: `base` is where it has left its branch. Both commits are None if a clone has to know them."""
+    """A pull request: `base` is the commit at which it forked. Both commits are None if only a clone may know them."""
 
     number: int
     title: str = ""
@@ -44,11 +44,11 @@ class PullRef(Struct, frozen=True, kw_only=True):
 
 
 class ChangeRequest(Struct, frozen=True, kw_only=True):
-    """The change that is asked for: a `patch` for what `source` names, a `pull` request, or `rev` of a clone.
+    """The requested change: a `patch` for the nixpkgs `source`, a `pull` request, or `rev` of a clone.
 
-    `rev` is a commit, for all since it left the main branch, or a range `A..B`. With none of the three, what is not
-    committed in the clone counts. `clone` is any directory in it. A pull request that it lacks comes from `remote`, by
-    default nixpkgs.
+    `rev` is a commit, meaning all commits since the main branch, or a range `A..B`. Without any of the three, the
+    change is everything uncommitted in the clone. `clone` is any directory in it. A pull request that it lacks comes
+    from `remote`, by default nixpkgs.
     """
 
     patch: Path | None = None
@@ -60,7 +60,7 @@ class ChangeRequest(Struct, frozen=True, kw_only=True):
 
 
 class FileEdit(Struct, frozen=True, kw_only=True):
-    """A file before and after; None if it is not there."""
+    """A file before and after; None if it does not exist."""
 
     path: PurePosixPath
     before: TreeFile | None
@@ -76,15 +76,15 @@ class ChangeStep(Struct, frozen=True, kw_only=True):
 
     @property
     def files(self) -> Mapping[PurePosixPath, TreeFile | None]:
-        """The files that differ from those of the base, as they are after this step; None for one that is gone."""
+        """The files that differ from the base after this step; None marks a deleted file."""
         return {edit.path: edit.after for edit in self.edits}
 
 
 class Change(Struct, frozen=True, kw_only=True):
-    """A change of a whole nixpkgs, in the steps that it comes in.
+    """A change of a whole nixpkgs, in steps.
 
-    `source` is the base as `sources.resolve` understands it, `base` its whole tree. `warnings` say, a line
-    each, what the user may have expected otherwise.
+    `source` names the base for `sources.resolve`, `base` is its whole tree. `warnings` are lines about differences from
+    what the user may expect.
     """
 
     subject: str
@@ -96,14 +96,14 @@ class Change(Struct, frozen=True, kw_only=True):
 
     @property
     def whole(self) -> ChangeStep:
-        """All of the change: its last step."""
+        """The whole change: its last step."""
         return self.steps[-1]
 
 
 class ChangedFile(Struct, frozen=True, kw_only=True):
-    """One file of a change: the nixpkgs around it before, its content after, a diff with it.
+    """A file of a change: its nixpkgs before, its content after, and a diff.
 
-    `others` are the further files that the change is about.
+    `others` are the other files of the change.
     """
 
     source: Source
@@ -114,10 +114,9 @@ class ChangedFile(Struct, frozen=True, kw_only=True):
 
 
 def read(request: ChangeRequest, *, progress: Progress) -> Change:
-    """Return the change that is asked for.
+    """Return the requested change.
 
-    Raise ToolkitError, one line, for one that cannot be had, that does not apply, that has a merge or a submodule in
-    it, and for one that changes nothing.
+    Raise ToolkitError if it is unavailable, does not apply, contains a merge or a submodule, or changes nothing.
     """
     progress.step("reading the change")
     if request.patch is not None:
@@ -137,9 +136,9 @@ def read(request: ChangeRequest, *, progress: Progress) -> Change:
 def read_file(
     request: ChangeRequest, target: PurePosixPath, *, sparse: Sequence[str] = (), progress: Progress
 ) -> ChangedFile:
-    """Return what a change does to one file, for which no whole tree is needed; a file that moves is followed.
+    """Return a change's effect on one file, which needs no whole tree; a moved file is followed.
 
-    Raise ToolkitError as `read` does, and for a change that is not about the file.
+    Raise ToolkitError as `read` does, and if the change does not touch the file.
     """
     progress.step("reading the change")
     if request.patch is not None:
@@ -226,7 +225,7 @@ def _from_patch(path: Path, asked: SourceRequest, progress: Progress) -> Change:
 
 
 def one_file(base: NixpkgsTree, path: PurePosixPath, content: bytes, *, source: SourceRequest) -> Change:
-    """Return the change that gives a file of a whole tree, which `source` names, another content."""
+    """Return a change that replaces the content of one file in a whole tree, which `source` names."""
     before = reading.read_file(base.root, path)
     edit = FileEdit(path=path, before=before, after=replace(before, content=content))
     return Change(subject="", origin="", source=source, base=base, steps=(ChangeStep(subject="", edits=(edit,)),))

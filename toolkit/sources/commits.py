@@ -1,7 +1,7 @@
-"""Commits of a remote, or of a channel's release: fetched once, then read from the cache.
+"""Commits of a remote or of a channel's release: fetch them once, then read the cache.
 
-An entry there has the files below `tree/`, for a commit that was fetched also its objects in `repository/`, and
-`entry.json`, which lists them.
+A cache entry has the files in `tree/`, for a fetched commit also its objects in `repository/`, and `entry.json`, which
+lists them.
 """
 
 import re
@@ -35,9 +35,9 @@ _MOST_REDIRECTS = 5
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
-    """The target, the paths that are wanted beside it (`paths` includes its directory), and how to get them.
+    """The target, the other needed paths (`paths` includes its directory), and how to get them.
 
-    `remote` is the URL of nixpkgs, for pins that say no more than a commit.
+    `remote` is the URL of nixpkgs, for pins that are only a commit.
     """
 
     target: PurePosixPath
@@ -50,7 +50,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
 def at_rev(url: str, rev: str, wanted: Wanted) -> Source:
     """Return the source at `rev` (a full commit id, a branch, a tag, `HEAD`) of the remote `url`.
 
-    A name is asked for each time. Raise ToolkitError if the remote may not be asked, or does not answer.
+    A name is resolved each time. Raise ToolkitError if the remote must not be contacted, or does not answer.
     """
     reading.check_rev(rev)
     if re.fullmatch(r"[0-9a-f]{40}", rev):
@@ -62,7 +62,7 @@ def at_rev(url: str, rev: str, wanted: Wanted) -> Source:
 
 
 def require_network(url: str, name: str, wanted: Wanted) -> None:
-    """Raise ToolkitError if nobody may be asked what a name is now."""
+    """Raise ToolkitError if the network is forbidden, so that a name cannot be resolved."""
     if wanted.offline:
         hint = "run it once without --offline, or name a commit that is in the cache"
         raise ToolkitError(f"{without_passwords(url)}: '{name}' cannot be resolved offline", hint=hint)
@@ -71,8 +71,8 @@ def require_network(url: str, name: str, wanted: Wanted) -> None:
 def at_commit(url: str, commit: Oid, wanted: Wanted, *, origin: str) -> Source:
     """Return the source at a commit of the remote `url`; `origin` describes it for people.
 
-    Raises ToolkitError if it is not in the cache and no network may be used, for whatever keeps git from
-    fetching it, and where the commit does not have the target.
+    Raise ToolkitError if it is not cached and the network is forbidden, if the fetch fails, or if the commit lacks the
+    target.
     """
     fetched = 0
     # A checkout of the commit, such as the proof makes to apply the series, must find all that git reads.
@@ -126,7 +126,7 @@ class _Entry(Struct, frozen=True, kw_only=True):
 
 
 def write(directory: Path, located: Located, paths: Sequence[PurePosixPath]) -> None:
-    """Write the files of a commit into `directory`, which may hold its repository already, and list them."""
+    """Write the files of a commit into `directory`, which may already hold its repository, and list them."""
     tree = directory / TREE
     tree.mkdir()
     found = reading.export(located.repository, located.commit, paths, tree)
@@ -150,7 +150,7 @@ def _read(directory: Path) -> _Entry:
 
 
 def is_whole(directory: Path, commit: Oid, paths: Sequence[PurePosixPath]) -> bool:
-    """Return whether an entry is one of `commit`, holds `paths`, and has each file as it was written."""
+    """Return whether an entry belongs to `commit`, contains `paths`, and has each file as written."""
     try:
         kept = _read(directory)
         return (
@@ -186,10 +186,10 @@ def _seldom(step: Callable[[str], None]) -> Callable[[str], None]:
 
 
 def commit_of(url: str, wanted: Wanted) -> Oid:
-    """Ask for the commit that the release with the tarball `url` was made from.
+    """Request the commit from which the release with the tarball `url` was made.
 
-    `…/NAME.ABBREVIATION/nixexprs.tar.xz` has `…/git-revision` beside it, a commit id which begins as the directory's
-    name ends. Raises UnreachableError if nothing answers, ToolkitError for any other answer.
+    `…/NAME.ABBREVIATION/nixexprs.tar.xz` has `…/git-revision` beside it: a commit id that begins with ABBREVIATION.
+    Raise UnreachableError without an answer, ToolkitError for any other answer.
     """
     require_network(url, "git-revision", wanted)
     # A quarter of a second that only this needs.

@@ -1,7 +1,7 @@
 """Sources on this machine: a lone file, a nixpkgs-shaped directory, a git clone, `<nixpkgs>`, the specimen.
 
-None of them is written to. A clone counts by its commit, not its worktree: what is proposed is a patch series,
-and that applies to a commit. A warning names uncommitted changes of the target.
+unlet writes to none of them. A clone counts by its commit, not its worktree, because a patch series applies to a
+commit. A warning names uncommitted changes of the target.
 """
 
 import re
@@ -40,9 +40,9 @@ def specimen_source(wanted: Wanted) -> Source:
 
 
 def top(given: Path, file: PurePosixPath | str) -> Path | None:
-    """Return the top of the nixpkgs that a directory, or a channel's, has, if `file` is there; None if it has none.
+    """Return the nixpkgs root in a directory or a channel's directory if `file` exists there, else None.
 
-    A channel is a link into the Nix store; any other that leads out of the directory is no nixpkgs.
+    A channel is a link into the Nix store; any other link out of the directory does not count.
     """
     given = given.resolve()
     for below in BELOW:
@@ -54,7 +54,7 @@ def top(given: Path, file: PurePosixPath | str) -> Path | None:
 
 
 def directory_source(given: Path, wanted: Wanted) -> Source:
-    """Return a directory that has nixpkgs, or a channel which has it, as a source."""
+    """Return a directory as a source: a nixpkgs, or a channel that contains one."""
     root = top(given, wanted.target)
     if root is None:
         locks = ("flake.lock", "npins/sources.json")
@@ -75,9 +75,9 @@ def directory_source(given: Path, wanted: Wanted) -> Source:
 
 
 def clone_source(directory: Path, rev: str | None, wanted: Wanted) -> Source:
-    """Return a commit of a clone, a worktree or a bare repository as a source; `rev` is HEAD where it is None.
+    """Return a commit of a clone, a worktree or a bare repository as a source; `rev` None means HEAD.
 
-    The files come from its objects into the cache.
+    Its files are written to the cache.
     """
     located = reading.locate(directory, rev or "HEAD")
     commit = located.commit
@@ -108,9 +108,9 @@ def clone_source(directory: Path, rev: str | None, wanted: Wanted) -> Source:
 
 
 def find_in_nix_path(name: str) -> Path:
-    """Return what `<name>` stands for in Nix.
+    """Return the path that `<name>` means in Nix.
 
-    Raises ToolkitError if it is not in NIX_PATH.
+    Raise ToolkitError if it is not in NIX_PATH.
     """
     search, named = ("--find-file", name), of(BUILDING)
     try:

@@ -36,7 +36,7 @@ class AtPath(Struct, frozen=True, kw_only=True):
 
 
 class AtRelease(Struct, frozen=True, kw_only=True):
-    """The pin is a channel's tarball, beside which a file `git-revision` says the commit."""
+    """The pin is a channel's tarball; a file `git-revision` beside it names the commit."""
 
     url: str
     content: str | None = None
@@ -100,9 +100,9 @@ class _File(Struct, frozen=True, kw_only=True):
 
 
 def read(path: Path, name: str = "nixpkgs") -> Locked:
-    """Return what the lock file pins as `name`: the root flake's input, or the npins entry, of that name.
+    """Return the lock file's pin `name`: the root flake's input, or the npins entry, of that name.
 
-    Raises ToolkitError for a file that is no lock file or lacks the name, and for a kind of pin that holds no nixpkgs.
+    Raise ToolkitError if the file is not a lock file or lacks the name, or the pin's kind holds no nixpkgs.
     """
     content = files.read(path)
     try:

@@ -1,7 +1,7 @@
-"""The source that a report was made from, as this machine remembers it.
+"""A record on this machine of the source that a report was made from.
 
-A report may be anybody's: what it says of a place is shown, and never read. A place counts here only if a run on this
-machine wrote exactly this report.
+A report may be anyone's: the places in it are shown, and never read. A place counts only if a run on this machine wrote
+exactly this report.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ class _Recorded(Struct, frozen=True, kw_only=True):
 
 
 def record(report: bytes, source: Source, request: SourceRequest) -> None:
-    """Remember what a report.json was made from, if the cache can be written."""
+    """Record the source of a report.json, if the cache can be written."""
     content = documents.write(_Recorded(source=_lasting(source, request)))
     try:
         default_cache().keep(_KIND, _key(report), _NAME, content)
@@ -32,7 +32,7 @@ def record(report: bytes, source: Source, request: SourceRequest) -> None:
 
 
 def find(report: bytes) -> SourceRequest | None:
-    """Return what a report.json was made from, None if no run on this machine wrote it."""
+    """Return the source of a report.json, None if no run on this machine wrote it."""
     try:
         content = default_cache().read(_KIND, _key(report), _NAME)
     except DamagedError:

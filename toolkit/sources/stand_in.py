@@ -1,8 +1,7 @@
-"""The stand-in tree: a whole nixpkgs around one file, where only that and what stands beside it is at hand.
+"""The stand-in tree: a whole nixpkgs around one file, used if only the file and its siblings are available.
 
-It is the specimen with the file in its place, with the library of the source if it has one, and with a stand-in for
-each name that the file takes and the specimen lacks. It is laid down once for a content, and a nixpkgs like any other
-then.
+It is the specimen with the file in it, with the library of the source if it has one, and with a stand-in for each name
+that the file takes and the specimen lacks. It is written once per content, and then used like any other nixpkgs.
 """
 
 import hashlib
@@ -32,11 +31,11 @@ _LIBRARY = PurePosixPath("lib")
 
 
 class Surroundings(Struct, frozen=True, kw_only=True):
-    """What a stand-in tree has: the file `target`, those beside it by name, and what the package set gets from it.
+    """What a stand-in tree has: the file `target`, those beside it by name, and the package set's additions.
 
-    `exported` are the attributes of the set that the file makes, the newest last; `names` are what it may take for a
-    package. `takes_function` shows whether Go's builders take a function of the final attributes. `root` is the nixpkgs
-    around the source, None for a lone file.
+    `exported` are the attributes of the set that the file makes, the newest last; `names` are those that it may take as
+    packages. `takes_function` shows whether Go's builders take a function of the final attributes. `root` is the
+    nixpkgs around the source, None for a lone file.
     """
 
     target: PurePosixPath
@@ -57,7 +56,7 @@ class Surroundings(Struct, frozen=True, kw_only=True):
 
 
 def tree(around: Surroundings) -> NixpkgsTree:
-    """Return the stand-in tree, from the cache if it is there."""
+    """Return the stand-in tree, from the cache if possible."""
     files = _files(around)
     digest = hashlib.sha256()
     for path, file in sorted(files.items()):

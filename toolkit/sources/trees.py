@@ -1,9 +1,9 @@
-"""Whole nixpkgs trees: the one that a source stands for, and copies of it with a few files changed.
+"""Whole nixpkgs trees: the one that a source belongs to, and copies of it with a few changed files.
 
-Both are in the cache, and nothing evaluates the user's own files while they may change. A changed tree consists of
-real directories with hard links to the files of the first, so it costs no space, and every relative path in it leads
-to the tree itself. With links to directories it would not: Nix follows a link before it looks for a file
-relative to the one that it reads.
+Both are in the cache, so no evaluation reads the user's files while they may change. A changed tree consists of real
+directories with hard links to the original files: it costs no space, and every relative path in it leads to the tree
+itself. With links to directories it would not: Nix follows a link before it looks for a file relative to the one that
+it reads.
 """
 
 import hashlib
@@ -48,13 +48,13 @@ _HINT = "--tier tree and those above it need a checkout, a channel, a git clone 
 
 
 class NotWholeError(UsageError):
-    """A source has a part of nixpkgs alone."""
+    """A source contains only a part of nixpkgs."""
 
 
 class NixpkgsTree(Struct, frozen=True, kw_only=True):
-    """A whole nixpkgs at `root`; `key` stands for its content, so equal keys mean equal trees.
+    """A whole nixpkgs at `root`; `key` identifies its content, so equal keys mean equal trees.
 
-    `warnings` name, in a line, the links that it had and that are left out.
+    `warnings` name its links that were omitted.
     """
 
     root: Path
@@ -63,14 +63,14 @@ class NixpkgsTree(Struct, frozen=True, kw_only=True):
 
     @property
     def is_specimen(self) -> bool:
-        """Return whether it is our own, which can build without a network."""
+        """Return whether it is unlet's own specimen, which can build without a network."""
         return specimen.is_tree(self.root)
 
 
 def whole(source: Source, *, offline: bool, progress: Progress) -> NixpkgsTree:
-    """Return the whole tree that a source is a part of.
+    """Return the whole tree that a source belongs to.
 
-    Raises UsageError where the source is a file or a part of a tree, ToolkitError where it cannot be had.
+    Raise UsageError if the source is a file or a part of a tree, ToolkitError if the tree is unavailable.
     """
     if source.commit is not None and source.repository is not None:
         return _of_commit(source, offline=offline, progress=progress)
@@ -93,7 +93,7 @@ def whole(source: Source, *, offline: bool, progress: Progress) -> NixpkgsTree:
 
 
 def at_hand(source: Source, *, progress: Progress) -> NixpkgsTree | None:
-    """Return the whole tree that a source is a part of, None if there is none without fetching anything."""
+    """Return the whole tree that a source belongs to, None if that would need a fetch."""
     if source.commit is None:
         is_whole = source.root is not None and all(inside.is_file(source.root, part) for part in _PARTS)
         return whole(source, offline=True, progress=progress) if is_whole else None
@@ -102,9 +102,9 @@ def at_hand(source: Source, *, progress: Progress) -> NixpkgsTree | None:
 
 
 def as_they_are(request: SourceRequest, *, progress: Progress) -> Path:
-    """Return the top of the tree that a request names, for reading only; of a checkout its files as they are now.
+    """Return the root of the tree that a request names, for reading only; a checkout's current files count.
 
-    Raises as `resolve` and `whole` do, UsageError for a lone file.
+    Raise as `resolve` and `whole` do, UsageError for a lone file.
     """
     if request.nixpkgs is not None and request.rev is None:
         found = re.fullmatch(r"<([^<>]+)>", request.nixpkgs)
@@ -118,7 +118,7 @@ def as_they_are(request: SourceRequest, *, progress: Progress) -> Path:
 
 
 def changed(tree: NixpkgsTree, contents: Mapping[PurePosixPath, bytes | None]) -> NixpkgsTree:
-    """Return the tree with these files instead of, or besides, its own, and without those that are None."""
+    """Return the tree with these files added or replaced; None deletes a file."""
     digest = hashlib.sha256(tree.key.encode())
     for path, content in sorted(contents.items()):
         length = len(content) if content is not None else None
@@ -143,14 +143,14 @@ def changed(tree: NixpkgsTree, contents: Mapping[PurePosixPath, bytes | None]) -
 
 
 def link(tree: NixpkgsTree, into: Path) -> None:
-    """Lay a tree out once more, with hard links to its files where that can be done."""
+    """Copy a tree, with hard links to its files if possible."""
     _copy(tree.root, into, link=True)
 
 
 def fingerprint(root: Path) -> str:
     """Return a hash of the names, sizes and times of all files below `root`, as rsync and make compare them.
 
-    Raise ToolkitError for a directory that cannot be read.
+    Raise ToolkitError for an unreadable directory.
     """
     # The file system is what takes the time.
     commands = [_listing(".", "(", *_UNLISTED, "-o", "-path", _HALF, "-type", "d", ")", cwd=root)]

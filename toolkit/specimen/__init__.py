@@ -1,8 +1,7 @@
 """The embedded nixpkgs-shaped tree.
 
-Written for this project, no copy of nixpkgs: names and structure are upstream's, every hash and text is invented. It
-is a whole package set, which evaluates and builds without a network as nixpkgs does with one. This module only says
-where it is.
+It was written for this project and copies nothing from nixpkgs: names and structure are upstream's, every hash and text
+is invented. It is a whole package set, which evaluates and builds like nixpkgs, without a network.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ _ROOT = Path(__file__).resolve().parent / "29.6"
 def is_tree(root: Path) -> bool:
     """Return whether a tree is the specimen, or a copy of it.
 
-    `config.tools` has to name what it builds with.
+    Its `config.tools` must name the build tools.
     """
     return (root / "pkgs" / "stdenv" / "stub.nix").is_file()
 

@@ -1,1 +1,1 @@
-"""The parts of `track`: where versions of the file come from, what each means, what that comes to."""
+"""`track`: find versions of a file, their meanings, and the conclusion."""

@@ -1,7 +1,7 @@
 """What `track` finds out, as values; `unlet schema track` describes their JSON.
 
-A field may be added without a new SCHEMA; one that changes its meaning or goes needs a new number. None means that
-something is unknown or does not apply.
+A field may be added without a new SCHEMA; a removed field, or one with a new meaning, needs a new number. None means
+that something is unknown or does not apply.
 """
 
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ _LAST_SECOND = 253402300799
 
 
 class Advice(StrEnum):
-    """What is to be done about the overlay; UPDATE means nixpkgs, RENEW the overlay itself."""
+    """The advice about the overlay; UPDATE means nixpkgs, RENEW the overlay itself."""
 
     KEEP = "keep"
     UPDATE = "update"
@@ -31,7 +31,7 @@ class Advice(StrEnum):
 
 
 class RefKind(StrEnum):
-    """What a ref is: a branch, a channel, the user's own pin, or something that the user named."""
+    """The kind of a ref: a branch, a channel, the user's own pin, or a ref that the user named."""
 
     BRANCH = "branch"
     CHANNEL = "channel"
@@ -48,10 +48,10 @@ class TrackedCommit(Struct, frozen=True, kw_only=True):
 
 
 class Ref(Struct, frozen=True, kw_only=True):
-    """One branch, channel, commit or pin, and the file there.
+    """A branch, channel, commit or pin, and the file there.
 
-    `path` is where the file is, `moved` whether that is another place than the usual one, `changed` the commit that
-    last changed it, `fixed_by` the one since which it is fixed. `reason` explains why it is unknown.
+    `path` is the file's path, `moved`: it is not the usual one; `changed` is the commit that last changed it,
+    `fixed_by` the one that fixed it. `reason` explains why the state is unknown.
     """
 
     name: str
@@ -68,7 +68,7 @@ class Ref(Struct, frozen=True, kw_only=True):
 
 
 class Arrival(Struct, frozen=True, kw_only=True):
-    """Whether a merged commit is in a ref; None if that is unknown."""
+    """Whether a merged commit is in a ref; None if unknown."""
 
     ref: str
     kind: RefKind
@@ -78,8 +78,8 @@ class Arrival(Struct, frozen=True, kw_only=True):
 class Pull(Struct, frozen=True, kw_only=True):
     """A pull request.
 
-    `state` is open, closed, merged or unknown, `review` approved, changes requested, commented or none. `effect` says
-    in words what its head does to each defect.
+    `state` is open, closed, merged or unknown, `review` approved, changes requested, commented or none. `effect`
+    describes in words how its head changes each defect.
     """
 
     number: int
@@ -100,7 +100,7 @@ class Pull(Struct, frozen=True, kw_only=True):
 
 
 class AnswerChange(Struct, frozen=True, kw_only=True):
-    """What is another answer than last time: of a ref, of a pull request (`#NUMBER`), or of the verdict."""
+    """A difference from last time: of a ref, of a pull request (`#NUMBER`), or of the verdict."""
 
     subject: str
     field: str
@@ -109,16 +109,16 @@ class AnswerChange(Struct, frozen=True, kw_only=True):
 
 
 class NextStep(Struct, frozen=True, kw_only=True):
-    """Something to do: a sentence, and the command that does it if there is one."""
+    """A next step: a sentence, and the command for it, if there is one."""
 
     text: str
     command: str | None = None
 
 
 class TrackVerdict(Struct, frozen=True, kw_only=True):
-    """The answer in one line, and what to do next.
+    """The answer in one line, and the next steps.
 
-    `fixed_in` are the refs that are fixed, `unknown` those whose state is unknown.
+    `fixed_in` are the fixed refs, `unknown` those whose state is unknown.
     """
 
     judgement: Advice
@@ -129,9 +129,9 @@ class TrackVerdict(Struct, frozen=True, kw_only=True):
 
 
 class TrackAnswer(Struct, frozen=True, kw_only=True):
-    """All that `track` answers. `first` says that there was no answer of last time to compare with.
+    """The whole answer of `track`. `first`: there was no earlier answer to compare with.
 
-    `missing` are the usual refs that the clone lacks: nothing is known of them.
+    `missing` are the usual refs that the clone lacks: nothing is known about them.
     """
 
     unlet: str
@@ -151,7 +151,7 @@ class TrackAnswer(Struct, frozen=True, kw_only=True):
 
 
 def moment(seconds: float) -> datetime:
-    """Return a time as a date in UTC; what is out of the calendar's range becomes its nearest end."""
+    """Return a time as a date in UTC; a time outside of the calendar's range becomes its nearest end."""
     try:
         return datetime.fromtimestamp(seconds, tz=UTC)
     except (OverflowError, ValueError, OSError):

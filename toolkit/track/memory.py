@@ -1,7 +1,6 @@
-"""What is known of versions and of refs, so that each is read once.
+"""Remember versions and refs, so that each is read once.
 
-What earlier runs have read is in the cache, under a key of the whole package: what other
-code has read is never believed.
+The cache's key covers unlet's code, so that readings by different code are never used.
 """
 
 import hashlib
@@ -32,7 +31,7 @@ class Known(Struct, frozen=True, kw_only=True):
     `since` has the commits that fixed a package, by its name, its parts and the commit that last changed its file.
     `answers` are Nix's about any package, by the commit, the package and the methods that it tried.
 
-    The place of a change names the file's content as well.
+    A change's place includes the hash of the file's content.
     """
 
     readings: dict[str, Reading] = field(default_factory=dict[str, Reading])
@@ -42,7 +41,7 @@ class Known(Struct, frozen=True, kw_only=True):
 
 
 class Memory:
-    """What is known, read from the cache, and what is read now; `save` writes it if it is more by then.
+    """The remembered readings, from the cache and from this run; `save` writes them if there are new ones.
 
     `budget` is the time and memory of the parser and Nix for this run.
     """
@@ -63,11 +62,11 @@ class Memory:
             self.warnings.append(f"{error.message}; set aside, and everything is read again")
 
     def renew(self, seconds: float) -> None:
-        """Give what is read from here on the time that all have, or so many seconds if they are more."""
+        """Restart the common time limit, or use so many seconds if that is more."""
         self.budget = Budget(max(limits.seconds(limits.TOGETHER_SECONDS), seconds))
 
     def save(self) -> None:
-        """Write what is new; a cache that cannot be written keeps nothing."""
+        """Write new readings; if the cache cannot be written, keep nothing."""
         content = msgspec.json.encode(self.known, enc_hook=str)
         if content == self._saved:
             return

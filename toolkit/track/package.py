@@ -1,4 +1,4 @@
-"""Any package as the subject of track: Nix tries the methods in a clone's whole trees, else the file is read."""
+"""Any package as a subject of track: Nix tries the methods in a clone's trees; without a clone, the file is read."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -40,7 +40,7 @@ _STATES = {
 
 
 class Package:
-    """A package by its attribute path; `names` are the bindings that count, none for all in a let at any ref."""
+    """A package by its attribute path; `names` are its relevant bindings, empty for all in a let at any ref."""
 
     words = ()
 
@@ -58,7 +58,7 @@ class Package:
         candidates: Callable[[], Sequence[PurePosixPath]],  # noqa: ARG002 - all-packages.nix shows a moved one
         read: Callable[[Sequence[PurePosixPath]], Sequence[Content | None]],
     ) -> File:
-        """Return the file with the package's lets: by pkgs/by-name, by all-packages.nix, or one beside it."""
+        """Return the file with the package's lets: by pkgs/by-name, by all-packages.nix, or a file beside these."""
         path, found = self.target, there
         if found is None:
             path, found = self._called(read)
@@ -91,7 +91,7 @@ class Package:
         return found
 
     def settle(self, contents: Sequence[bytes]) -> None:
-        """Take all packages that the lets of these files bind as the names that count, unless some were given."""
+        """Use all packages in the lets of these files as the relevant names, unless some were given."""
         if not self.names:
             bound = (each.name for file in self._files(contents) for each in file.bound)
             self.names = tuple(dict.fromkeys(bound))
@@ -105,7 +105,7 @@ class Package:
         return [self._reading(each, next(files), repository) if each.file is not None else None for each in found]
 
     def read(self, contents: Mapping[str, bytes]) -> dict[str, Reading]:
-        """Return what files mean by their syntax."""
+        """Return the meaning of files by their syntax."""
         files = self._files(list(contents.values()))
         return {blob: self.meaning(file, None) for blob, file in zip(contents, files, strict=True)}
 
@@ -160,7 +160,7 @@ class Package:
     def meaning(
         self, file: FileBindings, answer: Methods | None, *, why: str | None = None, limited: bool = False
     ) -> Reading:
-        """Return what the names come to; `why` explains why Nix does not decide: if at a limit, they are unknown."""
+        """Return the state of the names; `why` explains why Nix does not decide: if at a limit, they are unknown."""
         by_nix = answer is not None and answer.reason is None
         version = file.version or (answer.version if answer is not None else None)
         parts = [part(name, file, answer if by_nix else None) for name in self.names]

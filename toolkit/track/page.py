@@ -1,6 +1,6 @@
-"""The answer as a page of HTML that needs nothing else, and as Markdown for an issue or a summary of a job.
+"""The answer as a self-contained HTML page, and as Markdown for an issue or a job's summary.
 
-What comes from upstream is text in both, and nothing else: it is no markup, mentions nobody, and turns nothing around.
+Upstream's text stays plain text in both: it contains no markup, mentions nobody, and reverses no writing direction.
 """
 
 import re
@@ -29,7 +29,7 @@ _MARKS = {
 
 
 def to_html(answer: TrackAnswer) -> bytes:
-    """Return the page; no script, no font, no picture comes from anywhere."""
+    """Return the page, without external scripts, fonts or pictures."""
     return _rendered("page.html.jinja", answer, harmless)
 
 

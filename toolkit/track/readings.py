@@ -1,7 +1,7 @@
-"""What a docker file means, as one value that all commands read.
+"""The meaning of a docker file, as one value for all commands.
 
-`toolkit.docker.meaning` makes it by the syntax, `toolkit.docker.evaluating` by what Nix finds. None
-means that something is unknown or does not apply.
+`toolkit.docker.meaning` makes it from the syntax, `toolkit.docker.evaluating` from Nix's answers. None means that
+something is unknown or does not apply.
 """
 
 from collections.abc import Iterable
@@ -19,9 +19,9 @@ STRANGE = "unknown layout: "
 
 
 class State(StrEnum):
-    """What a version of the file is, both defects together. UNKNOWN is never taken for NOT_FIXED.
+    """The state of a version of the file, over both defects. UNKNOWN is never treated as NOT_FIXED.
 
-    ABSENT is a package that a nixpkgs does not have.
+    ABSENT: the nixpkgs has no such package.
     """
 
     FIXED = "fixed"
@@ -33,7 +33,7 @@ class State(StrEnum):
 
 
 class Overridable(StrEnum):
-    """Whether an override reaches the components; NOT_APPLICABLE before there was a moby."""
+    """Whether an override reaches the components; NOT_APPLICABLE before moby existed."""
 
     YES = "yes"
     NO = "no"
@@ -43,7 +43,7 @@ class Overridable(StrEnum):
 
 
 class PathPlace(StrEnum):
-    """Where rootlesskit is in the PATH of dockerd-rootless; PREFIX and BOTH are the defect."""
+    """The position of rootlesskit in dockerd-rootless' PATH; PREFIX and BOTH are the defect."""
 
     PREFIX = "prefix"
     SUFFIX = "suffix"
@@ -71,11 +71,10 @@ class Component(Struct, frozen=True, kw_only=True):
 
 
 class Reading(Struct, frozen=True, kw_only=True):
-    """A version of the file by its meaning.
+    """The meaning of a version of the file.
 
-    `…_by` names what decided: `evaluation` (Nix), or `syntax`. `releases` maps attribute to docker version, `failed`
-    one that does not evaluate to the reason. `reason` explains what is not known, or why Nix did not
-    decide.
+    `…_by` names the decider: `evaluation` (Nix), or `syntax`. `releases` maps attributes to docker versions, `failed`
+    maps those that do not evaluate to the reason. `reason` explains unknown values, or why Nix did not decide.
     """
 
     state: State
@@ -98,7 +97,7 @@ class Reading(Struct, frozen=True, kw_only=True):
 
 
 def unknown(reason: str) -> Reading:
-    """Return the reading of what cannot be read."""
+    """Return the reading of an unreadable version."""
     return Reading(
         state=State.UNKNOWN,
         overridable=Overridable.UNKNOWN,
@@ -116,7 +115,7 @@ def unknown(reason: str) -> Reading:
 
 
 def state(overridable: Overridable, place: PathPlace) -> State:
-    """Return what both defects come to."""
+    """Return the combined state of both defects."""
     if Overridable.UNKNOWN is overridable or PathPlace.UNKNOWN is place:
         return State.UNKNOWN
     demoted = place in {PathPlace.SUFFIX, PathPlace.ABSENT}
@@ -132,7 +131,7 @@ def state(overridable: Overridable, place: PathPlace) -> State:
 
 
 def overall(components: Iterable[Component]) -> Overridable:
-    """Return what the components come to; one of which nothing is known spoils only what depends on it."""
+    """Return the combined state of the components; an unknown one affects only results that depend on it."""
     answers = {component.overridable for component in components}
     if False in answers:
         return Overridable.PARTLY if True in answers else Overridable.NO

@@ -1,4 +1,4 @@
-"""Find out for each branch and channel whether upstream has fixed it, and what to do about the overlay."""
+"""Find out for each branch and channel whether upstream has fixed the package, and give advice on the overlay."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -38,12 +38,13 @@ class _Where(Struct, frozen=True, kw_only=True):
 
 
 class TrackRequest(Struct, frozen=True, kw_only=True):
-    """One call of `track`.
+    """A call of `track`.
 
     `refs` are those to look at, empty for the usual ones. `git_dir` is a local clone, None for the server. `own` names
-    the user's nixpkgs, `used` the overlay on it. `pulls` are pull requests beside those of patches/; `with_pulls` False
-    leaves all out. `target` is a package by its attribute path, `bindings` those of its bindings that count, none for
-    all. `state` is the file that remembers. The rest is how the server is reached; None means as patches/ says.
+    the user's nixpkgs, `used` the overlay on it. `pulls` are pull requests in addition to those of patches/;
+    `with_pulls` False omits all. `target` is a package's attribute path, `bindings` are its relevant bindings, empty
+    for all. `state` is the file with the last answer. The other fields describe the server; None means the default of
+    patches/.
     """
 
     target: str = field(default_factory=registry.usual)
@@ -60,9 +61,9 @@ class TrackRequest(Struct, frozen=True, kw_only=True):
 
 
 def track(request: TrackRequest, *, progress: Progress) -> TrackAnswer:
-    """Answer the request; raise ToolkitError if there is nothing to ask, or a file of the user's is no good.
+    """Answer the request; raise ToolkitError if there is nothing to look at, or a user's file is invalid.
 
-    What cannot be read of a ref or of a pull request is in its part of the answer, and keeps nothing else back.
+    A failure to read a ref or a pull request is part of its answer, and does not affect the others.
     """
     last = state.Last(facts=None)
     if request.state is not None:

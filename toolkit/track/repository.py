@@ -1,4 +1,4 @@
-"""A local clone of nixpkgs: no network, no token, and as new as its last fetch."""
+"""A local clone of nixpkgs as a source of refs: no network, no token, and as new as its last fetch."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -27,7 +27,7 @@ from toolkit.track.upstream import (
 
 
 class RepositoryRefs:
-    """A clone as an Upstream; raises ToolkitError for a directory that is none."""
+    """The refs of a clone; raise ToolkitError if the directory is not a clone."""
 
     def __init__(self, directory: Path, repository: str, subject: TrackedPackage) -> None:
         self.warnings: list[str] = []
@@ -42,7 +42,7 @@ class RepositoryRefs:
         self.source = f"clone {directory}{age}"
 
     def defaults(self) -> tuple[WantedRef, ...]:
-        """Return the usual refs that the clone has, and keep the others as missing; HEAD if it has none of them."""
+        """Return the usual refs in the clone, and record the others as missing; HEAD if it has none of them."""
         found = default_refs(self._branches.commits)
         if not found:
             return (WantedRef("HEAD", RefKind.NAMED),)
@@ -76,7 +76,7 @@ class RepositoryRefs:
         return found
 
     def versions(self, found: FoundFile, *, most: int) -> Iterator[tuple[FileCommit, bytes | None]]:
-        """Yield the newest commits that changed the file, each with what is in it then."""
+        """Yield the newest commits that changed the file, each with the file's content then."""
         if found.commit is None or found.file is None:
             return
         places = history.versions(self._repository, found.commit, found.file.path, most=most)
@@ -84,7 +84,7 @@ class RepositoryRefs:
         yield from ((change, got[1] if got else None) for (change, _), got in zip(places, contents, strict=True))
 
     def pulls(self, numbers: Sequence[int], refs: Sequence[FoundFile]) -> list[tuple[Pull, File | None]]:
-        """Return the listed pull requests, as far as the clone has their heads or their merges."""
+        """Return the listed pull requests, as far as the clone has their heads or merges."""
         tips = {each.wanted: each.commit for each in refs if each.commit is not None}
         words = [word for number in numbers for word in _merge_words(number)]
         try:

@@ -1,4 +1,4 @@
-"""nixpkgs on GitHub: files by raw download, the rest by the REST API, all refs and all pull requests side by side."""
+"""nixpkgs on GitHub: files by raw download, the rest by the REST API; refs and pull requests in parallel."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -34,7 +34,7 @@ _AT_A_TIME = 8
 
 
 class ServerRefs:
-    """A repository on GitHub as an Upstream; what it knows of unchanged files is in the memory."""
+    """The refs of a repository on GitHub; facts about unchanged files come from the memory."""
 
     def __init__(self, server: Server, subject: TrackedPackage, memory: Memory, *, timeout: float) -> None:
         """Send nothing yet; raise UsageError for a repository or URL that is none. `timeout` is in seconds."""
@@ -47,7 +47,7 @@ class ServerRefs:
         self._memory = memory
 
     def defaults(self) -> tuple[WantedRef, ...]:
-        """Return the usual refs; if the releases cannot be asked for, a warning reports it."""
+        """Return the usual refs; warn if the releases cannot be requested."""
         beginnings = (tracked().release_branch, tracked().release_channel)
         usual = (*tracked().branches, *tracked().channels)
         try:
@@ -63,7 +63,7 @@ class ServerRefs:
         return side_by_side(self._look, wanted)
 
     def versions(self, found: FoundFile, *, most: int) -> Iterator[tuple[FileCommit, bytes | None]]:
-        """Yield the newest commits that changed the file at its present path, each with what is in it then."""
+        """Yield the newest commits that changed the file at its present path, each with the file's content then."""
         if found.file is None:
             return
         path = str(found.file.path)
@@ -76,9 +76,9 @@ class ServerRefs:
             yield from zip(map(_change, some), side_by_side(content, some), strict=True)
 
     def pulls(self, numbers: Sequence[int], refs: Sequence[FoundFile]) -> list[tuple[Pull, File | None]]:
-        """Return what is known of each; one that cannot be read keeps no other back.
+        """Return the facts about each pull request; a failure does not affect the others.
 
-        All together have the time of one answer.
+        All together share the time limit of one answer.
         """
         with budget(self._github.client.settings.timeout):
             return side_by_side(lambda number: self._pull(number, refs), numbers)

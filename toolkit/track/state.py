@@ -1,6 +1,6 @@
-"""The last answer in a file of the user's, and what is another answer now.
+"""The last answer in a user's file, and the differences from it.
 
-What is unknown this time keeps the value of last time: silence is no change.
+If something is unknown this time, its old value stays: silence is no change.
 """
 
 import hashlib
@@ -32,16 +32,16 @@ class _StateDocument(Struct, frozen=True, kw_only=True):
 
 
 class Last(Struct, frozen=True, kw_only=True):
-    """The answer of last time: `facts` is None if there was none, `warnings` say what was wrong with the file."""
+    """The last answer: `facts` is None if there was none, `warnings` describe problems with the file."""
 
     facts: Facts | None
     warnings: tuple[str, ...] = ()
 
 
 def load(path: Path, package: str) -> Last:
-    """Read a state file; one that is damaged is set aside, with a warning.
+    """Read a state file; set a damaged one aside, with a warning.
 
-    Raise ToolkitError for what is none, and for the state of another package.
+    Raise ToolkitError for a different kind of file, and for another package's state.
     """
     place = files.place_of(path)
     if not place.exists():
@@ -58,7 +58,7 @@ def load(path: Path, package: str) -> Last:
 
 
 def save(path: Path, facts: Facts, package: str) -> None:
-    """Replace a state file as a whole; raise ToolkitError where that cannot be done."""
+    """Replace a state file atomically; raise ToolkitError if that fails."""
     document = _StateDocument(schema=_SCHEMA, kind=_KIND, facts=facts, package=package)
     try:
         files.replace(path, documents.write(document))
@@ -67,7 +67,7 @@ def save(path: Path, facts: Facts, package: str) -> None:
 
 
 def facts_of(refs: Sequence[Ref], pulls: Sequence[Pull], verdict: TrackVerdict) -> Facts:
-    """Return what is remembered of an answer: its meaning, not its dates, numbers and hashes."""
+    """Return the facts to remember of an answer: its meaning, without dates, numbers and hashes."""
     facts: Facts = {_OWN if ref.kind is RefKind.PIN else ref.name: dict(_ref(ref)) for ref in refs}
     for pull in pulls:
         facts[f"#{pull.number}"] = dict(_pull(pull))
@@ -77,9 +77,9 @@ def facts_of(refs: Sequence[Ref], pulls: Sequence[Pull], verdict: TrackVerdict) 
 
 
 def changes(before: Facts | None, now: Facts) -> tuple[AnswerChange, ...]:
-    """Return what is different from last time, of what was looked at then; a pull request that is found is new.
+    """Return the differences from last time among the refs of last time; a newly found pull request counts.
 
-    A ref that was not looked at last time is no change.
+    A ref that was not examined last time is no change.
     """
     if before is None:
         return ()
@@ -93,7 +93,7 @@ def changes(before: Facts | None, now: Facts) -> tuple[AnswerChange, ...]:
 
 
 def merged(before: Facts | None, now: Facts) -> Facts:
-    """Return what is to be remembered: what is known now, and beside it what was known before."""
+    """Return the facts to remember: the current ones, and older ones about everything else."""
     old = before if before is not None else {}
     return {subject: {**old.get(subject, {}), **now.get(subject, {})} for subject in {**old, **now}}
 

@@ -1,4 +1,4 @@
-"""The answer as rows of cells, which the terminal aligns and Markdown and HTML make tables of, and its words."""
+"""The answer's tables, which the terminal, Markdown and HTML share, and its words."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -38,12 +38,12 @@ _MEANINGS: dict[str, str] = {
 
 
 def ref_head(answer: TrackAnswer) -> Row:
-    """Return the head of the refs' table; only docker has a rootlesskit."""
+    """Return the header of the refs' table; only docker has a rootlesskit."""
     return _columns(answer, tuple(name.replace(registry.usual(), answer.package) for name in _REF_HEAD))
 
 
 def refs(answer: TrackAnswer) -> list[Row]:
-    """Return a row a ref, without the head."""
+    """Return a row for each ref, without the header."""
     return [_columns(answer, _ref(ref)) for ref in answer.refs]
 
 
@@ -70,7 +70,7 @@ _OF_PACKAGE: dict[str, str] = {
 
 
 def glossary(answer: TrackAnswer) -> list[Row]:
-    """Return each word of the refs' rows that needs one with its meaning, in the order of the columns."""
+    """Return the words in the refs' rows that need an explanation, with it, in the order of the columns."""
     cells = {cell for row in refs(answer) for cell in row[1:]}
     return [
         (word, meaning)
@@ -80,7 +80,7 @@ def glossary(answer: TrackAnswer) -> list[Row]:
 
 
 def notes(answer: TrackAnswer) -> Iterator[str]:
-    """Yield what does not fit in a cell: why something is unknown, where the file has gone."""
+    """Yield notes that do not fit in a cell: why something is unknown, where the file has moved."""
     if answer.missing:
         names = ", ".join(answer.missing)
         yield f"not in this clone, so nothing is known of them: {names}; git fetch REMOTE NAME gets one"
@@ -104,7 +104,7 @@ def notes(answer: TrackAnswer) -> Iterator[str]:
 
 
 def change(changed: AnswerChange) -> str:
-    """Return what changed since last time, in one line."""
+    """Return a change since last time, in one line."""
     before, after = changed.before, changed.after
     if changed.field == "judgement":
         before, after = (JUDGEMENTS[Advice(value)] if value is not None else None for value in (before, after))

@@ -1,4 +1,4 @@
-"""A place with nixpkgs' history, as a clone and a server both are; which refs are looked at, and where the file is."""
+"""The interface of a clone and a server: the refs to look at, and the file at each."""
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -21,14 +21,14 @@ MOST_CANDIDATES = 40
 
 
 class WantedRef(Struct, frozen=True):
-    """A ref that is to be looked at."""
+    """A ref to look at."""
 
     name: str
     kind: RefKind
 
 
 class File(Struct, frozen=True, kw_only=True):
-    """The file at a ref: where it is, what is in it, the commit that last changed it."""
+    """The file at a ref: its path, its content, the commit that last changed it."""
 
     path: PurePosixPath
     content: bytes
@@ -37,9 +37,9 @@ class File(Struct, frozen=True, kw_only=True):
 
 
 class FoundFile(Struct, frozen=True, kw_only=True):
-    """What was found at a ref; `reason` explains why there is no file, `tree` is the whole nixpkgs if it is at hand.
+    """The result of the search at a ref; `reason` explains a missing file, `tree` is the whole nixpkgs if available.
 
-    `absent` is true if the ref has no such package.
+    `absent`: the ref has no such package.
     """
 
     wanted: WantedRef
@@ -55,9 +55,9 @@ class NoPackageError(ToolkitError):
 
 
 class TrackedPackage(Protocol):
-    """What is tracked: a package, whose file usually is at `target`.
+    """The tracked package, whose file usually is at `target`.
 
-    A file that may be it contains `word`.
+    A file that may be the package's contains `word`.
     """
 
     package: str
@@ -66,7 +66,7 @@ class TrackedPackage(Protocol):
 
     @property
     def words(self) -> Sequence[str]:
-        """Words of the paths of files that may be it."""
+        """Words in the paths of files that may be the package's."""
         ...
 
     def find(
@@ -78,23 +78,23 @@ class TrackedPackage(Protocol):
     ) -> File:
         """Return the file at a ref; raise ToolkitError if it cannot be found, AbsentError if there is no such package.
 
-        `there` is what stands in the usual place, `candidates` lists files that may be it.
+        `there` is the content of the usual place, `candidates` lists other possible files.
         """
         ...
 
     def readings(self, found: Sequence[FoundFile], repository: Path | None) -> list[Reading | None]:
-        """Return what each file means, None if there is none; `repository` has the refs' commits."""
+        """Return the meaning of each file, None if there is none; `repository` has the refs' commits."""
         ...
 
     def read(self, contents: Mapping[str, bytes]) -> dict[str, Reading]:
-        """Return what versions mean by themselves, by their blobs."""
+        """Return the meanings of versions by content alone, by blob."""
         ...
 
 
 class Refs(Protocol):
     """A clone or a server; `missing` are usual refs that it lacks, `repository` is the clone's.
 
-    What cannot be read of a ref is its reason, what else could not be read is among `warnings`.
+    A failure to read a ref is its reason; other failures are among `warnings`.
     """
 
     repository: Path | None
@@ -103,7 +103,7 @@ class Refs(Protocol):
     source: str
 
     def defaults(self) -> tuple[WantedRef, ...]:
-        """Return the refs that are looked at if nobody names any."""
+        """Return the default refs."""
         ...
 
     def look(self, wanted: Sequence[WantedRef]) -> list[FoundFile]:
@@ -111,23 +111,23 @@ class Refs(Protocol):
         ...
 
     def versions(self, found: FoundFile, *, most: int) -> Iterator[tuple[FileCommit, bytes | None]]:
-        """Yield the commits that changed the file, newest first, each with what is in it then."""
+        """Yield the commits that changed the file, newest first, each with the file's content then."""
         ...
 
     def pulls(self, numbers: Sequence[int], refs: Sequence[FoundFile]) -> list[tuple[Pull, File | None]]:
-        """Return what is known of pull requests, each with the file at its head."""
+        """Return the facts about pull requests, each with the file at its head."""
         ...
 
 
 def kind_of(name: str) -> RefKind:
-    """Return the kind of a ref that somebody names."""
+    """Return the kind of a ref that the user named."""
     return RefKind.CHANNEL if re.fullmatch(r"(nixos|nixpkgs)-.+", name) else RefKind.NAMED
 
 
 def usual_refs(names: Iterable[str]) -> tuple[WantedRef, ...]:
-    """Return the refs that are looked at if nobody names any: branches, channels, those of the newest releases.
+    """Return the default refs: branches, channels, and those of the newest releases.
 
-    `names` are refs that there are: the releases are those of which one has the branch or the channel.
+    `names` are existing refs: a release counts if its branch or channel is among them.
     """
     what = tracked()
     number = re.compile(rf"(?:{re.escape(what.release_branch)}|{re.escape(what.release_channel)})(\d+\.\d+)")
@@ -143,5 +143,5 @@ def usual_refs(names: Iterable[str]) -> tuple[WantedRef, ...]:
 
 
 def default_refs(names: Collection[str]) -> tuple[WantedRef, ...]:
-    """Return the usual refs, of those that there are."""
+    """Return the default refs that exist."""
     return tuple(wanted for wanted in usual_refs(names) if wanted.name in names)

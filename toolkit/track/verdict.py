@@ -29,7 +29,7 @@ _AGAIN = NextStep(text="Ask again after the next update of nixpkgs.")
 
 
 class UsedOverlay(StrEnum):
-    """How rootless docker gets its ports: README, "NixOS users"; ANY is for whoever does not say."""
+    """How rootless docker gets its ports: README, "NixOS users"; ANY if the user does not say."""
 
     ANY = "any"
     NAME = "wrapper-name"
@@ -38,10 +38,10 @@ class UsedOverlay(StrEnum):
 
 
 class Used(Struct, frozen=True, kw_only=True):
-    """An overlay of a package; `blob` is the file that it was made from, if that is known, `directory` where it is.
+    """A package's overlay; `blob` is the file that it was made from, if known, `directory` its place.
 
-    In the user's own nixpkgs it changes nothing if it `is_aside`. `bindings` are those that it makes overridable,
-    none if that is not known.
+    `is_aside`: it changes nothing in the user's own nixpkgs. `bindings` are those that it makes overridable, empty if
+    unknown.
     """
 
     package: str = field(default_factory=registry.usual)
@@ -53,13 +53,13 @@ class Used(Struct, frozen=True, kw_only=True):
 
     @property
     def is_named(self) -> bool:
-        """Whether the user has named this overlay, by its directory or its kind."""
+        """Return whether the user named this overlay, by its directory or its kind."""
         return self.directory is not None or self.way is not UsedOverlay.ANY
 
     def is_needed(self, reading: Reading) -> bool | None:
-        """Return whether the overlay does something that this version of the file lacks; None if that is not known.
+        """Return whether the overlay does something that this version of the file lacks; None if unknown.
 
-        That it does nothing is known only of a version that Nix has evaluated.
+        Only Nix's evaluation of a version can show that the overlay does nothing.
         """
         needed = self._is_needed(reading)
         by = reading.rootlesskit_by if self.way is UsedOverlay.REWRAP else reading.overridable_by
@@ -98,7 +98,7 @@ class _Report(Struct, frozen=True, kw_only=True):
 def read_overlay(directory: Path) -> Used:
     """Return the overlay that `unlet overlay` or `unlet propose` wrote to a directory, by its report.json.
 
-    Raise ToolkitError for a directory that has none. A proposal has it beside its `overlay/`.
+    Raise ToolkitError for a directory without one. A proposal's report is beside its `overlay/`.
     """
     for place in (directory, directory.resolve().parent):
         if (content := inside.find(place, REPORT)) is None:
@@ -123,9 +123,9 @@ def pinned(
 ) -> FoundFile:
     """Return the file of the user's nixpkgs.
 
-    A commit that a lock file names is looked up where all refs are and nowhere else: in the clone without a network,
-    on the server by one small request. What is on this machine is read there. Raise ToolkitError for what is no
-    nixpkgs; one that cannot be had now is returned with the reason.
+    A commit in a lock file is searched only where the refs are: in the clone without a network, on the server by one
+    small request. Places on this machine are read directly. Raise ToolkitError if it is not a nixpkgs; if it is
+    unavailable now, return the reason.
     """
     name = without_passwords(request.nixpkgs or request.pin or str(request.file))
     locked = _locked(request, repository)
@@ -185,11 +185,11 @@ def _locked(request: SourceRequest, repository: str) -> str | None:
 def judge(
     refs: Sequence[Ref], pin: Ref | None, *, used: Used, nixpkgs: str | None = None, are_all: bool = True
 ) -> TrackVerdict:
-    """Judge what was found at the refs, and at the user's own pin if there is one, for the overlay that they have.
+    """Judge the refs, and the user's own pin if there is one, for the user's overlay.
 
-    `nixpkgs` is how they named the pin. A fix can be had from a channel, or from what the user named; a branch of
-    nixpkgs is no such place. Unless the refs `are_all` of the usual channels, nothing is concluded about channels that
-    were not looked at. A state that is not known is no reason to keep or to remove anything.
+    `nixpkgs` is the user's name for the pin. A fix is available from a channel, or from a ref that the user named, not
+    from a branch of nixpkgs. Unless the refs `are_all` of the usual channels, nothing is concluded about the other
+    channels. An unknown state is no reason to keep or to remove anything.
     """
     judgement, text = _judged(refs, pin, used, are_all=are_all)
     fixed = [ref.name for ref in refs if ref.state is State.FIXED]
@@ -199,7 +199,7 @@ def judge(
 
 
 def exit_code(verdict: TrackVerdict, *, changed: bool) -> int:
-    """Return the exit code; what is to be done comes first, an answer with gaps is never called unchanged."""
+    """Return the exit code; a next step comes first, and an answer with gaps never counts as unchanged."""
     if verdict.judgement in {Advice.REMOVE, Advice.UPDATE, Advice.RENEW}:
         return TO_DO
     if verdict.judgement is Advice.UNKNOWN or verdict.unknown:

@@ -70,7 +70,7 @@ PIN_OLD, PIN_NEW, PIN_ODD = (at("lock", what, RefKind.PIN) for what in ("not fix
             [at("u", "fixed"), at("v", "fixed")],
             None,
             "update",
-            "fixed in u, v since 2026-08-03: you can remove the overlay once your nixpkgs includes it",
+            "fixed in u, v since 2026-08-03",
             10,
         ),
         (
@@ -114,10 +114,13 @@ def test_answers_come_to_a_verdict_and_an_exit_code(
     assert verdict.exit_code(found, changed=True) == (code or 1)
 
 
-def test_only_a_named_overlay_is_to_be_kept() -> None:
+def test_only_a_named_overlay_is_to_be_kept_or_removed() -> None:
     ref = at("u", "not fixed")
     assert judge(ref, way=UsedOverlay.PATCHED).text == "keep the overlay: fixed nowhere yet"
     assert judge(ref).text == "fixed nowhere yet"
+    fixed = at("u", "fixed")
+    assert "you can remove the overlay" in judge(fixed, way=UsedOverlay.PATCHED).text
+    assert "overlay" not in judge(fixed).text
 
 
 @pytest.mark.parametrize(

@@ -154,7 +154,7 @@ def _lines(found: Survey, shown: Sequence[BoundPackage]) -> Iterator[str]:
         yield ""
     totals = _totals(shown)
     states = ", ".join(f"{totals[state]} {state}" for state in Reachability)
-    yield f"{totals['bindings']} bindings in {totals['files']} of {found.files} files: {states}"
+    yield f"{totals['bindings']} binding{'s' * (len(shown) != 1)} in {totals['files']} of {found.files} files: {states}"
     if totals["sharing"]:
         yield f"{totals['sharing']} share src or version with the package around them"
     if private := sum(finding.binding.reason is None for finding in shown):

@@ -33,7 +33,7 @@ class Workshop(Struct, frozen=True, kw_only=True):
     repo: Repo
 
     def commit(self, parent: Oid, files: Sequence[FileChange], message: str) -> Oid:
-        """Commit the files of a change on `parent`, signed if the user's configuration says so.
+        """Commit the files of a change on `parent`, signed if the user configured that.
 
         Raise ToolkitError if signing fails.
         """

@@ -204,7 +204,7 @@ def building(depth: Depth, tree: NixpkgsTree, *, progress: Progress) -> Building
 
 
 def design_of(request: Request) -> Design | None:
-    """Return the requested design; raise UsageError for one that only docker has."""
+    """Return the requested design; raise UsageError for a design that a lift does not have."""
     name = request.designs.get(LIFT)
     if name is None:
         return None

@@ -59,7 +59,7 @@ class Sets:
         return self.ask(f"drv {scope} {listed(path)}", str)
 
     def refusal(self, subject: Listed, path: Sequence[str]) -> str | None:
-        """Return the variables that let Nix evaluate a package that it otherwise refuses."""
+        """Return the variables that let Nix evaluate a refused package, and why Nix refuses it; else None."""
         strict = self.define("strict", f"strict {self.used(subject.overlays)}")
         found = self.ask(f"refusals {self.joint(subject)} {strict} {listed(path)}", tuple[str, ...])
         if isinstance(found, EvaluationError) or not found:

@@ -232,7 +232,7 @@ def one_file(base: NixpkgsTree, path: PurePosixPath, content: bytes, *, source: 
 
 
 def diff_edits(diff: bytes, root: Path) -> tuple[FileEdit, ...]:
-    """Return what a diff, a mail or several mails do to the tree at `root`; raise ToolkitError if it does not apply."""
+    """Return the edits of a diff, or of mails, to the tree at `root`; raise ToolkitError if they do not apply."""
     before = {path: _there(root, path) for path in diffs.named(diff)}
     after = patching.outcome(diff, {path: file for path, file in before.items() if file is not None})
     return _edits(before, after)

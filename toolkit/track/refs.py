@@ -61,7 +61,7 @@ class TrackRequest(Struct, frozen=True, kw_only=True):
 
 
 def track(request: TrackRequest, *, progress: Progress) -> TrackAnswer:
-    """Answer the request; raise ToolkitError if there is nothing to look at, or a user's file is invalid.
+    """Answer the request; raise ToolkitError if there are no refs, or a user's file is invalid.
 
     A failure to read a ref or a pull request is part of its answer, and does not affect the others.
     """

@@ -237,8 +237,8 @@ def _by_source(refs: Sequence[Ref], pin: Ref | None, used: Used, fact: str) -> t
     if done and pin is not None:
         return Advice.UPDATE, f"{fact} in {_listed(done)}; your pin ({pin.name}) does not have it yet"
     if done:
-        text = f"{fact} in {_listed(done)}: you can remove the overlay once your nixpkgs includes it"
-        return Advice.UPDATE, text
+        then = ": you can remove the overlay once your nixpkgs includes it" if used.is_named else ""
+        return Advice.UPDATE, f"{fact} in {_listed(done)}{then}"
     if unknown := ", ".join(ref.name for ref in sources if _is_needed(ref, used) is None):
         return (
             Advice.UNKNOWN,

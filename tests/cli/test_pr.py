@@ -161,16 +161,6 @@ def test_json_is_one_document_for_each_thing_that_is_done(unlet: Unlet, new_clon
     assert json.loads(done.stdout)["removed"] == gone
 
 
-def test_quiet_prints_only_what_did_not_pass(unlet: Unlet, new_clone: Callable[..., Clone]) -> None:
-    clone = new_clone()
-    done = unlet("pr", "-q", "--repo", clone.top)
-    assert (done.returncode, done.stderr) == (0, "")
-    told = ("passed  ", "branch ", "look ", "undo ", "lines added")
-    assert not any(line.startswith(told) for line in done.stdout.splitlines())
-    done = unlet("pr", "-q", "--repo", clone.top, "--remove")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-
-
 def test_proof_that_fails_is_status_1_and_nothing_is_made(unlet: Unlet, new_clone: Callable[..., Clone]) -> None:
     clone = new_clone()
     before = snapshot(clone)

@@ -35,16 +35,6 @@ def _on_a_terminal(unlet: Unlet, *arguments: str, **env: str) -> tuple[int, str]
     return process.wait(timeout=60), written.decode()
 
 
-def test_proposal_is_written_and_told_in_plain_lines(unlet: Unlet) -> None:
-    done = unlet(*SPECIMEN)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "\x1b" not in done.stdout
-    for part in ("passed   no-rebuild ", "wrote ", "unlet overlay ", "unlet track"):
-        assert part in done.stdout
-    for name in ("report.json", "report.md", "pull-request.md", "upstream.diff", "overlay/default.nix"):
-        assert (unlet.cwd / "proposal" / name).is_file()
-
-
 def test_json_is_the_report_file_and_nothing_else(unlet: Unlet) -> None:
     done = unlet(*SPECIMEN, "--json")
     assert (done.returncode, done.stderr) == (0, "")

@@ -61,13 +61,6 @@ def test_a_regression_fails_whatever_is_expected(unlet: Unlet, clone: Path) -> N
     )
 
 
-def test_what_no_longer_evaluates_fails_by_itself_with_the_reason(unlet: Unlet, clone: Path) -> None:
-    edit(clone, "buildInputs = [ curl ];", 'buildInputs = throw "no curl here";')
-    done = unlet("check", *NATIVE)
-    assert done.returncode == 1
-    assert "no curl here" in done.stdout
-
-
 def test_a_range_has_a_line_for_each_commit(unlet: Unlet, clone: Path) -> None:
     edit(clone, "let\n", "# A comment.\nlet\n")
     git(clone, "commit", "--quiet", "--all", "--message=notes-server: comment")
@@ -108,59 +101,11 @@ def refusal(unlet: Unlet, *words: str) -> str:
     return first
 
 
-def test_a_merge_commit_is_refused_in_one_line(unlet: Unlet, clone: Path) -> None:
-    git(clone, "checkout", "--quiet", "-b", "side")
-    edit(clone, "echo notes", "echo others")
-    git(clone, "commit", "--quiet", "--all", "--message=others")
-    git(clone, "checkout", "--quiet", "master")
-    git(clone, "commit", "--quiet", "--allow-empty", "--message=empty")
-    git(clone, "merge", "--quiet", "--no-ff", "--message=both", "side")
-    assert "is a merge commit ('both')" in refusal(unlet, "HEAD~1..HEAD")
-
-
 def test_a_submodule_is_refused_in_one_line(unlet: Unlet, clone: Path) -> None:
     head = subprocess.run(["git", "-C", str(clone), "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
     git(clone, "update-index", "--add", "--cacheinfo", f"160000,{head.stdout.strip()},pkgs/module")
     git(clone, "commit", "--quiet", "--message=module")
     assert "'pkgs/module' is a submodule, which has nothing to evaluate" in refusal(unlet, "HEAD~1..HEAD")
-
-
-def test_a_patch_that_does_not_apply_is_refused_in_one_line(unlet: Unlet, clone: Path) -> None:
-    text = (clone / NOTES).read_text()
-    edit(clone, "echo notes", "echo others")
-    diff = subprocess.run(["git", "-C", str(clone), "diff"], capture_output=True, check=True).stdout
-    patch = clone.parent / "theirs.diff"
-    patch.write_bytes(diff.replace(b"echo notes", b"echo nothing"))
-    (clone / NOTES).write_text(text)
-    assert "does not apply" in refusal(unlet, "--patch", str(patch), "--nixpkgs", str(clone))
-
-
-def test_a_binary_file_is_judged_by_what_it_is_part_of(unlet: Unlet, clone: Path) -> None:
-    edit(clone, 'sourceRoot = "web";', "logo = ./logo.png;")
-    logo = (clone / NOTES).with_name("logo.png")
-    logo.write_bytes(b"\x89PNG\0\1")
-    git(clone, "add", "--all")
-    git(clone, "commit", "--quiet", "--message=logo")
-    logo.write_bytes(b"\x89PNG\0\2")
-    done = unlet("check", *NATIVE, "--json")
-    assert done.returncode == 0
-    changes = json.loads(done.stdout)["changes"]
-    assert ("notes-server", "derivation") in {(each["attribute"], each["kind"]) for each in changes}
-
-
-def test_a_base_that_does_not_evaluate_is_said(unlet: Unlet, clone: Path) -> None:
-    table = clone / "pkgs/top-level/all-packages.nix"
-    text = table.read_text()
-    table.write_text(
-        text.replace("in\nstubs", "in\nnobody.has.this // stubs", 1).replace("{ lib }:", "{ lib, nobody }:")
-    )
-    git(clone, "commit", "--quiet", "--all", "--message=broken")
-    edit(clone, "echo notes", "echo others")
-    done = unlet("check", *NATIVE)
-    assert done.returncode == 3
-    assert done.stdout.splitlines()[0].startswith("unknown (looked at")
-    assert "notes-server" in done.stdout
-    assert "nobody" in done.stdout
 
 
 @pytest.fixture
@@ -197,17 +142,6 @@ def test_a_pull_request_is_fetched_and_judged_from_where_it_left_its_branch(
     served = len(server.requests)
     assert unlet(*asked, "--expect", "same").returncode == 1
     assert len(server.requests) == served
-
-
-def test_a_pull_request_is_judged_from_a_clone_with_the_claims_of_a_target(
-    unlet: Unlet, pulled: Forge, server: Remote
-) -> None:
-    git(pulled.repository, "update-ref", "refs/pull/7/head", "theirs")
-    done = unlet("check", "--pull", "7", "--git-dir", pulled.repository, "notes-server", *NATIVE)
-    assert done.returncode == 1
-    assert "regression meta          notes-server: meta.platforms is gone" in done.stdout
-    assert re.search(r"^failed +meta ", done.stdout, re.MULTILINE)
-    assert server.requests == []
 
 
 def test_a_target_of_a_range_and_of_a_commit_is_judged_too(unlet: Unlet, clone: Path) -> None:

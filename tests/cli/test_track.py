@@ -1,4 +1,3 @@
-import json
 import os
 import re
 import signal
@@ -19,7 +18,6 @@ from toolkit.track.verdict import CHANGED, NOTHING_CHANGED, TO_DO, UNKNOWN
 __all__ = ["cache", "empty", "nixpkgs"]
 
 SECRET = "ghp_0123456789abcdefSECRET"  # noqa: S105 - a token of nobody
-SCHEMA = Path(__file__).parents[2] / "docs/schema/track.json"
 
 
 @pytest.fixture(autouse=True)
@@ -33,36 +31,11 @@ def forge(nixpkgs: Nixpkgs) -> Generator[Forge]:
     yield from serving(nixpkgs.path)
 
 
-def test_table_has_a_line_a_ref_and_the_verdict_last(unlet: Unlet, nixpkgs: Nixpkgs) -> None:
-    done = unlet("track", "--git-dir", nixpkgs.path, "--no-pulls")
-    assert (done.returncode, done.stderr) == (0, "")
-    lines = done.stdout.splitlines()
-    assert lines[0] == f"source    clone {nixpkgs.path}"
-    assert next(line for line in lines if line.startswith("master ")).split()[1:5] == ["not", "fixed", "no", "prefix"]
-    assert "prefix     rootlesskit comes before the caller's PATH" in done.stdout
-    assert lines[-4:] == [
-        "",
-        "fixed in none of the refs that were looked at",
-        "  Ask again after the next update of nixpkgs.",
-        "  Name your overlay with --overlay DIR or --kind for an answer about that one.",
-    ]
-
-
 def test_clone_needs_no_network_library(unlet: Unlet, nixpkgs: Nixpkgs) -> None:
     done = unlet("track", "--git-dir", nixpkgs.path, PYTHONPROFILEIMPORTTIME="1", PYTHONWARNINGS="")
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "toolkit.track.refs" in imported
     assert imported.isdisjoint({"requests", "rich", "urllib3", "jinja2"})
-
-
-def test_json_has_the_fields_that_the_schema_names(unlet: Unlet, forge: Forge) -> None:
-    forge.pull(549926, head="master")
-    done = unlet("track", *forge.options(), "--json")
-    answer = json.loads(done.stdout)
-    assert (done.returncode, done.stderr, answer["exit_code"], answer["schema"]) == (0, "", 0, 4)
-    text = SCHEMA.read_text()
-    parts = [answer, answer["refs"][0], answer["refs"][0]["reading"], answer["pulls"][0], answer["verdict"]]
-    assert [name for part in parts for name in part if f'"{name}"' not in text] == []
 
 
 def test_quiet_run_with_nothing_new_prints_nothing(unlet: Unlet, nixpkgs: Nixpkgs, tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from tests.asking import docker, propose
-from tests.clones import git
 from tests.progress import Steps
 from toolkit import specimen
 from toolkit.docker import TARGET, builder
@@ -17,7 +16,6 @@ from toolkit.errors import ToolkitError, UsageError
 from toolkit.model import Depth, Report, SourceRequest, Status
 from toolkit.proposal.checking import check
 from toolkit.proposal.requests import CheckRequest
-from toolkit.sources.changes import ChangeRequest
 
 
 @pytest.fixture
@@ -46,27 +44,6 @@ def test_directory_is_asked(nixpkgs: Path, tmp_path: Path) -> None:
     assert asked(proposal(nixpkgs, tmp_path / "out")) == "the real package set"
     again = check(CheckRequest(target="docker", directory=tmp_path / "out"), progress=Steps())
     assert asked(again) == "the real package set"
-
-
-def test_commit_of_a_clone_is_asked_whatever_is_checked_out(nixpkgs: Path, tmp_path: Path) -> None:
-    git(nixpkgs, "init", "--quiet")
-    for message in ("first", "second"):
-        (nixpkgs / "notes").write_text(message)
-        git(nixpkgs, "add", "--all")
-        git(nixpkgs, "commit", "--quiet", f"--message={message}")
-    assert asked(proposal(nixpkgs, tmp_path / "other", rev="HEAD~1")) == "the real package set"
-
-
-def test_patch_of_somebody_else_is_evaluated_in_it(nixpkgs: Path, tmp_path: Path) -> None:
-    proposal(nixpkgs, tmp_path / "out")
-    request = CheckRequest(
-        target="docker",
-        change=ChangeRequest(
-            patch=tmp_path / "out/series/0001-docker-allow-overriding-moby-docker-containerd-runc-.patch",
-            source=SourceRequest(nixpkgs=str(nixpkgs)),
-        ),
-    )
-    assert asked(check(request, progress=Steps())) == "the real package set"
 
 
 SECRET = "nobody is told this"  # noqa: S105 - it is no password

@@ -8,7 +8,7 @@ from tests import specimens
 from toolkit.docker import case as cases
 from toolkit.docker.case import DockerCase
 from toolkit.docker.rewrite.layout import file_of
-from toolkit.errors import NixSyntaxError, RefusalError
+from toolkit.errors import RefusalError
 from toolkit.git import reading
 from toolkit.git.reading import TreeFile
 from toolkit.model import Source
@@ -68,17 +68,6 @@ def test_whole_nixpkgs_is_asked_and_around_a_part_the_stand_in_tree() -> None:
     assert (whole.place, part.place) == ("the specimen's package set", "the stand-in tree")
     assert whole.tree == whole.whole
     assert part.tree == part.stand_in
-
-
-def test_same_input_is_laid_out_once_and_other_input_elsewhere() -> None:
-    source = source_of("29.6")
-    first = lay_out(source)
-    before = first.question.stat()
-    again = lay_out(source)
-    assert again.question == first.question
-    assert again.question.stat().st_ino == before.st_ino
-    other = replace(source, content=source.content + b"#\n")
-    assert lay_out(other).question.parent != first.question.parent
 
 
 def test_names_and_contents_cannot_be_confused_in_the_key() -> None:
@@ -164,9 +153,3 @@ def test_file_above_the_directory_is_refused(tmp_path: Path) -> None:
     text = source.content.decode().replace("./update.sh", "./a/../../secret")
     with pytest.raises(RefusalError, match=r"^default\.nix: refers to '\./a/\.\./\.\./secret', which is not below"):
         cases.siblings(replace(source, directory=tmp_path / "x"), file_of(text, name="default.nix"))
-
-
-def test_content_that_is_no_docker_file_is_refused() -> None:
-    source = source_of("29.6")
-    with pytest.raises(NixSyntaxError):
-        lay_out(source, {"before": source.content, "after": source.content + b"}"})

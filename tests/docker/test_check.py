@@ -12,13 +12,11 @@ from tests.asking import docker, propose
 from tests.progress import Steps
 from toolkit import specimen
 from toolkit.cache import VARIABLE
+from toolkit.docker import TARGET
 from toolkit.docker.steps import Demotion
-from toolkit.errors import ToolkitError
 from toolkit.model import Report, SourceRequest
 from toolkit.proposal.checking import check
 from toolkit.proposal.requests import CheckRequest
-
-TARGET = "pkgs/applications/virtualization/docker/default.nix"
 
 
 def statuses(report: Report) -> dict[str, str]:
@@ -90,12 +88,6 @@ class TestProposal:
         assert {"no-rebuild", "exact-change", "overridable"} <= {proof.name for proof in report.failed}
         assert "undefined variable 'runk'" in reason(report, "no-rebuild")
 
-    def test_changed_overlay_fails_alone(self, proposal: Path) -> None:
-        edit(proposal / "overlay" / "docker" / "default.nix", 'runcRev = "v1.3.6"', 'runcRev = "v1.3.7"')
-        report = self.check(proposal)
-        assert {proof.name for proof in report.failed} == {"overlay"}
-        assert reason(report, "overlay").startswith("docker_29: /nix/store/")
-
     def test_missing_overlay_fails_alone(self, proposal: Path) -> None:
         shutil.rmtree(proposal / "overlay")
         assert {proof.name for proof in self.check(proposal).failed} == {"overlay"}
@@ -110,67 +102,12 @@ class TestProposal:
         rewrite_report(proposal, change)
         assert {proof.name for proof in self.check(proposal).failed} == {"exact-change", "builds"}
 
-    def test_other_commit_in_the_report_is_named(self, proposal: Path) -> None:
-        def change(document: dict[str, Any]) -> None:
-            document["commits"][0]["after"] = "0" * 40
-
-        rewrite_report(proposal, change)
-        report = self.check(proposal, "parse")
-        (first, _) = sorted((proposal / "series").iterdir())
-        assert report.warnings == (f"changed since the report was written: {first.name}",)
-
-    @pytest.mark.parametrize(
-        ("content", "fact"), [("", "is not JSON"), ("{}", "field 'schema'"), ('{"schema": 99}', "field 'schema' is 99")]
-    )
-    def test_report_that_is_none_is_an_error(self, proposal: Path, content: str, fact: str) -> None:
-        (proposal / "report.json").write_text(content)
-        with pytest.raises(ToolkitError, match=f"/report.json: {fact}"):
-            self.check(proposal)
-
-    @pytest.mark.parametrize("name", ["report.json", "upstream.diff"])
-    def test_missing_file_is_an_error_with_a_hint(self, proposal: Path, name: str) -> None:
-        (proposal / name).unlink()
-        with pytest.raises(ToolkitError, match=f"/{name}: no such file or directory") as caught:
-            self.check(proposal)
-        assert caught.value.hint == "'unlet propose' writes a proposal"
-
 
 class TestSourceAgain:
-    @pytest.fixture
-    def tree(self, tmp_path: Path) -> Path:
-        return shutil.copytree(specimen.path(), tmp_path / "nixpkgs")
-
-    @staticmethod
-    def propose(tree: Path, out: Path) -> None:
-        propose(docker(source=SourceRequest(nixpkgs=str(tree)), out=out), progress=Steps())
-
-    def test_source_that_is_still_there_is_taken(self, tree: Path, tmp_path: Path) -> None:
-        self.propose(tree, tmp_path / "out")
-        report = check(CheckRequest(target="docker", directory=tmp_path / "out"), progress=Steps())
-        assert (report.failed, report.warnings) == ((), ())
-        assert report.proposal.source.root == tree
-
-    def test_source_that_is_gone_is_taken_from_the_proposal(self, tree: Path, tmp_path: Path) -> None:
-        self.propose(tree, tmp_path / "out")
-        shutil.rmtree(tree)
-        report = check(CheckRequest(target="docker", directory=tmp_path / "out"), progress=Steps())
-        assert report.failed == ()
-        (warning,) = report.warnings
-        assert warning.startswith("the source is not available: the file comes from the proposal")
-        assert report.proposal.source.content == (specimen.path() / TARGET).read_bytes()
-        assert "in the stand-in tree" in next(proof.covers for proof in report.proofs if proof.name == "no-rebuild")
-
-    def test_source_that_has_changed_is_taken_from_the_proposal(self, tree: Path, tmp_path: Path) -> None:
-        self.propose(tree, tmp_path / "out")
-        edit(tree / TARGET, 'runcRev = "v1.3.6"', 'runcRev = "v1.3.7"')
-        report = check(CheckRequest(target="docker", directory=tmp_path / "out"), progress=Steps())
-        assert report.failed == ()
-        assert report.proposal.source.content == (specimen.path() / TARGET).read_bytes()
-        assert len(report.warnings) == 1
-
     def test_remote_is_not_asked_again(
-        self, tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, install: Callable[[str, str], None]
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, install: Callable[[str, str], None]
     ) -> None:
+        tree = shutil.copytree(specimen.path(), tmp_path / "nixpkgs")
         for arguments in (("init", "--quiet"), ("add", "--all"), ("commit", "--quiet", "--message=base")):
             subprocess.run(["git", *arguments], cwd=tree, check=True)
         source = SourceRequest(nixpkgs=tree.as_uri())

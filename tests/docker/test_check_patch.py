@@ -12,7 +12,6 @@ from toolkit.docker.case import BEFORE, LIFTED
 from toolkit.docker.claims import catalogue as proofs
 from toolkit.docker.foreign import DROP_WARNING
 from toolkit.docker.steps import Demotion, steps
-from toolkit.errors import NixSyntaxError, RefusalError, ToolkitError
 from toolkit.model import Report, SourceRequest
 from toolkit.proposal.checking import check
 from toolkit.proposal.requests import CheckRequest
@@ -70,12 +69,6 @@ class TestForeignPatch:
         assert "one patch makes both changes" in reason(report, "no-rebuild")
         assert report.proposal.steps == steps(None, Demotion.SUFFIX)
         assert report.warnings == ()
-
-    def test_series_in_one_mailbox_is_judged_as_one(
-        self, judge: Callable[..., Report], proposals: Callable[..., tuple[Path, Report]]
-    ) -> None:
-        mails = b"".join(path.read_bytes() for path in sorted((proposals()[0] / "series").iterdir()))
-        assert statuses(judge(mails)) == self.outcome(not_run=OF_THE_LIFT)
 
     def test_new_way_of_building_that_no_door_opens_is_not_called_wrong(self, judge: Callable[..., Report]) -> None:
         before = (specimen.path() / TARGET).read_text()
@@ -151,14 +144,6 @@ class TestForeignPatch:
         assert report.warnings == ("not covered by the proofs, other files of the patch: doc/x.md",)
         assert "not tried: doc/x.md" in reason(report, "applies")
 
-    def test_patch_that_breaks_the_syntax_is_named_with_its_place(
-        self, judge: Callable[..., Report], draft: Callable[..., Draft]
-    ) -> None:
-        before = draft().texts[BEFORE]
-        patch = diff_between(before, before.replace("      plugins =\n", "      plugins ==\n"))
-        with pytest.raises(NixSyntaxError, match=rf"^{TARGET}:\d+:\d+: syntax error"):
-            judge(patch)
-
     def test_change_of_neither_kind_overrides_nothing(
         self, judge: Callable[..., Report], draft: Callable[..., Draft]
     ) -> None:
@@ -175,25 +160,6 @@ class TestForeignPatch:
         )
         report = judge(diff_between(series.texts[BEFORE], after), "no-rebuild")
         assert reason(report, "no-rebuild").startswith("aarch64-darwin docker_25: client is rebuilt: ")
-
-    def test_patch_cannot_have_files_written_outside_of_the_cache(
-        self, judge: Callable[..., Report], draft: Callable[..., Draft]
-    ) -> None:
-        before = draft().texts[BEFORE]
-        patch = diff_between(before, before.replace("./update.sh", "./../../../../../x.sh"))
-        with pytest.raises(RefusalError, match=r"refers to '\./\.\./\.\./.*x\.sh', which is not below its directory"):
-            judge(patch)
-
-    def test_patch_that_is_longer_than_any_file_is_an_error(self, tmp_path: Path) -> None:
-        patch = tmp_path / "long.patch"
-        patch.write_bytes(b"+\n" * 700_000)
-        with pytest.raises(ToolkitError, match=r"/long\.patch: is too big: 1\.4 MB, more than 1 MiB$"):
-            check(
-                CheckRequest(
-                    target="docker", change=ChangeRequest(patch=patch, source=SourceRequest(nixpkgs="specimen"))
-                ),
-                progress=Steps(),
-            )
 
     @pytest.mark.parametrize(
         ("passthru", "status", "said"),

@@ -107,11 +107,6 @@ def test_version_of_a_stranger_reaches_nothing(expression: str, tmp_path: Path) 
     assert "hidden" not in undecided(text).reason
 
 
-def test_environment_is_empty_for_a_version(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SECRET", "hidden")
-    assert decided(hostile('if builtins.getEnv "SECRET" == "" then 1 else throw "has it"')).failed == {}
-
-
 def test_files_beside_it_stay_in_its_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "made").mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "made"))

@@ -3,16 +3,13 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 import pytest
-from msgspec.structs import replace
 
-from tests.asking import docker, propose
 from tests.docker.conftest import source_at, source_of
-from tests.progress import Steps
 from toolkit import specimen
 from toolkit.docker import module
-from toolkit.docker.steps import MODULE, plan
-from toolkit.errors import LayoutError, RefusalError, ToolkitError, UsageError
-from toolkit.model import Source, SourceRequest
+from toolkit.docker.steps import plan
+from toolkit.errors import LayoutError, ToolkitError, UsageError
+from toolkit.model import Source
 
 LAYOUTS = ("29.6", "24.0")
 NOTES = "nixos/doc/manual/release-notes/rl-2611.section.md"
@@ -46,15 +43,6 @@ def test_commit_has_the_option_its_test_and_its_note(layout: str) -> None:
     for file in commit.files:
         assert option in file.after.decode()
         assert option not in (file.before or b"").decode()
-
-
-def test_lone_file_is_a_wrong_call_with_what_to_do() -> None:
-    lone = replace(source_of("29.6"), root=None, origin="default.nix")
-    with pytest.raises(UsageError) as caught:
-        module.prepare(lone)
-    assert caught.value.message == f"--only {MODULE}: default.nix is a file without the nixpkgs around it"
-    assert caught.value.hint is not None
-    assert "--nixpkgs" in caught.value.hint
 
 
 @pytest.mark.parametrize(
@@ -93,11 +81,3 @@ def test_what_is_there_is_not_added_again(tree: Callable[..., Source]) -> None:
         (source.root / file.path).write_bytes(file.after)
         with pytest.raises(LayoutError, match=r"already there$"):
             module.prepare(source)
-
-
-def test_refused_commit_leaves_nothing_behind(tree: Callable[..., Source], tmp_path: Path) -> None:
-    root = tree({NOTES: b"# nothing\n"}).root
-    request = docker(source=SourceRequest(nixpkgs=str(root)), only=(MODULE,), out=tmp_path / "proposal")
-    with pytest.raises(RefusalError):
-        propose(request, progress=Steps())
-    assert not (tmp_path / "proposal").exists()

@@ -1,9 +1,7 @@
-import json
 from pathlib import Path
 
 import pytest
 
-from tests import specimens
 from tests.asking import docker
 from tests.progress import Steps
 from toolkit.docker.claims.building import CALLER, read_order
@@ -44,18 +42,6 @@ def test_patched_is_the_file_of_the_series_and_equals_it(tmp_path: Path) -> None
     assert [proof.status for proof in report.proofs if proof.name == "overlay"] == [Status.PASSED]
 
 
-@pytest.mark.parametrize("kind", list(OverlayKind))
-def test_report_names_kind_source_and_proofs_that_can_be_repeated(tmp_path: Path, kind: OverlayKind) -> None:
-    out = tmp_path / "out"
-    overlay(docker(source=SPECIMEN, out=out), kind, progress=Steps())
-    document = json.loads((out / "report.json").read_text())
-    assert (document["kind"], document["result"]) == (kind, "passed")
-    assert document["source"]["origin"] == "the embedded specimen"
-    commands = [command for proof in document["proofs"] for command in proof["commands"]]
-    assert any(str(out) in command for command in commands)
-    assert not any(".out." in command for command in commands)
-
-
 def test_dockers_of_a_system_are_compared(tmp_path: Path) -> None:
     request = docker(source=SPECIMEN, out=tmp_path / "out", depth=Depth(systems=("aarch64-linux",)))
     proof, _ = overlay(request, progress=Steps()).proofs
@@ -68,32 +54,12 @@ def test_tier_in_which_docker_is_built_is_refused(tmp_path: Path) -> None:
         overlay(request, progress=Steps())
 
 
-def test_nothing_is_written_for_a_docker_that_stays_as_it_is(tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    for state, fact in (
-        ("states/fixed", "is no longer in the PATH prefix"),
-        ("states/no-wrapper", "makes no dockerd-rootless"),
-    ):
-        request = docker(source=SourceRequest(nixpkgs=specimens.nixpkgs(state)), out=out)
-        with pytest.raises(RefusalError, match=fact):
-            overlay(request, progress=Steps())
-        assert list(tmp_path.iterdir()) == []
-
-
 def test_nothing_is_said_of_a_wrapper_that_is_made_otherwise(tmp_path: Path) -> None:
     text = (ROOT / "toolkit/specimen/29.6/pkgs/applications/virtualization/docker/default.nix").read_text()
     file = tmp_path / "default.nix"
     file.write_text(text.replace('--prefix PATH : "$out/libexec/docker:$extraPath:', '--set PATH "'))
     request = docker(source=SourceRequest(file=file), out=tmp_path / "out")
     with pytest.raises(RefusalError, match="cannot determine whether rootlesskit is in the PATH prefix"):
-        overlay(request, progress=Steps())
-
-
-def test_nixpkgs_without_docker_is_named(tmp_path: Path) -> None:
-    empty = tmp_path / "nixpkgs"
-    empty.mkdir()
-    request = docker(source=SourceRequest(nixpkgs=str(empty)), out=tmp_path / "out")
-    with pytest.raises(ToolkitError, match=r"has no 'pkgs/applications/virtualization/docker/default\.nix'"):
         overlay(request, progress=Steps())
 
 

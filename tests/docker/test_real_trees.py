@@ -11,7 +11,7 @@ from tests.asking import docker, propose
 from tests.docker.claims.conftest import TREE
 from tests.progress import Steps
 from tests.trees import trees
-from toolkit.errors import LayoutError, ToolkitError
+from toolkit.errors import LayoutError
 from toolkit.model import Report, SourceRequest, Status
 from toolkit.proposal.requests import Request
 
@@ -57,12 +57,3 @@ def test_what_nixpkgs_refuses_is_evaluated_and_a_system_that_lacks_it_is_named(t
     )
     (gap,) = proven["no-rebuild"].gaps
     assert re.search(r"unchanged file: aarch64-linux: .*none here", gap)
-
-
-@pytest.mark.parametrize("tree", trees(having="pkgs/by-name"))
-def test_tree_without_docker_is_one_line(tree: Path, tmp_path: Path) -> None:
-    (tmp_path / "pkgs").mkdir()
-    for name in ("default.nix", "lib", ".version"):
-        (tmp_path / name).symlink_to(tree / name)
-    with pytest.raises(ToolkitError, match=rf": has no '{FILE}'$"):
-        propose(docker(source=SourceRequest(nixpkgs=str(tmp_path)), out=tmp_path / "out"), progress=Steps())

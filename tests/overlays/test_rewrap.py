@@ -1,11 +1,6 @@
-from pathlib import Path
-
 import pytest
 
 from tests.overlays.conftest import Answer, Ask
-from toolkit.nix import evaluator, stores
-
-INSTANCES = Path(__file__).with_name("instances.nix")
 
 
 @pytest.fixture
@@ -26,19 +21,6 @@ def test_applied_twice_it_gives_the_same(answer: Answer) -> None:
     dockers = answer.value["dockers"]
     for name in dockers:
         assert dockers[name]["twice"] == dockers[name]["once"], name
-
-
-def test_only_rootlesskit_changes_its_place_in_path(answer: Answer) -> None:
-    remove, make, prefix, suffix = answer.value["script"].splitlines()
-    assert remove == "rm $out/bin/dockerd-rootless"
-    assert make.startswith("makeWrapper /nix/store/")
-    assert make.endswith("/libexec/docker/dockerd-rootless.sh $out/bin/dockerd-rootless \\")
-    names = ["iproute2", "iptables", "xfsprogs", "util-linuxMinimal", "slirp4netns", "fuse-overlayfs"]
-    moby, *others = prefix.removeprefix("  --prefix PATH : '").removesuffix("' \\").split(":")
-    assert moby.endswith("-moby-29.6.1/libexec/docker")
-    assert [entry.partition("-")[2] for entry in others] == [f"{name}-1.0/bin" for name in names]
-    assert suffix.startswith("  --suffix PATH : '/nix/store/")
-    assert suffix.endswith("-rootlesskit-1.0/bin'")
 
 
 def test_attributes_outputs_meta_passthru_and_components_stay(answer: Answer) -> None:
@@ -90,28 +72,3 @@ def test_removed_release_still_says_so_and_only_when_used(answer: Answer) -> Non
 
 def test_set_without_docker_gets_none(answer: Answer) -> None:
     assert list(answer.value["absent"]) == []
-
-
-def test_docker_and_moby_are_the_derivations_that_they_were() -> None:
-    plain, moby, rewrapped = evaluator.instantiate(INSTANCES, {}, ["plain", "plain.moby", "rewrapped"])
-    before, after = evaluator.requisites(plain), evaluator.requisites(rewrapped)
-    assert {plain, moby} <= after
-    assert before < after
-    added = {path.name.partition("-")[2] for path in after - before}
-    assert added == {"docker-29.6.1.drv", "make-wrapper-1.0.drv"}
-
-
-def test_new_wrapper_is_built_and_all_else_is_a_link() -> None:
-    tools = evaluator.tools()
-    arguments = {"shell": tools.shell, "busybox": tools.busybox}
-    plain, rewrapped = evaluator.build(INSTANCES, arguments, ["plain", "rewrapped"])
-    for path in stores.physical(plain).rglob("*"):
-        name = path.relative_to(stores.physical(plain))
-        if not path.is_dir() and str(name) != "bin/dockerd-rootless":
-            assert (stores.physical(rewrapped) / name).readlink() in {
-                plain / name,
-                path.is_symlink() and path.readlink(),
-            }
-    made = stores.physical(rewrapped) / "bin/dockerd-rootless"
-    assert not made.is_symlink()
-    assert "-rootlesskit-1.0/bin" in made.read_text()

@@ -11,7 +11,7 @@ from tests.progress import Steps
 from tests.proposal.test_propose import NOTES, run, statuses
 from toolkit import specimen
 from toolkit.cache import VARIABLE
-from toolkit.errors import ToolkitError
+from toolkit.errors import ToolkitError, UsageError
 from toolkit.lift.plan import Design
 from toolkit.model import Depth, Report, Silence, SourceRequest, Status, Tier
 from toolkit.proposal.checking import check
@@ -117,6 +117,14 @@ def test_the_nixpkgs_of_a_proposal_can_be_named_if_its_file_is_the_same(proposal
     (other / NOTES).write_text(f"# other\n{(other / NOTES).read_text()}")
     with pytest.raises(ToolkitError, match=rf"^{other}.*: its '{NOTES}' is not the one that report.json is about$"):
         named(str(other))
+
+
+def test_a_nixpkgs_that_has_changed_since_is_not_asked(tmp_path: Path) -> None:
+    tree = shutil.copytree(specimen.path(), tmp_path / "nixpkgs")
+    run(tmp_path / "out", "notes-server", str(tree))
+    (tree / NOTES).write_text(f"# other\n{(tree / NOTES).read_text()}")
+    with pytest.raises(UsageError, match="is a file, not a whole nixpkgs"):
+        again(tmp_path / "out")
 
 
 def test_a_proposal_is_built_if_its_depth_asks_for_that(proposal: Path) -> None:

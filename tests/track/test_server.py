@@ -2,20 +2,16 @@ import os
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
 from tests.forge.server import Fault, Forge
 from tests.track.conftest import BY_NAME, TARGET, Nixpkgs, layout, ref
 from toolkit import confined
-from toolkit.errors import ToolkitError, UsageError
 from toolkit.track.answer import Advice, TrackAnswer
 from toolkit.track.readings import State
 
 Ask = Callable[..., TrackAnswer]
-
-SECRET = "ghp_0123456789abcdefSECRET"  # noqa: S105 - a token of nobody
 
 
 def test_server_tells_what_a_clone_tells(nixpkgs: Nixpkgs, forge: Forge, ask: Ask) -> None:
@@ -98,27 +94,6 @@ def test_nobody_there_is_told_for_each_ref(nixpkgs: Nixpkgs, ask: Ask) -> None:
     assert {each.reason for each in answer.refs} == {"127.0.0.1:9: cannot be reached"}
     assert (answer.verdict.judgement, answer.exit_code) == (Advice.UNKNOWN, 11)
     assert answer.verdict.next[-1].command == "unlet track --git-dir CLONE"
-
-
-@pytest.mark.parametrize("repository", ["nixpkgs", "a/b/c", "../x", "a/..%2f"])
-def test_repository_that_is_none_is_a_usage_error(forge: Forge, ask: Ask, repository: str) -> None:
-    with pytest.raises(UsageError, match="--repo"):
-        ask(forge, repository=repository)
-
-
-def test_token_of_a_command_is_used_and_kept_nowhere(forge: Forge, ask: Ask, cache: Path) -> None:
-    answer = ask(forge, token_command=f"printf {SECRET}")
-    assert all(request.headers["authorization"] == f"Bearer {SECRET}" for request in forge.requests)
-    assert SECRET not in repr(answer)
-    kept = [path for path in cache.rglob("*") if path.is_file()]
-    assert kept
-    assert not [path for path in kept if SECRET.encode() in path.read_bytes()]
-
-
-def test_token_command_that_fails_is_an_error(forge: Forge, ask: Ask) -> None:
-    with pytest.raises(ToolkitError, match="ended with status 1"):
-        ask(forge, token_command="false")  # noqa: S106 - a command
-    assert forge.requests == []
 
 
 @pytest.fixture

@@ -5,13 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.asking import proved
 from tests.docker.conftest import Draft
 from toolkit import landlock
 from toolkit.docker.case import LIFTED
-from toolkit.docker.claims import catalogue as proofs
-from toolkit.errors import UsageError
-from toolkit.model import Silence, Status
+from toolkit.model import Status
 
 EVALUATING = ("no-rebuild", "exact-change", "overridable")
 KILLED = 'case " $* " in *" --eval "*) kill -KILL $$ ;; esac; exec "$real" "$@"'
@@ -76,25 +73,6 @@ def test_build_with_fewer_results_than_were_asked_for_is_a_failure(
 ) -> None:
     install("nix-build", '"$real" "$@" | head -n 6')
     assert draft().failure("builds") == "nix-build: gave 6 results instead of 7"
-
-
-@pytest.mark.parametrize("name", ["parse", "applies", *EVALUATING])
-def test_program_that_is_missing_is_a_failure(
-    draft: Callable[..., Draft], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
-) -> None:
-    series = draft()
-    case = series.case()
-    monkeypatch.setenv("PATH", str(tmp_path))
-    (proof,) = proved(case, (name,), progress=Silence())
-    assert proof.status is Status.FAILED
-    assert proof.reason is not None
-    assert proof.reason.endswith(": not found on PATH")
-
-
-def test_claim_with_another_name_is_a_usage_error(draft: Callable[..., Draft]) -> None:
-    with pytest.raises(UsageError, match="proof: 'rebuild' is unknown") as caught:
-        draft().prove("rebuild")
-    assert caught.value.hint == f"known proofs are {', '.join(claim.name for claim in proofs.CLAIMS)}"
 
 
 def test_equal_files_are_evaluated_once(

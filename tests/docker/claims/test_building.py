@@ -60,15 +60,6 @@ def test_file_without_the_wrapper_has_not_failed(
     assert (proof.status, proof.reason) == (Status.NOT_RUN, reason)
 
 
-def test_commit_that_leaves_the_wrapper_alone_may_not_change_path(draft: Callable[..., Draft]) -> None:
-    series = draft()
-    assert series.prove("builds", without={"demote"}, demotion=None).status is Status.PASSED
-    text = "                slirp4netns\n                fuse-overlayfs\n"
-    changed = series.edit(LIFTED, text, "                fuse-overlayfs\n                slirp4netns\n")
-    failure = changed.failure("builds", without={"demote"}, demotion=None)
-    assert failure.startswith("script: PATH changed: moby/libexec/docker:")
-
-
 class TestReadBinary:
     def test_prefix_and_suffix_are_read_from_the_command(self, tmp_path: Path) -> None:
         wrapper = tmp_path / "wrapper"
@@ -84,13 +75,6 @@ class TestReadBinary:
         (tmp_path / "wrapper").write_bytes(content)
         with pytest.raises(ToolkitError, match="no wrapper that can be read"):
             read_wrapper(tmp_path / "wrapper")
-
-
-def test_cli_that_cannot_be_built_unchanged_is_no_fault_of_the_series(draft: Callable[..., Draft]) -> None:
-    text = "install -Dm755 build/docker "
-    proof = draft().edit(BEFORE, text, f"no-such-program\n            {text}").prove("builds")
-    assert proof.status is Status.NOT_RUN
-    assert "the file cannot be built in the stand-in tree: " in (proof.reason or "")
 
 
 STORE = "/nix/store/00000000000000000000000000000000"

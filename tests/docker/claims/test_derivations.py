@@ -13,12 +13,6 @@ from toolkit.model import Status
 SET = "the specimen's package set"
 
 
-@pytest.mark.parametrize("claim", ["no-rebuild", "exact-change"])
-@pytest.mark.parametrize("layout", ["20.10.14", "24.0", "29.6"])
-def test_series_of_the_rewrites_is_proven(draft: Callable[..., Draft], layout: str, claim: str) -> None:
-    assert draft(layout).passes(claim)
-
-
 def test_proof_tells_what_it_covered_and_how_to_repeat_it(draft: Callable[..., Draft]) -> None:
     proof = draft("24.0").prove("no-rebuild")
     # On three systems docker, its client, and four components; on Darwin docker is its client.

@@ -57,12 +57,6 @@ def test_overlay_that_does_not_evaluate_is_a_failure(draft: Callable[..., Draft]
     assert "broken" in draft().failure("overlay", overlay=overlay)
 
 
-def test_overlay_without_releases_is_no_success(draft: Callable[..., Draft], overlay: Path) -> None:
-    (overlay / "default.nix").write_text("final: prev: { }\n")
-    failure = draft().failure("overlay", overlay=overlay)
-    assert failure.count("absent by the overlay") == 2
-
-
 def test_overlay_that_is_missing_is_not_run(draft: Callable[..., Draft], overlay: Path) -> None:
     proof = draft().prove("overlay")
     assert (proof.status, proof.reason) == (Status.NOT_RUN, "because an overlay is made only for unlet's own series")

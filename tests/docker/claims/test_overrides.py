@@ -7,7 +7,6 @@ from tests import designs
 from tests.docker.conftest import Draft
 from tests.docker.spoiled import designed
 from toolkit.docker.case import BEFORE, DEMOTED, LIFTED
-from toolkit.lift.plan import Design
 from toolkit.model import Status
 
 SET = "the specimen's package set"
@@ -75,15 +74,6 @@ def test_error_that_nix_cannot_catch_ends_one_door_and_no_other() -> None:
 def test_patch_that_lifts_nothing_is_not_judged() -> None:
     proof = designed("hidden").prove("overridable", without={"lift"})
     assert (proof.status, proof.reason) == (Status.NOT_RUN, "because the patch leaves the components where they are")
-
-
-@pytest.mark.parametrize("strategy", [None, Design.HIDDEN])
-@pytest.mark.parametrize("layout", ["20.10.14", "24.0", "27.5", "29.6"])
-def test_overrides_and_foreign_names_do_no_harm(
-    draft: Callable[..., Draft], layout: str, strategy: Design | None
-) -> None:
-    assert draft(layout, strategy=strategy).passes("compatible")
-    assert draft(layout, strategy=strategy).passes("capture-safe")
 
 
 class TestCompatible:

@@ -9,7 +9,7 @@ from tests.progress import Steps
 from toolkit.docker.case import LIFTED
 from toolkit.docker.case import deepened as deepen
 from toolkit.errors import UsageError
-from toolkit.model import Depth, Source, Status
+from toolkit.model import Depth, Status
 
 ALL = "pkgs/top-level/all-packages.nix"
 
@@ -43,41 +43,6 @@ class TestTreeThatDoesNotEvaluate:
         proof = deepened(needing(hog)).prove("no-rebuild", replace(TREE, max_memory=64))
         assert proof.status is Status.NOT_RUN
         assert "out of memory" in (proof.reason or "")
-
-
-@pytest.mark.parametrize(
-    ("script", "said"),
-    [
-        ("kill -9 $$", "the evaluation was killed by signal 9: probably out of memory"),
-        ("echo '{}'; exit 0", "evaluation: field 'before' is missing"),
-        ("echo; exit 0", "its output is not JSON"),
-    ],
-)
-def test_evaluation_that_was_killed_or_says_nothing_is_not_green(
-    deepened: Callable[..., Deepened], install: Callable[[str, str], None], script: str, said: str
-) -> None:
-    install("nix-instantiate", f'case "$*" in *evaluate.nix*) {script};; esac\nexec "$real" "$@"\n')
-    proof = deepened().prove("no-rebuild")
-    assert proof.status is not Status.PASSED
-    assert said in (proof.reason or "")
-
-
-def test_time_out_is_not_green(deepened: Callable[..., Deepened]) -> None:
-    proof = deepened().prove("exact-change", replace(TREE, timeout=0.001))
-    assert proof.status is not Status.PASSED
-    assert "still running after 0.00" in (proof.reason or "")
-
-
-def test_file_without_a_tree_is_a_usage_error(draft: Callable[..., Draft]) -> None:
-    case = draft().case()
-    lone = Source(origin="default.nix", content=case.source.content, directory=case.source.directory)
-    with pytest.raises(UsageError, match=r"^default\.nix: is a file, not a whole nixpkgs$"):
-        deepen(replace(case, source=lone), TREE, offline=True, progress=Steps())
-
-
-def test_part_of_a_tree_is_a_usage_error(draft: Callable[..., Draft]) -> None:
-    with pytest.raises(UsageError, match=r"28\.4 \(25\.11\): is not a whole nixpkgs: it has no 'default\.nix'$"):
-        deepen(draft("28.4").case(), TREE, offline=True, progress=Steps())
 
 
 def test_unknown_system_is_a_usage_error_that_names_known_ones(draft: Callable[..., Draft]) -> None:

@@ -52,27 +52,12 @@ def test_overlay_of_another_series_is_caught(
     assert " by the overlay, /nix/store/" in proof.reason
 
 
-def test_failing_builder_is_told_with_its_log_and_status(deepened: Callable[..., Deepened]) -> None:
-    old = "runHook preInstall\n\n              for program"
-    series = deepened().edit(DEMOTED, old, f"echo the end is near >&2; false\n              {old}")
-    failure = series.failure(NAME, BUILD).splitlines()
-    assert failure[0].startswith("nix-build ended with status 100 (a build failed): moby-29.6.1 cannot be built: ")
-    assert failure[1].startswith("the end of the log of /nix/store/")
-    assert "the end is near" in failure[2:]
-
-
 def test_words_for_nix_build_reach_it(deepened: Callable[..., Deepened]) -> None:
     series = deepened().rewritten(DEMOTED, lambda text: text.replace('mobyRev = "v${version}"', 'mobyRev = "vX"'))
     series = series.rewritten(DEMOTED, lambda text: text.replace('"docker-v${version}"', '"another"'))
     given = words("--option", "max-jobs", "0", "--builders", "")
     assert "Unable to start any build" in series.failure(NAME, given).splitlines()[0]
     assert series.prove(NAME, given).commands[0].endswith("-A series --option max-jobs 0 --builders ''")
-
-
-def test_unknown_word_is_told_by_nix_itself(deepened: Callable[..., Deepened]) -> None:
-    failure = deepened().failure(NAME, words("--no-such-flag"))
-    assert failure.startswith("nix-build ended with status 1 (nothing was built): ")
-    assert "no-such-flag" in failure.splitlines()[0]
 
 
 def test_other_store_is_built_in_and_not_looked_at(deepened: Callable[..., Deepened], tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ import pytest
 
 from tests.clones import BRANCH, TARGET, Clone, git, objects, snapshot
 from tests.docker.pr.conftest import Contributed, ask
-from tests.progress import Steps
 from tests.situations import SITUATIONS
 from toolkit.docker.steps import MODULE, Demotion
 from toolkit.errors import ToolkitError, UsageError
@@ -54,13 +53,6 @@ class TestBranch:
         assert contributed.git("rev-parse", "HEAD~1")[:12] in text
         assert contributed.git("rev-parse", "HEAD~2")[:12] in text
 
-    def test_patches_that_were_proven_give_the_same_tree(self, contributed: Contributed) -> None:
-        series = sorted((contributed.files / "series").glob("*.patch"))
-        contributed.clone.git("worktree", "add", "--quiet", "--detach", "../applied", "upstream/master")
-        applied = contributed.clone.top.with_name("applied")
-        git(applied, "am", "--quiet", *series)
-        assert git(applied, "rev-parse", "HEAD^{tree}") == contributed.git("rev-parse", "HEAD^{tree}")
-
     def test_everything_that_was_asked_for_is_there(self, new_clone: Callable[..., Clone], tmp_path: Path) -> None:
         clone = new_clone()
         place = tmp_path / "el se:where"
@@ -85,47 +77,6 @@ class TestBranch:
         assert (removed.branch, removed.worktree) == ("docker/jané", place)
         assert not (clone.common / "unlet").exists()
         assert not place.exists()
-
-
-# What git reads of the base is another thing in each of these; tests/external has all others.
-@pytest.mark.parametrize(
-    ("situation", "signed"),
-    [("dirty", True), ("partial", False), ("bare", True)],
-)
-def test_nothing_of_the_users_changes(
-    new_clone: Callable[..., Clone], monkeypatch: pytest.MonkeyPatch, situation: str, *, signed: bool
-) -> None:
-    clone = SITUATIONS[situation](new_clone)
-    clone.install_hooks()
-    if signed:
-        clone.sign()
-    before, had, place = snapshot(clone), objects(clone), clone.beside
-    # As in a hook of another repository.
-    for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX"):
-        monkeypatch.setenv(name, "/nowhere")
-    done = ask(clone)
-    for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX"):
-        monkeypatch.delenv(name)
-    assert snapshot(clone, branch=BRANCH, worktree=place) == before
-    assert not done.failed
-    assert done.made is not None
-    assert done.made.worktree == place
-    assert git(place, "rev-parse", "HEAD~2") == git(clone.repo, "rev-parse", done.made.base_name)
-    assert (place / TARGET).read_text() == git(place, "show", f"HEAD:{TARGET}") + "\n"
-    assert git(place, "log", "-2", "--format=%G?").split() == ["G" if signed else "N"] * 2
-    if situation == "partial":
-        # Neither fetched nor checked out.
-        assert not (place / "big").exists()
-        assert {name for name in objects(clone) if name.startswith("pack/")} == {
-            name for name in had if name.startswith("pack/")
-        }
-    removed = remove(clone.repo, None, force=False)
-    assert (removed.branch, removed.worktree) == (BRANCH, place)
-    assert snapshot(clone) == before
-    assert objects(clone) >= had
-    assert not (clone.common / "unlet").exists()
-    assert not (clone.common / "refs" / "heads" / BRANCH).exists()
-    assert clone.hooks_run == []
 
 
 class TestInPlace:
@@ -182,53 +133,9 @@ class TestInPlace:
         assert caught.value.hint == "--update moves it"
 
 
-class TestFetch:
-    def test_base_is_as_the_remote_has_it(self, new_clone: Callable[..., Clone]) -> None:
-        clone = new_clone("--filter=blob:none", "--no-checkout")
-        # One that no other test has in the cache.
-        tree = git(clone.upstream, "rev-parse", "newer^{tree}")
-        newest = git(clone.upstream, "commit-tree", "-p", "newer", "-m", "newest", tree)
-        git(clone.upstream, "update-ref", "refs/heads/master", newest)
-        clone.git("fetch", "--quiet", "upstream")
-        assert "--fetch" in str(refused(clone).hint)
-        clone.git("update-ref", "refs/remotes/upstream/master", "HEAD")
-        done = ask(clone, fetch=True, base="upstream/master")
-        assert done.made is not None
-        assert str(done.made.contribution.base_commit) == clone.git("rev-parse", "upstream/master") == newest
-        assert git(done.made.worktree, "status", "--porcelain") == ""
-
-    def test_remote_that_is_gone_is_one_line(self, new_clone: Callable[..., Clone]) -> None:
-        clone = new_clone()
-        shutil.rmtree(clone.upstream)
-        (clone.common / "FETCH_HEAD").touch()
-        before = snapshot(clone)
-        with pytest.raises(ToolkitError, match="cannot fetch from 'upstream': "):
-            ask(clone, fetch=True)
-        # Git itself begins with that file.
-        before["git/FETCH_HEAD"] = snapshot(clone)["git/FETCH_HEAD"]
-        assert snapshot(clone) == before
-
-
 class TestRefusals:
-    def test_base_that_is_not_there(self, new_clone: Callable[..., Clone]) -> None:
-        error = refused(new_clone(), base="nowhere")
-        assert str(error).endswith("has no branch, tag or commit 'nowhere'")
-        assert "it has master" in str(error.hint)
-
     def test_base_without_the_file(self, new_clone: Callable[..., Clone]) -> None:
         assert f"has no '{TARGET}'" in str(refused(new_clone(), base="other"))
-
-    @pytest.mark.parametrize(("base", "why"), [("fixed", "fixed"), ("19.03", "older than 20.10")])
-    def test_base_with_nothing_to_do(self, new_clone: Callable[..., Clone], base: str, why: str) -> None:
-        assert why in str(refused(new_clone(), base=base))
-
-    def test_no_identity(self, new_clone: Callable[..., Clone], sealed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        clone = new_clone()
-        (sealed / ".gitconfig").write_text("[user]\n\tname = Jane\n")
-        monkeypatch.setenv("EMAIL", "jane@machine.example.org")
-        error = refused(clone)
-        assert str(error).endswith(": git has no name and address for the commits")
-        assert "user.email" in str(error.hint)
 
     def test_an_assistant_that_is_not_disclosed(self, new_clone: Callable[..., Clone]) -> None:
         clone = new_clone()
@@ -251,10 +158,6 @@ class TestRefusals:
         assert "--update" in str(caught.value.hint)
         assert contributed.state() == before
 
-    @pytest.mark.parametrize("branch", ["x" * 250, "ü" * 100], ids=["long", "quoted"])
-    def test_branch_that_no_file_can_be_called_after(self, new_clone: Callable[..., Clone], branch: str) -> None:
-        assert str(refused(new_clone(), branch=branch)).lower().endswith("file name too long")
-
     @pytest.mark.parametrize("kind", ["file", "directory", "link"])
     def test_place_that_is_taken(self, new_clone: Callable[..., Clone], kind: str) -> None:
         clone = new_clone()
@@ -267,9 +170,6 @@ class TestRefusals:
         error = refused(clone)
         assert str(error) == f"{clone.beside}: is there already"
         assert "--worktree" in str(error.hint)
-
-    def test_place_in_nowhere(self, new_clone: Callable[..., Clone], tmp_path: Path) -> None:
-        assert isinstance(refused(new_clone(), worktree=tmp_path / "no" / "where"), UsageError)
 
     def test_place_of_a_worktree_that_is_gone(self, new_clone: Callable[..., Clone]) -> None:
         clone = new_clone()
@@ -286,22 +186,3 @@ def test_force_makes_it_though_a_proof_fails(new_clone: Callable[..., Clone]) ->
     assert done.failed
     assert done.made is not None
     assert (done.made.worktree / TARGET).is_file()
-
-
-class TestEnds:
-    @pytest.mark.parametrize("moment", ["proving no-rebuild", "checking out"])
-    def test_interrupt_leaves_the_clone_as_it_was(self, new_clone: Callable[..., Clone], moment: str) -> None:
-        clone = new_clone()
-        before = snapshot(clone)
-        at = f"checking out {clone.beside}" if moment == "checking out" else moment
-        steps = Steps(interrupted_at=at)
-        with pytest.raises(KeyboardInterrupt):
-            ask(clone, progress=steps)
-        assert at in steps.steps
-        assert snapshot(clone) == before
-        assert not (clone.common / "unlet").exists()
-
-    def test_second_one_at_once_says_so(self, new_clone: Callable[..., Clone]) -> None:
-        clone = new_clone()
-        with contributions.alone(clone.common):
-            assert "another unlet is running in this clone" in str(refused(clone))

@@ -63,36 +63,12 @@ class TestRemoval:
         assert removed.worktree == contributed.worktree
         assert gone(contributed)
 
-    def test_worktree_that_was_moved(self, contributed: Contributed) -> None:
-        place = contributed.worktree.with_name("moved")
-        contributed.clone.git("worktree", "move", contributed.worktree, place)
-        assert contributed.remove().worktree == place
-        assert not place.exists()
-        assert gone(contributed)
-
     def test_branch_that_is_gone(self, contributed: Contributed) -> None:
         contributed.clone.git("worktree", "remove", contributed.worktree)
         contributed.clone.git("branch", "--quiet", "-D", BRANCH)
         removed = contributed.remove()
         assert (removed.worktree, removed.commit) == (None, None)
         assert gone(contributed)
-
-    def test_other_worktrees_stay(self, contributed: Contributed) -> None:
-        clone = contributed.clone
-        for name in ("gone", "there"):
-            clone.git("worktree", "add", "--quiet", "-b", name, f"../{name}")
-        shutil.rmtree(clone.top.with_name("gone"))
-        before = snapshot(clone, branch=BRANCH, worktree=contributed.worktree)
-        contributed.remove()
-        assert snapshot(clone) == before
-
-    def test_second_one_has_nothing_to_do(self, contributed: Contributed) -> None:
-        contributed.remove()
-        before = snapshot(contributed.clone)
-        for branch, why in ((None, "unlet made no branch here"), (BRANCH, f"there is no branch '{BRANCH}'")):
-            with pytest.raises(ToolkitError, match=why):
-                contributed.remove(branch)
-        assert snapshot(contributed.clone) == before
 
 
 class TestLosses:
@@ -123,11 +99,6 @@ class TestLosses:
         contributed.remove(force=True)
         assert gone(contributed)
 
-    def test_own_commits_without_their_worktree(self, contributed: Contributed) -> None:
-        contributed.commit("mine", {"README.md": "mine\n"})
-        shutil.rmtree(contributed.worktree)
-        assert "has commits that unlet did not make" in str(refused(contributed))
-
     def test_edited_text(self, contributed: Contributed) -> None:
         text = contributed.files / contributions.TEXT
         text.write_text(text.read_text() + "mine\n")
@@ -147,15 +118,6 @@ class TestLosses:
         contributed.git("checkout", "--quiet", "-b", "mine")
         assert contributed.remove().worktree is None
         assert contributed.git("symbolic-ref", "HEAD") == "refs/heads/mine"
-
-    def test_rebase_in_progress(self, contributed: Contributed) -> None:
-        contributed.edit_target("docker_29 =", "docker_29  =")
-        contributed.clone.advance()
-        with pytest.raises(AssertionError, match=r"CONFLICT|could not apply"):
-            contributed.git("rebase", "--quiet", "upstream/master")
-        assert str(contributed.worktree) in str(refused(contributed))
-        assert contributed.remove(force=True).worktree == contributed.worktree
-        assert gone(contributed)
 
 
 class TestRefusals:
@@ -198,10 +160,6 @@ class TestRefusals:
         contributed.remove("docker/other")
         assert contributed.clone.git("branch", "--list", "docker*", "--format=%(refname:short)") == BRANCH
         assert contributed.kept is not None
-
-    def test_damaged_file(self, contributed: Contributed) -> None:
-        (contributed.files / "branch.json").write_text("{")
-        assert "branch.json: is not JSON, or was cut off" in str(refused(contributed))
 
     def test_clone_at_work(self, contributed: Contributed) -> None:
         with contributions.alone(contributed.clone.common):

@@ -1,5 +1,4 @@
 import os
-import re
 import shutil
 from collections.abc import Callable
 
@@ -155,13 +154,6 @@ class TestMove:
 
 
 class TestRefusals:
-    def test_own_commit_that_conflicts(self, contributed: Contributed) -> None:
-        commit = contributed.edit_target("  docker_29 =", "  # mine\n  docker_29 =", "docker: mine")
-        contributed.clone.advance()
-        assert re.search(
-            f"commit {commit[:12]} 'docker: mine' conflicts in {TARGET} at line [0-9]+$", str(refused(contributed))
-        )
-
     def test_changes_that_are_not_committed(self, contributed: Contributed) -> None:
         contributed.clone.configure(status__showUntrackedFiles="no")
         (contributed.worktree / "new").write_text("mine\n")
@@ -188,35 +180,8 @@ class TestRefusals:
         assert str(error) == f"{contributed.worktree}: has a commit checked out, not branch '{BRANCH}'"
         assert f"switch {BRANCH}" in str(error.hint)
 
-    def test_rebase_in_progress(self, contributed: Contributed) -> None:
-        contributed.edit_target("  docker_29 =", "  # mine\n  docker_29 =")
-        contributed.clone.advance()
-        with pytest.raises(AssertionError, match=r"could not apply"):
-            contributed.git("rebase", "--quiet", "upstream/master")
-        assert "status shows what is going on" in str(refused(contributed).hint)
-
-    def test_file_that_is_no_docker_file_any_more(self, contributed: Contributed) -> None:
-        contributed.commit("docker: gone", {TARGET: "{ }\n"})
-        refused(contributed)
-
 
 class TestMeanwhile:
-    def test_edit_that_came_while_the_proofs_ran_is_not_lost(self, contributed: Contributed) -> None:
-        contributed.clone.advance()
-        kept = contributed.kept
-
-        class Meanwhile(Steps):
-            def step(self, what: str) -> None:
-                super().step(what)
-                if what == "committing":
-                    (contributed.worktree / "README.md").write_text("mine\n")
-
-        tip = contributed.tip
-        with pytest.raises(ToolkitError, match="has changed in the meantime"):
-            contributed.update(progress=Meanwhile())
-        assert (contributed.worktree / "README.md").read_text() == "mine\n"
-        assert (contributed.tip, contributed.kept) == (tip, kept)
-
     @pytest.mark.parametrize("moment", ["proving no-rebuild", "moving"])
     def test_interrupt_leaves_everything(self, contributed: Contributed, moment: str) -> None:
         contributed.clone.advance()

@@ -138,26 +138,22 @@ COPY = ""
 """The text of the file that goes, or of another package."""
 
 IMPORTED = "import ./generic.nix\n"
-BAT, GPERF, ADNS, ADRGEN = map(by_name, ("bat", "gperf", "adns", "adrgen"))
+BAT, GPERF, ADNS = map(by_name, ("bat", "gperf", "adns"))
 ADB = "pkgs/development/python-modules/adb-shell/default.nix"
 CODE = "pkgs/applications/editors/vscode/extensions/default.nix"
-OBS = "pkgs/applications/video/obs-studio/plugins/obs-3d-effect.nix"
-IP4R = "pkgs/servers/sql/postgresql/ext/ip4r.nix"
 PYTHON_ALIASES = "pkgs/top-level/python-aliases.nix"
 ORIGINALS = {"26.11": QC, "20.09": "pkgs/tools/typesetting/scdoc/default.nix"}
 ALL_FIVE = (NATIVE, ARM, DARWIN, CROSS, STATIC)
 
-LYNX, SCDOC, UNPAPER, UNDMG_OLD = (
+LYNX, SCDOC, UNDMG_OLD = (
     f"pkgs/{path}/default.nix"
     for path in (
         "applications/networking/browsers/lynx",
         "tools/typesetting/scdoc",
-        "tools/graphics/unpaper",
         "tools/archivers/undmg",
     )
 )
 POSTGRES_OLD = "pkgs/servers/sql/postgresql/default.nix"
 VIM_OLD = "pkgs/misc/vim-plugins/"
-TERRAFORM_OLD = "pkgs/applications/networking/cluster/terraform-providers/data.nix"
 DOCKER_OLD = "pkgs/applications/virtualization/docker/default.nix"
 CALL_RG = "callPackage ../tools/text/ripgrep {\n    inherit (darwin.apple_sdk.frameworks) Security;\n  }"

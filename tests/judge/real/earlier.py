@@ -6,7 +6,6 @@
 import re
 
 from tests.judge.real.case import (
-    AIODNS,
     ALIASES,
     ALL,
     CALL_RG,
@@ -17,9 +16,7 @@ from tests.judge.real.case import (
     NATIVE,
     POSTGRES_OLD,
     SCDOC,
-    TERRAFORM_OLD,
     UNDMG_OLD,
-    UNPAPER,
     VIM_OLD,
     Case,
     both,
@@ -39,18 +36,6 @@ CASES: tuple[Case, ...] = (
         "stdenv.lib to lib",
         {LYNX: both(to("{ stdenv, buildPackages", "{ stdenv, lib, buildPackages"), to("stdenv.lib.", "lib."))},
         'removeAttrs (seen pkgs.lynx) [ "arguments" ]',
-    ),
-    Case(
-        "no with",
-        {
-            UNPAPER: both(
-                to("with stdenv.lib; ", ""),
-                to("licenses.gpl2", "stdenv.lib.licenses.gpl2"),
-                to("platforms.all", "stdenv.lib.platforms.all"),
-                to("[ maintainers.rycee ]", "[ stdenv.lib.maintainers.rycee ]"),
-            )
-        },
-        "seen pkgs.unpaper",
     ),
     Case("sha256 to hash", {UNDMG_OLD: sri}, "[ pkgs.undmg.outPath pkgs.undmg.meta.license ]"),
     Case(
@@ -87,59 +72,12 @@ CASES: tuple[Case, ...] = (
         {POSTGRES_OLD: lambda text: re.sub(r"\bicuEnabled\b", "withIcu", text)},
         "map seen [ pkgs.postgresql_10 pkgs.postgresql_12 ]",
     ),
-    Case(
-        "white space in a version list",
-        {TERRAFORM_OLD: lambda text: re.sub(" +=", " =", text)},
-        "seen pkgs.terraform-providers.aws",
-    ),
-    Case(
-        "an inherit in a Python module",
-        {AIODNS: to("inherit pname version;", "inherit version pname;")},
-        "seen pkgs.python3Packages.aiodns",
-    ),
-    Case(
-        "an optional in a Python module",
-        {AIODNS: to('++ optional (pythonOlder "3.7") typing', '++ (if pythonOlder "3.7" then [ typing ] else [ ])')},
-        "seen pkgs.python3Packages.aiodns",
-    ),
-    Case(
-        "an alias in parentheses",
-        {ALIASES: sub(r"^  ag = silver-searcher;", "  ag = (silver-searcher);")},
-        "seen pkgs.ag",
-    ),
-    Case(
-        "a URL in two parts",
-        {SCDOC: to('"https://git.sr.ht/~sircmpwn/scdoc"', '("https://git.sr.ht/" + "~sircmpwn/scdoc")')},
-        "seen pkgs.scdoc",
-    ),
-    Case(
-        "a package of a desktop",
-        {"pkgs/desktops/mate/mate-calc/default.nix": to("[ licenses.gpl2Plus ]", "(with licenses; [ gpl2Plus ])")},
-        "seen pkgs.mate.mate-calc",
-    ),
-    Case(
-        "a set in two parts",
-        {"pkgs/tools/text/mawk/default.nix": to("    license =", "  } // {\n    license =")},
-        "seen pkgs.mawk",
-    ),
     # Damages.
     Case(
         "changelog with lib.version",
         {SCDOC: to("refs/${version}", "refs/${stdenv.lib.version}")},
         "pkgs.scdoc.meta.changelog",
         ("meta", "scdoc"),
-    ),
-    Case(
-        "a licence of a Python module",
-        {AIODNS: to("    license = licenses.mit;\n", "")},
-        "pkgs.python3Packages.aiodns.meta.license or null",
-        ("meta", "python3Packages.aiodns"),
-    ),
-    Case(
-        "a URL, fetchurl",
-        {UNPAPER: to("www.flameeyes.eu/files", "example.org/files")},
-        "pkgs.unpaper.src.drvPath",
-        ("fixed-output", "unpaper"),
     ),
     Case(
         "a platform of the host",
@@ -150,22 +88,10 @@ CASES: tuple[Case, ...] = (
         (NATIVE, CROSS),
     ),
     Case(
-        "a call line",
-        {ALL: to(CALL_RG, CALL_RG.replace("Security;", "Security;\n    withPCRE2 = false;"))},
-        "pkgs.ripgrep.drvPath",
-        ("derivation", "ripgrep"),
-    ),
-    Case(
         "a sibling of a shared file",
         {POSTGRES_OLD: to('atLeast "10"', 'atLeast "11"')},
         "pkgs.postgresql_10.drvPath",
         ("derivation", "postgresql_10"),
-    ),
-    Case(
-        "a provider",
-        {TERRAFORM_OLD: sub(r'(acme =.*?sha256  = ")1h', r"\g<1>1k")},
-        "pkgs.terraform-providers.acme.drvPath",
-        ("derivation", "terraform-providers.acme"),
     ),
     Case(
         "a kernel",
@@ -173,25 +99,7 @@ CASES: tuple[Case, ...] = (
         "pkgs.linux_4_19.drvPath",
         ("derivation|fixed-output", "linux_4_19"),
     ),
-    Case(
-        "a Vim plugin",
-        {VIM_OLD + "generated.nix": sub(r'(pname = "acp";.*?sha256 = ")0h', r"\g<1>0k")},
-        "pkgs.vimPlugins.acp.drvPath",
-        ("derivation", "vimPlugins.acp"),
-    ),
-    Case(
-        "a KDE package",
-        {"pkgs/applications/kde/ark/default.nix": to("p7zip lrzip ]", "p7zip ]")},
-        "pkgs.libsForQt5.callPackage ({ ark }: ark.drvPath) { }",
-        ("derivation", "ark"),
-    ),
     Case("an alias gone", {ALIASES: sub(r"^  ag = silver-searcher;[^\n]*\n", "")}, "pkgs ? ag", ("alias", "ag")),
-    Case(
-        "a dependency of a Python module",
-        {AIODNS: to("[ pycares ]", "[ ]")},
-        "pkgs.python3Packages.aiodns.drvPath",
-        ("derivation", "python3Packages.aiodns"),
-    ),
     Case(
         "a parameter of a shared file",
         {DOCKER_OLD: to("      , tiniRev, tiniSha256\n", "      , tiniRev, tiniSha256, more\n")},
@@ -199,40 +107,10 @@ CASES: tuple[Case, ...] = (
         ("evaluation", "docker"),
     ),
     Case(
-        "a call without an argument",
-        {ALL: to(CALL_RG, "callPackage ../tools/text/ripgrep { Security = null; }")},
-        "pkgs.ripgrep.drvPath",
-        ("derivation", "ripgrep"),
-        "x86_64-darwin",
-        (NATIVE, "x86_64-darwin"),
-    ),
-    Case(
-        "a package of the Python set gone",
-        {"pkgs/top-level/python-packages.nix": sub(r"^  affinity = [^\n]*\n", "")},
-        "pkgs.python3Packages ? affinity",
-        ("removed", "python3Packages.affinity"),
-    ),
-    Case(
-        "a name and the old hash",
-        {"pkgs/tools/text/mawk/default.nix": to("1.3.4-20200120", "1.3.4-20200717")},
-        "pkgs.mawk.src.drvPath",
-        ("fixed-output", "mawk"),
-    ),
-    Case(
         "a file gone, its call there",
         {"pkgs/tools/text/mawk/default.nix": None},
         "pkgs.mawk.drvPath",
         ("evaluation", "mawk"),
-    ),
-    Case(
-        "a licence of an editor's extension",
-        {
-            "pkgs/misc/vscode-extensions/default.nix": sub(
-                r'(name = "wal";.*?)license = licenses.mit', r"\1license = licenses.bsd3"
-            )
-        },
-        "pkgs.vscode-extensions.cmschuetz12.wal.meta.license",
-        ("meta", "vscode-extensions.cmschuetz12.wal"),
     ),
     Case(
         "an argument gone, of what all use",

@@ -5,18 +5,11 @@
 
 from tests.judge.real.case import (
     ADB,
-    ADNS,
-    ADRGEN,
     AFTERSHIP,
     AIODNS,
     ALIASES,
     ALL,
     COPY,
-    DARWIN,
-    GPERF,
-    IP4R,
-    NATIVE,
-    PYTHON,
     PYTHON_ALIASES,
     QC,
     RIPGREP,
@@ -62,12 +55,6 @@ CASES: tuple[Case, ...] = (
         },
         "pkgs.pass.override.__functionArgs",
         ("arguments", "pass"),
-    ),
-    Case(
-        "a default's value",
-        {RIPGREP: to("withPCRE2 ? true", "withPCRE2 ? false")},
-        "pkgs.ripgrep.drvPath",
-        ("derivation", "ripgrep"),
     ),
     Case(
         "repo by pname",
@@ -118,28 +105,6 @@ CASES: tuple[Case, ...] = (
         ("evaluation|passthru|override", "vorbis-tools"),
     ),
     Case(
-        "what all-packages reads",
-        {"pkgs/development/python-modules/nvchecker/default.nix": sub(r"\bdependencies =", "propagatedBuildInputs =")},
-        "pkgs.nvchecker.drvPath",
-        ("evaluation", "nvchecker"),
-    ),
-    Case(
-        "an argument under another name",
-        {
-            by_name("taplo"): both(
-                to("withLsp ? true", "enableLsp ? true"), to("optional withLsp", "optional enableLsp")
-            )
-        },
-        "pkgs.taplo.override.__functionArgs",
-        ("arguments", "taplo"),
-    ),
-    Case(
-        "finalAttrs to rec",
-        {GPERF: both(to("(finalAttrs: {", "rec {"), to("finalAttrs.version", "version"), sub(r"\}\)\n\Z", "}\n"))},
-        '(pkgs.gperf.overrideAttrs { version = "x"; }).src.url',
-        ("override", "gperf"),
-    ),
-    Case(
         "a call without callPackage",
         {
             ALL: sub(
@@ -157,7 +122,6 @@ CASES: tuple[Case, ...] = (
         "pkgs.gweather-locations ? updateScript",
         ("passthru", "gweather-locations"),
     ),
-    Case("tests gone", {UNIFI: sub(r"    tests = \{.*?\n    \};\n", "")}, "pkgs.unifi ? tests", ("passthru", "unifi")),
     Case(
         "a test that is none",
         {UNIFI: to("inherit (nixosTests) unifi", "inherit (nixosTests) unify")},
@@ -171,55 +135,13 @@ CASES: tuple[Case, ...] = (
         ("passthru", "unifi"),
     ),
     Case(
-        "a text of passthru",
-        {VOMS: to("inherit externalEtc;", 'externalEtc = "/other";')},
-        "pkgs.voms.externalEtc",
-        ("passthru", "voms"),
-    ),
-    Case(
-        "a value throws",
-        {UNIFI: to("jrePackage = jdk25_headless", 'jrePackage = throw "no"')},
-        "pkgs.unifi.jrePackage.drvPath",
-        ("passthru", "unifi"),
-    ),
-    Case(
-        "what a test looks for",
-        {ADRGEN: to('version = "v${finalAttrs.version}";\n  };', 'version = "${finalAttrs.version}";\n  };')},
-        "pkgs.adrgen.tests.version.drvPath",
-        ("passthru", "adrgen"),
-    ),
-    Case(
         "an extra gone",
         {ADB: to("    usb = [ libusb1 ];\n", "")},
         "pkgs.python3Packages.adb-shell.optional-dependencies",
         ("passthru|derivation", "python3Packages.adb-shell"),
     ),
-    Case(
-        "how it is updated",
-        {ADNS: to('rev-prefix = "adns-"', 'rev-prefix = "v"')},
-        "pkgs.adns.updateScript",
-        ("passthru", "adns"),
-    ),
-    Case(
-        "a test of an extension gone",
-        {IP4R: sub(r"  passthru.tests = \{.*?\n  \};\n", "")},
-        "pkgs.postgresqlPackages.ip4r.tests or { }",
-        ("passthru", "postgresqlPackages.ip4r"),
-    ),
     # Names.
     Case("an alias gone", {ALIASES: sub(r"^  banking = saldo;[^\n]*\n", "")}, "pkgs ? banking", ("alias", "banking")),
-    Case(
-        "an alias that throws",
-        {ALIASES: sub(r"^  banking = saldo;", '  banking = throw "gone";')},
-        "pkgs.banking.drvPath",
-        ("evaluation", "banking"),
-    ),
-    Case(
-        "an alias of another",
-        {ALIASES: to("  banking = saldo;", "  banking = qc;")},
-        "pkgs.banking.drvPath",
-        ("derivation", "banking"),
-    ),
     Case(
         "a set not recursed into",
         {ALL: sub(r"coolercontrol = recurseIntoAttrs \((callPackage [^)]*)\);", r"coolercontrol = \1;")},
@@ -227,12 +149,6 @@ CASES: tuple[Case, ...] = (
         ("passthru", "coolercontrol"),
     ),
     Case("a package gone", {QC: None}, "pkgs ? qc", ("removed", "qc")),
-    Case(
-        "a package throws",
-        {ALL: sub(r"^  pgbadger = [^\n]*", '  pgbadger = throw "gone";')},
-        "pkgs.pgbadger.drvPath",
-        ("evaluation", "pgbadger"),
-    ),
     Case("a new name", {QC: None, by_name("qd"): COPY}, "[ (pkgs ? qc) (pkgs ? qd) ]", ("removed", "qc")),
     Case("a new package", {by_name("qd"): COPY}, "pkgs ? qd", ("added", "qd")),
     Case(
@@ -246,24 +162,6 @@ CASES: tuple[Case, ...] = (
         {PYTHON_ALIASES: sub(r"^  hijri-converter = [^\n]*\n", "")},
         "pkgs.python3Packages ? hijri-converter",
         ("alias|removed", "python3Packages.hijri-converter"),
-    ),
-    Case(
-        "a package of the Python set gone",
-        {PYTHON: sub(r"^  pyaftership = [^\n]*\n", "")},
-        "pkgs.python3Packages ? pyaftership",
-        ("removed", "python3Packages.pyaftership"),
-    ),
-    Case(
-        "a variant gone",
-        {ALL: sub(r"^  mtr-gui = [^\n]*\n", "")},
-        "pkgs ? mtr-gui",
-        ("removed", "mtr-gui"),
-    ),
-    Case(
-        "a plugin gone",
-        {"pkgs/applications/video/obs-studio/plugins/default.nix": sub(r"^  obs-3d-effect = [^\n]*\n", "")},
-        "pkgs.obs-studio-plugins ? obs-3d-effect",
-        ("removed", "obs-studio-plugins.obs-3d-effect"),
     ),
     # Evaluation.
     Case(
@@ -279,30 +177,10 @@ CASES: tuple[Case, ...] = (
         ("evaluation", "voms"),
     ),
     Case(
-        "an argument that nobody passes",
-        {QC: to("  stdenv,\n", "  stdenv,\n  nobodyHasThis,\n")},
-        "pkgs.qc.drvPath",
-        ("evaluation", "qc"),
-    ),
-    Case(
         "import from derivation",
         {QC: to('homepage = "https://github.com/qownnotes/qc"', "homepage = builtins.readFile finalAttrs.src.outPath")},
         "pkgs.qc.meta.homepage",
         ("meta|evaluation", "qc"),
-    ),
-    Case(
-        "a function of the library that is none",
-        {ADNS: to("lib.optionals stdenv", "lib.optionalss stdenv")},
-        "pkgs.adns.drvPath",
-        ("evaluation", "adns"),
-    ),
-    Case(
-        "an assertion",
-        {ADNS: wrapped("assert !stdenv.hostPlatform.isDarwin;\n", "")},
-        "pkgs.adns.drvPath",
-        ("evaluation", "adns"),
-        DARWIN,
-        (NATIVE, DARWIN),
     ),
     # What reaches all.
     Case(
@@ -328,12 +206,6 @@ CASES: tuple[Case, ...] = (
         {"pkgs/build-support/fetchgit/builder.sh": lambda text: text + "\ntrue\n"},
         "pkgs.volume_key.src.drvPath",
         ("unknown|fixed-output", "volume_key"),
-    ),
-    Case(
-        "a builder",
-        {"pkgs/build-support/go/module.nix": to("        inherit go;\n", "")},
-        "pkgs.qc ? go",
-        ("unknown|passthru", "qc"),
     ),
     Case(
         "a Python that is not for it any more, and readers of the package",

@@ -4,6 +4,7 @@
 """
 
 import json
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -28,6 +29,7 @@ ENVIRONMENT = {
     "GITHUB_TOKEN, GH_TOKEN": "The token for GitHub.",
 }
 _Rows = dict[str, list[tuple[str, str]]]
+_REPEATED = re.compile(r"(; may|\. May) be repeated")
 
 
 def reference() -> str:
@@ -36,7 +38,7 @@ def reference() -> str:
         "# Reference",
         "",
         "`python -m tests.manual docs` makes this page and the man page from the commands.",
-        "README has the [exit codes](../README.md#exit-codes).",
+        "README has the [exit codes](../README.md#exit-codes). Options with `…` may be repeated.",
         "",
         "Every command takes these options, before or after its name:",
         *_lists({"": [row for rows in _rows(click.Context(commands)).values() for row in rows]}),
@@ -44,9 +46,17 @@ def reference() -> str:
         "Several commands share these options:",
         *_lists(shared := _shared()),
     ]
+    sentences = Counter(each for context in _contexts() for each in _sentences(context.command))
+    lines += ["", "For several commands:", "", *(f"- {each}" for each, count in sentences.items() if count > 1)]
     for context in _contexts():
         command = context.command
-        lines += ["", f"## {context.command_path}", "", *_unwrapped(command.help or "")]
+        about = "\n\n".join(
+            part for part in (command.help or "").split("\n\n") if not part.strip().startswith("Exit codes:")
+        )
+        text = "\n".join(_unwrapped(about))
+        for each in (each for each, count in sentences.items() if count > 1):
+            text = text.replace(each, "").replace("  ", " ").strip()
+        lines += ["", f"## {context.command_path}", "", *(line.strip() for line in text.splitlines())]
         arguments = command.collect_usage_pieces(context)[1:]
         if arguments and not isinstance(command, click.Group):
             lines += ["", f"`{context.command_path} {' '.join(arguments)}`"]
@@ -55,13 +65,14 @@ def reference() -> str:
         lines += _lists({"": own})
         if names := list(_names(rows, shared)):
             lines += ["", f"Shared: {', '.join(names)}."]
-        if command.epilog:
-            lines += ["", *_unwrapped(command.epilog)]
     lines += ["", "## JSON", ""]
-    lines += ["A field may be added under the same number; the number changes if a field goes or changes its meaning."]
-    lines += ["", "| schema | document | `schema` |", "|---|---|---:|", *_schemas()]
+    lines += [
+        "Each document has a number `schema`. A new field keeps it; a removed or changed one does not.",
+        "",
+        *_schemas(),
+    ]
     lines += ["", "## Environment", *_lists({"": [*ENVIRONMENT.items()]})]
-    return "\n".join(lines) + "\n"
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)) + "\n"
 
 
 def man_page() -> str:
@@ -95,11 +106,11 @@ def man_page() -> str:
 
 
 def _schemas() -> Iterator[str]:
-    """Yield a row for each schema: its file, its document, its number."""
+    """Yield an item for each schema: its file, its document, its number."""
     for path in sorted((Path(__file__).parents[1] / "docs/schema").iterdir()):
         schema = json.loads(path.read_text())
         number = schema["properties"]["schema"]["const"]
-        yield f"| [{path.name}](schema/{path.name}) | {schema['title']} | {number} |"
+        yield f"- [{path.name}](schema/{path.name}), {number}: {schema['title']}"
 
 
 def _contexts() -> Iterator[click.Context]:
@@ -148,7 +159,7 @@ def _lists(groups: _Rows) -> Iterator[str]:
     for group, rows in groups.items():
         if rows:
             yield from ("", *((f"{group}:", "") if group else ()))
-            yield from (f"- `{names}`: {_plain(text)}" for names, text in rows)
+            yield from (f"- `{names}{'…' * bool(_REPEATED.search(text))}`: {_plain(text)}" for names, text in rows)
 
 
 def _tagged(groups: _Rows) -> Iterator[str]:
@@ -157,12 +168,20 @@ def _tagged(groups: _Rows) -> Iterator[str]:
         yield from (".TP", rf"\fB{_roff(names)}\fR", _roff(text))
 
 
+def _sentences(command: click.Command) -> list[str]:
+    """Return the sentences of a command's help."""
+    return re.findall(r"[A-Z][^.]*(?:\.(?=\S)[^.]*)*\.", " ".join((command.help or "").split()))
+
+
 def _unwrapped(text: str) -> list[str]:
     """Return text with each paragraph on one line."""
     return "\n\n".join(" ".join(part.split()) for part in text.strip().split("\n\n")).splitlines()
 
 
 def _plain(text: str) -> str:
+    text = re.sub(r" *\[(?:(default: [^;\]]*); )?[^\]]*<=?x[^\]]*\]", r" [\1]", _REPEATED.sub("", text)).replace(
+        " []", ""
+    )
     return " ".join(text.split()).replace("<nixpkgs>", "`<nixpkgs>`")
 
 

@@ -60,7 +60,7 @@ class MadeBranch(Struct, frozen=True, kw_only=True):
 
 
 class PullRequest(Struct, frozen=True, kw_only=True):
-    """What `pr` did in the clone whose top is `clone`. `made` is None if a proof failed.
+    """The result of `pr` in the clone whose top is `clone`. `made` is None if a proof failed.
 
     `own_proofs` are about the file after the contributor's own commits; empty if they do not change it. `range_diff`
     are the lines of git-range-diff(1) between the old branch, `before`, and the new one.

@@ -20,7 +20,7 @@ T = TypeVar("T")
 REDIRECTS = {301, 302, 303, 307, 308}
 _CONNECT_SECONDS = 10.0
 _CLOSING = 0.5
-"""What an answer may take, in seconds, to end by itself once its time is up."""
+"""The seconds after the deadline in which an answer may still end by itself."""
 
 _CHUNK = 65536
 

@@ -19,7 +19,7 @@ T = TypeVar("T")
 _PINS = "pins.toml"
 
 _AS_WRITTEN = frozenset(["subject", "body", "description"])
-"""What is no Markdown of a pull request: its lines stay."""
+"""Texts that are not Markdown of a pull request: their lines stay."""
 
 
 class Message(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from toolkit.model import Depth
 
 _DOCKERS = ("--file", "--proof", "--tier")
-"""What asks for docker's proofs alone."""
+"""Options for docker's proofs alone."""
 
 SOURCES = ("--nixpkgs", "--rev", "--file", "--pin")
 

@@ -27,7 +27,7 @@ EXIT_CODES = {Health.HEALTHY: 0, Health.ILL: 1, Health.UNCLEAR: 3}
 _TONES = {Role.CAUSE: Tone.FAILED, Role.EFFECT: Tone.NOT_RUN, Role.UNKNOWN: Tone.NOT_RUN, Role.OK: Tone.PROVEN}
 _INDENT = " " * 9
 _MOST_LINES = 10
-"""What is shown of a symptom, or of a condition, without `--verbose`."""
+"""The parts of a symptom or condition that are shown without `--verbose`."""
 
 
 @options.command("doctor", examples=("unlet doctor", "journalctl --user -u docker | unlet doctor --log -"))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from toolkit.model import Server, SourceRequest
 
 Listed = Callable[[], tuple[str, list[tuple[str, str]]]]
-"""What returns a section of --help: its name, and rows of a name and a text."""
+"""A function that returns a section of --help: its name, and rows of a name and a text."""
 
 F = TypeVar("F", bound="Callable[..., Any]")
 

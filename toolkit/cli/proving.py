@@ -158,7 +158,7 @@ proposal_options = options.together(
         group=options.OWN,
         deep=True,
         metavar="NAMES",
-        help="What a moved definition takes from the package (not for docker): src, version, or src,version.",
+        help="Let moved definitions take these from the package (not for docker): src, version, or src,version.",
     ),
 )
 """Add the options for how to lift; `proposed` returns their values."""

@@ -1,8 +1,8 @@
-"""Choose the design of the lift: what the builder of docker takes decides, and Nix is asked if it is at hand.
+"""Choose the design of the lift by the arguments that docker's builder accepts; ask Nix if it is installed.
 
 For any package, `toolkit.prove.lifted.verdict` reads that from the evaluation of the changed tree. docker's design is
-chosen before there is one, of a file alone or in a checkout of a few directories, so its builder is called by itself.
-What Nix says against a function is known in one place, `toolkit.nix.program.refuses_function`.
+chosen before that tree exists, for a file alone or a checkout of a few directories, so its builder is called by itself.
+`toolkit.nix.program.refuses_function` recognises Nix's error about a function.
 """
 
 import re

@@ -52,7 +52,7 @@ SYSTEMS: tuple[tuple[str, str, str], ...] = (
 """Label, build platform and host platform of each pair that is evaluated."""
 
 OVERRIDES = "overrides"
-"""What a claim needs that asks what overrides do."""
+"""The needs of a claim about the effects of overrides."""
 
 KNOWN_SYSTEMS = EXPRESSIONS / "systems.nix"
 

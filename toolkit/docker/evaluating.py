@@ -29,7 +29,7 @@ from toolkit.track import readings
 from toolkit.track.readings import PathPlace, Reading
 
 _SECONDS = 20.0
-"""What Nix may take for one version, within the time that all have."""
+"""The time limit of Nix for one version, within the time of all."""
 
 _MOST_EXPANDED = 1 << 16
 _PASSES = 4

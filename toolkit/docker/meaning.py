@@ -49,12 +49,12 @@ _WRAPPER_EVERYWHERE = Version("23")
 
 
 class Parsed(Struct, frozen=True, kw_only=True):
-    """What the syntax tells, and what Nix has to be given to tell more.
+    """The facts that the syntax shows, and the inputs with which Nix can find more.
 
-    `names` is whatever it may take for a package, `exported` are its releases, and `takes_function` shows whether its
-    builder takes one. `paths` are the files beside it, `parameters` those that may be made for overriding a
-    component, by its name. With `closed` the components are bound in the let and nothing in
-    the file looks like a way to replace them, so that Nix could only repeat it.
+    `names` are possible package names, `exported` are its releases, and `takes_function` shows whether its builder
+    takes a function. `paths` are the files beside it, `parameters` those that may exist for overriding a component, by
+    its name. `closed`: the let binds the components, and nothing in the file looks like a way to replace them, so that
+    Nix could only confirm it.
     """
 
     reading: Reading
@@ -77,9 +77,9 @@ class Parsed(Struct, frozen=True, kw_only=True):
 
 
 class _Syntax(Struct, frozen=True, kw_only=True):
-    """What stands in a file, with placeholders for the versions.
+    """The parsed content of a file, with placeholders for the versions.
 
-    It is `locked` if nothing reaches what is bound in its let. `strange` names what of the layout is not known.
+    `locked`: no override reaches the bindings of its let. `strange` names the unknown parts of the layout.
     """
 
     layout: str

@@ -81,7 +81,7 @@ def _changes(root: Path) -> Iterator[FileChange]:
 def _release(root: Path) -> str:
     """Return the release that a nixpkgs becomes, such as 2611.
 
-    It is in `.version` and in `lib/.version`, one of which is a link to the other (which one has changed).
+    It is in `.version` and in `lib/.version`, one a link to the other (nixpkgs has swapped them once).
     """
     for name in (".version", "lib/.version"):
         found = re.match(rb"\s*(\d\d)\.(\d\d)\b", inside.find(root, name) or b"")

@@ -13,7 +13,7 @@ from toolkit.report.pull_request import Texts
 
 
 class Demotion(StrEnum):
-    """What happens to rootlesskit in the wrapper's PATH."""
+    """The treatment of rootlesskit in the wrapper's PATH."""
 
     SUFFIX = "suffix"
     DROP = "drop"

@@ -33,7 +33,7 @@ _PROPERTIES = "LoadState,ActiveState,SubState,Environment,ExecStart,NoNewPrivile
 _SECONDS = 10.0
 
 SERVICES = (*TOOLS, "DBUS_SESSION_BUS_ADDRESS", "DOCKER*", "XDG_*")
-"""What the user's own manager of services and their rootless docker get of the environment."""
+"""The variables that the user's service manager and rootless docker get."""
 
 
 class Account(Struct, frozen=True, kw_only=True):

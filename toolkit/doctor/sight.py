@@ -53,7 +53,7 @@ class Launcher(Struct, frozen=True, kw_only=True):
 
 
 class View(Struct, frozen=True, kw_only=True):
-    """What dockerd-rootless finds if `seen_by` starts it: the `service`, the running `daemon`, or the `shell`.
+    """The view of dockerd-rootless if `seen_by` starts it: the `service`, the running `daemon`, or the `shell`.
 
     `candidates` are in the script's search order, without duplicates; `environment` is the script's.
     """

@@ -55,7 +55,7 @@ class _Page(Struct, frozen=True, kw_only=True):
 
 
 class _Wanted(Struct, frozen=True, kw_only=True):
-    """What is asked for: at most `most` bytes of the type `accept`, which `check` takes for whole."""
+    """A request: at most `most` bytes of the type `accept`, complete if `check` accepts them."""
 
     accept: str
     most: int

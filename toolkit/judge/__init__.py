@@ -16,7 +16,7 @@ from toolkit.nix.limits import Allowance
 from toolkit.sources.changes import Change, ChangeStep
 
 SYSTEMS = ("x86_64-linux", "aarch64-linux", "aarch64-darwin", "cross", "static")
-"""What is asked by default; `cross` is from x86_64-linux to aarch64-linux, `static` is pkgsStatic of x86_64-linux."""
+"""The default systems; `cross` is from x86_64-linux to aarch64-linux, `static` is pkgsStatic of x86_64-linux."""
 
 
 class JudgeRequest(Struct, frozen=True, kw_only=True):

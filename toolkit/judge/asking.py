@@ -46,16 +46,16 @@ PARTS = (
 SET_PARTS = ("names", "values", "recurse")
 ALL = (*PARTS, *SET_PARTS)
 _OF_DERIVATION = ("fixed-output", "texts", "kinds", "functions", "override", "follows")
-"""What ends Nix as the derivation does, and is not asked for then."""
+"""Parts that end Nix whenever the derivation does, and are then not evaluated."""
 
 _OF_VALUES = ("fixed-output", "functions", "follows", "override", "passthru", "values")
-"""What is shown value by value: one that ends Nix is left out."""
+"""Parts that are shown value by value: a value that ends Nix is left out."""
 
 FEW = ("position", "derivation", "meta", "kinds", "passthru", *SET_PARTS)
-"""What is asked of an attribute that only reads what has changed."""
+"""The parts to evaluate of an attribute that only reads a changed one."""
 
 ELSEWHERE = tuple(part for part in ALL if part not in {"functions", "follows"})
-"""What is asked on other systems than the first, and in other versions of a set."""
+"""The parts to evaluate on all systems but the first, and in other versions of a set."""
 
 NATIVE = "x86_64-linux"
 

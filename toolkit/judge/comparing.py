@@ -272,9 +272,9 @@ def _attributes(subject: Compared, own: Own, before: dict[str, str], after: dict
 
 
 def _functions(subject: Compared, outer: Own, before: dict[str, Any], after: dict[str, Any]) -> Iterator[Difference]:
-    """Compare what functions of a package make of it, if they make a package before and after.
+    """Compare the results of a package's functions, if they make a package before and after.
 
-    What a package is made of that is built differently is built differently too.
+    A package that is built differently makes its results differ too.
     """
     for name in sorted(before.keys() & after.keys()):
         old, new = before[name], after[name]

@@ -63,7 +63,7 @@ class Gap(Struct, frozen=True, kw_only=True):
 
 
 class Expectation(StrEnum):
-    """What the user expects of a change."""
+    """The user's expectation of a change."""
 
     SAME = "same"
     NO_REBUILD = "no-rebuild"
@@ -106,7 +106,7 @@ class Judgement(Struct, frozen=True, kw_only=True):
     steps: tuple[StepVerdict, ...] = ()
     warnings: tuple[str, ...] = ()
     maintainers: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
-    """Those of each attribute that regresses, with teams."""
+    """The maintainers of each attribute that regresses, with teams."""
     seconds: float = 0.0
 
     @property

@@ -76,7 +76,7 @@ class Engine(Struct, frozen=True, kw_only=True):
 
 
 class _Kept(Struct, frozen=True, kw_only=True):
-    """What the cache has of an evaluation: what that depends on, and how many `answers` by attribute path, in JSON."""
+    """A cache entry of an evaluation: the key's parts, and the number of `answers` by attribute path, in JSON."""
 
     inputs: dict[str, str]
     answers: dict[str, Answer]
@@ -136,9 +136,9 @@ def _read(path: Path, inputs: dict[str, str]) -> dict[AttrPath, Answer]:
 
 
 class _Said(Struct, kw_only=True):
-    """What Nix has said of a part: answers, sets with the names in them, and `begun`, what has begun since the last.
+    """Nix's output about a part: answers, sets with their names, and `begun`, what has begun since the last answer.
 
-    `settled` counts what it has gone past, `told` is all else that it has said.
+    `settled` counts the attributes that are done, `told` is all other output.
     """
 
     mark: str

@@ -36,7 +36,7 @@ _TELLING = ("urls", "rev", "fetcher", "fetchSubmodules", "sparseCheckout", "leav
 _MOST_SHOWN = 4
 
 UNNAMED = "a fixed output among its inputs is made by a different derivation, and has the same hash"
-"""What is said of one that no attribute holds: a text may name it, or an input may be made from it."""
+"""The message about an output that no attribute holds: a text may name it, or an input may be made from it."""
 
 
 def fetches(subject: Compared, before: list[Any], after: list[Any]) -> Iterator[Difference]:

@@ -8,7 +8,7 @@ from toolkit.judge.differences import Difference, Kind, Weight
 from toolkit.judge.subject import Compared
 
 THROWS, SKIPPED, ENDS = "throws", "skipped", "ends"
-"""What is no derivation: it throws, is no package, or ends its evaluation by an error that nothing catches."""
+"""Attributes without a derivation: they throw, are no package, or end their evaluation by an uncatchable error."""
 
 DERIVATION = "derivation"
 DIGESTS = {

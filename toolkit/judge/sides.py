@@ -55,7 +55,7 @@ class Sides(Struct, frozen=True, kw_only=True):
     progress: Progress
     times: Times
     allowed: Allowance
-    """What each attribute may take on a system, on both sides."""
+    """The time limit of each attribute on a system, on both sides."""
     _kept: dict[str, dict[str, Answer]] = field(default_factory=dict[str, "dict[str, Answer]"])
     _foreseen: list[Callable[[], Sequence[Question]]] = field(default_factory=list["Callable[[], Sequence[Question]]"])
 

@@ -209,7 +209,7 @@ def direct_uses(shape: Shape, name: str) -> list[Reference]:
 
 
 _NAMES = frozenset(["name", "pname", "version", "meta"])
-"""What a part is called."""
+"""The attributes with a part's name."""
 
 _IN_ENV = len(("env", "NAME"))
 
@@ -319,10 +319,10 @@ Origin = tuple[int, str, str]
 
 
 SHARED = ("src", "version")
-"""What a part may have in common with its package."""
+"""The attributes that a part may share with its package."""
 
 WITH_SOURCE = ("patches", "vendorHash")
-"""What is for one source, and so shared with it or not at all."""
+"""The attributes that belong to one source, and are shared with it or not at all."""
 
 
 def shared(shape: Shape, name: str) -> tuple[str, ...]:

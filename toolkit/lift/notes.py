@@ -13,10 +13,10 @@ from toolkit.nix.tree import Node
 
 _HASH = re.compile(r"hash|sha256|\w+(Hash|Sha256)")
 _LOCKED = {"cargoLock", "mitmCache", "nugetDeps", "pubspecLock"}
-"""What a file of hashes is for."""
+"""Attributes that a file of hashes is for."""
 
 _MADE_BY = {"npmDepsHash": "npmDeps", "cargoHash": "cargoDeps"}
-"""What is made by a hash that the builder takes from its arguments: an override of the hash has no effect."""
+"""Downloads whose builder takes the hash from its arguments: an override of the hash has no effect."""
 
 
 def apart(planned: LiftPlan) -> Mapping[str, tuple[str, ...]]:

@@ -13,7 +13,7 @@ PARAMETER = "finalAttrs"
 FOLLOWED = (*SHARED, *WITH_SOURCE)
 _NAMES = ("meta", "pname", "version")
 OWN = ("pname", "version", "src", *WITH_SOURCE)
-"""What a package's file may bind in a let for its parts to have as well."""
+"""Names that a package's file may bind in a let so that its parts share them."""
 
 
 class Design(StrEnum):
@@ -31,7 +31,7 @@ class Design(StrEnum):
 
 
 ASKED = (Design.STAY, Design.MOVE)
-"""What a user can ask for; a layer is made for an overlay alone, if nothing else can be right."""
+"""The designs that a user can request; a layer is made for an overlay alone, if nothing else can be right."""
 
 
 class AttributeRoute(Struct, frozen=True, kw_only=True):

@@ -26,10 +26,10 @@ _TAKEN = frozenset(
         *("stdenv", "system", "tests", "type", "updateScript", "userHook", "version"),
     ]
 )
-"""What `package.NAME` means for any package, whatever its file says."""
+"""Names that `package.NAME` has for any package, whatever its file contains."""
 
 _OF_SOURCES = frozenset(["meta", "name", "outPath", "pname", "rev", "version"])
-"""What one source has as another, if it is fetched: a `tag` it has only if it is fetched by that."""
+"""Attributes that sources share if they are fetched: a `tag` only if the tag is fetched."""
 
 _ANONYMOUS = frozenset(
     [

@@ -15,11 +15,10 @@ from toolkit.nix.tree import Node
 
 _PYTHON = re.compile(r"buildPython(Package|Application)")
 _IN_PASSTHRU = frozenset(["build-system", "dependencies", "disabled", "format", "optional-dependencies", "pyproject"])
-"""What Python's builders hand to the derivation by passthru alone (nixpkgs' manual, "Writing override-compatible
-packages")."""
+"""Arguments that Python's builders put only into passthru (nixpkgs' manual, "Writing override-compatible packages")."""
 
 _DROPPED = frozenset(["checkInputs", "checkPhase", "nativeCheckInputs", "pytestFlagsArray", "stdenv"])
-"""What they hand to it under another name, or not at all (`excludeDrvArgNames` of mk-python-derivation.nix)."""
+"""Arguments that the builder renames or drops (`excludeDrvArgNames` of mk-python-derivation.nix)."""
 
 _DECIDED = frozenset(["doCheck", "doInstallCheck"])
 """Attributes that the builder decides on as well, by whether what it builds can run."""

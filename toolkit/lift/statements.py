@@ -16,7 +16,7 @@ from toolkit.nix.scope import static_name
 from toolkit.nix.tree import Node, Tree
 
 _COMMENTS = re.compile(r"(?:[ \t]*/\*(?:(?!\*/)[^\n])*\*/(?=[ \t]*(?:\n|#|/\*)))*(?:[ \t]*#[^\n]*)?")
-"""What may end a line: comments in `/* … */` with no code after them, and one with `#`."""
+"""Text at the end of a line: comments in `/* … */` with no code after them, and one with `#`."""
 
 _OPENS = re.compile(r"(?:\blet|[{(\[:])[ \t]*(?:#[^\n]*)?\Z")
 _CLOSES = re.compile(r"\s*(?:in\b|[})\]])")
@@ -111,9 +111,9 @@ def _runs(text: str, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def _left(text: str, begin: int, end: int) -> str:
-    """Return the space between what stands before and behind: a blank line if there was one, none at an edge.
+    """Return the space between the text before and after: a blank line if there was one, none at an edge.
 
-    Of what goes on in the same line the white space before it is left.
+    If the text goes on in the same line, the white space before it stays.
     """
     if text[end : end + 1] != "\n":
         return text[begin : len(text) - len(text[begin:].lstrip())]

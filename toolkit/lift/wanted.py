@@ -34,7 +34,7 @@ _BY_HAND = {
     "if_expression": "a branch that is a package of the let is overridden as it is; make one call of the others",
     "binary_expression": "put what '//' adds into passthru of the builder's call",
 }
-"""What a person would do about a file that ends in such an expression."""
+"""The advice about a file that ends in such an expression."""
 
 _ENDS = {
     "attrset_expression": "a set of packages",

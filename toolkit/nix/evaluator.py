@@ -35,7 +35,7 @@ _OUTPUTS = re.compile(rb"Derive\(\[(%b(?:,%b)*)\],\[" % ((_OUTPUT_HASH.pattern,)
 
 
 MARK = "unlet:"
-"""What stands before the number of a question, on stderr or in the context of an error."""
+"""The mark before a question's number, on stderr or in the context of an error."""
 
 
 class Tools(Struct, frozen=True, kw_only=True):

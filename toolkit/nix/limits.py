@@ -26,26 +26,26 @@ from toolkit.landlock import Confinement
 from toolkit.process import Command, Completed
 
 EVALUATION_MIB = 1536
-"""What one evaluation of a package in a nixpkgs of 2026 takes at most, if the user sets no limit."""
+"""The largest memory of one evaluation of a package in a nixpkgs of 2026, if the user sets no limit."""
 
 _INITIAL_MIB = 32
 _NIX_INITIAL_MIB = 384
-"""What Nix itself begins with at most; less makes it slower."""
+"""The largest initial heap; a smaller one makes Nix slower."""
 
 MEMORY_MIB = 2048
-"""What one evaluation may take, and all of those together that have a common time."""
+"""The memory limit of one evaluation, and of all those together that share one."""
 
 SECONDS = 60.0
-"""What one evaluation may take."""
+"""The time limit of one evaluation."""
 
 TOGETHER_SECONDS = 50.0
-"""What all evaluations in a stand-in tree may take, so that a command ends within SECONDS."""
+"""The time limit of all evaluations in a stand-in tree, so that a command ends within SECONDS."""
 
 _AT_ONCE = min(os.cpu_count() or 1, 3)
 """A file with a hundred releases takes a quarter of MEMORY_MIB."""
 
 _BESIDE_MIB = 256
-"""What Nix may have beside its heap: the files that it has parsed, above all."""
+"""The memory of Nix outside of its heap: mainly the parsed files."""
 
 _SHORTEST = 0.001
 
@@ -55,7 +55,7 @@ _STORE = Path("/nix/store")
 _allowed: ContextVar[tuple[float | None, int | None] | None] = ContextVar("_allowed", default=None)
 
 ANSWER_BYTES = 128 << 20
-"""What is shared in the evaluator's memory is written as often as it is used."""
+"""The output writes a shared value as often as it is used."""
 
 SETTINGS = Path(__file__).with_name("sealed")
 """Nix's configuration where strangers' files are evaluated."""

@@ -179,7 +179,7 @@ def lacks_something(error: CommandError) -> bool:
 
 
 _ANNOUNCED = re.compile(r"building '|copying path '|/nix/store/\S+$|(this|these) .*(derivation|path)s? will be ")
-"""What Nix says of its own before a builder says anything."""
+"""Nix's own lines before the first line of a builder."""
 
 
 def _failed_build(lines: Sequence[str]) -> str | None:

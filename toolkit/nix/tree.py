@@ -111,8 +111,8 @@ class Tree:
     def _convert(self, top: SgNode) -> Node:
         """Copy the parser's tree, in time that grows with the file's length alone.
 
-        Of a node the parser library tells line and column, for which it counts from the beginning of the line: that
-        takes long in a long line. So the tokens' own texts are counted instead.
+        The parser library computes a node's line and column from the beginning of the line: that takes long in a long
+        line. So the lengths of the tokens' own texts are added instead.
         """
         source = Node(self, top.kind(), 0, len(self.text), None, [], 0)
         self.nodes.append(source)

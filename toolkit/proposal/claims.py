@@ -75,7 +75,7 @@ def readers(case: LiftCase) -> Finding:
 
 
 _BEFORE = {Effect.WORKS: "did so", Effect.PARTLY: "did so in part"}
-"""What a replacement did in the unchanged package, by its effect; by any other it did nothing."""
+"""The effects of a replacement in the unchanged package, in words; any other effect counts as none."""
 
 
 def overridable(case: LiftCase) -> Finding:
@@ -269,7 +269,7 @@ CLAIMS: tuple[Claim[LiftCase], ...] = (
         wide=False,
     ),
 )
-"""All claims about a package; one that applies to no subject is that of the recipes that name it."""
+"""All claims about a package; one without a subject belongs to the recipes that name it."""
 
 
 def _package(case: LiftCase) -> Iterator[tuple[str, Derivations]]:

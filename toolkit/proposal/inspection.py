@@ -15,7 +15,7 @@ from toolkit.proposal.target import find_target
 from toolkit.prove.lifted import Effect, LiftQuestion, ask, why_not
 
 SYSTEMS = ("x86_64-linux", "aarch64-darwin")
-"""Those that are asked in turn until the package evaluates on one."""
+"""The systems to try in turn until the package evaluates on one."""
 
 
 class Methods(Struct, frozen=True, kw_only=True):

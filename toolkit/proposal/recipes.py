@@ -54,7 +54,7 @@ REWRITES: dict[str, Rewrite] = {
     "final-attrs": Rewrite(make=final_attrs, claims=("source-follows",), most=10),
     "lift": Rewrite(make=lifted, options=("bindings", "design", "follow")),
 }
-"""What a step can do, by name."""
+"""The rewrites for steps, by name."""
 
 
 class RecipeStep(StepText, frozen=True, kw_only=True):

@@ -128,7 +128,7 @@ def _alone(claim: Claim[C_contra], case: C_contra, before: Sequence[Proof]) -> P
 def _prove(claim: Claim[C_contra], case: C_contra, end: float = inf) -> Proof:
     """Run one proof. An error of Nix or git is a failure of the proof and not of the run.
 
-    What it evaluates sealed ends by `end` of the monotonic clock.
+    Its sealed evaluations end by `end` of the monotonic clock.
     """
     began = time.monotonic()
     limited = False

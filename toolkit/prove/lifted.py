@@ -31,7 +31,7 @@ UNREACHED = "no override has an effect here"
 UNUSED = f"{UNREACHED}: by default, the package is not built with it on these systems"
 UNSEEN = f"{UNREACHED}: the package is built with it, but its builder does not see what overrideAttrs replaces"
 NOWHERE = (UNREACHED, UNUSED, UNSEEN)
-"""What is said of a lift that does nothing on the systems that were tried; on another one it may."""
+"""The message about a lift without effect on the systems that were tried; it may have one elsewhere."""
 IN_PART = "an override reaches a part of the uses alone: the replaced package is still built in"
 UNFOLLOWED = "an override of src or version does not reach what takes it from the package"
 NO_FUNCTION = "the builder takes no function of the final attributes"

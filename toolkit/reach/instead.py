@@ -41,7 +41,7 @@ _REPLACED = {
     "npmDeps": ("npmDeps", "npmDepsHash"),
     "npmDepsHash": ("npmDeps", "npmDepsHash"),
 }
-"""What a variable takes the place of, beside one of its own name."""
+"""The variables that another one replaces, apart from the one of its own name."""
 
 
 _EXTENSIONS = "pythonPackagesExtensions"

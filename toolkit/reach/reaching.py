@@ -30,7 +30,7 @@ _MANY = 16
 """From so many overrides on a second Nix pays, which takes a second to start."""
 
 _MEBIBYTES = 2560
-"""What a Nix takes that evaluates the half of fifty overrides."""
+"""The memory of a Nix process that evaluates half of fifty overrides."""
 
 
 class ReachRequest(Struct, frozen=True, kw_only=True):

@@ -37,7 +37,7 @@ _SETTINGS = {
     "connect-timeout": "10",
 }
 _MEBIBYTES = 4096
-"""What Nix may take without a seal: the half of fifty overrides takes half of it."""
+"""The memory limit of Nix without a seal: half of fifty overrides needs half of it."""
 
 _CUT = "syntax error, unexpected ':', expecting end of file\n       at «string»:"
 _DEEP = "error: stack overflow"

@@ -23,11 +23,11 @@ _HERE = "default.nix"
 _MODULE = frozenset(["config", "options", "modulesPath"])
 """Arguments that only a module takes."""
 _SETTINGS = frozenset(["boot", "environment", "hardware", "home", "imports", "nixpkgs", "programs", "services"])
-"""What a module with packages sets."""
+"""The options that a module with packages sets."""
 _OUTSIDE = re.compile(r"\bpkgs\.(?:[\w'-]+\.)*?([\w'-]+)\.override(?:Attrs)?\b")
 """An override for one place, such as `programs.NAME.package` and `environment.systemPackages`."""
 _MADE = re.compile(r"\bimport\b(?s:.*)\b(?:overlays|packageOverrides)\b")
-"""What makes a package set with overlays, such as a shell."""
+"""The attributes of code that makes a package set with overlays, such as a shell."""
 
 
 def users() -> list[OverlaySource]:

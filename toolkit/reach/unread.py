@@ -25,7 +25,7 @@ _TURNED = {
     "extraConfig": "configfile",
     "structuredExtraConfig": "configfile",
 }
-"""What a builder makes other variables of, before any derivation is made: `overrideAttrs` comes too late."""
+"""Variables that a builder turns into others before any derivation is made: `overrideAttrs` comes too late."""
 
 _OF_PYTHON = frozenset(["dependencies", "build-system"])
 _PYTHON = re.compile(r"python-.*hook")
@@ -40,7 +40,7 @@ _OF_SOURCE = (
     "NIX_CFLAGS_COMPILE",
     "NIX_LDFLAGS",
 )
-"""What nothing reads in a package without a source."""
+"""Variables that nothing reads in a package without a source."""
 
 _STEPS = ("unpack", "patch", "configure", "build", "check", "install", "fixup", "installCheck")
 _PHASES = frozenset(
@@ -51,7 +51,7 @@ _PHASES = frozenset(
         *("src", "srcs", "sourceRoot", "patches", "doCheck", "doInstallCheck"),
     ]
 )
-"""What the phases of a build read; a builder with a `buildCommand` runs none."""
+"""Variables that the phases of a build read; a builder with a `buildCommand` runs none."""
 
 _KNOWN = _PHASES | {
     *(f"{kind}Inputs" for kind in ("build", "nativeBuild", "propagatedBuild", "propagatedNativeBuild")),

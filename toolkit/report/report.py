@@ -159,7 +159,7 @@ def _rounded(proofs: Sequence[Proof]) -> tuple[Proof, ...]:
 
 _CLONE = "$NIXPKGS"
 _LOCAL = re.compile(r"(?<![\w.}:/])/(?!nix/store/|dev/null)[\w.]+/|--nixpkgs ")
-"""What a command has that is good on this machine alone."""
+"""The parts of a command that are valid only on this machine."""
 
 
 def to_markdown(report: Report, *, background: Iterable[str] = ()) -> bytes:

@@ -112,10 +112,10 @@ def at_commit(url: str, commit: Oid, wanted: Wanted, *, origin: str) -> Source:
 
 
 class _Entry(Struct, frozen=True, kw_only=True):
-    """What the cache holds of a commit.
+    """A cache entry of a commit.
 
-    `committed` is its date in seconds since the epoch; `paths` are those that were asked for, `blobs` the ids of
-    the files that came of it; `packs` are the sizes in bytes of the object files, relative to `repository/`.
+    `committed` is its date in seconds since the epoch; `paths` are the requested ones, `blobs` the ids of their files;
+    `packs` are the sizes in bytes of the object files, relative to `repository/`.
     """
 
     commit: Oid

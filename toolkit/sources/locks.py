@@ -49,7 +49,7 @@ _HOSTS = {"github": "github.com", "gitlab": "gitlab.com", "sourcehut": "git.sr.h
 
 
 class _Locked(Struct, frozen=True, kw_only=True):
-    """What a flake.lock says of an input that is locked; the fields depend on the type."""
+    """A locked input in a flake.lock; the fields depend on the type."""
 
     type: str
     host: str | None = None
@@ -74,7 +74,7 @@ class _Repository(Struct, frozen=True, kw_only=True):
 
 
 class _Pin(Struct, frozen=True, kw_only=True):
-    """What npins says of a pin; the fields depend on the type."""
+    """A pin of npins; the fields depend on the type."""
 
     type: str
     repository: _Repository | None = None

@@ -31,7 +31,7 @@ _LIBRARY = PurePosixPath("lib")
 
 
 class Surroundings(Struct, frozen=True, kw_only=True):
-    """What a stand-in tree has: the file `target`, those beside it by name, and the package set's additions.
+    """The contents of a stand-in tree: the file `target`, those beside it by name, and the package set's additions.
 
     `exported` are the attributes of the set that the file makes, the newest last; `names` are those that it may take as
     packages. `takes_function` shows whether Go's builders take a function of the final attributes. `root` is the

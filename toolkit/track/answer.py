@@ -1,4 +1,4 @@
-"""What `track` finds out, as values; `unlet schema track` describes their JSON.
+"""The answer of `track`, as values; `unlet schema track` describes their JSON.
 
 A field may be added without a new SCHEMA; a removed field, or one with a new meaning, needs a new number. None means
 that something is unknown or does not apply.

@@ -25,10 +25,10 @@ _CALL = re.compile(r"\s*(?:[\w.]+\.)?callPackages? +(\.{1,2}/[\w./+-]+)")
 _LET = re.compile(rb"\blet\b")
 
 _SECONDS = 25.0
-"""What Nix may take for one version, within the budget that all have."""
+"""The time limit of Nix for one version, within the common budget."""
 
 _SHARE = 15.0
-"""What each version adds to that budget if they are more than it is for otherwise."""
+"""The additional seconds for each version beyond the number that the budget is for."""
 
 _STATES = {
     Overridable.YES: State.FIXED,

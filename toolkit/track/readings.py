@@ -12,7 +12,7 @@ from msgspec import Struct
 UNKNOWN = "unknown"
 
 SYNTAX, EVALUATION = "syntax", "evaluation"
-"""What decides."""
+"""The source of a decision."""
 
 STRANGE = "unknown layout: "
 """How the reason begins if it is the layout that is not known."""

@@ -30,7 +30,7 @@ _AT_A_TIME = 8
 
 
 class _Where(Struct, frozen=True, kw_only=True):
-    """What is asked, about what, and what is known of it already."""
+    """The request, its subject, and the remembered facts."""
 
     upstream: Refs
     subject: TrackedPackage

@@ -113,7 +113,7 @@ def change(changed: AnswerChange) -> str:
 
 
 def _methods(answer: TrackAnswer) -> Iterator[str]:
-    """Yield which override reaches which components, once for all refs of which that is so."""
+    """Yield which components each override reaches, once for all refs with that result."""
     found: dict[str, list[str]] = {}
     for ref in answer.refs:
         reached: dict[str, list[str]] = {}

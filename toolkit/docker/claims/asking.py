@@ -23,7 +23,7 @@ EXPRESSION = EXPRESSIONS / "evaluate.nix"
 DOCUMENT = "evaluation"
 
 Document = dict[str, dict[str, dict[str, dict[str, Any]]]]
-"""What evaluate.nix says: stage → system label → release → facts, or { error }."""
+"""The answer of evaluate.nix: stage → system label → release → facts, or { error }."""
 
 
 class Setting(Struct, frozen=True, kw_only=True):
@@ -189,9 +189,9 @@ def _answered(asked: CaseQuestion, labels: Sequence[str], questions: Sequence[Qu
 
 
 def _flags_one_by_one(asked: CaseQuestion, labels: Sequence[str]) -> Iterator[Document]:
-    """Yield the answers about the flags, but for those of which the unchanged file shows that they are no booleans.
+    """Yield the answers about the flags, except flags that the unchanged file shows not to be booleans.
 
-    Of another stage at which they end the evaluator there is none.
+    A later stage at which a flag ends the evaluator has no answer.
     """
     flags: list[str] = []
     for flag in asked.flags:

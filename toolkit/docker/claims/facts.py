@@ -44,7 +44,7 @@ _FORMS = {
 }
 
 FORMS = tuple(_FORMS)
-"""What a parameter may take that was made for overriding a component, in the order in which it is tried."""
+"""Values for a parameter made for overriding a component, in the order of the trials."""
 
 ROWS: tuple[tuple[str, str, str], ...] = (
     ("1", "iptables", "override { iptables = …; }"),
@@ -124,11 +124,11 @@ ByRelease = dict[tuple[str, str], Facts]
 
 
 class Evaluation(Struct, frozen=True, kw_only=True):
-    """What was found of each stage, by its name.
+    """The facts about each stage, by its name.
 
-    `unevaluated` are system and release of those of which the unchanged file throws; `systems` are those on which it
-    does not evaluate at all, each with Nix's reason: they are at no stage. Nor are those that are `limited`: system and
-    release of what needs more than it may have, and the limit.
+    `unevaluated` are system and release if the unchanged file throws. `systems` are those on which it does not evaluate
+    at all, each with Nix's reason; no stage has them. Nor has any stage those that are `limited`: system and release
+    that exceed a limit, and the limit.
     """
 
     stages: Mapping[str, ByRelease]

@@ -37,7 +37,7 @@ _SWITCHED = ("off", "on")
 
 
 class _Test(Struct, frozen=True, kw_only=True):
-    """What module-test.nix says; `machines` shows for each whether it has the option."""
+    """The answer of module-test.nix; `machines` shows for each whether it has the option."""
 
     name: str
     script: str
@@ -53,7 +53,7 @@ class _Option(Struct, frozen=True, kw_only=True):
 
 
 class _Module(Struct, frozen=True, kw_only=True):
-    """What nixos-module.nix says: configurations by whether docker is off or on, before, after, and with the option.
+    """The answer of nixos-module.nix: configurations with docker off or on, before, after, and with the option.
 
     `modules` is whose module system it is; `options` are the names before and after; `own` are the capabilities of a
     wrapper that the user defines as well.

@@ -36,7 +36,7 @@ def claims(depth: Depth) -> tuple[Claim[DockerCase], ...]:
 
 
 class _Facts(Struct, frozen=True, kw_only=True):
-    """What overlaid.nix answers about one docker; `kept` has for each thing whether it is as it was."""
+    """The answer of overlaid.nix about one docker; `kept` shows for each thing whether it stays the same."""
 
     rewrapped: bool
     before: str

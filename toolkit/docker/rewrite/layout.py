@@ -22,7 +22,7 @@ from toolkit.track.readings import Component, Release
 GENERATOR = "dockerGen"
 
 TODO = re.compile(r"TODO: move packages out of the let\b")
-"""What upstream's comment says (nixpkgs, from docker 20.10.21 on)."""
+"""Upstream's comment (nixpkgs, from docker 20.10.21 on)."""
 
 _NO_BOOLEANS = frozenset(
     [

@@ -21,7 +21,7 @@ _GAP = r"(?:\s|\\\n)+"
 _WORD = r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|\\.|[^\s"'\\;&|<>()])+"""
 FLAG = re.compile(rf"--(prefix|suffix){_GAP}PATH{_GAP}\S+{_GAP}({_WORD})")
 WORDS = re.compile(rf"(?:{_GAP}(?!#){_WORD})*")
-"""What may follow a flag so that another one may follow that."""
+"""Text that may stand between two flags."""
 
 _MOST_MENTIONS = 1000
 """How many uses of what has the package are followed; real files have a handful."""
@@ -62,13 +62,13 @@ Way = tuple[tuple["Node", "Node"], ...]
 class Placement(Struct, frozen=True, kw_only=True):
     """Where a package stands in the wrapper's PATH.
 
-    Where it is UNKNOWN, `obscure` is a use that may get into the PATH, or a script that may make the wrapper.
-    `commands` are all that make bin/dockerd-rootless, of which only the first is read, `elements` the list elements
-    that get into the prefix, `ways` how the first of them does: each the uses in turn, from the element on, of what has
-    it, with what they get into: a binding, a default, or the command's string.
+    If it is UNKNOWN, `obscure` is a use that may get into the PATH, or a script that may make the wrapper. `commands`
+    are all that make bin/dockerd-rootless; only the first is read. `elements` are the list elements that get into the
+    prefix. `ways` show how the first element gets there: each lists the uses in turn, from the element on, with the
+    binding, the default or the command's string that each use gets into.
 
-    What stands in the way of a change: `others` are the other uses that get into the script, `shared` is the name of
-    what carries the first element to another command too.
+    Obstacles to a change: `others` are the other uses that get into the script, `shared` is the name of a binding that
+    carries the first element to another command too.
     """
 
     where: PathPlace
@@ -176,10 +176,10 @@ def _use(file: DockerFile, command: Invocation, node: Node, mentions: Mapping[st
 def _ways(
     file: DockerFile, command: Invocation, node: Node, mentions: Mapping[str, Sequence[_Mention]]
 ) -> Iterator[tuple[_Mention, Way]]:
-    """Yield where `node` is used by the derivation's scripts in the end, and the way that it takes there.
+    """Yield the final uses of `node` in the derivation's scripts, and the way to each.
 
-    What has it are the bindings that it stands in, and those that mention such a one in turn. Where one has the
-    package's own name (`inherit rootlesskit;`), what Nix calls so is another use, which is looked at by itself.
+    The way leads through the bindings around it, and through those that mention one of these. If a binding has the
+    package's own name (`inherit rootlesskit;`), the name in Nix is a separate use, which is followed by itself.
     """
     phase = command.string.enclosing("binding") or command.string
     builder = command.string.enclosing("attrset_expression", "rec_attrset_expression") or file.tree.root
@@ -207,9 +207,9 @@ def _ways(
 
 
 def _owners(node: Node, command: Invocation) -> dict[str, Node]:
-    """Return the bindings and defaults that `node` stands in, by name, but for those with the command.
+    """Return the bindings and defaults around `node`, by name, except those with the command.
 
-    Of `env.path = …` both are, since the shell knows it by the second.
+    For `env.path = …`, both names count, since the shell knows it by the second.
     """
     owners: dict[str, Node] = {}
     for owner in node.ancestors():

@@ -169,8 +169,8 @@ series_options = options.together(
         group=options.DOCKER,
         deep=True,
         type=click.Choice([demotion.value for demotion in Demotion]),
-        help="Where rootlesskit goes in the wrapper's PATH: to its end (suffix, the default), or nowhere (drop). With "
-        "drop, docker before 28 does not start.",
+        help="Move rootlesskit to the end of the wrapper's PATH (suffix, the default), or remove it (drop; only docker "
+        "28 and newer then starts).",
     ),
     options.remembered(
         "--only",

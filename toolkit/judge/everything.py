@@ -1,8 +1,8 @@
 """All packages of a nixpkgs with derivation and digests, computed once per tree and system.
 
 Nix does the work: a derivation evaluates a share of the attributes in limited memory, sealed by Nix's sandbox. So Nix
-schedules the shares, keeps the finished ones, and uses remote machines. Nix prints each attribute's beginning and
-result: the rest of a killed evaluation becomes part of the next round.
+schedules the shares, keeps the finished ones, and uses remote machines. If an evaluation is
+killed, its unfinished attributes become shares of the next round.
 """
 
 import hashlib

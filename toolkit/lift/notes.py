@@ -71,7 +71,7 @@ def used(planned: LiftPlan) -> Mapping[str, tuple[str, ...]]:
 
 
 def hashed(planned: LiftPlan) -> Mapping[str, tuple[str, ...]]:
-    """Return the attributes with a hash that someone who overrides the source may have to replace.
+    """Return the attributes with a hash that may have to change if the source is overridden.
 
     Each comes with the package's attributes that use it. Patches are excluded, and a separate source that takes nothing
     from the package.

@@ -50,7 +50,7 @@ class CheckRequest(Struct, frozen=True, kw_only=True):
     """A call of `check`: about a proposal's `directory`, or someone's `change` of the file of `target`.
 
     `change.source` is the nixpkgs of both. `server` has the commits of a pull request, None if a clone has them.
-    Overrides must reach `bindings`, by default all packages in the lets. `proofs` names the proofs to run; empty means
+    Overrides must reach `bindings`, by default all let-bound packages. `proofs` names the proofs to run; empty means
     all.
     """
 

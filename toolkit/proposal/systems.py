@@ -109,7 +109,7 @@ class Asking(Struct, frozen=True, kw_only=True, eq=False):
         return tuple(name for name in self.own.methods if name in works)
 
     def holds(self) -> bool:
-        """Return whether the lift is right on all systems together."""
+        """Return whether the verdict over all systems is that the lift is right."""
         return judge([*self.answers().values()]) == LIFTED
 
 

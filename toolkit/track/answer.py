@@ -21,7 +21,7 @@ _LAST_SECOND = 253402300799
 
 
 class Advice(StrEnum):
-    """The advice about the overlay; UPDATE means nixpkgs, RENEW the overlay itself."""
+    """The advice to the user: UPDATE nixpkgs; KEEP, REMOVE or RENEW the overlay; or UNKNOWN."""
 
     KEEP = "keep"
     UPDATE = "update"

@@ -198,7 +198,7 @@ def locked(file: DockerFile, components: Iterable[str]) -> bool:
 def made_for_overriding(
     file: DockerFile, components: Iterable[str], *, before: DockerFile | None = None
 ) -> dict[str, tuple[str, ...]]:
-    """Return for each component the parameters that may exist for overriding it.
+    """Return for each component the parameters that someone may have added for overriding it.
 
     Their names contain the component's name or "components", or they are new compared with `before`; they have a
     default.

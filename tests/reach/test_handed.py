@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.reach.conftest import statuses
+from tests.reach.conftest import SYSTEM, statuses
 from toolkit.errors import ToolkitError
 from toolkit.reach.effects import Outcome, Reach
 
@@ -89,7 +89,10 @@ def test_what_options_are_set_to_is_judged(reached: Callable[..., Reach], tmp_pa
         "environment.packages.python3Packages.base": "reaches",
         "environment.packages.spare": "reaches",
         "editor.package": "in part",
+        "environment.packages": "unknown",
     }
+    (unread,) = (each for each in found.overrides if each.status is Outcome.UNKNOWN)
+    assert (unread.reason or "").startswith("the configuration's options were not read: path '")
     places = {each.attribute: (each.file, each.line) for each in found.overrides}
     assert places["services.plain.package"] == (f"{tmp_path}/configuration.nix", 8)
     assert places["editor.package"] == (f"{tmp_path}/more.nix", 1)
@@ -134,3 +137,26 @@ def test_a_service_that_takes_another_package_is_named(reached: Callable[..., Re
     assert [each for each in found.warnings if each.endswith(fact)]
     (tmp_path / "flake.nix").write_text(flake.replace("1500", "100"))
     assert not [each for each in reached({}, ".").warnings if "not plain" in each]
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("{ imports = throw ''broken''; }", "nixosConfigurations.host"),
+        ("{ imports = [ (throw ''broken'') ]; }", "nixosConfigurations.host"),
+        ("{ editor = [ { package = throw ''broken''; } ]; }", "editor.package"),
+    ],
+)
+def test_options_that_cannot_be_read_are_unknown(
+    reached: Callable[..., Reach], tmp_path: Path, module: str, name: str
+) -> None:
+    (tmp_path / "flake.nix").write_text(f"""{{ outputs = {{ self, nixpkgs }}: {{ nixosConfigurations.host = {{
+      config._module.args.modules = [ ({module}) ];
+      extendModules = _: {{
+        config.nixpkgs = {{ config = {{ }}; overlays = [ ]; hostPlatform.system = "{SYSTEM}"; }};
+      }};
+    }}; }}; }}""")
+    found = reached({}, ".")
+    fact = "the configuration's options were not read: broken"
+    assert [(each.attribute, each.reason) for each in found.overrides] == [(name, fact)]
+    assert found.exit_code == 3

@@ -88,7 +88,11 @@ class Judge:
                             )
                         )
         for source in sources:
-            overlays += self._options(source, len(overlays))
+            options = [*self._options(source, len(overlays))]
+            overlays += (each for each in options if isinstance(each, Overlay))
+            # A cause that keeps the overlays from being read is said of them.
+            if all(each.file != source.file for each in unread):
+                unread += (each for each in options if isinstance(each, Override))
         system = self._sets.ask(f"system {self._sets.used(overlays)}", str)
         self._system = "" if isinstance(system, EvaluationError) else system
         return [replace(each, system=self._system) for each in unread], [
@@ -117,13 +121,16 @@ class Judge:
         """Return the configurations of a flake, each by kind and name."""
         return self._sets.ask(f"hosts {quoted(directory)}", tuple[tuple[str, str], ...])
 
-    def _options(self, source: OverlaySource, before: int) -> Iterator[Overlay]:
-        """Yield what options of a configuration are set to, and warn of the lines with overrides that are none."""
+    def _options(self, source: OverlaySource, before: int) -> Iterator[Overlay | Override]:
+        """Yield what options of a configuration are set to, and why some were not read; warn of other overrides."""
         place = readable = self._sets.define("file", source.question)
         if source.otherwise is not None and isinstance(self._sets.ask(f"overlays {place}", object), EvaluationError):
             readable = self._sets.define("file", source.otherwise)
         known: set[str] = set()
-        for number, found in enumerate(self._chosen(place, ()), before + 1):
+        chosen = [*self._chosen(source, place, ())]
+        if source.otherwise is None or source.warning:
+            yield from {each.reason: each for each in reversed(chosen) if isinstance(each, Override)}.values()
+        for number, found in enumerate((each for each in chosen if isinstance(each, SetOption)), before + 1):
             words = f"{listed(found.keys)} {listed(found.of[::-1])} {quoted(f'{place} {number}')}"
             known.add(found.of[-1])
             yield Overlay(
@@ -139,15 +146,20 @@ class Judge:
             fact = f"overrides outside of overlays were not looked at: line {', '.join(lines)}"
             self.warnings.append(f"{source.file}: {fact}")
 
-    def _chosen(self, place: str, keys: tuple[str, ...]) -> Iterator[SetOption]:
-        """Yield what options are set to, without what does not evaluate."""
+    def _chosen(self, source: OverlaySource, place: str, keys: tuple[str, ...]) -> Iterator[SetOption | Override]:
+        """Yield what options are set to, and what of them does not evaluate."""
         found = self._sets.ask(f"chosen {place} {listed(keys)}", tuple[SetOption, ...])
         if not isinstance(found, EvaluationError):
             yield from found
             return
         names = self._sets.ask(f"keys {place} {listed(keys)}", tuple[str, ...])
         for name in () if isinstance(names, EvaluationError) else names:
-            yield from self._chosen(place, (*keys, name))
+            yield from self._chosen(source, place, (*keys, name))
+        if isinstance(names, EvaluationError) or not names:
+            option = ".".join(key for key in keys if not key.isdigit())
+            unread = self._unread(source.file, option or source.label or "options", found)
+            fact = f"the configuration's options were not read: {unread.reason}"
+            yield replace(unread, status=Outcome.UNKNOWN, reason=fact)
 
     def _opened(
         self, source: OverlaySource, place: str

@@ -72,7 +72,14 @@ let
       [ ]
     else
       [ (called.config or (removeAttrs called [ "imports" "options" ])) ]
-      ++ concatMap (each: guarded [ ] (settingsIn given each)) (called.imports or [ ]);
+      ++ concatMap (
+        each:
+        let
+          found = settingsIn given each;
+        in
+        # What does not evaluate fails again where it is looked at.
+        guarded [ (head found) ] found
+      ) (called.imports or [ ]);
 
   numbered =
     list:

@@ -49,9 +49,9 @@ def create(order: BranchOrder, request: Request, *, progress: Progress) -> PullR
     else:
         path = order.worktree.absolute() if order.worktree is not None else making.beside(clone, order.branch)
         making.require_free(clone, order.branch, path)
-    ground = grounds.find(clone, order, request, progress=progress)
-    ground.chosen.require_upstream()
     with contributions.replacing(clone.common, order.branch) as replacement:
+        ground = grounds.find(clone, order, request, progress=progress)
+        ground.chosen.require_upstream()
         report = proposing.write_down(ground.chosen, replacement.building, at=replacement.place, progress=progress)
         if report.failed and not order.force:
             return PullRequest(clone=clone.top, report=report, made=None, warnings=ground.warnings)

@@ -43,8 +43,8 @@ def update(asked: BranchOrder, request: Request, *, progress: Progress) -> PullR
             return unchanged
     message.require_disclosure(people, order.trailers)
     edited = contributions.edited_text(clone.common, found.kept)
-    ground = grounds.find(clone, order, wanted, progress=progress)
     with contributions.replacing(clone.common, order.branch) as replacement, committing.workshop(clone) as shop:
+        ground = grounds.find(clone, order, wanted, progress=progress)
         was = edits.find(shop, found.kept, kept, tip, ground.base.commit, progress=progress)
         report = proposing.write_down(ground.chosen, replacement.building, at=replacement.place, progress=progress)
         if report.failed and not order.force:

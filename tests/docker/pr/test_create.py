@@ -6,6 +6,7 @@ import pytest
 
 from tests.clones import BRANCH, TARGET, Clone, git, objects, snapshot
 from tests.docker.pr.conftest import Contributed, ask
+from tests.progress import Steps
 from tests.situations import SITUATIONS
 from toolkit.docker.steps import MODULE, Demotion
 from toolkit.errors import ToolkitError, UsageError
@@ -157,6 +158,12 @@ class TestRefusals:
             ask(contributed.clone)
         assert "--update" in str(caught.value.hint)
         assert contributed.state() == before
+
+    def test_clone_at_work_before_anything_is_proven(self, new_clone: Callable[..., Clone]) -> None:
+        clone, steps = new_clone(), Steps()
+        with contributions.alone(clone.common):
+            assert "another unlet is running in this clone" in str(refused(clone, progress=steps))
+        assert steps.steps == []
 
     @pytest.mark.parametrize("kind", ["file", "directory", "link"])
     def test_place_that_is_taken(self, new_clone: Callable[..., Clone], kind: str) -> None:

@@ -58,6 +58,14 @@ def test_a_part_with_a_reason_is_lifted_unasked(old: str, new: str) -> None:
     assert asked(private.replace(old, new, 1))
 
 
+def test_a_part_without_a_reason_stays_beside_one_that_has_one() -> None:
+    body = 'buildApp {\n  inherit version;\n  e = "${ui} ${lone}";\n}\n'
+    text = package(body, "  lone = buildUi { src = f; };\n")
+    assert {way.bindings for way in asked(text)} == {("ui",)}
+    for every in (asked(text, requested=True), asked(text.replace("let\n", "# TODO: move both out of the let\nlet\n"))):
+        assert {way.bindings for way in every} == {()}
+
+
 def test_a_part_that_an_override_reaches_already_does_not_say_what_is_followed() -> None:
     shown = "  shown = buildUi { inherit version; };\n  own = buildUi { src = f; };\n"
     body = "buildApp (finalAttrs: {\n  inherit version;\n  e = [ finalAttrs.shown own ];\n  inherit shown;\n})\n"

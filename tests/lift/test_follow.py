@@ -1,6 +1,7 @@
 """What follows the package: whole, with what is between, and without a source of its own beside the new version."""
 
 import re
+from functools import partial
 
 import pytest
 
@@ -273,6 +274,11 @@ def test_a_part_with_a_source_of_its_own_does_not_follow_the_version_alone() -> 
     ):
         followed(text.replace("${VERSION}", "1"))
     assert followed(text.replace("VERSION", "version")).follows == {"ui": ("version",)}
+    changed = text.replace("buildUi {", "lib.ui.overrideAttrs {")
+    of_version = partial(lift, name="package.nix", bindings=("ui",), design=Design.MOVE, follow=("version",))
+    with pytest.raises(RefusalError, match="an override of version would not reach 'ui'"):
+        of_version(changed.replace("${VERSION}", "1"))
+    assert of_version(changed.replace("VERSION", "version")).follows == {"ui": ("version",)}
     made_with = app('  cache = fetchurl "${src}/addons";\n\n').replace(
         "version src;\n    cache", "version;\n    src = cache"
     )

@@ -405,13 +405,13 @@ _NO_CALL = "not in a builder's call on attributes"
         (
             "{ a }: let ui = buildUi { }; in buildFHSEnv { e = [ ui ]; }",
             ":1:33: the file ends in an environment by 'buildFHSEnv', which has no final attributes",
-            "make the part a package of its own, in pkgs/by-name; override { NAME = …; } then reaches it",
+            "let the file take the part as an argument; override { NAME = …; } then reaches it",
         ),
         *(
             (
                 f"{{ a }}: let ui = buildUi {{ }}; in {call}",
                 f":1:33: the file ends in another call, {_NO_CALL}",
-                "make the part a package of its own, in pkgs/by-name; override { NAME = …; } then reaches it",
+                "let the file take the part as an argument; override { NAME = …; } then reaches it",
             )
             for call in ("a.b.override { e = [ ui ]; }", "a ({ e, ... }: { e = [ ui ]; })", "a [ ui ]")
         ),
@@ -421,6 +421,13 @@ _NO_CALL = "not in a builder's call on attributes"
             None,
         ),
         (REACHED.replace("MORE ", ""), ": an override reaches 'ui' already", "there is nothing to propose"),
+        (
+            REACHED.replace("MORE", "v = 1;")
+            .replace("buildUi {", "buildUi { version = v;")
+            .replace("e =", "version = v; e ="),
+            ": an override reaches 'ui' already",
+            "an override of version does not: let it take that from finalAttrs by hand",
+        ),
         (
             REACHED.replace("MORE", "web = buildUi { };").replace("inherit ui;", "inherit ui web;"),
             ": an override reaches all packages of the lets already",
@@ -437,11 +444,11 @@ def test_a_file_of_another_shape_is_called_what_it_is(text: str, fact: str, hint
 @pytest.mark.parametrize(
     ("end", "hint"),
     [
-        ("runCommand version { inherit ui; } ''x''", "make the part a package of its own, in pkgs/by-name"),
-        ("buildFHSEnv { e = [ ui ]; }", "make the part a package of its own, in pkgs/by-name"),
+        ("runCommand version { inherit ui; } ''x''", "let the file take the part as an argument"),
+        ("buildFHSEnv { e = [ ui ]; }", "let the file take the part as an argument"),
         (
             "if f then buildApp { e = [ ui ]; } else buildApp { }",
-            "a branch that is a package of the let is overridden as it is",
+            "make one builder's call of the branches, with 'if' within its attributes",
         ),
         ("f ui // { inherit ui; }", "put what '//' adds into passthru of the builder's call"),
     ],
@@ -721,9 +728,20 @@ def test_of_two_calls_none_is_lifted() -> None:
     two = package("if f then buildApp { e = [ ui ]; } else buildApp { }\n")
     with pytest.raises(LayoutError, match="ends in a choice by 'if'") as caught:
         lifted(two)
-    assert caught.value.hint == (
-        "a branch that is a package of the let is overridden as it is; make one call of the others"
-    )
+    assert caught.value.hint == "make one builder's call of the branches, with 'if' within its attributes"
+
+
+@pytest.mark.parametrize(
+    ("text", "more", "fact"),
+    [
+        ("assert ui.version != null;\n", "", "9:8: an assert reads 'ui' here, which no override reaches"),
+        ("assert b1 != null;\n", "  b1 = ui.version;\n", "8:8: an assert reads 'ui' here, which no override reaches"),
+        ("let\n  ui = f;\nin\n", "  b1 = [ ui ];\n", "4:3: the file uses this 'ui' too, .* the one at 11:3 alone"),
+    ],
+)
+def test_what_an_override_would_leave_as_it_is_is_refused(text: str, more: str, fact: str) -> None:
+    with pytest.raises(RefusalError, match=f"^package.nix:{fact}"):
+        rewritten(package(f"{text}buildApp {{ e = [ ui ]; }}\n", more), "ui")
 
 
 def test_what_is_the_package_itself_in_another_branch_stays() -> None:

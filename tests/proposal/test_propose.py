@@ -77,15 +77,17 @@ def test_the_report_names_target_file_and_bindings(tmp_path: Path) -> None:
 
 
 def test_the_commit_has_upstreams_form_and_says_what_was_proven(tmp_path: Path) -> None:
-    report = run(tmp_path / "out", "status-board")
+    assert run(tmp_path / "reasons", "status-board").proposal.bindings == ("theme",)
+    report = run(tmp_path / "out", "status-board", bindings=("checker", "theme"))
     (commit,) = report.proposal.commits
     assert commit.subject == "status-board: let overrideAttrs replace checker and theme"
     assert commit.body == (
         "checker is bound in a let, so an override has to repeat all that uses\n"
         "it. Expose it in passthru, and take it from finalAttrs. Replacing theme\n"
         "with overrideAttrs changes only some uses, since others take it from the\n"
-        "let. Take it from finalAttrs. Define path in passthru, too. Use\n"
-        "finalAttrs instead of rec, so that src follows overrides of version.\n\n"
+        "let. Take it from finalAttrs. Define path in passthru, too, where\n"
+        "overrides reach it. Use finalAttrs instead of rec, so that src follows\n"
+        "overrides of version.\n\n"
         "No rebuilds."
     )
     text = (tmp_path / "out/pull-request.md").read_text()

@@ -123,7 +123,10 @@ def test_a_check_says_what_it_does_and_each_proof_what_it_looked_at(tmp_path: Pa
 def test_packages_of_one_nixpkgs_are_asked_about_together(tmp_path: Path) -> None:
     progress = Steps()
     source = SourceRequest(nixpkgs="specimen")
-    requests = [Request(target=name, source=source, out=tmp_path / "out") for name in ("notes-server", "status-board")]
+    bindings = {"notes-server": (), "status-board": ("checker", "theme")}
+    requests = [
+        Request(target=name, source=source, out=tmp_path / "out", bindings=those) for name, those in bindings.items()
+    ]
     attempts = list(propose(requests, progress=progress))
     assert [(attempt.target, attempt.out) for attempt in attempts] == [
         (name, tmp_path / "out" / name) for name in ("notes-server", "status-board")

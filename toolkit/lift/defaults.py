@@ -9,12 +9,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit.errors import RefusalError
-from toolkit.lift.bindings import SHARED, shared
+from toolkit.lift.bindings import SHARED, reason, shared
 from toolkit.lift.following import is_derivation
 from toolkit.lift.plan import FOLLOWED, Design
 from toolkit.lift.rewriting import Lifted, rewrite
 from toolkit.lift.shape import Shape, read
-from toolkit.lift.wanted import equals, require_reason, wanted
+from toolkit.lift.wanted import equals, wanted, with_reason
 from toolkit.nix.tree import Tree
 
 _MOST_MOVED = 24
@@ -57,12 +57,12 @@ def ways(text: str, choice: LiftChoice, *, name: str) -> Iterator[LiftWay]:
         design = choice.design or Design.MOVE
         yield from _best(shape, choice, LiftWay(design=design, follow=choice.follow, bindings=choice.bindings))
         return
-    names = wanted(shape, choice.bindings)
-    if not choice.bindings and not choice.requested:
-        require_reason(shape, names)
-    if not choice.bindings and "" not in choice.called and (others := equals(shape, names)):
+    every = wanted(shape, choice.bindings)
+    names = every if choice.bindings or choice.requested else with_reason(shape, every)
+    others = [name for name in equals(shape, names) if choice.requested or reason(shape, name)]
+    if not choice.bindings and "" not in choice.called and others:
         yield from _ways(shape, choice, (*names, *others))
-    yield from _ways(shape, choice, choice.bindings)
+    yield from _ways(shape, choice, choice.bindings if names == every else names)
 
 
 def _ways(shape: Shape, choice: LiftChoice, bindings: tuple[str, ...]) -> Iterator[LiftWay]:

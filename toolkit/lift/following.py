@@ -12,7 +12,7 @@ from toolkit.nix.tree import Node
 def can_follow(shape: Shape, name: str, follow: Sequence[str]) -> bool:
     """Return whether a part shares the followed attributes, and does not combine its own source with that version."""
     common = set(follow) & set(shared(shape, name))
-    part = construction(result(value(shape.bindings[name])))
+    part = construction(result(value(shape.bindings[name])), overrides=True)
     sources = {where for attribute in follow if (where := origin(shape, attribute)) is not None}
     if not common or "src" in common or part is None:
         return bool(common)

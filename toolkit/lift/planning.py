@@ -90,15 +90,13 @@ def plan(  # noqa: PLR0913 - what is asked of a lift
     _require_all_there(planned)
     _require_all_followed(planned)
     _require_whole(planned)
+    if design is not Design.LAYER:
+        _require_one(planned)
     if follow and not {shape.owner(shape.tree.nodes[index]) for index in planned.followed} & {*lifted}:
         what = " or ".join(follow)
         _require_no_source_of_their_own(shape, lifted, follow)
         raise LayoutError(f"{at(shape.body)}: nothing that moves takes {what} from where the package takes it")
     return planned
-
-
-_PLAIN = 3
-"""The parts of a selection without a default: the set, the dot, the path."""
 
 
 def _to_move(shape: Shape, wanted: Sequence[str], design: Design, follow: Sequence[str]) -> frozenset[str]:
@@ -170,7 +168,7 @@ def _source(shape: Shape, name: str) -> tuple[str, ...]:
     if node.kind != "inherit_from":
         return ()
     source = inherited_from(node)
-    root = source.children[0] if source.kind == "select_expression" and len(source.children) == _PLAIN else source
+    root = source.children[0] if source.kind == "select_expression" and source.child("or") is None else source
     if not any(use.node is root for use in shape.uses):
         raise RefusalError(f"{at(node)}: '{name}' is inherited from an expression that uses a lifted binding")
     return callee(source)
@@ -308,6 +306,25 @@ def _require_whole(planned: LiftPlan) -> None:
         if taken & sources.keys() or (use.name, None) in taken | sources.keys():
             fact = f"{whole[use.name]} is made of '{use.name}', which an override of that does not reach here"
             raise RefusalError(f"{at(use.node)}: {fact}")
+
+
+def _require_one(planned: LiftPlan) -> None:
+    """Raise RefusalError for another part of the name in an outer let, and for an `assert` that reads a part."""
+    shape = planned.shape
+    for use in shape.references:
+        other = use.scope.names[use.name] if use.scope is not None and use.scope.node in shape.lets else None
+        if use.name in planned.names and other is not None and other is not (own := shape.bindings[use.name]):
+            fact = f"the file uses this '{use.name}' too, and an override would replace the one at {own.place} alone"
+            raise RefusalError(f"{at(other)}: {fact}", hint="give one of them another name")
+    asserts = (node for node in shape.tree.nodes if node.kind == "assert_expression" and shape.owner(node) is None)
+    waiting = [use for node in asserts if not shape.body.contains(node) for use in shape.uses_in(node.children[1])]
+    known: set[str] = set()
+    while waiting:
+        use = waiting.pop()
+        if use.name in planned.names:
+            raise RefusalError(f"{at(use.node)}: an assert reads '{use.name}' here, which no override reaches")
+        waiting += shape.uses_in(shape.bindings[use.name]) if use.name not in known else ()
+        known.add(use.name)
 
 
 def _names_platform(node: Node) -> bool:

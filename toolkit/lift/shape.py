@@ -160,12 +160,12 @@ def result(node: Node) -> Node:
     return node
 
 
-def construction(expression: Node) -> BuilderCall | None:
-    """Read a builder's call: an application whose last argument is a set, or a function that ends in one."""
+def construction(expression: Node, *, overrides: bool = False) -> BuilderCall | None:
+    """Read a builder's call, or one that `overrides`: its last argument is a set, or a function that ends in one."""
     if expression.kind != "apply_expression":
         return None
     builder, argument = (child for child in expression.children if child.kind != "comment")
-    if callee(builder)[-1:] in {(name,) for name in _OVERRIDES}:
+    if not overrides and callee(builder)[-1:] in {(name,) for name in _OVERRIDES}:
         return None
     attributes = inside(argument)
     final = attributes if attributes.kind == "function_expression" else None

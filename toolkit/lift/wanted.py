@@ -10,6 +10,7 @@ from shlex import quote
 from toolkit.errors import LayoutError
 from toolkit.lift.bindings import (
     PASSTHRU,
+    SHARED,
     BindingKind,
     Reachability,
     direct_uses,
@@ -28,10 +29,10 @@ from toolkit.nix.tree import Node
 
 _TEXTS = ("string_expression", "indented_string_expression")
 
-_APART = "make the part a package of its own, in pkgs/by-name; override { NAME = …; } then reaches it"
+_APART = "let the file take the part as an argument; override { NAME = …; } then reaches it"
 _BY_HAND = {
     "apply_expression": _APART,
-    "if_expression": "a branch that is a package of the let is overridden as it is; make one call of the others",
+    "if_expression": "make one builder's call of the branches, with 'if' within its attributes",
     "binary_expression": "put what '//' adds into passthru of the builder's call",
 }
 """The advice about a file that ends in such an expression."""
@@ -46,12 +47,6 @@ _ENDS = {
     "apply_expression": "another call",
     "list_expression": "a list",
 }
-
-
-def _construction(shape: Shape) -> BuilderCall:
-    if shape.functions and not shape.lets:
-        raise LayoutError(f"{at(shape.tree.root)}: there is no 'let' around the package")
-    return construction(shape)
 
 
 def construction(shape: Shape) -> BuilderCall:
@@ -75,7 +70,9 @@ def wanted(shape: Shape, names: Sequence[str]) -> tuple[str, ...]:
 
     Raise LayoutError for an unknown binding, and if none remains.
     """
-    _construction(shape)
+    if shape.functions and not shape.lets:
+        raise LayoutError(f"{at(shape.tree.root)}: there is no 'let' around the package")
+    construction(shape)
     packages = [found for found in find(shape) if found.kind is BindingKind.PACKAGE]
     known = ", ".join(found.name for found in packages)
     for name in names:
@@ -91,17 +88,25 @@ def wanted(shape: Shape, names: Sequence[str]) -> tuple[str, ...]:
     missed = tuple(name for name in lifted if state(shape, name) is not Reachability.ROUTED)
     if not missed:
         what = f"'{lifted[0]}'" if len(lifted) == 1 else "all packages of the lets"
-        raise LayoutError(f"{shape.tree.name}: an override reaches {what} already", hint="there is nothing to propose")
+        kept = [part for part in SHARED if any(part in shared(shape, name) for name in lifted)]
+        fact = f"an override of {' or '.join(kept)} does not: let it take that from finalAttrs by hand"
+        hint = fact if kept else "there is nothing to propose"
+        raise LayoutError(f"{shape.tree.name}: an override reaches {what} already", hint=hint)
     return missed
 
 
 _REQUEST = re.compile(r"\bTODO\b[^\n]*\b(let\b|overrid|passthru|top-level)", re.IGNORECASE)
 
 
-def require_reason(shape: Shape, names: Sequence[str]) -> None:
-    """Raise LayoutError if upstream has no reason to lift any of the bindings: shared source, attribute, TODO."""
-    if any(reason(shape, name) for name in names) or _REQUEST.search(shape.tree.text):
-        return
+def with_reason(shape: Shape, names: Sequence[str]) -> tuple[str, ...]:
+    """Return the bindings that upstream has a reason to lift: shared source, attribute; all for a TODO of the file.
+
+    Raise LayoutError if there are none.
+    """
+    if _REQUEST.search(shape.tree.text):
+        return tuple(names)
+    if found := tuple(name for name in names if reason(shape, name)):
+        return found
     hint = " ".join(f"--binding {quote(name)}" for name in names)
     fact = f"'{names[0]}' has a source of its own, and no attribute shows it: a lift has no user"
     raise LayoutError(f"{at(shape.bindings[names[0]])}: {fact}", hint=f"{hint} lifts it all the same")

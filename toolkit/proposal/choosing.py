@@ -105,7 +105,8 @@ def _together(tree: NixpkgsTree, found: Sequence[Opened], *, progress: Progress)
     for each in found:
         if each.recipe is None:
             with suppress(RefusalError):
-                lifts.setdefault(each.target.file, (each, lifted_by(each, next(_ways(each)))))
+                way = next(ways(each.text, choice_of(each), name=str(each.target.file)))
+                lifts.setdefault(each.target.file, (each, lifted_by(each, way)))
     if len(lifts) < 2:  # noqa: PLR2004 - one is alone
         return {}
     progress.step("laying out a nixpkgs with all changes")
@@ -130,7 +131,7 @@ def _alone(found: Opened, tree: NixpkgsTree, *, progress: Progress) -> LiftChose
         return _rewritten(found, found.recipe, tree, progress=progress)
     target = found.target
     refusal: RefusalError | None = None
-    for way in _ways(found):
+    for way in ways(found.text, choice_of(found), name=str(target.file)):
         try:
             commit = lifted_by(found, way, reason=refusal.message if refusal is not None else None)
         except RefusalError as error:
@@ -188,10 +189,6 @@ def _layer(found: Opened, tree: NixpkgsTree, refusal: RefusalError, *, progress:
     if not found.request.own:
         raise RefusalError(refusal.message, hint=f"{command('overlay', found.request)} makes it overridable for you")
     return chosen
-
-
-def _ways(found: Opened) -> Iterator[LiftWay]:
-    return ways(found.text, choice_of(found), name=str(found.target.file))
 
 
 def _rewritten(found: Opened, recipe: Recipe, tree: NixpkgsTree, *, progress: Progress) -> LiftChosen:

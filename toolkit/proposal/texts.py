@@ -83,9 +83,10 @@ def message(packages: Sequence[str], lifted: Lifted) -> Message:
         bodies.append(_read(words).left)
     if lifted.recursive:
         bodies.append(_read(words).unfolded if lifted.unfolded else _read(words).recursive)
+    body = " ".join(" ".join(bodies).split())
     return Message(
         subject=next((subject for subject in subjects if len(subject) <= SUBJECT_WIDTH), subjects[-1]),
-        body=_wrapped(" ".join(bodies)),
+        body=textwrap.fill(body, BODY_WIDTH, break_long_words=False, break_on_hyphens=False),
         proven=_text(main, words).proven,
     )
 
@@ -218,10 +219,6 @@ def _read(words: Mapping[str, str] | None = None) -> _Lift:
     return pull_request.read(patches.shipped() / "lift.toml", _Lift, names=words)
 
 
-def _wrapped(text: str) -> str:
-    return textwrap.fill(" ".join(text.split()), BODY_WIDTH, break_long_words=False, break_on_hyphens=False)
-
-
 def _words(lifted: Lifted, names: Sequence[str]) -> dict[str, str]:
     methods = [lifted.methods[name] for name in names]
     called = _called(methods)
@@ -256,6 +253,7 @@ def _words(lifted: Lifted, names: Sequence[str]) -> dict[str, str]:
         "place": place,
         "Show": f"Move {definitions} into {place}" if moves else f"Expose {them} in passthru",
         "along": _listed([_introduced(path[-1], name, path) for name, path in along if name not in lifted.through]),
+        "those_along": "it" if len(along) - len(lifted.through) == 1 else "them",
         "through": _listed([path[-1] for name, path in along if name in lifted.through]),
         "own": _listed(sorted(lifted.own, key=lambda name: OWN.index(name if name in OWN else "src"))),
         "uses": _listed(_reached(lifted, methods)) or _ALL,

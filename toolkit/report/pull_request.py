@@ -18,7 +18,6 @@ from toolkit.report.markdown import code, fence, unwrapped
 
 T = TypeVar("T")
 
-_NO_REBUILD = ("no-rebuild",)
 _PASTE = "<!-- Add nixpkgs' template, .github/PULL_REQUEST_TEMPLATE.md, below this line. -->\n"
 _BY_HAND = "Reviewed and tested by hand: <!-- what? -->"
 _BOX = re.compile(r"^ *- \[ \] (.+)$", re.MULTILINE)
@@ -113,10 +112,10 @@ class DraftFacts(Struct, frozen=True, kw_only=True):
     commits: tuple[Oid, ...] = ()
     base: Oid | None = None
 
-    def passed(self, *names: str) -> Proof | None:
-        """Return the first passed proof with one of these names."""
-        found = {proof.name: proof for proof in self.report.proofs if proof.status is Status.PASSED}
-        return next((found[name] for name in names if name in found), None)
+    def passed(self, name: str) -> Proof | None:
+        """Return the proof of a name if it passed."""
+        passed = (proof for proof in self.report.proofs if proof.status is Status.PASSED)
+        return next((proof for proof in passed if proof.name == name), None)
 
     @property
     def first(self) -> str:
@@ -164,9 +163,10 @@ def _sections(facts: DraftFacts) -> Iterator[str]:
     alone = len(said) == 1
     reasons = [*(text.paragraph for text in said), *([facts.added.why] if facts.added is not None else [])]
     yield "\n".join(_commits(facts, said)) if len(reasons) > 1 else reasons[0]
-    yield from (text.usage for text in said if text.usage and alone)
+    if alone and facts.passed("overridable") is not None:
+        yield from (text.usage for text in said if text.usage)
     yield from (text.price for text in said if text.price)
-    if facts.passed(*_NO_REBUILD) is not None:
+    if facts.passed("no-rebuild") is not None:
         attributes = " ".join(f"-A {name}" for name in texts.compared)
         commit = " in commit 1" if len(facts.report.proposal.commits) > 1 else ""
         system = [f"--argstr system {texts.system}"] if texts.system else []
@@ -193,7 +193,7 @@ def background(facts: DraftFacts) -> Iterator[str]:
     if steps:
         yield "## Why"
         yield from (facts.texts.of(step).paragraph for step in steps)
-    if facts.passed(*_NO_REBUILD) is not None:
+    if facts.passed("no-rebuild") is not None:
         yield "## Compare the derivations"
         yield "In a clone that has the commits, this compares the derivations before and after the first one:"
         yield fence(tuple(_script(facts)), "sh")

@@ -373,7 +373,7 @@ class Cache(Struct, frozen=True):
 def default_cache() -> Cache:
     """Return the user's cache: `$UNLET_CACHE_DIR`, or `unlet` below `$XDG_CACHE_HOME` (`~/.cache`).
 
-    Raises ToolkitError for a relative `$UNLET_CACHE_DIR`, since it would mean a different cache in each directory.
+    Raise ToolkitError for a relative `$UNLET_CACHE_DIR`, since it would mean a different cache in each directory.
     """
     if given := os.environ.get(VARIABLE):
         root = Path(given).expanduser()

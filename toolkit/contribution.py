@@ -32,14 +32,13 @@ class Contribution(Struct, frozen=True, kw_only=True):
 
 
 class MadeBranch(Struct, frozen=True, kw_only=True):
-    """A branch as it is now.
+    """The current state of a branch.
 
-    `target_branch` is what the pull request is for, `author` is `NAME <EMAIL>`. `own` are the contributor's commits on
-    top, with their subjects, oldest first. `text` is pull-request.md, `text_beside` where the new text was put instead
-    because the contributor had edited it. `push` is the remote to push to, None where the clone has none of the user's,
-    `head` what GitHub calls the branch; `pushed` is true if the remote has such a branch, `in_place` if that
-    branch and checkout are the contributor's own.
-    `related` are the numbers of open pull requests with the same goal.
+    `target_branch` is the pull request's base branch, `author` is `NAME <EMAIL>`. `own` are the contributor's commits
+    on top, with their subjects, oldest first. `text` is pull-request.md, `text_beside` the new text's file if the
+    contributor had edited the old one. `push` is the remote to push to, None if the clone has no remote of the user's,
+    `head` GitHub's name for the branch; `pushed` is true if the remote has such a branch, `in_place` if that branch and
+    checkout are the contributor's own. `related` are the numbers of open pull requests with the same goal.
     """
 
     contribution: Contribution

@@ -309,7 +309,7 @@ def checkout() -> Path | None:
 def source_request() -> SourceRequest:
     """Return the source that the user named, by default the checkout around the current directory.
 
-    Raises click.UsageError for options that contradict.
+    Raise click.UsageError for contradicting options.
     """
     from toolkit.model import SourceRequest  # noqa: PLC0415 - --help does without
 

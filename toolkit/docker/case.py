@@ -262,12 +262,12 @@ def require_linux() -> None:
 
 
 def siblings(source: Source, *stages: DockerFile) -> tuple[dict[str, TreeFile], tuple[str, ...]]:
-    """Read the files that the stages refer to from beside the source, of a directory all that are below it.
+    """Read the files beside the source that the stages refer to; a directory counts with everything below it.
 
-    Return them by name, and the names of those that are not there.
-    A link stays one if it leads to a file beside it, which comes along; of any other link in the tree, the file comes
-    that it leads to there. Raise RefusalError for a name that is not below the source's directory: it would be written
-    outside of the stage; ToolkitError for what is no regular file, and for a link that leads out of the tree.
+    Return them by name, and the missing names. A link to a file beside the source stays a link, and its target is
+    added; for a link to elsewhere in the tree, its target's content is returned. Raise RefusalError for a name outside
+    of the source's directory, since it would be written outside of the stage; ToolkitError for anything but regular
+    files, and for a link out of the tree.
     """
     present: dict[str, TreeFile] = {}
     missing: list[str] = []

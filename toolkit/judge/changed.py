@@ -53,11 +53,11 @@ _FRACTION = re.compile(rb"(?<!\d)\d*\.\d+(?:[eE][+-]?\d+)?")
 
 
 class ChangedText(Struct, frozen=True, kw_only=True):
-    """A file of the change; `equal` means that Nix reads the same in it.
+    """A file of the change; `equal` means that its meaning to Nix stays the same.
 
-    `platforms` are what it asks for in lines that differ, or around them, and no system that is judged has. `closes`
-    means that one of its functions takes other arguments no longer, beside those that it names. `words` stand in the
-    lines that differ, or around them; `said` are those of these lines, before and after, with a `throw` or `warn`.
+    `platforms` are platforms in or around the changed lines that no judged system has. `closes`: a function no longer
+    accepts arguments that it does not name. `words` stand in or around the changed lines; `said` are the changed lines
+    before and after that contain a `throw` or `warn`.
     """
 
     path: str

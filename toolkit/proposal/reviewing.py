@@ -49,7 +49,7 @@ class Review(Struct, frozen=True, kw_only=True):
 def review(request: ReviewRequest, *, progress: Progress) -> Review | Report:
     """Judge a change, then prove the claims in the remaining time of each attribute.
 
-    For a single file, return only the report of the claims. Raises ToolkitError for an unavailable change.
+    For a single file, return only the report of the claims. Raise ToolkitError for an unavailable change.
     """
     request = replace(request, change=completed(request.change, request.server, progress=progress))
     try:

@@ -61,12 +61,12 @@ class Effect(StrEnum):
 
 
 class Method(Struct, frozen=True, kw_only=True):
-    """An override method of a package, and what it gives.
+    """An override method of a package, and its effect.
 
-    `old` and `new` are the derivations of both, `gives` that of the package with the replacement, None for what is none
-    or does not evaluate. `named` shows whether the package has any attribute of the name, `shown` whether other
-    attributes differ with the replacement. `way` are the names of what leads from the package to what was replaced.
-    If the replacement has no effect, `built` shows whether the package is built with what the method replaces.
+    `old` and `new` are the derivations of part and replacement, `gives` is that of the package with the latter; None for
+    anything else. `named`: the package has some attribute of the name. `shown`: other attributes differ with the
+    replacement. `way` lists the names from the package to the replaced part. If the replacement has no effect, `built`
+    shows whether the package is built with the part.
     """
 
     there: bool
@@ -102,12 +102,12 @@ class ChangedMethod(Struct, frozen=True, kw_only=True):
 
 
 class Derivations(Struct, frozen=True, kw_only=True):
-    """The derivations of a package before and after, None for one that does not evaluate, and its methods by name.
+    """The derivations of a package before and after, None if one does not evaluate, and its methods by name.
 
-    `error` is what ended the evaluation, in one line, at one of our limits if it is `limited`; `refuses_function` shows
-    whether it was a function in the place of a set, `places` are the files of the changed tree on the way there.
-    `marks` are the attributes of meta for which Nix refuses the package, or an insecure or unfree one that it or one
-    beside it is made with, unless told otherwise.
+    `error` is the line with the reason for the evaluation's end, at one of our limits if `limited`; `refuses_function`
+    shows whether a function stood in place of a set, `places` are the changed tree's files in Nix's trace. `marks` are
+    the attributes of meta for which Nix refuses the package, or an insecure or unfree one that it or one beside it is
+    made with, unless told otherwise.
     """
 
     before: str | None = None

@@ -34,10 +34,10 @@ def commands(case: DockerCase) -> tuple[str, ...]:
 
 
 def evaluate(case: DockerCase) -> Evaluation:
-    """Evaluate all stages on all systems, once for a case, whichever proof asks first.
+    """Evaluate all stages on all systems, once for a case, when the first proof asks.
 
-    Raise NotRunError where the unchanged file does not evaluate, CommandError where Nix fails at another stage,
-    ToolkitError where a release throws there, or the answer is not complete.
+    Raise NotRunError if the unchanged file does not evaluate, CommandError if Nix fails at another stage, ToolkitError
+    if a release throws there, or the answer is not complete.
     """
     with _ONE_AT_A_TIME:
         found = outcome(_asked(case))

@@ -89,11 +89,11 @@ class Answer(Struct, frozen=True):
 
 
 class Facts(Struct, frozen=True, kw_only=True):
-    """One release on one system. Derivations are drvPaths; a component is None where docker has none.
+    """One release on one system. Derivations are drvPaths; a component is None if docker has none.
 
-    `attributes` are those of the derivations `docker` and `moby`. `doors` maps each component that docker has to
-    door → outcome, `matrix` the rows of matrix.nix to what they give, and `flags` values of boolean parameters,
-    "name = true, …", to what they make of docker; all are empty where this release was not asked on this system.
+    `attributes` are those of the derivations `docker` and `moby`. `doors` maps each component that docker has to door →
+    outcome, `matrix` the rows of matrix.nix to what they give, and `flags` values of boolean parameters, "name = true,
+    …", to what they make of docker; all are empty if this release was not evaluated on this system.
     """
 
     docker: str

@@ -1,7 +1,7 @@
-"""Read nixpkgs' docker file: what it binds where, and which of the known states it is in.
+"""Read nixpkgs' docker file: its bindings and their places, and its known state.
 
-The layouts are those of the file's history since 2018: an outer `rec { dockerGen = …; docker_NN = …; }`
-or `let dockerGen = …; in { docker_NN = …; }`, where dockerGen is a function with a set pattern.
+The layouts are those of the file's history since 2018: an outer `rec { dockerGen = …; docker_NN = …; }` or `let
+dockerGen = …; in { docker_NN = …; }`, where dockerGen is a function with a set pattern.
 """
 
 import re

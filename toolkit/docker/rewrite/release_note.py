@@ -51,7 +51,7 @@ def add(text: str, item: str, *, name: str) -> str:
 
 
 def section(text: str, *, name: str) -> Section:
-    """Find the notable changes; raise LayoutError where there are none."""
+    """Find the notable changes; raise LayoutError if there are none."""
     lines = text.split("\n")
     plain = _plain(lines)
     headings = [index for index in plain if _HEADING.match(lines[index])]

@@ -63,10 +63,10 @@ class Effect(StrEnum):
 class Method(Struct, frozen=True, kw_only=True):
     """An override method of a package, and its effect.
 
-    `old` and `new` are the derivations of part and replacement, `gives` is that of the package with the latter; None for
-    anything else. `named`: the package has some attribute of the name. `shown`: other attributes differ with the
-    replacement. `way` lists the names from the package to the replaced part. If the replacement has no effect, `built`
-    shows whether the package is built with the part.
+    `old`, `new` and `gives` are the derivations of the part, its replacement, and the package with that; or None.
+    `named`: the package has some attribute of the name. `shown`: other attributes differ with the replacement. `way`
+    lists the names from the package to the replaced part. If the replacement has no effect, `built` shows whether the
+    package is built with the part.
     """
 
     there: bool

@@ -35,8 +35,8 @@ _SYSTEM = re.compile(
 _SAYS = re.compile(r"\b(?:throw|abort|warn|trace|assertMsg)(?:If|IfNot|Val)?\b")
 _WORD = re.compile(r"[A-Za-z_][\w'-]*")
 _GIVEN = {
-    "lists": re.compile(r"([A-Za-z_][\w'-]*)\s*\?\s*\[\s*\]"),
-    "nulls": re.compile(r"([A-Za-z_][\w'-]*)\s*\?\s*null\b"),
+    "lists": re.compile(r"(?<![\w'-])([A-Za-z_][\w'-]*+)\s*+\?\s*+\[\s*\]"),
+    "nulls": re.compile(r"(?<![\w'-])([A-Za-z_][\w'-]*+)\s*+\?\s*null\b"),
     "final": re.compile(r"\bfinal\w*\.([A-Za-z_][\w'-]*)\s+or\b"),
     "passthru": re.compile(r"\bfinal\w*\.passthru\.([A-Za-z_][\w'-]*)\s+or\b"),
 }

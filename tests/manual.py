@@ -39,6 +39,7 @@ def reference() -> str:
         "",
         "`python -m tests.manual docs` makes this page and the man page from the commands.",
         "README has the [exit codes](../README.md#exit-codes). Options with `…` may be repeated.",
+        "`unlet COMMAND --help` explains the arguments.",
         "",
         "Every command takes these options, before or after its name:",
         *_lists({"": [row for rows in _rows(click.Context(commands)).values() for row in rows]}),
@@ -46,17 +47,9 @@ def reference() -> str:
         "Several commands share these options:",
         *_lists(shared := _shared()),
     ]
-    sentences = Counter(each for context in _contexts() for each in _sentences(context.command))
-    lines += ["", "For several commands:", "", *(f"- {each}" for each, count in sentences.items() if count > 1)]
     for context in _contexts():
         command = context.command
-        about = "\n\n".join(
-            part for part in (command.help or "").split("\n\n") if not part.strip().startswith("Exit codes:")
-        )
-        text = "\n".join(_unwrapped(about))
-        for each in (each for each, count in sentences.items() if count > 1):
-            text = text.replace(each, "").replace("  ", " ").strip()
-        lines += ["", f"## {context.command_path}", "", *(line.strip() for line in text.splitlines())]
+        lines += ["", f"## {context.command_path}", "", " ".join((command.help or "").partition("\n\n")[0].split())]
         arguments = command.collect_usage_pieces(context)[1:]
         if arguments and not isinstance(command, click.Group):
             lines += ["", f"`{context.command_path} {' '.join(arguments)}`"]
@@ -168,18 +161,8 @@ def _tagged(groups: _Rows) -> Iterator[str]:
         yield from (".TP", rf"\fB{_roff(names)}\fR", _roff(text))
 
 
-def _sentences(command: click.Command) -> list[str]:
-    """Return the sentences of a command's help."""
-    return re.findall(r"[A-Z][^.]*(?:\.(?=\S)[^.]*)*\.", " ".join((command.help or "").split()))
-
-
-def _unwrapped(text: str) -> list[str]:
-    """Return text with each paragraph on one line."""
-    return "\n\n".join(" ".join(part.split()) for part in text.strip().split("\n\n")).splitlines()
-
-
 def _plain(text: str) -> str:
-    text = re.sub(r" *\[(?:(default: [^;\]]*); )?[^\]]*<=?x[^\]]*\]", r" [\1]", _REPEATED.sub("", text)).replace(
+    text = re.sub(r" *\[(?:(default: [^;\]]*); )?[^\]]*(?:<=?x|x>=?)[^\]]*\]", r" [\1]", _REPEATED.sub("", text)).replace(
         " []", ""
     )
     return " ".join(text.split()).replace("<nixpkgs>", "`<nixpkgs>`")

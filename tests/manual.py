@@ -39,7 +39,7 @@ def reference() -> str:
         "",
         "`python -m tests.manual docs` makes this page and the man page from the commands.",
         "README has the [exit codes](../README.md#exit-codes). Options with `…` may be repeated.",
-        "`unlet COMMAND --help` explains the arguments.",
+        "The `--help` of a command explains its arguments.",
         "",
         "Every command takes these options, before or after its name:",
         *_lists({"": [row for rows in _rows(click.Context(commands)).values() for row in rows]}),
@@ -162,9 +162,9 @@ def _tagged(groups: _Rows) -> Iterator[str]:
 
 
 def _plain(text: str) -> str:
-    text = re.sub(r" *\[(?:(default: [^;\]]*); )?[^\]]*(?:<=?x|x>=?)[^\]]*\]", r" [\1]", _REPEATED.sub("", text)).replace(
-        " []", ""
-    )
+    text = re.sub(
+        r" *\[(?:(default: [^;\]]*); )?[^\]]*(?:<=?x|x>=?)[^\]]*\]", r" [\1]", _REPEATED.sub("", text)
+    ).replace(" []", "")
     return " ".join(text.split()).replace("<nixpkgs>", "`<nixpkgs>`")
 
 

@@ -13,7 +13,6 @@ from toolkit.nix import stores
 from toolkit.nix.derivations import digest
 from toolkit.reach.effects import Outcome, Reach
 from toolkit.reach.session import EvaluationError
-from toolkit.reach.verdicts import is_absent
 
 NEW = 'fetch { name = "new"; hash = hash "c"; }'
 
@@ -445,7 +444,7 @@ def test_what_an_overlay_asks_for_may_not_be_there(reached: Callable[..., Reach]
     ],
 )
 def test_what_cannot_be_had_is_not_the_overrides_fault(reason: str, is_there: bool) -> None:  # noqa: FBT001 - a case
-    assert is_absent(EvaluationError(reason, "")) is not is_there
+    assert EvaluationError(reason, "").is_absent is not is_there
 
 
 def test_what_is_not_there_spoils_no_other_overlay(reached: Callable[..., Reach]) -> None:

@@ -40,19 +40,12 @@ class Alias(Struct, frozen=True, kw_only=True):
 
 
 class Pair(Struct, frozen=True, kw_only=True):
-    """An attribute without and with the override."""
+    """An attribute without and with the override; `passthru` are names in it if it is a package under an overlay."""
 
     old: ValueFacts
     new: ValueFacts
     aliases: tuple[Alias, ...] = ()
-
-
-class Behind(Struct, frozen=True, kw_only=True):
-    """A package under an overlay, without and with the user's override; `passthru` are the names in its passthru."""
-
-    old: ValueFacts
-    new: ValueFacts
-    passthru: tuple[str, ...]
+    passthru: tuple[str, ...] = ()
 
 
 class Look(Struct, frozen=True, kw_only=True):

@@ -1,5 +1,6 @@
 """The values that the modules of `reach` share: an override, its outcome, and what remains of the old package."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 
@@ -49,18 +50,31 @@ class Replacement(Struct, frozen=True, kw_only=True):
 class Override(Struct, frozen=True, kw_only=True):
     """An attribute that an overlay changes, on one system; `file` and `line` are the place of its value.
 
-    `reason` explains the status in one line, `instead` is Nix code that does reach.
+    `reason` explains the status in one line, `instead` is Nix code that does reach. Attribute, system and place may
+    come later than the status.
     """
 
-    attribute: str
+    attribute: str = ""
     status: Outcome
-    system: str
+    system: str = ""
     file: str | None = None
     line: int | None = None
     left: tuple[Left, ...] = ()
     reason: str | None = None
     instead: str | None = None
     replaced_by: Replacement | None = None
+
+
+def together(members: Sequence[Override]) -> Override:
+    """Judge an attribute by the members of its scope."""
+    found = {each.status for each in members}
+    left = next((each.left for each in members if each.left), ())
+    if len(found) == 1:
+        first = members[0]
+        return Override(status=first.status, left=left, reason=first.reason, replaced_by=first.replaced_by)
+    if found <= {Outcome.REACHES, Outcome.NEW, Outcome.NO_EFFECT}:
+        return Override(status=Outcome.REACHES)
+    return Override(status=Outcome.IN_PART, left=left, reason="only some members of its scope reach the build")
 
 
 class Brought(Struct, frozen=True, kw_only=True):

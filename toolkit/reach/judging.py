@@ -3,11 +3,11 @@
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
-from typing import TypeVar
 
 from msgspec.structs import replace
 
 from toolkit.model import Progress
+from toolkit.nix.derivations import Derivation
 from toolkit.nix.program import quoted
 from toolkit.reach import instead, rules
 from toolkit.reach.answers import (
@@ -23,15 +23,13 @@ from toolkit.reach.answers import (
     Taken,
     ValueFacts,
 )
-from toolkit.reach.effects import Brought, Left, Outcome, Override
+from toolkit.reach.effects import Brought, Left, Outcome, Override, together
 from toolkit.reach.instead import Names
 from toolkit.reach.others import Others
 from toolkit.reach.overridden import Call
 from toolkit.reach.session import EvaluationError, Session
 from toolkit.reach.sets import Sets, called, listed
-from toolkit.reach.verdicts import Verdict, is_absent, is_own, reason_of, together, unlike
-
-T = TypeVar("T")
+from toolkit.reach.sources import is_own
 
 _MOST = 32
 """The most packages of a set that are judged."""
@@ -39,6 +37,7 @@ _MOST = 32
 _SOME = 8
 """So many names of a set, about, are enough to see that all fail for one cause."""
 
+_ALREADY = Override(status=Outcome.NO_EFFECT, reason="nixpkgs has it already, you can remove it")
 _HOOKED = {"pythonPackagesExtensions": ("python3Packages",), "haskell": ("haskellPackages",)}
 
 
@@ -71,8 +70,8 @@ class Judge:
                     unread.append(self._unread(source.file, label, found))
                     continue
                 for number, name in enumerate(found):
-                    key = f"{place} {number}"
-                    overlay = self._sets.define("overlay", f"overlayOf {place} {number} {quoted(key)}")
+                    words = f"{place} {number}"
+                    overlay = self._sets.define("overlay", f"overlayOf {words} {quoted(words)}")
                     names = self._sets.ask(f"names {overlay}", tuple[Named, ...])
                     if isinstance(names, EvaluationError):
                         unread.append(self._unread(source.file, name, names))
@@ -93,8 +92,7 @@ class Judge:
             # A cause that keeps the overlays from being read is said of them.
             if all(each.file != source.file for each in unread):
                 unread += (each for each in options if isinstance(each, Override))
-        system = self._sets.ask(f"system {self._sets.used(overlays)}", str)
-        self._system = "" if isinstance(system, EvaluationError) else system
+        self._system = self._sets.known(f"system {self._sets.used(overlays)}", str, "")
         return [replace(each, system=self._system) for each in unread], [
             Listed(overlay=overlay, overlays=tuple(overlays), named=each)
             for overlay in overlays
@@ -117,9 +115,9 @@ class Judge:
             )
         return found
 
-    def hosts(self, directory: str) -> tuple[tuple[str, str], ...] | EvaluationError:
-        """Return the configurations of a flake, each by kind and name."""
-        return self._sets.ask(f"hosts {quoted(directory)}", tuple[tuple[str, str], ...])
+    def hosts(self, directory: str) -> tuple[tuple[str, str], ...]:
+        """Return the configurations of a flake by kind and name; its overlays say what keeps it from being read."""
+        return self._sets.known(f"hosts {quoted(directory)}", tuple[tuple[str, str], ...], ())
 
     def _options(self, source: OverlaySource, before: int) -> Iterator[Overlay | Override]:
         """Yield what options of a configuration are set to, and why some were not read; warn of other overrides."""
@@ -152,10 +150,10 @@ class Judge:
         if not isinstance(found, EvaluationError):
             yield from found
             return
-        names = self._sets.ask(f"keys {place} {listed(keys)}", tuple[str, ...])
-        for name in () if isinstance(names, EvaluationError) else names:
+        names = self._sets.known(f"keys {place} {listed(keys)}", tuple[str, ...], ())
+        for name in names:
             yield from self._chosen(source, place, (*keys, name))
-        if isinstance(names, EvaluationError) or not names:
+        if not names:
             option = ".".join(key for key in keys if not key.isdigit())
             unread = self._unread(source.file, option or source.label or "options", found)
             fact = f"the configuration's options were not read: {unread.reason}"
@@ -177,8 +175,8 @@ class Judge:
         self, place: str, label: str, found: tuple[str, ...] | EvaluationError
     ) -> Iterator[tuple[str, str, tuple[str, ...] | EvaluationError]]:
         """Yield what is in a file, each part by itself if Nix does not get through it as a whole."""
-        parts = self._sets.ask(f"parts {place}", tuple[str, ...]) if isinstance(found, EvaluationError) else ()
-        if isinstance(parts, EvaluationError) or not parts:
+        is_read = not isinstance(found, EvaluationError)
+        if is_read or not (parts := self._sets.known(f"parts {place}", tuple[str, ...], ())):
             yield place, label, found
             return
         for number, name in enumerate(parts):
@@ -187,14 +185,13 @@ class Judge:
 
     def _unread(self, file: str, label: str, failed: EvaluationError) -> Override:
         """Return what is said of an overlay whose attributes are not known."""
-        status = Outcome.UNKNOWN if failed.is_limit or is_absent(failed) else Outcome.FAILS
-        return Override(attribute=label, status=status, system=self._system, file=file, reason=reason_of(failed))
+        return Override(attribute=label, status=_status(failed), file=file, reason=failed.fact)
 
     def _attribute(self, subject: Listed) -> Iterator[Override]:
         joint = self._sets.joint(subject)
         scope = self._sets.alone(subject) if joint in self._slow else joint
         if (chosen := subject.overlay.option) is not None:
-            yield self._override(subject, chosen.of, self._path(scope, subject, chosen.of))
+            yield self._override(subject, chosen.of, self._judged(subject, chosen.of, scope))
             return
         found = self._sets.ask(f"look {called(scope, subject)}", Look)
         self._bear(scope, found)
@@ -204,10 +201,9 @@ class Judge:
             found = self._sets.ask(f"look {called(scope, subject)}", Look)
         if isinstance(found, EvaluationError):
             # Of a new interpreter the packages may fail where it does not.
-            verdict = (
-                self._failure(subject, found) if subject.named.known else self._path(scope, subject, (subject.name,))
-            )
-            yield self._override(subject, (subject.name,), verdict)
+            is_known, own = subject.named.known, (subject.name,)
+            verdict = self._failure(subject, found) if is_known else self._judged(subject, own, scope)
+            yield self._override(subject, own, verdict)
             return
         self._places |= {(subject.overlay.key, *found.base, each.name): each.place for each in found.members}
         members = [
@@ -227,28 +223,28 @@ class Judge:
             self._slow.add(scope)
             self._sets.begin()
 
-    def _whole(self, scope: str, subject: Listed, look: Look) -> Verdict:
-        if look.old == "nothing" and not look.package:
-            return Verdict(status=Outcome.NEW)
+    def _whole(self, scope: str, subject: Listed, look: Look) -> Override:
         if look.package:
-            return self._path(scope, subject, (subject.name,))
+            return self._judged(subject, (subject.name,), scope)
+        if look.old == "nothing":
+            return Override(status=Outcome.NEW)
         if look.new not in {look.old, "function"}:
-            return Verdict(status=Outcome.REACHES)
+            return Override(status=Outcome.REACHES)
         return self._alike(scope, subject, (subject.name,), look.new)
 
-    def _alike(self, scope: str, subject: Listed, path: Sequence[str], kind: str) -> Verdict:
+    def _alike(self, scope: str, subject: Listed, path: Sequence[str], kind: str) -> Override:
         """Judge two values of a kind that are no packages."""
         within = self._within(scope, subject, path) if kind == "set" else None
         if within is not None:
             return within
         equal = self._sets.ask(f"equal {called(scope, subject, path)}", bool)
         if equal is True:
-            return Verdict(status=Outcome.NO_EFFECT, reason="nixpkgs has it already, you can remove it")
+            return _ALREADY
         if kind in {"value", "set"} and equal is False:
-            return Verdict(status=Outcome.REACHES)
-        return Verdict(status=Outcome.UNKNOWN, reason=f"is a {kind}, not a package")
+            return Override(status=Outcome.REACHES)
+        return Override(status=Outcome.UNKNOWN, reason=f"is a {kind}, not a package")
 
-    def _within(self, scope: str, subject: Listed, path: Sequence[str]) -> Verdict | None:
+    def _within(self, scope: str, subject: Listed, path: Sequence[str]) -> Override | None:
         """Judge a set by the packages in it that differ, the first of very many; None if all are the same."""
         names = self._sets.ask(f"within {called(scope, subject, path)}", tuple[str, ...])
         found = names if isinstance(names, EvaluationError) else self._differing(scope, subject, path, names)
@@ -258,10 +254,10 @@ class Judge:
         paths = [(*path, *each) for each in found[:_MOST]]
         if not paths:
             return None
-        members = [self._override(subject, each, self._path(scope, subject, each)) for each in paths]
+        members = [self._override(subject, each, self._judged(subject, each, scope)) for each in paths]
         failing = next((each for each in members if each.status is Outcome.FAILS), None)
         if failing is not None and len(found) <= _MOST:
-            return Verdict(status=Outcome.FAILS, reason=f"{failing.attribute}: {failing.reason}")
+            return Override(status=Outcome.FAILS, reason=f"{failing.attribute}: {failing.reason}")
         # In another set, such as that of a later version, some packages are for other platforms.
         verdict = together([each for each in members if each.status is not Outcome.FAILS] or members)
         if len(found) > _MOST and verdict.reason is None:
@@ -292,70 +288,65 @@ class Judge:
         some = (self._sets.ask(f"inner {call} {listed([each])}", object) for each in names[:: len(names) // _SOME])
         return all(isinstance(each, EvaluationError) and each.message == failed.message for each in some)
 
-    def _member(self, scope: str, subject: Listed, look: Look, member: Named) -> Verdict:
+    def _member(self, scope: str, subject: Listed, look: Look, member: Named) -> Override:
         self._sets.begin()
-        if not look.extended:
-            return self._path(scope, subject, (*look.base, member.name))
-        words = f"{quoted(subject.name)} {listed(look.base)} {quoted(member.name)}"
-        return self._judged(
-            subject, (*look.base, member.name), lambda here: f"member {here} {subject.overlay.key} {words}", None, scope
-        )
-
-    def _path(self, scope: str, subject: Listed, path: Sequence[str]) -> Verdict:
-        return self._judged(
-            subject,
-            path,
-            lambda here: f"pair {called(here, subject, path)}",
-            lambda here: f"differs {called(here, subject, path)}",
-            scope,
-        )
+        base = look.base if look.extended else None
+        return self._judged(subject, (*look.base, member.name), scope, base=base)
 
     def _judged(
-        self,
-        subject: Listed,
-        path: Sequence[str],
-        question: Callable[[str], str],
-        shown: Callable[[str], str] | None,
-        scope: str,
-    ) -> Verdict:
-        pair = self._sets.ask(question(scope), Pair)
+        self, subject: Listed, path: Sequence[str], scope: str, *, base: Sequence[str] | None = None
+    ) -> Override:
+        """Judge a path in a set of packages, or a member of the scope `base` that the override extends."""
+
+        def pair_in(here: str) -> Pair | EvaluationError:
+            if base is None:
+                return self._sets.ask(f"pair {called(here, subject, path)}", Pair)
+            return self._sets.ask(f"member {called(here, subject)} {listed(base)} {quoted(path[-1])}", Pair)
+
+        pair = pair_in(scope)
         self._bear(scope, pair)
         is_joint = scope == self._sets.joint(subject)
         fails = isinstance(pair, EvaluationError) or (pair.old.kind == "nothing" and subject.named.known)
         if fails and is_joint:
-            by_itself = self._sets.ask(question(self._sets.alone(subject)), Pair)
+            by_itself = pair_in(self._sets.alone(subject))
             if isinstance(pair, EvaluationError) or not isinstance(by_itself, EvaluationError):
                 scope, pair = self._sets.alone(subject), by_itself
         if isinstance(pair, EvaluationError):
             return self._failure(subject, pair)
         if pair.old.drv is None or pair.new.drv is None:
             is_set = pair.old.kind == pair.new.kind == "set"
-            return self._alike(scope, subject, path, "set") if is_set else unlike(pair)
+            return self._alike(scope, subject, path, "set") if is_set else _unlike(pair)
         old, new = self._store[pair.old.drv], self._store[pair.new.drv]
-        member = path[-1] if shown is None else ""
         # The places of outputs that are addressed by their content are not known.
         if old.path != new.path and (old.outputs != new.outputs or "" in old.outputs.values()):
-            return self._changed(subject, path, pair, member, scope)
+            return self._changed(subject, path, pair, path[-1] if base is not None else "", scope)
         if is_joint and not subject.again and self._sets.drv("plain", path) != old.path:
             # Another override may have the same effect.
-            alone = self._judged(subject, path, question, shown, self._sets.alone(subject))
+            alone = self._judged(subject, path, self._sets.alone(subject), base=base)
             if alone.status is not Outcome.NO_EFFECT:
                 return alone
-        added = self._sets.ask(f"added {called(scope, subject, path)}", tuple[str, ...]) if shown is not None else ()
-        if isinstance(added, EvaluationError):
-            return self._failure(subject, added)
-        same = self._same(shown(scope) if shown is not None else None)
-        words, calls = self._calls(subject, path, member, scope)
-        other = self._others.instead(
-            words, path, self._others.case(scope, old, new, calls), (), self._names(subject, path)
-        )
+        return self._unchanged(subject, path, old, new, scope, is_member=base is not None)
+
+    def _unchanged(  # noqa: PLR0913 - an override, and the package without and with it
+        self, subject: Listed, path: Sequence[str], old: Derivation, new: Derivation, scope: str, *, is_member: bool
+    ) -> Override:
+        """Judge two derivations that build the same, of a path or a member of a scope."""
+        question = called(scope, subject, path)
+        if not is_member and isinstance(
+            failed := self._sets.ask(f"added {question}", tuple[str, ...]), EvaluationError
+        ):
+            return self._failure(subject, failed)
+        same = _ALREADY if is_member else self._same(question)
+        words, calls = self._calls(subject, path, path[-1] if is_member else "", scope)
+        case = self._others.case(scope, old, new, calls)
+        other = self._others.instead(words, path, case, (), self._names(subject, path))
         return same if other is None else replace(same, reason="the derivation stays the same", instead=other)
 
-    def _changed(self, subject: Listed, path: Sequence[str], pair: Pair, member: str, scope: str) -> Verdict:
+    def _changed(self, subject: Listed, path: Sequence[str], pair: Pair, member: str, scope: str) -> Override:
         """Judge two derivations that differ, of a member of a scope if that is not empty."""
         old, new = self._store[pair.old.drv or ""], self._store[pair.new.drv or ""]
         if rules.is_meta(old, new):
-            return Verdict(status=Outcome.NO_EFFECT, reason="only meta changes, and with it a variable of the build")
+            return Override(status=Outcome.NO_EFFECT, reason="only meta changes, and with it a variable of the build")
         words, calls = self._calls(subject, path, member, scope)
         case = self._others.case(scope, old, new, calls)
         left = rules.left(case)
@@ -368,7 +359,7 @@ class Judge:
             follower = next(
                 (each.path[0] for each in pair.aliases if len(each.path) == 1 and each.drv == new.path), None
             )
-            return Verdict(status=Outcome.REACHES, reason=f"{follower} follows" if follower is not None else None)
+            return Override(status=Outcome.REACHES, reason=f"{follower} follows" if follower is not None else None)
         names = self._names(subject, path)
         if left:
             other = self._others.instead(words, path, case, left, names)
@@ -377,7 +368,7 @@ class Judge:
         else:
             other = self._beside(scope, subject, path, rest, names)
         reason = None if other is not None else f"no way found, because {instead.obstacle(left, calls)}"
-        return Verdict(status=Outcome.IN_PART, left=left + rest, reason=reason, instead=other)
+        return Override(status=Outcome.IN_PART, left=left + rest, reason=reason, instead=other)
 
     def _beside(
         self, scope: str, subject: Listed, path: Sequence[str], rest: Sequence[Left], names: Names
@@ -396,67 +387,62 @@ class Judge:
     def _calls(self, subject: Listed, path: Sequence[str], member: str, scope: str) -> tuple[str, tuple[Call, ...]]:
         """Return the expressions for the calls that make an override, and the calls."""
         words = f"{called(scope, subject)} {quoted(member)}"
-        calls = self._sets.ask(f"calls {words}", tuple[Call, ...]) if member or len(path) == 1 else ()
-        return words, () if isinstance(calls, EvaluationError) else calls
+        calls = self._sets.known(f"calls {words}", tuple[Call, ...], ()) if member or len(path) == 1 else ()
+        return words, calls
 
-    def _same(self, question: str | None) -> Verdict:
-        shown = self._sets.ask(question, Shown) if question is not None else None
-        if isinstance(shown, Shown) and (shown.meta or shown.passthru):
-            changed = "meta" if shown.meta else "passthru"
-            return Verdict(status=Outcome.NO_EFFECT, reason=f"only {changed} changes, the build stays the same")
-        return Verdict(status=Outcome.NO_EFFECT, reason="nixpkgs has it already, you can remove it")
+    def _same(self, words: str) -> Override:
+        shown = self._sets.known(f"differs {words}", Shown, Shown(meta=False, passthru=()))
+        changed = "meta" if shown.meta else "passthru" if shown.passthru else None
+        reason = f"only {changed} changes, the build stays the same"
+        return _ALREADY if changed is None else Override(status=Outcome.NO_EFFECT, reason=reason)
 
-    def _failure(self, subject: Listed, failed: EvaluationError) -> Verdict:
-        reason, package = reason_of(failed), self._parts_of.get(subject.name)
+    def _failure(self, subject: Listed, failed: EvaluationError) -> Override:
+        reason, package = failed.fact, self._parts_of.get(subject.name)
         names = self._names(subject, (subject.name,))
         other = self._others.part(subject, subject.name, package, names) if package is not None else None
         if other is not None:
             reason += f"; it is a part of {package}"
         elif (asked := re.search(r"unexpected argument '([^']+)'", reason)) is not None:
             other = self._others.part(subject, asked[1], subject.name, names)
-            arguments = self._sets.ask(f"arguments {called(self._sets.joint(subject), subject)}", tuple[str, ...])
-            near = [] if isinstance(arguments, EvaluationError) else get_close_matches(asked[1], arguments, n=3)
+            arguments = self._sets.known(f"arguments {called(self._sets.joint(subject), subject)}", tuple[str, ...], ())
+            near = get_close_matches(asked[1], arguments, n=3)
             if other is not None:
                 reason += f"; it is a part that {subject.name}'s file binds"
             elif near:
                 reason += f"; the nearest are {', '.join(near)}"
         elif (meant := re.search(r"^\s*Did you mean (.*)\?$", failed.stderr, re.MULTILINE)) is not None:
             reason += f"; did you mean {meant[1]}?"
-        is_unknown = failed.is_limit or is_absent(failed)
-        return Verdict(status=Outcome.UNKNOWN if is_unknown else Outcome.FAILS, reason=reason, instead=other)
+        return Override(status=_status(failed), reason=reason, instead=other)
 
-    def _override(self, subject: Listed, path: Sequence[str], verdict: Verdict, place: Place | None = None) -> Override:
+    def _override(
+        self, subject: Listed, path: Sequence[str], verdict: Override, place: Place | None = None
+    ) -> Override:
+        """Return a verdict by the whole list of overlays, with its attribute and the place of that."""
         where = place or subject.named.place
         chosen = subject.overlay.option
         if verdict.status in {Outcome.REACHES, Outcome.IN_PART, Outcome.NEW}:
             verdict = self._in_list(subject, path, verdict)
         elif verdict.status is Outcome.NO_EFFECT and where is not None and is_own(where.file):
-            verdict = Verdict(
-                status=Outcome.REACHES, reason="the build stays the same, and its parts become overridable"
-            )
+            reason = "the build stays the same, and its parts become overridable"
+            verdict = Override(status=Outcome.REACHES, reason=reason)
         if chosen is None and list(path) == [subject.name]:
             self._warn_of_others(subject, where)
-        return Override(
+        return replace(
+            verdict,
             attribute=".".join(path if chosen is None else (*chosen.option, *(path if chosen.is_listed else ()))),
-            status=verdict.status,
             system=self._system,
             file=where.file if where is not None else subject.overlay.file,
             line=where.line if where is not None else None,
-            left=verdict.left,
-            reason=verdict.reason,
-            instead=verdict.instead,
-            replaced_by=verdict.replaced_by,
         )
 
     def _warn_of_others(self, subject: Listed, where: Place | None) -> None:
         """Warn of a service that runs another attribute than the one of its name, which is overridden."""
-        found = self._sets.ask(f"taken {subject.overlay.source} {quoted(subject.name)}", tuple[Taken, ...])
         place = f"{where.file}:{where.line}" if where is not None else subject.overlay.file
-        for each in () if isinstance(found, EvaluationError) else found:
+        for each in self._sets.known(f"taken {subject.overlay.source} {quoted(subject.name)}", tuple[Taken, ...], ()):
             fact = f"{each.option} is {each.attribute}, not {subject.name}"
             self.warnings.append(f"{place}: {fact}: override that, or set {each.option} = pkgs.{subject.name}")
 
-    def _in_list(self, subject: Listed, path: Sequence[str], verdict: Verdict) -> Verdict:
+    def _in_list(self, subject: Listed, path: Sequence[str], verdict: Override) -> Override:
         """Judge by the whole list of overlays, in its order, what has an effect by itself."""
         if self._sets.joint(subject) in self._slow:
             return verdict
@@ -475,4 +461,17 @@ class Judge:
         reason = f"replaced by overlay {by.overlay} ({place})"
         if other is None:
             reason += f"; no way found, because that makes '{subject.name}' anew"
-        return Verdict(status=Outcome.NO_EFFECT, reason=reason, instead=other, replaced_by=by)
+        return Override(status=Outcome.NO_EFFECT, reason=reason, instead=other, replaced_by=by)
+
+
+def _status(failed: EvaluationError) -> Outcome:
+    return Outcome.UNKNOWN if failed.is_limit or failed.is_absent else Outcome.FAILS
+
+
+def _unlike(pair: Pair) -> Override:
+    """Judge a pair with at most one package in it."""
+    if pair.old.kind == "nothing":
+        return Override(status=Outcome.NEW)
+    if pair.new.kind == "function" or (pair.new.drv is None and pair.old.kind == pair.new.kind):
+        return Override(status=Outcome.UNKNOWN, reason=f"is a {pair.new.kind}, not a package")
+    return Override(status=Outcome.REACHES)

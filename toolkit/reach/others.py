@@ -9,7 +9,7 @@ from toolkit.nix.program import quoted
 from toolkit.nix.stores import own
 from toolkit.reach import instead as ways
 from toolkit.reach import rules
-from toolkit.reach.answers import Behind, Listed, Pair
+from toolkit.reach.answers import Listed, Pair
 from toolkit.reach.effects import Brought, Left
 from toolkit.reach.instead import Names, Way
 from toolkit.reach.overridden import Call, Overridden
@@ -30,10 +30,15 @@ class Others:
         return Overridden(old=old, new=new, store=self.store, calls=calls, top=lambda names: self._top(scope, names))
 
     def _top(self, scope: str, names: Sequence[str]) -> Mapping[str, str]:
-        found = self._sets.ask(f"top {scope} {listed(names)}", tuple[str | None, ...])
-        if isinstance(found, EvaluationError):
-            return {}
-        return {name: path for name, path in zip(names, found, strict=True) if path is not None}
+        found = self._sets.known(f"top {scope} {listed(names)}", tuple[str | None, ...], ())
+        return {name: path for name, path in zip(names, found, strict=False) if path is not None}
+
+    def _reaches(self, pair: Pair | EvaluationError, case: Callable[[Derivation, Derivation], Overridden]) -> bool:
+        """Return whether the package differs, and no part of the old one remains."""
+        if isinstance(pair, EvaluationError) or pair.old.drv is None or pair.new.drv is None:
+            return False
+        old, new = self.store[pair.old.drv], self.store[pair.new.drv]
+        return old.path != new.path and not rules.left(case(old, new))
 
     def instead(
         self, words: str, path: Sequence[str], case: Overridden, left: Sequence[Left], names: Names
@@ -43,10 +48,7 @@ class Others:
         for way in ways.ways(path, case, left, names):
             function = f"({arguments}: {{ {way.attribute} = {way.question}; }})"
             pair = self._sets.ask(f"way {words} {quoted(way.attribute)} {function}", Pair)
-            if isinstance(pair, EvaluationError) or pair.old.drv is None or pair.new.drv is None:
-                continue
-            old, new = self.store[pair.old.drv], self.store[pair.new.drv]
-            if old.path != new.path and not rules.left(replace(case, old=old, new=new, calls=())):
+            if self._reaches(pair, lambda old, new: replace(case, old=old, new=new, calls=())):
                 return way.text
         parts = len(path) == 1 and any(each.part for each in left)
         return self._brought(words, path[0], case, names) if parts else None
@@ -58,13 +60,12 @@ class Others:
             return None
         moved: tuple[str, ...] = ()
         while True:
-            pair = self._sets.ask(f"brought {words} {quoted(str(made.directory))} {listed(moved)}", Behind)
-            if not isinstance(pair, Behind) or pair.old.drv is None or pair.new.drv is None:
-                return None
-            old, new = self.store[pair.old.drv], self.store[pair.new.drv]
-            if old.path != new.path and not rules.left(replace(case, old=old, new=new)):
+            pair = self._sets.ask(f"brought {words} {quoted(str(made.directory))} {listed(moved)}", Pair)
+            if self._reaches(pair, lambda old, new: replace(case, old=old, new=new)):
                 return ways.behind(made.command, name, case.calls, moved, names)
-            if moved or not (moved := ways.parts(case.calls, pair.passthru)):
+            if moved or isinstance(pair, EvaluationError) or None in {pair.old.drv, pair.new.drv}:
+                return None
+            if not (moved := ways.parts(case.calls, pair.passthru)):
                 return None
 
     def placed(
@@ -84,14 +85,13 @@ class Others:
         """Return the override of a part under the overlay that makes it overridable."""
         if self._sets.ask(f"binds {quoted(package)} {quoted(part)}", bool) is not True:
             return None
-        made, scope = self._bring(package), self._sets.joint(subject)
-        words = " ".join(map(quoted, (package, part, str(made.directory)))) if made is not None else ""
-        for in_passthru in (False, True) if made is not None else ():
+        if (made := self._bring(package)) is None:
+            return None
+        scope = self._sets.joint(subject)
+        words = " ".join(map(quoted, (package, part, str(made.directory))))
+        for in_passthru in (False, True):
             pair = self._sets.ask(f"replacing {called(scope, subject)} {words} {str(in_passthru).lower()}", Pair)
-            if isinstance(pair, EvaluationError) or pair.old.drv is None or pair.new.drv is None:
-                continue
-            old, new = self.store[pair.old.drv], self.store[pair.new.drv]
-            if made is not None and old.path != new.path and not rules.left(self.case(scope, old, new, ())):
+            if self._reaches(pair, lambda old, new: self.case(scope, old, new, ())):
                 value = f"old.{part}.…" if subject.name == part else "…"
                 return ways.part(made.command, package, f"{part} = {value};", names, in_passthru=in_passthru)
         return None

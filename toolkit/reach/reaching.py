@@ -20,7 +20,7 @@ from toolkit.reach import sources
 from toolkit.reach.answers import OverlaySource
 from toolkit.reach.effects import Brought, Override, Reach
 from toolkit.reach.judging import Judge
-from toolkit.reach.session import EvaluationError, Session
+from toolkit.reach.session import Session
 from toolkit.sources import trees
 
 _EXPRESSION = Path(__file__).parents[1] / "expressions/reach.nix"
@@ -174,8 +174,6 @@ def _on(
                 continue
             directory, overlays = sources.flake(group)
             overrides += judged([overlays])
-            hosts = judge.hosts(str(directory))
-            # What keeps a flake's outputs from being read is said of its overlays.
-            for kind, name in () if isinstance(hosts, EvaluationError) else hosts:
+            for kind, name in judge.hosts(str(directory)):
                 overrides += judged([sources.host(directory, kind, name)])
         return Reach(nixpkgs=str(root), overrides=tuple(overrides), warnings=(*judge.warnings, *session.warnings))

@@ -47,6 +47,13 @@ _MOST_LINES, _MOST_CHARACTERS = 1_000, 2_000
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
+_INPUT = re.compile(r"… unlet: input '([^']+)'")
+_ABSENT = re.compile(
+    r"^unlet: |unable to download|cannot fetch|Cannot find Git revision|"
+    r"Unable to start any build|Failed to open archive"
+)
+
+
 class EvaluationError(ToolkitError):
     """Nix could not answer; the message is its reason, in one line. `stderr` is its whole error output.
 
@@ -57,6 +64,17 @@ class EvaluationError(ToolkitError):
         super().__init__(message)
         self.stderr = stderr
         self.is_limit = is_limit
+
+    @property
+    def is_absent(self) -> bool:
+        """Return whether a file of the user's is missing here, which is not the override's fault."""
+        return _ABSENT.search(self.message) is not None
+
+    @property
+    def fact(self) -> str:
+        """The reason in words; it names the flake's input if that is unavailable."""
+        found = _INPUT.search(self.stderr) if self.is_absent and " is not locked" not in self.message else None
+        return f"input '{found[1]}' cannot be fetched" if found is not None else self.message.removeprefix("unlet: ")
 
 
 class Session:

@@ -31,6 +31,11 @@ class Sets:
             return error
         return documents.convert(answer, kind, document="Nix's answer")
 
+    def known(self, question: str, kind: type[T], otherwise: T) -> T:
+        """Return Nix's answer, or another one if it has none."""
+        answer = self.ask(question, kind)
+        return otherwise if isinstance(answer, EvaluationError) else answer
+
     def define(self, kind: str, question: str) -> str:
         """Return the session's name for an expression."""
         if question not in self._defined:
@@ -61,8 +66,8 @@ class Sets:
     def refusal(self, subject: Listed, path: Sequence[str]) -> str | None:
         """Return the variables that let Nix evaluate a refused package, and why Nix refuses it; else None."""
         strict = self.define("strict", f"strict {self.used(subject.overlays)}")
-        found = self.ask(f"refusals {self.joint(subject)} {strict} {listed(path)}", tuple[str, ...])
-        if isinstance(found, EvaluationError) or not found:
+        found = self.known(f"refusals {self.joint(subject)} {strict} {listed(path)}", tuple[str, ...], ())
+        if not found:
             return None
         return f"with {' '.join(f'NIXPKGS_ALLOW_{each.upper()}=1' for each in found)}: Nix refuses what is {found[0]}"
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+from functools import cache
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -14,6 +15,7 @@ from toolkit.nix.edit import Edit, apply
 from toolkit.nix.program import quoted
 from toolkit.nix.tree import Tree
 from toolkit.reach.answers import OverlaySource
+from toolkit.reach.effects import OWN
 
 INPUT = Path("-")
 """How standard input is named."""
@@ -80,6 +82,15 @@ def write_input(path: Path) -> None:
 def _absolute(path: Path) -> Path:
     """Return a path without `..`, which Nix takes for the directory above even behind a link."""
     return path.resolve() if ".." in path.parts else path.absolute()
+
+
+@cache
+def is_own(file: str) -> bool:
+    """Return whether a file is one of unlet's own overlays."""
+    try:
+        return f"\n{OWN}".encode() in files.read(Path(file))
+    except ToolkitError:
+        return False
 
 
 def is_flake(path: Path) -> bool:

@@ -101,6 +101,10 @@ def test_what_cannot_be_right_is_refused(body: str, error: type[Exception] | Non
     with pytest.raises(error) as caught:
         rewritten(body, body.split(maxsplit=1)[0].strip("{") or "buildApp")
     assert fact in str(caught.value)
+    if "within 'rec'" in fact:
+        name = fact.split("'")[1]
+        assert isinstance(caught.value, RefusalError)
+        assert caught.value.hint == f"write its value there, or bind '{name}' in a let around the package"
 
 
 @pytest.mark.parametrize(

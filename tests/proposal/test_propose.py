@@ -201,17 +201,25 @@ def test_what_nix_refuses_without_a_variable_is_said_and_what_is_broken_has_no_p
     tmp_path: Path, changed: Callable[[str, str], None], tree: Path
 ) -> None:
     head = '    description = "Keeps notes'
-    for mark, permits in (("unfree", ("NIXPKGS_ALLOW_UNFREE",)), ("broken", ())):
-        changed(head, f"    {mark} = true;\n{head}")
-        source = SourceRequest(nixpkgs=str(tree))
-        (chosen,) = choose([Request(target="notes-server", source=source, out=tmp_path)], progress=Silence())
-        assert isinstance(chosen, LiftChosen)
-        if permits:
-            assert chosen.texts().permits == permits
-            chosen.require_upstream()
-        else:
-            with pytest.raises(ToolkitError, match="notes-server: is marked as broken"):
-                chosen.require_upstream()
+    asked = Request(target="notes-server", source=SourceRequest(nixpkgs=str(tree)), out=tmp_path)
+    changed(head, f"    unfree = true;\n{head}")
+    (chosen,) = choose([asked], progress=Silence())
+    assert isinstance(chosen, LiftChosen)
+    assert chosen.texts().permits == ("NIXPKGS_ALLOW_UNFREE",)
+    chosen.require_upstream()
+    changed(head, f"    broken = true;\n{head}")
+    is_not_wanted(asked, "notes-server: is marked as broken; upstream wants that mended before anything else")
+
+
+def is_not_wanted(asked: Request, fact: str) -> None:
+    (refusal,) = choose([asked], progress=Silence())
+    assert isinstance(refusal, RefusalError)
+    assert (refusal.message, refusal.hint) == (fact, "--binding NAME lifts a part of it all the same")
+    (chosen,) = choose([replace(asked, bindings=("web-ui",))], progress=Silence())
+    assert isinstance(chosen, LiftChosen)
+    with pytest.raises(ToolkitError) as caught:
+        chosen.require_upstream()
+    assert caught.value.message == fact
 
 
 def test_what_is_broken_on_one_system_is_asked_about_without_a_variable(
@@ -249,10 +257,7 @@ def test_a_package_that_upstream_builds_nowhere_has_no_place_there(
 ) -> None:
     changed("platforms = lib.platforms.all;", 'platforms = [ "x86_64-darwin" ];')
     asked = Request(target="notes-server", source=SourceRequest(nixpkgs=str(tree)), out=tmp_path)
-    (chosen,) = choose([asked], progress=Silence())
-    assert isinstance(chosen, LiftChosen)
-    with pytest.raises(ToolkitError, match="notes-server: is for none of x86_64-linux, aarch64-linux, aarch64-darwin"):
-        chosen.require_upstream()
+    is_not_wanted(asked, "notes-server: is for none of x86_64-linux, aarch64-linux, aarch64-darwin")
 
 
 def test_an_insecure_part_asks_for_a_variable_as_well(
@@ -433,7 +438,7 @@ def test_a_package_that_does_not_evaluate_unchanged_is_refused(
 ) -> None:
     changed("platforms = lib.platforms.all;", after)
     with pytest.raises(RefusalError) as raised:
-        run(tmp_path / "out", "notes-server", nixpkgs=str(tree))
+        run(tmp_path / "out", "notes-server", nixpkgs=str(tree), bindings=("web-ui",))
     assert raised.value.message.startswith("notes-server: does not evaluate, unchanged, on ")
     assert raised.value.message.endswith(why)
     assert not (tmp_path / "out").exists()

@@ -1,29 +1,44 @@
 # Where packages of a nixpkgs are written, and which systems they are for.
 # Arguments, each a string: `tree`, the absolute path of a nixpkgs; `names`, JSON, a list of attribute paths, each a list
-# of names. Result: for each { position, files, platforms }: the `file:line` that its meta says, nothing for what is no
-# package; the files that its attributes are written in, the one of its name and source first; and names of systems.
-{ tree, names }:
+# of names; `systems`, JSON, names of systems. Result: for each { position, files, platforms, broken }: the `file:line`
+# that its meta says, nothing for what is no package; the files that its attributes are written in, the one of its name
+# and source first; names of systems; whether it is marked as broken on all of `systems` that it is for.
+{
+  tree,
+  names,
+  systems,
+}:
 let
   inherit (builtins)
+    all
     attrNames
     concatMap
+    elem
     filter
     fromJSON
     head
     isAttrs
     isString
+    listToAttrs
     tail
     tryEval
     unsafeGetAttrPos
     ;
 
-  set = import (/. + tree) {
-    localSystem.system = "x86_64-linux";
-    overlays = [ ];
-    config = import ./permitting.nix // {
-      allowUnsupportedSystem = true;
-    };
-  };
+  main = fromJSON systems;
+  sets = listToAttrs (
+    map (system: {
+      name = system;
+      value = import (/. + tree) {
+        localSystem = { inherit system; };
+        overlays = [ ];
+        config = import ./permitting.nix // {
+          allowUnsupportedSystem = true;
+        };
+      };
+    }) main
+  );
+  set = sets.${head main};
 
   guarded =
     otherwise: value:
@@ -56,6 +71,11 @@ let
         name: if written name == null then [ ] else [ (written name).file ]
       ) ([ "pname" "src" ] ++ attrNames attributes);
       platforms = guarded [ ] (filter isString (meta.platforms or [ ]));
+      broken =
+        guarded false (meta.broken or false) == true
+        && all (system: guarded false ((at path sets.${system}).meta.broken or false) == true) (
+          filter (system: elem system (meta.platforms or main)) main
+        );
     };
 in
 map located (fromJSON names)

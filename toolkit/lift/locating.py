@@ -176,12 +176,14 @@ _EXPRESSION = EXPRESSIONS / "located.nix"
 class Location(Struct, frozen=True, kw_only=True):
     """The place of a package in the tree: `file` is the one that its meta names.
 
-    `others` are the files of its attributes, builders among them; `platforms` are those of its meta.
+    `others` are the files of its attributes, builders among them; `platforms` are those of its meta. `broken`: its
+    meta marks it so on all of SYSTEMS that it is for.
     """
 
     file: PurePosixPath
     others: tuple[PurePosixPath, ...]
     platforms: tuple[str, ...]
+    broken: bool = False
 
     @property
     def systems(self) -> tuple[str, ...]:
@@ -194,6 +196,7 @@ class _Location(Struct, frozen=True, kw_only=True):
     position: str
     files: tuple[str, ...]
     platforms: tuple[str, ...]
+    broken: bool
 
 
 def locate(root: Path, packages: Sequence[str]) -> Mapping[str, Location]:
@@ -208,14 +211,17 @@ def locate(root: Path, packages: Sequence[str]) -> Mapping[str, Location]:
         places = [PurePosixPath(file) for file in dict.fromkeys((said, *answer.files))]
         files = [place.relative_to(root) for place in places if place.is_relative_to(root)]
         if files:
-            found[package] = Location(file=files[0], others=tuple(files[1:]), platforms=answer.platforms)
+            found[package] = Location(
+                file=files[0], others=tuple(files[1:]), platforms=answer.platforms, broken=answer.broken
+            )
     return found
 
 
 def _located(root: Path, packages: Sequence[str]) -> list[_Location]:
     names = json.dumps([package.split(".") for package in packages])
     with sealed():
-        command = evaluator.evaluate_command(_EXPRESSION, {"tree": str(root), "names": names})
+        given = {"tree": str(root), "names": names, "systems": json.dumps(SYSTEMS)}
+        command = evaluator.evaluate_command(_EXPRESSION, given)
         asking = limits.bounded(command, limits.memory(), strictly=True)
     return documents.read(process.execute(asking).stdout, list[_Location], document="Nix's answer")
 

@@ -63,12 +63,13 @@ def unfold(
         stays = leaving is not None and use.name not in leaving
         if stays and (owner := source(use.name, use.scope.node)) is not None and owner.kind == "let_expression":
             continue
+        lost = f"{builder} drops it: there is no finalAttrs.{use.name}" if python and use.name in _DROPPED else None
         if use.name in _DECIDED:
-            fact = f"'{use.name}' is used within 'rec', and finalAttrs.{use.name} is not what the builder makes of it"
-            raise RefusalError(f"{use.node.tree.name}:{use.node.place}: {fact}")
-        if python and use.name in _DROPPED:
-            fact = f"'{use.name}' is used within 'rec', and {builder} drops it: there is no finalAttrs.{use.name}"
-            raise RefusalError(f"{use.node.tree.name}:{use.node.place}: {fact}")
+            lost = f"finalAttrs.{use.name} is not what the builder makes of it"
+        if lost is not None:
+            fact = f"'{use.name}' is used within 'rec', and {lost}"
+            hint = f"write its value there, or bind '{use.name}' in a let around the package"
+            raise RefusalError(f"{use.node.tree.name}:{use.node.place}: {fact}", hint=hint)
         if (edit := written_out(use)) is not None:
             edits.append(edit)
         else:

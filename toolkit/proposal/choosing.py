@@ -89,6 +89,9 @@ def _open(
     if recipe is not None:
         request = replace(request, recipe=request.recipe or request.target, target=target.package)
         recipe = recipes.named(request.recipe or request.target, target.package)
+    elif target.unwanted is not None and not (request.own or request.bindings or request.depth.systems):
+        hint = "--binding NAME lifts a part of it all the same"
+        raise RefusalError(f"{target.package}: {target.unwanted}", hint=hint)
     source = sources.resolve(request.source, target=target.file, sparse=(), progress=progress)
     progress.step("rewriting")
     program.parse_text(source.content, name=str(target.file))
@@ -187,7 +190,8 @@ def _layer(found: Opened, tree: NixpkgsTree, refusal: RefusalError, *, progress:
     if chosen.asking.judged() != LIFTED or chosen.asking.reached():
         raise refusal
     if not found.request.own:
-        raise RefusalError(refusal.message, hint=f"{command('overlay', found.request)} makes it overridable for you")
+        overlay = f"{command('overlay', found.request)} makes it overridable for you"
+        raise RefusalError(refusal.message, hint="; or ".join(filter(None, (refusal.hint, overlay))))
     return chosen
 
 

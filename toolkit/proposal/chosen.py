@@ -149,19 +149,14 @@ class LiftChosen(Chosen[LiftCase], frozen=True, kw_only=True, eq=False):
         )
 
     def require_upstream(self) -> None:
-        """Raise ToolkitError for packages that upstream does not want: broken, insecure or already overridable.
-
-        The same applies to packages for none of the usual systems.
-        """
-        if not {*SYSTEMS} & {*self.opened.target.systems}:
-            fact = f"is for none of {', '.join(SYSTEMS)}"
-            raise ToolkitError(f"{self.package}: {fact}", hint=f"{command('propose', self.request)} writes the change")
-        marks = [answer.marks for answer in self.asking.answers().values()]
-        broken = all("broken" in each for each in marks)
-        if broken or (any("insecure" in each for each in marks) and _INSECURE in self.opened.text):
-            fact = "is marked as broken" if broken else "is marked as insecure, or a part of it is"
+        """Raise ToolkitError for a package that upstream does not want: by its meta, insecure, already overridable."""
+        fact = self.opened.target.unwanted
+        marks = (answer.marks for answer in self.asking.answers().values())
+        if fact is None and _INSECURE in self.opened.text and any("insecure" in each for each in marks):
+            fact = "is marked as insecure, or a part of it is; upstream wants that mended before anything else"
+        if fact is not None:
             hint = f"{command('propose', self.request)} writes the change"
-            raise ToolkitError(f"{self.package}: {fact}; upstream wants that mended before anything else", hint=hint)
+            raise ToolkitError(f"{self.package}: {fact}", hint=hint)
         if self.opened.recipe is None and not self.lifted.follows and (override := self._override()):
             hint = f"upstream has no use for a second way; {command('propose', self.request)} writes it"
             raise ToolkitError(f"{self.package}: {override}", hint=hint)

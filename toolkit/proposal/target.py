@@ -22,18 +22,27 @@ _MOST = 8 << 20
 class Target(Struct, frozen=True, kw_only=True):
     """A package: its attribute path, its file's path in the tree, and the systems to evaluate for.
 
-    `made` are all packages of the file, each under one name, if there are several.
+    `made` are all packages of the file, each under one name, if there are several. `broken`: its meta marks it so on
+    all main systems.
     """
 
     package: str
     file: PurePosixPath
     systems: tuple[str, ...] = SYSTEMS
     made: tuple[str, ...] = ()
+    broken: bool = False
 
     @property
     def packages(self) -> tuple[str, ...]:
         """All packages that the file makes, by name."""
         return self.made or (self.package,)
+
+    @property
+    def unwanted(self) -> str | None:
+        """Why upstream wants no change of the package, by its meta; None if that does not say."""
+        if not {*SYSTEMS} & {*self.systems}:
+            return f"is for none of {', '.join(SYSTEMS)}"
+        return "is marked as broken; upstream wants that mended before anything else" if self.broken else None
 
 
 def find_target(root: Path, name: str) -> Target:
@@ -70,14 +79,14 @@ def _find(root: Path, name: str, located: Mapping[str, Location]) -> Target:
         if not own and (not places or any(at.file.is_relative_to(place) for place in places)):
             own = [at.file]
         if own:
-            return Target(package=name, file=own[0], systems=systems)
+            return Target(package=name, file=own[0], systems=systems, broken=at.broken)
     # The lift names the reason against a file that binds none.
     files = _binding(root, [name]) or [_written(root, name, places)]
     main = [file for file in files if file.name in {"package.nix", "default.nix"}]
     if len(files) > 1 and len(main) != 1:
         listed = ", ".join(map(str, files))
         raise LayoutError(f"{name}: several files bind packages: {listed}", hint="name one of them instead")
-    return Target(package=name, file=(main or files)[0], systems=systems)
+    return Target(package=name, file=(main or files)[0], systems=systems, broken=at is not None and at.broken)
 
 
 def _written(root: Path, name: str, places: Sequence[PurePosixPath]) -> PurePosixPath:
@@ -103,7 +112,7 @@ def _written_in(root: Path, file: PurePosixPath, likely: str) -> Target:
     found = owners(root, [file]).get(file)
     if found is not None:
         package, place = found
-        return Target(package=package, file=file, systems=place.systems)
+        return Target(package=package, file=file, systems=place.systems, broken=place.broken)
     if (other := locate(root, [likely]).get(likely)) is not None:
         fact = f"no attribute path leads to a package that is written here; '{likely}' is in {other.file}"
         raise LayoutError(f"{file}: {fact}", hint="name the package itself")

@@ -34,7 +34,7 @@ class Others:
         return {name: path for name, path in zip(names, found, strict=False) if path is not None}
 
     def _reaches(self, pair: Pair | EvaluationError, case: Callable[[Derivation, Derivation], Overridden]) -> bool:
-        """Return whether the package differs, and no part of the old one remains."""
+        """Return whether the package differs and nothing stays in it of the old version."""
         if isinstance(pair, EvaluationError) or pair.old.drv is None or pair.new.drv is None:
             return False
         old, new = self.store[pair.old.drv], self.store[pair.new.drv]

@@ -6,11 +6,13 @@ No I/O, no formatting for people.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import Protocol, Self
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from toolkit.errors import UsageError
 
@@ -200,19 +202,30 @@ class Silence:
         """Ignore a proof."""
 
 
-class CommitMessage(Struct, frozen=True, kw_only=True):
-    """The subject and body of a commit message; `body` has no trailers."""
+class Message(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A commit message without its trailers; `body` has lines of at most 72 characters, without a final line feed."""
 
     subject: str
     body: str
+    proven: dict[str, str] = field(default_factory=dict[str, str])
+    """The sentences at its end, by the proofs that they require."""
+
+    @property
+    def whole(self) -> str:
+        """The body with its `proven` sentences."""
+        return "\n\n".join([self.body, *self.proven.values()])
 
     @property
     def message(self) -> str:
         """The commit message as git stores it, with its final line feed."""
-        return f"{self.subject}\n\n{self.body.strip()}\n"
+        return f"{self.subject}\n\n{self.whole.strip()}\n"
+
+    def backed(self, passed: Collection[str]) -> Self:
+        """Return the message with only those `proven` sentences that the named proofs support."""
+        return replace(self, proven={proof: text for proof, text in self.proven.items() if proof in passed})
 
 
-class Commit(CommitMessage, frozen=True, kw_only=True):
+class Commit(Message, frozen=True, kw_only=True):
     """A change of the target file: its message, and the file's content before and after."""
 
     before: bytes
@@ -248,9 +261,9 @@ class Proposal(Struct, frozen=True, kw_only=True):
     source: Source
     package: str
     target: PurePosixPath
-    bindings: tuple[str, ...]
-    steps: tuple[Step, ...]
-    commits: tuple[Commit, ...]
+    bindings: tuple[str, ...] = ()
+    steps: tuple[Step, ...] = ()
+    commits: tuple[Commit, ...] = ()
     patches: tuple[Patch, ...] = ()
     upstream_diff: bytes = b""
     recipe: str | None = None
@@ -308,7 +321,7 @@ class FileChange(Struct, frozen=True, kw_only=True):
     after: bytes
 
 
-class TreeCommit(CommitMessage, frozen=True, kw_only=True):
+class TreeCommit(Message, frozen=True, kw_only=True):
     """A commit of any number of files; `why` is the paragraph for the reviewer."""
 
     files: tuple[FileChange, ...]

@@ -3,12 +3,12 @@
 The directory is beside the package in a checkout and inside of it in an installation.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from toolkit import documents, files, model
 from toolkit.errors import UsageError
@@ -20,26 +20,6 @@ _PINS = "pins.toml"
 
 _AS_WRITTEN = frozenset(["subject", "body", "description"])
 """Texts that are not Markdown of a pull request: their lines stay."""
-
-
-class Message(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A commit message without its trailers; `body` has lines of at most 72 characters, without a final line feed.
-
-    `proven` are the sentences at its end, each with the proof that it requires.
-    """
-
-    subject: str
-    body: str
-    proven: dict[str, str] = field(default_factory=dict[str, str])
-
-    @property
-    def whole(self) -> str:
-        """The body with all `proven` sentences."""
-        return self.backed(self.proven)
-
-    def backed(self, passed: Collection[str]) -> str:
-        """Return the body with only those `proven` sentences that the named proofs support."""
-        return "\n\n".join([self.body, *(text for proof, text in self.proven.items() if proof in passed)])
 
 
 class Tracked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

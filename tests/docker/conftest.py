@@ -43,7 +43,7 @@ class Changes(TypedDict, total=False):
 
 
 @once
-def _series(before: bytes, lifted: bytes, demoted: bytes) -> mailing.Series:
+def _series(before: bytes, lifted: bytes, demoted: bytes) -> mailing.Mails:
     commits = [
         Commit(subject="docker: lifted", body="", before=before, after=lifted),
         Commit(subject="docker: demoted", body="", before=lifted, after=demoted),

@@ -12,7 +12,7 @@ from tests.remotes import Repository
 from toolkit import process
 from toolkit.errors import ToolkitError
 from toolkit.git import diffs, mailing, patching, reading
-from toolkit.git.mailing import Series
+from toolkit.git.mailing import Mails
 from toolkit.model import Commit, FileChange, Patch, TreeCommit
 
 BEFORE = "".join(f"line {number}\n" for number in range(200)).encode()
@@ -43,7 +43,7 @@ FILES_AFTER = {file.path: file.after for file in SEVERAL.files}
 
 
 @pytest.fixture
-def series(target: PurePosixPath) -> Series:
+def series(target: PurePosixPath) -> Mails:
     return mailing.series(COMMITS, target, committed=1700000000)
 
 
@@ -56,7 +56,7 @@ def pinned(new_repository: Callable[[str], Repository], target: PurePosixPath) -
     return repository
 
 
-def test_each_commit_is_a_mail_named_after_its_subject(series: Series) -> None:
+def test_each_commit_is_a_mail_named_after_its_subject(series: Mails) -> None:
     assert [patch.name for patch in series.patches] == ["0001-docker-lift.patch", "0002-docker-demote.patch"]
     first = series.patches[0].content.decode()
     assert first.startswith(f"From {'0' * 40} Mon Sep 17 00:00:00 2001\nFrom: Author <author@localhost.invalid>\n")
@@ -88,7 +88,7 @@ def test_the_author_is_who_is_named_else_gits_user_else_a_placeholder(
     assert author() == "From: YOUR NAME <YOU@EXAMPLE.ORG>"
 
 
-def test_the_diff_is_the_whole_series(series: Series, target: PurePosixPath) -> None:
+def test_the_diff_is_the_whole_series(series: Mails, target: PurePosixPath) -> None:
     (file,) = PatchSet(series.upstream_diff.decode())
     assert file.path == str(target)
     assert (file.added, file.removed) == (1, 2)
@@ -102,7 +102,7 @@ def test_the_diff_is_the_whole_series(series: Series, target: PurePosixPath) -> 
 
 
 def test_the_bytes_do_not_depend_on_the_user(
-    series: Series, target: PurePosixPath, sealed: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    series: Mails, target: PurePosixPath, sealed: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     hook = tmp_path / "hooks" / "post-commit"
     hook.parent.mkdir()
@@ -152,7 +152,7 @@ def test_content_is_kept_byte_for_byte(target: PurePosixPath) -> None:
     assert (applied.failure, applied.after, applied.after_diff) == (None, (after,), after)
 
 
-def test_a_series_that_does_not_apply_is_told_with_gits_reason(series: Series, target: PurePosixPath) -> None:
+def test_a_series_that_does_not_apply_is_told_with_gits_reason(series: Mails, target: PurePosixPath) -> None:
     moved = BEFORE.replace(b"line 149\n", b"line of somebody else\n")
     applied = patching.applies(moved, target, series.patches, series.upstream_diff)
     assert applied.failure == f"upstream.diff: patch failed: {target}:148"
@@ -160,7 +160,7 @@ def test_a_series_that_does_not_apply_is_told_with_gits_reason(series: Series, t
     assert applied.after_diff is None
 
 
-def test_a_diff_that_is_fine_does_not_hide_a_broken_series(series: Series, target: PurePosixPath) -> None:
+def test_a_diff_that_is_fine_does_not_hide_a_broken_series(series: Mails, target: PurePosixPath) -> None:
     applied = patching.applies(BEFORE, target, series.patches[1:], series.upstream_diff)
     assert applied.failure is None  # the second hunk stands alone
     applied = patching.applies(BEFORE, target, series.patches[::-1][:1] * 2, series.upstream_diff)
@@ -168,7 +168,7 @@ def test_a_diff_that_is_fine_does_not_hide_a_broken_series(series: Series, targe
     assert applied.failure.startswith("series: patch failed")
 
 
-def test_the_commands_repeat_it_in_a_shell(series: Series, target: PurePosixPath, tmp_path: Path) -> None:
+def test_the_commands_repeat_it_in_a_shell(series: Mails, target: PurePosixPath, tmp_path: Path) -> None:
     proposal = tmp_path / "proposal"
     (proposal / "series").mkdir(parents=True)
     for patch in series.patches:
@@ -181,13 +181,13 @@ def test_the_commands_repeat_it_in_a_shell(series: Series, target: PurePosixPath
     assert (proposal / "checkout" / target).read_bytes() == DEMOTED
 
 
-def test_a_patch_of_the_file_is_applied_and_taken_back(series: Series, target: PurePosixPath) -> None:
+def test_a_patch_of_the_file_is_applied_and_taken_back(series: Mails, target: PurePosixPath) -> None:
     patched = patching.apply(BEFORE, target, series.upstream_diff)
     assert patched == DEMOTED
     assert patching.apply(DEMOTED, target, series.upstream_diff, reverse=True) == BEFORE
 
 
-def test_mails_on_end_are_one_patch(series: Series, target: PurePosixPath) -> None:
+def test_mails_on_end_are_one_patch(series: Mails, target: PurePosixPath) -> None:
     patch = b"".join(patch.content for patch in series.patches)
     assert patching.apply(BEFORE, target, patch) == DEMOTED
     assert diffs.touched(patch) == (target,)
@@ -201,12 +201,12 @@ def test_what_a_patch_does_to_other_files_is_told_and_left_out(pinned: Repositor
     assert set(map(str, diffs.touched(patch))) == {str(target), "lib/default.nix", "lib/new file.nix"}
 
 
-def test_a_patch_for_another_state_is_refused_with_the_place(series: Series, target: PurePosixPath) -> None:
+def test_a_patch_for_another_state_is_refused_with_the_place(series: Mails, target: PurePosixPath) -> None:
     with pytest.raises(ToolkitError, match=rf"^patch: does not apply: patch failed: {target}:5$"):
         patching.apply(DEMOTED, target, series.upstream_diff)
 
 
-def test_a_patch_for_another_file_is_refused(series: Series, target: PurePosixPath) -> None:
+def test_a_patch_for_another_file_is_refused(series: Mails, target: PurePosixPath) -> None:
     other = series.upstream_diff.replace(str(target).encode(), b"lib/default.nix")
     with pytest.raises(ToolkitError, match=rf"^patch: does not touch '{target}', only lib/default\.nix$"):
         patching.apply(BEFORE, target, other)
@@ -218,7 +218,7 @@ def test_what_is_no_patch_is_refused(target: PurePosixPath, patch: bytes) -> Non
         patching.apply(BEFORE, target, patch)
 
 
-def test_a_mangled_patch_is_refused(series: Series, target: PurePosixPath) -> None:
+def test_a_mangled_patch_is_refused(series: Mails, target: PurePosixPath) -> None:
     with pytest.raises(ToolkitError, match=r"^patch: does not apply: corrupt patch at"):
         patching.apply(BEFORE, target, series.upstream_diff[:-30])
 
@@ -231,7 +231,7 @@ def test_a_patch_that_takes_the_file_away_is_refused(pinned: Repository, target:
 
 
 def test_a_repository_around_the_temporary_directory_does_no_harm(
-    series: Series, target: PurePosixPath, pinned: Repository, monkeypatch: pytest.MonkeyPatch
+    series: Mails, target: PurePosixPath, pinned: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(pinned.path))
     assert patching.apply(BEFORE, target, series.upstream_diff) == DEMOTED

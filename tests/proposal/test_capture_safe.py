@@ -6,10 +6,11 @@ import pytest
 from msgspec.structs import replace
 
 from tests.lift.texts import lifted, package
+from tests.proposal.cases import lift_case
 from toolkit.lift.plan import Design
 from toolkit.lift.rewriting import Lifted
-from toolkit.model import Source, SourceRequest
-from toolkit.proposal.claims import LiftCase, capture_safe
+from toolkit.model import SourceRequest
+from toolkit.proposal.claims import capture_safe
 from toolkit.proposal.systems import Asking
 from toolkit.prove import Stage
 from toolkit.prove.judged import Judging
@@ -25,12 +26,9 @@ def captured(before: str, after: str, made: Lifted) -> tuple[str, ...]:
     path = Path("package.nix")
     tree = NixpkgsTree(root=path, key="")
     change = Change(subject="", origin="", source=SourceRequest(), base=tree, steps=())
-    case = LiftCase(
-        source=Source(origin="a test", content=before.encode(), directory=path),
-        target=PurePosixPath(path),
-        stages=tuple(
-            Stage(name=name, content=text.encode(), path=path) for name, text in (("a", before), ("b", after))
-        ),
+    case = lift_case(
+        PurePosixPath(path),
+        [Stage(name=name, content=text.encode(), path=path) for name, text in (("a", before), ("b", after))],
         lifted=made,
         asking=Asking(trees=(path, path), own=LiftQuestion(package="app"), systems=()),
         judging=Judging(change=change, systems=()),

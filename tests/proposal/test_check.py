@@ -212,5 +212,5 @@ def test_the_judge_asks_on_no_more_systems_than_were_asked_for(tmp_path: Path, s
     judged(tmp_path, lift(BEFORE, name="package.nix").text)
     change = ChangeRequest(patch=tmp_path / "theirs.diff", source=SourceRequest(nixpkgs="specimen"))
     request = CheckRequest(change=change, target="notes-server", depth=Depth(systems=systems))
-    found = Lifts().foreign(request, progress=Silence()).case.judging.systems
+    found = Lifts().foreign(request, progress=Silence()).judging.systems
     assert found == systems or (not systems and {"x86_64-linux", "cross", "static"} < {*found})

@@ -7,11 +7,13 @@ from types import MappingProxyType
 import pytest
 from msgspec.structs import replace
 
+from tests.proposal.cases import lift_case
 from toolkit import specimen
 from toolkit.lift.final_attrs import final_attrs
 from toolkit.lift.rewriting import Lifted
-from toolkit.model import Source, SourceRequest
-from toolkit.proposal.claims import CLAIMS, LiftCase, follows, overlaid, overridable, source_follows
+from toolkit.model import SourceRequest
+from toolkit.proposal.chosen import LiftCase
+from toolkit.proposal.claims import CLAIMS, follows, overlaid, overridable, source_follows
 from toolkit.proposal.systems import Asking
 from toolkit.prove import Stage, Subject
 from toolkit.prove.form import linted
@@ -30,8 +32,7 @@ def case(before: Path, after: Path, package: str, lifted: Lifted | None = None) 
     stages = tuple(Stage(name=name, content=b"", path=root) for name, root in (("before", before), ("after", after)))
     asking = Asking(trees=(before, after), own=question, systems=("x86_64-linux",))
     judging = Judging(change=change_of(before, after), systems=("x86_64-linux",))
-    source = Source(origin="x", content=b"", directory=before)
-    return LiftCase(source=source, target=BOARD, stages=stages, lifted=lifted, asking=asking, judging=judging)
+    return lift_case(BOARD, stages, lifted=lifted, asking=asking, judging=judging)
 
 
 def change_of(before: Path, after: Path) -> Change:

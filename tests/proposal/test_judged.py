@@ -8,7 +8,8 @@ import pytest
 
 from tests.proposal.test_claims import case
 from toolkit import specimen
-from toolkit.proposal.claims import CLAIMS, LiftCase
+from toolkit.proposal.chosen import LiftCase
+from toolkit.proposal.claims import CLAIMS
 from toolkit.prove import Finding
 from toolkit.prove.judged import systems
 

@@ -17,7 +17,8 @@ from toolkit.nix import limits
 from toolkit.nix.limits import Allowance
 from toolkit.process import Command, Completed
 from toolkit.proposal.choosing import choose
-from toolkit.proposal.chosen import LiftChosen
+from toolkit.proposal.chosen import LiftCase
+from toolkit.proposal.lifting import Lifts
 from toolkit.proposal.proposing import overlay, propose
 from toolkit.proposal.requests import Request
 from toolkit.proposal.target import find_target
@@ -81,7 +82,7 @@ def test_the_commit_has_upstreams_form_and_says_what_was_proven(tmp_path: Path) 
     report = run(tmp_path / "out", "status-board", bindings=("checker", "theme"))
     (commit,) = report.proposal.commits
     assert commit.subject == "status-board: let overrideAttrs replace checker and theme"
-    assert commit.body == (
+    assert commit.whole == (
         "checker is bound in a let, so an override has to repeat all that uses\n"
         "it. Expose it in passthru, and take it from finalAttrs. Replacing theme\n"
         "with overrideAttrs changes only some uses, since others take it from the\n"
@@ -108,7 +109,7 @@ def test_a_part_that_shares_source_and_version_follows_the_package(tmp_path: Pat
     (commit,) = report.proposal.commits
     assert b"inherit (finalAttrs) src version;" in commit.after
     assert commit.subject == "notes-server: let overrides of src and version reach web-ui"
-    assert commit.body == (
+    assert commit.whole == (
         "Overriding src and version with overrideAttrs leaves web-ui as before.\n"
         "Move its definition into passthru, and take src and version from\n"
         "finalAttrs there. Move version and src out of the let.\n\n"
@@ -165,7 +166,7 @@ def test_a_package_of_the_file_that_changes_fails_no_rebuild(tmp_path: Path, tre
     proof = next(proof for proof in report.proofs if proof.name == "no-rebuild")
     assert proof.status is Status.FAILED
     assert (proof.reason or "").startswith("notes-lts: is built differently: /nix/store/")
-    assert "No rebuilds." not in report.proposal.commits[0].body
+    assert "No rebuilds." not in report.proposal.commits[0].whole
 
 
 def test_a_change_of_too_many_lines_is_made_on_request_alone(
@@ -204,9 +205,9 @@ def test_what_nix_refuses_without_a_variable_is_said_and_what_is_broken_has_no_p
     asked = Request(target="notes-server", source=SourceRequest(nixpkgs=str(tree)), out=tmp_path)
     changed(head, f"    unfree = true;\n{head}")
     (chosen,) = choose([asked], progress=Silence())
-    assert isinstance(chosen, LiftChosen)
-    assert chosen.texts().permits == ("NIXPKGS_ALLOW_UNFREE",)
-    chosen.require_upstream()
+    assert isinstance(chosen, LiftCase)
+    assert Lifts().texts(chosen).permits == ("NIXPKGS_ALLOW_UNFREE",)
+    Lifts().require_upstream(chosen)
     changed(head, f"    broken = true;\n{head}")
     is_not_wanted(asked, "notes-server: is marked as broken; upstream wants that mended before anything else")
 
@@ -216,9 +217,9 @@ def is_not_wanted(asked: Request, fact: str) -> None:
     assert isinstance(refusal, RefusalError)
     assert (refusal.message, refusal.hint) == (fact, "--binding NAME lifts a part of it all the same")
     (chosen,) = choose([replace(asked, bindings=("web-ui",))], progress=Silence())
-    assert isinstance(chosen, LiftChosen)
+    assert isinstance(chosen, LiftCase)
     with pytest.raises(ToolkitError) as caught:
-        chosen.require_upstream()
+        Lifts().require_upstream(chosen)
     assert caught.value.message == fact
 
 
@@ -229,17 +230,17 @@ def test_what_is_broken_on_one_system_is_asked_about_without_a_variable(
     changed(head, f"    broken = stdenv.hostPlatform.isAarch64;\n{head}")
     asked = Request(target="notes-server", source=SourceRequest(nixpkgs=str(tree)), out=tmp_path)
     (chosen,) = choose([asked], progress=Silence())
-    assert isinstance(chosen, LiftChosen)
+    assert isinstance(chosen, LiftCase)
     assert {answer.marks for answer in chosen.asking.answers().values()} == {(), ("broken",)}
-    assert chosen.texts().permits == ()
-    chosen.require_upstream()
+    assert Lifts().texts(chosen).permits == ()
+    Lifts().require_upstream(chosen)
     # A system on which it does not evaluate says nothing of the others.
     there = 'broken = if stdenv.hostPlatform.isAarch64 then abort "not here" else false;'
     changed("    broken = stdenv.hostPlatform.isAarch64;\n", f"    unfree = true;\n    {there}\n")
     (chosen,) = choose([asked], progress=Silence())
-    assert isinstance(chosen, LiftChosen)
+    assert isinstance(chosen, LiftCase)
     assert None in {answer.before for answer in chosen.asking.answers().values()}
-    assert (chosen.texts().permits, chosen.texts().system) == (("NIXPKGS_ALLOW_UNFREE",), "")
+    assert (Lifts().texts(chosen).permits, Lifts().texts(chosen).system) == (("NIXPKGS_ALLOW_UNFREE",), "")
 
 
 def test_a_package_for_one_system_alone_is_asked_about_there(
@@ -267,10 +268,10 @@ def test_an_insecure_part_asks_for_a_variable_as_well(
     asked = Request(target="notes-server", source=source, out=tmp_path)
     changed('    sourceRoot = "web";', '    sourceRoot = "web";\n    meta.knownVulnerabilities = [ "old" ];')
     (chosen,) = choose([asked], progress=Silence())
-    assert isinstance(chosen, LiftChosen)
-    assert chosen.texts().permits == ("NIXPKGS_ALLOW_INSECURE",)
+    assert isinstance(chosen, LiftCase)
+    assert Lifts().texts(chosen).permits == ("NIXPKGS_ALLOW_INSECURE",)
     with pytest.raises(ToolkitError, match="notes-server: is marked as insecure, or a part of it is; upstream wants"):
-        chosen.require_upstream()
+        Lifts().require_upstream(chosen)
 
 
 def test_an_unfree_part_asks_for_a_variable_as_well(
@@ -279,9 +280,9 @@ def test_an_unfree_part_asks_for_a_variable_as_well(
     source = SourceRequest(nixpkgs=str(tree))
     changed('    sourceRoot = "web";', '    sourceRoot = "web";\n    meta.license.free = false;')
     (chosen,) = choose([Request(target="notes-server", source=source, out=tmp_path)], progress=Silence())
-    assert isinstance(chosen, LiftChosen)
-    assert chosen.texts().permits == ("NIXPKGS_ALLOW_UNFREE",)
-    chosen.require_upstream()
+    assert isinstance(chosen, LiftCase)
+    assert Lifts().texts(chosen).permits == ("NIXPKGS_ALLOW_UNFREE",)
+    Lifts().require_upstream(chosen)
 
 
 def test_parts_in_a_set_of_passthru_are_lifted_where_they_are(
@@ -332,9 +333,9 @@ def test_what_an_override_of_an_argument_replaces_has_no_place_upstream(
     changed("inherit src version;\n\n    sourceRoot", 'version = "1";\n\n    src = curl.out;\n\n    sourceRoot')
     source = SourceRequest(nixpkgs=str(tree))
     (chosen,) = choose([Request(target="notes-server", source=source, bindings=("web-ui",))], progress=Silence())
-    assert isinstance(chosen, LiftChosen)
+    assert isinstance(chosen, LiftCase)
     with pytest.raises(ToolkitError, match="override replaces what web-ui is made of already, by curl") as caught:
-        chosen.require_upstream()
+        Lifts().require_upstream(chosen)
     command = f"unlet propose notes-server --nixpkgs {tree} --binding web-ui"
     assert caught.value.hint == f"upstream has no use for a second way; {command} writes it"
 
@@ -347,9 +348,9 @@ def test_what_an_attribute_of_the_package_replaces_has_no_place_upstream(
     changed("ln -s ${web-ui} $out/share/web", "")
     source = SourceRequest(nixpkgs=str(tree))
     (chosen,) = choose([Request(target="notes-server", source=source, bindings=("web-ui",))], progress=Silence())
-    assert isinstance(chosen, LiftChosen)
+    assert isinstance(chosen, LiftCase)
     with pytest.raises(ToolkitError, match="overrideAttrs replaces web-ui already, by buildInputs"):
-        chosen.require_upstream()
+        Lifts().require_upstream(chosen)
 
 
 def test_around_a_builder_that_takes_no_function_goes_a_layer_in_an_overlay_alone(
@@ -469,7 +470,7 @@ def test_what_may_not_be_used_is_evaluated_all_the_same(
 ) -> None:
     meta = 'broken = true; license.free = false; knownVulnerabilities = [ "one" ];'
     changed("platforms = lib.platforms.all;", meta)
-    report = run(tmp_path / "out", "notes-server", nixpkgs=str(tree))
+    report = run(tmp_path / "out", "notes-server", nixpkgs=str(tree), bindings=("web-ui",))
     assert not report.failed
     assert statuses(report)["overridable"] is Status.PASSED
 

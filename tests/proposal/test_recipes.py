@@ -250,7 +250,7 @@ def test_final_attrs_lets_an_override_of_the_version_reach_the_source(tmp_path: 
     assert passed(report) == {*PROVEN, "source-follows"}
     (commit,) = report.proposal.commits
     assert commit.subject == "status-board: let overrides of version reach src"
-    assert commit.body.endswith("instead of rec.\n\nNo rebuilds.")
+    assert commit.whole.endswith("instead of rec.\n\nNo rebuilds.")
     assert b"stdenv.mkDerivation (finalAttrs: {" in commit.after
     assert b'repo = "status-board";' in commit.after
 

@@ -6,11 +6,13 @@ from pathlib import Path, PurePosixPath
 import pytest
 from msgspec.structs import replace
 
+from tests.proposal.cases import lift_case
 from toolkit import specimen
 from toolkit.lift.plan import Design
 from toolkit.lift.rewriting import Lifted, lift
-from toolkit.model import Depth, Silence, Source, SourceRequest, Tier
-from toolkit.proposal.claims import CLAIMS, Building, LiftCase, of_builds
+from toolkit.model import Depth, Silence, SourceRequest, Tier
+from toolkit.proposal.chosen import Building, LiftCase
+from toolkit.proposal.claims import CLAIMS, of_builds
 from toolkit.proposal.systems import Asking
 from toolkit.prove import Stage
 from toolkit.prove.judged import Judging
@@ -52,10 +54,9 @@ def case(tree: Path, made: Lifted, after: str) -> LiftCase:
     systems = ("x86_64-linux",)
     question = LiftQuestion(package="notes-server", methods=made.methods, follows=made.follows)
     change = changes.one_file(NixpkgsTree(root=tree, key="of-a-test"), NOTES, after.encode(), source=SourceRequest())
-    return LiftCase(
-        source=Source(origin="a test", content=stages[0].content, directory=tree),
-        target=NOTES,
-        stages=tuple(stages),
+    return lift_case(
+        NOTES,
+        stages,
         lifted=made,
         asking=Asking(trees=(tree, spoiled), own=question, systems=systems),
         judging=Judging(change=change, systems=systems),

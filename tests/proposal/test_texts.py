@@ -6,8 +6,7 @@ from msgspec.structs import replace
 from toolkit.lift.bindings import Reachability
 from toolkit.lift.plan import OWN
 from toolkit.lift.rewriting import Lifted
-from toolkit.model import Commit, Oid, Proof, Proposal, Report, Source, Status, Step
-from toolkit.patches import Message
+from toolkit.model import Commit, Message, Oid, Proof, Proposal, Report, Source, Status, Step
 from toolkit.proposal.texts import message, pull_request_texts
 from toolkit.report.pull_request import DraftFacts, Texts, draft
 

@@ -3,7 +3,6 @@
 import json
 import shutil
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -24,8 +23,9 @@ from toolkit.model import (
 )
 from toolkit.proposal import proposing, writing
 from toolkit.proposal.checking import check
+from toolkit.proposal.chosen import LiftCase
 from toolkit.proposal.inspection import PackageInspection, Part, graph, lines
-from toolkit.proposal.leaf import Chosen
+from toolkit.proposal.lifting import Lifts
 from toolkit.proposal.requests import CheckRequest, Request
 
 SYSTEM = "x86_64-linux"
@@ -119,31 +119,33 @@ class TestBranch:
     """What a branch in a clone is made of."""
 
     @pytest.fixture
-    def chosen(self) -> Chosen[Any]:
-        return proposing.choose(request(), progress=Silence())
+    def chosen(self) -> LiftCase:
+        chosen = proposing.choose(request(), progress=Silence())
+        assert isinstance(chosen, LiftCase)
+        return chosen
 
-    def test_the_request_keeps_what_follows(self, chosen: Chosen[Any]) -> None:
-        exact = chosen.exact_request()
+    def test_the_request_keeps_what_follows(self, chosen: LiftCase) -> None:
+        exact = Lifts().exact_request(chosen)
         assert exact == request(follow=("src", "version"))
-        assert proposing.choose(exact, progress=Silence()).contents == chosen.contents
+        assert proposing.choose(exact, progress=Silence()).commits == chosen.commits
 
-    def test_a_commit_has_the_packages_file(self, chosen: Chosen[Any]) -> None:
-        made = writing.commits(chosen.source, chosen.messages, chosen.contents)
-        change = FileChange(path=PurePosixPath(NOTES), before=chosen.source.content, after=chosen.contents[0])
-        (message,) = chosen.messages
-        assert writing.tree_commits(chosen, made) == (
-            TreeCommit(subject=message.subject, body=message.whole, files=(change,)),
+    def test_a_commit_has_the_packages_file(self, chosen: LiftCase) -> None:
+        (commit,) = chosen.commits
+        change = FileChange(path=PurePosixPath(NOTES), before=chosen.source.content, after=commit.after)
+        assert writing.tree_commits(chosen, chosen.commits) == (
+            TreeCommit(subject=commit.subject, body=commit.whole, files=(change,)),
         )
 
-    def test_the_contributors_file_takes_the_place_of_ours(self, chosen: Chosen[Any]) -> None:
-        theirs = chosen.contents[0].replace(b"  meta =", b"  # mine\n  meta =")
-        assert theirs != chosen.contents[0]
-        changed = chosen.changed((theirs,), progress=Silence())
-        assert (changed.contents, changed.steps, changed.messages) == ((theirs,), chosen.steps, chosen.messages)
+    def test_the_contributors_file_takes_the_place_of_ours(self, chosen: LiftCase) -> None:
+        (commit,) = chosen.commits
+        theirs = commit.after.replace(b"  meta =", b"  # mine\n  meta =")
+        assert theirs != commit.after
+        changed = Lifts().changed(chosen, theirs, progress=Silence())
+        assert (changed.commits, changed.steps) == ((replace(commit, after=theirs),), chosen.steps)
         proofs = proposing.judge(changed, progress=Silence())
         assert not [proof for proof in proofs if proof.status is Status.FAILED]
-        spoiled = theirs.replace(b'version = "', b'version = "9')
-        proofs = proposing.judge(chosen.changed((spoiled,), progress=Silence()), progress=Silence())
+        spoiled = Lifts().changed(chosen, theirs.replace(b'version = "', b'version = "9'), progress=Silence())
+        proofs = proposing.judge(spoiled, progress=Silence())
         assert "no-rebuild" in {proof.name for proof in proofs if proof.status is Status.FAILED}
 
 

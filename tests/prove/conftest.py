@@ -47,6 +47,7 @@ class Draft(Struct, frozen=True, kw_only=True):
         made = mailing.series(commits, TARGET)
         case = Case[Stage](
             source=Source(origin="a test", content=stages[0].content, directory=self.root),
+            package="hello",
             target=TARGET,
             stages=tuple(stages),
             patches=made.patches,

@@ -19,7 +19,7 @@ PASSES = Finding(covers="all")
 def case(root: Path) -> Case[Stage]:
     stages = [Stage(name=name, content=b"", path=root / name / "x.nix") for name in ("before", "after")]
     source = Source(origin="a test", content=b"", directory=root, root=root)
-    return Case(source=source, target=PurePosixPath("x.nix"), stages=tuple(stages))
+    return Case(source=source, package="x", target=PurePosixPath("x.nix"), stages=tuple(stages))
 
 
 def claim(name: str, finding: Finding | BaseException = PASSES, **more: object) -> Claim[Case[Stage]]:

@@ -8,7 +8,7 @@ import pytest
 from toolkit import patches
 from toolkit.docker import steps as plans
 from toolkit.errors import ToolkitError, UsageError
-from toolkit.patches import Message
+from toolkit.model import Message
 from toolkit.report.message import checked_trailers, compose, faults, require_disclosure
 
 GOOD = "docker: allow overriding moby\n\nIt was out of reach.\n"
@@ -109,9 +109,9 @@ def test_a_type_that_is_the_name_of_a_changed_directory_is_none() -> None:
 def test_what_no_proof_backs_may_not_be_said() -> None:
     message = plans.plan().steps[0]
     (claim,) = message.proven.values()
-    assert claim not in message.backed(())
-    assert claim in message.backed(["no-rebuild"])
-    assert message.backed(["no-rebuild"]) == message.whole
+    assert claim not in message.backed(()).whole
+    assert claim in message.whole
+    assert message.backed(["no-rebuild"]) == message
 
 
 def test_message_is_stored_without_trailing_blanks_and_spare_lines() -> None:

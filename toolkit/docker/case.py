@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from toolkit import documents, inside, prove
 from toolkit.cache import default_cache
-from toolkit.docker import COMPONENTS, TARGET, builder
+from toolkit.docker import COMPONENTS, PACKAGE, TARGET, builder
 from toolkit.docker.rewrite.layout import DockerFile, docker_file, ordered
 from toolkit.docker.steps import DEMOTE, LIFT, Demotion, demotion_of
 from toolkit.errors import NotRunError, RefusalError, ToolkitError, UsageError, tried
@@ -27,7 +27,8 @@ from toolkit.git.reading import TreeFile
 from toolkit.inside import EntryKind
 from toolkit.model import Depth, Progress, Proposal, Silence, Source, SourceRequest
 from toolkit.nix import evaluator, limits
-from toolkit.proposal.leaf import Added
+from toolkit.proposal.leaf import Series
+from toolkit.proposal.requests import Request
 from toolkit.prove import judged
 from toolkit.prove.judged import Judging
 from toolkit.shipped import EXPRESSIONS
@@ -165,11 +166,11 @@ class Ground(Struct, frozen=True, kw_only=True, eq=False):
                 raise UsageError(f"--system: '{name}' is not a system that this nixpkgs knows", hint=hint)
 
 
-class DockerCase(prove.Case[DockerStage], frozen=True, kw_only=True, eq=False):
+class DockerCase(Series[DockerStage], frozen=True, kw_only=True, eq=False):
     """A series to be proven. A foreign patch may do one of the steps alone, or both at once.
 
     `question` is the JSON file that describes the stages to Nix. `beside` maps names to the files that the source
-    references; empty files replace those that are `missing`. `added` follows the series.
+    references; empty files replace those that are `missing`.
     """
 
     question: Path
@@ -177,8 +178,6 @@ class DockerCase(prove.Case[DockerStage], frozen=True, kw_only=True, eq=False):
     beside: Mapping[str, TreeFile]
     missing: tuple[str, ...] = ()
     demotion: Demotion | None = None
-    overlay: Path | None = None
-    added: Added | None = None
 
     @property
     def bounded(self) -> bool:
@@ -303,7 +302,7 @@ def _beside(said: str | None, name: str) -> str | None:
     return None if led.startswith(("..", "/")) else led
 
 
-def case(contents: Mapping[str, bytes], *, name: str, source: Source) -> DockerCase:
+def case(contents: Mapping[str, bytes], *, name: str, source: Source, request: Request | None = None) -> DockerCase:
     """Write each content as `STAGE/default.nix` with its siblings; create empty files for missing ones.
 
     `contents` maps stage names to file contents, the unchanged file first. Raise NixSyntaxError, RefusalError or
@@ -322,8 +321,11 @@ def case(contents: Mapping[str, bytes], *, name: str, source: Source) -> DockerC
     document = json.dumps({"sides": sides, "components": COMPONENTS}, indent=1)
     root = _kept(KIND, key, {**written, "case.json": TreeFile(content=document.encode())})
     return DockerCase(
+        request=request or Request(target=PACKAGE),
         source=source,
+        package=PACKAGE,
         target=TARGET,
+        bindings=COMPONENTS,
         stages=tuple(
             DockerStage(
                 name=stage,
@@ -351,21 +353,17 @@ def deepened(found: DockerCase, depth: Depth, *, offline: bool, progress: Progre
     return replace(found, ground=ground)
 
 
-def of_proposal(proposal: Proposal, *, name: str, overlay: Path) -> DockerCase:
-    """Return the case of a proposal whose overlay is, or will be, in a directory; raise as `case` does."""
+def of_proposal(proposal: Proposal, *, name: str, request: Request) -> DockerCase:
+    """Return the case of a proposal; raise as `case` does."""
     contents = {BEFORE: proposal.source.content}
     for step, commit in zip(proposal.steps, proposal.commits, strict=True):
         if step.name not in STAGES:
             hint = "'unlet propose' writes a proposal"
             raise ToolkitError(f"{name}: '{step.name}' is not a step of docker's", hint=hint)
         contents[STAGES[step.name]] = commit.after
-    return replace(
-        case(contents, name=name, source=proposal.source),
-        demotion=demotion_of(proposal.steps),
-        patches=proposal.patches,
-        upstream_diff=proposal.upstream_diff,
-        overlay=overlay,
-    )
+    found = case(contents, name=name, source=proposal.source, request=request)
+    given = {name: getattr(proposal, name) for name in Proposal.__struct_fields__}
+    return replace(found, demotion=demotion_of(proposal.steps), **given)
 
 
 def lay_out(files: Mapping[str, bytes]) -> Path:

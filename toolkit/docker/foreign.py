@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from toolkit import confined
-from toolkit.docker import COMPONENTS, PACKAGE, PREFIX_ENTRY, TARGET, evaluating, meaning
+from toolkit.docker import COMPONENTS, PREFIX_ENTRY, TARGET, evaluating, meaning
 from toolkit.docker import case as cases
 from toolkit.docker.case import BEFORE, DEMOTED, LIFTED, DockerCase
 from toolkit.docker.claims import evaluation
@@ -12,7 +12,7 @@ from toolkit.docker.rewrite import layout
 from toolkit.docker.rewrite.layout import DockerFile, docker_file
 from toolkit.docker.steps import DEMOTE, LIFT, Demotion, plan, steps
 from toolkit.errors import ToolkitError
-from toolkit.model import Commit, Progress, Proposal, Tier
+from toolkit.model import Commit, Progress, Tier
 from toolkit.nix.limits import sealed
 from toolkit.proposal.requests import CheckRequest
 from toolkit.sources import changes
@@ -27,7 +27,7 @@ DROP_WARNING = (
 _OTHERS = 8
 
 
-def foreign(request: CheckRequest, *, progress: Progress) -> tuple[DockerCase, Proposal, tuple[str, ...]]:
+def foreign(request: CheckRequest, *, progress: Progress) -> DockerCase:
     """Find out which of the two steps someone else's change makes."""
     change = changes.read_file(request.change, TARGET, sparse=plan().sparse, progress=progress)
     found, patched = change.source, _bounded(change.after)
@@ -36,22 +36,10 @@ def foreign(request: CheckRequest, *, progress: Progress) -> tuple[DockerCase, P
     places = _places(before, after)
     demotion = _demotion(*places)
     contents = {BEFORE: found.content, LIFTED if demotion is None else DEMOTED: patched}
-    case = cases.case(contents, name=name, source=found)
+    case = cases.case(contents, name=name, source=found, request=request.proposed())
     names = {LIFT} if demotion is None else {LIFT, DEMOTE} if _lifts(case) else {DEMOTE}
     stages = (case.before, replace(case.after, steps=frozenset(names)))
-    case = replace(case, demotion=demotion, stages=stages, upstream_diff=change.diff)
-    proposal = Proposal(
-        source=found,
-        package=PACKAGE,
-        target=TARGET,
-        bindings=COMPONENTS,
-        steps=steps(None, demotion),
-        commits=(Commit(subject=change.subject, body="", before=found.content, after=patched),),
-        upstream_diff=change.diff,
-    )
-    warnings = [*found.warnings]
-    if demotion is Demotion.DROP:
-        warnings.append(DROP_WARNING)
+    warnings = [DROP_WARNING] if demotion is Demotion.DROP else []
     if PathPlace.UNKNOWN in places:
         warnings.append(f"unknown: what the patch does to {PREFIX_ENTRY} in the wrapper's PATH")
     if change.others:
@@ -59,7 +47,15 @@ def foreign(request: CheckRequest, *, progress: Progress) -> tuple[DockerCase, P
         warnings.append(f"not covered by the proofs, other files of the patch: {', '.join(shown)}")
     if request.depth.tier is Tier.BUILD:
         warnings.append(f"the patch was run with your rights, as --tier {request.depth.tier} asks for")
-    return case, proposal, tuple(warnings)
+    return replace(
+        case,
+        demotion=demotion,
+        stages=stages,
+        steps=steps(None, demotion),
+        commits=(Commit(subject=change.subject, body="", before=found.content, after=patched),),
+        upstream_diff=change.diff,
+        warnings=tuple(warnings),
+    )
 
 
 def concerns(case: DockerCase) -> bool:

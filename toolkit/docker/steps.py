@@ -7,7 +7,7 @@ from functools import cache
 from toolkit import patches
 from toolkit.errors import ToolkitError
 from toolkit.lift.plan import Design
-from toolkit.model import Step
+from toolkit.model import Message, Step
 from toolkit.report import pull_request
 from toolkit.report.pull_request import Texts
 
@@ -61,7 +61,7 @@ def _design(steps: Iterable[Step], name: str, known: Sequence[str]) -> str | Non
     return found
 
 
-class ModulePlan(patches.Message, frozen=True, kw_only=True):
+class ModulePlan(Message, frozen=True, kw_only=True):
     """The commit for the NixOS module: its reason, its option with a description in Markdown, and the release note.
 
     `needs` are additional paths that a checkout of nixpkgs needs for it.

@@ -82,7 +82,7 @@ def _data(content: bytes) -> Iterator[bytes]:
     yield b"\n"
 
 
-class Series(Struct, frozen=True, kw_only=True):
+class Mails(Struct, frozen=True, kw_only=True):
     """The commits of a proposal: a mail each for `git am`, and one diff of all for `git apply`."""
 
     patches: tuple[Patch, ...]
@@ -91,7 +91,7 @@ class Series(Struct, frozen=True, kw_only=True):
 
 def series(
     commits: Sequence[Commit], target: PurePosixPath, *, committed: int | None = None, author: str | None = None
-) -> Series:
+) -> Mails:
     """Return consecutive commits as mails, and as one diff against `before` of the first one.
 
     Each mail has the date `committed`, that of the pin in seconds since the epoch, by default now; and the author
@@ -105,7 +105,7 @@ def series(
         span = (f"main~{len(made)}", "main")
         patches = _mails(made_in, "..".join(span))
         diff = calls.run_hermetic(made_in, "diff", *DIFF, *span).stdout
-    return Series(patches=patches, upstream_diff=diff)
+    return Mails(patches=patches, upstream_diff=diff)
 
 
 def addition(commit: TreeCommit, *, number: int, committed: int | None = None, author: str | None = None) -> Patch:

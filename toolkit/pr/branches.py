@@ -51,7 +51,7 @@ def create(order: BranchOrder, request: Request, *, progress: Progress) -> PullR
         making.require_free(clone, order.branch, path)
     with contributions.replacing(clone.common, order.branch) as replacement:
         ground = grounds.find(clone, order, request, progress=progress)
-        ground.chosen.require_upstream()
+        registry.leaf_for(ground.chosen).require_upstream(ground.chosen)
         report = proposing.write_down(ground.chosen, replacement.building, at=replacement.place, progress=progress)
         if report.failed and not order.force:
             return PullRequest(clone=clone.top, report=report, made=None, warnings=ground.warnings)

@@ -12,8 +12,7 @@ from toolkit.git import reading as git_reading
 from toolkit.git.clone import Base, Clone
 from toolkit.git.committing import Workshop
 from toolkit.git.objects import DecodedCommit
-from toolkit.model import Oid, Progress
-from toolkit.patches import Message
+from toolkit.model import Message, Oid, Progress
 from toolkit.pr import grounds, making
 from toolkit.proposal import writing
 from toolkit.proposal.requests import Request
@@ -115,8 +114,7 @@ def _made(
     if fork == kept.base_commit and not git_reading.missing_objects(clone.common, kept.commits):
         return shop.recorded(fork, kept.commits[-1])
     ground = grounds.at(clone, Base(name=str(fork), commit=fork), request, progress=progress)
-    chosen = ground.chosen
-    commits = writing.tree_commits(chosen, writing.commits(chosen.source, chosen.messages, chosen.contents))
+    commits = writing.tree_commits(ground.chosen, ground.chosen.commits)
     messages = making.messages(commits, kept.trailers)
     oids = shop.series(fork, list(zip([commit.files for commit in commits], messages, strict=True)))
     return shop.recorded(fork, oids[-1])

@@ -19,8 +19,8 @@ from toolkit.model import Oid, Progress, Proof, Report, SourceRequest
 from toolkit.pr import BranchOrder, contributions, making
 from toolkit.pr.contributions import DirectoryReplacement
 from toolkit.proposal import proposing
-from toolkit.proposal.leaf import Chosen
-from toolkit.proposal.registry import leaf_of
+from toolkit.proposal.leaf import Series
+from toolkit.proposal.registry import leaf_for, leaf_of
 from toolkit.proposal.requests import Request
 from toolkit.report import pull_request
 from toolkit.report import report as reports
@@ -36,7 +36,7 @@ class BranchGround(Struct, frozen=True, kw_only=True, eq=False):
 
     clone: Clone
     base: Base
-    chosen: Chosen[Any]
+    chosen: Series[Any]
     warnings: tuple[str, ...] = ()
 
     def prove_own(self, final: bytes, *, progress: Progress) -> tuple[Proof, ...]:
@@ -44,10 +44,9 @@ class BranchGround(Struct, frozen=True, kw_only=True, eq=False):
 
         Raise ToolkitError if it is no longer a file of its kind.
         """
-        if final == (self.chosen.contents or (self.chosen.source.content,))[-1]:
+        if not self.chosen.commits or final == self.chosen.after.content:
             return ()
-        earlier = self.chosen.contents[:-1]
-        changed = self.chosen.changed((*earlier, final), progress=progress)
+        changed = leaf_for(self.chosen).changed(self.chosen, final, progress=progress)
         return proposing.judge(changed, progress=progress)
 
     def write(  # noqa: PLR0913 - what a text and what is kept of a branch are made of
@@ -66,7 +65,7 @@ class BranchGround(Struct, frozen=True, kw_only=True, eq=False):
 
         `edited` is the contributor's version of the text: it stays, and the new text is written beside it.
         """
-        request = self.chosen.exact_request()
+        request = leaf_for(self.chosen).exact_request(self.chosen)
         facts = replace(proposing.facts(self.chosen, report), commits=tuple(oids), base=self.base.commit)
         content = pull_request.draft(facts)
         place, building = replacement.place, replacement.building

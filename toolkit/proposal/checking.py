@@ -12,10 +12,9 @@ from toolkit.errors import ToolkitError, tried
 from toolkit.git import patching, reading
 from toolkit.model import Commit, Oid, Patch, Progress, Proposal, Report, Server, Source, SourceRequest
 from toolkit.nix import program
-from toolkit.proposal import recipes
-from toolkit.proposal.leaf import Draft, Recorded
-from toolkit.proposal.recipes import Recipe, RecipeStep
-from toolkit.proposal.registry import leaf_of
+from toolkit.proposal import writing
+from toolkit.proposal.leaf import Series
+from toolkit.proposal.registry import leaf_for, leaf_of
 from toolkit.proposal.requests import CheckRequest, Request
 from toolkit.report import report
 from toolkit.report.report import ReportDocument
@@ -50,18 +49,13 @@ def completed(change: ChangeRequest, server: Server | None, *, progress: Progres
     return replace(change, pull=pull, remote=change.remote or found.base.remote)
 
 
-def judged(draft: Draft[Any], request: CheckRequest, *, progress: Progress) -> Report:
-    """Run the requested proofs of a draft, by default all, and return their report."""
-    return Report(
-        proposal=draft.proposal,
-        proofs=prove.run(draft.claims, draft.case, request.proofs, progress=progress),
-        warnings=draft.warnings,
-        tools={"nix": str(program.version())},
-        request=request.change.source,
-    )
+def judged(series: Series[Any], request: CheckRequest, *, progress: Progress) -> Report:
+    """Run the requested proofs of a series, by default all, and return their report."""
+    proofs = prove.run(leaf_for(series).claims(series), series, request.proofs, progress=progress)
+    return replace(writing.reported(series, proofs), request=request.change.source)
 
 
-def _recorded(request: CheckRequest, directory: Path, *, progress: Progress) -> Draft[Any]:
+def _recorded(request: CheckRequest, directory: Path, *, progress: Progress) -> Series[Any]:
     """Read a proposal back from its directory."""
     progress.step("reading the proposal")
     written, document = _document(directory)
@@ -71,7 +65,6 @@ def _recorded(request: CheckRequest, directory: Path, *, progress: Progress) -> 
     needed = leaf.needs(behind=behind)
     at_hand = _source_again(request.change.source, written, document, needed, progress)
     source = at_hand[0] if at_hand is not None else _taken_back(document, directory, diff)
-    warnings = source.warnings
     contents = [source.content]
     for patch in series:
         with patching.called(f"{directory}/series/{patch.name}"):
@@ -81,8 +74,6 @@ def _recorded(request: CheckRequest, directory: Path, *, progress: Progress) -> 
         for patch, commit, content in zip(series, document.commits, contents[1:], strict=True)
         if str(reading.blob_id(content)) != commit.after
     ]
-    if changed:
-        warnings = (*warnings, f"changed since the report was written: {', '.join(changed)}")
     proposal = Proposal(
         source=source,
         package=document.target,
@@ -98,24 +89,19 @@ def _recorded(request: CheckRequest, directory: Path, *, progress: Progress) -> 
         recipe=document.recipe,
         settings=document.settings,
     )
-    asked = Recorded(
-        directory=directory,
-        source=source,
-        request=Request(
-            target=document.target,
-            source=SourceRequest(nixpkgs=at_hand[1] if at_hand is not None else None, offline=True),
-            bindings=document.bindings,
-            designs={step.name: step.design for step in document.steps},
-            recipe=document.recipe,
-            settings=document.settings,
-            depth=request.depth,
-        ),
-        proposal=proposal,
-        behind=behind,
-        recipe=_recipe(document),
+    asked = Request(
+        target=document.target,
+        source=SourceRequest(nixpkgs=at_hand[1] if at_hand is not None else None, offline=True),
+        bindings=document.bindings,
+        designs={step.name: step.design for step in document.steps},
+        recipe=document.recipe,
+        settings=document.settings,
+        depth=request.depth,
+        out=directory,
     )
-    draft = leaf.again(asked, progress=progress)
-    return replace(draft, warnings=(*warnings, *draft.warnings))
+    series = leaf.again(asked, proposal, behind, progress=progress)
+    warnings = [f"changed since the report was written: {', '.join(changed)}"] if changed else []
+    return replace(series, warnings=(*warnings, *series.warnings))
 
 
 def _document(directory: Path) -> tuple[bytes, ReportDocument]:
@@ -141,23 +127,6 @@ def _mails(directory: Path, document: ReportDocument) -> tuple[tuple[Patch, ...]
         if len(commits) != (wanted := len(document.steps)):
             raise ToolkitError(f"{directory / what}: {len(commits)} commits instead of {wanted}")
     return series, behind
-
-
-def _recipe(document: ReportDocument) -> Recipe | None:
-    """Return the recipe that a report names; of one that is named by a path, which is not read, the names of its steps.
-
-    Then no step may rebuild anything.
-    """
-    name = document.recipe
-    if name is None:
-        return None
-    if (known := recipes.known().get(name)) is not None:
-        return known
-    commits = zip(document.steps, document.commits, strict=True)
-    steps = (
-        RecipeStep(subject=commit.subject, body="", name=step.name, rewrite=step.design) for step, commit in commits
-    )
-    return Recipe(about="", steps=tuple(steps))
 
 
 def _source_again(

@@ -16,19 +16,10 @@ from toolkit.errors import RefusalError, ToolkitError, UsageError, only, tried
 from toolkit.lift.defaults import LiftWay, ways
 from toolkit.lift.plan import Design
 from toolkit.lift.rewriting import Lifted
-from toolkit.model import Progress, Step
+from toolkit.model import Commit, Progress, Step
 from toolkit.nix import program
 from toolkit.proposal import recipes, scripts
-from toolkit.proposal.chosen import (
-    LiftChosen,
-    LiftCommit,
-    Opened,
-    choice_of,
-    chosen_commits,
-    design_of,
-    laid_out,
-    lifted_by,
-)
+from toolkit.proposal.chosen import LiftCase, Opened, choice_of, design_of, laid_out, lifted_by, series
 from toolkit.proposal.recipes import Recipe
 from toolkit.proposal.requests import Request, command
 from toolkit.proposal.systems import Asking, ask_about
@@ -38,7 +29,7 @@ from toolkit.sources import trees
 from toolkit.sources.trees import NixpkgsTree
 
 
-def choose(requests: Sequence[Request], *, progress: Progress) -> Iterator[LiftChosen | ToolkitError]:
+def choose(requests: Sequence[Request], *, progress: Progress) -> Iterator[LiftCase | ToolkitError]:
     """Find the packages of one source, rewrite their files and lay out the changed trees.
 
     Yield for each package its commits or its error; raise an error of the source.
@@ -95,37 +86,36 @@ def _open(
     source = sources.resolve(request.source, target=target.file, sparse=(), progress=progress)
     progress.step("rewriting")
     program.parse_text(source.content, name=str(target.file))
-    text, beside = source.content.decode(), scripts.beside(root, target.file)
-    return Opened(request=request, source=source, target=target, text=text, recipe=recipe, scripts=beside)
+    beside = scripts.beside(root, target.file)
+    return Opened(request=request, source=source, target=target, recipe=recipe, scripts=beside)
 
 
-def _together(tree: NixpkgsTree, found: Sequence[Opened], *, progress: Progress) -> Mapping[Target, LiftChosen]:
+def _together(tree: NixpkgsTree, found: Sequence[Opened], *, progress: Progress) -> Mapping[Target, LiftCase]:
     """Return the lifts of packages that Nix says are right in one tree with all of them, on every system.
 
     A package that is not among them is to be chosen for alone: the change of another one may be why.
     """
-    lifts: dict[PurePosixPath, tuple[Opened, LiftCommit]] = {}
+    lifts: dict[PurePosixPath, tuple[Opened, Step, Commit, Lifted]] = {}
     for each in found:
         if each.recipe is None:
             with suppress(RefusalError):
                 way = next(ways(each.text, choice_of(each), name=str(each.target.file)))
-                lifts.setdefault(each.target.file, (each, lifted_by(each, way)))
+                lifts.setdefault(each.target.file, (each, *lifted_by(each, way)))
     if len(lifts) < 2:  # noqa: PLR2004 - one is alone
         return {}
     progress.step("laying out a nixpkgs with all changes")
-    contents = {file: commit.content for file, (_, commit) in lifts.items()}
-    root = trees.changed(tree, contents).root
-    chosen: dict[Target, LiftChosen] = {}
-    for each, commit in lifts.values():
-        beside = tuple(other.target.package for other, _ in lifts.values() if other is not each)
-        chosen[each.target] = chosen_commits(each, (commit,), tree, (tree.root, root), beside=beside)
+    root = trees.changed(tree, {file: commit.after for file, (_, _, commit, _) in lifts.items()}).root
+    chosen: dict[Target, LiftCase] = {}
+    for each, step, commit, lifted in lifts.values():
+        beside = tuple(other.target.package for other, *_ in lifts.values() if other is not each)
+        chosen[each.target] = series(each, [step], [commit], lifted, tree, [root], beside=beside)
     progress.step(f"asking Nix about {len(chosen)} packages")
     ask_about([each.asking for each in chosen.values()])
     right = {target: each for target, each in chosen.items() if each.asking.holds()}
     return {target: each for target, each in right.items() if _useless(each.opened, each.asking) is None}
 
 
-def _alone(found: Opened, tree: NixpkgsTree, *, progress: Progress) -> LiftChosen:
+def _alone(found: Opened, tree: NixpkgsTree, *, progress: Progress) -> LiftCase:
     """Return the first design that can be right as far as Nix says, or the commits of a recipe.
 
     Raise RefusalError with the reason against the last design, if none can.
@@ -136,11 +126,11 @@ def _alone(found: Opened, tree: NixpkgsTree, *, progress: Progress) -> LiftChose
     refusal: RefusalError | None = None
     for way in ways(found.text, choice_of(found), name=str(target.file)):
         try:
-            commit = lifted_by(found, way, reason=refusal.message if refusal is not None else None)
+            step, commit, lifted = lifted_by(found, way, reason=refusal.message if refusal is not None else None)
         except RefusalError as error:
             refusal = error
             continue
-        chosen = laid_out(found, (commit,), tree, progress=progress)
+        chosen = laid_out(found, [step], [commit], lifted, tree, progress=progress)
         progress.step(f"asking Nix about {target.package}")
         asking = chosen.asking
         verdict = asking.judged()
@@ -174,7 +164,7 @@ def _useless(found: Opened, asking: Asking) -> RefusalError | None:
     return None
 
 
-def _layer(found: Opened, tree: NixpkgsTree, refusal: RefusalError, *, progress: Progress) -> LiftChosen:
+def _layer(found: Opened, tree: NixpkgsTree, refusal: RefusalError, *, progress: Progress) -> LiftCase:
     """Return the lift by an `overrideAttrs` around the builder's call, which upstream does not want.
 
     Raise the refusal of the other designs unless the user wants an overlay and the layer works.
@@ -183,7 +173,8 @@ def _layer(found: Opened, tree: NixpkgsTree, refusal: RefusalError, *, progress:
         raise refusal
     way = LiftWay(design=Design.LAYER, bindings=found.request.bindings)
     try:
-        chosen = laid_out(found, (lifted_by(found, way, reason=refusal.message),), tree, progress=progress)
+        step, commit, lifted = lifted_by(found, way, reason=refusal.message)
+        chosen = laid_out(found, [step], [commit], lifted, tree, progress=progress)
     except RefusalError:
         raise refusal from None
     progress.step(f"asking Nix about {found.target.package} for an overlay")
@@ -195,15 +186,19 @@ def _layer(found: Opened, tree: NixpkgsTree, refusal: RefusalError, *, progress:
     return chosen
 
 
-def _rewritten(found: Opened, recipe: Recipe, tree: NixpkgsTree, *, progress: Progress) -> LiftChosen:
+def _rewritten(found: Opened, recipe: Recipe, tree: NixpkgsTree, *, progress: Progress) -> LiftCase:
     """Return the commits of a recipe; raise RefusalError for a file that it does not change."""
-    commits: list[LiftCommit] = []
+    commits: list[Commit] = []
     text = found.text
     for each in recipe.steps:
         before, text = text, each.made(text, found.request.settings, name=str(found.target.file))
         if text == before:
             raise RefusalError(f"{found.target.file}: '{each.rewrite}' has nothing to change")
         scripts.require_found(found.scripts, before, text, name=str(found.target.file))
-        step = Step(name=each.name, design=each.rewrite)
-        commits.append(LiftCommit(step=step, message=each, lifted=Lifted(text=text, methods={})))
-    return laid_out(found, tuple(commits), tree, progress=progress)
+        commits.append(
+            Commit(
+                subject=each.subject, body=each.body, proven=each.proven, before=before.encode(), after=text.encode()
+            )
+        )
+    steps = [Step(name=each.name, design=each.rewrite) for each in recipe.steps]
+    return laid_out(found, steps, commits, Lifted(text=text, methods={}), tree, progress=progress)

@@ -4,54 +4,22 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from pathlib import Path
 from types import MappingProxyType
 
-from msgspec import Struct
-
-from toolkit import prove
 from toolkit.lift.layer import PREVIOUS
 from toolkit.lift.recursion import source
-from toolkit.lift.rewriting import Lifted
 from toolkit.lift.shape import read
-from toolkit.model import Depth, Progress, Tier
+from toolkit.model import Tier
 from toolkit.nix.attributes import call, inside
 from toolkit.nix.tree import Tree
-from toolkit.proposal.systems import Asking
+from toolkit.proposal.chosen import Building, LiftCase
 from toolkit.prove import ANY, OURS, Claim, Finding, Stage, Subject, form, judged, outputs
-from toolkit.prove.judged import Aspect, Judging
+from toolkit.prove.judged import Aspect
 from toolkit.prove.lifted import LIFTED, Derivations, Effect, LiftQuestion, ask, command, verdict
 from toolkit.shipped import EXPRESSIONS
-from toolkit.sources.trees import NixpkgsTree
 from toolkit.text import few
 
 BUILD = EXPRESSIONS / "build.nix"
-
-
-class Building(Struct, frozen=True, kw_only=True, eq=False):
-    """A build of the whole changed `tree`, by a depth, with the receiver of its progress."""
-
-    tree: NixpkgsTree
-    depth: Depth
-    progress: Progress
-
-
-class LiftCase(prove.Case[prove.Stage], frozen=True, kw_only=True, eq=False):
-    """A lift of one package. `judging` has its effects on everything else, `overlay` is the overlay's directory.
-
-    `building` is None unless the tier is build.
-    """
-
-    lifted: Lifted
-    asking: Asking
-    judging: Judging
-    overlay: Path | None = None
-    building: Building | None = None
-
-    @property
-    def package(self) -> str:
-        """The attribute path of the package."""
-        return self.asking.own.package
 
 
 def no_rebuild(case: LiftCase) -> Finding:

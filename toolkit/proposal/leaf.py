@@ -1,4 +1,4 @@
-"""The differences between targets: how their commits are chosen, staged and judged.
+"""The one value of a proposal, which grows on its way, and the differences between targets.
 
 A target without its own leaf is a package whose file is lifted, `toolkit.proposal.choosing`. A file in
 `patches/targets/` names a leaf, which is imported only if its target is requested.
@@ -14,18 +14,13 @@ from typing import Any, ClassVar, Generic, TypeVar
 from msgspec import Struct
 
 from toolkit.errors import ToolkitError
-from toolkit.git import reading
 from toolkit.git.reading import TreeFile
-from toolkit.model import OverlayReport, Patch, Progress, Proposal, Source, Step, TreeCommit
-from toolkit.patches import Message
+from toolkit.model import OverlayReport, Patch, Progress, Proposal, Step, TreeCommit
 from toolkit.proposal import inspection
 from toolkit.proposal.inspection import PackageInspection
-from toolkit.proposal.recipes import Recipe
 from toolkit.proposal.requests import CheckRequest, Request
-from toolkit.prove import Case, Claim, Stage
+from toolkit.prove import Case, Claim, S_co
 from toolkit.report.pull_request import Texts
-
-C = TypeVar("C", bound="Case[Stage]")
 
 
 class Added(Struct, frozen=True, kw_only=True, eq=False):
@@ -40,120 +35,78 @@ class Added(Struct, frozen=True, kw_only=True, eq=False):
     failure: str | None = None
 
 
-class Chosen(Struct, Generic[C], frozen=True, kw_only=True, eq=False):
-    """A target with its commits: their steps and messages, and `contents`, the file after each.
+class Series(Case[S_co], Generic[S_co], frozen=True, kw_only=True, eq=False):
+    """A package's commits from the choice of their designs to the report: then come git's mails, and what proves them.
 
-    `added` follows these commits.
+    Somebody else's change is a series without steps and mails.
     """
 
     request: Request
-    source: Source
-    package: str
-    file: PurePosixPath
-    bindings: tuple[str, ...]
-    steps: tuple[Step, ...]
-    messages: tuple[Message, ...]
-    contents: tuple[bytes, ...]
     added: Added | None = None
-
-    def case(self, proposal: Proposal, *, overlay: Path) -> C:
-        """Return the case for the proposal's claims; the overlay will be in that directory."""
-        raise NotImplementedError
-
-    def deepened(self, case: C, *, near: str | None, progress: Progress) -> C:
-        """Return the case for the request's depth; `near` is the user's name for the source, if that matters."""
-        del near, progress
-        return case
-
-    def claims(self, case: C) -> tuple[Claim[C], ...]:
-        """Return the claims about a case."""
-        raise NotImplementedError
-
-    def overlay(self, proposal: Proposal, case: C) -> Mapping[str, TreeFile]:
-        """Return the files of the overlay by name; none if an overlay is impossible."""
-        raise NotImplementedError
-
-    def texts(self) -> Texts:
-        """Return the texts of pull-request.md."""
-        raise NotImplementedError
-
-    def changed(self, contents: tuple[bytes, ...], *, progress: Progress) -> Chosen[C]:
-        """Return the same steps with other contents, from any author.
-
-        Raise NixSyntaxError or RefusalError for a file of a different kind.
-        """
-        raise NotImplementedError
-
-    def require_useful(self, case: C) -> None:
-        """Raise RefusalError if the proofs have shown that the proposal changes nothing."""
-
-    def warnings(self, case: C, *, overlay: str) -> tuple[str, ...]:
-        """Return warnings for the proposal's users; `overlay` is the path from its directory to the overlay's."""
-        del case, overlay
-        return ()
-
-    def exact_request(self) -> Request:
-        """Return the request with all defaults written out, so that it makes the same again."""
-        return self.request
-
-    def require_upstream(self) -> None:
-        """Raise ToolkitError for a series that upstream would refuse, such as one for an old base."""
-
-
-class Draft(Struct, Generic[C], frozen=True, kw_only=True):
-    """A proposal with its commit messages, its case and its claims.
-
-    `overlay` has the overlay's files, by names relative to its directory. `warnings` are lines for the proposal's
-    users.
-    """
-
-    proposal: Proposal
-    messages: tuple[Message, ...]
-    case: C
-    claims: tuple[Claim[C], ...]
-    overlay: Mapping[str, TreeFile]
+    """The commit that follows these."""
+    overlay: Path | None = None
+    """The overlay's directory; None before it is written, and if an overlay is impossible."""
     warnings: tuple[str, ...] = ()
-
-    def write_overlay(self, directory: Path) -> None:
-        """Write the overlay to the directory that the case names."""
-        for name, file in self.overlay.items():
-            reading.write_file(directory / name, file)
+    """Lines for the proposal's users."""
 
 
-class Recorded(Struct, frozen=True, kw_only=True, eq=False):
-    """A proposal read from its directory: its source, and the contents of its report and mails.
-
-    `behind` are the mails that follow the series. `recipe` is None for a lift.
-    """
-
-    directory: Path
-    source: Source
-    request: Request
-    proposal: Proposal
-    behind: tuple[Patch, ...] = ()
-    recipe: Recipe | None = None
+C = TypeVar("C", bound="Series[Any]")
 
 
-class Leaf(ABC):
+class Leaf(ABC, Generic[C]):
     """A kind of proposals; `file` is the only file that they change, None for any."""
 
     file: ClassVar[PurePosixPath | None] = None
 
     @abstractmethod
-    def choose(self, requests: Sequence[Request], *, progress: Progress) -> Iterator[Chosen[Any] | ToolkitError]:
+    def choose(self, requests: Sequence[Request], *, progress: Progress) -> Iterator[C | ToolkitError]:
         """Yield the commits of each request, or the reason why there are none; all requests have one source."""
 
     @abstractmethod
-    def again(self, recorded: Recorded, *, progress: Progress) -> Draft[Any]:
-        """Return the draft of a proposal that was read back."""
+    def again(self, request: Request, proposal: Proposal, behind: Sequence[Patch], *, progress: Progress) -> C:
+        """Return a proposal that was read back from `request.out`, where the mails `behind` follow its own."""
 
     @abstractmethod
-    def foreign(self, request: CheckRequest, *, progress: Progress) -> Draft[Any]:
-        """Return the draft of someone else's change, with the claims about its effects."""
+    def foreign(self, request: CheckRequest, *, progress: Progress) -> C:
+        """Return someone else's change of the target's file."""
 
-    def unconcerned(self, draft: Draft[Any]) -> str | None:
+    @abstractmethod
+    def changed(self, series: C, content: bytes, *, progress: Progress) -> C:
+        """Return the series with another content of the last commit, from any author.
+
+        Raise NixSyntaxError or RefusalError for a file of a different kind.
+        """
+
+    @abstractmethod
+    def claims(self, series: C) -> tuple[Claim[C], ...]:
+        """Return the claims about a series."""
+
+    @abstractmethod
+    def overlay_files(self, series: C) -> Mapping[str, TreeFile]:
+        """Return the files of the overlay by name; none if an overlay is impossible."""
+
+    @abstractmethod
+    def texts(self, series: C) -> Texts:
+        """Return the texts of pull-request.md."""
+
+    @abstractmethod
+    def deepened(self, series: C, *, progress: Progress) -> C:
+        """Return the series with what the proofs of the request's depth need."""
+
+    @abstractmethod
+    def require_upstream(self, series: C) -> None:
+        """Raise ToolkitError for a series that upstream would refuse, such as one for an old base."""
+
+    def require_useful(self, series: C) -> None:
+        """Raise RefusalError if the proofs have shown that the proposal changes nothing."""
+
+    def exact_request(self, series: C) -> Request:
+        """Return the request with all defaults written out, so that it makes the same again."""
+        return series.request
+
+    def unconcerned(self, series: C) -> str | None:
         """Return why no claim is about someone else's change of the file; None if some are."""
-        del draft
+        del series
         return None
 
     def require_known(self, steps: Sequence[Step]) -> None:

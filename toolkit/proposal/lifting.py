@@ -1,6 +1,6 @@
 """The leaf of every package without its own: lift its file, and let Nix judge the overrides."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import product
 
@@ -8,119 +8,180 @@ from msgspec.structs import replace
 
 from toolkit import inside, prove
 from toolkit.errors import RefusalError, ToolkitError
-from toolkit.lift.bindings import SHARED
+from toolkit.git.reading import TreeFile
+from toolkit.lift.bindings import SHARED, Reachability, direct_uses, only_names, own_attribute, source_argument
+from toolkit.lift.locating import SYSTEMS
 from toolkit.lift.plan import FOLLOWED, Design
 from toolkit.lift.rewriting import Lifted, lift
-from toolkit.model import Commit, Progress, Proposal
-from toolkit.patches import Message
-from toolkit.proposal import choosing, methods
-from toolkit.proposal.chosen import LiftChosen, LiftCommit, Opened, building, laid_out
-from toolkit.proposal.claims import CLAIMS, LiftCase, of_builds
-from toolkit.proposal.leaf import Draft, Leaf, Recorded
-from toolkit.proposal.requests import CheckRequest, Request
+from toolkit.lift.shape import read
+from toolkit.model import Commit, Patch, Progress, Proposal, Tier
+from toolkit.nix.tree import Tree
+from toolkit.proposal import choosing, methods, overlays, recipes, texts
+from toolkit.proposal.chosen import Building, LiftCase, Opened, laid_out
+from toolkit.proposal.claims import CLAIMS, of_builds
+from toolkit.proposal.leaf import Leaf
+from toolkit.proposal.requests import CheckRequest, Request, command
 from toolkit.proposal.systems import Asking
 from toolkit.proposal.target import find_target
-from toolkit.prove import Stage, Subject, judged
+from toolkit.prove import Claim, Stage, Subject, judged
 from toolkit.prove.judged import Judging
 from toolkit.prove.lifted import LiftQuestion
+from toolkit.report.pull_request import Texts
 from toolkit.sources import changes, trees
 from toolkit.sources.changes import ChangeRequest
 from toolkit.sources.trees import NixpkgsTree
 
+_INSECURE = "knownVulnerabilities"
+"""The attribute of meta in a file that makes what is insecure."""
 
-class Lifts(Leaf):
+
+class Lifts(Leaf[LiftCase]):
     """Proposals that lift the packages in a file's lets."""
 
-    def choose(self, requests: Sequence[Request], *, progress: Progress) -> Iterator[LiftChosen | ToolkitError]:
+    def choose(self, requests: Sequence[Request], *, progress: Progress) -> Iterator[LiftCase | ToolkitError]:
         """Yield the lifts, as `toolkit.proposal.choosing` does."""
         return choosing.choose(requests, progress=progress)
 
-    def again(self, recorded: Recorded, *, progress: Progress) -> Draft[LiftCase]:
+    def again(self, request: Request, proposal: Proposal, behind: Sequence[Patch], *, progress: Progress) -> LiftCase:
         """Lift the report's bindings again; if the mails do something else, use the methods that Nix finds."""
-        source, proposal = recorded.source, recorded.proposal
-        tree = trees.whole(source, offline=True, progress=progress)
+        del behind
+        tree = trees.whole(proposal.source, offline=True, progress=progress)
         target = replace(find_target(tree.root, proposal.package), file=proposal.target)
-        text = source.content.decode()
-        opened = Opened(request=recorded.request, source=source, target=target, text=text, recipe=recorded.recipe)
-        *earlier, last = (commit.after for commit in proposal.commits)
-        lifted = _lifted(opened, proposal, tree, progress=progress) if opened.recipe is None else None
-        lifts = [Lifted(text=content.decode(), methods={}) for content in earlier]
-        lifts.append(lifted if lifted is not None else Lifted(text=last.decode(), methods={}))
-        commits = tuple(
-            LiftCommit(step=step, message=Message(subject=commit.subject, body=""), lifted=lift)
-            for step, commit, lift in zip(proposal.steps, proposal.commits, lifts, strict=True)
-        )
-        chosen = laid_out(opened, commits, tree, progress=progress)
-        overlay = inside.place(recorded.directory, "overlay")
-        case = chosen.case(proposal, overlay=overlay)
-        case = chosen.deepened(case, near=None, progress=progress)
-        return Draft(
-            proposal=proposal,
-            messages=(),
-            case=case if overlay.is_dir() else replace(case, overlay=None),
-            claims=chosen.claims(case),
-            overlay={},
-            warnings=tree.warnings,
-        )
+        opened = Opened(request=request, source=proposal.source, target=target, recipe=recipes.recorded(proposal))
+        lifted = Lifted(text=proposal.commits[-1].after.decode(), methods={})
+        if opened.recipe is None:
+            lifted = _lifted(opened, proposal, tree, progress=progress)
+        series = laid_out(opened, proposal.steps, proposal.commits, lifted, tree, progress=progress)
+        series = replace(series, patches=proposal.patches, upstream_diff=proposal.upstream_diff)
+        overlay = inside.place(request.out, "overlay")
+        if overlay.is_dir() and self.overlay_files(series):
+            series = replace(series, overlay=overlay)
+        return self.deepened(series, progress=progress)
 
-    def foreign(self, request: CheckRequest, *, progress: Progress) -> Draft[LiftCase]:
-        """Return the case of another author's change; Nix finds its override methods."""
+    def foreign(self, request: CheckRequest, *, progress: Progress) -> LiftCase:
+        """Return someone else's change; Nix finds its override methods."""
         change = changes.read(request.change, progress=progress)
         tree = change.base
         target = find_target(tree.root, request.target)
         file = changes.read_file(request.change, target.file, progress=progress)
         source, patched = file.source, file.after
+        opened = Opened(request=request.proposed(), source=source, target=target)
         names = request.bindings or methods.packages(source.content, target.file)
         progress.step(f"laying out the changed {target.package}")
         contents = {path: each.content if each is not None else None for path, each in change.whole.files.items()}
         changed = trees.changed(tree, contents)
-        roots = (tree.root, changed.root)
-        systems = request.depth.systems or target.systems
+        roots, systems = (tree.root, changed.root), opened.systems
         progress.step(f"asking Nix about {target.package}")
-        lifted = Lifted(text=patched.decode(), methods=methods.working(names, patched, target, roots, systems))
-        case = LiftCase(
+        found = methods.working(names, patched, target, roots, systems)
+        deep = request.depth.tier.includes(Tier.BUILD)
+        return LiftCase(
+            request=opened.request,
             source=source,
+            package=target.package,
             target=target.file,
+            bindings=tuple(names),
+            commits=(Commit(subject=file.subject, body="", before=source.content, after=patched),),
+            upstream_diff=file.diff,
+            warnings=tree.warnings,
             stages=(
                 Stage(name="before", content=source.content, path=tree.root / target.file),
                 Stage(name="patched", content=patched, path=changed.root / target.file),
             ),
-            upstream_diff=file.diff,
-            lifted=lifted,
-            building=building(request.depth, changed, progress=progress),
-            asking=Asking(
-                trees=roots, own=LiftQuestion(package=target.package, methods=lifted.methods), systems=systems
-            ),
+            opened=opened,
+            tree=tree,
+            lifted=Lifted(text=patched.decode(), methods=found),
+            asking=Asking(trees=roots, own=LiftQuestion(package=target.package, methods=found), systems=systems),
             judging=Judging(
                 change=replace(change, steps=(change.whole,)),
                 systems=judged.systems(systems, narrowed=bool(request.depth.systems)),
                 named=_named(request.change),
             ),
+            building=Building(tree=changed, depth=request.depth, progress=progress) if deep else None,
         )
-        proposal = Proposal(
-            source=source,
-            package=target.package,
-            target=target.file,
-            bindings=tuple(names),
-            steps=(),
-            commits=(Commit(subject=file.subject, body="", before=source.content, after=patched),),
-            upstream_diff=file.diff,
+
+    def changed(self, series: LiftCase, content: bytes, *, progress: Progress) -> LiftCase:
+        """Return the series with another last content, in newly laid out trees."""
+        *earlier, last = series.commits
+        lifted = replace(series.lifted, text=content.decode(errors="replace"))
+        commits = (*earlier, replace(last, after=content))
+        return laid_out(series.opened, series.steps, commits, lifted, series.tree, progress=progress)
+
+    def claims(self, series: LiftCase) -> tuple[Claim[LiftCase], ...]:
+        """Return the claims about a lift, about a recipe's commits with those that it names, or about a change."""
+        recipe, systems = series.opened.recipe, series.request.depth.systems
+        subject, named = Subject.SERIES if series.steps else Subject.CHANGE, set[str]()
+        if recipe is not None:
+            subject = Subject.REBUILD if any(step.rebuilds for step in recipe.steps) else Subject.RECIPE
+            named = {name for step in recipe.steps for name in step.claims}
+        own = (claim for claim in CLAIMS if subject in claim.applies_to or claim.name in named)
+        return (*prove.narrowed(own, systems), *of_builds(series))
+
+    def overlay_files(self, series: LiftCase) -> Mapping[str, TreeFile]:
+        """Return the package's directory with the changed file, if the directory alone makes the package."""
+        return overlays.files(series.tree.root, series.opened.target, series.after.content, series.source)
+
+    def texts(self, series: LiftCase) -> Texts:
+        """Return the lift's texts with the package's names, or the recipe's own texts."""
+        # What it is marked as on some systems alone keeps nobody from asking on the others.
+        found = {system: answer for system, answer in series.asking.answers().items() if answer.before is not None}
+        answers = [*found.values()]
+        marks = sorted({mark for each in answers for mark in each.marks if all(mark in one.marks for one in answers)})
+        return texts.pull_request_texts(
+            series.opened.target.packages,
+            series.commits[-1],
+            series.steps[-1],
+            series.lifted,
+            series.opened.recipe,
+            [f"NIXPKGS_ALLOW_{mark.upper()}" for mark in marks],
+            "" if SYSTEMS[0] in found else next(iter(found), ""),
         )
-        claims = prove.narrowed(prove.about(CLAIMS, Subject.CHANGE), request.depth.systems)
-        return Draft(
-            proposal=proposal,
-            messages=(),
-            case=case,
-            claims=(*claims, *of_builds(case)),
-            overlay={},
-            warnings=(*source.warnings, *tree.warnings),
-        )
+
+    def deepened(self, series: LiftCase, *, progress: Progress) -> LiftCase:
+        """Return the series with a tree to build in, if the depth requires it."""
+        depth = series.request.depth
+        if not depth.tier.includes(Tier.BUILD):
+            return series
+        tree = trees.changed(series.tree, {series.target: series.after.content})
+        return replace(series, building=Building(tree=tree, depth=depth, progress=progress))
+
+    def exact_request(self, series: LiftCase) -> Request:
+        """Return the request with the followed attributes written out."""
+        followed = dict.fromkeys(name for names in series.lifted.follows.values() for name in names)
+        return replace(series.request, follow=tuple(followed))
+
+    def require_upstream(self, series: LiftCase) -> None:
+        """Raise ToolkitError for a package that upstream does not want: by its meta, insecure, already overridable."""
+        again, fact = command("propose", series.request), series.opened.target.unwanted
+        marks = (answer.marks for answer in series.asking.answers().values())
+        if fact is None and _INSECURE in series.opened.text and any("insecure" in each for each in marks):
+            fact = "is marked as insecure, or a part of it is; upstream wants that mended before anything else"
+        if fact is not None:
+            raise ToolkitError(f"{series.package}: {fact}", hint=f"{again} writes the change")
+        if series.opened.recipe is None and not series.lifted.follows and (override := _override(series)):
+            hint = f"upstream has no use for a second way; {again} writes it"
+            raise ToolkitError(f"{series.package}: {override}", hint=hint)
+
+
+def _override(series: LiftCase) -> str:
+    """Return which override replaces the parts already, or what they are made of; empty if none does."""
+    shape, lifted = read(Tree(series.opened.text, name=str(series.target))), series.lifted
+    parts = ", ".join(lifted.methods)
+    sources = [source_argument(shape, name) for name in lifted.methods]
+    arguments = dict.fromkeys(name for name in sources if name is not None)
+    if None not in sources:
+        return f"override replaces what {parts} is made of already, by {', '.join(arguments)}"
+    if set(lifted.states.values()) != {Reachability.HIDDEN}:
+        return ""
+    uses = [use.node for name in lifted.methods for use in direct_uses(shape, name) if not only_names(use.node)]
+    attributes = [own_attribute(shape, use) for use in uses]
+    own = dict.fromkeys(name for name in attributes if name is not None)
+    return f"overrideAttrs replaces {parts} already, by {', '.join(own)}" if own and None not in attributes else ""
 
 
 def _lifted(opened: Opened, proposal: Proposal, tree: NixpkgsTree, *, progress: Progress) -> Lifted:
     """Return the lift of the bindings of a proposal if it gives its file, else that file with the methods that work."""
     last = proposal.commits[-1].after
-    request, design = opened.request, Design(proposal.steps[0].design)
+    design = Design(proposal.steps[0].design)
     follows = (*((name,) for name in SHARED), SHARED, FOLLOWED) if design is Design.MOVE else ()
     for follow, whole in ((), False), *product(follows, (False, True)):
         with suppress(RefusalError):
@@ -136,8 +197,7 @@ def _lifted(opened: Opened, proposal: Proposal, tree: NixpkgsTree, *, progress: 
                 return lifted
     progress.step(f"asking Nix about {proposal.package}")
     roots = (tree.root, trees.changed(tree, {proposal.target: last}).root)
-    systems = request.depth.systems or opened.target.systems
-    found = methods.working(proposal.bindings, last, opened.target, roots, systems)
+    found = methods.working(proposal.bindings, last, opened.target, roots, opened.systems)
     return Lifted(text=last.decode(), methods=found)
 
 

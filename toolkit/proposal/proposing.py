@@ -3,27 +3,27 @@
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit import files, prove
 from toolkit.errors import RefusalError, ToolkitError, only, tried
-from toolkit.model import INTERRUPTED, OverlayReport, Progress, Proof, Proposal, Report, SourceRequest
-from toolkit.nix import program
+from toolkit.git import reading
+from toolkit.model import INTERRUPTED, OverlayReport, Progress, Proof, Report, SourceRequest
 from toolkit.nix.program import nix_path
 from toolkit.proposal import overlays, writing
-from toolkit.proposal.leaf import Chosen, Draft
-from toolkit.proposal.registry import leaf_of
+from toolkit.proposal.leaf import Series
+from toolkit.proposal.registry import leaf_for, leaf_of
 from toolkit.proposal.requests import Request, command
-from toolkit.prove import Case, Stage, Subject
+from toolkit.prove import Subject
 from toolkit.report import pull_request
 
 UNPROVEN = "nothing is proven of it yet"
 """The warning in the report of an overlay that is written before its proofs have run."""
 
-C = TypeVar("C", bound="Case[Stage]")
+S = TypeVar("S", bound="Series[Any]")
 
 
 class Attempt(Struct, frozen=True, kw_only=True):
@@ -56,14 +56,14 @@ def propose(requests: Sequence[Request], *, progress: Progress) -> Iterator[Atte
         yield Attempt(target=request.target, out=place, result=written)
 
 
-def choose(request: Request, *, progress: Progress) -> Chosen[Case[Stage]]:
+def choose(request: Request, *, progress: Progress) -> Series[Any]:
     """Return the commits of one target, as `Leaf.choose` does; raise ToolkitError if there are none."""
     (outcome,) = leaf_of(request.target, request.recipe).choose([request], progress=progress)
     return only(outcome)
 
 
 def write_down(
-    chosen: Chosen[C], out: Path, *, at: Path | None = None, is_alone: bool = True, progress: Progress
+    chosen: Series[Any], out: Path, *, at: Path | None = None, is_alone: bool = True, progress: Progress
 ) -> Report:
     """Write the proposal to `out`, completely or not at all, and return its report.
 
@@ -71,72 +71,43 @@ def write_down(
     an interrupt, raise KeyboardInterrupt unless it `is_alone`, so that no other target follows. A failed proof is no
     error: the report has it.
     """
-    request = chosen.request
-    with files.whole_directory(out, force=request.force) as building:
-        begun = draft(chosen, building / "overlay")
-        case = chosen.deepened(begun.case, near=request.source.nixpkgs, progress=progress)
-        warnings = chosen.warnings(case, overlay="overlay/")
-        prepared = replace(begun, case=case, claims=chosen.claims(case), warnings=warnings)
-        writing.write_patches(building, prepared.proposal, chosen.added)
-        prepared.write_overlay(building / "overlay")
-        proven = prove.run(prepared.claims, case, progress=progress)
+    leaf = leaf_for(chosen)
+    with files.whole_directory(out, force=chosen.request.force) as building:
+        series = leaf.deepened(drafted(chosen, building / "overlay"), progress=progress)
+        writing.write_patches(building, series)
+        proven = prove.run(leaf.claims(series), series, progress=progress)
         if not is_alone and any(proof.reason == INTERRUPTED for proof in proven):
             raise KeyboardInterrupt
-        chosen.require_useful(case)
-        proposal = writing.backed(prepared, proven)
-        if proposal is not prepared.proposal:
-            writing.write_patches(building, proposal, chosen.added)
-        result = Report(
-            proposal=proposal,
-            proofs=writing.in_place(proven, building, at or out),
-            warnings=(*proposal.source.warnings, *warnings, *writing.nameless(proposal, request.source)),
-            tools={"nix": str(program.version())},
-            request=request.source,
-            files=writing.names(building, *writing.REPORTS),
-        )
-        writing.write_reports(building, result, request.source, facts(chosen, result))
+        leaf.require_useful(series)
+        series = writing.backed(series, proven)
+        writing.write_patches(building, series)
+        series = replace(series, warnings=(*series.warnings, *writing.nameless(series)))
+        result = writing.reported(series, writing.in_place(proven, building, at or out))
+        result = replace(result, files=writing.names(building, *writing.REPORTS))
+        writing.write_reports(building, series, facts(series, result))
         return result
 
 
-def draft(chosen: Chosen[C], at: Path) -> Draft[C]:
-    """Return the chosen commits as git writes them, with the case that proves them; the overlay will be in `at`."""
-    begun = Proposal(
-        source=chosen.source,
-        package=chosen.package,
-        target=chosen.file,
-        bindings=chosen.bindings,
-        steps=chosen.steps,
-        commits=(),
-        recipe=chosen.request.recipe,
-        settings=dict(chosen.request.settings),
-        author=chosen.request.author,
-    )
-    proposal = writing.make(begun, chosen.messages, chosen.contents)
-    case = chosen.case(proposal, overlay=at)
-    return Draft(
-        proposal=proposal,
-        messages=chosen.messages,
-        case=case,
-        claims=chosen.claims(case),
-        overlay=chosen.overlay(proposal, case),
-        warnings=chosen.warnings(case, overlay="overlay/"),
-    )
+def drafted(chosen: S, at: Path) -> S:
+    """Return the chosen commits as git writes them, and write their overlay to `at`, if one is possible."""
+    overlay = leaf_for(chosen).overlay_files(chosen)
+    for name, file in overlay.items():
+        reading.write_file(at / name, file)
+    return replace(writing.mailed(chosen), overlay=at if overlay else None)
 
 
-def facts(chosen: Chosen[C], report: Report) -> pull_request.DraftFacts:
+def facts(series: Series[Any], report: Report) -> pull_request.DraftFacts:
     """Return the facts for the pull request's text, with the template of the source's own nixpkgs."""
-    added = chosen.added.commit if chosen.added is not None else None
-    return pull_request.DraftFacts(
-        report=report, texts=chosen.texts(), template=writing.template(chosen.source), added=added
-    )
+    added = series.added.commit if series.added is not None else None
+    texts, template = leaf_for(series).texts(series), writing.template(series.source)
+    return pull_request.DraftFacts(report=report, texts=texts, template=template, added=added)
 
 
-def judge(chosen: Chosen[C], *, progress: Progress) -> tuple[Proof, ...]:
+def judge(chosen: Series[Any], *, progress: Progress) -> tuple[Proof, ...]:
     """Draft the chosen commits, and return their proofs up to the tier; keep nothing."""
     with files.temporary() as directory:
-        prepared = draft(chosen, directory)
-        prepared.write_overlay(directory)
-        return prove.run(prepared.claims, prepared.case, progress=progress)
+        series = drafted(chosen, directory)
+        return prove.run(leaf_for(series).claims(series), series, progress=progress)
 
 
 def overlay(request: Request, kind: str | None = None, *, progress: Progress) -> OverlayReport:
@@ -146,28 +117,28 @@ def overlay(request: Request, kind: str | None = None, *, progress: Progress) ->
     RefusalError if the package needs more than its own directory. A failed proof is no error: the report has it.
     """
     files.ensure_free(request.out, force=request.force)
-    if (written := leaf_of(request.target, request.recipe).overlay(request, kind, progress=progress)) is not None:
+    leaf = leaf_of(request.target, request.recipe)
+    if (written := leaf.overlay(request, kind, progress=progress)) is not None:
         return written
     chosen = choose(replace(request, own=True), progress=progress)
 
     def make_in(building: Path, *, proven: bool) -> tuple[str, Sequence[Proof], Sequence[str]]:
-        prepared = draft(chosen, building)
-        if not prepared.overlay:
+        series = drafted(chosen, building)
+        if series.overlay is None:
             fact = "nixpkgs calls it with arguments, or its file reads other directories"
             raise RefusalError(
                 f"{chosen.package}: {fact}, so an overlay cannot call it",
                 hint=f"{command('propose', request)} writes a patch for your nixpkgs",
             )
-        prepared.write_overlay(building)
         head = building / "default.nix"
         head.write_text(head.read_text().replace(overlays.USE, f"(import {nix_path(request.out.absolute())}) ];"))
         design = kind or chosen.steps[-1].design
         if not proven:
             return design, (), (UNPROVEN,)
-        case = chosen.deepened(prepared.case, near=None, progress=progress)
-        proofs = prove.run(prove.about(chosen.claims(case), Subject.OVERLAY), case, progress=progress)
-        chosen.require_useful(case)
-        return design, proofs, chosen.warnings(case, overlay="")
+        series = leaf.deepened(series, progress=progress)
+        proofs = prove.run(prove.about(leaf.claims(series), Subject.OVERLAY), series, progress=progress)
+        leaf.require_useful(series)
+        return design, proofs, series.warnings
 
     def write(*, proven: bool, force: bool) -> OverlayReport:
         return writing.write_overlay(
@@ -195,8 +166,6 @@ def bring(package: str, root: Path, out: Path, *, progress: Progress) -> bool:
     """Write the unproven overlay with all commits of a package, and return whether one is possible."""
     request = Request(target=package, source=SourceRequest(nixpkgs=str(root)))
     try:
-        made = draft(choose(request, progress=progress), out)
+        return drafted(choose(request, progress=progress), out).overlay is not None
     except ToolkitError:
         return False
-    made.write_overlay(out)
-    return bool(made.overlay)

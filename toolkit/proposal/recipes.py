@@ -19,6 +19,7 @@ from toolkit.lift.locating import CalledNames
 from toolkit.lift.plan import ASKED, Design
 from toolkit.lift.rewriting import lift
 from toolkit.lift.survey import files_of
+from toolkit.model import Proposal
 from toolkit.nix import limits
 from toolkit.proposal.requests import Request
 from toolkit.proposal.target import find_targets
@@ -126,6 +127,22 @@ def _target_recipe(name: str) -> Recipe | None:
     """Return the recipe for a single package that is named like a target."""
     recipe = find(name) if re.fullmatch(r"[\w-]+", name) else None
     return recipe if recipe is not None and recipe.package is not None else None
+
+
+def recorded(proposal: Proposal) -> Recipe | None:
+    """Return the recipe of a proposal; for one named by a path, which is not read, only the names of its steps.
+
+    Then no step may rebuild anything.
+    """
+    if proposal.recipe is None:
+        return None
+    if (recipe := known().get(proposal.recipe)) is not None:
+        return recipe
+    steps = (
+        RecipeStep(subject=commit.subject, body="", name=step.name, rewrite=step.design)
+        for step, commit in zip(proposal.steps, proposal.commits, strict=True)
+    )
+    return Recipe(about="", steps=tuple(steps))
 
 
 class RecipeTrial(Struct, frozen=True, kw_only=True):

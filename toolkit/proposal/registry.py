@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from toolkit import patches
-from toolkit.proposal.leaf import Leaf
+from toolkit.proposal.leaf import Leaf, Series
 from toolkit.proposal.lifting import Lifts
 
 
@@ -35,12 +35,17 @@ def named() -> Mapping[str, NamedTarget]:
 
 
 @cache
-def leaf_of(name: str, recipe: str | None = None) -> Leaf:
+def leaf_of(name: str, recipe: str | None = None) -> Leaf[Any]:
     """Return the leaf of a target; for a recipe, all targets share one. Import only its module."""
     if recipe is not None or (named := target(name)) is None:
         return Lifts()
-    leaf: Leaf = loaded(named.leaf)()
+    leaf: Leaf[Any] = loaded(named.leaf)()
     return leaf
+
+
+def leaf_for(series: Series[Any]) -> Leaf[Any]:
+    """Return the leaf that made a series."""
+    return leaf_of(series.request.target, series.request.recipe)
 
 
 def loaded(place: str) -> Any:  # noqa: ANN401 - what a named target gives

@@ -61,3 +61,7 @@ class CheckRequest(Struct, frozen=True, kw_only=True):
     bindings: tuple[str, ...] = ()
     proofs: tuple[str, ...] = ()
     depth: Depth = field(default_factory=Depth)
+
+    def proposed(self) -> Request:
+        """Return the request for a proposal about the same nixpkgs."""
+        return Request(target=self.target, source=self.change.source, bindings=self.bindings, depth=self.depth)

@@ -87,9 +87,9 @@ def _about_target(
         return None, "its file is not changed"
     if any(edit.path == leaf.file and None in {edit.before, edit.after} for edit in edits.values()):
         return None, "its file is moved, added or taken away"
-    draft = leaf.foreign(asked, progress=progress)
-    note = leaf.unconcerned(draft)
-    return (judged(draft, asked, progress=progress), None) if note is None else (None, note)
+    series = leaf.foreign(asked, progress=progress)
+    note = leaf.unconcerned(series)
+    return (judged(series, asked, progress=progress), None) if note is None else (None, note)
 
 
 def _claims(request: ReviewRequest, target: str) -> CheckRequest:

@@ -13,8 +13,7 @@ from toolkit.lift.bindings import PASSTHRU, SHARED, Reachability
 from toolkit.lift.candidates import method_name
 from toolkit.lift.plan import OWN
 from toolkit.lift.rewriting import Lifted
-from toolkit.model import Step
-from toolkit.patches import Message
+from toolkit.model import Message, Step
 from toolkit.proposal.recipes import Recipe
 from toolkit.report import pull_request
 from toolkit.report.message import BODY_WIDTH, SUBJECT_WIDTH

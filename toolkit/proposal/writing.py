@@ -4,88 +4,70 @@ The directory appears completely or not at all.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import pairwise
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
 from toolkit import files, inside
 from toolkit.git import mailing
 from toolkit.git.calls import PLACEHOLDER
-from toolkit.model import (
-    Commit,
-    FileChange,
-    OverlayReport,
-    Proof,
-    Proposal,
-    Report,
-    Source,
-    SourceRequest,
-    Status,
-    TreeCommit,
-)
+from toolkit.model import Commit, FileChange, OverlayReport, Proof, Report, Source, Status, TreeCommit
 from toolkit.nix import program
-from toolkit.patches import Message
-from toolkit.proposal.leaf import Added, Chosen, Draft
-from toolkit.prove import Case, Stage
+from toolkit.proposal.leaf import Series
 from toolkit.report import pull_request, report
 from toolkit.report.pull_request import DraftFacts
 from toolkit.sources import TEMPLATE, recorded
 
-C = TypeVar("C", bound="Case[Stage]")
+T = TypeVar("T", bound="Series[Any]")
 
 REPORTS = ("report.json", "report.md", "pull-request.md")
 
 
-def backed(draft: Draft[C], proofs: Sequence[Proof]) -> Proposal:
-    """Return a draft's proposal with only those sentences in its messages that these proofs support."""
+def mailed(series: T) -> T:
+    """Return a series with git's mails and the one diff."""
+    if not series.commits:
+        return series
+    mails = mailing.series(series.commits, series.target, committed=series.source.committed, author=series.author)
+    return replace(series, patches=mails.patches, upstream_diff=mails.upstream_diff)
+
+
+def backed(series: T, proofs: Sequence[Proof]) -> T:
+    """Return a series with only those sentences in its messages that these proofs support."""
     passed = {proof.name for proof in proofs if proof.status is Status.PASSED}
-    commits = tuple(
-        replace(commit, body=message.backed(passed))
-        for commit, message in zip(draft.proposal.commits, draft.messages, strict=True)
-    )
-    return draft.proposal if commits == draft.proposal.commits else _written(draft.proposal, commits)
+    commits = tuple(commit.backed(passed) for commit in series.commits)
+    return series if commits == series.commits else mailed(replace(series, commits=commits))
 
 
-def make(proposal: Proposal, messages: Sequence[Message], contents: Sequence[bytes]) -> Proposal:
-    """Return a proposal with the commits that lead to `contents`, the target file after each, in git's form."""
-    return _written(proposal, commits(proposal.source, messages, contents))
-
-
-def commits(source: Source, messages: Sequence[Message], contents: Sequence[bytes]) -> tuple[Commit, ...]:
-    """Return the commits that lead to `contents`, the target file after each."""
-    states = pairwise((source.content, *contents))
-    return tuple(
-        Commit(subject=message.subject, body=message.whole, before=before, after=after)
-        for message, (before, after) in zip(messages, states, strict=True)
-    )
-
-
-def tree_commits(chosen: Chosen[C], made: Sequence[Commit]) -> tuple[TreeCommit, ...]:
-    """Return the chosen commits as a clone gets them, followed by the commit of other files."""
+def tree_commits(series: Series[Any], made: Sequence[Commit]) -> tuple[TreeCommit, ...]:
+    """Return the commits `made` of a series as a clone gets them, followed by the commit of other files."""
     own = (
         TreeCommit(
             subject=commit.subject,
-            body=commit.body,
-            files=(FileChange(path=chosen.file, before=commit.before, after=commit.after),),
+            body=commit.whole,
+            files=(FileChange(path=series.target, before=commit.before, after=commit.after),),
         )
         for commit in made
     )
-    added = chosen.added.commit if chosen.added is not None else None
+    added = series.added.commit if series.added is not None else None
     return (*own, added) if added is not None else (*own,)
 
 
-def _written(proposal: Proposal, commits: tuple[Commit, ...]) -> Proposal:
-    if not commits:
-        return proposal
-    mails = mailing.series(commits, proposal.target, committed=proposal.source.committed, author=proposal.author)
-    return replace(proposal, commits=commits, patches=mails.patches, upstream_diff=mails.upstream_diff)
+def reported(series: Series[Any], proofs: Sequence[Proof]) -> Report:
+    """Return the report of a series with these proofs."""
+    return Report(
+        proposal=series,
+        proofs=tuple(proofs),
+        warnings=(*series.source.warnings, *series.warnings),
+        tools={"nix": str(program.version())},
+        request=series.request.source,
+    )
 
 
-def nameless(proposal: Proposal, request: SourceRequest) -> Iterator[str]:
+def nameless(series: Series[Any]) -> Iterator[str]:
     """Yield a warning if the mails have no author; the specimen's are sent to nobody."""
-    if request.nixpkgs != "specimen" and any(PLACEHOLDER.encode() in patch.content for patch in proposal.patches):
+    is_sent = series.request.source.nixpkgs != "specimen"
+    if is_sent and any(PLACEHOLDER.encode() in patch.content for patch in series.patches):
         commands = "git config --global user.name 'YOUR NAME', and user.email"
         yield f"series: its author is a placeholder, since git has none; {commands}, or --author"
 
@@ -95,12 +77,12 @@ def template(source: Source) -> bytes:
     return (inside.find(source.root, TEMPLATE) or b"") if source.root is not None else b""
 
 
-def write_reports(directory: Path, result: Report, request: SourceRequest, facts: DraftFacts) -> None:
-    """Write the reports beside a proposal, and record its source by the request; `facts` are those of the text."""
-    document = report.to_json(result)
+def write_reports(directory: Path, series: Series[Any], facts: DraftFacts) -> None:
+    """Write the reports beside a proposal, and record its source by the request."""
+    document = report.to_json(facts.report)
     (directory / "report.json").write_bytes(document)
-    recorded.record(document, result.proposal.source, request)
-    (directory / "report.md").write_bytes(report.to_markdown(result, background=pull_request.background(facts)))
+    recorded.record(document, series.source, series.request.source)
+    (directory / "report.md").write_bytes(report.to_markdown(facts.report, background=pull_request.background(facts)))
     (directory / "pull-request.md").write_bytes(pull_request.draft(facts))
 
 
@@ -147,9 +129,9 @@ def names(building: Path, *reports: str) -> tuple[str, ...]:
     return tuple(sorted({*reports, *(str(path.relative_to(building)) for path in paths)}))
 
 
-def write_patches(directory: Path, proposal: Proposal, added: Added | None) -> None:
+def write_patches(directory: Path, series: Series[Any]) -> None:
     """Write the mails, and the one diff, which omits the added commit."""
     (directory / "series").mkdir(exist_ok=True)
-    for patch in (*proposal.patches, *([added.patch] if added is not None else [])):
+    for patch in (*series.patches, *([series.added.patch] if series.added is not None else [])):
         (directory / "series" / patch.name).write_bytes(patch.content)
-    (directory / "upstream.diff").write_bytes(proposal.upstream_diff)
+    (directory / "upstream.diff").write_bytes(series.upstream_diff)

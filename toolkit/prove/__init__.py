@@ -7,7 +7,7 @@ from contextlib import nullcontext, suppress
 from contextvars import copy_context
 from enum import StrEnum
 from math import inf
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Generic, TypeVar
 
 from msgspec import Struct
@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from toolkit import inside, parallel, process
 from toolkit.cache import default_cache
 from toolkit.errors import CommandError, FullError, NotRunError, ToolkitError, UsageError
-from toolkit.model import INTERRUPTED, Patch, Progress, Proof, Source, Status, Tier
+from toolkit.model import INTERRUPTED, Progress, Proof, Proposal, Status, Tier
 from toolkit.nix import limits, program
 from toolkit.nix.limits import sealed
 
@@ -179,19 +179,13 @@ class Stage(Struct, frozen=True, kw_only=True, eq=False):
     steps: frozenset[str] = frozenset()
 
 
-class Case(Struct, Generic[S_co], frozen=True, kw_only=True, eq=False):
-    """A series to be proven: its stages in order, the first one with the unchanged file.
+class Case(Proposal, Generic[S_co], frozen=True, kw_only=True, eq=False):
+    """A proposal that can be proven. A foreign patch has no `patches`, only a diff."""
 
-    Stage n is compared with stage n-1. A foreign patch has no `patches`, only a diff. `needs` are the needs of the
-    claims that the user named, None for all.
-    """
-
-    source: Source
-    target: PurePosixPath
     stages: tuple[S_co, ...]
-    patches: tuple[Patch, ...] = ()
-    upstream_diff: bytes = b""
+    """In order, the first one with the unchanged file; stage n is compared with stage n-1."""
     needs: frozenset[str] | None = None
+    """The needs of the claims that the user named, None for all."""
 
     @property
     def before(self) -> S_co:

@@ -13,7 +13,7 @@ from typing import TypeVar
 from msgspec import Struct
 
 from toolkit import __version__, patches
-from toolkit.model import Oid, Proof, Report, Status, Step, TreeCommit
+from toolkit.model import Message, Oid, Proof, Report, Status, Step, TreeCommit
 from toolkit.report.markdown import code, fence, unwrapped
 
 T = TypeVar("T")
@@ -23,7 +23,7 @@ _BY_HAND = "Reviewed and tested by hand: <!-- what? -->"
 _BOX = re.compile(r"^ *- \[ \] (.+)$", re.MULTILINE)
 
 
-class StepText(patches.Message, frozen=True, kw_only=True):
+class StepText(Message, frozen=True, kw_only=True):
     """A step by one `design`, `*` for any: its message, and a paragraph with the reason, by default the message's.
 
     `short` is the reason in a text about several steps, by default the same. `title` is that of a pull request which

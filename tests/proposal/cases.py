@@ -1,0 +1,33 @@
+"""A lift of one package as its claims see it, without a proposal around it."""
+
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+
+from toolkit.lift.rewriting import Lifted
+from toolkit.model import Source
+from toolkit.proposal.chosen import LiftCase, Opened
+from toolkit.proposal.requests import Request
+from toolkit.proposal.systems import Asking
+from toolkit.proposal.target import Target
+from toolkit.prove import Stage
+from toolkit.prove.judged import Judging
+
+
+def lift_case(
+    target: PurePosixPath, stages: Sequence[Stage], *, lifted: Lifted, asking: Asking, judging: Judging
+) -> LiftCase:
+    package, tree = asking.own.package, judging.change.base
+    request = Request(target=package)
+    source = Source(origin="a test", content=stages[0].content, directory=tree.root)
+    return LiftCase(
+        request=request,
+        source=source,
+        package=package,
+        target=target,
+        stages=tuple(stages),
+        opened=Opened(request=request, source=source, target=Target(package=package, file=target)),
+        tree=tree,
+        lifted=lifted,
+        asking=asking,
+        judging=judging,
+    )

@@ -137,9 +137,7 @@ def test_it_is_kept_for_the_same_tree_alone(cache: Path, spoiled: Callable[[Mapp
     assert told.steps == ["here: all packages were evaluated in an earlier run"]
     assert "more" in whole(spoiled({"more": "final.sqlite"})).derivations
     for document in (cache / everything.KIND).glob("*/packages.json"):
-        kept = json.loads(document.read_text())
-        kept["answers"].popitem()
-        document.write_text(json.dumps(kept))
+        document.write_bytes(document.read_bytes()[:-9])
     told = Steps()
     assert whole(tree(specimen.path()), progress=told) == first
     assert told.steps != ["here: all packages were evaluated in an earlier run"]

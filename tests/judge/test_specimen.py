@@ -849,6 +849,17 @@ def test_each_reference_is_compared_if_that_is_asked_for(monkeypatch: pytest.Mon
     first: Edits = {f"pkgs/by-name/re/{name}/package.nix": text for name in names}
     judgement = second(first, {NOTES: ('mainProgram = "notes-server"', 'mainProgram = "notes"')}, every=every)
     assert ({each.attribute for each in judgement.differences} >= names) is every
+    # Those that only name it are not even looked at.
+    named: Edits = {
+        path: str(how).replace("notes-server.meta.mainProgram", "toString notes-server") for path, how in first.items()
+    }
+    judgement = second(named, {NOTES: ("echo notes", "echo others")}, every=every)
+    counted = [gap.what for gap in judgement.not_covered if gap.reason.startswith("too many")]
+    assert counted == ([] if every else ["2 more files that name them"])
+    for limit, what in (("_MOST_FILES", "files that name them"), ("_MOST_NAMES", "names of them")):
+        monkeypatch.setattr(readers, limit, 0)
+        judgement = second(named, {NOTES: ("echo notes", "echo others")}, every=every)
+        assert any(gap.what.endswith(f" more {what}") for gap in judgement.not_covered) is not every
 
 
 def test_packages_beyond_those_that_are_asked_on_another_platform_stay_unknown(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,19 +20,18 @@ FEW_READERS = 24
 
 
 class Audience:
-    """Evaluate the readers of a change's attributes on the `systems` of the judgement.
+    """Evaluate the readers of a change's attributes.
 
     `names` are the changed attributes whose readers were evaluated, `left` counts the readers that were not.
     """
 
-    def __init__(self, record: Record, systems: Sequence[str]) -> None:
+    def __init__(self, record: Record) -> None:
         self._record = record
-        self._systems = systems
         self.names: set[str] = set()
         self.left = 0
         self._tests: set[AttrPath] = set()
 
-    def ask(self, own: Collection[AttrPath], same: Collection[AttrPath], places: reach.Map) -> Sequence[str]:
+    def ask(self, own: Collection[AttrPath], same: Collection[AttrPath]) -> Sequence[str]:
         """Evaluate the readers of the attributes `own`, except the `same` ones; return NixOS files."""
         kinds = self._record.kinds
         functions = {path[-1] for path in own if kinds[path] == FUNCTION} - OF_SETS
@@ -45,14 +44,7 @@ class Audience:
 
         single = {path for path in own if path not in same and is_value(path)}
         single |= {path for path in own if kinds[path] == FUNCTION and path[-1] in functions}
-        there = readers.find(
-            places,
-            single,
-            self._record.differences,
-            self._record.files,
-            functions=functions,
-            every=self._record.sides.every_reference,
-        )
+        there = readers.find(self._record, single, functions)
         self._ask(there, idle=not functions)
         if common := sorted({".".join(path) for path in single if path[-1] in readers.OF_ALL} & serious):
             reason = "references to it were not looked for: every package has an attribute of that name"
@@ -64,22 +56,14 @@ class Audience:
         calling = {path for path in (*there.strong, *there.weak, *opened) if kinds.get(path) == FUNCTION} - {*own}
         if calling := {path for path in calling if path[-1] not in OF_SETS}:
             # A function that calls one of the change, or is one under another name, shows nothing either.
-            called = {path[-1] for path in calling}
-            callers = readers.find(
-                places,
-                calling,
-                self._record.differences,
-                self._record.files,
-                functions=called,
-                every=self._record.sides.every_reference,
-            )
+            callers = readers.find(self._record, calling, {path[-1] for path in calling})
             self._ask(callers, idle=False)
             return callers.modules
         return there.modules
 
-    def foreseen(self, names: Collection[str], places: reach.Map) -> list[Question]:
+    def foreseen(self, names: Collection[str]) -> list[Question]:
         """Return the questions about readers of packages, in case the packages differ."""
-        found = readers.find(places, {(name,) for name in names}, (), self._record.files, functions=names)
+        found = readers.find(self._record, {(name,) for name in names}, names)
         return [Question(path=path, parts=FEW) for path in (*found.strong[:_MOST_READERS], *found.weak[:FEW_READERS])]
 
     @property
@@ -94,14 +78,10 @@ class Audience:
     def _open(self) -> list[AttrPath]:
         """Ask about what is in small sets that call a function of the change, and return it."""
         record = self._record
-        asked = [Question(path=tuple(name.split(".")), parts=("names",)) for name in self.closed]
-        if not asked:
+        if not (closed := self.closed):
             return []
-        pairs = record.sides.answers({record.native: asked})[record.native]
-        found: list[AttrPath] = []
-        for question, pair in zip(asked, pairs, strict=True):
-            names = {name for answer in pair for name in answer.parts.get("names", ())}
-            found += [(*question.path, name) for name in sorted(names)] if len(names) <= _MOST_OPENED else []
+        sets = record.names(tuple(name.split(".")) for name in closed)
+        found = [(*path, name) for path, names in sets.items() if len(names) <= _MOST_OPENED for name in sorted(names)]
         self.names |= {".".join(path) for path in found} - record.asked
         return record.compare({record.native: found}, FEW)[record.native]
 
@@ -115,12 +95,13 @@ class Audience:
         rest = [*found.strong[most[0] :], *found.weak[most[1] :]]
         # What a function makes is seen in all that call it, if these are not too many.
         more = [] if idle or len(rest) > _MOST_MADE else rest
-        left = len(rest) - len(more)
-        self.left += left
-        if left:
-            record.not_covered.append(
-                Gap(what=f"{left} more attributes that name them", reason="too many: --references all compares them")
-            )
+        left = {"attributes that name them": len(rest) - len(more), **found.left}
+        self.left += sum(left.values())
+        record.not_covered += [
+            Gap(what=f"{count} more {what}", reason="too many: --references all compares them")
+            for what, count in left.items()
+            if count
+        ]
         if not wanted:
             return
         new = {".".join(path) for path in (*wanted, *more)} - record.asked
@@ -131,8 +112,8 @@ class Audience:
             record.compare({record.native: wanted}, FEW)
             record.compare({record.native: more}, ("derivation",))
             some = wanted[:FEW_READERS]
-            others = {system: some for system in self._systems if system not in {record.native, STATIC}}
-            if STATIC in self._systems:
+            others = {system: some for system in record.systems if system not in {record.native, STATIC}}
+            if STATIC in record.systems:
                 others[STATIC] = [path for path in some if len(path) == 1]
             record.compare(others, FEW)
         elif record.native not in serious and serious:
@@ -144,7 +125,7 @@ class Audience:
             rest = [path for path in wanted if ".".join(path) not in differ][:FEW_READERS]
             record.compare(dict.fromkeys(serious - {record.native}, rest), FEW)
 
-    def ask_maintained(self, file: ChangedText, places: reach.Map, most: int) -> None:
+    def ask_maintained(self, file: ChangedText, most: int) -> None:
         """Evaluate the maintainers or teams that a file changes, and the `meta` of their packages, natively."""
         record = self._record
         persons = {(*reach.PERSONS[file.path], *name[:1]) for name in file.names}
@@ -152,7 +133,7 @@ class Audience:
         members = {(*path, "members") for path in persons}
         record.compare({record.native: sorted(persons | members)}, FEW)
         names = {path[-1] for path in persons}
-        found = readers.find(places, persons, record.differences, {file.path}, functions=names)
+        found = readers.find(record, persons, names, files={file.path})
         packages = sorted({*found.strong, *found.weak}, key=lambda path: (len(path), path))
         self.names |= {".".join(path) for path in packages}
         record.compare({record.native: packages[:most]}, ("meta",))
@@ -160,18 +141,21 @@ class Audience:
             what = f"{rest} more attributes that name {few(sorted(names))}"
             record.unknown.append(Gap(what=what, reason="too many"))
 
-    def add_tests(self, file: ChangedText, maps: Sequence[reach.Map]) -> None:
+    def add_tests(self, file: ChangedText) -> None:
         """Add the NixOS tests that a NixOS file defines; without one, its effect is unknown."""
-        tests = {test for each in (maps if self._record.sides.nixos else ()) for test in each.tests(file.path)}
+        maps = self._record.maps if self._record.sides.nixos else ()
+        tests = {test for each in maps for test in each.tests(file.path)}
         self._tests |= tests
         if not tests:
             what = "a NixOS test" if file.path.startswith(reach.TESTS) else "a NixOS module"
             self._record.unknown.append(Gap(what=file.path, reason=f"{what}, which is not evaluated"))
 
-    def ask_tests(self, files: Sequence[str], places: reach.Map) -> None:
+    def ask_tests(self, files: Sequence[str]) -> None:
         """Evaluate the NixOS tests in the change, and on request those that read it."""
         record = self._record
-        found: Mapping[str, set[AttrPath]] = {file: places.tests(file) for file in files} if record.sides.nixos else {}
+        found: Mapping[str, set[AttrPath]] = (
+            {file: record.maps[1].tests(file) for file in files} if record.sides.nixos else {}
+        )
         if modules := [file for file in files if not found.get(file)]:
             reason = "NixOS modules and tests that read them are not evaluated"
             reason = reason if record.sides.nixos else f"{reason}: --nixos, for the tests"

@@ -96,8 +96,8 @@ def file_changes(sides: Sides) -> list[ChangedText]:
     """Return the files that differ between the two sides."""
     files: list[ChangedText] = []
     for path in sorted({*sides.before, *sides.after}):
-        before = sides.before[path] if path in sides.before else _of_base(sides, path)
-        after = sides.after[path] if path in sides.after else _of_base(sides, path)
+        before = sides.before[path] if path in sides.before else _base_file(sides, path)
+        after = sides.after[path] if path in sides.after else _base_file(sides, path)
         if before != after:
             files.append(ChangedText(path=str(path), before=before, after=after, equal=False))
     return [_compared(file) for file in _parsed(files)]
@@ -178,7 +178,7 @@ def _members(text: str) -> dict[str, Any]:
     return cast("dict[str, Any]", members) if isinstance(members, dict) else {}
 
 
-def _of_base(sides: Sides, path: PurePosixPath) -> TreeFile | None:
+def _base_file(sides: Sides, path: PurePosixPath) -> TreeFile | None:
     root = sides.base.root
     there = inside.link(root, path) is not None or inside.is_file(root, path)
     return reading.read_file(root, path, most=MOST) if there else None

@@ -31,12 +31,12 @@ _OF_REFUSALS = {"available", "problems"}
 
 def compare(subject: Compared, before: Answer, after: Answer) -> list[Difference]:
     """Return the differences between two answers."""
-    if (transition := _of_kinds(subject, before, after)) is not None:
+    if (transition := _transition(subject, before, after)) is not None:
         return transition
     return [*_ended(subject, before, after), *_parts(subject, before, after)]
 
 
-def _of_kinds(subject: Compared, before: Answer, after: Answer) -> list[Difference] | None:
+def _transition(subject: Compared, before: Answer, after: Answer) -> list[Difference] | None:
     """Compare what an attribute is; None if its parts have to be compared."""
     gone = {THROWS, ENDS}
     if before.kind == after.kind:

@@ -75,14 +75,6 @@ class Engine(Struct, frozen=True, kw_only=True):
         return self.max_memory // self.jobs if self.max_memory is not None else _EACH_MIB
 
 
-class _Kept(Struct, frozen=True, kw_only=True):
-    """A cache entry of an evaluation: the key's parts, and the number of `answers` by attribute path, in JSON."""
-
-    inputs: dict[str, str]
-    answers: dict[str, Answer]
-    count: int
-
-
 def evaluate(  # noqa: PLR0913 - a tree, for what and by what it is evaluated, and who is told
     tree: NixpkgsTree,
     system: str,
@@ -100,39 +92,28 @@ def evaluate(  # noqa: PLR0913 - a tree, for what and by what it is evaluated, a
     evaluation = _Evaluation(tree=tree, system=system, engine=engine, what=what, progress=progress)
     if paths is not None:
         return evaluation.run(paths)
-    inputs = {
-        "tree": tree.key,
-        "system": system,
-        "nix": str(program.version()),
-        "expressions": hashlib.sha256(b"".join(path.read_bytes() for path in _PARTS)).hexdigest(),
-    }
-    key = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
+    expressions = hashlib.sha256(b"".join(path.read_bytes() for path in _PARTS)).hexdigest()
+    inputs = [tree.key, system, str(program.version()), expressions]
+    key = hashlib.sha256(json.dumps(inputs).encode()).hexdigest()
     cache = default_cache()
     kept: dict[AttrPath, Answer] = {}
 
     def check(directory: Path) -> bool:
-        kept.update(_read(directory / _DOCUMENT, inputs))
-        return bool(kept)
+        try:
+            content = (directory / _DOCUMENT).read_bytes()
+            kept.update(documents.read(content, list[tuple[AttrPath, Answer]], document=_DOCUMENT))
+        except (OSError, ToolkitError):
+            return False
+        return True
 
     if cache.find(KIND, key, check=check) is not None:
         progress.step(f"{what}: all packages were evaluated in an earlier run")
         return Packages(answers=kept)
     found = evaluation.run(None)
     if not found.partial:
-        named = {json.dumps(path): answer for path, answer in found.answers.items()}
-        content = documents.write(_Kept(inputs=inputs, answers=named, count=len(named)))
+        content = documents.write([*found.answers.items()])
         cache.replace(KIND, key, make=lambda directory: (directory / _DOCUMENT).write_bytes(content))
     return found
-
-
-def _read(path: Path, inputs: dict[str, str]) -> dict[AttrPath, Answer]:
-    """Return what is in the cache, nothing if it is of another input, or was cut off."""
-    try:
-        kept = documents.read(path.read_bytes(), _Kept, document=str(path))
-        found = {documents.read(at, AttrPath, document=str(path)): answer for at, answer in kept.answers.items()}
-    except (OSError, ToolkitError):
-        return {}
-    return found if kept.inputs == inputs and kept.count == len(found) else {}
 
 
 class _Said(Struct, kw_only=True):

@@ -1,16 +1,15 @@
 """Choose the attributes to evaluate for a change: those that its files reach, then those that reference these."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import PurePosixPath
 
 from msgspec.structs import replace
 
-from toolkit.git.reading import TreeFile
 from toolkit.judge import comparing, packages, reach
-from toolkit.judge.asking import NATIVE, PACKAGE, THROWS, Question
+from toolkit.judge.asking import PACKAGE, THROWS, Question
 from toolkit.judge.audience import FEW_READERS, Audience
 from toolkit.judge.changed import ChangedText, file_changes
 from toolkit.judge.differences import Difference, Gap, Judgement, Kind, Weight
@@ -44,13 +43,12 @@ class _Judging:
     def __init__(self, *, sides: Sides, systems: Sequence[str], engine: Engine | None, progress: Progress) -> None:
         self.sides = sides
         self.engine = engine
-        self.systems = [*systems]
-        self.native = NATIVE if NATIVE in systems else systems[0]
         self.progress = progress
         self.files = file_changes(sides)
-        self.record = Record(sides, self.files, native=self.native)
-        self.made = Made(self.record, self.systems)
-        self.audience = Audience(self.record, self.systems)
+        self.record = Record(sides, self.files, systems)
+        self.systems, self.native = self.record.systems, self.record.native
+        self.made = Made(self.record)
+        self.audience = Audience(self.record)
         self.everything: list[str] = []
 
     def verdict(self) -> Judgement:
@@ -111,75 +109,79 @@ class _Judging:
             Kind.EVALUATION, Weight.REGRESSION, what, None, file.error
         )
 
-    def _find_aliases(self, files: Sequence[ChangedText], maps: Sequence[reach.Map]) -> None:
+    def _find_aliases(self, files: Sequence[ChangedText]) -> None:
         if any(file.path == reach.ALIASES for file in files) or self._moves_names(files):
-            text = "\n".join(each.text(reach.ALIASES) for each in maps)
+            text = "\n".join(each.text(reach.ALIASES) for each in self.record.maps)
             self.record.aliases = set(re.findall(r"^  ([\w'-]+) =", text, re.MULTILINE))
 
     def _judge(self, files: Sequence[ChangedText]) -> None:
-        maps = [reach.Map(self.sides.base, _contents(contents)) for contents in (self.sides.before, self.sides.after)]
-        self._find_aliases(files, maps)
+        """Compare the attributes that the files make, then those that read or override them."""
+        self._find_aliases(files)
         for file in files:
             if file.is_of_persons:
-                self.audience.ask_maintained(file, maps[1], MOST)
-        reached, of_all = self._candidates([file for file in files if not file.is_of_persons], maps)
-        changed = [file for file in files if not file.equal and file.path in reached]
-        self._ask_made(changed, reached, maps[1])
+                self.audience.ask_maintained(file, MOST)
+        general = self._candidates([file for file in files if not file.is_of_persons])
+        changed = [file for file in files if not file.equal and file.path in self.record.reached]
+        self._ask_made(changed)
         changed = [file for file in changed if not self._has_same_licenses(file)]
-        of_all = [path for path in of_all if path in {file.path for file in changed}]
-        of_some = [file for file in changed if file.path not in of_all]
-        self.made.widen(of_some, reached, maps)
-        # What Nix reads as before can differ by its position alone.
-        moved = {path for file in files if file.equal for path in reached.get(file.path, ())}
-        self.record.compare({self.native: self.made.few_enough(moved - {*self.record.kinds})})
+        special = [file for file in changed if file.path not in general]
+        self.made.widen(special)
+        self._compare_moved(files)
         if self._moves_names(files):
             self._compare_names()
-        self._compare_other_names(changed, maps)
-        if of_all and self.engine is None:
-            self._sample(of_all)
-        elif self.record.serious and not all(reach.by_name(file.path) for file in of_some):
-            self._require_same_stdenv()
-        made = {
-            path
-            for file in changed
-            for path in self.made.there(file, reached[file.path])
-            if self.made.is_own(file, path)
-        }
-        own = self._ask_references(made, maps[1])
+        self._compare_other_names(changed)
+        self._look_beyond([file.path for file in changed if file.path in general], special)
+        made = self.made.own(changed)
+        own = self._ask_references(made)
         for file in changed:
-            self._note(file, reached[file.path], own)
+            self._note(file, own)
         self.record.weigh_unnamed(self.audience.names)
-        for file in of_some:
-            if not _is_unnamed(file, maps):
-                self._require_known(file, reached[file.path], made)
+        for file in special:
+            if not self._is_unnamed(file):
+                self._require_known(file, made)
 
-    def _ask_made(
-        self, changed: Sequence[ChangedText], reached: Mapping[str, set[AttrPath]], places: reach.Map
-    ) -> None:
+    def _compare_moved(self, files: Sequence[ChangedText]) -> None:
+        """Compare the attributes of files that Nix reads as before: they can differ by their positions alone."""
+        moved = {path for file in files if file.equal for path in self.record.reached.get(file.path, ())}
+        self.record.compare({self.native: self.made.few_enough(moved - {*self.record.kinds})})
+
+    def _look_beyond(self, general: Sequence[str], special: Sequence[ChangedText]) -> None:
+        """Add that everything may differ: by files that all packages are made with, or by another stdenv."""
+        if general and self.engine is None:
+            reason = "reaches everything, of which a few packages were compared"
+            self.made.unreached.append(Gap(what=few(general), reason=reason))
+            self.record.compare({system: [tuple(name.split(".")) for name in SAMPLE] for system in self.systems})
+            return
+        # Not all that stdenv is made with is found by names.
+        may_be_in_stdenv = self.record.serious and not all(reach.by_name(file.path) for file in special)
+        if may_be_in_stdenv and not self.record.is_same(("stdenv",)):
+            reason = "differs, and with it all that is made with it: --all"
+            self.made.unreached.append(Gap(what="stdenv", reason=reason))
+
+    def _ask_made(self, changed: Sequence[ChangedText]) -> None:
         """Ask about what files make; who reads a package of pkgs/by-name is looked for, and asked, beside it."""
-        asked = {path for file in changed for path in reached[file.path]}
+        asked = {path for file in changed for path in self.record.reached[file.path]}
         names = frozenset(path[0] for path in asked if len(path) == 1 and len(path[0]) > 1)
         is_known = names and len(names) <= FEW_READERS and all(reach.by_name(file.path) for file in changed)
         with ExitStack() as stack:
             if is_known:
-                reading = stack.enter_context(beside(partial(self.audience.foreseen, names, places)))
-                self.sides.foresee(reading)
+                self.sides.foresee(stack.enter_context(beside(partial(self.audience.foreseen, names))))
             self.made.ask(asked)
 
-    def _ask_references(self, made: set[AttrPath], places: reach.Map) -> set[AttrPath]:
+    def _ask_references(self, made: set[AttrPath]) -> set[AttrPath]:
         """Ask about what reads or overrides what is made; return that, without what is in a package."""
         own = {path for path in made if not self.record.is_inside(path)}
         modules: Sequence[str] = ()
         if own:
             self.progress.step("looking for readers")
             serious = {each.attribute for each in self.record.serious}
-            same = {path for path in self.made.members if ".".join(path) not in serious}
-            modules = self.audience.ask(own, same, places)
-        self.audience.ask_tests(modules, places)
+            modules = self.audience.ask(own, {path for path in self.made.members if ".".join(path) not in serious})
+        self.audience.ask_tests(modules)
         return own
 
-    def _note(self, file: ChangedText, reached: set[AttrPath], own: set[AttrPath]) -> None:
+    def _note(self, file: ChangedText, own: set[AttrPath]) -> None:
         """Add what the text of a file shows and no answer of Nix."""
+        reached = self.record.reached[file.path]
         there = sorted(reached & self.record.kinds.keys(), key=lambda path: (len(path), path))
         for path in there if file.closes else ():
             if path in own and self.record.kinds[path] == PACKAGE:
@@ -192,13 +194,13 @@ class _Judging:
             what = "what its file says by throw, warn or trace differs"
             self.record.differences.append(subject.differs(Kind.EVALUATION, Weight.NOTE, what, *file.said))
 
-    def _compare_other_names(self, files: Sequence[ChangedText], maps: Sequence[reach.Map]) -> None:
+    def _compare_other_names(self, files: Sequence[ChangedText]) -> None:
         """Compare whether what was another attribute still follows that, by one that throws."""
         for table in {reach.ALL_PACKAGES, reach.ALIASES} & {file.path for file in files}:
-            before, after = (each.renamed(table) for each in maps)
+            before, after = (each.renamed(table) for each in self.record.maps)
             lost = [path for path in before if after.get(path) != before[path] and path in self.record.kinds]
             asked = [Question(path=path, parts=("derivation",), marked=before[path][:1]) for path in lost[:_MOST_NAMES]]
-            for question, pair in zip(asked, self.sides.answers({self.native: asked})[self.native], strict=True):
+            for question, pair in self.record.answers(asked):
                 follows = [each.kind == THROWS or each.parts.get("derivation", {}).get("drv") == THREW for each in pair]
                 if follows == [True, False] and pair[1].kind == PACKAGE:
                     other = ".".join(before[question.path])
@@ -206,32 +208,29 @@ class _Judging:
                     what = f"no longer is {other}: an overlay of {other} does not reach it"
                     self.record.differences.append(subject.differs(Kind.OVERRIDE, Weight.REGRESSION, what))
 
-    def _require_known(self, file: ChangedText, found: set[AttrPath], made: set[AttrPath]) -> None:
+    def _require_known(self, file: ChangedText, made: set[AttrPath]) -> None:
         """Say that a file is unknown if nothing is made from it, or nothing that was asked about."""
-        if found:
+        if found := self.record.reached[file.path]:
             self._require_needed(file, found & made, made)
         else:
             self._leave(Gap(what=file.path, reason="no attribute was found that is made from it"))
 
-    def _candidates(
-        self, files: Sequence[ChangedText], maps: Sequence[reach.Map]
-    ) -> tuple[dict[str, set[AttrPath]], list[str]]:
-        """Return the attributes that each file may be in, and the files that all packages are made with."""
-        reached: dict[str, set[AttrPath]] = {}
-        of_all: list[str] = []
+    def _candidates(self, files: Sequence[ChangedText]) -> set[str]:
+        """Find the attributes that each file may be in; return the files that all packages are made with."""
+        general: set[str] = set()
         for file in files:
             if file.path.startswith("nixos/"):
                 if not file.equal:
-                    self.audience.add_tests(file, maps)
+                    self.audience.add_tests(file)
                 continue
-            found, is_all = candidates(file, maps)
+            found, is_all = candidates(file, self.record.maps)
             if file.equal and (is_all or len(found) > FEW_READERS):
                 continue
             if is_all and (file.rest or file.path not in {reach.ALL_PACKAGES, reach.ALIASES}):
-                of_all.append(file.path)
-                found |= _of_library(file)
-            reached[file.path] = found
-        return reached, of_all
+                general.add(file.path)
+                found |= _functions(file)
+            self.record.reached[file.path] = found
+        return general
 
     def _has_same_licenses(self, file: ChangedText) -> bool:
         """Return whether nothing but licenses differs in the text of a file, and they are the same."""
@@ -297,27 +296,11 @@ class _Judging:
         )
 
     def _compare_names(self) -> None:
-        question = {self.native: [Question(path=(), parts=("names",))]}
-        ((before, after),) = self.sides.answers(question)[self.native]
+        ((_, (before, after)),) = self.record.answers([Question(path=(), parts=("names",))])
         known = {(each.attribute, each.kind) for each in self.record.differences}
         for each in comparing.compare(self.record.subject("", self.native), before, after):
             if (each.attribute, each.kind) not in known:
                 self.record.differences.append(each)
-
-    def _require_same_stdenv(self) -> None:
-        """Say that the change reaches everything if stdenv differs: not all that it is made with is found by names."""
-        question = Question(path=("stdenv",), parts=("derivation",))
-        ((before, after),) = self.sides.answers({self.native: [question]})[self.native]
-        if before != after:
-            self.made.unreached.append(
-                Gap(what="stdenv", reason="differs, and with it all that is made with it: --all")
-            )
-
-    def _sample(self, of_all: Sequence[str]) -> None:
-        """Ask about a few packages if all of them are made with a file."""
-        reason = "reaches everything, of which a few packages were compared"
-        self.made.unreached.append(Gap(what=few(of_all), reason=reason))
-        self.record.compare({system: [tuple(name.split(".")) for name in SAMPLE] for system in self.systems})
 
     def _ask_everything(self, engine: Engine) -> None:
         """Compare every package of the set, and ask about those that are not the same."""
@@ -345,6 +328,11 @@ class _Judging:
                 if rest > 0:
                     self.record.not_covered.append(Gap(what=f"{rest} more attributes on {system}", reason=reason))
 
+    def _is_unnamed(self, file: ChangedText) -> bool:
+        """Return whether nobody names a file beside a package of pkgs/by-name: it is in a source, or nowhere."""
+        is_beside = reach.by_name(file.path) is not None and not reach.is_package(file.path)
+        return is_beside and not any(each.is_named(file.path) for each in self.record.maps)
+
     def _rank(self, difference: Difference) -> tuple[int, bool, int, str, int]:
         """Return the place of a difference: the worst first, and what the change is made in before what reads it."""
         system = self.systems.index(difference.system) if difference.system in self.systems else len(self.systems)
@@ -353,17 +341,7 @@ class _Judging:
         return [*Weight].index(difference.weight), is_reader, kind, difference.attribute, system
 
 
-def _contents(files: Mapping[PurePosixPath, TreeFile | None]) -> dict[str, bytes | None]:
-    return {str(path): file.content if file is not None else b"" for path, file in files.items()}
-
-
-def _is_unnamed(file: ChangedText, maps: Sequence[reach.Map]) -> bool:
-    """Return whether nobody names a file beside a package of pkgs/by-name: it is in a source, or nowhere."""
-    is_beside = reach.by_name(file.path) is not None and not reach.is_package(file.path)
-    return is_beside and not any(each.is_named(file.path) for each in maps)
-
-
-def _of_library(file: ChangedText) -> set[AttrPath]:
+def _functions(file: ChangedText) -> set[AttrPath]:
     """Return the functions of a file of the library."""
     if not file.path.startswith("lib/"):
         return set()

@@ -3,11 +3,9 @@
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from posixpath import dirname, normpath
-
-from msgspec import Struct
 
 from toolkit import documents, process
 from toolkit.cache import default_cache
@@ -18,34 +16,28 @@ from toolkit.sources.trees import NixpkgsTree
 _SEARCHED = ("pkgs/*.nix", "lib/*.nix", "nixos/*.nix")
 _LITERAL = r"\.\.?/[A-Za-z0-9_./+@-]*"
 _PATH = re.compile(rf"(?<![\w.$}}-]){_LITERAL}")
-_KIND = "path-indexes"
+_KIND = "path-literals"
 _DOCUMENT = "index.json"
 
 
-class Index(Struct, frozen=True, kw_only=True):
-    """For each path in a tree, the files that name it."""
-
-    referrers: dict[str, list[str]]
-
-
-def index(tree: NixpkgsTree) -> Index:
-    """Return the index of a tree; it is cached."""
-    found: list[Index] = []
+def index(tree: NixpkgsTree) -> Mapping[str, list[str]]:
+    """Return for each path in a tree the files that name it; the index is cached."""
+    found: dict[str, list[str]] = {}
 
     def check(directory: Path) -> bool:
         try:
-            found.append(documents.read((directory / _DOCUMENT).read_bytes(), Index, document=_DOCUMENT))
+            found.update(documents.read((directory / _DOCUMENT).read_bytes(), dict[str, list[str]], document=_DOCUMENT))
         except (OSError, ToolkitError):
             return False
         return True
 
     def make(directory: Path) -> None:
         directory.mkdir(exist_ok=True)
-        found.append(_indexed(tree.root))
-        (directory / _DOCUMENT).write_bytes(documents.write(found[-1]))
+        found.update(_indexed(tree.root))
+        (directory / _DOCUMENT).write_bytes(documents.write(found))
 
     default_cache().obtain(_KIND, tree.key, make=make, check=check)
-    return found[-1]
+    return found
 
 
 def find(file: str, text: str) -> Iterator[tuple[str, int]]:
@@ -63,7 +55,7 @@ def searched(root: Path, *words: str) -> str:
     )
 
 
-def _indexed(root: Path) -> Index:
+def _indexed(root: Path) -> dict[str, list[str]]:
     referrers: defaultdict[str, dict[str, None]] = defaultdict(dict)
     for line in searched(root, "-o", "-E", "-e", _LITERAL).split("\n"):
         file, _, literal = line.partition("\0")
@@ -72,7 +64,7 @@ def _indexed(root: Path) -> Index:
     for link in _links(root):
         if not (target := os.readlink(root / link)).startswith("/"):  # noqa: PTH115 - as in toolkit.sources.trees
             referrers[_resolved(link, target)][link] = None
-    return Index(referrers={path: [*files] for path, files in referrers.items()})
+    return {path: [*files] for path, files in referrers.items()}
 
 
 def _links(root: Path) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import cached_property
 from pathlib import PurePosixPath
 
@@ -64,32 +64,30 @@ _ELSEWHERE: Sequence[tuple[re.Pattern[str], AttrPath]] = [
 
 
 class Made:
-    """Evaluate the attributes that files make, on the `systems` of the judgement.
+    """Evaluate the attributes that files make.
 
     `unreached` are further possible attributes, which only a comparison of the whole set would find; `members` come
     from a changed set, `users` from files that call a function of a changed file.
     """
 
-    def __init__(self, record: Record, systems: Sequence[str]) -> None:
+    def __init__(self, record: Record) -> None:
         self._record = record
         self._sides = record.sides
         self._native = record.native
-        self._systems = systems
+        self._systems = record.systems
         self.unreached: list[Gap] = []
         self.members: set[AttrPath] = set()
         self.users: set[AttrPath] = set()
 
-    def widen(
-        self, files: Sequence[ChangedText], reached: Mapping[str, set[AttrPath]], maps: Sequence[reach.Map]
-    ) -> None:
+    def widen(self, files: Sequence[ChangedText]) -> None:
         """Ask about what else the files make: in a set, by a function, in other versions of a set, elsewhere."""
-        self._ask_members(files, reached, maps)
+        self._ask_members(files)
         for file in files:
-            self._ask_elsewhere(file, reached[file.path])
-            self._ask_users(file, reached[file.path], maps[1])
-            reached[file.path].update(self._ask_sets(file, reached[file.path], maps[1]))
-        found = {path for file in files for path in reached[file.path]}
-        versions.compare(self._record, self._systems, found)
+            reached = self._record.reached[file.path]
+            self._ask_elsewhere(file, reached)
+            self._ask_users(file, reached)
+            reached |= self._ask_sets(file, reached)
+        versions.compare(self._record, {path for file in files for path in self._record.reached[file.path]})
 
     def ask(self, reached: set[AttrPath], *, most_deep: int = MOST_DEEP) -> None:
         """Evaluate the attributes that the files reach, first natively, then the ones found on the other systems."""
@@ -145,50 +143,50 @@ class Made:
             self.unreached.append(Gap(what=f"{rest} more attributes", reason="the change reaches too many"))
         return found[:MOST]
 
-    def _ask_members(
-        self, files: Sequence[ChangedText], reached: Mapping[str, set[AttrPath]], maps: Sequence[reach.Map]
-    ) -> None:
+    def _ask_members(self, files: Sequence[ChangedText]) -> None:
         """Ask about what is in a set, if it is not known which part of it a file makes."""
-        places = maps[1]
+        record, places = self._record, self._record.maps[1]
         families = places.families()
-        sets: defaultdict[AttrPath, list[str]] = defaultdict(list)
-        large: set[AttrPath] = set()
+        makers: defaultdict[AttrPath, list[ChangedText]] = defaultdict(list)
         for file in files:
-            there = {path for path in reached[file.path] if path in self._record.kinds}
-            is_table = places.is_table(file.path)
-            called = candidates(replace(file, names=frozenset()), maps)[0] & there
-            is_set = any(path[-1] == _called(file) and self._record.kinds[path] == SET for path in called)
-            if not is_set and PACKAGE in {self._record.kinds[path] for path in called}:
-                # It is known by what it makes: a set is only around that.
-                continue
-            around = {path[:end] for path in called for end in range(1, len(path))}
-            whole = {path for path in there if self._record.kinds[path] == SET} - around
-            for path in whole:
-                named = [(*path, *name) in there for name in file.names]
-                is_known = any(named) if is_table else all(named)
-                if file.rest or not named or not is_known:
-                    sets[path].append(file.path)
-                    large |= {path} if path in families and not is_table else set()
-        if not sets:
-            return
-        asked = [Question(path=path, parts=("names",)) for path in sorted(sets)]
-        for question, pair in zip(asked, self._sides.answers({self._native: asked})[self._native], strict=True):
-            names = {name for answer in pair for name in answer.parts.get("names", ())} - OF_SETS
-            members = {(*question.path, name) for name in names}
-            if question.path in large and len(members) > _MOST_MARKED:
+            for path in self._unknown_sets(file):
+                makers[path].append(file)
+        for path, names in record.names(sorted(makers)).items() if makers else ():
+            members = {(*path, name) for name in names - OF_SETS}
+            is_large = path in families and not all(places.is_table(file.path) for file in makers[path])
+            if is_large and len(members) > _MOST_MARKED:
                 # All of a language is made with a file that is not for one package of it.
                 continue
             members |= places.inherited(members)
-            for name in sets[question.path]:
-                reached[name].update(members)
-            self.members |= members - {*self._record.kinds}
-        self.ask(self.members, most_deep=_MOST_MARKED)
+            for file in makers[path]:
+                record.reached[file.path].update(members)
+            self.members |= members - {*record.kinds}
+        if makers:
+            self.ask(self.members, most_deep=_MOST_MARKED)
 
-    def _ask_users(self, file: ChangedText, reached: set[AttrPath], places: reach.Map) -> None:
+    def _unknown_sets(self, file: ChangedText) -> set[AttrPath]:
+        """Return the sets that a file may make any part of."""
+        kinds = self._record.kinds
+        there = self._record.reached[file.path] & kinds.keys()
+        called = candidates(replace(file, names=frozenset()), self._record.maps)[0] & there
+        is_set = any(path[-1] == _called(file) and kinds[path] == SET for path in called)
+        if not is_set and PACKAGE in {kinds[path] for path in called}:
+            # It is known by what it makes: a set is only around that.
+            return set()
+        around = {path[:end] for path in called for end in range(1, len(path))}
+        is_known = any if self._record.maps[1].is_table(file.path) else all
+
+        def is_unknown(path: AttrPath) -> bool:
+            return file.rest or not file.names or not is_known((*path, *name) in there for name in file.names)
+
+        return {path for path in there if kinds[path] == SET and is_unknown(path)} - around
+
+    def _ask_users(self, file: ChangedText, reached: set[AttrPath]) -> None:
         """Ask about what a file makes with functions of its set that it reaches, and add it to what is reached.
 
         A function shows nothing without a call; what is made with another function of them counts as well.
         """
+        places = self._record.maps[1]
         text, bound = places.text(file.path), places.bindings(file.path)
         known: set[AttrPath] = set()
         while (
@@ -210,7 +208,7 @@ class Made:
             self.users |= users
             self.ask(users - {*self._record.kinds}, most_deep=_MOST_MARKED)
 
-    def _ask_sets(self, file: ChangedText, reached: Collection[AttrPath], places: reach.Map) -> set[AttrPath]:
+    def _ask_sets(self, file: ChangedText, reached: Collection[AttrPath]) -> set[AttrPath]:
         """Ask about what package sets have by the name of a file that nothing needs of what was found, and return it.
 
         A whole directory may be read, and its packages put where no text names them.
@@ -225,7 +223,8 @@ class Made:
             return set()
         if self.needs(file, self.values(reached)):
             return set()
-        found = {*self._sides.needing(path, [(family, name) for family in sorted(places.sets())], self._native)}
+        possible = [(family, name) for family in sorted(self._record.maps[1].sets())]
+        found = {*self._sides.needing(path, possible, self._native)}
         self.ask(found)
         return found & self._record.kinds.keys()
 
@@ -240,15 +239,21 @@ class Made:
         """Return the names to compare by value; none if only a part was compared."""
         kinds = {path: self._record.kinds[path] for path in paths if path in self._record.kinds}
         asked = [Question(path=path, parts=("names", "values")) for path, kind in kinds.items() if kind == SET]
-        pairs = self._sides.answers({self._native: asked})[self._native]
         is_whole = all(
-            _is_whole(question.path, answer, kinds)
-            for question, pair in zip(asked, pairs, strict=True)
-            for answer in pair
+            _is_whole(question.path, answer, kinds) for question, pair in self._record.answers(asked) for answer in pair
         )
         if FUNCTION in kinds.values() or not is_whole:
             return []
         return sorted(path for path, kind in kinds.items() if kind not in {PACKAGE, THROWS, ENDS})
+
+    def own(self, files: Sequence[ChangedText]) -> set[AttrPath]:
+        """Return the existing attributes that the change may affect."""
+        return {
+            path
+            for file in files
+            for path in self.there(file, self._record.reached[file.path])
+            if self._is_own(file, path)
+        }
 
     def there(self, file: ChangedText, reached: Collection[AttrPath]) -> set[AttrPath]:
         """Return the existing attributes of a file; a package's file names no function of its set."""
@@ -257,7 +262,7 @@ class Made:
             return there
         return {path for path in there if self._record.kinds[path] != FUNCTION}
 
-    def is_own(self, file: ChangedText, path: AttrPath) -> bool:
+    def _is_own(self, file: ChangedText, path: AttrPath) -> bool:
         """Return whether a file can change an attribute; a language's function only if the change names it."""
         is_of_language = reach.has_packages(file.path) and file.names and not file.rest
         if self._record.kinds[path] != FUNCTION or not is_of_language or path in self.users:

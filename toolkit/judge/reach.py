@@ -92,7 +92,6 @@ _SETS = re.compile(
 )
 _MOST_FILES = 4000
 _DEEPEST = 3
-_MOST_READ = 6000
 
 
 class Map:
@@ -102,7 +101,7 @@ class Map:
         """Look at the tree; the index is made if it is not there."""
         self._root = tree.root
         self._contents = contents
-        self._index = literals.index(tree).referrers
+        self._index = literals.index(tree)
         self._texts: dict[str, str] = {}
         self._inherits: set[AttrPath] | None = None
         self._names: dict[str, Mapping[AttrPath, AttrPath]] = {}
@@ -277,31 +276,18 @@ class Map:
         bound, text = (self.bindings(file), self.text(file)) if offsets else ([], "")
         return {path for offset in offsets for path in tokens.attributes(bound, text, offset)}
 
-    def look_for(self, names: frozenset[str]) -> None:
-        """Find the files of the tree that contain one of these names as a word."""
-        if names not in self._naming:
-            # Of two hundred fixed strings, each is looked for by itself: that takes minutes.
-            words = "|".join(re.sub(r"([^\w'-])", r"\\\1", name) for name in sorted(names))
-            found = literals.searched(self._root, "-l", "-w", "-E", "-e", f"({words})")
-            self._naming[names] = [*filter(None, found.split("\0"))]
-
-    def readers(self, names: Sequence[str]) -> Mapping[str, Mapping[str, list[int]]]:
-        """Return for each name the files that contain it as a word, with its offsets there."""
-        if not names:
-            return {}
+    def naming(self, names: Sequence[str]) -> list[str]:
+        """Return the files that contain one of these names as a word, those of the change last."""
         wanted = frozenset(names)
+        if not wanted:
+            return []
         known = next((each for each in self._naming if wanted <= each), wanted)
-        self.look_for(known)
-        files = dict.fromkeys(self._naming[known])
-        pattern = re.compile(
-            rf"(?<![\w'-])(?:{'|'.join(map(re.escape, sorted(names, key=len, reverse=True)))})(?![\w'-])"
-        )
-        found: defaultdict[str, dict[str, list[int]]] = defaultdict(dict)
-        changed = (each for each in self._contents if each not in files)
-        for file in (*[*files][:_MOST_READ], *changed):
-            for match in pattern.finditer(self.text(file)):
-                found[match[0]].setdefault(file, []).append(match.start())
-        return found
+        if known not in self._naming:
+            # Of two hundred fixed strings, each is looked for by itself: that takes minutes.
+            words = "|".join(re.sub(r"([^\w'-])", r"\\\1", name) for name in sorted(known))
+            found = literals.searched(self._root, "-l", "-w", "-E", "-e", f"({words})")
+            self._naming[known] = [*filter(None, found.split("\0"))]
+        return [*dict.fromkeys((*self._naming[known], *self._contents))]
 
 
 class _Climbed(Struct, frozen=True, kw_only=True):

@@ -2,20 +2,22 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from itertools import chain
 from math import inf
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from toolkit.judge import reach, tokens
 from toolkit.judge.differences import Difference, Kind, Weight
 from toolkit.judge.reach import AttrPath
+from toolkit.judge.record import Record
 
 _TABLES = {reach.ALL_PACKAGES, reach.ALIASES}
 _MOST_NAMES = 400
 _DEEPEST = 3
 _MOST_PATHS = 400
+_MOST_FILES = 6000
 # Every package has these: their names tell nothing of who reads a package that is called so.
 OF_ALL = frozenset({"meta", "name", "out", "passthru", "pname", "src", "tests", "version"})
 # An attribute of it, a call of it by a function of the library, a with.
@@ -26,68 +28,94 @@ _BEFORE = (
 
 
 class Readers(Struct, frozen=True, kw_only=True):
-    """Attributes that read or override others, attributes that only name them, and files of NixOS."""
+    """Attributes that read or override others, attributes that only name them, and files of NixOS.
+
+    `left` counts what was not looked for, by what it is.
+    """
 
     strong: tuple[AttrPath, ...]
     weak: tuple[AttrPath, ...]
     modules: tuple[str, ...]
+    left: Mapping[str, int]
 
 
-def find(  # noqa: PLR0913 - what is looked for, and what is known of it
-    places: reach.Map,
-    own: Collection[AttrPath],
-    differences: Iterable[Difference],
-    files: Collection[str],
-    *,
-    functions: Collection[str],
-    every: bool = False,
+def find(
+    record: Record, own: Collection[AttrPath], functions: Collection[str], *, files: Collection[str] | None = None
 ) -> Readers:
     """Return the readers of the attributes `own`; `files` are the changed ones, which are known already.
 
     An attribute that only names one counts if that one differs, has a new name in it, or is one of the `functions`,
     which show nothing without a call. References to different attributes come first. The list is cut if it is long,
-    unless `every` one is wanted.
+    unless every reference is wanted.
     """
-    most = inf if every else _MOST_PATHS
-    names = sorted({path[-1] for path in own if len(path[-1]) > 1} - OF_ALL)[:_MOST_NAMES]
-    # A new name of a package may be looked for in other ways than by reading it.
-    serious = {
+    names = sorted({path[-1] for path in own if len(path[-1]) > 1} - OF_ALL)
+    search = _Search(record=record, serious=_differing(record.differences) | {*functions})
+    most_names, most_files = (len(names), None) if record.sides.every_reference else (_MOST_NAMES, _MOST_FILES)
+    naming = record.maps[1].naming(names[:most_names])
+    for file in naming[:most_files]:
+        if file in _TABLES or file not in (record.files if files is None else files):
+            search.look_at(file, _places(record.maps[1].text(file), names[:most_names]))
+    sides = (search.strong - {*own}, search.weak - search.strong - {*own})
+    ranked = (sorted(paths, key=lambda path: (path not in search.first, len(path), path)) for paths in sides)
+    strong, weak = (tuple(path for path in paths if len(path) <= _DEEPEST) for paths in ranked)
+    unread = search.left + len(naming[most_files:] if most_files is not None else ())
+    return Readers(
+        strong=strong,
+        weak=weak,
+        modules=tuple(sorted(search.modules)),
+        left={"files that name them": unread, "names of them": len(names[most_names:])},
+    )
+
+
+class _Search(Struct, kw_only=True):
+    """The attributes of the files so far; `first` name what differs, `left` counts files that were not looked at."""
+
+    record: Record
+    serious: set[str]
+    strong: set[AttrPath] = field(default_factory=set[AttrPath])
+    weak: set[AttrPath] = field(default_factory=set[AttrPath])
+    first: set[AttrPath] = field(default_factory=set[AttrPath])
+    modules: set[str] = field(default_factory=set[str])
+    left: int = 0
+
+    def look_at(self, file: str, named: Mapping[str, list[int]]) -> None:
+        """Add the attributes of a file that names others at some places."""
+        places, is_table, is_module = self.record.maps[1], file in _TABLES, file.startswith("nixos/")
+        text, most = places.text(file), inf if self.record.sides.every_reference else _MOST_PATHS
+        if not (is_table or _reads(text, named)):
+            if not self.serious & named.keys() or is_module:
+                return
+            if len(self.weak) >= most:
+                self.left += 1
+                return
+        code = {*tokens.in_code(text, chain.from_iterable(named.values()))}
+        found = {name: kept for name, offsets in named.items() if (kept := [at for at in offsets if at in code])}
+        differ = {name: found[name] for name in self.serious & found.keys()}
+        reading = is_table or _reads(text, found)
+        if is_module:
+            self.modules |= {file} if reading else set()
+        elif reading or differ:
+            made = _named(places, file, found) if is_table else _made_from(places, file, found)
+            (self.strong if is_table or (reading and len(self.strong) < most) else self.weak).update(made)
+            self.first |= _named(places, file, differ) if is_table else made if differ else set()
+
+
+def _differing(differences: Iterable[Difference]) -> set[str]:
+    """Return the names of attributes that differ, or of which one may look for a new name in other ways."""
+    return {
         each.attribute.rpartition(".")[2]
         for each in differences
         if each.weight is not Weight.NOTE or (each.kind is Kind.PASSTHRU and each.before is None)
-    } | {*functions}
-    strong: set[AttrPath] = set()
-    weak: set[AttrPath] = set()
-    first: set[AttrPath] = set()
-    modules: set[str] = set()
-    for file, named in _by_file(places, names, files).items():
-        is_table = file in _TABLES
-        if not (is_table or _reads(places.text(file), named) or (serious & named.keys() and len(weak) < most)):
-            continue
-        code = {*tokens.in_code(places.text(file), chain.from_iterable(named.values()))}
-        found = {name: kept for name, offsets in named.items() if (kept := [at for at in offsets if at in code])}
-        reading = is_table or _reads(places.text(file), found)
-        if file.startswith("nixos/"):
-            modules |= {file} if reading else set()
-        elif reading or serious & found.keys():
-            made = _named(places, file, found) if is_table else _made_from(places, file, found)
-            (strong if is_table or (reading and len(strong) < most) else weak).update(made)
-            differ = {name: found[name] for name in serious & found.keys()}
-            first |= _named(places, file, differ) if is_table else made if differ else set()
-    sides = (strong - {*own}, weak - strong - {*own})
-    ranked = (sorted(paths, key=lambda path: (path not in first, len(path), path)) for paths in sides)
-    strongest, weakest = (tuple(path for path in paths if len(path) <= _DEEPEST) for paths in ranked)
-    return Readers(strong=strongest, weak=weakest, modules=tuple(sorted(modules)))
+    }
 
 
-def _by_file(places: reach.Map, names: Sequence[str], files: Collection[str]) -> Mapping[str, dict[str, list[int]]]:
-    """Return the places of names by file, without the files of a change that are no tables."""
-    by_file: defaultdict[str, dict[str, list[int]]] = defaultdict(dict)
-    for name, found in places.readers(names).items():
-        for file, offsets in found.items():
-            if file not in files or file in _TABLES:
-                by_file[file][name] = offsets
-    return by_file
+def _places(text: str, names: Iterable[str]) -> dict[str, list[int]]:
+    """Return the offsets of names in a text, as words."""
+    words = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
+    found: defaultdict[str, list[int]] = defaultdict(list)
+    for match in re.finditer(rf"(?<![\w'-])(?:{words})(?![\w'-])", text):
+        found[match[0]].append(match.start())
+    return found
 
 
 def _made_from(places: reach.Map, file: str, found: Mapping[str, Iterable[int]]) -> frozenset[AttrPath]:

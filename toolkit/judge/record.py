@@ -1,15 +1,16 @@
 """The questions about a change and their results: differences, and everything not compared."""
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 
 from msgspec.structs import replace
 
 from toolkit.judge import comparing, fixed_outputs
-from toolkit.judge.asking import ELSEWHERE, ENDS, MISSING, PACKAGE, PARTS, THROWS, Answer, Question, called
+from toolkit.judge.asking import ELSEWHERE, ENDS, MISSING, NATIVE, PACKAGE, PARTS, THROWS, Answer, Question, called
 from toolkit.judge.changed import ChangedText, given
 from toolkit.judge.differences import Difference, Gap, Kind, Weight
-from toolkit.judge.reach import AttrPath
+from toolkit.judge.reach import AttrPath, Map
 from toolkit.judge.sides import Sides
 from toolkit.judge.subject import THREW, Compared
 from toolkit.judge.values import labels
@@ -29,13 +30,16 @@ _MOST_REASONS = 6
 class Record:
     """Compare attributes of the two sides, and store the results.
 
-    `kinds` has the attributes' kinds on the `native` system, `ended` counts by system those that did not evaluate
-    before. `aliases` are names of other packages in the set, `idle` attributes that only read compared ones.
+    `kinds` has the attributes' kinds on the `native` one of the `systems`, `ended` counts by system those that did not
+    evaluate before. `reached` are the possible attributes of each file, `aliases` names of other packages in the set,
+    `idle` attributes that only read compared ones.
     """
 
-    def __init__(self, sides: Sides, files: Sequence[ChangedText], *, native: str) -> None:
+    def __init__(self, sides: Sides, files: Sequence[ChangedText], systems: Sequence[str]) -> None:
         self.sides = sides
-        self.native = native
+        self.systems = [*systems]
+        self.native = NATIVE if NATIVE in systems else systems[0]
+        self.reached: dict[str, set[AttrPath]] = {}
         self.files = {file.path: file.words for file in files}
         self.is_equal = all(file.equal or file.is_document for file in files)
         self.differences: list[Difference] = []
@@ -51,10 +55,36 @@ class Record:
         self._given = given(files)
         self._doubtful = 0
 
+    @cached_property
+    def maps(self) -> tuple[Map, Map]:
+        """The files of both sides, by name."""
+        before, after = (
+            Map(self.sides.base, {str(path): file.content if file is not None else b"" for path, file in files.items()})
+            for files in (self.sides.before, self.sides.after)
+        )
+        return before, after
+
     @property
     def serious(self) -> list[Difference]:
         """The differences that are more than notes."""
         return [each for each in self.differences if each.weight is not Weight.NOTE]
+
+    def answers(self, questions: Sequence[Question]) -> Iterator[tuple[Question, tuple[Answer, Answer]]]:
+        """Yield each question with its native answers, before and after."""
+        return zip(questions, self.sides.answers({self.native: questions})[self.native], strict=True)
+
+    def names(self, paths: Iterable[AttrPath]) -> dict[AttrPath, set[str]]:
+        """Return the names that sets have natively, before or after."""
+        questions = [Question(path=path, parts=("names",)) for path in paths]
+        return {
+            question.path: {name for answer in pair for name in answer.parts.get("names", ())}
+            for question, pair in self.answers(questions)
+        }
+
+    def is_same(self, path: AttrPath) -> bool:
+        """Return whether a package has the same derivation on both sides, natively."""
+        ((_, (before, after)),) = self.answers([Question(path=path, parts=("derivation",))])
+        return before == after
 
     def compare(
         self, asked: Mapping[str, Sequence[AttrPath]], parts: tuple[str, ...] = ()
@@ -125,9 +155,7 @@ class Record:
         unexplained = {id(each) for each in fetches if is_unexplained(each)}
         if not unexplained:
             return
-        question = Question(path=_FETCHED, parts=("derivation",))
-        ((before, after),) = self.sides.answers({self.native: [question]})[self.native]
-        if before == after:
+        if self.is_same(_FETCHED):
             self.differences[:] = [
                 replace(each, weight=Weight.CHANGE) if id(each) in unexplained else each for each in self.differences
             ]

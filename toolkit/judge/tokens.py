@@ -34,7 +34,7 @@ _STRINGS = {'"': _IN_STRING, "''": _IN_INDENTED}
 _DEEPEST = 5
 
 
-class TokenBinding(Struct, frozen=True, kw_only=True):
+class TokenBinding(Struct, kw_only=True):
     """An attribute, or inherited names, from `start` to `end`; `around` is the enclosing binding.
 
     `local`: it belongs to a let.
@@ -46,17 +46,6 @@ class TokenBinding(Struct, frozen=True, kw_only=True):
     around: TokenBinding | None
     local: bool
     inherited: bool = False
-
-
-class _Open(Struct):
-    """A binding whose end is not known yet; `around` is the number of the one that it stands in."""
-
-    names: tuple[str, ...]
-    start: int
-    around: int | None
-    local: bool
-    inherited: bool = False
-    end: int = -1
 
 
 class _Frame(Struct):
@@ -72,7 +61,7 @@ class _Frame(Struct):
     names: list[str] = field(default_factory=list[str])
     inherits: bool = False
     skipped: int = 0
-    binding: int | None = None
+    binding: TokenBinding | None = None
 
     @property
     def is_naming(self) -> bool:
@@ -83,87 +72,49 @@ class _Frame(Struct):
 def find(text: str) -> list[TokenBinding]:
     """Return the bindings of a text, an outer one before its inner ones; none if the text is not Nix."""
     scanner = _Scanner(text)
-    try:
-        scanner.scan()
-    except IndexError:
-        return []
-    made: list[TokenBinding] = []
-    for each in scanner.found:
-        made.append(
-            TokenBinding(
-                names=each.names,
-                start=each.start,
-                end=each.end if each.end != -1 else len(text),
-                around=made[each.around] if each.around is not None else None,
-                local=each.local,
-                inherited=each.inherited,
-            )
-        )
-    return made
+    for token in _tokens(text):
+        if token.kind == "close" and token.step == 0:
+            return []
+        if token.kind != "skip":
+            scanner.take(token)
+    return scanner.found
 
 
 class _Scanner:
-    """One pass over the tokens of a text."""
+    """One pass over the tokens of a text, with the bindings so far."""
 
     def __init__(self, text: str) -> None:
         self._text = text
         self._frames = [_Frame(kind="top")]
-        self.found: list[_Open] = []
+        self.found: list[TokenBinding] = []
 
-    def scan(self) -> None:
-        """Find all bindings; raise IndexError for a bracket that nothing opens."""
-        position = 0
-        while position < len(self._text):
-            frame = self._frames[-1]
-            if frame.kind in _STRINGS:
-                position = self._in_string(frame, position)
-                continue
-            match = _TOKEN.match(self._text, position)
-            if match is None:
-                return
-            position = match.end()
-            if match.lastgroup != "skip":
-                if frame.begins and frame.start < 0:
-                    frame.start = match.start()
-                self._take(frame, match.lastgroup or "", match)
-
-    def _in_string(self, frame: _Frame, position: int) -> int:
-        """Go on to what interrupts or ends a string; return the offset behind it."""
-        match = _STRINGS[frame.kind].search(self._text, position)
-        if match is None:
-            return len(self._text)
-        if match[0] == "${":
-            self._frames.append(_Frame(kind="${"))
-        elif match[0] == frame.kind:
-            self._frames.pop()
-            outer = self._frames[-1]
-            if outer.is_naming and frame.kind == '"':
-                outer.names.append(self._text[frame.start + 1 : match.start()])
-        return match.end()
-
-    def _take(self, frame: _Frame, kind: str, match: re.Match[str]) -> None:
-        word = match[0]
-        if kind in {"quote", "open"} or (kind == "path" and word.endswith("${")):
-            opened = "${" if kind == "path" else word
-            self._frames.append(_Frame(kind=opened, begins=word == "{", start=match.start() if kind == "quote" else -1))
-        elif kind == "close":
-            self._close()
-        elif kind == "name":
+    def take(self, token: _Token) -> None:
+        """Add the binding that a token begins, or end the one that it ends."""
+        frame, word = self._frames[-1], self._text[token.start : token.end]
+        if frame.begins and frame.start < 0:
+            frame.start = token.start
+        if token.step > 0:
+            kind = "${" if word.endswith("${") else word
+            self._frames.append(_Frame(kind=kind, begins=kind == "{", start=token.start if kind in _STRINGS else -1))
+        elif token.step < 0:
+            self._close(token)
+        elif token.kind == "name":
             self._name(frame, word)
-        elif kind == "equals":
+        elif token.kind == "equals":
             if frame.is_naming and frame.names:
-                self._begin(frame)
-                frame.binding = len(self.found) - 1
-        elif kind == "end":
-            self._end(frame, match.end())
+                frame.binding = self._begin(frame)
+        elif token.kind == "end":
+            self._end(frame, token.end)
         elif word != "." and frame.is_naming and not frame.inherits:
             # Parameters, not a set.
             frame.begins, frame.names = word == ",", []
 
-    def _close(self) -> None:
+    def _close(self, token: _Token) -> None:
         while self._frames[-1].kind == "let":
             self._frames.pop()
-        self._frames.pop()
+        closed = self._frames.pop()
+        if closed.kind == '"' and self._frames[-1].is_naming:
+            self._frames[-1].names.append(self._text[closed.start + 1 : token.end - 1])
 
     def _name(self, frame: _Frame, name: str) -> None:
         if name == "let":
@@ -177,21 +128,27 @@ class _Scanner:
         elif frame.is_naming:
             frame.names.append(name)
 
-    def _begin(self, frame: _Frame) -> None:
-        around = next((each.binding for each in reversed(self._frames[:-1]) if each.binding is not None), None)
-        opened = _Open(names=tuple(frame.names), start=frame.start, around=around, local=frame.kind == "let")
-        opened.inherited = frame.inherits
-        self.found.append(opened)
+    def _begin(self, frame: _Frame) -> TokenBinding:
+        self.found.append(
+            TokenBinding(
+                names=tuple(frame.names),
+                start=frame.start,
+                end=len(self._text),
+                around=next((each.binding for each in reversed(self._frames[:-1]) if each.binding is not None), None),
+                local=frame.kind == "let",
+                inherited=frame.inherits,
+            )
+        )
+        return self.found[-1]
 
     def _end(self, frame: _Frame, end: int) -> None:
         if frame.skipped:
             frame.skipped -= 1
             return
         if frame.binding is not None:
-            self.found[frame.binding].end = end
+            frame.binding.end = end
         elif frame.inherits and frame.names:
-            self._begin(frame)
-            self.found[-1].end = end
+            self._begin(frame).end = end
         frame.binding, frame.names, frame.inherits, frame.begins, frame.start = None, [], False, True, -1
 
 
@@ -245,41 +202,35 @@ def differing(before: str, after: str, *, deep: bool = False) -> Differing:
     Only the outermost attributes count, including those of a set that a let binds; with `deep`, inner ones count as
     well.
     """
-    one, other = (_Parts(text, deep=deep) for text in (before, after))
-    paths = one.texts.keys() | other.texts.keys()
-    differ = {path for path in paths if _differ(one.texts.get(path), other.texts.get(path))}
-    return Differing(paths=frozenset(differ), rest=_differ(one.rest, other.rest))
+    (one, rest), (other, more) = (_parts(text, deep=deep) for text in (before, after))
+    paths = one.keys() | other.keys()
+    differ = {path for path in paths if _differ(one.get(path), other.get(path))}
+    return Differing(paths=frozenset(differ), rest=_differ(rest, more))
 
 
 def _differ(one: str | None, other: str | None) -> bool:
     return one != other and (one is None or other is None or _words(one) != _words(other))
 
 
-class _Parts:
-    """The text of each attribute, and what is in none that is outermost."""
-
-    def __init__(self, text: str, *, deep: bool) -> None:
-        self.texts: dict[tuple[str, ...], str] = {}
-        rest: list[str] = []
-        last = 0
-        for each in find(text):
-            path = _around(each)
-            if each.local or path is None or (path and not deep):
-                continue
-            if not path and each.start >= last:
-                rest.append(text[last : each.start])
-                last = each.end
-            self._add(path, each, text[each.start : each.end])
-        self.rest = "".join([*rest, text[last:]])
-
-    def _add(self, around: tuple[str, ...], binding: TokenBinding, text: str) -> None:
-        if not binding.inherited:
-            path = (*around, *binding.names[: _DEEPEST if around else 1])
-            self.texts[path] = self.texts.get(path, "") + text
-            return
-        source = re.search(r"\((.*)\)", text, re.DOTALL)
-        for name in binding.names:
-            self.texts[*around, name] = source[1] if source is not None else ""
+def _parts(text: str, *, deep: bool) -> tuple[dict[tuple[str, ...], str], str]:
+    """Return the text of each attribute, and what is in none that is outermost."""
+    texts: dict[tuple[str, ...], str] = {}
+    rest: list[str] = []
+    last = 0
+    for each in find(text):
+        around, own = _around(each), text[each.start : each.end]
+        if each.local or around is None or (around and not deep):
+            continue
+        if not around and each.start >= last:
+            rest.append(text[last : each.start])
+            last = each.end
+        if each.inherited:
+            source = re.search(r"\((.*)\)", own, re.DOTALL)
+            texts |= {(*around, name): source[1] if source is not None else "" for name in each.names}
+        else:
+            path = (*around, *each.names[: _DEEPEST if around else 1])
+            texts[path] = texts.get(path, "") + own
+    return texts, "".join([*rest, text[last:]])
 
 
 def _around(binding: TokenBinding) -> tuple[str, ...] | None:
@@ -329,46 +280,44 @@ def in_code(text: str, offsets: Iterable[int]) -> list[int]:
         token.start
         for token in _tokens(text)
         if token.start in wanted
-        and not token.skip
-        and (not token.quoted or _QUOTED.fullmatch(text, token.start - 1, token.end))
+        and token.kind != "skip"
+        and (token.kind != "text" or _QUOTED.fullmatch(text, token.start - 1, token.end))
     ]
 
 
 class _Token(NamedTuple):
     """A part of a text from `start` to `end`; `step` is 1 if it opens a bracket or a string, -1 if it closes one.
 
-    It is `quoted` in a string, and to `skip` as white space or a comment.
+    `kind` is a group of _TOKEN, `skip` for white space and comments, or `text` in a string.
     """
 
     start: int
     end: int
     step: int
-    quoted: bool
-    skip: bool
+    kind: str
 
 
 def _tokens(text: str) -> Iterator[_Token]:
     opened: list[str] = []
     position = 0
     while position < len(text):
-        kind = opened[-1] if opened else ""
-        pattern = _STRINGS.get(kind, _TOKEN)
-        match = pattern.match(text, position) if pattern is _TOKEN else pattern.search(text, position)
+        around = opened[-1] if opened else ""
+        within = _STRINGS.get(around)
+        match = within.search(text, position) if within is not None else _TOKEN.match(text, position)
         if match is None:
-            yield _Token(position, len(text), 0, quoted=pattern is not _TOKEN, skip=False)
+            yield _Token(position, len(text), 0, "text")
             return
-        word, step = match[0], 0
-        if word.endswith("${") or (pattern is _TOKEN and match.lastgroup in {"quote", "open"}):
+        word, step, kind = match[0], 0, "text" if within is not None else match.lastgroup or ""
+        if word.endswith("${") or kind in {"quote", "open"}:
             opened.append("${" if word.endswith("${") else word)
             step = 1
-        elif opened and (word == kind or match.lastgroup == "close"):
+        elif opened and (word == around or kind == "close"):
             opened.pop()
             step = -1
-        quoted = pattern is not _TOKEN
-        yield _Token(position, match.end(), step, quoted=quoted, skip=match.lastgroup == "skip")
+        yield _Token(position, match.end(), step, kind)
         position = match.end()
 
 
 def _words(text: str) -> list[str]:
     """Return the tokens of a text without white space and comments; a string is as it is written."""
-    return [text[token.start : token.end] for token in _tokens(text) if not token.skip]
+    return [text[token.start : token.end] for token in _tokens(text) if token.kind != "skip"]

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from toolkit.judge.asking import ELSEWHERE, FUNCTION, PACKAGE, PARTS, Question
+from toolkit.judge.asking import ELSEWHERE, FUNCTION, PACKAGE, PARTS
 from toolkit.judge.differences import Difference, Gap
 from toolkit.judge.reach import AttrPath
 from toolkit.judge.record import STATIC, Record
@@ -33,7 +33,7 @@ _POSTGRESQL = re.compile(r"postgresql_\d+")
 _RANKED = (re.compile(r"[a-zA-Z-]+_?\d[\d_.]*(\.pkgs)?"), re.compile(r"\D*[\d_]+\D*"))
 
 
-def compare(record: Record, systems: Sequence[str], reached: Collection[AttrPath]) -> None:
+def compare(record: Record, reached: Collection[AttrPath]) -> None:
     """Compare the same attributes natively in other versions of a package set; on other systems if one differs.
 
     Differences that another version, or another name of the set, already shows are not evaluated again.
@@ -42,7 +42,7 @@ def compare(record: Record, systems: Sequence[str], reached: Collection[AttrPath
     prefixes = {path[:end] for path in found for end in range(1, min(len(path), _DEEPEST + 1))}
     if not any(is_set(prefix) for prefix in prefixes):
         return
-    wanted, more = _wanted(_names(record), found)
+    wanted, more = _wanted(record.names(((), *CONTAINERS)), found)
     new, more = ([path for path in paths if path not in record.kinds] for paths in (wanted, more))
     if left := {path[:-1] for path in (*new[_MOST_ATTRIBUTES:], *more[_MOST_ATTRIBUTES:])}:
         what = few(sorted(".".join(path) for path in left))
@@ -55,17 +55,7 @@ def compare(record: Record, systems: Sequence[str], reached: Collection[AttrPath
     record.unknown[unknown:] = [gap for gap in record.unknown[unknown:] if gap.limit or "derivation" not in gap.parts]
     differ = {each.attribute for each in _distinct(record.differences, known)}
     again = [path for path in there if ".".join(path) in differ]
-    record.compare({system: again for system in systems if system not in {record.native, STATIC}})
-
-
-def _names(record: Record) -> dict[AttrPath, set[str]]:
-    """Return the names in the set of all packages and in CONTAINERS, of both sides."""
-    asked = [Question(path=path, parts=("names",)) for path in ((), *CONTAINERS)]
-    pairs = record.sides.answers({record.native: asked})[record.native]
-    return {
-        question.path: {name for answer in pair for name in answer.parts.get("names", ())}
-        for question, pair in zip(asked, pairs, strict=True)
-    }
+    record.compare({system: again for system in record.systems if system not in {record.native, STATIC}})
 
 
 def _wanted(
@@ -115,14 +105,15 @@ def others(names: Mapping[AttrPath, Collection[str]], prefix: AttrPath) -> list[
     kind = CONTAINERS.get(around) or (family(prefix[0]) if len(prefix) == 1 else None)
     if kind is None:
         return []
-    found = sorted({*_of_kind(names, kind)} - {prefix}, key=lambda path: (_rank(path), path))
+    found = sorted({*_versions(names, kind)} - {prefix}, key=lambda path: (_rank(path), path))
     first: dict[str, AttrPath] = {}
     for path in found:
         first.setdefault(_version(path), path)
     return [*first.values()]
 
 
-def _of_kind(names: Mapping[AttrPath, Collection[str]], kind: str) -> Iterator[AttrPath]:
+def _versions(names: Mapping[AttrPath, Collection[str]], kind: str) -> Iterator[AttrPath]:
+    """Yield all versions of a package set."""
     for around, found in names.items():
         for name in found:
             if CONTAINERS.get(around) == kind or (not around and family(name) == kind):

@@ -3,7 +3,7 @@ from collections.abc import Sequence
 import pytest
 
 from toolkit.errors import CommandError, LimitError
-from toolkit.nix.evaluator import bisected
+from toolkit.nix.questions import bisected
 
 
 class Asking:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from toolkit import process, specimen
-from toolkit.nix import evaluator, limits
+from toolkit.nix import limits
+from toolkit.nix.questions import MARK
 from toolkit.prove.lifted import (
     IN_PART,
     LIFTED,
@@ -110,7 +111,7 @@ def test_the_question_is_in_the_command_and_its_limits_grow_with_it(tmp_path: Pa
         },
         {"package": ["c"], "methods": {}, "shown": [], "follows": {}},
     ]
-    assert given == {"sign": evaluator.MARK, "before": "/before", "after": "/after", "system": SYSTEM}
+    assert given == {"sign": MARK, "before": "/before", "after": "/after", "system": SYSTEM}
     assert words[-1] == "--show-trace"
     assert "--readonly-mode" not in words
     assert "--readonly-mode" in command(Path("/before"), Path("/after"), SYSTEM, questions[1:]).argv

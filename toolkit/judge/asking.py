@@ -6,7 +6,6 @@ is asked part by part, and the later ones again. Every evaluation is sealed.
 
 import json
 import re
-import secrets
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,8 +19,9 @@ from msgspec.structs import replace
 
 from toolkit import documents
 from toolkit.errors import CommandError, LimitError
-from toolkit.nix import evaluator, limits, program
-from toolkit.nix.limits import Allowance, Budget, sealed
+from toolkit.nix import limits, program
+from toolkit.nix.limits import Allowance, Budget
+from toolkit.nix.questions import MARK, bisected, new_mark, sealed_command
 from toolkit.process import Command
 from toolkit.shipped import EXPRESSIONS
 
@@ -131,7 +131,7 @@ def command(  # noqa: PLR0913 - the arguments of the expression
     questions: Mapping[int, Question],
     *,
     nixos: bool,
-    mark: str = evaluator.MARK,
+    mark: str = MARK,
     loud: bool = False,
 ) -> Command:
     """Return the sealed command that evaluates the questions with these numbers, each with its own time limit.
@@ -151,12 +151,8 @@ def command(  # noqa: PLR0913 - the arguments of the expression
         "nixos": "yes" if nixos else "",
         "loud": "yes" if loud else "",
     }
-    with sealed():
-        asking = evaluator.evaluate_command(EXPRESSION, arguments, attribute="answers")
-    bounded = limits.bounded(asking, limits.memory(), strictly=True)
-    most = max(limits.seconds(), _SECONDS)
-    seconds = most if nixos else min(limits.seconds() * len(questions), most)
-    return replace(bounded, argv=(*asking.argv, "--readonly-mode", "--show-trace"), timeout=seconds)
+    count = inf if nixos else len(questions)
+    return sealed_command(EXPRESSION, arguments, count, attribute="answers", seconds=_SECONDS)
 
 
 class Times:
@@ -220,10 +216,7 @@ def ask(  # noqa: PLR0913 - the question, and what is known from before it
 
 
 class _Conversation(Struct, kw_only=True):
-    """Questions about one tree on one system, and what Nix has answered so far.
-
-    The files that are evaluated cannot know the `mark`, and so not blame another question.
-    """
+    """Questions about one tree on one system, and what Nix has answered so far."""
 
     root: Path
     system: str
@@ -231,13 +224,13 @@ class _Conversation(Struct, kw_only=True):
     times: Times
     allowed: Allowance
     tell: Callable[[], None] | None
-    mark: str = field(default_factory=lambda: f"unlet-{secrets.token_hex(8)}:")
+    mark: str = field(default_factory=new_mark)
     heard: dict[Question, str] = field(default_factory=dict[Question, str])
     broken: dict[tuple[str, ...], str] = field(default_factory=dict[tuple[str, ...], str])
 
     def ask(self, questions: Sequence[Question]) -> list[Answer]:
         """Return the answers in the order of the questions."""
-        answers = zip(questions, evaluator.bisected(self._together, questions, mark=self.mark), strict=True)
+        answers = zip(questions, bisected(self._together, questions, mark=self.mark), strict=True)
         return [
             self._alone(question, answer) if isinstance(answer, CommandError) else answer
             for question, answer in answers
@@ -342,7 +335,7 @@ def why_not(root: Path, system: str, path: tuple[str, ...], allowed: Allowance) 
     """Return in one line why an attribute does not evaluate, within its remaining time."""
     asking = command(root, system, {0: Question(path=path, parts=("derivation",))}, nixos=False, loud=True)
     try:
-        allowed.execute(asking, [(system, path)], mark=f"{evaluator.MARK} question")
+        allowed.execute(asking, [(system, path)], mark=f"{MARK} question")
     except CommandError as error:
         return program.reason(error).replace(f"{root}/", "")
     return "it evaluates"

@@ -17,8 +17,7 @@ from msgspec import Struct
 
 from toolkit import documents, inside, process
 from toolkit.errors import CommandError, ToolkitError
-from toolkit.nix import evaluator, limits
-from toolkit.nix.limits import sealed
+from toolkit.nix.questions import bisected, sealed_command
 from toolkit.shipped import EXPRESSIONS
 
 PACKAGES = PurePosixPath("pkgs")
@@ -202,7 +201,7 @@ class _Location(Struct, frozen=True, kw_only=True):
 def locate(root: Path, packages: Sequence[str]) -> Mapping[str, Location]:
     """Return the places of packages in the tree at `root`; omit those that Nix does not find."""
     # An error that Nix cannot catch ends the evaluation; its package has no place.
-    answers = evaluator.bisected(partial(_located, root), packages)
+    answers = bisected(partial(_located, root), packages)
     found: dict[str, Location] = {}
     for package, answer in zip(packages, answers, strict=True):
         if isinstance(answer, CommandError):
@@ -219,11 +218,9 @@ def locate(root: Path, packages: Sequence[str]) -> Mapping[str, Location]:
 
 def _located(root: Path, packages: Sequence[str]) -> list[_Location]:
     names = json.dumps([package.split(".") for package in packages])
-    with sealed():
-        given = {"tree": str(root), "names": names, "systems": json.dumps(SYSTEMS)}
-        command = evaluator.evaluate_command(_EXPRESSION, given)
-        asking = limits.bounded(command, limits.memory(), strictly=True)
-    return documents.read(process.execute(asking).stdout, list[_Location], document="Nix's answer")
+    given = {"tree": str(root), "names": names, "systems": json.dumps(SYSTEMS)}
+    done = process.execute(sealed_command(_EXPRESSION, given, len(packages)))
+    return documents.read(done.stdout, list[_Location], document="Nix's answer")
 
 
 def owners(root: Path, files: Iterable[PurePosixPath]) -> Mapping[PurePosixPath, tuple[str, Location]]:

@@ -5,23 +5,18 @@ Builds are sandboxed and never wait for a substituter, since none has these outp
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TypeVar
 
 from msgspec import Struct
 
 from toolkit import landlock, process
 from toolkit.environment import BUILDING, of
-from toolkit.errors import CommandError, LimitError, ToolkitError
+from toolkit.errors import ToolkitError
 from toolkit.nix.limits import is_sealed, restrict
-from toolkit.nix.program import reached_limit
 from toolkit.nix.stores import STORE, environment, own, physical, remote, written
 from toolkit.process import Command
-
-A = TypeVar("A")
-T = TypeVar("T")
 
 OFFLINE = ("--option", "substituters", "")
 SANDBOXED = ("--option", "sandbox", "true", "--option", "sandbox-fallback", "false")
@@ -32,10 +27,6 @@ _BUILD_SECONDS = "300"
 # but has the network all the same (Nix, src/libstore/derivations.cc).
 _OUTPUT_HASH = re.compile(rb'\("[^"\\]*","[^"\\]*","[^"\\]*","([^"\\]*)"\)')
 _OUTPUTS = re.compile(rb"Derive\(\[(%b(?:,%b)*)\],\[" % ((_OUTPUT_HASH.pattern,) * 2))
-
-
-MARK = "unlet:"
-"""The mark before a question's number, on stderr or in the context of an error."""
 
 
 class Tools(Struct, frozen=True, kw_only=True):
@@ -80,37 +71,6 @@ def answer(command: Command) -> object:
     except (ValueError, RecursionError) as error:
         raise ToolkitError(f"nix-instantiate: its output is not JSON: {error}") from error
     return result
-
-
-def bisected(
-    ask: Callable[[Sequence[T]], Sequence[A]], items: Sequence[T], *, mark: str = MARK
-) -> list[A | CommandError]:
-    """Ask about items in as few evaluations as uncatchable errors permit, and return the answers in order.
-
-    Such an error ends an evaluation: it becomes the answer of the item at fault, and all others are asked again. The
-    last `question N` after the mark names that item; without one, or if the total time ran out, the items are halved.
-    An item that exceeded its own time is not asked again. If memory ran out, the items before, the item and those after
-    it are asked separately.
-    """
-    if not items:
-        return []
-    try:
-        return [*ask(items)]
-    except CommandError as error:
-        if len(items) == 1:
-            return [error]
-        late = isinstance(error, LimitError) and error.of_pace
-        numbers = re.findall(rf"{re.escape(mark)} question (\d{{1,9}})\b", error.stderr)
-        known = numbers and (late or not isinstance(error, LimitError))
-        index = int(numbers[-1]) if known else len(items)
-        answer: list[A | CommandError] = [error] if late else []
-        parts = [items[:index], items[index + 1 :]]
-        apart = parts if reached_limit(error) and not late else [[*parts[0], *parts[1]]]
-    if index >= len(items):
-        middle = len(items) // 2
-        return [*bisected(ask, items[:middle], mark=mark), *bisected(ask, items[middle:], mark=mark)]
-    rest = [each for part in apart for each in bisected(ask, part, mark=mark)]
-    return [*rest[:index], *(answer or bisected(ask, [items[index]], mark=mark)), *rest[index:]]
 
 
 def build_line(expression: Path, arguments: Mapping[str, str], attributes: Sequence[str]) -> str:

@@ -6,7 +6,6 @@ and the others are asked again.
 
 import json
 import re
-import secrets
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -16,9 +15,10 @@ from msgspec.structs import replace
 
 from toolkit import documents, process
 from toolkit.errors import CommandError, ToolkitError
-from toolkit.nix import evaluator, limits, program, stores
+from toolkit.nix import limits, program, stores
 from toolkit.nix.derivations import DerivationStore
-from toolkit.nix.limits import Allowance, sealed
+from toolkit.nix.limits import Allowance
+from toolkit.nix.questions import MARK, bisected, new_mark, sealed_command
 from toolkit.process import Command
 from toolkit.shipped import EXPRESSIONS
 
@@ -174,7 +174,7 @@ def command(  # noqa: PLR0913 - the arguments of the expression
     questions: Sequence[LiftQuestion],
     overlay: Path | None = None,
     *,
-    mark: str = evaluator.MARK,
+    mark: str = MARK,
     loud: bool = False,
 ) -> Command:
     """Return the sealed command that asks, with a mark before each question; if `loud`, errors end it."""
@@ -199,14 +199,7 @@ def command(  # noqa: PLR0913 - the arguments of the expression
     if loud:
         arguments["loud"] = "yes"
     keeps = any(each.methods for each in questions)
-    with sealed():
-        asking = evaluator.evaluate_command(EXPRESSION, arguments, keeps=keeps)
-    bounded = limits.bounded(asking, limits.memory(), strictly=True)
-    return replace(
-        bounded,
-        argv=(*asking.argv, *(() if keeps else ("--readonly-mode",)), "--show-trace"),
-        timeout=min(limits.seconds() * len(questions), max(limits.seconds(), _SECONDS), limits.left()),
-    )
+    return sealed_command(EXPRESSION, arguments, len(questions), keeps=keeps, seconds=_SECONDS)
 
 
 def why_not(tree: Path, system: str, package: str) -> str:
@@ -232,20 +225,20 @@ def ask(  # noqa: PLR0913 - the arguments of the expression
     A package's time, alone or with others, is subtracted from its `allowed` time, by default that of one evaluation.
     """
     allowed = limits.allowance() if allowed is None else allowed
-    # The trees cannot know it, and so not blame another question.
-    mark = f"unlet-{secrets.token_hex(8)}:"
+    mark = new_mark()
 
     def together(part: Sequence[LiftQuestion]) -> list[Derivations]:
         things = [thing(system, each) for each in part]
-        asking = command(before, after, system, part, overlay, mark=mark)
-        done = allowed.execute(asking, things, mark=f"{mark} question")
+        done = allowed.execute(
+            command(before, after, system, part, overlay, mark=mark), things, mark=f"{mark} question"
+        )
         known = DerivationStore(stores.own())
         answers = documents.read(done.stdout, list[Derivations], document="Nix's answer")
         said = [each for each in ("insecure", "unfree") if f"trace: {mark} {each}\n" in done.stderr]
         answers = [replace(each, marks=tuple(sorted({*each.marks, *said}))) for each in answers]
         return [_with_effects(question, answer, known) for question, answer in zip(part, answers, strict=True)]
 
-    answers = zip(questions, evaluator.bisected(together, questions, mark=mark), strict=True)
+    answers = zip(questions, bisected(together, questions, mark=mark), strict=True)
     return [
         _failed((before, after), system, question, answer, allowed) if isinstance(answer, CommandError) else answer
         for question, answer in answers

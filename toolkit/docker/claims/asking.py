@@ -17,6 +17,7 @@ from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.model import Progress
 from toolkit.nix import evaluator, limits, program
+from toolkit.nix.questions import bisected
 from toolkit.process import Command
 
 EXPRESSION = EXPRESSIONS / "evaluate.nix"
@@ -184,7 +185,7 @@ def _answered(asked: CaseQuestion, labels: Sequence[str], questions: Sequence[Qu
         # One document has the answers to all of them.
         return [_ask(asked, labels, (), part), *({} for _ in part[1:])]
 
-    answers = evaluator.bisected(together, questions)
+    answers = bisected(together, questions)
     yield from (answer for answer in answers if not isinstance(answer, CommandError))
 
 

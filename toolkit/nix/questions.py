@@ -1,0 +1,83 @@
+"""Many questions in one evaluation of Nix: its command and limits, and the answers if a question ends it.
+
+The expression prints a mark and `question N` before each. The files that are evaluated cannot know the mark, and so not
+blame another question.
+"""
+
+import re
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from msgspec.structs import replace
+
+from toolkit.errors import CommandError, LimitError
+from toolkit.nix import evaluator, limits
+from toolkit.nix.program import reached_limit
+from toolkit.process import Command
+
+A = TypeVar("A")
+T = TypeVar("T")
+
+MARK = "unlet:"
+"""The mark of a command that a report names."""
+
+
+def new_mark() -> str:
+    """Return a mark that nobody knows."""
+    return f"unlet-{secrets.token_hex(8)}:"
+
+
+def sealed_command(  # noqa: PLR0913 - an expression, and its limits
+    expression: Path,
+    arguments: Mapping[str, str],
+    count: float,
+    *,
+    attribute: str | None = None,
+    keeps: bool = False,
+    seconds: float | None = None,
+) -> Command:
+    """Return the sealed command that answers so many questions, each in the time of one evaluation.
+
+    All have at most so many `seconds`, or the time of one if the user allows it more.
+    """
+    with limits.sealed():
+        asking = evaluator.evaluate_command(expression, arguments, attribute=attribute, keeps=keeps)
+    one = limits.seconds()
+    return replace(
+        limits.bounded(asking, limits.memory(), strictly=True),
+        argv=(*asking.argv, *(() if keeps else ("--readonly-mode",)), "--show-trace"),
+        timeout=min(one * count, max(one, seconds or one), limits.left()),
+    )
+
+
+def bisected(
+    ask: Callable[[Sequence[T]], Sequence[A]], items: Sequence[T], *, mark: str = MARK
+) -> list[A | CommandError]:
+    """Ask about items in as few evaluations as uncatchable errors permit, and return the answers in order.
+
+    Such an error ends an evaluation: it becomes the answer of the item at fault, and all others are asked again. The
+    last `question N` after the mark names that item; without one, or if the total time ran out, the items are halved.
+    An item that exceeded its own time is not asked again. If memory ran out, the items before, the item and those after
+    it are asked separately.
+    """
+    if not items:
+        return []
+    try:
+        return [*ask(items)]
+    except CommandError as error:
+        if len(items) == 1:
+            return [error]
+        late = isinstance(error, LimitError) and error.of_pace
+        numbers = re.findall(rf"{re.escape(mark)} question (\d{{1,9}})\b", error.stderr)
+        known = numbers and (late or not isinstance(error, LimitError))
+        index = int(numbers[-1]) if known else len(items)
+        answer: list[A | CommandError] = [error] if late else []
+        parts = [items[:index], items[index + 1 :]]
+        apart = parts if reached_limit(error) and not late else [[*parts[0], *parts[1]]]
+    if index >= len(items):
+        middle = len(items) // 2
+        return [*bisected(ask, items[:middle], mark=mark), *bisected(ask, items[middle:], mark=mark)]
+    rest = [each for part in apart for each in bisected(ask, part, mark=mark)]
+    return [*rest[:index], *(answer or bisected(ask, [items[index]], mark=mark)), *rest[index:]]

@@ -288,7 +288,7 @@ def test_table_of_designs_is_what_both_proposals_come_to(proposed: tuple[Path, s
 
 def test_paths_are_those_that_were_read_back(proposed: tuple[Path, str]) -> None:
     report = (proposed[0] / "proposal" / "report.md").read_text()
-    evidence = [line for line in report.splitlines() if line.startswith("script, ")]
+    evidence = [line for line in report.splitlines() if line.startswith(("before: moby/", "after: moby/"))]
     assert len(evidence) == 2
     assert "\n".join(evidence) + "\n" in [block.text for block in blocks(DOCS / "proofs.md")]
 

@@ -481,10 +481,9 @@ TABLE: dict[str, tuple[Spoiled, ...]] = {
         Spoiled(
             "suffix that is missing",
             edit(DEMOTED, (SUFFIX, "")),
-            tuple(f"{form}: the suffix is '' instead of 'rootlesskit/bin'" for form in ("script", "elf")),
+            ("the suffix is '' instead of 'rootlesskit/bin'",),
             unsaid=("the prefix is",),
         ),
-        # nixpkgs' script moves an entry that is there already to the end, its ELF form has the entry twice.
         Spoiled(
             "entry that stays in the prefix too",
             edit(
@@ -494,7 +493,7 @@ TABLE: dict[str, tuple[Spoiled, ...]] = {
                     "lib.makeBinPath [\n rootlesskit\n                slirp4netns",
                 ),
             ),
-            ("elf: the prefix is ", ":rootlesskit/bin:slirp4netns/bin:", " instead of "),
+            ("the prefix is ", ":rootlesskit/bin:slirp4netns/bin:", " instead of "),
         ),
         Spoiled(
             "entry that is lost",
@@ -505,7 +504,7 @@ TABLE: dict[str, tuple[Spoiled, ...]] = {
             Spoiled(
                 f"empty entry: {new}",
                 edit(DEMOTED, (old, new)),
-                ("moby-29.6.1 cannot be built: error: makeBinaryWrapper: --", " PATH has an empty element: "),
+                ("moby-29.6.1 cannot be built: makeWrapper: --", " PATH has an empty entry: "),
             )
             for old, new in (
                 (SUFFIX, ' \\\n                --suffix PATH : ""'),
@@ -515,21 +514,17 @@ TABLE: dict[str, tuple[Spoiled, ...]] = {
         Spoiled(
             "entry that was not in the prefix before",
             lambda series: sub(LIFTED, r" +rootlesskit\n", "")(sub(BEFORE, r" +rootlesskit\n", "")(series)),
-            ("script: rootlesskit is not in the prefix before: moby/libexec/docker:",),
+            ("rootlesskit is not in the prefix before: moby/libexec/docker:",),
             start=partial(drafted, demotion=Demotion.DROP),
         ),
         Spoiled(
             "other files of moby",
             _installing("for f in etc/systemd/system/docker.socket bin/dockerd; do echo '#' >>$out/$f; done"),
-            tuple(
-                f"{form}: {file} differs"
-                for form in ("script", "elf")
-                for file in ("etc/systemd/system/docker.socket", "bin/dockerd")
-            ),
+            ("etc/systemd/system/docker.socket differs", "bin/dockerd differs"),
         ),
         # The command line links the units of docker_29 only by name.
         *(
-            Spoiled(f"lost file, other link, copy for a link: {command}", _installing(command), (f"script: {said}",))
+            Spoiled(f"lost file, other link, copy for a link: {command}", _installing(command), (said,))
             for command, said in (
                 ("rm -r $out/etc/systemd", "etc/systemd/system/docker.socket differs"),
                 ("ln -sf x $out/libexec/docker/runc", "libexec/docker/runc differs"),
@@ -540,18 +535,6 @@ TABLE: dict[str, tuple[Spoiled, ...]] = {
             )
         ),
         Spoiled(
-            "wrapper whose ELF form alone differs",
-            edit(
-                DEMOTED,
-                (
-                    SUFFIX,
-                    SUFFIX.replace("--suffix", "$([[ $(declare -f makeWrapper) == *Binary* ]] || echo --suffix") + ")",
-                ),
-            ),
-            ("elf: the suffix is '' instead of 'rootlesskit/bin'",),
-            unsaid=("script: the suffix is",),
-        ),
-        Spoiled(
             "docker that links another wrapper",
             edit(DEMOTED, (LINKS, "${finalAttrs.moby}/bin/dockerd /dockerd-rootless")),
             ("docker's bin/dockerd-rootless is a link to /dockerd-rootless",),
@@ -560,6 +543,18 @@ TABLE: dict[str, tuple[Spoiled, ...]] = {
             "docker without the wrapper",
             edit(DEMOTED, (LINKS, "${finalAttrs.moby}/bin/dockerd")),
             ("docker's bin/dockerd-rootless is no link to that of moby",),
+        ),
+        *(
+            Spoiled(
+                f"no wrapper: {command}",
+                edit(DEMOTED, (SUFFIX, f"{SUFFIX}\n{command} $out/bin/dockerd-rootless")),
+                (f"-moby-29.6.1/bin/dockerd-rootless: {said}",),
+            )
+            for command, said in (
+                ("echo >", "no wrapper that can be read"),
+                ("ln -sf /etc/passwd", "is a link that leads out of the tree"),
+                ("rm", "no such file or directory"),
+            )
         ),
         Spoiled(
             "install phase that fails",
@@ -574,7 +569,7 @@ TABLE: dict[str, tuple[Spoiled, ...]] = {
         Spoiled(
             "PATH that a first commit changes",
             edit(LIFTED, (USERS, "".join(reversed(USERS.splitlines(keepends=True))))),
-            ("script: PATH changed: moby/libexec/docker:",),
+            ("PATH changed: moby/libexec/docker:",),
             alone=True,
         ),
         Spoiled("file without releases", everywhere("  docker_2", "  podman_2"), said=("exports no docker release",)),

@@ -4,12 +4,9 @@ import pytest
 
 from tests.asking import docker
 from tests.progress import Steps
-from toolkit.docker.claims.building import CALLER, read_order
 from toolkit.docker.steps import OverlayKind
-from toolkit.errors import RefusalError, ToolkitError, UsageError
+from toolkit.errors import RefusalError, UsageError
 from toolkit.model import Depth, SourceRequest, Status, Tier
-from toolkit.nix import evaluator
-from toolkit.nix.wrappers import PathOrder
 from toolkit.proposal.proposing import overlay
 
 PLACE = ", in the specimen's package set"
@@ -67,15 +64,3 @@ def test_file_alone_is_enough(tmp_path: Path) -> None:
     file = ROOT / "tests/specimens/20.10.14/pkgs/applications/virtualization/docker/default.nix"
     report = overlay(docker(source=SourceRequest(file=file), out=tmp_path / "out"), progress=Steps())
     assert {proof.status for proof in report.proofs} == {Status.PASSED}
-
-
-def test_path_of_a_script_is_read_without_starting_its_program(tmp_path: Path) -> None:
-    script = tmp_path / "dockerd-rootless"
-    head = f"#! {evaluator.tools().shell} -e\n"
-    script.write_text(f"{head}PATH=/first:$PATH\nPATH=$PATH:/last\nexport PATH\nexec touch '{tmp_path}/started'\n")
-    assert read_order(script) == PathOrder(prefix=("/first",), suffix=("/last",))
-    assert not (tmp_path / "started").exists()
-    script.write_text(f"{head}PATH=/other\nexec true\n")
-    with pytest.raises(ToolkitError, match="stands 0 times"):
-        read_order(script)
-    assert CALLER not in script.read_text()

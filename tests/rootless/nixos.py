@@ -14,7 +14,6 @@ import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +21,12 @@ import jsonschema  # type: ignore[import-untyped]
 from msgspec import Struct
 
 from tests.rootless.engine import Engine
+from toolkit import specimen
 
 AS_USER = Path(__file__).with_name("as_user.py")
 SECURITY_WRAPPER = Path(__file__).with_name("security-wrapper.c")
 ROOT = Path(__file__).parents[2]
-BUILDER = Path(str(files("toolkit") / "docker" / "expressions" / "builder"))
+MAKE_WRAPPER = specimen.path() / "pkgs/build-support/setup-hooks/make-wrapper.sh"
 
 WRAPPERS = "/run/wrappers/bin"
 WRAPPER_FILES = "/run/wrappers/wrappers.test"
@@ -202,8 +202,7 @@ class Host(Struct, frozen=True, kw_only=True):
             _compile(_LAUNCHER % {"program": started, "prefix": ":".join(prefix)}, wrapper)
             return
         flags = f"--prefix PATH : {':'.join(prefix)}" + (f" --suffix PATH : {':'.join(suffix)}" if suffix else "")
-        sources = " ".join(f". {BUILDER / file}.sh;" for file in ("phases", "make-wrapper"))
-        command = f"{sources} makeWrapper {started} {DOCKER}/bin/dockerd-rootless {flags}"
+        command = f". {MAKE_WRAPPER}; makeWrapper {started} {DOCKER}/bin/dockerd-rootless {flags}"
         self.root_runs("env", "SHELL=/bin/bash", "bash", "-c", command)
 
     def security_wrapper(self, name: str, source: str = f"{KIT}/bin/rootlesskit") -> None:

@@ -21,9 +21,10 @@ from toolkit.docker.rewrite.layout import docker_file
 from toolkit.docker.steps import Demotion
 from toolkit.doctor.start import PROXY
 from toolkit.doctor.symptoms import recognise
-from toolkit.nix import evaluator, stores, wrappers
+from toolkit.nix import wrappers
 from toolkit.nix.wrappers import PathOrder
 from toolkit.shipped import shipped_path
+from toolkit.sources import trees
 
 PAGE = Path(__file__).parents[2] / "docs/proofs.md"
 HEAD = "| rootlesskit on PATH | security wrapper | module's route | daemon | port 80 | port 8080 |"
@@ -53,14 +54,16 @@ def orders() -> dict[str, PathOrder]:
     contents = {"before": source.content}
     contents |= {str(each): demote.rewrite(file, each).encode() for each in Demotion}
     case = cases.case(contents, name=str(TARGET), source=source)
-    arguments = {"tree": str(case.ground.stand_in.root), **building.builder(case)}
-    question = {"case": str(case.question), **arguments}
-    built = evaluator.build(building.EXPRESSION, question, [f"{stage}.path" for stage in contents])
-    overlay = {"overlay": str(shipped_path(f"overlays/{rewrapping.OVERLAY}"))}
-    rewrapped = evaluator.build(rewrapping.BUILD, {**arguments, **overlay}, ["after"])
+    overlay = str(shipped_path(f"overlays/{rewrapping.OVERLAY}"))
+    given = {"before": {}, "rewrapped": {"overlay": overlay}}
+    stand_in = case.ground.stand_in
+    for stage in Demotion:
+        given[stage] = {"series": str(trees.changed(stand_in, {TARGET: contents[stage]}).root)}
+    names = {"before": "plain.moby", "rewrapped": "overlay"}
     return {
-        stage: building.read_seen(stores.physical(output))
-        for stage, output in zip((*contents, "rewrapped"), (*built, *rewrapped), strict=True)
+        stage: building.read_wrapper(*building.build(building.dockers(case, **each), [name], unchanged=[]))
+        for stage, each in given.items()
+        for name in [names.get(stage, "series.moby")]
     }
 
 

@@ -71,8 +71,8 @@ def test_answer_to_something_else_is_a_failure(
 def test_build_with_fewer_results_than_were_asked_for_is_a_failure(
     draft: Callable[..., Draft], install: Callable[[str, str], None]
 ) -> None:
-    install("nix-build", '"$real" "$@" | head -n 6')
-    assert draft().failure("builds") == "nix-build: gave 6 results instead of 7"
+    install("nix-build", '"$real" "$@" | head -n 2')
+    assert draft().failure("builds") == "nix-build: gave 2 results instead of 3"
 
 
 def test_equal_files_are_evaluated_once(

@@ -7,81 +7,77 @@ since only one of them is built.
 import hashlib
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from toolkit import process
+from toolkit import inside
 from toolkit.docker import PREFIX_ENTRY, meaning
-from toolkit.docker.case import BEFORE, DockerCase, require_linux
+from toolkit.docker.case import DockerCase, require_linux
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.steps import Demotion
 from toolkit.errors import CommandError, NotRunError, ToolkitError
 from toolkit.nix import evaluator, program, stores, wrappers
 from toolkit.nix.wrappers import PathOrder
-from toolkit.prove import Finding
+from toolkit.prove import Finding, outputs
+from toolkit.sources import trees
 from toolkit.track.readings import PathPlace
 
-EXPRESSION = EXPRESSIONS / "build.nix"
-HOOK = Path("pkgs/build-support/setup-hooks/make-wrapper.sh")
+EXPRESSION = EXPRESSIONS / "dockers.nix"
 WRAPPER = Path("bin/dockerd-rootless")
-FORMS = ("script", "elf")
-CALLER = wrappers.CALLER
 
 _MADE = re.compile(r"\S*/bin/dockerd-rootless\"?")
 
-# Runs a wrapper up to the point where it starts the program, and tells PATH instead. A function comes before a
-# builtin of the same name.
-_READ_SCRIPT = 'exec() { printf "%s\\n" "$PATH"; exit; }; . "$1"'
-
 
 def builds(case: DockerCase) -> Finding:
-    """Build the newest release's moby before and after, in both wrapper forms, and read PATH back."""
+    """Build the newest release's moby before and after, and read PATH back."""
     if not case.before.file.releases():
         return Finding(covers="nothing", failures=("the file exports no docker release",))
     if meaning.of(case.before.file).reading.rootlesskit is PathPlace.NO_WRAPPER:
         raise NotRunError("the file makes no dockerd-rootless wrapper")
-    require_linux()
-    arguments = {"case": str(case.question), "tree": str(case.ground.stand_in.root), **builder(case)}
-    stages = (BEFORE, case.after.name)
-    unchanged, changed = ([f"{stage}.{output}" for output in (*FORMS, "path")] for stage in stages)
-    names = [*unchanged, *changed, f"{case.after.name}.docker"]
-    theirs = [*unchanged, f"{BEFORE}.docker"]
-    built = dict(zip(names, build(EXPRESSION, arguments, names, unchanged=theirs), strict=True))
-    failures: list[str] = []
-    evidence: list[str] = []
-    for form in FORMS:
-        before, after = (built[f"{stage}.{form}"] for stage in stages)
-        if form == "elf":
-            old, new = (read_wrapper(stores.physical(moby / WRAPPER)) for moby in (before, after))
-        else:
-            old, new = (read_seen(stores.physical(built[f"{stage}.path"])) for stage in stages)
-        failures += [f"{form}: {fact}" for fact in _path_changes(case, old, new)]
-        failures += [f"{form}: {fact}" for fact in _other_changes(before, after)]
-        evidence += [f"{form}, before: {show(old)}", f"{form}, after: {show(new)}"]
-    link = stores.physical(built[f"{case.after.name}.docker"]) / WRAPPER
+    changed = trees.changed(case.ground.stand_in, {case.target: case.after.content})
+    arguments = dockers(case, series=str(changed.root))
+    names = ("plain.moby", "series.moby", "series")
+    before, after, docker = build(arguments, names, unchanged=("plain.moby", "plain"))
+    try:
+        old = read_wrapper(before)
+    except ToolkitError as error:
+        raise NotRunError(error.message) from error
+    new = read_wrapper(after)
+    failures = [*path_changes(old, new, demotion=case.demotion if case.demoted else None)]
+    failures += [f"{name} differs" for name in _other_changes(before, after)]
+    link = stores.physical(docker) / WRAPPER
     linked = link.readlink() if link.is_symlink() else None
-    if linked != built[f"{case.after.name}.script"] / WRAPPER:
+    if linked != after / WRAPPER:
         failures.append(f"docker's {WRAPPER} is {f'a link to {linked}' if linked else 'no link to that of moby'}")
     return Finding(
-        covers=f"{arguments['release']}, {len(names)} builds, wrapper as script and as ELF file",
+        covers=f"{arguments['attribute']}, {len(names)} builds",
         failures=tuple(failures),
-        evidence=tuple(evidence),
+        evidence=(f"before: {show(old)}", f"after: {show(new)}"),
         commands=(
             evaluator.build_line(EXPRESSION, arguments, names),
-            shlex.join(["cat", *(str(stores.physical(built[f"{stage}.path"])) for stage in stages)]),
+            shlex.join(["cat", *(str(stores.physical(moby) / WRAPPER) for moby in (before, after))]),
         ),
     )
 
 
-def build(
-    expression: Path, arguments: dict[str, str], names: Sequence[str], *, unchanged: Sequence[str]
-) -> tuple[Path, ...]:
-    """Build attributes of `expression`; `unchanged` ones come from the original file.
+def dockers(case: DockerCase, **others: str) -> dict[str, str]:
+    """Return the arguments of dockers.nix for the newest release; raise NotRunError if it cannot be built here."""
+    require_linux()
+    tree = case.ground.stand_in
+    try:
+        tools = outputs.tools(tree)
+    except ToolkitError as error:
+        raise NotRunError(error.message, hint=error.hint) from error
+    return {"tree": str(tree.root), "attribute": case.before.file.newest_release().attr, "tools": tools, **others}
+
+
+def build(arguments: Mapping[str, str], names: Sequence[str], *, unchanged: Sequence[str]) -> tuple[Path, ...]:
+    """Build attributes of dockers.nix; `unchanged` ones come from the original file.
 
     Raise NotRunError if the unchanged ones fail or Nix has no sandbox; CommandError if others fail.
     """
     try:
-        outputs = evaluator.build(expression, arguments, names)
+        outputs = evaluator.build(EXPRESSION, arguments, names)
     except CommandError as error:
         # What a builder says of a sandbox is a builder's failure.
         if "sandbox" in (why := program.reason(error)) and "cannot be built: " not in why:
@@ -89,7 +85,7 @@ def build(
         if error.status < 0:
             raise
         try:
-            evaluator.build(expression, arguments, unchanged)
+            evaluator.build(EXPRESSION, arguments, unchanged)
         except CommandError as same:
             why = program.reason(same)
             raise NotRunError(
@@ -110,66 +106,30 @@ def _joined(entries: Iterable[str]) -> str:
     return ":".join(map(wrappers.short, entries))
 
 
-def builder(case: DockerCase) -> dict[str, str]:
-    """Return the builder's inputs besides the case: the newest release's name, the tools, and the tree's own hook.
-
-    Raise NotRunError if there are no tools.
-    """
-    try:
-        tools = evaluator.tools()
-    except ToolkitError as error:
-        raise NotRunError(error.message, hint=error.hint) from error
-    hook = case.source.root / HOOK if case.source.root is not None else None
-    return {
-        "release": case.before.file.newest_release().attr,
-        "shell": tools.shell,
-        "busybox": tools.busybox,
-        "makeWrapperHook": str(hook) if hook is not None and hook.is_file() else "",
-    }
-
-
-def read_seen(output: Path) -> PathOrder:
-    """Read the PATH that dockerd-rootless.sh printed, or that of a wrapper in its place."""
-    if wrappers.read(output.read_bytes(), name=str(output)) is not None:
-        return read_wrapper(output)
-    return wrappers.order(output.read_text().splitlines()[-1].split(":"), subject=str(output))
-
-
-def read_wrapper(wrapper: Path) -> PathOrder:
-    """Read PATH from a wrapper without running it; raise ToolkitError if the file is not a wrapper."""
-    read = wrappers.read(wrapper.read_bytes(), name=str(wrapper))
+def read_wrapper(package: Path) -> PathOrder:
+    """Read PATH from a package's dockerd-rootless without running it; raise ToolkitError if that is no wrapper."""
+    root = stores.physical(package)
+    read = wrappers.read(inside.read(root, str(WRAPPER)), name=str(root / WRAPPER))
     if read is None:
-        raise ToolkitError(f"{wrapper}: no wrapper that can be read")
+        raise ToolkitError(f"{root / WRAPPER}: no wrapper that can be read")
     return read.order
 
 
-def read_order(wrapper: Path) -> PathOrder:
-    """Read PATH from an ELF wrapper, or from the assignments at a script's beginning."""
-    if wrapper.read_bytes().startswith(b"\x7fELF"):
-        return read_wrapper(wrapper)
-    shell = stores.physical(Path(evaluator.tools().shell))
-    seen = process.run([str(shell), "-c", _READ_SCRIPT, "-", str(wrapper)], env={"PATH": CALLER}).text
-    return wrappers.order(seen.split(":"), subject=str(wrapper))
-
-
-def _path_changes(case: DockerCase, old: PathOrder, new: PathOrder) -> Iterator[str]:
+def path_changes(old: PathOrder, new: PathOrder, *, demotion: Demotion | None) -> Iterator[str]:
     """Yield what changed in PATH that should not have, or did not change that should have."""
-    if case.demoted is None:
+    if demotion is None:
         if [_own(e) for e in old.prefix + old.suffix] != [_own(e) for e in new.prefix + new.suffix]:
             yield f"PATH changed: {show(old)} → {show(new)}"
         return
-    moved = [entry for entry in old.prefix if entry not in without(old.prefix)]
+    moved = [entry for entry in old.prefix if is_rootlesskit(entry)]
     wanted_prefix = without([_own(entry) for entry in old.prefix])
-    kept = case.demotion is not Demotion.DROP
-    wanted_suffix = [*(_own(entry) for entry in old.suffix), *(moved if kept else [])]
+    wanted_suffix = [*map(_own, old.suffix), *(moved if demotion is Demotion.SUFFIX else [])]
     if not moved:
         yield f"{PREFIX_ENTRY} is not in the prefix before: {show(old)}"
     if (found := [_own(entry) for entry in new.prefix]) != wanted_prefix:
         yield f"the prefix is {_joined(found)} instead of {_joined(wanted_prefix)}"
     if (found := [_own(entry) for entry in new.suffix]) != wanted_suffix:
         yield f"the suffix is '{_joined(found)}' instead of '{_joined(wanted_suffix)}'"
-    if "" in new.prefix + new.suffix:
-        yield "PATH has an empty entry, which means the current directory"
 
 
 def _own(entry: str) -> str:
@@ -180,9 +140,7 @@ def _own(entry: str) -> str:
 def _other_changes(before: Path, after: Path) -> Iterator[str]:
     """Yield the files other than the wrapper that differ, when each output's own path is left out."""
     old, new = _listing(before), _listing(after)
-    for name in sorted(old.keys() | new.keys()):
-        if name != str(WRAPPER) and old.get(name) != new.get(name):
-            yield f"{name} differs"
+    yield from (name for name in sorted({*old, *new} - {str(WRAPPER)}) if old.get(name) != new.get(name))
 
 
 def _listing(output: Path) -> dict[str, str]:

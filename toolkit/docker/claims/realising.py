@@ -8,41 +8,32 @@ from pathlib import Path
 from toolkit import documents
 from toolkit.docker import PREFIX_ENTRY, module
 from toolkit.docker.case import DockerCase
-from toolkit.docker.claims.building import WRAPPER, is_rootlesskit, read_order, show
+from toolkit.docker.claims.building import EXPRESSION, WRAPPER, is_rootlesskit, read_wrapper, show
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.steps import Demotion
 from toolkit.errors import NotRunError
 from toolkit.nix import evaluator, stores
 from toolkit.prove import Finding, outputs
 from toolkit.sources import trees
-from toolkit.sources.trees import NixpkgsTree
 
-DOCKER = EXPRESSIONS / "tree-build.nix"
 NIXOS_TEST = EXPRESSIONS / "nixos-test.nix"
-
-
-def arguments(case: DockerCase, tree: NixpkgsTree, system: str, **others: str) -> dict[str, str]:
-    """Return the arguments of an expression that asks a tree about a system: both, the tools, and `others`."""
-    return {
-        "tree": str(tree.root),
-        "system": system,
-        "tools": outputs.tools(tree, case.ground.depth.nix_options),
-        **others,
-    }
 
 
 def builds(case: DockerCase, *, system: str) -> Finding:
     """Build docker for a system by the series and by the overlay; both must be the same derivation."""
     work = case.ground
-    tree, unchanged, words = work.after(case.after.name), work.tree, work.depth.nix_options
-    overlay = case.overlay if case.overlay is not None and not case.missing else None
-    base, by = str(unchanged.root), str(overlay) if overlay is not None else ""
-    given = arguments(case, tree, system, base=base, overlay=by)
-    names = ("series", "overlay") if overlay is not None else ("series",)
+    given = {
+        "tree": str(work.tree.root),
+        "series": str(work.after(case.after.name).root),
+        "overlay": str(case.overlay) if case.overlay is not None and not case.missing else "",
+        "system": system,
+        "tools": outputs.tools(work.tree, work.depth.nix_options),
+    }
     work.progress.step(f"comparing the series with the overlay ({system})")
-    answer = evaluator.evaluate(DOCKER, given, attribute="drvPaths")
+    answer = evaluator.evaluate(EXPRESSION, given, attribute="drvPaths")
     paths = documents.convert(answer, dict[str, str], document="docker of the package set")
-    asked = outputs.command(DOCKER, given, names, tree=unchanged, words=words, progress=work.progress)
+    names, words = sorted(paths, reverse=True), work.depth.nix_options
+    asked = outputs.command(EXPRESSION, given, names, tree=work.tree, words=words, progress=work.progress)
     if len(set(paths.values())) != 1:
         failure = f"{paths['overlay']} by the overlay, {paths['series']} by the series"
         return Finding(covers=f"docker, {system}", failures=(failure,), commands=(asked.line,))
@@ -79,8 +70,7 @@ def _look(case: DockerCase, output: Path, system: str) -> tuple[list[str], list[
         return [], []
     if not wrapper.is_symlink() and not wrapper.exists():
         return [f"{output}: has no {WRAPPER}"], []
-    target = stores.physical(wrapper.readlink()) if wrapper.is_symlink() else wrapper
-    order = read_order(target)
+    order = read_wrapper(wrapper.readlink().parents[1] if wrapper.is_symlink() else output)
     failures = [f"{entry} is in the wrapper's prefix" for entry in order.prefix if is_rootlesskit(entry)]
     if case.demotion is Demotion.SUFFIX and not any(is_rootlesskit(entry) for entry in order.suffix):
         failures.append(f"{PREFIX_ENTRY} is not in the wrapper's suffix: {show(order)}")
@@ -96,7 +86,8 @@ def tested(case: DockerCase) -> Finding:
     case.ground.progress.step(f"evaluating nixosTests.{module.TEST.stem} ({system})")
     contents = {one.path: one.after for one in commit.files}
     tree = trees.changed(case.ground.after(case.after.name), contents)
-    given = arguments(case, tree, system, test=module.TEST.stem)
+    tools = outputs.tools(tree, case.ground.depth.nix_options)
+    given = {"tree": str(tree.root), "test": module.TEST.stem, "system": system, "tools": tools}
     return Finding(
         covers=f"nixosTests.{module.TEST.stem}, {system}",
         evidence=(documents.convert(evaluator.evaluate(NIXOS_TEST, given), str, document="NixOS test"),),

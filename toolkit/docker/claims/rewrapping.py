@@ -9,18 +9,17 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit import documents
-from toolkit.docker import PREFIX_ENTRY
-from toolkit.docker.case import DockerCase, require_linux
-from toolkit.docker.claims.building import WRAPPER, build, builder, is_rootlesskit, read_seen, show, without
+from toolkit.docker.case import DockerCase
+from toolkit.docker.claims import building
+from toolkit.docker.claims.building import WRAPPER, path_changes, read_wrapper, show
 from toolkit.docker.expressions import EXPRESSIONS
+from toolkit.docker.steps import Demotion
 from toolkit.errors import UsageError
 from toolkit.model import Depth, Tier
 from toolkit.nix import evaluator, limits, stores
-from toolkit.nix.wrappers import PathOrder
 from toolkit.prove import Claim, Finding, narrowed
 
 EVALUATION = EXPRESSIONS / "rewrapping.nix"
-BUILD = EXPRESSIONS / "rewrapped.nix"
 OVERLAY = "rewrap.nix"
 
 
@@ -121,26 +120,16 @@ def _told(facts: _Facts) -> str:
 
 def builds(case: DockerCase) -> Finding:
     """Build the wrapper of the newest docker around stand-ins, and read PATH back."""
-    require_linux()
-    arguments = {"tree": str(case.ground.stand_in.root), "overlay": str(_overlay(case)), **builder(case)}
-    names = ("docker", "rewrapped", "before", "after")
-    docker, rewrapped, *seen = build(BUILD, arguments, names, unchanged=("docker", "before"))
-    old, new = (read_seen(stores.physical(path)) for path in seen)
+    arguments = building.dockers(case, overlay=str(_overlay(case)))
+    names = ("plain.moby", "plain", "overlay")
+    moby, docker, rewrapped = building.build(arguments, names, unchanged=("plain",))
+    old, new = read_wrapper(moby), read_wrapper(rewrapped)
     return Finding(
-        covers=f"{arguments['release']}, {len(names)} builds",
-        failures=(*path_changes(old, new), *other_files(docker, rewrapped)),
+        covers=f"{arguments['attribute']}, {len(names)} builds",
+        failures=(*path_changes(old, new, demotion=Demotion.SUFFIX), *other_files(docker, rewrapped)),
         evidence=(f"before: {show(old)}", f"after: {show(new)}"),
-        commands=(evaluator.build_line(BUILD, arguments, names),),
+        commands=(evaluator.build_line(building.EXPRESSION, arguments, names),),
     )
-
-
-def path_changes(old: PathOrder, new: PathOrder) -> Iterator[str]:
-    """Yield every change of PATH except rootlesskit's move from front to end."""
-    moved = tuple(place for place in old.prefix if is_rootlesskit(place))
-    if not moved:
-        yield f"{PREFIX_ENTRY} is not in the prefix before: {show(old)}"
-    if new.prefix != tuple(without(old.prefix)) or new.suffix != (*old.suffix, *moved):
-        yield f"PATH is {show(new)}, and was {show(old)}"
 
 
 def other_files(docker: Path, rewrapped: Path) -> Iterator[str]:

@@ -1,17 +1,15 @@
 # A whole nixpkgs as what a file is evaluated in, for one {build, host} pair of systems.
-# Arguments: `tree`, the absolute path of a nixpkgs; `build` and `host`, system names; `tools` and `builder` as for set.nix.
+# Arguments: `tree`, the absolute path of a nixpkgs; `build` and `host`, system names.
 # Result: { lib, scope, plain }: nixpkgs' lib; a function from further packages to the callPackage of the set with these;
 # what makes a package that stands for another.
 {
   tree,
   build,
   host,
-  tools ? "",
-  builder ? null,
 }:
 let
   set = import ./set.nix {
-    inherit builder tools tree;
+    inherit tree;
     # As in nixpkgs' CI: a name of former times is for those who still use it.
     aliases = false;
     system = build;

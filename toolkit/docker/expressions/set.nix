@@ -1,6 +1,6 @@
 # A whole nixpkgs that lets every docker evaluate.
 # Arguments: `tree`, its absolute path, a string; `system`, the one that builds; `crossSystem`, the one that it builds
-# for, "" for the same; `tools`, JSON, what config.tools is (see the specimen), or ""; `builder`, what config.builder is there, or null;
+# for, "" for the same; `tools`, JSON, what config.tools is (see the specimen), or "";
 # `aliases`, whether it has any; `overlays`.
 # Result: the package set.
 {
@@ -8,7 +8,6 @@
   system,
   crossSystem ? "",
   tools ? "",
-  builder ? null,
   aliases ? true,
   overlays ? [ ],
 }:
@@ -20,8 +19,7 @@ import (/. + tree) (
       allowUnfree = true;
       allowAliases = aliases;
     }
-    // (if tools == "" then { } else { tools = builtins.fromJSON tools; })
-    // (if builder == null then { } else { inherit builder; });
+    // (if tools == "" then { } else { tools = builtins.fromJSON tools; });
   }
   // (if crossSystem == "" then { } else { crossSystem.system = crossSystem; })
 )

@@ -18,8 +18,8 @@ let
       busybox = tools.busybox or "/bin/busybox";
       setup = ./generic/setup.sh;
       builder = shell;
+      args = [ ./generic/builder.sh ];
     };
-    builder = (config.builder or (own: _: [ own ])) ./generic/builder.sh;
   };
 
   sources = import ./generic/sources.nix { inherit mkDerivation; };

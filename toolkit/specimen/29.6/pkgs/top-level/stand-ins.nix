@@ -35,7 +35,6 @@ let
     // final.stdenv.mkDerivation {
       name = given.name or (baseNameOf (given.url or given.path or "source"));
       standsFor = toJSON (described 6 given);
-      installPhase = "standInSources";
     }
   );
 

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The builder of every package: it brings the programs in and runs the phases.
+# The builder of every package: it brings the programs in and installs.
 # Not -u: docker's command line uses $extraPath, which only moby has.
 set -eo pipefail
 

@@ -5,8 +5,6 @@
   config,
   system,
   environment,
-  # From the attributes to the arguments of the shell.
-  builder,
 }:
 let
   # Old libraries have none.
@@ -64,7 +62,6 @@ let
         // environment
         // {
           inherit name system;
-          args = builder attributes;
         }
       );
       allowed =

@@ -16,7 +16,6 @@
       mkDerivation {
         name = given.name or "source";
         standsFor = "${owner}/${repo} ${toString rev}${toString tag} ${given.hash or given.sha256}";
-        installPhase = "standInSources";
       }
       // {
         inherit

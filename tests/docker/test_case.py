@@ -12,6 +12,7 @@ from toolkit.errors import RefusalError
 from toolkit.git import reading
 from toolkit.git.reading import TreeFile
 from toolkit.model import Source
+from toolkit.proposal import registry
 
 TARGET = "pkgs/applications/virtualization/docker/default.nix"
 COMPONENTS = ("docker-runc", "docker-containerd", "docker-tini", "moby")
@@ -52,6 +53,7 @@ def test_stand_in_tree_has_what_is_required_and_nothing_that_would_be_captured()
     around = lay_out(source).ground.around
     assert {"rootlesskit", "stdenv", "runc"} <= {*around.names}
     assert "moby" in file.formals
+    assert COMPONENTS == registry.named()["docker"].parts
     assert not {*around.names} & {*COMPONENTS}
     assert not {*around.names} & {"buildxSupport", "knownVulnerabilities"}
 

@@ -13,10 +13,9 @@ from toolkit.docker import TARGET as DOCKER_FILE
 from toolkit.git import reading
 from toolkit.model import Silence, Source
 from toolkit.nix import program
-from toolkit.proposal.overlays import files, is_aside
+from toolkit.proposal.overlays import STEPS_ASIDE, files, is_aside
 from toolkit.proposal.proposing import bring
 from toolkit.proposal.target import Target
-from toolkit.reach.effects import STEPS_ASIDE
 
 FILE = PurePosixPath("pkgs/by-name/he/hello/package.nix")
 

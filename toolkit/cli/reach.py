@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from toolkit.cli import options, output
-from toolkit.docker import COMPONENTS
-from toolkit.docker import PACKAGE as DOCKER
-from toolkit.docker.steps import OverlayKind
-from toolkit.model import Silence
 from toolkit.reach.effects import SCHEMA, Outcome
 from toolkit.reach.reaching import ReachRequest, reach
 
@@ -74,8 +69,6 @@ def command(*, paths: tuple[Path, ...], only: tuple[str, ...], systems: tuple[st
         systems=systems,
         only=only,
         sealed=sealed,
-        bring=_bring,
-        parts=dict.fromkeys(COMPONENTS, DOCKER),
     )
     with output.working(settings) as progress:
         found = reach(request, progress=progress)
@@ -92,16 +85,6 @@ def command(*, paths: tuple[Path, ...], only: tuple[str, ...], systems: tuple[st
     else:
         output.write_lines(_lines(found, is_quiet=settings.quiet))
     return found.exit_code
-
-
-def _bring(package: str, root: Path, directory: Path) -> str | None:
-    """Write the overlay of a package, and return the command that does the same with proofs."""
-    # A lift needs a parser and rewriters that hardly any run of reach does.
-    from toolkit.proposal.proposing import bring  # noqa: PLC0415
-
-    if not bring(package, root, directory, progress=Silence()):
-        return None
-    return shlex.join(["unlet", "overlay", package, *(("--kind", OverlayKind.PATCHED) if package == DOCKER else ())])
 
 
 def _lines(found: Reach, *, is_quiet: bool) -> Iterator[str]:

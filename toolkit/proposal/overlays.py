@@ -16,7 +16,12 @@ from toolkit.inside import EntryKind
 from toolkit.model import Source
 from toolkit.nix.program import quoted
 from toolkit.proposal.target import Target
-from toolkit.reach.effects import OWN, STEPS_ASIDE
+
+OWN = "# Made for nixpkgs "
+"""How a line begins in the head of an overlay of unlet's own."""
+
+STEPS_ASIDE = "unlet overlay: "
+"""How the warning of such an overlay begins that changes nothing, since the nixpkgs is not the one it was made for."""
 
 USE = "(import ./overlay) ];  # this directory"
 """How the head of an overlay names it; what `unlet overlay` writes has its path there."""

@@ -13,14 +13,16 @@ from toolkit.proposal.lifting import Lifts
 
 
 class NamedTarget(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A target with its own leaf and its own subject for `track`, each as `MODULE:NAME`.
-
-    `branches` are named as by `--only`; by default, a pull request makes the first.
-    """
+    """A target with its own leaf and its own subject for `track`, each as `MODULE:NAME`."""
 
     leaf: str
     subject: str
+    parts: tuple[str, ...]
+    """The names of packages that only its file binds."""
+    overlay: tuple[str, ...]
+    """The options of `overlay` that make its parts overridable."""
     branches: dict[str, str]
+    """By their names for `--only`; by default, a pull request makes the first."""
 
 
 def target(name: str) -> NamedTarget | None:

@@ -8,12 +8,6 @@ from msgspec import Struct
 
 SCHEMA = 2
 
-OWN = "# Made for nixpkgs "
-"""How a line begins in the head of an overlay of unlet's own."""
-
-STEPS_ASIDE = "unlet overlay: "
-"""How the warning of such an overlay begins that changes nothing, since the nixpkgs is not the one it was made for."""
-
 
 class Outcome(StrEnum):
     """The outcome of an override."""

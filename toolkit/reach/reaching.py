@@ -1,8 +1,7 @@
 """`reach` from beginning to end: the paths, the nixpkgs, the systems, the result."""
 
 import json
-import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import mkdtemp
@@ -12,10 +11,12 @@ from msgspec.structs import replace
 
 from toolkit import files
 from toolkit.errors import ToolkitError
-from toolkit.model import Progress, SourceRequest
+from toolkit.model import Progress, Silence, SourceRequest
 from toolkit.nix import limits
 from toolkit.nix.limits import jobs, sealed
 from toolkit.parallel import side_by_side
+from toolkit.proposal import proposing, registry
+from toolkit.proposal.requests import Request, command
 from toolkit.reach import sources
 from toolkit.reach.answers import OverlaySource
 from toolkit.reach.effects import Brought, Override, Reach
@@ -34,19 +35,13 @@ _MEBIBYTES = 2560
 
 
 class ReachRequest(Struct, frozen=True, kw_only=True):
-    """The paths to examine, by default the user's own overlays, and the command's options.
-
-    `bring` writes an overlay that makes the let-bound packages of a package's file overridable into a directory, and
-    returns its command; None if that is impossible. `parts` maps names that only a package's file binds to the package.
-    """
+    """The paths to examine, by default the user's own overlays, and the command's options."""
 
     paths: tuple[Path, ...]
     source: SourceRequest
     systems: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     sealed: bool = False
-    bring: Callable[[str, Path, Path], str | None] = lambda _package, _root, _directory: None
-    parts: Mapping[str, str] = {}
 
 
 def reach(request: ReachRequest, *, progress: Progress) -> Reach:
@@ -137,6 +132,7 @@ def _on(
     arguments = {"tree": str(root), "system": system, "inputs": json.dumps({"nixpkgs": str(root)})}
     overrides: list[Override] = []
     seconds = limits.seconds(_SECONDS)
+    parts = {part: name for name, target in registry.named().items() for part in target.parts}
     with ExitStack() as around:
         scratch = around.enter_context(files.temporary())
         if request.sealed:
@@ -146,14 +142,15 @@ def _on(
 
         def bring(package: str) -> Brought | None:
             directory = Path(mkdtemp(dir=scratch)) / "overlay"
-            command = request.bring(package, root, directory)
-            if command is None:
+            if not proposing.bring(package, root, directory, progress=Silence()):
                 return None
-            named = {"--nixpkgs": request.source.nixpkgs, "--rev": request.source.rev}
-            words = [word for name, value in named.items() if value is not None for word in (name, value)]
-            return Brought(directory=directory, command=f"{command} {shlex.join(words)}")
+            named = registry.target(package)
+            given = Request(target=package, source=request.source)
+            return Brought(
+                directory=directory, command=command("overlay", given, *(named.overlay if named is not None else ()))
+            )
 
-        judge = Judge(session, progress, bring, request.parts)
+        judge = Judge(session, progress, bring, parts)
 
         def judged(group: Sequence[OverlaySource]) -> list[Override]:
             unread, subjects = judge.subjects(group, request.only)
@@ -163,7 +160,7 @@ def _on(
                 if not first:
                     return judge.overrides(subjects[count:], request.only)
                 with Session(_EXPRESSION, arguments, lookup=lookup, seconds=seconds) as another:
-                    second = Judge(another, progress, bring, request.parts)
+                    second = Judge(another, progress, bring, parts)
                     return second.overrides(second.subjects(group, request.only)[1][:count], request.only)
 
             return [*unread, *(each for part in side_by_side(half, [True, False][not count :]) for each in part)]

@@ -25,7 +25,7 @@ from toolkit.nix.limits import bounded, is_sealed, memory, raised_by, restrict
 from toolkit.nix.program import reason
 from toolkit.nix.stores import own, remote
 from toolkit.process import Command
-from toolkit.reach.effects import STEPS_ASIDE
+from toolkit.proposal.overlays import STEPS_ASIDE
 
 _SETTINGS = {
     "fsync-metadata": "false",

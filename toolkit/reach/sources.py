@@ -14,8 +14,8 @@ from toolkit.nix.attributes import path as path_of
 from toolkit.nix.edit import Edit, apply
 from toolkit.nix.program import quoted
 from toolkit.nix.tree import Tree
+from toolkit.proposal.overlays import OWN
 from toolkit.reach.answers import OverlaySource
-from toolkit.reach.effects import OWN
 
 INPUT = Path("-")
 """How standard input is named."""

@@ -1,19 +1,12 @@
 """`unlet cache`: list and delete cached files."""
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 import click
 
-from toolkit.cache import default_cache, limit
+from toolkit.cache import CacheEntry, default_cache, limit
 from toolkit.cli import options, output
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from toolkit.cache import CacheEntry
 
 
 @click.group("cache", invoke_without_command=True)

@@ -1,10 +1,7 @@
 """`unlet check`: judge any change of nixpkgs, or prove a proposal again."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from shlex import join
-from typing import TYPE_CHECKING
 
 import click
 
@@ -15,15 +12,12 @@ from toolkit.judge import SYSTEMS, JudgeRequest
 from toolkit.judge.differences import Expectation
 from toolkit.judge.differences import exit_code as judged_code
 from toolkit.judge.everything import Engine
-from toolkit.model import Report, SourceRequest
+from toolkit.model import Depth, Report, SourceRequest
 from toolkit.proposal.checking import check
 from toolkit.proposal.requests import CheckRequest
 from toolkit.proposal.reviewing import ReviewRequest, review
 from toolkit.report import judgement as judgements
 from toolkit.sources.changes import ChangeRequest, PullRef
-
-if TYPE_CHECKING:
-    from toolkit.model import Depth
 
 _DOCKERS = ("--file", "--proof", "--tier")
 """Options for docker's proofs alone."""
@@ -42,57 +36,33 @@ SOURCES = ("--nixpkgs", "--rev", "--file", "--pin")
 )
 @click.argument("what", metavar="[CHANGE]", required=False)
 @click.argument("target", metavar="[TARGET]", required=False)
-@click.option(
-    "--patch", type=click.Path(path_type=Path), metavar="FILE", help="Judge this patch for the nixpkgs of --nixpkgs."
-)
+@click.option("--patch", type=options.PATH, metavar="FILE", help="Judge this patch for the nixpkgs of --nixpkgs.")
 @click.option("--pull", type=click.IntRange(min=1), metavar="N", help="Judge this pull request.")
 @click.option("--uncommitted", is_flag=True, help="Judge uncommitted changes, not ./proposal.")
-@click.option(
-    "--git-dir", type=click.Path(path_type=Path), metavar="DIR", help="The clone that has CHANGE or the pull request."
-)
-@click.option(
-    "--binding",
-    "bindings",
-    multiple=True,
-    metavar="NAME",
-    help="A part of TARGET that overrides must reach; may be repeated.",
-)
+@click.option("--git-dir", type=options.PATH, metavar="DIR", help="The clone that has CHANGE or the pull request.")
+@options.several("--binding", "bindings", help="A part of TARGET that overrides must reach; may be repeated.")
 @click.option(
     "--expect",
     type=click.Choice([each.value for each in Expectation]),
     help="Exit with 1 if anything differs (same), or is built or fetched differently (no-rebuild).",
 )
-@options.grouped(
-    "--nixos", group=options.DEPTH, deep=True, is_flag=True, help="Evaluate NixOS tests too: 30 seconds each."
-)
-@options.grouped(
+@options.depth_option("--nixos", is_flag=True, help="Evaluate NixOS tests too: 30 seconds each.")
+@options.depth_option(
     "--references",
-    group=options.DEPTH,
-    deep=True,
     type=click.Choice(["few", "all"]),
     default="few",
     help="Compare all packages that name one of the change, or the first 144 to 180 (by default).",
 )
-@options.remembered(
+@options.depth_value(
     "--all",
     "everything",
-    group=options.DEPTH,
-    deep=True,
     is_flag=True,
     help="Compare every package of nixpkgs, on one system by default; takes minutes and gigabytes.",
 )
 @click.option("--comment", is_flag=True, help="Print Markdown for a comment, at most 25 lines.")
 @options.source
 @options.server
-@options.grouped(
-    "--proof",
-    "proofs",
-    group=options.DEPTH,
-    deep=True,
-    multiple=True,
-    metavar="NAME",
-    help="Run only this proof; may be repeated.",
-)
+@options.depth_option("--proof", "proofs", multiple=True, metavar="NAME", help="Run only this proof; may be repeated.")
 @depth_options
 @options.common
 def command(

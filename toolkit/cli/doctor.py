@@ -1,23 +1,16 @@
 """`unlet doctor`: why a rootless docker refuses a port below 1024, or does not start."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from toolkit import __version__
 from toolkit.cli import options, output
-from toolkit.doctor.diagnosis import Health, doctor
+from toolkit.cli.options import GlobalOptions
+from toolkit.doctor.diagnosis import Diagnosis, Examined, Health, LogEntry, Suspect, doctor
 from toolkit.doctor.sight import Role
 from toolkit.report.lines import Line, Tone
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from toolkit.cli.options import GlobalOptions
-    from toolkit.doctor.diagnosis import Diagnosis, Examined, LogEntry, Suspect
 
 SCHEMA = 2
 """The number of the JSON document's form. A field may be added to it; one that goes or changes needs a new number."""
@@ -33,14 +26,14 @@ _MOST_LINES = 10
 @options.command("doctor", examples=("unlet doctor", "journalctl --user -u docker | unlet doctor --log -"))
 @click.option(
     "--docker",
-    type=click.Path(path_type=Path),
+    type=options.PATH,
     metavar="PATH",
     help="Examine this docker package or dockerd-rootless, not the one that the service starts.",
 )
 @click.option(
     "--log",
     "logs",
-    type=click.Path(path_type=Path),
+    type=options.PATH,
     multiple=True,
     metavar="FILE",
     help="Explain a log, on any machine; - reads standard input. May be repeated.",

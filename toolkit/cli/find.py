@@ -1,27 +1,20 @@
 """`unlet find`: packages that other packages define in a let, where no override reaches them."""
 
-from __future__ import annotations
-
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING
 
 import click
 from msgspec.structs import asdict
 
 from toolkit.cli import options, output
 from toolkit.lift.bindings import BindingKind, Reachability
-from toolkit.lift.survey import survey
+from toolkit.lift.survey import BoundPackage, Survey, survey
 from toolkit.nix import limits
 from toolkit.proposal import inspection, recipes, registry
+from toolkit.proposal.inspection import PackageInspection
+from toolkit.proposal.recipes import RecipeTrial
 from toolkit.sources import trees
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from toolkit.lift.survey import BoundPackage, Survey
-    from toolkit.proposal.inspection import PackageInspection
-    from toolkit.proposal.recipes import RecipeTrial
 
 SCHEMA = 3
 """The number of the JSON document's form. A field may be added to it; one that goes or changes needs a new number."""

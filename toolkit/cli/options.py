@@ -163,10 +163,19 @@ def _remember(ctx: click.Context, param: click.Parameter, value: object) -> None
 
 remembered = partial(click.option, cls=Option, expose_value=False, callback=_remember)
 grouped = partial(click.option, cls=Option)
+several = partial(click.option, multiple=True, metavar="NAME")
+own_value = partial(remembered, group=OWN)
 source_option = partial(grouped, group=SOURCE)
 source_value = partial(remembered, group=SOURCE)
+depth_option = partial(grouped, group=DEPTH, deep=True)
+depth_value = partial(remembered, group=DEPTH, deep=True)
+docker_option = partial(grouped, group=DOCKER)
 output_option = partial(grouped, group=OUTPUT)
 _global_option = partial(remembered, group=OUTPUT)
+_deep_source = partial(source_value, deep=True)
+
+PATH = click.Path(path_type=Path)
+MIB = click.IntRange(LEAST_MIB, MOST_MIB)
 
 
 class GlobalOptions(Struct, frozen=True, kw_only=True):
@@ -203,7 +212,6 @@ common = together(
 )
 """Add the global options to a command or to the group of commands; `settings` returns their values."""
 
-
 nixpkgs = source_value(
     "--nixpkgs",
     metavar="WHERE",
@@ -212,24 +220,13 @@ nixpkgs = source_value(
 )
 revision = source_value("--rev", metavar="REV", help="A commit, branch or tag.")
 offline = source_value("--offline", is_flag=True, help="Use only the cache and this machine, not the network.")
+_FILE_HELP = "A docker/default.nix without the tree around it."
+_PIN_HELP = "A known commit; 'unlet propose --help-all' lists them."
 source = together(
     nixpkgs,
     revision,
-    source_value(
-        "--file",
-        group=DOCKER,
-        deep=True,
-        type=click.Path(path_type=Path),
-        metavar="FILE",
-        help="A docker/default.nix without the tree around it.",
-    ),
-    source_value(
-        "--pin",
-        deep=True,
-        metavar="NAME",
-        shell_complete=_complete_pin,
-        help="A known commit; 'unlet propose --help-all' lists them.",
-    ),
+    remembered("--file", group=DOCKER, deep=True, type=PATH, metavar="FILE", help=_FILE_HELP),
+    _deep_source("--pin", metavar="NAME", shell_complete=_complete_pin, help=_PIN_HELP),
     offline,
 )
 """Add the options that name a nixpkgs or a file; `source_request` returns their values."""
@@ -238,10 +235,8 @@ source = together(
 def bounds(*, timeout: str, memory: str) -> Callable[[F], F]:
     """Add the options that change the limits of evaluations; `allow` applies them."""
     return together(
-        remembered(
-            "--max-memory", group=DEPTH, deep=True, type=click.IntRange(LEAST_MIB, MOST_MIB), metavar="MIB", help=memory
-        ),
-        remembered("--timeout", group=DEPTH, deep=True, type=Amount(0, min_open=True), metavar="SECONDS", help=timeout),
+        depth_value("--max-memory", type=MIB, metavar="MIB", help=memory),
+        depth_value("--timeout", type=Amount(0, min_open=True), metavar="SECONDS", help=timeout),
     )
 
 
@@ -252,26 +247,13 @@ def allow() -> None:
     click.get_current_context().with_resource(limits.allowing(asked("timeout"), asked("max_memory")))
 
 
+_URL_HELP = "The {} of a different GitHub server, such as https://HOST/{}."
+_COMMAND_HELP = "A command that prints the token; by default $GITHUB_TOKEN, $GH_TOKEN or 'gh auth token'."
 server = together(
-    source_value("--repo", deep=True, metavar="OWNER/NAME", help="Read this repository instead of NixOS/nixpkgs."),
-    source_value(
-        "--api-url",
-        deep=True,
-        metavar="URL",
-        help="The REST API of a different GitHub server, such as https://HOST/api/v3.",
-    ),
-    source_value(
-        "--raw-url",
-        deep=True,
-        metavar="URL",
-        help="The raw files of a different GitHub server, such as https://HOST/raw.",
-    ),
-    source_value(
-        "--token-command",
-        deep=True,
-        metavar="COMMAND",
-        help="A command that prints the token; by default $GITHUB_TOKEN, $GH_TOKEN or 'gh auth token'.",
-    ),
+    _deep_source("--repo", metavar="OWNER/NAME", help="Read this repository instead of NixOS/nixpkgs."),
+    _deep_source("--api-url", metavar="URL", help=_URL_HELP.format("REST API", "api/v3")),
+    _deep_source("--raw-url", metavar="URL", help=_URL_HELP.format("raw files", "raw")),
+    _deep_source("--token-command", metavar="COMMAND", help=_COMMAND_HELP),
 )
 """Add the options that name a GitHub server and its token; `server_request` returns their values."""
 
@@ -281,7 +263,7 @@ def written(kind: str) -> Callable[[F], F]:
     return together(
         output_option(
             "--out",
-            type=click.Path(path_type=Path),
+            type=PATH,
             metavar="DIR",
             default=Path(kind),
             callback=_beside,

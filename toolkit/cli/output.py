@@ -38,18 +38,17 @@ def working(settings: GlobalOptions) -> Generator[Progress, None, None]:
     if settings.verbose:
         from toolkit.process import echoing  # noqa: PLC0415 - for --verbose alone
 
-        lines = Lines()
-        with echoing(lines.print):
-            yield lines
+        with echoing(say):
+            yield Lines()
     elif settings.quiet or not sys.stderr.isatty():
         from toolkit.model import Silence  # noqa: PLC0415 - a version is printed without it
 
         yield Silence()
     else:
-        from toolkit.cli.terminal import Spinner  # noqa: PLC0415 - rich takes longer to import than most work takes
+        from toolkit.cli import terminal  # noqa: PLC0415 - rich takes longer to import than most work takes
 
-        with Spinner(settings.color) as spinner:
-            yield spinner
+        with terminal.spinner(settings.color) as progress:
+            yield progress
 
 
 class Lines:
@@ -57,20 +56,11 @@ class Lines:
 
     def step(self, what: str) -> None:
         """Print a step as a comment."""
-        self.print(f"# {what}")
+        say(f"# {what}")
 
     def proof(self, proof: Proof) -> None:
         """Print a proof's outcome as a comment."""
-        self.print(f"# {proof.name}: {proof.status}")
-
-    def print(self, line: str) -> None:
-        """Print a line; commands may be started from several threads."""
-        say(line)
-
-
-def drawn(settings: GlobalOptions) -> bool:
-    """Return whether rich draws on stdout: on a terminal, or if the user wants colours anyway."""
-    return settings.color == "always" or sys.stdout.isatty()
+        say(f"# {proof.name}: {proof.status}")
 
 
 def table(rows: Sequence[Sequence[str]], *, widest: int | None = None) -> Iterator[str]:
@@ -112,8 +102,8 @@ def write_lines(lines: Iterable[str]) -> None:
 
 
 def write_toned(lines: Iterable[Line], settings: GlobalOptions) -> None:
-    """Print lines, each in the colour of its tone if stdout is drawn on."""
-    if drawn(settings):
+    """Print lines, each in the colour of its tone on a terminal, or if the user wants colours anyway."""
+    if settings.color == "always" or sys.stdout.isatty():
         from toolkit.cli import terminal  # noqa: PLC0415 - rich takes longer to import than most work takes
 
         terminal.paint(lines, settings=settings)

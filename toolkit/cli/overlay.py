@@ -1,27 +1,21 @@
 """`unlet overlay`: an overlay for the user's own nixpkgs, proven there."""
 
-from __future__ import annotations
-
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from toolkit.cli import options, output
+from toolkit.cli.options import GlobalOptions
 from toolkit.cli.proofs import exit_code, plain, proven, total, wrote
 from toolkit.cli.proving import DOCKER, depth_options, proposal_options, proposed
 from toolkit.docker.steps import OverlayKind
+from toolkit.model import OverlayReport
 from toolkit.nix.program import nix_path
 from toolkit.proposal.proposing import overlay
+from toolkit.report.lines import Line
 from toolkit.report.report import overlay_to_json
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from toolkit.cli.options import GlobalOptions
-    from toolkit.model import OverlayReport
-    from toolkit.report.lines import Line
 
 _WRAPPER = (
     'security.wrappers.rootlesskit = { owner = "root"; group = "root"; '
@@ -35,9 +29,8 @@ _WRAPPER = (
 @click.argument("target", default=DOCKER, shell_complete=options.complete_package)
 @proposal_options
 @options.source
-@options.grouped(
+@options.docker_option(
     "--kind",
-    group=options.DOCKER,
     metavar="KIND",
     type=click.Choice([kind.value for kind in OverlayKind]),
     help="rewrap (the default): a new wrapper around the cached docker; patched: compile docker from the patched file.",

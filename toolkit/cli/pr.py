@@ -1,26 +1,20 @@
 """`unlet pr`: a branch for the pull request in the contributor's own clone."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING
 
 import click
 from msgspec.structs import replace
 
 from toolkit.cli import options, output
+from toolkit.cli.options import GlobalOptions
 from toolkit.cli.proofs import exit_code, plain, proven, show, total
 from toolkit.cli.proving import DOCKER, depth_options, proposal_options, proposed, series_options
-from toolkit.contribution import Unchanged
+from toolkit.contribution import PullRequest, Removed, Unchanged
 from toolkit.model import SourceRequest
 from toolkit.pr import BranchOrder
 from toolkit.pr.branches import alone, branch_name, create
 from toolkit.report import contributed
-
-if TYPE_CHECKING:
-    from toolkit.cli.options import GlobalOptions
-    from toolkit.contribution import PullRequest, Removed
 
 MASTER = "master"
 
@@ -42,36 +36,28 @@ _MAKING = ("--base", "--fetch", "--trailer", *_OF_SERIES)
 @proposal_options
 @click.option(
     "--repo",
-    type=click.Path(path_type=Path),
+    type=options.PATH,
     metavar="DIR",
     default=Path(),
     help="Your clone of nixpkgs; by default the current directory.",
 )
-@options.remembered(
-    "--base", group=options.OWN, deep=True, metavar="NAME", help="The branch to contribute to; by default master."
-)
+@options.own_value("--base", deep=True, metavar="NAME", help="The branch to contribute to; by default master.")
 @click.option("--branch", metavar="NAME", help="The branch's name; by default after TARGET.")
-@options.remembered(
+@options.own_value(
     "--worktree",
-    group=options.OWN,
     deep=True,
-    type=click.Path(path_type=Path),
+    type=options.PATH,
     metavar="DIR",
     help="Where to check out the branch; by default next to the clone.",
 )
-@options.remembered(
-    "--commit", group=options.OWN, is_flag=True, help="Commit on the checked-out branch, without a worktree."
-)
-@options.remembered(
-    "--fetch", group=options.OWN, is_flag=True, help="Fetch the base first, and missing objects of a partial clone."
-)
-@options.remembered("--update", group=options.OWN, is_flag=True, help="Move the branch to the current base.")
-@options.remembered("--remove", group=options.OWN, is_flag=True, help="Remove the branch and its worktree.")
+@options.own_value("--commit", is_flag=True, help="Commit on the checked-out branch, without a worktree.")
+@options.own_value("--fetch", is_flag=True, help="Fetch the base first, and missing objects of a partial clone.")
+@options.own_value("--update", is_flag=True, help="Move the branch to the current base.")
+@options.own_value("--remove", is_flag=True, help="Remove the branch and its worktree.")
 @series_options
-@options.remembered(
+@options.own_value(
     "--trailer",
     "trailers",
-    group=options.OWN,
     deep=True,
     multiple=True,
     metavar="'KEY: VALUE'",

@@ -1,25 +1,18 @@
 """Print a report as lines: its proofs, the written files, the next steps."""
 
-from __future__ import annotations
-
 import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from shlex import join, quote
-from typing import TYPE_CHECKING
 
 from toolkit.cli import output
+from toolkit.cli.options import GlobalOptions
 from toolkit.docker import PACKAGE
 from toolkit.docker.steps import DEMOTE, LIFT, MODULE, Demotion
-from toolkit.model import INTERRUPTED, Status
+from toolkit.model import INTERRUPTED, Proof, Proven, Report, Status
 from toolkit.nix.program import nix_path
 from toolkit.report.lines import Line, Tone
 from toolkit.report.report import to_json
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import Path
-
-    from toolkit.cli.options import GlobalOptions
-    from toolkit.model import Proof, Proven, Report
 
 _EXAMPLE = 100
 """The most characters of an example of what is wrong."""

@@ -1,31 +1,24 @@
 """`unlet propose`: from a nixpkgs to a proven patch series, diff and overlay."""
 
-from __future__ import annotations
-
 import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from shlex import join
-from typing import TYPE_CHECKING
 
 import click
 from msgspec.structs import replace
 
 from toolkit import patches
 from toolkit.cli import options, output
+from toolkit.cli.options import GlobalOptions
 from toolkit.cli.proofs import exit_code, show, total
 from toolkit.cli.proving import DOCKER, depth_options, proposal_options, proposed, series_options
 from toolkit.errors import ToolkitError, only
 from toolkit.git.calls import AUTHOR
 from toolkit.proposal import recipes
-from toolkit.proposal.proposing import propose
+from toolkit.proposal.proposing import Attempt, propose
 from toolkit.report.lines import Line, Tone
 from toolkit.report.report import document
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from toolkit.cli.options import GlobalOptions
-    from toolkit.proposal.proposing import Attempt
 
 
 def _author(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:

@@ -1,25 +1,18 @@
 """Options of the commands that propose and prove: how to lift a target, and how deep to prove it."""
 
-from __future__ import annotations
-
 import re
 import shlex
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 
 import click
 
 from toolkit.cli import options
-from toolkit.cli.options import DEPTH, NIX
 from toolkit.docker.steps import DEMOTE, DESIGNS, LIFT, MODULE, Demotion
 from toolkit.lift.plan import ASKED, FOLLOWED
-from toolkit.model import Depth, Tier
+from toolkit.model import Depth, SourceRequest, Tier
 from toolkit.proposal.requests import Request
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from toolkit.model import SourceRequest
 
 DOCKER = "docker"
 OTHER = "a TARGET other than docker"
@@ -30,32 +23,18 @@ OWN = ("--file", "--rootlesskit", "--only", "--kind")
 LIFTING = ("--binding", "--as", "--follow")
 """Options for other targets only."""
 
-_TIERS = tuple(tier.value for tier in Tier)
-
-
 depth_options = options.together(
-    options.remembered(
-        "--sealed",
-        group=DEPTH,
-        deep=True,
-        is_flag=True,
-        help="Run nothing with your rights. This excludes --tier build.",
-    ),
+    options.depth_value("--sealed", is_flag=True, help="Run nothing with your rights. This excludes --tier build."),
     options.remembered(
         "--tier",
-        group=DEPTH,
-        type=click.Choice(_TIERS),
+        group=options.DEPTH,
+        type=click.Choice([tier.value for tier in Tier]),
         metavar="TIER",
         help="tree: prove by evaluation in the whole nixpkgs; build: also build, with your rights. By default by "
         "evaluation, for which docker's file is enough.",
     ),
-    options.remembered(
-        "--system",
-        group=DEPTH,
-        deep=True,
-        multiple=True,
-        metavar="NAME",
-        help="A system to evaluate or build for; may be repeated.",
+    options.depth_value(
+        "--system", multiple=True, metavar="NAME", help="A system to evaluate or build for; may be repeated."
     ),
     options.bounds(
         timeout="The time limit of each evaluation, by default 60; with docker's file alone of all together, then 50.",
@@ -63,7 +42,7 @@ depth_options = options.together(
     ),
     options.remembered(
         "--build-args",
-        group=NIX,
+        group=options.NIX,
         deep=True,
         metavar="TEXT",
         help="Arguments for nix-build, and for the evaluations of check --all, quoted as one: --builders, --store, "
@@ -78,7 +57,7 @@ def depth() -> Depth:
     named = options.asked("tier")
     options.allow()
     tier = Tier(named or Tier.TREE)
-    if is_sealed() and tier is Tier.BUILD:
+    if options.asked("sealed") and tier is Tier.BUILD:
         raise click.UsageError("--sealed and --tier build exclude each other")
     words = nix_options(None if tier.includes(Tier.BUILD) else "--tier build")
     return Depth(
@@ -107,56 +86,29 @@ def systems() -> tuple[str, ...]:
     return tuple(dict.fromkeys(options.asked("system") or ()))
 
 
-def is_sealed() -> bool:
-    """Return whether the user gave --sealed."""
-    return bool(options.asked("sealed"))
-
-
-_DESIGNS = tuple(design.value for design in dict.fromkeys((*ASKED, *DESIGNS)))
+_deep = partial(options.own_value, deep=True)
+_several = partial(options.own_value, multiple=True)
 
 proposal_options = options.together(
-    options.remembered(
-        "--recipe", group=options.OWN, metavar="NAME", help="A recipe that 'propose --help-all' lists, or a TOML file."
-    ),
-    options.remembered(
-        "--set",
-        "settings",
-        group=options.OWN,
-        deep=True,
-        multiple=True,
-        metavar="KEY=VALUE",
-        help="An option of the recipe; may be repeated.",
-    ),
-    options.remembered(
-        "--binding",
-        "bindings",
-        group=options.OWN,
-        multiple=True,
-        metavar="NAME",
-        help="Lift only this binding (not for docker); may be repeated.",
-    ),
-    options.remembered(
+    options.own_value("--recipe", metavar="NAME", help="A recipe that 'propose --help-all' lists, or a TOML file."),
+    _deep("--set", "settings", multiple=True, metavar="KEY=VALUE", help="An option of the recipe; may be repeated."),
+    _several("--binding", "bindings", metavar="NAME", help="Lift only this binding (not for docker); may be repeated."),
+    _deep(
         "--as",
         "called",
-        group=options.OWN,
-        deep=True,
         multiple=True,
         metavar="BINDING=NAME",
         help="Call the binding's attribute NAME (not for docker); may be repeated. A single binding needs only NAME.",
     ),
-    options.remembered(
+    _deep(
         "--design",
-        group=options.OWN,
-        deep=True,
         metavar="DESIGN",
-        type=click.Choice(_DESIGNS),
+        type=click.Choice([design.value for design in dict.fromkeys((*ASKED, *DESIGNS))]),
         help="move: the definition becomes an attribute of the package; stay: it stays in its let (not for docker); "
         "hidden: a parameter (docker only). By default, unlet chooses.",
     ),
-    options.remembered(
+    _deep(
         "--follow",
-        group=options.OWN,
-        deep=True,
         metavar="NAMES",
         help="Let moved definitions take these from the package (not for docker): src, version, or src,version.",
     ),
@@ -187,7 +139,8 @@ series_options = options.together(
 
 def proposed(target: str, source: SourceRequest, *, out: Path, force: bool) -> Request:
     """Return the request that the options describe; raise click.UsageError for an option that the target lacks."""
-    if _is_docker(target):
+    # docker with a recipe is like any package.
+    if target == DOCKER and options.asked("recipe") is None:
         options.refuse_without(OTHER, *LIFTING)
     else:
         options.refuse_together(OTHER, *OWN)
@@ -195,11 +148,12 @@ def proposed(target: str, source: SourceRequest, *, out: Path, force: bool) -> R
     followed = tuple(follow.split(",")) if follow is not None else ()
     if unknown := [name for name in followed if name not in FOLLOWED]:
         raise click.UsageError(f"--follow: '{unknown[0]}' is none of {', '.join(FOLLOWED)}")
+    designs = {LIFT: options.asked("design"), DEMOTE: options.asked("rootlesskit")}
     return Request(
         target=target,
         source=source,
         bindings=options.asked("bindings") or (),
-        designs=designs(),
+        designs={step: design for step, design in designs.items() if design is not None},
         recipe=options.asked("recipe"),
         settings=_settings(options.asked("settings") or ()),
         follow=followed,
@@ -211,34 +165,17 @@ def proposed(target: str, source: SourceRequest, *, out: Path, force: bool) -> R
     )
 
 
-def _is_docker(target: str) -> bool:
-    """Return whether the target is docker's own series; docker with a recipe is like any package."""
-    return target == DOCKER and options.asked("recipe") is None
-
-
 def _settings(given: Sequence[str]) -> dict[str, str]:
     """Parse KEY=VALUE; raise click.UsageError for any other form."""
-    found: dict[str, str] = {}
-    for each in given:
-        key, equals, value = each.partition("=")
-        if not key or not equals:
-            raise click.UsageError(f"--set: '{each}' is not KEY=VALUE")
-        found[key] = value
-    return found
+    pairs = {each: each.partition("=") for each in given}
+    if wrong := [each for each, (key, equals, _) in pairs.items() if not key or not equals]:
+        raise click.UsageError(f"--set: '{wrong[0]}' is not KEY=VALUE")
+    return {key: value for key, _, value in pairs.values()}
 
 
-def _called(names: Sequence[str]) -> dict[str, str]:
+def _called(given: Sequence[str]) -> dict[str, str]:
     """Parse BINDING=NAME, with BINDING empty for NAME alone; raise click.UsageError for an invalid NAME."""
-    found: dict[str, str] = {}
-    for given in names:
-        binding, _, name = given.rpartition("=")
-        if not re.fullmatch(r"[A-Za-z_][\w-]*", name):
-            raise click.UsageError(f"--as: '{given}' is no name of an attribute")
-        found[binding] = name
-    return found
-
-
-def designs() -> dict[str, str]:
-    """Return the designs that the user chose, by step."""
-    asked = {LIFT: options.asked("design"), DEMOTE: options.asked("rootlesskit")}
-    return {step: design for step, design in asked.items() if design is not None}
+    pairs = {each: each.rpartition("=") for each in given}
+    if wrong := [each for each, (*_, name) in pairs.items() if not re.fullmatch(r"[A-Za-z_][\w-]*", name)]:
+        raise click.UsageError(f"--as: '{wrong[0]}' is no name of an attribute")
+    return {binding: name for binding, _, name in pairs.values()}

@@ -1,20 +1,13 @@
 """`unlet reach`: what the overrides of your overlays reach, and what they leave behind."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from toolkit.cli import options, output
-from toolkit.reach.effects import SCHEMA, Outcome
+from toolkit.reach.effects import SCHEMA, Outcome, Override, Reach
 from toolkit.reach.reaching import ReachRequest, reach
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from toolkit.reach.effects import Override, Reach
 
 
 @options.command(
@@ -24,7 +17,7 @@ if TYPE_CHECKING:
         "unlet reach /etc/nixos/configuration.nix --only docker",
     ),
 )
-@click.argument("paths", metavar="[PATH…]", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("paths", metavar="[PATH…]", nargs=-1, type=options.PATH)
 @options.source_value(
     "--nixpkgs",
     metavar="WHERE",

@@ -1,7 +1,5 @@
 """`unlet schema`: the JSON Schemas of the documents that unlet prints and writes."""
 
-from __future__ import annotations
-
 import click
 
 from toolkit.cli import options, output

@@ -1,9 +1,7 @@
 """`unlet track`: whether upstream has fixed it, and whether you can remove your overlay."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -15,13 +13,9 @@ from toolkit.errors import ToolkitError, reason_of
 from toolkit.model import SourceRequest
 from toolkit.nix import limits
 from toolkit.track import table
+from toolkit.track.answer import TrackAnswer
 from toolkit.track.refs import TrackRequest, track
 from toolkit.track.verdict import Used, UsedOverlay, read_overlay
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from toolkit.track.answer import TrackAnswer
 
 _STDOUT = Path("-")
 
@@ -41,18 +35,16 @@ the overlay, update nixpkgs, make the overlay anew), 11 unknown for at least one
     epilog=EXIT_CODES,
 )
 @click.argument("target", required=False)
-@click.option(
+@options.several(
     "--binding",
     "bindings",
-    metavar="NAME",
-    multiple=True,
     help="A part that overrides must reach; may be repeated. By default all packages in the file's let.",
 )
 @options.source_option(
     "--ref", "refs", metavar="REF", multiple=True, help="A branch, channel, tag or commit to look at; may be repeated."
 )
 @options.source_option(
-    "--git-dir", type=click.Path(path_type=Path), metavar="DIR", help="Read this clone of nixpkgs instead of GitHub."
+    "--git-dir", type=options.PATH, metavar="DIR", help="Read this clone of nixpkgs instead of GitHub."
 )
 @options.source_option(
     "--nixpkgs",
@@ -64,13 +56,12 @@ the overlay, update nixpkgs, make the overlay anew), 11 unknown for at least one
 )
 @click.option(
     "--overlay",
-    type=click.Path(path_type=Path),
+    type=options.PATH,
     metavar="DIR",
     help="Your overlay from 'unlet overlay' or 'unlet propose'; the verdict is about this one.",
 )
-@options.grouped(
+@options.docker_option(
     "--kind",
-    group=options.DOCKER,
     metavar="KIND",
     type=click.Choice([way.value for way in UsedOverlay if way is not UsedOverlay.ANY]),
     help="Your overlay's kind, if unlet did not write it: rewrap, patched, or wrapper-name for a wrapper "
@@ -92,12 +83,8 @@ the overlay, update nixpkgs, make the overlay anew), 11 unknown for at least one
     metavar="FILE",
     help="Keep the answer in this file; print what changed since last time.",
 )
-@options.output_option(
-    "--markdown", type=click.Path(path_type=Path), metavar="FILE", help="Also write Markdown; - is stdout."
-)
-@options.output_option(
-    "--html", type=click.Path(path_type=Path), metavar="FILE", help="Also write an HTML page; - is stdout."
-)
+@options.output_option("--markdown", type=options.PATH, metavar="FILE", help="Also write Markdown; - is stdout.")
+@options.output_option("--html", type=options.PATH, metavar="FILE", help="Also write an HTML page; - is stdout.")
 @options.server
 @options.source_option(
     "--timeout",
@@ -111,7 +98,7 @@ the overlay, update nixpkgs, make the overlay anew), 11 unknown for at least one
 @options.source_option(
     "--max-memory",
     deep=True,
-    type=click.IntRange(options.LEAST_MIB, options.MOST_MIB),
+    type=options.MIB,
     metavar="MIB",
     help="The memory limit of all evaluations together, by default 2048.",
 )

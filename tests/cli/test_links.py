@@ -16,7 +16,8 @@ from toolkit.errors import ToolkitError
 from toolkit.judge import JudgeRequest
 from toolkit.model import Silence, SourceRequest
 from toolkit.nix import limits
-from toolkit.proposal.reviewing import Review, ReviewRequest, review
+from toolkit.proposal.requests import CheckRequest
+from toolkit.proposal.reviewing import Review, review
 from toolkit.sources.changes import ChangeRequest
 
 DOCKER = "pkgs/applications/virtualization/docker"
@@ -123,10 +124,10 @@ def test_change_with_a_link_is_not_laid_out(
     patch = patch_of(clone, lambda top: reading_a_link(top, secret))
     asked = ChangeRequest(patch=patch, source=SourceRequest(nixpkgs=str(clone)))
     with pytest.raises(ToolkitError, match=message):
-        review(ReviewRequest(change=asked), progress=Silence())
+        review(CheckRequest(change=asked), progress=Silence())
     asked = committed(clone, secret)
     with pytest.raises(ToolkitError, match=message):
-        review(ReviewRequest(change=asked), progress=Silence())
+        review(CheckRequest(change=asked), progress=Silence())
     nothing_of_it(tmp_path)
 
 
@@ -142,7 +143,7 @@ def test_second_wall_holds_for_a_change_with_a_link(
     monkeypatch.setitem(vars(limits)["CONFIGURATION"], "NIX_CONF_DIR", str(settings))
     monkeypatch.setattr(limits, "SETTINGS", settings)
     monkeypatch.setattr("toolkit.judge.ground.inside.leads_out", _never)
-    asked = ReviewRequest(change=committed(clone, secret), judging=JudgeRequest(systems=("x86_64-linux",)))
+    asked = CheckRequest(change=committed(clone, secret), judging=JudgeRequest(systems=("x86_64-linux",)))
     found = review(asked, progress=Silence())
     assert isinstance(found, Review)
     assert "Permission denied" in str(found.judgement.differences)

@@ -53,7 +53,7 @@ def test_stand_in_tree_has_what_is_required_and_nothing_that_would_be_captured()
     around = lay_out(source).ground.around
     assert {"rootlesskit", "stdenv", "runc"} <= {*around.names}
     assert "moby" in file.formals
-    assert COMPONENTS == registry.named()["docker"].parts
+    assert registry.named()["docker"].parts == COMPONENTS
     assert not {*around.names} & {*COMPONENTS}
     assert not {*around.names} & {"buildxSupport", "knownVulnerabilities"}
 

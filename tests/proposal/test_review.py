@@ -18,7 +18,8 @@ from toolkit.model import Report, Silence, SourceRequest, Status
 from toolkit.nix import limits
 from toolkit.nix.limits import Allowance
 from toolkit.process import Command, Completed
-from toolkit.proposal.reviewing import Review, ReviewRequest, review
+from toolkit.proposal.requests import CheckRequest
+from toolkit.proposal.reviewing import Review, review
 from toolkit.sources.changes import ChangeRequest
 
 DOCKER = "pkgs/applications/virtualization/docker/default.nix"
@@ -49,7 +50,7 @@ def reviewed(tmp_path: Path) -> Callable[..., Review]:
     ) -> Review:
         theirs = patch(tmp_path / "theirs.diff", file, after)
         asked = ChangeRequest(patch=theirs, source=SourceRequest(nixpkgs=nixpkgs))
-        request = ReviewRequest(change=asked, judging=JudgeRequest(systems=on), **more)  # type: ignore[arg-type]
+        request = CheckRequest(change=asked, judging=JudgeRequest(systems=on), **more)  # type: ignore[arg-type]
         found = review(request, progress=Silence())
         assert isinstance(found, Review)
         return found
@@ -131,7 +132,7 @@ def test_of_a_file_without_a_nixpkgs_there_are_the_claims_alone(
     (part / "lib/default.nix").unlink()
     theirs = patch(tmp_path / "theirs.diff", DOCKER, FIXED)
     asked = ChangeRequest(patch=theirs, source=SourceRequest(nixpkgs=str(part)))
-    found = review(ReviewRequest(change=asked), progress=Silence())
+    found = review(CheckRequest(change=asked), progress=Silence())
     assert isinstance(found, Report)
     assert found.proposal.package == "docker"
 

@@ -4,6 +4,7 @@ from pathlib import Path
 from shlex import join
 
 import click
+from msgspec.structs import replace
 
 from toolkit.cli import options, output
 from toolkit.cli.proofs import exit_code, show
@@ -12,10 +13,10 @@ from toolkit.judge import SYSTEMS, JudgeRequest
 from toolkit.judge.differences import Expectation
 from toolkit.judge.differences import exit_code as judged_code
 from toolkit.judge.everything import Engine
-from toolkit.model import Depth, Report, SourceRequest
+from toolkit.model import Report, SourceRequest
 from toolkit.proposal.checking import check
 from toolkit.proposal.requests import CheckRequest
-from toolkit.proposal.reviewing import ReviewRequest, review
+from toolkit.proposal.reviewing import review
 from toolkit.report import judgement as judgements
 from toolkit.sources.changes import ChangeRequest, PullRef
 
@@ -100,39 +101,34 @@ def command(
         clone=git_dir or Path(),
         source=source,
     )
-    server = options.server_request() if pull is not None and git_dir is None else None
+    request = CheckRequest(
+        directory=directory,
+        change=change,
+        server=options.server_request() if pull is not None and git_dir is None else None,
+        bindings=bindings,
+        proofs=proofs,
+    )
     if directory is None and not any(map(options.given, _DOCKERS)):
         if named in {None, DOCKER}:
             options.refuse_without("TARGET", "--binding")
-        asked = ReviewRequest(
-            change=change,
-            judging=JudgeRequest(
-                systems=systems() or SYSTEMS,
-                nixos=nixos,
-                engine=_engine(),
-                bounded=True,
-                every_reference=references == "all",
-            ),
-            target=named,
-            bindings=bindings,
-            server=server,
+        judging = JudgeRequest(
+            systems=systems() or SYSTEMS,
+            nixos=nixos,
+            engine=_engine(),
+            bounded=True,
+            every_reference=references == "all",
         )
         options.allow()
-        return _review(asked, expect, comment=comment, command=again)
+        return _review(replace(request, target=named or "", judging=judging), expect, comment=comment, command=again)
     proven = "the output of propose" if directory is not None else next(filter(options.given, _DOCKERS))
     options.refuse_together(proven, "--expect", "--nixos", "--all", "--comment")
     subject = named if named is not None and directory is None else DOCKER
-    request = CheckRequest(
-        target=subject,
-        directory=directory,
-        change=change,
-        server=server,
-        bindings=bindings,
-        proofs=proofs,
-        depth=_depth(subject),
-    )
+    if subject != DOCKER:
+        options.refuse_together(OTHER, "--file")
+    else:
+        options.refuse_without("TARGET", "--binding")
     with output.working(options.settings()) as progress:
-        report = check(request, progress=progress)
+        report = check(replace(request, target=subject, depth=depth()), progress=progress)
     show(report, settings=options.settings())
     return exit_code(report)
 
@@ -152,15 +148,6 @@ def _refuse(pull: int | None, *, uncommitted: bool, target: str | None, git_dir:
         raise click.UsageError("--comment and --json exclude each other")
 
 
-def _depth(subject: str) -> Depth:
-    """Return how deep the claims about a target are proven; raise click.UsageError for options that it lacks."""
-    if subject != DOCKER:
-        options.refuse_together(OTHER, "--file")
-    else:
-        options.refuse_without("TARGET", "--binding")
-    return depth()
-
-
 def _source(directory: Path | None, patch: Path | None, *, asks_server: bool) -> SourceRequest:
     """Return the nixpkgs that the options name, for a patch or a proposal."""
     source = options.source_request()
@@ -176,7 +163,7 @@ def _source(directory: Path | None, patch: Path | None, *, asks_server: bool) ->
     return source
 
 
-def _review(asked: ReviewRequest, expect: str | None, *, comment: bool, command: str) -> int:
+def _review(asked: CheckRequest, expect: str | None, *, comment: bool, command: str) -> int:
     """Judge a change, print the judgement and the claims, and return the exit code."""
     settings = options.settings()
     with output.working(settings) as progress:

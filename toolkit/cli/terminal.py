@@ -15,7 +15,7 @@ from toolkit.text import harmless
 
 _TONES = {Tone.PROVEN: "green", Tone.NOT_RUN: "yellow", Tone.FAILED: "bold red"}
 _NO_COLOR = {"always": False, "never": True}
-"""What rich calls no_color; without a value, it looks at NO_COLOR."""
+"""Values of no_color for rich; without one, it looks at NO_COLOR."""
 
 
 class _Harmless(Console):

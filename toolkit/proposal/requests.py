@@ -6,6 +6,7 @@ from pathlib import Path
 
 from msgspec import Struct, field
 
+from toolkit.judge import JudgeRequest
 from toolkit.model import Depth, Server, SourceRequest
 from toolkit.sources.changes import ChangeRequest
 
@@ -47,19 +48,21 @@ def command(name: str, request: Request, *options: str) -> str:
 
 
 class CheckRequest(Struct, frozen=True, kw_only=True):
-    """A call of `check`: about a proposal's `directory`, or someone's `change` of the file of `target`.
+    """A call of `check`: about a proposal, or someone's change of the file of `target`, by default of any package."""
 
-    `change.source` is the nixpkgs of both. `server` has the commits of a pull request, None if a clone has them.
-    Overrides must reach `bindings`, by default all let-bound packages. `proofs` names the proofs to run; empty means
-    all.
-    """
-
-    target: str
+    target: str = ""
     directory: Path | None = None
+    """That of a proposal."""
     change: ChangeRequest = field(default_factory=ChangeRequest)
+    """Its source is the nixpkgs of a proposal, too."""
     server: Server | None = None
+    """Has the commits of a pull request; None if a clone has them."""
+    judging: JudgeRequest = field(default_factory=JudgeRequest)
+    """How a review judges the whole change."""
     bindings: tuple[str, ...] = ()
+    """Overrides must reach these, by default all let-bound packages."""
     proofs: tuple[str, ...] = ()
+    """The names of the proofs to run, by default all."""
     depth: Depth = field(default_factory=Depth)
 
     def proposed(self) -> Request:

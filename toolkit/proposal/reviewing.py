@@ -1,37 +1,23 @@
 """A review: the judge's result for a change, and the claims about a target that it changes."""
 
-from collections.abc import Mapping
-from pathlib import PurePosixPath
+from collections.abc import Sequence
 
-from msgspec import Struct, field
+from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit.errors import ToolkitError
-from toolkit.judge import SYSTEMS, JudgeRequest, judge
+from toolkit.judge import SYSTEMS, judge
 from toolkit.judge.asking import seconds
 from toolkit.judge.differences import Judgement
-from toolkit.model import Depth, Progress, Report, Server
+from toolkit.model import Depth, Progress, Report
 from toolkit.nix import limits
 from toolkit.nix.limits import Allowance
 from toolkit.proposal.checking import check, completed, judged
 from toolkit.proposal.registry import leaf_of, named, usual
 from toolkit.proposal.requests import CheckRequest
 from toolkit.sources import changes
-from toolkit.sources.changes import Change, ChangeRequest, FileEdit
+from toolkit.sources.changes import FileEdit
 from toolkit.sources.trees import NotWholeError
-
-
-class ReviewRequest(Struct, frozen=True, kw_only=True):
-    """A change, how to judge it, and a package whose claims are judged too.
-
-    `server` has the commits of a pull request, None if a clone has them.
-    """
-
-    change: ChangeRequest
-    judging: JudgeRequest = field(default_factory=JudgeRequest)
-    target: str | None = None
-    bindings: tuple[str, ...] = ()
-    server: Server | None = None
 
 
 class Review(Struct, frozen=True, kw_only=True):
@@ -46,58 +32,41 @@ class Review(Struct, frozen=True, kw_only=True):
     not_run: bool = False
 
 
-def review(request: ReviewRequest, *, progress: Progress) -> Review | Report:
-    """Judge a change, then prove the claims in the remaining time of each attribute.
+def review(request: CheckRequest, *, progress: Progress) -> Review | Report:
+    """Judge a change, then prove the target's claims, if one is named, in the remaining time of each attribute.
 
     For a single file, return only the report of the claims. Raise ToolkitError for an unavailable change.
     """
-    request = replace(request, change=completed(request.change, request.server, progress=progress))
+    target, chosen = request.target or usual(), request.judging.systems
+    systems = tuple(name for name in chosen if "-" in name) if chosen != SYSTEMS and target not in named() else ()
+    change = completed(request.change, request.server, progress=progress)
+    asked = replace(request, change=change, target=target, depth=Depth(systems=systems))
     try:
-        change = changes.read(request.change, progress=progress)
+        found = changes.read(change, progress=progress)
     except NotWholeError:
-        part = request.target or usual()
-        return check(_claims(request, part), progress=progress)
+        return check(asked, progress=progress)
     with limits.sharing(Allowance(seconds(nixos=request.judging.nixos))):
-        return _reviewed(change, request, progress)
+        judgement = judge(found, request.judging, progress=progress)
+        if not request.target:
+            return Review(judgement=judgement)
+        try:
+            report, note = _claims(asked, found.whole.edits, progress)
+        except ToolkitError as error:
+            notes = (f"{target}: its claims have not run, because {error.message}",)
+            return Review(judgement=judgement, notes=notes, not_run=True)
+        return Review(judgement=judgement, report=report, notes=(f"{target}: {note}",) if note is not None else ())
 
 
-def _reviewed(change: Change, request: ReviewRequest, progress: Progress) -> Review:
-    judgement = judge(change, request.judging, progress=progress)
-    target = request.target
-    if target is None:
-        return Review(judgement=judgement)
-    edits = {edit.path: edit for edit in change.whole.edits}
-    try:
-        report, note = _about_target(target, request, edits, progress)
-    except ToolkitError as error:
-        notes = (f"{target}: its claims have not run, because {error.message}",)
-        return Review(judgement=judgement, notes=notes, not_run=True)
-    return Review(judgement=judgement, report=report, notes=(f"{target}: {note}",) if note is not None else ())
-
-
-def _about_target(
-    target: str, request: ReviewRequest, edits: Mapping[PurePosixPath, FileEdit], progress: Progress
-) -> tuple[Report | None, str | None]:
+def _claims(request: CheckRequest, edits: Sequence[FileEdit], progress: Progress) -> tuple[Report | None, str | None]:
     """Return the claims about a target, or why there are none; raise ToolkitError if they cannot be judged."""
-    asked = _claims(request, target)
-    if target not in named():
-        return check(asked, progress=progress), None
-    leaf = leaf_of(target)
-    if leaf.file not in edits:
+    if request.target not in named():
+        return check(request, progress=progress), None
+    leaf = leaf_of(request.target)
+    own = [edit for edit in edits if edit.path == leaf.file]
+    if not own:
         return None, "its file is not changed"
-    if any(edit.path == leaf.file and None in {edit.before, edit.after} for edit in edits.values()):
+    if any(None in {edit.before, edit.after} for edit in own):
         return None, "its file is moved, added or taken away"
-    series = leaf.foreign(asked, progress=progress)
+    series = leaf.foreign(request, progress=progress)
     note = leaf.unconcerned(series)
-    return (judged(series, asked, progress=progress), None) if note is None else (None, note)
-
-
-def _claims(request: ReviewRequest, target: str) -> CheckRequest:
-    chosen = request.judging.systems
-    systems = tuple(name for name in chosen if "-" in name) if chosen != SYSTEMS else ()
-    return CheckRequest(
-        target=target,
-        change=request.change,
-        bindings=request.bindings,
-        depth=Depth() if target in named() else Depth(systems=systems),
-    )
+    return (judged(series, request, progress=progress), None) if note is None else (None, note)

@@ -1,6 +1,7 @@
 """`reach` from beginning to end: the paths, the nixpkgs, the systems, the result."""
 
 import json
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,7 +17,6 @@ from toolkit.nix import limits
 from toolkit.nix.limits import jobs, sealed
 from toolkit.parallel import side_by_side
 from toolkit.proposal import proposing, registry
-from toolkit.proposal.requests import Request, command
 from toolkit.reach import sources
 from toolkit.reach.answers import OverlaySource
 from toolkit.reach.effects import Brought, Override, Reach
@@ -144,11 +144,11 @@ def _on(
             directory = Path(mkdtemp(dir=scratch)) / "overlay"
             if not proposing.bring(package, root, directory, progress=Silence()):
                 return None
-            named = registry.target(package)
-            given = Request(target=package, source=request.source)
-            return Brought(
-                directory=directory, command=command("overlay", given, *(named.overlay if named is not None else ()))
-            )
+            named, source = registry.target(package), request.source
+            given = {"--nixpkgs": source.nixpkgs, "--rev": source.rev}
+            words = [word for name, value in given.items() if value is not None for word in (name, value)]
+            kind = named.overlay if named is not None else ()
+            return Brought(directory=directory, command=shlex.join(["unlet", "overlay", package, *kind, *words]))
 
         judge = Judge(session, progress, bring, parts)
 

@@ -1,16 +1,16 @@
 """Compare an attribute before and after a change, and weigh each difference."""
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec.structs import replace
 
 from toolkit.judge import fixed_outputs
-from toolkit.judge.asking import ENDS, MISSING, THROWS, Answer, called
+from toolkit.judge.asking import ENDS, MISSING, SET, THROWS, Answer, called
 from toolkit.judge.differences import Difference, Kind, Weight
 from toolkit.judge.overriding import follows, overrides
-from toolkit.judge.subject import HASHES, THREW, Compared, Own
+from toolkit.judge.subject import HASHES, THREW, Compared, Found, Own
 from toolkit.judge.values import NOTHING, STORE, is_package, is_set, leaves, names_in, what_differs, without_hashes
 
 REGRESSION, CHANGE, NOTE = Weight.REGRESSION, Weight.CHANGE, Weight.NOTE
@@ -31,12 +31,12 @@ _OF_REFUSALS = {"available", "problems"}
 
 def compare(subject: Compared, before: Answer, after: Answer) -> list[Difference]:
     """Return the differences between two answers."""
-    if (transition := _transition(subject, before, after)) is not None:
-        return transition
-    return [*_ended(subject, before, after), *_parts(subject, before, after)]
+    if (found := _transition(subject, before, after)) is None:
+        found = [*_ended(before, after), *_parts(subject, before, after)]
+    return [*_names(subject, before, after), *(subject.differs(*each) for each in found)]
 
 
-def _transition(subject: Compared, before: Answer, after: Answer) -> list[Difference] | None:
+def _transition(subject: Compared, before: Answer, after: Answer) -> list[Found] | None:
     """Compare what an attribute is; None if its parts have to be compared."""
     gone = {THROWS, ENDS}
     if before.kind == after.kind:
@@ -50,24 +50,24 @@ def _transition(subject: Compared, before: Answer, after: Answer) -> list[Differ
     if (before.kind in gone and after.kind in gone) or ENDS in {each.kind for each in (before, after) if each.limited}:
         return []
     if before.kind in gone:
-        return [subject.differs(Kind.EVALUATION, CHANGE, "evaluates now", before.kind, after.kind)]
+        return [(Kind.EVALUATION, CHANGE, "evaluates now", before.kind, after.kind)]
     kind, what, shown = Kind.DERIVATION, f"is a {after.kind} instead of a {before.kind}", after.kind
     if after.kind in gone:
         kind, what, shown = Kind.EVALUATION, "no longer evaluates", next(iter(after.ends.values()), THROWN)
-    return [subject.differs(kind, REGRESSION, what, before.kind, shown)]
+    return [(kind, REGRESSION, what, before.kind, shown)]
 
 
-def _moved(subject: Compared, before: Answer, after: Answer) -> Difference:
+def _moved(subject: Compared, before: Answer, after: Answer) -> Found:
     """Return the difference of an attribute that comes or goes."""
     if before.kind == MISSING:
-        return subject.differs(Kind.ADDED, CHANGE, "is new", None, after.kind)
+        return (Kind.ADDED, CHANGE, "is new", None, after.kind)
     weight = NOTE if before.kind in {THROWS, ENDS} else REGRESSION
     if subject.attribute in subject.aliases:
-        return subject.differs(Kind.ALIAS, weight, "the alias is no longer there", before.kind, None)
-    return subject.differs(Kind.REMOVED, weight, "is no longer there", before.kind, None)
+        return (Kind.ALIAS, weight, "the alias is no longer there", before.kind, None)
+    return (Kind.REMOVED, weight, "is no longer there", before.kind, None)
 
 
-def _ended(subject: Compared, before: Answer, after: Answer) -> Iterator[Difference]:
+def _ended(before: Answer, after: Answer) -> Iterator[Found]:
     """Yield what no longer evaluates: what has one reason, and all else that the derivation takes with it, once."""
     together: dict[tuple[Weight, str, str], list[str]] = {}
     for part, reason in after.ends.items():
@@ -85,9 +85,7 @@ def _ended(subject: Compared, before: Answer, after: Answer) -> Iterator[Differe
     for (weight, what, reason), parts in together.items():
         names = ", ".join(dict.fromkeys(map(called, parts)))
         values = (reason, None) if what == "evaluates now" else (None, reason)
-        yield subject.differs(
-            Kind.EVALUATION, weight, what if "derivation" in parts else f"its {names} {what}", *values
-        )
+        yield (Kind.EVALUATION, weight, what if "derivation" in parts else f"its {names} {what}", *values)
 
 
 def _ends(part: str, answer: Answer) -> bool:
@@ -111,7 +109,7 @@ def _takes(part: str, answer: Answer) -> bool:
     return name is None or name[1] in answer.parts.get("arguments", {})
 
 
-def _parts(subject: Compared, before: Answer, after: Answer) -> Iterator[Difference]:
+def _parts(subject: Compared, before: Answer, after: Answer) -> Iterator[Found]:
     parts = {name: (before.parts[name], after.parts[name]) for name in before.parts if name in after.parts}
     for part in _OF_VALUES & parts.keys():
         # A value that ends Nix was left out of its set, and is not gone.
@@ -120,16 +118,15 @@ def _parts(subject: Compared, before: Answer, after: Answer) -> Iterator[Differe
         parts[part] = one, other
     if before.kind == "derivation":
         yield from _package(subject, parts)
-    elif before.kind == "set":
-        yield from _names(subject, *parts.get("names", ([], [])))
-        yield from _recurse(subject, *parts.get("recurse", (None, None)))
-        yield from _passthru(subject, None, *parts.get("values", ({}, {})))
+    elif before.kind == SET:
+        yield from _recurse(*parts.get("recurse", (None, None)))
+        yield from _passthru(None, *parts.get("values", ({}, {})))
     elif "value" in parts and parts["value"][0] != parts["value"][1]:
-        yield subject.differs(Kind.PASSTHRU, CHANGE, "has a different value", *parts["value"])
-    yield from _arguments(subject, *parts.get("arguments", ({}, {})), function=before.kind == "function")
+        yield (Kind.PASSTHRU, CHANGE, "has a different value", *parts["value"])
+    yield from _arguments(*parts.get("arguments", ({}, {})), function=before.kind == "function")
 
 
-def _package(subject: Compared, parts: Mapping[str, tuple[Any, Any]]) -> Iterator[Difference]:
+def _package(subject: Compared, parts: Mapping[str, tuple[Any, Any]]) -> Iterator[Found]:
     """Compare the parts of a package; beneath a rebuild too, less what that explains."""
 
     def pair(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -144,31 +141,31 @@ def _package(subject: Compared, parts: Mapping[str, tuple[Any, Any]]) -> Iterato
     if own is not None and not (refused and is_broken):
         fixed = [
             *fixed_outputs.fetches(subject, *fetched),
-            *fixed_outputs.texts(subject, *parts.get("texts", ([], []))),
+            *fixed_outputs.texts(*parts.get("texts", ([], []))),
         ]
-        yield from _derivation(subject, own, fixed)
-    yield from _meta(subject, own, *pair("meta"), known=refused)
+        yield from _derivation(own, fixed)
+    yield from _meta(own, *pair("meta"), known=refused)
     yield from _position(subject, *position)
     if own is not None:
-        yield from _attributes(subject, own, *pair("kinds"))
-        yield from _functions(subject, own, *pair("functions"))
-    for each in _passthru(subject, own, *pair("passthru"), known=fixed_outputs.refetched(*fetched)):
+        yield from _attributes(own, *pair("kinds"))
+        yield from _functions(own, *pair("functions"))
+    for each in _passthru(own, *pair("passthru"), known=fixed_outputs.refetched(*fetched)):
         # What throws with the derivation has its reason.
-        if not (is_broken and each.after == THROWN):
+        if not (is_broken and each[-1] == THROWN):
             yield each
     if not is_broken:
-        yield from overrides(subject, own, *pair("override"))
-        yield from follows(subject, own, *pair("follows"))
+        yield from overrides(own, *pair("override"))
+        yield from follows(own, *pair("follows"))
 
 
-def _derivation(subject: Compared, own: Own, fixed: Sequence[Difference]) -> Iterator[Difference]:
+def _derivation(own: Own, fixed: Sequence[Found]) -> Iterator[Found]:
     before, after = own.before, own.after
     for name, what in (("drv", "no longer evaluates"), ("out", "its output no longer evaluates")):
         if after[name] == THREW and before[name] != THREW:
-            yield subject.differs(Kind.EVALUATION, REGRESSION, what, before[name], THROWN)
+            yield (Kind.EVALUATION, REGRESSION, what, before[name], THROWN)
             return
         if before[name] == THREW != after[name]:
-            yield subject.differs(Kind.EVALUATION, CHANGE, "evaluates now", THROWN, after[name])
+            yield (Kind.EVALUATION, CHANGE, "evaluates now", THROWN, after[name])
             return
     yield from fixed
     if before["drv"] == after["drv"] != THREW:
@@ -178,15 +175,15 @@ def _derivation(subject: Compared, own: Own, fixed: Sequence[Difference]) -> Ite
         one, other = before["attributes"], after["attributes"]
         if names := sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name)):
             what = what if own.updated else f"its derivation throws, and would be built differently: {', '.join(names)}"
-            values = ({name: each.get(name) for name in names} for each in (one, other))
-            yield subject.differs(Kind.DERIVATION, CHANGE, what, *values)
+            one, other = ({name: each.get(name) for name in names} for each in (one, other))
+            yield (Kind.DERIVATION, CHANGE, what, one, other)
     elif not own.same:
         lost = [name for name in before["outputs"] if name not in after["outputs"]]
         if lost:
-            yield subject.differs(Kind.DERIVATION, REGRESSION, f"has lost the output {', '.join(lost)}", lost, None)
-        yield subject.differs(Kind.DERIVATION, CHANGE, what, before["drv"], after["drv"])
+            yield (Kind.DERIVATION, REGRESSION, f"has lost the output {', '.join(lost)}", lost, None)
+        yield (Kind.DERIVATION, CHANGE, what, before["drv"], after["drv"])
     elif not fixed:
-        yield subject.differs(Kind.FIXED_OUTPUT, NOTE, fixed_outputs.UNNAMED, before["drv"], after["drv"])
+        yield (Kind.FIXED_OUTPUT, NOTE, fixed_outputs.UNNAMED, before["drv"], after["drv"])
 
 
 def _refusals(own: Own | None, before: dict[str, Any], after: dict[str, Any]) -> list[str]:
@@ -198,33 +195,33 @@ def _refusals(own: Own | None, before: dict[str, Any], after: dict[str, Any]) ->
     return [*found, *(["unsupported"] if is_other else [])]
 
 
-def _refused(subject: Compared, refused: list[str], positions: tuple[Any, Any]) -> Iterator[Difference]:
+def _refused(subject: Compared, refused: list[str], positions: tuple[Any, Any]) -> Iterator[Found]:
     """Yield what a package is refused for by default: a change if its own file sets that, and else a regression."""
     files = (subject.shown(each).rpartition(":")[0] for each in positions if isinstance(each, str))
     words = {word for file in files for word in subject.files.get(file, ())}
     for reason in refused:
         weight = CHANGE if words & _REFUSALS[reason] else REGRESSION
         what = f"is refused by default now: it is {reason}{' on this platform' if reason == 'unsupported' else ''}"
-        yield subject.differs(Kind.EVALUATION, weight, what)
+        yield (Kind.EVALUATION, weight, what, None, None)
 
 
 def _meta(
-    subject: Compared, own: Own | None, before: dict[str, Any], after: dict[str, Any], *, known: Collection[str] = ()
-) -> Iterator[Difference]:
+    own: Own | None, before: dict[str, Any], after: dict[str, Any], *, known: Collection[str] = ()
+) -> Iterator[Found]:
     for name in sorted(before.keys() | after.keys()):
         old, new = before.get(name), after.get(name)
         if name.endswith("Position") or name in known or (known and name in _OF_REFUSALS):
             continue
         if name not in after:
-            yield subject.differs(Kind.META, REGRESSION, f"meta.{name} is gone", old, None)
+            yield (Kind.META, REGRESSION, f"meta.{name} is gone", old, None)
         elif name not in before:
-            yield subject.differs(Kind.META, CHANGE, f"meta.{name} is new", None, new)
+            yield (Kind.META, CHANGE, f"meta.{name} is new", None, new)
         elif old != new:
             if new == THREW:
-                yield subject.differs(Kind.META, REGRESSION, f"meta.{name} throws", old, THROWN)
+                yield (Kind.META, REGRESSION, f"meta.{name} throws", old, THROWN)
             elif own is None or not (own.follows(old, new) or (own.updated and name in _VERSIONED)):
                 weight = REGRESSION if _is_worse(name, old, new, own) else CHANGE
-                yield subject.differs(Kind.META, weight, f"meta.{name} {what_differs(old, new)}", old, new)
+                yield (Kind.META, weight, f"meta.{name} {what_differs(old, new)}", old, new)
 
 
 def _is_worse(name: str, old: Any, new: Any, own: Own | None) -> bool:  # noqa: ANN401 - JSON
@@ -238,25 +235,23 @@ def _is_worse(name: str, old: Any, new: Any, own: Own | None) -> bool:  # noqa: 
     return new in (None, "", [])
 
 
-def _position(subject: Compared, before: Any, after: Any) -> Iterator[Difference]:  # noqa: ANN401 - JSON
+def _position(subject: Compared, before: Any, after: Any) -> Iterator[Found]:  # noqa: ANN401 - JSON
     if before == after or not isinstance(before, str):
         return
     if not isinstance(after, str):
-        yield subject.differs(
-            Kind.POSITION, REGRESSION, "meta.position is lost: nobody is asked for a review", before, None
-        )
+        yield (Kind.POSITION, REGRESSION, "meta.position is lost: nobody is asked for a review", before, None)
         return
     old, new = (subject.shown(each).rpartition(":")[0] for each in (before, after))
     if old == new:
         return
     if new in subject.files:
-        yield subject.differs(Kind.POSITION, NOTE, "meta.position is in another file of the change", before, after)
+        yield (Kind.POSITION, NOTE, "meta.position is in another file of the change", before, after)
     else:
         what = "meta.position is in a file that the change does not touch: others are asked for reviews"
-        yield subject.differs(Kind.POSITION, REGRESSION, what, before, after)
+        yield (Kind.POSITION, REGRESSION, what, before, after)
 
 
-def _attributes(subject: Compared, own: Own, before: dict[str, str], after: dict[str, str]) -> Iterator[Difference]:
+def _attributes(own: Own, before: dict[str, str], after: dict[str, str]) -> Iterator[Found]:
     """Compare the attributes of a derivation that is the same, as others read them, and those of its sources."""
     for name in sorted(before.keys() | after.keys()):
         # With another derivation go attributes of it, and with a source its own.
@@ -265,13 +260,13 @@ def _attributes(subject: Compared, own: Own, before: dict[str, str], after: dict
             continue
         if name not in after:
             if before[name] != "null":
-                yield subject.differs(Kind.PASSTHRU, REGRESSION, f"the attribute {name} is gone", before[name], None)
+                yield (Kind.PASSTHRU, REGRESSION, f"the attribute {name} is gone", before[name], None)
         elif name in before and before[name] != after[name]:
             what = f"the attribute {name} is a {after[name]} instead of a {before[name]}"
-            yield subject.differs(Kind.PASSTHRU, CHANGE, what, before[name], after[name])
+            yield (Kind.PASSTHRU, CHANGE, what, before[name], after[name])
 
 
-def _functions(subject: Compared, outer: Own, before: dict[str, Any], after: dict[str, Any]) -> Iterator[Difference]:
+def _functions(outer: Own, before: dict[str, Any], after: dict[str, Any]) -> Iterator[Found]:
     """Compare the results of a package's functions, if they make a package before and after.
 
     A package that is built differently makes its results differ too.
@@ -281,50 +276,52 @@ def _functions(subject: Compared, outer: Own, before: dict[str, Any], after: dic
         if old and new:
             own = Own(before=old["derivation"], after=new["derivation"])
             is_known = not outer.same and THREW not in (own.before["drv"], own.after["drv"])
-            found = () if is_known else _derivation(subject, own, ())
-            for each in (*found, *_meta(subject, own, old["meta"], new["meta"])):
-                yield replace(each, what=f"{name} {each.what}")
+            found = [] if is_known else [*_derivation(own, ())]
+            yield from _named(name, [*found, *_meta(own, old["meta"], new["meta"])])
             if own.same and old["twice"] and new["twice"]:
-                for each in _derivation(subject, Own(before=old["twice"], after=new["twice"]), ()):
-                    yield replace(each, what=f"{name} twice {each.what}")
+                yield from _named(f"{name} twice", _derivation(Own(before=old["twice"], after=new["twice"]), ()))
+
+
+def _named(name: str, differences: Iterable[Found]) -> Iterator[Found]:
+    """Yield differences with the name of what they are of."""
+    for kind, weight, what, before, after in differences:
+        yield (kind, weight, f"{name} {what}", before, after)
 
 
 def _passthru(
-    subject: Compared, own: Own | None, before: dict[str, Any], after: dict[str, Any], *, known: Collection[str] = ()
-) -> Iterator[Difference]:
+    own: Own | None, before: dict[str, Any], after: dict[str, Any], *, known: Collection[str] = ()
+) -> Iterator[Found]:
     for name, old, new in leaves("", before, after):
         if old is NOTHING:
-            yield subject.differs(Kind.PASSTHRU, NOTE, f"{name} is new", None, new)
+            yield (Kind.PASSTHRU, NOTE, f"{name} is new", None, new)
         elif new is NOTHING:
-            yield subject.differs(Kind.PASSTHRU, REGRESSION, f"{name} is gone", old, None)
+            yield (Kind.PASSTHRU, REGRESSION, f"{name} is gone", old, None)
         elif new == THREW:
-            yield subject.differs(Kind.PASSTHRU, REGRESSION, f"{name} throws", old, THROWN)
+            yield (Kind.PASSTHRU, REGRESSION, f"{name} throws", old, THROWN)
         elif old == THREW:
-            yield subject.differs(Kind.PASSTHRU, NOTE, f"{name} evaluates now", THROWN, new)
+            yield (Kind.PASSTHRU, NOTE, f"{name} evaluates now", THROWN, new)
         elif is_package(old) and is_package(new):
-            yield from () if old["out"] == new["out"] and name in known else _packages(subject, own, name, (old, new))
+            yield from () if old["out"] == new["out"] and name in known else _packages(own, name, (old, new))
         elif lost := sorted(names_in(old) - names_in(new)):
             for each in lost:
-                yield subject.differs(Kind.PASSTHRU, REGRESSION, f"{name}.{each} is gone", old, new)
+                yield (Kind.PASSTHRU, REGRESSION, f"{name}.{each} is gone", old, new)
         elif own is None or (own.same and own.after["out"] != THREW) or not _follows(own, old, new):
             weight = REGRESSION if _loses(old, new) else CHANGE
-            yield subject.differs(Kind.PASSTHRU, weight, f"{name} {what_differs(old, new)}", old, new)
+            yield (Kind.PASSTHRU, weight, f"{name} {what_differs(old, new)}", old, new)
 
 
-def _packages(
-    subject: Compared, own: Own | None, name: str, pair: tuple[dict[str, Any], dict[str, Any]]
-) -> Iterator[Difference]:
+def _packages(own: Own | None, name: str, pair: tuple[dict[str, Any], dict[str, Any]]) -> Iterator[Found]:
     """Compare two packages that a package holds; what a rebuild of its own brings with it is none of theirs."""
     old, new = pair
     if old["out"] != new["out"]:
         if own is None or own.same:
-            yield subject.differs(Kind.PASSTHRU, CHANGE, f"{name} is built differently", old["drv"], new["drv"])
+            yield (Kind.PASSTHRU, CHANGE, f"{name} is built differently", old["drv"], new["drv"])
         elif not _follows(own, old["out"], new["out"]):
             one, other = (STORE.sub("", str(each["out"])) for each in pair)
-            yield subject.differs(Kind.PASSTHRU, CHANGE, f"{name} is another package", one, other)
+            yield (Kind.PASSTHRU, CHANGE, f"{name} is another package", one, other)
     elif own is None or own.before["drv"] == own.after["drv"]:
         what = f"{name} has the same output, and a fixed output among its inputs a different derivation"
-        yield subject.differs(Kind.FIXED_OUTPUT, CHANGE, what, old["drv"], new["drv"])
+        yield (Kind.FIXED_OUTPUT, CHANGE, what, old["drv"], new["drv"])
 
 
 def _follows(own: Own, old: Any, new: Any) -> bool:  # noqa: ANN401 - JSON
@@ -341,35 +338,36 @@ def _loses(old: Any, new: Any) -> bool:  # noqa: ANN401 - JSON
     return functions and bool({*old["λ"]} - {*new["λ"]})
 
 
-def _arguments(
-    subject: Compared, before: dict[str, bool], after: dict[str, bool], *, function: bool
-) -> Iterator[Difference]:
+def _arguments(before: dict[str, bool], after: dict[str, bool], *, function: bool) -> Iterator[Found]:
     where = "" if function else " of override"
     for name in sorted(before.keys() | after.keys()):
         if name not in after:
-            yield subject.differs(Kind.ARGUMENTS, REGRESSION, f"the argument {name}{where} is gone", before[name], None)
+            yield (Kind.ARGUMENTS, REGRESSION, f"the argument {name}{where} is gone", before[name], None)
         elif name not in before:
             weight = REGRESSION if function and not after[name] else NOTE
-            yield subject.differs(Kind.ARGUMENTS, weight, f"the argument {name}{where} is new", None, after[name])
+            yield (Kind.ARGUMENTS, weight, f"the argument {name}{where} is new", None, after[name])
         elif before[name] != after[name]:
             weight, how = (REGRESSION, "no longer has") if before[name] else (NOTE, "now has")
             what = f"the argument {name}{where} {how} a default"
-            yield subject.differs(Kind.ARGUMENTS, weight, what, before[name], after[name])
+            yield (Kind.ARGUMENTS, weight, what, before[name], after[name])
 
 
-def _names(subject: Compared, before: list[str], after: list[str]) -> Iterator[Difference]:
+def _names(subject: Compared, before: Answer, after: Answer) -> Iterator[Difference]:
+    """Yield the names that come to a set or go from it, as attributes of their own."""
+    if not before.kind == after.kind == SET:
+        return
+    old, new = (dict.fromkeys(each.parts.get("names", ())) for each in (before, after))
     prefix = f"{subject.attribute}." if subject.attribute else ""
-    for names, kind, weight, what in (
-        (sorted({*before} - {*after}), Kind.REMOVED, REGRESSION, "is no longer there"),
-        (sorted({*after} - {*before}), Kind.ADDED, CHANGE, "is new"),
-    ):
-        for name in names:
-            known = Kind.ALIAS if kind is Kind.REMOVED and name in subject.aliases else kind
-            yield Difference(attribute=prefix + name, system=subject.system, kind=known, weight=weight, what=what)
+    differing = sorted(old.keys() ^ new.keys(), key=lambda name: (name in new, name))
+    for name in differing if "names" in before.parts.keys() & after.parts.keys() else ():
+        own = replace(subject, attribute=prefix + name)
+        kind = Kind.ADDED if name in new else Kind.ALIAS if name in subject.aliases else Kind.REMOVED
+        what = "is new" if name in new else "is no longer there"
+        yield own.differs(kind, CHANGE if name in new else REGRESSION, what)
 
 
-def _recurse(subject: Compared, before: Any, after: Any) -> Iterator[Difference]:  # noqa: ANN401 - JSON
+def _recurse(before: Any, after: Any) -> Iterator[Found]:  # noqa: ANN401 - JSON
     if before != after:
         weight = REGRESSION if before is True else CHANGE
         what = "recurseForDerivations differs: what is in it is built and found, or is not"
-        yield subject.differs(Kind.PASSTHRU, weight, what, before, after)
+        yield (Kind.PASSTHRU, weight, what, before, after)

@@ -3,8 +3,8 @@
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from toolkit.judge.differences import Difference, Kind, Weight
-from toolkit.judge.subject import HASHES, Compared, with_strings
+from toolkit.judge.differences import Kind, Weight
+from toolkit.judge.subject import HASHES, Compared, Found, with_strings
 from toolkit.judge.values import STORE
 
 REGRESSION, CHANGE, NOTE = Weight.REGRESSION, Weight.CHANGE, Weight.NOTE
@@ -39,7 +39,7 @@ UNNAMED = "a fixed output among its inputs is made by a different derivation, an
 """The message about an output that no attribute holds: a text may name it, or an input may be made from it."""
 
 
-def fetches(subject: Compared, before: list[Any], after: list[Any]) -> Iterator[Difference]:
+def fetches(subject: Compared, before: list[Any], after: list[Any]) -> Iterator[Found]:
     """Compare fixed outputs that keep their hash although a different derivation makes them."""
     olds = {each["name"]: each for each in before}
     by_output = {each["out"]: each for each in before if isinstance(each["out"], str)}
@@ -69,17 +69,17 @@ def fetches(subject: Compared, before: list[Any], after: list[Any]) -> Iterator[
         again = f"nix-build -A {attribute}{'' if is_renamed else ' --check'}"
         if serious and is_renamed and one.get("urls") is None:
             what = f"{name} has the hash of the one before, which is right if nothing in it differs: {again}"
-            yield subject.differs(Kind.FIXED_OUTPUT, CHANGE, what)
+            yield (Kind.FIXED_OUTPUT, CHANGE, what, None, None)
         elif serious:
             what = f"{name} is fetched differently ({_telling(serious)}) and {whose}: {again}"
-            values = ({name: each.get(name) for name in _ranked(serious)} for each in (one, other))
-            yield subject.differs(Kind.FIXED_OUTPUT, REGRESSION, what, *values)
+            one, other = ({name: each.get(name) for name in _ranked(serious)} for each in (one, other))
+            yield (Kind.FIXED_OUTPUT, REGRESSION, what, one, other)
         elif not is_renamed:
             how = (
                 "its hash is written differently" if _hashes(old) != _hashes(new) else "the tools that fetch it differ"
             )
             what = f"{name} has a different derivation and the same output: {how}"
-            yield subject.differs(Kind.FIXED_OUTPUT, NOTE, what, old["drv"], new["drv"])
+            yield (Kind.FIXED_OUTPUT, NOTE, what, old["drv"], new["drv"])
 
 
 def refetched(before: list[Any], after: list[Any]) -> set[str]:
@@ -89,7 +89,7 @@ def refetched(before: list[Any], after: list[Any]) -> set[str]:
     return {part for name in names for part in (name, name.rpartition(".")[0])}
 
 
-def texts(subject: Compared, before: list[Any], after: list[Any]) -> Iterator[Difference]:
+def texts(before: list[Any], after: list[Any]) -> Iterator[Found]:
     """Compare the store paths in a package's texts: the same outputs from different derivations."""
     olds = {each["name"]: each for each in before}
     for new in after:
@@ -100,7 +100,7 @@ def texts(subject: Compared, before: list[Any], after: list[Any]) -> Iterator[Di
             name = STORE.sub("", path)
             if name in others and name.removesuffix(".drv") in outputs:
                 what = f"{UNNAMED}: its {new['name']} names {name.removesuffix('.drv')}"
-                yield subject.differs(Kind.FIXED_OUTPUT, NOTE, what, path, others[name])
+                yield (Kind.FIXED_OUTPUT, NOTE, what, path, others[name])
 
 
 def _telling(names: Collection[str]) -> str:

@@ -1,7 +1,7 @@
 """The attribute under comparison, and its own derivation before and after."""
 
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from msgspec import Struct, field
 
@@ -13,6 +13,10 @@ THREW = {"!": "throws"}
 
 HASHES = frozenset({"hash", "outputHash", "outputHashAlgo", "outputHashMode", "sha1", "sha256", "sha512", "md5"})
 """How a hash is written, which has several forms; the output path has the one that counts."""
+
+
+Found: TypeAlias = tuple[Kind, Weight, str, Any, Any]
+"""A difference of an attribute: its kind and weight, a sentence, and the values before and after."""
 
 
 class Compared(Struct, frozen=True, kw_only=True):

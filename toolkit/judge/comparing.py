@@ -84,8 +84,8 @@ def _ended(before: Answer, after: Answer) -> Iterator[Found]:
             together.setdefault((NOTE, "evaluates now", reason), []).append(part)
     for (weight, what, reason), parts in together.items():
         names = ", ".join(dict.fromkeys(map(called, parts)))
-        values = (reason, None) if what == "evaluates now" else (None, reason)
-        yield (Kind.EVALUATION, weight, what if "derivation" in parts else f"its {names} {what}", *values)
+        old, new = (reason, None) if what == "evaluates now" else (None, reason)
+        yield (Kind.EVALUATION, weight, what if "derivation" in parts else f"its {names} {what}", old, new)
 
 
 def _ends(part: str, answer: Answer) -> bool:

@@ -52,9 +52,13 @@ def find(
     search = _Search(record=record, serious=_differing(record.differences) | {*functions})
     most_names, most_files = (len(names), None) if record.sides.every_reference else (_MOST_NAMES, _MOST_FILES)
     naming = record.maps[1].naming(names[:most_names])
-    for file in naming[:most_files]:
+    texts = ((file, record.maps[1].text(file)) for file in naming[:most_files])
+    named = {file: places for file, text in texts if (places := _places(text, names[:most_names]))}
+    ranks = {name: rank for rank, name in enumerate(dict.fromkeys(chain.from_iterable(named.values())))}
+    # If not all can be looked at, it is the files of some names.
+    for file in sorted(named, key=lambda file: min(map(ranks.__getitem__, named[file]))):
         if file in _TABLES or file not in (record.files if files is None else files):
-            search.look_at(file, _places(record.maps[1].text(file), names[:most_names]))
+            search.look_at(file, named[file])
     sides = (search.strong - {*own}, search.weak - search.strong - {*own})
     ranked = (sorted(paths, key=lambda path: (path not in search.first, len(path), path)) for paths in sides)
     strong, weak = (tuple(path for path in paths if len(path) <= _DEEPEST) for paths in ranked)

@@ -1,54 +1,34 @@
-"""Collect a program's output in a thread, pass it on line by line, and limit its size."""
+"""Feed a program and collect its output in one loop, with limits on time and size."""
 
 import os
-import threading
-import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
+from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
+from subprocess import Popen
 
 # The longest wait of the main thread, in seconds: a signal that comes just before it blocks raises nothing until it
 # wakes.
 LONGEST_WAIT = 0.2
 
+_CHUNK = 65536
+
 
 class Stream:
-    """Collects one output of a program in a thread, and passes it on line by line.
-
-    More than `most` bytes end the program; beyond `kept` bytes, the first are dropped.
-    """
+    """One output of a program: `observer` gets each line; beyond `kept` bytes, the first are dropped."""
 
     def __init__(
         self, *, most: int | None = None, kept: int | None = None, observer: Callable[[str], None] | None = None
     ) -> None:
-        self._reading, self.writing = os.pipe()
         self._most, self._kept = most, kept
         self._observer = observer
         self._chunks: deque[bytes] = deque()
         self._size = 0
-        self._thread = threading.Thread(target=self._read, daemon=True)
-        self._stop: Callable[[], None] = lambda: None
-
-    def start(self, stop: Callable[[], None]) -> None:
-        """Start to read a program's output; `stop` ends a program that writes too much."""
-        os.close(self.writing)
-        self._stop = stop
-        self._thread.start()
-
-    def close(self) -> None:
-        """Stop: the process did not start."""
-        os.close(self._reading)
-        os.close(self.writing)
-
-    def ends(self, within: float | None) -> bool:
-        """Wait at most so many seconds for the end of the output, and return whether it came."""
-        deadline = float("inf") if within is None else time.monotonic() + within
-        while self._thread.is_alive() and (left := deadline - time.monotonic()) > 0:
-            self._thread.join(min(left, LONGEST_WAIT))
-        return not self._thread.is_alive()
+        self._rest = b""
 
     @property
     def is_full(self) -> bool:
-        """Return whether the output exceeded its limit."""
+        """Return whether the output exceeds `most` bytes."""
         return self._most is not None and self._size > self._most
 
     @property
@@ -61,26 +41,63 @@ class Stream:
         """The collected output as text."""
         return self.content.decode("utf-8", "replace")
 
-    def _read(self) -> None:
-        rest = b""
-        with os.fdopen(self._reading, "rb", buffering=0) as stream:
-            while chunk := stream.read(65536):
-                self._keep(chunk)
-                if self._observer is None:
-                    continue
-                *lines, rest = (rest + chunk).replace(b"\r", b"\n").split(b"\n")
-                for line in lines:
-                    self._observer(line.decode("utf-8", "replace"))
-        if rest and self._observer is not None:
-            self._observer(rest.decode("utf-8", "replace"))
-
-    def _keep(self, chunk: bytes) -> None:
+    def take(self, chunk: bytes) -> None:
+        """Add what the program has written, nothing for its end."""
+        if self._observer is not None:
+            *lines, self._rest = (self._rest + chunk).replace(b"\r", b"\n").split(b"\n")
+            for line in lines if chunk or not self._rest else (*lines, self._rest):
+                self._observer(line.decode("utf-8", "replace"))
         self._size += len(chunk)
-        if self.is_full:
-            self._chunks.clear()
-            self._stop()
-            return
         self._chunks.append(chunk)
-        if self._kept is not None:
-            while self._size - len(self._chunks[0]) >= self._kept:
-                self._size -= len(self._chunks.popleft())
+        while self._kept is not None and self._size - len(self._chunks[0]) >= self._kept:
+            self._size -= len(self._chunks.popleft())
+
+
+def exchange(
+    process: Popen[bytes], stdin: bytes | None, stdout: Stream, stderr: Stream, left: Callable[[], float]
+) -> None:
+    """Feed a program, and collect its output until that has ended or is full.
+
+    Raise TimeoutError once no seconds are `left`.
+    """
+    rest = memoryview(stdin or b"")
+    with DefaultSelector() as waiting:
+        if process.stdin is not None:
+            os.set_blocking(process.stdin.fileno(), False)
+            waiting.register(process.stdin, EVENT_WRITE)
+        for pipe, stream in ((process.stdout, stdout), (process.stderr, stderr)):
+            if pipe is not None:
+                waiting.register(pipe, EVENT_READ, stream)
+        while waiting.get_map() and not stdout.is_full:
+            if (seconds := left()) <= 0:
+                raise TimeoutError
+            for key, _ in waiting.select(min(seconds, LONGEST_WAIT)):
+                if isinstance(key.data, Stream):
+                    key.data.take(chunk := os.read(key.fd, _CHUNK))
+                    is_over = not chunk
+                else:
+                    rest = rest[_written(key.fd, rest) :]
+                    is_over = not rest
+                if is_over:
+                    waiting.unregister(key.fileobj)
+                    if key.fileobj is process.stdin:
+                        process.stdin.close()
+
+
+def _written(handle: int, content: memoryview) -> int:
+    """Return how much of a content a program takes now; one that has enough of it, or has ended, is no failure."""
+    try:
+        return os.write(handle, content[:_CHUNK])
+    except BlockingIOError:
+        return 0
+    except OSError:
+        return len(content)
+
+
+def drain(process: Popen[bytes], stderr: Stream) -> None:
+    """Collect what an ended program has written to stderr; who else has it open is not waited for."""
+    if process.stderr is not None:
+        os.set_blocking(process.stderr.fileno(), False)
+        with suppress(BlockingIOError):
+            while chunk := os.read(process.stderr.fileno(), _CHUNK):
+                stderr.take(chunk)

@@ -20,19 +20,17 @@ import time
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from functools import partial
-from math import isinf
+from math import inf, isinf
 from pathlib import Path
 from types import FrameType
-from typing import IO, TypedDict, Unpack
+from typing import TypedDict, Unpack
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from toolkit import environment, landlock
-from toolkit.clock import Clock, Pace
 from toolkit.errors import CommandError, LimitError, ToolkitError, reason_of, without_passwords
-from toolkit.pipes import Stream
+from toolkit.pipes import Stream, drain, exchange
 
 # What a program gets between SIGTERM and SIGKILL: Nix ends its builders and unlocks its paths in that time.
 GRACE_SECONDS = 3.0
@@ -57,12 +55,19 @@ _echo: ContextVar[Callable[[str], None] | None] = ContextVar("_echo", default=No
 _group: ContextVar[_Living | None] = ContextVar("_group", default=None)
 
 
+class Pace(Struct, frozen=True):
+    """The time limit of each task in a program, in seconds, and what is `left` of it to the current one."""
+
+    seconds: float
+    left: Callable[[], float]
+
+
 class Command(Struct, frozen=True, kw_only=True):
     """A program to run.
 
     `env` is its whole environment, see `toolkit.environment`. `ok` holds the statuses that are no failure, None means
-    all. `timeout` is in seconds. `on_stderr` gets each line that the program writes to stderr while it runs, from
-    another thread; a carriage return ends a line too. `shown` makes of that and `argv` what may be shown.
+    all. `timeout` is in seconds. `on_stderr` gets each line that the program writes to stderr while it runs; a carriage
+    return ends a line too. `shown` makes of that and `argv` what may be shown.
     A program that writes more than `most` bytes to stdout is ended. Only the end of a very long stderr is kept. The
     kernel lets it reach no more than `within` says, where it can. It runs when it has its `turn`, for which it waits
     within its `timeout`. Linux lets it have so many MiB of `memory` of its own; such a program ends by itself after the
@@ -191,41 +196,46 @@ def execute(command: Command) -> Completed:
 
 
 def _execute(command: Command) -> Completed:
-    if (observer := _echo.get()) is not None:
-        observer(command.line)
+    _tell(command)
     living = _group.get() or _Living()
     began = time.monotonic()
-    clock = Clock(command.timeout, command.pace, command.on_stderr)
-    stdout, stderr = Stream(most=command.most), Stream(kept=_KEPT_BYTES, observer=clock.observer)
+    stdout, stderr = Stream(most=command.most), Stream(kept=_KEPT_BYTES, observer=command.on_stderr)
+    missed: Pace | None = None
+
+    def left() -> float:
+        nonlocal missed
+        whole = inf if command.timeout is None else began + command.timeout - time.monotonic()
+        task = inf if command.pace is None else command.pace.left()
+        missed = command.pace if task < whole else None
+        return min(whole, task)
+
     # Between the start of the program and the `try` that ends it there must be no interrupt.
     signals = HeldSignals()
     try:
-        process = living.start(command, stdout.writing, stderr.writing)
+        process = living.start(command)
     except BaseException:
-        stdout.close()
-        stderr.close()
         signals.release()
         raise
     try:
-        stdout.start(partial(_signal, process, signal.SIGTERM))
-        stderr.start(partial(_signal, process, signal.SIGTERM))
-        if process.stdin is not None:
-            # In a thread: a program may read only when what it has written is read.
-            threading.Thread(target=_feed, args=(process.stdin, command.stdin), daemon=True).start()
         signals.release()
-        for stream in (stdout, stderr):
-            # A child of the program may have it open still.
-            clock.wait(stream)
-        process.wait(None if isinf(clock.left) else max(clock.left, 0))
+        # A child of the program may have its output open still.
+        exchange(process, command.stdin, stdout, stderr, left)
+        if stdout.is_full:
+            end(process, at_once=command.abrupt)
+            drain(process, stderr)
+        else:
+            process.wait(None if isinf(seconds := left()) else max(seconds, 0))
     except (TimeoutError, subprocess.TimeoutExpired):
         end(process, at_once=command.abrupt)
-        stderr.ends(1)
-        raise _too_long(command, _shown(command, stderr.text, -signal.SIGTERM), clock.missed) from None
+        drain(process, stderr)
+        raise _too_long(command, _shown(command, stderr.text, -signal.SIGTERM), missed) from None
     except BaseException:
         end(process, at_once=command.abrupt)
         raise
     finally:
         living.ended(process)
+        for pipe in filter(None, (process.stdin, process.stdout, process.stderr)):
+            pipe.close()
     said = _shown(command, stderr.text, process.returncode)
     if stdout.is_full:
         limit = f"it has written more than {command.most} bytes"
@@ -239,6 +249,11 @@ def _execute(command: Command) -> Completed:
         stderr=said,
         seconds=time.monotonic() - began,
     )
+
+
+def _tell(command: Command) -> None:
+    if (observer := _echo.get()) is not None:
+        observer(command.line)
 
 
 def _shown(command: Command, said: str, status: int) -> str:
@@ -266,9 +281,8 @@ def begin(command: Command) -> subprocess.Popen[bytes]:
 
     Raise ToolkitError if it cannot be started.
     """
-    if (observer := _echo.get()) is not None:
-        observer(command.line)
-    return _start(replace(command, stdin=b""), subprocess.PIPE, subprocess.PIPE)
+    _tell(command)
+    return _start(replace(command, stdin=b""))
 
 
 class _Living:
@@ -288,11 +302,11 @@ class _Living:
         if stopped:
             other.stop()
 
-    def start(self, command: Command, stdout: int, stderr: int) -> subprocess.Popen[bytes]:
+    def start(self, command: Command) -> subprocess.Popen[bytes]:
         with self._lock:
             if self._stopped:
                 raise CommandError(command.argv, status=-signal.SIGTERM, stderr="not started, another one failed")
-            process = _start(command, stdout, stderr)
+            process = _start(command)
             self._processes.add(process)
             return process
 
@@ -345,13 +359,7 @@ class HeldSignals:
         self._came.append((number, frame))
 
 
-def _feed(pipe: IO[bytes], content: bytes) -> None:
-    """Write what a program reads; one that has enough of it, or has ended, is no failure."""
-    with suppress(OSError), pipe:
-        pipe.write(content)
-
-
-def _start(command: Command, stdout: int, stderr: int) -> subprocess.Popen[bytes]:
+def _start(command: Command) -> subprocess.Popen[bytes]:
     program = command.argv[0]
     # Its own PATH may have nothing.
     found = None if os.sep in program else find(program)
@@ -366,8 +374,8 @@ def _start(command: Command, stdout: int, stderr: int) -> subprocess.Popen[bytes
             cwd=command.cwd,
             env=command.env,
             stdin=subprocess.DEVNULL if command.stdin is None else subprocess.PIPE,
-            stdout=stdout,
-            stderr=stderr,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             start_new_session=True,
         )
 

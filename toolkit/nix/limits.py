@@ -20,10 +20,9 @@ from msgspec.structs import replace
 
 from toolkit import landlock, process
 from toolkit.cache import default_cache
-from toolkit.clock import Pace
 from toolkit.environment import EVALUATING, of
 from toolkit.landlock import Confinement
-from toolkit.process import Command, Completed
+from toolkit.process import Command, Completed, Pace
 
 EVALUATION_MIB = 1536
 """The largest memory of one evaluation of a package in a nixpkgs of 2026, if the user sets no limit."""
@@ -127,20 +126,25 @@ class Allowance:
         Raise LimitError at the first whose time is up, and as process.execute does.
         """
         began: list[float] = [time.monotonic()]
+        has_begun = False
 
         def observe(line: str) -> None:
+            nonlocal has_begun
             if mark in line:
-                began.append(time.monotonic())
+                # The first begins with the program.
+                began.extend([time.monotonic()] if has_begun else [])
+                has_begun = True
             if command.on_stderr is not None:
                 command.on_stderr(line)
 
-        pace = Pace(mark, self.seconds, tuple(self.seconds - self.left(thing) for thing in things))
+        def left() -> float:
+            at = len(began) - 1
+            return began[at] + (self.left(things[at]) if at < len(things) else self.seconds) - time.monotonic()
+
         try:
-            return process.execute(replace(command, pace=pace, on_stderr=observe))
+            return process.execute(replace(command, pace=Pace(self.seconds, left), on_stderr=observe))
         finally:
-            # As the pace has it, the first begins with the program.
-            marks = [began[0], *began[2:], time.monotonic()]
-            for thing, (begin, end) in zip(things, pairwise(marks), strict=False):
+            for thing, (begin, end) in zip(things, pairwise((*began, time.monotonic())), strict=False):
                 self._spent[thing] = self._spent.get(thing, 0.0) + end - begin
 
 

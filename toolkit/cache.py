@@ -51,10 +51,6 @@ _DIGEST = hashlib.sha256().digest_size
 _STALE_SECONDS = 3600.0
 
 
-class DamagedError(ToolkitError):
-    """A file in the cache differs from the one that was written."""
-
-
 class CacheEntry(Struct, frozen=True, kw_only=True):
     """One directory of the cache.
 
@@ -90,20 +86,6 @@ class Cache(Struct, frozen=True):
 
     root: Path
 
-    def find(self, kind: str, key: str, *, check: Callable[[Path], bool]) -> Path | None:
-        """Return the entry's directory, or None if `check` accepts none. Changes no entry."""
-        path = self._path(kind, key)
-        if not path.is_dir():
-            return None
-        self.use(kind)
-        if not path.is_dir() or not check(path):
-            return None
-        # A cache that cannot be written to can still be read.
-        with suppress(OSError):
-            os.utime(path)
-        _held.add(path)
-        return path
-
     def obtain(self, kind: str, key: str, *, make: Callable[[Path], object], check: Callable[[Path], bool]) -> Path:
         """Return the entry's directory; if it is missing, call `make` with an empty directory to fill.
 
@@ -111,17 +93,15 @@ class Cache(Struct, frozen=True):
         it and the others wait. An exception from `make` leaves nothing behind. Raise ToolkitError if the cache cannot
         be written.
         """
-        if (found := self.find(kind, key, check=check)) is not None:
-            return found
         path = self._path(kind, key)
-        self.use(kind)
+        if path.is_dir():
+            self.use(kind)
         try:
-            with self.locked(f"{kind}-{key}"):
-                if (found := self.find(kind, key, check=check)) is not None:
-                    return found
-                if os.path.lexists(path):
-                    self._set_aside(path)
-                self._make(path, make)
+            if not _is_there(path, check):
+                self.use(kind)
+                with self.locked(f"{kind}-{key}"):
+                    if not _is_there(path, check):
+                        self._make(path, make)
         except OSError as error:
             raise self.unwritable(error) from error
         _held.add(path)
@@ -140,20 +120,8 @@ class Cache(Struct, frozen=True):
                 _uses[path] = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
                 fcntl.flock(_uses[path], fcntl.LOCK_SH)
 
-    def replace(self, kind: str, key: str, *, make: Callable[[Path], object]) -> None:
-        """Make the entry even if it exists. Raise as `obtain` does."""
-        path = self._path(kind, key)
-        try:
-            with self.locked(f"{kind}-{key}"):
-                self._make(path, make)
-        except OSError as error:
-            raise self.unwritable(error) from error
-
     def read(self, kind: str, key: str, name: str) -> bytes | None:
-        """Return a file that `keep` wrote to an entry, or None if it does not exist.
-
-        If it is damaged, set it aside and raise DamagedError.
-        """
+        """Return a file that `keep` wrote to an entry, or None if it does not exist; set a damaged one aside."""
         path = self._path(kind, key) / name
         try:
             content = path.read_bytes()
@@ -166,7 +134,7 @@ class Cache(Struct, frozen=True):
             with suppress(OSError):
                 aside.mkdir(parents=True)
                 path.rename(aside / name)
-            raise DamagedError(f"{path}: is damaged")
+            return None
         with suppress(OSError):
             os.utime(path.parent)
         return value
@@ -185,11 +153,8 @@ class Cache(Struct, frozen=True):
         finally:
             files.remove(making)
 
-    def entries(self) -> tuple[CacheEntry, ...]:
-        """Return all entries, the most recently used first."""
-        return self._entries()
-
-    def _entries(self, *but: str) -> tuple[CacheEntry, ...]:
+    def entries(self, *but: str) -> tuple[CacheEntry, ...]:
+        """Return all entries except those of some kinds, the most recently used first."""
         kinds = [kind for kind in _children(self.root) if kind.name not in {_LOCKS, *but}]
         places = [(kind.name, path, used) for kind in kinds for path in _children(kind) if (used := _used(path))]
         # What several entries share counts for the one that was used last: it is there until that goes.
@@ -240,7 +205,7 @@ class Cache(Struct, frozen=True):
         """
         if (most := limit()) is None:
             return
-        entries = self._entries(_STORE, _DOOMED)
+        entries = self.entries(_STORE, _DOOMED)
         excess = sum(entry.size for entry in entries) - most
         named = {entry.path for entry in entries if self._is_named(entry)}
         for entry in sorted(entries, key=lambda entry: (entry.path in named, entry.used)):
@@ -322,18 +287,16 @@ class Cache(Struct, frozen=True):
         return self.root / kind / key
 
     def _make(self, path: Path, make: Callable[[Path], object]) -> None:
+        if os.path.lexists(path):
+            self._set_aside(path)
         making = self.root / _MAKING / f"{path.parent.name}-{path.name}-{os.urandom(4).hex()}"
-        old = making.with_name(f"{making.name}-old")
         try:
             making.mkdir(parents=True)
             make(making)
             path.parent.mkdir(exist_ok=True)
-            if path.exists():
-                path.rename(old)
             making.rename(path)
         finally:
             files.remove(making)
-            files.remove(old)
 
     @contextmanager
     def locked(self, *names: str, on_wait: Callable[[], None] = lambda: None) -> Generator[str]:
@@ -384,6 +347,16 @@ def default_cache() -> Cache:
     from platformdirs import user_cache_path  # noqa: PLC0415
 
     return Cache(user_cache_path("unlet", appauthor=False))
+
+
+def _is_there(path: Path, check: Callable[[Path], bool]) -> bool:
+    """Return whether an entry exists and `check` accepts it, which counts as a use."""
+    if not path.is_dir() or not check(path):
+        return False
+    # A cache that cannot be written to can still be read.
+    with suppress(OSError):
+        os.utime(path)
+    return True
 
 
 def _children(directory: Path) -> list[Path]:

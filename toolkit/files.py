@@ -10,8 +10,9 @@ import os
 import select
 import stat
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from glob import escape
 from pathlib import Path
 from shlex import quote
@@ -63,7 +64,7 @@ def read(path: Path, *, hint: str | None = None) -> bytes:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
         try:
             if stat.S_ISFIFO(os.fstat(handle).st_mode):
-                return _piped(handle, name=str(path))
+                return _bounded(_chunks(handle, name=str(path)), name=str(path))
             return regular(handle, name=str(path), hint=hint)
         finally:
             os.close(handle)
@@ -86,21 +87,15 @@ def regular(handle: int, *, name: str, most: int = MAXIMUM_BYTES, hint: str | No
     if status.st_size > most:
         raise _too_big(name, status.st_size, most)
     # Files of the kernel's have no size.
+    return _bounded(iter(partial(os.read, handle, min(most + 1, _CHUNK_BYTES)), b""), name=name, most=most)
+
+
+def _bounded(chunks: Iterable[bytes], *, name: str, most: int = MAXIMUM_BYTES) -> bytes:
     content = bytearray()
-    while chunk := os.read(handle, most + 1 - len(content)):
+    for chunk in chunks:
         content += chunk
         if len(content) > most:
             raise _too_big(name, len(content), most)
-    return bytes(content)
-
-
-def _piped(handle: int, *, name: str) -> bytes:
-    """Return all that comes through a pipe."""
-    content = bytearray()
-    for chunk in _chunks(handle, name=name):
-        content += chunk
-        if len(content) > MAXIMUM_BYTES:
-            raise _too_big(name, len(content))
     return bytes(content)
 
 
@@ -124,8 +119,7 @@ def pieces(handle: int, *, name: str, may_be_device: bool = False) -> Iterator[b
     if kind != stat.S_IFREG:
         yield from _chunks(handle, name=name)
         return
-    while chunk := os.read(handle, _CHUNK_BYTES):
-        yield chunk
+    yield from iter(partial(os.read, handle, _CHUNK_BYTES), b"")
 
 
 def check_content(name: str, content: bytes) -> None:

@@ -153,7 +153,7 @@ def test_reading_runs_no_program_of_the_clone(trap: Trap) -> None:
     asked: list[Callable[[], object]] = [
         lambda: clones.open_clone(trap.top, "https://github.com/NixOS/nixpkgs"),
         lambda: clones.branches(trap.top, "nixos/nixpkgs"),
-        lambda: history.last_changes(repository, [(commit, FILE)]),
+        lambda: history.last_change(repository, commit, FILE),
         lambda: history.versions(repository, commit, FILE, most=9),
         lambda: history.files_with(repository, commit, "docker"),
         lambda: history.merges(repository, [commit], ["one"]),

@@ -77,16 +77,3 @@ def test_memory_is_that_of_the_whole_package(cache: Path, tmp_path: Path, monkey
     assert Memory().known.readings == {}
     assert len(list((cache / "readings").iterdir())) == 1
     memories.package.cache_clear()
-
-
-def test_damaged_memory_is_set_aside_with_a_word(cache: Path) -> None:
-    memory = Memory()
-    read(layout("29.6"), memory=memory)
-    memory.save()
-    (kept,) = (cache / "readings").rglob("readings.json")
-    kept.write_bytes(kept.read_bytes().replace(b'"not fixed"', b'"fixed"'))
-    again = Memory()
-    assert again.known.readings == {}
-    assert [word for word in again.warnings if "is damaged; set aside" in word]
-    assert list((cache / "broken").rglob("readings.json"))
-    assert Memory().warnings == []

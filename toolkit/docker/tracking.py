@@ -12,7 +12,7 @@ from toolkit.errors import ToolkitError
 from toolkit.patches import tracked
 from toolkit.track.memory import Memory
 from toolkit.track.readings import EVALUATION, Reading
-from toolkit.track.upstream import Content, File, FoundFile
+from toolkit.track.upstream import File, FoundFile, Reader
 
 _BINDING = re.compile(rb"(?<![\w'-])\"?%b\"?\s*=(?!=)" % GENERATOR.encode())
 
@@ -28,17 +28,12 @@ class Docker:
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
 
-    def find(
-        self,
-        there: Content | None,
-        *,
-        candidates: Callable[[], Sequence[PurePosixPath]],
-        read: Callable[[Sequence[PurePosixPath]], Sequence[Content | None]],
-    ) -> File:
+    def find(self, read: Reader, candidates: Callable[[], Sequence[PurePosixPath]]) -> File:
         """Return docker's file: from its usual place, a known older one, or the place in all-packages.nix.
 
         If only a different kind of file is there, return that: it still says something.
         """
+        (there,) = read([TARGET])
         usual = File(path=TARGET, blob=there[0], content=there[1]) if there is not None else None
         if usual is not None and _may_bind(usual.content):
             return usual

@@ -18,7 +18,7 @@ import requests
 from msgspec import Struct
 
 from toolkit import documents, http
-from toolkit.cache import Cache, DamagedError
+from toolkit.cache import Cache
 from toolkit.errors import ToolkitError, UnreachableError
 from toolkit.forge.failures import RateLimitError, is_final, rate_limit, refusal, unreachable
 from toolkit.forge.token import Token
@@ -196,11 +196,10 @@ class Client:
         return new
 
     def _kept(self, url: str) -> _Page | None:
-        try:
-            content = self._cache.read(*_place(url))
+        content = self._cache.read(*_place(url))
+        with suppress(msgspec.DecodeError):
             return msgspec.msgpack.decode(content, type=documents.prepared(_Page)) if content is not None else None
-        except (DamagedError, msgspec.DecodeError):
-            return None
+        return None
 
     def _send(self, url: str, wanted: _Wanted, kept: _Page | None, end: float) -> tuple[requests.Response, bytes]:
         """Send one request, and return its answer with the whole body, in which the token does not stand."""

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from toolkit import inside
 from toolkit.errors import CommandError, ToolkitError, UsageError
-from toolkit.git import calls, reading
+from toolkit.git import calls, fetching, reading
 from toolkit.model import Oid
 
 _OWNER_AND_NAME = re.compile(r"[/:]([^/:]+/[^/]+?)(?:\.git)?/?$")
@@ -163,12 +163,8 @@ def fetch_branches(clone: Clone, names: Sequence[str]) -> None:
         remote = next((each for each in clone.remotes if name.startswith(f"{each}/")), preferred)
         branch = name.removeprefix(f"{remote}/")
         wanted.setdefault(remote, []).append(f"+refs/heads/{branch}:refs/remotes/{remote}/{branch}")
-    options = ("--no-tags", "--no-recurse-submodules", "--no-auto-maintenance")
     for remote, refs in wanted.items():
-        try:
-            calls.run_network(clone.top, "fetch", *options, remote, *refs)
-        except CommandError as error:
-            raise ToolkitError(f"{clone.top}: cannot fetch from '{remote}': {reading.fact(error.stderr)}") from error
+        _fetch(clone, remote, *refs)
 
 
 def fetch_files(clone: Clone, commit: Oid, paths: Sequence[PurePosixPath]) -> None:
@@ -176,18 +172,15 @@ def fetch_files(clone: Clone, commit: Oid, paths: Sequence[PurePosixPath]) -> No
     missing = reading.missing_files(clone.common, commit, paths)
     if not missing:
         return
-    remote = clone.upstream or "origin"
     # As git itself gets the objects that a promisor remote has promised.
-    options = ("--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--no-auto-maintenance")
-    asked = "".join(f"{oid}\n" for oid in missing).encode()
+    options = ("--quiet", "--filter=blob:none", "--no-write-fetch-head", "--stdin")
+    _fetch(clone, clone.upstream or "origin", *options, stdin="".join(f"{oid}\n" for oid in missing).encode())
+
+
+def _fetch(clone: Clone, remote: str, *words: str, stdin: bytes | None = None) -> None:
+    settings = ("-c", "fetch.negotiationAlgorithm=noop") if stdin is not None else ()
     try:
-        calls.run_network(
-            clone.top,
-            *("-c", "fetch.negotiationAlgorithm=noop", "fetch", "--quiet", "--filter=blob:none", "--stdin"),
-            *options,
-            remote,
-            stdin=asked,
-        )
+        calls.run_network(clone.top, *settings, "fetch", "--no-tags", *fetching.ALONE, remote, *words, stdin=stdin)
     except CommandError as error:
         raise ToolkitError(f"{clone.top}: cannot fetch from '{remote}': {reading.fact(error.stderr)}") from error
 

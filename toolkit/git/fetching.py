@@ -14,6 +14,9 @@ from toolkit.model import Oid
 _FILTER = "--filter=blob:none"
 _UNREACHABLE = "cannot be reached"
 
+ALONE = ("--no-recurse-submodules", "--no-auto-maintenance")
+"""The options of a fetch that does nothing besides."""
+
 # What git says, and what that means to the user; the first match counts.
 _MEANINGS: tuple[tuple[tuple[str, ...], str, str | None], ...] = (
     (
@@ -77,102 +80,50 @@ def resolve_remote(url: str, rev: str) -> Oid:
     raise _unknown(url, rev)
 
 
-def fetch(
-    url: str, rev: str, into: Path, paths: Sequence[PurePosixPath], *, on_progress: Callable[[str], None] | None = None
+def fetch(  # noqa: PLR0913 - what, from where, to where, and who is told
+    url: str,
+    rev: str,
+    into: Path,
+    paths: Sequence[PurePosixPath] | None = None,
+    *,
+    more: Sequence[Oid] = (),
+    on_progress: Callable[[str], None] | None = None,
 ) -> Fetched:
-    """Fetch the commit `rev` of a remote, with the blobs at and below `paths`, into the directory `into`.
+    """Fetch the commit `rev` of a remote, with the blobs at and below `paths` (None: all), into the directory `into`.
 
-    `into`, which must not exist, becomes a bare repository whose HEAD is the commit; it does not remember the URL.
-    `rev` is a full commit id, a branch, a tag or `HEAD`. The remote must serve objects by id, as every server with
+    `into` becomes a bare repository whose HEAD is the commit; it does not remember the URL. `rev` is a full commit id,
+    a branch, a tag or `HEAD`; `more` are further commits. The remote must serve objects by id, as every server with
     protocol version 2 does. `on_progress` gets phrases for people.
 
     Raise ToolkitError for an unknown rev, an unreachable remote, one that is not a repository, and for refused
     credentials.
     """
     reading.check_rev(rev)
-    attempt = _Attempt(url=url, rev=rev, into=into, report=_progress(on_progress))
+    report = _progress(on_progress)
+    settings = ("-c", f"remote.origin.url={url}", "-c", "fetch.negotiationAlgorithm=noop")
+    quiet = ("--quiet" if report is None else "--progress", "--no-tags", *ALONE)
+
+    def run(*arguments: str, stdin: bytes | None = None) -> None:
+        calls.run_network(into, *settings, "fetch", *quiet, *arguments, stdin=stdin, on_stderr=report)
+
+    files.remove(into)
+    into.mkdir(parents=True)
+    calls.init(into, bare=True)
     try:
-        return attempt.filtered(paths)
+        run("--depth=1", *([_FILTER] if paths is not None else []), "origin", rev, *more)
+        found = calls.run_hermetic(into, "rev-parse", "--verify", "--quiet", "FETCH_HEAD^{commit}", ok=None)
+        if found.status != 0:
+            raise _unknown(url, rev)
+        commit = Oid(found.text)
+        calls.run_hermetic(into, "update-ref", "--no-deref", "HEAD", commit)
+        entries = reading.entries(into, commit, paths) if paths is not None else ()
+        if wanted := dict.fromkeys(f"{entry.blob}\n" for entry in entries if not entry.is_submodule):
+            # As git itself does it for a checkout, all of them in one round trip.
+            run(_FILTER, "--no-write-fetch-head", "--stdin", "origin", stdin="".join(wanted).encode())
     except CommandError as error:
         raise _explained(url, rev, error.stderr) from error
-
-
-def fetch_whole(
-    url: str, commits: Sequence[Oid], into: Path, *, on_progress: Callable[[str], None] | None = None
-) -> int:
-    """Fetch some commits with all files, without history, into a new bare repository `into`.
-
-    Return the number of bytes. Raise ToolkitError as `fetch` does.
-    """
-    attempt = _Attempt(url=url, rev=str(commits[0]), into=into, report=_progress(on_progress))
-    try:
-        return attempt.several(commits)
-    except CommandError as error:
-        raise _explained(url, attempt.rev, error.stderr) from error
-
-
-def stored(repository: Path) -> int:
-    """Return the size of a repository's object store on disk, in bytes."""
-    return sum(path.stat().st_size for path in (repository / "objects").rglob("*") if path.is_file())
-
-
-class _Attempt(Struct, frozen=True, kw_only=True):
-    """A fetch into an empty repository; CommandError is raised when it is refused."""
-
-    url: str
-    rev: str
-    into: Path
-    report: Callable[[str], None] | None
-
-    def filtered(self, paths: Sequence[PurePosixPath]) -> Fetched:
-        """Fetch the commit and its trees, then the blobs of `paths`, all of them in one round trip."""
-        self._begin()
-        self._fetch("--depth=1", _FILTER, "origin", self.rev)
-        commit = self._pin("FETCH_HEAD")
-        found = reading.entries(self.into, commit, paths)
-        wanted = dict.fromkeys(f"{entry.blob}\n" for entry in found if not entry.is_submodule)
-        if wanted:
-            # As git itself does it for a checkout.
-            options = (_FILTER, "--no-write-fetch-head", "--stdin", "origin")
-            self._fetch(*options, stdin="".join(wanted).encode())
-        return Fetched(commit=commit, bytes=stored(self.into))
-
-    def several(self, commits: Sequence[Oid]) -> int:
-        """Fetch some commits with all their files in one round trip."""
-        self._begin()
-        self._fetch("--depth=1", "origin", *map(str, commits))
-        return stored(self.into)
-
-    def _begin(self) -> None:
-        files.remove(self.into)
-        self.into.mkdir(parents=True)
-        calls.init(self.into, bare=True)
-
-    def _fetch(self, *arguments: str, stdin: bytes | None = None) -> None:
-        calls.run_network(
-            self.into,
-            "-c",
-            f"remote.origin.url={self.url}",
-            "-c",
-            "fetch.negotiationAlgorithm=noop",
-            "fetch",
-            "--quiet" if self.report is None else "--progress",
-            "--no-tags",
-            "--no-recurse-submodules",
-            "--no-auto-maintenance",
-            *arguments,
-            stdin=stdin,
-            on_stderr=self.report,
-        )
-
-    def _pin(self, name: str) -> Oid:
-        """Make the commit that is called `name` in the repository its HEAD, and return it."""
-        found = calls.run_hermetic(self.into, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}", ok=None)
-        if found.status != 0:
-            raise _unknown(self.url, self.rev)
-        commit = Oid(found.text)
-        calls.run_hermetic(self.into, "update-ref", "--no-deref", "HEAD", str(commit))
-        return commit
+    stored = (path.stat().st_size for path in (into / "objects").rglob("*") if path.is_file())
+    return Fetched(commit=commit, bytes=sum(stored))
 
 
 def _unknown(url: str, rev: str) -> ToolkitError:

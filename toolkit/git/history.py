@@ -35,18 +35,10 @@ class RangeCommit(Struct, frozen=True, kw_only=True):
     merges: bool
 
 
-def last_changes(repository: Path, places: Sequence[tuple[Oid, PurePosixPath]]) -> tuple[FileCommit | None, ...]:
-    """Return for each commit and path the newest ancestor that changed the file; run in parallel."""
-    distinct = list(dict.fromkeys(places))
-    commands = [
-        calls.reading_command(repository, "log", "-1", _FORMAT, str(commit), "--", str(path))
-        for commit, path in distinct
-    ]
-    found = {
-        place: next((change for change, _ in _records(done.stdout)), None)
-        for place, done in zip(distinct, parallel.run_all(commands), strict=True)
-    }
-    return tuple(found[place] for place in places)
+def last_change(repository: Path, commit: Oid, path: PurePosixPath) -> FileCommit | None:
+    """Return the newest ancestor of a commit that changed the file."""
+    done = calls.run_reading(repository, "log", "-1", _FORMAT, commit, "--", str(path))
+    return next((change for change, _ in _records(done.stdout)), None)
 
 
 def versions(

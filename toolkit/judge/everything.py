@@ -95,24 +95,13 @@ def evaluate(  # noqa: PLR0913 - a tree, for what and by what it is evaluated, a
     expressions = hashlib.sha256(b"".join(path.read_bytes() for path in _PARTS)).hexdigest()
     inputs = [tree.key, system, str(program.version()), expressions]
     key = hashlib.sha256(json.dumps(inputs).encode()).hexdigest()
-    cache = default_cache()
-    kept: dict[AttrPath, Answer] = {}
-
-    def check(directory: Path) -> bool:
-        try:
-            content = (directory / _DOCUMENT).read_bytes()
-            kept.update(documents.read(content, list[tuple[AttrPath, Answer]], document=_DOCUMENT))
-        except (OSError, ToolkitError):
-            return False
-        return True
-
-    if cache.find(KIND, key, check=check) is not None:
+    if (content := default_cache().read(KIND, key, _DOCUMENT)) is not None:
         progress.step(f"{what}: all packages were evaluated in an earlier run")
-        return Packages(answers=kept)
+        kept = documents.read(content, list[tuple[AttrPath, Answer]], document=_DOCUMENT)
+        return Packages(answers=dict(kept))
     found = evaluation.run(None)
     if not found.partial:
-        content = documents.write([*found.answers.items()])
-        cache.replace(KIND, key, make=lambda directory: (directory / _DOCUMENT).write_bytes(content))
+        default_cache().keep(KIND, key, _DOCUMENT, documents.write(list(found.answers.items())))
     return found
 
 

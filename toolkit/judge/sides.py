@@ -7,14 +7,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import product
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from msgspec import Struct, field, structs
 from msgspec.structs import replace
 
 from toolkit import documents, process
 from toolkit.cache import default_cache
-from toolkit.errors import ToolkitError
 from toolkit.git.reading import TreeFile
 from toolkit.judge.asking import FILES, Answer, Question, Times, ask, is_unreached, why_not
 from toolkit.judge.everything import Engine, evaluate
@@ -188,18 +187,8 @@ class Sides(Struct, frozen=True, kw_only=True):
     def _known(self, contents: Mapping[PurePosixPath, TreeFile | None], system: str) -> dict[str, Answer]:
         key = self._key(contents, system)
         if key not in self._kept:
-            found: dict[str, Answer] = {}
-
-            def check(directory: Path) -> bool:
-                try:
-                    content = (directory / _DOCUMENT).read_bytes()
-                    found.update(documents.read(content, dict[str, Answer], document=_DOCUMENT))
-                except (OSError, ToolkitError):
-                    return False
-                return True
-
-            default_cache().find(_KIND, key, check=check)
-            self._kept[key] = found
+            content = default_cache().read(_KIND, key, _DOCUMENT) or b"{}"
+            self._kept[key] = documents.read(content, dict[str, Answer], document=_DOCUMENT)
         return self._kept[key]
 
     def _keep(
@@ -207,8 +196,7 @@ class Sides(Struct, frozen=True, kw_only=True):
     ) -> None:
         # What ended at a limit may do with more, and another time.
         content = documents.write({key: answer for key, answer in answers.items() if not answer.limited})
-        key = self._key(contents, system)
-        default_cache().replace(_KIND, key, make=lambda directory: (directory / _DOCUMENT).write_bytes(content))
+        default_cache().keep(_KIND, self._key(contents, system), _DOCUMENT, content)
 
     def _key(self, contents: Mapping[PurePosixPath, TreeFile | None], system: str) -> str:
         """Return the cache key of a tree, a system and a question."""

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import urljoin, urlsplit
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from toolkit import documents, files, inside
 from toolkit.cache import default_cache
@@ -22,8 +23,8 @@ from toolkit.model import Oid, Progress, Source
 # A phrase about a fetch that is under way comes at most this often.
 _PROGRESS_SECONDS = 5.0
 
-TREE = "tree"
-REPOSITORY = "repository"
+_TREE = "tree"
+_REPOSITORY = "repository"
 
 _LIST = "entry.json"
 
@@ -75,39 +76,54 @@ def at_commit(url: str, commit: Oid, wanted: Wanted, *, origin: str) -> Source:
     target.
     """
     fetched = 0
-    # A checkout of the commit, such as the proof makes to apply the series, must find all that git reads.
-    paths = reading.for_checkout(wanted.paths)
 
-    def make(directory: Path) -> None:
+    def locate(directory: Path) -> Located:
         nonlocal fetched
         if wanted.offline:
             hint = "run it once without --offline; 'unlet cache list' lists the entries"
             raise ToolkitError(f"commit {commit.short}: is not in the cache", hint=hint)
         wanted.progress.step(f"fetching {commit.short} from {without_passwords(url)}")
-        repository = directory / REPOSITORY
-        got = fetching.fetch(url, str(commit), repository, paths, on_progress=_seldom(wanted.progress.step))
-        located = reading.locate(repository)
-        write(directory, located, paths)
-        if not inside.exists(directory / TREE, wanted.target):
-            raise ToolkitError(f"{without_passwords(url)}: commit {commit.short} has no '{wanted.target}'")
-        fetched = got.bytes
+        into = directory / _REPOSITORY
+        fetched = fetching.fetch(url, commit, into, paths, on_progress=_seldom(wanted.progress.step)).bytes
+        return reading.locate(into)
 
-    path = default_cache().obtain(
-        _COMMITS, str(commit), make=make, check=lambda directory: is_whole(directory, commit, paths)
-    )
-    entry = _read(path)
-    content = inside.read(path / TREE, wanted.target)
-    files.check_content(str(wanted.target), content)
+    # A checkout of the commit, such as the proof makes to apply the series, must find all that git reads.
+    paths = reading.for_checkout(wanted.paths)
+    found = checked_out(_COMMITS, commit, wanted.target, paths, locate, name=without_passwords(url))
+    return replace(found, origin=origin, remote=url, fetched=fetched)
+
+
+def checked_out(  # noqa: PLR0913 - which files, and what an entry of them is called
+    kind: str,
+    commit: Oid,
+    target: PurePosixPath,
+    paths: Sequence[PurePosixPath],
+    locate: Callable[[Path], Located],
+    *,
+    name: str,
+) -> Source:
+    """Return the source in a cache entry of a commit; `locate` finds the commit for a new entry, perhaps in it.
+
+    `name` names the repository. Raise ToolkitError if the commit lacks the target.
+    """
+
+    def make(directory: Path) -> None:
+        _write(directory, locate(directory), paths)
+        if not inside.exists(directory / _TREE, target):
+            hint = "name a clone of nixpkgs, or a directory with --nixpkgs"
+            raise ToolkitError(f"{name}: commit {commit.short} has no '{target}'", hint=hint)
+
+    path = default_cache().obtain(kind, commit, make=make, check=lambda found: _is_whole(found, commit, paths))
+    content = inside.read(path / _TREE, target)
+    files.check_content(f"{name}: {target}", content)
     return Source(
-        origin=origin,
+        origin=name,
         content=content,
-        directory=path / TREE / wanted.target.parent,
-        root=path / TREE,
+        directory=path / _TREE / target.parent,
+        root=path / _TREE,
         commit=commit,
-        committed=entry.committed,
-        repository=path / REPOSITORY,
-        remote=url,
-        fetched=fetched,
+        committed=_read(path).committed,
+        repository=path / _REPOSITORY,
     )
 
 
@@ -125,9 +141,9 @@ class _Entry(Struct, frozen=True, kw_only=True):
     packs: dict[str, int]
 
 
-def write(directory: Path, located: Located, paths: Sequence[PurePosixPath]) -> None:
+def _write(directory: Path, located: Located, paths: Sequence[PurePosixPath]) -> None:
     """Write the files of a commit into `directory`, which may already hold its repository, and list them."""
-    tree = directory / TREE
+    tree = directory / _TREE
     tree.mkdir()
     found = reading.export(located.repository, located.commit, paths, tree)
     kept = _Entry(
@@ -149,7 +165,7 @@ def _read(directory: Path) -> _Entry:
     return documents.read(content, _Entry, document=str(directory / _LIST))
 
 
-def is_whole(directory: Path, commit: Oid, paths: Sequence[PurePosixPath]) -> bool:
+def _is_whole(directory: Path, commit: Oid, paths: Sequence[PurePosixPath]) -> bool:
     """Return whether an entry belongs to `commit`, contains `paths`, and has each file as written."""
     try:
         kept = _read(directory)
@@ -158,7 +174,7 @@ def is_whole(directory: Path, commit: Oid, paths: Sequence[PurePosixPath]) -> bo
             and {str(path) for path in paths} <= set(kept.paths)
             and _packs(directory) == kept.packs
             and all(
-                reading.blob_id(reading.read_file(directory / TREE, name).content) == blob
+                reading.blob_id(reading.read_file(directory / _TREE, name).content) == blob
                 for name, blob in kept.blobs.items()
             )
         )
@@ -167,9 +183,9 @@ def is_whole(directory: Path, commit: Oid, paths: Sequence[PurePosixPath]) -> bo
 
 
 def _packs(directory: Path) -> dict[str, int]:
-    objects = directory / REPOSITORY / "objects"
+    objects = directory / _REPOSITORY / "objects"
     files = [path for path in objects.rglob("*") if path.is_file()]
-    return {str(path.relative_to(directory / REPOSITORY)): path.stat().st_size for path in files}
+    return {str(path.relative_to(directory / _REPOSITORY)): path.stat().st_size for path in files}
 
 
 def _seldom(step: Callable[[str], None]) -> Callable[[str], None]:

@@ -9,11 +9,13 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from shlex import quote
 
+from msgspec.structs import replace
+
 from toolkit import files, inside, process, specimen
-from toolkit.cache import default_cache
 from toolkit.environment import BUILDING, of
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.git import reading
+from toolkit.git.reading import Located
 from toolkit.model import Source
 from toolkit.nix import stores
 from toolkit.sources import commits
@@ -80,30 +82,17 @@ def clone_source(directory: Path, rev: str | None, wanted: Wanted) -> Source:
     Its files are written to the cache.
     """
     located = reading.locate(directory, rev or "HEAD")
-    commit = located.commit
 
-    def make(path: Path) -> None:
-        wanted.progress.step(f"reading {commit.short} from {directory}")
-        commits.write(path, located, wanted.paths)
-        if not inside.exists(path / commits.TREE, wanted.target):
-            hint = "name a clone of nixpkgs, or a directory with --nixpkgs"
-            raise ToolkitError(f"{directory}: commit {commit.short} has no '{wanted.target}'", hint=hint)
+    def locate(_: Path) -> Located:
+        wanted.progress.step(f"reading {located.commit.short} from {directory}")
+        return located
 
-    path = default_cache().obtain(
-        _TREES, str(commit), make=make, check=lambda found: commits.is_whole(found, commit, wanted.paths)
-    )
-    root = path / commits.TREE
-    content = inside.read(root, wanted.target)
-    files.check_content(f"{directory}: {wanted.target}", content)
-    return Source(
-        origin=f"{directory} at {commit.named(rev or 'HEAD')}",
-        content=content,
-        directory=(root / wanted.target).parent,
-        root=root,
-        commit=commit,
-        committed=located.committed,
+    found = commits.checked_out(_TREES, located.commit, wanted.target, wanted.paths, locate, name=str(directory))
+    return replace(
+        found,
+        origin=f"{directory} at {located.commit.named(rev or 'HEAD')}",
         repository=located.repository,
-        warnings=_uncommitted(directory, content, wanted) if rev is None else (),
+        warnings=_uncommitted(directory, found.content, wanted) if rev is None else (),
     )
 
 

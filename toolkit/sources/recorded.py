@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit import documents
-from toolkit.cache import DamagedError, default_cache
+from toolkit.cache import default_cache
 from toolkit.errors import ToolkitError, without_passwords
 from toolkit.model import Source, SourceRequest
 
@@ -33,10 +33,7 @@ def record(report: bytes, source: Source, request: SourceRequest) -> None:
 
 def find(report: bytes) -> SourceRequest | None:
     """Return the source of a report.json, None if no run on this machine wrote it."""
-    try:
-        content = default_cache().read(_KIND, _key(report), _NAME)
-    except DamagedError:
-        return None
+    content = default_cache().read(_KIND, _key(report), _NAME)
     return documents.read(content, _Recorded, document=_NAME).source if content is not None else None
 
 

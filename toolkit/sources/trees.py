@@ -182,7 +182,7 @@ def _of_commit(source: Source, *, offline: bool, progress: Progress) -> NixpkgsT
                 raise ToolkitError(f"commit {commit.short}: only part of it is in the cache", hint=hint)
             progress.step(f"fetching all of {commit.short} from {without_passwords(remote)}")
             held = into.parent / "repository"
-            fetching.fetch(remote, str(commit), held, [PurePosixPath()], on_progress=progress.step)
+            fetching.fetch(remote, commit, held, on_progress=progress.step)
         progress.step(f"checking out {commit.short}")
         entries = reading.export(held, commit, [PurePosixPath()], into, on_progress=progress.step)
         _require_parts(into, source.origin)

@@ -47,7 +47,7 @@ class Memory:
     """
 
     def __init__(self) -> None:
-        """Read what is kept; `warnings` reports if it was damaged and set aside, and why Nix was not asked."""
+        """Read what is kept; `warnings` reports why Nix was not asked, and why nothing can be kept."""
         self.known = Known()
         self.warnings: list[str] = []
         self.can_evaluate = process.find("nix-instantiate") is not None
@@ -55,11 +55,8 @@ class Memory:
         self._cache = default_cache()
         self._key = hashlib.sha256(package().encode()).hexdigest()[:32]
         self._saved = b""
-        try:
-            if (content := self._cache.read(_KIND, self._key, _FILE)) is not None:
-                self.known, self._saved = documents.read(content, Known, document=_FILE), content
-        except ToolkitError as error:
-            self.warnings.append(f"{error.message}; set aside, and everything is read again")
+        if (content := self._cache.read(_KIND, self._key, _FILE)) is not None:
+            self.known, self._saved = documents.read(content, Known, document=_FILE), content
 
     def renew(self, seconds: float) -> None:
         """Restart the common time limit, or use so many seconds if that is more."""

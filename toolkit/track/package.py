@@ -17,7 +17,7 @@ from toolkit.proposal.inspection import Methods, part, working_methods
 from toolkit.sources import trees
 from toolkit.track.memory import Memory
 from toolkit.track.readings import EVALUATION, SYNTAX, Component, Overridable, PathPlace, Reading, State, overall
-from toolkit.track.upstream import Content, File, FoundFile, NoPackageError
+from toolkit.track.upstream import Content, File, FoundFile, NoPackageError, Reader
 
 _TOP = PurePosixPath("pkgs/top-level/all-packages.nix")
 _BESIDE = re.compile(rb"\./[\w.+-]+\.nix\b")
@@ -53,13 +53,11 @@ class Package:
 
     def find(
         self,
-        there: Content | None,
-        *,
+        read: Reader,
         candidates: Callable[[], Sequence[PurePosixPath]],  # noqa: ARG002 - all-packages.nix shows a moved one
-        read: Callable[[Sequence[PurePosixPath]], Sequence[Content | None]],
     ) -> File:
         """Return the file with the package's lets: by pkgs/by-name, by all-packages.nix, or a file beside these."""
-        path, found = self.target, there
+        path, (found,) = self.target, read([self.target])
         if found is None:
             path, found = self._called(read)
         beside = [path.parent / name[2:].decode() for name in dict.fromkeys(_BESIDE.findall(found[1]))]
@@ -70,9 +68,7 @@ class Package:
             )
         return File(path=path, blob=found[0], content=found[1])
 
-    def _called(
-        self, read: Callable[[Sequence[PurePosixPath]], Sequence[Content | None]]
-    ) -> tuple[PurePosixPath, Content]:
+    def _called(self, read: Reader) -> tuple[PurePosixPath, Content]:
         """Return the file that all-packages.nix has the package from, by text."""
         (top,) = read([_TOP])
         if top is None:

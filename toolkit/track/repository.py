@@ -2,9 +2,8 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
-
-from msgspec.structs import replace
 
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.files import MAXIMUM_BYTES
@@ -18,7 +17,7 @@ from toolkit.track.upstream import (
     Content,
     File,
     FoundFile,
-    NoPackageError,
+    Refs,
     TrackedPackage,
     WantedRef,
     default_refs,
@@ -26,20 +25,16 @@ from toolkit.track.upstream import (
 )
 
 
-class RepositoryRefs:
+class RepositoryRefs(Refs):
     """The refs of a clone; raise ToolkitError if the directory is not a clone."""
 
     def __init__(self, directory: Path, repository: str, subject: TrackedPackage) -> None:
-        self.warnings: list[str] = []
-        self.missing: tuple[str, ...] = ()
-        self._subject = subject
         self._directory = directory
         self._branches = clones.branches(directory, repository)
-        self._repository = self._branches.repository
-        self.repository: Path | None = self._repository
+        self.repository = self._repository = self._branches.repository
         fetched = self._branches.fetched
         age = f", fetched {time.strftime('%Y-%m-%d %H:%M', time.localtime(fetched))}" if fetched else ""
-        self.source = f"clone {directory}{age}"
+        super().__init__(subject, f"clone {directory}{age}")
 
     def defaults(self) -> tuple[WantedRef, ...]:
         """Return the usual refs in the clone, and record the others as missing; HEAD if it has none of them."""
@@ -51,29 +46,32 @@ class RepositoryRefs:
         )
         return found
 
-    def look(self, wanted: Sequence[WantedRef]) -> list[FoundFile]:
-        """Return the file at each ref."""
-        commits: dict[WantedRef, Oid] = {}
-        reasons: dict[WantedRef, ToolkitError] = {}
-        for each in wanted:
-            try:
-                known = self._branches.commits.get(each.name)
-                commits[each] = known or reading.locate(self._directory, each.name).commit
-            except ToolkitError as error:
-                reasons[each] = error
-        files = self._files(list(dict.fromkeys(commits.values())))
-        changes = self._changes({commit: file.path for commit, file in files.items() if isinstance(file, File)})
-        found: list[FoundFile] = []
-        for each in wanted:
-            commit = commits.get(each)
-            file = files[commit] if commit is not None else reasons[each]
-            if isinstance(file, File) and commit is not None:
-                file = replace(file, change=changes.get(commit))
-                found.append(FoundFile(wanted=each, commit=commit, file=file))
-            elif isinstance(file, ToolkitError):
-                absent = isinstance(file, NoPackageError)
-                found.append(FoundFile(wanted=each, commit=commit, reason=file.message, absent=absent))
+    def commit(self, name: str) -> Oid:
+        """Return the commit of a branch, the remote's first, or of any other name."""
+        return self._branches.commits.get(name) or reading.locate(self._directory, name).commit
+
+    def contents(self, at: str, paths: Sequence[PurePosixPath]) -> Sequence[Content | None]:
+        """Return what stands at these paths; raise ToolkitError if git cannot read it, or a partial clone lacks it."""
+        try:
+            found = self._contents([f"{at}:{path}" for path in paths])
+            missing = [path for path, each in zip(paths, found, strict=True) if each is None]
+            if missing and reading.entries(self._repository, Oid(at), missing):
+                raise ToolkitError("the clone lacks the file's content: it is a partial one")
+        except CommandError as error:
+            raise ToolkitError(f"git cannot read it: {reading.fact(error.stderr)}") from error
         return found
+
+    def candidates(self, at: str) -> Sequence[PurePosixPath]:
+        """Return the Nix files with the package's word."""
+        return history.files_with(self._repository, Oid(at), self.subject.word)[:MOST_CANDIDATES]
+
+    def last_change(self, at: str, file: File) -> FileCommit | None:
+        """Return the commit that last changed the file, if the clone reaches back that far."""
+        try:
+            change = history.last_change(self._repository, Oid(at), file.path)
+        except CommandError as error:
+            raise ToolkitError(reading.fact(error.stderr)) from error
+        return change if change is not None and change.commit not in self._branches.shallow else None
 
     def versions(self, found: FoundFile, *, most: int) -> Iterator[tuple[FileCommit, bytes | None]]:
         """Yield the newest commits that changed the file, each with the file's content then."""
@@ -96,14 +94,16 @@ class RepositoryRefs:
 
     def _pull(self, number: int, merges: Sequence[FileCommit], tips: dict[WantedRef, Oid]) -> tuple[Pull, File | None]:
         head = self._branches.commits.get(f"pull/{number}/head")
-        file = self._files([head])[head] if head is not None else None
+        file = None
+        with suppress(ToolkitError):
+            file = self.file(head) if head is not None else None
         merge = next((change for change in reversed(merges) if _merges(number, change.subject)), None)
         if merge is not None:
             pull = Pull(number=number, state="merged", head=head, arrivals=self._arrivals(merge, tips))
         else:
             reason = "not merged as far as the clone goes" if head is not None else "the clone has nothing of it"
             pull = Pull(number=number, state="unknown", reason=reason, head=head)
-        return pull, file if isinstance(file, File) else None
+        return pull, file
 
     def _arrivals(self, merge: FileCommit, tips: dict[WantedRef, Oid]) -> tuple[Arrival, ...]:
         there = history.contains(self._repository, list(tips.values()), merge.commit)
@@ -114,56 +114,6 @@ class RepositoryRefs:
 
     def _contents(self, names: Sequence[str]) -> tuple[tuple[Oid, bytes] | None, ...]:
         return reading.contents(self._repository, names, most=MAXIMUM_BYTES)
-
-    def _files(self, commits: Sequence[Oid]) -> dict[Oid, File | ToolkitError]:
-        """Return the file at each commit, or why there is none."""
-        files: dict[Oid, File | ToolkitError] = {}
-        for commit, there in self._usual(commits).items():
-            if isinstance(there, ToolkitError):
-                files[commit] = there
-                continue
-            try:
-                files[commit] = self._file(commit, there)
-            except CommandError as error:
-                files[commit] = ToolkitError(f"git cannot read it: {reading.fact(error.stderr)}")
-            except ToolkitError as error:
-                files[commit] = error
-        return files
-
-    def _usual(self, commits: Sequence[Oid]) -> dict[Oid, Content | ToolkitError | None]:
-        """Return what stands in the usual place at each commit; one that git cannot read keeps no other from it."""
-        names = [f"{commit}:{self._subject.target}" for commit in commits]
-        try:
-            return dict(zip(commits, self._contents(names), strict=True))
-        except CommandError as error:
-            if len(commits) == 1:
-                return {commits[0]: ToolkitError(f"git cannot read it: {reading.fact(error.stderr)}")}
-            return {commit: found for each in commits for commit, found in self._usual([each]).items()}
-
-    def _file(self, commit: Oid, there: Content | None) -> File:
-        def candidates() -> Sequence[PurePosixPath]:
-            return history.files_with(self._repository, commit, self._subject.word)[:MOST_CANDIDATES]
-
-        if there is None and reading.entries(self._repository, commit, [self._subject.target]):
-            raise ToolkitError("the clone lacks the file's content: it is a partial one")
-        return self._subject.find(
-            there, candidates=candidates, read=lambda paths: self._contents([f"{commit}:{path}" for path in paths])
-        )
-
-    def _changes(self, places: dict[Oid, PurePosixPath]) -> dict[Oid, FileCommit]:
-        """Return the commit that last changed the file, where the clone reaches back that far."""
-        try:
-            changes = history.last_changes(self._repository, list(places.items()))
-        except CommandError as error:
-            self.warnings.append(
-                f"{self._directory}: the last changes cannot be determined: {reading.fact(error.stderr)}"
-            )
-            return {}
-        return {
-            commit: change
-            for commit, change in zip(places, changes, strict=True)
-            if change is not None and str(change.commit) not in self._branches.shallow
-        }
 
 
 def _merge_words(number: int) -> tuple[str, str]:

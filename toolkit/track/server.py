@@ -3,9 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import chain, islice
-from pathlib import Path, PurePosixPath
-
-from msgspec.structs import replace
+from pathlib import PurePosixPath
 
 from toolkit.errors import ToolkitError
 from toolkit.files import MAXIMUM_BYTES
@@ -24,7 +22,7 @@ from toolkit.track.upstream import (
     Content,
     File,
     FoundFile,
-    NoPackageError,
+    Refs,
     TrackedPackage,
     WantedRef,
     default_refs,
@@ -33,17 +31,13 @@ from toolkit.track.upstream import (
 _AT_A_TIME = 8
 
 
-class ServerRefs:
+class ServerRefs(Refs):
     """The refs of a repository on GitHub; facts about unchanged files come from the memory."""
 
     def __init__(self, server: Server, subject: TrackedPackage, memory: Memory, *, timeout: float) -> None:
         """Send nothing yet; raise UsageError for a repository or URL that is none. `timeout` is in seconds."""
-        self.warnings: list[str] = []
-        self.repository: Path | None = None
-        self.missing: tuple[str, ...] = ()
-        self._subject = subject
         self._github = connect(server, Settings(timeout=timeout))
-        self.source = f"{self._github.client.api_url}/repos/{self._github.repository}"
+        super().__init__(subject, f"{self._github.client.api_url}/repos/{self._github.repository}")
         self._memory = memory
 
     def defaults(self) -> tuple[WantedRef, ...]:
@@ -57,10 +51,6 @@ class ServerRefs:
             return default_refs(usual)
         # What begins so has been listed; that the others are there is known.
         return default_refs([*(name for name in usual if not name.startswith(beginnings)), *chain(*listed)])
-
-    def look(self, wanted: Sequence[WantedRef]) -> list[FoundFile]:
-        """Return the file at each ref."""
-        return side_by_side(self._look, wanted)
 
     def versions(self, found: FoundFile, *, most: int) -> Iterator[tuple[FileCommit, bytes | None]]:
         """Yield the newest commits that changed the file at its present path, each with the file's content then."""
@@ -83,59 +73,51 @@ class ServerRefs:
         with budget(self._github.client.settings.timeout):
             return side_by_side(lambda number: self._pull(number, refs), numbers)
 
-    def _look(self, wanted: WantedRef) -> FoundFile:
-        try:
-            reading.check_rev(wanted.name)
-            file = self._file(wanted.name)
-        except ToolkitError as error:
-            return FoundFile(wanted=wanted, reason=error.message, absent=isinstance(error, NoPackageError))
-        key = f"{self._github.repository} {wanted.name} {file.path} {file.blob}"
-        change = self._memory.known.changes.get(key)
-        if change is None:
-            try:
-                commit = self._github.last_change(wanted.name, str(file.path))
-                change = _change(commit) if commit is not None else None
-            except ToolkitError as error:
-                self.warnings.append(f"{wanted.name}: the last change cannot be determined: {error.message}")
-        if change is not None:
-            self._memory.known.changes[key] = change
-        return FoundFile(wanted=wanted, file=replace(file, change=change))
+    def commit(self, name: str) -> Oid | None:
+        """Return None: the server knows a ref by its name; raise UsageError if it cannot be one."""
+        reading.check_rev(name)
+        return None
 
-    def _file(self, ref: str) -> File:
+    def contents(self, at: str, paths: Sequence[PurePosixPath]) -> Sequence[Content | None]:
+        """Return what stands at these paths."""
+
         def read(path: PurePosixPath) -> Content | None:
             try:
-                content = self._github.raw(ref, str(path), most=MAXIMUM_BYTES)
+                content = self._github.raw(at, str(path), most=MAXIMUM_BYTES)
             except NotFoundError:
                 return None
             return reading.blob_id(content), content
 
-        return self._subject.find(
-            read(self._subject.target),
-            candidates=lambda: self._candidates(ref),
-            read=lambda paths: side_by_side(read, paths),
-        )
+        return side_by_side(read, paths)
 
-    def _candidates(self, ref: str) -> list[PurePosixPath]:
+    def last_change(self, at: str, file: File) -> FileCommit | None:
+        """Return the commit that last changed a file; ask for each content once."""
+        changes, key = self._memory.known.changes, f"{self._github.repository} {at} {file.path} {file.blob}"
+        if key not in changes and (commit := self._github.last_change(at, str(file.path))) is not None:
+            changes[key] = _change(commit)
+        return changes.get(key)
+
+    def candidates(self, at: str) -> Sequence[PurePosixPath]:
         """List Nix files whose path has a word of the subject, in the directories where it may be."""
-        directories = dict.fromkeys(place.parent.parent for place in (self._subject.target, *tracked().places))
+        directories = dict.fromkeys(place.parent.parent for place in (self.subject.target, *tracked().places))
         listed: dict[PurePosixPath, tuple[ApiTreeEntry, ...]] = {}
         for directory in directories:
             with suppress(NotFoundError):
-                listed[directory] = self._github.tree(ref, str(directory))
+                listed[directory] = self._github.tree(at, str(directory))
         if not listed:
-            raise NotFoundError(f"there is no branch, tag or commit '{ref}' in {self._github.repository}")
+            raise NotFoundError(f"there is no branch, tag or commit '{at}' in {self._github.repository}")
         found = (place / each.path for place, entries in listed.items() for each in entries if each.type == "blob")
         return [path for path in found if self._is_candidate(path)][:MOST_CANDIDATES]
 
     def _is_candidate(self, path: PurePosixPath) -> bool:
-        return path.suffix == ".nix" and any(word in str(path).lower() for word in self._subject.words)
+        return path.suffix == ".nix" and any(word in str(path).lower() for word in self.subject.words)
 
     def _pull(self, number: int, refs: Sequence[FoundFile]) -> tuple[Pull, File | None]:
         """Return one; what cannot be read of it is missing."""
         file, review, reason = None, None, None
         try:
             request = self._github.pull(number)
-            path = _touched(self._github.pull_files(number), self._subject.target, refs)
+            path = _touched(self._github.pull_files(number), self.subject.target, refs)
         except ToolkitError as error:
             return Pull(number=number, state="unknown", reason=error.message), None
         try:

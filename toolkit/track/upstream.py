@@ -1,21 +1,25 @@
-"""The interface of a clone and a server: the refs to look at, and the file at each."""
+"""The refs to look at, and the file at each, in a clone or on a server."""
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Protocol, TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import replace
 from packaging.version import Version
 
 from toolkit.errors import ToolkitError
 from toolkit.git.history import FileCommit
 from toolkit.model import Oid
+from toolkit.parallel import side_by_side
 from toolkit.patches import tracked
 from toolkit.track.answer import Pull, RefKind
 from toolkit.track.readings import Reading
 
 Content: TypeAlias = tuple[Oid, bytes]
+Reader: TypeAlias = Callable[[Sequence[PurePosixPath]], Sequence[Content | None]]
 
 MOST_CANDIDATES = 40
 
@@ -69,16 +73,10 @@ class TrackedPackage(Protocol):
         """Words in the paths of files that may be the package's."""
         ...
 
-    def find(
-        self,
-        there: Content | None,
-        *,
-        candidates: Callable[[], Sequence[PurePosixPath]],
-        read: Callable[[Sequence[PurePosixPath]], Sequence[Content | None]],
-    ) -> File:
-        """Return the file at a ref; raise ToolkitError if it cannot be found, AbsentError if there is no such package.
+    def find(self, read: Reader, candidates: Callable[[], Sequence[PurePosixPath]]) -> File:
+        """Return the file at a ref; raise ToolkitError if it cannot be found, NoPackageError if there is no package.
 
-        `there` is the content of the usual place, `candidates` lists other possible files.
+        `candidates` lists other possible files.
         """
         ...
 
@@ -91,32 +89,70 @@ class TrackedPackage(Protocol):
         ...
 
 
-class Refs(Protocol):
-    """A clone or a server; `missing` are usual refs that it lacks, `repository` is the clone's.
+class Refs(ABC):
+    """The refs of a clone or a server; `missing` are usual refs that it lacks, `repository` is the clone's.
 
-    A failure to read a ref is its reason; other failures are among `warnings`.
+    A failure to read a ref is its reason; other failures are among `warnings`. `at` is a ref's commit, or its name on a
+    server.
     """
 
-    repository: Path | None
-    warnings: list[str]
-    missing: tuple[str, ...]
-    source: str
+    missing: tuple[str, ...] = ()
+    repository: Path | None = None
 
-    def defaults(self) -> tuple[WantedRef, ...]:
-        """Return the default refs."""
-        ...
+    def __init__(self, subject: TrackedPackage, source: str) -> None:
+        self.subject = subject
+        self.source = source
+        self.warnings: list[str] = []
 
     def look(self, wanted: Sequence[WantedRef]) -> list[FoundFile]:
         """Return the file at each ref."""
-        ...
+        return side_by_side(self._look, wanted)
 
+    def file(self, at: str) -> File:
+        """Return the file at a commit or a name."""
+        return self.subject.find(lambda paths: self.contents(at, paths), lambda: self.candidates(at))
+
+    def _look(self, wanted: WantedRef) -> FoundFile:
+        commit = None
+        try:
+            commit = self.commit(wanted.name)
+            file = self.file(commit or wanted.name)
+        except ToolkitError as error:
+            absent = isinstance(error, NoPackageError)
+            return FoundFile(wanted=wanted, commit=commit, reason=error.message, absent=absent)
+        try:
+            file = replace(file, change=self.last_change(commit or wanted.name, file))
+        except ToolkitError as error:
+            self.warnings.append(f"{wanted.name}: the last change cannot be determined: {error.message}")
+        return FoundFile(wanted=wanted, commit=commit, file=file)
+
+    @abstractmethod
+    def defaults(self) -> tuple[WantedRef, ...]:
+        """Return the default refs."""
+
+    @abstractmethod
+    def commit(self, name: str) -> Oid | None:
+        """Return the commit of a ref, None if the server knows it by name; raise ToolkitError for an invalid name."""
+
+    @abstractmethod
+    def contents(self, at: str, paths: Sequence[PurePosixPath]) -> Sequence[Content | None]:
+        """Return what stands at these paths."""
+
+    @abstractmethod
+    def candidates(self, at: str) -> Sequence[PurePosixPath]:
+        """Return Nix files that may be the package's."""
+
+    @abstractmethod
+    def last_change(self, at: str, file: File) -> FileCommit | None:
+        """Return the commit that last changed a file."""
+
+    @abstractmethod
     def versions(self, found: FoundFile, *, most: int) -> Iterator[tuple[FileCommit, bytes | None]]:
         """Yield the commits that changed the file, newest first, each with the file's content then."""
-        ...
 
+    @abstractmethod
     def pulls(self, numbers: Sequence[int], refs: Sequence[FoundFile]) -> list[tuple[Pull, File | None]]:
         """Return the facts about pull requests, each with the file at its head."""
-        ...
 
 
 def kind_of(name: str) -> RefKind:

@@ -157,7 +157,7 @@ def _in_tree(request: SourceRequest, subject: TrackedPackage, name: str, progres
         return [(reading.blob_id(content), content) if content is not None else None for content in contents]
 
     try:
-        file = subject.find(read([subject.target])[0], candidates=tuple, read=read)
+        file = subject.find(read, tuple)
     except ToolkitError as error:
         return FoundFile(wanted=wanted, reason=error.message, absent=isinstance(error, NoPackageError))
     return FoundFile(wanted=wanted, file=file, tree=root)

@@ -1,4 +1,4 @@
-"""What stands below a root is read there and nowhere else, whichever way the kernel opens it."""
+"""What stands below a root is read there and nowhere else."""
 
 import os
 import socket
@@ -11,17 +11,6 @@ from toolkit.errors import ToolkitError
 from toolkit.inside import AbsentError, Entry, EntryKind
 
 SECRET = b"a line that nobody may see"
-
-
-def _nothing(*_: object) -> None:
-    return None
-
-
-@pytest.fixture(params=["openat2", "one name after the other"], autouse=True)
-def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Read as with a kernel that has openat2(2), and as with one that has not."""
-    if request.param != "openat2":
-        monkeypatch.setattr(inside, "_open_beneath", _nothing)
 
 
 @pytest.fixture

@@ -7,24 +7,18 @@ names are read by `toolkit.files`.
 import errno
 import os
 import stat
-import struct
-import sys
 from collections.abc import Generator, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from enum import Enum
 from pathlib import Path, PurePosixPath
 
 from msgspec import Struct
 
-from toolkit import files, kernel
+from toolkit import files
 from toolkit.errors import ToolkitError, reason_of
 
 Below = str | PurePosixPath
 
-_OPENAT2 = 437
-"""The number of openat2(2) on all processors of Linux but alpha."""
-
-_NO_MAGIC, _BENEATH = 0x02, 0x08
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _LOOK = getattr(os, "O_PATH", os.O_RDONLY | os.O_NONBLOCK) | os.O_CLOEXEC
@@ -124,13 +118,11 @@ def require_place(root: Path, path: PurePosixPath) -> None:
 
 def within(root: Path, path: Below) -> PurePosixPath | None:
     """Return the path below the root without links; None if it does not exist or leads out."""
-    try:
-        with _top(root) as top:
-            handle, real = _walked(top, root, path, _LOOK)
-            os.close(handle)
-            return real
-    except (OSError, ValueError):
-        return None
+    with suppress(OSError, ValueError):
+        handle, real = _walked(root, path, _LOOK)
+        os.close(handle)
+        return real
+    return None
 
 
 def place(root: Path, path: Below) -> Path:
@@ -193,51 +185,26 @@ def _refusal(name: str, error: OSError | ValueError) -> ToolkitError:
     return ToolkitError(f"{name}: {facts.get(code or 0) or f'cannot be read: {reason_of(error)}'}")
 
 
-_HOW = struct.Struct("=QQQ")
-"""`struct open_how` of openat2(2): flags, mode, how the path is resolved."""
-
-
-@contextmanager
-def _top(root: Path) -> Generator[int]:
-    top = os.open(root, _LOOK | os.O_DIRECTORY)
-    try:
-        yield top
-    finally:
-        os.close(top)
-
-
 @contextmanager
 def _opened(root: Path, path: Below, flags: int) -> Generator[int]:
     """Open a path below a root, following no link out of it; the root itself may be a link."""
-    _parts(str(path))
-    with _top(root) as top:
-        handle = _open_beneath(top, str(path), flags)
-        if handle is None:
-            handle = _walked(top, root, path, flags)[0]
-        try:
-            yield handle
-        finally:
-            os.close(handle)
+    handle, _ = _walked(root, path, flags)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
 
 
-def _open_beneath(top: int, path: str, flags: int) -> int | None:
-    """Open by openat2(2) what is below a directory; None if the kernel has no such call, or does not open it."""
-    if sys.platform != "linux":
-        return None
-    how = _HOW.pack(flags, 0, _BENEATH | _NO_MAGIC)
-    handle = kernel.call(_OPENAT2, top, os.fsencode(path), how, len(how))
-    return handle if handle >= 0 else None
-
-
-def _walked(top: int, root: Path, path: Below, flags: int) -> tuple[int, PurePosixPath]:
-    """Open a path as openat2(2) does, one name after the other, and return where it is, too.
+def _walked(root: Path, path: Below, flags: int) -> tuple[int, PurePosixPath]:
+    """Open a path below a root, one name after the other, and return where it is, too.
 
     An absolute link is followed if it names the root itself. Raise OSError: EXDEV for a way out.
     """
     waiting = _parts(str(path))
     links = 0
-    with ExitStack() as all_open:
-        directories = [(top, "")]
+    handles = [os.open(root, _LOOK | os.O_DIRECTORY)]
+    directories = [(handles[0], "")]
+    try:
         while waiting:
             part, *waiting = waiting
             here, _ = directories[-1]
@@ -245,22 +212,26 @@ def _walked(top: int, root: Path, path: Below, flags: int) -> tuple[int, PurePos
                 directories.pop()
                 if not directories:
                     raise OSError(errno.EXDEV, "leads out")
-            elif (target := _target(part, here)) is None:
-                how = _LOOK | os.O_DIRECTORY if waiting else flags
-                handle = os.open(part, how | os.O_NOFOLLOW, dir_fd=here)
-                all_open.callback(os.close, handle)
-                directories.append((handle, part))
-            elif (links := links + 1) > _MOST_LINKS:
+                continue
+            step = _step(part, here, _LOOK | os.O_DIRECTORY if waiting else flags)
+            if isinstance(step, int):
+                handles.append(step)
+                directories.append((step, part))
+                continue
+            if (links := links + 1) > _MOST_LINKS:
                 raise OSError(errno.ELOOP, "leads in a circle")
-            else:
-                if target.startswith("/"):
-                    target = _from_root(target, root)
-                    del directories[1:]
-                waiting = [*_parts(target), *waiting]
-        handle, _ = directories[-1]
+            if step.startswith("/"):
+                step = _from_root(step, root)
+                del directories[1:]
+            waiting = [*_parts(step), *waiting]
+        real = PurePosixPath(*(name for _, name in directories[1:]))
+        if directories[-1][0] == handles[-1] != handles[0]:
+            return handles.pop(), real
         # A directory that `..` has led to is open for looking only.
-        opened = os.open(".", flags, dir_fd=handle) if stat.S_ISDIR(os.fstat(handle).st_mode) else os.dup(handle)
-        return opened, PurePosixPath(*(name for _, name in directories[1:]))
+        return os.open(".", flags, dir_fd=directories[-1][0]), real
+    finally:
+        for handle in handles:
+            os.close(handle)
 
 
 def _from_root(target: str, root: Path) -> str:
@@ -277,10 +248,19 @@ def _parts(path: str) -> list[str]:
     return [part for part in path.split("/") if part not in {"", "."}]
 
 
-def _target(name: str, directory: int) -> str | None:
+def _step(name: str, directory: int, flags: int) -> int | str:
+    """Open a name in a directory; return where it leads if it is a link."""
+    if flags == _LOOK and (target := _target(name, directory)) is not None:
+        return target
     try:
-        return os.readlink(name, dir_fd=directory)
+        return os.open(name, flags | os.O_NOFOLLOW, dir_fd=directory)
     except OSError as error:
-        if error.errno == errno.EINVAL:
-            return None
-        raise
+        if error.errno not in {errno.ELOOP, errno.ENOTDIR} or (target := _target(name, directory)) is None:
+            raise
+        return target
+
+
+def _target(name: str, directory: int) -> str | None:
+    with suppress(OSError):
+        return os.readlink(name, dir_fd=directory)
+    return None

@@ -58,36 +58,30 @@ def ask(  # noqa: PLR0913 - a request and its bounds
     restarts with each byte. Raise requests' exceptions if the server does not answer, stops or is late, ToolkitError
     for a body of more than `most` bytes.
     """
-    return _in_time(lambda: _exchanged(session, url, most, end, headers or {}, auth), end)
 
+    def exchanged() -> tuple[requests.Response, bytes]:
+        left = max(0.001, end - time.monotonic())
+        try:
+            answer = session.get(
+                url,
+                # Without an encoding the length of a body says how much memory it takes; one that has it is not
+                # unpacked.
+                headers={**(headers or {}), "Accept-Encoding": "identity"},
+                auth=auth,
+                timeout=(min(_CONNECT_SECONDS, left), left),
+                allow_redirects=False,
+                stream=True,
+            )
+        except LocationValueError as error:
+            # A label of the host that is too long: requests lets it through.
+            raise requests.exceptions.InvalidURL(str(error)) from error
+        try:
+            # The body of a redirect is for people, and need not come to an end.
+            return answer, b"" if answer.status_code in REDIRECTS else _body(answer, most=most, end=end)
+        finally:
+            answer.close()
 
-def _exchanged(  # noqa: PLR0913, PLR0917 - what `ask` is given
-    session: requests.Session,
-    url: str,
-    most: int,
-    end: float,
-    headers: Mapping[str, str],
-    auth: Callable[[requests.PreparedRequest], requests.PreparedRequest],
-) -> tuple[requests.Response, bytes]:
-    left = max(0.001, end - time.monotonic())
-    try:
-        answer = session.get(
-            url,
-            # Without an encoding the length of a body says how much memory it takes; one that has it is not unpacked.
-            headers={**headers, "Accept-Encoding": "identity"},
-            auth=auth,
-            timeout=(min(_CONNECT_SECONDS, left), left),
-            allow_redirects=False,
-            stream=True,
-        )
-    except LocationValueError as error:
-        # A label of the host that is too long: requests lets it through.
-        raise requests.exceptions.InvalidURL(str(error)) from error
-    try:
-        # The body of a redirect is for people, and need not come to an end.
-        return answer, b"" if answer.status_code in REDIRECTS else _body(answer, most=most, end=end)
-    finally:
-        answer.close()
+    return _in_time(exchanged, end)
 
 
 def _in_time(call: Callable[[], T], end: float) -> T:

@@ -97,5 +97,5 @@ def run_all(commands: Sequence[Command]) -> tuple[Completed, ...]:
 
     The first failure ends the running programs, and is raised.
     """
-    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool, process.ending_together():
-        return results([pool.submit(copy_context().run, process.execute, each) for each in commands])
+    with process.ending_together():
+        return tuple(side_by_side(process.execute, commands, jobs=os.cpu_count() or 1))

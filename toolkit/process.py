@@ -141,9 +141,7 @@ def ending_together() -> Generator[None]:
 
     Nested blocks end with the outer one.
     """
-    living = _Living()
-    if (around := _group.get()) is not None:
-        around.adopt(living)
+    living = _Living(_group.get())
     token = _group.set(living)
     try:
         yield
@@ -288,40 +286,32 @@ def begin(command: Command) -> subprocess.Popen[bytes]:
 class _Living:
     """The processes that one call has running, so that it can end them from another thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, around: _Living | None = None) -> None:
         self._lock = threading.Lock()
         self._processes: set[subprocess.Popen[bytes]] = set()
         self._stopped = False
-        self._within: list[_Living] = []
-
-    def adopt(self, other: _Living) -> None:
-        """Stop another group when this one is stopped."""
-        with self._lock:
-            self._within.append(other)
-            stopped = self._stopped
-        if stopped:
-            other.stop()
+        self._around = around
 
     def start(self, command: Command) -> subprocess.Popen[bytes]:
+        """Start a program; the groups around this one end it, too."""
         with self._lock:
             if self._stopped:
                 raise CommandError(command.argv, status=-signal.SIGTERM, stderr="not started, another one failed")
-            process = _start(command)
+            process = _start(command) if self._around is None else self._around.start(command)
             self._processes.add(process)
             return process
 
     def ended(self, process: subprocess.Popen[bytes]) -> None:
         with self._lock:
             self._processes.discard(process)
+        if self._around is not None:
+            self._around.ended(process)
 
     def stop(self) -> None:
         """End all processes: SIGTERM, then SIGKILL for the rest; the threads that wait for them reap them."""
         with self._lock:
             self._stopped = True
             processes = tuple(self._processes)
-            within = tuple(self._within)
-        for other in within:
-            other.stop()
         for process in processes:
             _signal(process, signal.SIGTERM)
         deadline = time.monotonic() + GRACE_SECONDS

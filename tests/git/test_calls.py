@@ -161,7 +161,6 @@ def test_reading_runs_no_program_of_the_clone(trap: Trap) -> None:
         lambda: history.common_ancestor(repository, commit, before),
         lambda: history.commits(repository, before, commit),
         lambda: history.differing(repository, before, commit),
-        lambda: history.changed(trap.top, str(before), str(commit)),
         lambda: reading.read_objects(repository, [f"{commit}:{FILE}"]),
         lambda: reading.missing_files(repository, commit, [FILE]),
         lambda: calls.run_reading(trap.top, "ls-files", "--others", "--exclude-standard", found=False),
@@ -173,7 +172,7 @@ def test_reading_runs_no_program_of_the_clone(trap: Trap) -> None:
 
 def test_comparing_with_the_worktree_runs_no_program_of_the_clone(trap: Trap) -> None:
     index = (trap.top / ".git/index").read_bytes()
-    assert history.changed(trap.top, "HEAD") == (FILE,)
+    assert history.changed(trap.top) == (FILE,)
     assert trap.ran == ""
     assert (trap.top / ".git/index").read_bytes() == index
 
@@ -182,7 +181,7 @@ def test_files_elsewhere_are_not_compared(trap: Trap, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     git(trap.top, "config", "core.worktree", str(tmp_path / "elsewhere"))
     with pytest.raises(ToolkitError, match=r"its core\.worktree leads elsewhere"):
-        history.changed(trap.top, "HEAD")
+        history.changed(trap.top)
 
 
 def test_settings_of_the_users_own_stay_and_do_not_win(trap: Trap, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,7 +189,7 @@ def test_settings_of_the_users_own_stay_and_do_not_win(trap: Trap, monkeypatch: 
         monkeypatch.setenv(f"GIT_CONFIG_{name}", value)
     monkeypatch.setenv("GIT_CONFIG_KEY_1", "remote.theirs.url")
     monkeypatch.setenv("GIT_CONFIG_VALUE_1", "https://localhost.invalid")
-    assert history.changed(trap.top, "HEAD") == (FILE,)
+    assert history.changed(trap.top) == (FILE,)
     assert trap.ran == ""
     assert clones.urls(trap.top / ".git")["theirs"] == "https://localhost.invalid"
 
@@ -239,7 +238,7 @@ def test_value_of_a_file_that_a_configuration_includes_is_not_quoted(trap: Trap,
     git(trap.top, "config", "include.path", str(tmp_path / "ini"))
     asked: list[Callable[[], object]] = [
         *(partial(calls.run_reading, trap.top, *arguments, found=False) for arguments in READ),
-        lambda: history.changed(trap.top, "HEAD"),
+        lambda: history.changed(trap.top),
         lambda: reading.read_objects(trap.top / ".git", [f"{trap.head}:{FILE}"]),
     ]
     for call in asked:
@@ -280,4 +279,4 @@ def test_an_edit_as_old_and_as_long_as_what_was_committed_is_seen(tmp_path: Path
     file.write_text("two\n")
     for path in (file, index):
         os.utime(path, when)
-    assert history.changed(tmp_path, "HEAD") == (PurePosixPath("file"),)
+    assert history.changed(tmp_path) == (PurePosixPath("file"),)

@@ -1,7 +1,7 @@
 """The program's questions to GitHub about one repository, and the fields of the answers that it uses."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Annotated, Literal
 from urllib.parse import quote, urlencode, urlsplit
@@ -206,9 +206,3 @@ def connect(server: Server, settings: Settings) -> GitHub:
         settings=settings,
     )
     return GitHub(client, repository)
-
-
-def moved_to(files: Sequence[PullFile], path: str) -> str | None:
-    """Return the new path of a file that a pull request renamed."""
-    renamed = (file for file in files if file.status == "renamed" and file.previous_filename == path)
-    return next((file.filename for file in renamed), None)

@@ -161,28 +161,23 @@ def _require_space(said: str) -> None:
         raise FullError(f"git: {found[1].lower()}", hint="free some space there, or name a directory with TMPDIR")
 
 
-def reading_command(place: Path, *arguments: str, found: bool = True, **fields: Unpack[CallFields]) -> process.Command:
-    """Return the command that reads from a user's repository.
+def run_reading(place: Path, *arguments: str, found: bool = True, **fields: Unpack[CallFields]) -> process.Completed:
+    """Run git to read from a user's repository.
 
     `place` is the git directory. Without `found`, git searches from there, and decides whether to trust the owner.
     """
     if not found:
         _refuse_links(place)
     where = (f"--git-dir={place}",) if found else ("-C", str(place))
-    return _reading(where, arguments, reading(), **fields)
+    return _read((*where, *arguments), reading(), **fields)
 
 
-def _reading(
-    where: Sequence[str], arguments: Sequence[str], env: Mapping[str, str], **fields: Unpack[CallFields]
-) -> process.Command:
-    """Return a command on a clone that is a stranger's."""
-    argv = ("git", *where, *arguments)
-    return process.Command(argv=argv, env=env, timeout=_READING_SECONDS, shown=messages.known, **fields)
-
-
-def run_reading(place: Path, *arguments: str, found: bool = True, **fields: Unpack[CallFields]) -> process.Completed:
-    """Run git to read from a user's repository; see `reading_command`."""
-    return process.execute(reading_command(place, *arguments, found=found, **fields))
+def _read(words: Sequence[str], env: Mapping[str, str], **fields: Unpack[CallFields]) -> process.Completed:
+    """Run git on a clone that is a stranger's."""
+    argv = ("git", *words)
+    return process.execute(
+        process.Command(argv=argv, env=env, timeout=_READING_SECONDS, shown=messages.known, **fields)
+    )
 
 
 @cache
@@ -224,8 +219,7 @@ def run_comparing(top: Path, command: str, *arguments: str) -> process.Completed
             shutil.copy2(index, directory / "index")
         env = {**reading(settings), "GIT_INDEX_FILE": str(directory / "index")}
         # A clone's own settings of each submodule take precedence over that of all, and a submodule has filters.
-        words = (command, "--ignore-submodules=all", *arguments)
-        return process.execute(_reading(("-C", str(top)), words, env))
+        return _read(("-C", str(top), command, "--ignore-submodules=all", *arguments), env)
 
 
 def _filters(top: Path) -> Mapping[str, str]:

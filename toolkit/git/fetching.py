@@ -1,6 +1,7 @@
 """Fetch a few files of one commit from a remote: depth 1, without blobs, then the blobs of some paths."""
 
 import re
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -13,6 +14,9 @@ from toolkit.model import Oid
 
 _FILTER = "--filter=blob:none"
 _UNREACHABLE = "cannot be reached"
+
+# A phrase about a fetch that is under way comes at most this often.
+_PROGRESS_SECONDS = 5.0
 
 ALONE = ("--no-recurse-submodules", "--no-auto-maintenance")
 """The options of a fetch that does nothing besides."""
@@ -152,10 +156,14 @@ def _progress(on_progress: Callable[[str], None] | None) -> Callable[[str], None
     tell = on_progress
 
     class Phrases(RemoteProgress):
+        last = time.monotonic()
+
         def update(
             self, op_code: int, cur_count: str | float, max_count: str | float | None = None, message: str = ""
         ) -> None:
-            if op_code & self.OP_MASK == self.RECEIVING and max_count:
+            is_due = op_code & self.END or time.monotonic() - self.last >= _PROGRESS_SECONDS
+            if op_code & self.OP_MASK == self.RECEIVING and max_count and is_due:
+                self.last = time.monotonic()
                 share = 100 * float(cur_count) / float(max_count)
                 tell(f"receiving objects, {share:.0f} %" + (f", {message}" if message else ""))
 

@@ -7,10 +7,10 @@ from pathlib import Path, PurePosixPath
 
 from msgspec import Struct
 
-from toolkit import parallel
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.git import calls, reading
 from toolkit.model import Oid
+from toolkit.parallel import side_by_side
 
 _NONE = re.compile(r"0+")
 _RECORD, _FIELD = "\x01", "\x02"
@@ -77,11 +77,11 @@ def merges(repository: Path, commits: Sequence[Oid], words: Sequence[str]) -> tu
 
 def contains(repository: Path, commits: Sequence[Oid], commit: Oid) -> tuple[bool, ...]:
     """Return for each of `commits` whether its history contains `commit`."""
-    commands = [
-        calls.reading_command(repository, "merge-base", "--is-ancestor", str(commit), str(other), ok=(0, 1))
-        for other in commits
-    ]
-    return tuple(done.status == 0 for done in parallel.run_all(commands))
+
+    def has(other: Oid) -> bool:
+        return calls.run_reading(repository, "merge-base", "--is-ancestor", commit, other, ok=(0, 1)).status == 0
+
+    return tuple(side_by_side(has, commits))
 
 
 def common_ancestor(repository: Path, one: Oid, other: Oid) -> Oid | None:
@@ -90,15 +90,14 @@ def common_ancestor(repository: Path, one: Oid, other: Oid) -> Oid | None:
     return Oid(asked.text) if asked.status == 0 else None
 
 
-def changed(directory: Path, *commits: str) -> tuple[PurePosixPath, ...]:
-    """Return the files that differ between two commits, or between one and the worktree at `directory`.
+def changed(directory: Path) -> tuple[PurePosixPath, ...]:
+    """Return the files of the worktree at `directory` that differ from HEAD.
 
     Raise ToolkitError if the worktree is elsewhere.
     """
-    if len(commits) == 1:
-        calls.worktree(directory)
+    calls.worktree(directory)
     how = ("--name-only", "--no-renames", "--no-ext-diff", "--no-textconv", "-z")
-    done = calls.run_comparing(directory, "diff", *how, *commits, "--")
+    done = calls.run_comparing(directory, "diff", *how, "HEAD", "--")
     return tuple(PurePosixPath(os.fsdecode(name)) for name in done.stdout.split(b"\0") if name)
 
 

@@ -342,7 +342,7 @@ def _read(repository: Path, blobs: Sequence[str]) -> Sequence[bytes]:
 def _uncommitted(top: Path) -> _Held:
     """Read what is not committed, new files that git does not ignore included."""
     located = reading.locate(top)
-    paths = dict.fromkeys((*history.changed(top, "HEAD"), *_untracked(top)))
+    paths = dict.fromkeys((*history.changed(top), *_untracked(top)))
     if not paths:
         hint = "'unlet check REV' judges a commit, 'unlet check DIR' a proposal"
         raise ToolkitError(f"{top}: has no changes that are not committed", hint=hint)

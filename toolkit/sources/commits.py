@@ -20,9 +20,6 @@ from toolkit.git import fetching, reading
 from toolkit.git.reading import Located
 from toolkit.model import Oid, Progress, Source
 
-# A phrase about a fetch that is under way comes at most this often.
-_PROGRESS_SECONDS = 5.0
-
 _TREE = "tree"
 _REPOSITORY = "repository"
 
@@ -84,7 +81,7 @@ def at_commit(url: str, commit: Oid, wanted: Wanted, *, origin: str) -> Source:
             raise ToolkitError(f"commit {commit.short}: is not in the cache", hint=hint)
         wanted.progress.step(f"fetching {commit.short} from {without_passwords(url)}")
         into = directory / _REPOSITORY
-        fetched = fetching.fetch(url, commit, into, paths, on_progress=_seldom(wanted.progress.step)).bytes
+        fetched = fetching.fetch(url, commit, into, paths, on_progress=wanted.progress.step).bytes
         return reading.locate(into)
 
     # A checkout of the commit, such as the proof makes to apply the series, must find all that git reads.
@@ -186,19 +183,6 @@ def _packs(directory: Path) -> dict[str, int]:
     objects = directory / _REPOSITORY / "objects"
     files = [path for path in objects.rglob("*") if path.is_file()]
     return {str(path.relative_to(directory / _REPOSITORY)): path.stat().st_size for path in files}
-
-
-def _seldom(step: Callable[[str], None]) -> Callable[[str], None]:
-    """Return a `step` that leaves out what comes too soon after the one before."""
-    last = time.monotonic()
-
-    def tell(what: str) -> None:
-        nonlocal last
-        if time.monotonic() - last >= _PROGRESS_SECONDS:
-            last = time.monotonic()
-            step(what)
-
-    return tell
 
 
 def commit_of(url: str, wanted: Wanted) -> Oid:

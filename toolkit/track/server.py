@@ -9,7 +9,7 @@ from toolkit.errors import ToolkitError
 from toolkit.files import MAXIMUM_BYTES
 from toolkit.forge.client import Settings, budget
 from toolkit.forge.failures import NotFoundError
-from toolkit.forge.github import ApiCommit, ApiTreeEntry, PullFile, PullReview, connect, moved_to
+from toolkit.forge.github import ApiCommit, ApiTreeEntry, PullFile, PullReview, connect
 from toolkit.git import reading
 from toolkit.git.history import FileCommit
 from toolkit.model import Oid, Server
@@ -167,11 +167,11 @@ def _change(commit: ApiCommit) -> FileCommit:
 def _touched(files: Sequence[PullFile], target: PurePosixPath, refs: Sequence[FoundFile]) -> str | None:
     """Return where the file is after a pull request that touches it; if it is gone, what has taken its place."""
     names = {each.filename: each.status for each in files}
+    renamed = {each.previous_filename: each.filename for each in files if each.status == "renamed"}
     there = (found.file.path for found in refs if found.file is not None)
     for path in dict.fromkeys(map(str, (target, *there))):
-        moved = moved_to(files, path)
-        if moved is not None:
-            return moved
+        if path in renamed:
+            return renamed[path]
         if names.get(path) == "removed":
             return next((str(place) for place in tracked().places if str(place) in names), None)
         if path in names:

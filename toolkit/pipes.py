@@ -2,10 +2,10 @@
 
 import os
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
-from subprocess import Popen
+from typing import IO
 
 # The longest wait of the main thread, in seconds: a signal that comes just before it blocks raises nothing until it
 # wakes.
@@ -54,21 +54,24 @@ class Stream:
 
 
 def exchange(
-    process: Popen[bytes], stdin: bytes | None, stdout: Stream, stderr: Stream, left: Callable[[], float]
+    pipe: IO[bytes] | None,
+    content: bytes,
+    outputs: Sequence[tuple[IO[bytes] | None, Stream]],
+    left: Callable[[], float],
 ) -> None:
-    """Feed a program, and collect its output until that has ended or is full.
+    """Feed a program a content through `pipe`, and collect its output until that has ended, or one stream is full.
 
     Raise TimeoutError once no seconds are `left`.
     """
-    rest = memoryview(stdin or b"")
+    rest = memoryview(content)
     with DefaultSelector() as waiting:
-        if process.stdin is not None:
-            os.set_blocking(process.stdin.fileno(), False)
-            waiting.register(process.stdin, EVENT_WRITE)
-        for pipe, stream in ((process.stdout, stdout), (process.stderr, stderr)):
-            if pipe is not None:
-                waiting.register(pipe, EVENT_READ, stream)
-        while waiting.get_map() and not stdout.is_full:
+        if pipe is not None:
+            os.set_blocking(pipe.fileno(), False)
+            waiting.register(pipe, EVENT_WRITE)
+        for output, stream in outputs:
+            if output is not None:
+                waiting.register(output, EVENT_READ, stream)
+        while waiting.get_map() and not any(stream.is_full for _, stream in outputs):
             if (seconds := left()) <= 0:
                 raise TimeoutError
             for key, _ in waiting.select(min(seconds, LONGEST_WAIT)):
@@ -80,8 +83,8 @@ def exchange(
                     is_over = not rest
                 if is_over:
                     waiting.unregister(key.fileobj)
-                    if key.fileobj is process.stdin:
-                        process.stdin.close()
+                    if pipe is not None and key.fileobj is pipe:
+                        pipe.close()
 
 
 def _written(handle: int, content: memoryview) -> int:
@@ -94,10 +97,10 @@ def _written(handle: int, content: memoryview) -> int:
         return len(content)
 
 
-def drain(process: Popen[bytes], stderr: Stream) -> None:
-    """Collect what an ended program has written to stderr; who else has it open is not waited for."""
-    if process.stderr is not None:
-        os.set_blocking(process.stderr.fileno(), False)
+def drain(output: IO[bytes] | None, stream: Stream) -> None:
+    """Collect what an ended program has written; who else has it open is not waited for."""
+    if output is not None:
+        os.set_blocking(output.fileno(), False)
         with suppress(BlockingIOError):
-            while chunk := os.read(process.stderr.fileno(), _CHUNK):
-                stderr.take(chunk)
+            while chunk := os.read(output.fileno(), _CHUNK):
+                stream.take(chunk)

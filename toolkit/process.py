@@ -217,15 +217,15 @@ def _execute(command: Command) -> Completed:
     try:
         signals.release()
         # A child of the program may have its output open still.
-        exchange(process, command.stdin, stdout, stderr, left)
+        exchange(process.stdin, command.stdin or b"", ((process.stdout, stdout), (process.stderr, stderr)), left)
         if stdout.is_full:
             end(process, at_once=command.abrupt)
-            drain(process, stderr)
+            drain(process.stderr, stderr)
         else:
             process.wait(None if isinf(seconds := left()) else max(seconds, 0))
     except (TimeoutError, subprocess.TimeoutExpired):
         end(process, at_once=command.abrupt)
-        drain(process, stderr)
+        drain(process.stderr, stderr)
         raise _too_long(command, _shown(command, stderr.text, -signal.SIGTERM), missed) from None
     except BaseException:
         end(process, at_once=command.abrupt)

@@ -200,7 +200,7 @@ def _walked(root: Path, path: Below, flags: int) -> tuple[int, PurePosixPath]:
 
     An absolute link is followed if it names the root itself. Raise OSError: EXDEV for a way out.
     """
-    waiting = _parts(str(path))
+    waiting: list[str] = _parts(str(path))
     links = 0
     handles = [os.open(root, _LOOK | os.O_DIRECTORY)]
     directories = [(handles[0], "")]
@@ -221,9 +221,8 @@ def _walked(root: Path, path: Below, flags: int) -> tuple[int, PurePosixPath]:
             if (links := links + 1) > _MOST_LINKS:
                 raise OSError(errno.ELOOP, "leads in a circle")
             if step.startswith("/"):
-                step = _from_root(step, root)
                 del directories[1:]
-            waiting = [*_parts(step), *waiting]
+            waiting = _parts(_from_root(step, root)) + waiting
         real = PurePosixPath(*(name for _, name in directories[1:]))
         if directories[-1][0] == handles[-1] != handles[0]:
             return handles.pop(), real
@@ -235,6 +234,9 @@ def _walked(root: Path, path: Below, flags: int) -> tuple[int, PurePosixPath]:
 
 
 def _from_root(target: str, root: Path) -> str:
+    """Return a link's target; from the root if it is absolute."""
+    if not target.startswith("/"):
+        return target
     if not PurePosixPath(target).is_relative_to(root):
         raise OSError(errno.EXDEV, "leads out")
     return str(PurePosixPath(target).relative_to(root))

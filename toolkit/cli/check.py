@@ -34,6 +34,11 @@ SOURCES = ("--nixpkgs", "--rev", "--file", "--pin")
         "unlet check --pull 549926 --comment",
         "unlet check --patch theirs.diff forgejo --nixpkgs ~/src/nixpkgs",
     ),
+    apart=(
+        ("--patch", "--pull", "--git-dir"),
+        ("--uncommitted", "--patch", "--pull"),
+        ("--git-dir", *options.SERVER),
+    ),
 )
 @click.argument("what", metavar="[CHANGE]", required=False)
 @click.argument("target", metavar="[TARGET]", required=False)
@@ -91,7 +96,7 @@ def command(
     by_option = patch is not None or pull is not None or uncommitted
     directory = None if by_option else _proposal(what, git_dir)
     source = _source(directory, patch, asks_server=pull is not None and git_dir is None)
-    _refuse(pull, uncommitted=uncommitted, target=target if by_option else None, git_dir=git_dir, comment=comment)
+    _refuse(pull, target=target if by_option else None, comment=comment)
     named = what if by_option else target
     again = _again(what, patch, pull, uncommitted=uncommitted)
     change = ChangeRequest(
@@ -133,17 +138,12 @@ def command(
     return exit_code(report)
 
 
-def _refuse(pull: int | None, *, uncommitted: bool, target: str | None, git_dir: Path | None, comment: bool) -> None:
+def _refuse(pull: int | None, *, target: str | None, comment: bool) -> None:
     """Raise click.UsageError for options that contradict; `target` is the second word beside --patch and the like."""
-    servers = ("--repo", "--api-url", "--raw-url", "--token-command")
     if pull is None:
-        options.refuse_without("--pull", *servers)
-    if uncommitted:
-        options.refuse_together("--uncommitted", "--patch", "--pull")
+        options.refuse_without("--pull", *options.SERVER)
     if target is not None:
         raise click.UsageError("--patch, --pull and --uncommitted take no CHANGE, only a TARGET")
-    if git_dir is not None:
-        options.refuse_together("--git-dir", *servers)
     if comment and options.settings().json:
         raise click.UsageError("--comment and --json exclude each other")
 
@@ -151,11 +151,9 @@ def _refuse(pull: int | None, *, uncommitted: bool, target: str | None, git_dir:
 def _source(directory: Path | None, patch: Path | None, *, asks_server: bool) -> SourceRequest:
     """Return the nixpkgs that the options name, for a patch or a proposal."""
     source = options.source_request()
-    if patch is not None:
-        options.refuse_together("--patch", "--pull", "--git-dir")
-    elif directory is None:
+    if patch is None and directory is None:
         options.refuse_without("--patch or DIR", *SOURCES)
-    elif not any(map(options.given, SOURCES)):
+    elif patch is None and not any(map(options.given, SOURCES)):
         # The checkout that one stands in is not the nixpkgs of any proposal.
         return SourceRequest(offline=source.offline)
     if asks_server and source.offline:

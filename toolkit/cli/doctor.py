@@ -23,7 +23,11 @@ _MOST_LINES = 10
 """The parts of a symptom or condition that are shown without `--verbose`."""
 
 
-@options.command("doctor", examples=("unlet doctor", "journalctl --user -u docker | unlet doctor --log -"))
+@options.command(
+    "doctor",
+    examples=("unlet doctor", "journalctl --user -u docker | unlet doctor --log -"),
+    apart=[("--elsewhere", "--docker")],
+)
 @click.option(
     "--docker",
     type=options.PATH,
@@ -49,10 +53,8 @@ def command(*, docker: Path | None, logs: tuple[Path, ...], elsewhere: bool, por
     Exit codes: 0 healthy, 1 found a cause, 3 could not examine something important.
     """
     settings = options.settings()
-    if elsewhere and not logs:
-        raise click.UsageError("--elsewhere requires --log")
-    if elsewhere:
-        options.refuse_together("--elsewhere", "--docker")
+    if not logs:
+        options.refuse_without("--log", "--elsewhere")
     with output.working(settings) as progress:
         progress.step("examining this machine")
         diagnosis = doctor(docker=docker, logs=logs, elsewhere=elsewhere, port=port)

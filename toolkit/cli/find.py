@@ -22,7 +22,11 @@ _WIDEST = 30
 _UNREAD = 20
 
 
-@options.command("find", examples=("unlet find --nixpkgs ~/src/nixpkgs", "unlet find forgejo --nixpkgs ~/src/nixpkgs"))
+@options.command(
+    "find",
+    examples=("unlet find --nixpkgs ~/src/nixpkgs", "unlet find forgejo --nixpkgs ~/src/nixpkgs"),
+    apart=[("--recipe", "--all", "--graph")],
+)
 @click.argument("packages", metavar="[NAME…]", nargs=-1, shell_complete=options.complete_package)
 @options.nixpkgs
 @options.revision
@@ -50,9 +54,7 @@ def command(*, packages: tuple[str, ...], all_kinds: bool, picture: str | None, 
     """
     settings = options.settings()
     options.allow()
-    if recipe is not None:
-        options.refuse_together("--recipe", "--all", "--graph")
-    elif packages:
+    if packages:
         options.refuse_together("NAME", "--all")
     if picture is not None and (len(packages) != 1 or settings.json):
         raise click.UsageError("--graph and --json exclude each other" if settings.json else "--graph takes one NAME")

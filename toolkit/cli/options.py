@@ -40,27 +40,38 @@ OWN, SOURCE, DEPTH, NIX, OUTPUT, DOCKER = GROUPS = "Options", "Source", "Depth",
 
 
 class Option(click.Option):
-    """An option in a group of --help; only --help-all shows one that is `deep`, which few need."""
+    """An option in a group of --help, never empty; only --help-all shows one that is `deep`, which few need."""
 
     def __init__(self, *arguments: Any, group: str, deep: bool = False, **keywords: Any) -> None:  # noqa: ANN401 - click's
         super().__init__(*arguments, **keywords)
         self.group = group
         self.deep = deep
 
+    def process_value(self, ctx: click.Context, value: Any) -> Any:  # noqa: ANN401 - click's
+        """Return the value; raise click.UsageError for an empty text."""
+        if value == "" or (isinstance(value, list | tuple) and "" in value):
+            raise click.UsageError(f"{self.opts[0]} is empty", ctx)
+        return super().process_value(ctx, value)
+
 
 class GroupedCommand(click.Command):
-    """A command whose --help shows its options in groups, then its examples; --help-all adds the `listed` sections."""
+    """A command whose --help shows its options in groups, then its examples; --help-all adds the `listed` sections.
+
+    The first option of each of `apart` excludes the others.
+    """
 
     def __init__(
         self,
         *arguments: Any,  # noqa: ANN401 - click's
         examples: Sequence[str] = (),
         listed: Sequence[Listed] = (),
+        apart: Sequence[Sequence[str]] = (),
         **keywords: Any,  # noqa: ANN401 - click's
     ) -> None:
         super().__init__(*arguments, **keywords)
         self.examples = tuple(examples)
         self.listed = tuple(listed)
+        self.apart = tuple(apart)
         if any(isinstance(option, Option) and option.deep for option in self.params):
             self.params.append(
                 click.Option(
@@ -72,6 +83,13 @@ class GroupedCommand(click.Command):
                     help="Show all options.",
                 )
             )
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's
+        """Run the command, unless options exclude each other."""
+        for option, *others in self.apart:
+            if given(option):
+                refuse_together(option, *others)
+        return super().invoke(ctx)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options, a section for each group."""
@@ -256,6 +274,7 @@ server = together(
     _deep_source("--token-command", metavar="COMMAND", help=_COMMAND_HELP),
 )
 """Add the options that name a GitHub server and its token; `server_request` returns their values."""
+SERVER = ("--repo", "--api-url", "--raw-url", "--token-command")
 
 
 def written(kind: str) -> Callable[[F], F]:
@@ -299,9 +318,6 @@ def source_request() -> SourceRequest:
         refuse_together("--file", "--nixpkgs", "--rev", "--pin")
     if given("--pin"):
         refuse_together("--pin", "--nixpkgs", "--rev")
-    for name in ("nixpkgs", "rev", "pin"):
-        if asked(name) == "":
-            raise click.UsageError(f"--{name} is empty")
     where, file, pin = asked("nixpkgs"), asked("file"), asked("pin")
     if where is None and file is None and pin is None and (here := checkout()) is not None:
         where = str(here)
@@ -326,13 +342,13 @@ def server_request() -> Server:
 def refuse_together(option: str, *others: str) -> None:
     """Raise click.UsageError if one of `others` was given: each contradicts `option`."""
     for name in filter(given, others):
-        raise click.UsageError(f"{option} and {name} exclude each other")
+        raise click.UsageError(f"{option} and {name} exclude each other", click.get_current_context())
 
 
 def refuse_without(option: str, *others: str) -> None:
     """Raise click.UsageError if one of `others` was given: each needs `option`."""
     for name in filter(given, others):
-        raise click.UsageError(f"{name} requires {option}")
+        raise click.UsageError(f"{name} requires {option}", click.get_current_context())
 
 
 def complete_package(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001 - click's

@@ -31,6 +31,11 @@ _MAKING = ("--base", "--fetch", "--trailer", *_OF_SERIES)
         "unlet pr --commit",
         "unlet pr forgejo --repo ~/src/nixpkgs",
     ),
+    apart=(
+        ("--update", "--remove", "--worktree", "--commit"),
+        ("--remove", "--worktree", "--commit", *_MAKING),
+        ("--commit", "--base", "--branch", "--worktree"),
+    ),
 )
 @click.argument("target", default=DOCKER)
 @proposal_options
@@ -73,14 +78,10 @@ def command(*, target: str, repo: Path, branch: str | None, force: bool) -> int:
     default), an attribute path, or the path of a package's file.
     """
     settings = options.settings()
-    mode, recipe = _mode(), options.asked("recipe")
+    recipe = options.asked("recipe")
+    mode = next((name for name in ("update", "remove") if options.asked(name)), None)
     if mode is not None:
-        options.refuse_together(f"--{mode}", "--worktree", "--commit")
-        if mode != "update":
-            options.refuse_together(f"--{mode}", *_MAKING)
         branch = branch or (branch_name(target, recipe) if target != DOCKER or recipe is not None else None)
-    if options.asked("commit"):
-        options.refuse_together("--commit", "--base", "--branch", "--worktree")
     if mode == "remove":
         from toolkit.pr.contributions import remove  # noqa: PLC0415 - each mode imports its own
 
@@ -117,14 +118,6 @@ def command(*, target: str, repo: Path, branch: str | None, force: bool) -> int:
         here = f"other     unlet pr --repo {quote(str(repo))}"
         output.write_lines(f"{here} --only {quote(name)} makes a branch of its own" for name in others)
     return 1 if done.failed else exit_code(done.report)
-
-
-def _mode() -> str | None:
-    """Return the one of --update and --remove that was given, None for none."""
-    given = [name for name in ("update", "remove") if options.asked(name)]
-    if len(given) > 1:
-        raise click.UsageError(f"--{given[0]} and --{given[1]} exclude each other")
-    return given[0] if given else None
 
 
 def show_made(done: PullRequest, *, settings: GlobalOptions) -> None:

@@ -32,6 +32,7 @@ the overlay, update nixpkgs, make the overlay anew), 11 unknown for at least one
         "unlet track forgejo --git-dir ~/src/nixpkgs",
         "unlet track --html status.html",
     ),
+    apart=(("--git-dir", *options.SERVER[1:]), ("--nixpkgs", "--pin"), ("--overlay", "--kind")),
     epilog=EXIT_CODES,
 )
 @click.argument("target", required=False)
@@ -128,18 +129,11 @@ def command(
     """
     settings = options.settings()
     used = _used(target, overlay, kind)
-    if git_dir is not None:
-        options.refuse_together("--git-dir", "--api-url", "--raw-url", "--token-command")
     if markdown == _STDOUT == html:
         raise click.UsageError("--markdown - and --html - exclude each other")
     if settings.json and _STDOUT in {markdown, html}:
         raise click.UsageError("--json excludes Markdown and HTML on stdout")
     _require_places(markdown, html)
-    for name, value in {"--ref": "" in refs, "--nixpkgs": nixpkgs == "", "--pin": pin == ""}.items():
-        if value:
-            raise click.UsageError(f"{name} is empty")
-    if nixpkgs is not None:
-        options.refuse_together("--nixpkgs", "--pin")
     request = TrackRequest(
         target=used.package,
         bindings=bindings,
@@ -174,7 +168,6 @@ def _used(target: str | None, overlay: Path | None, kind: str | None) -> Used:
     if overlay is None:
         way = UsedOverlay(kind) if kind is not None else UsedOverlay.ANY
         return Used(package=target or DOCKER, way=way)
-    options.refuse_together("--overlay", "--kind")
     used = read_overlay(overlay)
     if target not in {None, used.package}:
         raise click.UsageError(f"{target}: {overlay} is an overlay of {used.package}")

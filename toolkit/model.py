@@ -270,10 +270,6 @@ class Proposal(Struct, frozen=True, kw_only=True):
     settings: dict[str, str] = {}
     author: str | None = None
 
-    def design(self, step: str) -> str | None:
-        """Return the design of the named step, or None."""
-        return next((each.design for each in self.steps if each.name == step), None)
-
 
 class Proven(Struct, frozen=True, kw_only=True):
     """The proofs of something that was written; `files` are names relative to its directory."""

@@ -100,7 +100,7 @@ class TestForeignPatch:
         before = draft().texts[BEFORE]
         after = before.replace("              rootlesskit\n              slirp", "              slirp")
         report = judge(diff_between(before, after))
-        assert report.proposal.design("demote") == Demotion.DROP
+        assert {step.name: step.design for step in report.proposal.steps}["demote"] == Demotion.DROP
         assert report.failed == ()
         assert report.warnings == (DROP_WARNING,)
 

@@ -102,7 +102,7 @@ def test_every_strategy_is_proven(proposals: Callable[..., tuple[Path, Report]],
     assert report.failed == (), [proof.reason for proof in report.failed]
     others = {proof.name: proof.reason for proof in report.proofs if proof.status is Status.NOT_RUN}
     assert others == {"format": "because nixfmt is not installed; 'nix-shell -p nixfmt' has it"}
-    assert report.proposal.design("lift") == strategy
+    assert {step.name: step.design for step in report.proposal.steps}["lift"] == strategy
 
 
 class TestReproducible:

@@ -68,15 +68,15 @@ def rewrap(request: Request, *, progress: Progress) -> OverlayReport:
     found = sources.resolve(request.source, target=TARGET, sparse=plan().sparse, progress=progress)
     file = docker_file(found.content, name=str(request.source.file or TARGET))
 
-    def make_in(at: Path) -> tuple[str, Sequence[Proof], Sequence[str]]:
+    def make_in(at: Path) -> tuple[DockerCase, str, Sequence[Proof]]:
         case = rewrap_case(file, found, at)
         for name in SHIPPED:
             (at / name).write_bytes(shipped_path(f"overlays/{name}").read_bytes())
         (at / "default.nix").write_text(f"import ./{rewrapping.OVERLAY}\n")
         case = cases.deepened(case, request.depth, offline=request.source.offline, progress=progress)
-        return OverlayKind.REWRAP, prove.run(claims, case, progress=progress), ()
+        return replace(case, bindings=()), OverlayKind.REWRAP, prove.run(claims, case, progress=progress)
 
-    return write_overlay(request.out, found, make_in, target=PACKAGE, force=request.force)
+    return write_overlay(request.out, make_in, force=request.force)
 
 
 def rewrap_case(file: DockerFile, found: Source, at: Path) -> DockerCase:

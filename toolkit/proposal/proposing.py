@@ -122,7 +122,7 @@ def overlay(request: Request, kind: str | None = None, *, progress: Progress) ->
         return written
     chosen = choose(replace(request, own=True), progress=progress)
 
-    def make_in(building: Path, *, proven: bool) -> tuple[str, Sequence[Proof], Sequence[str]]:
+    def make_in(building: Path, *, proven: bool) -> tuple[Series[Any], str, Sequence[Proof]]:
         series = drafted(chosen, building)
         if series.overlay is None:
             fact = "nixpkgs calls it with arguments, or its file reads other directories"
@@ -134,21 +134,14 @@ def overlay(request: Request, kind: str | None = None, *, progress: Progress) ->
         head.write_text(head.read_text().replace(overlays.USE, f"(import {nix_path(request.out.absolute())}) ];"))
         design = kind or chosen.steps[-1].design
         if not proven:
-            return design, (), (UNPROVEN,)
+            return replace(series, warnings=(UNPROVEN,)), design, ()
         series = leaf.deepened(series, progress=progress)
         proofs = prove.run(prove.about(leaf.claims(series), Subject.OVERLAY), series, progress=progress)
         leaf.require_useful(series)
-        return design, proofs, series.warnings
+        return series, design, proofs
 
     def write(*, proven: bool, force: bool) -> OverlayReport:
-        return writing.write_overlay(
-            request.out,
-            chosen.source,
-            partial(make_in, proven=proven),
-            target=chosen.package,
-            bindings=chosen.bindings,
-            force=force,
-        )
+        return writing.write_overlay(request.out, partial(make_in, proven=proven), force=force)
 
     # An older one stays until the new one is proven.
     if request.force and request.out.exists():

@@ -86,29 +86,23 @@ def write_reports(directory: Path, series: Series[Any], facts: DraftFacts) -> No
     (directory / "pull-request.md").write_bytes(pull_request.draft(facts))
 
 
-def write_overlay(  # noqa: PLR0913 - what an overlay is of, and where it goes
-    out: Path,
-    source: Source,
-    make_in: Callable[[Path], tuple[str, Sequence[Proof], Sequence[str]]],
-    *,
-    target: str,
-    bindings: Sequence[str] = (),
-    force: bool,
+def write_overlay(
+    out: Path, make_in: Callable[[Path], tuple[Series[Any], str, Sequence[Proof]]], *, force: bool
 ) -> OverlayReport:
-    """Write an overlay of the package `target` to `out`, completely or not at all, and return its report.
+    """Write a package's overlay to `out`, completely or not at all, and return its report.
 
-    `make_in` fills a directory, and returns the overlay's kind, its proofs, and warnings.
+    `make_in` fills a directory, and returns what the overlay is made of, its kind and its proofs.
     """
     with files.whole_directory(out, force=force) as building:
-        kind, proven, warnings = make_in(building)
+        series, kind, proven = make_in(building)
         result = OverlayReport(
-            target=target,
-            bindings=tuple(bindings),
+            target=series.package,
+            bindings=series.bindings,
             kind=kind,
-            source=source,
+            source=series.source,
             proofs=in_place(proven, building, out),
             files=names(building, files.REPORT),
-            warnings=(*source.warnings, *warnings),
+            warnings=(*series.source.warnings, *series.warnings),
             tools={"nix": str(program.version())},
         )
         (building / files.REPORT).write_bytes(report.overlay_to_json(result))

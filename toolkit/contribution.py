@@ -32,30 +32,33 @@ class Contribution(Struct, frozen=True, kw_only=True):
 
 
 class MadeBranch(Struct, frozen=True, kw_only=True):
-    """The current state of a branch.
-
-    `target_branch` is the pull request's base branch, `author` is `NAME <EMAIL>`. `own` are the contributor's commits
-    on top, with their subjects, oldest first. `text` is pull-request.md, `text_beside` the new text's file if the
-    contributor had edited the old one. `push` is the remote to push to, None if the clone has no remote of the user's,
-    `head` GitHub's name for the branch; `pushed` is true if the remote has such a branch, `in_place` if that branch and
-    checkout are the contributor's own. `related` are the numbers of open pull requests with the same goal.
-    """
+    """The current state of a branch."""
 
     contribution: Contribution
     worktree: Path
     base_name: str
     target_branch: str
+    """The base branch of the pull request."""
     author: str
+    """`NAME <EMAIL>`."""
     subjects: tuple[str, ...]
     title: str
     text: Path
+    """pull-request.md."""
     push: str | None
+    """The remote to push to, None if the clone has no remote of the user's."""
     head: str
+    """GitHub's name for the branch."""
     pushed: bool = False
+    """Whether the remote has such a branch."""
     own: tuple[tuple[Oid, str], ...] = ()
+    """The contributor's commits on top, with their subjects, oldest first."""
     text_beside: Path | None = None
+    """The new text's file if the contributor had edited the old one."""
     in_place: bool = False
+    """Whether the branch and its checkout are the contributor's own."""
     related: tuple[int, ...] = ()
+    """The numbers of open pull requests with the same goal."""
 
 
 class PullRequest(Struct, frozen=True, kw_only=True):

@@ -63,32 +63,35 @@ class Pace(Struct, frozen=True):
 
 
 class Command(Struct, frozen=True, kw_only=True):
-    """A program to run.
-
-    `env` is its whole environment, see `toolkit.environment`. `ok` holds the statuses that are no failure, None means
-    all. `timeout` is in seconds. `on_stderr` gets each line that the program writes to stderr while it runs; a carriage
-    return ends a line too. `shown` makes of that and `argv` what may be shown.
-    A program that writes more than `most` bytes to stdout is ended. Only the end of a very long stderr is kept. The
-    kernel lets it reach no more than `within` says, where it can. It runs when it has its `turn`, for which it waits
-    within its `timeout`. Linux lets it have so many MiB of `memory` of its own; such a program ends by itself after the
-    processor time of its `timeout` on all cores, even if this process was killed. If it is `abrupt`, it has nothing to
-    tidy up, and is ended by SIGKILL alone.
-    """
+    """A program to run. Only the end of a very long stderr is kept."""
 
     argv: tuple[str, ...]
     cwd: Path | None = None
     env: Mapping[str, str] = field(default_factory=lambda: environment.of(environment.TOOLS))
+    """The whole environment, see `toolkit.environment`."""
     stdin: bytes | None = None
     ok: Collection[int] | None = (0,)
+    """The statuses that are no failure, None for all."""
     timeout: float | None = None
+    """In seconds."""
     on_stderr: Callable[[str], None] | None = None
+    """Gets each line on stderr while the program runs; a carriage return ends a line too."""
     most: int | None = None
+    """A program that writes more bytes to stdout is ended."""
     within: landlock.Confinement | None = None
+    """The kernel lets it reach no more, if it can."""
     turn: threading.Semaphore | None = None
+    """It runs when it has its turn, for which it waits within its `timeout`."""
     memory: int | None = None
+    """Linux lets it have so many MiB of its own.
+
+    Such a program ends by itself after the processor time of its `timeout` on all cores, even if this one was killed.
+    """
     pace: Pace | None = None
     abrupt: bool = False
+    """It has nothing to tidy up, and is ended by SIGKILL alone."""
     shown: Callable[[str, Sequence[str]], str] | None = None
+    """Makes of a line on stderr and `argv` what may be shown."""
 
     @property
     def line(self) -> str:

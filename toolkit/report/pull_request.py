@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from toolkit import __version__, patches
 from toolkit.model import Message, Oid, Proof, Report, Status, Step, TreeCommit
-from toolkit.report.markdown import code, fence, unwrapped
+from toolkit.report.markdown import code, unwrapped
 
 T = TypeVar("T")
 
@@ -188,15 +188,11 @@ def _commits(facts: DraftFacts, said: Sequence[StepText]) -> Iterator[str]:
 
 
 def background(facts: DraftFacts) -> Iterator[str]:
-    """Yield the blocks of report.md that answer reviewers: the reason, how to compare, other designs."""
+    """Yield the blocks of report.md that answer reviewers: the reason, other designs, earlier attempts."""
     steps = facts.report.proposal.steps
     if steps:
         yield "## Why"
         yield from (facts.texts.of(step).paragraph for step in steps)
-    if facts.passed("no-rebuild") is not None:
-        yield "## Compare the derivations"
-        yield "In a clone that has the commits, this compares the derivations before and after the first one:"
-        yield fence(tuple(_script(facts)), "sh")
     taken = {step.design for step in steps}
     if rejected := [each.reason for each in facts.texts.rejected if each.unless not in taken]:
         yield "## Designs not taken"
@@ -204,21 +200,6 @@ def background(facts: DraftFacts) -> Iterator[str]:
     if credit := [each for each in facts.texts.earlier if not each.open]:
         yield "## Earlier attempts"
         yield "\n".join(f"- #{each.number} {each.about}." for each in credit)
-
-
-def _script(facts: DraftFacts) -> Iterator[str]:
-    """Yield a function that prints the derivations at a commit, and its two calls: a failure is never equality."""
-    packages = " ".join(f"-A {name}" for name in facts.texts.compared)
-    yield "drvs() ("
-    yield '  tree=$(mktemp -d) && git worktree add --quiet --detach "$tree" "$1" || exit'
-    yield "  trap 'git worktree remove --force \"$tree\"' EXIT"
-    yield "  for system in x86_64-linux aarch64-linux aarch64-darwin; do"
-    yield '    NIXPKGS_ALLOW_INSECURE=1 NIXPKGS_ALLOW_UNFREE=1 nix-instantiate "$tree" --argstr system $system \\'
-    yield f"      {packages} || exit"
-    yield "  done"
-    yield ")"
-    yield f"base=$(drvs {facts.below}) && first=$(drvs {facts.first}) &&"
-    yield '  diff <(echo "$base") <(echo "$first") && echo "$base" && echo "equal on both sides"'
 
 
 def boxes(facts: DraftFacts) -> bytes:

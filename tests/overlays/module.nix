@@ -1,6 +1,6 @@
 # What privileged-ports.nix makes of some configurations, beside stand-ins for the modules of NixOS that it touches.
 let
-  lib = import ../../toolkit/docker/expressions/modules.nix { lib = import ../../toolkit/specimen/29.6/lib; };
+  lib = import ../../toolkit/specimen/29.6/lib;
   set = overlays: import ./set.nix { inherit overlays; };
   plain = set [ ];
   rewrap = import ../../overlays/rewrap.nix;

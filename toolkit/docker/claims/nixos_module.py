@@ -7,7 +7,8 @@ The release notes get one item, and all other lines stay.
 import ast
 import json
 import re
-from collections.abc import Sequence
+from functools import reduce
+from operator import getitem
 from pathlib import PurePosixPath
 from typing import Any, cast
 
@@ -28,16 +29,14 @@ from toolkit.proposal.leaf import Added
 from toolkit.prove import Finding
 from toolkit.prove.form import is_formatted
 
-MODULE_EXPRESSION = EXPRESSIONS / "nixos-module.nix"
-TEST_EXPRESSION = EXPRESSIONS / "module-test.nix"
+EXPRESSION = EXPRESSIONS / "nixos-module.nix"
 MAKE = EXPRESSIONS / "make-test-python.nix"
 
-SYSTEM = "x86_64-linux"
 _SWITCHED = ("off", "on")
 
 
 class _Test(Struct, frozen=True, kw_only=True):
-    """The answer of module-test.nix; `machines` shows for each whether it has the option."""
+    """The module's test; `machines` shows for each whether it has the option."""
 
     name: str
     script: str
@@ -52,14 +51,12 @@ class _Option(Struct, frozen=True, kw_only=True):
     description: str
 
 
-class _Module(Struct, frozen=True, kw_only=True):
+class _Answer(Struct, frozen=True, kw_only=True):
     """The answer of nixos-module.nix: configurations with docker off or on, before, after, and with the option.
 
-    `modules` is whose module system it is; `options` are the names before and after; `own` are the capabilities of a
-    wrapper that the user defines as well.
+    `options` are the names before and after; `own` are the capabilities of a wrapper that the user defines as well.
     """
 
-    modules: str
     before: dict[str, dict[str, Any]]
     after: dict[str, dict[str, Any]]
     wrapped: dict[str, dict[str, Any]]
@@ -67,6 +64,7 @@ class _Module(Struct, frozen=True, kw_only=True):
     options: dict[str, tuple[str, ...]]
     option: _Option
     rootlesskit: str
+    test: _Test | None
 
 
 def adds_option(case: DockerCase) -> Finding:
@@ -118,67 +116,64 @@ def _applies(case: DockerCase, added: Added, commit: TreeCommit) -> tuple[str, .
 
 
 def _evaluated(case: DockerCase, commit: TreeCommit) -> Finding:
-    """Evaluate the module before and after, with docker off and on, and the new option off and on; read the rest."""
-    change = _change_of(commit, module.FILE)
+    """Evaluate the module before and after, with docker and the option off and on, and its test; read the rest."""
+    changes = {change.path: change for change in commit.files}
+    change, test = changes.pop(module.FILE, None), changes.pop(module.TEST, None)
     if change is None:
         raise ToolkitError(f"the commit does not touch {module.FILE}")
-    program.parse_text(change.after, name=str(module.FILE))
+    files = {"before.nix": change.before or b"", "after.nix": change.after, MAKE.name: MAKE.read_bytes()}
+    if test is not None:
+        files["test.nix"] = test.after
+    code = [each for each in (change, test) if each is not None]
+    for each in code:
+        program.parse_text(each.after, name=str(each.path))
     option = plan().module.option
-    directory = lay_out({"before.nix": change.before or b"", "after.nix": change.after})
     arguments = {
-        "before": str(directory / "before.nix"),
-        "after": str(directory / "after.nix"),
+        "directory": str(lay_out(files)),
+        "test": "test.nix" if test is not None else "",
         "library": str(case.ground.tree.root / "lib"),
         "option": option,
         "wrapper": WRAPPER,
-        "packages": json.dumps(_packages(change.before or b"", change.after)),
+        "packages": json.dumps(_packages(*files.values())),
     }
     try:
-        evaluator.evaluate(MODULE_EXPRESSION, arguments, attribute="before")
+        evaluator.evaluate(EXPRESSION, arguments, attribute="before")
     except CommandError as error:
         reason = f"because the module does not evaluate with stand-ins: {program.reason(error)}"
         return Finding(covers="nothing", not_run=reason)
-    answer = documents.convert(evaluator.evaluate(MODULE_EXPRESSION, arguments), _Module, document=str(module.FILE))
-    misformatted, seen = _misformatted(change)
-    test = _change_of(commit, module.TEST)
-    tested = _tested(case, test, option) if test is not None else Finding(covers="no test")
-    noted = _noted(commit)
+    answer = documents.convert(evaluator.evaluate(EXPRESSION, arguments), _Answer, document=str(module.FILE))
+    formats = [_misformatted(each) for each in code]
+    notes = [one for one in changes.values() if one.path.parent == module.RELEASE_NOTES and one.before is not None]
     return Finding(
-        covers=f"docker off and on, the option off and on, by {answer.modules}",
+        covers="docker off and on, the option off and on",
         failures=(
             *_declaration(answer, option),
-            *_by_hand(answer),
             *(failure for switched in _SWITCHED for failure in _configuration(answer, option, switched)),
-            *misformatted,
-            *tested.failures,
-            *noted.failures,
+            *(_tested(answer.test, test, option) if answer.test is not None and test is not None else ()),
+            *(failure for failure, _ in formats if failure is not None),
+            *(f"the commit also touches {path}" for path, one in changes.items() if one not in notes),
+            *((f"the commit changes {len(notes)} files of release notes",) if len(notes) != 1 else ()),
+            *(failure for change in notes for failure in _noted(change)),
         ),
         evidence=(
             f"{OPTIONS}.{option}: {answer.option.type}, off by default, described",
             f"security.wrappers.{WRAPPER}: cap_net_bind_service+ep, root:root; the user's own definition wins",
-            seen,
-            *(tested.evidence or (f"{module.TEST.name}: not changed, since it is not there, or not understood",)),
-            *noted.evidence,
+            f"{module.TEST.name}: not changed, since it is not there, or not understood"
+            if test is None
+            else f"{module.TEST.name}: a container publishes port 80 with the option on",
+            *(seen for _, seen in formats),
+            *(f"{one.path.name}: one item of the notable changes" for one in notes),
         ),
-        commands=(evaluator.evaluate_command(MODULE_EXPRESSION, arguments).line, *tested.commands),
+        commands=(
+            evaluator.evaluate_command(EXPRESSION, arguments).line,
+            f"nix-build -A nixosTests.{module.TEST.stem}",
+        ),
     )
 
 
-def _tested(case: DockerCase, test: FileChange, option: str) -> Finding:
-    """Evaluate the module's own test: each machine has to have the option on, and a container to publish port 80."""
+def _tested(answer: _Test, test: FileChange, option: str) -> list[str]:
+    """Return what is wrong with the test: each machine needs the option on, and a container publishes port 80."""
     name = str(test.path)
-    program.parse_text(test.after, name=name)
-    directory = lay_out({test.path.name: test.after, MAKE.name: MAKE.read_bytes()})
-    arguments = {
-        "directory": str(directory),
-        "test": test.path.name,
-        "library": str(case.ground.tree.root / "lib"),
-        "system": SYSTEM,
-        "packages": json.dumps(_packages(test.after)),
-        "option": option,
-    }
-    answer = documents.convert(evaluator.evaluate(TEST_EXPRESSION, arguments), _Test, document=name)
-    misformatted, seen = _misformatted(test)
     failures = [f"{name}: the test calls itself '{answer.name}'"] if answer.name != test.path.stem else []
     failures += [f"{name}: {option} is off on '{machine}'" for machine, on in answer.machines.items() if not on]
     if PUBLISHED.encode() not in test.after:
@@ -187,61 +182,29 @@ def _tested(case: DockerCase, test: FileChange, option: str) -> Finding:
         ast.parse(answer.script)
     except SyntaxError as error:
         failures.append(f"{name}: the script is not valid Python: line {error.lineno}: {error.msg}")
-    return Finding(
-        covers=f"{len(answer.machines)} machines of stand-ins",
-        failures=(*failures, *misformatted),
-        evidence=(f"{test.path.name}: a container publishes port 80 with the option on", seen),
-        commands=(
-            evaluator.evaluate_command(TEST_EXPRESSION, arguments).line,
-            f"nix-build -A nixosTests.{test.path.stem}",
-        ),
-    )
+    return failures
 
 
-def _noted(commit: TreeCommit) -> Finding:
-    """Compare the section's items, and every other line, before and after."""
-    others = [one for one in commit.files if one.path not in {module.FILE, module.TEST}]
-    notes = [one for one in others if one.path.parent == module.RELEASE_NOTES and one.before is not None]
-    failures = [f"the commit also touches {one.path}" for one in others if one not in notes]
-    if len(notes) != 1:
-        failures.append(f"the commit changes {len(notes)} files of release notes")
-    for change in notes:
-        name = str(change.path)
-        before, after = (content.decode("utf-8", "replace") for content in (change.before or b"", change.after))
-        left, right = before.split("\n"), after.split("\n")
-        start, end = _added(left, right)
-        old, new = (release_note.section(text, name=name) for text in (before, after))
-        item = "\n".join(right[start:end])
-        if start < new.start or end > new.end:
-            failures.append(f"{name}:{start + 1}: is not in the section of notable changes")
-        elif (count := sum(start <= line < end for line in new.items)) != 1:
-            failures.append(f"{name}:{start + 1}: {count} items are added instead of one")
-        elif plan().module.option not in item:
-            failures.append(f"{name}:{start + 1}: does not name the option")
-        if release_note.is_placeholder(left, old):
-            del left[old.items[0]]
-        if [*right[:start], *right[end:]] != left:
-            failures.append(f"{name}: other lines change as well")
-    return Finding(
-        covers="release notes",
-        failures=tuple(failures),
-        evidence=tuple(f"{one.path.name}: one item of the notable changes" for one in notes),
-    )
+def _noted(change: FileChange) -> list[str]:
+    """Return what is wrong with the added lines of release notes, and whether others change."""
+    name = str(change.path)
+    before, after = (content.decode("utf-8", "replace") for content in (change.before or b"", change.after))
+    left, right = before.split("\n"), after.split("\n")
+    old, new = (release_note.section(text, name=name) for text in (before, after))
+    if release_note.is_placeholder(left, old):
+        del left[old.items[0]]
+    start = next((line for line, pair in enumerate(zip(left, right, strict=False)) if pair[0] != pair[1]), len(left))
+    end = start + len(right) - len(left)
+    failures = ["other lines change as well"] if [*right[:start], *right[end:]] != left else []
+    if (count := sum(start <= line < end for line in new.items)) != 1:
+        failures.append(f"{count} items are added instead of one")
+    if plan().module.option not in "\n".join(right[start:end]):
+        failures.append("does not name the option")
+    return [f"{name}:{start + 1}: {failure}" for failure in failures]
 
 
-def _added(left: Sequence[str], right: Sequence[str]) -> tuple[int, int]:
-    """Return the lines of `right` between what both begin with and what both end with."""
-    start = 0
-    while start < min(len(left), len(right)) and left[start] == right[start]:
-        start += 1
-    end = len(right)
-    while end > start and len(left) - (len(right) - end) > start and left[end - len(right) - 1] == right[end - 1]:
-        end -= 1
-    return start, end
-
-
-def _declaration(answer: _Module, option: str) -> list[str]:
-    """Yield what is wrong with the new option, and with those that were there."""
+def _declaration(answer: _Answer, option: str) -> list[str]:
+    """Return what is wrong with the new option, and with those that were there."""
     failures: list[str] = []
     if sorted(answer.options["after"]) != sorted((*answer.options["before"], option)):
         failures.append(f"the options are {', '.join(answer.options['after'])}, not one more than before")
@@ -251,17 +214,13 @@ def _declaration(answer: _Module, option: str) -> list[str]:
         failures.append("the option is on by default")
     if not answer.option.description.strip():
         failures.append("the option has no description")
+    # setcap refuses capabilities that are joined.
+    if answer.own != "cap_sys_admin+ep":
+        failures.append(f"security.wrappers.{WRAPPER} of the user's own does not replace the option's: '{answer.own}'")
     return failures
 
 
-def _by_hand(answer: _Module) -> list[str]:
-    """Say whether the capabilities of the user's own wrapper are joined with the module's, which setcap refuses."""
-    if answer.own == "cap_sys_admin+ep":
-        return []
-    return [f"security.wrappers.{WRAPPER} of the user's own does not replace the option's: '{answer.own}'"]
-
-
-def _configuration(answer: _Module, option: str, switched: str) -> list[str]:
+def _configuration(answer: _Answer, option: str, switched: str) -> list[str]:
     """Compare the configurations with docker `switched`: before, after, and after with the option set."""
     failures: list[str] = []
     before, after, wrapped = (each[switched] for each in (answer.before, answer.after, answer.wrapped))
@@ -269,25 +228,22 @@ def _configuration(answer: _Module, option: str, switched: str) -> list[str]:
         _at(configuration, OPTIONS).pop(option, None)
     if after != before:
         failures.append(f"docker {switched}, the option off: {_differing(before, after)} differs from before")
-    wrappers = _at(wrapped, "security.wrappers")
-    added = wrappers.pop(WRAPPER, None)
+    added = _at(wrapped, "security.wrappers").pop(WRAPPER, None)
     if wrapped != before:
         failures.append(f"docker {switched}, the option on: {_differing(before, wrapped)} differs from before")
     wanted = {"owner": "root", "group": "root", "capabilities": "cap_net_bind_service+ep", "source": answer.rootlesskit}
     if switched == "on" and added is None:
         failures.append(f"the option adds no security.wrappers.{WRAPPER}")
-    if switched == "on" and added is not None and added != wanted:
+    elif switched == "on" and added != wanted:
         failures.append(f"security.wrappers.{WRAPPER} is {json.dumps(added, sort_keys=True)}")
-    if switched == "off" and added is not None:
+    elif switched == "off" and added is not None:
         failures.append("the option adds a security wrapper although docker is off")
     return failures
 
 
 def _at(table: dict[str, Any], path: str) -> dict[str, Any]:
     """Return the table at a path, which Nix would have refused to leave out."""
-    for name in path.split("."):
-        table = table[name]
-    return table
+    return reduce(getitem, path.split("."), table)
 
 
 def _differing(one: object, other: object, path: str = "") -> str:
@@ -300,10 +256,6 @@ def _differing(one: object, other: object, path: str = "") -> str:
     return path or "the configuration"
 
 
-def _change_of(commit: TreeCommit, path: PurePosixPath) -> FileChange | None:
-    return next((one for one in commit.files if one.path == path), None)
-
-
 def _packages(*contents: bytes) -> list[str]:
     """Return the names that Nix files take of `pkgs` by `pkgs.NAME`, but for those that are no packages."""
     text = "\n".join(content.decode("utf-8", "replace") for content in contents)
@@ -311,13 +263,13 @@ def _packages(*contents: bytes) -> list[str]:
     return sorted({*found, "docker"})
 
 
-def _misformatted(one: FileChange) -> tuple[tuple[str, ...], str]:
-    """Return a failure where nixfmt would change a file that it would not have changed before, and what was seen."""
-    formatter = stores.nixfmt()
+def _misformatted(one: FileChange) -> tuple[str | None, str]:
+    """Return a failure if nixfmt would change a file that it would not have changed before, and what was seen."""
+    formatter, name = stores.nixfmt(), one.path.name
     if formatter is None:
-        return (), f"{one.path.name}: {stores.NO_NIXFMT}"
+        return None, f"{name}: {stores.NO_NIXFMT}"
     if one.before is not None and not is_formatted(formatter, one.before):
-        return (), f"{one.path.name}: not in nixfmt's format before either"
+        return None, f"{name}: not in nixfmt's format before either"
     if not is_formatted(formatter, one.after):
-        return (f"{one.path}: nixfmt would change the file",), f"{one.path.name}: nixfmt would change it"
-    return (), f"{one.path.name}: nixfmt has nothing to change"
+        return f"{one.path}: nixfmt would change the file", f"{name}: nixfmt would change it"
+    return None, f"{name}: nixfmt has nothing to change"

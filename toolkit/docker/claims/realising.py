@@ -3,20 +3,21 @@
 The test of NixOS' module evaluates with that tree.
 """
 
+import json
 from pathlib import Path
 
 from toolkit import documents
 from toolkit.docker import PREFIX_ENTRY, module
 from toolkit.docker.case import DockerCase
 from toolkit.docker.claims.building import EXPRESSION, WRAPPER, is_rootlesskit, read_wrapper, show
-from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.steps import Demotion
 from toolkit.errors import NotRunError
 from toolkit.nix import evaluator, stores
 from toolkit.prove import Finding, outputs
+from toolkit.shipped import EXPRESSIONS
 from toolkit.sources import trees
 
-NIXOS_TEST = EXPRESSIONS / "nixos-test.nix"
+BUILD = EXPRESSIONS / "build.nix"
 
 
 def builds(case: DockerCase, *, system: str) -> Finding:
@@ -86,10 +87,15 @@ def tested(case: DockerCase) -> Finding:
     case.ground.progress.step(f"evaluating nixosTests.{module.TEST.stem} ({system})")
     contents = {one.path: one.after for one in commit.files}
     tree = trees.changed(case.ground.after(case.after.name), contents)
-    tools = outputs.tools(tree, case.ground.depth.nix_options)
-    given = {"tree": str(tree.root), "test": module.TEST.stem, "system": system, "tools": tools}
+    given = {
+        "tree": str(tree.root),
+        "system": system,
+        "package": json.dumps(["nixosTests", module.TEST.stem]),
+        "tools": outputs.tools(tree, case.ground.depth.nix_options),
+    }
+    answer = evaluator.evaluate(BUILD, given, attribute="drvPath")
     return Finding(
         covers=f"nixosTests.{module.TEST.stem}, {system}",
-        evidence=(documents.convert(evaluator.evaluate(NIXOS_TEST, given), str, document="NixOS test"),),
-        commands=(evaluator.evaluate_command(NIXOS_TEST, given).line,),
+        evidence=(documents.convert(answer, str, document="NixOS test"),),
+        commands=(evaluator.evaluate_command(BUILD, given, attribute="drvPath").line,),
     )

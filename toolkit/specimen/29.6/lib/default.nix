@@ -4,6 +4,7 @@ let
     import ./values.nix
     // customisation
     // fixedPoints
+    // import ./modules.nix { inherit lib; }
     // {
       inherit customisation fixedPoints licenses;
       # There is nothing else in the list.

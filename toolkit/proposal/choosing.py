@@ -19,7 +19,7 @@ from toolkit.lift.rewriting import Lifted
 from toolkit.model import Commit, Progress, Step
 from toolkit.nix import program
 from toolkit.proposal import recipes, scripts
-from toolkit.proposal.chosen import LiftCase, Opened, choice_of, design_of, laid_out, lifted_by, series
+from toolkit.proposal.chosen import LiftCase, Opened, choice_of, design_of, laid_out, lifted_by, series_in
 from toolkit.proposal.recipes import Recipe
 from toolkit.proposal.requests import Request, command
 from toolkit.proposal.systems import Asking, ask_about
@@ -108,7 +108,7 @@ def _together(tree: NixpkgsTree, found: Sequence[Opened], *, progress: Progress)
     chosen: dict[Target, LiftCase] = {}
     for each, step, commit, lifted in lifts.values():
         beside = tuple(other.target.package for other, *_ in lifts.values() if other is not each)
-        chosen[each.target] = series(each, [step], [commit], lifted, tree, [root], beside=beside)
+        chosen[each.target] = series_in(each, [step], [commit], lifted, tree, [root], beside=beside)
     progress.step(f"asking Nix about {len(chosen)} packages")
     ask_about([each.asking for each in chosen.values()])
     right = {target: each for target, each in chosen.items() if each.asking.holds()}

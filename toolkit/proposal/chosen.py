@@ -123,10 +123,10 @@ def laid_out(  # noqa: PLR0913 - what a series begins with
     """Lay out the tree after each commit."""
     progress.step(f"laying out the changed {found.target.package}")
     after = [trees.changed(tree, {found.target.file: commit.after}).root for commit in commits]
-    return series(found, steps, commits, lifted, tree, after)
+    return series_in(found, steps, commits, lifted, tree, after)
 
 
-def series(  # noqa: PLR0913, PLR0917 - as above
+def series_in(  # noqa: PLR0913, PLR0917 - as above
     found: Opened,
     steps: Sequence[Step],
     commits: Sequence[Commit],

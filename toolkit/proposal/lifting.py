@@ -3,27 +3,39 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import product
+from pathlib import Path, PurePosixPath
 
 from msgspec.structs import replace
 
 from toolkit import inside, prove
-from toolkit.errors import RefusalError, ToolkitError
+from toolkit.errors import LayoutError, RefusalError, ToolkitError
 from toolkit.git.reading import TreeFile
-from toolkit.lift.bindings import SHARED, Reachability, direct_uses, only_names, own_attribute, source_argument
+from toolkit.lift.bindings import (
+    SHARED,
+    BindingKind,
+    Reachability,
+    direct_uses,
+    find,
+    only_names,
+    own_attribute,
+    shown_attributes,
+    source_argument,
+)
+from toolkit.lift.candidates import candidates
 from toolkit.lift.locating import SYSTEMS
 from toolkit.lift.plan import FOLLOWED, Design
 from toolkit.lift.rewriting import Lifted, lift
 from toolkit.lift.shape import read
-from toolkit.model import Commit, Patch, Progress, Proposal, Tier
+from toolkit.model import Commit, Patch, Progress, Proposal, Step, Tier
 from toolkit.nix.tree import Tree
-from toolkit.proposal import choosing, methods, overlays, recipes, texts
-from toolkit.proposal.chosen import Building, LiftCase, Opened, laid_out
+from toolkit.proposal import choosing, overlays, recipes, texts
+from toolkit.proposal.chosen import Building, LiftCase, Opened, laid_out, series_in
 from toolkit.proposal.claims import CLAIMS, of_builds
 from toolkit.proposal.leaf import Leaf
 from toolkit.proposal.requests import CheckRequest, Request, command
 from toolkit.proposal.systems import Asking
-from toolkit.proposal.target import find_target
-from toolkit.prove import Claim, Stage, Subject, judged
+from toolkit.proposal.target import Target, find_target
+from toolkit.prove import Claim, Subject
 from toolkit.prove.judged import Judging
 from toolkit.prove.lifted import LiftQuestion
 from toolkit.report.pull_request import Texts
@@ -66,34 +78,23 @@ class Lifts(Leaf[LiftCase]):
         file = changes.read_file(request.change, target.file, progress=progress)
         source, patched = file.source, file.after
         opened = Opened(request=request.proposed(), source=source, target=target)
-        names = request.bindings or methods.packages(source.content, target.file)
+        names = request.bindings or _packages(source.content, target.file)
         progress.step(f"laying out the changed {target.package}")
         contents = {path: each.content if each is not None else None for path, each in change.whole.files.items()}
         changed = trees.changed(tree, contents)
-        roots, systems = (tree.root, changed.root), opened.systems
         progress.step(f"asking Nix about {target.package}")
-        found = methods.working(names, patched, target, roots, systems)
+        found = _working(names, patched, target, (tree.root, changed.root), opened.systems)
+        commit = Commit(subject=file.subject, body="", before=source.content, after=patched)
+        step, lifted = Step(name="patched", design=""), Lifted(text=patched.decode(), methods=found)
+        series = series_in(opened, [step], [commit], lifted, tree, [changed.root])
         deep = request.depth.tier.includes(Tier.BUILD)
-        return LiftCase(
-            request=opened.request,
-            source=source,
-            package=target.package,
-            target=target.file,
-            bindings=tuple(names),
-            commits=(Commit(subject=file.subject, body="", before=source.content, after=patched),),
+        return replace(
+            series,
+            steps=(),
             upstream_diff=file.diff,
-            warnings=tree.warnings,
-            stages=(
-                Stage(name="before", content=source.content, path=tree.root / target.file),
-                Stage(name="patched", content=patched, path=changed.root / target.file),
-            ),
-            opened=opened,
-            tree=tree,
-            lifted=Lifted(text=patched.decode(), methods=found),
-            asking=Asking(trees=roots, own=LiftQuestion(package=target.package, methods=found), systems=systems),
             judging=Judging(
                 change=replace(change, steps=(change.whole,)),
-                systems=judged.systems(systems, narrowed=bool(request.depth.systems)),
+                systems=series.judging.systems,
                 named=_named(request.change),
             ),
             building=Building(tree=changed, depth=request.depth, progress=progress) if deep else None,
@@ -197,8 +198,40 @@ def _lifted(opened: Opened, proposal: Proposal, tree: NixpkgsTree, *, progress: 
                 return lifted
     progress.step(f"asking Nix about {proposal.package}")
     roots = (tree.root, trees.changed(tree, {proposal.target: last}).root)
-    found = methods.working(proposal.bindings, last, opened.target, roots, opened.systems)
+    found = _working(proposal.bindings, last, opened.target, roots, opened.systems)
     return Lifted(text=last.decode(), methods=found)
+
+
+def _packages(content: bytes, file: PurePosixPath) -> tuple[str, ...]:
+    """Return the packages in the lets of the unchanged file."""
+    shape = read(Tree(content.decode(), name=str(file)))
+    names = tuple(each.name for each in find(shape) if each.kind is BindingKind.PACKAGE)
+    if not names:
+        raise LayoutError(f"{file}: no let around the package binds a package", hint="name a binding with --binding")
+    return names
+
+
+def _working(
+    names: Sequence[str], content: bytes, target: Target, roots: tuple[Path, Path], systems: tuple[str, ...]
+) -> dict[str, tuple[str, ...]]:
+    """Return for each binding the first method whose override has an effect on one of the systems.
+
+    The methods in the file come first, then an attribute and an argument; a method that worked before does not count.
+    If none works, return the first.
+    """
+    shape = read(Tree(content.decode(), name=str(target.file)))
+    likely = {name: candidates(name, (shown.path for shown in shown_attributes(shape, name))) for name in names}
+    tries = {f"{name}.{index}": path for name, paths in likely.items() for index, path in enumerate(paths)}
+    trial = Asking(trees=roots, own=LiftQuestion(package=target.package, methods=tries), systems=systems)
+    working = {
+        tries[key]
+        for answer in trial.answers().values()
+        for key, method in answer.methods.items()
+        if method.after.has_effect and not method.hides
+    }
+    return {
+        name: next((path for path in paths if path in working), next(iter(paths))) for name, paths in likely.items()
+    }
 
 
 def _named(change: ChangeRequest) -> tuple[str, ...]:

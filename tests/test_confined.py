@@ -64,10 +64,10 @@ def test_exception_of_the_function_keeps_no_other_content_from_being_read() -> N
 
 
 def test_what_would_be_read_too_late_is_not_read() -> None:
-    until = str(time.monotonic() + 6).encode()
-    one, *others = confined.each(slow, [until, b"0", b"0"], seconds=5)
+    until = str(time.monotonic() + 4).encode()
+    one, *others = confined.each(slow, [until, b"0", b"0"], seconds=3)
     assert one == until.decode()
-    assert others == [Unread("is not read: what was read before it took all of 5 s")] * 2
+    assert others == [Unread("is not read: what was read before it took all of 3 s")] * 2
     assert confined.each(slow, [b"0"], seconds=0) == [Unread("is not read: no time was left")]
 
 
@@ -101,16 +101,9 @@ HOSTILE = {
     "blank lines": b"{ }\n" + b" \n" * 450_000 + b"x",
     "indented blank lines": b"{ a = 1;\n" + (b" " * 80 + b"\n") * 12_000 + b"version = }",
     "names before Rev": b"a" * 900_000 + b'Rev = "1";',
-    "parentheses": b"(" * 500_000,
-    "interpolations": b'"' + b"${" * 300_000,
-    "lists": b"[" * 400_000,
-    "lets": b"let a = 1; in " * 60_000,
     "ifs": b"if a then b else " * 50_000,
-    "calls": b"f " * 400_000,
     "indented strings": b"''" + b"''$" * 300_000,
-    "lambdas": b"a: " * 300_000,
     "nothing that is a token": b"\x01" * 900_000,
-    "braces that close": b"}" * 900_000,
     "one long line of bindings": b"{" + b"a=1;" * 200_000 + b"}",
     "a wrapper of many words": b'let dockerGen = { a }: let moby = b { installPhase = "makeWrapper '
     + b"--prefix PATH : a " * 40_000

@@ -38,10 +38,6 @@ def test_commands_that_run_side_by_side_are_echoed() -> None:
     assert sorted(lines) == ["echo x", "true"]
 
 
-def test_no_command_gives_no_result() -> None:
-    assert run_all([]) == ()
-
-
 def test_what_is_done_beside_is_waited_for_and_its_failure_raised() -> None:
     done: list[str] = []
 

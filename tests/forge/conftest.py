@@ -8,23 +8,30 @@ import pytest
 
 from tests.forge.server import NAME, Forge, serving
 from toolkit.cache import Cache
-from toolkit.forge.client import Client, Settings
+from toolkit.forge import client as clients
+from toolkit.forge.client import Client
 from toolkit.forge.github import GitHub
 from toolkit.forge.token import Token
 
 
-def client(forge: Forge, tmp_path: Path, *, token: str | None = None, **patience: float) -> Client:
+def client(forge: Forge, tmp_path: Path, *, token: str | None = None, timeout: float = 5.0) -> Client:
     return Client(
         api_url=forge.api,
         raw_url=forge.raw,
         token=Token(value=token, origin="GITHUB_TOKEN") if token is not None else None,
         cache=Cache(tmp_path / "cache"),
-        settings=Settings(**{"timeout": 5.0, "wait": 0.5, "pause": 0.01, **patience}),
+        timeout=timeout,
     )
 
 
-def github(forge: Forge, tmp_path: Path, *, token: str | None = None, **patience: float) -> GitHub:
-    return GitHub(client(forge, tmp_path, token=token, **patience), NAME)
+def github(forge: Forge, tmp_path: Path, *, token: str | None = None, timeout: float = 5.0) -> GitHub:
+    return GitHub(client(forge, tmp_path, token=token, timeout=timeout), NAME)
+
+
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clients, "_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(clients, "_WAIT_SECONDS", 0.5)
 
 
 @pytest.fixture

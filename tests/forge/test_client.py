@@ -11,7 +11,7 @@ from tests.forge.conftest import client, github
 from tests.forge.server import Fault, Forge
 from toolkit.cache import Cache
 from toolkit.errors import ToolkitError, UnreachableError, UsageError
-from toolkit.forge.client import Client, Settings, budget
+from toolkit.forge.client import Client, budget
 from toolkit.forge.failures import (
     NotFoundError,
     RateLimitError,
@@ -119,14 +119,6 @@ def test_silence_ends_with_the_time_out(forge: Forge, tmp_path: Path) -> None:
     assert time.monotonic() - began < 2
 
 
-def test_answer_that_trickles_ends_with_the_time_out(forge: Forge, tmp_path: Path) -> None:
-    forge.faults["/raw/"] = [Fault(status=200, body=b"x" * 200, trickle=0.05) for _ in range(9)]
-    began = time.monotonic()
-    with pytest.raises(UnreachableError, match="no whole answer"):
-        github(forge, tmp_path, timeout=0.3).raw("master", "file", most=100)
-    assert time.monotonic() - began < 3
-
-
 @pytest.mark.parametrize(
     "beginning", [b"", b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"]
 )
@@ -149,7 +141,7 @@ def test_header_that_trickles_ends_with_the_time_out(tmp_path: Path, beginning: 
 
         threading.Thread(target=serve, daemon=True).start()
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
-        client = Client(api_url=url, raw_url=url, token=None, cache=Cache(tmp_path), settings=Settings(timeout=0.5))
+        client = Client(api_url=url, raw_url=url, token=None, cache=Cache(tmp_path), timeout=0.5)
         began = time.monotonic()
         with pytest.raises(UnreachableError, match=r"no whole answer within 0\.[45]\d* s"):
             client.raw("file", most=100)
@@ -160,7 +152,7 @@ def test_time_out_is_for_an_answer_with_its_repetitions(forge: Forge, tmp_path: 
     forge.faults["/raw/"] = [Fault(status=500, slow=0.2) for _ in range(9)]
     began = time.monotonic()
     with pytest.raises(UnreachableError):
-        github(forge, tmp_path, timeout=0.5, pause=0.1).raw("master", "file", most=100)
+        github(forge, tmp_path, timeout=0.5).raw("master", "file", most=100)
     assert time.monotonic() - began < 0.8
 
 
@@ -256,16 +248,12 @@ def test_redirects_in_a_circle_end(forge: Forge, tmp_path: Path) -> None:
         client(forge, tmp_path).raw("a", most=100)
 
 
-def test_rate_limit_names_the_time_to_come_back_by_this_clock(forge: Forge, tmp_path: Path) -> None:
-    # The server's clock is two days ahead; only the difference of its two times counts.
-    date = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + 2 * 86400))
-    reset = str(int(time.time() + 2 * 86400 + 600))
-    limit = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": reset, "X-RateLimit-Limit": "60"}
-    forge.faults["/pulls/"] = [Fault(status=403, headers={**limit, "X-Date": date})]
+def test_rate_limit_names_the_time_to_come_back(forge: Forge, tmp_path: Path) -> None:
+    limit = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int(time.time() + 600)), "X-RateLimit-Limit": "60"}
+    forge.faults["/pulls/"] = [Fault(status=403, headers=limit)]
     with pytest.raises(RateLimitError) as caught:
         github(forge, tmp_path).pull(1)
-    # http.server sends its own Date, so that here both clocks agree.
-    assert caught.value.until == pytest.approx(time.time() + 2 * 86400 + 600, abs=5)
+    assert caught.value.until == pytest.approx(time.time() + 600, abs=5)
     back = time.strftime("%Y-%m-%d %H:%M", time.localtime(caught.value.until))
     assert f"rate limit reached; try again at {back}" in caught.value.message
     assert caught.value.hint is not None

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
+from toolkit.git.history import FileCommit
 from toolkit.model import Oid
 from toolkit.track.answer import (
     Advice,
@@ -13,7 +14,6 @@ from toolkit.track.answer import (
     Ref,
     RefKind,
     TrackAnswer,
-    TrackedCommit,
     TrackVerdict,
 )
 from toolkit.track.readings import Component, Overridable, PathPlace, Reading, State
@@ -22,10 +22,8 @@ PATH = PurePosixPath("pkgs/applications/virtualization/docker/default.nix")
 EVIL = '<img src="https://localhost.invalid/x.png"><script>alert(1)</script> @someone #1 [a](b) | `c`'
 
 
-def commit(number: int, date: str, subject: str) -> TrackedCommit:
-    return TrackedCommit(
-        commit=Oid(f"{number:040x}"), date=datetime.fromisoformat(f"{date}T12:00:00Z"), subject=subject
-    )
+def commit(number: int, date: str, subject: str) -> FileCommit:
+    return FileCommit(commit=Oid(f"{number:040x}"), date=datetime.fromisoformat(f"{date}T12:00:00Z"), subject=subject)
 
 
 def reading(state: State, overridable: Overridable, place: PathPlace, *, newest: str = "29.6.1") -> Reading:

@@ -151,7 +151,7 @@ def test_merged_pull_request_is_told_apart_from_one_in_a_channel(proposed: Forge
 def test_pull_request_of_a_hostile_file_is_too_large_to_read_and_that_is_remembered(
     proposed: Forge, nixpkgs: Nixpkgs, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(confined, "CPU_SECONDS", 3)
+    monkeypatch.setattr(confined, "CPU_SECONDS", 1)
     nixpkgs.git("checkout", "--quiet", "-b", "hostile")
     nixpkgs.commit("docker: sum", "+".join(["1"] * 200_000))
     proposed.pull(549926, head="hostile")

@@ -10,15 +10,16 @@ from tests.forge.server import Forge
 from tests.track.answers import reading
 from tests.track.conftest import TARGET, Nixpkgs, layout
 from toolkit.errors import ToolkitError
+from toolkit.git.history import FileCommit
 from toolkit.model import Oid, SourceRequest
 from toolkit.track import verdict
-from toolkit.track.answer import Advice, Ref, RefKind, TrackAnswer, TrackedCommit, TrackVerdict
+from toolkit.track.answer import Advice, Ref, RefKind, TrackAnswer, TrackVerdict
 from toolkit.track.readings import Overridable, PathPlace, State
 from toolkit.track.verdict import ANY, Used, UsedOverlay
 
 Ask = Callable[..., TrackAnswer]
 
-FIX = TrackedCommit(commit=Oid("a" * 40), date=datetime(2026, 8, 3, 10, tzinfo=UTC), subject="docker: fix")
+FIX = FileCommit(commit=Oid("a" * 40), date=datetime(2026, 8, 3, 10, tzinfo=UTC), subject="docker: fix")
 OLD, NEW = Oid("0" * 40), Oid("1" * 40)
 
 MEANINGS = {
@@ -266,6 +267,8 @@ def test_pin_on_this_machine_is_read_there(nixpkgs: Nixpkgs, ask: Ask, tmp_path:
     file = tmp_path / "channel" / TARGET
     file.parent.mkdir(parents=True)
     file.write_text(layout("states/fixed"))
+    (tmp_path / "channel/pkgs/top-level").mkdir()
+    (tmp_path / "channel/pkgs/top-level/all-packages.nix").touch()
     answer = ask(nixpkgs, own=SourceRequest(nixpkgs=str(tmp_path / "channel")))
     assert answer.verdict.judgement is Advice.REMOVE
     assert answer.refs[-1].name == str(tmp_path / "channel")

@@ -28,22 +28,16 @@ T = TypeVar("T")
 
 _MOST_REDIRECTS = 5
 _ATTEMPTS = 3
+_PAUSE_SECONDS = 0.5
+"""The delay before the first retry; it doubles."""
+
+_WAIT_SECONDS = 5.0
+"""The longest accepted wait for a rate limit."""
+
 _MOST_BYTES = 32 << 20
 _MOST_PAGES = 200
 
 _end: ContextVar[float] = ContextVar("_end", default=float("inf"))
-
-
-class Settings(Struct, frozen=True, kw_only=True):
-    """The client's patience, in seconds.
-
-    `timeout` covers one answer with all retries, `wait` is the longest accepted wait for a rate limit, `pause` the
-    delay before the first retry.
-    """
-
-    timeout: float = 30.0
-    wait: float = 5.0
-    pause: float = 0.5
 
 
 class _Page(Struct, frozen=True, kw_only=True):
@@ -84,13 +78,11 @@ def budget(seconds: float) -> Generator[None]:
 class Client:
     """The two servers: REST API and raw files. Several threads may use a client."""
 
-    def __init__(
-        self, *, api_url: str, raw_url: str, token: Token | None, cache: Cache, settings: Settings | None = None
-    ) -> None:
-        """Take the base URLs; raise UsageError for what is none."""
+    def __init__(self, *, api_url: str, raw_url: str, token: Token | None, cache: Cache, timeout: float = 30.0) -> None:
+        """Take the base URLs; raise UsageError for what is none. One answer with all retries has `timeout` seconds."""
         self.api_url = base_url(api_url, "--api-url")
         self.raw_url = base_url(raw_url, "--raw-url")
-        self.settings = settings if settings is not None else Settings()
+        self.timeout = timeout
         self._token = token
         self._trusted = {origin(url) for url in (self.api_url, self.raw_url) if is_private(url)}
         self._cache = cache
@@ -131,7 +123,7 @@ class Client:
 
     def _answer(self, url: str, wanted: _Wanted) -> _Page:
         """Return a good answer, after redirects and repetitions; raise one of `failures` for another."""
-        end = min(_end.get(), time.monotonic() + self.settings.timeout)
+        end = min(_end.get(), time.monotonic() + self.timeout)
         where = url
         for _ in range(_MOST_REDIRECTS):
             answer = self._patiently(where, wanted, end)
@@ -149,7 +141,7 @@ class Client:
             try:
                 return self._once(url, wanted, end)
             except _AgainError as again:
-                pause = again.seconds if again.seconds is not None else self.settings.pause * 2**attempt
+                pause = again.seconds if again.seconds is not None else _PAUSE_SECONDS * 2**attempt
                 if attempt + 1 == _ATTEMPTS or time.monotonic() + pause >= end:
                     if isinstance(again.failure, RateLimitError):
                         self._closed[server(url)] = again.failure
@@ -175,7 +167,7 @@ class Client:
             return answer.headers.get("Location", "")
         limit = rate_limit(answer, body, self._token)
         if limit is not None:
-            if (seconds := limit.until - time.time()) <= self.settings.wait:
+            if (seconds := limit.until - time.time()) <= _WAIT_SECONDS:
                 raise _AgainError(limit, max(0.0, seconds))
             # A server that has said stop counts each further request against us.
             self._closed[server(url)] = limit

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
 import requests
@@ -40,19 +39,15 @@ def rate_limit(answer: requests.Response, body: bytes, token: Token | None) -> R
     """Return the rate limit that a refusal describes, with the retry time by this machine's clock."""
     if answer.status_code not in {HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS}:
         return None
-    after, reset = number(answer.headers, "Retry-After"), number(answer.headers, "X-RateLimit-Reset")
-    spent = number(answer.headers, "X-RateLimit-Remaining") == 0
+    after, reset = _number(answer.headers, "Retry-After"), _number(answer.headers, "X-RateLimit-Reset")
+    spent = _number(answer.headers, "X-RateLimit-Remaining") == 0
     forbidden = answer.status_code == HTTPStatus.FORBIDDEN
     if forbidden and after is None and not spent and b"rate limit" not in body.lower():
         return None
     if after is not None:
-        seconds = float(after)
-    elif spent and reset is not None:
-        # Both times are the server's, so that a wrong clock here does no harm.
-        seconds = max(0.0, reset - _server_time(answer.headers)) + 1
+        until = time.time() + after
     else:
-        seconds = _MINUTE
-    until = time.time() + seconds
+        until = float(reset + 1) if spent and reset is not None else time.time() + _MINUTE
     hint = None if token is not None else "a token in GITHUB_TOKEN, or 'gh auth login', allows more"
     return RateLimitError(
         f"{server(answer.url)}: rate limit reached; try again at {_local(until)}", until=until, hint=hint
@@ -100,13 +95,9 @@ def is_final(error: requests.RequestException) -> bool:
     return isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError)
 
 
-def number(headers: Mapping[str, str], name: str) -> int | None:
-    """Return the number in a header; a date in `Retry-After` becomes the seconds until then."""
+def _number(headers: Mapping[str, str], name: str) -> int | None:
+    """Return the number in a header."""
     value = headers.get(name, "").strip()
-    if name == "Retry-After" and value and not value.isdecimal():
-        # The other form is a date (RFC 9110, 10.2.3).
-        with suppress(ValueError):
-            return max(0, round(parsedate_to_datetime(value).timestamp() - _server_time(headers)))
     return int(value) if value.isdecimal() and len(value) <= _LONGEST_NUMBER else None
 
 
@@ -115,13 +106,6 @@ def _local(seconds: float) -> str:
     with suppress(ValueError, OverflowError, OSError):
         return time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(seconds))
     return "no time that this clock knows"
-
-
-def _server_time(headers: Mapping[str, str]) -> float:
-    try:
-        return parsedate_to_datetime(headers["Date"]).timestamp()
-    except (KeyError, ValueError):
-        return time.time()
 
 
 def _message(body: bytes, token: Token | None) -> str:

@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 
 from toolkit.cache import default_cache
 from toolkit.errors import ToolkitError, UsageError
-from toolkit.forge.client import Client, Settings
+from toolkit.forge.client import Client
 from toolkit.forge.token import find_token
 from toolkit.forge.urls import base_url
 from toolkit.model import Server
@@ -192,7 +192,7 @@ def _quoted(text: str) -> str:
     return quote(text, safe="/")
 
 
-def connect(server: Server, settings: Settings) -> GitHub:
+def connect(server: Server, *, timeout: float = 30.0) -> GitHub:
     """Return a GitHub repository, without a request yet; raise UsageError for an invalid name or URL."""
     repository = server.repository or tracked().repository
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+", repository):
@@ -203,6 +203,6 @@ def connect(server: Server, settings: Settings) -> GitHub:
         raw_url=server.raw_url or tracked().raw_url,
         token=find_token(server.token_command, host=urlsplit(api_url).netloc),
         cache=default_cache(),
-        settings=settings,
+        timeout=timeout,
     )
     return GitHub(client, repository)

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
 from msgspec import Struct
@@ -12,6 +13,9 @@ from toolkit.git import calls, reading
 from toolkit.model import Oid
 from toolkit.parallel import side_by_side
 
+# The end of the year 9999.
+_LAST_SECOND = 253402300799
+
 _NONE = re.compile(r"0+")
 _RECORD, _FIELD = "\x01", "\x02"
 # A subject may have any character in it.
@@ -20,10 +24,10 @@ _FORMAT = f"--format={_RECORD}%H{_FIELD}%ct{_FIELD}%s{_FIELD}"
 
 
 class FileCommit(Struct, frozen=True, kw_only=True):
-    """A commit that changed a file: its committer date in seconds since the epoch, and its subject."""
+    """A commit that changed a file: its id, the committer's date, the first line of its message."""
 
     commit: Oid
-    committed: int
+    date: datetime
     subject: str
 
 
@@ -135,7 +139,15 @@ def _records(output: bytes) -> Iterator[tuple[FileCommit, str]]:
     for record in _BEGINNING.split(output.decode("utf-8", "replace"))[1:]:
         oid, date, message = record.split(_FIELD, 2)
         subject, _, rest = message.rpartition(_FIELD)
-        yield FileCommit(commit=Oid(oid), committed=int(date), subject=subject), rest
+        yield FileCommit(commit=Oid(oid), date=_moment(int(date)), subject=subject), rest
+
+
+def _moment(seconds: int) -> datetime:
+    """Return a time as a date in UTC; a time outside of the calendar's range becomes its nearest end."""
+    try:
+        return datetime.fromtimestamp(seconds, tz=UTC)
+    except (OverflowError, ValueError, OSError):
+        return datetime.fromtimestamp(0 if seconds < 0 else _LAST_SECOND, tz=UTC)
 
 
 def _blob(text: str) -> Oid | None:

@@ -38,11 +38,10 @@ def completed(change: ChangeRequest, server: Server | None, *, progress: Progres
     """Return a change with the commits of its pull request, which a server knows."""
     if change.pull is None or server is None:
         return change
-    from toolkit.forge.client import Settings  # noqa: PLC0415 - who judges a patch needs no network
     from toolkit.forge.github import connect  # noqa: PLC0415
 
     progress.step(f"asking for #{change.pull.number}")
-    github = connect(server, Settings())
+    github = connect(server)
     found = github.pull(change.pull.number)
     base = github.merge_base(found.base.ref, found.head.sha)
     pull = replace(change.pull, title=found.title, base=Oid(base), head=Oid(found.head.sha))

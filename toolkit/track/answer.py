@@ -4,7 +4,7 @@ A field may be added without a new SCHEMA; a removed field, or one with a new me
 that something is unknown or does not apply.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from pathlib import PurePosixPath
 
@@ -15,9 +15,6 @@ from toolkit.model import Oid
 from toolkit.track.readings import UNKNOWN, Reading, State
 
 SCHEMA = 4
-
-# The end of the year 9999.
-_LAST_SECOND = 253402300799
 
 
 class Advice(StrEnum):
@@ -39,14 +36,6 @@ class RefKind(StrEnum):
     PIN = "pin"
 
 
-class TrackedCommit(Struct, frozen=True, kw_only=True):
-    """A commit: id, the committer's date, the first line of its message."""
-
-    commit: Oid
-    date: datetime
-    subject: str
-
-
 class Ref(Struct, frozen=True, kw_only=True):
     """A branch, channel, commit or pin, and the file there.
 
@@ -63,8 +52,8 @@ class Ref(Struct, frozen=True, kw_only=True):
     moved: bool = False
     blob: Oid | None = None
     reading: Reading | None = None
-    changed: TrackedCommit | None = None
-    fixed_by: TrackedCommit | None = None
+    changed: FileCommit | None = None
+    fixed_by: FileCommit | None = None
 
 
 class Arrival(Struct, frozen=True, kw_only=True):
@@ -148,16 +137,3 @@ class TrackAnswer(Struct, frozen=True, kw_only=True):
     exit_code: int
     warnings: tuple[str, ...] = ()
     schema: int = SCHEMA
-
-
-def moment(seconds: float) -> datetime:
-    """Return a time as a date in UTC; a time outside of the calendar's range becomes its nearest end."""
-    try:
-        return datetime.fromtimestamp(seconds, tz=UTC)
-    except (OverflowError, ValueError, OSError):
-        return datetime.fromtimestamp(0 if seconds < 0 else _LAST_SECOND, tz=UTC)
-
-
-def commit(change: FileCommit) -> TrackedCommit:
-    """Return a commit as git shows it."""
-    return TrackedCommit(commit=change.commit, date=moment(change.committed), subject=change.subject)

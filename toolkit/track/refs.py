@@ -1,7 +1,7 @@
 """Find out for each branch and channel whether upstream has fixed the package, and give advice on the overlay."""
 
-import time
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from toolkit.model import Progress, Server, SourceRequest
 from toolkit.patches import tracked
 from toolkit.proposal import overlays, registry
 from toolkit.track import state, verdict
-from toolkit.track.answer import Pull, Ref, RefKind, TrackAnswer, TrackedCommit, commit, moment
+from toolkit.track.answer import Pull, Ref, RefKind, TrackAnswer
 from toolkit.track.memory import Memory
 from toolkit.track.package import Package
 from toolkit.track.readings import UNKNOWN, Reading, State
@@ -128,7 +128,7 @@ def _answer(request: TrackRequest, last: state.Last, where: _Where, progress: Pr
         state.save(request.state, state.merged(last.facts, now), request.target)
     return TrackAnswer(
         unlet=__version__,
-        checked=moment(time.time()),
+        checked=datetime.now(UTC),
         source=upstream.source,
         package=request.target,
         target=subject.target,
@@ -166,25 +166,25 @@ def _ref(found: FoundFile, reading: Reading | None, where: _Where) -> Ref:
         moved=file.path != where.subject.target and registry.is_named(where.subject.package),
         blob=file.blob,
         reading=reading,
-        changed=commit(file.change) if file.change is not None else None,
+        changed=file.change,
         fixed_by=_fixed_by(found, reading, where) if is_dated else None,
     )
 
 
-def _fixed_by(found: FoundFile, reading: Reading, where: _Where) -> TrackedCommit | None:
+def _fixed_by(found: FoundFile, reading: Reading, where: _Where) -> FileCommit | None:
     """Return the commit since which the file is fixed, if it is among the newest and all before it can be read."""
     newest = found.file.change if found.file is not None else None
     parts = (each.name for each in reading.components)
     key = " ".join((where.subject.package, *parts, str(newest.commit))) if newest is not None else ""
     since = where.memory.known.since.get(key)
     if since is not None:
-        return commit(since)
+        return since
     try:
         for change, what in _states(found, where):
             if what is not State.FIXED:
                 if since is not None and key and what is not State.UNKNOWN:
                     where.memory.known.since[key] = since
-                return commit(since) if since is not None else None
+                return since
             since = change
     except ToolkitError as error:
         name = found.wanted.name

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 from toolkit.errors import ToolkitError
 from toolkit.files import MAXIMUM_BYTES
-from toolkit.forge.client import Settings, budget
+from toolkit.forge.client import budget
 from toolkit.forge.failures import NotFoundError
 from toolkit.forge.github import ApiCommit, ApiTreeEntry, PullFile, PullReview, connect
 from toolkit.git import reading
@@ -36,7 +36,7 @@ class ServerRefs(Refs):
 
     def __init__(self, server: Server, subject: TrackedPackage, memory: Memory, *, timeout: float) -> None:
         """Send nothing yet; raise UsageError for a repository or URL that is none. `timeout` is in seconds."""
-        self._github = connect(server, Settings(timeout=timeout))
+        self._github = connect(server, timeout=timeout)
         super().__init__(subject, f"{self._github.client.api_url}/repos/{self._github.repository}")
         self._memory = memory
 
@@ -70,7 +70,7 @@ class ServerRefs(Refs):
 
         All together share the time limit of one answer.
         """
-        with budget(self._github.client.settings.timeout):
+        with budget(self._github.client.timeout):
             return side_by_side(lambda number: self._pull(number, refs), numbers)
 
     def commit(self, name: str) -> Oid | None:
@@ -160,8 +160,7 @@ class ServerRefs(Refs):
 
 
 def _change(commit: ApiCommit) -> FileCommit:
-    committed = int(commit.commit.committer.date.timestamp())
-    return FileCommit(commit=Oid(commit.sha), committed=committed, subject=commit.subject)
+    return FileCommit(commit=Oid(commit.sha), date=commit.commit.committer.date, subject=commit.subject)
 
 
 def _touched(files: Sequence[PullFile], target: PurePosixPath, refs: Sequence[FoundFile]) -> str | None:

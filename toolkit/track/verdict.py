@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from toolkit import documents, inside, patches, sources
+from toolkit import documents, inside, patches
 from toolkit.errors import ToolkitError, UnreachableError, without_passwords
 from toolkit.files import REPORT
 from toolkit.git import clone, reading
@@ -18,7 +18,7 @@ from toolkit.proposal import registry
 from toolkit.sources import locks, trees
 from toolkit.track.answer import Advice, NextStep, Ref, RefKind, TrackVerdict
 from toolkit.track.readings import EVALUATION, Overridable, PathPlace, Reading, State
-from toolkit.track.upstream import File, FoundFile, NoPackageError, Refs, TrackedPackage, WantedRef
+from toolkit.track.upstream import FoundFile, NoPackageError, Refs, TrackedPackage, WantedRef
 
 NOTHING_CHANGED, CHANGED, TO_DO, UNKNOWN = 0, 1, 10, 11
 
@@ -132,20 +132,6 @@ def pinned(
     if locked is not None:
         (found,) = upstream.look([WantedRef(locked, RefKind.PIN)])
         return replace(found, wanted=WantedRef(f"{name} {locked[:12]}", RefKind.PIN))
-    if not registry.is_named(subject.package):
-        return _in_tree(request, subject, name, progress)
-    try:
-        needed = registry.leaf_of(subject.package).needs(())
-        source = sources.resolve(request, target=subject.target, sparse=needed, progress=progress)
-    except UnreachableError as error:
-        return FoundFile(wanted=WantedRef(name, RefKind.PIN), reason=error.message)
-    file = File(path=subject.target, content=source.content, blob=reading.blob_id(source.content))
-    shown = f"{name} {source.commit.short}" if source.commit is not None else name
-    return FoundFile(wanted=WantedRef(shown, RefKind.PIN), commit=source.commit, file=file)
-
-
-def _in_tree(request: SourceRequest, subject: TrackedPackage, name: str, progress: Progress) -> FoundFile:
-    """Return the file of a package in a whole nixpkgs on this machine."""
     wanted = WantedRef(name, RefKind.PIN)
     try:
         root = trees.as_they_are(request, progress=progress)

@@ -181,16 +181,12 @@ class _Handler(Handler):
         words = path.removeprefix(f"/api/v3/repos/{NAME}/").split("/")
         last = unquote(words[-1])
         if words[0] == "git":
-            return self._tree(last) if words[1] == "trees" else self._branches(last)
+            return self._branches(last)
         if words[0] == "commits":
-            return self._commits(query) if words[1:] == [] else self._commit(last)
-        return self._pulls(words[1:], query) if words[0] == "pulls" else self._compare(last)
+            return self._commits(query)
+        return self._pulls(words[1:]) if words[0] == "pulls" else self._compare(last)
 
-    def _pulls(self, words: list[str], query: dict[str, str]) -> object:
-        if not words:
-            owner, _, branch = query["head"].partition(":")
-            assert owner == "NixOS"
-            return [pull for pull in self.forge.pulls.values() if pull["head"]["ref"] == branch]
+    def _pulls(self, words: list[str]) -> object:
         number = int(words[0])
         if words[1:] == ["files"]:
             return self.forge.files.get(number)
@@ -215,28 +211,6 @@ class _Handler(Handler):
     def _commits(self, query: dict[str, str]) -> list[dict[str, Any]] | None:
         log = self._git("log", f"--format={FORMAT}", query["sha"], "--", query["path"])
         return None if log is None else list(_parsed(log))
-
-    def _commit(self, ref: str) -> dict[str, Any] | None:
-        log = self._git("log", "-1", f"--format={FORMAT}", ref)
-        if log is None:
-            return None
-        (commit,) = _parsed(log)
-        names = (
-            self._git("diff-tree", "-r", "-M40%", "--root", "--no-commit-id", "--name-status", ref) or b""
-        ).decode()
-        files: list[dict[str, str]] = []
-        for line in names.splitlines():
-            status, *paths = line.split("\t")
-            word = {"A": "added", "M": "modified", "D": "removed", "R": "renamed"}[status[0]]
-            old = {"previous_filename": paths[0]} if word == "renamed" else {}
-            files.append({"filename": paths[-1], "status": word, **old})
-        return {**commit, "files": files}
-
-    def _tree(self, name: str) -> dict[str, Any] | None:
-        listed = self._git("ls-tree", "-r", "--name-only", name)
-        if listed is None:
-            return None
-        return {"tree": [{"path": path, "type": "blob"} for path in listed.decode().splitlines()], "truncated": False}
 
     def _compare(self, pair: str) -> dict[str, Any] | None:
         base, _, head = pair.partition("...")

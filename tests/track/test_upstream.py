@@ -6,6 +6,7 @@ from tests.forge.server import Forge
 from tests.track.conftest import BY_NAME, TARGET, Nixpkgs, layout, ref
 from toolkit.track.answer import Advice, TrackAnswer
 from toolkit.track.readings import State
+from toolkit.track.upstream import TOP
 
 Ask = Callable[..., TrackAnswer]
 
@@ -20,20 +21,22 @@ def test_file_that_was_moved_is_found(nixpkgs: Nixpkgs, where: Nixpkgs | Forge, 
     nixpkgs.commit("docker: move")
     found = ref(ask(where, "master"), "master")
     assert (str(found.path), found.moved, found.state) == (BY_NAME, True, State.NOT_FIXED)
-    if not isinstance(where, Nixpkgs):
-        assert where.asked("/git/trees/") == []
 
 
 @pytest.mark.parametrize("old", [None, '{ callPackage }: callPackage "x" { }\n'])
-def test_file_that_binds_docker_gen_is_found_without_a_rename(
+def test_file_that_binds_docker_gen_is_found_where_it_is_called(
     nixpkgs: Nixpkgs, where: Nixpkgs | Forge, ask: Ask, old: str | None
 ) -> None:
     if old is None:
         nixpkgs.git("rm", "--quiet", TARGET)
     nixpkgs.commit("docker: drop", old)
-    nixpkgs.commit("docker: elsewhere", layout("states/fixed"), path="pkgs/by-name/do/docker-engine/all.nix")
+    nixpkgs.commit("docker: elsewhere", layout("states/fixed"), path="pkgs/docker-engine/default.nix")
+    called = (
+        "inherit (callPackage ../docker-engine { }) docker_29;\n  docker-gone = callPackage ../docker/gone.nix { };\n"
+    )
+    nixpkgs.commit("docker: call", f"final: {{\n  {called}}}\n", path=str(TOP))
     found = ref(ask(where, "master"), "master")
-    assert (str(found.path), found.state) == ("pkgs/by-name/do/docker-engine/all.nix", State.FIXED)
+    assert (str(found.path), found.state) == ("pkgs/docker-engine/default.nix", State.FIXED)
 
 
 def test_layout_that_nobody_has_seen_is_not_called_unfixed(nixpkgs: Nixpkgs, where: Nixpkgs | Forge, ask: Ask) -> None:
@@ -52,13 +55,13 @@ def test_file_that_is_gone_and_branch_that_is_none_keep_no_other_from_its_answer
     nixpkgs: Nixpkgs, where: Nixpkgs | Forge, ask: Ask
 ) -> None:
     nixpkgs.git("rm", "--quiet", TARGET)
-    nixpkgs.commit("docker: drop", "{ }\n", path="pkgs/applications/virtualization/podman/default.nix")
+    nixpkgs.commit("docker: drop", "{ }\n", path=str(TOP))
     answer = ask(where, "master", "nobody", "staging")
     assert ref(answer, "master").state is State.UNKNOWN
     assert "the file is gone" in (ref(answer, "master").reason or "")
     missing = "has no commit, branch or tag 'nobody'"
     if not isinstance(where, Nixpkgs):
-        missing = "there is no branch, tag or commit 'nobody' in NixOS/nixpkgs"
+        missing = "there is no branch, tag or commit of this name"
     assert missing in (ref(answer, "nobody").reason or "")
     assert ref(answer, "staging").state is State.NOT_FIXED
     assert answer.exit_code == 11

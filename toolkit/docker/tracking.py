@@ -1,7 +1,7 @@
 """docker's file as a subject of track; its bindings identify it, wherever it is."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from toolkit import confined
@@ -12,8 +12,9 @@ from toolkit.errors import ToolkitError
 from toolkit.patches import tracked
 from toolkit.track.memory import Memory
 from toolkit.track.readings import EVALUATION, Reading
-from toolkit.track.upstream import File, FoundFile, Reader
+from toolkit.track.upstream import File, FoundFile, Reader, all_packages, called
 
+_CALL = re.compile(r"callPackages?\s+(\.{1,2}/[\w./+-]*(?:docker|moby)[\w./+-]*)")
 _BINDING = re.compile(rb"(?<![\w'-])\"?%b\"?\s*=(?!=)" % GENERATOR.encode())
 
 
@@ -22,37 +23,28 @@ class Docker:
 
     package = PACKAGE
     target = TARGET
-    word = GENERATOR
-    words = ("docker", "moby")
 
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
 
-    def find(self, read: Reader, candidates: Callable[[], Sequence[PurePosixPath]]) -> File:
-        """Return docker's file: from its usual place, a known older one, or the place in all-packages.nix.
+    def find(self, read: Reader) -> File:
+        """Return docker's file: from its usual place, a known other one, or one that all-packages.nix calls.
 
         If only a different kind of file is there, return that: it still says something.
         """
-        (there,) = read([TARGET])
-        usual = File(path=TARGET, blob=there[0], content=there[1]) if there is not None else None
-        if usual is not None and _may_bind(usual.content):
-            return usual
-        fallback = usual
-        try:
-            for places in (lambda: tracked().places, candidates):
-                paths = [path for path in places() if path != TARGET]
-                for path, found in zip(paths, read(paths), strict=True):
-                    file = File(path=path, blob=found[0], content=found[1]) if found is not None else None
-                    if file is not None and _may_bind(file.content):
-                        return file
-                    if fallback is None and path in tracked().places:
-                        fallback = file
-        except ToolkitError:
-            if usual is None:
-                raise
-        if fallback is None:
+        there = _files(read, [TARGET])
+        if not any(map(_may_bind, there)):
+            try:
+                there += _files(read, tracked().places)
+                if not any(map(_may_bind, there)):
+                    paths = [path for call in _CALL.findall(all_packages(read)) for path in called(call)]
+                    there += filter(_may_bind, _files(read, paths))
+            except ToolkitError:
+                if not there:
+                    raise
+        if not there:
             raise ToolkitError(f"the file is gone: '{TARGET}' is not there, and no other file binds {GENERATOR}")
-        return fallback
+        return next(filter(_may_bind, there), there[0])
 
     def readings(self, found: Sequence[FoundFile], repository: Path | None) -> list[Reading | None]:  # noqa: ARG002
         """Return the meaning of each file."""
@@ -101,6 +93,11 @@ class Docker:
         return found
 
 
-def _may_bind(content: bytes) -> bool:
-    """Return whether a content may be a file of the known kind, without parsing what anybody may have written."""
-    return _BINDING.search(content) is not None
+def _files(read: Reader, paths: Sequence[PurePosixPath]) -> list[File]:
+    found = zip(paths, read(paths), strict=True)
+    return [File(path=path, blob=each[0], content=each[1]) for path, each in found if each is not None]
+
+
+def _may_bind(file: File) -> bool:
+    """Return whether a file may be of the known kind, without parsing what anybody may have written."""
+    return _BINDING.search(file.content) is not None

@@ -111,17 +111,6 @@ class PullReview(Struct, frozen=True, kw_only=True):
     user: User | None = None
 
 
-class ApiTreeEntry(Struct, frozen=True, kw_only=True):
-    """An entry of a tree; `type` is blob, tree or commit."""
-
-    path: str
-    type: str
-
-
-class _Tree(Struct, frozen=True, kw_only=True):
-    tree: tuple[ApiTreeEntry, ...]
-
-
 class _Comparison(Struct, frozen=True, kw_only=True):
     status: Literal["ahead", "behind", "diverged", "identical"]
     merge_base_commit: Object | None = None
@@ -153,11 +142,6 @@ class GitHub:
         """Return the newest commit of a ref that changed the file at this path, None if none did."""
         query = urlencode({"sha": ref, "path": path, "per_page": 1})
         return next(iter(self.client.json(f"{self._at}/commits?{query}", list[ApiCommit])), None)
-
-    def tree(self, ref: str, path: str) -> tuple[ApiTreeEntry, ...]:
-        """Return all entries below a path at a ref."""
-        at = quote(f"{ref}:{path}", safe="")
-        return self.client.json(f"{self._at}/git/trees/{at}?recursive=1", _Tree).tree
 
     def pull(self, number: int) -> ApiPull:
         """Return a pull request."""

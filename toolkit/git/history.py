@@ -61,14 +61,6 @@ def versions(
     return [(change, PurePosixPath(name)) for change, name in named if name]
 
 
-def files_with(repository: Path, commit: Oid, word: str) -> tuple[PurePosixPath, ...]:
-    """Return the Nix files of a commit that contain one of the words."""
-    options = ("grep", "-l", "-z", "--no-color", "-w", "-F", "-e", word, str(commit), "--", "*.nix")
-    done = calls.run_reading(repository, *options, ok=(0, 1))
-    names = done.stdout.decode("utf-8", "replace").split("\0")[:-1]
-    return tuple(PurePosixPath(name.partition(":")[2]) for name in names)
-
-
 def merges(repository: Path, commits: Sequence[Oid], words: Sequence[str]) -> tuple[FileCommit, ...]:
     """Return the first-parent ancestors of `commits` whose messages contain one of the words."""
     if not words or not commits:

@@ -1,9 +1,8 @@
 """Any package as a subject of track: Nix tries the methods in a clone's trees; without a clone, the file is read."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from posixpath import normpath
 
 from msgspec.structs import replace
 
@@ -17,9 +16,8 @@ from toolkit.proposal.inspection import Methods, part, working_methods
 from toolkit.sources import trees
 from toolkit.track.memory import Memory
 from toolkit.track.readings import EVALUATION, SYNTAX, Component, Overridable, PathPlace, Reading, State, overall
-from toolkit.track.upstream import Content, File, FoundFile, NoPackageError, Reader
+from toolkit.track.upstream import TOP, Content, File, FoundFile, NoPackageError, Reader, all_packages, called
 
-_TOP = PurePosixPath("pkgs/top-level/all-packages.nix")
 _BESIDE = re.compile(rb"\./[\w.+-]+\.nix\b")
 _CALL = re.compile(r"\s*(?:[\w.]+\.)?callPackages? +(\.{1,2}/[\w./+-]+)")
 _LET = re.compile(rb"\blet\b")
@@ -42,20 +40,14 @@ _STATES = {
 class Package:
     """A package by its attribute path; `names` are its relevant bindings, empty for all in a let at any ref."""
 
-    words = ()
-
     def __init__(self, package: str, names: Sequence[str], memory: Memory, progress: Progress) -> None:
-        self.package = self.word = package
+        self.package = package
         self.target = PurePosixPath("pkgs/by-name", package[:2].lower(), package, "package.nix")
         self.names = tuple(names)
         self._memory = memory
         self._progress = progress
 
-    def find(
-        self,
-        read: Reader,
-        candidates: Callable[[], Sequence[PurePosixPath]],  # noqa: ARG002 - all-packages.nix shows a moved one
-    ) -> File:
+    def find(self, read: Reader) -> File:
         """Return the file with the package's lets: by pkgs/by-name, by all-packages.nix, or a file beside these."""
         path, (found,) = self.target, read([self.target])
         if found is None:
@@ -70,21 +62,15 @@ class Package:
 
     def _called(self, read: Reader) -> tuple[PurePosixPath, Content]:
         """Return the file that all-packages.nix has the package from, by text."""
-        (top,) = read([_TOP])
-        if top is None:
-            raise ToolkitError(f"'{self.target}' is not there, and '{_TOP}' cannot be read")
-        bound = re.search(rf"^ *{re.escape(self.package)} *=(.*)", top[1].decode(errors="replace"), re.MULTILINE)
+        bound = re.search(rf"^ *{re.escape(self.package)} *=(.*)", all_packages(read), re.MULTILINE)
         if bound is None:
             raise NoPackageError(f"there is no package '{self.package}'")
-        called = _CALL.match(bound[1])
-        path = PurePosixPath(normpath(_TOP.parent / called[1])) if called is not None else _TOP
-        places = [path] if path.suffix == ".nix" else [path / "default.nix", path / "package.nix"]
-        found = next(
-            ((place, each) for place, each in zip(places, read(places), strict=True) if each is not None), None
-        )
-        if called is None or found is None:
-            raise ToolkitError(f"'{_TOP}' does not show in which file '{self.package}' is")
-        return found
+        call = _CALL.match(bound[1])
+        places = called(call[1]) if call is not None else []
+        for place, found in zip(places, read(places), strict=True):
+            if found is not None:
+                return place, found
+        raise ToolkitError(f"'{TOP}' does not show in which file '{self.package}' is")
 
     def settle(self, contents: Sequence[bytes]) -> None:
         """Use all packages in the lets of these files as the relevant names, unless some were given."""

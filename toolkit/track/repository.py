@@ -13,7 +13,6 @@ from toolkit.git.history import FileCommit
 from toolkit.model import Oid
 from toolkit.track.answer import Arrival, Pull, RefKind
 from toolkit.track.upstream import (
-    MOST_CANDIDATES,
     Content,
     File,
     FoundFile,
@@ -60,10 +59,6 @@ class RepositoryRefs(Refs):
         except CommandError as error:
             raise ToolkitError(f"git cannot read it: {reading.fact(error.stderr)}") from error
         return found
-
-    def candidates(self, at: str) -> Sequence[PurePosixPath]:
-        """Return the Nix files with the package's word."""
-        return history.files_with(self._repository, Oid(at), self.subject.word)[:MOST_CANDIDATES]
 
     def last_change(self, at: str, file: File) -> FileCommit | None:
         """Return the commit that last changed the file, if the clone reaches back that far."""

@@ -1,7 +1,6 @@
 """nixpkgs on GitHub: files by raw download, the rest by the REST API; refs and pull requests in parallel."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from itertools import chain, islice
 from pathlib import PurePosixPath
 
@@ -9,7 +8,7 @@ from toolkit.errors import ToolkitError
 from toolkit.files import MAXIMUM_BYTES
 from toolkit.forge.client import budget
 from toolkit.forge.failures import NotFoundError
-from toolkit.forge.github import ApiCommit, ApiTreeEntry, PullFile, PullReview, connect
+from toolkit.forge.github import ApiCommit, PullFile, PullReview, connect
 from toolkit.git import reading
 from toolkit.git.history import FileCommit
 from toolkit.model import Oid, Server
@@ -18,7 +17,6 @@ from toolkit.patches import tracked
 from toolkit.track.answer import Arrival, Pull, RefKind
 from toolkit.track.memory import Memory
 from toolkit.track.upstream import (
-    MOST_CANDIDATES,
     Content,
     File,
     FoundFile,
@@ -96,21 +94,6 @@ class ServerRefs(Refs):
         if key not in changes and (commit := self._github.last_change(at, str(file.path))) is not None:
             changes[key] = _change(commit)
         return changes.get(key)
-
-    def candidates(self, at: str) -> Sequence[PurePosixPath]:
-        """List Nix files whose path has a word of the subject, in the directories where it may be."""
-        directories = dict.fromkeys(place.parent.parent for place in (self.subject.target, *tracked().places))
-        listed: dict[PurePosixPath, tuple[ApiTreeEntry, ...]] = {}
-        for directory in directories:
-            with suppress(NotFoundError):
-                listed[directory] = self._github.tree(at, str(directory))
-        if not listed:
-            raise NotFoundError(f"there is no branch, tag or commit '{at}' in {self._github.repository}")
-        found = (place / each.path for place, entries in listed.items() for each in entries if each.type == "blob")
-        return [path for path in found if self._is_candidate(path)][:MOST_CANDIDATES]
-
-    def _is_candidate(self, path: PurePosixPath) -> bool:
-        return path.suffix == ".nix" and any(word in str(path).lower() for word in self.subject.words)
 
     def _pull(self, number: int, refs: Sequence[FoundFile]) -> tuple[Pull, File | None]:
         """Return one; what cannot be read of it is missing."""

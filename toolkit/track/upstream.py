@@ -4,6 +4,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
+from posixpath import normpath
 from typing import Protocol, TypeAlias
 
 from msgspec import Struct
@@ -21,7 +22,7 @@ from toolkit.track.readings import Reading
 Content: TypeAlias = tuple[Oid, bytes]
 Reader: TypeAlias = Callable[[Sequence[PurePosixPath]], Sequence[Content | None]]
 
-MOST_CANDIDATES = 40
+TOP = PurePosixPath("pkgs/top-level/all-packages.nix")
 
 
 class WantedRef(Struct, frozen=True):
@@ -59,25 +60,13 @@ class NoPackageError(ToolkitError):
 
 
 class TrackedPackage(Protocol):
-    """The tracked package, whose file usually is at `target`.
-
-    A file that may be the package's contains `word`.
-    """
+    """The tracked package, whose file usually is at `target`."""
 
     package: str
     target: PurePosixPath
-    word: str
 
-    @property
-    def words(self) -> Sequence[str]:
-        """Words in the paths of files that may be the package's."""
-        ...
-
-    def find(self, read: Reader, candidates: Callable[[], Sequence[PurePosixPath]]) -> File:
-        """Return the file at a ref; raise ToolkitError if it cannot be found, NoPackageError if there is no package.
-
-        `candidates` lists other possible files.
-        """
+    def find(self, read: Reader) -> File:
+        """Return the file at a ref; raise ToolkitError if it cannot be found, NoPackageError if there is no package."""
         ...
 
     def readings(self, found: Sequence[FoundFile], repository: Path | None) -> list[Reading | None]:
@@ -110,7 +99,7 @@ class Refs(ABC):
 
     def file(self, at: str) -> File:
         """Return the file at a commit or a name."""
-        return self.subject.find(lambda paths: self.contents(at, paths), lambda: self.candidates(at))
+        return self.subject.find(lambda paths: self.contents(at, paths))
 
     def _look(self, wanted: WantedRef) -> FoundFile:
         commit = None
@@ -137,10 +126,6 @@ class Refs(ABC):
     @abstractmethod
     def contents(self, at: str, paths: Sequence[PurePosixPath]) -> Sequence[Content | None]:
         """Return what stands at these paths."""
-
-    @abstractmethod
-    def candidates(self, at: str) -> Sequence[PurePosixPath]:
-        """Return Nix files that may be the package's."""
 
     @abstractmethod
     def last_change(self, at: str, file: File) -> FileCommit | None:
@@ -181,3 +166,17 @@ def usual_refs(names: Iterable[str]) -> tuple[WantedRef, ...]:
 def default_refs(names: Collection[str]) -> tuple[WantedRef, ...]:
     """Return the default refs that exist."""
     return tuple(wanted for wanted in usual_refs(names) if wanted.name in names)
+
+
+def all_packages(read: Reader) -> str:
+    """Return the text of all-packages.nix at a ref; raise ToolkitError if there is none."""
+    (found,) = read([TOP])
+    if found is None:
+        raise ToolkitError(f"there is no branch, tag or commit of this name, or it has no '{TOP}'")
+    return found[1].decode(errors="replace")
+
+
+def called(path: str) -> list[PurePosixPath]:
+    """Return the files that `callPackage` may mean by a path in all-packages.nix."""
+    place = PurePosixPath(normpath(TOP.parent / path))
+    return [place] if place.suffix == ".nix" else [place / "default.nix", place / "package.nix"]

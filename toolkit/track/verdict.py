@@ -143,7 +143,7 @@ def pinned(
         return [(reading.blob_id(content), content) if content is not None else None for content in contents]
 
     try:
-        file = subject.find(read, tuple)
+        file = subject.find(read)
     except ToolkitError as error:
         return FoundFile(wanted=wanted, reason=error.message, absent=isinstance(error, NoPackageError))
     return FoundFile(wanted=wanted, file=file, tree=root)

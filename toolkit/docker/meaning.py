@@ -16,7 +16,7 @@ from toolkit import files
 from toolkit.docker import COMPONENTS, PREFIX_ENTRY, TARGET, builder
 from toolkit.docker.case import names
 from toolkit.docker.rewrite import layout, wrapper
-from toolkit.docker.rewrite.layout import DockerFile, docker_file
+from toolkit.docker.rewrite.layout import DockerFile, Release, docker_file
 from toolkit.docker.rewrite.wrapper import Placement
 from toolkit.errors import LayoutError, NixSyntaxError, RefusalError, ToolkitError
 from toolkit.nix.scope import binding_names
@@ -29,7 +29,6 @@ from toolkit.track.readings import (
     Overridable,
     PathPlace,
     Reading,
-    Release,
     State,
     overall,
     state,
@@ -287,3 +286,45 @@ def _placeholder(index: int, value: str) -> str:
 def _subjectless(message: str, name: str) -> str:
     """Return a message without the file's name at its beginning; the place in the file stays."""
     return message.removeprefix(f"{name}: ").removeprefix(f"{name}:")
+
+
+def sentence(reading: Reading) -> str:
+    """Return a reading in one line for people."""
+    match reading.state:
+        case State.UNKNOWN:
+            reason = reading.reason or "the syntax does not show it"
+            return reason if reason.startswith(STRANGE) else f"{State.UNKNOWN}: {reason}"
+        case State.NOT_APPLICABLE:
+            return (
+                f"older than 20.10 ({reading.newest or 'no release'}): the daemon is built with the client, "
+                "there is no moby to move and no rootless wrapper"
+            )
+        case known:
+            return f"{known}: {_components(reading)}, {_PLACES[reading.rootlesskit]}"
+
+
+_PLACES = {
+    PathPlace.PREFIX: "rootlesskit in the PATH prefix",
+    PathPlace.SUFFIX: "rootlesskit in the PATH suffix",
+    PathPlace.BOTH: "rootlesskit in both the PATH prefix and the suffix",
+    PathPlace.ABSENT: "rootlesskit not in the wrapper's PATH",
+    PathPlace.NO_WRAPPER: "no dockerd-rootless wrapper: there is no PATH to change",
+}
+
+
+def _components(reading: Reading) -> str:
+    """Return what reaches the components, each override once if Nix has tried them."""
+    reached = [each for each in reading.components if each.overridable]
+    ways = dict.fromkeys(each.methods[0].replace(each.name, "NAME") for each in reached if each.methods)
+    by = f" by {', '.join(ways)}" if ways else ""
+    match reading.overridable:
+        case Overridable.YES:
+            return f"components overridable{by}"
+        case Overridable.PARTLY:
+            return f"only some components can be overridden ({', '.join(each.name for each in reached)}{by})"
+        case Overridable.NOT_APPLICABLE:
+            return "the daemon is built with the client"
+        case _ if all(each.bound == "let" for each in reading.components):
+            return "components bound in dockerGen's let"
+        case _:
+            return "no override reaches a component"

@@ -17,7 +17,7 @@ from toolkit.lift import rewriting
 from toolkit.model import Step
 from toolkit.nix.edit import Edit, apply
 from toolkit.nix.tree import Node, lost_comments
-from toolkit.track.readings import STRANGE, Overridable, PathPlace, Reading, State, sentence
+from toolkit.track.readings import STRANGE, Overridable, PathPlace, Reading, State
 
 
 def rewrite(file: DockerFile, steps: Sequence[Step]) -> tuple[str, ...]:
@@ -65,7 +65,7 @@ def refuse(reading: Reading, steps: AbstractSet[str], *, name: str) -> None:
     left = next((step for step, defect in defects.items() if defect), None)
     hint = "there is nothing to propose" if left is None else f"only '--only {left}' is left to propose"
     unknown = reading.overridable is Overridable.UNKNOWN or (left is None and reading.state is State.UNKNOWN)
-    raise LayoutError(f"{name}: {sentence(reading)}", hint=None if unknown else hint)
+    raise LayoutError(f"{name}: {meaning.sentence(reading)}", hint=None if unknown else hint)
 
 
 def _require_comments(before: DockerFile, after: DockerFile) -> None:

@@ -15,7 +15,7 @@ from toolkit.nix.limits import no_time, sealed
 from toolkit.proposal.inspection import Methods, part, working_methods
 from toolkit.sources import trees
 from toolkit.track.memory import Memory
-from toolkit.track.readings import EVALUATION, SYNTAX, Component, Overridable, PathPlace, Reading, State, overall
+from toolkit.track.readings import EVALUATION, SYNTAX, Component, Overridable, PathPlace, Reading, overall, state
 from toolkit.track.upstream import TOP, Content, File, FoundFile, NoPackageError, Reader, all_packages, called
 
 _BESIDE = re.compile(rb"\./[\w.+-]+\.nix\b")
@@ -27,14 +27,6 @@ _SECONDS = 25.0
 
 _SHARE = 15.0
 """The additional seconds for each version beyond the number that the budget is for."""
-
-_STATES = {
-    Overridable.YES: State.FIXED,
-    Overridable.NO: State.NOT_FIXED,
-    Overridable.PARTLY: State.HALF_FIXED,
-    Overridable.NOT_APPLICABLE: State.NOT_APPLICABLE,
-    Overridable.UNKNOWN: State.UNKNOWN,
-}
 
 
 class Package:
@@ -162,7 +154,7 @@ class Package:
         elif reached is Overridable.UNKNOWN and missing:
             reason = f"the file does not bind {', '.join(missing)}; --binding names others"
         return Reading(
-            state=_STATES[reached],
+            state=state(reached, PathPlace.NO_WRAPPER),
             overridable=reached,
             overridable_by=None if reached is Overridable.UNKNOWN else EVALUATION if by_nix else SYNTAX,
             rootlesskit=PathPlace.NO_WRAPPER,

@@ -1,7 +1,6 @@
-"""The meaning of a docker file, as one value for all commands.
+"""The meaning of a package's file at a ref, as one value for all commands.
 
-`toolkit.docker.meaning` makes it from the syntax, `toolkit.docker.evaluating` from Nix's answers. None means that
-something is unknown or does not apply.
+None means that something is unknown or does not apply.
 """
 
 from collections.abc import Iterable
@@ -33,7 +32,7 @@ class State(StrEnum):
 
 
 class Overridable(StrEnum):
-    """Whether an override reaches the components; NOT_APPLICABLE before moby existed."""
+    """Whether an override reaches the components; NOT_APPLICABLE if there are none."""
 
     YES = "yes"
     NO = "no"
@@ -53,13 +52,6 @@ class PathPlace(StrEnum):
     UNKNOWN = UNKNOWN
 
 
-class Release(Struct, frozen=True, kw_only=True):
-    """A docker release that the file exports: its attribute, and the version as written."""
-
-    attr: str
-    version: str | None
-
-
 class Component(Struct, frozen=True, kw_only=True):
     """A component: `bound` is let, parameter, attribute, elsewhere or absent; `methods` are overrides that reach it."""
 
@@ -73,7 +65,7 @@ class Component(Struct, frozen=True, kw_only=True):
 class Reading(Struct, frozen=True, kw_only=True):
     """The meaning of a version of the file.
 
-    `…_by` names the decider: `evaluation` (Nix), or `syntax`. `releases` maps attributes to docker versions, `failed`
+    `…_by` names the decider: `evaluation` (Nix), or `syntax`. `releases` maps attributes to versions, `failed`
     maps those that do not evaluate to the reason. `reason` explains unknown values, or why Nix did not decide.
     """
 
@@ -136,45 +128,3 @@ def overall(components: Iterable[Component]) -> Overridable:
     if False in answers:
         return Overridable.PARTLY if True in answers else Overridable.NO
     return Overridable.YES if answers == {True} else Overridable.UNKNOWN
-
-
-def sentence(reading: Reading) -> str:
-    """Return a reading in one line for people."""
-    match reading.state:
-        case State.UNKNOWN:
-            reason = reading.reason or "the syntax does not show it"
-            return reason if reason.startswith(STRANGE) else f"{State.UNKNOWN}: {reason}"
-        case State.NOT_APPLICABLE:
-            return (
-                f"older than 20.10 ({reading.newest or 'no release'}): the daemon is built with the client, "
-                "there is no moby to move and no rootless wrapper"
-            )
-        case known:
-            return f"{known}: {_components(reading)}, {_PLACES[reading.rootlesskit]}"
-
-
-_PLACES = {
-    PathPlace.PREFIX: "rootlesskit in the PATH prefix",
-    PathPlace.SUFFIX: "rootlesskit in the PATH suffix",
-    PathPlace.BOTH: "rootlesskit in both the PATH prefix and the suffix",
-    PathPlace.ABSENT: "rootlesskit not in the wrapper's PATH",
-    PathPlace.NO_WRAPPER: "no dockerd-rootless wrapper: there is no PATH to change",
-}
-
-
-def _components(reading: Reading) -> str:
-    """Return what reaches the components, each override once if Nix has tried them."""
-    reached = [each for each in reading.components if each.overridable]
-    ways = dict.fromkeys(each.methods[0].replace(each.name, "NAME") for each in reached if each.methods)
-    by = f" by {', '.join(ways)}" if ways else ""
-    match reading.overridable:
-        case Overridable.YES:
-            return f"components overridable{by}"
-        case Overridable.PARTLY:
-            return f"only some components can be overridden ({', '.join(each.name for each in reached)}{by})"
-        case Overridable.NOT_APPLICABLE:
-            return "the daemon is built with the client"
-        case _ if all(each.bound == "let" for each in reading.components):
-            return "components bound in dockerGen's let"
-        case _:
-            return "no override reaches a component"

@@ -5,13 +5,13 @@ import pytest
 from tests.docker.rewrite.conftest import file_of, place, refusal, sub, text_of
 from tests.parsing import assert_parses
 from toolkit.docker import meaning
+from toolkit.docker.meaning import sentence
 from toolkit.docker.rewrite import layout, wrapper
 from toolkit.docker.rewrite.layout import DockerFile, docker_file, newest
 from toolkit.docker.series import refuse
 from toolkit.docker.steps import DEMOTE, LIFT
 from toolkit.errors import LayoutError, NixSyntaxError, ToolkitError
 from toolkit.lift.style import Style
-from toolkit.track.readings import sentence
 
 
 def file(name: str) -> DockerFile:

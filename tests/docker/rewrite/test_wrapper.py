@@ -2,8 +2,8 @@ import pytest
 
 from tests.docker.rewrite.conftest import command, file_of, kit, place, refusal, sub, text_of
 from toolkit.docker import meaning
+from toolkit.docker.meaning import sentence
 from toolkit.docker.rewrite import wrapper
-from toolkit.track.readings import sentence
 
 UNKNOWN = "x.nix: unknown layout: at {} bin/dockerd-rootless is made, or gets rootlesskit, in an unknown way"
 SCRIPT = "''\n            runHook preInstall\n\n            for"

@@ -7,6 +7,7 @@ dockerGen = …; in { docker_NN = …; }`, where dockerGen is a function with a 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
+from msgspec import Struct
 from packaging.version import Version
 
 from toolkit import files, process
@@ -17,7 +18,7 @@ from toolkit.nix import program
 from toolkit.nix.attributes import call, inside, name_of, operator, spine, value
 from toolkit.nix.scope import binding_names, bound_names, formals, look_up
 from toolkit.nix.tree import Node, Tree
-from toolkit.track.readings import Component, Release
+from toolkit.track.readings import Component
 
 GENERATOR = "dockerGen"
 
@@ -37,6 +38,13 @@ _NO_BOOLEANS = frozenset(
         "string_expression",
     ]
 )
+
+
+class Release(Struct, frozen=True, kw_only=True):
+    """A docker release that the file exports: its attribute, and the version as written."""
+
+    attr: str
+    version: str | None
 
 
 class DockerFile:

@@ -1,4 +1,5 @@
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -6,8 +7,13 @@ import pytest
 from tests.test_process import PARENT, read_pid, wait_until_gone
 from toolkit import process
 from toolkit.errors import CommandError, ToolkitError
-from toolkit.parallel import beside, run_all
-from toolkit.process import Command
+from toolkit.parallel import beside, side_by_side
+from toolkit.process import Command, Completed
+
+
+def run_all(commands: Sequence[Command]) -> list[Completed]:
+    with process.ending_together():
+        return side_by_side(process.execute, commands)
 
 
 def test_commands_run_side_by_side_and_results_keep_the_order() -> None:

@@ -168,11 +168,8 @@ def test_a_program_that_has_nothing_to_tidy_up_is_not_asked_to_end(tmp_path: Pat
     assert (tmp_path / "asked").exists() is not abrupt
 
 
-@pytest.mark.parametrize("call", ["run(command)", "run_all([Command(argv=command), Command(argv=('sleep', '60'))])"])
-def test_an_interrupt_ends_the_program_and_its_children(tmp_path: Path, call: str) -> None:
-    with interruptible(
-        tmp_path, f"from toolkit.process import *; from toolkit.parallel import run_all; command = {PARENT!r}; {call}"
-    ) as python:
+def test_an_interrupt_ends_the_program_and_its_children(tmp_path: Path) -> None:
+    with interruptible(tmp_path, f"from toolkit.process import *; run({PARENT!r})") as python:
         child = read_pid(tmp_path)
         assert is_alive(child)
         python.send_signal(signal.SIGINT)
@@ -185,7 +182,6 @@ def test_an_interrupt_ends_the_program_and_its_children(tmp_path: Path, call: st
     "call",
     [
         "run(command)",
-        "run_all([Command(argv=command), Command(argv=('sleep', '60'))])",
         "with ending_together(): side_by_side(run, [command, ('sleep', '60')])",
     ],
 )

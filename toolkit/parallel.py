@@ -1,6 +1,5 @@
 """Run many slow tasks in threads: a failure or an interrupt ends them all."""
 
-import os
 import queue
 import threading
 from collections.abc import Callable, Generator, Sequence
@@ -11,7 +10,6 @@ from typing import TypeVar
 
 from toolkit import process
 from toolkit.pipes import LONGEST_WAIT
-from toolkit.process import Command, Completed
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -90,12 +88,3 @@ def beside(function: Callable[[], T]) -> Generator[Callable[[], T]]:
 
         yield result
         result()
-
-
-def run_all(commands: Sequence[Command]) -> tuple[Completed, ...]:
-    """Run programs in parallel, one per processor; results keep the order.
-
-    The first failure ends the running programs, and is raised.
-    """
-    with process.ending_together():
-        return tuple(side_by_side(process.execute, commands, jobs=os.cpu_count() or 1))

@@ -19,14 +19,14 @@ from pathlib import Path, PurePosixPath
 
 from msgspec import Struct
 
-from toolkit import inside, specimen
+from toolkit import inside, process, specimen
 from toolkit.cache import default_cache
 from toolkit.errors import CommandError, ToolkitError, UsageError, tried, without_passwords
 from toolkit.git import fetching, reading
 from toolkit.inside import EntryKind
 from toolkit.model import Progress, Source, SourceRequest
 from toolkit.nix import stores
-from toolkit.parallel import run_all
+from toolkit.parallel import side_by_side
 from toolkit.process import Command
 from toolkit.sources import local, resolve
 
@@ -157,7 +157,8 @@ def fingerprint(root: Path) -> str:
     if inside.is_directory(root, _HALF):
         commands.append(_listing(_HALF, *_UNLISTED, cwd=root))
     try:
-        words = b"".join(completed.stdout for completed in run_all(commands)).split(b"\0")
+        with process.ending_together():
+            words = b"".join(done.stdout for done in side_by_side(process.execute, commands)).split(b"\0")
     except CommandError as error:
         raise ToolkitError(f"{root}: {error.message}") from error
     facts = sorted(zip(words[::3], words[1::3], words[2::3], strict=False))

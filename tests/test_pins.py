@@ -1,9 +1,9 @@
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.clones import git
 from tests.pins import fill
 from toolkit import patches, specimen
 from toolkit.errors import ToolkitError
@@ -17,17 +17,14 @@ def pins(tmp_path: Path) -> Path:
     tree = tmp_path / "nixpkgs"
     shutil.copytree(specimen.path(), tree)
 
-    def git(*arguments: str) -> str:
-        return subprocess.run(["git", "-C", tree, *arguments], check=True, capture_output=True, text=True).stdout
-
-    git("init", "--quiet", "--initial-branch=master")
-    git("config", "uploadpack.allowAnySHA1InWant", "true")
-    git("config", "uploadpack.allowFilter", "true")
-    git("add", "--all")
-    git("commit", "--quiet", "--message=base")
+    git(tree, "init", "--quiet", "--initial-branch=master")
+    git(tree, "config", "uploadpack.allowAnySHA1InWant", "true")
+    git(tree, "config", "uploadpack.allowFilter", "true")
+    git(tree, "add", "--all")
+    git(tree, "commit", "--quiet", "--message=base")
     path = tmp_path / "pins.toml"
     head = f'# Known.\n\nremote = "{tree.as_uri()}"\ndefault = "here"\nfile = "{patches.upstream().file}"\n'
-    path.write_text(f'{head}\n[[pin]]\nname = "here"\ncommit = "{git("rev-parse", "HEAD").strip()}"\nabout = "it"\n')
+    path.write_text(f'{head}\n[[pin]]\nname = "here"\ncommit = "{git(tree, "rev-parse", "HEAD")}"\nabout = "it"\n')
     return path
 
 

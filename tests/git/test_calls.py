@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from tests.clones import Clone
+from tests.clones import Clone, git
 from toolkit.errors import CommandError, ToolkitError, tried
 from toolkit.git import calls, history, messages, reading
 from toolkit.git import clone as clones
@@ -69,11 +69,6 @@ SETTINGS = """
 """
 
 
-def git(directory: Path, *arguments: str, stdin: bytes | None = None) -> str:
-    done = subprocess.run(["git", *arguments], cwd=directory, check=True, capture_output=True, input=stdin)
-    return done.stdout.decode().strip()
-
-
 class Trap:
     """A clone that runs a program at each turn; `ran` is what it was called with."""
 
@@ -123,7 +118,7 @@ class Trap:
         made = git(self.top, "cat-file", "commit", "HEAD")
         signature = "gpgsig -----BEGIN PGP SIGNATURE-----\n \n nothing\n -----END PGP SIGNATURE-----"
         head, _, message = made.partition("\n\n")
-        content = f"{head}\n{signature}\n\n{message}\n".encode()
+        content = f"{head}\n{signature}\n\n{message}\n"
         commit = git(self.top, "hash-object", "-t", "commit", "-w", "--stdin", stdin=content)
         git(self.top, "reset", "--quiet", "--hard", commit)
 

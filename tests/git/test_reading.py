@@ -5,6 +5,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from tests.clones import git
 from tests.remotes import Remote, Repository, state
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.git import clone as clones
@@ -182,20 +183,8 @@ def test_export_leaves_submodules_out(clone: Repository, tmp_path: Path) -> None
 
 def test_export_does_not_write_outside(clone: Repository, tmp_path: Path) -> None:
     blob = clone.git("rev-parse", "HEAD:lib/default.nix")
-    inner = subprocess.run(
-        ["git", "-C", clone.path, "mktree"],
-        input=f"100644 blob {blob}\tescaped\n",
-        text=True,
-        capture_output=True,
-        check=True,
-    ).stdout.strip()
-    outer = subprocess.run(
-        ["git", "-C", clone.path, "mktree"],
-        input=f"040000 tree {inner}\t..\n",
-        text=True,
-        capture_output=True,
-        check=True,
-    ).stdout.strip()
+    inner = git(clone.path, "mktree", stdin=f"100644 blob {blob}\tescaped\n")
+    outer = git(clone.path, "mktree", stdin=f"040000 tree {inner}\t..\n")
     commit = Oid(clone.git("commit-tree", outer, "-m", "evil"))
     with pytest.raises(ToolkitError, match=r"has the unsafe path '\.\./escaped'"):
         reading.export(clone.path / ".git", commit, [PurePosixPath(".")], tmp_path / "into")
@@ -281,18 +270,11 @@ def test_file_below_a_link_of_the_same_commit_is_not_written(clone: Repository, 
     into.mkdir()
     # Git makes no such tree, but takes one for what it says.
     link, file = (
-        subprocess.run(
-            ["git", "-C", clone.path, "hash-object", "-w", "--stdin"], input=content, check=True, capture_output=True
-        )
-        .stdout.decode()
-        .strip()
-        for content in (bytes(outside), b"theirs")
+        git(clone.path, "hash-object", "-w", "--stdin", stdin=content) for content in (str(outside), "theirs")
     )
 
     def tree(*entries: str) -> str:
-        listed = "".join(f"{entry}\n" for entry in entries).encode()
-        made = subprocess.run(["git", "-C", clone.path, "mktree"], input=listed, check=True, capture_output=True).stdout
-        return made.decode().strip()
+        return git(clone.path, "mktree", stdin="".join(f"{entry}\n" for entry in entries))
 
     below = tree(f"100644 blob {file}\tb")
     both = tree(f"120000 blob {link}\ta", f"040000 tree {below}\ta")

@@ -14,6 +14,7 @@ from random import Random
 
 from msgspec import Struct
 
+from tests.clones import git
 from tests.forge.server import Fault, Forge
 from tests.hostile.spoiling import DOCKER, EXPRESSIONS, NOTES, Spoiling, lay_out, spoilings
 from toolkit import specimen
@@ -38,11 +39,6 @@ class Attack(Struct, frozen=True, kw_only=True):
     make: Callable[[Stage], list[str]]
     shown: str | None = None
     """A pattern of all that is printed, if that is known. These are always tried."""
-
-
-def git(directory: Path, *arguments: str) -> str:
-    done = subprocess.run(["git", "-C", directory, *arguments], check=True, capture_output=True)
-    return done.stdout.decode(errors="replace").strip()
 
 
 def clean(stage: Stage, name: str = "tree") -> Path:
@@ -97,11 +93,9 @@ def _own_patch(stage: Stage) -> Path:
     for side, text in (("a", before), ("b", before.replace(*EDIT))):
         (pair / side / DOCKER).parent.mkdir(parents=True)
         (pair / side / DOCKER).write_text(text)
-    done = subprocess.run(
-        ["git", "diff", "--no-index", "--no-prefix", "a", "b"], cwd=pair, check=False, capture_output=True
-    )
+    argv = ["git", "diff", "--no-index", "--no-prefix", "a", "b"]
     patch = stage.work / "own.patch"
-    patch.write_bytes(done.stdout)
+    patch.write_bytes(subprocess.run(argv, cwd=pair, check=False, capture_output=True).stdout)
     return patch
 
 
@@ -275,19 +269,9 @@ def _patches(random: Random) -> Iterator[Attack]:
 
 
 PROGRAMS = (
-    "core.alternateRefsCommand",
-    "core.fsmonitor",
-    "core.gitProxy",
-    "core.pager",
-    "core.sshCommand",
-    "credential.helper",
-    "diff.external",
-    "diff.x.command",
-    "diff.x.textconv",
-    "filter.x.clean",
-    "filter.x.process",
-    "gpg.program",
-    "uploadpack.packObjectsHook",
+    *("core.alternateRefsCommand", "core.fsmonitor", "core.gitProxy", "core.pager", "core.sshCommand"),
+    *("credential.helper", "diff.external", "diff.x.command", "diff.x.textconv", "filter.x.clean"),
+    *("filter.x.process", "gpg.program", "uploadpack.packObjectsHook"),
 )
 
 
@@ -331,14 +315,8 @@ def _spoilt(stage: Stage, name: str, content: bytes | None, entry: str) -> list[
         place.symlink_to(stage.secret)
     else:
         if b"{ini}" in content:
-            git(
-                tree,
-                "config",
-                "--file",
-                str(stage.secret.with_name("ini")),
-                *content.decode().split()[1:],
-                _told(stage),
-            )
+            ini = stage.secret.with_name("ini")
+            git(tree, "config", "--file", ini, *content.decode().split()[1:], _told(stage))
             content = b"[include]\n\tpath = {home}/ini\n"
         filled = content.replace(b"{secret}", bytes(stage.secret)).replace(b"{home}", bytes(stage.secret.parent))
         place.write_bytes(filled)
@@ -385,16 +363,7 @@ def _odd(stage: Stage, kind: str, entry: str) -> list[str]:
         tree = tree.rename(tree.with_name("a\nb"))
     if kind == "dated":
         text = git(tree, "cat-file", "commit", "HEAD").replace("1700000000", "253402214400")
-        oid = (
-            subprocess.run(
-                ["git", "-C", tree, "hash-object", "-t", "commit", "-w", "--stdin"],
-                input=f"{text}\n".encode(),
-                check=True,
-                capture_output=True,
-            )
-            .stdout.decode()
-            .strip()
-        )
+        oid = git(tree, "hash-object", "-t", "commit", "-w", "--stdin", stdin=f"{text}\n")
         git(tree, "update-ref", "refs/heads/master", oid)
     if kind.startswith("git-"):
         # A place that git follows to its own directory, and from there to others.
@@ -408,14 +377,8 @@ def _odd(stage: Stage, kind: str, entry: str) -> list[str]:
         else:
             there = stage.secret if kind == "git-file-secret" else stage.work / "moved.git"
             (tree / ".git").write_text(f"gitdir: {there}\n")
-            git(
-                stage.work,
-                "--git-dir",
-                str(stage.work / "moved.git"),
-                "config",
-                "core.worktree",
-                str(stage.secret.parent),
-            )
+            moved = f"--git-dir={stage.work / 'moved.git'}"
+            git(stage.work, moved, "config", "core.worktree", stage.secret.parent)
     if kind == "refs":
         for name in ("x\x1by"[0:1] + "$(id)", "é", "a" * 200, "refs/heads/x", "HEAD"):
             git(tree, "update-ref", f"refs/heads/{name}", "HEAD")
@@ -512,23 +475,15 @@ def _answers() -> Iterator[Attack]:
     """Yield answers of a server to the first questions of each kind."""
 
     track = ("track", "--ref", "master", "--pull", "7", "--timeout", "3")
+    pull = ("check", "--pull", "7")
+    array = r"http://\S+/pulls/7: the document is of type 'array' instead of 'object'\n"
     for name, body in BODIES.items():
-        yield Attack(
-            name=f"answer-api-{name}",
-            make=partial(_answered, part="/api/", fault=Fault(status=200, body=body), command=track),
-        )
-        yield Attack(
-            name=f"answer-raw-{name}",
-            make=partial(_answered, part="/raw/", fault=Fault(status=200, body=body), command=track),
-        )
-        fault = Fault(status=200, body=body)
-        yield Attack(
-            name=f"answer-pull-{name}",
-            make=partial(_answered, part="/pulls/", fault=fault, command=("check", "--pull", "7")),
-            shown=r"http://\S+/pulls/7: the document is of type 'array' instead of 'object'\n"
-            if name == "deep"
-            else None,
-        )
+        for part, where, command in (("api", "/api/", track), ("raw", "/raw/", track), ("pull", "/pulls/", pull)):
+            yield Attack(
+                name=f"answer-{part}-{name}",
+                make=partial(_answered, part=where, fault=Fault(status=200, body=body), command=command),
+                shown=array if (part, name) == ("pull", "deep") else None,
+            )
     for number, headers in enumerate(HEADERS):
         status = 302 if "Location" in headers else 200 if "Link" in headers else 403
         fault = Fault(status=status, headers=headers)
@@ -599,13 +554,7 @@ def _reports(random: Random) -> Iterator[Attack]:
         )
     ):
         yield Attack(name=f"report-field-{number}", make=partial(_changed, path=path, value=value))
-    for name in (
-        "report.json",
-        "upstream.diff",
-        "series/0001-",
-        "docker/default.nix",
-        "overlay/default.nix",
-    ):
+    for name in ("report.json", "upstream.diff", "series/0001-", "docker/default.nix", "overlay/default.nix"):
         for how in (0, 1, 2, random.randrange(3, 999)):
             yield Attack(
                 name=f"report-{name[:14].replace('/', '_')}-{min(how, 3)}", make=partial(_cut, name=name, how=how)

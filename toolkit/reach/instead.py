@@ -3,7 +3,8 @@
 Each is evaluated exactly as printed, except `…`, which stands for the user's own values.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -46,11 +47,8 @@ _REPLACED = {
 
 _EXTENSIONS = "pythonPackagesExtensions"
 
-Values = Callable[..., str]
-"""The bindings of the user's values for some names."""
-
-Text = Callable[[str, Values], str]
-"""An expression, of the package and the user's values."""
+_VALUE = re.compile(r"(\S+) = ⟨(\d+ \w+)((?:\.\w+)?)⟩")
+"""A value of the user's in a template: its name, the number of the call that has it, and what that is applied to."""
 
 
 class Names(Struct, frozen=True, kw_only=True):
@@ -119,82 +117,63 @@ def ways(path: Sequence[str], case: Overridden, left: Sequence[Left], names: Nam
     calls, environment = case.calls, case.old.environment
     if not calls:
         return
-    name, given = path[-1], calls[-1].names
+    name, given, last = path[-1], calls[-1].names, len(calls) - 1
     base = names.prev if len(path) == 1 else names.before
-    way = partial(_way, calls, base, names)
+    before = (f".{call.method} {{ {_given(call.names, number, 'null')} }}" for number, call in enumerate(calls[:-1]))
+    package = f"{base}.{name}{''.join(before)}"
+    way = partial(_way, names, name)
     if "argsOverride" in given:
-        yield from (way(name, _versioned(more, names)) for more in (("version", "modDirVersion"), ("version",)))
+        yield from (
+            way(_versioned(package, last, more, names)) for more in (("version", "modDirVersion"), ("version",))
+        )
     if calls[-1].method != "overrideAttrs":
         return
     stays = {each.name for each in left}
     wrapped = f"{name}-unwrapped"
-
-    def inner(values: Values) -> str:
-        return f"{base}.{wrapped}.overrideAttrs (old: {{ {values(given)} }})"
-
-    yield way(name, lambda package, values: f"{package}.overridePythonAttrs (old: {{ {values(given)} }})")
+    inner = f"{base}.{wrapped}.overrideAttrs (old: {{ {_given(given, last)} }})"
+    yield way(f"{package}.overridePythonAttrs (old: {{ {_given(given, last)} }})")
     texts = [text for each in _DOWNLOADS if each in environment or each in stays for text in _DOWNLOADS[each]]
     for more in product(_SOURCES, ("", *texts)) if "src" in stays else [("", text) for text in texts]:
-        yield way(name, _bumped([each for each in more if each], name, given, names, case.tag))
-    yield way(name, lambda package, values: f"{package}.override {{\n  {wrapped} = {inner(values)};\n}}")
+        lines = _bumped([each for each in more if each], name, calls[-1], last, names, case.tag)
+        yield way(f"{package}.overrideAttrs {lines}")
+    yield way(f"{package}.override {{\n  {wrapped} = {inner};\n}}")
     if names.option is None:
-        yield way(wrapped, lambda _, values: inner(values))
-    arguments = [each for each in given if each in calls[-1].arguments]
-    if arguments:
-        yield way(name, lambda package, values: f"{package}.override {{ {values(arguments, 'null')} }}")
+        yield _way(names, wrapped, inner)
+    if arguments := [each for each in given if each in calls[-1].arguments]:
+        yield way(f"{package}.override {{ {_given(arguments, last, 'null')} }}")
 
 
-def _versioned(more: Sequence[str], names: Names) -> Text:
+def _given(names: Sequence[str], number: int, old: str = "old") -> str:
+    """Return bindings of the user's values, those of a numbered call."""
+    return " ".join(f"{each} = ⟨{number} {old}⟩;" for each in names)
+
+
+def _versioned(package: str, number: int, more: Sequence[str], names: Names) -> str:
     """Return an override of a kernel's version with the source of that."""
     major = f"${{{names.final}.lib.versions.major version}}"
     url = f"mirror://kernel/linux/kernel/v{major}.x/linux-${{version}}.tar.xz"
-
-    def text(package: str, values: Values) -> str:
-        given = values(["argsOverride"], "null").removeprefix("argsOverride = ").removesuffix(";")
-        lines = [f"{each} = {given if given == '…' else f'({given}).{each}'};" for each in more]
-        src = (f"src = {names.final}.fetchurl {{", f'  url = "{url}";', '  hash = "";', "};")
-        return f"{package}.override {{\n  argsOverride = rec {{\n    " + "\n    ".join((*lines, *src)) + "\n  };\n}"
-
-    return text
+    lines = [f"{each} = ⟨{number} null.argsOverride⟩;" for each in more]
+    src = (f"src = {names.final}.fetchurl {{", f'  url = "{url}";', '  hash = "";', "};")
+    return f"{package}.override {{\n  argsOverride = rec {{\n    " + "\n    ".join((*lines, *src)) + "\n  };\n}"
 
 
-def _bumped(more: Sequence[str], name: str, given: Sequence[str], names: Names, tag: str) -> Text:
-    """Return an override of a source or what is downloaded for it, beside what the user sets."""
+def _bumped(more: Sequence[str], name: str, call: Call, number: int, names: Names, tag: str) -> str:  # noqa: PLR0913, PLR0917 - a call, and what its texts are made of
+    """Return the values of a call with another source, or with what is downloaded for it."""
     is_source = any(each in _SOURCES for each in more)
-    src = "src" if is_source or "src" in given else "(old) src"
+    src = "src" if is_source or "src" in call.names else "(old) src"
     written = [each.format(final=names.final, name=name, src=src, sha="sha256", tag=tag) for each in more]
     replaced = {one for each in written for one in _REPLACED.get(each.partition(" ")[0], (each.partition(" ")[0],))}
-    kept = [each for each in given if each not in replaced]
+    kept = _given([each for each in call.names if each not in replaced], number)
     rec = "rec " if is_source or src == "src" else ""
-
-    def text(package: str, values: Values) -> str:
-        lines = [*filter(None, [values(kept)]), *written]
-        return "\n  ".join([f"{package}.overrideAttrs (old: {rec}{{", *lines]) + "\n})"
-
-    return text
+    return "\n  ".join([f"(old: {rec}{{", *filter(None, [kept]), *written]) + "\n})"
 
 
-def _way(calls: Sequence[Call], base: str, names: Names, attribute: str, text: Text) -> Way:
+def _way(names: Names, attribute: str, template: str) -> Way:
     """Return a way as it is printed, and with the user's values: those of a call are a function of the old ones."""
-
-    def made(value: Callable[[int, str, str], str]) -> str:
-        def bindings(number: int, names: Sequence[str], old: str) -> str:
-            return " ".join(f"{each} = {value(number, each, old)};" for each in names)
-
-        earlier = "".join(
-            f".{call.method} {{ {bindings(number, call.names, 'null')} }}" for number, call in enumerate(calls[:-1])
-        )
-
-        def last(names: Sequence[str], old: str = "old") -> str:
-            return bindings(len(calls) - 1, names, old)
-
-        return text(f"{base}.{attribute}{earlier}", last).replace("{  }", "{ }")
-
-    return Way(
-        attribute=attribute,
-        text=names.bound(attribute, made(lambda _number, _name, _old: "…")),
-        question=" ".join(made(lambda number, name, old: f"(given {number} {old}).{name}").split()),
-    )
+    template = template.replace("{  }", "{ }")
+    question = _VALUE.sub(r"\1 = (given \2)\3.\1", template)
+    text = names.bound(attribute, _VALUE.sub(r"\1 = …", template))
+    return Way(attribute=attribute, text=text, question=" ".join(question.split()))
 
 
 def obstacle(left: Sequence[Left], calls: Sequence[Call]) -> str:

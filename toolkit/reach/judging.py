@@ -14,17 +14,15 @@ from toolkit.reach.answers import (
     Listed,
     Look,
     Named,
-    Overlay,
-    OverlaySource,
     Pair,
     Place,
-    SetOption,
     Shown,
     Taken,
     ValueFacts,
 )
 from toolkit.reach.effects import Brought, Left, Outcome, Override, together
 from toolkit.reach.instead import Names
+from toolkit.reach.listing import Listing, status_of
 from toolkit.reach.others import Others
 from toolkit.reach.overridden import Call
 from toolkit.reach.session import EvaluationError, Session
@@ -38,69 +36,23 @@ _SOME = 8
 """So many names of a set, about, are enough to see that all fail for one cause."""
 
 _ALREADY = Override(status=Outcome.NO_EFFECT, reason="nixpkgs has it already, you can remove it")
-_HOOKED = {"pythonPackagesExtensions": ("python3Packages",), "haskell": ("haskellPackages",)}
 
 
 class Judge:
-    """Judges a session's overrides on one system."""
+    """Judges a session's overrides on one system, that of its `overlays`."""
 
     def __init__(
         self, session: Session, progress: Progress, bring: Callable[[str], Brought | None], parts: Mapping[str, str]
     ) -> None:
         """`parts` are names that only a package binds, with that package."""
         self._sets = Sets(session)
+        self.overlays = Listing(self._sets)
         self._others = Others(self._sets, bring)
         self._parts_of = parts
-        self._system = ""
         self._progress = progress
         self._store = self._others.store
         self._places: dict[tuple[str, ...], Place | None] = {}
         self._slow: set[str] = set()
-        self.warnings: list[str] = []
-
-    def subjects(self, sources: Sequence[OverlaySource], only: Sequence[str]) -> tuple[list[Override], list[Listed]]:
-        """Return the unreadable parts of overlays that are used together, and their other attributes."""
-        unread: list[Override] = []
-        overlays: list[Overlay] = []
-        for source in sources:
-            self._sets.begin()
-            own = self._sets.define("file", source.question)
-            for place, label, found in self._opened(source, own):
-                if isinstance(found, EvaluationError):
-                    unread.append(self._unread(source.file, label, found))
-                    continue
-                for number, name in enumerate(found):
-                    words = f"{place} {number}"
-                    overlay = self._sets.define("overlay", f"overlayOf {words} {quoted(words)}")
-                    names = self._sets.ask(f"names {overlay}", tuple[Named, ...])
-                    if isinstance(names, EvaluationError):
-                        unread.append(self._unread(source.file, name, names))
-                    else:
-                        overlays.append(
-                            Overlay(
-                                key=overlay,
-                                number=len(overlays) + 1,
-                                file=source.file,
-                                names=names,
-                                listed=name.endswith("]") or name == "packageOverrides",
-                                source=own,
-                            )
-                        )
-        for source in sources:
-            options = [*self._options(source, len(overlays))]
-            overlays += (each for each in options if isinstance(each, Overlay))
-            # A cause that keeps the overlays from being read is said of them.
-            if all(each.file != source.file for each in unread):
-                unread += (each for each in options if isinstance(each, Override))
-        self._system = self._sets.known(f"system {self._sets.used(overlays)}", str, "")
-        return [replace(each, system=self._system) for each in unread], [
-            Listed(overlay=overlay, overlays=tuple(overlays), named=each)
-            for overlay in overlays
-            for each in overlay.names
-            if not only
-            or overlay.option is not None
-            or any(wanted.partition(".")[0] in {each.name, *_HOOKED.get(each.name, ())} for wanted in only)
-        ]
 
     def overrides(self, subjects: Sequence[Listed], only: Sequence[str]) -> list[Override]:
         """Return the effect of each override, in order."""
@@ -114,78 +66,6 @@ class Judge:
                 if not only or any(f"{override.attribute}.".startswith(f"{each}.") for each in only)
             )
         return found
-
-    def hosts(self, directory: str) -> tuple[tuple[str, str], ...]:
-        """Return the configurations of a flake by kind and name; its overlays say what keeps it from being read."""
-        return self._sets.known(f"hosts {quoted(directory)}", tuple[tuple[str, str], ...], ())
-
-    def _options(self, source: OverlaySource, before: int) -> Iterator[Overlay | Override]:
-        """Yield what options of a configuration are set to, and why some were not read; warn of other overrides."""
-        place = readable = self._sets.define("file", source.question)
-        if source.otherwise is not None and isinstance(self._sets.ask(f"overlays {place}", object), EvaluationError):
-            readable = self._sets.define("file", source.otherwise)
-        known: set[str] = set()
-        chosen = [*self._chosen(source, place, ())]
-        if source.otherwise is None or source.warning:
-            yield from {each.reason: each for each in reversed(chosen) if isinstance(each, Override)}.values()
-        for number, found in enumerate((each for each in chosen if isinstance(each, SetOption)), before + 1):
-            words = f"{listed(found.keys)} {listed(found.of[::-1])} {quoted(f'{place} {number}')}"
-            known.add(found.of[-1])
-            yield Overlay(
-                key=self._sets.define("overlay", f"chosenOf {place} {readable} {words}"),
-                number=number,
-                file=source.file,
-                names=(Named(name=found.of[0], place=found.place),),
-                listed=False,
-                source=place,
-                option=found,
-            )
-        if lines := [str(line) for line, name in source.unread if name not in known]:
-            fact = f"overrides outside of overlays were not looked at: line {', '.join(lines)}"
-            self.warnings.append(f"{source.file}: {fact}")
-
-    def _chosen(self, source: OverlaySource, place: str, keys: tuple[str, ...]) -> Iterator[SetOption | Override]:
-        """Yield what options are set to, and what of them does not evaluate."""
-        found = self._sets.ask(f"chosen {place} {listed(keys)}", tuple[SetOption, ...])
-        if not isinstance(found, EvaluationError):
-            yield from found
-            return
-        names = self._sets.known(f"keys {place} {listed(keys)}", tuple[str, ...], ())
-        for name in names:
-            yield from self._chosen(source, place, (*keys, name))
-        if not names:
-            option = ".".join(key for key in keys if not key.isdigit())
-            unread = self._unread(source.file, option or source.label or "options", found)
-            fact = f"the configuration's options were not read: {unread.reason}"
-            yield replace(unread, status=Outcome.UNKNOWN, reason=fact)
-
-    def _opened(
-        self, source: OverlaySource, place: str
-    ) -> Iterator[tuple[str, str, tuple[str, ...] | EvaluationError]]:
-        """Yield the names of what a source holds, what it is called there, and the labels of its overlays."""
-        found = self._sets.ask(f"overlays {place}", tuple[str, ...])
-        if isinstance(found, EvaluationError) and source.otherwise is not None:
-            if source.warning:
-                self.warnings.append(f"{source.file}: {source.warning}: {found.message}")
-            place = self._sets.define("file", source.otherwise)
-            found = self._sets.ask(f"overlays {place}", tuple[str, ...])
-        yield from self._parts(place, source.label, found)
-
-    def _parts(
-        self, place: str, label: str, found: tuple[str, ...] | EvaluationError
-    ) -> Iterator[tuple[str, str, tuple[str, ...] | EvaluationError]]:
-        """Yield what is in a file, each part by itself if Nix does not get through it as a whole."""
-        is_read = not isinstance(found, EvaluationError)
-        if is_read or not (parts := self._sets.known(f"parts {place}", tuple[str, ...], ())):
-            yield place, label, found
-            return
-        for number, name in enumerate(parts):
-            part = self._sets.define("file", f"part {place} {number}")
-            yield from self._parts(part, name, self._sets.ask(f"overlays {part}", tuple[str, ...]))
-
-    def _unread(self, file: str, label: str, failed: EvaluationError) -> Override:
-        """Return what is said of an overlay whose attributes are not known."""
-        return Override(attribute=label, status=_status(failed), file=file, reason=failed.fact)
 
     def _attribute(self, subject: Listed) -> Iterator[Override]:
         joint = self._sets.joint(subject)
@@ -412,7 +292,7 @@ class Judge:
                 reason += f"; the nearest are {', '.join(near)}"
         elif (meant := re.search(r"^\s*Did you mean (.*)\?$", failed.stderr, re.MULTILINE)) is not None:
             reason += f"; did you mean {meant[1]}?"
-        return Override(status=_status(failed), reason=reason, instead=other)
+        return Override(status=status_of(failed), reason=reason, instead=other)
 
     def _override(
         self, subject: Listed, path: Sequence[str], verdict: Override, place: Place | None = None
@@ -430,7 +310,7 @@ class Judge:
         return replace(
             verdict,
             attribute=".".join(path if chosen is None else (*chosen.option, *(path if chosen.is_listed else ()))),
-            system=self._system,
+            system=self.overlays.system,
             file=where.file if where is not None else subject.overlay.file,
             line=where.line if where is not None else None,
         )
@@ -440,7 +320,7 @@ class Judge:
         place = f"{where.file}:{where.line}" if where is not None else subject.overlay.file
         for each in self._sets.known(f"taken {subject.overlay.source} {quoted(subject.name)}", tuple[Taken, ...], ()):
             fact = f"{each.option} is {each.attribute}, not {subject.name}"
-            self.warnings.append(f"{place}: {fact}: override that, or set {each.option} = pkgs.{subject.name}")
+            self.overlays.warnings.append(f"{place}: {fact}: override that, or set {each.option} = pkgs.{subject.name}")
 
     def _in_list(self, subject: Listed, path: Sequence[str], verdict: Override) -> Override:
         """Judge by the whole list of overlays, in its order, what has an effect by itself."""
@@ -462,10 +342,6 @@ class Judge:
         if other is None:
             reason += f"; no way found, because that makes '{subject.name}' anew"
         return Override(status=Outcome.NO_EFFECT, reason=reason, instead=other, replaced_by=by)
-
-
-def _status(failed: EvaluationError) -> Outcome:
-    return Outcome.UNKNOWN if failed.is_limit or failed.is_absent else Outcome.FAILS
 
 
 def _unlike(pair: Pair) -> Override:

@@ -86,7 +86,7 @@ def _groups(request: ReachRequest) -> Iterator[Path | list[OverlaySource]]:
         if sources.is_flake(path):
             yield path
         else:
-            together += sources.of(path)
+            together += sources.overlays(path)
     if together:
         yield together
 
@@ -153,7 +153,7 @@ def _on(
         judge = Judge(session, progress, bring, parts)
 
         def judged(group: Sequence[OverlaySource]) -> list[Override]:
-            unread, subjects = judge.subjects(group, request.only)
+            unread, subjects = judge.overlays.subjects(group, request.only)
             count = len(subjects) // 2 if len(subjects) >= _MANY and jobs(each=_MEBIBYTES) > 1 else 0
 
             def half(first: bool) -> list[Override]:  # noqa: FBT001 - one of two
@@ -161,7 +161,7 @@ def _on(
                     return judge.overrides(subjects[count:], request.only)
                 with Session(_EXPRESSION, arguments, lookup=lookup, seconds=seconds) as another:
                     second = Judge(another, progress, bring, parts)
-                    return second.overrides(second.subjects(group, request.only)[1][:count], request.only)
+                    return second.overrides(second.overlays.subjects(group, request.only)[1][:count], request.only)
 
             return [*unread, *(each for part in side_by_side(half, [True, False][not count :]) for each in part)]
 
@@ -171,6 +171,8 @@ def _on(
                 continue
             directory, overlays = sources.flake(group)
             overrides += judged([overlays])
-            for kind, name in judge.hosts(str(directory)):
+            for kind, name in judge.overlays.hosts(str(directory)):
                 overrides += judged([sources.host(directory, kind, name)])
-        return Reach(nixpkgs=str(root), overrides=tuple(overrides), warnings=(*judge.warnings, *session.warnings))
+        return Reach(
+            nixpkgs=str(root), overrides=tuple(overrides), warnings=(*judge.overlays.warnings, *session.warnings)
+        )

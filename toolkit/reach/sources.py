@@ -41,7 +41,7 @@ def users() -> list[OverlaySource]:
     found = [_source("config", path) for path in (directory / "config.nix",) if path.is_file()]
     for path in (directory / "overlays.nix", directory / "overlays"):
         if path.exists():
-            found += of(path)
+            found += overlays(path)
     if not found:
         raise ToolkitError(
             f"{directory}: has no overlays, no overlays.nix and no config.nix", hint="name a file or a directory"
@@ -49,14 +49,14 @@ def users() -> list[OverlaySource]:
     return found
 
 
-def of(path: Path) -> list[OverlaySource]:
+def overlays(path: Path) -> list[OverlaySource]:
     """Return the overlays of a file or directory (not a flake) that apply together."""
     path = path.expanduser()
     if not path.exists():
         raise ToolkitError(f"{path}: no such file or directory")
     path = _absolute(path)
     if path.is_file():
-        return [_of_file(path)]
+        return [_file(path)]
     if (path / _HERE).is_file():
         return [_source("file", path / _HERE)]
     # The order and the choice are those of nixpkgs.
@@ -111,7 +111,7 @@ def host(directory: Path, kind: str, name: str) -> OverlaySource:
     return OverlaySource(question=question, file=str(directory / _FLAKE), label=f"{kind}.{name}")
 
 
-def _of_file(path: Path) -> OverlaySource:
+def _file(path: Path) -> OverlaySource:
     if path.name == "config.nix":
         return _source("config", path)
     own = _source("file", path)

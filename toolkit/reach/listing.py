@@ -1,0 +1,143 @@
+"""List the overlays that a user's files hold, and their attributes, as far as Nix can read them."""
+
+from collections.abc import Iterator, Sequence
+
+from msgspec.structs import replace
+
+from toolkit.nix.program import quoted
+from toolkit.reach.answers import Listed, Named, Overlay, OverlaySource, SetOption
+from toolkit.reach.effects import Outcome, Override
+from toolkit.reach.session import EvaluationError
+from toolkit.reach.sets import Sets, listed
+
+_HOOKED = {"pythonPackagesExtensions": ("python3Packages",), "haskell": ("haskellPackages",)}
+
+
+def status_of(failed: EvaluationError) -> Outcome:
+    """Return the outcome of what does not evaluate: unknown at a limit, or for want of a file."""
+    return Outcome.UNKNOWN if failed.is_limit or failed.is_absent else Outcome.FAILS
+
+
+class Listing:
+    """The overlays of a session, the system that they are for, and warnings about what was not read."""
+
+    def __init__(self, sets: Sets) -> None:
+        self._sets = sets
+        self.system = ""
+        self.warnings: list[str] = []
+
+    def subjects(self, sources: Sequence[OverlaySource], only: Sequence[str]) -> tuple[list[Override], list[Listed]]:
+        """Return the unreadable parts of overlays that are used together, and their other attributes."""
+        unread: list[Override] = []
+        overlays: list[Overlay] = []
+        for source in sources:
+            self._sets.begin()
+            own = self._sets.define("file", source.question)
+            for place, label, found in self._opened(source, own):
+                if isinstance(found, EvaluationError):
+                    unread.append(self._unread(source.file, label, found))
+                    continue
+                for number, name in enumerate(found):
+                    words = f"{place} {number}"
+                    overlay = self._sets.define("overlay", f"overlayOf {words} {quoted(words)}")
+                    names = self._sets.ask(f"names {overlay}", tuple[Named, ...])
+                    if isinstance(names, EvaluationError):
+                        unread.append(self._unread(source.file, name, names))
+                    else:
+                        overlays.append(
+                            Overlay(
+                                key=overlay,
+                                number=len(overlays) + 1,
+                                file=source.file,
+                                names=names,
+                                listed=name.endswith("]") or name == "packageOverrides",
+                                source=own,
+                            )
+                        )
+        for source in sources:
+            options = [*self._options(source, len(overlays))]
+            overlays += (each for each in options if isinstance(each, Overlay))
+            # A cause that keeps the overlays from being read is said of them.
+            if all(each.file != source.file for each in unread):
+                unread += (each for each in options if isinstance(each, Override))
+        self.system = self._sets.known(f"system {self._sets.used(overlays)}", str, "")
+        return [replace(each, system=self.system) for each in unread], [
+            Listed(overlay=overlay, overlays=tuple(overlays), named=each)
+            for overlay in overlays
+            for each in overlay.names
+            if not only
+            or overlay.option is not None
+            or any(wanted.partition(".")[0] in {each.name, *_HOOKED.get(each.name, ())} for wanted in only)
+        ]
+
+    def hosts(self, directory: str) -> tuple[tuple[str, str], ...]:
+        """Return the configurations of a flake by kind and name; its overlays say what keeps it from being read."""
+        return self._sets.known(f"hosts {quoted(directory)}", tuple[tuple[str, str], ...], ())
+
+    def _options(self, source: OverlaySource, before: int) -> Iterator[Overlay | Override]:
+        """Yield what options of a configuration are set to, and why some were not read; warn of other overrides."""
+        place = readable = self._sets.define("file", source.question)
+        if source.otherwise is not None and isinstance(self._sets.ask(f"overlays {place}", object), EvaluationError):
+            readable = self._sets.define("file", source.otherwise)
+        known: set[str] = set()
+        chosen = [*self._chosen(source, place, ())]
+        if source.otherwise is None or source.warning:
+            yield from {each.reason: each for each in reversed(chosen) if isinstance(each, Override)}.values()
+        for number, found in enumerate((each for each in chosen if isinstance(each, SetOption)), before + 1):
+            words = f"{listed(found.keys)} {listed(found.of[::-1])} {quoted(f'{place} {number}')}"
+            known.add(found.of[-1])
+            yield Overlay(
+                key=self._sets.define("overlay", f"chosenOf {place} {readable} {words}"),
+                number=number,
+                file=source.file,
+                names=(Named(name=found.of[0], place=found.place),),
+                listed=False,
+                source=place,
+                option=found,
+            )
+        if lines := [str(line) for line, name in source.unread if name not in known]:
+            fact = f"overrides outside of overlays were not looked at: line {', '.join(lines)}"
+            self.warnings.append(f"{source.file}: {fact}")
+
+    def _chosen(self, source: OverlaySource, place: str, keys: tuple[str, ...]) -> Iterator[SetOption | Override]:
+        """Yield what options are set to, and what of them does not evaluate."""
+        found = self._sets.ask(f"chosen {place} {listed(keys)}", tuple[SetOption, ...])
+        if not isinstance(found, EvaluationError):
+            yield from found
+            return
+        names = self._sets.known(f"keys {place} {listed(keys)}", tuple[str, ...], ())
+        for name in names:
+            yield from self._chosen(source, place, (*keys, name))
+        if not names:
+            option = ".".join(key for key in keys if not key.isdigit())
+            unread = self._unread(source.file, option or source.label or "options", found)
+            fact = f"the configuration's options were not read: {unread.reason}"
+            yield replace(unread, status=Outcome.UNKNOWN, reason=fact)
+
+    def _opened(
+        self, source: OverlaySource, place: str
+    ) -> Iterator[tuple[str, str, tuple[str, ...] | EvaluationError]]:
+        """Yield the names of what a source holds, what it is called there, and the labels of its overlays."""
+        found = self._sets.ask(f"overlays {place}", tuple[str, ...])
+        if isinstance(found, EvaluationError) and source.otherwise is not None:
+            if source.warning:
+                self.warnings.append(f"{source.file}: {source.warning}: {found.message}")
+            place = self._sets.define("file", source.otherwise)
+            found = self._sets.ask(f"overlays {place}", tuple[str, ...])
+        yield from self._parts(place, source.label, found)
+
+    def _parts(
+        self, place: str, label: str, found: tuple[str, ...] | EvaluationError
+    ) -> Iterator[tuple[str, str, tuple[str, ...] | EvaluationError]]:
+        """Yield what is in a file, each part by itself if Nix does not get through it as a whole."""
+        is_read = not isinstance(found, EvaluationError)
+        if is_read or not (parts := self._sets.known(f"parts {place}", tuple[str, ...], ())):
+            yield place, label, found
+            return
+        for number, name in enumerate(parts):
+            part = self._sets.define("file", f"part {place} {number}")
+            yield from self._parts(part, name, self._sets.ask(f"overlays {part}", tuple[str, ...]))
+
+    def _unread(self, file: str, label: str, failed: EvaluationError) -> Override:
+        """Return what is said of an overlay whose attributes are not known."""
+        return Override(attribute=label, status=status_of(failed), file=file, reason=failed.fact)

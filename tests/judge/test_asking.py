@@ -14,11 +14,15 @@ from toolkit.nix import limits
 NATIVE = "x86_64-linux"
 
 
-def test_what_was_answered_before_nix_ended_is_not_asked_again(tmp_path: Path) -> None:
+def copied(tmp_path: Path) -> tuple[Path, Path]:
+    """Return a copy of the specimen, and the file of a package in it."""
     root = tmp_path / "tree"
     shutil.copytree(specimen.path(), root)
-    package = root / "pkgs/by-name/no/notes-server/package.nix"
-    package.chmod(0o644)
+    return root, root / "pkgs/by-name/no/notes-server/package.nix"
+
+
+def test_what_was_answered_before_nix_ended_is_not_asked_again(tmp_path: Path) -> None:
+    root, package = copied(tmp_path)
     package.write_text("{ lib }: lib.nobodyHasThis.either")
     names = ("docker", "notes-server", "status-board")
     lines: list[str] = []
@@ -35,9 +39,7 @@ def test_what_was_answered_before_nix_ended_is_not_asked_again(tmp_path: Path) -
 
 
 def test_parts_that_are_left_when_the_time_for_errors_is_up_did_not_end_nix(tmp_path: Path) -> None:
-    root = tmp_path / "tree"
-    shutil.copytree(specimen.path(), root)
-    package = root / "pkgs/by-name/no/notes-server/package.nix"
+    root, package = copied(tmp_path)
     text = package.read_text()
     package.write_text(text.replace("passthru = {", "passthru = { bad = lib.nobodyHasThis.either;", 1))
     question = Question(path=("notes-server",), parts=("derivation", "passthru"))
@@ -73,9 +75,7 @@ def test_nothing_is_asked_when_the_time_is_over() -> None:
     ],
 )
 def test_a_function_is_called_with_what_it_takes(body: str, called: set[str], ended: set[str], tmp_path: Path) -> None:
-    root = tmp_path / "tree"
-    shutil.copytree(specimen.path(), root)
-    package = root / "pkgs/by-name/no/notes-server/package.nix"
+    root, package = copied(tmp_path)
     package.write_text(package.read_text().replace("passthru = {", f"passthru = {{ withPlugins = given: {body};", 1))
     (answer,) = ask(root, NATIVE, [Question(path=("notes-server",), parts=("functions",))])
     assert answer.parts["functions"].keys() == called
@@ -83,9 +83,7 @@ def test_a_function_is_called_with_what_it_takes(body: str, called: set[str], en
 
 
 def test_a_long_text_may_have_any_letter_anywhere(tmp_path: Path) -> None:
-    root = tmp_path / "tree"
-    shutil.copytree(specimen.path(), root)
-    package = root / "pkgs/by-name/no/notes-server/package.nix"
+    root, package = copied(tmp_path)
     text = package.read_text()
     package.write_text(text.replace("passthru = {", f'passthru = {{ long = "{"x" * 59}{"é" * 300}";', 1))
     assert package.read_text() != text
@@ -95,10 +93,7 @@ def test_a_long_text_may_have_any_letter_anywhere(tmp_path: Path) -> None:
 
 
 def test_an_answer_that_is_too_long_for_one_is_none(tmp_path: Path) -> None:
-    root = tmp_path / "tree"
-    shutil.copytree(specimen.path(), root)
-    package = root / "pkgs/by-name/no/notes-server/package.nix"
-    package.chmod(0o644)
+    root, package = copied(tmp_path)
     # 128 characters for each name.
     each = 'n: { name = builtins.hashString "sha512" (toString n); value = n; }'
     long = f"builtins.listToAttrs (builtins.genList ({each}) 36000)"

@@ -11,6 +11,7 @@ from tests.judge.test_specimen import (
     FETCH,
     FETCHED,
     LUA,
+    LUAS,
     NATIVE,
     NOTES,
     SCRIPT,
@@ -19,13 +20,14 @@ from tests.judge.test_specimen import (
     cache,
     change,
     judged,
+    luas,
     second,
     shared,
 )
+from tests.progress import Steps
 from toolkit import specimen
 from toolkit.judge import JudgeRequest, judge, versions
 from toolkit.judge.differences import Difference, Kind, Weight
-from toolkit.model import Silence
 
 __all__ = ["cache", "shared"]
 
@@ -293,26 +295,13 @@ def test_who_maintains_what_regresses_is_known() -> None:
 
 def test_of_versions_that_are_too_many_the_derivation_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(versions, "_MOST", 1)
-    table = "pkgs/top-level/lua-packages.nix"
-    sets = "".join(
-        f"  lua{name}Packages = import ./lua-packages.nix {{ inherit final; version = {version}; }};\n"
-        for name, version in (("", 53), ("51", 51), ("52", 52), ("53", 53))
-    )
-    first: Edits = {table: LUA, ALL: ("  docker = final.docker_29;", f"  docker = final.docker_29;\n{sets}")}
-    found = step(first, {table: LUA.replace('"new"', '"newer"')})
+    found = step(luas(), {LUAS: LUA.replace('"new"', '"newer"')})
     assert {each.attribute for each in found if each.kind is Kind.DERIVATION} == {
         f"lua{name}Packages.one" for name in ("", 52, 53)
     }
 
 
 def test_what_is_compared_is_counted_on_the_way() -> None:
-    class Steps(Silence):
-        def __init__(self) -> None:
-            self.steps: list[str] = []
-
-        def step(self, what: str) -> None:
-            self.steps.append(what)
-
     told = Steps()
     judge(change({NOTES: ("echo notes", "echo counted")}), JudgeRequest(systems=(NATIVE,)), progress=told)
     assert any(re.fullmatch(r"comparing \d+ attributes?, after", each) for each in told.steps)
@@ -320,12 +309,6 @@ def test_what_is_compared_is_counted_on_the_way() -> None:
 
 
 def test_a_version_of_a_set_that_does_not_evaluate_before_either_is_not_unknown() -> None:
-    table = "pkgs/top-level/lua-packages.nix"
-    sets = "".join(
-        f"  lua{name}Packages = import ./lua-packages.nix {{ inherit final; version = {version}; }};\n"
-        for name, version in (("", 53), ("51", "{ }.gone"))
-    )
-    first: Edits = {table: LUA, ALL: ("  docker = final.docker_29;", f"  docker = final.docker_29;\n{sets}")}
-    verdict = second(first, {table: LUA.replace('"new"', '"newer"')})
+    verdict = second(luas(("", "53"), ("51", "{ }.gone")), {LUAS: LUA.replace('"new"', '"newer"')})
     assert {each.attribute for each in verdict.differences} >= {"luaPackages.one"}
     assert verdict.unknown == ()

@@ -8,7 +8,7 @@ import pytest
 
 from tests.judge import oracle, real
 from tests.judge.real.case import COPY, IMPORTED, NATIVE, ORIGINALS, Case
-from toolkit.cache import VARIABLE
+from tests.judge.test_specimen import cache, shared
 from toolkit.git.reading import TreeFile
 from toolkit.judge import JudgeRequest, ground, judge
 from toolkit.judge.differences import Judgement, Weight
@@ -17,21 +17,11 @@ from toolkit.sources import trees
 from toolkit.sources.changes import Change, ChangeStep, FileEdit
 from toolkit.sources.trees import NixpkgsTree
 
+__all__ = ["cache", "shared"]
+
 TREES = os.environ.get("UNLET_NIXPKGS")
 CASES = {f"{tree}: {case.name}": (tree, case) for tree, cases in real.TREES.items() for case in cases}
 _BASES: dict[Path, NixpkgsTree] = {}
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture(autouse=True)
-def cache(sealed: Path, shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a tree be laid out once for all cases."""
-    assert sealed.is_dir()
-    monkeypatch.setenv(VARIABLE, str(shared))
 
 
 def files(root: Path, case: Case) -> Mapping[PurePosixPath, TreeFile | None]:

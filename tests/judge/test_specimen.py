@@ -81,6 +81,21 @@ def judged(*steps: Edits, systems: tuple[str, ...] = (NATIVE,)) -> Judgement:
     return judge(change(*steps), JudgeRequest(systems=systems), progress=Silence())
 
 
+def in_copy(root: Path, texts: Mapping[str, tuple[str, str]]) -> Change:
+    """Return a change of a copy of the specimen, in which files have other texts, before and after."""
+    shutil.copytree(specimen.path(), root)
+    for path, (before, _) in texts.items():
+        (root / path).write_text(before)
+    edits = tuple(
+        FileEdit(path=PurePosixPath(path), before=_as_file(before.encode()), after=_as_file(after.encode()))
+        for path, (before, after) in texts.items()
+        if before != after
+    )
+    base = NixpkgsTree(root=root, key=root.parent.name)
+    step = ChangeStep(subject="x", edits=edits)
+    return Change(subject="x", origin="a tree", source=SourceRequest(), base=base, steps=(step,))
+
+
 def pair(how: tuple[str, str] | str | None) -> tuple[str, str]:
     assert isinstance(how, tuple)
     return how
@@ -532,16 +547,11 @@ def test_a_base_that_does_not_evaluate_is_said_and_the_rest_is_judged() -> None:
 def test_what_a_derivation_that_throws_before_as_after_is_made_with_is_compared(
     tmp_path: Path, old: str, new: str, found: set[str]
 ) -> None:
-    root = tmp_path / "tree"
-    shutil.copytree(specimen.path(), root)
-    text = (root / NOTES).read_text().replace("buildInputs = [ curl ];", 'buildInputs = throw "no curl here";')
+    text = (
+        (specimen.path() / NOTES).read_text().replace("buildInputs = [ curl ];", 'buildInputs = throw "no curl here";')
+    )
     assert old in text
-    (root / NOTES).chmod(0o644)
-    (root / NOTES).write_text(text)
-    files = tuple(TreeFile(content=each.encode()) for each in (text, text.replace(old, new)))
-    step = ChangeStep(subject="x", edits=(FileEdit(path=PurePosixPath(NOTES), before=files[0], after=files[1]),))
-    base = NixpkgsTree(root=root, key="throws")
-    theirs = Change(subject="x", origin="a tree", source=SourceRequest(), base=base, steps=(step,))
+    theirs = in_copy(tmp_path / "tree", {NOTES: (text, text.replace(old, new))})
     judgement = judge(theirs, JudgeRequest(systems=(NATIVE,)), progress=Silence())
     assert serious(judgement) == found
     assert judgement.reached == {}
@@ -551,35 +561,20 @@ def test_what_a_derivation_that_throws_before_as_after_is_made_with_is_compared(
 
 
 def test_what_evaluates_only_after_another_attribute_is_asked_alone_on_both_sides(tmp_path: Path) -> None:
-    root = tmp_path / "tree"
-    shutil.copytree(specimen.path(), root)
     # What a file gives is shared by all that import it; the last of it needs too many calls, unless others are there.
     deep = "let all = builtins.genList (n: if n == 0 then 0 else 1 + builtins.elemAt all (n - 1)) 12001; in all\n"
-    (root / "deep.nix").write_text(deep)
     number = "builtins.elemAt (import ../../../../deep.nix)"
     steps = "[ 2000 4000 6000 8000 10000 12000 ]"
     warm = f'builtins.foldl\' (text: n: builtins.seq ({number} n) text) "4.2.0" {steps}'
     late = f"${{toString ({number} 12000)}}"
-    before = {
-        NOTES: (root / NOTES).read_text(),
-        BOARD: (root / BOARD).read_text().replace('version = "3.1"', f'version = "3.1{late}"'),
+    notes, board = ((specimen.path() / path).read_text() for path in (NOTES, BOARD))
+    board = board.replace('version = "3.1"', f'version = "3.1{late}"')
+    texts = {
+        "deep.nix": (deep, deep),
+        NOTES: (notes.replace('version = "4.2.0"', f"version = {warm}"), notes),
+        BOARD: (board, board.replace("let\n", "let\n  unused = 1;\n", 1)),
     }
-    after = {**before, BOARD: before[BOARD].replace("let\n", "let\n  unused = 1;\n", 1)}
-    before[NOTES] = before[NOTES].replace('version = "4.2.0"', f"version = {warm}")
-    edits: list[FileEdit] = []
-    for path, text in before.items():
-        assert text != after[path]
-        (root / path).write_text(text)
-        files = [TreeFile(content=each.encode()) for each in (text, after[path])]
-        edits.append(FileEdit(path=PurePosixPath(path), before=files[0], after=files[1]))
-    base = NixpkgsTree(root=root, key="deep")
-    theirs = Change(
-        subject="x",
-        origin="a tree",
-        source=SourceRequest(),
-        base=base,
-        steps=(ChangeStep(subject="x", edits=tuple(edits)),),
-    )
+    theirs = in_copy(tmp_path / "tree", texts)
     judgement = judge(theirs, JudgeRequest(systems=(NATIVE,)), progress=Silence())
     assert serious(judgement) == set()
     assert "notes-server" in judgement.reached[NATIVE]
@@ -723,8 +718,6 @@ def test_what_has_no_answer_in_the_time_of_all_is_unknown(monkeypatch: pytest.Mo
 
 
 def test_a_limit_of_static_leaves_the_other_systems_alone_and_a_reference_at_one_stands_apart(tmp_path: Path) -> None:
-    root = tmp_path / "tree"
-    shutil.copytree(specimen.path(), root)
     loop = "builtins.genericClosure { startSet = [ { key = 0; } ]; operator = x: [ { key = x.key + 1; } ]; }"
     table = """  pkgsStatic = final // {
     notes-server = final.notes-server.override { stdenv = final.stdenv // { isStatic = true; }; };
@@ -732,13 +725,11 @@ def test_a_limit_of_static_leaves_the_other_systems_alone_and_a_reference_at_one
   slow-reader = final.log-viewer // { drvPath = "READ"; };
   docker = final"""
     read = f"${{final.notes-server.version}}${{toString (builtins.length ({loop}))}}"
-    (root / ALL).write_text((root / ALL).read_text().replace("  docker = final", table.replace("READ", read), 1))
-    text = (root / NOTES).read_text()
+    everything, text = ((specimen.path() / path).read_text() for path in (ALL, NOTES))
+    everything = everything.replace("  docker = final", table.replace("READ", read), 1)
     slow = f"buildInputs = if stdenv.isStatic or false then builtins.length ({loop}) else [ curl ];"
-    files = [TreeFile(content=each.encode()) for each in (text, text.replace("buildInputs = [ curl ];", slow))]
-    first = ChangeStep(subject="x", edits=(FileEdit(path=PurePosixPath(NOTES), before=files[0], after=files[1]),))
-    base = NixpkgsTree(root=root, key="static")
-    theirs = Change(subject="x", origin="a tree", source=SourceRequest(), base=base, steps=(first,))
+    texts = {ALL: (everything, everything), NOTES: (text, text.replace("buildInputs = [ curl ];", slow))}
+    theirs = in_copy(tmp_path / "tree", texts)
     with limits.allowing(4, None):
         judgement = judge(theirs, JudgeRequest(systems=(NATIVE, "static")), progress=Silence())
     assert (judgement.unknown, judgement.of(Weight.REGRESSION)) == ((), ())
@@ -1141,10 +1132,11 @@ def patched(place: str) -> Edits:
     return {place: PATCHED, patch: "1\n", ALL: TABLE.replace("docker = final.docker_29;", called)}
 
 
-def luas() -> Edits:
-    versions = (("", 53), ("51", 51), ("52", 52), ("53", 53))
+def luas(*versions: tuple[str, str]) -> Edits:
+    """Return versions of a package set, each with what its packages see of it."""
     made = "  lua{}Packages = import ./lua-packages.nix {{ inherit final; version = {}; }};\n"
-    return {LUAS: LUA, **among("".join(made.format(*each) for each in versions))}
+    known = versions or (("", "53"), *((version, version) for version in ("51", "52", "53")))
+    return {LUAS: LUA, **among("".join(made.format(*each) for each in known))}
 
 
 SECOND_STEPS: Mapping[str, tuple[Edits, Edits, set[str]]] = {

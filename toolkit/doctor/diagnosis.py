@@ -14,7 +14,7 @@ from toolkit import files
 from toolkit.doctor import port, start, symptoms
 from toolkit.doctor.machine import Machine, this_machine
 from toolkit.doctor.sight import Observation, Role, Sight, View, sight
-from toolkit.doctor.symptoms import PossibleCause
+from toolkit.doctor.symptoms import PossibleCause, Symptom
 from toolkit.errors import ToolkitError, reason_of
 
 # Of a longer log the end is examined: it has the daemon's last start.
@@ -257,7 +257,7 @@ def explain(
                 log=name,
                 line=number,
                 count=len(sign.lines),
-                text=_excerpt(line.strip(), sign.symptom.pattern),
+                text=_excerpt(line.strip(), sign.symptom),
                 suspects=tuple(_suspect(cause, roles.get(cause.name), machine, own) for cause in sign.symptom.causes),
             )
         )
@@ -268,9 +268,9 @@ _USUAL_PORT = 80
 _PORT = re.compile(r"privileged port (\d{1,5})\b|:(\d{1,5}): bind: permission denied")
 
 
-def _excerpt(line: str, pattern: re.Pattern[str]) -> str:
+def _excerpt(line: str, symptom: Symptom) -> str:
     """Return a line, or the part of a long one around what was recognised."""
-    found = pattern.search(line)
+    found = symptom.search(line)
     if found is None or len(line) <= _TEXT_LENGTH:
         return line
     start = max(0, min(found.start() - _TEXT_LENGTH // 3, len(line) - _TEXT_LENGTH))

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from toolkit import documents
 
@@ -34,13 +34,22 @@ class PossibleCause(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         )
 
 
-class Symptom(Struct, frozen=True, kw_only=True):
+class Symptom(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A text that reveals causes, the most likely one first; a `vague` one only says that something failed."""
 
     name: str
-    pattern: re.Pattern[str]
-    causes: tuple[PossibleCause, ...]
-    vague: bool
+    pattern: str
+    named: tuple[str, ...] = field(name="causes")
+    vague: bool = False
+
+    @property
+    def causes(self) -> tuple[PossibleCause, ...]:
+        """The possible causes."""
+        return tuple(causes()[name] for name in self.named)
+
+    def search(self, line: str) -> re.Match[str] | None:
+        """Return what shows the symptom in a line."""
+        return re.search(self.pattern, line)
 
 
 class Sign(Struct, frozen=True, kw_only=True):
@@ -55,21 +64,12 @@ def recognise(lines: Sequence[str]) -> tuple[Sign, ...]:
     found: dict[str, list[int]] = {}
     for number, line in enumerate(lines):
         if line and _TRACE.search(line) is None:
-            symptom = next((each for each in symptoms().values() if each.pattern.search(line)), None)
+            symptom = next((each for each in symptoms().values() if each.search(line)), None)
             if symptom is not None:
                 found.setdefault(symptom.name, []).append(number)
     signs = [Sign(symptom=symptoms()[name], lines=tuple(numbers)) for name, numbers in found.items()]
     telling = [sign for sign in signs if not sign.symptom.vague]
     return tuple(sorted(telling or signs, key=lambda sign: sign.lines[-1], reverse=True))
-
-
-class _Symptom(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A symptom as it is written, with the names of its causes."""
-
-    name: str
-    pattern: str
-    causes: tuple[str, ...]
-    vague: bool = False
 
 
 class _Document(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -78,21 +78,13 @@ class _Document(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     text: dict[str, str]
     on_nixos: dict[str, str]
     cause: tuple[PossibleCause, ...]
-    symptom: tuple[_Symptom, ...]
+    symptom: tuple[Symptom, ...]
 
 
 @cache
 def symptoms() -> Mapping[str, Symptom]:
     """Return all symptoms by name, in the order in which a line is tested for them."""
-    return {
-        each.name: Symptom(
-            name=each.name,
-            pattern=re.compile(each.pattern),
-            causes=tuple(causes()[name] for name in each.causes),
-            vague=each.vague,
-        )
-        for each in _document().symptom
-    }
+    return {symptom.name: symptom for symptom in _document().symptom}
 
 
 @cache

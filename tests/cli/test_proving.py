@@ -23,7 +23,7 @@ def test_tier_that_builds_includes_the_other(unlet: Unlet) -> None:
     assert not proofs["builds"]["asked"]
     (built,) = (proof for name, proof in proofs.items() if name.startswith("specimen-built-"))
     assert (built["status"], built["asked"]) == ("passed", True)
-    assert built["commands"][0].endswith("-A series -A overlay --max-jobs 2 --option cores 1")
+    assert built["commands"][0].endswith(" --max-jobs 2 --option cores 1")
     draft = (unlet.cwd / "proposal" / "pull-request.md").read_text()
     assert "- [x]" not in draft
 

@@ -1,6 +1,5 @@
 """Claims about a lifted package, with the trees before and after, and Nix's answers about both."""
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -16,10 +15,7 @@ from toolkit.proposal.chosen import Building, LiftCase
 from toolkit.prove import ANY, OURS, Claim, Finding, Stage, Subject, form, judged, outputs
 from toolkit.prove.judged import Aspect
 from toolkit.prove.lifted import LIFTED, Derivations, Effect, LiftQuestion, ask, command, verdict
-from toolkit.shipped import EXPRESSIONS
 from toolkit.text import few
-
-BUILD = EXPRESSIONS / "build.nix"
 
 
 def no_rebuild(case: LiftCase) -> Finding:
@@ -169,21 +165,8 @@ _JUDGED = _LIFTED | {Subject.CHANGE}
 
 def builds(case: LiftCase, *, system: str, building: Building) -> Finding:
     """Build the package of the changed tree with the user's Nix configuration; this runs the tree's code."""
-    tree, words = building.tree, building.depth.nix_options
-    given = {
-        "tree": str(tree.root),
-        "system": system,
-        "package": json.dumps(case.package.split(".")),
-        "tools": outputs.tools(tree, words),
-    }
-    asked = outputs.command(BUILD, given, tree=tree, words=words, progress=building.progress)
-    built = outputs.build(asked, expected=1)
-    return Finding(
-        covers=f"{case.package}, {system}",
-        failures=(built.failure,) if built.failure is not None else (),
-        evidence=(*built.log, *map(str, built.paths)),
-        commands=(asked.line,),
-    )
+    words = building.depth.nix_options
+    return outputs.package(case.package, building.tree, system, words=words, progress=building.progress)
 
 
 def of_builds(case: LiftCase) -> tuple[Claim[LiftCase], ...]:

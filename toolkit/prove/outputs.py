@@ -13,7 +13,12 @@ from toolkit.errors import CommandError, ToolkitError
 from toolkit.model import Progress
 from toolkit.nix import evaluator, program, stores
 from toolkit.process import Command, Completed
+from toolkit.prove import Finding
+from toolkit.shipped import EXPRESSIONS
 from toolkit.sources.trees import NixpkgsTree
+
+PACKAGE = EXPRESSIONS / "build.nix"
+"""Any package of a tree."""
 
 # Nix manual, nix-build, "Special exit codes for build failure".
 STATUSES = {
@@ -83,6 +88,24 @@ def command(  # noqa: PLR0913 - what is built, where, and as the user wants it
         env=stores.environment(),
         ok=None,
         on_stderr=tell,
+    )
+
+
+def package(name: str, tree: NixpkgsTree, system: str, *, words: Sequence[str], progress: Progress) -> Finding:
+    """Build a package of a tree with the user's Nix configuration; this runs the tree's code."""
+    given = {
+        "tree": str(tree.root),
+        "system": system,
+        "package": json.dumps(name.split(".")),
+        "tools": tools(tree, words),
+    }
+    asked = command(PACKAGE, given, tree=tree, words=words, progress=progress)
+    built = build(asked, expected=1)
+    return Finding(
+        covers=f"{name}, {system}",
+        failures=(built.failure,) if built.failure is not None else (),
+        evidence=(*built.log, *map(str, built.paths)),
+        commands=(asked.line,),
     )
 
 

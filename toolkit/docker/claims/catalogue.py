@@ -141,7 +141,7 @@ def _builds(case: DockerCase) -> Iterator[Claim[DockerCase]]:
     for system in case.ground.depth.systems or (outputs.here(),):
         yield Claim(
             f"{built}-{system}",
-            f"Nix builds docker of the real package set for {system}, by the series and by the overlay alike",
+            f"Nix builds docker of the real package set for {system}",
             partial(realising.builds, system=system),
             Tier.BUILD,
         )

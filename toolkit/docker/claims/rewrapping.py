@@ -9,7 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit import documents
-from toolkit.docker.case import DockerCase
+from toolkit.docker.case import DockerCase, Ground
 from toolkit.docker.claims import building
 from toolkit.docker.claims.building import WRAPPER, path_changes, read_wrapper, show
 from toolkit.docker.expressions import EXPRESSIONS
@@ -19,7 +19,7 @@ from toolkit.model import Depth, Tier
 from toolkit.nix import evaluator, limits, stores
 from toolkit.prove import Claim, Finding, narrowed
 
-EVALUATION = EXPRESSIONS / "rewrapping.nix"
+EXPRESSION = EXPRESSIONS / "rewrapping.nix"
 OVERLAY = "rewrap.nix"
 
 
@@ -35,7 +35,7 @@ def claims(depth: Depth) -> tuple[Claim[DockerCase], ...]:
 
 
 class _Facts(Struct, frozen=True, kw_only=True):
-    """The answer of overlaid.nix about one docker; `kept` shows for each thing whether it stays the same."""
+    """The answer of rewrapping.nix about one docker; `kept` shows for each thing whether it stays the same."""
 
     rewrapped: bool
     before: str
@@ -47,21 +47,16 @@ class _Facts(Struct, frozen=True, kw_only=True):
 
 def keeps(case: DockerCase) -> Finding:
     """Compare the dockers of the set with the overlay and without it, on each system that is asked for."""
-    systems = case.ground.depth.systems or (case.ground.native,)
-    found = [_compared(case, EVALUATION, _arguments(case, system), system) for system in systems]
+    ground = case.ground
+    names = json.dumps([*(release.attr for release in case.before.file.releases()), "docker"])
+    given = {"tree": str(ground.tree.root), "overlay": str(_overlay(case)), "names": names}
+    found = [_compared(ground, {**given, "system": system}) for system in ground.depth.systems or (ground.native,)]
     return Finding(
-        covers=f"{'; '.join(each.covers for each in found)}, in {case.ground.place}",
+        covers=f"{'; '.join(each.covers for each in found)}, in {ground.place}",
         failures=tuple(line for each in found for line in each.failures),
         evidence=tuple(line for each in found for line in each.evidence),
         commands=tuple(line for each in found for line in each.commands),
     )
-
-
-def _arguments(case: DockerCase, system: str) -> dict[str, str]:
-    """Return the arguments of rewrapping.nix."""
-    names = json.dumps([*(release.attr for release in case.before.file.releases()), "docker"])
-    tree = str(case.ground.tree.root)
-    return {"tree": tree, "system": system, "overlay": str(_overlay(case)), "names": names}
 
 
 def _overlay(case: DockerCase) -> Path:
@@ -70,21 +65,17 @@ def _overlay(case: DockerCase) -> Path:
     return case.overlay / OVERLAY
 
 
-def _compared(case: DockerCase, expression: Path, arguments: Mapping[str, str], system: str) -> Finding:
-    command = evaluator.evaluate_command(expression, arguments, attribute="facts")
-    ground = case.ground
+def _compared(ground: Ground, arguments: Mapping[str, str]) -> Finding:
+    command = evaluator.evaluate_command(EXPRESSION, arguments, attribute="facts")
     asked = replace(limits.bounded(command, ground.memory), timeout=ground.depth.timeout or command.timeout)
     found = documents.convert(evaluator.answer(asked), dict[str, _Facts], document="dockers with the overlay")
-    rewrapped = sum(facts.rewrapped for facts in found.values())
-    left = f", {len(found) - rewrapped} left as they are" if rewrapped < len(found) else ""
+    rewrapped = [facts for facts in found.values() if facts.rewrapped]
+    left = f", {len(found) - len(rewrapped)} left as they are" if len(rewrapped) < len(found) else ""
     return Finding(
-        covers=f"{rewrapped} dockers{left}, {system}",
-        failures=(*_differences(found), *_compiled(expression, arguments, found)),
+        covers=f"{len(rewrapped)} dockers{left}, {arguments['system']}",
+        failures=(*_differences(found), *_compiled(arguments, found)),
         evidence=tuple(f"{name}: {_told(facts)}" for name, facts in found.items()),
-        commands=(
-            command.line,
-            *(evaluator.requisites_command(Path(facts.after)).line for facts in found.values() if facts.rewrapped),
-        ),
+        commands=(command.line, *(evaluator.requisites_command(Path(facts.after)).line for facts in rewrapped)),
     )
 
 
@@ -99,12 +90,12 @@ def _differences(found: Mapping[str, _Facts]) -> Iterator[str]:
             yield f"{name}: differs in {', '.join(changed)}"
 
 
-def _compiled(expression: Path, arguments: Mapping[str, str], found: Mapping[str, _Facts]) -> Iterator[str]:
+def _compiled(arguments: Mapping[str, str], found: Mapping[str, _Facts]) -> Iterator[str]:
     """Yield each docker and moby that only one side is built from, of overridden packages as well."""
     wanted = [name for name, facts in found.items() if facts.rewrapped]
     wanted += [f"{name}.overridden" for name in wanted if found[name].overridable]
     sides = [f"packages.{name}.{side}" for name in wanted for side in ("before", "after")]
-    paths = evaluator.instantiate(expression, arguments, sides)
+    paths = evaluator.instantiate(EXPRESSION, arguments, sides)
     for name, before, after in zip(wanted, paths[::2], paths[1::2], strict=True):
         old, new = evaluator.requisites(before), evaluator.requisites(after)
         for path in sorted(old ^ (new - {after})):

@@ -112,7 +112,8 @@ def test_a_part_that_shares_source_and_version_follows_the_package(tmp_path: Pat
     assert commit.whole == (
         "Overriding src and version with overrideAttrs leaves web-ui as before.\n"
         "Move its definition into passthru, and take src and version from\n"
-        "finalAttrs there. Move version and src out of the let.\n\n"
+        "finalAttrs there. A new version also needs another hash of src. Move\n"
+        "version and src out of the let.\n\n"
         "No rebuilds."
     )
     assert not report.failed
@@ -283,6 +284,47 @@ def test_an_unfree_part_asks_for_a_variable_as_well(
     assert isinstance(chosen, LiftCase)
     assert Lifts().texts(chosen).permits == ("NIXPKGS_ALLOW_UNFREE",)
     Lifts().require_upstream(chosen)
+
+
+DEPS = """npmDeps = stdenv.mkDerivation {
+      name = "deps";
+      inherit src;
+      outputHash = "sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE=";
+    };
+"""
+
+
+@pytest.mark.parametrize(
+    ("deps", "found"),
+    [
+        (DEPS, "another version, with other hashes of passthru.web-ui.npmDeps, src, arrives in the build"),
+        (
+            f"{DEPS}    kept = (stdenv.mkDerivation (final: {{ {DEPS} }})).npmDeps;",
+            "another hash of passthru.web-ui.npmDeps by overrideAttrs does not arrive in the build",
+        ),
+        (
+            DEPS.replace("npmDeps = ", "npmDeps = (x: x // { overrideAttrs = abort x.name; }) (").replace("};", "});"),
+            "",
+        ),
+    ],
+)
+def test_the_whole_update_by_an_override_is_shown_if_it_reaches_the_build(
+    tmp_path: Path, changed: Callable[[str, str], None], tree: Path, deps: str, found: str
+) -> None:
+    changed('    sourceRoot = "web";', f'    sourceRoot = "web";\n    {deps}')
+    changed('[ "update-notes-server" ]', "nix-update-script { }")
+    script = 'nix-update-script = { extraArgs ? [ ] }: [ "nix-update" ] ++ extraArgs;'
+    changed('let\n  version = "4.2.0";', f'let\n  {script}\n  version = "4.2.0";')
+    report = run(tmp_path / "out", "notes-server", nixpkgs=str(tree))
+    assert not report.failed
+    proofs = {proof.name: proof for proof in report.proofs}
+    updates = [line for line in proofs["follows"].evidence if "another" in line]
+    assert updates == ([found] if found else [])
+    text = (tmp_path / "out/pull-request.md").read_text()
+    assert ("npmDeps = part.npmDeps.overrideAttrs" in text) is found.startswith("another version")
+    intended = "notes-server: updateScript names web-ui by --subpackage, as intended"
+    assert any(line.startswith(intended) for line in proofs["passthru"].evidence)
+    assert "Name web-ui in updateScript, so that nix-update updates its hash, too." in text
 
 
 def test_parts_in_a_set_of_passthru_are_lifted_where_they_are(

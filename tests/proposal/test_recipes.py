@@ -249,8 +249,8 @@ def test_final_attrs_lets_an_override_of_the_version_reach_the_source(tmp_path: 
     report = run(tmp_path / "out", "status-board", recipe="final-attrs")
     assert passed(report) == {*PROVEN, "source-follows"}
     (commit,) = report.proposal.commits
-    assert commit.subject == "status-board: let overrides of version reach src"
-    assert commit.whole.endswith("instead of rec.\n\nNo rebuilds.")
+    assert commit.subject == "status-board: use finalAttrs instead of rec"
+    assert commit.whole.endswith("A new version\nalso needs another hash of src.\n\nNo rebuilds.")
     assert b"stdenv.mkDerivation (finalAttrs: {" in commit.after
     assert b'repo = "status-board";' in commit.after
 

@@ -3,6 +3,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 from msgspec.structs import replace
 
+from tests.parsing import assert_parses
 from toolkit.lift.bindings import Reachability
 from toolkit.lift.plan import OWN
 from toolkit.lift.rewriting import Lifted
@@ -33,6 +34,43 @@ def lifted(
         own=own,
         recursive=recursive,
     )
+
+
+def test_what_a_new_version_needs_is_said_and_shown_as_it_was_tried() -> None:
+    change = replace(
+        lifted(follows=("frontend",), own=("version", "src"), frontend=HIDDEN),
+        fetched=True,
+        hashed={"npmDeps": ("frontend",)},
+        downloads=(("vendorHash",), ("passthru", "frontend", "npmDeps")),
+        updated=("frontend",),
+    )
+    body = " ".join(message(("app",), change).body.split())
+    assert "A new version also needs another hash of src and npmDeps of the frontend." in body
+    assert "Name the frontend in updateScript, so that nix-update updates its hash, too." in body
+    texts = pull_request_texts(("app",), message(("app",), change), STEP, change, None, bumps=True)
+    assert "so that nix-update updates its hash, too" in texts.steps[0].why
+    *_, usage = texts.steps[0].usage.partition("```nix\n")
+    lines = usage.removesuffix("\n```").split("\n")
+    fetched = "overrideAttrs (_: { outputHash = lib.fakeHash; });"
+    assert lines == [
+        "app.overrideAttrs (old: {",
+        '  version = "…";',
+        f"  src = old.src.{fetched}",
+        "  vendorHash = lib.fakeHash;",
+        "  passthru = old.passthru // {",
+        f"    frontend = old.passthru.frontend.overrideAttrs (part: {{ npmDeps = part.npmDeps.{fetched} }});",
+        "  };",
+        "})",
+    ]
+    assert_parses(f"{{ lib, app }}: {usage.removesuffix(chr(10) + chr(96) * 3)}")
+    assert not said_of(("app",), change).steps[0].usage
+    # Longer than a reviewer reads.
+    more = replace(change, downloads=(*change.downloads, ("passthru", "docs", "cargoDeps")))
+    assert not pull_request_texts(("app",), message(("app",), more), STEP, more, None, bumps=True).steps[0].usage
+    rust = replace(change, downloads=(("ui", "cargoDeps"),))
+    texts = pull_request_texts(("app",), message(("app",), rust), STEP, rust, None, bumps=True)
+    vendored = f"cargoDeps.overrideAttrs (deps: {{ vendorStaging = deps.vendorStaging.{fetched} }});"
+    assert f"  ui = old.ui.overrideAttrs (part: {{ cargoDeps = part.{vendored} }});\n}})" in texts.steps[0].usage
 
 
 def said_of(packages: tuple[str, ...], change: Lifted) -> Texts:

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path, PurePosixPath
 
 import pytest
+from msgspec.structs import replace
 
 from toolkit import specimen
 from toolkit.git.reading import TreeFile
@@ -191,3 +192,26 @@ def test_the_judge_is_asked_on_the_systems_of_the_package(
     asked: tuple[str, ...], narrowed: object, judged: tuple[str, ...]
 ) -> None:
     assert systems(asked, narrowed=bool(narrowed)) == judged
+
+
+def test_the_arguments_that_a_change_means_to_add_are_a_note_and_others_are_not() -> None:
+    script, words = ["nix-update"], ["--subpackage", "ui"]
+    for name, after, weight in (
+        ("updateScript", [*script, *words], Weight.NOTE),
+        ("updateScript", [*script, "--flake", *words], Weight.CHANGE),
+        ("updateScript", [*script, "--subpackage", "docs"], Weight.CHANGE),
+        ("other", [*script, *words], Weight.CHANGE),
+    ):
+        found = Difference(
+            attribute="app",
+            system=ONE,
+            kind=Kind.PASSTHRU,
+            weight=Weight.CHANGE,
+            what=f"{name} has a different value",
+            before=script,
+            after=after,
+        )
+        finding = replace(judging(answer(found)), updated=("ui",)).kept(PASSTHRU)
+        assert bool(finding.failures) is (weight is Weight.CHANGE)
+        if weight is Weight.NOTE:
+            assert finding.evidence == (f"app: updateScript names ui by --subpackage, as intended ({ONE})",)

@@ -97,7 +97,7 @@ def test_the_question_is_in_the_command_and_its_limits_grow_with_it(tmp_path: Pa
     methods = {"ui": ("passthru", "ui")}
     questions = [
         LiftQuestion(package="a.b", methods=methods, shown=(("passthru", "x"),), follows={"ui": ("src",)}),
-        LiftQuestion(package="c"),
+        LiftQuestion(package="c", downloads=(("d",),)),
     ]
     asked = command(Path("/before"), Path("/after"), SYSTEM, questions)
     words = list(asked.argv)
@@ -108,8 +108,9 @@ def test_the_question_is_in_the_command_and_its_limits_grow_with_it(tmp_path: Pa
             "methods": {"ui": ["passthru", "ui"]},
             "shown": [["passthru", "x"]],
             "follows": {"ui": ["src"]},
+            "downloads": [],
         },
-        {"package": ["c"], "methods": {}, "shown": [], "follows": {}},
+        {"package": ["c"], "methods": {}, "shown": [], "follows": {}, "downloads": [["d"]]},
     ]
     assert given == {"sign": MARK, "before": "/before", "after": "/after", "system": SYSTEM}
     assert words[-1] == "--show-trace"

@@ -1,8 +1,8 @@
 # Compares packages of two trees, and tries methods of the second: what does an override of an attribute reach?
 #
-# `questions` is a JSON list of { package, methods, shown, follows }: the attribute path of a package, by name the path of
-# each method among the package's attributes, paths of other attributes that may be made with what they replace, and
-# by method attributes of the package that reach it. Each answer stands where its question did. What throws is an answer
+# `questions` is a JSON list of { package, methods, shown, follows, downloads }: the attribute path of a package, by name
+# the path of each method among the package's attributes, paths of other attributes that may be made with what they
+# replace, by method attributes of the package that reach it, and paths of what is downloaded for a version. Each answer stands where its question did. What throws is an answer
 # too: null. `sign` is what the lines on stderr begin with that name the question which is asked from there on.
 {
   before,
@@ -24,6 +24,7 @@ let
     deepSeq
     elemAt
     filter
+    foldl'
     fromJSON
     genList
     head
@@ -176,6 +177,59 @@ let
       }) (if drvPath (at path package) == null then [ ] else follows)
     );
 
+  # The same download with another hash, and the derivation of the download.
+  fake = "sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+  rehashed =
+    value:
+    if isString value then
+      fake
+    else if !(value ? overrideAttrs) then
+      throw "unlet: no download"
+    else
+      value.overrideAttrs (
+        old:
+        if old ? vendorStaging then { vendorStaging = rehashed old.vendorStaging; } else { outputHash = fake; }
+      );
+  download = holder: value: if isString value then holder.goModules or null else value.vendorStaging or value;
+
+  # The package in another version with another hash of all that is downloaded for it, and the downloads by the old ones;
+  # null if the version does not change the source.
+  bumped =
+    downloads: package:
+    let
+      parent = path: genList (elemAt path) (length path - 1);
+      last = path: elemAt path (length path - 1);
+      all = [ [ "src" ] ] ++ downloads;
+      withHashes =
+        paths:
+        package.overrideAttrs (
+          old:
+          foldl' (
+            new: path:
+            let
+              change = attributes: { ${last path} = rehashed attributes.${last path} or (throw "unlet: no download"); };
+            in
+            new // (if length path == 1 then change else through (parent path) (part: part.overrideAttrs change)) (old // new)
+          ) { version = "${old.version or (throw "unlet: no version")}.1"; } paths
+        );
+      held =
+        path:
+        let
+          holder = at (parent path) (withHashes (filter (other: other != path) all));
+        in
+        {
+          name = builtins.concatStringsSep "." path;
+          value = drvPath (download holder (holder.${last path} or null));
+        };
+    in
+    if downloads == [ ] || drvPath ((withHashes [ ]).src or null) == drvPath (package.src or null) then
+      null
+    else
+      {
+        gives = drvPath (withHashes all);
+        downloads = listToAttrs (map held all);
+      };
+
   # What goes wrong in a value, however deep, or takes too long, comes after the line that names where it was asked for.
   said = place: value: trace "${sign} ${place}" (deepSeq value value);
 
@@ -186,6 +240,7 @@ let
       methods,
       shown,
       follows,
+      downloads,
     }:
     said "question ${toString number}" (
       let
@@ -209,6 +264,7 @@ let
             }) methods
           else
             { };
+        bump = if evaluates then attempt (bumped downloads pair.after) else null;
       }
     );
 

@@ -76,20 +76,63 @@ def hashed(planned: LiftPlan) -> Mapping[str, tuple[str, ...]]:
     Each comes with the package's attributes that use it. Patches are excluded, and a separate source that takes nothing
     from the package.
     """
-    moved = {name: planned.shape.bindings[name] for name in planned.moved if name not in planned.own}
-    followed = [planned.shape.tree.nodes[index] for index in planned.followed]
     found: dict[str, dict[str, None]] = defaultdict(dict)
-    bindings = ((part, node) for part, whole in moved.items() for node in whole.walk() if node.kind == "binding")
-    for part, node in bindings:
-        name = path_of(node)[-1]
+    for part, made in _hashed(planned, [name for name in planned.moved if name not in planned.own]):
+        found[made][planned.routes[part].path[-1]] = None
+    return {name: tuple(parts) for name, parts in found.items()}
+
+
+def downloads(planned: LiftPlan) -> tuple[tuple[str, ...], ...]:
+    """Return the attributes whose hashes a new version changes, except src: of the package, and of parts that follow.
+
+    Return nothing if a file has the hashes of one, or if no part follows.
+    """
+    followed = follows(planned)
+    found = [(*planned.routes[part].path, made) for part, made in _hashed(planned, [*followed])]
+    for path, node in planned.construction.attributes if found else ():
+        made = _MADE_BY.get(path[0], path[0])
+        if len(path) == 1 and path[0] not in {"src", "srcs"} and made in dict(_downloads(node)):
+            found.append((made,))
+    return tuple(dict.fromkeys(found)) if _LOCKED.isdisjoint(path[-1] for path in found) else ()
+
+
+def is_fetched(planned: LiftPlan) -> bool:
+    """Return whether the package's source is fetched by a hash, and takes a version that others follow."""
+    sources = (planned.shape.bindings[name] for name in planned.own if planned.routes[name].path == ("src",))
+    return "version" in planned.follows and any(True for source in sources for _ in _downloads(source))
+
+
+def packed(planned: LiftPlan) -> tuple[str, ...]:
+    """Return the attributes of the package that are parts of its source or version with hashes of their own."""
+    shape = planned.shape
+    names = [name for name in planned.names if shared(shape, name)]
+    with_hashes = {part for part, made in _hashed(planned, names) if made != "src"}
+    paths = (planned.routes[name].path for name in names if name in with_hashes)
+    return tuple(".".join(path[path[0] == PASSTHRU :]) for path in paths)
+
+
+def _hashed(planned: LiftPlan, parts: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield parts with those of their attributes that are made by a hash, which may have to change with the source."""
+    shape = planned.shape
+    followed = [shape.tree.nodes[index] for index in planned.followed]
+    for part in parts:
+        for made, around in _downloads(shape.bindings[part]):
+            takes = around is None or any(around.contains(use) for use in followed)
+            if made != "patches" and (takes if made == "src" else not _is_read(shape, around)):
+                yield part, made
+
+
+def _downloads(whole: Node) -> Iterator[tuple[str, Node | None]]:
+    """Yield the attributes that a hash in a binding is for, with the binding around the hash."""
+    for node in whole.walk():
+        name = path_of(node)[-1] if node.kind == "binding" else ""
         if not (_HASH.fullmatch(name) or name in _LOCKED) or value(node).text == "null":
             continue
-        around = node.enclosing("binding") if name in {"hash", "sha256"} else None
+        around = node.enclosing("binding") if name in {"hash", "outputHash", "sha256"} else None
+        # Of a part that is itself a download.
+        around = None if around is whole and name == "outputHash" else around
         made = path_of(around)[-1] if around is not None else name
-        takes = around is None or any(around.contains(use) for use in followed)
-        if made != "patches" and (takes if made == "src" else not _is_read(planned.shape, around)):
-            found[_MADE_BY.get(made, made)][planned.routes[part].path[-1]] = None
-    return {name: tuple(parts) for name, parts in found.items()}
+        yield _MADE_BY.get(made, made), around
 
 
 def follows(planned: LiftPlan) -> Mapping[str, tuple[str, ...]]:

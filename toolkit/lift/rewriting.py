@@ -17,6 +17,7 @@ from toolkit.lift.planning import plan
 from toolkit.lift.recursion import recursive, unfold, written_out
 from toolkit.lift.shape import BuilderCall, Shape, bound, joined, operands, path_of, read, result
 from toolkit.lift.statements import MovedDefinition, StatementEdit, after, extent, removals
+from toolkit.lift.subpackages import with_subpackages
 from toolkit.lift.wanted import at
 from toolkit.nix.attributes import SETS, inside, statements, value
 from toolkit.nix.edit import Edit, apply, column, indentation, is_first, shifted
@@ -38,7 +39,8 @@ class Lifted(Struct, frozen=True, kw_only=True):
     `hashed` the attributes that are made by a hash, with those of the package that they are in, `left` others that
     stand as the lifted ones do, which these are made with. `apart` has by lifted binding what it takes from where the
     package takes its own, and does not take over, `used` the attributes that it is in; none if it is used elsewhere,
-    too.
+    too. `downloads` are the paths of what is downloaded by hashes that a new version changes, src apart, which
+    has one if it is `fetched`; `updated` are the parts that nix-update now updates.
     """
 
     text: str
@@ -60,6 +62,9 @@ class Lifted(Struct, frozen=True, kw_only=True):
     left: tuple[str, ...] = ()
     apart: Mapping[str, tuple[str, ...]] = {}
     used: Mapping[str, tuple[str, ...]] = {}
+    downloads: tuple[tuple[str, ...], ...] = ()
+    fetched: bool = False
+    updated: tuple[str, ...] = ()
 
 
 def lift(  # noqa: PLR0913 - what is asked of a lift
@@ -130,6 +135,7 @@ def carry_out(planned: LiftPlan) -> Lifted:
     along = {name: planned.routes[name].path for name in planned.moved if name not in {*planned.names, *planned.own}}
     places = notes.places(planned, taken)
     new = style.filled(shape.tree.text, _moved(planned, edits, inherits, layered, parameter))
+    new, updated = with_subpackages(new, notes.packed(planned), name=shape.tree.name)
     _require_comments(shape, new)
     return Lifted(
         text=new,
@@ -151,6 +157,9 @@ def carry_out(planned: LiftPlan) -> Lifted:
         left=notes.left(planned),
         apart=notes.apart(planned),
         used=notes.used(planned),
+        downloads=notes.downloads(planned),
+        fetched=notes.is_fetched(planned),
+        updated=updated,
     )
 
 

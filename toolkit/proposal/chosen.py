@@ -164,10 +164,18 @@ def series_in(  # noqa: PLR0913, PLR0917 - as above
         asking=Asking(
             trees=(tree.root, after[-1]),
             own=LiftQuestion(
-                package=target.package, methods=lifted.methods, shown=lifted.shown, follows=lifted.follows
+                package=target.package,
+                methods=lifted.methods,
+                shown=lifted.shown,
+                follows=lifted.follows,
+                downloads=lifted.downloads,
             ),
             systems=found.systems,
             beside=beside,
         ),
-        judging=Judging(change=change, systems=judged.systems(found.systems, narrowed=bool(request.depth.systems))),
+        judging=Judging(
+            change=change,
+            systems=judged.systems(found.systems, narrowed=bool(request.depth.systems)),
+            updated=lifted.updated,
+        ),
     )

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from types import MappingProxyType
 
+from msgspec.structs import replace
+
 from toolkit.lift.layer import PREVIOUS
 from toolkit.lift.recursion import source
 from toolkit.lift.shape import read
@@ -102,6 +104,12 @@ def follows(case: LiftCase) -> Finding:
         ]
         failures += [f"{method}: evaluates on no system" for said in reached.values() if not said][:1]
         evidence += [f"{method}: changes with {which}" for which, said in reached.items() if said and all(said)]
+    bumps = [answer.bump for _, answer in _package(case) if answer.bump is not None]
+    left = dict.fromkeys(name for bump in bumps for name in bump.left)
+    if bumps and all(bump.works for bump in bumps):
+        evidence.append(f"another version, with other hashes of {few([*bumps[0].downloads])}, arrives in the build")
+    elif left:
+        evidence.append(f"another hash of {few([*left])} by overrideAttrs does not arrive in the build")
     return _finding(case, failures, evidence)
 
 
@@ -147,7 +155,7 @@ def overlaid(case: LiftCase) -> Finding:
     evaluated = [system for system, said in reached.items() if said is not None]
     lifted = [system for system in evaluated if reached[system] == LIFTED]
     system = (*lifted, *evaluated, *case.asking.systems)[0]
-    asked = [case.asking.own]
+    asked = [replace(case.asking.own, downloads=())]
     (answer,) = ask(tree, tree, system, asked, case.overlay)
     if answer.limited:
         return Finding(covers="nothing", not_run=f"because {answer.error}")

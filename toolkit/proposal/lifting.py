@@ -135,6 +135,7 @@ class Lifts(Leaf[LiftCase]):
             series.opened.recipe,
             [f"NIXPKGS_ALLOW_{mark.upper()}" for mark in marks],
             "" if SYSTEMS[0] in found else next(iter(found), ""),
+            bumps=bool(found) and all(answer.bump is not None and answer.bump.works for answer in answers),
         )
 
     def deepened(self, series: LiftCase, *, progress: Progress) -> LiftCase:

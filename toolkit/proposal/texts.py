@@ -43,6 +43,8 @@ class _Lift(Texts, frozen=True, kw_only=True):
     unfolded: str
     left: str
     hashed: str
+    updated: str
+    bump: str
     apart: str
     motives: dict[str, str]
 
@@ -74,8 +76,10 @@ def message(packages: Sequence[str], lifted: Lifted) -> Message:
         bodies.append(_along(words, lifted))
     if lifted.own:
         bodies.append(_read(words).own)
-    if lifted.hashed and main in _FOLLOWING:
+    if words["hashed"] and main in _FOLLOWING:
         bodies.insert(sum(sort in _FOLLOWING for sort, _ in groups), _read(words).hashed)
+    if lifted.updated:
+        bodies.append(_read(words).updated)
     if lifted.apart:
         bodies.append(_read(words).apart)
     if lifted.left:
@@ -126,11 +130,13 @@ def pull_request_texts(  # noqa: PLR0913, PLR0917 - what is said is about all of
     recipe: Recipe | None,
     permits: Sequence[str] = (),
     system: str = "",
+    *,
+    bumps: bool = False,
 ) -> Texts:
     """Return the texts of pull-request.md; a recipe's come from its steps.
 
     Without the variables `permits`, Nix refuses to evaluate the packages; `system` is one of the few systems that
-    evaluate them.
+    evaluate them. `bumps`: a new version with new hashes has been tried, and reaches the build.
     """
     texts = replace(_read(), compared=tuple(packages), permits=tuple(permits), system=system)
     if recipe is not None:
@@ -147,20 +153,22 @@ def pull_request_texts(  # noqa: PLR0913, PLR0917 - what is said is about all of
     )
     short, others = _why(lifted)
     words = _words(lifted, [*lifted.follows])
-    brief = {**words, "hashed": _listed([*lifted.hashed])}
-    hashes = [_read(each).hashed if lifted.hashed and lifted.follows else "" for each in (words, brief)]
-    along = _along(words, lifted) if lifted.along else ""
     said = _read(words)
+    brief = {**words, "hashed": _hashes(lifted, "")}
+    hashes = [_read(each).hashed if words["hashed"] and lifted.follows else "" for each in (words, brief)]
+    updated = said.updated if lifted.updated else ""
+    along = _along(words, lifted) if lifted.along else ""
     recs = [said.unfolded] * bool(lifted.unfolded) + [said.recursive] if lifted.recursive else []
     own = said.own if lifted.own else ""
     apart = said.apart if lifted.apart else ""
     every = product((along, ""), (apart, ""), (*hashes, ""), (*recs, ""), (own, ""))
     shorter = (
-        " ".join(filter(None, (short, third, others, first, second, last, fourth)))
+        " ".join(filter(None, (short, third, updated, others, first, second, last, fourth)))
         for first, second, third, fourth, last in every
     )
     choices = (whole, usage), (whole, ""), *((each, "") for each in shorter)
     why, usage = next((each for each in choices if len(" ".join(each).split()) <= left), choices[-1])
+    usage = "\n\n".join(filter(None, (usage, _bump(packages[0], lifted) if bumps else "")))
     text = StepText(name=step.name, subject=message.subject, body=message.body, why=why, usage=usage, motive=asked)
     return replace(texts, steps=(text,))
 
@@ -176,6 +184,42 @@ def _usage(packages: Sequence[str], lifted: Lifted) -> str:
     if not parts:
         return ""
     return _read({"package": packages[0], "override": method_name(parts[0])}).usage
+
+
+_MOST_LINES = 8
+"""Lines of an override that a reviewer reads."""
+
+
+def _bump(package: str, lifted: Lifted) -> str:
+    """Return an override by another version and the hashes that it needs; empty if that is too long."""
+    lines = [f"{package}.overrideAttrs (old: {{", '  version = "…";', f"  {_rehashed('src', 'old')}"]
+    own = [path[0] for path in lifted.downloads if len(path) == 1]
+    lines += [f"  {_rehashed(name, 'old')}" for name in own]
+    parts = [(path, _rehashed(path[-1], "part")) for path in lifted.downloads if len(path) > 1]
+    for place in dict.fromkeys(path[:-2] for path, _ in parts):
+        within = [
+            f"{path[-2]} = old.{'.'.join(path[:-1])}.overrideAttrs (part: {{ {change} }});"
+            for path, change in parts
+            if path[:-2] == place
+        ]
+        if place:
+            within = [f"{place[0]} = old.{place[0]} // {{", *(f"  {line}" for line in within), "};"]
+        lines += [f"  {line}" for line in within]
+    lines.append("})")
+    is_plain = len({path[:-1] for path, _ in parts}) == len(parts) and all(len(path) <= len("abc") for path, _ in parts)
+    return _read({"code": "\n".join(lines)}).bump if parts and is_plain and len(lines) <= _MOST_LINES else ""
+
+
+def _rehashed(name: str, holder: str) -> str:
+    """Return the binding that gives a download another hash."""
+    match name:
+        case "vendorHash":
+            return f"{name} = lib.fakeHash;"
+        case "cargoDeps":
+            change = "deps: { vendorStaging = deps.vendorStaging.overrideAttrs (_: { outputHash = lib.fakeHash; }); }"
+        case _:
+            change = "_: { outputHash = lib.fakeHash; }"
+    return f"{name} = {holder}.{name}.overrideAttrs ({change});"
 
 
 def _groups(lifted: Lifted) -> list[tuple[str, list[str]]]:
@@ -239,11 +283,14 @@ def _words(lifted: Lifted, names: Sequence[str]) -> dict[str, str]:
         "follow": "follow" if len(lifted.places) > 1 else "follows",
         "Use": "Drop" if lifted.dropped else "Use finalAttrs instead of",
         "rec": "the package's rec" if re.search(r"\brec \{", lifted.text) else "rec",
-        "hashed": f"{_listed([*lifted.hashed])}{_whose(lifted)}",
+        "hashed": _hashes(lifted, _whose(lifted)),
+        "needs": "also needs" if lifted.fetched else "may also need",
+        "updated": _listed(_called([part.split(".") for part in lifted.updated])),
+        "hashes": "their hashes" if len(lifted.updated) > 1 else "its hash",
         "left": _listed(lifted.left),
         "apart": _listed(list(dict.fromkeys(attribute for each in lifted.apart.values() for attribute in each))),
         "those": _listed(_called([lifted.methods[name] for name in lifted.apart])),
-        "source": "source" if "src" in followed else "version",
+        "source": "source" if "src" in followed and not lifted.fetched else "version",
         "parts": parts,
         "Parts": capital[:1].upper() + capital[1:] if capital.startswith("the ") else capital,
         "attributes": _listed(list(followed)),
@@ -288,7 +335,14 @@ def _whose(lifted: Lifted) -> str:
     return f" of {_listed(_called([(part,) for part in parts]))}"
 
 
-def _called(paths: Sequence[tuple[str, ...]]) -> list[str]:
+def _hashes(lifted: Lifted, whose: str) -> str:
+    """Return what a new source needs another one of: the hash of src, and what the parts download."""
+    return _listed(
+        [*["hash of src"] * lifted.fetched, *([f"{_listed([*lifted.hashed])}{whose}"] * bool(lifted.hashed))]
+    )
+
+
+def _called(paths: Sequence[Sequence[str]]) -> list[str]:
     """Return what parts are called in a sentence."""
     return [f"the {path[-1]}" if path[-1] in _NOUNS else path[-1] for path in paths]
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from threading import Lock
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from toolkit.judge import SYSTEMS, JudgeRequest, judge
 from toolkit.judge.asking import FEW
@@ -37,12 +38,14 @@ _CROSS, _STATIC = "cross", "static"
 class Judging(Struct, frozen=True, kw_only=True, eq=False):
     """A change that is judged once, on first use; all claims about it share the result.
 
-    `named` is the change's name on the command line.
+    `named` is the change's name on the command line. `updated` are parts that the change adds to the arguments of
+    nix-update in updateScript, as it means to.
     """
 
     change: Change
     systems: tuple[str, ...]
     named: tuple[str, ...] = ("--patch", "upstream.diff")
+    updated: tuple[str, ...] = ()
     _lock: Lock = field(default_factory=Lock)
     _known: list[Judgement] = field(default_factory=list["Judgement"])
 
@@ -90,7 +93,7 @@ class Judging(Struct, frozen=True, kw_only=True, eq=False):
             if left := tuple(name for name in those if (name, system) not in unknown):
                 by_names.setdefault(left, []).append(system)
         reasons = tuple(f"{each.what}: {each.reason}" for each in (*_general(found), *gaps))
-        differences = [each for each in _of(found, asked) if each.kind in aspect.kinds]
+        differences = [self._weighed(each) for each in _of(found, asked) if each.kind in aspect.kinds]
         failures = tuple(_lines(each for each in differences if each.weight is not Weight.NOTE))
         if not failures and (_general(found) or not by_names):
             why = reasons[0] if reasons else "no attribute is made from the changed files"
@@ -103,6 +106,16 @@ class Judging(Struct, frozen=True, kw_only=True, eq=False):
             gaps=reasons,
             commands=(self.command,),
         )
+
+    def _weighed(self, found: Difference) -> Difference:
+        """Return a difference, as a note if it is the one that the change is made for."""
+        words = [word for part in self.updated for word in ("--subpackage", part)]
+        is_script = words and found.kind is Kind.PASSTHRU and found.what.startswith("updateScript")
+        before, after = found.before, found.after
+        if is_script and isinstance(before, list) and isinstance(after, list) and after == [*before, *words]:
+            what = f"updateScript names {few(self.updated)} by --subpackage, as intended"
+            return replace(found, weight=Weight.NOTE, what=what, before=None, after=None)
+        return found
 
 
 def _general(found: Judgement) -> list[Gap]:

@@ -40,13 +40,15 @@ NO_FUNCTION = "the builder takes no function of the final attributes"
 class LiftQuestion(Struct, frozen=True, kw_only=True):
     """A package by its attribute path, methods by name, and other attributes that may depend on them.
 
-    `follows` maps each method to the package's attributes that its part takes.
+    `follows` maps each method to the package's attributes that its part takes. `downloads` are the paths of what is
+    downloaded by hashes that a new version changes.
     """
 
     package: str
     methods: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     shown: tuple[tuple[str, ...], ...] = ()
     follows: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    downloads: tuple[tuple[str, ...], ...] = ()
 
 
 class Effect(StrEnum):
@@ -101,13 +103,30 @@ class ChangedMethod(Struct, frozen=True, kw_only=True):
         return self.before.named and not self.before.there
 
 
+class Bump(Struct, frozen=True, kw_only=True):
+    """A package with another version and other hashes, None if it does not evaluate.
+
+    `downloads` are those by the old hashes, by name, None for what is none; `left` are the names of those that it is
+    still built with.
+    """
+
+    gives: str | None
+    downloads: dict[str, str | None]
+    left: tuple[str, ...] = ()
+
+    @property
+    def works(self) -> bool:
+        """Return whether each new hash has replaced an old one."""
+        return self.gives is not None and not self.left and None not in self.downloads.values()
+
+
 class Derivations(Struct, frozen=True, kw_only=True):
     """The derivations of a package before and after, None if one does not evaluate, and its methods by name.
 
     `error` is the line with the reason for the evaluation's end, at one of our limits if `limited`; `refuses_function`
     shows whether a function stood in place of a set, `places` are the changed tree's files in Nix's trace. `marks` are
     the attributes of meta for which Nix refuses the package, or an insecure or unfree one that it or one beside it is
-    made with, unless told otherwise.
+    made with, unless told otherwise. `bump` is None if a new version does not change the source.
     """
 
     before: str | None = None
@@ -118,6 +137,7 @@ class Derivations(Struct, frozen=True, kw_only=True):
     refuses_function: bool = False
     places: tuple[str, ...] = ()
     marks: tuple[str, ...] = ()
+    bump: Bump | None = None
 
 
 class LiftVerdict(Struct, frozen=True, kw_only=True):
@@ -184,6 +204,7 @@ def command(  # noqa: PLR0913 - the arguments of the expression
             "methods": dict(each.methods),
             "shown": each.shown,
             "follows": {name: each.follows.get(name, ()) for name in each.methods},
+            "downloads": each.downloads,
         }
         for each in questions
     ]
@@ -260,7 +281,11 @@ def _with_effects(question: LiftQuestion, answer: Derivations, store: Derivation
         )
         for name, method in answer.methods.items()
     }
-    return replace(answer, methods=methods)
+    bump = answer.bump
+    if bump is not None and (gives := bump.gives) is not None:
+        left = (name for name, old in bump.downloads.items() if old is not None and store.way(gives, old.__eq__))
+        bump = replace(bump, left=tuple(left))
+    return replace(answer, methods=methods, bump=bump)
 
 
 def _judged(method: Method, path: tuple[str, ...], package: str | None, store: DerivationStore) -> Method:
@@ -316,6 +341,8 @@ def _failed(
         return same
     if same is not None and same.error is not None:
         return Derivations(methods={})
+    if question.downloads and not is_late:
+        return ask(before, after, system, [replace(question, downloads=())], allowed=allowed)[0]
     if question.shown and not is_late:
         # Other attributes than the package may end Nix, changed or not: what they are is the judge's to compare.
         return ask(before, after, system, [replace(question, shown=())], allowed=allowed)[0]

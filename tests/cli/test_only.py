@@ -5,8 +5,8 @@ import re
 from pathlib import Path
 
 from tests.cli.conftest import Unlet
-from toolkit.docker.steps import MODULE
 
+MODULE = "nixos-module"
 SPECIMEN = ("propose", "--nixpkgs", "specimen")
 
 

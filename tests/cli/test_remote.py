@@ -3,14 +3,14 @@
 import json
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import ROOT, Unlet
+from tests.clones import TARGET
 from tests.remotes import Remote, Repository, shaped_like_nixpkgs
-from toolkit.docker import TARGET
-from toolkit.docker import steps as plans
 from toolkit.errors import without_passwords
 
 EXTRAS = ("--only", "lift", "--only", "demote", "--only", "nixos-module")
@@ -75,9 +75,10 @@ def test_partial_clone_without_attributes_is_enough(
     unlet: Unlet, shaped: Repository, server: Remote, tmp_path: Path
 ) -> None:
     clone = Repository(tmp_path / "clone")
+    sparse = tomllib.loads((ROOT / "patches/docker.toml").read_text())["sparse"]
     command = ["git", "clone", "--quiet", "--filter=blob:none", "--no-checkout", server.serve(shaped, **OPEN)]
     subprocess.run([*command, str(clone.path)], check=True)
-    for line in clone.git("ls-tree", "-r", "HEAD", *plans.plan().sparse, str(TARGET.parent)).splitlines():
+    for line in clone.git("ls-tree", "-r", "HEAD", *sparse, str(Path(TARGET).parent)).splitlines():
         clone.git("cat-file", "blob", line.split()[2])
     asked = len(server.requests)
     done = unlet("propose", "--nixpkgs", clone.path)

@@ -9,9 +9,7 @@ from msgspec.structs import replace
 from toolkit.cli import proofs, terminal
 from toolkit.cli.options import GlobalOptions
 from toolkit.cli.proofs import exit_code, show
-from toolkit.docker.steps import Demotion, steps
-from toolkit.lift.plan import Design
-from toolkit.model import Commit, Oid, Patch, Proof, Proposal, Report, Source, SourceRequest, Status
+from toolkit.model import Commit, Oid, Patch, Proof, Proposal, Report, Source, SourceRequest, Status, Step
 from toolkit.nix.program import nix_path
 
 OUT = Path("proposal")
@@ -37,6 +35,10 @@ NOT_RUN = Proof(
 )
 
 
+def steps(**designs: str) -> tuple[Step, ...]:
+    return tuple(Step(name=name, design=design) for name, design in designs.items())
+
+
 def _report(*proofs: Proof) -> Report:
     return Report(
         proposal=Proposal(
@@ -46,7 +48,7 @@ def _report(*proofs: Proof) -> Report:
             package="docker",
             target=PurePosixPath("docker/default.nix"),
             bindings=("moby",),
-            steps=steps(Design.MOVE, Demotion.SUFFIX),
+            steps=steps(lift="move", demote="suffix"),
             commits=(COMMIT,),
             patches=(Patch(name="0001-x.patch", content=b""),),
         ),
@@ -98,7 +100,7 @@ def test_each_kind_of_user_is_told_what_to_do_next() -> None:
 
 def test_wrapper_is_part_of_the_use_only_if_rootlesskit_is_moved() -> None:
     report_ = _report(PASSED)
-    lifted = replace(report_, proposal=replace(report_.proposal, steps=steps(Design.MOVE, None)))
+    lifted = replace(report_, proposal=replace(report_.proposal, steps=steps(lift="move")))
     assert plain(lifted)[-2].endswith("nixpkgs.overlays = [ (import ./proposal/overlay) ];")
 
 
@@ -117,7 +119,7 @@ def test_branch_for_nixos_has_the_option_of_its_own() -> None:
 
 def test_branch_is_made_as_the_proposal_was() -> None:
     changed = replace(_report(PASSED), request=SourceRequest(nixpkgs="/src/nixpkgs"))
-    changed = replace(changed, proposal=replace(changed.proposal, steps=steps(Design.HIDDEN, Demotion.DROP)))
+    changed = replace(changed, proposal=replace(changed.proposal, steps=steps(lift="hidden", demote="drop")))
     (contribute, *_) = plain(changed)[-3:]
     assert contribute.endswith("unlet pr --repo /src/nixpkgs --design hidden --rootlesskit drop")
 

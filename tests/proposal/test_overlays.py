@@ -8,8 +8,6 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from toolkit import specimen
-from toolkit.docker import PACKAGE as DOCKER
-from toolkit.docker import TARGET as DOCKER_FILE
 from toolkit.git import reading
 from toolkit.model import Silence, Source
 from toolkit.nix import program
@@ -18,6 +16,7 @@ from toolkit.proposal.proposing import bring
 from toolkit.proposal.target import Target
 
 FILE = PurePosixPath("pkgs/by-name/he/hello/package.nix")
+DOCKER, DOCKER_FILE = "docker", PurePosixPath("pkgs/applications/virtualization/docker/default.nix")
 
 
 def made(root: Path, file: PurePosixPath = FILE, package: str = "hello") -> dict[str, reading.TreeFile]:

@@ -16,9 +16,9 @@ from toolkit.prove.judged import Judging
 def lift_case(
     target: PurePosixPath, stages: Sequence[Stage], *, lifted: Lifted, asking: Asking, judging: Judging
 ) -> LiftCase:
-    package, tree = asking.own.package, judging.change.base
+    package = asking.own.package
     request = Request(target=package)
-    source = Source(origin="a test", content=stages[0].content, directory=tree.root)
+    source = Source(origin="a test", content=stages[0].content, directory=asking.trees[0])
     return LiftCase(
         request=request,
         source=source,
@@ -26,7 +26,6 @@ def lift_case(
         target=target,
         stages=tuple(stages),
         opened=Opened(request=request, source=source, target=Target(package=package, file=target)),
-        tree=tree,
         lifted=lifted,
         asking=asking,
         judging=judging,

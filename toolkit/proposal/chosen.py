@@ -63,12 +63,10 @@ class LiftCase(Series[Stage], frozen=True, kw_only=True, eq=False):
     """A lift of one package, a recipe's commits, or somebody's change of the package's file."""
 
     opened: Opened
-    tree: NixpkgsTree
-    """The unchanged nixpkgs."""
     lifted: Lifted
     asking: Asking
     judging: Judging
-    """The effects on everything else."""
+    """The effects on everything else; its base is the unchanged nixpkgs."""
     building: Building | None = None
     """None unless the tier is build."""
 
@@ -159,7 +157,6 @@ def series_in(  # noqa: PLR0913, PLR0917 - as above
             ),
         ),
         opened=found,
-        tree=tree,
         lifted=lifted,
         asking=Asking(
             trees=(tree.root, after[-1]),

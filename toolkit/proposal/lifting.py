@@ -105,7 +105,7 @@ class Lifts(Leaf[LiftCase]):
         *earlier, last = series.commits
         lifted = replace(series.lifted, text=content.decode(errors="replace"))
         commits = (*earlier, replace(last, after=content))
-        return laid_out(series.opened, series.steps, commits, lifted, series.tree, progress=progress)
+        return laid_out(series.opened, series.steps, commits, lifted, series.judging.change.base, progress=progress)
 
     def claims(self, series: LiftCase) -> tuple[Claim[LiftCase], ...]:
         """Return the claims about a lift, about a recipe's commits with those that it names, or about a change."""
@@ -119,7 +119,7 @@ class Lifts(Leaf[LiftCase]):
 
     def overlay_files(self, series: LiftCase) -> Mapping[str, TreeFile]:
         """Return the package's directory with the changed file, if the directory alone makes the package."""
-        return overlays.files(series.tree.root, series.opened.target, series.after.content, series.source)
+        return overlays.files(series.asking.trees[0], series.opened.target, series.after.content, series.source)
 
     def texts(self, series: LiftCase) -> Texts:
         """Return the lift's texts with the package's names, or the recipe's own texts."""
@@ -143,7 +143,7 @@ class Lifts(Leaf[LiftCase]):
         depth = series.request.depth
         if not depth.tier.includes(Tier.BUILD):
             return series
-        tree = trees.changed(series.tree, {series.target: series.after.content})
+        tree = trees.changed(series.judging.change.base, {series.target: series.after.content})
         return replace(series, building=Building(tree=tree, depth=depth, progress=progress))
 
     def exact_request(self, series: LiftCase) -> Request:

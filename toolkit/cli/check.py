@@ -47,13 +47,13 @@ SOURCES = ("--nixpkgs", "--rev", "--file", "--pin")
 @click.option("--uncommitted", is_flag=True, help="Judge uncommitted changes, not ./proposal.")
 @click.option("--git-dir", type=options.PATH, metavar="DIR", help="The clone that has CHANGE or the pull request.")
 @options.several("--binding", "bindings", help="A part of TARGET that overrides must reach; may be repeated.")
-@click.option(
+@options.own_value(
     "--expect",
     type=click.Choice([each.value for each in Expectation]),
     help="Exit with 1 if anything differs (same), or is built or fetched differently (no-rebuild).",
 )
-@options.depth_option("--nixos", is_flag=True, help="Evaluate NixOS tests too: 30 seconds each.")
-@options.depth_option(
+@options.depth_value("--nixos", is_flag=True, help="Evaluate NixOS tests too: 30 seconds each.")
+@options.depth_value(
     "--references",
     type=click.Choice(["few", "all"]),
     default="few",
@@ -65,10 +65,10 @@ SOURCES = ("--nixpkgs", "--rev", "--file", "--pin")
     is_flag=True,
     help="Compare every package of nixpkgs, on one system by default; takes minutes and gigabytes.",
 )
-@click.option("--comment", is_flag=True, help="Print Markdown for a comment, at most 25 lines.")
+@options.own_value("--comment", is_flag=True, help="Print Markdown for a comment, at most 25 lines.")
 @options.source
 @options.server
-@options.depth_option("--proof", "proofs", multiple=True, metavar="NAME", help="Run only this proof; may be repeated.")
+@options.depth_value("--proof", "proofs", multiple=True, metavar="NAME", help="Run only this proof; may be repeated.")
 @depth_options
 @options.common
 def command(
@@ -80,11 +80,6 @@ def command(
     uncommitted: bool,
     git_dir: Path | None,
     bindings: tuple[str, ...],
-    expect: str | None,
-    nixos: bool,
-    references: str,
-    comment: bool,
-    proofs: tuple[str, ...],
 ) -> int:
     """Show what a change does to every package that it touches, or prove a proposal again.
 
@@ -94,40 +89,37 @@ def command(
     nothing else. Exit code 1: a regression, or not as expected. 3: something could not be judged.
     """
     by_option = patch is not None or pull is not None or uncommitted
+    if pull is None:
+        options.refuse_without("--pull", *options.SERVER)
+    if by_option and target is not None:
+        raise click.UsageError("--patch, --pull and --uncommitted take no CHANGE, only a TARGET")
     directory = None if by_option else _proposal(what, git_dir)
-    source = _source(directory, patch, asks_server=pull is not None and git_dir is None)
-    _refuse(pull, target=target if by_option else None, comment=comment)
-    named = what if by_option else target
-    again = _again(what, patch, pull, uncommitted=uncommitted)
-    change = ChangeRequest(
-        patch=patch,
-        pull=PullRef(number=pull) if pull is not None else None,
-        rev=what if directory is None and not by_option else None,
-        clone=git_dir or Path(),
-        source=source,
-    )
+    asks_server = pull is not None and git_dir is None
     request = CheckRequest(
+        target=(what if by_option else target) or "",
         directory=directory,
-        change=change,
-        server=options.server_request() if pull is not None and git_dir is None else None,
+        change=ChangeRequest(
+            patch=patch,
+            pull=PullRef(number=pull) if pull is not None else None,
+            rev=what if directory is None and not by_option else None,
+            clone=git_dir or Path(),
+            source=_source(directory, patch, asks_server=asks_server),
+        ),
+        server=options.server_request() if asks_server else None,
         bindings=bindings,
-        proofs=proofs,
+        proofs=options.asked("proofs") or (),
     )
-    if directory is None and not any(map(options.given, _DOCKERS)):
-        if named in {None, DOCKER}:
-            options.refuse_without("TARGET", "--binding")
-        judging = JudgeRequest(
-            systems=systems() or SYSTEMS,
-            nixos=nixos,
-            engine=_engine(),
-            bounded=True,
-            every_reference=references == "all",
-        )
-        options.allow()
-        return _review(replace(request, target=named or "", judging=judging), expect, comment=comment, command=again)
-    proven = "the output of propose" if directory is not None else next(filter(options.given, _DOCKERS))
+    if directory is not None or any(map(options.given, _DOCKERS)):
+        return _prove(request)
+    return _review(request, again=_again(what, patch, pull, uncommitted=uncommitted))
+
+
+def _prove(request: CheckRequest) -> int:
+    """Prove a proposal again, or the claims about docker alone, print the report, and return the exit code."""
+    is_written = request.directory is not None
+    proven = "the output of propose" if is_written else next(filter(options.given, _DOCKERS))
     options.refuse_together(proven, "--expect", "--nixos", "--all", "--comment")
-    subject = named if named is not None and directory is None else DOCKER
+    subject = DOCKER if is_written else request.target or DOCKER
     if subject != DOCKER:
         options.refuse_together(OTHER, "--file")
     else:
@@ -136,16 +128,6 @@ def command(
         report = check(replace(request, target=subject, depth=depth()), progress=progress)
     show(report, settings=options.settings())
     return exit_code(report)
-
-
-def _refuse(pull: int | None, *, target: str | None, comment: bool) -> None:
-    """Raise click.UsageError for options that contradict; `target` is the second word beside --patch and the like."""
-    if pull is None:
-        options.refuse_without("--pull", *options.SERVER)
-    if target is not None:
-        raise click.UsageError("--patch, --pull and --uncommitted take no CHANGE, only a TARGET")
-    if comment and options.settings().json:
-        raise click.UsageError("--comment and --json exclude each other")
 
 
 def _source(directory: Path | None, patch: Path | None, *, asks_server: bool) -> SourceRequest:
@@ -161,11 +143,23 @@ def _source(directory: Path | None, patch: Path | None, *, asks_server: bool) ->
     return source
 
 
-def _review(asked: CheckRequest, expect: str | None, *, comment: bool, command: str) -> int:
-    """Judge a change, print the judgement and the claims, and return the exit code."""
-    settings = options.settings()
+def _review(request: CheckRequest, *, again: str) -> int:
+    """Judge a change, print the judgement and the claims, and return the exit code; `again` judges the same."""
+    settings, comment, expected = options.settings(), options.asked("comment"), options.asked("expect")
+    if comment and settings.json:
+        raise click.UsageError("--comment and --json exclude each other")
+    if request.target in {"", DOCKER}:
+        options.refuse_without("TARGET", "--binding")
+    judging = JudgeRequest(
+        systems=systems() or SYSTEMS,
+        nixos=bool(options.asked("nixos")),
+        engine=_engine(),
+        bounded=True,
+        every_reference=options.asked("references") == "all",
+    )
+    options.allow()
     with output.working(settings) as progress:
-        found = review(asked, progress=progress)
+        found = review(replace(request, judging=judging), progress=progress)
     if isinstance(found, Report):
         if comment:
             raise click.UsageError("--comment requires a change of a whole nixpkgs")
@@ -175,7 +169,7 @@ def _review(asked: CheckRequest, expect: str | None, *, comment: bool, command: 
     if settings.json:
         output.write(judgements.to_json(found.judgement, claims=claims, notes=found.notes))
     elif comment:
-        output.write(judgements.to_comment(found.judgement, command=command, claims=claims, notes=found.notes))
+        output.write(judgements.to_comment(found.judgement, command=again, claims=claims, notes=found.notes))
     else:
         told = judgements.lines(found.judgement, quiet=settings.quiet, verbose=settings.verbose)
         output.write_toned(told, settings)
@@ -183,9 +177,8 @@ def _review(asked: CheckRequest, expect: str | None, *, comment: bool, command: 
             output.write_lines(found.notes)
         if found.report is not None:
             show(found.report, settings=settings)
-    expectation = Expectation(expect) if expect is not None else None
     of_claims = exit_code(found.report) if found.report is not None else 3 if found.not_run else 0
-    codes = {judged_code(found.judgement, expectation), of_claims}
+    codes = {judged_code(found.judgement, Expectation(expected) if expected is not None else None), of_claims}
     return 1 if 1 in codes else max(codes)
 
 

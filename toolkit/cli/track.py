@@ -1,6 +1,6 @@
 """`unlet track`: whether upstream has fixed it, and whether you can remove your overlay."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -133,7 +133,9 @@ def command(
         raise click.UsageError("--markdown - and --html - exclude each other")
     if settings.json and _STDOUT in {markdown, html}:
         raise click.UsageError("--json excludes Markdown and HTML on stdout")
-    _require_places(markdown, html)
+    for path in (markdown, html):
+        if path is not None and path != _STDOUT:
+            files.place_of(path)
     request = TrackRequest(
         target=used.package,
         bindings=bindings,
@@ -151,7 +153,8 @@ def command(
     nix = timeout if timeout > limits.TOGETHER_SECONDS else None
     with output.working(settings) as progress, limits.allowing(nix, max_memory):
         answer = track(request, progress=progress)
-    _write_forms(answer, markdown=markdown, html=html)
+    if markdown is not None or html is not None:
+        _write(answer, markdown, html)
     if settings.json:
         output.write(documents.write(answer))
     elif _STDOUT not in {markdown, html}:
@@ -174,31 +177,18 @@ def _used(target: str | None, overlay: Path | None, kind: str | None) -> Used:
     return used
 
 
-def _require_places(*paths: Path | None) -> None:
-    for path in paths:
-        if path is not None and path != _STDOUT:
-            files.place_of(path)
+def _write(answer: TrackAnswer, markdown: Path | None, html: Path | None) -> None:
+    """Write the answer in the forms that have a path."""
+    from toolkit.track.page import to_html, to_markdown  # noqa: PLC0415 - for --markdown and --html alone
 
-
-def _write_forms(answer: TrackAnswer, *, markdown: Path | None, html: Path | None) -> None:
-    if markdown is not None:
-        from toolkit.track.page import to_markdown  # noqa: PLC0415 - for --markdown alone
-
-        _write(markdown, to_markdown, answer)
-    if html is not None:
-        from toolkit.track.page import to_html  # noqa: PLC0415 - for --html alone
-
-        _write(html, to_html, answer)
-
-
-def _write(path: Path, form: Callable[[TrackAnswer], bytes], answer: TrackAnswer) -> None:
-    if path == _STDOUT:
-        output.write(form(answer))
-        return
-    try:
-        files.replace(path, form(answer))
-    except OSError as error:
-        raise ToolkitError(f"{path}: cannot be written: {reason_of(error)}") from error
+    for path, form in ((markdown, to_markdown), (html, to_html)):
+        if path == _STDOUT:
+            output.write(form(answer))
+        elif path is not None:
+            try:
+                files.replace(path, form(answer))
+            except OSError as error:
+                raise ToolkitError(f"{path}: cannot be written: {reason_of(error)}") from error
 
 
 def _quiet(answer: TrackAnswer) -> Iterator[str]:

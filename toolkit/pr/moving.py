@@ -1,5 +1,6 @@
 """Move a branch to a newer base: rewrite the file there again, then apply the contributor's own commits."""
 
+from collections.abc import Sequence
 from shlex import quote
 
 from msgspec.structs import replace
@@ -10,10 +11,13 @@ from toolkit.errors import ToolkitError
 from toolkit.git import clone as clones
 from toolkit.git import committing, worktrees
 from toolkit.git.clone import Clone
+from toolkit.git.committing import Workshop
 from toolkit.git.worktrees import Worktree
-from toolkit.model import Depth, Oid, Progress
+from toolkit.model import Depth, Oid, Progress, Report
 from toolkit.pr import BranchOrder, contributions, edits, grounds, making
 from toolkit.pr.contributions import Standing
+from toolkit.pr.edits import Edits
+from toolkit.pr.grounds import BranchGround
 from toolkit.proposal import proposing, writing
 from toolkit.proposal.registry import leaf_of
 from toolkit.proposal.requests import Request
@@ -28,7 +32,6 @@ def update(asked: BranchOrder, request: Request, *, progress: Progress) -> PullR
     ToolkitError if the contributor's work would be lost, and if one of their commits conflicts.
     """
     clone = contributions.open_clone(asked.repo)
-    people = clones.people(clone)
     found = contributions.find(clone, asked.branch or None)
     _require_known(clone, found.kept)
     tip, worktree = _require_movable(clone, found)
@@ -41,7 +44,7 @@ def update(asked: BranchOrder, request: Request, *, progress: Progress) -> PullR
             clones.fetch_branches(clone, (order.base,))
         if (unchanged := _unchanged(clone, found.kept, tip)) is not None:
             return unchanged
-    message.require_disclosure(people, order.trailers)
+    message.require_disclosure(clones.people(clone), order.trailers)
     edited = contributions.edited_text(clone.common, found.kept)
     with contributions.replacing(clone.common, order.branch) as replacement, committing.workshop(clone) as shop:
         ground = grounds.find(clone, order, wanted, progress=progress)
@@ -49,13 +52,8 @@ def update(asked: BranchOrder, request: Request, *, progress: Progress) -> PullR
         report = proposing.write_down(ground.chosen, replacement.building, at=replacement.place, progress=progress)
         if report.failed and not order.force:
             return PullRequest(clone=clone.top, report=report, made=None, warnings=ground.warnings, before=tip)
-        commits = writing.tree_commits(ground.chosen, report.proposal.commits)
         progress.step("committing")
-        changes = [commit.files for commit in commits]
-        messages = was.kept_messages(making.messages(commits, order.trailers))
-        oids = shop.series(ground.base.commit, list(zip(changes, messages, strict=True)))
-        if was.are_like(shop.recorded(ground.base.commit, oids[-1])):
-            oids = tuple(Oid(commit.hexsha) for commit in was.ours)
+        oids, subjects = _committed(shop, was, ground, report, order.trailers)
         carried = edits.carry(shop, was, oids[-1])
         final = shop.content(carried.tip, report.proposal.target)
         difference = shop.range_diff((was.fork, tip), (ground.base.commit, carried.tip))
@@ -66,7 +64,7 @@ def update(asked: BranchOrder, request: Request, *, progress: Progress) -> PullR
             report,
             oids,
             replacement,
-            subjects=[text.partition("\n")[0] for text in messages],
+            subjects=subjects,
             worktree=worktree.path,
             own=list(zip(carried.own, carried.subjects, strict=True)),
             edited=edited,
@@ -88,6 +86,21 @@ def update(asked: BranchOrder, request: Request, *, progress: Progress) -> PullR
         before=tip,
         range_diff=difference,
     )
+
+
+def _committed(
+    shop: Workshop, was: Edits, ground: BranchGround, report: Report, trailers: Sequence[str]
+) -> tuple[tuple[Oid, ...], list[str]]:
+    """Commit the series on the base, with the contributor's messages; return the commits and their subjects.
+
+    Commits that are there already stay.
+    """
+    commits = writing.tree_commits(ground.chosen, report.proposal.commits)
+    messages = was.kept_messages(making.messages(commits, trailers))
+    oids = shop.series(ground.base.commit, list(zip((commit.files for commit in commits), messages, strict=True)))
+    if was.are_like(shop.recorded(ground.base.commit, oids[-1])):
+        oids = tuple(Oid(commit.hexsha) for commit in was.ours)
+    return oids, [text.partition("\n")[0] for text in messages]
 
 
 def _require_known(clone: Clone, kept: Contribution) -> None:

@@ -1,4 +1,3 @@
-import difflib
 import json
 import re
 from pathlib import Path
@@ -7,6 +6,7 @@ import pytest
 
 from tests.cli.conftest import Unlet
 from tests.clones import git
+from tests.diffs import diff
 
 COMMIT = ("-c", "user.name=x", "-c", "user.email=x@localhost", "commit", "--quiet", "--all", "--message=docker: x")
 TARGET = Path("pkgs/applications/virtualization/docker/default.nix")
@@ -24,10 +24,7 @@ def test_proposal_can_be_proven_again(unlet: Unlet) -> None:
 def test_patch_that_rebuilds_is_told_and_ends_with_1(unlet: Unlet, docker_nix: Path) -> None:
     before = docker_nix.read_text()
     after = before.replace("-DMINIMAL=ON", "-DMINIMAL=OFF")
-    lines = difflib.unified_diff(
-        before.splitlines(keepends=True), after.splitlines(keepends=True), f"a/{TARGET}", f"b/{TARGET}"
-    )
-    (unlet.cwd / "theirs.diff").write_text("".join(lines))
+    (unlet.cwd / "theirs.diff").write_text(diff(TARGET, before, after))
     done = unlet("check", "--patch", "theirs.diff", "--nixpkgs", "specimen", "--proof", "no-rebuild")
     assert (done.returncode, done.stderr) == (1, "")
     assert "\nfailed   no-rebuild  " in done.stdout
@@ -54,10 +51,7 @@ def test_patch_of_a_stranger_is_judged_sealed(
     code = f"builtins.seq ({code.format(home=home)}) "
     after = before.replace('"-DMINIMAL=ON"', code + '"-DMINIMAL=ON"')
     assert after != before
-    lines = difflib.unified_diff(
-        before.splitlines(keepends=True), after.splitlines(keepends=True), f"a/{TARGET}", f"b/{TARGET}"
-    )
-    (unlet.cwd / "theirs.diff").write_text("".join(lines))
+    (unlet.cwd / "theirs.diff").write_text(diff(TARGET, before, after))
     arguments = ("check", "--patch", "theirs.diff", "--nixpkgs", "specimen", "--system", "x86_64-linux", "--json")
     done = unlet(*arguments, NIX_CONFIG=setting.format(home=home))
     assert done.returncode == 1, done.stdout + done.stderr
@@ -110,10 +104,7 @@ def test_text_of_strangers_stays_text_in_a_comment(unlet: Unlet, docker_nix: Pat
     before = docker_nix.read_text()
     evil = "``` </details> @everyone [x](http://localhost.invalid) |"
     after = before.replace('"-DMINIMAL=ON"', f'(throw "{evil}")')
-    lines = difflib.unified_diff(
-        before.splitlines(keepends=True), after.splitlines(keepends=True), f"a/{TARGET}", f"b/{TARGET}"
-    )
-    (unlet.cwd / "theirs.diff").write_text("".join(lines))
+    (unlet.cwd / "theirs.diff").write_text(diff(TARGET, before, after))
     done = unlet("check", "--patch", "theirs.diff", "--nixpkgs", "specimen", "--comment")
     assert done.returncode == 1
     outside = done.stdout.partition("<details>")[0]

@@ -1,4 +1,3 @@
-import difflib
 import shutil
 from collections.abc import Generator
 from pathlib import Path, PurePosixPath
@@ -7,6 +6,7 @@ import pytest
 from git import Repo
 
 from tests.clones import git
+from tests.diffs import diff
 from tests.forge.server import NAME, Forge, serving
 from tests.progress import Steps
 from tests.proposal.test_propose import NOTES, statuses
@@ -33,11 +33,8 @@ def judged(  # noqa: PLR0913 - what may be asked for, and who is told
     depth: Depth | None = None,
 ) -> Report:
     before = (specimen.path() / file).read_text()
-    lines = difflib.unified_diff(
-        before.splitlines(keepends=True), after.splitlines(keepends=True), f"a/{file}", f"b/{file}"
-    )
     patch = tmp_path / "theirs.diff"
-    patch.write_text("".join(lines))
+    patch.write_text(diff(file, before, after))
     change = ChangeRequest(patch=patch, source=SourceRequest(nixpkgs="specimen"))
     request = CheckRequest(change=change, target=target, bindings=bindings, depth=depth or Depth())
     return check(request, progress=Silence())

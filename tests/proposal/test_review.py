@@ -1,6 +1,5 @@
 """What a review has beside the judgement: the claims about a target, or why there are none."""
 
-import difflib
 import shutil
 from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests import specimens
+from tests.diffs import diff
 from tests.proposal.test_propose import NOTES, statuses
 from toolkit import specimen
 from toolkit.errors import LimitError
@@ -30,11 +30,7 @@ FIXED = (specimens.path("states/fixed") / DOCKER).read_text()
 
 
 def patch(path: Path, file: str, after: str) -> Path:
-    before = (specimen.path() / file).read_text()
-    names = (f"a/{file}", f"b/{file}" if after else "/dev/null")
-    lines = difflib.unified_diff(before.splitlines(keepends=True), after.splitlines(keepends=True), *names)
-    head = f"diff --git a/{file} b/{file}\n{'' if after else 'deleted file mode 100644' + chr(10)}"
-    path.write_text(head + "".join(lines))
+    path.write_text(diff(file, (specimen.path() / file).read_text(), after))
     return path
 
 

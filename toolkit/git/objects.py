@@ -11,7 +11,6 @@ identity if there is none. Its diffs ask for submodules, file by file.
 import codecs
 import io
 import re
-import traceback
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -93,28 +92,22 @@ def read(repo: Repo, name: str, *, most: int | None = None) -> tuple[Oid, bytes]
     A file with more than `most` bytes is cut one byte after that. Raise CommandError if git cannot read it. One process
     answers all questions about a repository.
     """
-    oid, _, path = name.partition(":")
-    odb: Any = repo.odb  # gitdb has no types
     try:
-        binsha = git.Commit(repo, bytes.fromhex(oid)).tree.join(path).binsha if path else bytes.fromhex(oid)
-        stream = odb.stream(binsha)
-        content: bytes = stream.read(-1 if most is None else most + 1)
+        header: Any = repo.git.stream_object_data(name)  # bytes, which it calls texts
+        oid, kind, size, stream = header
+        content = stream.read(-1 if most is None else most + 1)
         # Git hands out all of it, before it answers again.
         while stream.read(_CHUNK):
             pass
-        if len(content) < min(stream.size, stream.size if most is None else most + 1):
+        if len(content) < (size if most is None else min(size, most + 1)):
             # GitPython reads the rest when it forgets the stream, which must not be closed by then.
-            del stream
-            raise BrokenPipeError(name)  # noqa: TRY301 - as what gitdb raises
-    except IndexError as error:
-        # A part of a commit is missing. GitPython reads the rest when it forgets the stream: before that is closed.
-        traceback.clear_frames(error.__traceback__)
-        raise CommandError(("git", "cat-file", "commit", oid), status=128, stderr=f"fatal: {oid} is damaged") from None
-    except (KeyError, ValueError, BrokenPipeError) as error:
+            del header, stream
+            raise BrokenPipeError(name)  # noqa: TRY301 - as what a pipe raises
+    except (ValueError, BrokenPipeError) as error:
         asked = repo.git.cat_file_all
         ended = isinstance(error, BrokenPipeError) or "SHA is empty" in str(error)
         if ended and asked is not None and (status := asked.proc.wait()):
             said = messages.known(asked.stderr.read().decode("utf-8", "replace"), asked.args)
             raise CommandError(tuple(asked.args), status=status, stderr=said) from error
         return None
-    return (Oid(binsha.hex()), content) if stream.type == b"blob" else None
+    return (Oid(oid.decode()), content) if kind == b"blob" else None

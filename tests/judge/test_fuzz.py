@@ -108,7 +108,7 @@ def chosen(files: list[Path], count: int, chance: random.Random, tree: Path) -> 
             continue
         path = PurePosixPath(file.relative_to(tree))
         try:
-            program.parsed(mutant.encode(), name=str(path))
+            program.parse_text(mutant.encode(), name=str(path))
         except ToolkitError:
             continue
         before, after = (TreeFile(content=each.encode()) for each in (text, mutant))

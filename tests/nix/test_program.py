@@ -24,7 +24,7 @@ def test_each_is_read_as_if_it_were_alone(tmp_path: Path) -> None:
     found = program.parsed_each(CONTENTS, tmp_path, names=names)
     for content, name, answer in zip(CONTENTS[:-1], names, found, strict=False):
         try:
-            alone: str | NixSyntaxError = program.parsed(content, name=name)
+            alone: str | NixSyntaxError = program.parse_text(content, name=name)
         except NixSyntaxError as error:
             alone = error
         assert isinstance(answer, NixSyntaxError) == isinstance(alone, NixSyntaxError)

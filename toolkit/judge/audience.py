@@ -134,7 +134,7 @@ class Audience:
         record.compare({record.native: sorted(persons | members)}, FEW)
         names = {path[-1] for path in persons}
         found = readers.find(record, persons, names, files={file.path})
-        packages = sorted({*found.strong, *found.weak}, key=lambda path: (len(path), path))
+        packages = reach.shortest({*found.strong, *found.weak})
         self.names |= {".".join(path) for path in packages}
         record.compare({record.native: packages[:most]}, ("meta",))
         if (rest := len(packages) - most) > 0:

@@ -182,7 +182,7 @@ class _Judging:
     def _note(self, file: ChangedText, own: set[AttrPath]) -> None:
         """Add what the text of a file shows and no answer of Nix."""
         reached = self.record.reached[file.path]
-        there = sorted(reached & self.record.kinds.keys(), key=lambda path: (len(path), path))
+        there = reach.shortest(reached & self.record.kinds.keys())
         for path in there if file.closes else ():
             if path in own and self.record.kinds[path] == PACKAGE:
                 # Nix does not list others.
@@ -248,10 +248,7 @@ class _Judging:
         if own and file.path in {reach.ALL_PACKAGES, reach.ALIASES}:
             # All packages need a table of them; what its names are was asked.
             return
-        packages, all_packages = (
-            sorted((path for path in paths if self.record.kinds[path] == PACKAGE), key=lambda path: (len(path), path))
-            for paths in (own, made - own)
-        )
+        packages, all_packages = self.record.packages(own), self.record.packages(made - own)
         owner = [path for path in packages if path[0] == reach.by_name(file.path)]
         if owner and reach.is_package(file.path):
             return

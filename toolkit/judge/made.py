@@ -110,10 +110,7 @@ class Made:
 
     def _ask_elsewhere(self, file: ChangedText, reached: Collection[AttrPath]) -> None:
         """Ask about packages of a file on the other platforms that it asks for, natively; the rest is unknown."""
-        packages = sorted(
-            (path for path in self.there(file, reached) if self._record.kinds[path] == PACKAGE),
-            key=lambda path: (len(path), path),
-        )
+        packages = self._record.packages(self.there(file, reached))
         known: set[str] = set()
         for word in file.platforms:
             found = [path for asks, path in _ELSEWHERE if asks.fullmatch(word)]
@@ -138,7 +135,7 @@ class Made:
 
     def few_enough(self, paths: Iterable[AttrPath]) -> list[AttrPath]:
         """Return the attributes to evaluate, only the first ones if there are too many."""
-        found = sorted(paths, key=lambda path: (len(path), path))
+        found = reach.shortest(paths)
         if (rest := len(found) - MOST) > 0:
             self.unreached.append(Gap(what=f"{rest} more attributes", reason="the change reaches too many"))
         return found[:MOST]

@@ -297,6 +297,11 @@ class _Climbed(Struct, frozen=True, kw_only=True):
     suffixes: tuple[AttrPath, ...] = field(default=())
 
 
+def shortest(paths: Iterable[AttrPath]) -> list[AttrPath]:
+    """Return attribute paths in order, the shortest ones first."""
+    return sorted(paths, key=lambda path: (len(path), path))
+
+
 def _made(paths: Iterable[AttrPath]) -> set[AttrPath]:
     """Return paths with what a function makes in place of the function."""
     return {(*made, *path[1:]) for path in paths for made in _MAKERS.get(path[0], [path[:1]])}

@@ -10,7 +10,7 @@ from toolkit.judge import comparing, fixed_outputs
 from toolkit.judge.asking import ELSEWHERE, ENDS, MISSING, NATIVE, PACKAGE, PARTS, THROWS, Answer, Question, called
 from toolkit.judge.changed import ChangedText, given
 from toolkit.judge.differences import Difference, Gap, Kind, Weight
-from toolkit.judge.reach import AttrPath, Map
+from toolkit.judge.reach import AttrPath, Map, shortest
 from toolkit.judge.sides import Sides
 from toolkit.judge.subject import THREW, Compared
 from toolkit.judge.values import labels
@@ -80,6 +80,10 @@ class Record:
             question.path: {name for answer in pair for name in answer.parts.get("names", ())}
             for question, pair in self.answers(questions)
         }
+
+    def packages(self, paths: Iterable[AttrPath]) -> list[AttrPath]:
+        """Return those of some attributes that are packages, the shortest paths first."""
+        return shortest(path for path in paths if self.kinds[path] == PACKAGE)
 
     def is_same(self, path: AttrPath) -> bool:
         """Return whether a package has the same derivation on both sides, natively."""

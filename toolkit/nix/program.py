@@ -63,19 +63,11 @@ def parse(paths: Sequence[Path]) -> None:
         raise _syntax_error(error, paths) or error from error
 
 
-def parse_text(content: bytes, *, name: str) -> None:
-    """Parse a content; raise NixSyntaxError if Nix rejects it, with `name` as the file's name.
+def parse_text(content: bytes, *, name: str) -> str:
+    """Return a content in Nix's own form: without comments, attributes in Nix's order. This needs no store.
 
-    This needs no store.
-    """
-    parsed(content, name=name)
-
-
-def parsed(content: bytes, *, name: str) -> str:
-    """Return a content in Nix's own form: without comments, attributes in Nix's order.
-
-    Relative paths start at the working directory. Raise NixSyntaxError as `parse_text` does, RefusalError for a content
-    that takes Nix too long: some words take it quadratic time.
+    Relative paths start at the working directory. Raise NixSyntaxError if Nix rejects it, with `name` as the file's
+    name, RefusalError for a content that takes Nix too long: some words take it quadratic time.
     """
     argv = (*_PARSE, "-")
     try:
@@ -89,7 +81,7 @@ def parsed(content: bytes, *, name: str) -> str:
 def parsed_each(
     contents: Sequence[bytes], directory: Path, *, names: Sequence[str]
 ) -> list[str | NixSyntaxError | RefusalError | None]:
-    """Return Nix's form of each content, or its error, as `parsed` does, many in one process.
+    """Return Nix's form of each content, or its error, as `parse_text` does, many in one process.
 
     The contents are written to the otherwise empty `directory`, where relative paths start. After MOST_BROKEN errors no
     more are read; those are None.

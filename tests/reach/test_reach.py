@@ -247,9 +247,112 @@ def test_nix_gives_the_reason_in_one_line(reached: Callable[..., Reach], overrid
     assert reason in (found.overrides[0].reason or "")
 
 
-def test_overrides_of_a_scope_may_be_a_set(reached: Callable[..., Reach]) -> None:
-    found = reached("letters = prev.letters.override { overrides = { alpha = prev.spare; }; };")
-    assert statuses(found) == {"letters.alpha": "reaches"}
+EXTENSION = "_: super: { base = super.base.overrideAttrs { a = 1; }; }"
+TOOLS = "tools = builtins.mapAttrs (_: value: value) (prev.tools // {{ {} }});"
+STATUSES: list[tuple[dict[str, str] | str, dict[str, str]]] = [
+    # Overrides of a scope may be a set.
+    ("letters = prev.letters.override { overrides = { alpha = prev.spare; }; };", {"letters.alpha": "reaches"}),
+    ("broken = prev.tool;", {"broken": "new"}),
+    ("failing = prev.failing.overrideAttrs { src = prev.tool; };", {"failing": "reaches"}),
+    # One that fails spoils no other.
+    (
+        "tool = throw ''no''; plain = prev.plain.override { withColour = true; }; other = prev.tool;",
+        {"other": "new", "plain": "reaches", "tool": "does not evaluate"},
+    ),
+    # It is built anew because of the tool, not because of its own override.
+    (
+        "tool = prev.tool.overrideAttrs { doCheck = true; }; plain = prev.plain.overrideAttrs { };",
+        {"plain": "no effect", "tool": "reaches"},
+    ),
+    # The set of the last name is that of the first, which has the same override.
+    (
+        "tool = prev.tool.overrideAttrs { a = 1; }; second = prev.second.overrideAttrs { a = 1; };",
+        {"second": "reaches", "tool": "reaches"},
+    ),
+    (
+        f"house = prev.house.override {{ packageOverrides = {EXTENSION}; }};",
+        {"house.python3Packages.base": "reaches"},
+    ),
+    (f"python39 = prev.python39.override {{ packageOverrides = {EXTENSION}; }};", {"python39.pkgs.base": "reaches"}),
+    ("own = prev.python313.override { packageOverrides = { }; };", {"own": "new"}),
+    (
+        "own = prev.tool.overrideAttrs { a = 1; }; plain = prev.plain.override { tool = final.own; };",
+        {"own": "new", "plain": "reaches"},
+    ),
+    (
+        """python313 = prev.python313.override { packageOverrides = self: super: {
+          base = super.base.overrideAttrs { a = 1; };
+          app = super.app.overrideAttrs { doCheck = false; };
+        }; };
+        pythonPackagesExtensions = prev.pythonPackagesExtensions ++ [ (self: super: {
+          more = super.base;
+          app = super.app.overrideAttrs { b = 1; };
+        }) ];""",
+        {
+            "python313.pkgs.app": "no effect",
+            "python313.pkgs.base": "reaches",
+            "python3Packages.app": "reaches",
+            "python3Packages.more": "new",
+        },
+    ),
+    # A set without a function of its own is compared, and a package that never evaluates spoils none.
+    (TOOLS.format("tool = prev.tool;"), {"tools": "no effect"}),
+    (TOOLS.format("tool = prev.spare;"), {"tools": "reaches"}),
+    (TOOLS.format('plain = prev.plain.overrideAttrs { version = "2.0.0"; };'), {"tools": "in part"}),
+    (TOOLS.format("tool = prev.spare; plain = prev.plain.nothing;"), {"tools": "does not evaluate"}),
+    ("shelf = prev.shelf // { };", {"shelf": "no effect"}),
+    (TOOLS.replace("tools", "shelf").format("tool = prev.spare;"), {"shelf": "reaches"}),
+    # An input that is not there spoils no other overlay.
+    (
+        {
+            "default.nix": """{ inputs, ... }: {
+              additions = final: _prev: { own = final.tool; };
+              modifications = final: prev: { plain = prev.plain.override { withColour = true; }; };
+              other = inputs.other.overlays.default;
+            }"""
+        },
+        {"other": "unknown", "own": "new", "plain": "reaches"},
+    ),
+    (
+        {
+            "module.nix": """{ inputs, ... }: { nixpkgs.overlays = [
+              inputs.other.overlays.default
+              (final: prev: { tool = prev.tool.overrideAttrs { a = 1; }; })
+            ]; }"""
+        },
+        {"[0]": "unknown", "tool": "reaches"},
+    ),
+    (
+        {"parts.nix": "{ inputs, ... }: { flake.overlays.default = final: prev: { tool = prev.tool; }; }"},
+        {"tool": "no effect"},
+    ),
+    # A file may take the nixpkgs that a flake passes on.
+    (
+        {
+            "default.nix": """{ nixpkgs, other, ... }: with nixpkgs.lib; {
+              mine = final: prev: { plain = last [ prev.tool ]; };
+              yours = other;
+            }"""
+        },
+        {"plain": "reaches", "yours": "unknown"},
+    ),
+    *(
+        ({"overlay.nix": f"{pattern} final: prev: {{ plain = prev.tool; }}"}, {"plain": "reaches"})
+        for pattern in ("{ ... }:", "{ lib, ... }:", "_:", "{ lib }: _:")
+    ),
+    ({"config.nix": "final: prev: { plain = prev.tool; }"}, {"plain": "reaches"}),
+    (
+        {"config.nix": "{ packageOverrides = pkgs: { plain = pkgs.plain.override { withColour = true; }; }; }"},
+        {"plain": "reaches"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("files", "expected"), STATUSES)
+def test_each_attribute_is_judged(
+    reached: Callable[..., Reach], files: dict[str, str] | str, expected: dict[str, str]
+) -> None:
+    assert statuses(reached(files)) == expected
 
 
 def test_what_nix_refuses_by_itself_is_said(reached: Callable[..., Reach]) -> None:
@@ -262,46 +365,9 @@ def test_what_nix_refuses_by_itself_is_said(reached: Callable[..., Reach]) -> No
     assert (override.status, override.reason) == (Outcome.REACHES, None)
 
 
-def test_what_has_been_removed_may_be_defined_anew(reached: Callable[..., Reach]) -> None:
-    assert statuses(reached("broken = prev.tool;")) == {"broken": "new"}
-
-
-def test_a_package_that_fails_unchanged_is_not_new(reached: Callable[..., Reach]) -> None:
-    assert statuses(reached("failing = prev.failing.overrideAttrs { src = prev.tool; };")) == {"failing": "reaches"}
-
-
-def test_one_that_fails_spoils_no_other(reached: Callable[..., Reach]) -> None:
-    found = reached("tool = throw ''no''; plain = prev.plain.override { withColour = true; }; other = prev.tool;")
-    assert statuses(found) == {"other": "new", "plain": "reaches", "tool": "does not evaluate"}
-
-
-def test_each_override_is_judged_without_the_others(reached: Callable[..., Reach]) -> None:
-    # plain is built anew because of the tool, not because of its own override.
-    found = reached("tool = prev.tool.overrideAttrs { doCheck = true; }; plain = prev.plain.overrideAttrs { };")
-    assert statuses(found) == {"plain": "no effect", "tool": "reaches"}
-
-
-def test_one_that_repeats_another_is_judged_by_itself(reached: Callable[..., Reach]) -> None:
-    # The set of the last name is that of the first, which has the same override.
-    one = "overrideAttrs { a = 1; }"
-    found = reached(f"tool = prev.tool.{one}; second = prev.second.{one};")
-    assert statuses(found) == {"second": "reaches", "tool": "reaches"}
-
-
 def test_a_function_in_place_of_a_package_is_told(reached: Callable[..., Reach]) -> None:
     (override,) = reached("plain = { tool }: tool;").overrides
     assert (override.status, override.reason) == (Outcome.UNKNOWN, "is a function, not a package")
-
-
-def test_a_program_may_have_packages_of_its_own(reached: Callable[..., Reach]) -> None:
-    extension = "_: super: { base = super.base.overrideAttrs { a = 1; }; }"
-    found = reached(f"house = prev.house.override {{ packageOverrides = {extension}; }};")
-    assert statuses(found) == {"house.python3Packages.base": "reaches"}
-
-
-def test_one_that_uses_another_reaches(reached: Callable[..., Reach]) -> None:
-    found = reached("own = prev.tool.overrideAttrs { a = 1; }; plain = prev.plain.override { tool = final.own; };")
-    assert statuses(found) == {"own": "new", "plain": "reaches"}
 
 
 def test_overlays_are_judged_in_turn(reached: Callable[..., Reach]) -> None:
@@ -318,25 +384,6 @@ def test_overlays_are_judged_in_turn(reached: Callable[..., Reach]) -> None:
     assert [(each.file or "").rpartition("overlays/")[2] for each in found.overrides] == ["a.nix", "b/default.nix"]
 
 
-def test_scopes_are_followed(reached: Callable[..., Reach]) -> None:
-    found = reached("""
-      python313 = prev.python313.override { packageOverrides = self: super: {
-        base = super.base.overrideAttrs { a = 1; };
-        app = super.app.overrideAttrs { doCheck = false; };
-      }; };
-      pythonPackagesExtensions = prev.pythonPackagesExtensions ++ [ (self: super: {
-        more = super.base;
-        app = super.app.overrideAttrs { b = 1; };
-      }) ];
-    """)
-    assert statuses(found) == {
-        "python313.pkgs.app": "no effect",
-        "python313.pkgs.base": "reaches",
-        "python3Packages.app": "reaches",
-        "python3Packages.more": "new",
-    }
-
-
 def test_an_interpreter_may_not_be_that_of_the_scope(reached: Callable[..., Reach]) -> None:
     extension = "_: super: { base = super.base.overrideAttrs { a = 1; }; }"
     found = reached(f"python3 = prev.python3.override {{ packageOverrides = {extension}; }};")
@@ -344,37 +391,9 @@ def test_an_interpreter_may_not_be_that_of_the_scope(reached: Callable[..., Reac
     assert left(found.overrides[0]) == ["python3Packages.base"]
 
 
-def test_another_interpreter_is_no_alias(reached: Callable[..., Reach]) -> None:
-    extension = "_: super: { base = super.base.overrideAttrs { a = 1; }; }"
-    found = reached(f"python39 = prev.python39.override {{ packageOverrides = {extension}; }};")
-    assert statuses(found) == {"python39.pkgs.base": "reaches"}
-
-
 def test_a_line_is_that_of_the_attribute(reached: Callable[..., Reach], tmp_path: object) -> None:
     (override,) = reached({"overlay.nix": "final: prev:\n{\n\n  plain = prev.tool;\n}\n"}).overrides
     assert (override.file, override.line) == (f"{tmp_path}/overlay.nix", 4)
-
-
-@pytest.mark.parametrize(
-    ("members", "status"),
-    [
-        ("tool = prev.tool;", "no effect"),
-        ("tool = prev.spare;", "reaches"),
-        ('plain = prev.plain.overrideAttrs { version = "2.0.0"; };', "in part"),
-        ("tool = prev.spare; plain = prev.plain.nothing;", "does not evaluate"),
-    ],
-)
-def test_a_set_without_a_function_of_its_own_is_compared(
-    reached: Callable[..., Reach], members: str, status: str
-) -> None:
-    found = reached(f"tools = builtins.mapAttrs (_: value: value) (prev.tools // {{ {members} }});")
-    assert statuses(found) == {"tools": status}
-
-
-def test_a_package_that_never_evaluates_spoils_no_set(reached: Callable[..., Reach]) -> None:
-    assert statuses(reached("shelf = prev.shelf // { };")) == {"shelf": "no effect"}
-    mapped = "builtins.mapAttrs (_: value: value)"
-    assert statuses(reached(f"shelf = {mapped} (prev.shelf // {{ tool = prev.spare; }});")) == {"shelf": "reaches"}
 
 
 def test_of_very_many_packages_the_first_are_judged(reached: Callable[..., Reach]) -> None:
@@ -412,13 +431,6 @@ def test_the_users_own_overlays_need_no_name(
     assert statuses(reached(files, "")) == {"plain": "reaches", "tool": "no effect"}
 
 
-def test_package_overrides_of_a_configuration(reached: Callable[..., Reach]) -> None:
-    found = reached(
-        {"config.nix": "{ packageOverrides = pkgs: { plain = pkgs.plain.override { withColour = true; }; }; }"}
-    )
-    assert statuses(found) == {"plain": "reaches"}
-
-
 def test_a_configuration_that_does_not_evaluate_is_read_alone(reached: Callable[..., Reach]) -> None:
     text = "{ config, ... }: { imports = [ ./none.nix ]; nixpkgs.overlays = [ (_: prev: { plain = prev.tool; }) ]; }"
     found = reached({"configuration.nix": text})
@@ -445,49 +457,6 @@ def test_what_an_overlay_asks_for_may_not_be_there(reached: Callable[..., Reach]
 )
 def test_what_cannot_be_had_is_not_the_overrides_fault(reason: str, is_there: bool) -> None:  # noqa: FBT001 - a case
     assert EvaluationError(reason, "").is_absent is not is_there
-
-
-def test_what_is_not_there_spoils_no_other_overlay(reached: Callable[..., Reach]) -> None:
-    default = """{ inputs, ... }: {
-      additions = final: _prev: { own = final.tool; };
-      modifications = final: prev: { plain = prev.plain.override { withColour = true; }; };
-      other = inputs.other.overlays.default;
-    }"""
-    assert statuses(reached({"default.nix": default})) == {
-        "other": "unknown",
-        "own": "new",
-        "plain": "reaches",
-    }
-    module = """{ inputs, ... }: { nixpkgs.overlays = [
-      inputs.other.overlays.default
-      (final: prev: { tool = prev.tool.overrideAttrs { a = 1; }; })
-    ]; }"""
-    assert statuses(reached({"module.nix": module}))["tool"] == "reaches"
-    parts = "{ inputs, ... }: { flake.overlays.default = final: prev: { tool = prev.tool; }; }"
-    assert statuses(reached({"parts.nix": parts})) == {"tool": "no effect"}
-
-
-def test_a_new_interpreter_may_have_packages_that_fail(reached: Callable[..., Reach]) -> None:
-    assert statuses(reached("own = prev.python313.override { packageOverrides = { }; };")) == {"own": "new"}
-
-
-@pytest.mark.parametrize("pattern", ["{ ... }:", "{ lib, ... }:", "_:", "{ lib }: _:"])
-def test_a_function_of_a_set_gives_an_overlay(reached: Callable[..., Reach], pattern: str) -> None:
-    found = reached({"overlay.nix": f"{pattern} final: prev: {{ plain = prev.tool; }}"})
-    assert statuses(found) == {"plain": "reaches"}
-
-
-def test_a_file_may_take_the_nixpkgs_that_a_flake_passes_on(reached: Callable[..., Reach]) -> None:
-    text = """{ nixpkgs, other, ... }: with nixpkgs.lib; {
-      mine = final: prev: { plain = last [ prev.tool ]; };
-      yours = other;
-    }"""
-    assert statuses(reached({"default.nix": text})) == {"plain": "reaches", "yours": "unknown"}
-
-
-def test_an_overlay_may_be_called_as_a_configuration_is(reached: Callable[..., Reach]) -> None:
-    found = reached({"config.nix": "final: prev: { plain = prev.tool; }"})
-    assert statuses(found) == {"plain": "reaches"}
 
 
 def test_a_flake_has_overlays(reached: Callable[..., Reach]) -> None:

@@ -5,9 +5,9 @@ exactly this report.
 """
 
 import hashlib
+from contextlib import suppress
 from pathlib import Path
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit import documents
@@ -15,26 +15,19 @@ from toolkit.cache import default_cache
 from toolkit.errors import ToolkitError, without_passwords
 from toolkit.model import Source, SourceRequest
 
-_KIND, _NAME = "reports", "source.json"
-
-
-class _Recorded(Struct, frozen=True, kw_only=True):
-    source: SourceRequest
+_KIND, _NAME = "reports", "request.json"
 
 
 def record(report: bytes, source: Source, request: SourceRequest) -> None:
     """Record the source of a report.json, if the cache can be written."""
-    content = documents.write(_Recorded(source=_lasting(source, request)))
-    try:
-        default_cache().keep(_KIND, _key(report), _NAME, content)
-    except ToolkitError:
-        return
+    with suppress(ToolkitError):
+        default_cache().keep(_KIND, _key(report), _NAME, documents.write(_lasting(source, request)))
 
 
 def find(report: bytes) -> SourceRequest | None:
     """Return the source of a report.json, None if no run on this machine wrote it."""
     content = default_cache().read(_KIND, _key(report), _NAME)
-    return documents.read(content, _Recorded, document=_NAME).source if content is not None else None
+    return documents.read(content, SourceRequest, document=_NAME) if content is not None else None
 
 
 def _key(report: bytes) -> str:

@@ -33,9 +33,7 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         f"{AT_HAND}::test_tree_reads_nothing_outside_of_it",
         HOSTILE,
     ),
-    "| `--tier build` | the": (
-        "tests/docker/claims/test_realising.py::test_series_and_overlay_are_one_derivation_that_builds",
-    ),
+    "| `--tier build` | the": ("tests/docker/claims/test_realising.py::test_series_builds",),
     "Sealed, Nix reads only the package's": (f"{LIMITS}::test_nothing_else_is_in_reach",),
     "It fetches nothing, runs no program,": (
         f"{LIMITS}::test_fetchers_reach_no_server",

@@ -13,6 +13,7 @@ BASE = """final: prev: { python313 = prev.python313.override {
   packageOverrides = self: super: { base = super.base.overrideAttrs { a = 1; }; };
 }; }"""
 APP = BASE.replace("base", "app")
+PACKAGES = "python3Packages = final.python313.pkgs;"
 HOOKED = """final: prev: { pythonPackagesExtensions = prev.pythonPackagesExtensions ++ [
   (self: super: { base = super.base.overrideAttrs { a = 1; }; })
 ]; }"""
@@ -24,6 +25,11 @@ HOOKED = """final: prev: { pythonPackagesExtensions = prev.pythonPackagesExtensi
         (ONE, "final: prev: { plain = final.tool; }", {"plain": "no effect"}),
         ("final: prev: { own = prev.tool; }", "final: prev: { own = prev.spare; }", {"own": "no effect"}),
         (BASE, APP, {"python313.pkgs.base": "no effect", "python313.pkgs.app": "reaches"}),
+        (
+            BASE.replace("\n}; }", f"\n}}; {PACKAGES} }}"),
+            APP.replace("\n}; }", f"\n}}; {PACKAGES} }}"),
+            {"python313.pkgs.base": "no effect", "python313.pkgs.app": "reaches"},
+        ),
         (
             HOOKED,
             HOOKED.replace("prev.pythonPackagesExtensions ++", "").replace("base", "app"),
@@ -42,6 +48,7 @@ def test_what_a_later_overlay_replaces_has_no_effect(
 ) -> None:
     found = reached({"a.nix": first, "b.nix": second})
     answers = {each.attribute: each for each in reversed(found.overrides)}
+    assert len(answers) == len(expected)
     assert {name: answers[name].status.value for name in expected} == expected
     for each in found.overrides:
         if each.status is Outcome.NO_EFFECT:

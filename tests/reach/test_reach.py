@@ -217,7 +217,7 @@ def test_the_way_leads_to_what_stays(reached: Callable[..., Reach]) -> None:
         ('plain = prev.plain.overrideAttrs { meta.description = "x"; };', "only meta changes"),
         ("engine = prev.engine.overrideAttrs { passthru.shown = prev.tool; };", "only passthru changes"),
         ("engine = prev.engine.overrideAttrs { passthru = { }; };", "only passthru changes"),
-        ('plain = prev.plain.overrideAttrs { NIX_MAIN_PROGRAM = "x"; };', "only meta changes"),
+        ("named = prev.named.overrideAttrs { NIX_MAIN_PROGRAM = null; };", "only meta changes"),
     ],
 )
 def test_the_same_derivation_is_no_effect(reached: Callable[..., Reach], override: str, reason: str) -> None:
@@ -247,6 +247,7 @@ def test_nix_gives_the_reason_in_one_line(reached: Callable[..., Reach], overrid
     assert reason in (found.overrides[0].reason or "")
 
 
+PACKAGES = "python3Packages = final.python313.pkgs;"
 EXTENSION = "_: super: { base = super.base.overrideAttrs { a = 1; }; }"
 TOOLS = "tools = builtins.mapAttrs (_: value: value) (prev.tools // {{ {} }});"
 STATUSES: list[tuple[dict[str, str] | str, dict[str, str]]] = [
@@ -258,6 +259,13 @@ STATUSES: list[tuple[dict[str, str] | str, dict[str, str]]] = [
     (
         "tool = throw ''no''; plain = prev.plain.override { withColour = true; }; other = prev.tool;",
         {"other": "new", "plain": "reaches", "tool": "does not evaluate"},
+    ),
+    ('named = prev.named.overrideAttrs { NIX_MAIN_PROGRAM = "x"; };', {"named": "reaches"}),
+    # The old one needs what the new one lacks.
+    ("core = prev.spare;", {"core": "reaches"}),
+    (
+        f"python313 = prev.python313.override {{ packageOverrides = {EXTENSION}; }}; {PACKAGES}",
+        {"python313.pkgs.base": "reaches"},
     ),
     # It is built anew because of the tool, not because of its own override.
     (

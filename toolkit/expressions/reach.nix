@@ -300,12 +300,13 @@ in
   # The arguments that a package's file takes.
   arguments = scope: index: name: say (argumentsOf (entry index scope).prev.${name});
 
-  # The derivations of a path below the old and the new value of an attribute.
+  # The derivations of a path below the old and the new value of an attribute. The old value may need the new one, and not
+  # evaluate with it: if `afresh`, it is that of the plain set.
   pair =
-    scope: index: path:
+    afresh: scope: index: path:
     let
       inherit (entry index scope) prev given;
-      old = factsAt path prev;
+      old = factsAt path (if afresh then plain else prev);
       new = facts (at path given);
     in
     say {
@@ -319,12 +320,12 @@ in
 
   # The same of a member of a scope that an extension gives.
   member =
-    scope: index: name: base: each:
+    afresh: scope: index: name: base: each:
     let
       found = memberOf scope index name each;
     in
     say {
-      old = factsAt [ each ] found.super;
+      old = if afresh then factsAt (base ++ [ each ]) plain else factsAt [ each ] found.super;
       new = facts found.given.${each};
       aliases = map (other: {
         path = other;

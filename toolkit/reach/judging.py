@@ -36,6 +36,7 @@ _SOME = 8
 """So many names of a set, about, are enough to see that all fail for one cause."""
 
 _ALREADY = Override(status=Outcome.NO_EFFECT, reason="nixpkgs has it already, you can remove it")
+_BY_OTHERS = Override(status=Outcome.NO_EFFECT, reason="your other overrides give the same, you can remove it")
 
 
 class Judge:
@@ -52,6 +53,7 @@ class Judge:
         self._progress = progress
         self._store = self._others.store
         self._places: dict[tuple[str, ...], Place | None] = {}
+        self._written: dict[tuple[Place, str], list[tuple[str, ...]]] = {}
         self._slow: set[str] = set()
 
     def overrides(self, subjects: Sequence[Listed], only: Sequence[str]) -> list[Override]:
@@ -89,13 +91,28 @@ class Judge:
         members = [
             self._override(subject, (*found.base, each.name), self._member(scope, subject, found, each), each.place)
             for each in (found.members if subject.named.known else ())
+            if not self._is_known(subject, (*found.base, each.name), each.place)
         ]
-        if not members or found.package:
+        if not found.members or found.package or not subject.named.known:
             whole = self._whole(scope, subject, found)
             # An interpreter that only carries other packages is none of them.
-            if not members or whole.status is not Outcome.NO_EFFECT:
+            if not found.members or whole.status is not Outcome.NO_EFFECT:
                 yield self._override(subject, (subject.name,), whole)
         yield from members
+
+    def _is_known(self, subject: Listed, path: tuple[str, ...], place: Place | None) -> bool:
+        """Return whether a member is another overlay's, or the same line has given the same package by another path."""
+        if place is None:
+            return False
+        if place.file != subject.overlay.file and place.file in {each.file for each in subject.overlays}:
+            return True
+        known = self._written.setdefault((place, path[-1]), [])
+        joint = self._sets.joint(subject)
+        drv = self._sets.drv(joint, path) if known else ""
+        if drv and any(self._sets.drv(joint, each) == drv for each in known):
+            return True
+        known.append(path)
+        return False
 
     def _bear(self, scope: str, answer: object) -> None:
         """Leave a set alone in which one override takes all the time, and give the next question a time of its own."""
@@ -177,20 +194,8 @@ class Judge:
         self, subject: Listed, path: Sequence[str], scope: str, *, base: Sequence[str] | None = None
     ) -> Override:
         """Judge a path in a set of packages, or a member of the scope `base` that the override extends."""
-
-        def pair_in(here: str) -> Pair | EvaluationError:
-            if base is None:
-                return self._sets.ask(f"pair {called(here, subject, path)}", Pair)
-            return self._sets.ask(f"member {called(here, subject)} {listed(base)} {quoted(path[-1])}", Pair)
-
-        pair = pair_in(scope)
-        self._bear(scope, pair)
         is_joint = scope == self._sets.joint(subject)
-        fails = isinstance(pair, EvaluationError) or (pair.old.kind == "nothing" and subject.named.known)
-        if fails and is_joint:
-            by_itself = pair_in(self._sets.alone(subject))
-            if isinstance(pair, EvaluationError) or not isinstance(by_itself, EvaluationError):
-                scope, pair = self._sets.alone(subject), by_itself
+        scope, pair = self._pair(subject, path, scope, base)
         if isinstance(pair, EvaluationError):
             return self._failure(subject, pair)
         if pair.old.drv is None or pair.new.drv is None:
@@ -207,6 +212,28 @@ class Judge:
                 return alone
         return self._unchanged(subject, path, old, new, scope, is_member=base is not None)
 
+    def _pair(
+        self, subject: Listed, path: Sequence[str], scope: str, base: Sequence[str] | None
+    ) -> tuple[str, Pair | EvaluationError]:
+        """Return a path without and with the override, and the set in which both evaluate."""
+
+        def pair_in(here: str, afresh: str = "false") -> Pair | EvaluationError:
+            if base is None:
+                return self._sets.ask(f"pair {afresh} {called(here, subject, path)}", Pair)
+            return self._sets.ask(f"member {afresh} {called(here, subject)} {listed(base)} {quoted(path[-1])}", Pair)
+
+        pair = pair_in(scope)
+        self._bear(scope, pair)
+        fails = isinstance(pair, EvaluationError) or (pair.old.kind == "nothing" and subject.named.known)
+        if fails and scope == self._sets.joint(subject):
+            by_itself = pair_in(self._sets.alone(subject))
+            if isinstance(pair, EvaluationError) or not isinstance(by_itself, EvaluationError):
+                scope, pair = self._sets.alone(subject), by_itself
+        if isinstance(pair, EvaluationError) and not pair.is_limit:
+            afresh = pair_in(scope, "true")
+            pair = pair if isinstance(afresh, EvaluationError) else afresh
+        return scope, pair
+
     def _unchanged(  # noqa: PLR0913 - an override, and the package without and with it
         self, subject: Listed, path: Sequence[str], old: Derivation, new: Derivation, scope: str, *, is_member: bool
     ) -> Override:
@@ -217,6 +244,8 @@ class Judge:
         ):
             return self._failure(subject, failed)
         same = _ALREADY if is_member else self._same(question)
+        if same is _ALREADY and self._sets.drv("plain", path) not in {"", new.path}:
+            same = _BY_OTHERS
         words, calls = self._calls(subject, path, path[-1] if is_member else "", scope)
         case = self._others.case(scope, old, new, calls)
         other = self._others.instead(words, path, case, (), self._names(subject, path))
@@ -226,7 +255,7 @@ class Judge:
         """Judge two derivations that differ, of a member of a scope if that is not empty."""
         old, new = self._store[pair.old.drv or ""], self._store[pair.new.drv or ""]
         if rules.is_meta(old, new):
-            return Override(status=Outcome.NO_EFFECT, reason="only meta changes, and with it a variable of the build")
+            return Override(status=Outcome.NO_EFFECT, reason="only meta changes, and NIX_MAIN_PROGRAM goes with it")
         words, calls = self._calls(subject, path, member, scope)
         case = self._others.case(scope, old, new, calls)
         left = rules.left(case)

@@ -43,7 +43,9 @@ _REGISTRY = re.compile(r"\bnuget\b")
 
 
 def is_meta(old: Derivation, new: Derivation) -> bool:
-    """Return whether two derivations differ only by what nixpkgs makes of `meta`."""
+    """Return whether two derivations differ only by what nixpkgs has made of a `meta` that is replaced."""
+    if new.values.get("NIX_MAIN_PROGRAM"):
+        return False
     names = {*old.values, *new.values} - {*old.outputs, *new.outputs, "outputs", "NIX_MAIN_PROGRAM"}
     same = all(old.values.get(name) == new.values.get(name) for name in names)
     return same and (old.inputs, old.command) == (new.inputs, new.command)

@@ -130,6 +130,23 @@ let
     ) { };
     python39 = python [ (_: super: { base = super.base.overrideAttrs { release = "3.9"; }; }) ];
 
+    named = mkDerivation {
+      pname = "named";
+      version = "1.0";
+      NIX_MAIN_PROGRAM = "named";
+    };
+    core = mkDerivation {
+      pname = "core";
+      version = "1.0";
+      inherit (self) shell;
+      passthru.bare = self.spare;
+    };
+    shell = mkDerivation {
+      pname = "shell";
+      version = "1.0";
+      core = self.core.bare;
+    };
+
     tool = mkDerivation {
       pname = "tool";
       version = "2.0";

@@ -249,11 +249,11 @@ def test_without_linters_nothing_is_claimed(tree: Path) -> None:
 
 def test_what_asks_nix_says_the_systems_that_it_was_narrowed_to() -> None:
     deep = [claim for claim in CLAIMS if claim.alone]
-    assert [claim.name for claim in deep if not claim.wide] == ["source-follows", "overlay"]
+    assert [claim.name for claim in deep if not claim.wide] == ["source-follows", "tests-follow", "overlay"]
 
 
 def test_only_a_claim_of_recipes_is_about_no_sort_of_change() -> None:
-    assert [claim.name for claim in CLAIMS if not claim.applies_to] == ["source-follows"]
+    assert [claim.name for claim in CLAIMS if not claim.applies_to] == ["source-follows", "tests-follow"]
     assert [claim.name for claim in CLAIMS if Subject.OVERLAY in claim.applies_to and claim.alone] == [
         *("no-rebuild", "overridable", "passthru", "meta", "overrides", "overlay")
     ]

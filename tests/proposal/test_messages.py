@@ -44,7 +44,7 @@ def tree(tmp_path: Path) -> Path:
         (
             {"recipe": "none"},
             "--recipe: 'none' is unknown",
-            "known recipes are final-attrs; a path has a slash or ends in .toml",
+            "known recipes are fetcher, final-attrs, final-package; a path has a slash or ends in .toml",
         ),
     ],
 )
@@ -172,5 +172,6 @@ def test_each_claim_is_a_sentence() -> None:
         "overrides": "the override functions take and give the same as before",
         "readers": "all that reads or overrides it stays the same",
         "source-follows": "an override of version changes src, which it did not before",
+        "tests-follow": "an override of version changes the tests, which it did not before",
         "overlay": "the overlay gives the same derivation and overrides",
     }

@@ -130,7 +130,10 @@ def test_a_commit_that_rebuilds_is_not_proven_to_keep_the_derivation(tmp_path: P
 @pytest.mark.parametrize(
     ("change", "fact"),
     [
-        (("described", "os.system"), "rewrite 'os.system' is unknown; known are final-attrs, lift"),
+        (
+            ("described", "os.system"),
+            "rewrite 'os.system' is unknown; known are fetcher, final-attrs, final-package, lift",
+        ),
         (("why =", "options = { who = 'me' }\nwhy ="), "rewrite 'described' has no option 'who'"),
         (("[[steps]]", "steps = []\n[other]"), "field 'other' is unknown"),
         (("[[steps]]", f"x = {'[' * 100_000}\n[[steps]]"), "is nested too deep"),
@@ -163,7 +166,7 @@ def test_what_does_not_go_with_a_recipe_is_refused(
 ) -> None:
     with pytest.raises(UsageError, match=fact) as caught:
         run(tmp_path / "out", "notes-server", **{"recipe": str(recipe), **choices})
-    assert ("known recipes are final-attrs" in str(caught.value.hint)) is ("unknown" in fact)
+    assert ("known recipes are fetcher, final-attrs" in str(caught.value.hint)) is ("unknown" in fact)
 
 
 def test_a_recipe_says_which_options_it_has(tmp_path: Path, recipe: Path) -> None:
@@ -271,3 +274,26 @@ def test_more_than_ten_packages_at_once_are_refused_with_upstreams_word(tmp_path
     with pytest.raises(UsageError, match=r"^--recipe: 11 packages at once, and at most 10 are welcome$") as caught:
         list(propose(asked, progress=Silence()))
     assert "552408" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("kind", ["own", "other"])
+def test_the_tests_of_a_package_become_those_of_an_overridden_one(tmp_path: Path, kind: str) -> None:
+    root = shutil.copytree(specimen.path(), tmp_path / "nixpkgs")
+    test = '  passthru = {\n    tests.version = stdenv.mkDerivation { name = "t"; src = notes-server; };\n'
+    text = (root / NOTES).read_text().replace("  curl,\n}", "  curl,\n  notes-server,\n}")
+    (root / NOTES).write_text(text.replace("  passthru = {\n", test))
+    if kind == "other":
+        # The argument of the name is another package.
+        sets = root / "pkgs/top-level/all-packages.nix"
+        given = f"callPackageWith (final // {{ notes-server = final.curl; }}) ../../{NOTES} {{ }}"
+        sets.write_text(
+            sets.read_text().replace("  docker = final", f"  notes-server = lib.{given};\n\n  docker = final")
+        )
+    report = run(tmp_path / "out", "notes-server", nixpkgs=str(root), recipe="final-package")
+    (commit,) = report.proposal.commits
+    assert b"src = finalAttrs.finalPackage;" in commit.after
+    assert b"  curl,\n}" in commit.after
+    proof = next(proof for proof in report.proofs if proof.name == "tests-follow")
+    assert (proof.status, proof.reason) == (
+        (Status.PASSED, None) if kind == "own" else (Status.FAILED, "tests.version is another one")
+    )

@@ -24,6 +24,9 @@ _DECIDED = frozenset(["doCheck", "doInstallCheck"])
 """Attributes that the builder decides on as well, by whether what it builds can run."""
 
 _PROGRAM = "mainProgram"
+_DOC = "/share/doc/"
+"""Below it, a directory has its name written out as well."""
+
 _AS_TEXT = frozenset(["owner", "repo", _PROGRAM])
 """Attributes that nixpkgs wants written out, and not made with `pname` (pkgs/README.md; 387725)."""
 
@@ -100,9 +103,15 @@ def written_out(use: Reference) -> Edit | None:
     if use.name != "pname" or use.scope is None:
         return None
     binding, around = use.node.enclosing("binding"), use.node.parent
-    if binding is None or around is None or (attribute := path_of(binding)[-1]) not in _AS_TEXT:
+    if binding is None or around is None:
         return None
+    attribute = path_of(binding)[-1]
     within = around.kind == "interpolation" and around.parent is not None and around.parent.kind == "string_expression"
+    in_doc = around.kind == "interpolation" and use.node.tree.text[: around.start].endswith(_DOC)
+    if in_doc:
+        attribute, within = _PROGRAM, True
+    elif attribute not in _AS_TEXT:
+        return None
     if not within and value(binding) is not use.node:
         return None
     owner = source(use.name, use.scope.node)

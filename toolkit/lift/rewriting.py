@@ -127,7 +127,7 @@ def carry_out(planned: LiftPlan) -> Lifted:
     inherits: dict[int, StatementEdit] = defaultdict(StatementEdit)
     edits = [
         *_uses(planned, targets, parameter, inherits),
-        *(_with_parameter(construction, parameter) if design is not Design.LAYER else ()),
+        *(with_parameter(construction, parameter) if design is not Design.LAYER else ()),
         *unfolded.edits,
         *written.values(),
         *(renamed := list(capture.renamed(planned, parameter, sites))),
@@ -192,7 +192,7 @@ def _uses(
         yield Edit(node.start, node.end, ".".join([parameter, *paths[0]]))
 
 
-def _with_parameter(construction: BuilderCall, parameter: str) -> Iterator[Edit]:
+def with_parameter(construction: BuilderCall, parameter: str) -> Iterator[Edit]:
     """Make the builder's argument a function of the final attributes."""
     text = construction.call.tree.text
     if construction.final is not None:

@@ -115,17 +115,36 @@ def follows(case: LiftCase) -> Finding:
 
 def source_follows(case: LiftCase) -> Finding:
     """Override the package's version: its source must change, but must not have changed before the lift."""
+    return _with_version(case, ("src",))
+
+
+def tests_follow(case: LiftCase) -> Finding:
+    """Override the package's version: each test that takes the final package must change, but not before."""
+    call = read(Tree(case.after.content.decode(), name=str(case.target))).construction
+    attributes = [*call.attributes] if call is not None else []
+    paths = [path for path, node in attributes if path[:2] == ("passthru", "tests") and ".finalPackage" in node.text]
+    leaves = [path for path in paths if len(path) == len(("passthru", "tests", "NAME"))]
+    if not leaves:
+        return Finding(covers="nothing", not_run="because no test is written out in the file")
+    return _with_version(case, *leaves)
+
+
+def _with_version(case: LiftCase, *paths: tuple[str, ...]) -> Finding:
+    """Override the package's version: attributes must change, but not before the commits. As they are, they stay."""
     before, after = case.asking.trees
     package, system = case.asking.own.package, case.asking.systems[0]
-    question = LiftQuestion(package=package, methods={"src": ("src",)}, follows={"src": ("version",)})
-    found = [ask(tree, tree, system, [question])[0] for tree in (before, after)]
-    was, now = (each.methods["src"].follows.get("version") if "src" in each.methods else None for each in found)
+    methods = {".".join(path[-1:] if path == ("src",) else path[1:]): path for path in paths}
+    question = LiftQuestion(package=package, methods=methods, follows=dict.fromkeys(methods, ("version",)))
+    found = [ask(before, tree, system, [question])[0].methods for tree in (before, after)]
+    was, now = ({name: each.follows["version"] for name, each in said.items() if each.follows} for said in found)
     again = command(after, after, system, [question]).line
-    if was is None or now is None:
+    if not was.keys() & now.keys():
         return Finding(covers="nothing", not_run=f"because the package or its source does not evaluate on {system}")
-    reasons = {"an override of version does not change src": not now, "it did so before": was}
-    failures = tuple(reason for reason, holds in reasons.items() if holds)
-    return Finding(covers=f"{package}.src on {system}", failures=failures, commands=(again,))
+    failures = [f"an override of version does not change {name}" for name, changes in now.items() if not changes]
+    failures += ["it did so before" for name, changes in was.items() if changes and name in now]
+    failures += [f"{name} is another one" for name, each in found[1].items() if each.before.old != each.after.old]
+    covers = f"{', '.join(f'{package}.{name}' for name in now)} on {system}"
+    return Finding(covers=covers, failures=tuple(failures), commands=(again,))
 
 
 def capture_safe(case: LiftCase) -> Finding:
@@ -219,6 +238,9 @@ CLAIMS: tuple[Claim[LiftCase], ...] = (
     _of_tree("readers", "all that reads or overrides it stays the same", readers, _KEPT | {Subject.CHANGE}),
     _of_tree(
         "source-follows", "an override of version changes src, which it did not before", source_follows, wide=False
+    ),
+    _of_tree(
+        "tests-follow", "an override of version changes the tests, which it did not before", tests_follow, wide=False
     ),
     _of_tree(
         "overlay",

@@ -14,7 +14,9 @@ from platformdirs import user_config_path
 
 from toolkit import inside, patches
 from toolkit.errors import ToolkitError, UsageError
+from toolkit.lift.fetchers import renewed
 from toolkit.lift.final_attrs import final_attrs
+from toolkit.lift.final_package import final_package
 from toolkit.lift.locating import CalledNames
 from toolkit.lift.plan import ASKED, Design
 from toolkit.lift.rewriting import lift
@@ -52,7 +54,9 @@ def lifted(text: str, *, name: str, bindings: str = "", design: str = Design.STA
 
 
 REWRITES: dict[str, Rewrite] = {
+    "fetcher": Rewrite(make=renewed, claims=("passthru", "meta", "overrides")),
     "final-attrs": Rewrite(make=final_attrs, claims=("source-follows",), most=10),
+    "final-package": Rewrite(make=final_package, claims=("meta", "tests-follow")),
     "lift": Rewrite(make=lifted, options=("bindings", "design", "follow")),
 }
 """The rewrites for steps, by name."""
@@ -102,7 +106,7 @@ def find(name: str, package: str | None = None) -> Recipe | None:
 def named(name: str, package: str | None = None) -> Recipe:
     """Return the named recipe, or the one at that path; raise UsageError if there is none."""
     if (recipe := find(name, package)) is None:
-        hint = f"known recipes are {', '.join(known())}; a path has a slash or ends in {_SUFFIX}"
+        hint = f"known recipes are {', '.join(sorted(known()))}; a path has a slash or ends in {_SUFFIX}"
         raise UsageError(f"--recipe: '{name}' is unknown", hint=hint)
     return recipe
 

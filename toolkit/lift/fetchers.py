@@ -1,0 +1,75 @@
+"""A recipe: calls of fetchers as nixpkgs wants them, with `tag` for a tag and `hash` for a hash, of the same values."""
+
+import base64
+import re
+from collections.abc import Iterator
+
+from toolkit.errors import LayoutError
+from toolkit.lift.shape import callee
+from toolkit.nix.attributes import statements, value
+from toolkit.nix.edit import Edit, apply
+from toolkit.nix.tree import Node, Tree
+
+_TAGGED = re.compile(r"fetchFrom(GitHub|GitLab|Gitea|Forgejo|Codeberg)|fetchgit")
+_HASHED = re.compile(
+    rf"{_TAGGED.pattern}|fetchFrom(Bitbucket|Sourcehut|Savannah|Gitiles)|fetch(url|zip|patch2?|Pypi|Crate)"
+)
+_TAG = "refs/tags/"
+
+_DIGITS = "0123456789abcdfghijklmnpqrsvwxyz"
+"""Nix's base 32 (its manual, "Nix Archive"), in which the last digit comes first."""
+
+
+def renewed(text: str, *, name: str) -> str:
+    """Return the text with the fetchers' old arguments in their present form.
+
+    `name` is the file's in messages. Raise NixSyntaxError for invalid Nix, LayoutError if there is nothing to change.
+    """
+    tree = Tree(text, name=name)
+    edits = [edit for node in tree.nodes if node.kind == "apply_expression" for edit in _renewed(node)]
+    if not edits:
+        raise LayoutError(f"{name}: no fetcher has a tag as its rev, or a sha256", hint="nothing to propose")
+    return apply(text, edits)
+
+
+def _renewed(call: Node) -> Iterator[Edit]:
+    function, argument = call.children[0], call.children[-1]
+    fetcher = callee(function)[-1:]
+    if not fetcher or function.kind == "apply_expression" or argument.kind != "attrset_expression":
+        return
+    bound = {node.children[0].text: node for node in statements(argument, "binding")}
+    rev, sha256 = bound.get("rev"), bound.get("sha256")
+    if rev is not None and "tag" not in bound and _TAGGED.fullmatch(fetcher[0]):
+        yield from _tagged(rev)
+    if sha256 is not None and "hash" not in bound and _HASHED.fullmatch(fetcher[0]):
+        literal = value(sha256)
+        if literal.kind == "string_expression" and (sri := _sri(literal.text[1:-1])) is not None:
+            yield Edit(sha256.children[0].start, sha256.children[0].end, "hash")
+            yield Edit(literal.start, literal.end, f'"{sri}"')
+
+
+def _tagged(rev: Node) -> Iterator[Edit]:
+    literal = value(rev)
+    if literal.kind != "string_expression" or not literal.text.startswith(f'"{_TAG}'):
+        return
+    rest = literal.text[1:-1].removeprefix(_TAG)
+    only = [child for child in literal.children[1:-1] if child.text != _TAG]
+    alone = only[0].text[2:-1].strip() if len(only) == 1 and only[0].kind == "interpolation" else ""
+    yield Edit(rev.children[0].start, rev.children[0].end, "tag")
+    yield Edit(literal.start, literal.end, alone if re.fullmatch(r"[\w.'-]+", alone) else f'"{rest}"')
+
+
+def _sri(digest: str) -> str | None:
+    """Return a SHA-256 as `hash` has it; None for other text."""
+    if re.fullmatch(r"sha256-[A-Za-z0-9+/]{43}=", digest):
+        return digest
+    if re.fullmatch(r"[0-9a-f]{64}", digest):
+        content = bytes.fromhex(digest)
+    elif re.fullmatch(rf"[01][{_DIGITS}]{{51}}", digest):
+        number = 0
+        for digit in digest:
+            number = number * len(_DIGITS) + _DIGITS.index(digit)
+        content = number.to_bytes(32, "little")
+    else:
+        return None
+    return f"sha256-{base64.b64encode(content).decode()}"

@@ -217,6 +217,14 @@ def test_what_a_package_says_is_noted(path: str, old: str, new: str, attribute: 
     assert (attribute, "what its file says by throw, warn or trace differs") in said(found, Weight.NOTE)
 
 
+def test_a_line_of_what_a_package_says_is_noted() -> None:
+    before = TEXT.replace(
+        "stdenv.mkDerivation {\n  pname", "lib.warn ''\n  it is\n  old\n'' stdenv.mkDerivation {\n  pname"
+    )
+    found = step({NOTES: before}, {NOTES: before.replace("  old\n", "  gone\n")})
+    assert [(each.before, each.after) for each in found] == [(("old",), ("gone",))]
+
+
 HELD = 'passthru = {\n    jre = stdenv.mkDerivation { name = "jre-17"; };'
 
 
@@ -260,6 +268,12 @@ def test_a_new_fetch_with_the_hash_of_its_neighbour_is_a_regression() -> None:
             "false",
             "override with all switches on gives something else",
         ),
+        (
+            "withA ? true, withB ? true",
+            "withA || withB",
+            "true",
+            "override with all switches off gives something else",
+        ),
         ("plugins ? [ ]", "plugins", "[ ]", "override with another plugins no longer reaches the derivation"),
         ("plugin ? null", "plugin", "null", "override with another plugin no longer reaches the derivation"),
     ],
@@ -270,6 +284,12 @@ def test_an_argument_that_no_longer_has_an_effect_is_a_regression(
     before = f'{{ stdenv, {arguments} }}:\nstdenv.mkDerivation {{ name = "x"; it = {old}; }}\n'
     after = before.replace(f"it = {old}", f"it = {new}")
     assert said(step({SCRIPT: before}, {SCRIPT: after})) == {("notes-python", what)}
+
+
+def test_a_value_that_an_argument_refuses_is_no_override() -> None:
+    text = '{ stdenv, flag ? null }:\nstdenv.mkDerivation { name = "x"; it = flag != null && flag; }\n'
+    found = second({SCRIPT: text}, {SCRIPT: text.replace("it =", "at =")}, systems=(NATIVE,))
+    assert [each.reason for each in found.not_covered if each.attribute == "notes-python"] == []
 
 
 def test_an_override_that_is_the_default_now_is_nothing() -> None:

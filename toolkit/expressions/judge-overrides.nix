@@ -202,7 +202,7 @@ let
     drv = path package;
     out = output package;
   };
-  # What each switch gives on and off, and all of them on.
+  # What each switch gives on and off, and all of them together.
   flags =
     leaving: package:
     let
@@ -222,11 +222,14 @@ let
           true
           false
         ];
-      together = made "all switches on" "switches" (fromNames switches (_: true));
+      together = [
+        (made "all switches on" "switches" (fromNames switches (_: true)))
+        (made "all switches off" "switches" (fromNames switches (_: false)))
+      ];
     in
     listToAttrs (
       concatLists (map each (filter (name: !(elem "${name}=" leaving)) switches))
-      ++ (if length switches < 2 || elem "switches=" leaving then [ ] else [ together ])
+      ++ (if length switches < 2 || elem "switches=" leaving then [ ] else together)
     );
 
   # Which packages that `override` replaces arrive in what is built: each is one of another name there, or an input of one.

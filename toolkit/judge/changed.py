@@ -33,6 +33,9 @@ _SYSTEM = re.compile(
     r"(?![\w-])"
 )
 _SAYS = re.compile(r"\b(?:throw|abort|warn|trace|assertMsg)(?:If|IfNot|Val)?\b")
+_MOST_SAID = 20
+"""The most lines of what a `throw` or `warn` says."""
+
 _WORD = re.compile(r"[A-Za-z_][\w'-]*")
 _GIVEN = {
     "lists": re.compile(r"(?<![\w'-])([A-Za-z_][\w'-]*+)\s*+\?\s*+\[\s*\]"),
@@ -57,7 +60,7 @@ class ChangedText(Struct, frozen=True, kw_only=True):
 
     `platforms` are platforms in or around the changed lines that no judged system has. `closes`: a function no longer
     accepts arguments that it does not name. `words` stand in or around the changed lines; `said` are the changed lines
-    before and after that contain a `throw` or `warn`.
+    before and after of what a `throw` or `warn` says.
     """
 
     path: str
@@ -163,10 +166,21 @@ def _compared(file: ChangedText) -> ChangedText:
     return replace(changed, said=(said[0], said[1]))
 
 
-def _said(text: str, lines: Collection[str]) -> tuple[str, ...]:
-    """Return the lines that say something and are among `lines`, or whose text begins in the line behind."""
-    found = (line for line in text.splitlines() if _SAYS.search(line))
-    return tuple(line.strip() for line in found if line in lines or line.endswith("''"))
+def _said(text: str, changed: Collection[str]) -> tuple[str, ...]:
+    """Return the changed lines of what a `throw` or `warn` says, which may begin in the next line and take several."""
+    lines = text.splitlines()
+    said: dict[int, str] = {}
+    for start, line in enumerate(lines):
+        if (found := _SAYS.search(line)) is None:
+            continue
+        words = line[found.end() :]
+        for number in range(start, min(start + _MOST_SAID, len(lines))):
+            words += lines[number] if number > start else ""
+            if lines[number] in changed:
+                said[number] = lines[number].strip()
+            if words.count("''") % 2 == 0 and '"' in words.replace("''", '"'):
+                break
+    return tuple(said.values())
 
 
 def _members(text: str) -> dict[str, Any]:

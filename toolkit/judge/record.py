@@ -19,6 +19,7 @@ STATIC = "static"
 SAMPLE = ("hello", "git", "jq", "ripgrep", "curl", "nginx", "gzip", "cowsay", "figlet", "python3Packages.requests")
 """The questions about a change that reaches everything."""
 
+_TRIED = "follows.override."
 _FETCHED = ("hello", "src")
 """It is fetched by `fetchurl`."""
 
@@ -174,6 +175,8 @@ class Record:
         what = f"{name} on {system}"
         limits = {**before.limits, **after.limits}
         both = before.ends.keys() & after.ends.keys()
+        # What the file refuses of what is tried is no override of it.
+        both -= {each for each in both if each.startswith(_TRIED) and before.ends[each] == after.ends[each]}
         # Few packages are made for it, and some of the others need many times what they need natively.
         is_beyond = bool(before.limits and after.limits)
         kinds = {before.kind, after.kind}

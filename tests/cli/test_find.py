@@ -163,6 +163,16 @@ def test_docker_that_is_not_understood_has_the_reason(unlet: Unlet) -> None:
     assert done.stdout.splitlines()[1] == "  unknown layout: nothing in it is bound to a function dockerGen"
 
 
+def test_a_recipe_counts_the_packages_that_are_left(unlet: Unlet) -> None:
+    done = unlet("find", "--recipe", "final-attrs", "--nixpkgs", "specimen")
+    (row, count) = done.stdout.splitlines()
+    assert (row.split()[0], count) == ("status-board", "left: 1 package")
+    done = unlet("find", "--recipe", "fetcher", "--nixpkgs", "specimen")
+    assert done.stdout.splitlines() == ["left: 0 packages"]
+    done = unlet("find", "status-board", "--recipe", "final-attrs", "--nixpkgs", "specimen")
+    assert done.stdout.splitlines() == [row]
+
+
 def test_a_name_that_is_not_known_is_one_line(unlet: Unlet) -> None:
     done = unlet("find", "nots-server", "--nixpkgs", "specimen")
     assert (done.returncode, done.stdout) == (3, "")

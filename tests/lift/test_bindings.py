@@ -31,6 +31,20 @@ def test_a_builder_that_takes_no_function_can_have_no_final_attributes() -> None
     assert found(UI, attributes, call="buildFHSEnv")["ui"].liftable is False
 
 
+def test_a_package_under_a_condition_is_one_if_its_other_branch_is_null() -> None:
+    attributes = '{ pname = "a"; postInstall = "${ui}"; }'
+    for condition in (
+        "ui = if x then buildNpmPackage { inherit src version; } else null;",
+        "ui = if x then null else (buildNpmPackage { inherit src version; });",
+    ):
+        assert found(condition, attributes)["ui"].builder == "buildNpmPackage"
+    for condition in (
+        "ui = if x then buildNpmPackage { inherit src version; } else buildNpmPackage { inherit version; };",
+        "ui = if x then null else null;",
+    ):
+        assert found(condition, attributes) == {}
+
+
 def test_a_binding_that_no_attribute_shows_is_hidden() -> None:
     binding = found(UI, '{ pname = "a"; postInstall = "${ui}"; }')["ui"]
     assert (binding.state, binding.kind, binding.builder) == (

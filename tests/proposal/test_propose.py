@@ -286,6 +286,18 @@ def test_an_unfree_part_asks_for_a_variable_as_well(
     Lifts().require_upstream(chosen)
 
 
+def test_a_part_that_some_systems_lack_is_lifted(
+    tmp_path: Path, changed: Callable[[str, str], None], tree: Path
+) -> None:
+    changed(
+        "  web-ui = stdenv.mkDerivation {",
+        "  web-ui = if !stdenv.hostPlatform.isLinux then null else stdenv.mkDerivation {",
+    )
+    report = run(tmp_path / "out", "notes-server", nixpkgs=str(tree))
+    assert not report.failed
+    assert b"finalAttrs.passthru.web-ui" in report.proposal.commits[-1].after
+
+
 DEPS = """npmDeps = stdenv.mkDerivation {
       name = "deps";
       inherit src;

@@ -71,7 +71,7 @@ def command(*, packages: tuple[str, ...], all_kinds: bool, picture: str | None, 
             return _show_packages(found, picture)
         progress.step(f"reading {root}")
         if recipe is not None:
-            return _show_trials(list(recipes.trials(recipe, root, packages)))
+            return _show_trials(list(recipes.trials(recipe, root, packages)), whole=not packages)
         tree = survey(root)
     shown = [finding for finding in tree.findings if all_kinds or finding.binding.kind is BindingKind.PACKAGE]
     if settings.json:
@@ -91,7 +91,8 @@ def _show_packages(found: Sequence[PackageInspection], picture: str | None) -> i
     return 0
 
 
-def _show_trials(trials: Sequence[RecipeTrial]) -> int:
+def _show_trials(trials: Sequence[RecipeTrial], *, whole: bool) -> int:
+    """Print the trials, and of a whole tree their number: a CI can hold that."""
     if options.settings().json:
         output.write_json({"schema": SCHEMA, "trials": trials})
         return 0
@@ -100,6 +101,8 @@ def _show_trials(trials: Sequence[RecipeTrial]) -> int:
         for each in trials
     ]
     output.write_lines(output.table(rows, widest=_WIDEST))
+    if whole:
+        output.write_lines([f"left: {len(trials)} package{'s' * (len(trials) != 1)}"])
     return 0
 
 

@@ -121,7 +121,7 @@ def kind(binding: Node) -> tuple[BindingKind, str] | None:
     """Return the kind of a let's binding and the builder as written; None if the binding is not a package."""
     if binding.kind != "binding" or len(binding.children[0].children) != 1:
         return None
-    expression = result(value(binding))
+    expression = _made(value(binding))
     if expression.kind != "apply_expression":
         return None
     function, *arguments = call(expression)
@@ -137,6 +137,15 @@ def kind(binding: Node) -> tuple[BindingKind, str] | None:
         return None
     found = _kind(builder[-1], expression)
     return (found, ".".join(builder)) if found is not None else None
+
+
+def _made(node: Node) -> Node:
+    """Return the expression that a binding comes to; of an `if` with null, the other branch."""
+    expression = result(node)
+    if expression.kind != "if_expression":
+        return expression
+    others = [branch for branch in map(result, branches(expression)) if branch.text != "null"]
+    return others[0] if len(others) == 1 else expression
 
 
 def _kind(name: str, expression: Node) -> BindingKind | None:

@@ -125,14 +125,14 @@ DESIGNS: dict[str, Callable[[str], str]] = {
 
 
 _ARGUMENT = ("override { NAME = …; }",)
-_ATTRIBUTE = ("overrideAttrs { NAME = …; }", "overrideAttrs (old: { NAME = …; })")
+_ATTRIBUTE = ("overrideAttrs { NAME = …; }",)
 
-DOORS: dict[str, Callable[[str], tuple[str, ...]]] = {
+METHODS: dict[str, Callable[[str], tuple[str, ...]]] = {
     "move": lambda _: _ATTRIBUTE,
     "hidden": lambda _: _ARGUMENT,
-    "both": lambda _: (*_ARGUMENT, *_ATTRIBUTE),
+    "both": lambda _: _ATTRIBUTE,
     "final-let": lambda _: _ATTRIBUTE,
-    "final-small": lambda _: ("overrideAttrs of passthru.NAME",),
+    "final-small": lambda _: ("overrideAttrs (old: { passthru = old.passthru // { NAME = …; }; })",),
     "in-place": lambda _: _ARGUMENT,
     "sentinel": lambda _: _ARGUMENT,
     "override-attrs": lambda name: (f"override {{ override{name.removeprefix('docker-').title()}Attrs = {{ … }}; }}",),

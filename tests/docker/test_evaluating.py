@@ -61,7 +61,7 @@ def test_lifted_components_are_found_to_work() -> None:
     assert half.overridable is Overridable.PARTLY
 
 
-def test_new_way_of_building_that_no_door_opens_is_not_called_unfixed() -> None:
+def test_new_way_of_building_that_no_override_reaches_is_not_called_unfixed() -> None:
     text = layout("29.6")
     todo = next(line for line in text.splitlines() if "# TODO: move packages" in line)
     built = text.replace("buildGoModule (\n", "(x: buildGoModule x) (\n").replace(f"{todo}\n", "")

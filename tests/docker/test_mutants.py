@@ -21,9 +21,8 @@ from tests.progress import Steps
 from toolkit import documents, files
 from toolkit.docker import COMPONENTS, PREFIX_ENTRY, TARGET, builder
 from toolkit.docker.case import SYSTEMS, names
-from toolkit.docker.claims import building, facts
-from toolkit.docker.claims.asking import EXPRESSION, Document
-from toolkit.docker.claims.facts import Facts
+from toolkit.docker.claims import building
+from toolkit.docker.claims.evaluation import EXPRESSION, Document, Facts
 from toolkit.docker.rewrite.layout import DockerFile, docker_file
 from toolkit.docker.series import rewrite
 from toolkit.docker.steps import Demotion, steps
@@ -36,7 +35,6 @@ from toolkit.sources.stand_in import Surroundings
 
 BASES = [specimens.path(name) / TARGET for name in reversed(specimens.LAYOUTS) if name != "19.03"] + FILES
 NAME = "mutant.nix"
-LABEL = SYSTEMS[0][0]
 PROVEN_ELSEWHERE = {"format", "overlay"}
 """Claims for which a lone file has not what they need."""
 
@@ -111,26 +109,10 @@ def evaluated(number: int, batch: Mapping[str, Rewritten], directory: Path) -> d
         names=names(read),
         takes_function=builder.by_age(read[0]).takes_function,
     )
-    asked: dict[str, dict[str, object]] = {
-        side: {
-            "derivations": True,
-            "doors": {name: facts.STANDARD for name in COMPONENTS if side.endswith("-1")},
-            "rows": [],
-            "flags": [],
-        }
-        for side in sides
-    }
+    _, build, host = SYSTEMS[0]
+    arguments = {"case": str(case), "tree": str(stand_in.tree(around).root), "build": build, "host": host}
     try:
-        said = evaluator.evaluate(
-            EXPRESSION,
-            {
-                "case": str(case),
-                "asked": json.dumps(asked),
-                "labels": json.dumps([LABEL]),
-                "systems": json.dumps([dict(zip(("label", "build", "host"), SYSTEMS[0], strict=True))]),
-                "tree": str(stand_in.tree(around).root),
-            },
-        )
+        said = evaluator.evaluate(EXPRESSION, {**arguments, "sides": json.dumps([*sides])})
     except CommandError as error:
         keys = list(batch)
         if len(keys) > 1:
@@ -146,8 +128,7 @@ def evaluated(number: int, batch: Mapping[str, Rewritten], directory: Path) -> d
         return {keys[0]: None}
     document = documents.convert(said, Document, document="answer")
     return {
-        key: by_release(each, [document[f"{key}-{n}"][LABEL] for n in range(len(each.stages))])
-        for key, each in batch.items()
+        key: by_release(each, [document[f"{key}-{n}"] for n in range(len(each.stages))]) for key, each in batch.items()
     }
 
 
@@ -157,7 +138,7 @@ def by_release(each: Rewritten, stages: Sequence[dict[str, dict[str, Any]]]) -> 
     thrown = [(name, n) for name in names for n, stage in enumerate(stages) if "error" in stage[name]]
     if thrown:
         pytest.fail(f"throws: {thrown}: {explained(each)}")
-    return {name: [facts.read(stage[name], name) for stage in stages] for name in names} or None
+    return {name: [documents.convert(stage[name], Facts, document=name) for stage in stages] for name in names} or None
 
 
 def explained(each: Rewritten) -> str:
@@ -177,7 +158,6 @@ def wrong(each: Rewritten, before: Facts, lifted: Facts, demoted: Facts) -> list
         for name in new.keys() | last.keys()
         if name not in {"docker", "moby"} and new.get(name) != last.get(name)
     ]
-    found += [f"{name} has no door" for name, outcomes in lifted.doors.items() if not facts.working(outcomes)]
     script, other = (one.attributes["moby"].get("installPhase", "") for one in (lifted, demoted))
     if PREFIX_ENTRY in script:
         kept = each.demotion is not Demotion.DROP

@@ -155,5 +155,5 @@ class TestOtherDesigns:
         ) as caught:
             propose(docker(source=SourceRequest(file=path), out=tmp_path / "out"), progress=Steps())
         assert caught.value.hint == "only '--only demote' is left to propose"
-        assert designs.DOORS[name]("moby")[0] in caught.value.message
+        assert designs.METHODS[name]("moby")[0] in caught.value.message
         assert not (tmp_path / "out").exists()

@@ -109,8 +109,18 @@ def test_the_question_is_in_the_command_and_its_limits_grow_with_it(tmp_path: Pa
             "shown": [["passthru", "x"]],
             "follows": {"ui": ["src"]},
             "downloads": [],
+            "hidden": False,
+            "taken": {},
         },
-        {"package": ["c"], "methods": {}, "shown": [], "follows": {}, "downloads": [["d"]]},
+        {
+            "package": ["c"],
+            "methods": {},
+            "shown": [],
+            "follows": {},
+            "downloads": [["d"]],
+            "hidden": False,
+            "taken": {},
+        },
     ]
     assert given == {"sign": MARK, "before": "/before", "after": "/after", "system": SYSTEM}
     assert words[-1] == "--show-trace"

@@ -25,7 +25,10 @@ def test_many_slow_versions_end_with_the_time_that_all_have(monkeypatch: pytest.
     monkeypatch.setattr(evaluating, "_SECONDS", 1.0)
     memory = Memory()
     slow = 'let f = n: if n == 0 then "x" else f (n - 1) + f (n - 1); in builtins.stringLength (f 60)'
-    versions = {f"{number:040x}": hostile(f"{slow} + {number}").encode() for number in range(30)}
+    texts = (hostile(f"{slow} + {number}") for number in range(30))
+    # A function below the let: only Nix can tell what it does.
+    is_open = [text.replace("buildGoModule (\n", "(x: buildGoModule x) (\n") for text in texts]
+    versions = {f"{number:040x}": text.encode() for number, text in enumerate(is_open)}
     began = time.monotonic()
     found = Docker(memory).read(versions)
     assert time.monotonic() - began < 60

@@ -8,10 +8,11 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from posixpath import normpath
 from threading import Lock
+from typing import TypeVar, cast
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -21,7 +22,7 @@ from toolkit.cache import default_cache
 from toolkit.docker import COMPONENTS, PACKAGE, TARGET, builder
 from toolkit.docker.rewrite.layout import DockerFile, docker_file, ordered
 from toolkit.docker.steps import DEMOTE, LIFT, Demotion, demotion_of
-from toolkit.errors import NotRunError, RefusalError, ToolkitError, UsageError, tried
+from toolkit.errors import NotRunError, RefusalError, ToolkitError, UsageError, only, tried
 from toolkit.git import reading
 from toolkit.git.reading import TreeFile
 from toolkit.inside import EntryKind
@@ -35,6 +36,8 @@ from toolkit.shipped import EXPRESSIONS
 from toolkit.sources import changes, stand_in, trees
 from toolkit.sources.stand_in import Surroundings
 from toolkit.sources.trees import NixpkgsTree
+
+T = TypeVar("T")
 
 KIND = "stages"
 
@@ -52,15 +55,15 @@ SYSTEMS: tuple[tuple[str, str, str], ...] = (
 )
 """Label, build platform and host platform of each pair that is evaluated."""
 
-OVERRIDES = "overrides"
-"""The needs of a claim about the effects of overrides."""
-
 KNOWN_SYSTEMS = EXPRESSIONS / "systems.nix"
 
 _SILENT = Silence()
 
 _MOST_BESIDE = 1 << 26
 """How many bytes may stand beside a file; a name counts as a thousand."""
+
+_MOST_TRIED = 4
+"""Releases of which one is asked how it can be overridden, which is up to the function that makes them all."""
 
 _NAME = re.compile(r"[a-zA-Z_][\w'-]*")
 
@@ -84,8 +87,9 @@ class Ground(Struct, frozen=True, kw_only=True, eq=False):
     offline: bool = True
     progress: Progress = _SILENT
     _kept: dict[str, NixpkgsTree | None] = field(default_factory=dict[str, "NixpkgsTree | None"])
-    _judging: dict[str, Judging] = field(default_factory=dict[str, Judging])
     _lock: Lock = field(default_factory=Lock)
+    _known: dict[str, object] = field(default_factory=dict[str, object])
+    _asking: Lock = field(default_factory=Lock)
 
     @property
     def whole(self) -> NixpkgsTree | None:
@@ -111,19 +115,29 @@ class Ground(Struct, frozen=True, kw_only=True, eq=False):
 
     def after(self, stage: str) -> NixpkgsTree:
         """Return the nixpkgs with the file of a stage in it."""
-        return trees.changed(self.tree, {self.around.target: self.contents[stage]})
+        content = self.contents[stage]
+        is_there = inside.find(self.tree.root, self.around.target) == content
+        return self.tree if is_there else trees.changed(self.tree, {self.around.target: content})
+
+    def once(self, name: str, make: Callable[[], T]) -> T:
+        """Return what is made on first use, which all claims share; an error is shared, too."""
+        with self._asking:
+            if name not in self._known:
+                self._known[name] = tried(make)
+            return only(cast("T | ToolkitError", self._known[name]))
 
     def judging(self, stage: str, patch: str) -> Judging:
         """Return the judge of a stage's file; `patch` is the name of the change on the command line."""
-        tree = self.tree
-        with self._lock:
-            if stage not in self._judging:
-                source = SourceRequest(nixpkgs=str(tree.root))
-                change = changes.one_file(tree, self.around.target, self.contents[stage], source=source)
-                # What is compared of a docker besides its derivations hardly depends on the system.
-                asked = judged.systems(self.depth.systems or (self.native,), narrowed=True)
-                self._judging[stage] = Judging(change=change, systems=asked, named=("--patch", patch))
-            return self._judging[stage]
+
+        def make() -> Judging:
+            base = self.after(BEFORE)
+            source = SourceRequest(nixpkgs=str(base.root))
+            change = changes.one_file(base, self.around.target, self.contents[stage], source=source)
+            # What is compared of a docker besides its derivations hardly depends on the system.
+            asked = judged.systems(self.depth.systems or (self.native,), narrowed=True)
+            return Judging(change=change, systems=asked, named=("--patch", patch))
+
+        return self.once(f"judging of {stage}", make)
 
     @property
     def place(self) -> str:
@@ -131,6 +145,16 @@ class Ground(Struct, frozen=True, kw_only=True, eq=False):
         if self.whole is None:
             return "the stand-in tree"
         return "the specimen's package set" if self.tree.is_specimen else "the real package set"
+
+    @property
+    def otherwise(self) -> str:
+        """The user's next step if the tree does not evaluate, for messages."""
+        is_alone = self.whole is None
+        return (
+            "'--tier tree' asks a whole nixpkgs"
+            if is_alone
+            else "take a nixpkgs that does, or other systems by --system"
+        )
 
     @property
     def systems(self) -> tuple[tuple[str, str, str], ...]:
@@ -191,9 +215,9 @@ class DockerCase(Series[DockerStage], frozen=True, kw_only=True, eq=False):
         return self.ground.whole.warnings if self.ground.whole is not None else ()
 
     @property
-    def of_overrides(self) -> bool:
-        """Return whether a claim asks what overrides do."""
-        return self.needs is None or OVERRIDES in self.needs
+    def tried_on(self) -> tuple[str, ...]:
+        """The systems to try overrides on: which parts one reaches hardly depends on the system."""
+        return self.ground.depth.systems or (self.ground.native,)
 
     @property
     def lifted(self) -> DockerStage | None:
@@ -252,6 +276,12 @@ def names(files: Sequence[DockerFile]) -> tuple[str, ...]:
     """
     words = {word for file in files for word in _NAME.findall(file.text)}
     return tuple(sorted(words - {*COMPONENTS} - {name for file in files for name in file.optional()}))
+
+
+def spread(releases: Sequence[str]) -> tuple[str, ...]:
+    """Return the last of some releases, and a few more at equal distances down to the first."""
+    last, count = len(releases) - 1, min(_MOST_TRIED, len(releases))
+    return tuple(releases[last - index * last // max(count - 1, 1)] for index in range(count))
 
 
 def require_linux() -> None:

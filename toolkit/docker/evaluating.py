@@ -1,28 +1,30 @@
 """Let Nix decide what a version of the file means: by the overrides that reach the build, as the proofs do.
 
-The versions may be anybody's. They are evaluated with nothing in reach but themselves and our own expressions: no
-other file, no environment, no network, no store, in bounded memory and time, see `toolkit.nix.limits`.
+The versions may be anybody's. Each is evaluated in a stand-in tree of its own, with nothing else in reach: no other
+file, no environment, no network, in bounded memory and time, see `toolkit.nix.limits`.
 """
 
-import json
 import os
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from msgspec import Struct
 
 from toolkit import confined, files, process
-from toolkit.docker import COMPONENTS, TARGET, meaning
-from toolkit.docker.claims import building, evaluation
-from toolkit.docker.claims.facts import shown
+from toolkit.docker import TARGET, meaning
+from toolkit.docker.case import SYSTEMS, spread
+from toolkit.docker.claims import building
 from toolkit.docker.meaning import Parsed
-from toolkit.errors import CommandError, LimitError, ToolkitError
-from toolkit.nix import limits, program
+from toolkit.errors import ToolkitError
+from toolkit.git.reading import TreeFile
+from toolkit.lift.candidates import method_name
+from toolkit.nix import limits, program, stores
+from toolkit.nix.derivations import DerivationStore
 from toolkit.nix.limits import TOGETHER_SECONDS, no_time, sealed
 from toolkit.parallel import side_by_side
+from toolkit.proposal.methods import MethodTrial, tried
 from toolkit.sources import stand_in
 from toolkit.sources.stand_in import Surroundings
 from toolkit.track import readings
@@ -31,9 +33,11 @@ from toolkit.track.readings import PathPlace, Reading
 _SECONDS = 20.0
 """The time limit of Nix for one version, within the time of all."""
 
+_NEARLY = 0.95
+"""The share of its time after which an evaluation counts as one that met the limit."""
+
 _MOST_EXPANDED = 1 << 16
 _PASSES = 4
-_FILE, _TREE = "file", "tree"
 
 
 class Undecided(Struct, frozen=True):
@@ -45,12 +49,12 @@ class Undecided(Struct, frozen=True):
 def read(contents: Sequence[bytes]) -> list[Reading]:
     """Return the meaning of some versions of the file: by syntax if that decides all, else by sealed evaluation."""
     found = [parsed_of(each) for each in confined.each(meaning.read, contents)]
-    asked = [(content, parsed) for content, parsed in zip(contents, found, strict=True) if parsed.is_open]
+    asked = [(content, parsed) for content, parsed in zip(contents, found, strict=True) if parsed.reading.is_open]
     try:
         answers = iter(evaluate(asked) if asked else [])
     except ToolkitError as error:
         answers = iter([Undecided(error.message)] * len(asked))
-    return [reading_of(parsed, next(answers)) if parsed.is_open else parsed.reading for parsed in found]
+    return [reading_of(parsed, next(answers)) if parsed.reading.is_open else parsed.reading for parsed in found]
 
 
 def parsed_of(found: Parsed | confined.Unread) -> Parsed:
@@ -78,52 +82,48 @@ def evaluate(versions: Sequence[tuple[bytes, Parsed]], *, seconds: float | None 
 
 def _evaluate(content: bytes, parsed: Parsed, end: float) -> Reading | Undecided:
     most = limits.seconds(_SECONDS)
-    seconds = min(most, end - time.monotonic())
-    with files.temporary() as directory:
-        case = _lay_out(content, parsed, directory)
-        try:
-            with sealed(case.parent, seconds=max(seconds, 0)):
-                releases = evaluation.read(case.parent / _TREE, case, _FILE, parsed.parameters)
-        except CommandError as error:
-            if seconds < most and isinstance(error, LimitError) and error.of_time:
-                return Undecided(no_time())
-            return Undecided(program.at_limit(error) if program.reached_limit(error) else program.reason(error))
-        except ToolkitError as error:
-            return Undecided(error.message)
-    facts = [found for found in releases.values() if not isinstance(found, str)]
-    failed = {release: found for release, found in releases.items() if isinstance(found, str)}
-    if not facts:
-        return Undecided("no release of it evaluates" if failed else "it has no release")
-    try:
-        place = _worst(where(each.attributes["moby"]) for each in facts)
-    except ValueError:
-        return Undecided("its build steps are too large to read")
-    return meaning.evaluated(parsed, shown(facts), place, failed)
-
-
-def _lay_out(content: bytes, parsed: Parsed, root: Path) -> Path:
-    """Write a version, empty files for those that it refers to, the stand-in tree and its case; return the case."""
-    directory = root / _FILE
-    directory.mkdir()
-    for name in parsed.paths:
-        # Below the version's own directory and nowhere else; Nix says what is missing, and what is no name of a file.
-        if ".." not in PurePosixPath(name).parts and not name.startswith("/"):
-            with suppress(OSError):
-                (directory / name).parent.mkdir(parents=True, exist_ok=True)
-                (directory / name).touch()
-    (directory / "default.nix").write_bytes(content)
+    began = time.monotonic()
+    seconds = min(most, end - began)
     around = Surroundings(
         target=TARGET,
         content=content,
-        beside={},
+        # Nix says what is missing.
+        beside={name: TreeFile(content=b"") for name in parsed.paths if _is_below(name)},
         exported=parsed.exported,
         names=parsed.names,
         takes_function=parsed.takes_function,
     )
-    stand_in.write(around, root / _TREE)
-    path = root / "case.json"
-    path.write_text(json.dumps({"sides": {_FILE: str(directory)}, "components": COMPONENTS}), encoding="utf-8")
-    return path
+    with files.temporary() as directory:
+        try:
+            stand_in.write(around, directory)
+            with sealed(directory, seconds=max(seconds, 0)):
+                trial = tried((directory, directory), spread(parsed.exported), parsed.parameters, SYSTEMS[0][:1])
+        except ToolkitError as error:
+            return Undecided(error.message)
+        except OSError as error:
+            return Undecided(error.strerror or str(error))
+    failed = trial.failed()
+    if len(failed) == len(trial.askings):
+        if time.monotonic() - began >= seconds * _NEARLY:
+            return Undecided(no_time() if seconds < most else f"still running after {most:g} s")
+        return Undecided(next(iter(failed.values()), "it has no release"))
+    try:
+        place = _worst(_places(trial))
+    except ValueError:
+        return Undecided("its build steps are too large to read")
+    works = {name: tuple(map(method_name, paths)) for name, paths in trial.works.items()}
+    return meaning.evaluated(parsed, works, place, failed)
+
+
+def _is_below(name: str) -> bool:
+    return ".." not in PurePosixPath(name).parts and not name.startswith("/")
+
+
+def _places(trial: MethodTrial) -> Iterator[PathPlace | None]:
+    store = DerivationStore(stores.own())
+    for method in trial.methods("moby"):
+        if method.after.old is not None:
+            yield where(store[method.after.old].environment)
 
 
 def where(attributes: Mapping[str, str]) -> PathPlace | None:

@@ -3,20 +3,16 @@
 from msgspec.structs import replace
 
 from toolkit import confined
-from toolkit.docker import COMPONENTS, PREFIX_ENTRY, TARGET, evaluating, meaning
+from toolkit.docker import PREFIX_ENTRY, TARGET, evaluating, meaning
 from toolkit.docker import case as cases
 from toolkit.docker.case import BEFORE, DEMOTED, LIFTED, DockerCase
-from toolkit.docker.claims import evaluation
-from toolkit.docker.claims.facts import open_doors
-from toolkit.docker.rewrite import layout
 from toolkit.docker.rewrite.layout import DockerFile, docker_file
 from toolkit.docker.steps import DEMOTE, LIFT, Demotion, plan, steps
 from toolkit.errors import ToolkitError
 from toolkit.model import Commit, Progress, Tier
-from toolkit.nix.limits import sealed
 from toolkit.proposal.requests import CheckRequest
 from toolkit.sources import changes
-from toolkit.track.readings import PathPlace
+from toolkit.track.readings import PathPlace, Reading
 
 DROP_WARNING = (
     "without rootlesskit on PATH rootless docker does not start, and docker before 28 needs "
@@ -60,20 +56,17 @@ def foreign(request: CheckRequest, *, progress: Progress) -> DockerCase:
 
 def concerns(case: DockerCase) -> bool:
     """Return whether someone else's change moves a component, makes one overridable or changes the wrapper's PATH."""
-    with sealed(*case.reach):
-        return case.demotion is not None or _lifts(case)
+    return case.demotion is not None or _lifts(case)
 
 
 def _lifts(case: DockerCase) -> bool:
-    """Return whether a patch which demotes does anything about the components too: moves them, or opens a door."""
-    bound = ([layout.component(stage.file, name).bound for name in COMPONENTS] for stage in case.stages)
-    if next(bound) != next(bound):
-        return True
-    try:
-        before, after = (open_doors(evaluation.evaluate(case)[stage.name].values()) for stage in case.stages)
-    except ToolkitError:
-        return False
-    return before != after
+    """Return whether a patch does anything about the components: moves one, or makes one overridable."""
+    before, after = evaluating.read([case.before.content, case.after.content])
+    return _shown(before) != _shown(after)
+
+
+def _shown(reading: Reading) -> list[tuple[str, tuple[str, ...]]]:
+    return [(each.bound, each.methods) for each in reading.components]
 
 
 def _places(*files: DockerFile) -> list[PathPlace]:

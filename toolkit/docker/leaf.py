@@ -14,9 +14,8 @@ from toolkit.docker import COMPONENTS, PACKAGE, TARGET, builder, evaluating, for
 from toolkit.docker import case as cases
 from toolkit.docker.case import SYSTEMS, DockerCase
 from toolkit.docker.claims import catalogue as claims
-from toolkit.docker.claims import overrides
-from toolkit.docker.rewrite.layout import docker_file
-from toolkit.docker.series import rewrite
+from toolkit.docker.rewrite.layout import DockerFile, docker_file
+from toolkit.docker.series import refuse, rewrite
 from toolkit.docker.steps import DEMOTE, DESIGNS, LIFT, MODULE, Demotion, OverlayKind, demotion_of, design_of, plan
 from toolkit.errors import LayoutError, RefusalError, ToolkitError, UsageError, tried
 from toolkit.git.reading import TreeFile
@@ -85,12 +84,12 @@ class Docker(Leaf[DockerCase]):
         """
         case = _deepened(series, progress=progress)
         if case.before.file.todo() is None:
-            overrides.require_closed(case)
+            _require_closed(case.before.file, case.steps)
         return case
 
     def require_useful(self, series: DockerCase) -> None:
         """Raise LayoutError if overrides already reach the components."""
-        overrides.require_closed(series)
+        _require_closed(series.before.file, series.steps)
 
     def require_upstream(self, series: DockerCase) -> None:
         """Raise ToolkitError if the builder takes no function: this nixpkgs is too old to contribute to."""
@@ -168,7 +167,7 @@ def _rewritten(request: Request, source: Source) -> DockerCase:
     except LayoutError:
         raise
     except RefusalError:
-        overrides.require_closed(cases.unchanged(file, source))
+        _require_closed(file, steps)
         raise
     messages, contents = [plan().of(step) for step in steps], [text.encode() for text in texts]
     proposal = Proposal(
@@ -184,6 +183,16 @@ def _rewritten(request: Request, source: Source) -> DockerCase:
         author=request.author,
     )
     return cases.of_proposal(proposal, name=name, request=request)
+
+
+def _require_closed(file: DockerFile, steps: Sequence[Step]) -> None:
+    """Raise LayoutError if some component of the unchanged file can be overridden; Nix decides if the syntax does not.
+
+    If Nix cannot decide either, raise nothing; the proofs report it.
+    """
+    (reading,) = evaluating.read([file.text.encode()])
+    if any(each.methods for each in reading.components):
+        refuse(reading, {step.name for step in steps}, name=file.tree.name)
 
 
 def _designs(asked: Mapping[str, str]) -> tuple[Design | None, Demotion]:

@@ -52,8 +52,7 @@ class Parsed(Struct, frozen=True, kw_only=True):
 
     `names` are possible package names, `exported` are its releases, and `takes_function` shows whether its builder
     takes a function. `paths` are the files beside it, `parameters` those that may exist for overriding a component, by
-    its name. `closed`: the let binds the components, and nothing in the file looks like a way to replace them, so that
-    Nix could only confirm it.
+    its name.
     """
 
     reading: Reading
@@ -62,17 +61,11 @@ class Parsed(Struct, frozen=True, kw_only=True):
     takes_function: bool = True
     paths: tuple[str, ...] = ()
     parameters: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
-    closed: bool = False
 
     @property
     def is_new(self) -> bool:
         """Return whether the file's build differs from the known layouts, and the TODO is gone."""
-        return not self.closed and not self.reading.todo
-
-    @property
-    def is_open(self) -> bool:
-        """Return whether only Nix can decide the state of this version."""
-        return self.reading.is_for_nix and not (self.closed and self.reading.rootlesskit_by is not None)
+        return self.reading.overridable is not Overridable.NO and not self.reading.todo
 
 
 class _Syntax(Struct, frozen=True, kw_only=True):
@@ -131,7 +124,6 @@ def _parsed(syntax: _Syntax, real: Mapping[str, str]) -> Parsed:
         takes_function=syntax.takes_function,
         paths=syntax.paths,
         parameters=syntax.parameters,
-        closed=syntax.locked and {each.bound for each in syntax.components} <= {"let", "absent"},
     )
 
 
@@ -140,8 +132,8 @@ def evaluated(
 ) -> Reading:
     """Return a reading in which what Nix found takes the place of what the syntax says.
 
-    `works` has the doors of each component that Nix has tried. If none works although the file is built otherwise than
-    it was, and without the TODO, somebody may have fixed it in a way that nobody has thought of.
+    `works` has the override methods of each component that Nix has tried. If none works although the file is built
+    otherwise than it was, and without the TODO, somebody may have fixed it in a way that nobody has thought of.
     """
     reading = parsed.reading
     components = tuple(_tried(each, works[each.name]) if each.name in works else each for each in reading.components)
@@ -166,7 +158,7 @@ def evaluated(
 
 
 def _tried(component: Component, works: tuple[str, ...]) -> Component:
-    """Return a component with the doors that work; docker has it, wherever the file binds it."""
+    """Return a component with the methods that work; docker has it, wherever the file binds it."""
     bound = "elsewhere" if component.bound == "absent" else component.bound
     return replace(component, bound=bound, overridable=bool(works), methods=works)
 
@@ -215,7 +207,7 @@ def _syntax(file: DockerFile) -> _Syntax:
         unlisted=len(uses) - sum(uses),
         todo=file.todo() is not None,
         paths=file.paths(),
-        parameters=layout.made_for_overriding(file, COMPONENTS),
+        parameters=layout.arguments(file, COMPONENTS),
         locked=layout.locked(file, COMPONENTS),
         mentions_wrapper="dockerd-rootless" in file.text,
         strange=_strange(file, place),

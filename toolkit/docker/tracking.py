@@ -11,7 +11,7 @@ from toolkit.docker.rewrite.layout import GENERATOR
 from toolkit.errors import ToolkitError
 from toolkit.patches import tracked
 from toolkit.track.memory import Memory
-from toolkit.track.readings import EVALUATION, Reading
+from toolkit.track.readings import Reading
 from toolkit.track.upstream import File, FoundFile, Reader, all_packages, called
 
 _CALL = re.compile(r"callPackages?\s+(\.{1,2}/[\w./+-]*(?:docker|moby)[\w./+-]*)")
@@ -55,9 +55,7 @@ class Docker:
     def _reading(self, blob: str) -> Reading | None:
         """Return what is known of a version, None if it has to be read."""
         reading = self._memory.known.readings.get(blob)
-        if reading is None or not self._memory.can_evaluate or not reading.is_for_nix:
-            return reading
-        return reading if reading.overridable_by == EVALUATION else None
+        return None if reading is not None and self._memory.can_evaluate and reading.is_open else reading
 
     def read(self, contents: Mapping[str, bytes]) -> dict[str, Reading]:
         """Return the meanings of versions by their blobs: by syntax, and by Nix if it is installed."""
@@ -69,7 +67,7 @@ class Docker:
         for blob, each in zip(new, looked, strict=True):
             parsed = evaluating.parsed_of(each)
             found[blob] = parsed.reading
-            if parsed.reading.is_for_nix:
+            if parsed.reading.is_open:
                 asked[blob] = parsed
             if each is confined.TOO_LARGE or not isinstance(each, confined.Unread):
                 self._memory.known.readings[blob] = parsed.reading

@@ -1,9 +1,14 @@
 # Compares packages of two trees, and tries methods of the second: what does an override of an attribute reach?
 #
-# `questions` is a JSON list of { package, methods, shown, follows, downloads }: the attribute path of a package, by name
-# the path of each method among the package's attributes, paths of other attributes that may be made with what they
-# replace, by method attributes of the package that reach it, and paths of what is downloaded for a version. Each answer stands where its question did. What throws is an answer
-# too: null. `sign` is what the lines on stderr begin with that name the question which is asked from there on.
+# `questions` is a JSON list of { package, methods, shown, follows, downloads, hidden, taken }: the attribute path of a
+# package, by name the path of each method among the package's attributes, paths of other attributes that may be made with
+# what they replace, by method attributes of the package that reach it, and paths of what is downloaded for a version. `hidden`: the second package's `override` may take
+# arguments that it does not show; one that it does not take ends the evaluation. `taken` are names that the second set has
+# something else under: an "unrelated" package, or an alias that "throws".
+# A method is the path of an attribute; [ "override" NAME ], an argument; [ "override" NAME FORM PART ], an argument that takes
+# a part in a form of `forms`; or [ "table" ROW ], an override of `table`.
+# Each answer stands where its question did. What throws is an answer too: null. `sign` is what the lines on stderr begin
+# with that name the question which is asked from there on.
 {
   before,
   after,
@@ -13,6 +18,10 @@
   sign ? "unlet:",
   # The path of an overlay of the second tree, empty for none.
   overlay ? "",
+  # The path of a file with overrides that people write, empty for none: a function of { lib, other }, where `other` makes
+  # another package of a name, and of a package, to row → what the override gives, null if the package has no such argument. A
+  # row may be { package, old, new } instead, if it replaces a part: it has an effect if `new` arrives in place of `old`.
+  table ? "",
   # Not empty: what throws ends the evaluation.
   loud ? "",
 }:
@@ -35,6 +44,7 @@ let
     length
     listToAttrs
     mapAttrs
+    replaceStrings
     split
     tail
     trace
@@ -58,7 +68,11 @@ let
     };
   trees = {
     before = packages [ ] before;
-    after = packages (if overlay == "" then [ ] else [ (import (/. + overlay)) ]) after;
+    after =
+      if overlay == "" && after == before then
+        trees.before
+      else
+        packages (if overlay == "" then [ ] else [ (import (/. + overlay)) ]) after;
   };
 
   attempt =
@@ -77,9 +91,6 @@ let
     path: value:
     if path == [ ] then
       value
-    # An argument that the package's file has a default for, which `override` replaces.
-    else if head path == "override" then
-      attempt (value.override.__functionArgs or { }).${elemAt path 1} or null
     else if isAttrs value && value ? ${head path} then
       at (tail path) value.${head path}
     else
@@ -115,51 +126,116 @@ let
   # What stands for a value in an override, in the order in which it is tried: the same package under another name; one of
   # no other use, with the attributes that others read of this one; another value of the kind.
   unrelated = trees.after.stdenv.mkDerivation { name = "unlet-unrelated"; };
-  renamed = attributes: { name = "unlet-" + (attributes.name or attributes.pname or "probe"); };
   replacements =
     old:
-    if isAttrs old && old ? drvPath then
-      (if old ? overrideAttrs then [ (old.overrideAttrs renamed) ] else [ ])
-      ++ [
-        (
+    let
+      attributes.name = "unlet-${old.pname or old.name or "probe"}";
+      value = {
+        inherit attributes;
+        new =
           old
           // unrelated
           // intersectAttrs { meta = null; passthru = null; } old
-          // listToAttrs (map (name: { inherit name; value = unrelated; }) (old.outputs or [ ]))
-        )
-      ]
+          // listToAttrs (map (name: { inherit name; value = unrelated; }) (old.outputs or [ ]));
+      };
+    in
+    if isAttrs old && old ? drvPath then
+      (if old ? overrideAttrs then [ (value // { new = old.overrideAttrs (_: attributes); }) ] else [ ]) ++ [ value ]
     else if isString old then
-      [ (old + "-unlet") ]
+      [ { new = old + "-unlet"; } ]
     else if isList old then
-      [ (old ++ [ unrelated ]) ]
+      [ { new = old ++ [ unrelated ]; } ]
     else
       [ ];
 
+  # What people give to an argument that is there to override a part, as they write it.
+  forms =
+    package: part:
+    { attributes, new }:
+    let
+      short = replaceStrings [ "${package.pname or ""}-" ] [ "" ] part;
+      named = value: { ${part} = value; } // { ${short} = value; };
+      from = old: old.overrideAttrs (_: attributes);
+    in
+    {
+      "{ … }" = attributes;
+      "{ NAME = …; }" = named new;
+      "…" = new;
+      "old: { … }" = _: attributes;
+      "old: …" = from;
+      "{ NAME = { … }; }" = named attributes;
+      "{ NAME = old: { … }; }" = named (_: attributes);
+      "{ NAME = old: …; }" = named from;
+      "old: { NAME = …; }" = _: named new;
+      "final: prev: { NAME = …; }" = _: _: named new;
+    };
+
+  other =
+    name:
+    let
+      known = attempt (trees.after.${name} or null);
+    in
+    if isAttrs known && known ? overrideAttrs then
+      known.overrideAttrs (_: { name = "unlet-${name}"; })
+    else
+      trees.after.stdenv.mkDerivation { name = "unlet-${name}"; };
+  rows = if table == "" then _: { } else import (/. + table) { inherit (trees.after) lib; inherit other; };
+
   # What a replacement by a method gives: `old` and `new` are what it is for, `gives` the package with it.
-  # `named` shows whether the package has any attribute of the name.
+  # `named` shows whether the package has any attribute of the name, `held` is the derivation of that.
   tried =
-    shown: path: package:
+    shown: hidden: path: package:
     let
       isArgument = head path == "override";
-      # An argument's default is not known from outside.
-      old = if isArgument then null else at path package;
+      isRow = head path == "table";
+      name = elemAt path 1;
+      last = elemAt path (length path - 1);
+      row = attempt ((rows package).${name} or null);
+      isPlain = isRow && row ? drvPath;
+      # An argument's default is known from outside only if the package has it as an attribute, too.
+      held = attempt (package.${last} or null);
+      old =
+        if isRow then
+          row.old or null
+        else if !isArgument then
+          at path package
+        else if isAttrs held && held ? drvPath then
+          held
+        else
+          null;
       override =
         value:
-        if isArgument then package.override { ${elemAt path 1} = value; } else package.overrideAttrs (through path (_: value));
-      tries = map (new: {
-        inherit new;
-        package = override new;
-      }) (if isArgument then [ unrelated ] else attemptList (replacements old));
+        if !isArgument then
+          package.overrideAttrs (through path (_: value.new))
+        else
+          package.override {
+            ${name} = if length path == 2 then value.new else (forms package last value).${elemAt path 2};
+          };
+      tries =
+        if isRow then
+          (if row == null then [ ] else [ { new = row.new or null; package = if isPlain then row else row.package; } ])
+        else
+          map (value: {
+            inherit (value) new;
+            package = override value;
+          }) (if isArgument && old == null then [ { new = unrelated; attributes = { }; } ] else attemptList (replacements old));
       evaluates = filter (try: drvPath try.package != null) tries;
       others = package: map (path: drvPaths (at path package)) shown;
-      there = at path package != null;
+      there =
+        if isRow then
+          row != null
+        else if isArgument then
+          hidden || attempt (package.override.__functionArgs or { }) ? ${name}
+        else
+          at path package != null;
       found = if there && evaluates != [ ] then head evaluates else null;
     in
     {
       inherit there;
-      named = !isArgument && package ? ${elemAt path (length path - 1)};
-      old = drvPath old;
-      new = if found == null then null else drvPath found.new;
+      named = !isArgument && !isRow && package ? ${last};
+      held = drvPath held;
+      old = if isPlain then null else drvPath old;
+      new = if found == null || isPlain then null else drvPath found.new;
       gives = if found == null then null else drvPath found.package;
       shown = found != null && others found.package != others package;
     };
@@ -229,6 +305,11 @@ let
         gives = drvPath (withHashes all);
         downloads = listToAttrs (map held all);
       };
+  taking =
+    names: _: _:
+    mapAttrs (
+      name: kind: if kind == "throws" then throw "the package set has no '${name}' any more" else unrelated
+    ) names;
 
   # What goes wrong in a value, however deep, or takes too long, comes after the line that names where it was asked for.
   said = place: value: trace "${sign} ${place}" (deepSeq value value);
@@ -241,10 +322,13 @@ let
       shown,
       follows,
       downloads,
+      hidden,
+      taken,
     }:
     said "question ${toString number}" (
       let
-        pair = mapAttrs (_: tree: attempt (at package tree)) trees;
+        sets = trees // (if taken == { } then { } else { after = trees.after.extend (taking taken); });
+        pair = mapAttrs (_: tree: attempt (at package tree)) sets;
         paths = mapAttrs (_: drvPath) pair;
         evaluates = !any (path: path == null) (attrValues paths);
       in
@@ -258,8 +342,8 @@ let
         methods =
           if evaluates then
             mapAttrs (name: path: {
-              before = tried shown path pair.before;
-              after = tried shown path pair.after;
+              before = tried shown false path pair.before;
+              after = tried shown hidden path pair.after;
               follows = following follows.${name} path pair.after;
             }) methods
           else

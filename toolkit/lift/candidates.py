@@ -125,7 +125,9 @@ def _taken(variable: Node) -> tuple[str, ...]:
 def method_name(path: Sequence[str]) -> str:
     """Return an override method as people write it."""
     if path[0] == OVERRIDE:
-        return f"override {{ {path[1]} = …; }}"
+        # An argument may take a part in a form of its own.
+        _, name, *form = path
+        return f"override {{ {name} = {form[0].replace('NAME', form[1]) if form else '…'}; }}"
     *around, name = path
     override = f"{name} = …;"
     while around:

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from msgspec.structs import replace
 
+from toolkit.lift.candidates import OVERRIDE, method_name
 from toolkit.lift.layer import PREVIOUS
 from toolkit.lift.recursion import source
 from toolkit.lift.shape import read
@@ -14,6 +15,7 @@ from toolkit.model import Tier
 from toolkit.nix.attributes import call, inside
 from toolkit.nix.tree import Tree
 from toolkit.proposal.chosen import Building, LiftCase
+from toolkit.proposal.systems import Asking
 from toolkit.prove import ANY, OURS, Claim, Finding, Stage, Subject, form, judged, outputs
 from toolkit.prove.judged import Aspect
 from toolkit.prove.lifted import LIFTED, Derivations, Effect, LiftQuestion, ask, command, verdict
@@ -45,19 +47,33 @@ _BEFORE = {Effect.WORKS: "did so", Effect.PARTLY: "did so in part"}
 
 
 def overridable(case: LiftCase) -> Finding:
-    """Replace each part by each method: the replacement must appear in the build, and the old part must disappear.
+    """Replace each part of the package by its method."""
+    return arrives(case.asking)
+
+
+def arrives(asking: Asking) -> Finding:
+    """Replace each part by its method: the replacement must appear in the build, and the old part must disappear.
 
     A part may be unused on some systems, but not on all.
     """
+    more = f", {', '.join(asking.own.methods)}"
+    gone = {
+        system: answer.error or "does not evaluate any more"
+        for system, answer in _package(asking)
+        if answer.after is None and (answer.before is not None or answer.error is not None)
+    }
+    if gone and not any(answer.after is not None for _, answer in _package(asking)):
+        found = [f"{asking.own.package} on {system}: {why}" for system, why in gone.items()]
+        return _finding(asking, found, [], more=more)
     failures: list[str] = []
     evidence: list[str] = []
     earlier: set[str] = set()
-    for name, path in case.lifted.methods.items():
-        method = ".".join(path)
+    for name, path in asking.own.methods.items():
+        method = path[1] if path[0] == OVERRIDE else ".".join(path)
         reached: dict[str, list[str]] = {}
         partly: dict[str, list[str]] = {}
         others: dict[Effect, list[str]] = {}
-        for system, answer in _package(case):
+        for system, answer in _package(asking):
             if (tried := answer.methods.get(name)) is None:
                 continue
             if tried.hides:
@@ -81,10 +97,19 @@ def overridable(case: LiftCase) -> Finding:
         else:
             none = f"{name}: an override of {method} {Effect.INEFFECTIVE} on any system"
             failures += found if Effect.UNKNOWN in others else [none]
-    methods = [".".join(path) for path in case.lifted.methods.values()]
     before = "" if _BEFORE[Effect.WORKS] in earlier else f" (before: {'in part' if earlier - {'did not'} else 'none'})"
-    ways = f"by overrideAttrs of {few(methods)}{before}"
-    return _finding(case, failures, [ways, *evidence], more=f", {', '.join(case.lifted.methods)}")
+    ways = f"by {_ways(asking.own.methods)}{before}"
+    return _finding(asking, failures, [ways, *evidence], more=more)
+
+
+def _ways(methods: Mapping[str, tuple[str, ...]]) -> str:
+    """Return the methods as people write them: those of one function together."""
+    is_plain = len(methods) > 1 and all(path == (name,) for name, path in methods.items() if path[0] != OVERRIDE)
+    attributes = [".".join(path) for path in methods.values() if path[0] != OVERRIDE and not is_plain]
+    arguments = dict.fromkeys(
+        method_name(path).replace(name, "NAME") for name, path in methods.items() if path[0] == OVERRIDE or is_plain
+    )
+    return " or ".join([*([f"overrideAttrs of {few(attributes)}"] if attributes else []), *arguments])
 
 
 def follows(case: LiftCase) -> Finding:
@@ -96,7 +121,7 @@ def follows(case: LiftCase) -> Finding:
     for name, attributes in case.lifted.follows.items():
         method = ".".join(case.lifted.methods[name])
         reached: dict[str, list[bool]] = {attribute: [] for attribute in attributes}
-        for _, answer in _package(case):
+        for _, answer in _package(case.asking):
             for attribute, reaches in (answer.methods[name].follows if name in answer.methods else {}).items():
                 reached[attribute].append(reaches)
         failures += [
@@ -104,13 +129,13 @@ def follows(case: LiftCase) -> Finding:
         ]
         failures += [f"{method}: evaluates on no system" for said in reached.values() if not said][:1]
         evidence += [f"{method}: changes with {which}" for which, said in reached.items() if said and all(said)]
-    bumps = [answer.bump for _, answer in _package(case) if answer.bump is not None]
+    bumps = [answer.bump for _, answer in _package(case.asking) if answer.bump is not None]
     left = dict.fromkeys(name for bump in bumps for name in bump.left)
     if bumps and all(bump.works for bump in bumps):
         evidence.append(f"another version, with other hashes of {few([*bumps[0].downloads])}, arrives in the build")
     elif left:
         evidence.append(f"another hash of {few([*left])} by overrideAttrs does not arrive in the build")
-    return _finding(case, failures, evidence)
+    return _finding(case.asking, failures, evidence)
 
 
 def source_follows(case: LiftCase) -> Finding:
@@ -170,7 +195,7 @@ def overlaid(case: LiftCase) -> Finding:
         reason = "because nixpkgs calls the package with arguments, or its file reads other directories"
         return Finding(covers="nothing", not_run=reason)
     tree, _ = case.asking.trees
-    reached = {system: verdict(answer) for system, answer in _package(case)}
+    reached = {system: verdict(answer) for system, answer in _package(case.asking)}
     evaluated = [system for system, said in reached.items() if said is not None]
     lifted = [system for system in evaluated if reached[system] == LIFTED]
     system = (*lifted, *evaluated, *case.asking.systems)[0]
@@ -253,26 +278,26 @@ CLAIMS: tuple[Claim[LiftCase], ...] = (
 """All claims about a package; one without a subject belongs to the recipes that name it."""
 
 
-def _package(case: LiftCase) -> Iterator[tuple[str, Derivations]]:
+def _package(asking: Asking) -> Iterator[tuple[str, Derivations]]:
     """Yield the answers about the package by system, but for those that ended at a limit."""
-    return ((system, own) for system, own in case.asking.answers().items() if not own.limited)
+    return ((system, own) for system, own in asking.answers().items() if not own.limited)
 
 
-def _finding(case: LiftCase, failures: list[str], evidence: list[str], *, more: str = "") -> Finding:
-    systems = [system for system, answer in _package(case) if answer.before is not None or answer.error is not None]
-    gaps = [f"{system}: {own.error}" for system, own in case.asking.answers().items() if own.limited]
+def _finding(asking: Asking, failures: list[str], evidence: list[str], *, more: str = "") -> Finding:
+    systems = [system for system, answer in _package(asking) if answer.before is not None or answer.error is not None]
+    gaps = [f"{system}: {own.error}" for system, own in asking.answers().items() if own.limited]
     if not systems and gaps:
-        return Finding(covers="nothing", not_run=f"because {gaps[0]}", commands=case.asking.commands)
+        return Finding(covers="nothing", not_run=f"because {gaps[0]}", commands=asking.commands)
     if not systems:
         return Finding(covers="nothing", not_run="because the unchanged package evaluates on no system")
-    others = case.asking.beside
+    others = asking.beside
     beside = f", in a tree that also has the changes of {few(others)}" if others else ""
     return Finding(
-        covers=f"{case.package}{more} on {', '.join(systems)}{beside}",
+        covers=f"{asking.own.package}{more} on {', '.join(systems)}{beside}",
         failures=tuple(failures),
         evidence=tuple(evidence),
         gaps=tuple(gaps),
-        commands=case.asking.commands,
+        commands=asking.commands,
     )
 
 

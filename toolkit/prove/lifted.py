@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 
 from msgspec import Struct, field
@@ -41,7 +42,9 @@ class LiftQuestion(Struct, frozen=True, kw_only=True):
     """A package by its attribute path, methods by name, and other attributes that may depend on them.
 
     `follows` maps each method to the package's attributes that its part takes. `downloads` are the paths of what is
-    downloaded by hashes that a new version changes.
+    downloaded by hashes that a new version changes. `hidden`: the changed package's override may take arguments that it
+    does not show. `table` is a file of overrides that people write, see lifted.nix; `taken` maps names to what the
+    changed set has under them.
     """
 
     package: str
@@ -49,6 +52,9 @@ class LiftQuestion(Struct, frozen=True, kw_only=True):
     shown: tuple[tuple[str, ...], ...] = ()
     follows: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     downloads: tuple[tuple[str, ...], ...] = ()
+    hidden: bool = False
+    table: Path | None = None
+    taken: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class Effect(StrEnum):
@@ -66,13 +72,14 @@ class Method(Struct, frozen=True, kw_only=True):
     """An override method of a package, and its effect.
 
     `old`, `new` and `gives` are the derivations of the part, its replacement, and the package with that; or None.
-    `named`: the package has some attribute of the name. `shown`: other attributes differ with the replacement. `way`
-    lists the names from the package to the replaced part. If the replacement has no effect, `built` shows whether the
-    package is built with the part.
+    `named`: the package has some attribute of the name, of which `held` is the derivation. `shown`: other attributes
+    differ with the replacement. `way` lists the names from the package to the replaced part. If the replacement has no
+    effect, `built` shows whether the package is built with the part.
     """
 
     there: bool
     named: bool = False
+    held: str | None = None
     old: str | None = None
     new: str | None = None
     gives: str | None = None
@@ -100,7 +107,8 @@ class ChangedMethod(Struct, frozen=True, kw_only=True):
     @property
     def hides(self) -> bool:
         """Return whether the package had a different attribute of this name."""
-        return self.before.named and not self.before.there
+        is_same = self.before.held is not None and self.before.held == self.after.held
+        return self.before.named and not self.before.there and not is_same
 
 
 class Bump(Struct, frozen=True, kw_only=True):
@@ -205,6 +213,8 @@ def command(  # noqa: PLR0913 - the arguments of the expression
             "shown": each.shown,
             "follows": {name: each.follows.get(name, ()) for name in each.methods},
             "downloads": each.downloads,
+            "hidden": each.hidden,
+            "taken": dict(each.taken),
         }
         for each in questions
     ]
@@ -217,6 +227,8 @@ def command(  # noqa: PLR0913 - the arguments of the expression
     }
     if overlay is not None:
         arguments["overlay"] = str(overlay.resolve())
+    if (table := next((each.table for each in questions if each.table is not None), None)) is not None:
+        arguments["table"] = str(table)
     if loud:
         arguments["loud"] = "yes"
     keeps = any(each.methods for each in questions)
@@ -308,7 +320,8 @@ def _effect(
 ) -> tuple[Effect, tuple[str, ...]]:
     """Return what a replacement comes to, and the way from the package with it to what it is for."""
     new, old, gives = method.new, method.old, str(method.gives)
-    if gives == package or (new is not None and not store.way(gives, new.__eq__)):
+    # A file may change what it is given.
+    if gives == package or (new is not None and not store.way(gives, partial(_is_called, store, store[new].name))):
         return Effect.INEFFECTIVE, ()
     way: tuple[str, ...] = ()
     if old is not None:
@@ -316,6 +329,10 @@ def _effect(
     elif path[0] == "override" and not _loses(store, package, gives):
         way = (gives,)
     return (Effect.PARTLY, way) if way else (Effect.WORKS, ())
+
+
+def _is_called(store: DerivationStore, name: str, path: str) -> bool:
+    return store[path].name == name
 
 
 def _loses(store: DerivationStore, before: str, after: str) -> bool:
@@ -346,6 +363,14 @@ def _failed(
     if question.shown and not is_late:
         # Other attributes than the package may end Nix, changed or not: what they are is the judge's to compare.
         return ask(before, after, system, [replace(question, shown=())], allowed=allowed)[0]
+    arguments = any(path[0] == "override" for path in question.methods.values())
+    if arguments and len(question.methods) > 1 and not is_late:
+        # What an argument takes is known only by a trial, which may end Nix.
+        (plain,) = ask(before, after, system, [replace(question, methods={})], allowed=allowed)
+        if plain.error is None:
+            each = [replace(question, methods={name: path}) for name, path in question.methods.items()]
+            found = ask(before, after, system, each, allowed=allowed)
+            return replace(plain, methods={name: method for one in found for name, method in one.methods.items()})
     places = re.findall(rf"{re.escape(str(after))}/(\S+?\.nix)\b", error.stderr)
     limited = program.reached_limit(error)
     return Derivations(

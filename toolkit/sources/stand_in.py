@@ -93,13 +93,15 @@ def _files(around: Surroundings) -> dict[PurePosixPath, TreeFile]:
         kept |= {_LIBRARY / path: file for path, file in _below(around.library).items()}
         if around.root is not None and (version := inside.find(around.root, ".version")) is not None:
             kept[PurePosixPath(".version")] = TreeFile(content=version)
+    own_names = re.findall(r"[a-zA-Z_][\w'-]*", around.content.decode(errors="replace"))
     names = {"names": sorted({*around.names} - {*around.exported}), "takesFunction": around.takes_function}
     return {
         **kept,
         **{own / name: file for name, file in around.beside.items()},
         around.target: TreeFile(content=around.content),
         _ALL_PACKAGES: TreeFile(content=_listing(kept[_ALL_PACKAGES].content.decode(), around).encode()),
-        _ALIASES: TreeFile(content=_without(kept[_ALIASES].content.decode(), around.exported).encode()),
+        # No release of the specimen's, and nothing that the file itself names.
+        _ALIASES: TreeFile(content=_without(kept[_ALIASES].content.decode(), (*around.exported, *own_names)).encode()),
         _NAMES: TreeFile(content=json.dumps(names).encode()),
     }
 

@@ -87,6 +87,12 @@ class Reading(Struct, frozen=True, kw_only=True):
         """Return whether there is a file that Nix can evaluate."""
         return self.layout is not None and self.overridable is not Overridable.NOT_APPLICABLE
 
+    @property
+    def is_open(self) -> bool:
+        """Return whether only Nix can decide: it could only confirm a syntax in which nothing replaces a component."""
+        is_closed = self.overridable is Overridable.NO and self.rootlesskit_by is not None
+        return self.is_for_nix and self.overridable_by != EVALUATION and not is_closed
+
 
 def unknown(reason: str) -> Reading:
     """Return the reading of an unreadable version."""

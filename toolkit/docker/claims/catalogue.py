@@ -5,9 +5,8 @@ from functools import partial
 
 from msgspec.structs import replace
 
-from toolkit.docker.case import OVERRIDES, DockerCase
+from toolkit.docker.case import DockerCase
 from toolkit.docker.claims import building, derivations, nixos_module, overrides, realising, updating
-from toolkit.docker.claims.asking import setting
 from toolkit.docker.claims.evaluation import evaluate
 from toolkit.docker.steps import MODULE
 from toolkit.errors import CommandError, NotRunError
@@ -17,8 +16,8 @@ from toolkit.prove import ANY, Claim, Finding, Subject, judged, narrowed, output
 from toolkit.prove import form as general
 from toolkit.prove.judged import Aspect, Judging
 
+_OF_DERIVATIONS = frozenset(["no-rebuild", "exact-change"])
 _WRITTEN = ANY - {Subject.OVERLAY}
-_OF_OVERRIDES = frozenset([OVERRIDES])
 
 
 def _judged(case: DockerCase, *, check: Callable[[Judging], Finding]) -> Finding:
@@ -48,16 +47,14 @@ CLAIMS: tuple[Claim[DockerCase], ...] = (
     ),
     Claim(
         "overridable",
-        "each component can be overridden now, but not before",
+        "a replacement of each component arrives in the build",
         overrides.overridable,
-        needs=_OF_OVERRIDES,
         wide=True,
     ),
     Claim(
         "compatible",
         "overrides that people use give the same results as before",
         overrides.compatible,
-        needs=_OF_OVERRIDES,
         wide=True,
     ),
     Claim(
@@ -65,7 +62,6 @@ CLAIMS: tuple[Claim[DockerCase], ...] = (
         "unrelated packages of the same names are not picked up",
         overrides.capture_safe,
         applies_to=_WRITTEN,
-        needs=_OF_OVERRIDES,
     ),
     Claim("builds", "moby's install phase makes the intended PATH", building.builds),
     Claim(
@@ -114,7 +110,7 @@ def _asked(claim: Claim[DockerCase]) -> Claim[DockerCase]:
         if found.not_run is not None:
             return found
         found = replace(found, covers=f"{found.covers}, in {case.ground.place}")
-        if not claim.wide or found.failures or not (limited := evaluate(case).limited):
+        if claim.name not in _OF_DERIVATIONS or found.failures or not (limited := evaluate(case).limited):
             return found
         lines = tuple(f"{release} on {system}: {reason}" for system, release, reason in limited)
         return replace(found, not_run=f"because {lines[0]}; the others are as claimed", gaps=(*found.gaps, *lines[1:]))
@@ -129,9 +125,8 @@ def _as_it_is(check: Callable[[DockerCase], Finding], case: DockerCase) -> Findi
     except CommandError as error:
         if not case.bounded or not program.lacks_something(error):
             raise
-        asked = setting(case)
-        fact = f"the change cannot be evaluated in {asked.place}: {program.reason(error)}"
-        raise NotRunError(f"{fact}; {asked.otherwise}") from error
+        fact = f"the change cannot be evaluated in {case.ground.place}: {program.reason(error)}"
+        raise NotRunError(f"{fact}; {case.ground.otherwise}") from error
 
 
 def _builds(case: DockerCase) -> Iterator[Claim[DockerCase]]:

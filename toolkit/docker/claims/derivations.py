@@ -9,8 +9,7 @@ from toolkit import documents
 from toolkit.docker import PREFIX_ENTRY
 from toolkit.docker.case import BEFORE, SYSTEMS, DockerCase
 from toolkit.docker.claims import building
-from toolkit.docker.claims.evaluation import commands, evaluate
-from toolkit.docker.claims.facts import ByRelease, Evaluation, Facts, coverage
+from toolkit.docker.claims.evaluation import ByRelease, Evaluation, Facts, commands, evaluate
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.steps import Demotion
 from toolkit.errors import NotRunError
@@ -50,6 +49,13 @@ def exact_change(case: DockerCase) -> Finding:
         evidence=(*_change_evidence(before, after), *_forms(before)),
         commands=commands(case),
     )
+
+
+def coverage(facts: ByRelease, what: str) -> str:
+    """Return the evidence's coverage: the facts, releases and systems that were examined."""
+    releases, systems = ({key[index] for key in facts} for index in (1, 0))
+    plurals = ["" if len(found) == 1 else "s" for found in (releases, systems)]
+    return f"{what}; {len(releases)} release{plurals[0]}, {len(systems)} system{plurals[1]}"
 
 
 def _failures(

@@ -4,7 +4,6 @@
 let
   inherit (builtins)
     concatStringsSep
-    getContext
     isAttrs
     isList
     isPath
@@ -39,10 +38,7 @@ rec {
       )
     );
 
-  # Also the name under which a string's context holds the package.
   identity = package: unsafeDiscardStringContext (package.drvPath or package.outPath);
-
-  context = strings: getContext (concatStringsSep "" strings);
 
   # The steps that make up the result: unlike an attribute, what they name is really used.
   scripts =
@@ -54,10 +50,4 @@ rec {
       "preFixup"
       "postFixup"
     ];
-
-  steps = package: context (scripts package);
-
-  installs = package: other: steps package ? ${identity other};
-
-  whole = package: context (lib.attrValues (attributes package));
 }

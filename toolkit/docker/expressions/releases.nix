@@ -1,28 +1,15 @@
 # The docker releases that one file exports when it is called with one package set.
 # Arguments: `lib`; `world`, the result of real.nix; `directory`, the absolute path (a string) of
-# the folder with default.nix; `conditions`, names → what the package set has under them besides:
-# "unrelated" (a package with nothing to do with docker), "throws" (an alias that was removed),
-# "from-docker" (the newest docker's attribute of that name, as an overlay may define it); `arguments`, those that the
-# file is called with besides.
+# the folder with default.nix; `arguments`, those that the file is called with besides.
 # Result: { releases, names }: names → packages, and the names of those that evaluate, from the newest to the oldest.
 {
   lib,
   world,
   directory,
-  conditions ? { },
   arguments ? { },
 }:
 let
-  condition =
-    name: kind:
-    {
-      unrelated = world.plain "unrelated-${name}" { };
-      throws = throw "the package set has no '${name}' any more";
-      from-docker = newest.${name};
-    }
-    .${kind};
-
-  callPackage = world.scope ({ docker = newest; } // lib.mapAttrs condition conditions);
+  callPackage = world.scope { docker = newest; };
   exported = callPackage (/. + directory) arguments;
   isRelease = name: builtins.match "docker_[0-9].*" name != null;
   dotted = builtins.replaceStrings [ "_" ] [ "." ];

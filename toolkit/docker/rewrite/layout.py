@@ -145,6 +145,10 @@ class DockerFile:
         names = {name for name, node in values if name in parameters and value(node).kind not in _NO_BOOLEANS}
         return tuple(name for name in parameters if name in names)
 
+    def parameters(self) -> set[str]:
+        """Return the parameters of all functions in the file."""
+        return {node.children[0].text for node in self.tree.root.walk() if node.kind == "formal"}
+
     def optional(self) -> set[str]:
         """Return the parameters with a default of all functions in the file."""
         found = (node for node in self.tree.root.walk() if node.kind == "formal" and len(node.children) > 1)
@@ -221,11 +225,18 @@ def made_for_overriding(
     return {name: names for name, names in found.items() if names}
 
 
+def arguments(
+    file: DockerFile, components: Iterable[str], *, before: DockerFile | None = None
+) -> dict[str, tuple[str, ...]]:
+    """Return for each component the parameters that may override it: that of its name, and those made for it."""
+    made = made_for_overriding(file, components, before=before)
+    return {name: (*((name,) if name in file.formals else ()), *made.get(name, ())) for name in components}
+
+
 def _of(component: str, candidates: Iterable[str]) -> Iterator[str]:
     stem = component.removeprefix("docker-")
     for name in candidates:
         plain = name.replace("-", "").lower()
-        # A parameter that has the component's very name is a standard door.
         if name != component and (stem in plain or "component" in plain):
             yield name
 

@@ -297,3 +297,24 @@ def test_the_tests_of_a_package_become_those_of_an_overridden_one(tmp_path: Path
     assert (proof.status, proof.reason) == (
         (Status.PASSED, None) if kind == "own" else (Status.FAILED, "tests.version is another one")
     )
+
+
+def test_the_overlay_of_a_source_that_is_fetched_otherwise_is_that_of_the_change(tmp_path: Path) -> None:
+    root = shutil.copytree(specimen.path(), tmp_path / "nixpkgs")
+    digest = "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
+    fetcher = """fetchurl =
+    { ... }@given:
+    stdenv.mkDerivation {
+      name = "font";
+      outputHash = given.hash or given.sha256;
+      old = given ? sha256;
+    };
+"""
+    text = (root / NOTES).read_text().replace("let\n", f"let\n  {fetcher}\n", 1)
+    font = f'buildInputs = [ (fetchurl {{ sha256 = "{digest}"; }}) '
+    (root / NOTES).write_text(text.replace("buildInputs = [ ", font))
+    report = run(tmp_path / "out", "notes-server", nixpkgs=str(root), recipe="fetcher")
+    (commit,) = report.proposal.commits
+    assert f'fetchurl {{ hash = "{digest}"; }}'.encode() in commit.after
+    # The judge says what a different fetcher means; the overlay is that of the changed nixpkgs.
+    assert statuses(report)["overlay"] is Status.PASSED

@@ -205,7 +205,10 @@ def overlaid(case: LiftCase) -> Finding:
         return Finding(covers="nothing", not_run=f"because {answer.error}")
     if (said := verdict(answer)) is None:
         return Finding(covers="nothing", not_run="because the unchanged package evaluates on no system")
-    failures = () if said == LIFTED else (said.why,)
+    # A recipe may change how a source is fetched, which no output shows.
+    changed = case.asking.answers().get(system) if case.opened.recipe is not None else None
+    same = changed is not None and changed.after == answer.after is not None
+    failures = () if said == LIFTED or same else (said.why,)
     again = command(tree, tree, system, asked, case.overlay).line
     return Finding(covers=f"{case.package} on {system}", failures=failures, commands=(again,))
 

@@ -1273,6 +1273,20 @@ def test_a_change_of_a_changed_tree_is_judged(name: str) -> None:
     assert judgement.unknown == ()
 
 
+def test_a_package_that_is_new_in_passthru_is_a_note() -> None:
+    original = (specimen.path() / NOTES).read_text()
+    # A name in a set of the let, which the package has from then on.
+    text = original.replace('sourceRoot = "web"', 'sourceRoot = "we" + "b"')
+    text = text.replace("updateScript =", "sourceRoot = web-ui;\n    updateScript =")
+    judgement = judged({NOTES: text})
+    assert [each.what for each in judgement.differences if each.kind is Kind.PASSTHRU] == ["sourceRoot is new"]
+    assert serious(judgement) == set()
+
+
+def test_a_set_that_has_a_package_for_its_meta_is_compared() -> None:
+    assert {"place", "shown"} <= {*judged(among(PLACES)).reached[NATIVE]}
+
+
 @pytest.mark.parametrize("key", ["riscv64-linux", '"riscv64-linux"'])
 def test_a_system_that_is_not_judged_is_unknown(key: str) -> None:
     chosen = f"""echo notes${{ {{ {key} = "x"; }}.${{stdenv.hostPlatform.system}} or "" }}"""

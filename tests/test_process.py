@@ -62,6 +62,13 @@ def test_stdin_and_stdout_may_be_larger_than_a_pipe() -> None:
     assert run(["cat"], stdin=content).stdout == content
 
 
+def test_what_a_child_that_stays_does_not_read_is_not_waited_for(tmp_path: Path) -> None:
+    script = "exec 3<&0; sleep 60 <&3 >/dev/null 2>&1 & echo $! > pid"
+    done = run(["sh", "-c", script], cwd=tmp_path, stdin=bytes(1 << 20), timeout=10)
+    assert done.seconds < 5
+    os.kill(read_pid(tmp_path), signal.SIGKILL)
+
+
 def test_stdin_is_empty_when_none_is_given() -> None:
     assert run(["cat"]).stdout == b""
 

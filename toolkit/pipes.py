@@ -4,7 +4,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
+from selectors import EVENT_READ, EVENT_WRITE, BaseSelector, DefaultSelector
 from typing import IO
 
 # The longest wait of the main thread, in seconds: a signal that comes just before it blocks raises nothing until it
@@ -58,10 +58,11 @@ def exchange(
     content: bytes,
     outputs: Sequence[tuple[IO[bytes] | None, Stream]],
     left: Callable[[], float],
+    status: Callable[[], int | None],
 ) -> None:
     """Feed a program a content through `pipe`, and collect its output until that has ended, or one stream is full.
 
-    Raise TimeoutError once no seconds are `left`.
+    What nobody reads is left once the program has a `status`. `left` returns the seconds that are left, or raises.
     """
     rest = memoryview(content)
     with DefaultSelector() as waiting:
@@ -72,19 +73,22 @@ def exchange(
             if output is not None:
                 waiting.register(output, EVENT_READ, stream)
         while waiting.get_map() and not any(stream.is_full for _, stream in outputs):
-            if (seconds := left()) <= 0:
-                raise TimeoutError
-            for key, _ in waiting.select(min(seconds, LONGEST_WAIT)):
+            ready = waiting.select(min(left(), LONGEST_WAIT))
+            if not ready and status() is not None and not _reads(waiting):
+                return
+            for key, _ in ready:
                 if isinstance(key.data, Stream):
                     key.data.take(chunk := os.read(key.fd, _CHUNK))
-                    is_over = not chunk
-                else:
-                    rest = rest[_written(key.fd, rest) :]
-                    is_over = not rest
-                if is_over:
-                    waiting.unregister(key.fileobj)
-                    if pipe is not None and key.fileobj is pipe:
-                        pipe.close()
+                    if not chunk:
+                        waiting.unregister(key.fileobj)
+                elif pipe is not None and not (rest := rest[_written(key.fd, rest) :]):
+                    waiting.unregister(pipe)
+                    pipe.close()
+
+
+def _reads(waiting: BaseSelector) -> bool:
+    """Return whether an output has not ended."""
+    return any(key.data is not None for key in waiting.get_map().values())
 
 
 def _written(handle: int, content: memoryview) -> int:

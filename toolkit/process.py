@@ -208,7 +208,9 @@ def _execute(command: Command) -> Completed:
         whole = inf if command.timeout is None else began + command.timeout - time.monotonic()
         task = inf if command.pace is None else command.pace.left()
         missed = command.pace if task < whole else None
-        return min(whole, task)
+        if (seconds := min(whole, task)) <= 0:
+            raise TimeoutError
+        return seconds
 
     # Between the start of the program and the `try` that ends it there must be no interrupt.
     signals = HeldSignals()
@@ -220,12 +222,13 @@ def _execute(command: Command) -> Completed:
     try:
         signals.release()
         # A child of the program may have its output open still.
-        exchange(process.stdin, command.stdin or b"", ((process.stdout, stdout), (process.stderr, stderr)), left)
+        outputs = ((process.stdout, stdout), (process.stderr, stderr))
+        exchange(process.stdin, command.stdin or b"", outputs, left, process.poll)
         if stdout.is_full:
             end(process, at_once=command.abrupt)
             drain(process.stderr, stderr)
         else:
-            process.wait(None if isinf(seconds := left()) else max(seconds, 0))
+            process.wait(None if isinf(seconds := left()) else seconds)
     except (TimeoutError, subprocess.TimeoutExpired):
         end(process, at_once=command.abrupt)
         drain(process.stderr, stderr)

@@ -542,14 +542,14 @@ def test_a_base_that_does_not_evaluate_is_said_and_the_rest_is_judged() -> None:
         ("mkdir -p $out/share", "mkdir -p $out/lib", {"change derivation notes-server"}),
         ("inherit src version;\n\n  buildInputs", "inherit version src;\n\n  buildInputs", set[str]()),
         ('version = "4.2.0"', 'version = "4.2.1"', {"change derivation notes-server"}),
+        ("\n  patches = [ ];", "", {"change derivation notes-server", "change override notes-server"}),
     ],
 )
 def test_what_a_derivation_that_throws_before_as_after_is_made_with_is_compared(
     tmp_path: Path, old: str, new: str, found: set[str]
 ) -> None:
-    text = (
-        (specimen.path() / NOTES).read_text().replace("buildInputs = [ curl ];", 'buildInputs = throw "no curl here";')
-    )
+    throwing = 'buildInputs = throw "no curl here";\n\n  patches = [ ];'
+    text = (specimen.path() / NOTES).read_text().replace("buildInputs = [ curl ];", throwing)
     assert old in text
     theirs = in_copy(tmp_path / "tree", {NOTES: (text, text.replace(old, new))})
     judgement = judge(theirs, JudgeRequest(systems=(NATIVE,)), progress=Silence())

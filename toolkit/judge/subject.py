@@ -56,8 +56,9 @@ class Own(Struct, frozen=True, kw_only=True):
 
     @property
     def same(self) -> bool:
-        """Return whether the same is built from the same inputs."""
-        return all(self.before[name] == self.after[name] for name in ("out", "outputs"))
+        """Return whether the same is built from the same inputs, or would be if the derivation did not throw."""
+        names = ("out", "outputs", *(["attributes"] if self.before["drv"] == THREW else []))
+        return all(self.before.get(name) == self.after.get(name) for name in names)
 
     @property
     def updated(self) -> bool:

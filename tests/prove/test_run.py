@@ -188,20 +188,6 @@ def test_nothing_runs_after_an_interrupt_of_one_that_follows(tmp_path: Path) -> 
         proven(tmp_path, claim("a", KeyboardInterrupt()))
 
 
-def test_claims_say_what_their_evaluation_needs(tmp_path: Path) -> None:
-    seen: list[frozenset[str] | None] = []
-
-    def check(of: Case[Stage]) -> Finding:
-        seen.append(of.needs)
-        return PASSES
-
-    claims = [Claim(name, name, check, needs=frozenset([name, "both"]), tier=Tier.TREE) for name in ("a", "b")]
-    proven(tmp_path, *claims)
-    proven(tmp_path, *claims, names=("b",))
-    proven(tmp_path, *claims, names=("b", "a"))
-    assert seen == [None, None, {"b", "both"}, {"a", "b", "both"}, {"a", "b", "both"}]
-
-
 @pytest.mark.parametrize(
     ("tier", "alone", "sealed", "bounded"),
     [(Tier.TREE, False, True, True), (Tier.TREE, True, True, False), (Tier.BUILD, False, False, False)],

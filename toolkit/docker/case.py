@@ -421,8 +421,3 @@ def _kept(kind: str, key: str, files: Mapping[str, TreeFile]) -> Path:
             return False
 
     return default_cache().obtain(kind, key, make=make, check=check)
-
-
-def unchanged(file: DockerFile, source: Source) -> DockerCase:
-    """Return the case of the unchanged file."""
-    return case({BEFORE: source.content}, name=file.tree.name, source=source)

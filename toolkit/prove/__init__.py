@@ -53,9 +53,8 @@ OURS = frozenset([Subject.SERIES, Subject.RECIPE, Subject.REBUILD])
 class Claim(Struct, Generic[C_contra], frozen=True):
     """A proof's name, the sentence that it proves, the function that proves it, and its lowest tier.
 
-    `applies_to` are its subjects, `needs` the answers it takes from the evaluation that claims share. `alone`: it runs
-    after others, and an interrupt during it keeps their proofs. `wide`: it is proven on several systems, and its
-    sentence names those that the user named.
+    `applies_to` are its subjects. `alone`: it runs after others, and an interrupt during it keeps their proofs. `wide`:
+    it is proven on several systems, and its sentence names those that the user named.
     """
 
     name: str
@@ -63,7 +62,6 @@ class Claim(Struct, Generic[C_contra], frozen=True):
     check: Callable[[C_contra], Finding]
     tier: Tier = Tier.TREE
     applies_to: frozenset[Subject] = ANY
-    needs: frozenset[str] = frozenset()
     alone: bool = False
     wide: bool = False
 
@@ -98,7 +96,6 @@ def run(
         if name not in known:
             raise UsageError(f"proof: '{name}' is unknown", hint=f"known proofs are {', '.join(known)}")
     chosen = [claim for claim in claims if not names or claim.name in names]
-    case = replace(case, needs=frozenset(need for claim in chosen for need in claim.needs) if names else None)
     beside = [claim for claim in chosen if claim.tier is Tier.TREE and not claim.alone]
     proofs: list[Proof] = []
     with ThreadPoolExecutor(max_workers=max(len(beside), 1)) as pool, process.ending_together():
@@ -184,8 +181,6 @@ class Case(Proposal, Generic[S_co], frozen=True, kw_only=True, eq=False):
 
     stages: tuple[S_co, ...]
     """In order, the first one with the unchanged file; stage n is compared with stage n-1."""
-    needs: frozenset[str] | None = None
-    """The needs of the claims that the user named, None for all."""
 
     @property
     def before(self) -> S_co:

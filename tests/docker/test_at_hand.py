@@ -123,4 +123,4 @@ def test_builder_of_a_tree_is_asked_sealed(nixpkgs: Path, secret: Path) -> None:
         module.write_text(content)
         builder.ask_tree.cache_clear()
         assert builder.ask_tree(nixpkgs) is told
-    assert builder.builder(file, nixpkgs).reason == builder.by_age(file).reason
+    assert builder.builder(file, nixpkgs).reason == builder.builder(file).reason

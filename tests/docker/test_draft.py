@@ -5,7 +5,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from tests.report.conftest import report
-from toolkit.docker.overlay import default_nix, overlay_files
+from toolkit.docker.overlay import overlay_files
 from toolkit.git import reading
 from toolkit.git.reading import EXECUTABLE, TreeFile
 from toolkit.model import Report
@@ -39,12 +39,14 @@ def test_overlay_holds_the_patched_file_and_what_it_refers_to(report: Report) ->
 
 
 def test_comment_names_commit_use_and_cost(report: Report) -> None:
-    text = default_nix(report.proposal, releases=("docker_29",), siblings={}).decode()
+    text = overlay_files(report.proposal, releases=("docker_29",), siblings={})["default.nix"].content.decode()
     for part in (f"at commit {'4' * 40}", "overlays = [ (import ./overlay) ]", "are compiled"):
         assert part in text
 
 
 def test_origin_of_several_lines_stays_in_the_comment(report: Report) -> None:
     source = replace(report.proposal.source, commit=None, origin="a\nb }; evil")
-    text = default_nix(replace(report.proposal, source=source), releases=("docker_29",), siblings={}).decode()
+    text = overlay_files(replace(report.proposal, source=source), releases=("docker_29",), siblings={})[
+        "default.nix"
+    ].content.decode()
     assert "# Made for nixpkgs as in a b }; evil.\n" in text

@@ -56,7 +56,7 @@ def made(number: int) -> list[tuple[Mutant, Design, Demotion]]:
     """Return the mutants of a batch, all of one file, so that one evaluation can be asked about them."""
     random = numbers("docker", number)
     text = base(number).text
-    allowed = builder.by_age(base(number)).design
+    allowed = Design.MOVE if builder.builder(base(number)).takes_function else Design.HIDDEN
     return [
         (
             mutant(text, random),
@@ -107,7 +107,7 @@ def evaluated(number: int, batch: Mapping[str, Rewritten], directory: Path) -> d
         beside={},
         exported=(),
         names=names(read),
-        takes_function=builder.by_age(read[0]).takes_function,
+        takes_function=builder.builder(read[0]).takes_function,
     )
     _, build, host = SYSTEMS[0]
     arguments = {"case": str(case), "tree": str(stand_in.tree(around).root), "build": build, "host": host}

@@ -34,7 +34,7 @@ def report_or_refusal(path: Path, strategy: Design, out: Path) -> Report | str:
 
 
 def _takes_function(path: Path) -> bool:
-    return builder.by_age(docker_file(path.read_bytes(), name=path.name)).takes_function
+    return builder.builder(docker_file(path.read_bytes(), name=path.name)).takes_function
 
 
 @pytest.mark.parametrize("strategy", DESIGNS)

@@ -40,62 +40,45 @@ class Builder(Struct, frozen=True, kw_only=True):
     takes_function: bool
     reason: str
 
-    @property
-    def design(self) -> Design:
-        """The design that this builder permits."""
-        return Design.MOVE if self.takes_function else Design.HIDDEN
-
 
 def steps(
     file: DockerFile, source: Source, *, design: Design | None, demotion: Demotion, only: Sequence[str] = ()
 ) -> tuple[Step, ...]:
     """Return the steps of the series, with a reason for a chosen design; `only` names steps, empty for all."""
-    chosen: list[Step] = []
-    if not only or LIFT in only:
-        chosen.append(Step(name=LIFT, design=design) if design is not None else _lift(file, source))
-    if not only or DEMOTE in only:
-        chosen.append(Step(name=DEMOTE, design=demotion))
-    return tuple(chosen)
+    wanted = only or (LIFT, DEMOTE)
+    demoting = [Step(name=DEMOTE, design=demotion)] if DEMOTE in wanted else []
+    if LIFT not in wanted:
+        return tuple(demoting)
+    return (Step(name=LIFT, design=design) if design is not None else _lift(file, source), *demoting)
 
 
 def _lift(file: DockerFile, source: Source) -> Step:
     """Choose the design that the builder allows, but for a file that it does not fit."""
     found = builder(file, source.root)
-    if found.takes_function:
-        try:
-            plan(file.shape, COMPONENTS, Design.MOVE, (), {})
-        except LayoutError:
-            pass
-        except RefusalError as error:
-            return Step(name=LIFT, design=Design.HIDDEN, reason=f"{Design.MOVE}: {error.message}")
-    return Step(name=LIFT, design=found.design, reason=found.reason)
+    if not found.takes_function:
+        return Step(name=LIFT, design=Design.HIDDEN, reason=found.reason)
+    try:
+        plan(file.shape, COMPONENTS, Design.MOVE, (), {})
+    except LayoutError:
+        pass
+    except RefusalError as error:
+        return Step(name=LIFT, design=Design.HIDDEN, reason=f"{Design.MOVE}: {error.message}")
+    return Step(name=LIFT, design=Design.MOVE, reason=found.reason)
 
 
-def builder(file: DockerFile, root: Path | None) -> Builder:
+def builder(file: DockerFile, root: Path | None = None) -> Builder:
     """Return whether buildGoModule accepts a function: by the surrounding nixpkgs, else by the file's age."""
-    is_module = re.fullmatch(r"buildGo\d*Module", _name(file)) is not None
-    asked = ask_tree(root) if is_module and root is not None else None
-    if asked is not None:
-        return Builder(takes_function=asked, reason=f"the tree's {_name(file)} takes {'a' if asked else 'no'} function")
-    return by_age(file)
-
-
-def by_age(file: DockerFile) -> Builder:
-    """Judge by the file alone whether its builder accepts a function."""
-    name = _name(file)
+    built = file.shape.construction
+    name = built.name.rpartition(".")[2] if built is not None else ""
     if re.fullmatch(r"buildGo\d*Module", name) is None:
         return Builder(takes_function=False, reason=f"{name or 'the builder'} takes no function")
+    asked = ask_tree(root) if root is not None else None
+    if asked is not None:
+        return Builder(takes_function=asked, reason=f"the tree's {name} takes {'a' if asked else 'no'} function")
     version = newest(release.version for release in file.releases())
     young = version is not None and ordered(version) >= _SINCE
-    return Builder(
-        takes_function=young,
-        reason=f"{name} takes {'a' if young else 'no'} function in a nixpkgs with docker {version}",
-    )
-
-
-def _name(file: DockerFile) -> str:
-    built = file.shape.construction
-    return built.name.rpartition(".")[2] if built is not None else ""
+    reason = f"{name} takes {'a' if young else 'no'} function in a nixpkgs with docker {version}"
+    return Builder(takes_function=young, reason=reason)
 
 
 @cache

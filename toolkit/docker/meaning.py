@@ -212,7 +212,7 @@ def _syntax(file: DockerFile) -> _Syntax:
         mentions_wrapper="dockerd-rootless" in file.text,
         strange=_strange(file, place),
         names=names([file]),
-        takes_function=builder.by_age(file).takes_function,
+        takes_function=builder.builder(file).takes_function,
     )
 
 

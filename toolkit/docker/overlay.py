@@ -104,31 +104,20 @@ def overlay_files(
     `releases` are the attributes that the target file exports and nixpkgs takes over (`docker_NN`);
     `siblings` are the files beside the target that it refers to, by name.
     """
-    patched = {**siblings, "default.nix": TreeFile(content=proposal.commits[-1].after)}
-    return {
-        "default.nix": TreeFile(content=default_nix(proposal, releases=releases, siblings=siblings)),
-        **{f"{DIRECTORY}/{name}": file for name, file in patched.items()},
-    }
-
-
-def default_nix(proposal: Proposal, *, releases: Sequence[str], siblings: Mapping[str, TreeFile]) -> bytes:
-    """Return the overlay's default.nix; arguments as for `overlay_files`."""
-    titles = "\n# ".join(one_line(commit.subject) for commit in proposal.commits)
+    titles = "\n# ".join(" ".join(commit.subject.split()) for commit in proposal.commits)
     wrapper = _WRAPPER if any(step.name == DEMOTE for step in proposal.steps) else ""
     listed = "\n".join(f"      {name}" for name in releases)
-    value = _VALUE.format(directory=DIRECTORY, releases=listed)
     # A link leads to a file that comes along.
     copied = {name: file.content for name, file in siblings.items() if file.mode != LINK}
-    text = guarded(
-        value,
+    text = _HEAD.format(titles=titles, wrapper=wrapper) + guarded(
+        _VALUE.format(directory=DIRECTORY, releases=listed),
         Target(package=PACKAGE, file=TARGET),
         {**copied, TARGET.name: proposal.source.content},
         proposal.source,
         kind=OverlayKind.PATCHED,
     )
-    return (_HEAD.format(titles=titles, wrapper=wrapper) + text).encode()
-
-
-def one_line(text: str) -> str:
-    """Return `text` on one line, for a comment."""
-    return " ".join(text.split())
+    patched = {**siblings, "default.nix": TreeFile(content=proposal.commits[-1].after)}
+    return {
+        "default.nix": TreeFile(content=text.encode()),
+        **{f"{DIRECTORY}/{name}": file for name, file in patched.items()},
+    }

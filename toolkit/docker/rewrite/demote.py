@@ -70,12 +70,12 @@ def _find(file: DockerFile) -> Placement:
 
 def _remove_element(file: DockerFile, element: Node) -> Edit:
     """Remove a list element, with its line where it has one to itself; comments stay, one on its line is in the way."""
-    listed = _list(element)
-    siblings = listed.children if listed is not None else []
-    if listed is None or len([child for child in siblings if child.kind not in {"[", "]", "comment"}]) == 1:
+    listed = element.parent if element.parent is not None and element.parent.kind == "list_expression" else None
+    if listed is None or len(_items(listed)) == 1:
+        # An element of `lib.optional` has no list of its own.
         return _remove_term(file, element, listed or element)
-    index = next(i for i, sibling in enumerate(siblings) if sibling is element)
-    before, after = siblings[index - 1], siblings[index + 1]
+    index = listed.children.index(element)
+    before, after = listed.children[index - 1], listed.children[index + 1]
     for comment, gap in ((before, (before.end, element.start)), (after, (element.end, after.start))):
         if comment.kind == "comment" and "\n" not in file.text[slice(*gap)]:
             raise RefusalError(f"{file.at(comment)}: this comment stands beside {element.text}, which leaves the list")
@@ -88,9 +88,9 @@ def _remove_element(file: DockerFile, element: Node) -> Edit:
     return Edit(before.end, element.end, "")
 
 
-def _list(element: Node) -> Node | None:
-    """Return the list of an element, None for the one of `lib.optional`."""
-    return element.parent if element.parent is not None and element.parent.kind == "list_expression" else None
+def _items(node: Node) -> list[Node]:
+    """Return the elements of a list, or the operands of `++`."""
+    return [child for child in node.children if child.kind not in {"[", "]", "++", "comment"}]
 
 
 def _remove_term(file: DockerFile, element: Node, term: Node) -> Edit:
@@ -98,25 +98,20 @@ def _remove_term(file: DockerFile, element: Node, term: Node) -> Edit:
 
     In a branch of an `if` an empty list stays.
     """
-    term = _whole(term)
-    joined = _whole(term.parent) if _is_branch(term) and term.parent is not None else term
-    while _is_branch(joined) and joined.parent is not None:
+    joined = term = _whole(term)
+    while joined.parent is not None and joined.parent.kind == "if_expression" and guard(joined, joined.parent):
         joined = _whole(joined.parent)
-    if joined.parent is None or operator(joined.parent) != "++":
+    parent = joined.parent if joined.parent is not None and operator(joined.parent) == "++" else None
+    if parent is None or not any(_is_filled(operand) for operand in _operands(parent) if operand is not joined):
         left = "what would be left of this list may be empty"
-        if joined is term and term.parent is not None and _makes_path(term.parent):
+        if parent is None and joined is term and term.parent is not None and _makes_path(term.parent):
             left = "nothing would be left in this list"
         raise RefusalError(f"{file.at(element)}: {left}, and an empty PATH entry means the current directory")
-    if not any(_is_filled(operand) for operand in _operands(joined.parent) if operand is not joined):
-        raise RefusalError(
-            f"{file.at(element)}: what would be left of this list may be empty, and an empty PATH entry means the "
-            "current directory"
-        )
     if (comment := next((node for node in term.walk() if node.kind == "comment"), None)) is not None:
         raise RefusalError(f"{file.at(comment)}: this comment stands beside {element.text}, which leaves the list")
     if joined is not term:
         return Edit(term.start, term.end, file.style.list(""))
-    first, last = (child for child in joined.parent.children if child.kind not in {"++", "comment"})
+    first, last = _items(parent)
     gap = Edit(term.start, last.start, "") if term is first else Edit(first.end, term.end, "")
     if "#" in (between := file.text[gap.start : gap.end].replace(term.text, "")) or "/*" in between:
         raise RefusalError(f"{file.at(term)}: a comment stands beside {element.text}, which leaves the list")
@@ -134,10 +129,6 @@ def _whole(term: Node) -> Node:
     return term
 
 
-def _is_branch(node: Node) -> bool:
-    return node.parent is not None and node.parent.kind == "if_expression" and guard(node, node.parent) is not None
-
-
 def _operands(joined: Node) -> list[Node]:
     """Return all that is joined by `++` to one list with `joined`."""
     top = joined
@@ -148,9 +139,8 @@ def _operands(joined: Node) -> list[Node]:
 
 def _terms(node: Node) -> Iterator[Node]:
     if operator(inside(node)) == "++":
-        for child in inside(node).children:
-            if child.kind not in {"++", "comment"}:
-                yield from _terms(child)
+        for child in _items(inside(node)):
+            yield from _terms(child)
     else:
         yield node
 
@@ -160,7 +150,7 @@ def _is_filled(operand: Node) -> bool:
     node = inside(operand)
     while node.kind == "with_expression":
         node = inside(node.children[-1])
-    return node.kind == "list_expression" and any(child.kind not in {"[", "]", "comment"} for child in node.children)
+    return node.kind == "list_expression" and bool(_items(node))
 
 
 def _remove_unused_parameters(file: DockerFile, removed: Edit) -> list[Edit]:

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from toolkit.errors import LayoutError
 
-_SECTION = re.compile(r"## .*\{#sec-release-(\d\d\.\d\d)-notable-changes\}\s*")
+_SECTION = re.compile(r"## .*\{#sec-release-\d\d\.\d\d-notable-changes\}\s*")
 _HEADING = re.compile(r"#{1,2} ")
 _ITEM = re.compile(r"([-*]) +\S")
 _FENCE = re.compile(r"\s*(```+|~~~+)")
@@ -20,7 +20,6 @@ class Section(Struct, frozen=True, kw_only=True):
     Lines count from 0, the heading is the line before `start`.
     """
 
-    release: str
     start: int
     end: int
     items: tuple[int, ...]
@@ -39,15 +38,17 @@ def add(text: str, item: str, *, name: str) -> str:
     there = next((index for index, line in enumerate(lines) if line[2:].startswith(first)), None)
     if there is not None:
         raise LayoutError(f"{name}:{there + 1}: the item is already there")
-    bullet = f"{_bullet(lines, found)} {item}"
     if not found.items:
-        last = max(index for index in range(found.start - 1, found.end) if lines[index].strip())
-        return "\n".join([*lines[: last + 1], "", bullet, *lines[last + 1 :]])
-    if is_placeholder(lines, found):
-        return "\n".join([*lines[: found.items[0]], bullet, *lines[found.items[0] + 1 :]])
+        place = 1 + max(index for index in range(found.start - 1, found.end) if lines[index].strip())
+        lines[place:place] = ["", f"- {item}"]
+        return "\n".join(lines)
     place = found.items[len(found.items) // 2]
-    loose = not lines[place - 1].strip()
-    return "\n".join([*lines[:place], bullet, *([""] if loose else []), *lines[place:]])
+    added = [f"{lines[found.items[0]][0]} {item}"]
+    if is_placeholder(lines, found):
+        del lines[place]
+    elif not lines[place - 1].strip():
+        added.append("")
+    return "\n".join([*lines[:place], *added, *lines[place:]])
 
 
 def section(text: str, *, name: str) -> Section:
@@ -56,20 +57,16 @@ def section(text: str, *, name: str) -> Section:
     plain = _plain(lines)
     headings = [index for index in plain if _HEADING.match(lines[index])]
     for index in headings:
-        if (heading := _SECTION.fullmatch(lines[index])) is not None:
+        if _SECTION.fullmatch(lines[index]) is not None:
             end = next((other for other in headings if other > index), len(lines))
             items = tuple(line for line in plain if index < line < end and _ITEM.match(lines[line]))
-            return Section(release=heading[1], start=index + 1, end=end, items=items)
+            return Section(start=index + 1, end=end, items=items)
     raise LayoutError(f"{name}: has no section of notable changes")
 
 
 def is_placeholder(lines: Sequence[str], found: Section) -> bool:
     """Return whether the section contains only upstream's placeholder."""
     return len(found.items) == 1 and _PLACEHOLDER.fullmatch(lines[found.items[0]]) is not None
-
-
-def _bullet(lines: list[str], found: Section) -> str:
-    return lines[found.items[0]][0] if found.items else "-"
 
 
 def _plain(lines: list[str]) -> list[int]:

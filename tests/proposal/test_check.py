@@ -94,7 +94,8 @@ def test_an_argument_with_the_definition_as_its_default_is_a_method(tmp_path: Pa
     assert statuses(report)["no-rebuild"] is Status.PASSED
     (proof,) = (proof for proof in report.proofs if proof.name == "overridable")
     assert proof.status is Status.PASSED, (proof.reason, proof.evidence)
-    assert "override.web-ui" in "".join(proof.evidence)
+    assert proof.evidence[0] == "by override { NAME = …; } (before: none)"
+    assert proof.evidence[1].startswith("web-ui: a replacement of web-ui arrives in the build, and did not before")
 
 
 @pytest.mark.parametrize(

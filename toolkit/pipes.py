@@ -62,7 +62,7 @@ def exchange(
 ) -> None:
     """Feed a program a content through `pipe`, and collect its output until that has ended, or one stream is full.
 
-    What nobody reads is left once the program has a `status`. `left` returns the seconds that are left, or raises.
+    Input that nobody reads is dropped once the program has a `status`. `left` returns the seconds left, or raises.
     """
     rest = memoryview(content)
     with DefaultSelector() as waiting:

@@ -6,10 +6,11 @@ from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]
 import pytest
+from msgspec.structs import replace
 
 from toolkit.judge.asking import Answer
 from toolkit.judge.comparing import compare
-from toolkit.judge.differences import Difference, Judgement, Kind, Weight
+from toolkit.judge.differences import Difference, Gap, Judgement, Kind, Weight
 from toolkit.judge.subject import Compared
 from toolkit.report import judgement as judgements
 
@@ -91,6 +92,7 @@ def long(names: dict[str, str]) -> dict[str, object]:
         ("meta", ["x", "y"], ["y", "x"], "meta.it is in another order"),
         ("meta", long({"a": "1", "b": "1"}), long({"a": "1", "c": "1"}), "meta.it − b, + c"),  # noqa: RUF001 - a minus
         ("meta", "x" * 70, "y" * 70, f"meta.it differs: {'x' * 60}… → {'y' * 60}…"),
+        ("meta", "x" * 70 + "1", "x" * 70 + "2", f"meta.it differs: …{'x' * 12}1 → …{'x' * 12}2"),
         ("passthru", long({"a": "1", "b": "1"}), long({"a": "1", "b": "2"}), "it differs in b"),
         ("passthru", long({"a": "1", "b": "1"}), long({"a": "1"}), "it.b is gone"),
     ],
@@ -100,6 +102,17 @@ def test_what_came_and_went_is_named(part: str, before: object, after: object, s
     (found,) = compare(SUBJECT, *sides)
     (line,) = (line for line in lines(judged(found)) if line.startswith(("regression", "change  ")) and "notes" in line)
     assert line.endswith(f"notes: {said} (x86_64-linux)" if "differs:" not in said else said.partition(": ")[2])
+
+
+def test_systems_with_the_same_gaps_are_one_line() -> None:
+    gaps = tuple(
+        Gap(what=f"{name} on {system}", reason="it throws", limit="60 s", attribute=name, system=system)
+        for system in SYSTEMS
+        for name in ("a", "b")
+    )
+    found = lines(replace(judged(), not_covered=gaps, unanswered=gaps))
+    assert "not compared  a, b on x86_64-linux, aarch64-darwin: it throws" in found
+    assert "not answered: 2 attributes on x86_64-linux, aarch64-darwin (a, b): 60 s" in found
 
 
 def test_an_argument_that_is_gone_has_no_value() -> None:

@@ -190,7 +190,8 @@ class Record:
             self.not_covered.append(gap)
         elif parts := tuple(sorted(limits or both)):
             names = ", ".join(dict.fromkeys(map(called, parts)))
-            reason = f"its {names} cannot be compared: {(limits or before.ends)[parts[0]]}"
+            which = "it" if "derivation" in parts else f"its {names}"
+            reason = f"{which} cannot be compared: {(limits or before.ends)[parts[0]]}"
             of_values = all("." in part for part in parts)
             is_known = self.is_equal or (system == STATIC and is_beyond)
             is_known |= not limits and (of_values or name in self.idle)

@@ -1,8 +1,9 @@
 """The judge's result: for people, for a comment on a pull request, and as JSON."""
 
 import json
+import os
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from msgspec import Struct
@@ -20,6 +21,9 @@ LINES = 25
 
 _TONES = {Weight.REGRESSION: Tone.FAILED, Weight.CHANGE: Tone.NOT_RUN, Weight.NOTE: Tone.PLAIN}
 _SHORT = 60
+_AROUND = 12
+"""So much of what two long values share stands before their difference."""
+
 _FEW = 3
 _ROWS = 12
 _GAPS = 3
@@ -158,23 +162,41 @@ def _where(judgement: Judgement, word: str) -> str:
 
 
 def _gaps(gaps: Sequence[Gap]) -> Iterator[str]:
-    """Yield a text for each reason, with the attributes of a system that it is the reason for."""
-    together: defaultdict[tuple[str | None, str], list[str]] = defaultdict(list)
+    """Yield a text for each reason, with the attributes and the systems that it is the reason for."""
+    together: defaultdict[tuple[str, str], dict[str, None]] = defaultdict(dict)
     for gap in gaps:
-        together[gap.system, gap.reason].append(gap.attribute or gap.what)
-    for (system, reason), names in together.items():
-        where = f" on {system}" if system is not None else ""
+        together[gap.system or "", gap.reason][gap.attribute or gap.what] = None
+    for (reason, names), systems in _on_systems(together):
+        where = f" on {', '.join(systems)}" if any(systems) else ""
         yield f"{few(names)}{where}: {reason}"
 
 
 def _unanswered(gaps: Sequence[Gap]) -> Iterator[str]:
-    """Yield a text for each limit: the references that met it, and the attributes of a system."""
-    together: defaultdict[tuple[str, str, str | None], dict[str, None]] = defaultdict(dict)
+    """Yield a text for each limit: the references that met it, and the attributes on their systems."""
+    references: dict[str, dict[str, None]] = {}
+    together: defaultdict[tuple[str, str], dict[str, None]] = defaultdict(dict)
     for gap in gaps:
-        kind, where = ("reference", "") if gap.reference else ("attribute", f" on {gap.system}")
-        together[kind, where, gap.limit][str(gap.attribute)] = None
-    for (kind, where, limit), names in together.items():
-        yield f"{len(names)} {kind}{'' if len(names) == 1 else 's'}{where} ({few(tuple(names))}): {limit}"
+        limit = gap.limit or ""
+        names = references.setdefault(limit, {}) if gap.reference else together[gap.system or "", limit]
+        names[str(gap.attribute)] = None
+    yield from (f"{_counted(tuple(names), 'reference')}: {limit}" for limit, names in references.items())
+    for (limit, attributes), systems in _on_systems(together):
+        where = f" on {', '.join(systems)}"
+        yield f"{_counted(attributes, 'attribute', where)}: {limit}"
+
+
+def _counted(names: Sequence[str], kind: str, where: str = "") -> str:
+    return f"{len(names)} {kind}{'' if len(names) == 1 else 's'}{where} ({few(names)})"
+
+
+def _on_systems(
+    together: Mapping[tuple[str, str], Collection[str]],
+) -> Iterable[tuple[tuple[str, tuple[str, ...]], list[str]]]:
+    """Return the systems on which the same names have the same reason, from the names of a system and reason."""
+    systems: defaultdict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
+    for (system, reason), names in together.items():
+        systems[reason, tuple(names)].append(system)
+    return systems.items()
 
 
 def _commits(judgement: Judgement) -> Iterator[str]:
@@ -198,7 +220,12 @@ def _values(difference: Difference) -> str:
     is_short = all(isinstance(each, str | int | float) for each in values)
     if not is_short and difference.kind not in {Kind.FIXED_OUTPUT, Kind.DERIVATION}:
         return ""
-    return f": {_value(difference.before)} → {_value(difference.after)}"
+    texts = [_value(each) for each in values]
+    shared = len(os.path.commonprefix(texts)) - _AROUND  # noqa: RUF071 - of texts
+    if shared > 0 and max(map(len, texts)) > _SHORT:
+        texts = [f"…{text[shared:]}" for text in texts]
+    before, after = (text if len(text) <= _SHORT else f"{text[:_SHORT]}…" for text in texts)
+    return f": {before} → {after}"
 
 
 def _value(value: Any) -> str:  # noqa: ANN401 - JSON
@@ -206,10 +233,8 @@ def _value(value: Any) -> str:  # noqa: ANN401 - JSON
         return "nothing"
     if isinstance(value, dict) and value:
         members = cast("dict[str, Any]", value)
-        text = "; ".join(f"{name}: {_value(each)}" for name, each in members.items())
-    else:
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= _SHORT else f"{text[:_SHORT]}…"
+        return "; ".join(f"{name}: {_value(each)}" for name, each in members.items())
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def to_comment(judgement: Judgement, *, command: str, claims: Sequence[Proof] = (), notes: Sequence[str] = ()) -> bytes:

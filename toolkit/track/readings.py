@@ -89,8 +89,8 @@ class Reading(Struct, frozen=True, kw_only=True):
 
     @property
     def is_open(self) -> bool:
-        """Return whether only Nix can decide: it could only confirm a syntax in which nothing replaces a component."""
-        is_closed = self.overridable is Overridable.NO and self.rootlesskit_by is not None
+        """Return whether Nix has to decide: it could only confirm a syntax that shows both defects."""
+        is_closed = self.overridable is Overridable.NO and self.rootlesskit is PathPlace.PREFIX
         return self.is_for_nix and self.overridable_by != EVALUATION and not is_closed
 
 

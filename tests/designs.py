@@ -37,12 +37,6 @@ def both(text: str) -> str:
     return hiding(with_formals(text, [f"{name} ? null" for name in COMPONENTS]), COMPONENTS)
 
 
-def final_let(text: str) -> str:
-    """Let them be bound where `finalAttrs` is, and refer to them by that."""
-    definitions = "".join(f"{name} = {through_final(value(text, name))};\n" for name in COMPONENTS)
-    return with_final(without_definitions(text, COMPONENTS), f"let {definitions} in").replace(_TODO, "")
-
-
 def final_small(text: str) -> str:
     """Leave them in the let, and have what is built refer to passthru, in which moby is made anew."""
     parts = ("docker-runc", "docker-containerd", "docker-tini")
@@ -59,14 +53,6 @@ def final_small(text: str) -> str:
     text = before + passthru_begins + after.replace("\n        };\n", passthru, 1)
     text = replaced(text, _INHERITED, _INHERITED.replace("inherit\n", "inherit (finalAttrs.passthru)\n"))
     return replaced(text, "    buildGoModule (\n      {", "    buildGoModule (\n      finalAttrs: {")
-
-
-def in_place(text: str) -> str:
-    """Leave them in the let, where a parameter that each release sets to null goes before."""
-    for name in COMPONENTS:
-        old = value(text, name)
-        text = replaced(text, f" {name} = {old};", f" {name} = if args.{name} != null then args.{name} else {old};")
-    return nulls(text).replace(_TODO, "")
 
 
 def sentinel(text: str) -> str:
@@ -114,9 +100,7 @@ DESIGNS: dict[str, Callable[[str], str]] = {
     "move": move,
     "hidden": hidden,
     "both": both,
-    "final-let": final_let,
     "final-small": final_small,
-    "in-place": in_place,
     "sentinel": sentinel,
     "override-attrs": override_attrs,
     "component-overrides": component_overrides,
@@ -131,9 +115,7 @@ METHODS: dict[str, Callable[[str], tuple[str, ...]]] = {
     "move": lambda _: _ATTRIBUTE,
     "hidden": lambda _: _ARGUMENT,
     "both": lambda _: _ATTRIBUTE,
-    "final-let": lambda _: _ATTRIBUTE,
     "final-small": lambda _: ("overrideAttrs (old: { passthru = old.passthru // { NAME = …; }; })",),
-    "in-place": lambda _: _ARGUMENT,
     "sentinel": lambda _: _ARGUMENT,
     "override-attrs": lambda name: (f"override {{ override{name.removeprefix('docker-').title()}Attrs = {{ … }}; }}",),
     "component-overrides": lambda _: ("override { componentOverrides = { NAME = …; }; }",),
@@ -173,8 +155,8 @@ def through_final(text: str) -> str:
     return text
 
 
-def with_final(text: str, between: str = "") -> str:
-    text = replaced(text, "    buildGoModule (\n      {", f"    buildGoModule (\n      finalAttrs: {between} {{")
+def with_final(text: str) -> str:
+    text = replaced(text, "    buildGoModule (\n      {", "    buildGoModule (\n      finalAttrs: {")
     return text.replace("${moby}/", "${finalAttrs.moby}/")
 
 

@@ -44,22 +44,6 @@ def _merging(make: Callable[..., Clone]) -> Clone:
     return clone
 
 
-def _rebasing(make: Callable[..., Clone]) -> Clone:
-    clone = _with_my_commit(make)
-    _expect_failure(clone, "rebase", "upstream/newer")
-    assert (clone.common / "rebase-merge").is_dir()
-    return clone
-
-
-def _picking(make: Callable[..., Clone]) -> Clone:
-    """A cherry-pick in progress, and a bisection."""
-    clone = _with_my_commit(make)
-    clone.git("bisect", "start", "HEAD", "HEAD~1")
-    clone.git("checkout", "--quiet", "mine")
-    _expect_failure(clone, "cherry-pick", "upstream/newer")
-    return clone
-
-
 def _detached(make: Callable[..., Clone]) -> Clone:
     clone = make()
     clone.git("checkout", "--quiet", "--detach", "HEAD~1")
@@ -82,23 +66,10 @@ def _partial(make: Callable[..., Clone]) -> Clone:
     return make("--filter=blob:none")
 
 
-def _partial_sparse(make: Callable[..., Clone]) -> Clone:
-    """A clone as the documentation of large repositories has it."""
-    clone = make("--filter=blob:none", "--sparse")
-    clone.git("sparse-checkout", "set", "lib", TARGET.rpartition("/")[0])
-    return clone
-
-
 def _sparse_cone(make: Callable[..., Clone]) -> Clone:
     clone = make("--sparse")
     clone.git("sparse-checkout", "set", "--cone", "lib")
     assert not (clone.top / "pkgs").exists()
-    return clone
-
-
-def _sparse_index(make: Callable[..., Clone]) -> Clone:
-    clone = make("--sparse")
-    clone.git("sparse-checkout", "set", "--cone", "--sparse-index", "lib")
     return clone
 
 
@@ -107,11 +78,6 @@ def _sparse_patterns(make: Callable[..., Clone]) -> Clone:
     clone.git("sparse-checkout", "set", "--no-cone", "/lib/*", "!/.version", "/*.md")
     clone.git("checkout", "--quiet", "master")
     return clone
-
-
-def _subdirectory(make: Callable[..., Clone]) -> Clone:
-    clone = make()
-    return replace(clone, repo=clone.top / "pkgs" / "top-level")
 
 
 def _linked(make: Callable[..., Clone]) -> Clone:
@@ -168,10 +134,6 @@ def _borrowing(make: Callable[..., Clone]) -> Clone:
     (place / "info" / "alternates").write_text(f"{os.path.relpath(clone.upstream / 'objects', place)}\n")
     clone.git("fsck", "--connectivity-only")
     return clone
-
-
-def _odd_path(make: Callable[..., Clone]) -> Clone:
-    return make(name="my \"nix\" 'pkgs': ü $HOME * \\")
 
 
 def _reftable(make: Callable[..., Clone]) -> Clone:
@@ -281,24 +243,18 @@ SITUATIONS: Mapping[str, Callable[[Callable[..., Clone]], Clone]] = {
         _clean,
         _dirty,
         _merging,
-        _rebasing,
-        _picking,
         _detached,
         _unborn,
         _shallow,
         _partial,
-        _partial_sparse,
         _sparse_cone,
-        _sparse_index,
         _sparse_patterns,
-        _subdirectory,
         _linked,
         _others,
         _bare,
         _bare_with_worktree,
         _apart,
         _borrowing,
-        _odd_path,
         _reftable,
         _hooked,
         _configured,

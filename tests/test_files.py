@@ -1,4 +1,3 @@
-import errno
 import os
 import subprocess
 import sys
@@ -308,18 +307,6 @@ def test_what_appears_at_the_place_meanwhile_stays(tmp_path: Path) -> None:
         proposal(place)
     assert list(tmp_path.iterdir()) == [place]
     assert content_of(place)["old"] == "old"
-
-
-def test_the_limit_of_a_file_is_told_as_a_full_disk(tmp_path: Path, full_disk: Callable[[], None]) -> None:
-    full_disk()
-    with (
-        pytest.raises(ToolkitError, match=r"cannot be written: file too large") as raised,
-        whole_directory(tmp_path / "proposal") as building,
-    ):
-        (building / "a").write_bytes(b"x" * 10_000)
-    assert isinstance(raised.value.__cause__, OSError)
-    assert raised.value.__cause__.errno == errno.EFBIG
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_temporary_directory_has_a_name_that_nobody_knows_and_is_the_users_alone(

@@ -21,16 +21,6 @@ def test_proposal_can_be_proven_again(unlet: Unlet) -> None:
     assert unlet("check", "--proof", "parse", "--proof", "format").returncode == 3
 
 
-def test_patch_that_rebuilds_is_told_and_ends_with_1(unlet: Unlet, docker_nix: Path) -> None:
-    before = docker_nix.read_text()
-    after = before.replace("-DMINIMAL=ON", "-DMINIMAL=OFF")
-    (unlet.cwd / "theirs.diff").write_text(diff(TARGET, before, after))
-    done = unlet("check", "--patch", "theirs.diff", "--nixpkgs", "specimen", "--proof", "no-rebuild")
-    assert (done.returncode, done.stderr) == (1, "")
-    assert "\nfailed   no-rebuild  " in done.stdout
-    assert done.stdout.splitlines()[0] == "0 of 1 proofs passed, 1 failed"
-
-
 @pytest.mark.parametrize(
     ("setting", "code", "reason"),
     [

@@ -91,11 +91,6 @@ def test_wrong_usage_is_one_line_and_a_hint(unlet: Unlet, arguments: tuple[str, 
     assert hint.startswith("hint: 'unlet")
 
 
-def test_missing_file_is_one_line_and_status_3(unlet: Unlet) -> None:
-    done = unlet(*FILE, "nowhere.nix")
-    assert (done.returncode, done.stdout, done.stderr) == (3, "", "nowhere.nix: no such file\n")
-
-
 def test_syntax_error_shows_the_line_and_a_caret(unlet: Unlet) -> None:
     (unlet.cwd / "a.nix").write_text("{\n  a = = 1;\n}\n")
     done = unlet(*FILE, "a.nix")

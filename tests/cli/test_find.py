@@ -173,22 +173,6 @@ def test_a_recipe_counts_the_packages_that_are_left(unlet: Unlet) -> None:
     assert done.stdout.splitlines() == [row]
 
 
-def test_a_name_that_is_not_known_is_one_line(unlet: Unlet) -> None:
-    done = unlet("find", "nots-server", "--nixpkgs", "specimen")
-    assert (done.returncode, done.stdout) == (3, "")
-    assert done.stderr.startswith(
-        "nots-server: no package of this name in this nixpkgs\nhint: did you mean notes-server"
-    )
-
-
-def test_elsewhere_a_nixpkgs_has_to_be_named(unlet: Unlet) -> None:
-    done = unlet("find")
-    assert done.returncode == 2
-    assert done.stderr.startswith(
-        "unlet find: the current directory is not in a checkout of nixpkgs; name one with --nixpkgs\n"
-    )
-
-
 def group(leader: int) -> list[int]:
     """Return the processes of a process group (proc(5): field 5 of stat)."""
     found: list[int] = []

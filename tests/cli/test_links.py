@@ -90,22 +90,6 @@ def test_patch_that_makes_the_file_a_link_is_one_line(
     nothing_of_it(tmp_path, done.stdout, done.stderr)
 
 
-def test_patch_that_reads_a_link_which_it_adds_is_one_line(
-    unlet: Unlet, clone: Path, secret: Path, tmp_path: Path
-) -> None:
-    package = "pkgs/by-name/no/notes-server"
-
-    def edit(top: Path) -> None:
-        replaced(top / package / "x", secret)
-        file = top / package / "package.nix"
-        file.write_text(file.read_text().replace('version = "', 'version = builtins.readFile ./x + "', 1))
-
-    done = unlet("check", "--patch", str(patch_of(clone, edit)), "notes-server", "--nixpkgs", str(clone))
-    assert done.returncode == 3
-    assert done.stderr == f"{package}/x: is a link that leads out of the tree\n"
-    nothing_of_it(tmp_path, done.stdout, done.stderr)
-
-
 def reading_a_link(clone: Path, target: Path) -> None:
     """Let a package's version be what a link has that stands beside it."""
     replaced(clone / PACKAGE / "x", target)

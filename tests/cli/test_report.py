@@ -172,11 +172,6 @@ def test_foreign_patch_has_no_strategy() -> None:
     assert plain(changed, out=None)[2] == "patch    docker: change"
 
 
-def test_without_a_terminal_nothing_is_drawn(capfd: pytest.CaptureFixture[str]) -> None:
-    show(_report(PASSED, FAILED), settings=GlobalOptions(), out=OUT)
-    assert ESCAPE not in capfd.readouterr().out
-
-
 def test_drawing_tells_what_the_lines_tell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     lines = list(proofs.lines(_report(PASSED, FAILED, NOT_RUN), settings=GlobalOptions(), out=OUT))

@@ -40,12 +40,6 @@ def proposal(nixpkgs: Path | str, out: Path, depth: Depth | None = None, rev: st
     return propose(docker(source=source, out=out, depth=depth or Depth()), progress=Steps())
 
 
-def test_directory_is_asked(nixpkgs: Path, tmp_path: Path) -> None:
-    assert asked(proposal(nixpkgs, tmp_path / "out")) == "the real package set"
-    again = check(CheckRequest(target="docker", directory=tmp_path / "out"), progress=Steps())
-    assert asked(again) == "the real package set"
-
-
 SECRET = "nobody is told this"  # noqa: S105 - it is no password
 
 

@@ -65,33 +65,6 @@ class TestProposal:
         assert again.warnings == ()
         assert again.proposal.steps == first.proposal.steps
 
-    def test_nothing_is_written(self, proposal: Path) -> None:
-        before = {path: path.stat().st_mtime_ns for path in proposal.rglob("*")}
-        self.check(proposal)
-        assert {path: path.stat().st_mtime_ns for path in proposal.rglob("*")} == before
-
-    def test_changed_patch_is_named_and_judged(self, proposal: Path) -> None:
-        (_, second) = sorted((proposal / "series").iterdir())
-        edit(second, "+              # rootlesskit comes last", "+              # it comes last")
-        report = self.check(proposal)
-        assert report.warnings == (f"changed since the report was written: {second.name}",)
-        # What the series gives is what is judged; the diff and the overlay are still the old ones.
-        assert {proof.name for proof in report.failed} == {"applies", "overlay"}
-        assert "the diff and the rewrite give different files" in reason(report, "applies")
-
-    def test_patch_that_does_harm_fails_its_proof(self, proposal: Path) -> None:
-        (first, second) = sorted((proposal / "series").iterdir())
-        edit(first, "+        docker-runc = runc.", "+        docker-runc = runk.")
-        report = self.check(proposal)
-        assert first.name in report.warnings[0]
-        assert second.name in report.warnings[0]
-        assert {"no-rebuild", "exact-change", "overridable"} <= {proof.name for proof in report.failed}
-        assert "undefined variable 'runk'" in reason(report, "no-rebuild")
-
-    def test_missing_overlay_fails_alone(self, proposal: Path) -> None:
-        shutil.rmtree(proposal / "overlay")
-        assert {proof.name for proof in self.check(proposal).failed} == {"overlay"}
-
     def test_claims_of_the_report_are_not_believed(self, proposal: Path) -> None:
         def change(document: dict[str, Any]) -> None:
             document["result"] = "passed"

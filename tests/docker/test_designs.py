@@ -1,4 +1,4 @@
-"""Ten ways to lift the components, and whether `check --patch`, `track` sees in each what it does."""
+"""Eight ways to lift the components, and whether `check --patch`, `track` sees in each what it does."""
 
 import difflib
 import subprocess
@@ -20,7 +20,7 @@ from toolkit.track.refs import TrackRequest, track
 
 TARGET = "pkgs/applications/virtualization/docker/default.nix"
 TREES = [pytest.param(specimen.path(), id="specimen"), *trees(having="pkgs/by-name")]
-OF_ATTRIBUTES = ("move", "both", "final-let", "final-small")
+OF_ATTRIBUTES = ("move", "both", "final-small")
 CAPTURED = "parameter"
 """The design that takes a component from the package set."""
 
@@ -71,7 +71,7 @@ class TestDesign:
         assert found["exact-change"].reason == "because the patch leaves the wrapper's PATH as it is"
         shown = found["overridable"].found or ""
         assert shown.startswith("by overrideAttrs " if name in OF_ATTRIBUTES else "by override { ")
-        assert shown.endswith("(before: in part)" if name in OF_ATTRIBUTES[:3] else "(before: none)")
+        assert shown.endswith("(before: in part)" if name in OF_ATTRIBUTES[:2] else "(before: none)")
 
     def test_track_calls_it_fixed(self, before: str, name: str, tmp_path: Path) -> None:
         half = DESIGNS[name](before)

@@ -15,7 +15,6 @@ from msgspec import Struct
 
 from tests import specimens
 from tests.asking import docker, propose
-from tests.docker.test_real_files import FILES
 from tests.mutants import BATCHES, Mutant, marks, mutant, numbers, refused, sizes
 from tests.progress import Steps
 from toolkit import documents, files
@@ -33,7 +32,7 @@ from toolkit.nix import evaluator
 from toolkit.sources import stand_in
 from toolkit.sources.stand_in import Surroundings
 
-BASES = [specimens.path(name) / TARGET for name in reversed(specimens.LAYOUTS) if name != "19.03"] + FILES
+BASES = [specimens.path(name) / TARGET for name in reversed(specimens.LAYOUTS) if name != "19.03"]
 NAME = "mutant.nix"
 PROVEN_ELSEWHERE = {"format", "overlay"}
 """Claims for which a lone file has not what they need."""

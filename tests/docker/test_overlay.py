@@ -4,7 +4,6 @@ import pytest
 
 from tests.asking import docker
 from tests.progress import Steps
-from toolkit.docker.steps import OverlayKind
 from toolkit.errors import RefusalError, UsageError
 from toolkit.model import Depth, SourceRequest, Status, Tier
 from toolkit.proposal.proposing import overlay
@@ -29,14 +28,6 @@ def test_rewrap_is_the_overlay_and_the_module_of_this_project(tmp_path: Path) ->
         ("keeps", Status.PASSED),
         ("builds", Status.PASSED),
     ]
-
-
-def test_patched_is_the_file_of_the_series_and_equals_it(tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    report = overlay(docker(source=SPECIMEN, out=out), OverlayKind.PATCHED, progress=Steps())
-    assert {"default.nix", "docker/default.nix", "docker/update.sh", "report.json"} <= set(names(out))
-    assert not report.failed
-    assert [proof.status for proof in report.proofs if proof.name == "overlay"] == [Status.PASSED]
 
 
 def test_dockers_of_a_system_are_compared(tmp_path: Path) -> None:

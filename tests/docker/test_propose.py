@@ -117,19 +117,6 @@ class TestReproducible:
 
 
 class TestForUsers:
-    def test_series_applies_with_plain_git_am(
-        self, proposals: Callable[..., tuple[Path, Report]], tmp_path: Path
-    ) -> None:
-        out, report = proposals()
-        target = repository(tmp_path / "nixpkgs", text_of("29.6"))
-        run_git(tmp_path / "nixpkgs", "am", *sorted((out / "series").iterdir()))
-        assert target.read_bytes() == report.proposal.commits[-1].after
-        subjects = run_git(tmp_path / "nixpkgs", "log", "--reverse", "--format=%s").splitlines()
-        assert subjects == ["base", *(commit.subject for commit in report.proposal.commits)]
-        message = run_git(tmp_path / "nixpkgs", "log", "-1", "--format=%B")
-        assert message.strip() == report.proposal.commits[-1].message.strip()
-        assert run_git(tmp_path / "nixpkgs", "status", "--porcelain") == ""
-
     def test_commit_of_a_clone_is_proposed_on_that_commit(self, tmp_path: Path) -> None:
         repository(tmp_path / "nixpkgs", text_of("24.0"))
         commit = run_git(tmp_path / "nixpkgs", "rev-parse", "HEAD").strip()

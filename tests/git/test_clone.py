@@ -5,12 +5,12 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from tests.clones import BRANCH, REMOTE, TARGET, Clone, git, objects, snapshot
+from tests.clones import REMOTE, TARGET, Clone, git, objects, snapshot
 from tests.remotes import Remote
 from tests.situations import SITUATIONS
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.git import clone as clones
-from toolkit.git import committing, reading
+from toolkit.git import reading
 from toolkit.model import Oid
 
 
@@ -230,25 +230,6 @@ class TestIdentity:
         clone.configure(user__email="jane@work.example.org")
         assert clones.people(opened(clone))["author"] == "Jané Doe <jane@work.example.org>"
 
-    def test_condition_on_the_place_counts(self, clone: Clone, sealed: Path) -> None:
-        (sealed / "work").write_text("[user]\n\temail = jane@work.example.org\n")
-        with (sealed / ".gitconfig").open("a") as config:
-            config.write(f'[includeIf "gitdir:{clone.top.parent}/"]\n\tpath = {sealed}/work\n')
-        found = opened(clone)
-        assert clones.people(found)["author"] == "Jané Doe <jane@work.example.org>"
-        with committing.workshop(found) as shop:
-            assert shop.run("var", "GIT_COMMITTER_IDENT").startswith("Jané Doe <jane@work.example.org> ")
-
-    def test_variables_of_git_count(self, clone: Clone, sealed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        (sealed / ".gitconfig").unlink()
-        for role in ("AUTHOR", "COMMITTER"):
-            monkeypatch.setenv(f"GIT_{role}_NAME", role.lower())
-            monkeypatch.setenv(f"GIT_{role}_EMAIL", f"{role.lower()}@example.org")
-        assert clones.people(opened(clone)) == {
-            "author": "author <author@example.org>",
-            "committer": "committer <committer@example.org>",
-        }
-
     @pytest.mark.parametrize(
         "config",
         [
@@ -303,14 +284,6 @@ class TestBranches:
     def test_branch_in_the_way(self, clone: Clone, there: str, name: str, in_the_way: str | None) -> None:
         clone.git("branch", there)
         assert clones.branch_in_the_way(opened(clone), name) == in_the_way
-
-    def test_pushed_is_what_a_remote_has(self, clone: Clone) -> None:
-        clone.git("checkout", "--quiet", "-b", BRANCH)
-        clone.git("commit", "--quiet", "--allow-empty", "--message=mine")
-        tip = Oid(clone.git("rev-parse", "HEAD"))
-        assert not clones.is_pushed(opened(clone), tip)
-        clone.git("push", "--quiet", "origin", BRANCH)
-        assert clones.is_pushed(opened(clone), tip)
 
 
 class TestFetching:

@@ -8,7 +8,7 @@ import pytest
 from tests.clones import REMOTE, TARGET, Clone, git, objects, snapshot
 from toolkit.errors import ToolkitError
 from toolkit.git import clone as clones
-from toolkit.git import committing, history
+from toolkit.git import committing
 from toolkit.git.committing import Workshop
 from toolkit.model import FileChange, Oid
 
@@ -125,10 +125,6 @@ class TestSignature:
             assert shop.run("log", "-1", "--format=%G?", str(oid)) == "G"
         assert signers.is_file()
 
-    def test_none_is_made_where_none_is_configured(self, clone: Clone, shop: Workshop) -> None:
-        oid = shop.commit(head(clone), [change(TARGET, "docker\n")], MESSAGE)
-        assert "gpgsig" not in shop.run("cat-file", "commit", str(oid))
-
     @pytest.mark.parametrize("how", ["ssh", "gpg"])
     def test_failure_is_one_line(self, clone: Clone, how: str) -> None:
         if how == "ssh":
@@ -230,14 +226,6 @@ class TestHistory:
         lines = shop.range_diff((head(clone), old[-1]), (head(clone, "upstream/newer"), new[-1]))
         assert lines
         assert not any("\x1b" in line for line in lines)
-
-    def test_common_ancestor(self, clone: Clone) -> None:
-        opened = clones.open_clone(clone.repo, REMOTE)
-        newer = head(clone, "upstream/newer")
-        assert history.common_ancestor(opened.common, newer, head(clone, "upstream/fixed")) == head(clone)
-        clone.git("checkout", "--quiet", "--orphan", "alone")
-        clone.git("commit", "--quiet", "--message=alone")
-        assert history.common_ancestor(opened.common, head(clone), newer) is None
 
     def test_file_that_a_commit_has_not(self, clone: Clone, shop: Workshop) -> None:
         with pytest.raises(ToolkitError, match=rf"commit {head(clone).short} has no file 'nowhere'"):

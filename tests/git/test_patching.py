@@ -206,12 +206,6 @@ def test_a_patch_for_another_state_is_refused_with_the_place(series: Mails, targ
         patching.apply(DEMOTED, target, series.upstream_diff)
 
 
-def test_a_patch_for_another_file_is_refused(series: Mails, target: PurePosixPath) -> None:
-    other = series.upstream_diff.replace(str(target).encode(), b"lib/default.nix")
-    with pytest.raises(ToolkitError, match=rf"^patch: does not touch '{target}', only lib/default\.nix$"):
-        patching.apply(BEFORE, target, other)
-
-
 @pytest.mark.parametrize("patch", [b"", b"no patch\n", b"\0\xff"])
 def test_what_is_no_patch_is_refused(target: PurePosixPath, patch: bytes) -> None:
     with pytest.raises(ToolkitError, match=r"^patch: contains no diff$"):
@@ -238,12 +232,6 @@ def test_a_repository_around_the_temporary_directory_does_no_harm(
     assert patching.applies(BEFORE, target, series.patches, series.upstream_diff).failure is None
     assert pinned.git("status", "--porcelain") == ""
     assert sorted(path.name for path in pinned.path.iterdir()) == [".git", "README.md", "lib", "pkgs"]
-
-
-def test_blob_id_is_gits() -> None:
-    for content in (b"", b"{ }\n", bytes(range(256))):
-        run = subprocess.run(["git", "hash-object", "--stdin"], input=content, capture_output=True, check=True)
-        assert str(reading.blob_id(content)) == run.stdout.decode().strip()
 
 
 def mail() -> Patch:

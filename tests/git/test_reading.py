@@ -29,11 +29,6 @@ def test_a_rev_is_the_commit_that_git_says(clone: Repository, rev: str) -> None:
     assert reading.locate(clone.path, rev).commit == located.commit
 
 
-def test_an_abbreviated_id_is_a_rev(clone: Repository) -> None:
-    commit = clone.git("rev-parse", "HEAD")
-    assert str(reading.locate(clone.path, commit[:10]).commit) == commit
-
-
 @pytest.mark.parametrize("rev", ["", "-x", "--all", "a b", "a\nb", "HEAD:lib", "a..b", ":/text", "HEAD^@", "HEAD^!"])
 def test_what_is_no_single_commit_is_refused(clone: Repository, rev: str) -> None:
     with pytest.raises(UsageError, match=r"^--rev: '.*' is not a commit, branch or tag$"):
@@ -44,11 +39,6 @@ def test_an_unknown_rev_is_named(clone: Repository) -> None:
     with pytest.raises(ToolkitError, match=r"clone: has no commit, branch or tag 'nixos-99'$") as raised:
         reading.locate(clone.path, "nixos-99")
     assert raised.value.hint == f"git -C {clone.path} fetch origin nixos-99"
-
-
-def test_a_file_is_no_commit(clone: Repository) -> None:
-    with pytest.raises(ToolkitError, match=r"has no commit, branch or tag"):
-        reading.locate(clone.path, clone.git("rev-parse", "HEAD:README.md"))
 
 
 def test_a_branch_that_only_the_remote_has_is_found(clone: Repository, tmp_path: Path) -> None:
@@ -107,16 +97,6 @@ def test_a_bare_repository_is_read(clone: Repository, tmp_path: Path, target: Pu
     assert reading.is_repository(bare)
     located = reading.locate(bare, "v1")
     assert shown(located.repository, located.commit, target) == b"{ docker = 0; }\n"
-
-
-def test_variables_of_git_do_not_lead_elsewhere(
-    clone: Repository, new_repository: Callable[[str], Repository], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    expected = clone.git("rev-parse", "HEAD")
-    monkeypatch.setenv("GIT_DIR", str(new_repository("other").path / ".git"))
-    monkeypatch.setenv("GIT_WORK_TREE", "/")
-    monkeypatch.setenv("GIT_OBJECT_DIRECTORY", "/nonexistent")
-    assert str(reading.locate(clone.path, "HEAD").commit) == expected
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")

@@ -1,6 +1,3 @@
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
@@ -246,28 +243,3 @@ def test_a_known_pin_with_another_file_is_an_error(
     resolve(nixpkgs=str(clone.path), pins=(good, unknown))
     with pytest.raises(ToolkitError, match=rf"^pin bad: '{target}' is blob \w{{12}}, recorded is \w{{12}}$"):
         resolve(nixpkgs=str(clone.path), pins=(good, bad))
-
-
-def test_an_interrupt_leaves_the_cache_good(
-    resolve: Callable[..., Source], clone: Repository, cache: Cache, target: PurePosixPath
-) -> None:
-    script = (
-        "import os, signal, sys\n"
-        "from pathlib import PurePosixPath\n"
-        "from toolkit import process, sources\n"
-        "from toolkit.model import SourceRequest\n"
-        "class Quiet:\n"
-        "    def step(self, what): pass\n"
-        "    def proof(self, proof): pass\n"
-        "def interrupt(line):\n"
-        "    if 'checkout-index' in line: os.kill(os.getpid(), signal.SIGINT)\n"
-        "with process.echoing(interrupt):\n"
-        f"    request = SourceRequest(nixpkgs={str(clone.path)!r})\n"
-        f"    sources.resolve(request, target=PurePosixPath({str(target)!r}),"
-        " sparse=(), progress=Quiet())\n"
-    )
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == -2 or "KeyboardInterrupt" in done.stderr
-    assert cache.entries() == ()
-    assert resolve(nixpkgs=str(clone.path)).content == b"{ docker = 1; }\n"

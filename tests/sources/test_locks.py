@@ -40,7 +40,7 @@ def read(tmp_path: Path, document: object, name: str = "nixpkgs") -> locks.Locke
             {"type": "sourcehut", "owner": "~a", "repo": "b", "rev": REV},
             AtCommit(url="https://git.sr.ht/~a/b", rev=REV),
         ),
-        ({"type": "git", "url": "ssh://git@a/b", "rev": REV}, AtCommit(url="ssh://git@a/b", rev=REV)),
+        ({"type": "git", "url": "git+ssh://git@a/b", "rev": REV}, AtCommit(url="ssh://git@a/b", rev=REV)),
         ({"type": "tarball", "url": "https://a/b.tar.gz", "rev": REV}, AtCommit(url=None, rev=REV)),
         (
             {"type": "tarball", "url": f"https://github.com/NixOS/nixpkgs/archive/{REV}.tar.gz"},

@@ -15,7 +15,6 @@ from tests.serving import Handler, running
 from toolkit import sources
 from toolkit.cache import VARIABLE, Cache
 from toolkit.errors import ToolkitError, UnreachableError, UsageError
-from toolkit.git.reading import read_objects
 from toolkit.model import Oid, Pin, Source, SourceRequest, Upstream
 
 OPEN = {"uploadpack__allowFilter": "true", "uploadpack__allowAnySHA1InWant": "true"}
@@ -83,13 +82,6 @@ def test_the_default_is_the_default_pin(
     assert source.directory == (source.root / target).parent
     assert source.fetched > 0
     assert source.warnings == ()
-
-
-def test_what_was_fetched_is_a_repository_for_the_proofs(resolve: Callable[..., Source], target: PurePosixPath) -> None:
-    source = resolve()
-    assert source.repository is not None
-    assert source.commit is not None
-    assert read_objects(source.repository, [f"{source.commit}:{target}"]) == (source.content,)
 
 
 def test_the_second_run_fetches_nothing(resolve: Callable[..., Source], server: Remote) -> None:
@@ -186,16 +178,6 @@ def test_more_paths_than_were_fetched_are_fetched(resolve: Callable[..., Source]
     assert source.fetched > 0
     assert source.root is not None
     assert (source.root / "README.md").exists()
-
-
-def test_a_flake_lock_gives_its_nixpkgs(
-    resolve: Callable[..., Source], clone: Repository, url: str, tmp_path: Path
-) -> None:
-    rev = clone.git("rev-parse", "next")
-    name = flake_lock(tmp_path, {"type": "git", "url": f"git+{url}", "rev": rev, "narHash": "x"})
-    source = resolve(nixpkgs=name)
-    assert source.content == b"{ docker = 2; }\n"
-    assert source.origin == f"{url} at {rev[:12]}"
 
 
 def test_a_flake_lock_of_nixpkgs_itself_needs_no_url(

@@ -10,7 +10,6 @@ import pytest
 from tests.forge.server import Forge
 from tests.track.conftest import BY_NAME, TARGET, Nixpkgs, layout, ref
 from toolkit import process
-from toolkit.errors import ToolkitError
 from toolkit.track.answer import Advice, TrackAnswer
 from toolkit.track.readings import State
 
@@ -107,12 +106,6 @@ def test_shallow_clone_does_not_call_its_edge_the_last_change(nixpkgs: Nixpkgs, 
     answer = ask(nixpkgs, "master", git_dir=clone)
     assert ref(answer, "master").state is State.NOT_FIXED
     assert ref(answer, "master").changed is None
-
-
-def test_directory_without_a_repository_is_one_line(tmp_path: Path, nixpkgs: Nixpkgs, ask: Ask) -> None:
-    with pytest.raises(ToolkitError, match="is not a git repository") as caught:
-        ask(nixpkgs, git_dir=tmp_path)
-    assert "\n" not in caught.value.message
 
 
 def test_repository_without_the_usual_branches_is_read_at_head(empty: Nixpkgs, ask: Ask) -> None:

@@ -6,7 +6,6 @@ import pytest
 
 from tests.forge.server import Fault, Forge
 from tests.track.conftest import Nixpkgs, layout
-from toolkit.errors import ToolkitError
 from toolkit.track.answer import TrackAnswer
 
 Ask = Callable[..., TrackAnswer]
@@ -15,13 +14,6 @@ Ask = Callable[..., TrackAnswer]
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     return tmp_path / "state.json"
-
-
-def test_first_answer_is_no_change_and_the_second_one_neither(nixpkgs: Nixpkgs, ask: Ask, file: Path) -> None:
-    first = ask(nixpkgs, state=file)
-    assert (first.first, first.changes, first.exit_code) == (True, (), 0)
-    second = ask(nixpkgs, state=file)
-    assert (second.first, second.changes, second.exit_code) == (False, (), 0)
 
 
 def test_new_docker_is_no_change(nixpkgs: Nixpkgs, ask: Ask, file: Path) -> None:
@@ -73,13 +65,6 @@ def test_damaged_file_is_set_aside_with_a_word_and_not_believed(
     (aside,) = file.parent.glob("state.json.broken-*")
     assert aside.read_text() == spoilt
     assert ask(nixpkgs, state=file).first is False
-
-
-def test_place_that_cannot_be_written_is_one_line(nixpkgs: Nixpkgs, ask: Ask, tmp_path: Path) -> None:
-    with pytest.raises(ToolkitError, match="is not a directory"):
-        ask(nixpkgs, state=tmp_path / "nowhere" / "state.json")
-    with pytest.raises(ToolkitError, match="exists and is not a file"):
-        ask(nixpkgs, state=tmp_path)
 
 
 def test_file_holds_no_dates_and_is_ascii(nixpkgs: Nixpkgs, ask: Ask, file: Path) -> None:

@@ -1,4 +1,3 @@
-from toolkit import documents
 from toolkit.track import table
 from toolkit.track.answer import TrackAnswer
 from toolkit.track.page import to_markdown
@@ -35,8 +34,3 @@ def test_arrivals_tell_there_from_not_there_from_unknown(answer: TrackAnswer) ->
     merged, another = (row for _, row in table.pulls(answer))
     assert merged[-1] == "master; not in nixos-unstable; unknown for nixos-26.05"
     assert another[:3] == ("#550001", "open", "yes")
-
-
-def test_json_is_the_same_bytes_each_time(answer: TrackAnswer) -> None:
-    assert documents.write(answer) == documents.write(answer)
-    assert documents.write(answer).startswith(b'{\n  "changes": [')

@@ -1,8 +1,4 @@
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -104,17 +100,6 @@ class TestRecord:
 
 
 class TestReplacing:
-    def test_new_one_takes_the_place_of_the_old(self, tmp_path: Path) -> None:
-        keep(tmp_path, "docker", b"old\n")
-        (contributions.place(tmp_path, "docker") / "old").touch()
-        new = keep(tmp_path, "docker", b"new\n")
-        assert contributions.read(tmp_path, "docker") == new
-        assert sorted(path.name for path in contributions.place(tmp_path, "docker").iterdir()) == [
-            "branch.json",
-            "pull-request.md",
-        ]
-        assert [path.name for path in (tmp_path / "unlet").iterdir()] == ["docker"]
-
     @pytest.mark.parametrize("put", [False, True])
     @pytest.mark.parametrize("had", [False, True])
     @pytest.mark.parametrize("how", ["ends", KeyboardInterrupt, ToolkitError, OSError])
@@ -137,34 +122,6 @@ class TestReplacing:
         except expected:
             assert not isinstance(how, str)
         assert tree(tmp_path) == before
-
-    def test_other_branches_stay(self, tmp_path: Path) -> None:
-        keep(tmp_path, "docker")
-        before = tree(tmp_path)
-        with pytest.raises(KeyboardInterrupt), contributions.replacing(tmp_path, "docker/components"):
-            raise KeyboardInterrupt
-        assert tree(tmp_path) == before
-
-    def test_full_disk_is_one_line_and_the_old_one_stays(self, tmp_path: Path, full_disk: Callable[[], None]) -> None:
-        keep(tmp_path, "docker")
-        before = tree(tmp_path)
-        full_disk()
-        with pytest.raises(ToolkitError) as caught, contributions.replacing(tmp_path, "docker") as replacement:
-            (replacement.building / contributions.TEXT).write_bytes(b"long " * 10000)
-        assert str(caught.value).endswith("cannot be written: File too large")
-        assert tree(tmp_path) == before
-
-    def test_place_that_cannot_be_written(self, ordinary_user: Path) -> None:
-        keep(ordinary_user, "docker")
-        before = tree(ordinary_user)
-        (ordinary_user / "unlet").chmod(0o500)
-        with (
-            pytest.raises(ToolkitError, match="cannot be written: Permission denied"),
-            contributions.replacing(ordinary_user, "docker"),
-        ):
-            pytest.fail("has been let in")
-        (ordinary_user / "unlet").chmod(0o700)
-        assert tree(ordinary_user) == before
 
 
 class TestRecover:
@@ -196,38 +153,3 @@ class TestRecover:
             before = tree(tmp_path)
             contributions.recover(tmp_path)
             assert tree(tmp_path) == before
-
-    def test_clone_without_any_branch_gets_nothing(self, tmp_path: Path) -> None:
-        contributions.recover(tmp_path)
-        assert list(tmp_path.iterdir()) == []
-
-
-class TestAlone:
-    def test_nobody_else_is_let_in(self, tmp_path: Path) -> None:
-        script = (
-            "import sys\n"
-            "from pathlib import Path\n"
-            "from toolkit.pr import contributions\n"
-            "with contributions.replacing(Path(sys.argv[1]), 'other'): print('in')\n"
-        )
-        command = [sys.executable, "-c", script, str(tmp_path)]
-        env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-        keep(tmp_path, "docker")
-        before = tree(tmp_path)
-        with contributions.alone(tmp_path):
-            other = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
-        assert other.returncode == 1
-        assert other.stderr.splitlines()[-1].endswith(f"{tmp_path}: another unlet is running in this clone")
-        assert tree(tmp_path) == before
-        assert subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout == "in\n"
-        assert tree(tmp_path) == before
-
-    def test_programs_that_are_started_do_not_hold_it(self, tmp_path: Path) -> None:
-        with contributions.alone(tmp_path):
-            sleeper = subprocess.Popen(["sleep", "60"], start_new_session=True)
-        try:
-            with contributions.alone(tmp_path):
-                pass
-        finally:
-            sleeper.kill()
-            sleeper.wait()

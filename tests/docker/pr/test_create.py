@@ -1,18 +1,16 @@
 import shutil
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
-from tests.clones import BRANCH, TARGET, Clone, git, objects, snapshot
+from tests.clones import BRANCH, TARGET, Clone, objects, snapshot
 from tests.docker.pr.conftest import Contributed, ask
 from tests.progress import Steps
 from tests.situations import SITUATIONS
-from toolkit.docker.steps import MODULE, Demotion
+from toolkit.docker.steps import MODULE
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.lift.plan import Design
 from toolkit.pr import contributions
-from toolkit.pr.contributions import remove
 
 LIFT = "docker: allow overriding moby, docker-{containerd,runc,tini}"
 DEMOTE = "docker: look up rootlesskit last in dockerd-rootless"
@@ -48,36 +46,6 @@ class TestBranch:
         assert kept is not None
         assert [str(oid) for oid in kept.commits] == contributed.git("rev-list", "--reverse", "HEAD~2..").splitlines()
         assert str(kept.base_commit) == clone.git("rev-parse", "upstream/master")
-
-    def test_text_cites_the_commits_that_were_made(self, contributed: Contributed) -> None:
-        text = (contributed.files / "pull-request.md").read_text()
-        assert contributed.git("rev-parse", "HEAD~1")[:12] in text
-        assert contributed.git("rev-parse", "HEAD~2")[:12] in text
-
-    def test_everything_that_was_asked_for_is_there(self, new_clone: Callable[..., Clone], tmp_path: Path) -> None:
-        clone = new_clone()
-        place = tmp_path / "el se:where"
-        done = ask(
-            clone,
-            base="upstream/newer",
-            branch="docker/jané",
-            worktree=place,
-            strategy=Design.HIDDEN,
-            demotion=Demotion.DROP,
-            only=("lift", "demote", MODULE),
-            trailers=("Assisted-by: nobody",),
-        )
-        assert done.made is not None
-        assert done.made.worktree == place
-        assert (done.made.base_name, done.made.target_branch) == ("upstream/newer", "newer")
-        assert git(place, "symbolic-ref", "HEAD") == "refs/heads/docker/jané"
-        assert git(place, "rev-parse", "HEAD~3") == clone.git("rev-parse", "upstream/newer")
-        bodies = git(place, "log", "-3", "--format=%(trailers:only)").splitlines()
-        assert [body for body in bodies if body] == ["Assisted-by: nobody"] * 3
-        removed = remove(clone.repo, None, force=False)
-        assert (removed.branch, removed.worktree) == ("docker/jané", place)
-        assert not (clone.common / "unlet").exists()
-        assert not place.exists()
 
 
 class TestInPlace:

@@ -34,16 +34,6 @@ def subjects(found: Edits) -> tuple[int, list[str]]:
     return len(found.ours), [str(commit.summary) for commit in found.own]
 
 
-def test_commits_on_top_are_the_contributors(contributed: Contributed, find: Callable[[Contributed], Edits]) -> None:
-    assert subjects(find(contributed)) == (2, [])
-    contributed.commit("one", {"one": "1\n"})
-    contributed.commit("two", {"two": "2\n"})
-    found = find(contributed)
-    assert subjects(found) == (2, ["one", "two"])
-    assert found.messages == (None, None)
-    assert str(found.fork) == contributed.git("rev-parse", "HEAD~4")
-
-
 def test_our_commits_that_are_gone_are_edits(contributed: Contributed, find: Callable[[Contributed], Edits]) -> None:
     contributed.git("reset", "--quiet", "--hard", "HEAD~1")
     count, (folded,) = subjects(find(contributed))

@@ -2,7 +2,7 @@ import shutil
 
 import pytest
 
-from tests.clones import BRANCH, objects, snapshot
+from tests.clones import BRANCH
 from tests.docker.pr.conftest import Contributed
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.pr import contributions
@@ -32,26 +32,6 @@ def gone(contributed: Contributed) -> bool:
 
 
 class TestRemoval:
-    def test_branch_that_nobody_touched(self, contributed: Contributed) -> None:
-        clone, tip = contributed.clone, contributed.tip
-        contributed.git("push", "--quiet", "--set-upstream", "origin", BRANCH)
-        clone.write("README.md", "mine\n")
-        before, had = snapshot(clone, branch=BRANCH, worktree=contributed.worktree), objects(clone)
-        removed = contributed.remove()
-        assert (removed.branch, removed.worktree, str(removed.commit)) == (BRANCH, contributed.worktree, tip)
-        assert gone(contributed)
-        after = snapshot(clone)
-        # What push wrote about the branch went with it.
-        assert after.pop("git/config") != before.pop("git/config")
-        assert after == before
-        assert objects(clone) >= had
-
-    def test_own_commits_that_a_remote_has(self, contributed: Contributed) -> None:
-        contributed.commit("mine", {"README.md": "mine\n"})
-        contributed.git("push", "--quiet", "origin", BRANCH)
-        contributed.remove()
-        assert gone(contributed)
-
     def test_commits_that_were_taken_back(self, contributed: Contributed) -> None:
         contributed.git("reset", "--quiet", "--hard", "HEAD~1")
         contributed.remove()

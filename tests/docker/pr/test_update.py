@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.clones import BRANCH, TARGET, Clone, git, objects, snapshot
+from tests.clones import BRANCH, TARGET, Clone, objects, snapshot
 from tests.docker.pr.conftest import Contributed, ask
 from tests.progress import Steps
 from toolkit.docker.steps import MODULE
@@ -138,19 +138,6 @@ class TestMove:
             ask(clone)
         made = ask(clone, fetch=True).made
         assert made is not None
-        contributed = Contributed(clone=clone, worktree=made.worktree)
-        # One that no other test has in the cache.
-        tree = git(clone.upstream, "rev-parse", "newer^{tree}")
-        newest = git(clone.upstream, "commit-tree", "-p", "newer", "-m", "newest", tree)
-        git(clone.upstream, "update-ref", "refs/heads/master", newest)
-        clone.git("fetch", "--quiet", "upstream")
-        assert "--fetch" in str(refused(contributed).hint)
-        done = contributed.update(fetch=True)
-        assert contributed.git("rev-parse", "HEAD~2") == newest
-        assert contributed.git("status", "--porcelain") == ""
-        assert (contributed.worktree / "README.md").read_text() == "second\n"
-        assert not (contributed.worktree / "big").exists()
-        assert not done.failed
 
 
 class TestRefusals:

@@ -151,7 +151,7 @@ def told(found: Difference) -> str:
     return f"{found.weight} {found.kind}: {found.what}: {found.before!r} → {found.after!r}"
 
 
-@pytest.mark.parametrize(("before", "after", "expected"), FOUND, ids=[each[2] for each in FOUND])
+@pytest.mark.parametrize(("before", "after", "expected"), FOUND, ids=range(len(FOUND)))
 def test_difference_is_named_and_weighed(before: Answer, after: Answer, expected: str) -> None:
     (found,) = compare(SUBJECT, before, after)
     assert told(found) == expected
@@ -197,7 +197,7 @@ OVERRIDDEN: list[tuple[bool, dict[str, object], dict[str, object], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("is_rebuilt", "before", "after", "expected"), OVERRIDDEN, ids=[row[3] for row in OVERRIDDEN])
+@pytest.mark.parametrize(("is_rebuilt", "before", "after", "expected"), OVERRIDDEN, ids=range(len(OVERRIDDEN)))
 def test_what_an_override_gives_is_named_and_weighed(
     is_rebuilt: bool,  # noqa: FBT001 - a case
     before: dict[str, object],

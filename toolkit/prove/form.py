@@ -15,7 +15,7 @@ def parses(case: Case[Stage]) -> Finding:
     program.parse(paths)
     return Finding(
         covers=f"{len(paths)} files",
-        evidence=tuple(f"{stage.name}: {stage.path}" for stage in case.stages),
+        evidence=tuple(f"{stage.name}: {case.target}" for stage in case.stages),
         commands=(program.parse_command(paths).line,),
     )
 

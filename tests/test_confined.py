@@ -1,17 +1,15 @@
 """Each of these inputs took minutes, or gigabytes, in the process that asked."""
 
 import os
-import re
 import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from tests.test_process import wait_until_gone
+from tests.test_process import wait_for_child, wait_until_gone
 from toolkit import confined
 from toolkit.confined import TOO_LARGE, Unread
 from toolkit.docker import meaning
@@ -156,24 +154,6 @@ def test_interrupt_ends_a_child_in_the_middle_of_the_parser(call: str, tmp_path:
     process.stdout.close()
     assert time.monotonic() - began < 5
     wait_until_gone(child)
-
-
-def wait_for_child(parent: int) -> int:
-    """Return a process that a process, or one of its own, has started, as soon as it has worked for a while."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        parents: dict[int, int] = {}
-        worked: list[int] = []
-        for status in Path("/proc").glob("[0-9]*/stat"):
-            with suppress(OSError):
-                fields = re.sub(r"\(.*\)", "x", status.read_text()).split()
-                parents[int(fields[0])] = int(fields[3])
-                worked += [int(fields[0])] if int(fields[13]) > 10 else []
-        for process in worked:
-            if parent in {parents[process], parents.get(parents[process])}:
-                return process
-        time.sleep(0.05)
-    raise AssertionError("it has started no child")
 
 
 def test_interrupt_that_comes_when_the_copy_has_just_ended_stays_an_interrupt(monkeypatch: pytest.MonkeyPatch) -> None:

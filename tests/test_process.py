@@ -35,6 +35,32 @@ def wait_until_gone(pid: int) -> None:
         time.sleep(0.01)
 
 
+def working_below(parent: int, name: str | None = None) -> list[int]:
+    """Return the processes of a name that a process has started, or one of its own, and that have worked a while."""
+    found: dict[int, list[str]] = {}
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            before, _, after = status.read_text().rpartition(")")
+            found[int(status.parent.name)] = [*before.split("(", 1), *after.split()]
+    parents = {number: int(fields[3]) for number, fields in found.items()}
+    return [
+        number
+        for number, fields in found.items()
+        if name in {None, fields[1]}
+        and int(fields[13]) > 10
+        and parent in {parents[number], parents.get(parents[number])}
+    ]
+
+
+def wait_for_child(parent: int, name: str | None = None) -> int:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if there := working_below(parent, name):
+            return there[0]
+        time.sleep(0.05)
+    raise AssertionError(f"{parent} has started no {name or 'child'}")
+
+
 def read_pid(directory: Path) -> int:
     deadline = time.monotonic() + 60
     while not (directory / "pid").exists() or not (directory / "pid").read_text().strip():

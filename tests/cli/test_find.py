@@ -84,22 +84,6 @@ def test_json_has_paths_in_the_tree(unlet: Unlet, tree: Path) -> None:
     assert document["totals"]["hidden"] == 2
 
 
-def test_the_checkout_around_the_working_directory_is_taken(unlet: Unlet, tree: Path) -> None:
-    done = subprocess.run(
-        [*unlet.argv, "find"],
-        cwd=tree / "pkgs/by-name",
-        env=unlet.env,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=60,
-        check=False,
-    )
-    assert (done.returncode, done.stdout.splitlines()[0]) == (
-        0,
-        "hidden, with a reason to lift:",
-    )
-
-
 NOTES = [
     "notes-server: pkgs/by-name/no/notes-server/package.nix, 4.2.0",
     "  web-ui  let, line 18  stdenv.mkDerivation  hidden",

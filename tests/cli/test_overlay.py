@@ -15,20 +15,6 @@ def test_overlay_is_written_and_its_use_is_told(unlet: Unlet, kind: str) -> None
     assert ("privileged-ports.nix" in done.stdout) is (kind == "rewrap")
 
 
-def test_json_is_the_report(unlet: Unlet) -> None:
-    done = unlet("overlay", "--nixpkgs", "specimen", "--json", "--out", "mine")
-    assert done.returncode == 0
-    assert json.loads(done.stdout) == json.loads((unlet.cwd / "mine/report.json").read_text())
-
-
-def test_overlay_that_is_there_is_replaced_only_when_asked(unlet: Unlet) -> None:
-    assert unlet("overlay", "--nixpkgs", "specimen", "-q").stdout == ""
-    again = unlet("overlay", "--nixpkgs", "specimen")
-    assert (again.returncode, again.stdout) == (3, "")
-    assert "overlay: is not empty" in again.stderr
-    assert unlet("overlay", "--nixpkgs", "specimen", "--force", "-q").returncode == 0
-
-
 def test_fixed_nixpkgs_needs_none_and_says_so(unlet: Unlet) -> None:
     done = unlet("overlay", "--nixpkgs", specimens.nixpkgs("states/fixed"))
     assert (done.returncode, done.stdout) == (3, "")

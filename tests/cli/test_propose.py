@@ -88,15 +88,6 @@ def test_checkout_that_one_is_in_is_the_source_and_stays_as_it_is(unlet: Unlet, 
     assert sorted(checkout.rglob("*")) == before
 
 
-def test_what_is_in_the_output_directory_stays_without_force(unlet: Unlet) -> None:
-    (unlet.cwd / "proposal").mkdir()
-    (unlet.cwd / "proposal" / "mine").write_text("x")
-    done = unlet(*SPECIMEN)
-    assert (done.returncode, done.stdout) == (3, "")
-    assert done.stderr.startswith("proposal: is not empty\nhint: ")
-    assert (unlet.cwd / "proposal" / "mine").read_text() == "x"
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

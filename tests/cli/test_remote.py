@@ -1,7 +1,6 @@
 """The commands, as README has them, against a remote in the form of nixpkgs; and clones of it that lack most files."""
 
 import json
-import shutil
 import subprocess
 import tomllib
 from pathlib import Path
@@ -49,26 +48,6 @@ def test_what_is_fetched_is_what_a_checkout_reads_and_is_proven(
     assert overlay == {name: 0o100 if name.endswith(".patch") else 0 for name in overlay}
     assert set(overlay) > {"update.sh", "cli-plugin-dirs-from-environment.patch"}
     assert not (tree / "pkgs" / "by-name" / "000").exists()
-
-
-def test_other_commands_that_fetch(unlet: Unlet, shaped: Repository, server: Remote, tmp_path: Path) -> None:
-    url, commit = server.serve(shaped, **OPEN), shaped.git("rev-parse", "master")
-    done = unlet("overlay", "--nixpkgs", url, "--rev", "master", "--kind", "patched", "--out", "patched")
-    assert (done.returncode, done.stderr) == (0, ""), done.stdout
-    (Path(unlet.env["HOME"]) / ".gitconfig").write_text(
-        f'[url "{url}"]\ninsteadOf = https://github.com/NixOS/nixpkgs.git\n'
-    )
-    # A copy, since the known commits are those of the checkout that it runs from.
-    copy = tmp_path / "unlet"
-    for name in ("toolkit", "patches", "overlays"):
-        shutil.copytree(ROOT / name, copy / name)
-    pins = copy / "patches" / "pins.toml"
-    head = pins.read_text().partition("[[pin]]")[0]
-    pins.write_text(f'{head}[[pin]]\nname = "current"\ncommit = "{commit}"\nabout = "mine"\n')
-    assert f"{commit}: mine" in unlet("propose", "--help-all", PYTHONPATH=str(copy)).stdout
-    assert commit not in unlet("propose", "--help", PYTHONPATH=str(copy)).stdout
-    done = unlet("propose", PYTHONPATH=str(copy))
-    assert done.returncode == 0, done.stdout
 
 
 def test_partial_clone_without_attributes_is_enough(

@@ -5,12 +5,12 @@ import shutil
 import signal
 import subprocess
 import time
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Unlet
+from tests.test_process import wait_for_child, working_below
 from toolkit import specimen
 
 DOCKER = "pkgs/applications/virtualization/docker/default.nix"
@@ -39,30 +39,6 @@ def heeded(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
     assert time.monotonic() - began < SECONDS
 
 
-def below(parent: int, name: str) -> list[int]:
-    """Return the processes of a name that a process has started, or one of its own, and that have worked a while."""
-    found: dict[int, list[str]] = {}
-    for status in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
-            before, _, after = status.read_text().rpartition(")")
-            found[int(status.parent.name)] = [*before.split("(", 1), *after.split()]
-    parents = {number: int(fields[3]) for number, fields in found.items()}
-    return [
-        number
-        for number, fields in found.items()
-        if fields[1] == name and int(fields[13]) > 10 and parent in {parents[number], parents.get(parents[number])}
-    ]
-
-
-def wait_for(process: subprocess.Popen[bytes], name: str) -> int:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
-        if there := below(process.pid, name):
-            return there[0]
-        time.sleep(0.05)
-    raise AssertionError(f"there is no {name}")
-
-
 def test_signal_is_heeded_while_a_pipe_is_read(unlet: Unlet, number: signal.Signals) -> None:
     os.mkfifo(unlet.cwd / "pipe")
     process = started(unlet, "propose", "--file", "pipe")
@@ -81,9 +57,11 @@ def test_signal_is_heeded_while_nix_evaluates(unlet: Unlet, number: signal.Signa
     file = tree / NOTES
     file.write_text(file.read_text().replace('version = "', f'version = {ENDLESS} + "', 1))
     process = started(unlet, "find", "notes-server", "--nixpkgs", tree)
-    evaluating = wait_for(process, "nix-instantiate")
+    evaluating = wait_for_child(process.pid, "nix-instantiate")
     heeded(process, number)
-    assert not Path(f"/proc/{evaluating}/stat").exists() or evaluating not in below(process.pid, "nix-instantiate")
+    assert not Path(f"/proc/{evaluating}/stat").exists() or evaluating not in working_below(
+        process.pid, "nix-instantiate"
+    )
 
 
 @pytest.mark.parametrize(("target", "file", "how"), [("docker", DOCKER, "--parse"), ("notes-server", NOTES, "--eval")])
@@ -94,10 +72,10 @@ def test_signal_is_heeded_while_nix_parses(  # noqa: PLR0913, PLR0917 - what pyt
     # Nix needs the square of its length for such a name, and looks for no signal meanwhile.
     (tree / file).write_text(f"{{ a{'.a' * 50_000} = 1; }}\n")
     process = started(unlet, "propose", target, "--nixpkgs", tree, "--out", tmp_path / "out")
-    parsing = wait_for(process, "nix-instantiate")
+    parsing = wait_for_child(process.pid, "nix-instantiate")
     assert how.encode() in Path(f"/proc/{parsing}/cmdline").read_bytes()
     heeded(process, number)
-    assert not Path(f"/proc/{parsing}/stat").exists() or parsing not in below(process.pid, "nix-instantiate")
+    assert parsing not in working_below(process.pid, "nix-instantiate")
 
 
 def test_signal_ends_a_run_for_several_packages_and_none_is_half_written(
@@ -110,6 +88,6 @@ def test_signal_ends_a_run_for_several_packages_and_none_is_half_written(
     process = started(unlet, "propose", "notes-server", "status-board", "--nixpkgs", tree, "--out", out)
     while not [*out.glob(".*/overlay/default.nix")] and process.poll() is None:
         time.sleep(0.01)
-    wait_for(process, "nix-instantiate")
+    wait_for_child(process.pid, "nix-instantiate")
     heeded(process, number)
     assert [*out.iterdir()] == []

@@ -62,24 +62,6 @@ def test_verdict_is_about_the_overlay_that_is_named(unlet: Unlet, nixpkgs: Nixpk
     assert unlet(*where, "--overlay", ".").returncode == 3
 
 
-def test_change_without_a_fix_to_be_had_is_exit_code_1(unlet: Unlet, nixpkgs: Nixpkgs, tmp_path: Path) -> None:
-    arguments = ("track", "--git-dir", nixpkgs.path, "--no-pulls", "--state", tmp_path / "state.json")
-    assert unlet(*arguments).returncode == 0
-    nixpkgs.commit("docker: half", layout("states/half-demoted"))
-    done = unlet(*arguments)
-    assert done.returncode == 1
-    assert "  master: rootlesskit was prefix, is suffix" in done.stdout.splitlines()
-
-
-def test_ref_that_cannot_be_told_is_exit_code_11_and_not_called_unfixed(unlet: Unlet, forge: Forge) -> None:
-    forge.faults["/nixos-unstable/"] = [Fault(status=429, headers={"Retry-After": "3600"})] * 9
-    done = unlet("track", *forge.options(), "--no-pulls", "--ref", "nixos-unstable")
-    assert (done.returncode, done.stderr) == (11, "")
-    assert "not fixed" not in done.stdout
-    assert "nixos-unstable: unknown: 127.0.0.1:" in done.stdout
-    assert "rate limit reached; try again at " in done.stdout
-
-
 def test_forms_are_written_to_files_and_to_stdout(unlet: Unlet, nixpkgs: Nixpkgs) -> None:
     where = ("--git-dir", nixpkgs.path, "--no-pulls")
     done = unlet("track", *where, "--markdown", "a.md", "--html", "a.html")

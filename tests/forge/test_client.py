@@ -28,13 +28,6 @@ def test_second_download_of_an_unchanged_file_has_no_body(forge: Forge, tmp_path
     assert [request.status for request in forge.requests] == [200, 304]
 
 
-def test_changed_file_comes_again(forge: Forge, tmp_path: Path) -> None:
-    github(forge, tmp_path).raw("master", "file", most=100)
-    (forge.repository / "file").write_text("new\n")
-    forge.git("commit", "--quiet", "--all", "--message=second")
-    assert github(forge, tmp_path).raw("master", "file", most=100) == b"new\n"
-
-
 def test_all_pages_are_read(forge: Forge, tmp_path: Path) -> None:
     for number in range(5):
         forge.git("branch", f"release-{number}")

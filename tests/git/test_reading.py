@@ -91,14 +91,6 @@ def test_a_worktree_reads_the_repository_that_it_belongs_to(clone: Repository, t
     assert located.repository == clone.path / ".git"
 
 
-def test_a_bare_repository_is_read(clone: Repository, tmp_path: Path, target: PurePosixPath) -> None:
-    bare = tmp_path / "bare.git"
-    subprocess.run(["git", "clone", "--quiet", "--bare", clone.path, bare], check=True)
-    assert reading.is_repository(bare)
-    located = reading.locate(bare, "v1")
-    assert shown(located.repository, located.commit, target) == b"{ docker = 0; }\n"
-
-
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
 def test_a_repository_of_another_user_is_one_line_and_git_decides(
     clone: Repository, sealed: Path, target: PurePosixPath

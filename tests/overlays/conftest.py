@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
 from msgspec import Struct
 
+from tests.docker.conftest import cache, shared
 from toolkit import process, specimen
-from toolkit.cache import VARIABLE
 from toolkit.docker import TARGET, series
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.docker.steps import Demotion, steps
 from toolkit.lift.plan import Design
-from toolkit.nix import evaluator, stores
+from toolkit.nix import evaluator
+
+__all__ = ["cache", "shared"]
 
 
 class Ask(Protocol):
@@ -37,21 +38,6 @@ class Answer(Struct, frozen=True, kw_only=True):
 
     value: Json
     warnings: tuple[str, ...]
-
-
-@pytest.fixture(scope="session")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("shared")
-
-
-@pytest.fixture(autouse=True)
-def cache(sealed: Path, shared: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Share one cache among these tests, with the store in it for a user who has no other."""
-    assert sealed.is_dir()
-    monkeypatch.setenv(VARIABLE, str(shared / "cache"))
-    stores.store_variables.cache_clear()
-    yield
-    stores.store_variables.cache_clear()
 
 
 @pytest.fixture(scope="session")

@@ -37,6 +37,14 @@ def git(directory: Path, *arguments: str | Path, stdin: str | None = None, **env
     return run.stdout.removesuffix("\n")
 
 
+def commit_all(directory: Path) -> Path:
+    """Make a repository of a directory, with all of it in one commit."""
+    git(directory, "init", "--quiet", "--initial-branch=master")
+    git(directory, "add", "--all")
+    git(directory, "commit", "--quiet", "--message=base")
+    return directory
+
+
 def make_upstream(directory: Path, *options: str) -> Path:
     """Make `NixOS/nixpkgs.git` in a directory: `master`, `newer` after it, and branches with another docker file."""
     who = {f"GIT_{role}_{what}": "upstream" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Unlet
-from tests.clones import git
+from tests.clones import commit_all, git
 from toolkit import landlock, specimen
 from toolkit.nix import limits
 
@@ -30,11 +30,7 @@ LIMITS = {
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    tree = shutil.copytree(specimen.path(), tmp_path / "tree")
-    git(tree, "init", "--quiet", "--initial-branch=master")
-    git(tree, "add", "--all")
-    git(tree, "commit", "--quiet", "--message=base")
-    return tree
+    return commit_all(shutil.copytree(specimen.path(), tmp_path / "tree"))
 
 
 def versioned(clone: Path, path: str, expression: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Unlet
-from tests.clones import git
+from tests.clones import commit_all, git
 from toolkit import landlock, specimen
 from toolkit.cache import VARIABLE
 from toolkit.errors import ToolkitError
@@ -45,10 +45,7 @@ def tree(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def clone(tree: Path) -> Path:
-    git(tree, "init", "--quiet", "--initial-branch=master")
-    git(tree, "add", "--all")
-    git(tree, "commit", "--quiet", "--message=base")
-    return tree
+    return commit_all(tree)
 
 
 def patch_of(clone: Path, edit: Callable[[Path], None]) -> Path:

@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.cli.conftest import Unlet
-from tests.clones import git
+from tests.clones import commit_all
 from tests.remotes import NOBODY
 from toolkit import specimen
 
@@ -33,10 +33,7 @@ def theirs(unlet: Unlet) -> Generator[Unlet]:
         top = Path(name)
         for part in ("home", "home/cache", "work", "temporary"):
             (top / part).mkdir()
-        tree = shutil.copytree(specimen.path(), top / "tree")
-        git(tree, "init", "--quiet", "--initial-branch=master")
-        git(tree, "add", "--all")
-        git(tree, "commit", "--quiet", "--message=base")
+        tree = commit_all(shutil.copytree(specimen.path(), top / "tree"))
         (tree / NOTES).write_text((tree / NOTES).read_text().replace("4.2.0", "4.2.1"))
         _give(top, NOBODY)
         home = str(top / "home")

@@ -11,7 +11,7 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 
 from tests.cli.conftest import Unlet
-from tests.clones import git
+from tests.clones import commit_all, git
 from tests.forge.server import Forge, serving
 from tests.remotes import Remote, Repository, server
 from toolkit import specimen
@@ -25,11 +25,7 @@ SCHEMA = Path(__file__).parents[2] / "docs/schema/judgement.json"
 
 @pytest.fixture
 def clone(unlet: Unlet) -> Path:
-    shutil.copytree(specimen.path(), unlet.cwd, dirs_exist_ok=True)
-    git(unlet.cwd, "init", "--quiet", "--initial-branch=master")
-    git(unlet.cwd, "add", "--all")
-    git(unlet.cwd, "commit", "--quiet", "--message=base")
-    return unlet.cwd
+    return commit_all(shutil.copytree(specimen.path(), unlet.cwd, dirs_exist_ok=True))
 
 
 def edit(clone: Path, old: str, new: str) -> None:

@@ -1,6 +1,5 @@
 import json
 import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ import pytest
 
 from tests import specimens
 from tests.asking import docker, propose
+from tests.clones import commit_all
 from tests.progress import Steps
 from toolkit import specimen
 from toolkit.cache import VARIABLE
@@ -21,17 +21,6 @@ from toolkit.proposal.requests import CheckRequest
 
 def statuses(report: Report) -> dict[str, str]:
     return {proof.name: str(proof.status) for proof in report.proofs}
-
-
-def reason(report: Report, name: str) -> str:
-    (proof,) = (proof for proof in report.proofs if proof.name == name)
-    return "\n".join((proof.reason or "", *proof.evidence))
-
-
-def edit(path: Path, old: str, new: str) -> None:
-    text = path.read_text()
-    assert text.count(old) == 1, (path, old)
-    path.write_text(text.replace(old, new))
 
 
 def rewrite_report(directory: Path, change: Callable[[dict[str, Any]], object]) -> None:
@@ -80,9 +69,7 @@ class TestSourceAgain:
     def test_remote_is_not_asked_again(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, install: Callable[[str, str], None]
     ) -> None:
-        tree = shutil.copytree(specimen.path(), tmp_path / "nixpkgs")
-        for arguments in (("init", "--quiet"), ("add", "--all"), ("commit", "--quiet", "--message=base")):
-            subprocess.run(["git", *arguments], cwd=tree, check=True)
+        tree = commit_all(shutil.copytree(specimen.path(), tmp_path / "nixpkgs"))
         source = SourceRequest(nixpkgs=tree.as_uri())
         propose(docker(source=source, out=tmp_path / "out"), progress=Steps())
         monkeypatch.setenv(VARIABLE, str(tmp_path / "cache"))

@@ -1,6 +1,5 @@
 import os
 import re
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import pytest
 
 from tests import designs, specimens
 from tests.asking import docker, propose
+from tests.clones import commit_all, git
 from tests.progress import Steps
 from toolkit.docker import TARGET
 from toolkit.docker.foreign import DROP_WARNING
@@ -18,26 +18,9 @@ from toolkit.model import Report, SourceRequest, Status
 
 ROOT = Path(__file__).parents[2]
 LAYOUTS = [name for name in specimens.LAYOUTS if name != "19.03"]
-SPECIMEN = SourceRequest(nixpkgs="specimen")
 
 # The same for every run with the same source; the rest tells of one run.
 REPRODUCIBLE = ("series", "overlay", "upstream.diff")
-
-
-def run_git(directory: Path, *arguments: str | Path) -> str:
-    done = subprocess.run(["git", *arguments], cwd=directory, check=True, capture_output=True, encoding="utf-8")
-    return done.stdout
-
-
-def repository(directory: Path, content: str) -> Path:
-    """Make the repository of somebody who has the file, and nothing else."""
-    target = directory / TARGET
-    target.parent.mkdir(parents=True)
-    target.write_text(content)
-    run_git(directory, "init", "--quiet", "--initial-branch=master")
-    run_git(directory, "add", "--all")
-    run_git(directory, "commit", "--quiet", "--message=base")
-    return target
 
 
 def tree_of(directory: Path) -> dict[str, bytes]:
@@ -118,8 +101,9 @@ class TestReproducible:
 
 class TestForUsers:
     def test_commit_of_a_clone_is_proposed_on_that_commit(self, tmp_path: Path) -> None:
-        repository(tmp_path / "nixpkgs", text_of("24.0"))
-        commit = run_git(tmp_path / "nixpkgs", "rev-parse", "HEAD").strip()
+        (tmp_path / "nixpkgs" / TARGET).parent.mkdir(parents=True)
+        (tmp_path / "nixpkgs" / TARGET).write_text(text_of("24.0"))
+        commit = git(commit_all(tmp_path / "nixpkgs"), "rev-parse", "HEAD")
         request = docker(source=SourceRequest(nixpkgs=str(tmp_path / "nixpkgs")), out=tmp_path / "out")
         before = tree_of(tmp_path / "nixpkgs")
         report = propose(request, progress=Steps())

@@ -3,9 +3,8 @@ from collections.abc import Generator
 from pathlib import Path, PurePosixPath
 
 import pytest
-from git import Repo
 
-from tests.clones import git
+from tests.clones import commit_all, git
 from tests.diffs import diff
 from tests.forge.server import NAME, Forge, serving
 from tests.progress import Steps
@@ -183,10 +182,9 @@ def test_a_file_that_binds_no_package_needs_a_binding(tmp_path: Path) -> None:
 
 def test_commit_of_a_clone_is_judged_as_its_patch_is(tmp_path: Path) -> None:
     clone = shutil.copytree(specimen.path(), tmp_path / "clone")
-    Repo.init(clone).git.add(".")
-    Repo(clone).git.commit("--quiet", "--message", "before")
+    commit_all(clone)
     (clone / NOTES).write_text(lift(BEFORE, name="package.nix", design=Design.STAY).text)
-    Repo(clone).git.commit("--quiet", "--all", "--message", "notes-server: lift")
+    git(clone, "commit", "--quiet", "--all", "--message=notes-server: lift")
     request = CheckRequest(change=ChangeRequest(rev="HEAD", clone=clone), target="notes-server")
     assert statuses(check(request, progress=Silence())) == statuses(judged(tmp_path, (clone / NOTES).read_text()))
     with pytest.raises(ToolkitError, match="is not changed by HEAD"):

@@ -7,7 +7,7 @@ from typing import cast
 import pytest
 from msgspec.structs import replace
 
-from tests.clones import git
+from tests.clones import commit_all
 from toolkit import specimen
 from toolkit.errors import LayoutError, LimitError, RefusalError, ToolkitError, UsageError, only
 from toolkit.lift.locating import locate
@@ -571,9 +571,7 @@ def test_a_tree_without_by_name_has_its_packages_where_a_set_calls_them(tmp_path
 
 
 def test_what_is_not_committed_does_not_count_and_it_is_said(tmp_path: Path, tree: Path) -> None:
-    git(tree, "init", "-q")
-    git(tree, "add", "-A")
-    git(tree, "commit", "-qm", "one")
+    commit_all(tree)
     text = (tree / NOTES).read_text()
     (tree / NOTES).write_text(text.replace("Keeps notes", "Keeps your notes"))
     report = run(tmp_path / "out", "notes-server", nixpkgs=str(tree))

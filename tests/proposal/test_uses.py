@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 from msgspec.structs import replace
 
-from tests.clones import git
+from tests.clones import commit_all
 from tests.proposal.test_propose import NOTES, run, statuses
 from toolkit import specimen
 from toolkit.errors import RefusalError, ToolkitError, UsageError
@@ -90,10 +90,7 @@ class TestOverlay:
         assert found.kind == "stay"
 
     def test_what_does_not_count_is_said(self, tmp_path: Path) -> None:
-        clone = shutil.copytree(specimen.path(), tmp_path / "clone")
-        git(clone, "init", "-q")
-        git(clone, "add", "-A")
-        git(clone, "commit", "-qm", "one")
+        clone = commit_all(shutil.copytree(specimen.path(), tmp_path / "clone"))
         (clone / NOTES).write_text(f"# new\n{(clone / NOTES).read_text()}")
         found = overlaid(tmp_path / "out", nixpkgs=str(clone))
         assert found.warnings == (

@@ -11,8 +11,6 @@ from toolkit.errors import ToolkitError, UsageError
 from toolkit.model import Message
 from toolkit.report.message import checked_trailers, compose, faults, require_disclosure
 
-GOOD = "docker: allow overriding moby\n\nIt was out of reach.\n"
-
 
 def _messages() -> Iterator[tuple[str, Message]]:
     """Yield the messages of patches/, by the field that holds each."""

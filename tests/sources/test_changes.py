@@ -3,7 +3,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from tests.clones import git
+from tests.clones import commit_all, git
 from toolkit import specimen
 from toolkit.cache import VARIABLE
 from toolkit.errors import ToolkitError, UsageError
@@ -37,11 +37,7 @@ Binary files a/default.nix and b/default.nix differ
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    top = shutil.copytree(specimen.path(), tmp_path / "nixpkgs")
-    git(top, "init", "--quiet", "--initial-branch=master")
-    git(top, "add", "--all")
-    git(top, "commit", "--quiet", "--message=base")
-    return top
+    return commit_all(shutil.copytree(specimen.path(), tmp_path / "nixpkgs"))
 
 
 def edit(clone: Path, path: PurePosixPath, old: str, new: str) -> None:

@@ -47,6 +47,29 @@ def test_overlay_of_a_package_is_named_if_the_override_reaches_behind_it(
     assert (done.returncode, found["status"], found["instead"]) == (1, "in part", instead)
 
 
+def test_behind_the_overlay_what_a_part_downloads_gets_another_hash(unlet: Unlet) -> None:
+    tree = shutil.copytree(specimen.path(), unlet.cwd / "tree")
+    notes = tree / "pkgs/by-name/no/notes-server/package.nix"
+    deps = """npmDeps = stdenv.mkDerivation {
+      pname = "notes-server-deps";
+      inherit version src;
+      outputHash = "sha256-BAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+      outputHashAlgo = "sha256";
+      outputHashMode = "recursive";
+    };
+    sourceRoot"""
+    notes.write_text(notes.read_text().replace("sourceRoot", deps))
+    source = 'prev.notes-server.src.overrideAttrs { name = "new"; outputHash = prev.lib.fakeHash; }'
+    override = f'notes-server = prev.notes-server.overrideAttrs {{ version = "5.0.0"; src = {source}; }};'
+    (unlet.cwd / "overlay.nix").write_text(f"final: prev: {{ {override} }}")
+    (found,) = json.loads(unlet("reach", "overlay.nix", "--nixpkgs", tree, "--json").stdout)["overrides"]
+    assert found["status"] == "in part"
+    assert found["instead"].startswith(
+        f"# behind the overlay that 'unlet overlay notes-server --nixpkgs {tree}' writes"
+    )
+    assert "npmDeps = part.npmDeps.overrideAttrs (_: { outputHash = final.lib.fakeHash; });" in found["instead"]
+
+
 def test_places_are_named_as_from_here(unlet: Unlet) -> None:
     (unlet.cwd / "overlay.nix").write_text("final: prev: {\n  notes-server = prev.notes-server;\n}\n")
     done = unlet("reach", "overlay.nix", "--nixpkgs", specimen.path())

@@ -298,18 +298,21 @@ def test_a_part_that_some_systems_lack_is_lifted(
     assert b"finalAttrs.passthru.web-ui" in report.proposal.commits[-1].after
 
 
-DEPS = """npmDeps = stdenv.mkDerivation {
+HASH = 'outputHash = "sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE=";'
+DEPS = f"""npmDeps = stdenv.mkDerivation {{
       name = "deps";
       inherit src;
-      outputHash = "sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE=";
-    };
+      {HASH}
+    }};
 """
+REHASHED = "another version, with other hashes of passthru.web-ui.npmDeps, src, arrives in the build"
 
 
 @pytest.mark.parametrize(
     ("deps", "found"),
     [
-        (DEPS, "another version, with other hashes of passthru.web-ui.npmDeps, src, arrives in the build"),
+        (DEPS, REHASHED),
+        (DEPS.replace(HASH, "inherit (hashes) outputHash;"), REHASHED),
         (
             f"{DEPS}    kept = (stdenv.mkDerivation (final: {{ {DEPS} }})).npmDeps;",
             "another hash of passthru.web-ui.npmDeps by overrideAttrs does not arrive in the build",
@@ -326,7 +329,7 @@ def test_the_whole_update_by_an_override_is_shown_if_it_reaches_the_build(
     changed('    sourceRoot = "web";', f'    sourceRoot = "web";\n    {deps}')
     changed('[ "update-notes-server" ]', "nix-update-script { }")
     script = 'nix-update-script = { extraArgs ? [ ] }: [ "nix-update" ] ++ extraArgs;'
-    changed('let\n  version = "4.2.0";', f'let\n  {script}\n  version = "4.2.0";')
+    changed('let\n  version = "4.2.0";', f'let\n  {script}\n  hashes.{HASH}\n  version = "4.2.0";')
     report = run(tmp_path / "out", "notes-server", nixpkgs=str(tree))
     assert not report.failed
     proofs = {proof.name: proof for proof in report.proofs}

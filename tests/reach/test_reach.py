@@ -185,6 +185,19 @@ def test_a_new_version_comes_with_what_is_downloaded_for_it(reached: Callable[..
     )
 
 
+def test_what_a_part_downloads_for_a_new_source_gets_another_hash(reached: Callable[..., Reach]) -> None:
+    (found,) = reached(f'served = with prev; served.overrideAttrs {{ version = "2.0.0"; src = {NEW}; }};').overrides
+    assert [each.name for each in found.left] == ["served-ui-2.0.0-npm-deps"]
+    hashed = "npmDeps = part.npmDeps.overrideAttrs (_: { outputHash = final.lib.fakeHash; });"
+    assert (
+        found.instead
+        == f"""served = prev.served.overrideAttrs (old: {{
+  src = …; version = …;
+  passthru = old.passthru // {{ ui = old.passthru.ui.overrideAttrs (part: {{ {hashed} }}); }};
+}});"""
+    )
+
+
 @pytest.mark.parametrize(
     ("override", "obstacle"),
     [

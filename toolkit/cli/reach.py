@@ -91,7 +91,8 @@ def _lines(found: Reach, *, is_quiet: bool) -> Iterator[str]:
     if not is_quiet:
         counted = ", ".join(f"{count} {status}" for status, count in found.totals.items() if count)
         yield ""
-        yield f"{len(found.overrides)} overrides{': ' if counted else ''}{counted}"
+        count = len(found.overrides)
+        yield f"{count} override{'' if count == 1 else 's'}{': ' if counted else ''}{counted}"
 
 
 def _place(override: Override) -> str:

@@ -144,6 +144,26 @@ let
         [ ]
     );
 
+  downloadsOf =
+    package: names:
+    let
+      parts = package.passthru or { };
+      of =
+        part:
+        if !guarded false (isPackage parts.${part}) then
+          [ ]
+        else
+          map (name: [ part name ]) (filter (name: guarded false (isPackage (parts.${part}.${name} or null))) names);
+    in
+    builtins.concatMap of (attrNames parts);
+
+  rehash = old: part: name: {
+    name = part;
+    value = old.passthru.${part}.overrideAttrs (part: {
+      ${name} = part.${name}.overrideAttrs (_: { outputHash = lib.fakeHash; });
+    });
+  };
+
   say = value: trace "${sign}@${toJSON value}" null;
 in
 {
@@ -350,9 +370,10 @@ in
     };
 
   # A package with the overlay of a directory, without the user's override of it and with that; what `moved` names the
-  # override sets in passthru then. `passthru` has the names there.
+  # override sets in passthru then, and what parts of passthru download, by their paths, gets another hash. `passthru` has the
+  # names there, and `downloads` the paths of what is named so.
   brought =
-    scope: index: name: member: directory: moved:
+    scope: index: name: member: directory: moved: rehashed: downloads:
     let
       package = (set [ ] [ (import (/. + directory)) ]).${name};
       within =
@@ -362,17 +383,28 @@ in
         in
         removeAttrs given moved
         // {
-          passthru = given.passthru or old.passthru or { } // removeAttrs given (filter (name: !elem name moved) (attrNames given));
+          passthru =
+            given.passthru or old.passthru or { }
+            // removeAttrs given (filter (name: !elem name moved) (attrNames given))
+            // listToAttrs (map (path: rehash old (head path) (lib.last path)) rehashed);
         };
       after =
         value: call:
-        value.${call.method} (if moved != [ ] && call.method == "overrideAttrs" then within call.argument else call.argument);
+        value.${call.method} (
+          if moved ++ rehashed != [ ] && call.method == "overrideAttrs" then within call.argument else call.argument
+        );
     in
     say {
       old = facts package;
       new = facts (foldl' after package (callsOf scope index name member));
       passthru = attrNames (package.passthru or { });
+      downloads = downloadsOf package downloads;
     };
+
+  # What parts in the passthru of a package download, by their paths.
+  downloads =
+    scope: index: name: _member: downloads:
+    say (downloadsOf (entry index scope).prev.${name} downloads);
 
   # Whether the file of a package seems to bind a name.
   binds =

@@ -8,7 +8,7 @@ from toolkit.lift.bindings import PASSTHRU, shared
 from toolkit.lift.plan import FOLLOWED, OWN, LiftPlan
 from toolkit.lift.shape import Shape, path_of, selection
 from toolkit.lift.wanted import equals
-from toolkit.nix.attributes import value
+from toolkit.nix.attributes import inherited, value
 from toolkit.nix.tree import Node
 
 _HASH = re.compile(r"hash|sha256|\w+(Hash|Sha256)")
@@ -125,14 +125,21 @@ def _hashed(planned: LiftPlan, parts: Iterable[str]) -> Iterator[tuple[str, str]
 def _downloads(whole: Node) -> Iterator[tuple[str, Node | None]]:
     """Yield the attributes that a hash in a binding is for, with the binding around the hash."""
     for node in whole.walk():
-        name = path_of(node)[-1] if node.kind == "binding" else ""
-        if not (_HASH.fullmatch(name) or name in _LOCKED) or value(node).text == "null":
-            continue
-        around = node.enclosing("binding") if name in {"hash", "outputHash", "sha256"} else None
-        # Of a part that is itself a download.
-        around = None if around is whole and name == "outputHash" else around
-        made = path_of(around)[-1] if around is not None else name
-        yield _MADE_BY.get(made, made), around
+        for name in _named(node):
+            if not (_HASH.fullmatch(name) or name in _LOCKED):
+                continue
+            around = node.enclosing("binding") if name in {"hash", "outputHash", "sha256"} else None
+            # Of a part that is itself a download.
+            around = None if around is whole and name == "outputHash" else around
+            made = path_of(around)[-1] if around is not None else name
+            yield _MADE_BY.get(made, made), around
+
+
+def _named(node: Node) -> list[str]:
+    """Return the attributes that a binding or an inherit names, but for one that is null."""
+    if node.kind == "binding":
+        return [] if value(node).text == "null" else [path_of(node)[-1]]
+    return [each.text for each in inherited(node)] if node.kind in {"inherit", "inherit_from"} else []
 
 
 def follows(planned: LiftPlan) -> Mapping[str, tuple[str, ...]]:

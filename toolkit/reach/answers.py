@@ -40,12 +40,16 @@ class Alias(Struct, frozen=True, kw_only=True):
 
 
 class Pair(Struct, frozen=True, kw_only=True):
-    """An attribute without and with the override; `passthru` are names in it if it is a package under an overlay."""
+    """An attribute without and with the override.
+
+    If it is a package under an overlay, `passthru` are names in it, and `downloads` paths there of what is downloaded.
+    """
 
     old: ValueFacts
     new: ValueFacts
     aliases: tuple[Alias, ...] = ()
     passthru: tuple[str, ...] = ()
+    downloads: tuple[tuple[str, str], ...] = ()
 
 
 class Look(Struct, frozen=True, kw_only=True):

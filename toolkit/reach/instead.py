@@ -119,8 +119,7 @@ def ways(path: Sequence[str], case: Overridden, left: Sequence[Left], names: Nam
         return
     name, given, last = path[-1], calls[-1].names, len(calls) - 1
     base = names.prev if len(path) == 1 else names.before
-    before = (f".{call.method} {{ {_given(call.names, number, 'null')} }}" for number, call in enumerate(calls[:-1]))
-    package = f"{base}.{name}{''.join(before)}"
+    package = _package(f"{base}.{name}", calls)
     way = partial(_way, names, name)
     if "argsOverride" in given:
         yield from (
@@ -141,6 +140,23 @@ def ways(path: Sequence[str], case: Overridden, left: Sequence[Left], names: Nam
         yield _way(names, wrapped, inner)
     if arguments := [each for each in given if each in calls[-1].arguments]:
         yield way(f"{package}.override {{ {_given(arguments, last, 'null')} }}")
+
+
+def updated(name: str, calls: Sequence[Call], downloads: Sequence[tuple[str, str]], names: Names) -> Way | None:
+    """Return the last call of an override with other hashes for what parts in passthru download."""
+    if not downloads or not calls or calls[-1].method != "overrideAttrs" or "passthru" in calls[-1].names:
+        return None
+    package = _package(f"{names.prev}.{name}", calls)
+    passthru = f"passthru = old.passthru // {{ {rehashed(downloads, names)} }};"
+    return _way(
+        names, name, f"{package}.overrideAttrs (old: {{\n  {_given(calls[-1].names, len(calls) - 1)}\n  {passthru}\n}})"
+    )
+
+
+def _package(package: str, calls: Sequence[Call]) -> str:
+    """Return a package with all calls of an override but the last."""
+    before = (f".{call.method} {{ {_given(call.names, number, 'null')} }}" for number, call in enumerate(calls[:-1]))
+    return f"{package}{''.join(before)}"
 
 
 def _given(names: Sequence[str], number: int, old: str = "old") -> str:
@@ -192,13 +208,29 @@ def parts(calls: Sequence[Call], passthru: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in calls[-1].names if name in passthru) if calls else ()
 
 
-def behind(command: str, name: str, calls: Sequence[Call], moved: Sequence[str], names: Names) -> str:
+def rehashed(downloads: Sequence[tuple[str, str]], names: Names) -> str:
+    """Return bindings of passthru that give what its parts download another hash."""
+    fake = f"_: {{ outputHash = {names.final}.lib.fakeHash; }}"
+    return " ".join(
+        f"{part} = old.passthru.{part}.overrideAttrs (part: {{ {name} = part.{name}.overrideAttrs ({fake}); }});"
+        for part, name in downloads
+    )
+
+
+def behind(  # noqa: PLR0913, PLR0917 - an override, and what else it sets
+    command: str,
+    name: str,
+    calls: Sequence[Call],
+    moved: Sequence[str],
+    downloads: Sequence[tuple[str, str]],
+    names: Names,
+) -> str:
     """Return an override that reaches with a command's overlay: the user's, or one of the parts in passthru."""
     first = f"# behind the overlay that '{command}' writes"
-    if not moved:
+    if not moved and not downloads:
         return f"{first}, this override reaches as it is"
     rest = "".join(f" {each} = …;" for each in calls[-1].names if each not in moved)
-    inner = " ".join(f"{each} = …;" for each in moved)
+    inner = " ".join(filter(None, [*(f"{each} = …;" for each in moved), rehashed(downloads, names)]))
     moving = f"passthru = old.passthru // {{ {inner} }};"
     return f"{first}:\n{names.bound(name, f'{names.prev}.{name}.overrideAttrs (old: {{{rest} {moving} }})')}"
 

@@ -45,7 +45,13 @@ class Others:
     ) -> str | None:
         """Return the first alternative that reaches, as Nix has evaluated it."""
         arguments = f"{names.final}: {names.prev}: {names.own}: {names.before}: given"
-        for way in ways.ways(path, case, left, names):
+        found = [*ways.ways(path, case, left, names)]
+        if left and len(path) == 1:
+            downloads = self._sets.known(
+                f"downloads {words} {listed(rules.DEPENDENCIES)}", tuple[tuple[str, str], ...], ()
+            )
+            found += filter(None, [ways.updated(path[0], case.calls, downloads, names)])
+        for way in found:
             function = f"({arguments}: {{ {way.attribute} = {way.question}; }})"
             pair = self._sets.ask(f"way {words} {quoted(way.attribute)} {function}", Pair)
             if self._reaches(pair, lambda old, new: replace(case, old=old, new=new, calls=())):
@@ -59,14 +65,19 @@ class Others:
         if made is None:
             return None
         moved: tuple[str, ...] = ()
+        downloads: tuple[tuple[str, str], ...] = ()
         while True:
-            pair = self._sets.ask(f"brought {words} {quoted(str(made.directory))} {listed(moved)}", Pair)
+            more = f"[ {' '.join(map(listed, downloads))} ] {listed(rules.DEPENDENCIES)}"
+            question = f"brought {words} {quoted(str(made.directory))} {listed(moved)} {more}"
+            pair = self._sets.ask(question, Pair)
             if self._reaches(pair, lambda old, new: replace(case, old=old, new=new)):
-                return ways.behind(made.command, name, case.calls, moved, names)
-            if moved or isinstance(pair, EvaluationError) or None in {pair.old.drv, pair.new.drv}:
+                return ways.behind(made.command, name, case.calls, moved, downloads, names)
+            if downloads or isinstance(pair, EvaluationError) or None in {pair.old.drv, pair.new.drv}:
                 return None
-            if not (moved := ways.parts(case.calls, pair.passthru)):
-                return None
+            if moved or not (moved := ways.parts(case.calls, pair.passthru)):
+                downloads = pair.downloads
+                if not downloads:
+                    return None
 
     def placed(
         self, scope: str, subject: Listed, target: Sequence[str], among: Sequence[Way], names: Names

@@ -125,8 +125,9 @@ def old_source(case: Overridden) -> Iterator[Left]:
         case.new.path, lambda path: place in case.store[path].outputs.values(), around=case.around | outsiders
     )
     if way:
-        names = case.names(way)
-        yield Left(name=names[1], way=names, why="made from the old src")
+        names, part = case.names(way), case.store[way[1]]
+        is_part = case.top([part.pname]).get(part.pname) != part.path
+        yield Left(name=names[1], way=names, why="made from the old src", part=is_part)
 
 
 def stale_download(case: Overridden) -> Iterator[Left]:

@@ -1,5 +1,6 @@
 # What reach and the packages beside it need of a lib.
 rec {
+  fakeHash = "sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
   drop = count: list: builtins.genList (n: builtins.elemAt list (n + count)) (builtins.length list - count);
   last = list: builtins.elemAt list (builtins.length list - 1);
   range = first: end: builtins.genList (n: first + n) (end - first + 1);

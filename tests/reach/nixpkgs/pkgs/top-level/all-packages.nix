@@ -43,6 +43,7 @@ let
     drv
     // passthru
     // {
+      inherit passthru;
       meta = attributes.meta or { };
       ${if isRefused then "drvPath" else null} = throw "${attributes.pname} is insecure";
       overrideAttrs =
@@ -193,6 +194,25 @@ let
           name = "${final.pname}-${final.version}-vendor-staging";
           hash = hash "a";
           from = final.src;
+        };
+      };
+    });
+    # A part follows the source, and downloads for it by a hash of its own.
+    served = mkDerivation (final: {
+      pname = "served";
+      version = "1.0.0";
+      src = fetch { name = "served-1.0.0"; hash = hash "3"; };
+      inherit (final.passthru) ui;
+      passthru.ui = mkDerivation {
+        pname = "served-ui";
+        inherit (final) version src;
+        npmDeps = mkDerivation {
+          pname = "served-ui";
+          version = "${final.version}-npm-deps";
+          from = final.src;
+          outputHash = hash "a";
+          outputHashAlgo = "sha256";
+          outputHashMode = "recursive";
         };
       };
     });

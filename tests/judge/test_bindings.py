@@ -31,6 +31,11 @@ def test_a_place_is_part_of_the_attributes_around_it() -> None:
     assert at("./long.nix") == {("long",)}
 
 
+def test_a_let_within_an_attribute_is_part_of_that() -> None:
+    text = "{ a.b = let x = 1; in x; c = x; }"
+    assert tokens.attributes(tokens.find(text), text, text.index("1")) == {("a", "b")}
+
+
 def test_what_is_inherited_from_is_part_of_all_names() -> None:
     assert at("./more") == {("three",), ("four",)}
 

@@ -44,6 +44,11 @@ def held(passthru: object) -> Answer:
     return package(passthru={"web": passthru})
 
 
+def long(**names: str) -> dict[str, object]:
+    """Return what Nix shows of a long set."""
+    return {"#": str(names), "length": 438, "bare": str(names), "names": [*names], "each": names}
+
+
 NOWHERE, THROWN, FAILS = Answer(kind=MISSING), Answer(kind=THROWS), package(own(THREW, THREW))
 ENDED = Answer(kind=ENDS, ends={"names": "infinite recursion"})
 RECURSION = "recurseForDerivations differs: what is in it is built and found, or is not"
@@ -132,6 +137,16 @@ FOUND: list[tuple[Answer, Answer, str]] = [
     (package(passthru={}), held(1), "note passthru: web is new: None → 1"),
     (held(1), package(passthru={}), "regression passthru: web is gone: 1 → None"),
     (held({"a": {"b": 1, "c": 2}}), held({"a": {"c": 2}}), "regression passthru: web.a.b is gone: 1 → None"),
+    (
+        held(long(a="1", b="1")),
+        held(long(a="1", b="2")),
+        f"change passthru: web differs in b: {long(a='1', b='1')} → {long(a='1', b='2')}",
+    ),
+    (
+        package(meta={"it": [{"x": "é"}]}),
+        package(meta={"it": [{"x": "e"}]}),
+        "change meta: meta.it − {\"x\": \"é\"}, + {\"x\": \"e\"}: [{'x': 'é'}] → [{'x': 'e'}]",  # noqa: RUF001 - a minus
+    ),
     (held(1), held(THREW), "regression passthru: web throws: 1 → 'it throws'"),
     (held(THREW), held(1), "note passthru: web evaluates now: 'it throws' → 1"),
     (

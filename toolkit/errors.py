@@ -71,7 +71,14 @@ class NixSyntaxError(ToolkitError):
 
 
 class NotRunError(ToolkitError):
-    """A proof cannot run, not even for the unchanged file: nothing is proven and nothing has failed."""
+    """A proof cannot run, not even for the unchanged file: nothing is proven and nothing has failed.
+
+    `limited`: for want of time or memory.
+    """
+
+    def __init__(self, message: str, *, hint: str | None = None, limited: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.limited = limited
 
 
 class FullError(ToolkitError):

@@ -40,4 +40,4 @@ def test_what_another_version_of_a_set_repeats_is_left_out() -> None:
         )
 
     found = [difference("a.x"), difference("b.x"), difference("b.y"), difference("b.x", "2")]
-    assert versions._distinct(found, 1) == found[2:]
+    assert versions._distinct(found, 1) == found[2:]  # pyright: ignore[reportPrivateUsage]

@@ -138,6 +138,7 @@ def _prove(claim: Claim[C_contra], case: C_contra, end: float = inf) -> Proof:
     except FullError:
         raise
     except ToolkitError as error:
+        limited = isinstance(error, NotRunError) and error.limited
         finding = _unfinished(error)
     status, why = Status.PASSED, None
     if finding.failures:

@@ -278,7 +278,7 @@ def _evaluation(asked: Asked, parts: Sequence[_Part]) -> Evaluation:
                     found[key] = _facts(record, f"{stage}, {label}, {release}")
         stages[stage] = found
     if limited and not stages[first]:
-        raise NotRunError(f"{limited[0][1]} on {limited[0][0]}: {limited[0][2]}")
+        raise NotRunError(f"{limited[0][1]} on {limited[0][0]}: {limited[0][2]}", limited=True)
     if (unevaluated or failed) and not any(each.has_daemon for each in stages[first].values()):
         reason = failed[0][1] if failed else _thrown(asked, unevaluated[0][0])
         raise NotRunError(f"the file cannot be evaluated with {asked.place}: {reason}; {asked.otherwise}")

@@ -128,6 +128,12 @@ def test_generator_that_is_written_otherwise_is_named_with_its_place(written: st
     assert caught.value.message == f"{place(text, written)}: {fact}"
 
 
+def test_file_without_the_generator_is_said_to_be_another() -> None:
+    with pytest.raises(LayoutError, match="no function dockerGen") as caught:
+        file_of("{ }")
+    assert caught.value.hint == "this is not nixpkgs' pkgs/applications/virtualization/docker/default.nix"
+
+
 def test_hint_tells_what_is_done_from_what_is_not_known() -> None:
     hints: dict[str, str | None] = {}
     for name, text in {

@@ -163,6 +163,10 @@ def test_another_way_reaches(reached: Callable[..., Reach], override: str, other
     [
         ("self: super: { app = super.app.overrideAttrs (o: { doCheck = false; }); }", "super.app"),
         ("_final: old: { app = old.app.overrideAttrs (o: { doCheck = false; }); }", "old.app"),
+        (
+            "{ one = inputs: final: before: { app = before.app.overrideAttrs (o: { doCheck = false; }); }; }",
+            "before.app",
+        ),
     ],
 )
 def test_another_way_has_the_users_names(reached: Callable[..., Reach], text: str, other: str) -> None:

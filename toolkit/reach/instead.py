@@ -102,8 +102,10 @@ def _is_around(node: Node, line: int) -> bool:
 
 
 def _arguments(node: Node) -> tuple[str, str] | None:
-    """Return the arguments of a function of two, which have no patterns."""
+    """Return the last two arguments of a function, which have no patterns."""
     inner = node.child("function_expression")
+    if inner is not None and inner.child("function_expression") is not None:
+        return None
     first, second = (each.child("identifier") if each is not None else None for each in (node, inner))
     return (first.text, second.text) if first is not None and second is not None else None
 

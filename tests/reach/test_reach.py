@@ -189,6 +189,14 @@ def test_a_new_version_comes_with_what_is_downloaded_for_it(reached: Callable[..
     )
 
 
+def test_what_other_overrides_give_as_well_has_no_effect(reached: Callable[..., Reach]) -> None:
+    found = reached("tool = prev.spare; plain = prev.plain.override { tool = final.tool; };").overrides
+    assert {each.attribute: each.reason for each in found} == {
+        "plain": "your other overrides give the same, you can remove it",
+        "tool": None,
+    }
+
+
 def test_what_a_part_downloads_for_a_new_source_gets_another_hash(reached: Callable[..., Reach]) -> None:
     (found,) = reached(f'served = with prev; served.overrideAttrs {{ version = "2.0.0"; src = {NEW}; }};').overrides
     assert [each.name for each in found.left] == ["served-ui-2.0.0-npm-deps"]

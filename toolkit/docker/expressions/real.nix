@@ -1,7 +1,6 @@
 # A whole nixpkgs as what a file is evaluated in, for one {build, host} pair of systems.
 # Arguments: `tree`, the absolute path of a nixpkgs; `build` and `host`, system names.
-# Result: { lib, scope, plain }: nixpkgs' lib; a function from further packages to the callPackage of the set with these;
-# what makes a package that stands for another.
+# Result: { lib, scope }: nixpkgs' lib; a function from further packages to the callPackage of the set with these.
 {
   tree,
   build,
@@ -26,18 +25,4 @@ in
       callPackage = function: set.newScope (extra // { inherit callPackage; }) (strict function);
     in
     callPackage;
-  plain =
-    name:
-    lib.makeOverridable (
-      attributes:
-      set.stdenv.mkDerivation (
-        import ./additions.nix
-        // {
-          pname = name;
-          version = "0";
-          standsFor = builtins.toFile name (builtins.unsafeDiscardStringContext (builtins.toJSON attributes));
-          meta.mainProgram = name;
-        }
-      )
-    );
 }

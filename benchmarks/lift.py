@@ -38,9 +38,9 @@ from toolkit.lift.shape import read
 from toolkit.lift.survey import files_of, survey
 from toolkit.nix import program
 from toolkit.nix.tree import Tree
+from toolkit.proposal.lifted import NOWHERE, Derivations, Effect, LiftQuestion, LiftVerdict, ask, judge
 from toolkit.proposal.target import Target
 from toolkit.proposal.texts import message
-from toolkit.prove.lifted import NOWHERE, Derivations, Effect, LiftQuestion, LiftVerdict, ask, judge
 from toolkit.sources import trees
 
 BUILDERS = ("mkDerivation", "buildGoModule", "buildNpmPackage", "buildRustPackage", r"buildPython\w+")

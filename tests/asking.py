@@ -2,14 +2,13 @@
 
 from collections.abc import Collection
 
-from toolkit import prove
 from toolkit.docker import PACKAGE
 from toolkit.docker.case import DockerCase
 from toolkit.docker.claims import catalogue
 from toolkit.docker.steps import DEMOTE, LIFT
 from toolkit.errors import only
 from toolkit.model import Progress, Proof, Report
-from toolkit.proposal import proposing
+from toolkit.proposal import proposing, prove
 from toolkit.proposal.requests import Request
 
 

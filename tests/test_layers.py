@@ -46,7 +46,7 @@ READING = {
 }
 """The methods and functions by which Python reads a file or a directory."""
 
-BELOW_A_ROOT = ("sources", "lift", "proposal", "prove", "reach", "track", "docker", "git")
+BELOW_A_ROOT = ("sources", "lift", "proposal", "reach", "track", "docker", "git")
 """What has a stranger's tree, patch or proposal in its hands, and reads it through `toolkit.inside`."""
 
 OF_OUR_OWN = {

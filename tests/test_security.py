@@ -123,7 +123,7 @@ SENTENCES: dict[str, tuple[str, ...]] = {
     ),
     "| a package in `propose`": (
         "tests/proposal/test_propose.py::test_a_package_that_has_used_its_time_is_tried_by_no_other_design",
-        "tests/prove/test_lifted.py::test_one_that_takes_nix_too_long_is_asked_nothing_more_and_keeps_no_other_from_an_answer",
+        "tests/proposal/test_lifted.py::test_one_that_takes_nix_too_long_is_asked_nothing_more_and_keeps_no_other_from_an_answer",
     ),
     "| a change | 1,200": (
         "tests/judge/test_specimen.py::test_change_that_names_more_than_is_asked_about_is_bounded",

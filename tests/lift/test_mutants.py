@@ -17,7 +17,7 @@ from toolkit.errors import ToolkitError
 from toolkit.lift.plan import FOLLOWED, Design
 from toolkit.lift.rewriting import Lifted, lift
 from toolkit.nix import program
-from toolkit.prove.lifted import LiftQuestion, ask, verdict
+from toolkit.proposal.lifted import LiftQuestion, ask, verdict
 
 SYSTEM = "x86_64-linux"
 NAME = "package.nix"

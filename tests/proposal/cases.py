@@ -6,11 +6,11 @@ from pathlib import PurePosixPath
 from toolkit.lift.rewriting import Lifted
 from toolkit.model import Source
 from toolkit.proposal.chosen import LiftCase, Opened
+from toolkit.proposal.judged import Judging
+from toolkit.proposal.prove import Stage
 from toolkit.proposal.requests import Request
 from toolkit.proposal.systems import Asking
 from toolkit.proposal.target import Target
-from toolkit.prove import Stage
-from toolkit.prove.judged import Judging
 
 
 def lift_case(

@@ -14,11 +14,11 @@ from toolkit.lift.rewriting import Lifted
 from toolkit.model import SourceRequest
 from toolkit.proposal.chosen import LiftCase
 from toolkit.proposal.claims import CLAIMS, follows, overlaid, overridable, source_follows
+from toolkit.proposal.form import linted
+from toolkit.proposal.judged import Judging
+from toolkit.proposal.lifted import ChangedMethod, Derivations, Effect, LiftQuestion, Method
+from toolkit.proposal.prove import Stage, Subject
 from toolkit.proposal.systems import Asking
-from toolkit.prove import Stage, Subject
-from toolkit.prove.form import linted
-from toolkit.prove.judged import Judging
-from toolkit.prove.lifted import ChangedMethod, Derivations, Effect, LiftQuestion, Method
 from toolkit.sources import changes
 from toolkit.sources.changes import Change
 from toolkit.sources.trees import NixpkgsTree, fingerprint

@@ -10,8 +10,8 @@ from tests.proposal.test_claims import case
 from toolkit import specimen
 from toolkit.proposal.chosen import LiftCase
 from toolkit.proposal.claims import CLAIMS
-from toolkit.prove import Finding
-from toolkit.prove.judged import systems
+from toolkit.proposal.judged import systems
+from toolkit.proposal.prove import Finding
 
 BOARD = "pkgs/by-name/st/status-board/package.nix"
 READER = "pkgs/by-name/bo/board-reader/package.nix"

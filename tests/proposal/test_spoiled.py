@@ -13,10 +13,10 @@ from toolkit.lift.rewriting import Lifted, lift
 from toolkit.model import Depth, Silence, SourceRequest, Tier
 from toolkit.proposal.chosen import Building, LiftCase
 from toolkit.proposal.claims import CLAIMS, of_builds
+from toolkit.proposal.judged import Judging
+from toolkit.proposal.lifted import LiftQuestion
+from toolkit.proposal.prove import Stage
 from toolkit.proposal.systems import Asking
-from toolkit.prove import Stage
-from toolkit.prove.judged import Judging
-from toolkit.prove.lifted import LiftQuestion
 from toolkit.sources import changes
 from toolkit.sources.trees import NixpkgsTree
 

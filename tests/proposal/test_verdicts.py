@@ -1,6 +1,6 @@
 import pytest
 
-from toolkit.prove.lifted import (
+from toolkit.proposal.lifted import (
     IN_PART,
     UNREACHED,
     ChangedMethod,

@@ -1,8 +1,8 @@
 """Choose the design of the lift by the arguments that docker's builder accepts; ask Nix if it is installed.
 
-For any package, `toolkit.prove.lifted.verdict` reads that from the evaluation of the changed tree. docker's design is
-chosen before that tree exists, for a file alone or a checkout of a few directories, so its builder is called by itself.
-`toolkit.nix.program.refuses_function` recognises Nix's error about a function.
+For any package, `toolkit.proposal.lifted.verdict` reads that from the evaluation of the changed tree. docker's design
+is chosen before that tree exists, for a file alone or a checkout of a few directories, so its builder is called by
+itself. `toolkit.nix.program.refuses_function` recognises Nix's error about a function.
 """
 
 import re

@@ -17,7 +17,7 @@ from typing import TypeVar, cast
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from toolkit import documents, inside, prove
+from toolkit import documents, inside
 from toolkit.cache import default_cache
 from toolkit.docker import COMPONENTS, PACKAGE, TARGET, builder
 from toolkit.docker.rewrite.layout import DockerFile, docker_file, ordered
@@ -28,10 +28,10 @@ from toolkit.git.reading import TreeFile
 from toolkit.inside import EntryKind
 from toolkit.model import Depth, Progress, Proposal, Silence, Source, SourceRequest
 from toolkit.nix import evaluator, limits
+from toolkit.proposal import judged, prove
+from toolkit.proposal.judged import Judging
 from toolkit.proposal.leaf import Series
 from toolkit.proposal.requests import Request
-from toolkit.prove import judged
-from toolkit.prove.judged import Judging
 from toolkit.shipped import EXPRESSIONS
 from toolkit.sources import changes, stand_in, trees
 from toolkit.sources.stand_in import Surroundings

@@ -24,9 +24,9 @@ from toolkit.model import Commit, OverlayReport, Patch, Progress, Proposal, Sour
 from toolkit.nix import program
 from toolkit.proposal.inspection import PackageInspection, Part
 from toolkit.proposal.leaf import Leaf
+from toolkit.proposal.prove import Claim
 from toolkit.proposal.requests import CheckRequest, Request
 from toolkit.proposal.requests import command as command_of
-from toolkit.prove import Claim
 from toolkit.report.pull_request import Texts
 from toolkit.track.readings import EVALUATION
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from toolkit import prove, sources
+from toolkit import sources
 from toolkit.docker import PACKAGE, PREFIX_ENTRY, TARGET
 from toolkit.docker import case as cases
 from toolkit.docker.case import BEFORE, DockerCase
@@ -20,6 +20,7 @@ from toolkit.errors import RefusalError
 from toolkit.git.reading import LINK, TreeFile
 from toolkit.model import OverlayReport, Progress, Proof, Proposal, Source
 from toolkit.nix import program
+from toolkit.proposal import prove
 from toolkit.proposal.overlays import USE, guarded
 from toolkit.proposal.requests import Request
 from toolkit.proposal.target import Target

@@ -7,12 +7,12 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from toolkit import inside, prove, sources
+from toolkit import inside, sources
 from toolkit.errors import ToolkitError, tried
 from toolkit.git import patching, reading
 from toolkit.model import Commit, Oid, Patch, Progress, Proposal, Report, Server, Source, SourceRequest
 from toolkit.nix import program
-from toolkit.proposal import writing
+from toolkit.proposal import prove, writing
 from toolkit.proposal.leaf import Series
 from toolkit.proposal.registry import leaf_for, leaf_of
 from toolkit.proposal.requests import CheckRequest, Request

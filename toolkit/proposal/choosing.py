@@ -20,11 +20,11 @@ from toolkit.model import Commit, Progress, Step
 from toolkit.nix import program
 from toolkit.proposal import recipes, scripts
 from toolkit.proposal.chosen import LiftCase, Opened, choice_of, design_of, laid_out, lifted_by, series_in
+from toolkit.proposal.lifted import LIFTED, why_not
 from toolkit.proposal.recipes import Recipe
 from toolkit.proposal.requests import Request, command
 from toolkit.proposal.systems import Asking, ask_about
 from toolkit.proposal.target import Target, find_targets
-from toolkit.prove.lifted import LIFTED, why_not
 from toolkit.sources import trees
 from toolkit.sources.trees import NixpkgsTree
 

@@ -13,15 +13,15 @@ from toolkit.lift.defaults import lifted as lift_by
 from toolkit.lift.plan import ASKED, Design
 from toolkit.lift.rewriting import Lifted
 from toolkit.model import Commit, Depth, Progress, Source, Step
-from toolkit.proposal import scripts, texts
+from toolkit.proposal import judged, scripts, texts
+from toolkit.proposal.judged import Judging
 from toolkit.proposal.leaf import Series
+from toolkit.proposal.lifted import LiftQuestion
+from toolkit.proposal.prove import Stage
 from toolkit.proposal.recipes import Recipe
 from toolkit.proposal.requests import Request
 from toolkit.proposal.systems import Asking
 from toolkit.proposal.target import Target
-from toolkit.prove import Stage, judged
-from toolkit.prove.judged import Judging
-from toolkit.prove.lifted import LiftQuestion
 from toolkit.sources import changes, trees
 from toolkit.sources.trees import NixpkgsTree
 

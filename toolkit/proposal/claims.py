@@ -14,11 +14,12 @@ from toolkit.lift.shape import read
 from toolkit.model import Tier
 from toolkit.nix.attributes import call, inside
 from toolkit.nix.tree import Tree
+from toolkit.proposal import form, judged, outputs
 from toolkit.proposal.chosen import Building, LiftCase
+from toolkit.proposal.judged import Aspect
+from toolkit.proposal.lifted import LIFTED, Derivations, Effect, LiftQuestion, ask, command, verdict
+from toolkit.proposal.prove import ANY, OURS, Claim, Finding, Stage, Subject
 from toolkit.proposal.systems import Asking
-from toolkit.prove import ANY, OURS, Claim, Finding, Stage, Subject, form, judged, outputs
-from toolkit.prove.judged import Aspect
-from toolkit.prove.lifted import LIFTED, Derivations, Effect, LiftQuestion, ask, command, verdict
 from toolkit.text import few
 
 

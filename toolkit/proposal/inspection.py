@@ -11,8 +11,8 @@ from toolkit.lift.candidates import FileBindings, file_bindings, method_name, qu
 from toolkit.nix import limits
 from toolkit.nix.derivations import version_of
 from toolkit.nix.limits import sealed
+from toolkit.proposal.lifted import Effect, LiftQuestion, ask, why_not
 from toolkit.proposal.target import find_target
-from toolkit.prove.lifted import Effect, LiftQuestion, ask, why_not
 
 SYSTEMS = ("x86_64-linux", "aarch64-darwin")
 """The systems to try in turn until the package evaluates on one."""

@@ -18,8 +18,8 @@ from toolkit.git.reading import TreeFile
 from toolkit.model import OverlayReport, Patch, Progress, Proposal, Step, TreeCommit
 from toolkit.proposal import inspection
 from toolkit.proposal.inspection import PackageInspection
+from toolkit.proposal.prove import Case, Claim, S_co
 from toolkit.proposal.requests import CheckRequest, Request
-from toolkit.prove import Case, Claim, S_co
 from toolkit.report.pull_request import Texts
 
 

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from msgspec.structs import replace
 
-from toolkit import inside, prove
+from toolkit import inside
 from toolkit.errors import LayoutError, RefusalError, ToolkitError
 from toolkit.git.reading import TreeFile
 from toolkit.lift.bindings import (
@@ -28,16 +28,16 @@ from toolkit.lift.rewriting import Lifted, lift
 from toolkit.lift.shape import read
 from toolkit.model import Commit, Patch, Progress, Proposal, Step, Tier
 from toolkit.nix.tree import Tree
-from toolkit.proposal import choosing, overlays, recipes, texts
+from toolkit.proposal import choosing, overlays, prove, recipes, texts
 from toolkit.proposal.chosen import Building, LiftCase, Opened, laid_out, series_in
 from toolkit.proposal.claims import CLAIMS, of_builds
+from toolkit.proposal.judged import Judging
 from toolkit.proposal.leaf import Leaf
+from toolkit.proposal.lifted import LiftQuestion
+from toolkit.proposal.prove import Claim, Subject
 from toolkit.proposal.requests import CheckRequest, Request, command
 from toolkit.proposal.systems import Asking
 from toolkit.proposal.target import Target, find_target
-from toolkit.prove import Claim, Subject
-from toolkit.prove.judged import Judging
-from toolkit.prove.lifted import LiftQuestion
 from toolkit.report.pull_request import Texts
 from toolkit.sources import changes, trees
 from toolkit.sources.changes import ChangeRequest

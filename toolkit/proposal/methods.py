@@ -7,8 +7,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit.lift.candidates import OVERRIDE, candidates
+from toolkit.proposal.lifted import ChangedMethod, Effect, LiftQuestion, ask
 from toolkit.proposal.systems import Asking, ask_about
-from toolkit.prove.lifted import ChangedMethod, Effect, LiftQuestion, ask
 
 FORMS = (
     "{ … }",

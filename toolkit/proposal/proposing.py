@@ -8,16 +8,16 @@ from typing import Any, TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from toolkit import files, prove
+from toolkit import files
 from toolkit.errors import RefusalError, ToolkitError, only, tried
 from toolkit.git import reading
 from toolkit.model import INTERRUPTED, OverlayReport, Progress, Proof, Report, SourceRequest
 from toolkit.nix.program import nix_path
-from toolkit.proposal import overlays, writing
+from toolkit.proposal import overlays, prove, writing
 from toolkit.proposal.leaf import Series
+from toolkit.proposal.prove import Subject
 from toolkit.proposal.registry import leaf_for, leaf_of
 from toolkit.proposal.requests import Request, command
-from toolkit.prove import Subject
 from toolkit.report import pull_request
 
 UNPROVEN = "nothing is proven of it yet"

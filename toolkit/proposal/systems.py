@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from toolkit import process
 from toolkit.nix import limits
 from toolkit.parallel import side_by_side
-from toolkit.prove.lifted import (
+from toolkit.proposal.lifted import (
     LIFTED,
     NOWHERE,
     Derivations,

@@ -7,7 +7,7 @@ from tests.docker.claims.conftest import TREE, Deepened
 from toolkit.docker.case import DEMOTED
 from toolkit.model import Depth, Status, Tier
 from toolkit.nix import stores
-from toolkit.prove import outputs
+from toolkit.proposal import outputs
 
 HERE = outputs.here()
 NAME = f"specimen-built-{HERE}"

@@ -18,7 +18,8 @@ from toolkit.docker.steps import Demotion
 from toolkit.errors import CommandError, NotRunError, ToolkitError
 from toolkit.nix import evaluator, program, stores, wrappers
 from toolkit.nix.wrappers import PathOrder
-from toolkit.prove import Finding, outputs
+from toolkit.proposal import outputs
+from toolkit.proposal.prove import Finding
 from toolkit.sources import trees
 from toolkit.track.readings import PathPlace
 

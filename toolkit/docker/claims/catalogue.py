@@ -12,9 +12,10 @@ from toolkit.docker.steps import MODULE
 from toolkit.errors import CommandError, NotRunError
 from toolkit.model import Tier
 from toolkit.nix import program
-from toolkit.prove import ANY, Claim, Finding, Subject, judged, narrowed, outputs
-from toolkit.prove import form as general
-from toolkit.prove.judged import Aspect, Judging
+from toolkit.proposal import form as general
+from toolkit.proposal import judged, outputs
+from toolkit.proposal.judged import Aspect, Judging
+from toolkit.proposal.prove import ANY, Claim, Finding, Subject, narrowed
 
 _OF_DERIVATIONS = frozenset(["no-rebuild", "exact-change"])
 _WRITTEN = ANY - {Subject.OVERLAY}

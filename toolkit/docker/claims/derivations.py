@@ -14,7 +14,7 @@ from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.steps import Demotion
 from toolkit.errors import NotRunError
 from toolkit.nix import evaluator
-from toolkit.prove import Finding
+from toolkit.proposal.prove import Finding
 
 
 def no_rebuild(case: DockerCase) -> Finding:

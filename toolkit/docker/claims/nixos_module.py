@@ -25,9 +25,9 @@ from toolkit.errors import CommandError, ToolkitError
 from toolkit.git import diffs, patching
 from toolkit.model import FileChange, TreeCommit
 from toolkit.nix import evaluator, program, stores
+from toolkit.proposal.form import is_formatted
 from toolkit.proposal.leaf import Added
-from toolkit.prove import Finding
-from toolkit.prove.form import is_formatted
+from toolkit.proposal.prove import Finding
 
 EXPRESSION = EXPRESSIONS / "nixos-module.nix"
 MAKE = EXPRESSIONS / "make-test-python.nix"

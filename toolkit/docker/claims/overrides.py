@@ -11,10 +11,10 @@ from toolkit.docker.claims.evaluation import evaluate
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.rewrite.layout import arguments
 from toolkit.lift.candidates import OVERRIDE, method_name
-from toolkit.proposal import claims, methods
+from toolkit.proposal import claims, methods, taken, usage
 from toolkit.proposal.methods import MethodTrial
+from toolkit.proposal.prove import Finding
 from toolkit.proposal.systems import Asking
-from toolkit.prove import Finding, taken, usage
 
 TABLE = EXPRESSIONS / "overrides.nix"
 

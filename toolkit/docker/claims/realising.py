@@ -12,7 +12,8 @@ from toolkit.docker.claims.building import WRAPPER, is_rootlesskit, read_wrapper
 from toolkit.docker.steps import Demotion
 from toolkit.errors import NotRunError
 from toolkit.nix import evaluator, stores
-from toolkit.prove import Finding, outputs
+from toolkit.proposal import outputs
+from toolkit.proposal.prove import Finding
 from toolkit.sources import trees
 
 

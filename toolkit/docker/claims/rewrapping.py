@@ -17,7 +17,7 @@ from toolkit.docker.steps import Demotion
 from toolkit.errors import UsageError
 from toolkit.model import Depth, Tier
 from toolkit.nix import evaluator, limits, stores
-from toolkit.prove import Claim, Finding, narrowed
+from toolkit.proposal.prove import Claim, Finding, narrowed
 
 EXPRESSION = EXPRESSIONS / "rewrapping.nix"
 OVERLAY = "rewrap.nix"

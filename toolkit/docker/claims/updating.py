@@ -9,7 +9,7 @@ beginning is the version; within the block the lines with version, â€¦Hash and â
 import re
 
 from toolkit.docker.case import DockerCase
-from toolkit.prove import Finding
+from toolkit.proposal.prove import Finding
 
 ATTRIBUTE = re.compile(r"docker_[0-9]+")
 REWRITTEN = re.compile(r'\b(?:version|cliHash|mobyHash|runcRev|runcHash|containerdRev|containerdHash) = "[^"]*";?')

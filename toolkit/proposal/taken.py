@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from toolkit.prove import Finding
-from toolkit.prove.lifted import LiftQuestion, ask, command
+from toolkit.proposal.lifted import LiftQuestion, ask, command
+from toolkit.proposal.prove import Finding
 
 SETS = {
     "unrelated": "an unrelated package of each part's name",

@@ -9,7 +9,7 @@ import pytest
 from toolkit import process, specimen
 from toolkit.nix import limits
 from toolkit.nix.questions import MARK
-from toolkit.prove.lifted import (
+from toolkit.proposal.lifted import (
     IN_PART,
     LIFTED,
     NO_FUNCTION,

@@ -6,7 +6,7 @@ from pathlib import Path
 from toolkit import process
 from toolkit.git import diffs, patching
 from toolkit.nix import program, stores
-from toolkit.prove import ANY, Case, Claim, Finding, Stage, Subject
+from toolkit.proposal.prove import ANY, Case, Claim, Finding, Stage, Subject
 
 
 def parses(case: Case[Stage]) -> Finding:

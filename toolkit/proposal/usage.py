@@ -8,8 +8,8 @@ from toolkit import files
 from toolkit.nix.attributes import spine
 from toolkit.nix.scope import bound_names
 from toolkit.nix.tree import Tree
-from toolkit.prove import Finding
-from toolkit.prove.lifted import Derivations, Effect, LiftQuestion, ask, command
+from toolkit.proposal.lifted import Derivations, Effect, LiftQuestion, ask, command
+from toolkit.proposal.prove import Finding
 
 _HEAD = "table"
 

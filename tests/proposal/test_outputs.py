@@ -13,7 +13,7 @@ from toolkit import specimen
 from toolkit.model import Silence
 from toolkit.nix import evaluator
 from toolkit.process import Command
-from toolkit.prove.outputs import STATUSES, Built, build, command, here, tools
+from toolkit.proposal.outputs import STATUSES, Built, build, command, here, tools
 from toolkit.sources.trees import NixpkgsTree
 
 DRV = f"/nix/store/{'0' * 32}-part-1.drv"

@@ -11,7 +11,7 @@ from toolkit.git.reading import TreeFile
 from toolkit.judge import SYSTEMS
 from toolkit.judge.differences import Difference, Gap, Judgement, Kind, Weight
 from toolkit.model import SourceRequest
-from toolkit.prove.judged import META, NO_REBUILD, OVERRIDES, PASSTHRU, Aspect, Judging, systems
+from toolkit.proposal.judged import META, NO_REBUILD, OVERRIDES, PASSTHRU, Aspect, Judging, systems
 from toolkit.sources.changes import Change, ChangeStep, FileEdit
 from toolkit.sources.trees import NixpkgsTree
 

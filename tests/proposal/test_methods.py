@@ -7,7 +7,7 @@ import pytest
 
 from toolkit import specimen
 from toolkit.nix import limits
-from toolkit.prove.lifted import ChangedMethod, Derivations, Effect, LiftQuestion, ask
+from toolkit.proposal.lifted import ChangedMethod, Derivations, Effect, LiftQuestion, ask
 
 SYSTEM = "x86_64-linux"
 PACKAGES = """

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.prove.conftest import TARGET, Draft
+from tests.proposal.conftest import TARGET, Draft
 from toolkit.errors import ToolkitError
 from toolkit.model import Patch
 from toolkit.nix import stores
-from toolkit.prove import ANY, Subject, about
-from toolkit.prove.form import CLAIMS, LINT, LINTERS, applies, formatted, linted, parses
+from toolkit.proposal.form import CLAIMS, LINT, LINTERS, applies, formatted, linted, parses
+from toolkit.proposal.prove import ANY, Subject, about
 
 # The real nixfmt is one more compiler to have on each machine that tests. What is tested here is how the proof asks a
 # formatter and what it makes of the answer, hence any program will do that formats: this one strips spaces at line

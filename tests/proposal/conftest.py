@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from toolkit.git import mailing
 from toolkit.model import Commit, Source
-from toolkit.prove import Case, Stage
+from toolkit.proposal.prove import Case, Stage
 
 TARGET = PurePosixPath("pkgs/by-name/he/hello/package.nix")
 TEXTS = {

@@ -11,7 +11,7 @@ from toolkit.cache import default_cache
 from toolkit.errors import CommandError, NotRunError, ToolkitError, UsageError
 from toolkit.model import INTERRUPTED, Proof, Silence, Source, Status, Tier
 from toolkit.nix import limits
-from toolkit.prove import ANY, Case, Claim, Finding, Stage, Subject, about, narrowed, run
+from toolkit.proposal.prove import ANY, Case, Claim, Finding, Stage, Subject, about, narrowed, run
 
 PASSES = Finding(covers="all")
 

@@ -11,7 +11,7 @@ from toolkit.judge import SYSTEMS, JudgeRequest, judge
 from toolkit.judge.asking import FEW
 from toolkit.judge.differences import Difference, Gap, Judgement, Kind, Weight
 from toolkit.model import Silence
-from toolkit.prove import Finding
+from toolkit.proposal.prove import Finding
 from toolkit.sources.changes import Change
 from toolkit.text import few
 

@@ -13,7 +13,7 @@ from toolkit.errors import CommandError, ToolkitError
 from toolkit.model import Progress
 from toolkit.nix import evaluator, program, stores
 from toolkit.process import Command, Completed
-from toolkit.prove import Finding
+from toolkit.proposal.prove import Finding
 from toolkit.shipped import EXPRESSIONS
 from toolkit.sources.trees import NixpkgsTree
 

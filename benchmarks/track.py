@@ -45,7 +45,7 @@ def refs(directory: Path, delay: float, runs: int) -> Iterator[tuple[str, float]
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     url = f"http://127.0.0.1:{server.server_port}"
-    where = ("--api-url", url, "--raw-url", url, "--no-pulls")
+    where = ("--api-url", url, "--raw-url", url)
     yield f"one request that takes {delay:g} s", delay
     yield "unlet track, 9 refs, nothing known", timed(lambda: unlet(where, directory / "http", fresh=True), runs)
     yield "unlet track, 9 refs, nothing new", timed(lambda: unlet(where, directory / "http"), runs)

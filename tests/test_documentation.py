@@ -244,7 +244,7 @@ def test_answer_of_reach_has_its_schema(tmp_path: Path) -> None:
 
 def test_answer_of_track_has_its_schema(contributed: tuple[Path, str]) -> None:
     place = contributed[0] / "nixpkgs-both"
-    call = ["track", "--git-dir", ".", "--ref", "HEAD", "--ref", "HEAD~2", "--no-pulls", "--json"]
+    call = ["track", "--git-dir", ".", "--ref", "HEAD", "--ref", "HEAD~2", "--json"]
     state = ["--state", str(contributed[0] / "state.json")]
     printed = [run([*call, *more], place).stdout for more in (state, ["--nixpkgs", ".", *state])]
     assert_valid("track", answer.SCHEMA, *printed)

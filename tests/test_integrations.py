@@ -51,7 +51,7 @@ def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
     programs.mkdir()
     unlet = programs / "unlet"
     # A ref of the clone instead of GitHub's.
-    local = 'case $1 in track) set -- "$@" --git-dir . --ref HEAD --no-pulls ;; esac'
+    local = 'case $1 in track) set -- "$@" --git-dir . --ref HEAD ;; esac'
     unlet.write_text(f'#!/bin/sh\n{local}\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -m toolkit "$@"\n')
     unlet.chmod(0o755)
     monkeypatch.chdir(clone)

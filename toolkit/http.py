@@ -5,23 +5,17 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import TypeVar
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import HTTPError, LocationValueError, ReadTimeoutError
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from toolkit import __version__
 from toolkit.errors import ToolkitError, without_passwords
 from toolkit.pipes import LONGEST_WAIT
 
-T = TypeVar("T")
-
 REDIRECTS = {301, 302, 303, 307, 308}
 _CONNECT_SECONDS = 10.0
-_CLOSING = 0.5
-"""The seconds after the deadline in which an answer may still end by itself."""
-
 _CHUNK = 65536
 
 
@@ -58,51 +52,35 @@ def ask(  # noqa: PLR0913 - a request and its bounds
     restarts with each byte. Raise requests' exceptions if the server does not answer, stops or is late, ToolkitError
     for a body of more than `most` bytes.
     """
+    done: queue.SimpleQueue[tuple[requests.Response, bytes] | BaseException] = queue.SimpleQueue()
 
-    def exchanged() -> tuple[requests.Response, bytes]:
+    def exchange() -> None:
         left = max(0.001, end - time.monotonic())
+        # Without an encoding the length of a body says how much memory it takes; one that has it is not unpacked.
+        plain = {**(headers or {}), "Accept-Encoding": "identity"}
+        times = (min(_CONNECT_SECONDS, left), left)
         try:
-            answer = session.get(
-                url,
-                # Without an encoding the length of a body says how much memory it takes; one that has it is not
-                # unpacked.
-                headers={**(headers or {}), "Accept-Encoding": "identity"},
-                auth=auth,
-                timeout=(min(_CONNECT_SECONDS, left), left),
-                allow_redirects=False,
-                stream=True,
-            )
-        except LocationValueError as error:
+            with session.get(
+                url, headers=plain, auth=auth, timeout=times, allow_redirects=False, stream=True
+            ) as answer:
+                # The body of a redirect is for people, and need not come to an end.
+                body = b"" if answer.status_code in REDIRECTS else _body(answer, most=most, end=end)
+            done.put((answer, body))
+        except HTTPError as error:
             # A label of the host that is too long: requests lets it through.
-            raise requests.exceptions.InvalidURL(str(error)) from error
-        try:
-            # The body of a redirect is for people, and need not come to an end.
-            return answer, b"" if answer.status_code in REDIRECTS else _body(answer, most=most, end=end)
-        finally:
-            answer.close()
-
-    return _in_time(exchanged, end)
-
-
-def _in_time(call: Callable[[], T], end: float) -> T:
-    """Return what a call returns before `end`, or raise what it raises; else raise ReadTimeout, and forget the call."""
-    done: queue.SimpleQueue[tuple[T | None, BaseException | None]] = queue.SimpleQueue()
-
-    def run() -> None:
-        try:
-            done.put((call(), None))
+            done.put(requests.exceptions.InvalidURL(str(error)))
         except BaseException as error:  # noqa: BLE001 - raised again by the caller's thread
-            done.put((None, error))
+            done.put(error)
 
-    threading.Thread(target=run, daemon=True).start()
-    while True:
+    threading.Thread(target=exchange, daemon=True).start()
+    while time.monotonic() < end:
+        # A signal is looked at between two waits.
         with suppress(queue.Empty):
-            result, error = done.get(timeout=min(max(end - time.monotonic(), 0.001) + _CLOSING, LONGEST_WAIT))
-            if error is not None:
-                raise error
-            return result  # type: ignore[return-value] # there is one
-        if time.monotonic() >= end + _CLOSING:
-            raise requests.ReadTimeout
+            result = done.get(timeout=min(max(0.001, end - time.monotonic()), LONGEST_WAIT))
+            if isinstance(result, BaseException):
+                raise result
+            return result
+    raise requests.ReadTimeout
 
 
 def _body(answer: requests.Response, *, most: int, end: float) -> bytes:
@@ -110,17 +88,14 @@ def _body(answer: requests.Response, *, most: int, end: float) -> bytes:
     body = bytearray()
     try:
         while chunk := answer.raw.read1(_CHUNK, decode_content=False):
+            if time.monotonic() > end:
+                raise requests.ReadTimeout(request=answer.request)
             body += chunk
-            if len(body) > most or time.monotonic() > end:
-                break
+            if len(body) > most:
+                size = f"{most >> 20} MiB" if most >= 1 << 20 else f"{most} bytes"
+                raise ToolkitError(f"{without_passwords(answer.url).partition('?')[0]}: is larger than {size}")
     except ReadTimeoutError as error:
         raise requests.ReadTimeout(request=answer.request) from error
     except (HTTPError, OSError) as error:
         raise requests.exceptions.ChunkedEncodingError(request=answer.request) from error
-    if len(body) > most:
-        size = f"{most >> 20} MiB" if most >= 1 << 20 else f"{most} bytes"
-        url = without_passwords(answer.url).partition("?")[0]
-        raise ToolkitError(f"{url}: is larger than {size}")
-    if time.monotonic() > end:
-        raise requests.ReadTimeout(request=answer.request)
     return bytes(body)

@@ -23,10 +23,10 @@ _AS_WRITTEN = frozenset(["subject", "body", "description"])
 
 
 class Tracked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The repository of nixpkgs' development, and its relevant branches and pull requests.
+    """The repository of nixpkgs' development, and its relevant branches.
 
     `releases` counts the newest releases to look at; their branch and channel names begin with `release_branch` and
-    `release_channel`. `places` are former paths of the file, `pulls` the pull requests that are always looked at.
+    `release_channel`. `places` are former paths of the file.
     """
 
     repository: str
@@ -38,7 +38,6 @@ class Tracked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     release_channel: str
     releases: int
     places: tuple[PurePosixPath, ...]
-    pulls: tuple[int, ...]
 
 
 @cache

@@ -128,7 +128,7 @@ def test_file_of_docker_that_needs_more_memory_is_unknown_with_the_option(
     file.write_text(text.replace('pname = "docker"', f'pname = builtins.seq {HOG} "docker"', 1))
     assert file.read_text() != text
     git(clone, "commit", "--quiet", "--all", "--message=theirs")
-    of_clone = ("track", "--git-dir", clone, "--no-pulls", "--ref", "master")
+    of_clone = ("track", "--git-dir", clone, "--ref", "master")
     words = of_clone if command == "track" else ("find", "docker", "--nixpkgs", clone)
     done = unlet(*words, "--max-memory", "384")
     assert "; --max-memory raises the limit" in done.stdout

@@ -60,7 +60,7 @@ class Place(Struct, frozen=True, kw_only=True):
             "pr": ["pr", "--repo", str(self.clone.top)],
             "pr --remove": ["pr", "--repo", str(self.clone.top), "--remove"],
             "overlay": ["overlay", "--nixpkgs", "specimen", "--out", "out"],
-            "track": ["track", "--git-dir", str(self.clone.top), "--ref", "upstream/master", "--no-pulls"],
+            "track": ["track", "--git-dir", str(self.clone.top), "--ref", "upstream/master"],
             "find": ["find", "--nixpkgs", "specimen"],
             "cache clean": ["cache", "clean"],
         }[command]

@@ -39,7 +39,7 @@ def test_clone_needs_no_network_library(unlet: Unlet, nixpkgs: Nixpkgs) -> None:
 
 
 def test_quiet_run_with_nothing_new_prints_nothing(unlet: Unlet, nixpkgs: Nixpkgs, tmp_path: Path) -> None:
-    arguments = ("track", "--git-dir", nixpkgs.path, "--no-pulls", "--state", tmp_path / "state.json", "--quiet")
+    arguments = ("track", "--git-dir", nixpkgs.path, "--state", tmp_path / "state.json", "--quiet")
     assert [unlet(*arguments).stdout for _ in range(2)] == ["", ""]
     nixpkgs.commit("docker: fix", layout("states/fixed"))
     nixpkgs.git("branch", "--force", "nixos-unstable", "master")
@@ -52,7 +52,7 @@ def test_quiet_run_with_nothing_new_prints_nothing(unlet: Unlet, nixpkgs: Nixpkg
 
 def test_verdict_is_about_the_overlay_that_is_named(unlet: Unlet, nixpkgs: Nixpkgs) -> None:
     nixpkgs.commit("docker: half", layout("states/half-demoted"))
-    where = ("track", "--git-dir", nixpkgs.path, "--no-pulls", "--ref", "master")
+    where = ("track", "--git-dir", nixpkgs.path, "--ref", "master")
     assert unlet("overlay", "--nixpkgs", "specimen").returncode == 0
     rewrapped = unlet(*where, "--overlay", "overlay")
     assert rewrapped.returncode == 10
@@ -63,7 +63,7 @@ def test_verdict_is_about_the_overlay_that_is_named(unlet: Unlet, nixpkgs: Nixpk
 
 
 def test_forms_are_written_to_files_and_to_stdout(unlet: Unlet, nixpkgs: Nixpkgs) -> None:
-    where = ("--git-dir", nixpkgs.path, "--no-pulls")
+    where = ("--git-dir", nixpkgs.path)
     done = unlet("track", *where, "--markdown", "a.md", "--html", "a.html")
     assert (done.returncode, done.stderr) == (0, "")
     assert (unlet.cwd / "a.html").read_text().startswith("<!doctype html>")
@@ -74,7 +74,7 @@ def test_forms_are_written_to_files_and_to_stdout(unlet: Unlet, nixpkgs: Nixpkgs
 
 
 def test_form_that_cannot_be_written_is_one_line(unlet: Unlet, nixpkgs: Nixpkgs) -> None:
-    done = unlet("track", "--git-dir", nixpkgs.path, "--no-pulls", "--html", "nowhere/a.html")
+    done = unlet("track", "--git-dir", nixpkgs.path, "--html", "nowhere/a.html")
     assert (done.returncode, done.stderr) == (3, "nowhere/a.html: 'nowhere' is not a directory\n")
 
 
@@ -94,7 +94,7 @@ def test_place_that_is_no_file_stays_what_it_is(unlet: Unlet, nixpkgs: Nixpkgs, 
     (unlet.cwd / "pages/.git").mkdir(parents=True)
     (unlet.cwd / "pages/.git/HEAD").write_text("mine")
     before = {path: path.lstat() for path in (Path("/dev/null"), *unlet.cwd.rglob("*"))}
-    done = unlet("track", "--git-dir", nixpkgs.path, "--no-pulls", option, name)
+    done = unlet("track", "--git-dir", nixpkgs.path, option, name)
     assert (done.returncode, done.stdout) == (3, "")
     assert re.fullmatch(
         rf"{name}: (exists and is not a file|is inside of the git directory .*)\n(hint: .*\n)?", done.stderr
@@ -110,7 +110,7 @@ def test_link_to_a_file_is_written_through(unlet: Unlet, nixpkgs: Nixpkgs, optio
     (unlet.cwd / "kept").mkdir()
     (unlet.cwd / "kept/file").write_text("")
     (unlet.cwd / "link").symlink_to("kept/file")
-    done = unlet("track", "--git-dir", nixpkgs.path, "--no-pulls", option, "link")
+    done = unlet("track", "--git-dir", nixpkgs.path, option, "link")
     assert done.returncode in {0, 10}, done.stderr
     assert (unlet.cwd / "link").is_symlink()
     assert (unlet.cwd / "kept/file").stat().st_size > 100
@@ -150,7 +150,7 @@ def test_wrong_usage_is_one_line(unlet: Unlet, arguments: tuple[str, ...], messa
 
 def test_interrupt_does_not_wait_for_a_server(unlet: Unlet, forge: Forge) -> None:
     forge.faults["/raw/"] = [Fault(slow=20.0, truth=True)] * 9
-    command = [*unlet.argv, "track", *forge.options(), "--no-pulls"]
+    command = [*unlet.argv, "track", *forge.options()]
     process = subprocess.Popen(command, env=unlet.env, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 20
     while not forge.asked("/raw/") and time.monotonic() < deadline:

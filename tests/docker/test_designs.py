@@ -46,7 +46,7 @@ def tracked(text: str, directory: Path) -> Reading:
     file.write_text(text)
     for command in (["init", "-b", "master"], ["add", "--all"], ["commit", "-m", "docker"]):
         subprocess.run(["git", *command], cwd=directory / "clone", check=True, capture_output=True)
-    answer = track(TrackRequest(refs=("master",), git_dir=directory / "clone", with_pulls=False), progress=Steps())
+    answer = track(TrackRequest(refs=("master",), git_dir=directory / "clone"), progress=Steps())
     (ref,) = answer.refs
     assert ref.reading is not None, ref
     return ref.reading

@@ -45,8 +45,6 @@ class Forge(Struct, kw_only=True):
     url: str
     repository: Path
     pulls: dict[int, dict[str, Any]] = field(default_factory=dict[int, dict[str, Any]])
-    files: dict[int, list[dict[str, str]]] = field(default_factory=dict[int, list[dict[str, str]]])
-    reviews: dict[int, list[dict[str, Any]]] = field(default_factory=dict[int, list[dict[str, Any]]])
     faults: dict[str, list[Fault]] = field(default_factory=dict[str, list[Fault]])
     headers: dict[str, str] = field(default_factory=dict[str, str])
     page: int = 100
@@ -71,28 +69,14 @@ class Forge(Struct, kw_only=True):
     def options(self) -> list[str]:
         return ["--api-url", self.api, "--raw-url", self.raw]
 
-    def pull(self, number: int, *, head: str, files: dict[str, str] | None = None, **more: object) -> None:
-        """Add a pull request whose head is a branch; `files` maps paths to statuses."""
+    def pull(self, number: int, *, head: str, **more: object) -> None:
+        """Add a pull request whose head is a branch."""
         document = {
-            "number": number,
             "title": f"docker: change {number}",
-            "html_url": f"https://localhost.invalid/{NAME}/pull/{number}",
-            "user": {"login": "someone"},
-            "state": "open",
-            "draft": False,
-            "merged": False,
-            "mergeable": True,
-            "merge_commit_sha": None,
-            "merged_at": None,
-            "updated_at": "2026-08-02T10:00:00Z",
             "base": {"ref": "master"},
             "head": {"ref": head, "sha": self.git("rev-parse", head).strip()},
         }
         self.pulls[number] = {**document, **more}
-        target = "pkgs/applications/virtualization/docker/default.nix"
-        self.files[number] = [
-            {"filename": path, "status": status} for path, status in (files or {target: "modified"}).items()
-        ]
 
 
 class _Handler(Handler):
@@ -184,13 +168,7 @@ class _Handler(Handler):
             return self._branches(last)
         if words[0] == "commits":
             return self._commits(query)
-        return self._pulls(words[1:]) if words[0] == "pulls" else self._compare(last)
-
-    def _pulls(self, words: list[str]) -> object:
-        number = int(words[0])
-        if words[1:] == ["files"]:
-            return self.forge.files.get(number)
-        return self.forge.reviews.get(number, []) if words[1:] == ["reviews"] else self.forge.pulls.get(number)
+        return self.forge.pulls.get(int(last)) if words[0] == "pulls" else self._compare(last)
 
     def _git(self, *arguments: str) -> bytes | None:
         done = subprocess.run(["git", "-C", self.forge.repository, *arguments], check=False, capture_output=True)
@@ -217,11 +195,8 @@ class _Handler(Handler):
         both = [self._git("rev-parse", name) for name in (base, head)]
         if None in both:
             return None
-        if both[0] == both[1]:
-            return {"status": "identical", "merge_base_commit": {"sha": (both[0] or b"").decode().strip()}}
-        inside = self._git("merge-base", "--is-ancestor", base, head) is not None
         shared = (self._git("merge-base", base, head) or b"").decode().strip()
-        return {"status": "ahead" if inside else "diverged", "merge_base_commit": {"sha": shared}}
+        return {"merge_base_commit": {"sha": shared}}
 
 
 def _parsed(log: bytes) -> Iterator[dict[str, Any]]:

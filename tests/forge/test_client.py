@@ -1,4 +1,5 @@
 import os
+import re
 import socket
 import threading
 import time
@@ -11,12 +12,9 @@ from tests.forge.conftest import client, github
 from tests.forge.server import Fault, Forge
 from toolkit.cache import Cache
 from toolkit.errors import ToolkitError, UnreachableError, UsageError
-from toolkit.forge.client import Client, budget
-from toolkit.forge.failures import (
-    NotFoundError,
-    RateLimitError,
-)
-from toolkit.forge.github import GitHub
+from toolkit.forge.client import Client, NotFoundError, RateLimitError
+from toolkit.forge.github import GitHub, connect
+from toolkit.model import Server
 
 SECRET = "ghp_0123456789abcdefSECRET"  # noqa: S105 - a token of nobody
 
@@ -52,7 +50,7 @@ def test_next_page_on_another_server_is_not_asked(forge: Forge, tmp_path: Path) 
     ("fault", "kind", "words"),
     [
         (Fault(status=404, body=b'{"message": "Not Found"}'), NotFoundError, "not found"),
-        (Fault(status=410, body=b'{"message": "This was deleted"}'), ToolkitError, "gone: This was deleted"),
+        (Fault(status=410, body=b'{"message": "This was deleted"}'), ToolkitError, "410: This was deleted"),
         (Fault(status=401, body=b'{"message": "Bad credentials"}'), ToolkitError, "is refused: Bad credentials"),
         (Fault(status=403, body=b'{"message": "Resource not accessible"}'), ToolkitError, "Resource not accessible"),
         (Fault(status=418, body=b"{}"), UnreachableError, "HTTP status 418"),
@@ -149,20 +147,6 @@ def test_time_out_is_for_an_answer_with_its_repetitions(forge: Forge, tmp_path: 
     assert time.monotonic() - began < 0.8
 
 
-def test_budget_is_for_all_that_is_asked_within(forge: Forge, tmp_path: Path) -> None:
-    forge.faults["/raw/"] = [Fault(slow=5, truth=True) for _ in range(9)]
-    asked = github(forge, tmp_path, timeout=60)
-    began = time.monotonic()
-    with budget(0.3):
-        for _ in range(5):
-            with pytest.raises(UnreachableError):
-                asked.raw("master", "file", most=100)
-    assert time.monotonic() - began < 1
-    assert len(forge.requests) == 1
-    forge.faults.clear()
-    assert asked.raw("master", "file", most=100) == b"content\n"
-
-
 def test_file_that_is_too_large_is_not_read_to_its_end(forge: Forge, tmp_path: Path) -> None:
     forge.faults["/raw/"] = [Fault(status=200, body=b"x" * (3 << 20))]
     with pytest.raises(ToolkitError, match="is larger than 1 MiB"):
@@ -246,9 +230,9 @@ def test_rate_limit_names_the_time_to_come_back(forge: Forge, tmp_path: Path) ->
     forge.faults["/pulls/"] = [Fault(status=403, headers=limit)]
     with pytest.raises(RateLimitError) as caught:
         github(forge, tmp_path).pull(1)
-    assert caught.value.until == pytest.approx(time.time() + 600, abs=5)
-    back = time.strftime("%Y-%m-%d %H:%M", time.localtime(caught.value.until))
-    assert f"rate limit reached; try again at {back}" in caught.value.message
+    back = re.search(r"rate limit reached; try again at (\S+ \S+) ", caught.value.message)
+    assert back is not None
+    assert time.mktime(time.strptime(back[1], "%Y-%m-%d %H:%M:%S")) == pytest.approx(time.time() + 600, abs=5)
     assert caught.value.hint is not None
     assert "GITHUB_TOKEN" in caught.value.hint
 
@@ -270,9 +254,8 @@ def test_short_wait_that_a_limit_asks_for_is_waited(forge: Forge, tmp_path: Path
 
 def test_secondary_limit_without_headers_is_one(forge: Forge, tmp_path: Path) -> None:
     forge.faults["/pulls/"] = [Fault(status=403, body=b'{"message": "You have exceeded a secondary rate limit"}')]
-    with pytest.raises(RateLimitError) as caught:
+    with pytest.raises(RateLimitError):
         github(forge, tmp_path).pull(1)
-    assert caught.value.until == pytest.approx(time.time() + 60, abs=5)
 
 
 def test_token_is_sent_and_kept_nowhere(forge: Forge, tmp_path: Path) -> None:
@@ -342,9 +325,9 @@ def test_damaged_answer_is_set_aside_and_asked_for_again(forge: Forge, tmp_path:
         "https://x:port",
     ],
 )
-def test_url_that_is_none_is_a_usage_error(url: str, tmp_path: Path) -> None:
+def test_url_that_is_none_is_a_usage_error(url: str) -> None:
     with pytest.raises(UsageError, match="--api-url") as caught:
-        Client(api_url=url, raw_url="https://localhost", token=None, cache=Cache(tmp_path))
+        connect(Server(api_url=url))
     assert "hidden" not in caught.value.message
 
 

@@ -150,8 +150,6 @@ def test_reading_runs_no_program_of_the_clone(trap: Trap) -> None:
         lambda: clones.branches(trap.top, "nixos/nixpkgs"),
         lambda: history.last_change(repository, commit, FILE),
         lambda: history.versions(repository, commit, FILE, most=9),
-        lambda: history.merges(repository, [commit], ["one"]),
-        lambda: history.contains(repository, [commit], before),
         lambda: history.common_ancestor(repository, commit, before),
         lambda: history.commits(repository, before, commit),
         lambda: history.differing(repository, before, commit),

@@ -151,10 +151,10 @@ ENTRIES: Mapping[str, Callable[[Spoiling, Stage], list[str]]] = {
     "check-directory": lambda case, stage: ["check", str(_spoilt_proposal(case, stage))],
     "check-pull": _pulled,
     "track-clone": lambda case, stage: [
-        *("track", "--git-dir", str(_clone(case, stage)), "--no-pulls", "--ref", "theirs", "--html", "page.html")
+        *("track", "--git-dir", str(_clone(case, stage)), "--ref", "theirs", "--html", "page.html")
     ],
     "track-server": lambda case, stage: [
-        *("track", *_served(case, stage).options(), "--no-pulls", "--ref", "theirs", "--ref", "master")
+        *("track", *_served(case, stage).options(), "--ref", "theirs", "--ref", "master")
     ],
 }
 """How a command is handed a spoilt tree."""
@@ -389,7 +389,7 @@ def _clones() -> Iterator[Attack]:
     """Yield clones whose git directory is not what git writes."""
 
     readers = (
-        "track --no-pulls --ref master --html x.html --git-dir",
+        "track --ref master --html x.html --git-dir",
         "propose --nixpkgs",
         "check --git-dir",
     )
@@ -468,13 +468,13 @@ def _answered(stage: Stage, part: str, fault: Fault, command: tuple[str, ...]) -
 
 
 def _text(stage: Stage, ref: str) -> list[str]:
-    return ["track", *stage.serve(_made(stage)).options(), "--no-pulls", "--ref", ref]
+    return ["track", *stage.serve(_made(stage)).options(), "--ref", ref]
 
 
 def _answers() -> Iterator[Attack]:
     """Yield answers of a server to the first questions of each kind."""
 
-    track = ("track", "--ref", "master", "--pull", "7", "--timeout", "3")
+    track = ("track", "--ref", "master", "--timeout", "3")
     pull = ("check", "--pull", "7")
     array = r"http://\S+/pulls/7: the document is of type 'array' instead of 'object'\n"
     for name, body in BODIES.items():

@@ -8,9 +8,7 @@ from toolkit.model import Oid
 from toolkit.track.answer import (
     Advice,
     AnswerChange,
-    Arrival,
     NextStep,
-    Pull,
     Ref,
     RefKind,
     TrackAnswer,
@@ -68,20 +66,6 @@ def everything() -> TrackAnswer:
             name="nixos-26.05", kind=RefKind.CHANNEL, state=State.UNKNOWN, reason="cannot be parsed: 3:1: syntax error"
         ),
     )
-    pull = Pull(
-        number=549926,
-        state="merged",
-        title=EVIL,
-        url="https://localhost.invalid/NixOS/nixpkgs/pull/549926",
-        base="master",
-        review="approved",
-        effect="components overridable: no → yes, rootlesskit: prefix → suffix",
-        arrivals=(
-            Arrival(ref="master", kind=RefKind.BRANCH, arrived=True),
-            Arrival(ref="nixos-unstable", kind=RefKind.CHANNEL, arrived=False),
-            Arrival(ref="nixos-26.05", kind=RefKind.CHANNEL, arrived=None),
-        ),
-    )
     return TrackAnswer(
         package="docker",
         missing=("nixos-25.05",),
@@ -97,7 +81,6 @@ def everything() -> TrackAnswer:
             unknown=("nixos-26.05",),
         ),
         refs=refs,
-        pulls=(pull, Pull(number=550001, state="open", url="javascript:alert(1)", mergeable=True)),
         changes=(AnswerChange(subject="master", field="state", before="not fixed", after="fixed"),),
         first=False,
         exit_code=11,

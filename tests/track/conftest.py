@@ -135,7 +135,7 @@ def remember_layouts() -> None:
 def ask() -> Callable[..., TrackAnswer]:
     remember_layouts()
 
-    def of(where: Nixpkgs | Forge, *refs: str, with_pulls: bool = False, **more: object) -> TrackAnswer:
+    def of(where: Nixpkgs | Forge, *refs: str, **more: object) -> TrackAnswer:
         if isinstance(where, Nixpkgs):
             place: dict[str, object] = {"git_dir": where.path}
         else:
@@ -143,7 +143,7 @@ def ask() -> Callable[..., TrackAnswer]:
         place |= more
         names = ("repository", "api_url", "raw_url", "token_command")
         place["server"] = Server(**{name: place.pop(name) for name in names if name in place})  # type: ignore[arg-type] # by name
-        request = TrackRequest(refs=refs, with_pulls=with_pulls, **place)  # type: ignore[arg-type] # by name
+        request = TrackRequest(refs=refs, **place)  # type: ignore[arg-type] # by name
         return track(request, progress=Silence())
 
     return of

@@ -114,31 +114,6 @@ def test_repository_without_the_usual_branches_is_read_at_head(empty: Nixpkgs, a
     assert [each.name for each in ask(empty).refs] == ["HEAD"]
 
 
-def test_pull_request_that_was_merged_is_followed_into_the_branches(nixpkgs: Nixpkgs, ask: Ask) -> None:
-    nixpkgs.git("checkout", "--quiet", "-b", "change")
-    nixpkgs.commit("docker: fix", layout("states/fixed"))
-    nixpkgs.git("update-ref", "refs/pull/549926/head", "HEAD")
-    nixpkgs.git("checkout", "--quiet", "master")
-    (open_one,) = ask(nixpkgs, with_pulls=True).pulls
-    assert (open_one.state, open_one.reason) == ("unknown", "not merged as far as the clone goes")
-    assert open_one.effect == "components overridable: no → yes, rootlesskit: prefix → suffix"
-    message = "Merge pull request #549926 from someone/change"
-    nixpkgs.git("merge", "--quiet", "--no-ff", f"--message={message}", "change")
-    nixpkgs.git("branch", "--force", "nixos-unstable", "master")
-    (merged,) = ask(nixpkgs, with_pulls=True).pulls
-    assert merged.state == "merged"
-    there = {arrival.ref: arrival.arrived for arrival in merged.arrivals}
-    assert there["master"]
-    assert there["nixos-unstable"]
-    assert not there["nixpkgs-unstable"]
-
-
-def test_revert_of_a_pull_request_is_not_its_merge(nixpkgs: Nixpkgs, ask: Ask) -> None:
-    nixpkgs.commit('Revert "docker: fix" (#549926)')
-    (pull,) = ask(nixpkgs, with_pulls=True).pulls
-    assert pull.state == "unknown"
-
-
 def test_versions_whose_syntax_decides_are_not_evaluated(nixpkgs: Nixpkgs, ask: Ask, cache: Path) -> None:
     shutil.rmtree(cache)
     said: list[str] = []

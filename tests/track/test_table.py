@@ -5,10 +5,10 @@ from toolkit.track.page import to_markdown
 
 def test_markdown_has_each_part_and_tables_that_are_whole(answer: TrackAnswer) -> None:
     lines = to_markdown(answer).decode().splitlines()
-    for head in ("# docker in nixpkgs", "## Since last time", "## Branches and channels", "## Pull requests"):
+    for head in ("# docker in nixpkgs", "## Since last time", "## Branches and channels"):
         assert head in lines
     rows = [line.replace("\\|", "") for line in lines if line.startswith("| ")]
-    assert {line.count("|") for line in rows} == {7, 8}
+    assert {line.count("|") for line in rows} == {8}
 
 
 def test_what_comes_from_upstream_mentions_nobody_and_is_no_markup(answer: TrackAnswer) -> None:
@@ -28,9 +28,3 @@ def test_unknown_state_is_shown_as_unknown_and_never_as_not_fixed(answer: TrackA
         "counts neither for nor against the overlay; the notes explain why",
     ) in table.glossary(answer)
     assert "nixos-26.05: unknown: cannot be parsed: 3:1: syntax error" in list(table.notes(answer))
-
-
-def test_arrivals_tell_there_from_not_there_from_unknown(answer: TrackAnswer) -> None:
-    merged, another = (row for _, row in table.pulls(answer))
-    assert merged[-1] == "master; not in nixos-unstable; unknown for nixos-26.05"
-    assert another[:3] == ("#550001", "open", "yes")

@@ -1,6 +1,6 @@
 """`unlet track`: whether upstream has fixed it, and whether you can remove your overlay."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -68,16 +68,6 @@ the overlay, update nixpkgs, make the overlay anew), 11 unknown for at least one
     help="Your overlay's kind, if unlet did not write it: rewrap, patched, or wrapper-name for a wrapper "
     "docker-rootlesskit.",
 )
-@options.source_option(
-    "--pull",
-    "pulls",
-    deep=True,
-    type=click.IntRange(min=1),
-    metavar="N",
-    multiple=True,
-    help="Also look at this pull request; may be repeated.",
-)
-@options.source_option("--no-pulls", deep=True, is_flag=True, help="Do not look at pull requests.")
 @options.output_option(
     "--state",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -114,8 +104,6 @@ def command(
     pin: str | None,
     overlay: Path | None,
     kind: str | None,
-    pulls: tuple[int, ...],
-    no_pulls: bool,
     state: Path | None,
     markdown: Path | None,
     html: Path | None,
@@ -143,8 +131,6 @@ def command(
         git_dir=git_dir,
         own=SourceRequest(nixpkgs=nixpkgs, pin=pin) if nixpkgs is not None or pin is not None else None,
         used=used,
-        pulls=pulls,
-        with_pulls=not no_pulls,
         state=state,
         server=options.server_request(),
         timeout=timeout,
@@ -207,9 +193,6 @@ def _lines(answer: TrackAnswer) -> Iterator[str]:
     if words := table.glossary(answer):
         yield ""
         yield from output.table(words)
-    if answer.pulls:
-        yield ""
-        yield from _short(table.PULL_HEAD, [row for _, row in table.pulls(answer)])
     if notes := list(table.notes(answer)):
         yield ""
         yield from notes
@@ -222,9 +205,3 @@ def _lines(answer: TrackAnswer) -> Iterator[str]:
         yield "nothing has changed since last time"
     yield answer.verdict.text
     yield from (f"  {step.text}{f' {step.command}' if step.command else ''}" for step in answer.verdict.next)
-
-
-def _short(head: table.Row, rows: Sequence[table.Row]) -> Iterator[str]:
-    """Yield a table without the columns that no row has anything in."""
-    kept = [index for index in range(len(head)) if any(row[index] for row in rows)]
-    yield from output.table([tuple(row[index] for index in kept) for row in (head, *rows)])

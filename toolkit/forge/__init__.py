@@ -1,5 +1,5 @@
 """Read GitHub: files by raw download, the rest by the REST API; answers are cached with their ETags.
 
-`client` sends requests, caches answers and recognises failures, `failures` has the errors, `token` finds a token,
-`github` has the program's questions and their answers as values.
+`client` sends requests, caches answers and explains failures, `token` finds a token, `github` has the program's
+questions and their answers as values.
 """

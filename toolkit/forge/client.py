@@ -7,11 +7,11 @@ request leaves; cached or shown answers never contain it.
 import hashlib
 import re
 import time
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager, suppress
-from contextvars import ContextVar
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http import HTTPStatus
 from typing import TypeVar
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 import msgspec
 import requests
@@ -19,13 +19,13 @@ from msgspec import Struct
 
 from toolkit import documents, http
 from toolkit.cache import Cache
-from toolkit.errors import ToolkitError, UnreachableError
-from toolkit.forge.failures import RateLimitError, is_final, rate_limit, refusal, unreachable
+from toolkit.errors import ToolkitError, UnreachableError, UsageError, without_passwords
 from toolkit.forge.token import Token
-from toolkit.forge.urls import base_url, is_private, joined, origin, parts_of, server, shown
 
 T = TypeVar("T")
 
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+_MOST_SHOWN = 200
 _MOST_REDIRECTS = 5
 _ATTEMPTS = 3
 _PAUSE_SECONDS = 0.5
@@ -34,10 +34,19 @@ _PAUSE_SECONDS = 0.5
 _WAIT_SECONDS = 5.0
 """The longest accepted wait for a rate limit."""
 
+_LIMIT_SECONDS = 60
+"""The wait for a rate limit without a time of its own."""
+
 _MOST_BYTES = 32 << 20
 _MOST_PAGES = 200
 
-_end: ContextVar[float] = ContextVar("_end", default=float("inf"))
+
+class NotFoundError(ToolkitError):
+    """404: the resource does not exist, or the token may not see it."""
+
+
+class RateLimitError(ToolkitError):
+    """403 or 429: too many requests."""
 
 
 class _Page(Struct, frozen=True, kw_only=True):
@@ -56,45 +65,43 @@ class _Wanted(Struct, frozen=True, kw_only=True):
     check: Callable[[bytes], object]
 
 
-class _AgainError(Exception):
-    """Another try may help, after some `seconds`; if there is none, it is this failure."""
+class _ErrorBody(Struct, frozen=True, kw_only=True):
+    message: str
 
-    def __init__(self, failure: ToolkitError, seconds: float | None = None) -> None:
+
+class _AgainError(Exception):
+    """Another try may help, after some `seconds`; the last one fails with `failure`.
+
+    `is_shared`: each other request to the server would fail in the same way.
+    """
+
+    def __init__(self, failure: ToolkitError, *, seconds: float | None = None, is_shared: bool = False) -> None:
         super().__init__(failure)
         self.failure = failure
         self.seconds = seconds
-
-
-@contextmanager
-def budget(seconds: float) -> Generator[None]:
-    """Limit all requests within the block, in any thread with this context, to so many seconds together."""
-    token = _end.set(min(_end.get(), time.monotonic() + seconds))
-    try:
-        yield
-    finally:
-        _end.reset(token)
+        self.is_shared = is_shared
 
 
 class Client:
-    """The two servers: REST API and raw files. Several threads may use a client."""
+    """The two servers: REST API and raw files. Several threads may use a client.
+
+    The URLs are those of `base_url`. One answer with all retries has `timeout` seconds.
+    """
 
     def __init__(self, *, api_url: str, raw_url: str, token: Token | None, cache: Cache, timeout: float = 30.0) -> None:
-        """Take the base URLs; raise UsageError for what is none. One answer with all retries has `timeout` seconds."""
-        self.api_url = base_url(api_url, "--api-url")
-        self.raw_url = base_url(raw_url, "--raw-url")
+        self.api_url = api_url
+        self.raw_url = raw_url
         self.timeout = timeout
         self._token = token
-        self._trusted = {origin(url) for url in (self.api_url, self.raw_url) if is_private(url)}
+        self._trusted = {_origin(url) for url in (api_url, raw_url) if _is_private(url)}
         self._cache = cache
-        self._closed: dict[str, RateLimitError] = {}
-        self._gone: dict[str, UnreachableError] = {}
+        self._refused: dict[str, ToolkitError] = {}
         self._session = http.HttpSession()
         self._session.headers["X-GitHub-Api-Version"] = "2022-11-28"
 
     def raw(self, path: str, *, most: int) -> bytes:
         """Return a file of at most `most` bytes from the raw server."""
-        wanted = _Wanted(accept="*/*", most=most, check=len)
-        return self._answer(f"{self.raw_url}/{path}", wanted).body
+        return self._answer(f"{self.raw_url}/{path}", _Wanted(accept="*/*", most=most, check=len)).body
 
     def json(self, path: str, kind: type[T]) -> T:
         """Return a document from the API."""
@@ -106,79 +113,74 @@ class Client:
         seen: set[str] = set()
         while url is not None:
             if url in seen or len(seen) >= _MOST_PAGES:
-                raise ToolkitError(f"{shown(url)}: its pages do not end")
-            if origin(url) != origin(self.api_url):
-                raise ToolkitError(f"{shown(url)}: the next page is on another server")
+                raise ToolkitError(f"{_shown(url)}: its pages do not end")
+            if _origin(url) != _origin(self.api_url):
+                raise ToolkitError(f"{_shown(url)}: the next page is on another server")
             seen.add(url)
             found, url = self._json(url, list[kind])  # type: ignore[valid-type] # msgspec takes it at run time
             yield from found
 
     def _json(self, url: str, kind: type[T]) -> tuple[T, str | None]:
         def check(body: bytes) -> T:
-            return documents.read(body, kind, document=shown(url))
+            return documents.read(body, kind, document=_shown(url))
 
-        wanted = _Wanted(accept="application/vnd.github+json", most=_MOST_BYTES, check=check)
-        answer = self._answer(url, wanted)
+        answer = self._answer(url, _Wanted(accept="application/vnd.github+json", most=_MOST_BYTES, check=check))
         return check(answer.body), answer.next
 
     def _answer(self, url: str, wanted: _Wanted) -> _Page:
-        """Return a good answer, after redirects and repetitions; raise one of `failures` for another."""
-        end = min(_end.get(), time.monotonic() + self.timeout)
+        """Return a good answer, after redirects and repetitions; raise ToolkitError for another."""
+        end = time.monotonic() + self.timeout
         where = url
         for _ in range(_MOST_REDIRECTS):
             answer = self._patiently(where, wanted, end)
             if isinstance(answer, _Page):
                 return answer
-            target = joined(where, answer)
-            if parts_of(target).scheme not in {"https", parts_of(where).scheme} or target == where:
-                raise UnreachableError(f"{shown(url)}: is redirected to itself or away from https, and not followed")
+            try:
+                target = urljoin(where, answer)
+            except ValueError:
+                raise UnreachableError(f"{_shown(where)}: is redirected to what is not a URL") from None
+            if _parts(target).scheme not in {"https", _parts(where).scheme} or target == where:
+                raise UnreachableError(f"{_shown(url)}: is redirected to itself or away from https, and not followed")
             where = target
-        raise UnreachableError(f"{shown(url)}: is redirected more than {_MOST_REDIRECTS} times")
+        raise UnreachableError(f"{_shown(url)}: is redirected more than {_MOST_REDIRECTS} times")
 
     def _patiently(self, url: str, wanted: _Wanted, end: float) -> _Page | str:
         """Return an answer, or the place that it redirects to; try again what may pass."""
         for attempt in range(_ATTEMPTS):
+            if (known := self._refused.get(_server(url))) is not None:
+                raise known
             try:
                 return self._once(url, wanted, end)
             except _AgainError as again:
                 pause = again.seconds if again.seconds is not None else _PAUSE_SECONDS * 2**attempt
-                if attempt + 1 == _ATTEMPTS or time.monotonic() + pause >= end:
-                    if isinstance(again.failure, RateLimitError):
-                        self._closed[server(url)] = again.failure
+                if attempt + 1 == _ATTEMPTS or pause > _WAIT_SECONDS or time.monotonic() + pause >= end:
+                    if again.is_shared:
+                        self._refused[_server(url)] = again.failure
                     raise again.failure from None
                 time.sleep(pause)
         raise AssertionError(url)
 
     def _once(self, url: str, wanted: _Wanted, end: float) -> _Page | str:
-        self._refuse(url, end)
         kept = self._kept(url)
-        began = time.monotonic()
+        headers = {"Accept": wanted.accept, **({"If-None-Match": kept.etag} if kept is not None else {})}
+        auth = self._authorized if _origin(url) in self._trusted else http.unauthorized
         try:
-            answer, body = self._send(url, wanted, kept, end)
+            answer, body = http.ask(self._session, url, most=wanted.most, end=end, headers=headers, auth=auth)
         except requests.RequestException as error:
-            failure = unreachable(url, error, end - began)
-            if not is_final(error):
-                raise _AgainError(failure) from None
-            self._gone[server(url)] = failure
-            raise failure from None
+            failure = _unreachable(url, error, self.timeout)
+            raise _AgainError(failure, is_shared=isinstance(error, requests.ConnectionError)) from None
+        if self._token is not None:
+            body = self._token.hidden_in(body)
         if kept is not None and answer.status_code == HTTPStatus.NOT_MODIFIED:
             return kept
         if answer.status_code in http.REDIRECTS:
             return answer.headers.get("Location", "")
-        limit = rate_limit(answer, body, self._token)
-        if limit is not None:
-            if (seconds := limit.until - time.time()) <= _WAIT_SECONDS:
-                raise _AgainError(limit, max(0.0, seconds))
-            # A server that has said stop counts each further request against us.
-            self._closed[server(url)] = limit
-            raise limit
-        failed = refusal(answer, body, self._token)
-        if failed is not None:
-            raise _AgainError(failed) if answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR else failed
+        if not answer.ok:
+            raise self._refusal(answer, body)
         try:
             wanted.check(body)
         except documents.BrokenError as error:
-            raise _AgainError(UnreachableError(f"{shown(url)}: the answer is not JSON, or was cut off")) from error
+            raise _AgainError(UnreachableError(f"{_shown(url)}: the answer is not JSON, or was cut off")) from error
         etag = answer.headers.get("ETag", "")
         new = _Page(body=body, etag=etag, next=answer.links.get("next", {}).get("url"))
         if etag:
@@ -193,32 +195,109 @@ class Client:
             return msgspec.msgpack.decode(content, type=documents.prepared(_Page)) if content is not None else None
         return None
 
-    def _send(self, url: str, wanted: _Wanted, kept: _Page | None, end: float) -> tuple[requests.Response, bytes]:
-        """Send one request, and return its answer with the whole body, in which the token does not stand."""
-        headers = {"Accept": wanted.accept}
-        if kept is not None:
-            headers["If-None-Match"] = kept.etag
-        auth = self._authorized if origin(url) in self._trusted else http.unauthorized
-        answer, body = http.ask(self._session, url, most=wanted.most, end=end, headers=headers, auth=auth)
-        return answer, self._token.hidden_in_bytes(body) if self._token is not None else body
-
     def _authorized(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         if self._token is not None:
             request.headers["Authorization"] = f"Bearer {self._token.value}"
         return request
 
-    def _refuse(self, url: str, end: float) -> None:
-        """Raise for what need not be asked: the time is up, the server is not there, or has said stop."""
-        closed, gone = self._closed.get(server(url)), self._gone.get(server(url))
-        if closed is not None and closed.until > time.time():
-            raise closed
-        if gone is not None:
-            raise gone
-        if time.monotonic() >= end:
-            raise UnreachableError(f"{server(url)}: was not asked before the time limit")
+    def _refusal(self, answer: requests.Response, body: bytes) -> ToolkitError | _AgainError:
+        """Return the error for a bad status, in one line; what GitHub says may repeat the token, and that is hidden."""
+        status, where = answer.status_code, _shown(answer.url)
+        said = ""
+        with suppress(ToolkitError):
+            said = " ".join(documents.read(body, _ErrorBody, document="").message.split())
+        if self._token is not None:
+            said = self._token.hidden_in(said.encode(errors="replace")).decode()
+        said = said[:_MOST_SHOWN]
+        if (wait := _limited(answer, said)) is not None:
+            again = time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(time.time() + wait))
+            hint = None if self._token is not None else "a token in GITHUB_TOKEN, or 'gh auth login', allows more"
+            limit = RateLimitError(f"{_server(where)}: rate limit reached; try again at {again}", hint=hint)
+            return _AgainError(limit, seconds=wait, is_shared=True)
+        # The second is what GitHub says of a commit that there is not.
+        if status == HTTPStatus.NOT_FOUND or (status == HTTPStatus.UNPROCESSABLE_ENTITY and "No commit found" in said):
+            return NotFoundError(f"{where}: not found")
+        if status == HTTPStatus.UNAUTHORIZED and self._token is not None:
+            fact = f"the token from {self._token.origin} is refused: {said or 'status 401'}"
+            return ToolkitError(f"{where}: {fact}", hint="renew it: gh auth login")
+        failure = UnreachableError(f"{where}: HTTP status {status}{f': {said}' if said else ''}")
+        return _AgainError(failure) if status >= HTTPStatus.INTERNAL_SERVER_ERROR else failure
+
+
+def _limited(answer: requests.Response, said: str) -> float | None:
+    """Return the seconds until the rate limit that a refusal describes has passed, None for another refusal."""
+    if answer.status_code not in {HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS}:
+        return None
+    after, reset = _number(answer, "Retry-After"), _number(answer, "X-RateLimit-Reset")
+    spent = _number(answer, "X-RateLimit-Remaining") == 0
+    if after is not None:
+        return after
+    if spent and reset is not None:
+        return max(0.0, reset + 1 - time.time())
+    is_limit = spent or answer.status_code == HTTPStatus.TOO_MANY_REQUESTS or "rate limit" in said.lower()
+    return _LIMIT_SECONDS if is_limit else None
+
+
+def _number(answer: requests.Response, name: str) -> int | None:
+    """Return the number in a header, which may be anything."""
+    found = re.fullmatch(r"\s*([0-9]{1,10})\s*", answer.headers.get(name, ""))
+    return int(found[1]) if found is not None else None
+
+
+def _unreachable(url: str, error: requests.RequestException, seconds: float) -> UnreachableError:
+    """Return the error for a request without a complete answer within `seconds`."""
+    reasons: tuple[tuple[type[requests.RequestException], str], ...] = (
+        (requests.ReadTimeout, f"no whole answer within {seconds:.3g} s"),
+        (requests.exceptions.SSLError, "its certificate is not trusted"),
+        (requests.exceptions.ChunkedEncodingError, "the answer was cut off"),
+    )
+    reason = next((said for kind, said in reasons if isinstance(error, kind)), "cannot be reached")
+    hint = "check the network, the proxy variables and REQUESTS_CA_BUNDLE; --git-dir needs none"
+    return UnreachableError(f"{_server(url)}: {reason}", hint=hint)
+
+
+def base_url(url: str, option: str) -> str:
+    """Return the user's URL without a final slash; raise UsageError if it is not a URL."""
+    with suppress(UnreachableError):
+        parts = _parts(url)
+        if parts.username is not None or parts.password is not None:
+            raise UsageError(f"{option}: contains a user name or password", hint="a token comes from GITHUB_TOKEN")
+        if parts.scheme in {"http", "https"} and parts.hostname and not parts.query and not parts.fragment:
+            return url.rstrip("/")
+    raise UsageError(f"{option}: '{url}' is not an http or https URL")
+
+
+def _parts(url: str) -> SplitResult:
+    """Return the parts of a URL, perhaps from a server; raise UnreachableError if it is not a URL."""
+    try:
+        parts = urlsplit(url)
+        # An address in brackets, a port: both are looked at when they are asked for.
+        _ = parts.hostname, parts.port
+    except ValueError:
+        raise UnreachableError(f"{without_passwords(url)[:_MOST_SHOWN]!r}: is not a URL") from None
+    return parts
+
+
+def _server(url: str) -> str:
+    return _parts(url).netloc.rpartition("@")[2]
+
+
+def _shown(url: str) -> str:
+    """Return a URL without password and query, for messages."""
+    return f"{_parts(url).scheme}://{_server(url)}{_parts(url).path}"
+
+
+def _origin(url: str) -> tuple[str, str]:
+    """Return the part of a URL that decides whether it gets the token."""
+    return _parts(url).scheme, _parts(url).netloc
+
+
+def _is_private(url: str) -> bool:
+    """Return whether nobody on the network can read the requests to a URL."""
+    return _parts(url).scheme == "https" or _parts(url).hostname in _LOOPBACK
 
 
 def _place(url: str) -> tuple[str, str, str]:
     """Return where in the cache the answer of a URL is."""
-    host = re.sub(r"[^A-Za-z0-9.-]", "_", server(url))
+    host = re.sub(r"[^A-Za-z0-9.-]", "_", _server(url))
     return "answers", f"h_{host}", hashlib.sha256(url.encode()).hexdigest()

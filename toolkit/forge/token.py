@@ -13,7 +13,6 @@ from toolkit.errors import ToolkitError, UsageError
 _VARIABLES = ("GITHUB_TOKEN", "GH_TOKEN")
 _SECONDS = 30.0
 _PUBLIC_HOST = "github.com"
-_HIDDEN = "(the token)"
 
 
 class Token(Struct, frozen=True, kw_only=True):
@@ -30,13 +29,9 @@ class Token(Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         return f"Token(origin={self.origin!r})"
 
-    def hidden_in(self, text: str) -> str:
-        """Remove the token from a server's text, which may repeat it."""
-        return text.replace(self.value, _HIDDEN)
-
-    def hidden_in_bytes(self, content: bytes) -> bytes:
-        """Remove the token from a body, as `hidden_in` does from a text."""
-        return content.replace(self.value.encode(), _HIDDEN.encode())
+    def hidden_in(self, content: bytes) -> bytes:
+        """Remove the token from what a server says, which may repeat it."""
+        return content.replace(self.value.encode(), b"(the token)")
 
 
 def find_token(command: str | None, *, host: str) -> Token | None:

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
@@ -11,7 +11,6 @@ from msgspec import Struct
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.git import calls, reading
 from toolkit.model import Oid
-from toolkit.parallel import side_by_side
 
 # The end of the year 9999.
 _LAST_SECOND = 253402300799
@@ -59,25 +58,6 @@ def versions(
         raise ToolkitError(f"{repository}: git cannot list its history: {reading.fact(error.stderr)}") from error
     named = ((change, rest.strip("\0\n").split("\0")[-1]) for change, rest in _records(output))
     return [(change, PurePosixPath(name)) for change, name in named if name]
-
-
-def merges(repository: Path, commits: Sequence[Oid], words: Sequence[str]) -> tuple[FileCommit, ...]:
-    """Return the first-parent ancestors of `commits` whose messages contain one of the words."""
-    if not words or not commits:
-        return ()
-    greps = [f"--grep={word}" for word in words]
-    ids = list(map(str, dict.fromkeys(commits)))
-    done = calls.run_reading(repository, "log", "--first-parent", "-F", *greps, _FORMAT, *ids)
-    return tuple(change for change, _ in _records(done.stdout))
-
-
-def contains(repository: Path, commits: Sequence[Oid], commit: Oid) -> tuple[bool, ...]:
-    """Return for each of `commits` whether its history contains `commit`."""
-
-    def has(other: Oid) -> bool:
-        return calls.run_reading(repository, "merge-base", "--is-ancestor", commit, other, ok=(0, 1)).status == 0
-
-    return tuple(side_by_side(has, commits))
 
 
 def common_ancestor(repository: Path, one: Oid, other: Oid) -> Oid | None:

@@ -14,7 +14,7 @@ from toolkit.git.history import FileCommit
 from toolkit.model import Oid
 from toolkit.track.readings import UNKNOWN, Reading, State
 
-SCHEMA = 4
+SCHEMA = 5
 
 
 class Advice(StrEnum):
@@ -56,40 +56,8 @@ class Ref(Struct, frozen=True, kw_only=True):
     fixed_by: FileCommit | None = None
 
 
-class Arrival(Struct, frozen=True, kw_only=True):
-    """Whether a merged commit is in a ref; None if unknown."""
-
-    ref: str
-    kind: RefKind
-    arrived: bool | None
-
-
-class Pull(Struct, frozen=True, kw_only=True):
-    """A pull request.
-
-    `state` is open, closed, merged or unknown, `review` approved, changes requested, commented or none. `effect`
-    describes in words how its head changes each defect.
-    """
-
-    number: int
-    state: str
-    reason: str | None = None
-    title: str | None = None
-    url: str | None = None
-    base: str | None = None
-    head: Oid | None = None
-    draft: bool = False
-    mergeable: bool | None = None
-    review: str | None = None
-    touches: bool | None = None
-    reading: Reading | None = None
-    effect: str | None = None
-    merged: datetime | None = None
-    arrivals: tuple[Arrival, ...] = ()
-
-
 class AnswerChange(Struct, frozen=True, kw_only=True):
-    """A difference from last time: of a ref, of a pull request (`#NUMBER`), or of the verdict."""
+    """A difference from last time: of a ref, or of the verdict."""
 
     subject: str
     field: str
@@ -131,7 +99,6 @@ class TrackAnswer(Struct, frozen=True, kw_only=True):
     verdict: TrackVerdict
     refs: tuple[Ref, ...]
     missing: tuple[str, ...]
-    pulls: tuple[Pull, ...]
     changes: tuple[AnswerChange, ...]
     first: bool
     exit_code: int

@@ -49,13 +49,10 @@ def _rendered(template: str, answer: TrackAnswer, show: Callable[[str], str]) ->
             checked=f"{answer.checked:%Y-%m-%d %H:%M:%S} UTC",
             changes=[table.change(change) for change in answer.changes],
             ref_head=table.ref_head(answer),
-            refs=[(row, None, None) for row in table.refs(answer)],
+            refs=table.refs(answer),
             glossary=table.glossary(answer),
-            pull_head=table.PULL_HEAD,
-            pulls=[(row, pull.url, pull.title) for pull, row in table.pulls(answer)],
             notes=notes,
             marks=_MARKS,
-            is_https=_is_https,
         )
     )
     return text.encode(errors="backslashreplace")
@@ -95,7 +92,3 @@ def _code(text: str) -> Markup:
     ticks = "`" * (max(map(len, re.findall("`+", shown)), default=0) + 1)
     pad = " " if shown.startswith("`") or shown.endswith("`") else ""
     return Markup(f"{ticks}{pad}{shown}{pad}{ticks}")  # noqa: S704 - it is Markdown
-
-
-def _is_https(url: str | None) -> bool:
-    return url is not None and url.startswith("https://")

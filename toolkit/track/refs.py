@@ -1,6 +1,6 @@
 """Find out for each branch and channel whether upstream has fixed the package, and give advice on the overlay."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -16,12 +16,12 @@ from toolkit.model import Progress, Server, SourceRequest
 from toolkit.patches import tracked
 from toolkit.proposal import overlays, registry
 from toolkit.track import state, verdict
-from toolkit.track.answer import Pull, Ref, RefKind, TrackAnswer
+from toolkit.track.answer import Ref, RefKind, TrackAnswer
 from toolkit.track.memory import Memory
 from toolkit.track.package import Package
-from toolkit.track.readings import UNKNOWN, Reading, State
+from toolkit.track.readings import Reading, State
 from toolkit.track.repository import RepositoryRefs
-from toolkit.track.upstream import File, FoundFile, Refs, TrackedPackage, WantedRef, kind_of
+from toolkit.track.upstream import FoundFile, Refs, TrackedPackage, WantedRef, kind_of
 from toolkit.track.verdict import ANY, Used
 
 # A fix that is older than so many versions is dated by none of them.
@@ -41,10 +41,9 @@ class TrackRequest(Struct, frozen=True, kw_only=True):
     """A call of `track`.
 
     `refs` are those to look at, empty for the usual ones. `git_dir` is a local clone, None for the server. `own` names
-    the user's nixpkgs, `used` the overlay on it. `pulls` are pull requests in addition to those of patches/;
-    `with_pulls` False omits all. `target` is a package's attribute path, `bindings` are its relevant bindings, empty
-    for all. `state` is the file with the last answer. The other fields describe the server; None means the default of
-    patches/.
+    the user's nixpkgs, `used` the overlay on it. `target` is a package's attribute path, `bindings` are its relevant
+    bindings, empty for all. `state` is the file with the last answer. The other fields describe the server; None means
+    the default of patches/.
     """
 
     target: str = field(default_factory=registry.usual)
@@ -53,8 +52,6 @@ class TrackRequest(Struct, frozen=True, kw_only=True):
     git_dir: Path | None = None
     own: SourceRequest | None = None
     used: Used = ANY
-    pulls: tuple[int, ...] = ()
-    with_pulls: bool = True
     state: Path | None = None
     server: Server = field(default_factory=Server)
     timeout: float = 30.0
@@ -63,7 +60,7 @@ class TrackRequest(Struct, frozen=True, kw_only=True):
 def track(request: TrackRequest, *, progress: Progress) -> TrackAnswer:
     """Answer the request; raise ToolkitError if there are no refs, or a user's file is invalid.
 
-    A failure to read a ref or a pull request is part of its answer, and does not affect the others.
+    A failure to read a ref is part of its answer, and does not affect the others.
     """
     last = state.Last(facts=None)
     if request.state is not None:
@@ -105,16 +102,9 @@ def _answer(request: TrackRequest, last: state.Last, where: _Where, progress: Pr
     if used.directory is not None and tree is not None:
         places = (used.directory, used.directory / "overlay")
         used = replace(used, is_aside=any(overlays.is_aside(place, tree) for place in places))
-    heads: Sequence[tuple[Pull, File | None]] = ()
-    known = tracked().pulls if registry.is_named(request.target) else ()
-    if request.with_pulls and (known or request.pulls):
-        progress.step("looking at pull requests")
-        heads = upstream.pulls(list(dict.fromkeys((*known, *request.pulls))), found)
     progress.step("reading the file")
     readings = subject.readings((*found, *own), upstream.repository)
-    effects = subject.read({file.blob: file.content for _, file in heads if file is not None})
     refs = tuple(_ref(each, reading, where) for each, reading in zip((*found, *own), readings, strict=True))
-    pulls = tuple(_pull(pull, effects[file.blob], refs) if file is not None else pull for pull, file in heads)
     judged = verdict.judge(
         refs[: len(found)],
         refs[-1] if own else None,
@@ -122,7 +112,7 @@ def _answer(request: TrackRequest, last: state.Last, where: _Where, progress: Pr
         nixpkgs=request.own.nixpkgs if request.own is not None else None,
         are_all=not any(kind_of(name) is RefKind.CHANNEL for name in upstream.missing),
     )
-    now = state.facts_of(refs, pulls, judged)
+    now = state.facts_of(refs, judged)
     changes = state.changes(last.facts, now)
     if request.state is not None:
         state.save(request.state, state.merged(last.facts, now), request.target)
@@ -135,7 +125,6 @@ def _answer(request: TrackRequest, last: state.Last, where: _Where, progress: Pr
         verdict=judged,
         refs=refs,
         missing=upstream.missing,
-        pulls=pulls,
         changes=changes,
         first=last.facts is None,
         exit_code=verdict.exit_code(judged, changed=bool(changes)),
@@ -200,24 +189,3 @@ def _states(found: FoundFile, where: _Where) -> Iterator[tuple[FileCommit, State
         readings = where.subject.read(contents)
         for change, content in some:
             yield change, readings[blob_id(content)].state if content is not None else State.UNKNOWN
-
-
-def _pull(pull: Pull, reading: Reading, refs: Sequence[Ref]) -> Pull:
-    """Return a pull request with what its head does to the file."""
-    base = next((ref.reading for ref in refs if ref.name == pull.base), refs[0].reading if refs else None)
-    return replace(pull, reading=reading, effect=_effect(base, reading))
-
-
-def _effect(base: Reading | None, head: Reading) -> str:
-    """Return in words what a pull request does to each defect."""
-    if head.state is State.UNKNOWN:
-        return f"{UNKNOWN}: {head.reason}"
-    parts: list[str] = []
-    defects: list[tuple[str, str, str]] = [
-        ("components overridable", base.overridable if base is not None else UNKNOWN, head.overridable)
-    ]
-    if head.rootlesskit_by is not None:
-        defects.append(("rootlesskit", base.rootlesskit if base is not None else UNKNOWN, head.rootlesskit))
-    for what, before, after in defects:
-        parts.append(f"{what}: {after}" if before in {UNKNOWN, after} else f"{what}: {before} → {after}")
-    return ", ".join(parts)

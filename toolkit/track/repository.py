@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from toolkit.errors import CommandError, ToolkitError
@@ -11,7 +10,7 @@ from toolkit.git import clone as clones
 from toolkit.git import history, reading
 from toolkit.git.history import FileCommit
 from toolkit.model import Oid
-from toolkit.track.answer import Arrival, Pull, RefKind
+from toolkit.track.answer import RefKind
 from toolkit.track.upstream import (
     Content,
     File,
@@ -76,46 +75,5 @@ class RepositoryRefs(Refs):
         contents = self._contents([f"{change.commit}:{path}" for change, path in places])
         yield from ((change, got[1] if got else None) for (change, _), got in zip(places, contents, strict=True))
 
-    def pulls(self, numbers: Sequence[int], refs: Sequence[FoundFile]) -> list[tuple[Pull, File | None]]:
-        """Return the listed pull requests, as far as the clone has their heads or merges."""
-        tips = {each.wanted: each.commit for each in refs if each.commit is not None}
-        words = [word for number in numbers for word in _merge_words(number)]
-        try:
-            merges = history.merges(self._repository, list(tips.values()), words)
-        except CommandError as error:
-            self.warnings.append(f"{self._directory}: merges cannot be listed: {reading.fact(error.stderr)}")
-            merges = ()
-        return [self._pull(number, merges, tips) for number in numbers]
-
-    def _pull(self, number: int, merges: Sequence[FileCommit], tips: dict[WantedRef, Oid]) -> tuple[Pull, File | None]:
-        head = self._branches.commits.get(f"pull/{number}/head")
-        file = None
-        with suppress(ToolkitError):
-            file = self.file(head) if head is not None else None
-        merge = next((change for change in reversed(merges) if _merges(number, change.subject)), None)
-        if merge is not None:
-            pull = Pull(number=number, state="merged", head=head, arrivals=self._arrivals(merge, tips))
-        else:
-            reason = "not merged as far as the clone goes" if head is not None else "the clone has nothing of it"
-            pull = Pull(number=number, state="unknown", reason=reason, head=head)
-        return pull, file
-
-    def _arrivals(self, merge: FileCommit, tips: dict[WantedRef, Oid]) -> tuple[Arrival, ...]:
-        there = history.contains(self._repository, list(tips.values()), merge.commit)
-        return tuple(
-            Arrival(ref=wanted.name, kind=wanted.kind, arrived=arrived)
-            for wanted, arrived in zip(tips, there, strict=True)
-        )
-
     def _contents(self, names: Sequence[str]) -> tuple[tuple[Oid, bytes] | None, ...]:
         return reading.contents(self._repository, names, most=MAXIMUM_BYTES)
-
-
-def _merge_words(number: int) -> tuple[str, str]:
-    return f"Merge pull request #{number} from ", f"(#{number})"
-
-
-def _merges(number: int, subject: str) -> bool:
-    """Return whether a commit of this subject brought the pull request: as a merge, or squashed."""
-    merge, squashed = _merge_words(number)
-    return subject.startswith(merge) or (subject.endswith(squashed) and not subject.startswith("Revert"))

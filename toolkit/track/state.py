@@ -12,7 +12,7 @@ from msgspec import Struct, field
 from toolkit import documents, files
 from toolkit.errors import ToolkitError, reason_of
 from toolkit.proposal import registry
-from toolkit.track.answer import AnswerChange, Pull, Ref, RefKind, TrackVerdict
+from toolkit.track.answer import AnswerChange, Ref, RefKind, TrackVerdict
 from toolkit.track.readings import UNKNOWN
 
 # The pin's name has its commit in it, and that is no other subject.
@@ -21,7 +21,7 @@ _SCHEMA = 1
 _KIND = "unlet track"
 
 Facts = dict[str, dict[str, str]]
-"""Subject (a ref, `#NUMBER`, `verdict`) → field → value; what is unknown is not in it."""
+"""Subject (a ref, `verdict`) → field → value; what is unknown is not in it."""
 
 
 class _StateDocument(Struct, frozen=True, kw_only=True):
@@ -66,18 +66,16 @@ def save(path: Path, facts: Facts, package: str) -> None:
         raise ToolkitError(f"{path}: cannot be written: {reason_of(error)}") from error
 
 
-def facts_of(refs: Sequence[Ref], pulls: Sequence[Pull], verdict: TrackVerdict) -> Facts:
+def facts_of(refs: Sequence[Ref], verdict: TrackVerdict) -> Facts:
     """Return the facts to remember of an answer: its meaning, without dates, numbers and hashes."""
     facts: Facts = {_OWN if ref.kind is RefKind.PIN else ref.name: dict(_ref(ref)) for ref in refs}
-    for pull in pulls:
-        facts[f"#{pull.number}"] = dict(_pull(pull))
     if verdict.judgement.value != UNKNOWN:
         facts["verdict"] = {"judgement": verdict.judgement.value}
     return facts
 
 
 def changes(before: Facts | None, now: Facts) -> tuple[AnswerChange, ...]:
-    """Return the differences from last time among the refs of last time; a newly found pull request counts.
+    """Return the differences from last time among the refs of last time.
 
     A ref that was not examined last time is no change.
     """
@@ -86,7 +84,7 @@ def changes(before: Facts | None, now: Facts) -> tuple[AnswerChange, ...]:
     return tuple(
         AnswerChange(subject=subject, field=name, before=old, after=value)
         for subject, fields in now.items()
-        if subject in before or subject.startswith("#")
+        if subject in before
         for name, value in fields.items()
         if (old := before.get(subject, {}).get(name)) != value
     )
@@ -113,18 +111,6 @@ def _ref(ref: Ref) -> Iterator[tuple[str, str]]:
     ):
         if value not in {None, UNKNOWN}:
             yield name, str(value)
-
-
-def _pull(pull: Pull) -> Iterator[tuple[str, str]]:
-    if pull.state != UNKNOWN:
-        yield "state", pull.state
-    if pull.review is not None:
-        yield "review", pull.review
-    if pull.reading is not None and pull.reading.state.value != UNKNOWN:
-        yield "effect", pull.reading.state.value
-    for arrival in pull.arrivals:
-        if arrival.arrived is not None:
-            yield f"in {arrival.ref}", "yes" if arrival.arrived else "no"
 
 
 def _read(content: bytes, path: Path) -> _StateDocument:

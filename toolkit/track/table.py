@@ -1,17 +1,16 @@
 """The answer's tables, which the terminal, Markdown and HTML share, and its words."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
 
 from toolkit.proposal import registry
-from toolkit.track.answer import Advice, AnswerChange, Arrival, Pull, Ref, TrackAnswer
+from toolkit.track.answer import Advice, AnswerChange, Ref, TrackAnswer
 from toolkit.track.readings import UNKNOWN, Overridable, PathPlace, State
 
 Row = tuple[str, ...]
 
 _REF_HEAD: Row = ("ref", "state", "overridable", "rootlesskit", "TODO", "docker", "last change")
 _OF_DOCKER = ("rootlesskit", "TODO")
-PULL_HEAD: Row = ("pull request", "state", "mergeable", "review", "effect", "arrived in")
 
 JUDGEMENTS = {
     Advice.KEEP: "nothing to do yet",
@@ -55,11 +54,6 @@ def _columns(answer: TrackAnswer, row: Row) -> Row:
     )
 
 
-def pulls(answer: TrackAnswer) -> list[tuple[Pull, Row]]:
-    """Return each pull request with its row."""
-    return [(each, _pull(each)) for each in answer.pulls]
-
-
 _OF_PACKAGE: dict[str, str] = {
     State.FIXED: "an override reaches each of the bindings",
     State.HALF_FIXED: "an override reaches some of the bindings, or some uses of one",
@@ -97,9 +91,6 @@ def notes(answer: TrackAnswer) -> Iterator[str]:
         if ref.fixed_by is not None:
             yield f"{ref.name}: fixed by {ref.fixed_by.commit.short} of {_day(ref.fixed_by.date)}"
     yield from _methods(answer)
-    for each in answer.pulls:
-        if each.reason is not None:
-            yield f"#{each.number}: {each.reason}"
     yield from _deciders(answer)
 
 
@@ -154,25 +145,6 @@ def _ref(ref: Ref) -> Row:
         " ".join(version for version in reading.releases.values() if version) or "?",
         f"{_day(ref.changed.date)} {ref.changed.commit.short}" if ref.changed is not None else "?",
     )
-
-
-def _pull(each: Pull) -> Row:
-    mergeable = {True: "yes", False: "no", None: "?"}[each.mergeable] if each.state == "open" else ""
-    return (
-        f"#{each.number}{' (draft)' if each.draft else ''}",
-        each.state,
-        mergeable,
-        each.review or "",
-        each.effect or ("does not touch the file" if each.touches is False else "?"),
-        _arrived(each.arrivals),
-    )
-
-
-def _arrived(arrivals: Sequence[Arrival]) -> str:
-    """Return where a merged commit is, and where it is still missing."""
-    heads = {True: "", False: "not in ", None: "unknown for "}
-    named = {arrived: [each.ref for each in arrivals if each.arrived is arrived] for arrived in heads}
-    return "; ".join(f"{head}{', '.join(named[arrived])}" for arrived, head in heads.items() if named[arrived])
 
 
 def _told(value: str) -> str:

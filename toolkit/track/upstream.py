@@ -16,7 +16,7 @@ from toolkit.git.history import FileCommit
 from toolkit.model import Oid
 from toolkit.parallel import side_by_side
 from toolkit.patches import tracked
-from toolkit.track.answer import Pull, RefKind
+from toolkit.track.answer import RefKind
 from toolkit.track.readings import Reading
 
 Content: TypeAlias = tuple[Oid, bytes]
@@ -134,10 +134,6 @@ class Refs(ABC):
     @abstractmethod
     def versions(self, found: FoundFile, *, most: int) -> Iterator[tuple[FileCommit, bytes | None]]:
         """Yield the commits that changed the file, newest first, each with the file's content then."""
-
-    @abstractmethod
-    def pulls(self, numbers: Sequence[int], refs: Sequence[FoundFile]) -> list[tuple[Pull, File | None]]:
-        """Return the facts about pull requests, each with the file at its head."""
 
 
 def kind_of(name: str) -> RefKind:

@@ -49,7 +49,7 @@ class Launcher(Struct, frozen=True, kw_only=True):
     def order(self) -> PathOrder:
         """The entries that all wrappers together put before and after the caller's PATH."""
         steps = tuple(step for wrapper in self.wrappers for step in wrapper.steps)
-        return wrappers.Wrapper(form="script", program=str(self.script), steps=steps).order
+        return wrappers.Wrapper(program=str(self.script), steps=steps).order
 
 
 class View(Struct, frozen=True, kw_only=True):

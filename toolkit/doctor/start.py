@@ -211,11 +211,7 @@ def _outer_container(sight: Sight) -> Observation:
 
 def _wrapper(sight: Sight) -> Observation:
     launcher = sight.launcher
-    evidence = [f"runs {launcher.script}"]
-    evidence += [
-        f"wrapper ({'an ELF file' if wrapper.form == 'elf' else 'a script'}) around {wrapper.program}"
-        for wrapper in launcher.wrappers
-    ]
+    evidence = [f"runs {launcher.script}", *(f"wrapper around {wrapper.program}" for wrapper in launcher.wrappers)]
     try:
         order = launcher.order
     except ToolkitError as error:

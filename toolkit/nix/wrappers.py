@@ -6,7 +6,7 @@ files of make-binary-wrapper.sh, which contain the command that made them.
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
 
@@ -18,7 +18,6 @@ _ELF = b"\x7fELF"
 _COMMAND = re.compile(rb"makeCWrapper (?:[^\n\0]*\\\n)*[^\n\0]*")
 _EXEC = re.compile(r"""exec\s+(?:-a\s+(?:"[^"]*"|'[^']*'|\S+)\s+)?["']{0,2}(/[^"'\s]+)["']{0,2}(?=\s|$)""")
 _ASSIGNMENT = re.compile(r"(?:export\s+)?([A-Za-z_]\w*)(\+?)=(.*)")
-_DEFAULT = re.compile(r"\[\[ -v (\w+) \]\] \|\| export \w+=(.*)")
 _UNLESS_LISTED = re.compile(r"if \[\[ \$(\w+) != \*(.+)\* \]\]; then")
 _OPERANDS = {
     **dict.fromkeys(("--prefix", "--suffix"), 3),
@@ -35,60 +34,20 @@ class PathOrder(Struct, frozen=True, kw_only=True):
     suffix: tuple[str, ...] = ()
 
 
-class _Step(Struct, frozen=True, kw_only=True):
-    """One change of a variable.
+class _Step(Struct, frozen=True):
+    """One change of a variable: it becomes a shell's `word`, or is unset if that is None.
 
-    `kind` is `word` for a shell's word, `+word` for one that is appended; `set`, `default`, `unset`; `prefix` and
-    `suffix` join, `move` and `add` do the same element by element, as scripts do. With `unless` the step is left
-    out where the variable holds that text.
+    With `unless` the step is left out if the variable contains that text.
     """
 
-    kind: str
     name: str
-    value: str = ""
-    separator: str = ""
+    word: str | None
     unless: str | None = None
-
-    def apply(self, variables: dict[str, str]) -> None:
-        old = variables.get(self.name)
-        if self.unless is not None and self.unless in (old or ""):
-            return
-        if self.kind == "unset":
-            variables.pop(self.name, None)
-        else:
-            variables[self.name] = self._value(old, variables)
-
-    def _value(self, old: str | None, variables: Mapping[str, str]) -> str:
-        match self.kind:
-            case "word" | "+word":
-                before = (old or "") if self.kind == "+word" else ""
-                return before + expand(self.value, variables)
-            case "prefix" | "suffix" if old is not None:
-                ends = (self.value, old) if self.kind == "prefix" else (old, self.value)
-                return self.separator.join(ends)
-            case "default" if old is not None:
-                return old
-            case "move" | "add":
-                return self.separator.join(self._elements(old))
-            case _:
-                return self.value
-
-    def _elements(self, old: str | None) -> list[str]:
-        elements = old.split(self.separator) if old else []
-        wanted = [element for element in self.value.split(self.separator) if element]
-        if self.kind == "add":
-            return [*elements, *(each for each in dict.fromkeys(wanted) if each not in elements)]
-        for element in reversed(wanted):
-            if element in elements:
-                elements.remove(element)
-            elements.insert(0, element)
-        return elements
 
 
 class Wrapper(Struct, frozen=True, kw_only=True):
-    """A wrapper: `form` is `script` or `elf`, `program` is the program that it runs."""
+    """A wrapper of `program`."""
 
-    form: str
     program: str
     steps: tuple[_Step, ...] = ()
 
@@ -96,22 +55,22 @@ class Wrapper(Struct, frozen=True, kw_only=True):
         """Return the program's environment if the wrapper is run in the environment `caller`."""
         variables = dict(caller)
         for step in self.steps:
-            step.apply(variables)
+            if step.unless is not None and step.unless in variables.get(step.name, ""):
+                continue
+            if step.word is None:
+                variables.pop(step.name, None)
+            else:
+                variables[step.name] = expand(step.word, variables)
         return variables
 
     @property
     def order(self) -> PathOrder:
-        """The wrapper's PATH; raise ToolkitError if it has no place for the caller's PATH."""
+        """The wrapper's PATH; raise ToolkitError unless it has exactly one place for the caller's PATH."""
         entries = self.environment({"PATH": CALLER}).get("PATH", "").split(":")
-        return order(entries, subject=f"wrapper of {self.program}")
-
-
-def order(entries: Sequence[str], *, subject: str) -> PathOrder:
-    """Split a PATH at CALLER; raise ToolkitError unless that is there exactly once."""
-    if entries.count(CALLER) != 1:
-        raise ToolkitError(f"{subject}: the caller's PATH stands {entries.count(CALLER)} times in the wrapper's")
-    place = entries.index(CALLER)
-    return PathOrder(prefix=tuple(entries[:place]), suffix=tuple(entries[place + 1 :]))
+        if (count := entries.count(CALLER)) != 1:
+            raise ToolkitError(f"wrapper of {self.program}: the caller's PATH stands {count} times in the wrapper's")
+        place = entries.index(CALLER)
+        return PathOrder(prefix=tuple(entries[:place]), suffix=tuple(entries[place + 1 :]))
 
 
 def short(entry: str) -> str:
@@ -137,25 +96,31 @@ def _read_elf(content: bytes, name: str) -> Wrapper | None:
         return None
     try:
         words = shlex.split(command[0].decode("utf-8", "replace").replace("\\\n", " "))[1:]
-        return Wrapper(form="elf", program=words[0], steps=tuple(_flags(words[1:])))
+        return Wrapper(program=words[0], steps=tuple(_flags(words[1:])))
     except (ValueError, IndexError):
         raise ToolkitError(f"{name}: the command that it was made with cannot be read") from None
 
 
 def _flags(words: list[str]) -> Iterator[_Step]:
+    """Yield the effects of makeCWrapper's options, as words of a shell."""
     at = 0
     while at < len(words):
         flag, operands = words[at], words[at + 1 : at + 1 + _OPERANDS.get(words[at], 0)]
         at += 1 + len(operands)
+        variable, *values = map(shlex.quote, operands) if operands else ("",)
         match flag:
-            case "--prefix" | "--suffix":
-                variable, separator, value = operands
-                yield _Step(kind=flag[2:], name=variable, separator=separator, value=value)
-            case "--set" | "--set-default":
-                variable, value = operands
-                yield _Step(kind="set" if flag == "--set" else "default", name=variable, value=value)
+            case "--prefix":
+                separator, value = values
+                yield _Step(variable, f"{value}${{{variable}+{separator}${variable}}}")
+            case "--suffix":
+                separator, value = values
+                yield _Step(variable, f"${{{variable}+${variable}{separator}}}{value}")
+            case "--set":
+                yield _Step(variable, values[0])
+            case "--set-default":
+                yield _Step(variable, f"${{{variable}-{values[0]}}}")
             case "--unset":
-                yield _Step(kind="unset", name=operands[0])
+                yield _Step(variable, None)
             case _:
                 continue
 
@@ -167,20 +132,18 @@ def _read_script(text: str, name: str) -> Wrapper | None:
         return None
     last, program = ends[0]
     steps: list[_Step] = []
-    in_function, unless = False, None
+    unless = None
     for number, line in enumerate(map(str.strip, lines[:last]), start=1):
         try:
-            if in_function or line.endswith("() {"):
-                in_function = line != "}"
-            elif found := _UNLESS_LISTED.fullmatch(line):
+            if found := _UNLESS_LISTED.fullmatch(line):
                 unless = expand(found[2], {})
             elif line == "fi":
                 unless = None
             else:
                 steps += _statement(line, unless)
-        except (ValueError, IndexError):
+        except ValueError:
             raise ToolkitError(f"{name}:{number}: cannot determine what this does: '{line}'") from None
-    return Wrapper(form="script", program=program, steps=tuple(steps))
+    return Wrapper(program=program, steps=tuple(steps))
 
 
 def _statement(line: str, unless: str | None) -> Iterator[_Step]:
@@ -192,20 +155,26 @@ def _statement(line: str, unless: str | None) -> Iterator[_Step]:
             if variable == "PATH":
                 raise
             return
-        yield _Step(kind=f"{plus}word", name=variable, value=word, unless=unless)
-    elif found := _DEFAULT.fullmatch(line):
-        yield _Step(kind="default", name=found[1], value=expand(found[2], {}))
-    elif line.startswith(("prefix ", "suffix ")):
-        kind, variable, separator, value = shlex.split(line)
-        yield _Step(kind={"prefix": "move", "suffix": "add"}[kind], name=variable, separator=separator, value=value)
+        yield _Step(variable, f"${variable}{word}" if plus else word, unless)
     elif line.startswith("unset "):
-        yield from (_Step(kind="unset", name=variable) for variable in line.split()[1:])
+        yield from (_Step(variable, None) for variable in line.split()[1:])
     elif re.search(r"\bPATH\+?=", line):
         raise ValueError(line)
 
 
-_NAME = re.compile(r"[A-Za-z_]\w*")
-_OPERATORS = (":+", ":-", "+", "-", "#", "%", "/")
+_QUOTED = r"""'[^']*'|"(?:[^"\\]|\\.)*"|\\."""
+_VARIABLE = rf"""
+    \$(?P<name>[A-Za-z_]\w*)
+    | \${{(?P<braced>[A-Za-z_]\w*)(?:(?P<operator>:?[-+]|[#%/])(?P<operand>(?:{_QUOTED}|[^'"\\{{}}])*))?}}
+"""
+_PART = re.compile(
+    rf"""{_VARIABLE} | '(?P<plain>[^']*)' | "(?P<double>(?:[^"\\]|\\.)*)" | \\(?P<escaped>.)
+    | (?P<bare>[^'"\\$`();&|<>\s])""",
+    re.VERBOSE | re.DOTALL,
+)
+_DOUBLE_PART = re.compile(rf"""{_VARIABLE} | \\(?P<escaped>["\\$`]) | (?P<bare>[^"$`])""", re.VERBOSE | re.DOTALL)
+_PATTERN = re.compile(rf"(?:{_QUOTED}|[^'\"\\/])*", re.DOTALL)
+"""The pattern of `${NAME/PATTERN/REPLACEMENT}`."""
 
 
 def expand(word: str, variables: Mapping[str, str]) -> str:
@@ -214,107 +183,39 @@ def expand(word: str, variables: Mapping[str, str]) -> str:
     Patterns are plain text, since wrappers quote them all. Raise ValueError if the result is not a single word, or for
     an expansion that no wrapper has, such as `$(…)`.
     """
-    scanner = _WordScanner(word, variables)
-    value = scanner.read(until="")
-    if not scanner.done:
-        raise ValueError(word)
-    return value
+    return _expanded(_PART, word, variables)
 
 
-class _WordScanner:
-    """Reads a word from left to right."""
+def _expanded(part: re.Pattern[str], text: str, variables: Mapping[str, str]) -> str:
+    parts: list[str] = []
+    at = 0
+    while at < len(text):
+        if (found := part.match(text, at)) is None:
+            raise ValueError(text)
+        at = found.end()
+        fields = found.groupdict()
+        if (name := fields["name"] or fields["braced"]) is not None:
+            parts.append(_value(variables.get(name), fields["operator"] or "", fields["operand"] or "", variables))
+        elif (double := fields.get("double")) is not None:
+            parts.append(_expanded(_DOUBLE_PART, double, variables))
+        else:
+            parts.append(fields.get("plain") or fields["escaped"] or fields["bare"] or "")
+    return "".join(parts)
 
-    def __init__(self, text: str, variables: Mapping[str, str]) -> None:
-        self._text = text
-        self._at = 0
-        self._variables = variables
 
-    @property
-    def done(self) -> bool:
-        return self._at == len(self._text)
-
-    def read(self, *, until: str) -> str:
-        """Read up to an unquoted character of `until`, which stays, or to the end."""
-        parts: list[str] = []
-        while not self.done and self._text[self._at] not in until:
-            parts.append(self._part())
-        return "".join(parts)
-
-    def _part(self) -> str:
-        character = self._take()
-        match character:
-            case "'":
-                return self._up_to("'")
-            case '"':
-                return self._double()
-            case "\\":
-                return self._take()
-            case "$":
-                return self._variable()
-            case "`" | "(" | ")" | ";" | "&" | "|" | "<" | ">" | " " | "\t" | "\n":
-                raise ValueError(self._text)
-            case _:
-                return character
-
-    def _double(self) -> str:
-        parts: list[str] = []
-        while (character := self._take()) != '"':
-            if character == "$":
-                parts.append(self._variable())
-            elif character == "`":
-                raise ValueError(self._text)
-            elif character == "\\":
-                escaped = self._take()
-                parts.append(escaped if escaped in '"\\$`' else f"\\{escaped}")
-            else:
-                parts.append(character)
-        return "".join(parts)
-
-    def _variable(self) -> str:
-        braced = self._text.startswith("{", self._at)
-        self._at += braced
-        name = _NAME.match(self._text, self._at)
-        if name is None:
-            raise ValueError(self._text)
-        self._at = name.end()
-        value = self._variables.get(name[0])
-        if braced:
-            value = self._operator(value)
-            if self._take() != "}":
-                raise ValueError(self._text)
-        return value or ""
-
-    def _operator(self, value: str | None) -> str | None:
-        operator = next((each for each in _OPERATORS if self._text.startswith(each, self._at)), "")
-        self._at += len(operator)
-        if not operator:
-            return value
-        operand = self.read(until="/}" if operator == "/" else "}")
-        replacement = ""
-        if operator == "/" and self._text.startswith("/", self._at):
-            self._at += 1
-            replacement = self.read(until="}")
-        there = bool(value) if operator.startswith(":") else value is not None
-        old = value or ""
-        results = {
-            "+": operand if there else "",
-            "-": old if there else operand,
-            "#": old.removeprefix(operand),
-            "%": old.removesuffix(operand),
-            "/": old.replace(operand, replacement, 1),
-        }
-        return results[operator[-1]]
-
-    def _up_to(self, end: str) -> str:
-        start = self._at
-        self._at = self._text.find(end, start)
-        if self._at < 0:
-            raise ValueError(self._text)
-        self._at += len(end)
-        return self._text[start : self._at - len(end)]
-
-    def _take(self) -> str:
-        if self.done:
-            raise ValueError(self._text)
-        self._at += 1
-        return self._text[self._at - 1]
+def _value(value: str | None, operator: str, operand: str, variables: Mapping[str, str]) -> str:
+    """Return what a variable with an operator expands to."""
+    old, replacement = value or "", ""
+    if operator == "/" and (pattern := _PATTERN.match(operand)) is not None:
+        operand, replacement = pattern[0], operand[pattern.end() + 1 :]
+    operand, replacement = expand(operand, variables), expand(replacement, variables)
+    there = bool(value) if operator.startswith(":") else value is not None
+    results = {
+        "": old,
+        "+": operand if there else "",
+        "-": old if there else operand,
+        "#": old.removeprefix(operand),
+        "%": old.removesuffix(operand),
+        "/": old.replace(operand, replacement, 1),
+    }
+    return results[operator[-1:]]

@@ -15,36 +15,28 @@
 makeShellWrapper() { makeWrapper "$@"; }
 makeBinaryWrapper() { makeWrapper "$@"; }
 
-# The part of a wrapper that changes lists.
-listFunctions() {
-  cat <<'SHELL'
-prefix() {
-  local list=$2${!1:+${!1}$2} rest=$3$2 element reversed=
-  while [[ -n $rest ]]; do
-    reversed=${rest%%"$2"*}$2$reversed
-    rest=${rest#*"$2"}
+# listLines MODE VAR SEP VALUE: the lines of a wrapper that put the entries first or last in a list, as nixpkgs' do.
+listLines() {
+  local name=$2 separator=${3@Q} entry entries=() IFS=$3
+  set -o noglob
+  for entry in $4; do
+    if [[ $1 == --prefix ]]; then entries=("$entry" "${entries[@]}"); else entries+=("$entry"); fi
   done
-  while [[ -n $reversed ]]; do
-    element=${reversed%%"$2"*}
-    reversed=${reversed#*"$2"}
-    [[ -z $element ]] || list=$2$element${list/"$2$element$2"/"$2"}
+  set +o noglob
+  for entry in "${entries[@]}"; do
+    echo "$name=\${$name:+$separator\$$name$separator}"
+    if [[ $1 == --prefix ]]; then
+      echo "$name=\${$name/$separator${entry@Q}$separator/$separator}"
+      echo "$name=${entry@Q}\$$name"
+    else
+      echo "if [[ \$$name != *$separator${entry@Q}$separator* ]]; then"
+      echo "    $name=\$$name${entry@Q}"
+      echo "fi"
+    fi
+    echo "$name=\${$name#$separator}"
+    echo "$name=\${$name%$separator}"
+    echo "export $name"
   done
-  publish "$1" "$2" "$list"
-}
-suffix() {
-  local list=$2${!1:+${!1}$2} rest=$3$2 element
-  while [[ -n $rest ]]; do
-    element=${rest%%"$2"*}
-    rest=${rest#*"$2"}
-    [[ -z $element || $list == *"$2$element$2"* ]] || list+=$element$2
-  done
-  publish "$1" "$2" "$list"
-}
-publish() {
-  local list=${3#"$2"}
-  export "$1=${list%"$2"}"
-}
-SHELL
 }
 
 makeWrapper() {
@@ -59,7 +51,7 @@ makeWrapper() {
   while (($#)); do
     case $1 in
     --set) lines+=("export $2=${3@Q}") && shift ;;
-    --set-default) lines+=("[[ -v $2 ]] || export $2=${3@Q}") && shift ;;
+    --set-default) lines+=("export $2=\${$2-${3@Q}}") && shift ;;
     --unset) lines+=("unset $2") ;;
     --prefix | --suffix)
       # The last may be: docker's command line adds $extraPath, which only moby has.
@@ -67,7 +59,7 @@ makeWrapper() {
         echo "makeWrapper: $1 $2 has an empty entry: '$4'" >&2
         return 1
       fi
-      lines+=("${1#--} $2 ${3@Q} ${4@Q}")
+      lines+=("$(listLines "$1" "$2" "$3" "$4")")
       shift 2
       ;;
     --run) lines+=("$2") ;;
@@ -84,7 +76,6 @@ makeWrapper() {
   mkdir -p "$(dirname "$wrapper")"
   {
     echo "#!${SHELL:-/bin/sh} -e"
-    listFunctions
     printf '%s\n' "${lines[@]}"
     echo "exec ${name:+-a \"$name\" }${program@Q}$flags \"\$@\""
   } >"$wrapper"

@@ -1,10 +1,9 @@
 """The cache: directories that appear complete, have a key, and are made again if they are damaged.
 
-Below its root: `KIND/KEY/` is an entry, `making/` holds entries that are not ready, `broken/` those that were found
-damaged, `doomed/` those that are being deleted, `locks/` a lock file for each entry that was ever made, and one for
-each kind, which is locked while a process uses entries of the kind, a mark for each entry that a report names, and the
-sizes of each tree. The root is `$UNLET_CACHE_DIR`, or what the XDG base directory specification says. `shrink` keeps
-all of it within a limit.
+Below its root: `KIND/KEY/` is an entry, `making/` holds entries that are not ready, `doomed/` those that are to be
+deleted, `locks/` a lock file for each entry that was ever made, and one for each kind, which is locked while a process
+uses entries of the kind, and the sizes of each tree. The root is `$UNLET_CACHE_DIR`, or what the XDG base directory
+specification says. `shrink` keeps all of it within a limit.
 """
 
 import fcntl
@@ -15,7 +14,6 @@ import time
 from array import array
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
-from itertools import groupby
 from pathlib import Path
 from threading import Lock
 
@@ -32,13 +30,7 @@ LIMIT_VARIABLE = "UNLET_CACHE_MB"
 _LIMIT_MB = 2000
 # A store of Nix's has its own ways to shrink.
 _STORE = "nix"
-_NAMED = "named"
-_NAMED_SECONDS = 86400.0
-_NAMED_LIMITS = 4
-"""So many times the limit is what all may have before something goes that a report names."""
-
 _MAKING = "making"
-_BROKEN = "broken"
 _DOOMED = "doomed"
 _LOCKS = "locks"
 _SIZES = "sizes"
@@ -54,8 +46,8 @@ _STALE_SECONDS = 3600.0
 class CacheEntry(Struct, frozen=True, kw_only=True):
     """One directory of the cache.
 
-    `size` is in bytes; `used` is when it was last used, in seconds since the epoch. Nothing reads the kinds `broken`,
-    `making` and `doomed` again: they are damaged, left by an interrupt, or being deleted.
+    `size` is in bytes; `used` is when it was last used, in seconds since the epoch. Nothing reads the kinds `making`
+    and `doomed` again: they are left by an interrupt, damaged, or being deleted.
     """
 
     kind: str
@@ -121,7 +113,7 @@ class Cache(Struct, frozen=True):
                 fcntl.flock(_uses[path], fcntl.LOCK_SH)
 
     def read(self, kind: str, key: str, name: str) -> bytes | None:
-        """Return a file that `keep` wrote to an entry, or None if it does not exist; set a damaged one aside."""
+        """Return a file that `keep` wrote to an entry, or None if it does not exist or is damaged."""
         path = self._path(kind, key) / name
         try:
             content = path.read_bytes()
@@ -130,10 +122,6 @@ class Cache(Struct, frozen=True):
         self.use(kind)
         value = content[_DIGEST:]
         if hashlib.sha256(value).digest() != content[:_DIGEST]:
-            aside = self.root / _BROKEN / f"{name[:16]}-{os.urandom(4).hex()}"
-            with suppress(OSError):
-                aside.mkdir(parents=True)
-                path.rename(aside / name)
             return None
         with suppress(OSError):
             os.utime(path.parent)
@@ -189,65 +177,49 @@ class Cache(Struct, frozen=True):
     def _record(self, path: Path) -> Path:
         return self.root / _LOCKS / f"{_SIZES}-{path.parent.name}-{path.name}"
 
-    def name(self, text: str) -> None:
-        """Protect the entries that a report's text names from `shrink` for a day: the report's commands need them."""
-        for kind, key in set(re.findall(rf"{re.escape(str(self.root))}/([\w.-]+)/([\w.-]+)", text)):
-            with suppress(OSError):
-                mark = self.root / _LOCKS / f"{_NAMED}-{kind}-{key}"
-                mark.parent.mkdir(parents=True, exist_ok=True)
-                mark.touch()
-
     def shrink(self) -> None:
         """Delete the least recently used entries until the rest is within the limit.
 
         A process that outlives this one deletes them, so nobody waits. Entries that this or another process uses stay.
-        Entries that a report of the last day names go last, and only beyond several times the limit.
         """
         if (most := limit()) is None:
             return
         entries = self.entries(_STORE, _DOOMED)
         excess = sum(entry.size for entry in entries) - most
-        named = {entry.path for entry in entries if self._is_named(entry)}
-        for entry in sorted(entries, key=lambda entry: (entry.path in named, entry.used)):
-            if excess <= ((_NAMED_LIMITS - 1) * most if entry.path in named else 0):
+        for entry in reversed(entries):
+            if excess <= 0:
                 break
             if entry.path in _held or entry.kind == _MAKING:
                 continue
-            with self._unused(entry.kind) as is_unused:
-                doomed = self._doom(entry, _DOOMED) if is_unused else None
-            self.use(entry.kind)
-            if doomed is not None:
+            if self._doom(entry):
                 excess -= entry.size
-        if left := _children(self.root / _DOOMED):
-            files.remove_later(left)
-
-    def _is_named(self, entry: CacheEntry) -> bool:
-        mark = self.root / _LOCKS / f"{_NAMED}-{entry.kind}-{entry.key}"
-        try:
-            if time.time() - mark.stat().st_mtime < _NAMED_SECONDS:
-                return True
-            mark.unlink()
-        except OSError:
-            pass
-        return False
+            self.use(entry.kind)
+        if doomed := _children(self.root / _DOOMED):
+            files.remove_later(doomed)
 
     def clean(self) -> Cleaning:
         """Delete all entries except those of a kind that another process uses.
 
         The remains of an interrupt are deleted after an hour; younger ones may still be in use.
         """
-        now = time.time()
-        deleted: list[CacheEntry] = []
-        in_use: list[CacheEntry] = []
-        for kind, entries in groupby(sorted(self.entries(), key=lambda entry: entry.kind), lambda entry: entry.kind):
-            old = [entry for entry in entries if kind != _MAKING or now - entry.used >= _STALE_SECONDS]
-            with self._unused(kind) as is_unused:
-                # Renamed first, so that nobody finds half an entry.
-                doomed = [self._doom(entry) for entry in old if is_unused]
-            (deleted if is_unused else in_use).extend(old)
-            for path in filter(None, doomed):
-                files.remove(path)
-        return Cleaning(deleted=tuple(deleted), in_use=tuple(in_use))
+        stale = time.time() - _STALE_SECONDS
+        entries = [entry for entry in self.entries() if entry.kind != _MAKING or entry.used <= stale]
+        deleted = tuple(entry for entry in entries if self._doom(entry))
+        for path in _children(self.root / _DOOMED):
+            files.remove(path)
+        return Cleaning(deleted=deleted, in_use=tuple(entry for entry in entries if entry not in deleted))
+
+    def _doom(self, entry: CacheEntry) -> bool:
+        """Set an entry aside to be deleted; return False if another process uses its kind."""
+        with self._unused(entry.kind) as is_unused:
+            try:
+                if is_unused:
+                    self._set_aside(entry.path)
+            except OSError as error:
+                # Another process may have deleted it.
+                if os.path.lexists(entry.path):
+                    raise ToolkitError(f"{entry.path}: cannot be deleted: {reason_of(error)}") from error
+            return is_unused
 
     @contextmanager
     def _unused(self, kind: str) -> Generator[bool]:
@@ -264,15 +236,6 @@ class Cache(Struct, frozen=True):
                 yield False
             else:
                 yield True
-
-    def _doom(self, entry: CacheEntry, kind: str = _BROKEN) -> Path | None:
-        """Set an entry aside to be deleted; None if another process has done so."""
-        try:
-            return self._set_aside(entry.path, kind)
-        except OSError as error:
-            if not os.path.lexists(entry.path):
-                return None
-            raise ToolkitError(f"{entry.path}: cannot be deleted: {reason_of(error)}") from error
 
     def unwritable(self, error: OSError) -> ToolkitError:
         """Return an error that explains why the cache cannot be written."""
@@ -325,12 +288,11 @@ class Cache(Struct, frozen=True):
                 yield name
                 return
 
-    def _set_aside(self, path: Path, kind: str = _BROKEN) -> Path:
-        aside = self.root / kind / f"{path.name}-{os.urandom(4).hex()}"
-        aside.parent.mkdir(exist_ok=True)
-        path.rename(aside)
+    def _set_aside(self, path: Path) -> None:
+        doomed = self.root / _DOOMED
+        doomed.mkdir(exist_ok=True)
+        path.rename(doomed / f"{path.name}-{os.urandom(4).hex()}")
         self._record(path).unlink(missing_ok=True)
-        return aside
 
 
 def default_cache() -> Cache:

@@ -22,8 +22,8 @@ def command(ctx: click.Context) -> int:
 def list_entries() -> int:
     """List the entries, the most recently used first, and the limit of the cache.
 
-    If a new tree exceeds the limit, unlet deletes the least recently used entries. It keeps those of a running unlet,
-    and, up to four times the limit, those of reports of the last day. UNLET_CACHE_MB sets the limit; 0 is none.
+    If a new tree exceeds the limit, unlet deletes the least recently used entries, except those of a running unlet.
+    UNLET_CACHE_MB sets the limit; 0 is none.
     """
     return _list()
 

@@ -123,6 +123,4 @@ def opened(base: NixpkgsTree, *, progress: Progress) -> Generator[Ground]:
     keys = {f"{_KIND}-used-{key}": key for key in (base.key, *(f"{base.key}-{number}" for number in range(1, _MOST)))}
     with cache.locked(*keys, on_wait=wait) as name:
         directory = cache.obtain(_KIND, keys[name], make=make, check=check)
-        # All judgements of a day have it in common: what reports name may leave no space for others.
-        cache.name(str(directory / _TREE))
         yield Ground(base.root, directory)

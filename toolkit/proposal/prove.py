@@ -14,7 +14,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit import inside, parallel, process
-from toolkit.cache import default_cache
 from toolkit.errors import CommandError, FullError, NotRunError, ToolkitError, UsageError
 from toolkit.model import INTERRUPTED, Progress, Proof, Proposal, Status, Tier
 from toolkit.nix import limits, program
@@ -109,7 +108,6 @@ def run(
                 proof = _alone(claim, case, proofs)
             asked = proof.asked or claim.name in names or claim.tier is Tier.BUILD
             proofs.append(replace(proof, asked=asked))
-            default_cache().name("\n".join((*proof.commands, *proof.evidence)))
             progress.proof(proofs[-1])
     return tuple(sorted(proofs, key=lambda proof: known.index(proof.name)))
 

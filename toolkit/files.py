@@ -51,11 +51,10 @@ def read_target(path: Path) -> bytes:
     return content
 
 
-def read(path: Path, *, hint: str | None = None) -> bytes:
+def read(path: Path, *, most: int = MAXIMUM_BYTES, hint: str | None = None) -> bytes:
     """Return the content of a file that the user named; `hint` is the advice if it is a directory.
 
-    It may be a link or a pipe. Raise ToolkitError if it is unreadable, a device, longer than MAXIMUM_BYTES, or a pipe
-    that takes longer than PIPE_SECONDS.
+    It may be a link or a pipe. Raise ToolkitError if it is unreadable or a device, and as `opened` does.
     """
     try:
         kind = stat.S_IFMT(path.stat().st_mode)
@@ -63,9 +62,7 @@ def read(path: Path, *, hint: str | None = None) -> bytes:
             raise ToolkitError(f"{path}: is {_DEVICES[kind]}")
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
         try:
-            if stat.S_ISFIFO(os.fstat(handle).st_mode):
-                return _bounded(_chunks(handle, name=str(path)), name=str(path))
-            return regular(handle, name=str(path), hint=hint)
+            return opened(handle, name=str(path), most=most, hint=hint)
         finally:
             os.close(handle)
     except FileNotFoundError:
@@ -75,6 +72,16 @@ def read(path: Path, *, hint: str | None = None) -> bytes:
         raise ToolkitError(f"{path}: permission denied") from None
     except (OSError, ValueError) as error:
         raise ToolkitError(f"{path}: cannot be read: {reason_of(error)}") from None
+
+
+def opened(handle: int, *, name: str, most: int = MAXIMUM_BYTES, hint: str | None = None) -> bytes:
+    """Return the content of an open file, or what comes through a pipe or a socket.
+
+    Raise ToolkitError if it is a device or a directory, longer than `most` bytes, or not closed within PIPE_SECONDS.
+    """
+    if stat.S_IFMT(os.fstat(handle).st_mode) in {stat.S_IFIFO, stat.S_IFSOCK}:
+        return _bounded(_chunks(handle, name=name), name=name, most=most)
+    return regular(handle, name=name, most=most, hint=hint)
 
 
 def regular(handle: int, *, name: str, most: int = MAXIMUM_BYTES, hint: str | None = None) -> bytes:
@@ -109,17 +116,6 @@ def _chunks(handle: int, *, name: str) -> Iterator[bytes]:
             return
         yield chunk
     raise ToolkitError(f"{name}: is a pipe, and nobody closes it within {PIPE_SECONDS:g} s")
-
-
-def pieces(handle: int, *, name: str, may_be_device: bool = False) -> Iterator[bytes]:
-    """Yield the content of an open file or pipe of any length; raise ToolkitError for anything else."""
-    kind = stat.S_IFMT(os.fstat(handle).st_mode)
-    if kind == stat.S_IFDIR or (kind in {stat.S_IFCHR, stat.S_IFBLK} and not may_be_device):
-        raise ToolkitError(f"{name}: is {_DEVICES.get(kind, 'a directory')}")
-    if kind != stat.S_IFREG:
-        yield from _chunks(handle, name=name)
-        return
-    yield from iter(partial(os.read, handle, _CHUNK_BYTES), b"")
 
 
 def check_content(name: str, content: bytes) -> None:

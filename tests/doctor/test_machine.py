@@ -10,7 +10,7 @@ import pytest
 from toolkit import files
 from toolkit.doctor import machine as kernel
 from toolkit.doctor import programs
-from toolkit.doctor.diagnosis import MAXIMUM_BYTES, explain, read_log
+from toolkit.doctor.diagnosis import explain, read_log
 from toolkit.doctor.machine import Account, Machine
 from toolkit.doctor.programs import NET_BIND_SERVICE, Capability, parse
 from toolkit.doctor.subordinate_ids import free_range, subordinate_ids
@@ -207,27 +207,19 @@ class TestLogs:
         with pytest.raises(ToolkitError, match=f"{device}: is a device"):
             read_log(Path(device))
 
-    @pytest.mark.parametrize(("line", "fact"), [("", "has more than 10000000 lines"), ("x", "nobody closes it")])
-    def test_pipe_without_an_end_is_given_up(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, fact: str
-    ) -> None:
-        monkeypatch.setattr(files, "PIPE_SECONDS", 2.0 if line else 30.0)
+    def test_pipe_without_an_end_is_given_up(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(files, "PIPE_SECONDS", 0.5)
         os.mkfifo(tmp_path / "log")
-        command = f"yes '{line}'" if not line else "while echo x; do sleep 0.1; done"
-        with (
-            (tmp_path / "log").open("r+b", buffering=0) as pipe,
-            subprocess.Popen(["sh", "-c", command], stdout=pipe) as endless,
-        ):
-            with pytest.raises(ToolkitError, match=fact):
+        with (tmp_path / "log").open("r+b", buffering=0) as pipe:
+            pipe.write(b"x\n")
+            with pytest.raises(ToolkitError, match="nobody closes it"):
                 read_log(tmp_path / "log")
-            endless.kill()
 
-    def test_long_log_is_examined_at_its_end(self, tmp_path: Path) -> None:
-        line = "No subuid ranges found"
-        more = MAXIMUM_BYTES // 10_000 + 1
-        (tmp_path / "log").write_text(f"{line}\n" + f"{'x' * 9999}\n" * more + f"{line}\n")
-        (entry,) = explain([("log", read_log(tmp_path / "log"))]).entries
-        assert (entry.count, entry.line) == (1, more + 2)
+    def test_too_long_a_log_is_refused(self, tmp_path: Path) -> None:
+        with (tmp_path / "log").open("wb") as log:
+            log.truncate((64 << 20) + 1)
+        with pytest.raises(ToolkitError, match=r"is too big: 67\.1 MB, more than 64 MiB"):
+            read_log(tmp_path / "log")
 
     def test_lines_are_numbered_as_editors_number_them(self) -> None:
         text = "pulling\r99 %\fdone\u2028\r\nNo subuid ranges found\r\n"

@@ -1,6 +1,5 @@
 """Examine this machine, a log that the user names, or both, and conclude. The command formats the result."""
 
-import os
 import re
 from collections.abc import Sequence
 from enum import StrEnum
@@ -15,13 +14,9 @@ from toolkit.doctor import port, start, symptoms
 from toolkit.doctor.machine import Machine, this_machine
 from toolkit.doctor.sight import Observation, Role, Sight, View, sight
 from toolkit.doctor.symptoms import PossibleCause, Symptom
-from toolkit.errors import ToolkitError, reason_of
+from toolkit.errors import ToolkitError
 
-# Of a longer log the end is examined: it has the daemon's last start.
-MAXIMUM_BYTES = 8 << 20
-
-_MOST_LINES = 10_000_000
-
+_MOST_BYTES = 64 << 20
 _JOURNAL = b"LPKSHHRH"
 _TEXT_LENGTH = 240
 
@@ -197,35 +192,17 @@ def _verdict(conditions: Sequence[Examined], seen: Sight) -> tuple[Health, str]:
 
 
 def read_log(path: Path) -> str:
-    """Return the text of a file, or of standard input for `-`; raise ToolkitError if it is not text.
-
-    Lines too far from the end are emptied, so line numbers stay the same.
-    """
-    is_standard = str(path) == "-"
-    name = "standard input" if is_standard else str(path)
-    content, left_out = bytearray(), 0
-    try:
-        handle = os.dup(0) if is_standard else os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
-        try:
-            for piece in files.pieces(handle, name=name, may_be_device=is_standard):
-                content += piece
-                if content.startswith(_JOURNAL) and not left_out and not is_standard:
-                    hint = f"journalctl --file {quote(str(path))} | unlet doctor --log -"
-                    raise ToolkitError(f"{name}: is a journal file of systemd, not text", hint=hint)
-                if b"\0" in piece:
-                    raise ToolkitError(f"{name}: is a binary file")
-                before = max(len(content) - MAXIMUM_BYTES, 0)
-                left_out += content.count(b"\n", 0, before)
-                del content[:before]
-                if left_out > _MOST_LINES:
-                    raise ToolkitError(f"{name}: has more than {_MOST_LINES} lines", hint="explain the end of it")
-        finally:
-            os.close(handle)
-    except OSError as error:
-        raise ToolkitError(f"{name}: {reason_of(error)}") from None
-    if not left_out and not content.strip():
+    """Return the text of a file, or of standard input for `-`; raise ToolkitError if it is too long or not text."""
+    name = "standard input" if str(path) == "-" else str(path)
+    content = files.opened(0, name=name, most=_MOST_BYTES) if str(path) == "-" else files.read(path, most=_MOST_BYTES)
+    if content.startswith(_JOURNAL):
+        hint = f"journalctl --file {quote(str(path))} | unlet doctor --log -"
+        raise ToolkitError(f"{name}: is a journal file of systemd, not text", hint=hint)
+    if b"\0" in content:
+        raise ToolkitError(f"{name}: is a binary file")
+    if not content.strip():
         raise ToolkitError(f"{name}: is empty", hint="journalctl --user -u docker -b | unlet doctor --log -")
-    return "\n" * left_out + content.decode("utf-8", "replace")
+    return content.decode("utf-8", "replace")
 
 
 def explain(

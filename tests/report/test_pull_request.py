@@ -11,7 +11,7 @@ from toolkit.docker.steps import DESIGNS, Demotion, Plan, plan, steps
 from toolkit.errors import ToolkitError
 from toolkit.lift.plan import Design
 from toolkit.model import Oid, Proof, Report, Status, TreeCommit
-from toolkit.report.pull_request import DraftFacts, background, boxes, draft, read, title
+from toolkit.report.pull_request import DraftFacts, background, draft, read, title
 
 TEXTS = plan()
 TEMPLATE = (
@@ -60,20 +60,6 @@ def _tokens(text: str) -> list[Token]:
 
 def test_a_missing_template_is_asked_for_unseen(report: Report) -> None:
     assert _draft(report, template=b"").endswith("below this line. -->\n")
-
-
-def test_proofs_on_stand_ins_tick_no_box(report: Report) -> None:
-    names = ("parse", "applies", "no-rebuild", "exact-change", "overridable", "builds", "overlay")
-    proven = _with(report, *map(_proof, names), _proof("specimen-built-x86_64-linux"))
-    assert b"[x]" not in boxes(_facts(proven)).partition(b"\n\n- ")[2]
-
-
-def test_a_proof_ticks_its_box_only_if_it_passed_with_all_that_it_takes(report: Report) -> None:
-    def ticked(*proofs: Proof, **fields: object) -> list[str]:
-        return re.findall(r"^- \[x\] (.*)$", boxes(_facts(_with(report, *proofs), **fields)).decode(), re.MULTILINE)
-
-    assert ticked(_proof("built-x86_64-linux")) == ["x86_64-linux"]
-    assert ticked(_proof("built-x86_64-linux", Status.FAILED), _proof("built-aarch64-linux")) == []
 
 
 @pytest.mark.parametrize("demotion", Demotion)
@@ -212,12 +198,6 @@ def test_the_reason_of_each_step_is_in_the_background(report: Report) -> None:
     assert whole.startswith("## Why\n\n")
     assert [step.name for step in report.proposal.steps if TEXTS.of(step).why in whole] == ["lift", "demote"]
     assert "## Why" not in _background(_designed(report, None, None))
-
-
-def test_a_box_that_no_proof_backs_is_not_listed(report: Report) -> None:
-    said = boxes(_facts(_with(report, _proof("built-x86_64-linux")))).decode()
-    assert said.endswith("\n\n- [x] x86_64-linux\n  Proof `built-x86_64-linux` in report.json passed.\n")
-    assert boxes(_facts(report)).decode().endswith("None: no proof has built or tested anything real.\n")
 
 
 def test_foreign_subjects_are_neither_markdown_nor_html(report: Report) -> None:

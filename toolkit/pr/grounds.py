@@ -72,7 +72,6 @@ class BranchGround(Struct, frozen=True, kw_only=True, eq=False):
         (building / contributions.TEXT).write_bytes(content if edited is None else edited)
         if edited is not None:
             (building / contributions.NEW_TEXT).write_bytes(content)
-        (building / contributions.BOXES).write_bytes(pull_request.boxes(facts))
         evidence = reports.to_markdown(report, background=pull_request.background(facts))
         (building / contributions.EVIDENCE).write_bytes(evidence)
         remote = clones.push_remote(self.clone, self.base)

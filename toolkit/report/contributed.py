@@ -66,7 +66,6 @@ def lines(done: PullRequest) -> Iterator[str]:
     yield f"text      {made.text}"
     if made.text_beside is not None:
         yield f"          yours; the new one is {made.text_beside.name}, beside it"
-    yield f"boxes     {made.text.with_name('boxes.md')}: the boxes of the template that a proof backs"
     for proof in done.report.proofs:
         if proof.name == "format" and proof.status is Status.NOT_RUN:
             why = (proof.reason or "").removeprefix("because ")

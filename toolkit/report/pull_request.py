@@ -5,7 +5,6 @@ evidence is in report.md, with answers to likely questions. The template is that
 draft with an edited one was closed (nixpkgs #561027).
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -20,7 +19,6 @@ T = TypeVar("T")
 
 _PASTE = "<!-- Add nixpkgs' template, .github/PULL_REQUEST_TEMPLATE.md, below this line. -->\n"
 _BY_HAND = "Reviewed and tested by hand: <!-- what? -->"
-_BOX = re.compile(r"^ *- \[ \] (.+)$", re.MULTILINE)
 
 
 class StepText(Message, frozen=True, kw_only=True):
@@ -65,13 +63,6 @@ class Earlier(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     open: bool = False
 
 
-class Box(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A checkbox of the template: its words, and the proof that ticks it."""
-
-    match: str
-    proof: str
-
-
 class Texts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A proposal as data: its commits, and the Markdown of its pull request.
 
@@ -86,7 +77,6 @@ class Texts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     disclosure: str
     rejected: tuple[Rejected, ...] = ()
     earlier: tuple[Earlier, ...] = ()
-    box: tuple[Box, ...] = ()
 
     def of(self, step: Step) -> StepText:
         """Return the text of a step with its design."""
@@ -200,19 +190,3 @@ def background(facts: DraftFacts) -> Iterator[str]:
     if credit := [each for each in facts.texts.earlier if not each.open]:
         yield "## Earlier attempts"
         yield "\n".join(f"- #{each.number} {each.about}." for each in credit)
-
-
-def boxes(facts: DraftFacts) -> bytes:
-    """Return boxes.md: the template's checkboxes that a proof supports.
-
-    Proofs on stand-in packages build nothing real, so they support none.
-    """
-    lines: list[str] = []
-    for text in _BOX.findall(facts.template.decode(errors="replace")):
-        box = next((box for box in facts.texts.box if box.match in text), None)
-        proof = facts.passed(box.proof) if box is not None else None
-        if proof is not None and box is not None:
-            lines.append(f"- [x] {text}\n  Proof `{proof.name}` in report.json passed.")
-    head = ["# The boxes of the template that a proof backs", ""]
-    content = "\n".join([*head, *(lines or ["None: no proof has built or tested anything real."])])
-    return f"{content}\n".encode(errors="backslashreplace")

@@ -48,11 +48,9 @@ def base_warnings(base: Base) -> Iterator[str]:
 
 def messages(made: Sequence[TreeCommit], trailers: Sequence[str]) -> tuple[str, ...]:
     """Return the messages of the commits; raise ToolkitError for one that upstream would reject."""
-    composed = tuple(message.compose(commit.subject, commit.body, trailers) for commit in made)
-    for text, commit in zip(composed, made, strict=True):
-        if faults := message.faults(text, paths=[file.path for file in commit.files]):
-            raise ToolkitError(f"commit message: {faults[0]}")
-    return composed
+    for commit in made:
+        message.require_form(commit.subject, commit.body, paths=[file.path for file in commit.files])
+    return tuple(message.compose(commit.subject, commit.body, trailers) for commit in made)
 
 
 def here(clone: Clone) -> Worktree:

@@ -1,11 +1,11 @@
 """Commit messages in upstream's form: composed of subject, body and trailers, and checked against the rules.
 
-The rules for subjects are those that nixpkgs' CI enforces (ci/github-script/lint-commits.ts there), a limit of their
-length besides; the rules for bodies are ours, and what git itself asks for.
+The rules are those that nixpkgs' CI enforces (ci/github-script/lint-commits.ts there), a limit of the subject's length,
+and what git itself asks for.
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import PurePosixPath
 
 from toolkit.errors import ToolkitError, UsageError
@@ -30,7 +30,6 @@ _PREFIX = re.compile(r"[A-Za-z0-9_][\w.+'/{},-]*(?:, [A-Za-z0-9_][\w.+'/{},-]*)*
 
 # Of git-interpret-trailers(1): a token is letters, digits and hyphens. A URL is none, though git takes it for one.
 _TRAILER = re.compile(r"(?P<key>[A-Za-z0-9-]+)[ \t]*:(?!//)[ \t]*(?P<value>.*)")
-_GIT_TRAILER = ("Signed-off-by: ", "(cherry picked from commit ")
 
 # For these addresses nixpkgs' CI closes a pull request (ci/github-script/lint-commits.js there), if the commit has no
 # trailer that discloses it.
@@ -43,7 +42,7 @@ _ASSISTANTS = {
 _ADDRESS = re.compile(r"<([^>]+)>")
 
 # Where `git am` takes the message to end and the diff to begin.
-_SCISSORS = re.compile(r"---|diff -|Index: ")
+_SCISSORS = re.compile(r"^(?:---|diff -|Index: ).*", re.MULTILINE)
 
 
 def compose(subject: str, body: str, trailers: Sequence[str] = ()) -> str:
@@ -89,69 +88,37 @@ def require_disclosure(people: Mapping[str, str], trailers: Sequence[str]) -> No
             raise kind(f"{subject}: '{_line(text)}' {fact}", hint="add --trailer 'Assisted-by: TOOL (MODEL)'")
 
 
-def faults(message: str, *, paths: Collection[PurePosixPath] = ()) -> tuple[str, ...]:
-    """Return the rules that a message breaks, a line each; none if it is correct.
+def require_form(subject: str, body: str, *, paths: Collection[PurePosixPath] = ()) -> None:
+    """Raise ToolkitError for the first rule that a message breaks.
 
     `paths` are the files that the commit changes: `doc: …` is no conventional type for one below `doc/`.
     """
-    subject, _, rest = message.partition("\n")
-    return (*_of_subject(subject, paths), *_of_body(message, rest))
-
-
-def _of_subject(subject: str, paths: Collection[PurePosixPath]) -> Iterator[str]:
     segments = {part for path in paths for part in path.parts}
-    types = [name for name in _CONVENTIONAL if name not in segments]
-    shown = f"subject '{_line(subject)}'"
-    if subject.startswith(_AUTOSQUASH):
-        yield f"{shown}: is one for git rebase --autosquash"
-    elif not _PREFIX.match(subject):
-        yield f"{shown}: has no prefix such as 'forgejo: ' or 'nixos/forgejo: '"
-    if re.match(rf"({'|'.join(types)})!?(\(.*\))?!?:", subject):
-        yield f"{shown}: starts with a conventional type; nixpkgs wants the attribute or module"
-    if subject.endswith("."):
-        yield f"{shown}: ends with a full stop"
-    if len(subject) > max(SUBJECT_WIDTH, subject.find(": ") + _VERB_WIDTH):
-        yield f"{shown}: has {len(subject)} characters, more than {SUBJECT_WIDTH}"
-    if subject != subject.strip() or not subject.isprintable():
-        yield f"{shown}: has blanks around it, or characters that are not printable"
-
-
-def _of_body(message: str, rest: str) -> Iterator[str]:
-    second, _, text = rest.partition("\n")
-    if second:
-        yield f"line 2 is not blank: '{_line(second)}'"
-        text = rest
-    trailers = _trailers(message)
-    lines = text.rstrip("\n").split("\n")
-    body = lines[: len(lines) - len(trailers)] if trailers else lines
-    if not any(line.strip() for line in body):
-        yield "body is empty: it should say why, and what was proven"
-    for line in body:
-        # Code, which is indented, is not wrapped.
-        if len(line) > BODY_WIDTH and " " in line.strip() and not line.startswith("  "):
-            yield f"line '{_line(line)}': has {len(line)} characters, more than {BODY_WIDTH}"
-        if _SCISSORS.match(line):
-            yield f"line '{_line(line)}': ends the message for git am"
-        if line != line.rstrip() or not line.isprintable():
-            yield f"line '{_line(line)}': ends with blanks, or has characters that are not printable"
+    types = "|".join(name for name in _CONVENTIONAL if name not in segments)
+    longest = max(SUBJECT_WIDTH, subject.find(": ") + _VERB_WIDTH)
+    rules = {
+        "is one for git rebase --autosquash": subject.startswith(_AUTOSQUASH),
+        "starts with a conventional type; nixpkgs wants the attribute or module": re.match(
+            rf"({types})!?(\(.*\))?!?:", subject
+        ),
+        "has no prefix such as 'forgejo: ' or 'nixos/forgejo: '": not _PREFIX.match(subject),
+        "ends with a full stop": subject.endswith("."),
+        f"has {len(subject)} characters, more than {SUBJECT_WIDTH}": len(subject) > longest,
+        "has blanks around it, or characters that are not printable": not subject.isprintable()
+        or subject.strip() != subject,
+    }
+    if fact := next((fact for fact, is_broken in rules.items() if is_broken), None):
+        raise ToolkitError(f"commit message: subject '{_line(subject)}': {fact}")
+    if (end := _SCISSORS.search(body)) is not None:
+        raise ToolkitError(f"commit message: line '{_line(end[0])}': ends the message for git am")
 
 
 def _trailers(message: str) -> tuple[str, ...]:
-    """Return the lines of a message's last paragraph where git takes it for trailers, else none.
-
-    That is so where every line is one, or a quarter of them and one that git itself writes.
-    """
-    paragraphs = message.strip("\n").split("\n\n")
-    if len(paragraphs) == 1:
-        return ()
+    """Return the lines of a message's last paragraph if all are trailers, else none."""
+    _, blank, last = message.strip("\n").rpartition("\n\n")
     # An indented line goes on with the one above it.
-    lines = paragraphs[-1].split("\n")
-    heads = [line for line in lines if line[:1] not in {" ", "\t"}]
-    of_git = any(line.startswith(_GIT_TRAILER) for line in heads)
-    found = sum(_TRAILER.fullmatch(line) is not None or line.startswith(_GIT_TRAILER) for line in heads)
-    if not heads or lines[0] != heads[0] or not (found == len(heads) or (of_git and found * 4 >= len(heads))):
-        return ()
-    return tuple(lines)
+    lines = last.split("\n") if blank else []
+    return tuple(lines) if all(_TRAILER.fullmatch(line) or line[:1] in {" ", "\t"} for line in lines) else ()
 
 
 def _identity(trailer: str) -> tuple[str, str]:

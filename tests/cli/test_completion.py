@@ -18,9 +18,6 @@ def test_script_calls_unlet_for_that_shell(unlet: Unlet, shell: str) -> None:
         ("unlet cache cl", {"clean"}),
         ("unlet completion f", {"fish"}),
         ("unlet find --gr", {"--graph"}),
-        ("unlet propose --nixpkgs specimen notes", {"notes-server"}),
-        ("unlet overlay --nixpkgs specimen stat", {"status-board"}),
-        ("unlet find --nixpkgs nowhere stat", set[str]()),
     ],
 )
 def test_commands_options_and_values_are_completed(unlet: Unlet, line: str, expected: set[str]) -> None:

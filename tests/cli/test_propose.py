@@ -66,11 +66,8 @@ def test_terminal_shows_progress_and_then_as_many_rows_as_it_has_for_a_newcomer(
     assert [line for line in shown if len(line) > 80] == []
 
 
-def test_no_color_and_color_never_draw_without_colours(unlet: Unlet) -> None:
+def test_no_color_draws_without_colours(unlet: Unlet) -> None:
     _, written = _on_a_terminal(unlet, *SPECIMEN, NO_COLOR="1")
-    assert "passed   no-rebuild " in written
-    assert "\x1b[32m" not in written
-    _, written = _on_a_terminal(unlet, *SPECIMEN, "--force", "--color", "never")
     assert "passed   no-rebuild " in written
     assert "\x1b[32m" not in written
 

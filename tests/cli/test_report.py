@@ -175,28 +175,29 @@ def test_foreign_patch_has_no_strategy() -> None:
 def test_drawing_tells_what_the_lines_tell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     lines = list(proofs.lines(_report(PASSED, FAILED, NOT_RUN), settings=GlobalOptions(), out=OUT))
-    terminal.paint(lines, settings=GlobalOptions(color="never"))
+    terminal.paint(lines)
     assert capsys.readouterr().out.splitlines() == [line.text for line in lines]
 
 
 def test_colours_can_be_forced(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("TERM", "xterm-256color")
-    monkeypatch.setenv("NO_COLOR", "1")
-    show(_report(PASSED, FAILED), settings=GlobalOptions(color="always"), out=OUT)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    show(_report(PASSED, FAILED), settings=GlobalOptions(), out=OUT)
     drawn = capsys.readouterr().out
     assert f"{ESCAPE}32mpassed{ESCAPE}0m   parse" in drawn
     assert f"{ESCAPE}1;31mfailed" in drawn
 
 
-@pytest.mark.parametrize("color", ["always", "never"])
+@pytest.mark.parametrize("color", ["1", ""])
 def test_nothing_of_a_report_acts_on_the_terminal(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], color: str
 ) -> None:
     monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("FORCE_COLOR", color)
     hostile = "\x1b]0;title\x07\x9b2J\r\u202egnp.exe"
     proof = replace(FAILED, covers=hostile, reason=hostile, evidence=(hostile + ".",))
     hostile_one = replace(_report(proof), warnings=(hostile,))
-    show(hostile_one, settings=GlobalOptions(color=color), out=OUT)
+    show(hostile_one, settings=GlobalOptions(), out=OUT)
     printed = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
     assert printed.count(r"\u202egnp.exe") >= 2
     assert re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]", printed) is None

@@ -172,7 +172,7 @@ def _review(request: CheckRequest, *, again: str) -> int:
         output.write(judgements.to_comment(found.judgement, command=again, claims=claims, notes=found.notes))
     else:
         told = judgements.lines(found.judgement, quiet=settings.quiet, verbose=settings.verbose)
-        output.write_toned(told, settings)
+        output.write_toned(told)
         if not settings.quiet:
             output.write_lines(found.notes)
         if found.report is not None:

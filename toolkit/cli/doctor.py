@@ -61,7 +61,7 @@ def command(*, docker: Path | None, logs: tuple[Path, ...], elsewhere: bool, por
     if settings.json:
         output.write_json(_document(diagnosis))
     else:
-        output.write_toned(_lines(diagnosis, settings), settings)
+        output.write_toned(_lines(diagnosis, settings))
     return EXIT_CODES[diagnosis.health]
 
 

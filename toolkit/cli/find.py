@@ -27,7 +27,7 @@ _UNREAD = 20
     examples=("unlet find --nixpkgs ~/src/nixpkgs", "unlet find forgejo --nixpkgs ~/src/nixpkgs"),
     apart=[("--recipe", "--all", "--graph")],
 )
-@click.argument("packages", metavar="[NAME…]", nargs=-1, shell_complete=options.complete_package)
+@click.argument("packages", metavar="[NAME…]", nargs=-1)
 @options.nixpkgs
 @options.revision
 @click.option("--all", "all_kinds", is_flag=True, help="Also show helpers, environments and variations of packages.")

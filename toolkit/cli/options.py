@@ -197,36 +197,23 @@ MIB = click.IntRange(LEAST_MIB, MOST_MIB)
 
 
 class GlobalOptions(Struct, frozen=True, kw_only=True):
-    """The values of the global options; `color` is `auto`, `always` or `never`."""
+    """The values of the global options."""
 
     json: bool = False
     verbose: bool = False
     quiet: bool = False
-    color: str = "auto"
 
 
 def settings() -> GlobalOptions:
     """Return the global options of the running command."""
-    names = ("json", "verbose", "quiet", "color")
+    names = ("json", "verbose", "quiet")
     return GlobalOptions(**{name: asked(name) for name in names if asked(name) is not None})
-
-
-def _complete_pin(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001 - click's
-    from toolkit import patches  # noqa: PLC0415 - for completion alone
-
-    return [pin.name for pin in patches.upstream().pins if pin.name.startswith(incomplete)]
 
 
 common = together(
     _global_option("--json", is_flag=True, help="Print one JSON document and nothing else."),
     _global_option("-v", "--verbose", deep=True, is_flag=True, help="Print each command that is run, ready to paste."),
     _global_option("-q", "--quiet", deep=True, is_flag=True, help="Print only problems."),
-    _global_option(
-        "--color",
-        deep=True,
-        type=click.Choice(["auto", "always", "never"]),
-        help="When to use colours; auto: on a terminal, unless NO_COLOR is set.",
-    ),
 )
 """Add the global options to a command or to the group of commands; `settings` returns their values."""
 
@@ -244,7 +231,7 @@ source = together(
     nixpkgs,
     revision,
     remembered("--file", group=DOCKER, deep=True, type=PATH, metavar="FILE", help=_FILE_HELP),
-    _deep_source("--pin", metavar="NAME", shell_complete=_complete_pin, help=_PIN_HELP),
+    _deep_source("--pin", metavar="NAME", help=_PIN_HELP),
     offline,
 )
 """Add the options that name a nixpkgs or a file; `source_request` returns their values."""
@@ -349,15 +336,3 @@ def refuse_without(option: str, *others: str) -> None:
     """Raise click.UsageError if one of `others` was given: each needs `option`."""
     for name in filter(given, others):
         raise click.UsageError(f"{name} requires {option}", click.get_current_context())
-
-
-def complete_package(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001 - click's
-    """Return the packages whose names begin with `incomplete`, from --nixpkgs or the user's checkout."""
-    from toolkit import specimen  # noqa: PLC0415 - for completion alone, as the next
-    from toolkit.lift.locating import CalledNames  # noqa: PLC0415
-
-    named = ctx.meta.get(f"{_META}nixpkgs")
-    root = specimen.path() if named == "specimen" else Path(named).expanduser() if named else checkout()
-    if root is None or not (root / _NIXPKGS).is_file():
-        return []
-    return sorted({name for name in CalledNames.of(root).all(root) if name.startswith(incomplete)})

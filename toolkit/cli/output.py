@@ -47,7 +47,7 @@ def working(settings: GlobalOptions) -> Generator[Progress, None, None]:
     else:
         from toolkit.cli import terminal  # noqa: PLC0415 - rich takes longer to import than most work takes
 
-        with terminal.spinner(settings.color) as progress:
+        with terminal.spinner() as progress:
             yield progress
 
 
@@ -101,12 +101,12 @@ def write_lines(lines: Iterable[str]) -> None:
     write_text("".join(f"{_line(line)}\n" for line in lines))
 
 
-def write_toned(lines: Iterable[Line], settings: GlobalOptions) -> None:
-    """Print lines, each in the colour of its tone on a terminal, or if the user wants colours anyway."""
-    if settings.color == "always" or sys.stdout.isatty():
+def write_toned(lines: Iterable[Line]) -> None:
+    """Print lines, each in the colour of its tone on a terminal, or if FORCE_COLOR is set."""
+    if sys.stdout.isatty() or os.environ.get("FORCE_COLOR"):
         from toolkit.cli import terminal  # noqa: PLC0415 - rich takes longer to import than most work takes
 
-        terminal.paint(lines, settings=settings)
+        terminal.paint(lines)
     else:
         write_lines(line.text for line in lines)
 
@@ -147,50 +147,31 @@ def install() -> None:
         except OSError:
             # Writing to standard output has to fail; nobody reads standard error.
             os.open(os.devnull, os.O_WRONLY if number == _ERRORS else os.O_RDONLY)
-    sys.stdout, sys.stderr = _stream(_Output(), sys.stdout), _stream(_Errors(), sys.stderr)
+    sys.stdout, sys.stderr = _stream(_OUTPUT, sys.stdout), _stream(_ERRORS, sys.stderr)
 
 
-def _stream(raw: io.FileIO, old: TextIO | None) -> io.TextIOWrapper:
+def _stream(number: int, old: TextIO | None) -> io.TextIOWrapper:
+    raw = _Standard(number)
     encoding = old.encoding if old is not None else "utf-8"
-    is_prompt = raw.fileno() == _ERRORS or raw.isatty()
+    is_prompt = number == _ERRORS or raw.isatty()
     return io.TextIOWrapper(io.BufferedWriter(raw), encoding, errors="backslashreplace", line_buffering=is_prompt)
 
 
-class _Output(io.FileIO):
-    """Standard output. That its reader is gone is no failure: the exit code is still that of the work."""
+class _Standard(io.FileIO):
+    """Standard output or error. That its reader is gone is no failure: the exit code is still that of the work."""
 
-    def __init__(self) -> None:
-        super().__init__(_OUTPUT, "wb", closefd=False)
+    def __init__(self, number: int) -> None:
+        super().__init__(number, "wb", closefd=False)
 
     def write(self, content: ReadableBuffer, /) -> int:
-        """Write the text unchanged; raise ToolkitError if that fails, for example on a full disk."""
+        """Write the text unchanged; raise ToolkitError if standard output cannot take it, as on a full disk."""
         try:
             return super().write(content)
-        except BrokenPipeError:
-            _give_up(_OUTPUT)
         except OSError as error:
-            _give_up(_OUTPUT)
-            raise ToolkitError(f"standard output: cannot be written: {reason_of(error)}") from None
+            # All that follows goes nowhere: the interpreter writes what it has left when it ends.
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.fileno())
+            os.close(nowhere)
+            if self.fileno() == _OUTPUT and not isinstance(error, BrokenPipeError):
+                raise ToolkitError(f"standard output: cannot be written: {reason_of(error)}") from None
         return memoryview(content).nbytes
-
-
-class _Errors(io.FileIO):
-    """Standard error. If it cannot be written there is nobody to hear of it."""
-
-    def __init__(self) -> None:
-        super().__init__(_ERRORS, "wb", closefd=False)
-
-    def write(self, content: ReadableBuffer, /) -> int:
-        """Write as it is, or drop it."""
-        try:
-            return super().write(content)
-        except OSError:
-            _give_up(_ERRORS)
-        return memoryview(content).nbytes
-
-
-def _give_up(number: int) -> None:
-    """Send all that follows nowhere: the interpreter writes what it has left when it ends."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, number)
-    os.close(nowhere)

@@ -26,7 +26,7 @@ _WRAPPER = (
 @options.command(
     "overlay", examples=("unlet overlay --nixpkgs '<nixpkgs>'", "unlet overlay forgejo --nixpkgs '<nixpkgs>'")
 )
-@click.argument("target", default=DOCKER, shell_complete=options.complete_package)
+@click.argument("target", default=DOCKER)
 @proposal_options
 @options.source
 @options.docker_option(
@@ -52,7 +52,7 @@ def command(*, target: str, kind: str | None, out: Path, force: bool) -> int:
     if settings.json:
         output.write(overlay_to_json(report))
     else:
-        output.write_toned(_lines(report, target, out, settings), settings)
+        output.write_toned(_lines(report, target, out, settings))
     return exit_code(report)
 
 

@@ -127,8 +127,8 @@ def show_made(done: PullRequest, *, settings: GlobalOptions) -> None:
         return
     show(done.report, settings=settings)
     if done.own_proofs and not settings.quiet:
-        output.write_toned([total(done.own_proofs), plain("with your own commits on top:")], settings)
-    output.write_toned(proven(done.own_proofs, settings), settings)
+        output.write_toned([total(done.own_proofs), plain("with your own commits on top:")])
+    output.write_toned(proven(done.own_proofs, settings))
     output.write_lines(f"warning: {warning}" for warning in done.warnings)
     if not settings.quiet:
         output.write_lines(contributed.lines(done))

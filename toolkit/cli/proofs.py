@@ -30,7 +30,7 @@ def show(report: Report, *, settings: GlobalOptions, out: Path | None = None) ->
     if settings.json:
         output.write(to_json(report))
     else:
-        output.write_toned(lines(report, settings=settings, out=out), settings)
+        output.write_toned(lines(report, settings=settings, out=out))
 
 
 def exit_code(report: Proven) -> int:

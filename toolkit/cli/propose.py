@@ -53,7 +53,7 @@ def _pins() -> tuple[str, list[tuple[str, str]]]:
     ),
     listed=(_recipes, _pins),
 )
-@click.argument("targets", metavar="[TARGET]...", nargs=-1, shell_complete=options.complete_package)
+@click.argument("targets", metavar="[TARGET]...", nargs=-1)
 @proposal_options
 @series_options
 @options.source
@@ -100,7 +100,7 @@ def _finish_all(attempts: Sequence[Attempt], settings: GlobalOptions) -> int:
         output.write_json({"proposals": [_document(attempt, codes[attempt.target]) for attempt in attempts]})
     else:
         shown = [attempt for attempt in attempts if codes[attempt.target] or not settings.quiet]
-        output.write_toned(_lines(shown), settings)
+        output.write_toned(_lines(shown))
         if not settings.quiet and not all(isinstance(result, ToolkitError) for result in results.values()):
             named = options.source_request().nixpkgs
             clone = named if named is not None and Path(named, ".git").exists() else "DIR"

@@ -8,14 +8,11 @@ from rich.segment import Segment
 from rich.status import Status
 from rich.text import Text
 
-from toolkit.cli.options import GlobalOptions
 from toolkit.model import Progress, Silence
 from toolkit.report.lines import Line, Tone
 from toolkit.text import harmless
 
 _TONES = {Tone.PROVEN: "green", Tone.NOT_RUN: "yellow", Tone.FAILED: "bold red"}
-_NO_COLOR = {"always": False, "never": True}
-"""Values of no_color for rich; without one, it looks at NO_COLOR."""
 
 
 class _Harmless(Console):
@@ -39,17 +36,16 @@ class _Spinning(Silence):
 
 
 @contextmanager
-def spinner(color: str) -> Generator[Progress]:
-    """Draw a spinner on stderr, which disappears when the work ends; `color` is `auto`, `always` or `never`."""
-    console = _Harmless(stderr=True, no_color=_NO_COLOR.get(color), highlight=False)
+def spinner() -> Generator[Progress]:
+    """Draw a spinner on stderr, which disappears when the work ends."""
+    console = _Harmless(stderr=True, highlight=False)
     with console.status(Text("starting")) as status:
         yield _Spinning(status)
 
 
-def paint(lines: Iterable[Line], *, settings: GlobalOptions) -> None:
-    """Print lines on stdout, each in the colour of its tone; as on a terminal if the user wants colours anyway."""
-    forced = True if settings.color == "always" else None
-    console = _Harmless(force_terminal=forced, no_color=_NO_COLOR.get(settings.color), highlight=False)
+def paint(lines: Iterable[Line]) -> None:
+    """Print lines on stdout, each in the colour of its tone; rich heeds NO_COLOR and FORCE_COLOR."""
+    console = _Harmless(highlight=False)
     for line in lines:
         text = Text(line.text)
         text.stylize(_TONES.get(line.tone, ""), 0, line.head)

@@ -31,7 +31,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-EXPRESSION = Path(__file__).resolve().parent.parent / "toolkit" / "expressions" / "all.nix"
+EXPRESSION = Path(__file__).resolve().parent.parent / "toolkit" / "expressions" / "judge.nix"
 SYSTEM = "x86_64-linux"
 _PLAIN = re.compile(r"^  meta = \{$", re.MULTILINE)
 
@@ -151,17 +151,19 @@ def bare_all(root: Path, directory: Path, parts: int) -> float:
     One of nixpkgs takes more than 20 GiB. What ends a process is left out.
     """
     expression = directory / "all.nix"
-    names = directory / "names.json"
-    arguments = f'{{ tree = "{root.resolve()}"; system = "{SYSTEM}"; mark = "-"; paths = readFile ./names.json; }}'
-    expression.write_text(f"with builtins; import {EXPRESSION} {arguments}\n")
-    names.write_text("null")
+    questions = directory / "questions.json"
+    arguments = (
+        f'tree = "{root.resolve()}"; system = "{SYSTEM}"; hashed = "yes"; questions = readFile ./questions.json;'
+    )
+    expression.write_text(f"with builtins; import {EXPRESSION} {{ {arguments} }}\n")
+    listed = f"with builtins; toJSON (attrNames (import {root.resolve()} {{ config.allowAliases = false; }}))"
+    said = subprocess.run(["nix-instantiate", "--eval", "--json", "--expr", listed], check=True, capture_output=True)
+    names = json.loads(json.loads(said.stdout))
     argv = ["nix", "--extra-experimental-features", "nix-command", "search", "--quiet", "--json", "--store", "dummy://"]
     argv += ["--file", str(expression), "chunk", "^-$"]
-    said = subprocess.run(argv, check=True, capture_output=True, text=True).stderr
-    found = json.loads(said.partition("trace: -")[2].splitlines()[0])[1]
     began = time.monotonic()
     for part in range(parts):
-        names.write_text(json.dumps([[name] for name in found[part::parts]]))
+        questions.write_text(json.dumps([{"number": n, "path": [name]} for n, name in enumerate(names[part::parts])]))
         subprocess.run(argv, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return time.monotonic() - began
 

@@ -26,6 +26,11 @@ def few(names: Sequence[str], most: int = 3) -> str:
     return f"{', '.join(names[:most])}{more}"
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a number and a noun, in the plural unless it is one."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def _escaped(found: re.Match[str]) -> str:
     units = found[0].encode("utf-16-be")
     return "".join(f"\\u{units[index : index + 2].hex()}" for index in range(0, len(units), 2))

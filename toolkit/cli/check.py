@@ -8,11 +8,10 @@ from msgspec.structs import replace
 
 from toolkit.cli import options, output
 from toolkit.cli.proofs import exit_code, show
-from toolkit.cli.proving import DOCKER, OTHER, depth, depth_options, nix_options, systems
+from toolkit.cli.proving import DOCKER, OTHER, depth, depth_options, systems
 from toolkit.judge import SYSTEMS, JudgeRequest
 from toolkit.judge.differences import Expectation
 from toolkit.judge.differences import exit_code as judged_code
-from toolkit.judge.everything import Engine
 from toolkit.model import Report, SourceRequest
 from toolkit.proposal.checking import check
 from toolkit.proposal.requests import CheckRequest
@@ -153,10 +152,11 @@ def _review(request: CheckRequest, *, again: str) -> int:
     judging = JudgeRequest(
         systems=systems() or SYSTEMS,
         nixos=bool(options.asked("nixos")),
-        engine=_engine(),
+        everything=(systems() or SYSTEMS[:1]) if options.asked("everything") else (),
         bounded=True,
         every_reference=options.asked("references") == "all",
     )
+    options.refuse_without("--tier build", "--build-args")
     options.allow()
     with output.working(settings) as progress:
         found = review(replace(request, judging=judging), progress=progress)
@@ -198,16 +198,3 @@ def _again(what: str | None, patch: Path | None, pull: int | None, *, uncommitte
     words = ["--patch", patch.name] if patch is not None else ["--pull", str(pull)] if pull is not None else []
     words += ["--uncommitted"] if uncommitted else []
     return join(["unlet", "check", *words, *([what] if what is not None else [])])
-
-
-def _engine() -> Engine | None:
-    """Return the engine for `check --all`, None without that option."""
-    if not options.asked("everything"):
-        nix_options("--all")
-        return None
-    return Engine(
-        systems=systems(),
-        max_memory=options.asked("max_memory"),
-        timeout=options.asked("timeout"),
-        options=nix_options(None),
-    )

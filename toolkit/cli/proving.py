@@ -45,8 +45,7 @@ depth_options = options.together(
         group=options.NIX,
         deep=True,
         metavar="TEXT",
-        help="Arguments for nix-build, and for the evaluations of check --all, quoted as one: --builders, --store, "
-        "--option and the like.",
+        help="Arguments for nix-build, quoted as one: --builders, --store, --option and the like.",
     ),
 )
 """Add the options for how deep to prove; `depth` returns their values."""
@@ -59,24 +58,22 @@ def depth() -> Depth:
     tier = Tier(named or Tier.TREE)
     if options.asked("sealed") and tier is Tier.BUILD:
         raise click.UsageError("--sealed and --tier build exclude each other")
-    words = nix_options(None if tier.includes(Tier.BUILD) else "--tier build")
+    if not tier.includes(Tier.BUILD):
+        options.refuse_without("--tier build", "--build-args")
     return Depth(
         tier=tier,
         whole=named is not None,
         systems=systems(),
         max_memory=options.asked("max_memory"),
         timeout=options.asked("timeout"),
-        nix_options=words,
+        nix_options=_nix_options(),
     )
 
 
-def nix_options(lacks: str | None) -> tuple[str, ...]:
-    """Return the user's arguments for nix-build; raise click.UsageError if they require the option `lacks`."""
-    given = options.asked("build_args")
-    if given is not None and lacks is not None:
-        raise click.UsageError(f"--build-args requires {lacks}")
+def _nix_options() -> tuple[str, ...]:
+    """Return the user's arguments for nix-build; raise click.UsageError if they are not quoted as a shell's."""
     try:
-        return tuple(shlex.split(given or ""))
+        return tuple(shlex.split(options.asked("build_args") or ""))
     except ValueError as error:
         raise click.UsageError(f"--build-args: {str(error).lower()}") from error
 

@@ -3,17 +3,18 @@
 # Arguments, each a string: `tree`, the absolute path of a nixpkgs; `system`, a system, `cross` (from x86_64-linux to
 # aarch64-linux) or `static` (pkgsStatic of x86_64-linux); `questions`, JSON, a list of { number, path, parts }: an attribute
 # path, and the names of the parts that are asked for; `given` are arguments and attributes by what the text of a file does with
-# them, `marked` names of the set that throw. `nixos` is not empty if NixOS tests are evaluated as well, `aliases` is
-# empty if the set has none. `sign` is what the lines on stderr begin with that name the question, or the part of it, that
+# them, `marked` names of the set that throw. `nixos` is not empty if NixOS tests are evaluated as well, `hashed` is
+# not empty if all of a set is asked for: without aliases, and with a hash for most parts. `sign` is what the lines on stderr begin with that name the question, or the part of it, that
 # is asked from there on. With `loud`, not empty, what throws ends the evaluation.
 # Result: { answers, … }: how many there are. Each, an object by part, is on stderr, where also what begins is named. What throws
-# is { "!" = "throws"; }, a long value its hash and length, and the names in a set.
+# is { "!" = "throws"; }, a long value its hash and length, and the names in a set. Or { chunk }, for `nix search`: that evaluates
+# each question by itself, and passes over one that does not evaluate, whatever the error is, as no expression can.
 {
   tree,
   system,
   questions ? "[]",
   sign ? "unlet:",
-  aliases ? "yes",
+  hashed ? "",
   nixos ? "",
   loud ? "",
 }:
@@ -38,7 +39,7 @@ let
     listToAttrs
     mapAttrs
     match
-    replaceStrings
+    seq
     split
     stringLength
     substring
@@ -51,7 +52,7 @@ let
     ;
 
   arguments = {
-    config = import ./permitting.nix // (if aliases == "" then { allowAliases = false; } else { });
+    config = import ./permitting.nix // (if hashed != "" then { allowAliases = false; } else { });
     overlays = if nixos != "" then [ ] else [ (import ./judge-tests.nix { inherit tree; }) ];
     localSystem.system =
       if
@@ -426,23 +427,54 @@ let
         ]
       ) value;
   ofSet = {
-    names = value: attrNames value;
+    names =
+      value:
+      if hashed != "" && attempt (value.recurseForDerivations or false) != true then
+        [ ]
+      else
+        attrNames value;
     values = valuesOf [ ];
     arguments = value: called (value.override or { });
     recurse = value: attempt (value.recurseForDerivations or null);
   };
 
-  # What is answered is said at once: an error that ends the evaluation takes nothing of it.
+  # What is answered is said at once: an error that ends the evaluation takes nothing of it. Of passthru more ends than of the
+  # rest.
   answer =
     { number, ... }@question:
     let
-      said = within "question ${toString number}" (toJSON (answered question));
+      say =
+        parts: trace "${sign} answer ${toString number} ${toJSON (answered (question // parts))}" true;
     in
-    trace "${sign} answer ${toString number} ${said}" true;
+    trace "${sign} question ${toString number}" (
+      if hashed == "" then say { } else say { parts = digested; } && say { parts = [ "passthru" ]; }
+    );
+  digested = [
+    "arguments"
+    "derivation"
+    "kinds"
+    "meta"
+    "names"
+    "position"
+    "recurse"
+  ];
+  digest =
+    name: value:
+    if
+      hashed == ""
+      || elem name [
+        "derivation"
+        "names"
+        "recurse"
+      ]
+    then
+      value
+    else
+      hashString "sha256" (toJSON value);
 
   answered =
     {
-      path,
+      path ? [ ],
       parts ? [ ],
       leaving ? [ ],
       given ? { },
@@ -455,7 +487,7 @@ let
       choose = of: listToAttrs (
         map (name: {
           inherit name;
-          value = within "part ${name}" (bounded (of.${name} value));
+          value = within "part ${name}" (digest name (bounded (of.${name} value)));
         }) (filter (name: parts == [ ] || elem name parts) (attrNames of))
       );
     in
@@ -492,37 +524,18 @@ let
   outer = parts;
 
   asked = fromJSON questions;
-
-  # Two trees that are compared so have different paths.
-  digest = value: substring 0 16 (hashString "sha256" (replaceStrings [ "${tree}/" ] [ "" ] (toJSON value)));
 in
 {
-  inherit set;
-
-  # What is compared of every package of the set: its derivation, "throws" if it has none, and the rest as digests.
-  derivation =
-    package:
-    let
-      found = parts.derivation package;
-    in
-    if isString found.drv then
-      {
-        derivation = found.drv;
-        outputs = digest (removeAttrs found [ "drv" ]);
-      }
-    else
-      "throws";
-  digests =
-    package:
-    mapAttrs (_: part: digest (part package)) {
-      inherit (parts)
-        arguments
-        kinds
-        meta
-        passthru
-        position
-        ;
-    };
-
   answers = length (filter answer asked);
+
+  # Of other names `nix search` takes an error for its own, and one of the whole chunk ends it. It goes by the alphabet.
+  chunk.legacyPackages.all = listToAttrs (
+    map (question: {
+      name = toString (100000 + question.number);
+      value = seq (answer question) {
+        type = "derivation";
+        name = "done";
+      };
+    }) asked
+  );
 }

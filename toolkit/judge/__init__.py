@@ -8,7 +8,6 @@ from msgspec.structs import replace
 from toolkit.judge import extent, ground
 from toolkit.judge.asking import Times, seconds
 from toolkit.judge.differences import Judgement, StepVerdict
-from toolkit.judge.everything import Engine
 from toolkit.judge.sides import Sides
 from toolkit.model import Progress
 from toolkit.nix import limits
@@ -22,14 +21,14 @@ SYSTEMS = ("x86_64-linux", "aarch64-linux", "aarch64-darwin", "cross", "static")
 class JudgeRequest(Struct, frozen=True, kw_only=True):
     """How to judge a change; `nixos` evaluates NixOS tests as well.
 
-    With an `engine`, every attribute of the set is compared, for the whole change only. Without it, `bounded` gives up
-    on attributes without an answer in the time of one evaluation, and `every_reference` removes the limit on
-    references.
+    On the systems of `everything`, every attribute of the set is compared, for the whole change only. Without them,
+    `bounded` gives up on attributes without an answer in the time of one evaluation, and `every_reference` removes the
+    limit on references.
     """
 
     systems: tuple[str, ...] = SYSTEMS
     nixos: bool = False
-    engine: Engine | None = None
+    everything: tuple[str, ...] = ()
     bounded: bool = False
     every_reference: bool = False
 
@@ -46,7 +45,7 @@ def judge(change: Change, request: JudgeRequest, *, progress: Progress) -> Judge
     with ground.opened(change.base, progress=progress) as place:
 
         def judged(before: ChangeStep | None, after: ChangeStep, allowed: Allowance) -> Judgement:
-            if request.bounded and request.engine is None and not request.every_reference:
+            if request.bounded and not request.everything and not request.every_reference:
                 times.begin(together)
             sides = Sides(
                 base=change.base,
@@ -59,8 +58,8 @@ def judge(change: Change, request: JudgeRequest, *, progress: Progress) -> Judge
                 times=times,
                 allowed=allowed,
             )
-            engine = request.engine if before is None and after is change.whole else None
-            return extent.judged(sides, request.systems, engine=engine, progress=progress)
+            everything = request.everything if before is None and after is change.whole else ()
+            return extent.judged(sides, request.systems, everything=everything, progress=progress)
 
         whole = judged(None, change.whole, limits.allowance(most))
         steps: list[StepVerdict] = []

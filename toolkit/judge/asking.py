@@ -130,29 +130,38 @@ def command(  # noqa: PLR0913 - the arguments of the expression
     system: str,
     questions: Mapping[int, Question],
     *,
-    nixos: bool,
+    nixos: bool = False,
     mark: str = MARK,
     loud: bool = False,
+    hashed: bool = False,
 ) -> Command:
     """Return the sealed command that evaluates the questions with these numbers, each with its own time limit.
 
-    Nix prints a `mark` and the number before each question and each answer.
+    Nix prints a `mark` and the number before each question and each answer. If the answers are `hashed`, a question
+    that fails ends no other.
     """
+    asked = (
+        {"number": number, **structs.asdict(each), "given": dict(each.given)} for number, each in questions.items()
+    )
     arguments = {
         "sign": mark,
         "tree": str(root),
         "system": system,
+        # One variable of a program has at most 128 KiB.
         "questions": json.dumps(
-            [
-                {"number": number, **structs.asdict(each), "given": dict(each.given)}
-                for number, each in questions.items()
-            ]
+            [{name: value for name, value in each.items() if value not in ((), {})} for each in asked]
         ),
         "nixos": "yes" if nixos else "",
         "loud": "yes" if loud else "",
+        "hashed": "yes" if hashed else "",
     }
     count = inf if nixos else len(questions)
+    if hashed:
+        return sealed_command(EXPRESSION, arguments, count, attribute="chunk", seconds=inf, searches=True)
     return sealed_command(EXPRESSION, arguments, count, attribute="answers", seconds=_SECONDS)
+
+
+_FAILED = Answer(kind=ENDS, ends={PACKAGE: "its evaluation fails"})
 
 
 class Times:
@@ -198,19 +207,23 @@ def ask(  # noqa: PLR0913 - the question, and what is known from before it
     questions: Sequence[Question],
     *,
     nixos: bool = False,
+    hashed: bool = False,
     times: Times | None = None,
     allowed: Allowance | None = None,
     heard: Callable[[], None] | None = None,
 ) -> list[Answer]:
     """Evaluate attributes of the tree at `root` on a system, and return the answers in order.
 
-    Attributes whose time is up are added to `times`. The time of an attribute, alone or with others, is subtracted from
-    its `allowed` time. `heard` is called after each answer.
+    `hashed` answers are those of the whole set: without aliases, and with hashes of most parts. Attributes whose time
+    is up are added to `times`. The time of an attribute, alone or with others, is subtracted from its `allowed` time.
+    `heard` is called after each answer.
     """
     times = Times() if times is None else times
     allowed = limits.allowance(seconds(nixos=nixos)) if allowed is None else allowed
     known = {path: each for (where, path), each in times.late.items() if where in {system, NATIVE}}
-    conversation = _Conversation(root=root, system=system, nixos=nixos, times=times, allowed=allowed, tell=heard)
+    conversation = _Conversation(
+        root=root, system=system, nixos=nixos, hashed=hashed, times=times, allowed=allowed, tell=heard
+    )
     answers = iter(conversation.ask([question for question in questions if question.path not in known]))
     return [known.get(question.path) or next(answers) for question in questions]
 
@@ -221,11 +234,12 @@ class _Conversation(Struct, kw_only=True):
     root: Path
     system: str
     nixos: bool
+    hashed: bool
     times: Times
     allowed: Allowance
     tell: Callable[[], None] | None
     mark: str = field(default_factory=new_mark)
-    heard: dict[Question, str] = field(default_factory=dict[Question, str])
+    heard: dict[Question, Answer] = field(default_factory=dict["Question", "Answer"])
     broken: dict[tuple[str, ...], str] = field(default_factory=dict[tuple[str, ...], str])
 
     def ask(self, questions: Sequence[Question]) -> list[Answer]:
@@ -240,7 +254,7 @@ class _Conversation(Struct, kw_only=True):
         """Return the answers of one evaluation; raise CommandError if a question ends it."""
         left = {number: each for number, each in enumerate(questions) if each not in self.heard}
         if left:
-            asking = command(self.root, self.system, left, nixos=self.nixos, mark=self.mark)
+            asking = command(self.root, self.system, left, nixos=self.nixos, mark=self.mark, hashed=self.hashed)
             asking = replace(asking, on_stderr=partial(self._hear, questions))
             things = [(self.system, each.path) for each in left.values()]
             began, left_over = time.monotonic(), self.times.left
@@ -251,29 +265,36 @@ class _Conversation(Struct, kw_only=True):
                 self.allowed.execute(asking, things, mark=f"{self.mark} question")
             except CommandError as error:
                 is_over = self.times.left <= 0
-                if not program.reached_limit(error):
+                if not (self.hashed or program.reached_limit(error)):
                     self.times.ending.spend(time.monotonic() - began)
                     is_over |= self.times.ending.left <= 0 and len(questions) > 1
                 if is_over:
                     return self._so_far(questions)
                 raise
-        return self._so_far(questions)
+        return [self.heard.get(each, _FAILED) for each in questions]
 
     def _so_far(self, questions: Sequence[Question]) -> list[Answer]:
         """Return the answers that Nix has given; no others are waited for."""
-        return [_answer(self.heard[each]) if each in self.heard else _unreached(each) for each in questions]
+        return [self.heard.get(each) or _unreached(each) for each in questions]
 
     def _hear(self, questions: Sequence[Question], line: str) -> None:
-        """Take the answer that a line of Nix has, if it has one."""
+        """Take the answer that a line of Nix has, if it has one; a second one has further parts."""
         if (found := re.match(rf"trace: {self.mark} answer (\d+) ", line)) is not None:
-            self.heard[questions[int(found[1])]] = line[found.end() :]
-            if self.tell is not None:
+            question = questions[int(found[1])]
+            parts = documents.read(line[found.end() :], dict[str, Any], document="Nix's answer")
+            known = self.heard.get(question)
+            self.heard[question] = Answer(kind=parts.pop("kind"), parts={**known.parts, **parts} if known else parts)
+            if self.tell is not None and known is None:
                 self.tell()
 
     def _alone(self, question: Question, error: CommandError) -> Answer:
         """Return the answer to a question that ends the evaluation: the part that does is left out."""
         limited, ending = program.reached_limit(error), self.times.ending
         reason = (program.at_limit(error) if limited else program.reason(error)).replace(f"{self.root}/", "")
+        if self.hashed:
+            # Its first part may have been heard.
+            known = self.heard.get(question)
+            return known or Answer(kind=ENDS, ends={PACKAGE: reason}, limited=(PACKAGE,) if limited else ())
         wanted = question.parts or ALL
         parts = re.findall(rf"{self.mark} (question|part) ([\w-]+)", error.stderr)[-1:]
         at = parts[0][1] if parts and parts[0][0] == "part" else None
@@ -316,11 +337,6 @@ class _Conversation(Struct, kw_only=True):
         return of_time or (program.reached_limit(error) and left < self.allowed.seconds / 2)
 
 
-def _answer(said: str) -> Answer:
-    shown = documents.read(said, dict[str, Any], document="Nix's answer")
-    return Answer(kind=shown.pop("kind"), parts=shown)
-
-
 def _unreached(question: Question) -> Answer:
     wanted = question.parts or ALL
     return Answer(kind=ENDS, ends=dict.fromkeys(wanted, limits.no_time()), limited=wanted)
@@ -333,7 +349,7 @@ def is_unreached(answer: Answer) -> bool:
 
 def why_not(root: Path, system: str, path: tuple[str, ...], allowed: Allowance) -> str:
     """Return in one line why an attribute does not evaluate, within its remaining time."""
-    asking = command(root, system, {0: Question(path=path, parts=("derivation",))}, nixos=False, loud=True)
+    asking = command(root, system, {0: Question(path=path, parts=("derivation",))}, loud=True)
     try:
         allowed.execute(asking, [(system, path)], mark=f"{MARK} question")
     except CommandError as error:

@@ -8,12 +8,11 @@ from pathlib import PurePosixPath
 
 from msgspec.structs import replace
 
-from toolkit.judge import comparing, packages, reach
+from toolkit.judge import comparing, everything, reach
 from toolkit.judge.asking import PACKAGE, THROWS, Question
 from toolkit.judge.audience import FEW_READERS, Audience
 from toolkit.judge.changed import ChangedText, file_changes
 from toolkit.judge.differences import Difference, Gap, Judgement, Kind, Weight
-from toolkit.judge.everything import Engine
 from toolkit.judge.made import MOST, MOST_DEEP, Made, candidates
 from toolkit.judge.reach import AttrPath
 from toolkit.judge.record import SAMPLE, Record
@@ -29,27 +28,26 @@ _LICENSES = {"lib/licenses.nix", "lib/licenses/licenses.nix"}
 _UPDATING = re.compile(r"^maintainers/scripts/|/update[\w.-]*\.(?:sh|py|rb|pl|nu|js|ts|mjs)$")
 
 
-def judged(sides: Sides, systems: Sequence[str], *, engine: Engine | None = None, progress: Progress) -> Judgement:
-    """Judge the differences between the two sides; with an engine, in every attribute of the set.
+def judged(sides: Sides, systems: Sequence[str], *, everything: Sequence[str] = (), progress: Progress) -> Judgement:
+    """Judge the differences between the two sides; on the systems of `everything`, in every attribute of the set.
 
     The name of the change is not known here.
     """
-    return _Judging(sides=sides, systems=systems, engine=engine, progress=progress).verdict()
+    return _Judging(sides=sides, systems=systems, everything=everything, progress=progress).verdict()
 
 
 class _Judging:
     """One judgement; what it finds is collected on the way."""
 
-    def __init__(self, *, sides: Sides, systems: Sequence[str], engine: Engine | None, progress: Progress) -> None:
+    def __init__(self, *, sides: Sides, systems: Sequence[str], everything: Sequence[str], progress: Progress) -> None:
         self.sides = sides
-        self.engine = engine
+        self.everything = everything
         self.progress = progress
         self.files = file_changes(sides)
         self.record = Record(sides, self.files, systems)
         self.systems, self.native = self.record.systems, self.record.native
         self.made = Made(self.record)
         self.audience = Audience(self.record)
-        self.everything: list[str] = []
 
     def verdict(self) -> Judgement:
         relevant = [file for file in self.files if not file.is_document]
@@ -61,9 +59,9 @@ class _Judging:
             self.record.differences += broken
         elif relevant:
             self._judge(relevant)
-            if self.engine is not None:
-                self._ask_everything(self.engine)
-            else:
+            for system in self.everything:
+                everything.compare(self.record, system, most_deep=MOST_DEEP)
+            if not self.everything:
                 self.record.unknown += self.made.unreached
         differences = [*_told_once(self.record.differences)]
         differ = {each.attribute for each in differences if each.weight is not Weight.NOTE}
@@ -147,7 +145,7 @@ class _Judging:
 
     def _look_beyond(self, general: Sequence[str], special: Sequence[ChangedText]) -> None:
         """Add that everything may differ: by files that all packages are made with, or by another stdenv."""
-        if general and self.engine is None:
+        if general and not self.everything:
             reason = "reaches everything, of which a few packages were compared"
             self.made.unreached.append(Gap(what=few(general), reason=reason))
             self.record.compare({system: [tuple(name.split(".")) for name in SAMPLE] for system in self.systems})
@@ -298,32 +296,6 @@ class _Judging:
         for each in comparing.compare(self.record.subject("", self.native), before, after):
             if (each.attribute, each.kind) not in known:
                 self.record.differences.append(each)
-
-    def _ask_everything(self, engine: Engine) -> None:
-        """Compare every package of the set, and ask about those that are not the same."""
-        for system in engine.systems or (self.native,):
-            before, after = self.sides.packages(system, engine)
-            self.everything.append(system)
-            self.record.unknown += [Gap(what=system, reason=each) for each in {*before.partial, *after.partial}]
-            self.record.asked |= {*before.derivations, *after.derivations}
-            for what, sides in (
-                ("does not evaluate", (before.failed, after.failed)),
-                ("its passthru cannot be asked for", (before.unfinished, after.unfinished)),
-            ):
-                if both := sorted({*sides[0]} & {*sides[1]}):
-                    self.record.not_covered.append(
-                        Gap(what=f"{few(both)} on {system}", reason=f"{what}, before as after")
-                    )
-            paths = packages.differing(before, after)
-            self.record.compare({system: paths[:MOST_DEEP]})
-            for path in paths[MOST_DEEP:]:
-                self.record.differences += packages.unexplained(
-                    self.record.subject(".".join(path), system), path, before, after
-                )
-            if rest := len(paths) - MOST_DEEP:
-                reason = "differ, and their derivations and digests alone were compared"
-                if rest > 0:
-                    self.record.not_covered.append(Gap(what=f"{rest} more attributes on {system}", reason=reason))
 
     def _is_unnamed(self, file: ChangedText) -> bool:
         """Return whether nobody names a file beside a package of pkgs/by-name: it is in a source, or nowhere."""

@@ -16,9 +16,7 @@ from toolkit import documents, process
 from toolkit.cache import default_cache
 from toolkit.git.reading import TreeFile
 from toolkit.judge.asking import FILES, Answer, Question, Times, ask, is_unreached, why_not
-from toolkit.judge.everything import Engine, evaluate
 from toolkit.judge.ground import Ground
-from toolkit.judge.packages import Packages
 from toolkit.model import Progress
 from toolkit.nix import limits, program
 from toolkit.nix.limits import Allowance
@@ -30,6 +28,9 @@ _DOCUMENT = "answers.json"
 _EACH_MIB = 2048
 _MOST = 96
 """Attributes in one evaluation; what packages have in common is evaluated once in each."""
+
+_MOST_HASHED = 600
+"""The number of attributes of the whole set that fit in the memory of one evaluation."""
 
 _LEAST = 12
 _MOST_TOLD = 10
@@ -50,6 +51,7 @@ class Sides(Struct, frozen=True, kw_only=True):
     before: Mapping[PurePosixPath, TreeFile | None]
     after: Mapping[PurePosixPath, TreeFile | None]
     nixos: bool
+    hashed: bool = False
     every_reference: bool = False
     progress: Progress
     times: Times
@@ -114,22 +116,9 @@ class Sides(Struct, frozen=True, kw_only=True):
             if before != after and not is_unreached(after)
         ]
 
-    def packages(self, system: str, engine: Engine) -> tuple[Packages, Packages]:
-        """Return all packages before and after."""
-        before, after = (
-            self._packages(contents, system, engine, what)
-            for contents, what in ((self.before, "before"), (self.after, "after"))
-        )
-        return before, after
-
-    def _packages(
-        self, contents: Mapping[PurePosixPath, TreeFile | None], system: str, engine: Engine, what: str
-    ) -> Packages:
-        with self.ground.holding(contents) as root:
-            tree = self.base
-            if contents:
-                tree = NixpkgsTree(root=root, key=_digest([self.base.key], contents))
-            return evaluate(tree, system, engine, what=f"{system}, {what}", progress=self.progress)
+    def of_all(self) -> "Sides":
+        """Return the sides for questions about the whole set, whose answers are kept apart."""
+        return replace(self, hashed=True, _kept={})
 
     def _side(
         self,
@@ -145,7 +134,7 @@ class Sides(Struct, frozen=True, kw_only=True):
 
         def add(system: str, questions: Sequence[Question]) -> None:
             new = [question for question in questions if _key(question) not in known[system]]
-            size = min(_MOST, max(_LEAST, -(-len(new) // jobs))) if new else 1
+            size = min(_MOST_HASHED if self.hashed else _MOST, max(_LEAST, -(-len(new) // jobs))) if new else 1
             tasks.extend((system, new[at : at + size]) for at in range(0, len(new), size))
 
         for system, questions in asked.items():
@@ -159,7 +148,15 @@ class Sides(Struct, frozen=True, kw_only=True):
 
                 def answer(task: tuple[str, Sequence[Question]]) -> list[Answer]:
                     heard = partial(tell, task[0])
-                    return ask(root, *task, nixos=self.nixos, times=self.times, allowed=self.allowed, heard=heard)
+                    return ask(
+                        root,
+                        *task,
+                        nixos=self.nixos,
+                        hashed=self.hashed,
+                        times=self.times,
+                        allowed=self.allowed,
+                        heard=heard,
+                    )
 
                 for (system, questions), answers in zip(tasks, side_by_side(answer, tasks, jobs=jobs), strict=True):
                     known[system].update(zip(map(_key, questions), answers, strict=True))
@@ -201,16 +198,12 @@ class Sides(Struct, frozen=True, kw_only=True):
     def _key(self, contents: Mapping[PurePosixPath, TreeFile | None], system: str) -> str:
         """Return the cache key of a tree, a system and a question."""
         asked = hashlib.sha256(b"".join(path.read_bytes() for path in FILES)).hexdigest()
-        facts = [self.base.key, system, self.nixos, str(program.version()), str(self.ground.root), asked]
-        return _digest(facts, contents)
-
-
-def _digest(facts: Sequence[object], contents: Mapping[PurePosixPath, TreeFile | None]) -> str:
-    digest = hashlib.sha256(json.dumps(facts).encode())
-    for path, file in sorted(contents.items()):
-        digest.update(f"\0{path}\0".encode())
-        digest.update(f"{file.mode} {len(file.content)} ".encode() + file.content if file is not None else b"-")
-    return digest.hexdigest()
+        facts = [self.base.key, system, self.nixos, self.hashed, str(program.version()), str(self.ground.root), asked]
+        digest = hashlib.sha256(json.dumps(facts).encode())
+        for path, file in sorted(contents.items()):
+            digest.update(f"\0{path}\0".encode())
+            digest.update(f"{file.mode} {len(file.content)} ".encode() + file.content if file is not None else b"-")
+        return digest.hexdigest()
 
 
 def _key(question: Question) -> str:

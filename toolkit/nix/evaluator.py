@@ -18,6 +18,7 @@ from toolkit.nix.limits import is_sealed, restrict
 from toolkit.nix.stores import STORE, environment, own, physical, remote, written
 from toolkit.process import Command
 
+_NIX_COMMAND = ("--extra-experimental-features", "nix-command")
 OFFLINE = ("--option", "substituters", "")
 SANDBOXED = ("--option", "sandbox", "true", "--option", "sandbox-fallback", "false")
 _KEEPING = ("--read-write-mode", "--option", "fsync-metadata", "false")
@@ -48,6 +49,14 @@ def evaluate_command(
     store, env = (_KEEPING, of(BUILDING, {"NIX_REMOTE": remote(own())})) if keeps else _store()
     argv = ("nix-instantiate", "--eval", "--strict", "--json", *store, *_arguments(expression, arguments), *chosen)
     return restrict(Command(argv=argv, env=env), *_named(expression, arguments), writes=(own(),) if keeps else ())
+
+
+def search_command(expression: Path, arguments: Mapping[str, str], attribute: str) -> Command:
+    """Return the command that evaluates each derivation in a set of `expression`; it passes over those that fail."""
+    store, env = _store()
+    argv = ("nix", *_NIX_COMMAND, "search", "--quiet", "--json", "--show-trace", *store, "--file")
+    command = Command(argv=(*argv, *_arguments(expression, arguments), attribute, "^-$"), env=env)
+    return restrict(command, *_named(expression, arguments))
 
 
 def _store() -> tuple[tuple[str, ...], Mapping[str, str]]:
@@ -88,18 +97,6 @@ def build(expression: Path, arguments: Mapping[str, str], attributes: Sequence[s
     if is_sealed():
         require_no_network(derivations)
     return _paths(_realise(f"{path}!out" for path in derivations))
-
-
-def build_command(expression: Path, arguments: Mapping[str, str], words: Sequence[str], *, jobs: int) -> Command:
-    """Return the command that builds an expression, with `jobs` derivations in parallel and the user's `words`."""
-    argv = ("nix-build", "--no-out-link", "--keep-going", "--max-jobs", str(jobs), *OFFLINE, *SANDBOXED, *words)
-    return Command(argv=(*argv, *_arguments(expression, arguments)), env=environment(named="--store" in words))
-
-
-def content(path: str, *, store: Sequence[str] = ()) -> bytes:
-    """Return the content of a file in the store, or in the store that an option names."""
-    argv = ("nix", "--extra-experimental-features", "nix-command", "store", "cat", *store, path)
-    return process.run(argv, env=environment(named=bool(store))).stdout
 
 
 def instantiate(expression: Path, arguments: Mapping[str, str], attributes: Sequence[str]) -> tuple[Path, ...]:

@@ -37,17 +37,22 @@ def sealed_command(  # noqa: PLR0913 - an expression, and its limits
     attribute: str | None = None,
     keeps: bool = False,
     seconds: float | None = None,
+    searches: bool = False,
 ) -> Command:
     """Return the sealed command that answers so many questions, each in the time of one evaluation.
 
-    All have at most so many `seconds`, or the time of one if the user allows it more.
+    All have at most so many `seconds`, or the time of one if the user allows it more. With `searches`, the attribute is
+    a set of questions, and one that fails ends no other.
     """
     with limits.sealed():
-        asking = evaluator.evaluate_command(expression, arguments, attribute=attribute, keeps=keeps)
+        if searches and attribute is not None:
+            asking = evaluator.search_command(expression, arguments, attribute)
+        else:
+            asking = evaluator.evaluate_command(expression, arguments, attribute=attribute, keeps=keeps)
+            asking = replace(asking, argv=(*asking.argv, *(() if keeps else ("--readonly-mode",)), "--show-trace"))
     one = limits.seconds()
     return replace(
         limits.bounded(asking, limits.memory(), strictly=True),
-        argv=(*asking.argv, *(() if keeps else ("--readonly-mode",)), "--show-trace"),
         timeout=min(one * count, max(one, seconds or one), limits.left()),
     )
 

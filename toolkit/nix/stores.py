@@ -26,12 +26,9 @@ _PATIENCE_SECONDS = 20.0
 NO_NIXFMT = "nixfmt is not installed; 'nix-shell -p nixfmt' has it"
 
 
-def environment(*, named: bool = False) -> Mapping[str, str]:
-    """Return the environment of the user's Nix, with a writable store unless an option has `named` one.
-
-    Raise ToolkitError if there is none.
-    """
-    return of(BUILDING, None if named else store_variables())
+def environment() -> Mapping[str, str]:
+    """Return the environment of the user's Nix, with a writable store; raise ToolkitError if there is none."""
+    return of(BUILDING, store_variables())
 
 
 @cache

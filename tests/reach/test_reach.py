@@ -60,6 +60,20 @@ NEW = 'fetch { name = "new"; hash = hash "c"; }'
         # A vim plugin, and a kernel module: see the set.
         "plugin = prev.plugin.overrideAttrs { dependencies = [ prev.tool ]; };",
         'module = prev.module.override { kernel = prev.kernel.overrideAttrs { version = "6.6.40"; }; };',
+        # The variables are read by setup hooks, by a builder, and by another variable.
+        "hooked = prev.hooked.overrideAttrs { dontUseHook = true; };",
+        "tool = prev.tool.overrideAttrs { dontStripThings = true; };",
+        'tool = prev.tool.overrideAttrs { dontUseTool = true; args = [ (builtins.toFile "b" "$dontUseTool") ]; };',
+        'tool = prev.tool.overrideAttrs { dontUseTool = true; postInstall = "test $dontUseTool"; };',
+        # A hash that is the old one is no remainder if the user wrote it.
+        f"""vendored = with prev; mkDerivation (own: {{
+          pname = "vendored";
+          version = "2.0.0";
+          src = {NEW};
+          cargoHash = hash "a";
+          cargoDeps = fetch {{ name = "vendored-2.0.0-vendor"; hash = own.cargoHash; from = own.src; }};
+        }});""",
+        f"kept = with prev; kept.overrideAttrs {{ src = {NEW}; }};",
         'tool = (import <nixpkgs> { localSystem.system = "x86_64-linux"; }).plain;',
     ],
 )
@@ -120,6 +134,8 @@ def test_an_override_of_what_is_addressed_by_its_content_reaches(
         (f'server = with prev; server.overrideAttrs {{ version = "2.0.0"; src = {NEW}; }};', "source"),
         ("double = prev.double.override { tool = prev.spare; };", "tool-2.0"),
         (f"assembly = with prev; assembly.overrideAttrs {{ src = {NEW}; }};", "kit-1.0.0"),
+        ("tool = prev.tool.overrideAttrs { dontUseHook = true; };", "dontUseHook"),
+        ("hooked = prev.hooked.overrideAttrs { dontUse = true; };", "dontUse"),
         # It names the old package, and nothing runs it.
         ('editor = prev.editor.overrideAttrs { postInstall = "wrap ${prev.editor}"; };', "postInstall"),
     ],

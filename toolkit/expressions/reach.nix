@@ -114,6 +114,14 @@ let
 
   isOutside = found: found != null && substring 0 (stringLength tree + 1) found.file != tree + "/";
 
+  # The variables of a package that stand in a file of the user's.
+  writtenIn =
+    value:
+    let
+      variables = guarded { } (if isPackage value then value.drvAttrs or { } else { });
+    in
+    filter (name: place name variables != null) (attrNames variables);
+
   drvAt =
     path: scope: guarded null (if has path scope && isPackage (at path scope) then text (at path scope).drvPath else null);
 
@@ -331,6 +339,7 @@ in
     in
     say {
       inherit old new;
+      written = writtenIn (at path given);
       aliases = map (other: {
         path = other;
         drv = drvAt other scope;
@@ -347,6 +356,7 @@ in
     say {
       old = if afresh then factsAt (base ++ [ each ]) plain else factsAt [ each ] found.super;
       new = facts found.given.${each};
+      written = writtenIn found.given.${each};
       aliases = map (other: {
         path = other;
         drv = drvAt other scope;

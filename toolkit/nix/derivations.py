@@ -8,10 +8,12 @@ import json
 import re
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import cast
 
+from toolkit import inside
 from toolkit.errors import ToolkitError
 
 _HEAD = re.compile(rb"Derive\(\[(.*?)\],\[(.*?)\],\[(.*?)\],\"", re.DOTALL)
@@ -19,6 +21,7 @@ _PATH = re.compile(r"/nix/store/[0-9a-z]{32}-[\w+.?=-]+\.drv")
 _STRING = rb'"((?:[^"\\]|\\.)*)"'
 _OUTPUT = re.compile(rb"\(" + rb",".join([_STRING] * 4) + rb"\)", re.DOTALL)
 _INPUT = re.compile(rb'\("([^"]+\.drv)",')
+_SOURCE = re.compile(r"/(nix/store/[0-9a-z]{32}-[\w+.?=-]+)")
 _VARIABLE = re.compile(rb"\(" + _STRING + rb"," + _STRING + rb"\)", re.DOTALL)
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r"}
@@ -102,6 +105,12 @@ class DerivationStore:
                 content = b""
             self._known[path] = Derivation(path, content)
         return self._known[path]
+
+    def scripts(self, path: str) -> Iterator[str]:
+        """Yield the files that a derivation takes, such as its builder; none of a directory."""
+        for name in _SOURCE.findall(self[path].command[0].decode()):
+            with suppress(ToolkitError):
+                yield (inside.find(self._root, name) or b"").decode(errors="replace")
 
     def closure(self, path: str) -> frozenset[str]:
         """Return a derivation and all its direct and indirect inputs, by path."""

@@ -21,14 +21,10 @@ class Named(Struct, frozen=True, kw_only=True):
 
 
 class ValueFacts(Struct, frozen=True, kw_only=True):
-    """Nix's facts about a value; all but `kind` are only for packages."""
+    """The kind of a value, and the derivation of a package."""
 
     kind: str
     drv: str | None = None
-    out: str | None = None
-    version: str | None = None
-    pname: str | None = None
-    src: str | None = None
 
 
 class Alias(Struct, frozen=True, kw_only=True):
@@ -42,12 +38,14 @@ class Alias(Struct, frozen=True, kw_only=True):
 class Pair(Struct, frozen=True, kw_only=True):
     """An attribute without and with the override.
 
-    If it is a package under an overlay, `passthru` are names in it, and `downloads` paths there of what is downloaded.
+    `written` are the package's variables that stand in a file of the user's. If it is a package under an overlay,
+    `passthru` are names in it, and `downloads` paths there of what is downloaded.
     """
 
     old: ValueFacts
     new: ValueFacts
     aliases: tuple[Alias, ...] = ()
+    written: tuple[str, ...] = ()
     passthru: tuple[str, ...] = ()
     downloads: tuple[tuple[str, str], ...] = ()
 

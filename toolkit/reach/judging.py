@@ -7,7 +7,6 @@ from difflib import get_close_matches
 from msgspec.structs import replace
 
 from toolkit.model import Progress
-from toolkit.nix.derivations import Derivation
 from toolkit.nix.program import quoted
 from toolkit.reach import instead, rules
 from toolkit.reach.answers import (
@@ -18,15 +17,14 @@ from toolkit.reach.answers import (
     Place,
     Shown,
     Taken,
-    ValueFacts,
 )
 from toolkit.reach.effects import Brought, Left, Outcome, Override, together
 from toolkit.reach.instead import Names
 from toolkit.reach.listing import Listing, status_of
 from toolkit.reach.others import Others
-from toolkit.reach.overridden import Call
+from toolkit.reach.overridden import Overridden
 from toolkit.reach.session import EvaluationError, Session
-from toolkit.reach.sets import Sets, called, listed
+from toolkit.reach.sets import ScopedPath, Sets, called, listed
 from toolkit.reach.sources import is_own
 
 _MOST = 32
@@ -51,7 +49,6 @@ class Judge:
         self._others = Others(self._sets, bring)
         self._parts_of = parts
         self._progress = progress
-        self._store = self._others.store
         self._places: dict[tuple[str, ...], Place | None] = {}
         self._written: dict[tuple[Place, str], list[tuple[str, ...]]] = {}
         self._slow: set[str] = set()
@@ -71,9 +68,11 @@ class Judge:
 
     def _attribute(self, subject: Listed) -> Iterator[Override]:
         joint = self._sets.joint(subject)
+        own: tuple[str, ...] = (subject.name,)
         scope = self._sets.alone(subject) if joint in self._slow else joint
         if (chosen := subject.overlay.option) is not None:
-            yield self._override(subject, chosen.of, self._judged(subject, chosen.of, scope))
+            own = chosen.of
+            yield self._override(subject, own, self._judged(ScopedPath(subject=subject, path=own, scope=scope)))
             return
         found = self._sets.ask(f"look {called(scope, subject)}", Look)
         self._bear(scope, found)
@@ -81,23 +80,25 @@ class Judge:
         if isinstance(found, EvaluationError) or (found.hook and not found.members):
             scope = self._sets.alone(subject)
             found = self._sets.ask(f"look {called(scope, subject)}", Look)
+        whole = ScopedPath(subject=subject, path=own, scope=scope)
         if isinstance(found, EvaluationError):
             # Of a new interpreter the packages may fail where it does not.
-            is_known, own = subject.named.known, (subject.name,)
-            verdict = self._failure(subject, found) if is_known else self._judged(subject, own, scope)
+            verdict = self._failure(subject, found) if subject.named.known else self._judged(whole)
             yield self._override(subject, own, verdict)
             return
         self._places |= {(subject.overlay.key, *found.base, each.name): each.place for each in found.members}
-        members = [
-            self._override(subject, (*found.base, each.name), self._member(scope, subject, found, each), each.place)
-            for each in (found.members if subject.named.known else ())
-            if not self._is_known(subject, (*found.base, each.name), each.place)
-        ]
+        members: list[Override] = []
+        for each in found.members if subject.named.known else ():
+            path = (*found.base, each.name)
+            if not self._is_known(subject, path, each.place):
+                self._sets.begin()
+                asked = ScopedPath(subject=subject, path=path, scope=scope, base=found.base if found.extended else None)
+                members.append(self._override(subject, path, self._judged(asked), each.place))
         if not found.members or found.package or not subject.named.known:
-            whole = self._whole(scope, subject, found)
+            verdict = self._whole(whole, found)
             # An interpreter that only carries other packages is none of them.
-            if not found.members or whole.status is not Outcome.NO_EFFECT:
-                yield self._override(subject, (subject.name,), whole)
+            if not found.members or verdict.status is not Outcome.NO_EFFECT:
+                yield self._override(subject, own, verdict)
         yield from members
 
     def _is_known(self, subject: Listed, path: tuple[str, ...], place: Place | None) -> bool:
@@ -120,38 +121,39 @@ class Judge:
             self._slow.add(scope)
             self._sets.begin()
 
-    def _whole(self, scope: str, subject: Listed, look: Look) -> Override:
+    def _whole(self, asked: ScopedPath, look: Look) -> Override:
         if look.package:
-            return self._judged(subject, (subject.name,), scope)
+            return self._judged(asked)
         if look.old == "nothing":
             return Override(status=Outcome.NEW)
         if look.new not in {look.old, "function"}:
             return Override(status=Outcome.REACHES)
-        return self._alike(scope, subject, (subject.name,), look.new)
+        return self._alike(asked, look.new)
 
-    def _alike(self, scope: str, subject: Listed, path: Sequence[str], kind: str) -> Override:
+    def _alike(self, asked: ScopedPath, kind: str) -> Override:
         """Judge two values of a kind that are no packages."""
-        within = self._within(scope, subject, path) if kind == "set" else None
+        within = self._within(asked) if kind == "set" else None
         if within is not None:
             return within
-        equal = self._sets.ask(f"equal {called(scope, subject, path)}", bool)
+        equal = self._sets.ask(f"equal {asked.call}", bool)
         if equal is True:
             return _ALREADY
         if kind in {"value", "set"} and equal is False:
             return Override(status=Outcome.REACHES)
         return Override(status=Outcome.UNKNOWN, reason=f"is a {kind}, not a package")
 
-    def _within(self, scope: str, subject: Listed, path: Sequence[str]) -> Override | None:
+    def _within(self, asked: ScopedPath) -> Override | None:
         """Judge a set by the packages in it that differ, the first of very many; None if all are the same."""
-        names = self._sets.ask(f"within {called(scope, subject, path)}", tuple[str, ...])
-        found = names if isinstance(names, EvaluationError) else self._differing(scope, subject, path, names)
+        subject = asked.subject
+        names = self._sets.ask(f"within {asked.call}", tuple[str, ...])
+        found = names if isinstance(names, EvaluationError) else self._differing(asked, names)
         if isinstance(found, EvaluationError):
             failure = self._failure(subject, found)
             return replace(failure, reason=f"is a set, of which not all evaluates: {failure.reason}")
-        paths = [(*path, *each) for each in found[:_MOST]]
+        paths = [(*asked.path, *each) for each in found[:_MOST]]
         if not paths:
             return None
-        members = [self._override(subject, each, self._judged(subject, each, scope)) for each in paths]
+        members = [self._override(subject, each, self._judged(replace(asked, path=each, base=None))) for each in paths]
         failing = next((each for each in members if each.status is Outcome.FAILS), None)
         if failing is not None and len(found) <= _MOST:
             return Override(status=Outcome.FAILS, reason=f"{failing.attribute}: {failing.reason}")
@@ -161,23 +163,20 @@ class Judge:
             return replace(verdict, reason=f"{_MOST} of the {len(found)} packages in it that differ were looked at")
         return verdict
 
-    def _differing(
-        self, scope: str, subject: Listed, path: Sequence[str], names: Sequence[str]
-    ) -> list[tuple[str, ...]] | EvaluationError:
+    def _differing(self, asked: ScopedPath, names: Sequence[str]) -> list[tuple[str, ...]] | EvaluationError:
         """Return the paths of what differs in a set, in halves if Nix does not get through it as a whole."""
-        call = called(scope, subject, path)
-        found = self._sets.ask(f"inner {call} {listed(names)}", tuple[tuple[str, ...], ...])
+        found = self._sets.ask(f"inner {asked.call} {listed(names)}", tuple[tuple[str, ...], ...])
         if not isinstance(found, EvaluationError):
             return [*found]
-        if found.is_limit or (len(names) > _MOST and self._none_evaluates(call, names, found)):
+        if found.is_limit or (len(names) > _MOST and self._none_evaluates(asked.call, names, found)):
             return found
         if len(names) == 1:
             # What has never evaluated is no fault of the override.
-            before = self._sets.ask(f"before {called(scope, subject, (*path, names[0]))}", ValueFacts)
+            before = self._sets.ask(f"before {replace(asked, path=(*asked.path, *names)).call}", object)
             return [] if isinstance(before, EvaluationError) else [(names[0],)]
         middle = len(names) // 2
-        one = self._differing(scope, subject, path, names[:middle])
-        other = one if isinstance(one, EvaluationError) else self._differing(scope, subject, path, names[middle:])
+        one = self._differing(asked, names[:middle])
+        other = one if isinstance(one, EvaluationError) else self._differing(asked, names[middle:])
         return other if isinstance(one, EvaluationError) or isinstance(other, EvaluationError) else one + other
 
     def _none_evaluates(self, call: str, names: Sequence[str], failed: EvaluationError) -> bool:
@@ -185,79 +184,70 @@ class Judge:
         some = (self._sets.ask(f"inner {call} {listed([each])}", object) for each in names[:: len(names) // _SOME])
         return all(isinstance(each, EvaluationError) and each.message == failed.message for each in some)
 
-    def _member(self, scope: str, subject: Listed, look: Look, member: Named) -> Override:
-        self._sets.begin()
-        base = look.base if look.extended else None
-        return self._judged(subject, (*look.base, member.name), scope, base=base)
-
-    def _judged(
-        self, subject: Listed, path: Sequence[str], scope: str, *, base: Sequence[str] | None = None
-    ) -> Override:
-        """Judge a path in a set of packages, or a member of the scope `base` that the override extends."""
-        is_joint = scope == self._sets.joint(subject)
-        scope, pair = self._pair(subject, path, scope, base)
+    def _judged(self, asked: ScopedPath) -> Override:
+        """Judge a path in a set of packages."""
+        is_joint = asked.scope == self._sets.joint(asked.subject)
+        asked, pair = self._pair(asked)
         if isinstance(pair, EvaluationError):
-            return self._failure(subject, pair)
+            return self._failure(asked.subject, pair)
         if pair.old.drv is None or pair.new.drv is None:
             is_set = pair.old.kind == pair.new.kind == "set"
-            return self._alike(scope, subject, path, "set") if is_set else _unlike(pair)
-        old, new = self._store[pair.old.drv], self._store[pair.new.drv]
+            return self._alike(asked, "set") if is_set else _unlike(pair)
+        case = self._others.case(asked, pair)
+        old, new = case.old, case.new
         # The places of outputs that are addressed by their content are not known.
         if old.path != new.path and (old.outputs != new.outputs or "" in old.outputs.values()):
-            return self._changed(subject, path, pair, path[-1] if base is not None else "", scope)
-        if is_joint and not subject.again and self._sets.drv("plain", path) != old.path:
+            return self._changed(asked, pair, case)
+        if is_joint and not asked.subject.again and self._sets.drv("plain", asked.path) != old.path:
             # Another override may have the same effect.
-            alone = self._judged(subject, path, self._sets.alone(subject), base=base)
+            alone = self._judged(replace(asked, scope=self._sets.alone(asked.subject)))
             if alone.status is not Outcome.NO_EFFECT:
                 return alone
-        return self._unchanged(subject, path, old, new, scope, is_member=base is not None)
+        return self._unchanged(asked, case)
 
-    def _pair(
-        self, subject: Listed, path: Sequence[str], scope: str, base: Sequence[str] | None
-    ) -> tuple[str, Pair | EvaluationError]:
-        """Return a path without and with the override, and the set in which both evaluate."""
+    def _pair(self, asked: ScopedPath) -> tuple[ScopedPath, Pair | EvaluationError]:
+        """Return a path without and with the override, in the set in which both evaluate."""
 
-        def pair_in(here: str, afresh: str = "false") -> Pair | EvaluationError:
-            if base is None:
-                return self._sets.ask(f"pair {afresh} {called(here, subject, path)}", Pair)
-            return self._sets.ask(f"member {afresh} {called(here, subject)} {listed(base)} {quoted(path[-1])}", Pair)
+        def pair_in(asked: ScopedPath, afresh: str = "false") -> Pair | EvaluationError:
+            if asked.base is None:
+                return self._sets.ask(f"pair {afresh} {asked.call}", Pair)
+            member = f"{listed(asked.base)} {quoted(asked.path[-1])}"
+            return self._sets.ask(f"member {afresh} {called(asked.scope, asked.subject)} {member}", Pair)
 
-        pair = pair_in(scope)
-        self._bear(scope, pair)
-        fails = isinstance(pair, EvaluationError) or (pair.old.kind == "nothing" and subject.named.known)
-        if fails and scope == self._sets.joint(subject):
-            by_itself = pair_in(self._sets.alone(subject))
+        pair = pair_in(asked)
+        self._bear(asked.scope, pair)
+        fails = isinstance(pair, EvaluationError) or (pair.old.kind == "nothing" and asked.subject.named.known)
+        if fails and asked.scope == self._sets.joint(asked.subject):
+            alone = replace(asked, scope=self._sets.alone(asked.subject))
+            by_itself = pair_in(alone)
             if isinstance(pair, EvaluationError) or not isinstance(by_itself, EvaluationError):
-                scope, pair = self._sets.alone(subject), by_itself
+                asked, pair = alone, by_itself
         if isinstance(pair, EvaluationError) and not pair.is_limit:
-            afresh = pair_in(scope, "true")
+            afresh = pair_in(asked, "true")
             pair = pair if isinstance(afresh, EvaluationError) else afresh
-        return scope, pair
+        return asked, pair
 
-    def _unchanged(  # noqa: PLR0913 - an override, and the package without and with it
-        self, subject: Listed, path: Sequence[str], old: Derivation, new: Derivation, scope: str, *, is_member: bool
-    ) -> Override:
-        """Judge two derivations that build the same, of a path or a member of a scope."""
-        question = called(scope, subject, path)
-        if not is_member and isinstance(
-            failed := self._sets.ask(f"added {question}", tuple[str, ...]), EvaluationError
-        ):
-            return self._failure(subject, failed)
-        same = _ALREADY if is_member else self._same(question)
-        if same is _ALREADY and self._sets.drv("plain", path) not in {"", new.path}:
+    def _unchanged(self, asked: ScopedPath, case: Overridden) -> Override:
+        """Judge two derivations that build the same."""
+        same = _ALREADY
+        if asked.base is None:
+            failed = self._sets.ask(f"added {asked.call}", object)
+            if isinstance(failed, EvaluationError):
+                return self._failure(asked.subject, failed)
+            shown = self._sets.known(f"differs {asked.call}", Shown, Shown(meta=False, passthru=()))
+            if changed := "meta" if shown.meta else "passthru" if shown.passthru else None:
+                reason = f"only {changed} changes, the build stays the same"
+                same = Override(status=Outcome.NO_EFFECT, reason=reason)
+        if same is _ALREADY and self._sets.drv("plain", asked.path) not in {"", case.new.path}:
             same = _BY_OTHERS
-        words, calls = self._calls(subject, path, path[-1] if is_member else "", scope)
-        case = self._others.case(scope, old, new, calls)
-        other = self._others.instead(words, path, case, (), self._names(subject, path))
+        other = self._others.instead(asked, case, (), self._names(asked.subject, asked.path))
         return same if other is None else replace(same, reason="the derivation stays the same", instead=other)
 
-    def _changed(self, subject: Listed, path: Sequence[str], pair: Pair, member: str, scope: str) -> Override:
-        """Judge two derivations that differ, of a member of a scope if that is not empty."""
-        old, new = self._store[pair.old.drv or ""], self._store[pair.new.drv or ""]
+    def _changed(self, asked: ScopedPath, pair: Pair, case: Overridden) -> Override:
+        """Judge two derivations that differ."""
+        old, new = case.old, case.new
         if rules.is_meta(old, new):
             return Override(status=Outcome.NO_EFFECT, reason="only meta changes, and NIX_MAIN_PROGRAM goes with it")
-        words, calls = self._calls(subject, path, member, scope)
-        case = self._others.case(scope, old, new, calls)
         left = rules.left(case)
         rest = tuple(
             Left(name=".".join(alias.path), why="is still without the override")
@@ -269,41 +259,26 @@ class Judge:
                 (each.path[0] for each in pair.aliases if len(each.path) == 1 and each.drv == new.path), None
             )
             return Override(status=Outcome.REACHES, reason=f"{follower} follows" if follower is not None else None)
-        names = self._names(subject, path)
-        if left:
-            other = self._others.instead(words, path, case, left, names)
-            more = self._beside(scope, subject, path, rest, names) if other is not None and rest else None
-            other = other if more is None else f"{other}\n{more}"
-        else:
-            other = self._beside(scope, subject, path, rest, names)
-        reason = None if other is not None else f"no way found, because {instead.obstacle(left, calls)}"
+        names = self._names(asked.subject, asked.path)
+        others = [self._others.instead(asked, case, left, names)] if left else []
+        if rest and None not in others:
+            others.append(self._beside(asked, rest, names))
+        other = "\n".join(filter(None, others)) or None
+        reason = None if other is not None else f"no way found, because {instead.obstacle(left, case.calls)}"
         return Override(status=Outcome.IN_PART, left=left + rest, reason=reason, instead=other)
 
-    def _beside(
-        self, scope: str, subject: Listed, path: Sequence[str], rest: Sequence[Left], names: Names
-    ) -> str | None:
+    def _beside(self, asked: ScopedPath, rest: Sequence[Left], names: Names) -> str | None:
         """Return what reaches other names of a package, the first of which is still without the override."""
         target = rest[0].name.split(".")
         is_kernel = target[1:] == ["kernel"]
+        path = asked.path
         among = [instead.kernel(target[0], path[0], names)] if is_kernel else [*instead.placed(path, names)]
-        return self._others.placed(scope, subject, target, among, names)
+        return self._others.placed(asked, target, among, names)
 
     def _names(self, subject: Listed, path: Sequence[str]) -> Names:
         if subject.overlay.option is not None:
             return instead.Names(final="pkgs", prev="pkgs", option=subject.overlay.option)
         return instead.names_at(self._places.get((subject.overlay.key, *path)) or subject.named.place)
-
-    def _calls(self, subject: Listed, path: Sequence[str], member: str, scope: str) -> tuple[str, tuple[Call, ...]]:
-        """Return the expressions for the calls that make an override, and the calls."""
-        words = f"{called(scope, subject)} {quoted(member)}"
-        calls = self._sets.known(f"calls {words}", tuple[Call, ...], ()) if member or len(path) == 1 else ()
-        return words, calls
-
-    def _same(self, words: str) -> Override:
-        shown = self._sets.known(f"differs {words}", Shown, Shown(meta=False, passthru=()))
-        changed = "meta" if shown.meta else "passthru" if shown.passthru else None
-        reason = f"only {changed} changes, the build stays the same"
-        return _ALREADY if changed is None else Override(status=Outcome.NO_EFFECT, reason=reason)
 
     def _failure(self, subject: Listed, failed: EvaluationError) -> Override:
         reason, package = failed.fact, self._parts_of.get(subject.name)
@@ -360,13 +335,16 @@ class Judge:
             refused = self._sets.refusal(subject, path)
             return replace(verdict, reason="; ".join(filter(None, (verdict.reason, refused)))) if refused else verdict
         place = by.file if by.line is None else f"{by.file}:{by.line}"
-        scope, names = self._sets.joint(subject), self._names(subject, path)
-        other = self._others.placed(scope, subject, path, [*instead.placed(path, names)], names)
+        asked, names = (
+            ScopedPath(subject=subject, path=path, scope=self._sets.joint(subject)),
+            self._names(subject, path),
+        )
+        other = self._others.placed(asked, path, [*instead.placed(path, names)], names)
         if other is None:
             later = replace(subject, overlay=subject.overlays[by.overlay - 1], named=Named(name=subject.name))
             names = instead.names_at(Place(file=by.file, line=by.line))
             among = [*instead.composed(path, f"overlay {by.overlay} ({place})", names)]
-            other = self._others.placed(scope, later, path, among, names)
+            other = self._others.placed(replace(asked, subject=later), path, among, names)
         reason = f"replaced by overlay {by.overlay} ({place})"
         if other is None:
             reason += f"; no way found, because that makes '{subject.name}' anew"

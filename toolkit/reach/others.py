@@ -1,10 +1,11 @@
 """Find alternatives to an override that stops halfway; Nix has evaluated each."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from msgspec.structs import replace
 
-from toolkit.nix.derivations import Derivation, DerivationStore
+from toolkit.nix.derivations import DerivationStore
 from toolkit.nix.program import quoted
 from toolkit.nix.stores import own
 from toolkit.reach import instead as ways
@@ -14,7 +15,7 @@ from toolkit.reach.effects import Brought, Left
 from toolkit.reach.instead import Names, Way
 from toolkit.reach.overridden import Call, Overridden
 from toolkit.reach.session import EvaluationError
-from toolkit.reach.sets import Sets, called, listed
+from toolkit.reach.sets import ScopedPath, Sets, called, listed
 
 
 class Others:
@@ -23,41 +24,47 @@ class Others:
     def __init__(self, sets: Sets, bring: Callable[[str], Brought | None]) -> None:
         self._sets = sets
         self._bring = bring
-        self.store = DerivationStore(own())
+        self._store = DerivationStore(own())
 
-    def case(self, scope: str, old: Derivation, new: Derivation, calls: Sequence[Call]) -> Overridden:
-        """Return a case from two derivations, the calls between them, and a package set."""
-        return Overridden(old=old, new=new, store=self.store, calls=calls, top=lambda names: self._top(scope, names))
+    def case(self, asked: ScopedPath, pair: Pair) -> Overridden:
+        """Return a case from two packages, with the calls between them."""
+        is_called = asked.base is not None or len(asked.path) == 1
+        return Overridden(
+            old=self._store[pair.old.drv or ""],
+            new=self._store[pair.new.drv or ""],
+            store=self._store,
+            calls=self._sets.known(f"calls {asked.member}", tuple[Call, ...], ()) if is_called else (),
+            top=partial(self._top, asked.scope),
+            named=pair.written,
+        )
 
     def _top(self, scope: str, names: Sequence[str]) -> Mapping[str, str]:
         found = self._sets.known(f"top {scope} {listed(names)}", tuple[str | None, ...], ())
         return {name: path for name, path in zip(names, found, strict=False) if path is not None}
 
-    def _reaches(self, pair: Pair | EvaluationError, case: Callable[[Derivation, Derivation], Overridden]) -> bool:
-        """Return whether the package differs and nothing stays in it of the old version."""
+    def _reaches(self, pair: Pair | EvaluationError, case: Overridden) -> bool:
+        """Return whether the package of a case differs in a pair and nothing stays in it of the old version."""
         if isinstance(pair, EvaluationError) or pair.old.drv is None or pair.new.drv is None:
             return False
-        old, new = self.store[pair.old.drv], self.store[pair.new.drv]
-        return old.path != new.path and not rules.left(case(old, new))
+        old, new = self._store[pair.old.drv], self._store[pair.new.drv]
+        return old.path != new.path and not rules.left(replace(case, old=old, new=new))
 
-    def instead(
-        self, words: str, path: Sequence[str], case: Overridden, left: Sequence[Left], names: Names
-    ) -> str | None:
+    def instead(self, asked: ScopedPath, case: Overridden, left: Sequence[Left], names: Names) -> str | None:
         """Return the first alternative that reaches, as Nix has evaluated it."""
         arguments = f"{names.final}: {names.prev}: {names.own}: {names.before}: given"
-        found = [*ways.ways(path, case, left, names)]
-        if left and len(path) == 1:
-            downloads = self._sets.known(
-                f"downloads {words} {listed(rules.DEPENDENCIES)}", tuple[tuple[str, str], ...], ()
-            )
-            found += filter(None, [ways.updated(path[0], case.calls, downloads, names)])
+        name = asked.path[0]
+        found = [*ways.ways(asked.path, case, left, names)]
+        if left and len(asked.path) == 1:
+            question = f"downloads {asked.member} {listed(rules.DEPENDENCIES)}"
+            downloads = self._sets.known(question, tuple[tuple[str, str], ...], ())
+            found += filter(None, [ways.updated(name, case.calls, downloads, names)])
         for way in found:
             function = f"({arguments}: {{ {way.attribute} = {way.question}; }})"
-            pair = self._sets.ask(f"way {words} {quoted(way.attribute)} {function}", Pair)
-            if self._reaches(pair, lambda old, new: replace(case, old=old, new=new, calls=())):
+            pair = self._sets.ask(f"way {asked.member} {quoted(way.attribute)} {function}", Pair)
+            if self._reaches(pair, replace(case, calls=(), named=())):
                 return way.text
-        parts = len(path) == 1 and any(each.part for each in left)
-        return self._brought(words, path[0], case, names) if parts else None
+        is_of_file = len(asked.path) == 1 and any(each.part for each in left)
+        return self._brought(asked.member, name, case, names) if is_of_file else None
 
     def _brought(self, words: str, name: str, case: Overridden, names: Names) -> str | None:
         """Return what to write behind the overlay that lifts what the package's file binds, if it reaches there."""
@@ -70,7 +77,7 @@ class Others:
             more = f"[ {' '.join(map(listed, downloads))} ] {listed(rules.DEPENDENCIES)}"
             question = f"brought {words} {quoted(str(made.directory))} {listed(moved)} {more}"
             pair = self._sets.ask(question, Pair)
-            if self._reaches(pair, lambda old, new: replace(case, old=old, new=new)):
+            if self._reaches(pair, case):
                 return ways.behind(made.command, name, case.calls, moved, downloads, names)
             if downloads or isinstance(pair, EvaluationError) or None in {pair.old.drv, pair.new.drv}:
                 return None
@@ -79,12 +86,11 @@ class Others:
                 if not downloads:
                     return None
 
-    def placed(
-        self, scope: str, subject: Listed, target: Sequence[str], among: Sequence[Way], names: Names
-    ) -> str | None:
+    def placed(self, asked: ScopedPath, target: Sequence[str], among: Sequence[Way], names: Names) -> str | None:
         """Return the first alternative that changes a target under the whole list of overlays."""
+        subject = asked.subject
         before = self._sets.drv(self._sets.joint(subject), target)
-        words = f"{self._sets.used(subject.overlays)} {called(scope, subject)}"
+        words = f"{self._sets.used(subject.overlays)} {called(asked.scope, subject)}"
         for way in among:
             function = f"({names.final}: {names.prev}: given: {{ {way.attribute} = {way.question}; }})"
             drv = self._sets.ask(f"placed {words} {quoted(way.member)} {listed(target)} {function}", str)
@@ -98,11 +104,14 @@ class Others:
             return None
         if (made := self._bring(package)) is None:
             return None
-        scope = self._sets.joint(subject)
+        asked = ScopedPath(subject=subject, path=(), scope=self._sets.joint(subject))
         words = " ".join(map(quoted, (package, part, str(made.directory))))
         for in_passthru in (False, True):
-            pair = self._sets.ask(f"replacing {called(scope, subject)} {words} {str(in_passthru).lower()}", Pair)
-            if self._reaches(pair, lambda old, new: self.case(scope, old, new, ())):
+            question = f"replacing {called(asked.scope, subject)} {words} {str(in_passthru).lower()}"
+            pair = self._sets.ask(question, Pair)
+            if isinstance(pair, EvaluationError) or None in {pair.old.drv, pair.new.drv}:
+                continue
+            if self._reaches(pair, self.case(asked, pair)):
                 value = f"old.{part}.…" if subject.name == part else "…"
                 return ways.part(made.command, package, f"{part} = {value};", names, in_passthru=in_passthru)
         return None

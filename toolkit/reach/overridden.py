@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 
 from msgspec import Struct, field
 
@@ -25,6 +26,7 @@ class Call(Struct, frozen=True, kw_only=True):
 class Overridden(Struct, frozen=True, kw_only=True):
     """Two derivations of a store, the calls between them, and the package set's values by name.
 
+    `named` are the new one's variables that the user wrote.
     `top` returns the set's derivations for names, without missing ones.
     """
 
@@ -33,6 +35,7 @@ class Overridden(Struct, frozen=True, kw_only=True):
     store: DerivationStore
     calls: Sequence[Call]
     top: Callable[[Sequence[str]], Mapping[str, str]]
+    named: Sequence[str] = ()
 
     @property
     def changed(self) -> list[str]:
@@ -88,10 +91,14 @@ class Overridden(Struct, frozen=True, kw_only=True):
         return len(digests) != 1 or "" in digests
 
     @property
+    def names(self) -> set[str]:
+        """The names that the override sets."""
+        return {*self.named, *(name for call in self.calls for name in call.names)}
+
+    @property
     def written(self) -> set[str | None]:
         """The hashes that the override sets; setting the old one again declares the download unchanged."""
-        environment = self.new.environment
-        return {digest(environment.get(name, "")) for call in self.calls for name in call.names}
+        return {digest(self.new.environment.get(name, "")) for name in self.names}
 
     def is_written(self, place: str) -> bool:
         """Return whether the override sets the hash of a download, or of everything in a directory of downloads."""
@@ -108,6 +115,37 @@ class Overridden(Struct, frozen=True, kw_only=True):
             return False
         one, other = ({self.store[path].hash for path in each.inputs} - {""} for each in makers if each is not None)
         return bool(one) and one == other
+
+    def holders(self, path: str) -> list[str]:
+        """Return the variables that name an input."""
+        places = self.store[path].outputs.values()
+        return [name for name, value in self.new.environment.items() if any(place in value for place in places)]
+
+    def mentions(self, name: str) -> bool:
+        """Return whether the build names a variable: in another one, in its script, or in a setup hook."""
+        pattern = re.compile(rf"(?<![\w-]){re.escape(name)}(?![\w-])")
+        texts = [value for other, value in self.new.environment.items() if other != name]
+        for path in self._hooks():
+            texts += self.store[path].environment.values()
+        scripts = (text for path in (self.new.path, *self._hooks()) for text in self.store.scripts(path))
+        return any(map(pattern.search, chain(texts, scripts)))
+
+    def _hooks(self) -> set[str]:
+        """Return what may bring a setup hook: the inputs, those of stdenv, and what they propagate."""
+        waiting = [*self.new.inputs]
+        found = set[str]()
+        while waiting:
+            path = waiting.pop()
+            if path in found:
+                continue
+            found.add(path)
+            each = self.store[path]
+            is_stdenv = self.new.environment.get("stdenv") in each.outputs.values()
+            propagated = {
+                word for name, value in each.environment.items() if "ropagated" in name for word in value.split()
+            }
+            waiting += (one for one in each.inputs if is_stdenv or propagated & {*self.store[one].outputs.values()})
+        return found
 
     @property
     def around(self) -> frozenset[str]:
@@ -130,7 +168,7 @@ class Overridden(Struct, frozen=True, kw_only=True):
             and not own & _words(name.removeprefix(prefix))
         )
 
-    def names(self, way: Sequence[str]) -> tuple[str, ...]:
+    def names_of(self, way: Sequence[str]) -> tuple[str, ...]:
         """Return the names of derivations."""
         return tuple(self.store[path].name for path in way)
 

@@ -120,12 +120,14 @@ def old_source(case: Overridden) -> Iterator[Left]:
     if not case.source_changes or not case.source(case.new) or not place.startswith("/nix/store/"):
         return
     # A package of the set that is made of the same source, such as nixf beside nixd, is a part.
-    outsiders = {path for path in case.outsiders(case.new.inputs) if case.source(case.store[path]) != place}
-    way = case.store.way(
-        case.new.path, lambda path: place in case.store[path].outputs.values(), around=case.around | outsiders
-    )
+    around = case.around | {path for path in case.outsiders(case.new.inputs) if case.source(case.store[path]) != place}
+    while way := case.store.way(case.new.path, lambda path: place in case.store[path].outputs.values(), around=around):
+        # Such as the plain package that a vim plugin keeps in a variable.
+        if not case.holders(way[1]) or any(unread.is_read(case, name) for name in case.holders(way[1])):
+            break
+        around |= {way[1]}
     if way:
-        names, part = case.names(way), case.store[way[1]]
+        names, part = case.names_of(way), case.store[way[1]]
         is_part = case.top([part.pname]).get(part.pname) != part.path
         yield Left(name=names[1], way=names, why="made from the old src", part=is_part)
 
@@ -151,7 +153,7 @@ def stale_download(case: Overridden) -> Iterator[Left]:
             continue
         is_made_of_it = source is not None and source.path in each.inputs
         if is_made_of_it or (each.name != old.name and case.new.pname in each.name):
-            way = case.names(case.store.way(case.new.path, path.__eq__))
+            way = case.names_of(case.store.way(case.new.path, path.__eq__))
             yield Left(name=each.name, way=way, why="vendored dependencies still use the old hash; update it")
 
 
@@ -227,7 +229,7 @@ def old_argument(case: Overridden) -> Iterator[Left]:
         holders = {path for path in fresh - within if old in case.store[path].inputs}
         if case.new.path in holders:
             why = f"the argument '{name}' is replaced, and the build still has the old one"
-            yield Left(name=case.store[old].name, way=case.names((case.new.path, old)), why=why)
+            yield Left(name=case.store[old].name, way=case.names_of((case.new.path, old)), why=why)
 
 
 RULES = (

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import TypeVar
 
+from msgspec import Struct
+
 from toolkit import documents
 from toolkit.nix.program import quoted
 from toolkit.reach.answers import Listed, Overlay
@@ -99,3 +101,22 @@ def listed(names: Sequence[str]) -> str:
 def called(scope: str, subject: Listed, path: Sequence[str] | None = None) -> str:
     """Return the arguments of a question: a set, an overlay, and its attribute or a path."""
     return f"{scope} {subject.overlay.key} {quoted(subject.name) if path is None else listed(path)}"
+
+
+class ScopedPath(Struct, frozen=True, kw_only=True):
+    """A path that an override gives, in a set of packages; of the scope `base` if the override extends that."""
+
+    subject: Listed
+    path: Sequence[str]
+    scope: str
+    base: Sequence[str] | None = None
+
+    @property
+    def call(self) -> str:
+        """The arguments of a question about the path."""
+        return called(self.scope, self.subject, self.path)
+
+    @property
+    def member(self) -> str:
+        """The arguments of a question about the override's calls."""
+        return f"{called(self.scope, self.subject)} {quoted('' if self.base is None else self.path[-1])}"

@@ -60,14 +60,25 @@ _KNOWN = _PHASES | {
     *("dontBuild", "dontConfigure", "dontStrip", "dontUnpack", "dontPatchELF", "dontWrapQtApps", "dontWrapGApps"),
     *("patchFlags", "qmakeFlags", "ninjaFlags", "ldflags", "checkFlags", "enableParallelBuilding"),
     *("outputs", "version", "pname", "name", "meta", "passthru"),
+    # Nix reads these itself.
+    *("allowedReferences", "allowedRequisites", "disallowedReferences", "disallowedRequisites", "outputChecks"),
+    *("allowSubstitutes", "preferLocalBuild", "requiredSystemFeatures", "impureEnvVars", "exportReferencesGraph"),
+    *("outputHash", "outputHashAlgo", "outputHashMode", "passAsFile", "shellHook", "unsafeDiscardReferences"),
 }
 _HOOK = re.compile(r"(?:pre|post)(Unpack|Patch|Configure|Build|Install|Fixup)")
 _PHASE = re.compile(r"(unpack|patch|configure|build|install|fixup|dist)Phase")
 _CHECKING = frozenset(["checkPhase", "installCheckPhase", "postCheck", "preCheck"])
 _CHECKS = re.compile(r"(?<!version-)check-hook")
+_OF_HOOKS = re.compile(r"[a-z]+[A-Z]\w*")
+"""Variables with such a name are read by nixpkgs' phases and hooks, and not by the package itself."""
 _NEAR = 0.88
 _STORE = re.compile(r"/nix/store/[0-9a-z]{32}-[^\s:\"']+")
 _HASH_NAME = re.compile(r"(?:hash|sha\d+)$", re.IGNORECASE)
+
+
+def is_read(case: Overridden, name: str) -> bool:
+    """Return whether something may read a variable: the build itself, a phase, a setup hook, or Nix."""
+    return _OF_HOOKS.fullmatch(name) is None or name in _KNOWN or case.mentions(name)
 
 
 def wrapper_source(case: Overridden) -> Iterator[Left]:
@@ -180,10 +191,14 @@ def turned_too_late(case: Overridden) -> Iterator[Left]:
 
 
 def unread_variable(case: Overridden) -> Iterator[Left]:
-    """Yield variables that are arguments of the package, or misspell the name of one that builds read."""
+    """Yield new variables that nothing reads: an argument of the package, a misspelt name, one for a missing hook."""
     arguments = {name for call in case.calls if call.method != "override" for name in call.arguments}
+    # What Nix itself reads changes other variables too.
+    is_alone = {*case.changed} <= {*case.names, "name"}
     for name in case.added:
         if name in arguments and not _STORE.search(case.new.environment[name]):
             yield Left(name=name, why=f"'{name}' is an argument of the package; as a variable nothing reads it")
         elif name not in _KNOWN and (near := get_close_matches(name, _KNOWN, n=1, cutoff=_NEAR)):
             yield Left(name=name, why=f"nothing reads the variable '{name}'; did you mean '{near[0]}'?")
+        elif is_alone and not _HASH_NAME.search(name) and not is_read(case, name):
+            yield Left(name=name, why=f"no phase and no setup hook of this build reads the variable '{name}'")

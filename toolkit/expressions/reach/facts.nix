@@ -35,16 +35,7 @@ let
     value:
     { kind = kindOf value; }
     // (
-      if isPackage value then
-        {
-          drv = unsafeDiscardStringContext value.drvPath;
-          out = text (value.outPath or null);
-          version = text (guarded null (value.version or null));
-          pname = text (guarded null (value.pname or null));
-          src = text (guarded null (value.src.drvPath or null));
-        }
-      else
-        { }
+      if isPackage value then { drv = unsafeDiscardStringContext value.drvPath; } else { }
     );
 
   # The same of what a path leads to, which may be missing, or have been removed, or be a package that fails.

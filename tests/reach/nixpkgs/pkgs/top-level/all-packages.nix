@@ -21,6 +21,17 @@ let
     inherit (localSystem) system;
     name = "stdenv";
     builder = "/bin/sh";
+    initialPath = derivation {
+      inherit (localSystem) system;
+      name = "strip";
+      builder = "/bin/sh";
+      setupHook = builtins.toFile "strip.sh" "test $dontStripThings";
+    };
+  };
+  inner = mkDerivation {
+    pname = "inner";
+    version = "1.0";
+    buildCommand = "cp ${builtins.toFile "hook.sh" "test $dontUseHook"} $out";
   };
 
   mkDerivation =
@@ -403,6 +414,23 @@ let
       nativeBuildInputs = [ (mkDerivation { pname = "python-imports-check-hook"; version = "1.0"; }) ];
       propagatedBuildInputs = [ ];
     };
+    # It runs a setup hook that another one propagates, and one of stdenv's.
+    hooked = mkDerivation {
+      pname = "hooked";
+      version = "1.0";
+      nativeBuildInputs = [ (mkDerivation { pname = "outer"; version = "1.0"; propagatedBuildInputs = [ inner ]; }) ];
+    };
+    # It keeps the plain package in a variable that nothing reads.
+    kept =
+      let
+        src = fetch { name = "kept-1.0.0"; hash = hash "b"; };
+      in
+      mkDerivation {
+        pname = "kept-plugin";
+        version = "1.0.0";
+        inherit src;
+        plainPackage = mkDerivation { pname = "kept"; version = "1.0.0"; inherit src; };
+      };
     store_2 = self.tool.overrideAttrs { store = 2; };
     store = self.store_2;
     linux_6 = self.kernel;

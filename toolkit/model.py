@@ -127,9 +127,9 @@ class Source(Struct, frozen=True, kw_only=True):
 
     `origin` describes it for people. `directory` holds the target file and the files beside it, `root` is the nixpkgs
     tree around it (None for a lone file); neither is ever written to. `commit` and `committed` (seconds since the
-    epoch) are None without a git commit. `repository` is a git directory with the commit; if `remote` has a URL, some
-    files must still be fetched from there. `fetched` counts the bytes that came over the network. `warnings` are lines
-    about differences from what the user may expect.
+    epoch) are None without a git commit. `repository` is a git directory with the commit, else the URL `remote` has the
+    files that were not fetched. `fetched` counts the bytes that came over the network. `warnings` are lines about
+    differences from what the user may expect.
     """
 
     origin: str

@@ -1,6 +1,5 @@
 import os
 import subprocess
-from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -8,7 +7,6 @@ import pytest
 from tests.clones import git
 from tests.remotes import Remote, Repository, state
 from toolkit.errors import ToolkitError, UsageError
-from toolkit.git import clone as clones
 from toolkit.git import reading
 from toolkit.model import Oid
 
@@ -57,29 +55,24 @@ def test_a_branch_on_which_remotes_differ_is_an_error(clone: Repository, tmp_pat
 def test_a_shallow_clone_without_the_rev_says_so(clone: Repository, tmp_path: Path) -> None:
     first = clone.git("rev-parse", "v1^{}")
     subprocess.run(["git", "clone", "--quiet", "--depth=1", clone.path.as_uri(), tmp_path / "shallow"], check=True)
-    with pytest.raises(ToolkitError, match=rf"shallow: shallow clone has no '{first}'") as raised:
+    with pytest.raises(ToolkitError, match=rf"shallow: has no commit, branch or tag '{first}'") as raised:
         reading.locate(tmp_path / "shallow", first)
     subprocess.run(str(raised.value.hint).split(), check=True)
     assert str(reading.locate(tmp_path / "shallow", first).commit) == first
-
-
-def test_a_repository_without_commits_says_so(new_repository: Callable[[str], Repository]) -> None:
-    with pytest.raises(ToolkitError, match=r"empty: has no commit yet"):
-        reading.locate(new_repository("empty").path)
 
 
 def test_what_is_no_repository_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     (tmp_path / "plain").mkdir()
     assert not reading.is_repository(tmp_path / "plain")
-    with pytest.raises(ToolkitError, match=r"plain: is not a git repository"):
+    with pytest.raises(ToolkitError, match=r"plain: git cannot read it: not a git repository"):
         reading.locate(tmp_path / "plain")
 
 
 def test_a_git_file_that_leads_nowhere_says_so(tmp_path: Path) -> None:
     (tmp_path / ".git").write_text("gitdir: /nonexistent\n")
     assert reading.is_repository(tmp_path)
-    with pytest.raises(ToolkitError, match=r"is not a git repository"):
+    with pytest.raises(ToolkitError, match=r"git cannot read it: not a git repository"):
         reading.locate(tmp_path)
 
 
@@ -132,10 +125,8 @@ def test_export_writes_the_files_of_the_paths_as_they_are(clone: Repository, tmp
     into = tmp_path / "into"
     before = state(clone.path)
     paths = [PurePosixPath("lib"), PurePosixPath("gone")]
-    said: list[str] = []
-    entries = reading.export(clone.path / ".git", commit, paths, into, on_progress=said.append)
+    entries = reading.export(clone.path / ".git", commit, paths, into)
     assert state(clone.path) == before
-    assert said == ["checking out 0 of 7 files"]
     names = {".gitattributes", "deep/er.nix", "default.nix", "link", "run", "sub st", "ü"}
     assert {str(entry.path) for entry in entries} == {f"lib/{name}" for name in names}
     assert {str(path.relative_to(into / "lib")) for path in into.rglob("*") if not path.is_dir()} == names
@@ -172,7 +163,7 @@ def test_what_a_partial_clone_lacks_is_not_fetched(
     before = state(partial)
     server.requests.clear()
     located = reading.locate(partial)
-    with pytest.raises(ToolkitError, match=r"partial: (object .* is missing|lacks objects)") as raised:
+    with pytest.raises(ToolkitError, match=r"partial: (object .* is missing|git cannot read it)") as raised:
         shown(located.repository, located.commit, target)
     assert raised.value.hint is not None
     assert "name its remote instead" in raised.value.hint
@@ -208,32 +199,8 @@ def test_corrupt_file_is_one_line(tmp_path: Path, damage: str) -> None:
     content = located.repository / "objects" / str(entry.blob)[:2] / str(entry.blob)[2:]
     content.chmod(0o644)
     content.write_bytes({"cut": content.read_bytes()[:-8], "other": b"x" * 40, "empty": b""}[damage])
-    with pytest.raises(ToolkitError, match=r"\A[^\n]*(cannot read|is missing|lacks)[^\n]*\Z"):
+    with pytest.raises(ToolkitError, match=r"\A[^\n]*(cannot read|is missing)[^\n]*\Z"):
         shown(located.repository, located.commit, PurePosixPath("file"))
-
-
-def test_repository_of_sha_256_is_one_line(tmp_path: Path) -> None:
-    made(tmp_path, "--object-format=sha256")
-    for read in (
-        lambda: reading.locate(tmp_path),
-        lambda: clones.branches(tmp_path, "nixos/nixpkgs"),
-        lambda: clones.open_clone(tmp_path, "https://github.com/NixOS/nixpkgs"),
-    ):
-        with pytest.raises(ToolkitError, match="is a repository of SHA-256") as caught:
-            read()
-        assert caught.value.exit_code == 3
-
-
-def test_path_with_a_line_end_is_one_line(tmp_path: Path) -> None:
-    place = tmp_path / "a\nb"
-    made(place)
-    for read in (
-        lambda: reading.locate(place),
-        lambda: clones.branches(place, "nixos/nixpkgs"),
-        lambda: clones.open_clone(place, "https://github.com/NixOS/nixpkgs"),
-    ):
-        with pytest.raises(ToolkitError, match="its path has a line end"):
-            read()
 
 
 def test_file_below_a_link_of_the_same_commit_is_not_written(clone: Repository, tmp_path: Path) -> None:

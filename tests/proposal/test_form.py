@@ -1,5 +1,6 @@
 """What the claims about any file are there to catch: syntax, format, and that patches apply."""
 
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -180,7 +181,7 @@ def test_formatter_of_the_store_is_used(draft: Draft, store: Path) -> None:
 def test_series_and_diff_apply_with_their_lines_and_commands(draft: Draft) -> None:
     finding = applies(draft.case())
     assert (finding.covers, finding.failures) == ("2 patches, 2 lines added, 2 removed", ())
-    assert finding.evidence == ("git apply --check and git am, on a commit of the file",)
+    assert finding.evidence == ("git apply and git am, on a commit of the file",)
     assert finding.commands[1:] == (
         "git -C checkout apply --check ../upstream.diff",
         "(cd checkout && git am ../series/*.patch)",
@@ -188,6 +189,17 @@ def test_series_and_diff_apply_with_their_lines_and_commands(draft: Draft) -> No
     assert f"{draft.root}/before/package.nix" in finding.commands[0]
     one = Draft(root=draft.root, texts={name: draft.texts[name] for name in ("before", "second")})
     assert applies(one.case()).covers == "1 patch, 2 lines added, 2 removed"
+
+
+def test_commands_repeat_it_in_a_shell(draft: Draft, tmp_path: Path) -> None:
+    case = draft.case()
+    (tmp_path / "series").mkdir()
+    for patch in case.patches:
+        (tmp_path / "series" / patch.name).write_bytes(patch.content)
+    (tmp_path / "upstream.diff").write_bytes(case.upstream_diff)
+    script = "\n".join(("set -e", *applies(case).commands))
+    subprocess.run(["sh", "-c", script], cwd=tmp_path, check=True, capture_output=True)
+    assert (tmp_path / "checkout" / TARGET).read_bytes() == case.after.content
 
 
 def test_patch_that_does_not_apply_is_named_with_gits_words(draft: Draft) -> None:

@@ -120,25 +120,6 @@ def test_a_fingerprint_stands_for_names_modes_times_and_links(plain: Path) -> No
     assert trees.fingerprint(shutil.copytree(plain, plain.with_name("copy"), symlinks=True)) == seen[-1]
 
 
-def test_next_tree_shares_what_is_the_same(clone: Path) -> None:
-    first = whole(source_at(str(clone)))
-    with (clone / "pkgs/top-level/aliases.nix").open("a") as file:
-        file.write("# more\n")
-    subprocess.run(["git", "-C", clone, "commit", "--quiet", "--all", "--message=more"], check=True)
-    second = whole(source_at(str(clone)))
-    shutil.rmtree(clone / ".git")
-    third = whole(source_at(str(clone)))
-    assert contents(second.root) == contents(third.root) == contents(clone)
-    files = [path for path in contents(clone) if path != "pkgs/top-level/aliases.nix"]
-    # Files of the user's keep their times and modes, and may have others.
-    for tree, name in ((second, "default.nix"), (third, "lib/default.nix"), *((second, path) for path in files)):
-        assert (first.root / name).samefile(tree.root / name)
-    assert not (first.root / "pkgs/top-level/aliases.nix").samefile(second.root / "pkgs/top-level/aliases.nix")
-    assert whole(source_at(str(clone))) == third
-    assert contents(first.root) != contents(second.root)
-    assert not list(first.root.parent.parent.glob("*/*-new"))
-
-
 def test_tree_that_somebody_changed_in_the_cache_is_made_again(plain: Path) -> None:
     tree = whole(source_at(str(plain)))
     changed = trees.changed(tree, {TARGET: b"{ }\n"})

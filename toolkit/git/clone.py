@@ -67,12 +67,9 @@ def open_clone(directory: Path, remote: str) -> Clone:
     if not directory.is_dir():
         raise ToolkitError(f"{directory}: no such directory", hint="name your clone of nixpkgs with --repo")
     try:
-        asked = ("--path-format=absolute", "--git-common-dir", "--is-bare-repository", "--show-object-format")
-        common, bare, form = calls.run_reading(directory, "rev-parse", *asked, found=False).names.rsplit("\n", 2)
-        reading.check_names(directory, common, form=form)
-        top = Path(common)
-        if bare == "false":
-            top = calls.worktree(directory)
+        asked = ("--path-format=absolute", "--git-common-dir", "--is-bare-repository")
+        common, bare = calls.run_reading(directory, "rev-parse", *asked, found=False).names.rsplit("\n", 1)
+        top = Path(common) if bare == "true" else calls.worktree(directory)
         configured = settings(Path(common))
     except CommandError as error:
         raise reading.explained(directory, error.stderr) from error
@@ -97,18 +94,17 @@ def branches(directory: Path, upstream: str) -> Branches:
             calls.run_reading(directory, "rev-parse", "--path-format=absolute", what, found=False).names
             for what in ("--git-dir", "--git-common-dir")
         )
-        reading.check_names(directory, common)
         repository = Path(common)
         listed = calls.run_reading(
             repository, "for-each-ref", "--format=%(objectname) %(refname)", "refs/heads", "refs/remotes", "refs/pull"
         ).text
-        ours = {name for name, url in urls(repository).items() if owner_and_name(url) == upstream.lower()}
+        urls = ((name, url) for name, key, url in settings(repository) if key == "url")
+        ours = {name for name, url in urls if owner_and_name(url) == upstream.lower()}
     except CommandError as error:
         raise reading.explained(directory, error.stderr) from error
     best: dict[str, tuple[int, Oid, str]] = {}
     for line in listed.splitlines():
         oid, name = line.split(" ", 1)
-        reading.check_names(directory, common, oid)
         rank, short = _rank(name, ours)
         if short != "HEAD" and rank < best.get(short, (9,))[0]:
             best[short] = rank, Oid(oid), name
@@ -144,9 +140,7 @@ def find_base(clone: Clone, name: str) -> Base:
     except UsageError:
         raise UsageError(f"--base: {name!r} is not a commit, branch or tag") from None
     except ToolkitError as error:
-        if "is not a git repository" in error.message or "belongs to another" in error.message:
-            raise
-        hint = f"--base NAME; it has {_some(known.commits)}, and --fetch gets others"
+        hint = "--base NAME; --fetch gets what is not there"
         raise ToolkitError(f"{clone.top}: has no branch, tag or commit '{name}'", hint=hint) from error
 
 
@@ -265,16 +259,6 @@ def _home(clone: Clone) -> str | None:
     """Return the remote that upstream's branches come from, None for a clone without remotes."""
     named = (name for name in ("upstream", "origin", *clone.remotes) if name in clone.remotes)
     return clone.upstream or next(named, None)
-
-
-def _some(names: Mapping[str, object]) -> str:
-    shown = sorted(names, key=lambda name: (name not in {"master", "main", "staging"}, len(name), name))[:4]
-    return ", ".join(shown) if shown else "no branch"
-
-
-def urls(repository: Path) -> Mapping[str, str]:
-    """Return the URLs of a clone's remotes by name, as configured."""
-    return {name: url for name, key, url in settings(repository) if key == "url"}
 
 
 def settings(repository: Path) -> list[tuple[str, str, str]]:

@@ -22,7 +22,7 @@ def read_diff(diff: bytes, name: str = "patch") -> PatchSet:
 
 def touched(diff: bytes, name: str = "patch") -> tuple[PurePosixPath, ...]:
     """Return the paths that a diff changes, in its order; raise ToolkitError if there is no diff."""
-    paths = tuple(dict.fromkeys(_unquoted(file.path) for file in read_diff(diff, name)))
+    paths = tuple(dict.fromkeys(_plain(file.path) for file in read_diff(diff, name)))
     if not paths:
         raise ToolkitError(f"{name}: contains no diff")
     return paths
@@ -44,26 +44,15 @@ def named(diff: bytes) -> tuple[PurePosixPath, ...]:
     # A file that is renamed has no name in the first part of its record, and both in the two that follow.
     paths = [record.rpartition("\t")[2] for record in listed.split("\0")]
     moved = re.findall(rb"^(?:rename|copy) from (.+)$", diff, re.MULTILINE)
-    paths += [str(_unquoted(name.decode("utf-8", "replace"))) for name in moved]
+    paths += [str(_plain(name.decode("utf-8", "replace"))) for name in moved]
     found = tuple(PurePosixPath(path) for path in dict.fromkeys(paths) if path)
     if unsafe := next((path for path in found if path.is_absolute() or {"..", ".git"} & set(path.parts)), None):
         raise ToolkitError(f"patch: names the unsafe path '{unsafe}'")
     return found
 
 
-# As git quotes a path in which a character is none of ASCII's, and reads it (core.quotePath in git-config(1), and
-# unquote_c_style in its quote.c).
-_QUOTED = re.compile(rb'"(?:[^"\\]|\\(?:[abfnrtv"\\]|[0-3][0-7]{2}))*"')
-_ESCAPE = re.compile(rb'\\(?:([abfnrtv"\\])|([0-3][0-7]{2}))')
-_ESCAPED = dict(zip(b'abfnrtv"\\', b'\a\b\f\n\r\t\v"\\', strict=True))
-
-
-def _unquoted(path: str) -> PurePosixPath:
-    """Return a path that git may have quoted; raise ToolkitError for one that only looks so."""
-    if not path.startswith('"'):
-        return PurePosixPath(path)
-    content = path.encode("utf-8", "surrogateescape")
-    if _QUOTED.fullmatch(content) is None:
-        raise ToolkitError(f"patch: names the path {path}, which git does not write in this way")
-    plain = _ESCAPE.sub(lambda found: bytes([_ESCAPED[found[1][0]] if found[1] else int(found[2], 8)]), content[1:-1])
-    return PurePosixPath(plain.decode("utf-8", "replace"))
+def _plain(path: str) -> PurePosixPath:
+    """Return a path; raise ToolkitError for one that git quotes, as it has characters that no path of nixpkgs has."""
+    if path.startswith('"'):
+        raise ToolkitError(f"patch: names the path {path}, with characters that are not read")
+    return PurePosixPath(path)

@@ -1,9 +1,11 @@
 """Claims about any package's file: Nix parses it, nixfmt leaves it unchanged, git applies the patches."""
 
 import shlex
-from pathlib import Path
+from functools import partial
+from pathlib import Path, PurePosixPath
 
 from toolkit import process
+from toolkit.errors import ToolkitError, tried
 from toolkit.git import diffs, patching
 from toolkit.nix import program, stores
 from toolkit.proposal.prove import ANY, Case, Claim, Finding, Stage, Subject
@@ -97,13 +99,17 @@ def applies(case: Case[Stage]) -> Finding:
     """Apply the diff, then the series, to a clean checkout, and compare the file with the rewrite's result."""
     if not case.patches:
         return _applies_alone(case)
-    before = case.source.content
-    applied = patching.applies(before, case.target, case.patches, case.upstream_diff, copy=case.before.path)
-    failures = [applied.failure] if applied.failure is not None else []
-    wanted = [stage.content for stage in case.stages[1:]]
-    if not failures and list(applied.after) != wanted:
+    before, wanted = case.source.content, [stage.content for stage in case.stages[1:]]
+    diffed = tried(partial(patching.apply, before, case.target, case.upstream_diff))
+    stacked = patching.stack({case.target: before}, case.patches)
+    failures: list[str] = []
+    if isinstance(diffed, ToolkitError):
+        failures.append(f"upstream.diff: {diffed.message.removeprefix('patch: ')}")
+    elif stacked.failure is not None:
+        failures.append(f"series: {stacked.failure}")
+    elif [files.get(case.target) for files in stacked.after] != wanted:
         failures.append("the series and the rewrite give different files")
-    if not failures and applied.after_diff != wanted[-1]:
+    elif diffed != wanted[-1]:
         failures.append("the diff and the rewrite give different files")
     read = diffs.read_diff(case.upstream_diff, "the diff")
     for name, diff in {"the diff": case.upstream_diff, **{each.name: each.content for each in case.patches}}.items():
@@ -113,9 +119,20 @@ def applies(case: Case[Stage]) -> Finding:
     return Finding(
         covers=f"{mails}, {read.added} lines added, {read.removed} removed",
         failures=tuple(failures),
-        evidence=("git apply --check and git am, on a commit of the file",),
-        commands=applied.commands,
+        evidence=("git apply and git am, on a commit of the file",),
+        commands=_commands(case.target, case.before.path),
     )
+
+
+def _commands(target: PurePosixPath, copy: Path) -> tuple[str, ...]:
+    """Return the commands that repeat it, in the proposal's directory; `copy` is the file before."""
+    path = shlex.quote(str(target))
+    prepare = (
+        f"git init --quiet checkout && mkdir -p checkout/{shlex.quote(str(target.parent))}"
+        f" && cp {shlex.quote(str(copy))} checkout/{path}"
+        f" && git -C checkout add {path} && git -C checkout commit --quiet --message=base"
+    )
+    return (prepare, "git -C checkout apply --check ../upstream.diff", "(cd checkout && git am ../series/*.patch)")
 
 
 def _applies_alone(case: Case[Stage]) -> Finding:

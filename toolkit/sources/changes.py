@@ -274,8 +274,7 @@ def _fetched(url: str, base: Oid, head: Oid, progress: Progress) -> Path:
     def make(into: Path) -> None:
         progress.step(f"fetching {base.short} and {head.short} from {without_passwords(url)}")
         into.mkdir(exist_ok=True)
-        got = fetching.fetch(url, base, into / "repository", more=(head,), on_progress=progress.step)
-        progress.step(f"fetched {got.bytes / _MEBIBYTE:.1f} MiB")
+        fetching.fetch(url, base, into / "repository", more=(head,), on_progress=progress.step)
 
     return default_cache().obtain(_PULLS, f"{base}-{head}", make=make, check=lambda _: True) / "repository"
 

@@ -4,7 +4,6 @@ unlet writes to none of them. A clone counts by its commit, not its worktree, be
 commit. A warning names uncommitted changes of the target.
 """
 
-import re
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from shlex import quote
@@ -20,8 +19,6 @@ from toolkit.model import Source
 from toolkit.nix import stores
 from toolkit.sources import commits
 from toolkit.sources.commits import Wanted
-
-_TREES = "trees"
 
 BELOW = (".", "nixpkgs", "nixos", "nixos/nixpkgs")
 """Where a channel, or a profile of channels, has its nixpkgs."""
@@ -87,7 +84,7 @@ def clone_source(directory: Path, rev: str | None, wanted: Wanted) -> Source:
         wanted.progress.step(f"reading {located.commit.short} from {directory}")
         return located
 
-    found = commits.checked_out(_TREES, located.commit, wanted.target, wanted.paths, locate, name=str(directory))
+    found = commits.checked_out(located.commit, wanted, locate, name=str(directory))
     return replace(
         found,
         origin=f"{directory} at {located.commit.named(rev or 'HEAD')}",
@@ -126,17 +123,9 @@ def _uncommitted(directory: Path, content: bytes, wanted: Wanted) -> tuple[str, 
     return (f"{directory / wanted.target}: has changes that are not committed and do not count; commit them first",)
 
 
-def _version(root: Path) -> str | None:
-    """Return the version that a tree says of itself; `.version` is in every nixpkgs, the others in channels."""
-    parts: list[str] = []
-    for name in (".version", ".version-suffix"):
-        with suppress(ToolkitError, UnicodeDecodeError):
-            parts.append((inside.find(root, name, most=_VERSION_BYTES) or b"").decode().strip())
-    version = "".join(parts)
-    try:
-        revision = (inside.find(root, ".git-revision", most=_VERSION_BYTES) or b"").decode().strip()
-    except (ToolkitError, UnicodeDecodeError):
-        revision = ""
-    if re.fullmatch(r"[0-9a-f]{40}", revision) and revision[:7] not in version:
-        version = f"{version}, {revision[:12]}" if version else revision[:12]
-    return version or None
+def _version(root: Path) -> str:
+    """Return the version that a tree says of itself; `.version` is in every nixpkgs, its suffix in channels."""
+    names = (".version", ".version-suffix")
+    with suppress(ToolkitError, UnicodeDecodeError):
+        return "".join((inside.find(root, name, most=_VERSION_BYTES) or b"").decode().strip() for name in names)
+    return ""

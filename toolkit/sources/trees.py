@@ -13,21 +13,18 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from functools import partial
 from itertools import chain
 from pathlib import Path, PurePosixPath
 
 from msgspec import Struct
 
-from toolkit import inside, process, specimen
+from toolkit import files, inside, process, specimen
 from toolkit.cache import default_cache
-from toolkit.errors import CommandError, ToolkitError, UsageError, tried, without_passwords
+from toolkit.errors import CommandError, ToolkitError, UsageError, without_passwords
 from toolkit.git import fetching, reading
 from toolkit.inside import EntryKind
-from toolkit.model import Progress, Source, SourceRequest
+from toolkit.model import Oid, Progress, Source, SourceRequest
 from toolkit.nix import stores
-from toolkit.parallel import side_by_side
-from toolkit.process import Command
 from toolkit.sources import local, resolve
 
 KIND = "whole-trees"
@@ -35,11 +32,8 @@ KIND = "whole-trees"
 _TOGETHER = 1000
 """So many files are copied by one thread at a time."""
 
-_HALF = "./pkgs/by-name"
-"""Half of the files of a nixpkgs are there."""
-
-_UNLISTED = ("-name", ".git")
-_LISTED = ("-prune", "-o", "(", "-type", "f", "-o", "-type", "l", ")", "-printf", r"%p\0%m %s %T@\0%l\0")
+_FILES = ("-name", ".git", "-prune", "-o", "(", "-type", "f", "-o", "-type", "l", ")")
+_LISTING = ("find", ".", *_FILES, "-printf", r"%p\0%m %s %T@\0%l\0")
 _TREE = "tree"
 _FINGERPRINT = "fingerprint"
 _LEFT_OUT = "left-out"
@@ -72,8 +66,8 @@ def whole(source: Source, *, offline: bool, progress: Progress) -> NixpkgsTree:
 
     Raise UsageError if the source is a file or a part of a tree, ToolkitError if the tree is unavailable.
     """
-    if source.commit is not None and source.repository is not None:
-        return _of_commit(source, offline=offline, progress=progress)
+    if source.commit is not None and (source.repository is not None or source.remote is not None):
+        return _of_commit(source, source.commit, offline=offline, progress=progress)
     if source.root is None:
         raise UsageError(f"{source.origin}: is a file, not a whole nixpkgs", hint=_HINT)
     _require_parts(source.root, source.origin)
@@ -86,7 +80,6 @@ def whole(source: Source, *, offline: bool, progress: Progress) -> NixpkgsTree:
         progress.step(f"copying {root}")
         _copy(root, into, link=False)
         _seal(into, [each.path for each in inside.entries(into) if each.kind is EntryKind.LINK], progress)
-        _share(into)
         return fingerprint(into)
 
     return _obtain(fingerprint(root), make)
@@ -97,8 +90,9 @@ def at_hand(source: Source, *, progress: Progress) -> NixpkgsTree | None:
     if source.commit is None:
         is_whole = source.root is not None and all(inside.is_file(source.root, part) for part in _PARTS)
         return whole(source, offline=True, progress=progress) if is_whole else None
-    found = tried(partial(_of_commit, source, offline=True, progress=progress))
-    return None if isinstance(found, ToolkitError) else found
+    with suppress(ToolkitError):
+        return _of_commit(source, source.commit, offline=True, progress=progress)
+    return None
 
 
 def as_they_are(request: SourceRequest, *, progress: Progress) -> Path:
@@ -152,43 +146,29 @@ def fingerprint(root: Path) -> str:
 
     Raise ToolkitError for an unreadable directory.
     """
-    # The file system is what takes the time.
-    commands = [_listing(".", "(", *_UNLISTED, "-o", "-path", _HALF, "-type", "d", ")", cwd=root)]
-    if inside.is_directory(root, _HALF):
-        commands.append(_listing(_HALF, *_UNLISTED, cwd=root))
     try:
-        with process.ending_together():
-            words = b"".join(done.stdout for done in side_by_side(process.execute, commands)).split(b"\0")
+        words = process.run(_LISTING, cwd=root).stdout.split(b"\0")
     except CommandError as error:
         raise ToolkitError(f"{root}: {error.message}") from error
     facts = sorted(zip(words[::3], words[1::3], words[2::3], strict=False))
     return hashlib.sha256(b"\0".join(chain.from_iterable(facts))).hexdigest()
 
 
-def _listing(start: str, *leaving: str, cwd: Path) -> Command:
-    """Return the command that lists the files and links of a directory, but for those that are left out."""
-    return Command(argv=("find", start, *leaving, *_LISTED), cwd=cwd)
-
-
-def _of_commit(source: Source, *, offline: bool, progress: Progress) -> NixpkgsTree:
-    commit, repository, remote = source.commit, source.repository, source.remote
-    if commit is None or repository is None:
-        raise AssertionError(source)
-
+def _of_commit(source: Source, commit: Oid, *, offline: bool, progress: Progress) -> NixpkgsTree:
     def make(into: Path) -> str:
-        held = repository
-        if remote is not None:
-            if offline:
+        fetched = into.parent / "repository"
+        if source.repository is None:
+            if offline or source.remote is None:
                 hint = "run it once without --offline"
                 raise ToolkitError(f"commit {commit.short}: only part of it is in the cache", hint=hint)
-            progress.step(f"fetching all of {commit.short} from {without_passwords(remote)}")
-            held = into.parent / "repository"
-            fetching.fetch(remote, commit, held, on_progress=progress.step)
+            progress.step(f"fetching all of {commit.short} from {without_passwords(source.remote)}")
+            fetching.fetch(source.remote, commit, fetched, on_progress=progress.step)
         progress.step(f"checking out {commit.short}")
-        entries = reading.export(held, commit, [PurePosixPath()], into, on_progress=progress.step)
+        held = source.repository or fetched
+        entries = reading.export(held, commit, [PurePosixPath()], into)
+        files.remove(fetched)
         _require_parts(into, source.origin)
         _seal(into, sorted(str(each.path) for each in entries if each.mode == reading.LINK), progress)
-        _share(into)
         return fingerprint(into)
 
     return _obtain(str(commit), make)
@@ -259,7 +239,7 @@ def _copy(root: Path, into: Path, *, link: bool) -> None:
             if not linking:
                 shutil.copy2(entry.path, place)
 
-    files: list[os.DirEntry[str]] = []
+    found: list[os.DirEntry[str]] = []
     for entry in _entries(root):
         place = top + entry.path[start:]
         if entry.is_symlink():
@@ -267,37 +247,11 @@ def _copy(root: Path, into: Path, *, link: bool) -> None:
         elif entry.is_dir():
             os.mkdir(place)  # noqa: PTH102 - as above
         elif entry.is_file():
-            files.append(entry)
-    parts = [files[at : at + _TOGETHER] for at in range(0, len(files), _TOGETHER)]
+            found.append(entry)
+    parts = [found[at : at + _TOGETHER] for at in range(0, len(found), _TOGETHER)]
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         for _ in pool.map(copied, parts):
             pass
-
-
-def _share(tree: Path) -> None:
-    """Let a tree have the files that are the same in the last tree of the cache, so that only the others take space."""
-    others = [each for each in (default_cache().root / KIND).glob(f"*/{_TREE}") if each.is_dir()]
-    like = max(others, key=lambda each: each.parent.stat().st_mtime, default=None)
-    if like is None:
-        return
-    start, top, new = len(str(tree)), str(like), f"{tree}-new"
-    for entry in _entries(tree):
-        if not entry.is_file(follow_symlinks=False):
-            continue
-        other = top + entry.path[start:]
-        with suppress(OSError):
-            if _is_same(entry, other):
-                os.link(other, new)
-                os.replace(new, entry.path)  # noqa: PTH105 - as in _copy
-
-
-def _is_same(entry: os.DirEntry[str], other: str) -> bool:
-    """Return whether a file has the content and the mode of another one, which is no link."""
-    mine, theirs = entry.stat(follow_symlinks=False), os.lstat(other)
-    if (mine.st_size, mine.st_mode) != (theirs.st_size, theirs.st_mode):
-        return False
-    with open(entry.path, "rb") as one, open(other, "rb") as two:  # noqa: PTH123 - as in _copy
-        return one.read() == two.read()
 
 
 def _linked(path: str, place: str) -> bool:

@@ -104,7 +104,7 @@ def _applies(case: DockerCase, added: Added, commit: TreeCommit) -> tuple[str, .
         stacked = patching.stack(files, (*below, added.patch))
         if stacked.failure is not None:
             failures.append(f"{added.patch.name} does not apply {where}: {stacked.failure}")
-        elif {path: stacked.after.get(path) for path in wanted} != wanted:
+        elif {path: stacked.after[-1].get(path) for path in wanted} != wanted:
             failures.append(f"{added.patch.name} {where} gives files that differ from the written ones")
     mine = set(diffs.touched(added.patch.content))
     failures += [

@@ -41,11 +41,6 @@ def test_files_are_replaced_for_a_while_and_the_base_never(base: NixpkgsTree) ->
         assert not (place.root / NEW.parent).exists()
 
 
-def test_a_ground_is_kept_for_a_day(base: NixpkgsTree, tmp_path: Path) -> None:
-    with ground.opened(base, progress=Silence()):
-        assert (tmp_path / "cache/locks/named-grounds-specimen").exists()
-
-
 def test_a_file_that_goes_is_back_afterwards(base: NixpkgsTree) -> None:
     with ground.opened(base, progress=Silence()) as place:
         with place.holding({NOTES: None}) as root:

@@ -15,12 +15,13 @@ from tests.judge.test_specimen import (
     NATIVE,
     NOTES,
     SCRIPT,
-    SECOND,
     Edits,
     cache,
+    case_of,
     change,
     judged,
     luas,
+    of_cases,
     second,
     shared,
 )
@@ -65,54 +66,54 @@ FIXED = f"""  inherit version;
 SHOWN = final(TEXT.replace("passthru = {", "passthru = {\n    inherit web-ui;"))
 
 
-@pytest.mark.parametrize(
-    ("text", "old", "new", "lost"),
-    [
-        (
-            SHOWN,
-            "${web-ui}",
-            "${finalAttrs.passthru.web-ui}",
-            "overrideAttrs of passthru.web-ui no longer reaches the derivation",
-        ),
-        (
-            final(TEXT.replace("  buildInputs", '  flags = [ "-V=4.2.0" ];\n  buildInputs')),
-            '"-V=4.2.0"',
-            '"-V=${finalAttrs.version}"',
-            "overrideAttrs with a version no longer reaches flags",
-        ),
-        (
-            final(TEXT.replace("  inherit src version;\n\n  buildInputs", f"{FIXED}\n  buildInputs")),
-            'rev = "4.2.0"',
-            "rev = finalAttrs.version",
-            "overrideAttrs with a version no longer reaches src",
-        ),
-        (
-            final(TEXT.replace("  buildInputs", '  sourceRoot = "source/web";\n  buildInputs')),
-            '"source/web"',
-            '"${finalAttrs.src.name}/web"',
-            "overrideAttrs with another src no longer reaches sourceRoot",
-        ),
-        (
-            final(TEXT.replace("  buildInputs", "  patches = [ ];\n  more = [ ];\n  buildInputs")),
-            "more = [ ]",
-            "more = finalAttrs.patches",
-            "overrideAttrs with another patches no longer reaches more",
-        ),
-        (
-            final(TEXT.replace("  buildInputs", '  extra = "no";\n  buildInputs')),
-            'extra = "no"',
-            'extra = finalAttrs.pages or "no"',
-            "overrideAttrs with another pages no longer reaches extra",
-        ),
-    ],
+REVERSED = (
+    (
+        SHOWN,
+        "${web-ui}",
+        "${finalAttrs.passthru.web-ui}",
+        "overrideAttrs of passthru.web-ui no longer reaches the derivation",
+    ),
+    (
+        final(TEXT.replace("  buildInputs", '  flags = [ "-V=4.2.0" ];\n  buildInputs')),
+        '"-V=4.2.0"',
+        '"-V=${finalAttrs.version}"',
+        "overrideAttrs with a version no longer reaches flags",
+    ),
+    (
+        final(TEXT.replace("  inherit src version;\n\n  buildInputs", f"{FIXED}\n  buildInputs")),
+        'rev = "4.2.0"',
+        "rev = finalAttrs.version",
+        "overrideAttrs with a version no longer reaches src",
+    ),
+    (
+        final(TEXT.replace("  buildInputs", '  sourceRoot = "source/web";\n  buildInputs')),
+        '"source/web"',
+        '"${finalAttrs.src.name}/web"',
+        "overrideAttrs with another src no longer reaches sourceRoot",
+    ),
+    (
+        final(TEXT.replace("  buildInputs", "  patches = [ ];\n  more = [ ];\n  buildInputs")),
+        "more = [ ]",
+        "more = finalAttrs.patches",
+        "overrideAttrs with another patches no longer reaches more",
+    ),
+    (
+        final(TEXT.replace("  buildInputs", '  extra = "no";\n  buildInputs')),
+        'extra = "no"',
+        'extra = finalAttrs.pages or "no"',
+        "overrideAttrs with another pages no longer reaches extra",
+    ),
 )
-def test_a_lift_that_is_reversed_is_a_regression_and_the_lift_is_none(text: str, old: str, new: str, lost: str) -> None:
-    lifted = text.replace(old, new)
-    assert lifted != text
-    assert said(step({NOTES: lifted}, {NOTES: text})) == {("notes-server", lost)}
-    gained = step({NOTES: text}, {NOTES: lifted})
+
+
+def test_a_lift_that_is_reversed_is_a_regression_and_the_lift_is_none() -> None:
+    assert all(old in text for text, old, *_ in REVERSED)
+    lifts = [(text, text.replace(old, new)) for text, old, new, _ in REVERSED]
+    judgement, _ = of_cases(*((lifted, text) for text, lifted in lifts))
+    assert said(judgement.differences) == {(f"case-{number}", lost) for number, (*_, lost) in enumerate(REVERSED)}
+    gained = of_cases(*lifts)[0].differences
     assert said(gained) == said(gained, Weight.CHANGE) == set()
-    assert len(said(gained, Weight.NOTE)) == 1
+    assert sorted(attribute for attribute, _ in said(gained, Weight.NOTE)) == [f"case-{n}" for n in range(len(lifts))]
 
 
 def test_a_passthru_that_has_to_be_kept_is_noted() -> None:
@@ -170,24 +171,23 @@ def test_what_no_longer_is_another_attribute_is_a_regression(table: str) -> None
         assert (judgement.differences, judgement.unknown) == ((), ())
 
 
-@pytest.mark.parametrize(
-    "reads",
-    [
+def test_who_looks_for_a_new_name_in_passthru_is_compared() -> None:
+    reads = (
         "notes-server ? web-ui",
         'builtins.hasAttr "web-ui" notes-server',
         'builtins.elem "web-ui" (builtins.attrNames notes-server)',
         "(p: p.web-ui or null != null) notes-server",
         "(p: p ? web-ui) (notes-server)",
         "notes-server.passthru ? web-ui",
-    ],
-)
-def test_who_looks_for_a_new_name_in_passthru_is_compared(reads: str) -> None:
-    reader = f'{{ stdenv, notes-server }}:\nstdenv.mkDerivation {{ name = "x"; has = {reads}; }}\n'
-    found = step(
-        {SECOND: reader}, {NOTES: ("passthru = {", "passthru = {\n    inherit web-ui;")}, systems=(NATIVE, "cross")
     )
+    first: Edits = {
+        case_of(number): f'{{ stdenv, notes-server }}:\nstdenv.mkDerivation {{ name = "x"; has = {each}; }}\n'
+        for number, each in enumerate(reads)
+    }
+    then: Edits = {NOTES: ("passthru = {", "passthru = {\n    inherit web-ui;")}
+    found = step(first, then, systems=(NATIVE, "cross"))
     assert {(each.attribute, each.system) for each in found if each.kind is Kind.DERIVATION} >= {
-        ("notes-second", NATIVE)
+        (f"case-{number}", NATIVE) for number in range(len(reads))
     }
 
 
@@ -259,31 +259,21 @@ def test_a_new_fetch_with_the_hash_of_its_neighbour_is_a_regression() -> None:
     assert said(step({FETCH: FETCHED}, {FETCH: moved})) == set()
 
 
-@pytest.mark.parametrize(
-    ("arguments", "old", "new", "what"),
-    [
-        (
-            "withA ? false, withB ? false",
-            "withA && withB",
-            "false",
-            "override with all switches on gives something else",
-        ),
-        (
-            "withA ? true, withB ? true",
-            "withA || withB",
-            "true",
-            "override with all switches off gives something else",
-        ),
-        ("plugins ? [ ]", "plugins", "[ ]", "override with another plugins no longer reaches the derivation"),
-        ("plugin ? null", "plugin", "null", "override with another plugin no longer reaches the derivation"),
-    ],
-)
-def test_an_argument_that_no_longer_has_an_effect_is_a_regression(
-    arguments: str, old: str, new: str, what: str
-) -> None:
-    before = f'{{ stdenv, {arguments} }}:\nstdenv.mkDerivation {{ name = "x"; it = {old}; }}\n'
-    after = before.replace(f"it = {old}", f"it = {new}")
-    assert said(step({SCRIPT: before}, {SCRIPT: after})) == {("notes-python", what)}
+def test_an_argument_that_no_longer_has_an_effect_is_a_regression() -> None:
+    switches = "override with all switches {} gives something else"
+    another = "override with another {} no longer reaches the derivation"
+    cases = (
+        ("withA ? false, withB ? false", "withA && withB", "false", switches.format("on")),
+        ("withA ? true, withB ? true", "withA || withB", "true", switches.format("off")),
+        ("plugins ? [ ]", "plugins", "[ ]", another.format("plugins")),
+        ("plugin ? null", "plugin", "null", another.format("plugin")),
+    )
+    texts = [
+        [f'{{ stdenv, {arguments} }}:\nstdenv.mkDerivation {{ name = "x"; it = {it}; }}\n' for it in (old, new)]
+        for arguments, old, new, _ in cases
+    ]
+    judgement, _ = of_cases(*((old, new) for old, new in texts))
+    assert said(judgement.differences) == {(f"case-{number}", what) for number, (*_, what) in enumerate(cases)}
 
 
 def test_a_value_that_an_argument_refuses_is_no_override() -> None:

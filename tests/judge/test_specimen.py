@@ -7,14 +7,14 @@ from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias
 
 import pytest
-from msgspec.structs import replace
 
 from toolkit import specimen
 from toolkit.cache import VARIABLE
 from toolkit.git.reading import TreeFile
-from toolkit.judge import JudgeRequest, asking, audience, extent, ground, judge, made, readers, sides
+from toolkit.judge import JudgeRequest, asking, audience, ground, judge, made, readers, sides
 from toolkit.judge.asking import Question
 from toolkit.judge.differences import Expectation, Judgement, Kind, Weight, exit_code
+from toolkit.judge.extent import Extent
 from toolkit.model import Silence, SourceRequest
 from toolkit.nix import limits
 from toolkit.process import Command, Completed
@@ -96,11 +96,6 @@ def in_copy(root: Path, texts: Mapping[str, tuple[str, str]]) -> Change:
     return Change(subject="x", origin="a tree", source=SourceRequest(), base=base, steps=(step,))
 
 
-def pair(how: tuple[str, str] | str | None) -> tuple[str, str]:
-    assert isinstance(how, tuple)
-    return how
-
-
 def serious(judgement: Judgement) -> set[str]:
     return {
         f"{each.weight} {each.kind} {each.attribute}"
@@ -109,174 +104,11 @@ def serious(judgement: Judgement) -> set[str]:
     }
 
 
-REFACTORINGS: Mapping[str, Edits] = {
-    "a comment": {NOTES: ("let\n", "# Which one it is.\nlet\n")},
-    "white space": {NOTES: ("\n\n", "\n")},
-    "an unused binding": {NOTES: ("let\n", "let\n  unused = 1;\n")},
-    "no inherit": {NOTES: ("inherit src version;\n\n    source", "src = src;\n    version = version;\n    source")},
-    "arguments in another order": {NOTES: ("  fetchFromGitHub,\n  curl,\n", "  curl,\n  fetchFromGitHub,\n")},
-    "rec becomes a function of the final attributes": {
-        NOTES: (
-            'stdenv.mkDerivation {\n  pname = "notes-server"',
-            'stdenv.mkDerivation (finalAttrs: {\n  pname = "notes-server"',
-        ),
-    },
-    "a file is split": {NOTES: "import ./generic.nix\n"},
-    "a comment in the library": {LIB: ("let\n", "# All of it.\nlet\n")},
-    "a comment in a package set": {ALL: ("stubs\n//", "# And these.\nstubs\n//")},
-    "a set in a package set": {ALL: ("viewer = final.log-viewer;", "viewer = (x: x) final.log-viewer;")},
-    "a document": {"README.md": "# Read me\n"},
-    "a name in passthru": {NOTES: ("updateScript =", "extra = 1;\n    updateScript =")},
-}
-
-
-@pytest.mark.parametrize("name", REFACTORINGS)
-def test_a_refactoring_is_the_same(name: str) -> None:
-    edits: dict[str, tuple[str, str] | str | None] = {**REFACTORINGS[name]}
-    original = (specimen.path() / NOTES).read_text()
-    if name == "a file is split":
-        edits[NOTES.replace("package.nix", "generic.nix")] = original
-    if name.startswith("rec becomes"):
-        old, new = pair(edits[NOTES])
-        edits[NOTES] = f"{original.replace(old, new).rstrip()[:-1]}}})\n"
-    judgement = judged(edits)
-    assert serious(judgement) == set()
-    assert judgement.unknown == ()
-    assert exit_code(judgement, Expectation.SAME) == 0
-
-
-REGRESSIONS: Mapping[str, tuple[Edits, str]] = {
-    "an attribute of meta is gone": (
-        {NOTES: ("    platforms = lib.platforms.all;\n", "")},
-        "regression meta notes-server",
-    ),
-    "meta throws": (
-        {NOTES: ('"Keeps notes and shows them in a browser"', 'throw "no description"')},
-        "regression meta notes-server",
-    ),
-    "an attribute of passthru is gone": (
-        {NOTES: ('    updateScript = [ "update-notes-server" ];\n', "")},
-        "regression passthru notes-server",
-    ),
-    "something else is built": (
-        {NOTES: ("echo notes", "echo other notes")},
-        "change derivation notes-server",
-    ),
-    "an argument of override is gone": (
-        {NOTES: ("  curl,\n}:", "  pkgs,\n}:\nlet inherit (pkgs) curl; in")},
-        "regression arguments notes-server",
-    ),
-    "an argument of override reaches nothing": (
-        {NOTES: ("  curl,\n}:", "  curl,\n  pkgs,\n}:\nlet inherit (pkgs) curl; in")},
-        "regression override notes-server",
-    ),
-    "an override has no effect": (
-        {
-            NOTES: (
-                'stdenv.mkDerivation {\n  pname = "notes-server"',
-                '(x: x // { overrideAttrs = _: x; }) (stdenv.mkDerivation {\n  pname = "notes-server"',
-            )
-        },
-        "regression override notes-server",
-    ),
-    "an override is overruled": (
-        {
-            NOTES: (
-                'stdenv.mkDerivation {\n  pname = "notes-server"',
-                """(x: x // {
-                  overrideAttrs = change: (x.overrideAttrs change).overrideAttrs (_: { inherit (x) installPhase; });
-                }) (stdenv.mkDerivation {\n  pname = "notes-server\"""",
-            )
-        },
-        "regression override notes-server",
-    ),
-    "it no longer evaluates": (
-        {NOTES: ("buildInputs = [ curl ];", 'buildInputs = throw "no inputs";')},
-        "regression evaluation notes-server",
-    ),
-    "it ends Nix": (
-        {NOTES: ("buildInputs = [ curl ];", "buildInputs = with { }; [ curls ];")},
-        "regression evaluation notes-server",
-    ),
-    "it loops": (
-        {NOTES: ('version = "4.2.0";', "version = version;")},
-        "regression evaluation notes-server",
-    ),
-    "it reads what has to be built": (
-        {NOTES: ('description = "Keeps notes and shows them in a browser"', "description = builtins.readFile web-ui")},
-        "regression evaluation notes-server",
-    ),
-    "the position is lost": (
-        {
-            NOTES: (
-                'stdenv.mkDerivation {\n  pname = "notes-server";',
-                """stdenv.mkDerivation (builtins.fromJSON ''{"pname": "notes-server"}'' // {""",
-            )
-        },
-        "regression position notes-server",
-    ),
-    "it is gone": ({NOTES: None}, "regression removed notes-server"),
-    "an alias is gone": (
-        {ALIASES: ("  docker-edge = lib.warn \"'docker-edge' is called 'docker'\" final.docker;\n", "")},
-        "regression alias docker-edge",
-    ),
-    "a set is not recursed into": (
-        {ALL: ("lib.recurseIntoAttrs {", "({")},
-        "regression passthru containerPackages",
-    ),
-    "a version list": (
-        {"pkgs/applications/virtualization/docker/default.nix": ("-DMINIMAL=ON", "-DMINIMAL=OFF")},
-        "change derivation docker_29",
-    ),
-}
-
-
-FLAGS = NOTES.replace("package.nix", "flags.nix")
-
-
-@pytest.mark.parametrize(
-    ("edits", "weight", "reason"),
-    [
-        ({NOTES: ("broken = (import ./flags.nix).bad", "broken = true")}, "change", "broken"),
-        ({FLAGS: ("false", "true")}, "regression", "broken"),
-        ({NOTES: ("platforms = lib.platforms.all", 'platforms = [ "aarch64-linux" ]')}, "change", "unsupported"),
-    ],
-)
-def test_what_is_refused_by_default_now_is_a_regression_unless_its_own_file_says_so(
-    edits: Edits, weight: str, reason: str
-) -> None:
-    checked = """broken = (import ./flags.nix).bad;
-    unsupported = lib.platforms.all != notes-meta.platforms;
-    inherit (notes-meta) platforms;"""
-    text = (specimen.path() / NOTES).read_text().replace("    platforms = lib.platforms.all;", f"    {checked}")
-    text = text.replace("let\n", "let\n  notes-meta = {\n    platforms = lib.platforms.all;\n  };\n", 1)
-    inputs = 'if notes-meta.platforms != lib.platforms.all then throw "not here" else [ curl ]'
-    first: Edits = {NOTES: text.replace("[ curl ]", inputs), FLAGS: "{ bad = false; }\n"}
-    step = judged(first, edits).steps[1]
-    (found,) = (each for each in step.differences if each.kind is Kind.EVALUATION)
-    assert found.weight.value == weight
-    assert found.what.startswith(f"is refused by default now: it is {reason}")
-
-
-@pytest.mark.parametrize("name", REGRESSIONS)
-def test_a_regression_is_named(name: str) -> None:
-    given, found = REGRESSIONS[name]
-    edits: dict[str, tuple[str, str] | str | None] = {**given}
-    if name in {"an override has no effect", "an override is overruled", "the position is lost"}:
-        old, new = pair(edits[NOTES])
-        edits[NOTES] = f"{(specimen.path() / NOTES).read_text().replace(old, new).rstrip()})\n"
-    if name == "a set is not recursed into":
-        edits[ALL] = (specimen.path() / ALL).read_text().replace("lib.recurseIntoAttrs {", "{")
-    judgement = judged(edits)
-    assert found in serious(judgement)
-    assert exit_code(judgement, Expectation.SAME) == 1
-
-
 def test_what_an_override_that_takes_no_function_would_replace_is_not_asked() -> None:
     custom = "notes-custom = final.notes-server // { override = { a ? 1 }: final.stdenv.mkDerivation { name = a; }; };"
     edits: Edits = {ALL: ("viewer = final.log-viewer;", f"viewer = final.log-viewer;\n  {custom}")}
-    step = judged(edits, {NOTES: ("updateScript =", "extra = 1;\n    updateScript =")}).steps[-1]
-    assert {(each.attribute, each.what) for each in step.differences} == {
+    judgement = second(edits, {NOTES: ("updateScript =", "extra = 1;\n    updateScript =")})
+    assert {(each.attribute, each.what) for each in judgement.differences} == {
         (name, "extra is new") for name in ("notes-server", "containerPackages.notes-custom")
     }
 
@@ -329,12 +161,135 @@ def second(*steps: Edits, systems: tuple[str, ...] = (NATIVE,), every: bool = Fa
             times=asking.Times(),
             allowed=limits.Allowance(asking.seconds(nixos=False)),
         )
-        return extent.judged(both, systems, progress=Silence())
+        return Extent(both, systems).judged()
+
+
+def case_of(number: int, file: str = "package.nix") -> str:
+    return f"pkgs/by-name/ca/case-{number}/{file}"
+
+
+def of_cases(*cases: tuple[str, str | None]) -> tuple[Judgement, list[set[str]]]:
+    """Return what is said of packages that a change edits, each of them a case, and the serious differences of each."""
+    befores, afters = ({case_of(number): texts[side] for number, texts in enumerate(cases)} for side in (0, 1))
+    judgement = second(befores, afters)
+    found: list[set[str]] = [set() for _ in cases]
+    for each in judgement.differences:
+        if each.weight is not Weight.NOTE:
+            found[int(each.attribute.removeprefix("case-"))].add(f"{each.weight} {each.kind}")
+    return judgement, found
 
 
 def last(*steps: Edits, systems: tuple[str, ...] = (NATIVE,)) -> set[str]:
     """Return what the second step does to the first one."""
     return serious(second(*steps, systems=systems))
+
+
+OWN = (specimen.path() / NOTES).read_text()
+HEAD = 'stdenv.mkDerivation {\n  pname = "notes-server"'
+
+
+def own(old: str, new: str, *, ends: str = "") -> str:
+    """Return the text of a package with one text for another; with `ends`, its last bracket is followed by that."""
+    assert old in OWN
+    text = OWN.replace(old, new, 1)
+    return f"{text.rstrip()}{ends}\n" if ends else text
+
+
+REFACTORINGS = (
+    own("\n\n", "\n"),
+    own("let\n", "let\n  unused = 1;\n"),
+    own("inherit src version;\n\n    source", "src = src;\n    version = version;\n    source"),
+    own("  fetchFromGitHub,\n  curl,\n", "  curl,\n  fetchFromGitHub,\n"),
+    own(HEAD, HEAD.replace("mkDerivation {", "mkDerivation (finalAttrs: {"), ends=")"),
+    own("updateScript =", "extra = 1;\n    updateScript ="),
+    "import ./generic.nix\n",
+)
+
+
+def test_a_refactoring_is_the_same() -> None:
+    generic: Edits = {case_of(len(REFACTORINGS) - 1, "generic.nix"): OWN}
+    first: Edits = {case_of(number): OWN for number in range(len(REFACTORINGS))}
+    judgement = second(first, {**{case_of(number): text for number, text in enumerate(REFACTORINGS)}, **generic})
+    assert (serious(judgement), judgement.unknown) == (set(), ())
+    comments: Edits = {
+        NOTES: ("let\n", "# Which one it is.\nlet\n"),
+        LIB: ("let\n", "# All of it.\nlet\n"),
+        ALL: ("stubs\n//", "# And these.\nstubs\n//"),
+        "README.md": "# Read me\n",
+    }
+    for edits in (comments, {ALL: ("viewer = final.log-viewer;", "viewer = (x: x) final.log-viewer;")}):
+        judgement = judged(edits)
+        assert (serious(judgement), judgement.unknown) == (set(), ())
+        assert exit_code(judgement, Expectation.SAME) == 0
+
+
+OVERRULED = """(x: x // {
+  overrideAttrs = change: (x.overrideAttrs change).overrideAttrs (_: { inherit (x) installPhase; });
+}) ("""
+REGRESSIONS: Sequence[tuple[str | None, str]] = (
+    (own("    platforms = lib.platforms.all;\n", ""), "regression meta"),
+    (own('"Keeps notes and shows them in a browser"', 'throw "no description"'), "regression meta"),
+    (own('    updateScript = [ "update-notes-server" ];\n', ""), "regression passthru"),
+    (own("echo notes", "echo other notes"), "change derivation"),
+    (own("  curl,\n}:", "  pkgs,\n}:\nlet inherit (pkgs) curl; in"), "regression arguments"),
+    (own("  curl,\n}:", "  curl,\n  pkgs,\n}:\nlet inherit (pkgs) curl; in"), "regression override"),
+    (own(HEAD, f"(x: x // {{ overrideAttrs = _: x; }}) ({HEAD}", ends=")"), "regression override"),
+    (own(HEAD, f"{OVERRULED}{HEAD}", ends=")"), "regression override"),
+    (own("buildInputs = [ curl ];", 'buildInputs = throw "no inputs";'), "regression evaluation"),
+    (own("buildInputs = [ curl ];", "buildInputs = with { }; [ curls ];"), "regression evaluation"),
+    (own('version = "4.2.0";', "version = version;"), "regression evaluation"),
+    (own('"Keeps notes and shows them in a browser"', "builtins.readFile web-ui"), "regression evaluation"),
+    (
+        own(f"{HEAD};", "stdenv.mkDerivation (builtins.fromJSON ''{\"pname\": \"notes-server\"}'' // {", ends=")"),
+        "regression position",
+    ),
+    (None, "regression removed"),
+)
+
+
+def test_a_regression_is_named() -> None:
+    judgement, found = of_cases(*((OWN, text) for text, _ in REGRESSIONS))
+    assert [each for each, (_, named) in zip(found, REGRESSIONS, strict=True) if named not in each] == []
+    assert exit_code(judgement, None) == 1
+    edits: Edits = {
+        ALIASES: ("  docker-edge = lib.warn \"'docker-edge' is called 'docker'\" final.docker;\n", ""),
+        ALL: (specimen.path() / ALL).read_text().replace("lib.recurseIntoAttrs {", "{"),
+        DOCKER: ("-DMINIMAL=ON", "-DMINIMAL=OFF"),
+    }
+    judgement = judged(edits)
+    assert serious(judgement) >= {
+        "regression alias docker-edge",
+        "regression passthru containerPackages",
+        "change derivation docker_29",
+    }
+    assert exit_code(judgement, Expectation.SAME) == 1
+
+
+def test_what_is_refused_by_default_now_is_a_regression_unless_its_own_file_says_so() -> None:
+    checked = """broken = (import ./flags.nix).bad;
+    unsupported = lib.platforms.all != notes-meta.platforms;
+    inherit (notes-meta) platforms;"""
+    text = OWN.replace("    platforms = lib.platforms.all;", f"    {checked}")
+    text = text.replace("let\n", "let\n  notes-meta = {\n    platforms = lib.platforms.all;\n  };\n", 1)
+    text = text.replace("[ curl ]", 'if notes-meta.platforms != lib.platforms.all then throw "not here" else [ curl ]')
+    flags = case_of(1, "flags.nix")
+    then: Edits = {
+        case_of(0): text.replace("broken = (import ./flags.nix).bad", "broken = true"),
+        flags: ("false", "true"),
+        case_of(2): text.replace("platforms = lib.platforms.all", 'platforms = [ "aarch64-linux" ]'),
+    }
+    first: Edits = {
+        case_of(n, file): how for n in range(3) for file, how in (("package.nix", text), ("flags.nix", BAD))
+    }
+    found = [each for each in second(first, then).differences if each.kind is Kind.EVALUATION]
+    assert sorted((each.attribute, each.weight.value, each.what.split(":")[-1]) for each in found) == [
+        ("case-0", "change", " it is broken"),
+        ("case-1", "regression", " it is broken"),
+        ("case-2", "change", " it is unsupported on this platform"),
+    ]
+
+
+BAD = "{ bad = false; }\n"
 
 
 FETCHED = """{ stdenv }:
@@ -432,36 +387,25 @@ def test_who_reads_a_value_of_the_library_is_asked() -> None:
     }
     found = last(first, {licenses: ("free = true", "free = false")})
     assert {"change passthru lib.licenses.asl20", "change meta docker"} <= found
-    for old, new, unknown in (
-        ("free = true", "free = !false", 0),
-        ("free = true", "free = false", 1),
-        ("{\n  asl", "rec {\n  asl", 1),
-    ):
-        assert len(second(first, {licenses: (old, new)}).unknown) == unknown
 
 
-@pytest.mark.parametrize(
-    ("more", "unknown"),
-    [
-        ("", 0),
-        ("make = x: x.name;", 1),
-        (f'long = [ "{"a" * 500}" ];', 0),
-        ("many = { inherit (lib) mkAfter; };", 1),
-        ("ends = { inherit (lib) nobodyHasThis; };", 1),
-    ],
-)
-def test_a_file_that_makes_values_is_known_if_no_function_is_among_them(more: str, unknown: int) -> None:
-    text = f'{{ lib }}: let one = "one"; in {{ names = [ one ]; {more} }}\n'
-    file = "pkgs/tools/misc/lists.nix"
-    first: Edits = {
-        ALL: (
-            "  docker = final.docker_29;",
-            f"  docker = final.docker_29;\n  lists = import ../../{file} {{ inherit (final) lib; }};",
-        ),
-        file: text,
+def test_a_file_that_makes_values_is_known_if_no_function_is_among_them() -> None:
+    more = {
+        "": False,
+        "make = x: x.name;": True,
+        f'long = [ "{"a" * 500}" ];': False,
+        "many = { inherit (lib) mkAfter; };": True,
+        "ends = { inherit (lib) nobodyHasThis; };": True,
     }
-    assert len(second(first, {file: ('"one"', '"on" + "e"')}).unknown) == unknown
-    assert last(first, {file: ('"one"', '"two"')}) == {"change passthru lists.names"}
+    files = {f"pkgs/tools/misc/lists-{n}.nix": each for n, each in enumerate(more)}
+    calls = "".join(f"  lists-{n} = import ../../{file} {{ inherit (final) lib; }};\n" for n, file in enumerate(files))
+    texts = {file: f'{{ lib }}: let one = "one"; in {{ names = [ one ]; {each} }}\n' for file, each in files.items()}
+    first: Edits = {ALL: ("  docker = final.docker_29;", f"  docker = final.docker_29;\n{calls}"), **texts}
+    unknown = {gap.what for gap in second(first, dict.fromkeys(files, ('"one"', '"on" + "e"'))).unknown}
+    assert {file for file, each in files.items() if more[each]} == unknown & files.keys()
+    assert last(first, dict.fromkeys(files, ('"one"', '"two"'))) == {
+        f"change passthru lists-{n}.names" for n in range(len(files))
+    }
 
 
 def test_a_file_is_known_if_a_package_of_another_file_of_the_change_needs_it() -> None:
@@ -482,24 +426,20 @@ def test_a_file_is_known_if_a_package_of_another_file_of_the_change_needs_it() -
         assert step.unknown == ()
 
 
-def with_test(test: str) -> dict[str, str]:
-    """Return an edit by which a package has a NixOS test."""
-    text = (specimen.path() / NOTES).read_text()
-    text = text.replace("  curl,\n", "  curl,\n  nixosTests,\n", 1)
-    return {NOTES: text.replace("  passthru = {", f"  passthru = {{\n    tests.one = nixosTests.{test};", 1)}
+def with_test(test: str) -> str:
+    """Return a package that has a NixOS test."""
+    text = OWN.replace("  curl,\n", "  curl,\n  nixosTests,\n", 1)
+    return text.replace("  passthru = {", f"  passthru = {{\n    tests.one = nixosTests.{test};", 1)
 
 
-@pytest.mark.parametrize(
-    "test", ["docker.machine", "docker.passthru.machine", "docker.passthru.override { }", "docker-rootless"]
-)
-def test_a_test_that_is_not_evaluated_has_what_its_file_names(test: str) -> None:
-    judgement = judged(with_test(test), {NOTES: f"{with_test(test)[NOTES]}# A comment.\n"})
-    assert judgement.unknown == ()
-    assert judgement.steps[1].differences == ()
+def test_a_test_that_is_not_evaluated_has_what_its_file_names() -> None:
+    names = ("docker.machine", "docker.passthru.machine", "docker.passthru.override { }", "docker-rootless")
+    judgement, _ = of_cases(*((with_test(name), f"{with_test(name)}# A comment.\n") for name in names))
+    assert (judgement.unknown, judgement.differences) == ((), ())
 
 
 def test_a_value_that_ends_nix_before_too_leaves_the_others_to_be_compared() -> None:
-    text = with_test("dockers")[NOTES]
+    text = with_test("dockers")
     judgement = second({NOTES: text}, {NOTES: text.replace('    updateScript = [ "update-notes-server" ];\n', "")})
     assert judgement.unknown == ()
     assert {(each.kind, each.what) for each in judgement.differences if each.weight is Weight.REGRESSION} == {
@@ -535,29 +475,22 @@ def test_a_base_that_does_not_evaluate_is_said_and_the_rest_is_judged() -> None:
     assert any("status-board" in gap.what and "nobodyHasThis" in gap.reason for gap in step.unknown)
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "found"),
-    [
-        ("    platforms = lib.platforms.all;\n", "", {"regression meta notes-server"}),
-        ("mkdir -p $out/share", "mkdir -p $out/lib", {"change derivation notes-server"}),
+def test_what_a_derivation_that_throws_before_as_after_is_made_with_is_compared() -> None:
+    throwing = OWN.replace("buildInputs = [ curl ];", 'buildInputs = throw "no curl here";\n\n  patches = [ ];')
+    edits = (
+        ("    platforms = lib.platforms.all;\n", "", {"regression meta"}),
+        ("mkdir -p $out/share", "mkdir -p $out/lib", {"change derivation"}),
         ("inherit src version;\n\n  buildInputs", "inherit version src;\n\n  buildInputs", set[str]()),
-        ('version = "4.2.0"', 'version = "4.2.1"', {"change derivation notes-server"}),
-        ("\n  patches = [ ];", "", {"change derivation notes-server", "change override notes-server"}),
-    ],
-)
-def test_what_a_derivation_that_throws_before_as_after_is_made_with_is_compared(
-    tmp_path: Path, old: str, new: str, found: set[str]
-) -> None:
-    throwing = 'buildInputs = throw "no curl here";\n\n  patches = [ ];'
-    text = (specimen.path() / NOTES).read_text().replace("buildInputs = [ curl ];", throwing)
-    assert old in text
-    theirs = in_copy(tmp_path / "tree", {NOTES: (text, text.replace(old, new))})
-    judgement = judge(theirs, JudgeRequest(systems=(NATIVE,)), progress=Silence())
-    assert serious(judgement) == found
+        ('version = "4.2.0"', 'version = "4.2.1"', {"change derivation"}),
+        ("\n  patches = [ ];", "", {"change derivation", "change override"}),
+    )
+    assert all(old in throwing for old, *_ in edits)
+    judgement, found = of_cases(*((throwing, throwing.replace(old, new)) for old, new, _ in edits))
+    assert found == [named for *_, named in edits]
     assert judgement.reached == {}
     gaps = {(gap.attribute, gap.parts, gap.reason) for gap in judgement.not_covered}
     reason = "its derivation throws, before as after: what it is made with was compared"
-    assert ("notes-server", ("derivation",), reason) in gaps
+    assert gaps >= {(f"case-{number}", ("derivation",), reason) for number in range(len(edits))}
 
 
 def test_what_evaluates_only_after_another_attribute_is_asked_alone_on_both_sides(tmp_path: Path) -> None:
@@ -656,11 +589,11 @@ def test_each_reference_is_compared_if_that_is_asked_for(monkeypatch: pytest.Mon
     }
     judgement = second(named, {NOTES: ("echo notes", "echo others")}, every=every)
     counted = [gap.what for gap in judgement.not_covered if gap.reason.startswith("too many")]
-    assert counted == ([] if every else ["2 more files that name them"])
-    for limit, what in (("_MOST_FILES", "files that name them"), ("_MOST_NAMES", "names of them")):
+    assert counted == ([] if every else ["2 more files"])
+    for limit, what in (("_MOST_FILES", "file"), ("_MOST_NAMES", "name")):
         monkeypatch.setattr(readers, limit, 0)
         judgement = second(named, {NOTES: ("echo notes", "echo others")}, every=every)
-        assert any(gap.what.endswith(f" more {what}") for gap in judgement.not_covered) is not every
+        assert any(f" more {what}" in gap.what for gap in judgement.not_covered) is not every
 
 
 def test_packages_beyond_those_that_are_asked_on_another_platform_stay_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -718,19 +651,19 @@ def test_what_has_no_answer_in_the_time_of_all_is_unknown(monkeypatch: pytest.Mo
 
 
 def test_a_limit_of_static_leaves_the_other_systems_alone_and_a_reference_at_one_stands_apart(tmp_path: Path) -> None:
-    loop = "builtins.genericClosure { startSet = [ { key = 0; } ]; operator = x: [ { key = x.key + 1; } ]; }"
+    long = "builtins.genList (n: [ n (n + 1) (toString n) ]) 3000000"
     table = """  pkgsStatic = final // {
     notes-server = final.notes-server.override { stdenv = final.stdenv // { isStatic = true; }; };
   };
   slow-reader = final.log-viewer // { drvPath = "READ"; };
   docker = final"""
-    read = f"${{final.notes-server.version}}${{toString (builtins.length ({loop}))}}"
+    read = f"${{final.notes-server.version}}${{toString (builtins.deepSeq ({long}) 1)}}"
     everything, text = ((specimen.path() / path).read_text() for path in (ALL, NOTES))
     everything = everything.replace("  docker = final", table.replace("READ", read), 1)
-    slow = f"buildInputs = if stdenv.isStatic or false then builtins.length ({loop}) else [ curl ];"
+    slow = f"buildInputs = if stdenv.isStatic or false then builtins.deepSeq ({long}) [ ] else [ curl ];"
     texts = {ALL: (everything, everything), NOTES: (text, text.replace("buildInputs = [ curl ];", slow))}
     theirs = in_copy(tmp_path / "tree", texts)
-    with limits.allowing(4, None):
+    with limits.allowing(None, 150):
         judgement = judge(theirs, JudgeRequest(systems=(NATIVE, "static")), progress=Silence())
     assert (judgement.unknown, judgement.of(Weight.REGRESSION)) == ((), ())
     assert "notes-server" in judgement.reached[NATIVE]
@@ -738,7 +671,7 @@ def test_a_limit_of_static_leaves_the_other_systems_alone_and_a_reference_at_one
     assert met >= {("notes-server", "static", False), ("slow-reader", NATIVE, True)}
     assert [exit_code(judgement, each) for each in (None, *Expectation)] == [0, 3, 0]
     said = [line.text for line in judgements.lines(judgement) if line.text.startswith("not answered")]
-    limit = "still running after 4 s; --timeout raises the limit"
+    limit = "out of memory; --max-memory raises the limit"
     assert f"not answered: 1 attribute on static (notes-server): {limit}" in said
 
 
@@ -795,12 +728,11 @@ TEXT = FETCHED.replace("  src = stdenv", "  postInstall = let source = stdenv").
 
 def test_of_a_fetch_that_tells_most_is_shown_first() -> None:
     other = FETCHED.replace("1.tar", "2.tar").replace("    outputHash =", "    deepClone = true;\n    outputHash =")
-    judgement = judged({FETCH: FETCHED}, {FETCH: other})
-    (found,) = (each for each in judgement.steps[1].differences if each.kind is Kind.FIXED_OUTPUT)
+    judgement = second({FETCH: FETCHED}, {FETCH: other})
+    (found,) = (each for each in judgement.differences if each.kind is Kind.FIXED_OUTPUT)
     assert found.what.startswith("src is fetched differently (urls, deepClone) and its hash is as before")
     assert [[*value] for value in (found.before, found.after) if isinstance(value, dict)] == [["urls", "deepClone"]] * 2
-    own = replace(judgement, differences=judgement.steps[1].differences)
-    shown = "\n".join(line.text for line in judgements.lines(own))
+    shown = "\n".join(line.text for line in judgements.lines(judgement))
     assert ': urls: ["https://example.org/1.tar.gz"]; deepClone: nothing → urls: ["https://' in shown
 
 
@@ -899,44 +831,31 @@ def test_a_script_that_updates_packages_is_not_asked_about_and_another_that_noth
         assert any(gap.reason == "it updates packages, and is in none" for gap in judgement.not_covered) is not unknown
 
 
-WRAPPER = NOTES.replace("package.nix", "wrapper.nix")
 WRAPPED = """{ stdenv, plugins }:
 stdenv.mkDerivation { name = "wrapped"; version = "1"; inherit plugins; meta.priority = 4; }
 """
 
 
-@pytest.mark.parametrize(
-    ("use", "unknown", "what"),
-    [
-        ("wrapped = import ./wrapper.nix { inherit stdenv; plugins = [ ]; };", [], "meta.priority differs"),
-        (
-            "withPlugins = add: import ./wrapper.nix { inherit stdenv; plugins = add { }; };",
-            [],
-            "withPlugins(x) meta.priority differs",
-        ),
-        (
-            "withPlugins = plugins: import ./wrapper.nix { inherit stdenv plugins; };",
-            [],
-            "withPlugins[x] meta.priority differs",
-        ),
-        (
-            "withPlugins = add: import ./wrapper.nix { inherit stdenv; plugins = map (x: x.name) (add { }); };",
-            [],
-            "withPlugins(x) meta.priority differs",
-        ),
-        ("plugged = plugins: import ./wrapper.nix { inherit stdenv plugins; };", [WRAPPER], None),
-        ("withList = plugins: map (import ./wrapper.nix) plugins;", [WRAPPER], None),
-    ],
-)
-def test_a_file_beside_a_package_is_unknown_if_only_a_function_that_is_not_called_needs_it(
-    use: str, unknown: list[str], what: str | None
-) -> None:
-    first: Edits = {NOTES: ("updateScript =", f"{use}\n    updateScript ="), WRAPPER: WRAPPED}
-    differently = second(first, {WRAPPER: WRAPPED.replace('"1"', '"2"')})
-    assert [gap.what for gap in differently.unknown] == unknown
-    assert bool(differently.differences) is not bool(unknown)
-    judgement = second(first, {WRAPPER: WRAPPED.replace("priority = 4", "priority = -10")})
-    assert [each.what for each in judgement.differences] == [what] * bool(what)
+def test_a_file_beside_a_package_is_unknown_if_only_a_function_that_is_not_called_needs_it() -> None:
+    made = "import ./wrapper.nix { inherit stdenv; plugins ="
+    uses = {
+        f"wrapped = {made} [ ]; }};": "",
+        f"withPlugins = add: {made} add {{ }}; }};": "withPlugins(x) ",
+        "withPlugins = plugins: import ./wrapper.nix { inherit stdenv plugins; };": "withPlugins[x] ",
+        f"withPlugins = add: {made} map (x: x.name) (add {{ }}); }};": "withPlugins(x) ",
+        "plugged = plugins: import ./wrapper.nix { inherit stdenv plugins; };": None,
+        "withList = plugins: map (import ./wrapper.nix) plugins;": None,
+    }
+    wrappers = [case_of(number, "wrapper.nix") for number in range(len(uses))]
+    first: dict[str, tuple[str, str] | str | None] = dict.fromkeys(wrappers, WRAPPED)
+    first |= {case_of(n): OWN.replace("updateScript =", f"{use}\n    updateScript =") for n, use in enumerate(uses)}
+    differently = second(first, dict.fromkeys(wrappers, WRAPPED.replace('"1"', '"2"')))
+    assert [gap.what for gap in differently.unknown] == wrappers[4:]
+    assert {each.attribute[:6] for each in differently.differences} == {f"case-{number}" for number in range(4)}
+    judgement = second(first, dict.fromkeys(wrappers, WRAPPED.replace("priority = 4", "priority = -10")))
+    assert {each.attribute[:6]: each.what for each in judgement.differences} == {
+        f"case-{n}": f"{called}meta.priority differs" for n, called in enumerate(uses.values()) if called is not None
+    }
 
 
 def test_what_a_function_makes_is_compared_with_one_package_and_with_another_again() -> None:
@@ -1046,6 +965,11 @@ def beside(source: str) -> str:
 STAYS = "regression fixed-output"
 FETCHES: Mapping[str, tuple[str, str, set[str]]] = {
     "something else under the old hash": (FETCHED, FETCHED.replace("1.tar", "2.tar"), {STAYS}),
+    "one that throws": (
+        FETCHED,
+        FETCHED.replace('url = "https://example.org/1.tar.gz"', 'url = throw "no"'),
+        {"regression evaluation"},
+    ),
     "another tool": (FETCHED, FETCHED.replace("url =", "curl = stdenv;\n    url ="), set()),
     "another command": (fetching('args = [ "a" ];'), fetching('args = [ "b" ];'), {STAYS}),
     "another variable of a command": (
@@ -1077,6 +1001,8 @@ FETCHES: Mapping[str, tuple[str, str, set[str]]] = {
     ),
     "a tag that was none": (beside("{ tag = null; }"), beside("{ }"), set()),
     "a hash of another name": (beside('{ sha256 = "1"; }'), beside('{ hash = "1"; }'), set()),
+}
+NAMED_BY_TEXTS: Mapping[str, tuple[str, str, set[str]]] = {
     "what a text names": (TEXT, TEXT.replace("1.tar", "2.tar"), {"change fixed-output"}),
     "what a text names beside another of a name like it": (ICON, OTHER_ICON, {"change fixed-output"}),
     "what a text names, which is named": (
@@ -1087,18 +1013,21 @@ FETCHES: Mapping[str, tuple[str, str, set[str]]] = {
 }
 
 
-@pytest.mark.parametrize("name", FETCHES)
-def test_a_fetch_is_compared_with_the_one_before(name: str) -> None:
-    before, after, found = FETCHES[name]
+def test_a_fetch_is_compared_with_the_one_before() -> None:
+    _, found = of_cases(*((before, after) for before, after, _ in FETCHES.values()))
+    assert dict(zip(FETCHES, found, strict=True)) == {name: named for name, (*_, named) in FETCHES.items()}
+
+
+@pytest.mark.parametrize("case", NAMED_BY_TEXTS.values(), ids=range(len(NAMED_BY_TEXTS)))
+def test_a_fetch_that_a_text_names_is_compared_with_the_one_before(case: tuple[str, str, set[str]]) -> None:
+    before, after, found = case
     assert last({FETCH: before}, {FETCH: after}) == {f"{each} notes-fetched" for each in found}
 
 
 SOURCE = f'stdenv.mkDerivation {{ name = "source"; outputHash = {ZEROS}; }}'
 TABLE = (specimen.path() / ALL).read_text()
-OWN = (specimen.path() / NOTES).read_text()
 LAYER = "(x: x.overrideAttrs (_: { extra = 1; }) // { inherit (x) overridePythonAttrs; }) (build {"
 SHARED = f"{{ extra ? null }}:\n{OWN}"
-OTHERS = OWN.replace("  curl,\n}:", "  curl,\n  ...\n}:")
 PICTURE, LOGO = FETCH.replace("package.nix", "icon.svg"), NOTES.replace("package.nix", "logo.png")
 LOGIN = "pkgs/by-name/re/registry-login/package.nix"
 SOURCES, PART = "pkgs/tools/parts/sources.json", "pkgs/tools/parts/one.nix"
@@ -1152,8 +1081,6 @@ SECOND_STEPS: Mapping[str, tuple[Edits, Edits, set[str]]] = {
     ),
     "the tree's own path, and a comment": ({SCRIPT: PYTHON}, {SCRIPT: f"# A comment.\n{PYTHON}"}, set()),
     "the tree's own path": ({SCRIPT: PYTHON}, {SCRIPT: PYTHON.replace("build {", "build rec {")}, set()),
-    "no other arguments": ({NOTES: OTHERS}, {NOTES: OWN}, {"change arguments notes-server"}),
-    "other arguments": ({NOTES: OWN}, {NOTES: OTHERS}, set()),
     "a package of a shared file": (
         {
             GENERIC: SHARED,
@@ -1189,7 +1116,11 @@ SECOND_STEPS: Mapping[str, tuple[Edits, Edits, set[str]]] = {
         {PICTURE: "<b/>"},
         {"change derivation notes-fetched"},
     ),
-    "a test that there is none of": (with_test("docker"), with_test("dockers"), {"regression evaluation notes-server"}),
+    "a test that there is none of": (
+        {NOTES: with_test("docker")},
+        {NOTES: with_test("dockers")},
+        {"regression evaluation notes-server"},
+    ),
     "a value that another package reads": (
         {
             LOGIN: (specimen.path() / LOGIN)

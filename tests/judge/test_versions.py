@@ -2,7 +2,7 @@
 
 from toolkit.judge import versions
 from toolkit.judge.differences import Difference, Kind, Weight
-from toolkit.judge.reach import AttrPath
+from toolkit.judge.mapping import AttrPath
 
 
 def test_releases_come_before_variants_and_two_names_of_one_count_once() -> None:

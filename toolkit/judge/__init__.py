@@ -5,9 +5,10 @@ import time
 from msgspec import Struct
 from msgspec.structs import replace
 
-from toolkit.judge import extent, ground
+from toolkit.judge import ground
 from toolkit.judge.asking import Times, seconds
 from toolkit.judge.differences import Judgement, StepVerdict
+from toolkit.judge.extent import Extent
 from toolkit.judge.sides import Sides
 from toolkit.model import Progress
 from toolkit.nix import limits
@@ -59,7 +60,7 @@ def judge(change: Change, request: JudgeRequest, *, progress: Progress) -> Judge
                 allowed=allowed,
             )
             everything = request.everything if before is None and after is change.whole else ()
-            return extent.judged(sides, request.systems, everything=everything, progress=progress)
+            return Extent(sides, request.systems, everything=everything).judged()
 
         whole = judged(None, change.whole, limits.allowance(most))
         steps: list[StepVerdict] = []

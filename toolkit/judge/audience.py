@@ -2,14 +2,14 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
-from toolkit.judge import reach, readers
+from toolkit.judge import mapping, readers
 from toolkit.judge.asking import FEW, FUNCTION, PACKAGE, SET, Question
 from toolkit.judge.changed import ChangedText
 from toolkit.judge.differences import Gap
 from toolkit.judge.made import OF_SETS
-from toolkit.judge.reach import AttrPath
+from toolkit.judge.mapping import AttrPath
 from toolkit.judge.record import STATIC, Record
-from toolkit.text import few
+from toolkit.text import counted, few
 
 _MOST_TESTS = 12
 _MOST_READERS = 120
@@ -95,10 +95,10 @@ class Audience:
         rest = [*found.strong[most[0] :], *found.weak[most[1] :]]
         # What a function makes is seen in all that call it, if these are not too many.
         more = [] if idle or len(rest) > _MOST_MADE else rest
-        left = {"attributes that name them": len(rest) - len(more), **found.left}
+        left = {"attribute": len(rest) - len(more), **found.left}
         self.left += sum(left.values())
         record.not_covered += [
-            Gap(what=f"{count} more {what}", reason="too many: --references all compares them")
+            Gap(what=counted(count, f"more {what}"), reason="too many name it: --references all compares them")
             for what, count in left.items()
             if count
         ]
@@ -128,17 +128,17 @@ class Audience:
     def ask_maintained(self, file: ChangedText, most: int) -> None:
         """Evaluate the maintainers or teams that a file changes, and the `meta` of their packages, natively."""
         record = self._record
-        persons = {(*reach.PERSONS[file.path], *name[:1]) for name in file.names}
+        persons = {(*mapping.PERSONS[file.path], *name[:1]) for name in file.names}
         # Of the persons of a team, that shows no more than how many they are.
         members = {(*path, "members") for path in persons}
         record.compare({record.native: sorted(persons | members)}, FEW)
         names = {path[-1] for path in persons}
         found = readers.find(record, persons, names, files={file.path})
-        packages = reach.shortest({*found.strong, *found.weak})
+        packages = mapping.shortest({*found.strong, *found.weak})
         self.names |= {".".join(path) for path in packages}
         record.compare({record.native: packages[:most]}, ("meta",))
         if (rest := len(packages) - most) > 0:
-            what = f"{rest} more attributes that name {few(sorted(names))}"
+            what = f"{counted(rest, 'more attribute')} with {few(sorted(names))}"
             record.unknown.append(Gap(what=what, reason="too many"))
 
     def add_tests(self, file: ChangedText) -> None:
@@ -147,7 +147,7 @@ class Audience:
         tests = {test for each in maps for test in each.tests(file.path)}
         self._tests |= tests
         if not tests:
-            what = "a NixOS test" if file.path.startswith(reach.TESTS) else "a NixOS module"
+            what = "a NixOS test" if file.path.startswith(mapping.TESTS) else "a NixOS module"
             self._record.unknown.append(Gap(what=file.path, reason=f"{what}, which is not evaluated"))
 
     def ask_tests(self, files: Sequence[str]) -> None:
@@ -162,5 +162,5 @@ class Audience:
             record.not_covered.append(Gap(what=few(modules), reason=reason))
         tests = sorted(self._tests | {test for each in found.values() for test in each})
         if tests[_MOST_TESTS:]:
-            record.unknown.append(Gap(what=f"{len(tests) - _MOST_TESTS} more NixOS tests", reason="too many"))
+            record.unknown.append(Gap(what=counted(len(tests) - _MOST_TESTS, "more NixOS test"), reason="too many"))
         record.compare({record.native: tests[:_MOST_TESTS]}, ("derivation",))

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any, cast
 
@@ -14,8 +14,8 @@ from toolkit.errors import ToolkitError
 from toolkit.files import temporary
 from toolkit.git import reading
 from toolkit.git.reading import LINK, TreeFile
-from toolkit.judge import reach, tokens
-from toolkit.judge.reach import AttrPath
+from toolkit.judge import mapping, tokens
+from toolkit.judge.mapping import AttrPath
 from toolkit.judge.sides import Sides
 from toolkit.nix import program
 from toolkit.sources.changes import MOST
@@ -46,9 +46,6 @@ _GIVEN = {
 """Names that an override is tried with, by what a text does with them."""
 
 _MOST_GIVEN = 8
-_OTHERS = "... }"
-"""How the arguments of a function end that takes others, as Nix prints it."""
-
 _ROOMS = ("pkgs/", "lib/", "nixos/", "maintainers/")
 _OF_ROOT = frozenset(["default.nix", ".version"])
 # Nix prints few digits of them.
@@ -58,9 +55,8 @@ _FRACTION = re.compile(rb"(?<!\d)\d*\.\d+(?:[eE][+-]?\d+)?")
 class ChangedText(Struct, frozen=True, kw_only=True):
     """A file of the change; `equal` means that its meaning to Nix stays the same.
 
-    `platforms` are platforms in or around the changed lines that no judged system has. `closes`: a function no longer
-    accepts arguments that it does not name. `words` stand in or around the changed lines; `said` are the changed lines
-    before and after of what a `throw` or `warn` says.
+    `platforms` are platforms in or around the changed lines that no judged system has. `words` stand in or around the
+    changed lines; `said` are the changed lines before and after of what a `throw` or `warn` says.
     """
 
     path: str
@@ -71,7 +67,6 @@ class ChangedText(Struct, frozen=True, kw_only=True):
     names: frozenset[AttrPath] = frozenset()
     rest: bool = True
     platforms: tuple[str, ...] = ()
-    closes: bool = False
     words: frozenset[str] = frozenset()
     said: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
 
@@ -84,7 +79,7 @@ class ChangedText(Struct, frozen=True, kw_only=True):
     @property
     def is_of_persons(self) -> bool:
         """Return whether only maintainers or teams differ in the file."""
-        return self.path in reach.PERSONS and not self.equal and not self.rest
+        return self.path in mapping.PERSONS and not self.equal and not self.rest
 
 
 def given(files: Sequence[ChangedText]) -> tuple[tuple[str, tuple[str, ...]], ...]:
@@ -97,37 +92,16 @@ def given(files: Sequence[ChangedText]) -> tuple[tuple[str, tuple[str, ...]], ..
 
 def file_changes(sides: Sides) -> list[ChangedText]:
     """Return the files that differ between the two sides."""
-    files: list[ChangedText] = []
+    pairs: dict[str, tuple[TreeFile | None, TreeFile | None]] = {}
     for path in sorted({*sides.before, *sides.after}):
-        before = sides.before[path] if path in sides.before else _base_file(sides, path)
-        after = sides.after[path] if path in sides.after else _base_file(sides, path)
+        before, after = (
+            each[path] if path in each else _base_file(sides, path) for each in (sides.before, sides.after)
+        )
         if before != after:
-            files.append(ChangedText(path=str(path), before=before, after=after, equal=False))
-    return [_compared(file) for file in _parsed(files)]
-
-
-def _parsed(files: Sequence[ChangedText]) -> Iterator[ChangedText]:
-    """Yield the files, and whether Nix reads the same in both versions, but for positions, or why it reads none."""
-    afters = _read({file.path: file.after for file in files})
-    befores = _read(
-        {file.path: file.before for file in files if file.before and file.after and file.before.mode == file.after.mode}
-    )
-    for file in files:
-        before, after = befores.get(file.path), afters.get(file.path)
-        if isinstance(after, ToolkitError):
-            yield replace(file, error=after.message)
-        else:
-            equal = after is not None and before == after and "__curPos" not in after
-            equal &= _fractions(file.before) == _fractions(file.after)
-            yield replace(file, equal=equal, closes=_functions_with_others(before) > _functions_with_others(after))
-
-
-def _fractions(file: TreeFile | None) -> list[bytes]:
-    return _FRACTION.findall(file.content) if file is not None else []
-
-
-def _functions_with_others(parsed: str | ToolkitError | None) -> int:
-    return parsed.count(_OTHERS) if isinstance(parsed, str) else 0
+            pairs[str(path)] = before, after
+    same_modes = {path: old for path, (old, new) in pairs.items() if old and new and old.mode == new.mode}
+    olds, news = _read(same_modes), _read({path: after for path, (_, after) in pairs.items()})
+    return [_changed(path, *pair, parsed=(olds.get(path), news.get(path))) for path, pair in pairs.items()]
 
 
 def _read(files: Mapping[str, TreeFile | None]) -> dict[str, str | ToolkitError | None]:
@@ -144,26 +118,40 @@ def _read(files: Mapping[str, TreeFile | None]) -> dict[str, str | ToolkitError 
     return dict(zip(contents, texts, strict=True))
 
 
-def _compared(file: ChangedText) -> ChangedText:
-    if file.equal or not file.path.endswith((".nix", ".json")):
+def _changed(
+    path: str,
+    before: TreeFile | None,
+    after: TreeFile | None,
+    *,
+    parsed: tuple[str | ToolkitError | None, str | ToolkitError | None],
+) -> ChangedText:
+    """Return a file of the change, as it is `parsed` before and after; positions are no difference."""
+    old, new = parsed
+    fractions = [_FRACTION.findall(each.content) if each is not None else [] for each in (before, after)]
+    equal = isinstance(new, str) and old == new and "__curPos" not in new and fractions[0] == fractions[1]
+    error = new.message if isinstance(new, ToolkitError) else None
+    file = ChangedText(path=path, before=before, after=after, equal=equal, error=error)
+    if equal or not path.endswith((".nix", ".json")):
         return file
-    before, after = (
-        each.content.decode("utf-8", "surrogateescape") if each is not None else ""
-        for each in (file.before, file.after)
+    one, other = (
+        each.content.decode("utf-8", "surrogateescape") if each is not None else "" for each in (before, after)
     )
-    if file.path.endswith(".json"):
-        one, other = _members(before), _members(after)
-        names = {(name,) for name in one.keys() | other.keys() if one.get(name) != other.get(name)}
-        return replace(file, names=frozenset(names), rest=not (one and other))
-    lines = {*before.splitlines()} ^ {*after.splitlines()}
-    sides = [tokens.conditions(text, lines) for text in (before, after)]
+    if path.endswith(".json"):
+        members, others = _members(one), _members(other)
+        names = {(name,) for name in members.keys() | others.keys() if members.get(name) != others.get(name)}
+        return replace(file, names=frozenset(names), rest=not (members and others))
+    lines = {*one.splitlines()} ^ {*other.splitlines()}
+    sides = [tokens.conditions(text, lines) for text in (one, other)]
     around = "".join(sides)
-    said = [_said(side, lines) for side in sides]
-    platforms = tuple(sorted({*_PLATFORM.findall(around), *_SYSTEM.findall("\n".join(lines))}))
-    differing = tokens.differing(before, after, deep=file.path.startswith(reach.TOP))
-    words = frozenset(_WORD.findall(around))
-    changed = replace(file, names=differing.paths, rest=differing.rest, platforms=platforms, words=words)
-    return replace(changed, said=(said[0], said[1]))
+    differing = tokens.differing(one, other, deep=path.startswith(mapping.TOP))
+    return replace(
+        file,
+        names=differing.paths,
+        rest=differing.rest,
+        platforms=tuple(sorted({*_PLATFORM.findall(around), *_SYSTEM.findall("\n".join(lines))})),
+        words=frozenset(_WORD.findall(around)),
+        said=(_said(sides[0], lines), _said(sides[1], lines)),
+    )
 
 
 def _said(text: str, changed: Collection[str]) -> tuple[str, ...]:

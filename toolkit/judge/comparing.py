@@ -119,8 +119,11 @@ def _parts(subject: Compared, before: Answer, after: Answer) -> Iterator[Found]:
     if before.kind == "derivation":
         yield from _package(subject, parts)
     elif before.kind == SET:
-        yield from _recurse(*parts.get("recurse", (None, None)))
-        yield from _passthru(None, *parts.get("values", ({}, {})))
+        one, other = parts.get("recurse", (None, None))
+        if one != other:
+            what = "recurseForDerivations differs: what is in it is built and found, or is not"
+            yield (Kind.PASSTHRU, REGRESSION if one is True else CHANGE, what, one, other)
+        yield from _passthru(Own(), *parts.get("values", ({}, {})))
     elif "value" in parts and parts["value"][0] != parts["value"][1]:
         yield (Kind.PASSTHRU, CHANGE, "has a different value", *parts["value"])
     yield from _arguments(*parts.get("arguments", ({}, {})), function=before.kind == "function")
@@ -132,13 +135,15 @@ def _package(subject: Compared, parts: Mapping[str, tuple[Any, Any]]) -> Iterato
     def pair(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
         return parts.get(name, ({}, {}))
 
-    own = Own(before=parts["derivation"][0], after=parts["derivation"][1]) if "derivation" in parts else None
-    is_broken = own is not None and own.after["drv"] == THREW != own.before["drv"]
+    is_known = "derivation" in parts
+    before, after = pair("derivation")
+    own = Own(before=before, after=after)
+    is_broken = after.get("drv") == THREW != before.get("drv")
     fetched = parts.get("fixed-output", ([], []))
     position = parts.get("position", (None, None))
     refused = _refusals(own, *pair("meta"))
     yield from _refused(subject, refused, position)
-    if own is not None and not (refused and is_broken):
+    if is_known and not (refused and is_broken):
         fixed = [
             *fixed_outputs.fetches(subject, *fetched),
             *fixed_outputs.texts(*parts.get("texts", ([], []))),
@@ -146,14 +151,13 @@ def _package(subject: Compared, parts: Mapping[str, tuple[Any, Any]]) -> Iterato
         yield from _derivation(own, fixed)
     yield from _meta(own, *pair("meta"), known=refused)
     yield from _position(subject, *position)
-    if own is not None:
-        yield from _attributes(own, *pair("kinds"))
-        yield from _functions(own, *pair("functions"))
+    yield from _attributes(own, *pair("kinds"))
+    yield from _functions(own, *pair("functions"))
     for each in _passthru(own, *pair("passthru"), known=fixed_outputs.refetched(*fetched)):
         # What throws with the derivation has its reason.
         if not (is_broken and each[-1] == THROWN):
             yield each
-    if not is_broken:
+    if is_known and not is_broken:
         yield from overrides(own, *pair("override"))
         yield from follows(own, *pair("follows"))
 
@@ -186,9 +190,9 @@ def _derivation(own: Own, fixed: Sequence[Found]) -> Iterator[Found]:
         yield (Kind.FIXED_OUTPUT, NOTE, fixed_outputs.UNNAMED, before["drv"], after["drv"])
 
 
-def _refusals(own: Own | None, before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+def _refusals(own: Own, before: dict[str, Any], after: dict[str, Any]) -> list[str]:
     """Return why nixpkgs refuses a package now, unless it is configured to allow it."""
-    if own is not None and own.before["drv"] == THREW:
+    if own.before.get("drv") == THREW:
         return []
     found = [name for name in _REFUSALS if after.get(name) is True and not before.get(name)]
     is_other = "unsupported" not in after and before.get("available") is True and after.get("available") is False
@@ -205,9 +209,7 @@ def _refused(subject: Compared, refused: list[str], positions: tuple[Any, Any]) 
         yield (Kind.EVALUATION, weight, what, None, None)
 
 
-def _meta(
-    own: Own | None, before: dict[str, Any], after: dict[str, Any], *, known: Collection[str] = ()
-) -> Iterator[Found]:
+def _meta(own: Own, before: dict[str, Any], after: dict[str, Any], *, known: Collection[str] = ()) -> Iterator[Found]:
     for name in sorted(before.keys() | after.keys()):
         old, new = before.get(name), after.get(name)
         if name.endswith("Position") or name in known or (known and name in _OF_REFUSALS):
@@ -219,19 +221,19 @@ def _meta(
         elif old != new:
             if new == THREW:
                 yield (Kind.META, REGRESSION, f"meta.{name} throws", old, THROWN)
-            elif own is None or not (own.follows(old, new) or (own.updated and name in _VERSIONED)):
+            elif not (own.follows(old, new) or (own.updated and name in _VERSIONED)):
                 weight = REGRESSION if _is_worse(name, old, new, own) else CHANGE
                 yield (Kind.META, weight, f"meta.{name} {what_differs(old, new)}", old, new)
 
 
-def _is_worse(name: str, old: Any, new: Any, own: Own | None) -> bool:  # noqa: ANN401 - JSON
+def _is_worse(name: str, old: Any, new: Any, own: Own) -> bool:  # noqa: ANN401 - JSON
     """Return whether a value of meta has lost what it was for."""
     if name == "available":
         return bool(old) and not new
-    if name in {"changelog", "homepage", "downloadPage"} and own is not None:
-        old_version, version = own.before["version"], own.after["version"]
-        texts = isinstance(old, str) and isinstance(new, str) and isinstance(version, str) and bool(version)
-        return texts and str(old_version) in old and version not in new
+    version = own.after.get("version")
+    if name in {"changelog", "homepage", "downloadPage"} and isinstance(version, str):
+        texts = isinstance(old, str) and isinstance(new, str) and bool(version)
+        return texts and str(own.before["version"]) in old and version not in new
     return new in (None, "", [])
 
 
@@ -275,8 +277,8 @@ def _functions(outer: Own, before: dict[str, Any], after: dict[str, Any]) -> Ite
         old, new = before[name], after[name]
         if old and new:
             own = Own(before=old["derivation"], after=new["derivation"])
-            is_known = not outer.same and THREW not in (own.before["drv"], own.after["drv"])
-            found = [] if is_known else [*_derivation(own, ())]
+            is_explained = not outer.same and THREW not in (own.before["drv"], own.after["drv"])
+            found = [] if is_explained else [*_derivation(own, ())]
             yield from _named(name, [*found, *_meta(own, old["meta"], new["meta"])])
             if own.same and old["twice"] and new["twice"]:
                 yield from _named(f"{name} twice", _derivation(Own(before=old["twice"], after=new["twice"]), ()))
@@ -289,7 +291,7 @@ def _named(name: str, differences: Iterable[Found]) -> Iterator[Found]:
 
 
 def _passthru(
-    own: Own | None, before: dict[str, Any], after: dict[str, Any], *, known: Collection[str] = ()
+    own: Own, before: dict[str, Any], after: dict[str, Any], *, known: Collection[str] = ()
 ) -> Iterator[Found]:
     for name, old, new in leaves("", before, after):
         if old is NOTHING:
@@ -305,21 +307,23 @@ def _passthru(
         elif lost := sorted(names_in(old) - names_in(new)):
             for each in lost:
                 yield (Kind.PASSTHRU, REGRESSION, f"{name}.{each} is gone", old, new)
-        elif own is None or (own.same and own.after["out"] != THREW) or not _follows(own, old, new):
-            weight = REGRESSION if _loses(old, new) else CHANGE
+        elif (own.same and own.after.get("out") != THREW) or not _follows(own, old, new):
+            # A function may have lost an argument.
+            functions = is_set(old) and is_set(new) and "λ" in new
+            weight = REGRESSION if functions and old.get("λ", {}).keys() - new["λ"].keys() else CHANGE
             yield (Kind.PASSTHRU, weight, f"{name} {what_differs(old, new)}", old, new)
 
 
-def _packages(own: Own | None, name: str, pair: tuple[dict[str, Any], dict[str, Any]]) -> Iterator[Found]:
+def _packages(own: Own, name: str, pair: tuple[dict[str, Any], dict[str, Any]]) -> Iterator[Found]:
     """Compare two packages that a package holds; what a rebuild of its own brings with it is none of theirs."""
     old, new = pair
     if old["out"] != new["out"]:
-        if own is None or own.same:
+        if own.same:
             yield (Kind.PASSTHRU, CHANGE, f"{name} is built differently", old["drv"], new["drv"])
         elif not _follows(own, old["out"], new["out"]):
             one, other = (STORE.sub("", str(each["out"])) for each in pair)
             yield (Kind.PASSTHRU, CHANGE, f"{name} is another package", one, other)
-    elif own is None or own.before["drv"] == own.after["drv"]:
+    elif own.before.get("drv") == own.after.get("drv"):
         what = f"{name} has the same output, and a fixed output among its inputs a different derivation"
         yield (Kind.FIXED_OUTPUT, CHANGE, what, old["drv"], new["drv"])
 
@@ -330,12 +334,6 @@ def _follows(own: Own, old: Any, new: Any) -> bool:  # noqa: ANN401 - JSON
         return not own.same and (own.updated or bool(old["bare"] == new["bare"]))
     one, other = (old, new) if own.same else (without_hashes(old), without_hashes(new))
     return bool(one == other) or own.follows(one, other)
-
-
-def _loses(old: Any, new: Any) -> bool:  # noqa: ANN401 - JSON
-    """Return whether a function has lost an argument."""
-    functions = is_set(old) and is_set(new) and "λ" in old and "λ" in new
-    return functions and bool({*old["λ"]} - {*new["λ"]})
 
 
 def _arguments(before: dict[str, bool], after: dict[str, bool], *, function: bool) -> Iterator[Found]:
@@ -364,10 +362,3 @@ def _names(subject: Compared, before: Answer, after: Answer) -> Iterator[Differe
         kind = Kind.ADDED if name in new else Kind.ALIAS if name in subject.aliases else Kind.REMOVED
         what = "is new" if name in new else "is no longer there"
         yield own.differs(kind, CHANGE if name in new else REGRESSION, what)
-
-
-def _recurse(before: Any, after: Any) -> Iterator[Found]:  # noqa: ANN401 - JSON
-    if before != after:
-        weight = REGRESSION if before is True else CHANGE
-        what = "recurseForDerivations differs: what is in it is built and found, or is not"
-        yield (Kind.PASSTHRU, weight, what, before, after)

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from toolkit.judge import comparing
 from toolkit.judge.asking import ENDS, PACKAGE, THROWS, Answer, Question, called
 from toolkit.judge.differences import Gap, Kind, Weight
-from toolkit.judge.reach import AttrPath
+from toolkit.judge.mapping import AttrPath
 from toolkit.judge.record import Record
 from toolkit.text import counted, few
 

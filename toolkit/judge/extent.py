@@ -8,48 +8,42 @@ from pathlib import PurePosixPath
 
 from msgspec.structs import replace
 
-from toolkit.judge import comparing, everything, reach
+from toolkit.judge import comparing, everything, mapping
 from toolkit.judge.asking import PACKAGE, THROWS, Question
 from toolkit.judge.audience import FEW_READERS, Audience
 from toolkit.judge.changed import ChangedText, file_changes
 from toolkit.judge.differences import Difference, Gap, Judgement, Kind, Weight
 from toolkit.judge.made import MOST, MOST_DEEP, Made, candidates
-from toolkit.judge.reach import AttrPath
+from toolkit.judge.mapping import AttrPath
 from toolkit.judge.record import SAMPLE, Record
 from toolkit.judge.sides import Sides
 from toolkit.judge.subject import THREW
-from toolkit.model import Progress
 from toolkit.nix import limits
 from toolkit.parallel import beside
 from toolkit.text import few
 
 _MOST_NAMES = 24
-_LICENSES = {"lib/licenses.nix", "lib/licenses/licenses.nix"}
 _UPDATING = re.compile(r"^maintainers/scripts/|/update[\w.-]*\.(?:sh|py|rb|pl|nu|js|ts|mjs)$")
 
 
-def judged(sides: Sides, systems: Sequence[str], *, everything: Sequence[str] = (), progress: Progress) -> Judgement:
-    """Judge the differences between the two sides; on the systems of `everything`, in every attribute of the set.
+class Extent:
+    """The attributes to evaluate for the differences between two sides; what is found is collected on the way.
 
-    The name of the change is not known here.
+    On the systems of `everything`, these are all attributes of the set.
     """
-    return _Judging(sides=sides, systems=systems, everything=everything, progress=progress).verdict()
 
-
-class _Judging:
-    """One judgement; what it finds is collected on the way."""
-
-    def __init__(self, *, sides: Sides, systems: Sequence[str], everything: Sequence[str], progress: Progress) -> None:
+    def __init__(self, sides: Sides, systems: Sequence[str], *, everything: Sequence[str] = ()) -> None:
+        """Read the files that differ."""
         self.sides = sides
         self.everything = everything
-        self.progress = progress
         self.files = file_changes(sides)
         self.record = Record(sides, self.files, systems)
         self.systems, self.native = self.record.systems, self.record.native
         self.made = Made(self.record)
         self.audience = Audience(self.record)
 
-    def verdict(self) -> Judgement:
+    def judged(self) -> Judgement:
+        """Evaluate the attributes, and return all that is known of the change but its name."""
         relevant = [file for file in self.files if not file.is_document]
         documents = [file.path for file in self.files if file.is_document]
         if documents:
@@ -101,15 +95,15 @@ class _Judging:
 
     def _broken(self, file: ChangedText) -> Difference:
         """Return the difference that a file makes which Nix does not parse: nothing is asked then."""
-        name = reach.by_name(file.path) or file.path
+        name = mapping.by_name(file.path) or file.path
         what = "its file is not Nix any more"
         return self.record.subject(name, self.native).differs(
             Kind.EVALUATION, Weight.REGRESSION, what, None, file.error
         )
 
     def _find_aliases(self, files: Sequence[ChangedText]) -> None:
-        if any(file.path == reach.ALIASES for file in files) or self._moves_names(files):
-            text = "\n".join(each.text(reach.ALIASES) for each in self.record.maps)
+        if any(file.path == mapping.ALIASES for file in files) or self._moves_names(files):
+            text = "\n".join(each.text(mapping.ALIASES) for each in self.record.maps)
             self.record.aliases = set(re.findall(r"^  ([\w'-]+) =", text, re.MULTILINE))
 
     def _judge(self, files: Sequence[ChangedText]) -> None:
@@ -121,7 +115,6 @@ class _Judging:
         general = self._candidates([file for file in files if not file.is_of_persons])
         changed = [file for file in files if not file.equal and file.path in self.record.reached]
         self._ask_made(changed)
-        changed = [file for file in changed if not self._has_same_licenses(file)]
         special = [file for file in changed if file.path not in general]
         self.made.widen(special)
         self._compare_moved(files)
@@ -130,9 +123,9 @@ class _Judging:
         self._compare_other_names(changed)
         self._look_beyond([file.path for file in changed if file.path in general], special)
         made = self.made.own(changed)
-        own = self._ask_references(made)
+        self._ask_references(made)
         for file in changed:
-            self._note(file, own)
+            self._note(file)
         self.record.weigh_unnamed(self.audience.names)
         for file in special:
             if not self._is_unnamed(file):
@@ -151,7 +144,7 @@ class _Judging:
             self.record.compare({system: [tuple(name.split(".")) for name in SAMPLE] for system in self.systems})
             return
         # Not all that stdenv is made with is found by names.
-        may_be_in_stdenv = self.record.serious and not all(reach.by_name(file.path) for file in special)
+        may_be_in_stdenv = self.record.serious and not all(mapping.by_name(file.path) for file in special)
         if may_be_in_stdenv and not self.record.is_same(("stdenv",)):
             reason = "differs, and with it all that is made with it: --all"
             self.made.unreached.append(Gap(what="stdenv", reason=reason))
@@ -160,41 +153,33 @@ class _Judging:
         """Ask about what files make; who reads a package of pkgs/by-name is looked for, and asked, beside it."""
         asked = {path for file in changed for path in self.record.reached[file.path]}
         names = frozenset(path[0] for path in asked if len(path) == 1 and len(path[0]) > 1)
-        is_known = names and len(names) <= FEW_READERS and all(reach.by_name(file.path) for file in changed)
+        is_known = names and len(names) <= FEW_READERS and all(mapping.by_name(file.path) for file in changed)
         with ExitStack() as stack:
             if is_known:
                 self.sides.foresee(stack.enter_context(beside(partial(self.audience.foreseen, names))))
             self.made.ask(asked)
 
-    def _ask_references(self, made: set[AttrPath]) -> set[AttrPath]:
-        """Ask about what reads or overrides what is made; return that, without what is in a package."""
+    def _ask_references(self, made: set[AttrPath]) -> None:
+        """Ask about what reads or overrides what is made."""
         own = {path for path in made if not self.record.is_inside(path)}
         modules: Sequence[str] = ()
         if own:
-            self.progress.step("looking for readers")
+            self.sides.progress.step("looking for readers")
             serious = {each.attribute for each in self.record.serious}
             modules = self.audience.ask(own, {path for path in self.made.members if ".".join(path) not in serious})
         self.audience.ask_tests(modules)
-        return own
 
-    def _note(self, file: ChangedText, own: set[AttrPath]) -> None:
-        """Add what the text of a file shows and no answer of Nix."""
+    def _note(self, file: ChangedText) -> None:
+        """Add what a file says by throw or warn, which no answer of Nix shows."""
         reached = self.record.reached[file.path]
-        there = reach.shortest(reached & self.record.kinds.keys())
-        for path in there if file.closes else ():
-            if path in own and self.record.kinds[path] == PACKAGE:
-                # Nix does not list others.
-                what = "a function of its file takes no other arguments (...) any more: override may have given some"
-                subject = self.record.subject(".".join(path), self.native)
-                self.record.differences.append(subject.differs(Kind.ARGUMENTS, Weight.CHANGE, what))
-        if file.said[0] != file.said[1] and there:
+        if file.said[0] != file.said[1] and (there := mapping.shortest(reached & self.record.kinds.keys())):
             subject = self.record.subject(".".join(there[0]), self.native)
             what = "what its file says by throw, warn or trace differs"
             self.record.differences.append(subject.differs(Kind.EVALUATION, Weight.NOTE, what, *file.said))
 
     def _compare_other_names(self, files: Sequence[ChangedText]) -> None:
         """Compare whether what was another attribute still follows that, by one that throws."""
-        for table in {reach.ALL_PACKAGES, reach.ALIASES} & {file.path for file in files}:
+        for table in {mapping.ALL_PACKAGES, mapping.ALIASES} & {file.path for file in files}:
             before, after = (each.renamed(table) for each in self.record.maps)
             lost = [path for path in before if after.get(path) != before[path] and path in self.record.kinds]
             asked = [Question(path=path, parts=("derivation",), marked=before[path][:1]) for path in lost[:_MOST_NAMES]]
@@ -224,31 +209,23 @@ class _Judging:
             found, is_all = candidates(file, self.record.maps)
             if file.equal and (is_all or len(found) > FEW_READERS):
                 continue
-            if is_all and (file.rest or file.path not in {reach.ALL_PACKAGES, reach.ALIASES}):
+            if is_all and (file.rest or file.path not in {mapping.ALL_PACKAGES, mapping.ALIASES}):
                 general.add(file.path)
                 found |= _functions(file)
             self.record.reached[file.path] = found
         return general
-
-    def _has_same_licenses(self, file: ChangedText) -> bool:
-        """Return whether nothing but licenses differs in the text of a file, and they are the same."""
-        if file.rest or file.path not in _LICENSES:
-            return False
-        serious = {each.attribute for each in self.record.serious}
-        paths = [("lib", "licenses", *name[:1]) for name in file.names]
-        return all(path in self.record.kinds and ".".join(path) not in serious for path in paths)
 
     def _require_needed(self, file: ChangedText, own: set[AttrPath], made: set[AttrPath]) -> None:
         """Say that a file is unknown if no package that was asked about needs it: a function is not called then.
 
         `own` are the attributes that it may make, `made` those of all files.
         """
-        if own and file.path in {reach.ALL_PACKAGES, reach.ALIASES}:
+        if own and file.path in {mapping.ALL_PACKAGES, mapping.ALIASES}:
             # All packages need a table of them; what its names are was asked.
             return
         packages, all_packages = self.record.packages(own), self.record.packages(made - own)
-        owner = [path for path in packages if path[0] == reach.by_name(file.path)]
-        if owner and reach.is_package(file.path):
+        owner = [path for path in packages if path[0] == mapping.by_name(file.path)]
+        if owner and mapping.is_package(file.path):
             return
         others = [path for path in packages if path not in owner]
         if (
@@ -283,10 +260,10 @@ class _Judging:
 
     def _moves_names(self, files: Sequence[ChangedText]) -> bool:
         """Return whether names of the package set may come or go."""
-        tables = {reach.ALL_PACKAGES, reach.ALIASES}
+        tables = {mapping.ALL_PACKAGES, mapping.ALIASES}
         return any(
             not file.equal
-            and (file.path in tables or (file.path.startswith(reach.BY_NAME) and None in {file.before, file.after}))
+            and (file.path in tables or (file.path.startswith(mapping.BY_NAME) and None in {file.before, file.after}))
             for file in files
         )
 
@@ -299,7 +276,7 @@ class _Judging:
 
     def _is_unnamed(self, file: ChangedText) -> bool:
         """Return whether nobody names a file beside a package of pkgs/by-name: it is in a source, or nowhere."""
-        is_beside = reach.by_name(file.path) is not None and not reach.is_package(file.path)
+        is_beside = mapping.by_name(file.path) is not None and not mapping.is_package(file.path)
         return is_beside and not any(each.is_named(file.path) for each in self.record.maps)
 
     def _rank(self, difference: Difference) -> tuple[int, bool, int, str, int]:

@@ -41,6 +41,7 @@ UNNAMED = "a fixed output among its inputs is made by a different derivation, an
 
 def fetches(subject: Compared, before: list[Any], after: list[Any]) -> Iterator[Found]:
     """Compare fixed outputs that keep their hash although a different derivation makes them."""
+    before, after = ([each for each in side if isinstance(each["drv"], str)] for side in (before, after))
     olds = {each["name"]: each for each in before}
     by_output = {each["out"]: each for each in before if isinstance(each["out"], str)}
     known = {each["drv"] for each in before}

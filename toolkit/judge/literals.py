@@ -9,7 +9,6 @@ from posixpath import dirname, normpath
 
 from toolkit import documents, process
 from toolkit.cache import default_cache
-from toolkit.errors import ToolkitError
 from toolkit.git import calls, messages
 from toolkit.sources.trees import NixpkgsTree
 
@@ -22,22 +21,10 @@ _DOCUMENT = "index.json"
 
 def index(tree: NixpkgsTree) -> Mapping[str, list[str]]:
     """Return for each path in a tree the files that name it; the index is cached."""
-    found: dict[str, list[str]] = {}
-
-    def check(directory: Path) -> bool:
-        try:
-            found.update(documents.read((directory / _DOCUMENT).read_bytes(), dict[str, list[str]], document=_DOCUMENT))
-        except (OSError, ToolkitError):
-            return False
-        return True
-
-    def make(directory: Path) -> None:
-        directory.mkdir(exist_ok=True)
-        found.update(_indexed(tree.root))
-        (directory / _DOCUMENT).write_bytes(documents.write(found))
-
-    default_cache().obtain(_KIND, tree.key, make=make, check=check)
-    return found
+    if (content := default_cache().read(_KIND, tree.key, _DOCUMENT)) is None:
+        content = documents.write(_indexed(tree.root))
+        default_cache().keep(_KIND, tree.key, _DOCUMENT, content)
+    return documents.read(content, dict[str, list[str]], document=_DOCUMENT)
 
 
 def find(file: str, text: str) -> Iterator[tuple[str, int]]:

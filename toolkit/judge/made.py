@@ -3,20 +3,19 @@
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from functools import cached_property
 from pathlib import PurePosixPath
 
 from msgspec.structs import replace
 
-from toolkit.judge import reach, tokens, versions
+from toolkit.judge import mapping, tokens, versions
 from toolkit.judge.asking import ENDS, FUNCTION, PACKAGE, SET, THROWS, Answer, Question
 from toolkit.judge.changed import ChangedText
 from toolkit.judge.differences import Gap
-from toolkit.judge.reach import AttrPath
+from toolkit.judge.mapping import AttrPath
 from toolkit.judge.record import STATIC, Record
-from toolkit.text import few
+from toolkit.text import counted, few
 
-_DARWIN, _OLD_DARWIN = "aarch64-darwin", "x86_64-darwin"
+_OTHER_DARWIN = "x86_64-darwin"
 MOST = 1200
 MOST_DEEP = 400
 """The limit of attributes that are evaluated on more than one system."""
@@ -100,13 +99,11 @@ class Made:
         top = [path for path in there if len(path) == 1 and self._record.kinds[path] != SET]
         asked = {system: top if system == STATIC else there for system in others}
         if rest := len(there) - len(asked.get(STATIC, there)):
-            reason = f"{rest} package set{'s' if rest > 1 else ''}, or what is in one, not compared there"
+            reason = f"{counted(rest, 'package set')}, or what is in one, not compared there"
             self._record.not_covered.append(Gap(what=STATIC, reason=reason))
         # What reads all that is asked about natively, and has a time as well.
         with self._sides.times.sharing(_SHARE):
             self._record.compare(asked)
-        if asked.get(_DARWIN) and self._record.ended.get(_DARWIN) and not self._has_new_darwin:
-            self._record.compare({_OLD_DARWIN: asked[_DARWIN]})
 
     def _ask_elsewhere(self, file: ChangedText, reached: Collection[AttrPath]) -> None:
         """Ask about packages of a file on the other platforms that it asks for, natively; the rest is unknown."""
@@ -115,7 +112,7 @@ class Made:
         for word in file.platforms:
             found = [path for asks, path in _ELSEWHERE if asks.fullmatch(word)]
             paths = [(*prefix, *path) for prefix in found or [()] for path in packages[:_MOST_ELSEWHERE]]
-            system = _OLD_DARWIN if word == _OLD_DARWIN else self._native
+            system = word if word == _OTHER_DARWIN else self._native
             if found or system != self._native:
                 self._record.compare({system: paths})
             compared = {".".join(path) for path in paths} & {*self._record.compared.get(system, ())}
@@ -126,18 +123,11 @@ class Made:
             reason = f"what it does by {few(rest)} was not compared"
             self._record.unknown.append(Gap(what=file.path, reason=reason))
 
-    @cached_property
-    def _has_new_darwin(self) -> bool:
-        """Return whether the nixpkgs is not from before there was such a machine: nothing can be made there then."""
-        question = Question(path=("stdenv",), parts=("derivation",))
-        ((before, _),) = self._sides.answers({_DARWIN: [question]})[_DARWIN]
-        return before.kind not in {ENDS, THROWS} and not before.ends
-
     def few_enough(self, paths: Iterable[AttrPath]) -> list[AttrPath]:
         """Return the attributes to evaluate, only the first ones if there are too many."""
-        found = reach.shortest(paths)
+        found = mapping.shortest(paths)
         if (rest := len(found) - MOST) > 0:
-            self.unreached.append(Gap(what=f"{rest} more attributes", reason="the change reaches too many"))
+            self.unreached.append(Gap(what=counted(rest, "more attribute"), reason="the change reaches too many"))
         return found[:MOST]
 
     def _ask_members(self, files: Sequence[ChangedText]) -> None:
@@ -211,7 +201,7 @@ class Made:
         A whole directory may be read, and its packages put where no text names them.
         """
         path = PurePosixPath(file.path)
-        if path.suffix != ".nix" or reach.by_name(file.path) is not None or reach.is_top(file.path):
+        if path.suffix != ".nix" or mapping.by_name(file.path) is not None or mapping.is_top(file.path):
             return set()
         name = _called(file)
         packages = sorted(each for each in reached if self._record.kinds.get(each) == PACKAGE)
@@ -261,7 +251,7 @@ class Made:
 
     def _is_own(self, file: ChangedText, path: AttrPath) -> bool:
         """Return whether a file can change an attribute; a language's function only if the change names it."""
-        is_of_language = reach.has_packages(file.path) and file.names and not file.rest
+        is_of_language = mapping.has_packages(file.path) and file.names and not file.rest
         if self._record.kinds[path] != FUNCTION or not is_of_language or path in self.users:
             return True
         return path[-1] in {name[-1] for name in file.names}
@@ -286,7 +276,7 @@ def _called(file: ChangedText) -> str:
     return path.parent.name if path.name in {"default.nix", "package.nix"} else path.stem
 
 
-def candidates(file: ChangedText, maps: Sequence[reach.Map]) -> tuple[set[AttrPath], bool]:
+def candidates(file: ChangedText, maps: Sequence[mapping.Map]) -> tuple[set[AttrPath], bool]:
     """Return the possible attributes of a file in one of the trees, and whether the list is complete."""
     there = [each for each, content in zip(maps, (file.before, file.after), strict=True) if content is not None]
     sides = [each.reached(file.path, file.names) for each in there]

@@ -11,7 +11,7 @@ REGRESSION, CHANGE, NOTE = Weight.REGRESSION, Weight.CHANGE, Weight.NOTE
 _PROBES = {"plain": "with nothing changed", "probe": "with one more variable", "check": "with doCheck = false"}
 
 
-def overrides(own: Own | None, before: dict[str, Any], after: dict[str, Any]) -> Iterator[Found]:
+def overrides(own: Own, before: dict[str, Any], after: dict[str, Any]) -> Iterator[Found]:
     """Yield the differences between a package's override functions."""
     for name in sorted(before.keys() | after.keys()):
         if name not in after:
@@ -35,18 +35,18 @@ def overrides(own: Own | None, before: dict[str, Any], after: dict[str, Any]) ->
             yield from _arrivals(name, one.get("scripts", {}), other.get("scripts", {}))
             # A package may be built without what it took before, but with no other stdenv.
             reached = [each.get("reached", {}) for each in (one, other)]
-            if own is None or not own.same:
+            if not own.same:
                 reached = [{each: side[each] for each in side if each.startswith("stdenv")} for side in reached]
             yield from _arrivals(name, *reached)
 
 
-def _old(own: Own | None, name: str, pair: tuple[Any, Any]) -> Iterator[Found]:
+def _old(own: Own, name: str, pair: tuple[Any, Any]) -> Iterator[Found]:
     """Compare the attributes that an override gets to see."""
     before, after = pair
     if before is None or after is None:
         return
     if lost := [each for each in sorted(before.keys() - after.keys() - HASHES) if before[each] != "null"]:
-        weight = REGRESSION if own is None or own.same else CHANGE
+        weight = REGRESSION if own.same else CHANGE
         yield (Kind.OVERRIDE, weight, f"{name} (old: …) no longer sees {', '.join(lost)}", lost, None)
     if new := sorted(after.keys() - before.keys() - HASHES):
         yield (Kind.OVERRIDE, NOTE, f"{name} (old: …) sees {', '.join(new)} too", None, new)
@@ -74,14 +74,14 @@ def _arrivals(name: str, before: dict[str, bool], after: dict[str, bool]) -> Ite
             yield (Kind.OVERRIDE, weight, f"{name} with {names} {reaches} the derivation", None, None)
 
 
-def follows(own: Own | None, before: dict[str, list[str]], after: dict[str, list[str]]) -> Iterator[Found]:
+def follows(own: Own, before: dict[str, list[str]], after: dict[str, list[str]]) -> Iterator[Found]:
     """Compare the reach of an override of one attribute or argument: other attributes, tests, the output."""
     for key in sorted(before.keys() & after.keys()):
         function, _, name = key.rstrip("=").partition(".")
         lost, new = (
             [each for each in one[key] if each not in other[key]] for one, other in ((before, after), (after, before))
         )
-        if own is None or not own.same:
+        if not own.same:
             # What is built differently may be made with other attributes.
             lost = [each for each in lost if each in {"src", "out"} or name == "tests"]
         how = f"{function} with {'a' if name in {'version', 'pname'} else 'another'} {name}"
@@ -100,7 +100,7 @@ def follows(own: Own | None, before: dict[str, list[str]], after: dict[str, list
 
 
 def _flag(
-    own: Own | None,
+    own: Own,
     what: str,
     pair: tuple[dict[str, Any], dict[str, Any]],
     opposite: tuple[Any, Any],
@@ -109,12 +109,12 @@ def _flag(
     before, after = pair
     yield from _probe(own, what, (before["out"], after["out"]), opposite)
     is_other = before["out"] == after["out"] and before["drv"] != after["drv"]
-    if is_other and own is not None and own.before["drv"] == own.after["drv"]:
+    if is_other and own.before["drv"] == own.after["drv"]:
         what = f"{what}: a fixed output is made by a different derivation, and has the same hash"
         yield (Kind.FIXED_OUTPUT, CHANGE, what, before["drv"], after["drv"])
 
 
-def _probe(own: Own | None, what: str, pair: tuple[Any, Any], opposite: tuple[Any, Any]) -> Iterator[Found]:
+def _probe(own: Own, what: str, pair: tuple[Any, Any], opposite: tuple[Any, Any]) -> Iterator[Found]:
     """Compare the output of an overridden package; `opposite` is that of the other value."""
     before, after = pair
     failing = (None, THREW)
@@ -123,10 +123,10 @@ def _probe(own: Own | None, what: str, pair: tuple[Any, Any], opposite: tuple[An
             yield (Kind.OVERRIDE, NOTE, f"{what} evaluates now", before, after)
     elif after in failing:
         yield (Kind.OVERRIDE, REGRESSION, f"{what} no longer evaluates", before, after)
-    elif own is not None and own.same:
+    elif own.same:
         if before != after:
             yield (Kind.OVERRIDE, REGRESSION, f"{what} gives something else", before, after)
-    elif own is not None:
+    else:
         had, has = before != own.before["out"], after != own.after["out"]
         # What is the default, or has become it, has no effect.
         was_default, is_default = (

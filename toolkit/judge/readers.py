@@ -6,14 +6,14 @@ from collections.abc import Collection, Iterable, Mapping
 from itertools import chain
 from math import inf
 
-from msgspec import Struct, field
+from msgspec import Struct
 
-from toolkit.judge import reach, tokens
+from toolkit.judge import mapping, tokens
 from toolkit.judge.differences import Difference, Kind, Weight
-from toolkit.judge.reach import AttrPath
+from toolkit.judge.mapping import AttrPath
 from toolkit.judge.record import Record
 
-_TABLES = {reach.ALL_PACKAGES, reach.ALIASES}
+_TABLES = {mapping.ALL_PACKAGES, mapping.ALIASES}
 _MOST_NAMES = 400
 _DEEPEST = 3
 _MOST_PATHS = 400
@@ -49,59 +49,45 @@ def find(
     unless every reference is wanted.
     """
     names = sorted({path[-1] for path in own if len(path[-1]) > 1} - OF_ALL)
-    search = _Search(record=record, serious=_differing(record.differences) | {*functions})
-    most_names, most_files = (len(names), None) if record.sides.every_reference else (_MOST_NAMES, _MOST_FILES)
-    naming = record.maps[1].naming(names[:most_names])
-    texts = ((file, record.maps[1].text(file)) for file in naming[:most_files])
-    named = {file: places for file, text in texts if (places := _places(text, names[:most_names]))}
+    serious, places = _differing(record.differences) | {*functions}, record.maps[1]
+    is_whole = record.sides.every_reference
+    most_names, most_files = (len(names), None) if is_whole else (_MOST_NAMES, _MOST_FILES)
+    most = inf if is_whole else _MOST_PATHS
+    naming = places.naming(names[:most_names])
+    texts = ((file, places.text(file)) for file in naming[:most_files])
+    named = {file: found for file, text in texts if (found := _places(text, names[:most_names]))}
     ranks = {name: rank for rank, name in enumerate(dict.fromkeys(chain.from_iterable(named.values())))}
+    strong, weak, first = set[AttrPath](), set[AttrPath](), set[AttrPath]()
+    modules: list[str] = []
+    unread = len(naming) - len(naming[:most_files])
     # If not all can be looked at, it is the files of some names.
     for file in sorted(named, key=lambda file: min(map(ranks.__getitem__, named[file]))):
-        if file in _TABLES or file not in (record.files if files is None else files):
-            search.look_at(file, named[file])
-    sides = (search.strong - {*own}, search.weak - search.strong - {*own})
-    ranked = (sorted(paths, key=lambda path: (path not in search.first, len(path), path)) for paths in sides)
-    strong, weak = (tuple(path for path in paths if len(path) <= _DEEPEST) for paths in ranked)
-    unread = search.left + len(naming[most_files:] if most_files is not None else ())
-    return Readers(
-        strong=strong,
-        weak=weak,
-        modules=tuple(sorted(search.modules)),
-        left={"files that name them": unread, "names of them": len(names[most_names:])},
-    )
-
-
-class _Search(Struct, kw_only=True):
-    """The attributes of the files so far; `first` name what differs, `left` counts files that were not looked at."""
-
-    record: Record
-    serious: set[str]
-    strong: set[AttrPath] = field(default_factory=set[AttrPath])
-    weak: set[AttrPath] = field(default_factory=set[AttrPath])
-    first: set[AttrPath] = field(default_factory=set[AttrPath])
-    modules: set[str] = field(default_factory=set[str])
-    left: int = 0
-
-    def look_at(self, file: str, named: Mapping[str, list[int]]) -> None:
-        """Add the attributes of a file that names others at some places."""
-        places, is_table, is_module = self.record.maps[1], file in _TABLES, file.startswith("nixos/")
-        text, most = places.text(file), inf if self.record.sides.every_reference else _MOST_PATHS
-        if not (is_table or _reads(text, named)):
-            if not self.serious & named.keys() or is_module:
-                return
-            if len(self.weak) >= most:
-                self.left += 1
-                return
-        code = {*tokens.in_code(text, chain.from_iterable(named.values()))}
-        found = {name: kept for name, offsets in named.items() if (kept := [at for at in offsets if at in code])}
-        differ = {name: found[name] for name in self.serious & found.keys()}
-        reading = is_table or _reads(text, found)
+        is_table, is_module, text = file in _TABLES, file.startswith("nixos/"), places.text(file)
+        if not is_table and file in (record.files if files is None else files):
+            continue
+        if not (is_table or _reads(text, named[file])):
+            if is_module or serious.isdisjoint(named[file]):
+                continue
+            if len(weak) >= most:
+                unread += 1
+                continue
+        code = {*tokens.in_code(text, chain.from_iterable(named[file].values()))}
+        found = {name: kept for name, offsets in named[file].items() if (kept := [at for at in offsets if at in code])}
+        differ = {name: found[name] for name in serious & found.keys()}
+        is_reading = is_table or _reads(text, found)
         if is_module:
-            self.modules |= {file} if reading else set()
-        elif reading or differ:
+            modules += [file] if is_reading else []
+        elif is_reading or differ:
             made = _named(places, file, found) if is_table else _made_from(places, file, found)
-            (self.strong if is_table or (reading and len(self.strong) < most) else self.weak).update(made)
-            self.first |= _named(places, file, differ) if is_table else made if differ else set()
+            (strong if is_table or (is_reading and len(strong) < most) else weak).update(made)
+            first |= _named(places, file, differ) if is_table else made if differ else set()
+
+    def ranked(paths: set[AttrPath]) -> tuple[AttrPath, ...]:
+        there = (path for path in paths - {*own} if len(path) <= _DEEPEST)
+        return tuple(sorted(there, key=lambda path: (path not in first, len(path), path)))
+
+    left = {"file": unread, "name": len(names[most_names:])}
+    return Readers(strong=ranked(strong), weak=ranked(weak - strong), modules=tuple(sorted(modules)), left=left)
 
 
 def _differing(differences: Iterable[Difference]) -> set[str]:
@@ -122,15 +108,15 @@ def _places(text: str, names: Iterable[str]) -> dict[str, list[int]]:
     return found
 
 
-def _made_from(places: reach.Map, file: str, found: Mapping[str, Iterable[int]]) -> frozenset[AttrPath]:
+def _made_from(places: mapping.Map, file: str, found: Mapping[str, Iterable[int]]) -> frozenset[AttrPath]:
     """Return what a file may be in, one package for one of pkgs/by-name, and what is made in it where it has names."""
-    name = reach.by_name(file)
+    name = mapping.by_name(file)
     if name is not None and file.endswith("/package.nix"):
         return frozenset({(name,)})
     return places.reached(file, _named(places, file, found))[0]
 
 
-def _named(places: reach.Map, file: str, found: Mapping[str, Iterable[int]]) -> set[AttrPath]:
+def _named(places: mapping.Map, file: str, found: Mapping[str, Iterable[int]]) -> set[AttrPath]:
     """Return the attributes of a file in which some places stand."""
     text, bound = places.text(file), places.bindings(file)
     return {path for offsets in found.values() for at in offsets for path in tokens.attributes(bound, text, at)}

@@ -10,7 +10,7 @@ from toolkit.judge import comparing, fixed_outputs
 from toolkit.judge.asking import ELSEWHERE, ENDS, MISSING, NATIVE, PACKAGE, PARTS, THROWS, Answer, Question, called
 from toolkit.judge.changed import ChangedText, given
 from toolkit.judge.differences import Difference, Gap, Kind, Weight
-from toolkit.judge.reach import AttrPath, Map, shortest
+from toolkit.judge.mapping import AttrPath, Map, shortest
 from toolkit.judge.sides import Sides
 from toolkit.judge.subject import THREW, Compared
 from toolkit.judge.values import labels
@@ -31,9 +31,8 @@ _MOST_REASONS = 6
 class Record:
     """Compare attributes of the two sides, and store the results.
 
-    `kinds` has the attributes' kinds on the `native` one of the `systems`, `ended` counts by system those that did not
-    evaluate before. `reached` are the possible attributes of each file, `aliases` names of other packages in the set,
-    `idle` attributes that only read compared ones.
+    `kinds` has the attributes' kinds on the `native` one of the `systems`. `reached` are the possible attributes of
+    each file, `aliases` names of other packages in the set, `idle` attributes that only read compared ones.
     """
 
     def __init__(self, sides: Sides, files: Sequence[ChangedText], systems: Sequence[str]) -> None:
@@ -49,7 +48,6 @@ class Record:
         self.asked: set[str] = set()
         self.compared: dict[str, list[str]] = {}
         self.kinds: dict[AttrPath, str] = {}
-        self.ended: dict[str, int] = {}
         self.aliases: set[str] = set()
         self.idle: set[str] = set()
         self.maintainers: dict[str, tuple[str, ...]] = {}
@@ -114,7 +112,6 @@ class Record:
                 if self._is_doubtful(before, after):
                     before, after = self.sides.again(system, question)  # noqa: PLW2901
                 there[system].append(path)
-                self.ended[system] = self.ended.get(system, 0) + ("derivation" in before.ends)
                 if system == self.native:
                     self.kinds[path] = PACKAGE if PACKAGE in {before.kind, after.kind} else after.kind
                 name = ".".join(path)

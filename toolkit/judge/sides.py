@@ -22,6 +22,7 @@ from toolkit.nix import limits, program
 from toolkit.nix.limits import Allowance
 from toolkit.parallel import side_by_side
 from toolkit.sources.trees import NixpkgsTree
+from toolkit.text import counted
 
 _KIND = "answers"
 _DOCUMENT = "answers.json"
@@ -178,7 +179,7 @@ class Sides(Struct, frozen=True, kw_only=True):
                 estimate = f", about {left:.0f} s left" if left >= _LEAST_TOLD else ""
                 self.progress.step(f"comparing {compared[system]} of {counts[system]} on {system}, {what}{estimate}")
 
-        self.progress.step(f"comparing {total} attribute{'' if total == 1 else 's'}, {what}")
+        self.progress.step(f"comparing {counted(total, 'attribute')}, {what}")
         return tell
 
     def _known(self, contents: Mapping[PurePosixPath, TreeFile | None], system: str) -> dict[str, Answer]:

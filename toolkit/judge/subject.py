@@ -49,25 +49,25 @@ class Compared(Struct, frozen=True, kw_only=True):
 
 
 class Own(Struct, frozen=True, kw_only=True):
-    """The package's own derivation, before and after."""
+    """The package's own derivation, before and after; without values if it is unknown."""
 
-    before: dict[str, Any]
-    after: dict[str, Any]
+    before: dict[str, Any] = field(default_factory=dict[str, Any])
+    after: dict[str, Any] = field(default_factory=dict[str, Any])
 
     @property
     def same(self) -> bool:
         """Return whether the same is built from the same inputs, or would be if the derivation did not throw."""
-        names = ("out", "outputs", *(["attributes"] if self.before["drv"] == THREW else []))
+        names = ("out", "outputs", *(["attributes"] if self.before.get("drv") == THREW else []))
         return all(self.before.get(name) == self.after.get(name) for name in names)
 
     @property
     def updated(self) -> bool:
         """Return whether the version differs."""
-        return bool(self.before["version"] != self.after["version"])
+        return bool(self.before.get("version") != self.after.get("version"))
 
     def follows(self, before: Any, after: Any) -> bool:  # noqa: ANN401 - JSON
         """Return whether a value differs only by the version."""
-        old, new = self.before["version"], self.after["version"]
+        old, new = self.before.get("version"), self.after.get("version")
         if not (self.updated and isinstance(old, str) and isinstance(new, str) and old):
             return False
         spellings: tuple[Callable[[str], str], ...] = (

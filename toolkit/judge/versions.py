@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from toolkit.judge.asking import ELSEWHERE, FUNCTION, PACKAGE, PARTS
 from toolkit.judge.differences import Difference, Gap
-from toolkit.judge.reach import AttrPath
+from toolkit.judge.mapping import AttrPath
 from toolkit.judge.record import STATIC, Record
 from toolkit.text import few
 

@@ -13,7 +13,7 @@ from toolkit.judge.differences import Difference, Gap, Judgement, Kind, Weight
 from toolkit.model import Proof, Status
 from toolkit.report.lines import Line, Tone
 from toolkit.report.markdown import code, plain
-from toolkit.text import few
+from toolkit.text import counted, few
 
 SCHEMA = 2
 LINES = 25
@@ -105,20 +105,15 @@ def _rows(differences: Sequence[Difference]) -> list[_Row]:
 
 def verdict(judgement: Judgement) -> str:
     """Return the verdict in one line: the differences, and the number of attributes."""
-    counts = [f"{count} {name}" for name, count in _counts(judgement) if count]
-    files = f"{judgement.files} file{'' if judgement.files == 1 else 's'}"
-    asked = f"looked at {judgement.asked} attribute{'' if judgement.asked == 1 else 's'} of {files}"
-    if not judgement.of(Weight.REGRESSION) and not judgement.of(Weight.CHANGE):
+    rows = {weight: len(_rows(judgement.of(weight))) for weight in Weight}
+    counts = [counted(count, weight.value) for weight, count in rows.items() if count]
+    files = counted(judgement.files, "file")
+    asked = f"looked at {counted(judgement.asked, 'attribute')} of {files}"
+    if not (rows[Weight.REGRESSION] or rows[Weight.CHANGE]):
         counts.insert(0, "unknown" if judgement.unknown else "same")
     if judgement.asked or counts != ["same"]:
         return f"{', '.join(counts)} ({asked})"
     return f"same: nothing to evaluate ({files})" if not judgement.equal else f"same: Nix reads the same in {files}"
-
-
-def _counts(judgement: Judgement) -> Iterator[tuple[str, int]]:
-    for weight, words in ((Weight.REGRESSION, "regression"), (Weight.CHANGE, "change"), (Weight.NOTE, "note")):
-        count = len(_rows(judgement.of(weight)))
-        yield f"{words}s" if count != 1 else words, count
 
 
 def lines(judgement: Judgement, *, quiet: bool = False, verbose: bool = False) -> Iterator[Line]:
@@ -179,14 +174,10 @@ def _unanswered(gaps: Sequence[Gap]) -> Iterator[str]:
         limit = gap.limit or ""
         names = references.setdefault(limit, {}) if gap.reference else together[gap.system or "", limit]
         names[str(gap.attribute)] = None
-    yield from (f"{_counted(tuple(names), 'reference')}: {limit}" for limit, names in references.items())
+    for limit, names in references.items():
+        yield f"{counted(len(names), 'reference')} ({few([*names])}): {limit}"
     for (limit, attributes), systems in _on_systems(together):
-        where = f" on {', '.join(systems)}"
-        yield f"{_counted(attributes, 'attribute', where)}: {limit}"
-
-
-def _counted(names: Sequence[str], kind: str, where: str = "") -> str:
-    return f"{len(names)} {kind}{'' if len(names) == 1 else 's'}{where} ({few(names)})"
+        yield f"{counted(len(attributes), 'attribute')} on {', '.join(systems)} ({few(attributes)}): {limit}"
 
 
 def _on_systems(
@@ -263,7 +254,7 @@ def _comment(judgement: Judgement, command: str, claims: Sequence[Proof], notes:
         body.append(f"- {sum(proof.status is Status.PASSED for proof in claims)} of {len(claims)} claims passed")
     body += [f"- {plain(note)}" for note in notes[:_GAPS]]
     count = len(judgement.not_covered)
-    gaps = f"; {count} thing{'s were' if count > 1 else ' was'} not compared" if count else ""
+    gaps = f"; {counted(count, 'thing')} {'was' if count == 1 else 'were'} not compared" if count else ""
     rest = "the rest of the set was not compared"
     if judgement.everything:
         rest = f"every package of the set was compared on {', '.join(judgement.everything)}"

@@ -212,7 +212,9 @@ def _from_patch(path: Path, asked: SourceRequest, progress: Progress) -> Change:
     source = resolve(asked, target=_WHOLE, sparse=(), progress=progress)
     base = trees.whole(source, offline=asked.offline, progress=progress)
     with patching.called(path.name):
-        edits = diff_edits(diff, base.root)
+        before = {each: _there(base.root, each) for each in diffs.named(diff)}
+        after = patching.outcome(diff, {each: file for each, file in before.items() if file is not None})
+        edits = _edits(before, after)
     step = ChangeStep(subject=path.name, edits=edits)
     return Change(
         subject=path.name,
@@ -229,13 +231,6 @@ def one_file(base: NixpkgsTree, path: PurePosixPath, content: bytes, *, source: 
     before = reading.read_file(base.root, path)
     edit = FileEdit(path=path, before=before, after=replace(before, content=content))
     return Change(subject="", origin="", source=source, base=base, steps=(ChangeStep(subject="", edits=(edit,)),))
-
-
-def diff_edits(diff: bytes, root: Path) -> tuple[FileEdit, ...]:
-    """Return the edits of a diff, or of mails, to the tree at `root`; raise ToolkitError if they do not apply."""
-    before = {path: _there(root, path) for path in diffs.named(diff)}
-    after = patching.outcome(diff, {path: file for path, file in before.items() if file is not None})
-    return _edits(before, after)
 
 
 def _from_pull(pull: PullRef, request: ChangeRequest, progress: Progress) -> _Held:

@@ -1,4 +1,4 @@
-"""Find the attributes of a nixpkgs that some files may make, and those that may read or override others.
+"""Map the files of a nixpkgs to the attributes that they may make, and find those that may read or override others.
 
 The search is by text and includes too much rather than too little: it follows all references to a file up to a package
 set. Nix then decides whether such an attribute exists and differs.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache, cached_property
 from pathlib import PurePosixPath
 from posixpath import dirname
 
@@ -44,32 +45,20 @@ _EVERYTHING = re.compile(
 # What is made in these is in no package set: configurations, and the jobs of Hydra.
 _APART = ("nixos/", f"{TOP}release")
 
+_LANGUAGES = "agda coq dotnet java kodi lua node ocaml octave perl python2 rocq ruby rust"
 _FAMILIES = {
+    **{f"{name}-packages.nix": f"{name}Packages" for name in _LANGUAGES.split()},
     "python-packages.nix": "python3Packages",
     "python-aliases.nix": "python3Packages",
-    "python2-packages.nix": "python2Packages",
-    "perl-packages.nix": "perlPackages",
-    "ocaml-packages.nix": "ocamlPackages",
-    "lua-packages.nix": "luaPackages",
     "php-packages.nix": "phpExtensions phpPackages",
-    "coq-packages.nix": "coqPackages",
-    "kodi-packages.nix": "kodiPackages",
-    "ruby-packages.nix": "rubyPackages",
     "haskell-packages.nix": "haskellPackages haskell.packages",
-    "node-packages.nix": "nodePackages",
     "linux-kernels.nix": "linuxPackages linuxKernel.kernels linuxKernel.packages",
     "beam-packages.nix": "beam beamPackages",
     "qt5-packages.nix": "libsForQt5 qt5",
     "qt6-packages.nix": "qt6Packages qt6",
     "emacs-packages.nix": "emacsPackages emacs.pkgs",
-    "octave-packages.nix": "octavePackages",
-    "agda-packages.nix": "agdaPackages",
-    "dotnet-packages.nix": "dotnetPackages",
-    "java-packages.nix": "javaPackages",
     "darwin-packages.nix": "darwin",
     "gnome-packages.nix": "gnome",
-    "rocq-packages.nix": "rocqPackages",
-    "rust-packages.nix": "rustPackages",
     "wine-packages.nix": "wine winePackages",
     "release-python.nix": "",
 }
@@ -102,32 +91,32 @@ class Map:
         self._root = tree.root
         self._contents = contents
         self._index = literals.index(tree)
-        self._texts: dict[str, str] = {}
-        self._inherits: set[AttrPath] | None = None
-        self._names: dict[str, Mapping[AttrPath, AttrPath]] = {}
-        self._bindings: dict[str, list[TokenBinding]] = {}
-        self._literals: dict[str, Mapping[str, list[int]]] = {}
+        self.text = cache(self._text)
+        self.bindings = cache(self._bindings)
+        self._offsets = cache(self._literals)
         self._added: defaultdict[str, set[str]] = defaultdict(set)
         self._naming: dict[frozenset[str], list[str]] = {}
         for file in contents:
-            for path, _ in literals.find(file, self.text(file)):
+            for path in self._offsets(file):
                 self._added[path].add(file)
 
-    def text(self, file: str) -> str:
+    def _text(self, file: str) -> str:
         """Return the text of a file, empty if it cannot be read."""
-        if file not in self._texts:
-            content = self._contents.get(file)
-            if content is None:
-                content = b"" if inside.link(self._root, file) is not None else inside.find(self._root, file, most=MOST)
-            content = content or b""
-            self._texts[file] = content.decode("utf-8", "replace")
-        return self._texts[file]
+        content = self._contents.get(file)
+        if content is None:
+            content = b"" if inside.link(self._root, file) is not None else inside.find(self._root, file, most=MOST)
+        return (content or b"").decode("utf-8", "replace")
 
-    def bindings(self, file: str) -> list[TokenBinding]:
+    def _bindings(self, file: str) -> list[TokenBinding]:
         """Return the bindings of a file."""
-        if file not in self._bindings:
-            self._bindings[file] = tokens.find(self.text(file))
-        return self._bindings[file]
+        return tokens.find(self.text(file))
+
+    def _literals(self, file: str) -> Mapping[str, list[int]]:
+        """Return the offsets of the paths that a file names."""
+        found: defaultdict[str, list[int]] = defaultdict(list)
+        for path, offset in literals.find(file, self.text(file)):
+            found[path].append(offset)
+        return found
 
     def reached(self, file: str, names: Iterable[AttrPath] = ()) -> tuple[frozenset[AttrPath], bool]:
         """Return the possible attributes of a file (`names` limits the search in it), and whether that is all."""
@@ -161,20 +150,16 @@ class Map:
 
     def renamed(self, file: str) -> Mapping[AttrPath, AttrPath]:
         """Return the aliases `name = other;` in a table of the package set, by `name`."""
-        if file not in self._names:
-            names = _OTHER_NAME.findall(self.text(file))
-            self._names[file] = {(name,): tuple(other.split(".")) for name, other in names}
-        return self._names[file]
+        return {(name,): tuple(other.split(".")) for name, other in _OTHER_NAME.findall(self.text(file))}
 
     def inherited(self, paths: Iterable[AttrPath]) -> set[AttrPath]:
         """Return the paths that the package set inherits by their last names: `inherit (set) name;`."""
-        if self._inherits is None:
-            self._inherits = {
-                (*source.split("."), name)
-                for source, names in _INHERIT.findall(self.text(ALL_PACKAGES))
-                for name in names.split()
-            }
         return {path[-1:] for path in paths if path in self._inherits}
+
+    @cached_property
+    def _inherits(self) -> set[AttrPath]:
+        found = _INHERIT.findall(self.text(ALL_PACKAGES))
+        return {(*source.split("."), name) for source, names in found for name in names.split()}
 
     def _upward(
         self, file: str, suffixes: frozenset[AttrPath], found: set[AttrPath]
@@ -267,12 +252,7 @@ class Map:
 
     def _places(self, file: str, climbed: _Climbed) -> set[AttrPath]:
         """Return the attributes of a file that name one of some paths."""
-        if file not in self._literals:
-            found: defaultdict[str, list[int]] = defaultdict(list)
-            for path, offset in literals.find(file, self.text(file)):
-                found[path].append(offset)
-            self._literals[file] = found
-        offsets = [offset for name in climbed.names for offset in self._literals[file].get(name, ())]
+        offsets = [offset for name in climbed.names for offset in self._offsets(file).get(name, ())]
         bound, text = (self.bindings(file), self.text(file)) if offsets else ([], "")
         return {path for offset in offsets for path in tokens.attributes(bound, text, offset)}
 

@@ -1,7 +1,6 @@
 """Which other versions of a package set are asked about, and in which order."""
 
 from toolkit.judge import versions
-from toolkit.judge.differences import Difference, Kind, Weight
 from toolkit.judge.mapping import AttrPath
 
 
@@ -31,13 +30,3 @@ def test_other_implementations_of_a_language_have_its_sets() -> None:
     assert versions.others(names, ("python3Packages", "numpy")) == []
     assert {*versions.others(names, ("python3Packages",))} == {("pypy3Packages",), ("pypy310Packages",)}
     assert versions.others(names, ("luaPackages",)) == [("luajitPackages",)]
-
-
-def test_what_another_version_of_a_set_repeats_is_left_out() -> None:
-    def difference(attribute: str, after: str = "1") -> Difference:
-        return Difference(
-            attribute=attribute, system="s", kind=Kind.META, weight=Weight.CHANGE, what="x", before=None, after=after
-        )
-
-    found = [difference("a.x"), difference("b.x"), difference("b.y"), difference("b.x", "2")]
-    assert versions._distinct(found, 1) == found[2:]  # pyright: ignore[reportPrivateUsage]

@@ -130,17 +130,18 @@ def test_a_range_begins_where_both_ends_have_parted(clone: Path) -> None:
     assert [edit.path for edit in read(clone, "master..mine").whole.edits] == [NOTES]
 
 
-def test_a_file_that_moves_is_followed(clone: Path) -> None:
+def test_one_file_of_a_change_is_read(clone: Path) -> None:
     place = BOARD.with_name("other.nix")
     git(clone, "mv", str(BOARD), str(place))
-    edit(clone, place, "status", "state")
+    edit(clone, NOTES, "notes", "memos")
     commit(clone, "board: move")
-    found = changes.read_file(ChangeRequest(rev="HEAD", clone=clone), BOARD, progress=Silence())
-    assert found.source.content == (specimen.path() / BOARD).read_bytes()
-    assert found.after == (clone / place).read_bytes()
-    assert found.others == ()
-    with pytest.raises(ToolkitError, match=f"^{NOTES}: is not changed by HEAD$"):
-        changes.read_file(ChangeRequest(rev="HEAD", clone=clone), NOTES, progress=Silence())
+    found = changes.read_file(ChangeRequest(rev="HEAD", clone=clone), NOTES, progress=Silence())
+    assert found.source.content == (specimen.path() / NOTES).read_bytes()
+    assert found.after == (clone / NOTES).read_bytes()
+    assert {*found.others} == {BOARD, place}
+    for target, error in ((BOARD, "taken away"), (place, "not changed")):
+        with pytest.raises(ToolkitError, match=f"^{target}: is {error} by HEAD$"):
+            changes.read_file(ChangeRequest(rev="HEAD", clone=clone), target, progress=Silence())
 
 
 def test_a_merge_commit_is_named(clone: Path) -> None:

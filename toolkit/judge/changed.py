@@ -143,11 +143,11 @@ def _changed(
     lines = {*one.splitlines()} ^ {*other.splitlines()}
     sides = [tokens.conditions(text, lines) for text in (one, other)]
     around = "".join(sides)
-    differing = tokens.differing(one, other, deep=path.startswith(mapping.TOP))
+    attributes, rest = tokens.differing(one, other, deep=path.startswith(mapping.TOP))
     return replace(
         file,
-        names=differing.paths,
-        rest=differing.rest,
+        names=attributes,
+        rest=rest,
         platforms=tuple(sorted({*_PLATFORM.findall(around), *_SYSTEM.findall("\n".join(lines))})),
         words=frozenset(_WORD.findall(around)),
         said=(_said(sides[0], lines), _said(sides[1], lines)),

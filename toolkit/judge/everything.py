@@ -14,14 +14,7 @@ from toolkit.text import counted, few
 _TOGETHER = 6000
 """The number of attributes after which the answers are kept."""
 
-_KINDS = {
-    "arguments": Kind.ARGUMENTS,
-    "kinds": Kind.OVERRIDE,
-    "meta": Kind.META,
-    "passthru": Kind.PASSTHRU,
-    "position": Kind.POSITION,
-}
-"""The parts that are hashed, and the kind of a difference in each."""
+_HASHED = ("arguments", "kinds", "meta", "passthru", "position")
 
 
 def compare(record: Record, system: str, *, most_deep: int) -> None:
@@ -77,10 +70,13 @@ def _answers(record: Record, system: str) -> dict[AttrPath, tuple[Answer, Answer
 def _weigh(record: Record, path: AttrPath, system: str, pair: tuple[Answer, Answer]) -> None:
     """Add the differences of an attribute as far as the hashes show them."""
     subject = record.subject(".".join(path), system)
-    bare = (replace(each, parts={name: each.parts[name] for name in each.parts if name not in _KINDS}) for each in pair)
+    bare = (
+        replace(each, parts={name: each.parts[name] for name in each.parts if name not in _HASHED}) for each in pair
+    )
     record.differences += comparing.compare(subject, *bare)
     before, after = (each.parts for each in pair)
-    for name in _KINDS.keys() & before.keys() & after.keys():
-        if before[name] != after[name]:
-            weight = Weight.NOTE if name == "position" else Weight.CHANGE
-            record.differences.append(subject.differs(_KINDS[name], weight, f"its {called(name)} differ"))
+    for name in _HASHED:
+        if name in before and name in after and before[name] != after[name]:
+            kind = Kind.PASSTHRU if name == "kinds" else Kind(name)
+            weight = Weight.NOTE if kind is Kind.POSITION else Weight.CHANGE
+            record.differences.append(subject.differs(kind, weight, f"its {called(name)} differ"))

@@ -13,8 +13,6 @@ from functools import cache, cached_property
 from pathlib import PurePosixPath
 from posixpath import dirname
 
-from msgspec import Struct, field
-
 from toolkit import inside
 from toolkit.judge import literals, tokens
 from toolkit.judge.tokens import TokenBinding
@@ -165,14 +163,14 @@ class Map:
         self, file: str, suffixes: frozenset[AttrPath], found: set[AttrPath]
     ) -> Iterator[tuple[str, frozenset[AttrPath]]]:
         """Yield the files that name a file, with what may be below them; what package sets have goes to `found`."""
-        for other, climbed in self._referrers(file):
+        for other, names, below in self._referrers(file):
             if other.startswith(_APART):
                 continue
-            places = self._places(other, climbed)
+            places = self._places(other, names)
             if other in _TABLES:
                 found |= {(*path, *suffix) for path in _made(places) for suffix in suffixes}
                 continue
-            above = ((), *(_shown(path) for path in places), *climbed.suffixes)
+            above = ((), *(_shown(path) for path in places), *below)
             extended = {(*path, *suffix)[-_DEEPEST:] for path in above for suffix in suffixes}
             yield other, frozenset(sorted(extended, key=lambda each: (len(each), each))[:MOST_SUFFIXES])
 
@@ -213,14 +211,14 @@ class Map:
                     prefixes.append((name,))
         return prefixes
 
-    def _referrers(self, file: str) -> Iterator[tuple[str, _Climbed]]:
-        """Yield the files that name a file, by itself or by a directory around it that has nothing nearer."""
+    def _referrers(self, file: str) -> Iterator[tuple[str, Sequence[str], Sequence[AttrPath]]]:
+        """Yield the files that name a file or a directory around it, the paths they do it by, and its names below."""
         names = [file]
         if PurePosixPath(file).name == "default.nix":
             names.append(dirname(file))
         direct = {other for name in names for other in self._who_name(name) if other != file}
         for other in sorted(direct):
-            yield other, _Climbed(names=tuple(names))
+            yield other, names, ()
         if direct or is_top(file) or is_package(file):
             return
         path = PurePosixPath(file)
@@ -238,8 +236,7 @@ class Map:
             others |= {place for place in beside if place != file and self.text(place)}
             if others:
                 stem = path.parts[len(directory.parts)].removesuffix(".nix")
-                climbed = _Climbed(names=(str(directory),), suffixes=((stem,),))
-                yield from ((other, climbed) for other in sorted(others))
+                yield from ((other, [str(directory)], [(stem,)]) for other in sorted(others))
                 return
 
     def is_named(self, file: str) -> bool:
@@ -250,9 +247,9 @@ class Map:
     def _who_name(self, path: str) -> set[str]:
         return {*self._index.get(path, ()), *self._added.get(path, ())}
 
-    def _places(self, file: str, climbed: _Climbed) -> set[AttrPath]:
+    def _places(self, file: str, names: Sequence[str]) -> set[AttrPath]:
         """Return the attributes of a file that name one of some paths."""
-        offsets = [offset for name in climbed.names for offset in self._offsets(file).get(name, ())]
+        offsets = [offset for name in names for offset in self._offsets(file).get(name, ())]
         bound, text = (self.bindings(file), self.text(file)) if offsets else ([], "")
         return {path for offset in offsets for path in tokens.attributes(bound, text, offset)}
 
@@ -268,13 +265,6 @@ class Map:
             found = literals.searched(self._root, "-l", "-w", "-E", "-e", f"({words})")
             self._naming[known] = [*filter(None, found.split("\0"))]
         return [*dict.fromkeys((*self._naming[known], *self._contents))]
-
-
-class _Climbed(Struct, frozen=True, kw_only=True):
-    """By which paths a file is named, and what it may be called below."""
-
-    names: tuple[str, ...]
-    suffixes: tuple[AttrPath, ...] = field(default=())
 
 
 def shortest(paths: Iterable[AttrPath]) -> list[AttrPath]:

@@ -155,9 +155,7 @@ class Record:
             return not any(f"-{name}".endswith(f"-{each.rpartition('.')[2]}") for each in named) if inner else not named
 
         unexplained = {id(each) for each in fetches if is_unexplained(each)}
-        if not unexplained:
-            return
-        if self.is_same(_FETCHED):
+        if unexplained and self.is_same(_FETCHED):
             self.differences[:] = [
                 replace(each, weight=Weight.CHANGE) if id(each) in unexplained else each for each in self.differences
             ]
@@ -205,17 +203,13 @@ class Record:
             attribute=name, system=system, root=str(self.sides.ground.root), files=self.files, aliases=self.aliases
         )
 
-    def _explained(self, path: AttrPath, system: str, found: Iterable[Difference]) -> list[Difference]:
-        """Return the differences, with Nix's reason for what no longer evaluates."""
-        explained: list[Difference] = []
+    def _explained(self, path: AttrPath, system: str, found: Iterable[Difference]) -> Iterator[Difference]:
+        """Yield the differences, with Nix's reason for what no longer evaluates."""
+        known = sum(each.kind is Kind.EVALUATION for each in self.differences)
         for each in found:
             broken = (each.kind, each.weight, each.after) == (Kind.EVALUATION, Weight.REGRESSION, comparing.THROWN)
-            known = sum(other.kind is Kind.EVALUATION for other in self.differences)
-            if broken and known < _MOST_REASONS:
-                explained.append(replace(each, after=self.sides.why_not(system, path)))
-            else:
-                explained.append(each)
-        return explained
+            is_explained = broken and known < _MOST_REASONS
+            yield replace(each, after=self.sides.why_not(system, path)) if is_explained else each
 
 
 def _maintainers(answer: Answer) -> tuple[str, ...]:

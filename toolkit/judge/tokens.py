@@ -189,23 +189,17 @@ def attributes(bindings: Iterable[TokenBinding], text: str, offset: int, *, dept
     return paths
 
 
-class Differing(Struct, frozen=True, kw_only=True):
-    """The attributes that differ between two versions of a file, as paths; `rest`: something else differs too."""
+def differing(before: str, after: str, *, deep: bool = False) -> tuple[frozenset[tuple[str, ...]], bool]:
+    """Return the attributes that differ between two versions of a file, and whether something else differs too.
 
-    paths: frozenset[tuple[str, ...]]
-    rest: bool
-
-
-def differing(before: str, after: str, *, deep: bool = False) -> Differing:
-    """Compare two versions of a file, attribute by attribute, without white space and comments.
-
+    White space and comments are no difference.
     Only the outermost attributes count, including those of a set that a let binds; with `deep`, inner ones count as
     well.
     """
     (one, rest), (other, more) = (_parts(text, deep=deep) for text in (before, after))
     paths = one.keys() | other.keys()
     differ = {path for path in paths if _differ(one.get(path), other.get(path))}
-    return Differing(paths=frozenset(differ), rest=_differ(rest, more))
+    return frozenset(differ), _differ(rest, more)
 
 
 def _differ(one: str | None, other: str | None) -> bool:

@@ -1,10 +1,10 @@
 """Other versions of a package set: a file that is used in one is used in the others, perhaps differently."""
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 
 from toolkit.judge.asking import ELSEWHERE, FUNCTION, PACKAGE, PARTS
-from toolkit.judge.differences import Difference, Gap
+from toolkit.judge.differences import Gap
 from toolkit.judge.mapping import AttrPath
 from toolkit.judge.record import STATIC, Record
 from toolkit.text import few
@@ -34,10 +34,7 @@ _RANKED = (re.compile(r"[a-zA-Z-]+_?\d[\d_.]*(\.pkgs)?"), re.compile(r"\D*[\d_]+
 
 
 def compare(record: Record, reached: Collection[AttrPath]) -> None:
-    """Compare the same attributes natively in other versions of a package set; on other systems if one differs.
-
-    Differences that another version, or another name of the set, already shows are not evaluated again.
-    """
+    """Compare the same attributes natively in other versions of a package set; on other systems those that differ."""
     found = {path for path in reached if record.kinds.get(path) in {PACKAGE, FUNCTION}}
     prefixes = {path[:end] for path in found for end in range(1, min(len(path), _DEEPEST + 1))}
     if not any(is_set(prefix) for prefix in prefixes):
@@ -53,7 +50,7 @@ def compare(record: Record, reached: Collection[AttrPath]) -> None:
     # Not all versions of a set have all of its packages, and not all of them evaluate.
     record.not_covered[gaps:] = [gap for gap in record.not_covered[gaps:] if gap.parts != PARTS]
     record.unknown[unknown:] = [gap for gap in record.unknown[unknown:] if gap.limit or "derivation" not in gap.parts]
-    differ = {each.attribute for each in _distinct(record.differences, known)}
+    differ = {each.attribute for each in record.differences[known:]}
     again = [path for path in there if ".".join(path) in differ]
     record.compare({system: again for system in record.systems if system not in {record.native, STATIC}})
 
@@ -71,16 +68,6 @@ def _wanted(
             wanted |= dict.fromkeys((*other, *path[end:]) for other in versions[:_MOST])
             more |= dict.fromkeys((*other, *path[end:]) for other in versions[_MOST:])
     return [*wanted], [*more]
-
-
-def _distinct(differences: Sequence[Difference], known: int) -> list[Difference]:
-    """Return the differences behind the first `known` that are not those of another attribute of the same name."""
-    kept: dict[tuple[object, ...], Difference] = {}
-    for each in differences:
-        name = each.attribute.rpartition(".")[2]
-        kept.setdefault((name, each.system, each.kind, each.what, str(each.before), str(each.after)), each)
-    first = {*map(id, differences[:known])}
-    return [each for each in kept.values() if id(each) not in first]
 
 
 def family(name: str) -> str | None:

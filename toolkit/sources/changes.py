@@ -7,7 +7,6 @@ knows no package, and lays out no step as a tree.
 import os
 import re
 from collections.abc import Mapping, Sequence
-from difflib import SequenceMatcher
 from pathlib import Path, PurePosixPath
 from shlex import quote
 
@@ -29,7 +28,6 @@ _RANGE = re.compile(r"(?P<base>[^.].*?)?\.\.\.?(?P<head>[^.].*)?")
 _MAIN = ("master", "main")
 _PULLS = "pulls"
 _MEBIBYTE = 1 << 20
-_ALIKE = 0.5
 MOST = 16 * _MEBIBYTE
 """The longest file that anybody edits by hand, all-packages.nix, has had one and a half."""
 
@@ -136,7 +134,7 @@ def read(request: ChangeRequest, *, progress: Progress) -> Change:
 def read_file(
     request: ChangeRequest, target: PurePosixPath, *, sparse: Sequence[str] = (), progress: Progress
 ) -> ChangedFile:
-    """Return a change's effect on one file, which needs no whole tree; a moved file is followed.
+    """Return a change's effect on one file, which needs no whole tree.
 
     Raise ToolkitError as `read` does, and if the change does not touch the file.
     """
@@ -151,29 +149,17 @@ def read_file(
         subject, edits = held.subject, {edit.path: edit for edit in held.steps[-1].edits}
         if target not in edits or edits[target].before is None:
             raise ToolkitError(f"{target}: is not changed by {subject}")
-        file = edits[target].after or _moved(edits[target], [*edits.values()])
+        file = edits[target].after
         if file is None:
             raise ToolkitError(f"{target}: is taken away by {subject}")
         source = resolve(held.asked, target=target, sparse=sparse, progress=progress)
-        after, others = file.content, tuple(path for path, edit in edits.items() if edit.after is not file)
+        after, others = file.content, tuple(edits)
         diff = mailing.series(
             [Commit(subject=subject, body="", before=source.content, after=after)], target
         ).upstream_diff
     files.check_content(str(target), after)
     others = tuple(path for path in others if path != target)
     return ChangedFile(source=source, after=after, subject=subject, diff=diff, others=others)
-
-
-def _moved(gone: FileEdit, edits: Sequence[FileEdit]) -> TreeFile | None:
-    """Return the new file that is most like one that is gone, None if none is half of it, as git finds renames."""
-    lines = gone.before.content.splitlines() if gone.before is not None else []
-    alike = {
-        SequenceMatcher(None, lines, edit.after.content.splitlines(), autojunk=False).ratio(): edit.after
-        for edit in edits
-        if edit.before is None and edit.after is not None and edit.path.suffix == gone.path.suffix
-    }
-    most = max(alike, default=0.0)
-    return alike[most] if most >= _ALIKE else None
 
 
 class _Held(Struct, frozen=True, kw_only=True):

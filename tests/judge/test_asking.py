@@ -38,6 +38,18 @@ def test_what_was_answered_before_nix_ended_is_not_asked_again(tmp_path: Path) -
     ]
 
 
+def test_what_ends_the_derivation_ends_what_reads_it(tmp_path: Path) -> None:
+    root, package = copied(tmp_path)
+    text = package.read_text()
+    package.write_text(text.replace("  buildInputs", "  bad = lib.nobodyHasThis.either;\n  buildInputs", 1))
+    lines: list[str] = []
+    with process.echoing(lines.append):
+        (answer,) = ask(root, NATIVE, [Question(path=("notes-server",))])
+    assert answer.parts.keys() == {"arguments", "meta", "passthru", "position"}
+    assert answer.ends.keys() >= {"derivation", "fixed-output", "override"}
+    assert len(lines) == 2
+
+
 def test_parts_that_are_left_when_the_time_for_errors_is_up_did_not_end_nix(tmp_path: Path) -> None:
     root, package = copied(tmp_path)
     text = package.read_text()

@@ -7,7 +7,7 @@ import pytest
 from toolkit.judge.asking import ENDS, FUNCTION, MISSING, PACKAGE, SET, THROWS, Answer
 from toolkit.judge.comparing import compare
 from toolkit.judge.differences import Difference, Kind, Weight
-from toolkit.judge.fixed_outputs import UNNAMED
+from toolkit.judge.fixed_outputs import UNNAMED, fetches, refetched
 from toolkit.judge.made import _is_whole  # pyright: ignore[reportPrivateUsage]
 from toolkit.judge.subject import THREW, Compared
 
@@ -289,3 +289,28 @@ def test_a_set_is_seen_whole_unless_it_has_a_function_or_a_set_that_was_not_aske
     for value, asked, whole in shown:
         answer = Answer(kind=SET, parts={"names": ["f"], "values": {"f": value}})
         assert _is_whole(("notes",), answer, {("notes", "f")} if asked else set()) is whole
+
+
+def test_a_switch_that_is_the_default_or_was_has_no_effect() -> None:
+    def switched(on: str, off: str) -> dict[str, object]:
+        return {"override": {"flags": {f"x = {value}": own(out=out) for value, out in (("true", on), ("false", off))}}}
+
+    before, after = package(override=switched(ONE, "/o")), package(own(OTHER, OUT), override=switched("/p", OUT))
+    assert [each.kind for each in compare(SUBJECT, before, after)] == [Kind.DERIVATION]
+
+
+def fetched(name: str, drv: str, patch: str) -> dict[str, Any]:
+    """Return what Nix shows of a fixed output."""
+    patches = [f"/nix/store/{patch * 32}-fix.patch"]
+    return {"name": name, "out": OUT, "drv": drv, "attributes": {"outputHash": "h", "urls": ["u"], "patches": patches}}
+
+
+def test_the_patches_of_a_fetch_count_by_their_content() -> None:
+    ((kind, weight, what, _, _),) = fetches(SUBJECT, [fetched("src", DRV, "a")], [fetched("src", OTHER, "b")])
+    assert (kind, weight) == (Kind.FIXED_OUTPUT, WORST)
+    assert what.startswith("src is fetched differently (patches) and its hash is as before")
+
+
+def test_what_holds_a_fetch_that_is_made_differently_is_made_differently() -> None:
+    before, after = ([fetched("web.src", drv, "a"), fetched("src", DRV, "a")] for drv in (DRV, OTHER))
+    assert refetched(before, after) == {"web.src", "web"}

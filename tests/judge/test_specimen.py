@@ -772,7 +772,7 @@ MAINTAINERS = "maintainers/maintainer-list.nix"
 PERSONS = '{\n  ada = {\n    email = "ada@example.org";\n  };\n  bob = { };\n}\n'
 
 
-def test_a_maintainer_is_asked_about_and_the_packages_that_name_them() -> None:
+def test_a_maintainer_is_asked_about_and_the_packages_that_name_them(monkeypatch: pytest.MonkeyPatch) -> None:
     library = (specimen.path() / "lib/default.nix").read_text().rstrip()
     maintained = (
         (specimen.path() / NOTES)
@@ -793,6 +793,9 @@ def test_a_maintainer_is_asked_about_and_the_packages_that_name_them() -> None:
     assert last(first, {MAINTAINERS: PERSONS.replace("  bob", "  carl = { };\n  bob")}) == {
         "change added lib.maintainers.carl"
     }
+    monkeypatch.setattr(extent, "MOST", 0)
+    (gap,) = second(first, {MAINTAINERS: PERSONS.replace("ada@", "a@")}).unknown
+    assert gap.reason == "too many"
 
 
 def test_a_team_is_asked_about_and_is_the_same_in_another_order() -> None:

@@ -1,6 +1,9 @@
 import pytest
 
+from toolkit import specimen
 from toolkit.judge import tokens
+from toolkit.judge.mapping import ALL_PACKAGES, Map
+from toolkit.sources.trees import NixpkgsTree
 
 SET = """{ lib, callPackage }:
 let
@@ -143,3 +146,14 @@ def test_a_text_that_is_not_nix_has_no_bindings() -> None:
 def test_a_path_of_fifty_thousand_names_is_read_like_any_other() -> None:
     (binding,) = tokens.find(f"{{ {'.'.join(['a'] * 50_000)} = 1; }}")
     assert len(binding.names) == 50_000
+
+
+def test_a_file_that_nobody_names_is_in_what_is_called_by_its_directory() -> None:
+    contents = {
+        ALL_PACKAGES: b"{ parts = callPackage ../tools/parts { }; }",
+        "pkgs/tools/parts/default.nix": b"{ parts }: parts { }",
+    }
+    places = Map(NixpkgsTree(root=specimen.path(), key="specimen"), contents)
+    found, is_all = places.reached("pkgs/tools/parts/one/two.txt")
+    assert (("parts",) in found, is_all) == (True, False)
+    assert places.families() >= {("emacs", "pkgs"), ("linuxKernel", "packages"), ("qt5",)}

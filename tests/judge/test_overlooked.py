@@ -311,6 +311,14 @@ def test_of_versions_that_are_too_many_the_derivation_is_compared(monkeypatch: p
     }
 
 
+def test_versions_that_are_not_compared_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(versions, "_MOST_ATTRIBUTES", 1)
+    unknown = second(luas(), {LUAS: LUA.replace('"new"', '"newer"')}).unknown
+    assert [(gap.what, gap.reason) for gap in unknown] == [
+        ("lua52Packages, lua53Packages", "too many versions of the package sets: --all")
+    ]
+
+
 def test_what_is_compared_is_counted_on_the_way() -> None:
     told = Steps()
     judge(change({NOTES: ("echo notes", "echo counted")}), JudgeRequest(systems=(NATIVE,)), progress=told)

@@ -11,7 +11,7 @@ import pytest
 from toolkit import specimen
 from toolkit.cache import VARIABLE
 from toolkit.git.reading import TreeFile
-from toolkit.judge import JudgeRequest, asking, audience, ground, judge, made, readers, sides
+from toolkit.judge import JudgeRequest, asking, audience, extent, ground, judge, made, readers, sides
 from toolkit.judge.asking import Question
 from toolkit.judge.differences import Expectation, Judgement, Kind, Weight, exit_code
 from toolkit.judge.extent import Extent

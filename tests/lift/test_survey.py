@@ -45,6 +45,14 @@ def test_what_shares_its_source_stands_first_and_packages_are_named_by_what_call
     assert [finding.service for finding in found.findings] == [True, False, False, False]
 
 
+def test_a_function_that_a_set_calls_is_no_package(tree: Path) -> None:
+    function = f"{{ lib }}: {PLAIN}"
+    for path in ("pkgs/servers/http/thing/default.nix", "pkgs/by-name/ab/abc/package.nix", OTHER):
+        write(tree, path, function)
+    assert packages(survey(tree)) == ["zyx", OTHER]
+    assert packages(survey(tree, ["abc"])) == ["abc"]
+
+
 def test_a_file_that_is_no_nix_is_named(tree: Path) -> None:
     assert survey(tree).unread == (PurePosixPath("pkgs/servers/http/broken/default.nix"),)
 

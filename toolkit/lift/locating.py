@@ -83,12 +83,17 @@ class CalledNames(Struct, frozen=True, kw_only=True):
         """Return the likeliest attribute path of a file's package: the known one, else a guess from the file's path."""
         return self.known(file) or (file.parent.name if file.name == "default.nix" else file.stem)
 
+    def calls(self, file: PurePosixPath) -> bool:
+        """Return whether callPackage calls a file itself, by pkgs/by-name or in a package set."""
+        names = {file, file.parent} if file.name == "default.nix" else {file}
+        return _is_by_name(file) or not names.isdisjoint(self.called)
+
     def known(self, file: PurePosixPath) -> str | None:
         """Return the attribute path of a file's package by pkgs/by-name, a call or its directory, or None.
 
         A file in pkgs/by-name has the name of its directory, even if a set calls it by another one.
         """
-        if file.name == "package.nix" and file.parents[2:3] == (_BY_NAME,):
+        if _is_by_name(file):
             return file.parent.name
         for path in (file, *file.parents):
             if (attribute := self.called.get(path)) is not None:
@@ -130,6 +135,10 @@ class CalledNames(Struct, frozen=True, kw_only=True):
         by_name = _BY_NAME / package[:2].lower() / package
         found = [path for path, attribute in self.called.items() if attribute == package]
         return (*([by_name] if inside.is_directory(root, by_name) else []), *found)
+
+
+def _is_by_name(file: PurePosixPath) -> bool:
+    return file.name == "package.nix" and file.parents[2:3] == (_BY_NAME,)
 
 
 def _text(root: Path, path: PurePosixPath) -> str:

@@ -78,9 +78,10 @@ class Survey(Struct, frozen=True, kw_only=True):
 
 
 class SurveyedFile(Struct, frozen=True, kw_only=True):
-    """A file with a `let`; `bindings` are the packages defined there."""
+    """A file with a `let`; `bindings` are the packages defined there. `returns_function`: so does its function."""
 
     path: str
+    returns_function: bool = False
     service: bool = False
     bindings: tuple[Binding, ...] = ()
     readable: bool = True
@@ -105,8 +106,10 @@ def survey(root: Path, packages: Sequence[str] = ()) -> Survey:
     found = [
         BoundPackage(file=path, package=names.known(path) or str(path), binding=binding, service=file.service)
         for file in looked
-        for binding in file.bindings
         for path in [PurePosixPath(file.path)]
+        # What callPackage makes of it is a function, as buildTeleport is.
+        if packages or not (file.returns_function and names.calls(path))
+        for binding in file.bindings
     ]
     return Survey(
         findings=tuple(sorted(found, key=lambda finding: finding.rank)),
@@ -215,7 +218,8 @@ def read_files(root: Path, paths: Sequence[str], end: float = inf) -> Iterator[S
             if not parsable or _used() >= end:
                 yield replace(file, readable=False, late=_used() >= end)
                 continue
-            yield replace(file, bindings=find(read(Tree(text, name=file.path, known=True))))
+            shape = read(Tree(text, name=file.path, known=True))
+            yield replace(file, bindings=find(shape), returns_function=len(shape.functions) > 1)
         except (NixSyntaxError, RefusalError, RecursionError):
             yield replace(file, readable=False)
 

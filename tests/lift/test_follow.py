@@ -5,6 +5,7 @@ from functools import partial
 
 import pytest
 
+from tests.lift.texts import lifted
 from toolkit.errors import RefusalError
 from toolkit.lift.defaults import LiftChoice, ways
 from toolkit.lift.plan import Design
@@ -531,3 +532,39 @@ def test_what_leaves_the_let_goes_where_a_binding_without_an_inherit_takes_it() 
     made = followed(text, whole=True).text
     names = [line.split(" =")[0].strip() for line in made.splitlines() if line.startswith("  ") and line[2] != " "]
     assert names == ["version", "src", "};", "e", "pname", "passthru.ui", "};"]
+
+
+@pytest.mark.parametrize(
+    ("own", "part", "follows"),
+    [
+        ('version = "1.2";', 'version = "1.2";', "src, version"),
+        ("inherit version;", 'version = "1.2";', "src, version"),
+        ('version = "1.3";', 'version = "1.2";', "src"),
+        ('version = "1.2${f}";', 'version = "1.2${f}";', "src"),
+        ("inherit (f) version;", 'version = "1.2";', "src"),
+        ("inherit (set) version;", 'version = "1.2";', "src"),
+        ('version = "1.2";', 'name = "1.2";', "src"),
+    ],
+)
+def test_a_version_that_is_written_out_twice_is_taken_from_the_package(own: str, part: str, follows: str) -> None:
+    text = f"""\
+{{ buildApp, buildUi, f }}:
+let
+  version = "1.2";
+  set.version = "1.2";
+  src = f version;
+  ui = buildUi {{
+    {part}
+    inherit src;
+  }};
+in
+buildApp {{
+  inherit src;
+  {own}
+  e = [ ui ];
+}}
+"""
+    made = lifted(text, design=Design.MOVE, follow=("src",))
+    assert ("    inherit (finalAttrs) version src;\n" in made.text) == (follows == "src, version")
+    assert made.follows == {"ui": tuple(follows.split(", "))}
+    assert "ui" not in lifted(text.replace("inherit src;\n  };", "src = f;\n  };"), "ui", design=Design.MOVE).follows

@@ -61,7 +61,33 @@ FORMS = [
     (
         "{\n  e = [ ui a1 ];\n  passthru.a.b = 1;\n}",
         "  a1 = buildUi { src = f; };\n",
-        "{\n  e = [ UI PASS.a1 ];\n  passthru.ui = ui;\n  passthru.a1 = a1;\n  passthru.a.b = 1;\n}",
+        "{\n  e = [ UI PASS.a1 ];\n  passthru = {\n    inherit ui a1;\n    a.b = 1;\n  };\n}",
+    ),
+    (
+        "{\n  e = [ ui ];\n\n  passthru.a = f { };\n\n  # why\n  passthru.tests = {\n    inherit f;\n  };\n}",
+        "",
+        (
+            "{\n  e = [ UI ];\n\n  passthru = {\n    inherit ui;\n\n    a = f { };\n\n    # why\n"
+            "    tests = {\n      inherit f;\n    };\n  };\n}"
+        ),
+    ),
+    (
+        "{\n  passthru.a = 1;\n  e = [ ui ];\n  passthru.b = 2;\n}",
+        "",
+        "{\n  passthru.ui = ui;\n  passthru.a = 1;\n  e = [ UI ];\n  passthru.b = 2;\n}",
+    ),
+    (
+        "{\n  passthru.a = 1;\n  e = [ ui ];\n  passthru = {\n    b = 2;\n  };\n}",
+        "",
+        "{\n  passthru.a = 1;\n  e = [ UI ];\n  passthru = {\n    inherit ui;\n    b = 2;\n  };\n}",
+    ),
+    (
+        "{\n  e = [ b1 ];\n  passthru.a = 1;\n  passthru.b.c = {\n    inherit\n      ui\n      ;\n  };\n}",
+        "  b1 = f ui;\n",
+        (
+            "{\n  e = [ PASS.b1 ];\n  passthru.ui = ui;\n  passthru.b1 = f UI;\n\n  passthru.a = 1;\n"
+            "  passthru.b.c = {\n    inherit (PASS) ui;\n  };\n}"
+        ),
     ),
     (
         "{\n  e = [ ui a1 ]; passthru.a = 1;\n}",

@@ -572,11 +572,11 @@ def test_a_definition_that_moves_stands_behind_the_inherit_that_passthru_begins_
 
 def test_what_comes_into_passthru_stays_in_its_order() -> None:
     body = 'buildApp {\n  pname = "app";\n  e = [ path ];\n  passthru = { inherit src; };\n}\n'
-    for more in ('  path = f drv;\n  drv = buildUi { pname = "web"; };\n', ""):
+    for more in ('  path = f drv;\n  drv = buildUi { pname = "ui"; };\n', ""):
         path = "" if more else "  path = f drv;\n"
-        text = package(body, more or f'  drv = buildUi {{ pname = "web"; }};\n{path}')
+        text = package(body, more or f'  drv = buildUi {{ pname = "ui"; }};\n{path}')
         made = rewritten(text, "drv")
-        shown = ["    web = drv;", "    path = f finalAttrs.passthru.web;"]
+        shown = ["    ui = drv;", "    path = f finalAttrs.passthru.ui;"]
         lines = shown[::-1] if more else shown
         assert "\n".join(["    inherit src;", "", *lines, "  };"]) in made
 
@@ -614,7 +614,7 @@ def test_a_definition_that_moves_into_a_written_out_passthru_gets_the_path_whate
     name: str,
 ) -> None:
     text = (
-        HEAD.replace("ui =", f"{name} =") + "buildApp {\n  e = [ ui ];\n  passthru.tests = 1;\n  passthru.a = 2;\n}\n"
+        HEAD.replace("ui =", f"{name} =") + "buildApp {\n  passthru.tests = 1;\n  e = [ ui ];\n  passthru.a = 2;\n}\n"
     )
     assert f"passthru.{name.split(maxsplit=1)[0]}" in rewritten(text, design=Design.MOVE)
 
@@ -643,7 +643,31 @@ def test_a_binding_whose_name_says_nothing_is_called_as_its_package(
     binding = f"  {bound} = buildUi {{ {name} src = f; }};\n"
     text = rewritten(package(f'buildApp {{\n  pname = "app";\n  e = [ {bound} ];\n}}\n', binding), bound, design=design)
     assert f"e = [ finalAttrs.passthru.{attribute} ];" in text
-    assert f"  passthru.{attribute} = {f'{bound};' if design is Design.STAY else f'buildUi {{ {name} '}" in text
+    # The let has a ui of its own.
+    shown = f"passthru.ui = {bound};" if attribute == "ui" else f"passthru = {{ inherit {attribute}; }};"
+    assert f"  {shown if design is Design.STAY else f'passthru.{attribute} = buildUi {{ {name} '}" in text
+
+
+@pytest.mark.parametrize(
+    ("more", "attributes", "known"),
+    [
+        ("", "", None),
+        ("  b1 = x: x drv;\n", "", None),
+        ("  b1 = let inherit drv; in drv;\n", "", "known"),
+        ("  web = f;\n", "f = web;", "known"),
+        ("", "f = web: web;", "known"),
+        ("", "f = { web = 1; };", "known"),
+        ("", "f = with version; web;", "known"),
+        ("", "f = version.web;", None),
+    ],
+)
+def test_a_binding_is_renamed_unless_its_new_name_is_known(more: str, attributes: str, known: str | None) -> None:
+    binding = '  drv = buildUi { pname = "web"; };\n'
+    text = package(f"buildApp {{\n  e = [ drv ];\n  {attributes}\n}}\n", binding + more)
+    made = rewritten(text, "drv")
+    assert ("passthru.web = drv;" in made) == (known is not None)
+    assert ('  web = buildUi { pname = "web"; };\n' in made and "inherit web;" in made) == (known is None)
+    assert ("drv" in made) == (known is not None)
 
 
 def test_a_binding_right_behind_another_gets_its_own_name() -> None:
@@ -657,7 +681,8 @@ def test_a_binding_right_behind_another_gets_its_own_name() -> None:
 def test_a_binding_whose_name_has_another_meaning_is_called_as_its_package_in_full() -> None:
     binding = '  env = buildUi { pname = "app-env"; src = f; };\n'
     text = rewritten(package('buildApp {\n  pname = "app";\n  e = [ env ];\n}\n', binding), "env")
-    assert "passthru.app-env = env;" in text
+    assert "  app-env = buildUi {" in text
+    assert "passthru = { inherit app-env; };" in text
     more = binding.replace("src = f", "src = ui")
     made = lifted(package('buildApp {\n  pname = "app";\n  e = [ env ];\n}\n', more), "ui")
     assert made.along == {"env": ("passthru", "app-env")}
@@ -675,7 +700,7 @@ def test_a_name_that_nobody_can_guess_is_asked_for() -> None:
     for called in ({"drv": "ui"}, {"": "ui"}):
         made = lift(text, name="package.nix", bindings=("drv",), called=called)
         assert made.methods == {"drv": ("passthru", "ui")}
-        assert "passthru.ui = drv;\n" in made.text
+        assert "passthru.ui = drv;\n" in made.text  # the let has a ui of its own
 
 
 def test_the_name_for_a_lone_binding_is_that_of_no_other() -> None:
@@ -813,6 +838,12 @@ def test_the_final_attributes_of_a_part_are_renamed_if_they_hide_the_packages(pa
 def test_a_parameter_of_a_part_with_the_name_of_the_final_attributes_is_not_renamed() -> None:
     with pytest.raises(RefusalError, match=r"^package.nix:3:43: 'finalAttrs' does not mean the package's final"):
         lifted(PART % "({ finalAttrs }: { inherit version; })", "ui", design=Design.MOVE, follow=("version",))
+
+
+@pytest.mark.parametrize("space", ["", " ", "   ", "\n  "])
+def test_one_space_stands_before_the_function_of_the_final_attributes(space: str) -> None:
+    made = rewritten(package(f"buildApp{space}{{ e = [ ui ]; }}\n"))
+    assert f"buildApp{space if space.strip(' ') else ' '}(finalAttrs: {{" in made
 
 
 def test_an_argument_on_a_line_of_its_own_gets_the_final_attributes_on_another() -> None:

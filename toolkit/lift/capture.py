@@ -11,7 +11,7 @@ from toolkit.lift.passthru import written_out
 from toolkit.lift.plan import PARAMETER, Design, LiftPlan
 from toolkit.lift.wanted import at, home
 from toolkit.nix.edit import Edit
-from toolkit.nix.scope import GLOBALS, Reference, look_up
+from toolkit.nix.scope import GLOBALS, Reference, look_up, static_name
 from toolkit.nix.tree import Node
 
 _OTHERS = ("finalPackage", "outerAttrs")
@@ -138,6 +138,17 @@ def same_meaning(use: Reference, definition: Node, place: Node) -> bool:
     if use.scope is None and there.scope is None and use.name in GLOBALS:
         return True
     return replace(use, withs=tuple(scope for scope in use.withs if not definition.contains(scope.node))).means(there)
+
+
+def mention(node: Node, name: str) -> Node | None:
+    """Return a place where `name` is bound or used, other than as an attribute that is selected."""
+    for each in node.walk():
+        path = each.parent
+        is_name = each.kind == "identifier" or (path is not None and path.kind in {"attrpath", "inherited_attrs"})
+        selected = path is not None and path.kind == "attrpath" and (owner := path.parent) and owner.kind != "binding"
+        if is_name and not selected and static_name(each) == name:
+            return each
+    return None
 
 
 def _place(planned: LiftPlan, name: str) -> Node:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 
 from toolkit.errors import LayoutError, RefusalError
-from toolkit.lift.capture import same_meaning
+from toolkit.lift.capture import mention, same_meaning
 from toolkit.lift.planning import require_plain
 from toolkit.lift.shape import Shape
 from toolkit.lift.statements import after, extent, removals
@@ -18,7 +18,7 @@ from toolkit.lift.style import Style
 from toolkit.lift.wanted import at
 from toolkit.nix.attributes import inside, value
 from toolkit.nix.edit import Edit, apply, indentation, shifted
-from toolkit.nix.scope import binding_names, formals, look_up, static_name
+from toolkit.nix.scope import binding_names, formals, look_up
 from toolkit.nix.tree import Node
 
 ABOVE_PARAMETERS = "components"
@@ -159,7 +159,7 @@ def _parameter(of: CalledFunction, name: str, indent: int) -> str:
 def _calls(of: CalledFunction, names: Sequence[str]) -> Iterator[Edit]:
     """Define the caller behind the function, and use it for each call."""
     shape, binding, caller = of.shape, of.binding, of.caller
-    if (taken := _use_of(shape.tree.root, caller)) is not None:
+    if (taken := mention(shape.tree.root, caller)) is not None:
         raise RefusalError(f"{at(taken)}: the name '{caller}', which the rewrite would introduce, is in use here")
     for name in ("callPackage", "lib"):
         if look_up(name, binding).scope is None:
@@ -175,14 +175,3 @@ def _calls(of: CalledFunction, names: Sequence[str]) -> Iterator[Edit]:
     comment = of.style.comment(ABOVE_CALLER, indent)
     end = after(binding)
     yield Edit(end, end, f"\n\n{comment}\n{of.style.caller(caller, of.name, names, indent)}")
-
-
-def _use_of(node: Node, name: str) -> Node | None:
-    """Return a place where `name` is bound or used, other than as an attribute that is selected."""
-    for each in node.walk():
-        path = each.parent
-        is_name = each.kind == "identifier" or (path is not None and path.kind in {"attrpath", "inherited_attrs"})
-        selected = path is not None and path.kind == "attrpath" and (owner := path.parent) and owner.kind != "binding"
-        if is_name and not selected and static_name(each) == name:
-            return each
-    return None

@@ -1,6 +1,7 @@
 """Add attributes to a package's passthru, in the file's own form."""
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from msgspec import Struct
 
@@ -52,18 +53,17 @@ def add(construction: BuilderCall, additions: Additions, inherits: dict[int, Sta
     """
     if not additions:
         return
-    found = next(((path, node) for path, node in construction.attributes if path[0] == PASSTHRU), None)
-    if found is None:
+    found = [(path, node) for path, node in construction.attributes if path[0] == PASSTHRU]
+    node = next((node for path, node in found if len(path) == 1), None)
+    if not found:
         yield _new(home(construction), additions)
-        return
-    path, node = found
-    if len(path) > 1:
-        others = (each for path, each in construction.attributes if path[0] == PASSTHRU and not node.contains(each))
-        is_alone = len(path) == len((PASSTHRU, "NAME")) and next(others, None) is None and _is_short(node)
-        is_line = len(additions.names) == 1 and not additions.definitions
-        yield from _gathered(node, additions) if is_alone and not is_line else [_dotted(node, additions)]
-        return
-    if (literal := written_out(node)) is not None:
+    elif node is None:
+        parts = [node for _, node in found if not any(other is not node and other.contains(node) for _, other in found)]
+        is_line = len(parts) == len(additions.names) == 1 and not additions.definitions
+        changed = (each for part in parts for each in part.walk() if each.index in inherits)
+        gathers = not is_line and _are_short(parts) and next(changed, None) is None
+        yield from _gathered(parts, additions) if gathers else [_dotted(parts[0], additions)]
+    elif (literal := written_out(node)) is not None:
         yield from _inside(literal, additions, inherits)
     elif node.kind == "inherit_from":
         inherits[node.index].dropped.add(PASSTHRU)
@@ -104,20 +104,24 @@ def _new(into: Node, additions: Additions) -> Edit:
     return Edit(last, last, f"{apart}{' ' * indent}{written}")
 
 
-def _is_short(node: Node) -> bool:
-    """Return whether a binding on lines of its own has so few that they can be moved into a set."""
-    return is_first(node.tree.text, node.start) and node.text.count("\n") <= _MOST_SHIFTED
+def _are_short(parts: Sequence[Node]) -> bool:
+    """Return whether bindings on lines of their own, one below the other, are so few lines that a set can have them."""
+    text, spans = parts[0].tree.text, [extent(part) for part in parts]
+    are_together = not any(text[end:start].strip() for (_, end), (start, _) in pairwise(spans))
+    lines = text[spans[0][0] : spans[-1][1]].count("\n")
+    return are_together and all(is_first(text, part.start) for part in parts) and lines <= _MOST_SHIFTED * len(parts)
 
 
-def _gathered(node: Node, additions: Additions) -> Iterator[Edit]:
-    """Make a set of `passthru.NAME = …;` and what is added above it."""
-    text, name = node.tree.text, node.children[0].children[-1]
-    start, end = extent(node)[0], after(node)
-    indent = column(text, start)
-    blank = "\n" if additions.definitions else ""
+def _gathered(parts: Sequence[Node], additions: Additions) -> Iterator[Edit]:
+    """Make a set of bindings `passthru.NAME = …;` and what is added above them."""
+    tree, start, end = parts[0].tree, extent(parts[0])[0], after(parts[-1])
+    indent = column(tree.text, start)
+    blank = "\n" if additions.definitions or "\n\n" in tree.text[start:end] else ""
     yield Edit(start, start, f"{PASSTHRU} = {{{additions.lines(indent + 2)}\n{blank}{' ' * (indent + 2)}")
-    yield from moves(node.tree, start, end, 2)
-    yield Edit(node.start, name.start, "")
+    yield from moves(tree, start, end, 2)
+    for part in parts:
+        names = part.children[0].children
+        yield Edit(part.start, names[[name.kind for name in names].index(".") + 1].start, "")
     yield Edit(end, end, f"\n{' ' * indent}}};")
 
 

@@ -6,8 +6,11 @@ from functools import cached_property
 
 from msgspec import Struct
 
-from toolkit.lift.bindings import PASSTHRU, SHARED, WITH_SOURCE, Origin, ShownAttribute, uses_by_rec
-from toolkit.lift.shape import BuilderCall, Shape, selection
+from toolkit.lift.bindings import PASSTHRU, SHARED, WITH_SOURCE, Origin, ShownAttribute, origin, uses_by_rec
+from toolkit.lift.shape import BuilderCall, Shape, bound, construction, result, selection
+from toolkit.nix.attributes import value
+from toolkit.nix.scope import static_name
+from toolkit.nix.tree import Node
 
 PARAMETER = "finalAttrs"
 FOLLOWED = (*SHARED, *WITH_SOURCE)
@@ -102,7 +105,8 @@ class LiftPlan(Struct, frozen=True, kw_only=True, dict=True):
     def followed(self) -> Mapping[int, tuple[str, ...]]:
         """The names in moved definitions that become attributes of the package: the attribute by the node's index.
 
-        A name that passthru inherits becomes one too; otherwise it would hide an override's value.
+        A name that passthru inherits becomes one too; otherwise it would hide an override's value. So does the version
+        of a part that follows src, if it is written out as the package's own.
         """
         attributes = {where: name for name, where in self.follows.items()}
         hiding = {
@@ -117,4 +121,25 @@ class LiftPlan(Struct, frozen=True, kw_only=True, dict=True):
                 parts = ((use.scope.node.index, use.name, part) for part in ("", *selection(use.node)))
                 if names := tuple(attributes[part] for part in parts if part in attributes):
                     found[use.node.index] = names
+        sourced = {self.shape.owner(self.shape.tree.nodes[index]) for index, names in found.items() if "src" in names}
+        for name in self.moved:
+            version = _version(construction(result(value(self.shape.bindings[name])))) if name in sourced else None
+            if version is not None and version.text == self._own_version:
+                found[version.index] = ("version",)
         return found
+
+    @property
+    def _own_version(self) -> str | None:
+        """The package's version, if that is written out: in the package, or in the let that the package has it from."""
+        literal = _version(self.construction)
+        _, name, part = origin(self.shape, "version") or (0, "", "")
+        if literal is None and not part and (node := self.shape.bindings.get(name)) is not None:
+            literal = value(node)
+        return literal.text if literal is not None and static_name(literal) is not None else None
+
+
+def _version(call: BuilderCall | None) -> Node | None:
+    """Return the string without anything computed in it that a builder's call binds `version` to."""
+    attributes = (each for literal in (call.plain if call is not None else ()) for each in bound(literal))
+    strings = (value(node) for path, node in attributes if path == ("version",) and node.kind == "binding")
+    return next((each for each in strings if each.kind == "string_expression" and static_name(each) is not None), None)

@@ -3,7 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 from types import MappingProxyType
 
 from msgspec import Struct
@@ -13,7 +13,7 @@ from toolkit.lift import capture, hidden, layer, notes, passthru, style
 from toolkit.lift.bindings import PASSTHRU, Reachability, ShownAttribute, state
 from toolkit.lift.passthru import Additions
 from toolkit.lift.plan import OWN, PARAMETER, Design, LiftPlan
-from toolkit.lift.planning import plan
+from toolkit.lift.planning import is_plain, plan
 from toolkit.lift.recursion import recursive, unfold, written_out
 from toolkit.lift.shape import BuilderCall, Shape, bound, joined, operands, path_of, read, result
 from toolkit.lift.statements import MovedDefinition, StatementEdit, after, extent, removals
@@ -184,7 +184,7 @@ def _uses(
             inherits[around.parent.index].sources[static_name(node) or node.text] = (parameter, *paths[0])
             continue
         follows = index in planned.followed and index not in planned.rerouted
-        if follows and around is not None and planned.follows[paths[0][0]][2]:
+        if follows and around is not None and node.kind == "variable_expression" and planned.follows[paths[0][0]][2]:
             if around.kind == "inherit_from":
                 inherits[around.index].sources.update({path[0]: (parameter, *path) for path in paths})
                 continue
@@ -199,7 +199,9 @@ def with_parameter(construction: BuilderCall, parameter: str) -> Iterator[Edit]:
         return
     argument = construction.argument
     if argument.kind != "parenthesized_expression":
-        yield Edit(argument.start, argument.start, f"({parameter}: ")
+        gap = "" if is_first(text, argument.start) else " "
+        start = argument.start if not gap else len(text[: argument.start].rstrip(" "))
+        yield Edit(start, argument.start, f"{gap}({parameter}: ")
         yield Edit(argument.end, argument.end, ")")
         return
     expression = inside(argument)
@@ -216,12 +218,8 @@ def _moved(
     leaving = {name: planned.shape.bindings[name] for name in (*planned.moved, *planned.taken)}
     leaving |= {node.place: node for node in layered}
     fresh = {name: route.path[1] for name, route in planned.routes.items() if route.shown is None}
-    edits += [
-        Edit(path.start, path.end, fresh[name])
-        for name in planned.moved
-        if fresh.get(name, name) != name
-        for path in [planned.shape.bindings[name].children[0]]
-    ]
+    renames = {name: _rename(planned, name) for name in fresh if fresh[name] != name}
+    edits += chain.from_iterable(renames.values())
     spans = {name: extent(node) for name, node in leaving.items()}
 
     def owner(offset: int) -> str | None:
@@ -241,11 +239,11 @@ def _moved(
         if name not in planned.taken
     }
     outside = [edit for edit in edits if owner(edit.start) is None]
-    names = [name for name in fresh if name not in planned.moved and fresh[name] == name]
+    bound = [name for name in fresh if name not in planned.moved and renames.get(name) != []]
     made = [
-        definitions[name] if name in planned.moved else _shown_as(planned, name) for name in fresh if name not in names
+        definitions[name] if name in planned.moved else _shown_as(planned, name) for name in fresh if name not in bound
     ]
-    additions = Additions(names=names, definitions=made)
+    additions = Additions(names=[fresh[name] for name in bound], definitions=made)
     if layered:
         parts = [(node, definitions[node.place]) for node in layered]
         additions, above = layer.divided(planned.construction, additions)
@@ -266,6 +264,19 @@ def _moved(
     outside += [_behind(nodes[index], moved) for index, moved in below.items()]
     going = [*spans.values(), *(extent(nodes[index]) for index in gone)]
     return apply(text, _in_order(planned, {*outside, *removals(planned.shape.lets, going)}))
+
+
+def _rename(planned: LiftPlan, name: str) -> list[Edit]:
+    """Return the edits that call a binding as its attribute; none if it stays, and the name is known in the file."""
+    shape, new = planned.shape, planned.routes[name].path[-1]
+    kept = [use.node for use in shape.uses if use.name == name and use.node.index not in planned.rerouted]
+    inherits = any(use.parent is not None and use.parent.kind == "inherited_attrs" for use in kept)
+    path = shape.bindings[name].children[0]
+    if name in planned.moved:
+        return [Edit(path.start, path.end, new)]
+    if inherits or not is_plain(shape.bindings[name]) or capture.mention(shape.tree.root, new) is not None:
+        return []
+    return [Edit(node.start, node.end, new) for node in (path, *kept)]
 
 
 def _pname_below(shown: ShownAttribute) -> Node | None:

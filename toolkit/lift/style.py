@@ -28,6 +28,8 @@ def filled(before: str, after: str) -> str:
     for number, line in enumerate(lines):
         if line not in old and (same := _SAME_NAME.fullmatch(line)) is not None:
             lines[number] = f"{same['margin']}inherit ({same['source']}) {same['name']};"
+        inherits = _INHERIT.fullmatch(lines[number]) if line not in old else None
+        if inherits is not None and (lines[number] != line or "." not in inherits["source"]):
             _join(lines, number)
         elif len(line) > WIDTH and line not in old and (joined := _JOINED.fullmatch(line)) is not None:
             margin = joined["margin"]

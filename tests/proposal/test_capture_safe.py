@@ -107,3 +107,15 @@ def test_what_a_set_of_a_part_takes_from_the_package_means_the_same_in_that_set(
 def test_a_file_that_ends_in_something_else_by_now_is_looked_at_as_well(end: str) -> None:
     made = lifted(INNER)
     assert captured(INNER, package(end), made) == ()
+
+
+def test_a_name_that_a_binding_gets_is_captured_if_it_is_known() -> None:
+    part = '  drv = buildUi { pname = "web"; };\n'
+    before = package("buildApp { e = [ drv ]; }\n", part)
+    made = lifted(before, "drv")
+    assert "inherit web;" in made.text
+    assert captured(before, made.text, made) == ()
+    before = package("buildApp { e = [ drv web ]; }\n", part).replace("f, src", "web, src")
+    made = lifted(before, "drv")
+    spoiled = made.text.replace("drv", "web")
+    assert captured(before, spoiled, made) == ("'web' has a different meaning after the change",)

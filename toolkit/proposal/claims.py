@@ -182,7 +182,9 @@ def capture_safe(case: LiftCase) -> Finding:
     )
     new, gone = after - before, before - after
     own = (case.lifted.parameter, OWN)
-    expected = {PREVIOUS, *case.lifted.methods}
+    # A binding that nobody else is called like may get its attribute's name.
+    attributes = {path[-1] for path in case.lifted.methods.values()} - {name for name, _ in before}
+    expected = {PREVIOUS, *case.lifted.methods, *attributes}
     # What has the name of the new parameter means that everywhere, and what meant something else still does.
     captured = {name for name, kind in new if name not in expected and (name, kind) != own}
     captured |= {name for name, _ in gone if name == case.lifted.parameter and new[own]}

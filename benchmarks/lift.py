@@ -28,11 +28,11 @@ from msgspec.structs import replace
 
 from toolkit.errors import ToolkitError
 from toolkit.lift.bindings import SHARED, BindingKind, Reachability, find
-from toolkit.lift.defaults import LiftChoice, LiftWay, changed_lines, ways
+from toolkit.lift.defaults import LiftChoice, changed_lines, ways
 from toolkit.lift.defaults import lifted as by_design
 from toolkit.lift.final_attrs import final_attrs
 from toolkit.lift.locating import owners, siblings
-from toolkit.lift.plan import Design
+from toolkit.lift.plan import Design, LiftWay
 from toolkit.lift.rewriting import Lifted, lift
 from toolkit.lift.shape import read
 from toolkit.lift.survey import files_of, survey
@@ -309,7 +309,7 @@ def _read(
 def _unfollowed(text: str, name: str) -> str:
     """Return why a part does not follow its package."""
     try:
-        lift(text, name=name, design=Design.MOVE, follow=SHARED)
+        lift(text, LiftWay(design=Design.MOVE, follow=SHARED), name=name)
     except ToolkitError as error:
         return _refused(error).why
     return "another design is smaller, or Nix refuses this one"

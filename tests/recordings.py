@@ -27,7 +27,7 @@ from tests import specimens
 from tests.judge import test_real_trees as judged
 from tests.reach import test_reach as reached
 from toolkit.errors import ToolkitError
-from toolkit.lift.plan import FOLLOWED, Design
+from toolkit.lift.plan import FOLLOWED, Design, LiftWay
 from toolkit.lift.rewriting import lift
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -132,7 +132,7 @@ def _rewritten(root: Path, file: str) -> Mapping[str, bytes]:
     made: dict[str, bytes] = {}
     for design, follow in ((Design.STAY, ()), (Design.MOVE, ()), (Design.MOVE, FOLLOWED)):
         try:
-            new = lift(text, name=file, design=design, follow=follow).text
+            new = lift(text, LiftWay(design=design, follow=follow), name=file).text
         except ToolkitError as error:
             said = f"{type(error).__name__}\n"
         else:

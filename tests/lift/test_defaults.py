@@ -2,12 +2,10 @@ import pytest
 
 from tests.lift.texts import package
 from toolkit.errors import LayoutError, RefusalError
-from toolkit.lift.defaults import MOST_LINES, LiftChoice, LiftWay, changed_lines, lifted, ways
-from toolkit.lift.plan import Design
+from toolkit.lift.defaults import MOST_LINES, LiftChoice, changed_lines, lifted, ways
+from toolkit.lift.plan import Design, LiftWay
 
 BODY = "buildApp {\n  inherit src version;\n  e = [ ui ];\n}\n"
-LINES = "      1\n" * MOST_LINES
-LARGE = f"  large = buildUi {{\n    inherit src version;\n    b = [\n{LINES}    ];\n  }};\n"
 
 
 def tried(text: str, **choice: object) -> list[LiftWay]:
@@ -130,18 +128,6 @@ def test_a_design_that_was_asked_for_is_the_only_one() -> None:
     assert tried(package(BODY), follow=("src",)) == [LiftWay(design=Design.MOVE, follow=("src",))]
 
 
-def test_of_a_change_that_is_too_large_as_many_bindings_are_lifted_as_can_be() -> None:
-    text = package(BODY.replace("[ ui ]", "[ ui large ]"), LARGE)
-    whole, part, *_ = tried(text)
-    with pytest.raises(RefusalError, match=r"package.nix: the change has \d+ lines, more than 300") as caught:
-        lifted(text, LiftChoice(), whole, name="package.nix")
-    assert caught.value.hint == "--design move makes it all the same, --binding a part of it"
-    assert part == LiftWay(design=Design.MOVE, follow=("src", "version"), bindings=("ui",))
-    made = lifted(text, LiftChoice(), part, name="package.nix")
-    assert (made.moved, changed_lines(text, made.text) < MOST_LINES) == (("ui",), True)
-    assert lifted(text, LiftChoice(design=Design.MOVE), whole, name="package.nix").moved == ("ui", "large")
-
-
 def part(name: str, lines: int) -> str:
     """Return a part whose text has so many lines more, which a move removes and adds again."""
     numbers = "      1\n" * lines
@@ -158,8 +144,9 @@ def test_a_change_may_have_as_many_lines_as_nobody_insists_on_and_not_one_more()
     body = BODY.replace("[ ui ]", "[ ui large ]").replace("\n}", "\n  passthru = {\n    a = 1;\n  };\n}")
     numbers = (MOST_LINES - moved(package(body, part("large", 0)), design=Design.MOVE)) // 2
     assert moved(package(body, part("large", numbers))) == MOST_LINES
-    with pytest.raises(RefusalError, match=f"the change has {MOST_LINES + 2} lines, more than {MOST_LINES}"):
+    with pytest.raises(RefusalError, match=f"the change has {MOST_LINES + 2} lines, more than {MOST_LINES}") as caught:
         moved(package(body, part("large", numbers + 1)))
+    assert caught.value.hint == "--design move makes it all the same, --binding a part of it"
 
 
 def test_as_many_bindings_are_lifted_together_as_the_change_may_have_lines_for() -> None:
@@ -183,27 +170,6 @@ def test_as_many_bindings_are_lifted_together_as_the_change_may_have_lines_for()
     assert [way.bindings for way in tried(text(most + 1, ""))][:2] == [(), ("ui",)]
 
 
-@pytest.mark.parametrize(
-    ("value", "lines", "first"),
-    [("[", 22, []), ("[", 23, [LiftWay(design=Design.STAY, bindings=("tool",))]), ("fetchurl [", 23, [])],
-)
-def test_parts_that_stay_are_tried_first_without_one_that_makes_a_long_value_an_attribute(
-    value: str, lines: int, first: list[LiftWay]
-) -> None:
-    long = f"  long = {value}\n    ui\n" + "    1\n" * lines + "  ];\n"
-    body = BODY.replace("inherit src version;", "version = 1;").replace("[ ui ]", "[ ui tool long ]")
-    stay = LiftWay(design=Design.STAY)
-    assert tried(text := package(body, part("tool", 0) + long)) == [*first, stay]
-    assert lifted(text, LiftChoice(), stay, name="package.nix").moved == ("long",)
-
-
-def test_lines_that_look_like_a_header_count() -> None:
-    assert changed_lines("a\n-- b\nc\n", "a\n++ b\nc\n") == 2
-    assert changed_lines("a\nb\nc\nd\n", "a\nB\nc\nd\ne\n") == 3
-    assert changed_lines("a\n", "b\n") == 2
-    assert changed_lines("a\n", "a\n") == 0
-
-
 def test_of_several_parts_the_small_ones_are_lifted_together() -> None:
     more = part("small", 10) + part("large", MOST_LINES) + part("middle", 60)
     whole, some, stay = tried(package(BODY.replace("[ ui ]", "[ ui small large middle ]"), more))
@@ -223,10 +189,18 @@ def test_of_several_parts_those_that_are_refused_are_left() -> None:
     ]
 
 
+def test_lines_that_look_like_a_header_count() -> None:
+    assert changed_lines("a\n-- b\nc\n", "a\n++ b\nc\n") == 2
+    assert changed_lines("a\nb\nc\nd\n", "a\nB\nc\nd\ne\n") == 3
+    assert changed_lines("a\n", "b\n") == 2
+    assert changed_lines("a\n", "a\n") == 0
+
+
 def test_names_that_were_asked_for_and_the_files_name_go_to_the_lift() -> None:
     text = package(BODY)
-    choice = LiftChoice(design=Design.STAY, called={"ui": "web"})
-    assert lifted(text, choice, LiftWay(design=Design.STAY), name="package.nix").methods == {"ui": ("passthru", "web")}
+    (way,) = tried(text, design=Design.STAY, called={"ui": "web"})
+    assert lifted(text, LiftChoice(), way, name="package.nix").methods == {"ui": ("passthru", "web")}
+    assert {way.called["ui"] for way in tried(text, called={"ui": "web"})} == {"web"}
     made = lifted(text, LiftChoice(), LiftWay(design=Design.MOVE, follow=("src",)), name="package.nix")
     assert made.follows == {"ui": ("src",)}
     assert tried(text, design=Design.MOVE, bindings=("ui",)) == [LiftWay(design=Design.MOVE, bindings=("ui",))]

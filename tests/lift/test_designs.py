@@ -17,7 +17,9 @@ def test_a_layer_takes_what_uses_the_binding_out_of_the_builders_call() -> None:
           postPatch = ''
             ln -s ${ui} ${pname}
           '';
-          env.UI = "${ui}/dist";
+          env = {
+            UI = "${ui}/dist";
+          };
 
           meta = { };
         }
@@ -36,7 +38,7 @@ def test_a_layer_takes_what_uses_the_binding_out_of_the_builders_call() -> None:
                 ln -s ${finalAttrs.passthru.ui} ${finalAttrs.pname}
               '';
 
-              env = previousAttrs.env or { } // {
+              env = {
                 UI = "${finalAttrs.passthru.ui}/dist";
               };
 
@@ -54,9 +56,17 @@ def test_a_layer_takes_what_uses_the_binding_out_of_the_builders_call() -> None:
 @pytest.mark.parametrize(
     ("attributes", "fact"),
     [
-        ("env.A = ui; env.B = ui;", "the attributes that leave the builder's call are parts of one"),
+        *(
+            (attributes, "what uses a lifted binding is a part of an attribute, which would stay")
+            for attributes in (
+                "env.A = ui; env.B = ui;",
+                "env.A = ui;",
+                "env = { A = ui; }; env.B = 1;",
+                "inherit ui; passthru.tests.a = ui;",
+                "passthru = { inherit ui; a = [ ui ]; };",
+            )
+        ),
         ("a = [ ui ]; b = a;", "'a' is used here, and has to leave the builder's call"),
-        ("passthru.tests.a = ui;", "passthru itself uses a lifted binding"),
     ],
 )
 def test_what_cannot_be_taken_apart_gets_no_layer(attributes: str, fact: str) -> None:
@@ -76,14 +86,6 @@ def test_a_layer_leaves_a_passthru_in_the_builders_call_which_others_may_read() 
     layer = ").overrideAttrs\n  (\n    finalAttrs: _: {\n      e = [ finalAttrs.passthru.ui ];\n    }\n  )\n"
     text = rewritten(package(body.format("", "  e = [ ui ];\n") + "\n"), design=Design.LAYER)
     assert text == package("(" + body.format("inherit ui;\n    ", "") + layer)
-
-
-def test_what_is_left_of_an_attribute_in_the_builders_call_is_kept() -> None:
-    text = rewritten(package('buildApp {\n  env = { UI = ui; };\n  env.A = "1";\n}\n'), design=Design.LAYER)
-    assert "env = previousAttrs.env // { UI = finalAttrs.passthru.ui; };" in text
-    assert 'env.A = "1";' in text
-    whole = rewritten(package("buildApp {\n  env = { UI = ui; };\n}\n"), design=Design.LAYER)
-    assert "      env = { UI = finalAttrs.passthru.ui; };" in whole
 
 
 def test_a_name_that_the_layer_takes_is_refused_where_it_is_used() -> None:
@@ -112,16 +114,6 @@ def test_lines_of_a_layer_stand_close_if_each_is_one() -> None:
     )
 
 
-def test_parts_of_an_attribute_keep_what_else_it_has() -> None:
-    text = layered('{\n  inherit ui;\n  env.A = "1";\n  env.B.C = "${ui}";\n  f.x = ui;\n}')
-    assert '  env.A = "1";\n}).overrideAttrs' in text
-    assert (
-        "    finalAttrs: previousAttrs: {\n"
-        '      env = previousAttrs.env // {\n        B.C = "${finalAttrs.ui}";\n      };\n\n'
-        "      f = previousAttrs.f or { } // {\n        x = finalAttrs.ui;\n      };\n    }\n"
-    ) in text
-
-
 def test_what_moves_into_a_layer_keeps_the_passthru_of_the_call() -> None:
     text = layered("{\n  e = [ path ];\n  passthru = {\n    tests = 1;\n  };\n}", "  path = f ui;\n", "ui")
     assert "(buildApp {\n  passthru = {\n    inherit ui;\n    tests = 1;\n  };\n}).overrideAttrs" in text
@@ -129,20 +121,6 @@ def test_what_moves_into_a_layer_keeps_the_passthru_of_the_call() -> None:
         "      e = [ finalAttrs.passthru.path ];\n\n      passthru = previousAttrs.passthru // {\n"
         "        path = f finalAttrs.passthru.ui;\n      };\n    }\n"
     ) in text
-
-
-def test_a_passthru_that_uses_the_binding_may_leave_if_its_method_stays() -> None:
-    text = layered("{\n  inherit ui;\n  passthru.tests.a = ui;\n  e = [ ui ];\n}")
-    assert text.startswith("\n(buildApp {\n  inherit ui;\n}).overrideAttrs")
-    assert "      passthru = previousAttrs.passthru or { } // {\n        tests.a = finalAttrs.ui;\n      };\n" in text
-
-
-def test_a_passthru_whose_method_would_leave_with_it_is_refused() -> None:
-    apart = layered("{\n  passthru.ui = ui;\n  passthru.tests.a = ui;\n}")
-    assert "(buildApp {\n  passthru.ui = ui;\n})" in apart
-    assert "passthru = previousAttrs.passthru // {\n        tests.a = finalAttrs.passthru.ui;\n      };" in apart
-    with pytest.raises(RefusalError, match=r"^package.nix:9:1: passthru itself uses a lifted binding"):
-        layered("{ passthru = { inherit ui; a = [ ui ]; }; }")
 
 
 def test_a_use_beside_the_attributes_gets_no_layer() -> None:

@@ -69,7 +69,7 @@ def test_a_let_around_the_package_stays() -> None:
     ("body", "error", "fact"),
     [
         ("buildApp { a = 1; }", LayoutError, "package.nix:3:10: the package's attributes are no 'rec' set"),
-        ("{ a = rec { }; }", LayoutError, "package.nix:3:1: the file ends in a set of packages"),
+        ("{ a = rec { }; }", LayoutError, "package.nix:3:1: the file does not end in one builder's call"),
         ("runCommand rec { a = 1; }", LayoutError, "ends in a script or a file by 'runCommand', which has no final"),
         ("buildApp rec { doCheck = true; e = doCheck; }", RefusalError, "package.nix:3:36: 'doCheck' is used within"),
         (

@@ -1,14 +1,13 @@
 """What follows the package: whole, with what is between, and without a source of its own beside the new version."""
 
 import re
-from functools import partial
 
 import pytest
 
 from tests.lift.texts import lifted
 from toolkit.errors import RefusalError
 from toolkit.lift.defaults import LiftChoice, ways
-from toolkit.lift.plan import Design
+from toolkit.lift.plan import Design, LiftWay
 from toolkit.lift.rewriting import Lifted, lift
 from toolkit.nix import program
 
@@ -43,7 +42,7 @@ def app(more: str = "", cache: str = "null") -> str:
 
 
 def followed(text: str, *, whole: bool = False) -> Lifted:
-    made = lift(text, name="package.nix", design=Design.MOVE, follow=("src", "version"), whole=whole)
+    made = lift(text, LiftWay(design=Design.MOVE, follow=("src", "version"), whole=whole), name="package.nix")
     program.parse_text(made.text.encode(), name="package.nix")
     return made
 
@@ -127,7 +126,7 @@ def test_what_moves_to_where_passthru_shows_a_part_stays_in_its_order(first: str
     lets = "".join(parts[name] for name in order)
     shown = "passthru = {\n    inherit ui;\n  };\n"
     text = f"{{ buildApp, buildUi }}:\nlet\n{lets}in\nbuildApp {{\n  e = [ ui ];\n  {shown}}}\n"
-    made = lift(text, name="package.nix", bindings=("ui", "tool"), design=Design.MOVE)
+    made = lift(text, LiftWay(bindings=("ui", "tool"), design=Design.MOVE), name="package.nix")
     assert sorted(order, key=lambda name: made.text.index(f" {name} = buildUi")) == order
 
 
@@ -180,7 +179,7 @@ def test_what_is_for_one_source_goes_with_it() -> None:
     text = text.replace("inherit pname version src;", "inherit pname version src vendorHash patches;")
     (first, *_) = ways(text, LiftChoice(), name="package.nix")
     assert (first.follow, first.whole) == (("src", "version", "patches", "vendorHash"), True)
-    made = lift(text, name="package.nix", design=Design.MOVE, follow=first.follow, whole=True)
+    made = lift(text, LiftWay(design=Design.MOVE, follow=first.follow, whole=True), name="package.nix")
     program.parse_text(made.text.encode(), name="package.nix")
     assert made.own == ("pname", "version", "vendorHash", "patches", "src")
     assert "inherit (finalAttrs) version src patches vendorHash;" in " ".join(made.text.split()).replace(" ;", ";")
@@ -236,12 +235,12 @@ def test_hashes_of_what_moves_are_said_and_not_that_of_the_packages_own_source()
 
 
 def test_what_a_part_that_stays_still_takes_from_the_let_is_known() -> None:
-    assert lift(app(), name="package.nix", design=Design.STAY).apart == {"ui": ("src", "version")}
+    assert lift(app(), LiftWay(design=Design.STAY), name="package.nix").apart == {"ui": ("src", "version")}
     assert followed(app()).apart == {}
     named = app().replace("inherit version src;\n    cache = null", "cache = self.src")
     named = named.replace("in\nbuildApp rec {", "  self = buildApp rec {").removesuffix("}\n") + "};\nin\nself\n"
-    assert lift(named, name="package.nix", design=Design.STAY).apart == {"ui": ("src",)}
-    assert lift(named.replace("self.src", "self.meta"), name="package.nix", design=Design.STAY).apart == {}
+    assert lift(named, LiftWay(design=Design.STAY), name="package.nix").apart == {"ui": ("src",)}
+    assert lift(named.replace("self.src", "self.meta"), LiftWay(design=Design.STAY), name="package.nix").apart == {}
 
 
 def test_what_a_source_is_called_stays_where_an_overridden_one_need_not_have_it() -> None:
@@ -276,10 +275,10 @@ def test_a_part_with_a_source_of_its_own_does_not_follow_the_version_alone() -> 
         followed(text.replace("${VERSION}", "1"))
     assert followed(text.replace("VERSION", "version")).follows == {"ui": ("version",)}
     changed = text.replace("buildUi {", "lib.ui.overrideAttrs {")
-    of_version = partial(lift, name="package.nix", bindings=("ui",), design=Design.MOVE, follow=("version",))
+    way = LiftWay(bindings=("ui",), design=Design.MOVE, follow=("version",))
     with pytest.raises(RefusalError, match="an override of version would not reach 'ui'"):
-        of_version(changed.replace("${VERSION}", "1"))
-    assert of_version(changed.replace("VERSION", "version")).follows == {"ui": ("version",)}
+        lift(changed.replace("${VERSION}", "1"), way, name="package.nix")
+    assert lift(changed.replace("VERSION", "version"), way, name="package.nix").follows == {"ui": ("version",)}
     made_with = app('  cache = fetchurl "${src}/addons";\n\n').replace(
         "version src;\n    cache", "version;\n    src = cache"
     )
@@ -350,7 +349,7 @@ def test_a_list_that_becomes_too_long_for_its_line_is_broken_as_nixfmt_breaks_it
 def test_a_source_of_its_own_that_takes_nothing_from_the_package_needs_no_other_hash() -> None:
     own = '    src = fetchurl { hash = "1"; };\n'
     part = app().replace("inherit version src;\n    cache", f"version = src.version;\n{own}    cache")
-    made = lift(part, name="package.nix", design=Design.MOVE, follow=("src",))
+    made = lift(part, LiftWay(design=Design.MOVE, follow=("src",)), name="package.nix")
     assert (made.follows, made.hashed) == ({"ui": ("src",)}, {})
 
 
@@ -479,7 +478,7 @@ def test_a_version_that_is_read_from_a_file_stays_in_the_let() -> None:
     text = app().replace('  version = "1";', "  inherit (lib.importJSON ./version.json) version;")
     text = text.replace("inherit version src;\n", "inherit src;\n").replace("buildApp rec", "buildApp")
     text = text.replace("  repo = pname;\n", "").replace('  sourceRoot = "${src.name}/app";\n', "")
-    made = lift(text, name="package.nix", design=Design.MOVE, follow=("src",), whole=True)
+    made = lift(text, LiftWay(design=Design.MOVE, follow=("src",), whole=True), name="package.nix")
     assert made.own == ("pname", "src")
     assert "inherit (lib.importJSON ./version.json) version;\nin\n" in made.text
 
@@ -518,8 +517,8 @@ def test_what_stands_like_a_part_and_stays_is_named_if_the_part_is_made_with_it(
     text = app(more, cache="tool").replace(
         "  e = [ ui ];\n", "  e = [ ui tool other ];\n  passthru = { inherit ui tool other; };\n"
     )
-    assert lift(text, name="package.nix", bindings=("ui",), design=Design.STAY).left == ("tool",)
-    assert lift(text, name="package.nix", bindings=("ui", "tool"), design=Design.STAY).left == ()
+    assert lift(text, LiftWay(bindings=("ui",), design=Design.STAY), name="package.nix").left == ("tool",)
+    assert lift(text, LiftWay(bindings=("ui", "tool"), design=Design.STAY), name="package.nix").left == ()
 
 
 def test_what_leaves_the_let_goes_where_a_binding_without_an_inherit_takes_it() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from tests.parsing import assert_parses
 from toolkit.errors import LayoutError, RefusalError
-from toolkit.lift.plan import Design
+from toolkit.lift.plan import Design, LiftWay
 from toolkit.lift.rewriting import rewrite
 from toolkit.lift.shape import Shape, read
 from toolkit.nix.attributes import value
@@ -93,14 +93,14 @@ def shape(text: str) -> Shape:
 
 
 def hidden(text: str) -> str:
-    made = rewrite(shape(text), bindings=("ui",), design=Design.HIDDEN).text
+    made = rewrite(shape(text), LiftWay(bindings=("ui",), design=Design.HIDDEN)).text
     assert_parses(made)
     return made
 
 
 def test_definitions_and_what_they_need_become_defaults_of_hidden_parameters() -> None:
     assert hidden(BEFORE) == AFTER
-    assert rewrite(shape(BEFORE), bindings=("ui",), design=Design.HIDDEN).methods == {}
+    assert rewrite(shape(BEFORE), LiftWay(bindings=("ui",), design=Design.HIDDEN)).methods == {}
 
 
 def test_a_function_that_its_file_does_not_call_is_refused() -> None:
@@ -109,7 +109,7 @@ def test_a_function_that_its_file_does_not_call_is_refused() -> None:
     )
     fact = "the function is not called in its own file, and callPackage would fill new parameters"
     with pytest.raises(LayoutError, match=rf"^p.nix:1:1: {fact}$"):
-        rewrite(read(alone), bindings=("ui",), design=Design.HIDDEN)
+        rewrite(read(alone), LiftWay(bindings=("ui",), design=Design.HIDDEN))
 
 
 @pytest.mark.parametrize(
@@ -277,7 +277,7 @@ def test_a_function_without_parameters_is_refused() -> None:
     generic = "generic = { }: let src = ui; in lib.mk { e = src; };"
     text = f"{{ lib, callPackage, ui }}: rec {{ {generic} a = callPackage generic {{ }}; }}"
     with pytest.raises(RefusalError, match=r"^package.nix:1:43: generic has no parameters"):
-        rewrite(shape(text), bindings=("src",), design=Design.HIDDEN)
+        rewrite(shape(text), LiftWay(bindings=("src",), design=Design.HIDDEN))
 
 
 def test_names_that_a_definition_binds_itself_and_those_of_nix_mean_the_same() -> None:

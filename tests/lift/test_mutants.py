@@ -14,7 +14,7 @@ import pytest
 from tests.mutants import BATCHES, Mutant, marks, mutant, numbers, refused, sizes
 from toolkit import files, specimen
 from toolkit.errors import ToolkitError
-from toolkit.lift.plan import FOLLOWED, Design
+from toolkit.lift.plan import FOLLOWED, Design, LiftWay
 from toolkit.lift.rewriting import Lifted, lift
 from toolkit.nix import program
 from toolkit.proposal.lifted import LiftQuestion, ask, verdict
@@ -97,7 +97,7 @@ def attempt(given: Mutant, design: Design, follow: tuple[str, ...]) -> Lifted | 
     try:
         files.check_content(NAME, given.text.encode())
         program.parse_text(given.text.encode(), name=NAME)
-        found = lift(given.text, name=NAME, design=design, follow=follow)
+        found = lift(given.text, LiftWay(design=design, follow=follow), name=NAME)
     except ToolkitError as error:
         return refused(error, NAME)
     assert marks(found.text) == given.marks, explained(given, design, follow, found)

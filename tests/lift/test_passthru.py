@@ -64,11 +64,14 @@ FORMS = [
         "{\n  e = [ UI PASS.a1 ];\n  passthru = {\n    inherit ui a1;\n    a.b = 1;\n  };\n}",
     ),
     (
-        "{\n  e = [ ui ];\n\n  passthru.a = f { };\n\n  # why\n  passthru.tests = {\n    inherit f;\n  };\n}",
+        (
+            "{\n  e = [ ui ];\n\n  passthru.a = f { };\n\n  # why\n"
+            "  passthru.tests = {\n    inherit f;\n    g = 1;\n    h = 2;\n  };\n}"
+        ),
         "",
         (
             "{\n  e = [ UI ];\n\n  passthru = {\n    inherit ui;\n\n    a = f { };\n\n    # why\n"
-            "    tests = {\n      inherit f;\n    };\n  };\n}"
+            "    tests = {\n      inherit f;\n      g = 1;\n      h = 2;\n    };\n  };\n}"
         ),
     ),
     (
@@ -192,3 +195,24 @@ def test_what_is_bound_by_no_plain_definition_does_not_move(more: str, names: tu
     with pytest.raises(RefusalError) as caught:
         rewritten(package("buildApp { e = [ vv ui ]; }\n", more), *names, design=design)
     assert caught.value.message == f"package.nix:8:3: {fact}"
+
+
+@pytest.mark.parametrize(("long", "far", "nearer"), [(23, 101, ""), (24, 100, ""), (24, 101, "nearer")])
+def test_a_passthru_with_long_definitions_comes_before_their_first_use(long: int, far: int, nearer: str) -> None:
+    more = "  a1 = buildUi [\n" + "    1\n" * long + "  ];\n"
+    parts = "  e = [ a1 ];\n" + "  # so\n" * (far - 2)
+    parts += "\n  # why\n  passthru = {\n    inherit a1;\n    a = a1;\n  };\n"
+    text = package("buildApp {\n  c = 1;\n\n" + parts + "\n  meta = { };\n}\n", more)
+    made = rewritten(text, "a1", design=Design.MOVE)
+    assert (made.index("passthru = {") < made.index("e = [")) == bool(nearer)
+    if nearer:
+        assert made.endswith("  # so\n\n  meta = { };\n})\n")
+        assert "  c = 1;\n\n  # why\n  passthru = {\n    a1 = buildUi [\n" in made
+        assert "    a = finalAttrs.passthru.a1;\n  };\n\n  e = [ finalAttrs.passthru.a1 ];\n" in made
+
+
+def test_a_layer_takes_a_use_of_long_definitions_from_where_they_would_come() -> None:
+    more = "  path = [\n    ui\n" + "    1\n" * 30 + "  ];\n"
+    body = "  e = [ path ];\n" + "  # so\n" * 110 + "\n  passthru = {\n    inherit ui;\n  };\n  meta = { };\n"
+    made = rewritten(package("buildApp {\n" + body + "}\n", more), "ui", design=Design.LAYER)
+    assert "passthru = {\n    inherit ui;\n  };\n  meta = { };\n}).overrideAttrs\n" in made

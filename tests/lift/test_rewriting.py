@@ -5,7 +5,7 @@ import pytest
 from tests.lift.texts import HEAD, lifted, package, rewritten
 from toolkit.errors import LayoutError, RefusalError
 from toolkit.lift.bindings import Reachability, find
-from toolkit.lift.plan import Design
+from toolkit.lift.plan import Design, LiftWay
 from toolkit.lift.rewriting import lift
 from toolkit.lift.shape import read
 from toolkit.nix.tree import Tree
@@ -383,7 +383,7 @@ def test_what_cannot_be_right_is_refused_by_its_reason(bindings: str, attributes
 
 
 REACHED = "{ a }: let MORE ui = buildUi { }; in a (s: { passthru = { inherit ui; }; e = [ s.passthru.ui ]; })"
-_NO_CALL = "not in a builder's call on attributes"
+_ELSE = ":1:33: the file does not end in one builder's call"
 
 
 @pytest.mark.parametrize(
@@ -393,15 +393,15 @@ _NO_CALL = "not in a builder's call on attributes"
         ("let ui = buildUi { }; in a { e = [ ui ]; }", ":1:1: the file is not a function of its dependencies", None),
         (
             "{ a }: let ui = buildUi { }; in { x = a { e = [ ui ]; }; }",
-            f":1:33: the file ends in a set of packages, {_NO_CALL}",
+            _ELSE,
             None,
         ),
         (
             "{ a }: let ui = buildUi { }; in if a then ui else ui",
-            f":1:33: the file ends in a choice by 'if', {_NO_CALL}",
+            _ELSE,
             None,
         ),
-        ('{ a }: let ui = buildUi { }; in "${ui}"', f":1:33: the file ends in another expression, {_NO_CALL}", None),
+        ('{ a }: let ui = buildUi { }; in "${ui}"', _ELSE, None),
         (
             "{ a }: let ui = buildUi { }; in buildFHSEnv { e = [ ui ]; }",
             ":1:33: the file ends in an environment by 'buildFHSEnv', which has no final attributes",
@@ -410,7 +410,7 @@ _NO_CALL = "not in a builder's call on attributes"
         *(
             (
                 f"{{ a }}: let ui = buildUi {{ }}; in {call}",
-                f":1:33: the file ends in another call, {_NO_CALL}",
+                _ELSE,
                 "let the file take the part as an argument; override { NAME = …; } then reaches it",
             )
             for call in ("a.b.override { e = [ ui ]; }", "a ({ e, ... }: { e = [ ui ]; })", "a [ ui ]")
@@ -533,13 +533,7 @@ def test_a_passthru_that_is_computed_with_what_has_to_move_is_refused() -> None:
         lifted(package(body, "  two = f ui;\n"), design=Design.MOVE)
 
 
-def test_a_set_that_passthru_joins_by_its_name_shows_what_is_in_it() -> None:
-    body = "buildApp {\n  passthru = let a = { inherit ui; }; in let b = a; in { tests = b; } // a;\n  e = [ ui ];\n}\n"
-    after = body.replace("e = [ ui ]", "e = [ finalAttrs.passthru.ui ]").replace(
-        "buildApp {", "buildApp (finalAttrs: {"
-    )
-    made = lifted(package(body))
-    assert (made.text, made.shown) == (package(after[:-2] + "})\n"), ())
+def test_what_passthru_has_of_a_part_is_named() -> None:
     tests = lifted(package("buildApp {\n  passthru.tests.a = ui;\n  passthru.b = 1;\n  e = [ ui ];\n}\n"))
     assert tests.shown == (("passthru", "tests", "a"),)
 
@@ -555,7 +549,7 @@ def test_a_version_alone_is_not_followed_beside_a_twin_that_stays() -> None:
     twin = '  twin = buildUi { pname = "twin"; inherit version; };\n'
     body = "buildApp {\n  inherit version twin;\n  e = [ ui twin ];\n}\n"
     with pytest.raises(RefusalError, match="an override of version would not reach 'twin', which stays in the let"):
-        lift(package(body, twin), name="package.nix", bindings=("ui",), design=Design.MOVE, follow=("version",))
+        rewritten(package(body, twin), "ui", design=Design.MOVE, follow=("version",))
 
 
 def test_after_a_definition_that_moves_into_passthru_comes_a_blank_line() -> None:
@@ -585,10 +579,8 @@ def test_comments_above_what_moves_stay_above_it_whatever_they_say() -> None:
     body = "buildApp {\n  path = both;\n\n  # --ui=none\n  env.UI = ui;\n}\n"
     text = package(body, "  # --both=x;\n  both = f ui;\n")
     assert "  # --both=x;\n  path = f finalAttrs.passthru.ui;\n" in rewritten(text)
-    layered = rewritten(text, design=Design.LAYER)
-    assert (
-        "previousAttrs.env or { } // {\n        # --ui=none\n        UI = finalAttrs.passthru.ui;\n      };" in layered
-    )
+    layered = rewritten(text.replace("env.UI = ui", "UI = f ui"), design=Design.LAYER)
+    assert "      # --ui=none\n      UI = f finalAttrs.passthru.ui;\n" in layered
 
 
 def test_a_path_with_comments_in_it_is_read() -> None:
@@ -698,16 +690,16 @@ def test_a_name_that_nobody_can_guess_is_asked_for() -> None:
         lifted(text, "drv")
     assert caught.value.hint == "--as drv=NAME gives it another name"
     for called in ({"drv": "ui"}, {"": "ui"}):
-        made = lift(text, name="package.nix", bindings=("drv",), called=called)
+        made = lift(text, LiftWay(bindings=("drv",), called=called), name="package.nix")
         assert made.methods == {"drv": ("passthru", "ui")}
         assert "passthru.ui = drv;\n" in made.text  # the let has a ui of its own
 
 
 def test_the_name_for_a_lone_binding_is_that_of_no_other() -> None:
     text = package("buildApp {\n  e = [ two ];\n}\n", "  two = f ui;\n")
-    along = lift(text, name="package.nix", bindings=("ui",), called={"": "web"})
+    along = lift(text, LiftWay(bindings=("ui",), called={"": "web"}), name="package.nix")
     assert (along.methods, along.along) == ({"ui": ("passthru", "web")}, {"two": ("passthru", "two")})
-    both = lift(text, name="package.nix", bindings=("ui", "two"), called={"": "web"})
+    both = lift(text, LiftWay(bindings=("ui", "two"), called={"": "web"}), name="package.nix")
     assert both.methods == {"ui": ("passthru", "ui"), "two": ("passthru", "two")}
 
 
@@ -715,10 +707,10 @@ def test_the_name_for_a_lone_binding_is_that_of_no_other() -> None:
 def test_two_bindings_do_not_become_one_attribute(called: dict[str, str]) -> None:
     text = package("buildApp {\n  e = [ drv ui ];\n}\n", '  drv = buildUi { pname = "ui"; src = f; };\n')
     with pytest.raises(RefusalError) as caught:
-        lift(text, name="package.nix", called=called)
+        lift(text, LiftWay(called=called), name="package.nix")
     assert caught.value.message == "package.nix:8:3: 'ui' and 'drv' would both be the attribute 'passthru.ui'"
     assert caught.value.hint == "--as drv=NAME gives it another name"
-    made = lift(text, name="package.nix", called={"drv": "web"})
+    made = lift(text, LiftWay(called={"drv": "web"}), name="package.nix")
     assert made.methods == {"ui": ("passthru", "ui"), "drv": ("passthru", "web")}
 
 
@@ -751,7 +743,7 @@ def test_the_one_call_of_a_choice_is_lifted(around: str) -> None:
 
 def test_of_two_calls_none_is_lifted() -> None:
     two = package("if f then buildApp { e = [ ui ]; } else buildApp { }\n")
-    with pytest.raises(LayoutError, match="ends in a choice by 'if'") as caught:
+    with pytest.raises(LayoutError, match="does not end in one builder's call") as caught:
         lifted(two)
     assert caught.value.hint == "make one builder's call of the branches, with 'if' within its attributes"
 

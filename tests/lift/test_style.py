@@ -84,6 +84,8 @@ def test_a_list_that_fills_its_line_stays_on_it() -> None:
         ("{\n  inherit (final) a;\n\n  b = final.b;\n\n  c = 1;\n}", "{\n  inherit (final) a b;\n\n  c = 1;\n}"),
         ("{\n  inherit (final) a;\n\n  b = final.b;\n  c = 1;\n}", "{\n  inherit (final) a b;\n\n  c = 1;\n}"),
         ("{\n  inherit (final) a;\n}\n{\n  b = final.b;\n}", None),
+        ("{\n  b = final.b;\n  inherit (final) a;\n}", "{\n  inherit (final) b a;\n}"),
+        ("{\n  inherit (final.a) c;\n  inherit (final.a) meta;\n}", None),
     ],
 )
 def test_what_is_bound_to_its_own_name_comes_to_be_inherited_with_others(before: str, after: str | None) -> None:

@@ -42,14 +42,19 @@ def test_what_shares_its_source_stands_first_and_packages_are_named_by_what_call
     assert packages(found) == ["zyx", "abc", OTHER, "thing_2"]
     assert found.findings[0].file == PurePosixPath("pkgs/by-name/zy/zyx/generic.nix")
     assert found.files == 6
-    assert [finding.service for finding in found.findings] == [True, False, False, False]
 
 
 def test_a_function_that_a_set_calls_is_no_package(tree: Path) -> None:
     function = f"{{ lib }}: {PLAIN}"
     for path in ("pkgs/servers/http/thing/default.nix", "pkgs/by-name/ab/abc/package.nix", OTHER):
         write(tree, path, function)
-    assert packages(survey(tree)) == ["zyx", OTHER]
+    write(tree, "pkgs/servers/http/lone.nix", function)
+    write(tree, "pkgs/servers/http/thing/part.nix", function)
+    called = (
+        "{\n  thing_2 = callPackage ../servers/http/thing { };\n  lone = callPackage ../servers/http/lone.nix { };\n}\n"
+    )
+    write(tree, "pkgs/top-level/all-packages.nix", called)
+    assert packages(survey(tree)) == ["zyx", OTHER, "thing_2"]
     assert packages(survey(tree, ["abc"])) == ["abc"]
 
 
@@ -125,9 +130,7 @@ def test_each_file_with_a_let_is_read_or_said_to_be_unreadable(tree: Path, monke
         **dict.fromkeys(("pkgs/large.nix", "pkgs/latin.nix", "pkgs/broken.nix"), False),
         **dict.fromkeys(("pkgs/service.nix", "pkgs/plain.nix"), True),
     }
-    service, plain = (read[f"pkgs/{name}.nix"] for name in ("service", "plain"))
-    assert (service.service, plain.service) == (True, False)
-    assert [binding.name for binding in service.bindings] == ["ui"]
+    assert [binding.name for binding in read["pkgs/service.nix"].bindings] == ["ui"]
 
 
 def test_when_the_time_is_over_nothing_is_parsed(tree: Path) -> None:

@@ -3,12 +3,12 @@
 import textwrap
 
 from tests.parsing import assert_parses
-from toolkit.lift.plan import Design
+from toolkit.lift.plan import Design, LiftWay
 from toolkit.lift.rewriting import Lifted, lift
 
 
 def lifted(text: str, *bindings: str, design: Design = Design.STAY, follow: tuple[str, ...] = ()) -> Lifted:
-    made = lift(textwrap.dedent(text), name="package.nix", bindings=bindings, design=design, follow=follow)
+    made = lift(textwrap.dedent(text), LiftWay(bindings=bindings, design=design, follow=follow), name="package.nix")
     assert_parses(made.text)
     return made
 

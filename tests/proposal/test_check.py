@@ -11,7 +11,7 @@ from tests.progress import Steps
 from tests.proposal.test_propose import NOTES, statuses
 from toolkit import specimen
 from toolkit.errors import LayoutError, ToolkitError
-from toolkit.lift.plan import Design
+from toolkit.lift.plan import Design, LiftWay
 from toolkit.lift.rewriting import lift
 from toolkit.model import Depth, Report, Server, Silence, SourceRequest, Status, Tier
 from toolkit.proposal.checking import check, completed
@@ -41,7 +41,7 @@ def judged(  # noqa: PLR0913 - what may be asked for, and who is told
 
 @pytest.mark.parametrize("design", [Design.MOVE, Design.STAY, Design.LAYER])
 def test_any_method_that_works_counts(tmp_path: Path, design: Design) -> None:
-    report = judged(tmp_path, lift(BEFORE, name="package.nix", design=design).text)
+    report = judged(tmp_path, lift(BEFORE, LiftWay(design=design), name="package.nix").text)
     assert not report.failed
     assert statuses(report)["overridable"] is Status.PASSED
     assert report.proposal.bindings == ("web-ui",)
@@ -77,7 +77,7 @@ def test_a_server_says_what_a_pull_request_is_of(forge: Forge) -> None:
 
 def test_somebodys_change_is_built(tmp_path: Path) -> None:
     depth = Depth(tier=Tier.BUILD, systems=("x86_64-linux",))
-    report = judged(tmp_path, lift(BEFORE, name="package.nix", design=Design.STAY).text, depth=depth)
+    report = judged(tmp_path, lift(BEFORE, LiftWay(design=Design.STAY), name="package.nix").text, depth=depth)
     assert statuses(report)["built-x86_64-linux"] is Status.PASSED
 
 
@@ -183,7 +183,7 @@ def test_a_file_that_binds_no_package_needs_a_binding(tmp_path: Path) -> None:
 def test_commit_of_a_clone_is_judged_as_its_patch_is(tmp_path: Path) -> None:
     clone = shutil.copytree(specimen.path(), tmp_path / "clone")
     commit_all(clone)
-    (clone / NOTES).write_text(lift(BEFORE, name="package.nix", design=Design.STAY).text)
+    (clone / NOTES).write_text(lift(BEFORE, LiftWay(design=Design.STAY), name="package.nix").text)
     git(clone, "commit", "--quiet", "--all", "--message=notes-server: lift")
     request = CheckRequest(change=ChangeRequest(rev="HEAD", clone=clone), target="notes-server")
     assert statuses(check(request, progress=Silence())) == statuses(judged(tmp_path, (clone / NOTES).read_text()))

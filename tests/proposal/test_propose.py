@@ -541,7 +541,7 @@ def test_what_may_not_be_used_is_evaluated_all_the_same(
         (
             "pkgs/stdenv/default.nix",
             LayoutError,
-            "stdenv/default.nix:52:1: the file ends in a set of packages, not in a builder's call on attributes",
+            "stdenv/default.nix:52:1: the file does not end in one builder's call",
             None,
         ),
         ("pkgs/none.nix", ToolkitError, "pkgs/none.nix: no such file in ", "a file is named by its path in the tree"),

@@ -12,7 +12,7 @@ from tests.proposal.test_propose import NOTES, statuses
 from toolkit import specimen
 from toolkit.errors import LimitError
 from toolkit.judge import SYSTEMS, JudgeRequest
-from toolkit.lift.plan import Design
+from toolkit.lift.plan import Design, LiftWay
 from toolkit.lift.rewriting import lift
 from toolkit.model import Report, Silence, SourceRequest, Status
 from toolkit.nix import limits
@@ -24,7 +24,7 @@ from toolkit.sources.changes import ChangeRequest
 
 DOCKER = "pkgs/applications/virtualization/docker/default.nix"
 NATIVE = "x86_64-linux"
-LIFTED = lift((specimen.path() / NOTES).read_text(), name="package.nix", design=Design.STAY).text
+LIFTED = lift((specimen.path() / NOTES).read_text(), LiftWay(design=Design.STAY), name="package.nix").text
 UNLIFTED = (specimen.path() / DOCKER).read_text().replace("# TODO", "# To do", 1)
 FIXED = (specimens.path("states/fixed") / DOCKER).read_text()
 

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from tests.proposal.cases import lift_case
 from toolkit import specimen
-from toolkit.lift.plan import Design
+from toolkit.lift.plan import Design, LiftWay
 from toolkit.lift.rewriting import Lifted, lift
 from toolkit.model import Depth, Silence, SourceRequest, Tier
 from toolkit.proposal.chosen import Building, LiftCase
@@ -66,7 +66,7 @@ def case(tree: Path, made: Lifted, after: str) -> LiftCase:
 def failures(tree: Path, design: Design, *edits: tuple[str, str]) -> dict[str, tuple[str, ...]]:
     """Return by claim what it has against a lift with these edits."""
     follow = ("src", "version") if design is Design.MOVE else ()
-    made = lift((tree / NOTES).read_text(), name=str(NOTES), design=design, follow=follow)
+    made = lift((tree / NOTES).read_text(), LiftWay(design=design, follow=follow), name=str(NOTES))
     after = made.text
     for old, new in edits:
         assert after.count(old) == 1, (old, after)

@@ -19,7 +19,7 @@ from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.rewrite.layout import DockerFile, newest, ordered
 from toolkit.docker.steps import DEMOTE, LIFT, Demotion
 from toolkit.errors import CommandError, LayoutError, RefusalError
-from toolkit.lift.plan import Design
+from toolkit.lift.plan import Design, LiftWay
 from toolkit.lift.planning import plan
 from toolkit.model import Source, Step
 from toolkit.nix import evaluator, limits, program
@@ -58,7 +58,7 @@ def _lift(file: DockerFile, source: Source) -> Step:
     if not found.takes_function:
         return Step(name=LIFT, design=Design.HIDDEN, reason=found.reason)
     try:
-        plan(file.shape, COMPONENTS, Design.MOVE, (), {})
+        plan(file.shape, LiftWay(bindings=COMPONENTS, design=Design.MOVE))
     except LayoutError:
         pass
     except RefusalError as error:

@@ -14,6 +14,7 @@ from toolkit.docker.rewrite.layout import TODO, DockerFile, file_of
 from toolkit.docker.steps import DEMOTE, LIFT, demotion_of, design_of
 from toolkit.errors import LayoutError, NixSyntaxError, RefusalError
 from toolkit.lift import rewriting
+from toolkit.lift.plan import LiftWay
 from toolkit.model import Step
 from toolkit.nix.edit import Edit, apply
 from toolkit.nix.tree import Node, lost_comments
@@ -36,7 +37,7 @@ def rewrite(file: DockerFile, steps: Sequence[Step]) -> tuple[str, ...]:
     lifted = file.text
     if design is not None:
         without_todo(file)
-        lifted = rewriting.rewrite(file.shape, bindings=COMPONENTS, design=design).text
+        lifted = rewriting.rewrite(file.shape, LiftWay(bindings=COMPONENTS, design=design)).text
     texts: list[str] = []
     after = file
     # What is made of a file keeps the parser no longer than that has.

@@ -36,7 +36,7 @@ class Binding(Struct, frozen=True, kw_only=True):
     @property
     def reason(self) -> str | None:
         """The reason why upstream would want a lift, in words; None for a private part with its own source."""
-        return _reason(self.state, self.shares)
+        return reason(self.state, self.shares)
 
 
 def find(shape: Shape) -> tuple[Binding, ...]:
@@ -263,12 +263,8 @@ def uses_by_rec(shape: Shape, shown: ShownAttribute) -> Iterator[Reference]:
             yield use
 
 
-def reason(shape: Shape, name: str) -> str | None:
-    """Return `Binding.reason` of a binding of the lets."""
-    return _reason(state(shape, name), shared(shape, name))
-
-
-def _reason(state: Reachability, shares: Sequence[str]) -> str | None:
+def reason(state: Reachability, shares: Sequence[str]) -> str | None:
+    """Return `Binding.reason` of a binding in a state that shares some attributes."""
     if shares:
         return f"shares {', '.join(shares)}"
     return state.value if state in {Reachability.SHOWN, Reachability.PARTIAL} else None

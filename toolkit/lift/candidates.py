@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from msgspec import Struct
 
 from toolkit.errors import NixSyntaxError, RefusalError
-from toolkit.lift.bindings import PASSTHRU, BindingKind, Reachability, find, shown_attributes
+from toolkit.lift.bindings import PASSTHRU, Binding, BindingKind, Reachability, find, shown_attributes
 from toolkit.lift.shape import callee, read, selection
 from toolkit.nix.scope import formals
 from toolkit.nix.tree import Node, Tree
@@ -18,31 +18,22 @@ OVERRIDE = "override"
 _VERSION = re.compile(r'\bversion\s*=\s*"([^"$]+)"')
 
 
-class Bound(Struct, frozen=True, kw_only=True):
-    """A package defined in a let; `shown` are the attributes with its value."""
-
-    name: str
-    builder: str
-    line: int
-    state: Reachability
-    shown: tuple[tuple[str, ...], ...] = ()
-
-
 class FileBindings(Struct, frozen=True, kw_only=True):
-    """The bindings of a package's file, by syntax.
+    """The packages that a package's file binds, by syntax, and by their names the attributes that are `shown`.
 
     `parameters` are those of its outermost function, `attributes` paths of the builder's call, `final` the paths that
     the file reads from the final attributes. `problem` explains why nothing could be read.
     """
 
-    bound: tuple[Bound, ...] = ()
+    bound: tuple[Binding, ...] = ()
+    shown: Mapping[str, tuple[tuple[str, ...], ...]] = {}
     parameters: tuple[str, ...] = ()
     attributes: tuple[tuple[str, ...], ...] = ()
     final: tuple[str, ...] = ()
     version: str | None = None
     problem: str | None = None
 
-    def named(self, name: str) -> Bound | None:
+    def named(self, name: str) -> Binding | None:
         """Return the let's binding of this name."""
         return next((each for each in self.bound if each.name == name), None)
 
@@ -69,8 +60,7 @@ class FileBindings(Struct, frozen=True, kw_only=True):
 
     def paths(self, name: str) -> tuple[tuple[str, ...], ...]:
         """Return the override methods to try for a name."""
-        bound = self.named(name)
-        return candidates(name, bound.shown if bound is not None else ())
+        return candidates(name, self.shown.get(name, ()))
 
 
 def candidates(name: str, shown: Iterable[tuple[str, ...]]) -> tuple[tuple[str, ...], ...]:
@@ -83,7 +73,7 @@ def file_bindings(content: bytes) -> FileBindings:
     try:
         tree = Tree(content.decode(), name="file")
         shape = read(tree)
-        found = find(shape)
+        found = [each for each in find(shape) if each.kind is BindingKind.PACKAGE]
     except (UnicodeDecodeError, NixSyntaxError, RefusalError) as error:
         return FileBindings(problem=f"cannot be read: {error}")
     call = shape.construction
@@ -96,17 +86,8 @@ def file_bindings(content: bytes) -> FileBindings:
     )
     version = _VERSION.search(tree.text)
     return FileBindings(
-        bound=tuple(
-            Bound(
-                name=each.name,
-                builder=each.builder,
-                line=each.line,
-                state=each.state,
-                shown=tuple(shown.path for shown in shown_attributes(shape, each.name)),
-            )
-            for each in found
-            if each.kind is BindingKind.PACKAGE
-        ),
+        bound=tuple(found),
+        shown={each.name: tuple(shown.path for shown in shown_attributes(shape, each.name)) for each in found},
         parameters=tuple(name for function in shape.functions for name in formals(function)),
         attributes=tuple(path for path, _ in call.attributes) if call is not None else (),
         final=tuple(dict.fromkeys(filter(None, taken))),

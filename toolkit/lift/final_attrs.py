@@ -1,7 +1,7 @@
 """A recipe: a package's outer `rec` becomes `finalAttrs:`, so that an override of its version reaches its source."""
 
 from toolkit.errors import LayoutError
-from toolkit.lift.plan import Design, LiftPlan
+from toolkit.lift.plan import LiftPlan
 from toolkit.lift.recursion import recursive
 from toolkit.lift.rewriting import carry_out
 from toolkit.lift.shape import read
@@ -19,7 +19,4 @@ def final_attrs(text: str, *, name: str) -> str:
     call = construction(shape)
     if not recursive(call):
         raise LayoutError(f"{at(call.argument)}: the package's attributes are no 'rec' set", hint="nothing to propose")
-    planned = LiftPlan(
-        shape=shape, construction=call, design=Design.STAY, names=(), routes={}, moved=(), taken={}, follows={}
-    )
-    return carry_out(planned).text
+    return carry_out(LiftPlan(shape=shape, construction=call)).text

@@ -12,6 +12,7 @@ from toolkit.lift.rewriting import with_parameter
 from toolkit.lift.shape import read
 from toolkit.lift.wanted import at, construction
 from toolkit.nix.edit import Edit, apply, is_first
+from toolkit.nix.scope import formals
 from toolkit.nix.tree import Node, Tree
 
 
@@ -25,10 +26,11 @@ def final_package(text: str, *, name: str) -> str:
     shape = read(Tree(text, name=name))
     call, own = construction(shape), PurePosixPath(name).parent.name
     uses = [use.node for use in shape.references if use.name == own and use.scope is not None]
-    formals = [formal for function in shape.functions for formal in _formals(function) if formal.text == own]
+    every = (formals(function).get(own) for function in shape.functions)
+    parameters = [formal for formal in every if formal is not None and formal.kind == "formal" and formal.text == own]
     shown = [node for path, node in call.attributes if path[0] == PASSTHRU]
     within = [use for use in uses if any(node.contains(use) for node in shown)]
-    if not formals or not within:
+    if not parameters or not within:
         raise LayoutError(f"{at(call.argument)}: passthru does not use an argument '{own}'", hint="nothing to propose")
     if recursive(call):
         return final_package(final_attrs(text, name=name), name=name)
@@ -37,14 +39,8 @@ def final_package(text: str, *, name: str) -> str:
             raise RefusalError(f"{at(use)}: '{own}' is inherited here", hint=f"write '{own} = {own};' instead")
     final = call.final.children[0].text if call.final is not None else PARAMETER
     edits = [Edit(use.start, use.end, f"{final}.finalPackage") for use in within]
-    edits += [*with_parameter(call, final), *(_removal(formals[0]) if len(within) == len(uses) else ())]
+    edits += [*with_parameter(call, final), *(_removal(parameters[0]) if len(within) == len(uses) else ())]
     return apply(text, edits)
-
-
-def _formals(function: Node) -> Iterator[Node]:
-    """Yield the parameters of a function without a default, as they are named."""
-    formals = function.child("formals")
-    yield from (node for node in (formals.children if formals is not None else ()) if node.kind == "formal")
 
 
 def _removal(formal: Node) -> Iterator[Edit]:

@@ -40,14 +40,10 @@ def attributes(planned: LiftPlan) -> tuple[Node, ...]:
             raise RefusalError(f"{at(place)}: is not within an attribute of the package")
         found[node.index] = node
     leaving = tuple(node for _, node in sorted(found.items()))
-    if any(_path(node)[0] == PASSTHRU for node in leaving) and any(
-        name in planned.moved or route.shown is None or any(node.contains(route.shown.node) for node in leaving)
-        for name, route in planned.routes.items()
-    ):
-        raise RefusalError(f"{at(call)}: passthru itself uses a lifted binding")
     names = [name for node in leaving for name in _names(node)]
-    if len(set(names)) < len(names):
-        raise RefusalError(f"{at(call)}: the attributes that leave the builder's call are parts of one")
+    kept = {path[0] for path, other in construction.attributes if not any(node.contains(other) for node in leaving)}
+    if "" in names or len({*names, *kept, PASSTHRU}) < len(names) + len({*kept, PASSTHRU}):
+        raise RefusalError(f"{at(call)}: what uses a lifted binding is a part of an attribute, which would stay")
     for use in planned.shape.references:
         within = any(node.contains(use.node) for node in leaving)
         if use.name in names and not within and use.scope is not None and _is_of(construction, use):
@@ -74,7 +70,7 @@ def around(
     call = planned.construction.call
     indent = indentation(call.tree.text, call.start)
     column = indent + 6
-    parts = [_written(planned, node, definition, column) for node, definition in layered]
+    parts = [definition.at(column) for _, definition in layered]
     if additions:
         there = "" if any(path[0] == PASSTHRU for path, _ in planned.construction.attributes) else " or { }"
         parts.append(f"{PASSTHRU} = {PREVIOUS}.{PASSTHRU}{there} // {additions.open(column)};")
@@ -90,31 +86,11 @@ def around(
     )
 
 
-def _written(planned: LiftPlan, node: Node, definition: MovedDefinition, column: int) -> str:
-    path = _path(node)
-    names = [known for known, other in planned.construction.attributes if not node.contains(other)]
-    shared = path[0] == PASSTHRU or any(name[0] == path[0] for name in names)
-    if node.kind != "binding" or (len(path) == 1 and not shared):
-        return definition.at(column)
-    if len(path) == 1:
-        above, written = definition.parts(column)
-        return f"{above}{path[0]} = {PREVIOUS}.{path[0]} // {written.strip()};"
-    above, written = definition.parts(column + 2)
-    margin = " " * column
-    there = "" if any(name[0] == path[0] for name in names) else " or { }"
-    inside = f"{above}{'.'.join(path[1:])} ={written};"
-    return f"{path[0]} = {PREVIOUS}.{path[0]}{there} // {{\n{margin}  {inside}\n{margin}}};"
-
-
-def _path(node: Node) -> tuple[str, ...]:
-    """Return the path of a binding, or of an `inherit` the names."""
-    return path_of(node) if node.kind == "binding" else _names(node)
-
-
 def _names(node: Node) -> tuple[str, ...]:
-    """Return the attributes of the package that a statement binds."""
+    """Return the attributes of the package that a statement binds; "" stands for a part of one."""
     if node.kind == "binding":
-        return (_path(node)[0],)
+        path = path_of(node)
+        return path if len(path) == 1 else ("",)
     return tuple(name.text for name in inherited(node))
 
 

@@ -37,6 +37,21 @@ ASKED = (Design.STAY, Design.MOVE)
 """The designs that a user can request; a layer is made for an overlay alone, if nothing else can be right."""
 
 
+class LiftWay(Struct, frozen=True, kw_only=True):
+    """A design, and what it is used on.
+
+    `bindings` are those to lift, by default all packages that no override reaches. Moved definitions take the
+    attributes `follow` from the package's final ones; if `whole`, what these are bound to moves into the package too.
+    `called` maps bindings to new attributes' names; the key "" stands for a single binding.
+    """
+
+    design: Design = Design.STAY
+    bindings: tuple[str, ...] = ()
+    follow: tuple[str, ...] = ()
+    called: Mapping[str, str] = {}
+    whole: bool = False
+
+
 class AttributeRoute(Struct, frozen=True, kw_only=True):
     """The attribute that replaces the uses of a binding: its path, and the attribute itself if it already exists."""
 
@@ -56,12 +71,12 @@ class LiftPlan(Struct, frozen=True, kw_only=True, dict=True):
 
     shape: Shape
     construction: BuilderCall
-    design: Design
-    names: tuple[str, ...]
-    routes: Mapping[str, AttributeRoute]
-    moved: tuple[str, ...]
-    taken: Mapping[str, tuple[str, ...]]
-    follows: Mapping[str, Origin]
+    design: Design = Design.STAY
+    names: tuple[str, ...] = ()
+    routes: Mapping[str, AttributeRoute] = {}
+    moved: tuple[str, ...] = ()
+    taken: Mapping[str, tuple[str, ...]] = {}
+    follows: Mapping[str, Origin] = {}
     own: tuple[str, ...] = ()
 
     def path(self, name: str) -> tuple[str, ...]:

@@ -11,9 +11,9 @@ from shlex import quote
 from toolkit.errors import LayoutError, RefusalError
 from toolkit.lift.bindings import PASSTHRU, Origin, origin, own_names, shared, shown_attributes
 from toolkit.lift.following import between, can_follow, is_derivation
-from toolkit.lift.plan import OWN, AttributeRoute, Design, LiftPlan
+from toolkit.lift.plan import OWN, AttributeRoute, Design, LiftPlan, LiftWay
 from toolkit.lift.shape import Shape, callee, selection
-from toolkit.lift.wanted import at, construction, is_package, wanted
+from toolkit.lift.wanted import at, construction, wanted
 from toolkit.nix.attributes import inherited_from, inside, value
 from toolkit.nix.conditions import Condition, climb, guards
 from toolkit.nix.tree import Node
@@ -40,28 +40,15 @@ _ANONYMOUS = frozenset(
 """Names that mean something within a file alone."""
 
 
-def plan(  # noqa: PLR0913 - what is asked of a lift
-    shape: Shape,
-    names: Sequence[str],
-    design: Design,
-    follow: Sequence[str],
-    called: Mapping[str, str],
-    *,
-    whole: bool = False,
-) -> LiftPlan:
-    """Plan a lift of these bindings, by default of all packages that no override reaches.
-
-    `called` maps a binding to its new attribute's name; the key "" stands for a single binding. With `whole`, the
-    followed bindings move into the package too.
-
-    Raise LayoutError for a file of a different shape, RefusalError for a lift that cannot be right.
-    """
-    lifted = wanted(shape, names)
+def plan(shape: Shape, way: LiftWay) -> LiftPlan:
+    """Plan a lift; raise LayoutError for a file of a different shape, RefusalError for one that cannot be right."""
+    design, follow = way.design, way.follow
+    lifted = wanted(shape, way.bindings)
     follows = {name: where for name in follow if (where := origin(shape, name)) is not None}
     leaving = _leaving(shape, lifted, _to_move(shape, lifted, design, follow), follows)
     if design is Design.STAY and leaving & {*lifted}:
         leaving = _leaving(shape, lifted, frozenset(lifted) - shape.inner, follows)
-    own: frozenset[str] = _own(shape, leaving, follows) if whole else frozenset()
+    own: frozenset[str] = _own(shape, leaving, follows) if way.whole else frozenset()
     leaving |= own
     taken = {name: source for name in leaving if (source := _source(shape, name))}
     moved = tuple(name for name in shape.bindings if name in leaving and name not in taken)
@@ -76,7 +63,7 @@ def plan(  # noqa: PLR0913 - what is asked of a lift
         design=design,
         names=tuple(name for name in shape.bindings if name in lifted),
         routes={
-            name: _route(shape, name, lifted, called, fresh=design is Design.LAYER and name in moved)
+            name: _route(shape, name, lifted, way.called, fresh=design is Design.LAYER and name in moved)
             for name in shape.bindings
             if name in moved or name in lifted
         },
@@ -124,7 +111,7 @@ def _leaving(
             if (each not in _TAKEN or _has_no_source(shape, each)) and is_derivation(shape, each)
         }
         for name, node in shape.bindings.items():
-            if name in leaving or name in shape.inner or is_package(shape, node):
+            if name in leaving or name in shape.inner or node.contains(shape.body):
                 continue
             used = {use.name for use in shape.uses_in(node)} - {name}
             if name in along or used & leaving or (name in shape.reached and used & set(wanted)):
@@ -219,21 +206,12 @@ def _route(shape: Shape, name: str, lifted: Sequence[str], called: Mapping[str, 
         if (other := attributes.get(path)) is not None:
             fact = f"the attribute '{'.'.join(path)}' differs from the let's '{name}'"
             raise RefusalError(f"{at(other)}: {fact}")
-    _require_plain_passthru(shape)
     return AttributeRoute(path=(PASSTHRU, name))
 
 
 def _has_no_source(shape: Shape, name: str) -> bool:
     """Return whether a name is `src`, and the package is made of its parts alone: passthru may show their source."""
     return name == "src" and not any(path[-1] in {"src", "srcs"} for path, _ in construction(shape).attributes)
-
-
-def _require_plain_passthru(shape: Shape) -> None:
-    """Raise RefusalError for a passthru that is there under conditions alone."""
-    call = construction(shape)
-    for path, node in call.attributes:
-        if path[0] == PASSTHRU and not any(literal.contains(node) for literal in call.plain):
-            raise RefusalError(f"{at(node)}: passthru depends on a condition")
 
 
 def _outputs(shape: Shape) -> frozenset[str]:

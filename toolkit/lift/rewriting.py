@@ -4,7 +4,6 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain, pairwise
-from types import MappingProxyType
 
 from msgspec import Struct
 
@@ -12,7 +11,7 @@ from toolkit.errors import RefusalError
 from toolkit.lift import capture, hidden, layer, notes, passthru, style
 from toolkit.lift.bindings import PASSTHRU, Reachability, ShownAttribute, state
 from toolkit.lift.passthru import Additions
-from toolkit.lift.plan import OWN, PARAMETER, Design, LiftPlan
+from toolkit.lift.plan import OWN, PARAMETER, Design, LiftPlan, LiftWay
 from toolkit.lift.planning import is_plain, plan
 from toolkit.lift.recursion import recursive, unfold, written_out
 from toolkit.lift.shape import BuilderCall, Shape, bound, joined, operands, path_of, read, result
@@ -24,7 +23,9 @@ from toolkit.nix.edit import Edit, apply, column, indentation, is_first, shifted
 from toolkit.nix.scope import static_name
 from toolkit.nix.tree import Node, Tree, lost_comments
 
-_NOTHING: Mapping[str, str] = MappingProxyType({})
+_STAY = LiftWay()
+_LONG, _FAR = 24, 100
+"""More lines than this that move; more lines between an attribute that uses them, and the passthru further down."""
 
 
 class Lifted(Struct, frozen=True, kw_only=True):
@@ -67,42 +68,22 @@ class Lifted(Struct, frozen=True, kw_only=True):
     updated: tuple[str, ...] = ()
 
 
-def lift(  # noqa: PLR0913 - what is asked of a lift
-    text: str,
-    *,
-    name: str,
-    bindings: Sequence[str] = (),
-    design: Design = Design.STAY,
-    follow: Sequence[str] = (),
-    called: Mapping[str, str] = _NOTHING,
-    whole: bool = False,
-) -> Lifted:
-    """Lift bindings of a file's lets, by default all packages that no override reaches.
+def lift(text: str, way: LiftWay = _STAY, *, name: str) -> Lifted:
+    """Lift bindings of a file's lets; `name` is the file's in messages.
 
-    `follow` names attributes that moved definitions take from the package's final ones; `called` maps bindings to new
-    attribute names. If `whole`, the followed bindings move into the package too. `name` is the file's in messages.
     Raise NixSyntaxError for invalid Nix, LayoutError for a file of a different shape, RefusalError for a lift that
     cannot be right.
     """
-    shape = read(Tree(text, name=name))
-    return rewrite(shape, bindings=bindings, design=design, follow=follow, called=called, whole=whole)
+    return rewrite(read(Tree(text, name=name)), way)
 
 
-def rewrite(  # noqa: PLR0913 - what is asked of a lift
-    shape: Shape,
-    *,
-    bindings: Sequence[str],
-    design: Design,
-    follow: Sequence[str] = (),
-    called: Mapping[str, str] = _NOTHING,
-    whole: bool = False,
-) -> Lifted:
+def rewrite(shape: Shape, way: LiftWay) -> Lifted:
     """Lift bindings of a shape's lets, as `lift` does."""
-    if design is Design.HIDDEN:
-        new = hidden.rewrite(shape, bindings)
+    if way.design is Design.HIDDEN:
+        new = hidden.rewrite(shape, way.bindings)
         _require_comments(shape, new)
         return Lifted(text=new, methods={})
-    return carry_out(plan(shape, bindings, design, follow, called, whole=whole))
+    return carry_out(plan(shape, way))
 
 
 def carry_out(planned: LiftPlan) -> Lifted:
@@ -263,7 +244,32 @@ def _moved(
         outside += change.edits(nodes[index]) if index not in gone else ()
     outside += [_behind(nodes[index], moved) for index, moved in below.items()]
     going = [*spans.values(), *(extent(nodes[index]) for index in gone)]
+    if (far := _far_below(planned)) is not None and not any(far[0] <= start < far[1] for start, _ in going):
+        start, end, place = far
+        within = {edit for edit in outside if start <= edit.start and edit.end <= end}
+        nearer = apply(text[start:end], {edit.within(start) for edit in within})
+        outside = [*({*outside} - within), Edit(place, place, f"{nearer}\n\n{' ' * column(text, place)}")]
+        going.append((start, end))
     return apply(text, _in_order(planned, {*outside, *removals(planned.shape.lets, going)}))
+
+
+def _far_below(planned: LiftPlan) -> tuple[int, int, int] | None:
+    """Return the extent of a passthru that long definitions move into, and the start of the first attribute with a use.
+
+    Return nothing if it is near that.
+    """
+    tree = planned.shape.tree
+    shown = next((node for path, node in planned.construction.attributes if path == (PASSTHRU,)), None)
+    literal = shown.enclosing(*SETS) if shown is not None else None
+    if literal is None or shown is None or passthru.written_out(shown) is None or planned.design is Design.LAYER:
+        return None
+    uses = [tree.nodes[index] for index in planned.rerouted]
+    first = next((node for node in statements(literal) if any(node.contains(use) for use in uses)), shown)
+    (start, end), (place, _) = extent(shown), extent(first)
+    lines = sum(planned.shape.bindings[name].text.count("\n") for name in planned.moved)
+    are_lines = all(is_first(tree.text, node.start) for node in (shown, first))
+    is_far = are_lines and lines > _LONG and tree.text[place:start].count("\n") > _FAR
+    return (start, end, place) if is_far else None
 
 
 def _rename(planned: LiftPlan, name: str) -> list[Edit]:

@@ -201,29 +201,17 @@ def operands(node: Node) -> list[Node]:
 def bound(literal: Node) -> Iterator[tuple[tuple[str, ...], Node]]:
     """Yield path and binding of each attribute in a literal set, and in the literal sets within it.
 
-    A let's set inside a binding counts if `//` joins it to the binding's value. A binding is a `binding` or, for an
-    inherited name, the `inherit` or `inherit_from`.
+    A binding is a `binding` or, for an inherited name, the `inherit` or `inherit_from`.
     """
     for child in statements(literal):
         if child.kind == "binding":
             path = path_of(child)
             yield path, child
-            for inside in (*joined(result(value(child))), *_named(value(child))):
+            for inside in joined(result(value(child))):
                 yield from (((*path, *below), node) for below, node in bound(inside))
         elif child.kind in {"inherit", "inherit_from"}:
             for name in inherited(child):
                 yield (static_name(name) or "",), child
-
-
-def _named(expression: Node) -> Iterator[Node]:
-    """Yield the literal sets that lets of an expression bind, and `//` joins by their names to what it comes to."""
-    names: dict[str, Node] = {}
-    for let in (node for node in spine(expression) if node.kind == "let_expression"):
-        names |= bound_names(let)
-    joined_by_name = (names.get(each.text) for each in operands(result(expression)) if names)
-    for binding in joined_by_name:
-        if binding is not None and binding.kind == "binding":
-            yield from joined(result(value(binding)))
 
 
 def path_of(binding: Node) -> tuple[str, ...]:

@@ -9,12 +9,12 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from difflib import get_close_matches
+from functools import partial
 from math import inf
 from multiprocessing.connection import wait
 from pathlib import Path, PurePosixPath
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from toolkit import inside, landlock, process
 from toolkit.errors import NixSyntaxError, RefusalError, ToolkitError
@@ -26,7 +26,6 @@ from toolkit.nix import limits
 from toolkit.nix.tree import Tree, readable
 
 _LET = re.compile(rb"\blet\b")
-_SERVICE = re.compile(rb"\bnixosTests\b")
 _CHUNK = 8
 _ENDS = (signal.SIGTERM, signal.SIGHUP)
 _AT_ONCE = 200
@@ -41,14 +40,12 @@ _SECONDS = 50.0
 class BoundPackage(Struct, frozen=True, kw_only=True):
     """A package defined in a let: `file` is its path in the tree, `package` the attribute path of the file's package.
 
-    `package` is the file's path if no name is known. `service`: the file names a NixOS test, so users run the package
-    and reviewers look at it.
+    `package` is the file's path if no name is known.
     """
 
     file: PurePosixPath
     package: str
     binding: Binding
-    service: bool
 
     @property
     def rank(self) -> tuple[object, ...]:
@@ -59,7 +56,6 @@ class BoundPackage(Struct, frozen=True, kw_only=True):
             self.binding.reason is None,
             states.index(self.binding.state),
             not self.binding.shares,
-            not self.service,
             self.package,
             self.binding.line,
         )
@@ -82,7 +78,6 @@ class SurveyedFile(Struct, frozen=True, kw_only=True):
 
     path: str
     returns_function: bool = False
-    service: bool = False
     bindings: tuple[Binding, ...] = ()
     readable: bool = True
     late: bool = False
@@ -104,7 +99,7 @@ def survey(root: Path, packages: Sequence[str] = ()) -> Survey:
         parts = list(_look_everywhere(root))
     looked = [file for _, files in parts for file in files]
     found = [
-        BoundPackage(file=path, package=names.known(path) or str(path), binding=binding, service=file.service)
+        BoundPackage(file=path, package=names.known(path) or str(path), binding=binding)
         for file in looked
         for path in [PurePosixPath(file.path)]
         # What callPackage makes of it is a function, as buildTeleport is.
@@ -138,15 +133,15 @@ def _look_everywhere(root: Path) -> Iterator[tuple[int, list[SurveyedFile]]]:
     shares = [entry.path for place in directories for entry in inside.listed(root, place)]
     shares += [entry.path for entry in first if entry.kind is not EntryKind.DIRECTORY]
     context = multiprocessing.get_context("spawn")
-    setting = (root, limits.seconds(_SECONDS))
-    with ProcessPoolExecutor(mp_context=context, initializer=_begin, initargs=setting) as workers:
+    look = partial(_look_below, root, end=limits.seconds(_SECONDS))
+    with ProcessPoolExecutor(mp_context=context, initializer=_begin, initargs=(root,)) as workers:
         # A worker that is not told all it needs would complain. The workers inherit that an interrupt does not reach
         # them: this process ends them. Another of its threads may take the signal, so that it is held as well.
         held = process.HeldSignals()
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, *_ENDS])
         try:
             try:
-                parts = workers.map(_look, shares, chunksize=_CHUNK)
+                parts = workers.map(look, shares, chunksize=_CHUNK)
             finally:
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT, *_ENDS])
                 held.release()
@@ -156,20 +151,14 @@ def _look_everywhere(root: Path) -> Iterator[tuple[int, list[SurveyedFile]]]:
             raise
 
 
-_root = Path()
-_end = inf
-
-
 def _used() -> float:
     """Return the CPU seconds that this process and its children have used."""
     usages = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
-def _begin(root: Path, seconds: float) -> None:
+def _begin(root: Path) -> None:
     """Set up a worker, which ends with its parent and can read only the tree."""
-    global _root, _end
-    _root, _end = root, _used() + seconds
     landlock.confine(landlock.Confinement(read=(root, *landlock.python())))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDS)
     parent = multiprocessing.parent_process()
@@ -180,10 +169,6 @@ def _begin(root: Path, seconds: float) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
-
-
-def _look(place: str) -> tuple[int, list[SurveyedFile]]:
-    return _look_below(_root, place, _end)
 
 
 def _look_below(root: Path, place: str, end: float) -> tuple[int, list[SurveyedFile]]:
@@ -198,7 +183,7 @@ def read_files(root: Path, paths: Sequence[str], end: float = inf) -> Iterator[S
 
     `end` is in CPU seconds of this process; files after it are `late`.
     """
-    texts: dict[SurveyedFile, str] = {}
+    texts: dict[str, str] = {}
     for path in paths:
         try:
             content = inside.read(root, path, most=_MAXIMUM_BYTES)
@@ -207,21 +192,20 @@ def read_files(root: Path, paths: Sequence[str], end: float = inf) -> Iterator[S
             continue
         if _LET.search(content) is None:
             continue
-        file = SurveyedFile(path=path, service=_SERVICE.search(content) is not None)
         try:
-            texts[file] = content.decode()
+            texts[path] = content.decode()
         except UnicodeDecodeError:
-            yield replace(file, readable=False)
+            yield SurveyedFile(path=path, readable=False)
     are_parsable = readable([*texts.values()], most=max(end - _used(), 0))
-    for (file, text), parsable in zip(texts.items(), are_parsable, strict=True):
+    for (path, text), parsable in zip(texts.items(), are_parsable, strict=True):
         try:
             if not parsable or _used() >= end:
-                yield replace(file, readable=False, late=_used() >= end)
+                yield SurveyedFile(path=path, readable=False, late=_used() >= end)
                 continue
-            shape = read(Tree(text, name=file.path, known=True))
-            yield replace(file, bindings=find(shape), returns_function=len(shape.functions) > 1)
+            shape = read(Tree(text, name=path, known=True))
+            yield SurveyedFile(path=path, bindings=find(shape), returns_function=len(shape.functions) > 1)
         except (NixSyntaxError, RefusalError, RecursionError):
-            yield replace(file, readable=False)
+            yield SurveyedFile(path=path, readable=False)
 
 
 def files_of(root: Path, place: str) -> Iterator[str]:

@@ -37,17 +37,6 @@ _BY_HAND = {
 }
 """The advice about a file that ends in such an expression."""
 
-_ENDS = {
-    "attrset_expression": "a set of packages",
-    "rec_attrset_expression": "a set of packages",
-    "if_expression": "a choice by 'if'",
-    "binary_expression": "an operator",
-    "select_expression": "an attribute of something",
-    "variable_expression": "a name",
-    "apply_expression": "another call",
-    "list_expression": "a list",
-}
-
 
 def construction(shape: Shape) -> BuilderCall:
     """Return the builder's call that a file ends in; raise LayoutError if it ends otherwise."""
@@ -57,11 +46,8 @@ def construction(shape: Shape) -> BuilderCall:
         fact = f"the file ends in {what} by '{shape.construction.name}', which has no final attributes"
         raise LayoutError(f"{at(shape.body)}: {fact}", hint=_APART)
     if shape.construction is None:
-        ends = _ENDS.get(shape.body.kind, "another expression")
         hint = _BY_HAND.get(shape.body.kind) if makes_one(shape.body) else None
-        raise LayoutError(
-            f"{at(shape.body)}: the file ends in {ends}, not in a builder's call on attributes", hint=hint
-        )
+        raise LayoutError(f"{at(shape.body)}: the file does not end in one builder's call", hint=hint)
     return shape.construction
 
 
@@ -105,7 +91,7 @@ def with_reason(shape: Shape, names: Sequence[str]) -> tuple[str, ...]:
     """
     if _REQUEST.search(shape.tree.text):
         return tuple(names)
-    if found := tuple(name for name in names if reason(shape, name)):
+    if found := tuple(name for name in names if reason(state(shape, name), shared(shape, name))):
         return found
     hint = " ".join(f"--binding {quote(name)}" for name in names)
     fact = f"'{names[0]}' has a source of its own, and no attribute shows it: a lift has no user"
@@ -157,8 +143,3 @@ def home(construction: BuilderCall) -> Node:
             if any(path[0] == name for path, _ in bound(literal)):
                 return literal
     return construction.plain[0]
-
-
-def is_package(shape: Shape, binding: Node) -> bool:
-    """Return whether a let's binding is the file's package itself."""
-    return binding.contains(shape.body)

@@ -13,8 +13,8 @@ from msgspec.structs import replace
 
 from toolkit import sources
 from toolkit.errors import RefusalError, ToolkitError, UsageError, only, tried
-from toolkit.lift.defaults import LiftWay, ways
-from toolkit.lift.plan import Design
+from toolkit.lift.defaults import ways
+from toolkit.lift.plan import Design, LiftWay
 from toolkit.lift.rewriting import Lifted
 from toolkit.model import Commit, Progress, Step
 from toolkit.nix import program
@@ -171,7 +171,7 @@ def _layer(found: Opened, tree: NixpkgsTree, refusal: RefusalError, *, progress:
     """
     if choice_of(found).design is not None:
         raise refusal
-    way = LiftWay(design=Design.LAYER, bindings=found.request.bindings)
+    way = LiftWay(design=Design.LAYER, bindings=found.request.bindings, called=found.request.called)
     try:
         step, commit, lifted = lifted_by(found, way, reason=refusal.message)
         chosen = laid_out(found, [step], [commit], lifted, tree, progress=progress)

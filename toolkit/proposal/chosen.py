@@ -8,9 +8,9 @@ from pathlib import Path
 from msgspec import Struct
 
 from toolkit.errors import UsageError
-from toolkit.lift.defaults import LiftChoice, LiftWay
+from toolkit.lift.defaults import LiftChoice
 from toolkit.lift.defaults import lifted as lift_by
-from toolkit.lift.plan import ASKED, Design
+from toolkit.lift.plan import ASKED, Design, LiftWay
 from toolkit.lift.rewriting import Lifted
 from toolkit.model import Commit, Depth, Progress, Source, Step
 from toolkit.proposal import judged, scripts, texts

@@ -23,7 +23,7 @@ from toolkit.lift.bindings import (
 )
 from toolkit.lift.candidates import candidates
 from toolkit.lift.locating import SYSTEMS
-from toolkit.lift.plan import FOLLOWED, Design
+from toolkit.lift.plan import FOLLOWED, Design, LiftWay
 from toolkit.lift.rewriting import Lifted, lift
 from toolkit.lift.shape import read
 from toolkit.model import Commit, Patch, Progress, Proposal, Step, Tier
@@ -187,14 +187,8 @@ def _lifted(opened: Opened, proposal: Proposal, tree: NixpkgsTree, *, progress: 
     follows = (*((name,) for name in SHARED), SHARED, FOLLOWED) if design is Design.MOVE else ()
     for follow, whole in ((), False), *product(follows, (False, True)):
         with suppress(RefusalError):
-            lifted = lift(
-                opened.text,
-                name=str(proposal.target),
-                bindings=proposal.bindings,
-                design=design,
-                follow=follow,
-                whole=whole,
-            )
+            way = LiftWay(design=design, bindings=proposal.bindings, follow=follow, whole=whole)
+            lifted = lift(opened.text, way, name=str(proposal.target))
             if lifted.text.encode() == last:
                 return lifted
     progress.step(f"asking Nix about {proposal.package}")

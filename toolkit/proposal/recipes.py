@@ -18,7 +18,7 @@ from toolkit.lift.fetchers import renewed
 from toolkit.lift.final_attrs import final_attrs
 from toolkit.lift.final_package import final_package
 from toolkit.lift.locating import CalledNames
-from toolkit.lift.plan import ASKED, Design
+from toolkit.lift.plan import ASKED, Design, LiftWay
 from toolkit.lift.rewriting import lift
 from toolkit.lift.survey import files_of
 from toolkit.model import Proposal
@@ -50,7 +50,7 @@ def lifted(text: str, *, name: str, bindings: str = "", design: str = Design.STA
     if design not in ASKED:
         raise UsageError(f"--set: '{design}' is not a design", hint=f"there are {', '.join(ASKED)}")
     listed = [tuple(filter(None, names.split(","))) for names in (bindings, follow)]
-    return lift(text, name=name, bindings=listed[0], design=Design(design), follow=listed[1]).text
+    return lift(text, LiftWay(bindings=listed[0], design=Design(design), follow=listed[1]), name=name).text
 
 
 REWRITES: dict[str, Rewrite] = {

@@ -90,11 +90,13 @@ def test_what_ends_an_evaluation_costs_no_other_attribute_and_forges_nothing(
         "builds": 'import (derivation { name = "x"; system = "x86_64-linux"; builder = "/bin/sh"; })',
     }
     forged = 'builtins.trace "unlet: answer 1 {\\"kind\\": \\"throws\\"}" final.sqlite'
+    fails = 'final.stdenv.mkDerivation { name = throw "no"; version = "1"; }'
     half = "final.sqlite // { passthru.ends = with { }; nothing; ends = with { }; nothing; }"
-    root = spoiled({**bad, "throws": 'throw "no"', "forges": forged, "half": half})
-    found = whole(root, [*bad, "throws", "forges", "half", "runc"])
+    root = spoiled({**bad, "throws": 'throw "no"', "forges": forged, "half": half, "fails": fails})
+    found = whole(root, [*bad, "throws", "forges", "half", "fails", "runc"])
     assert {name for name, each in found.items() if each.kind == ENDS} == bad.keys()
     assert found["throws"].kind == THROWS
+    assert found["fails"].parts["derivation"]["attributes"].keys() == {"attributes"}
     assert found["forges"].kind == found["runc"].kind == PACKAGE
     assert {"passthru"} == found["forges"].parts.keys() - found["half"].parts.keys()
 

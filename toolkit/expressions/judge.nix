@@ -458,19 +458,17 @@ let
     "position"
     "recurse"
   ];
+  hash = value: hashString "sha256" (toJSON value);
   digest =
     name: value:
-    if
-      hashed == ""
-      || elem name [
-        "derivation"
-        "names"
-        "recurse"
-      ]
-    then
+    if hashed == "" || name == "names" || name == "recurse" then
       value
+    else if name != "derivation" then
+      hash value
+    else if value ? attributes then
+      value // { attributes.attributes = hash value.attributes; }
     else
-      hashString "sha256" (toJSON value);
+      value;
 
   answered =
     {

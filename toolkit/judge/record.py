@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 
 from msgspec.structs import replace
 
@@ -167,7 +167,7 @@ class Record:
     def _gap(self, path: AttrPath, system: str, before: Answer, after: Answer) -> None:
         """Say which parts of an attribute were not compared, and whether they are unknown."""
         name = ".".join(path)
-        what = f"{name} on {system}"
+        gap = partial(Gap, what=f"{name} on {system}", attribute=name, system=system)
         limits = {**before.limits, **after.limits}
         both = before.ends.keys() & after.ends.keys()
         # What the file refuses of what is tried is no override of it.
@@ -177,12 +177,10 @@ class Record:
         kinds = {before.kind, after.kind}
         throws = THROWS in kinds and kinds <= {THROWS, ENDS}
         if not limits and (throws or ("derivation" in both and system != self.native)):
-            reason = "does not evaluate before either"
-            self.not_covered.append(Gap(what=what, reason=reason, attribute=name, system=system, parts=PARTS))
+            self.not_covered.append(gap(reason="does not evaluate before either", parts=PARTS))
         elif all(_throws(each) for each in (before, after)):
             reason = "its derivation throws, before as after: what it is made with was compared"
-            gap = Gap(what=what, reason=reason, attribute=name, system=system, parts=("derivation",))
-            self.not_covered.append(gap)
+            self.not_covered.append(gap(reason=reason, parts=("derivation",)))
         elif parts := tuple(sorted(limits or both)):
             names = ", ".join(dict.fromkeys(map(called, parts)))
             which = "it" if "derivation" in parts else f"its {names}"
@@ -193,9 +191,8 @@ class Record:
             # As natively it was compared, and nothing here says that it differs.
             is_known |= not limits and system != self.native and before.ends == after.ends
             whole = tuple(dict.fromkeys(part.partition(".")[0] for part in parts))
-            limit = limits.get(parts[0])
-            gap = Gap(what=what, reason=reason, attribute=name, system=system, parts=whole, limit=limit)
-            (self.not_covered if is_known else self.unknown).append(gap)
+            gaps = self.not_covered if is_known else self.unknown
+            gaps.append(gap(reason=reason, parts=whole, limit=limits.get(parts[0])))
 
     def subject(self, name: str, system: str) -> Compared:
         """Return an attribute as the subject of differences."""

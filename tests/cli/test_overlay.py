@@ -24,7 +24,7 @@ def test_fixed_nixpkgs_needs_none_and_says_so(unlet: Unlet) -> None:
 
 def test_any_package_gets_an_overlay_that_says_how_to_use_it(unlet: Unlet) -> None:
     done = unlet("overlay", "notes-server", "--nixpkgs", "specimen")
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (0, "overlay is written, and not proven yet\n")
     assert "nixpkgs.overlays = [ (import ./overlay) ];" in done.stdout
     assert "unlet propose notes-server --nixpkgs specimen\n" in done.stdout
     assert "git add" not in done.stdout

@@ -48,7 +48,7 @@ def command(*, target: str, kind: str | None, out: Path, force: bool) -> int:
     settings = options.settings()
     request = proposed(target, options.source_request(), out=out, force=force)
     with output.working(settings) as progress:
-        report = overlay(request, kind, progress=progress)
+        report = overlay(request, kind, progress=progress, announce=None if settings.quiet else output.say)
     if settings.json:
         output.write(overlay_to_json(report))
     else:

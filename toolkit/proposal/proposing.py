@@ -1,6 +1,6 @@
 """Write proposals and overlays: stage the chosen commits, prove them, write the files."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -110,11 +110,14 @@ def judge(chosen: Series[Any], *, progress: Progress) -> tuple[Proof, ...]:
         return prove.run(leaf_for(series).claims(series), series, progress=progress)
 
 
-def overlay(request: Request, kind: str | None = None, *, progress: Progress) -> OverlayReport:
+def overlay(
+    request: Request, kind: str | None = None, *, progress: Progress, announce: Callable[[str], None] | None = None
+) -> OverlayReport:
     """Write the overlay to `request.out`, completely or not at all, and return its report.
 
-    A new overlay is written before its proofs, with UNPROVEN in its report. Raise ToolkitError as `propose` does,
-    RefusalError if the package needs more than its own directory. A failed proof is no error: the report has it.
+    A new overlay is written before its proofs, with UNPROVEN in its report; `announce` receives that fact. Raise
+    ToolkitError as `propose` does, RefusalError if the package needs more than its own directory. A failed proof is no
+    error: the report has it.
     """
     files.ensure_free(request.out, force=request.force)
     leaf = leaf_of(request.target, request.recipe)
@@ -147,7 +150,7 @@ def overlay(request: Request, kind: str | None = None, *, progress: Progress) ->
     if request.force and request.out.exists():
         return write(proven=True, force=True)
     write(proven=False, force=False)
-    progress.step(f"{request.out} is written, and not proven yet")
+    (announce or progress.step)(f"{request.out} is written, and not proven yet")
     try:
         return write(proven=True, force=True)
     except ToolkitError:

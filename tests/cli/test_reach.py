@@ -9,7 +9,8 @@ import pytest
 from tests.cli.conftest import Unlet
 from toolkit import specimen
 
-BEHIND = f"# behind the overlay that '{{}} --nixpkgs {specimen.path()}' writes"
+BEHIND = f"# behind the overlay that 'unlet overlay {{}} --nixpkgs {specimen.path()}{{}}' writes"
+PATCHED = BEHIND.format("docker", " --kind patched")
 
 
 @pytest.mark.parametrize("sealed", [(), ("--sealed",)])
@@ -18,13 +19,13 @@ BEHIND = f"# behind the overlay that '{{}} --nixpkgs {specimen.path()}' writes"
     [
         (
             'docker = prev.docker.overrideAttrs (old: { moby = old.moby.overrideAttrs { postPatch = "true"; }; });',
-            BEHIND.format("unlet overlay docker --kind patched") + ", this override reaches as it is",
+            f"{PATCHED}, this override reaches as it is",
         ),
         (
             """notes-server = prev.notes-server.overrideAttrs {
               web-ui = prev.notes-server.overrideAttrs { pname = "notes-server-web-ui"; version = "1.0.0"; };
             };""",
-            BEHIND.format("unlet overlay notes-server")
+            BEHIND.format("notes-server", "")
             + ":\nnotes-server = prev.notes-server.overrideAttrs "
             + "(old: { passthru = old.passthru // { web-ui = …; }; });",
         ),
@@ -125,8 +126,7 @@ def test_the_natural_overrides_of_moby_name_the_form_that_works(
     done = unlet("reach", "overlay.nix", "--nixpkgs", specimen.path(), "--json")
     (found,) = json.loads(done.stdout)["overrides"]
     assert (found["status"], found["reason"].endswith(reason)) == ("does not evaluate", True)
-    command = "unlet overlay docker --kind patched"
-    assert found["instead"] == f"{BEHIND.format(command)}:\n{written}"
+    assert found["instead"] == f"{PATCHED}:\n{written}"
     # As it is printed, it works.
     assert unlet("overlay", "docker", "--kind", "patched", "--nixpkgs", specimen.path(), "-q").returncode == 0
     (unlet.cwd / "mine.nix").write_text(f"self: super: {{ {written.replace('…', value)} }}")

@@ -65,6 +65,7 @@ NEW = 'fetch { name = "new"; hash = hash "c"; }'
         "tool = prev.tool.overrideAttrs { dontStripThings = true; };",
         'tool = prev.tool.overrideAttrs { dontUseTool = true; args = [ (builtins.toFile "b" "$dontUseTool") ]; };',
         'tool = prev.tool.overrideAttrs { dontUseTool = true; postInstall = "test $dontUseTool"; };',
+        'tool = prev.tool.overrideAttrs (old: rec { configFile = "/tmp/c"; postInstall = "cp ${configFile} $out"; });',
         # A hash that is the old one is no remainder if the user wrote it.
         f"""vendored = with prev; mkDerivation (own: {{
           pname = "vendored";

@@ -551,7 +551,4 @@ in
   top =
     scope: names:
     say (map (name: guarded null (if scope ? ${name} && isPackage scope.${name} then text scope.${name}.drvPath else null)) names);
-
-  # Names of the set, for those that are misspelt.
-  all = say (attrNames plain);
 }

@@ -23,7 +23,7 @@ from toolkit.reach.instead import Names
 from toolkit.reach.listing import Listing, status_of
 from toolkit.reach.others import Others
 from toolkit.reach.overridden import Overridden
-from toolkit.reach.session import EvaluationError, Session
+from toolkit.reach.session import EvaluationError
 from toolkit.reach.sets import ScopedPath, Sets, called, listed
 from toolkit.reach.sources import is_own
 
@@ -41,16 +41,15 @@ class Judge:
     """Judges a session's overrides on one system, that of its `overlays`."""
 
     def __init__(
-        self, session: Session, progress: Progress, bring: Callable[[str], Brought | None], parts: Mapping[str, str]
+        self, sets: Sets, progress: Progress, bring: Callable[[str], Brought | None], parts: Mapping[str, str]
     ) -> None:
         """`parts` are names that only a package binds, with that package."""
-        self._sets = Sets(session)
-        self.overlays = Listing(self._sets)
-        self._others = Others(self._sets, bring)
+        self._sets = sets
+        self.overlays = Listing(sets)
+        self._others = Others(sets, bring)
         self._parts_of = parts
         self._progress = progress
-        self._places: dict[tuple[str, ...], Place | None] = {}
-        self._written: dict[tuple[Place, str], list[tuple[str, ...]]] = {}
+        self._written: dict[tuple[Place, str], list[Sequence[str]]] = {}
         self._slow: set[str] = set()
 
     def overrides(self, subjects: Sequence[Listed], only: Sequence[str]) -> list[Override]:
@@ -68,11 +67,11 @@ class Judge:
 
     def _attribute(self, subject: Listed) -> Iterator[Override]:
         joint = self._sets.joint(subject)
-        own: tuple[str, ...] = (subject.name,)
         scope = self._sets.alone(subject) if joint in self._slow else joint
-        if (chosen := subject.overlay.option) is not None:
-            own = chosen.of
-            yield self._override(subject, own, self._judged(ScopedPath(subject=subject, path=own, scope=scope)))
+        own = (subject.name,) if subject.overlay.option is None else subject.overlay.option.of
+        whole = ScopedPath(subject=subject, path=own, scope=scope, place=subject.named.place)
+        if subject.overlay.option is not None:
+            yield self._override(whole, self._judged(whole))
             return
         found = self._sets.ask(f"look {called(scope, subject)}", Look)
         self._bear(scope, found)
@@ -80,31 +79,30 @@ class Judge:
         if isinstance(found, EvaluationError) or (found.hook and not found.members):
             scope = self._sets.alone(subject)
             found = self._sets.ask(f"look {called(scope, subject)}", Look)
-        whole = ScopedPath(subject=subject, path=own, scope=scope)
+            whole = replace(whole, scope=scope)
         if isinstance(found, EvaluationError):
             # Of a new interpreter the packages may fail where it does not.
             verdict = self._failure(subject, found) if subject.named.known else self._judged(whole)
-            yield self._override(subject, own, verdict)
+            yield self._override(whole, verdict)
             return
-        self._places |= {(subject.overlay.key, *found.base, each.name): each.place for each in found.members}
         members: list[Override] = []
         for each in found.members if subject.named.known else ():
-            path = (*found.base, each.name)
-            if not self._is_known(subject, path, each.place):
+            base = found.base if found.extended else None
+            place = each.place or subject.named.place
+            member = replace(whole, path=(*found.base, each.name), base=base, place=place)
+            if each.place is None or not self._is_known(member, each.place):
                 self._sets.begin()
-                asked = ScopedPath(subject=subject, path=path, scope=scope, base=found.base if found.extended else None)
-                members.append(self._override(subject, path, self._judged(asked), each.place))
+                members.append(self._override(member, self._judged(member)))
         if not found.members or found.package or not subject.named.known:
             verdict = self._whole(whole, found)
             # An interpreter that only carries other packages is none of them.
             if not found.members or verdict.status is not Outcome.NO_EFFECT:
-                yield self._override(subject, own, verdict)
+                yield self._override(whole, verdict)
         yield from members
 
-    def _is_known(self, subject: Listed, path: tuple[str, ...], place: Place | None) -> bool:
+    def _is_known(self, asked: ScopedPath, place: Place) -> bool:
         """Return whether a member is another overlay's, or the same line has given the same package by another path."""
-        if place is None:
-            return False
+        subject, path = asked.subject, asked.path
         if place.file != subject.overlay.file and place.file in {each.file for each in subject.overlays}:
             return True
         known = self._written.setdefault((place, path[-1]), [])
@@ -150,10 +148,10 @@ class Judge:
         if isinstance(found, EvaluationError):
             failure = self._failure(subject, found)
             return replace(failure, reason=f"is a set, of which not all evaluates: {failure.reason}")
-        paths = [(*asked.path, *each) for each in found[:_MOST]]
-        if not paths:
+        if not found:
             return None
-        members = [self._override(subject, each, self._judged(replace(asked, path=each, base=None))) for each in paths]
+        paths = [replace(asked, path=(*asked.path, *each), base=None) for each in found[:_MOST]]
+        members = [self._override(each, self._judged(each)) for each in paths]
         failing = next((each for each in members if each.status is Outcome.FAILS), None)
         if failing is not None and len(found) <= _MOST:
             return Override(status=Outcome.FAILS, reason=f"{failing.attribute}: {failing.reason}")
@@ -240,7 +238,7 @@ class Judge:
                 same = Override(status=Outcome.NO_EFFECT, reason=reason)
         if same is _ALREADY and self._sets.drv("plain", asked.path) not in {"", case.new.path}:
             same = _BY_OTHERS
-        other = self._others.instead(asked, case, (), self._names(asked.subject, asked.path))
+        other = self._others.instead(asked, case, (), _names(asked.subject, asked.place))
         return same if other is None else replace(same, reason="the derivation stays the same", instead=other)
 
     def _changed(self, asked: ScopedPath, pair: Pair, case: Overridden) -> Override:
@@ -259,7 +257,7 @@ class Judge:
                 (each.path[0] for each in pair.aliases if len(each.path) == 1 and each.drv == new.path), None
             )
             return Override(status=Outcome.REACHES, reason=f"{follower} follows" if follower is not None else None)
-        names = self._names(asked.subject, asked.path)
+        names = _names(asked.subject, asked.place)
         others = [self._others.instead(asked, case, left, names)] if left else []
         if rest and None not in others:
             others.append(self._beside(asked, rest, names))
@@ -275,14 +273,9 @@ class Judge:
         among = [instead.kernel(target[0], path[0], names)] if is_kernel else [*instead.placed(path, names)]
         return self._others.placed(asked, target, among, names)
 
-    def _names(self, subject: Listed, path: Sequence[str]) -> Names:
-        if subject.overlay.option is not None:
-            return instead.Names(final="pkgs", prev="pkgs", option=subject.overlay.option)
-        return instead.names_at(self._places.get((subject.overlay.key, *path)) or subject.named.place)
-
     def _failure(self, subject: Listed, failed: EvaluationError) -> Override:
         reason, package = failed.fact, self._parts_of.get(subject.name)
-        names = self._names(subject, (subject.name,))
+        names = _names(subject, subject.named.place)
         other = self._others.part(subject, subject.name, package, names) if package is not None else None
         if other is not None:
             reason += f"; it is a part of {package}"
@@ -298,14 +291,12 @@ class Judge:
             reason += f"; did you mean {meant[1]}?"
         return Override(status=status_of(failed), reason=reason, instead=other)
 
-    def _override(
-        self, subject: Listed, path: Sequence[str], verdict: Override, place: Place | None = None
-    ) -> Override:
+    def _override(self, asked: ScopedPath, verdict: Override) -> Override:
         """Return a verdict by the whole list of overlays, with its attribute and the place of that."""
-        where = place or subject.named.place
+        subject, path, where = asked.subject, asked.path, asked.place
         chosen = subject.overlay.option
         if verdict.status in {Outcome.REACHES, Outcome.IN_PART, Outcome.NEW}:
-            verdict = self._in_list(subject, path, verdict)
+            verdict = self._in_list(asked, verdict)
         elif verdict.status is Outcome.NO_EFFECT and where is not None and is_own(where.file):
             reason = "the build stays the same, and its parts become overridable"
             verdict = Override(status=Outcome.REACHES, reason=reason)
@@ -326,8 +317,9 @@ class Judge:
             fact = f"{each.option} is {each.attribute}, not {subject.name}"
             self.overlays.warnings.append(f"{place}: {fact}: override that, or set {each.option} = pkgs.{subject.name}")
 
-    def _in_list(self, subject: Listed, path: Sequence[str], verdict: Override) -> Override:
+    def _in_list(self, asked: ScopedPath, verdict: Override) -> Override:
         """Judge by the whole list of overlays, in its order, what has an effect by itself."""
+        subject, path = asked.subject, asked.path
         if self._sets.joint(subject) in self._slow:
             return verdict
         by = self._sets.replacement(subject, path)
@@ -335,10 +327,7 @@ class Judge:
             refused = self._sets.refusal(subject, path)
             return replace(verdict, reason="; ".join(filter(None, (verdict.reason, refused)))) if refused else verdict
         place = by.file if by.line is None else f"{by.file}:{by.line}"
-        asked, names = (
-            ScopedPath(subject=subject, path=path, scope=self._sets.joint(subject)),
-            self._names(subject, path),
-        )
+        asked, names = replace(asked, scope=self._sets.joint(subject)), _names(subject, asked.place)
         other = self._others.placed(asked, path, [*instead.placed(path, names)], names)
         if other is None:
             later = replace(subject, overlay=subject.overlays[by.overlay - 1], named=Named(name=subject.name))
@@ -349,6 +338,13 @@ class Judge:
         if other is None:
             reason += f"; no way found, because that makes '{subject.name}' anew"
         return Override(status=Outcome.NO_EFFECT, reason=reason, instead=other, replaced_by=by)
+
+
+def _names(subject: Listed, place: Place | None) -> Names:
+    """Return the user's names in an override."""
+    if subject.overlay.option is not None:
+        return instead.Names(final="pkgs", prev="pkgs", option=subject.overlay.option)
+    return instead.names_at(place)
 
 
 def _unlike(pair: Pair) -> Override:

@@ -33,7 +33,9 @@ class Listing:
         for source in sources:
             self._sets.begin()
             own = self._sets.define("file", source.question)
-            for place, label, found in self._opened(source, own):
+            readable = self._readable(source)
+            opened = self._sets.ask(f"overlays {readable}", tuple[str, ...])
+            for place, label, found in self._parts(readable, source.label, opened):
                 if isinstance(found, EvaluationError):
                     unread.append(self._unread(source.file, label, found))
                     continue
@@ -76,9 +78,7 @@ class Listing:
 
     def _options(self, source: OverlaySource, before: int) -> Iterator[Overlay | Override]:
         """Yield what options of a configuration are set to, and why some were not read; warn of other overrides."""
-        place = readable = self._sets.define("file", source.question)
-        if source.otherwise is not None and isinstance(self._sets.ask(f"overlays {place}", object), EvaluationError):
-            readable = self._sets.define("file", source.otherwise)
+        place, readable = self._sets.define("file", source.question), self._readable(source)
         known: set[str] = set()
         chosen = [*self._chosen(source, place, ())]
         if source.otherwise is None or source.warning:
@@ -114,17 +114,15 @@ class Listing:
             fact = f"the configuration's options were not read: {unread.reason}"
             yield replace(unread, status=Outcome.UNKNOWN, reason=fact)
 
-    def _opened(
-        self, source: OverlaySource, place: str
-    ) -> Iterator[tuple[str, str, tuple[str, ...] | EvaluationError]]:
-        """Yield the names of what a source holds, what it is called there, and the labels of its overlays."""
-        found = self._sets.ask(f"overlays {place}", tuple[str, ...])
-        if isinstance(found, EvaluationError) and source.otherwise is not None:
-            if source.warning:
-                self.warnings.append(f"{source.file}: {source.warning}: {found.message}")
-            place = self._sets.define("file", source.otherwise)
-            found = self._sets.ask(f"overlays {place}", tuple[str, ...])
-        yield from self._parts(place, source.label, found)
+    def _readable(self, source: OverlaySource) -> str:
+        """Return the session's name for a source, in the first form in which Nix can read it."""
+        place = self._sets.define("file", source.question)
+        failed = self._sets.ask(f"overlays {place}", object) if source.otherwise is not None else None
+        if not isinstance(failed, EvaluationError) or source.otherwise is None:
+            return place
+        if source.warning:
+            self.warnings.append(f"{source.file}: {source.warning}: {failed.message}")
+        return self._sets.define("file", source.otherwise)
 
     def _parts(
         self, place: str, label: str, found: tuple[str, ...] | EvaluationError

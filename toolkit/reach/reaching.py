@@ -1,7 +1,6 @@
 """`reach` from beginning to end: the paths, the nixpkgs, the systems, the result."""
 
 import json
-import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,24 +13,18 @@ from toolkit import files
 from toolkit.errors import ToolkitError
 from toolkit.model import Progress, Silence, SourceRequest
 from toolkit.nix import limits
-from toolkit.nix.limits import jobs, sealed
-from toolkit.parallel import side_by_side
+from toolkit.nix.limits import sealed
 from toolkit.proposal import proposing, registry
+from toolkit.proposal.requests import Request, command
 from toolkit.reach import sources
 from toolkit.reach.answers import OverlaySource
 from toolkit.reach.effects import Brought, Override, Reach
 from toolkit.reach.judging import Judge
-from toolkit.reach.session import Session
+from toolkit.reach.sets import Sets
 from toolkit.sources import trees
 
 _EXPRESSION = Path(__file__).parents[1] / "expressions/reach.nix"
 _SECONDS = 120.0
-
-_MANY = 16
-"""From so many overrides on a second Nix pays, which takes a second to start."""
-
-_MEBIBYTES = 2560
-"""The memory of a Nix process that evaluates half of fifty overrides."""
 
 
 class ReachRequest(Struct, frozen=True, kw_only=True):
@@ -138,32 +131,21 @@ def _on(
         if request.sealed:
             around.enter_context(sealed(*(path.absolute() for path in request.paths), root, scratch))
         lookup = _lookup(root, scratch)
-        session = around.enter_context(Session(_EXPRESSION, arguments, lookup=lookup, seconds=seconds))
+        sets = around.enter_context(Sets(_EXPRESSION, arguments, lookup=lookup, seconds=seconds))
 
         def bring(package: str) -> Brought | None:
             directory = Path(mkdtemp(dir=scratch)) / "overlay"
             if not proposing.bring(package, root, directory, progress=Silence()):
                 return None
-            named, source = registry.target(package), request.source
-            given = {"--nixpkgs": source.nixpkgs, "--rev": source.rev}
-            words = [word for name, value in given.items() if value is not None for word in (name, value)]
-            kind = named.overlay if named is not None else ()
-            return Brought(directory=directory, command=shlex.join(["unlet", "overlay", package, *kind, *words]))
+            named = registry.target(package)
+            asked = Request(target=package, source=request.source)
+            return Brought(directory=directory, command=command("overlay", asked, *(named.overlay if named else ())))
 
-        judge = Judge(session, progress, bring, parts)
+        judge = Judge(sets, progress, bring, parts)
 
         def judged(group: Sequence[OverlaySource]) -> list[Override]:
             unread, subjects = judge.overlays.subjects(group, request.only)
-            count = len(subjects) // 2 if len(subjects) >= _MANY and jobs(each=_MEBIBYTES) > 1 else 0
-
-            def half(first: bool) -> list[Override]:  # noqa: FBT001 - one of two
-                if not first:
-                    return judge.overrides(subjects[count:], request.only)
-                with Session(_EXPRESSION, arguments, lookup=lookup, seconds=seconds) as another:
-                    second = Judge(another, progress, bring, parts)
-                    return second.overrides(second.overlays.subjects(group, request.only)[1][:count], request.only)
-
-            return [*unread, *(each for part in side_by_side(half, [True, False][not count :]) for each in part)]
+            return [*unread, *judge.overrides(subjects, request.only)]
 
         for group in groups:
             if not isinstance(group, Path):
@@ -173,6 +155,4 @@ def _on(
             overrides += judged([overlays])
             for kind, name in judge.overlays.hosts(str(directory)):
                 overrides += judged([sources.host(directory, kind, name)])
-        return Reach(
-            nixpkgs=str(root), overrides=tuple(overrides), warnings=(*judge.overlays.warnings, *session.warnings)
-        )
+        return Reach(nixpkgs=str(root), overrides=tuple(overrides), warnings=(*judge.overlays.warnings, *sets.warnings))

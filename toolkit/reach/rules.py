@@ -239,7 +239,6 @@ RULES = (
     unread.unread_checks,
     same_source,
     same_source_within,
-    unread.unread_fetching,
     unread.unused_hash,
     same_dependencies,
     old_source,

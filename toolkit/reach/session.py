@@ -14,11 +14,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, Self, TypeVar
 
 from msgspec.structs import replace
 
-from toolkit import process
+from toolkit import documents, process
 from toolkit.environment import BUILDING, of
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.nix.limits import bounded, is_sealed, memory, raised_by, restrict
@@ -37,7 +37,7 @@ _SETTINGS = {
     "connect-timeout": "10",
 }
 _MEBIBYTES = 4096
-"""The memory limit of Nix without a seal: half of fifty overrides needs half of it."""
+"""The memory limit of Nix without a seal, enough for fifty overrides."""
 
 _CUT = "syntax error, unexpected ':', expecting end of file\n       at «string»:"
 _DEEP = "error: stack overflow"
@@ -46,6 +46,8 @@ _MOST_LINES, _MOST_CHARACTERS = 1_000, 2_000
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
+
+T = TypeVar("T")
 
 _INPUT = re.compile(r"… unlet: input '([^']+)'")
 _ABSENT = re.compile(
@@ -95,7 +97,7 @@ class Session:
         sealed = restrict(within, expression.parent, writes=(own(),))
         # <nixpkgs> of an overlay is the one that it is tried on; a link comes after what it leads to.
         self._command = replace(sealed, argv=(*sealed.argv, "-I", f"nixpkgs={lookup}"))
-        self._definitions: list[str] = []
+        self._defined: dict[str, str] = {}
         self.warnings: dict[str, None] = {}
         self._seconds = min(seconds, self._command.timeout or seconds)
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
@@ -122,20 +124,24 @@ class Session:
     ) -> None:
         self._close()
 
-    def ask(self, question: str) -> object:
-        """Return the answer to an expression, which must print it with `say`.
-
-        Raise EvaluationError with Nix's reason if the expression does not evaluate, or takes too long.
-        """
+    def ask(self, question: str, kind: type[T]) -> T | EvaluationError:
+        """Return the answer to an expression, which must print it with `say`, or the reason for having none."""
         if time.monotonic() >= self._deadline:
-            raise self._late("")
-        try:
-            return self._asked(question)
-        except EvaluationError as error:
+            return self._late("")
+        for _ in range(2):
+            try:
+                return documents.convert(self._asked(question), kind, document="Nix's answer")
+            except EvaluationError as error:
+                failed = error
             # What was answered before may have taken the memory.
-            if not (error.is_limit and self._has_room):
-                raise
-            return self._asked(question)
+            if not (failed.is_limit and self._has_room):
+                break
+        return failed
+
+    def known(self, question: str, kind: type[T], otherwise: T) -> T:
+        """Return Nix's answer, or another one if it has none."""
+        answer = self.ask(question, kind)
+        return otherwise if isinstance(answer, EvaluationError) else answer
 
     def _asked(self, question: str) -> object:
         # A file that ends too early is for Nix a question that goes on; a line that no question goes on with ends it.
@@ -160,10 +166,12 @@ class Session:
         self._answers += 1
         return json.loads(answer)
 
-    def define(self, name: str, expression: str) -> None:
-        """Give an expression a name; it is evaluated once, on first use."""
-        self._definitions.append(f"{name} = {expression}")
-        self._write(self._definitions[-1])
+    def define(self, kind: str, expression: str) -> str:
+        """Return the name of an expression; it is evaluated once, on first use."""
+        if expression not in self._defined:
+            self._defined[expression] = f"{kind}_{len(self._defined)}"
+            self._write(f"{self._defined[expression]} = {expression}")
+        return self._defined[expression]
 
     def _write(self, lines: str) -> None:
         stdin = self._process.stdin
@@ -195,8 +203,8 @@ class Session:
     def _restart(self) -> None:
         self._close()
         self.__enter__()
-        for definition in self._definitions:
-            self._write(definition)
+        for expression, name in self._defined.items():
+            self._write(f"{name} = {expression}")
 
     def _close(self) -> None:
         # Between two questions it is the end of its input that ends it: SIGTERM ends an evaluation alone.

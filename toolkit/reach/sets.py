@@ -1,49 +1,17 @@
 """The package sets for judging an override, in one session with Nix: with all overlays, and with this one alone."""
 
 from collections.abc import Sequence
-from typing import TypeVar
 
 from msgspec import Struct
 
-from toolkit import documents
 from toolkit.nix.program import quoted
-from toolkit.reach.answers import Listed, Overlay
+from toolkit.reach.answers import Listed, Overlay, Place
 from toolkit.reach.effects import Replacement
 from toolkit.reach.session import EvaluationError, Session
 
-T = TypeVar("T")
 
-
-class Sets:
+class Sets(Session):
     """A session's package sets by name, and the questions about them."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._defined: dict[str, str] = {}
-
-    def begin(self) -> None:
-        """Begin the next override, with its own time limit."""
-        self._session.begin()
-
-    def ask(self, question: str, kind: type[T]) -> T | EvaluationError:
-        """Return Nix's answer, or the reason for having none."""
-        try:
-            answer = self._session.ask(question)
-        except EvaluationError as error:
-            return error
-        return documents.convert(answer, kind, document="Nix's answer")
-
-    def known(self, question: str, kind: type[T], otherwise: T) -> T:
-        """Return Nix's answer, or another one if it has none."""
-        answer = self.ask(question, kind)
-        return otherwise if isinstance(answer, EvaluationError) else answer
-
-    def define(self, kind: str, question: str) -> str:
-        """Return the session's name for an expression."""
-        if question not in self._defined:
-            self._defined[question] = f"{kind}_{len(self._defined)}"
-            self._session.define(self._defined[question], question)
-        return self._defined[question]
 
     def used(self, overlays: Sequence[Overlay]) -> str:
         """Return the session's name for a list of overlays."""
@@ -104,12 +72,16 @@ def called(scope: str, subject: Listed, path: Sequence[str] | None = None) -> st
 
 
 class ScopedPath(Struct, frozen=True, kw_only=True):
-    """A path that an override gives, in a set of packages; of the scope `base` if the override extends that."""
+    """A path that an override gives, in a set of packages, and its place in a file.
+
+    If the override extends a scope, `base` is that, and the path leads to a member.
+    """
 
     subject: Listed
     path: Sequence[str]
     scope: str
     base: Sequence[str] | None = None
+    place: Place | None = None
 
     @property
     def call(self) -> str:

@@ -71,6 +71,8 @@ _CHECKING = frozenset(["checkPhase", "installCheckPhase", "postCheck", "preCheck
 _CHECKS = re.compile(r"(?<!version-)check-hook")
 _OF_HOOKS = re.compile(r"[a-z]+[A-Z]\w*")
 """Variables with such a name are read by nixpkgs' phases and hooks, and not by the package itself."""
+_SWITCH = re.compile(r"(?:do|dont|no|disabled?|enable)[A-Z]\w*|[a-z]\w*(?:Features|Flags|FlagsArray|Inputs|Phase)")
+"""New variables with such a name are for a hook; others may be the user's own, to be used in what else is set."""
 _NEAR = 0.88
 _STORE = re.compile(r"/nix/store/[0-9a-z]{32}-[^\s:\"']+")
 _HASH_NAME = re.compile(r"(?:hash|sha\d+)$", re.IGNORECASE)
@@ -149,17 +151,6 @@ def unread_checks(case: Overridden) -> Iterator[Left]:
             yield Left(name=name, why=f"'{switch}' is not set, so that '{name}' does not run")
 
 
-def unread_fetching(case: Overridden) -> Iterator[Left]:
-    """Yield settings of the fetcher, if the source stays."""
-    if case.source_changes or not case.source(case.new):
-        return
-    for name in case.added:
-        if name in _FETCHING:
-            yield Left(
-                name=name, why=f"'{name}' is an argument of the fetcher; here it is a variable that nothing reads"
-            )
-
-
 def unused_hash(case: Overridden) -> Iterator[Left]:
     """Yield a hash that no download has."""
     hashes = {
@@ -196,9 +187,12 @@ def unread_variable(case: Overridden) -> Iterator[Left]:
     # What Nix itself reads changes other variables too.
     is_alone = {*case.changed} <= {*case.names, "name"}
     for name in case.added:
-        if name in arguments and not _STORE.search(case.new.environment[name]):
+        if name in _FETCHING and not case.source_changes and case.source(case.new):
+            why = f"'{name}' is an argument of the fetcher; here it is a variable that nothing reads"
+            yield Left(name=name, why=why)
+        elif name in arguments and not _STORE.search(case.new.environment[name]):
             yield Left(name=name, why=f"'{name}' is an argument of the package; as a variable nothing reads it")
         elif name not in _KNOWN and (near := get_close_matches(name, _KNOWN, n=1, cutoff=_NEAR)):
             yield Left(name=name, why=f"nothing reads the variable '{name}'; did you mean '{near[0]}'?")
-        elif is_alone and not _HASH_NAME.search(name) and not is_read(case, name):
+        elif is_alone and _SWITCH.fullmatch(name) and not is_read(case, name):
             yield Left(name=name, why=f"no phase and no setup hook of this build reads the variable '{name}'")

@@ -91,6 +91,7 @@ class Map:
         self._index = literals.index(tree)
         self.text = cache(self._text)
         self.bindings = cache(self._bindings)
+        self.renamed = cache(self._renamed)
         self._offsets = cache(self._literals)
         self._added: defaultdict[str, set[str]] = defaultdict(set)
         self._naming: dict[frozenset[str], list[str]] = {}
@@ -146,7 +147,7 @@ class Map:
         found |= {path for path in renamed if renamed[path] in found}
         return frozenset(path for path in found | self.inherited(found) if path), is_all
 
-    def renamed(self, file: str) -> Mapping[AttrPath, AttrPath]:
+    def _renamed(self, file: str) -> Mapping[AttrPath, AttrPath]:
         """Return the aliases `name = other;` in a table of the package set, by `name`."""
         return {(name,): tuple(other.split(".")) for name, other in _OTHER_NAME.findall(self.text(file))}
 

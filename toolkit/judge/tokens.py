@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Container, Iterable, Iterator
-from itertools import accumulate
+from itertools import accumulate, takewhile
 from typing import NamedTuple
 
 from msgspec import Struct, field
@@ -270,9 +270,10 @@ def in_code(text: str, offsets: Iterable[int]) -> list[int]:
     Words in comments, longer strings and paths are not names.
     """
     wanted = {*offsets}
+    last = max(wanted, default=-1)
     return [
         token.start
-        for token in _tokens(text)
+        for token in takewhile(lambda token: token.start <= last, _tokens(text))
         if token.start in wanted
         and token.kind != "skip"
         and (token.kind != "text" or _QUOTED.fullmatch(text, token.start - 1, token.end))

@@ -154,17 +154,6 @@ class TestKernel:
         (tmp_path / "gone").mkdir()
         assert kernel.runtime_problem(here) is None
 
-    @pytest.mark.parametrize(
-        ("text", "mark"),
-        [("0 100000 65536\n", "only 65536 user ids are mapped"), ("0 0 4294967295\n", None), ("", None)],
-    )
-    def test_container_is_known_by_its_ids_or_by_a_file(self, tmp_path: Path, text: str, mark: str | None) -> None:
-        here = machine(tmp_path)
-        write(here.proc / "self/uid_map", text)
-        assert kernel.container_mark(here, tmp_path) == mark
-        write(tmp_path / "run/.containerenv", "")
-        assert kernel.container_mark(here, tmp_path) == f"{tmp_path}/run/.containerenv exists"
-
     @pytest.mark.parametrize("setting", [kernel.NAMESPACES, kernel.CLONE])
     def test_user_namespaces_that_are_turned_off_are_named(self, tmp_path: Path, setting: Path) -> None:
         here = machine(tmp_path)

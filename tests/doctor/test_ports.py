@@ -39,7 +39,8 @@ def test_security_wrapper_of_the_name_that_comes_first_makes_a_healthy_host(host
     assert "CapEff 0000000000000400" in condition(document, "daemon")["evidence"][0]
     assert "the running rootlesskit: --port-driver=builtin" in condition(document, "port-driver")["evidence"]
     assert shown.stdout.startswith("the running daemon can publish port 80\n")
-    assert f"prefixed to PATH: {KIT}/bin" in shown.stdout
+    assert f"service: would use next {KIT}/bin/rootlesskit, entry " in shown.stdout
+    assert ", prefixed by the wrapper" in shown.stdout
 
 
 @pytest.mark.parametrize("form", ["script", "elf"])

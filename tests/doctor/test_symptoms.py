@@ -275,7 +275,7 @@ def test_each_symptom_has_a_line() -> None:
 @pytest.mark.parametrize(("name", "line"), [(name, line) for name, lines in LINES.items() for line in lines])
 def test_line_is_recognised_as_this_symptom(name: str, line: str) -> None:
     signs = recognise(["host systemd[1]: Starting docker.service", line])
-    assert [(sign.symptom.name, sign.lines) for sign in signs] == [(name, (1,))]
+    assert [(symptom.name, numbers) for symptom, numbers in signs] == [(name, [1])]
 
 
 @pytest.mark.parametrize(
@@ -292,7 +292,7 @@ def test_line_is_recognised_as_this_symptom(name: str, line: str) -> None:
     ],
 )
 def test_line_that_shows_nothing_is_no_symptom(line: str) -> None:
-    assert recognise([line]) == ()
+    assert recognise([line]) == []
 
 
 def test_cause_is_used_and_its_remedies_can_be_filled() -> None:

@@ -224,18 +224,18 @@ def explain(
         for number, line in enumerate(text.removesuffix("\n").split("\n"), 1)
     ]
     entries: list[LogEntry] = []
-    for sign in symptoms.recognise([line for _, _, line in places]):
-        name, number, line = places[sign.lines[-1]]
+    for symptom, numbers in symptoms.recognise([line for _, _, line in places]):
+        name, number, line = places[numbers[-1]]
         refused = _PORT.search(line)
         own = port or (int(refused[1] or refused[2]) if refused is not None else _USUAL_PORT)
         entries.append(
             LogEntry(
-                name=sign.symptom.name,
+                name=symptom.name,
                 log=name,
                 line=number,
-                count=len(sign.lines),
-                text=_excerpt(line.strip(), sign.symptom),
-                suspects=tuple(_suspect(cause, roles.get(cause.name), machine, own) for cause in sign.symptom.causes),
+                count=len(numbers),
+                text=_excerpt(line.strip(), symptom),
+                suspects=tuple(_suspect(cause, roles.get(cause.name), machine, own) for cause in symptom.causes),
             )
         )
     return Log(name=", ".join(name for name, _ in texts), lines=len(places), entries=tuple(entries))

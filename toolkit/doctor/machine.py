@@ -25,9 +25,6 @@ TUN = Path("net/tun")
 UNIT = "docker.service"
 STATE_DIRECTORY = "DOCKERD_ROOTLESS_ROOTLESSKIT_STATE_DIR"
 
-# What docker, podman and systemd-nspawn leave in a container. Other unprivileged ones are known by their ids.
-_CONTAINER_MARKS = (".dockerenv", "run/.containerenv", "run/systemd/container")
-_ALL_IDS = 1 << 32
 _DEFAULT_PORT_START = 1024
 _PROPERTIES = "LoadState,ActiveState,SubState,Environment,ExecStart,NoNewPrivileges,FragmentPath,DropInPaths"
 _SECONDS = 10.0
@@ -140,15 +137,6 @@ def namespaces_problem(machine: Machine) -> str | None:
     except ToolkitError:
         return None
     return None
-
-
-def container_mark(machine: Machine, root: Path = Path("/")) -> str | None:
-    """Return the evidence that this is inside a container, or None."""
-    mark = next((root / path for path in _CONTAINER_MARKS if (root / path).exists()), None)
-    if mark is not None:
-        return f"{mark} exists"
-    ids = (text_of(machine.proc / "self/uid_map") or "").split()
-    return f"only {ids[2]} user ids are mapped" if ids and int(ids[2]) < _ALL_IDS - 1 else None
 
 
 def apparmor_restricts(machine: Machine, program: Path | None) -> bool:

@@ -7,7 +7,6 @@ from packaging.version import Version
 from toolkit.doctor import machine, programs
 from toolkit.doctor.sight import Observation, Role, Sight, View, cause, note, ok
 from toolkit.doctor.subordinate_ids import free_range, subordinate_ids
-from toolkit.errors import ToolkitError
 
 PROXY = "rootlesskit-docker-proxy"
 # From this release on dockerd speaks to rootlesskit itself.
@@ -200,30 +199,6 @@ def _tun(sight: Sight) -> Observation:
     return ok(f"{sight.machine.dev / machine.TUN} can be used") if problem is None else cause(problem)
 
 
-def _outer_container(sight: Sight) -> Observation:
-    mark = machine.container_mark(sight.machine)
-    if mark is None:
-        return ok("this does not run inside of a container")
-    if sight.daemon is not None:
-        return ok("this runs inside of a container, and so does the daemon")
-    return note("this runs inside of a container", mark)
-
-
-def _wrapper(sight: Sight) -> Observation:
-    launcher = sight.launcher
-    evidence = [f"runs {launcher.script}", *(f"wrapper around {wrapper.program}" for wrapper in launcher.wrappers)]
-    try:
-        order = launcher.order
-    except ToolkitError as error:
-        return Observation(role=Role.UNKNOWN, fact=error.message, evidence=tuple(evidence), remedies=())
-    evidence += [f"prefixed to PATH: {entry}" for entry in order.prefix]
-    evidence += [f"appended to PATH: {entry}" for entry in order.suffix]
-    if not launcher.wrappers:
-        return ok(f"{launcher.path} does not change PATH", *evidence)
-    fact = f"{launcher.path} prefixes {len(order.prefix)} entries to PATH and appends {len(order.suffix)}"
-    return ok(fact, *evidence)
-
-
 def _service(sight: Sight) -> Observation:
     service = sight.service
     if service.missing:
@@ -252,8 +227,6 @@ CHECKS: Mapping[str, Callable[[Sight], Observation]] = {
     "user-namespaces": _user_namespaces,
     "apparmor": _apparmor,
     "tun": _tun,
-    "outer-container": _outer_container,
-    "wrapper": _wrapper,
     "service": _service,
 }
-"""The conditions by name, the most important one first; the last three are never causes."""
+"""The conditions by name, the most important one first; the last is never a cause."""

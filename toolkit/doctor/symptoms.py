@@ -52,24 +52,20 @@ class Symptom(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return re.search(self.pattern, line)
 
 
-class Sign(Struct, frozen=True, kw_only=True):
-    """A symptom in a log, and the numbers of its lines, counted from 0."""
+def recognise(lines: Sequence[str]) -> list[tuple[Symptom, list[int]]]:
+    """Return the symptoms in a log with the numbers of their lines, from 0, the latest first.
 
-    symptom: Symptom
-    lines: tuple[int, ...]
-
-
-def recognise(lines: Sequence[str]) -> tuple[Sign, ...]:
-    """Return the symptoms in a log, the latest first; vague ones only if there are no others."""
+    A vague one counts only if there are no others.
+    """
     found: dict[str, list[int]] = {}
     for number, line in enumerate(lines):
         if line and _TRACE.search(line) is None:
             symptom = next((each for each in symptoms().values() if each.search(line)), None)
             if symptom is not None:
                 found.setdefault(symptom.name, []).append(number)
-    signs = [Sign(symptom=symptoms()[name], lines=tuple(numbers)) for name, numbers in found.items()]
-    telling = [sign for sign in signs if not sign.symptom.vague]
-    return tuple(sorted(telling or signs, key=lambda sign: sign.lines[-1], reverse=True))
+    signs = [(symptoms()[name], numbers) for name, numbers in found.items()]
+    telling = [sign for sign in signs if not sign[0].vague]
+    return sorted(telling or signs, key=lambda sign: sign[1][-1], reverse=True)
 
 
 class _Document(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -38,7 +38,7 @@ def test_many_take_few_processes_and_one_that_fails_keeps_no_other(tmp_path: Pat
     lines: list[str] = []
     with process.echoing(lines.append):
         found = program.parsed_each(contents, tmp_path, names=[str(number) for number in range(1000)])
-    assert len(lines) == 6
+    assert len(lines) < 5 + 2 * (200).bit_length()
     assert [isinstance(each, str) for each in found].count(False) == 1
     assert isinstance(found[500], NixSyntaxError)
     assert found[501] == "({  }: { a = 501; })"

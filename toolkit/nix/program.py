@@ -6,7 +6,6 @@ Needs Nix 2.18, the oldest version that nixpkgs itself supports (its lib/minver.
 import re
 import signal
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -73,9 +72,7 @@ def parse_text(content: bytes, *, name: str) -> str:
     try:
         return process.run(argv, env=variables(), stdin=content, timeout=_PARSE_SECONDS, within=confinement()).text
     except CommandError as error:
-        if error.status == -signal.SIGTERM:
-            raise RefusalError(f"{name}: Nix does not parse this within {_PARSE_SECONDS:g} s") from error
-        raise _syntax_error_at(error, r"«stdin»", name, content) or error from error
+        raise _unparsed(error, r"«stdin»", name, content) from error
 
 
 def parsed_each(
@@ -89,36 +86,33 @@ def parsed_each(
     paths = [directory / f"{number}.nix" for number in range(len(contents))]
     for path, content in zip(paths, contents, strict=True):
         path.write_bytes(content)
-    answers: list[str | NixSyntaxError | RefusalError | None] = [None] * len(paths)
-    waiting = [range(begin, min(begin + _AT_ONCE, len(paths))) for begin in range(0, len(paths), _AT_ONCE)][::-1]
     broken = 0
-    while waiting and broken < MOST_BROKEN:
-        part = waiting.pop()
-        asked = replace(parse_command([paths[at] for at in part]), ok=None, timeout=_PARSE_SECONDS, most=ANSWER_BYTES)
-        done: process.Completed | None = None
-        with suppress(CommandError):
-            done = process.execute(asked)
-        if (done is None or done.status < 0) and len(part) > 1:
-            waiting += [part[len(part) // 2 :], part[: len(part) // 2]]
-            continue
+
+    def read(part: range) -> list[str | NixSyntaxError | RefusalError | None]:
+        nonlocal broken
+        if broken >= MOST_BROKEN:
+            return [None] * len(part)
+        command = replace(parse_command([paths[at] for at in part]), timeout=_PARSE_SECONDS, most=ANSWER_BYTES)
+        try:
+            output = process.execute(command).stdout
+        except CommandError as error:
+            if len(part) > 1:
+                middle = len(part) // 2
+                return [*read(part[:middle]), *read(part[middle:])]
+            broken += 1
+            return [_unparsed(error, re.escape(str(paths[at])), names[at], contents[at]) for at in part]
         # Each content is one line, in which Nix writes those of its strings as it reads them.
-        read = done.stdout.split(b"\n")[:-1] if done is not None else []
-        for at, line in zip(part, read, strict=False):
-            answers[at] = line.decode("utf-8", "surrogateescape")
-        if len(read) == len(part):
-            continue
-        at, rest = part[len(read)], part[len(read) + 1 :]
-        broken += 1
-        answers[at] = RefusalError(f"{names[at]}: Nix does not parse this within {_PARSE_SECONDS:g} s")
-        if done is not None and done.status > 0:
-            error = CommandError(done.argv, status=done.status, stderr=done.stderr)
-            place = re.escape(str(paths[at]))
-            answers[at] = _syntax_error_at(error, place, names[at], contents[at]) or RefusalError(
-                f"{names[at]}: {reason(error)}"
-            )
-        if rest:
-            waiting.append(rest)
-    return answers
+        return [line.decode("utf-8", "surrogateescape") for line in output.split(b"\n")[:-1]]
+
+    parts = [range(begin, min(begin + _AT_ONCE, len(paths))) for begin in range(0, len(paths), _AT_ONCE)]
+    return [answer for part in parts for answer in read(part)]
+
+
+def _unparsed(error: CommandError, place: str, name: str, content: bytes) -> NixSyntaxError | RefusalError:
+    """Return why Nix does not parse a content, whose `place` in Nix's messages is a pattern."""
+    if error.status == -signal.SIGTERM:
+        return RefusalError(f"{name}: Nix does not parse this within {_PARSE_SECONDS:g} s")
+    return _syntax_error_at(error, place, name, content) or RefusalError(f"{name}: {reason(error)}")
 
 
 def reason(error: CommandError) -> str:

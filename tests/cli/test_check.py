@@ -76,9 +76,7 @@ def test_own_edits_are_judged_in_a_clone_and_a_comment_requires_a_whole_nixpkgs(
     file.write_text(docker_nix.read_text().replace("-DMINIMAL=ON", "-DMINIMAL=OFF"))
     done = unlet("check")
     assert done.returncode == 1
-    failure = (
-        r"^failed   no-rebuild    .*\n  (?:docker|moby) is rebuilt \(.* and \d more\) \(and \d+ more; --json has all\)$"
-    )
+    failure = r"^failed   no-rebuild    .*\n  .*(?:docker|moby).* \(and \d+ more; --json has all\)$"
     assert len(re.findall(failure, done.stdout, re.MULTILINE)) == 1
     assert unlet("check", "--comment").stderr.startswith(
         "unlet check: --comment requires a change of a whole nixpkgs\n"

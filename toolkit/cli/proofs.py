@@ -1,7 +1,6 @@
 """Print a report as lines: its proofs, the written files, the next steps."""
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from shlex import join, quote
 
@@ -80,29 +79,10 @@ def proven(proofs: Sequence[Proof], settings: GlobalOptions) -> Iterator[Line]:
 
 
 def _failure(proof: Proof) -> str:
-    """Return one example of what is wrong, and how many more there are."""
-    first, *others = _grouped([proof.reason or "", *proof.evidence])
-    example = first if len(first) <= _EXAMPLE else f"{first[: _EXAMPLE - 1]}…"
-    return f"{example} (and {len(others)} more; --json has all)" if others else example
-
-
-# What the facts about derivations begin with: the system, and what is evaluated there.
-_PLACE = re.compile(r"(\S+-(?:linux|darwin)(?: → \S+-(?:linux|darwin))? \S+): (.+)")
-_STORE_PATHS = re.compile(r"(?:: )?/nix/store/\S+(?: → /nix/store/\S+)?")
-
-
-def _grouped(lines: Iterable[str]) -> list[str]:
-    """Return lines with what is said of several systems or packages in one: the first of them, and how many more."""
-    groups: dict[str, list[tuple[str, str]]] = {}
-    for line in lines:
-        found = _PLACE.fullmatch(line)
-        fact = _STORE_PATHS.sub("", found[2]) if found is not None else ""
-        # What says no more than a path is no fact of its own.
-        groups.setdefault(fact or line, []).append((found[1] if found is not None and fact else "", line))
-    return [
-        places[0][1] if len(places) == 1 or not places[0][0] else f"{fact} ({places[0][0]} and {len(places) - 1} more)"
-        for fact, places in groups.items()
-    ]
+    """Return the reason, and how many facts there are about it."""
+    reason = proof.reason or ""
+    example = reason if len(reason) <= _EXAMPLE else f"{reason[: _EXAMPLE - 1]}…"
+    return f"{example} (and {len(proof.evidence)} more; --json has all)" if proof.evidence else example
 
 
 def total(proofs: Sequence[Proof]) -> Line:

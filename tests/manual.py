@@ -51,7 +51,7 @@ def reference() -> str:
         command = context.command
         lines += ["", f"## {context.command_path}", "", " ".join((command.help or "").partition("\n\n")[0].split())]
         arguments = command.collect_usage_pieces(context)[1:]
-        if arguments and not isinstance(command, click.Group):
+        if arguments:
             lines += ["", f"`{context.command_path} {' '.join(arguments)}`"]
         rows = _rows(context)
         own = [row for group in rows for row in rows[group] if row not in shared[group]]
@@ -107,14 +107,12 @@ def _schemas() -> Iterator[str]:
 
 
 def _contexts() -> Iterator[click.Context]:
-    """Yield the context of each command, and of each of its own, with its whole name."""
+    """Yield the context of each command, with its whole name."""
     top = click.Context(commands, info_name="unlet")
     for name in COMMANDS:
         command = commands.get_command(top, name)
         assert command is not None, name
-        yield (context := click.Context(command, info_name=name, parent=top))
-        if isinstance(command, click.Group):
-            yield from (click.Context(each, info_name=name, parent=context) for name, each in command.commands.items())
+        yield click.Context(command, info_name=name, parent=top)
 
 
 def _rows(context: click.Context) -> _Rows:

@@ -9,29 +9,19 @@ from toolkit.cache import CacheEntry, default_cache, limit
 from toolkit.cli import options, output
 
 
-@click.group("cache", invoke_without_command=True)
+@options.command("cache", examples=("unlet cache", "unlet cache clean"))
+@click.argument("action", metavar="[clean]", type=click.Choice(["list", "clean"]), default="list")
 @options.common
-@click.pass_context
-def command(ctx: click.Context) -> int:
-    """List or clean the cache."""
-    return _list() if ctx.invoked_subcommand is None else 0
-
-
-@command.command("list")
-@options.common
-def list_entries() -> int:
-    """List the entries, the most recently used first, and the limit of the cache.
+def command(*, action: str) -> int:
+    """List the entries, the most recently used first, and the limit; or delete those that no running unlet uses.
 
     If a new tree exceeds the limit, unlet deletes the least recently used entries, except those of a running unlet.
-    UNLET_CACHE_MB sets the limit; 0 is none.
+    UNLET_CACHE_MB sets the limit; 0 is none. Later commands fetch deleted entries again.
     """
-    return _list()
+    return _clean() if action == "clean" else _list()
 
 
-@command.command("clean")
-@options.common
-def clean() -> int:
-    """Delete the entries that no running unlet uses. Later commands fetch them again."""
+def _clean() -> int:
     settings = options.settings()
     cleaning = default_cache().clean()
     if settings.json:

@@ -16,7 +16,6 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 from msgspec import Struct
 
-from tests import specimens
 from tests.trees import trees
 from toolkit import specimen
 from toolkit.cli import doctor, find, track
@@ -78,17 +77,6 @@ def command_lines(document: Path) -> Iterator[str]:
     for found in re.findall(r"`((?:\./)?unlet [^`]*)`", prose(document)):
         # In the table of commands `[NAME…]` and `FILE…` say what there may be.
         yield re.sub(r"[\[\]…]", "", found).replace("SHELL", "bash")
-
-
-def groups(command: click.Command) -> Iterator[click.Command]:
-    """Yield a command and all below it."""
-    yield command
-    if isinstance(command, click.Group):
-        context = click.Context(command)
-        for name in command.list_commands(context):
-            below = command.get_command(context, name)
-            assert below is not None
-            yield from groups(below)
 
 
 def named(name: str) -> click.Command:
@@ -196,7 +184,7 @@ def assert_valid(name: str, number: int, *printed: str) -> None:
 
 def test_report_has_its_schema(proposed: tuple[Path, str]) -> None:
     written = proposed[0] / "proposal" / "report.json"
-    printed = run(["propose", "--nixpkgs", specimens.nixpkgs("24.0"), "--out", "other", "--json"], proposed[0]).stdout
+    printed = run(["propose", "notes-server", "--nixpkgs", "specimen", "--out", "other", "--json"], proposed[0]).stdout
     assert_valid("report", report.SCHEMA, written.read_text(), printed)
 
 
@@ -294,8 +282,11 @@ def test_paths_are_those_that_were_read_back(proposed: tuple[Path, str]) -> None
 
 
 @pytest.fixture(scope="module")
-def contributed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """Prepare a pull request in a clone of the specimen; return the directory around the clone and what was printed."""
+def contributed(tmp_path_factory: pytest.TempPathFactory, proposed: tuple[Path, str]) -> tuple[Path, str]:
+    """Prepare a pull request in a clone of the specimen; return the directory around the clone and what was printed.
+
+    Beside the clone is a worktree with the proposal of both steps.
+    """
     directory = tmp_path_factory.mktemp("contributed")
     clone = directory / "nixpkgs"
     shutil.copytree(specimen.path(), clone)
@@ -310,7 +301,10 @@ def contributed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
         ["update-ref", "refs/remotes/upstream/master", "HEAD"],
     ):
         subprocess.run(["git", "-C", str(clone), *arguments], check=True)
-    run(["pr", "--repo", str(clone), "--only", "lift", "--only", "demote", "--branch", "both"], directory)
+    both = str(directory / "nixpkgs-both")
+    series = sorted((proposed[0] / "proposal/series").iterdir())
+    for arguments in (["worktree", "add", "-q", "-b", "both", both], ["-C", both, "am", "-q", *map(str, series)]):
+        subprocess.run(["git", "-C", str(clone), *arguments], check=True)
     done = run(["pr", "--repo", str(clone)], directory)
     assert (done.returncode, done.stderr) == (0, "")
     return directory, done.stdout
@@ -376,7 +370,7 @@ def test_command_line_parses(monkeypatch: pytest.MonkeyPatch, line: str) -> None
     def nothing(**_values: object) -> int:
         return 0
 
-    for command in groups(commands):
+    for command in (commands, *map(named, COMMANDS)):
         monkeypatch.setattr(command, "callback", nothing)
     commands.main(args=shlex.split(line)[1:], prog_name="unlet", standalone_mode=False)
 

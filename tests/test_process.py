@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from toolkit import process
+from toolkit import files, process
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.process import Command, run
 
@@ -335,6 +335,13 @@ def test_find_tells_where_path_has_a_program(monkeypatch: pytest.MonkeyPatch, tm
     monkeypatch.setenv("PATH", str(tmp_path))
     assert process.find("program") == program
     assert process.find("other") is None
+
+
+def test_a_program_does_not_hold_a_lock_of_ours(tmp_path: Path) -> None:
+    with files.locked(tmp_path):
+        started = process.begin(Command(argv=("cat",)))
+    with started, files.locked(tmp_path, wait=False):
+        assert started.poll() is None
 
 
 def test_a_program_has_no_terminal() -> None:

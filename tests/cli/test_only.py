@@ -43,7 +43,10 @@ def test_the_modules_commit_alone_is_proven_as_it_is_now(unlet: Unlet) -> None:
     assert statuses(unlet, "proposal") == (0, {MODULE: "passed", f"{MODULE}-test": "passed"})
     written = mail.read_bytes()
     mail.write_bytes(written.replace(b"+      default = false;", b"+      default = true;"))
+    contents = {path: path.read_bytes() for path in unlet.cwd.rglob("*") if path.is_file()}
     assert statuses(unlet, "proposal", "--proof", MODULE) == (1, {MODULE: "failed"})
+    # A proposal that fails stays as it was, and nothing is written beside it.
+    assert {path: path.read_bytes() for path in unlet.cwd.rglob("*") if path.is_file()} == contents
     mail.write_bytes(written.replace(b"\n     daemon.settings = ", b"\n     daemon.setting = "))
     done = unlet("check", "proposal", "--proof", MODULE)
     assert (done.returncode, done.stderr) == (1, "")

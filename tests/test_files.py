@@ -128,12 +128,6 @@ def test_pipe_without_end_is_not_read_to_it(tmp_path: Path) -> None:
         read_target(pipe)
 
 
-def test_standard_input_is_read() -> None:
-    code = "import sys; from pathlib import Path; from toolkit import files; print(files.read(Path('/dev/stdin')))"
-    done = subprocess.run([sys.executable, "-c", code], input=b"from a pipe", capture_output=True, check=True)
-    assert done.stdout == b"b'from a pipe'\n"
-
-
 def test_a_directory_appears_when_it_is_whole(tmp_path: Path) -> None:
     place = tmp_path / "proposal"
     with whole_directory(place) as building:

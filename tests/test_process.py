@@ -75,12 +75,11 @@ def interruptible(directory: Path, script: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, cwd=directory, env=environment, stderr=subprocess.PIPE, text=True)
 
 
-def test_run_returns_what_the_program_wrote_and_its_time() -> None:
-    done = run(["sh", "-c", "printf 'a\\n\\377\\n'; echo b >&2; sleep 0.1"])
+def test_run_returns_what_the_program_wrote() -> None:
+    done = run(["sh", "-c", "printf 'a\\n\\377\\n'; echo b >&2"])
     assert done.stdout == b"a\n\xff\n"
     assert done.text == "a\n\N{REPLACEMENT CHARACTER}"
     assert (done.status, done.stderr) == (0, "b\n")
-    assert 0.1 <= done.seconds < 5
 
 
 def test_stdin_and_stdout_may_be_larger_than_a_pipe() -> None:
@@ -90,8 +89,7 @@ def test_stdin_and_stdout_may_be_larger_than_a_pipe() -> None:
 
 def test_what_a_child_that_stays_does_not_read_is_not_waited_for(tmp_path: Path) -> None:
     script = "exec 3<&0; sleep 60 <&3 >/dev/null 2>&1 & echo $! > pid"
-    done = run(["sh", "-c", script], cwd=tmp_path, stdin=bytes(1 << 20), timeout=10)
-    assert done.seconds < 5
+    run(["sh", "-c", script], cwd=tmp_path, stdin=bytes(1 << 20), timeout=10)
     os.kill(read_pid(tmp_path), signal.SIGKILL)
 
 

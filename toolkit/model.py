@@ -100,11 +100,6 @@ class Tier(StrEnum):
     TREE = "tree"
     BUILD = "build"
 
-    def includes(self, other: Tier) -> bool:
-        """Return whether this tier runs the proofs of `other`."""
-        order = list(Tier)
-        return order.index(other) <= order.index(self)
-
 
 class Depth(Struct, frozen=True, kw_only=True):
     """How deep the proofs go, and their limits.

@@ -109,13 +109,12 @@ class Command(Struct, frozen=True, kw_only=True):
 
 
 class Completed(Struct, frozen=True, kw_only=True):
-    """A program that ended with an accepted status; `seconds` is wall-clock time."""
+    """A program that ended with an accepted status."""
 
     argv: tuple[str, ...]
     status: int
     stdout: bytes
     stderr: str
-    seconds: float
 
     @property
     def text(self) -> str:
@@ -246,13 +245,7 @@ def _execute(command: Command) -> Completed:
         raise LimitError(command.argv, status=process.returncode, stderr=said, limit=limit)
     if command.ok is not None and process.returncode not in command.ok:
         raise CommandError(command.argv, status=process.returncode, stderr=said)
-    return Completed(
-        argv=command.argv,
-        status=process.returncode,
-        stdout=stdout.content,
-        stderr=said,
-        seconds=time.monotonic() - began,
-    )
+    return Completed(argv=command.argv, status=process.returncode, stdout=stdout.content, stderr=said)
 
 
 def _tell(command: Command) -> None:

@@ -13,7 +13,7 @@ TARGET = Path("pkgs/applications/virtualization/docker/default.nix")
 
 
 def test_proposal_can_be_proven_again(unlet: Unlet) -> None:
-    assert unlet("propose", "--nixpkgs", "specimen").returncode == 0
+    assert unlet("propose", "notes-server", "--nixpkgs", "specimen").returncode == 0
     done = unlet("check", "--json", "--proof", "no-rebuild", "--proof", "parse")
     assert done.returncode == 0
     assert {proof["name"] for proof in json.loads(done.stdout)["proofs"]} == {"no-rebuild", "parse"}

@@ -15,6 +15,8 @@ from toolkit.cli.options import GROUPS
 from toolkit.errors import CommandError, ToolkitError
 
 FILE = ("propose", "--file")
+PROPOSE = "propose --nixpkgs specimen --only nixos-module"
+"""The proposal that takes the least time."""
 
 
 @pytest.mark.parametrize("arguments", [("--version",), ("-v", "--version")])
@@ -141,7 +143,7 @@ class TestStreamsThatAreClosed:
         command = f"{shlex.join(unlet.argv)} {arguments} {redirection}"
         return subprocess.run(["bash", "-c", command], cwd=unlet.cwd, env=unlet.env, capture_output=True, check=False)
 
-    @pytest.mark.parametrize("arguments", ["propose --nixpkgs specimen", "--version", "--help", "find --help"])
+    @pytest.mark.parametrize("arguments", [PROPOSE, "--version", "--help", "find --help"])
     @pytest.mark.parametrize(
         ("redirection", "reason"), [(">&-", "bad file descriptor"), (">/dev/full", "no space left on device")]
     )
@@ -155,14 +157,14 @@ class TestStreamsThatAreClosed:
 
     @pytest.mark.parametrize("redirection", ["2>&-", "2>/dev/full", "2> >(exec true)", "2>&- <&-"])
     def test_messages_that_nobody_reads_change_nothing(self, unlet: Unlet, redirection: str) -> None:
-        done = self.run(unlet, "propose --nixpkgs specimen -v", redirection)
+        done = self.run(unlet, f"{PROPOSE} -v", redirection)
         assert (done.returncode, done.stderr) == (0, b"")
         assert b"passed" in done.stdout
         assert (unlet.cwd / "proposal/report.json").exists()
         assert self.run(unlet, "propose --file nowhere.nix", redirection).returncode == 3
 
     def test_nothing_at_all_is_open(self, unlet: Unlet) -> None:
-        assert self.run(unlet, "propose --nixpkgs specimen", "<&- >&- 2>&-").returncode == 3
+        assert self.run(unlet, PROPOSE, "<&- >&- 2>&-").returncode == 3
         assert (unlet.cwd / "proposal/report.json").exists()
 
 

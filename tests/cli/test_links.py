@@ -233,15 +233,15 @@ def test_find_does_not_leave_the_tree(unlet: Unlet, tree: Path, secret: Path, tm
     nothing_of_it(tmp_path, done.stdout, done.stderr)
 
 
-@pytest.mark.parametrize("name", ["report.json", "upstream.diff", "overlay"])
-def test_proposal_with_a_link_is_one_line(unlet: Unlet, secret: Path, tmp_path: Path, name: str) -> None:
-    out = tmp_path / "out"
-    unlet("propose", "--nixpkgs", "specimen", "--out", str(out), "--only", "demote")
-    replaced(out / name, secret.parent if name == "overlay" else secret)
-    done = unlet("check", str(out))
-    assert done.returncode == 3
-    assert "is a link that leads out of the tree" in done.stderr
-    nothing_of_it(tmp_path, done.stdout, done.stderr)
+def test_proposal_with_a_link_is_one_line(unlet: Unlet, secret: Path, tmp_path: Path) -> None:
+    unlet("propose", "--nixpkgs", "specimen", "--only", "demote")
+    for name in ("report.json", "upstream.diff", "overlay"):
+        out = shutil.copytree(unlet.cwd / "proposal", tmp_path / f"with-{name}")
+        replaced(out / name, secret.parent if name == "overlay" else secret)
+        done = unlet("check", str(out))
+        assert done.returncode == 3
+        assert "is a link that leads out of the tree" in done.stderr
+        nothing_of_it(tmp_path, done.stdout, done.stderr)
 
 
 def test_attribute_that_is_called_after_a_file_shows_nothing_of_it(unlet: Unlet, secret: Path, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ ODD = os.fsdecode(b"n\xffme")
 # What becomes of each command; {odd} is a directory with that name in its path.
 COMMANDS: dict[str, int] = {
     "find notes-server --nixpkgs {odd}/tree": 0,
-    "propose --nixpkgs specimen --out {name}": 0,
+    "propose --nixpkgs specimen --only nixos-module --out {name}": 0,
     "propose --file {odd}/target": 3,
     "propose --nixpkgs {odd}/tree": 3,
     "propose --nixpkgs {odd}/clone": 0,
@@ -79,7 +79,7 @@ def test_name_that_is_not_utf8(unlet: Unlet, odd: Path, command: str, status: in
 def test_directory_and_cache_of_such_a_name(unlet: Unlet, odd: Path) -> None:
     for cwd, cache in ((odd, "plain"), (unlet.cwd, ODD)):
         done = subprocess.run(
-            [*unlet.argv, "propose", "--nixpkgs", "specimen"],
+            [*unlet.argv, "propose", "notes-server", "--nixpkgs", "specimen"],
             cwd=cwd,
             env={**unlet.env, "UNLET_CACHE_DIR": str(unlet.cwd / cache)},
             capture_output=True,

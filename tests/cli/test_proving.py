@@ -7,14 +7,6 @@ from tests.cli.conftest import Unlet
 SPECIMEN = ("propose", "--nixpkgs", "specimen")
 
 
-def test_systems_narrow_the_claims(unlet: Unlet) -> None:
-    done = unlet(*SPECIMEN, "--system", "x86_64-linux", "--system", "aarch64-linux", "--json")
-    assert (done.returncode, done.stderr) == (0, "")
-    proofs = {proof["name"]: proof for proof in json.loads(done.stdout)["proofs"]}
-    assert proofs["no-rebuild"]["claim"].endswith(" on x86_64-linux, aarch64-linux")
-    assert proofs["no-rebuild"]["covers"].endswith(", in the specimen's package set")
-
-
 def test_tier_that_builds_includes_the_other(unlet: Unlet) -> None:
     done = unlet(*SPECIMEN, "--tier", "build", "--build-args", "--max-jobs 2 --option cores 1", "--json")
     assert (done.returncode, done.stderr) == (0, "")

@@ -59,7 +59,7 @@ def _report(*proofs: Proof) -> Report:
 
 
 def plain(report_: Report, *, settings: GlobalOptions = GlobalOptions(), out: Path | None = OUT) -> list[str]:  # noqa: B008 - frozen
-    return [line.text for line in proofs.lines(report_, settings=settings, out=out)]
+    return [line.text for line in proofs.proposal_lines(report_, settings=settings, out=out)]
 
 
 def _lines(*proofs: Proof, quiet: bool = False, verbose: bool = False) -> list[str]:
@@ -174,7 +174,7 @@ def test_foreign_patch_has_no_strategy() -> None:
 
 def test_drawing_tells_what_the_lines_tell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("COLUMNS", "200")
-    lines = list(proofs.lines(_report(PASSED, FAILED, NOT_RUN), settings=GlobalOptions(), out=OUT))
+    lines = list(proofs.proposal_lines(_report(PASSED, FAILED, NOT_RUN), settings=GlobalOptions(), out=OUT))
     terminal.paint(lines)
     assert capsys.readouterr().out.splitlines() == [line.text for line in lines]
 

@@ -9,7 +9,6 @@ import pytest
 from tests.proposal.conftest import TARGET, Draft
 from toolkit.errors import ToolkitError
 from toolkit.model import Patch
-from toolkit.nix import stores
 from toolkit.proposal.form import CLAIMS, LINT, LINTERS, applies, formatted, linted, parses
 from toolkit.proposal.prove import ANY, Subject, about
 
@@ -155,27 +154,10 @@ class TestLint:
             assert (tmp_path / name).read_text().split() == [*options, "package.nix"]
 
 
-@pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return an empty store, in which nixfmt is looked for."""
-    monkeypatch.setattr(stores, "STORE", tmp_path / "store")
-    return tmp_path / "store"
-
-
-@pytest.mark.usefixtures("store")
 def test_formatter_that_is_nowhere_is_named_with_where_to_get_it(draft: Draft) -> None:
     finding = formatted(draft.case())
     reason = "because nixfmt is not installed; 'nix-shell -p nixfmt' has it"
     assert (finding.covers, finding.not_run) == ("nothing", reason)
-
-
-def test_formatter_of_the_store_is_used(draft: Draft, store: Path) -> None:
-    for name, version in (("nixfmt-1.0.0", "1"), ("nixfmt-1.1.0", "2"), ("nixfmt-classic-9", "of another form")):
-        formatter = store / f"{'0' * 32}-{name}" / "bin/nixfmt"
-        formatter.parent.mkdir(parents=True)
-        formatter.write_text(f'#!/bin/sh\n[ "$1" = - ] && exec cat\necho nixfmt {version}\n')
-        formatter.chmod(0o755)
-    assert formatted(draft.case()).covers == "3 files, nixfmt 2"
 
 
 def test_series_and_diff_apply_with_their_lines_and_commands(draft: Draft) -> None:

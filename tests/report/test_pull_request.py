@@ -82,8 +82,8 @@ def test_title_is_one_that_upstream_takes(report: Report) -> None:
     ("before", "after", "fact"),
     [
         ("disclosure =", "disclosed =", "field 'disclosed' is unknown"),
-        ("number = 549926", "number = '549926'", "field 'earlier[0].number' is of type 'str' instead of 'int'"),
-        ("open = true", "opened = true", "field 'earlier[0].opened' is unknown"),
+        ("number = 549926", "number = '549926'", "field 'related[0].number' is of type 'str' instead of 'int'"),
+        ('step = "lift"\nabout', 'steps = "lift"\nabout', "field 'related[0].steps' is unknown"),
         ("[module]", "[module", "not TOML: "),
     ],
 )
@@ -172,13 +172,6 @@ def test_commit_of_other_files_says_what_it_is_for(report: Report) -> None:
     alone = replace(report, proposal=replace(report.proposal, steps=(), commits=()))
     assert _draft(alone, added=MODULE).startswith(MODULE.why)
     assert title(_facts(alone, added=MODULE)) == MODULE.subject
-
-
-@pytest.mark.parametrize("strategy", DESIGNS)
-def test_the_design_of_the_series_is_not_among_those_that_were_not_taken(report: Report, strategy: Design) -> None:
-    text = _background(_designed(report, strategy, Demotion.SUFFIX))
-    for each in TEXTS.rejected:
-        assert (each.reason in text) == (each.unless != strategy)
 
 
 def test_suffix_has_its_price_and_drop_is_called_a_breakage(report: Report) -> None:

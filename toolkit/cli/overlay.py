@@ -7,14 +7,12 @@ from pathlib import Path
 import click
 
 from toolkit.cli import options, output
-from toolkit.cli.options import GlobalOptions
-from toolkit.cli.proofs import exit_code, plain, proven, total, wrote
+from toolkit.cli.proofs import exit_code, lines
 from toolkit.cli.proving import DOCKER, depth_options, proposal_options, proposed
 from toolkit.docker.steps import OverlayKind
 from toolkit.model import OverlayReport
 from toolkit.nix.program import nix_path
 from toolkit.proposal.proposing import overlay
-from toolkit.report.lines import Line
 from toolkit.report.report import overlay_to_json
 
 _WRAPPER = (
@@ -52,22 +50,10 @@ def command(*, target: str, kind: str | None, out: Path, force: bool) -> int:
     if settings.json:
         output.write(overlay_to_json(report))
     else:
-        output.write_toned(_lines(report, target, out, settings))
+        heading = (f"source   {report.source.origin}", f"kind     {report.kind}")
+        steps = list(_next_steps(report, target, out))
+        output.write_toned(lines(report, heading, steps, settings=settings, out=out))
     return exit_code(report)
-
-
-def _lines(report: OverlayReport, target: str, out: Path, settings: GlobalOptions) -> Iterator[Line]:
-    if not settings.quiet:
-        yield total(report.proofs)
-        yield plain(f"source   {report.source.origin}")
-        yield plain(f"kind     {report.kind}")
-    yield from proven(report.proofs, settings)
-    yield from (plain(f"warning: {warning}") for warning in report.warnings)
-    if settings.quiet:
-        return
-    yield plain(wrote(report.files, out))
-    if not report.failed:
-        yield from map(plain, output.table(list(_next_steps(report, target, out))))
 
 
 def _next_steps(report: OverlayReport, target: str, out: Path) -> Iterator[tuple[str, str]]:

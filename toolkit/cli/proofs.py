@@ -1,6 +1,6 @@
 """Print a report as lines: its proofs, the written files, the next steps."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from shlex import join, quote
 
@@ -29,7 +29,7 @@ def show(report: Report, *, settings: GlobalOptions, out: Path | None = None) ->
     if settings.json:
         output.write(to_json(report))
     else:
-        output.write_toned(lines(report, settings=settings, out=out))
+        output.write_toned(proposal_lines(report, settings=settings, out=out))
 
 
 def exit_code(report: Proven) -> int:
@@ -41,20 +41,33 @@ def exit_code(report: Proven) -> int:
     return 3 if report.missed else 0
 
 
-def lines(report: Report, *, settings: GlobalOptions, out: Path | None) -> Iterator[Line]:
-    """Yield the lines of a report: verdict, source, proofs, written files, next steps."""
+def proposal_lines(report: Report, *, settings: GlobalOptions, out: Path | None) -> Iterator[Line]:
+    """Return the lines of a proposal's report."""
+    steps = next_steps(report, out) if out is not None else []
+    return lines(report, _heading(report, settings), steps, settings=settings, out=out)
+
+
+def lines(
+    report: Proven,
+    heading: Iterable[str],
+    steps: Sequence[tuple[str, str]],
+    *,
+    settings: GlobalOptions,
+    out: Path | None,
+) -> Iterator[Line]:
+    """Yield the lines of a report: verdict, heading, proofs, written files, next steps as purposes and commands."""
     if not settings.quiet:
         if report.proofs:
             yield total(report.proofs)
-        yield from _heading(report, settings)
+        yield from map(plain, heading)
     yield from proven(report.proofs, settings)
     yield from (Line(text=f"warning: {warning}", tone=Tone.NOT_RUN) for warning in report.warnings)
     if settings.quiet:
         return
     if out is not None and report.files:
         yield plain(wrote(report.files, out))
-    if out is not None and not report.failed:
-        yield from map(plain, output.table(next_steps(report, out)))
+    if not report.failed:
+        yield from map(plain, output.table(steps))
 
 
 def proven(proofs: Sequence[Proof], settings: GlobalOptions) -> Iterator[Line]:
@@ -105,17 +118,15 @@ def plain(text: str) -> Line:
     return Line(text=text, tone=Tone.PLAIN)
 
 
-def _heading(report: Report, settings: GlobalOptions) -> Iterator[Line]:
+def _heading(report: Report, settings: GlobalOptions) -> Iterator[str]:
     """Yield what was worked on."""
     proposal, source = report.proposal, report.proposal.source
     fetched = f", {output.size(source.fetched)} fetched" if source.fetched else ""
-    yield plain(f"source   {source.origin}{fetched}")
+    yield f"source   {source.origin}{fetched}"
     for number, commit in enumerate(proposal.commits):
-        yield plain(f"{'' if number else 'commits' if proposal.patches else 'patch':<8} {commit.subject}")
+        yield f"{'' if number else 'commits' if proposal.patches else 'patch':<8} {commit.subject}"
     if settings.verbose:
-        yield from (
-            plain(f"design   {step.name}: {step.design}, {step.reason or 'asked for'}") for step in proposal.steps
-        )
+        yield from (f"design   {step.name}: {step.design}, {step.reason or 'asked for'}" for step in proposal.steps)
 
 
 def next_steps(report: Report, out: Path) -> list[tuple[str, str]]:

@@ -58,7 +58,7 @@ def depth() -> Depth:
     tier = Tier(named or Tier.TREE)
     if options.asked("sealed") and tier is Tier.BUILD:
         raise click.UsageError("--sealed and --tier build exclude each other")
-    if not tier.includes(Tier.BUILD):
+    if tier is not Tier.BUILD:
         options.refuse_without("--tier build", "--build-args")
     return Depth(
         tier=tier,

@@ -23,8 +23,6 @@ _NOWHERE = STORE / f"{'0' * 32}-unlet"
 
 _PATIENCE_SECONDS = 20.0
 
-NO_NIXFMT = "nixfmt is not installed; 'nix-shell -p nixfmt' has it"
-
 
 def environment() -> Mapping[str, str]:
     """Return the environment of the user's Nix, with a writable store; raise ToolkitError if there is none."""
@@ -134,12 +132,6 @@ def of_content(sri: str) -> Path | None:
     name = "".join("0123456789abcdfghijklmnpqrsvwxyz"[number >> 5 * at & 31] for at in reversed(range(32)))
     place = physical(STORE / f"{name}-source")
     return place if place.is_dir() else None
-
-
-def nixfmt() -> Path | None:
-    """Return nixfmt from PATH, else the newest one in the store with the RFC 166 form."""
-    there = (path for path in STORE.glob("*-nixfmt*/bin/nixfmt") if "classic" not in path.parts[-3])
-    return process.find("nixfmt") or max(there, key=lambda path: path.parts[-3].partition("-nixfmt")[2], default=None)
 
 
 def _may_write(directory: Path) -> bool:

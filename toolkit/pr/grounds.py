@@ -106,7 +106,7 @@ class BranchGround(Struct, frozen=True, kw_only=True, eq=False):
             own=tuple(own),
             text_beside=place / contributions.NEW_TEXT if edited is not None else None,
             in_place=order.in_place,
-            related=tuple(each.number for each in facts.open),
+            related=tuple(each.number for each in facts.related),
         )
 
 

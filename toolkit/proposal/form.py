@@ -7,8 +7,10 @@ from pathlib import Path, PurePosixPath
 from toolkit import process
 from toolkit.errors import ToolkitError, tried
 from toolkit.git import diffs, patching
-from toolkit.nix import program, stores
+from toolkit.nix import program
 from toolkit.proposal.prove import ANY, Case, Claim, Finding, Stage, Subject
+
+NO_NIXFMT = "nixfmt is not installed; 'nix-shell -p nixfmt' has it"
 
 
 def parses(case: Case[Stage]) -> Finding:
@@ -24,9 +26,9 @@ def parses(case: Case[Stage]) -> Finding:
 
 def formatted(case: Case[Stage]) -> Finding:
     """Compare each stage with nixfmt's output, if the original file was formatted."""
-    formatter = stores.nixfmt()
+    formatter = process.find("nixfmt")
     if formatter is None:
-        return Finding(covers="nothing", not_run=f"because {stores.NO_NIXFMT}")
+        return Finding(covers="nothing", not_run=f"because {NO_NIXFMT}")
     version = process.run([str(formatter), "--version"]).text
     if not is_formatted(formatter, case.before.content):
         return Finding(

@@ -87,7 +87,7 @@ class Lifts(Leaf[LiftCase]):
         commit = Commit(subject=file.subject, body="", before=source.content, after=patched)
         step, lifted = Step(name="patched", design=""), Lifted(text=patched.decode(), methods=found)
         series = series_in(opened, [step], [commit], lifted, tree, [changed.root])
-        deep = request.depth.tier.includes(Tier.BUILD)
+        deep = request.depth.tier is Tier.BUILD
         return replace(
             series,
             steps=(),
@@ -141,7 +141,7 @@ class Lifts(Leaf[LiftCase]):
     def deepened(self, series: LiftCase, *, progress: Progress) -> LiftCase:
         """Return the series with a tree to build in, if the depth requires it."""
         depth = series.request.depth
-        if not depth.tier.includes(Tier.BUILD):
+        if depth.tier is not Tier.BUILD:
             return series
         tree = trees.changed(series.judging.change.base, {series.target: series.after.content})
         return replace(series, building=Building(tree=tree, depth=depth, progress=progress))

@@ -1,7 +1,7 @@
 """The text of a pull request: reason, change and proofs, in few words; then nixpkgs' template.
 
 The texts are data in patches/lift.toml or a similar file; each statement in them has a passed proof in the report. The
-evidence is in report.md, with answers to likely questions. The template is that of the target nixpkgs, byte for byte: a
+evidence is in report.md, with the reason of each step. The template is that of the target nixpkgs, byte for byte: a
 draft with an edited one was closed (nixpkgs #561027).
 """
 
@@ -44,23 +44,12 @@ class StepText(Message, frozen=True, kw_only=True):
         return self.why or " ".join(self.body.split())
 
 
-class Rejected(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A rejected design, and the reason; `unless` names the design whose text omits it."""
-
-    reason: str
-    unless: str = ""
-
-
-class Earlier(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An earlier attempt at a step: a pull request's number and a sentence's end.
-
-    One that is `open` may still be merged; `{differs}` in its text is how this one differs.
-    """
+class Related(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An open pull request with the same goal: its number, the end of a sentence about it, and its step."""
 
     number: int
     about: str
     step: str
-    open: bool = False
 
 
 class Texts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -75,8 +64,7 @@ class Texts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     permits: tuple[str, ...] = ()
     system: str = ""
     disclosure: str
-    rejected: tuple[Rejected, ...] = ()
-    earlier: tuple[Earlier, ...] = ()
+    related: tuple[Related, ...] = ()
 
     def of(self, step: Step) -> StepText:
         """Return the text of a step with its design."""
@@ -123,10 +111,10 @@ class DraftFacts(Struct, frozen=True, kw_only=True):
         return f"{self.commits[0].short}~1" if self.commits else f"HEAD~{self._count}"
 
     @property
-    def open(self) -> tuple[Earlier, ...]:
+    def related(self) -> tuple[Related, ...]:
         """The open pull requests that make one of the same steps."""
         made = {step.name for step in self.report.proposal.steps}
-        return tuple(each for each in self.texts.earlier if each.open and each.step in made)
+        return tuple(each for each in self.texts.related if each.step in made)
 
     @property
     def _count(self) -> int:
@@ -164,7 +152,7 @@ def _sections(facts: DraftFacts) -> Iterator[str]:
         asked = f"`{command}` prints the same on {facts.below} and {facts.first}"
         yield f"No rebuilds{commit}: {asked}."
     yield from (f"Related: {text.motive}" for text in said if text.motive)
-    yield from (f"Related: #{each.number} {each.about.strip()}" for each in facts.open)
+    yield from (f"Related: #{each.number} {each.about.strip()}" for each in facts.related)
     yield texts.disclosure.replace("{unlet}", __version__)
     yield _BY_HAND
 
@@ -178,15 +166,8 @@ def _commits(facts: DraftFacts, said: Sequence[StepText]) -> Iterator[str]:
 
 
 def background(facts: DraftFacts) -> Iterator[str]:
-    """Yield the blocks of report.md that answer reviewers: the reason, other designs, earlier attempts."""
+    """Yield the blocks of report.md with the reasons."""
     steps = facts.report.proposal.steps
     if steps:
         yield "## Why"
         yield from (facts.texts.of(step).paragraph for step in steps)
-    taken = {step.design for step in steps}
-    if rejected := [each.reason for each in facts.texts.rejected if each.unless not in taken]:
-        yield "## Designs not taken"
-        yield "\n".join(f"- {reason}" for reason in rejected)
-    if credit := [each for each in facts.texts.earlier if not each.open]:
-        yield "## Earlier attempts"
-        yield "\n".join(f"- #{each.number} {each.about}." for each in credit)

@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from msgspec import Struct
 
-from toolkit import documents
+from toolkit import documents, process
 from toolkit.docker import module
 from toolkit.docker.case import DockerCase, lay_out
 from toolkit.docker.expressions import EXPRESSIONS
@@ -24,8 +24,8 @@ from toolkit.docker.steps import plan
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.git import diffs, patching
 from toolkit.model import FileChange, TreeCommit
-from toolkit.nix import evaluator, program, stores
-from toolkit.proposal.form import is_formatted
+from toolkit.nix import evaluator, program
+from toolkit.proposal.form import NO_NIXFMT, is_formatted
 from toolkit.proposal.leaf import Added
 from toolkit.proposal.prove import Finding
 
@@ -265,9 +265,9 @@ def _packages(*contents: bytes) -> list[str]:
 
 def _misformatted(one: FileChange) -> tuple[str | None, str]:
     """Return a failure if nixfmt would change a file that it would not have changed before, and what was seen."""
-    formatter, name = stores.nixfmt(), one.path.name
+    formatter, name = process.find("nixfmt"), one.path.name
     if formatter is None:
-        return None, f"{name}: {stores.NO_NIXFMT}"
+        return None, f"{name}: {NO_NIXFMT}"
     if one.before is not None and not is_formatted(formatter, one.before):
         return None, f"{name}: not in nixfmt's format before either"
     if not is_formatted(formatter, one.after):

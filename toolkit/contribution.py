@@ -4,7 +4,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from toolkit.model import Oid, Proof, Report, Status, Step
+from toolkit.model import Attempt, Oid, Proof, Report, Status, Step
 
 
 class Contribution(Struct, frozen=True, kw_only=True):
@@ -12,7 +12,8 @@ class Contribution(Struct, frozen=True, kw_only=True):
 
     `target` is the package, `base` the user's name for the base and `base_commit` its commit. `commits` are ours,
     oldest first; the contributor's own may follow. `text` is the SHA-256 (hexadecimal) of pull-request.md as written.
-    `only` names the steps, empty for all; `bindings` and `follow` are the user's choices for a lift.
+    `only` names the steps, empty for all; `bindings` and `follow` are the user's choices for a lift. `others` are the
+    further packages of a batch.
     """
 
     branch: str
@@ -29,6 +30,12 @@ class Contribution(Struct, frozen=True, kw_only=True):
     called: dict[str, str] = {}
     recipe: str | None = None
     settings: dict[str, str] = {}
+    others: tuple[str, ...] = ()
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """All packages that the branch changes, in the order of the commits."""
+        return self.target, *self.others
 
 
 class MadeBranch(Struct, frozen=True, kw_only=True):
@@ -55,21 +62,20 @@ class MadeBranch(Struct, frozen=True, kw_only=True):
     """The contributor's commits on top, with their subjects, oldest first."""
     text_beside: Path | None = None
     """The new text's file if the contributor had edited the old one."""
-    in_place: bool = False
-    """Whether the branch and its checkout are the contributor's own."""
     related: tuple[int, ...] = ()
     """The numbers of open pull requests with the same goal."""
 
 
 class PullRequest(Struct, frozen=True, kw_only=True):
-    """The result of `pr` in the clone whose top is `clone`. `made` is None if a proof failed.
+    """The result of `pr` in the clone whose top is `clone`. `made` is None if a proof failed, or no package is left.
 
-    `own_proofs` are about the file after the contributor's own commits; empty if they do not change it. `range_diff`
-    are the lines of git-range-diff(1) between the old branch, `before`, and the new one.
+    `attempts` are about each package alone. `own_proofs` are about all commits of a batch together, or about the file
+    after the contributor's own commits; empty if they do not change it. `range_diff` are the lines of
+    git-range-diff(1) between the old branch, `before`, and the new one.
     """
 
     clone: Path
-    report: Report
+    attempts: tuple[Attempt, ...]
     made: MadeBranch | None
     warnings: tuple[str, ...] = ()
     own_proofs: tuple[Proof, ...] = ()
@@ -77,9 +83,15 @@ class PullRequest(Struct, frozen=True, kw_only=True):
     range_diff: tuple[str, ...] = ()
 
     @property
+    def reports(self) -> tuple[Report, ...]:
+        """The reports of the packages that were not refused."""
+        return tuple(each.result for each in self.attempts if isinstance(each.result, Report))
+
+    @property
     def failed(self) -> bool:
         """Return whether a proof failed: of our commits, or of the contributor's."""
-        return bool(self.report.failed) or any(proof.status is Status.FAILED for proof in self.own_proofs)
+        proofs = (*(proof for each in self.reports for proof in each.proofs), *self.own_proofs)
+        return any(proof.status is Status.FAILED for proof in proofs)
 
 
 class Unchanged(Struct, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ from typing import Protocol, Self
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from toolkit.errors import UsageError
+from toolkit.errors import ToolkitError, UsageError
 
 _SHORTEST = 7
 
@@ -293,6 +293,14 @@ class Report(Proven, frozen=True, kw_only=True):
 
     proposal: Proposal
     request: SourceRequest | None = None
+
+
+class Attempt(Struct, frozen=True, kw_only=True):
+    """The result for one target: the report of the proposal in `out`, or the error that prevents it."""
+
+    target: str
+    out: Path
+    result: Report | ToolkitError
 
 
 class OverlayReport(Proven, frozen=True, kw_only=True):

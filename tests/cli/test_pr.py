@@ -184,6 +184,11 @@ def test_proof_that_fails_is_status_1_and_nothing_is_made(unlet: Unlet, new_clon
         (("--update", "--worktree", "x"), 2, "--worktree"),
         (("--remove", "--base", "master"), 2, "--base"),
         (("--remove", "--update"), 2, "--update and --remove exclude each other"),
+        (("jq", "hello"), 2, "several TARGETs require --recipe"),
+        (("--maintainer", "jane"), 2, "--maintainer requires --recipe"),
+        (("--limit", "3"), 2, "--limit requires --recipe"),
+        (("--recipe", "fetcher", "--maintainer", "jane", "jq"), 2, "--maintainer and TARGET exclude each other"),
+        (("--recipe", "fetcher", "--maintainer", "jane"), 2, "'jane' has no package that 'fetcher' changes"),
     ],
 )
 def test_what_cannot_be_is_one_line_and_leaves_the_clone_as_it_was(
@@ -222,6 +227,22 @@ def test_any_package_gets_a_branch_which_is_removed_by_its_name(unlet: Unlet, ne
     assert (updated.returncode, json.loads(updated.stdout)["unchanged"]["branch"]) == (0, branch)
     assert unlet("pr", "notes-server", "--repo", clone.repo, "--remove").returncode == 0
     assert snapshot(clone) == before
+
+
+def test_a_batch_lists_what_is_refused(unlet: Unlet, new_clone: Callable[..., Clone]) -> None:
+    clone = new_clone()
+    repo = ("pr", "--repo", clone.top, "--recipe", "final-attrs")
+    done = unlet(*repo, "status-board", "notes-server")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("status-board  wrote ")
+    assert lines[1].startswith("notes-server  refused: pkgs/by-name/no/notes-server/package.nix")
+    branch = "status-board-and-1-more-final-attrs"
+    assert printed(done.stdout)["branch"].startswith(f"{branch}, on upstream/master (")
+    assert unlet(*repo, "status-board", "notes-server", "--remove").stdout.startswith(f"removed branch {branch} ")
+    document = json.loads(unlet(*repo, "status-board", "notes-server", "--json").stdout)
+    assert [{*each} for each in document["packages"]] == [{"target", "report"}, {"target", "error"}]
+    assert document["report"] is None
 
 
 def test_each_pull_request_for_docker_makes_one_thing_and_names_the_others(

@@ -154,7 +154,7 @@ def test_reading_runs_no_program_of_the_clone(trap: Trap) -> None:
         lambda: history.commits(repository, before, commit),
         lambda: history.differing(repository, before, commit),
         lambda: reading.read_objects(repository, [f"{commit}:{FILE}"]),
-        lambda: reading.missing_files(repository, commit, [FILE]),
+        lambda: reading.missing_files(repository, commit),
         lambda: calls.run_reading(trap.top, "ls-files", "--others", "--exclude-standard", found=False),
     ]
     for number, call in enumerate(asked):

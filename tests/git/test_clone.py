@@ -1,11 +1,11 @@
 import os
 import shutil
 from collections.abc import Callable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import pytest
 
-from tests.clones import REMOTE, TARGET, Clone, git, objects, snapshot
+from tests.clones import REMOTE, Clone, git, objects, snapshot
 from tests.remotes import Remote
 from tests.situations import SITUATIONS
 from toolkit.errors import ToolkitError, UsageError
@@ -322,7 +322,7 @@ class TestFetching:
         with pytest.raises(ToolkitError, match="has no remote to fetch from"):
             clones.fetch_branches(opened(clone), ["master"])
 
-    def test_partial_clone_gets_the_files_alone(
+    def test_partial_clone_gets_what_it_lacks_alone(
         self, upstream: Path, tmp_path: Path, jane: str, server: Remote
     ) -> None:
         assert jane
@@ -330,27 +330,26 @@ class TestFetching:
         top = tmp_path / "partial"
         git(tmp_path, "clone", "--quiet", "--filter=blob:none", "--no-checkout", f"{server.url}/NixOS/nixpkgs.git", top)
         clone = clones.open_clone(top, REMOTE)
-        commit, paths = clones.find_base(clone, "newer").commit, [PurePosixPath(TARGET).parent]
+        commit = clones.find_base(clone, "newer").commit
         asked = len(server.requests)
-        missing = reading.missing_files(clone.common, commit, paths)
+        missing = reading.missing_files(clone.common, commit)
         assert missing
         assert len(server.requests) == asked
         refs = git(top, "for-each-ref")
-        clones.fetch_files(clone, commit, paths)
+        clones.fetch_files(clone, commit)
         assert len(server.requests) > asked
-        assert reading.missing_files(clone.common, commit, paths) == ()
-        assert reading.missing_files(clone.common, commit, [PurePosixPath("big")])
+        assert reading.missing_files(clone.common, commit) == ()
         assert git(top, "for-each-ref") == refs
         assert not (clone.common / "FETCH_HEAD").exists()
         # Nothing more to ask for.
         asked = len(server.requests)
-        clones.fetch_files(clone, commit, paths)
+        clones.fetch_files(clone, commit)
         assert len(server.requests) == asked
 
     def test_clone_without_trees_is_one_line(self, new_clone: Callable[..., Clone]) -> None:
         clone = new_clone("--filter=tree:0", "--no-checkout")
         had = objects(clone)
         with pytest.raises(ToolkitError) as caught:
-            reading.missing_files(opened(clone).common, Oid(clone.git("rev-parse", "HEAD")), [PurePosixPath(TARGET)])
+            reading.missing_files(opened(clone).common, Oid(clone.git("rev-parse", "HEAD")))
         assert "\n" not in str(caught.value)
         assert objects(clone) == had

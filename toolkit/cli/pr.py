@@ -8,8 +8,8 @@ from msgspec.structs import replace
 
 from toolkit.cli import options, output
 from toolkit.cli.options import GlobalOptions
-from toolkit.cli.proofs import exit_code, plain, proven, show, total
-from toolkit.cli.proving import DOCKER, depth_options, proposal_options, proposed, series_options
+from toolkit.cli.proofs import attempted, exit_code, plain, proven, show, total
+from toolkit.cli.proving import DOCKER, depth_options, limit_option, proposal_options, proposed, series_options
 from toolkit.contribution import PullRequest, Removed, Unchanged
 from toolkit.model import SourceRequest
 from toolkit.pr import BranchOrder
@@ -20,6 +20,7 @@ MASTER = "master"
 
 _LIFTED = ("--set", "--binding", "--as", "--design", "--follow")
 _OF_SERIES = (*_LIFTED, "--rootlesskit", "--only")
+_BATCH = ("--maintainer", "--limit")
 _MAKING = ("--base", "--fetch", "--trailer", *_OF_SERIES)
 
 
@@ -28,17 +29,15 @@ _MAKING = ("--base", "--fetch", "--trailer", *_OF_SERIES)
     examples=(
         "unlet pr --repo ~/src/nixpkgs",
         "unlet pr --repo ~/src/nixpkgs --remove",
-        "unlet pr --commit",
         "unlet pr forgejo --repo ~/src/nixpkgs",
+        "unlet pr --recipe fetcher hello jq --repo ~/src/nixpkgs",
     ),
-    apart=(
-        ("--update", "--remove", "--worktree", "--commit"),
-        ("--remove", "--worktree", "--commit", *_MAKING),
-        ("--commit", "--base", "--branch", "--worktree"),
-    ),
+    apart=(("--update", "--remove", "--worktree", *_BATCH), ("--remove", "--worktree", *_BATCH, *_MAKING)),
 )
-@click.argument("target", default=DOCKER)
+@click.argument("targets", metavar="[TARGET]...", nargs=-1)
 @proposal_options
+@options.own_value("--maintainer", metavar="HANDLE", help="Change the packages whose files name this maintainer.")
+@limit_option
 @click.option(
     "--repo",
     type=options.PATH,
@@ -55,8 +54,7 @@ _MAKING = ("--base", "--fetch", "--trailer", *_OF_SERIES)
     metavar="DIR",
     help="Where to check out the branch; by default next to the clone.",
 )
-@options.own_value("--commit", is_flag=True, help="Commit on the checked-out branch, without a worktree.")
-@options.own_value("--fetch", is_flag=True, help="Fetch the base first, and missing objects of a partial clone.")
+@options.own_value("--fetch", is_flag=True, help="Fetch the base first, and what a partial clone lacks of it.")
 @options.own_value("--update", is_flag=True, help="Move the branch to the current base.")
 @options.own_value("--remove", is_flag=True, help="Remove the branch and its worktree.")
 @series_options
@@ -71,17 +69,27 @@ _MAKING = ("--base", "--fetch", "--trailer", *_OF_SERIES)
 @click.option("--force", is_flag=True, help="Make the branch even if a proof fails; with --remove, lose edits.")
 @depth_options
 @options.common
-def command(*, target: str, repo: Path, branch: str | None, force: bool) -> int:
+def command(*, targets: tuple[str, ...], repo: Path, branch: str | None, force: bool) -> int:
     """Prepare a pull request in your clone of nixpkgs: a branch and its text.
 
     The branch gets its own worktree; nothing else in the clone changes, and nothing is sent. TARGET is docker (the
-    default), an attribute path, or the path of a package's file.
+    default), an attribute path, or the path of a package's file. With --recipe, several TARGETs, or a directory of
+    packages, become one branch with a commit for each package; those that are refused are listed.
     """
     settings = options.settings()
-    recipe = options.asked("recipe")
+    recipe, maintainer = options.asked("recipe"), options.asked("maintainer") or ""
+    targets = tuple(dict.fromkeys(targets))
+    if recipe is None and len(targets) > 1:
+        raise click.UsageError("several TARGETs require --recipe")
+    if recipe is None:
+        options.refuse_without("--recipe", *_BATCH)
+    if maintainer and targets:
+        raise click.UsageError("--maintainer and TARGET exclude each other")
+    target = maintainer or next(iter(targets), DOCKER)
     mode = next((name for name in ("update", "remove") if options.asked(name)), None)
+    more = max(len(targets) - 1, 0)
     if mode is not None:
-        branch = branch or (branch_name(target, recipe) if target != DOCKER or recipe is not None else None)
+        branch = branch or (branch_name(target, recipe, more=more) if target != DOCKER or recipe is not None else None)
     if mode == "remove":
         from toolkit.pr.contributions import remove  # noqa: PLC0415 - each mode imports its own
 
@@ -96,10 +104,11 @@ def command(*, target: str, repo: Path, branch: str | None, force: bool) -> int:
         base=options.asked("base") or "",
         branch=branch or "",
         worktree=options.asked("worktree"),
-        in_place=bool(options.asked("commit")),
         fetch=bool(options.asked("fetch")),
         trailers=options.asked("trailers") or (),
         force=force,
+        packages=targets if mode is None else (),
+        maintainer=maintainer,
     )
     with output.working(settings) as progress:
         if mode == "update":
@@ -110,14 +119,14 @@ def command(*, target: str, repo: Path, branch: str | None, force: bool) -> int:
                 _show(done, contributed.unchanged(done), settings=settings)
                 return 0
         else:
-            named = branch or ("" if order.in_place else branch_name(target, recipe, request.only))
+            named = branch or branch_name(target, recipe, request.only, more=more)
             done = create(replace(order, base=order.base or MASTER, branch=named), request, progress=progress)
     show_made(done, settings=settings)
     if mode is None and done.made is not None and recipe is None and not (settings.json or settings.quiet):
         others = [name for name in alone(target) if name not in request.only]
         here = f"other     unlet pr --repo {quote(str(repo))}"
         output.write_lines(f"{here} --only {quote(name)} makes a branch of its own" for name in others)
-    return 1 if done.failed else exit_code(done.report)
+    return 1 if done.failed else max(map(exit_code, done.reports), default=3)
 
 
 def show_made(done: PullRequest, *, settings: GlobalOptions) -> None:
@@ -125,9 +134,12 @@ def show_made(done: PullRequest, *, settings: GlobalOptions) -> None:
     if settings.json:
         output.write(contributed.to_json(done))
         return
-    show(done.report, settings=settings)
+    if len(done.attempts) == 1:
+        show(done.reports[0], settings=settings)
+    else:
+        output.write_toned(attempted(done.attempts))
     if done.own_proofs and not settings.quiet:
-        output.write_toned([total(done.own_proofs), plain("with your own commits on top:")])
+        output.write_toned([total(done.own_proofs), plain("with all commits of the branch:")])
     output.write_toned(proven(done.own_proofs, settings))
     output.write_lines(f"warning: {warning}" for warning in done.warnings)
     if not settings.quiet:

@@ -8,7 +8,8 @@ from toolkit.cli import output
 from toolkit.cli.options import GlobalOptions
 from toolkit.docker import PACKAGE
 from toolkit.docker.steps import DEMOTE, LIFT, MODULE, Demotion
-from toolkit.model import INTERRUPTED, Proof, Proven, Report, Status
+from toolkit.errors import ToolkitError
+from toolkit.model import INTERRUPTED, Attempt, Proof, Proven, Report, Status
 from toolkit.nix.program import nix_path
 from toolkit.report.lines import Line, Tone
 from toolkit.report.report import to_json
@@ -105,6 +106,22 @@ def total(proofs: Sequence[Proof]) -> Line:
     others = {text: tone for text, tone in rest.items() if not text.startswith("0 ")}
     said = f"{counts[Status.PASSED]} of {len(proofs)} proofs passed"
     return Line(text=", ".join((said, *others)), tone=next(iter(others.values()), Tone.PROVEN))
+
+
+def attempted(attempts: Sequence[Attempt]) -> Iterator[Line]:
+    """Yield a line for each target, one for each of its failed proofs, and one for the hint of an error."""
+    width = max((len(attempt.target) for attempt in attempts), default=0)
+    for attempt in attempts:
+        name = f"{attempt.target:<{width}}"
+        if isinstance(attempt.result, ToolkitError):
+            yield Line(text=f"{name}  refused: {attempt.result.message}", tone=Tone.FAILED)
+            if attempt.result.hint is not None:
+                yield Line(text=f"{'':<{width}}  hint: {attempt.result.hint}", tone=Tone.PLAIN)
+            continue
+        said = total(attempt.result.proofs)
+        yield Line(text=f"{name}  wrote {attempt.out}: {said.text}", tone=said.tone)
+        for proof in attempt.result.failed:
+            yield Line(text=f"{'':<{width}}  {proof.name}: {proof.reason}", tone=Tone.FAILED)
 
 
 def wrote(names: Sequence[str], out: Path) -> str:

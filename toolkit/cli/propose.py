@@ -1,7 +1,7 @@
 """`unlet propose`: from a nixpkgs to a proven patch series, diff and overlay."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from shlex import join
 
@@ -11,14 +11,14 @@ from msgspec.structs import replace
 from toolkit import patches
 from toolkit.cli import options, output
 from toolkit.cli.options import GlobalOptions
-from toolkit.cli.proofs import exit_code, show, total
-from toolkit.cli.proving import DOCKER, depth_options, proposal_options, proposed, series_options
+from toolkit.cli.proofs import attempted, exit_code, show
+from toolkit.cli.proving import DOCKER, depth_options, limit_option, proposal_options, proposed, series_options
 from toolkit.errors import ToolkitError, only
 from toolkit.git.calls import AUTHOR
+from toolkit.model import Attempt
 from toolkit.proposal import recipes
-from toolkit.proposal.proposing import Attempt, propose
-from toolkit.report.lines import Line, Tone
-from toolkit.report.report import document
+from toolkit.proposal.proposing import propose
+from toolkit.report.report import outcome
 
 
 def _author(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
@@ -55,6 +55,7 @@ def _pins() -> tuple[str, list[tuple[str, str]]]:
 )
 @click.argument("targets", metavar="[TARGET]...", nargs=-1)
 @proposal_options
+@limit_option
 @series_options
 @options.source
 @options.output_option(
@@ -100,7 +101,7 @@ def _finish_all(attempts: Sequence[Attempt], settings: GlobalOptions) -> int:
         output.write_json({"proposals": [_document(attempt, codes[attempt.target]) for attempt in attempts]})
     else:
         shown = [attempt for attempt in attempts if codes[attempt.target] or not settings.quiet]
-        output.write_toned(_lines(shown))
+        output.write_toned(attempted(shown))
         if not settings.quiet and not all(isinstance(result, ToolkitError) for result in results.values()):
             named = options.source_request().nixpkgs
             clone = named if named is not None and Path(named, ".git").exists() else "DIR"
@@ -110,22 +111,5 @@ def _finish_all(attempts: Sequence[Attempt], settings: GlobalOptions) -> int:
 
 def _document(attempt: Attempt, code: int) -> dict[str, object]:
     value: dict[str, object] = {"target": attempt.target, "exit_code": code}
-    if isinstance(attempt.result, ToolkitError):
-        return value | {"error": {"message": attempt.result.message, "hint": attempt.result.hint}}
-    return value | {"out": attempt.out, "report": document(attempt.result)}
-
-
-def _lines(attempts: Sequence[Attempt]) -> Iterator[Line]:
-    """Yield a line for each target, one for each of its failed proofs, and one for the hint of an error."""
-    width = max((len(attempt.target) for attempt in attempts), default=0)
-    for attempt in attempts:
-        name = f"{attempt.target:<{width}}"
-        if isinstance(attempt.result, ToolkitError):
-            yield Line(text=f"{name}  refused: {attempt.result.message}", tone=Tone.FAILED)
-            if attempt.result.hint is not None:
-                yield Line(text=f"{'':<{width}}  hint: {attempt.result.hint}", tone=Tone.PLAIN)
-            continue
-        said = total(attempt.result.proofs)
-        yield Line(text=f"{name}  wrote {attempt.out}: {said.text}", tone=said.tone)
-        for proof in attempt.result.failed:
-            yield Line(text=f"{'':<{width}}  {proof.name}: {proof.reason}", tone=Tone.FAILED)
+    out = {} if isinstance(attempt.result, ToolkitError) else {"out": attempt.out}
+    return value | out | outcome(attempt.result)

@@ -112,6 +112,15 @@ proposal_options = options.together(
 )
 """Add the options for how to lift; `proposed` returns their values."""
 
+limit_option = options.own_value(
+    "--limit",
+    deep=True,
+    type=click.IntRange(1),
+    metavar="N",
+    help="The most packages of a recipe; by default 25, of final-attrs 10.",
+)
+"""Add the option for how many packages a recipe may change at once; `proposed` returns its value."""
+
 series_options = options.together(
     options.remembered(
         "--rootlesskit",
@@ -159,6 +168,7 @@ def proposed(target: str, source: SourceRequest, *, out: Path, force: bool) -> R
         depth=depth(),
         out=out,
         force=force,
+        limit=options.asked("limit"),
     )
 
 

@@ -121,13 +121,8 @@ def network() -> Mapping[str, str]:
     )
 
 
-def contributing(*, fetching: bool = False) -> Mapping[str, str]:
-    """Return git's environment for adding a branch to a user's clone.
-
-    With `fetching`, git may fetch the objects that a partial clone lacks.
-    """
-    if fetching:
-        return network()
+def contributing() -> Mapping[str, str]:
+    """Return git's environment for adding a branch to a user's clone."""
     return environment.of(environment.COMMITTING, {**_ALONE, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"})
 
 
@@ -234,13 +229,12 @@ def run_contributing(
     place: Path,
     *arguments: str,
     env: Mapping[str, str] | None = None,
-    fetching: bool = False,
     **fields: Unpack[CallFields],
 ) -> process.Completed:
     """Run git to add a branch to a user's clone; `place` is its top, a worktree, or its git directory."""
     settings = [word for name, value in _CONTRIBUTING.items() for word in ("-c", f"{name}={value}")]
     argv = ("git", "-C", str(place), *settings, *arguments)
-    return process.run(argv, env={**contributing(fetching=fetching), **(env or {})}, **fields)
+    return process.run(argv, env={**contributing(), **(env or {})}, **fields)
 
 
 def run_network(directory: Path, *arguments: str, **fields: Unpack[CallFields]) -> process.Completed:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from msgspec import Struct
 
@@ -161,9 +161,9 @@ def fetch_branches(clone: Clone, names: Sequence[str]) -> None:
         _fetch(clone, remote, *refs)
 
 
-def fetch_files(clone: Clone, commit: Oid, paths: Sequence[PurePosixPath]) -> None:
+def fetch_files(clone: Clone, commit: Oid) -> None:
     """Fetch the objects that `reading.missing_files` returns; raise ToolkitError if that fails."""
-    missing = reading.missing_files(clone.common, commit, paths)
+    missing = reading.missing_files(clone.common, commit)
     if not missing:
         return
     # As git itself gets the objects that a promisor remote has promised.
@@ -206,15 +206,6 @@ def branch_commit(clone: Clone, branch: str) -> Oid | None:
         raise UsageError(f"--branch: {branch!r} cannot be the name of a branch")
     asked = calls.run_reading(clone.common, "rev-parse", "--verify", "--quiet", f"refs/heads/{branch}", ok=(0, 1))
     return Oid(asked.text) if asked.status == 0 else None
-
-
-def followed(clone: Clone, branch: str) -> tuple[str, str] | None:
-    """Return the upstream remote and branch that a local branch follows, or None."""
-    remote, merge = (
-        calls.run_reading(clone.common, "config", f"branch.{branch}.{key}", ok=(0, 1)).text
-        for key in ("remote", "merge")
-    )
-    return (remote, merge.removeprefix("refs/heads/")) if merge and remote == _home(clone) else None
 
 
 def branch_in_the_way(clone: Clone, branch: str) -> str | None:

@@ -127,12 +127,9 @@ def missing_objects(repository: Path, oids: Sequence[Oid]) -> tuple[Oid, ...]:
     return tuple(Oid(line.split(" ")[0]) for line in answer.splitlines() if line.endswith(" missing"))
 
 
-def missing_files(repository: Path, commit: Oid, paths: Sequence[PurePosixPath]) -> tuple[Oid, ...]:
-    """Return the objects that a partial clone lacks to check out the files at and below `paths`."""
-    directories = dict.fromkeys(directory for path in paths for directory in path.parents)
-    # What git itself reads to check files out and to compare them.
-    beside = (directory / name for directory in directories for name in (".gitattributes", ".gitignore"))
-    wanted = entries(repository, commit, [*dict.fromkeys((*paths, *beside, PurePosixPath(".gitmodules")))])
+def missing_files(repository: Path, commit: Oid) -> tuple[Oid, ...]:
+    """Return the objects that a partial clone lacks to check out a commit."""
+    wanted = entries(repository, commit, ())
     return missing_objects(repository, [entry.blob for entry in wanted if not entry.is_submodule])
 
 

@@ -26,7 +26,6 @@ from toolkit.model import Oid
 
 TEXT = "pull-request.md"
 NEW_TEXT = "pull-request.new.md"
-EVIDENCE = "report.md"
 
 _DIRECTORY = "unlet"
 _KEPT = "branch.json"

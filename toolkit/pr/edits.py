@@ -1,8 +1,10 @@
 """The contributor's own changes of a branch: distinguish them from ours, and move them to a new base."""
 
 from collections.abc import Sequence
+from itertools import product
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from toolkit import patches
 from toolkit.contribution import Contribution
@@ -13,8 +15,7 @@ from toolkit.git.clone import Base, Clone
 from toolkit.git.committing import Workshop
 from toolkit.git.objects import DecodedCommit
 from toolkit.model import Message, Oid, Progress
-from toolkit.pr import grounds, making
-from toolkit.proposal import writing
+from toolkit.pr import grounds
 from toolkit.proposal.requests import Request
 
 _MOST = 100
@@ -39,10 +40,15 @@ class Edits(Struct, frozen=True, kw_only=True):
             return False
         return [(each.tree, each.message) for each in made] == [(each.tree, each.message) for each in self.ours]
 
-    def kept_messages(self, written: Sequence[str]) -> tuple[str, ...]:
-        """Return the new messages, with the contributor's own ones in place of those that they changed."""
-        theirs = (*self.messages, *[None] * len(written))
-        return tuple(own if own is not None else ours for own, ours in zip(theirs, written, strict=False))
+    def kept_messages(self, kept: Contribution, packages: Sequence[str], written: Sequence[str]) -> tuple[str, ...]:
+        """Return the new messages, with the contributor's own ones in place of those that they changed.
+
+        A batch may have lost `packages`.
+        """
+        before = product(kept.packages, range(len(kept.commits) // len(kept.packages)))
+        theirs = dict(zip(before, self.messages, strict=False))
+        after = product(packages, range(len(written) // len(packages)))
+        return tuple(theirs.get(key) or ours for key, ours in zip(after, written, strict=True))
 
 
 class Carried(Struct, frozen=True, kw_only=True):
@@ -113,10 +119,9 @@ def _made(
     clone = shop.clone
     if fork == kept.base_commit and not git_reading.missing_objects(clone.common, kept.commits):
         return shop.recorded(fork, kept.commits[-1])
-    ground = grounds.at(clone, Base(name=str(fork), commit=fork), request, progress=progress)
-    commits = writing.tree_commits(ground.chosen, ground.chosen.commits)
-    messages = making.messages(commits, kept.trailers)
-    oids = shop.series(fork, list(zip([commit.files for commit in commits], messages, strict=True)))
+    requests = [replace(request, target=package) for package in kept.packages]
+    ground = grounds.at(clone, Base(name=str(fork), commit=fork), requests, progress=progress)
+    oids = ground.committed(shop, grounds.messages(ground.commits, kept.trailers))
     return shop.recorded(fork, oids[-1])
 
 

@@ -1,85 +1,160 @@
-"""A base in a clone, with its proposal: prove it there, commit it, and write the files.
+"""A base in a clone, with the commits chosen for it: prove them there, commit them, and write the files of a branch.
 
-The files are the pull request's text, the evidence, and the branch's record.
+The files are the proposals, the pull request's text, and the branch's record.
 """
 
-from collections.abc import Sequence
+import os
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path, PurePosixPath
+from shlex import quote
 from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from toolkit.contribution import Contribution, MadeBranch
-from toolkit.errors import ToolkitError
+from toolkit import files
+from toolkit.contribution import Contribution, MadeBranch, PullRequest
+from toolkit.errors import RefusalError, ToolkitError, UsageError, only, tried
 from toolkit.git import clone as clones
-from toolkit.git import reading
+from toolkit.git import reading, worktrees
 from toolkit.git.clone import Base, Clone
-from toolkit.model import Oid, Progress, Proof, Report, SourceRequest
-from toolkit.pr import BranchOrder, contributions, making
+from toolkit.git.committing import Workshop
+from toolkit.model import Attempt, Oid, Progress, Proof, Report, SourceRequest, Status, TreeCommit
+from toolkit.pr import BranchOrder, contributions
 from toolkit.pr.contributions import DirectoryReplacement
-from toolkit.proposal import proposing
+from toolkit.proposal import claims, proposing, recipes, writing
 from toolkit.proposal.leaf import Series
 from toolkit.proposal.registry import leaf_for, leaf_of
 from toolkit.proposal.requests import Request
-from toolkit.report import pull_request
-from toolkit.report import report as reports
+from toolkit.report import message, pull_request
+from toolkit.sources import trees
 
 _MAIN = "master"
 """The branch of nixpkgs that a pull request goes to where its base is no branch."""
 
-_FETCH = "--fetch gets what this partial clone lacks"
+_OLD_DAYS = 14
+
+# CONTRIBUTING.md of nixpkgs: channel branches are moved by Hydra alone.
+_CHANNEL = re.compile(r"(?:nixos|nixpkgs)-(?P<release>unstable|\d\d\.\d\d)(?:-small|-darwin|-aarch64)?$")
 
 
 class BranchGround(Struct, frozen=True, kw_only=True, eq=False):
-    """A base in a clone, and the commits chosen for it; `warnings` name differences from what the user may expect."""
+    """A base in a clone, and the commits chosen for it, which are then proven and written."""
 
     clone: Clone
     base: Base
-    chosen: Series[Any]
+    chosen: Mapping[str, Series[Any] | ToolkitError]
+    """By the name of the target."""
     warnings: tuple[str, ...] = ()
+    """Differences from what the user may expect."""
+    attempts: tuple[Attempt, ...] = ()
+    made: tuple[tuple[Any, Report], ...] = ()
+    """The series that were not refused, with their reports."""
 
-    def prove_own(self, final: bytes, *, progress: Progress) -> tuple[Proof, ...]:
-        """Prove the file after the contributor's own commits, as the series' last stage.
+    @property
+    def commits(self) -> tuple[TreeCommit, ...]:
+        """The commits as a clone gets them; once proven, their messages have the sentences that proofs support."""
+        chosen = ((each, each.commits) for each in self.chosen.values() if isinstance(each, Series))
+        made = ((series, report.proposal.commits) for series, report in self.made)
+        pairs = made if self.attempts else chosen
+        return tuple(commit for series, commits in pairs for commit in writing.tree_commits(series, commits))
 
-        Raise ToolkitError if it is no longer a file of its kind.
+    def written(
+        self, order: BranchOrder, replacement: DirectoryReplacement, *, is_new: bool = False, progress: Progress
+    ) -> "BranchGround":
+        """Prove and write each series; a batch has a directory for each package.
+
+        Raise the error of a package that is alone. In a batch, it is refused, and so is one that a proof is against, or
+        whose file another one changes. With `is_new`, so is one that upstream would close.
         """
-        if not self.chosen.commits or final == self.chosen.after.content:
-            return ()
-        changed = leaf_for(self.chosen).changed(self.chosen, final, progress=progress)
-        return proposing.judge(changed, progress=progress)
+        is_alone = len(self.chosen) == 1
+        made: dict[PurePosixPath, tuple[Series[Any], Report]] = {}
+
+        def write(series: Series[Any], name: str) -> Report:
+            if series.target in made:
+                raise RefusalError(f"{series.target}: is changed for {made[series.target][0].package} already")
+            if is_new:
+                leaf_for(series).require_upstream(series)
+            building, place = replacement.building / name, replacement.place / name
+            report = proposing.write_down(series, building, at=place, is_alone=is_alone, progress=progress)
+            if not (is_alone or order.force) and (fact := _objection(report)) is not None:
+                files.remove(building)
+                raise RefusalError(fact)
+            made[series.target] = series, report
+            return report
+
+        attempts: list[Attempt] = []
+        for target, outcome in self.chosen.items():
+            if isinstance(outcome, ToolkitError):
+                attempts.append(Attempt(target=target, out=replacement.place, result=outcome))
+                continue
+            name = "" if is_alone else outcome.package
+            result = tried(partial(write, outcome, name))
+            attempts.append(Attempt(target=target, out=replacement.place / name, result=result))
+        if is_alone:
+            only(attempts[0].result)
+        return replace(self, attempts=tuple(attempts), made=tuple(made.values()))
+
+    def outcome(self, whole: tuple[Proof, ...]) -> PullRequest:
+        """Return the result before there is a branch; `whole` are the proofs of all its commits."""
+        return PullRequest(
+            clone=self.clone.top, attempts=self.attempts, made=None, warnings=self.warnings, own_proofs=whole
+        )
+
+    def committed(self, shop: Workshop, composed: Sequence[str]) -> tuple[Oid, ...]:
+        """Commit the series on the base, with these messages."""
+        return shop.series(self.base.commit, list(zip((each.files for each in self.commits), composed, strict=True)))
+
+    def prove_whole(self, contents: Mapping[PurePosixPath, bytes], *, progress: Progress) -> tuple[Proof, ...]:
+        """Prove several series together, or one with the contributor's own commits, as its last stage.
+
+        `contents` are files with the contributor's commits. Raise ToolkitError if one is no longer a file of its kind.
+        """
+        if len(self.made) > 1:
+            return claims.together([series for series, _ in self.made], contents, progress=progress)
+        for series, _ in self.made:
+            final = contents.get(series.target)
+            if series.commits and final is not None and final != series.after.content:
+                changed = leaf_for(series).changed(series, final, progress=progress)
+                return proposing.judge(changed, progress=progress)
+        return ()
 
     def write(  # noqa: PLR0913 - what a text and what is kept of a branch are made of
         self,
         order: BranchOrder,
-        report: Report,
         oids: Sequence[Oid],
+        composed: Sequence[str],
         replacement: DirectoryReplacement,
         *,
-        subjects: Sequence[str],
         worktree: Path,
         own: Sequence[tuple[Oid, str]] = (),
         edited: bytes | None = None,
     ) -> MadeBranch:
-        """Write pull-request.md beside the proposal; return the branch's report and its record.
+        """Write pull-request.md beside the proposals; return the branch's report and its record.
 
         `edited` is the contributor's version of the text: it stays, and the new text is written beside it.
         """
-        request = leaf_for(self.chosen).exact_request(self.chosen)
-        facts = replace(proposing.facts(self.chosen, report), commits=tuple(oids), base=self.base.commit)
-        content = pull_request.draft(facts)
+        (first, report), *others = self.made
+        request = leaf_for(first).exact_request(first)
+        facts = [
+            replace(proposing.facts(series, its), commits=tuple(oids), base=self.base.commit)
+            for series, its in self.made
+        ]
+        content = pull_request.draft(*facts)
         place, building = replacement.place, replacement.building
         (building / contributions.TEXT).write_bytes(content if edited is None else edited)
         if edited is not None:
             (building / contributions.NEW_TEXT).write_bytes(content)
-        evidence = reports.to_markdown(report, background=pull_request.background(facts))
-        (building / contributions.EVIDENCE).write_bytes(evidence)
         remote = clones.push_remote(self.clone, self.base)
         owner = clones.github_owner(self.clone.remotes.get(remote, "")) if remote is not None else None
         return MadeBranch(
             contribution=Contribution(
                 branch=order.branch,
-                target=report.proposal.package,
+                target=first.package,
+                others=tuple(series.package for series, _ in others),
                 base=order.base,
                 base_commit=self.base.commit,
                 commits=tuple(oids),
@@ -97,44 +172,107 @@ class BranchGround(Struct, frozen=True, kw_only=True, eq=False):
             base_name=self.base.name,
             target_branch=self.base.branch or _MAIN,
             author=clones.people(self.clone)["author"],
-            subjects=tuple(subjects),
-            title=pull_request.title(facts),
+            subjects=tuple(text.partition("\n")[0] for text in composed),
+            title=pull_request.title(*facts),
             text=place / contributions.TEXT,
             push=remote,
             head=f"{owner or 'YOU'}:{order.branch}",
             pushed=remote is not None and clones.has_branch(self.clone, remote, order.branch),
             own=tuple(own),
             text_beside=place / contributions.NEW_TEXT if edited is not None else None,
-            in_place=order.in_place,
-            related=tuple(each.number for each in facts.related),
+            related=tuple(each.number for each in facts[0].related),
         )
 
 
+def _objection(report: Report) -> str | None:
+    """Return which proof keeps a package out of a batch: one that failed, or that nothing is rebuilt, if unknown."""
+    unknown = (proof for proof in report.proofs if proof.name == "no-rebuild" and proof.status is Status.NOT_RUN)
+    proof = next(iter((*report.failed, *unknown)), None)
+    return f"{proof.name}: {proof.reason}" if proof is not None else None
+
+
 def find(clone: Clone, order: BranchOrder, request: Request, *, progress: Progress) -> BranchGround:
-    """Return the base in a request with its proposal, after a fetch on request.
+    """Return the base in a request with its proposals, after a fetch on request.
 
     Raise ToolkitError if the clone lacks the base, or the base is not a nixpkgs.
     """
-    base = making.find_base(clone, order, progress=progress)
-    needed = [PurePosixPath(path) for path in leaf_of(request.target, request.recipe).needs(request.only)]
+    if order.fetch:
+        progress.step("fetching")
+        clones.fetch_branches(clone, (order.base,))
+    base = clones.find_base(clone, order.base)
     if clone.partial and order.fetch:
-        clones.fetch_files(clone, base.commit, needed)
-    elif clone.partial and reading.missing_files(clone.common, base.commit, needed):
+        clones.fetch_files(clone, base.commit)
+    elif clone.partial and reading.missing_files(clone.common, base.commit):
         # Also where the files are in the cache: git works with those of the clone.
-        raise ToolkitError(f"{clone.top}: lacks files of '{base.name}'", hint=_FETCH)
-    ground = at(clone, base, request, progress=progress)
-    return replace(ground, warnings=tuple(making.base_warnings(base)))
+        raise ToolkitError(f"{clone.top}: lacks files of '{base.name}'", hint="--fetch gets what a partial clone lacks")
+    names = order.packages or (() if order.maintainer else (request.target,))
+    if request.recipe is not None:
+        root = trees.as_they_are(_source(clone, base), progress=progress)
+        names = recipes.packages(request.recipe, root, names, order.maintainer)
+    ground = at(clone, base, [replace(request, target=name) for name in names], progress=progress)
+    return replace(ground, warnings=tuple(base_warnings(base)))
 
 
-def at(clone: Clone, base: Base, request: Request, *, progress: Progress) -> BranchGround:
-    """Return a base with its proposal; raise ToolkitError as `find` does."""
-    source = SourceRequest(nixpkgs=str(clone.top), rev=base.name, offline=True)
-    try:
-        chosen = proposing.choose(replace(request, source=source, force=False), progress=progress)
-    except ToolkitError as error:
-        if clone.partial and "missing" in error.message:
-            raise ToolkitError(error.message, hint=_FETCH) from error
-        raise
-    if chosen.source.commit != base.commit:
+def at(clone: Clone, base: Base, requests: Sequence[Request], *, progress: Progress) -> BranchGround:
+    """Return a base with the commits of requests; raise ToolkitError as `find` does."""
+    source = _source(clone, base)
+    asked = [replace(each, source=source, force=False) for each in requests]
+    chosen = dict(
+        zip(
+            [each.target for each in asked],
+            leaf_of(asked[0].target, asked[0].recipe).choose(asked, progress=progress),
+            strict=True,
+        )
+    )
+    series = [each for each in chosen.values() if isinstance(each, Series)]
+    if len(chosen) == 1 and not series:
+        only(*chosen.values())
+    if any(each.source.commit != base.commit for each in series):
         raise ToolkitError(f"--base: '{base.name}' is the name of two commits in {clone.top}", hint="--base COMMIT")
     return BranchGround(clone=clone, base=base, chosen=chosen)
+
+
+def _source(clone: Clone, base: Base) -> SourceRequest:
+    return SourceRequest(nixpkgs=str(clone.top), rev=base.name, offline=True)
+
+
+def base_warnings(base: Base) -> Iterator[str]:
+    """Yield a line if the base was fetched long ago, and one if it takes no pull requests."""
+    if base.fetched is not None and (days := int((time.time() - base.fetched) / 86400)) >= _OLD_DAYS:
+        yield f"{base.name}: was fetched {days} days ago; --fetch gets a newer one"
+    if (channel := _CHANNEL.match(base.branch or "")) is not None:
+        release = channel["release"]
+        instead = "master" if release == "unstable" else f"release-{release}"
+        yield f"{base.name}: is a channel branch, which takes no pull requests; --base {instead}"
+
+
+def messages(made: Sequence[TreeCommit], trailers: Sequence[str]) -> tuple[str, ...]:
+    """Return the messages of the commits; raise ToolkitError for one that upstream would reject."""
+    for commit in made:
+        message.require_form(commit.subject, commit.body, paths=[file.path for file in commit.files])
+    return tuple(message.compose(commit.subject, commit.body, trailers) for commit in made)
+
+
+def beside(clone: Clone, branch: str) -> Path:
+    """Return the default worktree of a branch: beside the clone, named after both."""
+    name = clone.top.name.removesuffix(".git") or "nixpkgs"
+    return clone.top.parent / f"{name}-{branch.replace('/', '-')}"
+
+
+def require_free(clone: Clone, branch: str, path: Path) -> None:
+    """Raise ToolkitError if the branch or its place already exists."""
+    if clones.branch_commit(clone, branch) is not None:
+        ours = contributions.read(clone.common, branch) is not None
+        moves = "--update moves it to a newer base, --remove removes it, " if ours else ""
+        raise ToolkitError(f"{clone.top}: branch '{branch}' already exists", hint=f"{moves}--branch NAME makes another")
+    if (other := clones.branch_in_the_way(clone, branch)) is not None:
+        fact = f"branch '{branch}' cannot be beside '{other}'"
+        raise ToolkitError(f"{clone.top}: {fact}", hint="--branch NAME makes another")
+    if os.path.lexists(path):
+        raise ToolkitError(f"{path}: is there already", hint="--worktree DIR names another place for the worktree")
+    if any(each.path == path for each in worktrees.worktrees(clone)):
+        hint = f"git -C {quote(str(clone.top))} worktree prune, or --worktree DIR"
+        raise ToolkitError(f"{path}: is the directory of a worktree that no longer exists", hint=hint)
+    if not path.parent.is_dir():
+        raise UsageError(f"--worktree: '{path.parent}' is not a directory")
+    files.refuse_in_repository(path)

@@ -1,6 +1,5 @@
 """Move a branch to a newer base: rewrite the file there again, then apply the contributor's own commits."""
 
-from collections.abc import Sequence
 from shlex import quote
 
 from msgspec.structs import replace
@@ -11,14 +10,10 @@ from toolkit.errors import ToolkitError
 from toolkit.git import clone as clones
 from toolkit.git import committing, worktrees
 from toolkit.git.clone import Clone
-from toolkit.git.committing import Workshop
 from toolkit.git.worktrees import Worktree
-from toolkit.model import Depth, Oid, Progress, Report
-from toolkit.pr import BranchOrder, contributions, edits, grounds, making
+from toolkit.model import Depth, Oid, Progress
+from toolkit.pr import BranchOrder, contributions, edits, grounds
 from toolkit.pr.contributions import Standing
-from toolkit.pr.edits import Edits
-from toolkit.pr.grounds import BranchGround
-from toolkit.proposal import proposing, writing
 from toolkit.proposal.registry import leaf_of
 from toolkit.proposal.requests import Request
 from toolkit.report import message
@@ -49,22 +44,26 @@ def update(asked: BranchOrder, request: Request, *, progress: Progress) -> PullR
     with contributions.replacing(clone.common, order.branch) as replacement, committing.workshop(clone) as shop:
         ground = grounds.find(clone, order, wanted, progress=progress)
         was = edits.find(shop, found.kept, kept, tip, ground.base.commit, progress=progress)
-        report = proposing.write_down(ground.chosen, replacement.building, at=replacement.place, progress=progress)
-        if report.failed and not order.force:
-            return PullRequest(clone=clone.top, report=report, made=None, warnings=ground.warnings, before=tip)
+        ground = ground.written(order, replacement, progress=progress)
+        done = replace(ground.outcome(()), before=tip)
+        if not ground.made or (done.failed and not order.force):
+            return done
         progress.step("committing")
-        oids, subjects = _committed(shop, was, ground, report, order.trailers)
+        written = grounds.messages(ground.commits, order.trailers)
+        messages = was.kept_messages(found.kept, [series.package for series, _ in ground.made], written)
+        oids = ground.committed(shop, messages)
+        if was.are_like(shop.recorded(ground.base.commit, oids[-1])):
+            oids = tuple(Oid(commit.hexsha) for commit in was.ours)
         carried = edits.carry(shop, was, oids[-1])
-        final = shop.content(carried.tip, report.proposal.target)
+        contents = {series.target: shop.content(carried.tip, series.target) for series, _ in ground.made}
         difference = shop.range_diff((was.fork, tip), (ground.base.commit, carried.tip))
         shop.keep()
-        own = ground.prove_own(final, progress=progress)
+        own = ground.prove_whole(contents, progress=progress)
         made = ground.write(
             order,
-            report,
             oids,
+            messages,
             replacement,
-            subjects=subjects,
             worktree=worktree.path,
             own=list(zip(carried.own, carried.subjects, strict=True)),
             edited=edited,
@@ -72,35 +71,11 @@ def update(asked: BranchOrder, request: Request, *, progress: Progress) -> PullR
         contributions.write(replacement.building, made.contribution)
         replacement.take_place()
         progress.step(f"moving {worktree.path}")
-        worktrees.move(clone, worktree, to=carried.tip, fetching=order.fetch)
+        worktrees.move(worktree, to=carried.tip)
         replacement.keep()
-    return PullRequest(
-        clone=clone.top,
-        report=report,
-        made=made,
-        warnings=(
-            *ground.warnings,
-            *(f"your commit '{subject}' was dropped: the new base contains all of it" for subject in carried.dropped),
-        ),
-        own_proofs=own,
-        before=tip,
-        range_diff=difference,
-    )
-
-
-def _committed(
-    shop: Workshop, was: Edits, ground: BranchGround, report: Report, trailers: Sequence[str]
-) -> tuple[tuple[Oid, ...], list[str]]:
-    """Commit the series on the base, with the contributor's messages; return the commits and their subjects.
-
-    Commits that are there already stay.
-    """
-    commits = writing.tree_commits(ground.chosen, report.proposal.commits)
-    messages = was.kept_messages(making.messages(commits, trailers))
-    oids = shop.series(ground.base.commit, list(zip((commit.files for commit in commits), messages, strict=True)))
-    if was.are_like(shop.recorded(ground.base.commit, oids[-1])):
-        oids = tuple(Oid(commit.hexsha) for commit in was.ours)
-    return oids, [text.partition("\n")[0] for text in messages]
+    dropped = (f"your commit '{subject}' was dropped: the new base contains all of it" for subject in carried.dropped)
+    warnings = (*ground.warnings, *dropped)
+    return replace(done, made=made, warnings=warnings, own_proofs=own, range_diff=difference)
 
 
 def _require_known(clone: Clone, kept: Contribution) -> None:
@@ -137,15 +112,16 @@ def _require_movable(clone: Clone, found: Standing) -> tuple[Oid, Worktree]:
 def _unchanged(clone: Clone, kept: Contribution, tip: Oid) -> Unchanged | None:
     """Return the branch if it and its base are as they were when this version of the program made it."""
     base = clones.find_base(clone, kept.base)
-    place = contributions.place(clone.common, kept.branch) / files.REPORT
-    try:
-        document = reports.from_json(place.read_bytes(), name=str(place))
-    except (OSError, ToolkitError):
+    if (*kept.commits[-1:], kept.base_commit) != (tip, base.commit):
         return None
-    if (*kept.commits[-1:], kept.base_commit) != (tip, base.commit) or document.unlet != __version__:
-        return None
-    if document.result == "failed":
-        return None
+    for name in kept.packages if kept.others else ("",):
+        place = contributions.place(clone.common, kept.branch) / name / files.REPORT
+        try:
+            document = reports.from_json(place.read_bytes(), name=str(place))
+        except (OSError, ToolkitError):
+            return None
+        if document.unlet != __version__ or document.result == "failed":
+            return None
     return Unchanged(clone=clone.top, branch=kept.branch, commit=tip, base_name=base.name, base=base.commit)
 
 
@@ -155,6 +131,7 @@ def _order(asked: BranchOrder, kept: Contribution) -> BranchOrder:
         asked,
         base=asked.base or kept.base,
         branch=kept.branch,
+        packages=kept.packages if kept.others else (),
         trailers=message.checked_trailers(asked.trailers) if asked.trailers else kept.trailers,
     )
 

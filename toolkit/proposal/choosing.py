@@ -44,7 +44,7 @@ def choose(requests: Sequence[Request], *, progress: Progress) -> Iterator[LiftC
     asked = [tried(partial(recipes.asked, request)) for request in requests]
     for recipe in asked:
         if isinstance(recipe, Recipe):
-            recipes.require_few(recipe, len(requests))
+            recipes.require_few(recipe, len(requests), requests[0].limit)
     names = [
         each.package if isinstance(each, Recipe) and each.package is not None else request.target
         for request, each in zip(requests, asked, strict=True)

@@ -1,8 +1,9 @@
 """Claims about a lifted package, with the trees before and after, and Nix's answers about both."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from pathlib import PurePosixPath
 from types import MappingProxyType
 
 from msgspec.structs import replace
@@ -11,15 +12,16 @@ from toolkit.lift.candidates import OVERRIDE, method_name
 from toolkit.lift.layer import PREVIOUS
 from toolkit.lift.recursion import source
 from toolkit.lift.shape import read
-from toolkit.model import Tier
+from toolkit.model import Progress, Proof, Tier
 from toolkit.nix.attributes import call, inside
 from toolkit.nix.tree import Tree
-from toolkit.proposal import form, judged, outputs
+from toolkit.proposal import form, judged, outputs, prove
 from toolkit.proposal.chosen import Building, LiftCase
-from toolkit.proposal.judged import Aspect
+from toolkit.proposal.judged import Aspect, Judging
 from toolkit.proposal.lifted import LIFTED, Derivations, Effect, LiftQuestion, ask, command, verdict
 from toolkit.proposal.prove import ANY, OURS, Claim, Finding, Stage, Subject
 from toolkit.proposal.systems import Asking
+from toolkit.sources.changes import ChangeStep
 from toolkit.text import few
 
 
@@ -214,6 +216,27 @@ def overlaid(case: LiftCase) -> Finding:
     failures = () if said == LIFTED or same else (said.why,)
     again = command(tree, tree, system, asked, case.overlay).line
     return Finding(covers=f"{case.package} on {system}", failures=failures, commands=(again,))
+
+
+def together(
+    series: Sequence[LiftCase], contents: Mapping[PurePosixPath, bytes], *, progress: Progress
+) -> tuple[Proof, ...]:
+    """Prove that several packages stay the same with the commits of all; `contents` are files with further changes."""
+    first, *_ = series
+    if first.opened.recipe is not None and any(step.rebuilds for step in first.opened.recipe.steps):
+        return ()
+    edits = [edit for each in series for edit in each.judging.change.whole.edits]
+    edits = [
+        replace(edit, after=replace(edit.after, content=contents.get(edit.path, edit.after.content)))
+        for edit in edits
+        if edit.after is not None
+    ]
+    change = replace(first.judging.change, steps=(ChangeStep(subject="", edits=tuple(edits)),))
+    systems = dict.fromkeys(system for each in series for system in each.judging.systems)
+    judging = Judging(change=change, systems=tuple(systems), named=("HEAD",))
+    sentence = "with all commits, the derivations that the files make stay the same"
+    claim = Claim[LiftCase]("together", sentence, lambda _: judging.kept(judged.NO_REBUILD), alone=True)
+    return prove.run((claim,), first, progress=progress)
 
 
 _LIFTED = frozenset([Subject.SERIES, Subject.OVERLAY])

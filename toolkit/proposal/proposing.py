@@ -5,13 +5,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit import files
 from toolkit.errors import RefusalError, ToolkitError, only, tried
 from toolkit.git import reading
-from toolkit.model import INTERRUPTED, OverlayReport, Progress, Proof, Report, SourceRequest
+from toolkit.model import INTERRUPTED, Attempt, OverlayReport, Progress, Proof, Report, SourceRequest
 from toolkit.nix.program import nix_path
 from toolkit.proposal import overlays, prove, writing
 from toolkit.proposal.leaf import Series
@@ -24,14 +23,6 @@ UNPROVEN = "nothing is proven of it yet"
 """The warning in the report of an overlay that is written before its proofs have run."""
 
 S = TypeVar("S", bound="Series[Any]")
-
-
-class Attempt(Struct, frozen=True, kw_only=True):
-    """The result for one target: the report of the proposal in `out`, or the error that prevents it."""
-
-    target: str
-    out: Path
-    result: Report | ToolkitError
 
 
 def propose(requests: Sequence[Request], *, progress: Progress) -> Iterator[Attempt]:

@@ -42,7 +42,7 @@ class Rewrite(Struct, frozen=True, kw_only=True):
     make: Callable[..., str]
     options: tuple[str, ...] = ()
     claims: tuple[str, ...] = ()
-    most: int | None = None
+    most: int = 25
 
 
 def lifted(text: str, *, name: str, bindings: str = "", design: str = Design.STAY, follow: str = "") -> str:
@@ -165,22 +165,48 @@ def trials(name: str, root: Path, packages: Sequence[str]) -> Iterator[RecipeTri
     Without a package, try every file below pkgs, and omit refusals.
     """
     if not packages:
-        names, recipe = CalledNames.of(root), named(name)
-        left = limits.seconds(limits.TOGETHER_SECONDS)
-        for path in map(PurePosixPath, files_of(root, "pkgs")):
-            began = time.monotonic()
-            trial = _tried(recipe, root, path, names.package(path))
-            if trial.refused is None and trial.added + trial.removed:
-                yield trial
-            if (seconds := time.monotonic() - began) > _SLOW_SECONDS and (left := left - seconds) <= 0:
-                fact = "with it, the files that take long to read have taken all the time that they have together"
-                raise ToolkitError(limits.raised_by("--timeout", f"{path}: {fact}"))
+        yield from _changing(named(name), root, "pkgs")
         return
     for package, target in zip(packages, find_targets(root, packages), strict=True):
         if isinstance(target, ToolkitError):
             yield RecipeTrial(package=package, refused=target.message)
         else:
             yield _tried(named(name, target.package), root, target.file, target.package)
+
+
+def packages(name: str, root: Path, places: Sequence[str], maintainer: str) -> tuple[str, ...]:
+    """Return the packages that are named, those in directories that a recipe changes, and those of a maintainer.
+
+    Only the files are read. Raise UsageError for a directory or a maintainer that has none.
+    """
+    recipe, found = named(name), list[str]()
+    who = {place: (place, "") for place in places} | ({"--maintainer": ("pkgs", maintainer)} if maintainer else {})
+    for place, (directory, handle) in who.items():
+        if not handle and not ("/" in place and inside.is_directory(root, directory)):
+            found.append(place)
+        elif below := [trial.package for trial in _changing(recipe, root, directory, handle)]:
+            found += below
+        else:
+            raise UsageError(f"{place}: '{handle or place}' has no package that '{name}' changes")
+    return tuple(dict.fromkeys(found))
+
+
+def _changing(recipe: Recipe, root: Path, directory: str, maintainer: str = "") -> Iterator[RecipeTrial]:
+    """Try a recipe on the files of a directory, and yield what it changes; with a maintainer, only their packages."""
+    names, left = CalledNames.of(root), limits.seconds(limits.TOGETHER_SECONDS)
+    maintained = re.compile(
+        rf"\bmaintainers\s*=(?:\s*with\s+[\w.]+;)?[^;]*?(?<![\w-]){re.escape(maintainer)}(?![\w-])".encode()
+    )
+    for path in map(PurePosixPath, files_of(root, directory)):
+        if maintainer and not maintained.search(inside.find(root, path) or b""):
+            continue
+        began = time.monotonic()
+        trial = _tried(recipe, root, path, names.package(path))
+        if trial.refused is None and trial.added + trial.removed:
+            yield trial
+        if (seconds := time.monotonic() - began) > _SLOW_SECONDS and (left := left - seconds) <= 0:
+            fact = "with it, the files that take long to read have taken all the time that they have together"
+            raise ToolkitError(limits.raised_by("--timeout", f"{path}: {fact}"))
 
 
 def _tried(recipe: Recipe, root: Path, file: PurePosixPath, package: str) -> RecipeTrial:
@@ -201,11 +227,11 @@ def known() -> dict[str, Recipe]:
     return {path.stem: _read(path, None) for path in reversed(paths)}
 
 
-def require_few(recipe: Recipe, count: int) -> None:
-    """Raise UsageError for more packages at once than reviewers of a rewrite accept."""
-    most = min((rewrite.most for step in recipe.steps if (rewrite := REWRITES[step.rewrite]).most), default=count)
+def require_few(recipe: Recipe, count: int, limit: int | None) -> None:
+    """Raise UsageError for more packages at once than the limit, by default what reviewers of a rewrite accept."""
+    most = limit or min(REWRITES[step.rewrite].most for step in recipe.steps)
     if count > most:
-        hint = "nixpkgs closes mass changes to finalAttrs (552408, 315337); propose a few packages, best your own"
+        hint = "nixpkgs closes mass changes (552408, 315337): name a few packages, best your own; --limit N takes more"
         raise UsageError(f"--recipe: {count} packages at once, and at most {most} are welcome", hint=hint)
 
 

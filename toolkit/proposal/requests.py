@@ -35,6 +35,8 @@ class Request(Struct, frozen=True, kw_only=True):
     own: bool = False
     out: Path = Path("proposal")
     force: bool = False
+    limit: int | None = None
+    """The most packages of a recipe at once; None for as many as reviewers of its rewrites accept."""
 
 
 def command(name: str, request: Request, *options: str) -> str:

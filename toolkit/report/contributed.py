@@ -10,18 +10,21 @@ from toolkit.contribution import MadeBranch, PullRequest, Removed, Unchanged
 from toolkit.model import Status
 from toolkit.report import report
 
-SCHEMA = 3
+SCHEMA = 4
 
 FORK = "gh repo fork --remote --remote-name fork"
 """Adds a fork as a remote; gh takes no repository beside --remote."""
 
 
 def to_json(done: PullRequest | Unchanged | Removed) -> bytes:
-    """Return the document; its `report` about a branch is that of `unlet propose --json`."""
+    """Return the document; its `report` about a branch is that of `unlet propose --json`, a batch has `packages`."""
     if isinstance(done, Unchanged | Removed):
         return documents.write({"schema": SCHEMA, type(done).__name__.lower(): done})
     made = {**asdict(done.made), "next": steps(done.made)} if done.made is not None else None
-    return documents.write({"schema": SCHEMA, **asdict(done), "made": made, "report": report.document(done.report)})
+    value = {"schema": SCHEMA, **asdict(done), "made": made}
+    packages = [{"target": each.target, **report.outcome(each.result)} for each in value.pop("attempts")]
+    single = packages[0] if len(packages) == 1 else {}
+    return documents.write({**value, "report": single.get("report"), "packages": packages})
 
 
 def steps(made: MadeBranch) -> dict[str, str]:
@@ -47,36 +50,37 @@ def steps(made: MadeBranch) -> dict[str, str]:
 def lines(done: PullRequest) -> Iterator[str]:
     """Yield the result and the next steps."""
     made = done.made
+    if made is None and not done.failed:
+        yield "no branch was made: no package is left"
+        return
     if made is None:
         stays = f"the branch stays at {done.before.short}" if done.before is not None else "no branch was made"
         yield f"{stays}: a proof failed"
         return
     kept = made.contribution
-    base = "your checkout" if made.in_place else made.base_name
-    yield f"branch    {kept.branch}, on {base} ({kept.base_commit.short}), by {made.author}"
+    yield f"branch    {kept.branch}, on {made.base_name} ({kept.base_commit.short}), by {made.author}"
     for oid, subject in zip(kept.commits, made.subjects, strict=True):
         yield f"  {oid.short}  {subject}"
     yield from (f"  {oid.short}  {subject} (yours)" for oid, subject in made.own)
     yield f"worktree  {made.worktree}"
-    back = join(["git", "-C", str(made.worktree), "reset", "--keep", (done.before or kept.base_commit).short])
     tip = made.own[-1][0] if made.own else kept.commits[-1]
-    if done.before is not None and done.before != tip and not made.in_place:
+    if done.before is not None and done.before != tip:
+        back = join(["git", "-C", str(made.worktree), "reset", "--keep", done.before.short])
         yield f"before    {done.before.short}; {back} goes back"
         yield from (f"  {line}" for line in done.range_diff)
     yield f"text      {made.text}"
     if made.text_beside is not None:
         yield f"          yours; the new one is {made.text_beside.name}, beside it"
-    for proof in done.report.proofs:
-        if proof.name == "format" and proof.status is Status.NOT_RUN:
-            why = (proof.reason or "").removeprefix("because ")
-            yield f"format    to be checked by you, as nixpkgs' CI does: {why}"
+    formats = (proof for each in done.reports for proof in each.proofs if proof.name == "format")
+    for why in dict.fromkeys(proof.reason or "" for proof in formats if proof.status is Status.NOT_RUN):
+        yield f"format    to be checked by you, as nixpkgs' CI does: {why.removeprefix('because ')}"
     for number in made.related:
         yield f"first     comment on NixOS/nixpkgs #{number}: it had the same goal, and only one of the two is needed"
     yield from (f"{name:<8}  {command}" for name, command in steps(made).items())
     if made.push is None:
         yield f"          no remote is yours: (cd {quote(str(done.clone))} && {FORK}) makes one"
     remove = f"unlet pr --repo {quote(str(done.clone))} --branch {quote(kept.branch)} --remove"
-    yield f"undo      {back if made.in_place else remove}"
+    yield f"undo      {remove}"
 
 
 def unchanged(done: Unchanged) -> str:

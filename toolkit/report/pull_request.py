@@ -14,6 +14,7 @@ from msgspec import Struct
 from toolkit import __version__, patches
 from toolkit.model import Message, Oid, Proof, Report, Status, Step, TreeCommit
 from toolkit.report.markdown import code, unwrapped
+from toolkit.report.message import SUBJECT_WIDTH
 
 T = TypeVar("T")
 
@@ -121,18 +122,23 @@ class DraftFacts(Struct, frozen=True, kw_only=True):
         return len(self.report.proposal.commits) + (self.added is not None)
 
 
-def draft(facts: DraftFacts) -> bytes:
-    """Return pull-request.md: the text, then the template."""
-    content = ("\n\n".join(_sections(facts)) + "\n\n").encode(errors="backslashreplace")
+def draft(facts: DraftFacts, *others: DraftFacts) -> bytes:
+    """Return pull-request.md: the text, then the template; `others` are about the further packages of a batch."""
+    sections = _listed((facts, *others)) if others else _sections(facts)
+    content = ("\n\n".join(sections) + "\n\n").encode(errors="backslashreplace")
     return content + (facts.template or _PASTE.encode())
 
 
-def title(facts: DraftFacts) -> str:
+def title(facts: DraftFacts, *others: DraftFacts) -> str:
     """Return the title of the pull request."""
     proposal = facts.report.proposal
-    if len(proposal.commits) > 1:
-        return facts.texts.of(proposal.steps[-1]).title
-    return next(commit.subject for commit in (*proposal.commits, facts.added) if commit is not None)
+    subject = next(commit.subject for commit in (*proposal.commits, facts.added) if commit is not None)
+    if others:
+        names = [each.report.proposal.package for each in (facts, *others)]
+        rest = subject.removeprefix(f"{proposal.package}: ")
+        whole = f"{', '.join(names)}: {rest}"
+        return whole if len(whole) <= SUBJECT_WIDTH else f"{names[0]} and {len(others)} more: {rest}"
+    return facts.texts.of(proposal.steps[-1]).title if len(proposal.commits) > 1 else subject
 
 
 def _sections(facts: DraftFacts) -> Iterator[str]:
@@ -145,16 +151,36 @@ def _sections(facts: DraftFacts) -> Iterator[str]:
         yield from (text.usage for text in said if text.usage)
     yield from (text.price for text in said if text.price)
     if facts.passed("no-rebuild") is not None:
-        attributes = " ".join(f"-A {name}" for name in texts.compared)
         commit = " in commit 1" if len(facts.report.proposal.commits) > 1 else ""
-        system = [f"--argstr system {texts.system}"] if texts.system else []
-        command = " ".join([*(f"{name}=1" for name in texts.permits), "nix-instantiate", *system, attributes])
-        asked = f"`{command}` prints the same on {facts.below} and {facts.first}"
-        yield f"No rebuilds{commit}: {asked}."
+        yield f"No rebuilds{commit}: {_comparison([facts])} prints the same on {facts.below} and {facts.first}."
     yield from (f"Related: {text.motive}" for text in said if text.motive)
     yield from (f"Related: #{each.number} {each.about.strip()}" for each in facts.related)
     yield texts.disclosure.replace("{unlet}", __version__)
     yield _BY_HAND
+
+
+def _listed(packages: Sequence[DraftFacts]) -> Iterator[str]:
+    """Yield the blocks of a text about the same change of several packages."""
+    steps = packages[0].report.proposal.steps
+    reasons = dict.fromkeys(facts.texts.of(step).paragraph for facts in packages for step in steps)
+    yield from reasons if len(reasons) == len(steps) else ()
+    yield "\n".join(f"- {code(commit.subject)}" for facts in packages for commit in facts.report.proposal.commits)
+    groups: dict[tuple[tuple[str, ...], str], list[DraftFacts]] = {}
+    for facts in packages:
+        if facts.passed("no-rebuild") is not None:
+            groups.setdefault((facts.texts.permits, facts.texts.system), []).append(facts)
+    for group in groups.values():
+        yield f"No rebuilds: {_comparison(group)} prints the same on {group[0].below} and {group[0].commits[-1].short}."
+    yield packages[0].texts.disclosure.replace("{unlet}", __version__)
+    yield _BY_HAND
+
+
+def _comparison(packages: Sequence[DraftFacts]) -> str:
+    """Return the command that shows the derivations of packages, which Nix evaluates under the same conditions."""
+    texts = packages[0].texts
+    system = [f"--argstr system {texts.system}"] if texts.system else []
+    attributes = (f"-A {name}" for each in packages for name in each.texts.compared)
+    return f"`{' '.join([*(f'{name}=1' for name in texts.permits), 'nix-instantiate', *system, *attributes])}`"
 
 
 def _commits(facts: DraftFacts, said: Sequence[StepText]) -> Iterator[str]:

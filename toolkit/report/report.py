@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit import __version__, documents, landlock
-from toolkit.errors import without_passwords
+from toolkit.errors import ToolkitError, without_passwords
 from toolkit.git.reading import blob_id
 from toolkit.model import Oid, OverlayReport, Proof, Proven, Report, SourceRequest, Status, Step
 from toolkit.report.markdown import cell, counted, fence
@@ -109,6 +109,13 @@ def document(report: Report) -> ReportDocument:
         tools=dict(report.tools),
         walls=landlock.walls(),
     )
+
+
+def outcome(result: Report | ToolkitError) -> dict[str, object]:
+    """Return the result for one of several targets, as a document: its report, or why it was refused."""
+    if isinstance(result, ToolkitError):
+        return {"error": {"message": result.message, "hint": result.hint}}
+    return {"report": document(result)}
 
 
 def to_json(report: Report) -> bytes:

@@ -6,8 +6,6 @@ import pytest
 from tests.clones import BRANCH, TARGET, Clone, objects, snapshot
 from tests.docker.pr.conftest import Contributed, ask
 from tests.progress import Steps
-from tests.situations import SITUATIONS
-from toolkit.docker.steps import MODULE
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.lift.plan import Design
 from toolkit.pr import contributions
@@ -46,60 +44,6 @@ class TestBranch:
         assert kept is not None
         assert [str(oid) for oid in kept.commits] == contributed.git("rev-list", "--reverse", "HEAD~2..").splitlines()
         assert str(kept.base_commit) == clone.git("rev-parse", "upstream/master")
-
-
-class TestInPlace:
-    def test_commits_go_on_the_branch_that_is_checked_out(self, new_clone: Callable[..., Clone]) -> None:
-        clone = new_clone()
-        clone.git("switch", "--quiet", "--create", "topic", "upstream/newer")
-        clone.write("README.md", "staged\n")
-        clone.git("add", "README.md")
-        clone.write("README.md", "later\n")
-        clone.git("rm", "--quiet", "--cached", ".version")
-        clone.write("untracked", "mine\n")
-        mine, was = clone.git("status", "--porcelain"), clone.git("rev-parse", "HEAD")
-        clone.install_hooks()
-        before = snapshot(clone)
-        done = ask(clone, in_place=True, only=("lift", "demote", MODULE))
-        assert clone.hooks_run == []
-        assert done.made is not None
-        assert (done.made.target_branch, done.made.push, str(done.before)) == ("newer", "origin", was)
-        assert clone.git("log", "--format=%s", f"{was}..topic").splitlines()[1:] == [DEMOTE, LIFT]
-        assert clone.git("status", "--porcelain") == mine
-        after = snapshot(clone)
-        changed = {name for name in {*before, *after} if before.get(name) != after.get(name)}
-        assert {name.rpartition("/")[2] for name in changed if name.startswith("/")} == {
-            *("default.nix", "docker-rootless.nix", "rl-2611.section.md")
-        }
-        assert {name for name in changed if name.startswith("git/") and not name.startswith("git/unlet/topic/")} == {
-            *("git/index", "git/logs/HEAD", "git/logs/refs/heads/topic", "git/refs/heads/topic")
-        }
-        assert done.made.text.is_file()
-        assert contributions.known(clone.common) == ()
-        clone.git("-c", "core.hooksPath=/dev/null", "reset", "--quiet", "--keep", was)
-        assert clone.git("diff", "--name-only").splitlines() == ["README.md"]
-
-    @pytest.mark.parametrize("how", ["edited", "staged", "flagged"])
-    def test_a_file_that_is_not_as_committed_is_left_alone(self, new_clone: Callable[..., Clone], how: str) -> None:
-        clone = new_clone()
-        clone.write(TARGET, (clone.top / TARGET).read_text() + "# mine\n")
-        clone.git(*{"staged": ("add",), "flagged": ("update-index", "--assume-unchanged")}.get(how, ("diff",)), TARGET)
-        assert f"{TARGET}" in str(refused(clone, in_place=True))
-        assert (clone.top / TARGET).read_text().endswith("# mine\n")
-
-    @pytest.mark.parametrize(
-        ("situation", "why"),
-        [("bare", "has no checkout"), ("merging", "MERGE_HEAD is there"), ("detached", "has no branch checked out")],
-    )
-    def test_no_branch_to_commit_on(self, new_clone: Callable[..., Clone], situation: str, why: str) -> None:
-        error = refused(SITUATIONS[situation](new_clone), in_place=True)
-        assert why in str(error)
-        assert "without --commit" in str(error.hint)
-
-    def test_branch_of_ours_is_moved_otherwise(self, contributed: Contributed) -> None:
-        with pytest.raises(ToolkitError, match="was made by unlet") as caught:
-            ask(contributed.clone, repo=contributed.worktree, in_place=True)
-        assert caught.value.hint == "--update moves it"
 
 
 class TestRefusals:
@@ -157,7 +101,7 @@ class TestRefusals:
 
 def test_force_makes_it_though_a_proof_fails(new_clone: Callable[..., Clone]) -> None:
     done = ask(new_clone(), base="20.10.14", strategy=Design.MOVE, force=True)
-    assert "builds" in {proof.name for proof in done.report.failed}
+    assert "builds" in {proof.name for proof in done.reports[0].failed}
     assert done.failed
     assert done.made is not None
     assert (done.made.worktree / TARGET).is_file()

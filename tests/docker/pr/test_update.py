@@ -129,7 +129,7 @@ class TestMove:
         contributed.edit_target("withSystemd ?", "withSystemdd ?")
         done = contributed.update()
         assert done.failed
-        assert done.report.failed == ()
+        assert done.reports[0].failed == ()
         assert "parse" in {proof.name for proof in done.own_proofs if proof.status is Status.FAILED}
 
     def test_partial_clone_gets_what_it_lacks(self, new_clone: Callable[..., Clone]) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from toolkit.git.clone import Base
 from toolkit.model import Oid
-from toolkit.pr.making import base_warnings
+from toolkit.pr.grounds import base_warnings
 
 
 def _base(branch: str, *, days: float | None = None) -> Base:

@@ -149,7 +149,8 @@ def test_what_differs_is_named_in_full_or_by_its_hashes(monkeypatch: pytest.Monk
     full = told()
     assert ("status-board", Kind.META, Weight.CHANGE, "meta.changelog is new") in full
     assert ("notes-server", Kind.DERIVATION, Weight.CHANGE, "is built differently") in full
-    monkeypatch.setattr("toolkit.judge.extent.MOST_DEEP", 0)
+    # Those come first that are no package on one side.
+    monkeypatch.setattr("toolkit.judge.everything.MOST_DEEP", 2)
     monkeypatch.setattr("toolkit.judge.made.MOST", 0)
     brief = told()
     assert ("added", Kind.ADDED, Weight.CHANGE, "is new") in brief
@@ -173,3 +174,19 @@ def test_what_does_not_evaluate_before_as_after_is_counted_and_a_set_that_does_n
         in_copy(tmp_path / "broken/tree", {"default.nix": ("_: { }.a\n", "_: { }.b\n")}), request, progress=Silence()
     )
     assert (NATIVE, "the package set does not evaluate") in {(gap.what, gap.reason) for gap in broken.unknown}
+
+
+def test_what_needs_more_than_it_may_have_is_unknown(tmp_path: Path) -> None:
+    hog = (
+        "  hog = builtins.deepSeq (builtins.genList (n: [ n (toString n) ]) 3000000) final.sqlite;\n  containerd = stub"
+    )
+    table = (specimen.path() / ALL).read_text().replace("  containerd = stub", hog, 1)
+    theirs = in_copy(
+        tmp_path / "tree", {ALL: (table, table), "README.md": ("1\n", "2\n"), BOARD: ("{ }: 1\n", "_: 2\n")}
+    )
+    with limits.allowing(None, 75):
+        judgement = judge(theirs, JudgeRequest(systems=(NATIVE,), everything=(NATIVE,)), progress=Silence())
+    assert [gap.reason for gap in judgement.unknown if gap.what == NATIVE] == [
+        "hog: out of memory; --max-memory raises the limit"
+    ]
+    assert not any("hog" in gap.what for gap in judgement.not_covered)

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from toolkit.judge import comparing
 from toolkit.judge.asking import ENDS, PACKAGE, THROWS, Answer, Question, called
 from toolkit.judge.differences import Gap, Kind, Weight
+from toolkit.judge.made import MOST_DEEP
 from toolkit.judge.mapping import AttrPath
 from toolkit.judge.record import Record
 from toolkit.text import counted, few
@@ -17,8 +18,8 @@ _TOGETHER = 6000
 _HASHED = ("arguments", "kinds", "meta", "passthru", "position")
 
 
-def compare(record: Record, system: str, *, most_deep: int) -> None:
-    """Compare all attributes on a system, and the first that differ, as many as `most_deep`, in full."""
+def compare(record: Record, system: str) -> None:
+    """Compare all attributes on a system, and the first MOST_DEEP that differ in full."""
     if not (found := _answers(record, system)):
         record.unknown.append(Gap(what=system, reason="the package set does not evaluate"))
         return
@@ -41,10 +42,10 @@ def compare(record: Record, system: str, *, most_deep: int) -> None:
         return all(each.kind == PACKAGE for each in found[path]), len(path), path
 
     differ = sorted((path for path, (before, after) in found.items() if before != after), key=rank)
-    record.compare({system: differ[:most_deep]})
-    for path in differ[most_deep:]:
+    record.compare({system: differ[:MOST_DEEP]})
+    for path in differ[MOST_DEEP:]:
         _weigh(record, path, system, found[path])
-    if rest := differ[most_deep:]:
+    if rest := differ[MOST_DEEP:]:
         reason = "differ, and their derivations and hashes alone were compared"
         record.not_covered.append(Gap(what=f"{counted(len(rest), 'more attribute')} on {system}", reason=reason))
 

@@ -13,7 +13,7 @@ from toolkit.judge.asking import PACKAGE, THROWS, Question
 from toolkit.judge.audience import FEW_READERS, Audience
 from toolkit.judge.changed import ChangedText, file_changes
 from toolkit.judge.differences import Difference, Gap, Judgement, Kind, Weight
-from toolkit.judge.made import MOST, MOST_DEEP, Made, candidates
+from toolkit.judge.made import MOST, Made, candidates
 from toolkit.judge.mapping import AttrPath
 from toolkit.judge.record import SAMPLE, Record
 from toolkit.judge.sides import Sides
@@ -54,7 +54,7 @@ class Extent:
         elif relevant:
             self._judge(relevant)
             for system in self.everything:
-                everything.compare(self.record, system, most_deep=MOST_DEEP)
+                everything.compare(self.record, system)
             if not self.everything:
                 self.record.unknown += self.made.unreached
         differences = [*_told_once(self.record.differences)]

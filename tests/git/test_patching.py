@@ -28,7 +28,7 @@ COMMITS = (
     Commit(subject="docker: demote", body="Because.\n\nAnd more.", before=LIFTED, after=DEMOTED),
 )
 
-OLD, NEW, DEEP = PurePosixPath("old"), PurePosixPath("new"), PurePosixPath("a/b c/u.nix")
+OLD, NEW, DEEP = PurePosixPath("old"), PurePosixPath("new"), PurePosixPath("a/b c/ü.nix")
 SEVERAL = TreeCommit(
     subject="a: change",
     body="Because.",
@@ -247,8 +247,8 @@ def test_mail_that_does_not_apply_is_told_with_gits_reason() -> None:
         patching.changes(mail().content, lambda _: None)
 
 
-def test_path_that_git_quotes_is_one_line() -> None:
+def test_path_that_git_quotes_is_read_as_git_does() -> None:
     name = r'"a/\303\251.nix"'
-    diff = f"diff --git {name} {name}\n--- {name}\n+++ {name}\n@@ -1 +1 @@\n-a\n+b\n".encode()
-    with pytest.raises(ToolkitError, match=r"\Apatch: [^\n]*\Z"):
-        diffs.touched(diff)
+    other = name.replace('"a/', '"b/')
+    diff = f"diff --git {name} {other}\n--- {name}\n+++ {other}\n@@ -1 +1 @@\n-a\n+b\n".encode()
+    assert diffs.touched(diff) == (PurePosixPath("é.nix"),)

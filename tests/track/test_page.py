@@ -85,8 +85,7 @@ def browser(tmp_path: Path) -> Browser:
     return Browser(tmp_path)
 
 
-@pytest.mark.parametrize("scheme", [DARK, LIGHT])
-@pytest.mark.parametrize("width", [DESKTOP, PHONE])
+@pytest.mark.parametrize(("width", "scheme"), [(DESKTOP, LIGHT), (PHONE, DARK)])
 def test_page_fits_its_window_and_loads_nothing(browser: Browser, answer: TrackAnswer, width: int, scheme: int) -> None:
     found = browser.measure(to_html(answer), width=width, scheme=scheme)
     assert found["width"] == width

@@ -205,7 +205,7 @@ def test_state_file_is_for_one_package(tree: Nixpkgs, ask: Ask, tmp_path: Path) 
     file = tmp_path / "state.json"
     ask(tree, "master", target=PACKAGE, state=file)
     assert ask(tree, "master", target=PACKAGE, state=file).changes == ()
-    with pytest.raises(ToolkitError, match=r"is about notes-server, not docker"):
+    with pytest.raises(ToolkitError, match=r"is no state of 'unlet track docker'"):
         ask(tree, "master", state=file)
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from tests.forge.server import Fault, Forge
 from tests.track.conftest import Nixpkgs, layout
+from toolkit.errors import ToolkitError
 from toolkit.track.answer import TrackAnswer
 
 Ask = Callable[..., TrackAnswer]
@@ -45,26 +46,19 @@ def test_silence_is_no_change_and_is_remembered_over(forge: Forge, ask: Ask, fil
     assert ask(forge, "master", state=file).changes == ()
 
 
-@pytest.mark.parametrize("damage", ["cut", "list", "empty", "other"])
-def test_damaged_file_is_set_aside_with_a_word_and_not_believed(
-    nixpkgs: Nixpkgs, ask: Ask, file: Path, damage: str
-) -> None:
+@pytest.mark.parametrize("damage", ["cut", "list", "other"])
+def test_damaged_file_is_one_line_and_stays(nixpkgs: Nixpkgs, ask: Ask, file: Path, damage: str) -> None:
     ask(nixpkgs, state=file)
     text = file.read_text()
     spoilt = {
         "cut": text[: len(text) // 2],
         "list": "[]",
-        "empty": "",
         "other": text.replace("unlet track", "unlet other"),
     }[damage]
     file.write_text(spoilt)
-    answer = ask(nixpkgs, state=file)
-    assert (answer.first, answer.changes) == (True, ())
-    (warning,) = answer.warnings
-    assert "set aside as state.json.broken-" in warning
-    (aside,) = file.parent.glob("state.json.broken-*")
-    assert aside.read_text() == spoilt
-    assert ask(nixpkgs, state=file).first is False
+    with pytest.raises(ToolkitError, match=rf"\A{file}: [^\n]*\Z"):
+        ask(nixpkgs, state=file)
+    assert file.read_text() == spoilt
 
 
 def test_file_holds_no_dates_and_is_ascii(nixpkgs: Nixpkgs, ask: Ask, file: Path) -> None:

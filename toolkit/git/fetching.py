@@ -51,7 +51,7 @@ def fetch(  # noqa: PLR0913 - what, from where, to where, and who is told
     paths: Sequence[PurePosixPath] | None = None,
     *,
     more: Sequence[Oid] = (),
-    on_progress: Callable[[str], None] | None = None,
+    on_progress: Callable[[str], None] = lambda _: None,
 ) -> int:
     """Fetch the commit `rev` of a remote, with the blobs at and below `paths` (None: all), into the directory `into`.
 
@@ -65,10 +65,10 @@ def fetch(  # noqa: PLR0913 - what, from where, to where, and who is told
     reading.check_rev(rev)
     report = _progress(on_progress)
     settings = ("-c", f"remote.origin.url={url}", "-c", "fetch.negotiationAlgorithm=noop")
-    quiet = ("--quiet" if report is None else "--progress", "--no-tags", *ALONE)
+    how = ("--progress", "--no-tags", *ALONE)
 
     def run(*arguments: str, stdin: bytes | None = None) -> None:
-        calls.run_network(into, *settings, "fetch", *quiet, *arguments, stdin=stdin, on_stderr=report)
+        calls.run_network(into, *settings, "fetch", *how, *arguments, stdin=stdin, on_stderr=report)
 
     files.remove(into)
     into.mkdir(parents=True)
@@ -105,25 +105,15 @@ def _explained(url: str, rev: str, said: str) -> ToolkitError:
     return ToolkitError(fact)
 
 
-def _progress(on_progress: Callable[[str], None] | None) -> Callable[[str], None] | None:
-    """Return what turns git's progress lines into phrases such as `receiving objects, 45 %, 1.20 MiB`."""
-    if on_progress is None:
-        return None
-    # It costs a tenth of a second to import, and only a fetch needs it.
-    from git import RemoteProgress  # noqa: PLC0415
+def _progress(tell: Callable[[str], None]) -> Callable[[str], None]:
+    """Return what makes phrases of git's progress, such as `receiving objects, 45 %, 1.20 MiB`, now and then."""
+    last = time.monotonic()
 
-    tell = on_progress
+    def observe(line: str) -> None:
+        nonlocal last
+        found = re.match(r"Receiving objects: +(\d+)% \([\d/]+\)(, [\d.]+ \w+)?", line)
+        if found is not None and (found[1] == "100" or time.monotonic() - last >= _PROGRESS_SECONDS):
+            last = time.monotonic()
+            tell(f"receiving objects, {found[1]} %{found[2] or ''}")
 
-    class Phrases(RemoteProgress):
-        last = time.monotonic()
-
-        def update(
-            self, op_code: int, cur_count: str | float, max_count: str | float | None = None, message: str = ""
-        ) -> None:
-            is_due = op_code & self.END or time.monotonic() - self.last >= _PROGRESS_SECONDS
-            if op_code & self.OP_MASK == self.RECEIVING and max_count and is_due:
-                self.last = time.monotonic()
-                share = 100 * float(cur_count) / float(max_count)
-                tell(f"receiving objects, {share:.0f} %" + (f", {message}" if message else ""))
-
-    return Phrases().new_message_handler()
+    return observe

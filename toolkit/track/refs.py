@@ -21,6 +21,7 @@ from toolkit.track.memory import Memory
 from toolkit.track.package import Package
 from toolkit.track.readings import Reading, State
 from toolkit.track.repository import RepositoryRefs
+from toolkit.track.state import Facts
 from toolkit.track.upstream import FoundFile, Refs, TrackedPackage, WantedRef, kind_of
 from toolkit.track.verdict import ANY, Used
 
@@ -62,9 +63,7 @@ def track(request: TrackRequest, *, progress: Progress) -> TrackAnswer:
 
     A failure to read a ref is part of its answer, and does not affect the others.
     """
-    last = state.Last(facts=None)
-    if request.state is not None:
-        last = state.load(request.state, request.target)
+    last = state.load(request.state, request.target) if request.state is not None else None
     memory = Memory()
     subject = _subject(request, memory, progress)
     upstream = _upstream(request, subject, memory)
@@ -90,7 +89,7 @@ def _upstream(request: TrackRequest, subject: TrackedPackage, memory: Memory) ->
     return ServerRefs(request.server, subject, memory, timeout=request.timeout)
 
 
-def _answer(request: TrackRequest, last: state.Last, where: _Where, progress: Progress) -> TrackAnswer:
+def _answer(request: TrackRequest, last: Facts | None, where: _Where, progress: Progress) -> TrackAnswer:
     upstream, subject, memory = where.upstream, where.subject, where.memory
     found = _look(request, upstream, progress)
     own: list[FoundFile] = []
@@ -113,9 +112,9 @@ def _answer(request: TrackRequest, last: state.Last, where: _Where, progress: Pr
         are_all=not any(kind_of(name) is RefKind.CHANNEL for name in upstream.missing),
     )
     now = state.facts_of(refs, judged)
-    changes = state.changes(last.facts, now)
+    changes = state.changes(last, now)
     if request.state is not None:
-        state.save(request.state, state.merged(last.facts, now), request.target)
+        state.save(request.state, state.merged(last, now), request.target)
     return TrackAnswer(
         unlet=__version__,
         checked=datetime.now(UTC),
@@ -126,9 +125,9 @@ def _answer(request: TrackRequest, last: state.Last, where: _Where, progress: Pr
         refs=refs,
         missing=upstream.missing,
         changes=changes,
-        first=last.facts is None,
+        first=last is None,
         exit_code=verdict.exit_code(judged, changed=bool(changes)),
-        warnings=tuple(dict.fromkeys((*last.warnings, *upstream.warnings, *memory.warnings))),
+        warnings=tuple(dict.fromkeys((*upstream.warnings, *memory.warnings))),
     )
 
 

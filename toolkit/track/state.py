@@ -3,7 +3,6 @@
 If something is unknown this time, its old value stays: silence is no change.
 """
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -31,30 +30,19 @@ class _StateDocument(Struct, frozen=True, kw_only=True):
     package: str = field(default_factory=registry.usual)
 
 
-class Last(Struct, frozen=True, kw_only=True):
-    """The last answer: `facts` is None if there was none, `warnings` describe problems with the file."""
+def load(path: Path, package: str) -> Facts | None:
+    """Return the facts in a state file, None if it does not exist or is empty.
 
-    facts: Facts | None
-    warnings: tuple[str, ...] = ()
-
-
-def load(path: Path, package: str) -> Last:
-    """Read a state file; set a damaged one aside, with a warning.
-
-    Raise ToolkitError for a different kind of file, and for another package's state.
+    Raise ToolkitError for a damaged file, a different kind of file, and for another package's state.
     """
     place = files.place_of(path)
-    if not place.exists():
-        return Last(facts=None)
-    content = files.read(place)
-    try:
-        document = _read(content, path)
-    except ToolkitError as error:
-        return Last(facts=None, warnings=(_set_aside(place, content, error),))
-    if document.package != package:
+    if not place.exists() or not (content := files.read(place)):
+        return None
+    document = documents.read(content, _StateDocument, document=str(path))
+    if (document.schema, document.kind, document.package) != (_SCHEMA, _KIND, package):
         hint = "a state file is for one package: name another one with --state"
-        raise ToolkitError(f"{path}: is about {document.package}, not {package}", hint=hint)
-    return Last(facts=document.facts)
+        raise ToolkitError(f"{path}: is no state of 'unlet track {package}'", hint=hint)
+    return document.facts
 
 
 def save(path: Path, facts: Facts, package: str) -> None:
@@ -111,20 +99,3 @@ def _ref(ref: Ref) -> Iterator[tuple[str, str]]:
     ):
         if value not in {None, UNKNOWN}:
             yield name, str(value)
-
-
-def _read(content: bytes, path: Path) -> _StateDocument:
-    document = documents.read(content, _StateDocument, document=str(path))
-    if document.schema != _SCHEMA or document.kind != _KIND:
-        raise ToolkitError(f"{path}: has a different schema")
-    return document
-
-
-def _set_aside(path: Path, content: bytes, error: ToolkitError) -> str:
-    """Keep a damaged file beside the one that will replace it, and return what to tell about it."""
-    aside = path.with_name(f"{path.name}.broken-{hashlib.sha256(content).hexdigest()[:8]}")
-    try:
-        aside.write_bytes(content)
-    except OSError as failure:
-        raise ToolkitError(f"{path}: is damaged, and cannot be set aside: {failure.strerror}") from error
-    return f"{error.message}; set aside as {aside.name}, so nothing is known of the previous run"

@@ -69,7 +69,7 @@ class Upstream(
 
 
 class Server(Struct, frozen=True, kw_only=True):
-    """The server of the pull requests; None means the value of patches/tracking.toml."""
+    """GitHub; None means the value of patches/tracking.toml."""
 
     repository: str | None = None
     api_url: str | None = None

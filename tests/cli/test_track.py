@@ -132,7 +132,6 @@ def test_token_is_in_nothing_that_is_printed_or_written(unlet: Unlet, forge: For
     ("arguments", "message"),
     [
         (("--git-dir", "x", "--api-url", "y"), "unlet track: --git-dir and --api-url exclude each other"),
-        (("--nixpkgs", "x", "--pin", "y"), "unlet track: --nixpkgs and --pin exclude each other"),
         (("--ref", ""), "unlet track: --ref is empty"),
         (("--json", "--html", "-"), "unlet track: --json excludes Markdown and HTML on stdout"),
         (("--overlay", "x", "--kind", "rewrap"), "unlet track: --overlay and --kind exclude each other"),

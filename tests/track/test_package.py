@@ -16,7 +16,6 @@ from tests.track.conftest import Nixpkgs, ref
 from toolkit import specimen
 from toolkit.errors import ToolkitError
 from toolkit.lift.rewriting import lift
-from toolkit.model import SourceRequest
 from toolkit.nix import limits
 from toolkit.proposal.inspection import Methods
 from toolkit.track import package
@@ -181,15 +180,15 @@ def test_overlay_names_package_and_bindings(tree: Nixpkgs, ask: Ask, tmp_path: P
     run_cli("overlay", PACKAGE, "--nixpkgs", "specimen", "--out", str(out))
     used = read_overlay(out)
     assert (used.package, used.bindings) == (PACKAGE, ("web-ui",))
-    answer = ask(tree, target=PACKAGE, used=used, own=SourceRequest(nixpkgs=str(tree.path)))
+    answer = ask(tree, target=PACKAGE, used=used, nixpkgs=str(tree.path))
     assert (answer.verdict.judgement, answer.exit_code) == (Advice.KEEP, 0)
     fix(tree)
-    there = ask(tree, target=PACKAGE, used=used, own=SourceRequest(nixpkgs=str(tree.path)))
+    there = ask(tree, target=PACKAGE, used=used, nixpkgs=str(tree.path))
     assert (there.verdict.judgement, there.exit_code) == (Advice.REMOVE, 10)
     assert [step.text for step in there.verdict.next] == [f"Take the overlay ({out}) out of nixpkgs.overlays."]
     other = replace(used, blob="0" * 40)
     tree.git("reset", "--quiet", "--hard", "HEAD~1")
-    stale = ask(tree, target=PACKAGE, used=other, own=SourceRequest(nixpkgs=str(tree.path)))
+    stale = ask(tree, target=PACKAGE, used=other, nixpkgs=str(tree.path))
     assert stale.verdict.judgement is Advice.RENEW
     command = f"unlet overlay {PACKAGE} --nixpkgs {tree.path} --out {out} --force"
     assert stale.verdict.next[0].command == command
@@ -197,7 +196,7 @@ def test_overlay_names_package_and_bindings(tree: Nixpkgs, ask: Ask, tmp_path: P
     # A file beside the package's is another one.
     head = (out / "default.nix").read_text()
     (out / "default.nix").write_text(head.replace("files = {\n", f'files = {{\n    "one.patch" = "{"0" * 64}";\n'))
-    aside = ask(tree, target=PACKAGE, used=used, own=SourceRequest(nixpkgs=str(tree.path)))
+    aside = ask(tree, target=PACKAGE, used=used, nixpkgs=str(tree.path))
     assert aside.verdict.judgement is Advice.RENEW
 
 
@@ -241,7 +240,7 @@ def test_channel_that_npins_pins_is_found_in_the_clone(tree: Nixpkgs, ask: Ask, 
     pin = {"type": "Channel", "name": "nixos-26.05", "url": url}
     sources = tmp_path / "sources.json"
     sources.write_text(json.dumps({"version": 5, "pins": {"nixpkgs": pin}}))
-    answer = ask(tree, target=PACKAGE, own=SourceRequest(nixpkgs=str(sources)))
+    answer = ask(tree, target=PACKAGE, nixpkgs=str(sources))
     assert (answer.refs[-1].state, str(answer.refs[-1].commit)) == (State.FIXED, commit)
     assert answer.verdict.judgement is Advice.REMOVE
 

@@ -11,7 +11,7 @@ from tests.track.answers import reading
 from tests.track.conftest import TARGET, Nixpkgs, layout
 from toolkit.errors import ToolkitError
 from toolkit.git.history import FileCommit
-from toolkit.model import Oid, SourceRequest
+from toolkit.model import Oid
 from toolkit.track import verdict
 from toolkit.track.answer import Advice, Ref, RefKind, TrackAnswer, TrackVerdict
 from toolkit.track.readings import Overridable, PathPlace, State
@@ -216,7 +216,7 @@ def test_overlay_without_a_report_is_one_line(tmp_path: Path, content: str | Non
     assert "\n" not in caught.value.message
 
 
-def flake_lock(path: Path, rev: str, *, owner: str = "NixOS") -> SourceRequest:
+def flake_lock(path: Path, rev: str, *, owner: str = "NixOS") -> str:
     locked = {"type": "github", "owner": owner, "repo": "nixpkgs", "rev": rev}
     document = {
         "version": 7,
@@ -224,12 +224,12 @@ def flake_lock(path: Path, rev: str, *, owner: str = "NixOS") -> SourceRequest:
         "nodes": {"root": {"inputs": {"nixpkgs": "nixpkgs"}}, "nixpkgs": {"locked": locked}},
     }
     path.write_text(json.dumps(document))
-    return SourceRequest(nixpkgs=str(path))
+    return str(path)
 
 
 def test_pin_of_a_lock_file_is_one_small_request(nixpkgs: Nixpkgs, forge: Forge, ask: Ask, tmp_path: Path) -> None:
     rev = nixpkgs.commits["docker: 28.4"]
-    answer = ask(forge, "nixos-unstable", own=flake_lock(tmp_path / "flake.lock", rev))
+    answer = ask(forge, "nixos-unstable", nixpkgs=flake_lock(tmp_path / "flake.lock", rev))
     own = answer.refs[-1]
     assert own.reading is not None
     assert (own.kind, own.state, own.reading.newest) == ("pin", State.NOT_FIXED, "28.4.0")
@@ -240,11 +240,11 @@ def test_pin_of_a_lock_file_is_one_small_request(nixpkgs: Nixpkgs, forge: Forge,
 def test_pin_is_looked_up_in_the_clone_and_judged(nixpkgs: Nixpkgs, ask: Ask, tmp_path: Path) -> None:
     fix = nixpkgs.commit("docker: fix", layout("states/fixed"))
     nixpkgs.git("branch", "--force", "nixos-unstable", "master")
-    old = ask(nixpkgs, own=flake_lock(tmp_path / "flake.lock", nixpkgs.commits["docker: 28.4"]))
+    old = ask(nixpkgs, nixpkgs=flake_lock(tmp_path / "flake.lock", nixpkgs.commits["docker: 28.4"]))
     assert (old.verdict.judgement, old.exit_code) == (Advice.UPDATE, 10)
     assert old.verdict.text.startswith("fixed in nixos-unstable since 20")
     assert old.verdict.text.endswith("does not have it yet")
-    new = ask(nixpkgs, own=flake_lock(tmp_path / "flake.lock", fix))
+    new = ask(nixpkgs, nixpkgs=flake_lock(tmp_path / "flake.lock", fix))
     assert (new.verdict.judgement, new.exit_code) == (Advice.REMOVE, 10)
     assert new.verdict.text.startswith("fixed in your nixpkgs (")
 
@@ -254,12 +254,12 @@ def test_pin_that_cannot_be_had_now_keeps_no_ref_from_its_answer(
 ) -> None:
     own = flake_lock(tmp_path / "flake.lock", "f" * 40)
     for where, reason in ((nixpkgs, "has no commit"), (forge, "there is no branch, tag or commit")):
-        answer = ask(where, "nixos-unstable", own=own)
+        answer = ask(where, "nixos-unstable", nixpkgs=own)
         assert answer.refs[0].state is State.NOT_FIXED
         assert reason in (answer.refs[1].reason or "")
         assert (answer.verdict.judgement, answer.exit_code) == (Advice.UNKNOWN, 11)
-    gone = SourceRequest(nixpkgs="http://127.0.0.1:9/nixpkgs.git")
-    answer = ask(nixpkgs, "nixos-unstable", own=gone)
+    gone = "http://127.0.0.1:9/nixpkgs.git"
+    answer = ask(nixpkgs, "nixos-unstable", nixpkgs=gone)
     assert "git cannot fetch from it" in (answer.refs[1].reason or "")
 
 
@@ -269,11 +269,11 @@ def test_pin_on_this_machine_is_read_there(nixpkgs: Nixpkgs, ask: Ask, tmp_path:
     file.write_text(layout("states/fixed"))
     (tmp_path / "channel/pkgs/top-level").mkdir()
     (tmp_path / "channel/pkgs/top-level/all-packages.nix").touch()
-    answer = ask(nixpkgs, own=SourceRequest(nixpkgs=str(tmp_path / "channel")))
+    answer = ask(nixpkgs, nixpkgs=str(tmp_path / "channel"))
     assert answer.verdict.judgement is Advice.REMOVE
     assert answer.refs[-1].name == str(tmp_path / "channel")
 
 
 def test_pin_that_cannot_be_resolved_is_an_error(nixpkgs: Nixpkgs, ask: Ask, tmp_path: Path) -> None:
     with pytest.raises(ToolkitError, match="no such file or directory"):
-        ask(nixpkgs, own=SourceRequest(nixpkgs=str(tmp_path / "nowhere")))
+        ask(nixpkgs, nixpkgs=str(tmp_path / "nowhere"))

@@ -10,7 +10,6 @@ from toolkit.cli import options, output
 from toolkit.cli.proving import OTHER
 from toolkit.docker import PACKAGE as DOCKER
 from toolkit.errors import ToolkitError, reason_of
-from toolkit.model import SourceRequest
 from toolkit.nix import limits
 from toolkit.track import table
 from toolkit.track.answer import TrackAnswer
@@ -32,7 +31,7 @@ the overlay, update nixpkgs, make the overlay anew), 11 unknown for at least one
         "unlet track forgejo --git-dir ~/src/nixpkgs",
         "unlet track --html status.html",
     ),
-    apart=(("--git-dir", *options.SERVER[1:]), ("--nixpkgs", "--pin"), ("--overlay", "--kind")),
+    apart=(("--git-dir", *options.SERVER[1:]), ("--overlay", "--kind")),
     epilog=EXIT_CODES,
 )
 @click.argument("target", required=False)
@@ -51,9 +50,6 @@ the overlay, update nixpkgs, make the overlay anew), 11 unknown for at least one
     "--nixpkgs",
     metavar="WHERE",
     help="Your own nixpkgs: a flake.lock, npins' sources.json, a directory, a channel, <nixpkgs>.",
-)
-@options.source_option(
-    "--pin", deep=True, metavar="NAME", help="Your own nixpkgs, as a known commit (see propose --help-all)."
 )
 @click.option(
     "--overlay",
@@ -101,7 +97,6 @@ def command(
     refs: tuple[str, ...],
     git_dir: Path | None,
     nixpkgs: str | None,
-    pin: str | None,
     overlay: Path | None,
     kind: str | None,
     state: Path | None,
@@ -129,7 +124,7 @@ def command(
         bindings=bindings,
         refs=refs,
         git_dir=git_dir,
-        own=SourceRequest(nixpkgs=nixpkgs, pin=pin) if nixpkgs is not None or pin is not None else None,
+        nixpkgs=nixpkgs,
         used=used,
         state=state,
         server=options.server_request(),

@@ -12,7 +12,7 @@ from toolkit import __version__
 from toolkit.errors import ToolkitError
 from toolkit.git.history import FileCommit
 from toolkit.git.reading import blob_id
-from toolkit.model import Progress, Server, SourceRequest
+from toolkit.model import Progress, Server
 from toolkit.patches import tracked
 from toolkit.proposal import overlays, registry
 from toolkit.track import state, verdict
@@ -41,8 +41,8 @@ class _Where(Struct, frozen=True, kw_only=True):
 class TrackRequest(Struct, frozen=True, kw_only=True):
     """A call of `track`.
 
-    `refs` are those to look at, empty for the usual ones. `git_dir` is a local clone, None for the server. `own` names
-    the user's nixpkgs, `used` the overlay on it. `target` is a package's attribute path, `bindings` are its relevant
+    `refs` are those to look at, empty for the usual ones. `git_dir` is a local clone, None for the server. `nixpkgs`
+    names the user's own, `used` the overlay on it. `target` is a package's attribute path, `bindings` are its relevant
     bindings, empty for all. `state` is the file with the last answer. The other fields describe the server; None means
     the default of patches/.
     """
@@ -51,7 +51,7 @@ class TrackRequest(Struct, frozen=True, kw_only=True):
     bindings: tuple[str, ...] = ()
     refs: tuple[str, ...] = ()
     git_dir: Path | None = None
-    own: SourceRequest | None = None
+    nixpkgs: str | None = None
     used: Used = ANY
     state: Path | None = None
     server: Server = field(default_factory=Server)
@@ -93,10 +93,10 @@ def _answer(request: TrackRequest, last: Facts | None, where: _Where, progress: 
     upstream, subject, memory = where.upstream, where.subject, where.memory
     found = _look(request, upstream, progress)
     own: list[FoundFile] = []
-    if request.own is not None:
+    if request.nixpkgs is not None:
         progress.step("looking at your nixpkgs")
         repository = request.server.repository or tracked().repository
-        own.append(verdict.pinned(request.own, subject, upstream, repository, progress))
+        own.append(verdict.pinned(request.nixpkgs, subject, upstream, repository, progress))
     used, tree = request.used, own[0].tree if own else None
     if used.directory is not None and tree is not None:
         places = (used.directory, used.directory / "overlay")
@@ -108,7 +108,7 @@ def _answer(request: TrackRequest, last: Facts | None, where: _Where, progress: 
         refs[: len(found)],
         refs[-1] if own else None,
         used=used,
-        nixpkgs=request.own.nixpkgs if request.own is not None else None,
+        nixpkgs=request.nixpkgs,
         are_all=not any(kind_of(name) is RefKind.CHANNEL for name in upstream.missing),
     )
     now = state.facts_of(refs, judged)

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from toolkit import documents, inside, patches
+from toolkit import documents, inside
 from toolkit.errors import ToolkitError, UnreachableError, without_passwords
 from toolkit.files import REPORT
 from toolkit.git import clone, reading
@@ -118,23 +118,21 @@ def read_overlay(directory: Path) -> Used:
     raise ToolkitError(f"{directory}: has no {REPORT} that names the kind of overlay", hint=hint)
 
 
-def pinned(
-    request: SourceRequest, subject: TrackedPackage, upstream: Refs, repository: str, progress: Progress
-) -> FoundFile:
+def pinned(nixpkgs: str, subject: TrackedPackage, upstream: Refs, repository: str, progress: Progress) -> FoundFile:
     """Return the file of the user's nixpkgs.
 
     A commit in a lock file is searched only where the refs are: in the clone without a network, on the server by one
     small request. Places on this machine are read directly. Raise ToolkitError if it is not a nixpkgs; if it is
     unavailable now, return the reason.
     """
-    name = without_passwords(request.nixpkgs or request.pin or str(request.file))
-    locked = _locked(request, repository)
+    name = without_passwords(nixpkgs)
+    locked = _locked(nixpkgs, repository)
     if locked is not None:
         (found,) = upstream.look([WantedRef(locked, RefKind.PIN)])
         return replace(found, wanted=WantedRef(f"{name} {locked[:12]}", RefKind.PIN))
     wanted = WantedRef(name, RefKind.PIN)
     try:
-        root = trees.as_they_are(request, progress=progress)
+        root = trees.as_they_are(SourceRequest(nixpkgs=nixpkgs), progress=progress)
     except UnreachableError as error:
         return FoundFile(wanted=wanted, reason=error.message)
 
@@ -149,13 +147,9 @@ def pinned(
     return FoundFile(wanted=wanted, file=file, tree=root)
 
 
-def _locked(request: SourceRequest, repository: str) -> str | None:
+def _locked(nixpkgs: str, repository: str) -> str | None:
     """Return the commit of the repository that is pinned; None for all else."""
-    if request.pin is not None:
-        return str(patches.pin(request.pin).commit)
-    if request.nixpkgs is None or request.rev is not None:
-        return None
-    path, _, entry = request.nixpkgs.partition("#")
+    path, _, entry = nixpkgs.partition("#")
     file = Path(path).expanduser()
     if not file.is_file():
         return None

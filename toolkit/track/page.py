@@ -41,21 +41,8 @@ def to_markdown(answer: TrackAnswer) -> bytes:
 
 def _rendered(template: str, answer: TrackAnswer, show: Callable[[str], str]) -> bytes:
     notes = [*table.notes(answer), *(f"warning: {warning}" for warning in answer.warnings)]
-    text = (
-        _environment(show)
-        .get_template(template)
-        .render(
-            answer=answer,
-            checked=f"{answer.checked:%Y-%m-%d %H:%M:%S} UTC",
-            changes=[table.change(change) for change in answer.changes],
-            ref_head=table.ref_head(answer),
-            refs=table.refs(answer),
-            glossary=table.glossary(answer),
-            notes=notes,
-            marks=_MARKS,
-        )
-    )
-    return text.encode(errors="backslashreplace")
+    form = _environment(show).get_template(template)
+    return form.render(answer=answer, view=table, notes=notes, marks=_MARKS).encode(errors="backslashreplace")
 
 
 @cache
@@ -72,7 +59,7 @@ def _environment(show: Callable[[str], str]) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(cell=_cell, code=_code)
+    environment.filters.update(cell=_cell, code=_code, change=table.change)
     return environment
 
 

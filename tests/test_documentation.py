@@ -76,7 +76,7 @@ def command_lines(document: Path) -> Iterator[str]:
             yield from calls(line)
     for found in re.findall(r"`((?:\./)?unlet [^`]*)`", prose(document)):
         # In the table of commands `[NAME…]` and `FILE…` say what there may be.
-        yield re.sub(r"[\[\]…]", "", found).replace("SHELL", "bash")
+        yield re.sub(r"[\[\]…]", "", found)
 
 
 def named(name: str) -> click.Command:

@@ -38,7 +38,7 @@ def test_version_imports_neither_click_nor_msgspec(unlet: Unlet) -> None:
 
 def test_help_names_every_command_and_exit_code_and_imports_no_workflow(unlet: Unlet) -> None:
     done = unlet("--help", PYTHONPROFILEIMPORTTIME="1", PYTHONWARNINGS="")
-    for part in ("propose", "check", "find", "cache", "completion", "0 done", "130 interrupted"):
+    for part in ("propose", "check", "find", "cache", "0 done", "130 interrupted"):
         assert part in done.stdout
     assert "toolkit.docker" not in done.stderr
     assert "rich" not in done.stderr

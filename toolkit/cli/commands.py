@@ -36,7 +36,6 @@ COMMANDS = {
     "track": "Show whether upstream has fixed a package, and whether you can remove your overlay.",
     "cache": "List or clean the cache.",
     "schema": "Print the JSON Schema of a document that unlet prints or writes.",
-    "completion": "Print the completion script for a shell.",
 }
 
 EXIT_CODES = """\

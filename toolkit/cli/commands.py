@@ -63,6 +63,8 @@ INTERRUPTED = 130
 
 _STDERR_LINES = 20
 _LONGEST = 1000
+_UNDECODABLE = re.compile("[^\\s'\"]*[\udc80-\udcff][^\\s'\"]*")
+"""A name with bytes that are not UTF-8, as os.fsdecode gives them."""
 
 
 class Commands(click.Group):
@@ -186,15 +188,6 @@ def describe(error: ToolkitError) -> list[str]:
     return [line if len(line) <= _LONGEST else f"{line[:_LONGEST]} …" for line in lines]
 
 
-def _undecodable(error: UnicodeEncodeError) -> str | None:
-    """Return the name of a file that is why a text cannot be encoded, None for another reason."""
-    text, place = error.object, error.start
-    if not "\udc80" <= text[place] <= "\udcff":
-        return None
-    before, behind = (re.split(r"[\s'\"]", part) for part in (text[:place], text[place:]))
-    return before[-1] + behind[0]
-
-
 def _usage(error: click.ClickException) -> UsageError:
     """Return click's error in our form."""
     message = error.format_message().strip().removesuffix(".")
@@ -211,8 +204,8 @@ def _environment(error: OSError) -> ToolkitError:
 
 
 def _unexpected(error: Exception, argv: Sequence[str]) -> int:
-    if isinstance(error, UnicodeEncodeError) and (name := _undecodable(error)) is not None:
-        return _report(ToolkitError(f"{name}: is not UTF-8; unlet writes down only names that are"), argv)
+    if isinstance(error, UnicodeEncodeError) and (name := _UNDECODABLE.search(error.object)) is not None:
+        return _report(ToolkitError(f"{name[0]}: is not UTF-8; unlet writes down only names that are"), argv)
     import traceback  # noqa: PLC0415 - not for a run that ends well
 
     output.say(
@@ -231,9 +224,5 @@ def _document(exit_code: int, error: Exception, argv: Sequence[str]) -> None:
     value: dict[str, object] = {"kind": type(error).__name__, "message": str(error), "exit_code": exit_code}
     if isinstance(error, ToolkitError):
         value["hint"] = error.hint
-    if isinstance(error, NixSyntaxError):
-        value["excerpt"] = error.excerpt
-    if isinstance(error, CommandError):
-        value |= {"command": list(error.argv), "status": error.status, "stderr": error.stderr}
     with contextlib.suppress(ToolkitError):
         output.write_json({"error": value})

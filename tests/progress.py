@@ -1,6 +1,6 @@
 """Progress that tests look at."""
 
-from toolkit.model import Proof, Silence
+from toolkit.model import Silence
 
 
 class Steps(Silence):
@@ -8,7 +8,6 @@ class Steps(Silence):
 
     def __init__(self, *, interrupted_at: str | None = None) -> None:
         self.steps: list[str] = []
-        self.proofs: list[Proof] = []
         self._interrupted_at = interrupted_at
 
     def step(self, what: str) -> None:
@@ -16,7 +15,3 @@ class Steps(Silence):
         self.steps.append(what)
         if self._interrupted_at is not None and what == self._interrupted_at:
             raise KeyboardInterrupt
-
-    def proof(self, proof: Proof) -> None:
-        """Remember a proof."""
-        self.proofs.append(proof)

@@ -178,23 +178,17 @@ class Proof(Struct, frozen=True, kw_only=True):
 
 
 class Progress(Protocol):
-    """Receives the steps of long work; the command line draws them, tests may record them."""
+    """Receives the steps of long work; the command line draws them."""
 
     def step(self, what: str) -> None:
         """Note the start of a step; `what` is a short phrase with a present participle, such as `evaluating`."""
 
-    def proof(self, proof: Proof) -> None:
-        """Note that a proof is done."""
-
 
 class Silence:
-    """A Progress that ignores everything."""
+    """A Progress that ignores the steps."""
 
     def step(self, what: str) -> None:
         """Ignore a step."""
-
-    def proof(self, proof: Proof) -> None:
-        """Ignore a proof."""
 
 
 class Message(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -79,11 +79,9 @@ class Draft(Struct, frozen=True, kw_only=True):
 
     def prove(self, name: str, *, without: Collection[str] = (), **changes: Unpack[Changes]) -> Proof:
         """Run the one proof of this name, on a case with other fields where there are `changes`, `without` a step."""
-        progress = Steps()
         case = self.case()
         stages = tuple(stage for stage in case.stages if not stage.steps & set(without))
-        (proof,) = proved(replace(case, stages=stages, **changes), (name,), progress=progress)
-        assert progress.proofs == [proof]
+        (proof,) = proved(replace(case, stages=stages, **changes), (name,), progress=Steps())
         return proof
 
     def passes(self, name: str) -> bool:

@@ -90,11 +90,13 @@ def _document(diagnosis: Diagnosis) -> dict[str, object]:
 
 def _lines(diagnosis: Diagnosis, settings: GlobalOptions) -> Iterator[Line]:
     yield _plain(diagnosis.verdict)
-    for entry in diagnosis.log.entries if diagnosis.log is not None else ():
+    log = diagnosis.log
+    for entry in log.entries if log is not None else ():
         yield Line(text=f"{'log':8} {entry.name}", tone=Tone.FAILED)
-        log = f" of {entry.log}" if diagnosis.log is not None and entry.log != diagnosis.log.name else ""
-        yield _plain(_place(entry, log))
-        yield from map(_plain, _explained(entry) if settings.verbose else _in_short(entry))
+        name = f" of {entry.log}" if log is not None and entry.log != log.name else ""
+        others = f" (and {entry.count - 1} more)" if entry.count > 1 else ""
+        yield _plain(f"{_INDENT}line {entry.line}{name}{others}: {entry.text}")
+        yield from map(_plain, _explained(entry, verbose=settings.verbose))
     if diagnosis.not_examined is not None and not settings.quiet:
         yield _plain(f"{'note':8} this machine was not examined: {diagnosis.not_examined}")
     roles = list(Role)[: 3 if settings.quiet else None]
@@ -126,24 +128,18 @@ def _details_in_short(condition: Examined) -> Iterator[str]:
     yield from remedies
 
 
-def _place(entry: LogEntry, log: str) -> str:
-    others = f" (and {entry.count - 1} more)" if entry.count > 1 else ""
-    return f"{_INDENT}line {entry.line}{log}{others}: {entry.text}"
-
-
-def _in_short(entry: LogEntry) -> Iterator[str]:
-    """Yield the likeliest cause with its first remedies, and the names of the others in one line."""
+def _explained(entry: LogEntry, *, verbose: bool) -> Iterator[str]:
+    """Yield the possible causes; unless verbose, the likeliest with its first remedies and the names of the others."""
+    if verbose:
+        for suspect in entry.suspects:
+            yield from _suspected(suspect)
+        return
     possible = [suspect for suspect in entry.suspects if suspect.here is not False] or list(entry.suspects)
     first, *others = sorted(possible, key=lambda suspect: suspect.here is not True)
     yield from _suspected(first, most=2)
     if others:
         names = ", ".join(suspect.name for suspect in others)
         yield f"{_INDENT}also possible: {names} (--verbose has their checks and remedies)"
-
-
-def _explained(entry: LogEntry) -> Iterator[str]:
-    for suspect in entry.suspects:
-        yield from _suspected(suspect)
 
 
 def _suspected(suspect: Suspect, *, most: int | None = None) -> Iterator[str]:

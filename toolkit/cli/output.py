@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
     from toolkit.cli.options import GlobalOptions
-    from toolkit.model import Progress, Proof
+    from toolkit.model import Progress
     from toolkit.report.lines import Line
 
 
@@ -57,10 +57,6 @@ class Lines:
     def step(self, what: str) -> None:
         """Print a step as a comment."""
         say(f"# {what}")
-
-    def proof(self, proof: Proof) -> None:
-        """Print a proof's outcome as a comment."""
-        say(f"# {proof.name}: {proof.status}")
 
 
 def table(rows: Sequence[Sequence[str]], *, widest: int | None = None) -> Iterator[str]:

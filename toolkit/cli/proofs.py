@@ -153,16 +153,12 @@ def next_steps(report: Report, out: Path) -> list[tuple[str, str]]:
     """
     asked = report.request.nixpkgs if report.request is not None else None
     ours = report.proposal.package == PACKAGE
-    if asked == "specimen" and not ours:
-        return [
-            ("to contribute", "unlet pr PACKAGE --repo ~/src/nixpkgs (see unlet find)"),
-            ("to use it", "unlet overlay PACKAGE --nixpkgs '<nixpkgs>'"),
-        ]
     if asked == "specimen":
+        name, note = ("", "the specimen is an example") if ours else ("PACKAGE ", "see unlet find")
         return [
-            ("to contribute", "unlet pr --repo ~/src/nixpkgs (the specimen is an example)"),
-            ("to use it", "unlet overlay --nixpkgs '<nixpkgs>'"),
-            ("to follow upstream", "unlet track"),
+            ("to contribute", f"unlet pr {name}--repo ~/src/nixpkgs ({note})"),
+            ("to use it", f"unlet overlay {name}--nixpkgs '<nixpkgs>'"),
+            *([("to follow upstream", "unlet track")] if ours else []),
         ]
     overlay = ("to use it", f"nixpkgs.overlays = [ (import {nix_path(out / 'overlay')}) ];")
     return [

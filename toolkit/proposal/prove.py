@@ -108,7 +108,6 @@ def run(
                 proof = _alone(claim, case, proofs)
             asked = proof.asked or claim.name in names or claim.tier is Tier.BUILD
             proofs.append(replace(proof, asked=asked))
-            progress.proof(proofs[-1])
     return tuple(sorted(proofs, key=lambda proof: known.index(proof.name)))
 
 

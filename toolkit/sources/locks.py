@@ -82,7 +82,7 @@ def read(path: Path, name: str = "nixpkgs") -> Locked:
     return _pin(lock.pins[name], f"{path}: pin '{name}'")
 
 
-def _input(locked: Mapping[str, object], path: Path, place: str) -> Locked:
+def _input(locked: Mapping[str, Any], path: Path, place: str) -> Locked:
     match locked:
         case {"type": str(kind), "owner": str(owner), "repo": str(repo), "rev": str(rev)} if kind in _HOSTS:
             return AtCommit(url=f"https://{locked.get('host') or _HOSTS[kind]}/{owner}/{repo}", rev=rev)
@@ -118,17 +118,18 @@ def _follow(nodes: Mapping[str, _Node], root: str, names: tuple[str, ...], path:
     return node
 
 
-def _pin(pin: Mapping[str, object], place: str) -> Locked:
+def _pin(pin: Mapping[str, Any], place: str) -> Locked:
     match pin:
-        case {"type": "Git" | "GitRelease", "repository": dict(repository), "revision": str(rev)}:
-            return AtCommit(url=_address(repository, place), rev=rev)
+        case {"type": "Git" | "GitRelease", "repository": repository, "revision": str(rev)}:
+            held = f"{place}: its repository"
+            return AtCommit(url=_address(documents.convert(repository, dict[str, Any], document=held), held), rev=rev)
         case {"type": "Tarball", "locked_url": str(url)} | {"type": "Channel" | "Tarball", "url": str(url)}:
             return _tarball(url, place)
         case _:
             raise _unknown(place, pin, "Git, GitRelease, Channel, Tarball")
 
 
-def _address(repository: Mapping[str, object], place: str) -> str:
+def _address(repository: Mapping[str, Any], place: str) -> str:
     """Return the URL of npins' repository for git."""
     match repository:
         case {"type": "Git", "url": str(url)}:
@@ -140,7 +141,7 @@ def _address(repository: Mapping[str, object], place: str) -> str:
         case {"type": "GitLab", "server": str(server), "repo_path": str(repo_path)}:
             return f"{server.rstrip('/')}/{repo_path}"
         case _:
-            raise _unknown(f"{place}: its repository", repository, "Git, GitHub, GitLab, Forgejo")
+            raise _unknown(place, repository, "Git, GitHub, GitLab, Forgejo")
 
 
 def _absent(path: Path, what: str, name: str, known: Mapping[str, object]) -> ToolkitError:
@@ -148,7 +149,7 @@ def _absent(path: Path, what: str, name: str, known: Mapping[str, object]) -> To
     return ToolkitError(f"{path}: has no {what} '{name}'; {what}s are {', '.join(known) or 'none'}", hint=hint)
 
 
-def _unknown(place: str, pin: Mapping[str, object], known: str) -> ToolkitError:
+def _unknown(place: str, pin: Mapping[str, Any], known: str) -> ToolkitError:
     fact = f"is of no known type, or lacks a field: '{pin.get('type')}'"
     return ToolkitError(f"{place}: {fact}", hint=f"known are {known}")
 

@@ -151,7 +151,7 @@ def test_options_that_cannot_be_read_are_unknown(
     reached: Callable[..., Reach], tmp_path: Path, module: str, name: str
 ) -> None:
     (tmp_path / "flake.nix").write_text(f"""{{ outputs = {{ self, nixpkgs }}: {{ nixosConfigurations.host = {{
-      config._module.args.modules = [ ({module}) ];
+      _module.args.modules = [ ({module}) ];
       extendModules = _: {{
         config.nixpkgs = {{ config = {{ }}; overlays = [ ]; hostPlatform.system = "{SYSTEM}"; }};
       }};

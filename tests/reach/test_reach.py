@@ -544,6 +544,29 @@ def test_a_flake_has_configurations(reached: Callable[..., Reach]) -> None:
     ]
 
 
+def test_an_overlay_is_shown_again_only_if_a_configuration_does_something_else_with_it(
+    reached: Callable[..., Reach],
+) -> None:
+    text = """{ outputs = { self, nixpkgs }:
+      let
+        host = overlays: {
+          _module.args.modules = [ ];
+          extendModules = _: { config.nixpkgs = { config = { }; inherit overlays; }; };
+        };
+        later = final: prev: { tool = prev.spare; };
+      in {
+        overlays.default = final: prev: { tool = prev.tool.overrideAttrs { doCheck = true; }; };
+        nixosConfigurations.other = host [ self.overlays.default later ];
+        nixosConfigurations.same = host [ self.overlays.default ];
+      }; }"""
+    found = reached({"flake/flake.nix": text}, "flake").overrides
+    assert [(each.status.value, (each.reason or "").partition(" (")[0]) for each in found] == [
+        ("reaches", ""),
+        ("no effect", "in nixosConfigurations.other: replaced by overlay 2"),
+        ("reaches", ""),
+    ]
+
+
 @pytest.mark.parametrize("kind", ["homeConfigurations", "darwinConfigurations"])
 def test_a_flake_has_configurations_of_other_kinds(reached: Callable[..., Reach], kind: str) -> None:
     overlay = "(final: prev: { plain = prev.tool; })"
@@ -557,6 +580,15 @@ def test_a_flake_without_a_lock_names_it(reached: Callable[..., Reach]) -> None:
     (override,) = reached({"flake/flake.nix": text}, "flake").overrides
     assert override.status is Outcome.UNKNOWN
     assert override.reason == ("input 'other' is not locked, since there is no flake.lock: 'nix flake lock' writes it")
+
+
+def test_a_flake_without_a_lock_and_without_a_nixpkgs_names_both(
+    reached: Callable[..., Reach], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NIX_PATH", "")
+    with pytest.raises(ToolkitError, match="flake.nix has no flake.lock beside it, and <nixpkgs>") as caught:
+        reached({"flake/flake.nix": "{ outputs = _: { }; }"}, "flake", source=SourceRequest())
+    assert caught.value.hint == "'nix flake lock' writes it; or add --nixpkgs DIRECTORY"
 
 
 def test_other_names_of_a_package_follow_or_stay(reached: Callable[..., Reach]) -> None:

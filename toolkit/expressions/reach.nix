@@ -194,7 +194,7 @@ in
       value = (flakeAt path).${kind}.${name};
     in
     if kind == "nixosConfigurations" then
-      settingsOf value.config._module.args.modules (value.extendModules { modules = [ unchecked ]; })
+      settingsOf value._module.args.modules (value.extendModules { modules = [ unchecked ]; })
     else
       packagesOf value.pkgs;
   hosts =

@@ -205,11 +205,6 @@ def obstacle(left: Sequence[Left], calls: Sequence[Call]) -> str:
     return "each of those that were tried leaves something behind too, or does not evaluate"
 
 
-def parts(calls: Sequence[Call], passthru: Sequence[str]) -> tuple[str, ...]:
-    """Return the names in the last call that are also in the package's passthru, so that setting them has no effect."""
-    return tuple(name for name in calls[-1].names if name in passthru) if calls else ()
-
-
 def rehashed(downloads: Sequence[tuple[str, str]], names: Names) -> str:
     """Return bindings of passthru that give what its parts download another hash."""
     fake = f"_: {{ outputHash = {names.final}.lib.fakeHash; }}"

@@ -68,23 +68,21 @@ class Others:
 
     def _brought(self, words: str, name: str, case: Overridden, names: Names) -> str | None:
         """Return what to write behind the overlay that lifts what the package's file binds, if it reaches there."""
-        made = self._bring(name)
-        if made is None:
+        if (made := self._bring(name)) is None:
             return None
         moved: tuple[str, ...] = ()
         downloads: tuple[tuple[str, str], ...] = ()
-        while True:
+        for attempt in range(3):
             more = f"[ {' '.join(map(listed, downloads))} ] {listed(rules.DEPENDENCIES)}"
-            question = f"brought {words} {quoted(str(made.directory))} {listed(moved)} {more}"
-            pair = self._sets.ask(question, Pair)
+            pair = self._sets.ask(f"brought {words} {quoted(str(made.directory))} {listed(moved)} {more}", Pair)
             if self._reaches(pair, case):
                 return ways.behind(made.command, name, case.calls, moved, downloads, names)
-            if downloads or isinstance(pair, EvaluationError) or None in {pair.old.drv, pair.new.drv}:
-                return None
-            if moved or not (moved := ways.parts(case.calls, pair.passthru)):
-                downloads = pair.downloads
-                if not downloads:
-                    return None
+            if isinstance(pair, EvaluationError):
+                break
+            # A part in passthru is set there, and what parts download gets another hash.
+            moved = tuple(each for each in case.calls[-1].names if each in pair.passthru) if case.calls else ()
+            downloads = pair.downloads if attempt or not moved else ()
+        return None
 
     def placed(self, asked: ScopedPath, target: Sequence[str], among: Sequence[Way], names: Names) -> str | None:
         """Return the first alternative that changes a target under the whole list of overlays."""

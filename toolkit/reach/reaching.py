@@ -25,6 +25,7 @@ from toolkit.sources import trees
 
 _EXPRESSION = Path(__file__).parents[1] / "expressions/reach.nix"
 _SECONDS = 120.0
+_SEARCHED = "<nixpkgs>"
 
 
 class ReachRequest(Struct, frozen=True, kw_only=True):
@@ -51,7 +52,7 @@ def reach(request: ReachRequest, *, progress: Progress) -> Reach:
             request = replace(request, paths=paths)
         groups = [*_groups(request)]
         request = replace(request, source=_source(request))
-        root = _nixpkgs(request.source, progress)
+        root = _nixpkgs(request, progress)
         results = [_on(system, root, groups, request, progress) for system in request.systems or ("",)]
     overrides = tuple(each for result in results for each in result.overrides)
     _ensure_found(overrides, request.only)
@@ -89,24 +90,39 @@ def _source(request: ReachRequest) -> SourceRequest:
     source = request.source
     if source.nixpkgs is None and source.rev is None:
         lock = next((place for path in request.paths if (place := _lock(path)).is_file()), None)
-        nixpkgs = str(lock) if lock is not None else "<nixpkgs>"
+        nixpkgs = str(lock) if lock is not None else _SEARCHED
         source = SourceRequest(nixpkgs=nixpkgs, offline=source.offline)
     named = source.nixpkgs or ""
     is_lock = any(Path(each).expanduser().is_file() for each in (named, named.rpartition("#")[0]) if each)
     return replace(source, offline=True, pinned=True) if request.sealed and is_lock else source
 
 
-def _nixpkgs(source: SourceRequest, progress: Progress) -> Path:
+def _nixpkgs(request: ReachRequest, progress: Progress) -> Path:
     try:
-        return trees.as_they_are(source, progress=progress)
+        return trees.as_they_are(request.source, progress=progress)
     except ToolkitError as error:
-        if not source.pinned:
+        if request.source.pinned:
+            message, hint = error.message, "with --sealed nothing is fetched: add --nixpkgs DIRECTORY"
+        elif request.source.nixpkgs == _SEARCHED and any(map(sources.is_flake, request.paths)):
+            message = f"flake.nix has no flake.lock beside it, and {error.message}"
+            hint = "'nix flake lock' writes it; or add --nixpkgs DIRECTORY"
+        else:
             raise
-        raise ToolkitError(error.message, hint="with --sealed nothing is fetched: add --nixpkgs DIRECTORY") from error
+        raise ToolkitError(message, hint=hint) from error
 
 
 def _lock(path: Path) -> Path:
     return (path.parent if path.is_file() else path) / "flake.lock"
+
+
+def _apart(overrides: Sequence[Override], known: Sequence[Override], label: str) -> Iterator[Override]:
+    """Yield a configuration's overrides; of the flake's overlay only those whose verdict is another one here."""
+    places = {(each.attribute, each.file, each.line) for each in known}
+    for each in overrides:
+        if (each.attribute, each.file, each.line) not in places:
+            yield each
+        elif each not in known:
+            yield replace(each, reason=f"in {label}{f': {each.reason}' if each.reason is not None else ''}")
 
 
 def _lookup(root: Path, scratch: Path) -> Path:
@@ -152,7 +168,8 @@ def _on(
                 overrides += judged(group)
                 continue
             directory, overlays = sources.flake(group)
-            overrides += judged([overlays])
+            own = judged([overlays])
+            overrides += own
             for kind, name in judge.overlays.hosts(str(directory)):
-                overrides += judged([sources.host(directory, kind, name)])
+                overrides += _apart(judged([sources.host(directory, kind, name)]), own, f"{kind}.{name}")
         return Reach(nixpkgs=str(root), overrides=tuple(overrides), warnings=(*judge.overlays.warnings, *sets.warnings))

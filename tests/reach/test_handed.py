@@ -121,7 +121,7 @@ def test_what_options_are_set_to_is_in_no_package_set(reached: Callable[..., Rea
 
 def test_a_service_that_takes_another_package_is_named(reached: Callable[..., Reach], tmp_path: Path) -> None:
     flake = f"""{{ outputs = {{ self, nixpkgs }}: {{ nixosConfigurations.host = {{
-      config._module.args.modules = [ ({{ pkgs, ... }}: {{ tool.package = pkgs.tool.override {{ }}; }}) ];
+      _module.args.modules = [ ({{ pkgs, ... }}: {{ tool.package = pkgs.tool.override {{ }}; }}) ];
       extendModules = _: {{
         config.nixpkgs = {{ config = {{ }}; overlays = [ {ONE} ]; hostPlatform.system = "x86_64-linux"; }};
         options.services.plain = {{

@@ -586,7 +586,7 @@ def test_a_flake_without_a_lock_and_without_a_nixpkgs_names_both(
     reached: Callable[..., Reach], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NIX_PATH", "")
-    with pytest.raises(ToolkitError, match="flake.nix has no flake.lock beside it, and <nixpkgs>") as caught:
+    with pytest.raises(ToolkitError, match=r"flake\.nix has no flake\.lock beside it, and <nixpkgs>") as caught:
         reached({"flake/flake.nix": "{ outputs = _: { }; }"}, "flake", source=SourceRequest())
     assert caught.value.hint == "'nix flake lock' writes it; or add --nixpkgs DIRECTORY"
 

@@ -19,7 +19,6 @@ from toolkit.cache import VARIABLE
 from toolkit.docker import TARGET, builder
 from toolkit.docker import case as cases
 from toolkit.docker.case import BEFORE, DEMOTED, LIFTED, DockerCase
-from toolkit.docker.claims import evaluation
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.docker.series import rewrite
 from toolkit.docker.steps import Demotion, plan
@@ -37,7 +36,6 @@ class Changes(TypedDict, total=False):
     demotion: Demotion | None
     patches: tuple[Patch, ...]
     upstream_diff: bytes
-    question: Path
     overlay: Path
     missing: tuple[str, ...]
 
@@ -156,11 +154,3 @@ def proposals(shared: Path) -> Callable[..., tuple[Path, Report]]:
         return out, made[out]
 
     return make
-
-
-@pytest.fixture
-def install(install: Callable[[str, str], None]) -> Iterator[Callable[[str, str], None]]:
-    """Put a script on PATH, and forget what was evaluated before."""
-    evaluation.outcome.cache_clear()
-    yield install
-    evaluation.outcome.cache_clear()

@@ -4,7 +4,7 @@ Each row takes a series that is right, the file's texts before, lifted and demot
 """
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from functools import partial, reduce
 from typing import TypeAlias
 
@@ -12,30 +12,25 @@ from msgspec import Struct
 
 from tests import designs
 from tests.docker.conftest import Draft, drafted, source_of
-from toolkit.docker.case import BEFORE, DEMOTED, LIFTED, SYSTEMS
+from toolkit.docker.case import BEFORE, DEMOTED, LIFTED
 from toolkit.docker.steps import Demotion
 from toolkit.lift.plan import Design
 
 Spoiling: TypeAlias = Callable[[Draft], Draft]
 
-LABELS = frozenset(label for label, _, _ in SYSTEMS)
-LINUX = LABELS - {"aarch64-darwin"}
-CROSS = frozenset(["x86_64-linux → aarch64-linux"])
-RELEASES = frozenset(["docker_25", "docker_29"])
+SYSTEMS = ("x86_64-linux", "aarch64-linux", "aarch64-darwin", "cross")
 
 
 class Spoiled(Struct, frozen=True):
     """A thing that is wrong, and what the claim that fails says of it: all of `said`, nothing of `unsaid`.
 
-    `rebuilt` has the systems, releases and names of all that it calls rebuilt. `start` makes the series that is right,
-    `alone` if its first commit is judged without the second.
+    `start` makes the series that is right, `alone` if its first commit is judged without the second.
     """
 
     what: str
     spoil: Spoiling
     said: tuple[str, ...] = ()
     unsaid: tuple[str, ...] = ()
-    rebuilt: tuple[Collection[str], ...] | None = None
     start: Callable[[], Draft] = drafted
     alone: bool = False
 
@@ -142,11 +137,8 @@ TINI = "if args.docker-tini != null then args.docker-tini else made.docker-tini"
 RUNC = "if args.docker-runc != null then args.docker-runc else"
 TAGS = "env.DOCKER_BUILDTAGS = toString (\n"
 LEFT = "moby: an override of moby works in part: the replaced package is still built in, by docker-29.6.1 → moby-29"
-CASE = "docker_29, clientOnly = false, withRootless = false, withSeccomp = false: "
-SUFFIX_ONLY = "moby's installPhase changed, though rootlesskit is not in its PATH"
-NO_RELEASE = "evaluation: the file exports no docker release"
-LOST = "evaluation: demoted: aarch64-darwin docker_25 was not evaluated"
-MOBY = "moby's attribute extraUserPath changed by more than the loss of rootlesskit"
+NO_RELEASE = "the file exports no docker release"
+MOBY = "moby's attribute extraUserPath changed"
 VERSION = '  docker_29 =\n    let\n      version = "29.6.1";\n    in\n'
 OLD_RUNC = '      runcRev = "v1.3.6";\n'
 
@@ -160,22 +152,26 @@ TABLE: dict[str, tuple[Spoiled, ...]] = {
         Spoiled(
             "attribute of moby",
             edit(LIFTED, ("export AUTO_GOPATH=1", "export AUTO_GOPATH=0")),
-            rebuilt=(LINUX, RELEASES, {"docker", "moby"}),
+            ("docker_25.moby: is built differently: ", "docker_29.moby: is built differently: "),
+            unsaid=("(aarch64-darwin)",),
         ),
         Spoiled(
             "attribute of the command line",
             edit(LIFTED, ("export BUILDTIME=1970", "export BUILDTIME=1971")),
-            rebuilt=(LABELS, RELEASES, {"docker", "client"}),
+            tuple(f"-docker-29.6.1.drv ({system})" for system in SYSTEMS),
+            unsaid=("docker_29.moby",),
         ),
         Spoiled(
             "attribute on Darwin alone",
             edit(LIFTED, ("Dm755 build", 'Dm755${lib.optionalString stdenv.hostPlatform.isDarwin " -v"} build')),
-            rebuilt=(LABELS - LINUX, RELEASES, {"docker", "client"}),
+            ("docker_25: is built differently: ", "(aarch64-darwin)"),
+            unsaid=("(x86_64-linux)", "(aarch64-linux)", "(cross)"),
         ),
         Spoiled(
             "attribute of one release",
             edit(LIFTED, ('runcRev = "v1.2.5"', 'runcRev = "v1.2.6"')),
-            rebuilt=(LINUX, {"docker_25"}, {"docker", "moby", "docker-runc"}),
+            ("docker_25.docker-runc: is built differently: ",),
+            unsaid=("docker_29",),
         ),
         Spoiled(
             "attribute of the cross pair alone",
@@ -183,62 +179,42 @@ TABLE: dict[str, tuple[Spoiled, ...]] = {
                 LIFTED,
                 ("MINIMAL=ON", 'MINIMAL=ON${lib.optionalString (stdenv.buildPlatform != stdenv.hostPlatform) "x"}'),
             ),
-            rebuilt=(CROSS, RELEASES, {"docker", "moby", "docker-tini"}),
+            ("docker_25.docker-tini: is built differently: ", "(cross)"),
+            unsaid=("(x86_64-linux)", "(aarch64-linux)", "(aarch64-darwin)"),
         ),
         Spoiled(
             "attribute in the package set",
             edit(LIFTED, ('runcRev = "v1.3.6"', 'runcRev = "v1.3.7"')),
-            ("x86_64-linux docker_29: docker-runc is rebuilt: /nix/store/",),
-            unsaid=("docker_25: docker-runc is",),
+            ("docker_29.docker-runc: is built differently: ",),
+            unsaid=("docker_25",),
         ),
         Spoiled(
             "component that is no attribute any more",
             edit(LIFTED, (EXPORTED, EXPORTED.replace("          docker-tini\n", ""))),
-            ("docker_29: docker-tini is rebuilt: /nix/store/", "→ None"),
+            ("docker_29.docker-tini: is no longer there (x86_64-linux, aarch64-linux, cross)",),
             start=hidden,
         ),
-        *(
-            Spoiled(
-                f"release that only one stage has: {stage}",
-                partial(_one_more, stage),
-                (f"evaluation: {stage}: aarch64-darwin docker_30 is not in both this stage and 'before'",),
-            )
-            for stage in (LIFTED, DEMOTED)
-        ),
-        Spoiled("release that one stage lacks", without_release, said=(LOST,)),
         Spoiled("file without releases", everywhere("  docker_2", "  podman_2"), said=(NO_RELEASE,)),
         Spoiled(
             "release that throws on a system",
             edit(LIFTED, ("MINIMAL=ON", 'MINIMAL=ON${if stdenv.hostPlatform.isAarch64 then throw "no" else ""}')),
-            ("evaluation: lifted, aarch64-linux, docker_25: evaluation throws",),
+            ("docker_25: no longer evaluates: ", "→ no (aarch64-linux)"),
         ),
         Spoiled(
             "release that throws",
             edit(LIFTED, using('lib.optionalString (version == "25.0.16") (throw "no")')),
-            ("lifted, x86_64-linux, docker_25: evaluation throws",),
-            start=partial(designed, "hidden"),
-        ),
-        Spoiled(
-            "function that is missing",
-            edit(DEMOTED, using("lib.nothingOfTheKind")),
-            ("nix-instantiate: attribute 'nothingOfTheKind' missing",),
+            ("docker_25: no longer evaluates: ", "→ no (x86_64-linux)"),
             start=partial(designed, "hidden"),
         ),
         Spoiled(
             "error that Nix cannot catch",
             edit(LIFTED, ('runcRev = "v1.3.6"', 'runcRev = abort "oh"')),
-            ("nix-instantiate: ", "oh"),
-        ),
-        Spoiled(
-            "condition that is lost",
-            edit(LIFTED, (" && withRootless)", ")")),
-            (f"{CASE}moby is rebuilt: /nix/store/",),
-            start=partial(conditional, "withRootless ? true,", "withRootless"),
+            ("docker_29: no longer evaluates: evaluation aborted with the following error message: 'oh'",),
         ),
         Spoiled(
             "attribute that does not reach moby",
             lifted(lambda text: text.replace("${finalAttrs.docker-runc}", "${runc}")),
-            ("x86_64-linux docker_29: moby is rebuilt: /nix/store/",),
+            ("docker_29.moby: is built differently: ",),
             start=partial(designed, "move"),
         ),
         # The attribute differs from before, and what is built is still not made of it.
@@ -247,13 +223,13 @@ TABLE: dict[str, tuple[Spoiled, ...]] = {
             lambda series: taken(DEMOTED, LIFTED)(
                 series.edit(LIFTED, "          moby\n          ;", "          ;\n        moby = moby // { };")
             ).rewritten(LIFTED, lambda text: text.replace("moby // { }", "moby.overrideAttrs { stamped = true; }")),
-            ("x86_64-linux docker_29: docker is rebuilt: /nix/store/",),
+            ("docker: is built differently: ",),
             start=partial(designed, "hidden"),
         ),
         Spoiled(
             "function of the final attributes that the builder does not take",
             sub(LIFTED, r"(\n    buildGoModule \(\n +)", r"\1finalAttrs: "),
-            ("evaluation throws",),
+            ("docker_27: no longer evaluates: derivation → this nixpkgs' Go builder takes no function of finalAttrs",),
             start=partial(drafted, "27.5"),
         ),
     ),
@@ -263,7 +239,7 @@ TABLE: dict[str, tuple[Spoiled, ...]] = {
         Spoiled(
             "attribute of moby",
             edit(DEMOTED, ("export AUTO_GOPATH=1", "export AUTO_GOPATH=0")),
-            ("moby's attribute buildPhase changed by more than the loss of rootlesskit",),
+            ("moby's attribute buildPhase changed",),
         ),
         Spoiled(
             "new attribute of moby",
@@ -274,33 +250,37 @@ TABLE: dict[str, tuple[Spoiled, ...]] = {
             "attribute of the command line",
             edit(DEMOTED, ("export BUILDTIME=1970", "export BUILDTIME=1971")),
             (
-                "x86_64-linux docker_29: client is rebuilt, though it does not contain moby",
-                "x86_64-linux docker_29: docker's attribute buildPhase changed by more than moby's path",
-                "aarch64-darwin docker_29: docker is rebuilt, though it does not contain moby",
+                "x86_64-linux docker_29: docker's attribute buildPhase changed",
+                "aarch64-darwin docker_29: docker's attribute buildPhase changed",
             ),
         ),
         Spoiled(
             "new attribute of docker",
             edit(DEMOTED, ('  pname = "docker";\n', '  pname = "docker";\n  x = if clientOnly then null else 1;\n')),
-            ("docker's attribute x changed by more than moby's path",),
+            ("docker's attribute x is new",),
         ),
         Spoiled(
             "component that is rebuilt",
             edit(DEMOTED, ("-DMINIMAL=ON", "-DMINIMAL=OFF")),
-            ("x86_64-linux docker_29: docker-tini is rebuilt",),
+            ("x86_64-linux docker_29: docker-tini's attribute NIX_CFLAGS_COMPILE changed",),
         ),
         Spoiled(
             "nothing changed",
             taken(DEMOTED, LIFTED),
-            ("x86_64-linux docker_29: moby is not changed", "x86_64-linux docker_29: docker is not changed"),
+            ("x86_64-linux docker_29: moby is not changed",),
+            unsaid=("aarch64-darwin docker_29: moby",),
         ),
-        Spoiled("release that one stage lacks", without_release, said=(LOST,)),
+        Spoiled(
+            "release that one stage lacks",
+            without_release,
+            said=("docker_25: does not evaluate any more: attribute 'docker_25' missing",),
+        ),
         Spoiled("file without releases", everywhere("  docker_2", "  podman_2"), said=(NO_RELEASE,)),
         Spoiled(
             "suffix that one release lacks",
             edit(DEMOTED, (SUFFIX, f"${{lib.optionalString (lib.versionAtLeast version \"29\") ''{SUFFIX}''}}")),
-            ("x86_64-linux docker_25: moby's installPhase is not changed",),
-            unsaid=("docker_29: moby's installPhase",),
+            ("x86_64-linux docker_25: rootlesskit's place in moby's PATH is 'absent' instead of 'suffix'",),
+            unsaid=("docker_29: rootlesskit's",),
         ),
         Spoiled(
             "entry that one release keeps in its prefix",
@@ -312,32 +292,28 @@ TABLE: dict[str, tuple[Spoiled, ...]] = {
                 ),
                 ("fuse-overlayfs\n              ]\n", "fuse-overlayfs\n              ])\n"),
             ),
-            ("x86_64-linux docker_25: no attribute of moby has lost rootlesskit",),
-            unsaid=("docker_29: no attribute",),
+            ("x86_64-linux docker_25: rootlesskit's place in moby's PATH is 'prefix and suffix' instead of 'suffix'",),
+            unsaid=("docker_29: rootlesskit's",),
         ),
         Spoiled(
             "other command in one release",
             _installing('${lib.optionalString (lib.versionOlder version "29") "rm -r $out/etc"}'),
-            ("x86_64-linux docker_25: moby's installPhase changed in more than the command that makes ",),
-            unsaid=("docker_29: moby's installPhase",),
+            ("x86_64-linux docker_25: moby's attribute installPhase changed",),
+            unsaid=("docker_29: moby's attribute",),
         ),
         *(
             Spoiled(
                 f"suffix without the condition of the list: {condition}",
                 lambda series: series,
-                (f"{form}: {SUFFIX_ONLY}",),
+                (f"docker_29, {form}: moby is now built with rootlesskit-1.0",),
                 start=partial(conditional, default, condition),
             )
             for default, condition, form in (
-                ("withRootless ? true,", "withRootless", CASE.partition(", ")[2].removesuffix(": ")),
-                ("tiny ? !stdenv.hostPlatform.isLinux,", "!tiny", "tiny = true, withSeccomp = false"),
-                ("a ? true, b ? true,", "(a && b)", "a = true, b = false, clientOnly = false, withSeccomp = false"),
+                ("withRootless ? true,", "withRootless", "withRootless = false"),
+                ("withTiny ? !stdenv.hostPlatform.isLinux,", "!withTiny", "withTiny = true"),
+                ("withA ? true, withB ? true,", "(withA && withB)", "withB = false"),
                 # No boolean, which only Nix can tell: it would end the evaluator.
-                (
-                    "kind ? version, w ? true,",
-                    'w && kind + "" != ""',
-                    "clientOnly = false, w = false, withSeccomp = false",
-                ),
+                ("withKind ? version, withW ? true,", 'withW && withKind + "" != ""', "withW = false"),
             )
         ),
         Spoiled(
@@ -347,26 +323,29 @@ TABLE: dict[str, tuple[Spoiled, ...]] = {
                 (SUFFIX, f"${{lib.optionalString withRootless ''{SUFFIX}''}}"),
                 ("# rootlesskit comes last", "# ${rootlesskit} comes last"),
             ),
-            (f"docker_29: {SUFFIX_ONLY}",),
+            ("docker_29: moby is now built with rootlesskit-1.0",),
             start=partial(conditional, "withRootless ? false,", "withRootless"),
         ),
         Spoiled(
             "suffix without the condition by parameters of the file and values of a release",
             edit(BEFORE, ("{ lib, callPackage }:", "{ lib, callPackage, full ? true }:"), _flags("25"), _flags("29")),
-            tuple(
-                f"clientOnly = false, {form}, withSeccomp = false: {SUFFIX_ONLY}"
-                for form in ("full = false, withRootless = true", "full = true, withRootless = false")
-            ),
+            ("docker_29, withRootless = false: moby is now built with rootlesskit-1.0",),
             start=partial(conditional, "withRootless,", "withRootless && full"),
         ),
         *(
             Spoiled(
                 f"case that does not evaluate any more: {text}",
                 edit(DEMOTED, (TAGS, f"{TAGS}{text}")),
-                (f"{CASE}does not evaluate",),
+                ("docker_29, withRootless = false: does not evaluate any more",),
                 start=partial(conditional, "withRootless ? true,", "withRootless"),
             )
             for text in ("assert withRootless;", "(if withRootless then [ ] else 1) ++")
+        ),
+        Spoiled(
+            "function that is missing",
+            edit(DEMOTED, using("lib.nothingOfTheKind")),
+            ("docker_29: does not evaluate any more: attribute 'nothingOfTheKind' missing",),
+            start=partial(designed, "hidden"),
         ),
     ),
     "overridable": (
@@ -413,7 +392,11 @@ TABLE: dict[str, tuple[Spoiled, ...]] = {
             ("docker-tini: an override of docker-tini has no effect on any system",),
             start=partial(designed, "hidden"),
         ),
-        Spoiled("release that one stage lacks", without_release, said=(LOST,)),
+        Spoiled(
+            "release that one stage lacks",
+            without_release,
+            said=("docker_25 on x86_64-linux: attribute 'docker_25' missing",),
+        ),
         Spoiled("file without releases", everywhere("  docker_2", "  podman_2"), said=(NO_RELEASE,)),
     ),
     "compatible": (
@@ -466,6 +449,12 @@ TABLE: dict[str, tuple[Spoiled, ...]] = {
         ),
     ),
     "overrides": (
+        Spoiled(
+            "condition that is lost",
+            edit(LIFTED, (" && withRootless)", ")")),
+            ("docker: override with withRootless = false gives something else: ",),
+            start=partial(conditional, "withRootless ? true,", "withRootless"),
+        ),
         Spoiled(
             "argument that is shut again",
             lambda series: series.rewritten(BEFORE, lambda _: designed("sentinel").texts[LIFTED]),
@@ -571,6 +560,14 @@ TABLE: dict[str, tuple[Spoiled, ...]] = {
         Spoiled("file without releases", everywhere("  docker_2", "  podman_2"), said=("exports no docker release",)),
     ),
     "update.sh": (
+        *(
+            Spoiled(
+                f"release that only one stage has: {stage}",
+                partial(_one_more, stage),
+                ("the block of docker_30 has other values",),
+            )
+            for stage in (LIFTED, DEMOTED)
+        ),
         Spoiled(
             "hash",
             edit(DEMOTED, ("fake/moby/29/6/1", "fake/moby/29/6/2")),

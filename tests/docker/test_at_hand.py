@@ -99,13 +99,6 @@ def test_tree_reads_nothing_outside_of_it(nixpkgs: Path, tmp_path: Path, secret:
     assert SECRET not in str([report.proofs, again.proofs])
 
 
-def test_systems_of_a_tree_are_asked_sealed(nixpkgs: Path, tmp_path: Path, secret: Path) -> None:
-    (nixpkgs / "lib/default.nix").write_text(f'builtins.seq (builtins.readFile {secret}) (throw "read it")')
-    with pytest.raises(ToolkitError) as caught:
-        proposal(nixpkgs, tmp_path / "out", Depth(systems=("x86_64-linux",)))
-    assert "restricted mode" in str(caught.value.__dict__)
-
-
 def test_builder_of_a_tree_is_asked_sealed(nixpkgs: Path, secret: Path) -> None:
     file = docker_file((nixpkgs / TARGET).read_bytes(), name=str(TARGET))
     module = nixpkgs / BUILDER

@@ -115,25 +115,6 @@ def test_files_beside_it_stay_in_its_directory(tmp_path: Path, monkeypatch: pyte
     assert list(tmp_path.rglob("*")) == [tmp_path / "made"]
 
 
-@pytest.mark.parametrize(
-    ("flags", "place"),
-    [
-        ('--prefix PATH : "$out/x:$more"', PathPlace.PREFIX),
-        ("--prefix PATH : /x --suffix PATH : ${more}", PathPlace.SUFFIX),
-        ("--prefix PATH : $more --suffix PATH : $more", PathPlace.BOTH),
-        ("--prefix PATH : /x", PathPlace.ABSENT),
-    ],
-)
-def test_path_of_the_wrapper_is_read_through_variables(flags: str, place: PathPlace) -> None:
-    attributes = {
-        "installPhase": f"mkdir x\nmakeWrapper $out/a.sh $out/bin/dockerd-rootless \\\n  {flags}\n",
-        "more": "$even:/nix/store/00000000000000000000000000000000-slirp4netns-1/bin",
-        "even": "/nix/store/00000000000000000000000000000000-rootlesskit-2.3/bin",
-    }
-    assert evaluating.where(attributes) is place
-    assert evaluating.where({"installPhase": "echo dockerd-rootless"}) is None
-
-
 def test_path_that_grows_beyond_all_bounds_is_not_expanded() -> None:
     """Twelve kilobytes of text, and four gigabytes of PATH."""
     flag = '--prefix PATH : "$out/libexec/docker:$extraPath:$extraUserPath"'

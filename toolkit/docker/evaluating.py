@@ -5,21 +5,21 @@ file, no environment, no network, in bounded memory and time, see `toolkit.nix.l
 """
 
 import os
-import re
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 
 from msgspec import Struct
 
 from toolkit import confined, files, process
 from toolkit.docker import TARGET, meaning
-from toolkit.docker.case import SYSTEMS, spread
-from toolkit.docker.claims import building
+from toolkit.docker.case import spread
+from toolkit.docker.install_phase import path_place
 from toolkit.docker.meaning import Parsed
 from toolkit.errors import ToolkitError
 from toolkit.git.reading import TreeFile
 from toolkit.lift.candidates import method_name
+from toolkit.lift.locating import SYSTEMS
 from toolkit.nix import limits, program, stores
 from toolkit.nix.derivations import DerivationStore
 from toolkit.nix.limits import TOGETHER_SECONDS, no_time, sealed
@@ -35,9 +35,6 @@ _SECONDS = 20.0
 
 _NEARLY = 0.95
 """The share of its time after which an evaluation counts as one that met the limit."""
-
-_MOST_EXPANDED = 1 << 16
-_PASSES = 4
 
 
 class Undecided(Struct, frozen=True):
@@ -97,7 +94,7 @@ def _evaluate(content: bytes, parsed: Parsed, end: float) -> Reading | Undecided
         try:
             stand_in.write(around, directory)
             with sealed(directory, seconds=max(seconds, 0)):
-                trial = tried((directory, directory), spread(parsed.exported), parsed.parameters, SYSTEMS[0][:1])
+                trial = tried((directory, directory), spread(parsed.exported), parsed.parameters, SYSTEMS[:1])
         except ToolkitError as error:
             return Undecided(error.message)
         except OSError as error:
@@ -109,8 +106,8 @@ def _evaluate(content: bytes, parsed: Parsed, end: float) -> Reading | Undecided
         return Undecided(next(iter(failed.values()), "it has no release"))
     try:
         place = _worst(_places(trial))
-    except ValueError:
-        return Undecided("its build steps are too large to read")
+    except ToolkitError as error:
+        return Undecided(error.message)
     works = {name: tuple(map(method_name, paths)) for name, paths in trial.works.items()}
     return meaning.evaluated(parsed, works, place, failed)
 
@@ -123,52 +120,7 @@ def _places(trial: MethodTrial) -> Iterator[PathPlace | None]:
     store = DerivationStore(stores.own())
     for method in trial.methods("moby"):
         if method.after.old is not None:
-            yield where(store[method.after.old].environment)
-
-
-def where(attributes: Mapping[str, str]) -> PathPlace | None:
-    """Return the position of rootlesskit in the PATH of the wrapper that the build steps make; None without a wrapper.
-
-    Raise ValueError for a PATH whose variables expand without bound.
-    """
-    found: set[str] = set()
-    seen = False
-    for script in attributes.values():
-        if "dockerd-rootless" not in script:
-            continue
-        for words in building.commands(script):
-            if not re.fullmatch(r"(make|wrap)\w*(Wrapper|Program)\w*", words[0]):
-                continue
-            if not building.makes_wrapper(words):
-                continue
-            seen = True
-            for flag, value in _flags(words):
-                if any(building.is_rootlesskit(path) for path in _expanded(value, attributes).split(":")):
-                    found.add(flag)
-    if not seen:
-        return None
-    if len(found) > 1:
-        return PathPlace.BOTH
-    return PathPlace(found.pop()) if found else PathPlace.ABSENT
-
-
-def _flags(words: Sequence[str]) -> Iterator[tuple[str, str]]:
-    for index, word in enumerate(words[:-3]):
-        if word in {"--prefix", "--suffix"} and words[index + 1] == "PATH":
-            yield word.removeprefix("--"), words[index + 3].strip("\"'")
-
-
-def _expanded(value: str, attributes: Mapping[str, str]) -> str:
-    """Return a shell word with the attributes in it, which are variables of the build, in place of their names."""
-    for _ in range(_PASSES):
-        names = re.findall(r"\$\{?(\w+)", value)
-        if len(value) + sum(len(attributes.get(name, "")) for name in names) > _MOST_EXPANDED:
-            raise ValueError(value[:_MOST_EXPANDED])
-        new = re.sub(r"\$\{?(\w+)\}?", lambda match: attributes.get(match[1], match[0]), value)
-        if new == value:
-            break
-        value = new
-    return value
+            yield path_place(store[method.after.old].environment)
 
 
 def _worst(places: Iterable[PathPlace | None]) -> PathPlace | None:

@@ -12,13 +12,14 @@ from msgspec.structs import replace
 from toolkit import inside, sources
 from toolkit.docker import COMPONENTS, PACKAGE, TARGET, builder, evaluating, foreign, module, overlay
 from toolkit.docker import case as cases
-from toolkit.docker.case import SYSTEMS, DockerCase
+from toolkit.docker.case import DockerCase
 from toolkit.docker.claims import catalogue as claims
 from toolkit.docker.rewrite.layout import DockerFile, docker_file
 from toolkit.docker.series import refuse, rewrite
 from toolkit.docker.steps import DEMOTE, DESIGNS, LIFT, MODULE, Demotion, OverlayKind, demotion_of, design_of, plan
 from toolkit.errors import LayoutError, RefusalError, ToolkitError, UsageError, tried
 from toolkit.git.reading import TreeFile
+from toolkit.lift.locating import SYSTEMS
 from toolkit.lift.plan import Design
 from toolkit.model import Commit, OverlayReport, Patch, Progress, Proposal, Source, Step
 from toolkit.nix import program
@@ -133,7 +134,7 @@ class Docker(Leaf[DockerCase]):
                 )
                 for each in reading.components
             ),
-            system=SYSTEMS[0][0] if reading.overridable_by == EVALUATION else None,
+            system=SYSTEMS[0] if reading.overridable_by == EVALUATION else None,
             reason=reading.reason,
         )
 
@@ -206,7 +207,6 @@ def _designs(asked: Mapping[str, str]) -> tuple[Design | None, Demotion]:
 
 
 def _deepened(case: DockerCase, *, progress: Progress) -> DockerCase:
-    """Return the case with the inputs of the request's tier, and with warnings about omitted links."""
+    """Return the case with the inputs of the request's tier."""
     request = case.request
-    case = cases.deepened(case, request.depth, offline=request.source.offline, progress=progress)
-    return replace(case, warnings=(*case.warnings, *case.left_out))
+    return cases.deepened(case, request.depth, offline=request.source.offline, progress=progress)

@@ -1,24 +1,20 @@
 """The meaning of a version of the file, as far as its syntax shows.
 
-Most versions differ only in numbers and hashes, which do not matter here: these are removed, and equal results are
-parsed once. Strangers' files are read in a child, see `toolkit.confined`.
+Strangers' files are read in a child, see `toolkit.confined`.
 """
 
-import re
 from collections.abc import Mapping
-from functools import lru_cache
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 from packaging.version import Version
 
-from toolkit import files
 from toolkit.docker import COMPONENTS, PREFIX_ENTRY, TARGET, builder
 from toolkit.docker.case import names
 from toolkit.docker.rewrite import layout, wrapper
-from toolkit.docker.rewrite.layout import DockerFile, Release, docker_file
+from toolkit.docker.rewrite.layout import DockerFile, docker_file
 from toolkit.docker.rewrite.wrapper import Placement
-from toolkit.errors import LayoutError, NixSyntaxError, RefusalError, ToolkitError
+from toolkit.errors import LayoutError, NixSyntaxError, ToolkitError
 from toolkit.nix.scope import binding_names
 from toolkit.track import readings
 from toolkit.track.readings import (
@@ -32,11 +28,6 @@ from toolkit.track.readings import (
     State,
     overall,
     state,
-)
-
-# Replacing the string never changes how the line parses, in Nix or in an indented string.
-_VALUE = re.compile(
-    r'^([ \t]*(?:version|rev|hash|sha256|[a-z]{1,40}(?:Rev|Hash|Sha256)) = )"([^"\'\\$\n]*)";', re.MULTILINE
 )
 
 NEW_WAY = "the file is built in a new way, without the TODO, and no override reaches a component"
@@ -68,62 +59,29 @@ class Parsed(Struct, frozen=True, kw_only=True):
         return self.reading.overridable is not Overridable.NO and not self.reading.todo
 
 
-class _Syntax(Struct, frozen=True, kw_only=True):
-    """The parsed content of a file, with placeholders for the versions.
-
-    `locked`: no override reaches the bindings of its let. `strange` names the unknown parts of the layout.
-    """
-
-    layout: str
-    releases: tuple[Release, ...]
-    components: tuple[Component, ...]
-    place: PathPlace
-    listed: int
-    unlisted: int
-    todo: bool
-    paths: tuple[str, ...]
-    parameters: dict[str, tuple[str, ...]]
-    locked: bool
-    mentions_wrapper: bool
-    strange: str | None
-    names: tuple[str, ...]
-    takes_function: bool
-
-
 def read(content: bytes) -> Parsed:
     """Return the meaning of a version; UNKNOWN, with the reason, if it cannot be read."""
     name = TARGET.name
     try:
-        files.check_content(name, content)
-        text = content.decode()
-        values: list[str] = []
-
-        def take(match: re.Match[str]) -> str:
-            values.append(match[2])
-            return f'{match[1]}"{_placeholder(len(values) - 1, match[2])}";'
-
-        # In a file that is no Nix the place of the error counts, which is the same in both.
-        syntax = parse(_VALUE.sub(take, text), name)
+        return of(docker_file(content, name=name))
+    except LayoutError:
+        reason = f"{STRANGE}nothing in it is bound to a function {layout.GENERATOR}"
     except ToolkitError as error:
-        return Parsed(reading=readings.unknown(_subjectless(error.message, name)))
-    if isinstance(syntax, str):
-        return Parsed(reading=readings.unknown(syntax))
-    return _parsed(syntax, {_placeholder(index, value): value for index, value in enumerate(values)})
+        said = error.message.removeprefix(f"{name}: ").removeprefix(f"{name}:")
+        reason = f"cannot be parsed: {said}" if isinstance(error, NixSyntaxError) else said
+    return Parsed(reading=readings.unknown(reason))
 
 
 def of(file: DockerFile) -> Parsed:
-    """Return the meaning of a parsed file; raise RefusalError if it cannot be followed."""
-    return _parsed(_syntax(file), {})
-
-
-def _parsed(syntax: _Syntax, real: Mapping[str, str]) -> Parsed:
+    """Return the meaning of a parsed file."""
+    releases = {each.attr: each.version for each in file.releases()}
     return Parsed(
-        reading=_reading(syntax, real),
-        names=syntax.names,
-        exported=tuple(release.attr for release in syntax.releases),
-        takes_function=syntax.takes_function,
-        paths=syntax.paths,
-        parameters=syntax.parameters,
+        reading=_reading(file, releases),
+        names=names([file]),
+        exported=tuple(releases),
+        takes_function=builder.builder(file).takes_function,
+        paths=file.paths(),
+        parameters=layout.arguments(file, COMPONENTS),
     )
 
 
@@ -176,46 +134,6 @@ def undecided(reading: Reading, reason: str) -> Reading:
     )
 
 
-@lru_cache(maxsize=256)
-def parse(text: str, name: str) -> _Syntax | str:
-    """Parse a file; return its meaning, or why it is unknown."""
-    try:
-        file = docker_file(text.encode(), name=name)
-        return _syntax(file)
-    except NixSyntaxError as error:
-        return f"cannot be parsed: {_subjectless(error.message, name)}"
-    except LayoutError:
-        return f"{STRANGE}nothing in it is bound to a function {layout.GENERATOR}"
-    except RefusalError as error:
-        return _subjectless(error.message, name)
-
-
-def _syntax(file: DockerFile) -> _Syntax:
-    place = wrapper.placement(file)
-    uses = [
-        reference.node.parent is not None and reference.node.parent.kind == "list_expression"
-        for reference in file.references
-        if reference.name == PREFIX_ENTRY
-    ]
-    outer = "let … in" if file.container.kind == "let_expression" else "rec"
-    return _Syntax(
-        layout=f"{layout.GENERATOR} in {outer}, {file.style.value} style",
-        releases=file.releases(),
-        components=tuple(layout.component(file, component) for component in COMPONENTS),
-        place=place.where,
-        listed=sum(uses),
-        unlisted=len(uses) - sum(uses),
-        todo=file.todo() is not None,
-        paths=file.paths(),
-        parameters=layout.arguments(file, COMPONENTS),
-        locked=layout.locked(file, COMPONENTS),
-        mentions_wrapper="dockerd-rootless" in file.text,
-        strange=_strange(file, place),
-        names=names([file]),
-        takes_function=builder.builder(file).takes_function,
-    )
-
-
 def _strange(file: DockerFile, place: Placement) -> str | None:
     """Say what of a layout is not known."""
     if place.obscure is not None:
@@ -227,57 +145,53 @@ def _strange(file: DockerFile, place: Placement) -> str | None:
     return None
 
 
-def _reading(syntax: _Syntax, real: Mapping[str, str]) -> Reading:
-    releases = {each.attr: real.get(each.version, each.version) if each.version else None for each in syntax.releases}
+def _reading(file: DockerFile, releases: dict[str, str | None]) -> Reading:
     newest = layout.newest(releases.values())
-    bound_in = {"let": False if syntax.locked else None, "parameter": True, "attribute": True}
-    components = tuple(replace(each, overridable=bound_in.get(each.bound)) for each in syntax.components)
+    version = layout.ordered(newest or "")
+    placement = wrapper.placement(file)
+    strange = _strange(file, placement)
+    bound_in = {"let": False if layout.locked(file, COMPONENTS) else None, "parameter": True, "attribute": True}
+    bound = (layout.component(file, name) for name in COMPONENTS)
+    components = tuple(replace(each, overridable=bound_in.get(each.bound)) for each in bound)
     overridable, reason = overall(components), None
     absent = [component.name for component in components if component.bound == "absent"]
-    version = layout.ordered(newest or "")
-    if _DAEMON in absent and newest is not None and version < _MOBY and syntax.strange is None:
+    if _DAEMON in absent and newest is not None and version < _MOBY and strange is None:
         overridable = Overridable.NOT_APPLICABLE
     elif absent:
         overridable = Overridable.UNKNOWN if _DAEMON in absent else overridable
         absence = f"there is no {', '.join(absent)} in the 'let' of {layout.GENERATOR}, though docker is {newest}"
-        reason = STRANGE + (syntax.strange or absence)
+        reason = STRANGE + (strange or absence)
     elif overridable is Overridable.UNKNOWN:
         reason = "only Nix can determine whether the components can be overridden"
-    place = syntax.place
-    if place is PathPlace.NO_WRAPPER and (syntax.mentions_wrapper or not (newest and version < _WRAPPER_EVERYWHERE)):
+    place = placement.where
+    uses = [each.node.parent for each in file.references if each.name == PREFIX_ENTRY]
+    listed = sum(parent is not None and parent.kind == "list_expression" for parent in uses)
+    if place is PathPlace.NO_WRAPPER and (
+        "dockerd-rootless" in file.text or not (newest and version < _WRAPPER_EVERYWHERE)
+    ):
         place, reason = PathPlace.UNKNOWN, "no command that makes the dockerd-rootless wrapper was recognised"
     elif place is PathPlace.UNKNOWN:
-        reason = f"{STRANGE}{syntax.strange}"
-    elif (place is PathPlace.ABSENT and syntax.listed) or (
+        reason = f"{STRANGE}{strange}"
+    elif (place is PathPlace.ABSENT and listed) or (
         # What is good news needs that nothing else is done with it.
-        place in {PathPlace.ABSENT, PathPlace.SUFFIX} and (syntax.unlisted or syntax.listed > 1)
+        place in {PathPlace.ABSENT, PathPlace.SUFFIX} and (listed < len(uses) or listed > 1)
     ):
         place, reason = PathPlace.UNKNOWN, "rootlesskit is used in a way that was not recognised"
+    outer = "let … in" if file.container.kind == "let_expression" else "rec"
     return Reading(
         state=state(overridable, place),
         overridable=overridable,
         overridable_by=SYNTAX if overridable is not Overridable.UNKNOWN else None,
         rootlesskit=place,
         rootlesskit_by=SYNTAX if place is not PathPlace.UNKNOWN else None,
-        todo=syntax.todo,
-        layout=syntax.layout,
+        todo=file.todo() is not None,
+        layout=f"{layout.GENERATOR} in {outer}, {file.style.value} style",
         newest=newest,
         releases=releases,
         components=components,
         failed={},
         reason=reason,
     )
-
-
-def _placeholder(index: int, value: str) -> str:
-    """Return a summary of a value: of a version its first number counts, by which a file is known to be young."""
-    major = re.match(r"\d{1,4}\.", value)
-    return f"{major[0] if major is not None else ''}@{index}@"
-
-
-def _subjectless(message: str, name: str) -> str:
-    """Return a message without the file's name at its beginning; the place in the file stays."""
-    return message.removeprefix(f"{name}: ").removeprefix(f"{name}:")
 
 
 def sentence(reading: Reading) -> str:

@@ -17,7 +17,7 @@ from toolkit.docker.rewrite import wrapper
 from toolkit.docker.rewrite.layout import DockerFile, docker_file
 from toolkit.docker.steps import DEMOTE, OverlayKind, plan
 from toolkit.errors import RefusalError
-from toolkit.git.reading import LINK, TreeFile
+from toolkit.git.reading import TreeFile
 from toolkit.model import OverlayReport, Progress, Proof, Proposal, Source
 from toolkit.nix import program
 from toolkit.proposal import prove
@@ -108,8 +108,7 @@ def overlay_files(
     titles = "\n# ".join(" ".join(commit.subject.split()) for commit in proposal.commits)
     wrapper = _WRAPPER if any(step.name == DEMOTE for step in proposal.steps) else ""
     listed = "\n".join(f"      {name}" for name in releases)
-    # A link leads to a file that comes along.
-    copied = {name: file.content for name, file in siblings.items() if file.mode != LINK}
+    copied = {name: file.content for name, file in siblings.items()}
     text = _HEAD.format(titles=titles, wrapper=wrapper) + guarded(
         _VALUE.format(directory=DIRECTORY, releases=listed),
         Target(package=PACKAGE, file=TARGET),

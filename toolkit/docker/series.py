@@ -83,9 +83,9 @@ _NEXT_LINE = re.compile(r"[ \t]*\n([ \t]*)#(?!\s*(?:TODO|FIXME|XXX)\b)")
 
 
 def without_todo(file: DockerFile) -> str:
-    """Return the text without the TODO comments and the lines that become empty.
+    """Return the text without the TODO comments and their lines.
 
-    Raise RefusalError if a comment contains more than the TODO.
+    Raise RefusalError if a comment contains more than the TODO, or is not alone on its line.
     """
     return apply(file.text, [_removal(file, comment) for comment in file.todos()])
 
@@ -93,7 +93,7 @@ def without_todo(file: DockerFile) -> str:
 def _removal(file: DockerFile, comment: Node) -> Edit:
     text = file.text
     line_start = text.rfind("\n", 0, comment.start) + 1
-    alone = not text[line_start : comment.start].strip()
+    rest = text[comment.end :].partition("\n")[0]
     goes_on = _NEXT_LINE.match(text, comment.end)
     if _ALONE.fullmatch(comment.text) is None or (
         goes_on is not None and len(goes_on[1]) == comment.start - line_start
@@ -102,11 +102,6 @@ def _removal(file: DockerFile, comment: Node) -> Edit:
             f"{file.at(comment)}: this comment holds more than the TODO, which is to be removed",
             hint="put an empty line, or code, between the TODO and the comment that should stay",
         )
-    rest = re.compile(r"[ \t]*(\n?)").match(text, comment.end)
-    if rest is None:
-        raise AssertionError(comment)
-    if alone and rest[1]:
-        return Edit(line_start, rest.end(), "")
-    if alone:
-        return Edit(comment.start, rest.end(), "")
-    return Edit(len(text[: comment.start].rstrip()), comment.end, "")
+    if (text[line_start : comment.start] + rest).strip():
+        raise RefusalError(f"{file.at(comment)}: the TODO, which is to be removed, is not alone on its line")
+    return Edit(line_start, comment.end + len(rest) + 1, "")

@@ -39,11 +39,11 @@ def final_package(text: str, *, name: str) -> str:
             raise RefusalError(f"{at(use)}: '{own}' is inherited here", hint=f"write '{own} = {own};' instead")
     final = call.final.children[0].text if call.final is not None else PARAMETER
     edits = [Edit(use.start, use.end, f"{final}.finalPackage") for use in within]
-    edits += [*with_parameter(call, final), *(_removal(parameters[0]) if len(within) == len(uses) else ())]
+    edits += [*with_parameter(call, final), *(removal(parameters[0]) if len(within) == len(uses) else ())]
     return apply(text, edits)
 
 
-def _removal(formal: Node) -> Iterator[Edit]:
+def removal(formal: Node) -> Iterator[Edit]:
     """Remove a parameter with its comma, and its line if it has that for itself."""
     text, siblings = formal.tree.text, formal.parent.children if formal.parent is not None else ()
     place = next(index for index, node in enumerate(siblings) if node is formal)

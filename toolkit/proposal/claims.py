@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import PurePosixPath
 from types import MappingProxyType
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -18,6 +19,7 @@ from toolkit.nix.tree import Tree
 from toolkit.proposal import form, judged, outputs, prove
 from toolkit.proposal.chosen import Building, LiftCase
 from toolkit.proposal.judged import Aspect, Judging
+from toolkit.proposal.leaf import Series
 from toolkit.proposal.lifted import LIFTED, Derivations, Effect, LiftQuestion, ask, command, verdict
 from toolkit.proposal.prove import ANY, OURS, Claim, Finding, Stage, Subject
 from toolkit.proposal.systems import Asking
@@ -35,12 +37,12 @@ def no_rebuild(case: LiftCase) -> Finding:
     return case.judging.kept(judged.NO_REBUILD, own)
 
 
-def _kept(aspect: Aspect) -> Callable[[LiftCase], Finding]:
+def _kept(aspect: Aspect) -> Callable[[Series[Any]], Finding]:
     """Compare an aspect of all that the file makes."""
     return lambda case: case.judging.kept(aspect)
 
 
-def readers(case: LiftCase) -> Finding:
+def readers(case: Series[Any]) -> Finding:
     """Compare all readers of these packages in pkgs, and those that override them."""
     return case.judging.readers()
 
@@ -277,6 +279,20 @@ def _of_tree(
     return Claim(name, sentence, check, Tier.TREE, applies_to=applies_to, alone=True, wide=wide)
 
 
+def _judged(
+    name: str, sentence: str, check: Callable[[Series[Any]], Finding], applies_to: frozenset[Subject]
+) -> Claim[Series[Any]]:
+    return Claim(name, sentence, check, Tier.TREE, applies_to=applies_to, alone=True, wide=True)
+
+
+JUDGED: tuple[Claim[Series[Any]], ...] = (
+    _judged("passthru", "passthru, tests included, evaluates to the same as before", _kept(judged.PASSTHRU), _JUDGED),
+    _judged("meta", "meta stays the same, and is written in the same file", _kept(judged.META), _JUDGED),
+    _judged("overrides", "the override functions take and give the same as before", _kept(judged.OVERRIDES), _JUDGED),
+    _judged("readers", "all that reads or overrides it stays the same", readers, _KEPT | {Subject.CHANGE}),
+)
+"""The claims that the judge alone decides, about any series."""
+
 CLAIMS: tuple[Claim[LiftCase], ...] = (
     *form.CLAIMS,
     form.LINT,
@@ -286,10 +302,7 @@ CLAIMS: tuple[Claim[LiftCase], ...] = (
         "follows", "overriding src or version reaches the parts that follow", follows, frozenset([Subject.SERIES])
     ),
     Claim("capture-safe", "no name in the file changes its meaning", capture_safe, applies_to=_LIFTED),
-    _of_tree("passthru", "passthru, tests included, evaluates to the same as before", _kept(judged.PASSTHRU), _JUDGED),
-    _of_tree("meta", "meta stays the same, and is written in the same file", _kept(judged.META), _JUDGED),
-    _of_tree("overrides", "the override functions take and give the same as before", _kept(judged.OVERRIDES), _JUDGED),
-    _of_tree("readers", "all that reads or overrides it stays the same", readers, _KEPT | {Subject.CHANGE}),
+    *JUDGED,
     _of_tree(
         "source-follows", "an override of version changes src, which it did not before", source_follows, wide=False
     ),

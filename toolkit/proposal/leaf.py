@@ -18,6 +18,7 @@ from toolkit.git.reading import TreeFile
 from toolkit.model import OverlayReport, Patch, Progress, Proposal, Step, TreeCommit
 from toolkit.proposal import inspection
 from toolkit.proposal.inspection import PackageInspection
+from toolkit.proposal.judged import Judging
 from toolkit.proposal.prove import Case, Claim, S_co
 from toolkit.proposal.requests import CheckRequest, Request
 from toolkit.report.pull_request import Texts
@@ -48,6 +49,11 @@ class Series(Case[S_co], Generic[S_co], frozen=True, kw_only=True, eq=False):
     """The overlay's directory; None before it is written, and if an overlay is impossible."""
     warnings: tuple[str, ...] = ()
     """Lines for the proposal's users."""
+
+    @property
+    def judging(self) -> Judging:
+        """The judge of the commits that change no output; raise NotRunError if there are none."""
+        raise NotImplementedError
 
 
 C = TypeVar("C", bound="Series[Any]")

@@ -363,8 +363,8 @@ def _failed(
     if question.shown and not is_late:
         # Other attributes than the package may end Nix, changed or not: what they are is the judge's to compare.
         return ask(before, after, system, [replace(question, shown=())], allowed=allowed)[0]
-    arguments = any(path[0] == "override" for path in question.methods.values())
-    if arguments and len(question.methods) > 1 and not is_late:
+    trials = any(path[0] in {"override", "table"} for path in question.methods.values())
+    if trials and len(question.methods) > 1 and not is_late:
         # What an argument takes is known only by a trial, which may end Nix.
         (plain,) = ask(before, after, system, [replace(question, methods={})], allowed=allowed)
         if plain.error is None:

@@ -6,15 +6,12 @@ from pathlib import Path
 import pytest
 
 from tests.docker.conftest import Draft
-from toolkit import landlock
-from toolkit.docker.case import LIFTED
 from toolkit.model import Status
 
-EVALUATING = ("no-rebuild", "exact-change", "overridable")
 KILLED = 'case " $* " in *" --eval "*) kill -KILL $$ ;; esac; exec "$real" "$@"'
 
 
-@pytest.mark.parametrize("name", [*EVALUATING, "overlay"])
+@pytest.mark.parametrize("name", ["no-rebuild", "exact-change", "overridable", "overlay"])
 def test_where_nix_is_killed_nothing_is_said_of_the_change(
     draft: Callable[..., Draft], install: Callable[[str, str], None], tmp_path: Path, name: str
 ) -> None:
@@ -41,53 +38,8 @@ def test_builder_that_is_killed_is_said_to_be(draft: Callable[..., Draft], insta
     assert "moby-1 cannot be built: its builder was killed by signal 9" in reason
 
 
-@pytest.mark.parametrize("name", EVALUATING)
-def test_answer_that_is_cut_off_is_a_failure(
-    draft: Callable[..., Draft], install: Callable[[str, str], None], name: str
-) -> None:
-    install("nix-instantiate", '"$real" "$@" | head -c 5000')
-    assert draft().failure(name).startswith("nix-instantiate: its output is not JSON: ")
-
-
-@pytest.mark.parametrize(
-    ("answer", "fact"),
-    [
-        ("{}", "evaluation: field 'before' is missing"),
-        ("null", "evaluation: the document is of type 'null' instead of 'object'"),
-        (
-            '{"before": {}, "lifted": {}, "demoted": {}}',
-            "evaluation: before: aarch64-darwin docker_25 was not evaluated",
-        ),
-    ],
-)
-def test_answer_to_something_else_is_a_failure(
-    draft: Callable[..., Draft], install: Callable[[str, str], None], answer: str, fact: str
-) -> None:
-    install("nix-instantiate", f'case " $* " in *\' --eval \'*) echo \'{answer}\' ;; *) exec "$real" "$@" ;; esac')
-    for name in EVALUATING:
-        assert draft().failure(name) == fact
-
-
 def test_build_with_fewer_results_than_were_asked_for_is_a_failure(
     draft: Callable[..., Draft], install: Callable[[str, str], None]
 ) -> None:
     install("nix-build", '"$real" "$@" | head -n 2')
     assert draft().failure("builds") == "nix-build: gave 2 results instead of 3"
-
-
-def test_equal_files_are_evaluated_once(
-    draft: Callable[..., Draft],
-    install: Callable[[str, str], None],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    # The script writes down that it was called.
-    monkeypatch.setattr(landlock, "abi", lambda: 0)
-    asked = tmp_path / "asked"
-    install("nix-instantiate", f'case "$*" in */evaluate.nix*) echo >>"{asked}";; esac; exec "$real" "$@"')
-    assert draft().passes("no-rebuild")
-    once = asked.read_text()
-    assert draft().passes("exact-change")
-    assert asked.read_text() == once
-    assert draft().edit(LIFTED, "-DMINIMAL=ON", "-DMINIMAL=OFF").failure("no-rebuild")
-    assert asked.read_text() > once

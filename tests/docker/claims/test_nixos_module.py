@@ -202,15 +202,6 @@ def test_commit_without_a_note_or_with_another_file_is_caught(failure: Callable[
     assert "the commit also touches COPYING" in failure(replace(commit, files=(*commit.files, stranger)))
 
 
-def test_commit_that_touches_a_file_of_the_series_is_caught(
-    draft: Callable[..., Draft], failure: Callable[[TreeCommit], str]
-) -> None:
-    case, commit = draft().case(), module.prepare(source_of("29.6"))
-    content = case.before.content
-    target = FileChange(path=case.target, before=content, after=content.replace(b"{\n", b"{\n\n", 1))
-    assert "both change" in failure(replace(commit, files=(*commit.files, target)))
-
-
 def test_mail_that_does_not_apply_is_caught(draft: Callable[..., Draft]) -> None:
     added = mailed(module.prepare(source_of("29.6")))
     broken = replace(added.patch, content=added.patch.content.replace(b"\n - `log-viewer`", b"\n - `log-reader`"))

@@ -6,7 +6,7 @@ from tests.docker.rewrite.conftest import file_of, place, refusal, sub, text_of
 from tests.parsing import assert_parses
 from toolkit.docker import meaning
 from toolkit.docker.meaning import sentence
-from toolkit.docker.rewrite import layout, wrapper
+from toolkit.docker.rewrite import wrapper
 from toolkit.docker.rewrite.layout import DockerFile, docker_file, newest
 from toolkit.docker.series import refuse
 from toolkit.docker.steps import DEMOTE, LIFT
@@ -80,11 +80,9 @@ def test_other_name_that_begins_alike_is_no_release() -> None:
     "new",
     [
         "in\n{{{0}}} // {{{1}}}\n",
-        "in\n{{{0}}} // (if true then {{{1}}} else {{ }})\n",
         "in\n{{{0}}} // lib.optionalAttrs (1 == 1) {{{1}}}\n",
-        '  releases = {{{0}}};\nin\n{{ docker_29 = throw "old"; }} // releases // {{{1}}}\n',
         "in\nlib.mapAttrs (_: package: package) (rec {{{0}{1}}})\n",
-        '  merged = lib.mergeAttrs {{{0}}} {{{1}}};\nin\nassert true;\nmerged // {{ docker_24 = throw "removed"; }}\n',
+        'in\nassert true;\nlib.mergeAttrs {{{0}}} {{{1}}} // {{ docker_24 = throw "removed"; }}\n',
     ],
 )
 def test_releases_are_found_in_the_sets_that_the_value_is_made_of(new: str) -> None:
@@ -165,16 +163,6 @@ def test_versions_compare_by_their_numbers(versions: list[str | None], highest: 
     assert newest(versions) == highest
 
 
-def test_file_is_parsed_once_for_as_long_as_it_is_remembered() -> None:
-    texts = [f"let dockerGen = {{ }}: {n}; in {{ docker_1 = callPackage dockerGen {{ }}; }}" for n in range(200)]
-    files = [layout.file_of(text, name="default.nix") for text in texts]
-    assert layout.file_of(texts[-1], name="default.nix") is files[-1]
-    assert layout.file_of(texts[-1], name="other.nix") is not files[-1]
-    assert layout.file_of(texts[0], name="default.nix") is not files[0]
-    long = texts[0] + " " * 100_000
-    assert layout.file_of(long, name="default.nix") is not layout.file_of(long, name="default.nix")
-
-
 @pytest.mark.parametrize(
     "content", [b"", b"\x80{ }: { }\n", b"{ }: { a = \0; }\n", b"{ }:\r\n{ }\r\n", b"#" * (1 << 21)]
 )
@@ -188,9 +176,7 @@ def test_syntax_error_of_the_grammar_has_the_files_name() -> None:
         docker_file(b"{ a = ; }\n", name="default.nix")
 
 
-def test_switches_are_the_parameters_with_a_boolean_of_the_file_and_of_dockergen() -> None:
-    text = sub(r"^\{ lib, callPackage \}:", '{ lib, callPackage, full ? true, name ? "x" }:')
-    assert file_of(text).switches()[:1] == ("full",)
-    assert file_of(text).switches()[1:] == file("29.6").switches()
-    alone = "let dockerGen = { a ? b, c ? [ ], d, version }: 1; in { docker_1 = callPackage dockerGen { %s }; }"
-    assert file_of(alone % 'd = false; version = "1";').switches() == ("a", "d")
+def test_switches_are_known_by_their_names() -> None:
+    more = "withMore, moreSupport ? true, without ? 1, name ? true,"
+    text = sub(r"^      version,$", f"      version, {more}")
+    assert {*file_of(text).switches()} - {*file("29.6").switches()} == {"withMore", "moreSupport"}

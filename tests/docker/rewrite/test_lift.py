@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.docker.rewrite.conftest import EVERY_STRATEGY, kit, place, refusal, rewrite, sub
+from tests.docker.rewrite.conftest import EVERY_STRATEGY, place, refusal, rewrite, sub
 from toolkit.docker.steps import Demotion
 from toolkit.lift.plan import Design
 
@@ -27,9 +27,3 @@ def test_name_that_one_design_introduces_is_no_obstacle_to_the_other(written: st
     said = "the name 'callDocker', which the rewrite would introduce, is in use here"
     assert refusal(text, Design.HIDDEN) == f"{place(text, f'{attribute} = 7')}: {said}"
     assert "      finalAttrs:\n" in rewrite(text)[0]
-
-
-@EVERY_STRATEGY
-def test_list_that_moves_is_found_again(strategy: Design) -> None:
-    text = sub(r"^( +)moby =", r"\1kitPath = lib.makeBinPath [ rootlesskit slirp4netns ];\n\n\1moby =", kit("kitPath"))
-    assert "lib.makeBinPath [ slirp4netns ]" in rewrite(text, strategy)[1]

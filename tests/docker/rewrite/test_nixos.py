@@ -75,11 +75,6 @@ def test_order_of_the_fields_is_that_of_the_other_options() -> None:
     assert f"{OPTION} = lib.mkOption {{\n      default = false;\n\n      type =" in rewritten(sorted_text)
 
 
-def test_description_is_docbook_where_the_others_are() -> None:
-    text = module("29.6").replace("{command}`docker`", "<command>docker</command>")
-    assert "Whether <command>docker</command> may do <literal>more</literal>." in rewritten(text)
-
-
 def test_option_stands_after_enable_where_there_is_no_other_boolean() -> None:
     text = module("24.0")
     after = add_option(text, name=MODULE, option=OPTION, description=DESCRIPTION)

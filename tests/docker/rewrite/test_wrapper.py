@@ -55,8 +55,7 @@ def test_package_in_the_command_itself_is_unknown_outside_of_path() -> None:
         ('"${rootlesskit}/bin"', "prefix"),
         ("lib.makeBinPath [ runc.rootlesskit ]", "prefix"),
         ("lib.makeBinPath (builtins.attrValues { inherit rootlesskit; })", "prefix"),
-        ("let kit = [ rootlesskit ]; in lib.makeBinPath kit", "prefix"),
-        ("let kit = rootlesskit.override { }; in lib.makeBinPath [ kit ]", "prefix"),
+        ("let kit = [ rootlesskit ]; in lib.makeBinPath kit", "unknown"),
         ("lib.makeBinPath [ slirp4netns ]", "absent"),
     ],
 )
@@ -71,12 +70,15 @@ def test_package_is_followed_through_names_that_are_quoted() -> None:
     assert where(text) == "prefix"
 
 
-def test_package_that_is_made_with_it_is_followed_into_path_only() -> None:
-    text = sub(r"^( +)plugins =", r"\1other = rootlesskit.override { };\n\g<0>", kit("lib.makeBinPath [ slirp4netns ]"))
-    in_script = sub(r"^( +)runHook postInstall$", lambda match: f"{match[1]}${{other}}/bin/x\n{match[0]}", text)
-    in_path = sub(r"libexec/docker:\$extraPath:\$extraUserPath", lambda _: "libexec/docker:${other}/bin", text)
-    as_input = sub(r"buildInputs = \[$", r"\g<0> other", text)
-    assert (where(in_script), where(as_input), where(in_path)) == ("absent", "absent", "prefix")
+@pytest.mark.parametrize(
+    ("pattern", "new"),
+    [
+        (r"clientOnly \? ", "clientOnly ? rootlesskit == null || "),
+        (r"^( +)runHook postInstall$", r"\1ln -s ${rootlesskit}/bin/rootlesskit $out/libexec/docker/\n\g<0>"),
+    ],
+)
+def test_package_that_gets_there_in_another_way_is_unknown(pattern: str, new: str) -> None:
+    assert where(sub(pattern, new)) == "unknown"
 
 
 def test_variable_of_the_packages_own_name_is_followed() -> None:

@@ -1,10 +1,7 @@
-"""The claims about moby's install phase: its text may change in one place, and a sandboxed build gives the right PATH.
-
-The change is one flag of the command that makes the rootless wrapper. The text is read for each release and system,
-since only one of them is built.
-"""
+"""The claim about moby's install phase: a sandboxed build of the newest release gives the right PATH."""
 
 import hashlib
+import os
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,8 +9,9 @@ from pathlib import Path
 
 from toolkit import inside
 from toolkit.docker import PREFIX_ENTRY, meaning
-from toolkit.docker.case import DockerCase, require_linux
+from toolkit.docker.case import DockerCase
 from toolkit.docker.expressions import EXPRESSIONS
+from toolkit.docker.install_phase import is_rootlesskit, without
 from toolkit.docker.steps import Demotion
 from toolkit.errors import CommandError, NotRunError, ToolkitError
 from toolkit.nix import evaluator, program, stores, wrappers
@@ -26,12 +24,10 @@ from toolkit.track.readings import PathPlace
 EXPRESSION = EXPRESSIONS / "dockers.nix"
 WRAPPER = Path("bin/dockerd-rootless")
 
-_MADE = re.compile(r"\S*/bin/dockerd-rootless\"?")
-
 
 def builds(case: DockerCase) -> Finding:
     """Build the newest release's moby before and after, and read PATH back."""
-    if not case.before.file.releases():
+    if not case.releases:
         return Finding(covers="nothing", failures=("the file exports no docker release",))
     if meaning.of(case.before.file).reading.rootlesskit is PathPlace.NO_WRAPPER:
         raise NotRunError("the file makes no dockerd-rootless wrapper")
@@ -63,7 +59,8 @@ def builds(case: DockerCase) -> Finding:
 
 def dockers(case: DockerCase, **others: str) -> dict[str, str]:
     """Return the arguments of dockers.nix for the newest release; raise NotRunError if it cannot be built here."""
-    require_linux()
+    if (system := os.uname().sysname) != "Linux":
+        raise NotRunError(f"the daemon is built for Linux and runs there, and this is {system}")
     tree = case.ground.stand_in
     try:
         tools = outputs.tools(tree)
@@ -156,88 +153,3 @@ def _listing(output: Path) -> dict[str, str]:
             content = path.read_bytes().replace(str(output).encode(), b"")
             listing[name] = f"{path.stat().st_mode & 0o777:o} {hashlib.sha256(content).hexdigest()}"
     return listing
-
-
-def without(entries: Iterable[str]) -> list[str]:
-    """Return PATH entries without those of rootlesskit."""
-    return [entry for entry in entries if not is_rootlesskit(entry)]
-
-
-def is_rootlesskit(entry: str) -> bool:
-    """Return whether a PATH entry belongs to the store path of rootlesskit, whatever its version.
-
-    A version does not begin with a letter (Nix manual, builtins.parseDrvName). For cross compilation, the platform
-    stands between name and version.
-    """
-    name = entry.removeprefix("/nix/store/").partition("/")[0].partition("-")[2]
-    return re.fullmatch(rf"{PREFIX_ENTRY}(-\w+-\w+-linux-\w+)?(-[^a-zA-Z].*)?", name) is not None
-
-
-def other_changes(old: str, new: str, *, kept: bool) -> Iterator[str]:
-    """Yield all changes except a PATH suffix of rootlesskit and, unless `kept`, the loss of its prefix."""
-    before, after = [_without_kit(words) for words in commands(old)], commands(new)
-    if not kept:
-        if before != after:
-            yield f"moby's installPhase changed by more than the loss of {PREFIX_ENTRY} in the prefix of PATH"
-        return
-    changed = [index for index, pair in enumerate(zip(before, after, strict=False)) if pair[0] != pair[1]]
-    if len(before) != len(after) or len(changed) > 1:
-        yield "moby's installPhase changed in more than the command that makes bin/dockerd-rootless"
-    elif not changed or commands(old) == after:
-        yield "moby's installPhase is not changed"
-    elif not makes_wrapper(before[changed[0]]):
-        yield f"moby's installPhase changed in another command: {' '.join(after[changed[0]])}"
-    elif not _is_suffix(added := _added(before[changed[0]], after[changed[0]])):
-        yield f"the wrapper's command changed by more than a PATH suffix of {PREFIX_ENTRY}: {' '.join(added)}"
-
-
-def commands(script: str) -> list[list[str]]:
-    """Split a shell script into commands and their words, without comments and empty lines."""
-    found: list[list[str]] = []
-    begun: list[str] = []
-    for line in script.splitlines():
-        words = line.removesuffix("\\").split()
-        if begun or (words and not words[0].startswith("#")):
-            begun += words
-        if not line.endswith("\\"):
-            if begun:
-                found.append(begun)
-            begun = []
-    return [*found, begun] if begun else found
-
-
-def makes_wrapper(words: Sequence[str]) -> bool:
-    """Return whether a build command names the rootless wrapper."""
-    return any(_MADE.fullmatch(word) for word in words)
-
-
-def is_in_command(script: str) -> bool:
-    """Return whether the prefix in the wrapper's command contains rootlesskit."""
-    return any(_without_kit(words) != words for words in commands(script))
-
-
-def _without_kit(words: list[str]) -> list[str]:
-    """Return the words of a command, those of the wrapper's without rootlesskit in its prefixes of PATH."""
-    if not makes_wrapper(words):
-        return words
-    left = words.copy()
-    for index, word in enumerate(words):
-        if words[max(index - 3, 0) : max(index - 1, 0)] == ["--prefix", "PATH"]:
-            path = word.strip("\"'")
-            left[index] = word.replace(path, ":".join(without(path.split(":"))))
-    return left
-
-
-def _added(old: list[str], new: list[str]) -> list[str]:
-    """Return the words of `new` between those that it shares with `old` at both ends; all where `old` is not left."""
-    start = next((i for i, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
-    tail = len(old) - start
-    return new[start : len(new) - tail] if new[len(new) - tail :] == old[start:] else new
-
-
-def _is_suffix(words: list[str]) -> bool:
-    try:
-        flag = shlex.split(" ".join(words))
-    except ValueError:
-        return False
-    return flag[:-1] == ["--suffix", "PATH", ":"] and all(is_rootlesskit(path) for path in flag[-1].split(":"))

@@ -1,226 +1,207 @@
-"""The claims about derivations: commit 1 rebuilds nothing, commit 2 only what it must; overlay and series agree."""
+"""The claims about docker's derivations: what the demotion changes, and that the overlay gives those of the series."""
 
-import json
-import re
-from collections.abc import Callable, Iterable, Iterator
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
-from toolkit import documents
-from toolkit.docker import PREFIX_ENTRY
-from toolkit.docker.case import BEFORE, SYSTEMS, DockerCase
-from toolkit.docker.claims import building
-from toolkit.docker.claims.evaluation import ByRelease, Evaluation, Facts, commands, evaluate
+from msgspec import Struct
+from msgspec.structs import replace
+
+from toolkit.docker import PREFIX_ENTRY, install_phase
+from toolkit.docker.case import DockerCase, spread
 from toolkit.docker.expressions import EXPRESSIONS
+from toolkit.docker.install_phase import is_rootlesskit
 from toolkit.docker.steps import Demotion
 from toolkit.errors import NotRunError
-from toolkit.nix import evaluator
+from toolkit.nix import stores
+from toolkit.nix.derivations import Derivation, DerivationStore
+from toolkit.proposal.lifted import LiftQuestion, ask, command
 from toolkit.proposal.prove import Finding
+from toolkit.text import few
+from toolkit.track.readings import PathPlace
+
+SWITCHES = EXPRESSIONS / "switches.nix"
+_CLIENT = "clientOnly = true"
+_THROWS = "it throws"
 
 
-def no_rebuild(case: DockerCase) -> Finding:
-    """Compare every drvPath before and after commit 1."""
-    lifted = case.require_apart()
-    evaluation = evaluate(case)
-    before, after = evaluation[BEFORE], evaluation[lifted.name]
-    failures = list(_failures(before, after, _rebuilds))
-    counted = sum(len(list(facts.derivations())) for facts in before.values())
-    return Finding(
-        covers=coverage(before, f"{counted} drvPaths{'' if failures else ' equal'}"),
-        failures=tuple(sorted(failures)),
-        evidence=(*_paths(before), *_forms(before)),
-        gaps=tuple(unevaluated(evaluation)),
-        commands=commands(case),
-    )
+class _Form(Struct, frozen=True, kw_only=True):
+    """A docker before and after the demotion: a release on a system, perhaps with another value of a switch."""
+
+    name: str
+    before: str | None
+    after: str | None
+    error: str | None = None
+    limited: bool = False
 
 
 def exact_change(case: DockerCase) -> Finding:
-    """Check that commit 2 changes moby and what contains it, and in moby only the wrapper's PATH."""
+    """Compare each docker before and after the demotion, and what it is built with."""
     demoted = case.require_demoted()
-    evaluation = evaluate(case)
-    before, after = evaluation[case.before_demotion.name], evaluation[demoted.name]
-    failures = list(_failures(before, after, partial(_other_changes, case)))
-    rebuilt = sum(len(_rebuilt(facts, after[key])) for key, facts in before.items())
-    kept = sum(len(list(facts.derivations())) for facts in before.values()) - rebuilt
-    if not any(_has_in_path(each) for facts in before.values() for each in (facts, *facts.flags.values())):
-        failures.append(f"no release has {PREFIX_ENTRY} in a PATH")
+    trees = (case.ground.after(case.before_demotion.name).root, case.ground.after(demoted.name).root)
+    asked = {label: _questions(case, label) for label in case.ground.systems}
+    store = DerivationStore(stores.own())
+    failures: list[str] = []
+    evidence: list[str] = []
+    gaps: list[str] = []
+    evaluated = rebuilt = 0
+    is_in_path = False
+    wrong: set[str] = set()
+    for form in (form for label, questions in asked.items() for form in _forms(trees, label, questions)):
+        if form.limited or (form.before is None and form.error is None):
+            gaps.append(f"not compared: {form.name}: {form.error or 'the unchanged file throws'}")
+        elif form.before is None or form.after is None:
+            failures.append(f"{form.name}: does not evaluate any more{f': {form.error}' if form.error else ''}")
+        elif not any(form.name.startswith(f"{name}, ") for name in wrong):
+            change = _Change.between(store, form.before, form.after, case.demotion)
+            if faults := [*change.faults()]:
+                wrong.add(form.name)
+                failures += [f"{form.name}: {fact}" for fact in faults]
+            is_in_path |= change.is_in_path
+            evaluated, rebuilt = evaluated + 1, rebuilt + bool(change.pairs)
+            evidence.append(f"{form.name}: {few([store[path].name for path in change.pairs]) or 'nothing'}")
+    if evaluated and not is_in_path:
+        failures.append(f"no release has {PREFIX_ENTRY} in the prefix of PATH")
     return Finding(
-        covers=coverage(before, f"{rebuilt} drvPaths changed, {kept} kept"),
+        covers=f"{evaluated} dockers, {rebuilt} of them rebuilt; {few(case.releases)} on {', '.join(asked)}",
         failures=tuple(failures),
-        evidence=(*_change_evidence(before, after), *_forms(before)),
-        commands=commands(case),
+        evidence=tuple(evidence),
+        gaps=tuple(gaps),
+        not_run=None if evaluated or failures else f"because {gaps[0]}",
+        commands=tuple(command(*trees, label, questions).line for label, questions in asked.items()),
     )
 
 
-def coverage(facts: ByRelease, what: str) -> str:
-    """Return the evidence's coverage: the facts, releases and systems that were examined."""
-    releases, systems = ({key[index] for key in facts} for index in (1, 0))
-    plurals = ["" if len(found) == 1 else "s" for found in (releases, systems)]
-    return f"{what}; {len(releases)} release{plurals[0]}, {len(systems)} system{plurals[1]}"
+def _questions(case: DockerCase, label: str) -> list[LiftQuestion]:
+    """Ask about all releases; natively, also about each value of a switch."""
+    switches = [f"{name} = {value}" for name in case.before.file.switches() for value in ("false", "true")]
+    native = spread(case.releases) if label == case.ground.native else ()
+    return [
+        LiftQuestion(
+            package=release,
+            methods={
+                row: ("table", row)
+                for row in ({_CLIENT: None, **dict.fromkeys(switches)} if release in native else [_CLIENT])
+            },
+            table=SWITCHES,
+        )
+        for release in case.releases
+    ]
 
 
-def _failures(
-    before: ByRelease, after: ByRelease, check: Callable[[str, Facts, Facts], Iterable[str]]
-) -> Iterator[str]:
-    """Yield what `check` finds wrong of each release; of its forms by boolean parameters where that is nothing."""
-    for key, old in before.items():
-        where, new = " ".join(key), after[key]
-        found = [*check(where, old, new)]
-        for name, form in old.flags.items() if not found else ():
-            other = new.flags.get(name)
-            found += (
-                [f"{where}, {name}: does not evaluate"] if other is None else check(f"{where}, {name}", form, other)
-            )
-        yield from found
+def _forms(trees: tuple[Path, Path], label: str, questions: Sequence[LiftQuestion]) -> Iterator[_Form]:
+    for question, answer in zip(questions, ask(*trees, label, questions), strict=True):
+        name = f"{label} {question.package}"
+        yield _Form(name=name, before=answer.before, after=answer.after, error=answer.error, limited=answer.limited)
+        for row in question.methods if answer.before is not None else ():
+            if (method := answer.methods.get(row)) is not None:
+                before, after = method.before.gives, method.after.gives
+            else:
+                alone = replace(question, methods={row: question.methods[row]})
+                (same,) = ask(trees[0], trees[0], label, [alone])
+                before, after = (same.methods[row].before.gives if row in same.methods else None), None
+            if before is not None:
+                yield _Form(name=f"{name}, {row}", before=before, after=after)
 
 
-def _rebuilds(where: str, before: Facts, after: Facts) -> Iterator[str]:
-    old, new = dict(before.derivations()), dict(after.derivations())
-    for name in old.keys() | new.keys():
-        if old.get(name) != new.get(name):
-            yield f"{where}: {name} is rebuilt: {old.get(name)} → {new.get(name)}"
+class _Change(Struct, frozen=True, kw_only=True):
+    """The differences of a docker: `pairs` maps derivations to those in their place, from docker's own on."""
+
+    store: DerivationStore
+    demotion: Demotion | None
+    before: str
+    pairs: Mapping[str, str]
+
+    @classmethod
+    def between(cls, store: DerivationStore, before: str, after: str, demotion: Demotion | None) -> "_Change":
+        """Compare two dockers."""
+        pairs: dict[str, str] = {}
+        waiting = [(before, after)]
+        while waiting:
+            old, new = waiting.pop()
+            if old == new or old in pairs:
+                continue
+            pairs[old] = new
+            gone, come = {*store[old].inputs} - {*store[new].inputs}, {*store[new].inputs} - {*store[old].inputs}
+            named = {store[path].name: path for path in come}
+            waiting += [(path, named[name]) for path in sorted(gone) if (name := store[path].name) in named]
+        return cls(store=store, demotion=demotion, before=before, pairs=pairs)
+
+    @property
+    def is_in_path(self) -> bool:
+        """Return whether docker's own moby has rootlesskit in the prefix before."""
+        return any(map(self._is_affected, self.store[self.before].inputs))
+
+    def _is_affected(self, path: str) -> bool:
+        return install_phase.is_moby(path) and self._place(path) is PathPlace.PREFIX
+
+    def _place(self, moby: str) -> PathPlace | None:
+        return install_phase.path_place(self.store[moby].environment)
+
+    def faults(self) -> Iterator[str]:
+        """Yield what differs that should not, or does not that should."""
+        if self.is_in_path and not any(map(self._is_affected, self.pairs)):
+            yield "moby is not changed"
+        for before, after in self.pairs.items():
+            if self._is_affected(before) and (place := self._place(after)) is not (wanted := _WANTED[self.demotion]):
+                yield f"{PREFIX_ENTRY}'s place in moby's PATH is '{place}' instead of '{wanted}'"
+            yield from self._unexplained(self.store[before], self.store[after])
+
+    def _unexplained(self, before: Derivation, after: Derivation) -> Iterator[str]:
+        """Yield the differences between two derivations that neither the demotion nor a rebuilt input explains."""
+        is_moby, is_affected = install_phase.is_moby(before.path), self._is_affected(before.path)
+        lost = {*before.inputs} - {*after.inputs, *self.pairs}
+        new = {*after.inputs} - {*before.inputs, *self.pairs.values()}
+        if is_affected and self.demotion is Demotion.DROP:
+            lost = {path for path in lost if not is_rootlesskit(path)}
+        for path in sorted(lost | new):
+            yield f"{before.pname} is {'no longer' if path in lost else 'now'} built with {self.store[path].name}"
+        if before.command != after.command:
+            yield f"{before.pname}'s builder changed"
+        old, now = {name: self._rebuilt(text) for name, text in before.environment.items()}, after.environment
+        for name in sorted(old.keys() | now.keys()):
+            one, other = old.get(name), now.get(name)
+            if one is None or other is None:
+                yield f"{before.pname}'s attribute {name} is {'new' if one is None else 'gone'}"
+            elif one != other and not (is_moby and _is_demoted(name, one, other, is_affected=is_affected)):
+                yield f"{before.pname}'s attribute {name} changed"
+
+    def _rebuilt(self, text: str) -> str:
+        """Return a text with the outputs of what was rebuilt."""
+        for before, after in self.pairs.items():
+            for output, place in self.store[before].outputs.items():
+                text = text.replace(place, self.store[after].outputs.get(output, place))
+        return text
 
 
-def _other_changes(case: DockerCase, where: str, before: Facts, after: Facts) -> Iterator[str]:
-    """Yield what commit 2 changes of a docker besides moby's PATH and what contains moby."""
-    has_moby, is_in_path = before.components.get("moby") is not None, _has_in_path(before)
-    rebuilt = _rebuilt(before, after)
-    for name, _ in before.derivations():
-        if name in rebuilt and not (has_moby and name in {"docker", "moby"}):
-            yield f"{where}: {name} is rebuilt, though it does not contain moby"
-        if is_in_path and name in {"docker", "moby"} and name not in rebuilt:
-            yield f"{where}: {name} is not changed"
-    if has_moby:
-        changes = _moby_changes(case, before, after) if is_in_path else _without_entry(before, after)
-        yield from (f"{where}: {fact}" for fact in (*changes, *_docker_changes(before, after)))
+def _is_demoted(name: str, before: str, after: str, *, is_affected: bool) -> bool:
+    """Return whether an attribute of moby differs by comments, and by the demotion if that affects moby."""
+    if name == "installPhase":
+        read = install_phase.without_kit if is_affected else install_phase.commands
+        return read(before) == read(after)
+    return is_affected and install_phase.without(before.split(":")) == after.split(":")
 
 
-def _has_in_path(facts: Facts) -> bool:
-    """Return whether moby has a program directory of rootlesskit in an attribute."""
-    return any(
-        building.is_rootlesskit(path) for text in facts.attributes["moby"].values() for path in _PROGRAMS.findall(text)
-    )
-
-
-_PROGRAMS = re.compile(r"/nix/store/[^/\s:\"']+/s?bin\b")
-
-
-def _forms(facts: ByRelease) -> Iterator[str]:
-    """Yield one line for each release with the values of boolean parameters that were tried on the first system."""
-    for (label, release), found in facts.items():
-        if label == SYSTEMS[0][0] and found.flags:
-            yield f"{release} also with {'; '.join(found.flags)}"
-
-
-def unevaluated(evaluation: Evaluation) -> Iterator[str]:
-    """Yield the releases and the systems on which the unchanged file does not evaluate."""
-    systems: dict[str, list[str]] = {}
-    for system, release in evaluation.unevaluated:
-        systems.setdefault(release, []).append(system)
-    for release, where in systems.items():
-        yield f"not evaluated, since the unchanged file throws: {release} on {', '.join(where)}"
-    for system, release, reason in evaluation.limited:
-        yield f"not evaluated: {release} on {system}: {reason}"
-    for system, reason in evaluation.systems:
-        yield f"not evaluated, nor is the unchanged file: {system}: {reason}"
-
-
-def _moby_changes(case: DockerCase, old: Facts, new: Facts) -> Iterator[str]:
-    """Yield what changed in the attributes of a moby with the entry in its PATH that should not have."""
-    changed = _changed(old, new)
-    script, other = (each.attributes["moby"].get("installPhase", "") for each in (old, new))
-    kept = case.demotion is not Demotion.DROP
-    yield from building.other_changes(script, other, kept=kept)
-    if not changed - {"installPhase"} and not building.is_in_command(script):
-        yield f"no attribute of moby has lost {PREFIX_ENTRY}"
-    for name in sorted(changed - {"installPhase"}):
-        before, after = old.attributes["moby"].get(name), new.attributes["moby"].get(name)
-        if before is None or after is None:
-            yield f"moby's attribute {name} is {'new' if before is None else 'gone'}"
-        elif building.without(before.split(":")) != after.split(":"):
-            yield f"moby's attribute {name} changed by more than the loss of {PREFIX_ENTRY}"
-
-
-def _without_entry(old: Facts, new: Facts) -> Iterator[str]:
-    """Yield what changed in the attributes of a moby whose PATH never had the entry: comments may, nothing else."""
-    for name in sorted(_changed(old, new)):
-        texts = [each.attributes["moby"].get(name, "") for each in (old, new)]
-        commands = [building.commands(text) for text in texts]
-        closures = [{found[0] for found in _PATHS.finditer(text)} for text in texts]
-        if name != "installPhase" or commands[0] != commands[1] or closures[0] != closures[1]:
-            yield f"moby's {name} changed, though {PREFIX_ENTRY} is not in its PATH"
-
-
-_PATHS = re.compile(r"/nix/store/[\w.+?=-]+")
-
-
-def _docker_changes(old: Facts, new: Facts) -> Iterator[str]:
-    moby_before, moby_after = old.attributes["docker"].get("moby"), new.attributes["docker"].get("moby")
-    for name in sorted(old.attributes["docker"].keys() | new.attributes["docker"].keys()):
-        text = old.attributes["docker"].get(name)
-        wanted = text.replace(moby_before, moby_after) if text and moby_before and moby_after else text
-        if new.attributes["docker"].get(name) != wanted:
-            yield f"docker's attribute {name} changed by more than moby's path"
-
-
-def _changed(old: Facts, new: Facts) -> set[str]:
-    names = old.attributes["moby"].keys() | new.attributes["moby"].keys()
-    return {name for name in names if old.attributes["moby"].get(name) != new.attributes["moby"].get(name)}
-
-
-def _change_evidence(before: ByRelease, after: ByRelease) -> tuple[str, ...]:
-    """Show what is rebuilt of each release on each system, and each attribute of the last one's moby that changed."""
-    rebuilt = tuple(
-        f"{' '.join(key)}: {', '.join(_rebuilt(facts, after[key])) or 'nothing'}" for key, facts in before.items()
-    )
-    key = max((key for key, facts in before.items() if facts.components.get("moby") is not None), default=None)
-    if key is None:
-        return rebuilt
-    changed = ", ".join(sorted(_changed(before[key], after[key])))
-    return (*rebuilt, f"{' '.join(key)}: moby's changed attributes: {changed}")
-
-
-def _rebuilt(old: Facts, new: Facts) -> list[str]:
-    paths = dict(new.derivations())
-    return [name for name, path in old.derivations() if paths.get(name) != path]
-
-
-def _paths(facts: ByRelease) -> Iterator[str]:
-    """Yield one line per release on the first system, as a sample to compare by eye."""
-    label = SYSTEMS[0][0]
-    for (system, release), found in facts.items():
-        if system == label:
-            yield f"{label} {release}: {found.docker}"
-
-
-OVERLAY = EXPRESSIONS / "overlay.nix"
+_WANTED = {Demotion.SUFFIX: PathPlace.SUFFIX, Demotion.DROP: PathPlace.ABSENT, None: PathPlace.SUFFIX}
 
 
 def equals_series(case: DockerCase) -> Finding:
-    """Compare each release's drvPath from the overlay with that from the patched file."""
+    """Compare each release of the unchanged nixpkgs under the overlay with that of the series."""
     if case.overlay is None:
         raise NotRunError("an overlay is made only for unlet's own series")
     if case.missing:
         raise NotRunError(f"the overlay lacks files that were not found: {', '.join(case.missing)}")
-    label = case.ground.native
-    wanted = {
-        release: facts.docker for (place, release), facts in evaluate(case)[case.after.name].items() if place == label
-    }
-    arguments = {
-        "overlay": str(case.overlay),
-        "tree": str(case.ground.tree.root),
-        "system": label,
-        "releases": json.dumps([*wanted]),
-    }
-    answer = evaluator.evaluate(OVERLAY, arguments)
-    found = documents.convert(answer, dict[str, str], document="overlay")
-    failures = [
-        f"{release}: {found.get(release, 'absent')} by the overlay, {wanted.get(release, 'absent')} by the series"
-        for release in sorted(found.keys() | wanted.keys())
-        if found.get(release) != wanted.get(release)
-    ]
+    label, questions = case.ground.native, [LiftQuestion(package=release) for release in case.releases]
+    trees = (case.ground.after(case.after.name).root, case.ground.after(case.before.name).root)
+    answers = dict(zip(case.releases, ask(*trees, label, questions, case.overlay), strict=True))
+    known = {release: each for release, each in answers.items() if each.before is not None or each.error is not None}
     return Finding(
-        covers=f"{len(wanted)} releases, {label}",
-        failures=tuple(failures),
-        evidence=tuple(f"{release}: {path}" for release, path in sorted(found.items())),
-        commands=(evaluator.evaluate_command(OVERLAY, arguments).line,),
+        covers=f"{len(known)} releases, {label}",
+        failures=tuple(
+            f"{release}: {each.error or each.after or _THROWS} by the overlay, {each.before or _THROWS} by the series"
+            for release, each in known.items()
+            if each.before != each.after or each.error is not None
+        ),
+        evidence=tuple(f"{release}: {each.after}" for release, each in known.items()),
+        not_run=None if known else f"because no release evaluates on {label}",
+        commands=(command(*trees, label, questions, case.overlay).line,),
     )

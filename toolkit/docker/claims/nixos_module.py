@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 from typing import Any, cast
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from toolkit import documents, process
 from toolkit.docker import module
@@ -22,10 +23,10 @@ from toolkit.docker.rewrite import release_note
 from toolkit.docker.rewrite.nixos import OPTIONS, PUBLISHED, WRAPPER
 from toolkit.docker.steps import plan
 from toolkit.errors import CommandError, ToolkitError
-from toolkit.git import diffs, patching
+from toolkit.git import patching
 from toolkit.model import FileChange, TreeCommit
 from toolkit.nix import evaluator, program
-from toolkit.proposal.form import NO_NIXFMT, is_formatted
+from toolkit.proposal.form import is_formatted
 from toolkit.proposal.leaf import Added
 from toolkit.proposal.prove import Finding
 
@@ -76,21 +77,14 @@ def adds_option(case: DockerCase) -> Finding:
         return Finding(covers="nothing", failures=(f"{added.patch.name}: {added.failure}",))
     if added.commit is None:
         return Finding(covers="nothing", not_run="because the nixpkgs around the file is not available")
-    failures = _applies(case, added, added.commit)
-    applied = () if failures else ("applies alone, and after the series",)
-    try:
-        found = _evaluated(case, added.commit)
-    except CommandError:
-        raise
-    except ToolkitError as error:
-        found = Finding(covers="nothing", failures=(error.message,))
-    failures = (*failures, *found.failures)
-    return Finding(
-        covers=found.covers,
-        failures=failures,
-        evidence=(*found.evidence, *applied),
-        not_run=found.not_run if not failures else None,
-        commands=(f"git apply --check series/{added.patch.name}", *found.commands),
+    check = f"git apply --check series/{added.patch.name}"
+    if failures := _applies(case, added, added.commit):
+        return Finding(covers="nothing", failures=failures, commands=(check,))
+    found = _evaluated(case, added.commit)
+    return replace(
+        found,
+        evidence=(*found.evidence, "applies alone, and after the series"),
+        commands=(check, *found.commands),
     )
 
 
@@ -106,12 +100,6 @@ def _applies(case: DockerCase, added: Added, commit: TreeCommit) -> tuple[str, .
             failures.append(f"{added.patch.name} does not apply {where}: {stacked.failure}")
         elif {path: stacked.after[-1].get(path) for path in wanted} != wanted:
             failures.append(f"{added.patch.name} {where} gives files that differ from the written ones")
-    mine = set(diffs.touched(added.patch.content))
-    failures += [
-        f"{added.patch.name} and {other.name} both change {', '.join(both)}"
-        for other in case.patches
-        if (both := sorted(map(str, mine & set(diffs.touched(other.content)))))
-    ]
     return tuple(failures)
 
 
@@ -142,7 +130,6 @@ def _evaluated(case: DockerCase, commit: TreeCommit) -> Finding:
         reason = f"because the module does not evaluate with stand-ins: {program.reason(error)}"
         return Finding(covers="nothing", not_run=reason)
     answer = documents.convert(evaluator.evaluate(EXPRESSION, arguments), _Answer, document=str(module.FILE))
-    formats = [_misformatted(each) for each in code]
     notes = [one for one in changes.values() if one.path.parent == module.RELEASE_NOTES and one.before is not None]
     return Finding(
         covers="docker off and on, the option off and on",
@@ -150,7 +137,7 @@ def _evaluated(case: DockerCase, commit: TreeCommit) -> Finding:
             *_declaration(answer, option),
             *(failure for switched in _SWITCHED for failure in _configuration(answer, option, switched)),
             *(_tested(answer.test, test, option) if answer.test is not None and test is not None else ()),
-            *(failure for failure, _ in formats if failure is not None),
+            *(f"{each.path}: nixfmt would change the file" for each in code if _is_misformatted(each)),
             *(f"the commit also touches {path}" for path, one in changes.items() if one not in notes),
             *((f"the commit changes {len(notes)} files of release notes",) if len(notes) != 1 else ()),
             *(failure for change in notes for failure in _noted(change)),
@@ -161,7 +148,6 @@ def _evaluated(case: DockerCase, commit: TreeCommit) -> Finding:
             f"{module.TEST.name}: not changed, since it is not there, or not understood"
             if test is None
             else f"{module.TEST.name}: a container publishes port 80 with the option on",
-            *(seen for _, seen in formats),
             *(f"{one.path.name}: one item of the notable changes" for one in notes),
         ),
         commands=(
@@ -263,13 +249,9 @@ def _packages(*contents: bytes) -> list[str]:
     return sorted({*found, "docker"})
 
 
-def _misformatted(one: FileChange) -> tuple[str | None, str]:
-    """Return a failure if nixfmt would change a file that it would not have changed before, and what was seen."""
-    formatter, name = process.find("nixfmt"), one.path.name
-    if formatter is None:
-        return None, f"{name}: {NO_NIXFMT}"
-    if one.before is not None and not is_formatted(formatter, one.before):
-        return None, f"{name}: not in nixfmt's format before either"
-    if not is_formatted(formatter, one.after):
-        return f"{one.path}: nixfmt would change the file", f"{name}: nixfmt would change it"
-    return None, f"{name}: nixfmt has nothing to change"
+def _is_misformatted(one: FileChange) -> bool:
+    """Return whether nixfmt, if it is installed, would change a file that it would not have changed before."""
+    formatter = process.find("nixfmt")
+    if formatter is None or (one.before is not None and not is_formatted(formatter, one.before)):
+        return False
+    return not is_formatted(formatter, one.after)

@@ -7,7 +7,6 @@ from msgspec.structs import replace
 
 from toolkit.docker import COMPONENTS, meaning
 from toolkit.docker.case import BEFORE, DockerCase, spread
-from toolkit.docker.claims.evaluation import evaluate
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.rewrite.layout import arguments
 from toolkit.lift.candidates import OVERRIDE, method_name
@@ -21,7 +20,7 @@ TABLE = EXPRESSIONS / "overrides.nix"
 
 def trial(case: DockerCase) -> tuple[MethodTrial, tuple[Asking, ...]]:
     """Try all override methods of the parts before and after the series, once; return the new ones as well."""
-    packages = spread(case.ground.around.exported)
+    packages = spread(case.releases)
 
     def ask() -> tuple[MethodTrial, tuple[Asking, ...]]:
         parts = arguments(case.after.file, COMPONENTS, before=case.before.file)
@@ -38,7 +37,6 @@ def _trees(case: DockerCase, stage: str) -> tuple[Path, Path]:
 def overridable(case: DockerCase) -> Finding:
     """Replace each part by the method that the change brings."""
     case.require_lifted()
-    evaluate(case)
     found, askings = trial(case)
     finding = together([claims.arrives(each) for each in askings])
     known = [
@@ -65,9 +63,8 @@ def _shown(found: MethodTrial, name: str) -> str:
 
 def compatible(case: DockerCase) -> Finding:
     """Compare the overrides that people write before and after the lift."""
-    stage = case.require_apart()
-    evaluate(case)
-    return usage.compatible(_trees(case, stage.name), TABLE, spread(case.ground.around.exported), case.tried_on)
+    stage = case.require_lifted(apart=True)
+    return usage.compatible(_trees(case, stage.name), TABLE, spread(case.releases), case.tried_on)
 
 
 def capture_safe(case: DockerCase) -> Finding:
@@ -78,13 +75,12 @@ def capture_safe(case: DockerCase) -> Finding:
     case.require_lifted()
     before, after = (stage.file.parameters() for stage in (case.before, case.after))
     new = sorted(after - before)
-    evaluate(case)
     if not new:
         return Finding(covers="the parameters of each function: there is no new one that callPackage could fill")
     _, askings = trial(case)
     paths = askings[0].own.methods.values()
     packages = [path[1] for path in paths if path[0] == OVERRIDE and path[2:3] in {(), ("…",)}]
-    releases = spread(case.ground.around.exported)
+    releases = spread(case.releases)
     ends = tuple(dict.fromkeys((releases[0], releases[-1])))
     names = dict.fromkeys((*COMPONENTS, *packages))
     return together([taken.untouched(_trees(case, case.after.name), ends, names, system) for system in case.tried_on])

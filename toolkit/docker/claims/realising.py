@@ -8,7 +8,8 @@ from msgspec.structs import replace
 from toolkit import documents
 from toolkit.docker import PACKAGE, PREFIX_ENTRY, module
 from toolkit.docker.case import DockerCase
-from toolkit.docker.claims.building import WRAPPER, is_rootlesskit, read_wrapper, show
+from toolkit.docker.claims.building import WRAPPER, read_wrapper, show
+from toolkit.docker.install_phase import is_rootlesskit
 from toolkit.docker.steps import Demotion
 from toolkit.errors import NotRunError
 from toolkit.nix import evaluator, stores

@@ -6,10 +6,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from toolkit import documents
-from toolkit.docker.case import DockerCase, Ground
+from toolkit.docker.case import DockerCase
 from toolkit.docker.claims import building
 from toolkit.docker.claims.building import WRAPPER, path_changes, read_wrapper, show
 from toolkit.docker.expressions import EXPRESSIONS
@@ -50,7 +49,7 @@ def keeps(case: DockerCase) -> Finding:
     ground = case.ground
     names = json.dumps([*(release.attr for release in case.before.file.releases()), "docker"])
     given = {"tree": str(ground.tree.root), "overlay": str(_overlay(case)), "names": names}
-    found = [_compared(ground, {**given, "system": system}) for system in ground.depth.systems or (ground.native,)]
+    found = [_compared({**given, "system": system}) for system in ground.depth.systems or (ground.native,)]
     return Finding(
         covers=f"{'; '.join(each.covers for each in found)}, in {ground.place}",
         failures=tuple(line for each in found for line in each.failures),
@@ -65,9 +64,9 @@ def _overlay(case: DockerCase) -> Path:
     return case.overlay / OVERLAY
 
 
-def _compared(ground: Ground, arguments: Mapping[str, str]) -> Finding:
+def _compared(arguments: Mapping[str, str]) -> Finding:
     command = evaluator.evaluate_command(EXPRESSION, arguments, attribute="facts")
-    asked = replace(limits.bounded(command, ground.memory), timeout=ground.depth.timeout or command.timeout)
+    asked = limits.bounded(command, limits.memory())
     found = documents.convert(evaluator.answer(asked), dict[str, _Facts], document="dockers with the overlay")
     rewrapped = [facts for facts in found.values() if facts.rewrapped]
     left = f", {len(found) - len(rewrapped)} left as they are" if len(rewrapped) < len(found) else ""

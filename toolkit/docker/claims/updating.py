@@ -7,8 +7,10 @@ beginning is the version; within the block the lines with version, â€¦Hash and â
 """
 
 import re
+from collections.abc import Iterator
 
 from toolkit.docker.case import DockerCase
+from toolkit.docker.rewrite.layout import DockerFile
 from toolkit.proposal.prove import Finding
 
 ATTRIBUTE = re.compile(r"docker_[0-9]+")
@@ -17,32 +19,32 @@ REWRITTEN = re.compile(r'\b(?:version|cliHash|mobyHash|runcRev|runcHash|containe
 
 def unchanged(case: DockerCase) -> Finding:
     """Compare the values that update.sh reads, the lines that it would rewrite, and each release's block."""
-    before, after = case.before.file, case.after.file
-    attributes = sorted(set(ATTRIBUTE.findall(before.text)))
-    failures: list[str] = []
+    before = case.before.file
+    blocks, name = before.release_blocks(), newest(before.text)
+    failures = [fact for stage in case.stages[1:] for fact in _differences(before, stage.file)]
+    values = sum(len(rewritten(before.text, attribute)) for attribute in {*ATTRIBUTE.findall(before.text)})
+    return Finding(
+        covers=f"{len(blocks)} release blocks, {values} values that update.sh rewrites",
+        failures=tuple(dict.fromkeys(failures)) if blocks else ("the file has no release",),
+        evidence=(f"newest for update.sh: {name} {version(before.text, name)}".rstrip(),),
+        commands=tuple(f"grep -oE 'docker_[0-9]+' {stage.path} | tail -n 1" for stage in (case.before, case.after)),
+    )
+
+
+def _differences(before: DockerFile, after: DockerFile) -> Iterator[str]:
     if newest(before.text) != newest(after.text):
-        failures.append(f"the newest release is read as '{newest(after.text)}' instead of '{newest(before.text)}'")
-    values = 0
-    for attribute in attributes:
+        yield f"the newest release is read as '{newest(after.text)}' instead of '{newest(before.text)}'"
+    for attribute in sorted({*ATTRIBUTE.findall(before.text)}):
         if (read := version(after.text, attribute)) != version(before.text, attribute):
-            failures.append(f"the version of {attribute} is read as '{read}'")
+            yield f"the version of {attribute} is read as '{read}'"
         old, new = rewritten(before.text, attribute), rewritten(after.text, attribute)
-        values += len(old)
         if old != new:
-            failures.append(f"an update of {attribute} would change other values: {_first_difference(old, new)}")
+            yield f"an update of {attribute} would change other values: {_first_difference(old, new)}"
     old_blocks, new_blocks = before.release_blocks(), after.release_blocks()
     for attribute in sorted(old_blocks.keys() | new_blocks.keys()):
         old, new = (_assignments(blocks.get(attribute, "")) for blocks in (old_blocks, new_blocks))
         if old != new:
-            failures.append(f"the block of {attribute} has other values: {_first_difference(old, new)}")
-    if not old_blocks:
-        failures.append("the file has no release")
-    return Finding(
-        covers=f"{len(old_blocks)} release blocks, {values} values that update.sh rewrites",
-        failures=tuple(failures),
-        evidence=(f"newest for update.sh: {newest(before.text)} {version(before.text, newest(before.text))}".rstrip(),),
-        commands=tuple(f"grep -oE 'docker_[0-9]+' {stage.path} | tail -n 1" for stage in (case.before, case.after)),
-    )
+            yield f"the block of {attribute} has other values: {_first_difference(old, new)}"
 
 
 def _assignments(block: str) -> list[str]:

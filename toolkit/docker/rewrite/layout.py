@@ -6,6 +6,7 @@ dockerGen = …; in { docker_NN = …; }`, where dockerGen is a function with a 
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import lru_cache
 
 from msgspec import Struct
 from packaging.version import Version
@@ -16,28 +17,16 @@ from toolkit.lift.shape import read
 from toolkit.lift.style import Style
 from toolkit.nix import program
 from toolkit.nix.attributes import call, inside, name_of, operator, spine, value
-from toolkit.nix.scope import binding_names, bound_names, formals, look_up
+from toolkit.nix.scope import bound_names, formals
 from toolkit.nix.tree import Node, Tree
 from toolkit.track.readings import Component
 
 GENERATOR = "dockerGen"
 
+_SWITCH = re.compile(r"with[A-Z]\w*|\w+(?:Support|Only)")
+
 TODO = re.compile(r"TODO: move packages out of the let\b")
 """Upstream's comment (nixpkgs, from docker 20.10.21 on)."""
-
-_NO_BOOLEANS = frozenset(
-    [
-        "attrset_expression",
-        "float_expression",
-        "function_expression",
-        "indented_string_expression",
-        "integer_expression",
-        "list_expression",
-        "path_expression",
-        "rec_attrset_expression",
-        "string_expression",
-    ]
-)
 
 
 class Release(Struct, frozen=True, kw_only=True):
@@ -106,44 +95,24 @@ class DockerFile:
         return max(self.releases(), key=lambda release: ordered(release.version or ""))
 
     def _release_bindings(self) -> list[tuple[str, Node]]:
-        """Return the bindings `docker_NN… = …` of the sets that the file's value may be made of, in their order."""
+        """Return the bindings `docker_NN… = …` of the set that the file makes, or of those that it joins by `//`."""
         found: dict[str, Node] = {}
-        seen: set[Node] = set()
         pending = [self.tree.root]
         while pending:
             node = spine(pending.pop())[-1]
-            if node in seen:
-                continue
-            seen.add(node)
             if node.kind.endswith("attrset_expression"):
-                bound = bound_names(node)
                 # Of two with a name, that on the right comes first here.
-                found = {**{name: each for name, each in bound.items() if _is_release(name, each)}, **found}
-            elif node.kind == "variable_expression":
-                scope = look_up(node.text, node).scope
-                if scope is not None and (binding := scope.names[node.text]).kind == "binding":
-                    pending.append(value(binding))
-            elif operator(node) == "//" or node.kind == "if_expression":
+                found = {**{name: each for name, each in bound_names(node).items() if _is_release(name, each)}, **found}
+            elif operator(node) == "//":
                 pending += [child for child in node.children if child.kind not in {"comment", "//"}]
             elif node.kind == "apply_expression":
-                # Such as mapAttrs and optionalAttrs. Which names there are in the end, Nix tells.
+                # Such as optionalAttrs and removeAttrs. Which names there are in the end, Nix tells.
                 pending += call(node)[1:]
         return sorted(found.items(), key=lambda each: each[1].start)
 
     def switches(self) -> tuple[str, ...]:
-        """Return the parameters of dockerGen and the file to which a default or a release may give a boolean."""
-        outer = spine(self.tree.root)[0]
-        parameters = {**formals(outer), **self.formals} if outer.kind == "function_expression" else self.formals
-        given = [
-            (name, node)
-            for _, release in self._release_bindings()
-            for node in release.walk()
-            if node.kind == "binding" and node is not release
-            for name in binding_names(node)
-        ]
-        values = [*((name, node) for name, node in parameters.items() if len(node.children) > 1), *given]
-        names = {name for name, node in values if name in parameters and value(node).kind not in _NO_BOOLEANS}
-        return tuple(name for name in parameters if name in names)
+        """Return the parameters of dockerGen that are booleans, by their names."""
+        return tuple(name for name in self.formals if _SWITCH.fullmatch(name))
 
     def parameters(self) -> set[str]:
         """Return the parameters of all functions in the file."""
@@ -241,23 +210,13 @@ def _of(component: str, candidates: Iterable[str]) -> Iterator[str]:
             yield name
 
 
-_remembered: dict[tuple[str, str], DockerFile] = {}
-_MOST = 64
-_LONGEST = 1 << 16
-"""Characters of what is remembered: four times a docker file, and no stranger's that fills the memory."""
-
-
+@lru_cache(maxsize=16)
 def file_of(text: str, *, name: str, known: bool = False) -> DockerFile:
-    """Return a text as a DockerFile, cached for a short time; raise as `docker_file` does.
+    """Return a text as a DockerFile; raise as `docker_file` does.
 
     `known`: unlet made the text itself, so no child process checks whether the parser ends.
     """
-    found = _remembered.get((text, name)) or DockerFile(text, name=name, known=known)
-    if len(text) <= _LONGEST:
-        _remembered[text, name] = found
-        if len(_remembered) > _MOST:
-            del _remembered[next(iter(_remembered))]
-    return found
+    return DockerFile(text, name=name, known=known)
 
 
 def docker_file(content: bytes, *, name: str) -> DockerFile:

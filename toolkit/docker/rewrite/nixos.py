@@ -55,7 +55,7 @@ def add_option(text: str, *, name: str, option: str, description: str) -> str:
     if "pkgs" not in formals(tree.root):
         raise LayoutError(f"{name}:1: is not a module that takes 'pkgs'")
     model = _model(options)
-    added = _like(model, option, _marked_up(description, options))
+    added = _like(model, option, description)
     condition = f"{prefix}.{option}"
     block = _BLOCK.format(wrapper=WRAPPER, library=library, condition=condition, program=_PROGRAMS[library])
     return apply(text, [_after(model, added, gap="\n\n"), _into_configuration(body, block)])
@@ -157,14 +157,6 @@ def _like(model: Node, option: str, description: str) -> str:
         Edit(string.start - model.start, string.end - model.start, f"''\n{lines}\n{closing[1]}''"),
     ]
     return apply(model.text, edits)
-
-
-def _marked_up(description: str, options: Node) -> str:
-    """Return the description in the language of the others, which was DocBook until 2022."""
-    if not re.search(r"<(?:command|literal|option)>", options.text):
-        return description
-    description = re.sub(r"\{command\}`([^`]*)`", r"<command>\1</command>", description)
-    return re.sub(r"`([^`]*)`", r"<literal>\1</literal>", description)
 
 
 def _after(binding: Node, added: str, *, gap: str) -> Edit:

@@ -1,16 +1,16 @@
-"""Read the shell command in moby's install phase that makes the dockerd-rootless wrapper."""
+"""Find the shell command in moby's install phase that makes the dockerd-rootless wrapper, and rootlesskit in its PATH.
+
+Only what nixpkgs writes is followed: a list in the command itself, or in an attribute of moby that the command names.
+Anything else is unknown, and Nix decides.
+"""
 
 import re
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
 
 from toolkit.docker import PREFIX_ENTRY
 from toolkit.docker.rewrite.layout import DockerFile
-from toolkit.errors import RefusalError
-from toolkit.nix.attributes import name_of
-from toolkit.nix.conditions import guard
 from toolkit.nix.scope import static_name
 from toolkit.nix.tree import Node
 from toolkit.track.readings import PathPlace
@@ -23,11 +23,11 @@ FLAG = re.compile(rf"--(prefix|suffix){_GAP}PATH{_GAP}\S+{_GAP}({_WORD})")
 WORDS = re.compile(rf"(?:{_GAP}(?!#){_WORD})*")
 """Text that may stand between two flags."""
 
-_MOST_MENTIONS = 1000
-"""How many uses of what has the package are followed; real files have a handful."""
-
 _VARIABLE = re.compile(r"\$\{?([A-Za-z_]\w*)")
 _COMMENT = re.compile(r"^[ \t]*#[^\n]*", re.MULTILINE)
+_SETS = ("attrset_expression", "rec_attrset_expression")
+_OWNERS = frozenset(["binding", "inherit"])
+_STRINGS = frozenset(["indented_string_expression", "string_expression"])
 
 
 class Flag(Struct, frozen=True, kw_only=True):
@@ -56,74 +56,47 @@ class Invocation(Struct, frozen=True, kw_only=True):
         return next((flag.kind for flag in self.flags if flag.start <= offset < flag.end), None)
 
 
-Way = tuple[tuple["Node", "Node"], ...]
+class Use(Struct, frozen=True, kw_only=True):
+    """A use of rootlesskit, and the `kinds` of flags that it gets into, with None for another place in a script.
+
+    `owner` is the attribute of moby around it, or the command's string.
+    """
+
+    node: Node
+    owner: Node
+    kinds: frozenset[str | None]
 
 
 class Placement(Struct, frozen=True, kw_only=True):
-    """Where a package stands in the wrapper's PATH.
+    """Where rootlesskit stands in the wrapper's PATH.
 
-    If it is UNKNOWN, `obscure` is a use that may get into the PATH, or a script that may make the wrapper. `commands`
-    are all that make bin/dockerd-rootless; only the first is read. `elements` are the list elements that get into the
-    prefix. `ways` show how the first element gets there: each lists the uses in turn, from the element on, with the
-    binding, the default or the command's string that each use gets into.
-
-    Obstacles to a change: `others` are the other uses that get into the script, `shared` is the name of a binding that
-    carries the first element to another command too.
+    `commands` are all that make bin/dockerd-rootless; only the first is read. If the place is UNKNOWN, `obscure` is a
+    use that may get into the PATH, or a script that may make the wrapper.
     """
 
     where: PathPlace
     commands: tuple[Invocation, ...] = ()
-    elements: tuple[Node, ...] = ()
-    ways: tuple[Way, ...] = ()
-    others: tuple[Node, ...] = ()
-    shared: str | None = None
+    uses: tuple[Use, ...] = ()
+    """Those that get into a script."""
     obscure: Node | None = None
 
 
-class _Mention(Struct, frozen=True):
-    """A use of a name: by Nix, where `node` is the name, or by the shell, where `node` is the string."""
-
-    name: str
-    offset: int
-    node: Node
-
-
-class _Use(Struct, frozen=True, kw_only=True):
-    """A use of the package, and the `kinds` of flags that it gets into, with None for another place in a script.
-
-    `elsewhere` is the name by which it gets there, `ways` are those into flags.
-    """
-
-    node: Node
-    kinds: frozenset[str | None]
-    elsewhere: str | None
-    ways: tuple[Way, ...]
-
-
 def placement(file: DockerFile) -> Placement:
-    """Return the wrapper flag that rootlesskit ends up in, directly or through other bindings."""
+    """Return the wrapper's flag that rootlesskit ends up in."""
     scripts = {node: _script(node) for node in file.tree.root.walk() if node.kind in _STRINGS}
     commands = tuple(command for string, script in scripts.items() for command in _invocations(string, script))
     if not commands:
         maker = next((string for string, script in scripts.items() if _may_make_it(script)), None)
         return Placement(where=PathPlace.NO_WRAPPER) if maker is None else _obscure(maker)
-    mentions = _mentions(file, scripts)
-    uses = [_use(file, commands[0], node, mentions) for node in _uses(file)]
-    prefix = [use for use in uses if "prefix" in use.kinds]
-    suffix = [use for use in uses if "suffix" in use.kinds]
-    where = " and ".join(kind for kind, found in (("prefix", prefix), ("suffix", suffix)) if found)
-    elements = {use: element for use in prefix if (element := _element(use.node)) is not None}
-    others = [use.node for use in uses if use not in elements and (use in prefix or use.elsewhere is not None)]
-    if not where and others:
-        return _obscure(others[0])
-    return Placement(
-        where=PathPlace(where or PathPlace.ABSENT),
-        commands=commands,
-        elements=tuple(elements.values()),
-        ways=next((use.ways for use in elements), ()),
-        others=tuple(others),
-        shared=next((use.elsewhere for use in elements), None),
-    )
+    uses: list[Use] = []
+    for node in _uses(file):
+        use = _use(file, commands[0], node, scripts)
+        if use is None or use.kinds == {None}:
+            return _obscure(node)
+        uses += [use] if use.kinds else []
+    kinds = [kind for kind in ("prefix", "suffix") if any(kind in use.kinds for use in uses)]
+    where = PathPlace(" and ".join(kinds) or PathPlace.ABSENT)
+    return Placement(where=where, commands=commands, uses=tuple(uses))
 
 
 def _obscure(node: Node) -> Placement:
@@ -137,110 +110,37 @@ def _uses(file: DockerFile) -> list[Node]:
     return [reference.node for reference in file.references if reference.name == PREFIX_ENTRY] + taken
 
 
-def _element(node: Node) -> Node | None:
-    """Return the element of a list, be it that of `lib.optional`, which a name is; None if it is none by itself."""
-    while node.parent is not None and node.parent.kind == "parenthesized_expression":
-        node = node.parent
-    if node.parent is None:
+def _use(file: DockerFile, command: Invocation, node: Node, scripts: Mapping[Node, str]) -> Use | None:
+    """Return what becomes of a use; None if it may get into a script in another way."""
+    if command.string.contains(node):
+        return Use(node=node, owner=command.string, kinds=frozenset([command.kind_at(node.start)]))
+    builder = command.string.enclosing(*_SETS) or file.tree.root
+    used = {reference.name for reference in file.references if builder.contains(reference.node)} - {PREFIX_ENTRY}
+    owners = [owner for owner in node.ancestors() if not owner.contains(command.string)]
+    names = {name for owner in owners for name in _names(owner, node)}
+    own = [owner for owner in owners if owner.kind in _OWNERS and builder.contains(owner)]
+    if names & used:
+        # What a let, a default or a recursive set has is made of it wherever that is used.
         return None
-    condition = guard(node, node.parent)
-    only = condition is not None and condition.function is not None and name_of(condition.function) == "optional"
-    return node if only or node.parent.kind == "list_expression" else None
+    mentions = [
+        (string, string.start + match.start())
+        for string, script in scripts.items()
+        if own and builder.contains(string)
+        for match in _VARIABLE.finditer(script)
+        if match[1] in names
+    ]
+    kinds = {command.kind_at(offset) if string is command.string else None for string, offset in mentions}
+    return Use(node=node, owner=own[-1] if own else node, kinds=frozenset(kinds))
 
 
-def _mentions(file: DockerFile, scripts: Mapping[Node, str]) -> dict[str, list[_Mention]]:
-    """Return where each name is used.
-
-    Names and not bindings, since the command sees one of them as a variable of its shell.
-    """
-    found: defaultdict[str, list[_Mention]] = defaultdict(list)
-    for reference in file.references:
-        found[reference.name].append(_Mention(reference.name, reference.node.start, reference.node))
-    for string, script in scripts.items():
-        for match in _VARIABLE.finditer(script):
-            found[match[1]].append(_Mention(match[1], string.start + match.start(), string))
-    return found
-
-
-def _use(file: DockerFile, command: Invocation, node: Node, mentions: Mapping[str, Sequence[_Mention]]) -> _Use:
-    ways = sorted(_ways(file, command, node, mentions), key=lambda found: found[0].offset)
-    kinds = [command.kind_at(end.offset) for end, _ in ways]
-    return _Use(
-        node=node,
-        kinds=frozenset(kinds),
-        elsewhere=next((end.name for (end, _), kind in zip(ways, kinds, strict=True) if kind is None), None),
-        ways=tuple(way for (_, way), kind in zip(ways, kinds, strict=True) if kind is not None),
-    )
-
-
-def _ways(
-    file: DockerFile, command: Invocation, node: Node, mentions: Mapping[str, Sequence[_Mention]]
-) -> Iterator[tuple[_Mention, Way]]:
-    """Yield the final uses of `node` in the derivation's scripts, and the way to each.
-
-    The way leads through the bindings around it, and through those that mention one of these. If a binding has the
-    package's own name (`inherit rootlesskit;`), the name in Nix is a separate use, which is followed by itself.
-    """
-    phase = command.string.enclosing("binding") or command.string
-    builder = command.string.enclosing("attrset_expression", "rec_attrset_expression") or file.tree.root
-    pending: list[tuple[_Mention, Way]] = [(_Mention(node.text, node.start, node), ())]
-    followed = 0
-    while pending:
-        mention, way = pending.pop()
-        if (followed := followed + 1) > _MOST_MENTIONS:
-            raise RefusalError(f"{file.at(node)}: '{node.text}' is used by too many names to be followed")
-        owners = _owners(mention.node, command)
-        inner = mention.node is node
-        if phase.contains(node) and not owners if inner else builder.contains(mention.node):
-            final = inner or (mentions.keys().isdisjoint(owners) and _is_scripted(file, command, mention))
-            if final:
-                yield mention, (*way, (mention.node, command.string))
-        passed = {owner for _, owner in way}
-        for name, owner in owners.items():
-            if owner not in passed:
-                step = (*way, (mention.node, owner))
-                pending += [
-                    (other, step)
-                    for other in mentions.get(name, ())
-                    if name != node.text or other.node.kind in _STRINGS
-                ]
-
-
-def _owners(node: Node, command: Invocation) -> dict[str, Node]:
-    """Return the bindings and defaults around `node`, by name, except those with the command.
-
-    For `env.path = …`, both names count, since the shell knows it by the second.
-    """
-    owners: dict[str, Node] = {}
-    for owner in node.ancestors():
-        if owner.contains(command.string):
-            break
-        if owner.kind == "binding":
-            path = owner.child("attrpath")
-            for part in path.children if path else ():
-                if (name := static_name(part)) is not None:
-                    owners.setdefault(name, owner)
-            if owner.parent is not None and owner.parent.parent and owner.parent.parent.kind == "let_expression":
-                # What a let binds is in its value only where the name is used.
-                break
-        elif owner.kind == "formal":
-            owners.setdefault(owner.children[0].text, owner)
-        elif owner.kind == "inherit" and (name := static_name(node)) is not None:
-            owners.setdefault(name, owner)
-    return owners
-
-
-def _is_scripted(file: DockerFile, command: Invocation, mention: _Mention) -> bool:
-    """Return whether a script sees the value; `${…}/bin/…` is a program of a package that was made with it."""
-    if mention.node.kind in _STRINGS:
-        return True
-    between = mention.node.enclosing("interpolation")
-    if between is None:
-        return False
-    return command.kind_at(mention.offset) is not None or not file.text.startswith("/", between.end)
-
-
-_STRINGS = frozenset(["indented_string_expression", "string_expression"])
+def _names(owner: Node, node: Node) -> set[str]:
+    """Return the names that a binding, a default or an `inherit` gives; for `env.path = …`, the shell knows both."""
+    if owner.kind == "binding":
+        path = owner.child("attrpath")
+        return {name for part in path.children if (name := static_name(part)) is not None} if path else set()
+    if owner.kind == "formal":
+        return {owner.children[0].text}
+    return {node.text} if owner.kind == "inherit" else set()
 
 
 def _script(string: Node) -> str:
@@ -287,15 +187,7 @@ def _invocation(string: Node, start: int, end: int, command: str) -> Invocation:
         indent=indent,
         continuation=continuation,
         flags=tuple(
-            Flag(kind=match[1], start=part + match.start(2), end=part + match.end(2))
-            for part, text in [(base, command), *_nested(string, base, string.start + end)]
-            for match in FLAG.finditer(text)
+            Flag(kind=match[1], start=base + match.start(2), end=base + match.end(2))
+            for match in FLAG.finditer(command)
         ),
     )
-
-
-def _nested(string: Node, start: int, end: int) -> Iterator[tuple[int, str]]:
-    """Yield offset and text of the strings that Nix puts into a command, such as those of `lib.optionalString`."""
-    for child in string.children:
-        if child.kind == "interpolation" and start <= child.start and child.end <= end:
-            yield from ((node.start, _script(node)) for node in child.walk() if node.kind in _STRINGS)

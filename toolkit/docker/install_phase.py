@@ -1,0 +1,95 @@
+"""Read moby's build variables: the PATH that its install phase gives the rootless wrapper, and what it does besides."""
+
+import re
+from collections.abc import Iterable, Mapping
+
+from toolkit.docker import PREFIX_ENTRY
+from toolkit.errors import ToolkitError
+from toolkit.track.readings import PathPlace
+
+_WRAPPING = re.compile(r"(?:make|wrap)\w*(?:Wrapper|Program)\w* (?:.* )?\S*/bin/dockerd-rootless\"?(?: .*)?")
+_PATH = re.compile(r"""--(prefix|suffix) PATH (["']?):\2 (["']?)([^"' ]*)\3(?= |$)""")
+
+_MOST_EXPANDED = 1 << 16
+_PASSES = 4
+
+
+def path_place(variables: Mapping[str, str]) -> PathPlace | None:
+    """Return the position of rootlesskit in the PATH of the wrapper that the build makes; None without a wrapper.
+
+    Raise ToolkitError for a PATH whose variables expand without bound.
+    """
+    scripts = (script for script in variables.values() if "dockerd-rootless" in script)
+    made = [command for script in scripts for command in commands(script) if _WRAPPING.fullmatch(command)]
+    if not made:
+        return None
+    found = {
+        flag[1]
+        for command in made
+        for flag in _PATH.finditer(command)
+        if any(map(is_rootlesskit, _expanded(flag[4], variables).split(":")))
+    }
+    return PathPlace.BOTH if len(found) > 1 else PathPlace(found.pop()) if found else PathPlace.ABSENT
+
+
+def _expanded(value: str, variables: Mapping[str, str]) -> str:
+    """Return a shell word with the values of variables in place of their names."""
+    for _ in range(_PASSES):
+        names = re.findall(r"\$\{?(\w+)", value)
+        if len(value) + sum(len(variables.get(name, "")) for name in names) > _MOST_EXPANDED:
+            raise ToolkitError("its build steps are too large to read")
+        new = re.sub(r"\$\{?(\w+)\}?", lambda match: variables.get(match[1], match[0]), value)
+        if new == value:
+            break
+        value = new
+    return value
+
+
+def commands(script: str) -> list[str]:
+    """Split a shell script into commands, each on one line, without comments and empty lines."""
+    found: list[str] = []
+    begun: list[str] = []
+    for line in script.splitlines():
+        words = line.removesuffix("\\").split()
+        if begun or (words and not words[0].startswith("#")):
+            begun += words
+        if not line.endswith("\\"):
+            found += [" ".join(begun)] if begun else []
+            begun = []
+    return [*found, " ".join(begun)] if begun else found
+
+
+def without_kit(script: str) -> list[str]:
+    """Return the commands of a script, those that make the wrapper without rootlesskit in the flags for PATH."""
+    return [
+        " ".join(_PATH.sub(_without_kit, command).split()) if _WRAPPING.fullmatch(command) else command
+        for command in commands(script)
+    ]
+
+
+def _without_kit(flag: re.Match[str]) -> str:
+    entries = flag[4].split(":")
+    left = without(entries)
+    if left == entries:
+        return flag[0]
+    return f"--{flag[1]} PATH : {flag[3]}{':'.join(left)}{flag[3]}" if left else ""
+
+
+def without(entries: Iterable[str]) -> list[str]:
+    """Return PATH entries without those of rootlesskit."""
+    return [entry for entry in entries if not is_rootlesskit(entry)]
+
+
+def is_moby(path: str) -> bool:
+    """Return whether a store path is of moby; for cross compilation, the platform stands before the version."""
+    return re.fullmatch(r"moby(-\w+-\w+-linux-\w+)?-\d.*", path.partition("-")[2]) is not None
+
+
+def is_rootlesskit(path: str) -> bool:
+    """Return whether a store path, or a path below it, is of rootlesskit, whatever its version.
+
+    A version does not begin with a letter (Nix manual, builtins.parseDrvName). For cross compilation, the platform
+    stands between name and version.
+    """
+    name = path.removeprefix("/nix/store/").partition("/")[0].partition("-")[2]
+    return re.fullmatch(rf"{PREFIX_ENTRY}(-\w+-\w+-linux-\w+)?(-[^a-zA-Z].*)?", name) is not None

@@ -9,8 +9,6 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 
-from msgspec import Struct
-
 from toolkit import confined, files, process
 from toolkit.docker import TARGET, meaning
 from toolkit.docker.case import spread
@@ -37,12 +35,6 @@ _NEARLY = 0.95
 """The share of its time after which an evaluation counts as one that met the limit."""
 
 
-class Undecided(Struct, frozen=True):
-    """The reason why Nix could not decide."""
-
-    reason: str
-
-
 def read(contents: Sequence[bytes]) -> list[Reading]:
     """Return the meaning of some versions of the file: by syntax if that decides all, else by sealed evaluation."""
     found = [parsed_of(each) for each in confined.each(meaning.read, contents)]
@@ -50,8 +42,8 @@ def read(contents: Sequence[bytes]) -> list[Reading]:
     try:
         answers = iter(evaluate(asked) if asked else [])
     except ToolkitError as error:
-        answers = iter([Undecided(error.message)] * len(asked))
-    return [reading_of(parsed, next(answers)) if parsed.reading.is_open else parsed.reading for parsed in found]
+        answers = iter([_undecided(parsed, error.message) for _, parsed in asked])
+    return [next(answers) if parsed.reading.is_open else parsed.reading for parsed in found]
 
 
 def parsed_of(found: Parsed | confined.Unread) -> Parsed:
@@ -59,25 +51,32 @@ def parsed_of(found: Parsed | confined.Unread) -> Parsed:
     return Parsed(reading=readings.unknown(found.reason)) if isinstance(found, confined.Unread) else found
 
 
-def reading_of(parsed: Parsed, answer: Reading | Undecided) -> Reading:
-    """Return Nix's reading of a version, else the syntax's, with the reason why Nix did not decide."""
-    if not isinstance(answer, Undecided):
-        return answer
-    return meaning.undecided(parsed.reading, f"Nix could not decide: {answer.reason}")
-
-
-def evaluate(versions: Sequence[tuple[bytes, Parsed]], *, seconds: float | None = None) -> list[Reading | Undecided]:
-    """Evaluate the versions side by side; one that ends Nix does not affect the others.
+def evaluate(versions: Sequence[tuple[bytes, Parsed]], *, seconds: float | None = None) -> list[Reading]:
+    """Evaluate the versions side by side; one that ends Nix has the syntax's reading, with the reason.
 
     All have so many `seconds` together, by default those of the stand-in tree. Raise ToolkitError without a new Nix.
     """
     program.version()
     end = time.monotonic() + (limits.seconds(TOGETHER_SECONDS) if seconds is None else seconds)
+
+    def evaluated(version: tuple[bytes, Parsed]) -> Reading:
+        content, parsed = version
+        try:
+            return _evaluated(content, parsed, end)
+        except ToolkitError as error:
+            return _undecided(parsed, error.message)
+        except OSError as error:
+            return _undecided(parsed, error.strerror or str(error))
+
     with process.ending_together():
-        return side_by_side(lambda version: _evaluate(*version, end), versions, jobs=os.cpu_count() or 1)
+        return side_by_side(evaluated, versions, jobs=os.cpu_count() or 1)
 
 
-def _evaluate(content: bytes, parsed: Parsed, end: float) -> Reading | Undecided:
+def _undecided(parsed: Parsed, reason: str) -> Reading:
+    return meaning.undecided(parsed.reading, f"Nix could not decide: {reason}")
+
+
+def _evaluated(content: bytes, parsed: Parsed, end: float) -> Reading:
     most = limits.seconds(_SECONDS)
     began = time.monotonic()
     seconds = min(most, end - began)
@@ -91,25 +90,16 @@ def _evaluate(content: bytes, parsed: Parsed, end: float) -> Reading | Undecided
         takes_function=parsed.takes_function,
     )
     with files.temporary() as directory:
-        try:
-            stand_in.write(around, directory)
-            with sealed(directory, seconds=max(seconds, 0)):
-                trial = tried((directory, directory), spread(parsed.exported), parsed.parameters, SYSTEMS[:1])
-        except ToolkitError as error:
-            return Undecided(error.message)
-        except OSError as error:
-            return Undecided(error.strerror or str(error))
+        stand_in.write(around, directory)
+        with sealed(directory, seconds=max(seconds, 0)):
+            trial = tried((directory, directory), spread(parsed.exported), parsed.parameters, SYSTEMS[:1])
     failed = trial.failed()
     if len(failed) == len(trial.askings):
         if time.monotonic() - began >= seconds * _NEARLY:
-            return Undecided(no_time() if seconds < most else f"still running after {most:g} s")
-        return Undecided(next(iter(failed.values()), "it has no release"))
-    try:
-        place = _worst(_places(trial))
-    except ToolkitError as error:
-        return Undecided(error.message)
+            raise ToolkitError(no_time() if seconds < most else f"still running after {most:g} s")
+        raise ToolkitError(next(iter(failed.values()), "it has no release"))
     works = {name: tuple(map(method_name, paths)) for name, paths in trial.works.items()}
-    return meaning.evaluated(parsed, works, place, failed)
+    return meaning.evaluated(parsed, works, _worst(_places(trial)), failed)
 
 
 def _is_below(name: str) -> bool:

@@ -11,7 +11,7 @@ from toolkit.docker.rewrite.layout import GENERATOR
 from toolkit.errors import ToolkitError
 from toolkit.patches import tracked
 from toolkit.track.memory import Memory
-from toolkit.track.readings import Reading
+from toolkit.track.readings import EVALUATION, Reading
 from toolkit.track.upstream import File, FoundFile, Reader, all_packages, called
 
 _CALL = re.compile(r"callPackages?\s+(\.{1,2}/[\w./+-]*(?:docker|moby)[\w./+-]*)")
@@ -83,11 +83,10 @@ class Docker:
         except ToolkitError as error:
             self._memory.warnings.append(f"the syntax decides, since Nix cannot: {error.message}")
             return {}
-        found: dict[str, Reading] = {}
-        for (blob, (_, parsed)), answer in zip(versions.items(), answers, strict=True):
-            found[blob] = evaluating.reading_of(parsed, answer)
-            if isinstance(answer, Reading):
-                self._memory.known.readings[blob] = answer
+        found = dict(zip(versions, answers, strict=True))
+        self._memory.known.readings.update(
+            {blob: each for blob, each in found.items() if each.overridable_by == EVALUATION}
+        )
         return found
 
 

@@ -12,15 +12,13 @@ from toolkit.errors import ToolkitError
 from toolkit.model import Commit, Progress, Tier
 from toolkit.proposal.requests import CheckRequest
 from toolkit.sources import changes
+from toolkit.text import few
 from toolkit.track.readings import PathPlace, Reading
 
 DROP_WARNING = (
     "without rootlesskit on PATH rootless docker does not start, and docker before 28 needs "
     "rootlesskit-docker-proxy from the same package even if there is a security wrapper"
 )
-
-# So many other files of a change are named.
-_OTHERS = 8
 
 
 def foreign(request: CheckRequest, *, progress: Progress) -> DockerCase:
@@ -39,8 +37,8 @@ def foreign(request: CheckRequest, *, progress: Progress) -> DockerCase:
     if PathPlace.UNKNOWN in places:
         warnings.append(f"unknown: what the patch does to {PREFIX_ENTRY} in the wrapper's PATH")
     if change.others:
-        shown = [*map(str, change.others[:_OTHERS]), *(["…"] if len(change.others) > _OTHERS else [])]
-        warnings.append(f"not covered by the proofs, other files of the patch: {', '.join(shown)}")
+        shown = few([*map(str, change.others)])
+        warnings.append(f"not covered by the proofs, other files of the patch: {shown}")
     if request.depth.tier is Tier.BUILD:
         warnings.append(f"the patch was run with your rights, as --tier {request.depth.tier} asks for")
     return replace(

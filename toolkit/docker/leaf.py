@@ -84,7 +84,7 @@ class Docker(Leaf[DockerCase]):
         LayoutError.
         """
         case = _deepened(series, progress=progress)
-        if case.before.file.todo() is None:
+        if not case.before.file.todos():
             _require_closed(case.before.file, case.steps)
         return case
 

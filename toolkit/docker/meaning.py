@@ -81,7 +81,7 @@ def of(file: DockerFile) -> Parsed:
         exported=tuple(releases),
         takes_function=builder.builder(file).takes_function,
         paths=file.paths(),
-        parameters=layout.arguments(file, COMPONENTS),
+        parameters=layout.arguments(file),
     )
 
 
@@ -150,7 +150,7 @@ def _reading(file: DockerFile, releases: dict[str, str | None]) -> Reading:
     version = layout.ordered(newest or "")
     placement = wrapper.placement(file)
     strange = _strange(file, placement)
-    bound_in = {"let": False if layout.locked(file, COMPONENTS) else None, "parameter": True, "attribute": True}
+    bound_in = {"let": False if layout.locked(file) else None, "parameter": True, "attribute": True}
     bound = (layout.component(file, name) for name in COMPONENTS)
     components = tuple(replace(each, overridable=bound_in.get(each.bound)) for each in bound)
     overridable, reason = overall(components), None
@@ -184,7 +184,7 @@ def _reading(file: DockerFile, releases: dict[str, str | None]) -> Reading:
         overridable_by=SYNTAX if overridable is not Overridable.UNKNOWN else None,
         rootlesskit=place,
         rootlesskit_by=SYNTAX if place is not PathPlace.UNKNOWN else None,
-        todo=file.todo() is not None,
+        todo=bool(file.todos()),
         layout=f"{layout.GENERATOR} in {outer}, {file.style.value} style",
         newest=newest,
         releases=releases,

@@ -51,8 +51,8 @@ def test_place_of_rootlesskit_is_found(name: str, where: str) -> None:
 
 
 def test_todo_is_found_by_its_text_and_not_guessed() -> None:
-    assert file("29.6").todo() is not None
-    assert file("20.10.14").todo() is None
+    assert file("29.6").todos()
+    assert not file("20.10.14").todos()
 
 
 def test_releases_and_versions_are_read() -> None:

@@ -30,7 +30,7 @@ def test_every_layout_can_be_rewritten_by_every_strategy(layout: str, strategy: 
     file = file_of(demoted)
     bound = "attribute" if strategy is Design.MOVE else "parameter"
     assert {component(file, name).bound for name in COMPONENTS} == {bound}
-    assert file.todo() is None
+    assert not file.todos()
     with pytest.raises(LayoutError, match="fixed: components overridable"):
         rewrite(demoted)
 

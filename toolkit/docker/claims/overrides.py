@@ -23,7 +23,7 @@ def trial(case: DockerCase) -> tuple[MethodTrial, tuple[Asking, ...]]:
     packages = spread(case.releases)
 
     def ask() -> tuple[MethodTrial, tuple[Asking, ...]]:
-        parts = arguments(case.after.file, COMPONENTS, before=case.before.file)
+        parts = arguments(case.after.file, before=case.before.file)
         found = methods.tried(_trees(case, case.after.name), packages, parts, case.tried_on)
         return found, methods.chosen(found, COMPONENTS)
 

@@ -5,13 +5,14 @@ dockerGen = …; in { docker_NN = …; }`, where dockerGen is a function with a 
 """
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 from msgspec import Struct
 from packaging.version import Version
 
 from toolkit import files, process
+from toolkit.docker import COMPONENTS
 from toolkit.errors import LayoutError, NixSyntaxError, RefusalError
 from toolkit.lift.shape import read
 from toolkit.lift.style import Style
@@ -123,10 +124,6 @@ class DockerFile:
         found = (node for node in self.tree.root.walk() if node.kind == "formal" and len(node.children) > 1)
         return {node.children[0].text for node in found}
 
-    def todo(self) -> Node | None:
-        """Return the first comment with upstream's TODO, if it is there."""
-        return next(iter(self.todos()), None)
-
     def todos(self) -> list[Node]:
         """Return all comments with upstream's TODO."""
         return [node for node in self.comments() if TODO.search(node.text)]
@@ -167,47 +164,34 @@ def component(file: DockerFile, name: str) -> Component:
     return Component(name=name, bound="absent")
 
 
-def locked(file: DockerFile, components: Iterable[str]) -> bool:
+def locked(file: DockerFile) -> bool:
     """Return whether the bindings in dockerGen's let appear impossible to replace.
 
     That is so if no parameter exists for them, and no function below the let, such as one of final attributes.
     """
     functions = any(node.kind == "function_expression" for node in spine(file.function)[-1].walk())
-    return not (functions or made_for_overriding(file, components))
+    return not (functions or any({*names} - {component} for component, names in arguments(file).items()))
 
 
-def made_for_overriding(
-    file: DockerFile, components: Iterable[str], *, before: DockerFile | None = None
-) -> dict[str, tuple[str, ...]]:
-    """Return for each component the parameters that someone may have added for overriding it.
+def arguments(file: DockerFile, *, before: DockerFile | None = None) -> dict[str, tuple[str, ...]]:
+    """Return for each component the parameters that may override it: that of its name, and those made for it.
 
-    Their names contain the component's name or "components", or they are new compared with `before`; they have a
-    default.
+    The latter have the component's name or "component" in theirs, and a default unless they are new since `before`.
     """
-    known: Collection[str] = before.formals if before is not None else file.formals
-    candidates = [
-        name
+    known = (before or file).formals
+    made = [
+        (name, name.replace("-", "").lower())
         for name, formal in file.formals.items()
         if formal.kind == "formal" and (len(formal.children) > 1 or name not in known)
     ]
-    found = {name: tuple(_of(name, candidates)) for name in components}
-    return {name: names for name, names in found.items() if names}
-
-
-def arguments(
-    file: DockerFile, components: Iterable[str], *, before: DockerFile | None = None
-) -> dict[str, tuple[str, ...]]:
-    """Return for each component the parameters that may override it: that of its name, and those made for it."""
-    made = made_for_overriding(file, components, before=before)
-    return {name: (*((name,) if name in file.formals else ()), *made.get(name, ())) for name in components}
-
-
-def _of(component: str, candidates: Iterable[str]) -> Iterator[str]:
-    stem = component.removeprefix("docker-")
-    for name in candidates:
-        plain = name.replace("-", "").lower()
-        if name != component and (stem in plain or "component" in plain):
-            yield name
+    stems = {component: (component.removeprefix("docker-"), "component") for component in COMPONENTS}
+    return {
+        component: (
+            *((component,) if component in file.formals else ()),
+            *(name for name, plain in made if name != component and any(word in plain for word in words)),
+        )
+        for component, words in stems.items()
+    }
 
 
 @lru_cache(maxsize=16)

@@ -87,7 +87,7 @@ def _evaluated(claim: Claim[DockerCase]) -> Claim[DockerCase]:
         except ToolkitError:
             case.require_evaluated()
             raise
-        if found.failures or found.not_run is not None:
+        if found.failures or found.gaps or found.not_run is not None:
             case.require_evaluated()
         if found.not_run is not None or claim.name == "builds":
             # What is built is the stand-in tree.

@@ -38,7 +38,7 @@ def exact_change(case: DockerCase) -> Finding:
     """Compare each docker before and after the demotion, and what it is built with."""
     demoted = case.require_demoted()
     trees = (case.ground.after(case.before_demotion.name).root, case.ground.after(demoted.name).root)
-    asked = {label: _questions(case, label) for label in case.ground.systems}
+    asked = {system: _questions(case, system) for system in case.ground.systems}
     store = DerivationStore(stores.own())
     failures: list[str] = []
     evidence: list[str] = []
@@ -46,7 +46,7 @@ def exact_change(case: DockerCase) -> Finding:
     evaluated = rebuilt = 0
     is_in_path = False
     wrong: set[str] = set()
-    for form in (form for label, questions in asked.items() for form in _forms(trees, label, questions)):
+    for form in (form for system, questions in asked.items() for form in _forms(trees, system, questions)):
         if form.limited or (form.before is None and form.error is None):
             gaps.append(f"not compared: {form.name}: {form.error or 'the unchanged file throws'}")
         elif form.before is None or form.after is None:
@@ -67,37 +67,31 @@ def exact_change(case: DockerCase) -> Finding:
         evidence=tuple(evidence),
         gaps=tuple(gaps),
         not_run=None if evaluated or failures else f"because {gaps[0]}",
-        commands=tuple(command(*trees, label, questions).line for label, questions in asked.items()),
+        commands=tuple(command(*trees, system, questions).line for system, questions in asked.items()),
     )
 
 
-def _questions(case: DockerCase, label: str) -> list[LiftQuestion]:
+def _questions(case: DockerCase, system: str) -> list[LiftQuestion]:
     """Ask about all releases; natively, also about each value of a switch."""
     switches = [f"{name} = {value}" for name in case.before.file.switches() for value in ("false", "true")]
-    native = spread(case.releases) if label == case.ground.native else ()
+    switched = spread(case.releases) if system == case.ground.native else ()
+    rows = {release: [_CLIENT, *(switches if release in switched else ())] for release in case.releases}
     return [
-        LiftQuestion(
-            package=release,
-            methods={
-                row: ("table", row)
-                for row in ({_CLIENT: None, **dict.fromkeys(switches)} if release in native else [_CLIENT])
-            },
-            table=SWITCHES,
-        )
+        LiftQuestion(package=release, methods={row: ("table", row) for row in rows[release]}, table=SWITCHES)
         for release in case.releases
     ]
 
 
-def _forms(trees: tuple[Path, Path], label: str, questions: Sequence[LiftQuestion]) -> Iterator[_Form]:
-    for question, answer in zip(questions, ask(*trees, label, questions), strict=True):
-        name = f"{label} {question.package}"
+def _forms(trees: tuple[Path, Path], system: str, questions: Sequence[LiftQuestion]) -> Iterator[_Form]:
+    for question, answer in zip(questions, ask(*trees, system, questions), strict=True):
+        name = f"{system} {question.package}"
         yield _Form(name=name, before=answer.before, after=answer.after, error=answer.error, limited=answer.limited)
         for row in question.methods if answer.before is not None else ():
             if (method := answer.methods.get(row)) is not None:
                 before, after = method.before.gives, method.after.gives
             else:
                 alone = replace(question, methods={row: question.methods[row]})
-                (same,) = ask(trees[0], trees[0], label, [alone])
+                (same,) = ask(trees[0], trees[0], system, [alone])
                 before, after = (same.methods[row].before.gives if row in same.methods else None), None
             if before is not None:
                 yield _Form(name=f"{name}, {row}", before=before, after=after)
@@ -190,18 +184,18 @@ def equals_series(case: DockerCase) -> Finding:
         raise NotRunError("an overlay is made only for unlet's own series")
     if case.missing:
         raise NotRunError(f"the overlay lacks files that were not found: {', '.join(case.missing)}")
-    label, questions = case.ground.native, [LiftQuestion(package=release) for release in case.releases]
+    system, questions = case.ground.native, [LiftQuestion(package=release) for release in case.releases]
     trees = (case.ground.after(case.after.name).root, case.ground.after(case.before.name).root)
-    answers = dict(zip(case.releases, ask(*trees, label, questions, case.overlay), strict=True))
+    answers = dict(zip(case.releases, ask(*trees, system, questions, case.overlay), strict=True))
     known = {release: each for release, each in answers.items() if each.before is not None or each.error is not None}
     return Finding(
-        covers=f"{len(known)} releases, {label}",
+        covers=f"{len(known)} releases, {system}",
         failures=tuple(
             f"{release}: {each.error or each.after or _THROWS} by the overlay, {each.before or _THROWS} by the series"
             for release, each in known.items()
             if each.before != each.after or each.error is not None
         ),
         evidence=tuple(f"{release}: {each.after}" for release, each in known.items()),
-        not_run=None if known else f"because no release evaluates on {label}",
-        commands=(command(*trees, label, questions, case.overlay).line,),
+        not_run=None if known else f"because no release evaluates on {system}",
+        commands=(command(*trees, system, questions, case.overlay).line,),
     )

@@ -80,6 +80,9 @@ def _evaluated(claim: Claim[DockerCase]) -> Claim[DockerCase]:
     def check(case: DockerCase) -> Finding:
         if not case.releases:
             return Finding(covers="nothing", failures=("the file exports no docker release",))
+        if case.bounded and not case.patches:
+            # What a stranger's file does to Nix is told once, before it is asked about everything.
+            case.require_evaluated()
         try:
             found = claim.check(case)
         except NotRunError:

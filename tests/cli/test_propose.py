@@ -235,3 +235,13 @@ def test_mails_have_the_author_that_is_named_and_the_date_of_the_pin(
         2,
         "unlet propose: --author: 'Jo' is not of the form 'NAME <EMAIL>'",
     )
+
+
+@pytest.mark.parametrize(
+    ("given", "status"), [("ui", 2), ("=ui", 2), ("web-ui=", 2), ("web-ui=1", 2), ("web-ui=ui", 0)]
+)
+def test_a_new_name_comes_with_its_binding(unlet: Unlet, given: str, status: int) -> None:
+    done = unlet("propose", "notes-server", "--nixpkgs", "specimen", "--binding", "web-ui", "--as", given, "--json")
+    assert done.returncode == status
+    assert status == 0 or f"--as: '{given}' is not BINDING=NAME, with the name of an attribute" in done.stderr
+    assert status == 2 or "passthru.ui" in done.stdout

@@ -85,7 +85,6 @@ def test_what_stands_in_passthru_like_a_part_is_lifted_with_it() -> None:
     assert [way.bindings for way in rest] == [(), ()]
     assert "[ finalAttrs.passthru.ui finalAttrs.passthru.tool finalAttrs.passthru.files lone flag ]" in made(text, stay)
     assert {way.bindings for way in tried(text, bindings=("ui",))} == {("ui",)}
-    assert {way.bindings for way in tried(text, called={"": "web"})} == {()}
 
 
 @pytest.mark.parametrize(

@@ -529,7 +529,9 @@ def test_a_definition_that_moves_to_a_method_within_a_line_has_no_comment() -> N
 
 def test_a_passthru_that_is_computed_with_what_has_to_move_is_refused() -> None:
     body = "buildApp {\n  passthru = let a = f { inherit two; }; in a // { tests = a; };\n  e = [ two ];\n}\n"
-    with pytest.raises(RefusalError, match=r"package.nix:\d+:\d+: 'two' has to move, and passthru is computed with it"):
+    with pytest.raises(
+        RefusalError, match=r"package.nix:\d+:\d+: 'two' has to move, and is used here, where there are no final"
+    ):
         lifted(package(body, "  two = f ui;\n"), design=Design.MOVE)
 
 
@@ -689,18 +691,9 @@ def test_a_name_that_nobody_can_guess_is_asked_for() -> None:
     ) as caught:
         lifted(text, "drv")
     assert caught.value.hint == "--as drv=NAME gives it another name"
-    for called in ({"drv": "ui"}, {"": "ui"}):
-        made = lift(text, LiftWay(bindings=("drv",), called=called), name="package.nix")
-        assert made.methods == {"drv": ("passthru", "ui")}
-        assert "passthru.ui = drv;\n" in made.text  # the let has a ui of its own
-
-
-def test_the_name_for_a_lone_binding_is_that_of_no_other() -> None:
-    text = package("buildApp {\n  e = [ two ];\n}\n", "  two = f ui;\n")
-    along = lift(text, LiftWay(bindings=("ui",), called={"": "web"}), name="package.nix")
-    assert (along.methods, along.along) == ({"ui": ("passthru", "web")}, {"two": ("passthru", "two")})
-    both = lift(text, LiftWay(bindings=("ui", "two"), called={"": "web"}), name="package.nix")
-    assert both.methods == {"ui": ("passthru", "ui"), "two": ("passthru", "two")}
+    made = lift(text, LiftWay(bindings=("drv",), called={"drv": "ui"}), name="package.nix")
+    assert made.methods == {"drv": ("passthru", "ui")}
+    assert "passthru.ui = drv;\n" in made.text  # the let has a ui of its own
 
 
 @pytest.mark.parametrize("called", [{}, {"drv": "ui"}])
@@ -762,7 +755,7 @@ def test_what_an_override_would_leave_as_it_is_is_refused(text: str, more: str, 
 
 
 def test_what_is_the_package_itself_in_another_branch_stays() -> None:
-    with pytest.raises(RefusalError, match="'ui' has to move, and is used here before the package"):
+    with pytest.raises(RefusalError, match="'ui' has to move, and is used here, where there are no final"):
         rewritten(package("if f then buildApp { e = [ ui ]; } else ui\n"), design=Design.MOVE)
 
 

@@ -95,7 +95,7 @@ proposal_options = options.together(
         "called",
         multiple=True,
         metavar="BINDING=NAME",
-        help="Call the binding's attribute NAME (not for docker); may be repeated. A single binding needs only NAME.",
+        help="Call the binding's attribute NAME (not for docker); may be repeated.",
     ),
     _deep(
         "--design",
@@ -181,8 +181,9 @@ def _settings(given: Sequence[str]) -> dict[str, str]:
 
 
 def _called(given: Sequence[str]) -> dict[str, str]:
-    """Parse BINDING=NAME, with BINDING empty for NAME alone; raise click.UsageError for an invalid NAME."""
+    """Parse BINDING=NAME; raise click.UsageError for an invalid NAME."""
     pairs = {each: each.rpartition("=") for each in given}
-    if wrong := [each for each, (*_, name) in pairs.items() if not re.fullmatch(r"[A-Za-z_][\w-]*", name)]:
-        raise click.UsageError(f"--as: '{wrong[0]}' is no name of an attribute")
+    is_name = re.compile(r"[A-Za-z_][\w-]*").fullmatch
+    if wrong := [each for each, (binding, _, name) in pairs.items() if not binding or not is_name(name)]:
+        raise click.UsageError(f"--as: '{wrong[0]}' is not BINDING=NAME, with the name of an attribute")
     return {binding: name for binding, _, name in pairs.values()}

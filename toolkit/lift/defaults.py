@@ -48,7 +48,7 @@ def ways(text: str, choice: LiftChoice, *, name: str) -> Iterator[LiftWay]:
     others = equals(shape, names)
     if not choice.requested:
         others = tuple(name for name in others if reason(state(shape, name), shared(shape, name)))
-    if not choice.bindings and "" not in choice.called and others:
+    if not choice.bindings and others:
         yield from _ways(shape, replace(asked, bindings=(*names, *others)))
     yield from _ways(shape, asked if names == every else replace(asked, bindings=names))
 

@@ -42,7 +42,7 @@ class LiftWay(Struct, frozen=True, kw_only=True):
 
     `bindings` are those to lift, by default all packages that no override reaches. Moved definitions take the
     attributes `follow` from the package's final ones; if `whole`, what these are bound to moves into the package too.
-    `called` maps bindings to new attributes' names; the key "" stands for a single binding.
+    `called` maps bindings to new attributes' names.
     """
 
     design: Design = Design.STAY

@@ -63,7 +63,7 @@ def plan(shape: Shape, way: LiftWay) -> LiftPlan:
         design=design,
         names=tuple(name for name in shape.bindings if name in lifted),
         routes={
-            name: _route(shape, name, lifted, way.called, fresh=design is Design.LAYER and name in moved)
+            name: _route(shape, name, way.called, fresh=design is Design.LAYER and name in moved)
             for name in shape.bindings
             if name in moved or name in lifted
         },
@@ -173,13 +173,13 @@ def require_plain(shape: Shape, name: str) -> None:
         raise RefusalError(f"{at(node)}: '{name}' has to move, and is not bound by one plain '{name} = …;'")
 
 
-def _attribute(shape: Shape, name: str, lifted: Sequence[str], called: Mapping[str, str]) -> str:
+def _attribute(shape: Shape, name: str, called: Mapping[str, str]) -> str:
     """Return what a binding is called as an attribute: its name, if that means anything outside of the file.
 
     Raise RefusalError for a name that does not if the package behind it has no better one.
     """
-    if (given := called.get(name) or (called.get("") if [*lifted] == [name] else None)) is not None:
-        return given
+    if name in called:
+        return called[name]
     taken = name in _TAKEN and not _has_no_source(shape, name)
     if name not in _ANONYMOUS and "'" not in name and not taken:
         return name
@@ -191,13 +191,13 @@ def _attribute(shape: Shape, name: str, lifted: Sequence[str], called: Mapping[s
     raise RefusalError(f"{at(shape.bindings[name])}: {fact}", hint=f"--as {quote(name)}=NAME gives it another name")
 
 
-def _route(shape: Shape, name: str, lifted: Sequence[str], called: Mapping[str, str], *, fresh: bool) -> AttributeRoute:
+def _route(shape: Shape, name: str, called: Mapping[str, str], *, fresh: bool) -> AttributeRoute:
     """Return the attribute of a binding; a `fresh` one stands beside the one that is there, which comes to use it."""
     there = () if fresh else shown_attributes(shape, name)
     found = sorted(there, key=lambda shown: (shown.path != (name,), len(shown.path)))
     if found:
         return AttributeRoute(path=found[0].path, shown=found[0])
-    name = _attribute(shape, name, lifted, called)
+    name = _attribute(shape, name, called)
     if (name in _TAKEN and not _has_no_source(shape, name)) or name in _outputs(shape):
         fact = f"as an attribute of the package, '{name}' has a different meaning"
         raise RefusalError(f"{at(shape.body)}: {fact}", hint=f"--as {quote(name)}=NAME gives it another name")
@@ -242,10 +242,8 @@ def _require_all_within(planned: LiftPlan) -> None:
         elif use.name in planned.moved and planned.shape.owner(use.node) is None:
             route = planned.routes[use.name]
             if route.shown is None or route.shown.use is not use.node:
-                shown = (node for path, node in planned.construction.attributes if path == (PASSTHRU,))
-                within = any(node.contains(use.node) for node in shown)
-                what = "passthru is computed with it" if within else "is used here before the package"
-                raise RefusalError(f"{at(use.node)}: '{use.name}' has to move, and {what}")
+                fact = f"'{use.name}' has to move, and is used here, where there are no final attributes"
+                raise RefusalError(f"{at(use.node)}: {fact}")
 
 
 def _require_all_followed(planned: LiftPlan) -> None:

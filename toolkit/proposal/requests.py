@@ -45,7 +45,7 @@ def command(name: str, request: Request, *options: str) -> str:
     given = {"--nixpkgs": source.nixpkgs, "--rev": source.rev, "--file": source.file, "--pin": source.pin}
     words = [word for option, value in given.items() if value is not None for word in (option, str(value))]
     words += [word for name in request.bindings for word in ("--binding", name)]
-    words += [word for pair in request.called.items() for word in ("--as", "=".join(filter(None, pair)))]
+    words += [word for pair in request.called.items() for word in ("--as", "=".join(pair))]
     return shlex.join(["unlet", name, request.target, *words, *options])
 
 

@@ -197,11 +197,16 @@ def test_what_is_bound_by_no_plain_definition_does_not_move(more: str, names: tu
     assert caught.value.message == f"package.nix:8:3: {fact}"
 
 
-@pytest.mark.parametrize(("long", "far", "nearer"), [(23, 101, ""), (24, 100, ""), (24, 101, "nearer")])
-def test_a_passthru_with_long_definitions_comes_before_their_first_use(long: int, far: int, nearer: str) -> None:
+@pytest.mark.parametrize(
+    ("long", "far", "more_lines", "nearer"),
+    [(23, 101, 0, ""), (24, 100, 0, ""), (24, 101, 0, "nearer"), (24, 101, 21, "nearer"), (24, 101, 22, "")],
+)
+def test_a_passthru_with_long_definitions_comes_before_their_first_use(
+    long: int, far: int, more_lines: int, nearer: str
+) -> None:
     more = "  a1 = buildUi [\n" + "    1\n" * long + "  ];\n"
     parts = "  e = [ a1 ];\n" + "  # so\n" * (far - 2)
-    parts += "\n  # why\n  passthru = {\n    inherit a1;\n    a = a1;\n  };\n"
+    parts += "\n  # why\n  passthru = {\n    inherit a1;\n" + "    # a\n" * more_lines + "    a = a1;\n  };\n"
     text = package("buildApp {\n  c = 1;\n\n" + parts + "\n  meta = { };\n}\n", more)
     made = rewritten(text, "a1", design=Design.MOVE)
     assert (made.index("passthru = {") < made.index("e = [")) == bool(nearer)

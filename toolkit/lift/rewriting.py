@@ -256,7 +256,7 @@ def _moved(
 def _far_below(planned: LiftPlan) -> tuple[int, int, int] | None:
     """Return the extent of a passthru that long definitions move into, and the start of the first attribute with a use.
 
-    Return nothing if it is near that.
+    Return nothing if it is near that, or has more lines than they have.
     """
     tree = planned.shape.tree
     shown = next((node for path, node in planned.construction.attributes if path == (PASSTHRU,)), None)
@@ -268,7 +268,7 @@ def _far_below(planned: LiftPlan) -> tuple[int, int, int] | None:
     (start, end), (place, _) = extent(shown), extent(first)
     lines = sum(planned.shape.bindings[name].text.count("\n") for name in planned.moved)
     are_lines = all(is_first(tree.text, node.start) for node in (shown, first))
-    is_far = are_lines and lines > _LONG and tree.text[place:start].count("\n") > _FAR
+    is_far = are_lines and lines > max(_LONG, shown.text.count("\n")) and tree.text[place:start].count("\n") > _FAR
     return (start, end, place) if is_far else None
 
 

@@ -109,6 +109,14 @@ FORMS = [
         ),
     ),
     (
+        "{\n  e = [ ui a1 a2 ];\n  passthru.a = [\n    1\n    2\n    3\n    4\n    5\n  ];\n}",
+        "  a1 = buildUi { src = f; };\n  a2 = buildUi { src = f; };\n",
+        (
+            "{\n  e = [ UI PASS.a1 PASS.a2 ];\n  passthru = {\n    inherit ui a1 a2;\n    a = [\n      1\n      2\n"
+            "      3\n      4\n      5\n    ];\n  };\n}"
+        ),
+    ),
+    (
         "{\n  e = [ b1 ];\n  passthru = f 1;\n}",
         "  b1 =\n    f ui;\n",
         "{\n  e = [ PASS.b1 ];\n  passthru = {\n    inherit ui;\n\n    b1 =\n      f UI;\n  }\n  // f 1;\n}",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from math import inf
 
 from msgspec import Struct
 
@@ -16,6 +17,7 @@ from toolkit.nix.tree import Node
 
 _OPERANDS = frozenset(["apply_expression", "variable_expression", "select_expression", "parenthesized_expression"])
 _MOST_SHIFTED = 5
+_SEVERAL = 3
 
 
 class Additions(Struct, frozen=True, kw_only=True):
@@ -61,7 +63,8 @@ def add(construction: BuilderCall, additions: Additions, inherits: dict[int, Sta
         parts = [node for _, node in found if not any(other is not node and other.contains(node) for _, other in found)]
         is_line = len(parts) == len(additions.names) == 1 and not additions.definitions
         changed = (each for part in parts for each in part.walk() if each.index in inherits)
-        gathers = not is_line and _are_short(parts) and next(changed, None) is None
+        most = _MOST_SHIFTED * len(parts) if len(additions.names) < _SEVERAL else inf
+        gathers = not is_line and _are_together(parts, most) and next(changed, None) is None
         yield from _gathered(parts, additions) if gathers else [_dotted(parts[0], additions)]
     elif (literal := written_out(node)) is not None:
         yield from _inside(literal, additions, inherits)
@@ -104,12 +107,12 @@ def _new(into: Node, additions: Additions) -> Edit:
     return Edit(last, last, f"{apart}{' ' * indent}{written}")
 
 
-def _are_short(parts: Sequence[Node]) -> bool:
-    """Return whether bindings on lines of their own, one below the other, are so few lines that a set can have them."""
+def _are_together(parts: Sequence[Node], most: float) -> bool:
+    """Return whether bindings stand on lines of their own, one below the other, with no more than `most` lines more."""
     text, spans = parts[0].tree.text, [extent(part) for part in parts]
-    are_together = not any(text[end:start].strip() for (_, end), (start, _) in pairwise(spans))
+    are_near = not any(text[end:start].strip() for (_, end), (start, _) in pairwise(spans))
     lines = text[spans[0][0] : spans[-1][1]].count("\n")
-    return are_together and all(is_first(text, part.start) for part in parts) and lines <= _MOST_SHIFTED * len(parts)
+    return are_near and all(is_first(text, part.start) for part in parts) and lines <= most
 
 
 def _gathered(parts: Sequence[Node], additions: Additions) -> Iterator[Edit]:

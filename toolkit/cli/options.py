@@ -310,13 +310,6 @@ def source_request() -> SourceRequest:
     return SourceRequest(nixpkgs=where, rev=asked("rev"), file=file, pin=pin, offline=bool(asked("offline")))
 
 
-def source_words() -> list[str]:
-    """Return the user's `source` options, for printing a next command about the same nixpkgs."""
-    named = {f"--{name}": asked(name) for name in ("nixpkgs", "rev", "file", "pin")}
-    words = [word for name, value in named.items() if value is not None for word in (name, str(value))]
-    return [*words, *(["--offline"] if asked("offline") else [])]
-
-
 def server_request() -> Server:
     """Return the server that the options of `server` name."""
     from toolkit.model import Server  # noqa: PLC0415 - --help does without

@@ -12,7 +12,9 @@ from toolkit.cli.proving import DOCKER, depth_options, proposal_options, propose
 from toolkit.docker.steps import OverlayKind
 from toolkit.model import OverlayReport
 from toolkit.nix.program import nix_path
+from toolkit.proposal import requests
 from toolkit.proposal.proposing import overlay
+from toolkit.proposal.requests import Request
 from toolkit.report.report import overlay_to_json
 
 _WRAPPER = (
@@ -51,12 +53,13 @@ def command(*, target: str, kind: str | None, out: Path, force: bool) -> int:
         output.write(overlay_to_json(report))
     else:
         heading = (f"source   {report.source.origin}", f"kind     {report.kind}")
-        steps = list(_next_steps(report, target, out))
+        steps = list(_next_steps(report, request))
         output.write_toned(lines(report, heading, steps, settings=settings, out=out))
     return exit_code(report)
 
 
-def _next_steps(report: OverlayReport, target: str, out: Path) -> Iterator[tuple[str, str]]:
+def _next_steps(report: OverlayReport, request: Request) -> Iterator[tuple[str, str]]:
+    target, out = request.target, request.out
     overlays = f"[ (import {nix_path(out)}) ]"
     yield "on NixOS", f"nixpkgs.overlays = {overlays};"
     if target == DOCKER:
@@ -68,4 +71,4 @@ def _next_steps(report: OverlayReport, target: str, out: Path) -> Iterator[tuple
     if Path("flake.nix").is_file():
         yield "in a flake", shlex.join(["git", "add", str(out)])
     if target != DOCKER:
-        yield "for upstream", shlex.join(["unlet", "propose", target, *options.source_words()])
+        yield "for upstream", requests.command("propose", request)

@@ -441,6 +441,21 @@ def test_an_interpreter_may_not_be_that_of_the_scope(reached: Callable[..., Reac
     assert left(found.overrides[0]) == ["python3Packages.base"]
 
 
+def test_another_name_that_the_same_line_overrides_is_not_without_it(reached: Callable[..., Reach]) -> None:
+    text = """let
+        more = self: super: { base = super.base.overrideAttrs (old: { count = old.count or "" + "1"; }); };
+      in
+      [
+        (final: prev: { python313 = prev.python313.override { packageOverrides = more; }; })
+        (final: prev: { python3Packages = prev.python3Packages // more { } prev.python3Packages; })
+      ]"""
+    found = reached({"overlays.nix": text}).overrides
+    assert [(each.attribute, each.status, each.left) for each in found] == [
+        ("python313.pkgs.base", Outcome.REACHES, ()),
+        ("python3Packages.base", Outcome.REACHES, ()),
+    ]
+
+
 def test_a_line_is_that_of_the_attribute(reached: Callable[..., Reach], tmp_path: object) -> None:
     (override,) = reached({"overlay.nix": "final: prev:\n{\n\n  plain = prev.tool;\n}\n"}).overrides
     assert (override.file, override.line) == (f"{tmp_path}/overlay.nix", 4)

@@ -49,7 +49,7 @@ class Judge:
         self._others = Others(sets, bring)
         self._parts_of = parts
         self._progress = progress
-        self._written: dict[tuple[Place, str], list[Sequence[str]]] = {}
+        self._written: dict[tuple[Place | None, str], list[Sequence[str]]] = {}
         self._slow: set[str] = set()
 
     def overrides(self, subjects: Sequence[Listed], only: Sequence[str]) -> list[Override]:
@@ -247,10 +247,13 @@ class Judge:
         if rules.is_meta(old, new):
             return Override(status=Outcome.NO_EFFECT, reason="only meta changes, and NIX_MAIN_PROGRAM goes with it")
         left = rules.left(case)
+        known = self._written.get((asked.place, asked.path[-1]), [])
+        # The same line may have overridden the old value, too.
+        stays = {old.path} - {self._sets.drv(self._sets.joint(asked.subject), each) for each in known}
         rest = tuple(
             Left(name=".".join(alias.path), why="is still without the override")
             for alias in pair.aliases
-            if len(alias.path) > 1 and alias.drv not in {None, new.path} and alias.drv in {old.path, alias.plain}
+            if len(alias.path) > 1 and alias.drv not in {None, new.path} and alias.drv in {*stays, alias.plain}
         )
         if not left and not rest:
             follower = next(

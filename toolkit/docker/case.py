@@ -142,9 +142,8 @@ class DockerCase(Series[DockerStage], frozen=True, kw_only=True, eq=False):
         """The attributes of the releases that the unchanged file exports, the newest last."""
         return self.ground.around.exported
 
-    @property
-    def judging(self) -> Judging:
-        """The judge of the lift; raise NotRunError if no commit does that alone."""
+    def judge(self) -> Judging:
+        """Return the judge of the lift; raise NotRunError if no commit does that alone."""
         stage = self.require_lifted(apart=True)
         patch = f"series/{self.patches[0].name}" if self.patches else "upstream.diff"
 

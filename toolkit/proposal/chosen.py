@@ -70,6 +70,10 @@ class LiftCase(Series[Stage], frozen=True, kw_only=True, eq=False):
     building: Building | None = None
     """None unless the tier is build."""
 
+    def judge(self) -> Judging:
+        """Return the judge of the effects on everything else."""
+        return self.judging
+
 
 def design_of(request: Request) -> Design | None:
     """Return the requested design; raise UsageError for a design that a lift does not have."""

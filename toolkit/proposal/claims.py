@@ -39,12 +39,12 @@ def no_rebuild(case: LiftCase) -> Finding:
 
 def _kept(aspect: Aspect) -> Callable[[Series[Any]], Finding]:
     """Compare an aspect of all that the file makes."""
-    return lambda case: case.judging.kept(aspect)
+    return lambda case: case.judge().kept(aspect)
 
 
 def readers(case: Series[Any]) -> Finding:
     """Compare all readers of these packages in pkgs, and those that override them."""
-    return case.judging.readers()
+    return case.judge().readers()
 
 
 _BEFORE = {Effect.WORKS: "did so", Effect.PARTLY: "did so in part"}

@@ -50,9 +50,8 @@ class Series(Case[S_co], Generic[S_co], frozen=True, kw_only=True, eq=False):
     warnings: tuple[str, ...] = ()
     """Lines for the proposal's users."""
 
-    @property
-    def judging(self) -> Judging:
-        """The judge of the commits that change no output; raise NotRunError if there are none."""
+    def judge(self) -> Judging:
+        """Return the judge of the commits that change no output; raise NotRunError if there are none."""
         raise NotImplementedError
 
 

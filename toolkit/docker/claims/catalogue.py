@@ -18,7 +18,7 @@ _WRITTEN = ANY - {Subject.OVERLAY}
 
 
 def _no_rebuild(case: DockerCase) -> Finding:
-    return case.judging.kept(judged.NO_REBUILD)
+    return case.judge().kept(judged.NO_REBUILD)
 
 
 CLAIMS: tuple[Claim[DockerCase], ...] = (

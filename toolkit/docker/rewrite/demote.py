@@ -58,7 +58,7 @@ def _find(file: DockerFile) -> tuple[Invocation, Use]:
     use, *more = place.uses
     if more:
         raise RefusalError(f"{file.at(more[0].node)}: rootlesskit is in the prefix more than once")
-    if use.kinds != {"prefix"}:
+    if use.kinds - {"prefix"}:
         fact = "what has rootlesskit from here is used in the script outside of the wrapper's PATH flags too"
         raise RefusalError(f"{file.at(use.node)}: {fact}")
     return command, use

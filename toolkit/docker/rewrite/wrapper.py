@@ -91,7 +91,7 @@ def placement(file: DockerFile) -> Placement:
     uses: list[Use] = []
     for node in _uses(file):
         use = _use(file, commands[0], node, scripts)
-        if use is None or use.kinds == {None}:
+        if use is None or (use.kinds and not any(use.kinds)):
             return _obscure(node)
         uses += [use] if use.kinds else []
     kinds = [kind for kind in ("prefix", "suffix") if any(kind in use.kinds for use in uses)]

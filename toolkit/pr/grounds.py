@@ -224,7 +224,7 @@ def at(clone: Clone, base: Base, requests: Sequence[Request], *, progress: Progr
             strict=True,
         )
     )
-    series = [each for each in chosen.values() if isinstance(each, Series)]
+    series = [each for each in chosen.values() if not isinstance(each, ToolkitError)]
     if len(chosen) == 1 and not series:
         only(*chosen.values())
     if any(each.source.commit != base.commit for each in series):

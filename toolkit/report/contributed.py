@@ -21,10 +21,10 @@ def to_json(done: PullRequest | Unchanged | Removed) -> bytes:
     if isinstance(done, Unchanged | Removed):
         return documents.write({"schema": SCHEMA, type(done).__name__.lower(): done})
     made = {**asdict(done.made), "next": steps(done.made)} if done.made is not None else None
-    value = {"schema": SCHEMA, **asdict(done), "made": made}
-    packages = [{"target": each.target, **report.outcome(each.result)} for each in value.pop("attempts")]
-    single = packages[0] if len(packages) == 1 else {}
-    return documents.write({**value, "report": single.get("report"), "packages": packages})
+    packages = [{"target": each.target, **report.outcome(each.result)} for each in done.attempts]
+    value = {name: each for name, each in asdict(done).items() if name != "attempts"}
+    single = packages[0].get("report") if len(packages) == 1 else None
+    return documents.write({"schema": SCHEMA, **value, "made": made, "report": single, "packages": packages})
 
 
 def steps(made: MadeBranch) -> dict[str, str]:

@@ -16,8 +16,8 @@ from toolkit.errors import ToolkitError
 from toolkit.judge import JudgeRequest
 from toolkit.model import Silence, SourceRequest
 from toolkit.nix import limits
+from toolkit.proposal.checking import Review, review
 from toolkit.proposal.requests import CheckRequest
-from toolkit.proposal.reviewing import Review, review
 from toolkit.sources.changes import ChangeRequest
 
 DOCKER = "pkgs/applications/virtualization/docker"

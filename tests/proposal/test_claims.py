@@ -1,4 +1,3 @@
-import os
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
@@ -14,7 +13,6 @@ from toolkit.lift.rewriting import Lifted
 from toolkit.model import SourceRequest
 from toolkit.proposal.chosen import LiftCase
 from toolkit.proposal.claims import CLAIMS, follows, overlaid, overridable, source_follows
-from toolkit.proposal.form import linted
 from toolkit.proposal.judged import Judging
 from toolkit.proposal.lifted import ChangedMethod, Derivations, Effect, LiftQuestion, Method
 from toolkit.proposal.prove import Stage, Subject
@@ -211,40 +209,6 @@ def test_a_package_without_an_overlay_or_a_version_has_nothing_to_prove(tree: Pa
     assert there.covers == "status-board.src on x86_64-linux"
     (again,) = there.commands
     assert '"methods": {"src": ["src"]}' in again
-
-
-def linter(directory: Path, name: str, forbidden: str) -> None:
-    directory.mkdir(exist_ok=True)
-    program = directory / name
-    program.write_text(f'#!/bin/sh\nfor file; do :; done\n! grep -n "{forbidden}" "$file"\n')
-    program.chmod(0o755)
-
-
-@pytest.mark.parametrize(
-    ("forbidden", "said"),
-    [
-        ("never written", ()),
-        ("finalAttrs", ("keep-sorted: 34:stdenv.mkDerivation (finalAttrs: {",)),
-        ("stdenv", ("because keep-sorted find something in the unchanged file",)),
-    ],
-)
-def test_linters_on_path_read_the_result(
-    tree: Path, monkeypatch: pytest.MonkeyPatch, forbidden: str, said: tuple[str, ...]
-) -> None:
-    programs = tree.with_name("bin")
-    linter(programs, "keep-sorted", forbidden)
-    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
-    after = changed(tree, lambda text: final_attrs(text, name="package.nix"))
-    judged = case(tree, after, "status-board")
-    stages = tuple(replace(stage, path=stage.path / BOARD) for stage in judged.stages)
-    finding = linted(replace(judged, stages=stages))
-    found = finding.failures or ((finding.not_run,) if finding.not_run else ())
-    assert tuple(fact[: len(expected)] for fact, expected in zip(found, said, strict=True)) == said
-
-
-def test_without_linters_nothing_is_claimed(tree: Path) -> None:
-    finding = linted(case(tree, tree, "status-board"))
-    assert finding.not_run == "because nixf-diagnose and the like are not on PATH"
 
 
 def test_what_asks_nix_says_the_systems_that_it_was_narrowed_to() -> None:

@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,8 +14,6 @@ from toolkit.nix import evaluator
 from toolkit.process import Command
 from toolkit.proposal.outputs import STATUSES, Built, build, command, here, tools
 from toolkit.sources.trees import NixpkgsTree
-
-DRV = f"/nix/store/{'0' * 32}-part-1.drv"
 
 
 def ended(script: str, *, expected: int = 1) -> Built:
@@ -101,18 +98,3 @@ def test_a_signal_is_named_and_the_end_of_what_was_said_is_kept() -> None:
     found = ended("for n in $(seq 30); do echo line $n; echo; done >&2; kill -KILL $$")
     assert found.failure == "nix-build was ended by signal 9"
     assert found.log == tuple(f"line {number}" for number in range(11, 31))
-
-
-@pytest.mark.parametrize(
-    "said", [f"error: builder for '{DRV}' failed", f"error: Cannot build '{DRV}'.", f"error: build of '{DRV}' failed"]
-)
-def test_the_log_of_what_failed_is_read(install: Callable[[str, str], None], said: str) -> None:
-    install("nix-store", f'[ "$*" = "--read-log {DRV}" ] || exit 1; seq 30')
-    found = ended(f'echo "{said}" >&2; exit 100')
-    assert found.log == (f"the end of the log of {DRV}:", *map(str, range(11, 31)))
-
-
-def test_without_a_log_there_is_what_nix_build_said(install: Callable[[str, str], None]) -> None:
-    install("nix-store", "exit 1")
-    said = f"error: builder for '{DRV}' failed"
-    assert ended(f'echo "{said}" >&2; exit 100').log == (said,)

@@ -75,11 +75,11 @@ def passed(report: Report) -> set[str]:
     return set(found)
 
 
-def test_a_recipe_for_one_package_is_a_target_by_its_name(tmp_path: Path) -> None:
+def test_a_recipe_of_the_user_has_a_name(tmp_path: Path) -> None:
     path = Path(os.environ["XDG_CONFIG_HOME"]) / "unlet/recipes/notes.toml"
     path.parent.mkdir(parents=True)
-    path.write_text(f'package = "notes-server"\n{RECIPE}')
-    report = run(tmp_path / "out", "notes")
+    path.write_text(RECIPE)
+    report = run(tmp_path / "out", "notes-server", recipe="notes")
     assert passed(report) == {*PROVEN}
     (commit,) = report.proposal.commits
     assert (commit.subject, b"Keeps your notes" in commit.after) == (
@@ -89,8 +89,6 @@ def test_a_recipe_for_one_package_is_a_target_by_its_name(tmp_path: Path) -> Non
     text = (tmp_path / "out/pull-request.md").read_text()
     assert "The description does not say whose notes they are." in text
     assert "overrid" not in text.split("<details>")[0]
-    with pytest.raises(UsageError, match=r"^--recipe: 'notes' is for notes-server, not for status-board$"):
-        run(tmp_path / "other", "status-board", recipe="notes")
 
 
 def test_a_recipe_by_its_path_is_for_any_package_and_has_options(tmp_path: Path, recipe: Path) -> None:
@@ -174,11 +172,6 @@ def test_a_recipe_says_which_options_it_has(tmp_path: Path, recipe: Path) -> Non
         with pytest.raises(UsageError, match=r"^--set: 'who' is no option of the recipe$") as caught:
             run(tmp_path / "out", "status-board", recipe=name, settings={"who": "me"})
         assert caught.value.hint == hint
-
-
-def test_a_recipe_for_any_package_is_no_target(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"^--set: goes with a recipe$"):
-        run(tmp_path / "out", "final-attrs", settings={"who": "me"})
 
 
 def test_a_script_that_looks_for_what_a_recipe_changes_is_named_with_the_file(tmp_path: Path, recipe: Path) -> None:

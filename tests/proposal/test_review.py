@@ -18,8 +18,8 @@ from toolkit.model import Report, Silence, SourceRequest, Status
 from toolkit.nix import limits
 from toolkit.nix.limits import Allowance
 from toolkit.process import Command, Completed
+from toolkit.proposal.checking import Review, review
 from toolkit.proposal.requests import CheckRequest
-from toolkit.proposal.reviewing import Review, review
 from toolkit.sources.changes import ChangeRequest
 
 DOCKER = "pkgs/applications/virtualization/docker/default.nix"

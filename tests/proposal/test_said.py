@@ -64,8 +64,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_proposal_says_what_it_does_and_each_proof_what_it_looked_at(tmp_path: Path) -> None:
     progress = Steps()
     report = run(tmp_path / "out", "notes-server", progress=progress)
-    chosen = ["laying out the changed notes-server", "asking Nix about notes-server"]
-    assert progress.steps == ["reading nixpkgs", "rewriting", *COPYING, *chosen, *PROVING]
+    assert progress.steps == ["reading nixpkgs", "rewriting", *COPYING, "asking Nix about notes-server", *PROVING]
     proofs = {proof.name: proof for proof in report.proofs if proof.status is not Status.NOT_RUN}
     assert {name: proof.covers for name, proof in proofs.items()} == {
         **COVERS,
@@ -97,7 +96,7 @@ def test_a_check_says_what_it_does_and_each_proof_what_it_looked_at(tmp_path: Pa
     run(tmp_path / "out", "notes-server")
     progress = Steps()
     check(CheckRequest(target="", directory=tmp_path / "out"), progress=progress)
-    assert progress.steps == ["reading the proposal", READING, "laying out the changed notes-server", *PROVING]
+    assert progress.steps == ["reading the proposal", READING, *PROVING]
     change = ChangeRequest(source=SourceRequest(nixpkgs="specimen"), patch=tmp_path / "out/upstream.diff")
     progress = Steps()
     report = check(CheckRequest(target="notes-server", change=change), progress=progress)

@@ -10,8 +10,8 @@ from tests.proposal.cases import lift_case
 from toolkit import specimen
 from toolkit.lift.plan import Design, LiftWay
 from toolkit.lift.rewriting import Lifted, lift
-from toolkit.model import Depth, Silence, SourceRequest, Tier
-from toolkit.proposal.chosen import Building, LiftCase
+from toolkit.model import Depth, SourceRequest, Tier
+from toolkit.proposal.chosen import LiftCase
 from toolkit.proposal.claims import CLAIMS, of_builds
 from toolkit.proposal.judged import Judging
 from toolkit.proposal.lifted import LiftQuestion
@@ -129,13 +129,12 @@ def test_a_package_that_cannot_be_built_is_named(tree: Path, end: str, said: tup
     made = lift(text, name=str(NOTES))
     judged = case(tree, made, made.text.replace("mkdir -p $out/share", f"mkdir -p $out/share; {end}"))
     assert of_builds(judged) == ()
-    whole = NixpkgsTree(root=tree.with_name("spoiled"), key="spoiled")
-    building = Building(tree=whole, depth=Depth(tier=Tier.BUILD), progress=Silence())
-    (claim,) = of_builds(replace(judged, building=building))
-    finding = claim.check(judged)
+    deep = replace(judged, request=replace(judged.request, depth=Depth(tier=Tier.BUILD)))
+    (claim,) = of_builds(deep)
+    finding = claim.check(deep)
     assert tuple(fact.partition(": ")[0] for fact in finding.failures) == said
     assert (claim.tier, finding.covers) == (Tier.BUILD, f"notes-server, {claim.name.removeprefix('built-')}")
     assert any("/nix/store/" in line for line in finding.evidence)
-    for_two = replace(building, depth=Depth(tier=Tier.BUILD, systems=("x86_64-linux", "aarch64-linux")))
-    names = [each.name for each in of_builds(replace(judged, building=for_two))]
+    for_two = Depth(tier=Tier.BUILD, systems=("x86_64-linux", "aarch64-linux"))
+    names = [each.name for each in of_builds(replace(judged, request=replace(judged.request, depth=for_two)))]
     assert names == ["built-x86_64-linux", "built-aarch64-linux"]

@@ -13,9 +13,8 @@ from toolkit.judge import SYSTEMS, JudgeRequest
 from toolkit.judge.differences import Expectation
 from toolkit.judge.differences import exit_code as judged_code
 from toolkit.model import Report, SourceRequest
-from toolkit.proposal.checking import check
+from toolkit.proposal.checking import check, review
 from toolkit.proposal.requests import CheckRequest
-from toolkit.proposal.reviewing import review
 from toolkit.report import judgement as judgements
 from toolkit.sources.changes import ChangeRequest, PullRef
 

@@ -16,7 +16,7 @@ from toolkit.docker.case import DockerCase
 from toolkit.docker.claims import catalogue as claims
 from toolkit.docker.rewrite.layout import DockerFile, docker_file
 from toolkit.docker.series import refuse, rewrite
-from toolkit.docker.steps import DEMOTE, DESIGNS, LIFT, MODULE, Demotion, OverlayKind, demotion_of, design_of, plan
+from toolkit.docker.steps import DEMOTE, DESIGNS, LIFT, MODULE, Demotion, OverlayKind, design_of, plan
 from toolkit.errors import LayoutError, RefusalError, ToolkitError, UsageError, tried
 from toolkit.git.reading import TreeFile
 from toolkit.lift.locating import SYSTEMS
@@ -105,11 +105,6 @@ class Docker(Leaf[DockerCase]):
     def unconcerned(self, series: DockerCase) -> str | None:
         """Return why no claim is about this change: it moves no component and leaves the wrapper unchanged."""
         return None if foreign.concerns(series) else "no lift and no demotion"
-
-    def require_known(self, steps: Sequence[Step]) -> None:
-        """Raise ToolkitError for an unknown design or demotion."""
-        design_of(steps)
-        demotion_of(steps)
 
     def needs(self, only: Sequence[str] = (), behind: Sequence[Patch] = ()) -> tuple[str, ...]:
         """Return the paths that patches/docker.toml lists."""

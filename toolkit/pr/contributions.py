@@ -235,6 +235,13 @@ def _worktree(clone: Clone, branch: str) -> Worktree | None:
     return on_it[0] if on_it else next(left, None)
 
 
+def require_apart(clone: Clone, found: Standing) -> None:
+    """Raise ToolkitError for a branch that the user's own checkout has."""
+    if found.worktree is not None and found.worktree.path == worktrees.worktrees(clone)[0].path:
+        fact = f"branch '{found.kept.branch}' is what your own checkout has"
+        raise ToolkitError(f"{clone.top}: {fact}", hint="check out another branch there first")
+
+
 def uncommitted(worktree: Worktree) -> str | None:
     """Return an error text about uncommitted changes in a worktree, None if there are none."""
     changed = worktrees.changes(worktree.path)
@@ -258,9 +265,7 @@ def remove(repo: Path, branch: str | None, *, force: bool) -> Removed:
         if worktree is not None and worktree.locked is not None:
             hint = f"git worktree unlock {quote(str(worktree.path))}"
             raise ToolkitError(f"{worktree.path}: is locked, so branch '{name}' stays", hint=hint)
-        if worktree is not None and worktree.path == worktrees.worktrees(clone)[0].path:
-            hint = "check out another branch there first"
-            raise ToolkitError(f"{clone.top}: branch '{name}' is what your own checkout has", hint=hint)
+        require_apart(clone, found)
         if not force and (lost := next(_lost(clone, found), None)) is not None:
             raise ToolkitError(f"{lost}, which would be lost", hint="--force removes it anyway")
         path = worktree.path if worktree is not None else None

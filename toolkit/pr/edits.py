@@ -51,15 +51,6 @@ class Edits(Struct, frozen=True, kw_only=True):
         return tuple(theirs.get(key) or ours for key, ours in zip(after, written, strict=True))
 
 
-class Carried(Struct, frozen=True, kw_only=True):
-    """The contributor's commits in their new place, and the subjects of those that became empty."""
-
-    tip: Oid
-    own: tuple[Oid, ...]
-    subjects: tuple[str, ...]
-    dropped: tuple[str, ...]
-
-
 def find(  # noqa: PLR0913 - a branch, what it was made for, and where it goes
     shop: Workshop, kept: Contribution, request: Request, tip: Oid, base: Oid, *, progress: Progress
 ) -> Edits:
@@ -84,21 +75,20 @@ def find(  # noqa: PLR0913 - a branch, what it was made for, and where it goes
     return Edits(fork=fork, ours=there[: len(messages)], messages=tuple(messages), own=rest)
 
 
-def carry(shop: Workshop, edits: Edits, onto: Oid) -> Carried:
-    """Apply the contributor's commits to `onto`; raise ToolkitError for a conflict."""
-    tip = onto
-    own: list[Oid] = []
-    subjects: list[str] = []
+def carry(shop: Workshop, edits: Edits, onto: Oid) -> tuple[list[tuple[Oid, str]], list[str]]:
+    """Apply the contributor's commits to `onto`, and return them with their subjects, and those of the empty ones.
+
+    Raise ToolkitError for a conflict.
+    """
+    own: list[tuple[Oid, str]] = []
     dropped: list[str] = []
     for commit in edits.own:
-        picked = shop.pick(commit, tip)
+        picked = shop.pick(commit, own[-1][0] if own else onto)
         if picked is None:
             dropped.append(str(commit.summary))
-            continue
-        tip = picked
-        own.append(picked)
-        subjects.append(str(commit.summary))
-    return Carried(tip=tip, own=tuple(own), subjects=tuple(subjects), dropped=tuple(dropped))
+        else:
+            own.append((picked, str(commit.summary)))
+    return own, dropped
 
 
 def _fork(clone: Clone, kept: Contribution, tip: Oid, base: Oid) -> Oid:

@@ -14,7 +14,6 @@ from toolkit.git.worktrees import Worktree
 from toolkit.model import Depth, Oid, Progress
 from toolkit.pr import BranchOrder, contributions, edits, grounds
 from toolkit.pr.contributions import Standing
-from toolkit.proposal.registry import leaf_of
 from toolkit.proposal.requests import Request
 from toolkit.report import message
 from toolkit.report import report as reports
@@ -28,7 +27,6 @@ def update(asked: BranchOrder, request: Request, *, progress: Progress) -> PullR
     """
     clone = contributions.open_clone(asked.repo)
     found = contributions.find(clone, asked.branch or None)
-    _require_known(clone, found.kept)
     tip, worktree = _require_movable(clone, found)
     order, kept = _order(asked, found.kept), _request(found.kept)
     wanted = _wanted(request, kept)
@@ -54,36 +52,28 @@ def update(asked: BranchOrder, request: Request, *, progress: Progress) -> PullR
         oids = ground.committed(shop, messages)
         if was.are_like(shop.recorded(ground.base.commit, oids[-1])):
             oids = tuple(Oid(commit.hexsha) for commit in was.ours)
-        carried = edits.carry(shop, was, oids[-1])
-        contents = {series.target: shop.content(carried.tip, series.target) for series, _ in ground.made}
-        difference = shop.range_diff((was.fork, tip), (ground.base.commit, carried.tip))
+        own, dropped = edits.carry(shop, was, oids[-1])
+        moved = own[-1][0] if own else oids[-1]
+        contents = {series.target: shop.content(moved, series.target) for series, _ in ground.made}
+        difference = shop.range_diff((was.fork, tip), (ground.base.commit, moved))
         shop.keep()
-        own = ground.prove_whole(contents, progress=progress)
+        proofs = ground.prove_whole(contents, progress=progress)
         made = ground.write(
             order,
             oids,
             messages,
             replacement,
             worktree=worktree.path,
-            own=list(zip(carried.own, carried.subjects, strict=True)),
+            own=own,
             edited=edited,
         )
         contributions.write(replacement.building, made.contribution)
         replacement.take_place()
         progress.step(f"moving {worktree.path}")
-        worktrees.move(worktree, to=carried.tip)
+        worktrees.move(worktree, to=moved)
         replacement.keep()
-    dropped = (f"your commit '{subject}' was dropped: the new base contains all of it" for subject in carried.dropped)
-    warnings = (*ground.warnings, *dropped)
-    return replace(done, made=made, warnings=warnings, own_proofs=own, range_diff=difference)
-
-
-def _require_known(clone: Clone, kept: Contribution) -> None:
-    """Raise ToolkitError for a branch that was made in a way which is not known."""
-    try:
-        leaf_of(kept.target, kept.recipe).require_known(kept.steps)
-    except ToolkitError as error:
-        raise ToolkitError(f"{contributions.place(clone.common, kept.branch)}: {error.message}") from None
+    lost = (f"your commit '{subject}' was dropped: the new base contains all of it" for subject in dropped)
+    return replace(done, made=made, warnings=(*ground.warnings, *lost), own_proofs=proofs, range_diff=difference)
 
 
 def _require_movable(clone: Clone, found: Standing) -> tuple[Oid, Worktree]:
@@ -93,20 +83,14 @@ def _require_movable(clone: Clone, found: Standing) -> tuple[Oid, Worktree]:
         again = f"unlet pr --repo {quote(str(clone.top))} --branch {quote(name)}"
         hint = f"{again} --remove, then the same without --remove makes it again"
         raise ToolkitError(f"{clone.top}: branch '{name}' is gone", hint=hint)
-    if found.worktree is None or not found.worktree.path.is_dir():
-        hint = f"git -C {quote(str(clone.top))} worktree add DIR {quote(name)}"
+    contributions.require_apart(clone, found)
+    worktree = found.worktree
+    if worktree is None or not worktree.path.is_dir() or worktree.branch is None:
+        hint = f"git worktree add DIR {quote(name)}, or git switch {quote(name)} in the one that was made for it"
         raise ToolkitError(f"{clone.top}: branch '{name}' is not checked out anywhere", hint=hint)
-    path = found.worktree.path
-    if found.worktree.branch is None:
-        here = f"git -C {quote(str(path))}"
-        hint = f"{here} status shows what is going on; {here} switch {quote(name)} goes back"
-        raise ToolkitError(f"{path}: has a commit checked out, not branch '{name}'", hint=hint)
-    if path == worktrees.worktrees(clone)[0].path:
-        hint = f"check out another branch there, then git worktree add DIR {quote(name)}"
-        raise ToolkitError(f"{clone.top}: branch '{name}' is what your own checkout has", hint=hint)
-    if (fact := contributions.uncommitted(found.worktree)) is not None:
-        raise ToolkitError(fact, hint=f"git -C {quote(str(path))} commit, or stash")
-    return found.tip, found.worktree
+    if (fact := contributions.uncommitted(worktree)) is not None:
+        raise ToolkitError(fact, hint=f"git -C {quote(str(worktree.path))} commit, or stash")
+    return found.tip, worktree
 
 
 def _unchanged(clone: Clone, kept: Contribution, tip: Oid) -> Unchanged | None:

@@ -1,25 +1,32 @@
-"""Prove a proposal on disk again, or judge someone else's change of a target's file."""
+"""Prove a proposal on disk again, or judge someone else's change, by the judge and by the claims about a target."""
 
+from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit import inside, sources
 from toolkit.errors import ToolkitError, tried
 from toolkit.git import patching, reading
-from toolkit.model import Commit, Oid, Patch, Progress, Proposal, Report, Server, Source, SourceRequest
-from toolkit.nix import program
+from toolkit.judge import SYSTEMS, judge
+from toolkit.judge.asking import seconds
+from toolkit.judge.differences import Judgement
+from toolkit.model import Commit, Depth, Oid, Patch, Progress, Proposal, Report, Server, Source, SourceRequest
+from toolkit.nix import limits, program
+from toolkit.nix.limits import Allowance
 from toolkit.proposal import prove, writing
 from toolkit.proposal.leaf import Series
-from toolkit.proposal.registry import leaf_for, leaf_of
+from toolkit.proposal.registry import leaf_for, leaf_of, named, usual
 from toolkit.proposal.requests import CheckRequest, Request
 from toolkit.report import report
 from toolkit.report.report import ReportDocument
-from toolkit.sources import recorded
-from toolkit.sources.changes import ChangeRequest
+from toolkit.sources import changes, recorded
+from toolkit.sources.changes import ChangeRequest, FileEdit
+from toolkit.sources.trees import NotWholeError
 
 
 def check(request: CheckRequest, *, progress: Progress) -> Report:
@@ -175,3 +182,55 @@ def _read(directory: Path, path: str) -> bytes:
         return inside.read(directory, path)
     except ToolkitError as error:
         raise ToolkitError(error.message, hint="'unlet propose' writes a proposal") from None
+
+
+class Review(Struct, frozen=True, kw_only=True):
+    """The result of a review; `report` has the claims, and `notes` explain their absence.
+
+    `not_run`: requested claims could not be judged.
+    """
+
+    judgement: Judgement
+    report: Report | None = None
+    notes: tuple[str, ...] = ()
+    not_run: bool = False
+
+
+def review(request: CheckRequest, *, progress: Progress) -> Review | Report:
+    """Judge a change, then prove the target's claims, if one is named, in the remaining time of each attribute.
+
+    For a single file, return only the report of the claims. Raise ToolkitError for an unavailable change.
+    """
+    target, chosen = request.target or usual(), request.judging.systems
+    systems = tuple(name for name in chosen if "-" in name) if chosen != SYSTEMS and target not in named() else ()
+    change = completed(request.change, request.server, progress=progress)
+    asked = replace(request, change=change, target=target, depth=Depth(systems=systems))
+    try:
+        found = changes.read(change, progress=progress)
+    except NotWholeError:
+        return check(asked, progress=progress)
+    with limits.sharing(Allowance(seconds(nixos=request.judging.nixos))):
+        judgement = judge(found, request.judging, progress=progress)
+        if not request.target:
+            return Review(judgement=judgement)
+        try:
+            report, note = _claims(asked, found.whole.edits, progress)
+        except ToolkitError as error:
+            notes = (f"{target}: its claims have not run, because {error.message}",)
+            return Review(judgement=judgement, notes=notes, not_run=True)
+        return Review(judgement=judgement, report=report, notes=(f"{target}: {note}",) if note is not None else ())
+
+
+def _claims(request: CheckRequest, edits: Sequence[FileEdit], progress: Progress) -> tuple[Report | None, str | None]:
+    """Return the claims about a target, or why there are none; raise ToolkitError if they cannot be judged."""
+    if request.target not in named():
+        return check(request, progress=progress), None
+    leaf = leaf_of(request.target)
+    own = [edit for edit in edits if edit.path == leaf.file]
+    if not own:
+        return None, "its file is not changed"
+    if any(None in {edit.before, edit.after} for edit in own):
+        return None, "its file is moved, added or taken away"
+    series = leaf.foreign(request, progress=progress)
+    note = leaf.unconcerned(series)
+    return (judged(series, request, progress=progress), None) if note is None else (None, note)

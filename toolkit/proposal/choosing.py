@@ -19,7 +19,7 @@ from toolkit.lift.rewriting import Lifted
 from toolkit.model import Commit, Progress, Step
 from toolkit.nix import program
 from toolkit.proposal import recipes, scripts
-from toolkit.proposal.chosen import LiftCase, Opened, choice_of, design_of, laid_out, lifted_by, series_in
+from toolkit.proposal.chosen import LiftCase, Opened, choice_of, design_of, lifted_by, series_in
 from toolkit.proposal.lifted import LIFTED, why_not
 from toolkit.proposal.recipes import Recipe
 from toolkit.proposal.requests import Request, command
@@ -45,13 +45,10 @@ def choose(requests: Sequence[Request], *, progress: Progress) -> Iterator[LiftC
     for recipe in asked:
         if isinstance(recipe, Recipe):
             recipes.require_few(recipe, len(requests), requests[0].limit)
-    names = [
-        each.package if isinstance(each, Recipe) and each.package is not None else request.target
-        for request, each in zip(requests, asked, strict=True)
-    ]
+    targets = find_targets(root, [request.target for request in requests])
     found = [
         tried(partial(_open, request, recipe, target, root, progress=progress))
-        for request, recipe, target in zip(requests, asked, find_targets(root, names), strict=True)
+        for request, recipe, target in zip(requests, asked, targets, strict=True)
     ]
     if not (opened := [each for each in found if isinstance(each, Opened)]):
         yield from (each for each in found if isinstance(each, ToolkitError))
@@ -77,9 +74,9 @@ def _open(
 ) -> Opened:
     """Read the file of a package."""
     recipe, target = only(recipe), only(target)
-    if recipe is not None:
-        request = replace(request, recipe=request.recipe or request.target, target=target.package)
-        recipe = recipes.named(request.recipe or request.target, target.package)
+    if request.recipe is not None:
+        request = replace(request, target=target.package)
+        recipe = recipes.named(request.recipe or "", target.package)
     elif target.unwanted is not None and not (request.own or request.bindings or request.depth.systems):
         hint = "--binding NAME lifts a part of it all the same"
         raise RefusalError(f"{target.package}: {target.unwanted}", hint=hint)
@@ -108,7 +105,7 @@ def _together(tree: NixpkgsTree, found: Sequence[Opened], *, progress: Progress)
     chosen: dict[Target, LiftCase] = {}
     for each, step, commit, lifted in lifts.values():
         beside = tuple(other.target.package for other, *_ in lifts.values() if other is not each)
-        chosen[each.target] = series_in(each, [step], [commit], lifted, tree, [root], beside=beside)
+        chosen[each.target] = series_in(each, [step], [commit], lifted, tree, root, beside)
     progress.step(f"asking Nix about {len(chosen)} packages")
     ask_about([each.asking for each in chosen.values()])
     right = {target: each for target, each in chosen.items() if each.asking.holds()}
@@ -121,7 +118,7 @@ def _alone(found: Opened, tree: NixpkgsTree, *, progress: Progress) -> LiftCase:
     Raise RefusalError with the reason against the last design, if none can.
     """
     if found.recipe is not None:
-        return _rewritten(found, found.recipe, tree, progress=progress)
+        return _rewritten(found, found.recipe, tree)
     target = found.target
     refusal: RefusalError | None = None
     for way in ways(found.text, choice_of(found), name=str(target.file)):
@@ -130,7 +127,7 @@ def _alone(found: Opened, tree: NixpkgsTree, *, progress: Progress) -> LiftCase:
         except RefusalError as error:
             refusal = error
             continue
-        chosen = laid_out(found, [step], [commit], lifted, tree, progress=progress)
+        chosen = series_in(found, [step], [commit], lifted, tree)
         progress.step(f"asking Nix about {target.package}")
         asking = chosen.asking
         verdict = asking.judged()
@@ -174,7 +171,7 @@ def _layer(found: Opened, tree: NixpkgsTree, refusal: RefusalError, *, progress:
     way = LiftWay(design=Design.LAYER, bindings=found.request.bindings, called=found.request.called)
     try:
         step, commit, lifted = lifted_by(found, way, reason=refusal.message)
-        chosen = laid_out(found, [step], [commit], lifted, tree, progress=progress)
+        chosen = series_in(found, [step], [commit], lifted, tree)
     except RefusalError:
         raise refusal from None
     progress.step(f"asking Nix about {found.target.package} for an overlay")
@@ -186,7 +183,7 @@ def _layer(found: Opened, tree: NixpkgsTree, refusal: RefusalError, *, progress:
     return chosen
 
 
-def _rewritten(found: Opened, recipe: Recipe, tree: NixpkgsTree, *, progress: Progress) -> LiftCase:
+def _rewritten(found: Opened, recipe: Recipe, tree: NixpkgsTree) -> LiftCase:
     """Return the commits of a recipe; raise RefusalError for a file that it does not change."""
     commits: list[Commit] = []
     text = found.text
@@ -201,4 +198,4 @@ def _rewritten(found: Opened, recipe: Recipe, tree: NixpkgsTree, *, progress: Pr
             )
         )
     steps = [Step(name=each.name, design=each.rewrite) for each in recipe.steps]
-    return laid_out(found, steps, commits, Lifted(text=text, methods={}), tree, progress=progress)
+    return series_in(found, steps, commits, Lifted(text=text, methods={}), tree)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from msgspec import Struct
 
@@ -12,7 +12,7 @@ from toolkit.lift.defaults import LiftChoice
 from toolkit.lift.defaults import lifted as lift_by
 from toolkit.lift.plan import ASKED, Design, LiftWay
 from toolkit.lift.rewriting import Lifted
-from toolkit.model import Commit, Depth, Progress, Source, Step
+from toolkit.model import Commit, Progress, Silence, Source, Step
 from toolkit.proposal import judged, scripts, texts
 from toolkit.proposal.judged import Judging
 from toolkit.proposal.leaf import Series
@@ -23,9 +23,15 @@ from toolkit.proposal.requests import Request
 from toolkit.proposal.systems import Asking
 from toolkit.proposal.target import Target
 from toolkit.sources import changes, trees
+from toolkit.sources.changes import Change
 from toolkit.sources.trees import NixpkgsTree
 
 LIFT = "lift"
+
+
+def contents_of(change: Change) -> dict[PurePosixPath, bytes | None]:
+    """Return the files of a whole change; None for a deleted one."""
+    return {path: file.content if file is not None else None for path, file in change.whole.files.items()}
 
 
 class Opened(Struct, frozen=True, kw_only=True, eq=False):
@@ -51,14 +57,6 @@ class Opened(Struct, frozen=True, kw_only=True, eq=False):
         return self.request.depth.systems or self.target.systems
 
 
-class Building(Struct, frozen=True, kw_only=True, eq=False):
-    """A build of the whole changed `tree`, by a depth, with the receiver of its progress."""
-
-    tree: NixpkgsTree
-    depth: Depth
-    progress: Progress
-
-
 class LiftCase(Series[Stage], frozen=True, kw_only=True, eq=False):
     """A lift of one package, a recipe's commits, or somebody's change of the package's file."""
 
@@ -67,8 +65,8 @@ class LiftCase(Series[Stage], frozen=True, kw_only=True, eq=False):
     asking: Asking
     judging: Judging
     """The effects on everything else; its base is the unchanged nixpkgs."""
-    building: Building | None = None
-    """None unless the tier is build."""
+    progress: Progress = Silence()
+    """Receives that of builds."""
 
     def judge(self) -> Judging:
         """Return the judge of the effects on everything else."""
@@ -113,33 +111,18 @@ def lifted_by(found: Opened, way: LiftWay, *, reason: str | None = None) -> tupl
     return Step(name=LIFT, design=way.design.value, reason=reason), commit, lifted
 
 
-def laid_out(  # noqa: PLR0913 - what a series begins with
+def series_in(  # noqa: PLR0913, PLR0917 - what a series begins with
     found: Opened,
     steps: Sequence[Step],
     commits: Sequence[Commit],
     lifted: Lifted,
     tree: NixpkgsTree,
-    *,
-    progress: Progress,
-) -> LiftCase:
-    """Lay out the tree after each commit."""
-    progress.step(f"laying out the changed {found.target.package}")
-    after = [trees.changed(tree, {found.target.file: commit.after}).root for commit in commits]
-    return series_in(found, steps, commits, lifted, tree, after)
-
-
-def series_in(  # noqa: PLR0913, PLR0917 - as above
-    found: Opened,
-    steps: Sequence[Step],
-    commits: Sequence[Commit],
-    lifted: Lifted,
-    tree: NixpkgsTree,
-    after: Sequence[Path],
-    *,
+    after: Path | None = None,
     beside: tuple[str, ...] = (),
 ) -> LiftCase:
-    """Return the series in the trees `after` its commits; the last one has the changes of packages `beside` it, too."""
+    """Return the series; by default, it has a tree for each commit, else one tree `after` it, with changes `beside`."""
     request, target = found.request, found.target
+    roots = [after or trees.changed(tree, {target.file: commit.after}).root for commit in commits]
     change = changes.one_file(tree, target.file, commits[-1].after, source=request.source)
     return LiftCase(
         request=request,
@@ -157,13 +140,13 @@ def series_in(  # noqa: PLR0913, PLR0917 - as above
             Stage(name="before", content=found.source.content, path=tree.root / target.file),
             *(
                 Stage(name=step.name, content=commit.after, path=root / target.file, steps=frozenset({step.name}))
-                for step, commit, root in zip(steps, commits, after, strict=True)
+                for step, commit, root in zip(steps, commits, roots, strict=True)
             ),
         ),
         opened=found,
         lifted=lifted,
         asking=Asking(
-            trees=(tree.root, after[-1]),
+            trees=(tree.root, roots[-1]),
             own=LiftQuestion(
                 package=target.package,
                 methods=lifted.methods,

@@ -17,12 +17,13 @@ from toolkit.model import Progress, Proof, Tier
 from toolkit.nix.attributes import call, inside
 from toolkit.nix.tree import Tree
 from toolkit.proposal import form, judged, outputs, prove
-from toolkit.proposal.chosen import Building, LiftCase
+from toolkit.proposal.chosen import LiftCase, contents_of
 from toolkit.proposal.judged import Aspect, Judging
 from toolkit.proposal.leaf import Series
 from toolkit.proposal.lifted import LIFTED, Derivations, Effect, LiftQuestion, ask, command, verdict
 from toolkit.proposal.prove import ANY, OURS, Claim, Finding, Stage, Subject
 from toolkit.proposal.systems import Asking
+from toolkit.sources import trees
 from toolkit.sources.changes import ChangeStep
 from toolkit.text import few
 
@@ -246,25 +247,27 @@ _KEPT = frozenset([Subject.SERIES, Subject.RECIPE])
 _JUDGED = _LIFTED | {Subject.CHANGE}
 
 
-def builds(case: LiftCase, *, system: str, building: Building) -> Finding:
+def builds(case: LiftCase, *, system: str) -> Finding:
     """Build the package of the changed tree with the user's Nix configuration; this runs the tree's code."""
-    words = building.depth.nix_options
-    return outputs.package(case.package, building.tree, system, words=words, progress=building.progress)
+    change, words = case.judging.change, case.request.depth.nix_options
+    tree = trees.changed(change.base, contents_of(change))
+    return outputs.package(case.package, tree, system, words=words, progress=case.progress)
 
 
 def of_builds(case: LiftCase) -> tuple[Claim[LiftCase], ...]:
     """Return the claims of the tier build: one for each requested system, by default this machine's."""
-    if (building := case.building) is None:
+    depth = case.request.depth
+    if depth.tier is not Tier.BUILD:
         return ()
     return tuple(
         Claim(
             f"built-{system}",
             f"Nix builds the package for {system}",
-            partial(builds, system=system, building=building),
+            partial(builds, system=system),
             Tier.BUILD,
             applies_to=OURS,
         )
-        for system in building.depth.systems or (outputs.here(),)
+        for system in depth.systems or (outputs.here(),)
     )
 
 

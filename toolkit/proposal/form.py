@@ -70,30 +70,24 @@ def linted(case: Case[Stage]) -> Finding:
     linters = {name: path for name in LINTERS if (path := process.find(name)) is not None}
     if not linters:
         return Finding(covers="nothing", not_run=f"because {next(iter(LINTERS))} and the like are not on PATH")
-    failures: list[str] = []
-    evidence: list[str] = []
-    gaps: list[str] = []
-    commands: list[str] = []
-    for name, path in linters.items():
-        before, *after = (
+    runs = {
+        name: [
             process.run([str(path), *LINTERS[name], stage.path.name], cwd=stage.path.parent, ok=None)
             for stage in case.stages
-        )
-        commands.append(shlex.join([name, *LINTERS[name], str(case.after.path)]))
-        if before.status:
-            gaps.append(f"{name}: finds something in the unchanged file")
-            continue
-        complaints = [each for each in after if each.status]
-        failures += [f"{name}: {' '.join((each.text or each.stderr).split()) or 'fails'}" for each in complaints]
-        evidence.append(f"{name}: {'nothing to say' if not complaints else 'finds something'}")
-    if not evidence:
-        return Finding(covers="nothing", not_run=f"because {', '.join(linters)} find something in the unchanged file")
+        ]
+        for name, path in linters.items()
+    }
+    known = [name for name, (before, *_) in runs.items() if before.status]
+    if len(known) == len(runs):
+        return Finding(covers="nothing", not_run=f"because {', '.join(known)} find something in the unchanged file")
+    complaints = [(name, each) for name in runs if name not in known for each in runs[name] if each.status]
     return Finding(
         covers=", ".join(linters),
-        failures=tuple(failures),
-        evidence=tuple(evidence),
-        gaps=tuple(gaps),
-        commands=tuple(commands),
+        failures=tuple(
+            f"{name}: {' '.join((each.text or each.stderr).split()) or 'fails'}" for name, each in complaints
+        ),
+        gaps=tuple(f"{name}: finds something in the unchanged file" for name in known),
+        commands=tuple(shlex.join([name, *LINTERS[name], str(case.after.path)]) for name in linters),
     )
 
 

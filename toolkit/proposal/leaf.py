@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from toolkit.errors import ToolkitError
 from toolkit.git.reading import TreeFile
-from toolkit.model import OverlayReport, Patch, Progress, Proposal, Step, TreeCommit
+from toolkit.model import OverlayReport, Patch, Progress, Proposal, TreeCommit
 from toolkit.proposal import inspection
 from toolkit.proposal.inspection import PackageInspection
 from toolkit.proposal.judged import Judging
@@ -113,10 +113,6 @@ class Leaf(ABC, Generic[C]):
         """Return why no claim is about someone else's change of the file; None if some are."""
         del series
         return None
-
-    def require_known(self, steps: Sequence[Step]) -> None:
-        """Raise ToolkitError for a design that this target does not have."""
-        del steps
 
     def needs(self, only: Sequence[str] = (), behind: Sequence[Patch] = ()) -> tuple[str, ...]:
         """Return the nixpkgs paths that a checkout needs for the request, or for mails after a series."""

@@ -26,10 +26,10 @@ from toolkit.lift.locating import SYSTEMS
 from toolkit.lift.plan import FOLLOWED, Design, LiftWay
 from toolkit.lift.rewriting import Lifted, lift
 from toolkit.lift.shape import read
-from toolkit.model import Commit, Patch, Progress, Proposal, Step, Tier
+from toolkit.model import Commit, Patch, Progress, Proposal, Step
 from toolkit.nix.tree import Tree
 from toolkit.proposal import choosing, overlays, prove, recipes, texts
-from toolkit.proposal.chosen import Building, LiftCase, Opened, laid_out, series_in
+from toolkit.proposal.chosen import LiftCase, Opened, contents_of, series_in
 from toolkit.proposal.claims import CLAIMS, of_builds
 from toolkit.proposal.judged import Judging
 from toolkit.proposal.leaf import Leaf
@@ -63,7 +63,7 @@ class Lifts(Leaf[LiftCase]):
         lifted = Lifted(text=proposal.commits[-1].after.decode(), methods={})
         if opened.recipe is None:
             lifted = _lifted(opened, proposal, tree, progress=progress)
-        series = laid_out(opened, proposal.steps, proposal.commits, lifted, tree, progress=progress)
+        series = series_in(opened, proposal.steps, proposal.commits, lifted, tree)
         series = replace(series, patches=proposal.patches, upstream_diff=proposal.upstream_diff)
         overlay = inside.place(request.out, "overlay")
         if overlay.is_dir() and self.overlay_files(series):
@@ -80,14 +80,12 @@ class Lifts(Leaf[LiftCase]):
         opened = Opened(request=request.proposed(), source=source, target=target)
         names = request.bindings or _packages(source.content, target.file)
         progress.step(f"laying out the changed {target.package}")
-        contents = {path: each.content if each is not None else None for path, each in change.whole.files.items()}
-        changed = trees.changed(tree, contents)
+        changed = trees.changed(tree, contents_of(change)).root
         progress.step(f"asking Nix about {target.package}")
-        found = _working(names, patched, target, (tree.root, changed.root), opened.systems)
+        found = _working(names, patched, target, (tree.root, changed), opened.systems)
         commit = Commit(subject=file.subject, body="", before=source.content, after=patched)
         step, lifted = Step(name="patched", design=""), Lifted(text=patched.decode(), methods=found)
-        series = series_in(opened, [step], [commit], lifted, tree, [changed.root])
-        deep = request.depth.tier is Tier.BUILD
+        series = series_in(opened, [step], [commit], lifted, tree, changed)
         return replace(
             series,
             steps=(),
@@ -97,7 +95,7 @@ class Lifts(Leaf[LiftCase]):
                 systems=series.judging.systems,
                 named=_named(request.change),
             ),
-            building=Building(tree=changed, depth=request.depth, progress=progress) if deep else None,
+            progress=progress,
         )
 
     def changed(self, series: LiftCase, content: bytes, *, progress: Progress) -> LiftCase:
@@ -105,7 +103,8 @@ class Lifts(Leaf[LiftCase]):
         *earlier, last = series.commits
         lifted = replace(series.lifted, text=content.decode(errors="replace"))
         commits = (*earlier, replace(last, after=content))
-        return laid_out(series.opened, series.steps, commits, lifted, series.judging.change.base, progress=progress)
+        del progress
+        return series_in(series.opened, series.steps, commits, lifted, series.judging.change.base)
 
     def claims(self, series: LiftCase) -> tuple[Claim[LiftCase], ...]:
         """Return the claims about a lift, about a recipe's commits with those that it names, or about a change."""
@@ -139,12 +138,8 @@ class Lifts(Leaf[LiftCase]):
         )
 
     def deepened(self, series: LiftCase, *, progress: Progress) -> LiftCase:
-        """Return the series with a tree to build in, if the depth requires it."""
-        depth = series.request.depth
-        if depth.tier is not Tier.BUILD:
-            return series
-        tree = trees.changed(series.judging.change.base, {series.target: series.after.content})
-        return replace(series, building=Building(tree=tree, depth=depth, progress=progress))
+        """Return the series with a receiver of the builds' progress."""
+        return replace(series, progress=progress)
 
     def exact_request(self, series: LiftCase) -> Request:
         """Return the request with the followed attributes written out."""

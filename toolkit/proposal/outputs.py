@@ -1,18 +1,17 @@
-"""Build as the user's Nix is configured; a failure names the derivation, its log and Nix's exit status."""
+"""Build as the user's Nix is configured; a failure has Nix's exit status, and the end of what Nix printed."""
 
 import json
 import os
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from msgspec import Struct
 
 from toolkit import process
-from toolkit.errors import CommandError, ToolkitError
+from toolkit.errors import CommandError
 from toolkit.model import Progress
 from toolkit.nix import evaluator, program, stores
-from toolkit.process import Command, Completed
+from toolkit.process import Command
 from toolkit.proposal.prove import Finding
 from toolkit.shipped import EXPRESSIONS
 from toolkit.sources.trees import NixpkgsTree
@@ -30,11 +29,10 @@ STATUSES = {
 }
 
 _SHOWN_LINES = 20
-_FAILED = re.compile(r"(?:builder for|Cannot build|build of) '([^']+\.drv)'")
 
 
 class Built(Struct, frozen=True, kw_only=True):
-    """The result of nix-build: store paths in the requested order, or `failure` and the end of the failing log."""
+    """The result of nix-build: store paths in the requested order, or `failure` and the end of what it printed."""
 
     paths: tuple[Path, ...] = ()
     failure: str | None = None
@@ -121,20 +119,7 @@ def build(wanted: Command, *, expected: int) -> Built:
         return Built(failure=f"nix-build was ended by signal {-done.status}", log=_tail(done.stderr))
     meaning = STATUSES.get(done.status, "see the Nix manual")
     said = program.reason(CommandError(done.argv, status=done.status, stderr=done.stderr))
-    return Built(failure=f"nix-build ended with status {done.status} ({meaning}): {said}", log=_log(done))
-
-
-def _log(done: Completed) -> tuple[str, ...]:
-    """Return the end of the failing derivation's log, or of what nix-build said where Nix keeps none."""
-    failed = _FAILED.search(done.stderr)
-    if failed is None:
-        return _tail(done.stderr)
-    read = ["nix-store", "--read-log", failed[1]]
-    try:
-        kept = process.run(read, env=stores.environment()).text
-    except ToolkitError:
-        return _tail(done.stderr)
-    return (f"the end of the log of {failed[1]}:", *_tail(kept))
+    return Built(failure=f"nix-build ended with status {done.status} ({meaning}): {said}", log=_tail(done.stderr))
 
 
 def _tail(text: str) -> tuple[str, ...]:

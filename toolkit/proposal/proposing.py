@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
-from toolkit import files
+from toolkit import files, inside
 from toolkit.errors import RefusalError, ToolkitError, only, tried
 from toolkit.git import reading
 from toolkit.model import INTERRUPTED, Attempt, OverlayReport, Progress, Proof, Report, SourceRequest
@@ -18,6 +18,7 @@ from toolkit.proposal.prove import Subject
 from toolkit.proposal.registry import leaf_for, leaf_of
 from toolkit.proposal.requests import Request, command
 from toolkit.report import pull_request
+from toolkit.sources import TEMPLATE
 
 UNPROVEN = "nothing is proven of it yet"
 """The warning in the report of an overlay that is written before its proofs have run."""
@@ -90,8 +91,9 @@ def drafted(chosen: S, at: Path) -> S:
 def facts(series: Series[Any], report: Report) -> pull_request.DraftFacts:
     """Return the facts for the pull request's text, with the template of the source's own nixpkgs."""
     added = series.added.commit if series.added is not None else None
-    texts, template = leaf_for(series).texts(series), writing.template(series.source)
-    return pull_request.DraftFacts(report=report, texts=texts, template=template, added=added)
+    root = series.source.root
+    texts, template = leaf_for(series).texts(series), inside.find(root, TEMPLATE) if root is not None else None
+    return pull_request.DraftFacts(report=report, texts=texts, template=template or b"", added=added)
 
 
 def judge(chosen: Series[Any], *, progress: Progress) -> tuple[Proof, ...]:

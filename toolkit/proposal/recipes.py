@@ -82,55 +82,40 @@ class RecipeStep(StepText, frozen=True, kw_only=True):
 
 
 class Recipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A proposal: one line `about` it, and its steps. With a `package`, it is for that one alone.
-
-    In each text, `{package}` stands for the package.
-    """
+    """A proposal: one line `about` it, and its steps; in each text, `{package}` stands for the package."""
 
     about: str
     steps: tuple[RecipeStep, ...]
-    package: str | None = None
 
 
-def find(name: str, package: str | None = None) -> Recipe | None:
-    """Return the named recipe, a shipped one before the user's own, or the one at that path, or None.
+def named(name: str, package: str | None = None) -> Recipe:
+    """Return the named recipe, a shipped one before the user's own, or the one at that path.
 
-    Raise ToolkitError for an invalid recipe, or for an unknown rewrite or option in it.
+    Raise UsageError if there is none, ToolkitError for an invalid recipe, or for an unknown rewrite or option in it.
     """
     if "/" in name or name.endswith(_SUFFIX):
         return _read(Path(name), package)
     paths = (place / f"{name}{_SUFFIX}" for place in _places()) if re.fullmatch(r"[\w-]+", name) else ()
-    return next((_read(path, package) for path in paths if path.is_file()), None)
-
-
-def named(name: str, package: str | None = None) -> Recipe:
-    """Return the named recipe, or the one at that path; raise UsageError if there is none."""
-    if (recipe := find(name, package)) is None:
+    if (path := next((path for path in paths if path.is_file()), None)) is None:
         hint = f"known recipes are {', '.join(sorted(known()))}; a path has a slash or ends in {_SUFFIX}"
         raise UsageError(f"--recipe: '{name}' is unknown", hint=hint)
-    return recipe
+    return _read(path, package)
 
 
 def asked(request: Request) -> Recipe | None:
-    """Return the requested recipe: by --recipe, or by a target that names a recipe for a single package."""
-    name = request.recipe or request.target
-    recipe = named(name) if request.recipe is not None else _target_recipe(request.target)
-    if recipe is None:
+    """Return the requested recipe, None for a lift; raise UsageError for options that do not go with it."""
+    if request.recipe is None:
         if request.settings:
             raise UsageError("--set: goes with a recipe")
         return None
-    if request.recipe is not None and recipe.package not in {None, request.target}:
-        raise UsageError(f"--recipe: '{name}' is for {recipe.package}, not for {request.target}")
-    require_settings(recipe, request.settings)
+    recipe = named(request.recipe)
+    options = {option for step in recipe.steps for option in REWRITES[step.rewrite].options}
+    if unknown := [key for key in request.settings if key not in options]:
+        hint = f"it has {', '.join(sorted(options))}" if options else "it has none"
+        raise UsageError(f"--set: '{unknown[0]}' is no option of the recipe", hint=hint)
     if request.bindings or request.designs or request.follow or request.called:
-        raise UsageError(f"{name}: is a recipe, and takes options by --set alone")
+        raise UsageError(f"{request.recipe}: is a recipe, and takes options by --set alone")
     return recipe
-
-
-def _target_recipe(name: str) -> Recipe | None:
-    """Return the recipe for a single package that is named like a target."""
-    recipe = find(name) if re.fullmatch(r"[\w-]+", name) else None
-    return recipe if recipe is not None and recipe.package is not None else None
 
 
 def recorded(proposal: Proposal) -> Recipe | None:
@@ -233,14 +218,6 @@ def require_few(recipe: Recipe, count: int, limit: int | None) -> None:
     if count > most:
         hint = "nixpkgs closes mass changes (552408, 315337): name a few packages, best your own; --limit N takes more"
         raise UsageError(f"--recipe: {count} packages at once, and at most {most} are welcome", hint=hint)
-
-
-def require_settings(recipe: Recipe, settings: Mapping[str, str]) -> None:
-    """Raise UsageError for a setting that no step of the recipe has."""
-    options = {option for step in recipe.steps for option in REWRITES[step.rewrite].options}
-    if unknown := [key for key in settings if key not in options]:
-        hint = f"it has {', '.join(sorted(options))}" if options else "it has none"
-        raise UsageError(f"--set: '{unknown[0]}' is no option of the recipe", hint=hint)
 
 
 def _places() -> Iterator[Path]:

@@ -9,15 +9,15 @@ from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
-from toolkit import files, inside
+from toolkit import files
 from toolkit.git import mailing
 from toolkit.git.calls import PLACEHOLDER
-from toolkit.model import Commit, FileChange, OverlayReport, Proof, Report, Source, Status, TreeCommit
+from toolkit.model import Commit, FileChange, OverlayReport, Proof, Report, Status, TreeCommit
 from toolkit.nix import program
 from toolkit.proposal.leaf import Series
 from toolkit.report import pull_request, report
 from toolkit.report.pull_request import DraftFacts
-from toolkit.sources import TEMPLATE, recorded
+from toolkit.sources import recorded
 
 T = TypeVar("T", bound="Series[Any]")
 
@@ -70,11 +70,6 @@ def nameless(series: Series[Any]) -> Iterator[str]:
     if is_sent and any(PLACEHOLDER.encode() in patch.content for patch in series.patches):
         commands = "git config --global user.name 'YOUR NAME', and user.email"
         yield f"series: its author is a placeholder, since git has none; {commands}, or --author"
-
-
-def template(source: Source) -> bytes:
-    """Return nixpkgs' template for pull requests, empty if it is not on this machine."""
-    return (inside.find(source.root, TEMPLATE) or b"") if source.root is not None else b""
 
 
 def write_reports(directory: Path, series: Series[Any], facts: DraftFacts) -> None:

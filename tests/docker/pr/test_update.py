@@ -164,7 +164,7 @@ class TestRefusals:
     def test_detached_worktree(self, contributed: Contributed) -> None:
         contributed.git("checkout", "--quiet", "--detach")
         error = refused(contributed)
-        assert str(error) == f"{contributed.worktree}: has a commit checked out, not branch '{BRANCH}'"
+        assert "is not checked out anywhere" in str(error)
         assert f"switch {BRANCH}" in str(error.hint)
 
 

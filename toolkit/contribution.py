@@ -29,7 +29,6 @@ class Contribution(Struct, frozen=True, kw_only=True):
     follow: tuple[str, ...] = ()
     called: dict[str, str] = {}
     recipe: str | None = None
-    settings: dict[str, str] = {}
     others: tuple[str, ...] = ()
 
     @property

@@ -243,7 +243,7 @@ class Proposal(Struct, frozen=True, kw_only=True):
     """The user's request, and the resulting commits.
 
     `package` is the attribute path in nixpkgs, `target` the path of its file, `bindings` are the names that leave the
-    let. `recipe` and `settings` define the steps, `author` is the mails' `NAME <EMAIL>`, None for git's user. For
+    let. `recipe` defines the steps, `author` is the mails' `NAME <EMAIL>`, None for git's user. For
     someone else's patch, `steps` are the recognised ones, perhaps without a known design.
     """
 
@@ -256,7 +256,6 @@ class Proposal(Struct, frozen=True, kw_only=True):
     patches: tuple[Patch, ...] = ()
     upstream_diff: bytes = b""
     recipe: str | None = None
-    settings: dict[str, str] = {}
     author: str | None = None
 
 

@@ -22,9 +22,9 @@ from toolkit.proposal.requests import CheckRequest, Request
 PROVEN = ("parse", "applies", "no-rebuild", "readers", "overlay")
 
 
-def described(text: str, *, name: str, whose: str = "your") -> str:
+def described(text: str, *, name: str) -> str:
     assert name.endswith("package.nix")
-    return text.replace("Keeps notes", f"Keeps {whose} notes")
+    return text.replace("Keeps notes", "Keeps your notes")
 
 
 def renamed(text: str, *, name: str) -> str:
@@ -54,7 +54,7 @@ why = "The description does not say whose notes they are."
 
 @pytest.fixture(autouse=True)
 def rewrites(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(recipes.REWRITES, "described", Rewrite(make=described, options=("whose",)))
+    monkeypatch.setitem(recipes.REWRITES, "described", Rewrite(make=described))
     monkeypatch.setitem(recipes.REWRITES, "renamed", Rewrite(make=renamed))
     monkeypatch.setitem(recipes.REWRITES, "emptied", Rewrite(make=emptied))
     monkeypatch.setitem(recipes.REWRITES, "touched", Rewrite(make=touched))
@@ -91,17 +91,16 @@ def test_a_recipe_of_the_user_has_a_name(tmp_path: Path) -> None:
     assert "overrid" not in text.split("<details>")[0]
 
 
-def test_a_recipe_by_its_path_is_for_any_package_and_has_options(tmp_path: Path, recipe: Path) -> None:
-    report = run(tmp_path / "out", "notes-server", recipe=str(recipe), settings={"whose": "all"})
+def test_a_recipe_by_its_path_is_for_any_package(tmp_path: Path, recipe: Path) -> None:
+    report = run(tmp_path / "out", "notes-server", recipe=str(recipe))
     assert passed(report) == {*PROVEN}
-    assert b"Keeps all notes" in report.proposal.commits[-1].after
     document = json.loads((tmp_path / "out/report.json").read_text())
-    assert (document["recipe"], document["settings"]) == (str(recipe), {"whose": "all"})
+    assert document["recipe"] == str(recipe)
     # What the report names is not read again, and the same is proven.
     recipe.unlink()
     again = check(CheckRequest(target="", directory=tmp_path / "out"), progress=Silence())
     assert passed(again) == {*PROVEN}
-    assert (again.proposal.recipe, again.proposal.settings) == (str(recipe), {"whose": "all"})
+    assert again.proposal.recipe == str(recipe)
 
 
 def test_a_file_that_a_recipe_does_not_change_is_refused(tmp_path: Path, recipe: Path) -> None:
@@ -130,9 +129,8 @@ def test_a_commit_that_rebuilds_is_not_proven_to_keep_the_derivation(tmp_path: P
     [
         (
             ("described", "os.system"),
-            "rewrite 'os.system' is unknown; known are fetcher, final-attrs, final-package, lift",
+            "rewrite 'os.system' is unknown; known are fetcher, final-attrs, final-package",
         ),
-        (("why =", "options = { who = 'me' }\nwhy ="), "rewrite 'described' has no option 'who'"),
         (("[[steps]]", "steps = []\n[other]"), "field 'other' is unknown"),
         (("[[steps]]", f"x = {'[' * 100_000}\n[[steps]]"), "is nested too deep"),
         (("[[steps]]", f"{'a.' * 3_000}b = 1\n[[steps]]"), "is nested too deep"),
@@ -150,13 +148,11 @@ def test_what_a_recipe_cannot_name_is_an_error(
 @pytest.mark.parametrize(
     ("choices", "fact"),
     [
-        ({"settings": {"who": "me"}}, "--set: 'who' is no option of the recipe"),
-        ({"bindings": ("web-ui",)}, "is a recipe, and takes options by --set alone"),
-        ({"design": Design.STAY}, "is a recipe, and takes options by --set alone"),
-        ({"follow": frozenset(["src"])}, "is a recipe, and takes options by --set alone"),
-        ({"called": {"web-ui": "ui"}}, "is a recipe, and takes options by --set alone"),
+        ({"bindings": ("web-ui",)}, "is a recipe, and takes none of the options of a lift"),
+        ({"design": Design.STAY}, "is a recipe, and takes none of the options of a lift"),
+        ({"follow": frozenset(["src"])}, "is a recipe, and takes none of the options of a lift"),
+        ({"called": {"web-ui": "ui"}}, "is a recipe, and takes none of the options of a lift"),
         ({"recipe": "none"}, "--recipe: 'none' is unknown"),
-        ({"recipe": None, "settings": {"who": "me"}}, "--set: goes with a recipe"),
     ],
 )
 def test_what_does_not_go_with_a_recipe_is_refused(
@@ -167,13 +163,6 @@ def test_what_does_not_go_with_a_recipe_is_refused(
     assert ("known recipes are fetcher, final-attrs" in str(caught.value.hint)) is ("unknown" in fact)
 
 
-def test_a_recipe_says_which_options_it_has(tmp_path: Path, recipe: Path) -> None:
-    for name, hint in ((str(recipe), "it has whose"), ("final-attrs", "it has none")):
-        with pytest.raises(UsageError, match=r"^--set: 'who' is no option of the recipe$") as caught:
-            run(tmp_path / "out", "status-board", recipe=name, settings={"who": "me"})
-        assert caught.value.hint == hint
-
-
 def test_a_script_that_looks_for_what_a_recipe_changes_is_named_with_the_file(tmp_path: Path, recipe: Path) -> None:
     root = shutil.copytree(specimen.path(), tmp_path / "nixpkgs")
     notes = root / NOTES
@@ -182,18 +171,6 @@ def test_a_script_that_looks_for_what_a_recipe_changes_is_named_with_the_file(tm
     recipe.write_text(RECIPE.replace('"described"', '"emptied"'))
     with pytest.raises(RefusalError, match=rf"^{NOTES}: update.sh looks for '\$\{{lib.name\}}' in its text"):
         run(tmp_path / "out", "notes-server", nixpkgs=str(root), recipe=str(recipe))
-
-
-def test_a_lift_is_a_rewrite_of_a_recipe_as_well(tmp_path: Path, recipe: Path) -> None:
-    recipe.write_text(RECIPE.replace('"described"', '"lift"'))
-    report = run(tmp_path / "out", "notes-server", recipe=str(recipe), settings={"design": "move"})
-    assert passed(report) >= {"no-rebuild"}
-    assert b"finalAttrs.passthru.web-ui" in report.proposal.commits[-1].after
-    with pytest.raises(RefusalError, match=rf"^{NOTES}: .*none"):
-        run(tmp_path / "other", "notes-server", recipe=str(recipe), settings={"bindings": "none"})
-    with pytest.raises(UsageError, match=r"^--set: 'layer' is not a design$") as caught:
-        run(tmp_path / "other", "notes-server", recipe=str(recipe), settings={"design": "layer"})
-    assert caught.value.hint == "there are stay, move"
 
 
 def test_a_recipe_is_its_own_for_a_target_that_has_a_proposal(tmp_path: Path, recipe: Path) -> None:

@@ -18,7 +18,7 @@ from toolkit.report import contributed
 
 MASTER = "master"
 
-_LIFTED = ("--set", "--binding", "--as", "--design", "--follow")
+_LIFTED = ("--binding", "--as", "--design", "--follow")
 _OF_SERIES = (*_LIFTED, "--rootlesskit", "--only")
 _BATCH = ("--maintainer", "--limit")
 _MAKING = ("--base", "--fetch", "--trailer", *_OF_SERIES)

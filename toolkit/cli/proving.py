@@ -88,7 +88,6 @@ _several = partial(options.own_value, multiple=True)
 
 proposal_options = options.together(
     options.own_value("--recipe", metavar="NAME", help="A recipe that 'propose --help-all' lists, or a TOML file."),
-    _deep("--set", "settings", multiple=True, metavar="KEY=VALUE", help="An option of the recipe; may be repeated."),
     _several("--binding", "bindings", metavar="NAME", help="Lift only this binding (not for docker); may be repeated."),
     _deep(
         "--as",
@@ -161,7 +160,6 @@ def proposed(target: str, source: SourceRequest, *, out: Path, force: bool) -> R
         bindings=options.asked("bindings") or (),
         designs={step: design for step, design in designs.items() if design is not None},
         recipe=options.asked("recipe"),
-        settings=_settings(options.asked("settings") or ()),
         follow=followed,
         called=_called(options.asked("called") or ()),
         only=options.asked("only") or (),
@@ -170,14 +168,6 @@ def proposed(target: str, source: SourceRequest, *, out: Path, force: bool) -> R
         force=force,
         limit=options.asked("limit"),
     )
-
-
-def _settings(given: Sequence[str]) -> dict[str, str]:
-    """Parse KEY=VALUE; raise click.UsageError for any other form."""
-    pairs = {each: each.partition("=") for each in given}
-    if wrong := [each for each, (key, equals, _) in pairs.items() if not key or not equals]:
-        raise click.UsageError(f"--set: '{wrong[0]}' is not KEY=VALUE")
-    return {key: value for key, _, value in pairs.values()}
 
 
 def _called(given: Sequence[str]) -> dict[str, str]:

@@ -164,7 +164,6 @@ class BranchGround(Struct, frozen=True, kw_only=True, eq=False):
                 follow=request.follow,
                 called=dict(request.called),
                 recipe=request.recipe,
-                settings=dict(request.settings),
                 trailers=order.trailers,
                 text=contributions.digest(content),
             ),

@@ -129,7 +129,6 @@ def _request(kept: Contribution) -> Request:
         called=kept.called,
         designs={step.name: step.design for step in kept.steps} if kept.recipe is None else {},
         recipe=kept.recipe,
-        settings=kept.settings,
         only=kept.only,
     )
 
@@ -142,7 +141,6 @@ def _wanted(asked: Request, kept: Request) -> Request:
         follow=asked.follow or kept.follow,
         called=asked.called or kept.called,
         designs={**kept.designs, **asked.designs},
-        settings={**kept.settings, **asked.settings},
         only=asked.only or kept.only,
         depth=asked.depth,
     )

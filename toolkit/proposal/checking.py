@@ -93,7 +93,6 @@ def _recorded(request: CheckRequest, directory: Path, *, progress: Progress) -> 
         patches=series,
         upstream_diff=diff,
         recipe=document.recipe,
-        settings=document.settings,
     )
     asked = Request(
         target=document.target,
@@ -101,7 +100,6 @@ def _recorded(request: CheckRequest, directory: Path, *, progress: Progress) -> 
         bindings=document.bindings,
         designs={step.name: step.design for step in document.steps},
         recipe=document.recipe,
-        settings=document.settings,
         depth=request.depth,
         out=directory,
     )

@@ -74,9 +74,9 @@ def _open(
 ) -> Opened:
     """Read the file of a package."""
     recipe, target = only(recipe), only(target)
-    if request.recipe is not None:
+    if (name := request.recipe) is not None:
         request = replace(request, target=target.package)
-        recipe = recipes.named(request.recipe or "", target.package)
+        recipe = recipes.named(name, target.package)
     elif target.unwanted is not None and not (request.own or request.bindings or request.depth.systems):
         hint = "--binding NAME lifts a part of it all the same"
         raise RefusalError(f"{target.package}: {target.unwanted}", hint=hint)
@@ -188,7 +188,7 @@ def _rewritten(found: Opened, recipe: Recipe, tree: NixpkgsTree) -> LiftCase:
     commits: list[Commit] = []
     text = found.text
     for each in recipe.steps:
-        before, text = text, each.made(text, found.request.settings, name=str(found.target.file))
+        before, text = text, recipes.REWRITES[each.rewrite].make(text, name=str(found.target.file))
         if text == before:
             raise RefusalError(f"{found.target.file}: '{each.rewrite}' has nothing to change")
         scripts.require_found(found.scripts, before, text, name=str(found.target.file))

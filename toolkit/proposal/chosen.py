@@ -133,7 +133,6 @@ def series_in(  # noqa: PLR0913, PLR0917 - what a series begins with
         steps=tuple(steps),
         commits=tuple(commits),
         recipe=request.recipe,
-        settings=dict(request.settings),
         author=request.author,
         warnings=tree.warnings,
         stages=(

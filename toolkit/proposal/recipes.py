@@ -1,15 +1,15 @@
-"""Recipes: proposals as data. Each step names an installed package's rewrite, with options.
+"""Recipes: proposals as data. Each step names an installed package's rewrite.
 
 A recipe is a TOML file in patches/recipes/, in the user's configuration, or anywhere else. It contains no code.
 """
 
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from difflib import unified_diff
 from pathlib import Path, PurePosixPath
 
-from msgspec import Struct, field
+from msgspec import Struct
 from platformdirs import user_config_path
 
 from toolkit import inside, patches
@@ -18,8 +18,6 @@ from toolkit.lift.fetchers import renewed
 from toolkit.lift.final_attrs import final_attrs
 from toolkit.lift.final_package import final_package
 from toolkit.lift.locating import CalledNames
-from toolkit.lift.plan import ASKED, Design, LiftWay
-from toolkit.lift.rewriting import lift
 from toolkit.lift.survey import files_of
 from toolkit.model import Proposal
 from toolkit.nix import limits
@@ -33,52 +31,35 @@ _SLOW_SECONDS = 0.3
 
 
 class Rewrite(Struct, frozen=True, kw_only=True):
-    """A function from a file's text to its new text, the names of its options, and its additional claims.
+    """A function from the text of the file `name` to its new text, and its additional claims.
 
-    `name` is the file's in messages. It raises RefusalError, with the place, if the result would be a guess. `claims`
-    are additional ones. Reviewers accept at most `most` packages at once.
+    It raises RefusalError, with the place, if the result would be a guess. Reviewers accept at most `most` packages at
+    once.
     """
 
     make: Callable[..., str]
-    options: tuple[str, ...] = ()
     claims: tuple[str, ...] = ()
     most: int = 25
-
-
-def lifted(text: str, *, name: str, bindings: str = "", design: str = Design.STAY, follow: str = "") -> str:
-    """Lift packages in the lets of a file; commas separate several names."""
-    if design not in ASKED:
-        raise UsageError(f"--set: '{design}' is not a design", hint=f"there are {', '.join(ASKED)}")
-    listed = [tuple(filter(None, names.split(","))) for names in (bindings, follow)]
-    return lift(text, LiftWay(bindings=listed[0], design=Design(design), follow=listed[1]), name=name).text
 
 
 REWRITES: dict[str, Rewrite] = {
     "fetcher": Rewrite(make=renewed, claims=("passthru", "meta", "overrides")),
     "final-attrs": Rewrite(make=final_attrs, claims=("source-follows",), most=10),
     "final-package": Rewrite(make=final_package, claims=("meta", "tests-follow")),
-    "lift": Rewrite(make=lifted, options=("bindings", "design", "follow")),
 }
 """The rewrites for steps, by name."""
 
 
 class RecipeStep(StepText, frozen=True, kw_only=True):
-    """A commit, the rewrite that makes it, and its `options`; `rebuilds` permits changed derivations."""
+    """A commit, and the rewrite that makes it; `rebuilds` permits changed derivations."""
 
     rewrite: str
-    options: dict[str, str] = field(default_factory=dict[str, str])
     rebuilds: bool = False
 
     @property
     def claims(self) -> tuple[str, ...]:
         """The names of the rewrite's claims, none for an unknown rewrite."""
         return REWRITES[self.rewrite].claims if self.rewrite in REWRITES else ()
-
-    def made(self, text: str, settings: Mapping[str, str], *, name: str) -> str:
-        """Return the new text of a file; raise as the rewrite does."""
-        rewrite = REWRITES[self.rewrite]
-        own = {key: value for key, value in settings.items() if key in rewrite.options}
-        return rewrite.make(text, name=name, **{**self.options, **own})
 
 
 class Recipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -91,7 +72,7 @@ class Recipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 def named(name: str, package: str | None = None) -> Recipe:
     """Return the named recipe, a shipped one before the user's own, or the one at that path.
 
-    Raise UsageError if there is none, ToolkitError for an invalid recipe, or for an unknown rewrite or option in it.
+    Raise UsageError if there is none, ToolkitError for an invalid recipe, or for an unknown rewrite in it.
     """
     if "/" in name or name.endswith(_SUFFIX):
         return _read(Path(name), package)
@@ -105,17 +86,10 @@ def named(name: str, package: str | None = None) -> Recipe:
 def asked(request: Request) -> Recipe | None:
     """Return the requested recipe, None for a lift; raise UsageError for options that do not go with it."""
     if request.recipe is None:
-        if request.settings:
-            raise UsageError("--set: goes with a recipe")
         return None
-    recipe = named(request.recipe)
-    options = {option for step in recipe.steps for option in REWRITES[step.rewrite].options}
-    if unknown := [key for key in request.settings if key not in options]:
-        hint = f"it has {', '.join(sorted(options))}" if options else "it has none"
-        raise UsageError(f"--set: '{unknown[0]}' is no option of the recipe", hint=hint)
     if request.bindings or request.designs or request.follow or request.called:
-        raise UsageError(f"{request.recipe}: is a recipe, and takes options by --set alone")
-    return recipe
+        raise UsageError(f"{request.recipe}: is a recipe, and takes none of the options of a lift")
+    return named(request.recipe)
 
 
 def recorded(proposal: Proposal) -> Recipe | None:
@@ -198,7 +172,7 @@ def _tried(recipe: Recipe, root: Path, file: PurePosixPath, package: str) -> Rec
     try:
         before = after = inside.read(root, file).decode()
         for step in recipe.steps:
-            after = step.made(after, {}, name=str(file))
+            after = REWRITES[step.rewrite].make(after, name=str(file))
     except (ToolkitError, UnicodeDecodeError) as error:
         refused = error.message if isinstance(error, ToolkitError) else f"{file}: is not UTF-8"
         return RecipeTrial(package=package, file=file, refused=refused)
@@ -232,6 +206,4 @@ def _read(path: Path, package: str | None) -> Recipe:
     for step in recipe.steps:
         if step.rewrite not in REWRITES:
             raise ToolkitError(f"{path}: rewrite '{step.rewrite}' is unknown; known are {', '.join(REWRITES)}")
-        if unknown := [key for key in step.options if key not in REWRITES[step.rewrite].options]:
-            raise ToolkitError(f"{path}: rewrite '{step.rewrite}' has no option '{unknown[0]}'")
     return recipe

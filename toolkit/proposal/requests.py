@@ -16,9 +16,9 @@ class Request(Struct, frozen=True, kw_only=True):
 
     `bindings` are the parts to lift, by default all that no override reaches. `designs` maps a step to its design; Nix
     chooses for other steps. A moved definition takes the attributes in `follow` from the package; `called` maps a
-    binding to the name of its attribute. `only` names the steps to make, by default all. `recipe` is a name or path,
-    `settings` are its options. `author` is `NAME <EMAIL>`, None for git's user. `own` is for the user's overlay, which
-    may have a form that upstream does not want.
+    binding to the name of its attribute. `only` names the steps to make, by default all. `recipe` is a name or path.
+    `author` is `NAME <EMAIL>`, None for git's user. `own` is for the user's overlay, which may have a form that
+    upstream does not want.
     """
 
     target: str
@@ -28,7 +28,6 @@ class Request(Struct, frozen=True, kw_only=True):
     follow: tuple[str, ...] = ()
     called: Mapping[str, str] = field(default_factory=dict[str, str])
     recipe: str | None = None
-    settings: Mapping[str, str] = field(default_factory=dict[str, str])
     only: tuple[str, ...] = ()
     depth: Depth = field(default_factory=Depth)
     author: str | None = None

@@ -18,7 +18,7 @@ from toolkit.model import Oid, OverlayReport, Proof, Proven, Report, SourceReque
 from toolkit.report.markdown import cell, counted, fence
 from toolkit.text import harmless
 
-SCHEMA = 2
+SCHEMA = 3
 OVERLAY_SCHEMA = 1
 
 
@@ -54,7 +54,7 @@ class ReportDocument(Struct, frozen=True, kw_only=True):
     `unlet` is the version that wrote it; `result` is `passed`, `failed`, or `incomplete` if no proof failed but one was
     not run. `target` is the attribute path in nixpkgs, `file` the path of its file, `bindings` are the names that leave
     the let, `steps` the designs of the commits. `files` are the written ones, relative to the report's directory.
-    `recipe` is the value of --recipe, `settings` those of --set.
+    `recipe` is the value of --recipe.
     """
 
     schema: int
@@ -72,7 +72,6 @@ class ReportDocument(Struct, frozen=True, kw_only=True):
     tools: dict[str, str]
     walls: tuple[str, ...] = ()
     recipe: str | None = None
-    settings: dict[str, str] = {}
 
 
 def document(report: Report) -> ReportDocument:
@@ -105,7 +104,6 @@ def document(report: Report) -> ReportDocument:
         warnings=report.warnings,
         files=report.files,
         recipe=proposal.recipe,
-        settings=proposal.settings,
         tools=dict(report.tools),
         walls=landlock.walls(),
     )

@@ -63,5 +63,5 @@ def create(order: BranchOrder, request: Request, *, progress: Progress) -> PullR
         with worktrees.adding(clone, branch=order.branch, commit=oids[-1], path=path):
             made = ground.write(order, oids, messages, replacement, worktree=path)
             contributions.write(replacement.building, made.contribution)
-            replacement.keep()
+            replacement.take_place()
     return replace(done, made=made)

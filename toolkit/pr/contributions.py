@@ -80,26 +80,16 @@ def edited_text(common: Path, contribution: Contribution) -> bytes | None:
 
 
 class DirectoryReplacement(Struct):
-    """A directory under construction at `building`, which will replace the one at `place`.
-
-    The old content stays until then, and returns unless `keep` is called.
-    """
+    """A directory under construction at `building`, which replaces the one at `place` once it is `put` there."""
 
     place: Path
     building: Path
-    kept: bool = False
     put: bool = False
 
     def take_place(self) -> None:
         """Exchange the new directory with the old one."""
         files.exchange(self.building, self.place)
         self.put = True
-
-    def keep(self) -> None:
-        """Make the replacement permanent."""
-        if not self.put:
-            self.take_place()
-        self.kept = True
 
 
 @contextmanager
@@ -117,7 +107,7 @@ def alone(common: Path) -> Generator[None]:
 
 @contextmanager
 def replacing(common: Path, branch: str) -> Generator[DirectoryReplacement]:
-    """Yield a directory for building a proposal; it replaces an older one completely, if it is kept.
+    """Yield a directory for building a proposal; once it takes the place of an older one, only an error takes it back.
 
     Raise ToolkitError for an OSError in the block, such as a full disk; see also `alone`.
     """
@@ -129,11 +119,13 @@ def replacing(common: Path, branch: str) -> Generator[DirectoryReplacement]:
             there.parent.mkdir(exist_ok=True)
             replacement.building.mkdir()
             yield replacement
-        except OSError as error:
-            raise ToolkitError(f"{error.filename or there}: cannot be written: {error.strerror}") from error
-        finally:
-            if replacement.put and not replacement.kept:
+        except BaseException as error:
+            if replacement.put:
                 files.exchange(there, replacement.building)
+            if isinstance(error, OSError):
+                raise ToolkitError(f"{error.filename or there}: cannot be written: {error.strerror}") from error
+            raise
+        finally:
             files.remove(replacement.building)
             _remove_empty(there.parent)
 

@@ -71,7 +71,6 @@ def update(asked: BranchOrder, request: Request, *, progress: Progress) -> PullR
         replacement.take_place()
         progress.step(f"moving {worktree.path}")
         worktrees.move(worktree, to=moved)
-        replacement.keep()
     lost = (f"your commit '{subject}' was dropped: the new base contains all of it" for subject in dropped)
     return replace(done, made=made, warnings=(*ground.warnings, *lost), own_proofs=proofs, range_diff=difference)
 

@@ -32,7 +32,7 @@ def keep(common: Path, branch: str, text: bytes = b"text\n") -> Contribution:
     with contributions.replacing(common, branch) as replacement:
         (replacement.building / contributions.TEXT).write_bytes(text)
         contributions.write(replacement.building, kept)
-        replacement.keep()
+        replacement.take_place()
     return kept
 
 
@@ -100,10 +100,12 @@ class TestRecord:
 
 
 class TestReplacing:
-    @pytest.mark.parametrize("put", [False, True])
     @pytest.mark.parametrize("had", [False, True])
-    @pytest.mark.parametrize("how", ["ends", KeyboardInterrupt, ToolkitError, OSError])
-    def test_what_is_not_kept_leaves_no_trace(
+    @pytest.mark.parametrize(
+        ("how", "put"),
+        [("ends", False), *((how, put) for how in (KeyboardInterrupt, ToolkitError, OSError) for put in (False, True))],
+    )
+    def test_what_fails_leaves_no_trace(
         self, tmp_path: Path, how: str | type[BaseException], *, had: bool, put: bool
     ) -> None:
         if had:

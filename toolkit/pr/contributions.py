@@ -191,28 +191,23 @@ def find(clone: Clone, branch: str | None) -> Standing:
 
     Raise ToolkitError if there is none, UsageError if there are several.
     """
-    if branch is None:
-        all_known = known(clone.common)
-        here = next(
-            (each.branch or each.made_for for each in worktrees.worktrees(clone) if each.path == clone.top), None
-        )
-        if len(all_known) > 1 and here not in {each.branch for each in all_known}:
-            names = ", ".join(each.branch for each in all_known)
-            raise UsageError(f"{clone.top}: unlet made several branches: {names}", hint="choose one with --branch NAME")
-        if not all_known:
-            makes = f"unlet pr --repo {quote(str(clone.top))} makes one"
-            raise ToolkitError(f"{clone.top}: unlet made no branch here", hint=makes)
-        kept = next((each for each in all_known if each.branch == here), all_known[0])
+    all_known = known(clone.common)
+    names = ", ".join(each.branch for each in all_known)
+    if branch is not None:
+        found = [each for each in all_known if each.branch == branch]
     else:
-        tip = clones.branch_commit(clone, branch)
-        found = read(clone.common, branch)
-        if found is None:
-            fact = f"branch '{branch}' was not made by unlet" if tip is not None else f"there is no branch '{branch}'"
-            all_known = known(clone.common)
-            made = ", ".join(each.branch for each in all_known)
-            hint = f"choose with --branch one that it made: {made}" if made else None
-            raise ToolkitError(f"{clone.top}: {fact}", hint=hint)
-        kept = found
+        there = worktrees.worktrees(clone)
+        here = next((each.branch or each.made_for for each in there if each.path == clone.top), None)
+        found = [each for each in all_known if each.branch == here] or [*all_known]
+        if len(found) > 1:
+            fact = f"unlet made several branches: {names}"
+            raise UsageError(f"{clone.top}: {fact}", hint="choose one with --branch NAME")
+    if not found:
+        makes = f"unlet pr --repo {quote(str(clone.top))} makes one"
+        hint = f"choose with --branch one that it made: {names}" if names else makes
+        name = f" '{branch}'" if branch is not None else ""
+        raise ToolkitError(f"{clone.top}: unlet made no branch{name} here", hint=hint)
+    (kept,) = found
     return Standing(kept=kept, tip=clones.branch_commit(clone, kept.branch), worktree=_worktree(clone, kept.branch))
 
 

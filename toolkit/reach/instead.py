@@ -200,7 +200,9 @@ def obstacle(left: Sequence[Left], calls: Sequence[Call]) -> str:
         return f"'{part}' stays, and no overlay of unlet's makes it overridable"
     if not left:
         return "the packages are those of another set"
-    if not calls or calls[-1].method == "override":
+    if not calls:
+        return "the call that makes the override is not seen"
+    if calls[-1].method == "override":
         return "an override by arguments can be written in no other way"
     return "each of those that were tried leaves something behind too, or does not evaluate"
 

@@ -233,7 +233,7 @@ def test_what_a_part_downloads_for_a_new_source_gets_another_hash(reached: Calla
         ("engine = prev.engine.overrideAttrs { part = prev.tool; };", "'part-29.6.0' stays, and no overlay"),
         ("double = prev.double.override { tool = prev.spare; };", "'tool-2.0' stays, and no overlay"),
         (
-            'plain = final.mkDerivation { pname = "plain"; version = "2.0.0"; inherit (prev.plain) src; };',
+            'named = with prev; mkDerivation { pname = "named"; version = "2.0"; vendorHash = hash "e"; };',
             "the call that makes the override is not seen",
         ),
         # Nothing reads an npmDeps that the package has not had.

@@ -128,15 +128,16 @@ class Session:
         """Return the answer to an expression, which must print it with `say`, or the reason for having none."""
         if time.monotonic() >= self._deadline:
             return self._late("")
-        for _ in range(2):
-            try:
-                return documents.convert(self._asked(question), kind, document="Nix's answer")
-            except EvaluationError as error:
-                failed = error
-            # What was answered before may have taken the memory.
-            if not (failed.is_limit and self._has_room):
-                break
-        return failed
+        answer = self._attempt(question, kind)
+        # What was answered before may have taken the memory.
+        is_full = isinstance(answer, EvaluationError) and answer.is_limit and self._has_room
+        return self._attempt(question, kind) if is_full else answer
+
+    def _attempt(self, question: str, kind: type[T]) -> T | EvaluationError:
+        try:
+            return documents.convert(self._asked(question), kind, document="Nix's answer")
+        except EvaluationError as error:
+            return error
 
     def known(self, question: str, kind: type[T], otherwise: T) -> T:
         """Return Nix's answer, or another one if it has none."""

@@ -279,29 +279,6 @@ class TestShrink:
         assert {entry.key: entry.size for entry in cache.entries()} == {"a": below, "b": 400_000}
         assert below > 400_000
 
-    def test_a_tree_is_measured_once_and_another_of_its_name_again(self, cache: Cache) -> None:
-        self.fill(cache, "a", "b")
-        place = cache.root / "trees/a"
-        for number in range(1001):
-            (place / str(number)).mkdir()
-        (before,) = (entry.size for entry in cache.entries() if entry.key == "a")
-        (place / "more").write_bytes(b"x" * 400_000)
-        (cache.root / "trees/b/more").write_bytes(b"x" * 400_000)
-        assert {entry.key: entry.size for entry in cache.entries()} == {"a": before, "b": 800_000}
-        record = cache.root / "locks/sizes-trees-a"
-        for damaged in (record.read_bytes()[:-8], b"x" * 7, b""):
-            record.write_bytes(damaged)
-            assert next(entry.size for entry in cache.entries() if entry.key == "a") == before + 400_000
-        place.rename(cache.root / "trees/c")
-        self.fill(cache, "a")
-        assert {entry.key: entry.size for entry in cache.entries()} == {
-            "a": 400_000,
-            "b": 800_000,
-            "c": before + 400_000,
-        }
-        cache.clean()
-        assert not [*cache.root.glob("locks/sizes-*")]
-
     def test_what_was_shared_with_one_that_is_gone_counts_for_the_others(self, cache: Cache) -> None:
         self.fill(cache, "a", "b")
         self.shrunk(cache)

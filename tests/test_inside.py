@@ -105,16 +105,12 @@ def test_circle_ends(root: Path) -> None:
 
 def test_nothing_is_absent(root: Path) -> None:
     name = linked(root, "b/gone")
-    for path, fact in (
-        (name, "is a dangling link"),
-        ("x", "no such file or directory"),
-        ("a/other/x", "no such file or directory"),
-    ):
-        with pytest.raises(AbsentError, match=rf"{fact}$"):
+    for path in (name, "x", "a/other/x"):
+        with pytest.raises(AbsentError, match=r"no such file or directory$"):
             inside.read(root, path)
         assert inside.find(root, path) is None
     assert not inside.leads_out(root, name)
-    with pytest.raises(ToolkitError, match="cannot be read"):
+    with pytest.raises(ToolkitError, match="nul byte"):
         inside.read(root, "a\0b")
 
 

@@ -31,15 +31,15 @@ def test_unknown_pin_is_a_usage_error_that_names_the_known_ones() -> None:
     ("text", "message"),
     [
         ("[[pin]", "not TOML: "),
-        ("", "field 'pin' is missing"),
-        ('[[pin]]\nname = "a"', "field 'pin[0].commit' is missing"),
+        ("", "object missing required field `pin`"),
+        ('[[pin]]\nname = "a"', "object missing required field `commit` - at `$.pin[0]`"),
         (
             '[[pin]]\nname = "a"\ncommit = "zz"\nabout = ""',
-            "field 'pin[0].commit' is wrong: git object id: 'zz'",
+            "git object id: 'zz'",
         ),
         (
             f'[[pin]]\nname = 1\ncommit = "{"1" * 40}"\nabout = ""',
-            "field 'pin[0].name' is of type 'int'",
+            "expected `str`, got `int` - at `$.pin[0].name`",
         ),
     ],
 )

@@ -1,7 +1,6 @@
 """Convert JSON and TOML to values and back; an error names the document and the field."""
 
 import json
-import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -41,7 +40,7 @@ def read(content: bytes | str, kind: type[T], *, document: str) -> T:
         try:
             value: object = json.loads(content)
         except (ValueError, RecursionError) as error:
-            raise _broken(document) from error
+            raise BrokenError(f"{document}: is not JSON, or was cut off") from error
         return convert(value, kind, document=document)
 
 
@@ -56,10 +55,6 @@ def prepared(kind: type[T]) -> type[T]:
             msgspec.json.Decoder(kind, dec_hook=_decoded)
             _prepared.add(kind)
     return kind
-
-
-def _broken(document: str) -> BrokenError:
-    return BrokenError(f"{document}: is not JSON, or was cut off")
 
 
 class _Versioned(Struct, frozen=True, kw_only=True):
@@ -107,16 +102,8 @@ def _tables(content: bytes) -> Mapping[str, object]:
 
 
 def _wrong(document: str, error: msgspec.ValidationError) -> ToolkitError:
-    """Return the error that names the first field which is not as it should be, by what msgspec says of it."""
-    fact, _, path = str(error).removesuffix("`").partition(" - at `$")
-    if (field := re.fullmatch(r"Object (missing required|contains unknown) field `(.+)", fact.rstrip("`"))) is not None:
-        path, fact = f"{path}.{field[2]}", "is missing" if field[1].startswith("missing") else "is unknown"
-    elif (types := re.fullmatch(r"Expected `(.+)`, got `(.+)", fact.rstrip("`"))) is not None:
-        fact = f"is of type '{types[2]}' instead of '{types[1]}'"
-    else:
-        fact = f"is wrong: {fact[:1].lower()}{fact[1:]}"
-    what = f"field '{path.removeprefix('.')}'" if path else "the document"
-    return ToolkitError(f"{document}: {what} {fact}")
+    fact = str(error)
+    return ToolkitError(f"{document}: {fact[:1].lower()}{fact[1:]}")
 
 
 def _decoded(kind: type, value: Any) -> Any:  # noqa: ANN401 - as msgspec has it

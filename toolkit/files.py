@@ -65,13 +65,8 @@ def read(path: Path, *, most: int = MAXIMUM_BYTES, hint: str | None = None) -> b
             return opened(handle, name=str(path), most=most, hint=hint)
         finally:
             os.close(handle)
-    except FileNotFoundError:
-        message = f"{path}: is a dangling link" if path.is_symlink() else f"{path}: no such file"
-        raise ToolkitError(message) from None
-    except PermissionError:
-        raise ToolkitError(f"{path}: permission denied") from None
     except (OSError, ValueError) as error:
-        raise ToolkitError(f"{path}: cannot be read: {reason_of(error)}") from None
+        raise ToolkitError(f"{path}: {reason_of(error)}") from None
 
 
 def opened(handle: int, *, name: str, most: int = MAXIMUM_BYTES, hint: str | None = None) -> bytes:
@@ -213,23 +208,15 @@ def temporary() -> Generator[Path]:
 
 
 def place_of(path: Path) -> Path:
-    """Return the real place of a file that the user named; a link to a file is followed.
+    """Return the real place of a file that the user wants written; links are followed.
 
-    Raise ToolkitError if it is anything else, such as a device, a pipe or a dangling link, or belongs to git.
+    Raise ToolkitError if it is anything else, such as a device or a pipe, or belongs to git.
     """
-    place = path.resolve() if path.is_symlink() else path
-    try:
-        kind = stat.S_IFMT(place.stat().st_mode)
-    except FileNotFoundError:
-        if path.is_symlink():
-            raise ToolkitError(f"{path}: is a dangling link") from None
-        if not path.parent.is_dir():
-            raise ToolkitError(f"{path}: '{path.parent}' is not a directory") from None
-    except OSError as error:
-        raise ToolkitError(f"{path}: {reason_of(error)}") from None
-    else:
-        if kind != stat.S_IFREG:
-            raise ToolkitError(f"{path}: exists and is not a file")
+    place = path.resolve()
+    if not place.parent.is_dir():
+        raise ToolkitError(f"{path}: '{path.parent}' is not a directory")
+    if place.exists() and not place.is_file():
+        raise ToolkitError(f"{path}: exists and is not a file")
     refuse_in_repository(path)
     return place
 

@@ -61,10 +61,7 @@ def read_with_status(root: Path, path: Below, *, most: int = files.MAXIMUM_BYTES
         with _opened(root, path, _READ) as handle:
             return files.regular(handle, name=name, most=most), os.fstat(handle)
     except (FileNotFoundError, NotADirectoryError):
-        told = link(root, path)
-        raise AbsentError(
-            f"{name}: is a dangling link" if told is not None else f"{name}: no such file or directory"
-        ) from None
+        raise AbsentError(f"{name}: no such file or directory") from None
     except (OSError, ValueError) as error:
         raise _refusal(name, error) from None
 
@@ -178,11 +175,9 @@ def _refusal(name: str, error: OSError | ValueError) -> ToolkitError:
     facts = {
         errno.EXDEV: "is a link that leads out of the tree",
         errno.ELOOP: "is a link that leads in a circle",
-        errno.EACCES: "permission denied",
-        # A socket.
-        errno.ENXIO: "is not a regular file",
+        errno.ENXIO: "is not a regular file",  # a socket
     }
-    return ToolkitError(f"{name}: {facts.get(code or 0) or f'cannot be read: {reason_of(error)}'}")
+    return ToolkitError(f"{name}: {facts.get(code or 0) or reason_of(error)}")
 
 
 @contextmanager

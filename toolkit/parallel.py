@@ -3,7 +3,7 @@
 import queue
 import threading
 from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from typing import TypeVar
@@ -63,15 +63,11 @@ def _taken(done: queue.SimpleQueue[T]) -> T:
             return done.get(timeout=LONGEST_WAIT)
 
 
-def results(futures: Sequence[Future[T]]) -> tuple[T, ...]:
-    """Wait for the results, in order; raise the first failure at once, and react to signals meanwhile."""
-    waiting = set(futures)
-    while waiting:
-        done, waiting = wait(waiting, LONGEST_WAIT, FIRST_EXCEPTION)
-        for future in futures:
-            if future in done:
-                future.result()
-    return tuple(future.result() for future in futures)
+def result_of(future: Future[T]) -> T:
+    """Wait for a result, and react to signals meanwhile."""
+    while not wait([future], LONGEST_WAIT).done:
+        pass
+    return future.result()
 
 
 @contextmanager
@@ -82,9 +78,5 @@ def beside(function: Callable[[], T]) -> Generator[Callable[[], T]]:
     """
     with ThreadPoolExecutor(max_workers=1) as pool, process.ending_together():
         future = pool.submit(copy_context().run, function)
-
-        def result() -> T:
-            return results([future])[0]
-
-        yield result
-        result()
+        yield lambda: result_of(future)
+        result_of(future)

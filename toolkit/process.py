@@ -43,9 +43,6 @@ _HINTS = {
     "git": "install git (Debian, Ubuntu: apt install git)",
     "ssh": "install ssh (Debian, Ubuntu: apt install openssh-client)",
     "nix": "install Nix (Debian, Ubuntu: apt install nix-bin)",
-    "nix-build": "install Nix (Debian, Ubuntu: apt install nix-bin)",
-    "nix-instantiate": "install Nix (Debian, Ubuntu: apt install nix-bin)",
-    "nix-store": "install Nix (Debian, Ubuntu: apt install nix-bin)",
 }
 
 # Of what a program does not get, the command that is shown takes away what it would heed.
@@ -376,7 +373,7 @@ def _start(command: Command) -> subprocess.Popen[bytes]:
             raise ToolkitError(message) from None
         if error.errno in {errno.ENOENT, errno.ENOTDIR}:
             where = "no such program" if os.sep in program else "not found on PATH"
-            raise ToolkitError(f"{program}: {where}", hint=_HINTS.get(Path(program).name)) from None
+            raise ToolkitError(f"{program}: {where}", hint=_HINTS.get(Path(program).name.partition("-")[0])) from None
         message = f"{program}: cannot be started: {reason_of(error)}"
         raise ToolkitError(message) from None
     if command.memory is not None and sys.platform == "linux":

@@ -76,7 +76,6 @@ def test_help_of_a_command_fits_a_page(unlet: Unlet, name: str) -> None:
     ("arguments", "message"),
     [
         (("frobnicate",), "unlet: no such command 'frobnicate'"),
-        (("propos",), "unlet: no such command 'propos'; did you mean 'propose'?"),
         (("--json",), "unlet: no command given"),
         (("find",), "unlet find: the current directory is not in a checkout of nixpkgs; name one with --nixpkgs"),
         (("find", "--graph", "svg", "x"), "unlet find: invalid value for '--graph': 'svg' is not 'mermaid'"),
@@ -106,9 +105,9 @@ def test_syntax_error_shows_the_line_and_a_caret(unlet: Unlet) -> None:
 @pytest.mark.parametrize("arguments", [("--json", *FILE, "nowhere.nix"), (*FILE, "nowhere.nix", "--json")])
 def test_with_json_an_error_is_a_document_on_stdout_as_well(unlet: Unlet, arguments: tuple[str, ...]) -> None:
     done = unlet(*arguments)
-    error = {"kind": "ToolkitError", "message": "nowhere.nix: no such file", "hint": None, "exit_code": 3}
+    error = {"kind": "ToolkitError", "message": "nowhere.nix: no such file or directory", "hint": None, "exit_code": 3}
     assert json.loads(done.stdout) == {"error": error}
-    assert done.stderr == "nowhere.nix: no such file\n"
+    assert done.stderr == "nowhere.nix: no such file or directory\n"
 
 
 def test_with_json_wrong_usage_is_a_document_too(unlet: Unlet) -> None:
@@ -173,9 +172,12 @@ SHOWN = r"\u001b]0;x\u0007\u009b2J\u202e\nhint: lie.nix"
 
 
 def test_name_of_a_file_does_not_act_on_the_terminal(unlet: Unlet) -> None:
-    assert unlet(*FILE, HOSTILE).stderr == f"{SHOWN}: no such file\n"
+    assert unlet(*FILE, HOSTILE).stderr == f"{SHOWN}: no such file or directory\n"
     assert unlet(HOSTILE).stderr.startswith(f"unlet: no such command {HOSTILE!r}\n")
-    assert json.loads(unlet("--json", *FILE, HOSTILE).stdout)["error"]["message"] == f"{HOSTILE}: no such file"
+    assert (
+        json.loads(unlet("--json", *FILE, HOSTILE).stdout)["error"]["message"]
+        == f"{HOSTILE}: no such file or directory"
+    )
 
 
 def test_piece_of_a_file_does_not_act_on_the_terminal(unlet: Unlet) -> None:

@@ -24,8 +24,7 @@ def test_tier_that_builds_includes_the_other(unlet: Unlet) -> None:
     ("arguments", "message"),
     [
         (("--tier", "x"), "invalid value for '--tier': 'x' is not one of"),
-        (("--tier", "tree", "--timeout", "nan"), "invalid value for '--timeout': 'nan' is not a finite number"),
-        (("--tier", "tree", "--timeout", "inf"), "invalid value for '--timeout': 'inf' is not a finite number"),
+        (("--tier", "tree", "--timeout", "inf"), "invalid value for '--timeout': inf is not in the range"),
         (("--sealed", "--tier", "build"), "--sealed and --tier build exclude each other"),
         (("--tier", "tree", "--max-memory", "1"), "invalid value for '--max-memory': 1 is not in the range 64<=x<="),
         (("--tier", "tree", "--timeout", "0"), "invalid value for '--timeout': 0.0 is not in the range 0<x<="),

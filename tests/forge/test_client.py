@@ -98,7 +98,7 @@ def test_json_that_is_always_cut_off_is_an_error(forge: Forge, tmp_path: Path) -
 
 def test_field_that_is_not_as_it_should_be_is_named(forge: Forge, tmp_path: Path) -> None:
     forge.faults["/matching-refs/"] = [Fault(status=200, body=b'[{"ref": 1}]')]
-    with pytest.raises(ToolkitError, match=r"field '\[0\].ref' is of type 'int' instead of 'str'"):
+    with pytest.raises(ToolkitError, match=r"expected `str`, got `int` - at `\$\[0\]\.ref`"):
         github(forge, tmp_path).branches("master")
 
 

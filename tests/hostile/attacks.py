@@ -476,7 +476,7 @@ def _answers() -> Iterator[Attack]:
 
     track = ("track", "--ref", "master", "--timeout", "3")
     pull = ("check", "--pull", "7")
-    array = r"http://\S+/pulls/7: the document is of type 'array' instead of 'object'\n"
+    array = r"http://\S+/pulls/7: expected `object`, got `array`\n"
     for name, body in BODIES.items():
         for part, where, command in (("api", "/api/", track), ("raw", "/raw/", track), ("pull", "/pulls/", pull)):
             yield Attack(

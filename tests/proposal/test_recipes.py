@@ -131,7 +131,7 @@ def test_a_commit_that_rebuilds_is_not_proven_to_keep_the_derivation(tmp_path: P
             ("described", "os.system"),
             "rewrite 'os.system' is unknown; known are fetcher, final-attrs, final-package",
         ),
-        (("[[steps]]", "steps = []\n[other]"), "field 'other' is unknown"),
+        (("[[steps]]", "steps = []\n[other]"), "object contains unknown field `other`"),
         (("[[steps]]", f"x = {'[' * 100_000}\n[[steps]]"), "is nested too deep"),
         (("[[steps]]", f"{'a.' * 3_000}b = 1\n[[steps]]"), "is nested too deep"),
     ],

@@ -81,9 +81,9 @@ def test_title_is_one_that_upstream_takes(report: Report) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "fact"),
     [
-        ("disclosure =", "disclosed =", "field 'disclosed' is unknown"),
-        ("number = 549926", "number = '549926'", "field 'related[0].number' is of type 'str' instead of 'int'"),
-        ('step = "lift"\nabout', 'steps = "lift"\nabout', "field 'related[0].steps' is unknown"),
+        ("disclosure =", "disclosed =", "object contains unknown field `disclosed`"),
+        ("number = 549926", "number = '549926'", "expected `int`, got `str` - at `$.related[0].number`"),
+        ('step = "lift"\nabout', 'steps = "lift"\nabout', "object contains unknown field `steps` - at `$.related[0]`"),
         ("[module]", "[module", "not TOML: "),
     ],
 )

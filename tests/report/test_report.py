@@ -66,15 +66,15 @@ def _set(path: str, new: object) -> Callable[[dict[str, Any]], None]:
     ("change", "message"),
     [
         (_set("schema", 99), "field 'schema' is 99"),
-        (_set("schema", None), "field 'schema' is missing"),
-        (_set("steps", [{"name": "lift"}]), "field 'steps[0].design' is missing"),
-        (_set("proofs.1.status", "maybe"), "field 'proofs[1].status' is wrong: invalid enum value 'maybe'"),
-        (_set("proofs.0.seconds", "1"), "field 'proofs[0].seconds' is of type 'str' instead of 'float'"),
-        (_set("proofs.2.evidence", [1]), "field 'proofs[2].evidence[0]' is of type 'int' instead of 'str'"),
-        (_set("source.blob", "abc"), "field 'source.blob' is wrong: git object id: 'abc' is not 40"),
-        (_set("source", []), "field 'source' is of type 'array' instead of 'object'"),
-        (_set("commits", {}), "field 'commits' is of type 'object' instead of 'array'"),
-        (_set("tools.nix", 2), "field 'tools[...]' is of type 'int' instead of 'str'"),
+        (_set("schema", None), "object missing required field `schema`"),
+        (_set("steps", [{"name": "lift"}]), "object missing required field `design` - at `$.steps[0]`"),
+        (_set("proofs.1.status", "maybe"), "invalid enum value 'maybe' - at `$.proofs[1].status`"),
+        (_set("proofs.0.seconds", "1"), "expected `float`, got `str` - at `$.proofs[0].seconds`"),
+        (_set("proofs.2.evidence", [1]), "expected `str`, got `int` - at `$.proofs[2].evidence[0]`"),
+        (_set("source.blob", "abc"), "git object id: 'abc' is not 40"),
+        (_set("source", []), "expected `object`, got `array` - at `$.source`"),
+        (_set("commits", {}), "expected `array`, got `object` - at `$.commits`"),
+        (_set("tools.nix", 2), "expected `str`, got `int` - at `$.tools[...]`"),
     ],
 )
 def test_wrong_field_is_named(report: Report, change: Callable[[dict[str, Any]], None], message: str) -> None:
@@ -89,7 +89,7 @@ def test_wrong_field_is_named(report: Report, change: Callable[[dict[str, Any]],
 def test_what_is_no_json_is_refused_in_one_line(content: bytes) -> None:
     with pytest.raises(
         ToolkitError,
-        match=r"^report\.json: (is not JSON, or was cut off|the document is of type [^\n]*)$",
+        match=r"^report\.json: (is not JSON, or was cut off|expected `object`, got [^\n]*)$",
     ):
         from_json(content)
 

@@ -120,11 +120,11 @@ def test_tarballs_of_npins(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("document", "fact"),
     [
-        ([], "the document is of type 'array' instead of 'object'"),
+        ([], "expected `object`, got `array`"),
         ({}, "is neither a flake.lock nor npins' sources.json"),
         ({"nodes": {}, "root": "root", "version": 7}, "has no node 'root'"),
         (flake({"nixpkgs": "gone"}), "has no node 'gone'"),
-        (flake({"nixpkgs": 7}), "field 'nodes\\[...\\].inputs\\[...\\]' is of type 'int'"),
+        (flake({"nixpkgs": 7}), "expected `str \\| array`, got `int` - at `\\$.nodes\\[...\\].inputs\\[...\\]`"),
         (flake(None), "has no input 'nixpkgs'; inputs are none"),
         (flake({"nixpkgs": "n"}, n={}), "input 'nixpkgs' is not locked"),
         (flake({"nixpkgs": "n"}, n=locked(type="hg")), "input 'nixpkgs': is of no known type, or lacks a field: 'hg'"),

@@ -22,8 +22,6 @@ from toolkit.errors import CommandError, NixSyntaxError, ToolkitError, UsageErro
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from click.shell_completion import CompletionItem
-
 # For --help and for completion, which would otherwise import every workflow for one line each.
 COMMANDS = {
     "propose": "Write a patch series, one diff and an overlay for a nixpkgs, and prove them.",
@@ -81,30 +79,10 @@ class Commands(click.Group):
         command: click.Command = import_module(f"toolkit.cli.{cmd_name}").command
         return command
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command; if the name is unknown, suggest the nearest one."""
-        name = args[0]
-        if name in COMMANDS or name.startswith("-"):
-            return super().resolve_command(ctx, args)
-        from difflib import get_close_matches  # noqa: PLC0415 - a known command does without
-
-        if near := get_close_matches(name, COMMANDS, n=1):
-            raise click.UsageError(f"no such command '{name}'; did you mean '{near[0]}'?", ctx=ctx)
-        return super().resolve_command(ctx, args)
-
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
         """Write the commands' section of the help."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
-
-    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Complete a command's name or a global option."""
-        from click.shell_completion import CompletionItem  # noqa: PLC0415 - for completion alone
-
-        names = [CompletionItem(name, help=about) for name, about in COMMANDS.items() if name.startswith(incomplete)]
-        return names + click.Command.shell_complete(self, ctx, incomplete)
 
 
 @click.group(

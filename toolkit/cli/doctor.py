@@ -8,7 +8,7 @@ import click
 from toolkit import __version__
 from toolkit.cli import options, output
 from toolkit.cli.options import GlobalOptions
-from toolkit.doctor.diagnosis import Diagnosis, Examined, Health, LogEntry, Suspect, doctor
+from toolkit.doctor.diagnosis import Diagnosis, Health, LogEntry, Suspect, doctor
 from toolkit.doctor.sight import Role
 from toolkit.report.lines import Line, Tone
 
@@ -19,8 +19,6 @@ EXIT_CODES = {Health.HEALTHY: 0, Health.ILL: 1, Health.UNCLEAR: 3}
 
 _TONES = {Role.CAUSE: Tone.FAILED, Role.EFFECT: Tone.NOT_RUN, Role.UNKNOWN: Tone.NOT_RUN, Role.OK: Tone.PROVEN}
 _INDENT = " " * 9
-_MOST_LINES = 10
-"""The parts of a symptom or condition that are shown without `--verbose`."""
 
 
 @options.command(
@@ -103,29 +101,13 @@ def _lines(diagnosis: Diagnosis, settings: GlobalOptions) -> Iterator[Line]:
     for condition in (each for role in roles for each in diagnosis.conditions if each.role is role):
         text = f"{condition.role:8} {condition.name}: {condition.fact}"
         yield Line(text=text, tone=_TONES.get(condition.role, Tone.PLAIN))
-        if settings.verbose:
-            yield from map(_plain, (*_evidence(condition), *_remedies(_INDENT, condition.remedies)))
-        elif condition.role is not Role.OK:
-            yield from map(_plain, _details_in_short(condition))
+        if settings.verbose or condition.role is not Role.OK:
+            yield from (_plain(f"{_INDENT}{fact}") for fact in condition.evidence)
+            yield from map(_plain, _remedies(_INDENT, condition.remedies))
 
 
 def _plain(text: str) -> Line:
     return Line(text=text, tone=Tone.PLAIN)
-
-
-def _evidence(condition: Examined) -> list[str]:
-    return [f"{_INDENT}{line}" for line in condition.evidence]
-
-
-def _details_in_short(condition: Examined) -> Iterator[str]:
-    """Yield the remedies, before them as much of the evidence as there is room for."""
-    evidence, remedies = _evidence(condition), list(_remedies(_INDENT, condition.remedies))
-    room = _MOST_LINES - 1 - len(remedies)
-    if len(evidence) > room:
-        left_out = len(evidence) - room + 1
-        evidence = [*evidence[: room - 1], f"{_INDENT}… {left_out} more lines with --verbose"]
-    yield from evidence
-    yield from remedies
 
 
 def _explained(entry: LogEntry, *, verbose: bool) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable
 from functools import partial
@@ -31,9 +30,6 @@ _NIXPKGS = Path("pkgs/top-level/all-packages.nix")
 
 LEAST_MIB, MOST_MIB = 64, 1 << 24
 """Nix does not start with less; more than 16 TiB is no memory."""
-
-_MOST = 1e7
-"""As seconds four months: what waits takes no longer time, and no number of days is larger."""
 
 OWN, SOURCE, DEPTH, NIX, OUTPUT, DOCKER = GROUPS = "Options", "Source", "Depth", "Nix", "Output", "For docker only"
 """The groups of options in --help, in their order; the first has the command's own."""
@@ -134,19 +130,6 @@ def command(
     return click.command(name, cls=GroupedCommand, examples=examples, **keywords)
 
 
-class Amount(click.FloatRange):
-    """A finite number of seconds or days that a clock can represent."""
-
-    def __init__(self, least: float, *, min_open: bool = False) -> None:
-        super().__init__(least, _MOST, min_open=min_open)
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401 - click's
-        """Return the number, or fail."""
-        if not math.isfinite(click.FLOAT.convert(value, param, ctx)):
-            self.fail(f"{value!r} is not a finite number", param, ctx)
-        return super().convert(value, param, ctx)
-
-
 def asked(name: str) -> Any:  # noqa: ANN401 - of the type that the option has
     """Return the value of a shared option, given before or after the command's name; None if it was not given."""
     return click.get_current_context().meta.get(_META + name)
@@ -193,6 +176,8 @@ _deep_source = partial(source_value, deep=True)
 
 PATH = click.Path(path_type=Path)
 MIB = click.IntRange(LEAST_MIB, MOST_MIB)
+SECONDS = click.FloatRange(0, 1e7, min_open=True)
+"""At most four months: what waits takes no longer time."""
 
 
 class GlobalOptions(Struct, frozen=True, kw_only=True):
@@ -240,7 +225,7 @@ def bounds(*, timeout: str, memory: str) -> Callable[[F], F]:
     """Add the options that change the limits of evaluations; `allow` applies them."""
     return together(
         depth_value("--max-memory", type=MIB, metavar="MIB", help=memory),
-        depth_value("--timeout", type=Amount(0, min_open=True), metavar="SECONDS", help=timeout),
+        depth_value("--timeout", type=SECONDS, metavar="SECONDS", help=timeout),
     )
 
 

@@ -76,7 +76,7 @@ the overlay, update nixpkgs, make the overlay anew), 11 unknown for at least one
 @options.source_option(
     "--timeout",
     deep=True,
-    type=options.Amount(0.1),
+    type=options.SECONDS,
     metavar="SECONDS",
     default=30.0,
     show_default=True,

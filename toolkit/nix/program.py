@@ -59,7 +59,9 @@ def parse(paths: Sequence[Path]) -> None:
     try:
         process.execute(parse_command(paths))
     except CommandError as error:
-        raise _syntax_error(error, paths) or error from error
+        # A stranger's attribute may be called after any other file, and Nix quotes its name.
+        found = (_syntax_error_at(error, re.escape(str(path)), str(path), path.read_bytes()) for path in paths)
+        raise next(filter(None, found), error) from error
 
 
 def parse_text(content: bytes, *, name: str) -> str:
@@ -177,17 +179,6 @@ def _failed_build(lines: Sequence[str]) -> str | None:
                 return f"{found[1]} cannot be built: its builder was killed by {killed[1]}"
             return f"{found[1]} cannot be built: {said[-1] if said else 'its builder printed nothing'}"
     return None
-
-
-def _syntax_error(error: CommandError, paths: Sequence[Path]) -> NixSyntaxError | None:
-    """Turn Nix's report of a syntax error in one of the files into one line with its place.
-
-    A stranger's attribute may be called after any other file, and Nix quotes its name.
-    """
-    path = next((path for path in paths if re.search(rf"at {re.escape(str(path))}:\d+:\d+", error.stderr)), None)
-    if path is None:
-        return None
-    return _syntax_error_at(error, re.escape(str(path)), str(path), path.read_bytes())
 
 
 def _syntax_error_at(error: CommandError, pattern: str, name: str, content: bytes) -> NixSyntaxError | None:

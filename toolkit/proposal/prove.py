@@ -102,10 +102,7 @@ def run(
         running = {claim.name: pool.submit(copy_context().run, _prove, claim, case, end) for claim in beside}
         for claim in (*beside, *(claim for claim in chosen if claim not in beside)):
             progress.step(f"proving {claim.name}")
-            if claim.name in running:
-                (proof,) = parallel.results([running[claim.name]])
-            else:
-                proof = _alone(claim, case, proofs)
+            proof = parallel.result_of(running[claim.name]) if claim.name in running else _alone(claim, case, proofs)
             asked = proof.asked or claim.name in names or claim.tier is Tier.BUILD
             proofs.append(replace(proof, asked=asked))
     return tuple(sorted(proofs, key=lambda proof: known.index(proof.name)))

@@ -184,7 +184,7 @@ def whole_directory(destination: Path, *, force: bool = False) -> Generator[Path
         with locked(building):
             yield building
             ensure_free(destination, force=force)
-            _put(building, place)
+            exchange(building, place)
     except OSError as error:
         hint = "free some space, or write to another place" if error.errno in _FULL else None
         raise ToolkitError(f"{destination}: cannot be written: {reason_of(error)}", hint=hint) from error
@@ -311,14 +311,6 @@ def _open(top: Path) -> None:
             with suppress(OSError):
                 if not path.is_symlink():
                     path.chmod(0o700)
-
-
-def _put(building: Path, place: Path) -> None:
-    """Rename `building` to `place`; an older one takes its name."""
-    if not place.is_dir() or not any(place.iterdir()):
-        building.rename(place)
-    else:
-        exchange(building, place)
 
 
 def exchange(one: Path, other: Path) -> None:

@@ -47,20 +47,15 @@ def side_by_side(function: Callable[[A], B], items: Sequence[A], *, jobs: int = 
     results: dict[int, B] = {}
     try:
         while len(results) < len(items):
-            index, result, error = _taken(done)
-            if error is not None:
-                raise error
-            results[index] = result  # type: ignore[assignment] # of this index it is the result
+            # A signal that comes just before a wait is heeded when that ends.
+            with suppress(queue.Empty):
+                index, result, error = done.get(timeout=LONGEST_WAIT)
+                if error is not None:
+                    raise error
+                results[index] = result  # type: ignore[assignment] # of this index it is the result
     finally:
         stopped.set()
     return [results[index] for index in range(len(items))]
-
-
-def _taken(done: queue.SimpleQueue[T]) -> T:
-    """Wait for what is put next; a signal that comes just before a wait is heeded when that ends."""
-    while True:
-        with suppress(queue.Empty):
-            return done.get(timeout=LONGEST_WAIT)
 
 
 def result_of(future: Future[T]) -> T:

@@ -4,7 +4,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from selectors import EVENT_READ, EVENT_WRITE, BaseSelector, DefaultSelector
+from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
 from typing import IO
 
 # The longest wait of the main thread, in seconds: a signal that comes just before it blocks raises nothing until it
@@ -74,7 +74,8 @@ def exchange(
                 waiting.register(output, EVENT_READ, stream)
         while waiting.get_map() and not any(stream.is_full for _, stream in outputs):
             ready = waiting.select(min(left(), LONGEST_WAIT))
-            if not ready and status() is not None and not _reads(waiting):
+            reads = any(key.data is not None for key in waiting.get_map().values())
+            if not ready and status() is not None and not reads:
                 return
             for key, _ in ready:
                 if isinstance(key.data, Stream):
@@ -84,11 +85,6 @@ def exchange(
                 elif pipe is not None and not (rest := rest[_written(key.fd, rest) :]):
                     waiting.unregister(pipe)
                     pipe.close()
-
-
-def _reads(waiting: BaseSelector) -> bool:
-    """Return whether an output has not ended."""
-    return any(key.data is not None for key in waiting.get_map().values())
 
 
 def _written(handle: int, content: memoryview) -> int:

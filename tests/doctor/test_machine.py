@@ -13,7 +13,7 @@ from toolkit.doctor import programs
 from toolkit.doctor.diagnosis import explain, read_log
 from toolkit.doctor.machine import Account, Machine
 from toolkit.doctor.programs import NET_BIND_SERVICE, Capability, parse
-from toolkit.doctor.subordinate_ids import free_range, subordinate_ids
+from toolkit.doctor.start import free_range, subordinate_ids
 from toolkit.errors import ToolkitError
 
 

@@ -22,7 +22,7 @@ from toolkit.errors import CommandError, NixSyntaxError, ToolkitError, UsageErro
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# For --help and for completion, which would otherwise import every workflow for one line each.
+# For --help, which would otherwise import every workflow for one line each.
 COMMANDS = {
     "propose": "Write a patch series, one diff and an overlay for a nixpkgs, and prove them.",
     "check": "Show what a change of nixpkgs does, or prove a proposal again.",

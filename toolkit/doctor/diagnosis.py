@@ -15,6 +15,7 @@ from toolkit.doctor.machine import Machine, this_machine
 from toolkit.doctor.sight import Observation, Role, Sight, View, sight
 from toolkit.doctor.symptoms import PossibleCause, Symptom
 from toolkit.errors import ToolkitError
+from toolkit.text import counted
 
 _MOST_BYTES = 64 << 20
 _JOURNAL = b"LPKSHHRH"
@@ -147,8 +148,7 @@ def _suspicion(log: Log) -> str:
         return f"{entry.name}: this host no longer has the cause of it"
     if len(possible) == 1:
         return f"{entry.name}: {possible[0].fact}"
-    others = f"{len(possible) - 1} other causes are" if len(possible) > 2 else "another cause is"  # noqa: PLR2004
-    return f"{entry.name}: probably {possible[0].fact} ({others} possible)"
+    return f"{entry.name}: probably {possible[0].fact} ({counted(len(possible) - 1, 'other cause')} possible)"
 
 
 def _conditions(seen: Sight) -> tuple[Examined, ...]:

@@ -27,8 +27,7 @@ _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r"}
 _VERSIONED = re.compile(r"(.+?)-(\d[^/]*)")
 _BASE32 = "0123456789abcdfghijklmnpqrsvwxyz"
-_DIGESTS = {40: 20, 64: 32, 128: 64, 32: 20, 52: 32, 103: 64}
-_DIGITS = re.compile(r"[0-9a-z]+")
+_DIGESTS = {32: 20, 52: 32, 103: 64}
 
 
 class Derivation:
@@ -166,16 +165,13 @@ def digest(value: str) -> str | None:
             return base64.b64decode(found[1]).hex()
         except ValueError:
             return None
-    if _DIGITS.fullmatch(value) is None or len(value) not in _DIGESTS:
-        return None
     if len(value) in {40, 64, 128}:
         return value
-    if set(value) - set(_BASE32):
+    if (length := _DIGESTS.get(len(value))) is None or set(value) - set(_BASE32):
         return None
     number = 0
     for character in value:
         number = number * 32 + _BASE32.index(character)
-    length = _DIGESTS[len(value)]
     return (number & ((1 << 8 * length) - 1)).to_bytes(length, "little").hex()
 
 

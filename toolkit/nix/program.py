@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from msgspec.structs import replace
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from toolkit import process
 from toolkit.errors import CommandError, LimitError, NixSyntaxError, NotRunError, RefusalError, ToolkitError, excerpt
@@ -37,13 +37,9 @@ def version() -> Version:
     """
     said = process.run(["nix-instantiate", "--version"]).text
     found = re.search(r"\(Nix\) (\d+(?:\.\d+)+)", said)
-    try:
-        number = Version(found[1]) if found else None
-    except InvalidVersion:
-        number = None
-    if number is None:
+    if found is None:
         raise ToolkitError(f"nix-instantiate: cannot read its version from '{said}'")
-    if number < MINIMUM:
+    if (number := Version(found[1])) < MINIMUM:
         raise ToolkitError(f"nix: version {number} is too old", hint=f"install Nix {MINIMUM} or newer")
     return number
 

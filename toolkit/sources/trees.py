@@ -10,8 +10,7 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path, PurePosixPath
@@ -28,9 +27,6 @@ from toolkit.nix import stores
 from toolkit.sources import local, resolve
 
 KIND = "whole-trees"
-
-_TOGETHER = 1000
-"""So many files are copied by one thread at a time."""
 
 _FILES = ("-name", ".git", "-prune", "-o", "(", "-type", "f", "-o", "-type", "l", ")")
 _LISTING = ("find", ".", *_FILES, "-printf", r"%p\0%m %s %T@\0%l\0")
@@ -214,49 +210,26 @@ def _require_parts(root: Path, origin: str) -> None:
             raise NotWholeError(f"{origin}: is not a whole nixpkgs: it has no '{part}'", hint=_HINT)
 
 
-def _entries(root: Path) -> Iterator[os.DirEntry[str]]:
-    """Yield all that is below a directory, each directory before what is in it, but for git's own."""
-    waiting = [str(root)]
-    while waiting:
-        with os.scandir(waiting.pop()) as entries:
-            for entry in entries:
-                if entry.name != ".git":
-                    yield entry
-                    if entry.is_dir(follow_symlinks=False):
-                        waiting.append(entry.path)
-
-
 def _copy(root: Path, into: Path, *, link: bool) -> None:
-    """Copy a tree; with `link` its files are hard links where the file system and the files' owner allow it."""
-    into.mkdir()
-    top, start = str(into), len(str(root))
-
-    def copied(entries: Sequence[os.DirEntry[str]]) -> None:
-        linking = link
-        for entry in entries:
-            place = top + entry.path[start:]
-            linking = linking and _linked(entry.path, place)
-            if not linking:
-                shutil.copy2(entry.path, place)
-
-    found: list[os.DirEntry[str]] = []
-    for entry in _entries(root):
-        place = top + entry.path[start:]
-        if entry.is_symlink():
-            os.symlink(os.readlink(entry.path), place)  # noqa: PTH115, PTH211 - a Path for each of 50,000 files takes long
-        elif entry.is_dir():
-            os.mkdir(place)  # noqa: PTH102 - as above
-        elif entry.is_file():
-            found.append(entry)
-    parts = [found[at : at + _TOGETHER] for at in range(0, len(found), _TOGETHER)]
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        for _ in pool.map(copied, parts):
-            pass
+    """Copy a tree without git's own; with `link` its files are hard links if file system and owner allow that."""
+    waiting = [(str(root), str(into))]
+    while waiting:
+        here, there = waiting.pop()
+        os.mkdir(there)  # noqa: PTH102 - a Path for each of 50,000 files takes long
+        with os.scandir(here) as entries:
+            for entry in entries:
+                place = f"{there}/{entry.name}"
+                if entry.name == ".git":
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append((entry.path, place))
+                elif (entry.is_symlink() or entry.is_file()) and not (link and _linked(entry.path, place)):
+                    shutil.copy2(entry.path, place, follow_symlinks=False)
 
 
 def _linked(path: str, place: str) -> bool:
     try:
-        os.link(path, place)
+        os.link(path, place, follow_symlinks=False)
     except OSError:
         return False
     return True

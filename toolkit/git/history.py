@@ -15,7 +15,6 @@ from toolkit.model import Oid
 # The end of the year 9999.
 _LAST_SECOND = 253402300799
 
-_NONE = re.compile(r"0+")
 _RECORD, _FIELD = "\x01", "\x02"
 # A subject may have any character in it.
 _BEGINNING = re.compile(rf"{_RECORD}(?=[0-9a-f]{{40}}{_FIELD}-?[0-9]+{_FIELD})")
@@ -96,7 +95,7 @@ def differing(
     fields = calls.run_reading(repository, "diff-tree", *options, str(base), str(head)).stdout.split(b"\0")
 
     def entry(path: PurePosixPath, mode: str, blob: str) -> reading.TreeEntry | None:
-        return reading.TreeEntry(path=path, mode=mode, blob=oid) if (oid := _blob(blob)) is not None else None
+        return reading.TreeEntry(path=path, mode=mode, blob=Oid(blob)) if blob.strip("0") else None
 
     found: list[tuple[PurePosixPath, reading.TreeEntry | None, reading.TreeEntry | None]] = []
     for head_of, name in zip(fields[:-1:2], fields[1::2], strict=True):
@@ -111,16 +110,5 @@ def _records(output: bytes) -> Iterator[tuple[FileCommit, str]]:
     for record in _BEGINNING.split(output.decode("utf-8", "replace"))[1:]:
         oid, date, message = record.split(_FIELD, 2)
         subject, _, rest = message.rpartition(_FIELD)
-        yield FileCommit(commit=Oid(oid), date=_moment(int(date)), subject=subject), rest
-
-
-def _moment(seconds: int) -> datetime:
-    """Return a time as a date in UTC; a time outside of the calendar's range becomes its nearest end."""
-    try:
-        return datetime.fromtimestamp(seconds, tz=UTC)
-    except (OverflowError, ValueError, OSError):
-        return datetime.fromtimestamp(0 if seconds < 0 else _LAST_SECOND, tz=UTC)
-
-
-def _blob(text: str) -> Oid | None:
-    return None if _NONE.fullmatch(text) else Oid(text)
+        when = datetime.fromtimestamp(max(0, min(int(date), _LAST_SECOND)), tz=UTC)
+        yield FileCommit(commit=Oid(oid), date=when, subject=subject), rest

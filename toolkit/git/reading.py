@@ -104,7 +104,7 @@ def contents(
 
 
 def read_objects(repository: Path, names: Sequence[str], *, most: int | None = None) -> tuple[bytes, ...]:
-    """Return the content of each file, as `contents` does; raise ToolkitError for a missing one."""
+    """Return the content of each file, as `contents` does; raise ToolkitError for a missing or longer one."""
     try:
         found = contents(repository, names, most=most)
     except CommandError as error:
@@ -112,6 +112,8 @@ def read_objects(repository: Path, names: Sequence[str], *, most: int | None = N
     for name, each in zip(names, found, strict=True):
         if each is None:
             raise _missing(repository, name)
+        if most is not None and len(each[1]) > most:
+            raise ToolkitError(f"{repository}: the file {name[:12]} has more than {most >> 20} MiB")
     return tuple(each[1] for each in found if each is not None)
 
 

@@ -27,8 +27,7 @@ _WHOLE = PurePosixPath("pkgs/top-level/all-packages.nix")
 _RANGE = re.compile(r"(?P<base>[^.].*?)?\.\.\.?(?P<head>[^.].*)?")
 _MAIN = ("master", "main")
 _PULLS = "pulls"
-_MEBIBYTE = 1 << 20
-MOST = 16 * _MEBIBYTE
+MOST = 16 << 20
 """The longest file that anybody edits by hand, all-packages.nix, has had one and a half."""
 
 
@@ -304,19 +303,12 @@ def _committed(repository: Path, base: Oid, head: Oid) -> tuple[FileEdit, ...]:
     if modules:
         raise ToolkitError(f"{head.short}: '{modules[0]}' is a submodule, which has nothing to evaluate")
     wanted = [str(entry.blob) for _, *entries in listed for entry in entries if entry is not None]
-    contents = dict(zip(wanted, _read(repository, wanted), strict=True))
+    contents = dict(zip(wanted, reading.read_objects(repository, wanted, most=MOST), strict=True))
 
     def file(entry: reading.TreeEntry | None) -> TreeFile | None:
         return TreeFile(content=contents[str(entry.blob)], mode=entry.mode) if entry is not None else None
 
     return tuple(FileEdit(path=path, before=file(before), after=file(after)) for path, before, after in listed)
-
-
-def _read(repository: Path, blobs: Sequence[str]) -> Sequence[bytes]:
-    contents = reading.read_objects(repository, blobs, most=MOST)
-    if long := next((blob for blob, each in zip(blobs, contents, strict=True) if len(each) > MOST), None):
-        raise ToolkitError(f"{repository}: the file {long[:12]} has more than {MOST // _MEBIBYTE} MiB")
-    return contents
 
 
 def _uncommitted(top: Path) -> _Held:
@@ -328,7 +320,7 @@ def _uncommitted(top: Path) -> _Held:
         raise ToolkitError(f"{top}: has no changes that are not committed", hint=hint)
     entries = {entry.path: entry for entry in reading.entries(located.repository, located.commit, [*paths])}
     blobs = {path: str(entry.blob) for path, entry in entries.items() if path in paths and not entry.is_submodule}
-    contents = _read(located.repository, [*blobs.values()])
+    contents = reading.read_objects(located.repository, [*blobs.values()], most=MOST)
     before: dict[PurePosixPath, TreeFile | None] = dict.fromkeys(paths)
     for path, content in zip(blobs, contents, strict=True):
         before[path] = TreeFile(content=content, mode=entries[path].mode)

@@ -63,25 +63,19 @@ def tree(around: Surroundings) -> NixpkgsTree:
         digest.update(f"{path}\0{file.mode} {len(file.content)}\0".encode() + file.content)
     key = digest.hexdigest()
 
-    def make(directory: Path) -> None:
-        _write(files, directory)
-
     def check(directory: Path) -> bool:
         try:
             return all(reading.read_file(directory, path) == file for path, file in files.items())
         except ToolkitError:
             return False
 
-    return NixpkgsTree(root=default_cache().obtain(KIND, key[:32], make=make, check=check), key=key)
+    root = default_cache().obtain(KIND, key[:32], make=lambda into: write(around, into), check=check)
+    return NixpkgsTree(root=root, key=key)
 
 
 def write(around: Surroundings, directory: Path) -> None:
     """Write the stand-in tree into a directory."""
-    _write(_files(around), directory)
-
-
-def _write(files: Mapping[PurePosixPath, TreeFile], directory: Path) -> None:
-    for path, file in files.items():
+    for path, file in _files(around).items():
         reading.write_file(directory / path, file)
 
 
@@ -110,13 +104,9 @@ def _is_called(path: PurePosixPath, around: Surroundings) -> bool:
     """Return whether a file of the specimen's can be called: one that takes a release needs that."""
     if _BY_NAME not in path.parents:
         return True
-    stem = _stem(around.target)
+    stem = re.escape(around.target.parent.name)
     taken = re.findall(rf"\b{stem}_\d+\b", _specimen()[path].content.decode())
     return {*taken} <= {*around.exported}
-
-
-def _stem(target: PurePosixPath) -> str:
-    return re.escape(target.parent.name)
 
 
 def _listing(text: str, around: Surroundings) -> str:
@@ -127,7 +117,7 @@ def _listing(text: str, around: Surroundings) -> str:
     newest = around.exported[-1] if around.exported else 'throw "the file makes none"'
     place = f"final.{newest}" if around.exported else newest
     stem = around.target.parent.name
-    return re.sub(rf"^  {_stem(around.target)} = .*;$", lambda _: f"  {stem} = {place};", text, flags=re.MULTILINE)
+    return re.sub(rf"^  {re.escape(stem)} = .*;$", lambda _: f"  {stem} = {place};", text, flags=re.MULTILINE)
 
 
 def _without(text: str, names: tuple[str, ...]) -> str:

@@ -5,9 +5,10 @@ objects to the clone; references, index and files stay the same.
 """
 
 import os
-from collections.abc import Collection, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from typing import Unpack
 
 from git import Repo
 from git.objects.util import altz_to_utctz_str
@@ -16,6 +17,7 @@ from msgspec import Struct
 from toolkit import files
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.git import calls, objects, reading
+from toolkit.git.calls import CallFields
 from toolkit.git.clone import Clone
 from toolkit.git.objects import DecodedCommit
 from toolkit.model import FileChange, Oid
@@ -115,31 +117,20 @@ class Workshop(Struct, frozen=True, kw_only=True):
         ranges = (f"{first}..{last}" for first, last in (before, after))
         return tuple(self.run("range-diff", "--no-color", "--no-notes", *ranges).splitlines())
 
-    def run(self, *arguments: str, stdin: bytes | None = None, env: Mapping[str, str] | None = None) -> str:
+    def run(self, *arguments: str, env: Mapping[str, str] | None = None, **fields: Unpack[CallFields]) -> str:
         """Run git with the clone's configuration and objects, and return stdout; new objects stay here."""
-        return self._git(*arguments, stdin=stdin, env=env).text
+        return self._git(*arguments, env=env, **fields).text
 
-    def _git(
-        self,
-        *arguments: str,
-        stdin: bytes | None = None,
-        ok: Collection[int] | None = (0,),
-        env: Mapping[str, str] | None = None,
-    ) -> Completed:
+    def _git(self, *arguments: str, env: Mapping[str, str] | None = None, **fields: Unpack[CallFields]) -> Completed:
         here = {**_quarantine(self.directory), "GIT_INDEX_FILE": str(self.directory / "index"), **(env or {})}
-        return calls.run_contributing(self.clone.top, *arguments, env=here, stdin=stdin, ok=ok)
+        return calls.run_contributing(self.clone.top, *arguments, env=here, **fields)
 
     def keep(self) -> None:
         """Copy the new objects to the clone, without references to them."""
         names = [part.name + path.name for part in (self.directory / "objects").glob("??") for path in part.iterdir()]
-        pack = calls.run_contributing(
-            self.clone.common,
-            "pack-objects",
-            "--stdout",
-            "--quiet",
-            env=_quarantine(self.directory),
-            stdin="".join(f"{name}\n" for name in names).encode(),
-        ).stdout
+        asked = "".join(f"{name}\n" for name in names).encode()
+        here, how = _quarantine(self.directory), ("pack-objects", "--stdout", "--quiet")
+        pack = calls.run_contributing(self.clone.common, *how, env=here, stdin=asked).stdout
         try:
             calls.run_contributing(self.clone.common, "unpack-objects", "-q", stdin=pack)
         except CommandError as error:

@@ -43,8 +43,6 @@ def named(diff: bytes) -> tuple[PurePosixPath, ...]:
     moved = [
         name.decode("utf-8", "replace") for name in re.findall(rb"^(?:rename|copy) from (.+)$", diff, re.MULTILINE)
     ]
-    if quoted := next((name for name in moved if name.startswith('"')), None):
-        raise ToolkitError(f"patch: moves the file {quoted}, with characters that no path of nixpkgs has")
     found = tuple(dict.fromkeys((*paths, *map(PurePosixPath, moved))))
     if unsafe := next((path for path in found if path.is_absolute() or {"..", ".git"} & set(path.parts)), None):
         raise ToolkitError(f"patch: names the unsafe path '{unsafe}'")

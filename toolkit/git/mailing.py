@@ -1,7 +1,7 @@
 """Write commits as mails for `git am` and as one diff for `git apply`, in temporary repositories."""
 
 import time
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
@@ -39,29 +39,15 @@ class NewCommit(Struct, frozen=True, kw_only=True):
 
 
 @contextmanager
-def throwaway(*commits: NewCommit, date: int | None = None, checked_out: bool = True) -> Generator[Path]:
-    """Yield a reproducible repository with these commits, and `main` checked out."""
+def throwaway(*commits: NewCommit, date: int | None) -> Generator[Path]:
+    """Yield a repository with these commits on `main`, not checked out; they are of `date`, None is now."""
     with files.temporary() as name:
         made = name / "repository"
         made.mkdir()
         calls.init(made)
-        calls.run_hermetic(
-            made,
-            "fast-import",
-            "--quiet",
-            "--done",
-            stdin=b"".join(_stream(commits, calls.EPOCH if date is None else date)),
-        )
-        if checked_out:
-            calls.run_hermetic(made, "reset", "--quiet", "--hard")
+        stream = b"".join(_stream(commits, int(time.time()) if date is None else date))
+        calls.run_hermetic(made, "fast-import", "--quiet", "--done", stdin=stream)
         yield made
-
-
-def am(checkout: Path, mails: Iterable[Patch]) -> str | None:
-    """Apply mails in order by git-am(1); return git's reason if one does not apply, else None."""
-    stdin = b"".join(mail.content for mail in mails)
-    tried = calls.run_hermetic(checkout, "am", "--quiet", "--keep-cr", stdin=stdin, ok=None, date=calls.EPOCH)
-    return None if tried.status == 0 else reading.fact(tried.stderr)
 
 
 def _stream(commits: Sequence[NewCommit], date: int) -> Iterator[bytes]:
@@ -101,7 +87,7 @@ def series(
     base = NewCommit(files={target: commits[0].before})
     author = author or calls.author()
     made = [NewCommit(files={target: commit.after}, message=commit.message, author=author) for commit in commits]
-    with throwaway(base, *made, date=_date(committed), checked_out=False) as made_in:
+    with throwaway(base, *made, date=committed) as made_in:
         span = (f"main~{len(made)}", "main")
         patches = _mails(made_in, "..".join(span))
         diff = calls.run_hermetic(made_in, "diff", *DIFF, *span).stdout
@@ -116,13 +102,9 @@ def addition(commit: TreeCommit, *, number: int, committed: int | None = None, a
     base = NewCommit(files={file.path: file.before for file in commit.files if file.before is not None})
     after = {file.path: file.after for file in commit.files}
     made = NewCommit(files=after, message=commit.message, author=author or calls.author())
-    with throwaway(base, made, date=_date(committed), checked_out=False) as made_in:
+    with throwaway(base, made, date=committed) as made_in:
         (mail,) = _mails(made_in, "main~1..main", "--no-numbered", f"--start-number={number}")
     return mail
-
-
-def _date(committed: int | None) -> int:
-    return committed if committed is not None else int(time.time())
 
 
 def _mails(repository: Path, commits: str, *options: str) -> tuple[Patch, ...]:

@@ -65,7 +65,12 @@ def outcome(patch: bytes, before: Mapping[PurePosixPath, TreeFile], *options: st
     with files.temporary() as directory:
         for path, file in before.items():
             reading.write_file(directory / path, file)
-        _run_apply(directory, patch, *options)
+        try:
+            calls.run_hermetic(directory, "apply", *options, "-", stdin=patch, alone=True)
+        except CommandError as error:
+            if "No valid patches" in error.stderr:
+                raise ToolkitError("patch: contains no diff") from error
+            raise ToolkitError(f"patch: does not apply: {reading.fact(error.stderr)}") from error
         return {
             PurePosixPath(entry.path): reading.read_file(directory, entry.path)
             for entry in inside.entries(directory)
@@ -75,27 +80,20 @@ def outcome(patch: bytes, before: Mapping[PurePosixPath, TreeFile], *options: st
 
 def stack(files: Mapping[PurePosixPath, bytes], mails: Sequence[Patch]) -> Stacked:
     """Apply mails in order by `git am` to a commit that has only these files."""
-    with mailing.throwaway(mailing.NewCommit(files=files)) as checkout:
-        failure = mailing.am(checkout, mails)
+    with mailing.throwaway(mailing.NewCommit(files=files), date=calls.EPOCH) as checkout:
+        calls.run_hermetic(checkout, "reset", "--quiet", "--hard")
+        stdin = b"".join(mail.content for mail in mails)
+        tried = calls.run_hermetic(checkout, "am", "--quiet", "--keep-cr", stdin=stdin, ok=None, date=calls.EPOCH)
         # The first is the base, which has no parent here.
         _, *commits = calls.run_hermetic(checkout, "rev-list", "--reverse", "HEAD").text.split()
         after = tuple(dict(_files(checkout, commit)) for commit in commits)
-    return Stacked(after=after, failure=failure)
+    return Stacked(after=after, failure=None if tried.status == 0 else reading.fact(tried.stderr))
 
 
 def _files(checkout: Path, commit: str) -> Iterator[tuple[PurePosixPath, bytes]]:
     listed = calls.run_hermetic(checkout, "ls-tree", "-r", "-z", "--name-only", "--full-tree", commit).stdout
     for name in map(os.fsdecode, listed.split(b"\0")[:-1]):
         yield PurePosixPath(name), calls.run_hermetic(checkout, "cat-file", "blob", f"{commit}:{name}").stdout
-
-
-def _run_apply(directory: Path, patch: bytes, *options: str) -> None:
-    try:
-        calls.run_hermetic(directory, "apply", *options, "-", stdin=patch, alone=True)
-    except CommandError as error:
-        if "No valid patches" in error.stderr:
-            raise ToolkitError("patch: contains no diff") from error
-        raise ToolkitError(f"patch: does not apply: {reading.fact(error.stderr)}") from error
 
 
 def _kept(after: Mapping[PurePosixPath, TreeFile], path: PurePosixPath) -> bytes:

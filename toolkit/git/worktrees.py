@@ -90,7 +90,8 @@ def adding(clone: Clone, *, branch: str, commit: Oid, path: Path) -> Generator[N
             taken = True
             raise
         _say(clone, "worktree", "add", "--quiet", "--no-checkout", str(path), branch)
-        (_git_directory(path) / _MARK).write_text(branch)
+        own = calls.run_contributing(path, "rev-parse", "--absolute-git-dir").names
+        (Path(own) / _MARK).write_text(branch)
         try:
             calls.run_contributing(path, "reset", "--quiet", "--hard")
         except CommandError as error:
@@ -174,10 +175,6 @@ def _finish(clone: Clone, branch: str, path: Path | None) -> None:
     if path is not None:
         files.remove(_aside(path))
         _say(clone, "worktree", "remove", "--force", str(path))
-
-
-def _git_directory(path: Path) -> Path:
-    return Path(calls.run_contributing(path, "rev-parse", "--absolute-git-dir").names)
 
 
 def _say(clone: Clone, *arguments: str) -> None:

@@ -158,12 +158,8 @@ class Package:
             overridable=reached,
             overridable_by=None if reached is Overridable.UNKNOWN else EVALUATION if by_nix else SYNTAX,
             rootlesskit=PathPlace.NO_WRAPPER,
-            rootlesskit_by=None,
-            todo=None,
-            layout=None,
             newest=version,
             releases={self.package: version},
             components=components,
-            failed={},
             reason=reason,
         )

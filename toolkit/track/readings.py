@@ -6,7 +6,7 @@ None means that something is unknown or does not apply.
 from collections.abc import Iterable
 from enum import StrEnum
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 UNKNOWN = "unknown"
 
@@ -71,15 +71,15 @@ class Reading(Struct, frozen=True, kw_only=True):
 
     state: State
     overridable: Overridable
-    overridable_by: str | None
+    overridable_by: str | None = None
     rootlesskit: PathPlace
-    rootlesskit_by: str | None
-    todo: bool | None
-    layout: str | None
-    newest: str | None
-    releases: dict[str, str | None]
-    components: tuple[Component, ...]
-    failed: dict[str, str]
+    rootlesskit_by: str | None = None
+    todo: bool | None = None
+    layout: str | None = None
+    newest: str | None = None
+    releases: dict[str, str | None] = field(default_factory=dict[str, str | None])
+    components: tuple[Component, ...] = ()
+    failed: dict[str, str] = field(default_factory=dict[str, str])
     reason: str | None = None
 
     @property
@@ -96,20 +96,7 @@ class Reading(Struct, frozen=True, kw_only=True):
 
 def unknown(reason: str) -> Reading:
     """Return the reading of an unreadable version."""
-    return Reading(
-        state=State.UNKNOWN,
-        overridable=Overridable.UNKNOWN,
-        overridable_by=None,
-        rootlesskit=PathPlace.UNKNOWN,
-        rootlesskit_by=None,
-        todo=None,
-        layout=None,
-        newest=None,
-        releases={},
-        components=(),
-        failed={},
-        reason=reason,
-    )
+    return Reading(state=State.UNKNOWN, overridable=Overridable.UNKNOWN, rootlesskit=PathPlace.UNKNOWN, reason=reason)
 
 
 def state(overridable: Overridable, place: PathPlace) -> State:

@@ -30,14 +30,6 @@ _MOST_SINCE = 60
 _AT_A_TIME = 8
 
 
-class _Where(Struct, frozen=True, kw_only=True):
-    """The request, its subject, and the remembered facts."""
-
-    upstream: Refs
-    subject: TrackedPackage
-    memory: Memory
-
-
 class TrackRequest(Struct, frozen=True, kw_only=True):
     """A call of `track`.
 
@@ -68,7 +60,7 @@ def track(request: TrackRequest, *, progress: Progress) -> TrackAnswer:
     subject = _subject(request, memory, progress)
     upstream = _upstream(request, subject, memory)
     try:
-        return _answer(request, last, _Where(upstream=upstream, subject=subject, memory=memory), progress)
+        return _answer(request, last, upstream, memory, progress)
     finally:
         memory.save()
 
@@ -89,8 +81,10 @@ def _upstream(request: TrackRequest, subject: TrackedPackage, memory: Memory) ->
     return ServerRefs(request.server, subject, memory, timeout=request.timeout)
 
 
-def _answer(request: TrackRequest, last: Facts | None, where: _Where, progress: Progress) -> TrackAnswer:
-    upstream, subject, memory = where.upstream, where.subject, where.memory
+def _answer(
+    request: TrackRequest, last: Facts | None, upstream: Refs, memory: Memory, progress: Progress
+) -> TrackAnswer:
+    subject = upstream.subject
     found = _look(request, upstream, progress)
     own: list[FoundFile] = []
     if request.nixpkgs is not None:
@@ -103,7 +97,7 @@ def _answer(request: TrackRequest, last: Facts | None, where: _Where, progress: 
         used = replace(used, is_aside=any(overlays.is_aside(place, tree) for place in places))
     progress.step("reading the file")
     readings = subject.readings((*found, *own), upstream.repository)
-    refs = tuple(_ref(each, reading, where) for each, reading in zip((*found, *own), readings, strict=True))
+    refs = tuple(_ref(each, reading, upstream, memory) for each, reading in zip((*found, *own), readings, strict=True))
     judged = verdict.judge(
         refs[: len(found)],
         refs[-1] if own else None,
@@ -138,7 +132,7 @@ def _look(request: TrackRequest, upstream: Refs, progress: Progress) -> list[Fou
     return upstream.look(wanted)
 
 
-def _ref(found: FoundFile, reading: Reading | None, where: _Where) -> Ref:
+def _ref(found: FoundFile, reading: Reading | None, upstream: Refs, memory: Memory) -> Ref:
     wanted, file = found.wanted, found.file
     if file is None or reading is None:
         what = State.ABSENT if found.absent else State.UNKNOWN
@@ -151,40 +145,40 @@ def _ref(found: FoundFile, reading: Reading | None, where: _Where) -> Ref:
         reason=reading.reason if reading.state is State.UNKNOWN else None,
         commit=found.commit,
         path=file.path,
-        moved=file.path != where.subject.target and registry.is_named(where.subject.package),
+        moved=file.path != upstream.subject.target and registry.is_named(upstream.subject.package),
         blob=file.blob,
         reading=reading,
         changed=file.change,
-        fixed_by=_fixed_by(found, reading, where) if is_dated else None,
+        fixed_by=_fixed_by(found, reading, upstream, memory) if is_dated else None,
     )
 
 
-def _fixed_by(found: FoundFile, reading: Reading, where: _Where) -> FileCommit | None:
+def _fixed_by(found: FoundFile, reading: Reading, upstream: Refs, memory: Memory) -> FileCommit | None:
     """Return the commit since which the file is fixed, if it is among the newest and all before it can be read."""
     newest = found.file.change if found.file is not None else None
     parts = (each.name for each in reading.components)
-    key = " ".join((where.subject.package, *parts, str(newest.commit))) if newest is not None else ""
-    since = where.memory.known.since.get(key)
+    key = " ".join((upstream.subject.package, *parts, str(newest.commit))) if newest is not None else ""
+    since = memory.known.since.get(key)
     if since is not None:
         return since
     try:
-        for change, what in _states(found, where):
+        for change, what in _states(found, upstream):
             if what is not State.FIXED:
                 if since is not None and key and what is not State.UNKNOWN:
-                    where.memory.known.since[key] = since
+                    memory.known.since[key] = since
                 return since
             since = change
     except ToolkitError as error:
         name = found.wanted.name
-        where.upstream.warnings.append(f"{name}: the commit that fixed it cannot be determined: {error.message}")
+        upstream.warnings.append(f"{name}: the commit that fixed it cannot be determined: {error.message}")
     return None
 
 
-def _states(found: FoundFile, where: _Where) -> Iterator[tuple[FileCommit, State]]:
+def _states(found: FoundFile, upstream: Refs) -> Iterator[tuple[FileCommit, State]]:
     """Yield the newest commits that changed a file, with what each made of it; some are read at a time."""
-    versions = where.upstream.versions(found, most=_MOST_SINCE)
+    versions = upstream.versions(found, most=_MOST_SINCE)
     while some := list(islice(versions, _AT_A_TIME)):
         contents = {str(blob_id(content)): content for _, content in some if content is not None}
-        readings = where.subject.read(contents)
+        readings = upstream.subject.read(contents)
         for change, content in some:
             yield change, readings[blob_id(content)].state if content is not None else State.UNKNOWN

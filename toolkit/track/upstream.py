@@ -97,20 +97,17 @@ class Refs(ABC):
         """Return the file at each ref."""
         return side_by_side(self._look, wanted)
 
-    def file(self, at: str) -> File:
-        """Return the file at a commit or a name."""
-        return self.subject.find(lambda paths: self.contents(at, paths))
-
     def _look(self, wanted: WantedRef) -> FoundFile:
         commit = None
         try:
             commit = self.commit(wanted.name)
-            file = self.file(commit or wanted.name)
+            at = commit or wanted.name
+            file = self.subject.find(lambda paths: self.contents(at, paths))
         except ToolkitError as error:
             absent = isinstance(error, NoPackageError)
             return FoundFile(wanted=wanted, commit=commit, reason=error.message, absent=absent)
         try:
-            file = replace(file, change=self.last_change(commit or wanted.name, file))
+            file = replace(file, change=self.last_change(at, file))
         except ToolkitError as error:
             self.warnings.append(f"{wanted.name}: the last change cannot be determined: {error.message}")
         return FoundFile(wanted=wanted, commit=commit, file=file)

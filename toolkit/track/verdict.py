@@ -25,8 +25,6 @@ NOTHING_CHANGED, CHANGED, TO_DO, UNKNOWN = 0, 1, 10, 11
 # A channel's name ends in the beginning of its commit: nixos-26.05.1234.058a66cee256.
 _RELEASE = re.compile(r"/(?:nixos|nixpkgs)-[\w.-]*\.([0-9a-f]{11,40})/[^/]*$")
 
-_AGAIN = NextStep(text="Ask again after the next update of nixpkgs.")
-
 
 class UsedOverlay(StrEnum):
     """How rootless docker gets its ports: README, "NixOS users"; ANY if the user does not say."""
@@ -262,7 +260,7 @@ def _steps(
             text = f"The {used.package} file has changed upstream: make the overlay anew when you update nixpkgs."
             yield NextStep(text=text, command=_anew(used, nixpkgs))
         case _:
-            yield _AGAIN
+            yield NextStep(text="Ask again after the next update of nixpkgs.")
     if used.way is UsedOverlay.ANY and judgement is not Advice.UNKNOWN:
         ways = "--overlay DIR or --kind" if registry.is_named(used.package) else "--overlay DIR"
         yield NextStep(text=f"Name your overlay with {ways} for an answer about that one.")

@@ -2,7 +2,7 @@ import pytest
 
 from tests.parsing import assert_parses
 from toolkit.errors import LayoutError, RefusalError
-from toolkit.lift.final_package import final_package
+from toolkit.lift.final_attrs import final_package
 
 NAME = "pkgs/by-name/ap/app/package.nix"
 

@@ -121,16 +121,9 @@ def test_a_function_that_its_file_does_not_call_is_refused() -> None:
             "generic is used other than by 'callPackage generic'",
         ),
         ("      version,\n", "      version,\n      src ? 1,\n", "'src' hides a parameter of that name"),
-        ("      version,\n    }", "      version,\n      ...\n    }", r"generic takes any argument \('...'\)"),
         ("      other = 1;", "      callGeneric = 1;\n      other = 1;", "the name 'callGeneric', which the rewrite"),
         ("{ lib, callPackage }", "{ callPackage }", "'lib' is not among the arguments of the file"),
-        (
-            "src = version;",
-            "src = with lib; version;\n      inherit (lib) id;\n      __sub = 1;",
-            "changes the meaning",
-        ),
         ("      src = version;", "      inherit (version) src;", "'src' has to move, and is not bound by one plain"),
-        ("rec {", "rec {\n  removeAttrs = 1;", "'removeAttrs' is rebound here"),
         (
             "let\n      src = version;",
             "with lib;\n    let\n      src = trim version;",
@@ -159,7 +152,7 @@ rec {
     in
     buildApp { e = [ ui ]; };
 
-  app = (callPackage) ((generic)) { };
+  app = callPackage generic { };
 }
 """
 
@@ -235,27 +228,12 @@ def test_what_a_needed_definition_needs_moves_too() -> None:
         "x.y or callGeneric",
         "{ inherit callGeneric; }",
         "{ inherit (x) callGeneric; }",
-        '{ inherit (x) "callGeneric"; }',
         "{ callGeneric = 1; }",
-        '{ "callGeneric" = 1; }',
     ],
 )
-def test_the_name_of_the_caller_is_taken_by_any_use_but_a_selection(use: str) -> None:
+def test_the_name_of_the_caller_is_taken_by_any_use(use: str) -> None:
     with pytest.raises(RefusalError, match="the name 'callGeneric', which the rewrite would introduce, is in use here"):
         hidden(BEFORE.replace("other = 1;", f"other = x: {use};"))
-
-
-@pytest.mark.parametrize("use", ["lib.callGeneric", "lib.callGeneric.x", 'lib."callGeneric" or 1', '"callGeneric"'])
-def test_the_name_of_the_caller_may_be_selected_or_a_text(use: str) -> None:
-    assert f"other = {use};" in hidden(BEFORE.replace("other = 1;", f"other = {use};"))
-
-
-def test_a_call_by_another_callpackage_is_refused() -> None:
-    text = BEFORE.replace("app_1 = callPackage generic", "app_1 = let callPackage = lib.id; in callPackage generic")
-    with pytest.raises(
-        RefusalError, match=r"^package.nix:26:40: 'callPackage' has a different meaning here than at generic"
-    ):
-        hidden(text)
 
 
 @pytest.mark.parametrize(
@@ -271,13 +249,6 @@ def test_a_call_by_another_callpackage_is_refused() -> None:
 def test_a_use_that_is_no_call_by_callpackage_is_refused_with_its_place(call: str) -> None:
     with pytest.raises(LayoutError, match=r"^package.nix:26:\d+: generic is used other than by 'callPackage generic'"):
         hidden(BEFORE.replace('callPackage generic { version = "1"; }', call))
-
-
-def test_a_function_without_parameters_is_refused() -> None:
-    generic = "generic = { }: let src = ui; in lib.mk { e = src; };"
-    text = f"{{ lib, callPackage, ui }}: rec {{ {generic} a = callPackage generic {{ }}; }}"
-    with pytest.raises(RefusalError, match=r"^package.nix:1:43: generic has no parameters"):
-        rewrite(shape(text), LiftWay(bindings=("src",), design=Design.HIDDEN))
 
 
 def test_names_that_a_definition_binds_itself_and_those_of_nix_mean_the_same() -> None:
@@ -318,15 +289,6 @@ def test_what_stands_around_the_parameters_and_the_let_stays(old: str, new: str,
     made = hidden(BEFORE.replace(old, new))
     assert after in made
     assert "ui ? buildUi {" in made
-
-
-def test_a_function_in_parentheses_is_the_same_function() -> None:
-    text = BEFORE.replace("  generic =\n    {", "  generic = (\n    {").replace(
-        "    };\n\n  app_2", "    });\n\n  app_2"
-    )
-    made = hidden(text)
-    assert "    });\n\n  # callPackage would fill" in made
-    assert made.count("callGeneric") == 3
 
 
 @pytest.mark.parametrize(

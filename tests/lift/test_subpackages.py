@@ -2,7 +2,7 @@ import pytest
 
 from tests.lift.texts import rewritten
 from tests.parsing import assert_parses
-from toolkit.lift.subpackages import with_subpackages
+from toolkit.lift.passthru import with_subpackages
 
 FORMS = [
     ("{ }", ["{", "  extraArgs = [", '    "--subpackage"', '    "ui"', "  ];", "}"]),

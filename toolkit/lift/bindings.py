@@ -139,6 +139,13 @@ def kind(binding: Node) -> tuple[BindingKind, str] | None:
     return (found, ".".join(builder)) if found is not None else None
 
 
+def is_derivation(shape: Shape, name: str) -> bool:
+    """Return whether a let's binding is a derivation: a package, a script, a download."""
+    node = shape.bindings[name]
+    function = callee(result(value(node))) if node.kind == "binding" else ()
+    return kind(node) is not None or any(re.match(r"fetch\w+", each) for each in function[-1:])
+
+
 def _made(node: Node) -> Node:
     """Return the expression that a binding comes to; of an `if` with null, the other branch."""
     expression = result(node)
@@ -220,16 +227,10 @@ def direct_uses(shape: Shape, name: str) -> list[Reference]:
 _NAMES = frozenset(["name", "pname", "version", "meta"])
 """The attributes with a part's name."""
 
-_IN_ENV = len(("env", "NAME"))
-
 
 def only_names(use: Node) -> bool:
     """Return whether a use takes only the part's name, and nothing that is built."""
     return bool(selection(use)) and _NAMES.issuperset(selection(use))
-
-
-def _is_variable(path: tuple[str, ...]) -> bool:
-    return (len(path) == _IN_ENV and path[0] == "env") or (len(path) == 1 and path[0].isupper())
 
 
 def own_attribute(shape: Shape, use: Node) -> str | None:
@@ -240,9 +241,9 @@ def own_attribute(shape: Shape, use: Node) -> str | None:
     if shape.construction is None or (around := use.parent) is None:
         return None
     attributes = {node.index: path for path, node in shape.construction.attributes if node.kind == "binding"}
-    bound = (attributes.get(node.index, ()) for node in use.ancestors())
-    if (variable := next((path for path in bound if _is_variable(path)), None)) is not None:
-        return ".".join(variable)
+    bound = (".".join(attributes.get(node.index, ())) for node in use.ancestors())
+    if variable := next((path for path in bound if path.isupper() or re.fullmatch(r"env\.[^.]+", path)), None):
+        return variable
     if around.kind != "list_expression":
         return None
     joined = (node for node in around.ancestors() if operator(node) != "++" and node.kind != "parenthesized_expression")

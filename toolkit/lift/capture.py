@@ -10,16 +10,15 @@ from toolkit.lift.bindings import PASSTHRU
 from toolkit.lift.passthru import written_out
 from toolkit.lift.plan import PARAMETER, Design, LiftPlan
 from toolkit.lift.wanted import at, home
+from toolkit.nix.attributes import SETS
 from toolkit.nix.edit import Edit
-from toolkit.nix.scope import GLOBALS, Reference, look_up, static_name
+from toolkit.nix.scope import GLOBALS, Reference, look_up
 from toolkit.nix.tree import Node
 
 _OTHERS = ("finalPackage", "outerAttrs")
 """Names for the final attributes where those of another package, within this one, have the usual one."""
 
-
 _MARKS = "'_"
-_SETS = frozenset(["attrset_expression", "rec_attrset_expression"])
 
 
 def parameter(planned: LiftPlan, sites: Iterable[Node]) -> str:
@@ -31,10 +30,8 @@ def parameter(planned: LiftPlan, sites: Iterable[Node]) -> str:
     sites = list(sites)
     names = (construction.final.children[0].text,) if construction.final is not None else (PARAMETER, *_OTHERS)
     for name in names:
-        if construction.final is None and _is_used(planned, name):
-            continue
-        hidden = next((site for site in sites if _is_hidden(planned, name, site)), None)
-        if hidden is None:
+        is_used = construction.final is None and _is_used(planned, name)
+        if not is_used and not any(_is_hidden(planned, name, site) for site in sites):
             return name
     place = next((site for site in sites if _is_hidden(planned, names[0], site)), construction.argument)
     raise RefusalError(f"{at(place)}: '{names[0]}' does not mean the package's final attributes here")
@@ -70,7 +67,7 @@ def renamed(planned: LiftPlan, name: str, sites: Iterable[Node]) -> Iterator[Edi
         if new in taken or whole is not None:
             raise RefusalError(f"{at(function)}: '{name}' does not mean the package's final attributes here")
         around, body = function.parent, function.children[-1]
-        if not uses and around is not None and around.kind == "parenthesized_expression" and body.kind in _SETS:
+        if not uses and around is not None and around.kind == "parenthesized_expression" and body.kind in SETS:
             yield from (Edit(around.start, body.start, ""), Edit(body.end, around.end, ""))
         else:
             yield from (Edit(node.start, node.end, new) for node in (function.children[0], *uses))
@@ -99,7 +96,7 @@ def _is_used(planned: LiftPlan, name: str) -> bool:
         use.name == name
         and (argument.contains(use.node) or planned.shape.owner(use.node) in planned.moved)
         and (use.scope is None or not argument.contains(use.scope.node))
-        and not _within_its_binding(planned, use)
+        and not (use.scope is not None and _home(planned, use.node).contains(use.scope.node))
         for use in planned.shape.references
     )
 
@@ -113,8 +110,6 @@ def require_meanings(planned: LiftPlan) -> None:
     for use in planned.shape.references:
         owner = planned.shape.owner(use.node)
         if owner not in planned.moved or use.node.index in planned.rerouted or use.node.index in planned.followed:
-            continue
-        if _within_its_binding(planned, use):
             continue
         layered = planned.design is Design.LAYER
         place = (planned.construction.call if layered else _place(planned, owner)).children[0]
@@ -141,27 +136,17 @@ def same_meaning(use: Reference, definition: Node, place: Node) -> bool:
 
 
 def mention(node: Node, name: str) -> Node | None:
-    """Return a place where `name` is bound or used, other than as an attribute that is selected."""
-    for each in node.walk():
-        path = each.parent
-        is_name = each.kind == "identifier" or (path is not None and path.kind in {"attrpath", "inherited_attrs"})
-        selected = path is not None and path.kind == "attrpath" and (owner := path.parent) and owner.kind != "binding"
-        if is_name and not selected and static_name(each) == name:
-            return each
-    return None
+    """Return a place where `name` is written as one."""
+    return next((each for each in node.walk() if each.kind == "identifier" and each.text == name), None)
 
 
 def _place(planned: LiftPlan, name: str) -> Node:
     """Return the set that a definition moves into."""
     route = planned.routes[name]
     if route.shown is not None:
-        return route.shown.node.enclosing("attrset_expression", "rec_attrset_expression") or route.shown.node
+        return route.shown.node.enclosing(*SETS) or route.shown.node
     node = next((node for path, node in planned.construction.attributes if path == (PASSTHRU,)), None)
     return (written_out(node) if node is not None else None) or home(planned.construction)
-
-
-def _within_its_binding(planned: LiftPlan, use: Reference) -> bool:
-    return use.scope is not None and _home(planned, use.node).contains(use.scope.node)
 
 
 def _home(planned: LiftPlan, node: Node) -> Node:

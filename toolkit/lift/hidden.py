@@ -16,7 +16,7 @@ from toolkit.lift.shape import Shape
 from toolkit.lift.statements import after, extent, removals
 from toolkit.lift.style import Style
 from toolkit.lift.wanted import at
-from toolkit.nix.attributes import inside, value
+from toolkit.nix.attributes import value
 from toolkit.nix.edit import Edit, apply, indentation, shifted
 from toolkit.nix.scope import binding_names, formals, look_up
 from toolkit.nix.tree import Node
@@ -26,9 +26,6 @@ ABOVE_CALLER = (
     "callPackage would fill these parameters with packages of the same names, related or not. override still sets them."
 )
 """The comments that are written."""
-
-_OPERATORS = frozenset(["__sub", "__mul", "__div", "__lessThan", "__nixPath", "__findFile"])
-"""Names that Nix looks up for `-`, `*`, `/`, `<` and `<x>`."""
 
 
 class CalledFunction(Struct, frozen=True, kw_only=True):
@@ -56,22 +53,11 @@ class CalledFunction(Struct, frozen=True, kw_only=True):
         """The form in which the function is written."""
         return Style.of(self.binding, self.function)
 
-    @property
-    def last(self) -> Node:
-        """The last parameter in the braces."""
-        found = [child for child in self.pattern.children if child.kind == "formal"]
-        if not found:
-            raise RefusalError(f"{at(self.function)}: {self.name} has no parameters")
-        return found[-1]
-
 
 def called(shape: Shape) -> CalledFunction:
     """Return the function that a shape starts at; raise LayoutError if its own file does not call it."""
     function = shape.functions[0]
-    binding = function.parent
-    while binding is not None and binding.kind == "parenthesized_expression":
-        binding = binding.parent
-    pattern = function.child("formals")
+    binding, pattern = function.parent, function.child("formals")
     if binding is None or binding.kind != "binding" or pattern is None:
         fact = "the function is not called in its own file, and callPackage would fill new parameters"
         raise LayoutError(f"{at(function)}: {fact}")
@@ -79,11 +65,8 @@ def called(shape: Shape) -> CalledFunction:
     calls: list[Node] = []
     for use in shape.references:
         if use.name == name and use.scope is not None and use.scope.names[name] is binding:
-            argument = use.node
-            while argument.parent is not None and argument.parent.kind == "parenthesized_expression":
-                argument = argument.parent
-            call = argument.parent
-            if call is None or call.kind != "apply_expression" or inside(call.children[0]).text != "callPackage":
+            call = use.node.parent
+            if call is None or call.kind != "apply_expression" or call.children[0].text != "callPackage":
                 raise LayoutError(f"{at(use.node)}: {name} is used other than by 'callPackage {name}'")
             calls.append(call)
     return CalledFunction(shape=shape, function=function, binding=binding, pattern=pattern, calls=tuple(calls))
@@ -111,12 +94,7 @@ def _moved(of: CalledFunction, names: Sequence[str]) -> list[str]:
         more = {use.name for use in shape.uses_in(shape.bindings[waiting.pop()])} - moved
         moved |= more
         waiting += more
-    if of.pattern.child("ellipses") is not None:
-        raise RefusalError(f"{at(of.pattern)}: {of.name} takes any argument ('...')")
     parameters = formals(of.function)
-    for name, node in (*parameters.items(), *shape.bindings.items()):
-        if name in _OPERATORS:
-            raise RefusalError(f"{at(node)}: '{name}' changes the meaning of an operator in what would move")
     for name in moved:
         node = shape.bindings[name]
         require_plain(shape, name)
@@ -132,7 +110,8 @@ def _moved(of: CalledFunction, names: Sequence[str]) -> list[str]:
 
 def _append(of: CalledFunction, names: Sequence[str]) -> Edit:
     """Add parameters after the last one, its comma, and the comment on its line."""
-    text, style, last = of.shape.tree.text, of.style, of.last
+    text, style = of.shape.tree.text, of.style
+    last = [child for child in of.pattern.children if child.kind == "formal"][-1]
     comma = next((child for child in of.pattern.children if child.kind == "," and child.start >= last.end), None)
     start, end = (last.end, last.end) if comma is None else (comma.start, comma.end)
     line_end = after(comma or last)
@@ -164,13 +143,7 @@ def _calls(of: CalledFunction, names: Sequence[str]) -> Iterator[Edit]:
     for name in ("callPackage", "lib"):
         if look_up(name, binding).scope is None:
             raise RefusalError(f"{at(binding)}: '{name}' is not among the arguments of the file")
-    if (scope := look_up("removeAttrs", binding).scope) is not None:
-        raise RefusalError(f"{at(scope.node)}: 'removeAttrs' is rebound here, and the rewrite needs the builtin")
-    meant = look_up("callPackage", binding)
-    for call in of.calls:
-        if not look_up("callPackage", call).means(meant):
-            raise RefusalError(f"{at(call)}: 'callPackage' has a different meaning here than at {of.name}")
-        yield Edit(call.start, call.end, caller)
+    yield from (Edit(call.start, call.end, caller) for call in of.calls)
     indent = indentation(shape.tree.text, binding.start)
     comment = of.style.comment(ABOVE_CALLER, indent)
     end = after(binding)

@@ -1,4 +1,4 @@
-"""Add attributes to a package's passthru, in the file's own form."""
+"""Add attributes to a package's passthru, in the file's own form, and parts to its update script."""
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -8,16 +8,18 @@ from msgspec import Struct
 
 from toolkit.errors import RefusalError
 from toolkit.lift.bindings import PASSTHRU
-from toolkit.lift.shape import BuilderCall, bound, joined, result
+from toolkit.lift.shape import BuilderCall, bound, callee, joined, read, result
 from toolkit.lift.statements import MovedDefinition, StatementEdit, after, apart, extent, inherit, is_spaced, source
 from toolkit.lift.wanted import at, home
-from toolkit.nix.attributes import statements, value
-from toolkit.nix.edit import Edit, column, indentation, is_first, moves
-from toolkit.nix.tree import Node
+from toolkit.nix.attributes import SETS, inside, statements, value
+from toolkit.nix.edit import Edit, apply, column, indentation, is_first, moves
+from toolkit.nix.scope import static_name
+from toolkit.nix.tree import Node, Tree
 
 _OPERANDS = frozenset(["apply_expression", "variable_expression", "select_expression", "parenthesized_expression"])
 _MOST_SHIFTED = 5
 _SEVERAL = 3
+_SUBPACKAGE = "--subpackage"
 
 
 class Additions(Struct, frozen=True, kw_only=True):
@@ -163,3 +165,52 @@ def _indent(literal: Node) -> int:
     own = (child for child in statements(literal) if is_first(text, child.start))
     first = next(own, None)
     return column(text, first.start) if first is not None else indentation(text, literal.start) + 2
+
+
+def with_subpackages(text: str, parts: Sequence[str], *, name: str) -> tuple[str, tuple[str, ...]]:
+    """Return the text with parts in the arguments of nix-update's script, and the added ones.
+
+    A script of another program, or with computed arguments, stays. `name` is the file's in messages.
+    """
+    shape = read(Tree(text, name=name))
+    attributes = dict(shape.construction.attributes) if shape.construction is not None else {}
+    script = attributes.get((PASSTHRU, "updateScript"))
+    call = value(script) if script is not None and script.kind == "binding" else None
+    if call is None or call.kind != "apply_expression" or callee(call.children[0])[-1:] != ("nix-update-script",):
+        return text, ()
+    argument = inside(call.children[-1])
+    extra = dict(bound(argument)).get(("extraArgs",))
+    words = value(extra) if extra is not None and extra.kind == "binding" else None
+    if argument.kind not in SETS or (extra is not None and (words is None or words.kind != "list_expression")):
+        return text, ()
+    known = [static_name(child) for child in words.children] if words is not None else []
+    added = tuple(part for part in parts if part not in known and f"{_SUBPACKAGE}={part}" not in known)
+    if not added:
+        return text, ()
+    margin = indentation(text, argument.start) + 2
+    lines = [f'"{word}"' for part in added for word in (_SUBPACKAGE, part)]
+    if words is None:
+        written = _list(lines, margin)
+        return apply(text, _with_statement(argument, f"extraArgs = {written};", margin)), added
+    return apply(text, [*_with_words(words, lines, margin), *apart(argument)]), added
+
+
+def _list(items: Sequence[str], margin: int) -> str:
+    return "\n".join(["[", *(f"{' ' * (margin + 2)}{item}" for item in items), f"{' ' * margin}]"])
+
+
+def _with_statement(literal: Node, statement: str, margin: int) -> list[Edit]:
+    there = statements(literal)
+    if not there:
+        return [Edit(literal.start, literal.end, f"{{\n{' ' * margin}{statement}\n{' ' * (margin - 2)}}}")]
+    end = there[-1].end
+    return [*apart(literal), Edit(end, end, f"\n{' ' * margin}{statement}")]
+
+
+def _with_words(words: Node, lines: Sequence[str], margin: int) -> list[Edit]:
+    items = [child for child in words.children if child.kind not in {"[", "]"}]
+    if "\n" not in words.text:
+        return [Edit(words.start, words.end, _list([*(child.text for child in items), *lines], margin))]
+    at = column(words.tree.text, items[0].start) if items else margin + 2
+    end = items[-1].end if items else words.start + 1
+    return [Edit(end, end, "".join(f"\n{' ' * at}{line}" for line in lines))]

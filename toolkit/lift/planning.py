@@ -4,15 +4,15 @@ A plan that cannot be right is refused, with its place in the file.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from shlex import quote
 
 from toolkit.errors import LayoutError, RefusalError
-from toolkit.lift.bindings import PASSTHRU, Origin, origin, own_names, shared, shown_attributes
-from toolkit.lift.following import between, can_follow, is_derivation
+from toolkit.lift.bindings import PASSTHRU, Origin, is_derivation, origin, own_names, shared, shown_attributes
 from toolkit.lift.plan import OWN, AttributeRoute, Design, LiftPlan, LiftWay
-from toolkit.lift.shape import Shape, callee, selection
+from toolkit.lift.shape import BuilderCall, Shape, callee, path_of, result, selection
+from toolkit.lift.shape import construction as builder_call
 from toolkit.lift.wanted import at, construction, wanted
 from toolkit.nix.attributes import inherited_from, inside, value
 from toolkit.nix.conditions import Condition, climb, guards
@@ -45,7 +45,9 @@ def plan(shape: Shape, way: LiftWay) -> LiftPlan:
     design, follow = way.design, way.follow
     lifted = wanted(shape, way.bindings)
     follows = {name: where for name in follow if (where := origin(shape, name)) is not None}
-    leaving = _leaving(shape, lifted, _to_move(shape, lifted, design, follow), follows)
+    moves = design is Design.MOVE
+    moving = frozenset(name for name in lifted if moves and (not follow or can_follow(shape, name, follow)))
+    leaving = _leaving(shape, lifted, moving, follows)
     if design is Design.STAY and leaving & {*lifted}:
         leaving = _leaving(shape, lifted, frozenset(lifted) - shape.inner, follows)
     own: frozenset[str] = _own(shape, leaving, follows) if way.whole else frozenset()
@@ -86,13 +88,6 @@ def plan(shape: Shape, way: LiftWay) -> LiftPlan:
     return planned
 
 
-def _to_move(shape: Shape, wanted: Sequence[str], design: Design, follow: Sequence[str]) -> frozenset[str]:
-    """Return the bindings that are to move: of a move that follows attributes, those that can."""
-    if design is not Design.MOVE:
-        return frozenset()
-    return frozenset(name for name in wanted if not follow or can_follow(shape, name, follow))
-
-
 def _leaving(
     shape: Shape, wanted: Sequence[str], moving: frozenset[str], follows: Mapping[str, Origin]
 ) -> frozenset[str]:
@@ -100,7 +95,7 @@ def _leaving(
 
     So must a derivation that a moving one is made with, if it takes from the let what is to follow.
     """
-    leaving = set(moving)
+    leaving, taken = set(moving), _taken(shape)
     grown = True
     while grown:
         grown = False
@@ -108,7 +103,7 @@ def _leaving(
             each
             for name in leaving
             for each in between(shape, name, follows)
-            if (each not in _TAKEN or _has_no_source(shape, each)) and is_derivation(shape, each)
+            if each not in taken and is_derivation(shape, each)
         }
         for name, node in shape.bindings.items():
             if name in leaving or name in shape.inner or node.contains(shape.body):
@@ -173,51 +168,34 @@ def require_plain(shape: Shape, name: str) -> None:
         raise RefusalError(f"{at(node)}: '{name}' has to move, and is not bound by one plain '{name} = …;'")
 
 
-def _attribute(shape: Shape, name: str, called: Mapping[str, str]) -> str:
-    """Return what a binding is called as an attribute: its name, if that means anything outside of the file.
-
-    Raise RefusalError for a name that does not if the package behind it has no better one.
-    """
-    if name in called:
-        return called[name]
-    taken = name in _TAKEN and not _has_no_source(shape, name)
-    if name not in _ANONYMOUS and "'" not in name and not taken:
-        return name
-    if own := [each for each in own_names(shape, name) if each not in _TAKEN]:
-        return own[0]
-    if taken:
-        return name
-    fact = f"'{name}' says nothing as the name of an attribute"
-    raise RefusalError(f"{at(shape.bindings[name])}: {fact}", hint=f"--as {quote(name)}=NAME gives it another name")
-
-
 def _route(shape: Shape, name: str, called: Mapping[str, str], *, fresh: bool) -> AttributeRoute:
-    """Return the attribute of a binding; a `fresh` one stands beside the one that is there, which comes to use it."""
+    """Return the attribute of a binding; a `fresh` one stands beside the one that is there, which comes to use it.
+
+    It has the binding's name if that means anything outside of the file, else the name of the package behind it.
+    """
     there = () if fresh else shown_attributes(shape, name)
     found = sorted(there, key=lambda shown: (shown.path != (name,), len(shown.path)))
     if found:
         return AttributeRoute(path=found[0].path, shown=found[0])
-    name = _attribute(shape, name, called)
-    if (name in _TAKEN and not _has_no_source(shape, name)) or name in _outputs(shape):
-        fact = f"as an attribute of the package, '{name}' has a different meaning"
-        raise RefusalError(f"{at(shape.body)}: {fact}", hint=f"--as {quote(name)}=NAME gives it another name")
+    taken = _taken(shape)
+    names = (each for each in (name, *own_names(shape, name)) if each not in _ANONYMOUS and "'" not in each)
+    attribute = called[name] if name in called else next((each for each in names if each not in taken), None)
+    if attribute is None or attribute in taken:
+        fact = f"'{attribute or name}' means nothing as an attribute of the package, or something different"
+        raise RefusalError(f"{at(shape.bindings[name])}: {fact}", hint=f"--as {quote(name)}=NAME gives it another name")
     attributes = dict(construction(shape).attributes)
-    for path in ((PASSTHRU, name), (name,)):
+    for path in ((PASSTHRU, attribute), (attribute,)):
         if (other := attributes.get(path)) is not None:
-            fact = f"the attribute '{'.'.join(path)}' differs from the let's '{name}'"
-            raise RefusalError(f"{at(other)}: {fact}")
-    return AttributeRoute(path=(PASSTHRU, name))
+            raise RefusalError(f"{at(other)}: the attribute '{'.'.join(path)}' differs from the let's '{name}'")
+    return AttributeRoute(path=(PASSTHRU, attribute))
 
 
-def _has_no_source(shape: Shape, name: str) -> bool:
-    """Return whether a name is `src`, and the package is made of its parts alone: passthru may show their source."""
-    return name == "src" and not any(path[-1] in {"src", "srcs"} for path, _ in construction(shape).attributes)
-
-
-def _outputs(shape: Shape) -> frozenset[str]:
-    """Return the strings in what the package says of its outputs: an attribute of that name is the output."""
-    said = [node for path, node in construction(shape).attributes if path == ("outputs",)]
-    return frozenset(part.text for node in said for part in node.walk() if part.kind == "string_fragment")
+def _taken(shape: Shape) -> frozenset[str]:
+    """Return the names that mean something else as attributes: outputs too, but no `src` of a package without one."""
+    attributes = [*construction(shape).attributes]
+    outputs = (part for path, node in attributes if path == ("outputs",) for part in node.walk())
+    taken = {*_TAKEN, *(part.text for part in outputs if part.kind == "string_fragment")}
+    return frozenset(taken if any(path[-1] in {"src", "srcs"} for path, _ in attributes) else taken - {"src"})
 
 
 def _require_distinct(planned: LiftPlan) -> None:
@@ -338,3 +316,61 @@ def _conditions(planned: LiftPlan, node: Node) -> list[Condition]:
     """Return what has to hold for an attribute to be there."""
     climbed = climb(node, planned.construction.argument)
     return [part for condition in climbed.conditions for part in condition.conjuncts()]
+
+
+def can_follow(shape: Shape, name: str, follow: Sequence[str]) -> bool:
+    """Return whether a part shares the followed attributes, and does not combine its own source with that version."""
+    common = set(follow) & set(shared(shape, name))
+    part = builder_call(result(value(shape.bindings[name])), overrides=True)
+    sources = {where for attribute in follow if (where := origin(shape, attribute)) is not None}
+    if not common or "src" in common or part is None:
+        return bool(common)
+    own = [(path[0], node) for path, node in part.attributes if path in {("src",), ("srcs",)}]
+    return not own or not sources.isdisjoint(_made_with(shape, part, own))
+
+
+def _made_with(shape: Shape, part: BuilderCall, attributes: Sequence[tuple[str, Node]]) -> Iterator[Origin]:
+    """Yield where attributes of a part come from, by way of its others and of the lets' bindings."""
+    own = {path[0]: node for path, node in part.attributes if len(path) == 1}
+    final = part.final.children[0].text if part.final is not None else None
+    waiting, known = [*attributes], {*attributes}
+    while waiting:
+        name, node = waiting.pop()
+        for use in shape.references:
+            if use.scope is None or not node.contains(use.node) or (node.kind == "inherit" and use.name != name):
+                continue
+            inherits = node.kind == "inherit_from" and use.node.parent is node
+            selected = (name,) if inherits else selection(use.node)
+            yield from ((use.scope.node.index, use.name, part) for part in ("", *selected))
+            within = use.name == final or use.scope.node in part.sets
+            names = selected if use.name == final else (use.name,)
+            table = own if within else shape.bindings
+            more = {(each, table[each]) for each in names if each in table} - known
+            waiting += more
+            known |= more
+
+
+def between(shape: Shape, name: str, follows: Mapping[str, Origin]) -> frozenset[str]:
+    """Return the bindings between a part and the attributes that it follows, except those in its meta."""
+    origins = {where[:2] for where in follows.values() if not where[2]}
+    sources = {name for _, name in origins}
+    found: set[str] = set()
+    waiting, known = [*shape.uses_in(shape.bindings[name])], {name}
+    while waiting:
+        use = waiting.pop()
+        if use.name in known or use.name in sources or _is_of_meta(use.node):
+            continue
+        known.add(use.name)
+        node = shape.bindings[use.name]
+        taken = (each for each in shape.references if each.scope is not None and node.contains(each.node))
+        if any((each.scope.node.index, each.name) in origins for each in taken if each.scope is not None):
+            found.add(use.name)
+        waiting += shape.uses_in(node)
+    return frozenset(found)
+
+
+def _is_of_meta(node: Node) -> bool:
+    """Return whether a node stands in what a set binds `meta` to, or is inherited as that."""
+    return node.text == "meta" or any(
+        around.kind == "binding" and path_of(around)[:1] == ("meta",) for around in node.ancestors()
+    )

@@ -3,8 +3,6 @@
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from msgspec import Struct
-
 from toolkit.errors import RefusalError
 from toolkit.lift.bindings import PASSTHRU
 from toolkit.lift.shape import BuilderCall, path_of
@@ -24,18 +22,8 @@ _DECIDED = frozenset(["doCheck", "doInstallCheck"])
 """Attributes that the builder decides on as well, by whether what it builds can run."""
 
 _PROGRAM = "mainProgram"
-_DOC = "/share/doc/"
-"""Below it, a directory has its name written out as well."""
-
 _AS_TEXT = frozenset(["owner", "repo", _PROGRAM])
 """Attributes that nixpkgs wants written out, and not made with `pname` (pkgs/README.md; 387725)."""
-
-
-class Unfolded(Struct, frozen=True, kw_only=True):
-    """Uses of `rec` sets' names: for each node's index, a path among the final attributes. `edits` are the others."""
-
-    targets: Mapping[int, tuple[str, ...]]
-    edits: tuple[Edit, ...]
 
 
 def recursive(construction: BuilderCall) -> frozenset[int]:
@@ -47,24 +35,26 @@ def unfold(
     construction: BuilderCall,
     references: Iterable[Reference],
     sets: Collection[int],
-    leaving: Collection[str] | None = None,
-) -> Unfolded:
-    """Return the changes that make some `rec` sets of a builder's call plain.
+    leaving: Collection[str],
+) -> tuple[Mapping[int, tuple[str, ...]], list[Edit]]:
+    """Make some `rec` sets of a builder's call plain: return the uses' paths among the final attributes, and edits.
 
-    Names that a set inherits from a let mean the same without `rec`, unless `leaving` contains them; None stands for
-    all.
-
-    Raise RefusalError for a use of an attribute whose final value may differ.
+    Names that a set inherits from a let mean the same without `rec`, unless `leaving` contains them. Raise
+    RefusalError for a use of an attribute whose final value may differ.
     """
-    edits = [_without_rec(literal) for literal in construction.sets if literal.index in sets]
+    edits = [
+        Edit(literal.start, next(child for child in literal.children if child.kind == "{").start, "")
+        for literal in construction.sets
+        if literal.index in sets
+    ]
     targets: dict[int, tuple[str, ...]] = {}
     builder = construction.name.rpartition(".")[2]
     python = _PYTHON.fullmatch(builder) is not None
     for use in references:
         if use.scope is None or use.scope.node.index not in sets:
             continue
-        stays = leaving is not None and use.name not in leaving
-        if stays and (owner := source(use.name, use.scope.node)) is not None and owner.kind == "let_expression":
+        owner = source(use.name, use.scope.node)
+        if use.name not in leaving and owner is not None and owner.kind == "let_expression":
             continue
         lost = f"{builder} drops it: there is no finalAttrs.{use.name}" if python and use.name in _DROPPED else None
         if use.name in _DECIDED:
@@ -77,7 +67,7 @@ def unfold(
             edits.append(edit)
         else:
             targets[use.node.index] = (PASSTHRU, use.name) if python and use.name in _IN_PASSTHRU else (use.name,)
-    return Unfolded(targets=targets, edits=tuple(edits))
+    return targets, edits
 
 
 def source(name: str, owner: Node) -> Node | None:
@@ -88,11 +78,6 @@ def source(name: str, owner: Node) -> Node | None:
         return owner
     outer = look_up(name, owner).scope
     return outer.node if outer is not None else None
-
-
-def _without_rec(literal: Node) -> Edit:
-    brace = next(child for child in literal.children if child.kind == "{")
-    return Edit(literal.start, brace.start, "")
 
 
 def written_out(use: Reference) -> Edit | None:
@@ -107,12 +92,7 @@ def written_out(use: Reference) -> Edit | None:
         return None
     attribute = path_of(binding)[-1]
     within = around.kind == "interpolation" and around.parent is not None and around.parent.kind == "string_expression"
-    in_doc = around.kind == "interpolation" and use.node.tree.text[: around.start].endswith(_DOC)
-    if in_doc:
-        attribute, within = _PROGRAM, True
-    elif attribute not in _AS_TEXT:
-        return None
-    if not within and value(binding) is not use.node:
+    if attribute not in _AS_TEXT or (not within and value(binding) is not use.node):
         return None
     owner = source(use.name, use.scope.node)
     literal = next(_literals(owner, use.name), None) if owner is not None else None

@@ -10,13 +10,12 @@ from msgspec import Struct
 from toolkit.errors import RefusalError
 from toolkit.lift import capture, hidden, layer, notes, passthru, style
 from toolkit.lift.bindings import PASSTHRU, Reachability, ShownAttribute, state
-from toolkit.lift.passthru import Additions
+from toolkit.lift.passthru import Additions, with_subpackages
 from toolkit.lift.plan import OWN, PARAMETER, Design, LiftPlan, LiftWay
 from toolkit.lift.planning import is_plain, plan
 from toolkit.lift.recursion import recursive, unfold, written_out
 from toolkit.lift.shape import BuilderCall, Shape, bound, joined, operands, path_of, read, result
 from toolkit.lift.statements import MovedDefinition, StatementEdit, after, extent, removals
-from toolkit.lift.subpackages import with_subpackages
 from toolkit.lift.wanted import at
 from toolkit.nix.attributes import SETS, inside, statements, value
 from toolkit.nix.edit import Edit, apply, column, indentation, is_first, shifted
@@ -93,9 +92,9 @@ def carry_out(planned: LiftPlan) -> Lifted:
     capture.require_meanings(planned)
     layered = layer.attributes(planned) if design is Design.LAYER else ()
     sets = recursive(construction) if design is not Design.LAYER else frozenset[int]()
-    unfolded = unfold(construction, references, sets, {*planned.routes, *planned.taken, *planned.follows})
-    taken = {index: path for index, path in unfolded.targets.items() if path[-1] not in {*planned.routes, "pname"}}
-    targets: dict[int, tuple[tuple[str, ...], ...]] = {index: (path,) for index, path in unfolded.targets.items()}
+    final, unfolded = unfold(construction, references, sets, {*planned.routes, *planned.taken, *planned.follows})
+    taken = {index: path for index, path in final.items() if path[-1] not in {*planned.routes, "pname"}}
+    targets: dict[int, tuple[tuple[str, ...], ...]] = {index: (path,) for index, path in final.items()}
     targets |= {use.node.index: ((use.name,),) for use in references if layer.leaves(construction, layered, use)}
     targets |= {index: tuple((name,) for name in names) for index, names in planned.followed.items()}
     targets |= {index: (path,) for index, path in planned.rerouted.items()}
@@ -109,7 +108,7 @@ def carry_out(planned: LiftPlan) -> Lifted:
     edits = [
         *_uses(planned, targets, parameter, inherits),
         *(with_parameter(construction, parameter) if design is not Design.LAYER else ()),
-        *unfolded.edits,
+        *unfolded,
         *written.values(),
         *(renamed := list(capture.renamed(planned, parameter, sites))),
     ]
@@ -130,8 +129,8 @@ def carry_out(planned: LiftPlan) -> Lifted:
         follows=notes.follows(planned),
         states={name: state(planned.shape, name) for name in planned.names},
         own=planned.own,
-        recursive=bool(unfolded.edits),
-        dropped=not unfolded.targets,
+        recursive=bool(unfolded),
+        dropped=not final,
         unfolded=tuple(dict.fromkeys(path[-1] for path in taken.values())) if places else (),
         places=places,
         hashed=notes.hashed(planned),

@@ -138,10 +138,8 @@ def source(statement: Node) -> str:
     """Return the source text in `inherit (it)`, empty for a plain inherit."""
     if statement.kind != "inherit_from":
         return ""
-    begin = next(index for index, child in enumerate(statement.children) if child.kind == "(")
-    end = next(index for index, child in enumerate(statement.children) if child.kind == ")")
-    text = statement.tree.text
-    return text[statement.children[begin].end : statement.children[end].start].strip()
+    brackets = {child.kind: child for child in statement.children}
+    return statement.tree.text[brackets["("].end : brackets[")"].start].strip()
 
 
 def is_spaced(literal: Node) -> bool:

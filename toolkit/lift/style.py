@@ -102,9 +102,10 @@ class Style(StrEnum):
                     f"{margin}  )\n{margin});"
                 )
             case _:
+                names = _wrapped(" ".join(quoted), f"{margin}  ")
                 return (
                     f"{margin}{name} = callPackage (lib.setFunctionArgs {function} "
-                    f"(removeAttrs (lib.functionArgs {function}) [\n{self._fill(quoted, indent + 2)}\n{margin}]));"
+                    f"(removeAttrs (lib.functionArgs {function}) [\n{names}\n{margin}]));"
                 )
 
     def list(self, element: str) -> str:
@@ -116,23 +117,10 @@ class Style(StrEnum):
     @staticmethod
     def comment(text: str, indent: int) -> str:
         """Write `text` as lines of comment at `indent`, wrapped at 80 columns."""
-        margin = " " * indent
-        return textwrap.fill(
-            text,
-            80,
-            initial_indent=f"{margin}# ",
-            subsequent_indent=f"{margin}# ",
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
+        return _wrapped(text, f"{' ' * indent}# ")
 
-    def _fill(self, names: Sequence[str], indent: int) -> str:
-        margin = " " * indent
-        return textwrap.fill(
-            " ".join(names),
-            80,
-            initial_indent=margin,
-            subsequent_indent=margin,
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
+
+def _wrapped(text: str, margin: str) -> str:
+    return textwrap.fill(
+        text, 80, initial_indent=margin, subsequent_indent=margin, break_long_words=False, break_on_hyphens=False
+    )

@@ -15,6 +15,7 @@ from toolkit.lift.bindings import (
     Reachability,
     direct_uses,
     find,
+    is_derivation,
     kind,
     makes_one,
     reason,
@@ -22,7 +23,6 @@ from toolkit.lift.bindings import (
     state,
     without_final,
 )
-from toolkit.lift.following import is_derivation
 from toolkit.lift.shape import BuilderCall, Shape, bound, callee, result
 from toolkit.nix.attributes import value
 from toolkit.nix.tree import Node

@@ -15,8 +15,7 @@ from platformdirs import user_config_path
 from toolkit import inside, patches
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.lift.fetchers import renewed
-from toolkit.lift.final_attrs import final_attrs
-from toolkit.lift.final_package import final_package
+from toolkit.lift.final_attrs import final_attrs, final_package
 from toolkit.lift.locating import CalledNames
 from toolkit.lift.survey import files_of
 from toolkit.model import Proposal

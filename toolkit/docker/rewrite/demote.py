@@ -8,7 +8,7 @@ from toolkit.docker.rewrite.layout import DockerFile
 from toolkit.docker.rewrite.wrapper import Invocation, Use
 from toolkit.docker.steps import Demotion
 from toolkit.errors import LayoutError, RefusalError
-from toolkit.lift.final_package import removal
+from toolkit.lift.final_attrs import removal
 from toolkit.nix.attributes import call, inside, name_of
 from toolkit.nix.conditions import Condition, climb, guards, references_in
 from toolkit.nix.edit import Edit, apply

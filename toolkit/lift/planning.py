@@ -177,13 +177,15 @@ def _route(shape: Shape, name: str, called: Mapping[str, str], *, fresh: bool) -
     found = sorted(there, key=lambda shown: (shown.path != (name,), len(shown.path)))
     if found:
         return AttributeRoute(path=found[0].path, shown=found[0])
-    taken = _taken(shape)
-    names = (each for each in (name, *own_names(shape, name)) if each not in _ANONYMOUS and "'" not in each)
-    attribute = called[name] if name in called else next((each for each in names if each not in taken), None)
-    if attribute is None or attribute in taken:
+    taken, attributes = _taken(shape), dict(construction(shape).attributes)
+    is_clear = name not in {*_ANONYMOUS, *taken} and "'" not in name
+    names = (each for each in ([name] if is_clear else own_names(shape, name)) if each not in taken)
+    attribute = called[name] if name in called else next(names, None)
+    said = attributes[("outputs",)].walk() if ("outputs",) in attributes else ()
+    outputs = {part.text for part in said if part.kind == "string_fragment"}
+    if attribute is None or attribute in {*taken, *outputs}:
         fact = f"'{attribute or name}' means nothing as an attribute of the package, or something different"
         raise RefusalError(f"{at(shape.bindings[name])}: {fact}", hint=f"--as {quote(name)}=NAME gives it another name")
-    attributes = dict(construction(shape).attributes)
     for path in ((PASSTHRU, attribute), (attribute,)):
         if (other := attributes.get(path)) is not None:
             raise RefusalError(f"{at(other)}: the attribute '{'.'.join(path)}' differs from the let's '{name}'")
@@ -191,11 +193,9 @@ def _route(shape: Shape, name: str, called: Mapping[str, str], *, fresh: bool) -
 
 
 def _taken(shape: Shape) -> frozenset[str]:
-    """Return the names that mean something else as attributes: outputs too, but no `src` of a package without one."""
-    attributes = [*construction(shape).attributes]
-    outputs = (part for path, node in attributes if path == ("outputs",) for part in node.walk())
-    taken = {*_TAKEN, *(part.text for part in outputs if part.kind == "string_fragment")}
-    return frozenset(taken if any(path[-1] in {"src", "srcs"} for path, _ in attributes) else taken - {"src"})
+    """Return the names that mean something else as attributes; `src` does not if the package has no source."""
+    has_source = any(path[-1] in {"src", "srcs"} for path, _ in construction(shape).attributes)
+    return _TAKEN if has_source else _TAKEN - {"src"}
 
 
 def _require_distinct(planned: LiftPlan) -> None:

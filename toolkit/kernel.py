@@ -1,17 +1,15 @@
-"""Linux system calls that Python has no function for; they need the C library, which is loaded on first use.
+"""Linux system calls that Python has no function for; they need the C library.
 
 Structures are bytes, as `struct` packs them.
 """
 
-from ctypes import CDLL
+import ctypes
 from functools import cache
 from typing import Any
 
 
 def call(number: int, *arguments: bytes | int | None) -> int:
     """Make a system call by its number, which all machines share since Linux 5.1; return -1 on failure."""
-    import ctypes  # noqa: PLC0415 - see above
-
     given = (ctypes.c_long(each) if isinstance(each, int) else each for each in arguments)
     result: int = ctypes.c_int(function("syscall")(ctypes.c_long(number), *given)).value
     return result
@@ -24,13 +22,9 @@ def function(name: str) -> Any:  # noqa: ANN401 - as ctypes has it
 
 def code() -> int:
     """Return the errno of this thread's last call."""
-    import ctypes  # noqa: PLC0415 - see above
-
     return ctypes.get_errno()
 
 
 @cache
-def _library() -> CDLL:
-    import ctypes  # noqa: PLC0415 - see above
-
+def _library() -> ctypes.CDLL:
     return ctypes.CDLL(None, use_errno=True)

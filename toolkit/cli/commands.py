@@ -3,24 +3,19 @@
 A command's module is imported only when that command runs.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import re
 import signal
 import sys
+from collections.abc import Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING
 
 import click
 
 from toolkit import __version__
 from toolkit.cli import options, output
 from toolkit.errors import CommandError, NixSyntaxError, ToolkitError, UsageError, reason_of
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 # For --help, which would otherwise import every workflow for one line each.
 COMMANDS = {

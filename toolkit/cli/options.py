@@ -1,22 +1,16 @@
 """Options that several commands share, and the values that they become."""
 
-from __future__ import annotations
-
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 from msgspec import Struct
 
 from toolkit import files
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from toolkit.model import Server, SourceRequest
+from toolkit.model import Server, SourceRequest
 
 Listed = Callable[[], tuple[str, list[tuple[str, str]]]]
 """A function that returns a section of --help: its name, and rows of a name and a text."""
@@ -283,8 +277,6 @@ def source_request() -> SourceRequest:
 
     Raise click.UsageError for contradicting options.
     """
-    from toolkit.model import SourceRequest  # noqa: PLC0415 - --help does without
-
     if given("--file"):
         refuse_together("--file", "--nixpkgs", "--rev", "--pin")
     if given("--pin"):
@@ -297,8 +289,6 @@ def source_request() -> SourceRequest:
 
 def server_request() -> Server:
     """Return the server that the options of `server` name."""
-    from toolkit.model import Server  # noqa: PLC0415 - --help does without
-
     names = ("api_url", "raw_url", "token_command")
     return Server(repository=asked("repo"), **{name: asked(name) for name in names})
 

@@ -220,7 +220,9 @@ def restrict(command: Command, *named: Path, writes: Sequence[Path] | None = ())
     roots = dict.fromkeys(root for path in (*reach, *named) for root in (path.resolve(), path))
     tops = [root for root in roots if roots.keys().isdisjoint(root.parents)]
     readable = [place for root in tops for place in _without_git(root)]
-    words = [word for place in readable for word in ("-I", _entry(place))]
+    # What stands before the first `=` in an entry would be a name.
+    entries = (f"reach={place}" if "=" in str(place) else str(place) for place in readable)
+    words = [word for entry in entries for word in ("-I", entry)]
     together = isfinite(end)
     alone = replace(command, env=variables(command.env))
     within = bounded(alone, memory() // _AT_ONCE if together else memory(), strictly=True)
@@ -239,11 +241,6 @@ def restrict(command: Command, *named: Path, writes: Sequence[Path] | None = ())
 def variables(among: Mapping[str, str] = os.environ) -> Mapping[str, str]:
     """Return the environment of a Nix that parses or evaluates strangers' files."""
     return of(EVALUATING, CONFIGURATION, among=among)
-
-
-def _entry(root: Path) -> str:
-    """Return an entry of Nix's search path: what stands before the first `=` in one would be a name."""
-    return f"reach={root}" if "=" in str(root) else str(root)
 
 
 def has_git(root: Path) -> bool:

@@ -15,7 +15,7 @@ from toolkit.model import Oid
 from toolkit.track import verdict
 from toolkit.track.answer import Advice, Ref, RefKind, TrackAnswer, TrackVerdict
 from toolkit.track.readings import Overridable, PathPlace, State
-from toolkit.track.verdict import ANY, Used, UsedOverlay
+from toolkit.track.verdict import Used, UsedOverlay
 
 Ask = Callable[..., TrackAnswer]
 
@@ -49,7 +49,7 @@ def judge(
     *refs: Ref, pin: Ref | None = None, way: UsedOverlay = UsedOverlay.ANY, nixpkgs: str | None = None
 ) -> TrackVerdict:
     overlay = Used(way=way, blob=str(OLD), directory=Path("my overlay"))
-    return verdict.judge(refs, pin, used=ANY if way is UsedOverlay.ANY else overlay, nixpkgs=nixpkgs)
+    return verdict.judge(refs, pin, used=Used() if way is UsedOverlay.ANY else overlay, nixpkgs=nixpkgs)
 
 
 PIN_OLD, PIN_NEW, PIN_ODD = (at("lock", what, RefKind.PIN) for what in ("not fixed", "fixed", "unknown"))

@@ -45,10 +45,6 @@ class NotFoundError(ToolkitError):
     """404: the resource does not exist, or the token may not see it."""
 
 
-class RateLimitError(ToolkitError):
-    """403 or 429: too many requests."""
-
-
 class _Page(Struct, frozen=True, kw_only=True):
     """The body of a good answer; `next` is the URL that its `Link` header calls the next page."""
 
@@ -212,7 +208,7 @@ class Client:
         if (wait := _limited(answer, said)) is not None:
             again = time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(time.time() + wait))
             hint = None if self._token is not None else "a token in GITHUB_TOKEN, or 'gh auth login', allows more"
-            limit = RateLimitError(f"{_server(where)}: rate limit reached; try again at {again}", hint=hint)
+            limit = ToolkitError(f"{_server(where)}: rate limit reached; try again at {again}", hint=hint)
             return _AgainError(limit, seconds=wait, is_shared=True)
         # The second is what GitHub says of a commit that there is not.
         if status == HTTPStatus.NOT_FOUND or (status == HTTPStatus.UNPROCESSABLE_ENTITY and "No commit found" in said):

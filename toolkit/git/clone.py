@@ -223,8 +223,8 @@ def is_pushed(clone: Clone, commit: Oid) -> bool:
 
 def has_branch(clone: Clone, remote: str, branch: str) -> bool:
     """Return whether a remote has a branch, as far as the clone knows."""
-    ref = f"refs/remotes/{remote}/{branch}"
-    return calls.run_reading(clone.common, "show-ref", "--verify", "--quiet", ref, ok=(0, 1)).status == 0
+    asked = ("show-ref", "--verify", "--quiet", f"refs/remotes/{remote}/{branch}")
+    return calls.run_reading(clone.common, *asked, ok=(0, 1)).status == 0
 
 
 def push_remote(clone: Clone, base: Base) -> str | None:
@@ -279,9 +279,7 @@ def _rank(name: str, ours: set[str]) -> tuple[int, str]:
     """Return how much a ref is to be trusted, less is more, and the branch's name."""
     if name.startswith("refs/remotes/"):
         remote, _, short = name.removeprefix("refs/remotes/").partition("/")
-        if remote in ours:
-            return 0, short
-        return {"upstream": 1, "origin": 2}.get(remote, 4), short
+        return 0 if remote in ours else {"upstream": 1, "origin": 2}.get(remote, 4), short
     if name.startswith("refs/pull/"):
         return 0, name.removeprefix("refs/")
     return 3, name.removeprefix("refs/heads/")

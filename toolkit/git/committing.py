@@ -78,8 +78,8 @@ class Workshop(Struct, frozen=True, kw_only=True):
     def recorded(self, base: Oid, tip: Oid) -> tuple[DecodedCommit, ...]:
         """Return the commits of `tip` that `base` lacks, the oldest first."""
         span = f"{base}..{tip}"
-        found = objects.DecodedCommit.iter_items(self.repo, span, reverse=True, topo_order=True)
-        return tuple(commit for commit in found if isinstance(commit, objects.DecodedCommit))
+        found = DecodedCommit.iter_items(self.repo, span, reverse=True, topo_order=True)
+        return tuple(commit for commit in found if isinstance(commit, DecodedCommit))
 
     def pick(self, commit: DecodedCommit, onto: Oid) -> Oid | None:
         """Apply a commit as `git cherry-pick` does; return None if nothing of it remains.

@@ -314,7 +314,9 @@ def _committed(repository: Path, base: Oid, head: Oid) -> tuple[FileEdit, ...]:
 def _uncommitted(top: Path) -> _Held:
     """Read what is not committed, new files that git does not ignore included."""
     located = reading.locate(top)
-    paths = dict.fromkeys((*history.changed(top), *_untracked(top)))
+    listed = calls.run_reading(top, "ls-files", "-z", "--others", "--exclude-standard", found=False).stdout
+    new = (PurePosixPath(os.fsdecode(name)) for name in listed.split(b"\0") if name)
+    paths = dict.fromkeys((*history.changed(top), *new))
     if not paths:
         hint = "'unlet check REV' judges a commit, 'unlet check DIR' a proposal"
         raise ToolkitError(f"{top}: has no changes that are not committed", hint=hint)
@@ -331,11 +333,6 @@ def _uncommitted(top: Path) -> _Held:
         source=_at(top, located.repository, located.commit, name=f"HEAD ({located.commit.short})"),
         steps=(ChangeStep(subject=subject, edits=_edits(before, after)),),
     )
-
-
-def _untracked(top: Path) -> Sequence[PurePosixPath]:
-    listed = calls.run_reading(top, "ls-files", "-z", "--others", "--exclude-standard", found=False).stdout
-    return [PurePosixPath(os.fsdecode(name)) for name in listed.split(b"\0") if name]
 
 
 def _edits(
@@ -368,5 +365,4 @@ def _top(directory: Path) -> Path:
 
 
 def _upstream() -> str:
-    name = clones.owner_and_name(patches.upstream().remote)
-    return name or "/"
+    return clones.owner_and_name(patches.upstream().remote) or "/"

@@ -23,7 +23,7 @@ from toolkit.track.readings import Reading, State
 from toolkit.track.repository import RepositoryRefs
 from toolkit.track.state import Facts
 from toolkit.track.upstream import FoundFile, Refs, TrackedPackage, WantedRef, kind_of
-from toolkit.track.verdict import ANY, Used
+from toolkit.track.verdict import Used
 
 # A fix that is older than so many versions is dated by none of them.
 _MOST_SINCE = 60
@@ -44,7 +44,7 @@ class TrackRequest(Struct, frozen=True, kw_only=True):
     refs: tuple[str, ...] = ()
     git_dir: Path | None = None
     nixpkgs: str | None = None
-    used: Used = ANY
+    used: Used = field(default_factory=Used)
     state: Path | None = None
     server: Server = field(default_factory=Server)
     timeout: float = 30.0

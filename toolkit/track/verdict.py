@@ -76,10 +76,6 @@ class Used(Struct, frozen=True, kw_only=True):
                 return None if reading.state is State.UNKNOWN else reading.state is not State.FIXED
 
 
-ANY = Used()
-"""An overlay that nothing is known of; it may be any of them."""
-
-
 class _Source(Struct, frozen=True, kw_only=True):
     blob: str
 

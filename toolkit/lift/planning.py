@@ -314,8 +314,8 @@ def _require_all_there(planned: LiftPlan) -> None:
 
 def _conditions(planned: LiftPlan, node: Node) -> list[Condition]:
     """Return what has to hold for an attribute to be there."""
-    climbed = climb(node, planned.construction.argument)
-    return [part for condition in climbed.conditions for part in condition.conjuncts()]
+    conditions = climb(node, planned.construction.argument)
+    return [part for condition in conditions for part in condition.conjuncts()]
 
 
 def can_follow(shape: Shape, name: str, follow: Sequence[str]) -> bool:

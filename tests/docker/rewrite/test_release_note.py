@@ -25,11 +25,11 @@ def test_item_stands_in_the_middle_of_the_notable_changes() -> None:
 
 
 def test_section_is_found_among_comments_blocks_and_nested_lists() -> None:
-    found = section(notes(), name=NAME)
+    start, _, items = section(notes(), name=NAME)
     lines = notes().splitlines()
-    assert lines[found.start - 1] == HEADING
-    assert [lines[item][:10] for item in found.items] == ["- `contain", "- `log-vie", "- `legacy-"]
-    assert section(added(notes()), name=NAME).items[1] == found.items[1]
+    assert lines[start - 1] == HEADING
+    assert [lines[item][:10] for item in items] == ["- `contain", "- `log-vie", "- `legacy-"]
+    assert section(added(notes()), name=NAME)[2][1] == items[1]
 
 
 def test_upstreams_placeholder_gives_way() -> None:

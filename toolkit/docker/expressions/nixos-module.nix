@@ -1,14 +1,12 @@
-# What rootless docker's NixOS module makes of some settings, before and after it got an option, and what its test makes of
-# that, beside stand-ins for the modules of NixOS that both touch. Arguments, each a string: `directory`, an absolute path,
-# which holds before.nix, after.nix and the file `test`, "" for none; `library`, the path of nixpkgs' lib; `option`, the new
-# option's name; `wrapper`, that of the security wrapper which it adds; `packages`, JSON, what the files take of pkgs.
-# Result: { before, after, wrapped, own, options, option, rootlesskit, test }: the configuration with docker off and on, in
-# the third with the new option set; the capabilities with the option if the user defines the same wrapper; the options'
-# names before and after; the new one's type, default and description; the path of rootlesskit; the test's name, whether
-# each of its machines has rootless docker with the option, and the script.
+# What rootless docker's NixOS module makes of some settings, before and after it got an option, beside stand-ins for the
+# modules of NixOS that it touches. Arguments, each a string: `directory`, an absolute path, which holds before.nix and
+# after.nix; `library`, the path of nixpkgs' lib; `option`, the new option's name; `wrapper`, that of the security wrapper
+# which it adds; `packages`, JSON, what the files take of pkgs.
+# Result: { before, after, wrapped, own, options, option, rootlesskit }: the configuration with docker off and on, in the
+# third with the new option set; the capabilities with the option if the user defines the same wrapper; the options' names
+# before and after; the new one's type, default and description; the path of rootlesskit.
 {
   directory,
-  test,
   library,
   option,
   wrapper,
@@ -77,28 +75,6 @@ let
 
   declared = module: (evaluate module [ ]).options.virtualisation.docker.rootless;
   added = (declared "after.nix").${option};
-
-  called =
-    value:
-    if builtins.isFunction value then
-      value {
-        inherit lib pkgs;
-        config = { };
-        system = "x86_64-linux";
-      }
-    else
-      value;
-  # A module, or what make-test-python.nix has made into a test.
-  made = called (import (file test));
-  found = called (made.test or made);
-  nodes = mapAttrs (
-    _: machine:
-    let
-      # A machine sets more than is declared here.
-      config = (evaluate "after.nix" [ { _module.check = false; } machine ]).config;
-    in
-    config // { inherit config; }
-  ) found.nodes;
 in
 {
   before = both "before.nix" { };
@@ -121,20 +97,4 @@ in
     description = added.description.text or added.description;
   };
   rootlesskit = "${pkgs.rootlesskit}/bin/rootlesskit";
-  test =
-    if test == "" then
-      null
-    else
-      {
-        inherit (found) name;
-        machines = mapAttrs (
-          _: machine:
-          let
-            docker = machine.virtualisation.docker.rootless;
-          in
-          docker.enable && docker.${option}
-        ) nodes;
-        script =
-          if builtins.isFunction found.testScript then found.testScript { inherit nodes; } else found.testScript;
-      };
 }

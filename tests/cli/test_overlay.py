@@ -18,7 +18,7 @@ def test_overlay_is_written_and_its_use_is_told(unlet: Unlet, kind: str) -> None
 def test_fixed_nixpkgs_needs_none_and_says_so(unlet: Unlet) -> None:
     done = unlet("overlay", "--nixpkgs", specimens.nixpkgs("states/fixed"))
     assert (done.returncode, done.stdout) == (3, "")
-    assert "rootlesskit is no longer in the PATH prefix" in done.stderr
+    assert "rootlesskit is not in the PATH prefix of a dockerd-rootless wrapper (suffix)" in done.stderr
     assert "hint: a security wrapper named rootlesskit is enough" in done.stderr
 
 

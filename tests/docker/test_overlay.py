@@ -47,7 +47,9 @@ def test_nothing_is_said_of_a_wrapper_that_is_made_otherwise(tmp_path: Path) -> 
     file = tmp_path / "default.nix"
     file.write_text(text.replace('--prefix PATH : "$out/libexec/docker:$extraPath:', '--set PATH "'))
     request = docker(source=SourceRequest(file=file), out=tmp_path / "out")
-    with pytest.raises(RefusalError, match="cannot determine whether rootlesskit is in the PATH prefix"):
+    with pytest.raises(
+        RefusalError, match=r"rootlesskit is not in the PATH prefix of a dockerd-rootless wrapper \(unknown\)"
+    ):
         overlay(request, progress=Steps())
 
 

@@ -122,7 +122,7 @@ class TestOtherDesigns:
         path = tmp_path / "default.nix"
         path.write_text(designs.DESIGNS[name](text_of("29.6")))
         with pytest.raises(
-            LayoutError, match=rf"^{re.escape(str(path))}: half fixed: components overridable by "
+            LayoutError, match=rf"^{re.escape(str(path))}: half fixed: components overridable: yes by "
         ) as caught:
             propose(docker(source=SourceRequest(file=path), out=tmp_path / "out"), progress=Steps())
         assert caught.value.hint == "only '--only demote' is left to propose"

@@ -203,17 +203,6 @@ class DockerCase(Series[DockerStage], frozen=True, kw_only=True, eq=False):
             raise NotRunError("one patch makes both changes, of which the second rebuilds docker")
         return lifted
 
-    def require_demoted(self) -> DockerStage:
-        """Return `demoted`; raise NotRunError if there is none."""
-        if self.demoted is None:
-            raise NotRunError("the patch leaves the wrapper's PATH as it is")
-        return self.demoted
-
-    @property
-    def before_demotion(self) -> DockerStage:
-        """The stage before the demotion."""
-        return self.stages[[DEMOTE in stage.steps for stage in self.stages].index(True) - 1]
-
 
 def surroundings(files: Sequence[DockerFile], source: Source, beside: Mapping[str, TreeFile]) -> Surroundings:
     """Return the contents of the stand-in tree for the source's file at each stage."""
@@ -304,11 +293,18 @@ def case(contents: Mapping[str, bytes], *, name: str, source: Source, request: R
     )
 
 
-def deepened(found: DockerCase, depth: Depth, *, offline: bool, progress: Progress) -> DockerCase:
-    """Return the case for a depth, with a warning about links that the tree lacks; raise as `Ground.whole` does."""
-    old = found.ground
+def deepened(found: DockerCase, *, progress: Progress) -> DockerCase:
+    """Return the case for its request's depth, with a warning about links that the tree lacks.
+
+    Raise as `Ground.whole` does.
+    """
     ground = Ground(
-        source=found.source, around=old.around, contents=old.contents, depth=depth, offline=offline, progress=progress
+        source=found.source,
+        around=found.ground.around,
+        contents=found.ground.contents,
+        depth=found.request.depth,
+        offline=found.request.source.offline,
+        progress=progress,
     )
     left_out = ground.whole.warnings if ground.whole is not None else ()
     return replace(found, ground=ground, warnings=(*found.warnings, *left_out))

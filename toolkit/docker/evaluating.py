@@ -6,7 +6,7 @@ file, no environment, no network, in bounded memory and time, see `toolkit.nix.l
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from toolkit import confined, files, process
@@ -84,7 +84,11 @@ def _evaluated(content: bytes, parsed: Parsed, end: float) -> Reading:
         target=TARGET,
         content=content,
         # Nix says what is missing.
-        beside={name: TreeFile(content=b"") for name in parsed.paths if _is_below(name)},
+        beside={
+            name: TreeFile(content=b"")
+            for name in parsed.paths
+            if ".." not in PurePosixPath(name).parts and not name.startswith("/")
+        },
         exported=parsed.exported,
         names=parsed.names,
         takes_function=parsed.takes_function,
@@ -99,21 +103,13 @@ def _evaluated(content: bytes, parsed: Parsed, end: float) -> Reading:
             raise ToolkitError(no_time() if seconds < most else f"still running after {most:g} s")
         raise ToolkitError(next(iter(failed.values()), "it has no release"))
     works = {name: tuple(map(method_name, paths)) for name, paths in trial.works.items()}
-    return meaning.evaluated(parsed, works, _worst(_places(trial)), failed)
+    return meaning.evaluated(parsed, works, _place(trial), failed)
 
 
-def _is_below(name: str) -> bool:
-    return ".." not in PurePosixPath(name).parts and not name.startswith("/")
-
-
-def _places(trial: MethodTrial) -> Iterator[PathPlace | None]:
+def _place(trial: MethodTrial) -> PathPlace | None:
+    """Return the worst place of rootlesskit in any moby."""
     store = DerivationStore(stores.own())
-    for method in trial.methods("moby"):
-        if method.after.old is not None:
-            yield path_place(store[method.after.old].environment)
-
-
-def _worst(places: Iterable[PathPlace | None]) -> PathPlace | None:
-    present = set(places)
+    mobys = (method.after.old for method in trial.methods("moby") if method.after.old is not None)
+    found = {path_place(store[moby].environment) for moby in mobys}
     order = (PathPlace.BOTH, PathPlace.PREFIX, PathPlace.ABSENT, PathPlace.SUFFIX)
-    return next((place for place in order if place in present), None)
+    return next((place for place in order if place in found), None)

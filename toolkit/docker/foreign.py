@@ -6,14 +6,14 @@ from toolkit import confined
 from toolkit.docker import PREFIX_ENTRY, TARGET, evaluating, meaning
 from toolkit.docker import case as cases
 from toolkit.docker.case import BEFORE, DEMOTED, LIFTED, DockerCase
-from toolkit.docker.rewrite.layout import DockerFile, docker_file
+from toolkit.docker.rewrite.layout import docker_file
 from toolkit.docker.steps import DEMOTE, LIFT, Demotion, plan, steps
 from toolkit.errors import ToolkitError
 from toolkit.model import Commit, Progress, Tier
 from toolkit.proposal.requests import CheckRequest
 from toolkit.sources import changes
 from toolkit.text import few
-from toolkit.track.readings import PathPlace, Reading
+from toolkit.track.readings import PathPlace
 
 DROP_WARNING = (
     "without rootlesskit on PATH rootless docker does not start, and docker before 28 needs "
@@ -24,10 +24,16 @@ DROP_WARNING = (
 def foreign(request: CheckRequest, *, progress: Progress) -> DockerCase:
     """Find out which of the two steps someone else's change makes."""
     change = changes.read_file(request.change, TARGET, sparse=plan().sparse, progress=progress)
-    found, patched = change.source, _bounded(change.after)
+    found, patched = change.source, change.after
+    # A stranger's file takes bounded time and memory to parse.
+    (parsed,) = confined.each(meaning.read, [patched])
+    if isinstance(parsed, confined.Unread):
+        raise ToolkitError(f"{TARGET}: {parsed.reason}")
     name = str(TARGET)
     before, after = (docker_file(content, name=name) for content in (found.content, patched))
-    places = _places(before, after)
+    places = [meaning.of(file).reading.rootlesskit for file in (before, after)]
+    if PathPlace.UNKNOWN in places:
+        places = [reading.rootlesskit for reading in evaluating.read([found.content, patched])]
     demotion = _demotion(*places)
     contents = {BEFORE: found.content, LIFTED if demotion is None else DEMOTED: patched}
     case = cases.case(contents, name=name, source=found, request=request.proposed())
@@ -59,20 +65,11 @@ def concerns(case: DockerCase) -> bool:
 
 def _lifts(case: DockerCase) -> bool:
     """Return whether a patch does anything about the components: moves one, or makes one overridable."""
-    before, after = evaluating.read([case.before.content, case.after.content])
-    return _shown(before) != _shown(after)
-
-
-def _shown(reading: Reading) -> list[tuple[str, tuple[str, ...]]]:
-    return [(each.bound, each.methods) for each in reading.components]
-
-
-def _places(*files: DockerFile) -> list[PathPlace]:
-    """Return where rootlesskit is in each file; Nix is asked if the syntax does not show it."""
-    places = [meaning.of(file).reading.rootlesskit for file in files]
-    if PathPlace.UNKNOWN in places:
-        places = [reading.rootlesskit for reading in evaluating.read([file.text.encode() for file in files])]
-    return places
+    before, after = (
+        [(each.bound, each.methods) for each in reading.components]
+        for reading in evaluating.read([case.before.content, case.after.content])
+    )
+    return before != after
 
 
 def _demotion(before: PathPlace, after: PathPlace) -> Demotion | None:
@@ -80,11 +77,3 @@ def _demotion(before: PathPlace, after: PathPlace) -> Demotion | None:
     if before is after or PathPlace.UNKNOWN in {before, after}:
         return None
     return Demotion.SUFFIX if after in {PathPlace.SUFFIX, PathPlace.BOTH} else Demotion.DROP
-
-
-def _bounded(content: bytes) -> bytes:
-    """Return a stranger's content if it can be parsed in bounded time and memory, else raise ToolkitError."""
-    (parsed,) = confined.each(meaning.read, [content])
-    if isinstance(parsed, confined.Unread):
-        raise ToolkitError(f"{TARGET}: {parsed.reason}")
-    return content

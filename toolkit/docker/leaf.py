@@ -16,13 +16,14 @@ from toolkit.docker.case import DockerCase
 from toolkit.docker.claims import catalogue as claims
 from toolkit.docker.rewrite.layout import DockerFile, docker_file
 from toolkit.docker.series import refuse, rewrite
-from toolkit.docker.steps import DEMOTE, DESIGNS, LIFT, MODULE, Demotion, OverlayKind, design_of, plan
-from toolkit.errors import LayoutError, RefusalError, ToolkitError, UsageError, tried
+from toolkit.docker.steps import DEMOTE, DESIGNS, LIFT, MODULE, Demotion, OverlayKind, plan
+from toolkit.errors import LayoutError, RefusalError, ToolkitError, tried
 from toolkit.git.reading import TreeFile
 from toolkit.lift.locating import SYSTEMS
 from toolkit.lift.plan import Design
 from toolkit.model import Commit, OverlayReport, Patch, Progress, Proposal, Source, Step
 from toolkit.nix import program
+from toolkit.proposal.chosen import design_of
 from toolkit.proposal.inspection import PackageInspection, Part
 from toolkit.proposal.leaf import Leaf
 from toolkit.proposal.prove import Claim
@@ -30,8 +31,6 @@ from toolkit.proposal.requests import CheckRequest, Request
 from toolkit.proposal.requests import command as command_of
 from toolkit.report.pull_request import Texts
 from toolkit.track.readings import EVALUATION
-
-DROP_WARNING = foreign.DROP_WARNING
 
 
 class Docker(Leaf[DockerCase]):
@@ -48,11 +47,11 @@ class Docker(Leaf[DockerCase]):
         """Stage the contents of the mails, and the commit of other files against the source's nixpkgs."""
         case = cases.of_proposal(proposal, name=str(TARGET), request=request)
         added, overlay = module.read_back(behind, case.source), inside.place(request.out, "overlay")
-        return _deepened(replace(case, added=added, overlay=overlay), progress=progress)
+        return cases.deepened(replace(case, added=added, overlay=overlay), progress=progress)
 
     def foreign(self, request: CheckRequest, *, progress: Progress) -> DockerCase:
         """Find out which of the steps someone else's change makes; its evaluation is sealed."""
-        return _deepened(foreign.foreign(request, progress=progress), progress=progress)
+        return cases.deepened(foreign.foreign(request, progress=progress), progress=progress)
 
     def changed(self, series: DockerCase, content: bytes, *, progress: Progress) -> DockerCase:
         """Return the series without the module's commit; raise NixSyntaxError or RefusalError for another file."""
@@ -67,10 +66,7 @@ class Docker(Leaf[DockerCase]):
 
     def overlay_files(self, series: DockerCase) -> Mapping[str, TreeFile]:
         """Return docker's patched directory as an overlay; nothing if docker stays the same."""
-        if not series.commits:
-            return {}
-        releases = [release.attr for release in series.before.file.releases()]
-        return overlay.overlay_files(series, releases=releases, siblings=series.beside)
+        return overlay.overlay_files(series) if series.commits else {}
 
     def texts(self, series: DockerCase) -> Texts:
         """Return patches/docker.toml."""
@@ -83,7 +79,7 @@ class Docker(Leaf[DockerCase]):
         If the file has no TODO comment, check first whether overrides already reach the components; if so, raise
         LayoutError.
         """
-        case = _deepened(series, progress=progress)
+        case = cases.deepened(series, progress=progress)
         if not case.before.file.todos():
             _require_closed(case.before.file, case.steps)
         return case
@@ -142,7 +138,7 @@ class Docker(Leaf[DockerCase]):
         source = sources.resolve(request.source, target=TARGET, sparse=self.needs(request.only), progress=progress)
         progress.step("rewriting")
         case = _rewritten(request, source)
-        dropped = [DROP_WARNING] if case.demotion is Demotion.DROP else []
+        dropped = [foreign.DROP_WARNING] if case.demotion is Demotion.DROP else []
         lacking = f"not found beside the file: {', '.join(case.missing)}; the overlay needs them in its docker/"
         case = replace(case, warnings=(*dropped, *[lacking] * bool(case.missing)))
         if MODULE not in request.only:
@@ -156,8 +152,8 @@ def _rewritten(request: Request, source: Source) -> DockerCase:
     name = str(request.source.file or TARGET)
     program.parse_text(source.content, name=name)
     file = docker_file(source.content, name=name)
-    design, demotion = _designs(request.designs)
-    steps = builder.steps(file, source, design=design, demotion=demotion, only=request.only)
+    demotion = Demotion(request.designs.get(DEMOTE, Demotion.SUFFIX))
+    steps = builder.steps(file, source, design=design_of(request, DESIGNS), demotion=demotion, only=request.only)
     try:
         texts = rewrite(file, steps)
     except LayoutError:
@@ -189,19 +185,3 @@ def _require_closed(file: DockerFile, steps: Sequence[Step]) -> None:
     (reading,) = evaluating.read([file.text.encode()])
     if any(each.methods for each in reading.components):
         refuse(reading, {step.name for step in steps}, name=file.tree.name)
-
-
-def _designs(asked: Mapping[str, str]) -> tuple[Design | None, Demotion]:
-    """Return the lift's design and the demotion that are asked for; raise UsageError for what docker does not have."""
-    name = asked.get(LIFT)
-    if name not in {None, *DESIGNS}:
-        raise UsageError(f"--design: '{name}' is not a design for docker", hint=f"it has {', '.join(DESIGNS)}")
-    return design_of([Step(name=LIFT, design=name)] if name is not None else ()), Demotion(
-        asked.get(DEMOTE, Demotion.SUFFIX)
-    )
-
-
-def _deepened(case: DockerCase, *, progress: Progress) -> DockerCase:
-    """Return the case with the inputs of the request's tier."""
-    request = case.request
-    return cases.deepened(case, request.depth, offline=request.source.offline, progress=progress)

@@ -195,42 +195,13 @@ def _reading(file: DockerFile, releases: dict[str, str | None]) -> Reading:
 
 
 def sentence(reading: Reading) -> str:
-    """Return a reading in one line for people."""
-    match reading.state:
-        case State.UNKNOWN:
-            reason = reading.reason or "the syntax does not show it"
-            return reason if reason.startswith(STRANGE) else f"{State.UNKNOWN}: {reason}"
-        case State.NOT_APPLICABLE:
-            return (
-                f"older than 20.10 ({reading.newest or 'no release'}): the daemon is built with the client, "
-                "there is no moby to move and no rootless wrapper"
-            )
-        case known:
-            return f"{known}: {_components(reading)}, {_PLACES[reading.rootlesskit]}"
-
-
-_PLACES = {
-    PathPlace.PREFIX: "rootlesskit in the PATH prefix",
-    PathPlace.SUFFIX: "rootlesskit in the PATH suffix",
-    PathPlace.BOTH: "rootlesskit in both the PATH prefix and the suffix",
-    PathPlace.ABSENT: "rootlesskit not in the wrapper's PATH",
-    PathPlace.NO_WRAPPER: "no dockerd-rootless wrapper: there is no PATH to change",
-}
-
-
-def _components(reading: Reading) -> str:
-    """Return what reaches the components, each override once if Nix has tried them."""
-    reached = [each for each in reading.components if each.overridable]
-    ways = dict.fromkeys(each.methods[0].replace(each.name, "NAME") for each in reached if each.methods)
+    """Return a reading in one line for people, in the words of track's table."""
+    if reading.state is State.UNKNOWN:
+        reason = reading.reason or "the syntax does not show it"
+        return reason if reason.startswith(STRANGE) else f"{State.UNKNOWN}: {reason}"
+    if reading.state is State.NOT_APPLICABLE:
+        return f"older than 20.10 ({reading.newest or 'no release'}): there is no moby to move and no rootless wrapper"
+    ways = dict.fromkeys(each.methods[0].replace(each.name, "NAME") for each in reading.components if each.methods)
     by = f" by {', '.join(ways)}" if ways else ""
-    match reading.overridable:
-        case Overridable.YES:
-            return f"components overridable{by}"
-        case Overridable.PARTLY:
-            return f"only some components can be overridden ({', '.join(each.name for each in reached)}{by})"
-        case Overridable.NOT_APPLICABLE:
-            return "the daemon is built with the client"
-        case _ if all(each.bound == "let" for each in reading.components):
-            return "components bound in dockerGen's let"
-        case _:
-            return "no override reaches a component"
+    overridable = f"components overridable: {reading.overridable}{by}"
+    return f"{reading.state}: {overridable}; rootlesskit in PATH: {reading.rootlesskit}"

@@ -18,7 +18,7 @@ from toolkit.docker.rewrite.layout import DockerFile, docker_file
 from toolkit.docker.steps import DEMOTE, OverlayKind, plan
 from toolkit.errors import RefusalError
 from toolkit.git.reading import TreeFile
-from toolkit.model import OverlayReport, Progress, Proof, Proposal, Source
+from toolkit.model import OverlayReport, Progress, Proof, Source
 from toolkit.nix import program
 from toolkit.proposal import prove
 from toolkit.proposal.overlays import USE, guarded
@@ -70,12 +70,12 @@ def rewrap(request: Request, *, progress: Progress) -> OverlayReport:
     file = docker_file(found.content, name=str(request.source.file or TARGET))
 
     def make_in(at: Path) -> tuple[DockerCase, str, Sequence[Proof]]:
-        case = rewrap_case(file, found, at)
+        case = replace(rewrap_case(file, found, at), request=request, bindings=())
         for name in SHIPPED:
             (at / name).write_bytes(shipped_path(f"overlays/{name}").read_bytes())
         (at / "default.nix").write_text(f"import ./{rewrapping.OVERLAY}\n")
-        case = cases.deepened(case, request.depth, offline=request.source.offline, progress=progress)
-        return replace(case, bindings=()), OverlayKind.REWRAP, prove.run(claims, case, progress=progress)
+        case = cases.deepened(case, progress=progress)
+        return case, OverlayKind.REWRAP, prove.run(claims, case, progress=progress)
 
     return write_overlay(request.out, make_in, force=request.force)
 
@@ -87,36 +87,27 @@ def rewrap_case(file: DockerFile, found: Source, at: Path) -> DockerCase:
     """
     name = file.tree.name
     where = wrapper.placement(file).where
-    if where is PathPlace.NO_WRAPPER:
-        raise RefusalError(f"{name}: makes no dockerd-rootless that could be rewrapped")
-    if where is PathPlace.UNKNOWN:
-        raise RefusalError(f"{name}: cannot determine whether {PREFIX_ENTRY} is in the PATH prefix")
     if where is not PathPlace.PREFIX:
-        hint = "a security wrapper named rootlesskit is enough with this nixpkgs"
-        raise RefusalError(f"{name}: {PREFIX_ENTRY} is no longer in the PATH prefix ({where})", hint=hint)
+        hint = "a security wrapper named rootlesskit is enough with this nixpkgs" if where is PathPlace.SUFFIX else None
+        fact = f"{PREFIX_ENTRY} is not in the PATH prefix of a dockerd-rootless wrapper ({where})"
+        raise RefusalError(f"{name}: {fact}", hint=hint)
     return replace(cases.case({BEFORE: found.content}, name=name, source=found), overlay=at)
 
 
-def overlay_files(
-    proposal: Proposal, *, releases: Sequence[str], siblings: Mapping[str, TreeFile]
-) -> Mapping[str, TreeFile]:
-    """Return the files of the overlay by their names, which are relative to its directory.
-
-    `releases` are the attributes that the target file exports and nixpkgs takes over (`docker_NN`);
-    `siblings` are the files beside the target that it refers to, by name.
-    """
-    titles = "\n# ".join(" ".join(commit.subject.split()) for commit in proposal.commits)
-    wrapper = _WRAPPER if any(step.name == DEMOTE for step in proposal.steps) else ""
-    listed = "\n".join(f"      {name}" for name in releases)
-    copied = {name: file.content for name, file in siblings.items()}
+def overlay_files(series: DockerCase) -> Mapping[str, TreeFile]:
+    """Return the files of the overlay by their names, which are relative to its directory."""
+    titles = "\n# ".join(" ".join(commit.subject.split()) for commit in series.commits)
+    wrapper = _WRAPPER if any(step.name == DEMOTE for step in series.steps) else ""
+    listed = "\n".join(f"      {release.attr}" for release in series.before.file.releases())
+    copied = {name: file.content for name, file in series.beside.items()}
     text = _HEAD.format(titles=titles, wrapper=wrapper) + guarded(
         _VALUE.format(directory=DIRECTORY, releases=listed),
         Target(package=PACKAGE, file=TARGET),
-        {**copied, TARGET.name: proposal.source.content},
-        proposal.source,
+        {**copied, TARGET.name: series.source.content},
+        series.source,
         kind=OverlayKind.PATCHED,
     )
-    patched = {**siblings, "default.nix": TreeFile(content=proposal.commits[-1].after)}
+    patched = {**series.beside, "default.nix": TreeFile(content=series.commits[-1].after)}
     return {
         "default.nix": TreeFile(content=text.encode()),
         **{f"{DIRECTORY}/{name}": file for name, file in patched.items()},

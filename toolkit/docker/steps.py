@@ -1,6 +1,6 @@
 """The proposal for docker: the user's choices, and patches/docker.toml as values."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from enum import StrEnum
 from functools import cache
 
@@ -43,22 +43,16 @@ def steps(lift: Design | None, demotion: Demotion | None) -> tuple[Step, ...]:
 
 
 def design_of(steps: Iterable[Step]) -> Design | None:
-    """Return the design that moves the components out of the let, or None. Raise ToolkitError for an unknown one."""
-    found = _design(steps, LIFT, DESIGNS)
-    return Design(found) if found is not None else None
+    """Return the design that moves the components out of the let, or None."""
+    return next((Design(step.design) for step in steps if step.name == LIFT), None)
 
 
 def demotion_of(steps: Iterable[Step]) -> Demotion | None:
     """Return the demotion of rootlesskit; None for none. Raise ToolkitError for an unknown design."""
-    found = _design(steps, DEMOTE, tuple(Demotion))
+    found = next((step.design for step in steps if step.name == DEMOTE), None)
+    if found not in {None, *Demotion}:
+        raise ToolkitError(f"{DEMOTE} '{found}' is unknown; known are {', '.join(Demotion)}")
     return Demotion(found) if found is not None else None
-
-
-def _design(steps: Iterable[Step], name: str, known: Sequence[str]) -> str | None:
-    found = next((step.design for step in steps if step.name == name), None)
-    if found not in {None, *known}:
-        raise ToolkitError(f"{name} '{found}' is unknown; known are {', '.join(known)}")
-    return found
 
 
 class ModulePlan(Message, frozen=True, kw_only=True):

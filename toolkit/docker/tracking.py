@@ -52,14 +52,11 @@ class Docker:
         known = self.read({file.blob: file.content for file in files if file is not None})
         return [known[file.blob] if file is not None else None for file in files]
 
-    def _reading(self, blob: str) -> Reading | None:
-        """Return what is known of a version, None if it has to be read."""
-        reading = self._memory.known.readings.get(blob)
-        return None if reading is not None and self._memory.can_evaluate and reading.is_open else reading
-
     def read(self, contents: Mapping[str, bytes]) -> dict[str, Reading]:
         """Return the meanings of versions by their blobs: by syntax, and by Nix if it is installed."""
-        found = {blob: reading for blob in contents if (reading := self._reading(blob)) is not None}
+        readings = self._memory.known.readings
+        known = {blob: readings[blob] for blob in contents if blob in readings}
+        found = {blob: each for blob, each in known.items() if not (self._memory.can_evaluate and each.is_open)}
         new = {blob: content for blob, content in contents.items() if blob not in found}
         asked: dict[str, Parsed] = {}
         with self._memory.budget.spending() as left:

@@ -73,13 +73,13 @@ class LiftCase(Series[Stage], frozen=True, kw_only=True, eq=False):
         return self.judging
 
 
-def design_of(request: Request) -> Design | None:
-    """Return the requested design; raise UsageError for a design that a lift does not have."""
+def design_of(request: Request, known: Sequence[Design] = ASKED) -> Design | None:
+    """Return the requested design; raise UsageError for a design that is not among the `known` ones."""
     name = request.designs.get(LIFT)
     if name is None:
         return None
-    if name not in ASKED:
-        raise UsageError(f"--design: '{name}' is not a design for {request.target}", hint=f"it has {', '.join(ASKED)}")
+    if name not in known:
+        raise UsageError(f"--design: '{name}' is not a design for {request.target}", hint=f"it has {', '.join(known)}")
     return Design(name)
 
 

@@ -10,13 +10,13 @@ import pytest
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tests.asking import proved
+from tests.asking import docker, proved
 from tests.docker.conftest import Draft, source_at
 from tests.progress import Steps
 from toolkit import specimen
 from toolkit.docker.case import deepened as deepen
 from toolkit.lift.plan import Design
-from toolkit.model import Depth, Proof, Status
+from toolkit.model import Depth, Proof, SourceRequest, Status
 
 # One system is enough where it is not the point.
 TREE = Depth(whole=True, systems=("x86_64-linux",))
@@ -37,8 +37,9 @@ class Deepened(Struct, frozen=True, kw_only=True):
         self, name: str, depth: Depth = TREE, *, progress: Steps | None = None, overlay: Path | None = None
     ) -> Proof:
         told = progress or Steps()
-        case = replace(self.draft.case(), overlay=overlay)
-        (proof,) = proved(deepen(case, depth, offline=True, progress=told), (name,), progress=told)
+        request = replace(docker(source=SourceRequest(offline=True)), depth=depth)
+        case = replace(self.draft.case(), request=request, overlay=overlay)
+        (proof,) = proved(deepen(case, progress=told), (name,), progress=told)
         return proof
 
     def passes(self, name: str, depth: Depth = TREE) -> Proof:

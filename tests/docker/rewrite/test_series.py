@@ -79,9 +79,9 @@ def test_suffix_keeps_rootlesskit_and_drop_leaves_no_trace_of_it(layout: str) ->
     ("name", "said"),
     [
         ("19.03", "older than 20.10"),
-        ("states/fixed", "fixed: components overridable, rootlesskit in the PATH suffix"),
-        ("states/half-demoted", "half fixed: components bound in dockerGen's let, rootlesskit in the PATH suffix"),
-        ("states/half-lifted", "half fixed: only some components can be overridden"),
+        ("states/fixed", "fixed: components overridable: yes; rootlesskit in PATH: suffix"),
+        ("states/half-demoted", "half fixed: components overridable: no; rootlesskit in PATH: suffix"),
+        ("states/half-lifted", "half fixed: components overridable: partly; rootlesskit in PATH: prefix"),
         ("states/no-wrapper", "unknown: no command that makes the dockerd-rootless wrapper was recognised"),
         ("states/unknown", "unknown layout: no function dockerGen"),
     ],

@@ -17,13 +17,16 @@ from toolkit.proposal.prove import ANY, Claim, Finding, Subject, narrowed
 _WRITTEN = ANY - {Subject.OVERLAY}
 
 
-def _no_rebuild(case: DockerCase) -> Finding:
-    return case.judge().kept(judged.NO_REBUILD)
-
-
 CLAIMS: tuple[Claim[DockerCase], ...] = (
     *form.CLAIMS,
-    Claim("no-rebuild", "the first commit rebuilds nothing", _no_rebuild, applies_to=_WRITTEN, alone=True, wide=True),
+    Claim(
+        "no-rebuild",
+        "the first commit rebuilds nothing",
+        lambda case: case.judge().kept(judged.NO_REBUILD),
+        applies_to=_WRITTEN,
+        alone=True,
+        wide=True,
+    ),
     Claim(
         "exact-change",
         "only moby's PATH changes, and with it what contains moby",

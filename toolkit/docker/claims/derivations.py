@@ -36,8 +36,10 @@ class _Form(Struct, frozen=True, kw_only=True):
 
 def exact_change(case: DockerCase) -> Finding:
     """Compare each docker before and after the demotion, and what it is built with."""
-    demoted = case.require_demoted()
-    trees = (case.ground.after(case.before_demotion.name).root, case.ground.after(demoted.name).root)
+    if (demoted := case.demoted) is None:
+        raise NotRunError("the patch leaves the wrapper's PATH as it is")
+    before = case.stages[case.stages.index(demoted) - 1]
+    trees = (case.ground.after(before.name).root, case.ground.after(demoted.name).root)
     asked = {system: _questions(case, system) for system in case.ground.systems}
     store = DerivationStore(stores.own())
     failures: list[str] = []

@@ -1,6 +1,6 @@
 """The claims about overrides of docker's parts, by the engine of any package: each release is a package of the tree."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -40,7 +40,9 @@ def overridable(case: DockerCase) -> Finding:
     found, askings = trial(case)
     finding = together([claims.arrives(each) for each in askings])
     known = [
-        f"{name} could be overridden before, by {_shown(found, name)}, and in no new way after" for name in _old(found)
+        f"{name} could be overridden before, by {method_name(paths[0])}, and in no new way after"
+        for name, paths in found.works.items()
+        if paths and {*paths} <= found.worked
     ]
     covers = f"{', '.join(COMPONENTS)}; {', '.join(each.own.package for each in askings)} on {', '.join(case.tried_on)}"
     finding = replace(
@@ -50,15 +52,6 @@ def overridable(case: DockerCase) -> Finding:
     if finding.failures and is_new:
         return Finding(covers=finding.covers, not_run=f"unknown: {meaning.NEW_WAY}", commands=finding.commands)
     return finding
-
-
-def _old(found: MethodTrial) -> Iterator[str]:
-    """Yield the parts that no new method reaches, but one from before the change."""
-    return (name for name, paths in found.works.items() if paths and {*paths} <= found.worked)
-
-
-def _shown(found: MethodTrial, name: str) -> str:
-    return method_name(found.works[name][0])
 
 
 def compatible(case: DockerCase) -> Finding:

@@ -125,12 +125,8 @@ class DockerFile:
         return {node.children[0].text for node in found}
 
     def todos(self) -> list[Node]:
-        """Return all comments with upstream's TODO."""
-        return [node for node in self.comments() if TODO.search(node.text)]
-
-    def comments(self) -> list[Node]:
-        """Return all comments, in the order of the file."""
-        return [node for node in self.tree.source.walk() if node.kind == "comment"]
+        """Return all comments with upstream's TODO, in the order of the file."""
+        return [node for node in self.tree.source.walk() if node.kind == "comment" and TODO.search(node.text)]
 
     def _find_generator(self) -> tuple[Node, Node]:
         for node in spine(self.tree.root):

@@ -50,7 +50,6 @@ BELOW_A_ROOT = ("sources", "lift", "proposal", "reach", "track", "docker", "git"
 """What has a stranger's tree, patch or proposal in its hands, and reads it through `toolkit.inside`."""
 
 OF_OUR_OWN = {
-    "docker/claims/nixos_module.py": "a shipped expression",
     "docker/claims/building.py": "outputs in the store, which stores.physical has looked at",
     "docker/claims/rewrapping.py": "the names in outputs in the store",
     "docker/overlay.py": "a shipped overlay",

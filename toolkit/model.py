@@ -139,10 +139,6 @@ class Source(Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
 
 
-INTERRUPTED = "because it was interrupted"
-"""Why a proof was not run that an interrupt ended, or that would have followed it."""
-
-
 class Status(StrEnum):
     """The outcome of a proof. A proof that examined nothing is never PASSED."""
 

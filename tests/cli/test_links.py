@@ -211,13 +211,6 @@ def test_package_whose_file_is_a_link_is_one_line(
     file.unlink()
     file.symlink_to(target.format(secret=secret))
     done = unlet("propose", "notes-server", "--nixpkgs", tree, "--out", tmp_path / "out")
-    fact = "no such file or directory" if target == "gone" else "is a link that leads out of the tree"
-    assert (done.returncode, done.stderr) == (3, f"{file}: {fact}\n")
-
-
-def test_package_without_a_file_is_one_line(unlet: Unlet, tree: Path, tmp_path: Path) -> None:
-    (tree / PACKAGE / "package.nix").unlink()
-    done = unlet("propose", "notes-server", "--nixpkgs", tree, "--out", tmp_path / "out")
     assert (done.returncode, done.stderr) == (3, "notes-server: has no file that can be read\n")
 
 

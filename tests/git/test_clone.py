@@ -1,4 +1,3 @@
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -199,15 +198,7 @@ class TestBase:
         commit = clone.git("rev-parse", "upstream/newer")
         for name in (commit, commit[:9]):
             base = clones.find_base(opened(clone), name)
-            assert (str(base.commit), base.branch, base.fetched) == (commit, None, None)
-
-    def test_fetch_is_dated(self, clone: Clone) -> None:
-        assert clones.find_base(opened(clone), "master").fetched is None
-        clone.git("fetch", "--quiet", "upstream")
-        os.utime(clone.common / "FETCH_HEAD", (1000, 1000))
-        assert clones.find_base(opened(clone), "master").fetched == 1000
-        clone.git("branch", "mine")
-        assert clones.find_base(opened(clone), "mine").fetched is None
+            assert (str(base.commit), base.branch) == (commit, None)
 
     def test_unknown_one_is_told_with_those_that_are_there(self, clone: Clone) -> None:
         with pytest.raises(ToolkitError, match=r"has no branch, tag or commit 'main'") as caught:

@@ -12,9 +12,8 @@ from toolkit.contribution import PullRequest
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.model import Silence
 from toolkit.pr import BranchOrder, contributions
-from toolkit.pr.branches import create
+from toolkit.pr.branches import create, update
 from toolkit.pr.contributions import remove
-from toolkit.pr.moving import update
 from toolkit.proposal import recipes
 from toolkit.proposal.recipes import Rewrite
 from toolkit.proposal.requests import Request

@@ -5,11 +5,11 @@ from pathlib import PurePosixPath
 
 from toolkit.lift.rewriting import Lifted
 from toolkit.model import Source
-from toolkit.proposal.chosen import LiftCase, Opened
+from toolkit.proposal.choosing import LiftCase, Opened
 from toolkit.proposal.judged import Judging
+from toolkit.proposal.lifted import Asking
 from toolkit.proposal.prove import Stage
 from toolkit.proposal.requests import Request
-from toolkit.proposal.systems import Asking
 from toolkit.proposal.target import Target
 
 

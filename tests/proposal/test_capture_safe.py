@@ -12,9 +12,8 @@ from toolkit.lift.rewriting import Lifted
 from toolkit.model import SourceRequest
 from toolkit.proposal.claims import capture_safe
 from toolkit.proposal.judged import Judging
-from toolkit.proposal.lifted import LiftQuestion
+from toolkit.proposal.lifted import Asking, LiftQuestion
 from toolkit.proposal.prove import Stage
-from toolkit.proposal.systems import Asking
 from toolkit.sources.changes import Change
 from toolkit.sources.trees import NixpkgsTree
 

@@ -11,12 +11,11 @@ from toolkit import specimen
 from toolkit.lift.final_attrs import final_attrs
 from toolkit.lift.rewriting import Lifted
 from toolkit.model import SourceRequest
-from toolkit.proposal.chosen import LiftCase
+from toolkit.proposal.choosing import LiftCase
 from toolkit.proposal.claims import CLAIMS, follows, overlaid, overridable, source_follows
 from toolkit.proposal.judged import Judging
-from toolkit.proposal.lifted import ChangedMethod, Derivations, Effect, LiftQuestion, Method
+from toolkit.proposal.lifted import Asking, ChangedMethod, Derivations, Effect, LiftQuestion, Method
 from toolkit.proposal.prove import Stage, Subject
-from toolkit.proposal.systems import Asking
 from toolkit.sources import changes
 from toolkit.sources.changes import Change
 from toolkit.sources.trees import NixpkgsTree, fingerprint
@@ -95,7 +94,7 @@ def answered(
         known = (
             answer if isinstance(answer, Derivations) else Derivations(before="/a", after="/a", methods={"ui": answer})
         )
-        asking.keep(system, known)
+        asking.known[system] = known
     return replace(found, asking=asking)
 
 
@@ -169,7 +168,7 @@ def test_what_nix_could_not_be_asked_about_is_not_claimed() -> None:
     assert found.covers == f"app, ui on {PLACE}"
     beside = answered(works)
     beside = replace(beside, asking=replace(beside.asking, beside=("one", "two")))
-    beside.asking.keep("x86_64-linux", Derivations(before="/a", after="/a", methods={"ui": works}))
+    beside.asking.known["x86_64-linux"] = Derivations(before="/a", after="/a", methods={"ui": works})
     covers = "app, ui on x86_64-linux, in a tree that also has the changes of one, two"
     assert overridable(beside).covers == covers
 
@@ -182,13 +181,13 @@ def test_each_part_that_follows_has_to_change_on_all_systems() -> None:
     found = follows(answered(method(src=True, version=True), method(src=True, version=False), taken=asked))
     assert found.failures == ("passthru.ui: stays the same if version is another",)
     assert found.evidence == ("passthru.ui: changes with src",)
-    assert found.covers == f"app on {PLACE}"
+    assert found.covers == f"app, ui on {PLACE}"
     found = follows(answered(method(src=True, version=True), NOWHERE, taken=asked))
-    assert (found.failures, found.covers) == ((), "app on x86_64-linux")
+    assert (found.failures, found.covers) == ((), "app, ui on x86_64-linux")
     several = answered(method(src=True, version=True), taken=asked)
     lifted = replace(several.lifted, methods={"ui": ("ui",), "cli": ("cli",)}, follows={**asked, "cli": ("src",)})
     both = Derivations(before="/a", after="/a", methods={"ui": method(src=True, version=True), "cli": method(src=True)})
-    several.asking.keep("x86_64-linux", both)
+    several.asking.known["x86_64-linux"] = both
     found = follows(replace(several, lifted=lifted))
     assert found.evidence == ("ui: changes with src", "ui: changes with version", "cli: changes with src")
 

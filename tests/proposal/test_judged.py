@@ -8,7 +8,7 @@ import pytest
 
 from tests.proposal.test_claims import case
 from toolkit import specimen
-from toolkit.proposal.chosen import LiftCase
+from toolkit.proposal.choosing import LiftCase
 from toolkit.proposal.claims import CLAIMS
 from toolkit.proposal.judged import systems
 from toolkit.proposal.prove import Finding

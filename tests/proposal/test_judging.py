@@ -4,7 +4,6 @@ import shutil
 from pathlib import Path, PurePosixPath
 
 import pytest
-from msgspec.structs import replace
 
 from toolkit import specimen
 from toolkit.git.reading import TreeFile
@@ -20,7 +19,11 @@ COMMAND = f"unlet check --patch upstream.diff --nixpkgs nix --rev main --system 
 
 
 def judging(
-    answer: Judgement, *, named: tuple[str, ...] = ("--patch", "upstream.diff"), on: tuple[str, ...] = (ONE,)
+    answer: Judgement,
+    *,
+    named: tuple[str, ...] = ("--patch", "upstream.diff"),
+    on: tuple[str, ...] = (ONE,),
+    updated: tuple[str, ...] = (),
 ) -> Judging:
     change = Change(
         subject="a change",
@@ -29,7 +32,9 @@ def judging(
         base=NixpkgsTree(root=Path("/none"), key="none"),
         steps=(ChangeStep(subject="a change", edits=()),),
     )
-    return Judging(change=change, systems=on, named=named, _known=[answer])
+    asked = Judging(change=change, systems=on, named=named, updated=updated)
+    vars(asked)["judgement"] = answer
+    return asked
 
 
 def answer(
@@ -138,10 +143,10 @@ def test_the_judge_is_asked_once_about_the_change_on_its_systems(tmp_path: Path)
         steps=(step, step),
     )
     asked = Judging(change=change, systems=(OTHER,))
-    found = asked.judgement()
+    found = asked.judgement
     assert (found.systems, found.files, len(found.steps)) == ((OTHER,), 1, 2)
     assert found.not_covered == (Gap(what="README.md", reason="nothing to evaluate"),)
-    assert asked.judgement() is found
+    assert asked.judgement is found
 
 
 def test_what_was_not_asked_about_readers_is_said() -> None:
@@ -211,7 +216,7 @@ def test_the_arguments_that_a_change_means_to_add_are_a_note_and_others_are_not(
             before=script,
             after=after,
         )
-        finding = replace(judging(answer(found)), updated=("ui",)).kept(PASSTHRU)
+        finding = judging(answer(found), updated=("ui",)).kept(PASSTHRU)
         assert bool(finding.failures) is (weight is Weight.CHANGE)
         if weight is Weight.NOTE:
             assert finding.evidence == (f"app: updateScript names ui by --subpackage, as intended ({ONE})",)

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,13 +12,21 @@ from tests.progress import Steps
 from toolkit import specimen
 from toolkit.model import Silence
 from toolkit.nix import evaluator
-from toolkit.process import Command
-from toolkit.proposal.outputs import STATUSES, Built, build, command, here, tools
+from toolkit.proposal.outputs import here, package, tools
+from toolkit.proposal.prove import Finding
 from toolkit.sources.trees import NixpkgsTree
 
 
-def ended(script: str, *, expected: int = 1) -> Built:
-    return build(Command(argv=("sh", "-c", script), ok=None), expected=expected)
+@pytest.fixture
+def ended(install: Callable[[str, str], None], tmp_path: Path) -> Callable[[str], Finding]:
+    """Return what comes of a build by another nix-build, which is a script."""
+
+    def end(script: str) -> Finding:
+        install("nix-build", script)
+        tree = NixpkgsTree(root=tmp_path, key="another")
+        return package("a.b", tree, "x86_64-linux", words=["--cores", "2"], progress=Silence())
+
+    return end
 
 
 @pytest.mark.parametrize(
@@ -52,49 +61,46 @@ def test_another_store_gets_a_copy_of_the_tools(tree: NixpkgsTree, tmp_path: Pat
 
 
 def test_nix_build_is_called_offline_for_a_specimen_and_the_users_words_are_last(
-    tree: NixpkgsTree, tmp_path: Path
+    tree: NixpkgsTree, install: Callable[[str, str], None], ended: Callable[[str], Finding]
 ) -> None:
-    asked = command(
-        Path("/x/build.nix"), {"a": "1", "b": "2"}, ["c", "d"], tree=tree, words=["--cores", "2"], progress=Silence()
-    )
-    middle = ("/x/build.nix", "--argstr", "a", "1", "--argstr", "b", "2", "-A", "c", "-A", "d", "--cores", "2")
-    assert asked.argv == ("nix-build", "--no-out-link", *evaluator.OFFLINE, *middle)
-    assert asked.ok is None
-    other = NixpkgsTree(root=tmp_path, key="another")
-    alone = command(Path("/x/build.nix"), {}, tree=other, words=[], progress=Silence())
-    assert alone.argv == ("nix-build", "--no-out-link", "/x/build.nix")
+    assert ended("echo /nix/store/a").commands[0].endswith("--argstr tools '' --cores 2")
+    install("nix-build", "echo /nix/store/a")
+    found = package("a", tree, "x86_64-linux", words=["--cores", "2"], progress=Silence())
+    (command,) = found.commands
+    assert command.startswith(f"nix-build --no-out-link {' '.join(evaluator.OFFLINE)} ") or " ".join(
+        evaluator.OFFLINE
+    ) in command.replace("'", "")
+    assert command.endswith("--cores 2")
 
 
-def test_what_is_built_or_copied_is_shown_as_it_goes(tree: NixpkgsTree) -> None:
+def test_what_is_built_or_copied_is_shown_as_it_goes(tree: NixpkgsTree, install: Callable[[str, str], None]) -> None:
     progress = Steps()
-    asked = command(Path("/x"), {}, tree=tree, words=[], progress=progress)
-    assert asked.on_stderr is not None
-    for line in (
-        "building '/nix/store/a.drv'...",
-        "copying path '/nix/store/b' from 'c'...",
-        "building it",
-        "error: no",
-    ):
-        asked.on_stderr(line)
+    install(
+        "nix-build",
+        """cat >&2 <<'END'
+building '/nix/store/a.drv'...
+copying path '/nix/store/b' from 'c'...
+building it
+error: no
+END""",
+    )
+    package("a", tree, "x86_64-linux", words=[], progress=progress)
     assert progress.steps == ["building '/nix/store/a.drv'", "copying path '/nix/store/b' from 'c'"]
 
 
-def test_paths_are_those_that_nix_build_prints() -> None:
-    assert ended("printf '/nix/store/a\\n/nix/store/b\\n'", expected=2) == Built(
-        paths=(Path("/nix/store/a"), Path("/nix/store/b"))
-    )
-    assert ended("echo /nix/store/a", expected=2).failure == "nix-build printed 1 store paths instead of 2"
-    assert ended("true", expected=1).failure == "nix-build printed 0 store paths instead of 1"
+def test_what_was_built_is_the_evidence(ended: Callable[[str], Finding]) -> None:
+    found = ended("printf '/nix/store/a\\n/nix/store/b\\n'")
+    assert (found.covers, found.failures) == ("a.b, x86_64-linux", ())
+    assert found.evidence == ("/nix/store/a", "/nix/store/b")
 
 
-@pytest.mark.parametrize(("status", "meaning"), [*STATUSES.items(), (7, "see the Nix manual")])
-def test_a_status_has_nixs_meaning_and_the_reason(status: int, meaning: str) -> None:
-    found = ended(f"echo 'error: it is wrong' >&2; exit {status}")
-    assert found.failure == f"nix-build ended with status {status} ({meaning}): it is wrong"
-    assert (found.paths, found.log) == ((), ("error: it is wrong",))
+def test_a_failure_has_nixs_status_and_reason(ended: Callable[[str], Finding]) -> None:
+    found = ended("echo 'error: it is wrong' >&2; exit 102")
+    assert found.failures == ("nix-build ended with status 102: it is wrong",)
+    assert found.evidence == ("error: it is wrong",)
 
 
-def test_a_signal_is_named_and_the_end_of_what_was_said_is_kept() -> None:
+def test_the_end_of_what_was_said_is_kept(ended: Callable[[str], Finding]) -> None:
     found = ended("for n in $(seq 30); do echo line $n; echo; done >&2; kill -KILL $$")
-    assert found.failure == "nix-build was ended by signal 9"
-    assert found.log == tuple(f"line {number}" for number in range(11, 31))
+    assert found.failures[0].startswith("nix-build ended with status -9: ")
+    assert found.evidence == tuple(f"line {number}" for number in range(11, 31))

@@ -16,8 +16,7 @@ from toolkit.model import Progress, Report, Silence, SourceRequest, Status
 from toolkit.nix import limits
 from toolkit.nix.limits import Allowance
 from toolkit.process import Command, Completed
-from toolkit.proposal.choosing import choose
-from toolkit.proposal.chosen import LiftCase
+from toolkit.proposal.choosing import LiftCase, choose
 from toolkit.proposal.lifting import Lifts
 from toolkit.proposal.proposing import overlay, propose
 from toolkit.proposal.requests import Request

@@ -8,9 +8,9 @@ from msgspec.structs import replace
 
 from tests.progress import Steps
 from toolkit.errors import CommandError, NotRunError, ToolkitError, UsageError
-from toolkit.model import INTERRUPTED, Proof, Silence, Source, Status, Tier
+from toolkit.model import Proof, Silence, Source, Status, Tier
 from toolkit.nix import limits
-from toolkit.proposal.prove import ANY, Case, Claim, Finding, Stage, Subject, about, narrowed, run
+from toolkit.proposal.prove import Case, Claim, Finding, Stage, narrowed, run
 
 PASSES = Finding(covers="all")
 
@@ -32,17 +32,6 @@ def claim(name: str, finding: Finding | BaseException = PASSES, **more: object) 
 
 def proven(root: Path, *claims: Claim[Case[Stage]], names: tuple[str, ...] = ()) -> list[Proof]:
     return list(run(claims, case(root), names, progress=Silence()))
-
-
-def test_claims_apply_to_subjects() -> None:
-    claims = [
-        claim("a"),
-        claim("b", applies_to=frozenset([Subject.CHANGE])),
-        claim("c", applies_to=frozenset[Subject]()),
-    ]
-    assert [each.name for each in about(claims, Subject.CHANGE)] == ["a", "b"]
-    assert [each.name for each in about(claims, Subject.SERIES)] == ["a"]
-    assert frozenset(Subject) == ANY
 
 
 def test_a_claim_that_is_narrowed_names_the_systems() -> None:
@@ -166,16 +155,10 @@ def test_those_that_are_not_alone_run_side_by_side(tmp_path: Path) -> None:
     assert [proof.status for proof in proven(tmp_path, *claims)] == [Status.PASSED] * 3
 
 
-def test_nothing_runs_after_an_interrupt_of_one_that_follows(tmp_path: Path) -> None:
-    claims = (claim("a"), claim("deep", KeyboardInterrupt(), alone=True), claim("deeper", tier=Tier.BUILD))
-    proofs = proven(tmp_path, *claims)
-    assert [proof.status for proof in proofs] == [Status.PASSED, Status.NOT_RUN, Status.NOT_RUN]
-    assert [(proof.reason, proof.covers, proof.claim) for proof in proofs[1:]] == [
-        (INTERRUPTED, "nothing", "the sentence of deep"),
-        (INTERRUPTED, "nothing", "the sentence of deeper"),
-    ]
-    with pytest.raises(KeyboardInterrupt):
-        proven(tmp_path, claim("a", KeyboardInterrupt()))
+def test_an_interrupt_ends_the_run(tmp_path: Path) -> None:
+    for alone in (False, True):
+        with pytest.raises(KeyboardInterrupt):
+            proven(tmp_path, claim("a"), claim("deep", KeyboardInterrupt(), alone=alone))
 
 
 @pytest.mark.parametrize(

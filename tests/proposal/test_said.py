@@ -69,7 +69,7 @@ def test_a_proposal_says_what_it_does_and_each_proof_what_it_looked_at(tmp_path:
     assert {name: proof.covers for name, proof in proofs.items()} == {
         **COVERS,
         "applies": "1 patch, 17 lines added, 20 removed",
-        "follows": f"notes-server on {ALL}",
+        "follows": f"notes-server, web-ui on {ALL}",
         "capture-safe": "8 names, 3 of them new",
         "overlay": "notes-server on x86_64-linux",
     }

@@ -3,7 +3,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from toolkit.errors import RefusalError
-from toolkit.proposal import scripts
+from toolkit.proposal.choosing import require_found, scripts_beside
 
 FILE = PurePosixPath("pkgs/app/package.nix")
 
@@ -14,9 +14,9 @@ def test_a_script_that_looks_for_code_of_the_file_keeps_the_change_from_being_ma
     (directory / "update.sh").write_text("sed 's/.*\"${src.name}\\(.*\\)\";/\\1/; s/${version}/x/' package.nix\n")
     (directory / "other.sh").write_text("echo '${src.name}'\n")
     (directory / "notes.md").write_text("package.nix has ${src.name}\n")
-    found = scripts.beside(tmp_path, FILE)
+    found = scripts_beside(tmp_path, FILE)
     assert list(found) == ["update.sh"]
     before = 'rec { sourceRoot = "${src.name}/app"; rev = "${version}"; }\n'
-    scripts.require_found(found, before, before.replace("${version}", "${finalAttrs.version}"), name=str(FILE))
+    require_found(found, before, before.replace("${version}", "${finalAttrs.version}"), name=str(FILE))
     with pytest.raises(RefusalError, match=r"app/package.nix: update.sh looks for '\$\{src.name\}' in its text"):
-        scripts.require_found(found, before, before.replace("src.name", "finalAttrs.src.name"), name=str(FILE))
+        require_found(found, before, before.replace("src.name", "finalAttrs.src.name"), name=str(FILE))

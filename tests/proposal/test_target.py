@@ -54,11 +54,11 @@ def test_a_file_without_a_let_is_found_as_well_and_one_that_cannot_be_read_is_na
     with pytest.raises(LayoutError, match="notes-server: has no file that can be read"):
         find_target(tree, "notes-server")
     os.mkfifo(file)
-    with limits.allowing(2, None), pytest.raises(ToolkitError, match=f"{directory / name}: "):
+    with limits.allowing(2, None), pytest.raises(LayoutError, match="has no file that can be read"):
         find_target(tree, "notes-server")
     file.unlink()
     file.symlink_to("/etc/passwd")
-    with pytest.raises(ToolkitError, match=f"{directory / name}: .*link"):
+    with pytest.raises(LayoutError, match="has no file that can be read"):
         find_target(tree, "notes-server")
 
 

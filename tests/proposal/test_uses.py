@@ -21,9 +21,9 @@ from toolkit.model import (
     Status,
     TreeCommit,
 )
-from toolkit.proposal import proposing, writing
+from toolkit.proposal import proposing
 from toolkit.proposal.checking import check
-from toolkit.proposal.chosen import LiftCase
+from toolkit.proposal.choosing import LiftCase
 from toolkit.proposal.inspection import PackageInspection, Part, graph, lines
 from toolkit.proposal.lifting import Lifts
 from toolkit.proposal.requests import CheckRequest, Request
@@ -129,7 +129,7 @@ class TestBranch:
     def test_a_commit_has_the_packages_file(self, chosen: LiftCase) -> None:
         (commit,) = chosen.commits
         change = FileChange(path=PurePosixPath(NOTES), before=chosen.source.content, after=commit.after)
-        assert writing.tree_commits(chosen, chosen.commits) == (
+        assert proposing.tree_commits(chosen, chosen.commits) == (
             TreeCommit(subject=commit.subject, body=commit.whole, files=(change,)),
         )
 

@@ -13,7 +13,7 @@ from toolkit.cli.proving import DOCKER, depth_options, limit_option, proposal_op
 from toolkit.contribution import PullRequest, Removed, Unchanged
 from toolkit.model import SourceRequest
 from toolkit.pr import BranchOrder
-from toolkit.pr.branches import alone, branch_name, create
+from toolkit.pr.branches import alone, branch_name, create, update
 from toolkit.report import contributed
 
 MASTER = "master"
@@ -112,8 +112,6 @@ def command(*, targets: tuple[str, ...], repo: Path, branch: str | None, force: 
     )
     with output.working(settings) as progress:
         if mode == "update":
-            from toolkit.pr.moving import update  # noqa: PLC0415 - each mode imports its own
-
             done = update(order, request, progress=progress)
             if isinstance(done, Unchanged):
                 _show(done, contributed.unchanged(done), settings=settings)

@@ -9,7 +9,7 @@ from toolkit.cli.options import GlobalOptions
 from toolkit.docker import PACKAGE
 from toolkit.docker.steps import DEMOTE, LIFT, MODULE, Demotion
 from toolkit.errors import ToolkitError
-from toolkit.model import INTERRUPTED, Attempt, Proof, Proven, Report, Status
+from toolkit.model import Attempt, Proof, Proven, Report, Status
 from toolkit.nix.program import nix_path
 from toolkit.report.lines import Line, Tone
 from toolkit.report.report import to_json
@@ -34,9 +34,7 @@ def show(report: Report, *, settings: GlobalOptions, out: Path | None = None) ->
 
 
 def exit_code(report: Proven) -> int:
-    """Return 130 after an interrupt, 1 if a proof failed, 3 if a requested proof did not run, else 0."""
-    if any(proof.reason == INTERRUPTED for proof in report.proofs):
-        return 130
+    """Return 1 if a proof failed, 3 if a requested proof did not run, else 0."""
     if report.failed:
         return 1
     return 3 if report.missed else 0

@@ -27,7 +27,7 @@ def _author(_ctx: click.Context, _param: click.Parameter, value: str | None) -> 
     return value
 
 
-_WORST = (130, 1, 3, 2, 0)
+_WORST = (1, 3, 2, 0)
 
 
 def _recipes() -> tuple[str, list[tuple[str, str]]]:

@@ -23,7 +23,7 @@ from toolkit.lift.locating import SYSTEMS
 from toolkit.lift.plan import Design
 from toolkit.model import Commit, OverlayReport, Patch, Progress, Proposal, Source, Step
 from toolkit.nix import program
-from toolkit.proposal.chosen import design_of
+from toolkit.proposal.choosing import design_of
 from toolkit.proposal.inspection import PackageInspection, Part
 from toolkit.proposal.leaf import Leaf
 from toolkit.proposal.prove import Claim

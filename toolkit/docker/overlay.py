@@ -8,7 +8,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from toolkit import sources
+from toolkit import files, sources
 from toolkit.docker import PACKAGE, PREFIX_ENTRY, TARGET
 from toolkit.docker import case as cases
 from toolkit.docker.case import BEFORE, DockerCase
@@ -18,13 +18,13 @@ from toolkit.docker.rewrite.layout import DockerFile, docker_file
 from toolkit.docker.steps import DEMOTE, OverlayKind, plan
 from toolkit.errors import RefusalError
 from toolkit.git.reading import TreeFile
-from toolkit.model import OverlayReport, Progress, Proof, Source
+from toolkit.model import OverlayReport, Progress, Source
 from toolkit.nix import program
 from toolkit.proposal import prove
 from toolkit.proposal.overlays import USE, guarded
+from toolkit.proposal.proposing import write_overlay
 from toolkit.proposal.requests import Request
 from toolkit.proposal.target import Target
-from toolkit.proposal.writing import write_overlay
 from toolkit.shipped import shipped_path
 from toolkit.track.readings import PathPlace
 
@@ -69,15 +69,14 @@ def rewrap(request: Request, *, progress: Progress) -> OverlayReport:
     found = sources.resolve(request.source, target=TARGET, sparse=plan().sparse, progress=progress)
     file = docker_file(found.content, name=str(request.source.file or TARGET))
 
-    def make_in(at: Path) -> tuple[DockerCase, str, Sequence[Proof]]:
+    with files.whole_directory(request.out, force=request.force) as at:
         case = replace(rewrap_case(file, found, at), request=request, bindings=())
         for name in SHIPPED:
             (at / name).write_bytes(shipped_path(f"overlays/{name}").read_bytes())
         (at / "default.nix").write_text(f"import ./{rewrapping.OVERLAY}\n")
         case = cases.deepened(case, progress=progress)
-        return case, OverlayKind.REWRAP, prove.run(claims, case, progress=progress)
-
-    return write_overlay(request.out, make_in, force=request.force)
+        proofs = prove.run(claims, case, progress=progress)
+        return write_overlay(at, case, OverlayKind.REWRAP, proofs, out=request.out)
 
 
 def rewrap_case(file: DockerFile, found: Source, at: Path) -> DockerCase:

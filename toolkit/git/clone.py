@@ -33,15 +33,13 @@ class Base(Struct, frozen=True, kw_only=True):
     """A commit on which a branch starts; `name` is its usual name, such as `origin/master`.
 
     `branch` is the name of the branch on its `remote`, or in the clone if `remote` is None; None if the base is not a
-    branch. `fetched` is the time of the clone's last fetch, in seconds since the epoch; None if there was none, or the
-    base is not a remote's branch.
+    branch.
     """
 
     name: str
     commit: Oid
     branch: str | None = None
     remote: str | None = None
-    fetched: int | None = None
 
 
 class Branches(Struct, frozen=True, kw_only=True):
@@ -131,8 +129,7 @@ def find_base(clone: Clone, name: str) -> Base:
         ref = known.refs[name]
         short = ref.removeprefix("refs/remotes/").removeprefix("refs/heads/")
         remote = short.removesuffix(f"/{name}") if ref.startswith("refs/remotes/") else None
-        fetched = known.fetched if remote is not None else None
-        return Base(name=short, commit=commit, branch=name, remote=remote, fetched=fetched)
+        return Base(name=short, commit=commit, branch=name, remote=remote)
     remote = next((each for each in clone.remotes if name.startswith(f"{each}/")), None)
     branch = name.removeprefix(f"{remote}/") if remote is not None else None
     try:

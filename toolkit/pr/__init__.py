@@ -4,6 +4,9 @@ from pathlib import Path
 
 from msgspec import Struct
 
+CHOICES = ("bindings", "follow", "called", "recipe", "only")
+"""The choices of a request that the record of its branch keeps."""
+
 
 class BranchOrder(Struct, frozen=True, kw_only=True):
     """A branch to create in the clone around `repo`, or to move to the current base.

@@ -48,14 +48,10 @@ def known(common: Path) -> tuple[Contribution, ...]:
 def read(common: Path, branch: str) -> Contribution | None:
     """Return the record of a branch, None if unlet did not make it; raise ToolkitError for a damaged file."""
     path = place(common, branch) / _KEPT
-    try:
-        content = path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
+    if not path.exists():
         return None
-    except OSError as error:
-        raise ToolkitError(f"{path}: cannot be read: {error.strerror}") from error
     try:
-        return documents.read_versioned(content, Contribution, schema=_SCHEMA, document=str(path))
+        return documents.read_versioned(files.read(path), Contribution, schema=_SCHEMA, document=str(path))
     except documents.BrokenError as error:
         raise ToolkitError(error.message, hint="delete it to make unlet forget the branch") from error
 
@@ -232,11 +228,7 @@ def require_apart(clone: Clone, found: Standing) -> None:
 def uncommitted(worktree: Worktree) -> str | None:
     """Return an error text about uncommitted changes in a worktree, None if there are none."""
     changed = worktrees.changes(worktree.path)
-    if not changed:
-        return None
-    first, *others = changed
-    more = f" and {len(others)} more" if others else ""
-    return f"{worktree.path}: '{first}'{more} is not committed"
+    return f"{worktree.path}: '{changed[0]}' is not committed" if changed else None
 
 
 def remove(repo: Path, branch: str | None, *, force: bool) -> Removed:

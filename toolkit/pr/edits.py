@@ -18,9 +18,6 @@ from toolkit.model import Message, Oid, Progress
 from toolkit.pr import grounds
 from toolkit.proposal.requests import Request
 
-_MOST = 100
-"""More commits than anybody puts on such a branch: then its base has been taken for another."""
-
 
 class Edits(Struct, frozen=True, kw_only=True):
     """The contributor's changes of a branch that starts after the commit `fork`.
@@ -58,8 +55,6 @@ def find(  # noqa: PLR0913 - a branch, what it was made for, and where it goes
     clone = shop.clone
     fork = _fork(clone, kept, tip, base)
     there = shop.recorded(fork, tip)
-    if len(there) > _MOST:
-        raise ToolkitError(f"{clone.top}: branch '{kept.branch}' has {len(there)} commits on {fork.short}, not a few")
     if merge := next((commit for commit in there if len(commit.parents) != 1), None):
         hint = f"in its worktree, git rebase {fork.short} makes its history linear"
         raise ToolkitError(f"{clone.top}: commit {merge.hexsha[:12]} on '{kept.branch}' is a merge", hint=hint)
@@ -71,7 +66,7 @@ def find(  # noqa: PLR0913 - a branch, what it was made for, and where it goes
         messages.append(str(commit.message) if commit.message != ours.message else None)
     rest = there[len(messages) :]
     if len(messages) < len(made):
-        rest = _folded(shop, made[-1], tip, there, _by_hand(kept.target))
+        rest = _folded(shop, made[-1], tip, there, kept.target)
     return Edits(fork=fork, ours=there[: len(messages)], messages=tuple(messages), own=rest)
 
 
@@ -115,18 +110,14 @@ def _made(
     return shop.recorded(fork, oids[-1])
 
 
-def _by_hand(package: str) -> Message:
-    """Return the message of the commit that keeps what was changed in ours."""
-    return patches.read_toml(patches.shipped() / "by-hand.toml", Message, names={"package": package})
-
-
 def _folded(
-    shop: Workshop, last: DecodedCommit, tip: Oid, there: Sequence[DecodedCommit], said: Message
+    shop: Workshop, last: DecodedCommit, tip: Oid, there: Sequence[DecodedCommit], package: str
 ) -> tuple[DecodedCommit, ...]:
     """Return one commit on our last that leads to what the branch has: ours were changed, and not only followed."""
     tree = shop.repo.commit(tip).tree
     if tree == last.tree:
         return ()
     subjects = "\n".join(f"- {commit.summary!s}" for commit in there)
+    said = patches.read_toml(patches.shipped() / "by-hand.toml", Message, names={"package": package})
     message = f"{said.subject}\n\n{said.body}\n\n{subjects}\n"
     return shop.recorded(Oid(last.hexsha), shop.commit_tree(Oid(tree.hexsha), Oid(last.hexsha), message))

@@ -4,12 +4,9 @@ The files are the proposals, the pull request's text, and the branch's record.
 """
 
 import os
-import re
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
-from shlex import quote
 from typing import Any
 
 from msgspec import Struct
@@ -19,13 +16,13 @@ from toolkit import files
 from toolkit.contribution import Contribution, MadeBranch, PullRequest
 from toolkit.errors import RefusalError, ToolkitError, UsageError, only, tried
 from toolkit.git import clone as clones
-from toolkit.git import reading, worktrees
+from toolkit.git import reading
 from toolkit.git.clone import Base, Clone
 from toolkit.git.committing import Workshop
 from toolkit.model import Attempt, Oid, Progress, Proof, Report, SourceRequest, Status, TreeCommit
-from toolkit.pr import BranchOrder, contributions
+from toolkit.pr import CHOICES, BranchOrder, contributions
 from toolkit.pr.contributions import DirectoryReplacement
-from toolkit.proposal import claims, proposing, recipes, writing
+from toolkit.proposal import claims, proposing, recipes
 from toolkit.proposal.leaf import Series
 from toolkit.proposal.registry import leaf_for, leaf_of
 from toolkit.proposal.requests import Request
@@ -35,11 +32,6 @@ from toolkit.sources import trees
 _MAIN = "master"
 """The branch of nixpkgs that a pull request goes to where its base is no branch."""
 
-_OLD_DAYS = 14
-
-# CONTRIBUTING.md of nixpkgs: channel branches are moved by Hydra alone.
-_CHANNEL = re.compile(r"(?:nixos|nixpkgs)-(?P<release>unstable|\d\d\.\d\d)(?:-small|-darwin|-aarch64)?$")
-
 
 class BranchGround(Struct, frozen=True, kw_only=True, eq=False):
     """A base in a clone, and the commits chosen for it, which are then proven and written."""
@@ -48,8 +40,6 @@ class BranchGround(Struct, frozen=True, kw_only=True, eq=False):
     base: Base
     chosen: Mapping[str, Series[Any] | ToolkitError]
     """By the name of the target."""
-    warnings: tuple[str, ...] = ()
-    """Differences from what the user may expect."""
     attempts: tuple[Attempt, ...] = ()
     made: tuple[tuple[Any, Report], ...] = ()
     """The series that were not refused, with their reports."""
@@ -60,7 +50,7 @@ class BranchGround(Struct, frozen=True, kw_only=True, eq=False):
         chosen = ((each, each.commits) for each in self.chosen.values() if isinstance(each, Series))
         made = ((series, report.proposal.commits) for series, report in self.made)
         pairs = made if self.attempts else chosen
-        return tuple(commit for series, commits in pairs for commit in writing.tree_commits(series, commits))
+        return tuple(commit for series, commits in pairs for commit in proposing.tree_commits(series, commits))
 
     def written(
         self, order: BranchOrder, replacement: DirectoryReplacement, *, is_new: bool = False, progress: Progress
@@ -79,7 +69,7 @@ class BranchGround(Struct, frozen=True, kw_only=True, eq=False):
             if is_new:
                 leaf_for(series).require_upstream(series)
             building, place = replacement.building / name, replacement.place / name
-            report = proposing.write_down(series, building, at=place, is_alone=is_alone, progress=progress)
+            report = proposing.write_down(series, building, at=place, progress=progress)
             if not (is_alone or order.force) and (fact := _objection(report)) is not None:
                 files.remove(building)
                 raise RefusalError(fact)
@@ -100,9 +90,7 @@ class BranchGround(Struct, frozen=True, kw_only=True, eq=False):
 
     def outcome(self, whole: tuple[Proof, ...]) -> PullRequest:
         """Return the result before there is a branch; `whole` are the proofs of all its commits."""
-        return PullRequest(
-            clone=self.clone.top, attempts=self.attempts, made=None, warnings=self.warnings, own_proofs=whole
-        )
+        return PullRequest(clone=self.clone.top, attempts=self.attempts, made=None, own_proofs=whole)
 
     def committed(self, shop: Workshop, composed: Sequence[str]) -> tuple[Oid, ...]:
         """Commit the series on the base, with these messages."""
@@ -159,11 +147,7 @@ class BranchGround(Struct, frozen=True, kw_only=True, eq=False):
                 base_commit=self.base.commit,
                 commits=tuple(oids),
                 steps=report.proposal.steps,
-                only=request.only,
-                bindings=request.bindings,
-                follow=request.follow,
-                called=dict(request.called),
-                recipe=request.recipe,
+                **{name: getattr(request, name) for name in CHOICES},
                 trailers=order.trailers,
                 text=contributions.digest(content),
             ),
@@ -208,8 +192,7 @@ def find(clone: Clone, order: BranchOrder, request: Request, *, progress: Progre
     if request.recipe is not None:
         root = trees.as_they_are(_source(clone, base), progress=progress)
         names = recipes.packages(request.recipe, root, names, order.maintainer)
-    ground = at(clone, base, [replace(request, target=name) for name in names], progress=progress)
-    return replace(ground, warnings=tuple(base_warnings(base)))
+    return at(clone, base, [replace(request, target=name) for name in names], progress=progress)
 
 
 def at(clone: Clone, base: Base, requests: Sequence[Request], *, progress: Progress) -> BranchGround:
@@ -233,16 +216,6 @@ def at(clone: Clone, base: Base, requests: Sequence[Request], *, progress: Progr
 
 def _source(clone: Clone, base: Base) -> SourceRequest:
     return SourceRequest(nixpkgs=str(clone.top), rev=base.name, offline=True)
-
-
-def base_warnings(base: Base) -> Iterator[str]:
-    """Yield a line if the base was fetched long ago, and one if it takes no pull requests."""
-    if base.fetched is not None and (days := int((time.time() - base.fetched) / 86400)) >= _OLD_DAYS:
-        yield f"{base.name}: was fetched {days} days ago; --fetch gets a newer one"
-    if (channel := _CHANNEL.match(base.branch or "")) is not None:
-        release = channel["release"]
-        instead = "master" if release == "unstable" else f"release-{release}"
-        yield f"{base.name}: is a channel branch, which takes no pull requests; --base {instead}"
 
 
 def messages(made: Sequence[TreeCommit], trailers: Sequence[str]) -> tuple[str, ...]:
@@ -269,9 +242,6 @@ def require_free(clone: Clone, branch: str, path: Path) -> None:
         raise ToolkitError(f"{clone.top}: {fact}", hint="--branch NAME makes another")
     if os.path.lexists(path):
         raise ToolkitError(f"{path}: is there already", hint="--worktree DIR names another place for the worktree")
-    if any(each.path == path for each in worktrees.worktrees(clone)):
-        hint = f"git -C {quote(str(clone.top))} worktree prune, or --worktree DIR"
-        raise ToolkitError(f"{path}: is the directory of a worktree that no longer exists", hint=hint)
     if not path.parent.is_dir():
         raise UsageError(f"--worktree: '{path.parent}' is not a directory")
     files.refuse_in_repository(path)

@@ -1,4 +1,4 @@
-"""Prove a proposal on disk again, or judge someone else's change, by the judge and by the claims about a target."""
+"""Prove a proposal on disk again, or judge someone else's change, with the claims about a target that it changes."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -18,7 +18,7 @@ from toolkit.judge.differences import Judgement
 from toolkit.model import Commit, Depth, Oid, Patch, Progress, Proposal, Report, Server, Source, SourceRequest
 from toolkit.nix import limits, program
 from toolkit.nix.limits import Allowance
-from toolkit.proposal import prove, writing
+from toolkit.proposal import proposing, prove
 from toolkit.proposal.leaf import Series
 from toolkit.proposal.registry import leaf_for, leaf_of, named, usual
 from toolkit.proposal.requests import CheckRequest, Request
@@ -58,11 +58,10 @@ def completed(change: ChangeRequest, server: Server | None, *, progress: Progres
 def judged(series: Series[Any], request: CheckRequest, *, progress: Progress) -> Report:
     """Run the requested proofs of a series, by default all, and return their report."""
     proofs = prove.run(leaf_for(series).claims(series), series, request.proofs, progress=progress)
-    return replace(writing.reported(series, proofs), request=request.change.source)
+    return replace(proposing.reported(series, proofs), request=request.change.source)
 
 
 def _recorded(request: CheckRequest, directory: Path, *, progress: Progress) -> Series[Any]:
-    """Read a proposal back from its directory."""
     progress.step("reading the proposal")
     written, document = _document(directory)
     leaf, target = leaf_of(document.target, document.recipe), PurePosixPath(document.file)
@@ -75,11 +74,6 @@ def _recorded(request: CheckRequest, directory: Path, *, progress: Progress) -> 
     for patch in series:
         with patching.called(f"{directory}/series/{patch.name}"):
             contents.append(patching.apply(contents[-1], target, patch.content))
-    changed = [
-        patch.name
-        for patch, commit, content in zip(series, document.commits, contents[1:], strict=True)
-        if str(reading.blob_id(content)) != commit.after
-    ]
     proposal = Proposal(
         source=source,
         package=document.target,
@@ -103,9 +97,8 @@ def _recorded(request: CheckRequest, directory: Path, *, progress: Progress) -> 
         depth=request.depth,
         out=directory,
     )
-    series = leaf.again(asked, proposal, behind, progress=progress)
-    warnings = [f"changed since the report was written: {', '.join(changed)}"] if changed else []
-    return replace(series, warnings=(*warnings, *series.warnings))
+    found: Series[Any] = leaf.again(asked, proposal, behind, progress=progress)
+    return found
 
 
 def _document(directory: Path) -> tuple[bytes, ReportDocument]:

@@ -3,34 +3,203 @@
 Several packages of one source are first tried together, in one tree with all changes.
 """
 
+from __future__ import annotations
+
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path, PurePosixPath
 from shlex import quote
 
-from msgspec.structs import replace
+from msgspec import Struct
 
-from toolkit import sources
+from toolkit import inside, sources
 from toolkit.errors import RefusalError, ToolkitError, UsageError, only, tried
-from toolkit.lift.defaults import ways
-from toolkit.lift.plan import Design, LiftWay
+from toolkit.lift.defaults import LiftChoice, ways
+from toolkit.lift.defaults import lifted as lift_by
+from toolkit.lift.plan import ASKED, Design, LiftWay
 from toolkit.lift.rewriting import Lifted
-from toolkit.model import Commit, Progress, Step
+from toolkit.model import Commit, Progress, Silence, Source, Step
 from toolkit.nix import program
-from toolkit.proposal import recipes, scripts
-from toolkit.proposal.chosen import LiftCase, Opened, choice_of, design_of, lifted_by, series_in
-from toolkit.proposal.lifted import LIFTED, why_not
+from toolkit.proposal import judged, recipes, texts
+from toolkit.proposal.judged import Judging
+from toolkit.proposal.leaf import Series
+from toolkit.proposal.lifted import LIFTED, Asking, LiftQuestion, ask_about, why_not
+from toolkit.proposal.prove import Stage
 from toolkit.proposal.recipes import Recipe
 from toolkit.proposal.requests import Request, command
-from toolkit.proposal.systems import Asking, ask_about
 from toolkit.proposal.target import Target, find_targets
-from toolkit.sources import trees
+from toolkit.sources import changes, trees
+from toolkit.sources.changes import Change
 from toolkit.sources.trees import NixpkgsTree
+
+LIFT = "lift"
+
+_MOST_BYTES = 100_000
+_SUFFIXES = frozenset([".sh", ".py", ".pl", ".rb", ".js", ".nu"])
+
+# `${src.name}` is no expansion of a shell; `src = fetchurl` begins a definition of Nix.
+_CODE = re.compile(r"\$\{[A-Za-z_]\w*(?:\.\w+)+\}|[A-Za-z_][\w-]* = [a-z][\w.]*|\brec \{")
+
+
+def contents_of(change: Change) -> dict[PurePosixPath, bytes | None]:
+    """Return the files of a whole change; None for a deleted one."""
+    return {path: file.content if file is not None else None for path, file in change.whole.files.items()}
+
+
+class Opened(Struct, frozen=True, kw_only=True, eq=False):
+    """A package of a source, and the recipe of its commits, None for a lift.
+
+    `scripts` are those in its directory that read the text.
+    """
+
+    request: Request
+    source: Source
+    target: Target
+    recipe: Recipe | None = None
+    scripts: Mapping[str, str] = {}
+
+    @property
+    def text(self) -> str:
+        """The text of the package's file."""
+        return self.source.content.decode()
+
+    @property
+    def systems(self) -> tuple[str, ...]:
+        """The systems to evaluate for."""
+        return self.request.depth.systems or self.target.systems
+
+
+class LiftCase(Series[Stage], frozen=True, kw_only=True, eq=False):
+    """A lift of one package, a recipe's commits, or somebody's change of the package's file."""
+
+    opened: Opened
+    lifted: Lifted
+    asking: Asking
+    judging: Judging
+    """The effects on everything else; its base is the unchanged nixpkgs."""
+    progress: Progress = Silence()
+    """Receives that of builds."""
+
+    def judge(self) -> Judging:
+        """Return the judge of the effects on everything else."""
+        return self.judging
+
+
+def design_of(request: Request, known: Sequence[Design] = ASKED) -> Design | None:
+    """Return the requested design; raise UsageError for a design that is not among the `known` ones."""
+    name = request.designs.get(LIFT)
+    if name is None:
+        return None
+    if name not in known:
+        raise UsageError(f"--design: '{name}' is not a design for {request.target}", hint=f"it has {', '.join(known)}")
+    return Design(name)
+
+
+def choice_of(found: Opened) -> LiftChoice:
+    """Return the choices for the lift."""
+    request = found.request
+    return LiftChoice(
+        bindings=request.bindings,
+        design=design_of(request),
+        follow=request.follow,
+        called=request.called,
+        requested=request.own or texts.motive(found.target.packages) is not None,
+    )
+
+
+def lifted_by(found: Opened, way: LiftWay, *, reason: str | None = None) -> tuple[Step, Commit, Lifted]:
+    """Rewrite the package's file; `reason` explains why an earlier design failed. Raise RefusalError on failure."""
+    target = found.target
+    lifted = lift_by(found.text, choice_of(found), way, name=str(target.file))
+    require_found(found.scripts, found.text, lifted.text, name=str(target.file))
+    message = texts.message(target.packages, lifted)
+    commit = Commit(
+        subject=message.subject,
+        body=message.body,
+        proven=message.proven,
+        before=found.source.content,
+        after=lifted.text.encode(),
+    )
+    return Step(name=LIFT, design=way.design.value, reason=reason), commit, lifted
+
+
+def series_in(  # noqa: PLR0913, PLR0917 - what a series begins with
+    found: Opened,
+    steps: Sequence[Step],
+    commits: Sequence[Commit],
+    lifted: Lifted,
+    tree: NixpkgsTree,
+    after: Path | None = None,
+    beside: tuple[str, ...] = (),
+) -> LiftCase:
+    """Return the series; by default, it has a tree for each commit, else one tree `after` it, with changes `beside`."""
+    request, target = found.request, found.target
+    roots = [after or trees.changed(tree, {target.file: commit.after}).root for commit in commits]
+    change = changes.one_file(tree, target.file, commits[-1].after, source=request.source)
+    return LiftCase(
+        request=request,
+        source=found.source,
+        package=target.package,
+        target=target.file,
+        bindings=tuple(lifted.methods),
+        steps=tuple(steps),
+        commits=tuple(commits),
+        recipe=request.recipe,
+        author=request.author,
+        warnings=tree.warnings,
+        stages=(
+            Stage(name="before", content=found.source.content, path=tree.root / target.file),
+            *(
+                Stage(name=step.name, content=commit.after, path=root / target.file, steps=frozenset({step.name}))
+                for step, commit, root in zip(steps, commits, roots, strict=True)
+            ),
+        ),
+        opened=found,
+        lifted=lifted,
+        asking=Asking(
+            trees=(tree.root, roots[-1]),
+            own=LiftQuestion(
+                package=target.package,
+                methods=lifted.methods,
+                shown=lifted.shown,
+                follows=lifted.follows,
+                downloads=lifted.downloads,
+            ),
+            systems=found.systems,
+            beside=beside,
+        ),
+        judging=Judging(
+            change=change,
+            systems=judged.systems(found.systems, narrowed=bool(request.depth.systems)),
+            updated=lifted.updated,
+        ),
+    )
+
+
+def scripts_beside(root: Path, file: PurePosixPath) -> Mapping[str, str]:
+    """Return the scripts in a file's directory that name the file, by name."""
+    found: dict[str, str] = {}
+    for entry in inside.listed(root, file.parent):
+        path = PurePosixPath(entry.path)
+        if path.suffix in _SUFFIXES and inside.is_file(root, path):
+            content = inside.find(root, path, most=_MOST_BYTES)
+            if content is not None and file.name in (text := content.decode(errors="replace")):
+                found[path.name] = text
+    return found
+
+
+def require_found(scripts: Mapping[str, str], before: str, after: str, *, name: str) -> None:
+    """Raise RefusalError if a script searches for code that a change removes from the file."""
+    for script, text in scripts.items():
+        for code in dict.fromkeys(_CODE.findall(text)):
+            if before.count(code) > after.count(code):
+                raise RefusalError(f"{name}: {script} looks for '{code}' in its text, which would no longer be there")
 
 
 def choose(requests: Sequence[Request], *, progress: Progress) -> Iterator[LiftCase | ToolkitError]:
-    """Find the packages of one source, rewrite their files and lay out the changed trees.
+    """Find the packages of requests that differ only in these, rewrite their files and lay out the changed trees.
 
     Yield for each package its commits or its error; raise an error of the source.
     """
@@ -41,14 +210,11 @@ def choose(requests: Sequence[Request], *, progress: Progress) -> Iterator[LiftC
         )
     progress.step("reading nixpkgs")
     root = trees.as_they_are(source, progress=progress)
-    asked = [tried(partial(recipes.asked, request)) for request in requests]
-    for recipe in asked:
-        if isinstance(recipe, Recipe):
-            recipes.require_few(recipe, len(requests), requests[0].limit)
+    recipes.require_fit(requests[0], len(requests))
     targets = find_targets(root, [request.target for request in requests])
     found = [
-        tried(partial(_open, request, recipe, target, root, progress=progress))
-        for request, recipe, target in zip(requests, asked, targets, strict=True)
+        tried(partial(_open, request, target, root, progress=progress))
+        for request, target in zip(requests, targets, strict=True)
     ]
     if not (opened := [each for each in found if isinstance(each, Opened)]):
         yield from (each for each in found if isinstance(each, ToolkitError))
@@ -64,26 +230,17 @@ def choose(requests: Sequence[Request], *, progress: Progress) -> Iterator[LiftC
             yield tried(partial(_alone, each, tree, progress=progress))
 
 
-def _open(
-    request: Request,
-    recipe: Recipe | ToolkitError | None,
-    target: Target | ToolkitError,
-    root: Path,
-    *,
-    progress: Progress,
-) -> Opened:
-    """Read the file of a package."""
-    recipe, target = only(recipe), only(target)
-    if (name := request.recipe) is not None:
-        request = replace(request, target=target.package)
-        recipe = recipes.named(name, target.package)
-    elif target.unwanted is not None and not (request.own or request.bindings or request.depth.systems):
+def _open(request: Request, target: Target | ToolkitError, root: Path, *, progress: Progress) -> Opened:
+    target = only(target)
+    recipe = recipes.named(request.recipe, target.package) if request.recipe is not None else None
+    is_asked = recipe is not None or request.own or request.bindings or request.depth.systems
+    if target.unwanted is not None and not is_asked:
         hint = "--binding NAME lifts a part of it all the same"
         raise RefusalError(f"{target.package}: {target.unwanted}", hint=hint)
     source = sources.resolve(request.source, target=target.file, sparse=(), progress=progress)
     progress.step("rewriting")
     program.parse_text(source.content, name=str(target.file))
-    beside = scripts.beside(root, target.file)
+    beside = scripts_beside(root, target.file)
     return Opened(request=request, source=source, target=target, recipe=recipe, scripts=beside)
 
 
@@ -142,7 +299,7 @@ def _alone(found: Opened, tree: NixpkgsTree, *, progress: Progress) -> LiftCase:
         if verdict.outcome == "lifted" or (choice_of(found).design is not None and verdict.outcome == "failed"):
             return chosen
         refusal = RefusalError(f"{target.file}: {verdict.why}")
-        if asking.is_late:
+        if asking.late:
             raise refusal
     if refusal is None:
         raise RefusalError(f"{target.file}: no design lifts it")
@@ -191,7 +348,7 @@ def _rewritten(found: Opened, recipe: Recipe, tree: NixpkgsTree) -> LiftCase:
         before, text = text, recipes.REWRITES[each.rewrite].make(text, name=str(found.target.file))
         if text == before:
             raise RefusalError(f"{found.target.file}: '{each.rewrite}' has nothing to change")
-        scripts.require_found(found.scripts, before, text, name=str(found.target.file))
+        require_found(found.scripts, before, text, name=str(found.target.file))
         commits.append(
             Commit(
                 subject=each.subject, body=each.body, proven=each.proven, before=before.encode(), after=text.encode()

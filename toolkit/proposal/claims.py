@@ -2,10 +2,8 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
 from pathlib import PurePosixPath
-from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
@@ -17,15 +15,16 @@ from toolkit.model import Progress, Proof, Tier
 from toolkit.nix.attributes import call, inside
 from toolkit.nix.tree import Tree
 from toolkit.proposal import form, judged, outputs, prove
-from toolkit.proposal.chosen import LiftCase, contents_of
+from toolkit.proposal.choosing import LiftCase, contents_of
 from toolkit.proposal.judged import Aspect, Judging
 from toolkit.proposal.leaf import Series
-from toolkit.proposal.lifted import LIFTED, Derivations, Effect, LiftQuestion, ask, command, verdict
+from toolkit.proposal.lifted import LIFTED, Asking, Derivations, Effect, LiftQuestion, ask, command, verdict
 from toolkit.proposal.prove import ANY, OURS, Claim, Finding, Stage, Subject
-from toolkit.proposal.systems import Asking
 from toolkit.sources import trees
 from toolkit.sources.changes import ChangeStep
 from toolkit.text import few
+
+C = TypeVar("C", bound="Series[Any]")
 
 
 def no_rebuild(case: LiftCase) -> Finding:
@@ -39,7 +38,6 @@ def no_rebuild(case: LiftCase) -> Finding:
 
 
 def _kept(aspect: Aspect) -> Callable[[Series[Any]], Finding]:
-    """Compare an aspect of all that the file makes."""
     return lambda case: case.judge().kept(aspect)
 
 
@@ -62,7 +60,6 @@ def arrives(asking: Asking) -> Finding:
 
     A part may be unused on some systems, but not on all.
     """
-    more = f", {', '.join(asking.own.methods)}"
     gone = {
         system: answer.error or "does not evaluate any more"
         for system, answer in _package(asking)
@@ -70,7 +67,7 @@ def arrives(asking: Asking) -> Finding:
     }
     if gone and not any(answer.after is not None for _, answer in _package(asking)):
         found = [f"{asking.own.package} on {system}: {why}" for system, why in gone.items()]
-        return _finding(asking, found, [], more=more)
+        return _finding(asking, found, [])
     failures: list[str] = []
     evidence: list[str] = []
     earlier: set[str] = set()
@@ -105,7 +102,7 @@ def arrives(asking: Asking) -> Finding:
             failures += found if Effect.UNKNOWN in others else [none]
     before = "" if _BEFORE[Effect.WORKS] in earlier else f" (before: {'in part' if earlier - {'did not'} else 'none'})"
     ways = f"by {_ways(asking.own.methods)}{before}"
-    return _finding(asking, failures, [ways, *evidence], more=more)
+    return _finding(asking, failures, [ways, *evidence])
 
 
 def _ways(methods: Mapping[str, tuple[str, ...]]) -> str:
@@ -181,10 +178,8 @@ def _with_version(case: LiftCase, *paths: tuple[str, ...]) -> Finding:
 def capture_safe(case: LiftCase) -> Finding:
     """Compare the meaning of each name in the file before and after, by scope: none may be captured."""
     # A part's own final attributes have another name where the package's came to have theirs.
-    before, after = (
-        _meanings(case.before),
-        _meanings(case.after, dict.fromkeys(case.lifted.renamed, case.lifted.parameter)),
-    )
+    after = _meanings(case.after, dict.fromkeys(case.lifted.renamed, case.lifted.parameter))
+    before = _meanings(case.before, {})
     new, gone = after - before, before - after
     own = (case.lifted.parameter, OWN)
     # A binding that nobody else is called like may get its attribute's name.
@@ -247,52 +242,55 @@ _KEPT = frozenset([Subject.SERIES, Subject.RECIPE])
 _JUDGED = _LIFTED | {Subject.CHANGE}
 
 
-def builds(case: LiftCase, *, system: str) -> Finding:
-    """Build the package of the changed tree with the user's Nix configuration; this runs the tree's code."""
-    change, words = case.judging.change, case.request.depth.nix_options
-    tree = trees.changed(change.base, contents_of(change))
-    return outputs.package(case.package, tree, system, words=words, progress=case.progress)
-
-
 def of_builds(case: LiftCase) -> tuple[Claim[LiftCase], ...]:
     """Return the claims of the tier build: one for each requested system, by default this machine's."""
     depth = case.request.depth
     if depth.tier is not Tier.BUILD:
         return ()
-    return tuple(
-        Claim(
-            f"built-{system}",
-            f"Nix builds the package for {system}",
-            partial(builds, system=system),
-            Tier.BUILD,
-            applies_to=OURS,
-        )
-        for system in depth.systems or (outputs.here(),)
-    )
+
+    def built(system: str) -> Claim[LiftCase]:
+        def check(case: LiftCase) -> Finding:
+            change = case.judging.change
+            tree = trees.changed(change.base, contents_of(change))
+            return outputs.package(case.package, tree, system, words=depth.nix_options, progress=case.progress)
+
+        sentence = f"Nix builds the package for {system}"
+        return Claim(f"built-{system}", sentence, check, Tier.BUILD, applies_to=OURS)
+
+    return tuple(map(built, depth.systems or (outputs.here(),)))
 
 
 def _of_tree(
     name: str,
     sentence: str,
-    check: Callable[[LiftCase], Finding],
+    check: Callable[[C], Finding],
     applies_to: frozenset[Subject] = frozenset(),
     *,
     wide: bool = True,
-) -> Claim[LiftCase]:
-    return Claim(name, sentence, check, Tier.TREE, applies_to=applies_to, alone=True, wide=wide)
-
-
-def _judged(
-    name: str, sentence: str, check: Callable[[Series[Any]], Finding], applies_to: frozenset[Subject]
-) -> Claim[Series[Any]]:
-    return Claim(name, sentence, check, Tier.TREE, applies_to=applies_to, alone=True, wide=True)
+) -> Claim[C]:
+    return Claim(name, sentence, check, applies_to=applies_to, alone=True, wide=wide)
 
 
 JUDGED: tuple[Claim[Series[Any]], ...] = (
-    _judged("passthru", "passthru, tests included, evaluates to the same as before", _kept(judged.PASSTHRU), _JUDGED),
-    _judged("meta", "meta stays the same, and is written in the same file", _kept(judged.META), _JUDGED),
-    _judged("overrides", "the override functions take and give the same as before", _kept(judged.OVERRIDES), _JUDGED),
-    _judged("readers", "all that reads or overrides it stays the same", readers, _KEPT | {Subject.CHANGE}),
+    _of_tree(
+        "passthru",
+        "passthru, tests included, evaluates to the same as before",
+        _kept(judged.PASSTHRU),
+        _JUDGED,
+    ),
+    _of_tree(
+        "meta",
+        "meta stays the same, and is written in the same file",
+        _kept(judged.META),
+        _JUDGED,
+    ),
+    _of_tree(
+        "overrides",
+        "the override functions take and give the same as before",
+        _kept(judged.OVERRIDES),
+        _JUDGED,
+    ),
+    _of_tree("readers", "all that reads or overrides it stays the same", readers, _KEPT | {Subject.CHANGE}),
 )
 """The claims that the judge alone decides, about any series."""
 
@@ -328,7 +326,7 @@ def _package(asking: Asking) -> Iterator[tuple[str, Derivations]]:
     return ((system, own) for system, own in asking.answers().items() if not own.limited)
 
 
-def _finding(asking: Asking, failures: list[str], evidence: list[str], *, more: str = "") -> Finding:
+def _finding(asking: Asking, failures: list[str], evidence: list[str]) -> Finding:
     systems = [system for system, answer in _package(asking) if answer.before is not None or answer.error is not None]
     gaps = [f"{system}: {own.error}" for system, own in asking.answers().items() if own.limited]
     if not systems and gaps:
@@ -338,7 +336,7 @@ def _finding(asking: Asking, failures: list[str], evidence: list[str], *, more: 
     others = asking.beside
     beside = f", in a tree that also has the changes of {few(others)}" if others else ""
     return Finding(
-        covers=f"{asking.own.package}{more} on {', '.join(systems)}{beside}",
+        covers=f"{asking.own.package}, {', '.join(asking.own.methods)} on {', '.join(systems)}{beside}",
         failures=tuple(failures),
         evidence=tuple(evidence),
         gaps=tuple(gaps),
@@ -349,7 +347,7 @@ def _finding(asking: Asking, failures: list[str], evidence: list[str], *, more: 
 OWN = "the package's own function"
 
 
-def _meanings(stage: Stage, renamed: Mapping[str, str] = MappingProxyType({})) -> Counter[tuple[str, str]]:
+def _meanings(stage: Stage, renamed: Mapping[str, str]) -> Counter[tuple[str, str]]:
     """Count the names that a file uses, each with the kind of scope that binds it; new names count as the old ones."""
     shape = read(Tree(stage.content.decode(), name=str(stage.path)))
     parts = call(shape.body)

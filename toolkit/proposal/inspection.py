@@ -110,17 +110,13 @@ def part(name: str, file: FileBindings, answer: Methods | None) -> Part:
 def inspect_package(root: Path, name: str) -> PackageInspection:
     """Inspect a package of the tree at `root`; raise ToolkitError for an unknown name or an unreadable file."""
     with sealed(seconds=limits.seconds(limits.TOGETHER_SECONDS)):
-        return _inspected(root, name)
-
-
-def _inspected(root: Path, name: str) -> PackageInspection:
-    target = find_target(root, name)
-    (file,) = confined.each(file_bindings, [inside.read(root, target.file)])
-    problem = file.reason if isinstance(file, confined.Unread) else file.problem
-    if isinstance(file, confined.Unread) or problem is not None:
-        raise ToolkitError(f"{target.file}: {problem}")
-    names = [*(each.name for each in file.bound), *file.routed]
-    methods = working_methods(root, target.package, file, names) if names else None
+        target = find_target(root, name)
+        (file,) = confined.each(file_bindings, [inside.read(root, target.file)])
+        problem = file.reason if isinstance(file, confined.Unread) else file.problem
+        if isinstance(file, confined.Unread) or problem is not None:
+            raise ToolkitError(f"{target.file}: {problem}")
+        names = [*(each.name for each in file.bound), *file.routed]
+        methods = working_methods(root, target.package, file, names) if names else None
     by_nix = methods is not None and methods.reason is None
     return PackageInspection(
         package=target.package,

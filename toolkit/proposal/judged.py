@@ -2,9 +2,9 @@
 
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from threading import Lock
+from functools import cached_property
 
-from msgspec import Struct, field
+from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit.judge import SYSTEMS, JudgeRequest, judge
@@ -35,7 +35,7 @@ _READ = Aspect(kinds=frozenset(Kind), parts=frozenset(FEW))
 _CROSS, _STATIC = "cross", "static"
 
 
-class Judging(Struct, frozen=True, kw_only=True, eq=False):
+class Judging(Struct, frozen=True, kw_only=True, eq=False, dict=True):
     """A change that is judged once, on first use; all claims about it share the result.
 
     `named` is the change's name on the command line. `updated` are parts that the change adds to the arguments of
@@ -46,16 +46,11 @@ class Judging(Struct, frozen=True, kw_only=True, eq=False):
     systems: tuple[str, ...]
     named: tuple[str, ...] = ("--patch", "upstream.diff")
     updated: tuple[str, ...] = ()
-    _lock: Lock = field(default_factory=Lock)
-    _known: list[Judgement] = field(default_factory=list["Judgement"])
 
+    @cached_property
     def judgement(self) -> Judgement:
-        """Return the judge's result."""
-        with self._lock:
-            if not self._known:
-                request = JudgeRequest(systems=self.systems)
-                self._known.append(judge(self.change, request, progress=Silence()))
-            return self._known[0]
+        """The judge's result."""
+        return judge(self.change, JudgeRequest(systems=self.systems), progress=Silence())
 
     @property
     def command(self) -> str:
@@ -68,12 +63,12 @@ class Judging(Struct, frozen=True, kw_only=True, eq=False):
 
     def kept(self, aspect: Aspect, evidence: Iterable[str] = ()) -> Finding:
         """Compare an aspect of everything that the change's files make."""
-        found = self.judgement()
+        found = self.judgement
         return self._finding(found, found.reached, aspect, evidence)
 
     def readers(self) -> Finding:
         """Compare the readers of these attributes in the whole tree, and those that override them."""
-        found = self.judgement()
+        found = self.judgement
         if not found.readers and found.reached and not _general(found):
             return Finding(covers="nothing in pkgs reads or overrides it", commands=(self.command,))
         others = (f"not asked: {each.what}: {each.reason}" for each in found.not_covered if each.attribute is None)

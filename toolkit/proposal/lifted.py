@@ -6,7 +6,7 @@ and the others are asked again.
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from toolkit.nix import limits, program, stores
 from toolkit.nix.derivations import DerivationStore
 from toolkit.nix.limits import Allowance
 from toolkit.nix.questions import MARK, bisected, new_mark, sealed_command
+from toolkit.parallel import side_by_side
 from toolkit.process import Command
 from toolkit.shipped import EXPRESSIONS
 
@@ -351,18 +352,14 @@ def _failed(
     """
     before, after = trees
     is_late = allowed.left(thing(system, question)) <= 0
-    same: Derivations | None = None
     if before != after and not is_late:
         (same,) = ask(before, before, system, [replace(question, methods={})], allowed=allowed)
-    if same is not None and same.limited:
-        return same
-    if same is not None and same.error is not None:
-        return Derivations(methods={})
-    if question.downloads and not is_late:
-        return ask(before, after, system, [replace(question, downloads=())], allowed=allowed)[0]
-    if question.shown and not is_late:
-        # Other attributes than the package may end Nix, changed or not: what they are is the judge's to compare.
-        return ask(before, after, system, [replace(question, shown=())], allowed=allowed)[0]
+        if same.limited or same.error is not None:
+            return same if same.limited else Derivations(methods={})
+    # Other things than the package may end Nix, changed or not: what they are is the judge's to compare.
+    less = replace(question, downloads=()) if question.downloads else replace(question, shown=())
+    if less != question and not is_late:
+        return ask(before, after, system, [less], allowed=allowed)[0]
     trials = any(path[0] in {"override", "table"} for path in question.methods.values())
     if trials and len(question.methods) > 1 and not is_late:
         # What an argument takes is known only by a trial, which may end Nix.
@@ -380,3 +377,97 @@ def _failed(
         refuses_function=program.refuses_function(error),
         places=tuple(dict.fromkeys(places)),
     )
+
+
+_TOGETHER = 2
+"""Evaluations at a time."""
+
+_AT_ONCE = 12
+"""Packages in one evaluation."""
+
+
+class Asking(Struct, frozen=True, kw_only=True, eq=False):
+    """The questions to Nix about a lifted package's override methods, on each system.
+
+    `trees` are the roots of the trees before and after; the second also has the changes of the packages `beside` this
+    one. All claims share the answers.
+    """
+
+    trees: tuple[Path, Path]
+    own: LiftQuestion
+    systems: tuple[str, ...]
+    beside: tuple[str, ...] = ()
+    known: dict[str, Derivations] = field(default_factory=dict[str, Derivations])
+    """Nix's answers by system, as far as it was asked."""
+    late: list[Derivations] = field(default_factory=list[Derivations])
+    """The answer on all further systems once the package has used up its time limit."""
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """The commands that ask Nix the questions."""
+        return tuple(command(*self.trees, system, [self.own]).line for system in self.systems)
+
+    def answer(self, system: str) -> Derivations:
+        """Return Nix's answer on one system."""
+        if system in self.known:
+            return self.known[system]
+        if self.late:
+            return self.late[0]
+        allowed = limits.allowance()
+        (answer,) = ask(*self.trees, system, [self.own], allowed=allowed)
+        if answer.limited and allowed.left(thing(system, self.own)) <= 0:
+            elsewhere = f"it reached the limit on {system}: {answer.error}"
+            self.late.append(replace(answer, error=elsewhere))
+        self.known[system] = answer
+        return answer
+
+    def answers(self) -> Mapping[str, Derivations]:
+        """Return Nix's answers by system."""
+        with process.ending_together():
+            return dict(zip(self.systems, side_by_side(self.answer, self.systems, jobs=_TOGETHER), strict=True))
+
+    def judged(self) -> LiftVerdict | None:
+        """Judge the lift by the first system that decides it; None if the package evaluates on none."""
+        asked: list[Derivations] = []
+        for system in self.systems:
+            asked.append(self.answer(system))
+            said = judge(asked)
+            if said is not None and said.why not in NOWHERE:
+                break
+        return judge(asked)
+
+    def idle(self) -> tuple[str, ...]:
+        """Return the methods whose replacement only changes other attributes of the package, as far as was examined."""
+        works = {name for name, method in self._methods() if method.after.effect in {Effect.WORKS, Effect.UNKNOWN}}
+        return tuple(name for name in self.own.methods if name not in works)
+
+    def reached(self) -> tuple[str, ...]:
+        """Return the override methods that already work without the change and follow nothing new."""
+        works = {name for name, method in self._methods() if method.before.effect is Effect.WORKS}
+        return tuple(name for name in self.own.methods if name in works - self.own.follows.keys())
+
+    def _methods(self) -> Iterator[tuple[str, ChangedMethod]]:
+        return (each for answer in self.known.values() for each in answer.methods.items())
+
+    def holds(self) -> bool:
+        """Return whether the verdict over all systems is that the lift is right."""
+        return judge([*self.answers().values()]) == LIFTED
+
+
+def ask_about(askings: Sequence[Asking]) -> None:
+    """Ask about packages that share their trees: on each system in as few evaluations as memory allows."""
+
+    def answer(part: tuple[str, Sequence[Asking]]) -> None:
+        system, those = part
+        answers = ask(*those[0].trees, system, [each.own for each in those])
+        for each, found in zip(those, answers, strict=True):
+            each.known[system] = found
+
+    parts = [
+        (system, those[begin : begin + _AT_ONCE])
+        for system in dict.fromkeys(system for each in askings for system in each.systems)
+        for those in [[each for each in askings if system in each.systems]]
+        for begin in range(0, len(those), _AT_ONCE)
+    ]
+    with process.ending_together():
+        side_by_side(answer, parts, jobs=_TOGETHER)

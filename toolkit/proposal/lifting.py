@@ -29,14 +29,13 @@ from toolkit.lift.shape import read
 from toolkit.model import Commit, Patch, Progress, Proposal, Step
 from toolkit.nix.tree import Tree
 from toolkit.proposal import choosing, overlays, prove, recipes, texts
-from toolkit.proposal.chosen import LiftCase, Opened, contents_of, series_in
+from toolkit.proposal.choosing import LiftCase, Opened, contents_of, series_in
 from toolkit.proposal.claims import CLAIMS, of_builds
 from toolkit.proposal.judged import Judging
 from toolkit.proposal.leaf import Leaf
-from toolkit.proposal.lifted import LiftQuestion
+from toolkit.proposal.lifted import Asking, LiftQuestion
 from toolkit.proposal.prove import Claim, Subject
 from toolkit.proposal.requests import CheckRequest, Request, command
-from toolkit.proposal.systems import Asking
 from toolkit.proposal.target import Target, find_target
 from toolkit.report.pull_request import Texts
 from toolkit.sources import changes, trees

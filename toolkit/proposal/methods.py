@@ -1,14 +1,19 @@
-"""The effects of overriding parts of packages, by Nix: in a file, and after someone else's change of it."""
+"""The effects of overriding parts of packages, by Nix: in a file, after a change of it, and as people write them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from toolkit import files
 from toolkit.lift.candidates import OVERRIDE, candidates
-from toolkit.proposal.lifted import ChangedMethod, Effect, LiftQuestion, ask
-from toolkit.proposal.systems import Asking, ask_about
+from toolkit.nix.attributes import spine
+from toolkit.nix.scope import bound_names
+from toolkit.nix.tree import Tree
+from toolkit.proposal.lifted import Asking, ChangedMethod, Derivations, Effect, LiftQuestion, ask, ask_about, command
+from toolkit.proposal.prove import Finding
 
 FORMS = (
     "{ … }",
@@ -44,11 +49,8 @@ class MethodTrial(Struct, frozen=True, kw_only=True, eq=False):
         return {name: next((each.error for each in found if each.error), "it throws") for name, found in failed.items()}
 
     def methods(self, name: str) -> Iterable[ChangedMethod]:
-        """Yield the answers about a part as an attribute of each package."""
-        for each in self.askings:
-            for answer in each.answers().values():
-                if (method := answer.methods.get(_key(name, (name,)))) is not None:
-                    yield method
+        """Return the answers about a part as an attribute of each package."""
+        return (method for *_, method in _answers(self.askings, name, (name,)))
 
 
 def tried(
@@ -62,15 +64,22 @@ def tried(
     askings = _asked(trees, packages, methods, systems)
     named = {name: _named(askings, name) for name in parts}
     works = {
-        name: tuple(path for path in candidates(name, ()) if _works(there, name, path))
+        name: tuple(path for path in candidates(name, ()) if _works(askings, name, path).issuperset(there))
         for name, there in named.items()
         if there
     }
-    worked = {path for name in parts for path in candidates(name, ()) if _worked(askings, name, path)}
+    worked = {
+        path
+        for name in parts
+        for path in candidates(name, ())
+        if any(method.before.effect is Effect.WORKS for *_, method in _answers(askings, name, path))
+    }
     hidden = False
     for name in (name for name, found in works.items() if not found):
         package, system = named[name][0]
-        for path in _arguments(name, parts[name]):
+        own = [(OVERRIDE, name)] if name in parts[name] else []
+        others = [(OVERRIDE, each, form, name) for form in FORMS for each in parts[name] if each != name]
+        for path in (*own, *others):
             question = LiftQuestion(package=package.own.package, methods={name: path}, hidden=True)
             if _arrives(trees[1], system, question):
                 works[name], hidden = (path,), True
@@ -80,7 +89,6 @@ def tried(
 
 
 def _arrives(tree: Path, system: str, question: LiftQuestion) -> bool:
-    """Return whether a replacement arrives in the build of one tree."""
     (answer,) = ask(tree, tree, system, [question])
     return any(method.after.effect is Effect.WORKS for method in answer.methods.values())
 
@@ -102,7 +110,7 @@ def chosen(trial: MethodTrial, parts: Iterable[str]) -> tuple[Asking, ...]:
         for system, answer in each.answers().items():
             known = {name: answer.methods.get(_key(name, path)) for name, path in methods.items()}
             answers = {name: method for name, method in known.items() if method is not None}
-            found[-1].keep(system, replace(answer, methods=answers))
+            found[-1].known[system] = replace(answer, methods=answers)
     return tuple(found)
 
 
@@ -111,18 +119,10 @@ def _first(trial: MethodTrial, name: str) -> tuple[str, ...]:
     new = (
         path
         for path in candidates(name, ())
-        for each in trial.askings
-        for answer in each.answers().values()
-        if (method := answer.methods.get(_key(name, path))) is not None
+        for *_, method in _answers(trial.askings, name, path)
         if method.after.there and not method.before.there
     )
     return next(iter([*(path for path in works if path not in trial.worked), *works, *new]), (name,))
-
-
-def _arguments(name: str, parameters: Sequence[str]) -> list[tuple[str, ...]]:
-    own = [(OVERRIDE, name)] if name in parameters else []
-    others = [(OVERRIDE, each, form, name) for form in FORMS for each in parameters if each != name]
-    return [*own, *others]
 
 
 def _key(name: str, path: Sequence[str]) -> str:
@@ -143,23 +143,129 @@ def _asked(
     return askings
 
 
+def _answers(askings: Iterable[Asking], name: str, path: Sequence[str]) -> Iterator[tuple[Asking, str, ChangedMethod]]:
+    """Yield the answers about a method, behind the package and the system."""
+    for each in askings:
+        for system, answer in each.answers().items():
+            if (method := answer.methods.get(_key(name, path))) is not None:
+                yield each, system, method
+
+
 def _named(askings: Iterable[Asking], name: str) -> list[tuple[Asking, str]]:
     """Return the packages that have a part, and the system on which they do."""
-    return [
-        (each, system)
-        for each in askings
-        for system, answer in each.answers().items()
-        if (method := answer.methods.get(_key(name, (name,)))) is not None and method.after.there
+    return [(each, system) for each, system, method in _answers(askings, name, (name,)) if method.after.there]
+
+
+def _works(askings: Iterable[Asking], name: str, path: Sequence[str]) -> set[tuple[Asking, str]]:
+    """Return the packages in which a method works, and the system on which it does."""
+    answers = _answers(askings, name, path)
+    return {(each, system) for each, system, method in answers if method.after.effect is Effect.WORKS}
+
+
+_HEAD = "table"
+
+
+def rows(table: Path) -> tuple[str, ...]:
+    """Return the rows of a table, which are written as people write the overrides."""
+    return tuple(bound_names(spine(Tree(files.read(table).decode(), name=table.name, known=True).root)[-1]))
+
+
+def compatible(trees: tuple[Path, Path], table: Path, packages: Sequence[str], systems: Sequence[str]) -> Finding:
+    """Compare what each row gives in two trees.
+
+    A row that replaces a part may give something else if the part arrives in the build only afterwards.
+    """
+    # A row may end the evaluation.
+    asked = [
+        LiftQuestion(package=package, methods={row: (_HEAD, row)}, table=table)
+        for row in rows(table)
+        for package in packages
     ]
+    equal: Counter[str] = Counter()
+    gained: Counter[str] = Counter()
+    failures: list[str] = []
+    gaps: list[str] = []
+    for system in systems:
+        for question, answer in zip(asked, ask(*trees, system, asked), strict=True):
+            (row,) = question.methods
+            if answer.limited:
+                gaps.append(f"{row}: {question.package} on {system}: {answer.error}")
+            elif (fact := _difference(row, answer, equal, gained)) is not None:
+                failures.append(f"{question.package} on {system}: {row}: {fact}")
+    found = equal.total() + gained.total()
+    return Finding(
+        covers=f"{found} overrides, {len(equal.keys() | gained.keys())} kinds; "
+        f"{', '.join(packages)} on {', '.join(systems)}",
+        failures=tuple(failures),
+        evidence=tuple(_lines(table, equal, gained)),
+        gaps=tuple(gaps),
+        not_run=None if found else f"because {gaps[0] if gaps else 'the unchanged package has none of them'}",
+        commands=tuple(command(*trees, system, asked).line for system in systems),
+    )
 
 
-def _works(there: Iterable[tuple[Asking, str]], name: str, path: tuple[str, ...]) -> bool:
-    found = (each.answer(system).methods.get(_key(name, path)) for each, system in there)
-    return all(method is not None and method.after.effect is Effect.WORKS for method in found)
+def _difference(row: str, answer: Derivations, equal: Counter[str], gained: Counter[str]) -> str | None:
+    """Return how a row differs; count it if it does not, or has gained its effect."""
+    if answer.error is not None:
+        return f"does not evaluate any more: {answer.error}"
+    if answer.before is not None and answer.after is None:
+        return "does not evaluate any more"
+    if (method := answer.methods.get(row)) is None or not method.before.there:
+        return None
+    before, after = method.before, method.after
+    if before.gives == after.gives:
+        equal[row] += 1
+    elif before.gives is None or (
+        before.new is not None and before.effect is not Effect.WORKS and after.effect is Effect.WORKS
+    ):
+        gained[row] += 1
+    else:
+        return f"{before.gives} → {after.gives}"
+    return None
 
 
-def _worked(askings: Iterable[Asking], name: str, path: tuple[str, ...]) -> bool:
-    """Return whether a method worked before the change, in any package."""
-    answers = (answer for each in askings for answer in each.answers().values())
-    found = (answer.methods.get(_key(name, path)) for answer in answers)
-    return any(method.before.effect is Effect.WORKS for method in found if method is not None)
+def _lines(table: Path, equal: Counter[str], gained: Counter[str]) -> Iterator[str]:
+    for row in rows(table):
+        more = f", {gained[row]} had no effect before and have it now" if gained[row] else ""
+        counted = (
+            f"{equal[row]} equal{more}" if equal[row] or more else "not applicable: no package has these arguments"
+        )
+        yield f"{row}: {counted}"
+
+
+SETS = {
+    "unrelated": "an unrelated package of each part's name",
+    "throws": "an alias of each part's name that throws",
+}
+"""The kinds of things that a set may have under the names, as in lifted.nix."""
+
+
+def untouched(trees: tuple[Path, Path], packages: Sequence[str], names: Iterable[str], system: str) -> Finding:
+    """Compare the changed packages with those of sets that have the names for something else."""
+    names = tuple(names)
+    asked = [
+        LiftQuestion(package=package, taken=dict.fromkeys(names, kind) if kind else {})
+        for package in packages
+        for kind in ("", *SETS)
+    ]
+    answers = iter(ask(*trees, system, asked))
+    failures: list[str] = []
+    gaps: list[str] = []
+    known: list[str] = []
+    for package in packages:
+        plain, *others = (next(answers) for _ in ("", *SETS))
+        for what, answer in zip(SETS.values(), others, strict=True):
+            if answer.limited or plain.limited:
+                gaps.append(f"{what}: {package} on {system}: {answer.error or plain.error}")
+            elif plain.before is not None or plain.error is not None:
+                known.append(package)
+                if answer.after is None or answer.after != plain.after:
+                    failures.append(f"{what}: {package} on {system}: {answer.error or answer.after or 'it throws'}")
+    return Finding(
+        covers=f"{len(SETS)} package sets; {', '.join(dict.fromkeys(known))} on {system}",
+        failures=tuple(failures),
+        evidence=tuple(what for what in SETS.values() if not failures),
+        gaps=tuple(gaps),
+        not_run=None if known else f"because {gaps[0] if gaps else f'no package evaluates on {system}'}",
+        commands=(command(*trees, system, asked).line,),
+    )

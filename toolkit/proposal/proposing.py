@@ -9,16 +9,28 @@ from msgspec.structs import replace
 
 from toolkit import files, inside
 from toolkit.errors import RefusalError, ToolkitError, only, tried
-from toolkit.git import reading
-from toolkit.model import INTERRUPTED, Attempt, OverlayReport, Progress, Proof, Report, SourceRequest
-from toolkit.nix.program import nix_path
-from toolkit.proposal import overlays, prove, writing
+from toolkit.git import mailing, reading
+from toolkit.git.calls import PLACEHOLDER
+from toolkit.model import (
+    Attempt,
+    Commit,
+    FileChange,
+    OverlayReport,
+    Progress,
+    Proof,
+    Report,
+    SourceRequest,
+    Status,
+    TreeCommit,
+)
+from toolkit.nix import program
+from toolkit.proposal import overlays, prove
 from toolkit.proposal.leaf import Series
 from toolkit.proposal.prove import Subject
 from toolkit.proposal.registry import leaf_for, leaf_of
 from toolkit.proposal.requests import Request, command
-from toolkit.report import pull_request
-from toolkit.sources import TEMPLATE
+from toolkit.report import pull_request, report
+from toolkit.sources import TEMPLATE, recorded
 
 UNPROVEN = "nothing is proven of it yet"
 """The warning in the report of an overlay that is written before its proofs have run."""
@@ -44,7 +56,7 @@ def propose(requests: Sequence[Request], *, progress: Progress) -> Iterator[Atte
             continue
         place = out if len(requests) == 1 else out / each.package
         place.parent.mkdir(exist_ok=True)
-        written = tried(partial(write_down, each, place, is_alone=len(requests) == 1, progress=progress))
+        written = tried(partial(write_down, each, place, progress=progress))
         yield Attempt(target=request.target, out=place, result=written)
 
 
@@ -54,29 +66,24 @@ def choose(request: Request, *, progress: Progress) -> Series[Any]:
     return only(outcome)
 
 
-def write_down(
-    chosen: Series[Any], out: Path, *, at: Path | None = None, is_alone: bool = True, progress: Progress
-) -> Report:
+def write_down(chosen: Series[Any], out: Path, *, at: Path | None = None, progress: Progress) -> Report:
     """Write the proposal to `out`, completely or not at all, and return its report.
 
-    `at` is its final directory, if that differs. Raise ToolkitError if something cannot be laid out or written. After
-    an interrupt, raise KeyboardInterrupt unless it `is_alone`, so that no other target follows. A failed proof is no
-    error: the report has it.
+    `at` is its final directory, if that differs. Raise ToolkitError if something cannot be laid out or written. A
+    failed proof is no error: the report has it.
     """
     leaf = leaf_for(chosen)
     with files.whole_directory(out, force=chosen.request.force) as building:
         series = leaf.deepened(drafted(chosen, building / "overlay"), progress=progress)
-        writing.write_patches(building, series)
+        write_patches(building, series)
         proven = prove.run(leaf.claims(series), series, progress=progress)
-        if not is_alone and any(proof.reason == INTERRUPTED for proof in proven):
-            raise KeyboardInterrupt
         leaf.require_useful(series)
-        series = writing.backed(series, proven)
-        writing.write_patches(building, series)
-        series = replace(series, warnings=(*series.warnings, *writing.nameless(series)))
-        result = writing.reported(series, writing.in_place(proven, building, at or out))
-        result = replace(result, files=writing.names(building, *writing.REPORTS))
-        writing.write_reports(building, series, facts(series, result))
+        series = backed(series, proven)
+        write_patches(building, series)
+        series = replace(series, warnings=(*series.warnings, *nameless(series)))
+        result = reported(series, in_place(proven, building, at or out))
+        result = replace(result, files=names(building, *REPORTS))
+        write_reports(building, series, facts(series, result))
         return result
 
 
@@ -85,14 +92,15 @@ def drafted(chosen: S, at: Path) -> S:
     overlay = leaf_for(chosen).overlay_files(chosen)
     for name, file in overlay.items():
         reading.write_file(at / name, file)
-    return replace(writing.mailed(chosen), overlay=at if overlay else None)
+    return replace(mailed(chosen), overlay=at if overlay else None)
 
 
 def facts(series: Series[Any], report: Report) -> pull_request.DraftFacts:
     """Return the facts for the pull request's text, with the template of the source's own nixpkgs."""
     added = series.added.commit if series.added is not None else None
     root = series.source.root
-    texts, template = leaf_for(series).texts(series), inside.find(root, TEMPLATE) if root is not None else None
+    template = inside.find(root, TEMPLATE) if root is not None else None
+    texts = leaf_for(series).texts(series)
     return pull_request.DraftFacts(report=report, texts=texts, template=template or b"", added=added)
 
 
@@ -118,34 +126,36 @@ def overlay(
         return written
     chosen = choose(replace(request, own=True), progress=progress)
 
-    def make_in(building: Path, *, proven: bool) -> tuple[Series[Any], str, Sequence[Proof]]:
-        series = drafted(chosen, building)
-        if series.overlay is None:
-            fact = "nixpkgs calls it with arguments, or its file reads other directories"
-            raise RefusalError(
-                f"{chosen.package}: {fact}, so an overlay cannot call it",
-                hint=f"{command('propose', request)} writes a patch for your nixpkgs",
+    def write(*, proven: bool) -> OverlayReport:
+        with files.whole_directory(request.out, force=proven) as building:
+            series = drafted(chosen, building)
+            if series.overlay is None:
+                fact = "nixpkgs calls it with arguments, or its file reads other directories"
+                raise RefusalError(
+                    f"{chosen.package}: {fact}, so an overlay cannot call it",
+                    hint=f"{command('propose', request)} writes a patch for your nixpkgs",
+                )
+            head = building / "default.nix"
+            head.write_text(
+                head.read_text().replace(overlays.USE, f"(import {program.nix_path(request.out.absolute())}) ];")
             )
-        head = building / "default.nix"
-        head.write_text(head.read_text().replace(overlays.USE, f"(import {nix_path(request.out.absolute())}) ];"))
-        design = kind or chosen.steps[-1].design
-        if not proven:
-            return replace(series, warnings=(UNPROVEN,)), design, ()
-        series = leaf.deepened(series, progress=progress)
-        proofs = prove.run(prove.about(leaf.claims(series), Subject.OVERLAY), series, progress=progress)
-        leaf.require_useful(series)
-        return series, design, proofs
-
-    def write(*, proven: bool, force: bool) -> OverlayReport:
-        return writing.write_overlay(request.out, partial(make_in, proven=proven), force=force)
+            proofs: Sequence[Proof] = ()
+            if proven:
+                series = leaf.deepened(series, progress=progress)
+                claims = [claim for claim in leaf.claims(series) if Subject.OVERLAY in claim.applies_to]
+                proofs = prove.run(claims, series, progress=progress)
+                leaf.require_useful(series)
+            else:
+                series = replace(series, warnings=(UNPROVEN,))
+            return write_overlay(building, series, kind or chosen.steps[-1].design, proofs, out=request.out)
 
     # An older one stays until the new one is proven.
     if request.force and request.out.exists():
-        return write(proven=True, force=True)
-    write(proven=False, force=False)
+        return write(proven=True)
+    write(proven=False)
     (announce or progress.step)(f"{request.out} is written, and not proven yet")
     try:
-        return write(proven=True, force=True)
+        return write(proven=True)
     except ToolkitError:
         files.remove(request.out)
         raise
@@ -158,3 +168,103 @@ def bring(package: str, root: Path, out: Path, *, progress: Progress) -> bool:
         return drafted(choose(request, progress=progress), out).overlay is not None
     except ToolkitError:
         return False
+
+
+REPORTS = ("report.json", "report.md", "pull-request.md")
+
+
+def mailed(series: S) -> S:
+    """Return a series with git's mails and the one diff."""
+    if not series.commits:
+        return series
+    mails = mailing.series(series.commits, series.target, committed=series.source.committed, author=series.author)
+    return replace(series, patches=mails.patches, upstream_diff=mails.upstream_diff)
+
+
+def backed(series: S, proofs: Sequence[Proof]) -> S:
+    """Return a series with only those sentences in its messages that these proofs support."""
+    passed = {proof.name for proof in proofs if proof.status is Status.PASSED}
+    commits = tuple(commit.backed(passed) for commit in series.commits)
+    return series if commits == series.commits else mailed(replace(series, commits=commits))
+
+
+def tree_commits(series: Series[Any], made: Sequence[Commit]) -> tuple[TreeCommit, ...]:
+    """Return the commits `made` of a series as a clone gets them, followed by the commit of other files."""
+    own = (
+        TreeCommit(
+            subject=commit.subject,
+            body=commit.whole,
+            files=(FileChange(path=series.target, before=commit.before, after=commit.after),),
+        )
+        for commit in made
+    )
+    added = series.added.commit if series.added is not None else None
+    return (*own, added) if added is not None else (*own,)
+
+
+def reported(series: Series[Any], proofs: Sequence[Proof]) -> Report:
+    """Return the report of a series with these proofs."""
+    return Report(
+        proposal=series,
+        proofs=tuple(proofs),
+        warnings=(*series.source.warnings, *series.warnings),
+        tools={"nix": str(program.version())},
+        request=series.request.source,
+    )
+
+
+def nameless(series: Series[Any]) -> Iterator[str]:
+    """Yield a warning if the mails have no author; the specimen's are sent to nobody."""
+    is_sent = series.request.source.nixpkgs != "specimen"
+    if is_sent and any(PLACEHOLDER.encode() in patch.content for patch in series.patches):
+        commands = "git config --global user.name 'YOUR NAME', and user.email"
+        yield f"series: its author is a placeholder, since git has none; {commands}, or --author"
+
+
+def write_reports(directory: Path, series: Series[Any], facts: pull_request.DraftFacts) -> None:
+    """Write the reports beside a proposal, and record its source by the request."""
+    document = report.to_json(facts.report)
+    (directory / "report.json").write_bytes(document)
+    recorded.record(document, series.source, series.request.source)
+    (directory / "report.md").write_bytes(report.to_markdown(facts.report, background=pull_request.background(facts)))
+    (directory / "pull-request.md").write_bytes(pull_request.draft(facts))
+
+
+def write_overlay(
+    building: Path, series: Series[Any], kind: str, proofs: Sequence[Proof], *, out: Path
+) -> OverlayReport:
+    """Write the report of an overlay beside its files in `building`, which will be `out`, and return it."""
+    result = OverlayReport(
+        target=series.package,
+        bindings=series.bindings,
+        kind=kind,
+        source=series.source,
+        proofs=in_place(proofs, building, out),
+        files=names(building, files.REPORT),
+        warnings=(*series.source.warnings, *series.warnings),
+        tools={"nix": str(program.version())},
+    )
+    (building / files.REPORT).write_bytes(report.overlay_to_json(result))
+    return result
+
+
+def in_place(proofs: Sequence[Proof], building: Path, out: Path) -> tuple[Proof, ...]:
+    """Return proofs whose commands name the final directory instead of the temporary one."""
+    here, there = str(building), str(out.resolve())
+    return tuple(
+        replace(proof, commands=tuple(command.replace(here, there) for command in proof.commands)) for proof in proofs
+    )
+
+
+def names(building: Path, *reports: str) -> tuple[str, ...]:
+    """Return the names of the written files, including reports that will follow."""
+    paths = (path for path in building.rglob("*") if path.is_file())
+    return tuple(sorted({*reports, *(str(path.relative_to(building)) for path in paths)}))
+
+
+def write_patches(directory: Path, series: Series[Any]) -> None:
+    """Write the mails, and the one diff, which omits the added commit."""
+    (directory / "series").mkdir(exist_ok=True)
+    for patch in (*series.patches, *([series.added.patch] if series.added is not None else [])):
+        (directory / "series" / patch.name).write_bytes(patch.content)
+    (directory / "upstream.diff").write_bytes(series.upstream_diff)

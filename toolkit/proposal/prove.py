@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from contextvars import copy_context
 from enum import StrEnum
 from math import inf
@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from toolkit import inside, parallel, process
 from toolkit.errors import CommandError, FullError, NotRunError, ToolkitError, UsageError
-from toolkit.model import INTERRUPTED, Progress, Proof, Proposal, Status, Tier
+from toolkit.model import Progress, Proof, Proposal, Status, Tier
 from toolkit.nix import limits, program
 from toolkit.nix.limits import sealed
 
@@ -52,8 +52,8 @@ OURS = frozenset([Subject.SERIES, Subject.RECIPE, Subject.REBUILD])
 class Claim(Struct, Generic[C_contra], frozen=True):
     """A proof's name, the sentence that it proves, the function that proves it, and its lowest tier.
 
-    `applies_to` are its subjects. `alone`: it runs after others, and an interrupt during it keeps their proofs. `wide`:
-    it is proven on several systems, and its sentence names those that the user named.
+    `applies_to` are its subjects. `alone`: it runs after others. `wide`: it is proven on several systems, and its
+    sentence names those that the user named.
     """
 
     name: str
@@ -73,11 +73,6 @@ def narrowed(claims: Iterable[Claim[C_contra]], systems: Sequence[str]) -> tuple
     )
 
 
-def about(claims: Iterable[Claim[C_contra]], subject: Subject) -> tuple[Claim[C_contra], ...]:
-    """Return the claims that apply to a subject, in order."""
-    return tuple(claim for claim in claims if subject in claim.applies_to)
-
-
 def run(
     claims: Sequence[Claim[C_contra]], case: C_contra, names: Collection[str] = (), *, progress: Progress
 ) -> tuple[Proof, ...]:
@@ -87,8 +82,7 @@ def run(
 
     Claims count as requested if they are named, belong to the tier build, or ended at a limit. They run in parallel,
     except those that are `alone` or build, which follow. Raise UsageError for an unknown name. An interrupt ends all
-    running programs. If one of the following claims is interrupted, earlier proofs are kept; it and the later ones were
-    not run.
+    running programs.
     """
     known = [claim.name for claim in claims]
     for name in names:
@@ -102,18 +96,10 @@ def run(
         running = {claim.name: pool.submit(copy_context().run, _prove, claim, case, end) for claim in beside}
         for claim in (*beside, *(claim for claim in chosen if claim not in beside)):
             progress.step(f"proving {claim.name}")
-            proof = parallel.result_of(running[claim.name]) if claim.name in running else _alone(claim, case, proofs)
+            proof = parallel.result_of(running[claim.name]) if claim.name in running else _prove(claim, case)
             asked = proof.asked or claim.name in names or claim.tier is Tier.BUILD
             proofs.append(replace(proof, asked=asked))
     return tuple(sorted(proofs, key=lambda proof: known.index(proof.name)))
-
-
-def _alone(claim: Claim[C_contra], case: C_contra, before: Sequence[Proof]) -> Proof:
-    """Run one proof that follows others. An interrupt is kept to itself, and nothing is run after it."""
-    if not any(proof.reason == INTERRUPTED for proof in before):
-        with suppress(KeyboardInterrupt):
-            return _prove(claim, case)
-    return Proof(name=claim.name, claim=claim.sentence, status=Status.NOT_RUN, covers="nothing", reason=INTERRUPTED)
 
 
 def _prove(claim: Claim[C_contra], case: C_contra, end: float = inf) -> Proof:

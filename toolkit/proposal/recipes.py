@@ -82,13 +82,16 @@ def named(name: str, package: str | None = None) -> Recipe:
     return _read(path, package)
 
 
-def asked(request: Request) -> Recipe | None:
-    """Return the requested recipe, None for a lift; raise UsageError for options that do not go with it."""
+def require_fit(request: Request, count: int) -> None:
+    """Raise UsageError for options that do not go with a requested recipe, or too many packages at once."""
     if request.recipe is None:
-        return None
+        return
     if request.bindings or request.designs or request.follow or request.called:
         raise UsageError(f"{request.recipe}: is a recipe, and takes none of the options of a lift")
-    return named(request.recipe)
+    most = request.limit or min(REWRITES[step.rewrite].most for step in named(request.recipe).steps)
+    if count > most:
+        hint = "nixpkgs closes mass changes (552408, 315337): name a few packages, best your own; --limit N takes more"
+        raise UsageError(f"--recipe: {count} packages at once, and at most {most} are welcome", hint=hint)
 
 
 def recorded(proposal: Proposal) -> Recipe | None:
@@ -183,14 +186,6 @@ def known() -> dict[str, Recipe]:
     """Return all recipes with a name."""
     paths = [path for place in _places() for path in sorted(place.glob(f"*{_SUFFIX}"))]
     return {path.stem: _read(path, None) for path in reversed(paths)}
-
-
-def require_few(recipe: Recipe, count: int, limit: int | None) -> None:
-    """Raise UsageError for more packages at once than the limit, by default what reviewers of a rewrite accept."""
-    most = limit or min(REWRITES[step.rewrite].most for step in recipe.steps)
-    if count > most:
-        hint = "nixpkgs closes mass changes (552408, 315337): name a few packages, best your own; --limit N takes more"
-        raise UsageError(f"--recipe: {count} packages at once, and at most {most} are welcome", hint=hint)
 
 
 def _places() -> Iterator[Path]:

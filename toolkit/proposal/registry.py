@@ -25,11 +25,6 @@ class NamedTarget(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """By their names for `--only`; by default, a pull request makes the first."""
 
 
-def target(name: str) -> NamedTarget | None:
-    """Return the named target, None for an ordinary package."""
-    return named().get(name)
-
-
 @cache
 def named() -> Mapping[str, NamedTarget]:
     """Return the targets with their own leaf."""
@@ -39,9 +34,9 @@ def named() -> Mapping[str, NamedTarget]:
 @cache
 def leaf_of(name: str, recipe: str | None = None) -> Leaf[Any]:
     """Return the leaf of a target; for a recipe, all targets share one. Import only its module."""
-    if recipe is not None or (named := target(name)) is None:
+    if recipe is not None or (target := named().get(name)) is None:
         return Lifts()
-    leaf: Leaf[Any] = loaded(named.leaf)()
+    leaf: Leaf[Any] = loaded(target.leaf)()
     return leaf
 
 

@@ -90,15 +90,10 @@ def _find(root: Path, name: str, located: Mapping[str, Location]) -> Target:
 
 
 def _written(root: Path, name: str, places: Sequence[PurePosixPath]) -> PurePosixPath:
-    """Return the file of a package; raise ToolkitError, with the path, for a link that leads out, or a FIFO."""
-    likely = [path for place in places for path in (place, place / "package.nix", place / "default.nix")]
-    for path in likely:
-        if inside.is_file(root, path):
-            return path
-    for path in likely:
-        if not inside.is_directory(root, path) and (inside.exists(root, path) or inside.link(root, path) is not None):
-            inside.read(root, path)
-    raise LayoutError(f"{name}: has no file that can be read")
+    likely = (path for place in places for path in (place, place / "package.nix", place / "default.nix"))
+    if (found := next((path for path in likely if inside.is_file(root, path)), None)) is None:
+        raise LayoutError(f"{name}: has no file that can be read")
+    return found
 
 
 def _binding(root: Path, names: Sequence[str]) -> list[PurePosixPath]:

@@ -142,15 +142,14 @@ def pull_request_texts(  # noqa: PLR0913, PLR0917 - what is said is about all of
     if recipe is not None:
         return replace(texts, steps=recipe.steps)
     asked = motive(packages) or ""
-    whole, usage = " ".join(message.body.split()), _usage(packages, lifted)
-    left = (
-        _WORDS
-        - _FIXED_WORDS
-        - len(packages) * _PACKAGE_WORDS
-        - len(f"Related: {asked}".split()) * bool(asked)
-        - len(permits)
-        - len(f"--argstr system {system}".split()) * bool(system)
-    )
+    whole = " ".join(message.body.split())
+    # An override of a part that had no effect, as it was tried.
+    none = (name for name, state in lifted.states.items() if state is not Reachability.PARTIAL)
+    part = next((name for name in none if name not in lifted.follows), None)
+    override = method_name(lifted.methods[part]) if part is not None else ""
+    usage = _read({"package": packages[0], "override": override}).usage if override else ""
+    more = [*permits, *[f"Related: {asked}"] * bool(asked), *[f"--argstr system {system}"] * bool(system)]
+    left = _WORDS - _FIXED_WORDS - len(packages) * _PACKAGE_WORDS - len(" ".join(more).split())
     short, others = _why(lifted)
     words = _words(lifted, [*lifted.follows])
     said = _read(words)
@@ -175,15 +174,6 @@ def pull_request_texts(  # noqa: PLR0913, PLR0917 - what is said is about all of
 
 _WORDS, _FIXED_WORDS, _PACKAGE_WORDS = 80, 33, 2
 """The words in front of the template, and of what each text has: the proof, the disclosure, a line to fill in."""
-
-
-def _usage(packages: Sequence[str], lifted: Lifted) -> str:
-    """Return an override of a part that had no effect, as it was tried; empty if none is such."""
-    none = (name for name, state in lifted.states.items() if state is not Reachability.PARTIAL)
-    parts = [lifted.methods[name] for name in none if name not in lifted.follows]
-    if not parts:
-        return ""
-    return _read({"package": packages[0], "override": method_name(parts[0])}).usage
 
 
 _MOST_LINES = 8

@@ -153,7 +153,7 @@ def _on(
             directory = Path(mkdtemp(dir=scratch)) / "overlay"
             if not proposing.bring(package, root, directory, progress=Silence()):
                 return None
-            named = registry.target(package)
+            named = registry.named().get(package)
             asked = Request(target=package, source=request.source)
             return Brought(directory=directory, command=command("overlay", asked, *(named.overlay if named else ())))
 

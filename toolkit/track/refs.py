@@ -66,7 +66,7 @@ def track(request: TrackRequest, *, progress: Progress) -> TrackAnswer:
 
 
 def _subject(request: TrackRequest, memory: Memory, progress: Progress) -> TrackedPackage:
-    if (named := registry.target(request.target)) is not None:
+    if (named := registry.named().get(request.target)) is not None:
         subject: TrackedPackage = registry.loaded(named.subject)(memory)
         return subject
     return Package(request.target, request.used.bindings or request.bindings, memory, progress)

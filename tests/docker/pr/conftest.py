@@ -12,9 +12,8 @@ from tests.clones import BRANCH, TARGET, Clone, copy_clone, git, make_clone, sna
 from tests.progress import Steps
 from toolkit.contribution import Contribution, PullRequest, Removed
 from toolkit.pr import BranchOrder, contributions
-from toolkit.pr.branches import create
+from toolkit.pr.branches import create, update
 from toolkit.pr.contributions import remove
-from toolkit.pr.moving import update
 
 
 class Contributed(Struct, frozen=True, kw_only=True):

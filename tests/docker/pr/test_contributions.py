@@ -86,7 +86,7 @@ class TestRecord:
         keep(ordinary_user, "docker")
         path = contributions.place(ordinary_user, "docker") / "branch.json"
         path.chmod(0)
-        with pytest.raises(ToolkitError, match=r"branch\.json: cannot be read: Permission denied"):
+        with pytest.raises(ToolkitError, match=r"branch\.json: permission denied"):
             contributions.read(ordinary_user, "docker")
 
     def test_text_that_somebody_changed(self, tmp_path: Path) -> None:

@@ -10,10 +10,10 @@ from toolkit.docker.case import BEFORE, DockerCase, spread
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.rewrite.layout import arguments
 from toolkit.lift.candidates import OVERRIDE, method_name
-from toolkit.proposal import claims, methods, taken, usage
+from toolkit.proposal import claims, methods
+from toolkit.proposal.lifted import Asking
 from toolkit.proposal.methods import MethodTrial
 from toolkit.proposal.prove import Finding
-from toolkit.proposal.systems import Asking
 
 TABLE = EXPRESSIONS / "overrides.nix"
 
@@ -57,7 +57,7 @@ def overridable(case: DockerCase) -> Finding:
 def compatible(case: DockerCase) -> Finding:
     """Compare the overrides that people write before and after the lift."""
     stage = case.require_lifted(apart=True)
-    return usage.compatible(_trees(case, stage.name), TABLE, spread(case.releases), case.tried_on)
+    return methods.compatible(_trees(case, stage.name), TABLE, spread(case.releases), case.tried_on)
 
 
 def capture_safe(case: DockerCase) -> Finding:
@@ -76,7 +76,7 @@ def capture_safe(case: DockerCase) -> Finding:
     releases = spread(case.releases)
     ends = tuple(dict.fromkeys((releases[0], releases[-1])))
     names = dict.fromkeys((*COMPONENTS, *packages))
-    return together([taken.untouched(_trees(case, case.after.name), ends, names, system) for system in case.tried_on])
+    return together([methods.untouched(_trees(case, case.after.name), ends, names, system) for system in case.tried_on])
 
 
 def together(findings: Sequence[Finding]) -> Finding:

@@ -134,7 +134,7 @@ def test_a_pull_request_is_fetched_and_judged_from_where_it_left_its_branch(
         "meta.platforms is gone"
     ]
     assert (document["subject"], document["files"]) == ("#7 drop platforms", 1)
-    assert re.search(r"fetched \d+\.\d MiB", done.stderr)
+    assert "# fetching " in done.stderr
     served = len(server.requests)
     assert unlet(*asked, "--expect", "same").returncode == 1
     assert len(server.requests) == served

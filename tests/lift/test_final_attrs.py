@@ -116,6 +116,7 @@ def test_what_cannot_be_right_is_refused(body: str, error: type[Exception] | Non
         ("meta.mainProgram = lib.a pname;", "meta.mainProgram = lib.a finalAttrs.pname;"),
         ("inherit (lib pname) x;", "inherit (lib finalAttrs.pname) x;"),
         ("src = fetch { inherit pname; };", "src = fetch { inherit (finalAttrs) pname; };"),
+        ("doc = ''$out/share/doc/${pname}/a'';", "doc = ''$out/share/doc/app/a'';"),
         ("bin = ''$out/bin/${pname}'';", "bin = ''$out/bin/${finalAttrs.pname}'';"),
     ],
 )

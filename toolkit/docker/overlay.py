@@ -3,7 +3,7 @@
 The patched file is written out whole, so that evaluating it builds nothing (no import from derivation).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from msgspec.structs import replace

@@ -22,6 +22,9 @@ _DECIDED = frozenset(["doCheck", "doInstallCheck"])
 """Attributes that the builder decides on as well, by whether what it builds can run."""
 
 _PROGRAM = "mainProgram"
+_DOC = "/share/doc/"
+"""Below it, a directory has its name written out as well."""
+
 _AS_TEXT = frozenset(["owner", "repo", _PROGRAM])
 """Attributes that nixpkgs wants written out, and not made with `pname` (pkgs/README.md; 387725)."""
 
@@ -92,6 +95,8 @@ def written_out(use: Reference) -> Edit | None:
         return None
     attribute = path_of(binding)[-1]
     within = around.kind == "interpolation" and around.parent is not None and around.parent.kind == "string_expression"
+    if around.kind == "interpolation" and use.node.tree.text[: around.start].endswith(_DOC):
+        attribute, within = _PROGRAM, True
     if attribute not in _AS_TEXT or (not within and value(binding) is not use.node):
         return None
     owner = source(use.name, use.scope.node)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
+from threading import Lock
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -401,6 +402,7 @@ class Asking(Struct, frozen=True, kw_only=True, eq=False):
     """Nix's answers by system, as far as it was asked."""
     late: list[Derivations] = field(default_factory=list[Derivations])
     """The answer on all further systems once the package has used up its time limit."""
+    _lock: Lock = field(default_factory=Lock)
 
     @property
     def commands(self) -> tuple[str, ...]:
@@ -423,7 +425,7 @@ class Asking(Struct, frozen=True, kw_only=True, eq=False):
 
     def answers(self) -> Mapping[str, Derivations]:
         """Return Nix's answers by system."""
-        with process.ending_together():
+        with self._lock, process.ending_together():
             return dict(zip(self.systems, side_by_side(self.answer, self.systems, jobs=_TOGETHER), strict=True))
 
     def judged(self) -> LiftVerdict | None:

@@ -89,7 +89,11 @@ class Client:
         self.raw_url = raw_url
         self.timeout = timeout
         self._token = token
-        self._trusted = {_origin(url) for url in (api_url, raw_url) if _is_private(url)}
+        # Nobody on the network can read the requests to these.
+        private = (
+            url for url in (api_url, raw_url) if _parts(url).scheme == "https" or _parts(url).hostname in _LOOPBACK
+        )
+        self._trusted = {*map(_origin, private)}
         self._cache = cache
         self._refused: dict[str, ToolkitError] = {}
         self._session = http.HttpSession()
@@ -286,11 +290,6 @@ def _shown(url: str) -> str:
 def _origin(url: str) -> tuple[str, str]:
     """Return the part of a URL that decides whether it gets the token."""
     return _parts(url).scheme, _parts(url).netloc
-
-
-def _is_private(url: str) -> bool:
-    """Return whether nobody on the network can read the requests to a URL."""
-    return _parts(url).scheme == "https" or _parts(url).hostname in _LOOPBACK
 
 
 def _place(url: str) -> tuple[str, str, str]:

@@ -101,14 +101,11 @@ class Extent:
             Kind.EVALUATION, Weight.REGRESSION, what, None, file.error
         )
 
-    def _find_aliases(self, files: Sequence[ChangedText]) -> None:
+    def _judge(self, files: Sequence[ChangedText]) -> None:
+        """Compare the attributes that the files make, then those that read or override them."""
         if any(file.path == mapping.ALIASES for file in files) or self._moves_names(files):
             text = "\n".join(each.text(mapping.ALIASES) for each in self.record.maps)
             self.record.aliases = set(re.findall(r"^  ([\w'-]+) =", text, re.MULTILINE))
-
-    def _judge(self, files: Sequence[ChangedText]) -> None:
-        """Compare the attributes that the files make, then those that read or override them."""
-        self._find_aliases(files)
         for file in files:
             if file.is_of_persons:
                 self.audience.ask_maintained(file, MOST)

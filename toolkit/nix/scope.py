@@ -7,7 +7,7 @@ default values see all parameters; plain `inherit a` takes `a` from outside of i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from msgspec import Struct
 
@@ -145,62 +145,33 @@ _RECURSIVE = ("let_expression", "rec_attrset_expression", "let_attrset_expressio
 
 def _resolve(node: Node, scopes: Scopes) -> Iterator[Reference]:
     """Yield the references below `node`; `scopes` are the enclosing ones, innermost first."""
-    resolve = _BY_KIND.get(node.kind)
-    if resolve is not None:
-        yield from resolve(node, scopes)
-    else:
-        for child in node.children:
-            yield from _resolve(child, scopes)
-
-
-def _resolve_variable(node: Node, scopes: Scopes) -> Iterator[Reference]:
-    yield _look_up(node.text, node, scopes)
-
-
-def _resolve_function(node: Node, scopes: Scopes) -> Iterator[Reference]:
-    inner = (Scope(node, formals(node)), *scopes)
-    for child in node.children:
-        if child.kind != "identifier":
-            yield from _resolve(child, inner)
-
-
-def _resolve_formal(node: Node, scopes: Scopes) -> Iterator[Reference]:
-    for child in node.children[1:]:
-        yield from _resolve(child, scopes)
-
-
-def _resolve_recursive(node: Node, scopes: Scopes) -> Iterator[Reference]:
-    inner = (Scope(node, bound_names(node)), *scopes)
-    for child in node.children:
-        for part in child.children if child.kind == "binding_set" else [child]:
-            yield from _resolve(part, scopes if part.kind == "inherit" else inner)
-
-
-def _resolve_with(node: Node, scopes: Scopes) -> Iterator[Reference]:
-    source, body = (child for child in node.children if child.kind not in {"with", ";", "comment"})
-    yield from _resolve(source, scopes)
-    yield from _resolve(body, (Scope(node, {}, is_with=True), *scopes))
-
-
-def _resolve_inherit(node: Node, scopes: Scopes) -> Iterator[Reference]:
-    for child in inherited(node):
-        if (name := static_name(child)) is not None:
-            yield _look_up(name, child, scopes)
-
-
-def _resolve_nothing(_node: Node, _scopes: Scopes) -> Iterator[Reference]:
-    return iter(())
-
-
-_BY_KIND: dict[str, Callable[[Node, Scopes], Iterator[Reference]]] = {
-    "variable_expression": _resolve_variable,
-    "function_expression": _resolve_function,
-    "formal": _resolve_formal,
-    **dict.fromkeys(_RECURSIVE, _resolve_recursive),
-    "with_expression": _resolve_with,
-    "inherit": _resolve_inherit,
-    "inherited_attrs": _resolve_nothing,
-}
+    inner, children = scopes, node.children
+    match node.kind:
+        case "variable_expression":
+            yield _look_up(node.text, node, scopes)
+        case "inherit":
+            named = ((static_name(child), child) for child in inherited(node))
+            yield from (_look_up(name, child, scopes) for name, child in named if name is not None)
+            return
+        case "inherited_attrs":
+            return
+        case "formal":
+            children = children[1:]
+        case "function_expression":
+            inner = (Scope(node, formals(node)), *scopes)
+            children = [child for child in children if child.kind != "identifier"]
+        case "with_expression":
+            source, *children = (child for child in children if child.kind not in {"with", ";", "comment"})
+            yield from _resolve(source, scopes)
+            inner = (Scope(node, {}, is_with=True), *scopes)
+        case kind if kind in _RECURSIVE:
+            inner = (Scope(node, bound_names(node)), *scopes)
+            parts = (child.children if child.kind == "binding_set" else [child] for child in children)
+            children = [part for each in parts for part in each]
+        case _:
+            pass
+    for child in children:
+        yield from _resolve(child, scopes if child.kind == "inherit" else inner)
 
 
 def _look_up(name: str, node: Node, scopes: tuple[Scope, ...]) -> Reference:

@@ -71,8 +71,5 @@ def package(name: str, tree: NixpkgsTree, system: str, *, words: Sequence[str], 
     if done.status == 0 and found.evidence:
         return found
     said = program.reason(CommandError(done.argv, status=done.status, stderr=done.stderr))
-    return replace(found, failures=(f"nix-build ended with status {done.status}: {said}",), evidence=_tail(done.stderr))
-
-
-def _tail(text: str) -> tuple[str, ...]:
-    return tuple(line for line in text.splitlines() if line.strip())[-_SHOWN_LINES:]
+    last = tuple(line for line in done.stderr.splitlines() if line.strip())[-_SHOWN_LINES:]
+    return replace(found, failures=(f"nix-build ended with status {done.status}: {said}",), evidence=last)

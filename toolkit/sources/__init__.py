@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from shlex import quote
 
-from toolkit import patches
+from toolkit import files, patches
 from toolkit.errors import ToolkitError, UsageError, without_passwords
 from toolkit.git import reading
 from toolkit.model import Progress, Source, SourceRequest
@@ -56,8 +56,8 @@ def resolve(request: SourceRequest, *, target: PurePosixPath, sparse: Sequence[s
 
 
 def _found(request: SourceRequest, wanted: commits.Wanted) -> Source:
-    if request.file is not None:
-        return local.file_source(request.file)
+    if (path := request.file) is not None:
+        return Source(origin=str(path), content=files.read_target(path), directory=path.resolve().parent)
     if request.nixpkgs is None and request.rev is not None:
         return commits.at_rev(wanted.remote, request.rev, wanted)
     if request.nixpkgs is None:

@@ -26,11 +26,6 @@ BELOW = (".", "nixpkgs", "nixos", "nixos/nixpkgs")
 _VERSION_BYTES = 256
 
 
-def file_source(path: Path) -> Source:
-    """Return a lone file as a source."""
-    return Source(origin=str(path), content=files.read_target(path), directory=path.resolve().parent)
-
-
 def specimen_source(wanted: Wanted) -> Source:
     """Return the embedded specimen."""
     root = specimen.path()

@@ -42,14 +42,10 @@ def _differences(before: DockerFile, after: DockerFile) -> Iterator[str]:
             yield f"an update of {attribute} would change other values: {_first_difference(old, new)}"
     old_blocks, new_blocks = before.release_blocks(), after.release_blocks()
     for attribute in sorted(old_blocks.keys() | new_blocks.keys()):
-        old, new = (_assignments(blocks.get(attribute, "")) for blocks in (old_blocks, new_blocks))
+        # A line may have more than one assignment, and other things.
+        old, new = (re.findall(r'\w+ = "[^"]*";?', blocks.get(attribute, "")) for blocks in (old_blocks, new_blocks))
         if old != new:
             yield f"the block of {attribute} has other values: {_first_difference(old, new)}"
-
-
-def _assignments(block: str) -> list[str]:
-    """Return what assigns a string in a block; a line may have more than one, and other things."""
-    return re.findall(r'\w+ = "[^"]*";?', block)
 
 
 def _first_difference(old: list[str], new: list[str]) -> str:

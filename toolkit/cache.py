@@ -2,7 +2,7 @@
 
 Below its root: `KIND/KEY/` is an entry, `making/` holds entries that are not ready, `doomed/` those that are to be
 deleted, `locks/` a lock file for each entry that was ever made, and one for each kind, which is locked while a process
-uses entries of the kind. The root is `$UNLET_CACHE_DIR`, or what the XDG base directory
+uses entries of the kind, and the sizes of each tree. The root is `$UNLET_CACHE_DIR`, or what the XDG base directory
 specification says. `shrink` keeps all of it within a limit.
 """
 
@@ -11,6 +11,7 @@ import hashlib
 import os
 import re
 import time
+from array import array
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -32,6 +33,9 @@ _STORE = "nix"
 _MAKING = "making"
 _DOOMED = "doomed"
 _LOCKS = "locks"
+_SIZES = "sizes"
+_DIRECTORIES = 1000
+"""An entry with more is a tree, which nothing writes to once it is there."""
 
 _DIGEST = hashlib.sha256().digest_size
 
@@ -145,11 +149,33 @@ class Cache(Struct, frozen=True):
         seen: set[int] = set()
         found: list[CacheEntry] = []
         for kind, path, used in sorted(places, key=lambda place: (-place[2], place[0], place[1].name)):
-            sizes = _sizes(path)
+            sizes = self._sizes(path)
             size = sum(size for inode, size in sizes.items() if inode not in seen)
             seen.update(sizes)
             found.append(CacheEntry(kind=kind, key=path.name, path=path, size=size, used=used))
         return tuple(found)
+
+    def _sizes(self, path: Path) -> dict[int, int]:
+        """Return the bytes of the directories and files below an entry, by inode.
+
+        A tree is measured once, since it has 90,000 names; a store has directories as well, and changes.
+        """
+        record = self._record(path)
+        known = array("Q")
+        with suppress(OSError, ValueError):
+            known.frombytes(record.read_bytes())
+            if known[:1].tolist() == [path.lstat().st_ino]:
+                return dict(zip(known[1::2], known[2::2], strict=True))
+        sizes, directories = _measured(path)
+        if directories > _DIRECTORIES and path.parent.name not in {_STORE, _DOOMED}:
+            pairs = (number for pair in sizes.items() for number in pair)
+            with suppress(OSError):
+                record.parent.mkdir(parents=True, exist_ok=True)
+                files.replace(record, array("Q", [path.lstat().st_ino, *pairs]).tobytes())
+        return sizes
+
+    def _record(self, path: Path) -> Path:
+        return self.root / _LOCKS / f"{_SIZES}-{path.parent.name}-{path.name}"
 
     def shrink(self) -> None:
         """Delete the least recently used entries until the rest is within the limit.
@@ -266,6 +292,7 @@ class Cache(Struct, frozen=True):
         doomed = self.root / _DOOMED
         doomed.mkdir(exist_ok=True)
         path.rename(doomed / f"{path.name}-{os.urandom(4).hex()}")
+        self._record(path).unlink(missing_ok=True)
 
 
 def default_cache() -> Cache:
@@ -309,15 +336,17 @@ def _used(path: Path) -> float | None:
         return None
 
 
-def _sizes(path: Path) -> dict[int, int]:
-    """Return the bytes of the directories and files below an entry, by inode."""
+def _measured(path: Path) -> tuple[dict[int, int], int]:
+    """Return the bytes of the directories and files below an entry by inode, and how many are directories."""
     sizes: dict[int, int] = {}
+    count = 0
     for place, directories, names in os.walk(path):
+        count += len(directories)
         for name in (*directories, *names):
             with suppress(FileNotFoundError):
                 status = os.lstat(f"{place}/{name}")
                 sizes[status.st_ino] = status.st_size
-    return sizes
+    return sizes, count
 
 
 def limit() -> int | None:

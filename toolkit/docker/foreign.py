@@ -37,7 +37,7 @@ def foreign(request: CheckRequest, *, progress: Progress) -> DockerCase:
     demotion = _demotion(*places)
     contents = {BEFORE: found.content, LIFTED if demotion is None else DEMOTED: patched}
     case = cases.case(contents, name=name, source=found, request=request.proposed())
-    names = {LIFT} if demotion is None else {LIFT, DEMOTE} if _lifts(case) else {DEMOTE}
+    names = {LIFT} if demotion is None else {LIFT, DEMOTE} if lifts(case) else {DEMOTE}
     stages = (case.before, replace(case.after, steps=frozenset(names)))
     warnings = [DROP_WARNING] if demotion is Demotion.DROP else []
     if PathPlace.UNKNOWN in places:
@@ -58,12 +58,7 @@ def foreign(request: CheckRequest, *, progress: Progress) -> DockerCase:
     )
 
 
-def concerns(case: DockerCase) -> bool:
-    """Return whether someone else's change moves a component, makes one overridable or changes the wrapper's PATH."""
-    return case.demotion is not None or _lifts(case)
-
-
-def _lifts(case: DockerCase) -> bool:
+def lifts(case: DockerCase) -> bool:
     """Return whether a patch does anything about the components: moves one, or makes one overridable."""
     before, after = (
         [(each.bound, each.methods) for each in reading.components]

@@ -100,7 +100,7 @@ class Docker(Leaf[DockerCase]):
 
     def unconcerned(self, series: DockerCase) -> str | None:
         """Return why no claim is about this change: it moves no component and leaves the wrapper unchanged."""
-        return None if foreign.concerns(series) else "no lift and no demotion"
+        return None if series.demotion is not None or foreign.lifts(series) else "no lift and no demotion"
 
     def needs(self, only: Sequence[str] = (), behind: Sequence[Patch] = ()) -> tuple[str, ...]:
         """Return the paths that patches/docker.toml lists."""

@@ -358,7 +358,8 @@ def between(shape: Shape, name: str, follows: Mapping[str, Origin]) -> frozenset
     waiting, known = [*shape.uses_in(shape.bindings[name])], {name}
     while waiting:
         use = waiting.pop()
-        if use.name in known or use.name in sources or _is_of_meta(use.node):
+        bound = (path_of(around)[:1] for around in use.node.ancestors() if around.kind == "binding")
+        if use.name in {*known, *sources, "meta"} or ("meta",) in bound:
             continue
         known.add(use.name)
         node = shape.bindings[use.name]
@@ -367,10 +368,3 @@ def between(shape: Shape, name: str, follows: Mapping[str, Origin]) -> frozenset
             found.add(use.name)
         waiting += shape.uses_in(node)
     return frozenset(found)
-
-
-def _is_of_meta(node: Node) -> bool:
-    """Return whether a node stands in what a set binds `meta` to, or is inherited as that."""
-    return node.text == "meta" or any(
-        around.kind == "binding" and path_of(around)[:1] == ("meta",) for around in node.ancestors()
-    )

@@ -180,8 +180,9 @@ def _blocks(report: ReportDocument) -> Iterator[str]:
     yield "\n".join(["| | |", "|---|---|", *_facts(report)])
     yield from (f"> **Warning:** {' '.join(warning.split())}" for warning in report.warnings)
     yield "## Proofs"
+    bold = {Status.FAILED: f"**{Status.FAILED}**"}
     rows = (
-        f"| {_mark(proof)} | {cell(proof.name)} | {cell(proof.covers)} | {proof.seconds:.2f} |"
+        f"| {bold.get(proof.status, proof.status)} | {cell(proof.name)} | {cell(proof.covers)} | {proof.seconds:.2f} |"
         for proof in report.proofs
     )
     yield "\n".join(["| status | proof | covers | seconds |", "|---|---|---|---:|", *rows])
@@ -236,7 +237,3 @@ def _proof(proof: Proof, shown_at: str) -> Iterator[str]:
     elif proof.commands:
         yield "To repeat it:"
         yield fence(proof.commands, "sh")
-
-
-def _mark(proof: Proof) -> str:
-    return f"**{proof.status}**" if proof.status is Status.FAILED else str(proof.status)

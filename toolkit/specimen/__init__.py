@@ -11,14 +11,6 @@ from pathlib import Path
 _ROOT = Path(__file__).resolve().parent / "29.6"
 
 
-def is_tree(root: Path) -> bool:
-    """Return whether a tree is the specimen, or a copy of it.
-
-    Its `config.tools` must name the build tools.
-    """
-    return (root / "pkgs" / "stdenv" / "stub.nix").is_file()
-
-
 def path() -> Path:
     """Return the top of the tree."""
     return _ROOT

@@ -82,7 +82,8 @@ def placement(file: DockerFile) -> Placement:
     scripts = {node: _script(node) for node in file.tree.root.walk() if node.kind in _STRINGS}
     command = next((each for string, script in scripts.items() for each in _invocations(string, script)), None)
     if command is None:
-        maker = next((string for string, script in scripts.items() if _may_make_it(script)), None)
+        wraps = {string: re.search(r"\b(?:make\w*Wrapper|wrapProgram)", script) for string, script in scripts.items()}
+        maker = next((string for string, script in scripts.items() if wraps[string] and _MADE.search(script)), None)
         return Placement(where=PathPlace.NO_WRAPPER) if maker is None else _obscure(maker)
     uses: list[Use] = []
     for node in _uses(file):
@@ -148,11 +149,6 @@ def _script(string: Node) -> str:
         if child.kind == "interpolation":
             text[child.start - string.start : child.end - string.start] = "\x01" * (child.end - child.start)
     return _COMMENT.sub(lambda match: "\x01" * len(match[0]), "".join(text))
-
-
-def _may_make_it(script: str) -> bool:
-    """Return whether a script wraps programs and names bin/dockerd-rootless."""
-    return _MADE.search(script) is not None and re.search(r"\b(?:make\w*Wrapper|wrapProgram)", script) is not None
 
 
 def _invocations(string: Node, script: str) -> Iterator[Invocation]:

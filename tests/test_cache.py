@@ -263,6 +263,29 @@ class TestShrink:
     def left(cache: Cache) -> list[str]:
         return sorted(entry.key for entry in cache.entries())
 
+    def test_a_tree_is_measured_once_and_another_of_its_name_again(self, cache: Cache) -> None:
+        self.fill(cache, "a", "b")
+        place = cache.root / "trees/a"
+        for number in range(1001):
+            (place / str(number)).mkdir()
+        (before,) = (entry.size for entry in cache.entries() if entry.key == "a")
+        (place / "more").write_bytes(b"x" * 400_000)
+        (cache.root / "trees/b/more").write_bytes(b"x" * 400_000)
+        assert {entry.key: entry.size for entry in cache.entries()} == {"a": before, "b": 800_000}
+        record = cache.root / "locks/sizes-trees-a"
+        for damaged in (record.read_bytes()[:-8], b"x" * 7, b""):
+            record.write_bytes(damaged)
+            assert next(entry.size for entry in cache.entries() if entry.key == "a") == before + 400_000
+        place.rename(cache.root / "trees/c")
+        self.fill(cache, "a")
+        assert {entry.key: entry.size for entry in cache.entries()} == {
+            "a": 400_000,
+            "b": 800_000,
+            "c": before + 400_000,
+        }
+        cache.clean()
+        assert not [*cache.root.glob("locks/sizes-*")]
+
     def test_oldest_go_first_until_the_rest_is_within_the_limit(self, cache: Cache) -> None:
         self.fill(cache, "a", "b", "c", "d")
         (cache.root / "doomed/left").mkdir(parents=True)

@@ -11,7 +11,8 @@ from toolkit.errors import ToolkitError
 from toolkit.model import SourceRequest
 from toolkit.nix import stores
 from toolkit.nix.derivations import digest
-from toolkit.reach.effects import Outcome, Reach
+from toolkit.reach import instead
+from toolkit.reach.effects import OLD_HASH, Left, Outcome, Reach
 from toolkit.reach.session import EvaluationError
 
 NEW = 'fetch { name = "new"; hash = hash "c"; }'
@@ -246,6 +247,14 @@ def test_if_there_is_no_other_way_the_reason_is_given(
     (found,) = reached(override).overrides
     assert found.instead is None
     assert (found.reason or "").startswith(f"no way found, because {obstacle}")
+
+
+def test_a_hash_that_the_user_has_to_update_first_is_the_obstacle() -> None:
+    part, modules = Left(name="ui", why="made from the old src", part=True), Left(name="go-modules", why=OLD_HASH)
+    assert (
+        instead.obstacle([part, modules], ()) == "'go-modules' needs its new hash first: set that, and run reach again"
+    )
+    assert instead.obstacle([part], ()).startswith("'ui' stays")
 
 
 def test_the_way_leads_to_what_stays(reached: Callable[..., Reach]) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from msgspec import Struct
 
 SCHEMA = 2
+OLD_HASH = "vendored dependencies still use the old hash; update it"
 
 
 class Outcome(StrEnum):

@@ -15,7 +15,7 @@ from toolkit import files
 from toolkit.errors import ToolkitError
 from toolkit.nix.tree import Node, Tree
 from toolkit.reach.answers import Place, SetOption
-from toolkit.reach.effects import Left
+from toolkit.reach.effects import OLD_HASH, Left
 from toolkit.reach.overridden import Call, Overridden
 
 _SOURCES = (
@@ -197,6 +197,8 @@ def _way(names: Names, attribute: str, template: str) -> Way:
 def obstacle(left: Sequence[Left], calls: Sequence[Call]) -> str:
     """Return why no alternative reaches, in words."""
     if (part := next((each.name for each in left if each.part), None)) is not None:
+        if stale := next((each.name for each in left if each.why == OLD_HASH), None):
+            return f"'{stale}' needs its new hash first: set that, and run reach again"
         return f"'{part}' stays, and no overlay of unlet's makes it overridable"
     if not left:
         return "the packages are those of another set"

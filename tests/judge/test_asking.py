@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from toolkit import process, specimen
-from toolkit.judge.asking import Question, Times, ask
+from toolkit.judge.asking import Question, Times, ask, called, why_not
 from toolkit.nix import limits
+from toolkit.nix.limits import Allowance
 
 NATIVE = "x86_64-linux"
 
@@ -115,3 +116,22 @@ def test_an_answer_that_is_too_long_for_one_is_none(tmp_path: Path) -> None:
     (answer,) = ask(root, NATIVE, [Question(path=("notes-server",))])
     assert answer.ends["passthru"] == "what can be seen of it is too long"
     assert "derivation" in answer.parts
+
+
+@pytest.mark.parametrize(
+    ("part", "name"),
+    [
+        ("follows.overrideAttrs.version=", "overrideAttrs with another version"),
+        ("follows.override.tests", "tests of an overridden package"),
+        ("override.withX=", "override with withX"),
+        ("functions.withPlugins", "withPlugins"),
+        ("passthru.web", "passthru.web"),
+        ("kinds", "attributes"),
+    ],
+)
+def test_a_part_has_a_name_in_a_sentence(part: str, name: str) -> None:
+    assert called(part) == name
+
+
+def test_what_evaluates_has_no_other_reason() -> None:
+    assert why_not(specimen.path(), NATIVE, ("notes-server",), Allowance(60)) == "it evaluates"

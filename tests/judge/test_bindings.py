@@ -39,6 +39,11 @@ def test_a_let_within_an_attribute_is_part_of_that() -> None:
     assert tokens.attributes(tokens.find(text), text, text.index("1")) == {("a", "b")}
 
 
+def test_a_place_is_not_part_of_what_ends_there() -> None:
+    text = "{ a = 1;b = 2; }"
+    assert tokens.attributes(tokens.find(text), text, text.index("b")) == {("b",)}
+
+
 def test_what_is_inherited_from_is_part_of_all_names() -> None:
     assert at("./more") == {("three",), ("four",)}
 

@@ -311,6 +311,34 @@ def test_the_patches_of_a_fetch_count_by_their_content() -> None:
     assert what.startswith("src is fetched differently (patches) and its hash is as before")
 
 
+def test_a_fetch_that_has_the_hash_of_another_now_is_compared_with_that() -> None:
+    def of(name: str, drv: str, out: str, given: str) -> dict[str, Any]:
+        return {"name": name, "out": out, "drv": drv, "attributes": {"outputHash": given, "urls": [drv]}}
+
+    web, src = of("web", DRV, OUT, "w"), of("src", "/nix/store/s.drv", ONE, "s")
+    ((_, weight, what, _, _),) = fetches(SUBJECT, [web, src], [of("src", OTHER, OUT, "w")])
+    assert (weight, what.partition(":")[0]) == (WORST, "src is fetched differently (urls) and its hash is that of web")
+
+
+def test_of_a_fetch_that_differs_in_much_the_rest_is_not_named() -> None:
+    before, after = (fetched("src", drv, patch) for drv, patch in ((DRV, "a"), (OTHER, "b")))
+    before["attributes"] |= dict.fromkeys("abcd", 1)
+    ((_, _, what, _, _),) = fetches(SUBJECT, [before], [after])
+    assert what.startswith("src is fetched differently (patches, a, b, and more) and")
+
+
+def test_a_function_that_is_gone_is_not_compared() -> None:
+    assert compare(SUBJECT, made(own()), package(functions={})) == []
+
+
+@pytest.mark.parametrize(
+    ("rest", "kind"), [({}, Kind.EVALUATION), ({"unsupported": False}, Kind.META)], ids=["unsupported", "otherwise"]
+)
+def test_what_is_no_longer_available_is_the_worst(rest: dict[str, bool], kind: Kind) -> None:
+    (found,) = compare(SUBJECT, *(package(meta={"available": known, **rest}) for known in (True, False)))
+    assert (found.kind, found.weight) == (kind, WORST)
+
+
 def test_what_holds_a_fetch_that_is_made_differently_is_made_differently() -> None:
     before, after = ([fetched("web.src", drv, "a"), fetched("src", DRV, "a")] for drv in (DRV, OTHER))
     assert refetched(before, after) == {"web.src", "web"}

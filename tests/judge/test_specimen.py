@@ -518,11 +518,8 @@ def test_what_evaluates_only_after_another_attribute_is_asked_alone_on_both_side
 def test_a_file_that_is_not_nix_any_more_is_a_regression_of_its_package() -> None:
     judgement = judged({NOTES: ("buildInputs = [ curl ];", "buildInputs = [ nobodyHasThis ];")})
     (found,) = judgement.differences
-    assert (found.weight, found.kind, found.attribute) == (
-        Weight.REGRESSION,
-        Kind.EVALUATION,
-        "notes-server",
-    )
+    assert (found.weight, found.kind, found.attribute) == (Weight.REGRESSION, Kind.EVALUATION, "notes-server")
+    assert found.what == "its file is not Nix any more"
     assert "undefined variable 'nobodyHasThis'" in str(found.after)
 
 
@@ -552,7 +549,9 @@ def test_differences_are_in_the_order_of_the_systems() -> None:
 
 def test_a_file_that_nothing_reads_is_unknown() -> None:
     judgement = judged({"pkgs/misc/nowhere/thing.nix": "1\n"})
-    assert [gap.what for gap in judgement.unknown] == ["pkgs/misc/nowhere/thing.nix"]
+    assert [(gap.what, gap.reason) for gap in judgement.unknown] == [
+        ("pkgs/misc/nowhere/thing.nix", "no attribute was found that is made from it")
+    ]
 
 
 def test_who_reads_what_is_gone_is_asked_before_others(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -617,6 +616,7 @@ def test_packages_beyond_those_that_are_asked_on_another_platform_stay_unknown(m
 def test_each_commit_of_a_range_is_judged_by_itself() -> None:
     judgement = judged({NOTES: ("let\n", "# A comment.\nlet\n")}, {NOTES: ("echo notes", "echo others")})
     first, second = judgement.steps
+    assert first.unknown == second.unknown == ()
     assert [each for each in first.differences if each.weight is not Weight.NOTE] == []
     assert {each.kind for each in second.differences if each.weight is not Weight.NOTE} == {Kind.DERIVATION}
     assert "change derivation notes-server" in serious(judgement)

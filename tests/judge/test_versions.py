@@ -6,7 +6,14 @@ from toolkit.judge.mapping import AttrPath
 
 def test_releases_come_before_variants_and_two_names_of_one_count_once() -> None:
     names: dict[AttrPath, set[str]] = {
-        (): {"linuxPackages", "linuxPackages_6_6", "linuxPackages_zen", "linuxPackages_6_6_hardened", "hello"},
+        (): {
+            "linuxPackages",
+            "linuxPackages_6_6",
+            "linuxPackages_zen",
+            "linuxPackages_6_6_hardened",
+            "linuxPackages_rt_6_x2",
+            "hello",
+        },
         ("linuxKernel", "packages"): {"linux_6_12", "linux_6_1_hardened", "linux_6_6"},
     }
     assert versions.others(names, ("linuxPackages",)) == [
@@ -15,6 +22,7 @@ def test_releases_come_before_variants_and_two_names_of_one_count_once() -> None
         ("linuxKernel", "packages", "linux_6_1_hardened"),
         ("linuxPackages_6_6_hardened",),
         ("linuxPackages_zen",),
+        ("linuxPackages_rt_6_x2",),
     ]
     servers: dict[AttrPath, set[str]] = {
         (): {"postgresqlPackages", "postgresql_15", "postgresql_16", "postgresql16Packages"}

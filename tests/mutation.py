@@ -33,6 +33,8 @@ SEED = os.environ.get("UNLET_SEED", "1")
 KEPT = os.environ.get("UNLET_MUTATED")
 _NOTICED = frozenset(["killed", "timeout", "segfault", "suspicious"])
 _AT_ONCE = "2"
+_OF_DEFECTS = re.compile(r", (strict=\w+)?(?=\))|(?<=cast\()\"[^\"]*\"|\"utf-8\"", re.IGNORECASE)
+"""What makes no difference in any call: `strict`, the type of a cast, and the letters of an encoding."""
 
 
 class Room(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -153,7 +155,7 @@ def judged(room: Room, equivalent: Iterable[Equivalent], mutants: Mapping[str, P
     by_function: dict[str, list[str]] = defaultdict(list)
     for name, path in mutants.items():
         by_function[function(name, path)].append(name)
-    spared: set[str] = set()
+    spared = {name for name in sample if became[name] not in _NOTICED and is_of_defects(name, mutants[name])}
     wrong: list[str] = []
     for each in equivalent:
         if not any(fnmatch.fnmatch(each.function.partition(":")[0], pattern) for pattern in room.modules):
@@ -214,6 +216,13 @@ def diff(name: str, path: Path) -> str:
     """Return the lines that a mutant changes."""
     lines = get_diff_for_mutant(name, path=path).splitlines()
     return "\n".join(f"  {line[0]} {line[1:].strip()}" for line in lines if re.match(r"[-+](?![-+]{2} )", line))
+
+
+def is_of_defects(name: str, path: Path) -> bool:
+    """Return whether a mutant differs only in what makes no difference in any call."""
+    lines = diff(name, path).splitlines()
+    old, new = (" ".join(_OF_DEFECTS.sub("", line[4:]) for line in lines if line[2] == sign) for sign in "-+")
+    return old == new
 
 
 def after(name: str, path: Path) -> str:

@@ -44,6 +44,11 @@ def test_a_place_is_not_part_of_what_ends_there() -> None:
     assert tokens.attributes(tokens.find(text), text, text.index("b")) == {("b",)}
 
 
+def test_a_name_may_stand_in_quotes() -> None:
+    text = '{ a = 1; "x y" = ./one.nix; }'
+    assert tokens.attributes(tokens.find(text), text, text.index("./one.nix")) == {("x y",)}
+
+
 def test_what_is_inherited_from_is_part_of_all_names() -> None:
     assert at("./more") == {("three",), ("four",)}
 
@@ -160,5 +165,14 @@ def test_a_file_that_nobody_names_is_in_what_is_called_by_its_directory() -> Non
     }
     places = Map(NixpkgsTree(root=specimen.path(), key="specimen"), contents)
     found, is_all = places.reached("pkgs/tools/parts/one/two.txt")
-    assert (("parts",) in found, is_all) == (True, False)
+    assert {*found} == {("parts",), ("parts", "one")}
+    assert not is_all
     assert places.families() >= {("emacs", "pkgs"), ("linuxKernel", "packages"), ("qt5",)}
+
+
+def test_a_table_of_the_package_set_makes_sets_and_has_what_it_inherits() -> None:
+    contents = {ALL_PACKAGES: b"{ inherit (gnome) gvfs; }"}
+    places = Map(NixpkgsTree(root=specimen.path(), key="specimen"), contents)
+    assert places.inherited([("gnome", "gvfs"), ("gnome", "other")]) == {("gvfs",)}
+    files = (ALL_PACKAGES, "pkgs/top-level/python-packages.nix", "pkgs/tools/parts/default.nix")
+    assert [places.is_table(file) for file in files] == [True, True, False]

@@ -448,7 +448,7 @@ def test_a_value_that_ends_nix_before_too_leaves_the_others_to_be_compared() -> 
     }
 
 
-def test_a_nixos_test_is_evaluated_if_that_is_asked_for() -> None:
+def test_a_nixos_test_is_evaluated_if_that_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     edits: Edits = {"nixos/tests/docker.nix": ('"docker info"', '"docker version"')}
     assert {gap.reason for gap in judged(edits).unknown} == {"a NixOS test, which is not evaluated"}
     judgement = judge(change(edits), JudgeRequest(systems=(NATIVE,), nixos=True), progress=Silence())
@@ -460,6 +460,10 @@ def test_a_nixos_test_is_evaluated_if_that_is_asked_for() -> None:
     judgement = judge(change(reader, regression), JudgeRequest(systems=(NATIVE,), nixos=True), progress=Silence())
     changed = {(each.weight.value, each.attribute) for each in judgement.steps[1].differences}
     assert {("change", "notes-server"), ("change", "nixosTests.docker")} <= changed
+    monkeypatch.setattr(audience, "_MOST_TESTS", 0)
+    judgement = judge(change({**edits, **regression}), JudgeRequest(systems=(NATIVE,), nixos=True), progress=Silence())
+    assert [(gap.what, gap.reason) for gap in judgement.unknown] == [("1 more NixOS test", "too many")]
+    assert serious(judgement) == {"change derivation notes-server"}
 
 
 def test_a_base_that_does_not_evaluate_is_said_and_the_rest_is_judged() -> None:

@@ -121,7 +121,7 @@ def test_an_answer_that_is_too_long_for_one_is_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("part", "name"),
     [
-        ("follows.overrideAttrs.version=", "overrideAttrs with another version"),
+        ("follows.overrideAttrs.cudaX=", "overrideAttrs with another cudaX"),
         ("follows.override.tests", "tests of an overridden package"),
         ("override.withX=", "override with withX"),
         ("functions.withPlugins", "withPlugins"),

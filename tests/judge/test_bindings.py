@@ -167,6 +167,7 @@ def test_a_file_that_nobody_names_is_in_what_is_called_by_its_directory() -> Non
     found, is_all = places.reached("pkgs/tools/parts/one/two.txt")
     assert {*found} == {("parts",), ("parts", "one")}
     assert not is_all
+    assert places.reached("pkgs/tools/parts/two.nix")[0] == {("parts",), ("parts", "two")}
     assert places.families() >= {("emacs", "pkgs"), ("linuxKernel", "packages"), ("qt5",)}
 
 

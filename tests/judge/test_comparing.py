@@ -55,12 +55,15 @@ def test_a_value_that_ends_nix_is_not_gone() -> None:
     assert compare(SUBJECT, before, late) == compare(SUBJECT, late, before) == []
 
 
-@pytest.mark.parametrize(("arguments", "found"), [({}, []), ({"x": True}, ["its override with x evaluates now"])])
+@pytest.mark.parametrize(
+    ("parts", "found"),
+    [({}, []), ({"arguments": {}}, []), ({"arguments": {"x": True}}, ["its override with x evaluates now"])],
+)
 def test_an_override_of_an_argument_that_is_gone_does_not_evaluate_now(
-    arguments: dict[str, bool], found: list[str]
+    parts: dict[str, dict[str, bool]], found: list[str]
 ) -> None:
     before = Answer(kind="derivation", ends={"override.x=": "no"})
-    after = Answer(kind="derivation", parts={"arguments": arguments})
+    after = Answer(kind="derivation", parts=parts)
     assert [each.what for each in compare(SUBJECT, before, after) if each.kind is Kind.EVALUATION] == found
 
 

@@ -147,6 +147,16 @@ FOUND: list[tuple[Answer, Answer, str]] = [
         package(meta={"it": [{"x": "e"}]}),
         "change meta: meta.it − {\"x\": \"é\"}, + {\"x\": \"e\"}: [{'x': 'é'}] → [{'x': 'e'}]",  # noqa: RUF001 - a minus
     ),
+    (
+        package(meta={"it": [{"shortName": "mit", "url": "u"}]}),
+        package(meta={"it": ["gpl"]}),
+        "change meta: meta.it − mit, + gpl: [{'shortName': 'mit', 'url': 'u'}] → ['gpl']",  # noqa: RUF001 - a minus
+    ),
+    (
+        package(meta={"it": ["a", "b"]}),
+        package(meta={"it": ["b", "a"]}),
+        "change meta: meta.it is in another order: ['a', 'b'] → ['b', 'a']",
+    ),
     (held(1), held(THREW), "regression passthru: web throws: 1 → 'it throws'"),
     (held(THREW), held(1), "note passthru: web evaluates now: 'it throws' → 1"),
     (
@@ -271,8 +281,10 @@ def test_a_link_that_stays_at_the_old_version_is_the_worst_and_a_text_that_is_em
             *(package(own, meta={name: text}) for own, text in zip(derivations, (before, after), strict=True)),
         )
         assert [each.weight for each in found if each.kind is Kind.META] == [WORST]
-    (other,) = compare(SUBJECT, package(meta={"description": "a"}), package(meta={"description": "b"}))
-    assert (other.kind, other.weight, other.before, other.after) == (Kind.META, CHANGE, "a", "b")
+    for name, both in (("description", [own(), own()]), ("changelog", derivations)):
+        sides = (package(each, meta={name: text}) for each, text in zip(both, "ab", strict=True))
+        (other,) = (each for each in compare(SUBJECT, *sides) if each.kind is Kind.META)
+        assert (other.weight, other.before, other.after) == (CHANGE, "a", "b")
 
 
 def test_a_function_that_loses_an_argument_is_the_worst() -> None:
@@ -318,6 +330,13 @@ def test_a_fetch_that_has_the_hash_of_another_now_is_compared_with_that() -> Non
     web, src = of("web", DRV, OUT, "w"), of("src", "/nix/store/s.drv", ONE, "s")
     ((_, weight, what, _, _),) = fetches(SUBJECT, [web, src], [of("src", OTHER, OUT, "w")])
     assert (weight, what.partition(":")[0]) == (WORST, "src is fetched differently (urls) and its hash is that of web")
+
+
+def test_another_tag_is_another_revision() -> None:
+    before, after = (fetched("src", drv, "a") for drv in (DRV, OTHER))
+    before["attributes"]["rev"], after["attributes"]["tag"] = "1", "2"
+    ((_, _, what, _, _),) = fetches(SUBJECT, [before], [after])
+    assert what.startswith("src is fetched differently (rev) and")
 
 
 def test_of_a_fetch_that_differs_in_much_the_rest_is_not_named() -> None:

@@ -223,6 +223,9 @@ def test_a_line_of_what_a_package_says_is_noted() -> None:
     )
     found = step({NOTES: before}, {NOTES: before.replace("  old\n", "  gone\n")})
     assert [(each.before, each.after) for each in found] == [(("old",), ("gone",))]
+    # The line after what is said is none of it.
+    one = TEXT.replace("stdenv.mkDerivation {\n  pname", "lib.warn ''old''\n  stdenv.mkDerivation {\n  pname")
+    assert step({NOTES: one}, {NOTES: one.replace("  stdenv.mk", "  stdenv . mk")}) == ()
 
 
 HELD = 'passthru = {\n    jre = stdenv.mkDerivation { name = "jre-17"; };'

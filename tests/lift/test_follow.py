@@ -47,6 +47,10 @@ def followed(text: str, *, whole: bool = False) -> Lifted:
     return made
 
 
+def lift_version(text: str) -> Lifted:
+    return lift(text, LiftWay(design=Design.MOVE, follow=("version",)), name="package.nix")
+
+
 def test_a_let_that_holds_only_the_packages_own_attributes_goes_with_the_part() -> None:
     made = followed(app(), whole=True)
     assert made.text == (
@@ -206,6 +210,15 @@ def test_hashes_of_what_moves_are_said_and_not_that_of_the_packages_own_source()
     own = app().replace("src = fetchurl {\n", 'src = fetchurl {\n    hash = "sha256-1";\n')
     assert own != app()
     assert followed(own, whole=True).hashed == {}
+    # The package's source takes the version with it, wherever it is written.
+    assert [followed(each, whole=True).fetched for each in (own, app())] == [True, False]
+    let, _, rest = own.partition("  src = fetchurl")
+    alone = let + rest.partition("  };\n\n")[2].replace("inherit version src;", "inherit version;")
+    inline = alone.replace(
+        "  inherit pname version src;", '  inherit pname version;\n  src = fetchurl { url = version; hash = ""; };'
+    )
+    fixed = inline.replace("url = version;", "")
+    assert [lift_version(each).fetched for each in (inline, fixed)] == [True, False]
     cache = app('  cache = fetchYarnDeps {\n    inherit src;\n    hash = "";\n  };\n\n', "cache")
     assert followed(cache).hashed == followed(cache.replace("hash =", "sha256 =")).hashed == {"cache": ("cache",)}
     more = '    src = fetchurl { hash = version; };\n    npmDepsHash = "";\n    cargoHash = "";\n    outputHash = "";\n'

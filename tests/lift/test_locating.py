@@ -63,6 +63,16 @@ def test_a_file_belongs_to_what_calls_it_else_to_its_place(tmp_path: Path, file:
         },
     )
     assert names.package(PurePosixPath(file)) == package
+    assert names.known(PurePosixPath(file)) in {package, None}
+
+
+def test_a_file_further_below_what_is_called_is_named_by_its_path(tmp_path: Path) -> None:
+    called = "{\n  http = callPackage ../servers/http { };\n}\n"
+    part = "pkgs/servers/http/parts/ui/default.nix"
+    text = 'f:\nlet\n  ui = mk { src = 1; pname = "ui"; };\nin\nmk { src = 2; pname = "all"; x = ui; }\n'
+    names = written(tmp_path, {ALL: called, part: text, "pkgs/servers/http/default.nix": text})
+    assert names.package(PurePosixPath(part)) == "http"
+    assert {each.package for each in survey(tmp_path).findings} == {"http", part}
 
 
 def test_names_that_are_bound_to_others_are_those_of_the_outermost_set(tmp_path: Path) -> None:

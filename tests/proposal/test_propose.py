@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.clones import commit_all
+from tests.progress import Steps
 from toolkit import specimen
 from toolkit.errors import LayoutError, LimitError, RefusalError, ToolkitError, UsageError, only
 from toolkit.lift.locating import locate
@@ -111,7 +112,7 @@ def test_a_part_that_shares_source_and_version_follows_the_package(tmp_path: Pat
     assert commit.whole == (
         "Overriding src and version with overrideAttrs leaves web-ui as before.\n"
         "Move its definition into passthru, and take src and version from\n"
-        "finalAttrs there. A new version also needs another hash of src. Move\n"
+        "finalAttrs there. A new version also needs a new hash for src. Move\n"
         "version and src out of the let.\n\n"
         "No rebuilds."
     )
@@ -312,6 +313,7 @@ REHASHED = "another version, with other hashes of passthru.web-ui.npmDeps, src, 
     [
         (DEPS, REHASHED),
         (DEPS.replace(HASH, "inherit (hashes) outputHash;"), REHASHED),
+        (HASH, REHASHED.replace("npmDeps", "outputHash")),
         (
             f"{DEPS}    kept = (stdenv.mkDerivation (final: {{ {DEPS} }})).npmDeps;",
             "another hash of passthru.web-ui.npmDeps by overrideAttrs does not arrive in the build",
@@ -335,7 +337,7 @@ def test_the_whole_update_by_an_override_is_shown_if_it_reaches_the_build(
     updates = [line for line in proofs["follows"].evidence if "another" in line]
     assert updates == ([found] if found else [])
     text = (tmp_path / "out/pull-request.md").read_text()
-    assert ("npmDeps = part.npmDeps.overrideAttrs" in text) is found.startswith("another version")
+    assert ("web-ui = old.passthru.web-ui.overrideAttrs (" in text) is found.startswith("another version")
     intended = "notes-server: updateScript names web-ui by --subpackage, as intended"
     assert any(line.startswith(intended) for line in proofs["passthru"].evidence)
     assert "Name web-ui in updateScript, so that nix-update updates its hash, too." in text
@@ -418,8 +420,11 @@ def test_around_a_builder_that_takes_no_function_goes_a_layer_in_an_overlay_alon
     plain = "  plainBuilder = attributes: mkDerivation (attributes // { });\n\n  symlinkJoin ="
     builders.write_text(builders.read_text().replace("  symlinkJoin =", plain))
     why = "the builder takes no function of the final attributes"
+    progress = Steps()
     with pytest.raises(RefusalError, match=rf"package.nix: {why}") as caught:
-        run(tmp_path / "out", "notes-server", nixpkgs=str(tree))
+        run(tmp_path / "out", "notes-server", nixpkgs=str(tree), progress=progress)
+    # No other design can be right.
+    assert progress.steps.count("asking Nix about notes-server") == 1
     assert caught.value.hint == f"unlet overlay notes-server --nixpkgs {tree} makes it overridable for you"
     assert not (tmp_path / "out").exists()
     source = SourceRequest(nixpkgs=str(tree))

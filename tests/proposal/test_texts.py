@@ -45,7 +45,7 @@ def test_what_a_new_version_needs_is_said_and_shown_as_it_was_tried() -> None:
         updated=("frontend",),
     )
     body = " ".join(message(("app",), change).body.split())
-    assert "A new version also needs another hash of src and npmDeps of the frontend." in body
+    assert "A new version also needs new hashes for src, goModules and frontend.npmDeps." in body
     assert "Name the frontend in updateScript, so that nix-update updates its hash, too." in body
     texts = pull_request_texts(("app",), message(("app",), change), STEP, change, None, bumps=True)
     assert "so that nix-update updates its hash, too" in texts.steps[0].why
@@ -154,7 +154,7 @@ def test_of_each_part_it_is_said_what_it_follows() -> None:
         "Overriding src and version with overrideAttrs leaves the cli as before. Move its definition into passthru, "
         "and take src and version from finalAttrs there. Overriding src with overrideAttrs leaves other as before. "
         "Move its definition into passthru, and take src from finalAttrs there. "
-        "A new source may also need another npmDeps of each."
+        "A new source may also need new hashes for cli.npmDeps and other.npmDeps."
     )
     apart = replace(change, states={"cli": HIDDEN, "other": HIDDEN}, follows={"cli": ("version",), "other": ("src",)})
     assert message(("app",), apart).subject == "app: let overrides reach cli and other"
@@ -203,8 +203,8 @@ def test_what_more_than_source_and_version_follows_is_said_of_all_that_follow_th
     )
     assert " ".join(message(("app",), change).body.split()) == (
         "Overriding src, version and patches with overrideAttrs leaves one and two as before. Move their definitions "
-        "into passthru, and take src, version and patches from finalAttrs there. A new source may also need another "
-        "npmDeps and deps. Move version out of the let."
+        "into passthru, and take src, version and patches from finalAttrs there. A new source may also need new "
+        "hashes for one.npmDeps and two.deps. Move version out of the let."
     )
 
 
@@ -215,7 +215,7 @@ def test_a_hash_is_said_beside_what_needs_it_in_the_short_text_too() -> None:
         said_of(("app",), change)
         .steps[0]
         .why.endswith(
-            "from finalAttrs there. A new source may also need another npmDeps of the ui. Let overrides of other take "
+            "from finalAttrs there. A new source may also need a new hash for ui.npmDeps. Let overrides of other take "
             "effect, too."
         )
     )
@@ -279,9 +279,9 @@ def test_a_part_with_hashes_needs_new_ones_and_a_version_does_not_reach_a_source
     change = replace(lifted(follows=("ui",), recursive=True, ui=HIDDEN), hashed={"npmDeps": ("ui",)})
     said = message(("app",), change)
     assert said.subject == "app: let overrides of src and version reach the ui"
-    assert "there. A new source may also need another npmDeps of the ui. Use" in " ".join(said.body.split())
+    assert "there. A new source may also need a new hash for ui.npmDeps. Use" in " ".join(said.body.split())
     some = replace(lifted(follows=("a", "b", "c"), a=HIDDEN, b=HIDDEN, c=HIDDEN), hashed={"deps": ("a", "b")})
-    assert message(("app",), some).body.endswith("another deps of a and\nb.")
+    assert message(("app",), some).body.endswith("new hashes for a.deps\nand b.deps.")
     said = message(("app",), replace(change, follows={"ui": ("version",)}))
     assert said.subject == "app: let overrideAttrs replace the ui"
     assert said.body.startswith("The ui is bound in a let, so an override has to repeat all that uses it.\n")
@@ -289,19 +289,14 @@ def test_a_part_with_hashes_needs_new_ones_and_a_version_does_not_reach_a_source
     patched = message(("app",), replace(change, follows={"ui": ("src", "version", "patches")}))
     assert patched.subject == "app: let overrides of src and version reach the ui"
     assert patched.body.startswith("Overriding src, version and patches with overrideAttrs leaves the ui as\n")
-    assert "A new version may also need another npmDeps of the ui." in " ".join(said.body.split())
+    assert "A new version may also need a new hash for ui.npmDeps." in " ".join(said.body.split())
     assert "npmDeps" not in message(("app",), replace(change, follows={})).body
     itself = message(("app",), replace(change, hashed={"ui": ("ui",)}))
-    assert "may also need another ui. Use" in " ".join(itself.body.split())
+    assert "may also need a new hash for ui. Use" in " ".join(itself.body.split())
     names = ("one-of-several",)
     long = replace(change, own=OWN, along={name: ("passthru", name) for name in names})
-    ends = "also need another npmDeps of the ui. Define one-of-several in passthru, too, where overrides reach it."
+    ends = "also need a new hash for ui.npmDeps. Define one-of-several in passthru, too, where overrides reach it."
     assert said_of(("app",), long).steps[0].paragraph.endswith(ends)
-    longer = replace(long, along={f"n{number}": ("passthru", f"n{number}") for number in range(4)})
-    brief = said_of(("app",), longer).steps[0].paragraph
-    assert brief.endswith(
-        "also need another npmDeps. Define n0, n1, n2 and n3 in passthru, too, where overrides reach them."
-    )
     inner = replace(lifted(one=SHOWN, two=SHOWN), methods={name: ("passthru", "deps", name) for name in ("one", "two")})
     assert message(("app",), inner).body.startswith("passthru.deps exposes one and two, but the build takes them from")
 
@@ -313,7 +308,7 @@ def test_a_part_that_passthru_shows_and_is_fetched_by_a_hash_says_both() -> None
     assert " ".join(said.body.split()) == (
         "passthru exposes the ui, but the build takes it from the let: replacing it with overrideAttrs has no effect "
         "on the build. Move its definition into passthru, take version from finalAttrs there, and let the build take "
-        "it from finalAttrs, too. A new version may also need another src of the ui."
+        "it from finalAttrs, too. A new version may also need a new hash for ui.src."
     )
 
 

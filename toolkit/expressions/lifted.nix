@@ -266,7 +266,15 @@ let
         old:
         if old ? vendorStaging then { vendorStaging = rehashed old.vendorStaging; } else { outputHash = fake; }
       );
-  download = holder: value: if isString value then holder.goModules or null else value.vendorStaging or value;
+  # A part may itself be the download.
+  download =
+    name: holder: value:
+    if name == "outputHash" then
+      holder
+    else if isString value then
+      holder.goModules or null
+    else
+      value.vendorStaging or value;
 
   # The package in another version with another hash of all that is downloaded for it, and the downloads by the old ones;
   # null if the version does not change the source.
@@ -295,7 +303,7 @@ let
         in
         {
           name = builtins.concatStringsSep "." path;
-          value = drvPath (download holder (holder.${last path} or null));
+          value = drvPath (download (last path) holder (holder.${last path} or null));
         };
     in
     if downloads == [ ] || drvPath ((withHashes [ ]).src or null) == drvPath (package.src or null) then

@@ -81,7 +81,9 @@ class CalledNames(Struct, frozen=True, kw_only=True):
 
     def package(self, file: PurePosixPath) -> str:
         """Return the likeliest attribute path of a file's package: the known one, else a guess from the file's path."""
-        return self.known(file) or (file.parent.name if file.name == "default.nix" else file.stem)
+        around = (self.called[path] for path in file.parents if path in self.called)
+        guess = file.parent.name if file.name == "default.nix" else file.stem
+        return self.known(file) or next(around, guess)
 
     def calls(self, file: PurePosixPath) -> bool:
         """Return whether callPackage calls a file itself, by pkgs/by-name or in a package set."""
@@ -91,12 +93,13 @@ class CalledNames(Struct, frozen=True, kw_only=True):
     def known(self, file: PurePosixPath) -> str | None:
         """Return the attribute path of a file's package by pkgs/by-name, a call or its directory, or None.
 
-        A file in pkgs/by-name has the name of its directory, even if a set calls it by another one.
+        A file in pkgs/by-name has the name of its directory, even if a set calls it by another one. One further
+        below a directory that is called may be of any package.
         """
         if _is_by_name(file):
             return file.parent.name
         for path in (file, *file.parents):
-            if (attribute := self.called.get(path)) is not None:
+            if path in {file, file.parent} and (attribute := self.called.get(path)) is not None:
                 return attribute
             if (packages := _DIRECTORIES.get(str(path.parent))) is not None:
                 return f"{packages}.{path.stem if path == file else path.name}"

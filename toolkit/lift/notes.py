@@ -12,6 +12,7 @@ from toolkit.nix.attributes import inherited, value
 from toolkit.nix.tree import Node
 
 _HASH = re.compile(r"hash|sha256|\w+(Hash|Sha256)")
+_VERSION = re.compile(r"\bversion\b")
 _LOCKED = {"cargoLock", "mitmCache", "nugetDeps", "pubspecLock"}
 """Attributes that a file of hashes is for."""
 
@@ -98,8 +99,10 @@ def downloads(planned: LiftPlan) -> tuple[tuple[str, ...], ...]:
 
 def is_fetched(planned: LiftPlan) -> bool:
     """Return whether the package's source is fetched by a hash, and takes a version that others follow."""
-    sources = (planned.shape.bindings[name] for name in planned.own if planned.routes[name].path == ("src",))
-    return "version" in planned.follows and any(True for source in sources for _ in _downloads(source))
+    sources = [planned.shape.bindings[name] for name in planned.own if planned.routes[name].path == ("src",)]
+    sources += [node for path, node in planned.construction.attributes if path == ("src",)]
+    follows = "version" in planned.follows
+    return follows and any(True for node in sources if _VERSION.search(node.text) for _ in _downloads(node))
 
 
 def packed(planned: LiftPlan) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ from toolkit.nix import program
 from toolkit.proposal import judged, recipes, texts
 from toolkit.proposal.judged import Judging
 from toolkit.proposal.leaf import Series
-from toolkit.proposal.lifted import LIFTED, Asking, LiftQuestion, ask_about, why_not
+from toolkit.proposal.lifted import LIFTED, NO_FUNCTION, Asking, LiftQuestion, ask_about, why_not
 from toolkit.proposal.prove import Stage
 from toolkit.proposal.recipes import Recipe
 from toolkit.proposal.requests import Request, command
@@ -301,6 +301,8 @@ def _alone(found: Opened, tree: NixpkgsTree, *, progress: Progress) -> LiftCase:
         refusal = RefusalError(f"{target.file}: {verdict.why}")
         if asking.late:
             raise refusal
+        if verdict.why == NO_FUNCTION:
+            break
     if refusal is None:
         raise RefusalError(f"{target.file}: no design lifts it")
     return _layer(found, tree, refusal, progress=progress)

@@ -153,14 +153,13 @@ def pull_request_texts(  # noqa: PLR0913, PLR0917 - what is said is about all of
     short, others = _why(lifted)
     words = _words(lifted, [*lifted.follows])
     said = _read(words)
-    brief = {**words, "hashed": _hashes(lifted, "")}
-    hashes = [_read(each).hashed if words["hashed"] and lifted.follows else "" for each in (words, brief)]
+    hashed = said.hashed if words["hashed"] and lifted.follows else ""
     updated = said.updated if lifted.updated else ""
     along = _along(words, lifted) if lifted.along else ""
     recs = [said.unfolded] * bool(lifted.unfolded) + [said.recursive] if lifted.recursive else []
     own = said.own if lifted.own else ""
     apart = said.apart if lifted.apart else ""
-    every = product((along, ""), (apart, ""), (*hashes, ""), (*recs, ""), (own, ""))
+    every = product((along, ""), (apart, ""), (hashed, ""), (*recs, ""), (own, ""))
     shorter = (
         " ".join(filter(None, (short, third, updated, others, first, second, last, fourth)))
         for first, second, third, fourth, last in every
@@ -188,9 +187,10 @@ def _bump(package: str, lifted: Lifted) -> str:
     parts = [(path, _rehashed(path[-1], "part")) for path in lifted.downloads if len(path) > 1]
     for place in dict.fromkeys(path[:-2] for path, _ in parts):
         within = [
-            f"{path[-2]} = old.{'.'.join(path[:-1])}.overrideAttrs (part: {{ {change} }});"
+            f"{path[-2]} = old.{'.'.join(path[:-1])}.overrideAttrs ({holder}: {{ {change} }});"
             for path, change in parts
             if path[:-2] == place
+            for holder in ["part" if "part." in change else "_"]
         ]
         if place:
             within = [f"{place[0]} = old.{place[0]} // {{", *(f"  {line}" for line in within), "};"]
@@ -203,7 +203,7 @@ def _bump(package: str, lifted: Lifted) -> str:
 def _rehashed(name: str, holder: str) -> str:
     """Return the binding that gives a download another hash."""
     match name:
-        case "vendorHash":
+        case "outputHash" | "vendorHash":
             return f"{name} = lib.fakeHash;"
         case "cargoDeps":
             change = "deps: { vendorStaging = deps.vendorStaging.overrideAttrs (_: { outputHash = lib.fakeHash; }); }"
@@ -273,7 +273,7 @@ def _words(lifted: Lifted, names: Sequence[str]) -> dict[str, str]:
         "follow": "follow" if len(lifted.places) > 1 else "follows",
         "Use": "Drop" if lifted.dropped else "Use finalAttrs instead of",
         "rec": "the package's rec" if re.search(r"\brec \{", lifted.text) else "rec",
-        "hashed": _hashes(lifted, _whose(lifted)),
+        "hashed": _hashes(lifted),
         "needs": "also needs" if lifted.fetched else "may also need",
         "updated": _listed(_called([part.split(".") for part in lifted.updated])),
         "hashes": "their hashes" if len(lifted.updated) > 1 else "its hash",
@@ -312,24 +312,16 @@ def _reached(lifted: Lifted, methods: Sequence[tuple[str, ...]]) -> list[str]:
     return [path[-1] for path in lifted.along.values()] if {path[-1] for path in methods} <= {*OWN} else []
 
 
-def _whose(lifted: Lifted) -> str:
-    """Return which parts have all that is made by a hash; nothing if some have but a part of it, or are that.
-
-    Several are named only if others follow as well.
-    """
-    (parts, *others) = {*lifted.hashed.values()} or {()}
-    if not parts or others or {*parts} & {*lifted.hashed}:
-        return ""
-    if len(parts) > 1 and {*parts} == {lifted.methods[name][-1] for name in lifted.follows}:
-        return " of each"
-    return f" of {_listed(_called([(part,) for part in parts]))}"
-
-
-def _hashes(lifted: Lifted, whose: str) -> str:
-    """Return what a new source needs another one of: the hash of src, and what the parts download."""
-    return _listed(
-        [*["hash of src"] * lifted.fetched, *([f"{_listed([*lifted.hashed])}{whose}"] * bool(lifted.hashed))]
-    )
+def _hashes(lifted: Lifted) -> str:
+    """Return what a new source needs new hashes for, in words; nothing if there are none."""
+    own = [*["src"] * lifted.fetched, *(path[0] for path in lifted.downloads if len(path) == 1)]
+    parts = [
+        part if made in {part, "outputHash"} else f"{part}.{made}"
+        for made, names in lifted.hashed.items()
+        for part in names
+    ]
+    found = [name.replace("vendorHash", "goModules") for name in (*own, *parts)]
+    return f"{'new hashes' if len(found) > 1 else 'a new hash'} for {_listed(found)}" if found else ""
 
 
 def _called(paths: Sequence[Sequence[str]]) -> list[str]:

@@ -401,7 +401,7 @@ _ELSE = ":1:33: the file does not end in one builder's call"
             None,
         ),
         (
-            "{ a }: let ui = buildUi { }; in if a then ui else ui",
+            "{ a }: let ui = buildUi { }; in if a then ui else a",
             _ELSE,
             None,
         ),

@@ -91,6 +91,18 @@ def test_a_branch_of_an_if_is_a_condition() -> None:
     assert "else finalAttrs.ui;" in lifted(text, "ui").text
 
 
+def test_the_package_that_an_if_comes_to_is_no_part_of_itself() -> None:
+    whole = 'b { src = 1; pname = "whole"; e = ui; }'
+    lets = f'let ui = b {{ src = 2; pname = "ui"; }}; whole = {whole}; other = {whole}; in\n'
+
+    def parts(end: str) -> list[str]:
+        return [found.name for found in find(read(Tree(f"{{ b, x }}: {lets}{end}", name="package.nix")))]
+
+    assert parts("whole") == parts("if x then whole else whole.with x") == ["ui"]
+    assert parts("if x then whole else other") == []
+    assert parts("if x then whole else b { p = whole; }") == ["ui", "whole"]
+
+
 def test_new_attributes_go_to_a_set_that_is_always_there() -> None:
     text = file("buildApp (lib.optionalAttrs x { meta = { }; } // {\n  e = [ ui ];\n})\n")
     assert "// {\n  e = [ finalAttrs.passthru.ui ];\n  passthru = { inherit ui; };\n})" in lifted(text).text

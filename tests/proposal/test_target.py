@@ -71,5 +71,13 @@ def test_a_file_is_named_by_its_path_in_the_tree_or_on_the_machine(tree: Path, m
         find_target(tree, "none.nix")
 
 
+def test_a_file_that_no_package_is_known_to_be_written_in_is_refused(tree: Path) -> None:
+    file = PurePosixPath("pkgs/servers/apps/ui/package.nix")
+    (tree / file.parent).mkdir(parents=True)
+    shutil.copy(tree / NOTES, tree / file)
+    with pytest.raises(LayoutError, match=rf"^{file}: no attribute path leads to a package that is written here$"):
+        find_target(tree, str(file))
+
+
 def test_what_a_leaf_is_loaded_from_has_a_module_and_a_name() -> None:
     assert registry.loaded("toolkit.errors:ToolkitError") is errors.ToolkitError

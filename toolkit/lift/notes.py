@@ -4,8 +4,9 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
-from toolkit.lift.bindings import PASSTHRU, shared
+from toolkit.lift.bindings import PASSTHRU, origin, shared
 from toolkit.lift.plan import FOLLOWED, OWN, LiftPlan
+from toolkit.lift.planning import is_made_with
 from toolkit.lift.shape import Shape, path_of, selection
 from toolkit.lift.wanted import equals
 from toolkit.nix.attributes import inherited, value
@@ -118,7 +119,8 @@ def _hashed(planned: LiftPlan, parts: Iterable[str]) -> Iterator[tuple[str, str]
     """Yield parts with those of their attributes that are made by a hash, which may have to change with the source."""
     shape = planned.shape
     followed = [shape.tree.nodes[index] for index in planned.followed]
-    for part in parts:
+    origins = [where for attribute in FOLLOWED if (where := origin(shape, attribute)) is not None]
+    for part in (each for each in parts if is_made_with(shape, each, origins)):
         for made, around in _downloads(shape.bindings[part]):
             takes = around is None or any(around.contains(use) for use in followed)
             if made != "patches" and (takes if made == "src" else not _is_read(shape, around)):

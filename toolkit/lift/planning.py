@@ -4,7 +4,7 @@ A plan that cannot be right is refused, with its place in the file.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain
 from shlex import quote
 
@@ -321,12 +321,17 @@ def _conditions(planned: LiftPlan, node: Node) -> list[Condition]:
 def can_follow(shape: Shape, name: str, follow: Sequence[str]) -> bool:
     """Return whether a part shares the followed attributes, and does not combine its own source with that version."""
     common = set(follow) & set(shared(shape, name))
+    origins = {where for attribute in follow if (where := origin(shape, attribute)) is not None}
+    return "src" in common or (bool(common) and is_made_with(shape, name, origins))
+
+
+def is_made_with(shape: Shape, name: str, origins: Collection[Origin]) -> bool:
+    """Return whether the source of a part, if it has one, takes something from one of these places."""
     part = builder_call(result(value(shape.bindings[name])), overrides=True)
-    sources = {where for attribute in follow if (where := origin(shape, attribute)) is not None}
-    if not common or "src" in common or part is None:
-        return bool(common)
+    if part is None:
+        return True
     own = [(path[0], node) for path, node in part.attributes if path in {("src",), ("srcs",)}]
-    return not own or not sources.isdisjoint(_made_with(shape, part, own))
+    return not own or not {*origins}.isdisjoint(_made_with(shape, part, own))
 
 
 def _made_with(shape: Shape, part: BuilderCall, attributes: Sequence[tuple[str, Node]]) -> Iterator[Origin]:

@@ -55,8 +55,8 @@ class BuilderCall(Struct, frozen=True, kw_only=True):
 class Shape(Struct, frozen=True, dict=True):
     """A file as a function of packages: `functions` and `lets` surround `body`, the outermost first.
 
-    If the lets end in the name of one of their own bindings, `body` is that binding's value. The last let may be inside
-    the body, in the builder's function of the final attributes.
+    If the lets end in the name of one of their own bindings, or an `if` comes to one, `body` is that binding's value.
+    The last let may be inside the body, in the builder's function of the final attributes.
     """
 
     tree: Tree
@@ -123,7 +123,10 @@ def read(tree: Tree, start: Node | None = None) -> Shape:
     functions = tuple(node for node in around if node.kind == "function_expression")
     lets = tuple(node for node in around if node.kind == "let_expression")
     shape = Shape(tree=tree, functions=functions, lets=lets, body=around[-1])
-    named = shape.bindings.get(shape.body.text) if shape.body.kind == "variable_expression" else None
+    is_choice = shape.body.kind == "if_expression" and _only_call(shape.body) is None
+    ends = map(result, branches(shape.body) if is_choice else [shape.body])
+    names = {end.text for end in ends if end.kind == "variable_expression"}
+    named = shape.bindings.get(names.pop()) if len(names) == 1 else None
     if named is not None and named.kind == "binding":
         shape = replace(shape, body=result(value(named)))
     if (only := _only_call(shape.body)) is not None:

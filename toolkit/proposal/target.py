@@ -108,8 +108,10 @@ def _written_in(root: Path, file: PurePosixPath, likely: str) -> Target:
     if found is not None:
         package, place = found
         return Target(package=package, file=file, systems=place.systems, broken=place.broken)
-    if (other := locate(root, [likely]).get(likely)) is not None:
-        fact = f"no attribute path leads to a package that is written here; '{likely}' is in {other.file}"
+    other = locate(root, [likely]).get(likely)
+    if other is not None or CalledNames.of(root).known(file) is None:
+        where = f"; '{likely}' is in {other.file}" if other is not None else ""
+        fact = f"no attribute path leads to a package that is written here{where}"
         raise LayoutError(f"{file}: {fact}", hint="name the package itself")
     return Target(package=likely, file=file)
 

@@ -5,6 +5,7 @@ import pytest
 from tests.lift.texts import HEAD, lifted, package, rewritten
 from toolkit.errors import LayoutError, RefusalError
 from toolkit.lift.bindings import Reachability, find
+from toolkit.lift.final_attrs import final_attrs
 from toolkit.lift.plan import Design, LiftWay
 from toolkit.lift.rewriting import lift
 from toolkit.lift.shape import read
@@ -142,6 +143,14 @@ def test_what_a_rec_set_inherits_from_the_let_is_taken_from_there() -> None:
     assert rewritten(text) == text.replace("buildApp rec {", "buildApp (finalAttrs: {").replace(
         f"e = {names};\n}}\n", f"e = finalAttrs.{uses};\n}})\n"
     )
+
+
+def test_a_lift_leaves_an_argument_that_a_rec_set_inherits_and_a_recipe_does_not() -> None:
+    text = package("buildApp rec {\n  inherit version;\n  e = [ ui ];\n  f = version;\n}\n")
+    made = lifted(text)
+    assert "  inherit version;\n  e = [ finalAttrs.passthru.ui ];\n  f = version;\n" in made.text
+    assert (made.recursive, made.dropped) == (True, True)
+    assert "  f = finalAttrs.version;\n" in final_attrs(text, name="package.nix")
 
 
 def test_a_rec_set_that_has_final_attributes_already_becomes_a_plain_one() -> None:

@@ -39,11 +39,12 @@ def unfold(
     references: Iterable[Reference],
     sets: Collection[int],
     leaving: Collection[str],
+    kept: Collection[str] = ("let_expression",),
 ) -> tuple[Mapping[int, tuple[str, ...]], list[Edit]]:
     """Make some `rec` sets of a builder's call plain: return the uses' paths among the final attributes, and edits.
 
-    Names that a set inherits from a let mean the same without `rec`, unless `leaving` contains them. Raise
-    RefusalError for a use of an attribute whose final value may differ.
+    Names that a set inherits from a scope of a `kept` kind mean the same without `rec`, unless `leaving` contains them.
+    Raise RefusalError for a use of an attribute whose final value may differ.
     """
     edits = [
         Edit(literal.start, next(child for child in literal.children if child.kind == "{").start, "")
@@ -57,7 +58,7 @@ def unfold(
         if use.scope is None or use.scope.node.index not in sets:
             continue
         owner = source(use.name, use.scope.node)
-        if use.name not in leaving and owner is not None and owner.kind == "let_expression":
+        if use.name not in leaving and owner is not None and owner.kind in kept:
             continue
         lost = f"{builder} drops it: there is no finalAttrs.{use.name}" if python and use.name in _DROPPED else None
         if use.name in _DECIDED:

@@ -92,7 +92,9 @@ def carry_out(planned: LiftPlan) -> Lifted:
     capture.require_meanings(planned)
     layered = layer.attributes(planned) if design is Design.LAYER else ()
     sets = recursive(construction) if design is not Design.LAYER else frozenset[int]()
-    final, unfolded = unfold(construction, references, sets, {*planned.routes, *planned.taken, *planned.follows})
+    # A lift leaves the file's arguments as they are; a recipe lets what is made with them follow overrides.
+    kept = ("let_expression", "function_expression") if planned.names else ("let_expression",)
+    final, unfolded = unfold(construction, references, sets, {*planned.routes, *planned.taken, *planned.follows}, kept)
     taken = {index: path for index, path in final.items() if path[-1] not in {*planned.routes, "pname"}}
     targets: dict[int, tuple[tuple[str, ...], ...]] = {index: (path,) for index, path in final.items()}
     targets |= {use.node.index: ((use.name,),) for use in references if layer.leaves(construction, layered, use)}

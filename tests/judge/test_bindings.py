@@ -177,3 +177,15 @@ def test_a_table_of_the_package_set_makes_sets_and_has_what_it_inherits() -> Non
     assert places.inherited([("gnome", "gvfs"), ("gnome", "other")]) == {("gvfs",)}
     files = (ALL_PACKAGES, "pkgs/top-level/python-packages.nix", "pkgs/tools/parts/default.nix")
     assert [places.is_table(file) for file in files] == [True, True, False]
+
+
+def test_each_version_of_a_language_but_the_default_has_sets_of_its_own() -> None:
+    table = b"""{
+  python3 = python313;
+  python313Packages = recurseIntoAttrs python313.pkgs;
+  python314Packages = recurseIntoAttrs python314.pkgs;
+}
+"""
+    places = Map(NixpkgsTree(root=specimen.path(), key="specimen"), {ALL_PACKAGES: table})
+    assert ("python314Packages",) in places.families()
+    assert ("python313Packages",) not in places.families()

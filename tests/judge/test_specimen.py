@@ -11,7 +11,7 @@ import pytest
 from toolkit import specimen
 from toolkit.cache import VARIABLE
 from toolkit.git.reading import TreeFile
-from toolkit.judge import JudgeRequest, asking, audience, extent, ground, judge, made, readers, sides
+from toolkit.judge import JudgeRequest, asking, audience, extent, ground, judge, made, readers, record, sides
 from toolkit.judge.asking import Question
 from toolkit.judge.differences import Expectation, Judgement, Kind, Weight, exit_code
 from toolkit.judge.extent import Extent
@@ -460,6 +460,8 @@ def test_a_nixos_test_is_evaluated_if_that_is_asked_for(monkeypatch: pytest.Monk
     judgement = judge(change(reader, regression), JudgeRequest(systems=(NATIVE,), nixos=True), progress=Silence())
     changed = {(each.weight.value, each.attribute) for each in judgement.steps[1].differences}
     assert {("change", "notes-server"), ("change", "nixosTests.docker")} <= changed
+    gaps = {gap.what: gap.reason for gap in second(reader, regression).not_covered}
+    assert gaps["nixos/tests/docker.nix"].endswith("are not evaluated: --nixos, for the tests")
     monkeypatch.setattr(audience, "_MOST_TESTS", 0)
     judgement = judge(change({**edits, **regression}), JudgeRequest(systems=(NATIVE,), nixos=True), progress=Silence())
     assert [(gap.what, gap.reason) for gap in judgement.unknown] == [("1 more NixOS test", "too many")]
@@ -525,6 +527,15 @@ def test_a_file_that_is_not_nix_any_more_is_a_regression_of_its_package() -> Non
     assert (found.weight, found.kind, found.attribute) == (Weight.REGRESSION, Kind.EVALUATION, "notes-server")
     assert found.what == "its file is not Nix any more"
     assert "undefined variable 'nobodyHasThis'" in str(found.after)
+
+
+def test_nix_is_asked_why_the_first_that_no_longer_evaluate_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record, "_MOST_REASONS", 1)
+    name = 'pname = throw "gone"; '
+    judgement = judged({NOTES: ("pname = ", f"{name}old = "), BOARD: ("pname = ", f"{name}old = ")})
+    broken = [each for each in judgement.differences if each.what == "no longer evaluates"]
+    assert {each.attribute for each in broken} >= {"notes-server", "status-board"}
+    assert ["gone" in str(each.after) for each in broken].count(True) == 1
 
 
 def test_a_change_of_the_library_is_unknown() -> None:

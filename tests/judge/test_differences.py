@@ -332,6 +332,17 @@ def test_a_fetch_that_has_the_hash_of_another_now_is_compared_with_that() -> Non
     assert (weight, what.partition(":")[0]) == (WORST, "src is fetched differently (urls) and its hash is that of web")
 
 
+def test_what_stands_beside_the_places_of_a_fetch_is_a_note() -> None:
+    before, after = (fetched("src", drv, "a") for drv in (DRV, OTHER))
+    after["attributes"]["env"] = {"PROXY": "1"}
+    ((_, weight, _, _, _),) = fetches(SUBJECT, [before], [after])
+    assert weight is LEAST
+    for each in (before, after):
+        del each["attributes"]["urls"]
+    ((_, weight, _, _, _),) = fetches(SUBJECT, [before], [after])
+    assert weight is WORST
+
+
 def test_another_tag_is_another_revision() -> None:
     before, after = (fetched("src", drv, "a") for drv in (DRV, OTHER))
     before["attributes"]["rev"], after["attributes"]["tag"] = "1", "2"

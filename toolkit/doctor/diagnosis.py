@@ -129,16 +129,9 @@ def by_log(log: Log, diagnosis: Diagnosis) -> Diagnosis:
         verdict = f"{diagnosis.verdict}; {fact}" if diagnosis.verdict else fact
         return replace(diagnosis, log=log, verdict=verdict)
     facts = {condition.name: condition.fact for condition in diagnosis.conditions}
-    found = next(
-        (
-            f"{entry.name}: {facts.get(suspect.name, suspect.fact)}"
-            for entry in log.entries
-            for suspect in entry.suspects
-            if suspect.here
-        ),
-        None,
-    )
-    return replace(diagnosis, log=log, health=Health.ILL, verdict=found or _suspicion(log))
+    here = ((entry, suspect) for entry in log.entries for suspect in entry.suspects if suspect.here)
+    found = (f"{entry.name}: {facts.get(suspect.name, suspect.fact)}" for entry, suspect in here)
+    return replace(diagnosis, log=log, health=Health.ILL, verdict=next(found, None) or _suspicion(log))
 
 
 def _suspicion(log: Log) -> str:
@@ -256,12 +249,11 @@ def _excerpt(line: str, symptom: Symptom) -> str:
 
 def _suspect(cause: PossibleCause, role: Role | None, machine: Machine | None, port: int) -> Suspect:
     facts = {"port": str(port)} | ({"user": machine.user.name} if machine is not None else {})
-    known = machine is not None
     return Suspect(
         name=cause.name,
         fact=cause.fact,
         check=cause.check,
         here={Role.CAUSE: True, Role.OK: False}.get(role) if role is not None else None,
         remedies=cause.remedies(nixos=machine is not None and machine.is_nixos, **facts),
-        on_nixos=cause.remedies(nixos=True, **facts) if not known and cause.nixos else (),
+        on_nixos=cause.remedies(nixos=True, **facts) if machine is None and cause.nixos else (),
     )

@@ -164,10 +164,9 @@ def _source(path: Path) -> Path | None:
     """Return what a security wrapper runs: until 2023 a file beside it named it, since then the wrapper does."""
     with suppress(OSError):
         return Path(path.with_name(f"{path.name}.real").read_text())
-    with suppress(OSError):
-        if path.stat().st_size <= _WRAPPER_BYTES:
-            text = path.read_bytes()
-            if b"inherit capabilities" in text:
-                found = re.search(rb"(?<=[\0'`])/[^\0'`]*/(?:docker-)?rootlesskit(?=[\0'`])", text)
-                return Path(os.fsdecode(found[0])) if found else None
+    with suppress(ToolkitError):
+        text = content(path)
+        if b"inherit capabilities" in text:
+            found = re.search(rb"(?<=[\0'`])/[^\0'`]*/(?:docker-)?rootlesskit(?=[\0'`])", text)
+            return Path(os.fsdecode(found[0])) if found else None
     return None

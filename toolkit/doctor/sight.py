@@ -20,7 +20,7 @@ from toolkit.doctor.programs import Program, Trial
 from toolkit.doctor.symptoms import causes
 from toolkit.errors import ToolkitError
 from toolkit.nix import wrappers
-from toolkit.nix.wrappers import PathOrder, Wrapper
+from toolkit.nix.wrappers import Wrapper
 
 # The programs that dockerd-rootless.sh looks for, in this order, each on all of PATH.
 _KITS = ("docker-rootlesskit", "rootlesskit")
@@ -29,27 +29,6 @@ _KITS = ("docker-rootlesskit", "rootlesskit")
 _LAUNCHERS = ("dockerd-rootless", "dockerd-rootless.sh")
 _PLACES = ("/usr/share/docker.io/contrib", "/run/current-system/sw/bin")
 _NESTED = 8
-
-
-class Launcher(Struct, frozen=True, kw_only=True):
-    """A dockerd-rootless: its wrappers, outermost first, and the script inside."""
-
-    path: Path
-    wrappers: tuple[Wrapper, ...]
-    script: Path
-
-    def environment(self, caller: Mapping[str, str]) -> dict[str, str]:
-        """Return the script's environment if the outermost wrapper starts in the environment `caller`."""
-        environment = dict(caller)
-        for wrapper in self.wrappers:
-            environment = wrapper.environment(environment)
-        return environment
-
-    @property
-    def order(self) -> PathOrder:
-        """The entries that all wrappers together put before and after the caller's PATH."""
-        steps = tuple(step for wrapper in self.wrappers for step in wrapper.steps)
-        return wrappers.Wrapper(program=str(self.script), steps=steps).order
 
 
 class View(Struct, frozen=True, kw_only=True):
@@ -83,14 +62,15 @@ class View(Struct, frozen=True, kw_only=True):
 class Sight(Struct, frozen=True, kw_only=True):
     """All observations.
 
-    The first of `views` applies to the daemon's next start. `trials` has the result of running each candidate there
-    that has the capability. `dockerd` belongs to the next start too; `version` is None if it prints none. Every program
-    may listen on ports from `first_port` up; `port` is the user's port.
+    `launcher` are all wrappers of dockerd-rootless as one. The first of `views` applies to the daemon's next start.
+    `trials` has the result of running each candidate there that has the capability. `dockerd` belongs to the next start
+    too; `version` is None if it prints none. Every program may listen on ports from `first_port` up; `port` is the
+    user's port.
     """
 
     machine: Machine
     service: Service
-    launcher: Launcher
+    launcher: Wrapper
     daemon: Daemon | None
     own: Process | None
     views: tuple[View, ...]
@@ -156,16 +136,11 @@ class Sight(Struct, frozen=True, kw_only=True):
         entries = view.path.split(":")
         directory = str(program.path.parent)
         place = f"entry {entries.index(directory) + 1} of {len(entries)}" if directory in entries else "on PATH"
-        try:
+        with suppress(ToolkitError):
             order = self.launcher.order
-        except ToolkitError:
-            return place
-        # The running daemon may have been started by another wrapper.
-        known = tuple(entries[: len(order.prefix)]) == order.prefix
-        if known and directory in order.prefix:
-            return f"{place}, prefixed by the wrapper"
-        if known and directory in order.suffix:
-            return f"{place}, appended by the wrapper"
+            # The running daemon may have been started by another wrapper.
+            if tuple(entries[: len(order.prefix)]) == order.prefix and directory in (*order.prefix, *order.suffix):
+                return f"{place}, {'prefixed' if directory in order.prefix else 'appended'} by the wrapper"
         return place
 
 
@@ -240,7 +215,7 @@ def sight(machine: Machine, *, docker: Path | None, port: int) -> Sight:
     )
 
 
-def launcher(machine: Machine, service: Service, wanted: Path | None) -> Launcher:
+def launcher(machine: Machine, service: Service, wanted: Path | None) -> Wrapper:
     """Return the dockerd-rootless to examine: the user's choice, the service's, or the shell's.
 
     `wanted` is a docker package or the program itself. Raise ToolkitError if there is none, or it is unreadable.
@@ -266,16 +241,15 @@ def launcher(machine: Machine, service: Service, wanted: Path | None) -> Launche
     )
 
 
-def _open(path: Path) -> Launcher:
-    read: list[Wrapper] = []
-    program = path
-    while len(read) < _NESTED:
-        resolved = program.resolve()
-        wrapper = wrappers.read(programs.content(resolved), name=str(program))
+def _open(path: Path) -> Wrapper:
+    """Return all wrappers of a script, the outermost first, as one; of a script itself, one that changes nothing."""
+    read = Wrapper(program=str(path))
+    for _ in range(_NESTED):
+        resolved = Path(read.program).resolve()
+        wrapper = wrappers.read(programs.content(resolved), name=read.program)
         if wrapper is None:
-            return Launcher(path=path, wrappers=tuple(read), script=resolved)
-        read.append(wrapper)
-        program = Path(wrapper.program)
+            return read
+        read = Wrapper(program=wrapper.program, steps=read.steps + wrapper.steps)
     raise ToolkitError(f"{path}: more than {_NESTED} nested wrappers")
 
 

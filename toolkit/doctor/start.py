@@ -42,11 +42,6 @@ class SubordinateIds(Struct, frozen=True, kw_only=True):
         """The number of ids."""
         return sum(count for _, count in self.ranges)
 
-    @property
-    def enough(self) -> bool:
-        """Return whether the ids suffice to unpack images with ordinary user ids."""
-        return self.count >= _ENOUGH
-
     def overlap(self, own: int) -> str | None:
         """Return why the kernel refuses to map the ids: two ranges overlap, or one contains the user's `own` id."""
         spans = sorted((first, first + count - 1) for first, count in self.ranges if count)
@@ -193,7 +188,7 @@ def _subordinate_ids(sight: Sight) -> Observation:
         return cause(
             f"{user} has no subordinate ids in {' and '.join(str(each.path) for each in lacking)}", *evidence, ids=ids
         )
-    if not all(each.enough for each in found):
+    if any(each.count < _ENOUGH for each in found):
         return note(
             f"{user} has fewer than 65536 subordinate ids: some images cannot be unpacked",
             *evidence,

@@ -483,7 +483,7 @@ TABLE: dict[str, tuple[Spoiled, ...]] = {
         Spoiled(
             "entry that is lost",
             edit(DEMOTED, LESS),
-            ("util-linuxMinimal/bin:fuse-overlayfs/bin instead of /moby/libexec/docker:",),
+            ("util-linuxMinimal/bin:fuse-overlayfs/bin' instead of 'moby/libexec/docker:",),
         ),
         *(
             Spoiled(
@@ -554,7 +554,7 @@ TABLE: dict[str, tuple[Spoiled, ...]] = {
         Spoiled(
             "PATH that a first commit changes",
             edit(LIFTED, (USERS, "".join(reversed(USERS.splitlines(keepends=True))))),
-            ("PATH changed: moby/libexec/docker:",),
+            ("the prefix is 'moby/libexec/docker:",),
             alone=True,
         ),
         Spoiled("file without releases", everywhere("  docker_2", "  podman_2"), said=("exports no docker release",)),

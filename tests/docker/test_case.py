@@ -45,7 +45,7 @@ def test_stages_lie_in_the_cache(cache: Path) -> None:
 def test_stand_in_tree_has_what_is_required_and_nothing_that_would_be_captured() -> None:
     source = source_of("states/fixed")
     file = file_of(source.content.decode(), name="default.nix")
-    around = lay_out(source).ground.around
+    around = lay_out(source).around
     assert {"rootlesskit", "stdenv", "runc"} <= {*around.names}
     assert "moby" in file.formals
     assert registry.named()["docker"].parts == COMPONENTS
@@ -57,11 +57,11 @@ def test_package_of_any_stage_is_in_the_stand_in_tree() -> None:
     source = source_of("29.6")
     after = source.content.replace(b"      rootlesskit,\n", b"      rootlesskit,\n      more,\n", 1)
     laid_out = lay_out(source, {"before": source.content, "after": after})
-    assert "more" in laid_out.ground.around.names
+    assert "more" in laid_out.around.names
 
 
 def test_whole_nixpkgs_is_asked_and_around_a_part_the_stand_in_tree() -> None:
-    whole, part = lay_out(source_of("29.6")).ground, lay_out(source_of("24.0")).ground
+    whole, part = lay_out(source_of("29.6")), lay_out(source_of("24.0"))
     assert (whole.place, part.place) == ("the specimen's package set", "the stand-in tree")
     assert whole.tree == whole.whole
     assert part.tree == part.stand_in
@@ -99,7 +99,7 @@ def test_missing_file_is_named_and_stood_in_for_by_an_empty_one(tmp_path: Path) 
     present, missing = beside(source)
     assert present == {"update.sh": TreeFile(content=b"x")}
     assert missing == ("cli-plugin-dirs-from-environment-25.patch", "cli-plugin-dirs-from-environment.patch")
-    beside_it = lay_out(source).ground.around.beside
+    beside_it = lay_out(source).around.beside
     assert (beside_it["update.sh"].content, beside_it[missing[0]].content) == (b"x", b"")
 
 

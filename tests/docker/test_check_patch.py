@@ -10,7 +10,7 @@ from tests.progress import Steps
 from toolkit import specimen
 from toolkit.docker.case import BEFORE, LIFTED
 from toolkit.docker.claims import catalogue as proofs
-from toolkit.docker.foreign import DROP_WARNING
+from toolkit.docker.proposals import DROP_WARNING
 from toolkit.docker.steps import Demotion, steps
 from toolkit.model import Report, SourceRequest
 from toolkit.proposal.checking import check

@@ -10,12 +10,14 @@ from tests.designs import COMPONENTS, DESIGNS, METHODS, demoted
 from tests.progress import Steps
 from tests.trees import trees
 from toolkit import specimen
+from toolkit.docker import PathPlace
 from toolkit.docker.claims import catalogue as claims
+from toolkit.docker.meaning import place_of
 from toolkit.model import Report, SourceRequest, Status
 from toolkit.proposal.checking import check
 from toolkit.proposal.requests import CheckRequest
 from toolkit.sources.changes import ChangeRequest
-from toolkit.track.readings import Overridable, PathPlace, Reading, State
+from toolkit.track.readings import Overridable, Reading, State
 from toolkit.track.refs import TrackRequest, track
 
 TARGET = "pkgs/applications/virtualization/docker/default.nix"
@@ -84,7 +86,7 @@ class TestDesign:
             directory = tmp_path / str(number)
             directory.mkdir()
             reading = tracked(text, directory)
-            assert (reading.state, reading.overridable, reading.rootlesskit) == (state, Overridable.YES, place)
+            assert (reading.state, reading.overridable, place_of(reading)) == (state, Overridable.YES, place)
             assert {each.name: each.methods for each in reading.components} == methods(name)
 
 

@@ -1,7 +1,7 @@
 from msgspec.structs import replace
 
 from tests.docker.conftest import drafted
-from toolkit.docker.overlay import overlay_files
+from toolkit.docker.overlay_kinds import overlay_files
 from toolkit.model import Commit
 
 

@@ -1,32 +1,36 @@
+import re
+
 import pytest
 
 from tests import specimens
 from tests.track.conftest import layout
-from toolkit.docker import meaning
-from toolkit.track.readings import Overridable, PathPlace, Reading, State
+from toolkit.docker import PathPlace, meaning
+from toolkit.docker.meaning import place_of
+from toolkit.track.readings import Overridable, Reading, State
 
 
 def read(text: str | bytes) -> Reading:
     content = text if isinstance(text, bytes) else text.encode()
-    return meaning.read(content).reading
+    return meaning.read(content)
 
 
 STATES = {
-    "19.03": (State.NOT_APPLICABLE, Overridable.NOT_APPLICABLE, PathPlace.NO_WRAPPER, False),
-    "20.10.14": (State.NOT_FIXED, Overridable.NO, PathPlace.PREFIX, False),
-    "states/fixed": (State.FIXED, Overridable.YES, PathPlace.SUFFIX, False),
-    "states/half-demoted": (State.HALF_FIXED, Overridable.NO, PathPlace.SUFFIX, False),
-    "states/half-lifted": (State.HALF_FIXED, Overridable.PARTLY, PathPlace.PREFIX, True),
-    "states/no-wrapper": (State.UNKNOWN, Overridable.NO, PathPlace.UNKNOWN, True),
-    "states/unknown": (State.UNKNOWN, Overridable.UNKNOWN, PathPlace.UNKNOWN, None),
+    "19.03": (State.NOT_APPLICABLE, Overridable.NOT_APPLICABLE, PathPlace.NO_WRAPPER, "none"),
+    "20.10.14": (State.NOT_FIXED, Overridable.NO, PathPlace.PREFIX, "none"),
+    "states/fixed": (State.FIXED, Overridable.YES, PathPlace.SUFFIX, "none"),
+    "states/half-demoted": (State.HALF_FIXED, Overridable.NO, PathPlace.SUFFIX, "none"),
+    "states/half-lifted": (State.HALF_FIXED, Overridable.PARTLY, PathPlace.PREFIX, "there"),
+    "states/no-wrapper": (State.UNKNOWN, Overridable.NO, PathPlace.UNKNOWN, "there"),
+    "states/unknown": (State.UNKNOWN, Overridable.UNKNOWN, PathPlace.UNKNOWN, "unknown"),
 }
-USUAL = (State.NOT_FIXED, Overridable.NO, PathPlace.PREFIX, True)
+USUAL = (State.NOT_FIXED, Overridable.NO, PathPlace.PREFIX, "there")
 
 
 @pytest.mark.parametrize("name", [*specimens.LAYOUTS, *specimens.STATES])
 def test_specimen_means_what_it_was_written_for(name: str) -> None:
     reading = read(layout(name))
-    assert (reading.state, reading.overridable, reading.rootlesskit, reading.todo) == STATES.get(name, USUAL)
+    todo = reading.fact("TODO").value
+    assert (reading.state, reading.overridable, place_of(reading), todo) == STATES.get(name, USUAL)
 
 
 @pytest.mark.parametrize("name", specimens.LAYOUTS)
@@ -39,9 +43,9 @@ def test_versions_are_the_files_own(name: str) -> None:
 
 def test_todo_alone_means_nothing() -> None:
     text = layout("29.6").replace("# TODO: move packages out of the let", "# packages in the let")
-    assert (read(text).state, read(text).todo) == (State.NOT_FIXED, False)
+    assert (read(text).state, read(text).fact("TODO").value) == (State.NOT_FIXED, "none")
     text = layout("states/fixed").replace("{ lib", "# TODO: move packages out of the let...in into top-level\n{ lib", 1)
-    assert (read(text).state, read(text).todo) == (State.FIXED, True)
+    assert (read(text).state, read(text).fact("TODO").value) == (State.FIXED, "there")
 
 
 @pytest.mark.parametrize(
@@ -58,18 +62,18 @@ def test_todo_alone_means_nothing() -> None:
 )
 def test_what_cannot_be_read_is_unknown_and_says_why(content: bytes, reason: str) -> None:
     reading = read(content)
-    assert (reading.state, reading.overridable, reading.rootlesskit) == (State.UNKNOWN, "unknown", "unknown")
+    assert (reading.state, reading.overridable, place_of(reading)) == (State.UNKNOWN, "unknown", "unknown")
     assert reading.reason is not None
     assert reason in reading.reason
 
 
-def test_place_of_a_syntax_error_is_the_files_own() -> None:
+def test_syntax_error_is_named_with_its_place() -> None:
     lines = layout("29.6").splitlines()
     number = next(index for index, line in enumerate(lines) if 'version = "29' in line)
     lines[number + 1] = "  }}} ]"
     reason = read("\n".join(lines)).reason
     assert reason is not None
-    assert f"cannot be parsed: {number + 2}:" in reason
+    assert re.fullmatch(r"cannot be parsed: \d+:\d+: syntax error", reason)
 
 
 def test_component_that_is_nowhere_is_not_called_bound() -> None:
@@ -82,7 +86,7 @@ def test_rootlesskit_that_is_used_in_another_way_is_not_called_gone() -> None:
     text = layout("states/half-demoted")
     assert "lib.makeBinPath [ rootlesskit ]" in text
     other = read(text.replace("lib.makeBinPath [ rootlesskit ]", "${rootlesskit}/bin"))
-    assert (other.rootlesskit, other.state) == (PathPlace.UNKNOWN, State.UNKNOWN)
+    assert (place_of(other), other.state) == (PathPlace.UNKNOWN, State.UNKNOWN)
 
 
 def test_wrapper_that_is_made_otherwise_is_unknown_and_says_why() -> None:
@@ -90,6 +94,6 @@ def test_wrapper_that_is_made_otherwise_is_unknown_and_says_why() -> None:
     flag = '--prefix PATH : "$out/libexec/docker:$extraPath:$extraUserPath"'
     assert flag in text
     reading = read(text.replace(flag, flag.replace("--prefix PATH :", "--set PATH")))
-    assert (reading.rootlesskit, reading.state) == (PathPlace.UNKNOWN, State.UNKNOWN)
+    assert (place_of(reading), reading.state) == (PathPlace.UNKNOWN, State.UNKNOWN)
     assert reading.reason is not None
     assert reading.reason.endswith(" bin/dockerd-rootless is made, or gets rootlesskit, in an unknown way")

@@ -10,7 +10,7 @@ from tests.asking import docker, propose
 from tests.clones import commit_all, git
 from tests.progress import Steps
 from toolkit.docker import TARGET
-from toolkit.docker.foreign import DROP_WARNING
+from toolkit.docker.proposals import DROP_WARNING
 from toolkit.docker.steps import DESIGNS, Demotion
 from toolkit.errors import LayoutError
 from toolkit.lift.plan import Design

@@ -56,7 +56,7 @@ def orders() -> dict[str, PathOrder]:
     case = cases.case(contents, name=str(TARGET), source=source)
     overlay = str(shipped_path(f"overlays/{rewrapping.OVERLAY}"))
     given = {"before": {}, "rewrapped": {"overlay": overlay}}
-    stand_in = case.ground.stand_in
+    stand_in = case.stand_in
     for stage in Demotion:
         given[stage] = {"series": str(trees.changed(stand_in, {TARGET: contents[stage]}).root)}
     names = {"before": "plain.moby", "rewrapped": "overlay"}

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
+from toolkit.docker import PathPlace
 from toolkit.git.history import FileCommit
 from toolkit.model import Oid
 from toolkit.track.answer import (
@@ -14,7 +15,7 @@ from toolkit.track.answer import (
     TrackAnswer,
     TrackVerdict,
 )
-from toolkit.track.readings import Component, Overridable, PathPlace, Reading, State
+from toolkit.track.readings import EVALUATION, Component, Fact, Overridable, Reading, State
 
 PATH = PurePosixPath("pkgs/applications/virtualization/docker/default.nix")
 EVIL = '<img src="https://localhost.invalid/x.png"><script>alert(1)</script> @someone #1 [a](b) | `c`'
@@ -28,11 +29,11 @@ def reading(state: State, overridable: Overridable, place: PathPlace, *, newest:
     return Reading(
         state=state,
         overridable=overridable,
-        overridable_by="evaluation",
-        rootlesskit=place,
-        rootlesskit_by="evaluation",
-        todo=state is State.NOT_FIXED,
-        layout="dockerGen in let … in, nixfmt style",
+        overridable_by=EVALUATION,
+        facts={
+            "rootlesskit": Fact(value=place, by=EVALUATION),
+            "TODO": Fact(value="there" if state is State.NOT_FIXED else "none"),
+        },
         newest=newest,
         releases={"docker_25": "25.0.16", "docker_29": newest},
         components=(Component(name="moby", bound="let", overridable=False),),

@@ -14,7 +14,7 @@ from tests import specimens
 from tests.forge.server import Forge, serving
 from tests.track.answers import everything
 from toolkit.cache import VARIABLE
-from toolkit.docker.tracking import Docker
+from toolkit.docker.tracking import DockerFiles
 from toolkit.git import reading
 from toolkit.model import Server, Silence
 from toolkit.track.answer import Ref, TrackAnswer
@@ -121,7 +121,7 @@ def cache(sealed: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @once
 def _known() -> dict[str, Reading]:
     contents: dict[str, bytes] = {reading.blob_id(text): text for text in map(str.encode, map(layout, _USED))}
-    return Docker(Memory()).read(contents)
+    return DockerFiles(Memory()).read(contents)
 
 
 def remember_layouts() -> None:

@@ -8,7 +8,7 @@ from tests.docker.test_evaluating import hostile
 from tests.track.conftest import layout
 from toolkit import process
 from toolkit.docker import evaluating
-from toolkit.docker.tracking import Docker
+from toolkit.docker.tracking import DockerFiles
 from toolkit.nix import limits
 from toolkit.track import memory as memories
 from toolkit.track.memory import Memory
@@ -17,7 +17,7 @@ from toolkit.track.readings import Reading, State, unknown
 
 def read(text: str | bytes, *, memory: Memory | None = None) -> Reading:
     content = text if isinstance(text, bytes) else text.encode()
-    return Docker(memory if memory is not None else Memory()).read({"a" * 40: content})["a" * 40]
+    return DockerFiles(memory if memory is not None else Memory()).read({"a" * 40: content})["a" * 40]
 
 
 def test_many_slow_versions_end_with_the_time_that_all_have(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,7 +30,7 @@ def test_many_slow_versions_end_with_the_time_that_all_have(monkeypatch: pytest.
     is_open = [text.replace("buildGoModule (\n", "(x: buildGoModule x) (\n") for text in texts]
     versions = {f"{number:040x}": text.encode() for number, text in enumerate(is_open)}
     began = time.monotonic()
-    found = Docker(memory).read(versions)
+    found = DockerFiles(memory).read(versions)
     assert time.monotonic() - began < 60
     assert memory.budget.left < 1
     reasons = [each.reason or "" for each in found.values()]
@@ -43,7 +43,7 @@ def test_versions_that_take_the_parser_long_end_with_the_time_that_all_have(monk
     monkeypatch.setattr(limits, "TOGETHER_SECONDS", 1.0)
     memory = Memory()
     versions = {f"{number:040x}": b"+".join([b"1"] * (100_000 + number)) for number in range(20)}
-    found = Docker(memory).read(versions)
+    found = DockerFiles(memory).read(versions)
     late = [blob for blob, each in found.items() if (each.reason or "").startswith("is not read: ")]
     assert len(late) > 5
     assert not {*late} & {*memory.known.readings}
@@ -52,7 +52,7 @@ def test_versions_that_take_the_parser_long_end_with_the_time_that_all_have(monk
 @pytest.mark.usefixtures("without_nix")
 def test_without_nix_the_syntax_decides_and_says_so() -> None:
     reading = read(layout("states/fixed"))
-    assert (reading.state, reading.overridable_by, reading.rootlesskit_by) == (State.FIXED, "syntax", "syntax")
+    assert (reading.state, reading.overridable_by, reading.fact("rootlesskit").by) == (State.FIXED, "syntax", "syntax")
 
 
 def test_what_nix_said_is_kept() -> None:

@@ -31,7 +31,7 @@ def test_change_of_meaning_is_told_once(nixpkgs: Nixpkgs, ask: Ask, file: Path) 
         ("master", "state", "not fixed", "fixed"),
         ("master", "overridable", "no", "yes"),
         ("master", "rootlesskit", "prefix", "suffix"),
-        ("master", "TODO", "there", "gone"),
+        ("master", "TODO", "there", "none"),
     ]
     assert answer.exit_code == 1
     assert ask(nixpkgs, state=file).exit_code == 0

@@ -9,13 +9,14 @@ from msgspec.structs import replace
 from tests.forge.server import Forge
 from tests.track.answers import reading
 from tests.track.conftest import TARGET, Nixpkgs, layout
+from toolkit.docker import PathPlace
 from toolkit.errors import ToolkitError
 from toolkit.git.history import FileCommit
 from toolkit.model import Oid
 from toolkit.track import verdict
 from toolkit.track.answer import Advice, Ref, RefKind, TrackAnswer, TrackVerdict
-from toolkit.track.readings import Overridable, PathPlace, State
-from toolkit.track.verdict import Used, UsedOverlay
+from toolkit.track.readings import Overridable, State
+from toolkit.track.verdict import Used
 
 Ask = Callable[..., TrackAnswer]
 
@@ -45,11 +46,9 @@ def at(name: str, what: str, kind: RefKind = RefKind.CHANNEL, *, blob: Oid = OLD
     )
 
 
-def judge(
-    *refs: Ref, pin: Ref | None = None, way: UsedOverlay = UsedOverlay.ANY, nixpkgs: str | None = None
-) -> TrackVerdict:
-    overlay = Used(way=way, blob=str(OLD), directory=Path("my overlay"))
-    return verdict.judge(refs, pin, used=Used() if way is UsedOverlay.ANY else overlay, nixpkgs=nixpkgs)
+def judge(*refs: Ref, pin: Ref | None = None, kind: str | None = None, nixpkgs: str | None = None) -> TrackVerdict:
+    overlay = Used(kind=kind, blob=str(OLD), directory=Path("my overlay"))
+    return verdict.judge(refs, pin, used=Used() if kind is None else overlay, nixpkgs=nixpkgs)
 
 
 PIN_OLD, PIN_NEW, PIN_ODD = (at("lock", what, RefKind.PIN) for what in ("not fixed", "fixed", "unknown"))
@@ -117,52 +116,52 @@ def test_answers_come_to_a_verdict_and_an_exit_code(
 
 def test_only_a_named_overlay_is_to_be_kept_or_removed() -> None:
     ref = at("u", "not fixed")
-    assert judge(ref, way=UsedOverlay.PATCHED).text == "keep the overlay: fixed nowhere yet"
+    assert judge(ref, kind="patched").text == "keep the overlay: fixed nowhere yet"
     assert judge(ref).text == "fixed nowhere yet"
     fixed = at("u", "fixed")
-    assert "you can remove the overlay" in judge(fixed, way=UsedOverlay.PATCHED).text
+    assert "you can remove the overlay" in judge(fixed, kind="patched").text
     assert "overlay" not in judge(fixed).text
 
 
 @pytest.mark.parametrize(
-    ("way", "own", "judgement"),
+    ("kind", "own", "judgement"),
     [
-        (UsedOverlay.REWRAP, "demoted", Advice.REMOVE),
-        (UsedOverlay.REWRAP, "fixed", Advice.REMOVE),
-        (UsedOverlay.REWRAP, "lifted", Advice.KEEP),
-        (UsedOverlay.REWRAP, "not fixed", Advice.KEEP),
-        (UsedOverlay.PATCHED, "demoted", Advice.KEEP),
-        (UsedOverlay.PATCHED, "fixed", Advice.REMOVE),
-        (UsedOverlay.PATCHED, "not fixed", Advice.KEEP),
-        (UsedOverlay.NAME, "not fixed", Advice.KEEP),
-        (UsedOverlay.NAME, "fixed", Advice.KEEP),
-        (UsedOverlay.ANY, "demoted", Advice.KEEP),
+        ("rewrap", "demoted", Advice.REMOVE),
+        ("rewrap", "fixed", Advice.REMOVE),
+        ("rewrap", "lifted", Advice.KEEP),
+        ("rewrap", "not fixed", Advice.KEEP),
+        ("patched", "demoted", Advice.KEEP),
+        ("patched", "fixed", Advice.REMOVE),
+        ("patched", "not fixed", Advice.KEEP),
+        ("wrapper-name", "not fixed", Advice.KEEP),
+        ("wrapper-name", "fixed", Advice.KEEP),
+        (None, "demoted", Advice.KEEP),
     ],
 )
-def test_verdict_is_about_the_overlay_that_is_used(way: UsedOverlay, own: str, judgement: Advice) -> None:
-    assert judge(at("u", "not fixed"), pin=at("lock", own, RefKind.PIN), way=way).judgement is judgement
+def test_verdict_is_about_the_overlay_that_is_used(kind: str | None, own: str, judgement: Advice) -> None:
+    assert judge(at("u", "not fixed"), pin=at("lock", own, RefKind.PIN), kind=kind).judgement is judgement
 
 
 def test_rewrapping_overlay_ends_where_rootlesskit_stands_in_the_suffix() -> None:
-    found = judge(at("u", "demoted"), way=UsedOverlay.REWRAP)
+    found = judge(at("u", "demoted"), kind="rewrap")
     assert (found.judgement, found.fixed_in) == (Advice.UPDATE, ())
     assert found.text.startswith("rootlesskit is out of the PATH prefix in u")
     unknown = replace(at("u", "not fixed"), reading=reading(State.UNKNOWN, Overridable.NO, PathPlace.UNKNOWN))
-    assert judge(unknown, way=UsedOverlay.REWRAP).judgement is Advice.UNKNOWN
+    assert judge(unknown, kind="rewrap").judgement is Advice.UNKNOWN
     # What is not known of the components is of no interest to it.
     half_known = replace(at("u", "not fixed"), reading=reading(State.UNKNOWN, Overridable.UNKNOWN, PathPlace.SUFFIX))
-    assert judge(half_known, way=UsedOverlay.REWRAP).judgement is Advice.UPDATE
+    assert judge(half_known, kind="rewrap").judgement is Advice.UPDATE
 
 
 def test_patched_overlay_is_made_anew_for_a_file_that_has_changed() -> None:
     pin = at("lock", "not fixed", RefKind.PIN, blob=NEW)
-    found = judge(at("u", "not fixed"), pin=pin, way=UsedOverlay.PATCHED, nixpkgs="./my lock/flake.lock")
+    found = judge(at("u", "not fixed"), pin=pin, kind="patched", nixpkgs="./my lock/flake.lock")
     assert found.judgement is Advice.RENEW
     assert verdict.exit_code(found, changed=False) == 10
     command = "unlet overlay --kind patched --nixpkgs './my lock/flake.lock' --out 'my overlay' --force"
     assert [step.command for step in found.next] == [command]
-    assert judge(at("u", "not fixed"), pin=pin, way=UsedOverlay.REWRAP).judgement is Advice.KEEP
-    later = judge(at("u", "not fixed", blob=NEW), way=UsedOverlay.PATCHED)
+    assert judge(at("u", "not fixed"), pin=pin, kind="rewrap").judgement is Advice.KEEP
+    later = judge(at("u", "not fixed", blob=NEW), kind="patched")
     assert later.judgement is Advice.KEEP
     assert "The docker file has changed upstream" in later.next[0].text
 
@@ -182,9 +181,9 @@ def test_what_to_do_is_named_with_its_command(nixpkgs: str, command: str | None)
     assert found.next[0].command == command
 
 
-def test_docker_without_rootlesskit_in_path_needs_the_wrapper_afterwards() -> None:
-    pin = replace(at("lock", "fixed", RefKind.PIN), reading=reading(State.FIXED, Overridable.YES, PathPlace.ABSENT))
-    assert any("finds no rootlesskit" in step.text for step in judge(pin=pin).next)
+def test_who_removes_the_overlay_keeps_the_wrapper() -> None:
+    assert any("Keep the security wrapper" in step.text for step in judge(pin=PIN_NEW).next)
+    assert judge(pin=PIN_NEW, kind="wrapper-name").next[0].text == "There is no overlay to remove."
 
 
 def test_state_that_is_not_known_is_named_and_never_counted_as_unfixed() -> None:
@@ -199,10 +198,10 @@ def test_overlay_is_known_by_its_report(tmp_path: Path) -> None:
     report = tmp_path / "report.json"
     report.write_text(json.dumps({"schema": 1, "source": {"blob": str(OLD), "origin": "x"}, "strategy": "hidden"}))
     assert verdict.read_overlay(tmp_path / "overlay") == Used(
-        way=UsedOverlay.PATCHED, blob=str(OLD), directory=tmp_path / "overlay"
+        kind="patched", blob=str(OLD), directory=tmp_path / "overlay"
     )
     (tmp_path / "overlay" / "report.json").write_text(json.dumps({"kind": "rewrap", "source": {"blob": str(NEW)}}))
-    assert verdict.read_overlay(tmp_path / "overlay").way is UsedOverlay.REWRAP
+    assert verdict.read_overlay(tmp_path / "overlay").kind == "rewrap"
 
 
 @pytest.mark.parametrize("content", [None, "", "[]", '{"kind": "rewrap"}', '{"kind": "x", "source": {"blob": "y"}}'])

@@ -8,13 +8,13 @@ import click
 from toolkit import documents, files
 from toolkit.cli import options, output
 from toolkit.cli.proving import OTHER
-from toolkit.docker import PACKAGE as DOCKER
 from toolkit.errors import ToolkitError, reason_of
 from toolkit.nix import limits
+from toolkit.proposal import registry
 from toolkit.track import table
 from toolkit.track.answer import TrackAnswer
 from toolkit.track.refs import TrackRequest, track
-from toolkit.track.verdict import Used, UsedOverlay, read_overlay
+from toolkit.track.verdict import Used, read_overlay
 
 _STDOUT = Path("-")
 
@@ -60,7 +60,7 @@ the overlay, update nixpkgs, make the overlay anew), 11 unknown for at least one
 @options.docker_option(
     "--kind",
     metavar="KIND",
-    type=click.Choice([way.value for way in UsedOverlay if way is not UsedOverlay.ANY]),
+    type=click.Choice([*registry.tracking(registry.usual()).overlays]),
     help="Your overlay's kind, if unlet did not write it: rewrap, patched, or wrapper-name for a wrapper "
     "docker-rootlesskit.",
 )
@@ -145,13 +145,13 @@ def command(
 
 def _used(target: str | None, overlay: Path | None, kind: str | None) -> Used:
     """Return the overlay that is used, of the package that is tracked."""
-    if target in {None, DOCKER} and overlay is None:
+    package = target or registry.usual()
+    if registry.is_named(package) and overlay is None:
         options.refuse_without(OTHER, "--binding")
-    if kind is not None and target not in {None, DOCKER}:
+    if kind is not None and not registry.is_named(package):
         raise click.UsageError(f"--kind: names a kind of docker's overlays, and {target} has none")
     if overlay is None:
-        way = UsedOverlay(kind) if kind is not None else UsedOverlay.ANY
-        return Used(package=target or DOCKER, way=way)
+        return Used(package=package, kind=kind)
     used = read_overlay(overlay)
     if target not in {None, used.package}:
         raise click.UsageError(f"{target}: {overlay} is an overlay of {used.package}")

@@ -3,6 +3,7 @@
 No parsing of arguments, no formatting for people.
 """
 
+from enum import StrEnum
 from pathlib import PurePosixPath
 
 PACKAGE = "docker"
@@ -15,3 +16,14 @@ COMPONENTS = ("docker-runc", "docker-containerd", "docker-tini", "moby")
 
 PREFIX_ENTRY = "rootlesskit"
 """The package that leaves the wrapper's PATH prefix."""
+
+
+class PathPlace(StrEnum):
+    """The position of rootlesskit in dockerd-rootless' PATH; PREFIX and BOTH are the defect."""
+
+    PREFIX = "prefix"
+    SUFFIX = "suffix"
+    BOTH = "prefix and suffix"
+    ABSENT = "absent"
+    NO_WRAPPER = "no wrapper"
+    UNKNOWN = "unknown"

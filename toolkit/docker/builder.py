@@ -75,7 +75,7 @@ def builder(file: DockerFile, root: Path | None = None) -> Builder:
     asked = ask_tree(root) if root is not None else None
     if asked is not None:
         return Builder(takes_function=asked, reason=f"the tree's {name} takes {'a' if asked else 'no'} function")
-    version = newest(release.version for release in file.releases())
+    version = newest(file.releases().values())
     young = version is not None and ordered(version) >= _SINCE
     reason = f"{name} takes {'a' if young else 'no'} function in a nixpkgs with docker {version}"
     return Builder(takes_function=young, reason=reason)

@@ -1,27 +1,24 @@
 """The series of docker, and the nixpkgs in which Nix evaluates it."""
 
-import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
 from pathlib import Path, PurePosixPath
 from threading import Lock
 from typing import TypeVar, cast
 
-from msgspec import Struct, field
+from msgspec import field
 from msgspec.structs import replace
 
 from toolkit import inside, process
-from toolkit.cache import default_cache
 from toolkit.docker import COMPONENTS, PACKAGE, TARGET, builder
-from toolkit.docker.rewrite.layout import DockerFile, docker_file, ordered
+from toolkit.docker.rewrite.layout import DockerFile, docker_file
 from toolkit.docker.steps import DEMOTE, LIFT, Demotion, demotion_of
 from toolkit.errors import CommandError, NotRunError, RefusalError, ToolkitError, only, tried
 from toolkit.git import reading
 from toolkit.git.reading import TreeFile
 from toolkit.inside import EntryKind
 from toolkit.lift.locating import CROSS, SYSTEMS
-from toolkit.model import Depth, Progress, Proposal, Silence, Source, SourceRequest
+from toolkit.model import Progress, Proposal, Silence, Source, SourceRequest
 from toolkit.nix import program
 from toolkit.proposal import judged, prove
 from toolkit.proposal.judged import Judging
@@ -40,8 +37,6 @@ BEFORE, LIFTED, DEMOTED = "before", "lifted", "demoted"
 STAGES = {LIFT: LIFTED, DEMOTE: DEMOTED}
 """The stage that each step leads to."""
 
-_SILENT = Silence()
-
 _MOST_BESIDE = 1 << 26
 """How many bytes may stand beside a file; a name counts as a thousand."""
 
@@ -57,27 +52,32 @@ class DockerStage(prove.Stage, frozen=True, kw_only=True, eq=False):
     file: DockerFile
 
 
-class Ground(Struct, frozen=True, kw_only=True, eq=False, dict=True):
-    """The nixpkgs to evaluate, and the depth; each tree is made on first use.
+class DockerCase(Series[DockerStage], frozen=True, kw_only=True, eq=False):
+    """A series to be proven in a nixpkgs, which is made on first use.
 
-    `around` makes the stand-in tree, `contents` has the file after each stage. If `offline`, nothing is fetched.
+    A foreign patch may do one of the steps alone, or both at once. `around` makes the stand-in tree. `beside` maps
+    names to the files that the source references; empty files replace those that are `missing`.
     """
 
-    source: Source
     around: Surroundings
-    contents: Mapping[str, bytes]
-    depth: Depth = field(default_factory=Depth)
-    offline: bool = True
-    progress: Progress = _SILENT
+    beside: Mapping[str, TreeFile]
+    missing: tuple[str, ...] = ()
+    demotion: Demotion | None = None
+    progress: Progress = Silence()
     _known: dict[str, object] = field(default_factory=dict[str, object])
     _asking: Lock = field(default_factory=Lock)
 
-    @cached_property
+    @property
     def whole(self) -> NixpkgsTree | None:
         """The whole nixpkgs around the file; None if it is not on this machine and the depth does not require it."""
-        if self.depth.whole:
-            return trees.whole(self.source, offline=self.offline, progress=self.progress)
-        return trees.at_hand(self.source, progress=self.progress)
+        if "whole" not in self._known:
+            offline = self.request.source.offline
+            self._known["whole"] = (
+                trees.whole(self.source, offline=offline, progress=self.progress)
+                if self.request.depth.whole
+                else trees.at_hand(self.source, progress=self.progress)
+            )
+        return cast("NixpkgsTree | None", self._known["whole"])
 
     @property
     def stand_in(self) -> NixpkgsTree:
@@ -89,11 +89,10 @@ class Ground(Struct, frozen=True, kw_only=True, eq=False, dict=True):
         """The nixpkgs to evaluate: the whole one, or the stand-in tree if only the file is available."""
         return self.whole or self.stand_in
 
-    def after(self, stage: str) -> NixpkgsTree:
+    def tree_of(self, stage: DockerStage) -> NixpkgsTree:
         """Return the nixpkgs with the file of a stage in it."""
-        content = self.contents[stage]
-        is_there = inside.find(self.tree.root, self.around.target) == content
-        return self.tree if is_there else trees.changed(self.tree, {self.around.target: content})
+        is_there = inside.find(self.tree.root, self.target) == stage.content
+        return self.tree if is_there else trees.changed(self.tree, {self.target: stage.content})
 
     def once(self, name: str, make: Callable[[], T]) -> T:
         """Return what is made on first use, which all claims share; an error is shared, too."""
@@ -112,35 +111,23 @@ class Ground(Struct, frozen=True, kw_only=True, eq=False, dict=True):
     @property
     def systems(self) -> tuple[str, ...]:
         """The systems to evaluate for: those that the user named, or the default ones."""
-        return self.depth.systems or (*SYSTEMS, CROSS)
+        return self.request.depth.systems or (*SYSTEMS, CROSS)
 
     @property
     def native(self) -> str:
         """One of them that is Linux and builds for itself."""
         return next((system for system in self.systems if "linux" in system and system != CROSS), SYSTEMS[0])
 
-
-class DockerCase(Series[DockerStage], frozen=True, kw_only=True, eq=False):
-    """A series to be proven. A foreign patch may do one of the steps alone, or both at once.
-
-    `beside` maps names to the files that the source references; empty files replace those that are `missing`.
-    """
-
-    ground: Ground
-    beside: Mapping[str, TreeFile]
-    missing: tuple[str, ...] = ()
-    demotion: Demotion | None = None
-
     @property
     def bounded(self) -> bool:
         """Return whether the tree is made from the specimen: then all evaluations share one time limit."""
-        found = tried(lambda: self.ground.whole)
+        found = tried(lambda: self.whole)
         return found is None or isinstance(found, ToolkitError) or found.is_specimen
 
     @property
     def releases(self) -> tuple[str, ...]:
         """The attributes of the releases that the unchanged file exports, the newest last."""
-        return self.ground.around.exported
+        return self.around.exported
 
     def judge(self) -> Judging:
         """Return the judge of the lift; raise NotRunError if no commit does that alone."""
@@ -148,41 +135,41 @@ class DockerCase(Series[DockerStage], frozen=True, kw_only=True, eq=False):
         patch = f"series/{self.patches[0].name}" if self.patches else "upstream.diff"
 
         def make() -> Judging:
-            base = self.ground.after(BEFORE)
+            base = self.tree_of(self.before)
             source = SourceRequest(nixpkgs=str(base.root))
             change = changes.one_file(base, self.target, stage.content, source=source)
-            asked = judged.systems(self.ground.systems, narrowed=True)
+            asked = judged.systems(self.systems, narrowed=True)
             return Judging(change=change, systems=asked, named=("--patch", patch))
 
-        return self.ground.once("judging", make)
+        return self.once("judging", make)
 
     def require_evaluated(self) -> None:
         """Raise NotRunError if the unchanged file does not evaluate, or a change with what the specimen has.
 
         A stranger's change may use more of a package than its stand-in has: that is no fault of its own.
         """
-        self.ground.once("evaluation", self._require_evaluated)
+        self.once("evaluation", self._require_evaluated)
 
     def _require_evaluated(self) -> None:
-        question = LiftQuestion(package=self.before.file.newest_release().attr)
+        question = LiftQuestion(package=self.releases[-1])
         for stage in (self.before, self.after) if self.bounded and not self.patches else (self.before,):
-            root = self.ground.after(stage.name).root
+            root = self.tree_of(stage).root
             try:
-                process.execute(command(root, root, self.ground.native, [question], loud=True))
+                process.execute(command(root, root, self.native, [question], loud=True))
             except CommandError as error:
                 if error.status < 0 or program.reached_limit(error):
                     raise
                 if stage is not self.before and not program.lacks_something(error):
                     return
                 what = "file" if stage is self.before else "change"
-                fact = f"the {what} cannot be evaluated in {self.ground.place}: {program.reason(error)}"
-                hint = "'--tier tree' asks a whole nixpkgs" if self.ground.whole is None else "name another nixpkgs"
+                fact = f"the {what} cannot be evaluated in {self.place}: {program.reason(error)}"
+                hint = "'--tier tree' asks a whole nixpkgs" if self.whole is None else "name another nixpkgs"
                 raise NotRunError(f"{fact}; {hint}") from error
 
     @property
     def tried_on(self) -> tuple[str, ...]:
         """The systems to try overrides on: which parts one reaches hardly depends on the system."""
-        return self.ground.depth.systems or (self.ground.native,)
+        return self.request.depth.systems or (self.native,)
 
     @property
     def demoted(self) -> DockerStage | None:
@@ -204,18 +191,17 @@ class DockerCase(Series[DockerStage], frozen=True, kw_only=True, eq=False):
         return lifted
 
 
-def surroundings(files: Sequence[DockerFile], source: Source, beside: Mapping[str, TreeFile]) -> Surroundings:
-    """Return the contents of the stand-in tree for the source's file at each stage."""
+def surroundings(files: Sequence[DockerFile], beside: Mapping[str, TreeFile], root: Path | None = None) -> Surroundings:
+    """Return the contents of the stand-in tree for the file at each stage; `root` is the nixpkgs that it is from."""
     first = files[0]
-    releases = sorted(first.releases(), key=lambda release: ordered(release.version or ""))
     return Surroundings(
         target=TARGET,
         content=first.text.encode(),
         beside=beside,
-        exported=tuple(release.attr for release in releases),
+        exported=tuple(first.by_age()),
         names=names(files),
-        takes_function=builder.builder(first, source.root).takes_function,
-        root=source.root,
+        takes_function=builder.builder(first, root).takes_function,
+        root=root,
     )
 
 
@@ -242,8 +228,9 @@ def siblings(source: Source, *stages: DockerFile) -> tuple[dict[str, TreeFile], 
     """
     present: dict[str, TreeFile] = {}
     missing: list[str] = []
-    whole = source.root is not None and source.directory.is_relative_to(source.root)
-    root = source.root if source.root is not None and whole else source.directory
+    root = source.directory
+    if source.root is not None and root.is_relative_to(source.root):
+        root = source.root
     place = PurePosixPath(source.directory.relative_to(root))
     for name in dict.fromkeys(name for file in stages for name in file.paths()):
         if ".." in PurePosixPath(name).parts:
@@ -287,27 +274,21 @@ def case(contents: Mapping[str, bytes], *, name: str, source: Source, request: R
             )
             for stage, content in contents.items()
         ),
-        ground=Ground(source=source, around=surroundings([*parsed.values()], source, around), contents=contents),
+        around=surroundings([*parsed.values()], around, source.root),
         beside=beside,
         missing=missing,
     )
 
 
 def deepened(found: DockerCase, *, progress: Progress) -> DockerCase:
-    """Return the case for its request's depth, with a warning about links that the tree lacks.
+    """Return the case with its nixpkgs, and a warning about links that this lacks.
 
-    Raise as `Ground.whole` does.
+    Raise UsageError if the request's depth needs a whole nixpkgs and the source is none, ToolkitError if it is
+    unavailable.
     """
-    ground = Ground(
-        source=found.source,
-        around=found.ground.around,
-        contents=found.ground.contents,
-        depth=found.request.depth,
-        offline=found.request.source.offline,
-        progress=progress,
-    )
-    left_out = ground.whole.warnings if ground.whole is not None else ()
-    return replace(found, ground=ground, warnings=(*found.warnings, *left_out))
+    found = replace(found, progress=progress, _known={})
+    left_out = found.whole.warnings if found.whole is not None else ()
+    return replace(found, warnings=(*found.warnings, *left_out))
 
 
 def of_proposal(proposal: Proposal, *, name: str, request: Request) -> DockerCase:
@@ -325,15 +306,5 @@ def of_proposal(proposal: Proposal, *, name: str, request: Request) -> DockerCas
 
 def lay_out(files: Mapping[str, bytes]) -> Path:
     """Write files into their own cache directory, so that a report's commands can be repeated."""
-    digest = hashlib.sha256()
-    for path, content in sorted(files.items()):
-        digest.update(f"{path}\0{len(content)}\0".encode() + content)
-
-    def make(directory: Path) -> None:
-        for path, content in files.items():
-            reading.write_file(directory / path, TreeFile(content=content))
-
-    def check(directory: Path) -> bool:
-        return all(inside.find(directory, path) == content for path, content in files.items())
-
-    return default_cache().obtain("files", digest.hexdigest()[:32], make=make, check=check)
+    root, _ = stand_in.kept("files", {PurePosixPath(path): TreeFile(content=each) for path, each in files.items()})
+    return root

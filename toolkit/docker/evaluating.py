@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from toolkit import confined, files, process
-from toolkit.docker import TARGET, meaning
-from toolkit.docker.case import spread
+from toolkit.docker import TARGET, PathPlace, meaning
+from toolkit.docker.case import spread, surroundings
 from toolkit.docker.install_phase import path_place
-from toolkit.docker.meaning import Parsed
+from toolkit.docker.rewrite.layout import arguments, file_of
 from toolkit.errors import ToolkitError
 from toolkit.git.reading import TreeFile
 from toolkit.lift.candidates import method_name
@@ -24,9 +24,8 @@ from toolkit.nix.limits import TOGETHER_SECONDS, no_time, sealed
 from toolkit.parallel import side_by_side
 from toolkit.proposal.methods import MethodTrial, tried
 from toolkit.sources import stand_in
-from toolkit.sources.stand_in import Surroundings
 from toolkit.track import readings
-from toolkit.track.readings import PathPlace, Reading
+from toolkit.track.readings import Reading
 
 _SECONDS = 20.0
 """The time limit of Nix for one version, within the time of all."""
@@ -37,73 +36,61 @@ _NEARLY = 0.95
 
 def read(contents: Sequence[bytes]) -> list[Reading]:
     """Return the meaning of some versions of the file: by syntax if that decides all, else by sealed evaluation."""
-    found = [parsed_of(each) for each in confined.each(meaning.read, contents)]
-    asked = [(content, parsed) for content, parsed in zip(contents, found, strict=True) if parsed.reading.is_open]
-    try:
-        answers = iter(evaluate(asked) if asked else [])
-    except ToolkitError as error:
-        answers = iter([_undecided(parsed, error.message) for _, parsed in asked])
-    return [next(answers) if parsed.reading.is_open else parsed.reading for parsed in found]
+    found = [reading_of(each) for each in confined.each(meaning.read, contents)]
+    asked = [pair for pair in zip(contents, found, strict=True) if meaning.is_open(pair[1])]
+    answers = iter(evaluate(asked) if asked else [])
+    return [next(answers) if meaning.is_open(reading) else reading for reading in found]
 
 
-def parsed_of(found: Parsed | confined.Unread) -> Parsed:
-    """Return the facts that a version's syntax shows; unknown, with the reason, if it was not read."""
-    return Parsed(reading=readings.unknown(found.reason)) if isinstance(found, confined.Unread) else found
+def reading_of(found: Reading | confined.Unread) -> Reading:
+    """Return the meaning that a version's syntax shows; unknown, with the reason, if it was not read."""
+    return readings.unknown(found.reason) if isinstance(found, confined.Unread) else found
 
 
-def evaluate(versions: Sequence[tuple[bytes, Parsed]], *, seconds: float | None = None) -> list[Reading]:
-    """Evaluate the versions side by side; one that ends Nix has the syntax's reading, with the reason.
+def evaluate(versions: Sequence[tuple[bytes, Reading]], *, seconds: float | None = None) -> list[Reading]:
+    """Evaluate versions that a child has read, side by side; one that ends Nix keeps its reading, with the reason.
 
     All have so many `seconds` together, by default those of the stand-in tree. Raise ToolkitError without a new Nix.
     """
     program.version()
     end = time.monotonic() + (limits.seconds(TOGETHER_SECONDS) if seconds is None else seconds)
 
-    def evaluated(version: tuple[bytes, Parsed]) -> Reading:
-        content, parsed = version
+    def evaluated(version: tuple[bytes, Reading]) -> Reading:
+        content, reading = version
         try:
-            return _evaluated(content, parsed, end)
+            return _evaluated(content, reading, end)
         except ToolkitError as error:
-            return _undecided(parsed, error.message)
+            return _undecided(reading, error.message)
         except OSError as error:
-            return _undecided(parsed, error.strerror or str(error))
+            return _undecided(reading, error.strerror or str(error))
 
     with process.ending_together():
         return side_by_side(evaluated, versions, jobs=os.cpu_count() or 1)
 
 
-def _undecided(parsed: Parsed, reason: str) -> Reading:
-    return meaning.undecided(parsed.reading, f"Nix could not decide: {reason}")
+def _undecided(reading: Reading, reason: str) -> Reading:
+    return meaning.undecided(reading, f"Nix could not decide: {reason}")
 
 
-def _evaluated(content: bytes, parsed: Parsed, end: float) -> Reading:
+def _evaluated(content: bytes, reading: Reading, end: float) -> Reading:
     most = limits.seconds(_SECONDS)
     began = time.monotonic()
     seconds = min(most, end - began)
-    around = Surroundings(
-        target=TARGET,
-        content=content,
-        # Nix says what is missing.
-        beside={
-            name: TreeFile(content=b"")
-            for name in parsed.paths
-            if ".." not in PurePosixPath(name).parts and not name.startswith("/")
-        },
-        exported=parsed.exported,
-        names=parsed.names,
-        takes_function=parsed.takes_function,
-    )
+    file = file_of(content.decode(), name=TARGET.name, known=True)
+    # Nix says what is missing.
+    beside = [name for name in file.paths() if ".." not in PurePosixPath(name).parts and not name.startswith("/")]
+    around = surroundings([file], dict.fromkeys(beside, TreeFile(content=b"")))
     with files.temporary() as directory:
         stand_in.write(around, directory)
         with sealed(directory, seconds=max(seconds, 0)):
-            trial = tried((directory, directory), spread(parsed.exported), parsed.parameters, SYSTEMS[:1])
+            trial = tried((directory, directory), spread(around.exported), arguments(file), SYSTEMS[:1])
     failed = trial.failed()
     if len(failed) == len(trial.askings):
         if time.monotonic() - began >= seconds * _NEARLY:
             raise ToolkitError(no_time() if seconds < most else f"still running after {most:g} s")
         raise ToolkitError(next(iter(failed.values()), "it has no release"))
     works = {name: tuple(map(method_name, paths)) for name, paths in trial.works.items()}
-    return meaning.evaluated(parsed, works, _place(trial), failed)
+    return meaning.evaluated(reading, works, _place(trial), failed)
 
 
 def _place(trial: MethodTrial) -> PathPlace | None:

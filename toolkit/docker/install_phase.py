@@ -3,60 +3,34 @@
 import re
 from collections.abc import Iterable, Mapping
 
-from toolkit.docker import PREFIX_ENTRY
-from toolkit.errors import ToolkitError
-from toolkit.track.readings import PathPlace
+from toolkit.docker import PREFIX_ENTRY, PathPlace
 
 _WRAPPING = re.compile(r"(?:make|wrap)\w*(?:Wrapper|Program)\w* (?:.* )?\S*/bin/dockerd-rootless\"?(?: .*)?")
 _PATH = re.compile(r"""--(prefix|suffix) PATH (["']?):\2 (["']?)([^"' ]*)\3(?= |$)""")
 
-_MOST_EXPANDED = 1 << 16
-_PASSES = 4
-
 
 def path_place(variables: Mapping[str, str]) -> PathPlace | None:
-    """Return the position of rootlesskit in the PATH of the wrapper that the build makes; None without a wrapper.
-
-    Raise ToolkitError for a PATH whose variables expand without bound.
-    """
+    """Return the position of rootlesskit in the PATH of the wrapper that the build makes; None without a wrapper."""
     scripts = (script for script in variables.values() if "dockerd-rootless" in script)
     made = [command for script in scripts for command in commands(script) if _WRAPPING.fullmatch(command)]
     if not made:
         return None
-    found = {
-        flag[1]
-        for command in made
-        for flag in _PATH.finditer(command)
-        if any(map(is_rootlesskit, _expanded(flag[4], variables).split(":")))
-    }
+    flags = (flag for command in made for flag in _PATH.finditer(command))
+    found = {flag[1] for flag in flags if _has_kit(flag[4], variables)}
     return PathPlace.BOTH if len(found) > 1 else PathPlace(found.pop()) if found else PathPlace.ABSENT
 
 
-def _expanded(value: str, variables: Mapping[str, str]) -> str:
-    """Return a shell word with the values of variables in place of their names."""
-    for _ in range(_PASSES):
-        names = re.findall(r"\$\{?(\w+)", value)
-        if len(value) + sum(len(variables.get(name, "")) for name in names) > _MOST_EXPANDED:
-            raise ToolkitError("its build steps are too large to read")
-        new = re.sub(r"\$\{?(\w+)\}?", lambda match: variables.get(match[1], match[0]), value)
-        if new == value:
-            break
-        value = new
-    return value
+def _has_kit(value: str, variables: Mapping[str, str]) -> bool:
+    """Return whether a flag's value, or that of a variable which it names, has an entry of rootlesskit."""
+    values = (value, *(variables.get(name, "") for name in {*re.findall(r"\$\{?(\w+)", value)}))
+    return any(is_rootlesskit(entry) for each in values for entry in each.split(":"))
 
 
 def commands(script: str) -> list[str]:
     """Split a shell script into commands, each on one line, without comments and empty lines."""
-    found: list[str] = []
-    begun: list[str] = []
-    for line in script.splitlines():
-        words = line.removesuffix("\\").split()
-        if begun or (words and not words[0].startswith("#")):
-            begun += words
-        if not line.endswith("\\"):
-            found += [" ".join(begun)] if begun else []
-            begun = []
-    return [*found, " ".join(begun)] if begun else found
+    found = re.findall(r"^(?![ \t]*#)(?:.*\\\n)*.*", script, re.MULTILINE)
+    lines = (" ".join(re.sub(r"\\(\n|\Z)", " ", each).split()) for each in found)
+    return [line for line in lines if line]
 
 
 def without_kit(script: str) -> list[str]:

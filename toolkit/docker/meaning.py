@@ -5,12 +5,10 @@ Strangers' files are read in a child, see `toolkit.confined`.
 
 from collections.abc import Mapping
 
-from msgspec import Struct, field
 from msgspec.structs import replace
 from packaging.version import Version
 
-from toolkit.docker import COMPONENTS, PREFIX_ENTRY, TARGET, builder
-from toolkit.docker.case import names
+from toolkit.docker import COMPONENTS, PREFIX_ENTRY, TARGET, PathPlace
 from toolkit.docker.rewrite import layout, wrapper
 from toolkit.docker.rewrite.layout import DockerFile, docker_file
 from toolkit.docker.rewrite.wrapper import Placement
@@ -21,45 +19,27 @@ from toolkit.track.readings import (
     EVALUATION,
     STRANGE,
     SYNTAX,
+    UNKNOWN,
     Component,
+    Fact,
     Overridable,
-    PathPlace,
     Reading,
     State,
     overall,
-    state,
 )
 
 NEW_WAY = "the file is built in a new way, without the TODO, and no override reaches a component"
 
-_DAEMON = "moby"
+TODO, _THERE = "TODO", "there"
+"""The fact about upstream's comment, and its value if the file has one."""
+
+_DAEMON, _LIST = "moby", "list_expression"
 _MOBY = Version("20.10")
 # A file of an older docker may have no wrapper: rootless mode came to nixpkgs during 20.10.
 _WRAPPER_EVERYWHERE = Version("23")
 
 
-class Parsed(Struct, frozen=True, kw_only=True):
-    """The facts that the syntax shows, and the inputs with which Nix can find more.
-
-    `names` are possible package names, `exported` are its releases, and `takes_function` shows whether its builder
-    takes a function. `paths` are the files beside it, `parameters` those that may exist for overriding a component, by
-    its name.
-    """
-
-    reading: Reading
-    names: tuple[str, ...] = ()
-    exported: tuple[str, ...] = ()
-    takes_function: bool = True
-    paths: tuple[str, ...] = ()
-    parameters: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
-
-    @property
-    def is_new(self) -> bool:
-        """Return whether the file's build differs from the known layouts, and the TODO is gone."""
-        return self.reading.overridable is not Overridable.NO and not self.reading.todo
-
-
-def read(content: bytes) -> Parsed:
+def read(content: bytes) -> Reading:
     """Return the meaning of a version; UNKNOWN, with the reason, if it cannot be read."""
     name = TARGET.name
     try:
@@ -69,46 +49,36 @@ def read(content: bytes) -> Parsed:
     except ToolkitError as error:
         said = error.message.removeprefix(f"{name}: ").removeprefix(f"{name}:")
         reason = f"cannot be parsed: {said}" if isinstance(error, NixSyntaxError) else said
-    return Parsed(reading=readings.unknown(reason))
+    return readings.unknown(reason)
 
 
-def of(file: DockerFile) -> Parsed:
-    """Return the meaning of a parsed file."""
-    releases = {each.attr: each.version for each in file.releases()}
-    return Parsed(
-        reading=_reading(file, releases),
-        names=names([file]),
-        exported=tuple(releases),
-        takes_function=builder.builder(file).takes_function,
-        paths=file.paths(),
-        parameters=layout.arguments(file),
-    )
+def is_new(reading: Reading) -> bool:
+    """Return whether the file's build differs, by its syntax, from the known layouts, and the TODO is gone."""
+    return reading.overridable is not Overridable.NO and reading.fact(TODO).value != _THERE
 
 
 def evaluated(
-    parsed: Parsed, works: Mapping[str, tuple[str, ...]], place: PathPlace | None, failed: dict[str, str]
+    reading: Reading, works: Mapping[str, tuple[str, ...]], place: PathPlace | None, failed: dict[str, str]
 ) -> Reading:
     """Return a reading in which what Nix found takes the place of what the syntax says.
 
     `works` has the override methods of each component that Nix has tried. If none works although the file is built
     otherwise than it was, and without the TODO, somebody may have fixed it in a way that nobody has thought of.
     """
-    reading = parsed.reading
     components = tuple(_tried(each, works[each.name]) if each.name in works else each for each in reading.components)
     overridable, reason = reading.overridable, reading.reason
     if overridable is not Overridable.NOT_APPLICABLE:
         overridable = overall(components)
-        if overridable is Overridable.NO and parsed.is_new:
+        if overridable is Overridable.NO and is_new(reading):
             overridable, reason = Overridable.UNKNOWN, NEW_WAY
-    where = place if place is not None else reading.rootlesskit
-    result = state(overridable, where)
+    facts = reading.facts if place is None else {**reading.facts, PREFIX_ENTRY: Fact(value=place, by=EVALUATION)}
+    result = state(overridable, place or place_of(reading))
     return replace(
         reading,
         state=result,
         overridable=overridable,
         overridable_by=EVALUATION,
-        rootlesskit=where,
-        rootlesskit_by=EVALUATION if place is not None else reading.rootlesskit_by,
+        facts=facts,
         components=components,
         failed=failed,
         reason=reason if result is State.UNKNOWN else None,
@@ -127,7 +97,7 @@ def undecided(reading: Reading, reason: str) -> Reading:
     overridable = Overridable.UNKNOWN if good else reading.overridable
     return replace(
         reading,
-        state=state(overridable, reading.rootlesskit),
+        state=state(overridable, place_of(reading)),
         overridable=overridable,
         overridable_by=None if overridable is Overridable.UNKNOWN else SYNTAX,
         reason=f"{reading.reason}; {reason}" if reading.reason else reason,
@@ -145,7 +115,9 @@ def _strange(file: DockerFile, place: Placement) -> str | None:
     return None
 
 
-def _reading(file: DockerFile, releases: dict[str, str | None]) -> Reading:
+def of(file: DockerFile) -> Reading:
+    """Return the meaning of a parsed file."""
+    releases = file.releases()
     newest = layout.newest(releases.values())
     version = layout.ordered(newest or "")
     placement = wrapper.placement(file)
@@ -165,33 +137,56 @@ def _reading(file: DockerFile, releases: dict[str, str | None]) -> Reading:
         reason = "only Nix can determine whether the components can be overridden"
     place = placement.where
     uses = [each.node.parent for each in file.references if each.name == PREFIX_ENTRY]
-    listed = sum(parent is not None and parent.kind == "list_expression" for parent in uses)
+    kinds = [node.kind for node in uses if node is not None]
     if place is PathPlace.NO_WRAPPER and (
         "dockerd-rootless" in file.text or not (newest and version < _WRAPPER_EVERYWHERE)
     ):
         place, reason = PathPlace.UNKNOWN, "no command that makes the dockerd-rootless wrapper was recognised"
     elif place is PathPlace.UNKNOWN:
         reason = f"{STRANGE}{strange}"
-    elif (place is PathPlace.ABSENT and listed) or (
-        # What is good news needs that nothing else is done with it.
-        place in {PathPlace.ABSENT, PathPlace.SUFFIX} and (listed < len(uses) or listed > 1)
-    ):
+    # What is good news needs that nothing else is done with it.
+    elif (place is PathPlace.ABSENT and kinds) or (place is PathPlace.SUFFIX and kinds not in ([], [_LIST])):
         place, reason = PathPlace.UNKNOWN, "rootlesskit is used in a way that was not recognised"
-    outer = "let … in" if file.container.kind == "let_expression" else "rec"
     return Reading(
         state=state(overridable, place),
         overridable=overridable,
         overridable_by=SYNTAX if overridable is not Overridable.UNKNOWN else None,
-        rootlesskit=place,
-        rootlesskit_by=SYNTAX if place is not PathPlace.UNKNOWN else None,
-        todo=bool(file.todos()),
-        layout=f"{layout.GENERATOR} in {outer}, {file.style.value} style",
+        facts={
+            PREFIX_ENTRY: Fact(value=place, by=SYNTAX if place is not PathPlace.UNKNOWN else None),
+            TODO: Fact(value=_THERE if file.todos() else "none"),
+        },
         newest=newest,
         releases=releases,
         components=components,
-        failed={},
         reason=reason,
     )
+
+
+def place_of(reading: Reading) -> PathPlace:
+    """Return where rootlesskit stands in the wrapper's PATH."""
+    return PathPlace(reading.fact(PREFIX_ENTRY).value)
+
+
+def is_open(reading: Reading) -> bool:
+    """Return whether Nix has to decide: it could only confirm a syntax that shows both defects."""
+    is_closed = reading.overridable is Overridable.NO and place_of(reading) is PathPlace.PREFIX
+    is_for_nix = bool(reading.facts) and reading.overridable is not Overridable.NOT_APPLICABLE
+    return is_for_nix and reading.overridable_by != EVALUATION and not is_closed
+
+
+_GONE = frozenset([Overridable.YES, Overridable.PARTLY, PathPlace.SUFFIX, PathPlace.ABSENT])
+_LEFT = frozenset([Overridable.NO, Overridable.PARTLY, PathPlace.PREFIX, PathPlace.BOTH])
+"""The facts by which a defect is gone, or left, at least in part."""
+
+
+def state(overridable: Overridable, place: PathPlace) -> State:
+    """Return the combined state of both defects."""
+    facts = {overridable, place}
+    if UNKNOWN in facts:
+        return State.UNKNOWN
+    if facts & _GONE:
+        return State.HALF_FIXED if facts & _LEFT else State.FIXED
+    return State.NOT_FIXED if facts & _LEFT else State.NOT_APPLICABLE
 
 
 def sentence(reading: Reading) -> str:
@@ -204,4 +199,4 @@ def sentence(reading: Reading) -> str:
     ways = dict.fromkeys(each.methods[0].replace(each.name, "NAME") for each in reading.components if each.methods)
     by = f" by {', '.join(ways)}" if ways else ""
     overridable = f"components overridable: {reading.overridable}{by}"
-    return f"{reading.state}: {overridable}; rootlesskit in PATH: {reading.rootlesskit}"
+    return f"{reading.state}: {overridable}; rootlesskit in PATH: {place_of(reading)}"

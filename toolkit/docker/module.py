@@ -4,13 +4,15 @@ It goes onto the pin alone, and onto the series, with which it shares no file.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from toolkit import inside
-from toolkit.docker.rewrite import nixos, release_note
+from toolkit.docker.rewrite import nixos
 from toolkit.docker.steps import MODULE, plan
 from toolkit.errors import ToolkitError, UsageError
+from toolkit.files import check_content
 from toolkit.git import diffs, mailing, patching
 from toolkit.inside import AbsentError
 from toolkit.model import FileChange, Patch, Source, TreeCommit
@@ -66,16 +68,17 @@ def read_back(letters: Sequence[Patch], source: Source) -> Added | None:
 
 def _changes(root: Path) -> Iterator[FileChange]:
     text = plan().module
-    before = _read(root, FILE)
-    after = nixos.add_option(before, name=str(FILE), option=text.option, description=text.description)
-    yield _change(FILE, before, after)
-    if inside.exists(root, TEST):
-        before = _read(root, TEST)
-        if (published := nixos.publish(before, name=str(TEST), option=text.option)) is not None:
-            yield _change(TEST, before, published)
-    notes = RELEASE_NOTES / f"rl-{_release(root)}.section.md"
-    before = _read(root, notes)
-    yield _change(notes, before, release_note.add(before, text.note, name=str(notes)))
+    rewrites: dict[PurePosixPath, Callable[..., str | None]] = {
+        FILE: partial(nixos.add_option, option=text.option, description=text.description),
+        TEST: partial(nixos.publish, option=text.option),
+        RELEASE_NOTES / f"rl-{_release(root)}.section.md": partial(nixos.add_note, item=text.note),
+    }
+    for path, rewrite in rewrites.items():
+        if path == TEST and not inside.exists(root, path):
+            continue
+        before = _read(root, path)
+        if (after := rewrite(before, name=str(path))) is not None:
+            yield FileChange(path=path, before=before.encode(), after=after.encode())
 
 
 def _release(root: Path) -> str:
@@ -92,15 +95,8 @@ def _release(root: Path) -> str:
 
 def _read(root: Path, path: PurePosixPath) -> str:
     try:
-        text = inside.read(root, path).decode()
+        content = inside.read(root, path)
     except AbsentError:
         raise ToolkitError(f"{path}: this nixpkgs has no such file", hint="name another nixpkgs") from None
-    except UnicodeDecodeError:
-        raise ToolkitError(f"{path}: is not UTF-8") from None
-    if "\r" in text:
-        raise ToolkitError(f"{path}: has carriage returns")
-    return text
-
-
-def _change(path: PurePosixPath, before: str, after: str) -> FileChange:
-    return FileChange(path=path, before=before.encode(), after=after.encode())
+    check_content(str(path), content)
+    return content.decode()

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from functools import partial
 
-from toolkit.docker import COMPONENTS, meaning
+from toolkit.docker import COMPONENTS, PathPlace, meaning
 from toolkit.docker.rewrite import demote
 from toolkit.docker.rewrite.layout import TODO, DockerFile, file_of
 from toolkit.docker.steps import DEMOTE, LIFT, demotion_of, design_of
@@ -18,7 +18,7 @@ from toolkit.lift.plan import LiftWay
 from toolkit.model import Step
 from toolkit.nix.edit import Edit, apply
 from toolkit.nix.tree import Node, lost_comments
-from toolkit.track.readings import STRANGE, Overridable, PathPlace, Reading, State
+from toolkit.track.readings import STRANGE, Overridable, Reading, State
 
 
 def rewrite(file: DockerFile, steps: Sequence[Step]) -> tuple[str, ...]:
@@ -28,12 +28,12 @@ def rewrite(file: DockerFile, steps: Sequence[Step]) -> tuple[str, ...]:
     """
     name = file.tree.name
     design, demotion = design_of(steps), demotion_of(steps)
-    refuse(meaning.of(file).reading, {step.name for step in steps}, name=name)
+    refuse(meaning.of(file), {step.name for step in steps}, name=name)
     if not file.releases():
         raise LayoutError(f"{name}: {STRANGE}no 'docker_NN = …' in the set that the file makes")
     # What they refuse is named with its place in the file, and not in one that nobody sees.
     if demotion is not None:
-        demote.edits(file, demotion)
+        demote.rewrite(file, demotion)
     lifted = file.text
     if design is not None:
         without_todo(file)
@@ -60,7 +60,7 @@ def rewrite(file: DockerFile, steps: Sequence[Step]) -> tuple[str, ...]:
 def refuse(reading: Reading, steps: AbstractSet[str], *, name: str) -> None:
     """Raise LayoutError unless the file's reading shows the defects that the steps fix."""
     in_let = all(part.bound == "let" and not part.methods for part in reading.components)
-    defects = {LIFT: in_let, DEMOTE: reading.rootlesskit is PathPlace.PREFIX}
+    defects = {LIFT: in_let, DEMOTE: meaning.place_of(reading) is PathPlace.PREFIX}
     if all(defects[step] for step in steps):
         return
     left = next((step for step, defect in defects.items() if defect), None)
@@ -95,13 +95,10 @@ def _removal(file: DockerFile, comment: Node) -> Edit:
     line_start = text.rfind("\n", 0, comment.start) + 1
     rest = text[comment.end :].partition("\n")[0]
     goes_on = _NEXT_LINE.match(text, comment.end)
-    if _ALONE.fullmatch(comment.text) is None or (
-        goes_on is not None and len(goes_on[1]) == comment.start - line_start
-    ):
-        raise RefusalError(
-            f"{file.at(comment)}: this comment holds more than the TODO, which is to be removed",
-            hint="put an empty line, or code, between the TODO and the comment that should stay",
-        )
-    if (text[line_start : comment.start] + rest).strip():
-        raise RefusalError(f"{file.at(comment)}: the TODO, which is to be removed, is not alone on its line")
+    is_longer = goes_on is not None and len(goes_on[1]) == comment.start - line_start
+    is_beside = bool((text[line_start : comment.start] + rest).strip())
+    if _ALONE.fullmatch(comment.text) is None or is_longer or is_beside:
+        fact = "the TODO, which is to be removed, is not alone on its line and in its comment"
+        hint = "put an empty line, or code, between the TODO and the comment that should stay"
+        raise RefusalError(f"{file.at(comment)}: {fact}", hint=hint)
     return Edit(line_start, comment.end + len(rest) + 1, "")

@@ -77,8 +77,5 @@ class Plan(Texts, frozen=True, kw_only=True):
 
 @cache
 def plan() -> Plan:
-    """Read patches/docker.toml.
-
-    Raise ToolkitError if the file is missing or not TOML, or a field is wrong.
-    """
+    """Return patches/docker.toml."""
     return pull_request.read(patches.shipped() / "docker.toml", Plan)

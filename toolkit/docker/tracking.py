@@ -6,7 +6,6 @@ from pathlib import Path, PurePosixPath
 
 from toolkit import confined
 from toolkit.docker import PACKAGE, TARGET, evaluating, meaning
-from toolkit.docker.meaning import Parsed
 from toolkit.docker.rewrite.layout import GENERATOR
 from toolkit.errors import ToolkitError
 from toolkit.patches import tracked
@@ -18,7 +17,7 @@ _CALL = re.compile(r"callPackages?\s+(\.{1,2}/[\w./+-]*(?:docker|moby)[\w./+-]*)
 _BINDING = re.compile(rb"(?<![\w'-])\"?%b\"?\s*=(?!=)" % GENERATOR.encode())
 
 
-class Docker:
+class DockerFiles:
     """The file that defines all docker packages."""
 
     package = PACKAGE
@@ -54,37 +53,27 @@ class Docker:
 
     def read(self, contents: Mapping[str, bytes]) -> dict[str, Reading]:
         """Return the meanings of versions by their blobs: by syntax, and by Nix if it is installed."""
-        readings = self._memory.known.readings
-        known = {blob: readings[blob] for blob in contents if blob in readings}
-        found = {blob: each for blob, each in known.items() if not (self._memory.can_evaluate and each.is_open)}
+        memory, kept = self._memory, self._memory.known.readings
+        known = {blob: kept[blob] for blob in contents if blob in kept}
+        found = {blob: each for blob, each in known.items() if not (memory.can_evaluate and meaning.is_open(each))}
         new = {blob: content for blob, content in contents.items() if blob not in found}
-        asked: dict[str, Parsed] = {}
-        with self._memory.budget.spending() as left:
+        with memory.budget.spending() as left:
             looked = confined.each(meaning.read, list(new.values()), seconds=left)
         for blob, each in zip(new, looked, strict=True):
-            parsed = evaluating.parsed_of(each)
-            found[blob] = parsed.reading
-            if parsed.reading.is_open:
-                asked[blob] = parsed
+            found[blob] = evaluating.reading_of(each)
             if each is confined.TOO_LARGE or not isinstance(each, confined.Unread):
-                self._memory.known.readings[blob] = parsed.reading
-        if asked and self._memory.can_evaluate:
-            found |= self._evaluate({blob: (new[blob], parsed) for blob, parsed in asked.items()})
-        return found
-
-    def _evaluate(self, versions: Mapping[str, tuple[bytes, Parsed]]) -> dict[str, Reading]:
-        """Ask Nix, and keep what it answers."""
+                kept[blob] = found[blob]
+        asked = {blob: (new[blob], found[blob]) for blob in new if meaning.is_open(found[blob])}
+        if not asked or not memory.can_evaluate:
+            return found
         try:
-            with self._memory.budget.spending() as left:
-                answers = evaluating.evaluate(list(versions.values()), seconds=left)
+            with memory.budget.spending() as left:
+                answers = dict(zip(asked, evaluating.evaluate([*asked.values()], seconds=left), strict=True))
         except ToolkitError as error:
-            self._memory.warnings.append(f"the syntax decides, since Nix cannot: {error.message}")
-            return {}
-        found = dict(zip(versions, answers, strict=True))
-        self._memory.known.readings.update(
-            {blob: each for blob, each in found.items() if each.overridable_by == EVALUATION}
-        )
-        return found
+            memory.warnings.append(f"the syntax decides, since Nix cannot: {error.message}")
+            return found
+        kept.update({blob: each for blob, each in answers.items() if each.overridable_by == EVALUATION})
+        return found | answers
 
 
 def _files(read: Reader, paths: Sequence[PurePosixPath]) -> list[File]:

@@ -41,9 +41,9 @@ class Part(Struct, frozen=True, kw_only=True):
 
     name: str
     bound: str
-    builder: str | None
+    builder: str | None = None
     line: int | None
-    state: str | None
+    state: str | None = None
     reached: bool | None
     methods: tuple[str, ...]
     partly: tuple[str, ...] = ()

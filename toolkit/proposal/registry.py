@@ -12,11 +12,37 @@ from toolkit.proposal.leaf import Leaf, Series
 from toolkit.proposal.lifting import Lifts
 
 
+class OverlayUse(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When a kind of overlay is needed: `always`, with the reason, or while a fact of the file has one of some values.
+
+    By default until the file is fixed, and as long as it is the one that the overlay was made from.
+    """
+
+    always: str | None = None
+    fact: str | None = None
+    values: tuple[str, ...] = ()
+    gone: str = "fixed"
+    """What is true once it is not needed."""
+
+
+class Tracking(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What `track` shows of a target beyond any package: further `facts`, and the meanings of `words` in its table.
+
+    `overlays` are its kinds of overlays, `without` is a sentence for users who remove theirs.
+    """
+
+    facts: tuple[str, ...] = ()
+    words: dict[str, str] = {}
+    overlays: dict[str, OverlayUse] = {}
+    without: str | None = None
+
+
 class NamedTarget(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A target with its own leaf and its own subject for `track`, each as `MODULE:NAME`."""
 
     leaf: str
     subject: str
+    tracking: Tracking
     parts: tuple[str, ...]
     """The names of packages that only its file binds."""
     overlay: tuple[str, ...]
@@ -49,6 +75,11 @@ def loaded(place: str) -> Any:  # noqa: ANN401 - what a named target gives
     """Return the object at `MODULE:NAME`."""
     module, _, name = place.partition(":")
     return getattr(import_module(module), name)
+
+
+def tracking(name: str) -> Tracking:
+    """Return what `track` shows of a target."""
+    return named()[name].tracking if is_named(name) else Tracking()
 
 
 def is_named(name: str) -> bool:

@@ -8,7 +8,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from os.path import relpath
 from pathlib import Path, PurePosixPath
 
@@ -57,7 +57,12 @@ class Surroundings(Struct, frozen=True, kw_only=True):
 
 def tree(around: Surroundings) -> NixpkgsTree:
     """Return the stand-in tree, from the cache if possible."""
-    files = _files(around)
+    root, key = kept(KIND, _files(around))
+    return NixpkgsTree(root=root, key=key)
+
+
+def kept(kind: str, files: Mapping[PurePosixPath, TreeFile]) -> tuple[Path, str]:
+    """Return a directory of the cache with these files, and their digest; a damaged one is written anew."""
     digest = hashlib.sha256()
     for path, file in sorted(files.items()):
         digest.update(f"{path}\0{file.mode} {len(file.content)}\0".encode() + file.content)
@@ -69,13 +74,16 @@ def tree(around: Surroundings) -> NixpkgsTree:
         except ToolkitError:
             return False
 
-    root = default_cache().obtain(KIND, key[:32], make=lambda into: write(around, into), check=check)
-    return NixpkgsTree(root=root, key=key)
+    return default_cache().obtain(kind, key[:32], make=partial(_write, files), check=check), key
 
 
 def write(around: Surroundings, directory: Path) -> None:
     """Write the stand-in tree into a directory."""
-    for path, file in _files(around).items():
+    _write(_files(around), directory)
+
+
+def _write(files: Mapping[PurePosixPath, TreeFile], directory: Path) -> None:
+    for path, file in files.items():
         reading.write_file(directory / path, file)
 
 

@@ -14,7 +14,7 @@ from toolkit.git.history import FileCommit
 from toolkit.model import Oid
 from toolkit.track.readings import UNKNOWN, Reading, State
 
-SCHEMA = 5
+SCHEMA = 6
 
 
 class Advice(StrEnum):

@@ -15,12 +15,20 @@ from toolkit.nix.limits import no_time, sealed
 from toolkit.proposal.inspection import Methods, part, working_methods
 from toolkit.sources import trees
 from toolkit.track.memory import Memory
-from toolkit.track.readings import EVALUATION, SYNTAX, Component, Overridable, PathPlace, Reading, overall, state
+from toolkit.track.readings import EVALUATION, SYNTAX, Component, Overridable, Reading, State, overall
 from toolkit.track.upstream import TOP, Content, File, FoundFile, NoPackageError, Reader, all_packages, called
 
 _BESIDE = re.compile(rb"\./[\w.+-]+\.nix\b")
 _CALL = re.compile(r"\s*(?:[\w.]+\.)?callPackages? +(\.{1,2}/[\w./+-]+)")
 _LET = re.compile(rb"\blet\b")
+
+_STATES = {
+    Overridable.YES: State.FIXED,
+    Overridable.PARTLY: State.HALF_FIXED,
+    Overridable.NO: State.NOT_FIXED,
+    Overridable.NOT_APPLICABLE: State.NOT_APPLICABLE,
+    Overridable.UNKNOWN: State.UNKNOWN,
+}
 
 _SECONDS = 25.0
 """The time limit of Nix for one version, within the common budget."""
@@ -154,10 +162,9 @@ class Package:
         elif reached is Overridable.UNKNOWN and missing:
             reason = f"the file does not bind {', '.join(missing)}; --binding names others"
         return Reading(
-            state=state(reached, PathPlace.NO_WRAPPER),
+            state=_STATES[reached],
             overridable=reached,
             overridable_by=None if reached is Overridable.UNKNOWN else EVALUATION if by_nix else SYNTAX,
-            rootlesskit=PathPlace.NO_WRAPPER,
             newest=version,
             releases={self.package: version},
             components=components,

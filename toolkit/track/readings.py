@@ -18,7 +18,7 @@ STRANGE = "unknown layout: "
 
 
 class State(StrEnum):
-    """The state of a version of the file, over both defects. UNKNOWN is never treated as NOT_FIXED.
+    """The state of a version of the file, over all defects. UNKNOWN is never treated as NOT_FIXED.
 
     ABSENT: the nixpkgs has no such package.
     """
@@ -41,17 +41,6 @@ class Overridable(StrEnum):
     UNKNOWN = UNKNOWN
 
 
-class PathPlace(StrEnum):
-    """The position of rootlesskit in dockerd-rootless' PATH; PREFIX and BOTH are the defect."""
-
-    PREFIX = "prefix"
-    SUFFIX = "suffix"
-    BOTH = "prefix and suffix"
-    ABSENT = "absent"
-    NO_WRAPPER = "no wrapper"
-    UNKNOWN = UNKNOWN
-
-
 class Component(Struct, frozen=True, kw_only=True):
     """A component: `bound` is let, parameter, attribute, elsewhere or absent; `methods` are overrides that reach it."""
 
@@ -62,57 +51,39 @@ class Component(Struct, frozen=True, kw_only=True):
     line: int | None = None
 
 
+class Fact(Struct, frozen=True, kw_only=True):
+    """What only a package's own reader knows, in a word or two; `by` names the decider, as in Reading."""
+
+    value: str = UNKNOWN
+    by: str | None = None
+
+
 class Reading(Struct, frozen=True, kw_only=True):
     """The meaning of a version of the file.
 
-    `…_by` names the decider: `evaluation` (Nix), or `syntax`. `releases` maps attributes to versions, `failed`
-    maps those that do not evaluate to the reason. `reason` explains unknown values, or why Nix did not decide.
+    `overridable_by` names the decider: `evaluation` (Nix), or `syntax`. `facts` are further ones, by name. `releases`
+    maps attributes to versions, `failed` maps those that do not evaluate to the reason. `reason` explains unknown
+    values, or why Nix did not decide.
     """
 
     state: State
     overridable: Overridable
     overridable_by: str | None = None
-    rootlesskit: PathPlace
-    rootlesskit_by: str | None = None
-    todo: bool | None = None
-    layout: str | None = None
+    facts: dict[str, Fact] = field(default_factory=dict[str, Fact])
     newest: str | None = None
     releases: dict[str, str | None] = field(default_factory=dict[str, str | None])
     components: tuple[Component, ...] = ()
     failed: dict[str, str] = field(default_factory=dict[str, str])
     reason: str | None = None
 
-    @property
-    def is_for_nix(self) -> bool:
-        """Return whether there is a file that Nix can evaluate."""
-        return self.layout is not None and self.overridable is not Overridable.NOT_APPLICABLE
-
-    @property
-    def is_open(self) -> bool:
-        """Return whether Nix has to decide: it could only confirm a syntax that shows both defects."""
-        is_closed = self.overridable is Overridable.NO and self.rootlesskit is PathPlace.PREFIX
-        return self.is_for_nix and self.overridable_by != EVALUATION and not is_closed
+    def fact(self, name: str) -> Fact:
+        """Return a further fact, which may be unknown."""
+        return self.facts.get(name, Fact())
 
 
 def unknown(reason: str) -> Reading:
     """Return the reading of an unreadable version."""
-    return Reading(state=State.UNKNOWN, overridable=Overridable.UNKNOWN, rootlesskit=PathPlace.UNKNOWN, reason=reason)
-
-
-def state(overridable: Overridable, place: PathPlace) -> State:
-    """Return the combined state of both defects."""
-    if Overridable.UNKNOWN is overridable or PathPlace.UNKNOWN is place:
-        return State.UNKNOWN
-    demoted = place in {PathPlace.SUFFIX, PathPlace.ABSENT}
-    if overridable is Overridable.NOT_APPLICABLE and place is PathPlace.NO_WRAPPER:
-        return State.NOT_APPLICABLE
-    if overridable is Overridable.YES and (demoted or place is PathPlace.NO_WRAPPER):
-        return State.FIXED
-    if overridable is Overridable.NO and not demoted:
-        return State.NOT_FIXED
-    if overridable is Overridable.NOT_APPLICABLE:
-        return State.FIXED if demoted else State.NOT_FIXED
-    return State.HALF_FIXED
+    return Reading(state=State.UNKNOWN, overridable=Overridable.UNKNOWN, reason=reason)
 
 
 def overall(components: Iterable[Component]) -> Overridable:

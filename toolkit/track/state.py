@@ -92,10 +92,7 @@ def _ref(ref: Ref) -> Iterator[tuple[str, str]]:
         yield "path", str(ref.path)
     if reading is None:
         return
-    for name, value in (
-        ("overridable", reading.overridable.value),
-        ("rootlesskit", reading.rootlesskit.value),
-        ("TODO", None if reading.todo is None else "there" if reading.todo else "gone"),
-    ):
-        if value not in {None, UNKNOWN}:
-            yield name, str(value)
+    facts = {name: fact.value for name, fact in reading.facts.items()}
+    for name, value in {"overridable": reading.overridable.value, **facts}.items():
+        if value != UNKNOWN:
+            yield name, value

@@ -1,16 +1,13 @@
 """The answer's tables, which the terminal, Markdown and HTML share, and its words."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from toolkit.proposal import registry
 from toolkit.track.answer import Advice, AnswerChange, Ref, TrackAnswer
-from toolkit.track.readings import UNKNOWN, Overridable, PathPlace, State
+from toolkit.track.readings import UNKNOWN, Overridable, State
 
 Row = tuple[str, ...]
-
-_REF_HEAD: Row = ("ref", "state", "overridable", "rootlesskit", "TODO", "docker", "last change")
-_OF_DOCKER = ("rootlesskit", "TODO")
 
 JUDGEMENTS = {
     Advice.KEEP: "nothing to do yet",
@@ -21,56 +18,32 @@ JUDGEMENTS = {
 }
 
 _MEANINGS: dict[str, str] = {
-    State.FIXED: "an override reaches each component, and rootlesskit is out of the wrapper's PATH prefix",
-    State.HALF_FIXED: "only one of the two defects is gone, or an override reaches only some components",
-    State.NOT_FIXED: "no override reaches a component, and rootlesskit is in the wrapper's PATH prefix",
-    State.NOT_APPLICABLE: "older than moby and the wrapper: there is nothing to fix",
-    State.UNKNOWN: "counts neither for nor against the overlay; the notes explain why",
-    State.ABSENT: "there is no such package",
-    Overridable.PARTLY: "an override reaches some of the components",
-    PathPlace.PREFIX: "rootlesskit comes before the caller's PATH, and hides a security wrapper of that name",
-    PathPlace.SUFFIX: "rootlesskit comes after the caller's PATH, so a security wrapper takes precedence",
-    "both": "rootlesskit comes both before and after the caller's PATH; the first one counts",
-    PathPlace.ABSENT: "rootlesskit is not in the PATH of the wrapper; only a security wrapper is found",
-    PathPlace.NO_WRAPPER: "there is no dockerd-rootless",
-}
-
-
-def ref_head(answer: TrackAnswer) -> Row:
-    """Return the header of the refs' table; only docker has a rootlesskit."""
-    return _columns(answer, tuple(name.replace(registry.usual(), answer.package) for name in _REF_HEAD))
-
-
-def refs(answer: TrackAnswer) -> list[Row]:
-    """Return a row for each ref, without the header."""
-    return [_columns(answer, _ref(ref)) for ref in answer.refs]
-
-
-def _columns(answer: TrackAnswer, row: Row) -> Row:
-    return tuple(
-        cell
-        for name, cell in zip(_REF_HEAD, row, strict=True)
-        if registry.is_named(answer.package) or name not in _OF_DOCKER
-    )
-
-
-_OF_PACKAGE: dict[str, str] = {
     State.FIXED: "an override reaches each of the bindings",
     State.HALF_FIXED: "an override reaches some of the bindings, or some uses of one",
     State.NOT_FIXED: "no override reaches a binding",
     State.NOT_APPLICABLE: "no let of the file binds a package",
+    State.UNKNOWN: "counts neither for nor against the overlay; the notes explain why",
+    State.ABSENT: "there is no such package",
     Overridable.PARTLY: "an override reaches some of the bindings",
 }
+
+
+def ref_head(answer: TrackAnswer) -> Row:
+    """Return the header of the refs' table."""
+    return ("ref", "state", "overridable", *registry.tracking(answer.package).facts, answer.package, "last change")
+
+
+def refs(answer: TrackAnswer) -> list[Row]:
+    """Return a row for each ref, without the header."""
+    facts = registry.tracking(answer.package).facts
+    return [_ref(ref, facts) for ref in answer.refs]
 
 
 def glossary(answer: TrackAnswer) -> list[Row]:
     """Return the words in the refs' rows that need an explanation, with it, in the order of the columns."""
     cells = {cell for row in refs(answer) for cell in row[1:]}
-    return [
-        (word, meaning)
-        for word, meaning in (_MEANINGS | (_OF_PACKAGE if not registry.is_named(answer.package) else {})).items()
-        if any(cell == word or cell.startswith(f"{word} ") for cell in cells)
-    ]
+    meanings = _MEANINGS | registry.tracking(answer.package).words
+    return [(word, meaning) for word, meaning in meanings.items() if word in cells]
 
 
 def notes(answer: TrackAnswer) -> Iterator[str]:
@@ -123,7 +96,7 @@ def _deciders(answer: TrackAnswer) -> Iterator[str]:
         decider
         for ref in answer.refs
         if ref.reading is not None
-        for decider in (ref.reading.overridable_by, ref.reading.rootlesskit_by)
+        for decider in (ref.reading.overridable_by, *(fact.by for fact in ref.reading.facts.values()))
         if decider is not None
     }
     words = {"evaluation": "Nix's evaluation", "syntax": "the syntax"}
@@ -131,17 +104,14 @@ def _deciders(answer: TrackAnswer) -> Iterator[str]:
         yield f"decided by {' and '.join(words.get(each, each) for each in sorted(by))}"
 
 
-def _ref(ref: Ref) -> Row:
+def _ref(ref: Ref, facts: Sequence[str]) -> Row:
     reading = ref.reading
     if reading is None:
-        return (ref.name, ref.state, "?", "?", "?", "?", "?")
-    todo = "?" if reading.todo is None else "there" if reading.todo else "none"
+        return (ref.name, ref.state, "?", *("?" for _ in facts), "?", "?")
     return (
         ref.name,
         ref.state,
-        _told(reading.overridable),
-        "both" if reading.rootlesskit is PathPlace.BOTH else _told(reading.rootlesskit),
-        todo,
+        *map(_told, (reading.overridable, *(reading.fact(name).value for name in facts))),
         " ".join(version for version in reading.releases.values() if version) or "?",
         f"{_day(ref.changed.date)} {ref.changed.commit.short}" if ref.changed is not None else "?",
     )

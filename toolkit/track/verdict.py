@@ -3,7 +3,6 @@
 import re
 import shlex
 from collections.abc import Iterator, Sequence
-from enum import StrEnum
 from pathlib import Path, PurePosixPath
 
 from msgspec import Struct, field
@@ -15,9 +14,11 @@ from toolkit.files import REPORT
 from toolkit.git import clone, reading
 from toolkit.model import Oid, Progress, SourceRequest
 from toolkit.proposal import registry
+from toolkit.proposal.registry import OverlayUse
 from toolkit.sources import locks, trees
+from toolkit.track import readings
 from toolkit.track.answer import Advice, NextStep, Ref, RefKind, TrackVerdict
-from toolkit.track.readings import EVALUATION, Overridable, PathPlace, Reading, State
+from toolkit.track.readings import EVALUATION, Overridable, Reading, State
 from toolkit.track.upstream import FoundFile, NoPackageError, Refs, TrackedPackage, WantedRef
 
 NOTHING_CHANGED, CHANGED, TO_DO, UNKNOWN = 0, 1, 10, 11
@@ -26,25 +27,20 @@ NOTHING_CHANGED, CHANGED, TO_DO, UNKNOWN = 0, 1, 10, 11
 _RELEASE = re.compile(r"/(?:nixos|nixpkgs)-[\w.-]*\.([0-9a-f]{11,40})/[^/]*$")
 
 
-class UsedOverlay(StrEnum):
-    """How rootless docker gets its ports: README, "NixOS users"; ANY if the user does not say."""
-
-    ANY = "any"
-    NAME = "wrapper-name"
-    REWRAP = "rewrap"
-    PATCHED = "patched"
+_PATCHED = "patched"
+"""The kind of an overlay that `propose` writes."""
 
 
 class Used(Struct, frozen=True, kw_only=True):
     """A package's overlay; `blob` is the file that it was made from, if known, `directory` its place.
 
     `is_aside`: it changes nothing in the user's own nixpkgs. `bindings` are those that it makes overridable, empty if
-    unknown.
+    unknown. `kind` is None if the user does not name one.
     """
 
     package: str = field(default_factory=registry.usual)
     bindings: tuple[str, ...] = ()
-    way: UsedOverlay = UsedOverlay.ANY
+    kind: str | None = None
     blob: str | None = None
     directory: Path | None = None
     is_aside: bool = False
@@ -52,28 +48,26 @@ class Used(Struct, frozen=True, kw_only=True):
     @property
     def is_named(self) -> bool:
         """Return whether the user named this overlay, by its directory or its kind."""
-        return self.directory is not None or self.way is not UsedOverlay.ANY
+        return self.directory is not None or self.kind is not None
+
+    @property
+    def use(self) -> OverlayUse:
+        """When an overlay of its kind is needed."""
+        return registry.tracking(self.package).overlays.get(self.kind or "", OverlayUse())
 
     def is_needed(self, reading: Reading) -> bool | None:
         """Return whether the overlay does something that this version of the file lacks; None if unknown.
 
         Only Nix's evaluation of a version can show that the overlay does nothing.
         """
-        needed = self._is_needed(reading)
-        by = reading.rootlesskit_by if self.way is UsedOverlay.REWRAP else reading.overridable_by
-        return None if needed is False and self.way is not UsedOverlay.NAME and by != EVALUATION else needed
-
-    def _is_needed(self, reading: Reading) -> bool | None:
-        place = reading.rootlesskit
-        match self.way:
-            case UsedOverlay.NAME:
-                return False
-            case UsedOverlay.REWRAP:
-                return None if place is PathPlace.UNKNOWN else place in {PathPlace.PREFIX, PathPlace.BOTH}
-            case UsedOverlay.PATCHED if reading.overridable is Overridable.NOT_APPLICABLE:
-                return None
-            case _:
-                return None if reading.state is State.UNKNOWN else reading.state is not State.FIXED
+        if self.use.fact is not None:
+            fact = reading.fact(self.use.fact)
+            is_known, needed, by = fact.value != readings.UNKNOWN, fact.value in self.use.values, fact.by
+        else:
+            needed, by = reading.state is not State.FIXED, reading.overridable_by
+            is_old = self.kind is not None and reading.overridable is Overridable.NOT_APPLICABLE
+            is_known = reading.state is not State.UNKNOWN and not is_old
+        return needed if is_known and (needed or by == EVALUATION) else None
 
 
 class _Source(Struct, frozen=True, kw_only=True):
@@ -86,7 +80,7 @@ class _Report(Struct, frozen=True, kw_only=True):
     source: _Source
     target: str = field(default_factory=registry.usual)
     bindings: tuple[str, ...] = ()
-    kind: str = UsedOverlay.PATCHED.value
+    kind: str = _PATCHED
 
 
 def read_overlay(directory: Path) -> Used:
@@ -98,16 +92,11 @@ def read_overlay(directory: Path) -> Used:
         if (content := inside.find(place, REPORT)) is None:
             continue
         report = documents.read(content, _Report, document=str(place / REPORT))
-        way = (
-            UsedOverlay.PATCHED
-            if not registry.is_named(report.target)
-            else next((each for each in UsedOverlay if each == report.kind), None)
-        )
-        if way is None:
+        is_named = registry.is_named(report.target)
+        if is_named and report.kind not in registry.tracking(report.target).overlays:
             raise ToolkitError(f"{place / REPORT}: field 'kind' is '{report.kind}', which is no kind of overlay")
-        return Used(
-            package=report.target, bindings=report.bindings, way=way, blob=report.source.blob, directory=directory
-        )
+        kind, blob = report.kind if is_named else _PATCHED, report.source.blob
+        return Used(package=report.target, bindings=report.bindings, kind=kind, blob=blob, directory=directory)
     hint = "name the kind with --kind if unlet did not write the overlay"
     raise ToolkitError(f"{directory}: has no {REPORT} that names the kind of overlay", hint=hint)
 
@@ -182,9 +171,9 @@ def exit_code(verdict: TrackVerdict, *, changed: bool) -> int:
 
 
 def _judged(refs: Sequence[Ref], pin: Ref | None, used: Used, *, are_all: bool) -> tuple[Advice, str]:
-    if used.way is UsedOverlay.NAME:
-        return Advice.KEEP, "keep the wrapper docker-rootlesskit: it works with and without the fix"
-    fact = "rootlesskit is out of the PATH prefix" if used.way is UsedOverlay.REWRAP else "fixed"
+    if used.use.always is not None:
+        return Advice.KEEP, used.use.always
+    fact = used.use.gone
     found = _by_pin(pin, used, fact) if pin is not None else None
     there = [ref for ref in refs if ref.state is not State.ABSENT]
     return found or _by_source(there, pin, used, fact) or _nowhere(there, used, fact, are_all=are_all)
@@ -214,19 +203,16 @@ def _by_source(refs: Sequence[Ref], pin: Ref | None, used: Used, fact: str) -> t
         then = ": you can remove the overlay once your nixpkgs includes it" if used.is_named else ""
         return Advice.UPDATE, f"{fact} in {_listed(done)}{then}"
     if unknown := ", ".join(ref.name for ref in sources if _is_needed(ref, used) is None):
-        return (
-            Advice.UNKNOWN,
-            f"unknown for {unknown}{': keep the overlay until that is known' if used.is_named else ''}",
-        )
+        then = ": keep the overlay until that is known" if used.is_named else ""
+        return Advice.UNKNOWN, f"unknown for {unknown}{then}"
     return None
 
 
 def _nowhere(refs: Sequence[Ref], used: Used, fact: str, *, are_all: bool) -> tuple[Advice, str]:
     keep = "keep the overlay: " if used.is_named else ""
     if elsewhere := [ref for ref in refs if _is_needed(ref, used) is False]:
-        seen = any(ref.kind is RefKind.CHANNEL for ref in refs)
         channels = "but in no channel yet" if are_all else "but in no channel that was looked at"
-        if not seen:
+        if not any(ref.kind is RefKind.CHANNEL for ref in refs):
             channels = "and no channel was looked at"
         return Advice.KEEP, f"{keep}{fact} in {_listed(elsewhere)}, {channels}"
     if half := ", ".join(ref.name for ref in refs if ref.state is State.HALF_FIXED):
@@ -240,7 +226,10 @@ def _steps(
 ) -> Iterator[NextStep]:
     match judgement:
         case Advice.REMOVE:
-            yield from _removal(pin, used)
+            where = f" ({used.directory})" if used.directory is not None else ""
+            yield NextStep(text=f"Take the overlay{where} out of nixpkgs.overlays.")
+            if (left := registry.tracking(used.package).without) is not None:
+                yield NextStep(text=left)
         case Advice.RENEW:
             yield NextStep(text="Make the overlay anew, and replace yours by it.", command=_anew(used, nixpkgs))
         case Advice.UPDATE:
@@ -250,26 +239,16 @@ def _steps(
             if all(ref.commit is None for ref in refs):
                 text = "If the server cannot be reached, a clone of nixpkgs can answer."
                 yield NextStep(text=text, command="unlet track --git-dir CLONE")
-        case _ if used.way is UsedOverlay.NAME:
+        case _ if used.use.always is not None:
             yield NextStep(text="There is no overlay to remove.")
-        case _ if pin is None and used.way is UsedOverlay.PATCHED and any(_is_stale(ref, used) for ref in refs):
+        case _ if pin is None and any(_is_stale(ref, used) for ref in refs):
             text = f"The {used.package} file has changed upstream: make the overlay anew when you update nixpkgs."
             yield NextStep(text=text, command=_anew(used, nixpkgs))
         case _:
             yield NextStep(text="Ask again after the next update of nixpkgs.")
-    if used.way is UsedOverlay.ANY and judgement is not Advice.UNKNOWN:
+    if not used.is_named and judgement is not Advice.UNKNOWN:
         ways = "--overlay DIR or --kind" if registry.is_named(used.package) else "--overlay DIR"
         yield NextStep(text=f"Name your overlay with {ways} for an answer about that one.")
-
-
-def _removal(pin: Ref | None, used: Used) -> Iterator[NextStep]:
-    where = f" ({used.directory})" if used.directory is not None else ""
-    yield NextStep(text=f"Take the overlay{where} out of nixpkgs.overlays.")
-    if not registry.is_named(used.package):
-        return
-    yield NextStep(text="Keep the security wrapper named rootlesskit: with the fix it is the one that is found.")
-    if pin is not None and pin.reading is not None and pin.reading.rootlesskit is PathPlace.ABSENT:
-        yield NextStep(text="Without that wrapper this docker finds no rootlesskit, and does not start rootless.")
 
 
 def _is_needed(ref: Ref, used: Used) -> bool | None:
@@ -278,18 +257,14 @@ def _is_needed(ref: Ref, used: Used) -> bool | None:
 
 def _is_stale(ref: Ref, used: Used) -> bool:
     """Return whether the patched file of the overlay stands in the place of another one than it was made from."""
-    return (
-        used.way is UsedOverlay.PATCHED
-        and used.blob is not None
-        and ref.blob is not None
-        and str(ref.blob) != used.blob
-    )
+    return used.use.fact is None and ref.blob is not None and used.blob not in {None, str(ref.blob)}
 
 
 def _anew(used: Used, nixpkgs: str | None) -> str:
-    out = f" --out {shlex.quote(str(used.directory))} --force" if used.directory is not None else ""
-    what = "--kind patched" if registry.is_named(used.package) else shlex.quote(used.package)
-    return f"unlet overlay {what} --nixpkgs {shlex.quote(nixpkgs or 'WHERE')}{out}"
+    target = registry.named().get(used.package)
+    words = [*(target.overlay if target is not None else [used.package]), "--nixpkgs", nixpkgs or "WHERE"]
+    words += ["--out", str(used.directory), "--force"] if used.directory is not None else []
+    return shlex.join(["unlet", "overlay", *words])
 
 
 def _update(nixpkgs: str | None) -> str | None:

@@ -9,7 +9,7 @@ from tests import specimens
 from tests.docker.conftest import source_of
 from toolkit.docker.case import DockerCase
 from toolkit.docker.claims import rewrapping
-from toolkit.docker.overlay import rewrap_case
+from toolkit.docker.overlay_kinds import rewrap_case
 from toolkit.docker.rewrite.layout import docker_file
 from toolkit.errors import RefusalError
 from toolkit.shipped import shipped_path

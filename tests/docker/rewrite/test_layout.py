@@ -57,13 +57,12 @@ def test_todo_is_found_by_its_text_and_not_guessed() -> None:
 
 def test_releases_and_versions_are_read() -> None:
     releases = file("29.6").releases()
-    assert [release.attr for release in releases] == ["docker_25", "docker_29"]
-    assert newest(release.version for release in releases) is not None
-    assert newest(release.version for release in releases) == releases[-1].version
+    assert [*releases] == ["docker_25", "docker_29"]
+    assert newest(releases.values()) == releases["docker_29"] is not None
 
 
 def attributes(text: str) -> list[str]:
-    return [release.attr for release in file_of(text).releases()]
+    return [*file_of(text).releases()]
 
 
 def test_quoted_release_is_known_by_its_name() -> None:
@@ -104,7 +103,7 @@ def test_moby_in_a_second_let_is_not_taken_for_an_old_file() -> None:
     at = place(text, "moby = build").removeprefix("x.nix:")
     said = f"unknown layout: moby is bound at {at}, not in the 'let' that dockerGen begins with"
     assert refusal(text) == f"x.nix: {said}"
-    assert sentence(meaning.of(file_of(text)).reading) == said
+    assert sentence(meaning.of(file_of(text))) == said
 
 
 def test_file_without_moby_is_old_only_by_its_release() -> None:
@@ -140,7 +139,7 @@ def test_hint_tells_what_is_done_from_what_is_not_known() -> None:
         "unknown": sub(r"^    let$", "    let\n      a = 1;\n    in\n    let"),
     }.items():
         with pytest.raises(LayoutError) as caught:
-            refuse(meaning.of(file_of(text)).reading, {LIFT, DEMOTE}, name="x.nix")
+            refuse(meaning.of(file_of(text)), {LIFT, DEMOTE}, name="x.nix")
         hints[name] = caught.value.hint
     assert hints == {
         "fixed": "there is nothing to propose",
@@ -172,7 +171,7 @@ def test_bytes_that_are_no_text_are_refused(content: bytes) -> None:
 
 
 def test_syntax_error_of_the_grammar_has_the_files_name() -> None:
-    with pytest.raises(NixSyntaxError, match=r"^default\.nix:1:7: "):
+    with pytest.raises(NixSyntaxError, match=r"^default\.nix:1:6: "):
         docker_file(b"{ a = ; }\n", name="default.nix")
 
 

@@ -81,18 +81,9 @@ def test_option_stands_after_enable_where_there_is_no_other_boolean() -> None:
     assert after.index("enable = mkOption") < after.index(f"{OPTION} =") < after.index("package = mkOption")
 
 
-DESCRIBED = """description = ''
-        Whether {command}`docker` asks the user's own daemon, by the variable `DOCKER_HOST`.
-      '';"""
-ON_A_LINE = "LINE: the description is on the line of its quotes"
-
-
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        (DESCRIBED, 'description = "x";', "LINE: the description is not of the form"),
-        (DESCRIBED, "description = ''x\n      '';", ON_A_LINE),
-        (DESCRIBED, "description = ''\n        x'';", ON_A_LINE),
         ("package = ", "privilegedPorts = ", "LINE: the option 'privilegedPorts' is already there"),
         (
             "    environment.systemPackages",

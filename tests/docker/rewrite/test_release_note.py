@@ -1,7 +1,7 @@
 import pytest
 
 from tests import specimens
-from toolkit.docker.rewrite.release_note import add, section
+from toolkit.docker.rewrite.nixos import add_note, section
 from toolkit.errors import LayoutError
 
 NAME = "rl-2611.section.md"
@@ -15,7 +15,7 @@ def notes(release: str = "26.11", layout: str = "29.6") -> str:
 
 
 def added(text: str) -> str:
-    return add(text, ITEM, name=NAME)
+    return add_note(text, ITEM, name=NAME)
 
 
 def test_item_stands_in_the_middle_of_the_notable_changes() -> None:

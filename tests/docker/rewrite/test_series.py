@@ -119,6 +119,7 @@ def test_empty_path_entry_is_never_written() -> None:
 
 LINE = r"^( +)# TODO: move packages.*\n"
 GOES = "TODO: move packages out of the let"
+ALONE = "the TODO, which is to be removed, is not alone on its line and in its comment"
 
 
 def comment(new: str) -> str:
@@ -131,7 +132,7 @@ def test_todo_that_is_not_alone_on_its_line_is_refused() -> None:
         sub(r'^( +outputs = \[ "out" \];)$', rf"\1 # {GOES}...in", comment("")),
         sub(LINE + " +", rf"\1/* {GOES} */ "),
     ):
-        assert refusal(text).endswith(": the TODO, which is to be removed, is not alone on its line")
+        assert refusal(text).endswith(f": {ALONE}")
 
 
 def test_todo_in_the_first_line_goes_with_its_line() -> None:
@@ -158,7 +159,7 @@ def test_every_todo_goes() -> None:
 )
 def test_comment_that_says_more_than_the_todo_is_refused(new: str, begin: str) -> None:
     text = comment(new)
-    assert refusal(text) == f"{place(text, begin)}: this comment holds more than the TODO, which is to be removed"
+    assert refusal(text) == f"{place(text, begin)}: {ALONE}"
 
 
 @pytest.mark.parametrize(

@@ -35,8 +35,8 @@ def where(text: str) -> str:
 def test_wrapper_that_is_made_otherwise_is_neither_missing_nor_fixed(new: str, needle: str) -> None:
     text = command(new)
     at = place(text, needle)
-    found = meaning.of(file_of(text)).reading
-    assert found.rootlesskit == "unknown"
+    found = meaning.of(file_of(text))
+    assert meaning.place_of(found) == "unknown"
     assert f"x.nix: {sentence(found)}" == unknown(at) == refusal(text)
 
 

@@ -1,4 +1,4 @@
-"""The claim about moby's install phase: a sandboxed build of the newest release gives the right PATH."""
+"""The claims about the PATH of the built wrapper: in a sandbox without a network, and from the real sources."""
 
 import hashlib
 import os
@@ -7,11 +7,13 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from toolkit import inside
-from toolkit.docker import PREFIX_ENTRY, meaning
+from toolkit.docker import PACKAGE, PREFIX_ENTRY, PathPlace, meaning
 from toolkit.docker.case import DockerCase
 from toolkit.docker.expressions import EXPRESSIONS
-from toolkit.docker.install_phase import is_rootlesskit, without
+from toolkit.docker.install_phase import is_rootlesskit
 from toolkit.docker.steps import Demotion
 from toolkit.errors import CommandError, NotRunError, ToolkitError
 from toolkit.nix import evaluator, program, stores, wrappers
@@ -19,7 +21,6 @@ from toolkit.nix.wrappers import PathOrder
 from toolkit.proposal import outputs
 from toolkit.proposal.prove import Finding
 from toolkit.sources import trees
-from toolkit.track.readings import PathPlace
 
 EXPRESSION = EXPRESSIONS / "dockers.nix"
 WRAPPER = Path("bin/dockerd-rootless")
@@ -27,9 +28,9 @@ WRAPPER = Path("bin/dockerd-rootless")
 
 def builds(case: DockerCase) -> Finding:
     """Build the newest release's moby before and after, and read PATH back."""
-    if meaning.of(case.before.file).reading.rootlesskit is PathPlace.NO_WRAPPER:
+    if meaning.place_of(meaning.of(case.before.file)) is PathPlace.NO_WRAPPER:
         raise NotRunError("the file makes no dockerd-rootless wrapper")
-    changed = trees.changed(case.ground.stand_in, {case.target: case.after.content})
+    changed = trees.changed(case.stand_in, {case.target: case.after.content})
     arguments = dockers(case, series=str(changed.root))
     names = ("plain.moby", "series.moby", "series")
     before, after, docker = build(arguments, names, unchanged=("plain.moby", "plain"))
@@ -39,7 +40,9 @@ def builds(case: DockerCase) -> Finding:
         raise NotRunError(error.message) from error
     new = read_wrapper(after)
     failures = [*path_changes(old, new, demotion=case.demotion if case.demoted else None)]
-    failures += [f"{name} differs" for name in _other_changes(before, after)]
+    files = [_listing(moby) for moby in (before, after)]
+    others = sorted({*files[0], *files[1]} - {str(WRAPPER)})
+    failures += [f"{name} differs" for name in others if files[0].get(name) != files[1].get(name)]
     link = stores.physical(docker) / WRAPPER
     linked = link.readlink() if link.is_symlink() else None
     if linked != after / WRAPPER:
@@ -55,16 +58,34 @@ def builds(case: DockerCase) -> Finding:
     )
 
 
+def realised(case: DockerCase, *, system: str) -> Finding:
+    """Build docker of the changed tree for a system, and read the PATH of its wrapper, if its files can be read."""
+    words = case.request.depth.nix_options
+    found = outputs.package(PACKAGE, case.tree_of(case.after), system, words=words, progress=case.progress)
+    if found.failures or case.demoted is None or system.endswith("-darwin"):
+        return found
+    if "--store" in words:
+        return replace(found, evidence=(*found.evidence, "the result is in a different store, and was not examined"))
+    wrapper = stores.physical(Path(found.evidence[-1])) / WRAPPER
+    if not wrapper.is_symlink():
+        return replace(found, failures=(f"{found.evidence[-1]}: its {WRAPPER} is no link to that of moby",))
+    order = read_wrapper(wrapper.readlink().parents[1])
+    failures = [f"{entry} is in the wrapper's prefix" for entry in order.prefix if is_rootlesskit(entry)]
+    if case.demotion is Demotion.SUFFIX and not any(map(is_rootlesskit, order.suffix)):
+        failures.append(f"{PREFIX_ENTRY} is not in the wrapper's suffix: {show(order)}")
+    return replace(found, failures=tuple(failures), evidence=(*found.evidence, f"{WRAPPER}: {show(order)}"))
+
+
 def dockers(case: DockerCase, **others: str) -> dict[str, str]:
     """Return the arguments of dockers.nix for the newest release; raise NotRunError if it cannot be built here."""
     if (system := os.uname().sysname) != "Linux":
         raise NotRunError(f"the daemon is built for Linux and runs there, and this is {system}")
-    tree = case.ground.stand_in
+    tree = case.stand_in
     try:
         tools = outputs.tools(tree)
     except ToolkitError as error:
         raise NotRunError(error.message, hint=error.hint) from error
-    return {"tree": str(tree.root), "attribute": case.before.file.newest_release().attr, "tools": tools, **others}
+    return {"tree": str(tree.root), "attribute": case.releases[-1], "tools": tools, **others}
 
 
 def build(arguments: Mapping[str, str], names: Sequence[str], *, unchanged: Sequence[str]) -> tuple[Path, ...]:
@@ -113,30 +134,19 @@ def read_wrapper(package: Path) -> PathOrder:
 
 def path_changes(old: PathOrder, new: PathOrder, *, demotion: Demotion | None) -> Iterator[str]:
     """Yield what changed in PATH that should not have, or did not change that should have."""
-    if demotion is None:
-        if [_own(e) for e in old.prefix + old.suffix] != [_own(e) for e in new.prefix + new.suffix]:
-            yield f"PATH changed: {show(old)} → {show(new)}"
-        return
-    moved = [entry for entry in old.prefix if is_rootlesskit(entry)]
-    wanted_prefix = without([_own(entry) for entry in old.prefix])
-    wanted_suffix = [*map(_own, old.suffix), *(moved if demotion is Demotion.SUFFIX else [])]
-    if not moved:
+    moved = [entry for entry in old.prefix if is_rootlesskit(entry)] if demotion is not None else []
+    prefix = [entry for entry in old.prefix if entry not in moved]
+    suffix = [*old.suffix, *(moved if demotion is Demotion.SUFFIX else [])]
+    if demotion is not None and not moved:
         yield f"{PREFIX_ENTRY} is not in the prefix before: {show(old)}"
-    if (found := [_own(entry) for entry in new.prefix]) != wanted_prefix:
-        yield f"the prefix is {_joined(found)} instead of {_joined(wanted_prefix)}"
-    if (found := [_own(entry) for entry in new.suffix]) != wanted_suffix:
-        yield f"the suffix is '{_joined(found)}' instead of '{_joined(wanted_suffix)}'"
+    for kind, entries, wanted in (("prefix", new.prefix, prefix), ("suffix", new.suffix, suffix)):
+        if [*map(_own, entries)] != [*map(_own, wanted)]:
+            yield f"the {kind} is '{_joined(entries)}' instead of '{_joined(wanted)}'"
 
 
 def _own(entry: str) -> str:
     """Name entries in moby itself alike before and after: its store path differs."""
     return re.sub(r"^/nix/store/[^/]+(?=/libexec/docker$)", "/moby", entry)
-
-
-def _other_changes(before: Path, after: Path) -> Iterator[str]:
-    """Yield the files other than the wrapper that differ, when each output's own path is left out."""
-    old, new = _listing(before), _listing(after)
-    yield from (name for name in sorted({*old, *new} - {str(WRAPPER)}) if old.get(name) != new.get(name))
 
 
 def _listing(output: Path) -> dict[str, str]:

@@ -6,16 +6,14 @@ from functools import partial
 from msgspec.structs import replace
 
 from toolkit.docker.case import DockerCase
-from toolkit.docker.claims import building, derivations, nixos_module, overrides, realising, updating
+from toolkit.docker.claims import building, nixos_module, overrides, rebuilding, updating
 from toolkit.docker.steps import MODULE
-from toolkit.errors import NotRunError, ToolkitError
+from toolkit.errors import NotRunError, ToolkitError, only, tried
 from toolkit.model import Tier
 from toolkit.proposal import form, judged, outputs
 from toolkit.proposal.claims import JUDGED
-from toolkit.proposal.prove import ANY, Claim, Finding, Subject, narrowed
-
-_WRITTEN = ANY - {Subject.OVERLAY}
-
+from toolkit.proposal.form import WRITTEN
+from toolkit.proposal.prove import Claim, Finding, narrowed
 
 CLAIMS: tuple[Claim[DockerCase], ...] = (
     *form.CLAIMS,
@@ -23,15 +21,15 @@ CLAIMS: tuple[Claim[DockerCase], ...] = (
         "no-rebuild",
         "the first commit rebuilds nothing",
         lambda case: case.judge().kept(judged.NO_REBUILD),
-        applies_to=_WRITTEN,
+        applies_to=WRITTEN,
         alone=True,
         wide=True,
     ),
     Claim(
         "exact-change",
         "only moby's PATH changes, and with it what contains moby",
-        derivations.exact_change,
-        applies_to=_WRITTEN,
+        rebuilding.exact_change,
+        applies_to=WRITTEN,
         wide=True,
     ),
     Claim("overridable", "a replacement of each component arrives in the build", overrides.overridable, wide=True),
@@ -40,19 +38,17 @@ CLAIMS: tuple[Claim[DockerCase], ...] = (
         "capture-safe",
         "unrelated packages of the same names are not picked up",
         overrides.capture_safe,
-        applies_to=_WRITTEN,
+        applies_to=WRITTEN,
     ),
     Claim("builds", "moby's install phase makes the intended PATH", building.builds),
-    Claim(
-        "update.sh", "update.sh reads and rewrites the same lines as before", updating.unchanged, applies_to=_WRITTEN
-    ),
-    *(replace(claim, applies_to=_WRITTEN) for claim in JUDGED),
-    Claim("overlay", "the overlay gives the same derivations as the series", derivations.equals_series),
+    Claim("update.sh", "update.sh reads and rewrites the same lines as before", updating.unchanged, applies_to=WRITTEN),
+    *(replace(claim, applies_to=WRITTEN) for claim in JUDGED),
+    Claim("overlay", "the overlay gives the same derivations as the series", rebuilding.equals_series),
 )
 
 
 _OF_NIXOS: Claim[DockerCase] = Claim(
-    f"{MODULE}-test", "the test of NixOS' module evaluates in the package set", realising.tested
+    f"{MODULE}-test", "the test of NixOS' module evaluates in the package set", nixos_module.tested
 )
 _OF_THE_MODULE: Claim[DockerCase] = Claim(
     MODULE,
@@ -65,14 +61,10 @@ _OF_TEXT = frozenset([*(claim.name for claim in form.CLAIMS), "update.sh"])
 
 def of(case: DockerCase) -> tuple[Claim[DockerCase], ...]:
     """Return the claims about a case: the series, the NixOS module's commit, and builds on request."""
-    depth = case.ground.depth
-    added: tuple[Claim[DockerCase], ...] = ()
-    if case.added is not None:
-        added = (_OF_THE_MODULE, *((_OF_NIXOS,) if case.ground.whole is not None else ()))
-    if not case.stages[1:]:
-        return added
-    builds = _builds(case) if depth.tier is Tier.BUILD else ()
-    return (*narrowed(map(_evaluated, CLAIMS), depth.systems), *added, *builds)
+    depth = case.request.depth
+    own = narrowed(map(_evaluated, CLAIMS), depth.systems) if case.stages[1:] else ()
+    added = (_OF_THE_MODULE, *([_OF_NIXOS] if case.whole is not None else [])) if case.added is not None else ()
+    return (*own, *added, *(_builds(case) if own and depth.tier is Tier.BUILD else ()))
 
 
 def _evaluated(claim: Claim[DockerCase]) -> Claim[DockerCase]:
@@ -89,18 +81,12 @@ def _evaluated(claim: Claim[DockerCase]) -> Claim[DockerCase]:
         if claim.name == "builds":
             # What is built is the stand-in tree.
             return claim.check(case)
-        try:
-            found = claim.check(case)
-        except NotRunError:
-            raise
-        except ToolkitError:
+        outcome = tried(partial(claim.check, case))
+        failed = isinstance(outcome, ToolkitError) and not isinstance(outcome, NotRunError)
+        if failed or (isinstance(outcome, Finding) and (outcome.failures or outcome.gaps or outcome.not_run)):
             case.require_evaluated()
-            raise
-        if found.failures or found.gaps or found.not_run is not None:
-            case.require_evaluated()
-        if found.not_run is not None:
-            return found
-        return replace(found, covers=f"{found.covers}, in {case.ground.place}")
+        found = only(outcome)
+        return found if found.not_run is not None else replace(found, covers=f"{found.covers}, in {case.place}")
 
     return replace(claim, check=check)
 
@@ -108,11 +94,11 @@ def _evaluated(claim: Claim[DockerCase]) -> Claim[DockerCase]:
 def _builds(case: DockerCase) -> Iterator[Claim[DockerCase]]:
     """Yield the claims about real builds."""
     # What is built of the specimen says nothing about the platforms of nixpkgs.
-    built = "specimen-built" if case.ground.tree.is_specimen else "built"
-    for system in case.ground.depth.systems or (outputs.here(),):
+    built = "specimen-built" if case.tree.is_specimen else "built"
+    for system in case.request.depth.systems or (outputs.here(),):
         yield Claim(
             f"{built}-{system}",
             f"Nix builds docker of the real package set for {system}",
-            partial(realising.builds, system=system),
+            partial(building.realised, system=system),
             Tier.BUILD,
         )

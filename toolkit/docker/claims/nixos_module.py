@@ -1,17 +1,16 @@
-"""The claim about the commit for the NixOS module: its option, and that it applies.
+"""The claims about the commit for the NixOS module: it applies, its option does what it should, its test evaluates.
 
-The option changes nothing while it is off, and on it adds the security wrapper. `realising` evaluates the test.
-One file of release notes changes.
+The option changes nothing while it is off, and on it adds the security wrapper. One file of release notes changes.
 """
 
 import json
 import re
+from collections.abc import Iterator
 from functools import reduce
 from operator import getitem
 from typing import Any, cast
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from toolkit import documents
 from toolkit.docker import module
@@ -19,28 +18,22 @@ from toolkit.docker.case import DockerCase, lay_out
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.rewrite.nixos import OPTIONS, PUBLISHED, WRAPPER
 from toolkit.docker.steps import plan
-from toolkit.errors import CommandError, ToolkitError
+from toolkit.errors import CommandError, NotRunError, ToolkitError
 from toolkit.git import patching
 from toolkit.model import TreeCommit
 from toolkit.nix import evaluator, program
-from toolkit.proposal.leaf import Added
+from toolkit.proposal import outputs
 from toolkit.proposal.prove import Finding
+from toolkit.sources import trees
 
 EXPRESSION = EXPRESSIONS / "nixos-module.nix"
-
-
-class _Option(Struct, frozen=True, kw_only=True):
-    """The new option, as it is declared."""
-
-    type: str
-    default: bool
-    description: str
 
 
 class _Answer(Struct, frozen=True, kw_only=True):
     """The answer of nixos-module.nix: configurations with docker off or on, before, after, and with the option.
 
-    `options` are the names before and after; `own` are the capabilities of a wrapper that the user defines as well.
+    `options` are the names before and after, `option` the new one's type, default and description; `own` are the
+    capabilities of a wrapper that the user defines as well.
     """
 
     before: dict[str, dict[str, Any]]
@@ -48,44 +41,53 @@ class _Answer(Struct, frozen=True, kw_only=True):
     wrapped: dict[str, dict[str, Any]]
     own: str
     options: dict[str, tuple[str, ...]]
-    option: _Option
+    option: dict[str, Any]
     rootlesskit: str
 
 
 def adds_option(case: DockerCase) -> Finding:
-    """Prove the claim about the commit."""
+    """Apply the commit's mail alone, then evaluate the module before and after, with docker and the option off and on.
+
+    The mail shares no file with the series.
+    """
     added = case.added
     if added is None:
         raise AssertionError(case)
     if added.failure is not None:
         return Finding(covers="nothing", failures=(f"{added.patch.name}: {added.failure}",))
     if added.commit is None:
-        return Finding(covers="nothing", not_run="because the nixpkgs around the file is not available")
-    check = f"git apply --check series/{added.patch.name}"
-    if failures := _applies(added, added.commit):
-        return Finding(covers="nothing", failures=failures, commands=(check,))
-    found = _evaluated(case, added.commit)
-    return replace(
-        found,
-        evidence=(*found.evidence, "applies"),
-        commands=(check, *found.commands),
+        raise NotRunError("the nixpkgs around the file is not available")
+    befores = {change.path: change.before for change in added.commit.files}
+    with patching.called(added.patch.name):
+        if {*patching.changes(added.patch.content, befores.get)} != {*added.commit.files}:
+            raise ToolkitError("gives files that differ from the written ones")
+    return _evaluated(case, added.commit, f"git apply --check series/{added.patch.name}")
+
+
+def tested(case: DockerCase) -> Finding:
+    """Evaluate the module's test as an attribute of nixosTests, with all files of the series and of the commit."""
+    commit = case.added.commit if case.added is not None else None
+    if commit is None:
+        raise NotRunError("the nixpkgs around the file is not available")
+    system = case.native
+    case.progress.step(f"evaluating nixosTests.{module.TEST.stem} ({system})")
+    contents = {one.path: one.after for one in commit.files}
+    tree = trees.changed(case.tree_of(case.after), contents)
+    given = {
+        "tree": str(tree.root),
+        "system": system,
+        "package": json.dumps(["nixosTests", module.TEST.stem]),
+        "tools": outputs.tools(tree, case.request.depth.nix_options),
+    }
+    answer = evaluator.evaluate(outputs.PACKAGE, given, attribute="drvPath")
+    return Finding(
+        covers=f"nixosTests.{module.TEST.stem}, {system}",
+        evidence=(documents.convert(answer, str, document="NixOS test"),),
+        commands=(evaluator.evaluate_command(outputs.PACKAGE, given, attribute="drvPath").line,),
     )
 
 
-def _applies(added: Added, commit: TreeCommit) -> tuple[str, ...]:
-    """Apply the mail alone; it shares no file with the series."""
-    befores = {change.path: change.before for change in commit.files if change.before is not None}
-    wanted = {change.path: change.after for change in commit.files}
-    stacked = patching.stack(befores, (added.patch,))
-    if stacked.failure is not None:
-        return (f"{added.patch.name} does not apply: {stacked.failure}",)
-    if {path: stacked.after[-1].get(path) for path in wanted} != wanted:
-        return (f"{added.patch.name} gives files that differ from the written ones",)
-    return ()
-
-
-def _evaluated(case: DockerCase, commit: TreeCommit) -> Finding:
-    """Evaluate the module before and after, with docker and the option off and on."""
+def _evaluated(case: DockerCase, commit: TreeCommit, check: str) -> Finding:
     changes = {change.path: change for change in commit.files}
     change, test = changes.pop(module.FILE, None), changes.pop(module.TEST, None)
     if change is None:
@@ -97,7 +99,7 @@ def _evaluated(case: DockerCase, commit: TreeCommit) -> Finding:
     option = plan().module.option
     arguments = {
         "directory": str(lay_out(files)),
-        "library": str(case.ground.tree.root / "lib"),
+        "library": str(case.tree.root / "lib"),
         "option": option,
         "wrapper": WRAPPER,
         "packages": json.dumps(_packages(*files.values())),
@@ -105,70 +107,61 @@ def _evaluated(case: DockerCase, commit: TreeCommit) -> Finding:
     try:
         evaluator.evaluate(EXPRESSION, arguments, attribute="before")
     except CommandError as error:
-        reason = f"because the module does not evaluate with stand-ins: {program.reason(error)}"
-        return Finding(covers="nothing", not_run=reason)
+        raise NotRunError(f"the module does not evaluate with stand-ins: {program.reason(error)}") from error
     answer = documents.convert(evaluator.evaluate(EXPRESSION, arguments), _Answer, document=str(module.FILE))
-    is_published = test is None or PUBLISHED.encode() in test.after
     notes = [one for one in changes.values() if one.path.parent == module.RELEASE_NOTES and one.before is not None]
+    checks = {
+        f"{module.TEST}: no container publishes port 80": test is None or PUBLISHED.encode() in test.after,
+        f"the commit changes {len(notes)} files of release notes": len(notes) == 1,
+        **{f"the commit also touches {path}": one in notes for path, one in changes.items()},
+    }
     return Finding(
         covers="docker off and on, the option off and on",
         failures=(
             *_declaration(answer, option),
             *(failure for switched in ("off", "on") for failure in _configuration(answer, option, switched)),
-            *(() if is_published else (f"{module.TEST}: no container publishes port 80",)),
-            *(f"the commit also touches {path}" for path, one in changes.items() if one not in notes),
-            *((f"the commit changes {len(notes)} files of release notes",) if len(notes) != 1 else ()),
+            *(fact for fact, holds in checks.items() if not holds),
         ),
         evidence=(
-            f"{OPTIONS}.{option}: {answer.option.type}, off by default, described",
+            f"{OPTIONS}.{option}: {answer.option['type']}, off by default, described",
             f"security.wrappers.{WRAPPER}: cap_net_bind_service+ep, root:root; the user's own definition wins",
             f"{module.TEST.name}: not changed, since it is not there, or not understood"
             if test is None
             else f"{module.TEST.name}: a container publishes port 80",
+            "applies",
         ),
         commands=(
+            check,
             evaluator.evaluate_command(EXPRESSION, arguments).line,
             f"nix-build -A nixosTests.{module.TEST.stem}",
         ),
     )
 
 
-def _declaration(answer: _Answer, option: str) -> list[str]:
-    """Return what is wrong with the new option, and with those that were there."""
-    failures: list[str] = []
-    if sorted(answer.options["after"]) != sorted((*answer.options["before"], option)):
-        failures.append(f"the options are {', '.join(answer.options['after'])}, not one more than before")
-    if answer.option.type != "bool":
-        failures.append(f"the option's type is '{answer.option.type}'")
-    if answer.option.default:
-        failures.append("the option is on by default")
-    if not answer.option.description.strip():
-        failures.append("the option has no description")
+def _declaration(answer: _Answer, option: str) -> Iterator[str]:
+    """Yield what is wrong with the new option, and with those that were there."""
+    before, after, new = answer.options["before"], answer.options["after"], answer.option
+    if sorted(after) != sorted((*before, option)):
+        yield f"the options are {', '.join(after)}, not one more than before"
+    if (new["type"], new["default"]) != ("bool", False) or not str(new["description"]).strip():
+        yield f"the option is not a described boolean that is off by default: {new}"
     # setcap refuses capabilities that are joined.
     if answer.own != "cap_sys_admin+ep":
-        failures.append(f"security.wrappers.{WRAPPER} of the user's own does not replace the option's: '{answer.own}'")
-    return failures
+        yield f"security.wrappers.{WRAPPER} of the user's own does not replace the option's: '{answer.own}'"
 
 
-def _configuration(answer: _Answer, option: str, switched: str) -> list[str]:
+def _configuration(answer: _Answer, option: str, switched: str) -> Iterator[str]:
     """Compare the configurations with docker `switched`: before, after, and after with the option set."""
-    failures: list[str] = []
     before, after, wrapped = (each[switched] for each in (answer.before, answer.after, answer.wrapped))
-    for configuration in (after, wrapped):
-        _at(configuration, OPTIONS).pop(option, None)
-    if after != before:
-        failures.append(f"docker {switched}, the option off: {_differing(before, after)} differs from before")
     added = _at(wrapped, "security.wrappers").pop(WRAPPER, None)
-    if wrapped != before:
-        failures.append(f"docker {switched}, the option on: {_differing(before, wrapped)} differs from before")
+    for value, configuration in {"off": after, "on": wrapped}.items():
+        _at(configuration, OPTIONS).pop(option, None)
+        if configuration != before:
+            yield f"docker {switched}, the option {value}: {_differing(before, configuration)} differs from before"
     wanted = {"owner": "root", "group": "root", "capabilities": "cap_net_bind_service+ep", "source": answer.rootlesskit}
-    if switched == "on" and added is None:
-        failures.append(f"the option adds no security.wrappers.{WRAPPER}")
-    elif switched == "on" and added != wanted:
-        failures.append(f"security.wrappers.{WRAPPER} is {json.dumps(added, sort_keys=True)}")
-    elif switched == "off" and added is not None:
-        failures.append("the option adds a security wrapper although docker is off")
-    return failures
+    if added != (wanted if switched == "on" else None):
+        shown = json.dumps(added, sort_keys=True)
+        yield f"docker {switched}, the option on: security.wrappers.{WRAPPER} is {shown}"
 
 
 def _at(table: dict[str, Any], path: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from toolkit.docker import COMPONENTS, meaning
-from toolkit.docker.case import BEFORE, DockerCase, spread
+from toolkit.docker.case import DockerCase, DockerStage, spread
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.rewrite.layout import arguments
 from toolkit.lift.candidates import OVERRIDE, method_name
@@ -24,14 +24,14 @@ def trial(case: DockerCase) -> tuple[MethodTrial, tuple[Asking, ...]]:
 
     def ask() -> tuple[MethodTrial, tuple[Asking, ...]]:
         parts = arguments(case.after.file, before=case.before.file)
-        found = methods.tried(_trees(case, case.after.name), packages, parts, case.tried_on)
+        found = methods.tried(_trees(case, case.after), packages, parts, case.tried_on)
         return found, methods.chosen(found, COMPONENTS)
 
-    return case.ground.once(f"trial of {case.after.name}", ask)
+    return case.once("trial", ask)
 
 
-def _trees(case: DockerCase, stage: str) -> tuple[Path, Path]:
-    return case.ground.after(BEFORE).root, case.ground.after(stage).root
+def _trees(case: DockerCase, stage: DockerStage) -> tuple[Path, Path]:
+    return case.tree_of(case.before).root, case.tree_of(stage).root
 
 
 def overridable(case: DockerCase) -> Finding:
@@ -48,7 +48,7 @@ def overridable(case: DockerCase) -> Finding:
     finding = replace(
         finding, covers=covers if finding.not_run is None else finding.covers, failures=(*finding.failures, *known)
     )
-    is_new = not any(found.works.values()) and not found.failed() and meaning.of(case.after.file).is_new
+    is_new = not any(found.works.values()) and not found.failed() and meaning.is_new(meaning.of(case.after.file))
     if finding.failures and is_new:
         return Finding(covers=finding.covers, not_run=f"unknown: {meaning.NEW_WAY}", commands=finding.commands)
     return finding
@@ -57,7 +57,7 @@ def overridable(case: DockerCase) -> Finding:
 def compatible(case: DockerCase) -> Finding:
     """Compare the overrides that people write before and after the lift."""
     stage = case.require_lifted(apart=True)
-    return methods.compatible(_trees(case, stage.name), TABLE, spread(case.releases), case.tried_on)
+    return methods.compatible(_trees(case, stage), TABLE, spread(case.releases), case.tried_on)
 
 
 def capture_safe(case: DockerCase) -> Finding:
@@ -76,7 +76,7 @@ def capture_safe(case: DockerCase) -> Finding:
     releases = spread(case.releases)
     ends = tuple(dict.fromkeys((releases[0], releases[-1])))
     names = dict.fromkeys((*COMPONENTS, *packages))
-    return together([methods.untouched(_trees(case, case.after.name), ends, names, system) for system in case.tried_on])
+    return together([methods.untouched(_trees(case, case.after), ends, names, system) for system in case.tried_on])
 
 
 def together(findings: Sequence[Finding]) -> Finding:

@@ -6,11 +6,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from toolkit import documents
 from toolkit.docker.case import DockerCase
 from toolkit.docker.claims import building
 from toolkit.docker.claims.building import WRAPPER, path_changes, read_wrapper, show
+from toolkit.docker.claims.overrides import together
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.steps import Demotion
 from toolkit.errors import UsageError
@@ -46,16 +48,10 @@ class _Facts(Struct, frozen=True, kw_only=True):
 
 def keeps(case: DockerCase) -> Finding:
     """Compare the dockers of the set with the overlay and without it, on each system that is asked for."""
-    ground = case.ground
-    names = json.dumps([*(release.attr for release in case.before.file.releases()), "docker"])
-    given = {"tree": str(ground.tree.root), "overlay": str(_overlay(case)), "names": names}
-    found = [_compared({**given, "system": system}) for system in ground.depth.systems or (ground.native,)]
-    return Finding(
-        covers=f"{'; '.join(each.covers for each in found)}, in {ground.place}",
-        failures=tuple(line for each in found for line in each.failures),
-        evidence=tuple(line for each in found for line in each.evidence),
-        commands=tuple(line for each in found for line in each.commands),
-    )
+    names = json.dumps([*case.before.file.releases(), "docker"])
+    given = {"tree": str(case.tree.root), "overlay": str(_overlay(case)), "names": names}
+    found = together([_compared({**given, "system": system}) for system in case.tried_on])
+    return replace(found, covers=f"{found.covers}, in {case.place}")
 
 
 def _overlay(case: DockerCase) -> Path:
@@ -73,7 +69,10 @@ def _compared(arguments: Mapping[str, str]) -> Finding:
     return Finding(
         covers=f"{len(rewrapped)} dockers{left}, {arguments['system']}",
         failures=(*_differences(found), *_compiled(arguments, found)),
-        evidence=tuple(f"{name}: {_told(facts)}" for name, facts in found.items()),
+        evidence=tuple(
+            f"{name}: {facts.before} → {facts.after}" if facts.rewrapped else f"{name}: left as it is, {facts.before}"
+            for name, facts in found.items()
+        ),
         commands=(command.line, *(evaluator.requisites_command(Path(facts.after)).line for facts in rewrapped)),
     )
 
@@ -100,12 +99,6 @@ def _compiled(arguments: Mapping[str, str], found: Mapping[str, _Facts]) -> Iter
         for path in sorted(old ^ (new - {after})):
             if re.match(r"(moby|docker)-[0-9]", path.name.partition("-")[2]):
                 yield f"{name}: {path} is built as well" if path in new else f"{name}: it is not built from {path}"
-
-
-def _told(facts: _Facts) -> str:
-    if not facts.rewrapped:
-        return f"left as it is, {facts.before}"
-    return f"{facts.before} → {facts.after}; the same in {', '.join(facts.kept)}"
 
 
 def builds(case: DockerCase) -> Finding:

@@ -60,12 +60,8 @@ def newest(text: str) -> str:
 
 def version(text: str, attribute: str) -> str:
     """Return the version that update.sh reads for an attribute, "" if it finds none."""
-    started = False
-    for line in text.splitlines():
-        started = started or f"{attribute} =" in line
-        if started and (found := re.search(r'version = "([^"]+)"', line)):
-            return found[1]
-    return ""
+    found = re.search(rf'{attribute} =.*?version = "([^"]+)"', text, re.DOTALL)
+    return found[1] if found is not None else ""
 
 
 def rewritten(text: str, attribute: str) -> list[str]:

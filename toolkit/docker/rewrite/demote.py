@@ -5,7 +5,7 @@ The proofs show whether it stays in PATH under the same conditions, and whether 
 
 import re
 
-from toolkit.docker import PREFIX_ENTRY
+from toolkit.docker import PREFIX_ENTRY, PathPlace
 from toolkit.docker.rewrite import wrapper
 from toolkit.docker.rewrite.layout import DockerFile
 from toolkit.docker.rewrite.wrapper import Invocation, Use
@@ -17,7 +17,6 @@ from toolkit.nix.conditions import references_in
 from toolkit.nix.edit import Edit, apply
 from toolkit.nix.scope import look_up
 from toolkit.nix.tree import Node
-from toolkit.track.readings import PathPlace
 
 REASON = (
     "# rootlesskit comes last, so that a security wrapper of that name,",
@@ -31,15 +30,10 @@ def rewrite(file: DockerFile, demotion: Demotion) -> str:
 
     Raise LayoutError if it is not in the prefix, RefusalError if the rest cannot stay the same.
     """
-    return apply(file.text, edits(file, demotion))
-
-
-def edits(file: DockerFile, demotion: Demotion) -> list[Edit]:
-    """Return the edits: first the removal from the list, then the others. Raise as `rewrite` does."""
     command, use = _find(file)
     removed = _remove_element(file, use.node)
     others = _suffix(file, command, use) if demotion is Demotion.SUFFIX else _remove_unused_parameters(file, removed)
-    return [removed, *others]
+    return apply(file.text, [removed, *others])
 
 
 def _find(file: DockerFile) -> tuple[Invocation, Use]:
@@ -97,11 +91,15 @@ def _remove_unused_parameters(file: DockerFile, removed: Edit) -> list[Edit]:
 
 def _suffix(file: DockerFile, command: Invocation, use: Use) -> list[Edit]:
     """Append `--suffix PATH` to the wrapper's command, and say above it why."""
-    if any(flag.kind == "suffix" for flag in command.flags):
+    if any(kind == "suffix" for kind, _ in command.flags):
         raise RefusalError(f"{file.at(command.string)}: the wrapper has a PATH suffix already")
-    margin, continuation = " " * command.indent, " " * command.continuation
+    lines = command.text.split("\n")
+    margin, last = (line[: len(line) - len(line.lstrip())] for line in (lines[0], lines[-1]))
+    continuation = last if len(lines) > 1 else f"{margin}  "
     comment = "".join(f"{margin}{line}\n" for line in REASON)
-    end = _end_of_words(file, command)
+    # After the last word, or after the PATH flags if more than words follows.
+    end = max(value.stop for _, value in command.flags)
+    end = command.end if wrapper.WORDS.fullmatch(file.text, end, command.end) else end
     flag = f'--suffix PATH : "${{{_path(file, command, use)}}}"'
     return [Edit(command.start, command.start, comment), Edit(end, end, f" \\\n{continuation}{flag}")]
 
@@ -119,9 +117,3 @@ def _path(file: DockerFile, command: Invocation, use: Use) -> str:
             fact = f"'{name.name}' has no or another meaning at {command.string.place}, where the wrapper is made"
             raise RefusalError(f"{file.at(name.node)}: {fact}")
     return f"{made.children[0].text} {file.style.list(PREFIX_ENTRY)}"
-
-
-def _end_of_words(file: DockerFile, command: Invocation) -> int:
-    """Return where a flag can be added: after the last word, or after the PATH flags where more than words follows."""
-    end = max(flag.end for flag in command.flags)
-    return command.end if wrapper.WORDS.fullmatch(file.text, end, command.end) else end

@@ -8,15 +8,13 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
-from msgspec import Struct
 from packaging.version import Version
 
-from toolkit import files, process
+from toolkit import files
 from toolkit.docker import COMPONENTS
-from toolkit.errors import LayoutError, NixSyntaxError, RefusalError
+from toolkit.errors import LayoutError
 from toolkit.lift.shape import read
 from toolkit.lift.style import Style
-from toolkit.nix import program
 from toolkit.nix.attributes import call, inside, name_of, operator, spine, value
 from toolkit.nix.scope import bound_names, formals
 from toolkit.nix.tree import Node, Tree
@@ -30,13 +28,6 @@ TODO = re.compile(r"TODO: move packages out of the let\b")
 """Upstream's comment (nixpkgs, from docker 20.10.21 on)."""
 
 
-class Release(Struct, frozen=True, kw_only=True):
-    """A docker release that the file exports: its attribute, and the version as written."""
-
-    attr: str
-    version: str | None
-
-
 class DockerFile:
     """The docker file as a tree, with the places that the rewrites need."""
 
@@ -46,13 +37,12 @@ class DockerFile:
         Raise NixSyntaxError for what is no Nix, LayoutError if there is no dockerGen as in nixpkgs.
         """
         self.tree = Tree(text, name=name, known=known)
-        self.binding, self.container = self._find_generator()
+        self.binding = self._find_generator()
         self.function = _value(self.binding)
         self.formals = formals(self.function)
         self.shape = read(self.tree, self.function)
         self.references = self.shape.references
-        self.let = next(iter(self.shape.lets), None)
-        self.bindings: Mapping[str, Node] = bound_names(self.let) if self.let is not None else {}
+        self.bindings: Mapping[str, Node] = bound_names(self.shape.lets[0]) if self.shape.lets else {}
         self.style = Style.of(self.binding, self.function)
 
     @property
@@ -73,30 +63,24 @@ class DockerFile:
 
     def paths(self) -> tuple[str, ...]:
         """Return the files beside this one that it references, as written after `./`, without duplicates."""
-        found = [
-            node.text.removeprefix("./")
-            for node in self.tree.root.walk()
-            if node.kind == "path_expression" and node.text.startswith("./")
-        ]
-        return tuple(dict.fromkeys(found))
+        paths = (node.text for node in self.tree.nodes if node.kind == "path_expression")
+        return tuple(dict.fromkeys(path.removeprefix("./") for path in paths if path.startswith("./")))
+
+    def releases(self) -> dict[str, str | None]:
+        """Return the releases that the file exports, in its order: the version as written by attribute."""
+        found = {name: re.search(r'\bversion = "([^"]+)"', text) for name, text in self.release_blocks().items()}
+        return {name: version[1] if version is not None else None for name, version in found.items()}
+
+    def by_age(self) -> list[str]:
+        """Return the attributes of the releases, the one with the highest version last."""
+        releases = self.releases()
+        return sorted(releases, key=lambda name: ordered(releases[name] or ""))
 
     def release_blocks(self) -> dict[str, str]:
-        """Return the text of each release's binding, by attribute, in the order of the file."""
-        return {name: node.text for name, node in self._release_bindings()}
+        """Return the text of each `docker_NN… = …` in the set that the file makes, or in those that it joins by `//`.
 
-    def releases(self) -> tuple[Release, ...]:
-        """Return the releases, in the order of the file."""
-        return tuple(
-            Release(attr=name, version=(found := re.search(r'\bversion = "([^"]+)"', node.text)) and found[1])
-            for name, node in self._release_bindings()
-        )
-
-    def newest_release(self) -> Release:
-        """Return the release with the highest version; there must be one."""
-        return max(self.releases(), key=lambda release: ordered(release.version or ""))
-
-    def _release_bindings(self) -> list[tuple[str, Node]]:
-        """Return the bindings `docker_NN… = …` of the set that the file makes, or of those that it joins by `//`."""
+        They are by attribute, in the order of the file.
+        """
         found: dict[str, Node] = {}
         pending = [self.tree.root]
         while pending:
@@ -109,7 +93,7 @@ class DockerFile:
             elif node.kind == "apply_expression":
                 # Such as optionalAttrs and removeAttrs. Which names there are in the end, Nix tells.
                 pending += call(node)[1:]
-        return sorted(found.items(), key=lambda each: each[1].start)
+        return {name: each.text for name, each in sorted(found.items(), key=lambda pair: pair[1].start)}
 
     def switches(self) -> tuple[str, ...]:
         """Return the parameters of dockerGen that are booleans, by their names."""
@@ -128,17 +112,13 @@ class DockerFile:
         """Return all comments with upstream's TODO, in the order of the file."""
         return [node for node in self.tree.source.walk() if node.kind == "comment" and TODO.search(node.text)]
 
-    def _find_generator(self) -> tuple[Node, Node]:
-        for node in spine(self.tree.root):
-            if node.kind in {"rec_attrset_expression", "let_expression"}:
-                binding = bound_names(node).get(GENERATOR)
-                if binding is None:
-                    continue
-                if binding.kind != "binding" or _value(binding).child("formals") is None:
-                    raise LayoutError(
-                        f"{self.at(binding)}: unknown layout: {GENERATOR} is not a function with a set pattern"
-                    )
-                return binding, node
+    def _find_generator(self) -> Node:
+        outer = (node for node in spine(self.tree.root) if node.kind in {"rec_attrset_expression", "let_expression"})
+        for binding in filter(None, (bound_names(node).get(GENERATOR) for node in outer)):
+            if binding.kind != "binding" or _value(binding).child("formals") is None:
+                fact = f"unknown layout: {GENERATOR} is not a function with a set pattern"
+                raise LayoutError(f"{self.at(binding)}: {fact}")
+            return binding
         raise LayoutError(
             f"{self.tree.name}: unknown layout: no function {GENERATOR} in a 'let' or 'rec' of the file",
             hint="this is not nixpkgs' pkgs/applications/virtualization/docker/default.nix",
@@ -202,18 +182,11 @@ def file_of(text: str, *, name: str, known: bool = False) -> DockerFile:
 def docker_file(content: bytes, *, name: str) -> DockerFile:
     """Parse and recognise the file; `name` is its name in messages.
 
-    Raise NixSyntaxError with the place that Nix names (without Nix: where the grammar stops), RefusalError for a file
-    that Nix accepts and the grammar does not, LayoutError for a different kind of file, ToolkitError for bytes that are
-    not text.
+    Raise NixSyntaxError with the place, LayoutError for a different kind of file, ToolkitError for bytes that are not
+    text.
     """
     files.check_content(name, content)
-    try:
-        return file_of(content.decode(), name=name)
-    except NixSyntaxError as error:
-        if error.hint is not None or process.find("nix-instantiate") is None:
-            raise
-        program.parse_text(content, name=name)
-        raise RefusalError(f"{error.message}: Nix accepts this, but unlet's grammar does not") from error
+    return file_of(content.decode(), name=name)
 
 
 def newest(versions: Iterable[str | None]) -> str | None:

@@ -1,4 +1,4 @@
-"""Add an option for ports below 1024 to NixOS' rootless docker module, and a test of it.
+"""Add an option for ports below 1024 to NixOS' rootless docker module, a test of it, and an item of release notes.
 
 The option has the style of the module's others.
 """
@@ -39,7 +39,18 @@ security.wrappers.{wrapper} = {library}mkIf {condition} {{
 _PROGRAMS = {"lib.": 'lib.getExe\' pkgs.rootlesskit "rootlesskit"', "": '"${pkgs.rootlesskit}/bin/rootlesskit"'}
 
 _MODELS = ("setSocketVariable", "enable")
-_FIELDS = {"type", "default", "description"}
+_MODEL = re.compile(
+    r"""
+    (?P<name>\w+)\ =\ (?:lib\.)?mkOption\ \{\s+
+    (?:
+        (?:type\ =\ (?:lib\.)?types\.bool|default\ =\ false);\s+
+        | description\ =\ (?:lib\.mdDoc\ )?
+          \'\'(?P<description>[ \t]*\n(?P<margin>[ \t]*)(?:[^']|'(?!'))*\n(?P<closing>[ \t]*))\'\';\s+
+    ){3}
+    \};""",
+    re.VERBOSE,
+)
+"""An option that the new one is to look like: a boolean one with nothing out of the ordinary."""
 
 
 def add_option(text: str, *, name: str, option: str, description: str) -> str:
@@ -54,15 +65,14 @@ def add_option(text: str, *, name: str, option: str, description: str) -> str:
     _refuse_twice(tree, options, option)
     if "pkgs" not in formals(tree.root):
         raise LayoutError(f"{name}:1: is not a module that takes 'pkgs'")
-    model = _model(options)
-    added = _like(model, option, description)
+    model, added = _like(options, option, description)
     condition = f"{prefix}.{option}"
     block = _BLOCK.format(wrapper=WRAPPER, library=library, condition=condition, program=_PROGRAMS[library])
     return apply(text, [_after(model, added, gap="\n\n"), _into_configuration(body, block)])
 
 
 _RUN = re.compile(
-    r"""^(?P<margin>[ ]*)machine\.succeed\((?P<apart>\s*)"(?P<command>[^"\n]*\bdocker run\b[^"\n]*)"\s*\)\n""",
+    r"""^(?P<margin>[ ]*)machine\.succeed\(\s*"(?P<command>[^"\n]*\bdocker run\b[^"\n]*)"\s*\)\n""",
     re.MULTILINE,
 )
 PUBLISHED = "--name=privileged --publish=80:80"
@@ -111,52 +121,26 @@ def _set_at(tree: Tree, path: str) -> Node:
 
 def _configuration(tree: Tree) -> tuple[Node, str, str]:
     """Return the set that `config` is where docker is enabled, `lib.` or "" before `mkIf`, and where `.enable` is."""
-    for node in tree.nodes:
-        if node.kind == "binding" and full_path(node) == "config":
-            words = call(value(node))
-            if len(words) == 3 and words[2].kind == "attrset_expression":  # noqa: PLR2004 - mkIf, condition, set
-                found = re.fullmatch(r"(\w+)\.enable", words[1].text)
-                if found is not None and re.fullmatch(r"(?:lib\.)?mkIf", words[0].text):
-                    return words[2], words[0].text.removesuffix("mkIf"), found[1]
-            raise LayoutError(f"{tree.name}:{node.line}: 'config' is not of the form 'mkIf cfg.enable {{ … }}'")
-    raise LayoutError(f"{tree.name}: binds no 'config'")
+    binding = next((node for node in tree.nodes if node.kind == "binding" and full_path(node) == "config"), None)
+    if binding is None:
+        raise LayoutError(f"{tree.name}: binds no 'config'")
+    *words, body = call(value(binding))
+    found = re.fullmatch(r"((?:lib\.)?)mkIf (\w+)\.enable", " ".join(word.text for word in words))
+    if found is None or body.kind != "attrset_expression":
+        raise LayoutError(f"{tree.name}:{binding.line}: 'config' is not of the form 'mkIf cfg.enable {{ … }}'")
+    return body, found[1], found[2]
 
 
-def _model(options: Node) -> Node:
-    """Return an option that the new one is to look like: a boolean one with nothing out of the ordinary."""
+def _like(options: Node, option: str, description: str) -> tuple[Node, str]:
+    """Return an option of the module's that is boolean and false by default, and the text of a new one like it."""
     named = {path(binding): binding for binding in statements(options, "binding")}
-    for name in _MODELS:
-        binding = named.get(name)
-        if binding is None:
-            continue
-        words = call(value(binding))
-        fields = {path(field): value(field).text for field in statements(words[-1], "binding")}
-        plain = re.fullmatch(r"(?:lib\.)?mkOption", words[0].text) is not None and len(words) == 2  # noqa: PLR2004
-        boolean = re.fullmatch(r"(?:lib\.)?types\.bool", fields.get("type", "")) is not None
-        if plain and boolean and set(fields) == _FIELDS and fields["default"] == "false":
-            return binding
+    for model in (named[name] for name in _MODELS if name in named):
+        if (found := _MODEL.fullmatch(model.text)) is not None:
+            lines = textwrap.indent(description, found["margin"])
+            string = Edit(*found.span("description"), f"\n{lines}\n{found['closing']}")
+            return model, apply(model.text, [Edit(*found.span("name"), option), string])
     tree = options.tree
     raise LayoutError(f"{tree.name}:{options.line}: has no option '{_MODELS[0]}' or '{_MODELS[1]}' of a known form")
-
-
-def _like(model: Node, option: str, description: str) -> str:
-    """Return the text of an option like `model`, with another name and description."""
-    fields = statements(call(value(model))[-1], "binding")
-    written = next(field for field in fields if path(field) == "description")
-    string = call(value(written))[-1]
-    if string.kind != "indented_string_expression":
-        raise LayoutError(f"{model.tree.name}:{written.line}: the description is not of the form ''…''")
-    margin = re.compile(r"''[ \t]*\n([ \t]*)").match(string.text)
-    closing = re.search(r"\n([ \t]*)''$", string.text)
-    if margin is None or closing is None:
-        raise LayoutError(f"{model.tree.name}:{written.line}: the description is on the line of its quotes")
-    lines = textwrap.indent(description, margin[1])
-    key = model.children[0]
-    edits = [
-        Edit(key.start - model.start, key.end - model.start, option),
-        Edit(string.start - model.start, string.end - model.start, f"''\n{lines}\n{closing[1]}''"),
-    ]
-    return apply(model.text, edits)
 
 
 def _after(binding: Node, added: str, *, gap: str) -> Edit:
@@ -189,3 +173,50 @@ def _into_configuration(body: Node, block: str) -> Edit:
     above = re.search(r"(?:[ \t]*#[^\n]*\n)*[ \t]*\Z", body.tree.text[: beside.start])
     place = above.start() if above is not None else beside.start
     return Edit(place, place, f"{margin}{indented}\n\n")
+
+
+_SECTION = re.compile(r"## .*\{#sec-release-\d\d\.\d\d-notable-changes\}\s*")
+_HEADING = re.compile(r"#{1,2} ")
+_ITEM = re.compile(r"([-*]) +\S")
+_HIDDEN = re.compile(r"^[ \t]*(```+|~~~+).*?^[ \t]*\1[`~]*[ \t]*$|<!--.*?-->", re.MULTILINE | re.DOTALL)
+_PLACEHOLDER = re.compile(r"[-*] +Create the first release note entry in this section!?\s*")
+
+
+def add_note(text: str, item: str, *, name: str) -> str:
+    """Return release notes with `item`, one line without its bullet, in the middle of the notable changes.
+
+    Upstream asks for this place, since additions at the end conflict. The item replaces upstream's placeholder in an
+    empty section. Raise LayoutError if there is no such section, or it already has the item.
+    """
+    lines = text.split("\n")
+    start, end, items = section(text, name=name)
+    # More may follow in it than this time.
+    first = item.partition(". ")[0]
+    there = next((index for index, line in enumerate(lines) if line[2:].startswith(first)), None)
+    if there is not None:
+        raise LayoutError(f"{name}:{there + 1}: the item is already there")
+    if not items:
+        place = 1 + max(index for index in range(start - 1, end) if lines[index].strip())
+        lines[place:place] = ["", f"- {item}"]
+        return "\n".join(lines)
+    place = items[len(items) // 2]
+    added = [f"{lines[items[0]][0]} {item}"]
+    if len(items) == 1 and _PLACEHOLDER.fullmatch(lines[place]) is not None:
+        del lines[place]
+    elif not lines[place - 1].strip():
+        added.append("")
+    return "\n".join([*lines[:place], *added, *lines[place:]])
+
+
+def section(text: str, *, name: str) -> tuple[int, int, list[int]]:
+    """Return the first line of the notable changes, the line after them, and those on which an item begins.
+
+    Lines count from 0. Raise LayoutError if there is no such section.
+    """
+    lines = _HIDDEN.sub(lambda found: "\n" * found[0].count("\n"), text).split("\n")
+    headings = [index for index, line in enumerate(lines) if _HEADING.match(line)]
+    for index in headings:
+        if _SECTION.fullmatch(lines[index]) is not None:
+            end = next((other for other in headings if other > index), len(lines))
+            return index + 1, end, [line for line in range(index + 1, end) if _ITEM.match(lines[line])]
+    raise LayoutError(f"{name}: has no section of notable changes")

@@ -9,13 +9,13 @@ from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
 
-from toolkit.docker import PREFIX_ENTRY
+from toolkit.docker import PREFIX_ENTRY, PathPlace
 from toolkit.docker.rewrite.layout import DockerFile
 from toolkit.nix.scope import static_name
 from toolkit.nix.tree import Node
-from toolkit.track.readings import PathPlace
 
 WRAPPER = re.compile(r"""\S*/bin/dockerd-rootless["']?(?=[\s;&|]|$)""")
+_WRAPS = re.compile(r"\b(?:make\w*Wrapper|wrapProgram)")
 _MADE = re.compile(r"""bin/dockerd-rootless["']?(?=[\s;&|]|$)""")
 _GAP = r"(?:\s|\\\n)+"
 _WORD = r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|\\.|[^\s"'\\;&|<>()])+"""
@@ -30,30 +30,27 @@ _OWNERS = frozenset(["binding", "inherit"])
 _STRINGS = frozenset(["indented_string_expression", "string_expression"])
 
 
-class Flag(Struct, frozen=True, kw_only=True):
-    """One `--prefix PATH : value` or `--suffix PATH : value`; offsets of the value in the file's text."""
-
-    kind: str
-    start: int
-    end: int
-
-
 class Invocation(Struct, frozen=True, kw_only=True):
-    """The makeWrapper command: the string it stands in, its offsets in the file's text, its PATH flags.
-
-    `indent` is the column of its first line, `continuation` that of its following lines.
-    """
+    """A makeWrapper command: the string that it stands in, its offset in the file, and its own text; see `_script`."""
 
     string: Node
     start: int
-    end: int
-    indent: int
-    continuation: int
-    flags: tuple[Flag, ...]
+    text: str
+
+    @property
+    def end(self) -> int:
+        """The offset of its end."""
+        return self.start + len(self.text)
+
+    @property
+    def flags(self) -> list[tuple[str, range]]:
+        """Each `--prefix PATH : value` and `--suffix PATH : value`: its kind, and the value's offsets in the file."""
+        found = FLAG.finditer(self.text)
+        return [(flag[1], range(self.start + flag.start(2), self.start + flag.end(2))) for flag in found]
 
     def kind_at(self, offset: int) -> str | None:
         """Return the kind of the flag whose value the offset is in."""
-        return next((flag.kind for flag in self.flags if flag.start <= offset < flag.end), None)
+        return next((kind for kind, value in self.flags if offset in value), None)
 
 
 class Use(Struct, frozen=True, kw_only=True):
@@ -82,22 +79,18 @@ def placement(file: DockerFile) -> Placement:
     scripts = {node: _script(node) for node in file.tree.root.walk() if node.kind in _STRINGS}
     command = next((each for string, script in scripts.items() for each in _invocations(string, script)), None)
     if command is None:
-        wraps = {string: re.search(r"\b(?:make\w*Wrapper|wrapProgram)", script) for string, script in scripts.items()}
-        maker = next((string for string, script in scripts.items() if wraps[string] and _MADE.search(script)), None)
-        return Placement(where=PathPlace.NO_WRAPPER) if maker is None else _obscure(maker)
+        made = (string for string, script in scripts.items() if _WRAPS.search(script) and _MADE.search(script))
+        maker = next(made, None)
+        return Placement(where=PathPlace.NO_WRAPPER if maker is None else PathPlace.UNKNOWN, obscure=maker)
     uses: list[Use] = []
     for node in _uses(file):
         use = _use(file, command, node, scripts)
         if use is None or (use.kinds and not any(use.kinds)):
-            return _obscure(node)
+            return Placement(where=PathPlace.UNKNOWN, obscure=node)
         uses += [use] if use.kinds else []
     kinds = [kind for kind in ("prefix", "suffix") if any(kind in use.kinds for use in uses)]
     where = PathPlace(" and ".join(kinds) or PathPlace.ABSENT)
     return Placement(where=where, command=command, uses=tuple(uses))
-
-
-def _obscure(node: Node) -> Placement:
-    return Placement(where=PathPlace.UNKNOWN, obscure=node)
 
 
 def _uses(file: DockerFile) -> list[Node]:
@@ -158,22 +151,4 @@ def _invocations(string: Node, script: str) -> Iterator[Invocation]:
     # A shell line with its continuation lines.
     for match in re.finditer(r"(?:[^\n]*\\\n)*[^\n]+", script):
         if re.match(r"\s*make(?:Binary|Shell)?Wrapper\s", match[0]) and WRAPPER.search(match[0]):
-            yield _invocation(string, match.start(), match[0])
-
-
-def _invocation(string: Node, start: int, command: str) -> Invocation:
-    lines = command.split("\n")
-    indent = len(lines[0]) - len(lines[0].lstrip())
-    continuation = len(lines[-1]) - len(lines[-1].lstrip()) if len(lines) > 1 else indent + 2
-    base = string.start + start
-    return Invocation(
-        string=string,
-        start=base,
-        end=base + len(command),
-        indent=indent,
-        continuation=continuation,
-        flags=tuple(
-            Flag(kind=match[1], start=base + match.start(2), end=base + match.end(2))
-            for match in FLAG.finditer(command)
-        ),
-    )
+            yield Invocation(string=string, start=string.start + match.start(), text=match[0])

@@ -9,7 +9,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from toolkit import files, sources
-from toolkit.docker import PACKAGE, PREFIX_ENTRY, TARGET
+from toolkit.docker import PACKAGE, PREFIX_ENTRY, TARGET, PathPlace
 from toolkit.docker import case as cases
 from toolkit.docker.case import BEFORE, DockerCase
 from toolkit.docker.claims import rewrapping
@@ -26,7 +26,6 @@ from toolkit.proposal.proposing import write_overlay
 from toolkit.proposal.requests import Request
 from toolkit.proposal.target import Target
 from toolkit.shipped import shipped_path
-from toolkit.track.readings import PathPlace
 
 SHIPPED = (rewrapping.OVERLAY, "privileged-ports.nix")
 """The files of overlays/ that the kind `rewrap` consists of, the module among them."""
@@ -67,7 +66,9 @@ def rewrap(request: Request, *, progress: Progress) -> OverlayReport:
     program.version()
     progress.step("reading nixpkgs")
     found = sources.resolve(request.source, target=TARGET, sparse=plan().sparse, progress=progress)
-    file = docker_file(found.content, name=str(request.source.file or TARGET))
+    name = str(request.source.file or TARGET)
+    program.parse_text(found.content, name=name)
+    file = docker_file(found.content, name=name)
 
     with files.whole_directory(request.out, force=request.force) as at:
         case = replace(rewrap_case(file, found, at), request=request, bindings=())
@@ -97,7 +98,7 @@ def overlay_files(series: DockerCase) -> Mapping[str, TreeFile]:
     """Return the files of the overlay by their names, which are relative to its directory."""
     titles = "\n# ".join(" ".join(commit.subject.split()) for commit in series.commits)
     wrapper = _WRAPPER if any(step.name == DEMOTE for step in series.steps) else ""
-    listed = "\n".join(f"      {release.attr}" for release in series.before.file.releases())
+    listed = "\n".join(f"      {release}" for release in series.before.file.releases())
     copied = {name: file.content for name, file in series.beside.items()}
     text = _HEAD.format(titles=titles, wrapper=wrapper) + guarded(
         _VALUE.format(directory=DIRECTORY, releases=listed),

@@ -9,19 +9,20 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from toolkit import inside, sources
-from toolkit.docker import COMPONENTS, PACKAGE, TARGET, builder, evaluating, foreign, module, overlay
+from toolkit import confined, inside, sources
+from toolkit.docker import COMPONENTS, PACKAGE, PREFIX_ENTRY, TARGET, PathPlace, builder, evaluating, meaning, module
 from toolkit.docker import case as cases
-from toolkit.docker.case import DockerCase
+from toolkit.docker.case import BEFORE, DEMOTED, LIFTED, DockerCase
 from toolkit.docker.claims import catalogue as claims
+from toolkit.docker.overlay_kinds import overlay_files, rewrap
 from toolkit.docker.rewrite.layout import DockerFile, docker_file
 from toolkit.docker.series import refuse, rewrite
-from toolkit.docker.steps import DEMOTE, DESIGNS, LIFT, MODULE, Demotion, OverlayKind, plan
+from toolkit.docker.steps import DEMOTE, DESIGNS, LIFT, MODULE, Demotion, OverlayKind, plan, steps
 from toolkit.errors import LayoutError, RefusalError, ToolkitError, tried
 from toolkit.git.reading import TreeFile
 from toolkit.lift.locating import SYSTEMS
 from toolkit.lift.plan import Design
-from toolkit.model import Commit, OverlayReport, Patch, Progress, Proposal, Source, Step
+from toolkit.model import Commit, OverlayReport, Patch, Progress, Proposal, Source, Step, Tier
 from toolkit.nix import program
 from toolkit.proposal.choosing import design_of
 from toolkit.proposal.inspection import PackageInspection, Part
@@ -30,10 +31,17 @@ from toolkit.proposal.prove import Claim
 from toolkit.proposal.requests import CheckRequest, Request
 from toolkit.proposal.requests import command as command_of
 from toolkit.report.pull_request import Texts
+from toolkit.sources import changes
+from toolkit.text import few
 from toolkit.track.readings import EVALUATION
 
+DROP_WARNING = (
+    "without rootlesskit on PATH rootless docker does not start, and docker before 28 needs "
+    "rootlesskit-docker-proxy from the same package even if there is a security wrapper"
+)
 
-class Docker(Leaf[DockerCase]):
+
+class DockerProposals(Leaf[DockerCase]):
     """Proposals for docker."""
 
     file = TARGET
@@ -51,7 +59,7 @@ class Docker(Leaf[DockerCase]):
 
     def foreign(self, request: CheckRequest, *, progress: Progress) -> DockerCase:
         """Find out which of the steps someone else's change makes; its evaluation is sealed."""
-        return cases.deepened(foreign.foreign(request, progress=progress), progress=progress)
+        return cases.deepened(_foreign(request, progress=progress), progress=progress)
 
     def changed(self, series: DockerCase, content: bytes, *, progress: Progress) -> DockerCase:
         """Return the series without the module's commit; raise NixSyntaxError or RefusalError for another file."""
@@ -66,7 +74,7 @@ class Docker(Leaf[DockerCase]):
 
     def overlay_files(self, series: DockerCase) -> Mapping[str, TreeFile]:
         """Return docker's patched directory as an overlay; nothing if docker stays the same."""
-        return overlay.overlay_files(series) if series.commits else {}
+        return overlay_files(series) if series.commits else {}
 
     def texts(self, series: DockerCase) -> Texts:
         """Return patches/docker.toml."""
@@ -74,15 +82,8 @@ class Docker(Leaf[DockerCase]):
         return plan()
 
     def deepened(self, series: DockerCase, *, progress: Progress) -> DockerCase:
-        """Return the series with the inputs of deeper tiers.
-
-        If the file has no TODO comment, check first whether overrides already reach the components; if so, raise
-        LayoutError.
-        """
-        case = cases.deepened(series, progress=progress)
-        if not case.before.file.todos():
-            _require_closed(case.before.file, case.steps)
-        return case
+        """Return the series with its nixpkgs."""
+        return cases.deepened(series, progress=progress)
 
     def require_useful(self, series: DockerCase) -> None:
         """Raise LayoutError if overrides already reach the components."""
@@ -100,7 +101,7 @@ class Docker(Leaf[DockerCase]):
 
     def unconcerned(self, series: DockerCase) -> str | None:
         """Return why no claim is about this change: it moves no component and leaves the wrapper unchanged."""
-        return None if series.demotion is not None or foreign.lifts(series) else "no lift and no demotion"
+        return None if series.demotion is not None or _lifts(series) else "no lift and no demotion"
 
     def needs(self, only: Sequence[str] = (), behind: Sequence[Patch] = ()) -> tuple[str, ...]:
         """Return the paths that patches/docker.toml lists."""
@@ -114,15 +115,7 @@ class Docker(Leaf[DockerCase]):
             file=TARGET,
             version=reading.newest,
             parts=tuple(
-                Part(
-                    name=each.name,
-                    bound=each.bound,
-                    builder=None,
-                    line=each.line,
-                    state=None,
-                    reached=each.overridable,
-                    methods=each.methods,
-                )
+                Part(name=each.name, bound=each.bound, line=each.line, reached=each.overridable, methods=each.methods)
                 for each in reading.components
             ),
             system=SYSTEMS[0] if reading.overridable_by == EVALUATION else None,
@@ -131,14 +124,14 @@ class Docker(Leaf[DockerCase]):
 
     def overlay(self, request: Request, kind: str | None, *, progress: Progress) -> OverlayReport | None:
         """Write the default overlay, which wraps docker anew."""
-        return None if kind == OverlayKind.PATCHED else overlay.rewrap(request, progress=progress)
+        return None if kind == OverlayKind.PATCHED else rewrap(request, progress=progress)
 
     def _choose(self, request: Request, *, progress: Progress) -> DockerCase:
         progress.step("reading nixpkgs")
         source = sources.resolve(request.source, target=TARGET, sparse=self.needs(request.only), progress=progress)
         progress.step("rewriting")
         case = _rewritten(request, source)
-        dropped = [foreign.DROP_WARNING] if case.demotion is Demotion.DROP else []
+        dropped = [DROP_WARNING] if case.demotion is Demotion.DROP else []
         lacking = f"not found beside the file: {', '.join(case.missing)}; the overlay needs them in its docker/"
         case = replace(case, warnings=(*dropped, *[lacking] * bool(case.missing)))
         if MODULE not in request.only:
@@ -153,21 +146,21 @@ def _rewritten(request: Request, source: Source) -> DockerCase:
     program.parse_text(source.content, name=name)
     file = docker_file(source.content, name=name)
     demotion = Demotion(request.designs.get(DEMOTE, Demotion.SUFFIX))
-    steps = builder.steps(file, source, design=design_of(request, DESIGNS), demotion=demotion, only=request.only)
+    chosen = builder.steps(file, source, design=design_of(request, DESIGNS), demotion=demotion, only=request.only)
     try:
-        texts = rewrite(file, steps)
+        texts = rewrite(file, chosen)
     except LayoutError:
         raise
     except RefusalError:
-        _require_closed(file, steps)
+        _require_closed(file, chosen)
         raise
-    messages, contents = [plan().of(step) for step in steps], [text.encode() for text in texts]
+    messages, contents = [plan().of(step) for step in chosen], [text.encode() for text in texts]
     proposal = Proposal(
         source=source,
         package=PACKAGE,
         target=TARGET,
         bindings=COMPONENTS,
-        steps=steps,
+        steps=chosen,
         commits=tuple(
             Commit(subject=text.subject, body=text.body, proven=text.proven, before=before, after=after)
             for text, (before, after) in zip(messages, pairwise((source.content, *contents)), strict=True)
@@ -185,3 +178,57 @@ def _require_closed(file: DockerFile, steps: Sequence[Step]) -> None:
     (reading,) = evaluating.read([file.text.encode()])
     if any(each.methods for each in reading.components):
         refuse(reading, {step.name for step in steps}, name=file.tree.name)
+
+
+def _foreign(request: CheckRequest, *, progress: Progress) -> DockerCase:
+    """Find out which of the two steps someone else's change makes."""
+    change = changes.read_file(request.change, TARGET, sparse=plan().sparse, progress=progress)
+    found, patched = change.source, change.after
+    # A stranger's file takes bounded time and memory to parse.
+    (parsed,) = confined.each(meaning.read, [patched])
+    if isinstance(parsed, confined.Unread):
+        raise ToolkitError(f"{TARGET}: {parsed.reason}")
+    name = str(TARGET)
+    program.parse_text(patched, name=name)
+    before, after = (docker_file(content, name=name) for content in (found.content, patched))
+    places = [meaning.place_of(meaning.of(file)) for file in (before, after)]
+    if PathPlace.UNKNOWN in places:
+        places = [meaning.place_of(reading) for reading in evaluating.read([found.content, patched])]
+    demotion = _demotion(*places)
+    contents = {BEFORE: found.content, LIFTED if demotion is None else DEMOTED: patched}
+    case = cases.case(contents, name=name, source=found, request=request.proposed())
+    names = {LIFT} if demotion is None else {LIFT, DEMOTE} if _lifts(case) else {DEMOTE}
+    stages = (case.before, replace(case.after, steps=frozenset(names)))
+    warnings = [DROP_WARNING] if demotion is Demotion.DROP else []
+    if PathPlace.UNKNOWN in places:
+        warnings.append(f"unknown: what the patch does to {PREFIX_ENTRY} in the wrapper's PATH")
+    if change.others:
+        shown = few([*map(str, change.others)])
+        warnings.append(f"not covered by the proofs, other files of the patch: {shown}")
+    if request.depth.tier is Tier.BUILD:
+        warnings.append(f"the patch was run with your rights, as --tier {request.depth.tier} asks for")
+    return replace(
+        case,
+        demotion=demotion,
+        stages=stages,
+        steps=steps(None, demotion),
+        commits=(Commit(subject=change.subject, body="", before=found.content, after=patched),),
+        upstream_diff=change.diff,
+        warnings=tuple(warnings),
+    )
+
+
+def _lifts(case: DockerCase) -> bool:
+    """Return whether a patch does anything about the components: moves one, or makes one overridable."""
+    before, after = (
+        [(each.bound, each.methods) for each in reading.components]
+        for reading in evaluating.read([case.before.content, case.after.content])
+    )
+    return before != after
+
+
+def _demotion(before: PathPlace, after: PathPlace) -> Demotion | None:
+    """Say what a patch does to the wrapper's PATH, None if it leaves it alone or that is unknown."""
+    if before is after or PathPlace.UNKNOWN in {before, after}:
+        return None
+    return Demotion.SUFFIX if after in {PathPlace.SUFFIX, PathPlace.BOTH} else Demotion.DROP

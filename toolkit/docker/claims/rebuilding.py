@@ -6,7 +6,7 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
-from toolkit.docker import PREFIX_ENTRY, install_phase
+from toolkit.docker import PREFIX_ENTRY, PathPlace, install_phase
 from toolkit.docker.case import DockerCase, spread
 from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.install_phase import is_rootlesskit
@@ -14,24 +14,13 @@ from toolkit.docker.steps import Demotion
 from toolkit.errors import NotRunError
 from toolkit.nix import stores
 from toolkit.nix.derivations import Derivation, DerivationStore
-from toolkit.proposal.lifted import LiftQuestion, ask, command
+from toolkit.proposal.lifted import Derivations, LiftQuestion, ask, command
 from toolkit.proposal.prove import Finding
 from toolkit.text import few
-from toolkit.track.readings import PathPlace
 
 SWITCHES = EXPRESSIONS / "switches.nix"
 _CLIENT = "clientOnly = true"
 _THROWS = "it throws"
-
-
-class _Form(Struct, frozen=True, kw_only=True):
-    """A docker before and after the demotion: a release on a system, perhaps with another value of a switch."""
-
-    name: str
-    before: str | None
-    after: str | None
-    error: str | None = None
-    limited: bool = False
 
 
 def exact_change(case: DockerCase) -> Finding:
@@ -39,36 +28,34 @@ def exact_change(case: DockerCase) -> Finding:
     if (demoted := case.demoted) is None:
         raise NotRunError("the patch leaves the wrapper's PATH as it is")
     before = case.stages[case.stages.index(demoted) - 1]
-    trees = (case.ground.after(before.name).root, case.ground.after(demoted.name).root)
-    asked = {system: _questions(case, system) for system in case.ground.systems}
+    trees = (case.tree_of(before).root, case.tree_of(demoted).root)
+    asked = {system: _questions(case, system) for system in case.systems}
     store = DerivationStore(stores.own())
     failures: list[str] = []
-    evidence: list[str] = []
     gaps: list[str] = []
-    evaluated = rebuilt = 0
-    is_in_path = False
-    wrong: set[str] = set()
-    for form in (form for system, questions in asked.items() for form in _forms(trees, system, questions)):
+    changes: dict[str, _Change] = {}
+    for name, form in (each for system, questions in asked.items() for each in _forms(trees, system, questions)):
         if form.limited or (form.before is None and form.error is None):
-            gaps.append(f"not compared: {form.name}: {form.error or 'the unchanged file throws'}")
+            gaps.append(f"not compared: {name}: {form.error or 'the unchanged file throws'}")
         elif form.before is None or form.after is None:
-            failures.append(f"{form.name}: does not evaluate any more{f': {form.error}' if form.error else ''}")
-        elif not any(form.name.startswith(f"{name}, ") for name in wrong):
-            change = _Change.between(store, form.before, form.after, case.demotion)
-            if faults := [*change.faults()]:
-                wrong.add(form.name)
-                failures += [f"{form.name}: {fact}" for fact in faults]
-            is_in_path |= change.is_in_path
-            evaluated, rebuilt = evaluated + 1, rebuilt + bool(change.pairs)
-            evidence.append(f"{form.name}: {few([store[path].name for path in change.pairs]) or 'nothing'}")
-    if evaluated and not is_in_path:
+            failures.append(f"{name}: does not evaluate any more{f': {form.error}' if form.error else ''}")
+        else:
+            changes[name] = _Change.between(store, form.before, form.after, case.demotion)
+    faults = {name: [*change.faults()] for name, change in changes.items()}
+    for name, found in faults.items():
+        # What is wrong with a release is so with each of its switches.
+        if "," not in name or not faults.get(name.partition(",")[0]):
+            failures += [f"{name}: {fact}" for fact in found]
+    if changes and not any(change.is_in_path for change in changes.values()):
         failures.append(f"no release has {PREFIX_ENTRY} in the prefix of PATH")
+    rebuilt = {name: [store[path].name for path in change.pairs] for name, change in changes.items()}
     return Finding(
-        covers=f"{evaluated} dockers, {rebuilt} of them rebuilt; {few(case.releases)} on {', '.join(asked)}",
+        covers=f"{len(changes)} dockers, {sum(map(bool, rebuilt.values()))} of them rebuilt; "
+        f"{few(case.releases)} on {', '.join(asked)}",
         failures=tuple(failures),
-        evidence=tuple(evidence),
+        evidence=tuple(f"{name}: {few(names) or 'nothing'}" for name, names in rebuilt.items()),
         gaps=tuple(gaps),
-        not_run=None if evaluated or failures else f"because {gaps[0]}",
+        not_run=None if changes or failures else f"because {gaps[0]}",
         commands=tuple(command(*trees, system, questions).line for system, questions in asked.items()),
     )
 
@@ -76,7 +63,7 @@ def exact_change(case: DockerCase) -> Finding:
 def _questions(case: DockerCase, system: str) -> list[LiftQuestion]:
     """Ask about all releases; natively, also about each value of a switch."""
     switches = [f"{name} = {value}" for name in case.before.file.switches() for value in ("false", "true")]
-    switched = spread(case.releases) if system == case.ground.native else ()
+    switched = spread(case.releases) if system == case.native else ()
     rows = {release: [_CLIENT, *(switches if release in switched else ())] for release in case.releases}
     return [
         LiftQuestion(package=release, methods={row: ("table", row) for row in rows[release]}, table=SWITCHES)
@@ -84,10 +71,13 @@ def _questions(case: DockerCase, system: str) -> list[LiftQuestion]:
     ]
 
 
-def _forms(trees: tuple[Path, Path], system: str, questions: Sequence[LiftQuestion]) -> Iterator[_Form]:
+def _forms(
+    trees: tuple[Path, Path], system: str, questions: Sequence[LiftQuestion]
+) -> Iterator[tuple[str, Derivations]]:
+    """Yield each release before and after the demotion, and as other values of its switches make it, by name."""
     for question, answer in zip(questions, ask(*trees, system, questions), strict=True):
         name = f"{system} {question.package}"
-        yield _Form(name=name, before=answer.before, after=answer.after, error=answer.error, limited=answer.limited)
+        yield name, answer
         for row in question.methods if answer.before is not None else ():
             if (method := answer.methods.get(row)) is not None:
                 before, after = method.before.gives, method.after.gives
@@ -96,7 +86,7 @@ def _forms(trees: tuple[Path, Path], system: str, questions: Sequence[LiftQuesti
                 (same,) = ask(trees[0], trees[0], system, [alone])
                 before, after = (same.methods[row].before.gives if row in same.methods else None), None
             if before is not None:
-                yield _Form(name=f"{name}, {row}", before=before, after=after)
+                yield f"{name}, {row}", Derivations(before=before, after=after, methods={})
 
 
 class _Change(Struct, frozen=True, kw_only=True):
@@ -186,8 +176,8 @@ def equals_series(case: DockerCase) -> Finding:
         raise NotRunError("an overlay is made only for unlet's own series")
     if case.missing:
         raise NotRunError(f"the overlay lacks files that were not found: {', '.join(case.missing)}")
-    system, questions = case.ground.native, [LiftQuestion(package=release) for release in case.releases]
-    trees = (case.ground.after(case.after.name).root, case.ground.after(case.before.name).root)
+    system, questions = case.native, [LiftQuestion(package=release) for release in case.releases]
+    trees = (case.tree_of(case.after).root, case.tree_of(case.before).root)
     answers = dict(zip(case.releases, ask(*trees, system, questions, case.overlay), strict=True))
     known = {release: each for release, each in answers.items() if each.before is not None or each.error is not None}
     return Finding(

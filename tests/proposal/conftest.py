@@ -1,7 +1,8 @@
-"""A series of two commits on a small package, which a test may spoil."""
+"""A series of two commits on a small package, and a nixpkgs, which a test may spoil."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
@@ -10,6 +11,8 @@ import pytest
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tests.proposal.nixpkgs import Nixpkgs, copied, run
+from toolkit.cache import VARIABLE
 from toolkit.git import mailing
 from toolkit.model import Commit, Source
 from toolkit.proposal.prove import Case, Stage
@@ -57,5 +60,29 @@ class Draft(Struct, frozen=True, kw_only=True):
 
 
 @pytest.fixture
+def nixpkgs(tmp_path: Path) -> Nixpkgs:
+    return copied(tmp_path)
+
+
+_PROPOSED: list[Path] = []
+
+
+@pytest.fixture
+def proposal(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A proposal for notes-server of the specimen, of which the definition stays; it is made once."""
+    if not _PROPOSED:
+        place = tmp_path_factory.mktemp("proposed") / "out"
+        run(place, design="stay")
+        _PROPOSED.append(place)
+    return shutil.copytree(_PROPOSED[0], tmp_path / "out")
+
+
+@pytest.fixture
 def draft(tmp_path: Path) -> Draft:
     return Draft(root=tmp_path, texts=TEXTS)
+
+
+@pytest.fixture(autouse=True)
+def cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Let the tests share a cache."""
+    monkeypatch.setenv(VARIABLE, str(tmp_path_factory.getbasetemp() / "cache"))

@@ -1,4 +1,3 @@
-import shutil
 from collections.abc import Generator
 from pathlib import Path, PurePosixPath
 
@@ -8,7 +7,7 @@ from tests.clones import commit_all, git
 from tests.diffs import diff
 from tests.forge.server import NAME, Forge, serving
 from tests.progress import Steps
-from tests.proposal.test_propose import NOTES, statuses
+from tests.proposal.nixpkgs import NOTES, Nixpkgs, statuses
 from toolkit import specimen
 from toolkit.errors import LayoutError, ToolkitError
 from toolkit.lift.plan import Design, LiftWay
@@ -22,24 +21,19 @@ from toolkit.sources.changes import ChangeRequest, PullRef
 BEFORE = (specimen.path() / NOTES).read_text()
 
 
-def judged(  # noqa: PLR0913 - what may be asked for, and who is told
-    tmp_path: Path,
-    after: str,
-    *,
-    file: Path = NOTES,
-    target: str = "notes-server",
-    bindings: tuple[str, ...] = (),
-    depth: Depth | None = None,
-) -> Report:
-    before = (specimen.path() / file).read_text()
+def change(tmp_path: Path, after: str, file: Path = NOTES) -> ChangeRequest:
+    """Return a patch of a file of the specimen."""
     patch = tmp_path / "theirs.diff"
-    patch.write_text(diff(file, before, after))
-    change = ChangeRequest(patch=patch, source=SourceRequest(nixpkgs="specimen"))
-    request = CheckRequest(change=change, target=target, bindings=bindings, depth=depth or Depth())
-    return check(request, progress=Silence())
+    patch.write_text(diff(file, (specimen.path() / file).read_text(), after))
+    return ChangeRequest(patch=patch, source=SourceRequest(nixpkgs="specimen"))
 
 
-@pytest.mark.parametrize("design", [Design.MOVE, Design.STAY, Design.LAYER])
+def judged(tmp_path: Path, after: str, *proofs: str, file: Path = NOTES, **asked: object) -> Report:
+    given = {"target": "notes-server", **asked, "change": change(tmp_path, after, file), "proofs": proofs}
+    return check(CheckRequest(**given), progress=Silence())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("design", [Design.MOVE, Design.LAYER])
 def test_any_method_that_works_counts(tmp_path: Path, design: Design) -> None:
     report = judged(tmp_path, lift(BEFORE, LiftWay(design=design), name="package.nix").text)
     assert not report.failed
@@ -77,8 +71,9 @@ def test_a_server_says_what_a_pull_request_is_of(forge: Forge) -> None:
 
 def test_somebodys_change_is_built(tmp_path: Path) -> None:
     depth = Depth(tier=Tier.BUILD, systems=("x86_64-linux",))
-    report = judged(tmp_path, lift(BEFORE, LiftWay(design=Design.STAY), name="package.nix").text, depth=depth)
-    assert statuses(report)["built-x86_64-linux"] is Status.PASSED
+    after = lift(BEFORE, LiftWay(design=Design.STAY), name="package.nix").text
+    report = judged(tmp_path, after, "built-x86_64-linux", depth=depth)
+    assert statuses(report) == {"built-x86_64-linux": Status.PASSED}
 
 
 @pytest.mark.parametrize(
@@ -89,26 +84,18 @@ def test_an_argument_with_the_definition_as_its_default_is_a_method(tmp_path: Pa
     after = f"{before}  web-ui ? null,\n}}:\n{rest}".replace("  web-ui = ", "  own-ui = ", 1)
     after = after.replace("${web-ui}", "${if web-ui == null then own-ui else web-ui}")
     after = after.replace("  meta = {", f"{shown}  meta = {{")
-    report = judged(tmp_path, after)
-    assert statuses(report)["no-rebuild"] is Status.PASSED
-    (proof,) = (proof for proof in report.proofs if proof.name == "overridable")
+    kept, proof = judged(tmp_path, after, "no-rebuild", "overridable").proofs
+    assert kept.status is Status.PASSED
     assert proof.status is Status.PASSED, (proof.reason, proof.evidence)
     assert proof.evidence[0] == "by override { NAME = …; } (before: none)"
     assert proof.evidence[1].startswith("web-ui: a replacement of web-ui arrives in the build, and did not before")
 
 
-@pytest.mark.parametrize(
-    "shown",
-    [
-        "passthru = { inherit web-ui; };",
-        "passthru.ui = web-ui;",
-        "passthru.tests = web-ui;",
-    ],
-)
+@pytest.mark.parametrize("shown", ["{ inherit web-ui; }", "{ ui = web-ui; }", "{ tests = web-ui; }"])
 def test_what_is_shown_without_effect_is_no_method(tmp_path: Path, shown: str) -> None:
-    report = judged(tmp_path, BEFORE.replace("  meta = {", f"  {shown}\n\n  meta = {{"))
-    assert statuses(report)["no-rebuild"] is Status.PASSED
-    assert statuses(report)["overridable"] is Status.FAILED
+    after = BEFORE.replace("  meta = {", f"  passthru = {shown};\n\n  meta = {{")
+    found = statuses(judged(tmp_path, after, "no-rebuild", "overridable"))
+    assert found == {"no-rebuild": Status.PASSED, "overridable": Status.FAILED}
 
 
 def rerouted(uses: str) -> str:
@@ -150,23 +137,19 @@ LEFT = "web-ui: an override of passthru.web-ui works in part: the replaced packa
     ],
 )
 def test_only_a_replacement_that_leaves_nothing_behind_counts(tmp_path: Path, use: str, said: str | None) -> None:
-    report = judged(tmp_path, rerouted(f"    ln -s {use} $out/share/web\n"))
-    (proof,) = (proof for proof in report.proofs if proof.name == "overridable")
+    (proof,) = judged(tmp_path, rerouted(f"    ln -s {use} $out/share/web\n"), "overridable").proofs
     assert (proof.reason or "").partition(" (x86_64-linux")[0] == (said or "")
     assert proof.status is (Status.PASSED if said is None else Status.FAILED)
 
 
 def test_another_derivation_is_named(tmp_path: Path) -> None:
-    report = judged(tmp_path, lift(BEFORE, name="package.nix").text.replace("$out/share/web", "$out/web"))
-    assert statuses(report)["no-rebuild"] is Status.FAILED
+    after = lift(BEFORE, name="package.nix").text.replace("$out/share/web", "$out/web")
+    assert statuses(judged(tmp_path, after, "no-rebuild")) == {"no-rebuild": Status.FAILED}
 
 
-def test_a_patch_of_another_file_is_refused(tmp_path: Path) -> None:
+def test_a_patch_of_another_file_or_longer_than_any_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ToolkitError, match="does not touch"):
         judged(tmp_path, BEFORE.replace("$out/share/web", "$out/web"), target="status-board")
-
-
-def test_a_patch_that_is_longer_than_any_file_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(ToolkitError, match=r"theirs\.diff: is too big: 2\.\d MB, more than 1 MiB$"):
         judged(tmp_path, BEFORE + "#\n" * 700_000)
 
@@ -176,26 +159,29 @@ def test_a_file_that_binds_no_package_needs_a_binding(tmp_path: Path) -> None:
     after = f"# new\n{(specimen.path() / viewer).read_text()}"
     with pytest.raises(LayoutError, match="no let around the package binds a package"):
         judged(tmp_path, after, file=viewer, target="log-viewer")
-    report = judged(tmp_path, after, file=viewer, target="log-viewer", bindings=("systemd",))
-    assert statuses(report)["no-rebuild"] is Status.PASSED
+    report = judged(tmp_path, after, "no-rebuild", file=viewer, target="log-viewer", bindings=("systemd",))
+    assert statuses(report) == {"no-rebuild": Status.PASSED}
 
 
-def test_commit_of_a_clone_is_judged_as_its_patch_is(tmp_path: Path) -> None:
-    clone = shutil.copytree(specimen.path(), tmp_path / "clone")
-    commit_all(clone)
-    (clone / NOTES).write_text(lift(BEFORE, LiftWay(design=Design.STAY), name="package.nix").text)
+def test_commit_of_a_clone_is_judged_as_its_patch_is(tmp_path: Path, nixpkgs: Nixpkgs) -> None:
+    clone = commit_all(nixpkgs.root)
+    nixpkgs.write(NOTES, lift(BEFORE, LiftWay(design=Design.STAY), name="package.nix").text)
     git(clone, "commit", "--quiet", "--all", "--message=notes-server: lift")
     request = CheckRequest(change=ChangeRequest(rev="HEAD", clone=clone), target="notes-server")
-    assert statuses(check(request, progress=Silence())) == statuses(judged(tmp_path, (clone / NOTES).read_text()))
+    found = statuses(check(request, progress=Silence()))
+    assert found == statuses(judged(tmp_path, nixpkgs.text()))
+    assert found["overridable"] is Status.PASSED
     with pytest.raises(ToolkitError, match="is not changed by HEAD"):
         check(CheckRequest(change=request.change, target="status-board"), progress=Silence())
 
 
 def test_a_claim_names_the_systems_that_it_was_narrowed_to(tmp_path: Path) -> None:
+    names = ("parse", "no-rebuild", "overridable", "passthru", "meta", "overrides", "readers")
     after = lift(BEFORE, name="package.nix").text
-    narrow = {proof.name: proof for proof in judged(tmp_path, after, depth=Depth(systems=("aarch64-linux",))).proofs}
-    wide = {proof.name: proof for proof in judged(tmp_path, after).proofs}
-    for name in ("no-rebuild", "overridable", "passthru", "meta", "overrides", "readers"):
+    depths = (Depth(systems=("aarch64-linux",)), Depth())
+    reports = (judged(tmp_path, after, *names, depth=depth) for depth in depths)
+    narrow, wide = ({proof.name: proof for proof in report.proofs} for report in reports)
+    for name in names[1:]:
         assert narrow[name].claim == f"{wide[name].claim} on aarch64-linux"
     for name in ("no-rebuild", "overridable"):
         assert narrow[name].covers.endswith("on aarch64-linux")
@@ -205,8 +191,7 @@ def test_a_claim_names_the_systems_that_it_was_narrowed_to(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("systems", [("x86_64-linux",), ()])
 def test_the_judge_asks_on_no_more_systems_than_were_asked_for(tmp_path: Path, systems: tuple[str, ...]) -> None:
-    judged(tmp_path, lift(BEFORE, name="package.nix").text)
-    change = ChangeRequest(patch=tmp_path / "theirs.diff", source=SourceRequest(nixpkgs="specimen"))
-    request = CheckRequest(change=change, target="notes-server", depth=Depth(systems=systems))
+    asked = change(tmp_path, lift(BEFORE, name="package.nix").text)
+    request = CheckRequest(change=asked, target="notes-server", depth=Depth(systems=systems))
     found = Lifts().foreign(request, progress=Silence()).judging.systems
     assert found == systems or (not systems and {"x86_64-linux", "cross", "static"} < {*found})

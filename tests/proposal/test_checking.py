@@ -2,13 +2,12 @@
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.progress import Steps
-from tests.proposal.test_propose import NOTES, run, statuses
+from tests.proposal.nixpkgs import NOTES, Nixpkgs, run, statuses
 from toolkit import specimen
 from toolkit.cache import VARIABLE
 from toolkit.errors import ToolkitError, UsageError
@@ -23,29 +22,24 @@ def again(directory: Path, **asked: object) -> Report:
     return check(CheckRequest(target="", directory=directory, **asked), progress=Silence())  # type: ignore[arg-type]
 
 
-@pytest.fixture
-def proposal(tmp_path: Path) -> Path:
-    run(tmp_path / "out", "notes-server", design=Design.STAY)
-    return tmp_path / "out"
-
-
-@pytest.fixture
-def edit(proposal: Path) -> Callable[[str, str], None]:
-    """Return what changes the one mail of the proposal, as a contributor would."""
+def edit(proposal: Path, before: str, after: str) -> None:
+    """Change the one mail of the proposal, as a contributor would."""
     (mail,) = (proposal / "series").iterdir()
+    text = mail.read_text()
+    assert before in text
+    mail.write_text(text.replace(before, after))
 
-    def change(before: str, after: str) -> None:
-        text = mail.read_text()
-        assert before in text
-        mail.write_text(text.replace(before, after))
 
-    return change
+def refused(directory: Path, message: str) -> None:
+    with pytest.raises(ToolkitError) as caught:
+        again(directory)
+    assert (caught.value.message, caught.value.hint) == (message, None)
 
 
 # Without a design it moves, and takes what it follows out of the let as well.
-@pytest.mark.parametrize("design", [Design.STAY, Design.MOVE, None])
+@pytest.mark.parametrize("design", [Design.STAY, None])
 def test_the_same_is_proven_again_by_every_design(tmp_path: Path, design: Design | None) -> None:
-    report = run(tmp_path / "out", "notes-server", design=design)
+    report = run(tmp_path / "out", design=design)
     found = again(tmp_path / "out")
     assert statuses(found) == statuses(report)
     assert [proof.covers for proof in found.proofs] == [proof.covers for proof in report.proofs]
@@ -55,31 +49,26 @@ def test_the_same_is_proven_again_by_every_design(tmp_path: Path, design: Design
 def test_a_lift_of_some_bindings_is_made_again_without_asking_for_their_methods(tmp_path: Path) -> None:
     run(tmp_path / "out", "status-board", bindings=("theme",))
     progress = Steps()
-    found = check(CheckRequest(target="", directory=tmp_path / "out"), progress=progress)
-    assert found.proposal.bindings == ("theme",)
+    request = CheckRequest(target="", directory=tmp_path / "out", proofs=("parse",))
+    assert check(request, progress=progress).proposal.bindings == ("theme",)
     assert not [step for step in progress.steps if step.startswith("asking")]
 
 
-def test_a_link_that_leads_out_of_the_nixpkgs_is_said_again(tmp_path: Path) -> None:
-    tree = shutil.copytree(specimen.path(), tmp_path / "nixpkgs")
-    (tree / "pkgs/out").symlink_to("/etc")
-    report = run(tmp_path / "out", "notes-server", str(tree), author="A <a@b.example>")
+def test_a_link_that_leads_out_of_the_nixpkgs_is_said_again(nixpkgs: Nixpkgs) -> None:
+    (nixpkgs.root / "pkgs/out").symlink_to("/etc")
+    report = nixpkgs.propose(author="A <a@b.example>")
     assert len(report.warnings) == 1
-    assert again(tmp_path / "out").warnings == report.warnings
+    assert again(nixpkgs.out, proofs=("parse",)).warnings == report.warnings
 
 
-def test_a_mail_that_rebuilds_by_now_fails(proposal: Path, edit: Callable[[str, str], None]) -> None:
-    edit("\n+})\n", "\n+} // { changed = true; })\n")
-    found = again(proposal)
-    assert statuses(found)["no-rebuild"] is Status.FAILED
+def test_a_mail_that_rebuilds_by_now_fails(proposal: Path) -> None:
+    edit(proposal, "\n+})\n", "\n+} // { changed = true; })\n")
+    assert statuses(again(proposal))["no-rebuild"] is Status.FAILED
 
 
-def test_a_mail_whose_message_is_another_is_proven_as_before(proposal: Path, edit: Callable[[str, str], None]) -> None:
-    edit("Subject: [PATCH] ", "Subject: [PATCH] my own words: ")
+def test_a_mail_whose_message_is_another_is_proven_as_before_and_a_changed_overlay_fails(proposal: Path) -> None:
+    edit(proposal, "Subject: [PATCH] ", "Subject: [PATCH] my own words: ")
     assert not again(proposal).failed
-
-
-def test_an_overlay_that_was_changed_fails(proposal: Path) -> None:
     package = proposal / "overlay/notes-server/package.nix"
     package.write_text(package.read_text().replace('version = "', 'version = "9'))
     assert [proof.name for proof in again(proposal).failed] == ["overlay"]
@@ -94,36 +83,66 @@ def test_a_report_does_not_choose_what_is_read(proposal: Path, field: str, value
         again(proposal)
 
 
-def test_only_the_named_proof_runs(proposal: Path) -> None:
-    assert statuses(again(proposal, proofs=("readers",))) == {"readers": Status.PASSED}
-
-
 def test_a_proposal_of_the_specimen_is_known_again_on_another_machine(
     proposal: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(VARIABLE, str(tmp_path / "another"))
-    found = again(proposal, proofs=("parse",))
+    found = again(proposal, proofs=("readers",))
     assert (found.proposal.source.origin, found.warnings) == ("the embedded specimen", ())
+    assert statuses(found) == {"readers": Status.PASSED}
 
 
-def test_the_nixpkgs_of_a_proposal_can_be_named_if_its_file_is_the_same(proposal: Path, tmp_path: Path) -> None:
-    def named(nixpkgs: str) -> Report:
-        return again(proposal, proofs=("applies",), change=ChangeRequest(source=SourceRequest(nixpkgs=nixpkgs)))
+def test_the_nixpkgs_of_a_proposal_can_be_named_if_its_file_is_the_same(proposal: Path, nixpkgs: Nixpkgs) -> None:
+    def named(place: str) -> Report:
+        return again(proposal, proofs=("applies",), change=ChangeRequest(source=SourceRequest(nixpkgs=place)))
 
     (proof,) = named("specimen").proofs
     assert (proof.status, proof.covers.partition(",")[0]) == (Status.PASSED, "1 patch")
-    other = shutil.copytree(specimen.path(), tmp_path / "other")
-    (other / NOTES).write_text(f"# other\n{(other / NOTES).read_text()}")
-    with pytest.raises(ToolkitError, match=rf"^{other}.*: its '{NOTES}' is not the one that report.json is about$"):
-        named(str(other))
+    nixpkgs.write(NOTES, f"# other\n{nixpkgs.text()}")
+    fact = f"its '{NOTES}' is not the one that report.json is about"
+    with pytest.raises(ToolkitError, match=rf"^{nixpkgs.root}.*: {fact}$"):
+        named(str(nixpkgs.root))
 
 
-def test_a_nixpkgs_that_has_changed_since_is_not_asked(tmp_path: Path) -> None:
-    tree = shutil.copytree(specimen.path(), tmp_path / "nixpkgs")
-    run(tmp_path / "out", "notes-server", str(tree))
-    (tree / NOTES).write_text(f"# other\n{(tree / NOTES).read_text()}")
+def test_what_does_not_belong_together_is_named(nixpkgs: Nixpkgs) -> None:
+    nixpkgs.propose()
+    out, spoiled = nixpkgs.out, nixpkgs.out.with_name("spoiled")
+    (mail,) = (shutil.copytree(out, spoiled) / "series").iterdir()
+    mail.write_text(mail.read_text().replace("\n-  ", "\n-  not "))
+    refused(spoiled, f"{mail}: does not apply: patch failed: {NOTES}:5")
+    mail.unlink()
+    refused(spoiled, f"{spoiled / 'series'}: 0 commits instead of 1")
+    report = spoiled / "report.json"
+    document = json.loads(report.read_text())
+    report.write_text(json.dumps({**document, "commits": []}))
+    refused(spoiled, f"{report}: 0 commits instead of 1")
+    report.write_text(json.dumps({**document, "target": "docker"}))
+    path = "pkgs/applications/virtualization/docker/default.nix"
+    refused(spoiled, f"{report}: field 'file' is '{NOTES}' instead of '{path}'")
+    # Of a nixpkgs that has changed nothing is asked; of one that is gone, the file is that of the overlay.
+    nixpkgs.write(NOTES, f"# other\n{nixpkgs.text()}")
     with pytest.raises(UsageError, match="is a file, not a whole nixpkgs"):
-        again(tmp_path / "out")
+        again(out)
+    shutil.rmtree(nixpkgs.root)
+    package = out / "overlay/notes-server/package.nix"
+    package.write_text(f"{package.read_text()}# more\n")
+    refused(out, f"{out}: upstream.diff and overlay/ do not belong to the file of report.json")
+
+
+def test_a_nixpkgs_that_is_gone_is_the_file_of_the_overlay_without_the_change(nixpkgs: Nixpkgs) -> None:
+    nixpkgs.propose("docker")
+    shutil.rmtree(nixpkgs.root)
+    found = again(nixpkgs.out, proofs=("parse", "applies"))
+    assert not found.failed
+    path = "pkgs/applications/virtualization/docker/default.nix"
+    assert found.proposal.source.content == (specimen.path() / path).read_bytes()
+    assert found.warnings[0].startswith("the source is not available: the file comes from the proposal")
+    with pytest.raises(UsageError, match="is a file, not a whole nixpkgs"):
+        again(nixpkgs.out, depth=Depth(whole=True))
+    for file in (nixpkgs.out / "overlay").rglob("default.nix"):
+        file.write_text(file.read_text().replace("dockerGen", "dockerMake"))
+    with pytest.raises(ToolkitError):
+        again(nixpkgs.out)
 
 
 def test_a_proposal_is_built_if_its_depth_asks_for_that(proposal: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.proposal.cases import lift_case
+from tests.proposal.nixpkgs import Nixpkgs
 from toolkit import specimen
 from toolkit.lift.final_attrs import final_attrs
 from toolkit.lift.rewriting import Lifted
@@ -38,10 +39,8 @@ def change_of(before: Path, after: Path) -> Change:
 
 
 @pytest.fixture
-def tree(tmp_path: Path) -> Path:
-    root = tmp_path / "nixpkgs"
-    shutil.copytree(specimen.path(), root)
-    return root
+def tree(nixpkgs: Nixpkgs) -> Path:
+    return nixpkgs.root
 
 
 def changed(tree: Path, change: Callable[[str], str]) -> Path:

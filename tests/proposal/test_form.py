@@ -97,16 +97,14 @@ class TestLint:
     def no_others(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("PATH", "/usr/bin:/bin")
 
-    def test_linters_that_are_nowhere_are_not_run(self, draft: Draft) -> None:
-        finding = linted(draft.case())
-        reason = "because nixf-diagnose and the like are not on PATH"
-        assert (finding.covers, finding.not_run, finding.failures) == ("nothing", reason, ())
-
-    def test_a_linter_that_finds_nothing_has_its_command(
+    def test_linters_that_are_nowhere_are_not_run_and_one_that_finds_nothing_has_its_command(
         self, draft: Draft, install: Callable[[str, str], None]
     ) -> None:
-        install("keep-sorted", LINTER.format(name="keep-sorted", word="no such", where=""))
         case = draft.case()
+        finding = linted(case)
+        reason = "because nixf-diagnose and the like are not on PATH"
+        assert (finding.covers, finding.not_run, finding.failures) == ("nothing", reason, ())
+        install("keep-sorted", LINTER.format(name="keep-sorted", word="no such", where=""))
         finding = linted(case)
         assert (finding.covers, finding.failures, finding.gaps) == ("keep-sorted", (), ())
         assert finding.not_run is None
@@ -122,12 +120,9 @@ class TestLint:
         finding = linted(draft.rewritten(stage, lambda text: f"{text}# spoiled\n").case())
         assert (finding.covers, finding.not_run) == ("nixf-diagnose, keep-sorted", None)
         assert finding.failures == ("keep-sorted: keep-sorted: spoiled in it",)
-
-    def test_one_that_fails_without_a_word_is_a_failure(
-        self, draft: Draft, install: Callable[[str, str], None]
-    ) -> None:
+        # Without a word it fails as well.
         install("keep-sorted", 'for last; do :; done; ! grep -q spoiled "$last"')
-        finding = linted(draft.rewritten("second", lambda text: f"{text}# spoiled\n").case())
+        finding = linted(draft.rewritten(stage, lambda text: f"{text}# spoiled\n").case())
         assert finding.failures == ("keep-sorted: fails",)
 
     def test_what_it_finds_before_as_well_is_not_judged(
@@ -182,36 +177,27 @@ def test_commands_repeat_it_in_a_shell(draft: Draft, tmp_path: Path) -> None:
     assert (tmp_path / "checkout" / TARGET).read_bytes() == case.after.content
 
 
-def test_patch_that_does_not_apply_is_named_with_gits_words(draft: Draft) -> None:
+def test_what_does_not_apply_is_named_with_gits_words(draft: Draft) -> None:
     case = draft.case()
     first, second = case.patches
-    finding = applies(draft.case(patches=(first, altered(second, b"\n-  b = 1;\n", b"\n-  b = 7;\n"))))
-    assert finding.failures[0].startswith("series: ")
-    assert "patch does not apply" in finding.failures[0] or "patch failed" in finding.failures[0]
-    assert not any("different files" in failure for failure in finding.failures)
-
-
-def test_diff_that_does_not_apply_is_named(draft: Draft) -> None:
-    diff = draft.case().upstream_diff
-    broken = diff.replace(b"\n-  b = 1;\n", b"\n-  b = 7;\n")
-    assert broken != diff
-    (failure,) = applies(draft.case(upstream_diff=broken)).failures
+    broken = altered(second, b"\n-  b = 1;\n", b"\n-  b = 7;\n")
+    (failure,) = applies(draft.case(patches=(first, broken))).failures
+    assert failure.startswith("series: ")
+    assert "patch does not apply" in failure or "patch failed" in failure
+    diff = case.upstream_diff.replace(b"\n-  b = 1;\n", b"\n-  b = 7;\n")
+    assert diff != case.upstream_diff
+    (failure,) = applies(draft.case(upstream_diff=diff)).failures
     assert failure.startswith("upstream.diff: ")
 
 
-def test_series_that_gives_another_file_is_named(draft: Draft) -> None:
+def test_what_gives_another_file_is_named(draft: Draft) -> None:
     first, second = draft.case().patches
-    finding = applies(draft.case(patches=(first, altered(second, b"\n+  b = 2;\n", b"\n+  b = 3;\n"))))
-    assert finding.failures == ("the series and the rewrite give different files",)
     other = draft.rewritten("first", lambda text: text.replace("a = 2", "a = 3"))
-    finding = applies(draft.case(patches=other.case().patches))
-    assert finding.failures == ("the series and the rewrite give different files",)
-
-
-def test_diff_that_gives_another_file_is_named(draft: Draft) -> None:
+    for patches in ((first, altered(second, b"\n+  b = 2;\n", b"\n+  b = 3;\n")), other.case().patches):
+        finding = applies(draft.case(patches=patches))
+        assert finding.failures == ("the series and the rewrite give different files",)
     diff = draft.rewritten("second", lambda text: text.replace("b = 2", "b = 3")).case().upstream_diff
-    finding = applies(draft.case(upstream_diff=diff))
-    assert finding.failures == ("the diff and the rewrite give different files",)
+    assert applies(draft.case(upstream_diff=diff)).failures == ("the diff and the rewrite give different files",)
 
 
 def test_what_touches_another_file_is_named(draft: Draft) -> None:

@@ -113,6 +113,9 @@ def test_readers_are_not_what_the_file_makes() -> None:
     assert (finding.covers, finding.failures) == (f"reader on {ONE}", (f"reader: its derivation ({ONE})",))
     alone = judging(answer()).readers()
     assert (alone.covers, alone.failures, alone.commands) == ("nothing in pkgs reads or overrides it", (), (COMMAND,))
+    rest = (Gap(what="NixOS", reason="no module is evaluated"), Gap(what="app on x", reason="late", attribute="app"))
+    finding = judging(answer(readers={ONE: ("reader",)}, not_covered=rest)).readers()
+    assert finding.evidence == ("not asked: NixOS: no module is evaluated",)
 
 
 def test_what_stands_in_a_set_is_that_of_the_attribute_around_it() -> None:
@@ -147,12 +150,6 @@ def test_the_judge_is_asked_once_about_the_change_on_its_systems(tmp_path: Path)
     assert (found.systems, found.files, len(found.steps)) == ((OTHER,), 1, 2)
     assert found.not_covered == (Gap(what="README.md", reason="nothing to evaluate"),)
     assert asked.judgement is found
-
-
-def test_what_was_not_asked_about_readers_is_said() -> None:
-    rest = (Gap(what="NixOS", reason="no module is evaluated"), Gap(what="app on x", reason="late", attribute="app"))
-    finding = judging(answer(readers={ONE: ("reader",)}, not_covered=rest)).readers()
-    assert finding.evidence == ("not asked: NixOS: no module is evaluated",)
 
 
 def test_what_is_unknown_of_an_attribute_is_not_covered() -> None:

@@ -1,11 +1,11 @@
 """What is asked of Nix about a lift, and which answer is worse than which."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
 
+from tests.proposal.nixpkgs import Nixpkgs
 from toolkit import process, specimen
 from toolkit.nix import limits
 from toolkit.nix.questions import MARK
@@ -57,6 +57,7 @@ FAULTS = [
         "a different attribute of the package has the name",
     ),
     (answer(GOOD, method(Method(there=True, effect=Effect.PARTLY))), "refused", IN_PART),
+    (answer(GOOD, method(Method(there=True, effect=Effect.PARTLY, shown=True))), "refused", IN_PART),
     (answer(GOOD, method(Method(there=True, effect=Effect.INEFFECTIVE))), "refused", UNREACHED),
     (answer(GOOD, method(Method(there=True, effect=Effect.INEFFECTIVE, built=False))), "refused", UNUSED),
     (answer(GOOD, method(Method(there=True, effect=Effect.INEFFECTIVE, built=True))), "refused", UNSEEN),
@@ -78,7 +79,10 @@ def test_what_is_right_is_lifted_and_what_did_not_evaluate_before_is_not_judged(
     assert verdict(answer(GOOD, method(before=WORKS, src=True))) == LIFTED
     shown = Method(there=True, effect=Effect.INEFFECTIVE, shown=True)
     assert verdict(answer(method(shown))) == LIFTED
+    unknown = Method(there=True, effect=Effect.UNKNOWN, shown=True)
+    assert judge([answer(GOOD), answer(method(unknown))]) == LIFTED
     assert verdict(answer(GOOD, before=None)) is None
+    assert judge([Derivations(methods={}), Derivations(methods={})]) is None
     assert judge([answer(before=None), answer(GOOD)]) == LIFTED
 
 
@@ -91,6 +95,7 @@ def test_an_error_is_a_failure_that_names_files_as_the_tree_does() -> None:
     assert verdict(late) == LiftVerdict(outcome="failed", why=why)
     function = Derivations(methods={}, error="it", refuses_function=True)
     assert verdict(function) == LiftVerdict(outcome="refused", why=NO_FUNCTION)
+    assert NO_FUNCTION == "the builder takes no function of the final attributes"
 
 
 def test_the_question_is_in_the_command_and_its_limits_grow_with_it(tmp_path: Path) -> None:
@@ -139,14 +144,9 @@ def test_the_question_is_in_the_command_and_its_limits_grow_with_it(tmp_path: Pa
 
 
 @pytest.fixture
-def tree(tmp_path: Path) -> Path:
-    root = tmp_path / "nixpkgs"
-    shutil.copytree(specimen.path(), root)
-    packages = root / "pkgs/top-level/all-packages.nix"
-    text = packages.read_text().rstrip()
-    more = "  gone = throw ''it is gone'';\n  endless = let x = x; in x;\n  text = ''no package'';\n"
-    packages.write_text(f"{text[: text.rindex('}')]}{more}}}\n")
-    return root
+def tree(nixpkgs: Nixpkgs) -> Path:
+    nixpkgs.add("  gone = throw ''it is gone'';\n  endless = let x = x; in x;\n  text = ''no package'';\n")
+    return nixpkgs.root
 
 
 @pytest.mark.parametrize(
@@ -159,14 +159,10 @@ def test_why_a_package_does_not_evaluate_is_one_line(tree: Path, package: str, w
 
 
 def test_one_that_ends_nix_has_its_own_answer_and_the_others_theirs(tree: Path) -> None:
-    after = tree.with_name("after")
-    shutil.copytree(tree, after)
-    notes = after / "pkgs/by-name/no/notes-server/package.nix"
-    notes.write_text(
-        notes.read_text().replace(
-            'stdenv.mkDerivation {\n  pname = "notes-server"', 'stdenv.mkDerivation (x: x) {\n  pname = "notes-server"'
-        )
-    )
+    spoiled = Nixpkgs(root=tree).copy("after")
+    head = 'stdenv.mkDerivation {\n  pname = "notes-server"'
+    spoiled.edit(head, head.replace("mkDerivation", "mkDerivation (x: x)"))
+    after = spoiled.root
     names = ["status-board", "endless", "notes-server", "gone", "log-viewer"]
     answers = dict(zip(names, ask(tree, after, SYSTEM, [LiftQuestion(package=name) for name in names]), strict=True))
     assert answers["status-board"].before == answers["status-board"].after
@@ -175,22 +171,20 @@ def test_one_that_ends_nix_has_its_own_answer_and_the_others_theirs(tree: Path) 
     assert answers["endless"] == Derivations(methods={})
     assert answers["gone"].before is None
     assert answers["gone"].error is None
-    spoiled = answers["notes-server"]
-    assert (spoiled.before is None, spoiled.after) == (spoiled.error is not None, None)
+    notes = answers["notes-server"]
+    assert (notes.before is None, notes.after) == (notes.error is not None, None)
 
 
-def test_one_that_takes_nix_too_long_is_asked_nothing_more_and_keeps_no_other_from_an_answer(tmp_path: Path) -> None:
-    tree = shutil.copytree(specimen.path(), tmp_path / "tree")
-    file = tree / "pkgs/by-name/no/notes-server/package.nix"
+def test_one_that_takes_nix_too_long_is_asked_nothing_more_and_keeps_no_other_from_an_answer(nixpkgs: Nixpkgs) -> None:
     slow = "(let f = n: if n == 0 then 1 else f (n - 1) + f (n - 1); in toString (f 60))"
-    file.write_text(file.read_text().replace('version = "4.2.0"', f"version = {slow}"))
+    nixpkgs.edit('version = "4.2.0"', f"version = {slow}")
     questions = [LiftQuestion(package=name) for name in ("status-board", "notes-server", "docker")]
     lines: list[str] = []
     with process.echoing(lines.append):
-        board, notes, docker = ask(specimen.path(), tree, SYSTEM, questions, allowed=limits.Allowance(4))
+        board, notes, docker = ask(specimen.path(), nixpkgs.root, SYSTEM, questions, allowed=limits.Allowance(3))
     for other in (board, docker):
         assert other.before is not None
         assert other.before == other.after
-    assert (notes.limited, notes.error) == (True, "still running after 4 s")
+    assert (notes.limited, notes.error) == (True, "still running after 3 s")
     # All, and all but the one.
     assert sum("lifted.nix" in line for line in lines) == 2

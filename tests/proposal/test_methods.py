@@ -1,11 +1,10 @@
 """What a replacement by a method comes to, by the derivations that Nix makes, and what ends it."""
 
-import shutil
 from pathlib import Path
 
 import pytest
 
-from toolkit import specimen
+from tests.proposal.nixpkgs import copied
 from toolkit.nix import limits
 from toolkit.proposal.lifted import ChangedMethod, Derivations, Effect, LiftQuestion, ask
 
@@ -47,11 +46,9 @@ PART = ("passthru", "part")
 
 def tree(root: Path, packages: str) -> Path:
     """Return a tree in which a set of packages has these as well."""
-    shutil.copytree(specimen.path(), root)
-    file = root / "pkgs/top-level/all-packages.nix"
-    text = file.read_text().rstrip()
-    file.write_text(f"{text[: text.rindex('}')]}{packages}}}\n")
-    return root
+    nixpkgs = copied(root)
+    nixpkgs.add(packages)
+    return nixpkgs.root
 
 
 def asked(before: Path, after: Path, package: str, **more: object) -> Derivations:

@@ -47,13 +47,10 @@ def tree() -> NixpkgsTree:
     return NixpkgsTree(root=specimen.path(), key="specimen")
 
 
-def test_a_specimen_builds_with_static_tools_and_a_nixpkgs_with_its_own(tree: NixpkgsTree, tmp_path: Path) -> None:
+def test_a_specimen_builds_with_static_tools_also_in_another_store(tree: NixpkgsTree, tmp_path: Path) -> None:
     found = json.loads(tools(tree))
     assert found == {"shell": evaluator.tools().shell, "busybox": evaluator.tools().busybox}
     assert tools(NixpkgsTree(root=tmp_path, key="another")) == ""
-
-
-def test_another_store_gets_a_copy_of_the_tools(tree: NixpkgsTree, tmp_path: Path) -> None:
     found = json.loads(tools(tree, ("--keep-going", "--store", str(tmp_path / "other"))))
     for path in found.values():
         place = tmp_path / "other/nix/store" / Path(path).relative_to("/nix/store").parts[0]
@@ -88,19 +85,13 @@ END""",
     assert progress.steps == ["building '/nix/store/a.drv'", "copying path '/nix/store/b' from 'c'"]
 
 
-def test_what_was_built_is_the_evidence(ended: Callable[[str], Finding]) -> None:
+def test_what_was_built_is_the_evidence_or_the_end_of_what_was_said(ended: Callable[[str], Finding]) -> None:
     found = ended("printf '/nix/store/a\\n/nix/store/b\\n'")
     assert (found.covers, found.failures) == ("a.b, x86_64-linux", ())
     assert found.evidence == ("/nix/store/a", "/nix/store/b")
-
-
-def test_a_failure_has_nixs_status_and_reason(ended: Callable[[str], Finding]) -> None:
     found = ended("echo 'error: it is wrong' >&2; exit 102")
     assert found.failures == ("nix-build ended with status 102: it is wrong",)
     assert found.evidence == ("error: it is wrong",)
-
-
-def test_the_end_of_what_was_said_is_kept(ended: Callable[[str], Finding]) -> None:
     found = ended("for n in $(seq 30); do echo line $n; echo; done >&2; kill -KILL $$")
     assert found.failures[0].startswith("nix-build ended with status -9: ")
     assert found.evidence == tuple(f"line {number}" for number in range(11, 31))

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from toolkit import specimen
+from tests.proposal.nixpkgs import Nixpkgs
 from toolkit.git import reading
 from toolkit.model import Silence, Source
 from toolkit.nix import program
@@ -62,12 +62,9 @@ def test_a_file_beside_package_nix_may_be_the_changed_one(root: Path) -> None:
     assert found["hello/package.nix"].content == b"{ mk }: mk { }\n"
 
 
-def test_a_package_that_reads_other_directories_has_none(root: Path) -> None:
+def test_a_package_that_reads_other_directories_or_nixpkgs_calls_itself_has_none(root: Path) -> None:
     (root / FILE.parent / "parts/ui.nix").write_text("import ../../other/x.nix\n")
     assert made(root) == {}
-
-
-def test_a_package_that_nixpkgs_calls_itself_has_none(root: Path) -> None:
     other = PurePosixPath("pkgs/servers/hello/package.nix")
     (root / other).parent.mkdir(parents=True)
     (root / other).write_text("{ }\n")
@@ -97,29 +94,6 @@ def evaluated(tree: Path, overlay: Path, package: str) -> tuple[list[str], str |
     return answer["added"], answer["drv"], done.stderr
 
 
-@pytest.mark.parametrize(("package", "file"), [("notes-server", NOTES), (DOCKER, DOCKER_FILE)])
-def test_an_overlay_steps_aside_where_a_copied_file_is_another(
-    tmp_path: Path, package: str, file: PurePosixPath
-) -> None:
-    tree = shutil.copytree(specimen.path(), tmp_path / "tree")
-    overlay = tmp_path / "overlay"
-    assert bring(package, tree, overlay, progress=Silence())
-    added, drv, said = evaluated(tree, overlay, package)
-    assert (added != [], STEPS_ASIDE in said) == (True, False)
-    # Edited: a version that the copy lacks.
-    edited = shutil.copytree(tree, tmp_path / "edited")
-    (edited / file).write_text((edited / file).read_text().replace('version = "', 'version = "9'))
-    added, later, said = evaluated(edited, overlay, package)
-    assert added == []
-    assert later not in {None, drv}
-    assert f"warning: {STEPS_ASIDE}{package} of this nixpkgs is not the one" in said
-    # Pasted, the command makes one for this nixpkgs.
-    assert f"run 'unlet overlay {package}{' --kind patched' * (package == DOCKER)} --nixpkgs {edited}' again" in said
-    # Missing.
-    (tree / file).rename(tree / file.parent / "moved.nix")
-    assert evaluated_names(tree, overlay) == []
-
-
 def evaluated_names(tree: Path, overlay: Path) -> list[str]:
     expression = f"builtins.attrNames (import {overlay} {{ }} {{ path = {tree}; }})"
     argv = ["nix-instantiate", "--store", "dummy://", "--eval", "--strict", "--json", "-E", expression]
@@ -128,25 +102,35 @@ def evaluated_names(tree: Path, overlay: Path) -> list[str]:
 
 
 @pytest.mark.parametrize(("package", "file"), [("notes-server", NOTES), (DOCKER, DOCKER_FILE)])
-def test_an_overlay_steps_aside_where_the_package_has_another_file_or_is_gone(
-    tmp_path: Path, package: str, file: PurePosixPath
+def test_an_overlay_steps_aside_if_the_package_is_another_or_gone(
+    nixpkgs: Nixpkgs, package: str, file: PurePosixPath
 ) -> None:
-    tree = shutil.copytree(specimen.path(), tmp_path / "tree")
-    overlay = tmp_path / "overlay"
-    directory = tree / file.parent
-    (directory / "more").mkdir()
-    (directory / "more/one.patch").write_text("")
+    tree, overlay, place = nixpkgs.root, nixpkgs.out, Path(file)
+    nixpkgs.write(place.parent / "more/one.patch", "")
     assert bring(package, tree, overlay, progress=Silence())
-    before = evaluated(tree, overlay, package)
-    assert before[0] != []
-    assert not is_aside(overlay, tree)
-    (directory / "more/other.patch").write_text("")
     added, drv, said = evaluated(tree, overlay, package)
+    assert (added != [], STEPS_ASIDE in said, is_aside(overlay, tree)) == (True, False, False)
+    # Edited: a version that the copy lacks.
+    edited = nixpkgs.copy("edited")
+    edited.edit('version = "', 'version = "9', place)
+    none, later, said = evaluated(edited.root, overlay, package)
+    assert none == []
+    assert later not in {None, drv}
+    assert f"warning: {STEPS_ASIDE}{package} of this nixpkgs is not the one" in said
+    # Pasted, the command makes one for this nixpkgs.
+    kind = " --kind patched" * (package == DOCKER)
+    assert f"run 'unlet overlay {package}{kind} --nixpkgs {edited.root}' again" in said
+    # Another file beside it; docker's copies only what its file reads, and that is the same.
+    nixpkgs.write(place.parent / "more/other.patch", "")
+    now, later, said = evaluated(tree, overlay, package)
     if package == DOCKER:
-        # It copies only what its file reads, and that is the same.
-        assert (added, drv, STEPS_ASIDE in said) == (*before[:2], False)
+        assert (now, later, STEPS_ASIDE in said) == (added, drv, False)
     else:
-        assert (added, drv is not None, STEPS_ASIDE in said) == ([], True, True)
-    shutil.rmtree(directory)
+        assert (now, later is not None, STEPS_ASIDE in said) == ([], True, True)
+        (tree / place.parent / "more/other.patch").unlink()
+    # Missing.
+    (tree / file).rename(tree / file.parent / "moved.nix")
+    assert evaluated_names(tree, overlay) == []
+    shutil.rmtree(tree / file.parent)
     assert is_aside(overlay, tree)
     assert evaluated_names(tree, overlay) == []

@@ -1,23 +1,22 @@
 import json
 import os
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
-from tests.proposal.test_propose import NOTES, run, statuses
+from tests.proposal.nixpkgs import BOARD, NOTES, SETS, Nixpkgs, run, statuses
 from toolkit import specimen
 from toolkit.errors import RefusalError, ToolkitError, UsageError
 from toolkit.lift.plan import Design
-from toolkit.model import Report, Silence, SourceRequest, Status
+from toolkit.model import Report, Silence, Status
 from toolkit.nix import limits
 from toolkit.proposal import proposing, recipes
 from toolkit.proposal.checking import check
 from toolkit.proposal.proposing import propose
 from toolkit.proposal.recipes import Rewrite
-from toolkit.proposal.requests import CheckRequest, Request
+from toolkit.proposal.requests import CheckRequest
 
 PROVEN = ("parse", "applies", "no-rebuild", "readers", "overlay")
 
@@ -54,10 +53,8 @@ why = "The description does not say whose notes they are."
 
 @pytest.fixture(autouse=True)
 def rewrites(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(recipes.REWRITES, "described", Rewrite(make=described))
-    monkeypatch.setitem(recipes.REWRITES, "renamed", Rewrite(make=renamed))
-    monkeypatch.setitem(recipes.REWRITES, "emptied", Rewrite(make=emptied))
-    monkeypatch.setitem(recipes.REWRITES, "touched", Rewrite(make=touched))
+    for make in (described, renamed, emptied, touched):
+        monkeypatch.setitem(recipes.REWRITES, make.__name__, Rewrite(make=make))
 
 
 @pytest.fixture
@@ -79,20 +76,18 @@ def test_a_recipe_of_the_user_has_a_name(tmp_path: Path) -> None:
     path = Path(os.environ["XDG_CONFIG_HOME"]) / "unlet/recipes/notes.toml"
     path.parent.mkdir(parents=True)
     path.write_text(RECIPE)
-    report = run(tmp_path / "out", "notes-server", recipe="notes")
+    report = run(tmp_path / "out", recipe="notes")
     assert passed(report) == {*PROVEN}
     (commit,) = report.proposal.commits
-    assert (commit.subject, b"Keeps your notes" in commit.after) == (
-        "notes-server: describe whose notes they are",
-        True,
-    )
+    assert commit.subject == "notes-server: describe whose notes they are"
+    assert b"Keeps your notes" in commit.after
     text = (tmp_path / "out/pull-request.md").read_text()
     assert "The description does not say whose notes they are." in text
     assert "overrid" not in text.split("<details>")[0]
 
 
 def test_a_recipe_by_its_path_is_for_any_package(tmp_path: Path, recipe: Path) -> None:
-    report = run(tmp_path / "out", "notes-server", recipe=str(recipe))
+    report = run(tmp_path / "out", recipe=str(recipe))
     assert passed(report) == {*PROVEN}
     document = json.loads((tmp_path / "out/report.json").read_text())
     assert document["recipe"] == str(recipe)
@@ -112,7 +107,7 @@ def test_a_file_that_a_recipe_does_not_change_is_refused(tmp_path: Path, recipe:
 def test_a_commit_that_rebuilds_is_not_proven_to_keep_the_derivation(tmp_path: Path, recipe: Path) -> None:
     second = RECIPE.partition("[[steps]]")[2].replace("describe", "rename")
     recipe.write_text(f"{RECIPE}\n[[steps]]{second}rebuilds = true\n")
-    report = run(tmp_path / "out", "notes-server", recipe=str(recipe))
+    report = run(tmp_path / "out", recipe=str(recipe))
     assert passed(report) == {"parse", "applies"}
     assert [patch.name[:4] for patch in report.proposal.patches] == ["0001", "0002"]
     again = check(CheckRequest(target="", directory=tmp_path / "out"), progress=Silence())
@@ -141,7 +136,7 @@ def test_what_a_recipe_cannot_name_is_an_error(
 ) -> None:
     recipe.write_text(RECIPE.replace(*change))
     with pytest.raises(ToolkitError) as caught:
-        run(tmp_path / "out", "notes-server", recipe=str(recipe))
+        run(tmp_path / "out", recipe=str(recipe))
     assert caught.value.message.startswith(f"{recipe}: {fact}")
 
 
@@ -159,28 +154,26 @@ def test_what_does_not_go_with_a_recipe_is_refused(
     tmp_path: Path, recipe: Path, choices: dict[str, Any], fact: str
 ) -> None:
     with pytest.raises(UsageError, match=fact) as caught:
-        run(tmp_path / "out", "notes-server", **{"recipe": str(recipe), **choices})
+        run(tmp_path / "out", **{"recipe": str(recipe), **choices})
     assert ("known recipes are fetcher, final-attrs" in str(caught.value.hint)) is ("unknown" in fact)
 
 
-def test_a_script_that_looks_for_what_a_recipe_changes_is_named_with_the_file(tmp_path: Path, recipe: Path) -> None:
-    root = shutil.copytree(specimen.path(), tmp_path / "nixpkgs")
-    notes = root / NOTES
-    notes.write_text(notes.read_text().replace("Keeps notes", "Keeps notes of ${lib.name}"))
-    (notes.parent / "update.sh").write_text("sed 's/${lib.name}/x/' package.nix\n")
+def test_a_script_that_looks_for_what_a_recipe_changes_is_named_with_the_file(nixpkgs: Nixpkgs, recipe: Path) -> None:
+    nixpkgs.edit("Keeps notes", "Keeps notes of ${lib.name}")
+    nixpkgs.write(NOTES.with_name("update.sh"), "sed 's/${lib.name}/x/' package.nix\n")
     recipe.write_text(RECIPE.replace('"described"', '"emptied"'))
     with pytest.raises(RefusalError, match=rf"^{NOTES}: update.sh looks for '\$\{{lib.name\}}' in its text"):
-        run(tmp_path / "out", "notes-server", nixpkgs=str(root), recipe=str(recipe))
+        nixpkgs.propose(recipe=str(recipe))
 
 
-def test_a_recipe_is_its_own_for_a_target_that_has_a_proposal(tmp_path: Path, recipe: Path) -> None:
-    request = Request(target="docker", source=SourceRequest(nixpkgs=str(specimen.path())), out=tmp_path)
+def test_a_recipe_is_its_own_for_a_target_that_has_a_proposal(nixpkgs: Nixpkgs, recipe: Path) -> None:
+    request = nixpkgs.request("docker", out=nixpkgs.out)
     assert [step.name for step in proposing.choose(request, progress=Silence()).steps] == ["lift", "demote"]
     recipe.write_text(RECIPE.replace('"described"', '"touched"'))
     asked = replace(request, recipe=str(recipe))
     assert [step.name for step in proposing.choose(asked, progress=Silence()).steps] == ["describe"]
     with pytest.raises(RefusalError, match="so an overlay cannot call it"):
-        proposing.overlay(replace(asked, out=tmp_path / "overlay"), progress=Silence())
+        proposing.overlay(asked, progress=Silence())
 
 
 def test_files_that_take_long_to_read_have_a_time_together(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,17 +183,14 @@ def test_files_that_take_long_to_read_have_a_time_together(monkeypatch: pytest.M
         list(recipes.trials("final-attrs", specimen.path(), []))
 
 
-def test_a_recipe_is_tried_on_packages_without_being_written(recipe: Path) -> None:
+def test_a_recipe_is_tried_on_packages_or_on_all_without_being_written(recipe: Path) -> None:
     found = {each.package: each for each in recipes.trials(str(recipe), specimen.path(), ["notes-server", "none"])}
     assert (found["notes-server"].added, found["notes-server"].removed) == (1, 1)
     assert str(found["notes-server"].file) == str(NOTES)
     assert found["none"].refused is not None
-
-
-def test_without_a_package_a_recipe_is_tried_on_all() -> None:
-    found = list(recipes.trials("final-attrs", specimen.path(), []))
-    assert [(each.package, each.refused) for each in found] == [("status-board", None)]
-    assert found[0].added > 0
+    (board,) = recipes.trials("final-attrs", specimen.path(), [])
+    assert (board.package, board.refused) == ("status-board", None)
+    assert board.added > 0
 
 
 def test_every_shipped_recipe_can_be_read() -> None:
@@ -209,68 +199,55 @@ def test_every_shipped_recipe_can_be_read() -> None:
         assert recipes.named(name, "hello").steps[0].subject.startswith("hello: ")
 
 
-def test_the_rewrite_of_a_recipe_brings_its_own_claims(tmp_path: Path) -> None:
-    with pytest.raises(RefusalError):
-        run(tmp_path / "out", "notes-server", recipe="final-attrs")
-    report = run(tmp_path / "out", "status-board", recipe="final-attrs")
-    assert passed(report) == {*PROVEN, "source-follows"}
-    again = check(CheckRequest(target="", directory=tmp_path / "out"), progress=Silence())
-    assert passed(again) == {*PROVEN, "source-follows"}
-
-
 def test_final_attrs_lets_an_override_of_the_version_reach_the_source(tmp_path: Path) -> None:
+    with pytest.raises(RefusalError):
+        run(tmp_path / "out", recipe="final-attrs")
     report = run(tmp_path / "out", "status-board", recipe="final-attrs")
+    # The rewrite brings its own claim.
     assert passed(report) == {*PROVEN, "source-follows"}
     (commit,) = report.proposal.commits
     assert commit.subject == "status-board: use finalAttrs instead of rec"
     assert commit.whole.endswith("A new version\nalso needs another hash of src.\n\nNo rebuilds.")
     assert b"stdenv.mkDerivation (finalAttrs: {" in commit.after
     assert b'repo = "status-board";' in commit.after
+    again = check(CheckRequest(target="", directory=tmp_path / "out"), progress=Silence())
+    assert passed(again) == {*PROVEN, "source-follows"}
 
 
-def test_a_source_that_does_not_follow_fails_the_recipe(tmp_path: Path) -> None:
-    root = tmp_path / "nixpkgs"
-    shutil.copytree(specimen.path(), root)
-    board = root / "pkgs/by-name/st/status-board/package.nix"
-    board.write_text(board.read_text().replace('tag = "v${version}";', 'tag = "v3.1";'))
-    report = run(tmp_path / "out", "status-board", nixpkgs=str(root), recipe="final-attrs")
-    (proof,) = report.failed
+def test_a_source_that_does_not_follow_fails_the_recipe(nixpkgs: Nixpkgs) -> None:
+    nixpkgs.edit('tag = "v${version}";', 'tag = "v3.1";', BOARD)
+    (proof,) = nixpkgs.propose("status-board", recipe="final-attrs").failed
     assert (proof.name, proof.reason) == ("source-follows", "an override of version does not change src")
 
 
-def test_more_than_ten_packages_at_once_are_refused_with_upstreams_word(tmp_path: Path) -> None:
-    source = SourceRequest(nixpkgs="specimen")
-    asked = [Request(target="status-board", source=source, out=tmp_path / "out", recipe="final-attrs")] * 11
+def test_more_than_ten_packages_at_once_are_refused_with_upstreams_word(nixpkgs: Nixpkgs) -> None:
+    asked = [nixpkgs.request("status-board", out=nixpkgs.out, recipe="final-attrs")] * 11
     with pytest.raises(UsageError, match=r"^--recipe: 11 packages at once, and at most 10 are welcome$") as caught:
         list(propose(asked, progress=Silence()))
     assert "552408" in (caught.value.hint or "")
 
 
 @pytest.mark.parametrize("kind", ["own", "other"])
-def test_the_tests_of_a_package_become_those_of_an_overridden_one(tmp_path: Path, kind: str) -> None:
-    root = shutil.copytree(specimen.path(), tmp_path / "nixpkgs")
+def test_the_tests_of_a_package_become_those_of_an_overridden_one(nixpkgs: Nixpkgs, kind: str) -> None:
     test = '  passthru = {\n    tests.version = stdenv.mkDerivation { name = "t"; src = notes-server; };\n'
-    text = (root / NOTES).read_text().replace("  curl,\n}", "  curl,\n  notes-server,\n}")
-    (root / NOTES).write_text(text.replace("  passthru = {\n", test))
+    nixpkgs.edit("  curl,\n}", "  curl,\n  notes-server,\n}")
+    nixpkgs.edit("  passthru = {\n", test)
     if kind == "other":
         # The argument of the name is another package.
-        sets = root / "pkgs/top-level/all-packages.nix"
         given = f"callPackageWith (final // {{ notes-server = final.curl; }}) ../../{NOTES} {{ }}"
-        sets.write_text(
-            sets.read_text().replace("  docker = final", f"  notes-server = lib.{given};\n\n  docker = final")
-        )
-    report = run(tmp_path / "out", "notes-server", nixpkgs=str(root), recipe="final-package")
+        nixpkgs.edit("  docker = final", f"  notes-server = lib.{given};\n\n  docker = final", SETS)
+    report = nixpkgs.propose(recipe="final-package")
     (commit,) = report.proposal.commits
     assert b"src = finalAttrs.finalPackage;" in commit.after
     assert b"  curl,\n}" in commit.after
     proof = next(proof for proof in report.proofs if proof.name == "tests-follow")
+    passes = (Status.PASSED, None)
     assert (proof.status, proof.reason) == (
-        (Status.PASSED, None) if kind == "own" else (Status.FAILED, "tests.version is another one")
+        passes if kind == "own" else (Status.FAILED, "tests.version is another one")
     )
 
 
-def test_the_overlay_of_a_source_that_is_fetched_otherwise_is_that_of_the_change(tmp_path: Path) -> None:
-    root = shutil.copytree(specimen.path(), tmp_path / "nixpkgs")
+def test_the_overlay_of_a_source_that_is_fetched_otherwise_is_that_of_the_change(nixpkgs: Nixpkgs) -> None:
     digest = "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
     fetcher = """fetchurl =
     { ... }@given:
@@ -280,10 +257,9 @@ def test_the_overlay_of_a_source_that_is_fetched_otherwise_is_that_of_the_change
       old = given ? sha256;
     };
 """
-    text = (root / NOTES).read_text().replace("let\n", f"let\n  {fetcher}\n", 1)
-    font = f'buildInputs = [ (fetchurl {{ sha256 = "{digest}"; }}) '
-    (root / NOTES).write_text(text.replace("buildInputs = [ ", font))
-    report = run(tmp_path / "out", "notes-server", nixpkgs=str(root), recipe="fetcher")
+    nixpkgs.write(NOTES, nixpkgs.text().replace("let\n", f"let\n  {fetcher}\n", 1))
+    nixpkgs.edit("buildInputs = [ ", f'buildInputs = [ (fetchurl {{ sha256 = "{digest}"; }}) ')
+    report = nixpkgs.propose(recipe="fetcher")
     (commit,) = report.proposal.commits
     assert f'fetchurl {{ hash = "{digest}"; }}'.encode() in commit.after
     # The judge says what a different fetcher means; the overlay is that of the changed nixpkgs.

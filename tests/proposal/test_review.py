@@ -1,6 +1,5 @@
 """What a review has beside the judgement: the claims about a target, or why there are none."""
 
-import shutil
 from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import pytest
 
 from tests import specimens
 from tests.diffs import diff
-from tests.proposal.test_propose import NOTES, statuses
+from tests.proposal.nixpkgs import NOTES, Nixpkgs, statuses
 from toolkit import specimen
 from toolkit.errors import LimitError
 from toolkit.judge import SYSTEMS, JudgeRequest
@@ -36,16 +35,9 @@ def patch(path: Path, file: str, after: str) -> Path:
 
 @pytest.fixture
 def reviewed(tmp_path: Path) -> Callable[..., Review]:
-    def of(
-        file: str,
-        after: str,
-        *,
-        nixpkgs: str = "specimen",
-        on: tuple[str, ...] = (NATIVE,),
-        **more: object,
-    ) -> Review:
+    def of(file: str, after: str, *, on: tuple[str, ...] = (NATIVE,), **more: object) -> Review:
         theirs = patch(tmp_path / "theirs.diff", file, after)
-        asked = ChangeRequest(patch=theirs, source=SourceRequest(nixpkgs=nixpkgs))
+        asked = ChangeRequest(patch=theirs, source=SourceRequest(nixpkgs="specimen"))
         request = CheckRequest(change=asked, judging=JudgeRequest(systems=on), **more)  # type: ignore[arg-type]
         found = review(request, progress=Silence())
         assert isinstance(found, Review)
@@ -54,48 +46,38 @@ def reviewed(tmp_path: Path) -> Callable[..., Review]:
     return of
 
 
-def test_without_a_target_there_is_the_judgement_alone(reviewed: Callable[..., Review]) -> None:
-    found = reviewed(str(NOTES), LIFTED)
-    assert (found.report, found.notes) == (None, ())
-    assert found.judgement is not None
-    assert found.judgement.asked > 0
-    assert found.judgement.systems == (NATIVE,)
+def test_without_a_target_or_with_another_one_there_is_the_judgement_alone(reviewed: Callable[..., Review]) -> None:
+    for target, notes in (("", ()), ("docker", ("docker: its file is not changed",))):
+        found = reviewed(str(NOTES), LIFTED, target=target)
+        assert (found.report, found.notes) == (None, notes)
+        assert found.judgement is not None
+        assert found.judgement.asked > 0
+        assert found.judgement.systems == (NATIVE,)
 
 
 def test_the_claims_about_a_package_are_judged_on_the_systems_of_the_judge(reviewed: Callable[..., Review]) -> None:
-    found = reviewed(str(NOTES), LIFTED, target="notes-server", bindings=("web-ui",), on=("aarch64-linux", "cross"))
+    asked = {"target": "notes-server", "bindings": ("web-ui",), "proofs": ("overridable",)}
+    found = reviewed(str(NOTES), LIFTED, on=("aarch64-linux", "cross"), **asked)
     assert found.judgement is not None
     assert found.report is not None
     assert found.report.proposal.package == "notes-server"
     assert found.report.proposal.bindings == ("web-ui",)
-    assert statuses(found.report)["overridable"] is Status.PASSED
-    (proof,) = (each for each in found.report.proofs if each.name == "overridable")
+    (proof,) = found.report.proofs
+    assert proof.status is Status.PASSED
     assert proof.covers.endswith("on aarch64-linux")
     assert proof.claim.endswith("on aarch64-linux")
 
 
 def test_all_systems_of_the_judge_are_all_of_the_package(reviewed: Callable[..., Review]) -> None:
-    found = reviewed(str(NOTES), LIFTED, target="notes-server", on=SYSTEMS)
+    found = reviewed(str(NOTES), LIFTED, target="notes-server", on=SYSTEMS, proofs=("overridable",))
     assert found.report is not None
-    (proof,) = (each for each in found.report.proofs if each.name == "overridable")
+    (proof,) = found.report.proofs
     assert "on" not in proof.claim.split()[-2:]
     assert f"{NATIVE}, aarch64-linux, aarch64-darwin" in proof.covers
 
 
-def test_a_target_whose_file_stays_is_named(reviewed: Callable[..., Review]) -> None:
-    found = reviewed(str(NOTES), LIFTED, target="docker")
-    assert (found.report, found.notes) == (None, ("docker: its file is not changed",))
-    assert found.judgement is not None
-
-
-def test_a_change_has_one_verdict_unless_a_target_is_named(reviewed: Callable[..., Review]) -> None:
-    found = reviewed(DOCKER, FIXED)
-    assert found.judgement is not None
-    assert (found.report, found.notes) == (None, ())
-
-
 def test_the_claims_of_a_target_with_a_leaf_are_judged_if_its_file_is_changed(reviewed: Callable[..., Review]) -> None:
-    found = reviewed(DOCKER, FIXED, target="docker")
+    found = reviewed(DOCKER, FIXED, target="docker", proofs=("overridable",))
     assert found.judgement is not None
     assert found.report is not None
     assert (found.report.proposal.package, found.notes) == ("docker", ())
@@ -103,17 +85,17 @@ def test_the_claims_of_a_target_with_a_leaf_are_judged_if_its_file_is_changed(re
 
 
 @pytest.mark.parametrize(
-    ("after", "note"),
+    ("target", "after", "note"),
     [
-        (UNLIFTED, "docker: no lift and no demotion"),
-        ("", "docker: its file is moved, added or taken away"),
-        ("{ stdenv }: stdenv.mkDerivation { }\n", "docker: its claims have not run, because "),
+        ("docker", UNLIFTED, "docker: no lift and no demotion"),
+        ("docker", "", "docker: its file is moved, added or taken away"),
+        ("notes-server", "", f"notes-server: its claims have not run, because theirs.diff: takes '{NOTES}' away"),
     ],
 )
 def test_why_the_claims_of_a_target_are_not_judged_is_a_note(
-    reviewed: Callable[..., Review], after: str, note: str
+    reviewed: Callable[..., Review], target: str, after: str, note: str
 ) -> None:
-    found = reviewed(DOCKER, after, target="docker")
+    found = reviewed(DOCKER if target == "docker" else str(NOTES), after, target=target)
     assert found.judgement is not None
     assert found.report is None
     (line,) = found.notes
@@ -121,14 +103,11 @@ def test_why_the_claims_of_a_target_are_not_judged_is_a_note(
     assert "None" not in line
 
 
-def test_of_a_file_without_a_nixpkgs_there_are_the_claims_alone(
-    tmp_path: Path,
-) -> None:
-    part = shutil.copytree(specimen.path(), tmp_path / "part")
-    (part / "lib/default.nix").unlink()
+def test_of_a_file_without_a_nixpkgs_there_are_the_claims_alone(tmp_path: Path, nixpkgs: Nixpkgs) -> None:
+    (nixpkgs.root / "lib/default.nix").unlink()
     theirs = patch(tmp_path / "theirs.diff", DOCKER, FIXED)
-    asked = ChangeRequest(patch=theirs, source=SourceRequest(nixpkgs=str(part)))
-    found = review(CheckRequest(change=asked), progress=Silence())
+    asked = ChangeRequest(patch=theirs, source=SourceRequest(nixpkgs=str(nixpkgs.root)))
+    found = review(CheckRequest(change=asked, proofs=("parse",)), progress=Silence())
     assert isinstance(found, Report)
     assert found.proposal.package == "docker"
 
@@ -150,7 +129,7 @@ def test_the_judge_and_the_claims_have_the_time_of_an_attribute_together(
     monkeypatch.setattr(Allowance, "execute", observed)
     endless = 'pname = let f = n: if n == 0 then "" else f (n - 1) + f (n - 1); in f 60;'
     text = LIFTED.replace('pname = "notes-server";', endless)
-    with limits.allowing(3.0, None):
+    with limits.allowing(2.0, None):
         found = reviewed(str(NOTES), text, target="notes-server")
     assert found.judgement is not None
     assert {each.attribute for each in found.judgement.unknown} >= {"notes-server"}

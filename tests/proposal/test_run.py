@@ -105,18 +105,18 @@ def test_an_error_is_a_failure_of_the_proof_alone(
     assert proof.commands == (("nix eval",) if isinstance(error, CommandError) else ())
 
 
-def test_a_defect_is_no_failure_of_a_proof(tmp_path: Path) -> None:
+def test_a_defect_is_no_failure_of_a_proof_and_an_interrupt_ends_the_run(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError):
         proven(tmp_path, claim("a", ZeroDivisionError()))
+    for alone in (False, True):
+        with pytest.raises(KeyboardInterrupt):
+            proven(tmp_path, claim("a"), claim("deep", KeyboardInterrupt(), alone=alone))
 
 
-def test_without_names_all_run(tmp_path: Path) -> None:
+def test_without_names_all_run_and_an_unknown_name_is_refused_with_the_known_ones(tmp_path: Path) -> None:
     claims = (claim("a"), claim("b"), claim("c"))
     assert [proof.name for proof in proven(tmp_path, *claims)] == ["a", "b", "c"]
     assert [proof.name for proof in proven(tmp_path, *claims, names=("c", "b"))] == ["b", "c"]
-
-
-def test_an_unknown_name_is_refused_with_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"^proof: 'd' is unknown") as caught:
         proven(tmp_path, claim("a"), claim("b"), names=("d",))
     assert caught.value.hint == "known proofs are a, b"
@@ -153,12 +153,6 @@ def test_those_that_are_not_alone_run_side_by_side(tmp_path: Path) -> None:
 
     claims = tuple(Claim(name, name, check) for name in "abc")
     assert [proof.status for proof in proven(tmp_path, *claims)] == [Status.PASSED] * 3
-
-
-def test_an_interrupt_ends_the_run(tmp_path: Path) -> None:
-    for alone in (False, True):
-        with pytest.raises(KeyboardInterrupt):
-            proven(tmp_path, claim("a"), claim("deep", KeyboardInterrupt(), alone=alone))
 
 
 @pytest.mark.parametrize(

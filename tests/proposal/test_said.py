@@ -1,14 +1,13 @@
 """What a run says while it goes on, and of each proof what it looked at: whole, for a package of the specimen."""
 
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.clones import commit_all, git
 from tests.progress import Steps
-from tests.proposal.test_propose import NOTES, run
+from tests.proposal.nixpkgs import NOTES, Nixpkgs, run
 from toolkit import specimen
 from toolkit.cache import VARIABLE
 from toolkit.errors import only
@@ -137,18 +136,14 @@ def test_packages_of_one_nixpkgs_are_asked_about_together(tmp_path: Path) -> Non
     assert progress.steps == ["reading nixpkgs", "rewriting", "rewriting", *COPYING, *together, *PROVING, *PROVING]
 
 
-def test_commands_of_the_report_are_good_on_any_machine(tmp_path: Path) -> None:
-    tree = shutil.copytree(specimen.path(), tmp_path / "nixpkgs")
-    for words in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "specimen"]):
-        subprocess.run(["git", "-C", str(tree), *words], check=True)
-    commit = subprocess.run(["git", "-C", str(tree), "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
-    request = SourceRequest(nixpkgs=str(tree), rev="HEAD")
-    out = tmp_path / "proposal"
-    (attempt,) = propose([Request(target="notes-server", source=request, out=out)], progress=Silence())
+def test_commands_of_the_report_are_good_on_any_machine(nixpkgs: Nixpkgs, tmp_path: Path) -> None:
+    commit = git(commit_all(nixpkgs.root), "rev-parse", "HEAD")
+    request = SourceRequest(nixpkgs=str(nixpkgs.root), rev="HEAD")
+    (attempt,) = propose([Request(target="notes-server", source=request, out=nixpkgs.out)], progress=Silence())
     assert isinstance(attempt.result, Report)
-    text = (out / "report.md").read_text()
+    text = (nixpkgs.out / "report.md").read_text()
     asked = text[: text.index("## Files")]
     commands = "".join(re.findall(r"^```sh\n(.*?)^```$", asked, re.MULTILINE | re.DOTALL))
     assert (str(tmp_path) in commands, "/nix/sealed" in commands) == (False, False)
-    command = f'unlet check . --proof overridable --nixpkgs "$NIXPKGS" --rev {commit.stdout.strip()}'
+    command = f'unlet check . --proof overridable --nixpkgs "$NIXPKGS" --rev {commit}'
     assert f"```sh\n{command}\n```" in asked

@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.proposal.cases import lift_case
-from toolkit import specimen
+from tests.proposal.nixpkgs import Nixpkgs
 from toolkit.lift.plan import Design, LiftWay
 from toolkit.lift.rewriting import Lifted, lift
 from toolkit.model import Depth, SourceRequest, Tier
@@ -34,15 +34,11 @@ UI = "${finalAttrs.passthru.web-ui}"
 
 
 @pytest.fixture
-def tree(tmp_path: Path) -> Path:
-    """Return a copy of the specimen with an argument that nothing uses, and a package that reads notes-server."""
-    root = tmp_path / "nixpkgs"
-    shutil.copytree(specimen.path(), root)
-    (root / NOTES).write_text((root / NOTES).read_text().replace("  curl,\n", "  curl,\n  extra ? 1,\n"))
-    kiosk = root / "pkgs/by-name/no/notes-kiosk/package.nix"
-    kiosk.parent.mkdir()
-    kiosk.write_text(KIOSK)
-    return root
+def tree(nixpkgs: Nixpkgs) -> Path:
+    """A copy of the specimen with an argument that nothing uses, and a package that reads notes-server."""
+    nixpkgs.edit("  curl,\n", "  curl,\n  extra ? 1,\n")
+    nixpkgs.write(Path("pkgs/by-name/no/notes-kiosk/package.nix"), KIOSK)
+    return nixpkgs.root
 
 
 def case(tree: Path, made: Lifted, after: str) -> LiftCase:

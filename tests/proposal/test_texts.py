@@ -44,9 +44,8 @@ def test_what_a_new_version_needs_is_said_and_shown_as_it_was_tried() -> None:
         downloads=(("vendorHash",), ("passthru", "frontend", "npmDeps")),
         updated=("frontend",),
     )
-    body = " ".join(message(("app",), change).body.split())
-    assert "A new version also needs new hashes for src, goModules and frontend.npmDeps." in body
-    assert "Name the frontend in updateScript, so that nix-update updates its hash, too." in body
+    assert "A new version also needs new hashes for src, goModules and frontend.npmDeps." in body(change)
+    assert "Name the frontend in updateScript, so that nix-update updates its hash, too." in body(change)
     texts = pull_request_texts(("app",), message(("app",), change), STEP, change, None, bumps=True)
     assert "so that nix-update updates its hash, too" in texts.steps[0].why
     *_, usage = texts.steps[0].usage.partition("```nix\n")
@@ -75,6 +74,20 @@ def test_what_a_new_version_needs_is_said_and_shown_as_it_was_tried() -> None:
 
 def said_of(packages: tuple[str, ...], change: Lifted) -> Texts:
     return pull_request_texts(packages, message(packages, change), STEP, change, None)
+
+
+def body(change: Lifted) -> str:
+    """Return the message's body as one line."""
+    return " ".join(message(("app",), change).body.split())
+
+
+def subject(change: Lifted) -> str:
+    return message(("app",), change).subject
+
+
+def paragraph(change: Lifted) -> str:
+    """Return what the pull request says of the change."""
+    return said_of(("app",), change).steps[0].paragraph
 
 
 @pytest.mark.parametrize(
@@ -144,71 +157,78 @@ def test_the_body_says_of_each_sort_of_part_what_it_lacked() -> None:
 
 
 def test_of_each_part_it_is_said_what_it_follows() -> None:
-    change = replace(lifted(follows=("cli",), cli=HIDDEN), follows={"cli": ("src", "version"), "other": ("src",)})
+    change = lifted(cli=HIDDEN, other=HIDDEN)
     change = replace(
-        change, methods={**change.methods, "other": ("passthru", "other")}, hashed={"npmDeps": ("cli", "other")}
+        change, follows={"cli": ("src", "version"), "other": ("src",)}, hashed={"npmDeps": ("cli", "other")}
     )
-    said = message(("app",), replace(change, states={"cli": HIDDEN, "other": HIDDEN}))
-    assert said.subject == "app: let overrides of src reach the cli and other"
-    assert " ".join(said.body.split()) == (
+    assert subject(change) == "app: let overrides of src reach the cli and other"
+    assert body(change) == (
         "Overriding src and version with overrideAttrs leaves the cli as before. Move its definition into passthru, "
         "and take src and version from finalAttrs there. Overriding src with overrideAttrs leaves other as before. "
         "Move its definition into passthru, and take src from finalAttrs there. "
         "A new source may also need new hashes for cli.npmDeps and other.npmDeps."
     )
-    apart = replace(change, states={"cli": HIDDEN, "other": HIDDEN}, follows={"cli": ("version",), "other": ("src",)})
-    assert message(("app",), apart).subject == "app: let overrides reach cli and other"
+    apart = replace(change, follows={"cli": ("version",), "other": ("src",)})
+    assert subject(apart) == "app: let overrides reach cli and other"
 
 
-def test_the_body_names_what_else_leaves_the_let() -> None:
-    said = written("app", follows=("ui",), own=("version", "src"), ui=HIDDEN)
-    assert said.body.endswith("from\nfinalAttrs there. Move version and src out of the let.")
-    change = lifted(follows=("ui",), recursive=True, ui=HIDDEN)
-    assert message(("app",), change).body.endswith("from\nfinalAttrs there. Use finalAttrs instead of rec.")
-    unfolded = replace(change, unfolded=("version", "channel"), places=("src", "meta.homepage"), text="x = rec { };")
-    ends = "instead of the package's rec, so that src and meta.homepage follow overrides of version and channel."
-    assert " ".join(message(("app",), unfolded).body.split()).endswith(ends)
-    many = replace(unfolded, unfolded=("version",), places=("src", "a", "b", "c", "d"))
-    assert " ".join(message(("app",), many).body.split()).endswith("src, a, b and others follow overrides of version.")
-    four = replace(many, places=("src", "a", "b", "c"))
-    assert " ".join(message(("app",), four).body.split()).endswith("that src, a, b and c follow overrides of version.")
-    assert message(("app",), replace(many, places=("src",))).body.endswith("\nsrc follows overrides of version.")
-    left = replace(change, left=("lib",), recursive=False)
-    assert message(("app",), left).body.endswith("finalAttrs there. Leave lib, with which the ui is made.")
-    apart = replace(lifted(cli=HIDDEN, ui=HIDDEN), apart={"cli": ("src", "version"), "ui": ("version",)})
-    ends = "Overrides of src and version still leave the cli and the ui as before."
-    assert " ".join(message(("app",), apart).body.split()).endswith(ends)
-    along = replace(change, along={"cache": ("passthru", "cache")}, own=("version",), recursive=False)
-    assert "there. Define cache in passthru, too, where overrides reach it. Move version out" in " ".join(
-        message(("app",), along).body.split()
-    )
-    shown = replace(along, along={"cache": ("passthru", "cache"), "web": ("passthru", "web")}, through=("web",))
-    body = " ".join(message(("app",), shown).body.split())
-    assert "passthru, too, where overrides reach it. Define web, which passthru exposes, there, too. Move ver" in body
-    body = " ".join(message(("app",), replace(shown, along={"web": ("passthru", "web")})).body.split())
-    assert "finalAttrs there. Define web, which passthru exposes, there, too. Move version" in body
-    dropped = replace(change, dropped=True, text="x = rec { };")
-    assert message(("app",), dropped).body.endswith("finalAttrs there. Drop the package's rec.")
-    along = replace(along, along={"path": ("path",), "env": ("passthru", "cache")}, own=())
-    assert " ".join(message(("app",), along).body.split()).endswith(
-        "there. Define path and cache (env) in the package's attributes, where overrides reach them."
-    )
+FOLLOWS = lifted(follows=("ui",), ui=HIDDEN)
+REC_SET = replace(FOLLOWS, recursive=True)
+UNFOLDED = replace(REC_SET, unfolded=("version", "channel"), places=("src", "meta.homepage"), text="x = rec { };")
+MANY = replace(UNFOLDED, unfolded=("version",), places=("src", "a", "b", "c", "d"))
+ALONG = replace(FOLLOWS, along={"cache": ("passthru", "cache")}, own=("version",))
+SHOWN_ALONG = replace(ALONG, along={"cache": ("passthru", "cache"), "web": ("passthru", "web")}, through=("web",))
+APART = replace(lifted(cli=HIDDEN, ui=HIDDEN), apart={"cli": ("src", "version"), "ui": ("version",)})
+
+
+@pytest.mark.parametrize(
+    ("change", "end"),
+    [
+        (replace(FOLLOWS, own=("version", "src")), "from finalAttrs there. Move version and src out of the let."),
+        (REC_SET, "from finalAttrs there. Use finalAttrs instead of rec."),
+        (
+            UNFOLDED,
+            "instead of the package's rec, so that src and meta.homepage follow overrides of version and channel.",
+        ),
+        (MANY, "so that src, a, b and others follow overrides of version."),
+        (replace(MANY, places=("src", "a", "b", "c")), "that src, a, b and c follow overrides of version."),
+        (replace(MANY, places=("src",)), " src follows overrides of version."),
+        (replace(FOLLOWS, left=("lib",)), "finalAttrs there. Leave lib, with which the ui is made."),
+        (APART, "Overrides of src and version still leave the cli and the ui as before."),
+        (ALONG, "there. Define cache in passthru, too, where overrides reach it. Move version out of the let."),
+        (
+            SHOWN_ALONG,
+            "where overrides reach it. Define web, which passthru exposes, there, too. Move version out of the let.",
+        ),
+        (
+            replace(SHOWN_ALONG, along={"web": ("passthru", "web")}),
+            "finalAttrs there. Define web, which passthru exposes, there, too. Move version out of the let.",
+        ),
+        (replace(REC_SET, dropped=True, text="x = rec { };"), "finalAttrs there. Drop the package's rec."),
+        (
+            replace(ALONG, along={"path": ("path",), "env": ("passthru", "cache")}, own=()),
+            "there. Define path and cache (env) in the package's attributes, where overrides reach them.",
+        ),
+    ],
+)
+def test_the_body_names_what_else_leaves_the_let(change: Lifted, end: str) -> None:
+    assert body(change).endswith(end)
 
 
 def test_what_more_than_source_and_version_follows_is_said_of_all_that_follow_them() -> None:
     change = replace(
-        lifted(follows=("one", "two"), own=("version",), one=HIDDEN, two=HIDDEN),
+        lifted(own=("version",), one=HIDDEN, two=HIDDEN),
         follows={"one": ("src", "version"), "two": ("src", "version", "patches")},
         hashed={"npmDeps": ("one",), "deps": ("two",)},
     )
-    assert " ".join(message(("app",), change).body.split()) == (
+    assert body(change) == (
         "Overriding src, version and patches with overrideAttrs leaves one and two as before. Move their definitions "
         "into passthru, and take src, version and patches from finalAttrs there. A new source may also need new "
         "hashes for one.npmDeps and two.deps. Move version out of the let."
     )
 
 
-def test_a_hash_is_said_beside_what_needs_it_in_the_short_text_too() -> None:
+def test_the_short_text_says_what_needs_a_hash_what_else_follows_and_what_does_not() -> None:
     change = lifted(follows=("ui",), own=("version", "src"), recursive=True, ui=HIDDEN, other=HIDDEN)
     change = replace(change, hashed={"npmDeps": ("ui",)}, unfolded=("version",), places=("src", "meta.homepage"))
     assert (
@@ -219,33 +239,35 @@ def test_a_hash_is_said_beside_what_needs_it_in_the_short_text_too() -> None:
             "effect, too."
         )
     )
-
-
-def test_the_short_text_says_what_else_follows_and_what_does_not() -> None:
-    change = lifted(follows=("one", "two"), own=("version", "src"), recursive=True, one=HIDDEN, two=HIDDEN, three=SHOWN)
+    change = lifted(own=("version", "src"), recursive=True, one=HIDDEN, two=HIDDEN, three=SHOWN)
     change = replace(change, follows={"one": ("src",), "two": ("src", "version")}, apart={"three": ("version",)})
-    (step,) = said_of(("app",), change).steps
-    assert step.why.endswith(
-        "leaves one as before. Move its definition into passthru, and take src from finalAttrs there. "
-        "Let overrides of src and version reach two, too. Let overrides of three take effect, too. "
-        "Overrides of version still leave three as before."
+    assert (
+        said_of(("app",), change)
+        .steps[0]
+        .why.endswith(
+            "leaves one as before. Move its definition into passthru, and take src from finalAttrs there. "
+            "Let overrides of src and version reach two, too. Let overrides of three take effect, too. "
+            "Overrides of version still leave three as before."
+        )
     )
 
 
-def test_a_definition_that_moves_is_not_called_exposed_alone() -> None:
-    changes = (replace(lifted(ui=HIDDEN), moved=moved) for moved in ((), ("ui",)))
-    stays, moves = (" ".join(message(("app",), change).body.split()) for change in changes)
+def test_a_part_that_moves_or_gets_a_name_is_introduced_so() -> None:
+    stays, moves = (body(replace(lifted(ui=HIDDEN), moved=moved)) for moved in ((), ("ui",)))
     assert stays.endswith("repeat all that uses it. Expose it in passthru, and take it from finalAttrs.")
     assert moves.endswith("repeat all that uses it. Move its definition into passthru, and take it from finalAttrs.")
+    change = replace(lifted(drv=HIDDEN), methods={"drv": ("passthru", "client")})
+    assert subject(change) == "app: let overrideAttrs replace the client"
+    assert body(change).startswith("The client (drv) is bound in a let, so an override has to repeat")
+    assert body(lifted(one=HIDDEN, two=HIDDEN)).startswith("one and two are bound in a let, so an override has to")
 
 
 def test_an_override_of_the_source_reaches_what_moves_with_it() -> None:
     change = replace(lifted(tree=PARTIAL), methods={"tree": ("src",)})
-    assert message(("app",), change).subject == "app: let overrides of src reach all uses"
+    assert subject(change) == "app: let overrides of src reach all uses"
     along = replace(change, along={"crates": ("passthru", "crates")})
-    assert message(("app",), along).subject == "app: let overrides of src reach crates"
-    moved = replace(along, moved=("tree",))
-    assert " ".join(message(("app",), moved).body.split()).startswith(
+    assert subject(along) == "app: let overrides of src reach crates"
+    assert body(replace(along, moved=("tree",))).startswith(
         "Replacing src with overrideAttrs changes only some uses, since others take it, as tree, from the let. Move "
         "its definition into the package's attributes, and take it from finalAttrs. Define crates in passthru, where "
         "overrides reach it."
@@ -258,85 +280,72 @@ def test_an_override_of_the_source_reaches_what_moves_with_it() -> None:
         message(("a" * 30,), replace(change, along=those)).subject for those in (several, {"c" * 30: ("c" * 30,)})
     }
     assert long == f"{'a' * 30}: let overrides of src reach all uses"
-    fetched = message(("app",), replace(along, follows={"tree": ("version",)}, hashed={"src": ("tree",)}))
-    assert fetched.subject == "app: let overrides of src reach crates"
-    assert fetched.body.startswith("Replacing src with overrideAttrs changes only some uses")
-    assert "may need another" not in fetched.body
+    fetched = replace(along, follows={"tree": ("version",)}, hashed={"src": ("tree",)})
+    assert subject(fetched) == "app: let overrides of src reach crates"
+    assert body(fetched).startswith("Replacing src with overrideAttrs changes only some uses")
+    assert "may need another" not in body(fetched)
 
 
-def test_what_an_override_has_to_repeat_is_named_if_it_is_known_and_little() -> None:
-    change = lifted(cli=HIDDEN, ui=HIDDEN)
-    for used, repeated in (
+@pytest.mark.parametrize(
+    ("used", "repeated"),
+    [
         ({"cli": ("installPhase",), "ui": ("installPhase", "preBuild")}, "installPhase and preBuild."),
         ({"cli": ("installPhase",)}, "all that uses them."),
         ({"cli": ("a", "b"), "ui": ("c", "d")}, "all that uses them."),
-    ):
-        said = " ".join(message(("app",), replace(change, used=used)).body.split())
-        assert f"are bound in a let, so an override has to repeat {repeated} Expose" in said
+    ],
+)
+def test_what_an_override_has_to_repeat_is_named_if_it_is_known_and_little(
+    used: dict[str, tuple[str, ...]], repeated: str
+) -> None:
+    said = body(replace(lifted(cli=HIDDEN, ui=HIDDEN), used=used))
+    assert f"are bound in a let, so an override has to repeat {repeated} Expose" in said
 
 
 def test_a_part_with_hashes_needs_new_ones_and_a_version_does_not_reach_a_source_of_its_own() -> None:
-    change = replace(lifted(follows=("ui",), recursive=True, ui=HIDDEN), hashed={"npmDeps": ("ui",)})
-    said = message(("app",), change)
-    assert said.subject == "app: let overrides of src and version reach the ui"
-    assert "there. A new source may also need a new hash for ui.npmDeps. Use" in " ".join(said.body.split())
+    change = replace(REC_SET, hashed={"npmDeps": ("ui",)})
+    assert subject(change) == "app: let overrides of src and version reach the ui"
+    assert "there. A new source may also need a new hash for ui.npmDeps. Use" in body(change)
     some = replace(lifted(follows=("a", "b", "c"), a=HIDDEN, b=HIDDEN, c=HIDDEN), hashed={"deps": ("a", "b")})
-    assert message(("app",), some).body.endswith("new hashes for a.deps\nand b.deps.")
-    said = message(("app",), replace(change, follows={"ui": ("version",)}))
-    assert said.subject == "app: let overrideAttrs replace the ui"
-    assert said.body.startswith("The ui is bound in a let, so an override has to repeat all that uses it.\n")
-    assert "take version from finalAttrs there. A new version may also need" in " ".join(said.body.split())
-    patched = message(("app",), replace(change, follows={"ui": ("src", "version", "patches")}))
-    assert patched.subject == "app: let overrides of src and version reach the ui"
-    assert patched.body.startswith("Overriding src, version and patches with overrideAttrs leaves the ui as\n")
-    assert "A new version may also need a new hash for ui.npmDeps." in " ".join(said.body.split())
-    assert "npmDeps" not in message(("app",), replace(change, follows={})).body
-    itself = message(("app",), replace(change, hashed={"ui": ("ui",)}))
-    assert "may also need a new hash for ui. Use" in " ".join(itself.body.split())
-    names = ("one-of-several",)
-    long = replace(change, own=OWN, along={name: ("passthru", name) for name in names})
+    assert body(some).endswith("new hashes for a.deps and b.deps.")
+    alone = replace(change, follows={"ui": ("version",)})
+    assert subject(alone) == "app: let overrideAttrs replace the ui"
+    assert body(alone).startswith("The ui is bound in a let, so an override has to repeat all that uses it. ")
+    assert "take version from finalAttrs there. A new version may also need a new hash for ui.npmDeps." in body(alone)
+    patched = replace(change, follows={"ui": ("src", "version", "patches")})
+    assert subject(patched) == "app: let overrides of src and version reach the ui"
+    assert body(patched).startswith("Overriding src, version and patches with overrideAttrs leaves the ui as ")
+    assert "npmDeps" not in body(replace(change, follows={}))
+    assert "may also need a new hash for ui. Use" in body(replace(change, hashed={"ui": ("ui",)}))
+    long = replace(change, own=OWN, along={"one-of-several": ("passthru", "one-of-several")})
     ends = "also need a new hash for ui.npmDeps. Define one-of-several in passthru, too, where overrides reach it."
-    assert said_of(("app",), long).steps[0].paragraph.endswith(ends)
+    assert paragraph(long).endswith(ends)
     inner = replace(lifted(one=SHOWN, two=SHOWN), methods={name: ("passthru", "deps", name) for name in ("one", "two")})
-    assert message(("app",), inner).body.startswith("passthru.deps exposes one and two, but the build takes them from")
+    assert body(inner).startswith("passthru.deps exposes one and two, but the build takes them from")
 
 
 def test_a_part_that_passthru_shows_and_is_fetched_by_a_hash_says_both() -> None:
     change = replace(lifted(ui=SHOWN), follows={"ui": ("version",)}, moved=("ui",), hashed={"src": ("ui",)})
-    said = message(("app",), change)
-    assert said.subject == "app: let overrides of the ui reach the build"
-    assert " ".join(said.body.split()) == (
+    assert subject(change) == "app: let overrides of the ui reach the build"
+    assert body(change) == (
         "passthru exposes the ui, but the build takes it from the let: replacing it with overrideAttrs has no effect "
         "on the build. Move its definition into passthru, take version from finalAttrs there, and let the build take "
         "it from finalAttrs, too. A new version may also need a new hash for ui.src."
     )
 
 
-def test_a_part_that_gets_a_name_is_introduced_with_that_of_the_let() -> None:
-    change = replace(lifted(drv=HIDDEN), methods={"drv": ("passthru", "client")})
-    assert message(("app",), change).subject == "app: let overrideAttrs replace the client"
-    assert message(("app",), change).body.startswith("The client (drv) is bound in a let, so an override has to repeat")
-    assert written("app", one=HIDDEN, two=HIDDEN).body.startswith(
-        "one and two are bound in a let, so an override has to"
-    )
-
-
 def test_the_pull_request_says_what_the_message_does_as_far_as_it_has_space() -> None:
     change = lifted(follows=("ui",), own=("src",), recursive=True, ui=HIDDEN)
-    said = said_of(("app",), change).steps[0]
-    assert (said.paragraph, said.usage) == (" ".join(said.body.split()), "")
+    assert (paragraph(change), said_of(("app",), change).steps[0].usage) == (body(change), "")
+    begins = (
+        "Overriding src and version with overrideAttrs leaves the ui as before. Move its definition into passthru, "
+        "and take src and version from finalAttrs there. "
+    )
     shown = lifted(follows=("ui",), ui=HIDDEN, last=PARTIAL, one=SHOWN, two=SHOWN, three=SHOWN, four=SHOWN, five=SHOWN)
-    assert said_of(("app",), shown).steps[0].paragraph == (
-        "Overriding src and version with overrideAttrs leaves the ui as before. Move its definition into passthru, "
-        "and take src and version from finalAttrs there. Let overrides of last, one, two, three, four and five take "
-        "effect, too."
-    )
+    ends = "Let overrides of last, one, two, three, four and five take effect, too."
+    assert paragraph(shown) == begins + ends
     many = lifted(follows=("ui",), own=("src",), recursive=True, ui=HIDDEN, one=SHOWN, two=PARTIAL)
-    assert said_of(("app",), many).steps[0].paragraph == (
-        "Overriding src and version with overrideAttrs leaves the ui as before. Move its definition into passthru, "
-        "and take src and version from finalAttrs there. Let overrides of two and one take effect, too. "
-        f"Move src out of the let. {REC}"
-    )
+    ends = f"Let overrides of two and one take effect, too. Move src out of the let. {REC}"
+    assert paragraph(many) == begins + ends
 
 
 def test_the_pull_request_shows_an_override_of_a_part_that_keeps_the_rest_of_passthru() -> None:

@@ -16,7 +16,7 @@ from msgspec import Struct, field
 
 from tests.progress import Steps
 from tests.serving import Handler, running
-from toolkit import shipped, specimen
+from toolkit import shipped
 from toolkit.cache import VARIABLE, Cache
 from toolkit.model import Upstream
 
@@ -61,40 +61,6 @@ def nixpkgs(target: str = "{ docker = 1; }\n", **more: str) -> dict[str, str | b
         "README.md": "a big file that nobody asked for\n" * 2000,
         **more,
     }
-
-
-def shaped_like_nixpkgs(directory: Path, *, packages: int) -> Repository:
-    """Make a bare repository with the specimen, the files, links and modes around it, and so many other packages."""
-    root = specimen.path()
-    files = {
-        # The other way round than one would guess from the names.
-        path.relative_to(root): (0o100755 if path.suffix == ".patch" else 0o100644, path.read_bytes())
-        for path in root.rglob("*")
-        if path.is_file() and path.name != ".version"
-    }
-    for name, content in {
-        ".editorconfig": b"root = true\n",
-        ".gitattributes": b"*.lock linguist-generated\n*.nix whitespace=trailing-space\n",
-        ".gitignore": b"result\n",
-        ".gitmodules": b'[submodule "other"]\n\tpath = other\n\turl = ../other\n',
-        ".mailmap": b"Jane Doe <jane@localhost.invalid>\n",
-        "lib/.version": (root / ".version").read_bytes(),
-        "nixos/.gitattributes": b"*.md merge=union\n",
-        "pkgs/.gitattributes": b"*.patch -text\n",
-        "pkgs/applications/virtualization/.gitignore": b"*.orig\n",
-    }.items():
-        files[Path(name)] = (0o100644, content)
-    files[Path(".version")] = (0o120000, b"lib/.version")
-    for number in range(packages):
-        files[Path(f"pkgs/by-name/{number % 300:03}/p{number}/package.nix")] = (0o100644, b"{ hello }: hello\n")
-    stream = [b"commit refs/heads/master\ncommitter upstream <upstream@localhost.invalid> 1700000000 +0000\ndata 0\n"]
-    for path, (mode, content) in files.items():
-        stream += [b"M %o inline %s\ndata %d\n" % (mode, os.fsencode(path), len(content)), content, b"\n"]
-    stream += [b"M 160000 ", b"1" * 40, b" other\n", b"done\n"]
-    subprocess.run(["git", "init", "--quiet", "--bare", "--initial-branch=master", directory], check=True)
-    arguments = ["git", "-C", str(directory), "fast-import", "--quiet", "--done"]
-    subprocess.run(arguments, input=b"".join(stream), check=True)
-    return Repository(directory)
 
 
 @pytest.fixture

@@ -16,13 +16,14 @@ NOTES = "pkgs/by-name/no/notes-server/package.nix"
 DOCKER = "pkgs/applications/virtualization/docker/default.nix"
 BOARD = "pkgs/by-name/st/status-board/package.nix"
 SLOW = '(let f = n: if n == 0 then "x" else f (n - 1) + f (n - 1); in f 60)'
-HOG = "(builtins.toJSON (builtins.genList (n: [ n (n + 1) (toString n) ]) 3000000))"
+# A text of a gigabyte is refused at once.
+HOG = '(builtins.substring 0 1 (builtins.foldl\' (text: _: text + text) "x" (builtins.genList (n: n) 30)))'
 
 NATIVE = ("--system", "x86_64-linux")
 LITTLE = ("--max-memory", "64")
 
 LIMITS = {
-    "time": (SLOW, "--timeout", "2", "still running after "),
+    "time": (SLOW, "--timeout", "1", "still running after "),
     "memory": (HOG, *LITTLE, "out of memory"),
 }
 """By the limit that is reached: how, the option that sets it, to how much, and the fact that is shown."""
@@ -104,7 +105,7 @@ WORDS = {
 
 @pytest.mark.parametrize(
     ("limit", "command"),
-    [*(("time", command) for command in WORDS), *(("memory", command) for command in ("find", "propose"))],
+    [("time", "find"), ("time", "overlay"), ("time", "pr"), ("memory", "propose")],
 )
 def test_every_command_about_a_package_names_the_option(unlet: Unlet, clone: Path, limit: str, command: str) -> None:
     words = WORDS[command]

@@ -19,13 +19,10 @@ def _fill(unlet: Unlet) -> Path:
     return root
 
 
-def test_empty_cache_is_told(unlet: Unlet) -> None:
+def test_entries_are_listed_with_size_last_use_and_the_limit(unlet: Unlet) -> None:
     done = unlet("cache", "list")
     assert done.returncode == 0
     assert done.stdout.endswith("/unlet: 0 entries, 0 B of at most 2.0 GB\n")
-
-
-def test_entries_are_listed_with_size_and_last_use(unlet: Unlet) -> None:
     root = _fill(unlet)
     lines = unlet("cache", "list").stdout.splitlines()
     assert [line.split()[:4] for line in lines[:2]] == [
@@ -36,10 +33,6 @@ def test_entries_are_listed_with_size_and_last_use(unlet: Unlet) -> None:
     document = json.loads(unlet("cache", "--json", "list").stdout)
     assert [entry["key"] for entry in document["entries"]] == ["new", "old"]
     assert document["entries"][1]["used"] == "2001-09-09T01:46:40+00:00"
-
-
-def test_limit_is_listed_and_can_be_set(unlet: Unlet) -> None:
-    _fill(unlet)
     assert json.loads(unlet("cache", "--json").stdout)["limit"] == 2_000_000_000
     assert unlet("cache", UNLET_CACHE_MB="300").stdout.endswith(" of at most 300.0 MB\n")
     assert unlet("cache", UNLET_CACHE_MB="0").stdout.endswith(" without a limit\n")

@@ -7,9 +7,18 @@ import pytest
 from tests.cli.conftest import Unlet
 from tests.clones import git
 from tests.diffs import diff
+from toolkit import specimen
 
 COMMIT = ("-c", "user.name=x", "-c", "user.email=x@localhost", "commit", "--quiet", "--all", "--message=docker: x")
 TARGET = Path("pkgs/applications/virtualization/docker/default.nix")
+NOTES = "pkgs/by-name/no/notes-server/package.nix"
+
+
+def edited(old: str, new: str) -> str:
+    """Return a diff of notes-server."""
+    before = (specimen.path() / NOTES).read_text()
+    assert old in before
+    return diff(NOTES, before, before.replace(old, new, 1))
 
 
 def test_proposal_can_be_proven_again(unlet: Unlet) -> None:
@@ -32,38 +41,16 @@ def test_proposal_can_be_proven_again(unlet: Unlet) -> None:
         ),
     ],
 )
-def test_patch_of_a_stranger_is_judged_sealed(
-    unlet: Unlet, docker_nix: Path, setting: str, code: str, reason: str
-) -> None:
+def test_patch_of_a_stranger_is_judged_sealed(unlet: Unlet, setting: str, code: str, reason: str) -> None:
     home = Path(unlet.env["HOME"])
     (home / "secret").write_text("told")
-    before = docker_nix.read_text()
     code = f"builtins.seq ({code.format(home=home)}) "
-    after = before.replace('"-DMINIMAL=ON"', code + '"-DMINIMAL=ON"')
-    assert after != before
-    (unlet.cwd / "theirs.diff").write_text(diff(TARGET, before, after))
+    (unlet.cwd / "theirs.diff").write_text(edited('version = "', f'version = {code}"'))
     arguments = ("check", "--patch", "theirs.diff", "--nixpkgs", "specimen", "--system", "x86_64-linux", "--json")
     done = unlet(*arguments, NIX_CONFIG=setting.format(home=home))
     assert done.returncode == 1, done.stdout + done.stderr
     assert reason in done.stdout
     assert not (home / "ran").exists()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (("--git-dir", ".", "--rev", "x"), "--rev requires --patch or DIR"),
-        (("--pull", "1", "--offline"), "--pull asks GitHub, which --offline excludes"),
-        (("--sealed", "--tier", "build"), "--sealed and --tier build exclude each other"),
-        (("--nixos",), "the output of propose and --nixos exclude each other"),
-        (("--patch", "x", "--tier", "tree", "--all"), "--tier and --all exclude each other"),
-        (("--git-dir", ".", "--nixpkgs", "x"), "--nixpkgs requires --patch or DIR"),
-    ],
-)
-def test_options_that_contradict_are_one_line(unlet: Unlet, arguments: tuple[str, ...], message: str) -> None:
-    done = unlet("check", *arguments)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith(f"unlet check: {message}")
 
 
 def test_own_edits_are_judged_in_a_clone_and_a_comment_requires_a_whole_nixpkgs(unlet: Unlet, docker_nix: Path) -> None:
@@ -74,9 +61,9 @@ def test_own_edits_are_judged_in_a_clone_and_a_comment_requires_a_whole_nixpkgs(
     git(unlet.cwd, "add", ".")
     git(unlet.cwd, *COMMIT)
     file.write_text(docker_nix.read_text().replace("-DMINIMAL=ON", "-DMINIMAL=OFF"))
-    done = unlet("check")
+    done = unlet("check", "--proof", "no-rebuild")
     assert done.returncode == 1
-    failure = r"^failed   no-rebuild    .*\n  .*(?:docker|moby).* \(and \d+ more; --json has all\)$"
+    failure = r"^failed   no-rebuild  .*\n  .*(?:docker|moby).* \(and \d+ more; --json has all\)$"
     assert len(re.findall(failure, done.stdout, re.MULTILINE)) == 1
     assert unlet("check", "--comment").stderr.startswith(
         "unlet check: --comment requires a change of a whole nixpkgs\n"
@@ -88,11 +75,9 @@ def test_own_edits_are_judged_in_a_clone_and_a_comment_requires_a_whole_nixpkgs(
     )
 
 
-def test_text_of_strangers_stays_text_in_a_comment(unlet: Unlet, docker_nix: Path) -> None:
-    before = docker_nix.read_text()
+def test_text_of_strangers_stays_text_in_a_comment(unlet: Unlet) -> None:
     evil = "``` </details> @everyone [x](http://localhost.invalid) |"
-    after = before.replace('"-DMINIMAL=ON"', f'(throw "{evil}")')
-    (unlet.cwd / "theirs.diff").write_text(diff(TARGET, before, after))
+    (unlet.cwd / "theirs.diff").write_text(edited('version = "4.2.0"', f'version = throw "{evil}"'))
     done = unlet("check", "--patch", "theirs.diff", "--nixpkgs", "specimen", "--comment")
     assert done.returncode == 1
     outside = done.stdout.partition("<details>")[0]

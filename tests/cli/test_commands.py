@@ -19,24 +19,18 @@ PROPOSE = "propose --nixpkgs specimen --only nixos-module"
 """The proposal that takes the least time."""
 
 
-@pytest.mark.parametrize("arguments", [("--version",), ("-v", "--version")])
-def test_version_is_one_line_on_stdout(unlet: Unlet, arguments: tuple[str, ...]) -> None:
-    done = unlet(*arguments)
-    assert (done.returncode, done.stdout, done.stderr) == (0, f"unlet {__version__}\n", "")
-
-
-def test_version_names_the_walls(unlet: Unlet) -> None:
+def test_version_is_one_line_on_stdout_and_as_json_has_the_walls(unlet: Unlet) -> None:
+    for arguments in (("--version",), ("-v", "--version")):
+        done = unlet(*arguments)
+        assert (done.returncode, done.stdout, done.stderr) == (0, f"unlet {__version__}\n", "")
     assert json.loads(unlet("--version", "--json").stdout)["walls"] == list(landlock.walls())
 
 
-def test_version_imports_neither_click_nor_msgspec(unlet: Unlet) -> None:
+def test_start_imports_little_and_help_names_every_command_and_exit_code(unlet: Unlet) -> None:
     done = unlet("--version", PYTHONPROFILEIMPORTTIME="1", PYTHONWARNINGS="")
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "toolkit" in imported
     assert imported.isdisjoint({"click", "msgspec", "rich", "toolkit.model"})
-
-
-def test_help_names_every_command_and_exit_code_and_imports_no_workflow(unlet: Unlet) -> None:
     done = unlet("--help", PYTHONPROFILEIMPORTTIME="1", PYTHONWARNINGS="")
     for part in ("propose", "check", "find", "cache", "0 done", "130 interrupted"):
         assert part in done.stdout
@@ -72,26 +66,6 @@ def test_help_of_a_command_fits_a_page(unlet: Unlet, name: str) -> None:
     assert len(unlet(name, "--help", COLUMNS="80").stdout.splitlines()) <= 45
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (("frobnicate",), "unlet: no such command 'frobnicate'"),
-        (("--json",), "unlet: no command given"),
-        (("find",), "unlet find: the current directory is not in a checkout of nixpkgs; name one with --nixpkgs"),
-        (("find", "--graph", "svg", "x"), "unlet find: invalid value for '--graph': 'svg' is not 'mermaid'"),
-        (("find", "--graph", "mermaid", "x", "y"), "unlet find: --graph takes one NAME"),
-        (("find", "--graph", "mermaid", "--json", "x"), "unlet find: --graph and --json exclude each other"),
-        (("find", "--all", "x"), "unlet find: NAME and --all exclude each other"),
-    ],
-)
-def test_wrong_usage_is_one_line_and_a_hint(unlet: Unlet, arguments: tuple[str, ...], message: str) -> None:
-    done = unlet(*arguments)
-    assert done.returncode == 2
-    first, hint = done.stderr.splitlines()
-    assert first.startswith(message)
-    assert hint.startswith("hint: 'unlet")
-
-
 def test_syntax_error_shows_the_line_and_a_caret(unlet: Unlet) -> None:
     (unlet.cwd / "a.nix").write_text("{\n  a = = 1;\n}\n")
     done = unlet(*FILE, "a.nix")
@@ -108,9 +82,6 @@ def test_with_json_an_error_is_a_document_on_stdout_as_well(unlet: Unlet, argume
     error = {"kind": "ToolkitError", "message": "nowhere.nix: no such file or directory", "hint": None, "exit_code": 3}
     assert json.loads(done.stdout) == {"error": error}
     assert done.stderr == "nowhere.nix: no such file or directory\n"
-
-
-def test_with_json_wrong_usage_is_a_document_too(unlet: Unlet) -> None:
     done = unlet("find", "--json", "--frobnicate")
     assert json.loads(done.stdout)["error"]["exit_code"] == done.returncode == 2
 
@@ -142,19 +113,17 @@ class TestStreamsThatAreClosed:
         command = f"{shlex.join(unlet.argv)} {arguments} {redirection}"
         return subprocess.run(["bash", "-c", command], cwd=unlet.cwd, env=unlet.env, capture_output=True, check=False)
 
-    @pytest.mark.parametrize("arguments", [PROPOSE, "--version", "--help", "find --help"])
     @pytest.mark.parametrize(
-        ("redirection", "reason"), [(">&-", "bad file descriptor"), (">/dev/full", "no space left on device")]
+        ("arguments", "closed"), [(PROPOSE, False), ("--version", True), ("--help", True), ("find --help", False)]
     )
-    def test_result_that_nobody_gets_is_an_error(
-        self, unlet: Unlet, arguments: str, redirection: str, reason: str
-    ) -> None:
-        done = self.run(unlet, arguments, redirection)
+    def test_result_that_nobody_gets_is_an_error(self, unlet: Unlet, arguments: str, *, closed: bool) -> None:
+        done = self.run(unlet, arguments, ">&-" if closed else ">/dev/full")
+        reason = "bad file descriptor" if closed else "no space left on device"
         assert (done.returncode, done.stdout) == (3, b"")
         assert done.stderr == f"standard output: cannot be written: {reason}\n".encode()
         assert (unlet.cwd / "proposal/report.json").exists() == arguments.startswith("propose")
 
-    @pytest.mark.parametrize("redirection", ["2>&-", "2>/dev/full", "2> >(exec true)", "2>&- <&-"])
+    @pytest.mark.parametrize("redirection", ["2>&-", "2>/dev/full", "2> >(exec true)"])
     def test_messages_that_nobody_reads_change_nothing(self, unlet: Unlet, redirection: str) -> None:
         done = self.run(unlet, f"{PROPOSE} -v", redirection)
         assert (done.returncode, done.stderr) == (0, b"")
@@ -171,16 +140,13 @@ HOSTILE = "\x1b]0;x\x07\x9b2J\u202e\nhint: lie.nix"
 SHOWN = r"\u001b]0;x\u0007\u009b2J\u202e\nhint: lie.nix"
 
 
-def test_name_of_a_file_does_not_act_on_the_terminal(unlet: Unlet) -> None:
+def test_names_and_pieces_of_files_do_not_act_on_the_terminal(unlet: Unlet) -> None:
     assert unlet(*FILE, HOSTILE).stderr == f"{SHOWN}: no such file or directory\n"
     assert unlet(HOSTILE).stderr.startswith(f"unlet: no such command {HOSTILE!r}\n")
     assert (
         json.loads(unlet("--json", *FILE, HOSTILE).stdout)["error"]["message"]
         == f"{HOSTILE}: no such file or directory"
     )
-
-
-def test_piece_of_a_file_does_not_act_on_the_terminal(unlet: Unlet) -> None:
     (unlet.cwd / "a.nix").write_text('{\n  a = = "\x1b[2J\u202e";\n}\n')
     assert unlet(*FILE, "a.nix").stderr.splitlines()[1] == r'    a = = "\u001b[2J\u202e";'
 
@@ -206,7 +172,7 @@ def test_reader_that_is_gone_changes_neither_status_nor_stderr(unlet: Unlet) -> 
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-def test_failed_program_is_told_with_its_command_and_its_last_lines() -> None:
+def test_failed_program_is_told_with_its_last_lines_and_an_endless_message_cut() -> None:
     stderr = "\n".join(f"line {number}" for number in range(1, 31))
     error = CommandError(["git", "am", "a b"], status=128, stderr=stderr, hint="try again")
     lines = commands.describe(error)
@@ -214,8 +180,5 @@ def test_failed_program_is_told_with_its_command_and_its_last_lines() -> None:
     assert lines[1] == "command: git am 'a b'"
     assert lines[2:-1] == [f"  line {number}" for number in range(11, 31)]
     assert lines[-1] == "hint: try again"
-
-
-def test_endless_message_is_cut() -> None:
     lines = commands.describe(ToolkitError("x" * 5000, hint="y" * 5000))
     assert [len(line) for line in lines] == [1002, 1002]

@@ -54,8 +54,8 @@ class Place(Struct, frozen=True, kw_only=True):
 
     def arguments(self, command: str) -> list[str]:
         return {
-            "propose": ["propose", "--nixpkgs", "specimen", "--out", "out"],
-            "propose --force": ["propose", "--nixpkgs", "specimen", "--out", "out", "--force"],
+            "propose": ["propose", "notes-server", "--nixpkgs", "specimen", "--out", "out"],
+            "propose --force": ["propose", "notes-server", "--nixpkgs", "specimen", "--out", "out", "--force"],
             "overlay --force": ["overlay", "--nixpkgs", "specimen", "--out", "out", "--force"],
             "pr": ["pr", "--repo", str(self.clone.top)],
             "pr --remove": ["pr", "--repo", str(self.clone.top), "--remove"],

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -53,8 +52,7 @@ def patch_of(clone: Path, edit: Callable[[Path], None]) -> Path:
     edit(clone)
     git(clone, "add", "--all")
     patch = clone.parent / "p.diff"
-    with patch.open("wb") as file:
-        subprocess.run(["git", "-C", str(clone), "diff", "--cached"], stdout=file, check=True)
+    patch.write_text(git(clone, "diff", "--cached") + "\n")
     git(clone, "reset", "--quiet", "--hard")
     return patch
 
@@ -159,7 +157,7 @@ def test_link_of_a_tree_gives_nix_no_root(unlet: Unlet, tree: Path, secret: Path
     file = tree / FILE
     text = file.read_text().replace('version = "', f'version = builtins.readFile {secret} + "', 1)
     file.write_text(text)
-    done = unlet("propose", "--sealed", "--nixpkgs", str(tree), "--out", str(tmp_path / "out"), "--json")
+    done = unlet("propose", "--sealed", "--only", "demote", "--nixpkgs", tree, "--out", tmp_path / "out", "--json")
     assert done.returncode in {0, 1, 3}
     file.write_text("")
     nothing_of_it(tmp_path, done.stdout, done.stderr)
@@ -184,9 +182,7 @@ def test_links_that_are_left_out_are_in_the_judgement(unlet: Unlet, tree: Path, 
     replaced(tree / "doc/notes", secret)
     said = "left out 1 links that lead out of the tree: doc/notes"
     patch = tmp_path / "p.diff"
-    patch.write_text(
-        "--- a/README.md\n+++ b/README.md\n@@ -0,0 +1 @@\n+x\n".replace("--- a/README.md", "--- /dev/null")
-    )
+    patch.write_text("--- /dev/null\n+++ b/README.md\n@@ -0,0 +1 @@\n+x\n")
     asked = ("check", "--patch", patch, "--nixpkgs", tree, "--system", "x86_64-linux")
     done = unlet(*asked)
     assert f"warning: {said}" in done.stdout.splitlines(), done.stderr

@@ -19,15 +19,14 @@ COMMANDS: dict[str, int] = {
     "propose --nixpkgs specimen --only nixos-module --out {name}": 0,
     "propose --file {odd}/target": 3,
     "propose --nixpkgs {odd}/tree": 3,
-    "propose --nixpkgs {odd}/clone": 0,
+    "propose notes-server --nixpkgs {odd}/clone": 0,
     "propose --nixpkgs {odd}/nothing": 3,
     "propose --nixpkgs http://127.0.0.1:1/{odd}": 3,
     "propose --nixpkgs {odd}/clone --rev {name}": 3,
     "propose --pin {name}": 2,
     "check {odd}/nothing": 3,
     "check --nixpkgs {odd}/tree --patch {odd}/nothing": 3,
-    "overlay --nixpkgs {odd}/tree": 0,
-    "overlay --nixpkgs specimen --out {name}": 0,
+    "overlay notes-server --nixpkgs {odd}/tree": 3,
     "find --nixpkgs {odd}/tree": 0,
     "doctor --log {odd}/nothing": 3,
     "{name}": 2,
@@ -56,7 +55,7 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_branch_in_a_clone_of_such_a_name(unlet: Unlet, odd: Path) -> None:
     for how in ("--worktree {odd}/worktree", "--update", "--remove"):
-        test_name_that_is_not_utf8(unlet, odd, f"pr --repo {{odd}}/clone {how}", 0)
+        test_name_that_is_not_utf8(unlet, odd, f"pr notes-server --repo {{odd}}/clone {how}", 0)
 
 
 @pytest.mark.parametrize(("command", "status"), COMMANDS.items(), ids=list(COMMANDS))

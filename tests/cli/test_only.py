@@ -32,8 +32,7 @@ def test_the_modules_commit_follows_the_series_which_stays_as_it_is(unlet: Unlet
     assert [name[:4] for name in three] == ["0001", "0002", "0003"]
     for name in ("upstream.diff", "overlay/docker/default.nix"):
         assert (unlet.cwd / "three" / name).read_bytes() == (unlet.cwd / "two" / name).read_bytes()
-    code, proofs = statuses(unlet, "three")
-    assert (code, proofs[MODULE]) == (0, "passed")
+    assert statuses(unlet, "three", "--proof", MODULE) == (0, {MODULE: "passed"})
 
 
 def test_the_modules_commit_alone_is_proven_as_it_is_now(unlet: Unlet) -> None:

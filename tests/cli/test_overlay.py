@@ -38,5 +38,3 @@ def test_any_package_gets_an_overlay_that_says_how_to_use_it(unlet: Unlet) -> No
     report = json.loads((unlet.cwd / "overlay/report.json").read_text())
     assert (report["kind"], report["result"]) == ("move", "passed")
     assert report["files"] == ["default.nix", "notes-server/package.nix", "report.json"]
-    assert unlet("overlay", "notes-server", "--kind", "rewrap").returncode == 2
-    assert unlet("overlay", "--binding", "web-ui").returncode == 2

@@ -8,15 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Unlet
-from tests.clones import BRANCH, TARGET, Clone, git, snapshot
+from tests.clones import Clone, git, snapshot
 
-SUBJECTS = (
-    "docker: allow overriding moby, docker-{containerd,runc,tini}",
-    "docker: look up rootlesskit last in dockerd-rootless",
-)
-
-
-BOTH = ("--only", "lift", "--only", "demote")
+NOTES = "pkgs/by-name/no/notes-server/package.nix"
+BRANCH = "notes-server-overridable-parts"
+SUBJECT = "notes-server: let overrides of src and version reach web-ui"
 
 
 @pytest.fixture
@@ -46,22 +42,30 @@ def test_branch_is_made_looked_at_pushed_moved_and_removed(  # noqa: PLR0915 - o
 ) -> None:
     clone = new_clone(name="my 'nix' pkgs")
     before = snapshot(clone)
-    done = unlet("pr", "--repo", clone.top / "lib", *BOTH)
+    done = unlet("pr", "notes-server", "--repo", clone.top / "lib")
     assert (done.returncode, done.stderr) == (0, "")
     assert "\x1b" not in done.stdout
     assert "passed   no-rebuild " in done.stdout
     said = printed(done.stdout)
     worktree, tip = Path(said["worktree"]), clone.git("rev-parse", BRANCH)
-    assert worktree == clone.beside
+    assert worktree == clone.top.with_name(f"{clone.top.name}-{BRANCH}")
     assert said["branch"].startswith(f"{BRANCH}, on upstream/master (")
     assert said["branch"].endswith("by Jané Doe <jane@example.org>")
-    assert f"  {tip[:12]}  {SUBJECTS[1]}" in done.stdout.splitlines()
-    assert Path(said["text"]).is_file()
+    assert f"  {tip[:12]}  {SUBJECT}" in done.stdout.splitlines()
+    template = (clone.top / ".github/PULL_REQUEST_TEMPLATE.md").read_bytes()
+    assert Path(said["text"]).read_bytes().endswith(template)
     assert snapshot(clone, branch=BRANCH, worktree=worktree) == before
 
+    update, base = ("pr", "notes-server", "--repo", clone.top, "--update"), clone.git("rev-parse", "upstream/master")
+    line = f"branch {BRANCH} is as it was made, and so is its base upstream/master ({base[:12]}): nothing to update\n"
+    done = unlet(*update)
+    assert (done.returncode, done.stdout, done.stderr) == (0, line, "")
+    same = {"clone": str(clone.top), "branch": BRANCH, "commit": tip, "base_name": "upstream/master", "base": base}
+    assert json.loads(unlet(*update, "--json").stdout)["unchanged"] == same
+
     log = run(said["look"])
-    assert [line.strip() for line in log.splitlines() if line.strip() in SUBJECTS] == list(SUBJECTS)
-    assert f"+++ b/{TARGET}" in log
+    assert SUBJECT in [line.strip() for line in log.splitlines()]
+    assert f"+++ b/{NOTES}" in log
     run(said["push"])
     fork = clone.upstream.parent.parent / "jane" / "nixpkgs.git"
     assert git(fork, "rev-parse", BRANCH) == tip
@@ -71,19 +75,19 @@ def test_branch_is_made_looked_at_pushed_moved_and_removed(  # noqa: PLR0915 - o
     assert options["--base"] == "master"
     assert options["--head"] == f"YOU:{BRANCH}"
     assert options["--body-file"] == said["text"]
-    assert "docker" in options["--title"]
+    assert "notes-server" in options["--title"]
 
     clone.advance()
     (worktree / "mine").write_text("mine\n")
     git(worktree, "add", "mine")
     git(worktree, "commit", "--quiet", "--message=mine: add")
     own = git(worktree, "rev-parse", "HEAD")
-    done = unlet("pr", "--repo", clone.top, "--update")
+    done = unlet(*update)
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert any(line.endswith("  mine: add (yours)") for line in lines)
     # What became of each commit, for the reviewer.
-    assert any(line.strip().startswith("3:  ") and line.endswith("mine: add") for line in lines)
+    assert any(line.strip().startswith("2:  ") and line.endswith("mine: add") for line in lines)
     again = printed(done.stdout)
     assert "open" not in again
     run(again["push"])
@@ -91,11 +95,11 @@ def test_branch_is_made_looked_at_pushed_moved_and_removed(  # noqa: PLR0915 - o
     assert again["before"].startswith(own[:12])
     run(again["before"].partition("; ")[2].removesuffix(" goes back"))
     assert git(worktree, "rev-parse", "HEAD") == own
-    done = unlet("pr", "--repo", clone.top, "--update")
+    done = unlet(*update)
     assert done.returncode == 0
-    assert git(worktree, "rev-parse", "HEAD~3") == clone.git("rev-parse", "upstream/newer")
+    assert git(worktree, "rev-parse", "HEAD~2") == clone.git("rev-parse", "upstream/newer")
 
-    done = unlet("pr", "--repo", clone.top, "--remove")
+    done = unlet("pr", "notes-server", "--repo", clone.top, "--remove")
     assert (done.returncode, done.stdout) == (3, "")
     assert done.stderr.splitlines()[0].endswith("has commits that unlet did not make, which would be lost")
     git(worktree, "push", "--quiet", "--force", "origin", BRANCH)
@@ -107,37 +111,19 @@ def test_branch_is_made_looked_at_pushed_moved_and_removed(  # noqa: PLR0915 - o
     assert clone.git("branch", "--list", BRANCH) == ""
 
 
-def test_a_branch_that_has_nothing_to_move_to_is_not_proven_again(
-    unlet: Unlet, new_clone: Callable[..., Clone]
-) -> None:
-    clone = new_clone()
-    repo = ("pr", "--repo", clone.top)
-    assert unlet(*repo).returncode == 0
-    branch = clone.git("branch", "--list", "docker*", "--format=%(refname:short)")
-    tip, base = clone.git("rev-parse", branch), clone.git("rev-parse", "upstream/master")
-    done = unlet(*repo, "--update")
-    line = f"branch {branch} is as it was made, and so is its base upstream/master ({base[:12]}): nothing to update\n"
-    assert (done.returncode, done.stdout, done.stderr) == (0, line, "")
-    same = {"clone": str(clone.top), "branch": branch, "commit": tip, "base_name": "upstream/master", "base": base}
-    assert json.loads(unlet(*repo, "--update", "--json").stdout)["unchanged"] == same
-    clone.advance()
-    assert "no-rebuild" in unlet(*repo, "--update").stdout
-    assert "nothing to update" in unlet(*repo, "--update").stdout
-
-
 def test_json_is_one_document_for_each_thing_that_is_done(unlet: Unlet, new_clone: Callable[..., Clone]) -> None:
     clone = new_clone()
-    repo = ("pr", "--repo", clone.top)
-    done = unlet(*repo, *BOTH, "--json", "--branch", "docker/x", "--trailer", "Assisted-by: nobody")
+    repo = ("pr", "--repo", clone.top, "--json")
+    done = unlet(*repo, "notes-server", "--branch", "notes/x", "--trailer", "Assisted-by: nobody")
     assert (done.returncode, done.stderr) == (0, "")
     document = json.loads(done.stdout)
     assert document["clone"] == str(clone.top)
     made = document["made"]
-    tip = clone.git("rev-parse", "docker/x")
+    tip, base = clone.git("rev-parse", "notes/x"), clone.git("rev-parse", "upstream/master")
     kept = made["contribution"]
-    assert (kept["branch"], kept["commits"][-1], made["subjects"][-1]) == ("docker/x", tip, SUBJECTS[1])
+    assert (kept["branch"], kept["commits"], made["subjects"]) == ("notes/x", [tip], [SUBJECT])
     assert made["author"] == "Jané Doe <jane@example.org>"
-    assert (made["base_name"], kept["base_commit"]) == ("upstream/master", clone.git("rev-parse", "upstream/master"))
+    assert (made["base_name"], kept["base_commit"]) == ("upstream/master", base)
     assert kept["trailers"] == ["Assisted-by: nobody"]
     assert set(made["next"]) >= {"look", "push", "open"}
     assert (document["before"], document["range_diff"]) == (None, [])
@@ -145,29 +131,33 @@ def test_json_is_one_document_for_each_thing_that_is_done(unlet: Unlet, new_clon
     assert proofs["no-rebuild"] == "passed"
 
     clone.advance()
-    done = unlet(*repo, "--json", "--update")
+    done = unlet(*repo, "--update")
     assert (done.returncode, done.stderr) == (0, "")
     document = json.loads(done.stdout)
     assert document["before"] == tip
-    assert len([line for line in document["range_diff"] if line[:1].isdigit()]) == 2
+    assert len([line for line in document["range_diff"] if line[:1].isdigit()]) == 1
 
-    done = unlet(*repo, "--json", "--remove", "--branch", "nowhere")
+    done = unlet(*repo, "--remove", "--branch", "nowhere")
     assert done.returncode == 3
     assert json.loads(done.stdout)["error"]["exit_code"] == 3
-    at, worktree = clone.git("rev-parse", "docker/x"), made["worktree"]
-    done = unlet(*repo, "--json", "--remove")
+    at, worktree = clone.git("rev-parse", "notes/x"), made["worktree"]
+    done = unlet(*repo, "--remove")
     assert (done.returncode, done.stderr) == (0, "")
-    gone = {"clone": str(clone.top), "branch": "docker/x", "worktree": worktree, "commit": at}
+    gone = {"clone": str(clone.top), "branch": "notes/x", "worktree": worktree, "commit": at}
     assert json.loads(done.stdout)["removed"] == gone
 
 
 def test_proof_that_fails_is_status_1_and_nothing_is_made(unlet: Unlet, new_clone: Callable[..., Clone]) -> None:
     clone = new_clone()
+    clone.git("switch", "--quiet", "--create", "mine")
+    sets = clone.top / "pkgs/top-level/all-packages.nix"
+    other = f"(callPackage ../../{NOTES} {{ }}).overrideAttrs (old: {{ ui = old.passthru ? web-ui; }})"
+    sets.write_text(f"{sets.read_text().rstrip()[:-1]}  notes-lts = {other};\n}}\n")
+    clone.git("commit", "--quiet", "--all", "--message=base")
     before = snapshot(clone)
-    # This old file's builder takes no function.
-    done = unlet("pr", "--repo", clone.top, "--base", "20.10.14", "--design", "move")
+    done = unlet("pr", "notes-server", "--repo", clone.top, "--base", "mine")
     assert (done.stderr, done.returncode) == ("", 1)
-    assert "\nfailed   " in done.stdout
+    assert "\nfailed   no-rebuild" in done.stdout
     assert done.stdout.splitlines()[-1] == "no branch was made: a proof failed"
     assert snapshot(clone) == before
     assert not (clone.common / "unlet").exists()
@@ -192,41 +182,18 @@ def test_proof_that_fails_is_status_1_and_nothing_is_made(unlet: Unlet, new_clon
     ],
 )
 def test_what_cannot_be_is_one_line_and_leaves_the_clone_as_it_was(
-    unlet: Unlet, refusing: Clone, arguments: tuple[str, ...], status: int, message: str
+    unlet: Unlet, new_clone: Callable[..., Clone], arguments: tuple[str, ...], status: int, message: str
 ) -> None:
-    before = snapshot(refusing)
-    done = unlet("pr", "--repo", refusing.top, *arguments)
+    clone = new_clone()
+    before = snapshot(clone)
+    done = unlet("pr", "--repo", clone.top, *arguments)
     assert (done.returncode, done.stdout) == (status, "")
     first, *rest = done.stderr.splitlines()
     assert message in first
     assert len(rest) <= 1
     assert all(line.startswith("hint: ") for line in rest)
-    assert snapshot(refusing) == before
-    assert not (refusing.common / "unlet").exists()
-
-
-@pytest.fixture
-def refusing(new_clone: Callable[..., Clone]) -> Clone:
-    return new_clone()
-
-
-def test_any_package_gets_a_branch_which_is_removed_by_its_name(unlet: Unlet, new_clone: Callable[..., Clone]) -> None:
-    clone = new_clone()
-    before = snapshot(clone)
-    done = unlet("pr", "notes-server", "--repo", clone.repo)
-    assert (done.returncode, done.stderr) == (0, "")
-    told = printed(done.stdout)
-    branch = "notes-server-overridable-parts"
-    assert told["branch"].startswith(branch)
-    template = (clone.top / ".github/PULL_REQUEST_TEMPLATE.md").read_bytes()
-    assert Path(told["text"]).read_bytes().endswith(template)
-    subject = git(Path(told["worktree"]), "log", "-1", "--format=%s")
-    assert subject.startswith("notes-server: let overrides of src and version reach ")
-    assert "notes-server" in Path(told["text"]).read_text()
-    updated = unlet("pr", "notes-server", "--repo", clone.repo, "--update", "--json")
-    assert (updated.returncode, json.loads(updated.stdout)["unchanged"]["branch"]) == (0, branch)
-    assert unlet("pr", "notes-server", "--repo", clone.repo, "--remove").returncode == 0
     assert snapshot(clone) == before
+    assert not (clone.common / "unlet").exists()
 
 
 def test_a_batch_lists_what_is_refused(unlet: Unlet, new_clone: Callable[..., Clone]) -> None:
@@ -250,21 +217,23 @@ def test_each_pull_request_for_docker_makes_one_thing_and_names_the_others(
 ) -> None:
     clone = new_clone()
     made = {
-        ("lift",): ("docker-overridable-components", [SUBJECTS[0]]),
-        ("demote",): ("docker-rootlesskit-path", [SUBJECTS[1]]),
-        ("nixos-module",): (
+        "lift": (
+            "docker-overridable-components",
+            "docker: allow overriding moby, docker-{containerd,runc,tini}",
+        ),
+        "demote": ("docker-rootlesskit-path", "docker: look up rootlesskit last in dockerd-rootless"),
+        "nixos-module": (
             "docker-rootless-privileged-ports",
-            ["nixos/docker-rootless: add option exposePrivilegedPorts"],
+            "nixos/docker-rootless: add option exposePrivilegedPorts",
         ),
     }
-    for (only,), (branch, subjects) in made.items():
+    for only, (branch, subject) in made.items():
         done = unlet("pr", "--repo", clone.top, *(("--only", only) if only != "lift" else ()))
         assert (done.returncode, done.stderr) == (0, "")
-        said = clone.git("log", "--reverse", "--format=%s", f"upstream/master..{branch}").splitlines()
-        assert said == subjects
+        assert clone.git("log", "--format=%s", f"upstream/master..{branch}") == subject
         others = [line for line in done.stdout.splitlines() if line.startswith("other ")]
         again = f"other     unlet pr --repo {clone.top} --only"
-        assert others == [f"{again} {name} makes a branch of its own" for (name,) in made if name != only]
+        assert others == [f"{again} {name} makes a branch of its own" for name in made if name != only]
         text = Path(printed(done.stdout)["text"]).read_text()
         assert ("#549926" in text) == (only == "lift")
 

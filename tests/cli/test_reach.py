@@ -13,15 +13,16 @@ BEHIND = f"# behind the overlay that 'unlet overlay {{}} --nixpkgs {specimen.pat
 PATCHED = BEHIND.format("docker", " --kind patched")
 
 
-@pytest.mark.parametrize("sealed", [(), ("--sealed",)])
 @pytest.mark.parametrize(
-    ("override", "instead"),
+    ("sealed", "override", "instead"),
     [
         (
+            ("--sealed",),
             'docker = prev.docker.overrideAttrs (old: { moby = old.moby.overrideAttrs { postPatch = "true"; }; });',
             f"{PATCHED}, this override reaches as it is",
         ),
         (
+            (),
             """notes-server = prev.notes-server.overrideAttrs {
               web-ui = prev.notes-server.overrideAttrs { pname = "notes-server-web-ui"; version = "1.0.0"; };
             };""",
@@ -31,6 +32,7 @@ PATCHED = BEHIND.format("docker", " --kind patched")
         ),
         # Behind the overlay it still leaves the source.
         (
+            (),
             """docker = prev.docker.overrideAttrs (old: {
               version = "99.0.0";
               moby = old.moby.overrideAttrs { postPatch = "true"; };
@@ -40,7 +42,7 @@ PATCHED = BEHIND.format("docker", " --kind patched")
     ],
 )
 def test_overlay_of_a_package_is_named_if_the_override_reaches_behind_it(
-    unlet: Unlet, override: str, instead: str | None, sealed: tuple[str, ...]
+    unlet: Unlet, sealed: tuple[str, ...], override: str, instead: str | None
 ) -> None:
     (unlet.cwd / "overlay.nix").write_text(f"final: prev: {{ {override} }}")
     done = unlet("reach", "overlay.nix", "--nixpkgs", specimen.path(), "--json", *sealed)
@@ -71,13 +73,10 @@ def test_behind_the_overlay_what_a_part_downloads_gets_another_hash(unlet: Unlet
     assert "npmDeps = part.npmDeps.overrideAttrs (_: { outputHash = final.lib.fakeHash; });" in found["instead"]
 
 
-def test_places_are_named_as_from_here(unlet: Unlet) -> None:
+def test_places_are_named_as_from_here_or_standard_input(unlet: Unlet) -> None:
     (unlet.cwd / "overlay.nix").write_text("final: prev: {\n  notes-server = prev.notes-server;\n}\n")
     done = unlet("reach", "overlay.nix", "--nixpkgs", specimen.path())
     assert done.stdout.splitlines()[0].split() == ["notes-server", "no", "effect", "overlay.nix:2"]
-
-
-def test_an_overlay_may_come_by_standard_input(unlet: Unlet) -> None:
     (unlet.cwd / "one.patch").write_text("")
     text = "final: prev: {\n  notes-server = prev.notes-server.overrideAttrs { patches = [ ./one.patch ]; };\n}\n"
     argv = [*unlet.argv, "reach", "-", "--nixpkgs", str(specimen.path())]

@@ -67,16 +67,39 @@ def _lines(*proofs: Proof, quiet: bool = False, verbose: bool = False) -> list[s
 
 
 def test_lines_say_what_is_proven_written_and_next() -> None:
-    assert _lines(PASSED, NOT_RUN)[:6] == [
+    assert _lines(PASSED, NOT_RUN)[:7] == [
         "1 of 2 proofs passed, 1 not run",
         "source   a nixpkgs, 2.3 MB fetched",
         "commits  docker: change",
         "passed   parse   it parses",
         "not run  format  nixfmt is not installed",
         "warning: mind the gap",
+        "wrote    proposal: series/",
     ]
-    assert _lines(PASSED, NOT_RUN)[6] == "wrote    proposal: series/"
-    assert _lines(PASSED)[0] == "1 of 1 proofs passed"
+    lines = _lines(PASSED)
+    assert lines[0] == "1 of 1 proofs passed"
+    contribute, use, watch = lines[-3:]
+    assert contribute.endswith("  unlet pr --repo DIR --design move")
+    assert "nixpkgs.overlays = [ (import ./proposal/overlay) ];" in use
+    assert watch.endswith("unlet check proposal")
+    foreign = replace(_report(PASSED), proposal=replace(_report(PASSED).proposal, steps=(), patches=()))
+    assert plain(foreign, out=None)[2] == "patch    docker: change"
+
+
+def test_verbose_and_quiet_show_more_and_less() -> None:
+    lines = _lines(PASSED, verbose=True)
+    assert "passed   parse  it parses (3 files; 0.01 s)" in lines
+    assert "design   lift: move, asked for" in lines
+    assert _lines(PASSED, quiet=True) == ["warning: mind the gap"]
+    assert _lines(NOT_RUN, quiet=True)[0] == "not run  format  nixfmt is not installed"
+    failed = [f"failed   no-rebuild  {FAILED.claim}", "  docker_29 differs (and 2 more; --json has all)"]
+    assert _lines(PASSED, FAILED, quiet=True)[:2] == failed
+    # Nobody is sent on.
+    lines = _lines(PASSED, FAILED)
+    assert (lines[0], lines[4:6]) == ("1 of 2 proofs passed, 1 failed", failed)
+    lines = _lines(replace(FAILED, reason="x" * 101, evidence=()))
+    assert f"  {'x' * 99}…" in lines
+    assert lines[-1].startswith("wrote ")
 
 
 def test_what_could_not_be_looked_at_is_said_once() -> None:
@@ -85,43 +108,43 @@ def test_what_could_not_be_looked_at_is_said_once() -> None:
     assert [line for line in lines if line == gap] == [gap]
 
 
-def test_what_was_covered_is_for_verbose() -> None:
-    lines = _lines(PASSED, verbose=True)
-    assert "passed   parse  it parses (3 files; 0.01 s)" in lines
-    assert "design   lift: move, asked for" in lines
+BOTH = {"lift": "move", "demote": "suffix"}
+CLONE = SourceRequest(nixpkgs="/src/my nixpkgs", rev="staging")
 
 
-def test_each_kind_of_user_is_told_what_to_do_next() -> None:
-    contribute, use, watch = _lines(PASSED)[-3:]
-    assert contribute.endswith("  unlet pr --repo DIR --design move")
-    assert "nixpkgs.overlays = [ (import ./proposal/overlay) ];" in use
-    assert watch.endswith("unlet check proposal")
+@pytest.mark.parametrize(
+    ("request_", "made", "contribute"),
+    [
+        (CLONE, BOTH, "  unlet pr --repo '/src/my nixpkgs' --base staging --design move"),
+        (None, {"lift": "move"}, "  unlet pr --repo DIR --design move --only lift"),
+        (None, {}, "  unlet pr --repo DIR --only nixos-module"),
+        (
+            SourceRequest(nixpkgs="/src/nixpkgs"),
+            {"lift": "hidden", "demote": "drop"},
+            "unlet pr --repo /src/nixpkgs --design hidden --rootlesskit drop",
+        ),
+        (SourceRequest(nixpkgs="specimen"), BOTH, "unlet pr --repo ~/src/nixpkgs (the specimen is an example)"),
+    ],
+)
+def test_branch_is_made_as_the_proposal_was(
+    request_: SourceRequest | None, made: dict[str, str], contribute: str
+) -> None:
+    report = _report(PASSED)
+    commits = {} if made else {"commits": (), "patches": ()}
+    report = replace(report, proposal=replace(report.proposal, steps=steps(**made), **commits))
+    report = replace(report, request=request_) if request_ is not None else report
+    first, use, watch = plain(report)[-3:]
+    assert first.endswith(contribute)
+    if report.request == SourceRequest(nixpkgs="specimen"):
+        assert use.endswith("unlet overlay --nixpkgs '<nixpkgs>'")
+        assert watch.endswith("unlet track")
+    elif "demote" not in made and made:
+        assert use.endswith("nixpkgs.overlays = [ (import ./proposal/overlay) ];")
 
 
-def test_wrapper_is_part_of_the_use_only_if_rootlesskit_is_moved() -> None:
-    report_ = _report(PASSED)
-    lifted = replace(report_, proposal=replace(report_.proposal, steps=steps(lift="move")))
-    assert plain(lifted)[-2].endswith("nixpkgs.overlays = [ (import ./proposal/overlay) ];")
-
-
-def test_proposal_of_a_clone_becomes_a_branch_of_it() -> None:
-    request = SourceRequest(nixpkgs="/src/my nixpkgs", rev="staging")
-    (contribute, *_) = plain(replace(_report(PASSED), request=request))[-3:]
-    assert contribute.endswith("  unlet pr --repo '/src/my nixpkgs' --base staging --design move")
-
-
-def test_branch_for_nixos_has_the_option_of_its_own() -> None:
-    proposal = replace(_report(PASSED).proposal, steps=(), commits=(), patches=())
-    alone = replace(_report(PASSED), proposal=proposal)
-    assert plain(alone)[-3].endswith("  unlet pr --repo DIR --only nixos-module")
-    assert plain(replace(_report(PASSED), files=("series/1", "series/2")))[-3].endswith(" --only nixos-module")
-
-
-def test_branch_is_made_as_the_proposal_was() -> None:
-    changed = replace(_report(PASSED), request=SourceRequest(nixpkgs="/src/nixpkgs"))
-    changed = replace(changed, proposal=replace(changed.proposal, steps=steps(lift="hidden", demote="drop")))
-    (contribute, *_) = plain(changed)[-3:]
-    assert contribute.endswith("unlet pr --repo /src/nixpkgs --design hidden --rootlesskit drop")
+def test_a_third_mail_is_the_modules() -> None:
+    report = replace(_report(PASSED), files=("series/1", "series/2"))
+    assert plain(report)[-3].endswith(" --only nixos-module")
 
 
 @pytest.mark.parametrize(
@@ -135,41 +158,6 @@ def test_branch_is_made_as_the_proposal_was() -> None:
 )
 def test_what_was_asked_for_and_not_run_is_no_success(proofs: tuple[Proof, ...], code: int) -> None:
     assert exit_code(_report(*proofs)) == code
-
-
-def test_specimen_is_called_an_example() -> None:
-    changed = replace(_report(PASSED), request=SourceRequest(nixpkgs="specimen"))
-    contribute, use, watch = plain(changed)[-3:]
-    assert contribute.endswith("unlet pr --repo ~/src/nixpkgs (the specimen is an example)")
-    assert use.endswith("unlet overlay --nixpkgs '<nixpkgs>'")
-    assert watch.endswith("unlet track")
-
-
-def test_failed_proof_shows_reason_and_evidence_and_nobody_is_sent_on() -> None:
-    lines = _lines(PASSED, FAILED)
-    assert lines[0] == "1 of 2 proofs passed, 1 failed"
-    assert lines[4:6] == [f"failed   no-rebuild  {FAILED.claim}", "  docker_29 differs (and 2 more; --json has all)"]
-
-
-def test_example_of_a_failure_is_short() -> None:
-    lines = _lines(replace(FAILED, reason="x" * 101, evidence=()))
-    assert f"  {'x' * 99}…" in lines
-    assert lines[-1].startswith("wrote ")
-
-
-def test_quiet_shows_only_what_did_not_pass() -> None:
-    assert _lines(PASSED, quiet=True) == ["warning: mind the gap"]
-    assert _lines(NOT_RUN, quiet=True)[0] == "not run  format  nixfmt is not installed"
-    assert _lines(PASSED, FAILED, quiet=True)[:2] == [
-        f"failed   no-rebuild  {FAILED.claim}",
-        "  docker_29 differs (and 2 more; --json has all)",
-    ]
-
-
-def test_foreign_patch_has_no_strategy() -> None:
-    changed = _report(PASSED)
-    changed = replace(changed, proposal=replace(changed.proposal, steps=(), patches=()))
-    assert plain(changed, out=None)[2] == "patch    docker: change"
 
 
 def test_drawing_tells_what_the_lines_tell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

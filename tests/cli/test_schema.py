@@ -4,18 +4,12 @@ from tests.cli.conftest import ROOT, Unlet
 from toolkit.cli import schema
 
 
-def test_names_are_those_of_the_files(unlet: Unlet) -> None:
+def test_schemas_are_listed_and_printed_as_they_are(unlet: Unlet) -> None:
     assert list(schema.NAMES) == sorted(path.stem for path in (ROOT / "docs/schema").iterdir())
     assert unlet("schema").stdout.split() == json.loads(unlet("schema", "--json").stdout) == list(schema.NAMES)
-
-
-def test_schema_is_printed_as_it_is(unlet: Unlet) -> None:
     done = unlet("schema", "track")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == (ROOT / "docs/schema/track.json").read_text()
-
-
-def test_unknown_name_lists_the_known_ones(unlet: Unlet) -> None:
     done = unlet("schema", "../files")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.splitlines()[0] == "schema: no schema '../files'"

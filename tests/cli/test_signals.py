@@ -20,12 +20,6 @@ SECONDS = 5.0
 INTERRUPTED = 130
 
 
-@pytest.fixture(params=[signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
-def number(request: pytest.FixtureRequest) -> signal.Signals:
-    found: signal.Signals = request.param
-    return found
-
-
 def started(unlet: Unlet, *arguments: str | Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen([*unlet.argv, *arguments], cwd=unlet.cwd, env=unlet.env, stderr=subprocess.PIPE)
 
@@ -39,6 +33,7 @@ def heeded(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
     assert time.monotonic() - began < SECONDS
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signal_is_heeded_while_a_pipe_is_read(unlet: Unlet, number: signal.Signals) -> None:
     os.mkfifo(unlet.cwd / "pipe")
     process = started(unlet, "propose", "--file", "pipe")
@@ -52,22 +47,21 @@ def test_signal_is_heeded_while_a_pipe_is_read(unlet: Unlet, number: signal.Sign
         os.close(writing)
 
 
-def test_signal_is_heeded_while_nix_evaluates(unlet: Unlet, number: signal.Signals, tmp_path: Path) -> None:
+def test_signal_is_heeded_while_nix_evaluates(unlet: Unlet, tmp_path: Path) -> None:
     tree = shutil.copytree(specimen.path(), tmp_path / "tree")
     file = tree / NOTES
     file.write_text(file.read_text().replace('version = "', f'version = {ENDLESS} + "', 1))
     process = started(unlet, "find", "notes-server", "--nixpkgs", tree)
     evaluating = wait_for_child(process.pid, "nix-instantiate")
-    heeded(process, number)
+    heeded(process, signal.SIGTERM)
     assert not Path(f"/proc/{evaluating}/stat").exists() or evaluating not in working_below(
         process.pid, "nix-instantiate"
     )
 
 
-@pytest.mark.parametrize(("target", "file", "how"), [("docker", DOCKER, "--parse"), ("notes-server", NOTES, "--eval")])
-def test_signal_is_heeded_while_nix_parses(  # noqa: PLR0913, PLR0917 - what pytest gives
-    unlet: Unlet, number: signal.Signals, tmp_path: Path, target: str, file: str, how: str
-) -> None:
+@pytest.mark.parametrize(("target", "how"), [("docker", "--parse"), ("notes-server", "--eval")])
+def test_signal_is_heeded_while_nix_parses(unlet: Unlet, tmp_path: Path, target: str, how: str) -> None:
+    number, file = (signal.SIGINT, DOCKER) if target == "docker" else (signal.SIGTERM, NOTES)
     tree = shutil.copytree(specimen.path(), tmp_path / "tree")
     # Nix needs the square of its length for such a name, and looks for no signal meanwhile.
     (tree / file).write_text(f"{{ a{'.a' * 50_000} = 1; }}\n")
@@ -78,9 +72,7 @@ def test_signal_is_heeded_while_nix_parses(  # noqa: PLR0913, PLR0917 - what pyt
     assert parsing not in working_below(process.pid, "nix-instantiate")
 
 
-def test_signal_ends_a_run_for_several_packages_and_none_is_half_written(
-    unlet: Unlet, number: signal.Signals, tmp_path: Path
-) -> None:
+def test_signal_ends_a_run_for_several_packages_and_none_is_half_written(unlet: Unlet, tmp_path: Path) -> None:
     tree, out = shutil.copytree(specimen.path(), tmp_path / "tree"), tmp_path / "out"
     file = tree / NOTES
     # A proof that is not the first asks for it.
@@ -89,5 +81,5 @@ def test_signal_ends_a_run_for_several_packages_and_none_is_half_written(
     while not [*out.glob(".*/overlay/default.nix")] and process.poll() is None:
         time.sleep(0.01)
     wait_for_child(process.pid, "nix-instantiate")
-    heeded(process, number)
+    heeded(process, signal.SIGINT)
     assert [*out.iterdir()] == []

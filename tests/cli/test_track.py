@@ -6,14 +6,11 @@ import time
 from collections.abc import Generator
 from pathlib import Path
 
-import click
 import pytest
 
 from tests.cli.conftest import Unlet
 from tests.forge.server import Fault, Forge, serving
 from tests.track.conftest import Nixpkgs, cache, empty, layout, nixpkgs, remember_layouts
-from toolkit.cli.commands import commands
-from toolkit.track.verdict import CHANGED, NOTHING_CHANGED, TO_DO, UNKNOWN
 
 __all__ = ["cache", "empty", "nixpkgs"]
 
@@ -71,9 +68,6 @@ def test_forms_are_written_to_files_and_to_stdout(unlet: Unlet, nixpkgs: Nixpkgs
     dated = r"checked .*,"
     assert re.sub(dated, "", printed) == re.sub(dated, "", (unlet.cwd / "a.md").read_text())
     assert unlet("track", *where, "--html", "-").stdout.startswith("<!doctype html>")
-
-
-def test_form_that_cannot_be_written_is_one_line(unlet: Unlet, nixpkgs: Nixpkgs) -> None:
     done = unlet("track", "--git-dir", nixpkgs.path, "--html", "nowhere/a.html")
     assert (done.returncode, done.stderr) == (3, "nowhere/a.html: 'nowhere' is not a directory\n")
 
@@ -128,25 +122,6 @@ def test_token_is_in_nothing_that_is_printed_or_written(unlet: Unlet, forge: For
     assert not [path for path in written if SECRET.encode() in path.read_bytes()]
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (("--git-dir", "x", "--api-url", "y"), "unlet track: --git-dir and --api-url exclude each other"),
-        (("--ref", ""), "unlet track: --ref is empty"),
-        (("--json", "--html", "-"), "unlet track: --json excludes Markdown and HTML on stdout"),
-        (("--overlay", "x", "--kind", "rewrap"), "unlet track: --overlay and --kind exclude each other"),
-        (("--html", "-", "--markdown", "-"), "unlet track: --markdown - and --html - exclude each other"),
-        (("--token", "x"), "unlet track: no such option"),
-        (("--api-url", "x"), "--api-url: 'x' is not an http or https URL"),
-        (("--repo", "x"), "--repo: 'x' is not OWNER/NAME"),
-    ],
-)
-def test_wrong_usage_is_one_line(unlet: Unlet, arguments: tuple[str, ...], message: str) -> None:
-    done = unlet("track", *arguments)
-    assert (done.returncode, done.stdout if "--json" not in arguments else "") == (2, "")
-    assert done.stderr.splitlines()[0].startswith(message)
-
-
 def test_interrupt_does_not_wait_for_a_server(unlet: Unlet, forge: Forge) -> None:
     forge.faults["/raw/"] = [Fault(slow=20.0, truth=True)] * 9
     command = [*unlet.argv, "track", *forge.options()]
@@ -159,13 +134,3 @@ def test_interrupt_does_not_wait_for_a_server(unlet: Unlet, forge: Forge) -> Non
     _, said = process.communicate(timeout=15)
     assert (process.returncode, said.strip()) == (130, b"unlet: interrupted")
     assert time.monotonic() - began < 3
-
-
-def test_document_names_every_exit_code() -> None:
-    command = commands.get_command(click.Context(commands), "track")
-    assert command is not None
-    text = (Path(__file__).parents[2] / "docs/review.md").read_text()
-    codes = {NOTHING_CHANGED, CHANGED, TO_DO, UNKNOWN}
-    assert codes <= set(map(int, re.findall(r"^\| (\d+) \|", text, re.MULTILINE)))
-    assert command.epilog is not None
-    assert codes <= set(map(int, re.findall(r"\b\d+\b", command.epilog)))

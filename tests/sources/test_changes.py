@@ -89,11 +89,8 @@ def test_uncommitted_edits_are_a_change_new_and_deleted_files_too(clone: Path) -
     assert changed.before.content == (specimen.path() / NOTES).read_bytes()
 
 
-def test_a_clean_clone_has_no_change(clone: Path) -> None:
+def test_a_clean_clone_has_no_change_and_outside_of_one_it_is_a_usage_error(clone: Path, tmp_path: Path) -> None:
     assert "no changes that are not committed" in refused(ChangeRequest(clone=clone))
-
-
-def test_what_is_not_in_a_clone_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is not in a git clone"):
         changes.read(ChangeRequest(clone=tmp_path), progress=Silence())
 

@@ -49,20 +49,19 @@ def files_of(root: Path | None) -> set[str]:
     return {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}
 
 
-def test_a_lone_file_has_no_tree_around_it(resolve: Callable[..., Source], tmp_path: Path) -> None:
-    (tmp_path / "docker.nix").write_text("{ }\n")
-    source = resolve(file=tmp_path / "docker.nix")
-    assert source.content == b"{ }\n"
-    assert (source.origin, source.directory, source.root) == (str(tmp_path / "docker.nix"), tmp_path, None)
-    assert (source.commit, source.committed, source.repository, source.fetched) == (None, None, None, 0)
-
-
-def test_the_specimen_is_a_source(resolve: Callable[..., Source], target: PurePosixPath) -> None:
+def test_the_specimen_is_a_source_and_a_lone_file_has_no_tree_around_it(
+    resolve: Callable[..., Source], target: PurePosixPath, tmp_path: Path
+) -> None:
     source = resolve(nixpkgs="specimen")
     assert source.root == specimen.path()
     assert source.content == (specimen.path() / target).read_bytes()
     assert source.directory == (specimen.path() / target).parent
     assert source.origin == "the embedded specimen"
+    (tmp_path / "docker.nix").write_text("{ }\n")
+    source = resolve(file=tmp_path / "docker.nix")
+    assert source.content == b"{ }\n"
+    assert (source.origin, source.directory, source.root) == (str(tmp_path / "docker.nix"), tmp_path, None)
+    assert (source.commit, source.committed, source.repository, source.fetched) == (None, None, None, 0)
 
 
 def test_a_directory_is_used_where_it_is(
@@ -117,22 +116,8 @@ def test_rev_does_not_go_with_a_plain_directory(resolve: Callable[..., Source], 
     write(tmp_path, tree())
     with pytest.raises(UsageError, match=r"--rev: cannot be combined with '.*', which is not a git clone"):
         resolve(nixpkgs=str(tmp_path), rev="master")
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"file": Path("x"), "nixpkgs": "y"},
-        {"file": Path("x"), "pin": "y"},
-        {"nixpkgs": "x", "pin": "y"},
-        {"file": Path("x"), "rev": "y"},
-        {"pin": "x", "rev": "y"},
-        {"nixpkgs": "specimen", "rev": "y"},
-    ],
-)
-def test_what_does_not_go_together_is_a_wrong_call(resolve: Callable[..., Source], fields: dict[str, object]) -> None:
     with pytest.raises(UsageError):
-        resolve(**fields)
+        resolve(nixpkgs="specimen", rev="y")
 
 
 def test_a_clone_gives_the_files_of_its_commit(
@@ -189,18 +174,12 @@ def test_a_clone_with_a_file_that_cannot_be_used_says_so(
         resolve(nixpkgs=str(clone.path))
 
 
-def test_the_files_of_a_commit_are_written_once(
-    resolve: Callable[..., Source], clone: Repository, progress: Steps
-) -> None:
-    first, second = resolve(nixpkgs=str(clone.path)), resolve(nixpkgs=str(clone.path))
-    assert first == second
-    assert len(progress.steps) == 1
-
-
-def test_a_changed_file_in_the_cache_is_noticed(
+def test_the_files_of_a_commit_are_written_once_unless_they_are_changed(
     resolve: Callable[..., Source], clone: Repository, progress: Steps, cache: Cache
 ) -> None:
     source = resolve(nixpkgs=str(clone.path))
+    assert resolve(nixpkgs=str(clone.path)) == source
+    assert len(progress.steps) == 1
     assert source.root is not None
     (source.root / "lib" / "default.nix").write_text("{ x }\n")
     assert (resolve(nixpkgs=str(clone.path)).directory.parents[3] / "lib" / "default.nix").read_text() == "{ }\n"
@@ -214,17 +193,10 @@ def test_nix_path_is_searched(
     write(tmp_path / "tree", tree())
     monkeypatch.setenv("NIX_PATH", f"nixpkgs={tmp_path}/tree")
     assert resolve(nixpkgs="<nixpkgs>").root == tmp_path / "tree"
-
-
-def test_nix_path_without_the_name_says_so(
-    resolve: Callable[..., Source], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
     monkeypatch.setenv("NIX_PATH", f"other={tmp_path}")
-    with pytest.raises(ToolkitError, match=r"^<nixpkgs>: is not found: ") as raised:
+    with pytest.raises(ToolkitError, match=r"^<nixpkgs>: is not found: .*\Z") as raised:
         resolve(nixpkgs="<nixpkgs>")
-    assert "\n" not in raised.value.message
-    assert raised.value.hint is not None
-    assert "NIX_PATH" in raised.value.hint
+    assert "NIX_PATH" in (raised.value.hint or "")
 
 
 def test_a_known_pin_with_another_file_is_an_error(

@@ -62,7 +62,7 @@ def test_a_path_is_relative_to_the_lock_file(tmp_path: Path) -> None:
     assert read(tmp_path, document) == AtPath(path=tmp_path / "here")
 
 
-def test_follows_is_resolved_from_the_root(tmp_path: Path) -> None:
+def test_follows_is_resolved_from_the_root_which_an_empty_path_is_and_may_not_go_round(tmp_path: Path) -> None:
     document = flake(
         {"nixpkgs": ["other", "nixpkgs"], "other": "o"},
         o={"inputs": {"nixpkgs": ["deep", "pkgs"], "deep": "unrelated"}},
@@ -72,14 +72,8 @@ def test_follows_is_resolved_from_the_root(tmp_path: Path) -> None:
     )
     document["nodes"]["root"]["inputs"]["deep"] = "d"  # type: ignore[index] # made above
     assert read(tmp_path, document) == AtCommit(url=None, rev=REV)
-
-
-def test_an_empty_path_of_follows_is_the_root_itself(tmp_path: Path) -> None:
     with pytest.raises(ToolkitError, match=r"input 'nixpkgs' is not locked"):
         read(tmp_path, flake({"nixpkgs": []}))
-
-
-def test_follows_that_goes_round_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ToolkitError, match=r"input '[ab]' follows itself"):
         read(tmp_path, flake({"nixpkgs": ["a"], "a": ["b"], "b": ["a"]}))
 

@@ -84,7 +84,7 @@ def test_the_default_is_the_default_pin(
     assert source.warnings == ()
 
 
-def test_the_second_run_fetches_nothing(resolve: Callable[..., Source], server: Remote) -> None:
+def test_the_second_run_fetches_nothing_but_more_paths(resolve: Callable[..., Source], server: Remote) -> None:
     first = resolve()
     server.requests.clear()
     second = resolve(offline=True)
@@ -93,16 +93,26 @@ def test_the_second_run_fetches_nothing(resolve: Callable[..., Source], server: 
     assert (second.content, second.root, second.commit) == (first.content, first.root, first.commit)
     resolve()
     assert server.requests == []
+    resolve()
+    source = resolve(sparse=("lib", "README.md"))
+    assert source.fetched > 0
+    assert source.root is not None
+    assert (source.root / "README.md").exists()
 
 
-def test_offline_refuses_what_was_not_fetched(
-    resolve: Callable[..., Source], server: Remote, clone: Repository
+def test_offline_refuses_what_was_not_fetched_and_an_unknown_rev_leaves_the_cache_empty(
+    resolve: Callable[..., Source], server: Remote, clone: Repository, cache: Cache
 ) -> None:
     with pytest.raises(ToolkitError, match=rf"^commit {clone.git('rev-parse', 'v1^{}')[:12]}: is not in the cache$"):
         resolve(offline=True)
     with pytest.raises(ToolkitError, match=r"nixpkgs\.git: 'next' cannot be resolved offline"):
         resolve(rev="next", offline=True)
     assert server.requests == []
+    with pytest.raises(ToolkitError, match=r"has no commit, branch or tag 'nixos-99'"):
+        resolve(rev="nixos-99")
+    with pytest.raises(ToolkitError, match=rf"has no commit, branch or tag '{'1' * 40}'"):
+        resolve(rev="1" * 40)
+    assert cache.entries() == ()
 
 
 def test_a_pin_by_name_and_an_unknown_one(resolve: Callable[..., Source], clone: Repository) -> None:
@@ -113,12 +123,11 @@ def test_a_pin_by_name_and_an_unknown_one(resolve: Callable[..., Source], clone:
     assert caught.value.hint == "known are newer"
 
 
-def test_a_rev_alone_is_one_of_nixpkgs(resolve: Callable[..., Source]) -> None:
+def test_a_rev_alone_is_one_of_nixpkgs_and_a_url_alone_its_head(
+    resolve: Callable[..., Source], url: str, clone: Repository
+) -> None:
     assert resolve(rev="next").content == b"{ docker = 2; }\n"
     assert resolve(rev="v1").content == b"{ docker = 0; }\n"
-
-
-def test_a_url_without_rev_is_its_head(resolve: Callable[..., Source], url: str, clone: Repository) -> None:
     source = resolve(nixpkgs=url)
     assert source.content == b"{ docker = 1; }\n"
     assert source.origin == f"{url} at HEAD ({clone.git('rev-parse', 'HEAD')[:12]})"
@@ -132,14 +141,6 @@ def test_a_branch_that_has_moved_is_fetched_again(
     clone.commit({str(target): "{ docker = 7; }\n"})
     clone.git("push", "--quiet", str(server.root / "nixpkgs.git"), "master")
     assert resolve(nixpkgs=url).content == b"{ docker = 7; }\n"
-
-
-def test_an_unknown_rev_leaves_the_cache_empty(resolve: Callable[..., Source], cache: Cache) -> None:
-    with pytest.raises(ToolkitError, match=r"has no commit, branch or tag 'nixos-99'"):
-        resolve(rev="nixos-99")
-    with pytest.raises(ToolkitError, match=rf"has no commit, branch or tag '{'1' * 40}'"):
-        resolve(rev="1" * 40)
-    assert cache.entries() == ()
 
 
 def test_a_remote_that_is_no_nixpkgs_says_so(
@@ -167,32 +168,18 @@ def test_a_damaged_entry_is_fetched_again(resolve: Callable[..., Source], cache:
     assert [entry.kind for entry in cache.entries()].count("doomed") >= 1
 
 
-def test_more_paths_than_were_fetched_are_fetched(resolve: Callable[..., Source]) -> None:
-    resolve()
-    source = resolve(sparse=("lib", "README.md"))
-    assert source.fetched > 0
-    assert source.root is not None
-    assert (source.root / "README.md").exists()
-
-
-def test_a_flake_lock_of_nixpkgs_itself_needs_no_url(
+def test_a_flake_lock_of_nixpkgs_itself_needs_no_url_and_may_name_a_directory(
     resolve: Callable[..., Source], clone: Repository, tmp_path: Path
 ) -> None:
     rev = clone.git("rev-parse", "next")
     for locked in (
         {"type": "indirect", "id": "nixpkgs", "rev": rev},
-        {"type": "tarball", "url": "https://channels.invalid/nixexprs.tar.xz", "rev": rev},
         {"type": "tarball", "url": f"https://channels.invalid/nixexprs.tar.xz?lastModified=1&rev={rev}"},
     ):
         assert resolve(nixpkgs=flake_lock(tmp_path, locked)).content == b"{ docker = 2; }\n"
-
-
-def test_a_flake_lock_may_name_a_directory(resolve: Callable[..., Source], clone: Repository, tmp_path: Path) -> None:
-    (tmp_path / "flake").mkdir()
-    for path in (str(clone.path), "../clone"):
-        name = flake_lock(tmp_path / "flake", {"type": "path", "path": path})
-        assert resolve(nixpkgs=name).content == b"{ docker = 1; }\n"
-    name = flake_lock(tmp_path / "flake", {"type": "path", "path": "/nix/store/gone"})
+    for path in (str(clone.path), "clone"):
+        assert resolve(nixpkgs=flake_lock(tmp_path, {"type": "path", "path": path})).content == b"{ docker = 1; }\n"
+    name = flake_lock(tmp_path, {"type": "path", "path": "/nix/store/gone"})
     with pytest.raises(ToolkitError, match=r"input 'nixpkgs' is '/nix/store/gone', which is not a directory"):
         resolve(nixpkgs=name)
 

@@ -31,16 +31,13 @@ def evaluated(tree: Path, expression: str) -> object:
     return json.loads(subprocess.run([*command, given], check=True, capture_output=True).stdout)
 
 
-def test_file_makes_the_releases_and_the_newest_is_the_package() -> None:
+def test_file_makes_the_releases_and_what_it_takes_has_a_stand_in_unless_the_specimen_has_it() -> None:
     tree = stand_in.tree(AROUND).root
     assert (tree / TARGET).read_bytes() == AROUND.content
     assert (tree / TARGET.parent / "x.patch").read_bytes() == b"x"
     # The specimen has an alias that throws for each of them.
     assert evaluated(tree, "docker.name == docker_24.name && docker_20_10.name != docker_24.name") is True
     assert evaluated(tree, "pkgs ? legacy-runner") is False
-
-
-def test_what_the_file_takes_has_a_stand_in_unless_the_specimen_has_it() -> None:
     tree = stand_in.tree(AROUND).root
     assert evaluated(tree, "[ procps.pname (procps { }).name ]") == ["procps", "procps"]
     assert evaluated(tree, "lib ? optionals") is True

@@ -5,9 +5,9 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from tests.clones import commit_all, git
 from toolkit import sources, specimen
 from toolkit.cache import VARIABLE
-from toolkit.docker import steps as plans
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.model import Silence, Source, SourceRequest
 from toolkit.sources import trees
@@ -28,25 +28,15 @@ def plain(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def clone(plain: Path) -> Path:
-    for words in (
-        ("init", "--quiet"),
-        ("config", "uploadpack.allowAnySHA1InWant", "true"),
-        ("config", "uploadpack.allowFilter", "true"),
-        ("add", "--all"),
-        ("commit", "--quiet", "--message=base"),
-    ):
-        subprocess.run(["git", "-C", str(plain), *words], check=True)
+    commit_all(plain)
+    for name in ("allowAnySHA1InWant", "allowFilter"):
+        git(plain, "config", f"uploadpack.{name}", "true")
     return plain
 
 
 def source_at(nixpkgs: str, *, offline: bool = False) -> Source:
-    plan = plans.plan()
-    return sources.resolve(
-        SourceRequest(nixpkgs=nixpkgs, offline=offline),
-        target=TARGET,
-        sparse=plan.sparse,
-        progress=Silence(),
-    )
+    request = SourceRequest(nixpkgs=nixpkgs, offline=offline)
+    return sources.resolve(request, target=TARGET, sparse=("lib",), progress=Silence())
 
 
 def whole(source: Source, *, offline: bool = False) -> trees.NixpkgsTree:
@@ -58,11 +48,17 @@ def contents(root: Path) -> dict[str, bytes]:
     return {str(path.relative_to(root)): path.read_bytes() for path in found}
 
 
-def test_directory_is_copied_and_never_linked_to(plain: Path) -> None:
+def test_directory_is_copied_and_an_edit_of_it_gives_another_tree(plain: Path) -> None:
     tree = whole(source_at(str(plain)))
     assert contents(tree.root) == contents(plain)
     assert (plain / TARGET).stat().st_nlink == 1
     assert tree.is_specimen
+    assert whole(source_at(str(plain))) == tree
+    with (plain / "pkgs" / "top-level" / "aliases.nix").open("a") as file:
+        file.write("# more\n")
+    second = whole(source_at(str(plain)))
+    assert second.key != tree.key
+    assert contents(second.root) == contents(plain)
 
 
 def test_changed_tree_differs_in_the_file_alone_and_shares_the_others(plain: Path) -> None:
@@ -82,16 +78,6 @@ def test_changed_script_stays_executable(plain: Path) -> None:
     tree = whole(source_at(str(plain)))
     changed = trees.changed(tree, {script: b"#!/bin/sh\n"})
     assert os.access(changed.root / script, os.X_OK)
-
-
-def test_edit_of_the_directory_gives_another_tree(plain: Path) -> None:
-    first = whole(source_at(str(plain)))
-    assert whole(source_at(str(plain))) == first
-    with (plain / "pkgs" / "top-level" / "aliases.nix").open("a") as file:
-        file.write("# more\n")
-    second = whole(source_at(str(plain)))
-    assert second.key != first.key
-    assert contents(second.root) == contents(plain)
 
 
 def test_a_fingerprint_stands_for_names_modes_times_and_links(plain: Path) -> None:
@@ -131,18 +117,15 @@ def test_tree_that_somebody_changed_in_the_cache_is_made_again(plain: Path) -> N
     assert contents(whole(source_at(str(plain))).root) == contents(plain)
 
 
-def test_commit_of_a_clone_is_checked_out_without_the_worktree_s_edits(clone: Path) -> None:
+def test_commit_of_a_clone_is_checked_out_without_the_worktrees_edits(clone: Path, cache: Path) -> None:
     before = contents(clone)
     source = source_at(str(clone))
     (clone / "default.nix").write_text("edited\n")
     tree = whole(source)
     assert contents(tree.root) == before
     assert tree.key == str(source.commit)
-
-
-def test_a_commit_that_is_checked_out_nowhere_is_at_hand_in_the_cache(clone: Path, cache: Path) -> None:
     source = source_at(str(clone))
-    subprocess.run(["git", "-C", str(clone), "commit", "--quiet", "--allow-empty", "--message=newer"], check=True)
+    git(clone, "commit", "--quiet", "--allow-empty", "--message=newer")
     elsewhere = trees.at_hand(source, progress=Silence())
     assert elsewhere is not None
     assert elsewhere.root.is_relative_to(cache)
@@ -160,13 +143,13 @@ def test_remote_is_fetched_whole_where_only_a_part_is_known(clone: Path) -> None
 
 
 def test_commit_without_a_package_set_is_a_usage_error(clone: Path) -> None:
-    subprocess.run(["git", "-C", str(clone), "rm", "--quiet", "default.nix"], check=True)
-    subprocess.run(["git", "-C", str(clone), "commit", "--quiet", "--message=less"], check=True)
+    git(clone, "rm", "--quiet", "default.nix")
+    git(clone, "commit", "--quiet", "--message=less")
     with pytest.raises(UsageError, match=r"is not a whole nixpkgs: it has no 'default\.nix'$"):
         whole(source_at(str(clone)))
 
 
-def test_links_of_the_tree_stay_links(plain: Path) -> None:
+def test_links_of_the_tree_stay_links_below_which_nothing_is_changed(plain: Path) -> None:
     (plain / "link").symlink_to("pkgs/top-level")
     (plain / "nowhere").symlink_to("gone")
     tree = whole(source_at(str(plain)))
@@ -174,13 +157,8 @@ def test_links_of_the_tree_stay_links(plain: Path) -> None:
     for root in (tree.root, other.root):
         assert (root / "link").readlink() == Path("pkgs/top-level")
         assert (root / "nowhere").is_symlink()
-
-
-def test_nothing_is_changed_below_a_link(plain: Path) -> None:
     (plain / "pkgs/linked").symlink_to("by-name")
-    request = SourceRequest(nixpkgs=str(plain))
-    source = sources.resolve(request, target=TARGET, sparse=(), progress=Silence())
-    tree = trees.whole(source, offline=True, progress=Silence())
+    tree = whole(source_at(str(plain)), offline=True)
     with pytest.raises(ToolkitError, match=r"^pkgs/linked/no/new\.nix: stands below a link$"):
         trees.changed(tree, {PurePosixPath("pkgs/linked/no/new.nix"): b"theirs"})
     assert not (plain / "pkgs/by-name/no/new.nix").exists()

@@ -32,10 +32,9 @@ def resolve(request: SourceRequest, *, target: PurePosixPath, sparse: Sequence[s
     `request.nixpkgs` may be a lock file with `#NAME`, for a pin other than `nixpkgs`, and a channel's or profile's
     directory that has nixpkgs one level down. A git clone counts by its commit, not its worktree.
 
-    Raise UsageError for contradicting options or an unknown name, ToolkitError if a source cannot be read or fetched,
-    or a known pin's file differs from the recorded one.
+    Raise UsageError for an unknown name, ToolkitError if a source cannot be read or fetched, or a known pin's file
+    differs from the recorded one.
     """
-    _check(request)
     upstream = patches.upstream()
     # Of a commit there is one checkout in the cache, which runs for other targets share.
     beside = (PurePosixPath(path.strip("/")) for path in (TEMPLATE, *sparse))
@@ -113,16 +112,6 @@ def _locked(path: Path, entry: str, wanted: commits.Wanted, *, pinned: bool) -> 
             commit = commits.commit_of(locked.url, wanted)
             origin = commit.named(without_passwords(locked.url))
             return commits.at_commit(wanted.remote, commit, wanted, origin=origin)
-
-
-def _check(request: SourceRequest) -> None:
-    """Raise UsageError for a request that names two sources."""
-    given = {"--file": request.file, "--nixpkgs": request.nixpkgs, "--pin": request.pin}
-    named = [option for option, value in given.items() if value is not None]
-    if len(named) > 1:
-        raise UsageError(f"{' and '.join(named)}: name one source, not {len(named)}")
-    if request.rev is not None and named in (["--file"], ["--pin"]):
-        raise UsageError(f"--rev: cannot be combined with {named[0]}")
 
 
 def _refuse_rev(rev: str | None, what: str) -> None:

@@ -20,7 +20,7 @@ from toolkit.nix.tree import Node, Tree
 T = TypeVar("T")
 
 # Read here: within a test the environment is sealed.
-SIZE = int(os.environ.get("UNLET_MUTANTS", "20"))
+SIZE = int(os.environ.get("UNLET_MUTANTS", "10"))
 _SEED = os.environ.get("UNLET_SEED", "1")
 _BATCH = 10
 
@@ -28,7 +28,6 @@ BATCHES = range(-(-SIZE // _BATCH))
 """The numbers of the batches."""
 
 _TEXTS = frozenset({"string_expression", "indented_string_expression", "path_expression", "uri_expression"})
-_RELEASE = re.compile(r"docker_(\d\d)(_\d+)?$")
 _MARK = re.compile(r"mark-\d+-")
 
 _COMMENTS = (
@@ -278,45 +277,6 @@ def _sets(tree: Tree, random: Random) -> Iterator[Edit]:
         yield Edit(node.end, node.end, random.choice([" // { })", " // (if true then { } else null))"]))
 
 
-def _releases(tree: Tree, random: Random) -> Iterator[Edit]:
-    """Add a release, take one away, or give one another number."""
-    there = [
-        node
-        for node in tree.nodes
-        if node.kind == "binding" and _RELEASE.match(node.children[0].text) and "dockerGen" in node.text
-    ]
-    for node in _some(random, there):
-        name = node.children[0].text
-        other = f"docker_{random.choice([24, 30, 31, 99])}"
-        change = random.choice(["add", "remove", "rename"])
-        if other in tree.text:
-            continue
-        if change == "add":
-            version = node.text.replace(name, other, 1)
-            yield Edit(node.end, node.end, f"\n\n  {version}")
-        elif change == "rename" and tree.text.count(name) == 1:
-            yield Edit(node.children[0].start, node.children[0].end, other)
-        elif tree.text.count(name) == 1 and len(there) > 1:
-            yield Edit(node.start, node.end, "")
-
-
-def _components(tree: Tree, random: Random) -> Iterator[Edit]:
-    """Bind a further package in a let, a copy of one that is there, which nothing uses or a list does."""
-    there = [
-        node
-        for node in tree.nodes
-        if node.kind == "binding"
-        and node.parent is not None
-        and node.parent.parent is not None
-        and node.parent.parent.kind == "let_expression"
-        and re.match(r"[\w-]+ =\s+\S*(mkDerivation|buildGo\w+|overrideAttrs)\b", node.text)
-    ]
-    for node in _some(random, there):
-        name = node.children[0].text
-        if f"{name}-more" not in tree.text:
-            yield Edit(node.end, node.end, f" {name}-more{node.text[len(name) :]}")
-
-
 def _junk(tree: Tree, random: Random) -> Iterator[Edit]:
     """Take a token away, write one twice, or put one in that does not belong there."""
     tokens = [node for node in tree.nodes if not node.children and node.end > node.start]
@@ -341,8 +301,6 @@ MUTATORS: dict[str, Callable[[Tree, Random], Iterable[Edit]]] = {
         _quotes,
         _inherits,
         _sets,
-        _releases,
-        _components,
         _junk,
     )
 }

@@ -43,10 +43,18 @@ def chatty(content: bytes) -> list[str]:
     return [name for name in os.environ if content.decode() in name]
 
 
-def test_results_have_the_order_of_the_contents() -> None:
+def test_results_have_the_order_of_the_contents_and_one_longer_than_any_file_is_not_read() -> None:
     contents = [b"x" * size for size in (5, 0, 70_000, 1)]
     assert confined.each(length, contents) == [5, 0, 70_000, 1]
     assert confined.each(length, []) == []
+    long = b"a" * (MAXIMUM_BYTES + 1)
+    assert confined.each(length, [long, b"a", long, long[1:], b"b"]) == [
+        TOO_LARGE,
+        1,
+        TOO_LARGE,
+        MAXIMUM_BYTES,
+        1,
+    ]
 
 
 def test_content_that_is_too_much_keeps_no_other_from_being_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,27 +77,15 @@ def test_what_would_be_read_too_late_is_not_read() -> None:
     assert confined.each(slow, [b"0"], seconds=0) == [Unread("is not read: no time was left")]
 
 
-def test_child_has_no_token_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_child_has_no_token_of_the_user_and_imports_nothing_from_where_it_is_started(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("GITHUB_TOKEN", "secret")
     assert confined.each(chatty, [b"TOKEN", b"PATH"]) == [[], []]
-
-
-def test_child_imports_nothing_from_where_it_is_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "toolkit").mkdir()
     (tmp_path / "toolkit" / "__init__.py").write_text("raise SystemExit('the wrong one')\n")
     monkeypatch.chdir(tmp_path)
     assert confined.each(length, [b"a"]) == [1]
-
-
-def test_content_that_is_longer_than_any_file_is_not_read() -> None:
-    long = b"a" * (MAXIMUM_BYTES + 1)
-    assert confined.each(length, [long, b"a", long, long[1:], b"b"]) == [
-        TOO_LARGE,
-        1,
-        TOO_LARGE,
-        MAXIMUM_BYTES,
-        1,
-    ]
 
 
 HOSTILE = {

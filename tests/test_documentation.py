@@ -89,7 +89,7 @@ def run(arguments: Sequence[str], directory: Path) -> subprocess.CompletedProces
     return subprocess.run(
         [sys.executable, "-m", "toolkit", *arguments],
         cwd=directory,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "UNLET_CACHE_DIR": str(directory.parent / "cache")},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         encoding="utf-8",
@@ -110,31 +110,6 @@ def test_reference_and_man_page_are_what_the_commands_give(tmp_path: Path) -> No
     for name in ("reference.md", "unlet.1"):
         written = (DOCS / name).read_text()
         assert written == (tmp_path / name).read_text(), f"run: python -m tests.manual docs ({name} differs)"
-
-
-@pytest.mark.parametrize("name", COMMANDS)
-def test_reference_and_man_page_name_every_option(name: str) -> None:
-    own = section(DOCS / "reference.md", f"unlet {name}")
-    shared = next(iter(re.findall(r"^Shared: .*$", own, re.MULTILINE)), "")
-    common = [option for parameter in commands.params for option in parameter.opts]
-    named_alone = (*re.findall(r"`(--[\w-]+)`", shared), *common)
-    described = section(DOCS / "reference.md", "Reference")
-    groups = dict(re.findall(r"^(\w.*):\n\n((?:- .*\n)+)", described, re.MULTILINE))
-    whole = [groups[group] for group in re.findall(r"all of ([^,.]+)", shared)]
-    alone = [row for row in described.splitlines() if any(re.search(f"{each}[ `]", row) for each in named_alone)]
-    told = "\n".join((own, *whole, *alone))
-    page = (DOCS / "unlet.1").read_text().replace(r"\-", "-")
-    options = {
-        option
-        for parameter in named(name).params
-        if isinstance(parameter, click.Option) and not parameter.hidden
-        for option in parameter.opts
-        if option not in {"--help", "--help-all"}
-    }
-    assert options
-    assert sorted(each for each in options if not re.search(rf"^- `(.*[ /])?{each}\b", told, re.MULTILINE)) == []
-    assert f".SS unlet {name} " in page
-    assert sorted(each for each in options if not re.search(rf"^\\fB(.*[ /])?{each}\b", page, re.MULTILINE)) == []
 
 
 def test_readme_names_every_exit_code() -> None:
@@ -189,29 +164,16 @@ def test_report_has_its_schema(proposed: tuple[Path, str]) -> None:
 
 
 def test_answer_of_find_has_its_schema(tmp_path: Path) -> None:
-    package = tmp_path / "pkgs/by-name/ap/app/package.nix"
-    package.parent.mkdir(parents=True)
-    package.write_text("""\
-{ lib, buildGoModule, stdenv, src }:
-let
-  version = "1";
-  web = stdenv.mkDerivation { pname = "web"; inherit version src; };
-in
-buildGoModule { pname = "app"; inherit version src; postPatch = "cp -r ${web} web"; }
-""")
-    (tmp_path / "pkgs/top-level").mkdir()
-    (tmp_path / "pkgs/top-level/all-packages.nix").write_text("{ }\n")
-    printed = run(["find", "--nixpkgs", str(tmp_path), "--all", "--json"], tmp_path).stdout
-    assert [each["binding"] for each in json.loads(printed)["bindings"]] == ["web"]
-    named = run(["find", "notes-server", "docker", "--nixpkgs", "specimen", "--json"], tmp_path).stdout
-    assert_valid("find", find.SCHEMA, printed, named)
+    calls: tuple[list[str], ...] = (["--all"], ["notes-server", "docker"])
+    printed = [run(["find", *call, "--nixpkgs", "specimen", "--json"], tmp_path).stdout for call in calls]
+    assert "web-ui" in [each["binding"] for each in json.loads(printed[0])["bindings"]]
+    assert_valid("find", find.SCHEMA, *printed)
 
 
 def test_report_of_overlay_has_its_schema(tmp_path: Path) -> None:
-    calls: tuple[list[str], ...] = ([], ["notes-server"])
-    for number, call in enumerate(calls):
-        printed = run(["overlay", *call, "--nixpkgs", "specimen", "--out", str(number), "--json"], tmp_path).stdout
-        assert_valid("overlay", 1, printed, (tmp_path / str(number) / "report.json").read_text())
+    for name in ("docker", "notes-server"):
+        printed = run(["overlay", name, "--nixpkgs", "specimen", "--out", name, "--json"], tmp_path).stdout
+        assert_valid("overlay", 1, printed, (tmp_path / name / "report.json").read_text())
 
 
 def test_answer_of_doctor_has_its_schema(tmp_path: Path) -> None:
@@ -290,6 +252,8 @@ def contributed(tmp_path_factory: pytest.TempPathFactory, proposed: tuple[Path, 
     directory = tmp_path_factory.mktemp("contributed")
     clone = directory / "nixpkgs"
     shutil.copytree(specimen.path(), clone)
+    both = str(directory / "nixpkgs-both")
+    series = sorted((proposed[0] / "proposal/series").iterdir())
     for arguments in (
         ["init", "-q", "-b", "master"],
         ["config", "user.name", "Jane Doe"],
@@ -299,11 +263,9 @@ def contributed(tmp_path_factory: pytest.TempPathFactory, proposed: tuple[Path, 
         ["remote", "add", "upstream", "https://github.com/NixOS/nixpkgs"],
         ["remote", "add", "fork", "https://github.com/jane/nixpkgs"],
         ["update-ref", "refs/remotes/upstream/master", "HEAD"],
+        ["worktree", "add", "-q", "-b", "both", both],
+        ["-C", both, "am", "-q", *map(str, series)],
     ):
-        subprocess.run(["git", "-C", str(clone), *arguments], check=True)
-    both = str(directory / "nixpkgs-both")
-    series = sorted((proposed[0] / "proposal/series").iterdir())
-    for arguments in (["worktree", "add", "-q", "-b", "both", both], ["-C", both, "am", "-q", *map(str, series)]):
         subprocess.run(["git", "-C", str(clone), *arguments], check=True)
     done = run(["pr", "--repo", str(clone)], directory)
     assert (done.returncode, done.stderr) == (0, "")
@@ -375,10 +337,6 @@ def test_command_line_parses(monkeypatch: pytest.MonkeyPatch, line: str) -> None
     commands.main(args=shlex.split(line)[1:], prog_name="unlet", standalone_mode=False)
 
 
-def test_there_are_command_lines_to_parse() -> None:
-    assert any("--nixpkgs specimen" in line for line in command_lines(README))
-
-
 def anchors(document: Path) -> set[str]:
     """Return the anchors of a document's headings, as GitHub makes them."""
     headings = re.findall(r"^#+ (.*)$", prose(document), re.MULTILINE)
@@ -386,7 +344,7 @@ def anchors(document: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_relative_links_lead_somewhere(document: Path) -> None:
+def test_links_lead_somewhere_and_blocks_say_what_they_are(document: Path) -> None:
     links = [link for link in re.findall(r"\]\(([^)\s]+)\)", prose(document)) if "://" not in link]
     assert links
     for link in links:
@@ -394,38 +352,24 @@ def test_relative_links_lead_somewhere(document: Path) -> None:
         target = document.parent / name if name else document
         assert target.exists(), link
         assert not anchor or anchor in anchors(target), link
-
-
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_no_path_of_this_machine_is_in_a_document(document: Path) -> None:
     text = document.read_text()
+    assert [block.text for block in blocks(document) if not block.language] == []
+    assert text.count("```") == 2 * len(blocks(document))
+    # Nothing of this machine.
     homes = {f"{user.pw_dir}/" for user in pwd.getpwall() if user.pw_dir.startswith(("/home/", "/root"))}
     assert [place for place in (str(ROOT), "/tmp/", "/home/", *homes) if place in text] == []  # noqa: S108 - a text
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_every_block_says_what_it_is(document: Path) -> None:
-    assert [block.text for block in blocks(document) if not block.language] == []
-    assert document.read_text().count("```") == 2 * len(blocks(document))
-
-
-def test_layout_names_every_package_and_module() -> None:
+def test_contributing_names_what_there_is() -> None:
+    page = ROOT / "CONTRIBUTING.md"
     packages = {path.parent.relative_to(ROOT) for path in (ROOT / "toolkit").rglob("__init__.py")}
-    layout = section(ROOT / "CONTRIBUTING.md", "Layout")
+    layout = section(page, "Layout")
     assert [str(path) for path in sorted(packages - {Path("toolkit")}) if f"| `{path}/` |" not in layout] == []
     modules = [path.name for path in (ROOT / "toolkit").glob("*.py") if not path.name.startswith("_")]
     assert [name for name in modules if not re.search(rf"[`/]{name}`", layout)] == []
-
-
-def test_paths_that_contributing_names_exist() -> None:
-    text = prose(ROOT / "CONTRIBUTING.md")
-    paths = re.findall(r"`((?:toolkit|tests|patches|overlays|docs|benchmarks)/[\w./-]*)`", text)
+    paths = re.findall(r"`((?:toolkit|tests|patches|overlays|docs|benchmarks)/[\w./-]*)`", prose(page))
     assert len(paths) > 30
     # The wheel alone has toolkit/data.
     assert [path for path in paths if path != "toolkit/data/" and not (ROOT / path).exists()] == []
-
-
-def test_contributing_names_every_step_of_the_check() -> None:
     steps = subprocess.run(["./check", "--list"], cwd=ROOT, capture_output=True, encoding="utf-8", check=True).stdout
-    text = (ROOT / "CONTRIBUTING.md").read_text()
-    assert [step for step in steps.splitlines() if f"`{step.split()[0]}`" not in text] == []
+    assert [step for step in steps.splitlines() if f"`{step.split()[0]}`" not in page.read_text()] == []

@@ -39,12 +39,6 @@ def write_large(place: Path) -> None:
         (building / "large").write_bytes(b"x" * 600_000)
 
 
-def test_the_file_is_read_byte_for_byte(tmp_path: Path) -> None:
-    file = tmp_path / "default.nix"
-    file.write_bytes('{ a = "ü";\r }'.encode())
-    assert read_target(file) == '{ a = "ü";\r }'.encode()
-
-
 @pytest.mark.parametrize(
     ("name", "fact"),
     [
@@ -92,11 +86,12 @@ def test_content_that_cannot_be_the_target(content: bytes, fact: str) -> None:
     assert raised.value.message == fact
 
 
-def test_content_of_the_largest_size_is_taken(tmp_path: Path) -> None:
+def test_content_of_the_largest_size_is_taken_byte_for_byte(tmp_path: Path) -> None:
     file = tmp_path / "default.nix"
-    file.write_bytes(b"#" * files.MAXIMUM_BYTES)
-    assert len(read_target(file)) == files.MAXIMUM_BYTES
-    file.write_bytes(b"#" * (files.MAXIMUM_BYTES + 1))
+    file.write_bytes(content := '{ a = "ü";\r }'.encode() + b"#" * (files.MAXIMUM_BYTES - 14))
+    assert len(content) == files.MAXIMUM_BYTES
+    assert read_target(file) == content
+    file.write_bytes(content + b"#")
     with pytest.raises(ToolkitError, match=r"too big"):
         read_target(file)
 
@@ -128,24 +123,20 @@ def test_pipe_without_end_is_not_read_to_it(tmp_path: Path) -> None:
         read_target(pipe)
 
 
-def test_a_directory_appears_when_it_is_whole(tmp_path: Path) -> None:
+@pytest.mark.parametrize("empty", [True, False])
+def test_a_directory_appears_when_it_is_whole_and_has_the_usual_mode(tmp_path: Path, *, empty: bool) -> None:
+    (tmp_path / "usual").mkdir()
     place = tmp_path / "proposal"
+    if empty:
+        place.mkdir()
     with whole_directory(place) as building:
         (building / "series").mkdir()
         (building / "series" / "a").write_text("a")
-        assert not place.exists()
+        assert content_of(tmp_path / "proposal") == {} if empty else not place.exists()
         assert building.parent == place.parent
     assert content_of(place) == {"series/a": "a"}
-    assert list(tmp_path.iterdir()) == [place]
-
-
-def test_an_empty_directory_is_replaced_without_force_and_gets_the_usual_mode(tmp_path: Path) -> None:
-    for name in ("usual", "proposal"):
-        (tmp_path / name).mkdir()
-    with whole_directory(tmp_path / "proposal") as building:
-        (building / "a").write_text("a")
-    assert content_of(tmp_path / "proposal") == {"a": "a"}
-    assert (tmp_path / "proposal").stat().st_mode == (tmp_path / "usual").stat().st_mode
+    assert sorted(tmp_path.iterdir()) == [place, tmp_path / "usual"]
+    assert place.stat().st_mode == (tmp_path / "usual").stat().st_mode
 
 
 def test_a_directory_that_is_not_empty_needs_force(tmp_path: Path) -> None:
@@ -157,22 +148,16 @@ def test_a_directory_that_is_not_empty_needs_force(tmp_path: Path) -> None:
     assert content_of(place)["old"] == "old"
 
 
-def test_force_replaces_an_earlier_proposal_as_a_whole(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["proposal", "link"])
+def test_force_replaces_an_earlier_proposal_as_a_whole_also_behind_a_link(tmp_path: Path, name: str) -> None:
     place = proposal(tmp_path / "proposal")
-    with whole_directory(place, force=True) as building:
+    (tmp_path / "link").symlink_to(place)
+    with whole_directory(tmp_path / name, force=True) as building:
         (building / "report.json").write_text(OURS)
         assert content_of(place)["old"] == "old"
     assert content_of(place) == {"report.json": OURS}
-    assert list(tmp_path.iterdir()) == [place]
-
-
-def test_a_link_stays_and_what_it_leads_to_is_replaced(tmp_path: Path) -> None:
-    place = proposal(tmp_path / "proposal")
-    (tmp_path / "link").symlink_to(place)
-    with whole_directory(tmp_path / "link", force=True) as building:
-        (building / "new").write_text("new")
     assert (tmp_path / "link").is_symlink()
-    assert content_of(place) == {"new": "new"}
+    assert sorted(tmp_path.iterdir()) == [tmp_path / "link", place]
 
 
 @pytest.mark.parametrize("report", [None, "", "[]", "{}", '{"unlet": 1}', "\0", "[" * 100_000])
@@ -217,13 +202,10 @@ def test_nothing_is_written_into_a_git_directory(tmp_path: Path, place: str) -> 
     files.replace(tmp_path / "x", b"")
 
 
-def test_the_directory_above_is_missing(tmp_path: Path) -> None:
+def test_the_directory_above_is_missing_or_cannot_be_written(ordinary_user: Path) -> None:
     with pytest.raises(ToolkitError, match=r"'.*/gone' is not a directory") as raised:
-        ensure_free(tmp_path / "gone" / "proposal")
-    assert raised.value.hint == f"mkdir -p {tmp_path}/gone"
-
-
-def test_the_directory_above_cannot_be_written(ordinary_user: Path) -> None:
+        ensure_free(ordinary_user / "gone" / "proposal")
+    assert raised.value.hint == f"mkdir -p {ordinary_user}/gone"
     (ordinary_user / "closed").mkdir(mode=0o555)
     with pytest.raises(ToolkitError, match=r"closed' cannot be written to"):
         ensure_free(ordinary_user / "closed" / "proposal")

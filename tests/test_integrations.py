@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from msgspec import Struct
 
+from tests.clones import commit_all, git
 from toolkit import specimen
 
 ROOT = Path(__file__).parents[1]
@@ -55,8 +56,7 @@ def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
     unlet.write_text(f'#!/bin/sh\n{local}\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -m toolkit "$@"\n')
     unlet.chmod(0o755)
     monkeypatch.chdir(clone)
-    for words in (["init", "--quiet", "--initial-branch=master"], ["add", "--all"], ["commit", "--quiet", "-mbase"]):
-        subprocess.run(["git", *words], check=True)
+    commit_all(clone)
     names = {"GITHUB_STEP_SUMMARY": "summary", "GITHUB_OUTPUT": "output", "GITHUB_PATH": "path"}
     env = {name: str(tmp_path / file) for name, file in names.items()}
     env |= {"GITHUB_ACTION_PATH": str(ROOT), "PATH": f"{programs}:{os.environ['PATH']}"}
@@ -70,7 +70,7 @@ def edit(job: Job, old: str, new: str) -> None:
 
 
 def commit(job: Job) -> None:
-    subprocess.run(["git", "commit", "--quiet", "--all", "--message=change"], cwd=job.clone, check=True)
+    git(job.clone, "commit", "--quiet", "--all", "--message=change")
 
 
 def steps() -> list[str]:
@@ -126,8 +126,8 @@ def test_hook_fails_if_a_staged_edit_rebuilds(job: Job) -> None:
     entry = re.search(r"^  entry: (.*)$", HOOKS, re.MULTILINE)
     assert entry is not None
     edit(job, "let\n", "let\n  unused = 1;\n")
-    subprocess.run(["git", "add", "--all"], cwd=job.clone, check=True)
+    git(job.clone, "add", "--all")
     assert job.run(entry[1]) == 0
     edit(job, "version = ", 'version = "0" + ')
-    subprocess.run(["git", "add", "--all"], cwd=job.clone, check=True)
+    git(job.clone, "add", "--all")
     assert job.run(entry[1]) == 1

@@ -13,10 +13,7 @@ def twice(names: list[str]) -> set[str]:
     return {name for name, count in Counter(names).items() if count > 1}
 
 
-def test_a_module_has_a_name_of_its_own() -> None:
+def test_a_module_and_a_class_have_names_of_their_own() -> None:
     assert twice([path.stem for path in PATHS]) == set()
-
-
-def test_a_class_has_a_name_of_its_own() -> None:
     trees = [ast.parse(path.read_bytes()) for path in ROOT.rglob("*.py")]
     assert twice([each.name for tree in trees for each in tree.body if isinstance(each, ast.ClassDef)]) == set()

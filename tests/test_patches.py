@@ -15,12 +15,9 @@ def test_shipped_plan_has_a_message_for_each_strategy_and_demotion() -> None:
     assert {(step.name, step.design) for step in plan.steps} == known
 
 
-def test_default_pin_is_the_newest_known_one_and_the_first_has_a_name() -> None:
+def test_default_pin_is_the_newest_known_one_and_an_unknown_one_names_them() -> None:
     assert patches.pin() == patches.upstream().pins[-1] == patches.pin("current")
     assert str(patches.pin("original").commit) == "4298c7f1bcfd465d807d9fc099ab905c58dc5af1"
-
-
-def test_unknown_pin_is_a_usage_error_that_names_the_known_ones() -> None:
     with pytest.raises(UsageError, match=r"^--pin: 'x' is unknown$") as caught:
         patches.pin("x")
     assert caught.value.hint is not None

@@ -80,11 +80,14 @@ def test_run_returns_what_the_program_wrote() -> None:
     assert done.stdout == b"a\n\xff\n"
     assert done.text == "a\n\N{REPLACEMENT CHARACTER}"
     assert (done.status, done.stderr) == (0, "b\n")
+    assert run(["sh", "-c", "exit 7"], ok=(0, 7)).status == 7
+    assert run(["sh", "-c", "exit 9"], ok=None).status == 9
 
 
-def test_stdin_and_stdout_may_be_larger_than_a_pipe() -> None:
+def test_stdin_and_stdout_may_be_larger_than_a_pipe_and_stdin_is_empty_when_none_is_given() -> None:
     content = os.urandom(1 << 20)
     assert run(["cat"], stdin=content).stdout == content
+    assert run(["cat"]).stdout == b""
 
 
 def test_what_a_child_that_stays_does_not_read_is_not_waited_for(tmp_path: Path) -> None:
@@ -93,24 +96,11 @@ def test_what_a_child_that_stays_does_not_read_is_not_waited_for(tmp_path: Path)
     os.kill(read_pid(tmp_path), signal.SIGKILL)
 
 
-def test_stdin_is_empty_when_none_is_given() -> None:
-    assert run(["cat"]).stdout == b""
-
-
-def test_an_unexpected_status_raises_with_argv_status_and_stderr() -> None:
+def test_an_unexpected_end_raises_with_argv_status_and_stderr() -> None:
     with pytest.raises(CommandError, match=r"^sh: ended with status 7: last words$") as raised:
         run(["sh", "-c", "echo first >&2; echo last words >&2; exit 7"])
-    assert raised.value.argv[0] == "sh"
-    assert raised.value.status == 7
+    assert (raised.value.argv[0], raised.value.status) == ("sh", 7)
     assert raised.value.stderr == "first\nlast words\n"
-
-
-def test_an_expected_status_is_returned() -> None:
-    assert run(["sh", "-c", "exit 7"], ok=(0, 7)).status == 7
-    assert run(["sh", "-c", "exit 9"], ok=None).status == 9
-
-
-def test_a_signal_is_named_as_the_end() -> None:
     with pytest.raises(CommandError, match=r"was ended by signal 9"):
         run(["sh", "-c", "kill -9 $$"])
 
@@ -131,9 +121,6 @@ def test_a_program_that_cannot_be_started_is_one_line(tmp_path: Path) -> None:
     program.chmod(0o755)
     with pytest.raises(ToolkitError, match=r"cannot be started: exec format error"):
         run([str(program)])
-
-
-def test_a_missing_directory_is_not_taken_for_a_missing_program(tmp_path: Path) -> None:
     with pytest.raises(ToolkitError, match=r"cannot run in '.*gone': no such directory"):
         run(["true"], cwd=tmp_path / "gone")
 
@@ -155,15 +142,21 @@ def test_program_is_looked_for_neither_in_the_directory_nor_on_a_path_of_ours(
     assert run(["env"], env={"PATH": os.devnull}).text == "PATH=/dev/null"
 
 
-def test_a_time_out_ends_the_program_and_its_children(tmp_path: Path) -> None:
-    with pytest.raises(CommandError, match=r"sh: was ended by signal 15: still running after 0\.3 s"):
-        run(PARENT, cwd=tmp_path, timeout=0.3)
-    wait_until_gone(read_pid(tmp_path))
-
-
-def test_a_child_that_keeps_the_output_open_is_ended_in_time(tmp_path: Path) -> None:
-    with pytest.raises(CommandError, match=r"still running after 0\.3 s"):
-        run(["sh", "-c", "sleep 60 & echo $! > pid"], cwd=tmp_path, timeout=0.3)
+@pytest.mark.parametrize(
+    ("script", "fact"),
+    [
+        (PARENT[-1], r"sh: was ended by signal 15: still running after 0\.3 s"),
+        # A child keeps the output open.
+        ("sleep 60 & echo $! > pid", r"still running after 0\.3 s"),
+        ("trap '' TERM; echo $$ > pid; while :; do sleep 1; done", r"still running after 0\.3 s"),
+    ],
+)
+def test_a_time_out_ends_the_program_and_its_children(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, fact: str
+) -> None:
+    monkeypatch.setattr(process, "GRACE_SECONDS", 0.1)
+    with pytest.raises(CommandError, match=fact):
+        run(["sh", "-c", script], cwd=tmp_path, timeout=0.3)
     wait_until_gone(read_pid(tmp_path))
 
 
@@ -183,13 +176,6 @@ def test_the_end_of_a_long_stderr_is_kept(monkeypatch: pytest.MonkeyPatch) -> No
     assert done.stderr.endswith("y\nlast\n")
 
 
-def test_a_program_that_ignores_the_signal_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "GRACE_SECONDS", 0.1)
-    with pytest.raises(CommandError):
-        run(["sh", "-c", "trap '' TERM; echo $$ > pid; while :; do sleep 1; done"], cwd=tmp_path, timeout=0.3)
-    wait_until_gone(read_pid(tmp_path))
-
-
 @pytest.mark.parametrize("abrupt", [True, False])
 def test_a_program_that_has_nothing_to_tidy_up_is_not_asked_to_end(tmp_path: Path, *, abrupt: bool) -> None:
     script = "trap 'touch asked; exit' TERM; echo $$ > pid; while :; do sleep 0.01; done"
@@ -199,35 +185,25 @@ def test_a_program_that_has_nothing_to_tidy_up_is_not_asked_to_end(tmp_path: Pat
     assert (tmp_path / "asked").exists() is not abrupt
 
 
-def test_an_interrupt_ends_the_program_and_its_children(tmp_path: Path) -> None:
-    with interruptible(tmp_path, f"from toolkit.process import *; run({PARENT!r})") as python:
-        child = read_pid(tmp_path)
-        assert is_alive(child)
-        python.send_signal(signal.SIGINT)
-        _, stderr = python.communicate(timeout=10)
-    assert "KeyboardInterrupt" in stderr
-    wait_until_gone(child)
-
-
+@pytest.mark.parametrize("woken", [True, False])
 @pytest.mark.parametrize(
-    "call",
-    [
-        "run(command)",
-        "with ending_together(): side_by_side(run, [command, ('sleep', '60')])",
-    ],
+    "call", ["run(command)", "with ending_together(): side_by_side(run, [command, ('sleep', '60')])"]
 )
-def test_a_signal_that_does_not_wake_the_main_thread_is_heeded(tmp_path: Path, call: str) -> None:
-    # Another thread gets it, as if it came just before the main thread blocked.
+def test_an_interrupt_ends_the_program_and_its_children(tmp_path: Path, call: str, *, woken: bool) -> None:
+    # If another thread gets the signal, it is as if it came just before the main thread blocked.
+    elsewhere = (
+        "threading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n"
+        "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])\n"
+    )
     script = (
         "import signal, threading, time\n"
         "from toolkit.parallel import *\n"
         "from toolkit.process import *\n"
-        "threading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n"
-        "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])\n"
-        f"command = {PARENT!r}\n{call}\n"
+        f"{'' if woken else elsewhere}command = {PARENT!r}\n{call}\n"
     )
     with interruptible(tmp_path, script) as python:
         child = read_pid(tmp_path)
+        assert is_alive(child)
         python.send_signal(signal.SIGINT)
         _, stderr = python.communicate(timeout=10)
     assert "KeyboardInterrupt" in stderr
@@ -320,10 +296,6 @@ def test_an_echoed_command_can_be_pasted(tmp_path: Path, monkeypatch: pytest.Mon
     (line,) = lines
     pasted = subprocess.run(["sh", "-c", line], cwd="/", capture_output=True, check=True)
     assert pasted.stdout == done.stdout == f"{directory}\na b none it's $HOME\n".encode()
-
-
-def test_a_plain_command_is_echoed_as_it_is() -> None:
-    assert Command(argv=("find", "a b")).line == "find 'a b'"
 
 
 def test_find_tells_where_path_has_a_program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -19,11 +19,19 @@ from toolkit.model import Server
 SECRET = "ghp_0123456789abcdefSECRET"  # noqa: S105 - a token of nobody
 
 
-def test_second_download_of_an_unchanged_file_has_no_body(forge: Forge, tmp_path: Path) -> None:
+def test_second_download_of_an_unchanged_file_has_no_body_unless_the_first_is_damaged(
+    forge: Forge, tmp_path: Path
+) -> None:
     first = github(forge, tmp_path)
     assert first.raw("master", "file", most=100) == b"content\n"
     assert github(forge, tmp_path).raw("master", "file", most=100) == b"content\n"
     assert [request.status for request in forge.requests] == [200, 304]
+    (kept,) = [path for path in (tmp_path / "cache" / "answers").rglob("*") if path.is_file()]
+    content = bytearray(kept.read_bytes())
+    content[content.index(b"content\n")] ^= 1
+    kept.write_bytes(content)
+    assert github(forge, tmp_path).raw("master", "file", most=100) == b"content\n"
+    assert "if-none-match" not in forge.requests[2].headers
 
 
 def test_all_pages_are_read(forge: Forge, tmp_path: Path) -> None:
@@ -34,15 +42,18 @@ def test_all_pages_are_read(forge: Forge, tmp_path: Path) -> None:
     assert len(forge.requests) == 3
 
 
-def test_pages_that_do_not_end_are_an_error(forge: Forge, tmp_path: Path) -> None:
-    forge.headers["Link"] = f'<{forge.api}/repos/NixOS/nixpkgs/git/matching-refs/heads/x>; rel="next"'
-    with pytest.raises(ToolkitError, match="its pages do not end"):
-        github(forge, tmp_path).branches("x")
-
-
-def test_next_page_on_another_server_is_not_asked(forge: Forge, tmp_path: Path) -> None:
-    forge.headers["Link"] = '<https://localhost.invalid/x>; rel="next"'
-    with pytest.raises(ToolkitError, match="another server"):
+@pytest.mark.parametrize(
+    ("place", "fact"),
+    [
+        ("{api}/repos/NixOS/nixpkgs/git/matching-refs/heads/x", "its pages do not end"),
+        ("https://localhost.invalid/x", "another server"),
+        ("http://[::1", "is not a URL"),
+        ("http://127.0.0.1:99999999/x", "is not a URL"),
+    ],
+)
+def test_next_page_that_there_cannot_be_is_an_error(forge: Forge, tmp_path: Path, place: str, fact: str) -> None:
+    forge.headers["Link"] = f'<{place.format(api=forge.api)}>; rel="next"'
+    with pytest.raises(ToolkitError, match=fact):
         github(forge, tmp_path).branches("x")
 
 
@@ -66,10 +77,16 @@ def test_refusal_is_one_line_that_says_why(
     assert len(forge.requests) == 1
 
 
-def test_server_error_is_tried_again(forge: Forge, tmp_path: Path) -> None:
-    forge.faults["/raw/"] = [Fault(status=502), Fault(status=503)]
+@pytest.mark.parametrize(
+    "faults",
+    [[Fault(status=502), Fault(status=503)], [Fault(status=200, headers={"ETag": '"x"'}, body=b"cont", cut=True)]],
+)
+def test_server_error_and_a_body_that_was_cut_off_are_tried_again(
+    forge: Forge, tmp_path: Path, faults: list[Fault]
+) -> None:
+    forge.faults["/raw/"] = [*faults]
     assert github(forge, tmp_path).raw("master", "file", most=100) == b"content\n"
-    assert [request.status for request in forge.requests] == [502, 503, 200]
+    assert [request.status for request in forge.requests] == [*(fault.status for fault in faults), 200]
 
 
 def test_server_that_stays_broken_is_an_error_after_three_tries(forge: Forge, tmp_path: Path) -> None:
@@ -79,35 +96,36 @@ def test_server_that_stays_broken_is_an_error_after_three_tries(forge: Forge, tm
     assert len(forge.requests) == 3
 
 
-def test_body_that_was_cut_off_is_tried_again_and_not_kept(forge: Forge, tmp_path: Path) -> None:
-    forge.faults["/raw/"] = [Fault(status=200, headers={"ETag": '"x"'}, body=b"cont", cut=True)]
-    assert github(forge, tmp_path).raw("master", "file", most=100) == b"content\n"
-
-
 def test_json_that_was_cut_off_is_tried_again_and_not_kept(forge: Forge, tmp_path: Path) -> None:
     forge.faults["/matching-refs/"] = [Fault(status=200, headers={"ETag": '"x"'}, body=b'[{"ref": "refs/he')]
     assert list(github(forge, tmp_path).branches("master")) == ["master"]
     assert "if-none-match" not in forge.requests[1].headers
 
 
-def test_json_that_is_always_cut_off_is_an_error(forge: Forge, tmp_path: Path) -> None:
-    forge.faults["/matching-refs/"] = [Fault(status=200, body=b"[{") for _ in range(9)]
-    with pytest.raises(UnreachableError, match="is not JSON, or was cut off"):
+@pytest.mark.parametrize(
+    ("body", "fact"),
+    [
+        (b"[{", "is not JSON, or was cut off"),
+        (b'[{"ref": 1}]', r"expected `str`, got `int` - at `\$\[0\]\.ref`"),
+    ],
+)
+def test_json_that_is_always_wrong_is_an_error(forge: Forge, tmp_path: Path, body: bytes, fact: str) -> None:
+    forge.faults["/matching-refs/"] = [Fault(status=200, body=body) for _ in range(9)]
+    with pytest.raises(ToolkitError, match=fact):
         github(forge, tmp_path).branches("master")
 
 
-def test_field_that_is_not_as_it_should_be_is_named(forge: Forge, tmp_path: Path) -> None:
-    forge.faults["/matching-refs/"] = [Fault(status=200, body=b'[{"ref": 1}]')]
-    with pytest.raises(ToolkitError, match=r"expected `str`, got `int` - at `\$\[0\]\.ref`"):
-        github(forge, tmp_path).branches("master")
-
-
-def test_silence_ends_with_the_time_out(forge: Forge, tmp_path: Path) -> None:
+def test_silence_ends_with_the_time_out_of_an_answer_with_its_repetitions(forge: Forge, tmp_path: Path) -> None:
     forge.faults["/raw/"] = [Fault(status=200, slow=2.0) for _ in range(9)]
     began = time.monotonic()
     with pytest.raises(UnreachableError, match=r"no whole answer within 0\.2 s"):
         github(forge, tmp_path, timeout=0.2).raw("master", "file", most=100)
     assert time.monotonic() - began < 2
+    forge.faults["/raw/"] = [Fault(status=500, slow=0.2) for _ in range(9)]
+    began = time.monotonic()
+    with pytest.raises(UnreachableError):
+        github(forge, tmp_path, timeout=0.5).raw("master", "file", most=100)
+    assert time.monotonic() - began < 0.8
 
 
 @pytest.mark.parametrize(
@@ -137,14 +155,6 @@ def test_header_that_trickles_ends_with_the_time_out(tmp_path: Path, beginning: 
         with pytest.raises(UnreachableError, match=r"no whole answer within 0\.[45]\d* s"):
             client.raw("file", most=100)
         assert time.monotonic() - began < 10
-
-
-def test_time_out_is_for_an_answer_with_its_repetitions(forge: Forge, tmp_path: Path) -> None:
-    forge.faults["/raw/"] = [Fault(status=500, slow=0.2) for _ in range(9)]
-    began = time.monotonic()
-    with pytest.raises(UnreachableError):
-        github(forge, tmp_path, timeout=0.5).raw("master", "file", most=100)
-    assert time.monotonic() - began < 0.8
 
 
 def test_file_that_is_too_large_is_not_read_to_its_end(forge: Forge, tmp_path: Path) -> None:
@@ -187,11 +197,15 @@ def test_repository_that_was_renamed_is_found_by_its_old_name(forge: Forge, tmp_
     assert {request.status for request in forge.asked(forge.old_name)} == {301}
 
 
-def test_redirect_away_from_https_is_not_followed(forge: Forge, tmp_path: Path) -> None:
+def test_redirects_away_from_https_or_in_a_circle_end(forge: Forge, tmp_path: Path) -> None:
     forge.faults["/old/"] = [Fault(status=302, headers={"Location": "ftp://localhost.invalid/"}), Fault(status=302)]
     for _ in range(2):
         with pytest.raises(UnreachableError, match="is redirected to itself or away from https"):
             client(forge, tmp_path).raw("old/master/file", most=100)
+    forge.faults["/a"] = [Fault(status=302, headers={"Location": "/raw/b"}) for _ in range(9)]
+    forge.faults["/b"] = [Fault(status=302, headers={"Location": "/raw/a"}) for _ in range(9)]
+    with pytest.raises(UnreachableError, match="redirected more than 5 times"):
+        client(forge, tmp_path).raw("a", most=100)
 
 
 def test_token_does_not_follow_a_redirect_to_another_server(forge: Forge, tmp_path: Path) -> None:
@@ -211,20 +225,6 @@ def test_redirect_to_what_is_not_a_url_is_one_line(forge: Forge, tmp_path: Path,
         github(forge, tmp_path).raw("master", "file", most=100)
 
 
-@pytest.mark.parametrize("place", ["http://[::1", "http://127.0.0.1:99999999/x"])
-def test_next_page_that_is_not_a_url_is_one_line(forge: Forge, tmp_path: Path, place: str) -> None:
-    forge.headers["Link"] = f'<{place}>; rel="next"'
-    with pytest.raises(UnreachableError, match="is not a URL"):
-        github(forge, tmp_path).branches("x")
-
-
-def test_redirects_in_a_circle_end(forge: Forge, tmp_path: Path) -> None:
-    forge.faults["/a"] = [Fault(status=302, headers={"Location": "/raw/b"}) for _ in range(9)]
-    forge.faults["/b"] = [Fault(status=302, headers={"Location": "/raw/a"}) for _ in range(9)]
-    with pytest.raises(UnreachableError, match="redirected more than 5 times"):
-        client(forge, tmp_path).raw("a", most=100)
-
-
 def test_rate_limit_names_the_time_to_come_back(forge: Forge, tmp_path: Path) -> None:
     limit = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int(time.time() + 600)), "X-RateLimit-Limit": "60"}
     forge.faults["/pulls/"] = [Fault(status=403, headers=limit)]
@@ -237,8 +237,15 @@ def test_rate_limit_names_the_time_to_come_back(forge: Forge, tmp_path: Path) ->
     assert "GITHUB_TOKEN" in caught.value.hint
 
 
-def test_after_a_rate_limit_nothing_more_is_sent(forge: Forge, tmp_path: Path) -> None:
-    forge.faults["/pulls/"] = [Fault(status=429, headers={"Retry-After": "60"})]
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(status=429, headers={"Retry-After": "60"}),
+        Fault(status=403, body=b'{"message": "You have exceeded a secondary rate limit"}'),
+    ],
+)
+def test_after_a_rate_limit_nothing_more_is_sent(forge: Forge, tmp_path: Path, fault: Fault) -> None:
+    forge.faults["/pulls/"] = [fault]
     asked = github(forge, tmp_path)
     for _ in range(3):
         with pytest.raises(ToolkitError, match="rate limit reached"):
@@ -252,13 +259,7 @@ def test_short_wait_that_a_limit_asks_for_is_waited(forge: Forge, tmp_path: Path
     assert [request.status for request in forge.requests] == [429, 200]
 
 
-def test_secondary_limit_without_headers_is_one(forge: Forge, tmp_path: Path) -> None:
-    forge.faults["/pulls/"] = [Fault(status=403, body=b'{"message": "You have exceeded a secondary rate limit"}')]
-    with pytest.raises(ToolkitError, match="rate limit reached"):
-        github(forge, tmp_path).pull(1)
-
-
-def test_token_is_sent_and_kept_nowhere(forge: Forge, tmp_path: Path) -> None:
+def test_token_is_sent_and_kept_nowhere_not_even_from_a_good_answer(forge: Forge, tmp_path: Path) -> None:
     github(forge, tmp_path, token=SECRET).branches("master")
     github(forge, tmp_path, token=SECRET).branches("master")
     assert [request.headers["authorization"] for request in forge.requests] == [f"Bearer {SECRET}"] * 2
@@ -266,6 +267,10 @@ def test_token_is_sent_and_kept_nowhere(forge: Forge, tmp_path: Path) -> None:
     kept = [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
     assert kept
     assert not any(SECRET.encode() in path.read_bytes() for path in kept)
+    (forge.repository / "file").write_text(f"x{SECRET}x")
+    forge.git("commit", "--quiet", "--all", "--message=second")
+    assert github(forge, tmp_path, token=SECRET).raw("master", "file", most=100) == b"x(the token)x"
+    assert not any(SECRET.encode() in p.read_bytes() for p in (tmp_path / "cache").rglob("*") if p.is_file())
 
 
 def test_token_is_in_no_error_and_no_repr(forge: Forge, tmp_path: Path) -> None:
@@ -286,30 +291,12 @@ def test_token_that_the_server_says_back_is_told_to_nobody(forge: Forge, tmp_pat
         assert SECRET not in f"{caught.value!r} {caught.value.message} {caught.value.hint}"
 
 
-def test_token_that_is_in_a_good_answer_is_not_kept(forge: Forge, tmp_path: Path) -> None:
-    (forge.repository / "file").write_text(f"x{SECRET}x")
-    forge.git("commit", "--quiet", "--all", "--message=second")
-    assert github(forge, tmp_path, token=SECRET).raw("master", "file", most=100) == b"x(the token)x"
-    assert not any(SECRET.encode() in p.read_bytes() for p in (tmp_path / "cache").rglob("*") if p.is_file())
-
-
 def test_netrc_is_not_read(forge: Forge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     netrc = Path(os.environ["HOME"]) / ".netrc"
     netrc.write_text("machine 127.0.0.1 login someone password else\n")
     monkeypatch.setenv("NETRC", str(netrc))
     github(forge, tmp_path).branches("master")
     assert "authorization" not in forge.requests[0].headers
-
-
-def test_damaged_answer_is_asked_for_again(forge: Forge, tmp_path: Path) -> None:
-    github(forge, tmp_path).raw("master", "file", most=100)
-    (kept,) = [path for path in (tmp_path / "cache" / "answers").rglob("*") if path.is_file()]
-    content = bytearray(kept.read_bytes())
-    content[content.index(b"content\n")] ^= 1
-    kept.write_bytes(content)
-    second = github(forge, tmp_path)
-    assert second.raw("master", "file", most=100) == b"content\n"
-    assert "if-none-match" not in forge.requests[1].headers
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,8 @@ def value(token: Token | None) -> tuple[str, str] | None:
 
 
 def test_command_comes_before_the_environment_and_that_before_gh(gh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert find_token(None, host="ghe.localhost.invalid") is None
+    assert gh.read_text() == "auth token --hostname ghe.localhost.invalid\n"
     assert value(find_token(None, host=API)) == ("from-gh", "gh auth token")
     assert gh.read_text() == "auth token --hostname github.com\n"
     monkeypatch.setenv("GH_TOKEN", "second")
@@ -36,26 +38,18 @@ def test_command_comes_before_the_environment_and_that_before_gh(gh: Path, monke
     assert value(find_token("printf 'own\\nmore'", host=API)) == ("own", "the token command")
 
 
-def test_gh_that_nobody_is_logged_in_to_is_no_error(gh: Path) -> None:
-    assert find_token(None, host="ghe.localhost.invalid") is None
-    assert gh.read_text() == "auth token --hostname ghe.localhost.invalid\n"
-
-
 @pytest.mark.parametrize("command", ["", "'", " "])
 def test_command_that_is_none_is_a_usage_error(command: str) -> None:
     with pytest.raises(UsageError):
         find_token(command, host=API)
 
 
-def test_failure_of_the_command_tells_nothing_that_it_says() -> None:
+def test_failure_of_the_command_tells_nothing_that_it_says_and_it_is_not_echoed() -> None:
     with pytest.raises(ToolkitError) as caught:
         find_token("sh -c 'echo secret; echo secret >&2; exit 3'", host=API)
     assert caught.value.message == "the token command: 'sh' ended with status 3"
     with pytest.raises(ToolkitError, match="printed nothing"):
         find_token("true", host=API)
-
-
-def test_command_is_not_echoed() -> None:
     said: list[str] = []
     with process.echoing(said.append):
         find_token("echo secret", host=API)

@@ -45,7 +45,7 @@ def test_a_package_under_a_condition_is_one_if_its_other_branch_is_null() -> Non
         assert found(condition, attributes) == {}
 
 
-def test_a_binding_that_no_attribute_shows_is_hidden() -> None:
+def test_a_binding_that_no_attribute_shows_is_hidden_and_one_that_nothing_uses_left_out() -> None:
     binding = found(UI, '{ pname = "a"; postInstall = "${ui}"; }')["ui"]
     assert (binding.state, binding.kind, binding.builder) == (
         Reachability.HIDDEN,
@@ -53,44 +53,43 @@ def test_a_binding_that_no_attribute_shows_is_hidden() -> None:
         "buildNpmPackage",
     )
     assert binding.line == 4
+    assert found(UI, '{ pname = "a"; }') == {}
 
 
 @pytest.mark.parametrize(
-    "shown",
+    ("attributes", "state"),
     [
-        "passthru = { inherit ui; };",
-        "passthru.ui = ui;",
-        "passthru = { frontend = (ui); };",
-        'passthru."ui" = ui;',
-        "passthru = { parts = { inherit ui; }; };",
+        # An attribute beside a direct use has no effect,
+        *(
+            (f'{{ pname = "a"; {shown} postInstall = "${{ui}}"; }}', Reachability.SHOWN)
+            for shown in (
+                "passthru = { inherit ui; };",
+                "passthru.ui = ui;",
+                "passthru = { frontend = (ui); };",
+                'passthru."ui" = ui;',
+                "passthru = { parts = { inherit ui; }; };",
+            )
+        ),
+        # one of the derivation reaches a part,
+        ('{ inherit ui; postInstall = "${ui}"; }', Reachability.PARTIAL),
+        ('{ src = ui; postInstall = "${ui}"; passthru = { inherit ui; }; }', Reachability.PARTIAL),
+        ('rec { inherit ui; postInstall = "${ui}"; }', Reachability.PARTIAL),
+        # and one that all uses are taken from routes them.
+        (
+            '(finalAttrs: { passthru = { inherit ui; }; postInstall = "${finalAttrs.passthru.ui}"; })',
+            Reachability.ROUTED,
+        ),
+        ('(finalAttrs: { inherit ui; postInstall = "${finalAttrs.ui}"; })', Reachability.ROUTED),
+        ("{ passthru = { inherit ui; }; }", Reachability.ROUTED),
+        # A name that means something else is no use.
+        ('{ passthru = { inherit ui; }; f = { ui }: "${ui}"; }', Reachability.ROUTED),
+        # Tests show no part, nor does what is taken out of it.
+        ('{ postInstall = "${ui}"; passthru.tests = { inherit ui; }; }', Reachability.HIDDEN),
+        ("{ passthru = { inherit (ui) npmDeps; }; }", Reachability.HIDDEN),
     ],
 )
-def test_an_attribute_beside_a_direct_use_has_no_effect(shown: str) -> None:
-    assert the_state(f'{{ pname = "a"; {shown} postInstall = "${{ui}}"; }}') is Reachability.SHOWN
-
-
-@pytest.mark.parametrize(
-    "attributes",
-    [
-        '(finalAttrs: { passthru = { inherit ui; }; postInstall = "${finalAttrs.passthru.ui}"; })',
-        '(finalAttrs: { inherit ui; postInstall = "${finalAttrs.ui}"; })',
-        "{ passthru = { inherit ui; }; }",
-    ],
-)
-def test_a_binding_that_all_uses_take_from_the_attribute_is_routed(attributes: str) -> None:
-    assert the_state(attributes) is Reachability.ROUTED
-
-
-@pytest.mark.parametrize(
-    "attributes",
-    [
-        '{ inherit ui; postInstall = "${ui}"; }',
-        '{ src = ui; postInstall = "${ui}"; passthru = { inherit ui; }; }',
-        'rec { inherit ui; postInstall = "${ui}"; }',
-    ],
-)
-def test_an_attribute_of_the_derivation_beside_a_direct_use_reaches_a_part(attributes: str) -> None:
-    assert the_state(attributes) is Reachability.PARTIAL
+def test_a_binding_is_reached_as_far_as_its_attributes_are(attributes: str, state: Reachability) -> None:
+    assert the_state(attributes) is state
 
 
 def test_a_use_through_another_binding_is_not_routed() -> None:
@@ -98,36 +97,30 @@ def test_a_use_through_another_binding_is_not_routed() -> None:
     assert the_state("{ inherit path; passthru = { inherit ui; }; }", bindings=bindings) is Reachability.SHOWN
 
 
-def test_a_name_that_means_something_else_in_the_attributes_is_no_use() -> None:
-    assert the_state('{ passthru = { inherit ui; }; f = { ui }: "${ui}"; }') is Reachability.ROUTED
-
-
-def test_tests_show_no_part() -> None:
-    assert the_state('{ postInstall = "${ui}"; passthru.tests = { inherit ui; }; }') is Reachability.HIDDEN
-
-
-def test_what_is_taken_out_of_a_binding_shows_it_not() -> None:
-    assert the_state("{ passthru = { inherit (ui) npmDeps; }; }") is Reachability.HIDDEN
-
-
-def test_a_binding_that_the_package_does_not_reach_is_left_out() -> None:
-    assert found(UI, '{ pname = "a"; }') == {}
+def part(attributes: str) -> str:
+    return f'ui = buildNpmPackage {{ pname = "ui"; {attributes} }};'
 
 
 @pytest.mark.parametrize(
-    ("attributes", "shares"),
+    ("ui", "attributes", "shares"),
     [
-        ("{ inherit src version; e = ui; }", ("src", "version")),
-        ("{ src = src; e = ui; }", ("src",)),
-        ("{ version = version + x; inherit (x) src; e = ui; }", ()),
+        (UI, "inherit src version;", ("src", "version")),
+        (UI, "src = src;", ("src",)),
+        (UI, "version = version + x; inherit (x) src;", ()),
+        (part("version = x.version;"), "version = x.version;", ("version",)),
+        # Parts of one set are told apart.
+        (part("inherit (x) version; hash = x.src;"), "inherit (x) version hash; src = x.other;", ("version",)),
+        (part("inherit (x) version; hash = x.src;"), "inherit (x.app) version src;", ()),
     ],
 )
-def test_what_is_taken_from_the_same_place_as_the_package_is_shared(attributes: str, shares: tuple[str, ...]) -> None:
-    assert found(UI, attributes)["ui"].shares == shares
+def test_what_is_taken_from_the_same_place_as_the_package_is_shared(
+    ui: str, attributes: str, shares: tuple[str, ...]
+) -> None:
+    assert found(ui, f"{{ {attributes} e = ui; }}")["ui"].shares == shares
 
 
 @pytest.mark.parametrize(
-    ("part", "argument"),
+    ("definition", "argument"),
     [
         ("buildUi { src = x; }", "x"),
         ("buildUi { src = x.ui; }", "x"),
@@ -140,25 +133,14 @@ def test_what_is_taken_from_the_same_place_as_the_package_is_shared(attributes: 
         ("x.override { }", None),
     ],
 )
-def test_the_source_of_a_part_is_an_argument_of_the_file_or_none_is(part: str, argument: str | None) -> None:
-    text = f"{{ buildUi, f, version, x }}:\nlet\n  src = f;\n  ui = {part};\nin\nf {{ e = ui; }}\n"
+def test_the_source_of_a_part_is_an_argument_of_the_file_or_none_is(definition: str, argument: str | None) -> None:
+    text = f"{{ buildUi, f, version, x }}:\nlet\n  src = f;\n  ui = {definition};\nin\nf {{ e = ui; }}\n"
     assert source_argument(read(Tree(text, name="package.nix")), "ui") == argument
 
 
 def test_final_attributes_are_no_argument_of_the_file() -> None:
     text = "{ buildUi, f }:\nf (finalAttrs: let ui = buildUi { inherit (finalAttrs) src; }; in { e = ui; })\n"
     assert source_argument(read(Tree(text, name="package.nix")), "ui") is None
-
-
-def test_what_is_selected_from_the_same_place_is_shared() -> None:
-    ui = 'ui = buildNpmPackage { pname = "ui"; version = x.version; };'
-    assert found(ui, "{ version = x.version; e = ui; }")["ui"].shares == ("version",)
-
-
-def test_parts_of_one_set_are_told_apart_where_they_are_shared() -> None:
-    ui = 'ui = buildNpmPackage { pname = "ui"; inherit (x) version; hash = x.src; };'
-    assert found(ui, "{ inherit (x) version hash; src = x.other; e = ui; }")["ui"].shares == ("version",)
-    assert found(ui, "{ inherit (x.app) version src; e = ui; }")["ui"].shares == ()
 
 
 @pytest.mark.parametrize(

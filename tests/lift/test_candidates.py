@@ -56,15 +56,14 @@ def test_a_name_has_a_place_and_an_override_reaches_it_or_not(
     assert (file.place(name), file.reached(name)) == (place, reached)
 
 
-def test_a_binding_that_all_uses_take_from_the_attribute_is_reached() -> None:
+def test_a_file_whose_uses_all_go_through_the_attribute_reaches_it_and_one_of_no_call_has_parameters_alone() -> None:
     text = "{ mk }: let ui = buildUi { src = 1; }; in mk (s: { inherit ui; e = s.ui; })"
     assert file_bindings(text.encode()).reached("ui") is True
-
-
-def test_a_function_of_attributes_that_names_none_takes_none() -> None:
     text = "{ mk }: let ui = buildUi { src = 1; }; in mk ({ ... }: { e = ui; })"
     found = file_bindings(text.encode())
     assert (found.final, [each.name for each in found.bound]) == ((), ["ui"])
+    found = file_bindings(b"{ a }: a.b")
+    assert (found.parameters, found.attributes, found.final, found.version) == (("a",), (), (), None)
 
 
 @pytest.mark.parametrize(
@@ -83,12 +82,9 @@ def test_what_is_taken_of_the_final_attributes_is_read_in_each_form(use: str, ta
     assert file_bindings(f"{{ mk, f }}: mk (s: {{ e = {use}; }})".encode()).final == taken
 
 
-def test_what_a_part_takes_of_its_own_final_attributes_is_not_the_packages() -> None:
+def test_what_the_package_takes_of_its_own_final_attributes_is_routed_and_no_parts(file: FileBindings) -> None:
     text = "{ mk }: let ui = buildUi (s: { src = 1; e = s.own; }); in mk (s: { e = [ ui s.tool ]; })"
     assert file_bindings(text.encode()).final == ("tool",)
-
-
-def test_an_attribute_of_passthru_that_the_package_takes_is_routed(file: FileBindings) -> None:
     assert file.routed == ("shown",)
 
 
@@ -128,8 +124,3 @@ def test_a_file_that_cannot_be_read_is_a_problem(content: bytes, problem: str) -
     found = file_bindings(content)
     assert (found.problem or "").startswith(problem)
     assert found.bound == ()
-
-
-def test_a_file_that_ends_in_no_call_has_its_parameters_alone() -> None:
-    found = file_bindings(b"{ a }: a.b")
-    assert (found.parameters, found.attributes, found.final, found.version) == (("a",), (), (), None)

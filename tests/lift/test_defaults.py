@@ -16,12 +16,14 @@ def made(text: str, way: LiftWay) -> str:
     return lifted(text, LiftChoice(), way, name="package.nix").text
 
 
-def test_what_shares_source_or_version_moves_and_follows_else_stays() -> None:
+def test_a_design_that_was_asked_for_is_the_only_one_else_what_shares_moves_and_follows() -> None:
     move = LiftWay(design=Design.MOVE, follow=("src", "version"))
     assert tried(package(BODY)) == [move, LiftWay(design=Design.STAY)]
     own = package(BODY.replace("inherit src version;", "version = 1;"))
     assert tried(own) == [LiftWay(design=Design.STAY)]
     assert tried(package(BODY), bindings=("ui",))[0].bindings == ("ui",)
+    assert tried(package(BODY), design=Design.STAY) == [LiftWay(design=Design.STAY)]
+    assert tried(package(BODY), follow=("src",)) == [LiftWay(design=Design.MOVE, follow=("src",))]
 
 
 def asked(text: str, **choice: object) -> list[LiftWay]:
@@ -122,11 +124,6 @@ def test_a_text_of_its_own_or_an_environment_beside_a_hidden_part_stays(files: s
     assert first.bindings == (("ui", "files") if found else ())
 
 
-def test_a_design_that_was_asked_for_is_the_only_one() -> None:
-    assert tried(package(BODY), design=Design.STAY) == [LiftWay(design=Design.STAY)]
-    assert tried(package(BODY), follow=("src",)) == [LiftWay(design=Design.MOVE, follow=("src",))]
-
-
 def part(name: str, lines: int) -> str:
     """Return a part whose text has so many lines more, which a move removes and adds again."""
     numbers = "      1\n" * lines
@@ -169,15 +166,12 @@ def test_as_many_bindings_are_lifted_together_as_the_change_may_have_lines_for()
     assert [way.bindings for way in tried(text(most + 1, ""))][:2] == [(), ("ui",)]
 
 
-def test_of_several_parts_the_small_ones_are_lifted_together() -> None:
+def test_of_several_parts_the_small_ones_are_lifted_together_and_those_that_are_refused_left() -> None:
     more = part("small", 10) + part("large", MOST_LINES) + part("middle", 60)
     whole, some, stay = tried(package(BODY.replace("[ ui ]", "[ ui small large middle ]"), more))
     assert (whole.bindings, {*some.bindings}) == ((), {"ui", "small", "middle"})
     assert (some.follow, stay) == (("src", "version"), LiftWay(design=Design.STAY))
     assert len(tried(package(BODY.replace("[ ui ]", "[ ui small ]"), part("small", 10)))) == 2
-
-
-def test_of_several_parts_those_that_are_refused_are_left() -> None:
     parts = part("doc", 10) + part("large", MOST_LINES)
     found = tried(package(BODY.replace("[ ui ]", "[ ui doc large ]"), parts))
     assert [(way.design, way.bindings) for way in found] == [

@@ -88,10 +88,12 @@ def test_a_layer_leaves_a_passthru_in_the_builders_call_which_others_may_read() 
     assert text == package("(" + body.format("inherit ui;\n    ", "") + layer)
 
 
-def test_a_name_that_the_layer_takes_is_refused_where_it_is_used() -> None:
+def test_a_name_that_the_layer_takes_and_a_use_beside_the_attributes_are_refused() -> None:
     text = re.sub(r"\bui\b", "previousAttrs", package("buildApp { e = [ ui ]; }\n"))
     with pytest.raises(RefusalError, match=r"^package\.nix:9:18: 'previousAttrs' already has a meaning here"):
         lifted(text, design=Design.LAYER)
+    with pytest.raises(RefusalError, match=r"^package.nix:9:19: is not within an attribute of the package"):
+        lifted(package("buildApp (let x = ui; in { a = x; })\n"), design=Design.LAYER)
 
 
 def layered(attributes: str, more: str = "", *bindings: str) -> str:
@@ -100,32 +102,21 @@ def layered(attributes: str, more: str = "", *bindings: str) -> str:
     return text[text.index("\n(buildApp") :]
 
 
-def test_an_inherit_that_uses_the_binding_leaves_the_call() -> None:
+def test_lines_and_inherits_of_a_layer() -> None:
     assert layered("{\n  inherit (ui) pname;\n  passthru = { inherit ui; };\n}") == (
         "\n(buildApp {\n  passthru = { inherit ui; };\n}).overrideAttrs\n  (\n    finalAttrs: _: {\n"
         "      inherit (finalAttrs.passthru.ui) pname;\n    }\n  )\n"
     )
-
-
-def test_lines_of_a_layer_stand_close_if_each_is_one() -> None:
     assert layered("{\n  inherit ui;\n  a = ui;\n  b = [ ui ];\n  c = 1;\n}") == (
         "\n(buildApp {\n  inherit ui;\n  c = 1;\n}).overrideAttrs\n  (\n    finalAttrs: _: {\n"
         "      a = finalAttrs.ui;\n      b = [ finalAttrs.ui ];\n    }\n  )\n"
     )
-
-
-def test_what_moves_into_a_layer_keeps_the_passthru_of_the_call() -> None:
     text = layered("{\n  e = [ path ];\n  passthru = {\n    tests = 1;\n  };\n}", "  path = f ui;\n", "ui")
     assert "(buildApp {\n  passthru = {\n    inherit ui;\n    tests = 1;\n  };\n}).overrideAttrs" in text
     assert (
         "      e = [ finalAttrs.passthru.path ];\n\n      passthru = previousAttrs.passthru // {\n"
         "        path = f finalAttrs.passthru.ui;\n      };\n    }\n"
     ) in text
-
-
-def test_a_use_beside_the_attributes_gets_no_layer() -> None:
-    with pytest.raises(RefusalError, match=r"^package.nix:9:19: is not within an attribute of the package"):
-        lifted(package("buildApp (let x = ui; in { a = x; })\n"), design=Design.LAYER)
 
 
 def test_a_name_within_what_leaves_is_no_use_of_the_rest() -> None:

@@ -125,12 +125,9 @@ def test_only_pname_is_written_out_and_only_where_nixpkgs_wants_it(line: str, af
     assert f"\n  {after}\n" in made
 
 
-def test_a_repository_by_a_name_from_a_with_is_refused() -> None:
+def test_a_program_by_a_computed_name_is_taken_from_the_final_attributes_and_a_repository_refused() -> None:
     with pytest.raises(RefusalError, match=r"^package\.nix:4:38: 'repo' is made with 'pname', which is computed"):
         rewritten("with lib;\nbuildApp rec { inherit pname; repo = pname; }")
-
-
-def test_a_program_by_a_computed_name_is_taken_from_the_final_attributes() -> None:
     made = rewritten('buildApp rec {\n  pname = "a-${lib}";\n  meta.mainProgram = pname;\n}\n')
     assert "meta.mainProgram = finalAttrs.pname;" in made
 

@@ -267,13 +267,10 @@ def test_what_a_source_is_called_stays_where_an_overridden_one_need_not_have_it(
     assert "inherit (tree) version;\n  src = tree;\n  e = [ tree.version finalAttrs.src.tag ];" in made.text
 
 
-def test_what_is_described_alone_is_not_what_is_built() -> None:
+def test_a_part_that_would_be_of_two_versions_is_refused_unless_the_other_describes_it_alone() -> None:
     more = '  meta.changelog = "v${version}";\n\n  cache = fetchYarnDeps {\n    inherit src meta;\n  };\n\n'
     assert followed(app(more, "cache")).moved == ("cache", "ui")
     assert followed(app('  note = "of ${version}";\n\n', "null; meta.description = note")).moved == ("ui",)
-
-
-def test_a_part_that_would_be_of_two_versions_is_refused() -> None:
     text = app('  flags = [ "-X ${version}" ];\n\n', "flags")
     with pytest.raises(
         RefusalError, match=r"package.nix:11:3: 'ui' is made with 'flags', which takes src or version from"
@@ -506,7 +503,7 @@ def test_a_part_takes_nothing_of_a_set_that_the_source_takes(cache: str) -> None
         followed(text)
 
 
-def test_the_attributes_that_come_to_follow_the_package_are_named() -> None:
+def test_the_attributes_that_come_to_follow_the_package_are_named_but_patches() -> None:
     meta = '  meta = {\n    homepage = "${version}${pname}";\n    donation.page = version;\n  };\n'
     text = app().replace("  repo = pname;\n", f"  url = src;\n  env.TAG = version;\n{meta}")
     text = text.replace("  inherit pname version src;\n", '  pname = "app";\n  version = "1";\n  inherit src;\n')
@@ -517,9 +514,6 @@ def test_the_attributes_that_come_to_follow_the_package_are_named() -> None:
     )
     shown = followed(text.replace("  meta = {", "  passthru = {\n    a = 1;\n    of = version;\n  };\n  meta = {"))
     assert shown.places == ("url", "env", "passthru.of", "meta.homepage", "meta.donation", "sourceRoot")
-
-
-def test_patches_that_come_to_follow_the_package_are_no_gain() -> None:
     text = app().replace("  inherit pname version src;\n", '  pname = "app";\n  version = "1";\n  inherit src;\n')
     text = text.replace("  repo = pname;\n", "  patches = [ version ];\n")
     assert followed(text).places == ("sourceRoot",)

@@ -187,7 +187,7 @@ def test_leading_commas_stay_and_the_pattern_is_closed_on_a_line_of_its_own() ->
     assert made == OLD_AFTER, made
 
 
-def test_a_function_on_a_line_of_its_own_has_its_comments_further_in() -> None:
+def test_comments_commas_and_defaults_stand_where_the_pattern_has_them() -> None:
     text = OLD.replace("generic = { buildApp", "generic =\n    { buildApp").replace(
         "version }: let", "version\n    }: let"
     )
@@ -198,27 +198,23 @@ def test_a_function_on_a_line_of_its_own_has_its_comments_further_in() -> None:
     )
     assert "        inherit src;\n      } # the interface\n    }: buildApp" in made
     assert "removeAttrs (lib.functionArgs generic) [" in made
-
-
-def test_a_pattern_without_a_last_comma_gets_one() -> None:
     made = hidden(
         BEFORE.replace("      version,\n", "      version # it\n").replace("  generic =\n    {", "  generic = {")
     )
     assert "      version, # it\n      # components\n      src ? version,\n" in made
     assert '      removeAttrs (lib.functionArgs generic) [\n        "src"\n        "ui"\n      ]\n' in made
-
-
-def test_a_default_stands_as_far_in_as_its_parameter() -> None:
     pattern = BEFORE[BEFORE.index("generic =") : BEFORE.index("    let\n")]
     made = hidden(BEFORE.replace(pattern, "generic = { buildApp, buildUi, version }:\n"))
     assert "  # the interface\n  ui ? buildUi {\n    inherit src version;\n  },\n }:\n    let\n" in made
 
 
-def test_what_a_needed_definition_needs_moves_too() -> None:
+def test_what_a_needed_definition_needs_moves_too_but_its_own_names_and_those_of_nix() -> None:
     needed = "a = version;\n      b = a;\n      c = version;\n      d = c;\n      src = b + d;"
     made = hidden(BEFORE.replace("src = version;", needed))
     names = ["a", "b", "c", "d", "src", "ui"]
     assert [name for name in (*names, "other") if f"      {name} ? " in made] == names
+    made = hidden(BEFORE.replace("src = version;", "src = let q = version; in toString (map (x: x + q) [ ]);"))
+    assert "      src ? let q = version; in toString (map (x: x + q) [ ]),\n" in made
 
 
 @pytest.mark.parametrize(
@@ -249,11 +245,6 @@ def test_the_name_of_the_caller_is_taken_by_any_use(use: str) -> None:
 def test_a_use_that_is_no_call_by_callpackage_is_refused_with_its_place(call: str) -> None:
     with pytest.raises(LayoutError, match=r"^package.nix:26:\d+: generic is used other than by 'callPackage generic'"):
         hidden(BEFORE.replace('callPackage generic { version = "1"; }', call))
-
-
-def test_names_that_a_definition_binds_itself_and_those_of_nix_mean_the_same() -> None:
-    made = hidden(BEFORE.replace("src = version;", "src = let q = version; in toString (map (x: x + q) [ ]);"))
-    assert "      src ? let q = version; in toString (map (x: x + q) [ ]),\n" in made
 
 
 @pytest.mark.parametrize(

@@ -172,15 +172,12 @@ def test_new_attributes_are_written_in_the_form_of_the_file(attributes: str, mor
     assert text[text.index("buildApp (") :] == f"buildApp (finalAttrs: {written})\n"
 
 
-def test_definitions_that_move_are_parted_by_a_blank_line_if_one_has_several() -> None:
+def test_definitions_that_move_are_parted_by_a_blank_line_and_a_comment_stays() -> None:
     more = "  a1 = buildUi { src = f; };\n"
     text = rewritten(package("buildApp {\n  e = [ ui a1 ];\n}\n", more), design=Design.MOVE)
     assert text.endswith("      inherit src version;\n    };\n\n    a1 = buildUi { src = f; };\n  };\n})\n")
     flat = rewritten(package("buildApp {\n  e = [ b1 b2 ui ];\n}\n", "  b1 = f 1 ui;\n  b2 = f 2 ui;\n"))
     assert "    inherit ui;\n    b1 = f 1 finalAttrs.passthru.ui;\n    b2 = f 2 finalAttrs.passthru.ui;\n" in flat
-
-
-def test_a_comment_behind_the_brace_of_passthru_stays_there() -> None:
     attributes = "{\n  e = [ ui ];\n  passthru = { # why\n    a = 1; };\n}"
     text = rewritten(package(f"buildApp {attributes}\n"), design=Design.MOVE)
     assert "  passthru = { # why\n    ui = buildUi {\n" in text

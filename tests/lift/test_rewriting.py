@@ -132,6 +132,14 @@ def test_no_rec_is_left_beside_the_final_attributes() -> None:
     after = "buildApp (finalAttrs: {\n  inherit ui;\n  name = version;\n  e = finalAttrs.ui + finalAttrs.name;\n})\n"
     made = lifted(package(before))
     assert (made.text, made.recursive) == (package(after), True)
+    before = "buildApp (self: rec {\n  inherit ui;\n  name = version;\n  e = [ ui { inherit name; } ];\n})\n"
+    after = "buildApp (self: {\n  inherit ui;\n  name = version;\n  e = [ self.ui { inherit (self) name; } ];\n})\n"
+    assert rewritten(package(before)) == package(after)
+    before = "buildApp rec {\n  version = 2;\n  e = [ ui ];\n  f = version;\n}\n"
+    text = rewritten(package(before), design=Design.MOVE)
+    assert "buildApp (finalAttrs: {" in text
+    assert "f = finalAttrs.version;" in text
+    assert "inherit src version;" in text
 
 
 def test_what_a_rec_set_inherits_from_the_let_is_taken_from_there() -> None:
@@ -151,12 +159,6 @@ def test_a_lift_leaves_an_argument_that_a_rec_set_inherits_and_a_recipe_does_not
     assert "  inherit version;\n  e = [ finalAttrs.passthru.ui ];\n  f = version;\n" in made.text
     assert (made.recursive, made.dropped) == (True, True)
     assert "  f = finalAttrs.version;\n" in final_attrs(text, name="package.nix")
-
-
-def test_a_rec_set_that_has_final_attributes_already_becomes_a_plain_one() -> None:
-    before = "buildApp (self: rec {\n  inherit ui;\n  name = version;\n  e = [ ui { inherit name; } ];\n})\n"
-    after = "buildApp (self: {\n  inherit ui;\n  name = version;\n  e = [ self.ui { inherit (self) name; } ];\n})\n"
-    assert rewritten(package(before)) == package(after)
 
 
 @pytest.mark.parametrize(
@@ -216,15 +218,7 @@ def test_move_puts_the_definition_into_passthru_and_leaves_no_empty_let() -> Non
     assert rewritten(package(before), design=Design.MOVE) == textwrap.dedent(after)
 
 
-def test_rec_gives_way_where_it_would_capture_a_name_of_what_moves() -> None:
-    before = "buildApp rec {\n  version = 2;\n  e = [ ui ];\n  f = version;\n}\n"
-    text = rewritten(package(before), design=Design.MOVE)
-    assert "buildApp (finalAttrs: {" in text
-    assert "f = finalAttrs.version;" in text
-    assert "inherit src version;" in text
-
-
-def test_follow_takes_source_and_version_from_the_package() -> None:
+def test_follow_takes_source_and_version_from_the_package_also_in_passthru() -> None:
     text = rewritten(
         package('buildApp {\n  inherit src version;\n  e = "${ui}";\n}\n'),
         design=Design.MOVE,
@@ -232,6 +226,10 @@ def test_follow_takes_source_and_version_from_the_package() -> None:
     )
     assert "    inherit (finalAttrs) src version;\n" in text
     assert text.count("inherit src version;") == 1
+    body = "buildApp {\n  inherit src version;\n  e = [ ui ];\n  passthru = { inherit version ui; };\n}\n"
+    after = rewritten(package(body), design=Design.MOVE, follow=("src", "version"))
+    assert "  passthru = {\n    inherit (finalAttrs) version;\n" in after
+    assert "inherit src version;\n  e" in after
 
 
 def test_follow_tells_parts_of_one_set_apart() -> None:
@@ -323,10 +321,12 @@ def test_what_is_taken_out_of_a_lifted_binding_is_taken_out_of_the_attribute() -
     assert "inherit (finalAttrs.dep.pkgs) version;" in text
 
 
-def test_a_parameter_that_means_something_else_at_a_use_gets_another_name() -> None:
+def test_a_parameter_that_means_something_else_at_a_use_gets_another_name_unless_it_was_given() -> None:
     text = rewritten(package("buildApp {\n  e = buildUi (finalAttrs: { x = ui; });\n}\n"))
     assert "buildApp (finalPackage: {" in text
     assert "x = finalPackage.passthru.ui;" in text
+    with pytest.raises(RefusalError, match=r"package.nix:10:34: 'finalAttrs' does not mean the package's"):
+        lifted(package("buildApp (finalAttrs: {\n  e = buildUi (finalAttrs: { x = ui; });\n})\n"))
 
 
 @pytest.mark.parametrize("outer", ["(finalAttrs: {", "rec {"])
@@ -341,11 +341,6 @@ def test_a_part_that_calls_its_own_attributes_so_gets_another_name_for_them(oute
     assert "    e = [ uiAttrs.version ];\n" in text
 
 
-def test_a_name_that_the_package_has_given_its_attributes_is_not_changed() -> None:
-    with pytest.raises(RefusalError, match=r"package.nix:10:34: 'finalAttrs' does not mean the package's"):
-        lifted(package("buildApp (finalAttrs: {\n  e = buildUi (finalAttrs: { x = ui; });\n})\n"))
-
-
 @pytest.mark.parametrize("function", ["finalAttrs@{ ... }:", "{ finalAttrs, ... }:"])
 def test_arguments_of_a_part_that_have_a_pattern_keep_their_names(function: str) -> None:
     tool = f'  tool = buildUi ({function} {{ pname = "tool"; src = ui; }});\n'
@@ -353,7 +348,7 @@ def test_arguments_of_a_part_that_have_a_pattern_keep_their_names(function: str)
     assert f'tool = buildUi ({function} {{ pname = "tool"; src = finalPackage.passthru.ui; }});' in text
 
 
-def test_a_name_of_the_passthru_that_a_part_moves_to_means_the_same_there() -> None:
+def test_a_name_of_the_passthru_or_of_its_let_means_the_same_there() -> None:
     body = "buildApp {\n  e = [ ui ];\n  passthru = rec { version = 3; };\n}\n"
     for text in (
         package(body),
@@ -363,9 +358,6 @@ def test_a_name_of_the_passthru_that_a_part_moves_to_means_the_same_there() -> N
             lifted(text, design=Design.MOVE)
     layered = package(body.replace("[ ui ]", "[ path ]"), "  path = f version ui;\n")
     assert "        path = f version finalAttrs.passthru.ui;\n" in rewritten(layered, design=Design.LAYER)
-
-
-def test_a_name_that_the_let_of_passthru_binds_too_is_refused() -> None:
     body = "buildApp {\n  e = [ ui ];\n  passthru = let ui = 1; in { a = ui; };\n}\n"
     with pytest.raises(RefusalError, match=r"^package.nix:11:29: 'ui' does not mean the same here as in the let$"):
         lifted(package(body))
@@ -528,13 +520,10 @@ def test_what_makes_a_builder_has_no_final_attributes() -> None:
         lifted(package("lib.extendMkDerivation { extendDrvArgs = finalAttrs: args: { e = ui; }; }\n"))
 
 
-def test_a_definition_that_moves_to_a_method_keeps_its_lines() -> None:
+def test_a_definition_that_moves_to_a_method_keeps_its_lines_and_loses_no_comment() -> None:
     text = package("buildApp {\n  path = both;\n}\n", "  both =\n    f ui\n      1;\n")
     after = "  path =\n    f finalAttrs.passthru.ui\n      1;\n  passthru = { inherit ui; };\n})\n"
     assert rewritten(text).endswith(after)
-
-
-def test_a_definition_that_moves_to_a_method_within_a_line_has_no_comment() -> None:
     text = package("buildApp { e = 1; path = both; }\n", "  # --both=x;\n  both = f ui;\n")
     with pytest.raises(RefusalError, match=r"^package.nix:8:3: this comment would be lost: the code around it"):
         rewritten(text)
@@ -553,13 +542,6 @@ def test_what_passthru_has_of_a_part_is_named() -> None:
     assert tests.shown == (("passthru", "tests", "a"),)
 
 
-def test_a_version_that_passthru_inherits_is_that_of_the_final_attributes() -> None:
-    body = "buildApp {\n  inherit src version;\n  e = [ ui ];\n  passthru = { inherit version ui; };\n}\n"
-    after = rewritten(package(body), design=Design.MOVE, follow=("src", "version"))
-    assert "  passthru = {\n    inherit (finalAttrs) version;\n" in after
-    assert "inherit src version;\n  e" in after
-
-
 def test_a_version_alone_is_not_followed_beside_a_twin_that_stays() -> None:
     twin = '  twin = buildUi { pname = "twin"; inherit version; };\n'
     body = "buildApp {\n  inherit version twin;\n  e = [ ui twin ];\n}\n"
@@ -567,19 +549,13 @@ def test_a_version_alone_is_not_followed_beside_a_twin_that_stays() -> None:
         rewritten(package(body, twin), "ui", design=Design.MOVE, follow=("version",))
 
 
-def test_after_a_definition_that_moves_into_passthru_comes_a_blank_line() -> None:
+def test_definitions_that_move_into_passthru_stay_in_their_order_behind_its_inherit_with_blank_lines() -> None:
     body = "buildApp {\n  passthru = {\n    inherit all;\n    tests = 1;\n  };\n  e = [ all ];\n}\n"
     after = rewritten(package(body, "  all =\n    f ui;\n"))
     assert "    inherit ui;\n\n    all =\n      f finalAttrs.passthru.ui;\n\n    tests = 1;\n" in after
-
-
-def test_a_definition_that_moves_stands_behind_the_inherit_that_passthru_begins_with() -> None:
     body = "buildApp {\n  e = [ path ];\n  passthru = { inherit ui; };\n}\n"
     text = rewritten(package(body, "  path = f ui;\n"))
     assert "  passthru = {\n    inherit ui;\n\n    path = f finalAttrs.passthru.ui;\n  };\n" in text
-
-
-def test_what_comes_into_passthru_stays_in_its_order() -> None:
     body = 'buildApp {\n  pname = "app";\n  e = [ path ];\n  passthru = { inherit src; };\n}\n'
     for more in ('  path = f drv;\n  drv = buildUi { pname = "ui"; };\n', ""):
         path = "" if more else "  path = f drv;\n"
@@ -598,18 +574,12 @@ def test_comments_above_what_moves_stay_above_it_whatever_they_say() -> None:
     assert "      # --ui=none\n      UI = f finalAttrs.passthru.ui;\n" in layered
 
 
-def test_a_path_with_comments_in_it_is_read() -> None:
+def test_comments_in_a_path_among_inherited_names_and_beside_a_brace_stay() -> None:
     text = package("buildApp {\n  passthru # a\n  . # b\n  ui = ui;\n  e = [ ui ];\n}\n")
     assert lifted(text).methods == {"ui": ("passthru", "ui")}
     assert "ui = ui;\n  e = [ finalAttrs.passthru.ui ];" in rewritten(text)
-
-
-def test_comments_among_inherited_names_stay() -> None:
     text = rewritten(package("buildApp {\n  env = {\n    inherit # mine\n      ui;\n  };\n}\n"))
     assert "  env = {\n    # mine\n    inherit (finalAttrs.passthru) ui;\n  };\n" in text
-
-
-def test_a_set_whose_first_binding_begins_beside_its_brace_is_added_to() -> None:
     body = "buildApp {\n  passthru = { inherit # mine\n    src; };\n  e = [ ui ];\n}\n"
     text = rewritten(package(body), design=Design.MOVE)
     assert "ui = buildUi {" in text
@@ -747,11 +717,13 @@ def test_the_one_call_of_a_choice_is_lifted(around: str) -> None:
     assert "b1 = f finalAttrs.ui;" in along
 
 
-def test_of_two_calls_none_is_lifted() -> None:
+def test_of_two_calls_none_is_lifted_nor_is_the_package_itself() -> None:
     two = package("if f then buildApp { e = [ ui ]; } else buildApp { }\n")
     with pytest.raises(LayoutError, match="does not end in one builder's call") as caught:
         lifted(two)
     assert caught.value.hint == "make one builder's call of the branches, with 'if' within its attributes"
+    with pytest.raises(RefusalError, match="'ui' has to move, and is used here, where there are no final"):
+        rewritten(package("if f then buildApp { e = [ ui ]; } else ui\n"), design=Design.MOVE)
 
 
 @pytest.mark.parametrize(
@@ -765,11 +737,6 @@ def test_of_two_calls_none_is_lifted() -> None:
 def test_what_an_override_would_leave_as_it_is_is_refused(text: str, more: str, fact: str) -> None:
     with pytest.raises(RefusalError, match=f"^package.nix:{fact}"):
         rewritten(package(f"{text}buildApp {{ e = [ ui ]; }}\n", more), "ui")
-
-
-def test_what_is_the_package_itself_in_another_branch_stays() -> None:
-    with pytest.raises(RefusalError, match="'ui' has to move, and is used here, where there are no final"):
-        rewritten(package("if f then buildApp { e = [ ui ]; } else ui\n"), design=Design.MOVE)
 
 
 def test_a_comment_that_a_blank_line_parts_from_a_definition_stays() -> None:
@@ -798,13 +765,10 @@ def test_the_parameter_is_a_name_that_takes_no_other(more: str, attributes: str,
     assert f"{parameter}.passthru.ui" in made.text
 
 
-def test_a_let_on_one_line_that_takes_more_than_one_source_gets_more() -> None:
+def test_a_let_on_one_line_gets_more_and_an_empty_one_goes_whole() -> None:
     text = package("buildApp {\n  e = let inherit ui src; in [ ui src ];\n}\n")
     after = "  e = let\n    inherit src;\n    inherit (finalAttrs.passthru) ui;\n  in [ ui src ];\n"
     assert after in rewritten(text)
-
-
-def test_a_let_goes_whole_with_the_comment_behind_its_last_definition() -> None:
     text = rewritten(HEAD.replace("  };\nin", "  }; # it\nin") + "buildApp { e = [ ui ]; }\n", design=Design.MOVE)
     assert "let" not in text
     assert "    }; # it\n  };" in text

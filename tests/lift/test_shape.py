@@ -44,14 +44,11 @@ def optional(*, use: str, shown: str = "(!clientOnly)") -> str:
     return file(textwrap.dedent(OPTIONAL).format(use=use, shown=shown))
 
 
-def test_an_attribute_under_a_condition_is_a_method_for_uses_under_the_same_one() -> None:
+def test_an_attribute_under_conditions_is_a_method_for_uses_under_them() -> None:
     text = optional(use='e = lib.optionalString (!clientOnly && x) "${ui}" + lib.optionalString (!clientOnly) ui.name;')
     made = lifted(text, "ui")
     assert made.methods == {"ui": ("ui",)}
     assert '(!clientOnly && x) "${finalAttrs.ui}" + lib.optionalString (!clientOnly) finalAttrs.ui.name;' in made.text
-
-
-def test_an_attribute_under_two_conditions_is_a_method_for_uses_under_both() -> None:
     both = "(!clientOnly) (lib.optionalAttrs x"
     text = optional(use='e = lib.optionalString (!clientOnly && x) "${ui}";', shown=both)
     text = text.replace("  inherit ui;\n})", "  inherit ui;\n}))")
@@ -77,13 +74,10 @@ def test_a_use_where_the_attribute_may_be_missing_is_refused(use: str) -> None:
         lifted(optional(use=use))
 
 
-def test_what_moves_to_a_method_is_used_under_the_condition_of_that() -> None:
+def test_what_moves_to_a_method_is_used_under_the_condition_of_that_or_of_a_branch() -> None:
     text = optional(use="e = 1;").replace("  inherit ui;\n})", "  inherit ui;\n  path = both;\n})")
     made = lifted(text.replace("in\nbuildApp", "  both = f ui;\nin\nbuildApp"), "ui").text
     assert "lib.optionalAttrs (!clientOnly) {\n  inherit ui;\n  path = f finalAttrs.ui;\n}" in made
-
-
-def test_a_branch_of_an_if_is_a_condition() -> None:
     text = optional(use="e = if clientOnly then 1 else ui;").replace(
         "lib.optionalAttrs (!clientOnly) {", "(if !clientOnly then {"
     )
@@ -106,9 +100,6 @@ def test_the_package_that_an_if_comes_to_is_no_part_of_itself() -> None:
 def test_new_attributes_go_to_a_set_that_is_always_there() -> None:
     text = file("buildApp (lib.optionalAttrs x { meta = { }; } // {\n  e = [ ui ];\n})\n")
     assert "// {\n  e = [ finalAttrs.passthru.ui ];\n  passthru = { inherit ui; };\n})" in lifted(text).text
-
-
-def test_what_has_only_sets_under_conditions_is_no_construction() -> None:
     tree = Tree(file("buildApp (lib.optionalAttrs x { e = [ ui ]; })\n"), name="x.nix")
     assert read(tree).construction is None
 
@@ -164,28 +155,22 @@ INNER = """\
     """
 
 
-def test_a_let_within_the_final_attributes_is_seen_and_stays() -> None:
+def test_a_let_within_the_final_attributes_is_seen_and_stays_or_gives_a_definition() -> None:
     text = textwrap.dedent(INNER)
     assert [binding.name for binding in find(read(Tree(text, name="x.nix")))] == ["ui"]
     made = lifted(text)
     after = text.replace("f ui", "f finalAttrs.passthru.ui").replace("e = ui", "e = finalAttrs.passthru.ui")
     after = after.replace("e = [ wrapped ];\n", "e = [ wrapped ];\n    passthru = { inherit ui; };\n")
     assert (made.text, made.moved, made.parameter) == (after, (), "finalAttrs")
-
-
-def test_a_definition_moves_out_of_a_let_within_the_final_attributes() -> None:
     made = lifted(INNER, design=Design.MOVE)
     assert made.moved == ("ui",)
     assert "let\n    wrapped = f finalAttrs.passthru.ui;" in made.text
     assert '    passthru.ui = buildUi {\n      pname = "ui";' in made.text
 
 
-def test_a_let_within_the_final_attributes_has_no_layer() -> None:
+def test_a_let_within_the_final_attributes_has_no_layer_and_hides_no_name() -> None:
     with pytest.raises(RefusalError, match="a name means something different in the set of attributes"):
         lifted(INNER, design=Design.LAYER)
-
-
-def test_a_name_between_the_final_attributes_and_a_use_hides_them() -> None:
     text = INNER.replace("wrapped = f ui;", "wrapped = f ui; finalAttrs = src;")
     with pytest.raises(RefusalError, match="'finalAttrs' does not mean the package's final attributes here"):
         lifted(text)

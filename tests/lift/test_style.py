@@ -44,16 +44,13 @@ def test_a_list_has_spaces_but_in_alejandra(each: Style, one: str, none: str) ->
     assert (each.list("x"), each.list("")) == (one, none)
 
 
-def test_the_caller_is_written_in_the_form_of_the_file() -> None:
+def test_the_caller_is_written_in_the_form_of_the_file_and_its_names_fill_lines() -> None:
     new = (
         "  call = callPackage (\n    lib.setFunctionArgs f (\n      removeAttrs (lib.functionArgs f) [\n"
         '        "a"\n        "b"\n      ]\n    )\n  );'
     )
     old = '  call = callPackage (lib.setFunctionArgs f (removeAttrs (lib.functionArgs f) [\n    "a" "b"\n  ]));'
     assert [each.caller("call", "f", ["a", "b"], 2) for each in Style] == [new, new, old, old]
-
-
-def test_names_fill_lines_of_eighty_columns_and_are_not_divided() -> None:
     names = ["very-long-name-of-a-part"] * 3
     written = Style.OLD.caller("call", "f", [*names, "x" * 90], 0).splitlines()
     assert written[1:-1] == [

@@ -42,6 +42,9 @@ def test_what_shares_its_source_stands_first_and_packages_are_named_by_what_call
     assert packages(found) == ["zyx", "abc", OTHER, "thing_2"]
     assert found.findings[0].file == PurePosixPath("pkgs/by-name/zy/zyx/generic.nix")
     assert found.files == 6
+    assert survey(tree).unread == (PurePosixPath("pkgs/servers/http/broken/default.nix"),)
+    found = survey(tree, ["pkgs/servers"])
+    assert (packages(found), found.files) == ([OTHER, "thing_2"], 3)
 
 
 def test_a_function_that_a_set_calls_is_no_package(tree: Path) -> None:
@@ -58,15 +61,12 @@ def test_a_function_that_a_set_calls_is_no_package(tree: Path) -> None:
     assert packages(survey(tree, ["abc"])) == ["abc"]
 
 
-def test_a_file_that_is_no_nix_is_named(tree: Path) -> None:
-    assert survey(tree).unread == (PurePosixPath("pkgs/servers/http/broken/default.nix"),)
-
-
 def test_a_second_look_finds_the_same_and_what_has_changed(tree: Path) -> None:
     first = survey(tree)
     assert survey(tree) == first
     write(tree, "pkgs/by-name/ab/abc/package.nix", "{ mk }: mk { }")
     assert packages(survey(tree)) == ["zyx", OTHER, "thing_2"]
+    assert survey(tree, ["abc"]).findings == ()
 
 
 @pytest.mark.parametrize("name", ["abc", "thing_2", "pkgs/by-name/zy", "pkgs/by-name/zy/zyx/generic.nix"])
@@ -75,20 +75,19 @@ def test_one_package_is_looked_at_alone(tree: Path, name: str) -> None:
     assert found.files == len(found.findings) == 1
 
 
-def test_each_file_of_a_directory_counts_once(tree: Path) -> None:
-    found = survey(tree, ["pkgs/servers"])
-    assert (packages(found), found.files) == ([OTHER, "thing_2"], 3)
-
-
-def test_a_package_without_a_let_has_nothing(tree: Path) -> None:
-    write(tree, "pkgs/by-name/ab/abc/package.nix", "{ mk }: mk { }")
-    assert survey(tree, ["abc"]).findings == ()
-
-
-def test_an_unknown_package_has_near_ones_named(tree: Path) -> None:
+def test_near_names_are_three_at_most_and_a_path_is_no_name(tree: Path) -> None:
     with pytest.raises(ToolkitError, match=r"^abd: no package of this name") as caught:
         survey(tree, ["abd"])
     assert caught.value.hint == "did you mean abc?"
+    for name in ("abcd", "abce", "abcf", "abcg"):
+        write(tree, f"pkgs/by-name/ab/{name}/package.nix", PLAIN)
+    with pytest.raises(ToolkitError) as caught:
+        survey(tree, ["abcx"])
+    assert caught.value.hint == "did you mean abc or abcg or abcf?"
+    for name in ("no/such/place", "ⅷ"):
+        with pytest.raises(ToolkitError, match="no package of this name in") as caught:
+            survey(tree, [name])
+        assert caught.value.hint == "a package is an attribute path, or a path in the tree"
 
 
 def test_a_directory_that_is_no_nixpkgs_is_refused(tmp_path: Path) -> None:
@@ -102,18 +101,6 @@ def test_a_file_that_keeps_the_parser_for_minutes_is_named_and_the_others_are_re
     found = survey(tree)
     assert packages(found) == ["zyx", "abc", OTHER, "thing_2"]
     assert PurePosixPath("pkgs/by-name/zy/zyx/slow.nix") in found.unread
-
-
-def test_near_names_are_three_at_most_and_a_path_is_no_name(tree: Path) -> None:
-    for name in ("abcd", "abce", "abcf", "abcg"):
-        write(tree, f"pkgs/by-name/ab/{name}/package.nix", PLAIN)
-    with pytest.raises(ToolkitError) as caught:
-        survey(tree, ["abcx"])
-    assert caught.value.hint == "did you mean abc or abcg or abcf?"
-    for name in ("no/such/place", "ⅷ"):
-        with pytest.raises(ToolkitError, match="no package of this name in") as caught:
-            survey(tree, [name])
-        assert caught.value.hint == "a package is an attribute path, or a path in the tree"
 
 
 def test_each_file_with_a_let_is_read_or_said_to_be_unreadable(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,11 +56,18 @@ def test_one_reason_is_told_once() -> None:
     assert line.endswith(f"b: its passthru.tests no longer evaluates (aarch64-darwin): {reason}")
 
 
-def test_what_evaluates_now_has_no_path() -> None:
+def test_what_evaluates_now_an_argument_that_is_gone_and_another_line_have_no_value() -> None:
     now = difference(
         "a", Kind.EVALUATION, "evaluates now", before="it throws", after="/nix/store/x", weight=Weight.CHANGE
     )
     assert any(line.endswith("a: evaluates now (aarch64-darwin)") for line in lines(judged(now)))
+    sides = (Answer(kind="derivation", parts={"arguments": names}) for names in ({"withX": True}, {}))
+    (found,) = compare(SUBJECT, *sides)
+    assert any(
+        line.endswith("notes: the argument withX of override is gone (x86_64-linux)") for line in lines(judged(found))
+    )
+    sides = (Answer(kind="derivation", parts={"position": f"/tree/a.nix:{line}"}) for line in (1, 2))
+    assert compare(SUBJECT, *sides) == []
 
 
 def test_rebuilds_are_counted_by_system_and_what_regresses_has_its_maintainers() -> None:
@@ -115,14 +122,6 @@ def test_systems_with_the_same_gaps_are_one_line() -> None:
     assert "not answered: 2 attributes on x86_64-linux, aarch64-darwin (a, b): 60 s" in found
 
 
-def test_an_argument_that_is_gone_has_no_value() -> None:
-    sides = (Answer(kind="derivation", parts={"arguments": names}) for names in ({"withX": True}, {}))
-    (found,) = compare(SUBJECT, *sides)
-    assert any(
-        line.endswith("notes: the argument withX of override is gone (x86_64-linux)") for line in lines(judged(found))
-    )
-
-
 def test_what_no_longer_evaluates_is_one_regression_of_its_package() -> None:
     ends: dict[str, str] = dict.fromkeys(("derivation", "kinds", "passthru.go"), "no such file")
     (found,) = compare(SUBJECT, Answer(kind="derivation"), Answer(kind="derivation", ends=ends))
@@ -134,8 +133,3 @@ def test_what_no_longer_evaluates_is_one_regression_of_its_package() -> None:
         for drv in ("/nix/store/a.drv", throws)
     )
     assert [each.what for each in compare(SUBJECT, before, after)] == ["no longer evaluates"]
-
-
-def test_another_line_of_the_same_file_is_nothing() -> None:
-    sides = (Answer(kind="derivation", parts={"position": f"/tree/a.nix:{line}"}) for line in (1, 2))
-    assert compare(SUBJECT, *sides) == []

@@ -36,21 +36,17 @@ def test_every_shipped_message_follows_the_rules(name: str, message: Message) ->
     assert "are rebuilt" not in message.body
 
 
-@pytest.mark.parametrize(
-    "subject",
-    [
+def test_prefix_is_an_attribute_or_a_module() -> None:
+    for subject in (
         "nixos/docker: start after the network",
         "docker: 29.6.0 -> 29.6.1",
         "python3Packages.{numpy,scipy}: fix build",
         "nixosTests.docker-rootless: publish port 80",
         "linuxPackages_6_1.x: init at 1.0",
-        "featherpad: fix build",
         "sublime4, sublime4-dev: fix build",
         f"home-assistant-custom-components.{'a' * 30}: let it be overridable",
-    ],
-)
-def test_prefix_is_an_attribute_or_a_module(subject: str) -> None:
-    require_form(subject, "Because.")
+    ):
+        require_form(subject, "Because.")
 
 
 @pytest.mark.parametrize(
@@ -100,9 +96,13 @@ def test_what_no_proof_backs_may_not_be_said() -> None:
     assert message.backed(["no-rebuild"]) == message
 
 
-def test_message_is_stored_without_trailing_blanks_and_spare_lines() -> None:
+def test_message_is_stored_without_trailing_blanks_and_a_trailer_once() -> None:
     assert compose("docker: allow ", "\n\nA. \n\n\n\nB.\n\n") == "docker: allow\n\nA.\n\nB.\n"
     assert compose("docker: allow", "") == "docker: allow\n"
+    assert checked_trailers([" Assisted-by :A tool ", "assisted-by: a tool", "X-Y: z"]) == (
+        "Assisted-by: A tool",
+        "X-Y: z",
+    )
 
 
 @pytest.mark.parametrize(
@@ -132,26 +132,8 @@ def test_trailers_go_where_git_puts_them(body: str, tmp_path: Path) -> None:
     assert ours == by_git.stdout
 
 
-def test_a_trailer_is_written_once_in_git_s_form() -> None:
-    assert checked_trailers([" Assisted-by :A tool ", "assisted-by: a tool", "X-Y: z"]) == (
-        "Assisted-by: A tool",
-        "X-Y: z",
-    )
-
-
 @pytest.mark.parametrize(
-    "trailer",
-    [
-        "",
-        "Assisted-by",
-        "Assisted by: A tool",
-        "Assisted-by:",
-        "Assisted-by: ",
-        ": x",
-        "A: b\nC: d",
-        "A: b\x00c",
-        "Ä: b",
-    ],
+    "trailer", ["", "Assisted-by", "Assisted by: A tool", "Assisted-by: ", ": x", "A: b\nC: d", "A: b\x00c", "Ä: b"]
 )
 def test_wrong_trailer_is_a_usage_error_of_one_line(trailer: str) -> None:
     with pytest.raises(UsageError, match=r"^trailer: '.*' is not of the form 'Key: value'$") as caught:

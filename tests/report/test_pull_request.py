@@ -58,10 +58,6 @@ def _tokens(text: str) -> list[Token]:
     return [token for block in tokens for token in (block, *(block.children or ()))]
 
 
-def test_a_missing_template_is_asked_for_unseen(report: Report) -> None:
-    assert _draft(report, template=b"").endswith("below this line. -->\n")
-
-
 @pytest.mark.parametrize("demotion", Demotion)
 @pytest.mark.parametrize("strategy", DESIGNS)
 def test_no_paragraph_is_broken_into_lines(report: Report, strategy: Design, demotion: Demotion) -> None:
@@ -105,9 +101,10 @@ def test_names_are_filled_in(tmp_path: Path) -> None:
     assert texts.compared == ("forgejo", "docker-client")
 
 
-def test_template_ends_the_draft_byte_for_byte(report: Report) -> None:
+def test_template_ends_the_draft_byte_for_byte_and_a_missing_one_is_asked_for_unseen(report: Report) -> None:
     assert draft(_facts(report)).endswith(b" -->\n\n" + TEMPLATE)
     assert draft(_facts(report, template=b"\xff\r\n")).endswith(b" -->\n\n\xff\r\n")
+    assert _draft(report, template=b"").endswith("below this line. -->\n")
 
 
 @pytest.mark.parametrize(
@@ -133,27 +130,21 @@ def test_text_of_both_steps_has_at_most_150_words_too(report: Report, strategy: 
     assert 100 < _words(_draft(named, commits=ids, base=base)) <= 150
 
 
-def test_a_series_of_one_step_says_nothing_of_the_other(report: Report) -> None:
+def test_a_series_of_one_step_says_and_links_nothing_of_the_other(report: Report) -> None:
     text = _draft(_designed(report, Design.MOVE, None))
     assert "rootlesskit" not in text
     assert "commit 1" not in text
     assert "1. " not in text
-
-
-def test_an_open_pull_request_is_linked_by_the_step_that_it_makes(report: Report) -> None:
     assert "Related: #549926 " in _draft(report)
     assert "#549926" not in _draft(_designed(report, None, Demotion.SUFFIX))
 
 
-def test_zero_rebuild_claim_has_the_command_for_both_sides(report: Report) -> None:
+def test_zero_rebuild_claim_has_the_command_for_both_sides_as_they_are_known(report: Report) -> None:
     command = "`nix-instantiate -A docker -A docker-client` prints the same on "
     assert f"No rebuilds in commit 1: {command}{'4' * 12} and HEAD~1." in _draft(report)
     ids, base = (Oid("a" * 40), Oid("b" * 40)), Oid("c" * 40)
     alone = _designed(report, Design.MOVE, None)
     assert f"No rebuilds: {command}{'c' * 12} and {'a' * 12}." in _draft(alone, commits=ids, base=base)
-
-
-def test_commits_are_named_as_they_are_known(report: Report) -> None:
     unknown = replace(report, proposal=replace(report.proposal, source=replace(report.proposal.source, commit=None)))
     assert "prints the same on HEAD~2 and HEAD~1." in _draft(unknown)
     assert "prints the same on HEAD~3 and HEAD~2." in _draft(unknown, added=MODULE)

@@ -206,18 +206,11 @@ def _lifts(names: Sequence[str]) -> Mapping[str, bytes]:
 
 def answers(_: Path) -> Making:
     """Yield what the judge says of a sample of tests/judge/real, and reach of the overlays of its tests."""
-    for override in sorted(_overrides()):
+    for override in sorted(reached.OVERRIDES):
         yield f"reach/{blake2b(override.encode(), digest_size=8).hexdigest()}", partial(_reached, override)
     for name in sorted(name for name in judged.CASES if _rank(name)[0] < JUDGED):
         if TREES is not None and (TREES / judged.CASES[name][0]).is_dir():
             yield f"judge/{re.sub(r'[^a-z0-9.]+', '-', name.lower())}", partial(_judged, name)
-
-
-def _overrides() -> set[str]:
-    """Return the overrides that the tests of reach are given one by one."""
-    marks = [mark for test in vars(reached).values() for mark in getattr(test, "pytestmark", ())]
-    cases = [mark.args[1] for mark in marks if "override" in mark.args[0]]
-    return {case if isinstance(case, str) else case[0] for each in cases for case in each}
 
 
 def _reached(override: str) -> Mapping[str, bytes]:

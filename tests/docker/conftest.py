@@ -24,10 +24,12 @@ from toolkit.docker.series import rewrite
 from toolkit.docker.steps import Demotion, plan
 from toolkit.git import mailing
 from toolkit.lift.plan import Design
-from toolkit.model import Commit, Patch, Proof, Report, Source, SourceRequest, Status
+from toolkit.model import Commit, Depth, Patch, Proof, Report, Source, SourceRequest, Status
 from toolkit.nix import stores
 
 STAGES = (BEFORE, LIFTED, DEMOTED)
+# One system is enough where it is not the point.
+TREE = Depth(whole=True, systems=("x86_64-linux",))
 
 
 class Changes(TypedDict, total=False):
@@ -75,11 +77,17 @@ class Draft(Struct, frozen=True, kw_only=True):
         case = cases.case(contents, name=name, source=self.source)
         return replace(case, demotion=self.demotion, patches=made.patches, upstream_diff=made.upstream_diff)
 
-    def prove(self, name: str, *, without: Collection[str] = (), **changes: Unpack[Changes]) -> Proof:
+    def prove(
+        self, name: str, depth: Depth | None = None, *, without: Collection[str] = (), **changes: Unpack[Changes]
+    ) -> Proof:
         """Run the one proof of this name, on a case with other fields where there are `changes`, `without` a step."""
         case = self.case()
         stages = tuple(stage for stage in case.stages if not stage.steps & set(without))
-        (proof,) = proved(replace(case, stages=stages, **changes), (name,), progress=Steps())
+        case = replace(case, stages=stages, **changes)
+        if depth is not None:
+            request = replace(docker(source=SourceRequest(offline=True)), depth=depth)
+            case = cases.deepened(replace(case, request=request), progress=Steps())
+        (proof,) = proved(case, (name,), progress=Steps())
         return proof
 
     def passes(self, name: str) -> bool:
@@ -87,9 +95,11 @@ class Draft(Struct, frozen=True, kw_only=True):
         assert (proof.status, proof.reason) == (Status.PASSED, None), proof
         return True
 
-    def failure(self, name: str, *, without: Collection[str] = (), **changes: Unpack[Changes]) -> str:
+    def failure(
+        self, name: str, depth: Depth | None = None, *, without: Collection[str] = (), **changes: Unpack[Changes]
+    ) -> str:
         """Run a proof that has to fail, and return all that it says, a fact a line."""
-        proof = self.prove(name, without=without, **changes)
+        proof = self.prove(name, depth, without=without, **changes)
         assert proof.status is Status.FAILED, proof
         assert proof.reason is not None
         return "\n".join((proof.reason, *proof.evidence))
@@ -130,11 +140,6 @@ def drafted(layout: str = "29.6", *, strategy: Design | None = None, demotion: D
     lifted, demoted = rewrite(file, builder.steps(file, source, design=strategy, demotion=demotion))
     texts: dict[str, str] = {BEFORE: source.content.decode(), LIFTED: lifted, DEMOTED: demoted}
     return Draft(source=source, demotion=demotion, texts=texts)
-
-
-@pytest.fixture
-def draft() -> Callable[..., Draft]:
-    return drafted
 
 
 @pytest.fixture(scope="session")

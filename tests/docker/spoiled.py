@@ -143,8 +143,12 @@ VERSION = '  docker_29 =\n    let\n      version = "29.6.1";\n    in\n'
 OLD_RUNC = '      runcRev = "v1.3.6";\n'
 
 
+def _added(command: str) -> tuple[str, str]:
+    return INSTALLED, f"{INSTALLED}            {command}\n"
+
+
 def _installing(command: str) -> Spoiling:
-    return edit(DEMOTED, (INSTALLED, f"{INSTALLED}            {command}\n"))
+    return edit(DEMOTED, _added(command))
 
 
 TABLE: dict[str, tuple[Spoiled, ...]] = {
@@ -169,9 +173,9 @@ TABLE: dict[str, tuple[Spoiled, ...]] = {
         ),
         Spoiled(
             "attribute of one release",
-            edit(LIFTED, ('runcRev = "v1.2.5"', 'runcRev = "v1.2.6"')),
-            ("docker_25.docker-runc: is built differently: ",),
-            unsaid=("docker_29",),
+            edit(LIFTED, ('runcRev = "v1.3.6"', 'runcRev = "v1.3.7"')),
+            ("docker_29.docker-runc: is built differently: ",),
+            unsaid=("docker_25",),
         ),
         Spoiled(
             "attribute of the cross pair alone",
@@ -181,12 +185,6 @@ TABLE: dict[str, tuple[Spoiled, ...]] = {
             ),
             ("docker_25.docker-tini: is built differently: ", "(cross)"),
             unsaid=("(x86_64-linux)", "(aarch64-linux)", "(aarch64-darwin)"),
-        ),
-        Spoiled(
-            "attribute in the package set",
-            edit(LIFTED, ('runcRev = "v1.3.6"', 'runcRev = "v1.3.7"')),
-            ("docker_29.docker-runc: is built differently: ",),
-            unsaid=("docker_25",),
         ),
         Spoiled(
             "component that is no attribute any more",
@@ -237,32 +235,23 @@ TABLE: dict[str, tuple[Spoiled, ...]] = {
         Spoiled("one more entry dropped", edit(DEMOTED, LESS), said=(MOBY,)),
         Spoiled("entries swapped", edit(DEMOTED, (USERS, "".join(reversed(USERS.splitlines(keepends=True))))), (MOBY,)),
         Spoiled(
-            "attribute of moby",
-            edit(DEMOTED, ("export AUTO_GOPATH=1", "export AUTO_GOPATH=0")),
-            ("moby's attribute buildPhase changed",),
-        ),
-        Spoiled(
-            "new attribute of moby",
-            edit(DEMOTED, ('          pname = "moby";\n', '          pname = "moby";\n          x = 1;\n')),
-            ("moby's attribute x is new",),
-        ),
-        Spoiled(
-            "attribute of the command line",
-            edit(DEMOTED, ("export BUILDTIME=1970", "export BUILDTIME=1971")),
+            "attributes of moby and of docker, old and new, and a part that is rebuilt",
+            edit(
+                DEMOTED,
+                ("export AUTO_GOPATH=1", "export AUTO_GOPATH=0"),
+                ('          pname = "moby";\n', '          pname = "moby";\n          x = 1;\n'),
+                ("export BUILDTIME=1970", "export BUILDTIME=1971"),
+                ('  pname = "docker";\n', '  pname = "docker";\n  x = if clientOnly then null else 1;\n'),
+                ("-DMINIMAL=ON", "-DMINIMAL=OFF"),
+            ),
             (
+                "moby's attribute buildPhase changed",
+                "moby's attribute x is new",
                 "x86_64-linux docker_29: docker's attribute buildPhase changed",
                 "aarch64-darwin docker_29: docker's attribute buildPhase changed",
+                "docker's attribute x is new",
+                "x86_64-linux docker_29: docker-tini's attribute NIX_CFLAGS_COMPILE changed",
             ),
-        ),
-        Spoiled(
-            "new attribute of docker",
-            edit(DEMOTED, ('  pname = "docker";\n', '  pname = "docker";\n  x = if clientOnly then null else 1;\n')),
-            ("docker's attribute x is new",),
-        ),
-        Spoiled(
-            "component that is rebuilt",
-            edit(DEMOTED, ("-DMINIMAL=ON", "-DMINIMAL=OFF")),
-            ("x86_64-linux docker_29: docker-tini's attribute NIX_CFLAGS_COMPILE changed",),
         ),
         Spoiled(
             "nothing changed",
@@ -283,7 +272,7 @@ TABLE: dict[str, tuple[Spoiled, ...]] = {
             unsaid=("docker_29: rootlesskit's",),
         ),
         Spoiled(
-            "entry that one release keeps in its prefix",
+            "entry that one release keeps in its prefix, and another command there",
             edit(
                 DEMOTED,
                 (
@@ -291,30 +280,28 @@ TABLE: dict[str, tuple[Spoiled, ...]] = {
                     'lib.makeBinPath (lib.optional (lib.versionOlder version "29") rootlesskit ++ [\n slirp4netns\n',
                 ),
                 ("fuse-overlayfs\n              ]\n", "fuse-overlayfs\n              ])\n"),
+                _added('${lib.optionalString (lib.versionOlder version "29") "rm -r $out/etc"}'),
             ),
-            ("x86_64-linux docker_25: rootlesskit's place in moby's PATH is 'prefix and suffix' instead of 'suffix'",),
-            unsaid=("docker_29: rootlesskit's",),
+            (
+                "x86_64-linux docker_25: rootlesskit's place in moby's PATH is 'prefix and suffix' instead of 'suffix'",
+                "x86_64-linux docker_25: moby's attribute installPhase changed",
+            ),
+            unsaid=("docker_29: rootlesskit's", "docker_29: moby's attribute"),
         ),
         Spoiled(
-            "other command in one release",
-            _installing('${lib.optionalString (lib.versionOlder version "29") "rm -r $out/etc"}'),
-            ("x86_64-linux docker_25: moby's attribute installPhase changed",),
-            unsaid=("docker_29: moby's attribute",),
-        ),
-        *(
-            Spoiled(
-                f"suffix without the condition of the list: {condition}",
-                lambda series: series,
-                (f"docker_29, {form}: moby is now built with rootlesskit-1.0",),
-                start=partial(conditional, default, condition),
-            )
-            for default, condition, form in (
-                ("withRootless ? true,", "withRootless", "withRootless = false"),
-                ("withTiny ? !stdenv.hostPlatform.isLinux,", "!withTiny", "withTiny = true"),
-                ("withA ? true, withB ? true,", "(withA && withB)", "withB = false"),
+            "suffix without the conditions of the list",
+            lambda series: series,
+            tuple(
+                f"docker_29, {form}: moby is now built with rootlesskit-1.0"
+                for form in ("withRootless = false", "withTiny = true", "withB = false", "withW = false")
+            ),
+            start=partial(
+                conditional,
+                "withRootless ? true, withTiny ? !stdenv.hostPlatform.isLinux, withA ? true, withB ? true, "
                 # No boolean, which only Nix can tell: it would end the evaluator.
-                ("withKind ? version, withW ? true,", 'withW && withKind + "" != ""', "withW = false"),
-            )
+                "withKind ? version, withW ? true,",
+                'withRootless && !withTiny && (withA && withB) && withW && withKind + "" != ""',
+            ),
         ),
         Spoiled(
             "closure that a comment brings in",
@@ -350,10 +337,12 @@ TABLE: dict[str, tuple[Spoiled, ...]] = {
     ),
     "overridable": (
         Spoiled(
-            "argument that is ignored",
-            edit(LIFTED, (TINI, "made.docker-tini")),
-            ("docker-tini: an override of docker-tini has no effect on any system",),
-            unsaid=tuple(f"{name}: an override of" for name in ("moby", "docker-runc", "docker-containerd")),
+            "argument that is ignored, and one that only takes the old one away",
+            edit(LIFTED, (TINI, "made.docker-tini"), (RUNC, RUNC.replace("then args.docker-runc", "then runc"))),
+            tuple(
+                f"{name}: an override of {name} has no effect on any system" for name in ("docker-tini", "docker-runc")
+            ),
+            unsaid=tuple(f"{name}: an override of" for name in ("moby", "docker-containerd")),
             start=partial(designed, "sentinel"),
         ),
         Spoiled(
@@ -366,12 +355,6 @@ TABLE: dict[str, tuple[Spoiled, ...]] = {
             "argument that is linked in part",
             edit(LIFTED, ("${moby}/bin/dockerd ${moby}/bin", "${moby}/bin/dockerd ${made.moby}/bin")),
             (LEFT,),
-            start=partial(designed, "sentinel"),
-        ),
-        Spoiled(
-            "argument that only takes the old one away",
-            edit(LIFTED, (RUNC, RUNC.replace("then args.docker-runc", "then runc"))),
-            ("docker-runc: an override of docker-runc has no effect on any system",),
             start=partial(designed, "sentinel"),
         ),
         Spoiled(
@@ -503,21 +486,21 @@ TABLE: dict[str, tuple[Spoiled, ...]] = {
             start=partial(drafted, demotion=Demotion.DROP),
         ),
         Spoiled(
-            "other files of moby",
-            _installing("for f in etc/systemd/system/docker.socket bin/dockerd; do echo '#' >>$out/$f; done"),
-            ("etc/systemd/system/docker.socket differs", "bin/dockerd differs"),
+            "other files of moby, and another link",
+            _installing(
+                "for f in etc/systemd/system/docker.socket bin/dockerd; do echo '#' >>$out/$f; done; "
+                "ln -sf x $out/libexec/docker/runc"
+            ),
+            ("etc/systemd/system/docker.socket differs", "bin/dockerd differs", "libexec/docker/runc differs"),
         ),
         # The command line links the units of docker_29 only by name.
-        *(
-            Spoiled(f"lost file, other link, copy for a link: {command}", _installing(command), (said,))
-            for command, said in (
-                ("rm -r $out/etc/systemd", "etc/systemd/system/docker.socket differs"),
-                ("ln -sf x $out/libexec/docker/runc", "libexec/docker/runc differs"),
-                (
-                    "rm $out/libexec/docker/runc; cp ${finalAttrs.docker-runc}/bin/runc $out/libexec/docker/",
-                    "libexec/docker/runc differs",
-                ),
-            )
+        Spoiled(
+            "lost file, and a copy for a link",
+            _installing(
+                "rm -r $out/etc/systemd $out/libexec/docker/runc; "
+                "cp ${finalAttrs.docker-runc}/bin/runc $out/libexec/docker/"
+            ),
+            ("etc/systemd/system/docker.socket differs", "libexec/docker/runc differs"),
         ),
         Spoiled(
             "docker that links another wrapper",

@@ -1,57 +1,37 @@
 """Eight ways to lift the components, and whether `check --patch`, `track` sees in each what it does."""
 
-import difflib
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.designs import COMPONENTS, DESIGNS, METHODS, demoted
+from tests.diffs import diff
 from tests.progress import Steps
 from tests.trees import trees
 from toolkit import specimen
-from toolkit.docker import PathPlace
-from toolkit.docker.claims import catalogue as claims
+from toolkit.docker import TARGET, PathPlace
 from toolkit.docker.meaning import place_of
-from toolkit.model import Report, SourceRequest, Status
+from toolkit.model import Proof, SourceRequest
 from toolkit.proposal.checking import check
 from toolkit.proposal.requests import CheckRequest
 from toolkit.sources.changes import ChangeRequest
-from toolkit.track.readings import Overridable, Reading, State
+from toolkit.track.readings import Overridable, State
 from toolkit.track.refs import TrackRequest, track
 
-TARGET = "pkgs/applications/virtualization/docker/default.nix"
 TREES = [pytest.param(specimen.path(), id="specimen"), *trees(having="pkgs/by-name")]
 OF_ATTRIBUTES = ("move", "both", "final-small")
 CAPTURED = "parameter"
 """The design that takes a component from the package set."""
+ASKED = ("no-rebuild", "exact-change", "overridable", "compatible", "capture-safe")
 
 
-@pytest.fixture
-def before(tree: Path) -> str:
-    return (tree / TARGET).read_text()
-
-
-def judged(tree: Path, before: str, after: str, directory: Path) -> Report:
-    old, new = (text.splitlines(keepends=True) for text in (before, after))
+def judged(tree: Path, after: str, directory: Path, *names: str) -> dict[str, Proof]:
     patch = directory / "theirs.patch"
-    patch.write_text("".join(difflib.unified_diff(old, new, f"a/{TARGET}", f"b/{TARGET}")))
-    return check(
-        CheckRequest(target="docker", change=ChangeRequest(patch=patch, source=SourceRequest(nixpkgs=str(tree)))),
-        progress=Steps(),
-    )
-
-
-def tracked(text: str, directory: Path) -> Reading:
-    file = directory / "clone" / TARGET
-    file.parent.mkdir(parents=True)
-    file.write_text(text)
-    for command in (["init", "-b", "master"], ["add", "--all"], ["commit", "-m", "docker"]):
-        subprocess.run(["git", *command], cwd=directory / "clone", check=True, capture_output=True)
-    answer = track(TrackRequest(refs=("master",), git_dir=directory / "clone"), progress=Steps())
-    (ref,) = answer.refs
-    assert ref.reading is not None, ref
-    return ref.reading
+    patch.write_text(diff(str(TARGET), (tree / TARGET).read_text(), after))
+    change = ChangeRequest(patch=patch, source=SourceRequest(nixpkgs=str(tree)))
+    report = check(CheckRequest(target="docker", change=change, proofs=names), progress=Steps())
+    return {proof.name: proof for proof in report.proofs}
 
 
 def methods(name: str) -> dict[str, tuple[str, ...]]:
@@ -60,46 +40,38 @@ def methods(name: str) -> dict[str, tuple[str, ...]]:
 
 @pytest.mark.parametrize("name", DESIGNS)
 @pytest.mark.parametrize("tree", TREES)
-class TestDesign:
-    def test_patch_passes_and_its_method_is_named(self, tree: Path, before: str, name: str, tmp_path: Path) -> None:
-        report = judged(tree, before, DESIGNS[name](before), tmp_path)
-        found = {proof.name: proof for proof in report.proofs}
-        if name == CAPTURED:
-            assert {"capture-safe", "readers"} <= {proof.name for proof in report.failed}
-            return
-        expected = {claim.name: "passed" for claim in claims.CLAIMS}
-        expected |= dict.fromkeys(("format", "overlay", "exact-change"), "not run")
-        assert {proof.name: str(proof.status) for proof in report.proofs} == expected
-        assert found["exact-change"].reason == "because the patch leaves the wrapper's PATH as it is"
-        shown = found["overridable"].found or ""
-        assert shown.startswith("by overrideAttrs " if name in OF_ATTRIBUTES else "by override { ")
-        assert shown.endswith("(before: in part)" if name in OF_ATTRIBUTES[:2] else "(before: none)")
-
-    def test_track_calls_it_fixed(self, before: str, name: str, tmp_path: Path) -> None:
-        half = DESIGNS[name](before)
-        for number, (text, state, place) in enumerate(
-            (
-                (half, State.HALF_FIXED, PathPlace.PREFIX),
-                (demoted(half), State.FIXED, PathPlace.SUFFIX),
-            )
-        ):
-            directory = tmp_path / str(number)
-            directory.mkdir()
-            reading = tracked(text, directory)
-            assert (reading.state, reading.overridable, place_of(reading)) == (state, Overridable.YES, place)
-            assert {each.name: each.methods for each in reading.components} == methods(name)
-
-
-@pytest.mark.parametrize("name", ["move", "hidden", CAPTURED])
-@pytest.mark.parametrize("tree", TREES)
-def test_patch_that_also_demotes_is_proven_by_what_it_changes(
-    tree: Path, before: str, name: str, tmp_path: Path
-) -> None:
-    report = judged(tree, before, demoted(DESIGNS[name](before)), tmp_path)
-    failed = {proof.name for proof in report.failed}
+def test_patch_passes_and_its_method_is_named(tree: Path, name: str, tmp_path: Path) -> None:
+    after = DESIGNS[name]((tree / TARGET).read_text())
     if name == CAPTURED:
-        assert {"capture-safe", "exact-change"} <= failed
+        found = judged(tree, demoted(after), tmp_path, "capture-safe", "exact-change")
+        assert {str(proof.status) for proof in found.values()} == {"failed"}
         return
-    assert not failed
-    (exact,) = (proof for proof in report.proofs if proof.name == "exact-change")
-    assert exact.status is Status.PASSED
+    found = judged(tree, after, tmp_path, *ASKED)
+    expected = dict.fromkeys(ASKED, "passed") | {"exact-change": "not run"}
+    assert {name: str(proof.status) for name, proof in found.items()} == expected
+    assert found["exact-change"].reason == "because the patch leaves the wrapper's PATH as it is"
+    shown = found["overridable"].found or ""
+    assert shown.startswith("by overrideAttrs " if name in OF_ATTRIBUTES else "by override { ")
+    assert shown.endswith("(before: in part)" if name in OF_ATTRIBUTES[:2] else "(before: none)")
+
+
+@pytest.mark.parametrize("tree", TREES)
+def test_track_calls_them_fixed_and_half_fixed_without_the_demotion(tree: Path, tmp_path: Path) -> None:
+    file = tmp_path / TARGET
+    file.parent.mkdir(parents=True)
+    subprocess.run(["git", "init", "--quiet", "-b", "master", tmp_path], check=True)
+    before = (tree / TARGET).read_text()
+    wanted: dict[str, object] = {}
+    for ref, name in (("half", "move"), *zip(DESIGNS, DESIGNS, strict=True)):
+        half = DESIGNS[name](before)
+        file.write_text(half if ref == "half" else demoted(half))
+        for command in (["checkout", "--quiet", "-B", ref], ["add", "--all"], ["commit", "--quiet", "-m", ref]):
+            subprocess.run(["git", "-C", tmp_path, *command], check=True)
+        means = (State.HALF_FIXED, PathPlace.PREFIX) if ref == "half" else (State.FIXED, PathPlace.SUFFIX)
+        wanted[ref] = (*means, Overridable.YES, methods(name))
+    found: dict[str, object] = {}
+    for each in track(TrackRequest(refs=tuple(wanted), git_dir=tmp_path), progress=Steps()).refs:
+        assert each.reading is not None, each
+        named = {component.name: component.methods for component in each.reading.components}
+        found[each.name] = (each.reading.state, place_of(each.reading), each.reading.overridable, named)
+    assert found == wanted

@@ -40,51 +40,39 @@ def test_flags_for_rootlesskit_alone_are_left_out(script: str) -> None:
     assert without_kit(script) == [f"{WRAPPER} {PREFIX}"]
 
 
-@pytest.mark.parametrize(
-    "added",
-    [
-        f"--suffix PATH : {STORE}-slirp4netns-1.0/bin",
-        f"--suffix PATH : {STORE}-rootlesskit-docker-proxy-2.0/bin",
-        f"--suffix PATH : {KIT}:{STORE}-slirp4netns-1.0/bin",
-        f"--suffix PATH : {KIT}:",
-        '--suffix PATH : ""',
-        f"--suffix PATH ; {KIT}",
-        f"--suffix LD_LIBRARY_PATH : {KIT}",
-        f"--suffix PATH : {KIT} --set X y",
-        f"--suffix PATH : '{KIT}",
-        "--suffix",
-    ],
+OTHER_FLAGS = (
+    f"--suffix PATH : {STORE}-slirp4netns-1.0/bin",
+    f"--suffix PATH : {STORE}-rootlesskit-docker-proxy-2.0/bin",
+    f"--suffix PATH : {KIT}:{STORE}-slirp4netns-1.0/bin",
+    f"--suffix PATH : {KIT}:",
+    '--suffix PATH : ""',
+    f"--suffix PATH ; {KIT}",
+    f"--suffix LD_LIBRARY_PATH : {KIT}",
+    f"--suffix PATH : {KIT} --set X y",
+    f"--suffix PATH : '{KIT}",
+    "--suffix",
 )
-def test_any_other_flag_is_left(added: str) -> None:
-    assert without_kit(f"{WRAPPER} {PREFIX} {added}") != [f"{WRAPPER} {PREFIX}"]
 
 
-def test_other_commands_are_left_as_they_are() -> None:
+def test_other_flags_and_commands_are_left_as_they_are() -> None:
+    for added in OTHER_FLAGS:
+        assert without_kit(f"{WRAPPER} {PREFIX} {added}") != [f"{WRAPPER} {PREFIX}"]
     other = f"makeWrapper x $out/bin/dockerd --suffix PATH : {KIT}"
     assert without_kit(f"{other}\n{WRAPPER}") == [other, WRAPPER]
-
-
-def test_commands_end_where_the_shell_ends_them() -> None:
     assert commands("a \\\n\n# c \\\nb\n  \nc \\\n# d") == ["a", "b", "c # d"]
     assert commands("a \\") == ["a"]
 
 
-@pytest.mark.parametrize(
-    ("entry", "expected"),
-    [
-        (f"{STORE}-rootlesskit-2.0/bin", True),
-        (f"{STORE}-rootlesskit/bin", True),
-        (f"{STORE}-rootlesskit-aarch64-unknown-linux-gnu-2.0.drv", True),
-        (f"{STORE}-rootlesskit-docker-proxy-2.0/bin", False),
-        (f"{STORE}-xrootlesskit-2.0/bin", False),
-        ("/path/of-rootlesskit", False),
-        ("", False),
-    ],
-)
-def test_path_entry_belongs_to_the_package_of_its_name(entry: str, expected: bool) -> None:  # noqa: FBT001 - a table
-    assert is_rootlesskit(entry) is expected
-
-
-def test_moby_is_known_by_its_name_for_any_platform() -> None:
+def test_package_is_known_by_its_name_for_any_platform() -> None:
+    for entry, expected in {
+        f"{STORE}-rootlesskit-2.0/bin": True,
+        f"{STORE}-rootlesskit/bin": True,
+        f"{STORE}-rootlesskit-aarch64-unknown-linux-gnu-2.0.drv": True,
+        f"{STORE}-rootlesskit-docker-proxy-2.0/bin": False,
+        f"{STORE}-xrootlesskit-2.0/bin": False,
+        "/path/of-rootlesskit": False,
+        "": False,
+    }.items():
+        assert is_rootlesskit(entry) is expected
     names = ("moby-29.6.1.drv", "moby-aarch64-unknown-linux-gnu-29.6.1.drv", "moby-src-1.drv", "moby.drv", "x-moby-1")
     assert [is_moby(f"{STORE}-{name}") for name in names] == [True, True, False, False, False]

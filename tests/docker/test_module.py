@@ -63,14 +63,9 @@ def test_nixpkgs_that_lacks_what_is_changed_is_named(
     assert not isinstance(caught.value, UsageError)
 
 
-def test_without_a_test_the_rest_is_made(tree: Callable[..., Source]) -> None:
-    commit = module.prepare(tree({str(module.TEST): None}))
+def test_without_a_test_the_rest_is_made_and_the_release_may_be_that_of_lib(tree: Callable[..., Source]) -> None:
+    commit = module.prepare(tree({str(module.TEST): None, ".version": None, "lib/.version": b"26.11\n"}))
     assert [file.path for file in commit.files] == [module.FILE, PurePosixPath(NOTES)]
-
-
-def test_release_is_taken_from_lib_where_the_link_leads_nowhere(tree: Callable[..., Source]) -> None:
-    commit = module.prepare(tree({".version": None, "lib/.version": b"26.11\n"}))
-    assert commit.files[-1].path == PurePosixPath(NOTES)
 
 
 def test_what_is_there_is_not_added_again(tree: Callable[..., Source]) -> None:

@@ -1,11 +1,14 @@
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tests.asking import docker
+from tests.docker.conftest import drafted
 from tests.progress import Steps
+from toolkit.docker.overlay_kinds import overlay_files
 from toolkit.errors import RefusalError, UsageError
-from toolkit.model import Depth, SourceRequest, Status, Tier
+from toolkit.model import Commit, Depth, SourceRequest, Status, Tier
 from toolkit.proposal.proposing import overlay
 
 PLACE = ", in the specimen's package set"
@@ -57,3 +60,11 @@ def test_file_alone_is_enough(tmp_path: Path) -> None:
     file = ROOT / "tests/specimens/20.10.14/pkgs/applications/virtualization/docker/default.nix"
     report = overlay(docker(source=SourceRequest(file=file), out=tmp_path / "out"), progress=Steps())
     assert {proof.status for proof in report.proofs} == {Status.PASSED}
+
+
+def test_origin_of_several_lines_stays_in_the_comment() -> None:
+    case = drafted().case()
+    source = replace(case.source, commit=None, origin="a\nb }; evil")
+    commit = Commit(subject="docker: lift", body="", before=case.before.content, after=case.after.content)
+    text = overlay_files(replace(case, source=source, commits=(commit,)))["default.nix"].content.decode()
+    assert "# Made for nixpkgs as in a b }; evil.\n" in text

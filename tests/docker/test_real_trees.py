@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.asking import docker, propose
-from tests.docker.claims.conftest import TREE
+from tests.docker.conftest import TREE
 from tests.progress import Steps
 from tests.trees import trees
 from toolkit.errors import LayoutError

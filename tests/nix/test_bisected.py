@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -51,56 +51,34 @@ def test_an_error_that_names_another_question_blames_nobody_else(names: int) -> 
     assert answers(bisected(Asking(3, is_named=True, names=names), [1, 2, 3, 4])) == [2, 4, None, 8]
 
 
-def test_one_that_takes_all_of_its_time_is_not_asked_again_and_keeps_no_other_from_an_answer() -> None:
-    asked: list[tuple[int, ...]] = []
+@pytest.mark.parametrize(
+    ("is_bad", "number", "limit", "wanted", "asked"),
+    [
+        # One that takes all of its time is not asked again; all that take too long together are asked in halves.
+        (lambda part: 2 in part, 2, {"of_time": True, "of_pace": True}, [2, None, 6], [(1, 2, 3), (1, 3)]),
+        (lambda part: len(part) > 2, 2, {"of_time": True}, [2, 4, 6], [(1, 2, 3), (1,), (2, 3)]),
+        # What takes all of the memory is asked alone, and nothing is asked with it again.
+        (lambda part: 3 in part, 3, None, [2, 4, None, 8, 10], [(1, 2, 3, 4, 5), (1, 2), (4, 5), (3,)]),
+        (lambda part: len(part) > 2, 3, None, [2, 4, 6, 8, 10], [(1, 2, 3, 4, 5), (1, 2), (4, 5), (3,)]),
+    ],
+)
+def test_one_at_a_limit_keeps_no_other_from_an_answer(
+    is_bad: Callable[[Sequence[int]], bool],
+    number: int,
+    limit: dict[str, bool] | None,
+    wanted: list[int | None],
+    asked: list[tuple[int, ...]],
+) -> None:
+    parts: list[tuple[int, ...]] = []
 
-    def slow(part: Sequence[int]) -> list[int]:
-        asked.append(tuple(part))
-        if 2 in part:
-            marks = "".join(f"trace: x question {number}\n" for number in range(part.index(2) + 1))
-            raise LimitError(["nix"], status=-15, stderr=marks, limit="still", of_time=True, of_pace=True)
-        return [number * 2 for number in part]
+    def ask(part: Sequence[int]) -> list[int]:
+        parts.append(tuple(part))
+        if not is_bad(part):
+            return [each * 2 for each in part]
+        marks = "".join(f"trace: x question {each}\n" for each in range(part.index(number) + 1))
+        if limit is not None:
+            raise LimitError(["nix"], status=-15, stderr=marks, limit="still", **limit)
+        raise CommandError(["nix"], status=1, stderr=f"{marks}error: out of memory")
 
-    assert answers(bisected(slow, [1, 2, 3], mark="x")) == [2, None, 6]
-    assert asked == [(1, 2, 3), (1, 3)]
-
-
-def test_all_that_take_too_long_together_are_asked_in_halves() -> None:
-    asked: list[tuple[int, ...]] = []
-
-    def slow(part: Sequence[int]) -> list[int]:
-        asked.append(tuple(part))
-        if len(part) > 2:
-            raise LimitError(["nix"], status=-15, stderr="x question 1", limit="still", of_time=True)
-        return [number * 2 for number in part]
-
-    assert answers(bisected(slow, [1, 2, 3, 4], mark="x")) == [2, 4, 6, 8]
-    assert asked == [(1, 2, 3, 4), (1, 2), (3, 4)]
-
-
-def test_what_takes_all_of_the_memory_is_asked_alone_and_nothing_is_asked_with_it_again() -> None:
-    asked: list[tuple[int, ...]] = []
-
-    def large(part: Sequence[int]) -> list[int]:
-        asked.append(tuple(part))
-        if 3 in part:
-            marks = "".join(f"trace: x question {number}\n" for number in range(part.index(3) + 1))
-            raise CommandError(["nix"], status=1, stderr=f"{marks}error: out of memory")
-        return [number * 2 for number in part]
-
-    assert answers(bisected(large, [1, 2, 3, 4, 5], mark="x")) == [2, 4, None, 8, 10]
-    assert asked == [(1, 2, 3, 4, 5), (1, 2), (4, 5), (3,)]
-
-
-def test_all_that_take_too_much_memory_together_are_asked_in_parts() -> None:
-    asked: list[tuple[int, ...]] = []
-
-    def large(part: Sequence[int]) -> list[int]:
-        asked.append(tuple(part))
-        if len(part) > 2:
-            marks = "".join(f"trace: x question {number}\n" for number in range(3))
-            raise CommandError(["nix"], status=1, stderr=f"{marks}error: out of memory")
-        return [number * 2 for number in part]
-
-    assert answers(bisected(large, [1, 2, 3, 4, 5], mark="x")) == [2, 4, 6, 8, 10]
-    assert asked == [(1, 2, 3, 4, 5), (1, 2), (4, 5), (3,)]
+    assert answers(bisected(ask, range(1, len(wanted) + 1), mark="x")) == wanted
+    assert parts == asked

@@ -1,7 +1,8 @@
 """A small package set, and what `reach` says of overlays on it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
@@ -11,6 +12,8 @@ from toolkit.reach.reaching import ReachRequest, reach
 
 NIXPKGS = Path(__file__).parent / "nixpkgs"
 SYSTEM = "x86_64-linux"
+
+Apart: TypeAlias = Callable[[Collection[str]], dict[str, list[Override]]]
 
 
 @pytest.fixture
@@ -28,6 +31,22 @@ def reached(tmp_path: Path) -> Callable[..., Reach]:
             **{"source": SourceRequest(nixpkgs=str(NIXPKGS)), "systems": (SYSTEM,), **fields},  # type: ignore[arg-type] # as the test names them
         )
         return reach(request, progress=Silence())
+
+    return run
+
+
+@pytest.fixture
+def apart(reached: Callable[..., Reach], tmp_path: Path) -> Apart:
+    """Return what says of each override what it reaches alone: a flake for each, in one conversation with Nix."""
+
+    def run(overrides: Collection[str]) -> dict[str, list[Override]]:
+        files: dict[str, str] = {}
+        for number, override in enumerate(overrides):
+            files[f"{number}/flake.nix"] = f"{{ outputs = _: {{ overlays.one = final: prev: {{ {override} }}; }}; }}"
+            files[f"{number}/a.patch"] = ""
+        found = reached(files, *map(str, range(len(overrides)))).overrides
+        by_file = {f"{tmp_path}/{number}/flake.nix": override for number, override in enumerate(overrides)}
+        return {override: [each for each in found if by_file[each.file or ""] == override] for override in overrides}
 
     return run
 

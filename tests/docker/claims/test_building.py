@@ -1,24 +1,14 @@
 import re
-from collections.abc import Callable
 
 import pytest
 
-from tests.docker.conftest import Draft
+from tests.docker.conftest import drafted
 from toolkit.docker.case import BEFORE, DEMOTED, LIFTED
-from toolkit.docker.steps import Demotion
 from toolkit.model import Status
 
 
-@pytest.mark.parametrize("demotion", Demotion)
-@pytest.mark.parametrize("layout", ["24.0", "29.6"])
-def test_wrapper_of_the_rewrites_has_the_path_that_was_meant(
-    draft: Callable[..., Draft], layout: str, demotion: Demotion
-) -> None:
-    assert draft(layout, demotion=demotion).passes("builds")
-
-
-def test_proof_shows_path_before_and_after(draft: Callable[..., Draft]) -> None:
-    proof = draft().prove("builds")
+def test_proof_shows_path_before_and_after() -> None:
+    proof = drafted().prove("builds")
     head = "moby/libexec/docker:iproute2/bin:iptables/bin:xfsprogs/bin:util-linuxMinimal/bin:"
     assert proof.covers == "docker_29, 3 builds"
     assert proof.evidence == (
@@ -40,10 +30,8 @@ def test_proof_shows_path_before_and_after(draft: Callable[..., Draft]) -> None:
         ),
     ],
 )
-def test_file_without_the_wrapper_has_not_failed(
-    draft: Callable[..., Draft], layout: str, name: str, reason: str
-) -> None:
-    series = draft(layout)
+def test_file_without_the_wrapper_has_not_failed(layout: str, name: str, reason: str) -> None:
+    series = drafted(layout)
     for stage in (BEFORE, LIFTED, DEMOTED):
         series = series.rewritten(stage, lambda text: text.replace(name, "bin/other"))
     proof = series.prove("builds", without={"demote"}, demotion=None)

@@ -1,18 +1,15 @@
 import re
-from collections.abc import Callable
 
-import pytest
 from msgspec.structs import replace
 
-from tests.docker.conftest import Draft
+from tests.docker.conftest import drafted
 from tests.docker.rewrite.conftest import kit, rewrite
 from toolkit.docker.case import BEFORE, DEMOTED, LIFTED
-from toolkit.docker.steps import Demotion
 from toolkit.model import Status
 
 
-def test_proof_tells_what_it_covered_and_how_to_repeat_it(draft: Callable[..., Draft]) -> None:
-    proof = draft("24.0").prove("exact-change")
+def test_proof_tells_what_it_covered_and_how_to_repeat_it() -> None:
+    proof = drafted("24.0").prove("exact-change")
     systems = "x86_64-linux, aarch64-linux, aarch64-darwin, x86_64-linux → aarch64-linux"
     assert proof.covers.endswith(f" of them rebuilt; docker_20_10, docker_24 on {systems}, in the stand-in tree")
     assert re.fullmatch(r"x86_64-linux docker_20_10: docker-20\.10\.\d+, moby-20\.10\.\d+", proof.evidence[0])
@@ -22,28 +19,24 @@ def test_proof_tells_what_it_covered_and_how_to_repeat_it(draft: Callable[..., D
 
 
 class TestExactChange:
-    def test_drop_is_exact_as_well(self, draft: Callable[..., Draft]) -> None:
-        assert draft(demotion=Demotion.DROP).passes("exact-change")
-
-    def test_second_commit_is_not_blamed_for_the_first(self, draft: Callable[..., Draft]) -> None:
-        series = draft().edit(LIFTED, "export AUTO_GOPATH=1", "export AUTO_GOPATH=0")
+    def test_second_commit_is_not_blamed_for_the_first(self) -> None:
+        series = drafted().edit(LIFTED, "export AUTO_GOPATH=1", "export AUTO_GOPATH=0")
         assert series.passes("exact-change")
 
-    def test_first_commit_is_not_blamed_for_the_second(self, draft: Callable[..., Draft]) -> None:
-        series = draft().edit(DEMOTED, "export AUTO_GOPATH=1", "export AUTO_GOPATH=0")
+    def test_first_commit_is_not_blamed_for_the_second(self) -> None:
+        series = drafted().edit(DEMOTED, "export AUTO_GOPATH=1", "export AUTO_GOPATH=0")
         assert series.passes("no-rebuild")
 
-    @pytest.mark.parametrize("demotion", Demotion)
-    def test_entry_is_exact_in_the_command_itself(self, draft: Callable[..., Draft], demotion: Demotion) -> None:
-        series = draft(demotion=demotion)
+    def test_entry_is_exact_in_the_command_itself(self) -> None:
+        series = drafted()
         flag = "${lib.makeBinPath [ rootlesskit fuse-overlayfs ]}"
         before = kit("lib.makeBinPath [ slirp4netns ]", series.texts[BEFORE].replace("$extraUserPath", flag))
-        lifted, demoted = rewrite(before, demotion=demotion)
+        lifted, demoted = rewrite(before)
         assert replace(series, texts={BEFORE: before, LIFTED: lifted, DEMOTED: demoted}).passes("exact-change")
 
 
-def test_claim_about_a_commit_that_is_not_there_is_not_run(draft: Callable[..., Draft]) -> None:
-    series = draft()
+def test_claim_about_a_commit_that_is_not_there_is_not_run() -> None:
+    series = drafted()
     proof = series.prove("exact-change", without={"demote"})
     assert (proof.status, proof.reason) == (Status.NOT_RUN, "because the patch leaves the wrapper's PATH as it is")
     for name in ("no-rebuild", "overridable"):

@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.asking import docker, proved
-from tests.docker.conftest import Draft, source_of
+from tests.docker.conftest import drafted, source_of
 from tests.progress import Steps
 from tests.trees import trees
 from toolkit.docker import module
@@ -41,29 +41,28 @@ def proven(case: DockerCase, added: Added | None, name: str = MODULE) -> Proof:
 
 
 @pytest.fixture
-def failure(draft: Callable[..., Draft]) -> Callable[[TreeCommit], str]:
+def failure() -> Callable[[TreeCommit], str]:
     """Return what proves a commit, and gives all that the proof says against it."""
 
     def prove(commit: TreeCommit) -> str:
-        proof = proven(draft().case(), mailed(commit))
+        proof = proven(drafted().case(), mailed(commit))
         assert proof.status is Status.FAILED, proof
         return "\n".join((proof.reason or "", *proof.evidence))
 
     return prove
 
 
-@pytest.mark.parametrize("layout", ["29.6", "24.0"])
-@pytest.mark.parametrize("demotion", Demotion)
-def test_proof_holds_for_what_is_written(layout: str, demotion: Demotion, draft: Callable[..., Draft]) -> None:
+@pytest.mark.parametrize(("layout", "demotion"), [("29.6", Demotion.DROP), ("24.0", Demotion.SUFFIX)])
+def test_proof_holds_for_what_is_written(layout: str, demotion: Demotion) -> None:
     source = source_of(layout)
-    proof = proven(draft(layout, demotion=demotion).case(), mailed(module.prepare(source), source))
+    proof = proven(drafted(layout, demotion=demotion).case(), mailed(module.prepare(source), source))
     assert (proof.status, proof.reason) == (Status.PASSED, None), proof
     assert "applies" in proof.evidence
     assert proof.commands
 
 
-def test_proof_is_there_only_for_the_commit(draft: Callable[..., Draft]) -> None:
-    case = draft().case()
+def test_proof_is_there_only_for_the_commit() -> None:
+    case = drafted().case()
     names = [claim.name for claim in catalogue.of(case)]
     assert names == [claim.name for claim in catalogue.CLAIMS]
     added = mailed(module.prepare(source_of("29.6")))
@@ -72,8 +71,8 @@ def test_proof_is_there_only_for_the_commit(draft: Callable[..., Draft]) -> None
 
 
 @pytest.mark.parametrize("tree", trees())
-def test_option_holds_in_the_module_of_a_real_nixos(tree: Path, draft: Callable[..., Draft]) -> None:
-    made = draft("29.6")
+def test_option_holds_in_the_module_of_a_real_nixos(tree: Path) -> None:
+    made = drafted("29.6")
     source = replace(made.source, root=tree)
     if not (tree / module.FILE).exists():
         with pytest.raises(ToolkitError, match=f"^{module.FILE}: "):
@@ -134,13 +133,13 @@ def test_wrong_test_is_caught(failure: Callable[[TreeCommit], str]) -> None:
     assert "no container publishes port 80" in failure(edited(module.TEST, "--publish=80:80", "--publish=8080:80"))
 
 
-def test_module_that_does_not_evaluate_by_itself_is_not_run(draft: Callable[..., Draft]) -> None:
+def test_module_that_does_not_evaluate_by_itself_is_not_run() -> None:
     commit = module.prepare(source_of("29.6"))
     file, *others = commit.files
     assert file.before is not None
     foreign = (b"  pkgs,\n", b"  pkgs,\n  stranger,\n")
     strange = replace(file, before=file.before.replace(*foreign), after=file.after.replace(*foreign))
-    proof = proven(draft().case(), mailed(replace(commit, files=(strange, *others))))
+    proof = proven(drafted().case(), mailed(replace(commit, files=(strange, *others))))
     assert proof.status is Status.NOT_RUN
     assert proof.reason is not None
     assert proof.reason.startswith("because the module does not evaluate with stand-ins: ")
@@ -154,11 +153,11 @@ def test_commit_without_a_note_or_with_another_file_is_caught(failure: Callable[
     assert "the commit also touches COPYING" in failure(replace(commit, files=(*commit.files, stranger)))
 
 
-def test_mail_that_does_not_apply_is_caught(draft: Callable[..., Draft]) -> None:
+def test_mail_that_does_not_apply_is_caught() -> None:
     added = mailed(module.prepare(source_of("29.6")))
     broken = replace(added.patch, content=added.patch.content.replace(b"\n - `log-viewer`", b"\n - `log-reader`"))
     assert broken != added.patch
-    case = draft().case()
+    case = drafted().case()
     proof = proven(case, replace(added, patch=broken))
     assert proof.status is Status.FAILED
     assert proof.reason is not None
@@ -169,8 +168,8 @@ def test_mail_that_does_not_apply_is_caught(draft: Callable[..., Draft]) -> None
     assert proven(case, read).status is Status.FAILED
 
 
-def test_source_that_is_not_at_hand_is_not_run(draft: Callable[..., Draft]) -> None:
-    case = draft().case()
+def test_source_that_is_not_at_hand_is_not_run() -> None:
+    case = drafted().case()
     added = mailed(module.prepare(source_of("29.6")))
     proof = proven(case, module.read_back([added.patch], replace(case.source, root=None)))
     assert (proof.status, proof.reason) == (
@@ -179,10 +178,10 @@ def test_source_that_is_not_at_hand_is_not_run(draft: Callable[..., Draft]) -> N
     )
 
 
-def test_test_evaluates_in_the_tree(draft: Callable[..., Draft]) -> None:
+def test_test_evaluates_in_the_tree() -> None:
     depth = Depth(tier=Tier.TREE, systems=("x86_64-linux",))
     request = docker(source=SourceRequest(offline=True), depth=depth)
-    case = deepened(replace(draft().case(), request=request), progress=Steps())
+    case = deepened(replace(drafted().case(), request=request), progress=Steps())
     name = f"{MODULE}-test"
     proof = proven(case, mailed(module.prepare(source_of("29.6"))), name)
     assert proof.status is Status.PASSED, proof

@@ -1,10 +1,13 @@
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.docker.conftest import Draft
+from tests.docker.conftest import drafted
+from toolkit import specimen
+from toolkit.docker import TARGET
 from toolkit.model import Report, Status
 
 
@@ -14,53 +17,39 @@ def overlay(proposals: Callable[..., tuple[Path, Report]], tmp_path: Path) -> Pa
     return shutil.copytree(proposals()[0] / "overlay", tmp_path / "overlay")
 
 
-def test_overlay_of_the_proposal_gives_the_derivations_of_the_series(
-    draft: Callable[..., Draft], overlay: Path
-) -> None:
-    proof = draft().prove("overlay", overlay=overlay)
+def test_overlay_of_the_proposal_gives_the_derivations_of_the_series(overlay: Path) -> None:
+    proof = drafted().prove("overlay", overlay=overlay)
     assert (proof.status, proof.covers) == (Status.PASSED, "2 releases, x86_64-linux, in the specimen's package set")
     assert [line.partition(": ")[0] for line in proof.evidence] == ["docker_25", "docker_29"]
 
 
-def test_overlay_with_another_docker_file_is_named_by_release(draft: Callable[..., Draft], overlay: Path) -> None:
-    series = draft()
-    shutil.copy(series.source.directory / "default.nix", overlay / "docker" / "default.nix")
-    failure = series.failure("overlay", overlay=overlay)
-    assert failure.startswith("docker_25: /nix/store/")
-    assert failure.count(" by the overlay, /nix/store/") == 2
+@pytest.mark.parametrize(
+    ("name", "old", "new", "said", "count"),
+    [
+        ("docker/default.nix", r"(?s).*", (specimen.path() / TARGET).read_text(), "docker_25: /nix/store/", 2),
+        ("docker/default.nix", 'runcRev = "v1.3.6"', 'runcRev = "v1.3.7"', "docker_29: /nix/store/", 1),
+        ("docker/cli-plugin-dirs-from-environment.patch", r"\Z", "more\n", "docker_29: /nix/store/", 1),
+        # A release that the overlay lacks is as it was.
+        ("default.nix", "    docker_25\n", "", "docker_25: /nix/store/", 1),
+        ("default.nix", r"(?s).*", 'final: prev: { docker_29 = throw "broken"; }\n', "docker_29: it throws", 2),
+    ],
+    ids=["unchanged file", "one release", "file beside it", "release that is missing", "throws"],
+)
+def test_overlay_that_gives_something_else_is_named_by_release(  # noqa: PLR0913, PLR0917 - a table
+    overlay: Path, name: str, old: str, new: str, said: str, count: int
+) -> None:
+    path = overlay / name
+    text, found = re.subn(old, lambda _: new, path.read_text(), count=1)
+    assert found
+    path.write_text(text)
+    failure = drafted().failure("overlay", overlay=overlay)
+    assert said in failure
+    assert failure.count(" by the overlay, ") == count
 
 
-def test_change_in_one_release_is_named_alone(draft: Callable[..., Draft], overlay: Path) -> None:
-    path = overlay / "docker" / "default.nix"
-    path.write_text(path.read_text().replace('runcRev = "v1.3.6"', 'runcRev = "v1.3.7"'))
-    failure = draft().failure("overlay", overlay=overlay)
-    assert failure.startswith("docker_29: /nix/store/")
-    assert failure.count(" by the overlay, ") == 1
-
-
-def test_file_beside_it_that_differs_is_caught(draft: Callable[..., Draft], overlay: Path) -> None:
-    with (overlay / "docker" / "cli-plugin-dirs-from-environment.patch").open("a") as file:
-        file.write("more\n")
-    assert draft().failure("overlay", overlay=overlay).startswith("docker_29: /nix/store/")
-
-
-def test_release_that_the_overlay_lacks_is_as_it_was(draft: Callable[..., Draft], overlay: Path) -> None:
-    path = overlay / "default.nix"
-    assert "    docker_25\n" in path.read_text()
-    path.write_text(path.read_text().replace("    docker_25\n", ""))
-    failure = draft().failure("overlay", overlay=overlay)
-    assert failure.startswith("docker_25: /nix/store/")
-    assert failure.count(" by the overlay, ") == 1
-
-
-def test_overlay_that_does_not_evaluate_is_a_failure(draft: Callable[..., Draft], overlay: Path) -> None:
-    (overlay / "default.nix").write_text('final: prev: { docker_29 = throw "broken"; }\n')
-    assert "docker_29: it throws by the overlay, " in draft().failure("overlay", overlay=overlay)
-
-
-def test_overlay_that_is_missing_is_not_run(draft: Callable[..., Draft], overlay: Path) -> None:
-    proof = draft().prove("overlay")
+def test_overlay_that_is_missing_is_not_run(overlay: Path) -> None:
+    proof = drafted().prove("overlay")
     assert (proof.status, proof.reason) == (Status.NOT_RUN, "because an overlay is made only for unlet's own series")
-    proof = draft().prove("overlay", overlay=overlay, missing=("update.sh",))
+    proof = drafted().prove("overlay", overlay=overlay, missing=("update.sh",))
     reason = "because the overlay lacks files that were not found: update.sh"
     assert (proof.status, proof.reason) == (Status.NOT_RUN, reason)

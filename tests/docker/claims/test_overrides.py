@@ -1,15 +1,10 @@
-from collections.abc import Callable
-
-import pytest
-
 from tests import designs
-from tests.docker.conftest import Draft
+from tests.docker.conftest import drafted
 from tests.docker.spoiled import designed
 from toolkit.docker.case import DEMOTED, LIFTED, spread
 from toolkit.model import Status
 
 SET = "the specimen's package set"
-LEFT = "because the patch leaves the components where they are"
 
 
 def test_proof_tells_what_it_covered() -> None:
@@ -45,25 +40,16 @@ def test_error_that_nix_cannot_catch_ends_one_method_and_no_other() -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["overridable", "compatible", "capture-safe"])
-def test_patch_that_lifts_nothing_is_not_judged(name: str) -> None:
-    proof = designed("hidden").prove(name, without={"lift"})
-    assert (proof.status, proof.covers, proof.reason) == (Status.NOT_RUN, "nothing", LEFT)
-
-
 class TestCompatible:
-    def test_rows_that_a_layout_cannot_have_say_why(self, draft: Callable[..., Draft]) -> None:
-        evidence = draft("20.10.14").prove("compatible").evidence
+    def test_rows_that_a_layout_cannot_have_say_why(self) -> None:
+        evidence = drafted("20.10.14").prove("compatible").evidence
         assert "override { initSupport = true; }: not applicable: no package has these arguments" in evidence
 
-    def test_every_row_is_counted(self, draft: Callable[..., Draft]) -> None:
-        proof = draft().prove("compatible")
-        assert proof.covers == f"36 overrides, 18 kinds; docker_29, docker_25 on x86_64-linux, in {SET}"
-        assert len(proof.evidence) == 18
-
-    def test_override_that_comes_to_have_its_effect_is_no_difference_and_is_said(self) -> None:
+    def test_every_row_is_counted_and_override_that_comes_to_have_its_effect_is_said_to(self) -> None:
         proof = designed("move").prove("compatible")
         assert (proof.status, proof.reason) == (Status.PASSED, None)
+        assert proof.covers == f"36 overrides, 18 kinds; docker_29, docker_25 on x86_64-linux, in {SET}"
+        assert len(proof.evidence) == 18
         gained = [line for line in proof.evidence if line.endswith("2 had no effect before and have it now")]
         assert [line.rpartition(":")[0] for line in gained] == [
             "overrideAttrs (old: { moby = old.moby.overrideAttrs …; })",
@@ -71,10 +57,3 @@ class TestCompatible:
             "that, then overrideAttrs { docker-runc = …; }",
             "overrideAttrs { docker-runc = …; }, then that",
         ]
-
-
-@pytest.mark.parametrize("name", ["override-attrs", "component-overrides", "hidden"])
-def test_option_and_hidden_parameter_take_nothing_from_the_set(name: str) -> None:
-    proof = designed(name).prove("capture-safe")
-    assert (proof.status, proof.reason) == (Status.PASSED, None)
-    assert proof.covers == f"2 package sets; docker_29, docker_25 on x86_64-linux, in {SET}"

@@ -51,7 +51,8 @@ def lines(*words: str) -> str:
 
 
 FILES: dict[str, tuple[tuple[str, str], ...]] = {
-    "config and pkgs as arguments": (
+    "config and pkgs as arguments, releases in two sets, one overridden twice, and aliases of those that were removed, "
+    "components in passthru, and makeBinaryWrapper by its name": (
         (HEAD, "{ lib, callPackage, config, pkgs, ... }:"),
         ("              iproute2\n              iptables\n", "              pkgs.iproute2\n              iptables\n"),
         (
@@ -59,8 +60,6 @@ FILES: dict[str, tuple[tuple[str, str], ...]] = {
             "aliases = toString (config.allowAliases or true);\n"
             + INPUTS.replace("[ makeBinaryWrapper", "with pkgs; [ makeBinaryWrapper pkg-config"),
         ),
-    ),
-    "releases in two sets, one that is overridden twice, and aliases of releases that were removed": (
         ("\n  docker_29 =", "\n} // lib.optionalAttrs true {\n  docker_29 ="),
         (CALL, f"(({CALL}"),
         (
@@ -74,8 +73,6 @@ FILES: dict[str, tuple[tuple[str, str], ...]] = {
             "\n}\n",
             '\n  docker_24 = throw "docker_24 was removed";\n  docker_23 = lib.warn "old" (throw "removed");\n}\n',
         ),
-    ),
-    "components in passthru, and makeBinaryWrapper by its name": (
         (
             "          inherit moby-src;\n",
             lines(
@@ -159,7 +156,7 @@ def test_components_that_docker_may_lack_as_attributes_become_parameters_or_are_
     (lifted,) = rewrite(file, steps)
     texts: dict[str, str] = {BEFORE: text, LIFTED: lifted, DEMOTED: lifted}
     draft = Draft(source=replace(source, content=text.encode()), demotion=Demotion.SUFFIX, texts=texts)
-    for name in ("no-rebuild", "overridable", "compatible", "capture-safe"):
+    for name in ("no-rebuild", "overridable"):
         proof = draft.prove(name, without={"demote"}, demotion=None)
         assert (proof.status, proof.reason) == (Status.PASSED, None), name
 
@@ -185,7 +182,7 @@ class TestFileThatStandInsAreNotEnoughFor:
         [("lib.nothingOfTheKind", "attribute 'nothingOfTheKind' missing"), ('throw "not here"', "not here")],
     )
     def test_nothing_has_failed(self, text: str, why: str) -> None:
-        evaluated = ("no-rebuild", "exact-change", "overridable", "compatible", "capture-safe")
+        evaluated = ("exact-change", "overridable", "compatible")
         proofs = proved(series(using(text)).case(), evaluated, progress=Steps())
         reason = f"because the file cannot be evaluated in the stand-in tree: {why}; '--tier tree' asks a whole nixpkgs"
         assert {(proof.status, proof.covers, proof.reason) for proof in proofs} == {(Status.NOT_RUN, "nothing", reason)}

@@ -21,6 +21,10 @@ from toolkit.lift.plan import Design
 
 SUFFIX = r'--suffix PATH : "\$\{lib\.makeBinPath \[ rootlesskit \]\}"'
 OTHERWISE = "rootlesskit does not get into the script by a list"
+BESIDE = "this comment stands beside rootlesskit, which leaves the list"
+EMPTY = "nothing would be left in this list, and an empty PATH entry means the current directory"
+TWICE = "rootlesskit is in the prefix more than once"
+UNKNOWN = "this list is not an argument of makeBinPath"
 
 
 # The list
@@ -48,42 +52,30 @@ def test_only_the_element_leaves_the_list(before: str, after: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("list_", "remark"),
+    ("path", "needle", "said"),
     [
-        ("[\n rootlesskit # remark\n slirp4netns\n]", "# remark"),
-        ("[\n /* remark */ rootlesskit\n slirp4netns\n]", "/* remark */"),
-        ("[ slirp4netns rootlesskit /* remark */ ]", "/* remark */"),
+        ("lib.makeBinPath [\n rootlesskit # remark\n slirp4netns\n]", "# remark", BESIDE),
+        ("lib.makeBinPath [\n /* remark */ rootlesskit\n slirp4netns\n]", "/* remark */", BESIDE),
+        ("lib.makeBinPath [ slirp4netns rootlesskit /* remark */ ]", "/* remark */", BESIDE),
+        # It is refused before anything is lifted.
+        ("lib.makeBinPath [ rootlesskit ]", "rootlesskit ]", EMPTY),
+        ("lib.makeBinPath [ rootlesskit slirp4netns rootlesskit ]", "rootlesskit ]", TWICE),
+        ("lib.makeBinPath [ (lib.getBin rootlesskit) slirp4netns ]", "rootlesskit) slirp", OTHERWISE),
+        ("lib.makeBinPath [ rootlesskit.bin slirp4netns ]", "rootlesskit.bin", OTHERWISE),
+        ("lib.makeBinPath [ runc.rootlesskit slirp4netns ]", "rootlesskit slirp", OTHERWISE),
+        ('"${rootlesskit}/bin:${lib.makeBinPath [ slirp4netns ]}"', "rootlesskit}/bin", OTHERWISE),
+        (
+            "lib.makeBinPath (builtins.attrValues { inherit rootlesskit slirp4netns; })",
+            "rootlesskit slirp",
+            OTHERWISE,
+        ),
+        ('lib.concatStringsSep ":" [ rootlesskit slirp4netns ]', "rootlesskit slirp", UNKNOWN),
+        ("lib.makeBinPath (map lib.id [ rootlesskit slirp4netns ])", "rootlesskit slirp", UNKNOWN),
     ],
 )
-def test_comment_beside_the_element_is_refused(list_: str, remark: str) -> None:
-    text = kit(f"lib.makeBinPath {list_}")
-    assert refusal(text) == f"{place(text, remark)}: this comment stands beside rootlesskit, which leaves the list"
-
-
-def test_list_that_would_be_empty_is_refused_before_anything_is_lifted() -> None:
-    text = kit("lib.makeBinPath [ rootlesskit ]")
-    left = "nothing would be left in this list, and an empty PATH entry means the current directory"
-    assert refusal(text) == f"{place(text, 'rootlesskit ]')}: {left}"
-
-
-def test_element_that_stands_there_twice_is_refused() -> None:
-    text = kit("lib.makeBinPath [ rootlesskit slirp4netns rootlesskit ]")
-    assert refusal(text) == f"{place(text, 'rootlesskit ]')}: rootlesskit is in the prefix more than once"
-
-
-@pytest.mark.parametrize(
-    ("path", "needle"),
-    [
-        ("lib.makeBinPath [ (lib.getBin rootlesskit) slirp4netns ]", "rootlesskit) slirp"),
-        ("lib.makeBinPath [ rootlesskit.bin slirp4netns ]", "rootlesskit.bin"),
-        ("lib.makeBinPath [ runc.rootlesskit slirp4netns ]", "rootlesskit slirp"),
-        ('"${rootlesskit}/bin:${lib.makeBinPath [ slirp4netns ]}"', "rootlesskit}/bin"),
-        ("lib.makeBinPath (builtins.attrValues { inherit rootlesskit slirp4netns; })", "rootlesskit slirp"),
-    ],
-)
-def test_use_other_than_in_a_list_is_refused(path: str, needle: str) -> None:
+def test_list_from_which_it_cannot_leave_is_refused(path: str, needle: str, said: str) -> None:
     text = kit(path)
-    assert refusal(text) == f"{place(text, needle)}: {OTHERWISE}"
+    assert refusal(text) == f"{place(text, needle)}: {said}"
 
 
 def test_list_that_nix_puts_into_the_flag_is_changed_where_it_stands() -> None:
@@ -98,18 +90,6 @@ def test_list_that_nix_puts_into_the_flag_is_changed_where_it_stands() -> None:
 def test_list_in_a_variable_of_the_environment_is_found(strategy: Design) -> None:
     text = sub(r"extraUserPath =", "env.extraUserPath =")
     assert "rootlesskit\n" not in rewrite(text, strategy)[1].partition("env.extraUserPath")[2].partition(";")[0]
-
-
-@pytest.mark.parametrize(
-    ("path", "said"),
-    [
-        ('lib.concatStringsSep ":" [ rootlesskit slirp4netns ]', "this list is not an argument of makeBinPath"),
-        ("lib.makeBinPath (map lib.id [ rootlesskit slirp4netns ])", "this list is not an argument of makeBinPath"),
-    ],
-)
-def test_list_of_which_something_unknown_is_made_is_refused(path: str, said: str) -> None:
-    text = kit(path)
-    assert refusal(text) == f"{place(text, 'rootlesskit slirp')}: {said}"
 
 
 @EVERY_STRATEGY
@@ -210,19 +190,15 @@ def test_suffix_stands_behind_the_prefix_in_the_same_command(new: str, strategy:
 
 
 @pytest.mark.parametrize(
-    ("new", "margin"),
+    ("new", "before", "margin"),
     [
-        ('makeWrapper {0} {1} --prefix PATH : "{3}"', 14),
-        ('makeWrapper {0} {1} \\\n{2}      --prefix PATH : "{3}"', 20),
+        ('makeWrapper {0} {1} --prefix PATH : "{3}"', 'extraUserPath"', "{14}"),
+        ('makeWrapper {0} {1} \\\n{2}      --prefix PATH : "{3}"', 'extraUserPath"', "{20}"),
+        ('makeWrapper {0} {1} \\\n{2}--prefix PATH : "{3}" \\\n{2}--suffix A : "b c"', '"b c"', "+"),
     ],
 )
-def test_suffix_stands_below_the_flag_before_it(new: str, margin: int) -> None:
-    assert re.search(rf'extraUserPath" \\\n {{{margin}}}{SUFFIX}$', demoted(command(new)), re.MULTILINE)
-
-
-def test_suffix_stands_behind_the_other_flags() -> None:
-    text = command('makeWrapper {0} {1} \\\n{2}--prefix PATH : "{3}" \\\n{2}--suffix A : "b c"')
-    assert re.search(rf'"b c" \\\n +{SUFFIX}$', demoted(text), re.MULTILINE)
+def test_suffix_stands_below_the_last_flag(new: str, before: str, margin: str) -> None:
+    assert re.search(rf"{before} \\\n {margin}{SUFFIX}$", demoted(command(new)), re.MULTILINE)
 
 
 def test_second_suffix_is_refused() -> None:

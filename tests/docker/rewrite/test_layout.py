@@ -65,14 +65,10 @@ def attributes(text: str) -> list[str]:
     return [*file_of(text).releases()]
 
 
-def test_quoted_release_is_known_by_its_name() -> None:
-    text = sub(r"^  docker_29 =", '  "docker_29" =')
+def test_quoted_release_is_known_by_its_name_and_one_that_begins_alike_is_none() -> None:
+    text = sub(r"\n\}\n*\Z", "\n  docker_latest = null;\n}\n", sub(r"^  docker_29 =", '  "docker_29" ='))
     assert attributes(text) == ["docker_25", "docker_29"]
     assert list(file_of(text).release_blocks()) == ["docker_25", "docker_29"]
-
-
-def test_other_name_that_begins_alike_is_no_release() -> None:
-    assert attributes(sub(r"\n\}\n*\Z", "\n  docker_latest = null;\n}\n")) == ["docker_25", "docker_29"]
 
 
 @pytest.mark.parametrize(
@@ -168,9 +164,6 @@ def test_versions_compare_by_their_numbers(versions: list[str | None], highest: 
 def test_bytes_that_are_no_text_are_refused(content: bytes) -> None:
     with pytest.raises(ToolkitError, match=r"^default\.nix:?[\d:]* "):
         docker_file(content, name="default.nix")
-
-
-def test_syntax_error_of_the_grammar_has_the_files_name() -> None:
     with pytest.raises(NixSyntaxError, match=r"^default\.nix:1:6: "):
         docker_file(b"{ a = ; }\n", name="default.nix")
 

@@ -135,18 +135,12 @@ def test_todo_that_is_not_alone_on_its_line_is_refused() -> None:
         assert refusal(text).endswith(f": {ALONE}")
 
 
-def test_todo_in_the_first_line_goes_with_its_line() -> None:
-    assert rewrite(f"# {GOES}...in\n{comment('')}")[0].startswith("{ lib, callPackage }:")
-
-
-def test_todo_at_the_end_of_the_file_goes() -> None:
-    before = text_of()
-    assert series.without_todo(file_of(f"{before}# {GOES}")) == series.without_todo(file_of(before))
-
-
-def test_every_todo_goes() -> None:
+def test_every_todo_goes_with_its_line() -> None:
     line = f"@# {GOES}...in into top-level\n"
     assert "TODO" not in rewrite(comment(line + line))[0]
+    assert rewrite(f"# {GOES}...in\n{comment('')}")[0].startswith("{ lib, callPackage }:")
+    before = text_of()
+    assert series.without_todo(file_of(f"{before}# {GOES}")) == series.without_todo(file_of(before))
 
 
 @pytest.mark.parametrize(

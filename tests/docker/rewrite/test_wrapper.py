@@ -1,3 +1,5 @@
+import itertools
+
 import pytest
 
 from tests.docker.rewrite.conftest import command, file_of, kit, place, refusal, sub, text_of
@@ -8,6 +10,8 @@ from toolkit.docker.rewrite import wrapper
 UNKNOWN = "x.nix: unknown layout: at {} bin/dockerd-rootless is made, or gets rootlesskit, in an unknown way"
 SCRIPT = "''\n            runHook preInstall\n\n            for"
 """The beginning of moby's install phase."""
+FORMS = ("make", "makeBinary", "makeShell")
+SETUP = "bin/dockerd-rootless-setup"
 
 
 def unknown(at: str) -> str:
@@ -48,43 +52,43 @@ def test_package_in_the_command_itself_is_unknown_outside_of_path() -> None:
     assert refusal(text) == unknown(place(text, "rootlesskit}"))
 
 
-@pytest.mark.parametrize(
-    ("path", "expected"),
-    [
-        ("lib.makeBinPath (lib.optional true rootlesskit)", "prefix"),
-        ('"${rootlesskit}/bin"', "prefix"),
-        ("lib.makeBinPath [ runc.rootlesskit ]", "prefix"),
-        ("lib.makeBinPath (builtins.attrValues { inherit rootlesskit; })", "prefix"),
-        ("let kit = [ rootlesskit ]; in lib.makeBinPath kit", "unknown"),
-        ("lib.makeBinPath [ slirp4netns ]", "absent"),
-    ],
+OWN = sub(r"^( +)extraUserPath =", r"\1inherit rootlesskit;\n\g<0>", kit("lib.makeBinPath [ slirp4netns ]"))
+QUOTED = sub(
+    r"extraUserPath =", '"extraUserPath" =', kit('lib.makeBinPath (lib.attrValues { inherit "rootlesskit"; })')
 )
-def test_package_is_followed_into_the_prefix(path: str, expected: str) -> None:
-    assert where(kit(path)) == expected
-
-
-def test_package_is_followed_through_names_that_are_quoted() -> None:
-    text = sub(
-        r"extraUserPath =", '"extraUserPath" =', kit('lib.makeBinPath (lib.attrValues { inherit "rootlesskit"; })')
-    )
-    assert where(text) == "prefix"
+LINKED = r"\1ln -s ${rootlesskit}/bin/rootlesskit $out/libexec/docker/\n\g<0>"
 
 
 @pytest.mark.parametrize(
-    ("pattern", "new"),
+    ("text", "expected"),
     [
-        (r"clientOnly \? ", "clientOnly ? rootlesskit == null || "),
-        (r"^( +)runHook postInstall$", r"\1ln -s ${rootlesskit}/bin/rootlesskit $out/libexec/docker/\n\g<0>"),
+        (kit("lib.makeBinPath (lib.optional true rootlesskit)"), "prefix"),
+        (kit('"${rootlesskit}/bin"'), "prefix"),
+        (kit("lib.makeBinPath [ runc.rootlesskit ]"), "prefix"),
+        (kit("lib.makeBinPath (builtins.attrValues { inherit rootlesskit; })"), "prefix"),
+        (kit("let kit = [ rootlesskit ]; in lib.makeBinPath kit"), "unknown"),
+        (kit("lib.makeBinPath [ slirp4netns ]"), "absent"),
+        (QUOTED, "prefix"),
+        (sub(r"clientOnly \? ", "clientOnly ? rootlesskit == null || "), "unknown"),
+        (sub(r"^( +)runHook postInstall$", LINKED), "unknown"),
+        # A variable of the package's own name.
+        (OWN, "absent"),
+        (sub(r":\$extraUserPath", ":$rootlesskit/bin", OWN), "prefix"),
+        (
+            command('makeWrapper {0} {1} --prefix PATH : "{3}" --suffix PATH : "${{rootlesskit}}/bin"'),
+            "prefix and suffix",
+        ),
+        # A comment is no command and no flag, and another program is not taken for it.
+        (command('# makeWrapper {0} {1} --prefix PATH : "{3}"'), "no wrapper"),
+        (command('makeWrapper {0} {1} \\\n{2}# --prefix PATH : "{3}"'), "absent"),
+        (text_of("states/no-wrapper"), "no wrapper"),
+        *((command(f"makeWrapper {{0}} $out/{name}"), "no wrapper") for name in ("dockerd-rootless.sh", SETUP)),
+        *((text_of().replace("makeWrapper $out", f"{form}Wrapper $out"), "prefix") for form in FORMS),
     ],
+    ids=itertools.count(),
 )
-def test_package_that_gets_there_in_another_way_is_unknown(pattern: str, new: str) -> None:
-    assert where(sub(pattern, new)) == "unknown"
-
-
-def test_variable_of_the_packages_own_name_is_followed() -> None:
-    text = sub(r"^( +)extraUserPath =", r"\1inherit rootlesskit;\n\g<0>", kit("lib.makeBinPath [ slirp4netns ]"))
-    assert where(text) == "absent"
-    assert where(sub(r":\$extraUserPath", ":$rootlesskit/bin", text)) == "prefix"
+def test_place_of_the_package_is_found(text: str, expected: str) -> None:
+    assert where(text) == expected
 
 
 @pytest.mark.parametrize("line", ["kit=${lib.makeBinPath [ rootlesskit ]}", "kit=${rootlesskit}/bin"])
@@ -92,24 +96,3 @@ def test_variable_that_the_script_sets_is_unknown(line: str) -> None:
     text = command('@\n{2}makeWrapper {0} {1} --prefix PATH : "$kit"').replace("@", line)
     text = kit("lib.makeBinPath [ slirp4netns ]", text)
     assert refusal(text) == unknown(place(text, "rootlesskit ]" if "]" in line else "rootlesskit}"))
-
-
-def test_both_flags_are_named() -> None:
-    text = command('makeWrapper {0} {1} --prefix PATH : "{3}" --suffix PATH : "${{rootlesskit}}/bin"')
-    assert where(text) == "prefix and suffix"
-
-
-def test_comment_is_no_command_and_no_flag() -> None:
-    assert where(command('# makeWrapper {0} {1} --prefix PATH : "{3}"')) == "no wrapper"
-    assert where(command('makeWrapper {0} {1} \\\n{2}# --prefix PATH : "{3}"')) == "absent"
-
-
-@pytest.mark.parametrize("name", ["make", "makeBinary", "makeShell"])
-def test_every_form_of_makewrapper_is_known(name: str) -> None:
-    assert where(text_of().replace("makeWrapper $out", f"{name.removesuffix('Wrapper')}Wrapper $out")) == "prefix"
-
-
-@pytest.mark.parametrize("text", ["dockerd-rootless.sh", "bin/dockerd-rootless-setup"])
-def test_other_program_is_not_taken_for_it(text: str) -> None:
-    assert where(text_of("states/no-wrapper")) == "no wrapper"
-    assert where(command(f"makeWrapper {{0}} $out/{text}")) == "no wrapper"

@@ -62,7 +62,7 @@ def test_memory_of_the_stand_in_tree_is_named(unlet: Unlet, clone: Path) -> None
     assert file.read_text() != text
     patch.write_text(git(clone, "diff") + "\n")
     git(clone, "checkout", "--quiet", ".")
-    done = unlet("check", "--patch", patch, "--file", file, "--max-memory", "192", "--json")
+    done = unlet("check", "--patch", patch, "--file", file, *LITTLE, "--json")
     proofs = {proof["name"]: proof for proof in json.loads(done.stdout)["proofs"]}
     said = proofs["no-rebuild"]
     assert (said["status"], said["asked"]) == ("not run", True)
@@ -131,7 +131,7 @@ def test_file_of_docker_that_needs_more_memory_is_unknown_with_the_option(
     git(clone, "commit", "--quiet", "--all", "--message=theirs")
     of_clone = ("track", "--git-dir", clone, "--ref", "master")
     words = of_clone if command == "track" else ("find", "docker", "--nixpkgs", clone)
-    done = unlet(*words, "--max-memory", "384")
+    done = unlet(*words, *LITTLE)
     assert "; --max-memory raises the limit" in done.stdout
 
 

@@ -130,7 +130,7 @@ def test_what_does_not_belong_together_is_named(nixpkgs: Nixpkgs) -> None:
 
 
 def test_a_nixpkgs_that_is_gone_is_the_file_of_the_overlay_without_the_change(nixpkgs: Nixpkgs) -> None:
-    nixpkgs.propose("docker")
+    nixpkgs.propose("docker", only=("demote",))
     shutil.rmtree(nixpkgs.root)
     found = again(nixpkgs.out, proofs=("parse", "applies"))
     assert not found.failed

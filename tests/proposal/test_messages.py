@@ -6,7 +6,12 @@ import pytest
 
 from tests.proposal.nixpkgs import BOARD, Nixpkgs, run
 from toolkit.errors import ToolkitError
+from toolkit.model import Silence, SourceRequest
+from toolkit.proposal import proposing
 from toolkit.proposal.claims import CLAIMS
+from toolkit.proposal.requests import Request
+
+SPECIMEN = SourceRequest(nixpkgs="specimen")
 
 
 def test_a_recipe_without_a_step(tmp_path: Path) -> None:
@@ -30,8 +35,9 @@ def test_a_placeholder_of_an_author_is_said_with_the_line_that_mends_it(
     fact, _, lines = warning.partition("; ")
     assert fact == "series: its author is a placeholder, since git has none"
     assert lines == "git config --global user.name 'YOUR NAME', and user.email, or --author"
-    assert nixpkgs.propose(out="own", author="A <a@b.example>").warnings == ()
-    assert run(tmp_path / "specimen").warnings == ()
+    own, sent_to_nobody = nixpkgs.request(author="A <a@b.example>"), Request(target="notes-server", source=SPECIMEN)
+    for asked in (own, sent_to_nobody):
+        assert [*proposing.nameless(proposing.mailed(proposing.choose(asked, progress=Silence())))] == []
 
 
 def test_a_script_that_looks_for_what_a_lift_changes(nixpkgs: Nixpkgs) -> None:

@@ -49,7 +49,6 @@ BELOW_A_ROOT = ("sources", "lift", "proposal", "reach", "track", "docker", "git"
 
 OF_OUR_OWN = {
     "docker/claims/building.py": "outputs in the store, which stores.physical has looked at",
-    "docker/claims/rewrapping.py": "the names in outputs in the store",
     "docker/overlay_kinds.py": "a shipped overlay",
     "git/committing.py": "names of git's objects",
     "git/fetching.py": "sizes of git's objects",

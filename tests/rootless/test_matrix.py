@@ -61,7 +61,7 @@ def orders() -> dict[str, PathOrder]:
         given[stage] = {"series": str(trees.changed(stand_in, {TARGET: contents[stage]}).root)}
     names = {"before": "plain.moby", "rewrapped": "overlay"}
     return {
-        stage: building.read_wrapper(*building.build(building.dockers(case, **each), [name], unchanged=[]))
+        stage: building.read_wrapper(*building.build(building.dockers(case, **each), [name]))
         for stage, each in given.items()
         for name in [names.get(stage, "series.moby")]
     }

@@ -17,7 +17,7 @@ from toolkit.lift import rewriting
 from toolkit.lift.plan import LiftWay
 from toolkit.model import Step
 from toolkit.nix.edit import Edit, apply
-from toolkit.nix.tree import Node, lost_comments
+from toolkit.nix.tree import lost_comments
 from toolkit.track.readings import STRANGE, Overridable, Reading, State
 
 
@@ -78,8 +78,9 @@ def _require_comments(before: DockerFile, after: DockerFile) -> None:
             )
 
 
-_ALONE = re.compile(rf"(?:#|/\*)\s*{TODO.pattern}[^\n]*")
-_NEXT_LINE = re.compile(r"[ \t]*\n([ \t]*)#(?!\s*(?:TODO|FIXME|XXX)\b)")
+_COMMENT = rf"(?:#[ \t]*{TODO.pattern}[^\n]*|/\*[ \t]*{TODO.pattern}[^\n]*\*/[ \t]*)"
+_LINE = re.compile(rf"([ \t]*){_COMMENT}(?:\n(?!\1#(?![ \t]*(?:TODO|FIXME|XXX)\b))|\Z)")
+"""The line of a TODO that no comment goes on with on the next one."""
 
 
 def without_todo(file: DockerFile) -> str:
@@ -87,18 +88,12 @@ def without_todo(file: DockerFile) -> str:
 
     Raise RefusalError if a comment contains more than the TODO, or is not alone on its line.
     """
-    return apply(file.text, [_removal(file, comment) for comment in file.todos()])
-
-
-def _removal(file: DockerFile, comment: Node) -> Edit:
-    text = file.text
-    line_start = text.rfind("\n", 0, comment.start) + 1
-    rest = text[comment.end :].partition("\n")[0]
-    goes_on = _NEXT_LINE.match(text, comment.end)
-    is_longer = goes_on is not None and len(goes_on[1]) == comment.start - line_start
-    is_beside = bool((text[line_start : comment.start] + rest).strip())
-    if _ALONE.fullmatch(comment.text) is None or is_longer or is_beside:
-        fact = "the TODO, which is to be removed, is not alone on its line and in its comment"
-        hint = "put an empty line, or code, between the TODO and the comment that should stay"
-        raise RefusalError(f"{file.at(comment)}: {fact}", hint=hint)
-    return Edit(line_start, comment.end + len(rest) + 1, "")
+    edits: list[Edit] = []
+    for comment in file.todos():
+        line = _LINE.match(file.text, file.text.rfind("\n", 0, comment.start) + 1)
+        if line is None:
+            fact = "the TODO, which is to be removed, is not alone on its line and in its comment"
+            hint = "put an empty line, or code, between the TODO and the comment that should stay"
+            raise RefusalError(f"{file.at(comment)}: {fact}", hint=hint)
+        edits.append(Edit(*line.span(), ""))
+    return apply(file.text, edits)

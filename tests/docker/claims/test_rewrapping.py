@@ -92,7 +92,7 @@ def test_overlay_that_does_nothing_is_found(case: Callable[..., DockerCase]) -> 
         ),
         (
             ("          rm $out/bin/dockerd-rootless\n", "          rm $out/bin/dockerd-rootless; echo >$out/new\n"),
-            "new is in one of them only",
+            "new is not docker's",
         ),
     ],
 )

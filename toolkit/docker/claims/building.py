@@ -33,14 +33,14 @@ def builds(case: DockerCase) -> Finding:
     changed = trees.changed(case.stand_in, {case.target: case.after.content})
     arguments = dockers(case, series=str(changed.root))
     names = ("plain.moby", "series.moby", "series")
-    before, after, docker = build(arguments, names, unchanged=("plain.moby", "plain"))
+    before, after, docker = build(arguments, names)
     try:
         old = read_wrapper(before)
     except ToolkitError as error:
         raise NotRunError(error.message) from error
     new = read_wrapper(after)
     failures = [*path_changes(old, new, demotion=case.demotion if case.demoted else None)]
-    files = [_listing(moby) for moby in (before, after)]
+    files = [listing(moby) for moby in (before, after)]
     others = sorted({*files[0], *files[1]} - {str(WRAPPER)})
     failures += [f"{name} differs" for name in others if files[0].get(name) != files[1].get(name)]
     link = stores.physical(docker) / WRAPPER
@@ -88,11 +88,8 @@ def dockers(case: DockerCase, **others: str) -> dict[str, str]:
     return {"tree": str(tree.root), "attribute": case.releases[-1], "tools": tools, **others}
 
 
-def build(arguments: Mapping[str, str], names: Sequence[str], *, unchanged: Sequence[str]) -> tuple[Path, ...]:
-    """Build attributes of dockers.nix; `unchanged` ones come from the original file.
-
-    Raise NotRunError if the unchanged ones fail or Nix has no sandbox; CommandError if others fail.
-    """
+def build(arguments: Mapping[str, str], names: Sequence[str]) -> tuple[Path, ...]:
+    """Build attributes of dockers.nix; raise NotRunError if the unchanged docker fails too, or Nix has no sandbox."""
     try:
         outputs = evaluator.build(EXPRESSION, arguments, names)
     except CommandError as error:
@@ -102,7 +99,7 @@ def build(arguments: Mapping[str, str], names: Sequence[str], *, unchanged: Sequ
         if error.status < 0:
             raise
         try:
-            evaluator.build(EXPRESSION, arguments, unchanged)
+            evaluator.build(EXPRESSION, arguments, ["plain.moby", "plain"])
         except CommandError as same:
             why = program.reason(same)
             raise NotRunError(
@@ -149,15 +146,15 @@ def _own(entry: str) -> str:
     return re.sub(r"^/nix/store/[^/]+(?=/libexec/docker$)", "/moby", entry)
 
 
-def _listing(output: Path) -> dict[str, str]:
+def listing(output: Path) -> dict[str, str]:
     """Return name → kind and content of all below a store path, its own path left out."""
-    listing: dict[str, str] = {}
+    found: dict[str, str] = {}
     root = stores.physical(output)
     for path in root.rglob("*"):
         name = str(path.relative_to(root))
         if path.is_symlink():
-            listing[name] = f"link {path.readlink()}".replace(str(output), "")
+            found[name] = f"link {path.readlink()}".replace(str(output), "")
         elif path.is_file():
             content = path.read_bytes().replace(str(output).encode(), b"")
-            listing[name] = f"{path.stat().st_mode & 0o777:o} {hashlib.sha256(content).hexdigest()}"
-    return listing
+            found[name] = f"{path.stat().st_mode & 0o777:o} {hashlib.sha256(content).hexdigest()}"
+    return found

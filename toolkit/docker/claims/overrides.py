@@ -45,9 +45,8 @@ def overridable(case: DockerCase) -> Finding:
         if paths and {*paths} <= found.worked
     ]
     covers = f"{', '.join(COMPONENTS)}; {', '.join(each.own.package for each in askings)} on {', '.join(case.tried_on)}"
-    finding = replace(
-        finding, covers=covers if finding.not_run is None else finding.covers, failures=(*finding.failures, *known)
-    )
+    covers = covers if finding.not_run is None else finding.covers
+    finding = replace(finding, covers=covers, failures=(*finding.failures, *known))
     is_new = not any(found.works.values()) and not found.failed() and meaning.is_new(meaning.of(case.after.file))
     if finding.failures and is_new:
         return Finding(covers=finding.covers, not_run=f"unknown: {meaning.NEW_WAY}", commands=finding.commands)

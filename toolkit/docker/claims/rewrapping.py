@@ -17,7 +17,7 @@ from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.steps import Demotion
 from toolkit.errors import UsageError
 from toolkit.model import Depth, Tier
-from toolkit.nix import evaluator, limits, stores
+from toolkit.nix import evaluator, limits
 from toolkit.proposal.prove import Claim, Finding, narrowed
 
 EXPRESSION = EXPRESSIONS / "rewrapping.nix"
@@ -105,25 +105,19 @@ def builds(case: DockerCase) -> Finding:
     """Build the wrapper of the newest docker around stand-ins, and read PATH back."""
     arguments = building.dockers(case, overlay=str(_overlay(case)))
     names = ("plain.moby", "plain", "overlay")
-    moby, docker, rewrapped = building.build(arguments, names, unchanged=("plain",))
+    moby, docker, rewrapped = building.build(arguments, names)
     old, new = read_wrapper(moby), read_wrapper(rewrapped)
     return Finding(
         covers=f"{arguments['attribute']}, {len(names)} builds",
-        failures=(*path_changes(old, new, demotion=Demotion.SUFFIX), *other_files(docker, rewrapped)),
+        failures=(*path_changes(old, new, demotion=Demotion.SUFFIX), *_other_files(docker, rewrapped)),
         evidence=(f"before: {show(old)}", f"after: {show(new)}"),
         commands=(evaluator.build_line(building.EXPRESSION, arguments, names),),
     )
 
 
-def other_files(docker: Path, rewrapped: Path) -> Iterator[str]:
-    """Yield the files of the new package that do not link to docker's, except the wrapper."""
-    old, new = stores.physical(docker), stores.physical(rewrapped)
-    names = [{path.relative_to(root) for path in root.rglob("*") if not path.is_dir()} for root in (old, new)]
-    yield from (f"{name} is in one of them only" for name in sorted(names[0] ^ names[1]))
-    for name in sorted(names[0] & names[1] - {WRAPPER}):
-        target = (new / name).readlink() if (new / name).is_symlink() else None
-        own = (old / name).readlink() if (old / name).is_symlink() else docker / name
-        if target not in {docker / name, own}:
-            yield f"{name} is {f'a link to {target}' if target else 'no link'}"
-    if (new / WRAPPER).is_symlink():
-        yield f"{WRAPPER} is still that of docker"
+def _other_files(docker: Path, rewrapped: Path) -> Iterator[str]:
+    """Yield the files of the new package, except the wrapper, that are not docker's and do not link to those."""
+    old, new = building.listing(docker), building.listing(rewrapped)
+    for name in sorted({*old, *new} - {str(WRAPPER)}):
+        if new.get(name) not in {old.get(name, ""), f"link {docker / name}"}:
+            yield f"{name} is not docker's"

@@ -22,11 +22,11 @@ class OverlayUse(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     fact: str | None = None
     values: tuple[str, ...] = ()
     gone: str = "fixed"
-    """What is true once it is not needed."""
+    """The fact once it is not needed."""
 
 
 class Tracking(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What `track` shows of a target beyond any package: further `facts`, and the meanings of `words` in its table.
+    """The part of `track` that differs from other packages: further `facts`, the meanings of `words` in its table.
 
     `overlays` are its kinds of overlays, `without` is a sentence for users who remove theirs.
     """

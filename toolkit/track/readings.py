@@ -52,7 +52,7 @@ class Component(Struct, frozen=True, kw_only=True):
 
 
 class Fact(Struct, frozen=True, kw_only=True):
-    """What only a package's own reader knows, in a word or two; `by` names the decider, as in Reading."""
+    """A fact that only a package's own reader knows, in a word or two; `by` names the decider, as in Reading."""
 
     value: str = UNKNOWN
     by: str | None = None

@@ -110,9 +110,10 @@ def _written_in(root: Path, file: PurePosixPath, likely: str) -> Target:
         return Target(package=package, file=file, systems=place.systems, broken=place.broken)
     other = locate(root, [likely]).get(likely)
     if other is not None or CalledNames.of(root).known(file) is None:
-        where = f"; '{likely}' is in {other.file}" if other is not None else ""
-        fact = f"no attribute path leads to a package that is written here{where}"
-        raise LayoutError(f"{file}: {fact}", hint="name the package itself")
+        fact = "no attribute path leads to a package that is written here"
+        if other is None:
+            raise LayoutError(f"{file}: {fact}")
+        raise LayoutError(f"{file}: {fact}; '{likely}' is in {other.file}", hint="name the package itself")
     return Target(package=likely, file=file)
 
 

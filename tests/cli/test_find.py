@@ -13,6 +13,7 @@ from tests import specimens
 from tests.cli.conftest import Unlet
 from toolkit import specimen
 from toolkit.cli import output
+from toolkit.lift.rewriting import lift
 
 UI = (
     "{ mk, nixosTests }: let src = 1; ui = buildX { inherit src; }; s = runCommand x { } x; in "
@@ -80,8 +81,8 @@ def test_nix_is_asked_about_each_package_that_is_named(unlet: Unlet) -> None:
 def test_overrides_that_work_are_named_and_drawn(unlet: Unlet) -> None:
     tree = unlet.cwd / "tree"
     shutil.copytree(specimen.path(), tree)
-    assert unlet("propose", "notes-server", "--nixpkgs", tree, "--out", "lifted").returncode == 0
-    subprocess.run(["git", "apply", "../lifted/upstream.diff"], cwd=tree, check=True)
+    file = tree / "pkgs/by-name/no/notes-server/package.nix"
+    file.write_text(lift(file.read_text(), name="package.nix").text)
     (part,) = json.loads(unlet("find", "notes-server", "--nixpkgs", tree, "--json").stdout)["packages"][0]["parts"]
     assert (part["name"], part["reached"]) == ("web-ui", True)
     (method,) = part["methods"]

@@ -298,15 +298,6 @@ def test_an_echoed_command_can_be_pasted(tmp_path: Path, monkeypatch: pytest.Mon
     assert pasted.stdout == done.stdout == f"{directory}\na b none it's $HOME\n".encode()
 
 
-def test_find_tells_where_path_has_a_program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    program = tmp_path / "program"
-    program.write_text("")
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert process.find("program") == program
-    assert process.find("other") is None
-
-
 def test_a_program_does_not_hold_a_lock_of_ours(tmp_path: Path) -> None:
     with files.locked(tmp_path):
         started = process.begin(Command(argv=("cat",)))

@@ -6,14 +6,13 @@ from pathlib import Path, PurePosixPath
 import pytest
 from msgspec.structs import replace
 
-from toolkit.cli import proofs, terminal
+from toolkit.cli import proofs
 from toolkit.cli.options import GlobalOptions
 from toolkit.cli.proofs import exit_code, show
 from toolkit.model import Commit, Oid, Patch, Proof, Proposal, Report, Source, SourceRequest, Status, Step
 from toolkit.nix.program import nix_path
 
 OUT = Path("proposal")
-ESCAPE = "\x1b["
 COMMIT = Commit(subject="docker: change", body="", before=b"1", after=b"2")
 PASSED = Proof(name="parse", claim="it parses", status=Status.PASSED, covers="3 files", seconds=0.012)
 FAILED = Proof(
@@ -82,6 +81,9 @@ def test_lines_say_what_is_proven_written_and_next() -> None:
     assert contribute.endswith("  unlet pr --repo DIR --design move")
     assert "nixpkgs.overlays = [ (import ./proposal/overlay) ];" in use
     assert watch.endswith("unlet check proposal")
+    # A third mail is the module's.
+    more = replace(_report(PASSED), files=("series/1", "series/2"))
+    assert plain(more)[-3].endswith(" --only nixos-module")
     foreign = replace(_report(PASSED), proposal=replace(_report(PASSED).proposal, steps=(), patches=()))
     assert plain(foreign, out=None)[2] == "patch    docker: change"
 
@@ -142,11 +144,6 @@ def test_branch_is_made_as_the_proposal_was(
         assert use.endswith("nixpkgs.overlays = [ (import ./proposal/overlay) ];")
 
 
-def test_a_third_mail_is_the_modules() -> None:
-    report = replace(_report(PASSED), files=("series/1", "series/2"))
-    assert plain(report)[-3].endswith(" --only nixos-module")
-
-
 @pytest.mark.parametrize(
     ("proofs", "code"),
     [
@@ -160,22 +157,6 @@ def test_what_was_asked_for_and_not_run_is_no_success(proofs: tuple[Proof, ...],
     assert exit_code(_report(*proofs)) == code
 
 
-def test_drawing_tells_what_the_lines_tell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setenv("COLUMNS", "200")
-    lines = list(proofs.proposal_lines(_report(PASSED, FAILED, NOT_RUN), settings=GlobalOptions(), out=OUT))
-    terminal.paint(lines)
-    assert capsys.readouterr().out.splitlines() == [line.text for line in lines]
-
-
-def test_colours_can_be_forced(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setenv("TERM", "xterm-256color")
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    show(_report(PASSED, FAILED), settings=GlobalOptions(), out=OUT)
-    drawn = capsys.readouterr().out
-    assert f"{ESCAPE}32mpassed{ESCAPE}0m   parse" in drawn
-    assert f"{ESCAPE}1;31mfailed" in drawn
-
-
 @pytest.mark.parametrize("color", ["1", ""])
 def test_nothing_of_a_report_acts_on_the_terminal(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], color: str
@@ -186,7 +167,9 @@ def test_nothing_of_a_report_acts_on_the_terminal(
     proof = replace(FAILED, covers=hostile, reason=hostile, evidence=(hostile + ".",))
     hostile_one = replace(_report(proof), warnings=(hostile,))
     show(hostile_one, settings=GlobalOptions(), out=OUT)
-    printed = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
+    drawn = capsys.readouterr().out
+    assert ("\x1b[1;31mfailed" in drawn) is bool(color)
+    printed = re.sub(r"\x1b\[[0-9;]*m", "", drawn)
     assert printed.count(r"\u202egnp.exe") >= 2
     assert re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]", printed) is None
 

@@ -51,6 +51,11 @@ def lift_version(text: str) -> Lifted:
     return lift(text, LiftWay(design=Design.MOVE, follow=("version",)), name="package.nix")
 
 
+def refused(fact: str, text: str, *, whole: bool = False) -> None:
+    with pytest.raises(RefusalError, match=fact):
+        followed(text, whole=whole)
+
+
 def test_a_let_that_holds_only_the_packages_own_attributes_goes_with_the_part() -> None:
     made = followed(app(), whole=True)
     assert made.text == (
@@ -136,8 +141,7 @@ def test_what_moves_to_where_passthru_shows_a_part_stays_in_its_order(first: str
 
 def test_what_is_used_before_the_package_stays_in_the_let() -> None:
     text = app().replace("buildApp rec", "assert version != null;\nbuildApp rec")
-    with pytest.raises(RefusalError, match="what is followed has to stay in the let"):
-        followed(text, whole=True)
+    refused("what is followed has to stay in the let", text, whole=True)
     assert [(way.design, way.whole) for way in ways(text, LiftChoice(), name="package.nix")] == [
         (Design.MOVE, False),
         (Design.STAY, False),
@@ -202,8 +206,7 @@ def test_what_cannot_go_with_a_source_stays() -> None:
 
 def test_a_function_does_not_become_an_attribute() -> None:
     text = app('  wrapped = name: "${ui}/${name}";\n\n').replace("e = [ ui ];", 'e = [ ui (wrapped "a") ];')
-    with pytest.raises(RefusalError, match=r"package.nix:11:3: 'wrapped' has to move, and is a function, which is no"):
-        followed(text)
+    refused(r"package.nix:11:3: 'wrapped' has to move, and is a function, which is no", text)
 
 
 def test_hashes_of_what_moves_are_said_and_not_that_of_the_packages_own_source() -> None:
@@ -272,20 +275,17 @@ def test_a_part_that_would_be_of_two_versions_is_refused_unless_the_other_descri
     assert followed(app(more, "cache")).moved == ("cache", "ui")
     assert followed(app('  note = "of ${version}";\n\n', "null; meta.description = note")).moved == ("ui",)
     text = app('  flags = [ "-X ${version}" ];\n\n', "flags")
-    with pytest.raises(
-        RefusalError, match=r"package.nix:11:3: 'ui' is made with 'flags', which takes src or version from"
-    ):
-        followed(text)
+    refused(r"package.nix:11:3: 'ui' is made with 'flags', which takes src or version from", text)
     assert followed(app('  meta.changelog = "v${version}";\n\n', "null; meta = meta")).moved == ("ui",)
 
 
 def test_a_part_with_a_source_of_its_own_does_not_follow_the_version_alone() -> None:
     own = 'src = fetchurl { name = "${VERSION}"; }'
     text = app().replace("inherit version src;\n    cache", f"inherit version;\n    {own};\n    cache")
-    with pytest.raises(
-        RefusalError, match=r"package.nix:11:3: src or version of the package does not change the source of 'ui'"
-    ):
-        followed(text.replace("${VERSION}", "1"))
+    refused(
+        r"package.nix:11:3: src or version of the package does not change the source of 'ui'",
+        text.replace("${VERSION}", "1"),
+    )
     assert followed(text.replace("VERSION", "version")).follows == {"ui": ("version",)}
     changed = text.replace("buildUi {", "lib.ui.overrideAttrs {")
     way = LiftWay(bindings=("ui",), design=Design.MOVE, follow=("version",))
@@ -320,8 +320,7 @@ def test_a_source_follows_by_way_of_other_attributes(part: str, *, follows: bool
     if follows and "sources" not in part:
         assert followed(text).follows == {"ui": ("version",)}
     else:
-        with pytest.raises(RefusalError, match="'sources' has to move" if follows else "change the source of 'ui'"):
-            followed(text)
+        refused("'sources' has to move" if follows else "change the source of 'ui'", text)
 
 
 def test_a_source_is_made_with_a_version_that_the_part_inherits_from_where_the_package_does() -> None:
@@ -330,13 +329,12 @@ def test_a_source_is_made_with_a_version_that_the_part_inherits_from_where_the_p
     part = "(own: { inherit (self) version; src = fetchurl own.version; })"
     text = text.replace('{\n    pname = "${pname}-ui";\n    inherit version src;\n    cache = null;\n  }', part)
     assert followed(text).follows == {"ui": ("version",)}
-    with pytest.raises(RefusalError, match="does not change the source of 'ui'"):
-        followed(text.replace("own.version", "own.pname"))
-    with pytest.raises(RefusalError, match="does not change the source of 'ui'"):
-        followed(text.replace(part, "{ inherit (self) version src; }"))
+    refused("does not change the source of 'ui'", text.replace("own.version", "own.pname"))
+    refused("does not change the source of 'ui'", text.replace(part, "{ inherit (self) version src; }"))
     apart = text.replace("pname src;\n  inherit (self) version;", "pname;\n  inherit (self) version src;")
-    with pytest.raises(RefusalError, match="does not change the source of 'ui'"):
-        followed(apart.replace(part, "{ inherit (self) version; inherit (self.ui) src; }"))
+    refused(
+        "does not change the source of 'ui'", apart.replace(part, "{ inherit (self) version; inherit (self.ui) src; }")
+    )
 
 
 def test_a_source_that_only_the_parts_have_comes_to_be_in_passthru() -> None:
@@ -346,8 +344,9 @@ def test_a_source_that_only_the_parts_have_comes_to_be_in_passthru() -> None:
     assert '  passthru = {\n    src = fetchurl {\n      name = "v${finalAttrs.version}";\n' in made.text
     assert "inherit (finalAttrs.passthru) src;" in made.text
     assert 'sourceRoot = "${finalAttrs.passthru.src.name}/app"' in made.text
-    with pytest.raises(RefusalError, match="'ui' is made with 'src', which takes version from the let"):
-        followed(text.replace("  e = [", "  src = null;\n  e = ["))
+    refused(
+        "'ui' is made with 'src', which takes version from the let", text.replace("  e = [", "  src = null;\n  e = [")
+    )
 
 
 def test_a_list_that_becomes_too_long_for_its_line_is_broken_as_nixfmt_breaks_it() -> None:
@@ -370,18 +369,14 @@ def test_a_part_takes_nothing_that_the_version_is_made_of() -> None:
     text = app('  build = "2";\n\n').replace('version = "1"', 'version = "1.${build}"')
     assert followed(text, whole=True).moved == ("pname", "version", "src", "ui")
     taken = text.replace("cache = null", "cache = build")
-    with pytest.raises(
-        RefusalError, match=r"package.nix:1\d:13: version is made of 'build', which an override of that"
-    ):
-        followed(taken)
+    refused(r"package.nix:1\d:13: version is made of 'build', which an override of that", taken)
 
 
 @pytest.mark.parametrize("use", ["src.tag", "src.gitRepoUrl"])
 def test_what_only_some_sources_have_is_taken_from_the_let_as_before(use: str) -> None:
     text = app().replace("e = [ ui ];", f'e = [ ui ];\n  flags = "${{{use}}}";').replace("buildApp rec {", "buildApp {")
     text = text.replace("  repo = pname;\n", "").replace('  sourceRoot = "${src.name}/app";\n', "")
-    with pytest.raises(RefusalError, match="what is followed has to stay in the let"):
-        followed(text, whole=True)
+    refused("what is followed has to stay in the let", text, whole=True)
     made = followed(text)
     assert made.moved == ("ui",)
     assert f'flags = "${{{use}}}";' in made.text
@@ -457,8 +452,7 @@ def sourced(cache: str) -> str:
 def test_a_part_takes_other_attributes_of_the_set_that_has_the_version(cache: str) -> None:
     text = sourced(cache).replace("{ buildApp,", "{ stdenv, buildApp,").replace("hash version;", "hash uiHash version;")
     if cache == "source.version":
-        with pytest.raises(RefusalError, match="is made of 'source', which an override of that does not reach here"):
-            followed(text)
+        refused("is made of 'source', which an override of that does not reach here", text)
         text = text.replace("hash uiHash version;", "hash uiHash;")
         text = text.replace("inherit pname version src;", "inherit pname src;\n  inherit (source) version;")
         text = text.replace("inherit version src;", "inherit src;\n    inherit (source) version;")
@@ -483,8 +477,7 @@ def test_a_part_may_take_what_a_platform_is_called_in_the_source(made: str, *, f
     if follows:
         assert followed(text).follows == {"ui": ("src", "version")}
     else:
-        with pytest.raises(RefusalError, match="src is made of 'arch', which an override of that does not reach here"):
-            followed(text)
+        refused("src is made of 'arch', which an override of that does not reach here", text)
 
 
 def test_a_version_that_is_read_from_a_file_stays_in_the_let() -> None:
@@ -499,8 +492,7 @@ def test_a_version_that_is_read_from_a_file_stays_in_the_let() -> None:
 @pytest.mark.parametrize("cache", ["source.hash", "source", "lib.id source"])
 def test_a_part_takes_nothing_of_a_set_that_the_source_takes(cache: str) -> None:
     text = sourced(cache).replace("inherit hash;", "inherit (source) hash;")
-    with pytest.raises(RefusalError, match="src is made of 'source', which an override of that does not reach here"):
-        followed(text)
+    refused("src is made of 'source', which an override of that does not reach here", text)
 
 
 def test_the_attributes_that_come_to_follow_the_package_are_named_but_patches() -> None:

@@ -1,5 +1,6 @@
 """What every test runs in: nothing of the machine's user, of its network or of its terminal gets in."""
 
+import itertools
 import os
 import shutil
 import signal
@@ -48,6 +49,9 @@ _REMOVED = (
 )
 
 
+_HOMES = itertools.count()
+
+
 def pytest_configure() -> None:
     """Let programs that tests start heed signals that a run behind nohup ignores: a handler is not theirs."""
     for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, _pass)):
@@ -73,7 +77,9 @@ def sealed(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFac
     for name in list(os.environ):
         if name.upper().startswith(_REMOVED):
             monkeypatch.delenv(name)
-    home = tmp_path_factory.mktemp("home")
+    # Not by mktemp, which looks at all that are there already.
+    home = tmp_path_factory.getbasetemp() / "homes" / str(next(_HOMES))
+    home.mkdir(mode=0o700, parents=True)
     for name, value in {
         "HOME": str(home),
         "XDG_CACHE_HOME": str(home / ".cache"),

@@ -22,7 +22,7 @@ def test_log_from_elsewhere_is_explained_with_checks_and_remedies(unlet: Unlet) 
     assert done.returncode == 1
     lines = done.stdout.splitlines()
     assert lines[0] == (
-        "privileged-port: probably no rootlesskit on PATH has CAP_NET_BIND_SERVICE (6 other causes possible)"
+        "privileged-port: probably no rootlesskit on PATH has CAP_NET_BIND_SERVICE (5 other causes possible)"
     )
     assert lines[1] == "log      privileged-port"
     assert lines[2].startswith("         line 3 (and 2 more): Error response from daemon: ")

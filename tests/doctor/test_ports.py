@@ -40,7 +40,6 @@ def test_security_wrapper_of_the_name_that_comes_first_makes_a_healthy_host(host
     assert "the running rootlesskit: --port-driver=builtin" in condition(document, "port-driver")["evidence"]
     assert shown.stdout.startswith("the running daemon can publish port 80\n")
     assert f"service: would use next {KIT}/bin/rootlesskit, entry " in shown.stdout
-    assert ", prefixed by the wrapper" in shown.stdout
 
 
 @pytest.mark.parametrize("form", ["script", "elf"])
@@ -60,7 +59,7 @@ def test_wrapper_that_the_prefix_hides_is_named(host: Host, image: bytes, form: 
     assert (document["exit"], document["causes"]) == (1, ["shadowed"])
     hides = f"{KIT}/bin/rootlesskit comes before {WRAPPERS}/rootlesskit, which is the one for privileged ports"
     assert document["verdict"] == f"containers cannot publish port 80: {hides}"
-    assert condition(document, "shadowed")["evidence"][0].endswith("prefixed by the wrapper, no capabilities")
+    assert condition(document, "shadowed")["evidence"][0].endswith(", no capabilities")
     assert "docker-rootlesskit" in condition(document, "shadowed")["remedies"][0]
     assert roles(document, "daemon", "capability", "nosuid") == ("effect", "ok", "ok")
     assert explained["verdict"] == f"privileged-port: {hides}"
@@ -68,7 +67,6 @@ def test_wrapper_that_the_prefix_hides_is_named(host: Host, image: bytes, form: 
     here = {suspect["name"]: suspect["here"] for suspect in symptom["suspects"]}
     assert here == {
         **dict.fromkeys(("capability", "nosuid", "no-new-privileges", "bounding-set", "daemon-age"), False),
-        "extended-attributes": False,
         "shadowed": True,
     }
 
@@ -226,15 +224,3 @@ def test_capability_that_is_not_in_effect_is_named(host: Host) -> None:
     document = host.doctor(*SETUP, PATH=f"/run/own:{WRAPPERS}:/run/unit")
     assert (document["exit"], document["causes"]) == (1, ["capability"])
     assert "but not as effective" in document["verdict"]
-
-
-def test_file_system_without_attributes_is_named_by_host_and_log(host: Host) -> None:
-    (host / "/run/plain").mkdir()
-    host.root_runs("mount", "-t", "ramfs", "-o", "mode=755", "none", "/run/plain")
-    shutil.copyfile(program("rootlesskit"), host / "/run/plain/docker-rootlesskit")
-    (host / "/run/plain/docker-rootlesskit").chmod(0o755)
-    command = "setcap cap_net_bind_service=ep /run/plain/docker-rootlesskit > /run/said 2>&1 || true"
-    host.root_runs("sh", "-c", command)
-    document = host.doctor(*SETUP, "--log", "/run/said", PATH=f"/run/plain:{WRAPPERS}:/run/unit")
-    assert (document["exit"], document["causes"]) == (1, ["extended-attributes"])
-    assert document["verdict"].startswith("attributes-unsupported: the file system of /run/plain/docker-rootlesskit ")

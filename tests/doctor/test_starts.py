@@ -77,14 +77,6 @@ def test_user_has_no_subordinate_ids(host: Host) -> None:
     )
 
 
-@pytest.mark.parametrize("line", ["ordinary:{first}:65536", "ordinary:{own}:1"])
-def test_subordinate_ids_overlap(host: Host, line: str) -> None:
-    file = host / "/etc/subuid"
-    (first,) = (each.split(":")[1] for each in file.read_text().splitlines() if each.startswith("ordinary:"))
-    file.write_text(f"{file.read_text()}{line.format(first=first, own=host.uid)}\n")
-    explained(host, "ids-overlap", "overlapping-ids")
-
-
 def test_security_wrapper_is_on_a_nosuid_mount(host: Host) -> None:
     host.security_wrapper("docker-rootlesskit")
     host.root_runs("mount", "--bind", WRAPPER_FILES, WRAPPER_FILES)

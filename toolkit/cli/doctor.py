@@ -80,34 +80,33 @@ def _document(diagnosis: Diagnosis) -> dict[str, object]:
             }
             for view in diagnosis.views
         ],
-        "conditions": diagnosis.conditions,
+        "conditions": [
+            {name: getattr(condition, name) for name in ("name", "role", "fact", "evidence", "remedies")}
+            for condition in diagnosis.conditions
+        ],
         "log": diagnosis.log,
         "not_examined": diagnosis.not_examined,
     }
 
 
 def _lines(diagnosis: Diagnosis, settings: GlobalOptions) -> Iterator[Line]:
-    yield _plain(diagnosis.verdict)
+    yield Line(text=diagnosis.verdict)
     log = diagnosis.log
     for entry in log.entries if log is not None else ():
         yield Line(text=f"{'log':8} {entry.name}", tone=Tone.FAILED)
         name = f" of {entry.log}" if log is not None and entry.log != log.name else ""
         others = f" (and {entry.count - 1} more)" if entry.count > 1 else ""
-        yield _plain(f"{_INDENT}line {entry.line}{name}{others}: {entry.text}")
-        yield from map(_plain, _explained(entry, verbose=settings.verbose))
+        yield Line(text=f"{_INDENT}line {entry.line}{name}{others}: {entry.text}")
+        yield from (Line(text=text) for text in _explained(entry, verbose=settings.verbose))
     if diagnosis.not_examined is not None and not settings.quiet:
-        yield _plain(f"{'note':8} this machine was not examined: {diagnosis.not_examined}")
+        yield Line(text=f"{'note':8} this machine was not examined: {diagnosis.not_examined}")
     roles = list(Role)[: 3 if settings.quiet else None]
     for condition in (each for role in roles for each in diagnosis.conditions if each.role is role):
         text = f"{condition.role:8} {condition.name}: {condition.fact}"
         yield Line(text=text, tone=_TONES.get(condition.role, Tone.PLAIN))
         if settings.verbose or condition.role is not Role.OK:
-            yield from (_plain(f"{_INDENT}{fact}") for fact in condition.evidence)
-            yield from map(_plain, _remedies(_INDENT, condition.remedies))
-
-
-def _plain(text: str) -> Line:
-    return Line(text=text, tone=Tone.PLAIN)
+            yield from (Line(text=f"{_INDENT}{fact}") for fact in condition.evidence)
+            yield from (Line(text=text) for text in _remedies(_INDENT, condition.remedies or ()))
 
 
 def _explained(entry: LogEntry, *, verbose: bool) -> Iterator[str]:

@@ -4,7 +4,6 @@ import re
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from shlex import quote
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -12,13 +11,12 @@ from msgspec.structs import replace
 from toolkit import files
 from toolkit.doctor import port, start, symptoms
 from toolkit.doctor.machine import Machine, this_machine
-from toolkit.doctor.sight import Observation, Role, Sight, View, sight
+from toolkit.doctor.sight import Examined, Role, Sight, View, sight
 from toolkit.doctor.symptoms import PossibleCause, Symptom
 from toolkit.errors import ToolkitError
 from toolkit.text import counted
 
 _MOST_BYTES = 64 << 20
-_JOURNAL = b"LPKSHHRH"
 _TEXT_LENGTH = 240
 
 
@@ -28,16 +26,6 @@ class Health(StrEnum):
     HEALTHY = "healthy"
     ILL = "ill"
     UNCLEAR = "unclear"
-
-
-class Examined(Struct, frozen=True, kw_only=True):
-    """One examined thing: the fact in one line, its evidence, and the remedies, the best one first."""
-
-    name: str
-    role: Role
-    fact: str
-    evidence: tuple[str, ...] = ()
-    remedies: tuple[str, ...] = ()
 
 
 class Suspect(Struct, frozen=True, kw_only=True):
@@ -146,23 +134,23 @@ def _suspicion(log: Log) -> str:
 
 def _conditions(seen: Sight) -> tuple[Examined, ...]:
     """Return all conditions: those that keep the daemon from starting first, then those that keep the port closed."""
-    found = [_examined(seen, name, check(seen)) for name, check in start.CHECKS.items()]
+    found = [_named(seen, name, check(seen)) for name, check in start.CHECKS.items()]
     for name, check in port.CHECKS.items():
         observed = check(seen)
         # If every program may have the port, a missing capability is no cause.
         needless = seen.everybody and observed.role is Role.CAUSE and not (name == "nosuid" and seen.fails)
-        found.append(_examined(seen, name, replace(observed, role=Role.NOTE, remedies=()) if needless else observed))
+        found.append(_named(seen, name, replace(observed, role=Role.NOTE, remedies=()) if needless else observed))
     if not any(condition.role is Role.CAUSE for condition in found):
         # An effect without a cause: nothing here knows the cause.
         found = [replace(each, role=Role.CAUSE) if each.role is Role.EFFECT else each for each in found]
     return tuple(found)
 
 
-def _examined(seen: Sight, name: str, observed: Observation) -> Examined:
+def _named(seen: Sight, name: str, observed: Examined) -> Examined:
     remedies = observed.remedies
     if remedies is None:
         remedies = seen.remedies(name, **observed.words) if observed.role in {Role.CAUSE, Role.UNKNOWN} else ()
-    return Examined(name=name, role=observed.role, fact=observed.fact, evidence=observed.evidence, remedies=remedies)
+    return replace(observed, name=name, remedies=remedies)
 
 
 def _verdict(conditions: Sequence[Examined], seen: Sight) -> tuple[Health, str]:
@@ -188,13 +176,9 @@ def read_log(path: Path) -> str:
     """Return the text of a file, or of standard input for `-`; raise ToolkitError if it is too long or not text."""
     name = "standard input" if str(path) == "-" else str(path)
     content = files.opened(0, name=name, most=_MOST_BYTES) if str(path) == "-" else files.read(path, most=_MOST_BYTES)
-    if content.startswith(_JOURNAL):
-        hint = f"journalctl --file {quote(str(path))} | unlet doctor --log -"
-        raise ToolkitError(f"{name}: is a journal file of systemd, not text", hint=hint)
-    if b"\0" in content:
-        raise ToolkitError(f"{name}: is a binary file")
-    if not content.strip():
-        raise ToolkitError(f"{name}: is empty", hint="journalctl --user -u docker -b | unlet doctor --log -")
+    if b"\0" in content or not content.strip():
+        fact = "is empty" if not content.strip() else "is a binary file"
+        raise ToolkitError(f"{name}: {fact}", hint="journalctl --user -u docker -b | unlet doctor --log -")
     return content.decode("utf-8", "replace")
 
 

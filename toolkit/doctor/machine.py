@@ -25,7 +25,6 @@ TUN = Path("net/tun")
 UNIT = "docker.service"
 STATE_DIRECTORY = "DOCKERD_ROOTLESS_ROOTLESSKIT_STATE_DIR"
 
-_DEFAULT_PORT_START = 1024
 _PROPERTIES = "LoadState,ActiveState,SubState,Environment,ExecStart,NoNewPrivileges,FragmentPath,DropInPaths"
 _SECONDS = 10.0
 
@@ -38,7 +37,6 @@ class Account(Struct, frozen=True, kw_only=True):
 
     name: str
     uid: int
-    gid: int
 
 
 class Machine(Struct, frozen=True, kw_only=True):
@@ -80,15 +78,14 @@ def this_machine() -> Machine:
         entry = pwd.getpwuid(os.geteuid())
     except KeyError:
         raise ToolkitError(f"doctor: user {os.geteuid()} has no name in /etc/passwd") from None
-    user = Account(name=entry.pw_name, uid=entry.pw_uid, gid=entry.pw_gid)
-    return Machine(user=user, environment=dict(os.environ))
+    return Machine(user=Account(name=entry.pw_name, uid=entry.pw_uid), environment=dict(os.environ))
 
 
-def number_in(path: Path) -> int | None:
-    """Return the number in a file, or None if there is none or the file cannot be read."""
+def number_in(path: Path, *, default: int) -> int:
+    """Return the number in a file, `default` if there is none or the file cannot be read."""
     with suppress(ValueError):
         return int(text_of(path) or "")
-    return None
+    return default
 
 
 def text_of(path: Path) -> str | None:
@@ -97,12 +94,6 @@ def text_of(path: Path) -> str | None:
         return path.read_text("utf-8", "replace")
     except OSError:
         return None
-
-
-def first_unprivileged_port(machine: Machine) -> int:
-    """Return the first port that every program may listen on, in this process's network namespace."""
-    value = number_in(machine.proc / PORT_START)
-    return _DEFAULT_PORT_START if value is None else value
 
 
 def runtime_problem(machine: Machine) -> str | None:
@@ -126,10 +117,9 @@ def tun_problem(machine: Machine) -> str | None:
 
 def namespaces_problem(machine: Machine) -> str | None:
     """Try to create a user namespace as an ordinary user; return why that fails, or None."""
-    if number_in(machine.proc / NAMESPACES) == 0:
-        return "user.max_user_namespaces is 0"
-    if number_in(machine.proc / CLONE) == 0:
-        return "kernel.unprivileged_userns_clone is 0"
+    for setting in (NAMESPACES, CLONE):
+        if number_in(machine.proc / setting, default=1) == 0:
+            return f"{'.'.join(setting.parts[1:])} is 0"
     try:
         process.run(["unshare", "--user", "--map-root-user", "true"])
     except CommandError as error:
@@ -144,7 +134,7 @@ def apparmor_restricts(machine: Machine, program: Path | None) -> bool:
 
     None stands for a program without a profile.
     """
-    if number_in(machine.proc / APPARMOR) != 1:
+    if number_in(machine.proc / APPARMOR, default=0) != 1:
         return False
     if program is None:
         return True
@@ -154,8 +144,7 @@ def apparmor_restricts(machine: Machine, program: Path | None) -> bool:
 class Service(Struct, frozen=True, kw_only=True):
     """The systemd user service that starts rootless docker; if `missing` has a reason, the other fields are empty.
 
-    `environment` combines the manager's variables with the unit's. `stale`: the unit's files have changed since the
-    manager read them.
+    `environment` combines the manager's variables with the unit's.
     """
 
     missing: str = ""
@@ -164,7 +153,6 @@ class Service(Struct, frozen=True, kw_only=True):
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     no_new_privileges: bool = False
     files: tuple[str, ...] = ()
-    stale: bool = False
 
 
 def service() -> Service:
@@ -172,7 +160,7 @@ def service() -> Service:
     if process.find("systemctl") is None:
         return Service(missing="there is no systemctl")
     try:
-        shown = _show(_PROPERTIES + ",NeedDaemonReload", UNIT)
+        shown = _show(_PROPERTIES, UNIT)
         if shown.get("LoadState") != "loaded":
             return Service(missing=f"the user has no {UNIT}: {shown.get('LoadState', 'unknown').replace('-', ' ')}")
         manager = _show("Environment")
@@ -187,7 +175,6 @@ def service() -> Service:
         environment=_variables(manager.get("Environment", "")) | _variables(shown.get("Environment", "")),
         no_new_privileges=shown.get("NoNewPrivileges") == "yes",
         files=tuple(filter(None, (shown.get("FragmentPath"), *shown.get("DropInPaths", "").split()))),
-        stale=shown.get("NeedDaemonReload") == "yes",
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from toolkit.doctor import programs, start
 from toolkit.doctor.programs import NET_BIND_SERVICE, Program
-from toolkit.doctor.sight import Observation, Role, Sight, cause, note, ok
+from toolkit.doctor.sight import Examined, Role, Sight, cause, note, ok
 from toolkit.nix.stores import STORE
 
 PORT_DRIVER = "DOCKERD_ROOTLESS_ROOTLESSKIT_PORT_DRIVER"
@@ -17,12 +17,12 @@ _CAPABILITY = "CAP_NET_BIND_SERVICE"
 _CLOCKS = 0.5
 
 
-def _shadowed(sight: Sight) -> Observation:
+def _shadowed(sight: Sight) -> Examined:
     hidden, taken = sight.shadowed, sight.next.taken
     if hidden is None or taken is None:
         return ok("no program with the capability is hidden by one without")
     fact = f"{taken.path} comes before {hidden.path}, which is the one for privileged ports"
-    places = (f"{each.path}: {sight.position(sight.next, each)}, {_rights(each)}" for each in (taken, hidden))
+    places = (f"{each.path}: {sight.next.place(each)}, {_rights(each)}" for each in (taken, hidden))
     return cause(fact, *places, hidden=str(hidden.path))
 
 
@@ -30,7 +30,7 @@ def _rights(program: Program) -> str:
     return f"capabilities {program.capability}" if program.capability is not None else "no capabilities"
 
 
-def _nosuid(sight: Sight) -> Observation:
+def _nosuid(sight: Sight) -> Examined:
     subject = sight.subject
     if subject is None or not subject.grants(NET_BIND_SERVICE):
         return ok("no rootlesskit has a capability that a mount could void")
@@ -44,28 +44,16 @@ def _nosuid(sight: Sight) -> Observation:
     )
 
 
-def _extended_attributes(sight: Sight) -> Observation:
-    subject = sight.subject
-    if subject is None or subject.attributes:
-        return ok("there is no rootlesskit" if subject is None else f"{subject.resolved} can have capabilities")
-    fact = f"the file system of {subject.resolved} has no extended attributes, so no capabilities either"
-    mount = f"mounted on {programs.mount_point(subject.resolved)}"
-    return cause(fact, mount, "setcap fails: Operation not supported")
-
-
-def _capability(sight: Sight) -> Observation:
+def _capability(sight: Sight) -> Examined:
     subject = sight.subject
     if subject is None:
-        return Observation(role=Role.EFFECT, fact="there is no rootlesskit that could have the capability")
+        return Examined(role=Role.EFFECT, fact="there is no rootlesskit that could have the capability")
     evidence = tuple(f"{each.path}: {_rights(each)}" for each in sight.next.candidates)
     if subject.grants(NET_BIND_SERVICE):
         own = sight.machine.wrappers != subject.path.parent and subject.source is None
         if not own or subject.capability is None or subject.capability.effective:
             return ok(f"{subject.path} has {_CAPABILITY}", *evidence)
         fact = f"{subject.path} has {_CAPABILITY} as permitted, but not as effective"
-    elif not subject.attributes:
-        fact = f"{subject.path} cannot have {_CAPABILITY} on its file system"
-        return Observation(role=Role.EFFECT, fact=fact, evidence=evidence)
     elif subject.capability is not None and subject.capability.root:
         fact = f"{subject.path} has {_CAPABILITY} only inside of a user namespace"
     elif subject.path.parent == sight.machine.wrappers:
@@ -84,7 +72,7 @@ def _grant(program: Program) -> str:
     return f"install {shlex.quote(str(path))} {copy} && setcap cap_net_bind_service=ep {copy}, which has to be on PATH"
 
 
-def _bounding_set(sight: Sight) -> Observation:
+def _bounding_set(sight: Sight) -> Examined:
     process = sight.daemon.rootlesskit if sight.daemon is not None else sight.own
     if process is None:
         return note("/proc cannot be read")
@@ -94,7 +82,7 @@ def _bounding_set(sight: Sight) -> Observation:
     return cause(f"the bounding set lacks {_CAPABILITY}, so no program can get it", *evidence)
 
 
-def _port_driver(sight: Sight) -> Observation:
+def _port_driver(sight: Sight) -> Examined:
     environment = sight.next.environment
     running = sight.daemon.option("port-driver") if sight.daemon is not None else None
     network = start.network(sight)
@@ -113,10 +101,10 @@ def _port_driver(sight: Sight) -> Observation:
         role, fact = Role.OK, "the port driver is builtin, which uses the capability"
     elif driver is None:
         role, fact = Role.UNKNOWN, "with the network driver pasta, the port driver depends on docker's version"
-    return Observation(role=role, fact=fact, evidence=tuple(evidence))
+    return Examined(role=role, fact=fact, evidence=tuple(evidence))
 
 
-def _daemon_age(sight: Sight) -> Observation:
+def _daemon_age(sight: Sight) -> Examined:
     """Compare the running daemon with what its next start uses; one that has the capability is fine as it is."""
     taken = sight.next.taken
     if sight.daemon is None or taken is None:
@@ -137,7 +125,7 @@ def _daemon_age(sight: Sight) -> Observation:
     return cause(fact, *evidence)
 
 
-def _daemon(sight: Sight) -> Observation:
+def _daemon(sight: Sight) -> Examined:
     if sight.daemon is None:
         state = f", docker.service is {sight.service.state}" if sight.service.state else ""
         failed = sight.service.state.startswith("failed")
@@ -150,7 +138,7 @@ def _daemon(sight: Sight) -> Observation:
     )
     if kit.has(NET_BIND_SERVICE):
         return ok(f"the running daemon has {_CAPABILITY}", *evidence)
-    return Observation(
+    return Examined(
         role=Role.NOTE if sight.everybody else Role.EFFECT,
         fact=f"the running daemon lacks {_CAPABILITY}",
         evidence=evidence,
@@ -158,17 +146,16 @@ def _daemon(sight: Sight) -> Observation:
     )
 
 
-def _sysctl(sight: Sight) -> Observation:
+def _sysctl(sight: Sight) -> Examined:
     evidence = (f"net.ipv4.ip_unprivileged_port_start = {sight.first_port}",)
     if sight.everybody:
         return ok(f"every program may listen on port {sight.port}: no capability is needed", *evidence)
     return note(f"port {sight.port} needs {_CAPABILITY}", *evidence)
 
 
-CHECKS: Mapping[str, Callable[[Sight], Observation]] = {
+CHECKS: Mapping[str, Callable[[Sight], Examined]] = {
     "shadowed": _shadowed,
     "nosuid": _nosuid,
-    "extended-attributes": _extended_attributes,
     "capability": _capability,
     "bounding-set": _bounding_set,
     "port-driver": _port_driver,

@@ -1,16 +1,16 @@
 """Programs as the kernel sees them: their places on PATH, their rights, and the mounts that disable those rights."""
 
-import errno
 import os
 import re
 import stat
+import struct
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from msgspec import Struct
 
-from toolkit import process
+from toolkit import files, process
 from toolkit.doctor.machine import SERVICES
 from toolkit.environment import of
 from toolkit.errors import CommandError, ToolkitError, reason_of
@@ -19,13 +19,10 @@ SETUID = 7
 NET_BIND_SERVICE = 10
 """Bits of capabilities(7), counted from 0."""
 
-_ATTRIBUTE = "security.capability"
-_REVISION = 0xFF000000
-_EFFECTIVE = 1
-# Revision → words behind the first one: permitted and inheritable, the same for the upper bits, the namespace's root.
-_WORDS = {1: 2, 2: 4, 3: 5}
+# Revision → the length of the attribute in bytes: the third one has the namespace's root at its end.
+_LENGTHS = {2: 20, 3: 24}
 # A security wrapper has a few kilobytes, a statically linked one less than a megabyte.
-_WRAPPER_BYTES = 4 << 20
+WRAPPER_BYTES = 4 << 20
 _TRIAL_SECONDS = 10.0
 
 
@@ -49,16 +46,14 @@ class Capability(Struct, frozen=True, kw_only=True):
 class Program(Struct, frozen=True, kw_only=True):
     """A program on this machine.
 
-    `path` is its path by PATH, `resolved` the file behind all links. `attributes`: its file system can hold
-    capabilities. `changed` is the time of its inode's last change, in seconds since the epoch. `nosuid` is the mount
-    point that disables capabilities and setuid, or None. `source` is the program that a security wrapper runs, if it
-    can be read.
+    `path` is its path by PATH, `resolved` the file behind all links. `changed` is the time of its inode's last change,
+    in seconds since the epoch. `nosuid` is the mount point that disables capabilities and setuid, or None. `source` is
+    the program that a security wrapper runs, if it can be read.
     """
 
     path: Path
     resolved: Path
     capability: Capability | None
-    attributes: bool
     setuid: bool
     changed: float
     nosuid: Path | None
@@ -93,12 +88,13 @@ def look(path: Path) -> Program:
         nosuid = bool(os.statvfs(resolved).f_flag & os.ST_NOSUID)
     except OSError as error:
         raise ToolkitError(f"{path}: {reason_of(error)}") from None
-    value, attributes = _attribute(resolved)
+    value = b""
+    with suppress(OSError):
+        value = os.getxattr(resolved, "security.capability")
     return Program(
         path=path,
         resolved=resolved,
-        capability=parse(value) if value else None,
-        attributes=attributes,
+        capability=parse(value),
         setuid=bool(status.st_mode & stat.S_ISUID) and status.st_uid == 0,
         changed=status.st_ctime,
         nosuid=mount_point(resolved) if nosuid else None,
@@ -108,14 +104,11 @@ def look(path: Path) -> Program:
 
 def parse(value: bytes) -> Capability | None:
     """Read the attribute's value (struct vfs_ns_cap_data in linux/capability.h); None if its form is different."""
-    if len(value) < 4:  # noqa: PLR2004 - a word
+    if _LENGTHS.get(int.from_bytes(value[3:4])) != len(value):
         return None
-    head, *data = (int.from_bytes(value[at : at + 4], "little") for at in range(0, len(value) // 4 * 4, 4))
-    words = _WORDS.get((head & _REVISION) >> 24)
-    if words is None or len(data) < words:
-        return None
-    low, _, high, _, root = [*data[:words], 0, 0, 0][:5]
-    return Capability(permitted=low | high << 32, effective=bool(head & _EFFECTIVE), root=root)
+    flags, low, _, high, _ = struct.unpack_from("<5I", value)
+    root = int.from_bytes(value[20:], "little")
+    return Capability(permitted=low | high << 32, effective=bool(flags & 1), root=root)
 
 
 def mount_point(path: Path) -> Path:
@@ -127,16 +120,6 @@ def mount_point(path: Path) -> Path:
         }
         return next(parent for parent in (path, *path.parents) if str(parent) in points)
     return Path("/")
-
-
-def content(path: Path) -> bytes:
-    """Return a wrapper's content; raise ToolkitError if it is unreadable or far too big for a wrapper."""
-    try:
-        if path.stat().st_size > _WRAPPER_BYTES:
-            raise ToolkitError(f"{path}: is too big for a wrapper")
-        return path.read_bytes()
-    except OSError as error:
-        raise ToolkitError(f"{path}: {reason_of(error)}") from None
 
 
 def try_version(program: Path) -> Trial:
@@ -153,19 +136,12 @@ def try_version(program: Path) -> Trial:
     return Trial(status=done.status, output=f"{done.text}\n{done.stderr}".strip())
 
 
-def _attribute(path: Path) -> tuple[bytes, bool]:
-    try:
-        return os.getxattr(path, _ATTRIBUTE), True
-    except OSError as error:
-        return b"", error.errno != errno.ENOTSUP
-
-
 def _source(path: Path) -> Path | None:
     """Return what a security wrapper runs: until 2023 a file beside it named it, since then the wrapper does."""
     with suppress(OSError):
         return Path(path.with_name(f"{path.name}.real").read_text())
     with suppress(ToolkitError):
-        text = content(path)
+        text = files.read(path, most=WRAPPER_BYTES)
         if b"inherit capabilities" in text:
             found = re.search(rb"(?<=[\0'`])/[^\0'`]*/(?:docker-)?rootlesskit(?=[\0'`])", text)
             return Path(os.fsdecode(found[0])) if found else None

@@ -13,6 +13,7 @@ from pathlib import Path
 from msgspec import Struct, field
 from packaging.version import Version
 
+from toolkit import files
 from toolkit.doctor import machine as here
 from toolkit.doctor import programs
 from toolkit.doctor.machine import Daemon, Machine, Process, Service
@@ -51,6 +52,12 @@ class View(Struct, frozen=True, kw_only=True):
         """The program that dockerd-rootless uses as rootlesskit."""
         return self.candidates[0] if self.candidates else None
 
+    def place(self, program: Program) -> str:
+        """Return a program's place on PATH."""
+        entries = self.path.split(":")
+        directory = str(program.path.parent)
+        return f"entry {entries.index(directory) + 1} of {len(entries)}" if directory in entries else "on PATH"
+
     def find(self, name: str) -> Program | None:
         """Return a program by name, as the script and the programs it starts find it."""
         found = next(programs.locate(name, self.path), None)
@@ -62,15 +69,13 @@ class View(Struct, frozen=True, kw_only=True):
 class Sight(Struct, frozen=True, kw_only=True):
     """All observations.
 
-    `launcher` are all wrappers of dockerd-rootless as one. The first of `views` applies to the daemon's next start.
-    `trials` has the result of running each candidate there that has the capability. `dockerd` belongs to the next start
-    too; `version` is None if it prints none. Every program may listen on ports from `first_port` up; `port` is the
-    user's port.
+    The first of `views` applies to the daemon's next start. `trials` has the result of running each candidate there
+    that has the capability. `dockerd` belongs to the next start too; `version` is None if it prints none. Every program
+    may listen on ports from `first_port` up; `port` is the user's port.
     """
 
     machine: Machine
     service: Service
-    launcher: Wrapper
     daemon: Daemon | None
     own: Process | None
     views: tuple[View, ...]
@@ -131,18 +136,6 @@ class Sight(Struct, frozen=True, kw_only=True):
             return f"process {self.daemon.child.pid}, the daemon, has NoNewPrivs: 1"
         return None
 
-    def position(self, view: View, program: Program) -> str:
-        """Return a program's place on PATH, and whether the wrapper put it there."""
-        entries = view.path.split(":")
-        directory = str(program.path.parent)
-        place = f"entry {entries.index(directory) + 1} of {len(entries)}" if directory in entries else "on PATH"
-        with suppress(ToolkitError):
-            order = self.launcher.order
-            # The running daemon may have been started by another wrapper.
-            if tuple(entries[: len(order.prefix)]) == order.prefix and directory in (*order.prefix, *order.suffix):
-                return f"{place}, {'prefixed' if directory in order.prefix else 'appended'} by the wrapper"
-        return place
-
 
 class Role(StrEnum):
     """The role of a condition: CAUSE must be fixed, EFFECT disappears with the causes, UNKNOWN was not examined."""
@@ -154,11 +147,11 @@ class Role(StrEnum):
     OK = "ok"
 
 
-class Observation(Struct, frozen=True, kw_only=True):
-    """The result of one check of the machine, still without a name.
+class Examined(Struct, frozen=True, kw_only=True):
+    """The result of one check of the machine: the fact in one line, and its evidence; the diagnosis names it.
 
-    `words` fill the remedies that symptoms.toml has for the condition. A cause, or a possible one, gets those remedies
-    unless it has `remedies` of its own.
+    A cause, or a possible one, gets the remedies that symptoms.toml has for its name, which `words` fill, unless it has
+    `remedies` of its own, the best one first.
     """
 
     role: Role
@@ -166,21 +159,22 @@ class Observation(Struct, frozen=True, kw_only=True):
     evidence: tuple[str, ...] = ()
     remedies: tuple[str, ...] | None = None
     words: Mapping[str, str] = field(default_factory=dict[str, str])
+    name: str = ""
 
 
-def ok(fact: str, *evidence: str) -> Observation:
+def ok(fact: str, *evidence: str) -> Examined:
     """Return a result without any problem."""
-    return Observation(role=Role.OK, fact=fact, evidence=evidence)
+    return Examined(role=Role.OK, fact=fact, evidence=evidence)
 
 
-def note(fact: str, *evidence: str, remedies: tuple[str, ...] = ()) -> Observation:
+def note(fact: str, *evidence: str, remedies: tuple[str, ...] = ()) -> Examined:
     """Return a result that is worth knowing and requires nothing."""
-    return Observation(role=Role.NOTE, fact=fact, evidence=evidence, remedies=remedies)
+    return Examined(role=Role.NOTE, fact=fact, evidence=evidence, remedies=remedies)
 
 
-def cause(fact: str, *evidence: str, **words: str) -> Observation:
+def cause(fact: str, *evidence: str, **words: str) -> Examined:
     """Return a result that must be fixed."""
-    return Observation(role=Role.CAUSE, fact=fact, evidence=evidence, words=words)
+    return Examined(role=Role.CAUSE, fact=fact, evidence=evidence, words=words)
 
 
 def sight(machine: Machine, *, docker: Path | None, port: int) -> Sight:
@@ -199,7 +193,6 @@ def sight(machine: Machine, *, docker: Path | None, port: int) -> Sight:
     return Sight(
         machine=machine,
         service=unit,
-        launcher=launched,
         daemon=running,
         own=here.process_of(os.getpid()),
         views=tuple(seen),
@@ -210,7 +203,7 @@ def sight(machine: Machine, *, docker: Path | None, port: int) -> Sight:
         },
         dockerd=dockerd,
         version=_version(dockerd) if dockerd is not None else None,
-        first_port=here.first_unprivileged_port(machine),
+        first_port=here.number_in(machine.proc / here.PORT_START, default=1024),
         port=port,
     )
 
@@ -245,9 +238,8 @@ def _open(path: Path) -> Wrapper:
     """Return all wrappers of a script, the outermost first, as one; of a script itself, one that changes nothing."""
     read = Wrapper(program=str(path))
     for _ in range(_NESTED):
-        resolved = Path(read.program).resolve()
-        wrapper = wrappers.read(programs.content(resolved), name=read.program)
-        if wrapper is None:
+        content = files.read(Path(read.program).resolve(), most=programs.WRAPPER_BYTES)
+        if (wrapper := wrappers.read(content, name=read.program)) is None:
             return read
         read = Wrapper(program=wrapper.program, steps=read.steps + wrapper.steps)
     raise ToolkitError(f"{path}: more than {_NESTED} nested wrappers")

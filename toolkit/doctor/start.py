@@ -2,14 +2,13 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from itertools import pairwise
 from pathlib import Path
 
 from msgspec import Struct
 from packaging.version import Version
 
 from toolkit.doctor import machine, programs
-from toolkit.doctor.sight import Observation, Role, Sight, View, cause, note, ok
+from toolkit.doctor.sight import Examined, Role, Sight, View, cause, note, ok
 
 PROXY = "rootlesskit-docker-proxy"
 # From this release on dockerd speaks to rootlesskit itself.
@@ -22,33 +21,15 @@ WITHOUT_NETWORK_PROGRAM = Version("29.5")
 
 # What rootlesskit maps: fewer than this and images with ordinary user ids do not unpack.
 _ENOUGH = 65536
-# SUB_UID_MIN, from which on useradd gives ranges: login.defs(5).
-_FIRST = 100000
 
 
 class SubordinateIds(Struct, frozen=True, kw_only=True):
-    """A user's ids in such a file; `ranges` are (first, count).
-
-    `elsewhere`: nsswitch.conf(5) names a source other than files.
-    """
+    """The number of a user's ids in such a file; `elsewhere`: nsswitch.conf(5) names a source other than files."""
 
     path: Path
-    ranges: tuple[tuple[int, int], ...]
+    count: int
     readable: bool
     elsewhere: bool
-
-    @property
-    def count(self) -> int:
-        """The number of ids."""
-        return sum(count for _, count in self.ranges)
-
-    def overlap(self, own: int) -> str | None:
-        """Return why the kernel refuses to map the ids: two ranges overlap, or one contains the user's `own` id."""
-        spans = sorted((first, first + count - 1) for first, count in self.ranges if count)
-        for before, after in pairwise(spans):
-            if after[0] <= before[1]:
-                return f"{before[0]}-{before[1]} and {after[0]}-{after[1]} overlap"
-        return next((f"{first}-{last} contains {own}" for first, last in spans if first <= own <= last), None)
 
 
 def subordinate_ids(account: machine.Account, directory: Path) -> tuple[SubordinateIds, ...]:
@@ -60,11 +41,11 @@ def subordinate_ids(account: machine.Account, directory: Path) -> tuple[Subordin
     for name in ("subuid", "subgid"):
         path = directory / name
         text = machine.text_of(path)
-        entries = [re.fullmatch(r"([^:]+):(\d+):(\d+)", line.strip()) for line in (text or "").splitlines()]
+        entries = [re.fullmatch(r"([^:]+):\d+:(\d+)", line.strip()) for line in (text or "").splitlines()]
         found.append(
             SubordinateIds(
                 path=path,
-                ranges=tuple((int(entry[2]), int(entry[3])) for entry in entries if entry and entry[1] in owners),
+                count=sum(int(entry[2]) for entry in entries if entry and entry[1] in owners),
                 readable=text is not None or not path.exists(),
                 elsewhere=any(source != ["files"] for source in sources),
             )
@@ -72,33 +53,24 @@ def subordinate_ids(account: machine.Account, directory: Path) -> tuple[Subordin
     return tuple(found)
 
 
-def free_range(directory: Path) -> str:
-    """Return FIRST-LAST: enough subordinate ids for a daemon, above all ids that `directory` gives to anyone."""
-    ends = [_FIRST]
-    for name in ("subuid", "subgid"):
-        entries = re.findall(r"^[^:\n]+:(\d+):(\d+)$", machine.text_of(directory / name) or "", re.MULTILINE)
-        ends += [int(first) + int(count) for first, count in entries]
-    return f"{max(ends)}-{max(ends) + _ENOUGH - 1}"
-
-
-def _rootlesskit(sight: Sight) -> Observation:
+def _rootlesskit(sight: Sight) -> Examined:
     taken = sight.next.taken
-    evidence = tuple(line for view in sight.views for line in _found(sight, view))
+    evidence = tuple(line for view in sight.views for line in _found(view))
     if taken is None:
         fact = f"neither docker-rootlesskit nor rootlesskit is on the PATH of the {sight.next.seen_by}"
         return cause(fact, *evidence)
     return ok(f"the {sight.next.seen_by} uses {taken.path}", *evidence)
 
 
-def _found(sight: Sight, view: View) -> Iterator[str]:
+def _found(view: View) -> Iterator[str]:
     if view.taken is None:
         yield f"{view.seen_by}: finds none, PATH is {view.path or 'empty'}"
     for number, program in enumerate(view.candidates):
         verb = "uses" if number == 0 else "would use next"
-        yield f"{view.seen_by}: {verb} {program.path}, {sight.position(view, program)}"
+        yield f"{view.seen_by}: {verb} {program.path}, {view.place(program)}"
 
 
-def _proxy(sight: Sight) -> Observation:
+def _proxy(sight: Sight) -> Examined:
     if sight.dockerd is None or sight.version is None:
         fact = "no dockerd is on PATH" if sight.dockerd is None else f"{sight.dockerd} does not print its version"
         return note(f"{fact}, so it is not known whether it needs {PROXY}")
@@ -119,7 +91,7 @@ def network(sight: Sight) -> str | None:
     return sight.next.environment.get(NET) or next(found, None)
 
 
-def _network_program(sight: Sight) -> Observation:
+def _network_program(sight: Sight) -> Examined:
     found = sight.next.find(network(sight) or "")
     if found is not None:
         return ok(f"{found.path} can provide the network")
@@ -127,17 +99,17 @@ def _network_program(sight: Sight) -> Observation:
         return ok("the network needs neither slirp4netns nor pasta nor vpnkit")
     fact = f"none of {', '.join(_NETWORK_PROGRAMS)} is on the PATH of the {sight.next.seen_by}"
     role = Role.CAUSE if sight.version is not None else Role.UNKNOWN
-    return Observation(role=role, fact=fact, evidence=(f"PATH: {sight.next.path}",))
+    return Examined(role=role, fact=fact, evidence=(f"PATH: {sight.next.path}",))
 
 
-def _no_new_privileges(sight: Sight) -> Observation:
+def _no_new_privileges(sight: Sight) -> Examined:
     if (reason := sight.no_new_privileges) is None:
         return ok("nothing keeps programs from gaining privileges")
     units = (f"unit: {file}" for file in sight.service.files)
     return cause(f"{reason}: neither capabilities nor newuidmap's setuid bit work", *units)
 
 
-def _security_wrapper(sight: Sight) -> Observation:
+def _security_wrapper(sight: Sight) -> Examined:
     """Run the program that has the capability: only root can read a security wrapper, so it can only be tried."""
     subject = sight.subject
     trial = sight.trials.get(subject.path) if subject is not None else None
@@ -163,15 +135,15 @@ def _security_wrapper(sight: Sight) -> Observation:
             fact = f"{subject.path} gets no capability"
     elif trial is not None and trial.status == 0:
         role, fact, remedies = Role.OK, f"{subject.path} runs", ()
-    return Observation(role=role, fact=fact, evidence=evidence, remedies=remedies)
+    return Examined(role=role, fact=fact, evidence=evidence, remedies=remedies)
 
 
-def _session(sight: Sight) -> Observation:
+def _session(sight: Sight) -> Examined:
     problem = machine.runtime_problem(sight.machine)
     return ok(f"{sight.machine.runtime} can be used") if problem is None else cause(problem)
 
 
-def _subordinate_ids(sight: Sight) -> Observation:
+def _subordinate_ids(sight: Sight) -> Examined:
     user = sight.machine.user.name
     found = subordinate_ids(sight.machine.user, sight.machine.etc)
     evidence = tuple(
@@ -182,34 +154,16 @@ def _subordinate_ids(sight: Sight) -> Observation:
         role = Role.NOTE if sight.daemon is not None else Role.UNKNOWN
         fact = f"the subordinate ids of {user} cannot be read here"
         check = f"'getsubids {user}' and 'getsubids -g {user}' print them"
-        return Observation(role=role, fact=fact, evidence=evidence, remedies=(check,))
-    ids = free_range(sight.machine.etc)
+        return Examined(role=role, fact=fact, evidence=evidence, remedies=(check,))
     if lacking:
-        return cause(
-            f"{user} has no subordinate ids in {' and '.join(str(each.path) for each in lacking)}", *evidence, ids=ids
-        )
+        return cause(f"{user} has no subordinate ids in {' and '.join(str(each.path) for each in lacking)}", *evidence)
     if any(each.count < _ENOUGH for each in found):
-        return note(
-            f"{user} has fewer than 65536 subordinate ids: some images cannot be unpacked",
-            *evidence,
-            remedies=sight.remedies("subordinate-ids", ids=ids),
-        )
+        fact = f"{user} has fewer than {_ENOUGH} subordinate ids: some images cannot be unpacked"
+        return note(fact, *evidence, remedies=sight.remedies("subordinate-ids"))
     return ok(f"{user} has subordinate ids", *evidence)
 
 
-def _overlapping_ids(sight: Sight) -> Observation:
-    user = sight.machine.user
-    problems = [
-        f"{each.path}: {problem}"
-        for each in subordinate_ids(sight.machine.user, sight.machine.etc)
-        if (problem := each.overlap(user.uid if each.path.name == "subuid" else user.gid)) is not None
-    ]
-    if not problems:
-        return ok(f"the subordinate ids of {user.name} do not overlap")
-    return cause(*problems)
-
-
-def _newuidmap(sight: Sight) -> Observation:
+def _newuidmap(sight: Sight) -> Examined:
     rights: list[str] = []
     for program in ("newuidmap", "newgidmap"):
         found = sight.next.find(program)
@@ -225,12 +179,12 @@ def _newuidmap(sight: Sight) -> Observation:
             continue
         if found is not None and found.nosuid is not None:
             remedies = sight.remedies("nosuid", point=str(found.nosuid))
-            return Observation(role=Role.CAUSE, fact=fact, evidence=(evidence,), remedies=remedies)
+            return Examined(role=Role.CAUSE, fact=fact, evidence=(evidence,), remedies=remedies)
         return cause(fact, evidence, file=program)
     return ok("newuidmap and newgidmap can map ids", *rights)
 
 
-def _user_namespaces(sight: Sight) -> Observation:
+def _user_namespaces(sight: Sight) -> Examined:
     user = sight.machine.user.name
     if sight.daemon is not None:
         return ok("the running daemon has a user namespace")
@@ -240,10 +194,10 @@ def _user_namespaces(sight: Sight) -> Observation:
     if machine.apparmor_restricts(sight.machine, None):
         return note(f"unshare cannot create one, perhaps because of AppArmor: {problem}")
     remedies = (*sight.remedies("user-namespaces"), *sight.remedies("outer-container"))
-    return Observation(role=Role.CAUSE, fact=f"{user} cannot create user namespaces: {problem}", remedies=remedies)
+    return Examined(role=Role.CAUSE, fact=f"{user} cannot create user namespaces: {problem}", remedies=remedies)
 
 
-def _apparmor(sight: Sight) -> Observation:
+def _apparmor(sight: Sight) -> Examined:
     taken = sight.next.taken
     program = None if taken is None else (taken.source or taken.resolved)
     if not machine.apparmor_restricts(sight.machine, program):
@@ -257,27 +211,21 @@ def _apparmor(sight: Sight) -> Observation:
     )
 
 
-def _tun(sight: Sight) -> Observation:
+def _tun(sight: Sight) -> Examined:
     problem = machine.tun_problem(sight.machine)
     return ok(f"{sight.machine.dev / machine.TUN} can be used") if problem is None else cause(problem)
 
 
-def _service(sight: Sight) -> Observation:
+def _service(sight: Sight) -> Examined:
     service = sight.service
     if service.missing:
         return note(f"the user's docker.service was not examined: {service.missing}")
-    evidence = (
-        *(f"ExecStart: {service.program}", f"PATH: {service.environment.get('PATH', '')}"),
-        *(f"unit: {file}" for file in service.files),
-    )
-    if service.stale:
-        fact = "the unit's files have changed, and systemd has not read them again"
-        remedies = ("systemctl --user daemon-reload && systemctl --user restart docker",)
-        return note(fact, *evidence, remedies=remedies)
-    return ok(f"docker.service is {service.state}", *evidence)
+    units = (f"unit: {file}" for file in service.files)
+    path = f"PATH: {service.environment.get('PATH', '')}"
+    return ok(f"docker.service is {service.state}", f"ExecStart: {service.program}", path, *units)
 
 
-CHECKS: Mapping[str, Callable[[Sight], Observation]] = {
+CHECKS: Mapping[str, Callable[[Sight], Examined]] = {
     "rootlesskit": _rootlesskit,
     "docker-proxy": _proxy,
     "network-program": _network_program,
@@ -285,7 +233,6 @@ CHECKS: Mapping[str, Callable[[Sight], Observation]] = {
     "security-wrapper": _security_wrapper,
     "session": _session,
     "subordinate-ids": _subordinate_ids,
-    "overlapping-ids": _overlapping_ids,
     "newuidmap": _newuidmap,
     "user-namespaces": _user_namespaces,
     "apparmor": _apparmor,

@@ -124,27 +124,27 @@ def lines(judgement: Judgement, *, quiet: bool = False, verbose: bool = False) -
     yield Line(text=verdict(judgement), tone=tone)
     if quiet:
         return
-    yield Line(text=f"change  {judgement.subject}", tone=Tone.PLAIN)
-    yield Line(text=f"base    {judgement.base}{_where(judgement, '; on ')}", tone=Tone.PLAIN)
+    yield Line(text=f"change  {judgement.subject}")
+    yield Line(text=f"base    {judgement.base}{_where(judgement, '; on ')}")
     if built := _rebuilds(judgement):
-        yield Line(text=f"rebuilds  {built}", tone=Tone.PLAIN)
+        yield Line(text=f"rebuilds  {built}")
     for row in _rows(judgement.differences):
         first = row.first
         text = f"{first.weight:<10} {first.kind:<12}  {row.text(judgement)}"
         yield Line(text=text, tone=_TONES[first.weight], head=len(first.weight))
-    yield from (Line(text=text, tone=Tone.PLAIN) for text in _commits(judgement))
+    yield from (Line(text=text) for text in _commits(judgement))
     for text in _gaps(judgement.unknown):
         yield Line(text=f"unknown {text}", tone=Tone.NOT_RUN, head=7)
     yield from (Line(text=f"not answered: {text}", tone=Tone.NOT_RUN) for text in _unanswered(judgement.unanswered))
     gaps = [*_gaps(judgement.not_covered)]
     for text in gaps if verbose else gaps[:_ROWS]:
-        yield Line(text=f"not compared  {text}", tone=Tone.PLAIN)
+        yield Line(text=f"not compared  {text}")
     if (more := len(gaps) - _ROWS) > 0 and not verbose:
-        yield Line(text=f"not compared  {more} more; --json has all", tone=Tone.PLAIN)
+        yield Line(text=f"not compared  {more} more; --json has all")
     if not judgement.everything:
-        yield Line(text="not compared  the rest of the set: --all", tone=Tone.PLAIN)
+        yield Line(text="not compared  the rest of the set: --all")
     elif others := [system for system in judgement.systems if system not in judgement.everything]:
-        yield Line(text=f"not compared  the rest of the set on {', '.join(others)}: --system", tone=Tone.PLAIN)
+        yield Line(text=f"not compared  the rest of the set on {', '.join(others)}: --system")
     yield from (Line(text=f"warning: {warning}", tone=Tone.NOT_RUN) for warning in judgement.warnings)
 
 

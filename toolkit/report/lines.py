@@ -18,5 +18,5 @@ class Line(Struct, frozen=True, kw_only=True):
     """A line for people, without a line feed; its first `head` characters have the tone, all if None."""
 
     text: str
-    tone: Tone
+    tone: Tone = Tone.PLAIN
     head: int | None = None

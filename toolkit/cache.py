@@ -2,8 +2,8 @@
 
 Below its root: `KIND/KEY/` is an entry, `making/` holds entries that are not ready, `doomed/` those that are to be
 deleted, `locks/` a lock file for each entry that was ever made, and one for each kind, which is locked while a process
-uses entries of the kind, and the sizes of each tree. The root is `$UNLET_CACHE_DIR`, or what the XDG base directory
-specification says. `shrink` keeps all of it within a limit.
+uses entries of the kind. The root is `$UNLET_CACHE_DIR`, or what the XDG base directory specification says. `shrink`
+keeps all of it within a limit.
 """
 
 import fcntl
@@ -11,15 +11,15 @@ import hashlib
 import os
 import re
 import time
-from array import array
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
 
 from msgspec import Struct
 
-from toolkit import files
+from toolkit import files, process
 from toolkit.errors import ToolkitError, reason_of
 
 VARIABLE = "UNLET_CACHE_DIR"
@@ -33,10 +33,6 @@ _STORE = "nix"
 _MAKING = "making"
 _DOOMED = "doomed"
 _LOCKS = "locks"
-_SIZES = "sizes"
-_DIRECTORIES = 1000
-"""An entry with more is a tree, which nothing writes to once it is there."""
-
 _DIGEST = hashlib.sha256().digest_size
 
 # What an interrupted machine left in `making/` is litter after this time; an hour is more than any fetch takes.
@@ -46,15 +42,15 @@ _STALE_SECONDS = 3600.0
 class CacheEntry(Struct, frozen=True, kw_only=True):
     """One directory of the cache.
 
-    `size` is in bytes; `used` is when it was last used, in seconds since the epoch. Nothing reads the kinds `making`
-    and `doomed` again: they are left by an interrupt, damaged, or being deleted.
+    `size` is what it takes of the disk, in bytes; what several entries share counts for the one that was used last.
+    Nothing reads the kinds `making` and `doomed` again: they are left by an interrupt, damaged, or being deleted.
     """
 
     kind: str
     key: str
     path: Path
     size: int
-    used: float
+    used: datetime
 
 
 class Cleaning(Struct, frozen=True, kw_only=True):
@@ -144,38 +140,23 @@ class Cache(Struct, frozen=True):
     def entries(self, *but: str) -> tuple[CacheEntry, ...]:
         """Return all entries except those of some kinds, the most recently used first."""
         kinds = [kind for kind in _children(self.root) if kind.name not in {_LOCKS, *but}]
-        places = [(kind.name, path, used) for kind in kinds for path in _children(kind) if (used := _used(path))]
-        # What several entries share counts for the one that was used last: it is there until that goes.
-        seen: set[int] = set()
-        found: list[CacheEntry] = []
-        for kind, path, used in sorted(places, key=lambda place: (-place[2], place[0], place[1].name)):
-            sizes = self._sizes(path)
-            size = sum(size for inode, size in sizes.items() if inode not in seen)
-            seen.update(sizes)
-            found.append(CacheEntry(kind=kind, key=path.name, path=path, size=size, used=used))
-        return tuple(found)
-
-    def _sizes(self, path: Path) -> dict[int, int]:
-        """Return the bytes of the directories and files below an entry, by inode.
-
-        A tree is measured once, since it has 90,000 names; a store has directories as well, and changes.
-        """
-        record = self._record(path)
-        known = array("Q")
-        with suppress(OSError, ValueError):
-            known.frombytes(record.read_bytes())
-            if known[:1].tolist() == [path.lstat().st_ino]:
-                return dict(zip(known[1::2], known[2::2], strict=True))
-        sizes, directories = _measured(path)
-        if directories > _DIRECTORIES and path.parent.name not in {_STORE, _DOOMED}:
-            pairs = (number for pair in sizes.items() for number in pair)
-            with suppress(OSError):
-                record.parent.mkdir(parents=True, exist_ok=True)
-                files.replace(record, array("Q", [path.lstat().st_ino, *pairs]).tobytes())
-        return sizes
-
-    def _record(self, path: Path) -> Path:
-        return self.root / _LOCKS / f"{_SIZES}-{path.parent.name}-{path.name}"
+        places: list[tuple[float, Path]] = []
+        for path in (path for kind in kinds for path in _children(kind)):
+            # Another process may have deleted it.
+            with suppress(FileNotFoundError):
+                places.append((path.lstat().st_mtime, path))
+        places.sort(key=lambda place: (-place[0], place[1]))
+        sizes = _sizes([path for _, path in places])
+        return tuple(
+            CacheEntry(
+                kind=path.parent.name,
+                key=path.name,
+                path=path,
+                size=sizes.get(path, 0),
+                used=datetime.fromtimestamp(used, UTC),
+            )
+            for used, path in places
+        )
 
     def shrink(self) -> None:
         """Delete the least recently used entries until the rest is within the limit.
@@ -203,7 +184,7 @@ class Cache(Struct, frozen=True):
         The remains of an interrupt are deleted after an hour; younger ones may still be in use.
         """
         stale = time.time() - _STALE_SECONDS
-        entries = [entry for entry in self.entries() if entry.kind != _MAKING or entry.used <= stale]
+        entries = [entry for entry in self.entries() if entry.kind != _MAKING or entry.used.timestamp() <= stale]
         deleted = tuple(entry for entry in entries if self._doom(entry))
         for path in _children(self.root / _DOOMED):
             files.remove(path)
@@ -292,7 +273,6 @@ class Cache(Struct, frozen=True):
         doomed = self.root / _DOOMED
         doomed.mkdir(exist_ok=True)
         path.rename(doomed / f"{path.name}-{os.urandom(4).hex()}")
-        self._record(path).unlink(missing_ok=True)
 
 
 def default_cache() -> Cache:
@@ -328,25 +308,14 @@ def _children(directory: Path) -> list[Path]:
         return []
 
 
-def _used(path: Path) -> float | None:
-    """Return when an entry was last used, None if another process has just deleted it."""
-    try:
-        return path.lstat().st_mtime
-    except FileNotFoundError:
-        return None
-
-
-def _measured(path: Path) -> tuple[dict[int, int], int]:
-    """Return the bytes of the directories and files below an entry by inode, and how many are directories."""
-    sizes: dict[int, int] = {}
-    count = 0
-    for place, directories, names in os.walk(path):
-        count += len(directories)
-        for name in (*directories, *names):
-            with suppress(FileNotFoundError):
-                status = os.lstat(f"{place}/{name}")
-                sizes[status.st_ino] = status.st_size
-    return sizes, count
+def _sizes(paths: Sequence[Path]) -> dict[Path, int]:
+    """Return the bytes that each directory takes of the disk and those before it do not; du(1) counts a file once."""
+    argv = ("du", "--block-size=1", "--summarize", "--null", "--files0-from=-")
+    # Its status is 1 if another process has deleted something.
+    with process.echoing(lambda _: None):
+        listed = process.run(argv, stdin=b"\0".join(map(os.fsencode, paths)), ok=None).names
+    pairs = (line.partition("\t") for line in listed.split("\0") if line)
+    return {Path(name): int(size) for size, _, name in pairs}
 
 
 def limit() -> int | None:

@@ -14,7 +14,7 @@ def _fill(unlet: Unlet) -> Path:
     for key, used in (("old", 1_000_000_000), ("new", 4_000_000_000)):
         entry = root / "commits" / key
         entry.mkdir(parents=True)
-        (entry / "file").write_bytes(b"x" * 1500)
+        (entry / "file").write_bytes(b"x" * 150_000)
         os.utime(entry, (used, used))
     return root
 
@@ -22,17 +22,19 @@ def _fill(unlet: Unlet) -> Path:
 def test_entries_are_listed_with_size_last_use_and_the_limit(unlet: Unlet) -> None:
     done = unlet("cache", "list")
     assert done.returncode == 0
-    assert done.stdout.endswith("/unlet: 0 entries, 0 B of at most 2.0 GB\n")
+    assert done.stdout.endswith("/unlet: 0 entries, 0 bytes of at most 2.0 GB\n")
     root = _fill(unlet)
     lines = unlet("cache", "list").stdout.splitlines()
-    assert [line.split()[:4] for line in lines[:2]] == [
-        ["commits", "new", "1.5", "kB"],
-        ["commits", "old", "1.5", "kB"],
-    ]
-    assert lines[2] == f"{root}: 2 entries, 3.0 kB of at most 2.0 GB"
     document = json.loads(unlet("cache", "--json", "list").stdout)
     assert [entry["key"] for entry in document["entries"]] == ["new", "old"]
-    assert document["entries"][1]["used"] == "2001-09-09T01:46:40+00:00"
+    assert document["entries"][1]["used"] == "2001-09-09T01:46:40Z"
+    size = document["entries"][0]["size"]
+    assert 150_000 < size < 170_000
+    assert [line.split()[:4] for line in lines[:2]] == [
+        ["commits", "new", f"{size / 1000:.1f}", "kB"],
+        ["commits", "old", f"{size / 1000:.1f}", "kB"],
+    ]
+    assert lines[2] == f"{root}: 2 entries, {size / 500:.1f} kB of at most 2.0 GB"
     assert json.loads(unlet("cache", "--json").stdout)["limit"] == 2_000_000_000
     assert unlet("cache", UNLET_CACHE_MB="300").stdout.endswith(" of at most 300.0 MB\n")
     assert unlet("cache", UNLET_CACHE_MB="0").stdout.endswith(" without a limit\n")
@@ -55,7 +57,9 @@ def test_clean_beside_a_running_proposal_leaves_what_it_needs(unlet: Unlet, tmp_
         go.touch()
         _, stderr = process.communicate(timeout=60)
     assert done.returncode == 0
-    assert re.fullmatch(r"deleted 0 entries, 0 B, kept \d entr(y|ies), .* for an unlet that is running\n", done.stdout)
+    assert re.fullmatch(
+        r"deleted 0 entries, 0 bytes, kept \d entr(y|ies), .* for an unlet that is running\n", done.stdout
+    )
     assert (process.returncode, stderr) == (0, b"")
     assert unlet("cache", "clean").stdout.startswith("deleted ")
     assert json.loads(unlet("cache", "list", "--json").stdout)["entries"] == []

@@ -1,14 +1,14 @@
 """Get a server's answer, with limits on its bytes and on the whole time. The server may be anybody's."""
 
-import queue
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from concurrent.futures import Future, wait
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError, ReadTimeoutError
+from urllib3.util import Retry
 
 from toolkit import __version__
 from toolkit.errors import ToolkitError, without_passwords
@@ -26,7 +26,9 @@ class HttpSession(requests.Session):
         super().__init__()
         self.headers["User-Agent"] = f"unlet/{__version__}"
         for scheme in ("https://", "http://"):
-            self.mount(scheme, HTTPAdapter(pool_connections=4, pool_maxsize=32))
+            # A connection is tried three times; an answer is an answer, whatever it asks for.
+            retries = Retry(2, read=False, respect_retry_after_header=False)
+            self.mount(scheme, HTTPAdapter(pool_connections=4, pool_maxsize=32, max_retries=retries))
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         """Return None, so that requests follows no redirect."""
@@ -52,7 +54,7 @@ def ask(  # noqa: PLR0913 - a request and its bounds
     restarts with each byte. Raise requests' exceptions if the server does not answer, stops or is late, ToolkitError
     for a body of more than `most` bytes.
     """
-    done: queue.SimpleQueue[tuple[requests.Response, bytes] | BaseException] = queue.SimpleQueue()
+    done: Future[tuple[requests.Response, bytes]] = Future()
 
     def exchange() -> None:
         left = max(0.001, end - time.monotonic())
@@ -65,21 +67,18 @@ def ask(  # noqa: PLR0913 - a request and its bounds
             ) as answer:
                 # The body of a redirect is for people, and need not come to an end.
                 body = b"" if answer.status_code in REDIRECTS else _body(answer, most=most, end=end)
-            done.put((answer, body))
+            done.set_result((answer, body))
         except HTTPError as error:
             # A label of the host that is too long: requests lets it through.
-            done.put(requests.exceptions.InvalidURL(str(error)))
+            done.set_exception(requests.exceptions.InvalidURL(str(error)))
         except BaseException as error:  # noqa: BLE001 - raised again by the caller's thread
-            done.put(error)
+            done.set_exception(error)
 
     threading.Thread(target=exchange, daemon=True).start()
-    while time.monotonic() < end:
-        # A signal is looked at between two waits.
-        with suppress(queue.Empty):
-            result = done.get(timeout=min(max(0.001, end - time.monotonic()), LONGEST_WAIT))
-            if isinstance(result, BaseException):
-                raise result
-            return result
+    # A signal is looked at between two waits.
+    while (left := end - time.monotonic()) > 0:
+        if wait([done], min(left, LONGEST_WAIT)).done:
+            return done.result()
     raise requests.ReadTimeout
 
 

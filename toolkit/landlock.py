@@ -8,10 +8,10 @@ import os
 import struct
 import sys
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from threading import Thread
 from typing import TypeVar
 
 from msgspec import Struct
@@ -141,22 +141,9 @@ def confined(reach: Confinement, start: Callable[[], T]) -> T:
     """
     if not abi():
         return start()
-    results: list[T] = []
-    errors: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            confine(reach)
-            results.append(start())
-        except BaseException as error:  # noqa: BLE001 - it is raised where the call was made
-            errors.append(error)
-
-    thread = Thread(target=run)
-    thread.start()
-    thread.join()
-    if errors:
-        raise errors[0]
-    return results[0]
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        pool.submit(confine, reach).result()
+        return pool.submit(start).result()
 
 
 def _allow(rules: int, paths: Iterable[str | Path], rights: int) -> None:

@@ -1,10 +1,9 @@
 """Run many slow tasks in threads: a failure or an interrupt ends them all."""
 
-import queue
 import threading
 from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager, suppress
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from contextvars import copy_context
 from typing import TypeVar
 
@@ -25,37 +24,29 @@ def side_by_side(function: Callable[[A], B], items: Sequence[A], *, jobs: int = 
     """
     if len(items) <= 1:
         return [function(item) for item in items]
-    waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
-    done: queue.SimpleQueue[tuple[int, B | None, BaseException | None]] = queue.SimpleQueue()
-    stopped = threading.Event()
-    for index in range(len(items)):
-        waiting.put(index)
+    futures: list[Future[B]] = [Future() for _ in items]
+    # Each thread takes the next one.
+    waiting = iter([*zip(items, futures, strict=True)])
 
     def work() -> None:
-        while not stopped.is_set():
-            try:
-                index = waiting.get_nowait()
-            except queue.Empty:
-                return
-            try:
-                done.put((index, function(items[index]), None))
-            except BaseException as error:  # noqa: BLE001 - raised again by the caller's thread
-                done.put((index, None, error))
+        for item, future in waiting:
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(function(item))
+                except BaseException as error:  # noqa: BLE001 - raised again by the caller's thread
+                    future.set_exception(error)
 
     for _ in range(min(jobs, len(items))):
         threading.Thread(target=copy_context().run, args=(work,), daemon=True).start()
-    results: dict[int, B] = {}
     try:
-        while len(results) < len(items):
-            # A signal that comes just before a wait is heeded when that ends.
-            with suppress(queue.Empty):
-                index, result, error = done.get(timeout=LONGEST_WAIT)
-                if error is not None:
-                    raise error
-                results[index] = result  # type: ignore[assignment] # of this index it is the result
+        # A signal that comes just before a wait is heeded when that ends.
+        while (state := wait(futures, LONGEST_WAIT, FIRST_EXCEPTION)).not_done:
+            for future in state.done:
+                future.result()
+        return [future.result() for future in futures]
     finally:
-        stopped.set()
-    return [results[index] for index in range(len(items))]
+        for future in futures:
+            future.cancel()
 
 
 def result_of(future: Future[T]) -> T:

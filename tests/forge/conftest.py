@@ -30,8 +30,7 @@ def github(forge: Forge, tmp_path: Path, *, token: str | None = None, timeout: f
 
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clients, "_PAUSE_SECONDS", 0.01)
-    monkeypatch.setattr(clients, "_WAIT_SECONDS", 0.5)
+    monkeypatch.setattr(clients, "_PAUSES", (0.01, 0.02))
 
 
 @pytest.fixture

@@ -253,12 +253,6 @@ def test_after_a_rate_limit_nothing_more_is_sent(forge: Forge, tmp_path: Path, f
     assert len(forge.requests) == 1
 
 
-def test_short_wait_that_a_limit_asks_for_is_waited(forge: Forge, tmp_path: Path) -> None:
-    forge.faults["/raw/"] = [Fault(status=429, headers={"Retry-After": "0"})]
-    assert github(forge, tmp_path).raw("master", "file", most=100) == b"content\n"
-    assert [request.status for request in forge.requests] == [429, 200]
-
-
 def test_token_is_sent_and_kept_nowhere_not_even_from_a_good_answer(forge: Forge, tmp_path: Path) -> None:
     github(forge, tmp_path, token=SECRET).branches("master")
     github(forge, tmp_path, token=SECRET).branches("master")

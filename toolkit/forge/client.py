@@ -27,12 +27,8 @@ T = TypeVar("T")
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _MOST_SHOWN = 200
 _MOST_REDIRECTS = 5
-_ATTEMPTS = 3
-_PAUSE_SECONDS = 0.5
-"""The delay before the first retry; it doubles."""
-
-_WAIT_SECONDS = 5.0
-"""The longest accepted wait for a rate limit."""
+_PAUSES = (0.5, 1.0)
+"""The delays before each retry, in seconds."""
 
 _LIMIT_SECONDS = 60
 """The wait for a rate limit without a time of its own."""
@@ -65,17 +61,8 @@ class _ErrorBody(Struct, frozen=True, kw_only=True):
     message: str
 
 
-class _AgainError(Exception):
-    """Another try may help, after some `seconds`; the last one fails with `failure`.
-
-    `is_shared`: each other request to the server would fail in the same way.
-    """
-
-    def __init__(self, failure: ToolkitError, *, seconds: float | None = None, is_shared: bool = False) -> None:
-        super().__init__(failure)
-        self.failure = failure
-        self.seconds = seconds
-        self.is_shared = is_shared
+class TransientError(UnreachableError):
+    """Another try may help."""
 
 
 class Client:
@@ -146,21 +133,18 @@ class Client:
 
     def _patiently(self, url: str, wanted: _Wanted, end: float) -> _Page | str:
         """Return an answer, or the place that it redirects to; try again what may pass."""
-        for attempt in range(_ATTEMPTS):
-            if (known := self._refused.get(_server(url))) is not None:
-                raise known
+        for pause in _PAUSES:
             try:
                 return self._once(url, wanted, end)
-            except _AgainError as again:
-                pause = again.seconds if again.seconds is not None else _PAUSE_SECONDS * 2**attempt
-                if attempt + 1 == _ATTEMPTS or pause > _WAIT_SECONDS or time.monotonic() + pause >= end:
-                    if again.is_shared:
-                        self._refused[_server(url)] = again.failure
-                    raise again.failure from None
+            except TransientError:
+                if time.monotonic() + pause >= end:
+                    raise
                 time.sleep(pause)
-        raise AssertionError(url)
+        return self._once(url, wanted, end)
 
     def _once(self, url: str, wanted: _Wanted, end: float) -> _Page | str:
+        if (known := self._refused.get(_server(url))) is not None:
+            raise known
         kept = self._kept(url)
         headers = {"Accept": wanted.accept, **({"If-None-Match": kept.etag} if kept is not None else {})}
         auth = self._authorized if _origin(url) in self._trusted else http.unauthorized
@@ -168,7 +152,9 @@ class Client:
             answer, body = http.ask(self._session, url, most=wanted.most, end=end, headers=headers, auth=auth)
         except requests.RequestException as error:
             failure = _unreachable(url, error, self.timeout)
-            raise _AgainError(failure, is_shared=isinstance(error, requests.ConnectionError)) from None
+            if not isinstance(failure, TransientError):
+                self._refused[_server(url)] = failure
+            raise failure from None
         if self._token is not None:
             body = self._token.hidden_in(body)
         if kept is not None and answer.status_code == HTTPStatus.NOT_MODIFIED:
@@ -180,7 +166,7 @@ class Client:
         try:
             wanted.check(body)
         except documents.BrokenError as error:
-            raise _AgainError(UnreachableError(f"{_shown(url)}: the answer is not JSON, or was cut off")) from error
+            raise TransientError(f"{_shown(url)}: the answer is not JSON, or was cut off") from error
         etag = answer.headers.get("ETag", "")
         new = _Page(body=body, etag=etag, next=answer.links.get("next", {}).get("url"))
         if etag:
@@ -200,7 +186,7 @@ class Client:
             request.headers["Authorization"] = f"Bearer {self._token.value}"
         return request
 
-    def _refusal(self, answer: requests.Response, body: bytes) -> ToolkitError | _AgainError:
+    def _refusal(self, answer: requests.Response, body: bytes) -> ToolkitError:
         """Return the error for a bad status, in one line; what GitHub says may repeat the token, and that is hidden."""
         status, where = answer.status_code, _shown(answer.url)
         said = ""
@@ -213,15 +199,15 @@ class Client:
             again = time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(time.time() + wait))
             hint = None if self._token is not None else "a token in GITHUB_TOKEN, or 'gh auth login', allows more"
             limit = ToolkitError(f"{_server(where)}: rate limit reached; try again at {again}", hint=hint)
-            return _AgainError(limit, seconds=wait, is_shared=True)
+            return self._refused.setdefault(_server(where), limit)
         # The second is what GitHub says of a commit that there is not.
         if status == HTTPStatus.NOT_FOUND or (status == HTTPStatus.UNPROCESSABLE_ENTITY and "No commit found" in said):
             return NotFoundError(f"{where}: not found")
         if status == HTTPStatus.UNAUTHORIZED and self._token is not None:
             fact = f"the token from {self._token.origin} is refused: {said or 'status 401'}"
             return ToolkitError(f"{where}: {fact}", hint="renew it: gh auth login")
-        failure = UnreachableError(f"{where}: HTTP status {status}{f': {said}' if said else ''}")
-        return _AgainError(failure) if status >= HTTPStatus.INTERNAL_SERVER_ERROR else failure
+        kind = TransientError if status >= HTTPStatus.INTERNAL_SERVER_ERROR else UnreachableError
+        return kind(f"{where}: HTTP status {status}{f': {said}' if said else ''}")
 
 
 def _limited(answer: requests.Response, said: str) -> float | None:
@@ -245,7 +231,7 @@ def _number(answer: requests.Response, name: str) -> int | None:
 
 
 def _unreachable(url: str, error: requests.RequestException, seconds: float) -> UnreachableError:
-    """Return the error for a request without a complete answer within `seconds`."""
+    """Return the error for a request without a complete answer within `seconds`, a lasting one if nothing is there."""
     reasons: tuple[tuple[type[requests.RequestException], str], ...] = (
         (requests.ReadTimeout, f"no whole answer within {seconds:.3g} s"),
         (requests.exceptions.SSLError, "its certificate is not trusted"),
@@ -253,7 +239,8 @@ def _unreachable(url: str, error: requests.RequestException, seconds: float) -> 
     )
     reason = next((said for kind, said in reasons if isinstance(error, kind)), "cannot be reached")
     hint = "check the network, the proxy variables and REQUESTS_CA_BUNDLE; --git-dir needs none"
-    return UnreachableError(f"{_server(url)}: {reason}", hint=hint)
+    kind = UnreachableError if isinstance(error, requests.ConnectionError) else TransientError
+    return kind(f"{_server(url)}: {reason}", hint=hint)
 
 
 def base_url(url: str, option: str) -> str:

@@ -41,8 +41,6 @@ class AtRelease(Struct, frozen=True, kw_only=True):
 
 Locked = AtCommit | AtPath | AtRelease
 
-_HOSTS = {"github": "github.com", "gitlab": "gitlab.com", "sourcehut": "git.sr.ht"}
-
 
 class _Node(Struct, frozen=True, kw_only=True):
     """An input of a flake: a name of another node, or the way to one from the root, by the names of its own inputs."""
@@ -84,8 +82,8 @@ def read(path: Path, name: str = "nixpkgs") -> Locked:
 
 def _input(locked: Mapping[str, Any], path: Path, place: str) -> Locked:
     match locked:
-        case {"type": str(kind), "owner": str(owner), "repo": str(repo), "rev": str(rev)} if kind in _HOSTS:
-            return AtCommit(url=f"https://{locked.get('host') or _HOSTS[kind]}/{owner}/{repo}", rev=rev)
+        case {"type": "github", "owner": str(owner), "repo": str(repo), "rev": str(rev)}:
+            return AtCommit(url=f"https://{locked.get('host') or 'github.com'}/{owner}/{repo}", rev=rev)
         case {"type": "git", "url": str(url), "rev": str(rev)}:
             return AtCommit(url=url.removeprefix("git+"), rev=rev)
         case {"type": "path", "path": str(there)}:
@@ -95,7 +93,7 @@ def _input(locked: Mapping[str, Any], path: Path, place: str) -> Locked:
         case {"type": "tarball", "url": str(url)}:
             return _tarball(url, place)
         case _:
-            raise _unknown(place, locked, "github, gitlab, sourcehut, git, path, tarball, indirect (nixpkgs alone)")
+            raise _unknown(place, locked, "github, git, path, tarball, indirect (nixpkgs alone)")
 
 
 def _node(nodes: Mapping[str, _Node], name: str, path: Path) -> _Node:
@@ -120,28 +118,14 @@ def _follow(nodes: Mapping[str, _Node], root: str, names: tuple[str, ...], path:
 
 def _pin(pin: Mapping[str, Any], place: str) -> Locked:
     match pin:
-        case {"type": "Git" | "GitRelease", "repository": repository, "revision": str(rev)}:
-            held = f"{place}: its repository"
-            return AtCommit(url=_address(documents.convert(repository, dict[str, Any], document=held), held), rev=rev)
+        case {"repository": {"type": "Git", "url": str(url)}, "revision": str(rev)}:
+            return AtCommit(url=url, rev=rev)
+        case {"repository": {"type": "GitHub", "owner": str(owner), "repo": str(repo)}, "revision": str(rev)}:
+            return AtCommit(url=f"https://github.com/{owner}/{repo}", rev=rev)
         case {"type": "Tarball", "locked_url": str(url)} | {"type": "Channel" | "Tarball", "url": str(url)}:
             return _tarball(url, place)
         case _:
-            raise _unknown(place, pin, "Git, GitRelease, Channel, Tarball")
-
-
-def _address(repository: Mapping[str, Any], place: str) -> str:
-    """Return the URL of npins' repository for git."""
-    match repository:
-        case {"type": "Git", "url": str(url)}:
-            return url
-        case {"type": "GitHub", "owner": str(owner), "repo": str(repo)}:
-            return f"https://github.com/{owner}/{repo}"
-        case {"type": "Forgejo", "server": str(server), "owner": str(owner), "repo": str(repo)}:
-            return f"{server.rstrip('/')}/{owner}/{repo}"
-        case {"type": "GitLab", "server": str(server), "repo_path": str(repo_path)}:
-            return f"{server.rstrip('/')}/{repo_path}"
-        case _:
-            raise _unknown(place, repository, "Git, GitHub, GitLab, Forgejo")
+            raise _unknown(place, pin, "Git and GitRelease of GitHub or a URL, Channel, Tarball")
 
 
 def _absent(path: Path, what: str, name: str, known: Mapping[str, object]) -> ToolkitError:

@@ -2,10 +2,8 @@
 
 import json
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from functools import lru_cache
-from pathlib import PurePath
 from threading import Lock
 from typing import Any, TypeVar, cast
 
@@ -14,7 +12,6 @@ from msgspec import Struct
 
 from toolkit import __version__
 from toolkit.errors import ToolkitError
-from toolkit.model import Oid
 
 T = TypeVar("T")
 
@@ -88,17 +85,11 @@ def read_toml(
     Raise ToolkitError for bytes that are not TOML, and as `read` does.
     """
     try:
-        return convert(_formed(_tables(content), form), kind, document=document)
+        return convert(_formed(tomllib.loads(content.decode()), form), kind, document=document)
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ToolkitError(f"{document}: not TOML: {error}") from error
     except RecursionError as error:
         raise ToolkitError(f"{document}: is nested too deep") from error
-
-
-@lru_cache(maxsize=8)
-def _tables(content: bytes) -> Mapping[str, object]:
-    """Return the tables of a document, which is read with the names of one package after another."""
-    return tomllib.loads(content.decode())
 
 
 def _wrong(document: str, error: msgspec.ValidationError) -> ToolkitError:
@@ -129,21 +120,10 @@ def _formed(value: object, form: Callable[[str, str], str], name: str = "") -> o
 
 def write(value: object) -> bytes:
     """Return a value as a JSON document with sorted keys; dates are ISO 8601 in UTC, ids and paths are strings."""
-    text = json.dumps(_plain(value), indent=2, sort_keys=True, ensure_ascii=False)
+    plain = msgspec.to_builtins(value, str_keys=True, builtin_types=(datetime,), enc_hook=str)
+    text = json.dumps(plain, indent=2, sort_keys=True, ensure_ascii=False, default=_moment)
     return f"{text}\n".encode(errors="backslashreplace")
 
 
-def _plain(value: object) -> object:
-    match value:
-        case Oid() | PurePath():
-            return str(value)
-        case datetime():
-            return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-        case tuple() | list():
-            return [_plain(each) for each in cast("Sequence[object]", value)]
-        case dict():
-            return {str(key): _plain(each) for key, each in cast("Mapping[object, object]", value).items()}
-        case Struct():
-            return {name: _plain(getattr(value, name)) for name in value.__struct_fields__}
-        case _:
-            return value
+def _moment(when: datetime) -> str:
+    return when.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -216,8 +216,11 @@ def _walked(root: Path, path: Below, flags: int) -> tuple[int, PurePosixPath]:
             if (links := links + 1) > _MOST_LINKS:
                 raise OSError(errno.ELOOP, "leads in a circle")
             if step.startswith("/"):
+                if not PurePosixPath(step).is_relative_to(root):
+                    raise OSError(errno.EXDEV, "leads out")
                 del directories[1:]
-            waiting = _parts(_from_root(step, root)) + waiting
+                step = str(PurePosixPath(step).relative_to(root))
+            waiting = _parts(step) + waiting
         real = PurePosixPath(*(name for _, name in directories[1:]))
         if directories[-1][0] == handles[-1] != handles[0]:
             return handles.pop(), real
@@ -226,15 +229,6 @@ def _walked(root: Path, path: Below, flags: int) -> tuple[int, PurePosixPath]:
     finally:
         for handle in handles:
             os.close(handle)
-
-
-def _from_root(target: str, root: Path) -> str:
-    """Return a link's target; from the root if it is absolute."""
-    if not target.startswith("/"):
-        return target
-    if not PurePosixPath(target).is_relative_to(root):
-        raise OSError(errno.EXDEV, "leads out")
-    return str(PurePosixPath(target).relative_to(root))
 
 
 def _parts(path: str) -> list[str]:

@@ -54,8 +54,8 @@ def compose(subject: str, body: str, trailers: Sequence[str] = ()) -> str:
     lines = [line.rstrip() for line in f"{subject}\n\n{body}".split("\n")]
     text = re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip("\n")
     there = _trailers(text)
-    known = {_identity(line) for line in there}
-    added = [line for line in checked_trailers(trailers) if _identity(line) not in known]
+    known = {line.casefold() for line in there}
+    added = [line for line in checked_trailers(trailers) if line.casefold() not in known]
     if not added:
         return f"{text}\n"
     return "\n".join([text, *(() if there else ("",)), *added, ""])
@@ -66,13 +66,13 @@ def checked_trailers(trailers: Sequence[str]) -> tuple[str, ...]:
 
     Raise UsageError for a different form: more than one line, no key of letters, digits and hyphens, no value.
     """
-    found: dict[tuple[str, str], str] = {}
+    found: dict[str, str] = {}
     for trailer in trailers:
         match = _TRAILER.fullmatch(trailer.strip())
         if match is None or not match["value"] or not match["value"].isprintable():
             raise UsageError(f"trailer: '{_line(trailer)}' is not of the form 'Key: value'")
         line = f"{match['key']}: {match['value']}"
-        found.setdefault(_identity(line), line)
+        found.setdefault(line.casefold(), line)
     return tuple(found.values())
 
 
@@ -119,12 +119,6 @@ def _trailers(message: str) -> tuple[str, ...]:
     # An indented line goes on with the one above it.
     lines = last.split("\n") if blank else []
     return tuple(lines) if all(_TRAILER.fullmatch(line) or line[:1] in {" ", "\t"} for line in lines) else ()
-
-
-def _identity(trailer: str) -> tuple[str, str]:
-    """Return what git compares of a trailer."""
-    key, _, value = trailer.partition(":")
-    return key.strip().lower(), value.strip().lower()
 
 
 def _line(text: str) -> str:

@@ -1,12 +1,13 @@
 import json
 import re
 import subprocess
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path, PurePosixPath
 
 import pytest
 from msgspec.structs import replace
 
-from toolkit.cli import proofs
 from toolkit.cli.options import GlobalOptions
 from toolkit.cli.proofs import exit_code, show
 from toolkit.model import Commit, Oid, Patch, Proof, Proposal, Report, Source, SourceRequest, Status, Step
@@ -41,9 +42,7 @@ def steps(**designs: str) -> tuple[Step, ...]:
 def _report(*proofs: Proof) -> Report:
     return Report(
         proposal=Proposal(
-            source=Source(
-                origin="a nixpkgs", content=b"1", directory=Path("/x"), commit=Oid("a" * 40), fetched=2_345_678
-            ),
+            source=Source(origin="a nixpkgs", content=b"1", directory=Path("/x"), commit=Oid("a" * 40)),
             package="docker",
             target=PurePosixPath("docker/default.nix"),
             bindings=("moby",),
@@ -58,7 +57,9 @@ def _report(*proofs: Proof) -> Report:
 
 
 def plain(report_: Report, *, settings: GlobalOptions = GlobalOptions(), out: Path | None = OUT) -> list[str]:  # noqa: B008 - frozen
-    return [line.text for line in proofs.proposal_lines(report_, settings=settings, out=out)]
+    with redirect_stdout(StringIO()) as printed:
+        show(report_, settings=settings, out=out)
+    return printed.getvalue().splitlines()
 
 
 def _lines(*proofs: Proof, quiet: bool = False, verbose: bool = False) -> list[str]:
@@ -68,7 +69,7 @@ def _lines(*proofs: Proof, quiet: bool = False, verbose: bool = False) -> list[s
 def test_lines_say_what_is_proven_written_and_next() -> None:
     assert _lines(PASSED, NOT_RUN)[:7] == [
         "1 of 2 proofs passed, 1 not run",
-        "source   a nixpkgs, 2.3 MB fetched",
+        "source   a nixpkgs",
         "commits  docker: change",
         "passed   parse   it parses",
         "not run  format  nixfmt is not installed",

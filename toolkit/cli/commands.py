@@ -36,21 +36,6 @@ Exit codes: 0 done, 1 a proof failed or a check differs, 2 usage, 3 an error tha
 4 a bug, 130 interrupted.
 """
 
-
-FIRST_STEPS = """\
-nixpkgs binds some packages inside a let … in, where no override reaches them. unlet takes
-them out, and proves with Nix that they can be overridden and that nothing else changes.
-
-  unlet propose --nixpkgs specimen   try it offline, on docker in a small tree that comes with unlet
-  unlet reach overlay.nix            show whether your own overrides reach the build
-  unlet doctor                       explain why rootless docker refuses port 80 on this machine
-  unlet find --nixpkgs DIR           list the packages of a nixpkgs that others bind in a let
-  unlet check --pull NUMBER          show what somebody's change of nixpkgs does
-  unlet track                        show whether upstream has fixed docker, or the package that you name
-
-'unlet --help' lists all commands.
-"""
-
 UNEXPECTED = 4
 INTERRUPTED = 130
 
@@ -102,7 +87,7 @@ def commands(ctx: click.Context, *, version: bool) -> int:
         return 0
     if options.settings() != options.GlobalOptions():
         raise click.UsageError("no command given")
-    click.echo(FIRST_STEPS, nl=False)
+    click.echo(ctx.get_help())
     return 0
 
 

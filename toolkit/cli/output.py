@@ -17,7 +17,7 @@ from toolkit.errors import ToolkitError, reason_of
 from toolkit.text import harmless
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
     from _typeshed import ReadableBuffer
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 
 _OUTPUT, _ERRORS = 1, 2
+
+_TONES = {"proven": "green", "not run": "yellow", "failed": "bold red"}
 
 
 @contextmanager
@@ -39,24 +41,26 @@ def working(settings: GlobalOptions) -> Generator[Progress, None, None]:
         from toolkit.process import echoing  # noqa: PLC0415 - for --verbose alone
 
         with echoing(say):
-            yield Lines()
+            yield _Steps(lambda what: say(f"# {what}"))
     elif settings.quiet or not sys.stderr.isatty():
-        from toolkit.model import Silence  # noqa: PLC0415 - a version is printed without it
-
-        yield Silence()
+        yield _Steps(lambda _: None)
     else:
-        from toolkit.cli import terminal  # noqa: PLC0415 - rich takes longer to import than most work takes
+        from rich.console import Console  # noqa: PLC0415 - rich takes longer to import than most work takes
+        from rich.text import Text  # noqa: PLC0415 - as above
 
-        with terminal.spinner() as progress:
-            yield progress
+        with Console(stderr=True, highlight=False).status(Text("starting")) as status:
+            yield _Steps(lambda what: status.update(Text(harmless(what))))
 
 
-class Lines:
-    """Progress in the form of a shell script: comments and commands."""
+class _Steps:
+    """A Progress that shows each step by a function."""
+
+    def __init__(self, show: Callable[[str], None]) -> None:
+        self._show = show
 
     def step(self, what: str) -> None:
-        """Print a step as a comment."""
-        say(f"# {what}")
+        """Show a step."""
+        self._show(what)
 
 
 def table(rows: Sequence[Sequence[str]], *, widest: int | None = None) -> Iterator[str]:
@@ -76,15 +80,6 @@ def table(rows: Sequence[Sequence[str]], *, widest: int | None = None) -> Iterat
         yield line.rstrip()
 
 
-def size(count: int) -> str:
-    """Return a number of bytes for people."""
-    value, units = float(count), ["B", "kB", "MB", "GB"]
-    while value >= 1000 and len(units) > 1:  # noqa: PLR2004 - the SI prefixes' step
-        value /= 1000
-        del units[0]
-    return f"{value:.0f} {units[0]}" if units[0] == "B" else f"{value:.1f} {units[0]}"
-
-
 def write_json(value: object) -> None:
     """Print one JSON document."""
     from toolkit import documents  # noqa: PLC0415 - for --json alone
@@ -93,24 +88,24 @@ def write_json(value: object) -> None:
 
 
 def write_lines(lines: Iterable[str]) -> None:
-    """Print lines of text; escape line feeds within a line."""
-    write_text("".join(f"{_line(line)}\n" for line in lines))
+    """Print lines of text in the encoding of stdout; escape line feeds within a line."""
+    sys.stdout.write("".join(f"{_line(line)}\n" for line in lines))
+    sys.stdout.flush()
 
 
 def write_toned(lines: Iterable[Line]) -> None:
-    """Print lines, each in the colour of its tone on a terminal, or if FORCE_COLOR is set."""
-    if sys.stdout.isatty() or os.environ.get("FORCE_COLOR"):
-        from toolkit.cli import terminal  # noqa: PLC0415 - rich takes longer to import than most work takes
-
-        terminal.paint(lines)
-    else:
+    """Print lines, each in the colour of its tone on a terminal, or if FORCE_COLOR is set; rich heeds NO_COLOR."""
+    if not sys.stdout.isatty() and not os.environ.get("FORCE_COLOR"):
         write_lines(line.text for line in lines)
+        return
+    from rich.console import Console  # noqa: PLC0415 - rich takes longer to import than most work takes
+    from rich.text import Text  # noqa: PLC0415 - as above
 
-
-def write_text(text: str) -> None:
-    """Print text in the encoding of stdout."""
-    sys.stdout.write(harmless(text))
-    sys.stdout.flush()
+    console = Console(highlight=False)
+    for line in lines:
+        text = Text(harmless(line.text))
+        text.stylize(_TONES.get(line.tone, ""), 0, line.head)
+        console.print(text, soft_wrap=True)
 
 
 def write(document: bytes) -> None:

@@ -8,20 +8,20 @@ from msgspec.structs import replace
 
 from toolkit.cli import options, output
 from toolkit.cli.options import GlobalOptions
-from toolkit.cli.proofs import attempted, exit_code, plain, proven, show, total
+from toolkit.cli.proofs import attempted, exit_code, proven, show, total
 from toolkit.cli.proving import DOCKER, depth_options, limit_option, proposal_options, proposed, series_options
 from toolkit.contribution import PullRequest, Removed, Unchanged
 from toolkit.model import SourceRequest
 from toolkit.pr import BranchOrder
 from toolkit.pr.branches import alone, branch_name, create, update
 from toolkit.report import contributed
+from toolkit.report.lines import Line
 
 MASTER = "master"
 
-_LIFTED = ("--binding", "--as", "--design", "--follow")
-_OF_SERIES = (*_LIFTED, "--rootlesskit", "--only")
 _BATCH = ("--maintainer", "--limit")
-_MAKING = ("--base", "--fetch", "--trailer", *_OF_SERIES)
+_LIFTED = ("--binding", "--as", "--design", "--follow")
+_MAKING = ("--base", "--fetch", "--trailer", *_LIFTED, "--rootlesskit", "--only")
 
 
 @options.command(
@@ -137,7 +137,7 @@ def show_made(done: PullRequest, *, settings: GlobalOptions) -> None:
     else:
         output.write_toned(attempted(done.attempts))
     if done.own_proofs and not settings.quiet:
-        output.write_toned([total(done.own_proofs), plain("with all commits of the branch:")])
+        output.write_toned([total(done.own_proofs), Line(text="with all commits of the branch:")])
     output.write_toned(proven(done.own_proofs, settings))
     output.write_lines(f"warning: {warning}" for warning in done.warnings)
     if not settings.quiet:

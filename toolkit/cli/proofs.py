@@ -30,7 +30,8 @@ def show(report: Report, *, settings: GlobalOptions, out: Path | None = None) ->
     if settings.json:
         output.write(to_json(report))
     else:
-        output.write_toned(proposal_lines(report, settings=settings, out=out))
+        steps = next_steps(report, out) if out is not None else []
+        output.write_toned(lines(report, _heading(report, settings), steps, settings=settings, out=out))
 
 
 def exit_code(report: Proven) -> int:
@@ -38,12 +39,6 @@ def exit_code(report: Proven) -> int:
     if report.failed:
         return 1
     return 3 if report.missed else 0
-
-
-def proposal_lines(report: Report, *, settings: GlobalOptions, out: Path | None) -> Iterator[Line]:
-    """Return the lines of a proposal's report."""
-    steps = next_steps(report, out) if out is not None else []
-    return lines(report, _heading(report, settings), steps, settings=settings, out=out)
 
 
 def lines(
@@ -58,15 +53,15 @@ def lines(
     if not settings.quiet:
         if report.proofs:
             yield total(report.proofs)
-        yield from map(plain, heading)
+        yield from (Line(text=text) for text in heading)
     yield from proven(report.proofs, settings)
     yield from (Line(text=f"warning: {warning}", tone=Tone.NOT_RUN) for warning in report.warnings)
     if settings.quiet:
         return
     if out is not None and report.files:
-        yield plain(wrote(report.files, out))
+        yield Line(text=wrote(report.files, out))
     if not report.failed:
-        yield from map(plain, output.table(steps))
+        yield from (Line(text=text) for text in output.table(steps))
 
 
 def proven(proofs: Sequence[Proof], settings: GlobalOptions) -> Iterator[Line]:
@@ -83,9 +78,9 @@ def proven(proofs: Sequence[Proof], settings: GlobalOptions) -> Iterator[Line]:
         text = f"{proof.status:<8} {proof.name:<{width}}  {words}{covers}"
         yield Line(text=text, tone=_TONES[proof.status], head=len(proof.status))
         if proof.status is Status.PASSED and proof.name == _OVERRIDABLE and not settings.quiet:
-            yield plain(f"  {proof.found}")
+            yield Line(text=f"  {proof.found}")
         if proof.status is Status.FAILED:
-            yield plain(f"  {_failure(proof)}")
+            yield Line(text=f"  {_failure(proof)}")
     for gap in dict.fromkeys(gap for proof in proofs for gap in proof.gaps):
         yield Line(text=gap, tone=Tone.NOT_RUN)
 
@@ -114,7 +109,7 @@ def attempted(attempts: Sequence[Attempt]) -> Iterator[Line]:
         if isinstance(attempt.result, ToolkitError):
             yield Line(text=f"{name}  refused: {attempt.result.message}", tone=Tone.FAILED)
             if attempt.result.hint is not None:
-                yield Line(text=f"{'':<{width}}  hint: {attempt.result.hint}", tone=Tone.PLAIN)
+                yield Line(text=f"{'':<{width}}  hint: {attempt.result.hint}")
             continue
         said = total(attempt.result.proofs)
         yield Line(text=f"{name}  wrote {attempt.out}: {said.text}", tone=said.tone)
@@ -128,16 +123,10 @@ def wrote(names: Sequence[str], out: Path) -> str:
     return f"wrote    {out}: {', '.join(name for name in first if name != 'report.json')}"
 
 
-def plain(text: str) -> Line:
-    """Return a line without a colour."""
-    return Line(text=text, tone=Tone.PLAIN)
-
-
 def _heading(report: Report, settings: GlobalOptions) -> Iterator[str]:
     """Yield what was worked on."""
     proposal, source = report.proposal, report.proposal.source
-    fetched = f", {output.size(source.fetched)} fetched" if source.fetched else ""
-    yield f"source   {source.origin}{fetched}"
+    yield f"source   {source.origin}"
     for number, commit in enumerate(proposal.commits):
         yield f"{'' if number else 'commits' if proposal.patches else 'patch':<8} {commit.subject}"
     if settings.verbose:

@@ -1,9 +1,7 @@
 """Pieces of Markdown. Foreign text in it becomes harmless and short, without paths of this machine."""
 
 import re
-from collections.abc import Sequence
 
-from toolkit.model import Proof, Status
 from toolkit.text import harmless
 
 WIDTH = 240
@@ -13,11 +11,6 @@ WIDTH = 240
 _PRIVATE = re.compile(r"(?<![\w.:/~>$}-])/(?!(?:nix|dev|run|proc|sys|etc|usr|bin)/)[\w.+@-]+/[^\s'\"`,;:)]*")
 
 _PARAGRAPH = re.compile(r"^(?![-|<\s]|\d+\. )(?:.+\n)*.+$", re.MULTILINE)
-
-
-def counted(proofs: Sequence[Proof]) -> str:
-    """Return how many proofs passed, failed and were not run."""
-    return ", ".join(f"{sum(proof.status is status for proof in proofs)} {status}" for status in Status)
 
 
 def cell(text: str) -> str:

@@ -42,9 +42,9 @@ _LET = re.compile(r"^ *let\b", re.MULTILINE)
 _BOUND = re.compile(r"^ +[\w'-]+ = ([\w.]+\.)?(mkDerivation|build(Npm|Go|Rust|Python|Dotnet))", re.MULTILINE)
 _PASSING = re.compile(rb"^(From [0-9a-f]{40} |Date: |-- \n\d).*\n", re.MULTILINE)
 _REPORTS = frozenset(["report.md", "report.json", "pull-request.md"])
-_AUTHOR = "A Recorder <recorder@example.org>"
+_AUTHOR = {"GIT_AUTHOR_NAME": "A Recorder", "GIT_AUTHOR_EMAIL": "recorder@example.org"}
 
-_PROPOSE = ("propose", "docker", "--author", _AUTHOR)
+_PROPOSE = ("propose", "docker")
 _DOCKER = {
     "default": _PROPOSE,
     **{f"only-{step}": (*_PROPOSE, "--only", step) for step in ("lift", "demote", "nixos-module")},
@@ -174,7 +174,7 @@ def _lasting(content: bytes, there: str) -> bytes:
 def _unlet(arguments: Sequence[str], there: str) -> subprocess.CompletedProcess[bytes]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "UNLET_", "NIX_PATH"))}
     argv = [sys.executable, "-m", "toolkit", *arguments]
-    environment = {**kept, "PYTHONPATH": str(ROOT), "LC_ALL": "C.UTF-8"}
+    environment = {**kept, **_AUTHOR, "PYTHONPATH": str(ROOT), "LC_ALL": "C.UTF-8"}
     return subprocess.run(argv, cwd=there, env=environment, check=False, capture_output=True)
 
 
@@ -191,7 +191,7 @@ def lifts(place: Path) -> Making:
 
 def _lifts(names: Sequence[str]) -> Mapping[str, bytes]:
     with TemporaryDirectory() as there:
-        arguments = ["propose", *names, "--author", _AUTHOR, "--nixpkgs", f"{TREES}/{NEWEST}", "--out", "out", "--json"]
+        arguments = ["propose", *names, "--nixpkgs", f"{TREES}/{NEWEST}", "--out", "out", "--json"]
         ran = _unlet(arguments, there)
         if not ran.stdout:
             raise SystemExit(ran.stderr.decode())

@@ -45,7 +45,6 @@ OF_OUR_OWN = {
     "docker/claims/building.py": "outputs in the store, which stores.physical has looked at",
     "docker/overlay_kinds.py": "a shipped overlay",
     "git/committing.py": "names of git's objects",
-    "git/fetching.py": "sizes of git's objects",
     "git/mailing.py": "mails that git has just written",
     "git/calls.py": "git's own index",
     "git/worktrees.py": "git's own list of worktrees",

@@ -5,7 +5,7 @@ import pytest
 from toolkit import patches
 from toolkit.docker import steps as plans
 from toolkit.docker.steps import DESIGNS, Demotion
-from toolkit.errors import ToolkitError, UsageError
+from toolkit.errors import ToolkitError
 from toolkit.model import Upstream
 
 
@@ -15,13 +15,8 @@ def test_shipped_plan_has_a_message_for_each_strategy_and_demotion() -> None:
     assert {(step.name, step.design) for step in plan.steps} == known
 
 
-def test_default_pin_is_the_newest_known_one_and_an_unknown_one_names_them() -> None:
-    assert patches.pin() == patches.upstream().pins[-1] == patches.pin("current")
-    assert str(patches.pin("original").commit) == "4298c7f1bcfd465d807d9fc099ab905c58dc5af1"
-    with pytest.raises(UsageError, match=r"^--pin: 'x' is unknown$") as caught:
-        patches.pin("x")
-    assert caught.value.hint is not None
-    assert "original" in caught.value.hint
+def test_default_pin_is_the_newest_known_one() -> None:
+    assert patches.upstream().default_pin == patches.upstream().pins[-1].name
 
 
 @pytest.mark.parametrize(
@@ -31,11 +26,11 @@ def test_default_pin_is_the_newest_known_one_and_an_unknown_one_names_them() -> 
         ("", "object missing required field `pin`"),
         ('[[pin]]\nname = "a"', "object missing required field `commit` - at `$.pin[0]`"),
         (
-            '[[pin]]\nname = "a"\ncommit = "zz"\nabout = ""',
+            '[[pin]]\nname = "a"\ncommit = "zz"',
             "git object id: 'zz'",
         ),
         (
-            f'[[pin]]\nname = 1\ncommit = "{"1" * 40}"\nabout = ""',
+            f'[[pin]]\nname = 1\ncommit = "{"1" * 40}"',
             "expected `str`, got `int` - at `$.pin[0].name`",
         ),
     ],

@@ -41,18 +41,8 @@ _FRESH_SECONDS = 60.0
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def read_target(path: Path) -> bytes:
-    """Return the content of a Nix file that the user named.
-
-    Raise ToolkitError if it is unreadable or `check_content` rejects it.
-    """
-    content = read(path, hint="--file takes a file, --nixpkgs a directory")
-    check_content(str(path), content)
-    return content
-
-
-def read(path: Path, *, most: int = MAXIMUM_BYTES, hint: str | None = None) -> bytes:
-    """Return the content of a file that the user named; `hint` is the advice if it is a directory.
+def read(path: Path, *, most: int = MAXIMUM_BYTES) -> bytes:
+    """Return the content of a file that the user named.
 
     It may be a link or a pipe. Raise ToolkitError if it is unreadable or a device, and as `opened` does.
     """
@@ -62,28 +52,28 @@ def read(path: Path, *, most: int = MAXIMUM_BYTES, hint: str | None = None) -> b
             raise ToolkitError(f"{path}: is {_DEVICES[kind]}")
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
         try:
-            return opened(handle, name=str(path), most=most, hint=hint)
+            return opened(handle, name=str(path), most=most)
         finally:
             os.close(handle)
     except (OSError, ValueError) as error:
         raise ToolkitError(f"{path}: {reason_of(error)}") from None
 
 
-def opened(handle: int, *, name: str, most: int = MAXIMUM_BYTES, hint: str | None = None) -> bytes:
+def opened(handle: int, *, name: str, most: int = MAXIMUM_BYTES) -> bytes:
     """Return the content of an open file, or what comes through a pipe or a socket.
 
     Raise ToolkitError if it is a device or a directory, longer than `most` bytes, or not closed within PIPE_SECONDS.
     """
     if stat.S_IFMT(os.fstat(handle).st_mode) in {stat.S_IFIFO, stat.S_IFSOCK}:
         return _bounded(_chunks(handle, name=name), name=name, most=most)
-    return regular(handle, name=name, most=most, hint=hint)
+    return regular(handle, name=name, most=most)
 
 
-def regular(handle: int, *, name: str, most: int = MAXIMUM_BYTES, hint: str | None = None) -> bytes:
+def regular(handle: int, *, name: str, most: int = MAXIMUM_BYTES) -> bytes:
     """Return the content of an open file; raise ToolkitError if it is not a regular file or exceeds `most` bytes."""
     status = os.fstat(handle)
     if stat.S_ISDIR(status.st_mode):
-        raise ToolkitError(f"{name}: is a directory", hint=hint)
+        raise ToolkitError(f"{name}: is a directory")
     if not stat.S_ISREG(status.st_mode):
         raise ToolkitError(f"{name}: is {_DEVICES.get(stat.S_IFMT(status.st_mode), 'not a regular file')}")
     if status.st_size > most:

@@ -50,7 +50,6 @@ class Pin(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     name: str
     commit: Oid
-    about: str
     blob: Oid | None = None
 
 
@@ -81,15 +80,14 @@ class SourceRequest(Struct, frozen=True, kw_only=True):
     """Where the user wants the target file from; if all fields are None, from the default pin.
 
     `nixpkgs` is the user's text: `specimen`, a directory, a git clone, `<nixpkgs>`, a flake.lock, an npins
-    sources.json, or a git URL. `rev` is a commit, branch or tag in it. `file` is a lone file. `pin` is the name of a
-    known pin. `offline` forbids every network access. With `pinned`, a lock file may only name sources by content,
-    which must be on this machine.
+    sources.json, or a git URL. `rev` is a commit, branch or tag in it. `file` is a lone file, without the two others.
+    `offline` forbids every network access. With `pinned`, a lock file may only name sources by content, which must be
+    on this machine.
     """
 
     nixpkgs: str | None = None
     rev: str | None = None
     file: Path | None = None
-    pin: str | None = None
     offline: bool = False
     pinned: bool = False
 
@@ -123,8 +121,7 @@ class Source(Struct, frozen=True, kw_only=True):
     `origin` describes it for people. `directory` holds the target file and the files beside it, `root` is the nixpkgs
     tree around it (None for a lone file); neither is ever written to. `commit` and `committed` (seconds since the
     epoch) are None without a git commit. `repository` is a git directory with the commit, else the URL `remote` has the
-    files that were not fetched. `fetched` counts the bytes that came over the network. `warnings` are lines about
-    differences from what the user may expect.
+    files that were not fetched. `warnings` are lines about differences from what the user may expect.
     """
 
     origin: str
@@ -135,7 +132,6 @@ class Source(Struct, frozen=True, kw_only=True):
     committed: int | None = None
     repository: Path | None = None
     remote: str | None = None
-    fetched: int = 0
     warnings: tuple[str, ...] = ()
 
 
@@ -239,8 +235,8 @@ class Proposal(Struct, frozen=True, kw_only=True):
     """The user's request, and the resulting commits.
 
     `package` is the attribute path in nixpkgs, `target` the path of its file, `bindings` are the names that leave the
-    let. `recipe` defines the steps, `author` is the mails' `NAME <EMAIL>`, None for git's user. For
-    someone else's patch, `steps` are the recognised ones, perhaps without a known design.
+    let. `recipe` defines the steps. For someone else's patch, `steps` are the recognised ones, perhaps without a known
+    design.
     """
 
     source: Source
@@ -252,7 +248,6 @@ class Proposal(Struct, frozen=True, kw_only=True):
     patches: tuple[Patch, ...] = ()
     upstream_diff: bytes = b""
     recipe: str | None = None
-    author: str | None = None
 
 
 class Proven(Struct, frozen=True, kw_only=True):

@@ -11,7 +11,6 @@ from typing import TypeVar
 from msgspec import Struct
 
 from toolkit import documents, files, model
-from toolkit.errors import UsageError
 from toolkit.shipped import shipped_path
 
 T = TypeVar("T")
@@ -49,16 +48,6 @@ def tracked() -> Tracked:
 def upstream() -> model.Upstream:
     """Return nixpkgs with its known pins."""
     return read_toml(shipped() / _PINS, model.Upstream)
-
-
-def pin(name: str | None = None) -> model.Pin:
-    """Return the named pin, or the default one; raise UsageError for an unknown name."""
-    nixpkgs = upstream()
-    wanted = name if name is not None else nixpkgs.default_pin
-    known = {pin.name: pin for pin in nixpkgs.pins}
-    if wanted not in known:
-        raise UsageError(f"--pin: '{wanted}' is unknown", hint=f"known are {', '.join(known)}")
-    return known[wanted]
 
 
 def shipped() -> Path:

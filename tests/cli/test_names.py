@@ -23,7 +23,6 @@ COMMANDS: dict[str, int] = {
     "propose --nixpkgs {odd}/nothing": 3,
     "propose --nixpkgs http://127.0.0.1:1/{odd}": 3,
     "propose --nixpkgs {odd}/clone --rev {name}": 3,
-    "propose --pin {name}": 2,
     "check {odd}/nothing": 3,
     "check --nixpkgs {odd}/tree --patch {odd}/nothing": 3,
     "overlay notes-server --nixpkgs {odd}/tree": 3,

@@ -39,10 +39,8 @@ def test_a_name_brings_its_commit_and_only_the_files_of_the_paths(
 ) -> None:
     url = server.serve(clone, **OPEN)
     rev = clone.git("rev-parse", "v1^{}") if rev == "an id" else rev
-    fetched = fetching.fetch(url, rev, tmp_path / "into", PATHS)
+    fetching.fetch(url, rev, tmp_path / "into", PATHS)
     assert str(reading.locate(tmp_path / "into").commit) == clone.git("rev-parse", f"{rev}^{{commit}}")
-    files = [path for path in (tmp_path / "into" / "objects").rglob("*") if path.is_file()]
-    assert fetched == sum(path.stat().st_size for path in files) > 0
     assert blobs(tmp_path / "into") == wanted(clone, rev)
     assert len([line for line in objects(tmp_path / "into") if line.startswith("commit")]) == 1
 

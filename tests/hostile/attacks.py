@@ -535,7 +535,6 @@ def _reports(random: Random) -> Iterator[Attack]:
             (("source", "file"), "{secret}"),
             (("source", "rev"), "--upload-pack=touch x"),
             (("source", "commit"), "1" * 40),
-            (("source", "pin"), "../../x"),
             (("source", "blob"), "x"),
             (("source", "origin"), "\x1b[31m" + "x" * 5000),
             (("file",), "../../../../etc/passwd"),

@@ -23,7 +23,6 @@ def report() -> Report:
                 directory=Path("/nowhere/docker"),
                 commit=Oid("4" * 40),
                 committed=1700000000,
-                fetched=12345,
             ),
             package="docker",
             target=PurePosixPath("pkgs/applications/virtualization/docker/default.nix"),

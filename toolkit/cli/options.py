@@ -22,9 +22,6 @@ _META = "toolkit."
 # What a directory is known to be a nixpkgs by.
 _NIXPKGS = Path("pkgs/top-level/all-packages.nix")
 
-LEAST_MIB, MOST_MIB = 64, 1 << 24
-"""Nix does not start with less; more than 16 TiB is no memory."""
-
 OWN, SOURCE, DEPTH, NIX, OUTPUT, DOCKER = GROUPS = "Options", "Source", "Depth", "Nix", "Output", "For docker only"
 """The groups of options in --help, in their order; the first has the command's own."""
 
@@ -114,16 +111,6 @@ def _show_all(ctx: click.Context, param: click.Parameter, value: bool) -> None: 
         ctx.exit()
 
 
-def command(
-    name: str,
-    *,
-    examples: Sequence[str] = (),
-    **keywords: Any,  # noqa: ANN401 - click's
-) -> Callable[[Callable[..., Any]], GroupedCommand]:
-    """Make a function a command, as click.command does; `examples` are whole command lines."""
-    return click.command(name, cls=GroupedCommand, examples=examples, **keywords)
-
-
 def asked(name: str) -> Any:  # noqa: ANN401 - of the type that the option has
     """Return the value of a shared option, given before or after the command's name; None if it was not given."""
     return click.get_current_context().meta.get(_META + name)
@@ -156,6 +143,7 @@ def _remember(ctx: click.Context, param: click.Parameter, value: object) -> None
         ctx.meta[f"{_META}{param.name}"] = value
 
 
+command = partial(click.command, cls=GroupedCommand)
 remembered = partial(click.option, cls=Option, expose_value=False, callback=_remember)
 grouped = partial(click.option, cls=Option)
 several = partial(click.option, multiple=True, metavar="NAME")
@@ -169,7 +157,9 @@ _global_option = partial(remembered, group=OUTPUT)
 _deep_source = partial(source_value, deep=True)
 
 PATH = click.Path(path_type=Path)
-MIB = click.IntRange(LEAST_MIB, MOST_MIB)
+MIB = click.IntRange(64, 1 << 24)
+"""Nix does not start with less; more than 16 TiB is no memory."""
+
 SECONDS = click.FloatRange(0, 1e7, min_open=True)
 """At most four months: what waits takes no longer time."""
 
@@ -204,12 +194,10 @@ nixpkgs = source_value(
 revision = source_value("--rev", metavar="REV", help="A commit, branch or tag.")
 offline = source_value("--offline", is_flag=True, help="Use only the cache and this machine, not the network.")
 _FILE_HELP = "A docker/default.nix without the tree around it."
-_PIN_HELP = "A known commit; 'unlet propose --help-all' lists them."
 source = together(
     nixpkgs,
     revision,
     remembered("--file", group=DOCKER, deep=True, type=PATH, metavar="FILE", help=_FILE_HELP),
-    _deep_source("--pin", metavar="NAME", help=_PIN_HELP),
     offline,
 )
 """Add the options that name a nixpkgs or a file; `source_request` returns their values."""
@@ -278,13 +266,11 @@ def source_request() -> SourceRequest:
     Raise click.UsageError for contradicting options.
     """
     if given("--file"):
-        refuse_together("--file", "--nixpkgs", "--rev", "--pin")
-    if given("--pin"):
-        refuse_together("--pin", "--nixpkgs", "--rev")
-    where, file, pin = asked("nixpkgs"), asked("file"), asked("pin")
-    if where is None and file is None and pin is None and (here := checkout()) is not None:
+        refuse_together("--file", "--nixpkgs", "--rev")
+    where, file = asked("nixpkgs"), asked("file")
+    if where is None and file is None and (here := checkout()) is not None:
         where = str(here)
-    return SourceRequest(nixpkgs=where, rev=asked("rev"), file=file, pin=pin, offline=bool(asked("offline")))
+    return SourceRequest(nixpkgs=where, rev=asked("rev"), file=file, offline=bool(asked("offline")))
 
 
 def server_request() -> Server:

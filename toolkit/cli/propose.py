@@ -1,31 +1,20 @@
 """`unlet propose`: from a nixpkgs to a proven patch series, diff and overlay."""
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from shlex import join
 
 import click
-from msgspec.structs import replace
 
-from toolkit import patches
 from toolkit.cli import options, output
 from toolkit.cli.options import GlobalOptions
 from toolkit.cli.proofs import attempted, exit_code, show
 from toolkit.cli.proving import DOCKER, depth_options, limit_option, proposal_options, proposed, series_options
 from toolkit.errors import ToolkitError, only
-from toolkit.git.calls import AUTHOR
 from toolkit.model import Attempt
 from toolkit.proposal import recipes
 from toolkit.proposal.proposing import propose
 from toolkit.report.report import outcome
-
-
-def _author(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
-    if value is not None and not re.fullmatch(AUTHOR, value):
-        raise click.UsageError(f"--author: '{value}' is not of the form 'NAME <EMAIL>'")
-    return value
-
 
 _WORST = (1, 3, 2, 0)
 
@@ -35,15 +24,6 @@ def _recipes() -> tuple[str, list[tuple[str, str]]]:
     return "Recipes", [(name, recipe.about) for name, recipe in sorted(recipes.known().items())]
 
 
-def _pins() -> tuple[str, list[tuple[str, str]]]:
-    """List the known commits for --help-all."""
-    known = patches.upstream()
-    return "Known commits", [
-        (f"{pin.name} (default)" if pin.name == known.default_pin else pin.name, f"{pin.commit}: {pin.about}")
-        for pin in known.pins
-    ]
-
-
 @options.command(
     "propose",
     examples=(
@@ -51,24 +31,17 @@ def _pins() -> tuple[str, list[tuple[str, str]]]:
         "unlet propose forgejo --nixpkgs ~/src/nixpkgs",
         "unlet propose forgejo authentik gitea --out lifts",
     ),
-    listed=(_recipes, _pins),
+    listed=(_recipes,),
 )
 @click.argument("targets", metavar="[TARGET]...", nargs=-1)
 @proposal_options
 @limit_option
 @series_options
 @options.source
-@options.output_option(
-    "--author",
-    deep=True,
-    metavar="'NAME <EMAIL>'",
-    callback=_author,
-    help="The author of the mails in series/; by default git's user.",
-)
 @options.written("proposal")
 @depth_options
 @options.common
-def command(*, targets: tuple[str, ...], author: str | None, out: Path, force: bool) -> int:
+def command(*, targets: tuple[str, ...], out: Path, force: bool) -> int:
     """Write a patch series, one diff and an overlay for a nixpkgs, and prove them.
 
     TARGET is docker (the default), an attribute path, or the path of a package's file. Each of several packages gets a
@@ -81,7 +54,7 @@ def command(*, targets: tuple[str, ...], author: str | None, out: Path, force: b
             raise click.UsageError("several TARGETs and docker exclude each other")
         options.refuse_together("several TARGETs", "--binding")
     source = options.source_request()
-    requests = [replace(proposed(target, source, out=out, force=force), author=author) for target in targets]
+    requests = [proposed(target, source, out=out, force=force) for target in targets]
     with output.working(settings) as progress:
         attempts = list(propose(requests, progress=progress))
     if len(attempts) > 1:

@@ -38,10 +38,9 @@ def prepare(source: Source) -> TreeCommit:
     return TreeCommit(subject=text.subject, body=text.whole, why=text.why, files=tuple(_changes(source.root)))
 
 
-def mail(commit: TreeCommit, source: Source, *, number: int, author: str | None) -> Added:
+def mail(commit: TreeCommit, source: Source, *, number: int) -> Added:
     """Return the commit with its mail, number `number`; the series' mails stay the same."""
-    letter = mailing.addition(commit, number=number, committed=source.committed, author=author)
-    return Added(patch=letter, commit=commit)
+    return Added(patch=mailing.addition(commit, number=number, committed=source.committed), commit=commit)
 
 
 def read_back(letters: Sequence[Patch], source: Source) -> Added | None:

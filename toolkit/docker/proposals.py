@@ -136,8 +136,7 @@ class DockerProposals(Leaf[DockerCase]):
         case = replace(case, warnings=(*dropped, *[lacking] * bool(case.missing)))
         if MODULE not in request.only:
             return case
-        number = len(case.steps) + 1
-        return replace(case, added=module.mail(module.prepare(source), source, number=number, author=request.author))
+        return replace(case, added=module.mail(module.prepare(source), source, number=len(case.steps) + 1))
 
 
 def _rewritten(request: Request, source: Source) -> DockerCase:
@@ -165,7 +164,6 @@ def _rewritten(request: Request, source: Source) -> DockerCase:
             Commit(subject=text.subject, body=text.body, proven=text.proven, before=before, after=after)
             for text, (before, after) in zip(messages, pairwise((source.content, *contents)), strict=True)
         ),
-        author=request.author,
     )
     return cases.of_proposal(proposal, name=name, request=request)
 

@@ -52,15 +52,15 @@ def fetch(  # noqa: PLR0913 - what, from where, to where, and who is told
     *,
     more: Sequence[Oid] = (),
     on_progress: Callable[[str], None] = lambda _: None,
-) -> int:
+) -> None:
     """Fetch the commit `rev` of a remote, with the blobs at and below `paths` (None: all), into the directory `into`.
 
     `into` becomes a bare repository whose HEAD is the commit; it does not remember the URL. `rev` is a full commit id,
     a branch, a tag or `HEAD`; `more` are further commits. The remote must serve objects by id, as every server with
     protocol version 2 does. `on_progress` gets phrases for people.
 
-    Return the bytes that it added to the object store on disk. Raise ToolkitError for an unknown rev, and if git cannot
-    fetch from the remote; UnreachableError if it does not answer.
+    Raise ToolkitError for an unknown rev, and if git cannot fetch from the remote; UnreachableError if it does not
+    answer.
     """
     reading.check_rev(rev)
     report = _progress(on_progress)
@@ -86,7 +86,6 @@ def fetch(  # noqa: PLR0913 - what, from where, to where, and who is told
             run(_FILTER, "--no-write-fetch-head", "--stdin", "origin", stdin="".join(wanted).encode())
     except CommandError as error:
         raise _explained(url, rev, error.stderr) from error
-    return sum(path.stat().st_size for path in (into / "objects").rglob("*") if path.is_file())
 
 
 def _unknown(url: str, rev: str) -> ToolkitError:

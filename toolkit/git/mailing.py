@@ -75,17 +75,15 @@ class Mails(Struct, frozen=True, kw_only=True):
     upstream_diff: bytes
 
 
-def series(
-    commits: Sequence[Commit], target: PurePosixPath, *, committed: int | None = None, author: str | None = None
-) -> Mails:
+def series(commits: Sequence[Commit], target: PurePosixPath, *, committed: int | None = None) -> Mails:
     """Return consecutive commits as mails, and as one diff against `before` of the first one.
 
-    Each mail has the date `committed`, that of the pin in seconds since the epoch, by default now; and the author
-    `author`, `NAME <EMAIL>`, by default git's user. All else depends on the commits alone. Mails are called
-    `0001-….patch` after their subjects, which have the prefix `[PATCH 1/2]`; `git am` removes it.
+    Each mail has the date `committed`, that of the pin in seconds since the epoch, by default now; its author is git's
+    user. All else depends on the commits alone. Mails are called `0001-….patch` after their subjects, which have the
+    prefix `[PATCH 1/2]`; `git am` removes it.
     """
     base = NewCommit(files={target: commits[0].before})
-    author = author or calls.author()
+    author = calls.author()
     made = [NewCommit(files={target: commit.after}, message=commit.message, author=author) for commit in commits]
     with throwaway(base, *made, date=committed) as made_in:
         span = (f"main~{len(made)}", "main")
@@ -94,14 +92,14 @@ def series(
     return Mails(patches=patches, upstream_diff=diff)
 
 
-def addition(commit: TreeCommit, *, number: int, committed: int | None = None, author: str | None = None) -> Patch:
+def addition(commit: TreeCommit, *, number: int, committed: int | None = None) -> Patch:
     """Return a commit as a mail after `number - 1` others; date and author as for `series`.
 
     Its subject has no number, so it does not change the bytes of the others.
     """
     base = NewCommit(files={file.path: file.before for file in commit.files if file.before is not None})
     after = {file.path: file.after for file in commit.files}
-    made = NewCommit(files=after, message=commit.message, author=author or calls.author())
+    made = NewCommit(files=after, message=commit.message, author=calls.author())
     with throwaway(base, made, date=committed) as made_in:
         (mail,) = _mails(made_in, "main~1..main", "--no-numbered", f"--start-number={number}")
     return mail

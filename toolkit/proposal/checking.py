@@ -135,7 +135,7 @@ def _source_again(
     Raise ToolkitError if the user names one with another file.
     """
     was, target = document.source, PurePosixPath(document.file)
-    if any((given.nixpkgs, given.rev, given.file, given.pin)):
+    if any((given.nixpkgs, given.rev, given.file)):
         found = sources.resolve(given, target=target, sparse=needed, progress=progress)
         if str(reading.blob_id(found.content)) != was.blob:
             raise ToolkitError(f"{found.origin}: its '{document.file}' is not the one that report.json is about")

@@ -147,7 +147,6 @@ def series_in(  # noqa: PLR0913, PLR0917 - what a series begins with
         steps=tuple(steps),
         commits=tuple(commits),
         recipe=request.recipe,
-        author=request.author,
         warnings=tree.warnings,
         stages=(
             Stage(name="before", content=found.source.content, path=tree.root / target.file),

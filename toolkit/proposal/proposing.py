@@ -177,7 +177,7 @@ def mailed(series: S) -> S:
     """Return a series with git's mails and the one diff."""
     if not series.commits:
         return series
-    mails = mailing.series(series.commits, series.target, committed=series.source.committed, author=series.author)
+    mails = mailing.series(series.commits, series.target, committed=series.source.committed)
     return replace(series, patches=mails.patches, upstream_diff=mails.upstream_diff)
 
 
@@ -218,7 +218,7 @@ def nameless(series: Series[Any]) -> Iterator[str]:
     is_sent = series.request.source.nixpkgs != "specimen"
     if is_sent and any(PLACEHOLDER.encode() in patch.content for patch in series.patches):
         commands = "git config --global user.name 'YOUR NAME', and user.email"
-        yield f"series: its author is a placeholder, since git has none; {commands}, or --author"
+        yield f"series: its author is a placeholder, since git has none; {commands}"
 
 
 def write_reports(directory: Path, series: Series[Any], facts: pull_request.DraftFacts) -> None:

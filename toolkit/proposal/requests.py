@@ -17,8 +17,7 @@ class Request(Struct, frozen=True, kw_only=True):
     `bindings` are the parts to lift, by default all that no override reaches. `designs` maps a step to its design; Nix
     chooses for other steps. A moved definition takes the attributes in `follow` from the package; `called` maps a
     binding to the name of its attribute. `only` names the steps to make, by default all. `recipe` is a name or path.
-    `author` is `NAME <EMAIL>`, None for git's user. `own` is for the user's overlay, which may have a form that
-    upstream does not want.
+    `own` is for the user's overlay, which may have a form that upstream does not want.
     """
 
     target: str
@@ -30,7 +29,6 @@ class Request(Struct, frozen=True, kw_only=True):
     recipe: str | None = None
     only: tuple[str, ...] = ()
     depth: Depth = field(default_factory=Depth)
-    author: str | None = None
     own: bool = False
     out: Path = Path("proposal")
     force: bool = False
@@ -41,7 +39,7 @@ class Request(Struct, frozen=True, kw_only=True):
 def command(name: str, request: Request, *options: str) -> str:
     """Return the command line, such as `overlay …`, for a request."""
     source = request.source
-    given = {"--nixpkgs": source.nixpkgs, "--rev": source.rev, "--file": source.file, "--pin": source.pin}
+    given = {"--nixpkgs": source.nixpkgs, "--rev": source.rev, "--file": source.file}
     words = [word for option, value in given.items() if value is not None for word in (option, str(value))]
     words += [word for name in request.bindings for word in ("--binding", name)]
     words += [word for pair in request.called.items() for word in ("--as", "=".join(pair))]

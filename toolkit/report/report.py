@@ -15,29 +15,27 @@ from toolkit import __version__, documents, landlock
 from toolkit.errors import ToolkitError, without_passwords
 from toolkit.git.reading import blob_id
 from toolkit.model import Oid, OverlayReport, Proof, Proven, Report, SourceRequest, Status, Step
-from toolkit.report.markdown import cell, counted, fence
+from toolkit.report.markdown import cell, fence
 from toolkit.text import harmless
 
-SCHEMA = 3
+SCHEMA = 4
 OVERLAY_SCHEMA = 1
 
 
 class SourceDocument(Struct, frozen=True, kw_only=True):
     """The origin of the target file.
 
-    `commit` and `blob` are git object ids, `blob` that of the file before the change. `nixpkgs`, `rev`, `file` and
-    `pin` are the user's request.
+    `commit` and `blob` are git object ids, `blob` that of the file before the change. `nixpkgs`, `rev` and `file` are
+    the user's request.
     """
 
     origin: str
     blob: Oid
     commit: Oid | None = None
     committed: int | None = None
-    fetched: int = 0
     nixpkgs: str | None = None
     rev: str | None = None
     file: str | None = None
-    pin: str | None = None
 
 
 class CommitDocument(Struct, frozen=True, kw_only=True):
@@ -90,11 +88,9 @@ def document(report: Report) -> ReportDocument:
             blob=blob_id(source.content),
             commit=source.commit,
             committed=source.committed,
-            fetched=source.fetched,
             nixpkgs=without_passwords(request.nixpkgs) if request.nixpkgs is not None else None,
             rev=request.rev,
             file=str(request.file) if request.file is not None else None,
-            pin=request.pin,
         ),
         commits=tuple(
             CommitDocument(subject=commit.subject, before=blob_id(commit.before), after=blob_id(commit.after))
@@ -176,7 +172,8 @@ def to_markdown(report: Report, *, background: Iterable[str] = ()) -> bytes:
 def _blocks(report: ReportDocument) -> Iterator[str]:
     yield "# Report"
     yield "\n".join(f"- {commit.subject}" for commit in report.commits)
-    yield f"**{report.result.capitalize()}**: {len(report.proofs)} proofs, {counted(report.proofs)}."
+    counts = (f"{sum(proof.status is status for proof in report.proofs)} {status}" for status in Status)
+    yield f"**{report.result.capitalize()}**: {len(report.proofs)} proofs, {', '.join(counts)}."
     yield "\n".join(["| | |", "|---|---|", *_facts(report)])
     yield from (f"> **Warning:** {' '.join(warning.split())}" for warning in report.warnings)
     yield "## Proofs"

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from shlex import quote
 
-from toolkit import files, patches
+from msgspec.structs import replace
+
+from toolkit import files, patches, specimen
 from toolkit.errors import ToolkitError, UsageError, without_passwords
 from toolkit.git import reading
 from toolkit.model import Progress, Source, SourceRequest
@@ -32,8 +34,8 @@ def resolve(request: SourceRequest, *, target: PurePosixPath, sparse: Sequence[s
     `request.nixpkgs` may be a lock file with `#NAME`, for a pin other than `nixpkgs`, and a channel's or profile's
     directory that has nixpkgs one level down. A git clone counts by its commit, not its worktree.
 
-    Raise UsageError for an unknown name, ToolkitError if a source cannot be read or fetched, or a known pin's file
-    differs from the recorded one.
+    Raise UsageError for a `rev` of what is no git clone, ToolkitError if a source cannot be read or fetched, or a known
+    pin's file differs from the recorded one.
     """
     upstream = patches.upstream()
     # Of a commit there is one checkout in the cache, which runs for other targets share.
@@ -56,11 +58,14 @@ def resolve(request: SourceRequest, *, target: PurePosixPath, sparse: Sequence[s
 
 def _found(request: SourceRequest, wanted: commits.Wanted) -> Source:
     if (path := request.file) is not None:
-        return Source(origin=str(path), content=files.read_target(path), directory=path.resolve().parent)
+        content = files.read(path)
+        files.check_content(str(path), content)
+        return Source(origin=str(path), content=content, directory=path.resolve().parent)
     if request.nixpkgs is None and request.rev is not None:
         return commits.at_rev(wanted.remote, request.rev, wanted)
     if request.nixpkgs is None:
-        pin = patches.pin(request.pin)
+        upstream = patches.upstream()
+        pin = next(pin for pin in upstream.pins if pin.name == upstream.default_pin)
         origin = f"nixpkgs {pin.commit.short} (pin {pin.name})"
         return commits.at_commit(wanted.remote, pin.commit, wanted, origin=origin)
     return _named(request.nixpkgs, request.rev, wanted, pinned=request.pinned)
@@ -69,7 +74,7 @@ def _found(request: SourceRequest, wanted: commits.Wanted) -> Source:
 def _named(name: str, rev: str | None, wanted: commits.Wanted, *, pinned: bool) -> Source:
     if name == "specimen":
         _refuse_rev(rev, "the specimen")
-        return local.specimen_source(wanted)
+        return replace(local.directory_source(specimen.path(), wanted), origin="the embedded specimen")
     found = re.fullmatch(r"<([^<>]+)>", name)
     path = local.find_in_nix_path(found[1]) if found is not None else Path(name).expanduser()
     lock, _, entry = (str(path), "", "nixpkgs") if path.exists() else name.rpartition("#")

@@ -73,19 +73,17 @@ def at_commit(url: str, commit: Oid, wanted: Wanted, *, origin: str) -> Source:
     Raise ToolkitError if it is not cached and the network is forbidden, if the fetch fails, or if the commit lacks the
     target.
     """
-    fetched = 0
 
     def locate(directory: Path) -> Located:
-        nonlocal fetched
         if wanted.offline:
             hint = "run it once without --offline; 'unlet cache list' lists the entries"
             raise ToolkitError(f"commit {commit.short}: is not in the cache", hint=hint)
         wanted.progress.step(f"fetching {commit.short} from {without_passwords(url)}")
-        fetched = fetching.fetch(url, commit, directory, wanted.paths, on_progress=wanted.progress.step)
+        fetching.fetch(url, commit, directory, wanted.paths, on_progress=wanted.progress.step)
         return reading.locate(directory)
 
     found = checked_out(commit, wanted, locate, name=without_passwords(url))
-    return replace(found, origin=origin, remote=url, fetched=fetched)
+    return replace(found, origin=origin, remote=url)
 
 
 def checked_out(commit: Oid, wanted: Wanted, locate: Callable[[Path], Located], *, name: str) -> Source:

@@ -10,7 +10,7 @@ from shlex import quote
 
 from msgspec.structs import replace
 
-from toolkit import files, inside, process, specimen
+from toolkit import files, inside, process
 from toolkit.environment import BUILDING, of
 from toolkit.errors import CommandError, ToolkitError
 from toolkit.git import reading
@@ -24,13 +24,6 @@ BELOW = (".", "nixpkgs", "nixos", "nixos/nixpkgs")
 """Where a channel, or a profile of channels, has its nixpkgs."""
 
 _VERSION_BYTES = 256
-
-
-def specimen_source(wanted: Wanted) -> Source:
-    """Return the embedded specimen."""
-    root = specimen.path()
-    content = files.read_target(root / wanted.target)
-    return Source(origin="the embedded specimen", content=content, directory=(root / wanted.target).parent, root=root)
 
 
 def top(given: Path, file: PurePosixPath | str) -> Path | None:

@@ -42,7 +42,7 @@ def _lasting(source: Source, request: SourceRequest) -> SourceRequest:
         where = str(place.absolute())
     if request.file is not None:
         return SourceRequest(file=request.file.absolute())
-    if source.commit is None or request.pin is not None:
+    if source.commit is None:
         return replace(request, nixpkgs=where)
     # Of a lock file the commit that it names now.
     named = where is not None and (where.startswith("<") or where == source.remote or Path(where).is_dir())

@@ -20,7 +20,7 @@ from toolkit.proposal.leaf import Added
 
 
 def mailed(commit: TreeCommit, source: Source | None = None) -> Added:
-    return module.mail(commit, source or source_of("29.6"), number=3, author=None)
+    return module.mail(commit, source or source_of("29.6"), number=3)
 
 
 def edited(path: PurePosixPath, old: str, new: str) -> TreeCommit:

@@ -5,18 +5,23 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from toolkit import __version__
 from toolkit.errors import ToolkitError
 from toolkit.git.reading import blob_id
-from toolkit.model import Report, Status
-from toolkit.report.report import SCHEMA, document, from_json, to_json, to_markdown
+from toolkit.model import Oid, Report, Status
+from toolkit.report.report import SCHEMA, WrittenSource, document, from_json, to_json, to_markdown
 
 
-def test_document_survives_being_written_and_read_with_unknown_fields(report: Report) -> None:
-    written = document(report)
-    proofs = tuple(replace(proof, seconds=round(proof.seconds, 3)) for proof in written.proofs)
-    assert from_json(to_json(report)) == replace(written, proofs=proofs)
+def test_what_is_read_again_is_what_was_written_with_unknown_fields(report: Report) -> None:
     value = json.loads(to_json(report)) | {"novelty": 1}
-    assert from_json(json.dumps(value).encode()).file == str(report.proposal.target)
+    read, proposal = from_json(json.dumps(value).encode()), report.proposal
+    assert (read.unlet, read.result, read.target, read.file) == (__version__, "failed", "docker", str(proposal.target))
+    assert (read.bindings, read.steps, read.recipe) == (proposal.bindings, proposal.steps, None)
+    assert [commit.subject for commit in read.commits] == ["docker: lift", "docker: demote"]
+    blob = blob_id(proposal.source.content)
+    assert read.source == WrittenSource(
+        origin="nixpkgs from a fork", blob=blob, commit=Oid("4" * 40), nixpkgs="somewhere"
+    )
 
 
 def test_same_report_gives_the_same_bytes_with_sorted_keys_source_and_request(report: Report) -> None:
@@ -26,16 +31,16 @@ def test_same_report_gives_the_same_bytes_with_sorted_keys_source_and_request(re
     assert list(value) == sorted(value)
     assert value["schema"] == SCHEMA
     assert content.endswith(b"}\n")
-    source = document(report).source
-    assert (source.commit, source.nixpkgs, source.rev) == ("4" * 40, "somewhere", "main")
-    assert source.blob == str(blob_id(report.proposal.source.content))
+    source = value["source"]
+    assert (source["commit"], source["nixpkgs"], source["rev"]) == ("4" * 40, "somewhere", "main")
+    assert source["blob"] == str(blob_id(report.proposal.source.content))
 
 
 def test_one_failed_proof_fails_and_one_that_was_not_run_or_none_at_all_is_no_success(report: Report) -> None:
     proofs = report.proofs
     unfailed = tuple(proof for proof in proofs if proof.status is not Status.FAILED)
     for some, result in ((proofs, "failed"), (unfailed, "incomplete"), ((), "incomplete"), (proofs[:1], "passed")):
-        assert document(replace(report, proofs=some)).result == result
+        assert document(replace(report, proofs=some))["result"] == result
 
 
 def _set(path: str, new: object) -> Callable[[dict[str, Any]], None]:
@@ -57,13 +62,10 @@ def _set(path: str, new: object) -> Callable[[dict[str, Any]], None]:
         (_set("schema", 99), "field 'schema' is 99"),
         (_set("schema", None), "object missing required field `schema`"),
         (_set("steps", [{"name": "lift"}]), "object missing required field `design` - at `$.steps[0]`"),
-        (_set("proofs.1.status", "maybe"), "invalid enum value 'maybe' - at `$.proofs[1].status`"),
-        (_set("proofs.0.seconds", "1"), "expected `float`, got `str` - at `$.proofs[0].seconds`"),
-        (_set("proofs.2.evidence", [1]), "expected `str`, got `int` - at `$.proofs[2].evidence[0]`"),
+        (_set("commits.0.subject", 1), "expected `str`, got `int` - at `$.commits[0].subject`"),
         (_set("source.blob", "abc"), "git object id: 'abc' is not 40"),
         (_set("source", []), "expected `object`, got `array` - at `$.source`"),
         (_set("commits", {}), "expected `array`, got `object` - at `$.commits`"),
-        (_set("tools.nix", 2), "expected `str`, got `int` - at `$.tools[...]`"),
     ],
 )
 def test_wrong_field_is_named(report: Report, change: Callable[[dict[str, Any]], None], message: str) -> None:

@@ -119,7 +119,9 @@ def run(argv: Sequence[str]) -> int:
         output.say("unlet: interrupted")
         return INTERRUPTED
     except OSError as error:
-        return _report(_environment(error), argv)
+        # A fault of the machine: a full disk, a file that is gone, too many of them.
+        subject = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else "unlet"
+        return _report(ToolkitError(f"{subject}: {reason_of(error)}"), argv)
     except Exception as error:  # noqa: BLE001 - the one place where everything ends
         return _unexpected(error, argv)
     return status if isinstance(status, int) else 0
@@ -153,12 +155,6 @@ def _usage(error: click.ClickException) -> UsageError:
     command = context.command_path if context is not None else "unlet"
     begin = message[:1] if message[1:2].isupper() else message[:1].lower()
     return UsageError(f"{command}: {begin}{message[1:]}", hint=f"'{command} --help' lists the options")
-
-
-def _environment(error: OSError) -> ToolkitError:
-    """Return the error that names the fault of the machine: a full disk, a file that is gone, too many of them."""
-    subject = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else "unlet"
-    return ToolkitError(f"{subject}: {reason_of(error)}")
 
 
 def _unexpected(error: Exception, argv: Sequence[str]) -> int:

@@ -59,7 +59,8 @@ def lines(
     if settings.quiet:
         return
     if out is not None and report.files:
-        yield Line(text=wrote(report.files, out))
+        first = dict.fromkeys(f"{name.partition('/')[0]}{'/' if '/' in name else ''}" for name in report.files)
+        yield Line(text=f"wrote    {out}: {', '.join(name for name in first if name != 'report.json')}")
     if not report.failed:
         yield from (Line(text=text) for text in output.table(steps))
 
@@ -115,12 +116,6 @@ def attempted(attempts: Sequence[Attempt]) -> Iterator[Line]:
         yield Line(text=f"{name}  wrote {attempt.out}: {said.text}", tone=said.tone)
         for proof in attempt.result.failed:
             yield Line(text=f"{'':<{width}}  {proof.name}: {proof.reason}", tone=Tone.FAILED)
-
-
-def wrote(names: Sequence[str], out: Path) -> str:
-    """Return the names of the written files and directories."""
-    first = dict.fromkeys(f"{name.partition('/')[0]}{'/' if '/' in name else ''}" for name in names)
-    return f"wrote    {out}: {', '.join(name for name in first if name != 'report.json')}"
 
 
 def _heading(report: Report, settings: GlobalOptions) -> Iterator[str]:

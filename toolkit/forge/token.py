@@ -41,7 +41,13 @@ def find_token(command: str | None, *, host: str) -> Token | None:
     `$GH_TOKEN`, `gh auth token`. Raise ToolkitError if the command fails, without showing its output.
     """
     if command is not None:
-        return Token(value=_output(_words(command), "the token command"), origin="the token command")
+        try:
+            words = shlex.split(command)
+        except ValueError as error:
+            raise UsageError(f"--token-command: {str(error).lower()}") from None
+        if not words:
+            raise UsageError("--token-command is empty")
+        return Token(value=_output(words, "the token command"), origin="the token command")
     for variable in _VARIABLES:
         if value := os.environ.get(variable, "").strip():
             return Token(value=value, origin=variable)
@@ -53,16 +59,6 @@ def find_token(command: str | None, *, host: str) -> Token | None:
     except ToolkitError:
         # Nobody is logged in there; that is no reason to stop.
         return None
-
-
-def _words(command: str) -> list[str]:
-    try:
-        words = shlex.split(command)
-    except ValueError as error:
-        raise UsageError(f"--token-command: {str(error).lower()}") from None
-    if not words:
-        raise UsageError("--token-command is empty")
-    return words
 
 
 def _output(words: list[str], what: str) -> str:

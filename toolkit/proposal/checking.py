@@ -23,7 +23,7 @@ from toolkit.proposal.leaf import Series
 from toolkit.proposal.registry import leaf_for, leaf_of, named, usual
 from toolkit.proposal.requests import CheckRequest, Request
 from toolkit.report import report
-from toolkit.report.report import ReportDocument
+from toolkit.report.report import WrittenReport
 from toolkit.sources import changes, recorded
 from toolkit.sources.changes import ChangeRequest, FileEdit
 from toolkit.sources.trees import NotWholeError
@@ -101,7 +101,7 @@ def _recorded(request: CheckRequest, directory: Path, *, progress: Progress) -> 
     return found
 
 
-def _document(directory: Path) -> tuple[bytes, ReportDocument]:
+def _document(directory: Path) -> tuple[bytes, WrittenReport]:
     """Return the report of a proposal; raise ToolkitError for one that names no path in a nixpkgs."""
     place = directory / "report.json"
     written = _read(directory, "report.json")
@@ -115,7 +115,7 @@ def _document(directory: Path) -> tuple[bytes, ReportDocument]:
     return written, document
 
 
-def _mails(directory: Path, document: ReportDocument) -> tuple[tuple[Patch, ...], tuple[Patch, ...]]:
+def _mails(directory: Path, document: WrittenReport) -> tuple[tuple[Patch, ...], tuple[Patch, ...]]:
     """Return the mails of a proposal's own commits, and those behind them."""
     paths = (each.path for each in inside.listed(directory, "series") if each.path.endswith(".patch"))
     mails = tuple(Patch(name=PurePosixPath(path).name, content=_read(directory, path)) for path in paths)
@@ -127,7 +127,7 @@ def _mails(directory: Path, document: ReportDocument) -> tuple[tuple[Patch, ...]
 
 
 def _source_again(
-    given: SourceRequest, written: bytes, document: ReportDocument, needed: tuple[str, ...], progress: Progress
+    given: SourceRequest, written: bytes, document: WrittenReport, needed: tuple[str, ...], progress: Progress
 ) -> tuple[Source, str] | None:
     """Return the source of a report, and what the user calls it; None if it is not known here, or has changed.
 
@@ -156,7 +156,7 @@ def _source_again(
     return None
 
 
-def _taken_back(document: ReportDocument, directory: Path, diff: bytes) -> Source:
+def _taken_back(document: WrittenReport, directory: Path, diff: bytes) -> Source:
     """Return the file that the overlay of a proposal was made of, with nothing around it."""
     was, target = document.source, PurePosixPath(document.file)
     place = f"overlay/{document.target}"

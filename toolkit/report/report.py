@@ -1,7 +1,7 @@
 """The report of a proposal: report.json, which can be read back, and report.md.
 
-ReportDocument and the classes that it consists of are the schema of report.json. A field may be added without a new
-SCHEMA; a removed field, or one with a new meaning, needs a new number. An overlay's report is only JSON.
+A field may be added without a new SCHEMA; a removed field, or one with a new meaning, needs a new number. An overlay's
+report is only JSON.
 """
 
 import re
@@ -22,87 +22,75 @@ SCHEMA = 4
 OVERLAY_SCHEMA = 1
 
 
-class SourceDocument(Struct, frozen=True, kw_only=True):
-    """The origin of the target file.
-
-    `commit` and `blob` are git object ids, `blob` that of the file before the change. `nixpkgs`, `rev` and `file` are
-    the user's request.
-    """
+class WrittenSource(Struct, frozen=True, kw_only=True):
+    """The origin of the target file: git's ids of its content before the change and of its commit, the user's words."""
 
     origin: str
     blob: Oid
     commit: Oid | None = None
-    committed: int | None = None
     nixpkgs: str | None = None
-    rev: str | None = None
-    file: str | None = None
 
 
-class CommitDocument(Struct, frozen=True, kw_only=True):
-    """One commit: its subject, and the ids of the target file's content before and after it."""
+class WrittenCommit(Struct, frozen=True, kw_only=True):
+    """One commit."""
 
     subject: str
-    before: Oid
-    after: Oid
 
 
-class ReportDocument(Struct, frozen=True, kw_only=True):
-    """The whole report.
+class WrittenReport(Struct, frozen=True, kw_only=True):
+    """The fields of report.json that are read again.
 
     `unlet` is the version that wrote it; `result` is `passed`, `failed`, or `incomplete` if no proof failed but one was
     not run. `target` is the attribute path in nixpkgs, `file` the path of its file, `bindings` are the names that leave
-    the let, `steps` the designs of the commits. `files` are the written ones, relative to the report's directory.
-    `recipe` is the value of --recipe.
+    the let, `steps` the designs of the commits. `recipe` is the value of --recipe.
     """
 
-    schema: int
     unlet: str
     result: str
     target: str
     file: str
     bindings: tuple[str, ...]
     steps: tuple[Step, ...]
-    source: SourceDocument
-    commits: tuple[CommitDocument, ...]
-    proofs: tuple[Proof, ...]
-    warnings: tuple[str, ...] = ()
-    files: tuple[str, ...] = ()
-    tools: dict[str, str]
-    walls: tuple[str, ...] = ()
+    source: WrittenSource
+    commits: tuple[WrittenCommit, ...]
     recipe: str | None = None
 
 
-def document(report: Report) -> ReportDocument:
-    """Return the document of a report."""
+def document(report: Report) -> dict[str, object]:
+    """Return report.json as a value."""
     proposal, source, request = report.proposal, report.proposal.source, report.request or SourceRequest()
-    return ReportDocument(
-        schema=SCHEMA,
-        unlet=__version__,
-        result=_result(report),
-        target=proposal.package,
-        file=str(proposal.target),
-        bindings=proposal.bindings,
-        steps=proposal.steps,
-        source=SourceDocument(
-            origin=source.origin,
-            blob=blob_id(source.content),
-            commit=source.commit,
-            committed=source.committed,
-            nixpkgs=without_passwords(request.nixpkgs) if request.nixpkgs is not None else None,
-            rev=request.rev,
-            file=str(request.file) if request.file is not None else None,
-        ),
-        commits=tuple(
-            CommitDocument(subject=commit.subject, before=blob_id(commit.before), after=blob_id(commit.after))
+    return {
+        "schema": SCHEMA,
+        "unlet": __version__,
+        "result": _result(report),
+        "target": proposal.package,
+        "file": proposal.target,
+        "bindings": proposal.bindings,
+        "steps": proposal.steps,
+        "source": {
+            "origin": source.origin,
+            "blob": blob_id(source.content),
+            "commit": source.commit,
+            "committed": source.committed,
+            "nixpkgs": _named(request),
+            "rev": request.rev,
+            "file": request.file,
+        },
+        "commits": [
+            {"subject": commit.subject, "before": blob_id(commit.before), "after": blob_id(commit.after)}
             for commit in proposal.commits
-        ),
-        proofs=_rounded(report.proofs),
-        warnings=report.warnings,
-        files=report.files,
-        recipe=proposal.recipe,
-        tools=dict(report.tools),
-        walls=landlock.walls(),
-    )
+        ],
+        "proofs": _rounded(report.proofs),
+        "warnings": report.warnings,
+        "files": report.files,
+        "recipe": proposal.recipe,
+        "tools": report.tools,
+        "walls": landlock.walls(),
+    }
+
+
+def _named(request: SourceRequest) -> str | None:
+    return without_passwords(request.nixpkgs) if request.nixpkgs is not None else None
 
 
 def outcome(result: Report | ToolkitError) -> dict[str, object]:
@@ -117,12 +105,12 @@ def to_json(report: Report) -> bytes:
     return documents.write(document(report))
 
 
-def from_json(content: bytes, *, name: str = "report.json") -> ReportDocument:
+def from_json(content: bytes, *, name: str = "report.json") -> WrittenReport:
     """Read a document that `to_json` wrote. `name` is the file's name in messages.
 
     Raise ToolkitError if it is not JSON, has a different schema, or a field is wrong.
     """
-    return documents.read_versioned(content, ReportDocument, schema=SCHEMA, document=name)
+    return documents.read_versioned(content, WrittenReport, schema=SCHEMA, document=name)
 
 
 def overlay_to_json(report: OverlayReport) -> bytes:
@@ -165,15 +153,15 @@ _LOCAL = re.compile(r"(?<![\w.}:/])/(?!nix/store/|dev/null)[\w.]+/|--nixpkgs ")
 
 def to_markdown(report: Report, *, background: Iterable[str] = ()) -> bytes:
     """Return report.md: the proposal and its source, each proof with its commands, and further blocks."""
-    blocks = [*_blocks(document(report)), *background]
+    blocks = [*_blocks(report), *background]
     return (harmless("\n\n".join(blocks)) + "\n").encode(errors="backslashreplace")
 
 
-def _blocks(report: ReportDocument) -> Iterator[str]:
+def _blocks(report: Report) -> Iterator[str]:
     yield "# Report"
-    yield "\n".join(f"- {commit.subject}" for commit in report.commits)
+    yield "\n".join(f"- {commit.subject}" for commit in report.proposal.commits)
     counts = (f"{sum(proof.status is status for proof in report.proofs)} {status}" for status in Status)
-    yield f"**{report.result.capitalize()}**: {len(report.proofs)} proofs, {', '.join(counts)}."
+    yield f"**{_result(report).capitalize()}**: {len(report.proofs)} proofs, {', '.join(counts)}."
     yield "\n".join(["| | |", "|---|---|", *_facts(report)])
     yield from (f"> **Warning:** {' '.join(warning.split())}" for warning in report.warnings)
     yield "## Proofs"
@@ -183,7 +171,7 @@ def _blocks(report: ReportDocument) -> Iterator[str]:
         for proof in report.proofs
     )
     yield "\n".join(["| status | proof | covers | seconds |", "|---|---|---|---:|", *rows])
-    words = _source_words(report.source)
+    words = _source_words(report)
     if _CLONE in words:
         yield f"The commands run in the directory of this report; `{_CLONE}` is your clone of nixpkgs."
     shown: dict[tuple[str, ...], str] = {}
@@ -197,28 +185,29 @@ def _blocks(report: ReportDocument) -> Iterator[str]:
         yield "\n".join(f"- `{name}`" for name in report.files)
 
 
-def _facts(report: ReportDocument) -> Iterator[str]:
-    source = report.source
-    yield f"| package | `{report.target}` |"
-    yield f"| file | `{report.file}` |"
+def _facts(report: Report) -> Iterator[str]:
+    proposal, source = report.proposal, report.proposal.source
+    yield f"| package | `{proposal.package}` |"
+    yield f"| file | `{proposal.target}` |"
     yield f"| from | {cell(source.origin)} |"
     if source.commit is not None:
         yield f"| commit | `{source.commit}` |"
-    yield f"| blob | `{source.blob}` |"
-    for step in report.steps:
+    yield f"| blob | `{blob_id(source.content)}` |"
+    for step in proposal.steps:
         yield f"| {step.name} | {step.design}{f': {step.reason}' if step.reason is not None else ''} |"
-    yield f"| made by | unlet {report.unlet} |"
+    yield f"| made by | unlet {__version__} |"
     yield from (f"| {cell(tool)} | {cell(version)} |" for tool, version in sorted(report.tools.items()))
 
 
-def _source_words(source: SourceDocument) -> list[str]:
+def _source_words(report: Report) -> list[str]:
     """Return the options that name a source on anybody's machine, by its commit if it has one."""
-    named = source.nixpkgs
-    if named is None and source.file is not None:
-        return ["--file", shlex.quote(source.file)]
+    request, commit = report.request or SourceRequest(), report.proposal.source.commit
+    named = _named(request)
+    if named is None and request.file is not None:
+        return ["--file", shlex.quote(str(request.file))]
     is_everywhere = named == "specimen" or (named is not None and (named.startswith("<") or "://" in named))
     words = [] if named is None else ["--nixpkgs", shlex.quote(named) if is_everywhere else f'"{_CLONE}"']
-    return [*words, *(["--rev", source.commit] if source.commit is not None and named != "specimen" else [])]
+    return [*words, *(["--rev", commit] if commit is not None and named != "specimen" else [])]
 
 
 def _proof(proof: Proof, shown_at: str) -> Iterator[str]:

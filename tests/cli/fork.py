@@ -68,7 +68,7 @@ class Source:
                 raise
             status = os.waitstatus_to_exitcode(ended)
             printed = [
-                os.pread(file.fileno(), os.fstat(file.fileno()).st_size, 0).decode(errors="replace")
+                os.pread(file.fileno(), os.fstat(file.fileno()).st_size, 0).decode(errors="surrogateescape")
                 for file in (out, err)
             ]
             return subprocess.CompletedProcess(list(arguments), status, *printed)

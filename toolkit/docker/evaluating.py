@@ -60,16 +60,12 @@ def evaluate(versions: Sequence[tuple[bytes, Reading]], *, seconds: float | None
         try:
             return _evaluated(content, reading, end)
         except ToolkitError as error:
-            return _undecided(reading, error.message)
+            return meaning.undecided(reading, error.message)
         except OSError as error:
-            return _undecided(reading, error.strerror or str(error))
+            return meaning.undecided(reading, error.strerror or str(error))
 
     with process.ending_together():
         return side_by_side(evaluated, versions, jobs=os.cpu_count() or 1)
-
-
-def _undecided(reading: Reading, reason: str) -> Reading:
-    return meaning.undecided(reading, f"Nix could not decide: {reason}")
 
 
 def _evaluated(content: bytes, reading: Reading, end: float) -> Reading:

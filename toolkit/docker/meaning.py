@@ -100,7 +100,7 @@ def undecided(reading: Reading, reason: str) -> Reading:
         state=state(overridable, place_of(reading)),
         overridable=overridable,
         overridable_by=None if overridable is Overridable.UNKNOWN else SYNTAX,
-        reason=f"{reading.reason}; {reason}" if reading.reason else reason,
+        reason="; ".join(filter(None, (reading.reason, f"Nix could not decide: {reason}"))),
     )
 
 

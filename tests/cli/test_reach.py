@@ -50,7 +50,7 @@ def test_overlay_of_a_package_is_named_if_the_override_reaches_behind_it(
     assert (done.returncode, found["status"], found["instead"]) == (1, "in part", instead)
 
 
-def test_behind_the_overlay_what_a_part_downloads_gets_another_hash(unlet: Unlet) -> None:
+def test_behind_the_overlay_what_is_downloaded_gets_another_hash(unlet: Unlet) -> None:
     tree = shutil.copytree(specimen.path(), unlet.cwd / "tree")
     notes = tree / "pkgs/by-name/no/notes-server/package.nix"
     deps = """npmDeps = stdenv.mkDerivation {
@@ -61,7 +61,8 @@ def test_behind_the_overlay_what_a_part_downloads_gets_another_hash(unlet: Unlet
       outputHashMode = "recursive";
     };
     sourceRoot"""
-    notes.write_text(notes.read_text().replace("sourceRoot", deps))
+    own = deps.replace("npmDeps", "pnpmDeps").replace("BAAA", "CAAA").replace("sourceRoot", "buildInputs")
+    notes.write_text(notes.read_text().replace("sourceRoot", deps).replace("buildInputs", own))
     source = 'prev.notes-server.src.overrideAttrs { name = "new"; outputHash = prev.lib.fakeHash; }'
     override = f'notes-server = prev.notes-server.overrideAttrs {{ version = "5.0.0"; src = {source}; }};'
     (unlet.cwd / "overlay.nix").write_text(f"final: prev: {{ {override} }}")
@@ -70,7 +71,10 @@ def test_behind_the_overlay_what_a_part_downloads_gets_another_hash(unlet: Unlet
     assert found["instead"].startswith(
         f"# behind the overlay that 'unlet overlay notes-server --nixpkgs {tree}' writes"
     )
-    assert "npmDeps = part.npmDeps.overrideAttrs (_: { outputHash = final.lib.fakeHash; });" in found["instead"]
+    for holder, name in (("old", "pnpmDeps"), ("part", "npmDeps")):
+        assert (
+            f" {name} = {holder}.{name}.overrideAttrs (_: {{ outputHash = final.lib.fakeHash; }});" in found["instead"]
+        )
 
 
 def test_places_are_named_as_from_here_or_standard_input(unlet: Unlet) -> None:

@@ -155,6 +155,11 @@ INSTEAD = {
     "tool = prev.tool.overrideAttrs { meta.x = 1; };": None,
     SERVED: f"""served = prev.served.overrideAttrs (old: {{
   src = …; version = …;
+  vendorHash = final.lib.fakeHash;
+  passthru = old.passthru // {{ ui = old.passthru.ui.overrideAttrs (part: {{ {HASHED} }}); }};
+}});""",
+    SERVED.replace("version", 'vendorHash = hash "f"; version'): f"""served = prev.served.overrideAttrs (old: {{
+  src = …; vendorHash = …; version = …;
   passthru = old.passthru // {{ ui = old.passthru.ui.overrideAttrs (part: {{ {HASHED} }}); }};
 }});""",
     **{

@@ -253,19 +253,8 @@ let
       }) (if drvPath (at path package) == null then [ ] else follows)
     );
 
-  # The same download with another hash, and the derivation of the download.
-  fake = "sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
-  rehashed =
-    value:
-    if isString value then
-      fake
-    else if !(value ? overrideAttrs) then
-      throw "unlet: no download"
-    else
-      value.overrideAttrs (
-        old:
-        if old ? vendorStaging then { vendorStaging = rehashed old.vendorStaging; } else { outputHash = fake; }
-      );
+  # A download with another hash, and the derivation of the download.
+  rehashed = import ./rehashed.nix;
   # A part may itself be the download.
   download =
     name: holder: value:

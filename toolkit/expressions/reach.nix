@@ -26,6 +26,7 @@ let
     isAttrs
     length
     listToAttrs
+    mapAttrs
     match
     substring
     stringLength
@@ -152,25 +153,30 @@ let
         [ ]
     );
 
+  # The attributes with the hashes of what a package, and each part in its passthru, downloads, by their paths.
   downloadsOf =
     package: names:
     let
       parts = package.passthru or { };
+      isDownload = value: isPackage value && (value ? outputHash || value ? vendorStaging);
       of =
-        part:
-        if !guarded false (isPackage parts.${part}) then
-          [ ]
-        else
-          map (name: [ part name ]) (filter (name: guarded false (isPackage (parts.${part}.${name} or null))) names);
+        path: holder:
+        map (name: path ++ [ (if name == "goModules" then "vendorHash" else name) ]) (
+          filter (name: guarded false (isDownload (holder.${name} or null))) names
+        );
+      within = part: if guarded false (isPackage parts.${part}) then of [ part ] parts.${part} else [ ];
     in
-    builtins.concatMap of (attrNames parts);
+    of [ ] package ++ builtins.concatMap within (attrNames parts);
 
-  rehash = old: part: name: {
-    name = part;
-    value = old.passthru.${part}.overrideAttrs (part: {
-      ${name} = part.${name}.overrideAttrs (_: { outputHash = lib.fakeHash; });
-    });
-  };
+  # Some of these attributes with other hashes.
+  rehash =
+    holder: paths:
+    listToAttrs (
+      map (path: {
+        name = lib.last path;
+        value = import ./rehashed.nix (if lib.last path == "vendorHash" then "" else holder.${lib.last path});
+      }) paths
+    );
 
   say = value: trace "${sign}@${toJSON value}" null;
 in
@@ -380,8 +386,8 @@ in
     };
 
   # A package with the overlay of a directory, without the user's override of it and with that; what `moved` names the
-  # override sets in passthru then, and what parts of passthru download, by their paths, gets another hash. `passthru` has the
-  # names there, and `downloads` the paths of what is named so.
+  # override sets in passthru then, and the `rehashed` paths of `downloadsOf` get another hash. `passthru` has the names
+  # there, and `downloads` the paths of what is named so.
   brought =
     scope: index: name: member: directory: moved: rehashed: downloads:
     let
@@ -390,13 +396,17 @@ in
         change: old:
         let
           given = given' change old old;
+          inherit (builtins.partition (path: length path == 1) rehashed) right wrong;
         in
         removeAttrs given moved
+        // rehash old right
         // {
           passthru =
             given.passthru or old.passthru or { }
             // removeAttrs given (filter (name: !elem name moved) (attrNames given))
-            // listToAttrs (map (path: rehash old (head path) (lib.last path)) rehashed);
+            // mapAttrs (
+              part: paths: old.passthru.${part}.overrideAttrs (old: rehash old paths)
+            ) (builtins.groupBy head wrong);
         };
       after =
         value: call:
@@ -411,7 +421,7 @@ in
       downloads = downloadsOf package downloads;
     };
 
-  # What parts in the passthru of a package download, by their paths.
+  # What a package and the parts in its passthru download, by the paths of the hashes.
   downloads =
     scope: index: name: _member: downloads:
     say (downloadsOf (entry index scope).prev.${name} downloads);

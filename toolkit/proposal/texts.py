@@ -181,10 +181,10 @@ _MOST_LINES = 8
 
 def _bump(package: str, lifted: Lifted) -> str:
     """Return an override by another version and the hashes that it needs; empty if that is too long."""
-    lines = [f"{package}.overrideAttrs (old: {{", '  version = "…";', f"  {_rehashed('src', 'old')}"]
+    lines = [f"{package}.overrideAttrs (old: {{", '  version = "…";', f"  {rehashed('src', 'old')}"]
     own = [path[0] for path in lifted.downloads if len(path) == 1]
-    lines += [f"  {_rehashed(name, 'old')}" for name in own]
-    parts = [(path, _rehashed(path[-1], "part")) for path in lifted.downloads if len(path) > 1]
+    lines += [f"  {rehashed(name, 'old')}" for name in own]
+    parts = [(path, rehashed(path[-1], "part")) for path in lifted.downloads if len(path) > 1]
     for place in dict.fromkeys(path[:-2] for path, _ in parts):
         within = [
             f"{path[-2]} = old.{'.'.join(path[:-1])}.overrideAttrs ({holder}: {{ {change} }});"
@@ -200,15 +200,14 @@ def _bump(package: str, lifted: Lifted) -> str:
     return _read({"code": "\n".join(lines)}).bump if parts and is_plain and len(lines) <= _MOST_LINES else ""
 
 
-def _rehashed(name: str, holder: str) -> str:
+def rehashed(name: str, holder: str, lib: str = "lib") -> str:
     """Return the binding that gives a download another hash."""
+    change = f"_: {{ outputHash = {lib}.fakeHash; }}"
     match name:
         case "outputHash" | "vendorHash":
-            return f"{name} = lib.fakeHash;"
+            return f"{name} = {lib}.fakeHash;"
         case "cargoDeps":
-            change = "deps: { vendorStaging = deps.vendorStaging.overrideAttrs (_: { outputHash = lib.fakeHash; }); }"
-        case _:
-            change = "_: { outputHash = lib.fakeHash; }"
+            change = f"deps: {{ vendorStaging = deps.vendorStaging.overrideAttrs ({change}); }}"
     return f"{name} = {holder}.{name}.overrideAttrs ({change});"
 
 

@@ -39,7 +39,7 @@ class Pair(Struct, frozen=True, kw_only=True):
     """An attribute without and with the override.
 
     `written` are the package's variables that stand in a file of the user's. If it is a package under an overlay,
-    `passthru` are names in it, and `downloads` paths there of what is downloaded.
+    `passthru` are names in it, and `downloads` the paths of the hashes of what it and its parts in passthru download.
     """
 
     old: ValueFacts
@@ -47,7 +47,7 @@ class Pair(Struct, frozen=True, kw_only=True):
     aliases: tuple[Alias, ...] = ()
     written: tuple[str, ...] = ()
     passthru: tuple[str, ...] = ()
-    downloads: tuple[tuple[str, str], ...] = ()
+    downloads: tuple[tuple[str, ...], ...] = ()
 
 
 class Look(Struct, frozen=True, kw_only=True):

@@ -4,6 +4,7 @@ Each is evaluated exactly as printed, except `…`, which stands for the user's 
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import product
@@ -14,6 +15,7 @@ from msgspec import Struct
 from toolkit import files
 from toolkit.errors import ToolkitError
 from toolkit.nix.tree import Node, Tree
+from toolkit.proposal.texts import rehashed
 from toolkit.reach.answers import Place, SetOption
 from toolkit.reach.effects import OLD_HASH, Left
 from toolkit.reach.overridden import Call, Overridden
@@ -144,15 +146,20 @@ def ways(path: Sequence[str], case: Overridden, left: Sequence[Left], names: Nam
         yield way(f"{package}.override {{ {_given(arguments, last, 'null')} }}")
 
 
-def updated(name: str, calls: Sequence[Call], downloads: Sequence[tuple[str, str]], names: Names) -> Way | None:
-    """Return the last call of an override with other hashes for what parts in passthru download."""
-    if not downloads or not calls or calls[-1].method != "overrideAttrs" or "passthru" in calls[-1].names:
+def updated(name: str, calls: Sequence[Call], downloads: Sequence[Sequence[str]], names: Names) -> Way | None:
+    """Return the last call of an override with other hashes for what the package and its parts in passthru download."""
+    downloads = unset(downloads, calls)
+    if not downloads or calls[-1].method != "overrideAttrs" or "passthru" in calls[-1].names:
         return None
     package = _package(f"{names.prev}.{name}", calls)
-    passthru = f"passthru = old.passthru // {{ {rehashed(downloads, names)} }};"
-    return _way(
-        names, name, f"{package}.overrideAttrs (old: {{\n  {_given(calls[-1].names, len(calls) - 1)}\n  {passthru}\n}})"
-    )
+    lines = "\n  ".join([_given(calls[-1].names, len(calls) - 1), *_rehashed(downloads, names)])
+    return _way(names, name, f"{package}.overrideAttrs (old: {{\n  {lines}\n}})")
+
+
+def unset(downloads: Sequence[Sequence[str]], calls: Sequence[Call]) -> list[Sequence[str]]:
+    """Return the paths of downloads whose hashes an override does not set; nothing without a call."""
+    given = {*calls[-1].names} if calls else None
+    return [path for path in downloads if given is not None and given.isdisjoint(_REPLACED.get(path[0], path[:1]))]
 
 
 def _package(package: str, calls: Sequence[Call]) -> str:
@@ -209,13 +216,21 @@ def obstacle(left: Sequence[Left], calls: Sequence[Call]) -> str:
     return "each of those that were tried leaves something behind too, or does not evaluate"
 
 
-def rehashed(downloads: Sequence[tuple[str, str]], names: Names) -> str:
-    """Return bindings of passthru that give what its parts download another hash."""
-    fake = f"_: {{ outputHash = {names.final}.lib.fakeHash; }}"
-    return " ".join(
-        f"{part} = old.passthru.{part}.overrideAttrs (part: {{ {name} = part.{name}.overrideAttrs ({fake}); }});"
-        for part, name in downloads
-    )
+def _rehashed(downloads: Sequence[Sequence[str]], names: Names, moved: Sequence[str] = ()) -> Iterator[str]:
+    """Yield bindings that give downloads another hash; those of passthru set what has `moved` there as well."""
+    parts = defaultdict[str, list[str]](list)
+    for *part, name in downloads:
+        if part:
+            parts[part[0]].append(rehashed(name, "part", f"{names.final}.lib"))
+        else:
+            yield rehashed(name, "old", f"{names.final}.lib")
+    inner = [f"{each} = …;" for each in moved]
+    inner += [
+        f"{part} = old.passthru.{part}.overrideAttrs (part: {{ {' '.join(bindings)} }});"
+        for part, bindings in parts.items()
+    ]
+    if inner:
+        yield f"passthru = old.passthru // {{ {' '.join(inner)} }};"
 
 
 def behind(  # noqa: PLR0913, PLR0917 - an override, and what else it sets
@@ -223,17 +238,16 @@ def behind(  # noqa: PLR0913, PLR0917 - an override, and what else it sets
     name: str,
     calls: Sequence[Call],
     moved: Sequence[str],
-    downloads: Sequence[tuple[str, str]],
+    downloads: Sequence[Sequence[str]],
     names: Names,
 ) -> str:
     """Return an override that reaches with a command's overlay: the user's, or one of the parts in passthru."""
     first = f"# behind the overlay that '{command}' writes"
     if not moved and not downloads:
         return f"{first}, this override reaches as it is"
-    rest = "".join(f" {each} = …;" for each in calls[-1].names if each not in moved)
-    inner = " ".join(filter(None, [*(f"{each} = …;" for each in moved), rehashed(downloads, names)]))
-    moving = f"passthru = old.passthru // {{ {inner} }};"
-    return f"{first}:\n{names.bound(name, f'{names.prev}.{name}.overrideAttrs (old: {{{rest} {moving} }})')}"
+    rest = [f"{each} = …;" for each in calls[-1].names if each not in moved]
+    inner = " ".join([*rest, *_rehashed(downloads, names, moved)])
+    return f"{first}:\n{names.bound(name, f'{names.prev}.{name}.overrideAttrs (old: {{ {inner} }})')}"
 
 
 def part(command: str, package: str, binding: str, names: Names, *, in_passthru: bool) -> str:

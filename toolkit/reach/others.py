@@ -56,7 +56,7 @@ class Others:
         found = [*ways.ways(asked.path, case, left, names)]
         if left and len(asked.path) == 1:
             question = f"downloads {asked.member} {listed(rules.DEPENDENCIES)}"
-            downloads = self._sets.known(question, tuple[tuple[str, str], ...], ())
+            downloads = self._sets.known(question, tuple[tuple[str, ...], ...], ())
             found += filter(None, [ways.updated(name, case.calls, downloads, names)])
         for way in found:
             function = f"({arguments}: {{ {way.attribute} = {way.question}; }})"
@@ -71,7 +71,7 @@ class Others:
         if (made := self._bring(name)) is None:
             return None
         moved: tuple[str, ...] = ()
-        downloads: tuple[tuple[str, str], ...] = ()
+        downloads: Sequence[Sequence[str]] = ()
         for attempt in range(3):
             more = f"[ {' '.join(map(listed, downloads))} ] {listed(rules.DEPENDENCIES)}"
             pair = self._sets.ask(f"brought {words} {quoted(str(made.directory))} {listed(moved)} {more}", Pair)
@@ -79,9 +79,9 @@ class Others:
                 return ways.behind(made.command, name, case.calls, moved, downloads, names)
             if isinstance(pair, EvaluationError):
                 break
-            # A part in passthru is set there, and what parts download gets another hash.
+            # A part in passthru is set there, and what is downloaded gets another hash.
             moved = tuple(each for each in case.calls[-1].names if each in pair.passthru) if case.calls else ()
-            downloads = pair.downloads if attempt or not moved else ()
+            downloads = ways.unset(pair.downloads, case.calls) if attempt or not moved else ()
         return None
 
     def placed(self, asked: ScopedPath, target: Sequence[str], among: Sequence[Way], names: Names) -> str | None:

@@ -208,11 +208,20 @@ let
         };
       };
     });
-    # A part follows the source, and downloads for it by a hash of its own.
+    # It and a part that follows the source download for that by hashes of their own.
     served = mkDerivation (final: {
       pname = "served";
       version = "1.0.0";
       src = fetch { name = "served-1.0.0"; hash = hash "3"; };
+      vendorHash = hash "b";
+      goModules = mkDerivation {
+        pname = "served";
+        version = "${final.version}-go-modules";
+        from = final.src;
+        outputHash = final.vendorHash;
+        outputHashAlgo = "sha256";
+        outputHashMode = "recursive";
+      };
       inherit (final.passthru) ui;
       passthru.ui = mkDerivation {
         pname = "served-ui";

@@ -1,7 +1,7 @@
 import pytest
 
 from tests.parsing import assert_parses
-from toolkit.errors import LayoutError, RefusalError
+from toolkit.errors import LayoutError
 from toolkit.lift.final_attrs import final_package
 
 NAME = "pkgs/by-name/ap/app/package.nix"
@@ -32,17 +32,31 @@ def test_a_test_takes_the_final_package_and_the_argument_goes(before: str, after
 def test_the_name_of_the_final_attributes_and_an_argument_with_another_use_stay() -> None:
     made = final_package("{ b, app }:\nb (self: {\n  passthru.tests.x = app;\n  e = app;\n})\n", name=NAME)
     assert made == "{ b, app }:\nb (self: {\n  passthru.tests.x = self.finalPackage;\n  e = app;\n})\n"
+    # What callPackage adds is not in the final package.
+    made = final_package(
+        "{ b, app }: b (self: { passthru.tests.x = app; passthru.tests.y = app.override { }; })", name=NAME
+    )
+    assert made.endswith("{ passthru.tests.x = self.finalPackage; passthru.tests.y = app.override { }; })")
+
+
+def test_a_test_that_inherits_the_package_binds_it() -> None:
+    tests = "passthru.tests.x = b {\n    inherit {}app;\n  };\n"
+    for names, left in (("", ""), ("b ", "inherit b;\n    ")):
+        made = final_package(f"{{ b, app }}:\nb (self: {{\n  {tests.replace('{}', names)}}})\n", name=NAME)
+        assert (
+            made == f"{{ b }}:\nb (self: {{\n  {tests.replace('inherit {}app', f'{left}app = self.finalPackage')}}})\n"
+        )
 
 
 @pytest.mark.parametrize(
-    ("text", "error", "fact"),
+    ("text", "fact"),
     [
-        ("{ b, other }: b { passthru.tests.x = other; }", LayoutError, "passthru does not use an argument 'app'"),
-        ("{ b, app }: b { e = app; }", LayoutError, "passthru does not use an argument 'app'"),
-        ("{ b, app ? null }: b { passthru.tests.x = app; }", LayoutError, "passthru does not use an argument 'app'"),
-        ("{ b, app }: b { passthru.tests = { inherit app; }; }", RefusalError, "'app' is inherited here"),
+        ("{ b, other }: b { passthru.tests.x = other; }", "no test uses an argument 'app'$"),
+        ("{ b, app }: b { passthru.updateScript = app; }", "no test uses an argument 'app'$"),
+        ("{ b, app ? null }: b { passthru.tests.x = app; }", "no test uses an argument 'app'$"),
+        ("{ b, app }: b { passthru.tests.x = app.override { }; }", "an argument 'app', but for its override$"),
     ],
 )
-def test_what_is_no_use_of_the_package_by_its_name_is_refused(text: str, error: type[Exception], fact: str) -> None:
-    with pytest.raises(error, match=fact):
+def test_what_is_no_use_of_the_package_by_its_name_is_refused(text: str, fact: str) -> None:
+    with pytest.raises(LayoutError, match=fact):
         final_package(text, name=NAME)

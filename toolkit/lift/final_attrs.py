@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from toolkit.errors import LayoutError, RefusalError
+from toolkit.errors import LayoutError
 from toolkit.lift.bindings import PASSTHRU
 from toolkit.lift.plan import PARAMETER, LiftPlan
 from toolkit.lift.recursion import recursive
 from toolkit.lift.rewriting import carry_out, with_parameter
-from toolkit.lift.shape import read
+from toolkit.lift.shape import read, selection
+from toolkit.lift.statements import StatementEdit
 from toolkit.lift.wanted import at, construction
 from toolkit.nix.edit import Edit, apply, is_first
 from toolkit.nix.scope import formals
@@ -29,29 +30,32 @@ def final_attrs(text: str, *, name: str) -> str:
 
 
 def final_package(text: str, *, name: str) -> str:
-    """Return the text whose passthru takes the package from the final attributes.
+    """Return the text whose tests in passthru take the package from the final attributes.
 
     `name` is the file's, whose directory names the package's own argument. A `rec` set is made plain first. Raise
-    NixSyntaxError for invalid Nix, LayoutError if passthru does not use the argument, RefusalError as `final_attrs`
-    does, and for a use that cannot be replaced.
+    NixSyntaxError for invalid Nix, LayoutError if no test uses the argument, RefusalError as `final_attrs` does. The
+    argument's `override` stays: callPackage adds it, and the final package has none.
     """
     shape = read(Tree(text, name=name))
     call, own = construction(shape), PurePosixPath(name).parent.name
     uses = [use.node for use in shape.references if use.name == own and use.scope is not None]
     every = (formals(function).get(own) for function in shape.functions)
     parameters = [formal for formal in every if formal is not None and formal.kind == "formal" and formal.text == own]
-    shown = [node for path, node in call.attributes if path[0] == PASSTHRU]
-    within = [use for use in uses if any(node.contains(use) for node in shown)]
+    tests = [node for path, node in call.attributes if path[:2] == (PASSTHRU, "tests")]
+    tested = [use for use in uses if any(node.contains(use) for node in tests)]
+    within = [use for use in tested if selection(use)[:1] != ("override",)]
     if not parameters or not within:
-        raise LayoutError(f"{at(call.argument)}: passthru does not use an argument '{own}'", hint="nothing to propose")
+        fact = f"no test uses an argument '{own}'{', but for its override' * bool(parameters and tested)}"
+        raise LayoutError(f"{at(call.argument)}: {fact}", hint="nothing to propose")
     if recursive(call):
         return final_package(final_attrs(text, name=name), name=name)
-    for use in within:
-        if use.parent is not None and use.parent.kind == "inherited_attrs":
-            raise RefusalError(f"{at(use)}: '{own}' is inherited here", hint=f"write '{own} = {own};' instead")
     final = call.final.children[0].text if call.final is not None else PARAMETER
-    edits = [Edit(use.start, use.end, f"{final}.finalPackage") for use in within]
-    edits += [*with_parameter(call, final), *(removal(parameters[0]) if len(within) == len(uses) else ())]
+    edits = [*with_parameter(call, final), *(removal(parameters[0]) if len(within) == len(uses) else ())]
+    for use in within:
+        if (inherit := use.enclosing("inherit")) is not None:
+            edits += StatementEdit(sources={own: (final, "finalPackage")}).edits(inherit)
+        else:
+            edits.append(Edit(use.start, use.end, f"{final}.finalPackage"))
     return apply(text, edits)
 
 

@@ -40,7 +40,7 @@ _MOST_BYTES = 100_000
 _SUFFIXES = frozenset([".sh", ".py", ".pl", ".rb", ".js", ".nu"])
 
 # `${src.name}` is no expansion of a shell; `src = fetchurl` begins a definition of Nix.
-_CODE = re.compile(r"\$\{[A-Za-z_]\w*(?:\.\w+)+\}|[A-Za-z_][\w-]* = [a-z][\w.]*|\brec \{")
+_CODE = re.compile(r"\$\{[A-Za-z_]\w*(?:\.\w+)+\}|[A-Za-z_][\w-]* = [a-z][\w.]*|\brec \{|\bsha256 = \"|\brefs/tags/")
 
 
 def contents_of(change: Change) -> dict[PurePosixPath, bytes | None]:
@@ -346,7 +346,7 @@ def _rewritten(found: Opened, recipe: Recipe, tree: NixpkgsTree) -> LiftCase:
     commits: list[Commit] = []
     text = found.text
     for each in recipe.steps:
-        before, text = text, recipes.REWRITES[each.rewrite].make(text, name=str(found.target.file))
+        before, text = text, recipes.rewritten(text, each, name=str(found.target.file))
         if text == before:
             raise RefusalError(f"{found.target.file}: '{each.rewrite}' has nothing to change")
         require_found(found.scripts, before, text, name=str(found.target.file))

@@ -13,7 +13,7 @@ from msgspec import Struct
 from platformdirs import user_config_path
 
 from toolkit import inside, patches
-from toolkit.errors import ToolkitError, UsageError
+from toolkit.errors import RefusalError, ToolkitError, UsageError
 from toolkit.lift.fetchers import renewed
 from toolkit.lift.final_attrs import final_attrs, final_package
 from toolkit.lift.locating import CalledNames
@@ -27,6 +27,10 @@ from toolkit.report.pull_request import StepText
 
 _SUFFIX = ".toml"
 _SLOW_SECONDS = 0.3
+_HEAD = re.compile(r"(?:\s*(?:#[^\n]*|/\*.*?\*/))+", re.DOTALL)
+_GENERATED = re.compile(
+    r"generated (?:automatically|by|file|this|using|with)|\bfile\b.*\bgenerated|do not (?:edit|modify)", re.IGNORECASE
+)
 
 
 class Rewrite(Struct, frozen=True, kw_only=True):
@@ -110,6 +114,13 @@ def recorded(proposal: Proposal) -> Recipe | None:
     return Recipe(about="", steps=tuple(steps))
 
 
+def rewritten(text: str, step: RecipeStep, *, name: str) -> str:
+    """Return a file's text after a step; raise RefusalError if the rewrite does, and for a generated file."""
+    if (head := _HEAD.match(text)) is not None and _GENERATED.search(head[0]):
+        raise RefusalError(f"{name}: is generated, as its first lines say", hint="change what generates it")
+    return REWRITES[step.rewrite].make(text, name=name)
+
+
 class RecipeTrial(Struct, frozen=True, kw_only=True):
     """The effect of a recipe on a package: the added and removed lines, or the reason for none."""
 
@@ -174,7 +185,7 @@ def _tried(recipe: Recipe, root: Path, file: PurePosixPath, package: str) -> Rec
     try:
         before = after = inside.read(root, file).decode()
         for step in recipe.steps:
-            after = REWRITES[step.rewrite].make(after, name=str(file))
+            after = rewritten(after, step, name=str(file))
     except (ToolkitError, UnicodeDecodeError) as error:
         refused = error.message if isinstance(error, ToolkitError) else f"{file}: is not UTF-8"
         return RecipeTrial(package=package, file=file, refused=refused)

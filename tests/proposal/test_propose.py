@@ -217,7 +217,13 @@ DEPS = f"""npmDeps = stdenv.mkDerivation {{
       {HASH}
     }};
 """
-REHASHED = "another version, with other hashes of passthru.web-ui.npmDeps, src, arrives in the build"
+# As buildNpmPackage does, it downloads for the src of its arguments.
+BUILDER = f"""buildNpm = function: stdenv.mkDerivation (final: let
+    given = if builtins.isFunction function then function final else function;
+  in given // {{
+    npmDeps = stdenv.mkDerivation {{ name = "own-deps"; inherit (given) src; {HASH.replace("E=", "I=")} }};
+  }});"""
+REHASHED = "another version, with other hashes of npmDeps, passthru.web-ui.npmDeps, src, arrives in the build"
 
 
 @pytest.mark.parametrize(
@@ -225,7 +231,7 @@ REHASHED = "another version, with other hashes of passthru.web-ui.npmDeps, src, 
     [
         (DEPS, REHASHED),
         (DEPS.replace(HASH, "inherit (hashes) outputHash;"), REHASHED),
-        (HASH, REHASHED.replace("npmDeps", "outputHash")),
+        (HASH, REHASHED.replace("ui.npmDeps", "ui.outputHash")),
         (
             f"{DEPS}    kept = (stdenv.mkDerivation (final: {{ {DEPS} }})).npmDeps;",
             "another hash of passthru.web-ui.npmDeps by overrideAttrs does not arrive in the build",
@@ -242,7 +248,8 @@ def test_the_whole_update_by_an_override_is_shown_if_it_reaches_the_build(
     nixpkgs.edit('    sourceRoot = "web";', f'    sourceRoot = "web";\n    {deps}')
     nixpkgs.edit('[ "update-notes-server" ]', "nix-update-script { }")
     script = 'nix-update-script = { extraArgs ? [ ] }: [ "nix-update" ] ++ extraArgs;'
-    nixpkgs.edit('let\n  version = "4.2.0";', f'let\n  {script}\n  hashes.{HASH}\n  version = "4.2.0";')
+    nixpkgs.edit('let\n  version = "4.2.0";', f'let\n  {script}\n  {BUILDER}\n  hashes.{HASH}\n  version = "4.2.0";')
+    nixpkgs.edit("in\nstdenv.mkDerivation {", 'in\nbuildNpm {\n  npmDepsHash = "";')
     report = nixpkgs.propose()
     assert not report.failed
     proofs = {proof.name: proof for proof in report.proofs}

@@ -63,6 +63,10 @@ def test_what_a_new_version_needs_is_said_and_shown_as_it_was_tried() -> None:
     ]
     assert_parses(f"{{ lib, app }}: {usage.removesuffix(chr(10) + chr(96) * 3)}")
     assert not said_of(("app",), change).steps[0].usage
+    npm = replace(change, downloads=(("npmDeps",), ("ui", "npmDeps")))
+    texts = pull_request_texts(("app",), message(("app",), npm), STEP, npm, None, bumps=True)
+    assert "app.overrideAttrs (final: old: {" in texts.steps[0].usage
+    assert f"  npmDeps = old.npmDeps.{fetched.replace('{ o', '{ inherit (final) src; o')}\n  ui" in texts.steps[0].usage
     # Longer than a reviewer reads.
     more = replace(change, downloads=(*change.downloads, ("passthru", "docs", "cargoDeps")))
     assert not pull_request_texts(("app",), message(("app",), more), STEP, more, None, bumps=True).steps[0].usage

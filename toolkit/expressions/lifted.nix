@@ -276,13 +276,19 @@ let
       withHashes =
         paths:
         package.overrideAttrs (
-          old:
+          final: old:
           foldl' (
             new: path:
             let
               change = attributes: { ${last path} = rehashed attributes.${last path} or (throw "unlet: no download"); };
+              # buildNpmPackage downloads for the src of its arguments.
+              own =
+                attributes:
+                mapAttrs (
+                  name: value: if name == "npmDeps" then value.overrideAttrs { inherit (final) src; } else value
+                ) (change attributes);
             in
-            new // (if length path == 1 then change else through (parent path) (part: part.overrideAttrs change)) (old // new)
+            new // (if length path == 1 then own else through (parent path) (part: part.overrideAttrs change)) (old // new)
           ) { version = "${old.version or (throw "unlet: no version")}.1"; } paths
         );
       held =

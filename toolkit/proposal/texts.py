@@ -181,9 +181,11 @@ _MOST_LINES = 8
 
 def _bump(package: str, lifted: Lifted) -> str:
     """Return an override by another version and the hashes that it needs; empty if that is too long."""
-    lines = [f"{package}.overrideAttrs (old: {{", '  version = "…";', f"  {rehashed('src', 'old')}"]
     own = [path[0] for path in lifted.downloads if len(path) == 1]
-    lines += [f"  {rehashed(name, 'old')}" for name in own]
+    given = "final: old" if "npmDeps" in own else "old"
+    lines = [f"{package}.overrideAttrs ({given}: {{", '  version = "…";', f"  {rehashed('src', 'old')}"]
+    # buildNpmPackage downloads for the src of its arguments.
+    lines += [f"  {rehashed(name, 'old', more='inherit (final) src; ' * (name == 'npmDeps'))}" for name in own]
     parts = [(path, rehashed(path[-1], "part")) for path in lifted.downloads if len(path) > 1]
     for place in dict.fromkeys(path[:-2] for path, _ in parts):
         within = [
@@ -200,9 +202,9 @@ def _bump(package: str, lifted: Lifted) -> str:
     return _read({"code": "\n".join(lines)}).bump if parts and is_plain and len(lines) <= _MOST_LINES else ""
 
 
-def rehashed(name: str, holder: str, lib: str = "lib") -> str:
-    """Return the binding that gives a download another hash."""
-    change = f"_: {{ outputHash = {lib}.fakeHash; }}"
+def rehashed(name: str, holder: str, lib: str = "lib", more: str = "") -> str:
+    """Return the binding that gives a download another hash, and `more`."""
+    change = f"_: {{ {more}outputHash = {lib}.fakeHash; }}"
     match name:
         case "outputHash" | "vendorHash":
             return f"{name} = {lib}.fakeHash;"

@@ -235,8 +235,9 @@ def test_hashes_of_what_moves_are_said_and_not_that_of_the_packages_own_source()
     # A part may take something of the package, and its own source from elsewhere.
     other = 'src = fetchurl { hash = ""; };\n    patches = [ "${src}/a.patch" ];\n    npmDepsHash = "";\n    cache'
     assert followed(app().replace("inherit version src;\n    cache", other)).hashed == {}
-    patched = part.replace('npmDepsHash = ""', "patches = [ (fetchurl { hash = version; }) ]")
-    assert (*followed(patched).hashed,) == ("src", "cargoDeps", "outputHash")
+    for patches in ("patches", "cargoPatches"):
+        patched = part.replace('npmDepsHash = ""', f"{patches} = [ (fetchurl {{ hash = version; }}) ]")
+        assert (*followed(patched).hashed,) == ("src", "cargoDeps", "outputHash")
     assert followed(app().replace("    cache = null", "    hashed = [ ];\n    cache = null")).hashed == {}
     locked = part.replace('outputHash = "";', "mitmCache = fetchurl { data = ./deps.json; };")
     assert (*followed(locked).hashed,) == ("src", "npmDeps", "cargoDeps", "mitmCache")

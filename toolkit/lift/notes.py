@@ -123,7 +123,7 @@ def _hashed(planned: LiftPlan, parts: Iterable[str]) -> Iterator[tuple[str, str]
     for part in (each for each in parts if is_made_with(shape, each, origins)):
         for made, around in _downloads(shape.bindings[part]):
             takes = around is None or any(around.contains(use) for use in followed)
-            if made != "patches" and (takes if made == "src" else not _is_read(shape, around)):
+            if made not in {"cargoPatches", "patches"} and (takes if made == "src" else not _is_read(shape, around)):
                 yield part, made
 
 

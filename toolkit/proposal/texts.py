@@ -265,12 +265,11 @@ def _words(lifted: Lifted, names: Sequence[str]) -> dict[str, str]:
     followed = {attribute: None for name in names for attribute in lifted.follows.get(name, ())}
     capital = _listed(bound)
     along = [*lifted.along.items()]
-    places = lifted.places
     uses = [lifted.used.get(name, ()) for name in names]
     used = list(dict.fromkeys(attribute for each in uses for attribute in each)) if all(uses) else []
     return {
         "unfolded": _listed(lifted.unfolded),
-        "places": _listed(places if len(places) <= _MOST_PLACES else (*places[: _MOST_PLACES - 1], "others")),
+        "places": _few(lifted.places),
         "follow": "follow" if len(lifted.places) > 1 else "follows",
         "Use": "Drop" if lifted.dropped else "Use finalAttrs instead of",
         "rec": "the package's rec" if re.search(r"\brec \{", lifted.text) else "rec",
@@ -278,7 +277,7 @@ def _words(lifted: Lifted, names: Sequence[str]) -> dict[str, str]:
         "needs": "also needs" if lifted.fetched else "may also need",
         "updated": _listed(_called([part.split(".") for part in lifted.updated])),
         "hashes": "their hashes" if len(lifted.updated) > 1 else "its hash",
-        "left": _listed(lifted.left),
+        "left": _few(lifted.left),
         "apart": _listed(list(dict.fromkeys(attribute for each in lifted.apart.values() for attribute in each))),
         "those": _listed(_called([lifted.methods[name] for name in lifted.apart])),
         "source": "source" if "src" in followed and not lifted.fetched else "version",
@@ -339,6 +338,11 @@ def _place(paths: Sequence[tuple[str, ...]]) -> str:
 
 def _listed(words: Sequence[str]) -> str:
     return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else "".join(words)
+
+
+def _few(names: Sequence[str]) -> str:
+    """Return what `_listed` does, and no more than _MOST_PLACES words."""
+    return _listed(names if len(names) <= _MOST_PLACES else (*names[: _MOST_PLACES - 1], "others"))
 
 
 def _braced(packages: Sequence[str]) -> str:

@@ -329,6 +329,14 @@ def test_a_part_with_hashes_needs_new_ones_and_a_version_does_not_reach_a_source
     assert body(inner).startswith("passthru.deps exposes one and two, but the build takes them from")
 
 
+def test_a_part_without_a_hash_follows_a_version_beside_one_that_is_fetched() -> None:
+    change = replace(lifted(ui=HIDDEN, notes=HIDDEN), follows={"ui": ("src",), "notes": ("version",)})
+    said = message(("app",), replace(change, hashed={"npmDeps": ("ui",)}))
+    assert "Overriding version with overrideAttrs leaves notes as before." in " ".join(said.body.split())
+    cache = replace(change, hashed={"src": ("source",)}, along={"source": ("passthru", "source")})
+    assert "notes is bound in a let" in " ".join(message(("app",), cache).body.split())
+
+
 def test_a_part_that_passthru_shows_and_is_fetched_by_a_hash_says_both() -> None:
     change = replace(lifted(ui=SHOWN), follows={"ui": ("version",)}, moved=("ui",), hashed={"src": ("ui",)})
     assert subject(change) == "app: let overrides of the ui reach the build"

@@ -216,10 +216,12 @@ def rehashed(name: str, holder: str, lib: str = "lib", more: str = "") -> str:
 def _groups(lifted: Lifted) -> list[tuple[str, list[str]]]:
     """Return the bindings of which the same is said, each group behind the sort of that."""
     groups: dict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
+    hashed = {part for parts in lifted.hashed.values() for part in parts}
+    along = {path[-1] for path in lifted.along.values()}
     for name, state in lifted.states.items():
         follows = lifted.follows.get(name, ())
         # What is fetched by hash is what it was, whichever version it is called.
-        is_fetched = bool(lifted.hashed) and "src" not in follows
+        is_fetched = "src" not in follows and not hashed.isdisjoint({name, lifted.methods[name][-1], *along})
         is_shown = not follows or (is_fetched and state is Reachability.PARTIAL)
         fetched = "refetched" if state is Reachability.SHOWN else "fetched"
         following = fetched if is_fetched else "follows"

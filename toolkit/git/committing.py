@@ -113,7 +113,9 @@ class Workshop(Struct, frozen=True, kw_only=True):
         return f"{path} at line {', '.join(marked)}" if marked else path
 
     def range_diff(self, before: tuple[Oid, Oid], after: tuple[Oid, Oid]) -> tuple[str, ...]:
-        """Return git-range-diff(1) of two series, each from its base to its last commit."""
+        """Return git-range-diff(1) of two series, each from its base to its last commit; git takes no empty one."""
+        if before[0] == before[1]:
+            return ()
         ranges = (f"{first}..{last}" for first, last in (before, after))
         return tuple(self.run("range-diff", "--no-color", "--no-notes", *ranges).splitlines())
 

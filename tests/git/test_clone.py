@@ -6,7 +6,6 @@ import pytest
 
 from tests.clones import REMOTE, Clone, git, objects, snapshot
 from tests.remotes import Remote
-from tests.situations import SITUATIONS
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.git import clone as clones
 from toolkit.git import reading
@@ -23,9 +22,8 @@ def opened(clone: Clone) -> clones.Clone:
 
 
 class TestOpening:
-    @pytest.mark.parametrize("place", ["", "pkgs/top-level"])
-    def test_clone_is_found_from_within(self, clone: Clone, place: str) -> None:
-        found = clones.open_clone(clone.top / place, REMOTE)
+    def test_clone_is_found_from_within_and_through_a_link(self, clone: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
+        found = clones.open_clone(clone.top / "pkgs/top-level", REMOTE)
         assert (found.top, found.common, found.upstream, found.partial) == (
             clone.top,
             clone.top / ".git",
@@ -33,6 +31,10 @@ class TestOpening:
             False,
         )
         assert set(found.remotes) == {"upstream", "origin"}
+        link = clone.upstream.with_name("link")
+        link.symlink_to(clone.top)
+        monkeypatch.chdir(link.parent)
+        assert clones.open_clone(link.relative_to(link.parent), REMOTE).top == clone.top
 
     def test_worktree_that_is_elsewhere_is_refused(self, clone: Clone, tmp_path: Path) -> None:
         elsewhere = tmp_path / "elsewhere"
@@ -57,31 +59,6 @@ class TestOpening:
         with pytest.raises(ToolkitError):
             clones.branches(clone.repo, REMOTE)
 
-    def test_link_and_relative_path_are_followed(self, clone: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
-        link = clone.upstream.with_name("link")
-        link.symlink_to(clone.top)
-        monkeypatch.chdir(link.parent)
-        assert clones.open_clone(link.relative_to(link.parent), REMOTE).top == clone.top
-
-    @pytest.mark.parametrize(
-        ("situation", "top", "partial"),
-        [
-            ("partial", "nixpkgs", True),
-            ("linked", "linked", False),
-            ("bare", "nixpkgs.git", False),
-            ("bare-with-worktree", "linked", False),
-            ("apart", "nixpkgs", False),
-            ("reftable", "nixpkgs", False),
-        ],
-    )
-    def test_kind_of_the_clone(
-        self, new_clone: Callable[..., Clone], situation: str, top: str, *, partial: bool
-    ) -> None:
-        clone = SITUATIONS[situation](new_clone)
-        found = opened(clone)
-        assert (found.top.name, found.partial) == (top, partial)
-        assert found.common == clone.common
-
     def test_bare_repository_has_to_be_allowed(self, new_clone: Callable[..., Clone], sealed: Path) -> None:
         clone = new_clone("--bare", name="nixpkgs.git")
         (sealed / ".gitconfig").write_text("[safe]\n\tbareRepository = explicit\n")
@@ -97,25 +74,19 @@ class TestOpening:
 
 
 class TestRemotes:
-    @pytest.mark.parametrize(
-        "url",
-        [
-            "https://github.com/NixOS/nixpkgs",
-            "https://github.com/nixos/nixpkgs.git/",
-            "git@github.com:NixOS/nixpkgs.git",
-            "ssh://git@github.com/NixOS/nixpkgs",
-            "gh:NixOS/nixpkgs",
-            "/srv/mirrors/NixOS/nixpkgs.git",
-        ],
-    )
-    def test_upstream_is_known_by_its_end(self, clone: Clone, url: str) -> None:
-        clone.git("remote", "set-url", "upstream", url)
-        assert opened(clone).upstream == "upstream"
-
-    @pytest.mark.parametrize("url", ["https://github.com/jane/nixpkgs", "git@github.com:NixOS/nixpkgs-review.git"])
-    def test_other_repositories_are_not_upstream(self, clone: Clone, url: str) -> None:
-        clone.git("remote", "set-url", "upstream", url)
-        assert opened(clone).upstream is None
+    def test_upstream_is_known_by_its_end(self, clone: Clone) -> None:
+        for url, is_upstream in {
+            "https://github.com/NixOS/nixpkgs": True,
+            "https://github.com/nixos/nixpkgs.git/": True,
+            "git@github.com:NixOS/nixpkgs.git": True,
+            "ssh://git@github.com/NixOS/nixpkgs": True,
+            "gh:NixOS/nixpkgs": True,
+            "/srv/mirrors/NixOS/nixpkgs.git": True,
+            "https://github.com/jane/nixpkgs": False,
+            "git@github.com:NixOS/nixpkgs-review.git": False,
+        }.items():
+            clone.git("remote", "set-url", "upstream", url)
+            assert (opened(clone).upstream == "upstream") is is_upstream
 
     @pytest.mark.parametrize(
         ("urls", "base", "push"),
@@ -156,61 +127,49 @@ class TestRemotes:
         clone.git("update-ref", "refs/remotes/origin/x", "HEAD")
         assert clones.find_base(opened(clone), name).remote == remote
 
-    @pytest.mark.parametrize(
-        ("url", "owner"),
-        [
-            ("git@github.com:jane/nixpkgs.git", "jane"),
-            ("https://token@github.com/jane/nixpkgs", "jane"),
-            ("ssh://git@github.com/jane/nixpkgs", "jane"),
-            ("https://example.org/github.community/jane/nixpkgs", None),
-            ("/home/jane/nixpkgs.git", None),
-        ],
-    )
-    def test_owner_is_known_on_github(self, url: str, owner: str | None) -> None:
-        assert clones.github_owner(url) == owner
+    def test_owner_is_known_on_github(self) -> None:
+        for url, owner in {
+            "git@github.com:jane/nixpkgs.git": "jane",
+            "https://token@github.com/jane/nixpkgs": "jane",
+            "ssh://git@github.com/jane/nixpkgs": "jane",
+            "https://example.org/github.community/jane/nixpkgs": None,
+            "/home/jane/nixpkgs.git": None,
+        }.items():
+            assert clones.github_owner(url) == owner
 
 
 class TestBase:
-    @pytest.mark.parametrize(
-        ("name", "called", "branch"),
-        [
-            ("master", "upstream/master", "master"),
+    def test_name_is_a_commit(self, clone: Clone) -> None:
+        clone.git("branch", "mine")
+        clone.git("tag", "--annotate", "--message=v1", "v1")
+        newer = clone.git("rev-parse", "upstream/newer")
+        for name, called, branch in (
             ("upstream/master", "upstream/master", "master"),
             ("trunk", "upstream/trunk", "trunk"),
             ("mine", "mine", "mine"),
             ("HEAD", "HEAD", None),
             ("v1", "v1", None),
             ("HEAD~0", "HEAD~0", None),
-        ],
-    )
-    def test_name_is_a_commit(self, clone: Clone, name: str, called: str, branch: str | None) -> None:
-        clone.git("branch", "mine")
-        clone.git("tag", "--annotate", "--message=v1", "v1")
-        base = clones.find_base(opened(clone), name)
-        assert (base.name, base.branch) == (called, branch)
-        assert str(base.commit) == clone.git("rev-parse", "HEAD")
-
-    def test_remote_branch_is_preferred_to_a_local_one(self, clone: Clone) -> None:
-        clone.git("update-ref", "refs/heads/master", "HEAD~1")
-        assert str(clones.find_base(opened(clone), "master").commit) == clone.git("rev-parse", "upstream/master")
-
-    def test_id_may_be_short(self, clone: Clone) -> None:
-        commit = clone.git("rev-parse", "upstream/newer")
-        for name in (commit, commit[:9]):
+            (newer, newer, None),
+            (newer[:9], newer[:9], None),
+        ):
             base = clones.find_base(opened(clone), name)
-            assert (str(base.commit), base.branch) == (commit, None)
+            assert (base.name, base.branch) == (called, branch)
+            assert str(base.commit) == clone.git("rev-parse", f"{name}^{{commit}}" if name != "trunk" else called)
+        # A remote's branch is preferred to a local one.
+        clone.git("update-ref", "refs/heads/master", "HEAD~1")
+        base = clones.find_base(opened(clone), "master")
+        assert (base.name, str(base.commit)) == ("upstream/master", clone.git("rev-parse", "upstream/master"))
 
     def test_unknown_one_is_told_with_those_that_are_there(self, clone: Clone) -> None:
         with pytest.raises(ToolkitError, match=r"has no branch, tag or commit 'main'") as caught:
             clones.find_base(opened(clone), "main")
         assert str(caught.value.hint).startswith("--base NAME; ")
 
-    @pytest.mark.parametrize("name", ["", "-x", "a b", "a..b", "HEAD:README.md", "@{-1}^-", "a\nb"])
-    def test_what_cannot_be_a_name_is_wrong_usage(self, clone: Clone, name: str) -> None:
-        with pytest.raises(UsageError, match=r"^--base: "):
-            clones.find_base(opened(clone), name)
-
-    def test_blob_is_no_base(self, clone: Clone) -> None:
+    def test_what_cannot_be_a_name_is_wrong_usage_and_a_blob_no_base(self, clone: Clone) -> None:
+        for name in ("", "-x", "a b", "a..b", "HEAD:README.md", "@{-1}^-", "a\nb"):
+            with pytest.raises(UsageError, match=r"^--base: "):
+                clones.find_base(opened(clone), name)
         with pytest.raises(ToolkitError):
             clones.find_base(opened(clone), clone.git("rev-parse", "HEAD:README.md"))
 
@@ -221,9 +180,9 @@ class TestIdentity:
         clone.configure(user__email="jane@work.example.org")
         assert clones.people(opened(clone))["author"] == "Jané Doe <jane@work.example.org>"
 
-    @pytest.mark.parametrize(
-        "config",
-        [
+    def test_nobody_is_made_up(self, clone: Clone, sealed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("EMAIL", "jane@machine.example.org")
+        for config in (
             "",
             "[user]\n\tname = Jane\n",
             "[user]\n\temail = jane@example.org\n",
@@ -231,15 +190,11 @@ class TestIdentity:
             "[user]\n\tname = <>\n\temail = jane@example.org\n",
             "[user]\n\tuseConfigOnly = false\n",
             "[author]\n\tname = Jane\n\temail = jane@example.org\n",
-        ],
-        ids=["nothing", "name", "email", "empty", "crud", "guess", "no-committer"],
-    )
-    def test_nobody_is_made_up(self, clone: Clone, sealed: Path, monkeypatch: pytest.MonkeyPatch, config: str) -> None:
-        (sealed / ".gitconfig").write_text(config)
-        monkeypatch.setenv("EMAIL", "jane@machine.example.org")
-        with pytest.raises(ToolkitError, match=r"git has no name and address for the commits") as caught:
-            clones.people(opened(clone))
-        assert "git config --global user.name" in str(caught.value.hint)
+        ):
+            (sealed / ".gitconfig").write_text(config)
+            with pytest.raises(ToolkitError, match=r"git has no name and address for the commits") as caught:
+                clones.people(opened(clone))
+            assert "git config --global user.name" in str(caught.value.hint)
 
     @pytest.mark.parametrize("role", ["author", "committer"])
     def test_what_upstream_takes_for_no_address_is_refused(self, clone: Clone, role: str) -> None:
@@ -255,26 +210,24 @@ class TestBranches:
         clone.git("branch", "docker", "HEAD~1")
         assert str(clones.branch_commit(opened(clone), "docker")) == clone.git("rev-parse", "HEAD~1")
 
-    @pytest.mark.parametrize("name", ["", "-x", "@{-1}", "@{u}", "a b", "a..b", "HEAD", "a.lock", "/a", "a/", "a~1"])
-    def test_what_cannot_be_a_branch_is_wrong_usage(self, clone: Clone, name: str) -> None:
+    def test_what_cannot_be_a_branch_is_wrong_usage(self, clone: Clone) -> None:
         clone.git("checkout", "--quiet", "trunk")
-        with pytest.raises(UsageError, match=r"^--branch: "):
-            clones.branch_commit(opened(clone), name)
+        for name in ("", "-x", "@{-1}", "@{u}", "a b", "a..b", "HEAD", "a.lock", "/a", "a/", "a~1"):
+            with pytest.raises(UsageError, match=r"^--branch: "):
+                clones.branch_commit(opened(clone), name)
 
-    @pytest.mark.parametrize(
-        ("there", "name", "in_the_way"),
-        [
+    def test_branch_in_the_way(self, clone: Clone) -> None:
+        for there, name, in_the_way in (
             ("docker", "docker/x", "docker"),
             ("docker/x", "docker", "docker/x"),
             ("docker/x/y", "docker/x", "docker/x/y"),
             ("docker/x", "docker/y", None),
             ("docker-x", "docker", None),
             ("docker", "docker-x", None),
-        ],
-    )
-    def test_branch_in_the_way(self, clone: Clone, there: str, name: str, in_the_way: str | None) -> None:
-        clone.git("branch", there)
-        assert clones.branch_in_the_way(opened(clone), name) == in_the_way
+        ):
+            clone.git("branch", there)
+            assert clones.branch_in_the_way(opened(clone), name) == in_the_way
+            clone.git("branch", "-D", there)
 
 
 class TestFetching:

@@ -60,17 +60,6 @@ class TestCommit:
         assert raw.partition("\n\n")[2] + "\n" == MESSAGE
         assert "\nencoding " not in raw
 
-    def test_series_is_a_line_of_commits(self, clone: Clone, shop: Workshop) -> None:
-        first, second = shop.series(
-            head(clone), [([change(TARGET, "one\n")], "docker: one\n"), ([change(TARGET, "two\n")], "docker: two\n")]
-        )
-        recorded = shop.recorded(head(clone), second)
-        assert [each.hexsha for each in recorded] == [first, second]
-        assert [each.summary for each in recorded] == ["docker: one", "docker: two"]
-        assert recorded[1].parents == (recorded[0],)
-        contents = [shop.content(oid, PurePosixPath(TARGET)) for oid in (first, second)]
-        assert contents == [b"one\n", b"two\n"]
-
     def test_clone_gets_nothing_until_it_is_told_to_keep_it(self, clone: Clone, jane: str) -> None:
         before, had = snapshot(clone), objects(clone)
         with committing.workshop(clones.open_clone(clone.repo, REMOTE)) as shop:
@@ -172,14 +161,10 @@ class TestPick:
         assert shop.content(picked, PurePosixPath("mine")) == b"mine\n"
         assert shop.content(picked, PurePosixPath("README.md")) == b"second\n"
 
-    def test_commit_that_is_there_already_is_itself(self, clone: Clone, shop: Workshop) -> None:
-        base = head(clone)
-        (mine,) = shop.recorded(base, self.mine(clone, "mine", "mine\n"))
-        assert shop.pick(mine, base) == mine.hexsha
-
-    def test_commit_of_which_nothing_is_left(self, clone: Clone, shop: Workshop) -> None:
+    def test_commit_that_is_there_already_is_itself_or_nothing(self, clone: Clone, shop: Workshop) -> None:
         base = head(clone)
         (mine,) = shop.recorded(base, self.mine(clone, "README.md", "second\n"))
+        assert shop.pick(mine, base) == mine.hexsha
         assert shop.pick(mine, head(clone, "upstream/newer")) is None
 
     def test_conflict_names_commit_and_files(self, clone: Clone, shop: Workshop) -> None:

@@ -84,24 +84,16 @@ def test_what_git_daemon_does_not_export_is_no_repository(tmp_path: Path) -> Non
         os.killpg(daemon.pid, 15)
 
 
-@pytest.mark.parametrize("rev", ["nixos-99", "1" * 40])
 @pytest.mark.parametrize("protocol", [True, False])
-def test_an_unknown_rev_is_named(
-    clone: Repository, server: Remote, tmp_path: Path, rev: str, *, protocol: bool
-) -> None:
+def test_an_unknown_rev_is_named(clone: Repository, server: Remote, tmp_path: Path, *, protocol: bool) -> None:
     server.protocol = protocol
     url = server.serve(clone, **OPEN)
-    with pytest.raises(ToolkitError, match=rf"^{url}: has no commit, branch or tag '{rev}'$"):
-        fetching.fetch(url, rev, tmp_path / "into", PATHS)
-    if len(rev) < 40:
+    for number, rev in enumerate(("nixos-99", "1" * 40)):
         with pytest.raises(ToolkitError, match=rf"^{url}: has no commit, branch or tag '{rev}'$"):
+            fetching.fetch(url, rev, tmp_path / str(number), PATHS)
+    for rev in ("nixos-99", clone.git("rev-parse", "HEAD")[:12]):
+        with pytest.raises(ToolkitError, match=rf"^{url}: has no commit, branch or tag '{rev}'$") as raised:
             fetching.resolve_remote(url, rev)
-
-
-def test_an_abbreviated_id_gets_a_hint(clone: Repository, server: Remote) -> None:
-    url = server.serve(clone, **OPEN)
-    with pytest.raises(ToolkitError, match=r"has no commit, branch or tag") as raised:
-        fetching.resolve_remote(url, clone.git("rev-parse", "HEAD")[:12])
     assert raised.value.hint == "a remote needs all 40 digits of a commit id"
 
 
@@ -124,22 +116,21 @@ def test_a_remote_that_does_not_answer(tmp_path: Path) -> None:
 
 
 def test_what_is_no_repository(server: Remote, tmp_path: Path) -> None:
-    with pytest.raises(ToolkitError, match=r"gone\.git: git cannot fetch from it: .* not found"):
-        fetching.fetch(f"{server.url}/gone.git", "HEAD", tmp_path / "into", PATHS)
-    with pytest.raises(ToolkitError, match=r"/gone: git cannot fetch from it: .* not appear to be a git repository"):
-        fetching.fetch((tmp_path / "gone").as_uri(), "HEAD", tmp_path / "into2", PATHS)
+    for url, said in (
+        (f"{server.url}/gone.git", "not found"),
+        ((tmp_path / "gone").as_uri(), "not appear to be a git repository"),
+    ):
+        with pytest.raises(ToolkitError, match=rf"/gone(\.git)?: git cannot fetch from it: .* {said}"):
+            fetching.fetch(url, "HEAD", tmp_path / "into", PATHS)
 
 
-def test_a_missing_password_is_no_question(clone: Repository, server: Remote, tmp_path: Path) -> None:
+def test_the_users_credential_helper_is_asked_and_nobody_else(
+    clone: Repository, server: Remote, tmp_path: Path, sealed: Path
+) -> None:
     url = server.serve(clone, **OPEN)
     server.required = "secret"
     with pytest.raises(ToolkitError, match=r"nixpkgs\.git: git cannot fetch from it: could not read Username"):
-        fetching.fetch(url, "HEAD", tmp_path / "into", PATHS)
-
-
-def test_the_users_credential_helper_is_asked(clone: Repository, server: Remote, tmp_path: Path, sealed: Path) -> None:
-    url = server.serve(clone, **OPEN)
-    server.required = "secret"
+        fetching.fetch(url, "HEAD", tmp_path / "missing", PATHS)
     helper = "!f() { echo username=user; echo password=secret; }; f"
     (sealed / ".gitconfig").write_text(f'[credential]\nhelper = "{helper}"\n')
     fetching.fetch(url, "HEAD", tmp_path / "into", PATHS)

@@ -6,12 +6,10 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path, PurePosixPath
 
 import pytest
-from unidiff.patch import PatchSet
 
 from tests.remotes import Repository
-from toolkit import process
 from toolkit.errors import ToolkitError
-from toolkit.git import diffs, mailing, patching, reading
+from toolkit.git import diffs, mailing, patching
 from toolkit.git.mailing import Mails
 from toolkit.model import Commit, FileChange, Patch, TreeCommit
 
@@ -87,19 +85,6 @@ def test_the_author_is_gits_user_else_a_placeholder(target: PurePosixPath, monke
     assert author() == "From: YOUR NAME <YOU@EXAMPLE.ORG>"
 
 
-def test_the_diff_is_the_whole_series(series: Mails, target: PurePosixPath) -> None:
-    (file,) = PatchSet(series.upstream_diff.decode())
-    assert file.path == str(target)
-    assert (file.added, file.removed) == (1, 2)
-    index = f"index {reading.blob_id(BEFORE)}..{reading.blob_id(DEMOTED)} 100644"
-    assert series.upstream_diff.decode().splitlines()[:4] == [
-        f"diff --git a/{target} b/{target}",
-        index,
-        f"--- a/{target}",
-        f"+++ b/{target}",
-    ]
-
-
 def test_the_bytes_do_not_depend_on_the_user(
     series: Mails, target: PurePosixPath, sealed: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -136,13 +121,6 @@ def test_the_bytes_do_not_depend_on_the_user(
     assert (stacked.failure, stacked.after) == (None, ({target: LIFTED}, {target: DEMOTED}))
 
 
-def test_few_processes_make_a_series(target: PurePosixPath) -> None:
-    lines: list[str] = []
-    with process.echoing(lines.append):
-        mailing.series(COMMITS, target)
-    assert len(lines) == 5
-
-
 def test_content_is_kept_byte_for_byte(target: PurePosixPath) -> None:
     before = b"a\n\xc3\xbc\tb \nlast line without an end"
     after = before.replace(b"a", b"c") + b"\n"
@@ -162,9 +140,7 @@ def test_a_patch_of_the_file_is_applied_and_taken_back(series: Mails, target: Pu
     patched = patching.apply(BEFORE, target, series.upstream_diff)
     assert patched == DEMOTED
     assert patching.apply(DEMOTED, target, series.upstream_diff, reverse=True) == BEFORE
-
-
-def test_mails_on_end_are_one_patch(series: Mails, target: PurePosixPath) -> None:
+    # Mails on end are one patch.
     patch = b"".join(patch.content for patch in series.patches)
     assert patching.apply(BEFORE, target, patch) == DEMOTED
     assert diffs.touched(patch) == (target,)
@@ -178,27 +154,22 @@ def test_what_a_patch_does_to_other_files_is_told_and_left_out(pinned: Repositor
     assert set(map(str, diffs.touched(patch))) == {str(target), "lib/default.nix", "lib/new file.nix"}
 
 
-def test_a_patch_for_another_state_is_refused_with_the_place(series: Mails, target: PurePosixPath) -> None:
-    with pytest.raises(ToolkitError, match=rf"^patch: does not apply: patch failed: {target}:5$"):
-        patching.apply(DEMOTED, target, series.upstream_diff)
-
-
 @pytest.mark.parametrize("patch", [b"", b"no patch\n", b"\0\xff"])
 def test_what_is_no_patch_is_refused(target: PurePosixPath, patch: bytes) -> None:
     with pytest.raises(ToolkitError, match=r"^patch: contains no diff$"):
         patching.apply(BEFORE, target, patch)
 
 
-def test_a_mangled_patch_is_refused(series: Mails, target: PurePosixPath) -> None:
+def test_a_patch_for_another_state_a_mangled_one_and_one_that_takes_the_file_away_are_refused(
+    series: Mails, pinned: Repository, target: PurePosixPath
+) -> None:
+    with pytest.raises(ToolkitError, match=rf"^patch: does not apply: patch failed: {target}:5$"):
+        patching.apply(DEMOTED, target, series.upstream_diff)
     with pytest.raises(ToolkitError, match=r"^patch: does not apply: corrupt patch at"):
         patching.apply(BEFORE, target, series.upstream_diff[:-30])
-
-
-def test_a_patch_that_takes_the_file_away_is_refused(pinned: Repository, target: PurePosixPath) -> None:
     pinned.git("rm", "--quiet", str(target))
-    patch = pinned.git("diff", "--cached").encode() + b"\n"
     with pytest.raises(ToolkitError, match=rf"^patch: takes '{target}' away$"):
-        patching.apply(BEFORE, target, patch)
+        patching.apply(BEFORE, target, pinned.git("diff", "--cached").encode() + b"\n")
 
 
 def test_a_repository_around_the_temporary_directory_does_no_harm(
@@ -225,14 +196,10 @@ def test_commit_of_several_files_becomes_a_mail_and_is_read_back() -> None:
 
 
 def test_mails_are_applied_one_after_the_other() -> None:
-    second = replace_after(b"1\n2\n3\n4\n", b"1\n4\n")
+    change = FileChange(path=OLD, before=b"1\n2\n3\n4\n", after=b"1\n4\n")
+    second = mailing.addition(TreeCommit(subject="b: change", body="Too.", files=(change,)), number=8)
     stacked = patching.stack(FILES, (mail(), second))
     assert (stacked.failure, stacked.after) == (None, (FILES_AFTER, {**FILES_AFTER, OLD: b"1\n4\n"}))
-
-
-def replace_after(before: bytes, after: bytes) -> Patch:
-    change = FileChange(path=OLD, before=before, after=after)
-    return mailing.addition(TreeCommit(subject="b: change", body="Too.", files=(change,)), number=8)
 
 
 def test_mail_that_does_not_apply_is_told_with_gits_reason() -> None:

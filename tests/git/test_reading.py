@@ -27,29 +27,23 @@ def test_a_rev_is_the_commit_that_git_says(clone: Repository, rev: str) -> None:
     assert reading.locate(clone.path, rev).commit == located.commit
 
 
-@pytest.mark.parametrize("rev", ["", "-x", "--all", "a b", "a\nb", "HEAD:lib", "a..b", ":/text", "HEAD^@", "HEAD^!"])
-def test_what_is_no_single_commit_is_refused(clone: Repository, rev: str) -> None:
-    with pytest.raises(UsageError, match=r"^--rev: '.*' is not a commit, branch or tag$"):
-        reading.locate(clone.path, rev)
+def test_what_is_no_single_commit_is_refused(clone: Repository) -> None:
+    for rev in ("", "-x", "--all", "a b", "a\nb", "HEAD:lib", "a..b", ":/text", "HEAD^@", "HEAD^!"):
+        with pytest.raises(UsageError, match=r"^--rev: '.*' is not a commit, branch or tag$"):
+            reading.locate(clone.path, rev)
 
 
-def test_an_unknown_rev_is_named(clone: Repository) -> None:
-    with pytest.raises(ToolkitError, match=r"clone: has no commit, branch or tag 'nixos-99'$") as raised:
-        reading.locate(clone.path, "nixos-99")
-    assert raised.value.hint == f"git -C {clone.path} fetch origin nixos-99"
-
-
-def test_a_branch_that_only_the_remote_has_is_found(clone: Repository, tmp_path: Path) -> None:
-    subprocess.run(["git", "clone", "--quiet", clone.path, tmp_path / "copy"], check=True)
-    assert str(reading.locate(tmp_path / "copy", "next").commit) == clone.git("rev-parse", "next")
-
-
-def test_a_branch_on_which_remotes_differ_is_an_error(clone: Repository, tmp_path: Path) -> None:
-    subprocess.run(["git", "clone", "--quiet", clone.path, tmp_path / "copy"], check=True)
+def test_a_branch_that_only_a_remote_has_is_found_unless_remotes_differ(clone: Repository, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    subprocess.run(["git", "clone", "--quiet", clone.path, copy], check=True)
+    assert str(reading.locate(copy, "next").commit) == clone.git("rev-parse", "next")
     clone.git("branch", "--force", "next", "v1^{}")
-    subprocess.run(["git", "-C", tmp_path / "copy", "remote", "add", "-f", "fork", clone.path], check=True)
+    subprocess.run(["git", "-C", copy, "remote", "add", "-f", "fork", clone.path], check=True)
     with pytest.raises(ToolkitError, match=r"'next' is a different commit in each of fork/next, origin/next"):
-        reading.locate(tmp_path / "copy", "next")
+        reading.locate(copy, "next")
+    with pytest.raises(ToolkitError, match=r"copy: has no commit, branch or tag 'nixos-99'$") as raised:
+        reading.locate(copy, "nixos-99")
+    assert raised.value.hint == f"git -C {copy} fetch origin nixos-99"
 
 
 def test_a_shallow_clone_without_the_rev_says_so(clone: Repository, tmp_path: Path) -> None:
@@ -63,17 +57,13 @@ def test_a_shallow_clone_without_the_rev_says_so(clone: Repository, tmp_path: Pa
 
 def test_what_is_no_repository_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    (tmp_path / "plain").mkdir()
-    assert not reading.is_repository(tmp_path / "plain")
-    with pytest.raises(ToolkitError, match=r"plain: git cannot read it: not a git repository"):
-        reading.locate(tmp_path / "plain")
-
-
-def test_a_git_file_that_leads_nowhere_says_so(tmp_path: Path) -> None:
-    (tmp_path / ".git").write_text("gitdir: /nonexistent\n")
-    assert reading.is_repository(tmp_path)
-    with pytest.raises(ToolkitError, match=r"git cannot read it: not a git repository"):
-        reading.locate(tmp_path)
+    for name, is_one in (("plain", False), ("file", True)):
+        (tmp_path / name).mkdir()
+        if is_one:
+            (tmp_path / name / ".git").write_text("gitdir: /nonexistent\n")
+        assert reading.is_repository(tmp_path / name) is is_one
+        with pytest.raises(ToolkitError, match=rf"{name}: git cannot read it: not a git repository"):
+            reading.locate(tmp_path / name)
 
 
 def test_a_worktree_reads_the_repository_that_it_belongs_to(clone: Repository, tmp_path: Path) -> None:

@@ -24,8 +24,6 @@ from toolkit.process import Command
 
 Configure = Callable[[str], None]
 
-HOG = "builtins.deepSeq (builtins.genList (n: [ n (n + 1) (toString n) ]) 3000000) 1"
-
 
 def _by_variable(monkeypatch: pytest.MonkeyPatch, _: Path, line: str) -> None:
     monkeypatch.setenv("NIX_CONFIG", line)
@@ -92,14 +90,12 @@ def test_flakes_of_the_user_reach_no_server(
     assert asked != []
 
 
-@pytest.mark.parametrize("function", ["fetchurl", "fetchTarball", "fetchGit"])
-def test_fetchers_reach_no_server(
-    configure: Configure, stranger: Stranger, requests: tuple[str, list[str]], function: str
-) -> None:
+def test_fetchers_reach_no_server(configure: Configure, stranger: Stranger, requests: tuple[str, list[str]]) -> None:
     url, asked = requests
     configure(f"allowed-uris = {url}/")
-    reason = stranger.refusal(f'builtins.readFile (builtins.{function} "{url}/secret")')
-    assert re.search(r"restricted mode|is forbidden", reason)
+    for function in ("fetchurl", "fetchTarball", "fetchGit"):
+        reason = stranger.refusal(f'builtins.readFile (builtins.{function} "{url}/secret")')
+        assert re.search(r"restricted mode|is forbidden", reason)
     assert asked == []
 
 
@@ -124,21 +120,9 @@ def test_native_code_of_the_user_runs_no_shell(configure: Configure, stranger: S
     assert (tmp_path / "ran").read_text() == "ran\n"
 
 
-@pytest.mark.parametrize(
-    ("expression", "message"),
-    [
-        ("builtins.readFile {home}/secret", "is forbidden in restricted mode"),
-        ("builtins.readFile ~/secret", "is forbidden in restricted mode"),
-        ("builtins.readDir /nix/store", "is forbidden in restricted mode"),
-        (
-            'import (derivation {{ name = "x"; system = builtins.currentSystem; builder = "/bin/sh"; }})',
-            "is not valid",
-        ),
-    ],
-)
-def test_nothing_else_is_in_reach(stranger: Stranger, sealed: Path, expression: str, message: str) -> None:
-    (sealed / "secret").write_text("told")
-    assert message in stranger.refusal(expression.format(home=sealed))
+def test_what_would_have_to_be_built_is_not_in_reach(stranger: Stranger) -> None:
+    derivation = 'derivation { name = "x"; system = builtins.currentSystem; builder = "/bin/sh"; }'
+    assert "is not valid" in stranger.refusal(f"import ({derivation})")
 
 
 def test_environment_is_empty_and_what_is_named_can_be_read(
@@ -215,16 +199,11 @@ def test_evaluations_that_have_a_common_time_share_the_memory(stranger: Stranger
 
 
 @pytest.mark.skipif(not landlock.abi(), reason="this kernel has no Landlock")
-@pytest.mark.parametrize(
-    "expression", ["builtins.readFile {home}/secret", "import {home}/code.nix", "builtins.readFile ./link"]
-)
 def test_second_wall_holds_where_the_first_is_off(
-    stranger: Stranger, sealed: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, expression: str
+    stranger: Stranger, sealed: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (sealed / "secret").write_text("told")
-    (sealed / "code.nix").write_text('"told"')
-    (stranger.directory / "link").symlink_to(sealed / "secret")
-    expression = expression.format(home=sealed)
+    expression = f"builtins.readFile {sealed}/secret"
     assert "restricted mode" in stranger.refusal(expression)
     # Without the restricted mode that our configuration asks for.
     settings = tmp_path / "settings"
@@ -353,40 +332,21 @@ def test_build_that_could_use_the_network_is_refused(made: Path, name: str, refu
 
 
 @pytest.mark.parametrize("name", ["impure", "impure-structured", "needing-impure"])
-def test_impure_build_is_refused(made: Path, name: str, configure: Configure) -> None:
-    configure("experimental-features = impure-derivations ca-derivations")
+def test_impure_build_is_refused(made: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NIX_CONFIG", "experimental-features = impure-derivations ca-derivations")
     # Sealed, Nix does not even make the derivation.
     with limits.sealed(Path(evaluator.tools().shell)), pytest.raises(CommandError, match="experimental Nix feature"):
         evaluator.build(made, {}, [name])
     derivations = evaluator.instantiate(made, {}, [name])
     with pytest.raises(ToolkitError, match=r"^impure(-structured)?\.drv: is not built, since"):
         evaluator.require_no_network(derivations)
-
-
-def test_floating_output_is_sandboxed_like_any_other(made: Path, configure: Configure) -> None:
-    configure("experimental-features = ca-derivations")
+    # A floating output is sandboxed like any other.
     evaluator.require_no_network(evaluator.instantiate(made, {}, ["floating"]))
-
-
-def test_available_memory_is_what_the_kernel_says() -> None:
-    said = limits.available()
-    assert said is not None
-    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20
-    assert 0 < said <= total
 
 
 @pytest.mark.parametrize(("most", "jobs"), [(1, 1), (limits.EVALUATION_MIB, 1), (1 << 30, os.cpu_count())])
 def test_evaluations_fit_into_the_memory_one_at_least(most: int, jobs: int) -> None:
     assert limits.jobs(most) == jobs
-
-
-def test_bounded_evaluation_ends_with_a_message_of_its_own(tmp_path: Path) -> None:
-    expression = tmp_path / "hog.nix"
-    expression.write_text(HOG)
-    command = limits.bounded(evaluator.evaluate_command(expression, {}), 64)
-    with pytest.raises(CommandError) as caught:
-        process.run(command.argv, env=command.env)
-    assert program.reason(caught.value) == "out of memory"
 
 
 def test_command_to_paste_has_the_bound(tmp_path: Path) -> None:
@@ -396,11 +356,6 @@ def test_command_to_paste_has_the_bound(tmp_path: Path) -> None:
     assert "GC_MAXIMUM_HEAP_SIZE=67108864 " in command.line
     done = subprocess.run(["sh", "-c", command.line], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "2"
-
-
-def test_no_bound_changes_nothing() -> None:
-    command = evaluator.evaluate_command(Path("x.nix"), {})
-    assert limits.bounded(command, None) is command
 
 
 def test_seal_within_another_ends_with_it() -> None:

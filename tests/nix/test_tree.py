@@ -108,33 +108,25 @@ def test_syntax_error_names_line_and_column(text: str, place: str) -> None:
     assert caught.value.excerpt.splitlines()[-1].endswith("^")
 
 
-def test_excerpt_of_a_long_line_is_short() -> None:
-    with pytest.raises(NixSyntaxError) as caught:
+def test_excerpt_of_a_long_line_is_short(tmp_path: Path) -> None:
+    with pytest.raises(NixSyntaxError) as own:
         Tree("[" + " 1" * 50_000 + " ; 2 ]", name="t")
-    line, caret = caught.value.excerpt.splitlines()
-    assert (len(line) < 200, line[len(caret) - 1]) == (True, ";")
-
-
-def test_excerpt_of_what_nix_rejects_is_short(tmp_path: Path) -> None:
     file = tmp_path / "a.nix"
     file.write_bytes(b"(" * 30_000)
     with pytest.raises(NixSyntaxError) as of_text:
         program.parse_text(file.read_bytes(), name="a.nix")
     with pytest.raises(NixSyntaxError) as of_file:
         program.parse([file])
-    for caught in (of_text, of_file):
+    for caught, at in ((own, ";"), (of_text, "("), (of_file, "(")):
         line, caret = caught.value.excerpt.splitlines()
-        assert (len(line) < 200, line[len(caret) - 1]) == (True, "(")
+        assert (len(line) < 200, line[len(caret) - 1]) == (True, at)
 
 
-def test_merge_marker_is_called_by_its_name() -> None:
-    with pytest.raises(NixSyntaxError, match=r"file.nix:2:1: merge conflict marker"):
-        Tree("{\n<<<<<<< HEAD\n  a = 1;\n=======\n  a = 2;\n>>>>>>> x\n}\n", name="file.nix")
-
-
-def test_file_without_expression_is_refused() -> None:
+def test_merge_marker_is_called_by_its_name_and_file_without_expression_is_refused() -> None:
     with pytest.raises(NixSyntaxError, match="no expression"):
         Tree("# nothing\n", name="file.nix")
+    with pytest.raises(NixSyntaxError, match=r"file.nix:2:1: merge conflict marker"):
+        Tree("{\n<<<<<<< HEAD\n  a = 1;\n=======\n  a = 2;\n>>>>>>> x\n}\n", name="file.nix")
 
 
 def test_edits_change_nothing_else() -> None:

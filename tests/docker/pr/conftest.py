@@ -15,6 +15,12 @@ from toolkit.pr import BranchOrder, contributions
 from toolkit.pr.branches import create, update
 from toolkit.pr.contributions import remove
 
+UNFORMATTED = """\
+if [ "$1" = --version ]; then echo nixfmt 1; exit; fi
+text=$(cat; echo x); case "$text" in *finalAttrs.moby*) exit 1;; esac; printf %s "${text%x}"
+"""
+"""A nixfmt that has something against the first commit."""
+
 
 class Contributed(Struct, frozen=True, kw_only=True):
     """A clone with a branch of ours, which is checked out in `worktree`."""

@@ -31,121 +31,99 @@ def gone(contributed: Contributed) -> bool:
     )
 
 
-class TestRemoval:
-    def test_commits_that_were_taken_back(self, contributed: Contributed) -> None:
+@pytest.mark.parametrize("state", ["taken back", "no worktree", "no branch"])
+def test_what_is_left_of_a_branch_is_removed(contributed: Contributed, state: str) -> None:
+    if state == "taken back":
         contributed.git("reset", "--quiet", "--hard", "HEAD~1")
-        contributed.remove()
-        assert gone(contributed)
-
-    def test_worktree_that_is_gone(self, contributed: Contributed) -> None:
+    elif state == "no worktree":
         shutil.rmtree(contributed.worktree)
-        removed = contributed.remove()
-        assert removed.worktree == contributed.worktree
-        assert gone(contributed)
-
-    def test_branch_that_is_gone(self, contributed: Contributed) -> None:
+    else:
         contributed.clone.git("worktree", "remove", contributed.worktree)
         contributed.clone.git("branch", "--quiet", "-D", BRANCH)
-        removed = contributed.remove()
-        assert (removed.worktree, removed.commit) == (None, None)
-        assert gone(contributed)
+    removed = contributed.remove()
+    assert removed.worktree == (None if state == "no branch" else contributed.worktree)
+    assert (removed.commit is None) == (state == "no branch")
+    assert gone(contributed)
 
 
-class TestLosses:
-    @pytest.mark.parametrize("kind", ["modified", "staged", "new", "deleted"])
-    def test_edits_that_are_not_committed(self, contributed: Contributed, kind: str) -> None:
-        clone = contributed.clone
-        clone.configure(status__showUntrackedFiles="no")
-        if kind == "deleted":
-            (contributed.worktree / "README.md").unlink()
-        else:
-            (contributed.worktree / ("new" if kind == "new" else "README.md")).write_text("mine\n")
+@pytest.mark.parametrize("kind", ["modified", "staged", "new", "deleted", "amended", "committed", "detached", "text"])
+def test_work_that_would_be_lost_stays_unless_it_is_forced(contributed: Contributed, kind: str) -> None:
+    contributed.clone.configure(status__showUntrackedFiles="no")
+    readme, text = contributed.worktree / "README.md", contributed.files / contributions.TEXT
+    said = f"{contributed.worktree}: '{'new' if kind == 'new' else 'README.md'}' is not committed"
+    if kind == "deleted":
+        readme.unlink()
+    elif kind in {"modified", "staged", "new"}:
+        (contributed.worktree / "new" if kind == "new" else readme).write_text("mine\n")
         if kind == "staged":
             contributed.git("add", "--all")
-        error = refused(contributed)
-        name = "new" if kind == "new" else "README.md"
-        assert str(error) == f"{contributed.worktree}: '{name}' is not committed, which would be lost"
-        assert "--force" in str(error.hint)
-        contributed.remove(force=True)
-        assert gone(contributed)
-
-    @pytest.mark.parametrize("amended", [False, True])
-    def test_own_commits(self, contributed: Contributed, *, amended: bool) -> None:
-        if amended:
-            contributed.git("commit", "--quiet", "--amend", "--message=mine")
-        else:
-            contributed.commit("mine", {"README.md": "mine\n"})
-        assert "has commits that unlet did not make" in str(refused(contributed))
-        contributed.remove(force=True)
-        assert gone(contributed)
-
-    def test_edited_text(self, contributed: Contributed) -> None:
-        text = contributed.files / contributions.TEXT
+    elif kind == "text":
         text.write_text(text.read_text() + "mine\n")
-        assert str(refused(contributed)) == f"{text}: has been edited, which would be lost"
-        contributed.remove(force=True)
-        assert gone(contributed)
-
-    def test_commits_of_a_detached_worktree(self, contributed: Contributed) -> None:
-        contributed.git("checkout", "--quiet", "--detach")
+        said = f"{text}: has been edited"
+    elif kind == "amended":
+        contributed.git("commit", "--quiet", "--amend", "--message=mine")
+    else:
+        if kind == "detached":
+            contributed.git("checkout", "--quiet", "--detach")
+            said = f"{contributed.worktree}: does not have branch '{BRANCH}' checked out"
         contributed.commit("mine", {"README.md": "mine\n"})
-        error = refused(contributed)
-        assert str(error).startswith(f"{contributed.worktree}: does not have branch '{BRANCH}' checked out")
-        assert contributed.remove(force=True).worktree == contributed.worktree
-        assert gone(contributed)
-
-    def test_worktree_with_another_branch_is_the_users(self, contributed: Contributed) -> None:
-        contributed.git("checkout", "--quiet", "-b", "mine")
-        assert contributed.remove().worktree is None
-        assert contributed.git("symbolic-ref", "HEAD") == "refs/heads/mine"
+    if kind in {"amended", "committed"}:
+        said = f"{contributed.clone.top}: branch '{BRANCH}' has commits that unlet did not make"
+    error = refused(contributed)
+    assert str(error) == f"{said}, which would be lost"
+    assert "--force" in str(error.hint)
+    assert contributed.remove(force=True).worktree == contributed.worktree
+    assert gone(contributed)
 
 
-class TestRefusals:
-    @pytest.mark.parametrize("force", [False, True])
-    def test_locked_worktree(self, contributed: Contributed, *, force: bool) -> None:
-        contributed.clone.git("worktree", "lock", contributed.worktree)
-        error = refused(contributed, force=force)
-        assert str(error) == f"{contributed.worktree}: is locked, so branch '{BRANCH}' stays"
-        assert error.hint == f"git worktree unlock {contributed.worktree}"
+def test_worktree_with_another_branch_is_the_users(contributed: Contributed) -> None:
+    contributed.git("checkout", "--quiet", "-b", "mine")
+    assert contributed.remove().worktree is None
+    assert contributed.git("symbolic-ref", "HEAD") == "refs/heads/mine"
 
-    @pytest.mark.parametrize("force", [False, True])
-    def test_branch_in_the_users_own_checkout(self, contributed: Contributed, *, force: bool) -> None:
-        contributed.clone.git("worktree", "remove", contributed.worktree)
-        contributed.clone.git("checkout", "--quiet", BRANCH)
-        assert "is what your own checkout has" in str(refused(contributed, force=force))
 
-    @pytest.mark.parametrize("branch", ["mine", "master", "nowhere"])
-    def test_branch_that_unlet_did_not_make(self, contributed: Contributed, branch: str) -> None:
-        contributed.clone.git("branch", "mine")
-        error = refused(contributed, branch, force=True)
-        assert branch in str(error)
-        assert error.hint == f"choose with --branch one that it made: {BRANCH}"
+def test_what_is_in_use_stays_even_if_it_is_forced(contributed: Contributed) -> None:
+    clone = contributed.clone
+    with contributions.alone(clone.common):
+        assert "another unlet is running" in str(refused(contributed, force=True))
+    clone.git("worktree", "lock", contributed.worktree)
+    error = refused(contributed, force=True)
+    assert str(error) == f"{contributed.worktree}: is locked, so branch '{BRANCH}' stays"
+    assert error.hint == f"git worktree unlock {contributed.worktree}"
+    clone.git("worktree", "unlock", contributed.worktree)
+    other = clone.top.with_name("other")
+    clone.git("worktree", "add", "--quiet", "--force", other, BRANCH)
+    assert str(other) in str(refused(contributed, force=True))
+    for worktree in (other, contributed.worktree):
+        clone.git("worktree", "remove", worktree)
+    clone.git("checkout", "--quiet", BRANCH)
+    assert "is what your own checkout has" in str(refused(contributed, force=True))
 
-    def test_several_branches(self, contributed: Contributed) -> None:
-        other = contributions.place(contributed.clone.common, "docker/other")
-        shutil.copytree(contributed.files, other)
-        kept = other / "branch.json"
-        kept.write_text(kept.read_text().replace(f'"{BRANCH}"', '"docker/other"'))
-        contributed.clone.git("branch", "docker/other", BRANCH)
-        error = refused(contributed)
-        assert isinstance(error, UsageError)
-        assert str(error).endswith(f": unlet made several branches: {BRANCH}, docker/other")
-        # Whoever stands in the worktree of one means that.
-        contributed.clone.git("worktree", "add", "--quiet", "../other", "docker/other")
-        for place, branch in (
-            (contributed.worktree, BRANCH),
-            (contributed.clone.top.with_name("other"), "docker/other"),
-        ):
-            assert contributions.find(contributions.open_clone(place / "pkgs"), None).kept.branch == branch
-        contributed.remove("docker/other")
-        assert contributed.clone.git("branch", "--list", "docker*", "--format=%(refname:short)") == BRANCH
-        assert contributed.kept is not None
 
-    def test_clone_at_work(self, contributed: Contributed) -> None:
-        with contributions.alone(contributed.clone.common):
-            assert "another unlet is running" in str(refused(contributed))
+@pytest.mark.parametrize("branch", ["mine", "master", "nowhere"])
+def test_branch_that_unlet_did_not_make(contributed: Contributed, branch: str) -> None:
+    contributed.clone.git("branch", "mine")
+    error = refused(contributed, branch, force=True)
+    assert branch in str(error)
+    assert error.hint == f"choose with --branch one that it made: {BRANCH}"
 
-    def test_branch_in_two_worktrees(self, contributed: Contributed) -> None:
-        other = contributed.clone.top.with_name("other")
-        contributed.clone.git("worktree", "add", "--quiet", "--force", other, BRANCH)
-        assert str(other) in str(refused(contributed))
+
+def test_several_branches(contributed: Contributed) -> None:
+    other = contributions.place(contributed.clone.common, "docker/other")
+    shutil.copytree(contributed.files, other)
+    kept = other / "branch.json"
+    kept.write_text(kept.read_text().replace(f'"{BRANCH}"', '"docker/other"'))
+    contributed.clone.git("branch", "docker/other", BRANCH)
+    error = refused(contributed)
+    assert isinstance(error, UsageError)
+    assert str(error).endswith(f": unlet made several branches: {BRANCH}, docker/other")
+    # Whoever stands in the worktree of one means that.
+    contributed.clone.git("worktree", "add", "--quiet", "../other", "docker/other")
+    for place, branch in (
+        (contributed.worktree, BRANCH),
+        (contributed.clone.top.with_name("other"), "docker/other"),
+    ):
+        assert contributions.find(contributions.open_clone(place / "pkgs"), None).kept.branch == branch
+    contributed.remove("docker/other")
+    assert contributed.clone.git("branch", "--list", "docker*", "--format=%(refname:short)") == BRANCH
+    assert contributed.kept is not None

@@ -5,6 +5,8 @@ import pytest
 from tests.overlays.conftest import Answer, Ask, Json
 from toolkit.errors import CommandError
 
+ORDERS = ("before", "beforeAndAfter", "overrideAfter", "runc", "alias", "podman", "podmanAfter", "extended", "flake")
+
 
 @pytest.fixture
 def answer(ask: Ask, patched: Path) -> Answer:
@@ -15,52 +17,23 @@ def false_in(record: Json) -> list[str]:
     return [name for name in record if not record[name]]
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "before",
-        "beforeAndAfter",
-        "overrideAfter",
-        "runc",
-        "alias",
-        "podman",
-        "podmanAfter",
-        "extended",
-        "flake",
-    ],
-)
-def test_order_of_overlays_makes_no_difference(answer: Answer, name: str) -> None:
-    assert answer.value[name]
-
-
-def test_attributes_that_a_later_overlay_changes_are_changed(answer: Answer) -> None:
+def test_order_of_overlays_makes_no_difference_and_what_they_change_flows_through(answer: Answer) -> None:
+    assert false_in({name: answer.value[name] for name in ORDERS}) == []
     assert answer.value["attributesAfter"] == "renamed-29.6.1"
-
-
-def test_another_runc_flows_through(answer: Answer) -> None:
     assert not answer.value["runcChanges"]
 
 
-def test_moby_of_an_overlay_beside_it_is_that_of_docker(answer: Answer) -> None:
+def test_moby_of_an_overlay_beside_it_is_that_of_docker_and_nothing_else_is_built_again(answer: Answer) -> None:
     assert false_in(answer.value["moby"]) == []
-
-
-def test_packages_without_the_daemon_are_not_built_again(answer: Answer) -> None:
     assert false_in(answer.value["unaffected"]) == []
 
 
-def test_after_the_fix_rewrap_changes_nothing_and_says_so(answer: Answer) -> None:
-    assert answer.value["afterFix"]["rewrap"]
-    assert any("no longer needed" in warning for warning in answer.warnings)
-
-
-def test_after_the_fix_every_docker_links_the_moby_of_the_user(answer: Answer) -> None:
+def test_after_the_fix_rewrap_changes_nothing_and_every_docker_links_the_moby_of_the_user(answer: Answer) -> None:
     after = answer.value["afterFix"]
+    assert any("no longer needed" in warning for warning in answer.warnings)
     assert after["every"] == ["moby-of-my-own-29.6.1", "moby-of-my-own-25.0.16", "moby-of-my-own-29.6.1"]
-    assert after["linked"]
     assert false_in(after["others"]) == []
-    assert after["client"]
-    assert after["parameters"]
+    assert false_in({name: after[name] for name in ("rewrap", "linked", "client", "parameters")}) == []
 
 
 def test_docker_with_moby_as_an_attribute_links_that_of_the_user(answer: Answer) -> None:

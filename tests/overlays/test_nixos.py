@@ -140,11 +140,6 @@ def make_wrappers(tmp_path: Path) -> Callable[[Json], subprocess.CompletedProces
     return run
 
 
-def failed(system: System, case: str) -> str:
-    (message,) = system.of(case)["failed"]
-    return " ".join(message.split())
-
-
 @pytest.mark.parametrize("case", [*MODULES, *COMBINED])
 def test_every_security_wrapper_can_be_made(
     system: System, make_wrappers: Callable[[Json], subprocess.CompletedProcess[str]], case: str
@@ -184,51 +179,42 @@ def wrappers(system: System, case: str) -> dict[str, str]:
     return {name: found[name]["group"] for name in found}
 
 
-@pytest.mark.parametrize(
-    ("case", "expected"),
-    [
-        ("plain.nix", {}),
-        ("sysctl.nix", {}),
-        ("own-moby.nix", {}),
-        ("wrapper.nix", {"docker-rootlesskit": "root"}),
-        ("ports.nix", {"docker-rootlesskit": "root"}),
-        ("group.nix", {"docker-rootlesskit": "docker-rootless"}),
-        ("route.nix", {"rootlesskit": "root"}),
-        ("rewrap.nix", {"rootlesskit": "root"}),
-        ("patched.nix", {"rootlesskit": "root"}),
-        ("upstream.nix", {"docker-rootlesskit": "root"}),
-        ("wrapper and group", {"docker-rootlesskit": "docker-rootless"}),
-        ("group and upstream", {"docker-rootlesskit": "docker-rootless"}),
-        ("rewrap and upstream", {"docker-rootlesskit": "root", "rootlesskit": "root"}),
-    ],
-)
-def test_wrapper_has_the_name_and_group_that_the_document_says(
-    system: System, case: str, expected: dict[str, str]
-) -> None:
-    assert wrappers(system, case) == expected
+WRAPPERS: dict[str, dict[str, str]] = {
+    "plain.nix": {},
+    "sysctl.nix": {},
+    "own-moby.nix": {},
+    "wrapper.nix": {"docker-rootlesskit": "root"},
+    "ports.nix": {"docker-rootlesskit": "root"},
+    "group.nix": {"docker-rootlesskit": "docker-rootless"},
+    "route.nix": {"rootlesskit": "root"},
+    "rewrap.nix": {"rootlesskit": "root"},
+    "patched.nix": {"rootlesskit": "root"},
+    "upstream.nix": {"docker-rootlesskit": "root"},
+    "wrapper and group": {"docker-rootlesskit": "docker-rootless"},
+    "group and upstream": {"docker-rootlesskit": "docker-rootless"},
+    "rewrap and upstream": {"docker-rootlesskit": "root", "rootlesskit": "root"},
+}
 
 
-def test_every_example_is_in_a_case(system: System) -> None:
+def test_wrapper_has_the_name_and_group_that_the_document_says(system: System) -> None:
+    assert {case: wrappers(system, case) for case in WRAPPERS} == WRAPPERS
+    assert "docker-rootless" in system.of("group.nix")["groups"]
+    assert "docker-rootless" not in system.of("plain.nix")["groups"]
     assert set(MODULES) <= set(system.answers)
     assert len(MODULES) == len(re.findall(r"^```nix$", DOCUMENT.read_text(), re.MULTILINE)) - 1
 
 
-@pytest.mark.parametrize("case", MODULES)
-def test_service_looks_for_security_wrappers_first_and_starts_the_docker(system: System, case: str) -> None:
-    answer = system.of(case)
-    assert answer["path"].split(":")[0] == "/run/wrappers/bin"
-    assert re.match(r"/nix/store/\w{32}-docker-[\d.]+/bin/dockerd-rootless --config-file=", answer["start"])
+def test_service_starts_the_docker_and_only_what_the_document_says_is_compiled(system: System) -> None:
     plain = system.of("plain.nix")
-    assert (answer["start"] == plain["start"]) == (answer["docker"] == plain["docker"])
-
-
-@pytest.mark.parametrize("case", MODULES)
-def test_only_what_the_document_says_is_compiled(system: System, case: str) -> None:
-    answer, plain = system.of(case), system.of("plain.nix")
-    same = tuple(answer[name] == plain[name] for name in ("docker", "moby"))
     changed = {"route.nix": (False, True), "rewrap.nix": (False, True)}
     changed |= dict.fromkeys(("patched.nix", "own-moby.nix"), (False, False))
-    assert same == changed.get(case, (True, True))
+    for case in MODULES:
+        answer = system.of(case)
+        assert answer["path"].split(":")[0] == "/run/wrappers/bin"
+        assert re.match(r"/nix/store/\w{32}-docker-[\d.]+/bin/dockerd-rootless --config-file=", answer["start"])
+        assert (answer["start"] == plain["start"]) == (answer["docker"] == plain["docker"])
+        assert tuple(answer[name] == plain[name] for name in ("docker", "moby")) == changed.get(case, (True, True))
+    assert system.of("own-moby.nix")["moby"] != system.of("patched.nix")["moby"]
 
 
 @pytest.mark.parametrize("kind", ["rewrap", "patched"])
@@ -239,28 +225,14 @@ def test_what_the_command_prints_is_what_the_document_shows(system: System, kind
     assert printed == shown
 
 
-def test_own_moby_changes_what_the_patched_docker_starts(system: System) -> None:
-    assert system.of("own-moby.nix")["moby"] != system.of("patched.nix")["moby"]
-
-
-def test_group_of_the_example_has_its_user(system: System) -> None:
-    assert "docker-rootless" in system.of("group.nix")["groups"]
-    assert "docker-rootless" not in system.of("plain.nix")["groups"]
-
-
-@pytest.mark.parametrize(
-    ("case", "said"),
-    [
-        ("route and upstream", "which is the other route"),
-        ("ports without wrappers", "has no effect without the security wrapper 'docker-rootlesskit'"),
-        ("ports without new privileges", "serviceConfig: NoNewPrivileges."),
-    ],
-)
-def test_what_has_no_effect_stops_the_build(system: System, case: str, said: str) -> None:
-    assert said in failed(system, case)
-
-
-def test_warnings_are_those_that_every_system_has(system: System) -> None:
+def test_what_has_no_effect_stops_the_build_and_warnings_are_those_of_every_system(system: System) -> None:
+    for case, said in {
+        "route and upstream": "which is the other route",
+        "ports without wrappers": "has no effect without the security wrapper 'docker-rootlesskit'",
+        "ports without new privileges": "serviceConfig: NoNewPrivileges.",
+    }.items():
+        (message,) = system.of(case)["failed"]
+        assert said in " ".join(message.split())
     expected = set(system.of("plain.nix")["warnings"])
     of_module = {name for name in system.answers if set(system.of(name)["warnings"]) - expected}
     assert of_module == {"ports and upstream", "group and upstream", "route and upstream"}

@@ -87,38 +87,26 @@ def test_version_that_a_file_takes_as_an_argument_is_the_one_that_nix_has(tree: 
     assert (found.reading.newest, found.reading.releases) == ("4.2.1", {PACKAGE: "4.2.1"})
 
 
-def test_fix_that_was_reverted_is_none(tree: Nixpkgs, ask: Ask) -> None:
-    old = content(tree)
-    fix(tree)
-    tree.commit("Revert", old, path=FILE)
-    assert states(ask(tree, "master", target=PACKAGE)) == {"master": State.NOT_FIXED}
-
-
-def test_page_is_about_the_package(tree: Nixpkgs, ask: Ask) -> None:
-    fix(tree)
-    answer = ask(tree, "master", target=PACKAGE)
-    page, text = to_html(answer).decode(), to_markdown(answer).decode()
-    assert "<h1>notes-server in nixpkgs</h1>" in page
-    assert text.startswith("# notes-server in nixpkgs\n")
-    for word in ("docker", "rootlesskit", "TODO"):
-        assert word not in page.partition("</style>")[2]
-        assert word not in text
-
-
-def test_attribute_that_nothing_is_built_with_is_no_fix(tree: Nixpkgs, ask: Ask) -> None:
-    """By the syntax there is a method; Nix says that no replacement arrives."""
-    shown = content(tree).replace("  passthru = {\n", "  passthru = {\n    inherit web-ui;\n")
-    tree.commit("notes-server: show web-ui", shown, path=FILE)
-    assert states(ask(tree, "master", target=PACKAGE)) == {"master": State.NOT_FIXED}
-
-
-def test_attribute_whose_value_is_only_forced_is_no_fix(tree: Nixpkgs, ask: Ask) -> None:
-    """What throws there is noticed, and a replacement does not arrive."""
-    head, _, tail = content(tree).rpartition("stdenv.mkDerivation {")
-    forced = f"{head}stdenv.mkDerivation (finalAttrs: {{{tail.rstrip()})\n"
-    forced = forced.replace("[ curl ]", "builtins.seq finalAttrs.passthru.web-ui.name [ curl ]")
-    forced = forced.replace("  passthru = {\n", "  passthru = {\n    inherit web-ui;\n")
-    tree.commit("notes-server: force web-ui", forced, path=FILE)
+@pytest.mark.parametrize("shown", ["reverted", "attribute", "forced"])
+def test_what_brings_no_replacement_is_no_fix(tree: Nixpkgs, ask: Ask, shown: str) -> None:
+    """By the syntax an attribute is a method; what throws there is noticed, and a replacement does not arrive."""
+    text = content(tree)
+    if shown == "reverted":
+        fix(tree)
+        # The page is about the package.
+        answer = ask(tree, "master", target=PACKAGE)
+        page, markdown = to_html(answer).decode(), to_markdown(answer).decode()
+        assert "<h1>notes-server in nixpkgs</h1>" in page
+        assert markdown.startswith("# notes-server in nixpkgs\n")
+        for word in ("docker", "rootlesskit", "TODO"):
+            assert word not in page.partition("</style>")[2] + markdown
+    else:
+        if shown == "forced":
+            head, _, tail = text.rpartition("stdenv.mkDerivation {")
+            text = f"{head}stdenv.mkDerivation (finalAttrs: {{{tail.rstrip()})\n"
+            text = text.replace("[ curl ]", "builtins.seq finalAttrs.passthru.web-ui.name [ curl ]")
+        text = text.replace("  passthru = {\n", "  passthru = {\n    inherit web-ui;\n")
+    tree.commit("notes-server: web-ui", text, path=FILE)
     assert states(ask(tree, "master", target=PACKAGE)) == {"master": State.NOT_FIXED}
 
 
@@ -138,7 +126,7 @@ def test_part_that_became_an_argument_is_within_reach(tree: Nixpkgs, ask: Ask) -
 def test_package_that_a_ref_lacks_is_absent_and_no_gap(tree: Nixpkgs, ask: Ask) -> None:
     tree.git("rm", "-q", FILE)
     tree.commit("notes-server: remove")
-    answer = ask(tree, target=PACKAGE)
+    answer = ask(tree, "master", target=PACKAGE)
     assert states(answer)["master"] is State.ABSENT
     assert answer.verdict.unknown == ()
     assert answer.exit_code == 0
@@ -200,17 +188,13 @@ def test_overlay_names_package_and_bindings(tree: Nixpkgs, ask: Ask, tmp_path: P
     assert aside.verdict.judgement is Advice.RENEW
 
 
-def test_state_file_is_for_one_package(tree: Nixpkgs, ask: Ask, tmp_path: Path) -> None:
+def test_state_file_is_for_one_package_and_a_ref_that_is_named_for_the_first_time_is_no_change(
+    tree: Nixpkgs, ask: Ask, tmp_path: Path
+) -> None:
     file = tmp_path / "state.json"
     ask(tree, "master", target=PACKAGE, state=file)
-    assert ask(tree, "master", target=PACKAGE, state=file).changes == ()
     with pytest.raises(ToolkitError, match=r"is no state of 'unlet track docker'"):
         ask(tree, "master", state=file)
-
-
-def test_ref_that_is_named_for_the_first_time_is_no_change(tree: Nixpkgs, ask: Ask, tmp_path: Path) -> None:
-    file = tmp_path / "state.json"
-    ask(tree, "master", target=PACKAGE, state=file)
     assert ask(tree, "master", CHANNEL, target=PACKAGE, state=file).changes == ()
     fix(tree)
     changed = ask(tree, "master", CHANNEL, target=PACKAGE, state=file).changes
@@ -252,11 +236,11 @@ def test_versions_that_take_nix_too_long_are_not_asked_about_for_ever(
 
     def slow(*_: object) -> Methods:
         asked.append(time.monotonic())
-        time.sleep(2)
-        return Methods(methods={}, reason="still running after 2 s", limited=True)
+        time.sleep(0.7)
+        return Methods(methods={}, reason="still running after 1 s", limited=True)
 
     monkeypatch.setattr(package, "working_methods", slow)
-    monkeypatch.setattr(limits, "TOGETHER_SECONDS", 6)
+    monkeypatch.setattr(limits, "TOGETHER_SECONDS", 2)
     monkeypatch.setattr(package, "_SHARE", 1)
     answer = ask(tree, target=PACKAGE)
     assert {each.state for each in answer.refs} == {State.UNKNOWN}

@@ -29,18 +29,12 @@ def test_usual_refs_are_the_branches_channels_and_the_two_newest_releases(nixpkg
     ]
     assert {each.state for each in answer.refs} == {State.NOT_FIXED}
     assert (answer.verdict.judgement, answer.exit_code) == (Advice.KEEP, 0)
-
-
-def test_answer_for_a_ref_holds_all_that_the_file_says(nixpkgs: Nixpkgs, ask: Ask) -> None:
-    found = ref(ask(nixpkgs), "release-25.11")
+    found = ref(answer, "release-25.11")
     assert found.reading is not None
     assert found.changed is not None
-    assert str(found.path) == TARGET
-    assert str(found.commit) == nixpkgs.git("rev-parse", "release-25.11")
-    assert str(found.changed.commit) == nixpkgs.commits["docker: 28.4"]
-    assert found.changed.subject == "docker: 28.4"
-    assert found.reading.newest == "28.4.0"
-    assert found.reading.overridable_by == "syntax"
+    assert (str(found.path), str(found.commit)) == (TARGET, nixpkgs.git("rev-parse", "release-25.11"))
+    assert (str(found.changed.commit), found.changed.subject) == (nixpkgs.commits["docker: 28.4"], "docker: 28.4")
+    assert (found.reading.newest, found.reading.overridable_by) == ("28.4.0", "syntax")
 
 
 def test_fix_in_a_channel_is_told_with_the_commit_that_brought_it(nixpkgs: Nixpkgs, ask: Ask) -> None:
@@ -90,22 +84,18 @@ def test_branch_of_the_remote_comes_before_a_local_one_that_is_behind(
     assert f", fetched {time.strftime('%Y')}" in answer.source
 
 
-def test_partial_clone_says_what_it_lacks(nixpkgs: Nixpkgs, ask: Ask, tmp_path: Path) -> None:
-    clone = tmp_path / "partial"
-    where = f"file://{nixpkgs.path}"
-    subprocess.run(["git", "clone", "--quiet", "--bare", "--filter=blob:none", where, clone], check=True)
-    found = ref(ask(nixpkgs, "master", git_dir=clone), "master")
-    assert (found.state, found.reason) == (State.UNKNOWN, "the clone lacks the file's content: it is a partial one")
-
-
-def test_shallow_clone_does_not_call_its_edge_the_last_change(nixpkgs: Nixpkgs, ask: Ask, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["--filter=blob:none", "--depth=1"])
+def test_clone_that_lacks_something_says_so(nixpkgs: Nixpkgs, ask: Ask, tmp_path: Path, kind: str) -> None:
     nixpkgs.commit("other")
-    clone = tmp_path / "shallow"
     where = f"file://{nixpkgs.path}"
-    subprocess.run(["git", "clone", "--quiet", "--bare", "--depth=1", where, clone], check=True)
-    answer = ask(nixpkgs, "master", git_dir=clone)
-    assert ref(answer, "master").state is State.NOT_FIXED
-    assert ref(answer, "master").changed is None
+    subprocess.run(["git", "clone", "--quiet", "--bare", kind, where, tmp_path / "clone"], check=True)
+    found = ref(ask(nixpkgs, "master", git_dir=tmp_path / "clone"), "master")
+    if kind == "--depth=1":
+        # Its edge is not the last change.
+        assert (found.state, found.changed) == (State.NOT_FIXED, None)
+    else:
+        said = "the clone lacks the file's content: it is a partial one"
+        assert (found.state, found.reason) == (State.UNKNOWN, said)
 
 
 def test_repository_without_the_usual_branches_is_read_at_head(empty: Nixpkgs, ask: Ask) -> None:
@@ -137,26 +127,16 @@ def test_damaged_commit_keeps_no_other_ref_from_an_answer(nixpkgs: Nixpkgs, ask:
     assert master.state is State.NOT_FIXED
 
 
-def test_ref_whose_file_names_a_path_that_is_too_long_keeps_no_other_from_an_answer(nixpkgs: Nixpkgs, ask: Ask) -> None:
-    _long_path(nixpkgs)
-    _others_are_told(ask(nixpkgs, "theirs", "master"))
-
-
-def test_ref_of_a_server_whose_file_names_such_a_path_neither(forge: Forge, nixpkgs: Nixpkgs, ask: Ask) -> None:
-    _long_path(nixpkgs)
-    _others_are_told(ask(forge, "theirs", "master"))
-
-
-def _long_path(nixpkgs: Nixpkgs) -> None:
+@pytest.mark.parametrize("place", ["clone", "server"])
+def test_ref_whose_file_names_a_path_that_is_too_long_keeps_no_other_from_an_answer(
+    nixpkgs: Nixpkgs, forge: Forge, ask: Ask, place: str
+) -> None:
     nixpkgs.git("checkout", "--quiet", "-b", "theirs")
     text = layout("states/fixed")
-    assert "(callPackage" not in text
     patches = f"patches = [ ./{'a' * 5_000} ./{'b/' * 3_000}c ];"
     nixpkgs.commit("theirs", text.replace("pname = ", f"{patches}\n      pname = ", 1))
     nixpkgs.git("checkout", "--quiet", "master")
-
-
-def _others_are_told(answer: TrackAnswer) -> None:
+    answer = ask(nixpkgs if place == "clone" else forge, "theirs", "master")
     theirs, master = answer.refs
     assert theirs.state is State.UNKNOWN
     assert len(theirs.reason or "") in range(1, 500)

@@ -17,14 +17,14 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "state.json"
 
 
-def test_new_docker_is_no_change(nixpkgs: Nixpkgs, ask: Ask, file: Path) -> None:
+def test_change_of_meaning_is_told_once_and_a_new_docker_is_none(nixpkgs: Nixpkgs, ask: Ask, file: Path) -> None:
     ask(nixpkgs, state=file)
+    # It holds no dates.
+    document = json.loads(file.read_bytes().decode("ascii"))
+    assert set(document) == {"schema", "kind", "facts", "package"}
+    assert document["facts"]["master"]["state"] == "not fixed"
     nixpkgs.commit("docker: bump", layout("29.6").replace("29.6.1", "29.6.2"))
     assert ask(nixpkgs, state=file).changes == ()
-
-
-def test_change_of_meaning_is_told_once(nixpkgs: Nixpkgs, ask: Ask, file: Path) -> None:
-    ask(nixpkgs, state=file)
     nixpkgs.commit("docker: fix", layout("states/fixed"))
     answer = ask(nixpkgs, state=file)
     assert [(c.subject, c.field, c.before, c.after) for c in answer.changes] == [
@@ -59,10 +59,3 @@ def test_damaged_file_is_one_line_and_stays(nixpkgs: Nixpkgs, ask: Ask, file: Pa
     with pytest.raises(ToolkitError, match=rf"\A{file}: [^\n]*\Z"):
         ask(nixpkgs, state=file)
     assert file.read_text() == spoilt
-
-
-def test_file_holds_no_dates_and_is_ascii(nixpkgs: Nixpkgs, ask: Ask, file: Path) -> None:
-    ask(nixpkgs, state=file)
-    document = json.loads(file.read_bytes().decode("ascii"))
-    assert set(document) == {"schema", "kind", "facts", "package"}
-    assert document["facts"]["master"]["state"] == "not fixed"

@@ -226,7 +226,9 @@ def flake_lock(path: Path, rev: str, *, owner: str = "NixOS") -> str:
     return str(path)
 
 
-def test_pin_of_a_lock_file_is_one_small_request(nixpkgs: Nixpkgs, forge: Forge, ask: Ask, tmp_path: Path) -> None:
+def test_pin_is_looked_up_in_the_clone_or_by_one_small_request_and_judged(
+    nixpkgs: Nixpkgs, forge: Forge, ask: Ask, tmp_path: Path
+) -> None:
     rev = nixpkgs.commits["docker: 28.4"]
     answer = ask(forge, "nixos-unstable", nixpkgs=flake_lock(tmp_path / "flake.lock", rev))
     own = answer.refs[-1]
@@ -234,12 +236,9 @@ def test_pin_of_a_lock_file_is_one_small_request(nixpkgs: Nixpkgs, forge: Forge,
     assert (own.kind, own.state, own.reading.newest) == ("pin", State.NOT_FIXED, "28.4.0")
     assert own.name.endswith(rev[:12])
     assert len(forge.asked(f"/raw/NixOS/nixpkgs/{rev}/")) == 1
-
-
-def test_pin_is_looked_up_in_the_clone_and_judged(nixpkgs: Nixpkgs, ask: Ask, tmp_path: Path) -> None:
     fix = nixpkgs.commit("docker: fix", layout("states/fixed"))
     nixpkgs.git("branch", "--force", "nixos-unstable", "master")
-    old = ask(nixpkgs, nixpkgs=flake_lock(tmp_path / "flake.lock", nixpkgs.commits["docker: 28.4"]))
+    old = ask(nixpkgs, nixpkgs=flake_lock(tmp_path / "flake.lock", rev))
     assert (old.verdict.judgement, old.exit_code) == (Advice.UPDATE, 10)
     assert old.verdict.text.startswith("fixed in nixos-unstable since 20")
     assert old.verdict.text.endswith("does not have it yet")
@@ -263,6 +262,8 @@ def test_pin_that_cannot_be_had_now_keeps_no_ref_from_its_answer(
 
 
 def test_pin_on_this_machine_is_read_there(nixpkgs: Nixpkgs, ask: Ask, tmp_path: Path) -> None:
+    with pytest.raises(ToolkitError, match="no such file or directory"):
+        ask(nixpkgs, nixpkgs=str(tmp_path / "nowhere"))
     file = tmp_path / "channel" / TARGET
     file.parent.mkdir(parents=True)
     file.write_text(layout("states/fixed"))
@@ -271,8 +272,3 @@ def test_pin_on_this_machine_is_read_there(nixpkgs: Nixpkgs, ask: Ask, tmp_path:
     answer = ask(nixpkgs, nixpkgs=str(tmp_path / "channel"))
     assert answer.verdict.judgement is Advice.REMOVE
     assert answer.refs[-1].name == str(tmp_path / "channel")
-
-
-def test_pin_that_cannot_be_resolved_is_an_error(nixpkgs: Nixpkgs, ask: Ask, tmp_path: Path) -> None:
-    with pytest.raises(ToolkitError, match="no such file or directory"):
-        ask(nixpkgs, nixpkgs=str(tmp_path / "nowhere"))

@@ -82,19 +82,35 @@ def test_wrapper_is_taken_where_rootlesskit_is_behind_path(host: Host, image: by
     assert document["views"][0]["hidden"] == [f"{KIT}/bin/rootlesskit"]
 
 
-def test_host_without_any_capability_gets_both_ways_out(host: Host, image: bytes) -> None:
+def test_host_without_any_capability_gets_both_ways_out_and_each_is_seen(host: Host, image: bytes) -> None:
     with host.daemon() as started:
         host.wait(started)
         objection = host.publish(80, image)
         document = host.doctor(*SETUP)
-    assert objection is not None
-    assert REFUSED in objection
-    assert (document["exit"], document["causes"]) == (1, ["capability"])
-    first, second = condition(document, "capability")["remedies"]
-    assert first.startswith("security.wrappers.docker-rootlesskit = {")
-    assert second.startswith(
-        'boot.kernel.sysctl."net.ipv4.ip_unprivileged_port_start" = 80; then sudo nixos-rebuild switch; '
-    )
+        assert objection is not None
+        assert REFUSED in objection
+        assert (document["exit"], document["causes"]) == (1, ["capability"])
+        first, second = condition(document, "capability")["remedies"]
+        assert first.startswith("security.wrappers.docker-rootlesskit = {")
+        assert second.startswith(
+            'boot.kernel.sysctl."net.ipv4.ip_unprivileged_port_start" = 80; then sudo nixos-rebuild switch; '
+        )
+        # With the setting for everybody the capability is needless.
+        host.root_runs("sysctl", "-q", "net.ipv4.ip_unprivileged_port_start=80")
+        assert host.publish(80, image) is None
+        document = host.doctor(*SETUP)
+        assert (document["exit"], document["causes"]) == (0, [])
+        assert roles(document, "sysctl", "capability", "daemon") == ("ok", "note", "note")
+        below = host.doctor(*SETUP, "--port", "79")
+        assert (below["exit"], below["causes"]) == (1, ["capability"])
+        # With a wrapper the daemon has to be restarted, which is older.
+        host.root_runs("sysctl", "-q", "net.ipv4.ip_unprivileged_port_start=1024")
+        host.security_wrapper("docker-rootlesskit")
+        document = host.doctor(*SETUP)
+    assert (document["exit"], document["causes"]) == (1, ["daemon-age"])
+    fact = f"the daemon is older than {WRAPPERS}/docker-rootlesskit, which its next start will use"
+    assert document["verdict"] == f"containers cannot publish port 80: {fact}"
+    assert condition(document, "daemon-age")["remedies"] == ["restart the daemon"]
 
 
 def test_file_of_the_nix_store_gets_no_capability(host: Host) -> None:
@@ -108,18 +124,6 @@ def test_file_of_the_nix_store_gets_no_capability(host: Host) -> None:
     first, *_ = condition(document, "capability")["remedies"]
     copy = "/usr/local/bin/docker-rootlesskit"
     assert first.startswith(f"as root: install {kit}/bin/rootlesskit {copy} && setcap cap_net_bind_service=ep {copy}, ")
-
-
-def test_setting_for_everybody_makes_the_capability_needless(host: Host, image: bytes) -> None:
-    host.root_runs("sysctl", "-q", "net.ipv4.ip_unprivileged_port_start=80")
-    with host.daemon() as started:
-        host.wait(started)
-        assert host.publish(80, image) is None
-        document = host.doctor(*SETUP)
-        below = host.doctor(*SETUP, "--port", "79")
-    assert (document["exit"], document["causes"]) == (0, [])
-    assert roles(document, "sysctl", "capability", "daemon") == ("ok", "note", "note")
-    assert (below["exit"], below["causes"]) == (1, ["capability"])
 
 
 def test_capability_on_a_nosuid_mount_is_void(host: Host, image: bytes) -> None:
@@ -138,17 +142,6 @@ def test_capability_on_a_nosuid_mount_is_void(host: Host, image: bytes) -> None:
     assert REFUSED in objection
     assert (document["exit"], document["causes"]) == (1, ["nosuid"])
     assert condition(document, "nosuid")["evidence"][0] == f"mounted nosuid: {wrappers}"
-
-
-def test_daemon_that_is_older_than_the_wrapper_has_to_be_restarted(host: Host) -> None:
-    with host.daemon() as started:
-        host.wait(started)
-        host.security_wrapper("docker-rootlesskit")
-        document = host.doctor(*SETUP)
-    assert (document["exit"], document["causes"]) == (1, ["daemon-age"])
-    fact = f"the daemon is older than {WRAPPERS}/docker-rootlesskit, which its next start will use"
-    assert document["verdict"] == f"containers cannot publish port 80: {fact}"
-    assert condition(document, "daemon-age")["remedies"] == ["restart the daemon"]
 
 
 def test_daemon_that_its_next_start_will_spoil_is_named_in_time(host: Host, image: bytes) -> None:
@@ -184,9 +177,21 @@ def test_other_port_drivers_have_no_use_for_the_capability(host: Host, driver: s
     assert driver in document["verdict"]
 
 
-def test_pasta_is_the_default_where_slirp4netns_is_missing(host: Host) -> None:
-    """From docker 29.5 on; pasta binds the ports itself, and the capability of rootlesskit does nothing."""
+def test_what_a_program_lacks_is_named(host: Host) -> None:
+    """One thing after the other on one host, on which no daemon runs."""
     host.security_wrapper("docker-rootlesskit")
+    done = host.unlet("doctor", *SETUP, prefix=("/usr/bin/setpriv", "--bounding-set=-net_bind_service"))
+    assert done.returncode == 1
+    assert "cause    bounding-set: the bounding set lacks CAP_NET_BIND_SERVICE" in done.stdout
+
+    (host / "/run/own").mkdir()
+    shutil.copy(program("rootlesskit"), host / "/run/own/docker-rootlesskit")
+    host.root_runs("setcap", "cap_net_bind_service=p", "/run/own/docker-rootlesskit")
+    document = host.doctor(*SETUP, PATH=f"/run/own:{WRAPPERS}:/run/unit")
+    assert (document["exit"], document["causes"]) == (1, ["capability"])
+    assert "but not as effective" in document["verdict"]
+
+    # From docker 29.5 on the default is pasta where slirp4netns is missing, which binds the ports itself.
     (host / "/run/store/new/bin").mkdir(parents=True)
     for name, output in (("pasta", "pasta 2026"), ("dockerd", "Docker version 29.7.2, build 7")):
         (host / f"/run/store/new/bin/{name}").write_text(f"#!/bin/sh\necho {output}\n")
@@ -201,26 +206,8 @@ def test_pasta_is_the_default_where_slirp4netns_is_missing(host: Host) -> None:
     named = host.doctor(*SETUP, DOCKERD_ROOTLESS_ROOTLESSKIT_NET="gvisor-tap-vsock")
     assert (named["exit"], named["causes"]) == (0, [])
 
-
-def test_bounding_set_without_the_capability_is_named(host: Host) -> None:
-    host.security_wrapper("docker-rootlesskit")
-    done = host.unlet("doctor", *SETUP, prefix=("/usr/bin/setpriv", "--bounding-set=-net_bind_service"))
-    assert done.returncode == 1
-    assert "cause    bounding-set: the bounding set lacks CAP_NET_BIND_SERVICE" in done.stdout
-
-
-def test_security_wrapper_without_capability_is_named(host: Host) -> None:
-    host.security_wrapper("docker-rootlesskit")
+    host.docker([MOBY, f"{KIT}/bin", f"{SLIRP}/bin"], [])
     host.root_runs("setcap", "-r", f"{WRAPPERS}/docker-rootlesskit")
     document = host.doctor(*SETUP)
     assert (document["exit"], document["causes"]) == (1, ["capability"])
     assert condition(document, "capability")["fact"] == f"{WRAPPERS}/docker-rootlesskit lacks CAP_NET_BIND_SERVICE"
-
-
-def test_capability_that_is_not_in_effect_is_named(host: Host) -> None:
-    (host / "/run/own").mkdir()
-    shutil.copy(program("rootlesskit"), host / "/run/own/docker-rootlesskit")
-    host.root_runs("setcap", "cap_net_bind_service=p", "/run/own/docker-rootlesskit")
-    document = host.doctor(*SETUP, PATH=f"/run/own:{WRAPPERS}:/run/unit")
-    assert (document["exit"], document["causes"]) == (1, ["capability"])
-    assert "but not as effective" in document["verdict"]

@@ -25,42 +25,31 @@ def explained(host: Host, symptom: str, cause: str, **env: str) -> dict[str, Any
     return document
 
 
-def test_no_rootlesskit_at_all(host: Host) -> None:
+def test_program_is_missing(host: Host) -> None:
+    host.docker([MOBY, f"{KIT}/bin"], [])
+    explained(host, "network-program-missing", "network-program")
     host.docker([MOBY, f"{SLIRP}/bin"], [])
     document = explained(host, "rootlesskit-missing", "rootlesskit")
     assert "if an override removed it" in condition(document, "rootlesskit")["remedies"][0]
-
-
-def test_no_rootlesskit_docker_proxy(host: Host) -> None:
-    host.docker([MOBY, f"{SLIRP}/bin"], [])
     host.security_wrapper("docker-rootlesskit")
     document = explained(host, "proxy-missing", "docker-proxy")
     assert "dockerd 26.1.5 needs rootlesskit-docker-proxy" in document["verdict"]
 
 
-def test_no_program_for_the_network(host: Host) -> None:
-    host.docker([MOBY, f"{KIT}/bin"], [])
-    explained(host, "network-program-missing", "network-program")
+def test_runtime_directory_cannot_be_used(host: Host) -> None:
+    for directory, fact in (("/run/user/gone", "no such directory"), ("/run", "not writable")):
+        document = explained(host, "runtime-directory-missing", "session", XDG_RUNTIME_DIR=directory)
+        assert document["verdict"] == f"runtime-directory-missing: {directory}: {fact}"
 
 
-@pytest.mark.parametrize(("directory", "fact"), [("/run/user/gone", "no such directory"), ("/run", "not writable")])
-def test_runtime_directory_cannot_be_used(host: Host, directory: str, fact: str) -> None:
-    document = explained(host, "runtime-directory-missing", "session", XDG_RUNTIME_DIR=directory)
-    assert document["verdict"] == f"runtime-directory-missing: {directory}: {fact}"
-
-
-def test_newuidmap_is_missing(host: Host) -> None:
-    (host / WRAPPER_FILES / "newuidmap").unlink()
-    explained(host, "newuidmap-missing", "newuidmap")
-
-
-def test_newuidmap_is_not_setuid(host: Host) -> None:
-    (host / WRAPPER_FILES / "newuidmap").chmod(0o755)
+def test_newuidmap_cannot_be_used(host: Host) -> None:
+    newuidmap = host / WRAPPER_FILES / "newuidmap"
+    newuidmap.chmod(0o755)
     document = explained(host, "newuidmap-refused", "newuidmap")
     assert "neither setuid root" in document["verdict"]
-
-
-def test_newuidmap_is_on_a_nosuid_mount(host: Host) -> None:
+    aside = newuidmap.rename(newuidmap.with_name("aside"))
+    explained(host, "newuidmap-missing", "newuidmap")
+    aside.rename(newuidmap).chmod(0o4511)
     host.root_runs("mount", "--bind", WRAPPER_FILES, WRAPPER_FILES)
     host.root_runs("mount", "-o", "remount,bind,nosuid", WRAPPER_FILES)
     document = explained(host, "newuidmap-refused", "newuidmap")
@@ -87,6 +76,14 @@ def test_security_wrapper_is_on_a_nosuid_mount(host: Host) -> None:
     assert document["verdict"].startswith(f"capability-not-inherited: {WRAPPERS}/docker-rootlesskit is on a mount")
     assert {"nosuid", "newuidmap"} == set(document["causes"])
     assert condition(document, "security-wrapper")["role"] == "effect"
+    # A log of the past is not blamed on a host that was mended.
+    host.root_runs("mount", "-o", "remount,bind,suid", WRAPPER_FILES)
+    done = host.unlet("doctor", *SETUP, "--log", "-", stdin=log)
+    assert done.returncode == 1
+    verdict = "capability-not-inherited: this host no longer has the cause of it"
+    assert done.stdout.startswith(f"{verdict}\nlog      capability-not-inherited\n")
+    assert "where capabilities do not count — not on this host\n" in done.stdout
+    assert "\ncause " not in done.stdout
 
 
 def test_service_has_no_new_privileges(host: Host) -> None:
@@ -126,20 +123,6 @@ def test_tun_device_cannot_be_used(host: Host, device: str, fact: str) -> None:
     assert document["verdict"] == f"tun-unusable: /dev/net/tun: {fact}"
 
 
-def test_log_of_the_past_is_not_blamed_on_a_host_that_was_mended(host: Host) -> None:
-    host.security_wrapper("docker-rootlesskit")
-    host.root_runs("mount", "--bind", WRAPPER_FILES, WRAPPER_FILES)
-    host.root_runs("mount", "-o", "remount,bind,nosuid", WRAPPER_FILES)
-    log = host.fails()
-    host.root_runs("mount", "-o", "remount,bind,suid", WRAPPER_FILES)
-    done = host.unlet("doctor", *SETUP, "--log", "-", stdin=log)
-    assert done.returncode == 1
-    verdict = "capability-not-inherited: this host no longer has the cause of it"
-    assert done.stdout.startswith(f"{verdict}\nlog      capability-not-inherited\n")
-    assert "where capabilities do not count — not on this host\n" in done.stdout
-    assert "\ncause " not in done.stdout
-
-
 def test_shell_without_new_privileges_cannot_tell(host: Host) -> None:
     host.security_wrapper("docker-rootlesskit")
     done = host.unlet("doctor", *SETUP, prefix=("/usr/bin/setpriv", "--no-new-privs"))
@@ -148,15 +131,12 @@ def test_shell_without_new_privileges_cannot_tell(host: Host) -> None:
     assert "this shell has NoNewPrivs set" in done.stdout
 
 
-@pytest.mark.parametrize("name", ["docker", "docker/bin/dockerd-rootless", "absent"])
-def test_docker_without_rootless_is_named(host: Host, name: str) -> None:
+def test_host_without_rootless_docker_is_named(host: Host) -> None:
     (host / "/run/docker/bin").mkdir(parents=True)
-    done = host.unlet("doctor", "--docker", f"/run/{name}")
-    assert (done.returncode, done.stdout) == (3, "")
-    assert done.stderr.startswith(f"/run/{name}: ")
-
-
-def test_host_without_docker_is_named(host: Host) -> None:
+    for name in ("docker", "docker/bin/dockerd-rootless", "absent"):
+        done = host.unlet("doctor", "--docker", f"/run/{name}")
+        assert (done.returncode, done.stdout) == (3, "")
+        assert done.stderr.startswith(f"/run/{name}: ")
     host.root_runs("mount", "-t", "tmpfs", "none", "/usr/share/docker.io/contrib")
     done = host.unlet("doctor")
     assert (done.returncode, done.stdout) == (3, "")

@@ -69,8 +69,7 @@ class PullRequest(Struct, frozen=True, kw_only=True):
     """The result of `pr` in the clone whose top is `clone`. `made` is None if a proof failed, or no package is left.
 
     `attempts` are about each package alone. `own_proofs` are about all commits of a batch together, or about the file
-    after the contributor's own commits; empty if they do not change it. `range_diff` are the lines of
-    git-range-diff(1) between the old branch, `before`, and the new one.
+    after the contributor's own commits; empty if they do not change it. `before` is where the branch was.
     """
 
     clone: Path
@@ -79,7 +78,6 @@ class PullRequest(Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
     own_proofs: tuple[Proof, ...] = ()
     before: Oid | None = None
-    range_diff: tuple[str, ...] = ()
 
     @property
     def reports(self) -> tuple[Report, ...]:
@@ -91,16 +89,6 @@ class PullRequest(Struct, frozen=True, kw_only=True):
         """Return whether a proof failed: of our commits, or of the contributor's."""
         proofs = (*(proof for each in self.reports for proof in each.proofs), *self.own_proofs)
         return any(proof.status is Status.FAILED for proof in proofs)
-
-
-class Unchanged(Struct, frozen=True, kw_only=True):
-    """A branch that needs no move: it is still at `commit`, and its base `base_name` at `base`."""
-
-    clone: Path
-    branch: str
-    commit: Oid
-    base_name: str
-    base: Oid
 
 
 class Removed(Struct, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ from toolkit.cli import options, output
 from toolkit.cli.options import GlobalOptions
 from toolkit.cli.proofs import attempted, exit_code, proven, show, total
 from toolkit.cli.proving import DOCKER, depth_options, limit_option, proposal_options, proposed, series_options
-from toolkit.contribution import PullRequest, Removed, Unchanged
+from toolkit.contribution import PullRequest
 from toolkit.model import SourceRequest
 from toolkit.pr import BranchOrder
 from toolkit.pr.branches import alone, branch_name, create, update
@@ -91,11 +91,7 @@ def command(*, targets: tuple[str, ...], repo: Path, branch: str | None, force: 
     if mode is not None:
         branch = branch or (branch_name(target, recipe, more=more) if target != DOCKER or recipe is not None else None)
     if mode == "remove":
-        from toolkit.pr.contributions import remove  # noqa: PLC0415 - each mode imports its own
-
-        removed = remove(repo, branch, force=force)
-        _show(removed, contributed.removed(removed), settings=settings)
-        return 0
+        return _remove(repo, branch, force=force, settings=settings)
     request = proposed(target, SourceRequest(), out=Path(), force=force)
     if mode is None and not request.only and recipe is None:
         request = replace(request, only=alone(target)[:1])
@@ -113,9 +109,6 @@ def command(*, targets: tuple[str, ...], repo: Path, branch: str | None, force: 
     with output.working(settings) as progress:
         if mode == "update":
             done = update(order, request, progress=progress)
-            if isinstance(done, Unchanged):
-                _show(done, contributed.unchanged(done), settings=settings)
-                return 0
         else:
             named = branch or branch_name(target, recipe, request.only, more=more)
             done = create(replace(order, base=order.base or MASTER, branch=named), request, progress=progress)
@@ -125,6 +118,18 @@ def command(*, targets: tuple[str, ...], repo: Path, branch: str | None, force: 
         here = f"other     unlet pr --repo {quote(str(repo))}"
         output.write_lines(f"{here} --only {quote(name)} makes a branch of its own" for name in others)
     return 1 if done.failed else max(map(exit_code, done.reports), default=3)
+
+
+def _remove(repo: Path, branch: str | None, *, force: bool, settings: GlobalOptions) -> int:
+    """Remove a branch, and print that in one line."""
+    from toolkit.pr.contributions import remove  # noqa: PLC0415 - each mode imports its own
+
+    removed = remove(repo, branch, force=force)
+    if settings.json:
+        output.write(contributed.to_json(removed))
+    elif not settings.quiet:
+        output.write_lines([contributed.removed(removed)])
+    return 0
 
 
 def show_made(done: PullRequest, *, settings: GlobalOptions) -> None:
@@ -142,11 +147,3 @@ def show_made(done: PullRequest, *, settings: GlobalOptions) -> None:
     output.write_lines(f"warning: {warning}" for warning in done.warnings)
     if not settings.quiet:
         output.write_lines(contributed.lines(done))
-
-
-def _show(done: Unchanged | Removed, line: str, *, settings: GlobalOptions) -> None:
-    """Print what is one line for people."""
-    if settings.json:
-        output.write(contributed.to_json(done))
-    elif not settings.quiet:
-        output.write_lines([line])

@@ -7,20 +7,18 @@ from shlex import quote
 
 from msgspec.structs import replace
 
-from toolkit import __version__, files
-from toolkit.contribution import Contribution, PullRequest, Unchanged
+from toolkit.contribution import Contribution, PullRequest
 from toolkit.errors import ToolkitError
 from toolkit.git import clone as clones
 from toolkit.git import committing, worktrees
 from toolkit.git.clone import Clone
 from toolkit.git.worktrees import Worktree
-from toolkit.model import Depth, Oid, Progress
+from toolkit.model import Oid, Progress
 from toolkit.pr import CHOICES, BranchOrder, contributions, edits, grounds
 from toolkit.pr.contributions import Standing
 from toolkit.proposal import registry
 from toolkit.proposal.requests import Request
 from toolkit.report import message
-from toolkit.report import report as reports
 
 
 def alone(target: str) -> tuple[str, ...]:
@@ -74,24 +72,17 @@ def create(order: BranchOrder, request: Request, *, progress: Progress) -> PullR
     return replace(done, made=made)
 
 
-def update(asked: BranchOrder, request: Request, *, progress: Progress) -> PullRequest | Unchanged:
+def update(asked: BranchOrder, request: Request, *, progress: Progress) -> PullRequest:
     """Rewrite the file on the new base, prove it, and move the branch and its worktree; everything or nothing.
 
-    Empty fields of the order and the request keep their old values. If nothing changed, nothing is run. Raise
-    ToolkitError if the contributor's work would be lost, and if one of their commits conflicts.
+    Empty fields of the order and the request keep their old values. Raise ToolkitError if the contributor's work would
+    be lost, and if one of their commits conflicts.
     """
     clone = contributions.open_clone(asked.repo)
     found = contributions.find(clone, asked.branch or None)
     tip, worktree = _require_movable(clone, found)
     order, kept = _order(asked, found.kept), _request(found.kept)
     wanted = _wanted(request, kept)
-    plain = BranchOrder(repo=asked.repo, branch=asked.branch, fetch=asked.fetch, force=asked.force)
-    same = asked == plain and replace(wanted, depth=kept.depth) == kept
-    if same and request.depth == Depth():
-        if asked.fetch:
-            clones.fetch_branches(clone, (order.base,))
-        if (unchanged := _unchanged(clone, found.kept, tip)) is not None:
-            return unchanged
     message.require_disclosure(clones.people(clone), order.trailers)
     edited = contributions.edited_text(clone.common, found.kept)
     with contributions.replacing(clone.common, order.branch) as replacement, committing.workshop(clone) as shop:
@@ -110,7 +101,6 @@ def update(asked: BranchOrder, request: Request, *, progress: Progress) -> PullR
         own, dropped = edits.carry(shop, was, oids[-1])
         moved = own[-1][0] if own else oids[-1]
         contents = {series.target: shop.content(moved, series.target) for series, _ in ground.made}
-        difference = shop.range_diff((was.fork, tip), (ground.base.commit, moved))
         shop.keep()
         proofs = ground.prove_whole(contents, progress=progress)
         made = ground.write(order, oids, messages, replacement, worktree=worktree.path, own=own, edited=edited)
@@ -119,7 +109,7 @@ def update(asked: BranchOrder, request: Request, *, progress: Progress) -> PullR
         progress.step(f"moving {worktree.path}")
         worktrees.move(worktree, to=moved)
     lost = [f"your commit '{subject}' was dropped: the new base contains all of it" for subject in dropped]
-    return replace(done, made=made, warnings=tuple(lost), own_proofs=proofs, range_diff=difference)
+    return replace(done, made=made, warnings=tuple(lost), own_proofs=proofs)
 
 
 def _require_movable(clone: Clone, found: Standing) -> tuple[Oid, Worktree]:
@@ -137,22 +127,6 @@ def _require_movable(clone: Clone, found: Standing) -> tuple[Oid, Worktree]:
     if (fact := contributions.uncommitted(worktree)) is not None:
         raise ToolkitError(fact, hint=f"git -C {quote(str(worktree.path))} commit, or stash")
     return found.tip, worktree
-
-
-def _unchanged(clone: Clone, kept: Contribution, tip: Oid) -> Unchanged | None:
-    """Return the branch if it and its base are as they were when this version of the program made it."""
-    base = clones.find_base(clone, kept.base)
-    if (*kept.commits[-1:], kept.base_commit) != (tip, base.commit):
-        return None
-    for name in kept.packages if kept.others else ("",):
-        place = contributions.place(clone.common, kept.branch) / name / files.REPORT
-        try:
-            document = reports.from_json(place.read_bytes(), name=str(place))
-        except (OSError, ToolkitError):
-            return None
-        if document.unlet != __version__ or document.result == "failed":
-            return None
-    return Unchanged(clone=clone.top, branch=kept.branch, commit=tip, base_name=base.name, base=base.commit)
 
 
 def _order(asked: BranchOrder, kept: Contribution) -> BranchOrder:

@@ -6,7 +6,7 @@ Its proposal, pull-request.md and record are in the clone's git directory, in `u
 import hashlib
 import os
 from collections.abc import Generator, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from shlex import quote
 from urllib.parse import quote as quoted
@@ -91,14 +91,13 @@ class DirectoryReplacement(Struct):
 @contextmanager
 def alone(common: Path) -> Generator[None]:
     """Lock a clone against other runs of unlet during the block; raise ToolkitError if one is active there."""
-    with ExitStack() as stack:
-        try:
-            # Where a file system has no locks, git still lets nobody make the same branch twice.
-            stack.enter_context(files.locked(common, wait=False))
-        except BlockingIOError:
-            hint = "try again when it has ended"
-            raise ToolkitError(f"{common}: another unlet is running in this clone", hint=hint) from None
-        yield
+    try:
+        # Where a file system has no locks, git still lets nobody make the same branch twice.
+        with files.locked(common, wait=False):
+            yield
+    except BlockingIOError:
+        hint = "try again when it has ended"
+        raise ToolkitError(f"{common}: another unlet is running in this clone", hint=hint) from None
 
 
 @contextmanager
@@ -187,35 +186,25 @@ def find(clone: Clone, branch: str | None) -> Standing:
 
     Raise ToolkitError if there is none, UsageError if there are several.
     """
-    all_known = known(clone.common)
+    all_known, there = known(clone.common), worktrees.worktrees(clone)
     names = ", ".join(each.branch for each in all_known)
-    if branch is not None:
-        found = [each for each in all_known if each.branch == branch]
-    else:
-        there = worktrees.worktrees(clone)
-        here = next((each.branch or each.made_for for each in there if each.path == clone.top), None)
-        found = [each for each in all_known if each.branch == here] or [*all_known]
-        if len(found) > 1:
-            fact = f"unlet made several branches: {names}"
-            raise UsageError(f"{clone.top}: {fact}", hint="choose one with --branch NAME")
+    here = next((each.branch or each.made_for for each in there if each.path == clone.top), None)
+    found = [each for each in all_known if each.branch == (branch or here)]
+    if branch is None and len(found := found or [*all_known]) > 1:
+        fact = f"unlet made several branches: {names}"
+        raise UsageError(f"{clone.top}: {fact}", hint="choose one with --branch NAME")
     if not found:
         makes = f"unlet pr --repo {quote(str(clone.top))} makes one"
         hint = f"choose with --branch one that it made: {names}" if names else makes
         name = f" '{branch}'" if branch is not None else ""
         raise ToolkitError(f"{clone.top}: unlet made no branch{name} here", hint=hint)
     (kept,) = found
-    return Standing(kept=kept, tip=clones.branch_commit(clone, kept.branch), worktree=_worktree(clone, kept.branch))
-
-
-def _worktree(clone: Clone, branch: str) -> Worktree | None:
-    """Return the worktree of a branch; raise ToolkitError for a branch that several have checked out."""
-    there = worktrees.worktrees(clone)
-    on_it = [each for each in there if each.branch == branch]
-    if len(on_it) > 1:
-        places = " and ".join(str(each.path) for each in on_it)
-        raise ToolkitError(f"{clone.top}: branch '{branch}' is checked out in {places}")
-    left = (each for each in there if each.made_for == branch and each.branch is None)
-    return on_it[0] if on_it else next(left, None)
+    own = [each for each in there if each.branch == kept.branch]
+    if len(own) > 1:
+        places = " and ".join(str(each.path) for each in own)
+        raise ToolkitError(f"{clone.top}: branch '{kept.branch}' is checked out in {places}")
+    own += [each for each in there if each.made_for == kept.branch and each.branch is None]
+    return Standing(kept=kept, tip=clones.branch_commit(clone, kept.branch), worktree=next(iter(own), None))
 
 
 def require_apart(clone: Clone, found: Standing) -> None:

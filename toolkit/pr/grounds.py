@@ -106,7 +106,7 @@ class BranchGround(Struct, frozen=True, kw_only=True, eq=False):
         for series, _ in self.made:
             final = contents.get(series.target)
             if series.commits and final is not None and final != series.after.content:
-                changed = leaf_for(series).changed(series, final, progress=progress)
+                changed = leaf_for(series).changed(series, final)
                 return proposing.judge(changed, progress=progress)
         return ()
 
@@ -199,13 +199,8 @@ def at(clone: Clone, base: Base, requests: Sequence[Request], *, progress: Progr
     """Return a base with the commits of requests; raise ToolkitError as `find` does."""
     source = _source(clone, base)
     asked = [replace(each, source=source, force=False) for each in requests]
-    chosen = dict(
-        zip(
-            [each.target for each in asked],
-            leaf_of(asked[0].target, asked[0].recipe).choose(asked, progress=progress),
-            strict=True,
-        )
-    )
+    outcomes = leaf_of(asked[0].target, asked[0].recipe).choose(asked, progress=progress)
+    chosen = {each.target: outcome for each, outcome in zip(asked, outcomes, strict=True)}
     series = [each for each in chosen.values() if not isinstance(each, ToolkitError)]
     if len(chosen) == 1 and not series:
         only(*chosen.values())
@@ -237,9 +232,6 @@ def require_free(clone: Clone, branch: str, path: Path) -> None:
         ours = contributions.read(clone.common, branch) is not None
         moves = "--update moves it to a newer base, --remove removes it, " if ours else ""
         raise ToolkitError(f"{clone.top}: branch '{branch}' already exists", hint=f"{moves}--branch NAME makes another")
-    if (other := clones.branch_in_the_way(clone, branch)) is not None:
-        fact = f"branch '{branch}' cannot be beside '{other}'"
-        raise ToolkitError(f"{clone.top}: {fact}", hint="--branch NAME makes another")
     if os.path.lexists(path):
         raise ToolkitError(f"{path}: is there already", hint="--worktree DIR names another place for the worktree")
     if not path.parent.is_dir():

@@ -6,7 +6,7 @@ from shlex import join, quote
 from msgspec.structs import asdict
 
 from toolkit import documents
-from toolkit.contribution import MadeBranch, PullRequest, Removed, Unchanged
+from toolkit.contribution import MadeBranch, PullRequest, Removed
 from toolkit.model import Status
 from toolkit.report import report
 
@@ -16,10 +16,10 @@ FORK = "gh repo fork --remote --remote-name fork"
 """Adds a fork as a remote; gh takes no repository beside --remote."""
 
 
-def to_json(done: PullRequest | Unchanged | Removed) -> bytes:
+def to_json(done: PullRequest | Removed) -> bytes:
     """Return the document; its `report` about a branch is that of `unlet propose --json`, a batch has `packages`."""
-    if isinstance(done, Unchanged | Removed):
-        return documents.write({"schema": SCHEMA, type(done).__name__.lower(): done})
+    if isinstance(done, Removed):
+        return documents.write({"schema": SCHEMA, "removed": done})
     made = {**asdict(done.made), "next": steps(done.made)} if done.made is not None else None
     packages = [{"target": each.target, **report.outcome(each.result)} for each in done.attempts]
     value = {name: each for name, each in asdict(done).items() if name != "attempts"}
@@ -67,7 +67,6 @@ def lines(done: PullRequest) -> Iterator[str]:
     if done.before is not None and done.before != tip:
         back = join(["git", "-C", str(made.worktree), "reset", "--keep", done.before.short])
         yield f"before    {done.before.short}; {back} goes back"
-        yield from (f"  {line}" for line in done.range_diff)
     yield f"text      {made.text}"
     if made.text_beside is not None:
         yield f"          yours; the new one is {made.text_beside.name}, beside it"
@@ -81,12 +80,6 @@ def lines(done: PullRequest) -> Iterator[str]:
         yield f"          no remote is yours: (cd {quote(str(done.clone))} && {FORK}) makes one"
     remove = f"unlet pr --repo {quote(str(done.clone))} --branch {quote(kept.branch)} --remove"
     yield f"undo      {remove}"
-
-
-def unchanged(done: Unchanged) -> str:
-    """Return the line about a branch that needs no move."""
-    at = f"{done.base_name} ({done.base.short})"
-    return f"branch {done.branch} is as it was made, and so is its base {at}: nothing to update"
 
 
 def removed(done: Removed) -> str:

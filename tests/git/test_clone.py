@@ -216,19 +216,6 @@ class TestBranches:
             with pytest.raises(UsageError, match=r"^--branch: "):
                 clones.branch_commit(opened(clone), name)
 
-    def test_branch_in_the_way(self, clone: Clone) -> None:
-        for there, name, in_the_way in (
-            ("docker", "docker/x", "docker"),
-            ("docker/x", "docker", "docker/x"),
-            ("docker/x/y", "docker/x", "docker/x/y"),
-            ("docker/x", "docker/y", None),
-            ("docker-x", "docker", None),
-            ("docker", "docker-x", None),
-        ):
-            clone.git("branch", there)
-            assert clones.branch_in_the_way(opened(clone), name) == in_the_way
-            clone.git("branch", "-D", there)
-
 
 class TestFetching:
     def test_only_the_branches_that_are_asked_for_move(self, clone: Clone) -> None:

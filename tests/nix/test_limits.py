@@ -344,9 +344,12 @@ def test_impure_build_is_refused(made: Path, name: str, monkeypatch: pytest.Monk
     evaluator.require_no_network(evaluator.instantiate(made, {}, ["floating"]))
 
 
-@pytest.mark.parametrize(("most", "jobs"), [(1, 1), (limits.EVALUATION_MIB, 1), (1 << 30, os.cpu_count())])
-def test_evaluations_fit_into_the_memory_one_at_least(most: int, jobs: int) -> None:
-    assert limits.jobs(most) == jobs
+@pytest.mark.parametrize(("there", "jobs"), [(1, 1), (1500, 1), (1 << 30, os.cpu_count()), (None, os.cpu_count())])
+def test_evaluations_fit_into_the_memory_one_at_least(
+    monkeypatch: pytest.MonkeyPatch, there: int | None, jobs: int
+) -> None:
+    monkeypatch.setattr(limits, "available", lambda: there)
+    assert limits.jobs(each=1500) == jobs
 
 
 def test_command_to_paste_has_the_bound(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 For any package, `toolkit.proposal.lifted.verdict` reads that from the evaluation of the changed tree. docker's design
 is chosen before that tree exists, for a file alone or a checkout of a few directories, so its builder is called by
-itself. `toolkit.nix.program.refuses_function` recognises Nix's error about a function.
+itself. `toolkit.nix.program.GOT_FUNCTION` is Nix's error about a function.
 """
 
 import re
@@ -92,4 +92,4 @@ def ask_tree(root: Path) -> bool | None:
             arguments = {"builder": str(root / path), "libPath": str(root / library)}
             return bool(evaluator.evaluate(EXPRESSION, arguments))
     except CommandError as error:
-        return False if program.refuses_function(error) or _UNEXPECTED in error.stderr else None
+        return False if program.GOT_FUNCTION in program.reason(error) or _UNEXPECTED in error.stderr else None

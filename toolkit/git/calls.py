@@ -17,7 +17,7 @@ The objects of a repository are read by GitPython (`objects`).
 import os
 import re
 import shutil
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from itertools import chain
 from pathlib import Path
@@ -131,7 +131,6 @@ class CallFields(TypedDict, total=False):
 
     stdin: bytes | None
     ok: Collection[int] | None
-    on_stderr: Callable[[str], None] | None
 
 
 def run_hermetic(
@@ -226,10 +225,7 @@ def _filters(top: Path) -> Mapping[str, str]:
 
 
 def run_contributing(
-    place: Path,
-    *arguments: str,
-    env: Mapping[str, str] | None = None,
-    **fields: Unpack[CallFields],
+    place: Path, *arguments: str, env: Mapping[str, str] | None = None, **fields: Unpack[CallFields]
 ) -> process.Completed:
     """Run git to add a branch to a user's clone; `place` is its top, a worktree, or its git directory."""
     settings = [word for name, value in _CONTRIBUTING.items() for word in ("-c", f"{name}={value}")]

@@ -64,13 +64,11 @@ def open_clone(directory: Path, remote: str) -> Clone:
     """
     if not directory.is_dir():
         raise ToolkitError(f"{directory}: no such directory", hint="name your clone of nixpkgs with --repo")
-    try:
+    with reading.explaining(directory):
         asked = ("--path-format=absolute", "--git-common-dir", "--is-bare-repository")
         common, bare = calls.run_reading(directory, "rev-parse", *asked, found=False).names.rsplit("\n", 1)
         top = Path(common) if bare == "true" else calls.worktree(directory)
         configured = settings(Path(common))
-    except CommandError as error:
-        raise reading.explained(directory, error.stderr) from error
     urls = {name: url for name, key, url in configured if key == "url"}
     wanted = owner_and_name(remote)
     return Clone(
@@ -87,7 +85,7 @@ def branches(directory: Path, upstream: str) -> Branches:
 
     Raise ToolkitError if it is not a repository.
     """
-    try:
+    with reading.explaining(directory):
         head, common = (
             calls.run_reading(directory, "rev-parse", "--path-format=absolute", what, found=False).names
             for what in ("--git-dir", "--git-common-dir")
@@ -98,8 +96,6 @@ def branches(directory: Path, upstream: str) -> Branches:
         ).text
         urls = ((name, url) for name, key, url in settings(repository) if key == "url")
         ours = {name for name, url in urls if owner_and_name(url) == upstream.lower()}
-    except CommandError as error:
-        raise reading.explained(directory, error.stderr) from error
     best: dict[str, tuple[int, Oid, str]] = {}
     for line in listed.splitlines():
         oid, name = line.split(" ", 1)
@@ -203,13 +199,6 @@ def branch_commit(clone: Clone, branch: str) -> Oid | None:
         raise UsageError(f"--branch: {branch!r} cannot be the name of a branch")
     asked = calls.run_reading(clone.common, "rev-parse", "--verify", "--quiet", f"refs/heads/{branch}", ok=(0, 1))
     return Oid(asked.text) if asked.status == 0 else None
-
-
-def branch_in_the_way(clone: Clone, branch: str) -> str | None:
-    """Return a local branch that prevents one of this name, as `a` prevents `a/b`."""
-    listed = ("for-each-ref", "--format=%(refname)", f"refs/heads/{branch.partition('/')[0]}")
-    names = (ref.removeprefix("refs/heads/") for ref in calls.run_reading(clone.common, *listed).text.splitlines())
-    return next((name for name in names if f"{name}/".startswith(f"{branch}/") or branch.startswith(f"{name}/")), None)
 
 
 def is_pushed(clone: Clone, commit: Oid) -> bool:

@@ -93,7 +93,7 @@ class Workshop(Struct, frozen=True, kw_only=True):
         merged = self._git(*asked, f"--merge-base={parent.hexsha}", str(onto), commit.hexsha, ok=(0, 1))
         tree, *conflicting = merged.text.rstrip("\0").split("\0")
         if merged.status != 0:
-            where = ", ".join(self._conflict(tree, path) for path in dict.fromkeys(conflicting))
+            where = ", ".join(dict.fromkeys(conflicting))
             fact = f"{commit.hexsha[:12]} '{commit.summary!s}' conflicts in {where}"
             hint = f"in the worktree, git rebase --interactive {parent.hexsha[:12]} lets you change or drop the commit"
             raise ToolkitError(f"{self.clone.top}: commit {fact}", hint=hint)
@@ -105,19 +105,6 @@ class Workshop(Struct, frozen=True, kw_only=True):
             "GIT_AUTHOR_DATE": f"@{commit.authored_date} {altz_to_utctz_str(commit.author_tz_offset)}",
         }
         return self.commit_tree(Oid(tree), onto, str(commit.message), author=author)
-
-    def _conflict(self, tree: str, path: str) -> str:
-        """Return a file that a merge could not settle, with the lines of the merged file where it could not."""
-        merged = self._git("cat-file", "blob", f"{tree}:{path}", ok=None).stdout.splitlines()
-        marked = [str(number) for number, line in enumerate(merged, start=1) if line.startswith(b"<<<<<<< ")]
-        return f"{path} at line {', '.join(marked)}" if marked else path
-
-    def range_diff(self, before: tuple[Oid, Oid], after: tuple[Oid, Oid]) -> tuple[str, ...]:
-        """Return git-range-diff(1) of two series, each from its base to its last commit; git takes no empty one."""
-        if before[0] == before[1]:
-            return ()
-        ranges = (f"{first}..{last}" for first, last in (before, after))
-        return tuple(self.run("range-diff", "--no-color", "--no-notes", *ranges).splitlines())
 
     def run(self, *arguments: str, env: Mapping[str, str] | None = None, **fields: Unpack[CallFields]) -> str:
         """Run git with the clone's configuration and objects, and return stdout; new objects stay here."""

@@ -1,8 +1,7 @@
 """Fetch a few files of one commit from a remote: depth 1, without blobs, then the blobs of some paths."""
 
 import re
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from toolkit import files
@@ -11,9 +10,6 @@ from toolkit.git import calls, reading
 from toolkit.model import Oid
 
 _FILTER = "--filter=blob:none"
-
-# A phrase about a fetch that is under way comes at most this often.
-_PROGRESS_SECONDS = 5.0
 
 ALONE = ("--no-recurse-submodules", "--no-auto-maintenance")
 """The options of a fetch that does nothing besides."""
@@ -44,31 +40,24 @@ def resolve_remote(url: str, rev: str) -> Oid:
     raise _unknown(url, rev)
 
 
-def fetch(  # noqa: PLR0913 - what, from where, to where, and who is told
-    url: str,
-    rev: str,
-    into: Path,
-    paths: Sequence[PurePosixPath] | None = None,
-    *,
-    more: Sequence[Oid] = (),
-    on_progress: Callable[[str], None] = lambda _: None,
+def fetch(
+    url: str, rev: str, into: Path, paths: Sequence[PurePosixPath] | None = None, *, more: Sequence[Oid] = ()
 ) -> None:
     """Fetch the commit `rev` of a remote, with the blobs at and below `paths` (None: all), into the directory `into`.
 
     `into` becomes a bare repository whose HEAD is the commit; it does not remember the URL. `rev` is a full commit id,
     a branch, a tag or `HEAD`; `more` are further commits. The remote must serve objects by id, as every server with
-    protocol version 2 does. `on_progress` gets phrases for people.
+    protocol version 2 does.
 
     Raise ToolkitError for an unknown rev, and if git cannot fetch from the remote; UnreachableError if it does not
     answer.
     """
     reading.check_rev(rev)
-    report = _progress(on_progress)
     settings = ("-c", f"remote.origin.url={url}", "-c", "fetch.negotiationAlgorithm=noop")
-    how = ("--progress", "--no-tags", *ALONE)
+    how = ("--quiet", "--no-tags", *ALONE)
 
     def run(*arguments: str, stdin: bytes | None = None) -> None:
-        calls.run_network(into, *settings, "fetch", *how, *arguments, stdin=stdin, on_stderr=report)
+        calls.run_network(into, *settings, "fetch", *how, *arguments, stdin=stdin)
 
     files.remove(into)
     into.mkdir(parents=True)
@@ -102,17 +91,3 @@ def _explained(url: str, rev: str, said: str) -> ToolkitError:
         hint = "check the network; --offline uses what was fetched before, --nixpkgs a directory or the specimen"
         return UnreachableError(fact, hint=hint)
     return ToolkitError(fact)
-
-
-def _progress(tell: Callable[[str], None]) -> Callable[[str], None]:
-    """Return what makes phrases of git's progress, such as `receiving objects, 45 %, 1.20 MiB`, now and then."""
-    last = time.monotonic()
-
-    def observe(line: str) -> None:
-        nonlocal last
-        found = re.match(r"Receiving objects: +(\d+)% \([\d/]+\)(, [\d.]+ \w+)?", line)
-        if found is not None and (found[1] == "100" or time.monotonic() - last >= _PROGRESS_SECONDS):
-            last = time.monotonic()
-            tell(f"receiving objects, {found[1]} %{found[2] or ''}")
-
-    return observe

@@ -4,7 +4,8 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from shlex import quote
 
@@ -64,24 +65,18 @@ def locate(directory: Path, rev: str = "HEAD") -> Located:
     ToolkitError if git cannot read it.
     """
     check_rev(rev)
-    try:
+    with explaining(directory):
         common, commit = _commit(directory, rev)
         when = calls.run_reading(Path(common), "log", "-1", "--no-show-signature", "--format=%ct", commit).text
-    except CommandError as error:
-        raise explained(directory, error.stderr) from error
-    if not re.fullmatch(r"-?\d+", when):
-        raise ToolkitError(f"{directory}: commit {commit[:12]} has no date")
     return Located(repository=Path(common), commit=Oid(commit), committed=int(when))
 
 
 def entries(repository: Path, commit: Oid, paths: Sequence[PurePosixPath]) -> tuple[TreeEntry, ...]:
     """Return the files of a commit at and below `paths`; a missing path adds none."""
-    try:
+    with explaining(repository):
         listed = calls.run_reading(
             repository, "ls-tree", "-r", "-z", "--full-tree", str(commit), "--", *map(str, paths)
         ).stdout
-    except CommandError as error:
-        raise explained(repository, error.stderr) from error
     found: list[TreeEntry] = []
     for line in listed.split(b"\0")[:-1]:
         head, _, name = line.partition(b"\t")
@@ -105,10 +100,8 @@ def contents(
 
 def read_objects(repository: Path, names: Sequence[str], *, most: int | None = None) -> tuple[bytes, ...]:
     """Return the content of each file, as `contents` does; raise ToolkitError for a missing or longer one."""
-    try:
+    with explaining(repository):
         found = contents(repository, names, most=most)
-    except CommandError as error:
-        raise explained(repository, error.stderr) from error
     for name, each in zip(names, found, strict=True):
         if each is None:
             raise _missing(repository, name)
@@ -135,12 +128,7 @@ def missing_files(repository: Path, commit: Oid) -> tuple[Oid, ...]:
     return missing_objects(repository, [entry.blob for entry in wanted if not entry.is_submodule])
 
 
-def export(
-    repository: Path,
-    commit: Oid,
-    paths: Sequence[PurePosixPath],
-    into: Path,
-) -> tuple[TreeEntry, ...]:
+def export(repository: Path, commit: Oid, paths: Sequence[PurePosixPath], into: Path) -> tuple[TreeEntry, ...]:
     """Write the files of a commit at and below `paths` into the directory `into`; submodules are left out.
 
     Attributes such as `export-subst` have no effect: the files are the blobs, byte for byte.
@@ -207,6 +195,15 @@ def _in_remotes(directory: Path, rev: str, *, said: str) -> Oid:
         hint = f"git -C {quote(str(directory))} fetch origin {quote(rev)}"
         raise ToolkitError(f"{directory}: has no commit, branch or tag '{rev}'", hint=hint)
     return Oid(next(iter(found.values())))
+
+
+@contextmanager
+def explaining(directory: Path) -> Generator[None]:
+    """Raise a failure of git in the block as `explained` does."""
+    try:
+        yield
+    except CommandError as error:
+        raise explained(directory, error.stderr) from error
 
 
 def explained(directory: Path, said: str) -> ToolkitError:

@@ -5,7 +5,6 @@ The user's checkout, index, stash and branches stay the same. Hooks do not run; 
 """
 
 import os
-import re
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -44,14 +43,12 @@ def worktrees(clone: Clone) -> tuple[Worktree, ...]:
     for block in listed.removesuffix("\0").split("\0\0"):
         lines = (line.partition(" ") for line in block.strip("\0").split("\0"))
         fields = {name: value for name, _, value in lines}
-        head = fields.get("HEAD")
-        branch = fields.get("branch")
-        path = Path(fields["worktree"])
+        head, path = fields.get("HEAD", ""), Path(fields["worktree"])
         found.append(
             Worktree(
                 path=path,
-                commit=Oid(head) if head is not None and re.search(r"[^0]", head) else None,
-                branch=branch.removeprefix("refs/heads/") if branch is not None else None,
+                commit=Oid(head) if head.strip("0") else None,
+                branch=fields.get("branch", "").removeprefix("refs/heads/") or None,
                 made_for=marked.get(path),
                 locked=fields.get("locked"),
             )

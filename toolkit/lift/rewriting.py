@@ -18,7 +18,7 @@ from toolkit.lift.shape import BuilderCall, Shape, bound, joined, operands, path
 from toolkit.lift.statements import MovedDefinition, StatementEdit, after, extent, removals
 from toolkit.lift.wanted import at
 from toolkit.nix.attributes import SETS, inside, statements, value
-from toolkit.nix.edit import Edit, apply, column, indentation, is_first, shifted
+from toolkit.nix.edit import Edit, apply, column, indentation, is_first
 from toolkit.nix.scope import static_name
 from toolkit.nix.tree import Node, Tree, lost_comments
 
@@ -333,7 +333,11 @@ def _in_order(planned: LiftPlan, edits: Collection[Edit]) -> Collection[Edit]:
     start, end = others[0].start, last.end
     within = {edit for edit in edits if start < edit.end <= end}
     spans = ((last.start, end), (others[-1].end, last.start), (start, others[-1].end))
-    return {*edits} - within | {Edit(start, end, "".join(shifted(tree, *span, 0, within) for span in spans))}
+    texts = (
+        apply(tree.text[left:right], [edit.within(left) for edit in within if left <= edit.start and edit.end <= right])
+        for left, right in spans
+    )
+    return {*edits} - within | {Edit(start, end, "".join(texts))}
 
 
 def _are_apart(others: Sequence[Node], last: Node) -> bool:

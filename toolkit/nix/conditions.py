@@ -45,17 +45,17 @@ class Condition(Struct, frozen=True, kw_only=True):
 
 def climb(node: Node, top: Node) -> list[Condition]:
     """Return the conditions for the value of `node` on the way to the enclosing `top`, the outermost first."""
-    found = [condition for child, parent in _upwards(node, top) if (condition := guard(child, parent)) is not None]
+    found: list[Condition] = []
+    while node is not top and (parent := node.parent) is not None:
+        if (condition := guard(node, parent)) is not None:
+            found.append(condition)
+        node = parent
     return found[::-1]
 
 
 def guards(node: Node) -> list[Condition]:
     """Return the conjuncts that hold whenever `node` is evaluated, as far as its own file shows."""
-    found: list[Condition] = []
-    for child, parent in _upwards(node, node.tree.root):
-        if (condition := guard(child, parent)) is not None:
-            found += condition.conjuncts()
-    return found
+    return [part for condition in climb(node, node.tree.root) for part in condition.conjuncts()]
 
 
 def guard(child: Node, parent: Node) -> Condition | None:
@@ -75,12 +75,6 @@ def references_in(node: Node) -> Iterator[Reference]:
     for reference in references(node):
         if reference.scope is None:
             yield look_up(reference.name, reference.node)
-
-
-def _upwards(node: Node, top: Node) -> Iterator[tuple[Node, Node]]:
-    while node is not top and node.parent is not None:
-        yield node, node.parent
-        node = node.parent
 
 
 def _words(node: Node) -> list[str]:

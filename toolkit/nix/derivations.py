@@ -129,17 +129,17 @@ class DerivationStore:
 
         Empty if there is none.
         """
-        before: dict[str, str | None] = {start: None}
+        ways: dict[str, tuple[str, ...]] = {start: (start,)}
         waiting = deque([start])
         while waiting:
             here = waiting.popleft()
             if here != start and ends(here):
-                return tuple(reversed([*_back(here, before)]))
+                return ways[here]
             for each in self[here].inputs:
                 # What a download is made with is not built in, but for another download.
                 is_tool = bool(self[here].hash) and not self[each].hash
-                if each not in before and each not in around and not is_tool:
-                    before[each] = here
+                if each not in ways and each not in around and not is_tool:
+                    ways[each] = (*ways[here], each)
                     waiting.append(each)
         return ()
 
@@ -173,13 +173,6 @@ def digest(value: str) -> str | None:
     for character in value:
         number = number * 32 + _BASE32.index(character)
     return (number & ((1 << 8 * length) - 1)).to_bytes(length, "little").hex()
-
-
-def _back(path: str, before: dict[str, str | None]) -> Iterator[str]:
-    here: str | None = path
-    while here is not None:
-        yield here
-        here = before[here]
 
 
 def _text(content: bytes) -> str:

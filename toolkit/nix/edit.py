@@ -42,20 +42,12 @@ def apply(text: str, edits: Iterable[Edit]) -> str:
     return "".join([*pieces, text[position:]])
 
 
-def shifted(tree: Tree, start: int, end: int, columns: int, edits: Iterable[Edit] = ()) -> str:
+def shifted(tree: Tree, start: int, end: int, columns: int) -> str:
     """Return the text from `start` to `end` with its lines moved right by `columns`, left if negative.
 
-    The first line stays, as do lines of strings that may not move. `edits` are applied too; their replacements are
-    already indented.
+    The first line stays, as do lines of strings that may not move.
     """
-    made = [edit for edit in edits if start <= edit.start and edit.end <= end]
-    apart = [
-        move
-        for move in moves(tree, start, end, columns)
-        if not any(edit.start < move.end and move.start < edit.end for edit in made)
-    ]
-    everything = [Edit(edit.start - start, edit.end - start, edit.replacement) for edit in (*made, *apart)]
-    return apply(tree.text[start:end], everything)
+    return apply(tree.text[start:end], [move.within(start) for move in moves(tree, start, end, columns)])
 
 
 def moves(tree: Tree, start: int, end: int, columns: int) -> Iterator[Edit]:

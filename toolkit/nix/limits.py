@@ -24,9 +24,6 @@ from toolkit.environment import EVALUATING, of
 from toolkit.landlock import Confinement
 from toolkit.process import Command, Completed, Pace
 
-EVALUATION_MIB = 1536
-"""The largest memory of one evaluation of a package in a nixpkgs of 2026, if the user sets no limit."""
-
 _INITIAL_MIB = 32
 _NIX_INITIAL_MIB = 384
 """The largest initial heap; a smaller one makes Nix slower."""
@@ -304,10 +301,9 @@ def available() -> int | None:
     return int(found[1]) >> 10 if found else None
 
 
-def jobs(most: int | None = None, *, each: int = EVALUATION_MIB) -> int:
-    """Return how many evaluations of `each` MiB may run in parallel, within `most` MiB or the available memory."""
-    processors = os.cpu_count() or 1
-    memory = most if most is not None else available()
+def jobs(*, each: int) -> int:
+    """Return how many evaluations of `each` MiB may run in parallel, within the available memory."""
+    processors, memory = os.cpu_count() or 1, available()
     return processors if memory is None else max(1, min(processors, memory // each))
 
 

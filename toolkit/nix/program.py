@@ -147,14 +147,10 @@ def at_limit(error: CommandError) -> str:
     return raised_by("--timeout" if isinstance(error, LimitError) else "--max-memory", reason(error))
 
 
-def refuses_function(error: CommandError) -> bool:
-    """Return whether an evaluation failed because it got a function instead of a set."""
-    return "expected a set but found a function" in reason(error)
+GOT_FUNCTION = "expected a set but found a function"
+"""Nix's reason if an evaluation got a function instead of a set."""
 
-
-_LACKING = re.compile(
-    r"attribute '.*' missing|.* called with(out)? \S+ argument '.*'|expected a set but found a function"
-)
+_LACKING = re.compile(rf"attribute '.*' missing|.* called with(out)? \S+ argument '.*'|{GOT_FUNCTION}")
 
 
 def lacks_something(error: CommandError) -> bool:

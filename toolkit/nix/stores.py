@@ -1,11 +1,10 @@
 """Choose the Nix store: the machine's, or the user's own one if they may not write to the machine's."""
 
 import os
-from base64 import b64decode
 from collections.abc import Mapping
+from contextlib import suppress
 from errno import EACCES
 from functools import cache
-from hashlib import sha256
 from pathlib import Path
 from urllib.parse import parse_qs, quote
 
@@ -117,21 +116,12 @@ def physical(path: Path) -> Path:
 
 
 def of_content(sri: str) -> Path | None:
-    """Return the source directory in the store whose NAR has this hash; None if there is none.
-
-    The rule for store paths: Nix manual, "Complete Store Path Calculation".
-    """
-    try:
-        digest = b64decode(sri.removeprefix("sha256-"), validate=True)
-    except ValueError:
-        return None
-    folded = bytearray(20)
-    for at, byte in enumerate(sha256(f"source:sha256:{digest.hex()}:{STORE}:source".encode()).digest()):
-        folded[at % 20] ^= byte
-    number = int.from_bytes(folded, "little")
-    name = "".join("0123456789abcdfghijklmnpqrsvwxyz"[number >> 5 * at & 31] for at in reversed(range(32)))
-    place = physical(STORE / f"{name}-source")
-    return place if place.is_dir() else None
+    """Return the source directory in the store whose NAR has this hash; None if there is none."""
+    asked = ("nix-store", "--print-fixed-path", "--recursive", "sha256", sri, "source")
+    with suppress(ToolkitError):
+        place = physical(Path(process.run(asked, env=environment()).text))
+        return place if place.is_dir() else None
+    return None
 
 
 def _may_write(directory: Path) -> bool:

@@ -100,8 +100,9 @@ class Tree:
         self.nodes: list[Node] = []
         self._parsed = _UNREADABLE.sub("*/ ", text)
         self.source = self._convert(SgRoot(self._parsed, "nix").root())
-        missing = next((node for node in self.nodes if _is_missing(node)), None)
-        if missing is not None:
+        # The parser makes up a token to go on: it has a kind, but no text.
+        empty = (node for node in self.nodes if node.start == node.end and not node.children)
+        if (missing := next((node for node in empty if node.kind not in _MAY_BE_EMPTY), None)) is not None:
             raise syntax_error(name, text, missing.start)
         expressions = [node for node in self.source.children if node.kind != "comment"]
         if not expressions:
@@ -223,11 +224,6 @@ def syntax_error(name: str, text: str, offset: int) -> NixSyntaxError:
 
 def _line_and_column(text: str, offset: int) -> tuple[int, int]:
     return text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset)
-
-
-def _is_missing(node: Node) -> bool:
-    """Recognise a token which the parser made up to go on: it has a kind, but no text."""
-    return node.start == node.end and not node.children and node.kind not in _MAY_BE_EMPTY
 
 
 _MAY_BE_EMPTY = frozenset({"source_code", "string_fragment", "binding_set", "inherited_attrs"})

@@ -254,7 +254,7 @@ def _fetched(url: str, base: Oid, head: Oid, progress: Progress) -> Path:
     def make(into: Path) -> None:
         progress.step(f"fetching {base.short} and {head.short} from {without_passwords(url)}")
         into.mkdir(exist_ok=True)
-        fetching.fetch(url, base, into / "repository", more=(head,), on_progress=progress.step)
+        fetching.fetch(url, base, into / "repository", more=(head,))
 
     return default_cache().obtain(_PULLS, f"{base}-{head}", make=make, check=lambda _: True) / "repository"
 

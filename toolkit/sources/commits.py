@@ -79,7 +79,7 @@ def at_commit(url: str, commit: Oid, wanted: Wanted, *, origin: str) -> Source:
             hint = "run it once without --offline; 'unlet cache list' lists the entries"
             raise ToolkitError(f"commit {commit.short}: is not in the cache", hint=hint)
         wanted.progress.step(f"fetching {commit.short} from {without_passwords(url)}")
-        fetching.fetch(url, commit, directory, wanted.paths, on_progress=wanted.progress.step)
+        fetching.fetch(url, commit, directory, wanted.paths)
         return reading.locate(directory)
 
     found = checked_out(commit, wanted, locate, name=without_passwords(url))

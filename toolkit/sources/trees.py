@@ -158,7 +158,7 @@ def _of_commit(source: Source, commit: Oid, *, offline: bool, progress: Progress
                 hint = "run it once without --offline"
                 raise ToolkitError(f"commit {commit.short}: only part of it is in the cache", hint=hint)
             progress.step(f"fetching all of {commit.short} from {without_passwords(source.remote)}")
-            fetching.fetch(source.remote, commit, fetched, on_progress=progress.step)
+            fetching.fetch(source.remote, commit, fetched)
         progress.step(f"checking out {commit.short}")
         held = source.repository or fetched
         entries = reading.export(held, commit, [PurePosixPath()], into)

@@ -26,7 +26,8 @@ from pathlib import Path, PurePosixPath
 
 from msgspec.structs import replace
 
-from toolkit.errors import ToolkitError
+from toolkit import process
+from toolkit.errors import CommandError, ToolkitError
 from toolkit.lift.bindings import SHARED, BindingKind, Reachability, find
 from toolkit.lift.defaults import LiftChoice, changed_lines, ways
 from toolkit.lift.defaults import lifted as by_design
@@ -38,7 +39,7 @@ from toolkit.lift.shape import read
 from toolkit.lift.survey import files_of, survey
 from toolkit.nix import program
 from toolkit.nix.tree import Tree
-from toolkit.proposal.lifted import NOWHERE, Derivations, Effect, LiftQuestion, LiftVerdict, ask, judge
+from toolkit.proposal.lifted import UNREACHED, Derivations, Effect, LiftQuestion, LiftVerdict, ask, command, judge
 from toolkit.proposal.target import Target
 from toolkit.proposal.texts import message
 from toolkit.sources import trees
@@ -213,7 +214,7 @@ def _prove(
 
 def _settled(answers: Sequence[Derivations]) -> bool:
     said = judge(answers)
-    return said is not None and said.why not in NOWHERE
+    return said is not None and said.why != UNREACHED
 
 
 def _final(answers: Sequence[Derivations]) -> LiftVerdict:
@@ -256,13 +257,20 @@ def _separated(
     while True:
         contents = {file: lifted.text.encode() for file, (_, lifted) in made.items() if file not in apart}
         after = trees.changed(tree, contents).root
-        questions = [LiftQuestion(package=package) for package in CANARIES]
-        answers = [ask(tree.root, after, CANARY, [question])[0] for question in questions]
-        places = {PurePosixPath(place) for answer in answers for place in answer.places}
+        places = {place for package in CANARIES for place in _places(tree.root, after, package)}
         if not (guilty := places & contents.keys()):
             program.parse([after / file for file in contents])
             return after, frozenset(apart)
         apart |= guilty
+
+
+def _places(before: Path, after: Path, package: str) -> set[PurePosixPath]:
+    """Return the changed tree's files in Nix's trace if a package does not evaluate there."""
+    try:
+        process.execute(command(before, after, CANARY, [LiftQuestion(package=package)]))
+    except CommandError as error:
+        return set(map(PurePosixPath, re.findall(rf"{re.escape(str(after))}/(\S+?\.nix)\b", error.stderr)))
+    return set()
 
 
 def _report(

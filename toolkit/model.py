@@ -201,6 +201,10 @@ class Message(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """The commit message as git stores it, with its final line feed."""
         return f"{self.subject}\n\n{self.whole.strip()}\n"
 
+    def commit(self, before: bytes, after: bytes) -> Commit:
+        """Return the change of a file with this message."""
+        return Commit(subject=self.subject, body=self.body, proven=self.proven, before=before, after=after)
+
     def backed(self, passed: Collection[str]) -> Self:
         """Return the message with only those `proven` sentences that the named proofs support."""
         return replace(self, proven={proof: text for proof, text in self.proven.items() if proof in passed})

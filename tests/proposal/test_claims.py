@@ -165,11 +165,6 @@ def test_what_nix_could_not_be_asked_about_is_not_claimed() -> None:
     assert (found.covers, found.not_run) == ("nothing", "because the unchanged package evaluates on no system")
     found = overridable(answered(SPOILED, works))
     assert found.covers == f"app, ui on {PLACE}"
-    beside = answered(works)
-    beside = replace(beside, asking=replace(beside.asking, beside=("one", "two")))
-    beside.asking.known["x86_64-linux"] = Derivations(before="/a", after="/a", methods={"ui": works})
-    covers = "app, ui on x86_64-linux, in a tree that also has the changes of one, two"
-    assert overridable(beside).covers == covers
 
 
 def test_each_part_that_follows_has_to_change_on_all_systems() -> None:

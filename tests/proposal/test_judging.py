@@ -33,7 +33,7 @@ def judging(
         steps=(ChangeStep(subject="a change", edits=()),),
     )
     asked = Judging(change=change, systems=on, named=named, updated=updated)
-    vars(asked)["_judgement"] = answer
+    vars(asked)["judgement"] = answer
     return asked
 
 

@@ -13,11 +13,8 @@ from toolkit.proposal.lifted import (
     IN_PART,
     LIFTED,
     NO_FUNCTION,
-    NOWHERE,
     UNFOLLOWED,
     UNREACHED,
-    UNSEEN,
-    UNUSED,
     ChangedMethod,
     Derivations,
     Effect,
@@ -59,8 +56,6 @@ FAULTS = [
     (answer(GOOD, method(Method(there=True, effect=Effect.PARTLY))), "refused", IN_PART),
     (answer(GOOD, method(Method(there=True, effect=Effect.PARTLY, shown=True))), "refused", IN_PART),
     (answer(GOOD, method(Method(there=True, effect=Effect.INEFFECTIVE))), "refused", UNREACHED),
-    (answer(GOOD, method(Method(there=True, effect=Effect.INEFFECTIVE, built=False))), "refused", UNUSED),
-    (answer(GOOD, method(Method(there=True, effect=Effect.INEFFECTIVE, built=True))), "refused", UNSEEN),
     (answer(GOOD, method(Method(there=True, effect=Effect.UNKNOWN))), "refused", UNREACHED),
     (answer(GOOD, method(src=True, version=False)), "refused", UNFOLLOWED),
 ]
@@ -70,7 +65,7 @@ FAULTS = [
 def test_each_fault_has_its_verdict(found: Derivations, outcome: str, why: str) -> None:
     assert verdict(found) == LiftVerdict(outcome=outcome, why=why)
     said = judge([answer(GOOD), found])
-    assert said == (LIFTED if why in NOWHERE else LiftVerdict(outcome=outcome, why=why))
+    assert said == (LIFTED if why == UNREACHED else LiftVerdict(outcome=outcome, why=why))
     assert judge([found, answer(GOOD)]) == said
     assert judge([found]) == LiftVerdict(outcome=outcome, why=why)
 
@@ -93,7 +88,7 @@ def test_an_error_is_a_failure_that_names_files_as_the_tree_does() -> None:
     late = Derivations(methods={}, error="still running after 60 s", limited=True)
     why = "the changed package was not judged: still running after 60 s"
     assert verdict(late) == LiftVerdict(outcome="failed", why=why)
-    function = Derivations(methods={}, error="it", refuses_function=True)
+    function = Derivations(methods={}, error="expected a set but found a function")
     assert verdict(function) == LiftVerdict(outcome="refused", why=NO_FUNCTION)
     assert NO_FUNCTION == "the builder takes no function of the final attributes"
 

@@ -124,10 +124,10 @@ def test_a_change_of_too_many_lines_is_made_on_request_alone(nixpkgs: Nixpkgs) -
 def test_a_part_that_no_override_is_for_is_refused_and_nothing_is_written(nixpkgs: Nixpkgs) -> None:
     other = nixpkgs.copy("other")
     other.edit("${web-ui}", '${if version == "" then web-ui else version}')
-    with pytest.raises(RefusalError, match="by default, the package is not built with it on these systems"):
+    with pytest.raises(RefusalError, match="no override has an effect here"):
         other.propose()
     nixpkgs.edit("changed = toFunction change old;", "changed = { };", Path("pkgs/stdenv/generic/make-derivation.nix"))
-    with pytest.raises(RefusalError, match="its builder does not see what overrideAttrs replaces"):
+    with pytest.raises(RefusalError, match="no override has an effect here"):
         nixpkgs.propose()
     assert not nixpkgs.out.exists()
 
@@ -344,8 +344,6 @@ def test_a_package_that_the_change_of_another_one_reaches_is_proven_alone_and_na
     (rebuilt,) = notes.failed
     assert rebuilt.name == "no-rebuild"
     assert (rebuilt.reason or "").startswith("status-board: is built differently")
-    covers = [next(each.covers for each in report.proofs if each.name == "overridable") for report in (notes, board)]
-    assert [" in a tree that also has " in cover for cover in covers] == [True, False]
 
 
 def test_a_package_is_found_by_the_attribute_that_nix_has_for_its_file(nixpkgs: Nixpkgs) -> None:

@@ -102,11 +102,11 @@ class TestBranch:
         (commit,) = chosen.commits
         theirs = commit.after.replace(b"  meta =", b"  # mine\n  meta =")
         assert theirs != commit.after
-        changed = Lifts().changed(chosen, theirs, progress=Silence())
+        changed = Lifts().changed(chosen, theirs)
         assert (changed.commits, changed.steps) == ((replace(commit, after=theirs),), chosen.steps)
         proofs = proposing.judge(changed, progress=Silence())
         assert not [proof for proof in proofs if proof.status is Status.FAILED]
-        spoiled = Lifts().changed(chosen, theirs.replace(b'version = "', b'version = "9'), progress=Silence())
+        spoiled = Lifts().changed(chosen, theirs.replace(b'version = "', b'version = "9'))
         proofs = proposing.judge(spoiled, progress=Silence())
         assert "no-rebuild" in {proof.name for proof in proofs if proof.status is Status.FAILED}
 

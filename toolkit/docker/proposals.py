@@ -61,9 +61,8 @@ class DockerProposals(Leaf[DockerCase]):
         """Find out which of the steps someone else's change makes; its evaluation is sealed."""
         return cases.deepened(_foreign(request, progress=progress), progress=progress)
 
-    def changed(self, series: DockerCase, content: bytes, *, progress: Progress) -> DockerCase:
+    def changed(self, series: DockerCase, content: bytes) -> DockerCase:
         """Return the series without the module's commit; raise NixSyntaxError or RefusalError for another file."""
-        del progress
         commits = (*series.commits[:-1], replace(series.commits[-1], after=content))
         name, proposal = series.before.file.tree.name, replace(series, commits=commits)
         return cases.of_proposal(proposal, name=name, request=series.request)
@@ -161,7 +160,7 @@ def _rewritten(request: Request, source: Source) -> DockerCase:
         bindings=COMPONENTS,
         steps=chosen,
         commits=tuple(
-            Commit(subject=text.subject, body=text.body, proven=text.proven, before=before, after=after)
+            text.commit(before, after)
             for text, (before, after) in zip(messages, pairwise((source.content, *contents)), strict=True)
         ),
     )

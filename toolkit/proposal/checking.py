@@ -140,13 +140,12 @@ def _source_again(
         if str(reading.blob_id(found.content)) != was.blob:
             raise ToolkitError(f"{found.origin}: its '{document.file}' is not the one that report.json is about")
         return found, given.nixpkgs or ""
-    known = recorded.find(written)
-    if known is None and was.nixpkgs == "specimen":
-        known = SourceRequest(nixpkgs="specimen")
-    requests = [known] if known is not None else []
-    if was.commit is not None:
-        requests.append(SourceRequest(rev=was.commit))
-    for request in requests:
+    requests = [
+        recorded.find(written),
+        SourceRequest(nixpkgs="specimen") if was.nixpkgs == "specimen" else None,
+        SourceRequest(rev=was.commit) if was.commit is not None else None,
+    ]
+    for request in filter(None, requests):
         try:
             found = sources.resolve(replace(request, offline=True), target=target, sparse=needed, progress=progress)
         except ToolkitError:

@@ -1,13 +1,9 @@
-"""Turn package names into the commits that lift their let-bound packages, as far as Nix confirms them.
-
-Several packages of one source are first tried together, in one tree with all changes.
-"""
+"""Turn package names into the commits that lift their let-bound packages, as far as Nix confirms them."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 from pathlib import Path, PurePosixPath
 from shlex import quote
@@ -25,7 +21,7 @@ from toolkit.nix import program
 from toolkit.proposal import judged, recipes, texts
 from toolkit.proposal.judged import Judging
 from toolkit.proposal.leaf import Series
-from toolkit.proposal.lifted import LIFTED, NO_FUNCTION, Asking, LiftQuestion, ask_about, why_not
+from toolkit.proposal.lifted import LIFTED, NO_FUNCTION, Asking, LiftQuestion, why_not
 from toolkit.proposal.prove import Stage
 from toolkit.proposal.recipes import Recipe
 from toolkit.proposal.requests import Request, command
@@ -109,22 +105,6 @@ def choice_of(found: Opened) -> LiftChoice:
     )
 
 
-def lifted_by(found: Opened, way: LiftWay, *, reason: str | None = None) -> tuple[Step, Commit, Lifted]:
-    """Rewrite the package's file; `reason` explains why an earlier design failed. Raise RefusalError on failure."""
-    target = found.target
-    lifted = lift_by(found.text, choice_of(found), way, name=str(target.file))
-    require_found(found.scripts, found.text, lifted.text, name=str(target.file))
-    message = texts.message(target.packages, lifted)
-    commit = Commit(
-        subject=message.subject,
-        body=message.body,
-        proven=message.proven,
-        before=found.source.content,
-        after=lifted.text.encode(),
-    )
-    return Step(name=LIFT, design=way.design.value, reason=reason), commit, lifted
-
-
 def series_in(  # noqa: PLR0913, PLR0917 - what a series begins with
     found: Opened,
     steps: Sequence[Step],
@@ -132,9 +112,8 @@ def series_in(  # noqa: PLR0913, PLR0917 - what a series begins with
     lifted: Lifted,
     tree: NixpkgsTree,
     after: Path | None = None,
-    beside: tuple[str, ...] = (),
 ) -> LiftCase:
-    """Return the series; by default, it has a tree for each commit, else one tree `after` it, with changes `beside`."""
+    """Return the series; by default, it has a tree for each commit, else one tree `after` it."""
     request, target = found.request, found.target
     roots = [after or trees.changed(tree, {target.file: commit.after}).root for commit in commits]
     change = changes.one_file(tree, target.file, commits[-1].after, source=request.source)
@@ -167,7 +146,6 @@ def series_in(  # noqa: PLR0913, PLR0917 - what a series begins with
                 downloads=lifted.downloads,
             ),
             systems=found.systems,
-            beside=beside,
         ),
         judging=Judging(
             change=change,
@@ -211,22 +189,14 @@ def choose(requests: Sequence[Request], *, progress: Progress) -> Iterator[LiftC
     root = trees.as_they_are(source, progress=progress)
     recipes.require_fit(requests[0], len(requests))
     targets = find_targets(root, [request.target for request in requests])
-    found = [
-        tried(partial(_open, request, target, root, progress=progress))
-        for request, target in zip(requests, targets, strict=True)
-    ]
-    if not (opened := [each for each in found if isinstance(each, Opened)]):
-        yield from (each for each in found if isinstance(each, ToolkitError))
-        return
-    tree = trees.whole(opened[0].source, offline=source.offline, progress=progress)
-    known = _together(tree, opened, progress=progress)
-    for each in found:
-        if isinstance(each, ToolkitError):
-            yield each
-        elif each.target in known:
-            yield known[each.target]
-        else:
-            yield tried(partial(_alone, each, tree, progress=progress))
+    tree: NixpkgsTree | None = None
+    for request, target in zip(requests, targets, strict=True):
+        opened = tried(partial(_open, request, target, root, progress=progress))
+        if isinstance(opened, ToolkitError):
+            yield opened
+            continue
+        tree = tree or trees.whole(opened.source, offline=source.offline, progress=progress)
+        yield tried(partial(_chosen, opened, tree, progress=progress))
 
 
 def _open(request: Request, target: Target | ToolkitError, root: Path, *, progress: Progress) -> Opened:
@@ -243,32 +213,7 @@ def _open(request: Request, target: Target | ToolkitError, root: Path, *, progre
     return Opened(request=request, source=source, target=target, recipe=recipe, scripts=beside)
 
 
-def _together(tree: NixpkgsTree, found: Sequence[Opened], *, progress: Progress) -> Mapping[Target, LiftCase]:
-    """Return the lifts of packages that Nix says are right in one tree with all of them, on every system.
-
-    A package that is not among them is to be chosen for alone: the change of another one may be why.
-    """
-    lifts: dict[PurePosixPath, tuple[Opened, Step, Commit, Lifted]] = {}
-    for each in found:
-        if each.recipe is None:
-            with suppress(RefusalError):
-                way = next(ways(each.text, choice_of(each), name=str(each.target.file)))
-                lifts.setdefault(each.target.file, (each, *lifted_by(each, way)))
-    if len(lifts) < 2:  # noqa: PLR2004 - one is alone
-        return {}
-    progress.step("laying out a nixpkgs with all changes")
-    root = trees.changed(tree, {file: commit.after for file, (_, _, commit, _) in lifts.items()}).root
-    chosen: dict[Target, LiftCase] = {}
-    for each, step, commit, lifted in lifts.values():
-        beside = tuple(other.target.package for other, *_ in lifts.values() if other is not each)
-        chosen[each.target] = series_in(each, [step], [commit], lifted, tree, root, beside)
-    progress.step(f"asking Nix about {len(chosen)} packages")
-    ask_about([each.asking for each in chosen.values()])
-    right = {target: each for target, each in chosen.items() if each.asking.holds()}
-    return {target: each for target, each in right.items() if _useless(each.opened, each.asking) is None}
-
-
-def _alone(found: Opened, tree: NixpkgsTree, *, progress: Progress) -> LiftCase:
+def _chosen(found: Opened, tree: NixpkgsTree, *, progress: Progress) -> LiftCase:
     """Return the first design that can be right as far as Nix says, or the commits of a recipe.
 
     Raise RefusalError with the reason against the last design, if none can.
@@ -279,11 +224,10 @@ def _alone(found: Opened, tree: NixpkgsTree, *, progress: Progress) -> LiftCase:
     refusal: RefusalError | None = None
     for way in ways(found.text, choice_of(found), name=str(target.file)):
         try:
-            step, commit, lifted = lifted_by(found, way, reason=refusal.message if refusal is not None else None)
+            chosen = _lifted(found, way, tree, reason=refusal.message if refusal is not None else None)
         except RefusalError as error:
             refusal = error
             continue
-        chosen = series_in(found, [step], [commit], lifted, tree)
         progress.step(f"asking Nix about {target.package}")
         asking = chosen.asking
         verdict = asking.judged()
@@ -307,6 +251,15 @@ def _alone(found: Opened, tree: NixpkgsTree, *, progress: Progress) -> LiftCase:
     return _layer(found, tree, refusal, progress=progress)
 
 
+def _lifted(found: Opened, way: LiftWay, tree: NixpkgsTree, *, reason: str | None) -> LiftCase:
+    """Rewrite the package's file; `reason` explains why an earlier design failed. Raise RefusalError on failure."""
+    target = found.target
+    lifted = lift_by(found.text, choice_of(found), way, name=str(target.file))
+    require_found(found.scripts, found.text, lifted.text, name=str(target.file))
+    commit = texts.message(target.packages, lifted).commit(found.source.content, lifted.text.encode())
+    return series_in(found, [Step(name=LIFT, design=way.design.value, reason=reason)], [commit], lifted, tree)
+
+
 def _useless(found: Opened, asking: Asking) -> RefusalError | None:
     """Return why nobody needs a lift that is right, None if somebody may."""
     if known := asking.reached():
@@ -328,8 +281,7 @@ def _layer(found: Opened, tree: NixpkgsTree, refusal: RefusalError, *, progress:
         raise refusal
     way = LiftWay(design=Design.LAYER, bindings=found.request.bindings, called=found.request.called)
     try:
-        step, commit, lifted = lifted_by(found, way, reason=refusal.message)
-        chosen = series_in(found, [step], [commit], lifted, tree)
+        chosen = _lifted(found, way, tree, reason=refusal.message)
     except RefusalError:
         raise refusal from None
     progress.step(f"asking Nix about {found.target.package} for an overlay")
@@ -350,10 +302,6 @@ def _rewritten(found: Opened, recipe: Recipe, tree: NixpkgsTree) -> LiftCase:
         if text == before:
             raise RefusalError(f"{found.target.file}: '{each.rewrite}' has nothing to change")
         require_found(found.scripts, before, text, name=str(found.target.file))
-        commits.append(
-            Commit(
-                subject=each.subject, body=each.body, proven=each.proven, before=before.encode(), after=text.encode()
-            )
-        )
+        commits.append(each.commit(before.encode(), text.encode()))
     steps = [Step(name=each.name, design=each.rewrite) for each in recipe.steps]
     return series_in(found, steps, commits, Lifted(text=text, methods={}), tree)

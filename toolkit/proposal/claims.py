@@ -41,11 +41,6 @@ def _kept(aspect: Aspect) -> Callable[[Series[Any]], Finding]:
     return lambda case: case.judge().kept(aspect)
 
 
-def readers(case: Series[Any]) -> Finding:
-    """Compare all readers of these packages in pkgs, and those that override them."""
-    return case.judge().readers()
-
-
 _BEFORE = {Effect.WORKS: "did so", Effect.PARTLY: "did so in part"}
 """The effects of a replacement in the unchanged package, in words; any other effect counts as none."""
 
@@ -272,25 +267,15 @@ def _of_tree(
 
 
 JUDGED: tuple[Claim[Series[Any]], ...] = (
+    _of_tree("passthru", "passthru, tests included, evaluates to the same as before", _kept(judged.PASSTHRU), _JUDGED),
+    _of_tree("meta", "meta stays the same, and is written in the same file", _kept(judged.META), _JUDGED),
+    _of_tree("overrides", "the override functions take and give the same as before", _kept(judged.OVERRIDES), _JUDGED),
     _of_tree(
-        "passthru",
-        "passthru, tests included, evaluates to the same as before",
-        _kept(judged.PASSTHRU),
-        _JUDGED,
+        "readers",
+        "all that reads or overrides it stays the same",
+        lambda case: case.judge().readers(),
+        _KEPT | {Subject.CHANGE},
     ),
-    _of_tree(
-        "meta",
-        "meta stays the same, and is written in the same file",
-        _kept(judged.META),
-        _JUDGED,
-    ),
-    _of_tree(
-        "overrides",
-        "the override functions take and give the same as before",
-        _kept(judged.OVERRIDES),
-        _JUDGED,
-    ),
-    _of_tree("readers", "all that reads or overrides it stays the same", readers, _KEPT | {Subject.CHANGE}),
 )
 """The claims that the judge alone decides, about any series."""
 
@@ -329,14 +314,11 @@ def _package(asking: Asking) -> Iterator[tuple[str, Derivations]]:
 def _finding(asking: Asking, failures: list[str], evidence: list[str]) -> Finding:
     systems = [system for system, answer in _package(asking) if answer.before is not None or answer.error is not None]
     gaps = [f"{system}: {own.error}" for system, own in asking.answers().items() if own.limited]
-    if not systems and gaps:
-        return Finding(covers="nothing", not_run=f"because {gaps[0]}", commands=asking.commands)
     if not systems:
-        return Finding(covers="nothing", not_run="because the unchanged package evaluates on no system")
-    others = asking.beside
-    beside = f", in a tree that also has the changes of {few(others)}" if others else ""
+        why = gaps[0] if gaps else "the unchanged package evaluates on no system"
+        return Finding(covers="nothing", not_run=f"because {why}", commands=asking.commands)
     return Finding(
-        covers=f"{asking.own.package}, {', '.join(asking.own.methods)} on {', '.join(systems)}{beside}",
+        covers=f"{asking.own.package}, {', '.join(asking.own.methods)} on {', '.join(systems)}",
         failures=tuple(failures),
         evidence=tuple(evidence),
         gaps=tuple(gaps),

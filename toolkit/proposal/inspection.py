@@ -63,12 +63,11 @@ class PackageInspection(Struct, frozen=True, kw_only=True):
 def working_methods(tree: Path, package: str, file: FileBindings, names: Sequence[str]) -> Methods:
     """Try the override methods of a package in a whole nixpkgs: one works if its replacement appears in the build."""
     question = LiftQuestion(package=package, methods=questions(file, names))
-    with sealed(seconds=limits.seconds(limits.TOGETHER_SECONDS)):
-        answers = ((system, ask(tree, tree, system, [question])[0]) for system in SYSTEMS)
-        known = (each for each in answers if each[1].before is not None or each[1].limited)
-        system, answer = next(known, (SYSTEMS[0], None))
-        if answer is None:
-            return Methods(methods={}, reason=f"does not evaluate: {why_not(tree, SYSTEMS[0], package)}")
+    answers = ((system, ask(tree, tree, system, [question])[0]) for system in SYSTEMS)
+    known = (each for each in answers if each[1].before is not None or each[1].limited)
+    system, answer = next(known, (SYSTEMS[0], None))
+    if answer is None:
+        return Methods(methods={}, reason=f"does not evaluate: {why_not(tree, SYSTEMS[0], package)}")
     if answer.limited:
         return Methods(methods={}, reason=answer.error, limited=True)
     effects = {key: method.after.effect for key, method in answer.methods.items()}

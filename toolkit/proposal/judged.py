@@ -3,9 +3,8 @@
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from threading import Lock
 
-from msgspec import Struct, field
+from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit.judge import SYSTEMS, JudgeRequest, judge
@@ -47,16 +46,10 @@ class Judging(Struct, frozen=True, kw_only=True, eq=False, dict=True):
     systems: tuple[str, ...]
     named: tuple[str, ...] = ("--patch", "upstream.diff")
     updated: tuple[str, ...] = ()
-    _lock: Lock = field(default_factory=Lock)
-
-    @property
-    def judgement(self) -> Judgement:
-        """The judge's result."""
-        with self._lock:
-            return self._judgement
 
     @cached_property
-    def _judgement(self) -> Judgement:
+    def judgement(self) -> Judgement:
+        """The judge's result."""
         return judge(self.change, JudgeRequest(systems=self.systems), progress=Silence())
 
     @property

@@ -76,7 +76,7 @@ class Leaf(ABC, Generic[C]):
         """Return someone else's change of the target's file."""
 
     @abstractmethod
-    def changed(self, series: C, content: bytes, *, progress: Progress) -> C:
+    def changed(self, series: C, content: bytes) -> C:
         """Return the series with another content of the last commit, from any author.
 
         Raise NixSyntaxError or RefusalError for a file of a different kind.

@@ -8,9 +8,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
-from functools import partial
 from pathlib import Path
-from threading import Lock
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -31,9 +29,6 @@ EXPRESSION = EXPRESSIONS / "lifted.nix"
 _SECONDS = 180.0
 
 UNREACHED = "no override has an effect here"
-UNUSED = f"{UNREACHED}: by default, the package is not built with it on these systems"
-UNSEEN = f"{UNREACHED}: the package is built with it, but its builder does not see what overrideAttrs replaces"
-NOWHERE = (UNREACHED, UNUSED, UNSEEN)
 """The message about a lift without effect on the systems that were tried; it may have one elsewhere."""
 IN_PART = "an override reaches a part of the uses alone: the replaced package is still built in"
 UNFOLLOWED = "an override of src or version does not reach what takes it from the package"
@@ -75,8 +70,7 @@ class Method(Struct, frozen=True, kw_only=True):
 
     `old`, `new` and `gives` are the derivations of the part, its replacement, and the package with that; or None.
     `named`: the package has some attribute of the name, of which `held` is the derivation. `shown`: other attributes
-    differ with the replacement. `way` lists the names from the package to the replaced part. If the replacement has no
-    effect, `built` shows whether the package is built with the part.
+    differ with the replacement. `way` lists the names from the package to the replaced part.
     """
 
     there: bool
@@ -88,7 +82,6 @@ class Method(Struct, frozen=True, kw_only=True):
     shown: bool = False
     effect: Effect = Effect.NONE
     way: tuple[str, ...] = ()
-    built: bool | None = None
 
     @property
     def has_effect(self) -> bool:
@@ -133,10 +126,9 @@ class Bump(Struct, frozen=True, kw_only=True):
 class Derivations(Struct, frozen=True, kw_only=True):
     """The derivations of a package before and after, None if one does not evaluate, and its methods by name.
 
-    `error` is the line with the reason for the evaluation's end, at one of our limits if `limited`; `refuses_function`
-    shows whether a function stood in place of a set, `places` are the changed tree's files in Nix's trace. `marks` are
-    the attributes of meta for which Nix refuses the package, or an insecure or unfree one that it or one beside it is
-    made with, unless told otherwise. `bump` is None if a new version does not change the source.
+    `error` is the line with the reason for the evaluation's end, at one of our limits if `limited`. `marks` are the
+    attributes of meta for which Nix refuses the package, or an insecure or unfree one that it or one beside it is made
+    with, unless told otherwise. `bump` is None if a new version does not change the source.
     """
 
     before: str | None = None
@@ -144,8 +136,6 @@ class Derivations(Struct, frozen=True, kw_only=True):
     methods: dict[str, ChangedMethod]
     error: str | None = None
     limited: bool = False
-    refuses_function: bool = False
-    places: tuple[str, ...] = ()
     marks: tuple[str, ...] = ()
     bump: Bump | None = None
 
@@ -163,29 +153,26 @@ LIFTED = LiftVerdict(outcome="lifted")
 def judge(answers: Sequence[Derivations]) -> LiftVerdict | None:
     """Judge a lift by Nix's answers on several systems: each method must have an effect on one of them."""
     verdicts = [found for answer in answers if (found := verdict(answer)) is not None]
-    wrong = next((found for found in verdicts if found.outcome != "lifted" and found.why not in NOWHERE), None)
+    wrong = next((found for found in verdicts if found.outcome != "lifted" and found.why != UNREACHED), None)
     return wrong or next((found for found in verdicts if found.outcome == "lifted"), verdicts[0] if verdicts else None)
 
 
 def verdict(answer: Derivations) -> LiftVerdict | None:
     """Judge a lift by Nix's answer; None if the package did not evaluate before, so nothing can be concluded."""
     if answer.error is not None:
-        if answer.refuses_function:
+        if program.GOT_FUNCTION in answer.error:
             return LiftVerdict(outcome="refused", why=NO_FUNCTION)
         fact = "the changed package was not judged" if answer.limited else "once changed, it does not evaluate"
         return LiftVerdict(outcome="failed", why=f"{fact}: {_in_tree(answer.error)}")
     if answer.before is None:
         return None
     methods = answer.methods.values()
-    nowhere = [method.after.built for method in methods if not method.after.has_effect]
     faults = {
         ("failed", "the derivation differs"): answer.after != answer.before,
         ("failed", "the attribute is not there"): not all(method.after.there for method in methods),
         ("refused", "a different attribute of the package has the name"): any(method.hides for method in methods),
         ("refused", IN_PART): any(method.after.effect is Effect.PARTLY for method in methods),
-        ("refused", UNSEEN): True in nowhere,
-        ("refused", UNUSED): False in nowhere,
-        ("refused", UNREACHED): bool(nowhere),
+        ("refused", UNREACHED): not all(method.after.has_effect for method in methods),
         ("refused", UNFOLLOWED): not all(reached for method in methods for reached in method.follows.values()),
     }
     outcome, why = next((fault for fault, holds in faults.items() if holds), ("lifted", ""))
@@ -309,9 +296,7 @@ def _judged(method: Method, path: tuple[str, ...], package: str | None, store: D
         return replace(method, effect=Effect.UNKNOWN)
     try:
         effect, way = _effect(method, path, package, store)
-        old = method.old if effect is Effect.INEFFECTIVE else None
-        built = bool(store.way(package, old.__eq__)) if old is not None else None
-        return replace(method, effect=effect, way=tuple(store[each].name for each in way), built=built)
+        return replace(method, effect=effect, way=tuple(store[each].name for each in way))
     except ToolkitError:
         # What a package calls its derivation need not be one.
         return replace(method, effect=Effect.UNKNOWN)
@@ -323,7 +308,7 @@ def _effect(
     """Return what a replacement comes to, and the way from the package with it to what it is for."""
     new, old, gives = method.new, method.old, str(method.gives)
     # A file may change what it is given.
-    if gives == package or (new is not None and not store.way(gives, partial(_is_called, store, store[new].name))):
+    if gives == package or (new is not None and not store.way(gives, lambda path: store[path].name == store[new].name)):
         return Effect.INEFFECTIVE, ()
     way: tuple[str, ...] = ()
     if old is not None:
@@ -331,10 +316,6 @@ def _effect(
     elif path[0] == "override" and not _loses(store, package, gives):
         way = (gives,)
     return (Effect.PARTLY, way) if way else (Effect.WORKS, ())
-
-
-def _is_called(store: DerivationStore, name: str, path: str) -> bool:
-    return store[path].name == name
 
 
 def _loses(store: DerivationStore, before: str, after: str) -> bool:
@@ -369,40 +350,27 @@ def _failed(
             each = [replace(question, methods={name: path}) for name, path in question.methods.items()]
             found = ask(before, after, system, each, allowed=allowed)
             return replace(plain, methods={name: method for one in found for name, method in one.methods.items()})
-    places = re.findall(rf"{re.escape(str(after))}/(\S+?\.nix)\b", error.stderr)
     limited = program.reached_limit(error)
-    return Derivations(
-        methods={},
-        error=program.at_limit(error) if limited else program.reason(error),
-        limited=limited,
-        refuses_function=program.refuses_function(error),
-        places=tuple(dict.fromkeys(places)),
-    )
+    return Derivations(methods={}, error=program.at_limit(error) if limited else program.reason(error), limited=limited)
 
 
-_TOGETHER = 2
+TOGETHER = 2
 """Evaluations at a time."""
-
-_AT_ONCE = 12
-"""Packages in one evaluation."""
 
 
 class Asking(Struct, frozen=True, kw_only=True, eq=False):
     """The questions to Nix about a lifted package's override methods, on each system.
 
-    `trees` are the roots of the trees before and after; the second also has the changes of the packages `beside` this
-    one. All claims share the answers.
+    `trees` are the roots of the trees before and after. All claims share the answers.
     """
 
     trees: tuple[Path, Path]
     own: LiftQuestion
     systems: tuple[str, ...]
-    beside: tuple[str, ...] = ()
     known: dict[str, Derivations] = field(default_factory=dict[str, Derivations])
     """Nix's answers by system, as far as it was asked."""
     late: list[Derivations] = field(default_factory=list[Derivations])
     """The answer on all further systems once the package has used up its time limit."""
-    _lock: Lock = field(default_factory=Lock)
 
     @property
     def commands(self) -> tuple[str, ...]:
@@ -425,8 +393,8 @@ class Asking(Struct, frozen=True, kw_only=True, eq=False):
 
     def answers(self) -> Mapping[str, Derivations]:
         """Return Nix's answers by system."""
-        with self._lock, process.ending_together():
-            return dict(zip(self.systems, side_by_side(self.answer, self.systems, jobs=_TOGETHER), strict=True))
+        with process.ending_together():
+            return dict(zip(self.systems, side_by_side(self.answer, self.systems, jobs=TOGETHER), strict=True))
 
     def judged(self) -> LiftVerdict | None:
         """Judge the lift by the first system that decides it; None if the package evaluates on none."""
@@ -434,7 +402,7 @@ class Asking(Struct, frozen=True, kw_only=True, eq=False):
         for system in self.systems:
             asked.append(self.answer(system))
             said = judge(asked)
-            if said is not None and said.why not in NOWHERE:
+            if said is not None and said.why != UNREACHED:
                 break
         return judge(asked)
 
@@ -450,26 +418,3 @@ class Asking(Struct, frozen=True, kw_only=True, eq=False):
 
     def _methods(self) -> Iterator[tuple[str, ChangedMethod]]:
         return (each for answer in self.known.values() for each in answer.methods.items())
-
-    def holds(self) -> bool:
-        """Return whether the verdict over all systems is that the lift is right."""
-        return judge([*self.answers().values()]) == LIFTED
-
-
-def ask_about(askings: Sequence[Asking]) -> None:
-    """Ask about packages that share their trees: on each system in as few evaluations as memory allows."""
-
-    def answer(part: tuple[str, Sequence[Asking]]) -> None:
-        system, those = part
-        answers = ask(*those[0].trees, system, [each.own for each in those])
-        for each, found in zip(those, answers, strict=True):
-            each.known[system] = found
-
-    parts = [
-        (system, those[begin : begin + _AT_ONCE])
-        for system in dict.fromkeys(system for each in askings for system in each.systems)
-        for those in [[each for each in askings if system in each.systems]]
-        for begin in range(0, len(those), _AT_ONCE)
-    ]
-    with process.ending_together():
-        side_by_side(answer, parts, jobs=_TOGETHER)

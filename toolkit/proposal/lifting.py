@@ -18,10 +18,9 @@ from toolkit.lift.bindings import (
     find,
     only_names,
     own_attribute,
-    shown_attributes,
     source_argument,
 )
-from toolkit.lift.candidates import candidates
+from toolkit.lift.candidates import file_bindings, questions
 from toolkit.lift.locating import SYSTEMS
 from toolkit.lift.plan import FOLLOWED, Design, LiftWay
 from toolkit.lift.rewriting import Lifted, lift
@@ -97,12 +96,11 @@ class Lifts(Leaf[LiftCase]):
             progress=progress,
         )
 
-    def changed(self, series: LiftCase, content: bytes, *, progress: Progress) -> LiftCase:
+    def changed(self, series: LiftCase, content: bytes) -> LiftCase:
         """Return the series with another last content, in newly laid out trees."""
         *earlier, last = series.commits
         lifted = replace(series.lifted, text=content.decode(errors="replace"))
         commits = (*earlier, replace(last, after=content))
-        del progress
         return series_in(series.opened, series.steps, commits, lifted, series.judging.change.base)
 
     def claims(self, series: LiftCase) -> tuple[Claim[LiftCase], ...]:
@@ -208,9 +206,8 @@ def _working(
     The methods in the file come first, then an attribute and an argument; a method that worked before does not count.
     If none works, return the first.
     """
-    shape = read(Tree(content.decode(), name=str(target.file)))
-    likely = {name: candidates(name, (shown.path for shown in shown_attributes(shape, name))) for name in names}
-    tries = {f"{name}.{index}": path for name, paths in likely.items() for index, path in enumerate(paths)}
+    file = file_bindings(content)
+    tries = questions(file, names)
     trial = Asking(trees=roots, own=LiftQuestion(package=target.package, methods=tries), systems=systems)
     working = {
         tries[key]
@@ -218,9 +215,7 @@ def _working(
         for key, method in answer.methods.items()
         if method.after.has_effect and not method.hides
     }
-    return {
-        name: next((path for path in paths if path in working), next(iter(paths))) for name, paths in likely.items()
-    }
+    return {name: next((path for path in file.paths(name) if path in working), file.paths(name)[0]) for name in names}
 
 
 def _named(change: ChangeRequest) -> tuple[str, ...]:

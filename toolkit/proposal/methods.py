@@ -7,12 +7,13 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
-from toolkit import files
-from toolkit.lift.candidates import OVERRIDE, candidates
+from toolkit import files, process
+from toolkit.lift.candidates import OVERRIDE, candidates, question_name
 from toolkit.nix.attributes import spine
 from toolkit.nix.scope import bound_names
 from toolkit.nix.tree import Tree
-from toolkit.proposal.lifted import Asking, ChangedMethod, Derivations, Effect, LiftQuestion, ask, ask_about, command
+from toolkit.parallel import side_by_side
+from toolkit.proposal.lifted import TOGETHER, Asking, ChangedMethod, Derivations, Effect, LiftQuestion, ask, command
 from toolkit.proposal.prove import Finding
 
 FORMS = (
@@ -54,13 +55,10 @@ class MethodTrial(Struct, frozen=True, kw_only=True, eq=False):
 
 
 def tried(
-    trees: tuple[Path, Path],
-    packages: Sequence[str],
-    parts: Mapping[str, Sequence[str]],
-    systems: tuple[str, ...],
+    trees: tuple[Path, Path], packages: Sequence[str], parts: Mapping[str, Sequence[str]], systems: tuple[str, ...]
 ) -> MethodTrial:
     """Try the usual override methods of parts, and if none works, the arguments that may be there for one."""
-    methods = {_key(name, path): path for name in parts for path in candidates(name, ())}
+    methods = {question_name(name, path): path for name in parts for path in candidates(name, ())}
     askings = _asked(trees, packages, methods, systems)
     named = {name: _named(askings, name) for name in parts}
     works = {
@@ -108,7 +106,7 @@ def chosen(trial: MethodTrial, parts: Iterable[str]) -> tuple[Asking, ...]:
         own = LiftQuestion(package=each.own.package, methods=methods)
         found.append(Asking(trees=each.trees, own=own, systems=each.systems))
         for system, answer in each.answers().items():
-            known = {name: answer.methods.get(_key(name, path)) for name, path in methods.items()}
+            known = {name: answer.methods.get(question_name(name, path)) for name, path in methods.items()}
             answers = {name: method for name, method in known.items() if method is not None}
             found[-1].known[system] = replace(answer, methods=answers)
     return tuple(found)
@@ -125,10 +123,6 @@ def _first(trial: MethodTrial, name: str) -> tuple[str, ...]:
     return next(iter([*(path for path in works if path not in trial.worked), *works, *new]), (name,))
 
 
-def _key(name: str, path: Sequence[str]) -> str:
-    return f"{name} {'.'.join(path)}"
-
-
 def _asked(
     trees: tuple[Path, Path],
     packages: Sequence[str],
@@ -137,17 +131,19 @@ def _asked(
     *,
     hidden: bool = False,
 ) -> list[Asking]:
+    """Ask about all packages in one evaluation for each system."""
     own = [LiftQuestion(package=package, methods=methods, hidden=hidden) for package in packages]
-    askings = [Asking(trees=trees, own=each, systems=systems) for each in own]
-    ask_about(askings)
-    return askings
+    with process.ending_together():
+        answers = side_by_side(lambda system: ask(*trees, system, own), systems, jobs=TOGETHER)
+    known = (dict(zip(systems, each, strict=True)) for each in zip(*answers, strict=True))
+    return [Asking(trees=trees, own=each, systems=systems, known=found) for each, found in zip(own, known, strict=True)]
 
 
 def _answers(askings: Iterable[Asking], name: str, path: Sequence[str]) -> Iterator[tuple[Asking, str, ChangedMethod]]:
     """Yield the answers about a method, behind the package and the system."""
     for each in askings:
         for system, answer in each.answers().items():
-            if (method := answer.methods.get(_key(name, path))) is not None:
+            if (method := answer.methods.get(question_name(name, path))) is not None:
                 yield each, system, method
 
 

@@ -2,9 +2,7 @@
 
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from contextvars import copy_context
 from enum import StrEnum
 from math import inf
 from pathlib import Path
@@ -13,11 +11,12 @@ from typing import Generic, TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from toolkit import inside, parallel, process
+from toolkit import inside, process
 from toolkit.errors import CommandError, FullError, NotRunError, ToolkitError, UsageError
 from toolkit.model import Progress, Proof, Proposal, Status, Tier
 from toolkit.nix import limits, program
 from toolkit.nix.limits import sealed
+from toolkit.parallel import side_by_side
 
 C_contra = TypeVar("C_contra", bound="Case[Stage]", contravariant=True)
 
@@ -85,21 +84,21 @@ def run(
     running programs.
     """
     known = [claim.name for claim in claims]
-    for name in names:
-        if name not in known:
-            raise UsageError(f"proof: '{name}' is unknown", hint=f"known proofs are {', '.join(known)}")
+    if unknown := [name for name in names if name not in known]:
+        raise UsageError(f"proof: '{unknown[0]}' is unknown", hint=f"known proofs are {', '.join(known)}")
     chosen = [claim for claim in claims if not names or claim.name in names]
     beside = [claim for claim in chosen if claim.tier is Tier.TREE and not claim.alone]
-    proofs: list[Proof] = []
-    with ThreadPoolExecutor(max_workers=max(len(beside), 1)) as pool, process.ending_together():
+    with process.ending_together():
         end = time.monotonic() + limits.seconds(limits.TOGETHER_SECONDS) if case.bounded else inf
-        running = {claim.name: pool.submit(copy_context().run, _prove, claim, case, end) for claim in beside}
-        for claim in (*beside, *(claim for claim in chosen if claim not in beside)):
+        for claim in beside:
             progress.step(f"proving {claim.name}")
-            proof = parallel.result_of(running[claim.name]) if claim.name in running else _prove(claim, case)
-            asked = proof.asked or claim.name in names or claim.tier is Tier.BUILD
-            proofs.append(replace(proof, asked=asked))
-    return tuple(sorted(proofs, key=lambda proof: known.index(proof.name)))
+        proofs = side_by_side(lambda claim: _prove(claim, case, end), beside)
+        for claim in (claim for claim in chosen if claim not in beside):
+            progress.step(f"proving {claim.name}")
+            proofs.append(_prove(claim, case))
+    asked = {*names, *(claim.name for claim in chosen if claim.tier is Tier.BUILD)}
+    proofs.sort(key=lambda proof: known.index(proof.name))
+    return tuple(replace(proof, asked=proof.asked or proof.name in asked) for proof in proofs)
 
 
 def _prove(claim: Claim[C_contra], case: C_contra, end: float = inf) -> Proof:

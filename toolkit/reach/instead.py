@@ -86,21 +86,20 @@ class Way(Struct, frozen=True, kw_only=True):
 
 def names_at(place: Place | None) -> Names:
     """Return the user's names for the arguments of the functions around a line, by default nixpkgs' own."""
-    try:
-        root = Tree(files.read(Path(place.file)).decode(), name=place.file).root if place is not None else None
-    except (ToolkitError, UnicodeDecodeError):
-        root = None
-    if root is None or place is None:
+    if place is None:
         return Names()
-    pairs = [pair for node in root.walk() if _is_around(node, place.line or 0) and (pair := _arguments(node))]
+    try:
+        root = Tree(files.read(Path(place.file)).decode(), name=place.file).root
+    except (ToolkitError, UnicodeDecodeError):
+        return Names()
+    line = place.line or 0
+    functions = (node for node in root.walk() if node.kind == "function_expression")
+    around = (node for node in functions if node.line <= line <= node.line + node.text.count("\n"))
+    pairs = [pair for node in around if (pair := _arguments(node))]
     if not pairs:
         return Names()
     (final, prev), (own, before) = pairs[0], (pairs[-1] if pairs[1:] else ("self", "super"))
     return Names(final=_usable(final, prev), prev=prev, own=_usable(own, before), before=before)
-
-
-def _is_around(node: Node, line: int) -> bool:
-    return node.kind == "function_expression" and node.line <= line <= node.line + node.text.count("\n")
 
 
 def _arguments(node: Node) -> tuple[str, str] | None:
@@ -201,19 +200,13 @@ def _way(names: Names, attribute: str, template: str) -> Way:
     return Way(attribute=attribute, text=text, question=" ".join(question.split()))
 
 
-def obstacle(left: Sequence[Left], calls: Sequence[Call]) -> str:
+def obstacle(left: Sequence[Left]) -> str:
     """Return why no alternative reaches, in words."""
-    if (part := next((each.name for each in left if each.part), None)) is not None:
-        if stale := next((each.name for each in left if each.why == OLD_HASH), None):
-            return f"'{stale}' needs its new hash first: set that, and run reach again"
-        return f"'{part}' stays, and no overlay of unlet's makes it overridable"
-    if not left:
-        return "the packages are those of another set"
-    if not calls:
-        return "the call that makes the override is not seen"
-    if calls[-1].method == "override":
-        return "an override by arguments can be written in no other way"
-    return "each of those that were tried leaves something behind too, or does not evaluate"
+    if (part := next((each.name for each in left if each.part), None)) is None:
+        return "each form that was tried leaves something behind too, or does not evaluate"
+    if stale := next((each.name for each in left if each.why == OLD_HASH), None):
+        return f"'{stale}' needs its new hash first: set that, and run reach again"
+    return f"'{part}' stays, and no overlay of unlet's makes it overridable"
 
 
 def _rehashed(downloads: Sequence[Sequence[str]], names: Names, moved: Sequence[str] = ()) -> Iterator[str]:

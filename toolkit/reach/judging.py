@@ -9,15 +9,7 @@ from msgspec.structs import replace
 from toolkit.model import Progress
 from toolkit.nix.program import quoted
 from toolkit.reach import instead, rules
-from toolkit.reach.answers import (
-    Listed,
-    Look,
-    Named,
-    Pair,
-    Place,
-    Shown,
-    Taken,
-)
+from toolkit.reach.answers import Listed, Look, Named, Pair, Place, Shown, Taken
 from toolkit.reach.effects import Brought, Left, Outcome, Override, together
 from toolkit.reach.instead import Names
 from toolkit.reach.listing import Listing, status_of
@@ -94,7 +86,7 @@ class Judge:
                 self._sets.begin()
                 members.append(self._override(member, self._judged(member)))
         if not found.members or found.package or not subject.named.known:
-            verdict = self._whole(whole, found)
+            verdict = self._judged(whole) if found.package else self._unlike(whole, found.old, found.new)
             # An interpreter that only carries other packages is none of them.
             if not found.members or verdict.status is not Outcome.NO_EFFECT:
                 yield self._override(whole, verdict)
@@ -119,26 +111,21 @@ class Judge:
             self._slow.add(scope)
             self._sets.begin()
 
-    def _whole(self, asked: ScopedPath, look: Look) -> Override:
-        if look.package:
-            return self._judged(asked)
-        if look.old == "nothing":
+    def _unlike(self, asked: ScopedPath, old: str, new: str) -> Override:
+        """Judge two values by their kinds, of which at most one is a package."""
+        if old == "nothing":
             return Override(status=Outcome.NEW)
-        if look.new not in {look.old, "function"}:
+        # The old package may fail.
+        if new == "package" or new not in {old, "function"}:
             return Override(status=Outcome.REACHES)
-        return self._alike(asked, look.new)
-
-    def _alike(self, asked: ScopedPath, kind: str) -> Override:
-        """Judge two values of a kind that are no packages."""
-        within = self._within(asked) if kind == "set" else None
-        if within is not None:
+        if new == "set" and (within := self._within(asked)) is not None:
             return within
         equal = self._sets.ask(f"equal {asked.call}", bool)
         if equal is True:
             return _ALREADY
-        if kind in {"value", "set"} and equal is False:
+        if new in {"value", "set"} and equal is False:
             return Override(status=Outcome.REACHES)
-        return Override(status=Outcome.UNKNOWN, reason=f"is a {kind}, not a package")
+        return Override(status=Outcome.UNKNOWN, reason=f"is a {new}, not a package")
 
     def _within(self, asked: ScopedPath) -> Override | None:
         """Judge a set by the packages in it that differ, the first of very many; None if all are the same."""
@@ -189,8 +176,7 @@ class Judge:
         if isinstance(pair, EvaluationError):
             return self._failure(asked.subject, pair)
         if pair.old.drv is None or pair.new.drv is None:
-            is_set = pair.old.kind == pair.new.kind == "set"
-            return self._alike(asked, "set") if is_set else _unlike(pair)
+            return self._unlike(asked, pair.old.kind, pair.new.kind)
         case = self._others.case(asked, pair)
         old, new = case.old, case.new
         # The places of outputs that are addressed by their content are not known.
@@ -265,7 +251,7 @@ class Judge:
         if rest and None not in others:
             others.append(self._beside(asked, rest, names))
         other = "\n".join(filter(None, others)) or None
-        reason = None if other is not None else f"no way found, because {instead.obstacle(left, case.calls)}"
+        reason = None if other is not None else f"no way found, because {instead.obstacle(left)}"
         return Override(status=Outcome.IN_PART, left=left + rest, reason=reason, instead=other)
 
     def _beside(self, asked: ScopedPath, rest: Sequence[Left], names: Names) -> str | None:
@@ -348,12 +334,3 @@ def _names(subject: Listed, place: Place | None) -> Names:
     if subject.overlay.option is not None:
         return instead.Names(final="pkgs", prev="pkgs", option=subject.overlay.option)
     return instead.names_at(place)
-
-
-def _unlike(pair: Pair) -> Override:
-    """Judge a pair with at most one package in it."""
-    if pair.old.kind == "nothing":
-        return Override(status=Outcome.NEW)
-    if pair.new.kind == "function" or (pair.new.drv is None and pair.old.kind == pair.new.kind):
-        return Override(status=Outcome.UNKNOWN, reason=f"is a {pair.new.kind}, not a package")
-    return Override(status=Outcome.REACHES)

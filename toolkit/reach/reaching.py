@@ -55,20 +55,16 @@ def reach(request: ReachRequest, *, progress: Progress) -> Reach:
         root = _nixpkgs(request, progress)
         results = [_on(system, root, groups, request, progress) for system in request.systems or ("",)]
     overrides = tuple(each for result in results for each in result.overrides)
-    _ensure_found(overrides, request.only)
+    found = [name for name in request.only for each in overrides if f"{each.attribute}.".startswith(f"{name}.")]
+    missing = next((name for name in request.only if name not in found), None)
+    # What could not be read may have the attribute.
+    if missing is not None and len(overrides) == len(found):
+        raise ToolkitError(f"{missing}: no overlay here sets it", hint="leave out --only to see all overrides")
     return Reach(
         nixpkgs=str(root),
         overrides=tuple(replace(each, file="-") if each.file == str(given) else each for each in overrides),
         warnings=tuple(dict.fromkeys(each for result in results for each in result.warnings)),
     )
-
-
-def _ensure_found(overrides: Sequence[Override], only: Sequence[str]) -> None:
-    """Raise ToolkitError for an attribute that no overlay has, if all could be read."""
-    found = [name for name in only for each in overrides if f"{each.attribute}.".startswith(f"{name}.")]
-    missing = next((name for name in only if name not in found), None)
-    if missing is not None and len(overrides) == len(found):
-        raise ToolkitError(f"{missing}: no overlay here sets it", hint="leave out --only to see all overrides")
 
 
 def _groups(request: ReachRequest) -> Iterator[Path | list[OverlaySource]]:
@@ -89,9 +85,9 @@ def _source(request: ReachRequest) -> SourceRequest:
     """Return the nixpkgs that is named, else that of a flake's lock, else <nixpkgs>."""
     source = request.source
     if source.nixpkgs is None and source.rev is None:
-        lock = next((place for path in request.paths if (place := _lock(path)).is_file()), None)
-        nixpkgs = str(lock) if lock is not None else _SEARCHED
-        source = SourceRequest(nixpkgs=nixpkgs, offline=source.offline)
+        directories = (path.parent if path.is_file() else path for path in request.paths)
+        lock = next((str(each / "flake.lock") for each in directories if (each / "flake.lock").is_file()), _SEARCHED)
+        source = SourceRequest(nixpkgs=lock, offline=source.offline)
     named = source.nixpkgs or ""
     is_lock = any(Path(each).expanduser().is_file() for each in (named, named.rpartition("#")[0]) if each)
     return replace(source, offline=True, pinned=True) if request.sealed and is_lock else source
@@ -109,10 +105,6 @@ def _nixpkgs(request: ReachRequest, progress: Progress) -> Path:
         else:
             raise
         raise ToolkitError(message, hint=hint) from error
-
-
-def _lock(path: Path) -> Path:
-    return (path.parent if path.is_file() else path) / "flake.lock"
 
 
 def _apart(overrides: Sequence[Override], known: Sequence[Override], label: str) -> Iterator[Override]:

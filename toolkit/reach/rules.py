@@ -37,7 +37,6 @@ DEPENDENCIES = (
 )
 """Variables with what is downloaded for, or made of, the source."""
 
-_STORE = re.compile(r"/nix/store/[0-9a-z]{32}-[^\s:\"']+")
 _PRECISE = 2
 _REGISTRY = re.compile(r"\bnuget\b")
 
@@ -140,20 +139,13 @@ def stale_download(case: Overridden) -> Iterator[Left]:
     gone = {each.hash: each for each in map(case.store.__getitem__, before - after) if each.hash}
     sources = {case.source(case.old), case.source(case.new)}
     source = case.store.maker(case.new, case.source(case.new))
-    for path in sorted(after - before):
-        each = case.store[path]
+    for each in map(case.store.__getitem__, sorted(after - before)):
         old = gone.get(each.hash)
-        if (
-            not each.hash
-            or old is None
-            or each.hash in case.written
-            or sources & {*each.outputs.values()}
-            or old.path == each.path
-        ):
+        if old is None or each.hash in case.written or sources & {*each.outputs.values()}:
             continue
         is_made_of_it = source is not None and source.path in each.inputs
         if is_made_of_it or (each.name != old.name and case.new.pname in each.name):
-            way = case.names_of(case.store.way(case.new.path, path.__eq__))
+            way = case.names_of(case.store.way(case.new.path, each.path.__eq__))
             yield Left(name=each.name, way=way, why=OLD_HASH)
 
 
@@ -162,12 +154,8 @@ def old_version(case: Overridden) -> Iterator[Left]:
     version = case.old.version
     if not case.version_changes or len(version) < FEWEST or "." not in version:
         return
-    pattern = re.compile(rf"(?<![\d.]){re.escape(version)}(?![\d.]|\d)")
-    same = [
-        path
-        for path in case.new.inputs
-        if path in case.old.inputs and pattern.search(case.store[path].name) is not None
-    ]
+    pattern = re.compile(rf"(?<![\d.]){re.escape(version)}(?![\d.])")
+    same = [path for path in case.new.inputs if path in case.old.inputs and pattern.search(case.store[path].name)]
     known: Mapping[str, str] = case.top([case.store[path].pname for path in same]) if same else {}
     # go 1.26.4 beside gitea 1.26.4 is an outsider.
     outsiders = case.outsiders(same)
@@ -195,19 +183,14 @@ def old_download(case: Overridden) -> Iterator[Left]:
 
 def old_package(case: Overridden) -> Iterator[Left]:
     """Yield the package's own dependency if a variable is set to a different package of that name."""
-    inputs = {each.path: each for each in map(case.store.__getitem__, case.new.inputs)}
-    old = case.old.environment
+    same = [case.store[path] for path in case.new.inputs if path in case.old.inputs]
     for name in case.changed:
-        places = _STORE.findall(case.new.environment[name])
-        if len(places) != 1 or case.new.environment[name] != places[0] or name in {"src", "stdenv"}:
+        value = case.new.environment[name]
+        given = case.store.maker(case.new, value) if value and name not in {"src", "stdenv"} else None
+        if given is None:
             continue
-        given = case.store.maker(case.new, places[0])
-        if given is None or old.get(name) == places[0]:
-            continue
-        for each in inputs.values():
-            if each.path == given.path or each.path not in case.old.inputs or each.hash:
-                continue
-            if each.pname in {given.pname, name}:
+        for each in same:
+            if each.path != given.path and not each.hash and each.pname in {given.pname, name}:
                 why = f"'{name}' is replaced, and the build still has the package's own"
                 yield Left(name=each.name, way=(case.new.name, each.name), why=why, part=True)
 
@@ -216,18 +199,9 @@ def old_argument(case: Overridden) -> Iterator[Left]:
     """Yield the old value of an argument that is still in the build."""
     packages = {name: path for call in case.calls if call.method == "override" for name, path in call.packages.items()}
     names = [name for call in case.calls if call.method == "override" for name in call.names if name != "stdenv"]
-    if not names:
-        return
-    before = case.top(names)
-    fresh = case.store.closure(case.new.path) - case.store.closure(case.old.path)
-    for name in names:
-        old = before.get(name)
-        given = packages.get(name)
-        if old is None or given == old or old not in case.old.inputs:
-            continue
-        within = case.store.closure(given) if given is not None else frozenset[str]()
-        holders = {path for path in fresh - within if old in case.store[path].inputs}
-        if case.new.path in holders:
+    same = {*case.old.inputs} & {*case.new.inputs}
+    for name, old in case.top(names).items() if names else ():
+        if old in same and old != packages.get(name):
             why = f"the argument '{name}' is replaced, and the build still has the old one"
             yield Left(name=case.store[old].name, way=case.names_of((case.new.path, old)), why=why)
 

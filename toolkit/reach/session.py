@@ -13,7 +13,6 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Self, TypeVar
 
 from msgspec.structs import replace
@@ -119,25 +118,18 @@ class Session:
             thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._close()
 
     def ask(self, question: str, kind: type[T]) -> T | EvaluationError:
         """Return the answer to an expression, which must print it with `say`, or the reason for having none."""
         if time.monotonic() >= self._deadline:
             return self._late("")
-        answer = self._attempt(question, kind)
-        # What was answered before may have taken the memory.
-        is_full = isinstance(answer, EvaluationError) and answer.is_limit and self._has_room
-        return self._attempt(question, kind) if is_full else answer
-
-    def _attempt(self, question: str, kind: type[T]) -> T | EvaluationError:
         try:
             return documents.convert(self._asked(question), kind, document="Nix's answer")
         except EvaluationError as error:
-            return error
+            # What was answered before may have taken the memory.
+            return self.ask(question, kind) if error.is_limit and self._has_room else error
 
     def known(self, question: str, kind: type[T], otherwise: T) -> T:
         """Return Nix's answer, or another one if it has none."""

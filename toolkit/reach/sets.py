@@ -45,9 +45,8 @@ class Sets(Session):
         """Return the later overlay that sets a path itself, so that this overlay's value has no effect."""
         name, overlays = subject.name, subject.overlays
         found = self.drv(self.joint(subject), path) if subject.later else ""
-        if not found or isinstance(found, EvaluationError):
-            return None
-        if self.drv(self._without(overlays, subject.overlay, name), path) != found:
+        without = self.drv(self._without(overlays, subject.overlay, name), path) if found else None
+        if without != found:
             return None
         for later in subject.later:
             until = [each for each in overlays if each.number <= later.number]

@@ -116,8 +116,10 @@ def recorded(proposal: Proposal) -> Recipe | None:
 
 def rewritten(text: str, step: RecipeStep, *, name: str) -> str:
     """Return a file's text after a step; raise RefusalError if the rewrite does, and for a generated file."""
-    if (head := _HEAD.match(text)) is not None and _GENERATED.search(head[0]):
-        raise RefusalError(f"{name}: is generated, as its first lines say", hint="change what generates it")
+    head = _HEAD.match(text)
+    if "generated" in PurePosixPath(name).name or (head is not None and _GENERATED.search(head[0])):
+        fact = f"{name}: is generated, as its name or its first lines say"
+        raise RefusalError(fact, hint="change what generates it")
     return REWRITES[step.rewrite].make(text, name=name)
 
 
@@ -173,7 +175,8 @@ def _changing(recipe: Recipe, root: Path, directory: str, maintainer: str = "") 
         if maintainer and not maintained.search(inside.find(root, path) or b""):
             continue
         began = time.monotonic()
-        trial = _tried(recipe, root, path, names.package(path))
+        # A guess may be the name of another file's package.
+        trial = _tried(recipe, root, path, names.package(path) if names.calls(path) else str(path))
         if trial.refused is None and trial.added + trial.removed:
             yield trial
         if (seconds := time.monotonic() - began) > _SLOW_SECONDS and (left := left - seconds) <= 0:

@@ -205,11 +205,10 @@ def _bump(package: str, lifted: Lifted) -> str:
 def rehashed(name: str, holder: str, lib: str = "lib", more: str = "") -> str:
     """Return the binding that gives a download another hash, and `more`."""
     change = f"_: {{ {more}outputHash = {lib}.fakeHash; }}"
-    match name:
-        case "outputHash" | "vendorHash":
-            return f"{name} = {lib}.fakeHash;"
-        case "cargoDeps":
-            change = f"deps: {{ vendorStaging = deps.vendorStaging.overrideAttrs ({change}); }}"
+    if name in {"outputHash", "vendorHash"}:
+        return f"{name} = {lib}.fakeHash;"
+    if name == "cargoDeps":
+        change = f"deps: {{ vendorStaging = deps.vendorStaging.overrideAttrs ({change}); }}"
     return f"{name} = {holder}.{name}.overrideAttrs ({change});"
 
 

@@ -59,7 +59,7 @@ def test_rec_becomes_final_attrs_by_scope_and_nothing_else_changes() -> None:
 
 
 def test_a_let_around_the_package_stays() -> None:
-    body = "let\n  version = 2;\nin\nbuildApp rec {\n  name = lib version;\n  e = name;\n}\n"
+    body = "let\n  version = 2;\nin\nbuildApp rec {\n  name = lib version;\n  src = name;\n}\n"
     assert (
         rewritten(body) == body.replace("rec {", "(finalAttrs: {").replace("= name", "= finalAttrs.name")[:-1] + ")\n"
     )
@@ -69,6 +69,7 @@ def test_a_let_around_the_package_stays() -> None:
     ("body", "error", "fact"),
     [
         ("buildApp { a = 1; }", LayoutError, "package.nix:3:10: the package's attributes are no 'rec' set"),
+        ('buildApp rec { a = 1; e = a; src = "1"; }', LayoutError, "src takes nothing from the package's attributes"),
         ("{ a = rec { }; }", LayoutError, "package.nix:3:1: the file does not end in one builder's call"),
         ("runCommand rec { a = 1; }", LayoutError, "ends in a script or a file by 'runCommand', which has no final"),
         ("buildApp rec { doCheck = true; e = doCheck; }", RefusalError, "package.nix:3:36: 'doCheck' is used within"),
@@ -88,9 +89,9 @@ def test_a_let_around_the_package_stays() -> None:
             "package.nix:3:52: 'repo' is made with 'pname', which is computed; nixpkgs wants it written out",
         ),
         (
-            "buildApp rec { a = 1; b = fetch (finalAttrs: { c = a; }); }",
+            "buildApp rec { a = 1; src = fetch (finalAttrs: { c = a; }); }",
             None,
-            "buildApp (finalPackage: { a = 1; b = fetch (finalAttrs: { c = finalPackage.a; }); })",
+            "buildApp (finalPackage: { a = 1; src = fetch (finalAttrs: { c = finalPackage.a; }); })",
         ),
     ],
 )
@@ -121,14 +122,17 @@ def test_what_cannot_be_right_is_refused(body: str, error: type[Exception] | Non
     ],
 )
 def test_only_pname_is_written_out_and_only_where_nixpkgs_wants_it(line: str, after: str) -> None:
-    made = rewritten(f'buildApp rec {{\n  inherit (lib) y;\n  # it\n  version = "1";\n  pname = "app";\n  {line}\n}}\n')
+    own = 'inherit (lib) y;\n  # it\n  version = "1";\n  srcs = version;\n  pname = "app";'
+    made = rewritten(f"buildApp rec {{\n  {own}\n  {line}\n}}\n")
     assert f"\n  {after}\n" in made
 
 
 def test_a_program_by_a_computed_name_is_taken_from_the_final_attributes_and_a_repository_refused() -> None:
     with pytest.raises(RefusalError, match=r"^package\.nix:4:38: 'repo' is made with 'pname', which is computed"):
         rewritten("with lib;\nbuildApp rec { inherit pname; repo = pname; }")
-    made = rewritten('buildApp rec {\n  pname = "a-${lib}";\n  meta.mainProgram = pname;\n}\n')
+    made = rewritten(
+        'buildApp rec {\n  pname = "a-${lib}";\n  version = "1";\n  src = version;\n  meta.mainProgram = pname;\n}\n'
+    )
     assert "meta.mainProgram = finalAttrs.pname;" in made
 
 

@@ -239,9 +239,16 @@ def test_final_attrs_lets_an_override_of_the_version_reach_the_source(tmp_path: 
 
 
 def test_a_source_that_does_not_follow_fails_the_recipe(nixpkgs: Nixpkgs) -> None:
-    nixpkgs.edit('tag = "v${version}";', 'tag = "v3.1";', BOARD)
+    nixpkgs.edit('tag = "v${version}";', 'tag = lib.head [ "v3.1" version ];', BOARD)
     (proof,) = nixpkgs.propose("status-board", recipe="final-attrs").failed
     assert (proof.name, proof.reason) == ("source-follows", "an override of version does not change src")
+
+
+def test_a_builder_that_takes_no_function_refuses_the_recipe(nixpkgs: Nixpkgs) -> None:
+    nixpkgs.edit("let\n", "let\n  plain = given: stdenv.mkDerivation (given // { });\n", BOARD)
+    nixpkgs.edit("stdenv.mkDerivation rec {", "plain rec {", BOARD)
+    with pytest.raises(RefusalError, match="the builder takes no function of the final attributes"):
+        nixpkgs.propose("status-board", recipe="final-attrs")
 
 
 def test_more_than_ten_packages_at_once_are_refused_with_upstreams_word(nixpkgs: Nixpkgs) -> None:

@@ -7,7 +7,7 @@ from toolkit.errors import LayoutError
 from toolkit.lift.bindings import PASSTHRU
 from toolkit.lift.plan import PARAMETER, LiftPlan
 from toolkit.lift.recursion import recursive
-from toolkit.lift.rewriting import carry_out, with_parameter
+from toolkit.lift.rewriting import Lifted, carry_out, with_parameter
 from toolkit.lift.shape import read, selection
 from toolkit.lift.statements import StatementEdit
 from toolkit.lift.wanted import at, construction
@@ -19,14 +19,21 @@ from toolkit.nix.tree import Node, Tree
 def final_attrs(text: str, *, name: str) -> str:
     """Return the file's text with the builder's attributes as a function of the final ones, and no `rec`.
 
-    `name` is the file's in messages. Raise NixSyntaxError for invalid Nix, LayoutError for a file of a different shape,
-    RefusalError for a use of an attribute whose final value may differ.
+    `name` is the file's in messages. Raise NixSyntaxError for invalid Nix, LayoutError for a file of a different shape
+    or a source that takes nothing from these attributes, RefusalError for a use of one whose final value may differ.
     """
+    made = _without_rec(text, name=name)
+    if {"src", "srcs"}.isdisjoint(made.places):
+        raise LayoutError(f"{name}: src takes nothing from the package's attributes", hint="nothing to propose")
+    return made.text
+
+
+def _without_rec(text: str, *, name: str) -> Lifted:
     shape = read(Tree(text, name=name))
     call = construction(shape)
     if not recursive(call):
         raise LayoutError(f"{at(call.argument)}: the package's attributes are no 'rec' set", hint="nothing to propose")
-    return carry_out(LiftPlan(shape=shape, construction=call)).text
+    return carry_out(LiftPlan(shape=shape, construction=call))
 
 
 def final_package(text: str, *, name: str) -> str:
@@ -48,7 +55,7 @@ def final_package(text: str, *, name: str) -> str:
         fact = f"no test uses an argument '{own}'{', but for its override' * bool(parameters and tested)}"
         raise LayoutError(f"{at(call.argument)}: {fact}", hint="nothing to propose")
     if recursive(call):
-        return final_package(final_attrs(text, name=name), name=name)
+        return final_package(_without_rec(text, name=name).text, name=name)
     final = call.final.children[0].text if call.final is not None else PARAMETER
     edits = [*with_parameter(call, final), *(removal(parameters[0]) if len(within) == len(uses) else ())]
     for use in within:

@@ -304,4 +304,8 @@ def _rewritten(found: Opened, recipe: Recipe, tree: NixpkgsTree) -> LiftCase:
         require_found(found.scripts, before, text, name=str(found.target.file))
         commits.append(each.commit(before.encode(), text.encode()))
     steps = [Step(name=each.name, design=each.rewrite) for each in recipe.steps]
-    return series_in(found, steps, commits, Lifted(text=text, methods={}), tree)
+    chosen = series_in(found, steps, commits, Lifted(text=text, methods={}), tree)
+    verdict = chosen.asking.judged()
+    if verdict is not None and verdict.why == NO_FUNCTION:
+        raise RefusalError(f"{found.target.file}: {verdict.why}")
+    return chosen

@@ -54,7 +54,8 @@ def test_a_test_that_inherits_the_package_binds_it() -> None:
         ("{ b, other }: b { passthru.tests.x = other; }", "no test uses an argument 'app'$"),
         ("{ b, app }: b { passthru.updateScript = app; }", "no test uses an argument 'app'$"),
         ("{ b, app ? null }: b { passthru.tests.x = app; }", "no test uses an argument 'app'$"),
-        ("{ b, app }: b { passthru.tests.x = app.override { }; }", "an argument 'app', but for its override$"),
+        ("{ b, app }: b { passthru.tests.x = app.override { }; }", "an argument 'app', but to override it$"),
+        ("{ b, app }: b { passthru.tests.x = app.overridePythonAttrs { }; }", "'app', but to override it$"),
     ],
 )
 def test_what_is_no_use_of_the_package_by_its_name_is_refused(text: str, fact: str) -> None:

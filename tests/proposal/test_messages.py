@@ -62,6 +62,6 @@ def test_each_claim_is_a_sentence() -> None:
         "overrides": "the override functions take and give the same as before",
         "readers": "all that reads or overrides it stays the same",
         "source-follows": "an override of version changes src, which it did not before",
-        "tests-follow": "an override of version changes the tests, which it did not before",
+        "tests-follow": "an override of src changes the tests, which it did not before",
         "overlay": "the overlay gives the same derivation and overrides",
     }

@@ -40,8 +40,8 @@ def final_package(text: str, *, name: str) -> str:
     """Return the text whose tests in passthru take the package from the final attributes.
 
     `name` is the file's, whose directory names the package's own argument. A `rec` set is made plain first. Raise
-    NixSyntaxError for invalid Nix, LayoutError if no test uses the argument, RefusalError as `final_attrs` does. The
-    argument's `override` stays: callPackage adds it, and the final package has none.
+    NixSyntaxError for invalid Nix, LayoutError if no test uses the argument, RefusalError as `final_attrs` does. What
+    overrides the argument stays: callPackage adds `override`, and the final package has none.
     """
     shape = read(Tree(text, name=name))
     call, own = construction(shape), PurePosixPath(name).parent.name
@@ -50,9 +50,9 @@ def final_package(text: str, *, name: str) -> str:
     parameters = [formal for formal in every if formal is not None and formal.kind == "formal" and formal.text == own]
     tests = [node for path, node in call.attributes if path[:2] == (PASSTHRU, "tests")]
     tested = [use for use in uses if any(node.contains(use) for node in tests)]
-    within = [use for use in tested if selection(use)[:1] != ("override",)]
+    within = [use for use in tested if not any(name.startswith("override") for name in selection(use)[:1])]
     if not parameters or not within:
-        fact = f"no test uses an argument '{own}'{', but for its override' * bool(parameters and tested)}"
+        fact = f"no test uses an argument '{own}'{', but to override it' * bool(parameters and tested)}"
         raise LayoutError(f"{at(call.argument)}: {fact}", hint="nothing to propose")
     if recursive(call):
         return final_package(_without_rec(text, name=name).text, name=name)

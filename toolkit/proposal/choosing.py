@@ -294,7 +294,7 @@ def _layer(found: Opened, tree: NixpkgsTree, refusal: RefusalError, *, progress:
 
 
 def _rewritten(found: Opened, recipe: Recipe, tree: NixpkgsTree) -> LiftCase:
-    """Return the commits of a recipe; raise RefusalError for a file that it does not change."""
+    """Return the commits of a recipe; raise RefusalError for a file that it does not change, or its builder refuses."""
     commits: list[Commit] = []
     text = found.text
     for each in recipe.steps:

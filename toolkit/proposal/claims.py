@@ -138,34 +138,34 @@ def follows(case: LiftCase) -> Finding:
 
 def source_follows(case: LiftCase) -> Finding:
     """Override the package's version: its source must change, but must not have changed before the lift."""
-    return _with_version(case, ("src",))
+    return _with_another(case, "version", ("src",))
 
 
 def tests_follow(case: LiftCase) -> Finding:
-    """Override the package's version: each test that takes the final package must change, but not before."""
+    """Override the package's source: each test that takes the final package must change, but not before."""
     call = read(Tree(case.after.content.decode(), name=str(case.target))).construction
     attributes = [*call.attributes] if call is not None else []
     paths = [path for path, node in attributes if path[:2] == ("passthru", "tests") and ".finalPackage" in node.text]
     leaves = [path for path in paths if len(path) == len(("passthru", "tests", "NAME"))]
     if not leaves:
         return Finding(covers="nothing", not_run="because no test is written out in the file")
-    return _with_version(case, *leaves)
+    return _with_another(case, "src", *leaves)
 
 
-def _with_version(case: LiftCase, *paths: tuple[str, ...]) -> Finding:
-    """Override the package's version: attributes must change, but not before the commits. As they are, they stay."""
+def _with_another(case: LiftCase, given: str, *paths: tuple[str, ...]) -> Finding:
+    """Override an attribute of the package: others must change, but not before the commits. As they are, they stay."""
     before, after = case.asking.trees
     package, system = case.asking.own.package, case.asking.systems[0]
     methods = {".".join(path[-1:] if path == ("src",) else path[1:]): path for path in paths}
-    question = LiftQuestion(package=package, methods=methods, follows=dict.fromkeys(methods, ("version",)))
+    question = LiftQuestion(package=package, methods=methods, follows=dict.fromkeys(methods, (given,)))
     found = [ask(before, tree, system, [question])[0].methods for tree in (before, after)]
-    was, now = ({name: each.follows["version"] for name, each in said.items() if each.follows} for said in found)
+    was, now = ({name: each.follows[given] for name, each in said.items() if each.follows} for said in found)
     again = command(after, after, system, [question]).line
-    if not was.keys() & now.keys():
-        return Finding(covers="nothing", not_run=f"because the package or its source does not evaluate on {system}")
-    failures = [f"an override of version does not change {name}" for name, changes in now.items() if not changes]
+    failures = [f"an override of {given} does not change {name}" for name, changes in now.items() if not changes]
     failures += ["it did so before" for name, changes in was.items() if changes and name in now]
     failures += [f"{name} is another one" for name, each in found[1].items() if each.before.old != each.after.old]
+    if not failures and not was.keys() & now.keys():
+        return Finding(covers="nothing", not_run=f"because the package or its source does not evaluate on {system}")
     covers = f"{', '.join(f'{package}.{name}' for name in now)} on {system}"
     return Finding(covers=covers, failures=tuple(failures), commands=(again,))
 
@@ -292,9 +292,7 @@ CLAIMS: tuple[Claim[LiftCase], ...] = (
     _of_tree(
         "source-follows", "an override of version changes src, which it did not before", source_follows, wide=False
     ),
-    _of_tree(
-        "tests-follow", "an override of version changes the tests, which it did not before", tests_follow, wide=False
-    ),
+    _of_tree("tests-follow", "an override of src changes the tests, which it did not before", tests_follow, wide=False),
     _of_tree(
         "overlay",
         "the overlay gives the same derivation and overrides",

@@ -15,10 +15,6 @@ def test_shipped_plan_has_a_message_for_each_strategy_and_demotion() -> None:
     assert {(step.name, step.design) for step in plan.steps} == known
 
 
-def test_default_pin_is_the_newest_known_one() -> None:
-    assert patches.upstream().default_pin == patches.upstream().pins[-1].name
-
-
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -37,7 +33,7 @@ def test_default_pin_is_the_newest_known_one() -> None:
 )
 def test_wrong_field_of_the_pins_is_named(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "pins.toml"
-    path.write_text(f'remote = ""\ndefault = ""\nfile = ""\n{text}')
+    path.write_text(f'remote = ""\nfile = ""\n{text}')
     with pytest.raises(ToolkitError) as caught:
         patches.read_toml(path, Upstream)
     assert caught.value.message.startswith(f"{path}: {message}")

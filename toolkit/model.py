@@ -53,16 +53,13 @@ class Pin(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     blob: Oid | None = None
 
 
-class Upstream(
-    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"default_pin": "default", "pins": "pin"}
-):
-    """nixpkgs: its git URL, its known commits, and the name of the default one.
+class Upstream(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"pins": "pin"}):
+    """nixpkgs: its git URL, and its known commits, of which the last one is the default.
 
     `file` is the path in nixpkgs of the file whose blobs the pins record.
     """
 
     remote: str
-    default_pin: str
     file: PurePosixPath
     pins: tuple[Pin, ...]
 

@@ -25,7 +25,7 @@ def resolve(
 
     def call(*, pins: tuple[Pin, ...] = (), **fields: object) -> Source:
         remote = "http://unlet.invalid/nixpkgs.git"
-        ship(Upstream(remote=remote, default_pin="original", file=target, pins=pins))
+        ship(Upstream(remote=remote, file=target, pins=pins))
         return sources.resolve(
             SourceRequest(**fields, offline=True),  # type: ignore[arg-type] # named by each test
             target=target,

@@ -43,7 +43,7 @@ def resolve(  # noqa: PLR0913, PLR0917 - what a source is found with
         sparse: tuple[str, ...] = ("/lib/", "/gone/"),
         **fields: object,
     ) -> Source:
-        ship(Upstream(remote=url, default_pin="original", file=target, pins=pins))
+        ship(Upstream(remote=url, file=target, pins=pins))
         request = SourceRequest(**fields)  # type: ignore[arg-type] # named by each test
         return sources.resolve(request, target=target, sparse=sparse, progress=progress)
 

@@ -12,9 +12,6 @@ from toolkit.report import report
 
 SCHEMA = 4
 
-FORK = "gh repo fork --remote --remote-name fork"
-"""Adds a fork as a remote; gh takes no repository beside --remote."""
-
 
 def to_json(done: PullRequest | Removed) -> bytes:
     """Return the document; its `report` about a branch is that of `unlet propose --json`, a batch has `packages`."""
@@ -77,7 +74,9 @@ def lines(done: PullRequest) -> Iterator[str]:
         yield f"first     comment on NixOS/nixpkgs #{number}: it had the same goal, and only one of the two is needed"
     yield from (f"{name:<8}  {command}" for name, command in steps(made).items())
     if made.push is None:
-        yield f"          no remote is yours: (cd {quote(str(done.clone))} && {FORK}) makes one"
+        # gh takes no repository beside --remote.
+        fork = "gh repo fork --remote --remote-name fork"
+        yield f"          no remote is yours: (cd {quote(str(done.clone))} && {fork}) makes one"
     remove = f"unlet pr --repo {quote(str(done.clone))} --branch {quote(kept.branch)} --remove"
     yield f"undo      {remove}"
 

@@ -64,8 +64,7 @@ def _found(request: SourceRequest, wanted: commits.Wanted) -> Source:
     if request.nixpkgs is None and request.rev is not None:
         return commits.at_rev(wanted.remote, request.rev, wanted)
     if request.nixpkgs is None:
-        upstream = patches.upstream()
-        pin = next(pin for pin in upstream.pins if pin.name == upstream.default_pin)
+        pin = patches.upstream().pins[-1]
         origin = f"nixpkgs {pin.commit.short} (pin {pin.name})"
         return commits.at_commit(wanted.remote, pin.commit, wanted, origin=origin)
     return _named(request.nixpkgs, request.rev, wanted, pinned=request.pinned)

@@ -38,7 +38,7 @@ CASES: tuple[Case, ...] = (
         "broken",
         {VOMS: to("    platforms =", "    broken = true;\n    platforms =")},
         "pkgs.voms.meta.broken",
-        ("meta", "voms"),
+        ("evaluation", "voms"),
     ),
     Case(
         "fewer platforms",

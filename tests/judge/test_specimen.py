@@ -538,6 +538,23 @@ def test_nix_is_asked_why_the_first_that_no_longer_evaluate_do_not(monkeypatch: 
     assert ["gone" in str(each.after) for each in broken].count(True) == 1
 
 
+def test_a_nixpkgs_that_knows_no_arm_for_darwin_is_asked_about_the_other_one() -> None:
+    stdenv = "pkgs/stdenv/default.nix"
+    text = (specimen.path() / stdenv).read_text()
+    old = text.replace("  stdenv = {", '  stdenv = if build.system == "aarch64-darwin" then throw "unknown" else {')
+    own = (specimen.path() / NOTES).read_text()
+    changed = own.replace("echo notes", 'echo ${if stdenv.hostPlatform.isDarwin then "others" else "notes"}')
+    judgement = second({stdenv: old}, {NOTES: changed}, systems=(NATIVE, "aarch64-darwin"))
+    assert {each.system for each in judgement.differences if each.kind is Kind.DERIVATION} == {"x86_64-darwin"}
+
+
+def test_a_comment_shows_in_what_has_its_directory_for_a_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extent, "FEW_READERS", 1)
+    text = (specimen.path() / DOCKER).read_text().replace("-DMINIMAL=ON", "-DSOURCE=${./.}")
+    judgement = second({DOCKER: text}, {DOCKER: f"{text}# The end.\n"})
+    assert serious(judgement) == {"change derivation docker"}
+
+
 def test_a_change_of_the_library_is_unknown() -> None:
     judgement = judged({LIB: ("let\n", "let\n  unlet = 1;\n")})
     assert [gap.what for gap in judgement.unknown] == [LIB]

@@ -204,8 +204,11 @@ class Extent:
                     self.audience.add_tests(file)
                 continue
             found, is_all = candidates(file, self.record.maps)
-            if file.equal and (is_all or len(found) > FEW_READERS):
+            if file.equal and is_all:
                 continue
+            if file.equal:
+                # A comment shows only in what has the directory for its source.
+                found = {*mapping.shortest(found)[:FEW_READERS]}
             if is_all and (file.rest or file.path not in {mapping.ALL_PACKAGES, mapping.ALIASES}):
                 general.add(file.path)
                 found |= _functions(file)

@@ -15,7 +15,7 @@ from toolkit.judge.mapping import AttrPath
 from toolkit.judge.record import STATIC, Record
 from toolkit.text import counted, few
 
-_OTHER_DARWIN = "x86_64-darwin"
+_DARWIN, _OTHER_DARWIN = "aarch64-darwin", "x86_64-darwin"
 MOST = 1200
 MOST_DEEP = 400
 """The limit of attributes that are evaluated on more than one system."""
@@ -104,6 +104,16 @@ class Made:
         # What reads all that is asked about natively, and has a time as well.
         with self._sides.times.sharing(_SHARE):
             self._record.compare(asked)
+        packages = self._record.packages(asked.get(_DARWIN, ()))
+        known = {".".join(path) for path in packages} & {*self._record.compared.get(_DARWIN, ())}
+        if packages and not known and not self._has_darwin():
+            self._record.compare({_OTHER_DARWIN: packages})
+
+    def _has_darwin(self) -> bool:
+        """Return whether anything can be made for _DARWIN, which no nixpkgs of before 2021 knows."""
+        question = Question(path=("stdenv",), parts=("derivation",))
+        ((before, _),) = self._sides.answers({_DARWIN: [question]})[_DARWIN]
+        return before.kind not in {ENDS, THROWS} and not before.ends
 
     def _ask_elsewhere(self, file: ChangedText, reached: Collection[AttrPath]) -> None:
         """Ask about packages of a file on the other platforms that it asks for, natively; the rest is unknown."""

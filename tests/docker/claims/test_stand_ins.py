@@ -1,7 +1,6 @@
 """Files that use more of nixpkgs than the specimens do are evaluated and built with stand-ins all the same."""
 
 import re
-from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -51,8 +50,8 @@ def lines(*words: str) -> str:
 
 
 FILES: dict[str, tuple[tuple[str, str], ...]] = {
-    "config and pkgs as arguments, releases in two sets, one overridden twice, and aliases of those that were removed, "
-    "components in passthru, and makeBinaryWrapper by its name": (
+    # Releases in two sets, one overridden twice, and aliases of those that were removed; components in passthru.
+    "arguments, sets of releases, and makeBinaryWrapper by its name": (
         (HEAD, "{ lib, callPackage, config, pkgs, ... }:"),
         ("              iproute2\n              iptables\n", "              pkgs.iproute2\n              iptables\n"),
         (
@@ -182,20 +181,11 @@ class TestFileThatStandInsAreNotEnoughFor:
         [("lib.nothingOfTheKind", "attribute 'nothingOfTheKind' missing"), ('throw "not here"', "not here")],
     )
     def test_nothing_has_failed(self, text: str, why: str) -> None:
-        evaluated = ("exact-change", "overridable", "compatible")
+        evaluated = ("exact-change", "overridable")
         proofs = proved(series(using(text)).case(), evaluated, progress=Steps())
         reason = f"because the file cannot be evaluated in the stand-in tree: {why}; '--tier tree' asks a whole nixpkgs"
         assert {(proof.status, proof.covers, proof.reason) for proof in proofs} == {(Status.NOT_RUN, "nothing", reason)}
         assert len(proofs) == len(evaluated)
-
-    def test_overlay_of_it_has_not_failed_either(self, tmp_path: Path) -> None:
-        (tmp_path / "default.nix").write_text("final: prev: { docker_29 = prev.nothing; }")
-        proof = series(using("lib.nothingOfTheKind")).prove("overlay", overlay=tmp_path)
-        assert (proof.status, proof.covers) == (Status.NOT_RUN, "nothing")
-
-    def test_overlay_that_does_not_evaluate_has_failed(self, tmp_path: Path) -> None:
-        (tmp_path / "default.nix").write_text("final: prev: { docker_29 = prev.nothing; }")
-        assert "attribute 'nothing' missing" in series().failure("overlay", overlay=tmp_path)
 
     def test_release_that_does_not_evaluate_is_named_and_the_others_are_proven(self) -> None:
         text = 'lib.optionalString (version == "25.0.16" && stdenv.hostPlatform.isAarch64) (throw "no")'

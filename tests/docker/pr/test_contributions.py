@@ -81,15 +81,6 @@ class TestRecord:
         assert message in str(caught.value)
         assert "\n" not in str(caught.value)
 
-    def test_text_that_somebody_changed(self, tmp_path: Path) -> None:
-        kept = keep(tmp_path, "docker")
-        assert contributions.edited_text(tmp_path, kept) is None
-        text = contributions.place(tmp_path, "docker") / contributions.TEXT
-        text.write_bytes(b"mine\n")
-        assert contributions.edited_text(tmp_path, kept) == b"mine\n"
-        text.unlink()
-        assert contributions.edited_text(tmp_path, kept) is None
-
 
 class TestReplacing:
     @pytest.mark.parametrize("had", [False, True])

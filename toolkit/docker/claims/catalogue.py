@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from toolkit.docker.case import DockerCase
 from toolkit.docker.claims import building, nixos_module, overrides, rebuilding, updating
 from toolkit.docker.steps import MODULE
-from toolkit.errors import NotRunError, ToolkitError, only, tried
+from toolkit.errors import NotRunError, ToolkitError
 from toolkit.model import Tier
 from toolkit.proposal import form, judged, outputs
 from toolkit.proposal.claims import JUDGED
@@ -81,11 +81,15 @@ def _evaluated(claim: Claim[DockerCase]) -> Claim[DockerCase]:
         if claim.name == "builds":
             # What is built is the stand-in tree.
             return claim.check(case)
-        outcome = tried(partial(claim.check, case))
-        failed = isinstance(outcome, ToolkitError) and not isinstance(outcome, NotRunError)
-        if failed or (isinstance(outcome, Finding) and (outcome.failures or outcome.gaps or outcome.not_run)):
+        try:
+            found = claim.check(case)
+        except NotRunError:
+            raise
+        except ToolkitError:
             case.require_evaluated()
-        found = only(outcome)
+            raise
+        if found.failures or found.gaps or found.not_run is not None:
+            case.require_evaluated()
         return found if found.not_run is not None else replace(found, covers=f"{found.covers}, in {case.place}")
 
     return replace(claim, check=check)

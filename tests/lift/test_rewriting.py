@@ -154,11 +154,11 @@ def test_what_a_rec_set_inherits_from_the_let_is_taken_from_there() -> None:
 
 
 def test_a_lift_leaves_an_argument_that_a_rec_set_inherits_and_a_recipe_does_not() -> None:
-    text = package("buildApp rec {\n  inherit version;\n  e = [ ui ];\n  f = version;\n}\n")
+    text = package("buildApp rec {\n  inherit version;\n  e = [ ui ];\n  src = f version;\n}\n")
     made = lifted(text)
-    assert "  inherit version;\n  e = [ finalAttrs.passthru.ui ];\n  f = version;\n" in made.text
+    assert "  inherit version;\n  e = [ finalAttrs.passthru.ui ];\n  src = f version;\n" in made.text
     assert (made.recursive, made.dropped) == (True, True)
-    assert "  f = finalAttrs.version;\n" in final_attrs(text, name="package.nix")
+    assert "  src = f finalAttrs.version;\n" in final_attrs(text, name="package.nix")
 
 
 @pytest.mark.parametrize(

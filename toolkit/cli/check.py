@@ -21,7 +21,7 @@ from toolkit.sources.changes import ChangeRequest, PullRef
 _DOCKERS = ("--file", "--proof", "--tier")
 """Options for docker's proofs alone."""
 
-SOURCES = ("--nixpkgs", "--rev", "--file")
+SOURCES = ("--nixpkgs", "--rev", "--file", "--pin")
 
 
 @options.command(

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 from msgspec import Struct
 
-from toolkit import files
+from toolkit import files, patches
 from toolkit.model import Server, SourceRequest
 
 Listed = Callable[[], tuple[str, list[tuple[str, str]]]]
@@ -194,10 +194,12 @@ nixpkgs = source_value(
 revision = source_value("--rev", metavar="REV", help="A commit, branch or tag.")
 offline = source_value("--offline", is_flag=True, help="Use only the cache and this machine, not the network.")
 _FILE_HELP = "A docker/default.nix without the tree around it."
+_PIN_HELP = "A known commit; 'unlet propose --help-all' lists them."
 source = together(
     nixpkgs,
     revision,
     remembered("--file", group=DOCKER, deep=True, type=PATH, metavar="FILE", help=_FILE_HELP),
+    _deep_source("--pin", metavar="NAME", help=_PIN_HELP),
     offline,
 )
 """Add the options that name a nixpkgs or a file; `source_request` returns their values."""
@@ -266,11 +268,16 @@ def source_request() -> SourceRequest:
     Raise click.UsageError for contradicting options.
     """
     if given("--file"):
-        refuse_together("--file", "--nixpkgs", "--rev")
-    where, file = asked("nixpkgs"), asked("file")
-    if where is None and file is None and (here := checkout()) is not None:
+        refuse_together("--file", "--nixpkgs", "--rev", "--pin")
+    where, file, rev = asked("nixpkgs"), asked("file"), asked("rev")
+    if given("--pin"):
+        refuse_together("--pin", "--nixpkgs", "--rev")
+        pins = {pin.name: pin.commit for pin in patches.upstream().pins}
+        if (rev := pins.get(asked("pin"))) is None:
+            raise click.UsageError(f"--pin: '{asked('pin')}' is unknown: known are {', '.join(pins)}")
+    elif where is None and file is None and (here := checkout()) is not None:
         where = str(here)
-    return SourceRequest(nixpkgs=where, rev=asked("rev"), file=file, offline=bool(asked("offline")))
+    return SourceRequest(nixpkgs=where, rev=rev, file=file, offline=bool(asked("offline")))
 
 
 def server_request() -> Server:

@@ -6,6 +6,7 @@ from shlex import join
 
 import click
 
+from toolkit import patches
 from toolkit.cli import options, output
 from toolkit.cli.options import GlobalOptions
 from toolkit.cli.proofs import attempted, exit_code, show
@@ -24,6 +25,12 @@ def _recipes() -> tuple[str, list[tuple[str, str]]]:
     return "Recipes", [(name, recipe.about) for name, recipe in sorted(recipes.known().items())]
 
 
+def _pins() -> tuple[str, list[tuple[str, str]]]:
+    """List the known commits for --help-all."""
+    *_, last = pins = patches.upstream().pins
+    return "Known commits", [(pin.name, f"{pin.commit}{' (default)' if pin is last else ''}") for pin in pins]
+
+
 @options.command(
     "propose",
     examples=(
@@ -31,7 +38,7 @@ def _recipes() -> tuple[str, list[tuple[str, str]]]:
         "unlet propose forgejo --nixpkgs ~/src/nixpkgs",
         "unlet propose forgejo authentik gitea --out lifts",
     ),
-    listed=(_recipes,),
+    listed=(_recipes, _pins),
 )
 @click.argument("targets", metavar="[TARGET]...", nargs=-1)
 @proposal_options

@@ -91,17 +91,10 @@ def test_checkout_that_one_is_in_is_the_source_and_stays_as_it_is(unlet: Unlet, 
     assert sorted(checkout.rglob("*")) == before
 
 
-def _asked(stderr: str) -> list[str]:
-    """Return the systems that whole trees were asked about, of each time that they were."""
-    lines = [line for line in stderr.splitlines() if "lifted.nix" in line and "overlay" not in line]
-    return [found[1] for line in lines if (found := re.search(r"--argstr system ('[^']*'|\S+)", line))]
-
-
-def test_several_packages_share_their_evaluations_and_have_a_proposal_each(unlet: Unlet) -> None:
-    alone = unlet(*SPECIMEN, "notes-server", "-v", "--out", "alone")
-    done = unlet(*SPECIMEN, "notes-server", "status-board", "-v", "--out", "lifts")
+def test_several_packages_have_a_proposal_each(unlet: Unlet) -> None:
+    alone = unlet(*SPECIMEN, "notes-server", "--out", "alone")
+    done = unlet(*SPECIMEN, "notes-server", "status-board", "--out", "lifts")
     assert done.returncode == alone.returncode == 0
-    assert sorted(_asked(done.stderr)) == sorted(_asked(alone.stderr))
     *lines, after = done.stdout.splitlines()
     assert after == "to contribute  unlet pr NAME --repo DIR"
     assert [line.split(":")[0] for line in lines] == [
@@ -112,11 +105,8 @@ def test_several_packages_share_their_evaluations_and_have_a_proposal_each(unlet
     for name in ("notes-server", "status-board"):
         document = json.loads((unlet.cwd / "lifts" / name / "report.json").read_text())
         assert document["target"] == name
-        (proof,) = [proof for proof in document["proofs"] if proof["name"] == "overridable"]
         statuses = {proof["name"]: proof["status"] for proof in document["proofs"]}
         assert statuses["follows"] == ("passed" if name == "notes-server" else "not run")
-        (other,) = {"notes-server", "status-board"} - {name}
-        assert proof["covers"].endswith(f", in a tree that also has the changes of {other}")
     diff = (unlet.cwd / "lifts/notes-server/upstream.diff").read_bytes()
     assert diff == (unlet.cwd / "alone/upstream.diff").read_bytes()
 

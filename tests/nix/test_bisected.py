@@ -51,15 +51,23 @@ def test_an_error_that_names_another_question_blames_nobody_else(names: int) -> 
     assert answers(bisected(Asking(3, is_named=True, names=names), [1, 2, 3, 4])) == [2, 4, None, 8]
 
 
+def _has(number: int) -> Callable[[Sequence[int]], bool]:
+    return lambda part: number in part
+
+
+def _is_long(part: Sequence[int]) -> bool:
+    return len(part) > 2
+
+
 @pytest.mark.parametrize(
     ("is_bad", "number", "limit", "wanted", "asked"),
     [
         # One that takes all of its time is not asked again; all that take too long together are asked in halves.
-        (lambda part: 2 in part, 2, {"of_time": True, "of_pace": True}, [2, None, 6], [(1, 2, 3), (1, 3)]),
-        (lambda part: len(part) > 2, 2, {"of_time": True}, [2, 4, 6], [(1, 2, 3), (1,), (2, 3)]),
+        (_has(2), 2, {"of_time": True, "of_pace": True}, [2, None, 6], [(1, 2, 3), (1, 3)]),
+        (_is_long, 2, {"of_time": True}, [2, 4, 6], [(1, 2, 3), (1,), (2, 3)]),
         # What takes all of the memory is asked alone, and nothing is asked with it again.
-        (lambda part: 3 in part, 3, None, [2, 4, None, 8, 10], [(1, 2, 3, 4, 5), (1, 2), (4, 5), (3,)]),
-        (lambda part: len(part) > 2, 3, None, [2, 4, 6, 8, 10], [(1, 2, 3, 4, 5), (1, 2), (4, 5), (3,)]),
+        (_has(3), 3, None, [2, 4, None, 8, 10], [(1, 2, 3, 4, 5), (1, 2), (4, 5), (3,)]),
+        (_is_long, 3, None, [2, 4, 6, 8, 10], [(1, 2, 3, 4, 5), (1, 2), (4, 5), (3,)]),
     ],
 )
 def test_one_at_a_limit_keeps_no_other_from_an_answer(

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pytest
 
 from tests.cli.conftest import Unlet
-from tests.doctor.test_symptoms import LINES
+from tests.doctor.test_symptoms import TABLE
 from toolkit.doctor.symptoms import symptoms
 
 REFUSED = (
@@ -35,17 +35,17 @@ def test_log_from_elsewhere_is_explained_with_checks_and_remedies(unlet: Unlet) 
 
 def shown(unlet: Unlet, names: Iterable[str]) -> dict[str, str]:
     """Return what is said of a log with a line of each symptom, by symptom."""
-    (unlet.cwd / "log").write_text("".join(f"{LINES[name][0]}\n" for name in names))
+    (unlet.cwd / "log").write_text("".join(f"{TABLE.lines[name][0]}\n" for name in names))
     said = unlet("doctor", "--elsewhere", "--log", "log").stdout
     return {part.partition("\n")[0].strip(): part for part in said.split("\nlog ")[1:]}
 
 
 def test_symptom_takes_ten_lines_unless_asked_for_more(unlet: Unlet) -> None:
-    found = shown(unlet, LINES)
+    found = shown(unlet, TABLE.lines)
     # Beside others, those that only say that something failed are left out.
-    for name in LINES.keys() - found.keys():
+    for name in TABLE.lines.keys() - found.keys():
         found |= shown(unlet, [name])
-    assert found.keys() == LINES.keys()
+    assert found.keys() == TABLE.lines.keys()
     for name, said in found.items():
         assert len(said.splitlines()) <= 10
         assert all(cause.name in said for cause in symptoms()[name].causes)

@@ -1,0 +1,17 @@
+"""Cases as data: the TOML file of a module's name has what its tests are tried with."""
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+
+def read(module: str, kind: type[T]) -> T:
+    """Return what stands beside a module, which is given by its `__file__`, as a value of `kind`."""
+    return msgspec.toml.decode(Path(module).with_suffix(".toml").read_bytes(), type=kind, dec_hook=_made)
+
+
+def _made(kind: type, value: Any) -> Any:  # noqa: ANN401 - as msgspec has it
+    return kind(value)

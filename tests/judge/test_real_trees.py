@@ -1,14 +1,17 @@
-"""The judge on whole trees, against what plain Nix says; `UNLET_NIXPKGS` names the directory that has them."""
+"""The judge on whole trees, against what plain Nix says; `UNLET_NIXPKGS` names the directory that has them.
+
+`real/` has the changes: a table for each tree.
+"""
 
 import os
-from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
+import msgspec
 import pytest
 
-from tests.judge import oracle, real
-from tests.judge.real.case import COPY, IMPORTED, NATIVE, ORIGINALS, Case
-from tests.judge.test_specimen import cache, shared
+from tests.judge import oracle
+from tests.judge.edits import Edits
+from tests.judge.test_specimen import NATIVE, cache, shared
 from toolkit.git.reading import TreeFile
 from toolkit.judge import JudgeRequest, ground, judge
 from toolkit.judge.differences import Judgement, Weight
@@ -20,25 +23,35 @@ from toolkit.sources.trees import NixpkgsTree
 __all__ = ["cache", "shared"]
 
 TREES = os.environ.get("UNLET_NIXPKGS")
-CASES = {f"{tree}: {case.name}": (tree, case) for tree, cases in real.TREES.items() for case in cases}
+
+
+class Case(Edits, frozen=True, kw_only=True):
+    """A change, and what it does: `truth` is a Nix expression of `pkgs`, on `system`.
+
+    `kinds` are what the judge may call it, of the attribute; `unknown` stands for leaving it open. Without kinds it has
+    to call it the same.
+    """
+
+    name: str
+    truth: str
+    kinds: list[str] = msgspec.field(default_factory=list[str])
+    attribute: str = ""
+    system: str = NATIVE
+    systems: list[str] = msgspec.field(default_factory=list[str])
+
+
+class Table(msgspec.Struct, frozen=True, kw_only=True):
+    """The changes of a tree."""
+
+    cases: list[Case]
+
+
+CASES = {
+    f"{table.stem}: {case.name}": (table.stem, case)
+    for table in sorted(Path(__file__).parent.glob("real/*.toml"), reverse=True)
+    for case in msgspec.toml.decode(table.read_bytes(), type=Table).cases
+}
 _BASES: dict[Path, NixpkgsTree] = {}
-
-
-def files(root: Path, case: Case) -> Mapping[PurePosixPath, TreeFile | None]:
-    """Return the files of a change as they are after it."""
-    gone = [path for path, how in case.edits.items() if how is None or how == IMPORTED]
-    made: dict[PurePosixPath, TreeFile | None] = {}
-    for path, how in case.edits.items():
-        if how is None:
-            made[PurePosixPath(path)] = None
-            continue
-        there = root / (path if how != COPY else gone[0] if gone else ORIGINALS[root.name])
-        if callable(how) and not there.is_file():
-            there = root / next(iter(case.edits))
-        text = there.read_text() if there.is_file() else ""
-        content = how if isinstance(how, str) and how != COPY else text if isinstance(how, str) else how(text)
-        made[PurePosixPath(path)] = TreeFile(content=content.encode())
-    return made
 
 
 def change_of(name: str) -> Change:
@@ -46,13 +59,14 @@ def change_of(name: str) -> Change:
     tree, case = CASES[name]
     root = Path(str(TREES)) / tree
     base = _BASES.setdefault(root, NixpkgsTree(root=root, key=trees.fingerprint(root)))
+    files = case.files(lambda path: (root / path).read_text() if (root / path).is_file() else "")
     edits = tuple(
         FileEdit(
             path=path,
             before=TreeFile(content=(root / path).read_bytes()) if (root / path).is_file() else None,
             after=file,
         )
-        for path, file in files(root, case).items()
+        for path, file in files.items()
     )
     step = ChangeStep(subject=name, edits=edits)
     return Change(subject=name, origin=tree, source=SourceRequest(), base=base, steps=(step,))
@@ -61,7 +75,7 @@ def change_of(name: str) -> Change:
 def judged(name: str) -> Judgement:
     """Return what the judge says of a case."""
     _, case = CASES[name]
-    systems = case.systems or tuple(dict.fromkeys((NATIVE, case.system)))
+    systems = tuple(case.systems or dict.fromkeys((NATIVE, case.system)))
     return judge(change_of(name), JudgeRequest(systems=systems), progress=Silence())
 
 
@@ -77,18 +91,17 @@ def test_the_judge_says_what_plain_nix_says(name: str, tmp_path: Path) -> None:
         with place.holding({edit.path: edit.after for edit in change.steps[0].edits}) as changed:
             new = oracle.plain(changed, case.system, case.truth, tmp_path)
     assert old not in {None, '"throws"'}
-    assert (old != new) == (case.named is not None)
+    assert (old != new) == bool(case.kinds)
     judgement = judged(name)
     serious = [each for each in judgement.differences if each.weight is not Weight.NOTE]
-    if case.named is None:
+    if not case.kinds:
         assert serious == []
         assert judgement.unknown == ()
         return
-    kinds, attribute = case.named
     named = [
         each
         for each in serious
-        if each.kind in kinds.split("|") and each.attribute == attribute and each.system == case.system
+        if each.kind in case.kinds and each.attribute == case.attribute and each.system == case.system
     ]
-    assert named or ("unknown" in kinds.split("|") and judgement.unknown)
+    assert named or ("unknown" in case.kinds and judgement.unknown)
     assert case.system == NATIVE or not any(each.system == NATIVE and each.kind == named[0].kind for each in serious)

@@ -1,0 +1,68 @@
+"""Cases of a rewrite as files: a text, and what becomes of it as a diff without omissions, or why it is refused.
+
+A case begins with lines that start with `#`: behind `##` its name, which also those below have until the next one, then
+TOML with options of the rewrite and with what is expected of its value. The lines of the text follow; `-` begins those
+that go, `+` those that come. A header with `refusal` or `layout` has the message of that error, and its `hint` if any.
+"""
+
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from itertools import groupby
+from pathlib import Path
+
+import pytest
+from msgspec import Struct, json
+
+from tests.parsing import assert_parses
+from toolkit.errors import LayoutError, RefusalError
+
+_REFUSALS = {"refusal": RefusalError, "layout": LayoutError}
+
+
+class Case(Struct, frozen=True, kw_only=True):
+    """A text before and after a rewrite, with the options of that and the fields of its value."""
+
+    name: str
+    options: Mapping[str, object]
+    expected: Mapping[str, object]
+    before: str
+    after: str
+
+    def check(self, rewrite: Callable[[], object]) -> None:
+        """Compare a rewrite's text, or value with `text` and the fields that are expected, or its refusal."""
+        refusal = next((name for name in _REFUSALS if name in self.expected), None)
+        if refusal is None:
+            made = rewrite()
+            assert_parses(self.after)
+            assert (made if isinstance(made, str) else getattr(made, "text", None)) == self.after
+            fields = {name: getattr(made, name) for name in self.expected}
+            assert json.decode(json.encode(fields, order="sorted")) == self.expected
+        else:
+            with pytest.raises(RefusalError) as caught:
+                rewrite()
+            assert type(caught.value) is _REFUSALS[refusal]
+            found = {refusal: caught.value.message, "hint": caught.value.hint}
+            assert {name: each for name, each in found.items() if each is not None} == self.expected
+
+
+def cases(path: Path, options: type[Struct] | None = None) -> list[Case]:
+    """Read the cases of a file; `options` has as its fields the names of the rewrite's."""
+    return list(_cases(path.read_text().splitlines(), () if options is None else options.__struct_fields__))
+
+
+def _cases(lines: list[str], options: tuple[str, ...]) -> Iterator[Case]:
+    name, header = "", dict[str, object]()
+    for is_header, group in groupby(lines, key=lambda line: line.startswith("#")):
+        if is_header:
+            first, *rest = group
+            name = first.removeprefix("## ") if first != "#" else name
+            header = tomllib.loads("\n".join(line[1:] for line in rest))
+        else:
+            body = "\n".join(group).rstrip("\n").split("\n")
+            yield Case(
+                name=name,
+                options={key: value for key, value in header.items() if key in options},
+                expected={key: value for key, value in header.items() if key not in options},
+                before="".join(f"{line[1:]}\n" for line in body if not line.startswith("+")),
+                after="".join(f"{line[1:]}\n" for line in body if not line.startswith("-")),
+            )

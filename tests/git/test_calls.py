@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 import pytest
+from msgspec import Struct
 
 from tests.clones import Clone, git
 from toolkit.errors import CommandError, tried
@@ -15,111 +16,14 @@ from toolkit.git import clone as clones
 
 FILE = PurePosixPath("pkgs/applications/virtualization/docker/default.nix")
 
-# git-config(1): what is a command, and what leads to one.
-SETTINGS = """
-[core]
-	fsmonitor = {run}
-	pager = {run}
-	editor = {run}
-	sshCommand = {run}
-	askPass = {run}
-	gitProxy = {run}
-	alternateRefsCommand = {run}
-	hooksPath = {hooks}
-	attributesFile = {attributes}
-[log]
-	showSignature = true
-[gpg]
-	program = {run}
-[gpg "ssh"]
-	program = {run}
-	allowedSignersFile = /dev/null
-[diff]
-	external = {run}
-[diff "told"]
-	command = {run}
-	textconv = {run}
-[filter "a=b.c"]
-	clean = {run}
-	smudge = {run}
-	required = true
-[filter "long"]
-	process = {run}
-	required = true
-[merge "told"]
-	driver = {run}
-[credential]
-	helper = {run}
-[pager]
-	log = {run}
-	diff = {run}
-[uploadpack]
-	packObjectsHook = {run}
-[diff]
-	ignoreSubmodules = none
-	submodule = log
-[submodule]
-	recurse = true
-[submodule "inner"]
-	ignore = none
-[alias]
-	rev-parse = !{run}
-	log = !{run}
-"""
 
-
-class Trap:
+class Trap(Struct, frozen=True):
     """A clone that runs a program at each turn; `ran` is what it was called with."""
 
-    def __init__(self, clone: Clone, directory: Path) -> None:
-        self.top = clone.top
-        self.log = directory / "ran"
-        run = directory / "run"
-        run.write_text(f'#!/bin/sh\necho "$0 $*" >>{self.log}\nexit 1\n')
-        run.chmod(0o755)
-        hooks = directory / "hooks"
-        hooks.mkdir()
-        for name in ("post-index-change", "reference-transaction", "fsmonitor-watchman", "post-checkout"):
-            (hooks / name).symlink_to(run)
-        attributes = directory / "attributes"
-        attributes.write_text("*.nix filter=a=b.c diff=told merge=told\n*.md filter=long diff=told\n")
-        file = self.top / FILE
-        self.before = git(self.top, "rev-parse", "HEAD")
-        file.write_text(f"{file.read_text()}# one\n")
-        # A repository in the repository has a configuration of its own.
-        inner = self.top / "inner"
-        git(self.top, "init", "--quiet", str(inner))
-        (inner / "file").write_text("inner\n")
-        git(inner, "add", "--all")
-        git(inner, "commit", "--quiet", "--message=inner")
-        (self.top / ".gitmodules").write_text('[submodule "inner"]\n\tpath = inner\n\turl = ./inner\n')
-        git(self.top, "add", "--all")
-        git(self.top, "commit", "--quiet", "--message=one")
-        git(inner, "config", "filter.inner.clean", str(run))
-        (inner / ".git/info").mkdir(exist_ok=True)
-        (inner / ".git/info/attributes").write_text("* filter=inner\n")
-        os.utime(inner / "file", (0, 0))
-        self._sign()
-        self.head = git(self.top, "rev-parse", "HEAD")
-        settings = SETTINGS.format(run=run, hooks=hooks, attributes=attributes)
-        config = self.top / ".git/config"
-        config.write_text(config.read_text() + settings)
-        info = self.top / ".git/info/attributes"
-        info.parent.mkdir(exist_ok=True)
-        info.write_text(attributes.read_text())
-        file.write_text(f"{file.read_text()}# two\n")
-        # Git compares the content of a file only if its times leave it open.
-        for path in self.top.rglob("*.nix"):
-            os.utime(path, (0, 0))
-
-    def _sign(self) -> None:
-        """Give the last commit a signature, which nobody has made."""
-        made = git(self.top, "cat-file", "commit", "HEAD")
-        signature = "gpgsig -----BEGIN PGP SIGNATURE-----\n \n nothing\n -----END PGP SIGNATURE-----"
-        head, _, message = made.partition("\n\n")
-        content = f"{head}\n{signature}\n\n{message}\n"
-        commit = git(self.top, "hash-object", "-t", "commit", "-w", "--stdin", stdin=content)
-        git(self.top, "reset", "--quiet", "--hard", commit)
+    top: Path
+    log: Path
+    before: str
+    head: str
 
     @property
     def ran(self) -> str:
@@ -128,8 +32,10 @@ class Trap:
 
 @pytest.fixture
 def trap(new_clone: Callable[..., Clone], tmp_path: Path) -> Trap:
-    (tmp_path / "trap").mkdir()
-    return Trap(new_clone(), tmp_path / "trap")
+    place, top = tmp_path / "trap", new_clone().top
+    place.mkdir()
+    made = subprocess.check_output(["sh", Path(__file__).with_name("trap.sh"), place], cwd=top, text=True)
+    return Trap(top, place / "ran", *made.split())
 
 
 def test_trap_goes_off_if_git_is_called_as_users_do(trap: Trap) -> None:

@@ -44,7 +44,7 @@ class TestAnySituation:
     def test_branch_comes_moves_and_goes_and_nothing_else_changes(
         self, new_clone: Callable[..., Clone], situation: str, jane: str
     ) -> None:
-        clone = SITUATIONS[situation](new_clone)
+        clone = SITUATIONS[situation].make(new_clone)
         before, had = snapshot(clone), objects(clone)
         place = clone.beside
         opened, commit = prepare(clone)
@@ -179,7 +179,7 @@ class TestMoving:
 
 class TestListing:
     def test_each_is_told_with_its_state(self, new_clone: Callable[..., Clone]) -> None:
-        clone = SITUATIONS["others"](new_clone)
+        clone = SITUATIONS["others"].make(new_clone)
         opened, commit = prepare(clone)
         with adding(opened, commit, clone.beside):
             listed = {each.path.name: each for each in worktrees.worktrees(opened)}

@@ -21,4 +21,4 @@ def whole(text: Text) -> str:
 
 
 def _made(kind: type, value: Any) -> Any:  # noqa: ANN401 - as msgspec has it
-    return kind(value)
+    return value if kind is object else kind(value)

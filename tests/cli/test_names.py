@@ -7,35 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from tests import cases
 from tests.cli.conftest import Unlet
 from tests.remotes import Repository
 from toolkit import specimen
 
 TARGET = "pkgs/applications/virtualization/docker/default.nix"
 ODD = os.fsdecode(b"n\xffme")
-# What becomes of each command; {odd} is a directory with that name in its path.
-COMMANDS: dict[str, int] = {
-    "find notes-server --nixpkgs {odd}/tree": 0,
-    "propose --nixpkgs specimen --only nixos-module --out {name}": 0,
-    "propose --file {odd}/target": 3,
-    "propose --nixpkgs {odd}/tree": 3,
-    "propose notes-server --nixpkgs {odd}/clone": 0,
-    "propose --nixpkgs {odd}/nothing": 3,
-    "propose --nixpkgs http://127.0.0.1:1/{odd}": 3,
-    "propose --nixpkgs {odd}/clone --rev {name}": 3,
-    "check {odd}/nothing": 3,
-    "check --nixpkgs {odd}/tree --patch {odd}/nothing": 3,
-    "overlay notes-server --nixpkgs {odd}/tree": 3,
-    "find --nixpkgs {odd}/tree": 0,
-    "doctor --log {odd}/nothing": 3,
-    "{name}": 2,
-    "track --git-dir {odd}/nothing": 3,
-    "track --git-dir {odd}/clone --state {odd}/state --markdown {odd}/page.md --html {odd}/page.html": 0,
-    "pr --repo {odd}/nothing": 3,
-    "pr --repo {odd}/clone --branch {name}": 3,
-    "pr --repo {odd}/clone --base {name}": 3,
-    "pr --repo {odd}/clone --trailer {name}": 2,
-}
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +35,7 @@ def test_branch_in_a_clone_of_such_a_name(unlet: Unlet, odd: Path) -> None:
         test_name_that_is_not_utf8(unlet, odd, f"pr notes-server --repo {{odd}}/clone {how}", 0)
 
 
-@pytest.mark.parametrize(("command", "status"), COMMANDS.items(), ids=list(COMMANDS))
+@pytest.mark.parametrize(("command", "status"), cases.read(__file__, dict[str, int]).items())
 def test_name_that_is_not_utf8(unlet: Unlet, odd: Path, command: str, status: int) -> None:
     home = Path(unlet.env["HOME"])
     (home / ".gitconfig").write_text("[user]\nname = Jane\nemail = jane@localhost.invalid\n")

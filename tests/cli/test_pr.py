@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Unlet
+from tests.cli.test_usage import TABLE
 from tests.clones import Clone, git, snapshot
 
 NOTES = "pkgs/by-name/no/notes-server/package.nix"
@@ -154,37 +155,20 @@ def test_proof_that_fails_is_status_1_and_nothing_is_made(unlet: Unlet, new_clon
     assert not (clone.common / "unlet").exists()
 
 
-@pytest.mark.parametrize(
-    ("arguments", "status", "message"),
-    [
-        (("--base", "a..b"), 2, "--base: 'a..b' is not a commit, branch or tag"),
-        (("--branch", "a b"), 2, "--branch: 'a b' cannot be the name of a branch"),
-        (("--worktree", "no/where"), 2, "is not a directory"),
-        (("--only", "everything"), 2, "everything"),
-        (("--update",), 3, "unlet made no branch here"),
-        (("--update", "--worktree", "x"), 2, "--worktree"),
-        (("--remove", "--base", "master"), 2, "--base"),
-        (("--remove", "--update"), 2, "--update and --remove exclude each other"),
-        (("jq", "hello"), 2, "several TARGETs require --recipe"),
-        (("--maintainer", "jane"), 2, "--maintainer requires --recipe"),
-        (("--limit", "3"), 2, "--limit requires --recipe"),
-        (("--recipe", "fetcher", "--maintainer", "jane", "jq"), 2, "--maintainer and TARGET exclude each other"),
-        (("--recipe", "fetcher", "--maintainer", "jane"), 2, "'jane' has no package that 'fetcher' changes"),
-    ],
-)
 def test_what_cannot_be_is_one_line_and_leaves_the_clone_as_it_was(
-    unlet: Unlet, new_clone: Callable[..., Clone], arguments: tuple[str, ...], status: int, message: str
+    unlet: Unlet, new_clone: Callable[..., Clone]
 ) -> None:
     clone = new_clone()
     before = snapshot(clone)
-    done = unlet("pr", "--repo", clone.top, *arguments)
-    assert (done.returncode, done.stdout) == (status, "")
-    first, *rest = done.stderr.splitlines()
-    assert message in first
-    assert len(rest) <= 1
-    assert all(line.startswith("hint: ") for line in rest)
-    assert snapshot(clone) == before
-    assert not (clone.common / "unlet").exists()
+    for options, (status, message) in TABLE.pr.items():
+        done = unlet("pr", "--repo", clone.top, *shlex.split(options))
+        assert (done.returncode, done.stdout) == (status, ""), options
+        first, *rest = done.stderr.splitlines()
+        assert message in first
+        assert len(rest) <= 1
+        assert all(line.startswith("hint: ") for line in rest)
+        assert snapshot(clone) == before
+        assert not (clone.common / "unlet").exists()
 
 
 def test_a_batch_lists_what_is_refused(unlet: Unlet, new_clone: Callable[..., Clone]) -> None:

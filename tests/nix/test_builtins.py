@@ -6,44 +6,21 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from msgspec import Struct
 
+from tests import cases
 from toolkit import landlock
 from toolkit.errors import CommandError
 from toolkit.nix import evaluator, limits
 
-PURE = """
-abort add addDrvOutputDependencies addErrorContext all any appendContext attrNames attrValues baseNameOf bitAnd bitOr
-bitXor break builtins catAttrs ceil compareVersions concatLists concatMap concatStringsSep convertHash currentSystem
-currentTime deepSeq derivation derivationStrict dirOf div elem elemAt false filter floor foldl' fromJSON fromTOML
-functionArgs genList genericClosure getAttr getContext groupBy hasAttr hasContext hashString head intersectAttrs isAttrs
-isBool isFloat isFunction isInt isList isNull isPath isString langVersion length lessThan listToAttrs map mapAttrs match
-mul nixPath nixVersion null parseDrvName partition placeholder removeAttrs replaceStrings seq sort split splitVersion
-storeDir stringLength sub substring tail throw toJSON toPath toString toXML trace traceVerbose true tryEval typeOf
-unsafeDiscardOutputDependency unsafeDiscardStringContext unsafeGetAttrPos warn zipAttrsWith
-"""
-DOORS = {
-    "fetchGit": ("./inner", "{home}/inner", '"file://{home}/inner"', '"http://{server}/x"', '"ssh://{server}/x"'),
-    "fetchMercurial": ("./.", '"${{toString ./.}}"', '"http://{server}/x"', '{{ url = "{home}"; rev = "{rev}"; }}'),
-    "fetchTarball": ('"file://${{toString ./beside}}"', '"http://{server}/x"'),
-    "fetchurl": ('"file://${{toString ./beside}}"', '"file://{home}/secret"', '"http://{server}/x"'),
-    "filterSource": ("(_: _: true) {home}", "(_: _: true) ./beside"),
-    "findFile": ('[ {{ prefix = ""; path = "{home}"; }} ] "secret"',),
-    "getEnv": ('"SECRET"', '"HOME"'),
-    "hashFile": ('"md5" {home}/secret', '"md5" ./beside'),
-    "import": ("{home}/code.nix", "./code.nix"),
-    "path": ('{{ path = {home}; name = "x"; }}', "{{ path = ./beside; }}"),
-    "pathExists": ("{home}/secret", "./beside"),
-    "readDir": ("{home}", "./home"),
-    "readFile": ("{home}/secret", "./beside", "/proc/self/environ", "./inner/.git/config"),
-    "readFileType": ("{home}/secret",),
-    "scopedImport": ("{{ }} {home}/code.nix",),
-    "storePath": ("{home}/secret",),
-    "toFile": ('"x" (builtins.readFile ./beside)',),
-}
-"""What a builtin is given that could do more than compute."""
 
-KNOWN = {"getEnv", "pathExists", "readFileType"}
-"""What says nothing of a content; Landlock lets it be known that there is a file."""
+class Builtins(Struct, frozen=True):
+    pure: str
+    known: list[str]
+    doors: dict[str, list[str]]
+
+
+BUILTINS = cases.read(__file__, Builtins)
 
 
 def test_every_builtin_is_judged(tmp_path: Path) -> None:
@@ -51,7 +28,7 @@ def test_every_builtin_is_judged(tmp_path: Path) -> None:
     with limits.sealed():
         names = evaluator.evaluate(tmp_path / "default.nix", {})
     assert isinstance(names, list)
-    assert {*names} - {*PURE.split(), *DOORS} == set()
+    assert {*names} - {*BUILTINS.pure.split(), *BUILTINS.doors} == set()
 
 
 @pytest.fixture
@@ -95,7 +72,7 @@ def test_doors_are_shut(  # noqa: PLR0913, PLR0917 - what pytest gives
     else:
         monkeypatch.setattr(limits, "CONFIGURATION", {"HOME": str(sealed), "PATH": os.environ["PATH"]})
     url, asked = requests
-    for name, given in ((name, given) for name, each in DOORS.items() for given in each):
+    for name, given in ((name, given) for name, each in BUILTINS.doors.items() for given in each):
         words = given.format(home=sealed, server=url.removeprefix("http://"), rev="1" * 40)
         file = (tmp_path / "clone" if "./inner" in given else theirs) / "default.nix"
         file.write_text(f"let got = builtins.{name} {words}; in got.branch or got")
@@ -103,7 +80,7 @@ def test_doors_are_shut(  # noqa: PLR0913, PLR0917 - what pytest gives
         with limits.sealed(), suppress(CommandError):
             # Some fetch only into a store.
             told = evaluator.answer(evaluator.evaluate_command(file, {}, keeps=True))
-        assert told is None or name in KNOWN, (name, given, told)
+        assert told is None or name in BUILTINS.known, (name, given, told)
         assert "told" not in str(told)
         assert asked == [], (name, given)
         assert not (tmp_path / "started").exists(), (name, given)

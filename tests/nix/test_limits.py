@@ -252,51 +252,26 @@ def test_command_to_paste_is_sealed_as_well(tmp_path: Path, configure: Configure
     assert evaluator.evaluate(file, {}) is True
 
 
-_MADE = """\
-{ }: rec {
-  make = name: more: derivation ({ inherit name; system = builtins.currentSystem;
-    builder = builtins.storePath "%s"; args = [ "-c" "echo > $out" ]; } // more);
-  plain = make "plain" { };
-  structured = make "structured" {
-    __structuredAttrs = true;
-    args = [ "-c" ". ./.attrs.sh; echo > \\${outputs[out]}" ];
-  };
-  floating = make "floating" { __contentAddressed = true; outputHashAlgo = "sha256"; outputHashMode = "recursive"; };
-  hash = { outputHash = ""; outputHashAlgo = "sha256"; outputHashMode = "flat"; };
-  fixed = make "fixed" hash;
-  fixed-structured = make "fixed-structured" (hash // { __structuredAttrs = true; });
-  fixed-late = make "fixed-late" (hash // { __structuredAttrs = true; outputs = [ "out" ]; needed = plain; });
-  impure = make "impure" { __impure = true; };
-  impure-structured = make "impure-structured" { __impure = true; __structuredAttrs = true; };
-  needing = make "needing" { inherit fixed; };
-  needing-structured = make "needing-structured" { __structuredAttrs = true; deep.below = [ fixed-structured ]; };
-  needing-impure = make "needing-impure" { __contentAddressed = true; inherit impure; };
-}
-"""
+BUILDS = Path(__file__).with_name("builds.nix")
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Path:
-    file = tmp_path / "default.nix"
-    file.write_text(_MADE.replace("%s", evaluator.tools().shell))
-    return file
+def shell() -> dict[str, str]:
+    return {"shell": evaluator.tools().shell}
 
 
 @pytest.mark.parametrize("name", ["plain", "structured"])
-def test_build_without_the_network_is_made(made: Path, name: str) -> None:
-    with limits.sealed(Path(evaluator.tools().shell)):
-        (built,) = evaluator.build(made, {}, [name])
+def test_build_without_the_network_is_made(shell: dict[str, str], name: str) -> None:
+    with limits.sealed():
+        (built,) = evaluator.build(BUILDS, shell, [name])
     assert stores.physical(built).read_text() == "\n"
 
 
 @pytest.mark.skipif(not landlock.abi(), reason="this kernel has no Landlock")
 def test_wall_stands_around_the_evaluation_and_not_around_the_build(
-    made: Path, monkeypatch: pytest.MonkeyPatch
+    shell: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Landlock forbids mount, and Nix's sandbox could not start."""
-    # What was built before would not be built again.
-    made.write_text(made.read_text().replace("plain", f"plain-{secrets.token_hex(8)}"))
-    (name,) = re.findall("plain-[0-9a-f]{16}", made.read_text())[:1]
     walled: list[str] = []
     start = landlock.confined
 
@@ -307,8 +282,9 @@ def test_wall_stands_around_the_evaluation_and_not_around_the_build(
 
     monkeypatch.setattr(landlock, "confined", confined)
     commands: list[str] = []
-    with process.echoing(commands.append), limits.sealed(Path(evaluator.tools().shell)):
-        (built,) = evaluator.build(made, {}, [name])
+    # What was built before would not be built again.
+    with process.echoing(commands.append), limits.sealed():
+        (built,) = evaluator.build(BUILDS, {**shell, "tag": secrets.token_hex(8)}, ["plain"])
     assert stores.physical(built).read_text() == "\n"
     ran = [re.findall(r"(?:^| |/)(nix-\w+) ", command)[0] for command in commands]
     assert {"nix-instantiate", "nix-build"} <= {*ran}
@@ -325,23 +301,23 @@ def test_wall_stands_around_the_evaluation_and_not_around_the_build(
         ("needing-structured", "fixed-structured"),
     ],
 )
-def test_build_that_could_use_the_network_is_refused(made: Path, name: str, refused: str) -> None:
+def test_build_that_could_use_the_network_is_refused(shell: dict[str, str], name: str, refused: str) -> None:
     wanted = rf"^{refused}\.drv: is not built, since a fixed-output derivation"
-    with limits.sealed(Path(evaluator.tools().shell)), pytest.raises(ToolkitError, match=wanted):
-        evaluator.build(made, {}, [name])
+    with limits.sealed(), pytest.raises(ToolkitError, match=wanted):
+        evaluator.build(BUILDS, shell, [name])
 
 
 @pytest.mark.parametrize("name", ["impure", "impure-structured", "needing-impure"])
-def test_impure_build_is_refused(made: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_impure_build_is_refused(shell: dict[str, str], name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NIX_CONFIG", "experimental-features = impure-derivations ca-derivations")
     # Sealed, Nix does not even make the derivation.
-    with limits.sealed(Path(evaluator.tools().shell)), pytest.raises(CommandError, match="experimental Nix feature"):
-        evaluator.build(made, {}, [name])
-    derivations = evaluator.instantiate(made, {}, [name])
+    with limits.sealed(), pytest.raises(CommandError, match="experimental Nix feature"):
+        evaluator.build(BUILDS, shell, [name])
+    derivations = evaluator.instantiate(BUILDS, shell, [name])
     with pytest.raises(ToolkitError, match=r"^impure(-structured)?\.drv: is not built, since"):
         evaluator.require_no_network(derivations)
     # A floating output is sandboxed like any other.
-    evaluator.require_no_network(evaluator.instantiate(made, {}, ["floating"]))
+    evaluator.require_no_network(evaluator.instantiate(BUILDS, shell, ["floating"]))
 
 
 @pytest.mark.parametrize(("there", "jobs"), [(1, 1), (1500, 1), (1 << 30, os.cpu_count()), (None, os.cpu_count())])

@@ -6,45 +6,11 @@ import subprocess
 
 import pytest
 
+from tests import cases
 from toolkit.errors import ToolkitError
 from toolkit.nix.wrappers import CALLER, PathOrder, Wrapper, read
 
-
-def _joined(directories: tuple[str, ...], *, at_the_end: bool) -> str:
-    """The lines that nixpkgs' script has since 2022, for each directory."""
-    lines: list[str] = []
-    for directory in directories:
-        lines.append("PATH=${PATH:+':'$PATH':'}")
-        if at_the_end:
-            lines += [f"if [[ $PATH != *':''{directory}'':'* ]]; then", f"    PATH=$PATH'{directory}'", "fi"]
-        else:
-            lines += [f"PATH=${{PATH/':''{directory}'':'/':'}}", f"PATH='{directory}'$PATH"]
-        lines += ["PATH=${PATH#':'}", "PATH=${PATH%':'}", "export PATH"]
-    return "".join(f"{line}\n" for line in lines)
-
-
-SCRIPTS = {
-    "2017": """\
-export PATH=/a/bin:/b/bin${PATH:+:}$PATH
-export PATH=$PATH${PATH:+:}/z/bin
-exec "/x/program"  "${extraFlagsArray[@]}" "$@"
-""",
-    "2019": """\
-declare -a extraFlagsArray=()
-export PATH='/a/bin:/b/bin'${PATH:+':'$PATH}
-export PATH+=${PATH:+':'}'/z/bin'
-set +u
-exec '/x/program' "${extraFlagsArray[@]}" "$@"
-""",
-    "2021": """\
-export PATH='/a/bin:/b/bin'${PATH:+':'}$PATH
-export PATH=$PATH${PATH:+':'}'/z/bin'
-exec -a "$0" "/x/program"  "${extraFlagsArray[@]}" "$@"
-""",
-    "2022": _joined(("/b/bin", "/a/bin"), at_the_end=False)
-    + _joined(("/z/bin",), at_the_end=True)
-    + 'exec "/x/program"  "$@" \n',
-}
+SCRIPTS = cases.read(__file__, dict[str, str])
 BASH = shutil.which("bash") or "bash"
 CALLERS = ("/usr/bin", "/b/bin:/usr/bin", "/z/bin", "/usr/bin:/a/bin:/b/bin:/z/bin:/a/bin", CALLER)
 

@@ -6,7 +6,7 @@ that go, `+` those that come. A header with `refusal` or `layout` has the messag
 """
 
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
 
@@ -45,12 +45,12 @@ class Case(Struct, frozen=True, kw_only=True):
             assert {name: each for name, each in found.items() if each is not None} == self.expected
 
 
-def cases(path: Path, options: type[Struct] | None = None) -> list[Case]:
-    """Read the cases of a file; `options` has as its fields the names of the rewrite's."""
-    return list(_cases(path.read_text().splitlines(), () if options is None else options.__struct_fields__))
+def cases(path: Path, options: Collection[str] = ()) -> list[Case]:
+    """Read the cases of a file; `options` are the names in their headers that are options."""
+    return list(_cases(path.read_text().splitlines(), options))
 
 
-def _cases(lines: list[str], options: tuple[str, ...]) -> Iterator[Case]:
+def _cases(lines: list[str], options: Collection[str]) -> Iterator[Case]:
     name, header = "", dict[str, object]()
     for is_header, group in groupby(lines, key=lambda line: line.startswith("#")):
         if is_header:

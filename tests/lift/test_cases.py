@@ -7,9 +7,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from tests.parsing import assert_parses
 from tests.rewrites import Case, cases
 from toolkit.lift.fetchers import renewed
 from toolkit.lift.final_attrs import final_attrs, final_package
+from toolkit.lift.passthru import with_subpackages
 from toolkit.lift.plan import LiftWay
 from toolkit.lift.rewriting import Lifted, lift, rewrite
 from toolkit.lift.shape import read
@@ -18,7 +20,7 @@ from toolkit.nix.scope import bound_names
 from toolkit.nix.tree import Tree
 
 FILES = Path(__file__).parent / "cases"
-LIFTS = [case for path in sorted(FILES.glob("lift/*.diff")) for case in cases(path, LiftWay)]
+LIFTS = [case for path in sorted(FILES.glob("lift/*.diff")) for case in cases(path, LiftWay.__struct_fields__)]
 WHOLE = {
     "fetchers": partial(renewed, name="package.nix"),
     "final-attrs": partial(final_attrs, name="package.nix"),
@@ -39,7 +41,7 @@ def test_package_is_lifted(case: Case) -> None:
     case.check(lambda: lift(case.before, way, name="package.nix"))
 
 
-@pytest.mark.parametrize("case", cases(FILES / "hidden.diff", LiftWay), ids=lambda case: case.name)
+@pytest.mark.parametrize("case", cases(FILES / "hidden.diff", LiftWay.__struct_fields__), ids=lambda case: case.name)
 def test_definitions_become_parameters_that_callpackage_does_not_see(case: Case) -> None:
     way = msgspec.convert(case.options, LiftWay)
     case.check(lambda: hidden(case.before, way))
@@ -55,3 +57,12 @@ def test_definitions_become_parameters_that_callpackage_does_not_see(case: Case)
 )
 def test_file_is_rewritten(rewrite: Callable[[str], str], case: Case) -> None:
     case.check(lambda: rewrite(case.before))
+
+
+@pytest.mark.parametrize("case", cases(FILES / "subpackages.diff"), ids=lambda case: case.name)
+def test_part_is_named_once_in_the_update_script(case: Case) -> None:
+    added = ("ui",) if case.after != case.before else ()
+    assert with_subpackages(case.before, ["ui"], name="package.nix") == (case.after, added)
+    assert with_subpackages(case.after, ["ui"], name="package.nix") == (case.after, ())
+    if added:
+        assert_parses(case.after)

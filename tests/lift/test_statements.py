@@ -1,7 +1,11 @@
 """Definitions and `inherit`s that move, one at a time."""
 
+from pathlib import Path
+
+import msgspec
 import pytest
 
+from tests.rewrites import Case, cases
 from toolkit.errors import NixSyntaxError
 from toolkit.lift.statements import (
     MovedDefinition,
@@ -139,85 +143,6 @@ def test_a_set_is_spaced_if_a_blank_line_parts_two_bindings(text: str, spaced: b
 
 
 @pytest.mark.parametrize(
-    ("text", "lines"),
-    [
-        ("x = { a = 1; b = 2; };", "x = {\n      a = 1;\n      b = 2;\n    };"),
-        ("x = rec { a = 1; };", "x = rec {\n      a = 1;\n    };"),
-        ("x = { };", "x = { };"),
-        ("x = {\n  a = 1; };", "x = {\n  a = 1; };"),
-    ],
-)
-def test_bindings_on_one_line_come_onto_their_own(text: str, lines: str) -> None:
-    before = f"{{\n    {text}\n}}"
-    literal = binding(before, "x").children[2]
-    assert apply(before, apart(literal)) == before.replace(text, lines)
-
-
-LETS = """\
-let
-  a = 1;
-
-  # of b
-  b = 2;
-
-  c = 3;
-in
-b
-"""
-
-
-@pytest.mark.parametrize(
-    ("names", "left"),
-    [
-        ("", LETS),
-        ("a", "let\n  # of b\n  b = 2;\n\n  c = 3;\nin\nb\n"),
-        ("b", "let\n  a = 1;\n\n  c = 3;\nin\nb\n"),
-        ("c", "let\n  a = 1;\n\n  # of b\n  b = 2;\nin\nb\n"),
-        ("ab", "let\n  c = 3;\nin\nb\n"),
-        ("bc", "let\n  a = 1;\nin\nb\n"),
-        ("ac", "let\n  # of b\n  b = 2;\nin\nb\n"),
-        ("abc", "b\n"),
-    ],
-)
-def test_what_leaves_a_let_leaves_no_double_blank_line(names: str, left: str) -> None:
-    tree = Tree(LETS, name="x.nix")
-    let = next(node for node in tree.nodes if node.kind == "let_expression")
-    spans = [extent(node) for node in tree.nodes if node.kind == "binding" and node.children[0].text in names]
-    assert apply(LETS, removals([let], spans)) == left
-
-
-@pytest.mark.parametrize(
-    ("before", "left"),
-    [
-        ("let a = 1; b = 2; in b", "let b = 2; in b"),
-        ("let\n  a = 1; b = 2;\nin\nb", "let\n  b = 2;\nin\nb"),
-        ("let\n  b = 2;\n  a = 1; # of a\nin\nb", "let\n  b = 2;\nin\nb"),
-        ("let\n  a = 1; # of a\nin\nb", "b"),
-        ("let\n  a = 1;\n  # alone\nin\nb", "let\n  # alone\nin\nb"),
-        ("let # of all\n  a = 1;\n\n  b = 2;\nin\nb", "let # of all\n  b = 2;\nin\nb"),
-        ("let\n  a = 1;\nin\nlet\n  b = 2;\nin\nb", "let\n  b = 2;\nin\nb"),
-        ("let\n  b = 2;\n\n\n  a = 1;\n  c = 3;\nin\nb", "let\n  b = 2;\n\n  c = 3;\nin\nb"),
-        ("let\n  b = 2;\n  a = 1;\n\n  c = 3;\nin\nb", "let\n  b = 2;\n\n  c = 3;\nin\nb"),
-        ("let\n  b = 2; a = 1;\n  c = 3;\nin\nb", "let\n  b = 2;\n  c = 3;\nin\nb"),
-        ("let a = 1;b = 2; in b", "let b = 2; in b"),
-        ("let in let a = 1; inherit b; in b", "let in let inherit b; in b"),
-        ("let a = 1; inherit (b) c; in let a = 2; in c", "let inherit (b) c; in c"),
-    ],
-)
-def test_a_let_of_which_nothing_is_left_goes_whole(before: str, left: str) -> None:
-    tree = Tree(before, name="x.nix")
-    lets = [node for node in tree.nodes if node.kind == "let_expression"]
-    spans = [extent(node) for node in tree.nodes if node.kind == "binding" and node.children[0].text == "a"]
-    assert apply(before, removals(lets, spans)) == left
-
-
-def changed(text: str, change: StatementEdit) -> str:
-    statement = [*nodes(text, "inherit"), *nodes(text, "inherit_from")]
-    owner = next(node for node in statement if node.parent is not None and node.parent.kind == "binding_set")
-    return apply(text, set(change.edits(owner)))
-
-
-@pytest.mark.parametrize(
     ("change", "nothing"),
     [
         (StatementEdit(dropped={"a", "b"}), True),
@@ -231,69 +156,27 @@ def test_an_inherit_of_which_all_names_go_leaves_nothing(change: StatementEdit, 
     assert change.leaves_nothing(statement) is nothing
 
 
-def definition(text: str, offset: int = 0) -> MovedDefinition:
-    return MovedDefinition(name=text[0], text=text, column=0, place="x.nix:1:1", offset=offset)
+FILES = Path(__file__).parent / "cases/statements"
+CHANGES = StatementEdit.__struct_fields__
 
 
-CHANGES: list[tuple[str, StatementEdit, str]] = [
-    ("{ inherit a b; }", StatementEdit(sources={"a": ("self", "a")}), "{\n  inherit b;\n  inherit (self) a;\n}"),
-    ("{ inherit a; }", StatementEdit(sources={"a": ("self", "x", "a")}), "{ inherit (self.x) a; }"),
-    ("{ inherit a; }", StatementEdit(sources={"a": ("self", "b")}), "{ a = self.b; }"),
-    ("{ inherit a; }", StatementEdit(sources={"a": ("self", "x", "b")}), "{ a = self.x.b; }"),
-    ('{ inherit "a" b; }', StatementEdit(sources={"a": ("self", "a")}, dropped={"b"}), "{ inherit (self) a; }"),
-    ("{ inherit a b; }", StatementEdit(dropped={"a"}, added=["c"]), "{ inherit b c; }"),
-    ("{ inherit a b c; }", StatementEdit(added=["d"]), "{\n  inherit\n    a\n    b\n    c\n    d\n    ;\n}"),
-    ("{\n  inherit (x) a b;\n}", StatementEdit(dropped={"a"}), "{\n  inherit (x) b;\n}"),
-    (
-        "{\n  inherit a b c;\n}",
-        StatementEdit(sources={"a": ("s", "a"), "b": ("s", "b"), "c": ("s", "t", "c")}),
-        "{\n  inherit (s) a b;\n  inherit (s.t) c;\n}",
-    ),
-    (
-        "{\n    inherit a b c;\n}",
-        StatementEdit(added=["d"]),
-        "{\n    inherit\n      a\n      b\n      c\n      d\n      ;\n}",
-    ),
-    (
-        "{\n  inherit\n    a\n    b\n    ;\n}",
-        StatementEdit(added=["c"]),
-        "{\n  inherit\n    a\n    b\n    c\n    ;\n}",
-    ),
-    (
-        "{\n  inherit\n    a\n    b\n    ;\n}",
-        StatementEdit(dropped={"a"}),
-        "{\n  inherit b;\n}",
-    ),
-    (
-        "{\n  inherit # of a\n    a # of b\n    b;\n}",
-        StatementEdit(dropped={"b"}),
-        "{\n  # of a\n  # of b\n  inherit a;\n}",
-    ),
-    ("rec { inherit a b; }", StatementEdit(sources={"a": ("s", "a")}), "rec {\n  inherit b;\n  inherit (s) a;\n}"),
-    ("let inherit a b; in a", StatementEdit(sources={"a": ("s", "a")}), "let\n  inherit b;\n  inherit (s) a;\nin a"),
-    (
-        "{\n  inherit a;\n  b = 1;\n}",
-        StatementEdit(behind=[definition("c =\n  1;")]),
-        "{\n  inherit a;\n\n  c =\n    1;\n\n  b = 1;\n}",
-    ),
-    (
-        "{\n  inherit a;\n  b = 1;\n}",
-        StatementEdit(behind=[definition("c = 1;")]),
-        "{\n  inherit a;\n\n  c = 1;\n  b = 1;\n}",
-    ),
-    (
-        "{\n  inherit a;\n}",
-        StatementEdit(behind=[definition("c =\n  1;")]),
-        "{\n  inherit a;\n\n  c =\n    1;\n}",
-    ),
-    (
-        "{\n  inherit a;\n}",
-        StatementEdit(behind=[definition("c = 1;", offset=9), definition("b = 1;", offset=3)]),
-        "{\n  inherit a;\n\n  b = 1;\n  c = 1;\n}",
-    ),
-]
+@pytest.mark.parametrize("case", cases(FILES / "removals.diff", ["names"]), ids=lambda case: case.name)
+def test_definitions_leave_their_lets(case: Case) -> None:
+    lets = nodes(case.before, "let_expression")
+    bindings = [node for node in lets[0].tree.nodes if node.kind == "binding"]
+    names = msgspec.convert(case.options["names"], list[str])
+    spans = [extent(node) for node in bindings if node.children[0].text in names]
+    assert apply(case.before, removals(lets, spans)) == case.after
 
 
-@pytest.mark.parametrize(("text", "change", "made"), CHANGES)
-def test_names_of_an_inherit_go_and_come(text: str, change: StatementEdit, made: str) -> None:
-    assert changed(text, change) == made
+@pytest.mark.parametrize("case", cases(FILES / "apart.diff"), ids=lambda case: case.name)
+def test_bindings_come_onto_their_own_lines(case: Case) -> None:
+    assert apply(case.before, apart(binding(case.before, "x").children[2])) == case.after
+
+
+@pytest.mark.parametrize("case", cases(FILES / "inherits.diff", CHANGES), ids=lambda case: case.name)
+def test_names_of_an_inherit_go_and_come(case: Case) -> None:
+    change = msgspec.convert(case.options, StatementEdit)
+    statements = [*nodes(case.before, "inherit"), *nodes(case.before, "inherit_from")]
+    owner = next(node for node in statements if node.parent is not None and node.parent.kind == "binding_set")
+    assert apply(case.before, set(change.edits(owner))) == case.after

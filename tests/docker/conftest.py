@@ -77,17 +77,27 @@ class Draft(Struct, frozen=True, kw_only=True):
         case = cases.case(contents, name=name, source=self.source)
         return replace(case, demotion=self.demotion, patches=made.patches, upstream_diff=made.upstream_diff)
 
-    def prove(
-        self, name: str, depth: Depth | None = None, *, without: Collection[str] = (), **changes: Unpack[Changes]
-    ) -> Proof:
-        """Run the one proof of this name, on a case with other fields where there are `changes`, `without` a step."""
+    def proofs(
+        self,
+        names: Collection[str],
+        depth: Depth | None = None,
+        *,
+        without: Collection[str] = (),
+        **changes: Unpack[Changes],
+    ) -> tuple[Proof, ...]:
+        """Run the proofs of these names on a case with other fields where there are `changes`, `without` a step."""
         case = self.case()
         stages = tuple(stage for stage in case.stages if not stage.steps & set(without))
         case = replace(case, stages=stages, **changes)
         if depth is not None:
             request = replace(docker(source=SourceRequest(offline=True)), depth=depth)
             case = cases.deepened(replace(case, request=request), progress=Steps())
-        (proof,) = proved(case, (name,), progress=Steps())
+        return proved(case, names, progress=Steps())
+
+    def prove(
+        self, name: str, depth: Depth | None = None, *, without: Collection[str] = (), **changes: Unpack[Changes]
+    ) -> Proof:
+        (proof,) = self.proofs((name,), depth, without=without, **changes)
         return proof
 
     def passes(self, name: str) -> bool:
@@ -98,11 +108,15 @@ class Draft(Struct, frozen=True, kw_only=True):
     def failure(
         self, name: str, depth: Depth | None = None, *, without: Collection[str] = (), **changes: Unpack[Changes]
     ) -> str:
-        """Run a proof that has to fail, and return all that it says, a fact a line."""
-        proof = self.prove(name, depth, without=without, **changes)
-        assert proof.status is Status.FAILED, proof
-        assert proof.reason is not None
-        return "\n".join((proof.reason, *proof.evidence))
+        """Run a proof that has to fail, and return its message."""
+        return failure(self.prove(name, depth, without=without, **changes))
+
+
+def failure(proof: Proof) -> str:
+    """Return what a proof says that has to have failed, a fact a line."""
+    assert proof.status is Status.FAILED, proof
+    assert proof.reason is not None
+    return "\n".join((proof.reason, *proof.evidence))
 
 
 def source_of(layout: str) -> Source:

@@ -54,6 +54,24 @@ def test_a_part_that_shares_source_and_version_follows_the_package(tmp_path: Pat
     assert (tmp_path / "out/pull-request.md").read_text().endswith(template)
 
 
+def test_an_inner_let_follows_and_the_text_says_that_replacing_its_part_has_no_effect(tmp_path: Path) -> None:
+    report = run(tmp_path / "out", design="inner")
+    (commit,) = report.proposal.commits
+    assert b"stdenv.mkDerivation (\n  finalAttrs:\n  let\n    web-ui = " in commit.after
+    assert " ".join(commit.body.split()) == (
+        "Overriding src and version with overrideAttrs leaves web-ui as before. Move its definition into the function "
+        "of finalAttrs, and take src and version from finalAttrs there. A new version also needs a new hash for src. "
+        "Move version and src out of the let. Show web-ui in passthru; replacing it there has no effect."
+    )
+    assert "replacing it there has no effect" in (tmp_path / "out/pull-request.md").read_text()
+    found = statuses(report)
+    assert {name for name, status in found.items() if status is not Status.PASSED} <= {"format", "lint", "overridable"}
+    assert found["overridable"] is Status.NOT_RUN
+    (proof,) = (proof for proof in report.proofs if proof.name == "follows")
+    fact = "web-ui: a replacement of what passthru.web-ui follows arrives in the build, and did not before"
+    assert any(line.startswith(fact) for line in proof.evidence)
+
+
 def test_the_commit_has_upstreams_form_and_says_what_was_proven(nixpkgs: Nixpkgs) -> None:
     assert nixpkgs.chosen("status-board").bindings == ("theme",)
     report = nixpkgs.propose("status-board", bindings=("checker", "theme"))

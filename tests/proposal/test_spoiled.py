@@ -14,7 +14,7 @@ from toolkit.model import Depth, SourceRequest, Tier
 from toolkit.proposal.choosing import LiftCase
 from toolkit.proposal.claims import CLAIMS, of_builds
 from toolkit.proposal.judged import Judging
-from toolkit.proposal.lifted import Asking, LiftQuestion
+from toolkit.proposal.lifted import FOLLOW, Asking, LiftQuestion
 from toolkit.proposal.prove import Stage
 from toolkit.sources import changes
 from toolkit.sources.trees import NixpkgsTree
@@ -47,7 +47,8 @@ def case(tree: Path, made: Lifted, after: str) -> LiftCase:
     (spoiled / NOTES).write_text(after)
     stages = [Stage(name=root.name, content=(root / NOTES).read_bytes(), path=root / NOTES) for root in (tree, spoiled)]
     systems = ("x86_64-linux",)
-    question = LiftQuestion(package="notes-server", methods=made.methods, follows=made.follows)
+    methods = {name: (FOLLOW, *path) if made.inner else path for name, path in made.methods.items()}
+    question = LiftQuestion(package="notes-server", methods=methods, follows=made.follows)
     change = changes.one_file(NixpkgsTree(root=tree, key="of-a-test"), NOTES, after.encode(), source=SourceRequest())
     return lift_case(
         NOTES,
@@ -60,7 +61,7 @@ def case(tree: Path, made: Lifted, after: str) -> LiftCase:
 
 def failures(tree: Path, design: Design, *edits: tuple[str, str]) -> dict[str, tuple[str, ...]]:
     """Return by claim what it has against a lift with these edits."""
-    follow = ("src", "version") if design is Design.MOVE else ()
+    follow = ("src", "version") if design is not Design.STAY else ()
     made = lift((tree / NOTES).read_text(), LiftWay(design=design, follow=follow), name=str(NOTES))
     after = made.text
     for old, new in edits:
@@ -69,11 +70,12 @@ def failures(tree: Path, design: Design, *edits: tuple[str, str]) -> dict[str, t
     judged = case(tree, made, after)
     checks = {claim.name: claim.check for claim in CLAIMS}
     findings = {name: checks[name](judged) for name in ASKED}
-    assert {name for name, finding in findings.items() if finding.not_run} == (set() if follow else {"follows"})
+    not_run = {Design.MOVE: set[str](), Design.STAY: {"follows"}, Design.INNER: {"overridable"}}
+    assert {name for name, finding in findings.items() if finding.not_run} == not_run[design]
     return {name: finding.failures for name, finding in findings.items() if finding.failures}
 
 
-@pytest.mark.parametrize("design", [Design.MOVE, Design.STAY])
+@pytest.mark.parametrize("design", [Design.MOVE, Design.STAY, Design.INNER])
 def test_no_claim_has_anything_against_a_lift_that_is_right(tree: Path, design: Design) -> None:
     assert failures(tree, design) == {}
 
@@ -108,6 +110,37 @@ def test_what_no_build_shows_is_named_by_its_own_claim(tree: Path) -> None:
 def test_a_method_that_is_shut_is_named(tree: Path) -> None:
     found = failures(tree, Design.STAY, (UI, "${web-ui}"))
     assert found == {"overridable": ("web-ui: an override of passthru.web-ui has no effect on any system",)}
+
+
+WEB_UI = "web-ui: an override of what passthru.web-ui follows"
+LEFT = (
+    f"{WEB_UI} works in part: the replaced package is still built in, by notes-server-4.2.0.1 → "
+    "notes-server-web-ui-4.2.0 (x86_64-linux)"
+)
+OLD = "${web-ui.overrideAttrs { inherit src version; }}"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "facts"),
+    [
+        (
+            "inherit (finalAttrs) src version;",
+            "inherit src version;",
+            (*(f"passthru.web-ui: stays the same if {each} is another" for each in ("src", "version")), LEFT),
+        ),
+        ("ln -s ${web-ui} ", f"ln -s {OLD} ", (f"{WEB_UI} has no effect on any system",)),
+        ("ln -s ", f"# {OLD}\n      ln -s ", (LEFT,)),
+        (
+            "inherit web-ui;\n",
+            "",
+            ("passthru.web-ui: evaluates on no system", f"{WEB_UI} has no effect on any system"),
+        ),
+    ],
+)
+def test_a_part_of_an_inner_let_that_does_not_follow_into_the_build_is_named(
+    tree: Path, old: str, new: str, facts: tuple[str, ...]
+) -> None:
+    assert failures(tree, Design.INNER, (old, new))["follows"] == facts
 
 
 def test_what_does_not_evaluate_any_more_is_named_by_each_claim_that_asks(tree: Path) -> None:

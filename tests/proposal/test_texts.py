@@ -412,3 +412,15 @@ def test_the_pull_request_of_a_lift_has_at_most_80_words(packages: tuple[str, ..
     assert usage in draft(facts).decode()
     # As `wc -w` counts, without the line that stands for the template.
     assert 40 < len(draft(facts).rpartition(b"<!-- Add")[0].split()) <= 80
+
+
+def test_an_inner_let_says_that_replacing_a_part_or_its_hash_has_no_effect() -> None:
+    change = replace(lifted(follows=("frontend",), frontend=HIDDEN), inner=True, hashed={"npmDeps": ("frontend",)})
+    said = body(change)
+    assert said.startswith("Overriding src and version with overrideAttrs leaves the frontend as before. Take src and")
+    assert said.endswith("Show the frontend in passthru; replacing it or its hash there has no effect.")
+    moved = body(replace(change, moved=("frontend",), hashed={}))
+    assert (
+        "Move its definition into the function of finalAttrs, and take src and version from finalAttrs there." in moved
+    )
+    assert moved.endswith("replacing it there has no effect.")

@@ -100,8 +100,9 @@ proposal_options = options.together(
         "--design",
         metavar="DESIGN",
         type=click.Choice([design.value for design in dict.fromkeys((*ASKED, *DESIGNS))]),
-        help="move: the definition becomes an attribute of the package; stay: it stays in its let (not for docker); "
-        "hidden: a parameter (docker only). By default, unlet chooses.",
+        help="move: the definition becomes an attribute of the package; stay: it stays in its let, and inner: the let "
+        "moves into the function of finalAttrs (both not for docker); hidden: a parameter (docker only). By default, "
+        "unlet chooses.",
     ),
     _deep(
         "--follow",

@@ -6,7 +6,8 @@
 # arguments that it does not show; one that it does not take ends the evaluation. `taken` are names that the second set has
 # something else under: an "unrelated" package, or an alias that "throws".
 # A method is the path of an attribute; [ "override" NAME ], an argument; [ "override" NAME FORM PART ], an argument that takes
-# a part in a form of `forms`; or [ "table" ROW ], an override of `table`.
+# a part in a form of `forms`; [ "table" ROW ], an override of `table`; or [ "follow" PATH… ], one of all that the part at PATH
+# follows, so that it is another one.
 # Each answer stands where its question did. What throws is an answer too: null. `sign` is what the lines on stderr begin
 # with that name the question which is asked from there on.
 {
@@ -181,13 +182,26 @@ let
       trees.after.stdenv.mkDerivation { name = "unlet-${name}"; };
   rows = if table == "" then _: { } else import (/. + table) { inherit (trees.after) lib; inherit other; };
 
+  # The path of the attribute that a method is about.
+  attribute = method: if head method == "follow" then tail method else method;
+
+  # A package's attributes with another version, and another source.
+  another =
+    names: old:
+    intersectAttrs (listToAttrs (map (name: { inherit name; value = null; }) names)) {
+      version = "${old.version}.1";
+      src = (head (replacements old.src)).new;
+    };
+
   # What a replacement by a method gives: `old` and `new` are what it is for, `gives` the package with it.
   # `named` shows whether the package has any attribute of the name, `held` is the derivation of that.
   tried =
-    shown: hidden: path: package:
+    shown: hidden: follows: method: package:
     let
-      isArgument = head path == "override";
-      isRow = head path == "table";
+      isArgument = head method == "override";
+      isRow = head method == "table";
+      isFollow = head method == "follow";
+      path = attribute method;
       name = elemAt path 1;
       last = elemAt path (length path - 1);
       row = attempt ((rows package).${name} or null);
@@ -214,6 +228,11 @@ let
       tries =
         if isRow then
           (if row == null then [ ] else [ { new = row.new or null; package = if isPlain then row else row.package; } ])
+        else if isFollow then
+          map (package: {
+            inherit package;
+            new = at path package;
+          }) [ (package.overrideAttrs (another follows)) ]
         else
           map (value: {
             inherit (value) new;
@@ -242,7 +261,10 @@ let
 
   # A version that changes, so that no cache has what is made with it; another attribute throws.
   following =
-    follows: path: package:
+    follows: method: package:
+    let
+      path = attribute method;
+    in
     listToAttrs (
       map (name: {
         inherit name;
@@ -345,8 +367,8 @@ let
         methods =
           if evaluates then
             mapAttrs (name: path: {
-              before = tried shown false path pair.before;
-              after = tried shown hidden path pair.after;
+              before = tried shown false follows.${name} path pair.before;
+              after = tried shown hidden follows.${name} path pair.after;
               follows = following follows.${name} path pair.after;
             }) methods
           else

@@ -141,7 +141,9 @@ def mention(node: Node, name: str) -> Node | None:
 
 
 def _place(planned: LiftPlan, name: str) -> Node:
-    """Return the set that a definition moves into."""
+    """Return the set that a definition moves into, or what a let is put around."""
+    if name in planned.moved and name not in planned.attributes:
+        return planned.construction.merged
     route = planned.routes[name]
     if route.shown is not None:
         return route.shown.node.enclosing(*SETS) or route.shown.node

@@ -9,11 +9,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from toolkit.errors import RefusalError
-from toolkit.lift.bindings import SHARED, reason, shared, state
+from toolkit.lift.bindings import SHARED, Reachability, reason, shared, state
 from toolkit.lift.plan import FOLLOWED, Design, LiftWay
 from toolkit.lift.rewriting import Lifted, lift, rewrite
 from toolkit.lift.shape import Shape, read
-from toolkit.lift.wanted import equals, wanted, with_reason
+from toolkit.lift.wanted import equals, is_requested, wanted, with_reason
 from toolkit.nix.tree import Tree
 
 MOST_LINES = 300
@@ -41,26 +41,51 @@ def ways(text: str, choice: LiftChoice, *, name: str) -> Iterator[LiftWay]:
     shape = read(Tree(text, name=name))
     asked = LiftWay(bindings=choice.bindings, follow=choice.follow, called=choice.called)
     if choice.design is not None or choice.follow:
-        yield from _best(shape, replace(asked, design=choice.design or Design.MOVE))
+        way = replace(asked, design=choice.design or Design.MOVE)
+        for each in _following(shape, way) if way.design is Design.INNER and not way.follow else [way]:
+            yield from _best(shape, each)
         return
     every = wanted(shape, choice.bindings)
     names = every if choice.bindings or choice.requested else with_reason(shape, every)
     others = equals(shape, names)
     if not choice.requested:
         others = tuple(name for name in others if reason(state(shape, name), shared(shape, name)))
+    if not (choice.bindings or choice.requested or is_requested(shape)):
+        yield from _halved(shape, replace(asked, bindings=(*names, *others)))
     if not choice.bindings and others:
         yield from _ways(shape, replace(asked, bindings=(*names, *others)))
     yield from _ways(shape, asked if names == every else replace(asked, bindings=names))
 
 
 def _ways(shape: Shape, stay: LiftWay) -> Iterator[LiftWay]:
-    follow = {part for binding in wanted(shape, stay.bindings) for part in shared(shape, binding)}
-    follows = (tuple(part for part in parts if part in follow) for parts in (FOLLOWED, SHARED))
-    moves = (replace(stay, design=Design.MOVE, follow=each) for each in dict.fromkeys(follows) if each)
+    moves = _following(shape, replace(stay, design=Design.MOVE))
     for way in (*(way for move in moves for way in _best(shape, move)), stay):
         yield way
         if some := _affordable(shape, way):
             yield replace(way, bindings=some)
+
+
+def _following(shape: Shape, way: LiftWay) -> Iterator[LiftWay]:
+    """Yield a way by which bindings follow all that they share with the package, and the one for SHARED alone."""
+    follow = {part for binding in wanted(shape, way.bindings) for part in shared(shape, binding)}
+    follows = (tuple(part for part in parts if part in follow) for parts in (FOLLOWED, SHARED))
+    yield from (replace(way, follow=each) for each in dict.fromkeys(follows) if each)
+
+
+def _halved(shape: Shape, way: LiftWay) -> Iterator[LiftWay]:
+    """Yield the way by an inner let if it does the same by half of the changed lines.
+
+    Each part has to be hidden: nothing shows that anybody replaces it. It has no hash, which no override would reach.
+    """
+    for follow in [each.follow for each in _following(shape, way)][:1]:
+        designs = (Design.MOVE, Design.INNER)
+        move, inner = (next(_best(shape, replace(way, design=design, follow=follow))) for design in designs)
+        with suppress(RefusalError):
+            moved, bound = rewrite(shape, move), rewrite(shape, inner)
+            lines, fewer = (changed_lines(shape.tree.text, each.text) for each in (moved, bound))
+            is_same = moved.follows == bound.follows and {*bound.states.values()} == {Reachability.HIDDEN}
+            if is_same and not bound.hashed and lines >= 2 * fewer:
+                yield inner
 
 
 def _best(shape: Shape, way: LiftWay) -> Iterator[LiftWay]:

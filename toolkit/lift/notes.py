@@ -80,7 +80,7 @@ def hashed(planned: LiftPlan) -> Mapping[str, tuple[str, ...]]:
     """
     found: dict[str, dict[str, None]] = defaultdict(dict)
     for part, made in _hashed(planned, [name for name in planned.moved if name not in planned.own]):
-        found[made][planned.routes[part].path[-1]] = None
+        found[made][planned.routes[part].path[-1] if part in planned.routes else part] = None
     return {name: tuple(parts) for name, parts in found.items()}
 
 

@@ -20,8 +20,9 @@ OWN = ("pname", "version", "src", *WITH_SOURCE)
 
 
 class Design(StrEnum):
-    """The place of a lifted definition: its let, or an attribute of the package.
+    """The place of a lifted definition: its let, an attribute of the package, or a let that sees the final attributes.
 
+    An inner definition follows the package, and passthru shows it; replacing it there has no effect.
     The other designs serve builders that take no function of the final attributes, or do not see overrides of them. In
     a layer, an `overrideAttrs` around the builder's call sets the attributes that use the definition. A hidden
     definition is the default of a parameter that callPackage does not see, in a file that calls its function itself.
@@ -29,11 +30,12 @@ class Design(StrEnum):
 
     STAY = "stay"
     MOVE = "move"
+    INNER = "inner"
     LAYER = "layer"
     HIDDEN = "hidden"
 
 
-ASKED = (Design.STAY, Design.MOVE)
+ASKED = (Design.STAY, Design.MOVE, Design.INNER)
 """The designs that a user can request; a layer is made for an overlay alone, if nothing else can be right."""
 
 
@@ -86,6 +88,16 @@ class LiftPlan(Struct, frozen=True, kw_only=True, dict=True):
             return (*self.path(source), *between, name)
         return self.routes[name].path
 
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """The moved definitions that are attributes of the package: all, unless the let itself moves."""
+        return self.own if self.design is Design.INNER else self.moved
+
+    @property
+    def leaving(self) -> tuple[str, ...]:
+        """The moved definitions, except those that an inner let had before."""
+        return tuple(name for name in self.moved if name in self.attributes or name not in self.shape.inner)
+
     @cached_property
     def rerouted(self) -> Mapping[int, tuple[str, ...]]:
         """The uses that a final attribute replaces: the attribute's path by the node's index."""
@@ -101,8 +113,10 @@ class LiftPlan(Struct, frozen=True, kw_only=True, dict=True):
             if not any(node.contains(child) for node in shown)
         }
         found: dict[int, tuple[str, ...]] = {}
+        inner = self.design is Design.INNER
+        routes = {name: self.routes[name] for name in self.own} if inner else self.routes
         for use in self.shape.uses:
-            if use.name not in self.routes and use.name not in self.taken:
+            if use.name not in routes and use.name not in self.taken:
                 continue
             owner = self.shape.owner(use.node)
             sees = owner in {*self.moved, *self.shape.inner}
@@ -111,7 +125,7 @@ class LiftPlan(Struct, frozen=True, kw_only=True, dict=True):
             named = self.path(use.name) == ("src",) and bool({*_NAMES} & {*selection(use.node)[:1]})
             if within and use.node.index not in kept and not named:
                 found[use.node.index] = self.path(use.name)
-        for name, route in self.routes.items():
+        for name, route in routes.items():
             for use in uses_by_rec(self.shape, route.shown) if route.shown is not None else ():
                 found[use.node.index] = self.path(name)
         return found

@@ -9,7 +9,7 @@ from itertools import chain
 from shlex import quote
 
 from toolkit.errors import LayoutError, RefusalError
-from toolkit.lift.bindings import PASSTHRU, Origin, is_derivation, origin, own_names, shared, shown_attributes
+from toolkit.lift.bindings import PASSTHRU, SHARED, Origin, is_derivation, origin, own_names, shared, shown_attributes
 from toolkit.lift.plan import OWN, AttributeRoute, Design, LiftPlan, LiftWay
 from toolkit.lift.shape import BuilderCall, Shape, callee, path_of, result, selection
 from toolkit.lift.shape import construction as builder_call
@@ -45,18 +45,21 @@ def plan(shape: Shape, way: LiftWay) -> LiftPlan:
     design, follow = way.design, way.follow
     lifted = wanted(shape, way.bindings)
     follows = {name: where for name in follow if (where := origin(shape, name)) is not None}
-    moves = design is Design.MOVE
+    is_inner = design is Design.INNER
+    moves = is_inner or design is Design.MOVE
     moving = frozenset(name for name in lifted if moves and (not follow or can_follow(shape, name, follow)))
+    if is_inner:
+        lifted = tuple(name for name in lifted if name in moving and follow)
     leaving = _leaving(shape, lifted, moving, follows)
     if design is Design.STAY and leaving & {*lifted}:
         leaving = _leaving(shape, lifted, frozenset(lifted) - shape.inner, follows)
     own: frozenset[str] = _own(shape, leaving, follows) if way.whole else frozenset()
     leaving |= own
-    taken = {name: source for name in leaving if (source := _source(shape, name))}
+    taken = {name: source for name in leaving if not is_inner and (source := _source(shape, name))}
     moved = tuple(name for name in shape.bindings if name in leaving and name not in taken)
     for name in moved:
         require_plain(shape, name)
-        if name not in lifted and inside(value(shape.bindings[name])).kind == "function_expression":
+        if not is_inner and name not in lifted and inside(value(shape.bindings[name])).kind == "function_expression":
             fact = f"'{name}' has to move, and is a function, which is no attribute of a package"
             raise RefusalError(f"{at(shape.bindings[name])}: {fact}")
     planned = LiftPlan(
@@ -67,7 +70,7 @@ def plan(shape: Shape, way: LiftWay) -> LiftPlan:
         routes={
             name: _route(shape, name, way.called, fresh=design is Design.LAYER and name in moved)
             for name in shape.bindings
-            if name in moved or name in lifted
+            if (name in moved and not is_inner) or name in own or name in lifted
         },
         moved=moved,
         taken=taken,
@@ -81,8 +84,8 @@ def plan(shape: Shape, way: LiftWay) -> LiftPlan:
     _require_whole(planned)
     if design is not Design.LAYER:
         _require_one(planned)
-    if follow and not {shape.owner(shape.tree.nodes[index]) for index in planned.followed} & {*lifted}:
-        what = " or ".join(follow)
+    if (follow or is_inner) and not {shape.owner(shape.tree.nodes[index]) for index in planned.followed} & {*lifted}:
+        what = " or ".join(follow or SHARED)
         _require_no_source_of_their_own(shape, lifted, follow)
         raise LayoutError(f"{at(shape.body)}: nothing that moves takes {what} from where the package takes it")
     return planned
@@ -212,14 +215,14 @@ def _require_all_within(planned: LiftPlan) -> None:
     """Raise RefusalError for a use that the final attributes do not reach: in the builder, or before the package."""
     shape, argument = planned.shape, planned.construction.argument
     for use in shape.uses:
-        if use.name not in planned.routes and use.name not in planned.taken:
+        if shape.owner(use.node) is not None:
             continue
         if use.node.index in planned.rerouted:
-            if planned.shape.owner(use.node) is None and not argument.contains(use.node):
+            if not argument.contains(use.node):
                 raise RefusalError(f"{at(use.node)}: the builder's call is itself made with '{use.name}'")
-        elif use.name in planned.moved and planned.shape.owner(use.node) is None:
-            route = planned.routes[use.name]
-            if route.shown is None or route.shown.use is not use.node:
+        elif use.name in planned.moved and (use.name in planned.attributes or not argument.contains(use.node)):
+            route = planned.routes.get(use.name)
+            if route is None or route.shown is None or route.shown.use is not use.node:
                 fact = f"'{use.name}' has to move, and is used here, where there are no final attributes"
                 raise RefusalError(f"{at(use.node)}: {fact}")
 

@@ -8,7 +8,7 @@ from itertools import chain, pairwise
 from msgspec import Struct
 
 from toolkit.errors import RefusalError
-from toolkit.lift import capture, hidden, layer, notes, passthru, style
+from toolkit.lift import capture, hidden, inner, layer, notes, passthru, style
 from toolkit.lift.bindings import PASSTHRU, Reachability, ShownAttribute, state
 from toolkit.lift.passthru import Additions, with_subpackages
 from toolkit.lift.plan import OWN, PARAMETER, Design, LiftPlan, LiftWay
@@ -34,13 +34,14 @@ class Lifted(Struct, frozen=True, kw_only=True):
     let, `along` the paths of those not asked for, `through` those of these that passthru showed before. `parameter` is
     the name of the final attributes, `renamed` are new names of parts' own ones. `shown` are the attributes of passthru
     that are made with them. `follows` has by lifted binding the package's attributes that it takes over, `states` how
-    far out of reach each was, `own` what else has left the let. `recursive` is true if the package's attributes were a
-    `rec` set, `dropped` if nothing of it is taken from the final ones, `unfolded` are those that are, in `places`,
-    `hashed` the attributes that are made by a hash, with those of the package that they are in, `left` others that
-    stand as the lifted ones do, which these are made with. `apart` has by lifted binding what it takes from where the
-    package takes its own, and does not take over, `used` the attributes that it is in; none if it is used elsewhere,
-    too. `downloads` are the paths of what is downloaded by hashes that a new version changes, src apart, which
-    has one if it is `fetched`; `updated` are the parts that nix-update now updates.
+    far out of reach each was, `own` what else has left the let. `inner` is true if the other moved ones stand in a let
+    that sees the final attributes. `recursive` is true if the package's attributes were a `rec` set, `dropped` if
+    nothing of it is taken from the final ones, `unfolded` are those that are, in `places`, `hashed` the attributes that
+    are made by a hash, with those of the package that they are in, `left` others that stand as the lifted ones do,
+    which these are made with. `apart` has by lifted binding what it takes from where the package takes its own, and
+    does not take over, `used` the attributes that it is in; none if it is used elsewhere, too. `downloads` are the
+    paths of what is downloaded by hashes that a new version changes, src apart, which has one if it is `fetched`;
+    `updated` are the parts that nix-update now updates.
     """
 
     text: str
@@ -54,6 +55,7 @@ class Lifted(Struct, frozen=True, kw_only=True):
     follows: Mapping[str, tuple[str, ...]] = {}
     states: Mapping[str, Reachability] = {}
     own: tuple[str, ...] = ()
+    inner: bool = False
     recursive: bool = False
     dropped: bool = False
     unfolded: tuple[str, ...] = ()
@@ -114,15 +116,17 @@ def carry_out(planned: LiftPlan) -> Lifted:
         *written.values(),
         *(renamed := list(capture.renamed(planned, parameter, sites))),
     ]
-    along = {name: planned.routes[name].path for name in planned.moved if name not in {*planned.names, *planned.own}}
+    along = {name: planned.routes[name].path for name in planned.attributes if name not in planned.names}
+    along = {name: path for name, path in along.items() if name not in planned.own}
     places = notes.places(planned, taken)
-    new = style.filled(shape.tree.text, _moved(planned, edits, inherits, layered, parameter))
+    new = _moved(planned, edits, inherits, layered, parameter)
     new, updated = with_subpackages(new, notes.packed(planned), name=shape.tree.name)
     _require_comments(shape, new)
     return Lifted(
         text=new,
         methods={name: planned.routes[name].path for name in planned.names},
-        moved=planned.moved,
+        moved=planned.leaving,
+        inner=design is Design.INNER,
         along=along,
         through=tuple(name for name, path in along.items() if path[0] == PASSTHRU and planned.routes[name].shown),
         parameter=parameter,
@@ -139,7 +143,7 @@ def carry_out(planned: LiftPlan) -> Lifted:
         left=notes.left(planned),
         apart=notes.apart(planned),
         used=notes.used(planned),
-        downloads=notes.downloads(planned),
+        downloads=notes.downloads(planned) if design is not Design.INNER else (),
         fetched=notes.is_fetched(planned),
         updated=updated,
     )
@@ -197,7 +201,7 @@ def _moved(
 ) -> str:
     """Make all edits, take what moves out of its let or its builder's call, and put it where it goes."""
     text, nodes = planned.shape.tree.text, planned.shape.tree.nodes
-    leaving = {name: planned.shape.bindings[name] for name in (*planned.moved, *planned.taken)}
+    leaving = {name: planned.shape.bindings[name] for name in (*planned.leaving, *planned.taken)}
     leaving |= {node.place: node for node in layered}
     fresh = {name: route.path[1] for name, route in planned.routes.items() if route.shown is None}
     renames = {name: _rename(planned, name) for name in fresh if fresh[name] != name}
@@ -221,9 +225,11 @@ def _moved(
         if name not in planned.taken
     }
     outside = [edit for edit in edits if owner(edit.start) is None]
-    bound = [name for name in fresh if name not in planned.moved and renames.get(name) != []]
+    bound = [name for name in fresh if name not in planned.attributes and renames.get(name) != []]
     made = [
-        definitions[name] if name in planned.moved else _shown_as(planned, name) for name in fresh if name not in bound
+        definitions[name] if name in planned.attributes else _shown_as(planned, name)
+        for name in fresh
+        if name not in bound
     ]
     additions = Additions(names=[fresh[name] for name in bound], definitions=made)
     if layered:
@@ -232,7 +238,7 @@ def _moved(
         outside += layer.around(planned, parts, above, parameter)
     outside += passthru.add(planned.construction, additions, inherits)
     below: dict[int, list[MovedDefinition]] = defaultdict(list)
-    for name in planned.moved:
+    for name in planned.attributes:
         if (shown := planned.routes[name].shown) is None:
             continue
         if name in planned.own and (pname := _pname_below(shown)) is not None:
@@ -251,7 +257,9 @@ def _moved(
         nearer = apply(text[start:end], {edit.within(start) for edit in within})
         outside = [*({*outside} - within), Edit(place, place, f"{nearer}\n\n{' ' * column(text, place)}")]
         going.append((start, end))
-    return apply(text, _in_order(planned, {*outside, *removals(planned.shape.lets, going)}))
+    new = apply(text, _in_order(planned, {*outside, *removals(planned.shape.lets, going)}))
+    to_bind = [definitions[name] for name in planned.leaving if name not in planned.attributes]
+    return inner.bind(style.filled(text, new), to_bind, name=planned.shape.tree.name)
 
 
 def _far_below(planned: LiftPlan) -> tuple[int, int, int] | None:
@@ -267,7 +275,7 @@ def _far_below(planned: LiftPlan) -> tuple[int, int, int] | None:
     uses = [tree.nodes[index] for index in planned.rerouted]
     first = next((node for node in statements(literal) if any(node.contains(use) for use in uses)), shown)
     (start, end), (place, _) = extent(shown), extent(first)
-    lines = sum(planned.shape.bindings[name].text.count("\n") for name in planned.moved)
+    lines = sum(planned.shape.bindings[name].text.count("\n") for name in planned.attributes)
     are_lines = all(is_first(tree.text, node.start) for node in (shown, first))
     is_far = are_lines and lines > max(_LONG, shown.text.count("\n")) and tree.text[place:start].count("\n") > _FAR
     return (start, end, place) if is_far else None
@@ -279,7 +287,7 @@ def _rename(planned: LiftPlan, name: str) -> list[Edit]:
     kept = [use.node for use in shape.uses if use.name == name and use.node.index not in planned.rerouted]
     inherits = any(use.parent is not None and use.parent.kind == "inherited_attrs" for use in kept)
     path = shape.bindings[name].children[0]
-    if name in planned.moved:
+    if name in planned.attributes:
         return [Edit(path.start, path.end, new)]
     if inherits or not is_plain(shape.bindings[name]) or capture.mention(shape.tree.root, new) is not None:
         return []
@@ -327,7 +335,7 @@ def _in_order(planned: LiftPlan, edits: Collection[Edit]) -> Collection[Edit]:
     """
     tree = planned.shape.tree
     *others, last = operands(result(planned.construction.merged))
-    kept = [shown for name in planned.moved if (shown := planned.routes[name].shown) is not None]
+    kept = [shown for name in planned.attributes if (shown := planned.routes[name].shown) is not None]
     if not others or not any(last.contains(shown.node) for shown in kept) or not _are_apart(others, last):
         return edits
     start, end = others[0].start, last.end

@@ -84,12 +84,17 @@ def wanted(shape: Shape, names: Sequence[str]) -> tuple[str, ...]:
 _REQUEST = re.compile(r"\bTODO\b[^\n]*\b(let\b|overrid|passthru|top-level)", re.IGNORECASE)
 
 
+def is_requested(shape: Shape) -> bool:
+    """Return whether a TODO of the file asks for overridable parts."""
+    return _REQUEST.search(shape.tree.text) is not None
+
+
 def with_reason(shape: Shape, names: Sequence[str]) -> tuple[str, ...]:
     """Return the bindings that upstream has a reason to lift: shared source, attribute; all for a TODO of the file.
 
     Raise LayoutError if there are none.
     """
-    if _REQUEST.search(shape.tree.text):
+    if is_requested(shape):
         return tuple(names)
     if found := tuple(name for name in names if reason(state(shape, name), shared(shape, name))):
         return found

@@ -21,7 +21,7 @@ from toolkit.nix import program
 from toolkit.proposal import judged, recipes, texts
 from toolkit.proposal.judged import Judging
 from toolkit.proposal.leaf import Series
-from toolkit.proposal.lifted import LIFTED, NO_FUNCTION, Asking, LiftQuestion, why_not
+from toolkit.proposal.lifted import FOLLOW, LIFTED, NO_FUNCTION, Asking, LiftQuestion, why_not
 from toolkit.proposal.prove import Stage
 from toolkit.proposal.recipes import Recipe
 from toolkit.proposal.requests import Request, command
@@ -140,7 +140,7 @@ def series_in(  # noqa: PLR0913, PLR0917 - what a series begins with
             trees=(tree.root, roots[-1]),
             own=LiftQuestion(
                 package=target.package,
-                methods=lifted.methods,
+                methods={name: (FOLLOW, *path) if lifted.inner else path for name, path in lifted.methods.items()},
                 shown=lifted.shown,
                 follows=lifted.follows,
                 downloads=lifted.downloads,
@@ -181,10 +181,8 @@ def choose(requests: Sequence[Request], *, progress: Progress) -> Iterator[LiftC
     Yield for each package its commits or its error; raise an error of the source.
     """
     source = requests[0].source
-    if any(request.follow and design_of(request) not in {None, Design.MOVE} for request in requests):
-        raise UsageError(
-            "--follow: goes with --design move only", hint="a definition that stays sees no final attributes"
-        )
+    if any(request.follow and design_of(request) is Design.STAY for request in requests):
+        raise UsageError("--follow: not with --design stay", hint="a definition that stays sees no final attributes")
     progress.step("reading nixpkgs")
     root = trees.as_they_are(source, progress=progress)
     recipes.require_fit(requests[0], len(requests))

@@ -18,7 +18,7 @@ from toolkit.proposal import form, judged, outputs, prove
 from toolkit.proposal.choosing import LiftCase, contents_of
 from toolkit.proposal.judged import Aspect, Judging
 from toolkit.proposal.leaf import Series
-from toolkit.proposal.lifted import LIFTED, Asking, Derivations, Effect, LiftQuestion, ask, command, verdict
+from toolkit.proposal.lifted import FOLLOW, LIFTED, Asking, Derivations, Effect, LiftQuestion, ask, command, verdict
 from toolkit.proposal.prove import ANY, OURS, Claim, Finding, Stage, Subject
 from toolkit.sources import trees
 from toolkit.sources.changes import ChangeStep
@@ -47,6 +47,9 @@ _BEFORE = {Effect.WORKS: "did so", Effect.PARTLY: "did so in part"}
 
 def overridable(case: LiftCase) -> Finding:
     """Replace each part of the package by its method."""
+    if case.lifted.inner:
+        reason = "because the build takes the part from a let: replacing the attribute has no effect, as the text says"
+        return Finding(covers="nothing", not_run=reason)
     return arrives(case.asking)
 
 
@@ -68,6 +71,7 @@ def arrives(asking: Asking) -> Finding:
     earlier: set[str] = set()
     for name, path in asking.own.methods.items():
         method = path[1] if path[0] == OVERRIDE else ".".join(path)
+        method = f"what {'.'.join(path[1:])} follows" if path[0] == FOLLOW else method
         reached: dict[str, list[str]] = {}
         partly: dict[str, list[str]] = {}
         others: dict[Effect, list[str]] = {}
@@ -127,6 +131,9 @@ def follows(case: LiftCase) -> Finding:
         ]
         failures += [f"{method}: evaluates on no system" for said in reached.values() if not said][:1]
         evidence += [f"{method}: changes with {which}" for which, said in reached.items() if said and all(said)]
+    if case.lifted.inner:
+        arrival = arrives(case.asking)
+        failures, evidence = [*failures, *arrival.failures], [*evidence, *arrival.evidence[1:]]
     bumps = [answer.bump for _, answer in _package(case.asking) if answer.bump is not None]
     left = dict.fromkeys(name for bump in bumps for name in bump.left)
     if bumps and all(bump.works for bump in bumps):

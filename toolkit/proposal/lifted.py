@@ -35,6 +35,10 @@ UNFOLLOWED = "an override of src or version does not reach what takes it from th
 NO_FUNCTION = "the builder takes no function of the final attributes"
 
 
+FOLLOW = "follow"
+"""The first name of the path to a part that is not replaced itself, but made anew by what it follows."""
+
+
 class LiftQuestion(Struct, frozen=True, kw_only=True):
     """A package by its attribute path, methods by name, and other attributes that may depend on them.
 

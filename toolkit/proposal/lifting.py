@@ -176,7 +176,7 @@ def _lifted(opened: Opened, proposal: Proposal, tree: NixpkgsTree, *, progress: 
     """Return the lift of the bindings of a proposal if it gives its file, else that file with the methods that work."""
     last = proposal.commits[-1].after
     design = Design(proposal.steps[0].design)
-    follows = (*((name,) for name in SHARED), SHARED, FOLLOWED) if design is Design.MOVE else ()
+    follows = (*((name,) for name in SHARED), SHARED, FOLLOWED) if design in {Design.MOVE, Design.INNER} else ()
     for follow, whole in ((), False), *product(follows, (False, True)):
         with suppress(RefusalError):
             way = LiftWay(design=design, bindings=proposal.bindings, follow=follow, whole=whole)

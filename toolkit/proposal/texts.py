@@ -46,6 +46,7 @@ class _Lift(Texts, frozen=True, kw_only=True):
     updated: str
     bump: str
     apart: str
+    inner: str
     motives: dict[str, str]
 
 
@@ -74,18 +75,18 @@ def message(packages: Sequence[str], lifted: Lifted) -> Message:
     bodies = [_text(sort, _words(lifted, some)).body for sort, some in groups]
     if lifted.along:
         bodies.append(_along(words, lifted))
-    if lifted.own:
-        bodies.append(_read(words).own)
+    said = _read(words)
     if words["hashed"] and main in _FOLLOWING:
-        bodies.insert(sum(sort in _FOLLOWING for sort, _ in groups), _read(words).hashed)
-    if lifted.updated:
-        bodies.append(_read(words).updated)
-    if lifted.apart:
-        bodies.append(_read(words).apart)
-    if lifted.left:
-        bodies.append(_read(words).left)
-    if lifted.recursive:
-        bodies.append(_read(words).unfolded if lifted.unfolded else _read(words).recursive)
+        bodies.insert(sum(sort in _FOLLOWING for sort, _ in groups), said.hashed)
+    rest = {
+        said.own: lifted.own,
+        said.inner: lifted.inner,
+        said.updated: lifted.updated,
+        said.apart: lifted.apart,
+        said.left: lifted.left,
+        said.unfolded if lifted.unfolded else said.recursive: lifted.recursive,
+    }
+    bodies += [text for text, holds in rest.items() if holds]
     body = " ".join(" ".join(bodies).split())
     return Message(
         subject=next((subject for subject in subjects if len(subject) <= SUBJECT_WIDTH), subjects[-1]),
@@ -158,10 +159,11 @@ def pull_request_texts(  # noqa: PLR0913, PLR0917 - what is said is about all of
     along = _along(words, lifted) if lifted.along else ""
     recs = [said.unfolded] * bool(lifted.unfolded) + [said.recursive] if lifted.recursive else []
     own = said.own if lifted.own else ""
+    inner = said.inner if lifted.inner else ""
     apart = said.apart if lifted.apart else ""
     every = product((along, ""), (apart, ""), (hashed, ""), (*recs, ""), (own, ""))
     shorter = (
-        " ".join(filter(None, (short, third, updated, others, first, second, last, fourth)))
+        " ".join(filter(None, (short, inner, third, updated, others, first, second, last, fourth)))
         for first, second, third, fourth, last in every
     )
     choices = (whole, usage), (whole, ""), *((each, "") for each in shorter)
@@ -220,7 +222,9 @@ def _groups(lifted: Lifted) -> list[tuple[str, list[str]]]:
     for name, state in lifted.states.items():
         follows = lifted.follows.get(name, ())
         # What is fetched by hash is what it was, whichever version it is called.
-        is_fetched = "src" not in follows and not hashed.isdisjoint({name, lifted.methods[name][-1], *along})
+        is_fetched = "src" not in follows and not (
+            lifted.inner or hashed.isdisjoint({name, lifted.methods[name][-1], *along})
+        )
         is_shown = not follows or (is_fetched and state is Reachability.PARTIAL)
         fetched = "refetched" if state is Reachability.SHOWN else "fetched"
         following = fetched if is_fetched else "follows"
@@ -260,7 +264,8 @@ def _words(lifted: Lifted, names: Sequence[str]) -> dict[str, str]:
     bound = [_introduced(each, name, path) for each, name, path in zip(called, names, methods, strict=True)]
     many = len(called) > 1
     them, definitions = ("them", "their definitions") if many else ("it", "its definition")
-    place, moves = _place(methods), {*names} <= {*lifted.moved}
+    place = "the function of finalAttrs" if lifted.inner else _place(methods)
+    moves = {*names} <= {*lifted.moved}
     others = [name for name in names if name != lifted.methods[name][-1]]
     parts = _listed(called)
     followed = {attribute: None for name in names for attribute in lifted.follows.get(name, ())}
@@ -299,6 +304,8 @@ def _words(lifted: Lifted, names: Sequence[str]) -> dict[str, str]:
         "used": _listed(used) if used and len(used) < _MOST_PLACES else f"all that uses {them}",
         "called": f", as {_listed(others)}," if others else "",
         "Take": f"Move {definitions} into {place}, and take {them}" if moves else f"Take {them}",
+        "Follow": f"Move {definitions} into {place}, and take" if moves or not lifted.inner else "Take",
+        "or_hash": f" or {'their' if many else 'its'} hash" if lifted.hashed else "",
         "is": "are" if many else "is",
     }
 

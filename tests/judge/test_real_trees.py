@@ -10,14 +10,13 @@ import msgspec
 import pytest
 
 from tests.judge import oracle
-from tests.judge.edits import Edits
+from tests.judge.edits import Step, file_edits
 from tests.judge.test_specimen import NATIVE, cache, shared
-from toolkit.git.reading import TreeFile
 from toolkit.judge import JudgeRequest, ground, judge
 from toolkit.judge.differences import Judgement, Weight
 from toolkit.model import Silence, SourceRequest
 from toolkit.sources import trees
-from toolkit.sources.changes import Change, ChangeStep, FileEdit
+from toolkit.sources.changes import Change, ChangeStep
 from toolkit.sources.trees import NixpkgsTree
 
 __all__ = ["cache", "shared"]
@@ -25,7 +24,7 @@ __all__ = ["cache", "shared"]
 TREES = os.environ.get("UNLET_NIXPKGS")
 
 
-class Case(Edits, frozen=True, kw_only=True):
+class Case(Step, frozen=True, kw_only=True):
     """A change, and what it does: `truth` is a Nix expression of `pkgs`, on `system`.
 
     `kinds` are what the judge may call it, of the attribute; `unknown` stands for leaving it open. Without kinds it has
@@ -59,16 +58,8 @@ def change_of(name: str) -> Change:
     tree, case = CASES[name]
     root = Path(str(TREES)) / tree
     base = _BASES.setdefault(root, NixpkgsTree(root=root, key=trees.fingerprint(root)))
-    files = case.files(lambda path: (root / path).read_text() if (root / path).is_file() else "")
-    edits = tuple(
-        FileEdit(
-            path=path,
-            before=TreeFile(content=(root / path).read_bytes()) if (root / path).is_file() else None,
-            after=file,
-        )
-        for path, file in files.items()
-    )
-    step = ChangeStep(subject=name, edits=edits)
+    after = case.texts(lambda path: (root / path).read_text() if (root / path).is_file() else "")
+    step = ChangeStep(subject=name, edits=file_edits(root, after))
     return Change(subject=name, origin=tree, source=SourceRequest(), base=base, steps=(step,))
 
 

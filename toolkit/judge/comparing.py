@@ -83,7 +83,7 @@ def _ended(before: Answer, after: Answer) -> Iterator[Found]:
         if not _ends(part, after) and part not in before.limited and _takes(part, after):
             together.setdefault((NOTE, "evaluates now", reason), []).append(part)
     for (weight, what, reason), parts in together.items():
-        names = ", ".join(dict.fromkeys(map(called, parts)))
+        names = ", ".join(dict.fromkeys(map(called, sorted(parts))))
         old, new = (reason, None) if what == "evaluates now" else (None, reason)
         yield (Kind.EVALUATION, weight, what if "derivation" in parts else f"its {names} {what}", old, new)
 

@@ -1,0 +1,6 @@
+{ stdenv }:
+stdenv.mkDerivation {
+  pname = "notes-fetched";
+  version = "1";
+  icon = ./icon.svg;
+}

@@ -10,7 +10,7 @@ Text: TypeAlias = str | list[tuple[str, int]]
 """A text, or its parts, each with how often it stands there."""
 
 
-def read(module: str, kind: type[T]) -> T:
+def read(module: str | Path, kind: type[T]) -> T:
     """Return what stands beside a module, which is given by its `__file__`, as a value of `kind`."""
     return msgspec.toml.decode(Path(module).with_suffix(".toml").read_bytes(), type=kind, dec_hook=_made)
 

@@ -3,7 +3,7 @@
 import os
 import shutil
 import subprocess
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from msgspec import Struct
 
@@ -11,6 +11,7 @@ from tests import specimens
 from toolkit import specimen
 
 TARGET = "pkgs/applications/virtualization/docker/default.nix"
+NOTES = "pkgs/by-name/no/notes-server/package.nix"
 BRANCH = "docker-overridable-components"
 REMOTE = "https://github.com/NixOS/nixpkgs.git"
 
@@ -43,6 +44,23 @@ def commit_all(directory: Path) -> Path:
     git(directory, "add", "--all")
     git(directory, "commit", "--quiet", "--message=base")
     return directory
+
+
+def edit(tree: Path, old: str, new: str, file: str | PurePath = NOTES) -> None:
+    """Replace a text in a file of a tree, where it stands first."""
+    text = (tree / file).read_text()
+    assert old in text
+    (tree / file).write_text(text.replace(old, new, 1))
+
+
+def patched(clone: Path) -> Path:
+    """Return a patch beside a clone, with all that is not committed there, which goes."""
+    git(clone, "add", "--all")
+    patch = clone.parent / "p.diff"
+    # An empty line ends a binary file.
+    patch.write_text(git(clone, "diff", "--cached", "--no-color", "--binary") + "\n\n")
+    git(clone, "reset", "--quiet", "--hard")
+    return patch
 
 
 def make_upstream(directory: Path, *options: str) -> Path:

@@ -1,4 +1,4 @@
-"""Each of these inputs took minutes, or gigabytes, in the process that asked."""
+"""Functions on strangers' bytes in processes of their own, bounded in size and time."""
 
 import os
 import signal
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import cases
 from tests.test_process import wait_for_child, wait_until_gone
 from toolkit import confined
 from toolkit.confined import TOO_LARGE, Unread
@@ -88,32 +89,14 @@ def test_child_has_no_token_of_the_user_and_imports_nothing_from_where_it_is_sta
     assert confined.each(length, [b"a"]) == [1]
 
 
-HOSTILE = {
-    "a string of backslashes": b'{ a = "' + b"\\\\" * 50_000 + b'"; }',
-    "a sum of 400 kB": b"+".join([b"1"] * 200_000),
-    "blank lines": b"{ }\n" + b" \n" * 450_000 + b"x",
-    "names before Rev": b"a" * 900_000 + b'Rev = "1";',
-    "indented strings": b"''" + b"''$" * 300_000,
-    "nothing that is a token": b"\x01" * 900_000,
-    "one long line of bindings": b"{" + b"a=1;" * 200_000 + b"}",
-    "a wrapper of many words": b'let dockerGen = { a }: let moby = b { installPhase = "makeWrapper '
-    + b"--prefix PATH : a " * 40_000
-    + b'/bin/dockerd-rootless"; }; in moby; in { docker_1 = callPackage dockerGen { }; }',
-    "a wrapper of many quotes": b"let dockerGen = { a }: let moby = b { installPhase = ''makeWrapper "
-    + b"--prefix PATH : " * 2
-    + b'"\\' * 200_000
-    + b"/bin/dockerd-rootless''; }; in moby; in { docker_1 = callPackage dockerGen { }; }",
-    "uses of a name": b"let dockerGen = { rootlesskit }: let moby = [ "
-    + b"rootlesskit " * 60_000
-    + b"]; in moby; in { docker_1 = callPackage dockerGen { }; }",
-}
+HOSTILE = cases.read(__file__, dict[str, cases.Text])
 
 
 @pytest.mark.parametrize("what", HOSTILE)
 def test_hostile_file_is_read_or_refused_in_bounded_time(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(confined, "CPU_SECONDS", 0)
     before = time.process_time()
-    bad, good = confined.each(meaning.read, [HOSTILE[what], GOOD])
+    bad, good = confined.each(meaning.read, [cases.whole(HOSTILE[what]).encode(), GOOD])
     assert time.process_time() - before < 1
     assert isinstance(bad, Unread) or bad.reason is not None
     assert not isinstance(good, Unread)

@@ -6,40 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from tests import cases
+
 ROOT = Path(__file__).parents[1]
-PHRASES = (
-    r"(?<!not\s)tells? (for|of|what|whether|why|you)",
-    r"(is|are|be|was|were) told",
-    r"says so",
-    r"what (is|are) there",
-    r"what comes of",
-    r"as it was seen",
-    r"nothing to look at",
-    r"(is|are) another than",
-    r"may go",
-    r"something else (than|here)",
-    r"what (is|was) (built|lifted|left)",
-    r"not a \w+ of it",
-    r"says (how|what|whether|which|why)",
-    r"where (nobody|somebody|nothing|none)",
-    r"where (it|that|there) (is|was) (no|not|one)",
-    r"(bring|brings|brought)( \w+){0,6} within reach",
-    r"could not( be)? (tell|told)",
-    r"(a|for) damage",
-    r"remarks?",
-    r"(is|are) asked (about|too)",
-    r"of the old one",
-    r"what (names|stands for)",
-    r"the moment's fault",
-    r"nobody (asked|requested)",
-    r"(more|less) came than may",
-    r"a text of JSON",
-    r"has by name",
-    r"is one whatever",
-    r"unless TARGET is",
-    r"for all that",
-    r"those that are not reached",
-)
+PHRASES = cases.read(__file__, dict[str, list[str]])["phrases"]
 # A phrase may go on in the next line, also of a comment.
 WORST = re.compile(r"\b(" + "|".join(PHRASES).replace(" ", r"[\s#]+") + r")\b", re.IGNORECASE)
 FRONTED = re.compile(r"\b(Of|What) [\w`']|\bthat(\s\w+){1,5}\sthat(\s\w+){1,5}\sthat\b|\bwhich(\s\w+){1,6}\swhich\b")

@@ -11,13 +11,12 @@ from pathlib import Path
 import pytest
 from msgspec import Struct
 
-from tests.clones import commit_all, git
+from tests.clones import commit_all, edit, git
 from toolkit import specimen
 
 ROOT = Path(__file__).parents[1]
 ACTION = (ROOT / "action.yml").read_text()
 HOOKS = (ROOT / ".pre-commit-hooks.yaml").read_text()
-NOTES = "pkgs/by-name/no/notes-server/package.nix"
 
 
 class Job(Struct, frozen=True, kw_only=True):
@@ -63,12 +62,6 @@ def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
     return Job(clone=clone, directory=tmp_path, env={**os.environ, **env})
 
 
-def edit(job: Job, old: str, new: str) -> None:
-    text = (job.clone / NOTES).read_text()
-    assert old in text
-    (job.clone / NOTES).write_text(text.replace(old, new, 1))
-
-
 def commit(job: Job) -> None:
     git(job.clone, "commit", "--quiet", "--all", "--message=change")
 
@@ -91,7 +84,7 @@ def test_action_puts_unlet_on_the_path(job: Job) -> None:
 
 
 def test_action_judges_a_pull_request(job: Job) -> None:
-    edit(job, "let\n", "let\n  unused = 1;\n")
+    edit(job.clone, "let\n", "let\n  unused = 1;\n")
     commit(job)
     assert job.run(steps()[1], EXPECT="same") == 0
     assert "same" in job.read("summary")
@@ -99,7 +92,7 @@ def test_action_judges_a_pull_request(job: Job) -> None:
 
 
 def test_action_fails_if_the_change_does_more_than_expected(job: Job) -> None:
-    edit(job, "    platforms = lib.platforms.all;\n", "")
+    edit(job.clone, "    platforms = lib.platforms.all;\n", "")
     commit(job)
     assert job.run(steps()[1], EXPECT="same") == 1
     assert "platforms" in job.read("summary")
@@ -111,7 +104,7 @@ def test_action_tells_news_of_upstream_and_does_not_fail(job: Job) -> None:
     assert job.run(steps()[1], **inputs) == 0
     assert "notes-server" in job.read("summary")
     assert job.read("output") == "status=0\n"
-    edit(job, "let\n", "let let\n")
+    edit(job.clone, "let\n", "let let\n")
     commit(job)
     assert job.run(steps()[1], **inputs) == 0
     assert job.read("output") == "status=0\nstatus=11\n"
@@ -125,9 +118,9 @@ def test_action_refuses_another_command(job: Job) -> None:
 def test_hook_fails_if_a_staged_edit_rebuilds(job: Job) -> None:
     entry = re.search(r"^  entry: (.*)$", HOOKS, re.MULTILINE)
     assert entry is not None
-    edit(job, "let\n", "let\n  unused = 1;\n")
+    edit(job.clone, "let\n", "let\n  unused = 1;\n")
     git(job.clone, "add", "--all")
     assert job.run(entry[1]) == 0
-    edit(job, "version = ", 'version = "0" + ')
+    edit(job.clone, "version = ", 'version = "0" + ')
     git(job.clone, "add", "--all")
     assert job.run(entry[1]) == 1

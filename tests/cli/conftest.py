@@ -1,6 +1,7 @@
 """Runs `python -m toolkit` in an empty directory, with a HOME of its own."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Generator, Mapping
@@ -10,10 +11,11 @@ import pytest
 from msgspec import Struct
 
 from tests.cli import fork
+from tests.clones import TARGET, commit_all
 from toolkit import specimen
+from toolkit.cache import VARIABLE
 
 ROOT = Path(__file__).parents[2]
-TARGET = Path("pkgs/applications/virtualization/docker/default.nix")
 _PYTHON = {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error", "LC_ALL": "C.UTF-8"}
 
 
@@ -52,7 +54,18 @@ def forks() -> Generator[fork.Source]:
 
 
 @pytest.fixture
-def unlet(tmp_path: Path, forks: fork.Source) -> Unlet:
+def cache_place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The cache, which commands share; a module in which they must not takes `own_cache` in its place."""
+    return tmp_path_factory.getbasetemp() / "cache"
+
+
+@pytest.fixture
+def own_cache(tmp_path: Path) -> Path:
+    return tmp_path / "home/cache/unlet"
+
+
+@pytest.fixture
+def unlet(tmp_path: Path, forks: fork.Source, cache_place: Path) -> Unlet:
     home = tmp_path / "home"
     work = tmp_path / "work"
     home.mkdir()
@@ -61,10 +74,22 @@ def unlet(tmp_path: Path, forks: fork.Source) -> Unlet:
         "PATH": os.environ["PATH"],
         "HOME": str(home),
         "XDG_CACHE_HOME": str(home / "cache"),
+        VARIABLE: str(cache_place),
         "XDG_CONFIG_HOME": str(home / "config"),
         **_PYTHON,
     }
     return Unlet(cwd=work, env=env, forks=forks)
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A nixpkgs in a directory."""
+    return shutil.copytree(specimen.path(), tmp_path / "tree")
+
+
+@pytest.fixture
+def clone(tree: Path) -> Path:
+    return commit_all(tree)
 
 
 @pytest.fixture

@@ -2,22 +2,23 @@
 
 import json
 import re
-import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Unlet
-from tests.clones import commit_all, git
-from toolkit import landlock, specimen
+from tests.cli.conftest import own_cache as cache_place
+from tests.clones import NOTES, TARGET, edit, git, patched
+from toolkit import landlock
 from toolkit.nix import limits
 
-NOTES = "pkgs/by-name/no/notes-server/package.nix"
-DOCKER = "pkgs/applications/virtualization/docker/default.nix"
+__all__ = ["cache_place"]
+
 BOARD = "pkgs/by-name/st/status-board/package.nix"
 SLOW = '(let f = n: if n == 0 then "x" else f (n - 1) + f (n - 1); in f 60)'
 # A text of a gigabyte is refused at once.
 HOG = '(builtins.substring 0 1 (builtins.foldl\' (text: _: text + text) "x" (builtins.genList (n: n) 30)))'
+HUNGRY = ('pname = "docker"', f'pname = builtins.seq {HOG} "docker"')
 
 NATIVE = ("--system", "x86_64-linux")
 LITTLE = ("--max-memory", "64")
@@ -29,16 +30,8 @@ LIMITS = {
 """By the limit that is reached: how, the option that sets it, to how much, and the fact that is shown."""
 
 
-@pytest.fixture
-def clone(tmp_path: Path) -> Path:
-    return commit_all(shutil.copytree(specimen.path(), tmp_path / "tree"))
-
-
 def versioned(clone: Path, path: str, expression: str) -> None:
-    file = clone / path
-    text = file.read_text()
-    assert 'version = "' in text
-    file.write_text(text.replace('version = "', f'version = {expression} + "'))
+    edit(clone, 'version = "', f'version = {expression} + "', path)
 
 
 def test_evaluation_that_reaches_its_limit_is_unknown(unlet: Unlet) -> None:
@@ -55,14 +48,8 @@ def test_evaluation_that_reaches_its_limit_is_unknown(unlet: Unlet) -> None:
 
 
 def test_memory_of_the_stand_in_tree_is_named(unlet: Unlet, clone: Path) -> None:
-    patch = clone.parent / "p.diff"
-    file = clone / DOCKER
-    text = file.read_text()
-    file.write_text(text.replace('pname = "docker"', f'pname = builtins.seq {HOG} "docker"', 1))
-    assert file.read_text() != text
-    patch.write_text(git(clone, "diff") + "\n")
-    git(clone, "checkout", "--quiet", ".")
-    done = unlet("check", "--patch", patch, "--file", file, *LITTLE, "--json")
+    edit(clone, *HUNGRY, TARGET)
+    done = unlet("check", "--patch", patched(clone), "--file", clone / TARGET, *LITTLE, "--json")
     proofs = {proof["name"]: proof for proof in json.loads(done.stdout)["proofs"]}
     said = proofs["no-rebuild"]
     assert (said["status"], said["asked"]) == ("not run", True)
@@ -83,10 +70,7 @@ def test_one_attribute_that_needs_more_is_unknown_and_the_others_are_judged(unle
 
 def test_claims_of_a_package_that_needs_more_are_unknown(unlet: Unlet, clone: Path) -> None:
     versioned(clone, NOTES, HOG)
-    patch = clone.parent / "p.diff"
-    patch.write_text(git(clone, "diff") + "\n")
-    git(clone, "checkout", "--quiet", ".")
-    done = unlet("check", "--patch", patch, "notes-server", "--nixpkgs", clone, *NATIVE, *LITTLE, "--json")
+    done = unlet("check", "--patch", patched(clone), "notes-server", "--nixpkgs", clone, *NATIVE, *LITTLE, "--json")
     assert done.returncode == 3, done.stderr
     told = json.loads(done.stdout)
     proofs = {proof["name"]: proof for proof in told["claims"]}
@@ -124,10 +108,7 @@ def test_every_command_about_a_package_names_the_option(unlet: Unlet, clone: Pat
 def test_file_of_docker_that_needs_more_memory_is_unknown_with_the_option(
     unlet: Unlet, clone: Path, command: str
 ) -> None:
-    file = clone / DOCKER
-    text = file.read_text()
-    file.write_text(text.replace('pname = "docker"', f'pname = builtins.seq {HOG} "docker"', 1))
-    assert file.read_text() != text
+    edit(clone, *HUNGRY, TARGET)
     git(clone, "commit", "--quiet", "--all", "--message=theirs")
     of_clone = ("track", "--git-dir", clone, "--ref", "master")
     words = of_clone if command == "track" else ("find", "docker", "--nixpkgs", clone)

@@ -7,6 +7,9 @@ import time
 from pathlib import Path
 
 from tests.cli.conftest import Unlet
+from tests.cli.conftest import own_cache as cache_place
+
+__all__ = ["cache_place"]
 
 
 def _fill(unlet: Unlet) -> Path:

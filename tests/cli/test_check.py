@@ -1,24 +1,12 @@
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Unlet
-from tests.clones import git
-from tests.diffs import diff
-from toolkit import specimen
-
-COMMIT = ("-c", "user.name=x", "-c", "user.email=x@localhost", "commit", "--quiet", "--all", "--message=docker: x")
-TARGET = Path("pkgs/applications/virtualization/docker/default.nix")
-NOTES = "pkgs/by-name/no/notes-server/package.nix"
-
-
-def edited(old: str, new: str) -> str:
-    """Return a diff of notes-server."""
-    before = (specimen.path() / NOTES).read_text()
-    assert old in before
-    return diff(NOTES, before, before.replace(old, new, 1))
+from tests.clones import TARGET, commit_all, edit, git, patched
 
 
 def test_proposal_can_be_proven_again(unlet: Unlet) -> None:
@@ -41,12 +29,12 @@ def test_proposal_can_be_proven_again(unlet: Unlet) -> None:
         ),
     ],
 )
-def test_patch_of_a_stranger_is_judged_sealed(unlet: Unlet, setting: str, code: str, reason: str) -> None:
+def test_patch_of_a_stranger_is_judged_sealed(unlet: Unlet, clone: Path, setting: str, code: str, reason: str) -> None:
     home = Path(unlet.env["HOME"])
     (home / "secret").write_text("told")
     code = f"builtins.seq ({code.format(home=home)}) "
-    (unlet.cwd / "theirs.diff").write_text(edited('version = "', f'version = {code}"'))
-    arguments = ("check", "--patch", "theirs.diff", "--nixpkgs", "specimen", "--system", "x86_64-linux", "--json")
+    edit(clone, 'version = "', f'version = {code}"')
+    arguments = ("check", "--patch", patched(clone), "--nixpkgs", "specimen", "--system", "x86_64-linux", "--json")
     done = unlet(*arguments, NIX_CONFIG=setting.format(home=home))
     assert done.returncode == 1, done.stdout + done.stderr
     assert reason in done.stdout
@@ -54,13 +42,10 @@ def test_patch_of_a_stranger_is_judged_sealed(unlet: Unlet, setting: str, code: 
 
 
 def test_own_edits_are_judged_in_a_clone_and_a_comment_requires_a_whole_nixpkgs(unlet: Unlet, docker_nix: Path) -> None:
-    file = unlet.cwd / TARGET
-    file.parent.mkdir(parents=True)
-    file.write_text(docker_nix.read_text())
-    git(unlet.cwd, "init", "--quiet")
-    git(unlet.cwd, "add", ".")
-    git(unlet.cwd, *COMMIT)
-    file.write_text(docker_nix.read_text().replace("-DMINIMAL=ON", "-DMINIMAL=OFF"))
+    (unlet.cwd / TARGET).parent.mkdir(parents=True)
+    shutil.copyfile(docker_nix, unlet.cwd / TARGET)
+    commit_all(unlet.cwd)
+    edit(unlet.cwd, "-DMINIMAL=ON", "-DMINIMAL=OFF", TARGET)
     done = unlet("check", "--proof", "no-rebuild")
     assert done.returncode == 1
     failure = r"^failed   no-rebuild  .*\n  .*(?:docker|moby).* \(and \d+ more; --json has all\)$"
@@ -68,17 +53,17 @@ def test_own_edits_are_judged_in_a_clone_and_a_comment_requires_a_whole_nixpkgs(
     assert unlet("check", "--comment").stderr.startswith(
         "unlet check: --comment requires a change of a whole nixpkgs\n"
     )
-    git(unlet.cwd, *COMMIT)
+    git(unlet.cwd, "commit", "--quiet", "--all", "--message=docker: x")
     assert unlet("check", "HEAD", "--proof", "no-rebuild").returncode == 1
     assert unlet("check").stderr.splitlines()[1] == (
         "hint: 'unlet check REV' judges a commit, 'unlet check DIR' a proposal"
     )
 
 
-def test_text_of_strangers_stays_text_in_a_comment(unlet: Unlet) -> None:
+def test_text_of_strangers_stays_text_in_a_comment(unlet: Unlet, clone: Path) -> None:
     evil = "``` </details> @everyone [x](http://localhost.invalid) |"
-    (unlet.cwd / "theirs.diff").write_text(edited('version = "4.2.0"', f'version = throw "{evil}"'))
-    done = unlet("check", "--patch", "theirs.diff", "--nixpkgs", "specimen", "--comment")
+    edit(clone, 'version = "4.2.0"', f'version = throw "{evil}"')
+    done = unlet("check", "--patch", patched(clone), "--nixpkgs", "specimen", "--comment")
     assert done.returncode == 1
     outside = done.stdout.partition("<details>")[0]
     assert "</details>" not in outside

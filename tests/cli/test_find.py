@@ -11,6 +11,7 @@ import pytest
 
 from tests import specimens
 from tests.cli.conftest import Unlet
+from tests.clones import NOTES, TARGET
 from toolkit import specimen
 from toolkit.cli import output
 from toolkit.lift.rewriting import lift
@@ -60,7 +61,7 @@ def test_a_private_part_stands_last_and_has_no_reason(unlet: Unlet, tree: Path) 
     assert [each["reason"] for each in bindings] == ["shares src", None]
 
 
-NOTES = [
+SHOWN = [
     "notes-server: pkgs/by-name/no/notes-server/package.nix, 4.2.0",
     "  web-ui  let, line 18  stdenv.mkDerivation  hidden",
     "  overrides that have an effect on the build:",
@@ -73,24 +74,20 @@ def test_nix_is_asked_about_each_package_that_is_named(unlet: Unlet) -> None:
     done = unlet("find", "notes-server", "status-board", "--nixpkgs", "specimen")
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
-    assert lines[:5] == NOTES
+    assert lines[:5] == SHOWN
     # What a derivation has as an attribute is in its environment: an override changes that, if not what is linked.
     assert "    theme    none; in part: overrideAttrs { theme = …; }" in lines[5:]
 
 
 def test_overrides_that_work_are_named_and_drawn(unlet: Unlet) -> None:
-    tree = unlet.cwd / "tree"
-    shutil.copytree(specimen.path(), tree)
-    file = tree / "pkgs/by-name/no/notes-server/package.nix"
+    tree = shutil.copytree(specimen.path(), unlet.cwd / "tree")
+    file = tree / NOTES
     file.write_text(lift(file.read_text(), name="package.nix").text)
     (part,) = json.loads(unlet("find", "notes-server", "--nixpkgs", tree, "--json").stdout)["packages"][0]["parts"]
     assert (part["name"], part["reached"]) == ("web-ui", True)
     (method,) = part["methods"]
     drawn = unlet("find", "notes-server", "--nixpkgs", tree, "--graph").stdout
     assert f'(["{method}"]) -.-> p0' in drawn
-
-
-DOCKER = "pkgs/applications/virtualization/docker/default.nix"
 
 
 @pytest.mark.parametrize(
@@ -104,20 +101,20 @@ def test_parts_of_docker_are_those_of_its_own_file(
     unlet: Unlet, name: str, moby: str, methods: str, decided: str
 ) -> None:
     tree = shutil.copytree(specimen.path(), unlet.cwd / "tree")
-    shutil.copyfile(specimens.path(name) / DOCKER, tree / DOCKER)
+    shutil.copyfile(specimens.path(name) / TARGET, tree / TARGET)
     done = unlet("find", "docker", "--nixpkgs", tree)
     assert (done.returncode, done.stderr) == (0, "")
     first, *lines = done.stdout.splitlines()
-    assert first == f"docker: {DOCKER}, 29.6.1"
+    assert first == f"docker: {TARGET}, 29.6.1"
     (number,) = (int(line.rpartition(moby)[2]) for line in lines if line.startswith("  moby "))
-    assert (tree / DOCKER).read_text().splitlines()[number - 1].strip().startswith("moby")
+    assert (tree / TARGET).read_text().splitlines()[number - 1].strip().startswith("moby")
     assert f"    moby               {methods}" in lines
     assert lines[-1] == f"  decided by {decided}"
 
 
 def test_docker_that_is_not_understood_has_the_reason(unlet: Unlet) -> None:
     tree = shutil.copytree(specimen.path(), unlet.cwd / "tree")
-    shutil.copyfile(specimens.path("states/unknown") / DOCKER, tree / DOCKER)
+    shutil.copyfile(specimens.path("states/unknown") / TARGET, tree / TARGET)
     done = unlet("find", "docker", "--nixpkgs", tree)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines()[1] == "  unknown layout: nothing in it is bound to a function dockerGen"

@@ -2,14 +2,14 @@
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Unlet
-from tests.clones import commit_all, git
-from toolkit import landlock, specimen
+from tests.cli.conftest import own_cache as cache_place
+from tests.clones import TARGET, edit, git, patched
+from toolkit import landlock
 from toolkit.cache import VARIABLE
 from toolkit.errors import ToolkitError
 from toolkit.judge import JudgeRequest
@@ -19,8 +19,10 @@ from toolkit.proposal.checking import Review, review
 from toolkit.proposal.requests import CheckRequest
 from toolkit.sources.changes import ChangeRequest
 
-DOCKER = "pkgs/applications/virtualization/docker"
-FILE = f"{DOCKER}/default.nix"
+__all__ = ["cache_place"]
+
+FILE = TARGET
+DOCKER = Path(FILE).parent
 MARK = "a-line-that-nobody-may-see"
 PACKAGE = "pkgs/by-name/no/notes-server"
 
@@ -35,26 +37,6 @@ def secret(tmp_path: Path) -> Path:
     path.parent.mkdir()
     path.write_text(f"{MARK}\n")
     return path
-
-
-@pytest.fixture
-def tree(tmp_path: Path) -> Path:
-    return shutil.copytree(specimen.path(), tmp_path / "tree")
-
-
-@pytest.fixture
-def clone(tree: Path) -> Path:
-    return commit_all(tree)
-
-
-def patch_of(clone: Path, edit: Callable[[Path], None]) -> Path:
-    """Return a patch with an edit of a clone, which stays as it was."""
-    edit(clone)
-    git(clone, "add", "--all")
-    patch = clone.parent / "p.diff"
-    patch.write_text(git(clone, "diff", "--cached") + "\n")
-    git(clone, "reset", "--quiet", "--hard")
-    return patch
 
 
 def replaced(path: Path, target: Path | str) -> None:
@@ -77,8 +59,8 @@ def nothing_of_it(place: Path, *texts: str) -> None:
 def test_patch_that_makes_the_file_a_link_is_one_line(
     unlet: Unlet, clone: Path, secret: Path, tmp_path: Path, options: tuple[str, ...]
 ) -> None:
-    patch = patch_of(clone, lambda top: replaced(top / FILE, secret))
-    done = unlet("check", "--patch", str(patch), "--nixpkgs", str(clone), *options)
+    replaced(clone / FILE, secret)
+    done = unlet("check", "--patch", patched(clone), "--nixpkgs", str(clone), *options)
     assert done.returncode in {1, 3}
     if not options:
         assert f"{FILE}: is a link that leads out of the tree" in done.stdout + done.stderr
@@ -88,8 +70,7 @@ def test_patch_that_makes_the_file_a_link_is_one_line(
 def reading_a_link(clone: Path, target: Path) -> None:
     """Let a package's version be what a link has that stands beside it."""
     replaced(clone / PACKAGE / "x", target)
-    file = clone / PACKAGE / "package.nix"
-    file.write_text(file.read_text().replace('version = "', 'version = builtins.readFile ./x + "', 1))
+    edit(clone, 'version = "', 'version = builtins.readFile ./x + "')
 
 
 @pytest.mark.parametrize("walls", ["reader", "both"])
@@ -100,8 +81,8 @@ def test_change_with_a_link_is_not_laid_out(
         monkeypatch.setattr(landlock, "abi", lambda: 0)
     monkeypatch.setenv(VARIABLE, str(tmp_path / "cache"))
     message = f"^{PACKAGE}/x: is a link that leads out of the tree$"
-    patch = patch_of(clone, lambda top: reading_a_link(top, secret))
-    asked = ChangeRequest(patch=patch, source=SourceRequest(nixpkgs=str(clone)))
+    reading_a_link(clone, secret)
+    asked = ChangeRequest(patch=patched(clone), source=SourceRequest(nixpkgs=str(clone)))
     with pytest.raises(ToolkitError, match=message):
         review(CheckRequest(change=asked), progress=Silence())
     asked = committed(clone, secret)
@@ -154,12 +135,10 @@ def test_link_beside_the_file_is_one_line(unlet: Unlet, tree: Path, secret: Path
 def test_link_of_a_tree_gives_nix_no_root(unlet: Unlet, tree: Path, secret: Path, tmp_path: Path, link: str) -> None:
     name, target = link.split()
     replaced(tree / name, target.format(secret=secret))
-    file = tree / FILE
-    text = file.read_text().replace('version = "', f'version = builtins.readFile {secret} + "', 1)
-    file.write_text(text)
+    edit(tree, 'version = "', f'version = builtins.readFile {secret} + "', FILE)
     done = unlet("propose", "--sealed", "--only", "demote", "--nixpkgs", tree, "--out", tmp_path / "out", "--json")
     assert done.returncode in {0, 1, 3}
-    file.write_text("")
+    (tree / FILE).write_text("")
     nothing_of_it(tmp_path, done.stdout, done.stderr)
 
 

@@ -10,12 +10,12 @@ import pytest
 from msgspec.structs import replace
 
 from tests.cli.conftest import Unlet
-from tests.clones import commit_all
+from tests.clones import commit_all, edit
 from tests.remotes import NOBODY
 from toolkit import specimen
+from toolkit.cache import VARIABLE
 
 LATER = (4_000_000_000, 4_000_000_000)
-NOTES = "pkgs/by-name/no/notes-server/package.nix"
 WORDS = {
     "find": ("find", "notes-server", "--nixpkgs"),
     "check": ("check", "--system", "x86_64-linux", "--git-dir"),
@@ -34,12 +34,12 @@ def theirs(unlet: Unlet) -> Generator[Unlet]:
         for part in ("home", "home/cache", "work", "temporary"):
             (top / part).mkdir()
         tree = commit_all(shutil.copytree(specimen.path(), top / "tree"))
-        (tree / NOTES).write_text((tree / NOTES).read_text().replace("4.2.0", "4.2.1"))
+        edit(tree, "4.2.0", "4.2.1")
         _give(top, NOBODY)
         home = str(top / "home")
         places = {
             "HOME": home,
-            "XDG_CACHE_HOME": f"{home}/cache",
+            VARIABLE: f"{home}/cache",
             "XDG_CONFIG_HOME": home,
             "TMPDIR": f"{name}/temporary",
         }

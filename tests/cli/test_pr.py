@@ -9,9 +9,8 @@ import pytest
 
 from tests.cli.conftest import Unlet
 from tests.cli.test_usage import TABLE
-from tests.clones import Clone, git, snapshot
+from tests.clones import NOTES, Clone, git, snapshot
 
-NOTES = "pkgs/by-name/no/notes-server/package.nix"
 BRANCH = "notes-server-overridable-parts"
 SUBJECT = "notes-server: let overrides of src and version reach web-ui"
 

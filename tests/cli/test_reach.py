@@ -1,12 +1,13 @@
 """`unlet reach` as a process, on the specimen."""
 
 import json
-import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Unlet
+from tests.clones import edit
 from toolkit import specimen
 
 BEHIND = f"# behind the overlay that 'unlet overlay {{}} --nixpkgs {specimen.path()}{{}}' writes"
@@ -50,9 +51,7 @@ def test_overlay_of_a_package_is_named_if_the_override_reaches_behind_it(
     assert (done.returncode, found["status"], found["instead"]) == (1, "in part", instead)
 
 
-def test_behind_the_overlay_what_is_downloaded_gets_another_hash(unlet: Unlet) -> None:
-    tree = shutil.copytree(specimen.path(), unlet.cwd / "tree")
-    notes = tree / "pkgs/by-name/no/notes-server/package.nix"
+def test_behind_the_overlay_what_is_downloaded_gets_another_hash(unlet: Unlet, tree: Path) -> None:
     deps = """npmDeps = stdenv.mkDerivation {
       pname = "notes-server-deps";
       inherit version src;
@@ -62,7 +61,8 @@ def test_behind_the_overlay_what_is_downloaded_gets_another_hash(unlet: Unlet) -
     };
     sourceRoot"""
     own = deps.replace("npmDeps", "pnpmDeps").replace("BAAA", "CAAA").replace("sourceRoot", "buildInputs")
-    notes.write_text(notes.read_text().replace("sourceRoot", deps).replace("buildInputs", own))
+    edit(tree, "sourceRoot", deps)
+    edit(tree, "buildInputs", own)
     source = 'prev.notes-server.src.overrideAttrs { name = "new"; outputHash = prev.lib.fakeHash; }'
     override = f'notes-server = prev.notes-server.overrideAttrs {{ version = "5.0.0"; src = {source}; }};'
     (unlet.cwd / "overlay.nix").write_text(f"final: prev: {{ {override} }}")
@@ -89,13 +89,14 @@ def test_places_are_named_as_from_here_or_standard_input(unlet: Unlet) -> None:
 
 
 @pytest.mark.parametrize("words", [("notes-server",), ("docker", "--kind", "patched")])
-def test_an_overlay_of_our_own_reaches_and_says_if_it_steps_aside(unlet: Unlet, words: tuple[str, ...]) -> None:
+def test_an_overlay_of_our_own_reaches_and_says_if_it_steps_aside(
+    unlet: Unlet, tree: Path, words: tuple[str, ...]
+) -> None:
     assert unlet("overlay", *words, "--nixpkgs", specimen.path(), "-q").returncode == 0
     done = unlet("reach", "overlay", "--nixpkgs", specimen.path(), "--json")
     told = json.loads(done.stdout)
     assert {each["status"] for each in told["overrides"]} == {"reaches"}
     assert (done.returncode, told["warnings"]) == (0, [])
-    tree = shutil.copytree(specimen.path(), unlet.cwd / "tree")
     for file in tree.glob(f"pkgs/*/*/{words[0]}/*.nix"):
         file.write_text(f"{file.read_text()}\n")
     done = unlet("reach", "overlay", "--nixpkgs", tree)

@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import ROOT, Unlet
+from tests.cli.conftest import own_cache as cache_place
 from tests.clones import TARGET
 from tests.remotes import Remote, Repository
 from toolkit.errors import without_passwords
+
+__all__ = ["cache_place"]
 
 ONLY = ("--only", "demote", "--only", "nixos-module")
 OPEN = {"uploadpack__allowFilter": "true", "uploadpack__allowAnySHA1InWant": "true"}

@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-import subprocess
 from collections.abc import Generator
 from pathlib import Path
 
@@ -11,14 +10,13 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 
 from tests.cli.conftest import Unlet
-from tests.clones import commit_all, git
+from tests.clones import commit_all, edit, git
 from tests.forge.server import Forge, serving
 from tests.remotes import Remote, Repository, server
 from toolkit import specimen
 
 __all__ = ["server"]
 
-NOTES = "pkgs/by-name/no/notes-server/package.nix"
 NATIVE = ("--system", "x86_64-linux")
 SCHEMA = Path(__file__).parents[2] / "docs/schema/judgement.json"
 
@@ -26,12 +24,6 @@ SCHEMA = Path(__file__).parents[2] / "docs/schema/judgement.json"
 @pytest.fixture
 def clone(unlet: Unlet) -> Path:
     return commit_all(shutil.copytree(specimen.path(), unlet.cwd, dirs_exist_ok=True))
-
-
-def edit(clone: Path, old: str, new: str) -> None:
-    text = (clone / NOTES).read_text()
-    assert old in text
-    (clone / NOTES).write_text(text.replace(old, new, 1))
 
 
 def test_a_refactoring_is_the_same(unlet: Unlet, clone: Path) -> None:
@@ -95,8 +87,7 @@ def refusal(unlet: Unlet, *words: str) -> str:
 
 
 def test_a_submodule_is_refused_in_one_line(unlet: Unlet, clone: Path) -> None:
-    head = subprocess.run(["git", "-C", str(clone), "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
-    git(clone, "update-index", "--add", "--cacheinfo", f"160000,{head.stdout.strip()},pkgs/module")
+    git(clone, "update-index", "--add", "--cacheinfo", f"160000,{git(clone, 'rev-parse', 'HEAD')},pkgs/module")
     git(clone, "commit", "--quiet", "--message=module")
     assert "'pkgs/module' is a submodule, which has nothing to evaluate" in refusal(unlet, "HEAD~1..HEAD")
 
@@ -172,8 +163,7 @@ def test_a_target_of_what_is_not_committed_is_judged_beside_a_proposal(unlet: Un
 
 
 def test_all_of_the_set_is_compared(unlet: Unlet, clone: Path) -> None:
-    text = (clone / "lib/values.nix").read_text()
-    (clone / "lib/values.nix").write_text(text.replace("    # lists\n", "    unlet = 1;\n", 1))
+    edit(clone, "    # lists\n", "    unlet = 1;\n", "lib/values.nix")
     assert unlet("check", *NATIVE).returncode == 3
     done = unlet("check", *NATIVE, "--all", "--json")
     assert done.returncode == 0

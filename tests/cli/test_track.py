@@ -3,29 +3,17 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Unlet
-from tests.forge.server import Fault, Forge, serving
-from tests.track.conftest import Nixpkgs, cache, empty, layout, nixpkgs, remember_layouts
+from tests.forge.server import Fault, Forge
+from tests.track.conftest import Nixpkgs, forge, layout, nixpkgs
 
-__all__ = ["cache", "empty", "nixpkgs"]
+__all__ = ["forge", "nixpkgs"]
 
 SECRET = "ghp_0123456789abcdefSECRET"  # noqa: S105 - a token of nobody
-
-
-@pytest.fixture(autouse=True)
-def warm(cache: Path) -> Path:
-    remember_layouts()
-    return cache
-
-
-@pytest.fixture
-def forge(nixpkgs: Nixpkgs) -> Generator[Forge]:
-    yield from serving(nixpkgs.path)
 
 
 def test_clone_needs_no_network_library(unlet: Unlet, nixpkgs: Nixpkgs) -> None:
@@ -113,11 +101,11 @@ def test_link_to_a_file_is_written_through(unlet: Unlet, nixpkgs: Nixpkgs, optio
 def test_token_is_in_nothing_that_is_printed_or_written(unlet: Unlet, forge: Forge) -> None:
     forge.faults["/commits?"] = [Fault(status=401, body=b'{"message": "Bad credentials"}')] * 99
     options = (*forge.options(), "--state", "s.json", "--html", "a.html", "--markdown", "a.md", "--verbose")
-    done = unlet("track", *options, GITHUB_TOKEN=SECRET)
+    done = unlet("track", *options, GITHUB_TOKEN=SECRET, UNLET_CACHE_DIR=str(unlet.cwd / "cache"))
     assert any(SECRET in request.headers.get("authorization", "") for request in forge.requests)
     assert "the token from GITHUB_TOKEN is refused: Bad credentials" in done.stdout
     assert SECRET not in done.stdout + done.stderr
-    written = [path for root in (unlet.cwd, unlet.cwd.parent / "home") for path in root.rglob("*") if path.is_file()]
+    written = [path for path in unlet.cwd.parent.rglob("*") if path.is_file() and ".git" not in path.parts]
     assert len(written) > 5
     assert not [path for path in written if SECRET.encode() in path.read_bytes()]
 

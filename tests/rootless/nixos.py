@@ -25,6 +25,8 @@ from toolkit import specimen
 
 AS_USER = Path(__file__).with_name("as_user.py")
 SECURITY_WRAPPER = Path(__file__).with_name("security-wrapper.c")
+LAUNCHER = Path(__file__).with_name("launcher.c")
+SET_UP = Path(__file__).with_name("set-up.sh")
 ROOT = Path(__file__).parents[2]
 MAKE_WRAPPER = specimen.path() / "pkgs/build-support/setup-hooks/make-wrapper.sh"
 
@@ -59,44 +61,11 @@ _PLACES = ("/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/libexec/docker", "/usr
 
 _SYSTEMD = "/usr/lib/systemd/systemd --user --unit=basic.target"
 
-# The user's id is none that useradd gives, on the machine itself, to a user of other tests.
-_SET_UP = """
-set -e
-mount -t tmpfs -o mode=755 none /run
-mkdir -p /run/etc /run/work /run/systemd/system
-mount -t overlay overlay -o lowerdir=/etc,upperdir=/run/etc,workdir=/run/work /etc
-useradd --uid 54320 --no-create-home --home-dir /run/home --shell /bin/sh ordinary
-touch /etc/NIXOS
-ip link set lo up
-mount -t cgroup2 none /sys/fs/cgroup
-mkdir /sys/fs/cgroup/$1
-chown ordinary /sys/fs/cgroup/$1 /sys/fs/cgroup/$1/cgroup.procs
-echo ready
-exec cat
-"""
-
 _UNIT = """\
 [Service]
 Environment="PATH={path}"
 {settings}
 ExecStart={program} {options}
-"""
-
-
-# As nixpkgs' makeBinaryWrapper makes it: a program that sets PATH and holds the command that it was made with.
-_LAUNCHER = """\
-#define _GNU_SOURCE
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-const char *made = "# This wrapper was made with the following command:\\n\\nmakeCWrapper '%(program)s' \\\\\\n"
-                   "    --prefix PATH : '%(prefix)s' \\n\\n";
-int main(int argc, char **argv) {
-  char *path;
-  if (asprintf(&path, "%(prefix)s:%%s", getenv("PATH")) < 0 || setenv("PATH", path, 1)) return 127;
-  argv[0] = "%(program)s";
-  return execv(argv[0], argv);
-}
 """
 
 
@@ -108,9 +77,10 @@ def program(name: str) -> Path:
     return Path(found)
 
 
-def _compile(source: str, target: Path, *options: str) -> None:
-    argv = ["gcc", "-O2", "-Wall", *options, "-x", "c", "-", "-o", str(target)]
-    subprocess.run(argv, input=source, text=True, check=True)
+def _compile(source: Path, target: Path, **texts: str) -> None:
+    """Compile a program with texts of which it knows the names."""
+    given = [f'-D{name}="{text}"' for name, text in texts.items()]
+    subprocess.run(["gcc", "-O2", "-Wall", *given, source, "-o", target], check=True)
 
 
 class Host(Struct, frozen=True, kw_only=True):
@@ -199,7 +169,7 @@ class Host(Struct, frozen=True, kw_only=True):
         started = f"{DOCKER}/libexec/docker/dockerd-rootless.sh"
         if form == "elf":
             assert not suffix
-            _compile(_LAUNCHER % {"program": started, "prefix": ":".join(prefix)}, wrapper)
+            _compile(LAUNCHER, wrapper, PROGRAM=started, PREFIX=":".join(prefix))
             return
         flags = f"--prefix PATH : {':'.join(prefix)}" + (f" --suffix PATH : {':'.join(suffix)}" if suffix else "")
         command = f". {MAKE_WRAPPER}; makeWrapper {started} {DOCKER}/bin/dockerd-rootless {flags}"
@@ -208,7 +178,7 @@ class Host(Struct, frozen=True, kw_only=True):
     def security_wrapper(self, name: str, source: str = f"{KIT}/bin/rootlesskit") -> None:
         """Make a security wrapper as NixOS does; only root may read it."""
         target = self / WRAPPER_FILES / name
-        _compile(SECURITY_WRAPPER.read_text(), target, f'-DSOURCE="{source}"')
+        _compile(SECURITY_WRAPPER, target, SOURCE=source)
         target.chmod(0o511)
         self.root_runs("setcap", "cap_net_bind_service,cap_setpcap=ep", f"{WRAPPER_FILES}/{name}")
 
@@ -291,20 +261,10 @@ class Host(Struct, frozen=True, kw_only=True):
 @contextmanager
 def nixos(name: str) -> Generator[Host]:
     """Make a host with a docker as nixpkgs has it, an ordinary user and no security wrapper but newuidmap's."""
-    options = [
-        "--mount",
-        "--net",
-        "--pid",
-        "--ipc",
-        "--fork",
-        "--mount-proc",
-        "--kill-child",
-        "--propagation",
-        "private",
-    ]
+    spaces = ("--mount", "--net", "--pid", "--ipc", "--fork", "--mount-proc", "--kill-child", "--propagation=private")
     group = f"unlet-test-{name}"
     outer = subprocess.Popen(
-        ["unshare", *options, "bash", "-c", _SET_UP, "set-up", group],
+        ["unshare", *spaces, "bash", SET_UP, group],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

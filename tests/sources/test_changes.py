@@ -3,7 +3,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from tests.clones import commit_all, git
+from tests.clones import commit_all, edit, git, patched
 from toolkit import specimen
 from toolkit.cache import VARIABLE
 from toolkit.errors import ToolkitError, UsageError
@@ -40,13 +40,6 @@ def clone(tmp_path: Path) -> Path:
     return commit_all(shutil.copytree(specimen.path(), tmp_path / "nixpkgs"))
 
 
-def edit(clone: Path, path: PurePosixPath, old: str, new: str) -> None:
-    place = clone / path
-    text = place.read_text()
-    assert old in text
-    place.write_text(text.replace(old, new))
-
-
 def commit(clone: Path, subject: str) -> Oid:
     git(clone, "add", "--all")
     git(clone, "commit", "--quiet", f"--message={subject}")
@@ -63,20 +56,12 @@ def refused(request: ChangeRequest) -> str:
     return caught.value.message
 
 
-def of_patch(tmp_path: Path, diff: str) -> ChangeRequest:
-    patch = tmp_path / "theirs.diff"
-    patch.write_text(diff)
+def over_specimen(patch: Path) -> ChangeRequest:
     return ChangeRequest(patch=patch, source=SourceRequest(nixpkgs="specimen"))
 
 
-def diff_of(clone: Path) -> str:
-    git(clone, "add", "--all")
-    # An empty line ends a binary file.
-    return git(clone, "diff", "--cached", "--no-color", "--binary") + "\n\n"
-
-
 def test_uncommitted_edits_are_a_change_new_and_deleted_files_too(clone: Path) -> None:
-    edit(clone, NOTES, "notes", "memos")
+    edit(clone, "notes", "memos", NOTES)
     (clone / BOARD).unlink()
     (clone / NEW).parent.mkdir(parents=True)
     (clone / NEW).write_text("{ }: { }\n")
@@ -97,9 +82,9 @@ def test_a_clean_clone_has_no_change_and_outside_of_one_it_is_a_usage_error(clon
 
 def test_a_commit_stands_for_all_since_the_main_branch(clone: Path) -> None:
     git(clone, "checkout", "--quiet", "-b", "mine")
-    edit(clone, NOTES, "notes", "memos")
+    edit(clone, "notes", "memos", NOTES)
     first = commit(clone, "one")
-    edit(clone, BOARD, "status", "state")
+    edit(clone, "status", "state", BOARD)
     second = commit(clone, "two")
     change = read(clone, "mine")
     assert [(step.subject, step.commit) for step in change.steps] == [("one", first), ("two", second)]
@@ -109,9 +94,9 @@ def test_a_commit_stands_for_all_since_the_main_branch(clone: Path) -> None:
 
 
 def test_a_commit_of_the_main_branch_is_its_own_change(clone: Path) -> None:
-    edit(clone, NOTES, "notes", "memos")
+    edit(clone, "notes", "memos", NOTES)
     commit(clone, "one")
-    edit(clone, BOARD, "status", "state")
+    edit(clone, "status", "state", BOARD)
     commit(clone, "two")
     assert [edit.path for edit in read(clone, "master").whole.edits] == [BOARD]
     assert [edit.path for edit in read(clone, "HEAD~2..").whole.edits] == [NOTES, BOARD]
@@ -119,10 +104,10 @@ def test_a_commit_of_the_main_branch_is_its_own_change(clone: Path) -> None:
 
 def test_a_range_begins_where_both_ends_have_parted(clone: Path) -> None:
     git(clone, "checkout", "--quiet", "-b", "mine")
-    edit(clone, NOTES, "notes", "memos")
+    edit(clone, "notes", "memos", NOTES)
     commit(clone, "mine")
     git(clone, "checkout", "--quiet", "master")
-    edit(clone, BOARD, "status", "state")
+    edit(clone, "status", "state", BOARD)
     commit(clone, "theirs")
     assert [edit.path for edit in read(clone, "master..mine").whole.edits] == [NOTES]
 
@@ -130,7 +115,7 @@ def test_a_range_begins_where_both_ends_have_parted(clone: Path) -> None:
 def test_one_file_of_a_change_is_read(clone: Path) -> None:
     place = BOARD.with_name("other.nix")
     git(clone, "mv", str(BOARD), str(place))
-    edit(clone, NOTES, "notes", "memos")
+    edit(clone, "notes", "memos", NOTES)
     commit(clone, "board: move")
     found = changes.read_file(ChangeRequest(rev="HEAD", clone=clone), NOTES, progress=Silence())
     assert found.source.content == (specimen.path() / NOTES).read_bytes()
@@ -143,22 +128,22 @@ def test_one_file_of_a_change_is_read(clone: Path) -> None:
 
 def test_a_merge_commit_is_named(clone: Path) -> None:
     git(clone, "checkout", "--quiet", "-b", "mine")
-    edit(clone, NOTES, "notes", "memos")
+    edit(clone, "notes", "memos", NOTES)
     commit(clone, "mine")
     git(clone, "checkout", "--quiet", "master")
-    edit(clone, BOARD, "status", "state")
+    edit(clone, "status", "state", BOARD)
     commit(clone, "theirs")
     git(clone, "merge", "--quiet", "--no-edit", "mine")
     assert "is a merge commit" in refused(ChangeRequest(rev="HEAD~1..HEAD", clone=clone))
 
 
-def test_a_patch_is_laid_over_the_tree_that_it_is_for(clone: Path, tmp_path: Path) -> None:
-    edit(clone, NOTES, "notes", "memos")
+def test_a_patch_is_laid_over_the_tree_that_it_is_for(clone: Path) -> None:
+    edit(clone, "notes", "memos", NOTES)
     git(clone, "mv", str(BOARD), str(BOARD.with_name("other.nix")))
     (clone / "run").write_text("#!/bin/sh\n")
     (clone / "run").chmod(0o755)
     (clone / "link").symlink_to("run")
-    whole = changes.read(of_patch(tmp_path, diff_of(clone)), progress=Silence()).whole
+    whole = changes.read(over_specimen(patched(clone)), progress=Silence()).whole
     files = {str(path): file for path, file in whole.files.items()}
     assert [*files] == ["link", str(NOTES), str(BOARD.with_name("other.nix")), str(BOARD), "run"]
     assert files[str(BOARD)] is None
@@ -168,9 +153,9 @@ def test_a_patch_is_laid_over_the_tree_that_it_is_for(clone: Path, tmp_path: Pat
     assert (link.mode, run.mode) == (LINK, EXECUTABLE)
 
 
-def test_a_binary_file_is_a_change_as_any_other(clone: Path, tmp_path: Path) -> None:
+def test_a_binary_file_is_a_change_as_any_other(clone: Path) -> None:
     (clone / "pkgs/icon.png").write_bytes(bytes(range(256)))
-    (only,) = changes.read(of_patch(tmp_path, diff_of(clone)), progress=Silence()).whole.edits
+    (only,) = changes.read(over_specimen(patched(clone)), progress=Silence()).whole.edits
     assert only.after is not None
     assert only.after.content == bytes(range(256))
 
@@ -186,7 +171,8 @@ def test_a_binary_file_is_a_change_as_any_other(clone: Path, tmp_path: Path) -> 
     ],
 )
 def test_a_patch_that_cannot_be_used_is_refused_in_one_line(tmp_path: Path, diff: str, reason: str) -> None:
-    said = refused(of_patch(tmp_path, diff))
+    (tmp_path / "theirs.diff").write_text(diff)
+    said = refused(over_specimen(tmp_path / "theirs.diff"))
     assert reason in said
     assert "\n" not in said
 
@@ -205,7 +191,7 @@ def test_a_link_of_the_tree_is_not_followed_out_of_it(tmp_path: Path) -> None:
 
 def test_a_pull_request_comes_from_the_clone_at_hand(clone: Path) -> None:
     git(clone, "checkout", "--quiet", "-b", "theirs")
-    edit(clone, NOTES, "notes", "memos")
+    edit(clone, "notes", "memos", NOTES)
     head = commit(clone, "theirs")
     git(clone, "update-ref", "refs/pull/7/head", str(head))
     git(clone, "checkout", "--quiet", "master")
@@ -218,7 +204,7 @@ def test_a_pull_request_comes_from_the_clone_at_hand(clone: Path) -> None:
 def test_a_pull_request_is_fetched_once_if_no_clone_has_it(clone: Path, tmp_path: Path) -> None:
     git(clone, "config", "uploadpack.allowAnySHA1InWant", "true")
     base = Oid(git(clone, "rev-parse", "HEAD"))
-    edit(clone, NOTES, "notes", "memos")
+    edit(clone, "notes", "memos", NOTES)
     pull = PullRef(number=7, title="notes: memos", base=base, head=commit(clone, "theirs"))
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()

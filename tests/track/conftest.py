@@ -10,9 +10,8 @@ import pytest
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from tests import specimens
+from tests import cases, specimens
 from tests.forge.server import Forge, serving
-from tests.track.answers import everything
 from toolkit.cache import VARIABLE
 from toolkit.docker.tracking import DockerFiles
 from toolkit.git import reading
@@ -151,7 +150,8 @@ def ask() -> Callable[..., TrackAnswer]:
 
 @pytest.fixture
 def answer() -> TrackAnswer:
-    return everything()
+    """An answer with everything in it, some of it written by somebody who means no good."""
+    return cases.read(Path(__file__).with_name("answer"), TrackAnswer)
 
 
 def ref(answer: TrackAnswer, name: str) -> Ref:

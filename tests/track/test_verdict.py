@@ -4,10 +4,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from msgspec import Struct
 from msgspec.structs import replace
 
+from tests import cases
 from tests.forge.server import Forge
-from tests.track.answers import reading
 from tests.track.conftest import TARGET, Nixpkgs, layout
 from toolkit.docker import PathPlace
 from toolkit.errors import ToolkitError
@@ -15,7 +16,7 @@ from toolkit.git.history import FileCommit
 from toolkit.model import Oid
 from toolkit.track import verdict
 from toolkit.track.answer import Advice, Ref, RefKind, TrackAnswer, TrackVerdict
-from toolkit.track.readings import Overridable, State
+from toolkit.track.readings import EVALUATION, Component, Fact, Overridable, Reading, State
 from toolkit.track.verdict import Used
 
 Ask = Callable[..., TrackAnswer]
@@ -32,7 +33,44 @@ MEANINGS = {
 }
 
 
-def at(name: str, what: str, kind: RefKind = RefKind.CHANNEL, *, blob: Oid = OLD) -> Ref:
+class Case(Struct, frozen=True, kw_only=True):
+    """What refs and a pin have, and what follows."""
+
+    refs: dict[str, str]
+    advice: Advice
+    text: str
+    code: int
+    pin: str | None = None
+
+
+class Table(Struct, frozen=True, kw_only=True):
+    verdicts: list[Case]
+    overlays: list[tuple[str, str, Advice]]
+    commands: dict[str, str]
+
+
+TABLE = cases.read(__file__, Table)
+KINDS = {"master": RefKind.BRANCH, "v6": RefKind.NAMED, "lock": RefKind.PIN}
+
+
+def reading(state: State, overridable: Overridable, place: PathPlace) -> Reading:
+    return Reading(
+        state=state,
+        overridable=overridable,
+        overridable_by=EVALUATION,
+        facts={
+            "rootlesskit": Fact(value=place, by=EVALUATION),
+            "TODO": Fact(value="there" if state is State.NOT_FIXED else "none"),
+        },
+        newest="29.6.1",
+        releases={"docker_25": "25.0.16", "docker_29": "29.6.1"},
+        components=(Component(name="moby", bound="let", overridable=False),),
+        failed={},
+    )
+
+
+def at(name: str, what: str, *, blob: Oid = OLD) -> Ref:
+    kind = KINDS.get(name, RefKind.CHANNEL)
     if what == "unknown":
         return Ref(name=name, kind=kind, state=State.UNKNOWN, reason="why")
     state = State.HALF_FIXED if what in {"demoted", "lifted"} else State(what)
@@ -51,67 +89,18 @@ def judge(*refs: Ref, pin: Ref | None = None, kind: str | None = None, nixpkgs: 
     return verdict.judge(refs, pin, used=Used() if kind is None else overlay, nixpkgs=nixpkgs)
 
 
-PIN_OLD, PIN_NEW, PIN_ODD = (at("lock", what, RefKind.PIN) for what in ("not fixed", "fixed", "unknown"))
+PIN_OLD, PIN_NEW = (at("lock", what) for what in ("not fixed", "fixed"))
 
 
-@pytest.mark.parametrize(
-    ("refs", "pin", "judgement", "text", "code"),
-    [
-        ([at("u", "not fixed")], None, "keep", "fixed nowhere yet", 0),
-        ([at("u", "demoted")], None, "keep", "half fixed in u, fixed nowhere", 0),
-        (
-            [at("master", "fixed", RefKind.BRANCH), at("u", "not fixed")],
-            None,
-            "keep",
-            "fixed in master since 2026-08-03, but in no channel yet",
-            0,
-        ),
-        (
-            [at("u", "fixed"), at("v", "fixed")],
-            None,
-            "update",
-            "fixed in u, v since 2026-08-03",
-            10,
-        ),
-        (
-            [at("u", "fixed")],
-            PIN_OLD,
-            "update",
-            "fixed in u since 2026-08-03; your pin (lock) does not have it yet",
-            10,
-        ),
-        ([at("u", "not fixed")], PIN_NEW, "remove", "fixed in your nixpkgs (lock): remove the overlay", 10),
-        ([at("u", "unknown")], PIN_NEW, "remove", "fixed in your nixpkgs (lock): remove the overlay", 10),
-        ([at("u", "fixed")], PIN_ODD, "unknown", "unknown for your nixpkgs (lock): why", 11),
-        (
-            [at("u", "not fixed"), at("v", "unknown")],
-            None,
-            "unknown",
-            "unknown for v",
-            11,
-        ),
-        ([at("u", "fixed"), at("v", "unknown")], None, "update", "fixed in u since 2026-08-03", 10),
-        ([at("u", "not fixed"), at("master", "unknown", RefKind.BRANCH)], None, "keep", "fixed nowhere yet", 11),
-        (
-            [at("master", "fixed", RefKind.BRANCH)],
-            None,
-            "keep",
-            "fixed in master since 2026-08-03, and no channel was looked at",
-            0,
-        ),
-        ([at("v6", "fixed", RefKind.NAMED)], None, "update", "fixed in v6 since 2026-08-03", 10),
-        ([at("u", "not applicable")], None, "keep", "fixed nowhere yet", 0),
-    ],
-)
-def test_answers_come_to_a_verdict_and_an_exit_code(
-    refs: list[Ref], pin: Ref | None, judgement: str, text: str, code: int
-) -> None:
-    found = judge(*refs, pin=pin)
-    assert found.judgement is Advice(judgement)
-    assert found.text.startswith(text)
+@pytest.mark.parametrize("case", TABLE.verdicts)
+def test_answers_come_to_a_verdict_and_an_exit_code(case: Case) -> None:
+    refs = [at(name, what) for name, what in case.refs.items()]
+    found = judge(*refs, pin=at("lock", case.pin) if case.pin else None)
+    assert found.judgement is case.advice
+    assert found.text.startswith(case.text)
     assert found.next
-    assert verdict.exit_code(found, changed=False) == code
-    assert verdict.exit_code(found, changed=True) == (code or 1)
+    assert verdict.exit_code(found, changed=False) == case.code
+    assert verdict.exit_code(found, changed=True) == (case.code or 1)
 
 
 def test_only_a_named_overlay_is_to_be_kept_or_removed() -> None:
@@ -123,23 +112,9 @@ def test_only_a_named_overlay_is_to_be_kept_or_removed() -> None:
     assert "overlay" not in judge(fixed).text
 
 
-@pytest.mark.parametrize(
-    ("kind", "own", "judgement"),
-    [
-        ("rewrap", "demoted", Advice.REMOVE),
-        ("rewrap", "fixed", Advice.REMOVE),
-        ("rewrap", "lifted", Advice.KEEP),
-        ("rewrap", "not fixed", Advice.KEEP),
-        ("patched", "demoted", Advice.KEEP),
-        ("patched", "fixed", Advice.REMOVE),
-        ("patched", "not fixed", Advice.KEEP),
-        ("wrapper-name", "not fixed", Advice.KEEP),
-        ("wrapper-name", "fixed", Advice.KEEP),
-        (None, "demoted", Advice.KEEP),
-    ],
-)
-def test_verdict_is_about_the_overlay_that_is_used(kind: str | None, own: str, judgement: Advice) -> None:
-    assert judge(at("u", "not fixed"), pin=at("lock", own, RefKind.PIN), kind=kind).judgement is judgement
+@pytest.mark.parametrize(("kind", "own", "advice"), TABLE.overlays)
+def test_verdict_is_about_the_overlay_that_is_used(kind: str, own: str, advice: Advice) -> None:
+    assert judge(at("u", "not fixed"), pin=at("lock", own), kind=kind or None).judgement is advice
 
 
 def test_rewrapping_overlay_ends_where_rootlesskit_stands_in_the_suffix() -> None:
@@ -154,7 +129,7 @@ def test_rewrapping_overlay_ends_where_rootlesskit_stands_in_the_suffix() -> Non
 
 
 def test_patched_overlay_is_made_anew_for_a_file_that_has_changed() -> None:
-    pin = at("lock", "not fixed", RefKind.PIN, blob=NEW)
+    pin = at("lock", "not fixed", blob=NEW)
     found = judge(at("u", "not fixed"), pin=pin, kind="patched", nixpkgs="./my lock/flake.lock")
     assert found.judgement is Advice.RENEW
     assert verdict.exit_code(found, changed=False) == 10
@@ -166,19 +141,10 @@ def test_patched_overlay_is_made_anew_for_a_file_that_has_changed() -> None:
     assert "The docker file has changed upstream" in later.next[0].text
 
 
-@pytest.mark.parametrize(
-    ("nixpkgs", "command"),
-    [
-        ("flake.lock", "nix flake update nixpkgs"),
-        ("/etc/nixos/flake.lock#stable", "nix flake update stable"),
-        ("npins/sources.json", "npins update nixpkgs"),
-        ("<nixpkgs>", "nix-channel --update"),
-        ("/src/nixpkgs", None),
-    ],
-)
-def test_what_to_do_is_named_with_its_command(nixpkgs: str, command: str | None) -> None:
+@pytest.mark.parametrize(("nixpkgs", "command"), TABLE.commands.items())
+def test_what_to_do_is_named_with_its_command(nixpkgs: str, command: str) -> None:
     found = judge(at("u", "fixed"), pin=PIN_OLD, nixpkgs=nixpkgs)
-    assert found.next[0].command == command
+    assert found.next[0].command == (command or None)
 
 
 def test_who_removes_the_overlay_keeps_the_wrapper() -> None:
@@ -187,7 +153,7 @@ def test_who_removes_the_overlay_keeps_the_wrapper() -> None:
 
 
 def test_state_that_is_not_known_is_named_and_never_counted_as_unfixed() -> None:
-    found = judge(at("u", "unknown"), at("master", "unknown", RefKind.BRANCH))
+    found = judge(at("u", "unknown"), at("master", "unknown"))
     assert found.unknown == ("u", "master")
     assert found.judgement is Advice.UNKNOWN
     assert "not fixed" not in found.text

@@ -193,6 +193,20 @@ def test_a_file_that_ends_in_one_of_its_own_bindings_is_read_there() -> None:
 
 
 @pytest.mark.parametrize(
+    "end",
+    [
+        "runCommand x { inherit ui; } x",
+        "buildFHSEnv { e = [ ui ]; }",
+        "if x then mk { e = [ ui ]; } else mk { }",
+        "mk ui // { inherit ui; }",
+    ],
+)
+def test_parts_of_a_file_that_only_a_person_can_change_are_found(end: str) -> None:
+    text = f"{{ mk, x }}: let ui = buildX {{ src = 1; }}; in {end}"
+    assert [binding.name for binding in find(read(Tree(text, name="x")))] == ["ui"]
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "let ui = buildX { }; in mk { e = ui; }",

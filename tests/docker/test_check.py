@@ -20,6 +20,7 @@ from toolkit.docker import TARGET, builder
 from toolkit.docker.builder import BUILDER
 from toolkit.docker.case import deepened
 from toolkit.docker.rewrite.layout import docker_file
+from toolkit.docker.steps import DEMOTE
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.model import Depth, Report, SourceRequest, Status
 from toolkit.proposal.checking import check
@@ -83,7 +84,8 @@ def test_relative_file_is_not_mistaken_in_another_directory(tmp_path: Path, monk
         (tmp_path / name).mkdir()
         (tmp_path / name / "docker.nix").write_text(text)
     monkeypatch.chdir(tmp_path / "here")
-    propose(docker(source=SourceRequest(file=Path("docker.nix")), out=Path("out")), progress=Steps())
+    request = docker(source=SourceRequest(file=Path("docker.nix")), out=Path("out"), only=(DEMOTE,))
+    propose(request, progress=Steps())
     monkeypatch.chdir(tmp_path / "there")
     report = again(tmp_path / "here/out", "parse")
     assert report.failed == ()

@@ -91,13 +91,24 @@ def ask(clone: Clone, **wanted: object) -> PullRequest:
     return create(replace(order, **ordered), docker(**wanted), progress=progress)  # type: ignore[arg-type]
 
 
-@pytest.fixture
-def contributed(upstream: Path, shared: Path, tmp_path: Path, jane: str) -> Contributed:
-    template = shared / "contributed"
+def branched(upstream: Path, shared: Path, tmp_path: Path, *, only: tuple[str, ...] = ()) -> Contributed:
+    """Return a copy of a clone with a branch of all steps or of some, which is made once."""
+    template = shared / "-".join(("contributed", *only))
     if not template.exists():
         template.mkdir()
-        made = ask(make_clone(upstream, template))
-        assert made.made is not None
-        assert made.made.author == jane
+        ask(make_clone(upstream, template), only=only)
     clone = copy_clone(template, tmp_path)
     return Contributed(clone=clone, worktree=clone.beside)
+
+
+@pytest.fixture
+def contributed(upstream: Path, shared: Path, tmp_path: Path, jane: str) -> Contributed:
+    made = branched(upstream, shared, tmp_path)
+    assert made.git("log", "-1", "--format=%an <%ae>") == jane
+    return made
+
+
+@pytest.fixture
+def demotion(upstream: Path, shared: Path, tmp_path: Path) -> Contributed:
+    """Return a branch of one commit, which is proven in a third of the time."""
+    return branched(upstream, shared, tmp_path, only=("demote",))

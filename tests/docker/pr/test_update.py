@@ -74,37 +74,37 @@ def test_series_is_made_again_and_own_commits_words_and_text_stay(contributed: C
         contributed.remove()
 
 
-def test_edits_of_ours_become_one_commit_on_top(contributed: Contributed) -> None:
-    contributed.edit_target("docker_25 =", MINE, amend=True)
-    contributed.commit("readme: mine", {"README.mine": "mine\n"})
-    contributed.clone.advance()
-    contributed.update()
-    *ours, folded = contributed.subjects()
-    assert ours == OURS
-    message = contributed.git("log", "-1", "--format=%B")
+def test_edits_of_ours_become_one_commit_on_top(demotion: Contributed) -> None:
+    demotion.edit_target("docker_25 =", MINE, amend=True)
+    demotion.commit("readme: mine", {"README.mine": "mine\n"})
+    demotion.clone.advance()
+    demotion.update()
+    *ours, folded = demotion.subjects()
+    assert ours == OURS[1:]
+    message = demotion.git("log", "-1", "--format=%B")
     assert message.startswith(folded)
     assert "readme: mine" in message
-    assert set(contributed.git("diff", "--name-only", "HEAD~1").splitlines()) == {TARGET, "README.mine"}
-    assert "# mine\n" in contributed.git("diff", "HEAD~1") + "\n"
+    assert set(demotion.git("diff", "--name-only", "HEAD~1").splitlines()) == {TARGET, "README.mine"}
+    assert "# mine\n" in demotion.git("diff", "HEAD~1") + "\n"
 
 
-def test_rebase_by_hand_is_recognised_and_the_older_branch_too(contributed: Contributed) -> None:
-    old = contributed.commit("readme: mine", {"README.mine": "mine\n"})
-    contributed.clone.advance()
-    contributed.git("rebase", "--quiet", "upstream/master")
-    tip = contributed.tip
-    done = contributed.update()
-    assert contributed.tip == tip
-    assert contributed.subjects() == [*OURS, "readme: mine"]
+def test_rebase_by_hand_is_recognised_and_the_older_branch_too(demotion: Contributed) -> None:
+    old = demotion.commit("readme: mine", {"README.mine": "mine\n"})
+    demotion.clone.advance()
+    demotion.git("rebase", "--quiet", "upstream/master")
+    tip = demotion.tip
+    done = demotion.update()
+    assert demotion.tip == tip
+    assert demotion.subjects() == [OURS[1], "readme: mine"]
     assert done.made is not None
-    assert len(done.made.contribution.commits) == 2
-    kept = contributed.kept
+    assert len(done.made.contribution.commits) == 1
+    kept = demotion.kept
     assert kept is not None
-    assert str(kept.base_commit) == contributed.clone.git("rev-parse", "upstream/newer")
-    contributed.git("reset", "--quiet", "--hard", old)
-    done = contributed.update()
-    assert contributed.subjects() == [*OURS, "readme: mine"]
-    assert contributed.git("rev-parse", "HEAD~3") == contributed.clone.git("rev-parse", "upstream/newer")
+    assert str(kept.base_commit) == demotion.clone.git("rev-parse", "upstream/newer")
+    demotion.git("reset", "--quiet", "--hard", old)
+    done = demotion.update()
+    assert demotion.subjects() == [OURS[1], "readme: mine"]
+    assert demotion.git("rev-parse", "HEAD~2") == demotion.clone.git("rev-parse", "upstream/newer")
 
 
 def test_nothing_to_do_leaves_all_ids(contributed: Contributed, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,12 +115,12 @@ def test_nothing_to_do_leaves_all_ids(contributed: Contributed, monkeypatch: pyt
     assert (contributed.tip, str(done.before)) == (tip, tip)
 
 
-def test_commits_that_were_taken_back_are_an_edit_of_ours(contributed: Contributed) -> None:
-    contributed.git("reset", "--quiet", "--hard", "upstream/master")
-    contributed.update()
-    assert contributed.subjects()[:2] == OURS
-    assert len(contributed.subjects()) == 3
-    assert contributed.git("diff", "upstream/master") == ""
+def test_commits_that_were_taken_back_are_an_edit_of_ours(demotion: Contributed) -> None:
+    demotion.git("reset", "--quiet", "--hard", "upstream/master")
+    demotion.update()
+    assert demotion.subjects()[:1] == OURS[1:]
+    assert len(demotion.subjects()) == 2
+    assert demotion.git("diff", "upstream/master") == ""
 
 
 def test_what_is_asked_for_anew_counts(contributed: Contributed) -> None:
@@ -133,9 +133,9 @@ def test_what_is_asked_for_anew_counts(contributed: Contributed) -> None:
     assert (kept.base, kept.only) == ("upstream/newer", ("demote",))
 
 
-def test_own_commit_that_breaks_a_proof_is_told(contributed: Contributed) -> None:
-    contributed.edit_target("withSystemd ?", "withSystemdd ?")
-    done = contributed.update()
+def test_own_commit_that_breaks_a_proof_is_told(demotion: Contributed) -> None:
+    demotion.edit_target("withSystemd ?", "withSystemdd ?")
+    done = demotion.update()
     assert done.failed
     assert done.reports[0].failed == ()
     assert "parse" in {proof.name for proof in done.own_proofs if proof.status is Status.FAILED}
@@ -187,14 +187,14 @@ def test_branch_that_cannot_be_moved_without_a_loss_stays(contributed: Contribut
     assert not [step for step in progress.steps if step.startswith("proving")]
 
 
-@pytest.mark.parametrize("moment", ["proving no-rebuild", "moving"])
-def test_interrupt_leaves_everything(contributed: Contributed, moment: str) -> None:
-    contributed.clone.advance()
-    before = contributed.state()
-    at = f"moving {contributed.worktree}" if moment == "moving" else moment
+@pytest.mark.parametrize("moment", ["proving exact-change", "moving"])
+def test_interrupt_leaves_everything(demotion: Contributed, moment: str) -> None:
+    demotion.clone.advance()
+    before = demotion.state()
+    at = f"moving {demotion.worktree}" if moment == "moving" else moment
     with pytest.raises(KeyboardInterrupt):
-        contributed.update(progress=Steps(interrupted_at=at))
-    assert contributed.state() == before
+        demotion.update(progress=Steps(interrupted_at=at))
+    assert demotion.state() == before
 
 
 def test_proof_that_fails_moves_nothing(contributed: Contributed, install: Callable[[str, str], None]) -> None:

@@ -138,6 +138,12 @@ def test_the_conditions_of_a_line_are_before_what_it_stands_in(line: str, word: 
     assert [each for each in ("isMusl", "isWindows", "isAvr") if each in found] == [word] * bool(word)
 
 
+def test_only_what_opens_the_brackets_is_a_condition() -> None:
+    assert tokens.conditions(CONDITIONS, {"    four"}) == "".join(CONDITIONS.splitlines(keepends=True)[:1]) + (
+        "  script = optionalString (\n    isWindows && x\n  ) ''\n    four\n"
+    )
+
+
 def test_attributes_in_others_and_in_a_let_are_named_if_asked_for() -> None:
     table = "let self = with self; { one = { }; two = rec { inner = { x = 1; }; }; }; in self"
     after = table.replace("x = 1", "x = 2")
@@ -175,6 +181,12 @@ def test_a_table_of_the_package_set_makes_sets_and_has_what_it_inherits() -> Non
     contents = {ALL_PACKAGES: b"{ inherit (gnome) gvfs; }"}
     places = Map(NixpkgsTree(root=specimen.path(), key="specimen"), contents)
     assert places.inherited([("gnome", "gvfs"), ("gnome", "other")]) == {("gvfs",)}
+    assert places.reached(ALL_PACKAGES, [("gnome", "gvfs"), ("linuxPackagesFor", "zfs")])[0] == {
+        ("gnome", "gvfs"),
+        ("gvfs",),
+        ("linuxPackages", "zfs"),
+        ("linuxPackages_latest", "zfs"),
+    }
     files = (ALL_PACKAGES, "pkgs/top-level/python-packages.nix", "pkgs/tools/parts/default.nix")
     assert [places.is_table(file) for file in files] == [True, True, False]
 

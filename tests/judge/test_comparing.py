@@ -78,6 +78,16 @@ def test_what_is_lost_from_a_long_set_is_named() -> None:
     )
     for now in (after, short):
         assert [each.what for each in compare(SUBJECT, before, now)] == ["tests.b is gone"]
+
+
+def test_what_an_override_no_longer_sees_is_listed() -> None:
+    before, after = (
+        Answer(kind="derivation", parts={"override": {"overrideAttrs": {"old": dict.fromkeys(names, "string")}}})
+        for names in (("pname", "patches", "src"), ("pname",))
+    )
+    assert [each.what for each in compare(SUBJECT, before, after)] == [
+        "overrideAttrs (old: …) no longer sees patches, src"
+    ]
     assert [each.what for each in compare(SUBJECT, after, before)] == ["tests + b"]
 
 

@@ -152,7 +152,7 @@ class _Scanner:
         frame.binding, frame.names, frame.inherits, frame.begins, frame.start = None, [], False, True, -1
 
 
-def attributes(bindings: Iterable[TokenBinding], text: str, offset: int, *, depth: int = 4) -> set[tuple[str, ...]]:
+def attributes(bindings: Iterable[TokenBinding], text: str, offset: int, *, depth: int = 2) -> set[tuple[str, ...]]:
     """Return the attribute paths around an offset; for a let's binding, those of its uses."""
     held = [each for each in bindings if each.start <= offset < each.end]
     chain: list[TokenBinding] = sorted(held, key=lambda each: each.start)
@@ -177,7 +177,7 @@ def attributes(bindings: Iterable[TokenBinding], text: str, offset: int, *, dept
         for name in local.names:
             for match in re.finditer(rf"(?<![\w'-]){re.escape(name)}(?![\w'-])", text):
                 if not local.start <= match.start() < local.end:
-                    named = attributes(bindings, text, match.start(), depth=0 if depth == 1 else 1)
+                    named = attributes(bindings, text, match.start(), depth=depth - 1)
                     paths |= named | {(*path, *within) for path in named if path[-1] == name}
         return paths
     path: tuple[str, ...] = ()

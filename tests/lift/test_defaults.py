@@ -66,6 +66,13 @@ def test_a_part_without_a_reason_stays_beside_one_that_has_one() -> None:
         assert {way.bindings for way in every} == {()}
 
 
+@pytest.mark.parametrize(("files", "together"), [("inherit version;", True), ("", False)])
+def test_what_stands_like_a_part_has_a_reason_of_its_own(files: str, *, together: bool) -> None:
+    body = 'buildApp {\n  inherit version;\n  e = "${ui} ${files}";\n}\n'
+    text = package(body, f"  files = fetchurl {{ url = 3; {files} }};\n")
+    assert any("files" in way.bindings for way in asked(text)) == together
+
+
 def test_a_part_that_an_override_reaches_already_does_not_say_what_is_followed() -> None:
     shown = "  shown = buildUi { inherit version; };\n  own = buildUi { src = f; };\n"
     body = "buildApp (finalAttrs: {\n  inherit version;\n  e = [ finalAttrs.shown own ];\n  inherit shown;\n})\n"

@@ -86,6 +86,8 @@ def test_hashes_of_what_moves_are_said_and_not_that_of_the_packages_own_source()
         "cargoDeps",
         "outputHash",
     )
+    inherited = part.replace('npmDepsHash = ""', "inherit npmDepsHash")
+    assert (*followed(inherited).hashed,) == ("src", "npmDeps", "cargoDeps", "outputHash")
     # A part may take something of the package, and its own source from elsewhere.
     other = 'src = fetchurl { hash = ""; };\n    patches = [ "${src}/a.patch" ];\n    npmDepsHash = "";\n    cache'
     assert followed(app().replace("inherit version src;\n    cache", other)).hashed == {}

@@ -81,10 +81,11 @@ def test_what_is_lost_from_a_long_set_is_named() -> None:
 
 
 def test_what_an_override_no_longer_sees_is_listed() -> None:
+    derivation = dict.fromkeys(("drv", "out"), "/nix/store/x")
     before, after = (
         Answer(
             kind="derivation",
-            parts={"derivation": {}, "override": {"overrideAttrs": {"old": dict.fromkeys(names, "string")}}},
+            parts={"derivation": derivation, "override": {"overrideAttrs": {"old": dict.fromkeys(names, "string")}}},
         )
         for names in (("pname", "patches", "src"), ("pname",))
     )

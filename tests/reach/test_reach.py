@@ -1,9 +1,11 @@
 import json
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
+from msgspec import Struct
 
 from tests.reach.conftest import NIXPKGS, Apart, left, statuses
 from toolkit import process
@@ -12,80 +14,52 @@ from toolkit.model import SourceRequest
 from toolkit.nix import stores
 from toolkit.nix.derivations import digest
 from toolkit.reach import instead
-from toolkit.reach.effects import OLD_HASH, Left, Outcome, Override, Reach
+from toolkit.reach.effects import OLD_HASH, Left, Outcome, Reach
 from toolkit.reach.session import EvaluationError
 
 NEW = 'fetch { name = "new"; hash = hash "c"; }'
-MOVED = f'vendored = with prev; vendored.overrideAttrs {{ version = "2.0.0"; src = {NEW}; }};'
-NAMED = 'named = with prev; mkDerivation { pname = "named"; version = "2.0"; vendorHash = hash "e"; };'
 
 
-def of(overrides: Iterable[Override]) -> list[Outcome]:
-    return [each.status for each in overrides]
+class Row(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An override, and what is said of it."""
+
+    text: str
+    statuses: dict[str, str]
+    stays: str | None = None
+    reason: str = ""
+    instead: str | None = None
 
 
-REPLACED = (
-    "plain = prev.plain.overrideAttrs { patches = [ ./a.patch ]; };",
-    f'plain = with prev; plain.overrideAttrs (_: {{ version = "2.0.0"; src = {NEW}; }});',
-    f"plain = with prev; plain.overrideAttrs {{ src = {NEW}; }};",
-    'plain = prev.plain.overrideAttrs (old: { version = old.version + "-patched"; });',
-    "plain = prev.plain.override { withColour = true; };",
-    'plain = prev.plain.override { tool = prev.tool.overrideAttrs { version = "3"; }; };',
-    'plain = final.mkDerivation { pname = "plain"; version = "9.0.0"; };',
-    'plain = final.mkDerivation { pname = "plain-wrapped"; version = "9.0.0"; src = prev.plain; };',
-    f"vendored = with prev; vendored.overrideAttrs {{ src = {NEW}; cargoDeps = {NEW}; }};",
-    f'vendored = with prev; vendored.overrideAttrs {{ src = {NEW}; vendorHash = hash "a"; }};',
-    'editor = prev.editor.overrideAttrs { buildCommand = "touch $out"; };',
-    "tool = prev.tool.overrideAttrs { doCheck = true; };",
-    'script = prev.script.overrideAttrs { preInstall = "true"; };',
-    'plain = prev.plain.overrideAttrs { cmakeFlags = "-DX=1"; };',
-    f"farm = with prev; farm.overrideAttrs {{ src = {NEW}; deps = {NEW}; }};",
-    f"shop = with prev; shop.overrideAttrs {{ src = {NEW}; buildInputs = [ ]; }};",
-    'app = prev.app.overrideAttrs { preCheck = "true"; };',
-    'tool = prev.tool.overrideAttrs { doCheck = true; checkPhase = "true"; };',
-    'tool = prev.tool.overrideAttrs { args = [ "-c" "exit" ]; };',
-    "plain = prev.plain.overrideAttrs { builder = ./a.patch; };",
-    f'wrapped = with prev; wrapped.overrideAttrs {{ version = "2.0.0"; src = {NEW}; }};',
-    f'server = with prev; server.overrideAttrs {{ version = "2.0.0"; src = {NEW}; units = ""; }};',
-    # A source that is built, or a wrapper of what is made of the old source, in place of a fetched one.
-    """plain = with prev; mkDerivation {
-          pname = "plain";
-          version = "2.0.0";
-          src = mkDerivation { pname = "unpacked"; version = "1.0.0"; inherit (editor-unwrapped) src; };
-        };""",
-    """plain = with prev; mkDerivation {
-          pname = "plain";
-          version = "2.0.0";
-          paths = mkDerivation { pname = "plain"; version = "1.5.0"; inherit (plain) src; };
-        };""",
-    # Another package, which reads its source, in place of a wrapper; a set in place of a package.
-    f'editor = with prev; mkDerivation {{ pname = "editor"; version = "2.0.0"; src = {NEW}; }};',
-    f'script = with prev; mkDerivation {{ pname = "script"; version = "2.0.0"; src = {NEW}; }};',
-    "plain = { inherit (prev) tool; };",
-    # A vim plugin, and a kernel module: see the set.
-    "plugin = prev.plugin.overrideAttrs { dependencies = [ prev.tool ]; };",
-    'module = prev.module.override { kernel = prev.kernel.overrideAttrs { version = "6.6.40"; }; };',
-    # The variables are read by setup hooks, by a builder, and by another variable.
-    "hooked = prev.hooked.overrideAttrs { dontUseHook = true; };",
-    "tool = prev.tool.overrideAttrs { dontStripThings = true; };",
-    'tool = prev.tool.overrideAttrs { dontUseTool = true; args = [ (builtins.toFile "b" "$dontUseTool") ]; };',
-    'tool = prev.tool.overrideAttrs { dontUseTool = true; postInstall = "test $dontUseTool"; };',
-    'tool = prev.tool.overrideAttrs (old: rec { configFile = "/tmp/c"; postInstall = "cp ${configFile} $out"; });',
-    # A hash that is the old one is no remainder if the user wrote it.
-    f"""vendored = with prev; mkDerivation (own: {{
-          pname = "vendored";
-          version = "2.0.0";
-          src = {NEW};
-          cargoHash = hash "a";
-          cargoDeps = fetch {{ name = "vendored-2.0.0-vendor"; hash = own.cargoHash; from = own.src; }};
-        }});""",
-    f"kept = with prev; kept.overrideAttrs {{ src = {NEW}; }};",
-    'tool = (import <nixpkgs> { localSystem.system = "x86_64-linux"; }).plain;',
-)
+class Files(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Files that have overlays, and what is said of what these set."""
+
+    files: dict[str, str]
+    statuses: dict[str, str]
 
 
-def test_what_was_to_be_replaced_is_gone(apart: Apart) -> None:
-    assert [override for override, found in apart(REPLACED).items() if of(found) != [Outcome.REACHES]] == []
+class Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    overrides: list[Row]
+    files: list[Files]
+
+
+TABLE = msgspec.toml.decode(Path(__file__).with_name("overlays.toml").read_bytes(), type=Table)
+OVERRIDES = frozenset(row.text for row in TABLE.overrides)
+"""The overrides that are given one by one."""
+
+
+def test_of_each_override_it_is_said_what_it_reaches(apart: Apart) -> None:
+    found = apart(OVERRIDES)
+    for row in TABLE.overrides:
+        first, *_ = answers = found[row.text]
+        assert {each.attribute: each.status.value for each in answers} == row.statuses, row.text
+        assert row.stays in {None, *left(first)}, row.text
+        assert row.reason in (first.reason or ""), row.text
+        assert row.instead is None or (first.instead or "") == row.instead, row.text
+
+
+@pytest.mark.parametrize("row", TABLE.files, ids=range(len(TABLE.files)))
+def test_each_form_of_a_file_is_read(reached: Callable[..., Reach], row: Files) -> None:
+    assert statuses(reached(row.files)) == row.statuses
 
 
 def test_an_override_of_what_is_addressed_by_its_content_reaches(
@@ -98,87 +72,6 @@ def test_an_override_of_what_is_addressed_by_its_content_reaches(
         "2.nix": "final: prev: { tool = prev.tool.overrideAttrs { doCheck = true; }; }",
     }
     assert [each.status for each in reached(files).overrides] == [Outcome.REACHES, Outcome.REACHES]
-
-
-STAYING = {
-    'plain = prev.plain.overrideAttrs { version = "2.0.0"; };': "src",
-    'plain = prev.plain.overrideAttrs { rev = "v2"; };': "rev",
-    'plain = prev.plain.overrideAttrs { vendorHash = prev.hash "e"; };': "vendorHash",
-    "plain = prev.plain.overrideAttrs { withColour = true; };": "withColour",
-    "plain = prev.plain.overrideAttrs { buildInput = [ prev.tool ]; };": "buildInput",
-    'plain = with prev; plain.overrideAttrs { version = "2"; src = fetch { name = "2"; hash = hash "1"; }; };': "src",
-    "engine = prev.engine.overrideAttrs { part = prev.tool; };": "part-29.6.0",
-    f'engine = with prev; engine.overrideAttrs {{ version = "30.0.0"; src = {NEW}; }};': "part-29.6.0",
-    f"vendored = with prev; vendored.overrideAttrs {{ src = {NEW}; }};": "vendored-1.0.0-vendor-staging",
-    MOVED: "vendored-2.0.0-vendor-staging",
-    f"pinned = with prev; pinned.overrideAttrs {{ src = {NEW}; }};": "npmDeps",
-    f"editor = with prev; editor.overrideAttrs {{ src = {NEW}; }};": "src",
-    'editor = prev.editor.overrideAttrs { tools = "x"; postInstall = "true"; };': "postInstall",
-    'script = prev.script.overrideAttrs { postInstall = "true"; };': "postInstall",
-    'script = prev.script.overrideAttrs { preBuild = "true"; };': "preBuild",
-    'script = prev.script.overrideAttrs { buildPhase = "true"; };': "buildPhase",
-    'script = prev.script.overrideAttrs { preFixup = "true"; };': "preFixup",
-    f"script = with prev; script.overrideAttrs {{ src = {NEW}; }};": "src",
-    'vendored = prev.vendored.overrideAttrs { buildFeatures = "x"; };': "buildFeatures",
-    "pythonic = prev.pythonic.overrideAttrs { dependencies = [ prev.tool ]; };": "dependencies",
-    'editor = prev.editor.overrideAttrs { cmakeFlags = "-DX=1"; };': "cmakeFlags",
-    f'farm = with prev; farm.overrideAttrs {{ version = "2.0.0"; src = {NEW}; }};': "deps",
-    f"shop = with prev; shop.overrideAttrs {{ src = {NEW}; }};": "nugetDeps",
-    'app = prev.app.overrideAttrs { checkPhase = "true"; };': "checkPhase",
-    'tool = prev.tool.overrideAttrs { preCheck = "true"; };': "preCheck",
-    'app = prev.app.overrideAttrs { postCheck = "true"; };': "postCheck",
-    'wrapped = prev.wrapped.overrideAttrs { version = "2.0.0"; };': "src",
-    f'server = with prev; server.overrideAttrs {{ version = "2.0.0"; src = {NEW}; }};': "source",
-    "double = prev.double.override { tool = prev.spare; };": "tool-2.0",
-    f"assembly = with prev; assembly.overrideAttrs {{ src = {NEW}; }};": "kit-1.0.0",
-    "tool = prev.tool.overrideAttrs { dontUseHook = true; };": "dontUseHook",
-    "hooked = prev.hooked.overrideAttrs { dontUse = true; };": "dontUse",
-    # It names the old package, and nothing runs it.
-    'editor = prev.editor.overrideAttrs { postInstall = "wrap ${prev.editor}"; };': "postInstall",
-}
-
-
-def test_what_stays_is_named(apart: Apart) -> None:
-    for override, found in apart(STAYING).items():
-        assert of(found) == [Outcome.IN_PART], override
-        assert STAYING[override] in left(found[0])
-
-
-SERVED = f'served = with prev; served.overrideAttrs {{ version = "2.0.0"; src = {NEW}; }};'
-HASHED = "npmDeps = part.npmDeps.overrideAttrs (_: { outputHash = final.lib.fakeHash; });"
-INSTEAD = {
-    "plain = prev.plain.overrideAttrs { withColour = true; };": "plain = prev.plain.override { withColour = …; };",
-    f"editor = with prev; editor.overrideAttrs {{ src = {NEW}; }};": """editor = prev.editor.override {
-  editor-unwrapped = prev.editor-unwrapped.overrideAttrs (old: { src = …; });
-};""",
-    "app = prev.app.overrideAttrs { doCheck = false; };": "app = prev.app.overridePythonAttrs (old: { doCheck = …; });",
-    "tool = prev.tool.overrideAttrs { meta.x = 1; };": None,
-    SERVED: f"""served = prev.served.overrideAttrs (old: {{
-  src = …; version = …;
-  vendorHash = final.lib.fakeHash;
-  passthru = old.passthru // {{ ui = old.passthru.ui.overrideAttrs (part: {{ {HASHED} }}); }};
-}});""",
-    SERVED.replace("version", 'vendorHash = hash "f"; version'): f"""served = prev.served.overrideAttrs (old: {{
-  src = …; vendorHash = …; version = …;
-  passthru = old.passthru // {{ ui = old.passthru.ui.overrideAttrs (part: {{ {HASHED} }}); }};
-}});""",
-    **{
-        f'{name} = prev.{name}.overrideAttrs {{ version = "2.0.0"; }};': f"""\
-{name} = prev.{name}.overrideAttrs (old: rec {{
-  version = …;
-  src = old.src.override {{ tag = "{tag}"; hash = ""; }};
-  cargoDeps = final.rustPlatform.fetchCargoVendor {{ inherit src; name = "{name}-vendor"; hash = ""; }};
-}});"""
-        for name, tag in (("crate", "v${version}"), ("bare", "${version}"))
-    },
-}
-"""Another way that reaches, if there is one."""
-
-
-def test_another_way_reaches(apart: Apart) -> None:
-    found = {override: each for override, (each,) in apart(INSTEAD).items()}
-    assert {each.status for each in found.values()} <= {Outcome.IN_PART, Outcome.NO_EFFECT}
-    assert {override: each.instead for override, each in found.items()} == INSTEAD
 
 
 @pytest.mark.parametrize(
@@ -205,21 +98,6 @@ def test_what_other_overrides_give_as_well_has_no_effect(reached: Callable[..., 
     }
 
 
-OBSTACLES = {
-    "engine = prev.engine.overrideAttrs { part = prev.tool; };": "'part-29.6.0' stays, and no overlay",
-    "double = prev.double.override { tool = prev.spare; };": "'tool-2.0' stays, and no overlay",
-    NAMED: "each form that was tried",
-    # Nothing reads an npmDeps that the package has not had.
-    f"farm = with prev; farm.overrideAttrs {{ src = {NEW}; }};": "each form that was tried",
-}
-
-
-def test_if_there_is_no_other_way_the_reason_is_given(apart: Apart) -> None:
-    for override, (found,) in apart(OBSTACLES).items():
-        assert found.instead is None
-        assert (found.reason or "").startswith(f"no way found, because {OBSTACLES[override]}")
-
-
 def test_a_hash_that_the_user_has_to_update_first_is_the_obstacle() -> None:
     part, modules = Left(name="ui", why="made from the old src", part=True), Left(name="go-modules", why=OLD_HASH)
     assert instead.obstacle([part, modules]) == "'go-modules' needs its new hash first: set that, and run reach again"
@@ -233,165 +111,11 @@ def test_the_way_leads_to_what_stays(reached: Callable[..., Reach]) -> None:
     assert ways[staging] == ("vendored-1.0.0", "vendored-1.0.0-vendor", staging)
 
 
-SAME = {
-    "plain = prev.plain.overrideAttrs (old: { });": "nixpkgs has it already, you can remove it",
-    "plain = prev.plain.override { withColour = false; };": "nixpkgs has it already, you can remove it",
-    'plain = prev.plain.overrideAttrs { meta.description = "x"; };': "only meta changes",
-    "engine = prev.engine.overrideAttrs { passthru.shown = prev.tool; };": "only passthru changes",
-    "engine = prev.engine.overrideAttrs { passthru = { }; };": "only passthru changes",
-    "named = prev.named.overrideAttrs { NIX_MAIN_PROGRAM = null; };": "only meta changes",
-}
-FAILING = {
-    "plain = prev.plain.override { withColor = true; };": "the nearest are withColour",
-    "plain = prev.plian.override { };": "attribute 'plian' missing; did you mean plain?",
-    "broken = prev.broken.overrideAttrs { };": "broken has been removed",
-    "tool = prev.tool // { more = prev.tool.more.overrideAttrs { }; };": "attribute 'more' missing",
-    "families.grown = prev.families.grown // { };": "attribute 'basic' missing",
-    "letters = prev.letters.override { overrides = null; };": "expected a set but found null",
-}
-
-
-def test_the_same_derivation_is_no_effect_and_nix_gives_the_reason_in_one_line(apart: Apart) -> None:
-    for status, reasons in ((Outcome.NO_EFFECT, SAME), (Outcome.FAILS, FAILING)):
-        for override, found in apart(reasons).items():
-            assert of(found) == [status], override
-            assert reasons[override] in (found[0].reason or "")
-
-
-OVERRIDES = frozenset([*REPLACED, *STAYING, *INSTEAD, *OBSTACLES, *SAME, *FAILING])
-"""The overrides that are given one by one."""
-
-
 def test_of_a_variable_that_nobody_defines_no_attribute_is_known(reached: Callable[..., Reach]) -> None:
     # Nix looks for variables before it evaluates.
     found = reached("plain = prev.plain.overrideAttrs { src = nowhere; };")
     assert statuses(found) == {"": "does not evaluate"}
     assert "undefined variable 'nowhere'" in (found.overrides[0].reason or "")
-
-
-PACKAGES = "python3Packages = final.python313.pkgs;"
-EXTENSION = "_: super: { base = super.base.overrideAttrs { a = 1; }; }"
-TOOLS = "tools = builtins.mapAttrs (_: value: value) (prev.tools // {{ {} }});"
-STATUSES: dict[str, dict[str, str]] = {
-    # Overrides of a scope may be a set.
-    "letters = prev.letters.override { overrides = { alpha = prev.spare; }; };": {"letters.alpha": "reaches"},
-    "broken = prev.tool;": {"broken": "new"},
-    "failing = prev.failing.overrideAttrs { src = prev.tool; };": {"failing": "reaches"},
-    # One that fails spoils no other.
-    "tool = throw ''no''; plain = prev.plain.override { withColour = true; }; other = prev.tool;": {
-        "other": "new",
-        "plain": "reaches",
-        "tool": "does not evaluate",
-    },
-    'named = prev.named.overrideAttrs { NIX_MAIN_PROGRAM = "x"; };': {"named": "reaches"},
-    # The old one needs what the new one lacks.
-    "core = prev.spare;": {"core": "reaches"},
-    f"python313 = prev.python313.override {{ packageOverrides = {EXTENSION}; }}; {PACKAGES}": {
-        "python313.pkgs.base": "reaches"
-    },
-    # It is built anew because of the tool, not because of its own override.
-    "tool = prev.tool.overrideAttrs { doCheck = true; }; plain = prev.plain.overrideAttrs { };": {
-        "plain": "no effect",
-        "tool": "reaches",
-    },
-    # The set of the last name is that of the first, which has the same override.
-    "tool = prev.tool.overrideAttrs { a = 1; }; second = prev.second.overrideAttrs { a = 1; };": {
-        "second": "reaches",
-        "tool": "reaches",
-    },
-    f"house = prev.house.override {{ packageOverrides = {EXTENSION}; }};": {"house.python3Packages.base": "reaches"},
-    f"python39 = prev.python39.override {{ packageOverrides = {EXTENSION}; }};": {"python39.pkgs.base": "reaches"},
-    "own = prev.python313.override { packageOverrides = { }; };": {"own": "new"},
-    "own = prev.tool.overrideAttrs { a = 1; }; plain = prev.plain.override { tool = final.own; };": {
-        "own": "new",
-        "plain": "reaches",
-    },
-    """python313 = prev.python313.override { packageOverrides = self: super: {
-          base = super.base.overrideAttrs { a = 1; };
-          app = super.app.overrideAttrs { doCheck = false; };
-        }; };
-        pythonPackagesExtensions = prev.pythonPackagesExtensions ++ [ (self: super: {
-          more = super.base;
-          app = super.app.overrideAttrs { b = 1; };
-        }) ];""": {
-        "python313.pkgs.app": "no effect",
-        "python313.pkgs.base": "reaches",
-        "python3Packages.app": "reaches",
-        "python3Packages.more": "new",
-    },
-    # A set without a function of its own is compared, and a package that never evaluates spoils none.
-    TOOLS.format("tool = prev.tool;"): {"tools": "no effect"},
-    TOOLS.format("tool = prev.spare;"): {"tools": "reaches"},
-    TOOLS.format('plain = prev.plain.overrideAttrs { version = "2.0.0"; };'): {"tools": "in part"},
-    TOOLS.format("tool = prev.spare; plain = prev.plain.nothing;"): {"tools": "does not evaluate"},
-    "shelf = prev.shelf // { };": {"shelf": "no effect"},
-    TOOLS.replace("tools", "shelf").format("tool = prev.spare;"): {"shelf": "reaches"},
-    # Another package of an interpreter may have the old version.
-    """pythonPackagesExtensions = prev.pythonPackagesExtensions ++ [
-      (_: prev: { app = prev.app.overrideAttrs { version = "1.1"; }; })
-    ];""": {"python3Packages.app": "reaches"},
-    # A set within a scope is judged by its packages.
-    """python313 = prev.python313.override { packageOverrides = self: super: {
-      inner = super.inner // { plain = super.inner.plain.overrideAttrs { version = "2.0.0"; }; };
-    }; };""": {"python313.pkgs.inner": "in part"},
-}
-IN_FILES: list[tuple[dict[str, str], dict[str, str]]] = [
-    # An input that is not there spoils no other overlay.
-    (
-        {
-            "default.nix": """{ inputs, ... }: {
-              additions = final: _prev: { own = final.tool; };
-              modifications = final: prev: { plain = prev.plain.override { withColour = true; }; };
-              other = inputs.other.overlays.default;
-            }"""
-        },
-        {"other": "unknown", "own": "new", "plain": "reaches"},
-    ),
-    (
-        {
-            "module.nix": """{ inputs, ... }: { nixpkgs.overlays = [
-              inputs.other.overlays.default
-              (final: prev: { tool = prev.tool.overrideAttrs { a = 1; }; })
-            ]; }"""
-        },
-        {"[0]": "unknown", "tool": "reaches"},
-    ),
-    (
-        {"parts.nix": "{ inputs, ... }: { flake.overlays.default = final: prev: { tool = prev.tool; }; }"},
-        {"tool": "no effect"},
-    ),
-    # A file may take the nixpkgs that a flake passes on.
-    (
-        {
-            "default.nix": """{ nixpkgs, other, ... }: with nixpkgs.lib; {
-              mine = final: prev: { plain = last [ prev.tool ]; };
-              yours = other;
-            }"""
-        },
-        {"plain": "reaches", "yours": "unknown"},
-    ),
-    *(
-        ({"overlay.nix": f"{pattern} final: prev: {{ plain = prev.tool; }}"}, {"plain": "reaches"})
-        for pattern in ("{ ... }:", "{ lib, ... }:", "_:", "{ lib }: _:")
-    ),
-    ({"config.nix": "final: prev: { plain = prev.tool; }"}, {"plain": "reaches"}),
-    (
-        {"config.nix": "{ packageOverrides = pkgs: { plain = pkgs.plain.override { withColour = true; }; }; }"},
-        {"plain": "reaches"},
-    ),
-]
-
-
-def test_each_attribute_is_judged(apart: Apart) -> None:
-    found = apart(STATUSES)
-    assert {text: {each.attribute: each.status.value for each in found[text]} for text in STATUSES} == STATUSES
-
-
-@pytest.mark.parametrize(("files", "expected"), IN_FILES)
-def test_each_form_of_a_file_is_read(
-    reached: Callable[..., Reach], files: dict[str, str], expected: dict[str, str]
-) -> None:
-    assert statuses(reached(files)) == expected
 
 
 def test_what_nix_refuses_by_itself_is_said(reached: Callable[..., Reach]) -> None:

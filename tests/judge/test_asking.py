@@ -107,9 +107,9 @@ def test_a_long_text_may_have_any_letter_anywhere(tmp_path: Path) -> None:
 
 def test_an_answer_that_is_too_long_for_one_is_none(tmp_path: Path) -> None:
     root, package = copied(tmp_path)
-    # 128 characters for each name.
-    each = 'n: { name = builtins.hashString "sha512" (toString n); value = n; }'
-    long = f"builtins.listToAttrs (builtins.genList ({each}) 36000)"
+    # More than 4,096 characters for each name.
+    each = f'n: {{ name = "n${{toString n}}{"x" * 4096}"; value = n; }}'
+    long = f"builtins.listToAttrs (builtins.genList ({each}) 1100)"
     text = package.read_text()
     package.write_text(text.replace("passthru = {", f"passthru = {long} // {{", 1))
     assert package.read_text() != text

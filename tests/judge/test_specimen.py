@@ -587,7 +587,7 @@ def test_a_limit_of_static_leaves_the_other_systems_alone_and_a_reference_at_one
     slow = f"buildInputs = if stdenv.isStatic or false then builtins.deepSeq ({long}) [ ] else [ curl ];"
     texts = {ALL: (everything, everything), NOTES: (text, text.replace("buildInputs = [ curl ];", slow))}
     theirs = in_copy(tmp_path / "tree", texts)
-    with limits.allowing(None, 150):
+    with limits.allowing(None, 75):
         judgement = judge(theirs, JudgeRequest(systems=(NATIVE, "static")), progress=Silence())
     assert (judgement.unknown, judgement.of(Weight.REGRESSION)) == ((), ())
     assert "notes-server" in judgement.reached[NATIVE]

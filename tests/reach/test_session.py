@@ -72,7 +72,7 @@ def test_a_path_is_what_the_system_takes_it_for(reached: Callable[..., Reach], t
 def test_of_what_nix_says_the_last_lines_are_kept() -> None:
     arguments = {"tree": str(NIXPKGS), "system": SYSTEM, "inputs": "{}"}
     line = "x" * 100_000
-    flood = f'builtins.foldl\' (a: b: builtins.trace "{line}" null) null (builtins.genList (x: x) 2000)'
+    flood = f'builtins.foldl\' (a: b: builtins.trace "{line}" null) null (builtins.genList (x: x) 300)'
     with Session(EXPRESSION, arguments, lookup=Path(arguments["tree"]), seconds=60) as session:
         failed = session.ask(f'builtins.seq ({flood}) (throw "at last")', object)
     assert isinstance(failed, EvaluationError)
@@ -86,7 +86,7 @@ HOG = "(builtins.toJSON (builtins.genList (n: [ n (n + 1) (toString n) ]) 900000
 
 @pytest.mark.parametrize(
     ("value", "seconds", "mebibytes", "fact"),
-    [(SLOW, 2, None, "takes more than 2 s; --timeout raises"), (HOG, None, 400, "out of memory; --max-memory raises")],
+    [(SLOW, 2, None, "takes more than 2 s; --timeout raises"), (HOG, None, 150, "out of memory; --max-memory raises")],
 )
 def test_one_at_a_limit_spoils_no_other_without_a_seal(
     reached: Callable[..., Reach], value: str, seconds: float | None, mebibytes: int | None, fact: str

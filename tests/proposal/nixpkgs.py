@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from toolkit import specimen
 from toolkit.errors import only
-from toolkit.model import Progress, Report, Silence, SourceRequest, Status
+from toolkit.model import Depth, Progress, Report, Silence, SourceRequest, Status
 from toolkit.proposal.choosing import LiftCase, choose
 from toolkit.proposal.proposing import propose
 from toolkit.proposal.requests import Request
@@ -16,6 +16,8 @@ from toolkit.proposal.requests import Request
 NOTES = Path("pkgs/by-name/no/notes-server/package.nix")
 BOARD = Path("pkgs/by-name/st/status-board/package.nix")
 SETS = Path("pkgs/top-level/all-packages.nix")
+ALONE = Depth(systems=("x86_64-linux",))
+"""One system, which is enough for what differs on none."""
 
 
 class Nixpkgs(Struct, frozen=True, kw_only=True):
@@ -68,12 +70,12 @@ def copied(directory: Path) -> Nixpkgs:
 
 
 def run(out: Path, target: str = "notes-server", nixpkgs: str = "specimen", **choices: object) -> Report:
-    """Propose a package."""
+    """Propose a package, proven on one system unless the choices have a depth."""
     design = choices.pop("design", None)
     designs = {"lift": design} if design is not None else {}
     progress = cast("Progress", choices.pop("progress", Silence()))
     source = SourceRequest(nixpkgs=nixpkgs)
-    request = Request(target=target, source=source, out=out, designs=designs, **choices)  # type: ignore[arg-type]
+    request = Request(target=target, source=source, out=out, designs=designs, **{"depth": ALONE, **choices})  # type: ignore[arg-type]
     (attempt,) = propose([request], progress=progress)
     return only(attempt.result)
 

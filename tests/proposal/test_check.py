@@ -7,7 +7,7 @@ from tests.clones import commit_all, git
 from tests.diffs import diff
 from tests.forge.server import NAME, Forge, serving
 from tests.progress import Steps
-from tests.proposal.nixpkgs import NOTES, Nixpkgs, statuses
+from tests.proposal.nixpkgs import ALONE, NOTES, Nixpkgs, statuses
 from toolkit import specimen
 from toolkit.errors import LayoutError, ToolkitError
 from toolkit.lift.plan import Design, LiftWay
@@ -29,7 +29,13 @@ def change(tmp_path: Path, after: str, file: Path = NOTES) -> ChangeRequest:
 
 
 def judged(tmp_path: Path, after: str, *proofs: str, file: Path = NOTES, **asked: object) -> Report:
-    given = {"target": "notes-server", **asked, "change": change(tmp_path, after, file), "proofs": proofs}
+    given = {
+        "target": "notes-server",
+        "depth": ALONE,
+        **asked,
+        "change": change(tmp_path, after, file),
+        "proofs": proofs,
+    }
     return check(CheckRequest(**given), progress=Silence())  # type: ignore[arg-type]
 
 

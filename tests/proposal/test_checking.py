@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.progress import Steps
-from tests.proposal.nixpkgs import NOTES, Nixpkgs, run, statuses
+from tests.proposal.nixpkgs import ALONE, NOTES, Nixpkgs, run, statuses
 from toolkit import specimen
 from toolkit.cache import VARIABLE
 from toolkit.errors import ToolkitError, UsageError
@@ -19,7 +19,8 @@ from toolkit.sources.changes import ChangeRequest
 
 
 def again(directory: Path, **asked: object) -> Report:
-    return check(CheckRequest(target="", directory=directory, **asked), progress=Silence())  # type: ignore[arg-type]
+    request = CheckRequest(target="", directory=directory, **{"depth": ALONE, **asked})  # type: ignore[arg-type]
+    return check(request, progress=Silence())
 
 
 def edit(proposal: Path, before: str, after: str) -> None:

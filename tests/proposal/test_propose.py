@@ -12,7 +12,7 @@ from toolkit import specimen
 from toolkit.errors import LayoutError, LimitError, RefusalError, ToolkitError, only
 from toolkit.lift.locating import locate
 from toolkit.lift.plan import Design
-from toolkit.model import Silence, Status
+from toolkit.model import Depth, Silence, Status
 from toolkit.nix import limits
 from toolkit.nix.limits import Allowance
 from toolkit.process import Command, Completed
@@ -24,7 +24,7 @@ from toolkit.proposal.target import find_target
 
 @pytest.mark.parametrize(("target", "design"), [("notes-server", "stay"), ("status-board", "move")])
 def test_a_package_of_the_specimen_is_lifted_and_proven(tmp_path: Path, target: str, design: str) -> None:
-    report = run(tmp_path / "out", target, design=design)
+    report = run(tmp_path / "out", target, design=design, depth=Depth())
     found = statuses(report)
     for program in ("format", "lint"):
         found.pop(program)
@@ -116,7 +116,7 @@ def test_a_part_with_final_attributes_of_its_own_is_lifted_and_proven(nixpkgs: N
 def test_packages_of_one_file_stand_in_the_subject(nixpkgs: Nixpkgs) -> None:
     nixpkgs.edit("final: _:\n", "final: _:\nwith final;\n", SETS)
     nixpkgs.add("  notes-lts = callPackage ../by-name/no/notes-server/package.nix { };\n  notes-new = notes-lts;\n")
-    report = nixpkgs.propose()
+    report = nixpkgs.propose(depth=Depth())
     assert report.proposal.commits[0].subject.startswith("notes-lts, notes-server: ")
     proof = next(proof for proof in report.proofs if proof.name == "no-rebuild")
     assert proof.covers.startswith("notes-lts, notes-new, notes-server on x86_64-linux, ")
@@ -188,7 +188,7 @@ def test_what_is_broken_on_one_system_is_asked_about_without_a_variable(nixpkgs:
 
 def test_a_package_for_one_system_alone_is_asked_about_there(nixpkgs: Nixpkgs) -> None:
     nixpkgs.edit("platforms = lib.platforms.all;", 'platforms = [ "aarch64-darwin" ];')
-    assert not nixpkgs.propose().failed
+    assert not nixpkgs.propose(depth=Depth()).failed
     text = (nixpkgs.out / "pull-request.md").read_text()
     assert "No rebuilds: `nix-instantiate --argstr system aarch64-darwin -A notes-server` prints the same" in text
 
@@ -223,7 +223,7 @@ def test_a_part_asks_for_a_variable_as_well(nixpkgs: Nixpkgs, meta: str, permits
 def test_a_part_that_some_systems_lack_is_lifted(nixpkgs: Nixpkgs) -> None:
     only_there = "if !stdenv.hostPlatform.isLinux then null else stdenv.mkDerivation {"
     nixpkgs.edit("  web-ui = stdenv.mkDerivation {", f"  web-ui = {only_there}")
-    report = nixpkgs.propose()
+    report = nixpkgs.propose(depth=Depth())
     assert not report.failed
     assert b"finalAttrs.passthru.web-ui" in report.proposal.commits[-1].after
 
@@ -396,7 +396,7 @@ def test_the_file_with_the_lets_is_meant_if_another_one_has_the_meta(nixpkgs: Ni
 def test_a_package_that_does_not_evaluate_unchanged_is_refused(nixpkgs: Nixpkgs, after: str, why: str) -> None:
     nixpkgs.edit("platforms = lib.platforms.all;", after)
     with pytest.raises(RefusalError) as raised:
-        nixpkgs.propose(bindings=("web-ui",))
+        nixpkgs.propose(bindings=("web-ui",), depth=Depth())
     assert raised.value.message.startswith("notes-server: does not evaluate, unchanged, on ")
     assert raised.value.message.endswith(why)
     assert raised.value.hint == "if the package is for another system, name that by --system"
@@ -451,7 +451,7 @@ RECIPES = "known recipes are fetcher, final-attrs, final-package; a path has a s
         (
             "notes-server",
             {"design": "stay", "follow": ("src",)},
-            "--follow: goes with --design move only",
+            "--follow: not with --design stay",
             "a definition that stays sees no final attributes",
         ),
         (

@@ -11,7 +11,7 @@ from tests.proposal.nixpkgs import NOTES, Nixpkgs, run
 from toolkit import specimen
 from toolkit.cache import VARIABLE
 from toolkit.errors import only
-from toolkit.model import Report, Silence, SourceRequest, Status
+from toolkit.model import Depth, Report, Silence, SourceRequest, Status
 from toolkit.nix import program
 from toolkit.proposal.checking import check
 from toolkit.proposal.proposing import propose
@@ -62,7 +62,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_proposal_says_what_it_does_and_each_proof_what_it_looked_at(tmp_path: Path) -> None:
     progress = Steps()
-    report = run(tmp_path / "out", "notes-server", progress=progress)
+    report = run(tmp_path / "out", "notes-server", progress=progress, depth=Depth())
     assert progress.steps == ["reading nixpkgs", "rewriting", *COPYING, "asking Nix about notes-server", *PROVING]
     proofs = {proof.name: proof for proof in report.proofs if proof.status is not Status.NOT_RUN}
     assert {name: proof.covers for name, proof in proofs.items()} == {

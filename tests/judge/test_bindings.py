@@ -187,6 +187,8 @@ def test_a_table_of_the_package_set_makes_sets_and_has_what_it_inherits() -> Non
         ("linuxPackages", "zfs"),
         ("linuxPackages_latest", "zfs"),
     }
+    configured = places.reached("pkgs/development/haskell-modules/common.nix", [("self", "aeson")])[0]
+    assert configured == {("haskellPackages", "aeson")}
     files = (ALL_PACKAGES, "pkgs/top-level/python-packages.nix", "pkgs/tools/parts/default.nix")
     assert [places.is_table(file) for file in files] == [True, True, False]
 

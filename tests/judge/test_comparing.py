@@ -3,6 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
+from toolkit.judge import values
 from toolkit.judge.asking import ENDS, MISSING, THROWS, Answer
 from toolkit.judge.comparing import compare
 from toolkit.judge.differences import Kind, Weight
@@ -131,3 +132,8 @@ def test_what_ends_as_the_derivation_did_before_is_no_regression() -> None:
     assert [each.weight for each in compare(SUBJECT, broken, other)] == [Weight.REGRESSION]
     (found,) = compare(SUBJECT, Answer(kind="derivation"), worse)
     assert found.weight is Weight.REGRESSION
+
+
+def test_a_package_that_became_a_set_has_lost_no_names() -> None:
+    assert values.names_in({"drv": "/nix/store/x.drv", "out": "/nix/store/x"}) == set()
+    assert values.names_in({"a": 1, "b": 2}) == {"a", "b"}

@@ -63,6 +63,31 @@ def test_what_is_for_one_source_goes_with_it_if_it_can() -> None:
     assert [follow for _, follow, _ in tried(alone)] == [("version",), ()]
 
 
+def test_a_source_that_stays_in_the_let_does_not_take_another_version() -> None:
+    own = app().replace("src = fetchurl {\n", 'src = fetchurl {\n    hash = "sha256-1";\n')
+    assert [followed(own, whole=whole).fetched for whole in (True, False)] == [True, False]
+
+
+def test_a_hash_of_the_package_is_named_if_a_part_follows_it_and_one_of_a_source_by_a_let_of_the_part() -> None:
+    text = app().replace("e = [", 'vendorHash = "";\n  e = [')
+    assert followed(text).downloads == (("vendorHash",),)
+    both = (
+        app()
+        .replace('version = "1";', 'version = "1";\n  vendorHash = "";')
+        .replace("version src;", "version src vendorHash;")
+    )
+    made = lift(
+        both, LiftWay(design=Design.MOVE, follow=("src", "version", "vendorHash"), whole=True), name="package.nix"
+    )
+    assert (made.hashed, made.downloads) == ({}, (("vendorHash",),))
+    nested = app(cache='fetchYarnDeps { hash = ""; }').replace(
+        "ui = buildUi {", "ui = let web = src + web; in buildUi {"
+    )
+    assert followed(nested.replace("inherit version src;\n    cache", "src = web;\n    cache")).hashed == {
+        "cache": ("ui",)
+    }
+
+
 def test_hashes_of_what_moves_are_said_and_not_that_of_the_packages_own_source() -> None:
     own = app().replace("src = fetchurl {\n", 'src = fetchurl {\n    hash = "sha256-1";\n')
     assert own != app()
@@ -77,7 +102,7 @@ def test_hashes_of_what_moves_are_said_and_not_that_of_the_packages_own_source()
     fixed = inline.replace("url = version;", "")
     assert [lift_version(each).fetched for each in (inline, fixed)] == [True, False]
     cache = app('  cache = fetchYarnDeps {\n    inherit src;\n    hash = "";\n  };\n\n', "cache")
-    assert followed(cache).hashed == followed(cache.replace("hash =", "sha256 =")).hashed == {"cache": ("cache",)}
+    assert followed(cache).hashed == followed(cache.replace("hash =", "sha256 =")).hashed == {"outputHash": ("cache",)}
     more = '    src = fetchurl { hash = version; };\n    npmDepsHash = "";\n    cargoHash = "";\n    outputHash = "";\n'
     part = app().replace("inherit version src;\n    cache", f"inherit version;\n{more}    cache")
     assert followed(part).hashed == dict.fromkeys(("src", "npmDeps", "cargoDeps", "outputHash"), ("ui",))

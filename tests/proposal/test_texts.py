@@ -424,3 +424,24 @@ def test_an_inner_let_says_that_replacing_a_part_or_its_hash_has_no_effect() -> 
         "Move its definition into the function of finalAttrs, and take src and version from finalAttrs there." in moved
     )
     assert moved.endswith("replacing it there has no effect.")
+
+
+@pytest.mark.parametrize(
+    ("made", "part", "path", "name"),
+    [
+        ("npmDeps", "ui", ("passthru", "ui", "npmDeps"), "ui.npmDeps"),
+        ("vendorHash", "ui", ("passthru", "ui", "vendorHash"), "ui.goModules"),
+        ("cargoLock", "ui", None, "ui.cargoDeps"),
+        ("nugetDeps", "ui", None, "ui.buildInputs (nugetDeps)"),
+        ("outputHash", "cache", ("passthru", "cache", "outputHash"), "cache"),
+        ("src", "src", ("src", "src"), "src.src"),
+        ("src", "src", None, "src"),
+    ],
+)
+def test_the_attribute_that_overrides_a_download_is_named(
+    made: str, part: str, path: tuple[str, ...] | None, name: str
+) -> None:
+    change = replace(
+        lifted(follows=("ui",), ui=PARTIAL), hashed={made: (part,)}, downloads=(path,) if path is not None else ()
+    )
+    assert f"may also need a new hash for {name}." in body(change)

@@ -146,9 +146,9 @@ def command(
 def _used(target: str | None, overlay: Path | None, kind: str | None) -> Used:
     """Return the overlay that is used, of the package that is tracked."""
     package = target or registry.usual()
-    if registry.is_named(package) and overlay is None:
+    if package in registry.named() and overlay is None:
         options.refuse_without(OTHER, "--binding")
-    if kind is not None and not registry.is_named(package):
+    if kind is not None and package not in registry.named():
         raise click.UsageError(f"--kind: names a kind of docker's overlays, and {target} has none")
     if overlay is None:
         return Used(package=package, kind=kind)

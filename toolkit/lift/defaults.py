@@ -13,7 +13,7 @@ from toolkit.lift.bindings import SHARED, Reachability, reason, shared, state
 from toolkit.lift.plan import FOLLOWED, Design, LiftWay
 from toolkit.lift.rewriting import Lifted, lift, rewrite
 from toolkit.lift.shape import Shape, read
-from toolkit.lift.wanted import equals, is_requested, wanted, with_reason
+from toolkit.lift.wanted import REQUEST, equals, wanted, with_reason
 from toolkit.nix.tree import Tree
 
 MOST_LINES = 300
@@ -50,7 +50,7 @@ def ways(text: str, choice: LiftChoice, *, name: str) -> Iterator[LiftWay]:
     others = equals(shape, names)
     if not choice.requested:
         others = tuple(name for name in others if reason(state(shape, name), shared(shape, name)))
-    if not (choice.bindings or choice.requested or is_requested(shape)):
+    if not (choice.bindings or choice.requested or REQUEST.search(text)):
         yield from _halved(shape, replace(asked, bindings=(*names, *others)))
     if not choice.bindings and others:
         yield from _ways(shape, replace(asked, bindings=(*names, *others)))

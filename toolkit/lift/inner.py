@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from msgspec.structs import replace
 
 from toolkit.lift import style
-from toolkit.lift.shape import BuilderCall, read
+from toolkit.lift.shape import read
 from toolkit.lift.statements import MovedDefinition, after
 from toolkit.lift.wanted import construction
 from toolkit.nix.attributes import body, statements
@@ -18,14 +18,12 @@ def bind(text: str, definitions: Sequence[MovedDefinition], *, name: str) -> str
 
     `name` is the file's in messages.
     """
-    if not definitions:
-        return text
-    call = construction(read(Tree(text, name=name)))
-    if call.final is None:
+    call = construction(read(Tree(text, name=name))) if definitions else None
+    if call is None or call.final is None:
         return text
     parts = [replace(each, text=style.filled(text, each.text)) for each in definitions]
     inner = body(call.final)
-    return apply(text, _joined(inner, parts) if inner.kind == "let_expression" else _new(call, inner, parts))
+    return apply(text, _joined(inner, parts) if inner.kind == "let_expression" else _new(call.final, inner, parts))
 
 
 def _joined(let: Node, definitions: Sequence[MovedDefinition]) -> Iterator[Edit]:
@@ -36,18 +34,17 @@ def _joined(let: Node, definitions: Sequence[MovedDefinition]) -> Iterator[Edit]
     yield Edit(after(last), after(last), written)
 
 
-def _new(call: BuilderCall, inner: Node, definitions: Sequence[MovedDefinition]) -> Iterator[Edit]:
+def _new(function: Node, inner: Node, definitions: Sequence[MovedDefinition]) -> Iterator[Edit]:
     """Put a let above the attributes, which move to the right unless they stand on lines of their own."""
     tree, own_line = inner.tree, is_first(inner.tree.text, inner.start)
-    margin = column(tree.text, inner.start) if own_line else indentation(tree.text, call.argument.start) + 2
+    margin = column(tree.text, inner.start) if own_line else indentation(tree.text, function.start) + 2
     start, line = " " * margin, f"\n{' ' * margin}"
     written = "\n\n".join(f"{start}  {each.at(margin + 2)}" for each in definitions)
     above = f"let\n{written}{line}in{line}"
-    if own_line or call.final is None:
+    if own_line:
         yield Edit(inner.start, inner.start, above)
         return
-    parameter = call.final.children[0]
-    yield Edit(parameter.start, parameter.start, line)
-    yield Edit(after(call.final.children[1]), inner.start, f"{line}{above}")
+    yield Edit(function.start, function.start, line)
+    yield Edit(after(function.children[1]), inner.start, f"{line}{above}")
     yield from moves(tree, inner.start, inner.end, 2)
     yield Edit(inner.end, inner.end, line[:-2])

@@ -7,13 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from toolkit.lift.bindings import PASSTHRU, origin, shared
 from toolkit.lift.plan import FOLLOWED, OWN, LiftPlan
 from toolkit.lift.planning import is_made_with
-from toolkit.lift.shape import Shape, path_of, selection
+from toolkit.lift.shape import Shape, path_of, read, selection
 from toolkit.lift.wanted import equals
 from toolkit.nix.attributes import inherited, value
-from toolkit.nix.tree import Node
+from toolkit.nix.tree import Node, Tree
 
 _HASH = re.compile(r"hash|sha256|\w+(Hash|Sha256)")
-_VERSION = re.compile(r"\bversion\b")
 _LOCKED = {"cargoLock", "mitmCache", "nugetDeps", "pubspecLock"}
 """Attributes that a file of hashes is for."""
 
@@ -91,19 +90,20 @@ def downloads(planned: LiftPlan) -> tuple[tuple[str, ...], ...]:
     """
     followed = follows(planned)
     found = [(*planned.routes[part].path, made) for part, made in _hashed(planned, [*followed])]
-    for path, node in planned.construction.attributes if found else ():
+    for path, node in planned.construction.attributes if followed else ():
         made = _MADE_BY.get(path[0], path[0])
-        if len(path) == 1 and path[0] not in {"src", "srcs"} and made in dict(_downloads(node)):
+        if len(path) == 1 and path[0] not in {"src", "srcs"} and {made, "outputHash"} & {*dict(_downloads(node))}:
             found.append((made,))
     return tuple(dict.fromkeys(found)) if _LOCKED.isdisjoint(path[-1] for path in found) else ()
 
 
-def is_fetched(planned: LiftPlan) -> bool:
-    """Return whether the package's source is fetched by a hash, and takes a version that others follow."""
-    sources = [planned.shape.bindings[name] for name in planned.own if planned.routes[name].path == ("src",)]
-    sources += [node for path, node in planned.construction.attributes if path == ("src",)]
-    follows = "version" in planned.follows
-    return follows and any(True for node in sources if _VERSION.search(node.text) for _ in _downloads(node))
+def is_fetched(planned: LiftPlan, text: str, parameter: str) -> bool:
+    """Return whether in the new text a hash fetches the package's source, which takes a version that others follow."""
+    call = read(Tree(text, name=planned.shape.tree.name)).construction
+    sources = [node for path, node in (call.attributes if call is not None else ()) if path == ("src",)]
+    version = re.compile(rf"\b{parameter}(\.|\) [^;]*\b)version\b")
+    fetched = (around is node for node in sources if version.search(node.text) for _, around in _downloads(node))
+    return "version" in planned.follows and any(fetched)
 
 
 def packed(planned: LiftPlan) -> tuple[str, ...]:
@@ -119,11 +119,14 @@ def _hashed(planned: LiftPlan, parts: Iterable[str]) -> Iterator[tuple[str, str]
     """Yield parts with those of their attributes that are made by a hash, which may have to change with the source."""
     shape = planned.shape
     followed = [shape.tree.nodes[index] for index in planned.followed]
+    shared_hashes = follows(planned)
     origins = [where for attribute in FOLLOWED if (where := origin(shape, attribute)) is not None]
     for part in (each for each in parts if is_made_with(shape, each, origins)):
         for made, around in _downloads(shape.bindings[part]):
             takes = around is None or any(around.contains(use) for use in followed)
-            if made not in {"cargoPatches", "patches"} and (takes if made == "src" else not _is_read(shape, around)):
+            if made not in {"cargoPatches", "patches", *shared_hashes.get(part, ())} and (
+                takes if made == "src" else not _is_read(shape, around)
+            ):
                 yield part, made
 
 
@@ -134,9 +137,10 @@ def _downloads(whole: Node) -> Iterator[tuple[str, Node | None]]:
             if not (_HASH.fullmatch(name) or name in _LOCKED):
                 continue
             around = node.enclosing("binding") if name in {"hash", "outputHash", "sha256"} else None
-            # Of a part that is itself a download.
-            around = None if around is whole and name == "outputHash" else around
             made = path_of(around)[-1] if around is not None else name
+            # Of a part that is itself a download.
+            if around is whole and (made != "src" or name == "outputHash"):
+                around, made = None, "outputHash"
             yield _MADE_BY.get(made, made), around
 
 

@@ -352,7 +352,7 @@ def _made_with(shape: Shape, part: BuilderCall, attributes: Sequence[tuple[str, 
             yield from ((use.scope.node.index, use.name, part) for part in ("", *selected))
             within = use.name == final or use.scope.node in part.sets
             names = selected if use.name == final else (use.name,)
-            table = own if within else shape.bindings
+            table = own if within else use.scope.names
             more = {(each, table[each]) for each in names if each in table} - known
             waiting += more
             known |= more

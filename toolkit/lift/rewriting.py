@@ -144,7 +144,7 @@ def carry_out(planned: LiftPlan) -> Lifted:
         apart=notes.apart(planned),
         used=notes.used(planned),
         downloads=notes.downloads(planned) if design is not Design.INNER else (),
-        fetched=notes.is_fetched(planned),
+        fetched=notes.is_fetched(planned, new, parameter),
         updated=updated,
     )
 

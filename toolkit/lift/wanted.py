@@ -81,12 +81,8 @@ def wanted(shape: Shape, names: Sequence[str]) -> tuple[str, ...]:
     return missed
 
 
-_REQUEST = re.compile(r"\bTODO\b[^\n]*\b(let\b|overrid|passthru|top-level)", re.IGNORECASE)
-
-
-def is_requested(shape: Shape) -> bool:
-    """Return whether a TODO of the file asks for overridable parts."""
-    return _REQUEST.search(shape.tree.text) is not None
+REQUEST = re.compile(r"\bTODO\b[^\n]*\b(let\b|overrid|passthru|top-level)", re.IGNORECASE)
+"""A file's own request for overridable parts."""
 
 
 def with_reason(shape: Shape, names: Sequence[str]) -> tuple[str, ...]:
@@ -94,7 +90,7 @@ def with_reason(shape: Shape, names: Sequence[str]) -> tuple[str, ...]:
 
     Raise LayoutError if there are none.
     """
-    if is_requested(shape):
+    if REQUEST.search(shape.tree.text):
         return tuple(names)
     if found := tuple(name for name in names if reason(state(shape, name), shared(shape, name))):
         return found

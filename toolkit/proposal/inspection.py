@@ -89,20 +89,18 @@ def working_methods(tree: Path, package: str, file: FileBindings, names: Sequenc
 
 def part(name: str, file: FileBindings, answer: Methods | None) -> Part:
     """Return the facts about a part: by Nix if there is an answer, else by syntax."""
-    bound, place = file.named(name), file.place(name)
-    methods = answer.methods.get(name, ()) if answer is not None else ()
-    reached = file.reached(name)
-    if answer is not None and (methods or place != "absent"):
-        reached = bool(methods)
+    bound, place, found = file.named(name), file.place(name), answer or Methods(methods={})
+    methods = found.methods.get(name, ())
+    by_nix = answer is not None and (methods or place != "absent")
     return Part(
         name=name,
         bound=place,
         builder=bound.builder if bound is not None else None,
         line=bound.line if bound is not None else None,
         state=bound.state.value if bound is not None else None,
-        reached=reached,
+        reached=bool(methods) if by_nix else file.reached(name),
         methods=methods,
-        partly=answer.partly.get(name, ()) if answer is not None else (),
+        partly=found.partly.get(name, ()),
     )
 
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from msgspec import Struct, field
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from toolkit import documents, process
 from toolkit.errors import CommandError, ToolkitError
@@ -200,15 +200,8 @@ def command(  # noqa: PLR0913 - the arguments of the expression
 ) -> Command:
     """Return the sealed command that asks, with a mark before each question; if `loud`, errors end it."""
     asked = [
-        {
-            "package": each.package.split("."),
-            "methods": dict(each.methods),
-            "shown": each.shown,
-            "follows": {name: each.follows.get(name, ()) for name in each.methods},
-            "downloads": each.downloads,
-            "hidden": each.hidden,
-            "taken": dict(each.taken),
-        }
+        {name: value for name, value in asdict(each).items() if name != "table"}
+        | {"package": each.package.split("."), "follows": {name: each.follows.get(name, ()) for name in each.methods}}
         for each in questions
     ]
     arguments = {

@@ -79,12 +79,7 @@ def loaded(place: str) -> Any:  # noqa: ANN401 - what a named target gives
 
 def tracking(name: str) -> Tracking:
     """Return what `track` shows of a target."""
-    return named()[name].tracking if is_named(name) else Tracking()
-
-
-def is_named(name: str) -> bool:
-    """Return whether a target has its own leaf."""
-    return name in named()
+    return named()[name].tracking if name in named() else Tracking()
 
 
 def usual() -> str:

@@ -76,8 +76,8 @@ def message(packages: Sequence[str], lifted: Lifted) -> Message:
     if lifted.along:
         bodies.append(_along(words, lifted))
     said = _read(words)
-    if words["hashed"] and main in _FOLLOWING:
-        bodies.insert(sum(sort in _FOLLOWING for sort, _ in groups), said.hashed)
+    if words["hashed"] and lifted.follows:
+        bodies.insert(sum(sort in _FOLLOWING for sort, _ in groups) or len(groups), said.hashed)
     rest = {
         said.own: lifted.own,
         said.inner: lifted.inner,
@@ -320,15 +320,21 @@ def _reached(lifted: Lifted, methods: Sequence[tuple[str, ...]]) -> list[str]:
     return [path[-1] for path in lifted.along.values()] if {path[-1] for path in methods} <= {*OWN} else []
 
 
+_SET = {"cargoLock": "cargoDeps", "nugetDeps": "buildInputs (nugetDeps)", "vendorHash": "goModules"}
+"""The attributes that override downloads whose builder takes them from its arguments."""
+
+
 def _hashes(lifted: Lifted) -> str:
     """Return what a new source needs new hashes for, in words; nothing if there are none."""
     own = [*["src"] * lifted.fetched, *(path[0] for path in lifted.downloads if len(path) == 1)]
+    within = {path[-2:] for path in lifted.downloads}
     parts = [
-        part if made in {part, "outputHash"} else f"{part}.{made}"
+        part if made == "outputHash" or (made == part and (part, made) not in within) else f"{part}.{made}"
         for made, names in lifted.hashed.items()
         for part in names
     ]
-    found = [name.replace("vendorHash", "goModules") for name in (*own, *parts)]
+    places = [name.rpartition(".") for name in (*own, *parts)]
+    found = [f"{around}{dot}{_SET.get(made, made)}" for around, dot, made in places]
     return f"{'new hashes' if len(found) > 1 else 'a new hash'} for {_listed(found)}" if found else ""
 
 

@@ -145,7 +145,7 @@ def _ref(found: FoundFile, reading: Reading | None, upstream: Refs, memory: Memo
         reason=reading.reason if reading.state is State.UNKNOWN else None,
         commit=found.commit,
         path=file.path,
-        moved=file.path != upstream.subject.target and registry.is_named(upstream.subject.package),
+        moved=file.path != upstream.subject.target and upstream.subject.package in registry.named(),
         blob=file.blob,
         reading=reading,
         changed=file.change,

@@ -92,7 +92,7 @@ def read_overlay(directory: Path) -> Used:
         if (content := inside.find(place, REPORT)) is None:
             continue
         report = documents.read(content, _Report, document=str(place / REPORT))
-        is_named = registry.is_named(report.target)
+        is_named = report.target in registry.named()
         if is_named and report.kind not in registry.tracking(report.target).overlays:
             raise ToolkitError(f"{place / REPORT}: field 'kind' is '{report.kind}', which is no kind of overlay")
         kind, blob = report.kind if is_named else _PATCHED, report.source.blob
@@ -247,7 +247,7 @@ def _steps(
         case _:
             yield NextStep(text="Ask again after the next update of nixpkgs.")
     if not used.is_named and judgement is not Advice.UNKNOWN:
-        ways = "--overlay DIR or --kind" if registry.is_named(used.package) else "--overlay DIR"
+        ways = "--overlay DIR or --kind" if used.package in registry.named() else "--overlay DIR"
         yield NextStep(text=f"Name your overlay with {ways} for an answer about that one.")
 
 

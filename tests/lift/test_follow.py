@@ -1,5 +1,7 @@
 """What is tried for a source, and the hashes of what follows; `cases/lift/follow.diff` has what becomes of files."""
 
+import pytest
+
 from toolkit.lift.defaults import LiftChoice, ways
 from toolkit.lift.plan import Design, LiftWay
 from toolkit.lift.rewriting import Lifted, lift
@@ -133,3 +135,18 @@ def test_hashes_of_what_moves_are_said_and_not_that_of_the_packages_own_source()
     assert [*followed(part.replace("npmDepsHash", "env.npmDepsHash")).hashed][1] == "npmDeps"
     within = part.replace('outputHash = "";', 'a = let gem = fetchurl { hash = ""; }; in gem;')
     assert (*followed(within).hashed,) == ("src", "npmDeps", "cargoDeps")
+
+
+@pytest.mark.parametrize(
+    ("name", "updated"), [("offlineCache", ("ui",)), ("zigDeps", ("ui",)), ("deps", ()), ("src", ())]
+)
+def test_nix_update_gets_the_parts_whose_downloads_it_knows(name: str, updated: tuple[str, ...]) -> None:
+    text = (
+        app()
+        .replace("cache = null;", f'{name} = fetch {{ inherit version; hash = ""; }};')
+        .replace(" src;\n    ", ";\n    ")
+    )
+    made = followed(text.replace("e = [", "passthru.updateScript = nix-update-script { };\n  e = ["))
+    assert made.hashed == {name: ("ui",)}
+    assert made.updated == updated
+    assert ("--subpackage" in made.text) is bool(updated)

@@ -20,6 +20,13 @@ _MADE_BY = {"npmDepsHash": "npmDeps", "cargoHash": "cargoDeps"}
 """Downloads whose builder takes the hash from its arguments: an override of the hash has no effect."""
 
 
+_UPDATED = {
+    *{"cargoDeps", "mixFodDeps", "mvnHash", "npmDeps", "offlineCache", "outputHash", "pnpmDeps", "vendorHash"},
+    *{"yarnOfflineCache", "zigDeps", *_LOCKED},
+}
+"""The downloads of a part that nix-update knows (nix_update/eval.nix there)."""
+
+
 def apart(planned: LiftPlan) -> Mapping[str, tuple[str, ...]]:
     """Return what lifted bindings share with the package without following it."""
     shape, followed = planned.shape, follows(planned)
@@ -107,10 +114,10 @@ def is_fetched(planned: LiftPlan, text: str, parameter: str) -> bool:
 
 
 def packed(planned: LiftPlan) -> tuple[str, ...]:
-    """Return the attributes of the package that are parts of its source or version with hashes of their own."""
+    """Return the attributes that are parts of the package's source or version with hashes that nix-update knows."""
     shape = planned.shape
     names = [name for name in planned.names if shared(shape, name)]
-    with_hashes = {part for part, made in _hashed(planned, names) if made != "src"}
+    with_hashes = {part for part, made in _hashed(planned, names) if made in _UPDATED}
     paths = (planned.routes[name].path for name in names if name in with_hashes)
     return tuple(".".join(path[path[0] == PASSTHRU :]) for path in paths)
 

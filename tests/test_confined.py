@@ -71,10 +71,10 @@ def test_exception_of_the_function_keeps_no_other_content_from_being_read() -> N
 
 
 def test_what_would_be_read_too_late_is_not_read() -> None:
-    until = str(time.monotonic() + 4).encode()
-    one, *others = confined.each(slow, [until, b"0", b"0"], seconds=3)
+    until = str(time.monotonic() + 2).encode()
+    one, *others = confined.each(slow, [until, b"0", b"0"], seconds=1)
     assert one == until.decode()
-    assert others == [Unread("is not read: what was read before it took all of 3 s")] * 2
+    assert others == [Unread("is not read: what was read before it took all of 1 s")] * 2
     assert confined.each(slow, [b"0"], seconds=0) == [Unread("is not read: no time was left")]
 
 

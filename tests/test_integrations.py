@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from tests.clones import commit_all, edit, git
 from toolkit import specimen
+from toolkit.cache import VARIABLE
 
 ROOT = Path(__file__).parents[1]
 ACTION = (ROOT / "action.yml").read_text()
@@ -45,7 +46,7 @@ class Job(Struct, frozen=True, kw_only=True):
 
 
 @pytest.fixture
-def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
+def job(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Job:
     clone, programs = tmp_path / "clone", tmp_path / "bin"
     shutil.copytree(specimen.path(), clone)
     programs.mkdir()
@@ -59,6 +60,7 @@ def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
     names = {"GITHUB_STEP_SUMMARY": "summary", "GITHUB_OUTPUT": "output", "GITHUB_PATH": "path"}
     env = {name: str(tmp_path / file) for name, file in names.items()}
     env |= {"GITHUB_ACTION_PATH": str(ROOT), "PATH": f"{programs}:{os.environ['PATH']}"}
+    env[VARIABLE] = str(tmp_path_factory.getbasetemp() / "cache")
     return Job(clone=clone, directory=tmp_path, env={**os.environ, **env})
 
 

@@ -54,7 +54,7 @@ def test_clean_beside_a_running_proposal_leaves_what_it_needs(unlet: Unlet, tmp_
     env = {**unlet.env, "PATH": f"{shim.parent}:{unlet.env['PATH']}"}
     command = [*unlet.argv, "propose", "--nixpkgs", "specimen"]
     with subprocess.Popen(command, cwd=unlet.cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        while not (tmp_path / "came").exists():
+        while not (tmp_path / "came").exists() and process.poll() is None:
             time.sleep(0.01)
         done = unlet("cache", "clean")
         go.touch()

@@ -148,6 +148,9 @@ def _look_everywhere(root: Path) -> Iterator[tuple[int, list[SurveyedFile]]]:
             yield from parts
         except KeyboardInterrupt:
             workers.shutdown(wait=False, cancel_futures=True)
+            # They would read their shares to the end.
+            for worker in multiprocessing.active_children():
+                worker.kill()
             raise
 
 

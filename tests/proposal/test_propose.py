@@ -196,6 +196,7 @@ def test_a_package_for_one_system_alone_is_asked_about_there(nixpkgs: Nixpkgs) -
 def test_a_package_that_upstream_builds_nowhere_has_no_place_there(nixpkgs: Nixpkgs) -> None:
     nixpkgs.edit("platforms = lib.platforms.all;", 'platforms = [ "x86_64-darwin" ];')
     is_not_wanted(nixpkgs, "notes-server: is for none of x86_64-linux, aarch64-linux, aarch64-darwin")
+    assert nixpkgs.chosen(depth=Depth(systems=("x86_64-darwin",))).bindings == ("web-ui",)
 
 
 @pytest.mark.parametrize(

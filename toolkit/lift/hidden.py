@@ -101,9 +101,7 @@ def _moved(of: CalledFunction, names: Sequence[str]) -> list[str]:
         if name in parameters:
             raise RefusalError(f"{at(node)}: '{name}' hides a parameter of that name")
         for use in shape.references:
-            if not node.contains(use.node) or use.name in moved:
-                continue
-            if not same_meaning(use, node, of.pattern):
+            if node.contains(use.node) and use.name not in moved and not same_meaning(use, node, of.pattern):
                 raise RefusalError(f"{at(use.node)}: '{use.name}' means something different among the parameters")
     return [name for name in shape.bindings if name in moved]
 

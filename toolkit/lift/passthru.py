@@ -190,21 +190,15 @@ def with_subpackages(text: str, parts: Sequence[str], *, name: str) -> tuple[str
     margin = indentation(text, argument.start) + 2
     lines = [f'"{word}"' for part in added for word in (_SUBPACKAGE, part)]
     if words is None:
-        written = _list(lines, margin)
-        return apply(text, _with_statement(argument, f"extraArgs = {written};", margin)), added
+        there, statement = statements(argument), f"\n{' ' * margin}extraArgs = {_list(lines, margin)};"
+        if not there:
+            return apply(text, [Edit(argument.start, argument.end, f"{{{statement}\n{' ' * (margin - 2)}}}")]), added
+        return apply(text, [*apart(argument), Edit(there[-1].end, there[-1].end, statement)]), added
     return apply(text, [*_with_words(words, lines, margin), *apart(argument)]), added
 
 
 def _list(items: Sequence[str], margin: int) -> str:
     return "\n".join(["[", *(f"{' ' * (margin + 2)}{item}" for item in items), f"{' ' * margin}]"])
-
-
-def _with_statement(literal: Node, statement: str, margin: int) -> list[Edit]:
-    there = statements(literal)
-    if not there:
-        return [Edit(literal.start, literal.end, f"{{\n{' ' * margin}{statement}\n{' ' * (margin - 2)}}}")]
-    end = there[-1].end
-    return [*apart(literal), Edit(end, end, f"\n{' ' * margin}{statement}")]
 
 
 def _with_words(words: Node, lines: Sequence[str], margin: int) -> list[Edit]:

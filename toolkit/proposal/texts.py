@@ -78,15 +78,14 @@ def message(packages: Sequence[str], lifted: Lifted) -> Message:
     said = _read(words)
     if words["hashed"] and lifted.follows:
         bodies.insert(sum(sort in _FOLLOWING for sort, _ in groups) or len(groups), said.hashed)
-    rest = {
-        said.own: lifted.own,
-        said.inner: lifted.inner,
-        said.updated: lifted.updated,
-        said.apart: lifted.apart,
-        said.left: lifted.left,
-        said.unfolded if lifted.unfolded else said.recursive: lifted.recursive,
-    }
-    bodies += [text for text, holds in rest.items() if holds]
+    more = (
+        (said.own, lifted.own),
+        (said.inner, lifted.inner),
+        (said.updated, lifted.updated),
+        (said.apart, lifted.apart),
+    )
+    rec = said.unfolded if lifted.unfolded else said.recursive
+    bodies += [text for text, holds in (*more, (said.left, lifted.left), (rec, lifted.recursive)) if holds]
     body = " ".join(" ".join(bodies).split())
     return Message(
         subject=next((subject for subject in subjects if len(subject) <= SUBJECT_WIDTH), subjects[-1]),

@@ -304,7 +304,7 @@ def _tokens(text: str) -> Iterator[_Token]:
             return
         word, step, kind = match[0], 0, "text" if within is not None else match.lastgroup or ""
         if word.endswith("${") or kind in {"quote", "open"}:
-            opened.append("${" if word.endswith("${") else word)
+            opened.append(word)
             step = 1
         elif opened and (word == around or kind == "close"):
             opened.pop()

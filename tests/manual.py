@@ -12,23 +12,14 @@ from pathlib import Path
 
 import click
 
+from tests import cases
 from toolkit import __version__
 from toolkit.cli.commands import COMMANDS, EXIT_CODES, commands
 from toolkit.cli.options import GROUPS, OWN, Option
 
 DATE = "2026-11-25"
 """The date of the version, for the man page."""
-ENVIRONMENT = {
-    "UNLET_CACHE_DIR": "The cache, an absolute path; by default unlet in XDG_CACHE_HOME (~/.cache).",
-    "UNLET_CACHE_MB": "The limit of the cache in megabytes, by default 2000; 0 is none.",
-    "XDG_CONFIG_HOME": "Your own recipes are in unlet/recipes/ there.",
-    "NO_COLOR, FORCE_COLOR": "Print no colours, or print them without a terminal too.",
-    "_UNLET_COMPLETE": "bash_source, zsh_source or fish_source: print the completion script for that shell.",
-    "NIX_REMOTE": "The store to use; by default Nix's, or one in the cache if you cannot use that.",
-    "NIX_PATH": "The meaning of <nixpkgs>.",
-    "https_proxy, GIT_SSH_COMMAND": "For git and Nix, as always.",
-    "GITHUB_TOKEN, GH_TOKEN": "The token for GitHub.",
-}
+ENVIRONMENT = cases.read(__file__, dict[str, str])
 _Rows = dict[str, list[tuple[str, str]]]
 _REPEATED = re.compile(r"(; may|\. May) be repeated")
 

@@ -1,6 +1,7 @@
 """Real repositories, real remotes and a real full disk."""
 
 import base64
+import json
 import os
 import resource
 import subprocess
@@ -61,6 +62,13 @@ def nixpkgs(target: str = "{ docker = 1; }\n", **more: str) -> dict[str, str | b
         "README.md": "a big file that nobody asked for\n" * 2000,
         **more,
     }
+
+
+def flake_lock(path: Path, /, **locked: object) -> str:
+    """Write a flake.lock whose nixpkgs is locked, and return its name."""
+    nodes = {"root": {"inputs": {"nixpkgs": "nixpkgs"}}, "nixpkgs": {"locked": locked}}
+    path.write_text(json.dumps({"version": 7, "root": "root", "nodes": nodes}))
+    return str(path)
 
 
 @pytest.fixture

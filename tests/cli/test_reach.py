@@ -5,7 +5,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from msgspec import Struct
 
+from tests import cases
 from tests.cli.conftest import Unlet
 from tests.clones import edit
 from toolkit import specimen
@@ -14,40 +16,36 @@ BEHIND = f"# behind the overlay that 'unlet overlay {{}} --nixpkgs {specimen.pat
 PATCHED = BEHIND.format("docker", " --kind patched")
 
 
-@pytest.mark.parametrize(
-    ("sealed", "override", "instead"),
-    [
-        (
-            ("--sealed",),
-            'docker = prev.docker.overrideAttrs (old: { moby = old.moby.overrideAttrs { postPatch = "true"; }; });',
-            f"{PATCHED}, this override reaches as it is",
-        ),
-        (
-            (),
-            """notes-server = prev.notes-server.overrideAttrs {
-              web-ui = prev.notes-server.overrideAttrs { pname = "notes-server-web-ui"; version = "1.0.0"; };
-            };""",
-            BEHIND.format("notes-server", "")
-            + ":\nnotes-server = prev.notes-server.overrideAttrs "
-            + "(old: { passthru = old.passthru // { web-ui = …; }; });",
-        ),
-        # Behind the overlay it still leaves the source.
-        (
-            (),
-            """docker = prev.docker.overrideAttrs (old: {
-              version = "99.0.0";
-              moby = old.moby.overrideAttrs { postPatch = "true"; };
-            });""",
-            None,
-        ),
-    ],
-)
-def test_overlay_of_a_package_is_named_if_the_override_reaches_behind_it(
-    unlet: Unlet, sealed: tuple[str, ...], override: str, instead: str | None
-) -> None:
-    (unlet.cwd / "overlay.nix").write_text(f"final: prev: {{ {override} }}")
+class Behind(Struct, frozen=True, kw_only=True):
+    override: str
+    instead: str | None = None
+    sealed: bool = False
+
+
+class Natural(Struct, frozen=True, kw_only=True):
+    override: str
+    reason: str
+    written: str
+    value: str
+
+
+class Table(Struct, frozen=True):
+    behind: list[Behind]
+    natural: list[Natural]
+
+
+TABLE = cases.read(__file__, Table)
+
+
+@pytest.mark.parametrize("case", TABLE.behind)
+def test_overlay_of_a_package_is_named_if_the_override_reaches_behind_it(unlet: Unlet, case: Behind) -> None:
+    (unlet.cwd / "overlay.nix").write_text(f"final: prev: {{ {case.override} }}")
+    sealed = ("--sealed",) if case.sealed else ()
     done = unlet("reach", "overlay.nix", "--nixpkgs", specimen.path(), "--json", *sealed)
     (found,) = json.loads(done.stdout)["overrides"]
+    instead = case.instead
+    if instead is not None:
+        instead = instead.replace("{patched}", PATCHED).replace("{moved}", BEHIND.format("notes-server", ""))
     assert (done.returncode, found["status"], found["instead"]) == (1, "in part", instead)
 
 
@@ -106,33 +104,15 @@ def test_an_overlay_of_our_own_reaches_and_says_if_it_steps_aside(
     )
 
 
-@pytest.mark.parametrize(
-    ("override", "reason", "written", "value"),
-    [
-        (
-            "docker = super.docker.override { moby = super.docker.moby.overrideAttrs { postPatch = ''true''; }; };",
-            "unexpected argument 'moby'; it is a part that docker's file binds",
-            "docker = super.docker.overrideAttrs (old: { moby = …; });",
-            "old.moby.overrideAttrs { postPatch = ''true''; }",
-        ),
-        (
-            "moby = super.moby.overrideAttrs { postPatch = ''true''; };",
-            "it is a part of docker",
-            "docker = super.docker.overrideAttrs (old: { moby = old.moby.…; });",
-            "overrideAttrs { postPatch = ''true''; }",
-        ),
-    ],
-)
-def test_the_natural_overrides_of_moby_name_the_form_that_works(
-    unlet: Unlet, override: str, reason: str, written: str, value: str
-) -> None:
-    (unlet.cwd / "overlay.nix").write_text(f"self: super: {{ {override} }}")
+@pytest.mark.parametrize("case", TABLE.natural)
+def test_the_natural_overrides_of_moby_name_the_form_that_works(unlet: Unlet, case: Natural) -> None:
+    (unlet.cwd / "overlay.nix").write_text(f"self: super: {{ {case.override} }}")
     done = unlet("reach", "overlay.nix", "--nixpkgs", specimen.path(), "--json")
     (found,) = json.loads(done.stdout)["overrides"]
-    assert (found["status"], found["reason"].endswith(reason)) == ("does not evaluate", True)
-    assert found["instead"] == f"{PATCHED}:\n{written}"
+    assert (found["status"], found["reason"].endswith(case.reason)) == ("does not evaluate", True)
+    assert found["instead"] == f"{PATCHED}:\n{case.written}"
     # As it is printed, it works.
     assert unlet("overlay", "docker", "--kind", "patched", "--nixpkgs", specimen.path(), "-q").returncode == 0
-    (unlet.cwd / "mine.nix").write_text(f"self: super: {{ {written.replace('…', value)} }}")
+    (unlet.cwd / "mine.nix").write_text(f"self: super: {{ {case.written.replace('…', case.value)} }}")
     done = unlet("reach", "overlay", "mine.nix", "--nixpkgs", specimen.path(), "--only", "docker")
     assert done.stdout.splitlines()[0].split()[:2] == ["docker", "reaches"]

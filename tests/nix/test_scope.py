@@ -4,6 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests import cases
 from toolkit.nix.scope import GLOBALS, bound_names, formals, look_up, references
 from toolkit.nix.tree import Tree
 
@@ -14,28 +15,9 @@ def binders(text: str, name: str) -> list[str | None]:
     return [r.scope.node.kind if r.scope is not None else None for r in found if r.name == name]
 
 
-@pytest.mark.parametrize(
-    ("text", "name", "kind"),
-    [
-        ("x: x", "x", "function"),
-        ("args@{ a, ... }: [ a args ]", "a", "function"),
-        ("{ a, ... }@args: [ a args ]", "args", "function"),
-        # A default sees the other parameters, but not the let of the body.
-        ("{ a ? b, b }: a", "b", "function"),
-        ("{ a ? b }: let b = 1; in a", "b", None),
-        ("let a = b; b = 1; in a", "b", "let"),
-        ("rec { a = b; b = 1; }", "b", "rec_attrset"),
-        ("{ a = b; b = 1; }", "b", None),
-        # An inherit takes from outside, and one from a set sees inside.
-        ("a: rec { inherit a; }", "a", "function"),
-        ("s: let inherit (s) t; s = { }; in t", "s", "let"),
-        # Static names beat `with`.
-        ("a: with { a = 1; }; a", "a", "function"),
-        ("a: ''x ${''y ${a}''}''", "a", "function"),
-    ],
-)
-def test_name_is_bound_where_nix_binds_it(text: str, name: str, kind: str | None) -> None:
-    assert binders(text, name) == [kind and f"{kind}_expression"]
+@pytest.mark.parametrize(("text", "name", "kind"), cases.read(__file__, dict[str, list[list[str]]])["bound"])
+def test_name_is_bound_where_nix_binds_it(text: str, name: str, kind: str) -> None:
+    assert binders(text, name) == [f"{kind}_expression" if kind else None]
 
 
 def test_unbound_name_knows_the_withs_around_it() -> None:

@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pytest
 from ast_grep_py import SgRoot
+from msgspec import Struct
 
-from tests import specimens
+from tests import cases, specimens
 from toolkit.errors import NixSyntaxError, RefusalError
 from toolkit.nix import program
 from toolkit.nix.edit import Edit, apply
@@ -13,6 +14,17 @@ from toolkit.nix.tree import Tree
 
 TARGET = "pkgs/applications/virtualization/docker/default.nix"
 ODD = "  # é\n\t{ a = \"  😀 ${ b }é\\n\"; /* ü */ c = ''\n  é ''${x} ${d}\n''; e = [ ]; inherit ({ }) f; }\n\n"
+
+
+class Table(Struct, frozen=True):
+    long: list[cases.Text]
+    slow: list[cases.Text]
+    deep: list[tuple[str, str]]
+    gaps: list[tuple[str, list[str], list[str]]]
+    errors: dict[str, str]
+
+
+TABLE = cases.read(__file__, Table)
 
 
 def test_offsets_count_characters() -> None:
@@ -33,17 +45,7 @@ def test_spans_are_those_of_the_parser(name: str) -> None:
     assert unseen == []
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        '"' + "\\\\" * 200_000 + '"',
-        "{" + "a=1;" * 25_000 + "}",
-        '"' + "${a}" * 25_000 + '"',
-        "[" + '"é" ' * 20_000 + "]",
-        "1" + "\n" * 100_000,
-        "#\n" * 50_000 + "1",
-    ],
-)
+@pytest.mark.parametrize("text", [*map(cases.whole, TABLE.long)])
 def test_time_grows_with_the_length_alone(text: str) -> None:
     began = time.process_time()
     tree = Tree(text, name="t")
@@ -51,9 +53,7 @@ def test_time_grows_with_the_length_alone(text: str) -> None:
     assert tree.root.end == len(text.rstrip("\n"))
 
 
-@pytest.mark.parametrize(
-    ("before", "after"), [("(", ")"), ("{a=", ";}"), ('"${', '}"'), ("rec {a=", ";}"), ("with b; ", ""), ("b + ", "")]
-)
+@pytest.mark.parametrize(("before", "after"), TABLE.deep)
 def test_what_is_nested_too_deeply_is_refused_and_the_rest_can_be_resolved(before: str, after: str) -> None:
     with pytest.raises(RefusalError, match=r"t:1:\d+: nested more than 300 levels deep"):
         Tree(before * 5000 + "x" + after * 5000, name="t")
@@ -61,7 +61,7 @@ def test_what_is_nested_too_deeply_is_refused_and_the_rest_can_be_resolved(befor
     assert references(Tree(before * 95 + "x" + after * 95, name="t").root)
 
 
-@pytest.mark.parametrize("text", ["?-" * 8_000, "1+" * 100_000 + "1", "a" + ".a" * 30_000, "!->" * 6_000])
+@pytest.mark.parametrize("text", [*map(cases.whole, TABLE.slow)])
 def test_text_that_keeps_the_parser_for_minutes_is_refused_in_seconds(text: str) -> None:
     began = time.monotonic()
     with pytest.raises(RefusalError, match=r"t: takes unlet's parser more than 0\.[567] s of processor time"):
@@ -75,15 +75,7 @@ def test_text_that_keeps_nix_for_minutes_is_refused_in_seconds(monkeypatch: pyte
         program.parse_text(b"+".join([b"1"] * 200_000), name="t")
 
 
-@pytest.mark.parametrize(
-    ("text", "comments", "names"),
-    [
-        ("{ inherit; inherit ({ inherit; }) ; b = c; }", [], ["b", "c"]),
-        ("if a then ./b /* c */else ./d /* *** e\n*/", ["/* c */", "/* *** e\n*/"], ["a"]),
-        ("if ./a /* éé\n**/then {b=1;} /*c */else ./d", ["/* éé\n**/", "/*c */"], ["b"]),
-        ("[\"  /* c */else\" ''\n /* d */then\n'' e # f */else\n]", ["# f */else"], ["e"]),
-    ],
-)
+@pytest.mark.parametrize(("text", "comments", "names"), TABLE.gaps)
 def test_gaps_of_the_grammar_are_bridged(text: str, comments: list[str], names: list[str]) -> None:
     nodes = Tree(text, name="t").nodes
     assert [node.text for node in nodes if node.kind == "comment"] == comments
@@ -92,15 +84,7 @@ def test_gaps_of_the_grammar_are_bridged(text: str, comments: list[str], names: 
     assert "".join("".join(tokens).split()) == "".join(text.split())
 
 
-@pytest.mark.parametrize(
-    ("text", "place"),
-    [
-        ("{ a = 1 }\n", "1:8"),
-        ("{\n  a = ;\n}\n", "2:6"),
-        ("{ a = '' x; }", "1:"),
-        ("let a = 1;", "1:"),
-    ],
-)
+@pytest.mark.parametrize(("text", "place"), TABLE.errors.items())
 def test_syntax_error_names_line_and_column(text: str, place: str) -> None:
     with pytest.raises(NixSyntaxError) as caught:
         Tree(text, name="file.nix")

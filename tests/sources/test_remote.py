@@ -3,14 +3,14 @@ import json
 import os
 import resource
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 import pytest
 
 from tests.progress import Steps
-from tests.remotes import Remote, Repository
+from tests.remotes import Remote, Repository, flake_lock
 from tests.serving import Handler, running
 from toolkit import sources
 from toolkit.cache import VARIABLE, Cache
@@ -50,22 +50,9 @@ def resolve(  # noqa: PLR0913, PLR0917 - what a source is found with
     return call
 
 
-def lock(path: Path, document: object) -> str:
-    path.write_text(json.dumps(document))
-    return str(path)
-
-
-def flake_lock(path: Path, locked: Mapping[str, object], **nodes: object) -> str:
-    document = {
-        "nodes": {"nixpkgs": {"locked": locked}, "root": {"inputs": {"nixpkgs": "nixpkgs"}}, **nodes},
-        "root": "root",
-        "version": 7,
-    }
-    return lock(path / "flake.lock", document)
-
-
 def npins(path: Path, version: int = 5, **pins: object) -> str:
-    return lock(path / "sources.json", {"pins": pins, "version": version})
+    (path / "sources.json").write_text(json.dumps({"pins": pins, "version": version}))
+    return str(path / "sources.json")
 
 
 def test_the_default_is_the_default_pin(
@@ -171,10 +158,11 @@ def test_a_flake_lock_of_nixpkgs_itself_needs_no_url_and_may_name_a_directory(
         {"type": "indirect", "id": "nixpkgs", "rev": rev},
         {"type": "tarball", "url": f"https://channels.invalid/nixexprs.tar.xz?lastModified=1&rev={rev}"},
     ):
-        assert resolve(nixpkgs=flake_lock(tmp_path, locked)).content == b"{ docker = 2; }\n"
+        assert resolve(nixpkgs=flake_lock(tmp_path / "flake.lock", **locked)).content == b"{ docker = 2; }\n"
     for path in (str(clone.path), "clone"):
-        assert resolve(nixpkgs=flake_lock(tmp_path, {"type": "path", "path": path})).content == b"{ docker = 1; }\n"
-    name = flake_lock(tmp_path, {"type": "path", "path": "/nix/store/gone"})
+        name = flake_lock(tmp_path / "flake.lock", type="path", path=path)
+        assert resolve(nixpkgs=name).content == b"{ docker = 1; }\n"
+    name = flake_lock(tmp_path / "flake.lock", type="path", path="/nix/store/gone")
     with pytest.raises(ToolkitError, match=r"input 'nixpkgs' is '/nix/store/gone', which is not a directory"):
         resolve(nixpkgs=name)
 

@@ -7,7 +7,7 @@ import pytest
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tests import cases
+from tests import cases, remotes
 from tests.forge.server import Forge
 from tests.track.conftest import TARGET, Nixpkgs, layout
 from toolkit.docker import PathPlace
@@ -181,15 +181,8 @@ def test_overlay_without_a_report_is_one_line(tmp_path: Path, content: str | Non
     assert "\n" not in caught.value.message
 
 
-def flake_lock(path: Path, rev: str, *, owner: str = "NixOS") -> str:
-    locked = {"type": "github", "owner": owner, "repo": "nixpkgs", "rev": rev}
-    document = {
-        "version": 7,
-        "root": "root",
-        "nodes": {"root": {"inputs": {"nixpkgs": "nixpkgs"}}, "nixpkgs": {"locked": locked}},
-    }
-    path.write_text(json.dumps(document))
-    return str(path)
+def flake_lock(path: Path, rev: str) -> str:
+    return remotes.flake_lock(path, type="github", owner="NixOS", repo="nixpkgs", rev=rev)
 
 
 def test_pin_is_looked_up_in_the_clone_or_by_one_small_request_and_judged(

@@ -74,6 +74,10 @@ def test_what_a_new_version_needs_is_said_and_shown_as_it_was_tried() -> None:
     texts = pull_request_texts(("app",), message(("app",), rust), STEP, rust, None, bumps=True)
     vendored = f"cargoDeps.overrideAttrs (deps: {{ vendorStaging = deps.vendorStaging.{fetched} }});"
     assert f"  ui = old.ui.overrideAttrs (part: {{ cargoDeps = part.{vendored} }});\n}})" in texts.steps[0].usage
+    # The source is a part that unpacks one.
+    unpacked = replace(change, downloads=(("src", "src"),))
+    texts = pull_request_texts(("app",), message(("app",), unpacked), STEP, unpacked, None, bumps=True)
+    assert f'…";\n  src = old.src.overrideAttrs (part: {{ src = part.src.{fetched} }});\n}})' in texts.steps[0].usage
 
 
 def said_of(packages: tuple[str, ...], change: Lifted) -> Texts:

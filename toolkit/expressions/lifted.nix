@@ -294,7 +294,8 @@ let
     let
       parent = path: genList (elemAt path) (length path - 1);
       last = path: elemAt path (length path - 1);
-      all = [ [ "src" ] ] ++ downloads;
+      # The source may itself be a part.
+      all = (if any (path: head path == "src") downloads then [ ] else [ [ "src" ] ]) ++ downloads;
       withHashes =
         paths:
         package.overrideAttrs (

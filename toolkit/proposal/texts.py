@@ -184,7 +184,9 @@ def _bump(package: str, lifted: Lifted) -> str:
     """Return an override by another version and the hashes that it needs; empty if that is too long."""
     own = [path[0] for path in lifted.downloads if len(path) == 1]
     given = "final: old" if "npmDeps" in own else "old"
-    lines = [f"{package}.overrideAttrs ({given}: {{", '  version = "…";', f"  {rehashed('src', 'old')}"]
+    # The source may itself be a part.
+    own = own if any(path[0] == "src" for path in lifted.downloads) else ["src", *own]
+    lines = [f"{package}.overrideAttrs ({given}: {{", '  version = "…";']
     # buildNpmPackage downloads for the src of its arguments.
     lines += [f"  {rehashed(name, 'old', more='inherit (final) src; ' * (name == 'npmDeps'))}" for name in own]
     parts = [(path, rehashed(path[-1], "part")) for path in lifted.downloads if len(path) > 1]

@@ -7,7 +7,7 @@ from tests.parsing import assert_parses
 from toolkit.docker import meaning
 from toolkit.docker.meaning import sentence
 from toolkit.docker.rewrite import wrapper
-from toolkit.docker.rewrite.layout import DockerFile, docker_file, newest
+from toolkit.docker.rewrite.layout import DockerFile, component, docker_file, locked, newest
 from toolkit.docker.series import refuse
 from toolkit.docker.steps import DEMOTE, LIFT
 from toolkit.errors import LayoutError, NixSyntaxError, ToolkitError
@@ -59,6 +59,29 @@ def test_releases_and_versions_are_read() -> None:
     releases = file("29.6").releases()
     assert [*releases] == ["docker_25", "docker_29"]
     assert newest(releases.values()) == releases["docker_29"] is not None
+
+
+def test_what_surrounds_the_components_is_read() -> None:
+    read = file("29.6")
+    patch = "cli-plugin-dirs-from-environment"
+    assert read.paths() == (f"{patch}-25.patch", f"{patch}.patch", "update.sh")
+    assert read.by_age() == ["docker_25", "docker_29"]
+    assert {"buildxSupport", "withSystemd"} < read.optional() < {*read.formals}
+    containerd, moby = (component(read, name) for name in ("containerd", "moby"))
+    assert (containerd.name, containerd.bound, containerd.line) == ("containerd", "parameter", 13)
+    assert (moby.name, moby.bound, moby.line) == ("moby", "let", 124)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "new"),
+    [
+        (r"buildxSupport \?", "mobyPackage ? null, buildxSupport ?"),
+        (r"^        inherit\n          docker-runc", "        after = final: final.x; inherit docker-runc"),
+    ],
+)
+def test_a_parameter_or_a_function_may_replace_what_a_let_binds(pattern: str, new: str) -> None:
+    assert locked(file("29.6"))
+    assert not locked(file_of(sub(pattern, new)))
 
 
 def attributes(text: str) -> list[str]:

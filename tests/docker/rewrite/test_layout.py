@@ -66,6 +66,7 @@ def test_what_surrounds_the_components_is_read() -> None:
     patch = "cli-plugin-dirs-from-environment"
     assert read.paths() == (f"{patch}-25.patch", f"{patch}.patch", "update.sh")
     assert read.by_age() == ["docker_25", "docker_29"]
+    assert file_of(text_of().replace('"25.0.16"', '"100.0.0"')).by_age() == ["docker_29", "docker_25"]
     assert {"buildxSupport", "withSystemd"} < read.optional() < {*read.formals}
     containerd, moby = (component(read, name) for name in ("containerd", "moby"))
     assert (containerd.name, containerd.bound, containerd.line) == ("containerd", "parameter", 13)

@@ -64,17 +64,13 @@ def nixpkgs(tmp_path: Path) -> Nixpkgs:
     return copied(tmp_path)
 
 
-_PROPOSED: list[Path] = []
-
-
 @pytest.fixture
 def proposal(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A proposal for notes-server of the specimen, of which the definition stays; it is made once."""
-    if not _PROPOSED:
-        place = tmp_path_factory.mktemp("proposed") / "out"
+    place = tmp_path_factory.getbasetemp() / "proposed"
+    if not place.exists():
         run(place, design="stay")
-        _PROPOSED.append(place)
-    return shutil.copytree(_PROPOSED[0], tmp_path / "out")
+    return shutil.copytree(place, tmp_path / "out")
 
 
 @pytest.fixture

@@ -335,3 +335,19 @@ def test_temporary_directory_goes_with_an_exception(tmp_path: Path, left: Callab
     with pytest.raises(KeyboardInterrupt):
         fail()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_deleted_later_is_no_child_of_the_process(tmp_path: Path) -> None:
+    (tmp_path / "- a name/inner").mkdir(parents=True)
+    script = (
+        "import os, sys; from pathlib import Path; from toolkit import files\n"
+        "files.remove_later([Path(sys.argv[1])])\n"
+        "try: os.waitpid(-1, os.WNOHANG)\n"
+        "except ChildProcessError: print('none')"
+    )
+    argv = [sys.executable, "-c", script, str(tmp_path / "- a name")]
+    assert subprocess.run(argv, check=True, capture_output=True, text=True).stdout == "none\n"
+    until = time.monotonic() + 30
+    while (tmp_path / "- a name").exists() and time.monotonic() < until:
+        time.sleep(0.01)
+    assert list(tmp_path.iterdir()) == []

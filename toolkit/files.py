@@ -286,10 +286,11 @@ def remove(path: Path) -> None:
 
 
 def remove_later(paths: Sequence[Path]) -> None:
-    """Delete directories in a process that outlives this one."""
+    """Delete directories in a process that outlives this one, and that is no child of it."""
     nowhere = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in range(3)]
-    argv = ["rm", "-rf", "--", *map(str, paths)]
-    os.posix_spawnp("rm", argv, {}, file_actions=nowhere, setpgroup=0)
+    argv = ["sh", "-c", 'rm -rf -- "$@" &', "sh", *map(str, paths)]
+    environment = {"PATH": os.environ.get("PATH", os.defpath)}
+    os.waitpid(os.posix_spawnp("sh", argv, environment, file_actions=nowhere, setpgroup=0), 0)
 
 
 def _open(top: Path) -> None:

@@ -519,3 +519,15 @@ def test_of_several_files_that_bind_packages_the_one_that_nix_names_is_meant(nix
         find_target(root, "notes-server")
     assert undecided.value.message == f"notes-server: several files bind packages: {one}, {two}"
     assert undecided.value.hint == "name one of them instead"
+
+
+def test_the_update_of_a_source_that_is_a_part_has_its_hash_once(nixpkgs: Nixpkgs) -> None:
+    source = f'stdenv.mkDerivation {{ name = "notes-${{version}}.tar"; {HASH} }}'
+    unpacked = f'stdenv.mkDerivation {{\n    pname = "unpacked";\n    inherit version;\n    src = {source};\n  }};'
+    nixpkgs.edit("  web-ui = ", f"  unpacked = {unpacked}\n\n  web-ui = ")
+    nixpkgs.edit("inherit src version;\n\n    sourceRoot", "inherit version;\n    src = unpacked;\n\n    sourceRoot")
+    nixpkgs.edit('"notes-server";\n  inherit src version;', '"notes-server";\n  inherit version;\n  src = unpacked;')
+    report = nixpkgs.propose()
+    (follows,) = (proof for proof in report.proofs if proof.name == "follows")
+    assert "another version, with other hashes of src.src, arrives in the build" in follows.evidence
+    assert (nixpkgs.out / "pull-request.md").read_text().count("  src = old.src.overrideAttrs (") == 1

@@ -28,6 +28,8 @@ from msgspec.structs import replace
 
 from toolkit import process
 from toolkit.errors import CommandError, ToolkitError
+from toolkit.git.reading import TreeFile
+from toolkit.judge import ground
 from toolkit.lift.bindings import SHARED, BindingKind, Reachability, find
 from toolkit.lift.defaults import LiftChoice, changed_lines, ways
 from toolkit.lift.defaults import lifted as by_design
@@ -205,7 +207,7 @@ def _prove(
         answers = _ask(root, together, system, {file: each for file, each in wanted.items() if file not in apart})
         doubtful = [file for file, answer in answers.items() if answer.error is not None or _differs(answer)]
         for file in [*doubtful, *(file for file in apart if file in wanted)]:
-            alone = trees.changed(tree, {file: made[file][1].text.encode()}).root
+            alone = ground.edited(tree, file, made[file][1].text.encode()).root
             answers[file] = _ask(root, alone, system, {file: made[file]})[file]
         for file, answer in answers.items():
             found[file].append(answer)
@@ -255,8 +257,8 @@ def _separated(
     """Return a tree with the changed files but for those that keep other packages from evaluating, and these."""
     apart: set[PurePosixPath] = set()
     while True:
-        contents = {file: lifted.text.encode() for file, (_, lifted) in made.items() if file not in apart}
-        after = trees.changed(tree, contents).root
+        contents = {file: TreeFile(content=each.text.encode()) for file, (_, each) in made.items() if file not in apart}
+        after = ground.changed(tree, contents).root
         places = {place for package in CANARIES for place in _places(tree.root, after, package)}
         if not (guilty := places & contents.keys()):
             program.parse([after / file for file in contents])

@@ -11,7 +11,7 @@ import hashlib
 import os
 import re
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -95,6 +95,21 @@ class Cache(Struct, frozen=True):
         _held.add(path)
         return path
 
+    def rename_oldest(self, kind: str, prefix: str, key: str, *, most: int) -> None:
+        """Rename the least recently used entry whose key begins with `prefix`, if there are at least so many, to `key`.
+
+        None is renamed if this or another process uses it.
+        """
+        if self._path(kind, key).is_dir():
+            return
+        found = [path for path in _children(self.root / kind) if path.name.startswith(prefix)]
+        unused = [path for path in found if path not in _held]
+        if len(found) >= most and unused:
+            with suppress(OSError), self._unused(kind) as is_unused:
+                if is_unused:
+                    min(unused, key=lambda path: path.stat().st_mtime).rename(self._path(kind, key))
+            self.use(kind)
+
     def use(self, kind: str) -> None:
         """Protect the entries of a kind from `clean` until this process ends, if the cache can be written."""
         path = self.root / _LOCKS / f"use-{kind}"
@@ -137,8 +152,12 @@ class Cache(Struct, frozen=True):
         finally:
             files.remove(making)
 
-    def entries(self, *but: str) -> tuple[CacheEntry, ...]:
-        """Return all entries except those of some kinds, the most recently used first."""
+    def sizes(self) -> dict[Path, int]:
+        """Return the sizes of all entries that `shrink` may delete."""
+        return {entry.path: entry.size for entry in self.entries(_STORE, _DOOMED)} if limit() is not None else {}
+
+    def entries(self, *but: str, known: Mapping[Path, int] | None = None) -> tuple[CacheEntry, ...]:
+        """Return all entries except those of some kinds, the most recently used first; measure those not `known`."""
         kinds = [kind for kind in _children(self.root) if kind.name not in {_LOCKS, *but}]
         places: list[tuple[float, Path]] = []
         for path in (path for kind in kinds for path in _children(kind)):
@@ -146,7 +165,8 @@ class Cache(Struct, frozen=True):
             with suppress(FileNotFoundError):
                 places.append((path.lstat().st_mtime, path))
         places.sort(key=lambda place: (-place[0], place[1]))
-        sizes = _sizes([path for _, path in places])
+        sizes = dict(known or {})
+        sizes |= _sizes([path for _, path in places if path not in sizes])
         return tuple(
             CacheEntry(
                 kind=path.parent.name,
@@ -158,14 +178,14 @@ class Cache(Struct, frozen=True):
             for used, path in places
         )
 
-    def shrink(self) -> None:
-        """Delete the least recently used entries until the rest is within the limit.
+    def shrink(self, known: Mapping[Path, int] | None = None) -> None:
+        """Delete the least recently used entries until the rest is within the limit; `known` are the sizes of some.
 
         A process that outlives this one deletes them, so nobody waits. Entries that this or another process uses stay.
         """
         if (most := limit()) is None:
             return
-        entries = self.entries(_STORE, _DOOMED)
+        entries = self.entries(_STORE, _DOOMED, known=known)
         excess = sum(entry.size for entry in entries) - most
         for entry in reversed(entries):
             if excess <= 0:

@@ -1,6 +1,8 @@
 import os
 import queue
 import shutil
+import subprocess
+import sys
 import threading
 from pathlib import Path, PurePosixPath
 
@@ -12,7 +14,6 @@ from toolkit.errors import ToolkitError
 from toolkit.git.reading import EXECUTABLE, LINK, TreeFile
 from toolkit.judge import ground
 from toolkit.model import Silence
-from toolkit.sources import trees
 from toolkit.sources.trees import NixpkgsTree
 
 NOTES = PurePosixPath("pkgs/by-name/no/notes-server/package.nix")
@@ -135,7 +136,7 @@ def test_users_files_are_as_before_though_the_cache_has_hard_links_to_them(tmp_p
             assert (place.root / NOTES).read_bytes() == b"{ }\n"
         with place.holding({NOTES: None}):
             pass
-    other = trees.changed(own, {NOTES: b"{ }\n"})
+    other = ground.edited(own, NOTES, b"{ }\n")
     assert (other.root / NOTES).read_bytes() == b"{ }\n"
     # Cleaning the cache deletes names, and opens directories for that alone.
     files.remove(other.root)
@@ -172,3 +173,42 @@ def test_who_waits_for_another_one_says_so(base: NixpkgsTree, monkeypatch: pytes
         assert said.empty()
     assert said.get(timeout=30) == "in"
     thread.join()
+
+
+def test_the_oldest_changed_tree_becomes_the_next_unless_a_process_has_it(base: NixpkgsTree) -> None:
+    texts = [f"{{ n = {number}; }}\n" for number in range(6)]
+
+    def made(number: int) -> str:
+        code = (
+            "import sys; from pathlib import Path, PurePosixPath; from toolkit.judge import ground;"
+            "from toolkit.sources.trees import NixpkgsTree;"
+            "base = NixpkgsTree(root=Path(sys.argv[1]), key='specimen');"
+            "print(ground.edited(base, PurePosixPath(sys.argv[2]), sys.argv[3].encode()).root)"
+        )
+        argv = [sys.executable, "-c", code, str(base.root), str(NOTES), texts[number]]
+        return subprocess.run(argv, check=True, capture_output=True, text=True).stdout.strip()
+
+    first, *more = [made(number) for number in range(4)]
+    assert made(0) == first
+    os.utime(Path(first).parent, (1, 1))
+    inode = Path(first).stat().st_ino
+    second = made(4)
+    # The same directory has another name, and the file that it had is back.
+    assert not Path(first).exists()
+    assert Path(second).stat().st_ino == inode
+    assert text(Path(second)) == texts[4]
+    assert [text(Path(each)) for each in more] == texts[1:4]
+    ours = ground.edited(base, NOTES, texts[5].encode())
+    assert text(ours.root) == texts[5]
+    os.utime(ours.root.parent, (1, 1))
+    assert text(Path(made(0))) == texts[0]
+    assert text(ours.root) == texts[5]
+    assert text(base.root) == (specimen.path() / NOTES).read_text()
+
+
+def test_a_changed_tree_that_somebody_has_written_to_is_put_right(base: NixpkgsTree) -> None:
+    changed = ground.changed(base, {NOTES: None, NEW: TreeFile(content=b"{ }\n")})
+    (changed.root / NEW).write_text("{ spoilt = true; }\n")
+    assert ground.changed(base, {NOTES: None, NEW: TreeFile(content=b"{ }\n")}) == changed
+    assert (changed.root / NEW).read_text() == "{ }\n"
+    assert not (changed.root / NOTES).exists()

@@ -21,10 +21,10 @@ from toolkit.docker.rewrite.layout import docker_file
 from toolkit.docker.steps import Demotion
 from toolkit.doctor.start import PROXY
 from toolkit.doctor.symptoms import recognise
+from toolkit.judge import ground
 from toolkit.nix import wrappers
 from toolkit.nix.wrappers import PathOrder
 from toolkit.shipped import shipped_path
-from toolkit.sources import trees
 
 PAGE = Path(__file__).parents[2] / "docs/proofs.md"
 HEAD = "| rootlesskit on PATH | security wrapper | module's route | daemon | port 80 | port 8080 |"
@@ -58,7 +58,7 @@ def orders() -> dict[str, PathOrder]:
     given = {"before": {}, "rewrapped": {"overlay": overlay}}
     stand_in = case.stand_in
     for stage in Demotion:
-        given[stage] = {"series": str(trees.changed(stand_in, {TARGET: contents[stage]}).root)}
+        given[stage] = {"series": str(ground.edited(stand_in, TARGET, contents[stage]).root)}
     names = {"before": "plain.moby", "rewrapped": "overlay"}
     return {
         stage: building.read_wrapper(*building.build(building.dockers(case, **each), [name]))

@@ -9,10 +9,13 @@ from tests.clones import commit_all, git
 from toolkit import sources, specimen
 from toolkit.cache import VARIABLE
 from toolkit.errors import ToolkitError, UsageError
+from toolkit.git.reading import TreeFile
+from toolkit.judge import ground
 from toolkit.model import Silence, Source, SourceRequest
 from toolkit.sources import trees
 
 TARGET = PurePosixPath("pkgs/applications/virtualization/docker/default.nix")
+EMPTY = TreeFile(content=b"{ }\n")
 
 
 @pytest.fixture(autouse=True)
@@ -63,7 +66,7 @@ def test_directory_is_copied_and_an_edit_of_it_gives_another_tree(plain: Path) -
 
 def test_changed_tree_differs_in_the_file_alone_and_shares_the_others(plain: Path) -> None:
     tree = whole(source_at(str(plain)))
-    other = trees.changed(tree, {TARGET: b"{ }\n", PurePosixPath("nixos/tests/new.nix"): b"new\n"})
+    other = ground.changed(tree, {TARGET: EMPTY, PurePosixPath("nixos/tests/new.nix"): TreeFile(content=b"new\n")})
     expected = {**contents(plain), str(TARGET): b"{ }\n", "nixos/tests/new.nix": b"new\n"}
     assert contents(other.root) == expected
     assert contents(tree.root) == contents(plain)
@@ -76,7 +79,7 @@ def test_changed_script_stays_executable(plain: Path) -> None:
     script = TARGET.with_name("update.sh")
     (plain / script).chmod(0o755)
     tree = whole(source_at(str(plain)))
-    changed = trees.changed(tree, {script: b"#!/bin/sh\n"})
+    changed = ground.edited(tree, script, b"#!/bin/sh\n")
     assert os.access(changed.root / script, os.X_OK)
 
 
@@ -108,9 +111,9 @@ def test_a_fingerprint_stands_for_names_modes_times_and_links(plain: Path) -> No
 
 def test_tree_that_somebody_changed_in_the_cache_is_made_again(plain: Path) -> None:
     tree = whole(source_at(str(plain)))
-    changed = trees.changed(tree, {TARGET: b"{ }\n"})
+    changed = ground.changed(tree, {TARGET: EMPTY})
     (changed.root / TARGET).write_bytes(b"{ spoilt = true; }\n")
-    assert (trees.changed(tree, {TARGET: b"{ }\n"}).root / TARGET).read_bytes() == b"{ }\n"
+    assert (ground.changed(tree, {TARGET: EMPTY}).root / TARGET).read_bytes() == b"{ }\n"
     (tree.root / "default.nix").unlink()
     assert contents(whole(source_at(str(plain))).root) == contents(plain)
     shutil.rmtree(tree.root)
@@ -153,13 +156,13 @@ def test_links_of_the_tree_stay_links_below_which_nothing_is_changed(plain: Path
     (plain / "link").symlink_to("pkgs/top-level")
     (plain / "nowhere").symlink_to("gone")
     tree = whole(source_at(str(plain)))
-    other = trees.changed(tree, {TARGET: b"{ }\n"})
+    other = ground.changed(tree, {TARGET: EMPTY})
     for root in (tree.root, other.root):
         assert (root / "link").readlink() == Path("pkgs/top-level")
         assert (root / "nowhere").is_symlink()
     (plain / "pkgs/linked").symlink_to("by-name")
     tree = whole(source_at(str(plain)), offline=True)
     with pytest.raises(ToolkitError, match=r"^pkgs/linked/no/new\.nix: stands below a link$"):
-        trees.changed(tree, {PurePosixPath("pkgs/linked/no/new.nix"): b"theirs"})
+        ground.changed(tree, {PurePosixPath("pkgs/linked/no/new.nix"): EMPTY})
     assert not (plain / "pkgs/by-name/no/new.nix").exists()
     assert not (tree.root / "pkgs/by-name/no/new.nix").exists()

@@ -17,6 +17,7 @@ from toolkit.errors import CommandError, NotRunError, RefusalError, ToolkitError
 from toolkit.git import reading
 from toolkit.git.reading import TreeFile
 from toolkit.inside import EntryKind
+from toolkit.judge import ground
 from toolkit.lift.locating import CROSS, SYSTEMS
 from toolkit.model import Progress, Proposal, Silence, Source, SourceRequest
 from toolkit.nix import program
@@ -92,7 +93,7 @@ class DockerCase(Series[DockerStage], frozen=True, kw_only=True, eq=False):
     def tree_of(self, stage: DockerStage) -> NixpkgsTree:
         """Return the nixpkgs with the file of a stage in it."""
         is_there = inside.find(self.tree.root, self.target) == stage.content
-        return self.tree if is_there else trees.changed(self.tree, {self.target: stage.content})
+        return self.tree if is_there else ground.edited(self.tree, self.target, stage.content)
 
     def once(self, name: str, make: Callable[[], T]) -> T:
         """Return what is made on first use, which all claims share; an error is shared, too."""

@@ -1,15 +1,18 @@
-"""One directory that holds a tree before and after the change, in turn.
+"""Directories of the cache with hard links to the files of a base, in which only the changed files are replaced.
 
-Both are evaluated under equal paths, because some packages contain the path of their own tree. The directory has hard
-links to the files of the base, and only the changed files are replaced. Each base has a few such directories in the
-cache, so that several processes can judge at a time.
+The judge has one that holds a tree before and after the change, in turn: both are evaluated under equal paths, because
+some packages contain the path of their own tree. Each base has a few, so that several processes can judge at a time.
+What needs both at a time has another directory for the tree after the change.
 """
 
+import hashlib
 import os
 import shutil
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+
+from msgspec.structs import replace
 
 from toolkit import documents, files, inside
 from toolkit.cache import default_cache
@@ -21,6 +24,7 @@ from toolkit.sources import trees
 from toolkit.sources.trees import NixpkgsTree
 
 _KIND = "grounds"
+_CHANGED = "changed-trees"
 _TREE = "tree"
 _BASE = "base"
 _REPLACED = "replaced.json"
@@ -32,37 +36,45 @@ class Ground:
     """A tree whose files can be replaced for a time."""
 
     def __init__(self, base: Path, directory: Path) -> None:
-        """Put back what an earlier process has not."""
         self._base = base
         self._journal = directory / _REPLACED
         self.root = directory / _TREE
-        if self._journal.exists():
-            self._restore(documents.read(self._journal.read_bytes(), list[str], document=str(self._journal)))
 
     @contextmanager
     def holding(self, contents: Mapping[PurePosixPath, TreeFile | None]) -> Generator[Path]:
-        """Replace files within the block, or delete those that are None; afterwards restore the base.
+        """Replace files as `replace` does within the block; afterwards restore the base."""
+        try:
+            self.replace(contents)
+            yield self.root
+        finally:
+            self.restore()
+
+    def replace(self, contents: Mapping[PurePosixPath, TreeFile | None]) -> None:
+        """Replace files, or delete those that are None.
 
         Raise ToolkitError for a link that leads out of the tree, for a file below a link, and for one in place of a
         non-empty directory.
         """
-        paths = [str(path) for path in contents]
-        self._journal.write_bytes(documents.write(paths))
+        self._journal.write_bytes(documents.write([str(path) for path in contents]))
+        # What goes makes room for what comes: a file may become a directory.
+        for path in contents:
+            self._remove(str(path))
+        for path, file in contents.items():
+            if file is not None:
+                self._write(path, file)
+        # A link may lead to the next one: all of them are there now.
+        if out := [path for path, file in contents.items() if file is not None and inside.leads_out(self.root, path)]:
+            raise ToolkitError(f"{out[0]}: is a link that leads out of the tree")
+
+    def holds(self, contents: Mapping[PurePosixPath, TreeFile | None]) -> bool:
+        """Return whether these files have been replaced, and none since."""
         try:
-            # What goes makes room for what comes: a file may become a directory.
-            for path in contents:
-                self._remove(str(path))
-            for path, file in contents.items():
-                if file is not None:
-                    self._write(path, file)
-            # A link may lead to the next one: all of them are there now.
-            if out := [
-                path for path, file in contents.items() if file is not None and inside.leads_out(self.root, path)
-            ]:
-                raise ToolkitError(f"{out[0]}: is a link that leads out of the tree")
-            yield self.root
-        finally:
-            self._restore(paths)
+            return self._paths() == [str(path) for path in contents] and all(
+                not os.path.lexists(self.root / path) if file is None else reading.read_file(self.root, path) == file
+                for path, file in contents.items()
+            )
+        except ToolkitError:
+            return False
 
     def _write(self, path: PurePosixPath, file: TreeFile) -> None:
         inside.require_place(self.root, path)
@@ -82,7 +94,14 @@ class Ground:
             above.rmdir()
             above = above.parent
 
-    def _restore(self, paths: list[str]) -> None:
+    def _paths(self) -> list[str]:
+        if not self._journal.exists():
+            return []
+        return documents.read(self._journal.read_bytes(), list[str], document=str(self._journal))
+
+    def restore(self) -> None:
+        """Restore the base, also after a process that was killed."""
+        paths = self._paths()
         for path in paths:
             self._remove(path)
         for path in paths:
@@ -104,23 +123,53 @@ class Ground:
 @contextmanager
 def opened(base: NixpkgsTree, *, progress: Progress) -> Generator[Ground]:
     """Yield a ground of a tree for exclusive use; create one if needed, or wait for a free one."""
+
+    def wait() -> None:
+        progress.step("waiting for another check of this nixpkgs to end")
+
+    keys = {f"{_KIND}-used-{key}": key for key in (base.key, *(f"{base.key}-{number}" for number in range(1, _MOST)))}
+    with default_cache().locked(*keys, on_wait=wait) as name:
+        place = _obtained(base, _KIND, keys[name])
+        place.restore()
+        yield place
+
+
+def changed(base: NixpkgsTree, contents: Mapping[PurePosixPath, TreeFile | None]) -> NixpkgsTree:
+    """Return the tree with these files added or replaced; None deletes a file.
+
+    The last few of a base stay as they are, so that a report's commands can be repeated. Raise as `Ground.replace`.
+    """
+    digest = hashlib.sha256()
+    for path, file in sorted(contents.items()):
+        words = (path, *((file.mode, len(file.content)) if file is not None else ()))
+        digest.update("\0".join(map(str, words)).encode() + b"\0" + (file.content if file is not None else b""))
+    bases = hashlib.sha256(base.key.encode()).hexdigest()[:32]
+    key = f"{bases}-{digest.hexdigest()[:32]}"
     cache = default_cache()
-    # The base is made again if its files have changed, and so is what is linked to them.
-    state = base.root.stat()
+    cache.rename_oldest(_CHANGED, f"{bases}-", key, most=_MOST)
+    place = _obtained(base, _CHANGED, key)
+    with cache.locked(f"{_CHANGED}-{key}"):
+        if not place.holds(contents):
+            place.restore()
+            place.replace(contents)
+    return NixpkgsTree(root=place.root, key=key)
+
+
+def edited(base: NixpkgsTree, path: PurePosixPath, content: bytes) -> NixpkgsTree:
+    """Return the tree with another content of one of its files, as `changed` does."""
+    return changed(base, {path: replace(reading.read_file(base.root, path), content=content)})
+
+
+def _obtained(base: NixpkgsTree, kind: str, key: str) -> Ground:
+    # The base is made again if its files have changed, and so is what is linked to them. Each use touches its root.
+    state = (base.root / "pkgs").stat()
     mark = f"{base.root} {state.st_ino} {state.st_mtime_ns}"
 
     def make(directory: Path) -> None:
-        directory.mkdir(exist_ok=True)
         trees.link(base, directory / _TREE)
         (directory / _BASE).write_text(mark)
 
     def check(directory: Path) -> bool:
         return (directory / _BASE).is_file() and (directory / _BASE).read_text() == mark
 
-    def wait() -> None:
-        progress.step("waiting for another check of this nixpkgs to end")
-
-    keys = {f"{_KIND}-used-{key}": key for key in (base.key, *(f"{base.key}-{number}" for number in range(1, _MOST)))}
-    with cache.locked(*keys, on_wait=wait) as name:
-        directory = cache.obtain(_KIND, keys[name], make=make, check=check)
-        yield Ground(base.root, directory)
+    return Ground(base.root, default_cache().obtain(kind, key, make=make, check=check))

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from toolkit import inside, sources
 from toolkit.errors import RefusalError, ToolkitError, UsageError, only, tried
+from toolkit.judge import ground
 from toolkit.lift.defaults import LiftChoice, ways
 from toolkit.lift.defaults import lifted as lift_by
 from toolkit.lift.plan import ASKED, Design, LiftWay
@@ -27,7 +28,6 @@ from toolkit.proposal.recipes import Recipe
 from toolkit.proposal.requests import Request, command
 from toolkit.proposal.target import Target, find_targets
 from toolkit.sources import changes, trees
-from toolkit.sources.changes import Change
 from toolkit.sources.trees import NixpkgsTree
 
 LIFT = "lift"
@@ -37,11 +37,6 @@ _SUFFIXES = frozenset([".sh", ".py", ".pl", ".rb", ".js", ".nu"])
 
 # `${src.name}` is no expansion of a shell; `src = fetchurl` begins a definition of Nix.
 _CODE = re.compile(r"\$\{[A-Za-z_]\w*(?:\.\w+)+\}|[A-Za-z_][\w-]* = [a-z][\w.]*|\brec \{|\bsha256 = \"|\brefs/tags/")
-
-
-def contents_of(change: Change) -> dict[PurePosixPath, bytes | None]:
-    """Return the files of a whole change; None for a deleted one."""
-    return {path: file.content if file is not None else None for path, file in change.whole.files.items()}
 
 
 class Opened(Struct, frozen=True, kw_only=True, eq=False):
@@ -115,7 +110,7 @@ def series_in(  # noqa: PLR0913, PLR0917 - what a series begins with
 ) -> LiftCase:
     """Return the series; by default, it has a tree for each commit, else one tree `after` it."""
     request, target = found.request, found.target
-    roots = [after or trees.changed(tree, {target.file: commit.after}).root for commit in commits]
+    roots = [after or ground.edited(tree, target.file, commit.after).root for commit in commits]
     change = changes.one_file(tree, target.file, commits[-1].after, source=request.source)
     return LiftCase(
         request=request,

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
+from toolkit.judge import ground
 from toolkit.lift.candidates import OVERRIDE, method_name
 from toolkit.lift.layer import PREVIOUS
 from toolkit.lift.recursion import source
@@ -15,12 +16,11 @@ from toolkit.model import Progress, Proof, Tier
 from toolkit.nix.attributes import call, inside
 from toolkit.nix.tree import Tree
 from toolkit.proposal import form, judged, outputs, prove
-from toolkit.proposal.choosing import LiftCase, contents_of
+from toolkit.proposal.choosing import LiftCase
 from toolkit.proposal.judged import Aspect, Judging
 from toolkit.proposal.leaf import Series
 from toolkit.proposal.lifted import FOLLOW, LIFTED, Asking, Derivations, Effect, LiftQuestion, ask, command, verdict
 from toolkit.proposal.prove import ANY, OURS, Claim, Finding, Stage, Subject
-from toolkit.sources import trees
 from toolkit.sources.changes import ChangeStep
 from toolkit.text import few
 
@@ -253,7 +253,7 @@ def of_builds(case: LiftCase) -> tuple[Claim[LiftCase], ...]:
     def built(system: str) -> Claim[LiftCase]:
         def check(case: LiftCase) -> Finding:
             change = case.judging.change
-            tree = trees.changed(change.base, contents_of(change))
+            tree = ground.changed(change.base, change.whole.files)
             return outputs.package(case.package, tree, system, words=depth.nix_options, progress=case.progress)
 
         sentence = f"Nix builds the package for {system}"

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from toolkit import inside
 from toolkit.errors import LayoutError, RefusalError, ToolkitError
 from toolkit.git.reading import TreeFile
+from toolkit.judge import ground
 from toolkit.lift.bindings import (
     SHARED,
     BindingKind,
@@ -28,7 +29,7 @@ from toolkit.lift.shape import read
 from toolkit.model import Commit, Patch, Progress, Proposal, Step
 from toolkit.nix.tree import Tree
 from toolkit.proposal import choosing, overlays, prove, recipes, texts
-from toolkit.proposal.choosing import LiftCase, Opened, contents_of, series_in
+from toolkit.proposal.choosing import LiftCase, Opened, series_in
 from toolkit.proposal.claims import CLAIMS, of_builds
 from toolkit.proposal.judged import Judging
 from toolkit.proposal.leaf import Leaf
@@ -78,7 +79,7 @@ class Lifts(Leaf[LiftCase]):
         opened = Opened(request=request.proposed(), source=source, target=target)
         names = request.bindings or _packages(source.content, target.file)
         progress.step(f"laying out the changed {target.package}")
-        changed = trees.changed(tree, contents_of(change)).root
+        changed = ground.changed(tree, change.whole.files).root
         progress.step(f"asking Nix about {target.package}")
         found = _working(names, patched, target, (tree.root, changed), opened.systems)
         commit = Commit(subject=file.subject, body="", before=source.content, after=patched)
@@ -184,7 +185,7 @@ def _lifted(opened: Opened, proposal: Proposal, tree: NixpkgsTree, *, progress: 
             if lifted.text.encode() == last:
                 return lifted
     progress.step(f"asking Nix about {proposal.package}")
-    roots = (tree.root, trees.changed(tree, {proposal.target: last}).root)
+    roots = (tree.root, ground.edited(tree, proposal.target, last).root)
     found = _working(proposal.bindings, last, opened.target, roots, opened.systems)
     return Lifted(text=last.decode(), methods=found)
 

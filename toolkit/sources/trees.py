@@ -10,7 +10,7 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path, PurePosixPath
@@ -24,6 +24,7 @@ from toolkit.git import fetching, reading
 from toolkit.inside import EntryKind
 from toolkit.model import Oid, Progress, Source, SourceRequest
 from toolkit.nix import stores
+from toolkit.parallel import beside
 from toolkit.sources import local, resolve
 
 KIND = "whole-trees"
@@ -107,31 +108,6 @@ def as_they_are(request: SourceRequest, *, progress: Progress) -> Path:
     return whole(source, offline=request.offline, progress=progress).root
 
 
-def changed(tree: NixpkgsTree, contents: Mapping[PurePosixPath, bytes | None]) -> NixpkgsTree:
-    """Return the tree with these files added or replaced; None deletes a file."""
-    digest = hashlib.sha256(tree.key.encode())
-    for path, content in sorted(contents.items()):
-        length = len(content) if content is not None else None
-        digest.update(f"\0{path}\0{length}\0".encode() + (content or b""))
-
-    def make(into: Path) -> str:
-        _copy(tree.root, into, link=True)
-        for path, content in contents.items():
-            inside.require_place(into, path)
-            place = into / path
-            place.parent.mkdir(parents=True, exist_ok=True)
-            mode = place.lstat().st_mode & 0o777 if inside.is_file(into, path) and not place.is_symlink() else 0o644
-            # Not written into: the file is that of the tree it is linked from.
-            place.unlink(missing_ok=True)
-            if content is None:
-                continue
-            place.write_bytes(content)
-            place.chmod(mode | 0o200)
-        return fingerprint(into)
-
-    return _obtain(digest.hexdigest(), make)
-
-
 def link(tree: NixpkgsTree, into: Path) -> None:
     """Copy a tree, with hard links to its files if possible."""
     _copy(tree.root, into, link=True)
@@ -172,12 +148,13 @@ def _of_commit(source: Source, commit: Oid, *, offline: bool, progress: Progress
 
 def _obtain(key: str, make: Callable[[Path], str]) -> NixpkgsTree:
     """Return the cache's tree of that key; `make` returns its fingerprint. One that has changed since is made again."""
-    is_new = False
+    others: dict[Path, int] | None = None
 
     def whole_entry(directory: Path) -> None:
-        nonlocal is_new
-        is_new = True
-        (directory / _FINGERPRINT).write_text(make(directory / _TREE))
+        nonlocal others
+        with beside(cache.sizes) as measured:
+            (directory / _FINGERPRINT).write_text(make(directory / _TREE))
+            others = measured()
 
     def check(directory: Path) -> bool:
         try:
@@ -187,8 +164,8 @@ def _obtain(key: str, make: Callable[[Path], str]) -> NixpkgsTree:
 
     cache = default_cache()
     path = cache.obtain(KIND, key, make=whole_entry, check=check)
-    if is_new:
-        cache.shrink()
+    if others is not None:
+        cache.shrink(others)
     said = inside.find(path, _LEFT_OUT)
     warnings = (os.fsdecode(said),) if said is not None else ()
     return NixpkgsTree(root=path / _TREE, key=key, warnings=warnings)

@@ -16,11 +16,11 @@ from toolkit.docker.expressions import EXPRESSIONS
 from toolkit.docker.install_phase import is_rootlesskit
 from toolkit.docker.steps import Demotion
 from toolkit.errors import CommandError, NotRunError, ToolkitError
+from toolkit.judge import ground
 from toolkit.nix import evaluator, program, stores, wrappers
 from toolkit.nix.wrappers import PathOrder
 from toolkit.proposal import outputs
 from toolkit.proposal.prove import Finding
-from toolkit.sources import trees
 
 EXPRESSION = EXPRESSIONS / "dockers.nix"
 WRAPPER = Path("bin/dockerd-rootless")
@@ -30,7 +30,7 @@ def builds(case: DockerCase) -> Finding:
     """Build the newest release's moby before and after, and read PATH back."""
     if meaning.place_of(meaning.of(case.before.file)) is PathPlace.NO_WRAPPER:
         raise NotRunError("the file makes no dockerd-rootless wrapper")
-    changed = trees.changed(case.stand_in, {case.target: case.after.content})
+    changed = ground.edited(case.stand_in, case.target, case.after.content)
     arguments = dockers(case, series=str(changed.root))
     names = ("plain.moby", "series.moby", "series")
     before, after, docker = build(arguments, names)

@@ -20,11 +20,12 @@ from toolkit.docker.rewrite.nixos import OPTIONS, PUBLISHED, WRAPPER
 from toolkit.docker.steps import plan
 from toolkit.errors import CommandError, NotRunError, ToolkitError
 from toolkit.git import patching
+from toolkit.git.reading import TreeFile
+from toolkit.judge import ground
 from toolkit.model import TreeCommit
 from toolkit.nix import evaluator, program
 from toolkit.proposal import outputs
 from toolkit.proposal.prove import Finding
-from toolkit.sources import trees
 
 EXPRESSION = EXPRESSIONS / "nixos-module.nix"
 
@@ -71,8 +72,8 @@ def tested(case: DockerCase) -> Finding:
         raise NotRunError("the nixpkgs around the file is not available")
     system = case.native
     case.progress.step(f"evaluating nixosTests.{module.TEST.stem} ({system})")
-    contents = {one.path: one.after for one in commit.files}
-    tree = trees.changed(case.tree_of(case.after), contents)
+    contents = {one.path: TreeFile(content=one.after) for one in commit.files}
+    tree = ground.changed(case.tree_of(case.after), contents)
     given = {
         "tree": str(tree.root),
         "system": system,

@@ -1,9 +1,13 @@
 # A path inside of a component.
-{ stdenv, docker }:
+{
+  lib,
+  stdenv,
+  docker,
+}:
 stdenv.mkDerivation {
   pname = "rootless-script";
   version = "1.0";
-  script = "${docker.moby}/libexec/docker/dockerd-rootless.sh";
+  script = lib.optionalString stdenv.hostPlatform.isLinux "${docker.moby}/libexec/docker/dockerd-rootless.sh";
   meta.platforms = [
     "x86_64-linux"
     "aarch64-linux"

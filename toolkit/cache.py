@@ -96,10 +96,7 @@ class Cache(Struct, frozen=True):
         return path
 
     def rename_oldest(self, kind: str, prefix: str, key: str, *, most: int) -> None:
-        """Rename the least recently used entry whose key begins with `prefix`, if there are at least so many, to `key`.
-
-        None is renamed if this or another process uses it.
-        """
+        """Rename the least recently used of at least so many entries with a `prefix` that no process uses to `key`."""
         if self._path(kind, key).is_dir():
             return
         found = [path for path in _children(self.root / kind) if path.name.startswith(prefix)]

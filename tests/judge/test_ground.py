@@ -212,3 +212,9 @@ def test_a_changed_tree_that_somebody_has_written_to_is_put_right(base: NixpkgsT
     assert ground.changed(base, {NOTES: None, NEW: TreeFile(content=b"{ }\n")}) == changed
     assert (changed.root / NEW).read_text() == "{ }\n"
     assert not (changed.root / NOTES).exists()
+
+
+def test_a_changed_tree_never_has_a_link_that_leads_out(base: NixpkgsTree) -> None:
+    for _ in range(2):
+        with pytest.raises(ToolkitError, match="is a link that leads out of the tree"):
+            ground.changed(base, {NEW: TreeFile(content=b"/etc/passwd", mode=LINK)})

@@ -2,7 +2,7 @@
 
 The judge has one that holds a tree before and after the change, in turn: both are evaluated under equal paths, because
 some packages contain the path of their own tree. Each base has a few, so that several processes can judge at a time.
-What needs both at a time has another directory for the tree after the change.
+A lift, which needs both at a time, has another directory for the tree after the change.
 """
 
 import hashlib
@@ -50,31 +50,27 @@ class Ground:
             self.restore()
 
     def replace(self, contents: Mapping[PurePosixPath, TreeFile | None]) -> None:
-        """Replace files, or delete those that are None.
+        """Replace files, or delete those that are None; restore those of an earlier call. It may be so already.
 
         Raise ToolkitError for a link that leads out of the tree, for a file below a link, and for one in place of a
         non-empty directory.
         """
-        self._journal.write_bytes(documents.write([str(path) for path in contents]))
-        # What goes makes room for what comes: a file may become a directory.
-        for path in contents:
-            self._remove(str(path))
-        for path, file in contents.items():
-            if file is not None:
-                self._write(path, file)
+        paths = [str(path) for path in contents]
+        if self._paths() != paths or any(self._find(path) != file for path, file in contents.items()):
+            self.restore()
+            self._journal.write_bytes(documents.write(paths))
+            # What goes makes room for what comes: a file may become a directory.
+            for gone in paths:
+                self._remove(gone)
+            for path, file in contents.items():
+                if file is not None:
+                    self._write(path, file)
         # A link may lead to the next one: all of them are there now.
         if out := [path for path, file in contents.items() if file is not None and inside.leads_out(self.root, path)]:
             raise ToolkitError(f"{out[0]}: is a link that leads out of the tree")
 
-    def holds(self, contents: Mapping[PurePosixPath, TreeFile | None]) -> bool:
-        """Return whether these files have been replaced, and none since."""
-        try:
-            return self._paths() == [str(path) for path in contents] and all(
-                not os.path.lexists(self.root / path) if file is None else reading.read_file(self.root, path) == file
-                for path, file in contents.items()
-            )
-        except ToolkitError:
-            return False
+    def _find(self, path: PurePosixPath) -> TreeFile | None:
+        return reading.read_file(self.root, path) if os.path.lexists(self.root / path) else None
 
     def _write(self, path: PurePosixPath, file: TreeFile) -> None:
         inside.require_place(self.root, path)
@@ -139,19 +135,13 @@ def changed(base: NixpkgsTree, contents: Mapping[PurePosixPath, TreeFile | None]
 
     The last few of a base stay as they are, so that a report's commands can be repeated. Raise as `Ground.replace`.
     """
-    digest = hashlib.sha256()
-    for path, file in sorted(contents.items()):
-        words = (path, *((file.mode, len(file.content)) if file is not None else ()))
-        digest.update("\0".join(map(str, words)).encode() + b"\0" + (file.content if file is not None else b""))
-    bases = hashlib.sha256(base.key.encode()).hexdigest()[:32]
-    key = f"{bases}-{digest.hexdigest()[:32]}"
+    digests = [hashlib.sha256(text.encode()).hexdigest()[:32] for text in (base.key, repr(sorted(contents.items())))]
+    key = "-".join(digests)
     cache = default_cache()
-    cache.rename_oldest(_CHANGED, f"{bases}-", key, most=_MOST)
+    cache.rename_oldest(_CHANGED, f"{digests[0]}-", key, most=_MOST)
     place = _obtained(base, _CHANGED, key)
     with cache.locked(f"{_CHANGED}-{key}"):
-        if not place.holds(contents):
-            place.restore()
-            place.replace(contents)
+        place.replace(contents)
     return NixpkgsTree(root=place.root, key=key)
 
 
@@ -166,7 +156,7 @@ def _obtained(base: NixpkgsTree, kind: str, key: str) -> Ground:
     mark = f"{base.root} {state.st_ino} {state.st_mtime_ns}"
 
     def make(directory: Path) -> None:
-        trees.link(base, directory / _TREE)
+        trees.copy(base.root, directory / _TREE, link=True)
         (directory / _BASE).write_text(mark)
 
     def check(directory: Path) -> bool:

@@ -171,7 +171,7 @@ class Map:
             if other in _TABLES:
                 found |= {(*path, *suffix) for path in _made(places) for suffix in suffixes}
                 continue
-            above = ((), *(_shown(path) for path in places), *below)
+            above = ((), *(tuple(name for name in path if name != "passthru") for path in places), *below)
             extended = {(*path, *suffix)[-_DEEPEST:] for path in above for suffix in suffixes}
             yield other, frozenset(sorted(extended, key=lambda each: (len(each), each))[:MOST_SUFFIXES])
 
@@ -276,11 +276,6 @@ def shortest(paths: Iterable[AttrPath]) -> list[AttrPath]:
 def _made(paths: Iterable[AttrPath]) -> set[AttrPath]:
     """Return paths with what a function makes in place of the function."""
     return {(*made, *path[1:]) for path in paths for made in _MAKERS.get(path[0], [path[:1]])}
-
-
-def _shown(path: AttrPath) -> AttrPath:
-    """Return a path below a package as it is there: what passthru has is an attribute of the package."""
-    return tuple(name for name in path if name != "passthru")
 
 
 def is_top(file: str) -> bool:

@@ -63,10 +63,7 @@ def tree(around: Surroundings) -> NixpkgsTree:
 
 def kept(kind: str, files: Mapping[PurePosixPath, TreeFile]) -> tuple[Path, str]:
     """Return a directory of the cache with these files, and their digest; a damaged one is written anew."""
-    digest = hashlib.sha256()
-    for path, file in sorted(files.items()):
-        digest.update(f"{path}\0{file.mode} {len(file.content)}\0".encode() + file.content)
-    key = digest.hexdigest()
+    key = hashlib.sha256(repr(sorted(files.items())).encode()).hexdigest()
 
     def check(directory: Path) -> bool:
         try:

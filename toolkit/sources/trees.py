@@ -75,7 +75,7 @@ def whole(source: Source, *, offline: bool, progress: Progress) -> NixpkgsTree:
 
     def make(into: Path) -> str:
         progress.step(f"copying {root}")
-        _copy(root, into, link=False)
+        copy(root, into, link=False)
         _seal(into, [each.path for each in inside.entries(into) if each.kind is EntryKind.LINK], progress)
         return fingerprint(into)
 
@@ -106,11 +106,6 @@ def as_they_are(request: SourceRequest, *, progress: Progress) -> Path:
     if source.commit is None and source.root is not None:
         return source.root
     return whole(source, offline=request.offline, progress=progress).root
-
-
-def link(tree: NixpkgsTree, into: Path) -> None:
-    """Copy a tree, with hard links to its files if possible."""
-    _copy(tree.root, into, link=True)
 
 
 def fingerprint(root: Path) -> str:
@@ -187,7 +182,7 @@ def _require_parts(root: Path, origin: str) -> None:
             raise NotWholeError(f"{origin}: is not a whole nixpkgs: it has no '{part}'", hint=_HINT)
 
 
-def _copy(root: Path, into: Path, *, link: bool) -> None:
+def copy(root: Path, into: Path, *, link: bool) -> None:
     """Copy a tree without git's own; with `link` its files are hard links if file system and owner allow that."""
     waiting = [(str(root), str(into))]
     while waiting:

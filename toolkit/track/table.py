@@ -108,17 +108,14 @@ def _ref(ref: Ref, facts: Sequence[str]) -> Row:
     reading = ref.reading
     if reading is None:
         return (ref.name, ref.state, "?", *("?" for _ in facts), "?", "?")
+    found = (reading.overridable, *(reading.fact(name).value for name in facts))
     return (
         ref.name,
         ref.state,
-        *map(_told, (reading.overridable, *(reading.fact(name).value for name in facts))),
+        *("?" if each == State.UNKNOWN else str(each) for each in found),
         " ".join(version for version in reading.releases.values() if version) or "?",
         f"{_day(ref.changed.date)} {ref.changed.commit.short}" if ref.changed is not None else "?",
     )
-
-
-def _told(value: str) -> str:
-    return "?" if value == State.UNKNOWN else str(value)
 
 
 def _day(date: datetime) -> str:

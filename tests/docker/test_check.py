@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests import specimens
-from tests.asking import docker, propose, proved
+from tests.asking import NATIVE, docker, propose, proved
 from tests.clones import commit_all
 from tests.docker.conftest import drafted, source_at
 from tests.progress import Steps
@@ -34,7 +34,7 @@ def statuses(report: Report) -> dict[str, str]:
 
 
 def again(directory: Path, *proofs: str) -> Report:
-    return check(CheckRequest(target="", directory=directory, proofs=proofs), progress=Steps())
+    return check(CheckRequest(target="", directory=directory, proofs=proofs, depth=NATIVE), progress=Steps())
 
 
 @pytest.fixture

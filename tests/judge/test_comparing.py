@@ -23,6 +23,14 @@ def test_what_ended_at_a_limit_does_not_evaluate_now() -> None:
     assert compare(SUBJECT, WHOLE, everything) == []
 
 
+def test_maintainers_are_told_once() -> None:
+    before, after = (
+        Answer(kind="derivation", parts={"meta": {"maintainers": those, "nonTeamMaintainers": those}})
+        for those in (["ada"], [])
+    )
+    assert [each.what for each in compare(SUBJECT, before, after)] == ["meta.maintainers \N{MINUS SIGN} ada"]
+
+
 def test_what_ended_by_itself_does() -> None:
     assert [each.kind for each in compare(SUBJECT, CUT, WHOLE)] == [Kind.EVALUATION]
     assert [each.kind for each in compare(SUBJECT, WHOLE, CUT)] == [Kind.EVALUATION]

@@ -212,7 +212,7 @@ def _refused(subject: Compared, refused: list[str], positions: tuple[Any, Any]) 
 def _meta(own: Own, before: dict[str, Any], after: dict[str, Any], *, known: Collection[str] = ()) -> Iterator[Found]:
     for name in sorted(before.keys() | after.keys()):
         old, new = before.get(name), after.get(name)
-        if name.endswith("Position") or name in known or (known and name in _OF_REFUSALS):
+        if name.endswith(("Position", "nonTeamMaintainers")) or name in known or (known and name in _OF_REFUSALS):
             continue
         if name not in after:
             yield (Kind.META, REGRESSION, f"meta.{name} is gone", old, None)

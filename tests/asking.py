@@ -2,12 +2,13 @@
 
 from collections.abc import Collection
 
+from tests.proposal.nixpkgs import ALONE
 from toolkit.docker import PACKAGE
 from toolkit.docker.case import DockerCase
 from toolkit.docker.claims import catalogue
 from toolkit.docker.steps import DEMOTE, LIFT
 from toolkit.errors import only
-from toolkit.model import Depth, Progress, Proof, Report
+from toolkit.model import Progress, Proof, Report
 from toolkit.proposal import proposing, prove
 from toolkit.proposal.requests import Request
 
@@ -17,12 +18,8 @@ def designs(strategy: object = None, demotion: object = None) -> dict[str, str]:
     return {step: str(design) for step, design in chosen.items() if design is not None}
 
 
-NATIVE = Depth(systems=("x86_64-linux",))
-"""One system is enough unless the systems are the point: each of them takes as long as the first."""
-
-
 def docker(*, strategy: str | None = None, demotion: str | None = None, **others: object) -> Request:
-    named = {"depth": NATIVE, **others}
+    named = {"depth": ALONE, **others}
     return Request(target=PACKAGE, designs=designs(strategy, demotion), **named)  # type: ignore[arg-type] # by name
 
 

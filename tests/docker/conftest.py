@@ -100,8 +100,8 @@ class Draft(Struct, frozen=True, kw_only=True):
         (proof,) = self.proofs((name,), depth, without=without, **changes)
         return proof
 
-    def passes(self, name: str) -> bool:
-        proof = self.prove(name)
+    def passes(self, name: str, depth: Depth | None = None) -> bool:
+        proof = self.prove(name, depth)
         assert (proof.status, proof.reason) == (Status.PASSED, None), proof
         return True
 

@@ -10,10 +10,11 @@ import pytest
 from msgspec.structs import replace
 
 from tests import specimens
-from tests.asking import NATIVE, docker, propose, proved
+from tests.asking import docker, propose, proved
 from tests.clones import commit_all
 from tests.docker.conftest import drafted, source_at
 from tests.progress import Steps
+from tests.proposal.nixpkgs import ALONE
 from toolkit import specimen
 from toolkit.cache import VARIABLE
 from toolkit.docker import TARGET, builder
@@ -34,7 +35,7 @@ def statuses(report: Report) -> dict[str, str]:
 
 
 def again(directory: Path, *proofs: str) -> Report:
-    return check(CheckRequest(target="", directory=directory, proofs=proofs, depth=NATIVE), progress=Steps())
+    return check(CheckRequest(target="", directory=directory, proofs=proofs, depth=ALONE), progress=Steps())
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ import re
 import pytest
 
 from tests import cases
-from tests.asking import NATIVE
 from tests.docker.conftest import Changes, failure
 from tests.docker.spoiled import Spoiled
+from tests.proposal.nixpkgs import ALONE
 
 ROWS = cases.read(__file__, dict[str, list[Spoiled]])["rows"]
 OTHERS = re.compile("aarch64|darwin|cross")
@@ -15,7 +15,7 @@ OTHERS = re.compile("aarch64|darwin|cross")
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.what)
 def test_claim_fails_for_what_is_spoiled(row: Spoiled) -> None:
-    series, depth = row.series(), None if OTHERS.search(f"{row.said} {row.unsaid}") else NATIVE
+    series, depth = row.series(), None if OTHERS.search(f"{row.said} {row.unsaid}") else ALONE
     alone: Changes = {"demotion": None} if row.alone else {}
     proofs = series.proofs(row.said, depth, without={"demote"} if row.alone else (), **alone)
     failures = {proof.name: failure(proof) for proof in proofs}

@@ -10,6 +10,7 @@ from tests.asking import proved
 from tests.docker.conftest import Draft, source_of
 from tests.docker.spoiled import using
 from tests.progress import Steps
+from tests.proposal.nixpkgs import ALONE
 from toolkit.docker import builder
 from toolkit.docker.case import BEFORE, DEMOTED, LIFTED
 from toolkit.docker.rewrite.layout import docker_file
@@ -127,7 +128,7 @@ FILES: dict[str, tuple[tuple[str, str], ...]] = {
 
 @pytest.mark.parametrize(("name", "claims"), [*zip(FILES, (CLAIMS, ("no-rebuild", "builds")), strict=True)])
 def test_file_is_proven_as_any_other(name: str, claims: tuple[str, ...]) -> None:
-    found = proved(series(*FILES[name]).case(), claims, progress=Steps())
+    found = series(*FILES[name]).proofs(claims, ALONE)
     assert {proof.name: (proof.status, proof.reason) for proof in found} == dict.fromkeys(claims, (Status.PASSED, None))
 
 
@@ -156,7 +157,7 @@ def test_components_that_docker_may_lack_as_attributes_become_parameters_or_are_
     texts: dict[str, str] = {BEFORE: text, LIFTED: lifted, DEMOTED: lifted}
     draft = Draft(source=replace(source, content=text.encode()), demotion=Demotion.SUFFIX, texts=texts)
     for name in ("no-rebuild", "overridable"):
-        proof = draft.prove(name, without={"demote"}, demotion=None)
+        proof = draft.prove(name, ALONE, without={"demote"}, demotion=None)
         assert (proof.status, proof.reason) == (Status.PASSED, None), name
 
 
@@ -172,7 +173,7 @@ LIB = (
 
 
 def test_lib_of_ours_has_what_files_use_of_it() -> None:
-    assert series(using(f"map toString [ {' '.join(f'({text})' for text in LIB)} ]")).passes("no-rebuild")
+    assert series(using(f"map toString [ {' '.join(f'({text})' for text in LIB)} ]")).passes("no-rebuild", ALONE)
 
 
 class TestFileThatStandInsAreNotEnoughFor:
@@ -209,4 +210,4 @@ def test_builder_takes_a_function_where_nixpkgs_does() -> None:
     after = re.sub(r"(\n    buildGoModule \(\n +)", r"\1finalAttrs: ", before)
     assert after != before
     draft = Draft(source=source, demotion=Demotion.SUFFIX, texts=dict.fromkeys((BEFORE, LIFTED, DEMOTED), before))
-    assert draft.rewritten(LIFTED, lambda _: after).passes("no-rebuild")
+    assert draft.rewritten(LIFTED, lambda _: after).passes("no-rebuild", ALONE)

@@ -144,6 +144,16 @@ def test_users_files_are_as_before_though_the_cache_has_hard_links_to_them(tmp_p
     assert (file.read_bytes(), file.stat().st_mode, file.stat().st_mtime, file.stat().st_nlink) == (*before, 1)
 
 
+def test_a_use_of_the_base_makes_no_ground_anew(tmp_path: Path) -> None:
+    root = shutil.copytree(specimen.path(), tmp_path / "tree")
+    own = NixpkgsTree(root=root, key="own")
+    with ground.opened(own, progress=Silence()) as place:
+        inode = place.root.stat().st_ino
+    os.utime(root)
+    with ground.opened(own, progress=Silence()) as again:
+        assert again.root.stat().st_ino == inode
+
+
 def test_two_judge_a_base_at_a_time(base: NixpkgsTree) -> None:
     with ground.opened(base, progress=Silence()) as one, ground.opened(base, progress=Silence()) as other:
         with one.holding({NOTES: TreeFile(content=b"1\n")}), other.holding({NOTES: TreeFile(content=b"2\n")}):
@@ -178,18 +188,19 @@ def test_who_waits_for_another_one_says_so(base: NixpkgsTree, monkeypatch: pytes
 def test_the_oldest_changed_tree_becomes_the_next_unless_a_process_has_it(base: NixpkgsTree) -> None:
     texts = [f"{{ n = {number}; }}\n" for number in range(6)]
 
-    def made(number: int) -> str:
+    def made(number: int, file: PurePosixPath = NOTES) -> str:
         code = (
             "import sys; from pathlib import Path, PurePosixPath; from toolkit.judge import ground;"
             "from toolkit.sources.trees import NixpkgsTree;"
             "base = NixpkgsTree(root=Path(sys.argv[1]), key='specimen');"
             "print(ground.edited(base, PurePosixPath(sys.argv[2]), sys.argv[3].encode()).root)"
         )
-        argv = [sys.executable, "-c", code, str(base.root), str(NOTES), texts[number]]
+        argv = [sys.executable, "-c", code, str(base.root), str(file), texts[number]]
         return subprocess.run(argv, check=True, capture_output=True, text=True).stdout.strip()
 
-    first, *more = [made(number) for number in range(4)]
-    assert made(0) == first
+    board = PurePosixPath("pkgs/by-name/st/status-board/package.nix")
+    first, *more = [made(0, board), *(made(number) for number in range(1, 4))]
+    assert made(0, board) == first
     os.utime(Path(first).parent, (1, 1))
     inode = Path(first).stat().st_ino
     second = made(4)
@@ -197,12 +208,14 @@ def test_the_oldest_changed_tree_becomes_the_next_unless_a_process_has_it(base: 
     assert not Path(first).exists()
     assert Path(second).stat().st_ino == inode
     assert text(Path(second)) == texts[4]
+    assert Path(second, board).read_bytes() == (base.root / board).read_bytes()
     assert [text(Path(each)) for each in more] == texts[1:4]
-    ours = ground.edited(base, NOTES, texts[5].encode())
-    assert text(ours.root) == texts[5]
-    os.utime(ours.root.parent, (1, 1))
+    one = ground.edited(base, NOTES, texts[5].encode())
+    os.utime(one.root.parent, (1, 1))
     assert text(Path(made(0))) == texts[0]
-    assert text(ours.root) == texts[5]
+    assert text(one.root) == texts[5]
+    ours = [ground.edited(base, NOTES, each.encode()) for each in texts]
+    assert [text(each.root) for each in ours] == texts
     assert text(base.root) == (specimen.path() / NOTES).read_text()
 
 

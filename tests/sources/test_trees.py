@@ -7,7 +7,7 @@ import pytest
 
 from tests.clones import commit_all, git
 from toolkit import sources, specimen
-from toolkit.cache import VARIABLE
+from toolkit.cache import LIMIT_VARIABLE, VARIABLE
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.git.reading import TreeFile
 from toolkit.judge import ground
@@ -62,6 +62,17 @@ def test_directory_is_copied_and_an_edit_of_it_gives_another_tree(plain: Path) -
     second = whole(source_at(str(plain)))
     assert second.key != tree.key
     assert contents(second.root) == contents(plain)
+
+
+def test_a_new_tree_takes_the_room_of_old_ones(plain: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(LIMIT_VARIABLE, "1")
+    old = cache / "whole-trees/old"
+    old.mkdir(parents=True)
+    (old / "file").write_bytes(b"x" * 2_000_000)
+    os.utime(old, (1, 1))
+    tree = whole(source_at(str(plain)))
+    assert not old.exists()
+    assert contents(tree.root) == contents(plain)
 
 
 def test_changed_tree_differs_in_the_file_alone_and_shares_the_others(plain: Path) -> None:

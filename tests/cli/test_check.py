@@ -46,7 +46,7 @@ def test_own_edits_are_judged_in_a_clone_and_a_comment_requires_a_whole_nixpkgs(
     shutil.copyfile(docker_nix, unlet.cwd / TARGET)
     commit_all(unlet.cwd)
     edit(unlet.cwd, "-DMINIMAL=ON", "-DMINIMAL=OFF", TARGET)
-    done = unlet("check", "--proof", "no-rebuild")
+    done = unlet("check", "--proof", "no-rebuild", "--system", "x86_64-linux")
     assert done.returncode == 1
     failure = r"^failed   no-rebuild  .*\n  .*(?:docker|moby).* \(and \d+ more; --json has all\)$"
     assert len(re.findall(failure, done.stdout, re.MULTILINE)) == 1
@@ -54,7 +54,7 @@ def test_own_edits_are_judged_in_a_clone_and_a_comment_requires_a_whole_nixpkgs(
         "unlet check: --comment requires a change of a whole nixpkgs\n"
     )
     git(unlet.cwd, "commit", "--quiet", "--all", "--message=docker: x")
-    assert unlet("check", "HEAD", "--proof", "no-rebuild").returncode == 1
+    assert unlet("check", "HEAD", "--proof", "no-rebuild", "--system", "x86_64-linux").returncode == 1
     assert unlet("check").stderr.splitlines()[1] == (
         "hint: 'unlet check REV' judges a commit, 'unlet check DIR' a proposal"
     )

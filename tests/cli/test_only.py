@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.cli.conftest import Unlet
 
 MODULE = "nixos-module"
-SPECIMEN = ("propose", "--nixpkgs", "specimen")
+SPECIMEN = ("propose", "--nixpkgs", "specimen", "--system", "x86_64-linux")
 
 
 def series(directory: Path) -> dict[str, bytes]:

@@ -33,6 +33,7 @@ _STORE = "nix"
 _MAKING = "making"
 _DOOMED = "doomed"
 _LOCKS = "locks"
+_DU = "du --block-size=1 --summarize --null --files0-from="
 _DIGEST = hashlib.sha256().digest_size
 
 # What an interrupted machine left in `making/` is litter after this time; an hour is more than any fetch takes.
@@ -149,31 +150,32 @@ class Cache(Struct, frozen=True):
         finally:
             files.remove(making)
 
-    def sizes(self) -> dict[Path, int]:
-        """Return the sizes of all entries that `shrink` may delete."""
-        return {entry.path: entry.size for entry in self.entries(_STORE, _DOOMED)} if limit() is not None else {}
-
     def entries(self, *but: str, known: Mapping[Path, int] | None = None) -> tuple[CacheEntry, ...]:
-        """Return all entries except those of some kinds, the most recently used first; measure those not `known`."""
+        """Return all entries except those of some kinds, the most recently used first; measure them unless `known`."""
+        places = self._places(*but)
+        sizes = _sizes([path for _, path in places]) if known is None else known
+        return tuple(
+            CacheEntry(kind=path.parent.name, key=path.name, path=path, size=sizes.get(path, 0), used=used)
+            for used, path in places
+        )
+
+    def _places(self, *but: str) -> list[tuple[datetime, Path]]:
         kinds = [kind for kind in _children(self.root) if kind.name not in {_LOCKS, *but}]
-        places: list[tuple[float, Path]] = []
+        places: list[tuple[datetime, Path]] = []
         for path in (path for kind in kinds for path in _children(kind)):
             # Another process may have deleted it.
             with suppress(FileNotFoundError):
-                places.append((path.lstat().st_mtime, path))
-        places.sort(key=lambda place: (-place[0], place[1]))
-        sizes = dict(known or {})
-        sizes |= _sizes([path for _, path in places if path not in sizes])
-        return tuple(
-            CacheEntry(
-                kind=path.parent.name,
-                key=path.name,
-                path=path,
-                size=sizes.get(path, 0),
-                used=datetime.fromtimestamp(used, UTC),
-            )
-            for used, path in places
-        )
+                places.append((datetime.fromtimestamp(path.lstat().st_mtime, UTC), path))
+        return sorted(places, key=lambda place: (-place[0].timestamp(), place[1]))
+
+    def shrink_later(self) -> None:
+        """Shrink by the sizes that were measured last, and let a process measure them again that outlives this one."""
+        if limit() is not None:
+            listed, measured = (self.root / _LOCKS / name for name in ("listed", "sizes"))
+            with suppress(OSError, ValueError):
+                self.shrink(_measured(os.fsdecode(measured.read_bytes() if measured.exists() else b"")))
+                listed.write_bytes(b"\0".join(os.fsencode(path) for _, path in self._places(_STORE, _DOOMED)))
+                files.run_later(f'{_DU}"$1" >"$2.$$"; mv "$2.$$" "$2"', str(listed), str(measured))
 
     def shrink(self, known: Mapping[Path, int] | None = None) -> None:
         """Delete the least recently used entries until the rest is within the limit; `known` are the sizes of some.
@@ -327,12 +329,14 @@ def _children(directory: Path) -> list[Path]:
 
 def _sizes(paths: Sequence[Path]) -> dict[Path, int]:
     """Return the bytes that each directory takes of the disk and those before it do not; du(1) counts a file once."""
-    argv = ("du", "--block-size=1", "--summarize", "--null", "--files0-from=-")
     # Its status is 1 if another process has deleted something.
     with process.echoing(lambda _: None):
-        listed = process.run(argv, stdin=b"\0".join(map(os.fsencode, paths)), ok=None).names
-    pairs = (line.partition("\t") for line in listed.split("\0") if line)
-    return {Path(name): int(size) for size, _, name in pairs}
+        listed = process.run(f"{_DU}-".split(), stdin=b"\0".join(map(os.fsencode, paths)), ok=None).names
+    return _measured(listed)
+
+
+def _measured(listed: str) -> dict[Path, int]:
+    return {Path(name): int(size) for size, _, name in (line.partition("\t") for line in listed.split("\0") if line)}
 
 
 def limit() -> int | None:

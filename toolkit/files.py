@@ -287,8 +287,13 @@ def remove(path: Path) -> None:
 
 def remove_later(paths: Sequence[Path]) -> None:
     """Delete directories in a process that outlives this one, and that is no child of it."""
+    run_later('rm -rf -- "$@"', *map(str, paths))
+
+
+def run_later(script: str, *arguments: str) -> None:
+    """Run a shell's script, without output, as `remove_later` does."""
     nowhere = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in range(3)]
-    argv = ["sh", "-c", 'rm -rf -- "$@" &', "sh", *map(str, paths)]
+    argv = ["sh", "-c", f"{{ {script}; }} &", "sh", *arguments]
     environment = {"PATH": os.environ.get("PATH", os.defpath)}
     os.waitpid(os.posix_spawnp("sh", argv, environment, file_actions=nowhere, setpgroup=0), 0)
 

@@ -10,6 +10,7 @@ import os
 import shutil
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from msgspec.structs import replace
@@ -119,10 +120,7 @@ class Ground:
 @contextmanager
 def opened(base: NixpkgsTree, *, progress: Progress) -> Generator[Ground]:
     """Yield a ground of a tree for exclusive use; create one if needed, or wait for a free one."""
-
-    def wait() -> None:
-        progress.step("waiting for another check of this nixpkgs to end")
-
+    wait = partial(progress.step, "waiting for another check of this nixpkgs to end")
     keys = {f"{_KIND}-used-{key}": key for key in (base.key, *(f"{base.key}-{number}" for number in range(1, _MOST)))}
     with default_cache().locked(*keys, on_wait=wait) as name:
         place = _obtained(base, _KIND, keys[name])

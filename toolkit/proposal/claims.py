@@ -252,8 +252,7 @@ def of_builds(case: LiftCase) -> tuple[Claim[LiftCase], ...]:
 
     def built(system: str) -> Claim[LiftCase]:
         def check(case: LiftCase) -> Finding:
-            change = case.judging.change
-            tree = ground.changed(change.base, change.whole.files)
+            tree = ground.changed(case.judging.change.base, case.judging.change.whole.files)
             return outputs.package(case.package, tree, system, words=depth.nix_options, progress=case.progress)
 
         sentence = f"Nix builds the package for {system}"

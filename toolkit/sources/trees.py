@@ -24,7 +24,6 @@ from toolkit.git import fetching, reading
 from toolkit.inside import EntryKind
 from toolkit.model import Oid, Progress, Source, SourceRequest
 from toolkit.nix import stores
-from toolkit.parallel import beside
 from toolkit.sources import local, resolve
 
 KIND = "whole-trees"
@@ -143,13 +142,11 @@ def _of_commit(source: Source, commit: Oid, *, offline: bool, progress: Progress
 
 def _obtain(key: str, make: Callable[[Path], str]) -> NixpkgsTree:
     """Return the cache's tree of that key; `make` returns its fingerprint. One that has changed since is made again."""
-    others: dict[Path, int] | None = None
+    made: list[Path] = []
 
     def whole_entry(directory: Path) -> None:
-        nonlocal others
-        with beside(cache.sizes) as measured:
-            (directory / _FINGERPRINT).write_text(make(directory / _TREE))
-            others = measured()
+        made.append(directory)
+        (directory / _FINGERPRINT).write_text(make(directory / _TREE))
 
     def check(directory: Path) -> bool:
         try:
@@ -159,8 +156,8 @@ def _obtain(key: str, make: Callable[[Path], str]) -> NixpkgsTree:
 
     cache = default_cache()
     path = cache.obtain(KIND, key, make=whole_entry, check=check)
-    if others is not None:
-        cache.shrink(others)
+    if made:
+        cache.shrink_later()
     said = inside.find(path, _LEFT_OUT)
     warnings = (os.fsdecode(said),) if said is not None else ()
     return NixpkgsTree(root=path / _TREE, key=key, warnings=warnings)

@@ -30,8 +30,7 @@ def builds(case: DockerCase) -> Finding:
     """Build the newest release's moby before and after, and read PATH back."""
     if meaning.place_of(meaning.of(case.before.file)) is PathPlace.NO_WRAPPER:
         raise NotRunError("the file makes no dockerd-rootless wrapper")
-    changed = ground.edited(case.stand_in, case.target, case.after.content)
-    arguments = dockers(case, series=str(changed.root))
+    arguments = dockers(case, series=str(ground.edited(case.stand_in, case.target, case.after.content).root))
     names = ("plain.moby", "series.moby", "series")
     before, after, docker = build(arguments, names)
     try:

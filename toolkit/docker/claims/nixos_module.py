@@ -72,8 +72,7 @@ def tested(case: DockerCase) -> Finding:
         raise NotRunError("the nixpkgs around the file is not available")
     system = case.native
     case.progress.step(f"evaluating nixosTests.{module.TEST.stem} ({system})")
-    contents = {one.path: TreeFile(content=one.after) for one in commit.files}
-    tree = ground.changed(case.tree_of(case.after), contents)
+    tree = ground.changed(case.tree_of(case.after), {one.path: TreeFile(content=one.after) for one in commit.files})
     given = {
         "tree": str(tree.root),
         "system": system,

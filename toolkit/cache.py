@@ -97,16 +97,16 @@ class Cache(Struct, frozen=True):
         return path
 
     def rename_oldest(self, kind: str, prefix: str, key: str, *, most: int) -> None:
-        """Rename the least recently used of at least so many entries with a `prefix` that no process uses to `key`."""
-        if self._path(kind, key).is_dir():
-            return
+        """Rename the oldest of `most` or more entries with a `prefix` to `key`; `use` of `KIND-KEY` protects one."""
         found = [path for path in _children(self.root / kind) if path.name.startswith(prefix)]
-        unused = [path for path in found if path not in _held]
-        if len(found) >= most and unused:
-            with suppress(OSError), self._unused(kind) as is_unused:
-                if is_unused:
-                    min(unused, key=lambda path: path.stat().st_mtime).rename(self._path(kind, key))
-            self.use(kind)
+        if len(found) < most or self._path(kind, key) in found:
+            return
+        with suppress(OSError):
+            for path in sorted({*found} - _held, key=lambda path: path.stat().st_mtime):
+                with self._unused(f"{kind}-{path.name}") as is_unused:
+                    if is_unused:
+                        path.rename(self._path(kind, key))
+                        return
 
     def use(self, kind: str) -> None:
         """Protect the entries of a kind from `clean` until this process ends, if the cache can be written."""
@@ -175,7 +175,7 @@ class Cache(Struct, frozen=True):
             with suppress(OSError, ValueError):
                 self.shrink(_measured(os.fsdecode(measured.read_bytes() if measured.exists() else b"")))
                 listed.write_bytes(b"\0".join(os.fsencode(path) for _, path in self._places(_STORE, _DOOMED)))
-                files.run_later(f'{_DU}"$1" >"$2.$$"; mv "$2.$$" "$2"', str(listed), str(measured))
+                files.run_later(f'nice {_DU}"$1" >"$2.$$"; mv "$2.$$" "$2"', str(listed), str(measured))
 
     def shrink(self, known: Mapping[Path, int] | None = None) -> None:
         """Delete the least recently used entries until the rest is within the limit; `known` are the sizes of some.

@@ -294,8 +294,8 @@ def run_later(script: str, *arguments: str) -> None:
     """Run a shell's script, without output, as `remove_later` does."""
     nowhere = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in range(3)]
     argv = ["sh", "-c", f"{{ {script}; }} &", "sh", *arguments]
-    environment = {"PATH": os.environ.get("PATH", os.defpath)}
-    os.waitpid(os.posix_spawnp("sh", argv, environment, file_actions=nowhere, setpgroup=0), 0)
+    path = {"PATH": os.environ.get("PATH", os.defpath)}
+    os.waitpid(os.posix_spawnp("sh", argv, path, file_actions=nowhere, setpgroup=0), 0)
 
 
 def _open(top: Path) -> None:

@@ -4,11 +4,13 @@ import shutil
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 import pytest
 
-from toolkit import files, specimen
+from toolkit import cache, files, specimen
 from toolkit.cache import VARIABLE
 from toolkit.errors import ToolkitError
 from toolkit.git.reading import EXECUTABLE, LINK, TreeFile
@@ -217,6 +219,16 @@ def test_the_oldest_changed_tree_becomes_the_next_unless_a_process_has_it(base: 
     ours = [ground.edited(base, NOTES, each.encode()) for each in texts]
     assert [text(each.root) for each in ours] == texts
     assert text(base.root) == (specimen.path() / NOTES).read_text()
+
+
+def test_threads_take_no_changed_tree_from_one_another(base: NixpkgsTree, monkeypatch: pytest.MonkeyPatch) -> None:
+    for attempt in range(8):
+        # As if other processes had made them.
+        monkeypatch.setattr(cache, "_held", set[Path]())
+        texts = [f"{{ n = {attempt}{number}; }}\n" for number in range(8)]
+        with ThreadPoolExecutor(8) as pool:
+            made = [*pool.map(partial(ground.edited, base, NOTES), map(str.encode, texts))]
+        assert [text(each.root) for each in made] == texts
 
 
 def test_a_changed_tree_that_somebody_has_written_to_is_put_right(base: NixpkgsTree) -> None:

@@ -135,10 +135,10 @@ def changed(base: NixpkgsTree, contents: Mapping[PurePosixPath, TreeFile | None]
     """
     digests = [hashlib.sha256(text.encode()).hexdigest()[:32] for text in (base.key, repr(sorted(contents.items())))]
     key = "-".join(digests)
-    cache = default_cache()
-    cache.rename_oldest(_CHANGED, f"{digests[0]}-", key, most=_MOST)
-    place = _obtained(base, _CHANGED, key)
-    with cache.locked(f"{_CHANGED}-{key}"):
+    with (cache := default_cache()).locked(f"{_CHANGED}-{digests[0]}"):
+        cache.use(f"{_CHANGED}-{key}")
+        cache.rename_oldest(_CHANGED, f"{digests[0]}-", key, most=_MOST)
+        place = _obtained(base, _CHANGED, key)
         place.replace(contents)
     return NixpkgsTree(root=place.root, key=key)
 

@@ -153,7 +153,10 @@ class Extent:
         is_known = names and len(names) <= FEW_READERS and all(mapping.by_name(file.path) for file in changed)
         with ExitStack() as stack:
             if is_known:
-                self.sides.foresee(stack.enter_context(beside(partial(self.audience.foreseen, names))))
+                for system in (each for each in self.systems if each != self.native):
+                    questions = [self.record.question(system, (name,)) for name in sorted(names)]
+                    self.sides.foresee(system, partial(list, questions))
+                self.sides.foresee(self.native, stack.enter_context(beside(partial(self.audience.foreseen, names))))
             self.made.ask(asked)
 
     def _ask_references(self, made: set[AttrPath]) -> None:

@@ -89,19 +89,17 @@ class Record:
         ((_, (before, after)),) = self.answers([Question(path=path, parts=("derivation",))])
         return before == after
 
+    def question(self, system: str, path: AttrPath, parts: tuple[str, ...] = ()) -> Question:
+        """Return the question about parts of an attribute on a system, by default about all that are asked there."""
+        if parts or system != self.native:
+            return Question(path=path, parts=parts or ELSEWHERE)
+        return Question(path=path, given=self._given)
+
     def compare(
         self, asked: Mapping[str, Sequence[AttrPath]], parts: tuple[str, ...] = ()
     ) -> dict[str, list[AttrPath]]:
         """Compare the parts of attributes, all by default, on each system; return the attributes that a side has."""
-        questions = {
-            system: [
-                Question(path=path, parts=parts or ELSEWHERE)
-                if parts or system != self.native
-                else Question(path=path, given=self._given)
-                for path in paths
-            ]
-            for system, paths in asked.items()
-        }
+        questions = {system: [self.question(system, path, parts) for path in paths] for system, paths in asked.items()}
         there: dict[str, list[AttrPath]] = {}
         for system, pairs in self.sides.answers(questions).items():
             there[system] = []

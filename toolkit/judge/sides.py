@@ -6,7 +6,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from itertools import product
 from pathlib import PurePosixPath
 
 from msgspec import Struct, field, structs
@@ -43,6 +42,9 @@ _LEAST_TOLD = 5
 _OF_A_FILE = ("derivation", "meta", "passthru", "functions")
 """Parts that show whether a package needs a file."""
 
+_Task = tuple[str, Callable[[], Sequence[Question]]]
+"""A system, and the questions about it."""
+
 
 class Sides(Struct, frozen=True, kw_only=True):
     """Two trees that differ from the base in some files; None marks a deleted file."""
@@ -59,11 +61,11 @@ class Sides(Struct, frozen=True, kw_only=True):
     allowed: Allowance
     """The time limit of each attribute on a system, on both sides."""
     _kept: dict[str, dict[str, Answer]] = field(default_factory=dict[str, "dict[str, Answer]"])
-    _foreseen: list[Callable[[], Sequence[Question]]] = field(default_factory=list["Callable[[], Sequence[Question]]"])
+    _foreseen: list[_Task] = field(default_factory=list[_Task])
 
-    def foresee(self, questions: Callable[[], Sequence[Question]]) -> None:
-        """Announce likely questions: they are evaluated with the next ones if a processor is idle then."""
-        self._foreseen.append(questions)
+    def foresee(self, system: str, questions: Callable[[], Sequence[Question]]) -> None:
+        """Announce likely questions: they are evaluated after the next ones if a processor is idle then."""
+        self._foreseen.append((system, questions))
 
     def answers(
         self, asked: Mapping[str, Sequence[Question]], *, what: str = ""
@@ -127,40 +129,44 @@ class Sides(Struct, frozen=True, kw_only=True):
         asked: Mapping[str, Sequence[Question]],
         what: str,
         *,
-        foreseen: Sequence[Callable[[], Sequence[Question]]] = (),
+        foreseen: Sequence[_Task] = (),
     ) -> dict[str, list[Answer]]:
-        known = {system: self._known(contents, system) for system in asked}
-        tasks: list[tuple[str, Sequence[Question]]] = []
-        jobs = limits.jobs(each=_EACH_MIB)
+        known = {system: self._known(contents, system) for system in (*asked, *(system for system, _ in foreseen))}
+        jobs, counts = limits.jobs(each=_EACH_MIB), Counter[str]()
 
-        def add(system: str, questions: Sequence[Question]) -> None:
+        def split(system: str, questions: Sequence[Question], parts: int) -> list[Sequence[Question]]:
             new = [question for question in questions if _key(question) not in known[system]]
-            size = min(_MOST_HASHED if self.hashed else _MOST, max(_LEAST, -(-len(new) // jobs))) if new else 1
-            tasks.extend((system, new[at : at + size]) for at in range(0, len(new), size))
+            size = min(_MOST_HASHED if self.hashed else _MOST, max(_LEAST, -(-len(new) // parts)))
+            return [new[at : at + size] for at in range(0, len(new), size)]
 
-        for system, questions in asked.items():
-            add(system, questions)
+        def part(system: str, questions: Callable[[], Sequence[Question]], number: int) -> Sequence[Question]:
+            found = split(system, questions(), jobs)[number : number + 1]
+            counts[system] += sum(map(len, found))
+            return found[0] if found else ()
+
+        tasks: list[_Task] = []
+        unknown = {system: questions for system, questions in asked.items() if split(system, questions, 1)}
+        for system, questions in unknown.items():
+            # What all packages of a system are made with is evaluated in each part.
+            parts = split(system, questions, -(-jobs // len(unknown)))
+            tasks += [(system, partial(list, part)) for part in parts]
+            counts[system] = sum(map(len, parts))
         if 0 < len(tasks) < jobs:
-            for system, later in product(asked, foreseen):
-                add(system, later())
+            tasks += [
+                (system, partial(part, system, later, number)) for system, later in foreseen for number in range(jobs)
+            ]
         if tasks:
-            tell = self._telling(Counter(system for system, questions in tasks for _ in questions), what)
+            tell = self._telling(counts, what)
             with self.ground.holding(contents) as root, process.ending_together():
+                nix = partial(ask, root, nixos=self.nixos, hashed=self.hashed, times=self.times, allowed=self.allowed)
 
-                def answer(task: tuple[str, Sequence[Question]]) -> list[Answer]:
-                    heard = partial(tell, task[0])
-                    return ask(
-                        root,
-                        *task,
-                        nixos=self.nixos,
-                        hashed=self.hashed,
-                        times=self.times,
-                        allowed=self.allowed,
-                        heard=heard,
-                    )
+                def answer(task: _Task) -> dict[str, Answer]:
+                    system, questions = task[0], task[1]()
+                    answers = nix(system, questions, heard=partial(tell, system))
+                    return dict(zip(map(_key, questions), answers, strict=True))
 
-                for (system, questions), answers in zip(tasks, side_by_side(answer, tasks, jobs=jobs), strict=True):
-                    known[system].update(zip(map(_key, questions), answers, strict=True))
+                for (system, _), answers in zip(tasks, side_by_side(answer, tasks, jobs=jobs), strict=True):
+                    known[system].update(answers)
             for system in {system for system, _ in tasks}:
                 self._keep(contents, system, known[system])
         return {
@@ -169,17 +175,16 @@ class Sides(Struct, frozen=True, kw_only=True):
 
     def _telling(self, counts: Counter[str], what: str) -> Callable[[str], None]:
         """Return what is called with the system of each attribute that is compared."""
-        compared: Counter[str] = Counter()
-        total, began = counts.total(), time.monotonic()
+        compared, began = Counter[str](), time.monotonic()
 
         def tell(system: str) -> None:
             compared[system] += 1
             if compared[system] % max(1, counts[system] // _MOST_TOLD) == 0:
-                left = (time.monotonic() - began) / compared.total() * (total - compared.total())
+                left = (time.monotonic() - began) / compared.total() * (counts.total() - compared.total())
                 estimate = f", about {left:.0f} s left" if left >= _LEAST_TOLD else ""
                 self.progress.step(f"comparing {compared[system]} of {counts[system]} on {system}, {what}{estimate}")
 
-        self.progress.step(f"comparing {counted(total, 'attribute')}, {what}")
+        self.progress.step(f"comparing {counted(counts.total(), 'attribute')}, {what}")
         return tell
 
     def _known(self, contents: Mapping[PurePosixPath, TreeFile | None], system: str) -> dict[str, Answer]:

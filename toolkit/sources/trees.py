@@ -24,12 +24,15 @@ from toolkit.git import fetching, reading
 from toolkit.inside import EntryKind
 from toolkit.model import Oid, Progress, Source, SourceRequest
 from toolkit.nix import stores
+from toolkit.parallel import side_by_side
 from toolkit.sources import local, resolve
 
 KIND = "whole-trees"
 
 _FILES = ("-name", ".git", "-prune", "-o", "(", "-type", "f", "-o", "-type", "l", ")")
-_LISTING = ("find", ".", *_FILES, "-printf", r"%p\0%m %s %T@\0%l\0")
+_LISTED = (*_FILES, "-printf", r"%p\0%m %s %T@\0%l\0")
+# Two of about the same size.
+_LARGE = "./pkgs/by-name"
 _TREE = "tree"
 _FINGERPRINT = "fingerprint"
 _LEFT_OUT = "left-out"
@@ -112,10 +115,14 @@ def fingerprint(root: Path) -> str:
 
     Raise ToolkitError for an unreadable directory.
     """
+    listings: list[tuple[str, ...]] = [("find", ".", *_LISTED)]
+    if inside.is_directory(root, _LARGE):
+        listings = [("find", _LARGE, *_LISTED), ("find", ".", "-path", _LARGE, "-prune", "-o", *_LISTED)]
     try:
-        words = process.run(_LISTING, cwd=root).stdout.split(b"\0")
+        listed = side_by_side(lambda listing: process.run(listing, cwd=root).stdout, listings)
     except CommandError as error:
         raise ToolkitError(f"{root}: {error.message}") from error
+    words = b"".join(listed).split(b"\0")
     facts = sorted(zip(words[::3], words[1::3], words[2::3], strict=False))
     return hashlib.sha256(b"\0".join(chain.from_iterable(facts))).hexdigest()
 

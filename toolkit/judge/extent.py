@@ -155,7 +155,7 @@ class Extent:
             if is_known:
                 for system in (each for each in self.systems if each != self.native):
                     questions = [self.record.question(system, (name,)) for name in sorted(names)]
-                    self.sides.foresee(system, partial(list, questions))
+                    self.sides.foresee(system, partial(list[Question], questions))
                 self.sides.foresee(self.native, stack.enter_context(beside(partial(self.audience.foreseen, names))))
             self.made.ask(asked)
 

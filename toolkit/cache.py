@@ -79,8 +79,7 @@ class Cache(Struct, frozen=True):
         """Return the entry's directory; if it is missing, call `make` with an empty directory to fill.
 
         An entry that `check` rejects is set aside and made again. If several processes want the same entry, one makes
-        it and the others wait. An exception from `make` leaves nothing behind. Raise ToolkitError if the cache cannot
-        be written.
+        it and the others wait. If `make` raises, nothing stays. Raise ToolkitError if the cache cannot be written.
         """
         path = self._path(kind, key)
         if path.is_dir():

@@ -44,8 +44,7 @@ def read(content: bytes | str, kind: type[T], *, document: str) -> T:
 def prepared(kind: type[T]) -> type[T]:
     """Return a kind that several threads may read at once from then on.
 
-    msgspec publishes its information about a Struct before it is complete: a thread that reads at that moment crashes
-    the process.
+    msgspec publishes its information about a Struct before it is complete: a thread that reads it then crashes.
     """
     with _PREPARING:
         if kind not in _prepared:

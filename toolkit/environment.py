@@ -1,7 +1,6 @@
 """The environment of the programs that unlet starts: a list of variable names for each purpose.
 
-A name that ends in `*` is a prefix. No other variable reaches a program. PATH loses the entries that depend on the
-current directory.
+A name that ends in `*` is a prefix. No other variable reaches a program. PATH loses its relative entries.
 """
 
 import os

@@ -136,8 +136,7 @@ def confine(reach: Confinement) -> None:
 def confined(reach: Confinement, start: Callable[[], T]) -> T:
     """Make a call in a confined thread and return its result; the processes that it starts are confined too.
 
-    Landlock confines a thread, not a process (landlock(7)), so no code has to run between the start of a process and
-    its program.
+    Landlock confines a thread, not a process (landlock(7)), so no code has to run between fork and exec.
     """
     if not abi():
         return start()

@@ -78,8 +78,7 @@ class SourceRequest(Struct, frozen=True, kw_only=True):
 
     `nixpkgs` is the user's text: `specimen`, a directory, a git clone, `<nixpkgs>`, a flake.lock, an npins
     sources.json, or a git URL. `rev` is a commit, branch or tag in it. `file` is a lone file, without the two others.
-    `offline` forbids every network access. With `pinned`, a lock file may only name sources by content, which must be
-    on this machine.
+    `offline` forbids every network access. With `pinned`, a lock file may only name sources by content that are here.
     """
 
     nixpkgs: str | None = None

@@ -284,8 +284,7 @@ def case(contents: Mapping[str, bytes], *, name: str, source: Source, request: R
 def deepened(found: DockerCase, *, progress: Progress) -> DockerCase:
     """Return the case with its nixpkgs, and a warning about links that this lacks.
 
-    Raise UsageError if the request's depth needs a whole nixpkgs and the source is none, ToolkitError if it is
-    unavailable.
+    Raise UsageError if the requested depth needs a whole nixpkgs and the source is none, ToolkitError without it.
     """
     found = replace(found, progress=progress, _known={})
     left_out = found.whole.warnings if found.whole is not None else ()

@@ -1,5 +1,4 @@
 """git: one function for each call.
 
-unlet writes to the cache and temporary directories; only `pr` writes to a user's repository, by `committing` and
-`worktrees`.
+unlet writes to the cache and temporary directories; only `pr` writes to a user's repository.
 """

@@ -32,8 +32,7 @@ class Clone(Struct, frozen=True, kw_only=True):
 class Base(Struct, frozen=True, kw_only=True):
     """A commit on which a branch starts; `name` is its usual name, such as `origin/master`.
 
-    `branch` is the name of the branch on its `remote`, or in the clone if `remote` is None; None if the base is not a
-    branch.
+    `branch` is its name on its `remote`, or in the clone if `remote` is None; None if the base is not a branch.
     """
 
     name: str
@@ -175,8 +174,7 @@ def _fetch(clone: Clone, remote: str, *words: str, stdin: bytes | None = None) -
 def people(clone: Clone) -> Mapping[str, str]:
     """Return the `author` and the `committer` (`NAME <EMAIL>`) of future commits in the clone.
 
-    Raise ToolkitError if git does not know its user, since no name is invented, and for an address that nixpkgs' CI
-    rejects.
+    Raise ToolkitError if git does not know its user, and for an address that nixpkgs' CI rejects.
     """
     found: dict[str, str] = {}
     hint = "git config --global user.name 'YOUR NAME' and git config --global user.email YOU@EXAMPLE.ORG"

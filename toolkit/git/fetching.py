@@ -46,11 +46,9 @@ def fetch(
     """Fetch the commit `rev` of a remote, with the blobs at and below `paths` (None: all), into the directory `into`.
 
     `into` becomes a bare repository whose HEAD is the commit; it does not remember the URL. `rev` is a full commit id,
-    a branch, a tag or `HEAD`; `more` are further commits. The remote must serve objects by id, as every server with
-    protocol version 2 does.
+    a branch, a tag or `HEAD`; `more` are further commits. The remote must serve objects by id (protocol version 2).
 
-    Raise ToolkitError for an unknown rev, and if git cannot fetch from the remote; UnreachableError if it does not
-    answer.
+    Raise ToolkitError for an unknown rev, and if git cannot fetch; UnreachableError if the remote does not answer.
     """
     reading.check_rev(rev)
     settings = ("-c", f"remote.origin.url={url}", "-c", "fetch.negotiationAlgorithm=noop")

@@ -23,8 +23,7 @@ class JudgeRequest(Struct, frozen=True, kw_only=True):
     """How to judge a change; `nixos` evaluates NixOS tests as well.
 
     On the systems of `everything`, every attribute of the set is compared, for the whole change only. Without them,
-    `bounded` gives up on attributes without an answer in the time of one evaluation, and `every_reference` removes the
-    limit on references.
+    `bounded` gives up on attributes without an answer in the time of one evaluation; `every_reference` has no limit.
     """
 
     systems: tuple[str, ...] = SYSTEMS

@@ -137,8 +137,7 @@ def command(  # noqa: PLR0913 - the arguments of the expression
 ) -> Command:
     """Return the sealed command that evaluates the questions with these numbers, each with its own time limit.
 
-    Nix prints a `mark` and the number before each question and each answer. If the answers are `hashed`, a question
-    that fails ends no other.
+    Nix prints a `mark` and the number before each question and each answer. If `hashed`, no question ends another.
     """
     asked = (
         {"number": number, **structs.asdict(each), "given": dict(each.given)} for number, each in questions.items()

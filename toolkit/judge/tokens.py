@@ -193,8 +193,7 @@ def differing(before: str, after: str, *, deep: bool = False) -> tuple[frozenset
     """Return the attributes that differ between two versions of a file, and whether something else differs too.
 
     White space and comments are no difference.
-    Only the outermost attributes count, including those of a set that a let binds; with `deep`, inner ones count as
-    well.
+    Only the outermost attributes count, including those of a set that a let binds; with `deep`, inner ones too.
     """
     (one, rest), (other, more) = (_parts(text, deep=deep) for text in (before, after))
     paths = one.keys() | other.keys()

@@ -185,8 +185,7 @@ class Reachability(StrEnum):
 class ShownAttribute(Struct, frozen=True, kw_only=True):
     """An attribute of a package that exposes a let's binding.
 
-    `path` is the attribute's path in the package, `node` the binding or inherit that defines it, `use` the let's name
-    in it.
+    `path` is the attribute's path in the package, `node` its binding or inherit, `use` the let's name in it.
     """
 
     path: tuple[str, ...]

@@ -75,8 +75,7 @@ def called(shape: Shape) -> CalledFunction:
 def rewrite(shape: Shape, names: Sequence[str]) -> str:
     """Return the file's text with lifted bindings, and their dependencies, as parameters hidden from callPackage.
 
-    Raise LayoutError if the function is not called in its own file, RefusalError if it hides a parameter, or a name
-    would change its meaning.
+    Raise LayoutError if its own file does not call it, RefusalError if it hides a parameter or a name would change.
     """
     of = called(shape)
     moved = _moved(of, names)

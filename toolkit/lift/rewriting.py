@@ -72,8 +72,7 @@ class Lifted(Struct, frozen=True, kw_only=True):
 def lift(text: str, way: LiftWay = _STAY, *, name: str) -> Lifted:
     """Lift bindings of a file's lets; `name` is the file's in messages.
 
-    Raise NixSyntaxError for invalid Nix, LayoutError for a file of a different shape, RefusalError for a lift that
-    cannot be right.
+    Raise NixSyntaxError for invalid Nix, LayoutError for a file of another shape, RefusalError for a wrong lift.
     """
     return rewrite(read(Tree(text, name=name)), way)
 

@@ -20,8 +20,7 @@ _JOINED = re.compile(r"(?P<margin> *)(?P<name>[\w.'-]+ = )\[ (?P<items>[\w.'-]+(
 def filled(before: str, after: str) -> str:
     """Format a text's new lines as nixfmt and the linters require.
 
-    A long list that `++` joins to others is broken into lines, and an attribute bound to its own name becomes an
-    inherit.
+    A long list beside a `++` is broken into lines, and an attribute bound to its own name becomes an inherit.
     """
     old = set(before.split("\n"))
     lines = after.split("\n")

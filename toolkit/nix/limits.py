@@ -1,7 +1,6 @@
 """The limits of an evaluation: its memory and, for strangers' files, also its time and the readable files.
 
-Nix gets our configuration and nothing of the user's, neither a file nor a variable: one setting could permit what the
-others forbid.
+Nix gets our configuration and nothing of the user's: one setting or variable could permit what the others forbid.
 """
 
 import os

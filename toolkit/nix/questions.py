@@ -1,7 +1,6 @@
 """Many questions in one evaluation of Nix: its command and limits, and the answers if a question ends it.
 
-The expression prints a mark and `question N` before each. The files that are evaluated cannot know the mark, and so not
-blame another question.
+The expression prints a mark and `question N` before each. No evaluated file can know the mark, or blame another.
 """
 
 import re
@@ -64,8 +63,7 @@ def bisected(
 
     Such an error ends an evaluation: it becomes the answer of the item at fault, and all others are asked again. The
     last `question N` after the mark names that item; without one, or if the total time ran out, the items are halved.
-    An item that exceeded its own time is not asked again. If memory ran out, the items before, the item and those after
-    it are asked separately.
+    An item that exceeded its own time is not asked again. If memory ran out, it and what is around it are separated.
     """
     if not items:
         return []

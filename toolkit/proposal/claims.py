@@ -19,7 +19,7 @@ from toolkit.proposal import form, judged, outputs, prove
 from toolkit.proposal.choosing import LiftCase
 from toolkit.proposal.judged import Aspect, Judging
 from toolkit.proposal.leaf import Series
-from toolkit.proposal.lifted import FOLLOW, LIFTED, Asking, Derivations, Effect, LiftQuestion, ask, command, verdict
+from toolkit.proposal.lifted import FOLLOW, LIFTED, Asking, Derivations, Effect, LiftQuestion, ask_one, command, verdict
 from toolkit.proposal.prove import ANY, OURS, Claim, Finding, Stage, Subject
 from toolkit.sources.changes import ChangeStep
 from toolkit.text import few
@@ -165,7 +165,7 @@ def _with_another(case: LiftCase, given: str, *paths: tuple[str, ...]) -> Findin
     package, system = case.asking.own.package, case.asking.systems[0]
     methods = {".".join(path[-1:] if path == ("src",) else path[1:]): path for path in paths}
     question = LiftQuestion(package=package, methods=methods, follows=dict.fromkeys(methods, (given,)))
-    found = [ask(before, tree, system, [question])[0].methods for tree in (before, after)]
+    found = [ask_one((before, tree), system, question).methods for tree in (before, after)]
     was, now = ({name: each.follows[given] for name, each in said.items() if each.follows} for said in found)
     again = command(after, after, system, [question]).line
     failures = [f"an override of {given} does not change {name}" for name, changes in now.items() if not changes]
@@ -204,8 +204,8 @@ def overlaid(case: LiftCase) -> Finding:
     evaluated = [system for system, said in reached.items() if said is not None]
     lifted = [system for system in evaluated if reached[system] == LIFTED]
     system = (*lifted, *evaluated, *case.asking.systems)[0]
-    asked = [replace(case.asking.own, downloads=())]
-    (answer,) = ask(tree, tree, system, asked, case.overlay)
+    asked = replace(case.asking.own, downloads=())
+    answer = ask_one((tree, tree), system, asked, case.overlay)
     if answer.limited:
         return Finding(covers="nothing", not_run=f"because {answer.error}")
     if (said := verdict(answer)) is None:
@@ -214,7 +214,7 @@ def overlaid(case: LiftCase) -> Finding:
     changed = case.asking.answers().get(system) if case.opened.recipe is not None else None
     same = changed is not None and changed.after == answer.after is not None
     failures = () if said == LIFTED or same else (said.why,)
-    again = command(tree, tree, system, asked, case.overlay).line
+    again = command(tree, tree, system, [asked], case.overlay).line
     return Finding(covers=f"{case.package} on {system}", failures=failures, commands=(again,))
 
 

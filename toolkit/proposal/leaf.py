@@ -27,8 +27,7 @@ from toolkit.report.pull_request import Texts
 class Added(Struct, frozen=True, kw_only=True, eq=False):
     """A commit outside of the series: its mail, and its result in the source's nixpkgs.
 
-    `commit` is None if that nixpkgs is not on this machine, or the mail does not apply to it; then `failure` is git's
-    reason.
+    `commit` is None if that nixpkgs is not here, or the mail does not apply to it; then `failure` is git's reason.
     """
 
     patch: Patch

@@ -4,6 +4,7 @@ One evaluation examines many packages. An uncatchable error ends it: the package
 and the others are asked again.
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,8 +14,10 @@ from pathlib import Path
 from msgspec import Struct, field
 from msgspec.structs import asdict, replace
 
-from toolkit import documents, process
+from toolkit import documents, files, inside, process
+from toolkit.cache import default_cache
 from toolkit.errors import CommandError, ToolkitError
+from toolkit.inside import EntryKind
 from toolkit.nix import limits, program, stores
 from toolkit.nix.derivations import DerivationStore
 from toolkit.nix.limits import Allowance
@@ -24,6 +27,8 @@ from toolkit.process import Command
 from toolkit.shipped import EXPRESSIONS
 
 EXPRESSION = EXPRESSIONS / "lifted.nix"
+_FILES = (EXPRESSION, *(EXPRESSIONS / name for name in ("permitting.nix", "rehashed.nix")))
+_KIND, _DOCUMENT = "lifts", "answer.json"
 
 # What a dozen packages of two whole trees may take, on a slow machine; one has what any evaluation has.
 _SECONDS = 180.0
@@ -113,8 +118,7 @@ class ChangedMethod(Struct, frozen=True, kw_only=True):
 class Bump(Struct, frozen=True, kw_only=True):
     """A package with another version and other hashes, None if it does not evaluate.
 
-    `downloads` are those by the old hashes, by name, None for what is none; `left` are the names of those that it is
-    still built with.
+    `downloads` are those by the old hashes, by name, None for what is none; `left` names those still built in.
     """
 
     gives: str | None
@@ -264,6 +268,32 @@ def ask(  # noqa: PLR0913 - the arguments of the expression
     ]
 
 
+def ask_one(
+    trees: tuple[Path, Path],
+    system: str,
+    question: LiftQuestion,
+    overlay: Path | None = None,
+    *,
+    allowed: Allowance | None = None,
+) -> Derivations:
+    """Ask about one package as `ask` does, but not again if the cache has the answer.
+
+    The trees are those of the cache or a store, whose names change with their contents.
+    """
+    contents = [files.read(path) for path in _FILES]
+    if overlay is not None:
+        paths = sorted(each.path for each in inside.entries(overlay) if each.kind is EntryKind.FILE)
+        contents += [path.encode() + inside.read(overlay, path) for path in paths]
+    facts = (trees, system, question, program.version(), contents)
+    key = hashlib.sha256(repr(facts).encode()).hexdigest()
+    if (known := default_cache().read(_KIND, key, _DOCUMENT)) is not None:
+        return documents.read(known, Derivations, document=_DOCUMENT)
+    (answer,) = ask(*trees, system, [question], overlay, allowed=allowed)
+    if answer.error is None and not answer.limited:
+        default_cache().keep(_KIND, key, _DOCUMENT, documents.write(answer))
+    return answer
+
+
 def thing(system: str, question: LiftQuestion) -> tuple[str, tuple[str, ...]]:
     """Return the key of a question's package in an Allowance; the judge uses the same."""
     return system, tuple(question.package.split("."))
@@ -381,27 +411,27 @@ class Asking(Struct, frozen=True, kw_only=True, eq=False):
         if self.late:
             return self.late[0]
         allowed = limits.allowance()
-        (answer,) = ask(*self.trees, system, [self.own], allowed=allowed)
+        answer = ask_one(self.trees, system, self.own, allowed=allowed)
         if answer.limited and allowed.left(thing(system, self.own)) <= 0:
             elsewhere = f"it reached the limit on {system}: {answer.error}"
             self.late.append(replace(answer, error=elsewhere))
         self.known[system] = answer
         return answer
 
-    def answers(self) -> Mapping[str, Derivations]:
-        """Return Nix's answers by system."""
+    def answers(self, systems: Sequence[str] | None = None) -> Mapping[str, Derivations]:
+        """Return Nix's answers by system, by default on all of them."""
+        chosen = self.systems if systems is None else systems
         with process.ending_together():
-            return dict(zip(self.systems, side_by_side(self.answer, self.systems, jobs=TOGETHER), strict=True))
+            return dict(zip(chosen, side_by_side(self.answer, chosen, jobs=TOGETHER), strict=True))
 
     def judged(self) -> LiftVerdict | None:
-        """Judge the lift by the first system that decides it; None if the package evaluates on none."""
-        asked: list[Derivations] = []
-        for system in self.systems:
-            asked.append(self.answer(system))
-            said = judge(asked)
+        """Judge the lift by the first systems that decide it; None if the package evaluates on none."""
+        said: LiftVerdict | None = None
+        for end in range(TOGETHER, len(self.systems) + TOGETHER, TOGETHER):
+            said = judge([*self.answers(self.systems[:end]).values()])
             if said is not None and said.why != UNREACHED:
                 break
-        return judge(asked)
+        return said
 
     def idle(self) -> tuple[str, ...]:
         """Return the methods whose replacement only changes other attributes of the package, as far as was examined."""

@@ -36,8 +36,7 @@ _GENERATED = re.compile(
 class Rewrite(Struct, frozen=True, kw_only=True):
     """A function from the text of the file `name` to its new text, and its additional claims.
 
-    It raises RefusalError, with the place, if the result would be a guess. Reviewers accept at most `most` packages at
-    once.
+    It raises RefusalError, with the place, if it would have to guess. Reviewers accept `most` packages at once.
     """
 
     make: Callable[..., str]

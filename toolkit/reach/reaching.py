@@ -41,8 +41,7 @@ class ReachRequest(Struct, frozen=True, kw_only=True):
 def reach(request: ReachRequest, *, progress: Progress) -> Reach:
     """Return the effects of the overrides in overlays.
 
-    Raise ToolkitError for an unreadable path, for a requested attribute that no overlay has, and as `trees.as_they_are`
-    does.
+    Raise ToolkitError for an unreadable path, an attribute that no overlay has, and as `trees.as_they_are` does.
     """
     with files.temporary() as directory:
         given = directory / "overlay.nix"

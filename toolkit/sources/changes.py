@@ -80,8 +80,7 @@ class ChangeStep(Struct, frozen=True, kw_only=True):
 class Change(Struct, frozen=True, kw_only=True):
     """A change of a whole nixpkgs, in steps.
 
-    `source` names the base for `sources.resolve`, `base` is its whole tree. `warnings` are lines about differences from
-    what the user may expect.
+    `source` names the base for `sources.resolve`, `base` is its whole tree. `warnings` are lines about surprises.
     """
 
     subject: str

@@ -2,8 +2,7 @@
 
 Both are in the cache, so no evaluation reads the user's files while they may change. A changed tree consists of real
 directories with hard links to the original files: it costs no space, and every relative path in it leads to the tree
-itself. With links to directories it would not: Nix follows a link before it looks for a file relative to the one that
-it reads.
+itself. With links to directories it would not: Nix follows a link before a path relative to what it reads.
 """
 
 import hashlib

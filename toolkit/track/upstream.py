@@ -81,8 +81,7 @@ class TrackedPackage(Protocol):
 class Refs(ABC):
     """The refs of a clone or a server; `missing` are usual refs that it lacks, `repository` is the clone's.
 
-    A failure to read a ref is its reason; other failures are among `warnings`. `at` is a ref's commit, or its name on a
-    server.
+    A failure to read a ref is its reason; others are `warnings`. `at` is a ref's commit, or its name on a server.
     """
 
     missing: tuple[str, ...] = ()

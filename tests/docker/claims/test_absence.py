@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.docker.conftest import drafted
+from toolkit.cache import VARIABLE
 from toolkit.model import Status
 
 KILLED = 'case " $* " in *" --eval "*) kill -KILL $$ ;; esac; exec "$real" "$@"'
@@ -13,10 +14,12 @@ KILLED = 'case " $* " in *" --eval "*) kill -KILL $$ ;; esac; exec "$real" "$@"'
 
 @pytest.mark.parametrize("name", ["no-rebuild", "exact-change", "overridable", "overlay"])
 def test_where_nix_is_killed_nothing_is_said_of_the_change(
-    install: Callable[[str, str], None], tmp_path: Path, name: str
+    install: Callable[[str, str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
+    # What another test has asked is known.
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "cache"))
     install("nix-instantiate", KILLED)
-    proof = drafted().prove(name, overlay=tmp_path)
+    proof = drafted().prove(name, overlay=tmp_path / "overlay")
     assert proof.status is Status.NOT_RUN
     assert "killed by signal 9: probably out of memory" in str(proof.reason)
 

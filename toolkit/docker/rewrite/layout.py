@@ -182,8 +182,7 @@ def file_of(text: str, *, name: str, known: bool = False) -> DockerFile:
 def docker_file(content: bytes, *, name: str) -> DockerFile:
     """Parse and recognise the file; `name` is its name in messages.
 
-    Raise NixSyntaxError with the place, LayoutError for a different kind of file, ToolkitError for bytes that are not
-    text.
+    Raise NixSyntaxError with the place, LayoutError for a different kind of file, ToolkitError for other bytes.
     """
     files.check_content(name, content)
     return file_of(content.decode(), name=name)

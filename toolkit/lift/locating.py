@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path, PurePosixPath
 from posixpath import normpath
 
@@ -70,13 +70,14 @@ class CalledNames(Struct, frozen=True, kw_only=True):
         same: dict[str, str] = {}
         for name, prefix in _SETS.items():
             text = _text(root, _TOP / name)
-            for attribute, path in _CALL.findall(text):
-                called.setdefault(PurePosixPath(normpath(_TOP / path)), prefix + attribute)
+            for path, attribute in _calls(_CALL, str(_TOP), text):
+                called.setdefault(path, prefix + attribute)
             if not prefix:
                 same |= dict(_SAME.findall(text))
         for directory, prefix in _DIRECTORIES.items():
-            for attribute, path in _OUTERMOST_CALL.findall(_text(root, PurePosixPath(directory, "default.nix"))):
-                called.setdefault(PurePosixPath(normpath(f"{directory}/{path}")), f"{prefix}.{attribute}")
+            text = _text(root, PurePosixPath(directory, "default.nix"))
+            for path, attribute in _calls(_OUTERMOST_CALL, directory, text):
+                called.setdefault(path, f"{prefix}.{attribute}")
         return cls(called=called, same=same)
 
     def package(self, file: PurePosixPath) -> str:
@@ -151,6 +152,12 @@ def _text(root: Path, path: PurePosixPath) -> str:
     return ""
 
 
+@lru_cache(maxsize=256)
+def _calls(pattern: re.Pattern[str], directory: str, text: str) -> Sequence[tuple[PurePosixPath, str]]:
+    """Return what a text in a directory calls; the same package sets are read several times."""
+    return [(PurePosixPath(normpath(f"{directory}/{path}")), name) for name, path in pattern.findall(text)]
+
+
 def _around(root: Path, file: PurePosixPath) -> Iterator[PurePosixPath]:
     """Yield the Nix files in the directories around a file, and the package sets."""
     directories = [parent for parent in file.parents if PACKAGES in parent.parents]
@@ -164,6 +171,9 @@ def _bound_to(root: Path, referrer: PurePosixPath, file: PurePosixPath) -> Itera
     """Yield the attributes whose values contain the path of `file`, by text."""
     text = _text(root, referrer)
     wanted = {file, file.parent} if file.name == "default.nix" else {file}
+    # `./.` is the directory itself.
+    if not any(path.name in text for path in wanted) and (len(wanted) == 1 or "/." not in text):
+        return
     for match in _PATH.finditer(text):
         if PurePosixPath(normpath(referrer.parent / match[0])) not in wanted:
             continue

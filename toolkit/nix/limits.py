@@ -254,15 +254,14 @@ def _without_git(root: Path) -> tuple[Path, ...]:
     if any(root.is_relative_to(place) for place in (_STORE, default_cache().root)):
         return (root,)
     above: set[Path] = set()
-    waiting = [root]
+    waiting = [str(root)]
     while waiting:
-        directory = waiting.pop()
-        with suppress(OSError), os.scandir(directory) as entries:
+        with suppress(OSError), os.scandir(waiting.pop()) as entries:
             for entry in entries:
                 if entry.name == _GIT:
-                    above |= {place for place in (directory, *directory.parents) if place.is_relative_to(root)}
+                    above |= {place for place in Path(entry.path).parents if place.is_relative_to(root)}
                 elif entry.is_dir(follow_symlinks=False):
-                    waiting.append(Path(entry.path))
+                    waiting.append(entry.path)
     if not above:
         return (root,)
     there = [place for directory in above for place in directory.iterdir() if place not in above and place.name != _GIT]

@@ -4,9 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tests.proposal.nixpkgs import Nixpkgs
 from toolkit import process, specimen
+from toolkit.cache import VARIABLE
 from toolkit.nix import limits
 from toolkit.nix.questions import MARK
 from toolkit.proposal.lifted import (
@@ -22,6 +24,7 @@ from toolkit.proposal.lifted import (
     LiftVerdict,
     Method,
     ask,
+    ask_one,
     command,
     judge,
     verdict,
@@ -183,3 +186,44 @@ def test_one_that_takes_nix_too_long_is_asked_nothing_more_and_keeps_no_other_fr
     assert (notes.limited, notes.error) == (True, "still running after 3 s")
     # All, and all but the one.
     assert sum("lifted.nix" in line for line in lines) == 2
+
+
+def test_what_is_known_is_not_asked_again_but_anything_else_is(
+    nixpkgs: Nixpkgs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "cache"))
+    trees, question = (nixpkgs.root, nixpkgs.root), LiftQuestion(package="notes-server", methods={"version": ("src",)})
+    overlay = tmp_path / "overlay"
+    overlay.mkdir()
+    text = 'final: prev: { notes-server = prev.notes-server.overrideAttrs { version = "NUMBER"; }; }\n'
+
+    def asked(question: LiftQuestion, number: int | None = None, system: str = SYSTEM) -> tuple[Derivations, bool]:
+        (overlay / "default.nix").write_text(text.replace("NUMBER", str(number)))
+        lines: list[str] = []
+        with process.echoing(lines.append):
+            answer = ask_one(trees, system, question, overlay if number is not None else None)
+        return answer, any("lifted.nix" in line for line in lines)
+
+    known, is_new = asked(question)
+    assert is_new
+    assert known.methods["version"].after.effect is Effect.PARTLY
+    assert asked(question) == (known, False)
+    assert asked(replace(question, methods={}))[1]
+    assert asked(question, system="aarch64-linux")[1]
+    # Of an overlay, the content counts.
+    first, second = asked(question, 1)[0], asked(question, 2)[0]
+    assert (first.before, second.before) == (known.before, known.before)
+    assert len({known.after, first.after, second.after}) == 3
+    assert asked(question, 1) == (first, False)
+
+
+def test_what_ends_nix_is_asked_again(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "cache"))
+    spoiled = Nixpkgs(root=tree).copy("after")
+    spoiled.edit('version = "4.2.0"', "version = let x = x; in x")
+    for _ in range(2):
+        lines: list[str] = []
+        with process.echoing(lines.append):
+            found = ask_one((tree, spoiled.root), SYSTEM, LiftQuestion(package="notes-server"))
+        assert found.error is not None
+        assert any("lifted.nix" in line for line in lines)

@@ -108,8 +108,7 @@ def _run(function: Callable[[bytes], object], contents: Sequence[bytes], end: fl
 def ends(call: Callable[[], object], *, seconds: float) -> bool:
     """Return whether a call, made in a copy of this process, ends within some CPU seconds.
 
-    Use it for library code that starts and writes nothing; its result and exceptions are ignored. An interrupt ends the
-    copy and raises KeyboardInterrupt here.
+    Use it for library code that starts and writes nothing; its result and exceptions are ignored. An interrupt ends it.
     """
     child = os.fork()
     if child == 0:

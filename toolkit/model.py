@@ -144,8 +144,7 @@ class Proof(Struct, frozen=True, kw_only=True):
 
     `covers` lists in a few words the examined things (counts, systems), `evidence` the facts line by line, `gaps` the
     facts about unexamined things, `reason` why it failed or was not run, `commands` the shell lines that repeat it,
-    `seconds` its wall-clock time. `asked`: the user named the proof or its tier, or it ended at a limit; then it must
-    not stay unrun.
+    `seconds` its wall-clock time. `asked`: the user named the proof or its tier, or it ended at a limit: it must run.
     """
 
     name: str
@@ -235,8 +234,7 @@ class Proposal(Struct, frozen=True, kw_only=True):
     """The user's request, and the resulting commits.
 
     `package` is the attribute path in nixpkgs, `target` the path of its file, `bindings` are the names that leave the
-    let. `recipe` defines the steps. For someone else's patch, `steps` are the recognised ones, perhaps without a known
-    design.
+    let. `recipe` defines the steps. For someone else's patch, `steps` are the recognised ones.
     """
 
     source: Source

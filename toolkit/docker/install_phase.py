@@ -62,8 +62,7 @@ def is_moby(path: str) -> bool:
 def is_rootlesskit(path: str) -> bool:
     """Return whether a store path, or a path below it, is of rootlesskit, whatever its version.
 
-    A version does not begin with a letter (Nix manual, builtins.parseDrvName). For cross compilation, the platform
-    stands between name and version.
+    A version does not begin with a letter (Nix manual, builtins.parseDrvName). When crossing, the platform precedes it.
     """
     name = path.removeprefix("/nix/store/").partition("/")[0].partition("-")[2]
     return re.fullmatch(rf"{PREFIX_ENTRY}(-\w+-\w+-linux-\w+)?(-[^a-zA-Z].*)?", name) is not None

@@ -26,8 +26,7 @@ RELEASE_NOTES = PurePosixPath("nixos/doc/manual/release-notes")
 def prepare(source: Source) -> TreeCommit:
     """Return the commit for the source's own nixpkgs.
 
-    Raise UsageError for a lone file, ToolkitError if nixpkgs lacks one of the files, RefusalError or NixSyntaxError if
-    one is not understood.
+    Raise UsageError for a lone file, ToolkitError if one is missing, RefusalError or NixSyntaxError for a strange one.
     """
     if source.root is None:
         raise UsageError(

@@ -191,8 +191,7 @@ def explain(
 ) -> Log:
     """Recognise symptoms in logs, each a name and a text.
 
-    `machine` and `conditions` are those of this host, None if the logs come from another. Without a `port`, the
-    remedies use the port in the log's line.
+    `machine` and `conditions` are this host's, None if the logs are another's. Without a `port`, it is the log's.
     """
     roles = {condition.name: condition.role for condition in conditions}
     places = [

@@ -34,8 +34,7 @@ def called(name: str) -> Generator[None]:
 def apply(content: bytes, target: PurePosixPath, patch: bytes, *, reverse: bool = False) -> bytes:
     """Return a file after a patch (a diff, or one or more mails); other files are ignored.
 
-    `reverse` undoes the patch instead. Raise ToolkitError with git's reason if it does not apply, is not a patch, or
-    does not touch the file or deletes it.
+    `reverse` undoes the patch instead. Raise ToolkitError with git's reason if it does not apply, or deletes the file.
     """
     options = (*(("--reverse",) if reverse else ()), f"--include={target}")
     after = outcome(patch, {target: reading.TreeFile(content=content)}, *options)

@@ -1,7 +1,6 @@
 """A branch in a user's clone, with its own worktree; both are created completely or not at all.
 
-The user's checkout, index, stash and branches stay the same. Hooks do not run; files are as committed
-(program.contributing).
+The user's checkout, index, stash and branches stay the same. Hooks do not run; files are as committed.
 """
 
 import os

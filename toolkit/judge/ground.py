@@ -53,8 +53,7 @@ class Ground:
     def replace(self, contents: Mapping[PurePosixPath, TreeFile | None]) -> None:
         """Replace files, or delete those that are None; restore those of an earlier call. It may be so already.
 
-        Raise ToolkitError for a link that leads out of the tree, for a file below a link, and for one in place of a
-        non-empty directory.
+        Raise ToolkitError for a link that leads out of the tree, a file below a link, one in place of a full directory.
         """
         paths = [str(path) for path in contents]
         if self._paths() != paths or any(self._find(path) != file for path, file in contents.items()):

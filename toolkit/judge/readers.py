@@ -45,8 +45,7 @@ def find(
     """Return the readers of the attributes `own`; `files` are the changed ones, which are known already.
 
     An attribute that only names one counts if that one differs, has a new name in it, or is one of the `functions`,
-    which show nothing without a call. References to different attributes come first. The list is cut if it is long,
-    unless every reference is wanted.
+    which show nothing without a call. References to different attributes come first. A long list is cut by default.
     """
     names = sorted({path[-1] for path in own if len(path[-1]) > 1} - OF_ALL)
     serious, places = _differing(record.differences) | {*functions}, record.maps[1]

@@ -49,8 +49,7 @@ def _is_hidden(planned: LiftPlan, name: str, site: Node) -> bool:
 def renamed(planned: LiftPlan, name: str, sites: Iterable[Node]) -> Iterator[Edit]:
     """Yield edits that rename the final attributes of moved definitions that use this same name.
 
-    If a function does not use them, it becomes the set that it returns. Only parts that take something from the package
-    change: their lines move anyway.
+    A function that does not use them becomes its result. Only what takes something from the package changes.
     """
     references = planned.shape.references
     functions = {

@@ -81,8 +81,7 @@ def used(planned: LiftPlan) -> Mapping[str, tuple[str, ...]]:
 def hashed(planned: LiftPlan) -> Mapping[str, tuple[str, ...]]:
     """Return the attributes with a hash that may have to change if the source is overridden.
 
-    Each comes with the package's attributes that use it. Patches are excluded, and a separate source that takes nothing
-    from the package.
+    Each comes with the package's attributes that use it. Patches are excluded, and an independent source.
     """
     found: dict[str, dict[str, None]] = defaultdict(dict)
     for part, made in _hashed(planned, [name for name in planned.moved if name not in planned.own]):

@@ -1,8 +1,7 @@
 """Replace spans of a text, and reindent code without changing a string; every other byte stays.
 
 Nix strips the common indentation of the lines in `''…''` (Nix manual, "String literals"), so these lines may move
-together. Lines of `"…"` may not move, nor those of an indented string with a tab or a carriage return in it, or with
-text on its first line.
+together. Lines of `"…"` may not move, nor those of an indented string with a tab, a carriage return or a first line.
 """
 
 from __future__ import annotations

@@ -223,8 +223,7 @@ def uncommitted(worktree: Worktree) -> str | None:
 def remove(repo: Path, branch: str | None, *, force: bool) -> Removed:
     """Remove a branch that `pr` made, by default the only one.
 
-    Raise ToolkitError if that would lose the contributor's work, unless `force` permits it, and for a branch that is
-    checked out elsewhere or locked.
+    Raise ToolkitError if that would lose work, unless `force` permits it, and for a branch in use elsewhere.
     """
     clone = open_clone(repo)
     with alone(clone.common):

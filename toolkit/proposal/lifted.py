@@ -1,7 +1,6 @@
 """Ask whole trees about packages: their derivations before and after, and the effects of overrides.
 
-One evaluation examines many packages. An uncatchable error ends it: the package at fault gets the error as its answer,
-and the others are asked again.
+One evaluation examines many packages. An uncatchable error is the answer of one; the others are asked again.
 """
 
 import hashlib

@@ -51,8 +51,7 @@ OURS = frozenset([Subject.SERIES, Subject.RECIPE, Subject.REBUILD])
 class Claim(Struct, Generic[C_contra], frozen=True):
     """A proof's name, the sentence that it proves, the function that proves it, and its lowest tier.
 
-    `applies_to` are its subjects. `alone`: it runs after others. `wide`: it is proven on several systems, and its
-    sentence names those that the user named.
+    `applies_to` are its subjects. `alone`: it runs after others. `wide`: its sentence names the requested systems.
     """
 
     name: str
@@ -80,8 +79,7 @@ def run(
     Evaluations of the tier tree are sealed, see `toolkit.nix.limits`.
 
     Claims count as requested if they are named, belong to the tier build, or ended at a limit. They run in parallel,
-    except those that are `alone` or build, which follow. Raise UsageError for an unknown name. An interrupt ends all
-    running programs.
+    except those that are `alone` or build, which follow. Raise UsageError for an unknown name.
     """
     known = [claim.name for claim in claims]
     if unknown := [name for name in names if name not in known]:

@@ -22,8 +22,7 @@ _MOST = 8 << 20
 class Target(Struct, frozen=True, kw_only=True):
     """A package: its attribute path, its file's path in the tree, and the systems to evaluate for.
 
-    `made` are all packages of the file, each under one name, if there are several. `broken`: its meta marks it so on
-    all main systems.
+    `made` are all packages of the file, each under one name, if there are several. `broken`: on all main systems.
     """
 
     package: str

@@ -1,7 +1,6 @@
 """The report of a proposal: report.json, which can be read back, and report.md.
 
-A field may be added without a new SCHEMA; a removed field, or one with a new meaning, needs a new number. An overlay's
-report is only JSON.
+A field may come without a new SCHEMA; one that goes, or has a new meaning, needs a new number. An overlay's is JSON.
 """
 
 import re

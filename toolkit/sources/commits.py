@@ -70,8 +70,7 @@ def _require_network(url: str, name: str, wanted: Wanted) -> None:
 def at_commit(url: str, commit: Oid, wanted: Wanted, *, origin: str) -> Source:
     """Return the source at a commit of the remote `url`; `origin` describes it for people.
 
-    Raise ToolkitError if it is not cached and the network is forbidden, if the fetch fails, or if the commit lacks the
-    target.
+    Raise ToolkitError if it is not cached and the network is forbidden, if the fetch fails, or if it lacks the target.
     """
 
     def locate(directory: Path) -> Located:

@@ -1,7 +1,6 @@
 """A record on this machine of the source that a report was made from.
 
-A report may be anyone's: the places in it are shown, and never read. A place counts only if a run on this machine wrote
-exactly this report.
+A report may be anyone's: the places in it are shown, and never read. A place counts if a run here wrote the report.
 """
 
 import hashlib

@@ -172,7 +172,8 @@ def test_answer_of_find_has_its_schema(tmp_path: Path) -> None:
 
 def test_report_of_overlay_has_its_schema(tmp_path: Path) -> None:
     for name in ("docker", "notes-server"):
-        printed = run(["overlay", name, "--nixpkgs", "specimen", "--out", name, "--json"], tmp_path).stdout
+        options = ["--nixpkgs", "specimen", "--system", SYSTEM, "--out", name, "--json"]
+        printed = run(["overlay", name, *options], tmp_path).stdout
         assert_valid("overlay", 1, printed, (tmp_path / name / "report.json").read_text())
 
 

@@ -8,6 +8,7 @@ import pytest
 from tests.designs import COMPONENTS, DESIGNS, METHODS, demoted
 from tests.diffs import diff
 from tests.progress import Steps
+from tests.proposal.nixpkgs import ALONE
 from tests.trees import trees
 from toolkit import specimen
 from toolkit.docker import TARGET, PathPlace
@@ -32,7 +33,7 @@ def judged(tree: Path, after: str, directory: Path, *names: str) -> dict[str, Pr
     patch = directory / "theirs.patch"
     patch.write_text(diff(str(TARGET), (tree / TARGET).read_text(), after))
     change = ChangeRequest(patch=patch, source=SourceRequest(nixpkgs=str(tree)))
-    report = check(CheckRequest(target="docker", change=change, proofs=names), progress=Steps())
+    report = check(CheckRequest(target="docker", change=change, proofs=names, depth=ALONE), progress=Steps())
     return {proof.name: proof for proof in report.proofs}
 
 

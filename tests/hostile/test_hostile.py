@@ -25,7 +25,7 @@ from tests.hostile.attacks import Attack, Stage, attacks
 __all__ = ["forks"]
 
 # Read here: within a test the environment is sealed.
-SIZE = int(os.environ.get("UNLET_HOSTILE", "14"))
+SIZE = int(os.environ.get("UNLET_HOSTILE", "10"))
 SEED = int(os.environ.get("UNLET_SEED", "1"))
 
 BOUND_SECONDS = 60.0

@@ -139,8 +139,7 @@ class Record:
     def weigh_unnamed(self, readers: Collection[str]) -> None:
         """Turn a difference of unnamed fixed outputs into a change, unless something else explains it.
 
-        The explanation may be a named fixed output, one of their inputs, or the program that fetches. `readers`, which
-        only read the change, explain nothing.
+        It may be a named fixed output, an input of one, or the program that fetches. `readers` explain nothing.
         """
         fetches = [each for each in self.differences if each.kind is Kind.FIXED_OUTPUT]
         named = {each.attribute for each in fetches if not each.what.startswith(fixed_outputs.UNNAMED)}

@@ -132,7 +132,7 @@ class Sides(Struct, frozen=True, kw_only=True):
         foreseen: Sequence[_Task] = (),
     ) -> dict[str, list[Answer]]:
         known = {system: self._known(contents, system) for system in (*asked, *(system for system, _ in foreseen))}
-        jobs, counts = limits.jobs(each=_EACH_MIB), Counter[str]()
+        jobs, counts, limited = limits.jobs(each=_EACH_MIB), Counter[str](), set[str]()
 
         def split(system: str, questions: Sequence[Question], parts: int) -> list[Sequence[Question]]:
             new = [question for question in questions if _key(question) not in known[system]]
@@ -140,7 +140,8 @@ class Sides(Struct, frozen=True, kw_only=True):
             return [new[at : at + size] for at in range(0, len(new), size)]
 
         def part(system: str, questions: Callable[[], Sequence[Question]], number: int) -> Sequence[Question]:
-            found = split(system, questions(), jobs)[number : number + 1]
+            # What met a limit may meet it natively, and is then not asked elsewhere.
+            found = split(system, questions(), jobs)[number : number + 1] if not limited else []
             counts[system] += sum(map(len, found))
             return found[0] if found else ()
 
@@ -163,6 +164,7 @@ class Sides(Struct, frozen=True, kw_only=True):
                 def answer(task: _Task) -> dict[str, Answer]:
                     system, questions = task[0], task[1]()
                     answers = nix(system, questions, heard=partial(tell, system))
+                    limited.update(system for each in answers if each.limited)
                     return dict(zip(map(_key, questions), answers, strict=True))
 
                 for (system, _), answers in zip(tasks, side_by_side(answer, tasks, jobs=jobs), strict=True):

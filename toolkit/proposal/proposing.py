@@ -117,8 +117,7 @@ def overlay(
     """Write the overlay to `request.out`, completely or not at all, and return its report.
 
     A new overlay is written before its proofs, with UNPROVEN in its report; `announce` receives that fact. Raise
-    ToolkitError as `propose` does, RefusalError if the package needs more than its own directory. A failed proof is no
-    error: the report has it.
+    ToolkitError as `propose` does, RefusalError if the package needs more than its own directory.
     """
     files.ensure_free(request.out, force=request.force)
     leaf = leaf_of(request.target, request.recipe)

@@ -155,13 +155,17 @@ def test_header_that_trickles_ends_with_the_time_out(tmp_path: Path, beginning: 
                     connection.sendall(b"0")
                     time.sleep(0.05)
 
-        threading.Thread(target=serve, daemon=True).start()
+        serving = threading.Thread(target=serve, daemon=True)
+        serving.start()
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
         client = Client(api_url=url, raw_url=url, token=None, cache=Cache(tmp_path), timeout=0.5)
         began = time.monotonic()
         with pytest.raises(UnreachableError, match=r"no whole answer within 0\.[45]\d* s"):
             client.raw("file", most=100)
         assert time.monotonic() - began < 10
+        # Else it might accept what another test's server, which gets the same number, is sent.
+        server.shutdown(socket.SHUT_RDWR)
+        serving.join()
 
 
 def test_server_that_is_not_there_is_asked_once(tmp_path: Path) -> None:

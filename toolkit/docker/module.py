@@ -26,7 +26,7 @@ RELEASE_NOTES = PurePosixPath("nixos/doc/manual/release-notes")
 def prepare(source: Source) -> TreeCommit:
     """Return the commit for the source's own nixpkgs.
 
-    Raise UsageError for a lone file, ToolkitError if one is missing, RefusalError or NixSyntaxError for a strange one.
+    Raise UsageError for a lone file, ToolkitError for a missing one, RefusalError or NixSyntaxError for another shape.
     """
     if source.root is None:
         raise UsageError(

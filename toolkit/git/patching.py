@@ -34,7 +34,7 @@ def called(name: str) -> Generator[None]:
 def apply(content: bytes, target: PurePosixPath, patch: bytes, *, reverse: bool = False) -> bytes:
     """Return a file after a patch (a diff, or one or more mails); other files are ignored.
 
-    `reverse` undoes the patch instead. Raise ToolkitError with git's reason if it does not apply, or deletes the file.
+    `reverse` undoes it. Raise ToolkitError with git's reason if it is no patch of the file, deletes it or does not fit.
     """
     options = (*(("--reverse",) if reverse else ()), f"--include={target}")
     after = outcome(patch, {target: reading.TreeFile(content=content)}, *options)

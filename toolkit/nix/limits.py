@@ -308,7 +308,7 @@ def jobs(*, each: int) -> int:
 def bounded(command: Command, mebibytes: int | None, *, strictly: bool = False) -> Command:
     """Return the command with a limit on the heap of Nix's evaluator; Nix reports when it is exceeded.
 
-    The variables are those of Nix's garbage collector. `strictly` limits what is outside of it, too.
+    The variables are those of Nix's garbage collector. `strictly` limits what Nix keeps outside of it, too.
     """
     if mebibytes is None:
         return command

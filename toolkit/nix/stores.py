@@ -34,7 +34,7 @@ def store_variables() -> Mapping[str, str]:
 
     Nothing if `NIX_REMOTE` names a store, if the machine's store is writable (it is created if needed), and if the
     daemon accepts the user. Else a store of the user's own, in a user namespace (Nix manual, "Local Store", root): its
-    paths are the same as in /nix/store, its files are in the cache, see `physical`. Raise ToolkitError if none is.
+    paths are as in /nix/store, its files in the cache, see `physical`. Raise ToolkitError if none of them is possible.
     """
     # Whoever starts a Nix that is not installed reports it.
     if "NIX_REMOTE" in os.environ or process.find("nix-store") is None:

@@ -204,7 +204,7 @@ def _working(
 ) -> dict[str, tuple[str, ...]]:
     """Return for each binding the first method whose override has an effect on one of the systems.
 
-    The methods in the file come first, then an attribute and an argument. If none works, return the first.
+    The file's come first, then an attribute and an argument; none that worked before. If none works, return the first.
     """
     file = file_bindings(content)
     tries = questions(file, names)

@@ -205,12 +205,12 @@ def test_a_package_without_an_overlay_or_a_version_has_nothing_to_prove(tree: Pa
 
 
 def test_what_asks_nix_says_the_systems_that_it_was_narrowed_to() -> None:
-    deep = [claim for claim in CLAIMS if claim.alone]
+    deep = [claim for claim in CLAIMS if claim.queue]
     assert [claim.name for claim in deep if not claim.wide] == ["source-follows", "tests-follow", "overlay"]
 
 
 def test_only_a_claim_of_recipes_is_about_no_sort_of_change() -> None:
     assert [claim.name for claim in CLAIMS if not claim.applies_to] == ["source-follows", "tests-follow"]
-    assert [claim.name for claim in CLAIMS if Subject.OVERLAY in claim.applies_to and claim.alone] == [
+    assert [claim.name for claim in CLAIMS if Subject.OVERLAY in claim.applies_to and claim.queue] == [
         *("no-rebuild", "overridable", "passthru", "meta", "overrides", "overlay")
     ]

@@ -1,6 +1,8 @@
 """The one runner of proofs, with claims that are made up."""
 
 import threading
+import time
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -108,9 +110,9 @@ def test_an_error_is_a_failure_of_the_proof_alone(
 def test_a_defect_is_no_failure_of_a_proof_and_an_interrupt_ends_the_run(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError):
         proven(tmp_path, claim("a", ZeroDivisionError()))
-    for alone in (False, True):
+    for queue in ("", "deep"):
         with pytest.raises(KeyboardInterrupt):
-            proven(tmp_path, claim("a"), claim("deep", KeyboardInterrupt(), alone=alone))
+            proven(tmp_path, claim("a"), claim("b", queue="other"), claim("deep", KeyboardInterrupt(), queue=queue))
 
 
 def test_without_names_all_run_and_an_unknown_name_is_refused_with_the_known_ones(tmp_path: Path) -> None:
@@ -126,7 +128,7 @@ def test_what_somebody_asked_for_is_marked(tmp_path: Path) -> None:
     claims = (
         claim("a"),
         claim("b"),
-        claim("alone", alone=True),
+        claim("alone", queue="deep"),
         claim("built", tier=Tier.BUILD),
     )
     asked = {proof.name: proof.asked for proof in proven(tmp_path, *claims)}
@@ -136,7 +138,7 @@ def test_what_somebody_asked_for_is_marked(tmp_path: Path) -> None:
 
 
 def test_those_that_are_deeper_follow_the_others(tmp_path: Path) -> None:
-    claims = (claim("deep", alone=True), claim("deeper", tier=Tier.BUILD), claim("a"), claim("b"))
+    claims = (claim("deep", queue="deep"), claim("deeper", tier=Tier.BUILD), claim("a"), claim("b"))
     progress = Steps()
     proofs = run(claims, case(tmp_path), progress=progress)
     order = ["a", "b", "deep", "deeper"]
@@ -144,23 +146,39 @@ def test_those_that_are_deeper_follow_the_others(tmp_path: Path) -> None:
     assert {proof.name for proof in proofs} == set(order)
 
 
-def test_those_that_are_not_alone_run_side_by_side(tmp_path: Path) -> None:
+@pytest.mark.parametrize("queues", [("", "", ""), ("x", "y", "z")])
+def test_those_of_no_queue_run_side_by_side_and_so_do_the_queues(tmp_path: Path, queues: Sequence[str]) -> None:
     barrier = threading.Barrier(3, timeout=60)
 
     def check(_: Case[Stage]) -> Finding:
         barrier.wait()
         return PASSES
 
-    claims = tuple(Claim(name, name, check) for name in "abc")
+    claims = tuple(Claim(queue or name, name, check, queue=queue) for name, queue in zip("abc", queues, strict=True))
     assert [proof.status for proof in proven(tmp_path, *claims)] == [Status.PASSED] * 3
 
 
+def test_those_of_one_queue_run_one_after_another(tmp_path: Path) -> None:
+    running = threading.Lock()
+    seen: list[bool] = []
+
+    def check(_: Case[Stage]) -> Finding:
+        seen.append(running.acquire(blocking=False))
+        time.sleep(0.05)
+        running.release()
+        return PASSES
+
+    claims = [Claim(name, name, check, queue="one") for name in "abc"]
+    assert [proof.name for proof in proven(tmp_path, *claims)] == ["a", "b", "c"]
+    assert seen == [True] * 3
+
+
 @pytest.mark.parametrize(
-    ("tier", "alone", "sealed", "bounded"),
-    [(Tier.TREE, False, True, True), (Tier.TREE, True, True, False), (Tier.BUILD, False, False, False)],
+    ("tier", "queue", "sealed", "bounded"),
+    [(Tier.TREE, "", True, True), (Tier.TREE, "deep", True, False), (Tier.BUILD, "", False, False)],
 )
 def test_what_evaluates_is_sealed_and_those_side_by_side_have_an_end(
-    tmp_path: Path, tier: Tier, alone: object, sealed: object, bounded: object
+    tmp_path: Path, tier: Tier, queue: str, sealed: object, bounded: object
 ) -> None:
     seen: list[tuple[bool, bool]] = []
 
@@ -168,7 +186,7 @@ def test_what_evaluates_is_sealed_and_those_side_by_side_have_an_end(
         seen.append((limits.is_sealed(), limits.left() <= limits.seconds(limits.TOGETHER_SECONDS)))
         return PASSES
 
-    proven(tmp_path, Claim("a", "a", check, tier=tier, alone=bool(alone)))
+    proven(tmp_path, Claim("a", "a", check, tier=tier, queue=queue))
     assert seen == [(sealed, bounded)]
 
 

@@ -32,11 +32,7 @@ SOURCES = ("--nixpkgs", "--rev", "--file", "--pin")
         "unlet check --pull 549926 --comment",
         "unlet check --patch theirs.diff forgejo --nixpkgs ~/src/nixpkgs",
     ),
-    apart=(
-        ("--patch", "--pull", "--git-dir"),
-        ("--uncommitted", "--patch", "--pull"),
-        ("--git-dir", *options.SERVER),
-    ),
+    apart=(("--patch", "--pull", "--git-dir"), ("--uncommitted", "--patch", "--pull"), ("--git-dir", *options.SERVER)),
 )
 @click.argument("what", metavar="[CHANGE]", required=False)
 @click.argument("target", metavar="[TARGET]", required=False)

@@ -56,13 +56,7 @@ def command(*, paths: tuple[Path, ...], only: tuple[str, ...], systems: tuple[st
     """
     settings = options.settings()
     options.allow()
-    request = ReachRequest(
-        paths=paths,
-        source=options.source_request(),
-        systems=systems,
-        only=only,
-        sealed=sealed,
-    )
+    request = ReachRequest(paths=paths, source=options.source_request(), systems=systems, only=only, sealed=sealed)
     with output.working(settings) as progress:
         found = reach(request, progress=progress)
     if settings.json:

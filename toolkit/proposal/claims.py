@@ -29,12 +29,14 @@ C = TypeVar("C", bound="Series[Any]")
 
 def no_rebuild(case: LiftCase) -> Finding:
     """Compare the derivations and downloads of everything that the file makes."""
-    own = (
-        f"{case.package} on {system}: {answer.before}"
-        for system, answer in case.asking.answers().items()
-        if answer.before is not None and answer.before == answer.after
-    )
-    return case.judging.kept(judged.NO_REBUILD, own)
+
+    def own() -> Iterator[str]:
+        # Asked about only here, since the judge compares all else meanwhile.
+        for system, answer in case.asking.answers().items():
+            if answer.before is not None and answer.before == answer.after:
+                yield f"{case.package} on {system}: {answer.before}"
+
+    return case.judging.kept(judged.NO_REBUILD, own())
 
 
 def _kept(aspect: Aspect) -> Callable[[Series[Any]], Finding]:
@@ -235,7 +237,7 @@ def together(
     systems = dict.fromkeys(system for each in series for system in each.judging.systems)
     judging = Judging(change=change, systems=tuple(systems), named=("HEAD",))
     sentence = "with all commits, the derivations that the files make stay the same"
-    claim = Claim[LiftCase]("together", sentence, lambda _: judging.kept(judged.NO_REBUILD), alone=True)
+    claim = Claim[LiftCase]("together", sentence, lambda _: judging.kept(judged.NO_REBUILD), queue=JUDGE)
     return prove.run((claim,), first, progress=progress)
 
 
@@ -261,6 +263,11 @@ def of_builds(case: LiftCase) -> tuple[Claim[LiftCase], ...]:
     return tuple(map(built, depth.systems or (outputs.here(),)))
 
 
+JUDGE, _LIFT = "judge", "lift"
+"""The queues of claims that ask the judge, and of those that ask about the package itself."""
+_OF_LIFT = frozenset([overridable, follows, source_follows, tests_follow, overlaid])
+
+
 def _of_tree(
     name: str,
     sentence: str,
@@ -269,7 +276,7 @@ def _of_tree(
     *,
     wide: bool = True,
 ) -> Claim[C]:
-    return Claim(name, sentence, check, applies_to=applies_to, alone=True, wide=wide)
+    return Claim(name, sentence, check, applies_to=applies_to, queue=_LIFT if check in _OF_LIFT else JUDGE, wide=wide)
 
 
 JUDGED: tuple[Claim[Series[Any]], ...] = (

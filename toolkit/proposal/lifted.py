@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
+from threading import Lock
 
 from msgspec import Struct, field
 from msgspec.structs import asdict, replace
@@ -397,6 +398,7 @@ class Asking(Struct, frozen=True, kw_only=True, eq=False):
     """Nix's answers by system, as far as it was asked."""
     late: list[Derivations] = field(default_factory=list[Derivations])
     """The answer on all further systems once the package has used up its time limit."""
+    _lock: Lock = field(default_factory=Lock)
 
     @property
     def commands(self) -> tuple[str, ...]:
@@ -420,7 +422,7 @@ class Asking(Struct, frozen=True, kw_only=True, eq=False):
     def answers(self, systems: Sequence[str] | None = None) -> Mapping[str, Derivations]:
         """Return Nix's answers by system, by default on all of them."""
         chosen = self.systems if systems is None else systems
-        with process.ending_together():
+        with self._lock, process.ending_together():
             return dict(zip(chosen, side_by_side(self.answer, chosen, jobs=TOGETHER), strict=True))
 
     def judged(self) -> LiftVerdict | None:

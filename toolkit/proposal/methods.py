@@ -229,10 +229,7 @@ def _lines(table: Path, equal: Counter[str], gained: Counter[str]) -> Iterator[s
         yield f"{row}: {counted}"
 
 
-SETS = {
-    "unrelated": "an unrelated package of each part's name",
-    "throws": "an alias of each part's name that throws",
-}
+SETS = {"unrelated": "an unrelated package of each part's name", "throws": "an alias of each part's name that throws"}
 """The kinds of things that a set may have under the names, as in lifted.nix."""
 
 

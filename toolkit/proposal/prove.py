@@ -51,7 +51,8 @@ OURS = frozenset([Subject.SERIES, Subject.RECIPE, Subject.REBUILD])
 class Claim(Struct, Generic[C_contra], frozen=True):
     """A proof's name, the sentence that it proves, the function that proves it, and its lowest tier.
 
-    `applies_to` are its subjects. `alone`: it runs after others. `wide`: its sentence names the requested systems.
+    `applies_to` are its subjects. `wide`: its sentence names the requested systems. The claims of one `queue` share
+    answers of Nix and run one after another.
     """
 
     name: str
@@ -59,7 +60,7 @@ class Claim(Struct, Generic[C_contra], frozen=True):
     check: Callable[[C_contra], Finding]
     tier: Tier = Tier.TREE
     applies_to: frozenset[Subject] = ANY
-    alone: bool = False
+    queue: str = ""
     wide: bool = False
 
 
@@ -78,22 +79,32 @@ def run(
 
     Evaluations of the tier tree are sealed, see `toolkit.nix.limits`.
 
-    Claims count as requested if they are named, belong to the tier build, or ended at a limit. They run in parallel,
-    except those that are `alone` or build, which follow. Raise UsageError for an unknown name.
+    Claims count as requested if they are named, belong to the tier build, or ended at a limit. Those of no queue run
+    side by side, then the queues, then the builds. Raise UsageError for an unknown name.
     """
     known = [claim.name for claim in claims]
     if unknown := [name for name in names if name not in known]:
         raise UsageError(f"proof: '{unknown[0]}' is unknown", hint=f"known proofs are {', '.join(known)}")
     chosen = [claim for claim in claims if not names or claim.name in names]
-    beside = [claim for claim in chosen if claim.tier is Tier.TREE and not claim.alone]
+    queues: dict[str, list[Claim[C_contra]]] = {}
+    for claim in chosen:
+        queues.setdefault(Tier.BUILD if claim.tier is Tier.BUILD else claim.queue, []).append(claim)
+    beside, builds = queues.pop("", []), queues.pop(Tier.BUILD, [])
+
+    def one_by_one(queue: Iterable[Claim[C_contra]]) -> list[Proof]:
+        found: list[Proof] = []
+        for claim in queue:
+            progress.step(f"proving {claim.name}")
+            found.append(_prove(claim, case))
+        return found
+
     with process.ending_together():
         end = time.monotonic() + limits.seconds(limits.TOGETHER_SECONDS) if case.bounded else inf
         for claim in beside:
             progress.step(f"proving {claim.name}")
         proofs = side_by_side(lambda claim: _prove(claim, case, end), beside)
-        for claim in (claim for claim in chosen if claim not in beside):
-            progress.step(f"proving {claim.name}")
-            proofs.append(_prove(claim, case))
+        for found in (*side_by_side(one_by_one, [*queues.values()]), one_by_one(builds)):
+            proofs += found
     asked = {*names, *(claim.name for claim in chosen if claim.tier is Tier.BUILD)}
     proofs.sort(key=lambda proof: known.index(proof.name))
     return tuple(replace(proof, asked=proof.asked or proof.name in asked) for proof in proofs)

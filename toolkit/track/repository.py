@@ -11,16 +11,7 @@ from toolkit.git import history, reading
 from toolkit.git.history import FileCommit
 from toolkit.model import Oid
 from toolkit.track.answer import RefKind
-from toolkit.track.upstream import (
-    Content,
-    File,
-    FoundFile,
-    Refs,
-    TrackedPackage,
-    WantedRef,
-    default_refs,
-    usual_refs,
-)
+from toolkit.track.upstream import Content, File, FoundFile, Refs, TrackedPackage, WantedRef, default_refs, usual_refs
 
 
 class RepositoryRefs(Refs):

@@ -14,15 +14,7 @@ from toolkit.model import Oid, Server
 from toolkit.parallel import side_by_side
 from toolkit.patches import tracked
 from toolkit.track.memory import Memory
-from toolkit.track.upstream import (
-    Content,
-    File,
-    FoundFile,
-    Refs,
-    TrackedPackage,
-    WantedRef,
-    default_refs,
-)
+from toolkit.track.upstream import Content, File, FoundFile, Refs, TrackedPackage, WantedRef, default_refs
 
 _AT_A_TIME = 8
 

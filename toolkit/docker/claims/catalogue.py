@@ -11,7 +11,7 @@ from toolkit.docker.steps import MODULE
 from toolkit.errors import NotRunError, ToolkitError
 from toolkit.model import Tier
 from toolkit.proposal import form, judged, outputs
-from toolkit.proposal.claims import JUDGED
+from toolkit.proposal.claims import JUDGE, JUDGED
 from toolkit.proposal.form import WRITTEN
 from toolkit.proposal.prove import Claim, Finding, narrowed
 
@@ -22,7 +22,7 @@ CLAIMS: tuple[Claim[DockerCase], ...] = (
         "the first commit rebuilds nothing",
         lambda case: case.judge().kept(judged.NO_REBUILD),
         applies_to=WRITTEN,
-        alone=True,
+        queue=JUDGE,
         wide=True,
     ),
     Claim(

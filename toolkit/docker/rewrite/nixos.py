@@ -72,8 +72,7 @@ def add_option(text: str, *, name: str, option: str, description: str) -> str:
 
 
 _RUN = re.compile(
-    r"""^(?P<margin>[ ]*)machine\.succeed\(\s*"(?P<command>[^"\n]*\bdocker run\b[^"\n]*)"\s*\)\n""",
-    re.MULTILINE,
+    r"""^(?P<margin>[ ]*)machine\.succeed\(\s*"(?P<command>[^"\n]*\bdocker run\b[^"\n]*)"\s*\)\n""", re.MULTILINE
 )
 PUBLISHED = "--name=privileged --publish=80:80"
 

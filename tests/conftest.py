@@ -1,5 +1,6 @@
 """What every test runs in: nothing of the machine's user, of its network or of its terminal gets in."""
 
+import gc
 import itertools
 import os
 import shutil
@@ -61,6 +62,12 @@ def pytest_configure() -> None:
 
 def _pass(number: int, frame: object) -> None:
     """Do nothing about a signal."""
+
+
+def pytest_collection_finish() -> None:
+    """Keep the collector from looking at thousands of tests, which are there until the end."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:

@@ -23,12 +23,21 @@ def test_what_ended_at_a_limit_does_not_evaluate_now() -> None:
     assert compare(SUBJECT, WHOLE, everything) == []
 
 
-def test_maintainers_are_told_once() -> None:
-    before, after = (
-        Answer(kind="derivation", parts={"meta": {"maintainers": those, "nonTeamMaintainers": those}})
-        for those in (["ada"], [])
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ((["ada"], ["ada"]), ([], []), "meta.maintainers \N{MINUS SIGN} ada"),
+        # One who is named twice, or by a team as well, is not among the maintainers twice.
+        ((["ada"], ["ada"]), (["ada"], ["ada", "ada"]), "meta.nonTeamMaintainers + ada"),
+        ((["ada", "bo"], ["bo"]), (["ada", "bo"], ["ada", "bo"]), "meta.nonTeamMaintainers + ada"),
+    ],
+)
+def test_maintainers_are_told_once(before: tuple[list[str], ...], after: tuple[list[str], ...], said: str) -> None:
+    one, other = (
+        Answer(kind="derivation", parts={"meta": dict(zip(["maintainers", "nonTeamMaintainers"], those, strict=True))})
+        for those in (before, after)
     )
-    assert [each.what for each in compare(SUBJECT, before, after)] == ["meta.maintainers \N{MINUS SIGN} ada"]
+    assert [each.what for each in compare(SUBJECT, one, other)] == [said]
 
 
 def test_what_ended_by_itself_does() -> None:

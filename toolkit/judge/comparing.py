@@ -210,9 +210,12 @@ def _refused(subject: Compared, refused: list[str], positions: tuple[Any, Any]) 
 
 
 def _meta(own: Own, before: dict[str, Any], after: dict[str, Any], *, known: Collection[str] = ()) -> Iterator[Found]:
-    for name in sorted(before.keys() | after.keys()):
+    others = {*known, *(_OF_REFUSALS if known else ())}
+    if before.get("maintainers") != after.get("maintainers"):
+        others.add("nonTeamMaintainers")
+    for name in sorted((before.keys() | after.keys()) - others):
         old, new = before.get(name), after.get(name)
-        if name.endswith(("Position", "nonTeamMaintainers")) or name in known or (known and name in _OF_REFUSALS):
+        if name.endswith("Position"):
             continue
         if name not in after:
             yield (Kind.META, REGRESSION, f"meta.{name} is gone", old, None)

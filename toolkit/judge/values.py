@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, TypeGuard, cast
 
@@ -18,7 +19,7 @@ def what_differs(old: Any, new: Any) -> str:  # noqa: ANN401 - JSON
     one, other = labels(old), labels(new)
     if one is None or other is None:
         return "differs"
-    gone, come = ([each for each in those if each not in others] for those, others in ((one, other), (other, one)))
+    gone, come = ((Counter(those) - Counter(others)).elements() for those, others in ((one, other), (other, one)))
     members = [*(f"− {each}" for each in gone), *(f"+ {each}" for each in come)]  # noqa: RUF001 - a minus
     if members:
         return few(members, _MOST_SHOWN)

@@ -26,7 +26,7 @@ def test_what_ended_at_a_limit_does_not_evaluate_now() -> None:
 @pytest.mark.parametrize(
     ("before", "after", "said"),
     [
-        ((["ada"], ["ada"]), ([], []), "meta.maintainers \N{MINUS SIGN} ada"),
+        ((["ada"], ["ada"]), (list[str](), list[str]()), "meta.maintainers \N{MINUS SIGN} ada"),
         # One who is named twice, or by a team as well, is not among the maintainers twice.
         ((["ada"], ["ada"]), (["ada"], ["ada", "ada"]), "meta.nonTeamMaintainers + ada"),
         ((["ada", "bo"], ["bo"]), (["ada", "bo"], ["ada", "bo"]), "meta.nonTeamMaintainers + ada"),

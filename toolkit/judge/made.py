@@ -112,7 +112,8 @@ class Made:
     def _has_darwin(self) -> bool:
         """Return whether anything can be made for _DARWIN, which no nixpkgs of before 2021 knows."""
         question = Question(path=("stdenv",), parts=("derivation",))
-        ((before, _),) = self._sides.answers({_DARWIN: [question]})[_DARWIN]
+        sides = replace(self._sides, after=self._sides.before)
+        ((before, _),) = sides.answers({_DARWIN: [question]})[_DARWIN]
         return before.kind not in {ENDS, THROWS} and not before.ends
 
     def _ask_elsewhere(self, file: ChangedText, reached: Collection[AttrPath]) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import PurePosixPath
 from typing import Any, cast
 
@@ -99,31 +99,29 @@ def file_changes(sides: Sides) -> list[ChangedText]:
         )
         if before != after:
             pairs[str(path)] = before, after
-    same_modes = {path: old for path, (old, new) in pairs.items() if old and new and old.mode == new.mode}
-    olds, news = _read(same_modes), _read({path: after for path, (_, after) in pairs.items()})
-    return [_changed(path, *pair, parsed=(olds.get(path), news.get(path))) for path, pair in pairs.items()]
+    same_modes = [old if old and new and old.mode == new.mode else None for old, new in pairs.values()]
+    read = _read([*zip(pairs, same_modes, strict=True), *((path, after) for path, (_, after) in pairs.items())])
+    parsed = zip(read[: len(pairs)], read[len(pairs) :], strict=True)
+    return [_changed(path, *pairs[path], parsed=each) for path, each in zip(pairs, parsed, strict=True)]
 
 
-def _read(files: Mapping[str, TreeFile | None]) -> dict[str, str | ToolkitError | None]:
-    """Return by path what Nix reads in files, at the same place whichever version it is, or its error."""
+def _read(files: Sequence[tuple[str, TreeFile | None]]) -> list[str | ToolkitError | None]:
+    """Return what Nix reads in files by these paths, at the same place whichever version it is, or its error."""
     contents = {
-        path: file.content
-        for path, file in files.items()
+        number: file.content
+        for number, (path, file) in enumerate(files)
         if path.endswith(".nix") and file is not None and file.mode != LINK
     }
     with temporary() as directory:
-        found = program.parsed_each(list(contents.values()), directory, names=list(contents))
-    # The directories differ, and no file can know their names.
-    texts = [each.replace(str(directory), "") if isinstance(each, str) else each for each in found]
-    return dict(zip(contents, texts, strict=True))
+        names = [files[number][0] for number in contents]
+        found = zip(contents, program.parsed_each(list(contents.values()), directory, names=names), strict=True)
+    # No file can know the directory's name.
+    texts = {at: each.replace(str(directory), "") if isinstance(each, str) else each for at, each in found}
+    return [texts.get(number) for number in range(len(files))]
 
 
 def _changed(
-    path: str,
-    before: TreeFile | None,
-    after: TreeFile | None,
-    *,
-    parsed: tuple[str | ToolkitError | None, str | ToolkitError | None],
+    path: str, before: TreeFile | None, after: TreeFile | None, *, parsed: Sequence[str | ToolkitError | None]
 ) -> ChangedText:
     """Return a file of the change, as it is `parsed` before and after; positions are no difference."""
     old, new = parsed

@@ -144,10 +144,7 @@ def _package(subject: Compared, parts: Mapping[str, tuple[Any, Any]]) -> Iterato
     refused = _refusals(own, *pair("meta"))
     yield from _refused(subject, refused, position)
     if is_known and not (refused and is_broken):
-        fixed = [
-            *fixed_outputs.fetches(subject, *fetched),
-            *fixed_outputs.texts(*parts.get("texts", ([], []))),
-        ]
+        fixed = [*fixed_outputs.fetches(subject, *fetched), *fixed_outputs.texts(*parts.get("texts", ([], [])))]
         yield from _derivation(own, fixed)
     yield from _meta(own, *pair("meta"), known=refused)
     yield from _position(subject, *position)

@@ -1,11 +1,13 @@
-"""The path literals of a nixpkgs: the path in the tree that each names, and the files that contain it."""
+"""Search the files of a nixpkgs: for the paths in the tree that they name, and for words. The answers are cached."""
 
+import hashlib
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from posixpath import dirname, normpath
+from typing import TypeVar
 
 from toolkit import documents, process
 from toolkit.cache import default_cache
@@ -16,15 +18,27 @@ _SEARCHED = ("pkgs/*.nix", "lib/*.nix", "nixos/*.nix")
 _LITERAL = r"\.\.?/[A-Za-z0-9_./+@-]*"
 _PATH = re.compile(rf"(?<![\w.$}}-]){_LITERAL}")
 _KIND = "path-literals"
-_DOCUMENT = "index.json"
+
+V = TypeVar("V")
 
 
 def index(tree: NixpkgsTree) -> Mapping[str, list[str]]:
-    """Return for each path in a tree the files that name it; the index is cached."""
-    if (content := default_cache().read(_KIND, tree.key, _DOCUMENT)) is None:
-        content = documents.write(_indexed(tree.root))
-        default_cache().keep(_KIND, tree.key, _DOCUMENT, content)
-    return documents.read(content, dict[str, list[str]], document=_DOCUMENT)
+    """Return for each path in a tree the files that name it."""
+    return _cached(tree, "index", lambda: _indexed(tree.root), dict[str, list[str]])
+
+
+def naming(tree: NixpkgsTree, words: str) -> list[str]:
+    """Return the files of a tree that contain a match of an extended regular expression as a word."""
+    search, name = ("-l", "-w", "-E", "-e", words), hashlib.sha256(words.encode()).hexdigest()
+    return _cached(tree, name, lambda: _searched(tree.root, *search).split("\0")[:-1], list[str])
+
+
+def _cached(tree: NixpkgsTree, name: str, find: Callable[[], V], form: type[V]) -> V:
+    document = f"{name}.json"
+    if (content := default_cache().read(_KIND, tree.key, document)) is None:
+        content = documents.write(find())
+        default_cache().keep(_KIND, tree.key, document, content)
+    return documents.read(content, form, document=document)
 
 
 def find(file: str, text: str) -> Iterator[tuple[str, int]]:
@@ -33,18 +47,16 @@ def find(file: str, text: str) -> Iterator[tuple[str, int]]:
         yield _resolved(file, match[0]), match.start()
 
 
-def searched(root: Path, *words: str) -> str:
+def _searched(root: Path, *words: str) -> str:
     """Return the output of git-grep(1) about the files of a tree."""
     argv = ("git", "-C", str(root), "grep", "--no-index", "--no-color", "-I", "-z", *words, "--", *_SEARCHED)
     env = {**calls.reading(), "GIT_CEILING_DIRECTORIES": str(root.parent)}
-    return process.execute(process.Command(argv=argv, env=env, ok=(0, 1), shown=messages.known)).stdout.decode(
-        "utf-8", "replace"
-    )
+    return process.execute(process.Command(argv=argv, env=env, ok=(0, 1), shown=messages.known)).text
 
 
 def _indexed(root: Path) -> dict[str, list[str]]:
     referrers: defaultdict[str, dict[str, None]] = defaultdict(dict)
-    for line in searched(root, "-o", "-E", "-e", _LITERAL).split("\n"):
+    for line in _searched(root, "-o", "-E", "-e", _LITERAL).split("\n"):
         file, _, literal = line.partition("\0")
         if literal.count("/"):
             referrers[_resolved(file, literal)][file] = None

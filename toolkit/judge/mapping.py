@@ -86,7 +86,7 @@ class Map:
 
     def __init__(self, tree: NixpkgsTree, contents: Mapping[str, bytes | None]) -> None:
         """Look at the tree; the index is made if it is not there."""
-        self._root = tree.root
+        self._tree, self._root = tree, tree.root
         self._contents = contents
         self._index = literals.index(tree)
         self.text = cache(self._text)
@@ -263,8 +263,7 @@ class Map:
         if known not in self._naming:
             # Of two hundred fixed strings, each is looked for by itself: that takes minutes.
             words = "|".join(re.sub(r"([^\w'-])", r"\\\1", name) for name in sorted(known))
-            found = literals.searched(self._root, "-l", "-w", "-E", "-e", f"({words})")
-            self._naming[known] = [*filter(None, found.split("\0"))]
+            self._naming[known] = literals.naming(self._tree, f"({words})")
         return [*dict.fromkeys((*self._naming[known], *self._contents))]
 
 

@@ -100,10 +100,7 @@ def follows(own: Own, before: dict[str, list[str]], after: dict[str, list[str]])
 
 
 def _flag(
-    own: Own,
-    what: str,
-    pair: tuple[dict[str, Any], dict[str, Any]],
-    opposite: tuple[Any, Any],
+    own: Own, what: str, pair: tuple[dict[str, Any], dict[str, Any]], opposite: tuple[Any, Any]
 ) -> Iterator[Found]:
     """Compare a package that is made with another argument; of one with the same output, what it is fetched from."""
     before, after = pair

@@ -12,7 +12,7 @@ import pytest
 from msgspec import Struct, field
 
 from tests.judge.edits import Edit, Step, edited, file_edits
-from toolkit import specimen
+from toolkit import process, specimen
 from toolkit.cache import VARIABLE
 from toolkit.judge import JudgeRequest, asking, audience, extent, ground, judge, made, readers, record, sides
 from toolkit.judge.asking import Question
@@ -441,6 +441,17 @@ def test_what_evaluates_only_after_another_attribute_is_asked_alone_on_both_side
     assert serious(judgement) == set()
     assert "notes-server" in judgement.reached[NATIVE]
     assert "status-board" not in judgement.reached[NATIVE]
+
+
+def test_of_a_change_that_was_judged_nothing_is_asked_or_searched_for_again() -> None:
+    edits = {NOTES: ('version = "4.2.0"', 'version = "4.2.9"')}
+    lines: list[str] = []
+    first = judged(edits)
+    with process.echoing(lines.append):
+        again = judged(edits)
+    assert msgspec.structs.replace(again, seconds=first.seconds) == first
+    # Both sides of the file in one process.
+    assert [(" --parse " in line, line.count("0.nix"), line.count("1.nix")) for line in lines] == [(True, 1, 1)]
 
 
 def test_a_file_that_is_not_nix_any_more_is_a_regression_of_its_package() -> None:

@@ -560,11 +560,11 @@ def test_what_reaches_its_time_on_one_system_is_not_waited_for_on_the_others(mon
         NOTES: ('version = "4.2.0"', f"version = toString (builtins.length ({loop}))"),
         BOARD: ('version = "', 'version = "1'),
     }
-    with limits.allowing(5, None):
+    with limits.allowing(3, None):
         judgement = judged(edits, systems=(NATIVE, "aarch64-linux", CROSS))
     reasons = {gap.system: gap.reason for gap in judgement.unknown if gap.attribute == "notes-server"}
     assert reasons.keys() == {NATIVE, "aarch64-linux", CROSS}
-    limit = "still running after 5 s; --timeout raises the limit"
+    limit = "still running after 3 s; --timeout raises the limit"
     assert all(reasons[system].endswith(f"compared: {limit}") for system in (NATIVE, "aarch64-linux"))
     assert reasons[CROSS].endswith(f"compared: it reached the limit on {NATIVE}: {limit}")
     assert "change derivation status-board" in serious(judgement)

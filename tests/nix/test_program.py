@@ -45,14 +45,15 @@ def test_many_take_few_processes_and_one_that_fails_keeps_no_other(tmp_path: Pat
 
 
 def test_one_that_takes_long_keeps_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(program, "_PARSE_SECONDS", 1.0)
-    slow = b"[" + b" { }" * 3_000_000 + b" ] ++ undefined"
+    monkeypatch.setattr(program, "_PARSE_SECONDS", 0.5)
+    slow = b"[" + b" { }" * 1_500_000 + b" ] ++ undefined"
     found = program.parsed_each([b"1", slow, b"2"], tmp_path, names=["one", "slow", "two"])
     assert (found[0], found[2]) == ("1", "2")
     assert isinstance(found[1], (RefusalError, NixSyntaxError))
 
 
-def test_many_that_are_no_nix_are_not_all_read(tmp_path: Path) -> None:
+def test_many_that_are_no_nix_are_not_all_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(program, "MOST_BROKEN", 5)
     found = program.parsed_each([b"{"] * 300, tmp_path, names=["x"] * 300)
     assert sum(isinstance(each, NixSyntaxError) for each in found) == program.MOST_BROKEN
     assert found[-1] is None

@@ -8,6 +8,7 @@ import pytest
 from msgspec import Struct
 
 from tests.clones import Clone, git, snapshot
+from tests.proposal.nixpkgs import ALONE
 from toolkit.contribution import PullRequest
 from toolkit.errors import ToolkitError, UsageError
 from toolkit.model import Silence
@@ -45,7 +46,8 @@ class Batch(Struct, frozen=True, kw_only=True):
     recipe: Path
 
     def ask(self, *packages: str, limit: int | None = None, **wanted: object) -> PullRequest:
-        request = Request(target=packages[0] if packages else "", recipe=str(self.recipe), limit=limit)
+        target = packages[0] if packages else ""
+        request = Request(target=target, recipe=str(self.recipe), limit=limit, depth=ALONE)
         order = BranchOrder(repo=self.clone.top, base="mine", branch=BRANCH, packages=packages, **wanted)  # type: ignore[arg-type]
         return create(order, request, progress=Silence())
 

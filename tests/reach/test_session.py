@@ -86,7 +86,7 @@ HOG = "(builtins.toJSON (builtins.genList (n: [ n (n + 1) (toString n) ]) 900000
 
 @pytest.mark.parametrize(
     ("value", "seconds", "mebibytes", "fact"),
-    [(SLOW, 2, None, "takes more than 2 s; --timeout raises"), (HOG, None, 150, "out of memory; --max-memory raises")],
+    [(SLOW, 1, None, "takes more than 1 s; --timeout raises"), (HOG, None, 150, "out of memory; --max-memory raises")],
 )
 def test_one_at_a_limit_spoils_no_other_without_a_seal(
     reached: Callable[..., Reach], value: str, seconds: float | None, mebibytes: int | None, fact: str

@@ -41,7 +41,16 @@ from toolkit.lift.shape import read
 from toolkit.lift.survey import files_of, survey
 from toolkit.nix import program
 from toolkit.nix.tree import Tree
-from toolkit.proposal.lifted import UNREACHED, Derivations, Effect, LiftQuestion, LiftVerdict, ask, command, judge
+from toolkit.proposal.lifted import (
+    UNREACHED,
+    Derivations,
+    Effect,
+    LiftQuestion,
+    LiftVerdict,
+    ask,
+    command,
+    joint_verdict,
+)
 from toolkit.proposal.target import Target
 from toolkit.proposal.texts import message
 from toolkit.sources import trees
@@ -215,12 +224,14 @@ def _prove(
 
 
 def _settled(answers: Sequence[Derivations]) -> bool:
-    said = judge(answers)
+    said = joint_verdict(answers)
     return said is not None and said.why != UNREACHED
 
 
 def _final(answers: Sequence[Derivations]) -> LiftVerdict:
-    return judge(answers) or LiftVerdict(outcome="not asked", why="the unchanged package evaluates on no system")
+    return joint_verdict(answers) or LiftVerdict(
+        outcome="not asked", why="the unchanged package evaluates on no system"
+    )
 
 
 def _ask(

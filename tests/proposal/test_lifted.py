@@ -26,7 +26,7 @@ from toolkit.proposal.lifted import (
     ask,
     ask_one,
     command,
-    judge,
+    joint_verdict,
     verdict,
     why_not,
 )
@@ -67,10 +67,10 @@ FAULTS = [
 @pytest.mark.parametrize(("found", "outcome", "why"), FAULTS)
 def test_each_fault_has_its_verdict(found: Derivations, outcome: str, why: str) -> None:
     assert verdict(found) == LiftVerdict(outcome=outcome, why=why)
-    said = judge([answer(GOOD), found])
+    said = joint_verdict([answer(GOOD), found])
     assert said == (LIFTED if why == UNREACHED else LiftVerdict(outcome=outcome, why=why))
-    assert judge([found, answer(GOOD)]) == said
-    assert judge([found]) == LiftVerdict(outcome=outcome, why=why)
+    assert joint_verdict([found, answer(GOOD)]) == said
+    assert joint_verdict([found]) == LiftVerdict(outcome=outcome, why=why)
 
 
 def test_what_is_right_is_lifted_and_what_did_not_evaluate_before_is_not_judged() -> None:
@@ -78,10 +78,10 @@ def test_what_is_right_is_lifted_and_what_did_not_evaluate_before_is_not_judged(
     shown = Method(there=True, effect=Effect.INEFFECTIVE, shown=True)
     assert verdict(answer(method(shown))) == LIFTED
     unknown = Method(there=True, effect=Effect.UNKNOWN, shown=True)
-    assert judge([answer(GOOD), answer(method(unknown))]) == LIFTED
+    assert joint_verdict([answer(GOOD), answer(method(unknown))]) == LIFTED
     assert verdict(answer(GOOD, before=None)) is None
-    assert judge([Derivations(methods={}), Derivations(methods={})]) is None
-    assert judge([answer(before=None), answer(GOOD)]) == LIFTED
+    assert joint_verdict([Derivations(methods={}), Derivations(methods={})]) is None
+    assert joint_verdict([answer(before=None), answer(GOOD)]) == LIFTED
 
 
 def test_an_error_is_a_failure_that_names_files_as_the_tree_does() -> None:

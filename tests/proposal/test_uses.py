@@ -104,10 +104,10 @@ class TestBranch:
         assert theirs != commit.after
         changed = Lifts().changed(chosen, theirs)
         assert (changed.commits, changed.steps) == ((replace(commit, after=theirs),), chosen.steps)
-        proofs = proposing.judge(changed, progress=Silence())
+        proofs = proposing.own_proofs(changed, progress=Silence())
         assert not [proof for proof in proofs if proof.status is Status.FAILED]
         spoiled = Lifts().changed(chosen, theirs.replace(b'version = "', b'version = "9'))
-        proofs = proposing.judge(spoiled, progress=Silence())
+        proofs = proposing.own_proofs(spoiled, progress=Silence())
         assert "no-rebuild" in {proof.name for proof in proofs if proof.status is Status.FAILED}
 
 

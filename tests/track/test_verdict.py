@@ -86,7 +86,7 @@ def at(name: str, what: str, *, blob: Oid = OLD) -> Ref:
 
 def judge(*refs: Ref, pin: Ref | None = None, kind: str | None = None, nixpkgs: str | None = None) -> TrackVerdict:
     overlay = Used(kind=kind, blob=str(OLD), directory=Path("my overlay"))
-    return verdict.judge(refs, pin, used=Used() if kind is None else overlay, nixpkgs=nixpkgs)
+    return verdict.track_verdict(refs, pin, used=Used() if kind is None else overlay, nixpkgs=nixpkgs)
 
 
 PIN_OLD, PIN_NEW = (at("lock", what) for what in ("not fixed", "fixed"))

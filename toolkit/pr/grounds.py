@@ -107,7 +107,7 @@ class BranchGround(Struct, frozen=True, kw_only=True, eq=False):
             final = contents.get(series.target)
             if series.commits and final is not None and final != series.after.content:
                 changed = leaf_for(series).changed(series, final)
-                return proposing.judge(changed, progress=progress)
+                return proposing.own_proofs(changed, progress=progress)
         return ()
 
     def write(  # noqa: PLR0913 - what a text and what is kept of a branch are made of

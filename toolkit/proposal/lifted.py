@@ -158,7 +158,7 @@ class LiftVerdict(Struct, frozen=True, kw_only=True):
 LIFTED = LiftVerdict(outcome="lifted")
 
 
-def judge(answers: Sequence[Derivations]) -> LiftVerdict | None:
+def joint_verdict(answers: Sequence[Derivations]) -> LiftVerdict | None:
     """Judge a lift by Nix's answers on several systems: each method must have an effect on one of them."""
     verdicts = [found for answer in answers if (found := verdict(answer)) is not None]
     wrong = next((found for found in verdicts if found.outcome != "lifted" and found.why != UNREACHED), None)
@@ -429,7 +429,7 @@ class Asking(Struct, frozen=True, kw_only=True, eq=False):
         """Judge the lift by the first systems that decide it; None if the package evaluates on none."""
         said: LiftVerdict | None = None
         for end in range(TOGETHER, len(self.systems) + TOGETHER, TOGETHER):
-            said = judge([*self.answers(self.systems[:end]).values()])
+            said = joint_verdict([*self.answers(self.systems[:end]).values()])
             if said is not None and said.why != UNREACHED:
                 break
         return said

@@ -104,7 +104,7 @@ def facts(series: Series[Any], report: Report) -> pull_request.DraftFacts:
     return pull_request.DraftFacts(report=report, texts=texts, template=template or b"", added=added)
 
 
-def judge(chosen: Series[Any], *, progress: Progress) -> tuple[Proof, ...]:
+def own_proofs(chosen: Series[Any], *, progress: Progress) -> tuple[Proof, ...]:
     """Draft the chosen commits, and return their proofs up to the tier; keep nothing."""
     with files.temporary() as directory:
         series = drafted(chosen, directory)

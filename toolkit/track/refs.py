@@ -98,7 +98,7 @@ def _answer(
     progress.step("reading the file")
     readings = subject.readings((*found, *own), upstream.repository)
     refs = tuple(_ref(each, reading, upstream, memory) for each, reading in zip((*found, *own), readings, strict=True))
-    judged = verdict.judge(
+    judged = verdict.track_verdict(
         refs[: len(found)],
         refs[-1] if own else None,
         used=used,

@@ -145,7 +145,7 @@ def _locked(nixpkgs: str, repository: str) -> str | None:
     return locked.rev if ours else None
 
 
-def judge(
+def track_verdict(
     refs: Sequence[Ref], pin: Ref | None, *, used: Used, nixpkgs: str | None = None, are_all: bool = True
 ) -> TrackVerdict:
     """Judge the refs, and the user's own pin if there is one, for the user's overlay.

@@ -19,7 +19,7 @@ from toolkit.judge.asking import Question
 from toolkit.judge.differences import Difference, Expectation, Judgement, Kind, Weight, exit_code
 from toolkit.judge.extent import Extent
 from toolkit.model import Silence, SourceRequest
-from toolkit.nix import limits
+from toolkit.nix import limits, program
 from toolkit.process import Command, Completed
 from toolkit.report import judgement as judgements
 from toolkit.sources.changes import Change, ChangeStep
@@ -460,6 +460,14 @@ def test_a_file_that_is_not_nix_any_more_is_a_regression_of_its_package() -> Non
     assert (found.weight, found.kind, found.attribute) == (Weight.REGRESSION, Kind.EVALUATION, "notes-server")
     assert found.what == "its file is not Nix any more"
     assert "undefined variable 'nobodyHasThis'" in str(found.after)
+
+
+def test_files_that_were_no_nix_before_keep_none_that_is_not_any_more_from_being_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(program, "MOST_BROKEN", 1)
+    judgement = second({BOARD: "{"}, {BOARD: source(BOARD), NOTES: "{"})
+    assert "its file is not Nix any more" in {each.what for each in judgement.differences}
 
 
 def test_nix_is_asked_why_the_first_that_no_longer_evaluate_do_not(monkeypatch: pytest.MonkeyPatch) -> None:

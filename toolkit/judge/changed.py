@@ -100,8 +100,9 @@ def file_changes(sides: Sides) -> list[ChangedText]:
         if before != after:
             pairs[str(path)] = before, after
     same_modes = [old if old and new and old.mode == new.mode else None for old, new in pairs.values()]
-    read = _read([*zip(pairs, same_modes, strict=True), *((path, after) for path, (_, after) in pairs.items())])
-    parsed = zip(read[: len(pairs)], read[len(pairs) :], strict=True)
+    # The new files first: of those that are no Nix, only so many are named.
+    read = _read([*((path, after) for path, (_, after) in pairs.items()), *zip(pairs, same_modes, strict=True)])
+    parsed = zip(read[len(pairs) :], read[: len(pairs)], strict=True)
     return [_changed(path, *pairs[path], parsed=each) for path, each in zip(pairs, parsed, strict=True)]
 
 

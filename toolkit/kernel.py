@@ -4,7 +4,6 @@ Structures are bytes, as `struct` packs them.
 """
 
 import ctypes
-from functools import cache
 from typing import Any
 
 
@@ -17,14 +16,9 @@ def call(number: int, *arguments: bytes | int | None) -> int:
 
 def function(name: str) -> Any:  # noqa: ANN401 - as ctypes has it
     """Return a function of the C library, or None."""
-    return getattr(_library(), name, None)
+    return getattr(ctypes.CDLL(None, use_errno=True), name, None)
 
 
 def code() -> int:
     """Return the errno of this thread's last call."""
     return ctypes.get_errno()
-
-
-@cache
-def _library() -> ctypes.CDLL:
-    return ctypes.CDLL(None, use_errno=True)

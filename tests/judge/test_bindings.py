@@ -24,7 +24,7 @@ with lib;
 
 
 def at(path: str) -> set[tuple[str, ...]]:
-    return tokens.attributes(tokens.find(SET), SET, SET.index(path))
+    return tokens.attributes(SET, SET.index(path))
 
 
 def test_a_place_is_part_of_the_attributes_around_it() -> None:
@@ -36,17 +36,17 @@ def test_a_place_is_part_of_the_attributes_around_it() -> None:
 
 def test_a_let_within_an_attribute_is_part_of_that() -> None:
     text = "{ a.b = let x = 1; in x; c = x; }"
-    assert tokens.attributes(tokens.find(text), text, text.index("1")) == {("a", "b")}
+    assert tokens.attributes(text, text.index("1")) == {("a", "b")}
 
 
 def test_a_place_is_not_part_of_what_ends_there() -> None:
     text = "{ a = 1;b = 2; }"
-    assert tokens.attributes(tokens.find(text), text, text.index("b")) == {("b",)}
+    assert tokens.attributes(text, text.index("b")) == {("b",)}
 
 
 def test_a_name_may_stand_in_quotes() -> None:
     text = '{ a = 1; "x y" = ./one.nix; }'
-    assert tokens.attributes(tokens.find(text), text, text.index("./one.nix")) == {("x y",)}
+    assert tokens.attributes(text, text.index("./one.nix")) == {("x y",)}
 
 
 def test_what_is_inherited_from_is_part_of_all_names() -> None:
@@ -59,7 +59,7 @@ def test_a_binding_of_a_let_is_part_of_what_names_it() -> None:
 
 def test_a_set_of_a_let_that_another_one_inherits_is_part_of_what_that_is() -> None:
     text = "let stable = rec { tiles = ./stable.nix; }; self = { inherit stable; }; in self"
-    found = tokens.attributes(tokens.find(text), text, text.index("./stable.nix"))
+    found = tokens.attributes(text, text.index("./stable.nix"))
     assert found == {("tiles",), ("stable",), ("stable", "tiles")}
 
 
@@ -102,7 +102,7 @@ def test_within_a_string_nothing_is_a_comment(one: str, other: str) -> None:
     ],
 )
 def test_a_word_of_a_comment_or_of_a_longer_string_is_no_name(text: str, found: int) -> None:
-    assert len(tokens.in_code(text, [text.index("notes")])) == found
+    assert len(tokens.in_code(text, (text.index("notes"),))) == found
 
 
 CONDITIONS = """{

@@ -103,10 +103,18 @@ def test_changed_script_stays_executable(plain: Path) -> None:
     assert os.access(changed.root / script, os.X_OK)
 
 
-def test_a_fingerprint_stands_for_names_modes_times_and_links(plain: Path) -> None:
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_a_fingerprint_stands_for_names_modes_times_and_links(
+    plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_kept: bool
+) -> None:
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "cache"))
+    if is_kept:
+        monkeypatch.setattr(trees, "_SETTLED_SECONDS", -3600.0)
     seen: list[str] = []
     for edit in (
         "ln -s lib link",
+        "touch lib/new.nix",
+        "rm lib/new.nix; mkdir lib/new; touch lib/new/new.nix",
         "echo > pkgs/by-name/no/notes-server/package.nix",
         "touch -d @1.000000001 pkgs/by-name/no/notes-server/package.nix",
         "touch -d @1.000000002 pkgs/by-name/no/notes-server/package.nix",
@@ -121,6 +129,7 @@ def test_a_fingerprint_stands_for_names_modes_times_and_links(plain: Path) -> No
         subprocess.run(["sh", "-c", edit], cwd=plain, check=True)
         seen.append(trees.fingerprint(plain))
         assert seen[-1] == trees.fingerprint(plain)
+        assert (tmp_path / "cache" / "listings").exists() == is_kept
     assert len({*seen}) == len(seen)
     (plain / ".git").mkdir()
     (plain / ".git" / "config").write_text("")

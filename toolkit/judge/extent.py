@@ -124,9 +124,11 @@ class Extent:
         for file in changed:
             self._note(file)
         self.record.weigh_unnamed(self.audience.names)
-        for file in special:
-            if not self._is_unnamed(file):
-                self._require_known(file, made)
+        for file in (each for each in special if not self._is_unnamed(each)):
+            if found := self.record.reached[file.path]:
+                self._require_needed(file, found & made, made)
+            else:
+                self._leave(Gap(what=file.path, reason="no attribute was found that is made from it"))
 
     def _compare_moved(self, files: Sequence[ChangedText]) -> None:
         """Compare the attributes of files that Nix reads as before: they can differ by their positions alone."""
@@ -153,7 +155,8 @@ class Extent:
         is_known = names and len(names) <= FEW_READERS and all(mapping.by_name(file.path) for file in changed)
         with ExitStack() as stack:
             if is_known:
-                for system in (each for each in self.systems if each != self.native):
+                # The last ones, cross and static, take the longest.
+                for system in reversed([each for each in self.systems if each != self.native]):
                     questions = [self.record.question(system, (name,)) for name in sorted(names)]
                     self.sides.foresee(system, partial(list[Question], questions))
                 self.sides.foresee(self.native, stack.enter_context(beside(partial(self.audience.foreseen, names))))
@@ -190,13 +193,6 @@ class Extent:
                     subject = self.record.subject(".".join(question.path), self.native)
                     what = f"no longer is {other}: an overlay of {other} does not reach it"
                     self.record.differences.append(subject.differs(Kind.OVERRIDE, Weight.REGRESSION, what))
-
-    def _require_known(self, file: ChangedText, made: set[AttrPath]) -> None:
-        """Say that a file is unknown if nothing is made from it, or nothing that was asked about."""
-        if found := self.record.reached[file.path]:
-            self._require_needed(file, found & made, made)
-        else:
-            self._leave(Gap(what=file.path, reason="no attribute was found that is made from it"))
 
     def _candidates(self, files: Sequence[ChangedText]) -> set[str]:
         """Find the attributes that each file may be in; return the files that all packages are made with."""

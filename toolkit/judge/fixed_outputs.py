@@ -1,6 +1,7 @@
 """Fixed outputs with an old hash and new content, or made by a derivation that a text still names."""
 
 from collections.abc import Collection, Iterator
+from functools import partial
 from typing import Any
 
 from toolkit.judge.differences import Kind, Weight
@@ -124,15 +125,13 @@ def _keeps_hash(old: dict[str, Any], new: dict[str, Any]) -> bool:
 def _fetch(fetch: dict[str, Any]) -> dict[str, Any]:
     """Return what is fetched, without how the hash is written, and store paths by their names."""
 
-    def shortened(text: str) -> str:
-        return STORE.sub("/nix/store/…-", text)
-
     def untagged(text: str) -> str:
         # A tag is named in full or not.
         return text.replace("refs/tags/", "").replace("refs%2Ftags%2F", "")
 
     def normal(name: str, value: Any) -> Any:  # noqa: ANN401 - JSON
-        return with_strings(value if name in {"src", "patches"} else with_strings(value, shortened), untagged)
+        is_read = name in {"src", "patches"}
+        return with_strings(value if is_read else with_strings(value, partial(STORE.sub, "/nix/store/…-")), untagged)
 
     attributes: dict[str, Any] = fetch["attributes"]
     shown = {name: normal(name, value) for name, value in attributes.items() if name not in HASHES}

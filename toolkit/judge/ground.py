@@ -7,7 +7,6 @@ A lift, which needs both at a time, has another directory for the tree after the
 
 import hashlib
 import os
-import shutil
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -106,13 +105,7 @@ class Ground:
             if not os.path.lexists(origin) or inside.is_directory(self._base, path):
                 continue
             place.parent.mkdir(parents=True, exist_ok=True)
-            if origin.is_symlink():
-                place.symlink_to(origin.readlink())
-                continue
-            try:
-                os.link(origin, place)
-            except OSError:
-                shutil.copy2(origin, place)
+            trees.link_or_copy(origin, place)
         files.remove(self._journal)
 
 

@@ -173,11 +173,12 @@ class Made:
             return set()
         around = {path[:end] for path in called for end in range(1, len(path))}
         is_known = any if self._record.maps[1].is_table(file.path) else all
-
-        def is_unknown(path: AttrPath) -> bool:
-            return file.rest or not file.names or not is_known((*path, *name) in there for name in file.names)
-
-        return {path for path in there if kinds[path] == SET and is_unknown(path)} - around
+        is_whole = file.rest or not file.names
+        return {
+            path
+            for path in there - around
+            if kinds[path] == SET and (is_whole or not is_known((*path, *name) in there for name in file.names))
+        }
 
     def _ask_users(self, file: ChangedText, reached: set[AttrPath]) -> None:
         """Ask about what a file makes with functions of its set that it reaches, and add it to what is reached.
@@ -185,7 +186,7 @@ class Made:
         A function shows nothing without a call; what is made with another function of them counts as well.
         """
         places = self._record.maps[1]
-        text, bound = places.text(file.path), places.bindings(file.path)
+        text = places.text(file.path)
         known: set[AttrPath] = set()
         while (
             functions := {
@@ -200,7 +201,7 @@ class Made:
                 (*path[:-1], *user)
                 for path in functions
                 for match in re.finditer(rf"(?<![\w'-]){re.escape(path[-1])}(?![\w'-])", text)
-                for user in tokens.attributes(bound, text, match.start())
+                for user in tokens.attributes(text, match.start())
             }
             reached |= users
             self.users |= users

@@ -15,7 +15,6 @@ from posixpath import dirname
 
 from toolkit import inside
 from toolkit.judge import literals, tokens
-from toolkit.judge.tokens import TokenBinding
 from toolkit.sources.changes import MOST
 from toolkit.sources.trees import NixpkgsTree
 
@@ -90,7 +89,6 @@ class Map:
         self._contents = contents
         self._index = literals.index(tree)
         self.text = cache(self._text)
-        self.bindings = cache(self._bindings)
         self.renamed = cache(self._renamed)
         self._offsets = cache(self._literals)
         self._added: defaultdict[str, set[str]] = defaultdict(set)
@@ -105,10 +103,6 @@ class Map:
         if content is None:
             content = b"" if inside.link(self._root, file) is not None else inside.find(self._root, file, most=MOST)
         return (content or b"").decode("utf-8", "replace")
-
-    def _bindings(self, file: str) -> list[TokenBinding]:
-        """Return the bindings of a file."""
-        return tokens.find(self.text(file))
 
     def _literals(self, file: str) -> Mapping[str, list[int]]:
         """Return the offsets of the paths that a file names."""
@@ -251,8 +245,7 @@ class Map:
     def _places(self, file: str, names: Sequence[str]) -> set[AttrPath]:
         """Return the attributes of a file that name one of some paths."""
         offsets = [offset for name in names for offset in self._offsets(file).get(name, ())]
-        bound, text = (self.bindings(file), self.text(file)) if offsets else ([], "")
-        return {path for offset in offsets for path in tokens.attributes(bound, text, offset)}
+        return {path for offset in offsets for path in tokens.attributes(self.text(file), offset)}
 
     def naming(self, names: Sequence[str]) -> list[str]:
         """Return the files that contain one of these names as a word, those of the change last."""

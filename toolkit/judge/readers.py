@@ -3,6 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
+from functools import lru_cache
 from itertools import chain
 from math import inf
 
@@ -50,11 +51,10 @@ def find(
     names = sorted({path[-1] for path in own if len(path[-1]) > 1} - OF_ALL)
     serious, places = _differing(record.differences) | {*functions}, record.maps[1]
     is_whole = record.sides.every_reference
-    most_names, most_files = (len(names), None) if is_whole else (_MOST_NAMES, _MOST_FILES)
-    most = inf if is_whole else _MOST_PATHS
+    most_names, most_files, most = (len(names), None, inf) if is_whole else (_MOST_NAMES, _MOST_FILES, _MOST_PATHS)
     naming = places.naming(names[:most_names])
     texts = ((file, places.text(file)) for file in naming[:most_files])
-    named = {file: found for file, text in texts if (found := _places(text, names[:most_names]))}
+    named = {file: found for file, text in texts if (found := _places(text, tuple(names[:most_names])))}
     ranks = {name: rank for rank, name in enumerate(dict.fromkeys(chain.from_iterable(named.values())))}
     strong, weak, first = set[AttrPath](), set[AttrPath](), set[AttrPath]()
     modules: list[str] = []
@@ -70,7 +70,7 @@ def find(
             if len(weak) >= most:
                 unread += 1
                 continue
-        code = {*tokens.in_code(text, chain.from_iterable(named[file].values()))}
+        code = tokens.in_code(text, tuple(chain.from_iterable(named[file].values())))
         found = {name: kept for name, offsets in named[file].items() if (kept := [at for at in offsets if at in code])}
         differ = {name: found[name] for name in serious & found.keys()}
         is_reading = is_table or _reads(text, found)
@@ -98,7 +98,8 @@ def _differing(differences: Iterable[Difference]) -> set[str]:
     }
 
 
-def _places(text: str, names: Iterable[str]) -> dict[str, list[int]]:
+@lru_cache(maxsize=1024)
+def _places(text: str, names: tuple[str, ...]) -> dict[str, list[int]]:
     """Return the offsets of names in a text, as words."""
     words = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
     found: defaultdict[str, list[int]] = defaultdict(list)
@@ -117,8 +118,8 @@ def _made_from(places: mapping.Map, file: str, found: Mapping[str, Iterable[int]
 
 def _named(places: mapping.Map, file: str, found: Mapping[str, Iterable[int]]) -> set[AttrPath]:
     """Return the attributes of a file in which some places stand."""
-    text, bound = places.text(file), places.bindings(file)
-    return {path for offsets in found.values() for at in offsets for path in tokens.attributes(bound, text, at)}
+    text = places.text(file)
+    return {path for offsets in found.values() for at in offsets for path in tokens.attributes(text, at)}
 
 
 def _reads(text: str, named: Mapping[str, Iterable[int]]) -> bool:

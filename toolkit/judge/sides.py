@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from toolkit import documents, process
 from toolkit.cache import default_cache
 from toolkit.git.reading import TreeFile
-from toolkit.judge.asking import FILES, Answer, Question, Times, ask, is_unreached, why_not
+from toolkit.judge.asking import FILES, NATIVE, Answer, Question, Times, ask, is_unreached, why_not
 from toolkit.judge.ground import Ground
 from toolkit.model import Progress
 from toolkit.nix import limits, program
@@ -146,7 +146,9 @@ class Sides(Struct, frozen=True, kw_only=True):
             return found[0] if found else ()
 
         tasks: list[_Task] = []
-        unknown = {system: questions for system, questions in asked.items() if split(system, questions, 1)}
+        # A limit that is met natively counts elsewhere; cross and static take the longest.
+        order = sorted(asked, key=lambda system: (system != NATIVE, "-" in system))
+        unknown = {system: asked[system] for system in order if split(system, asked[system], 1)}
         for system, questions in unknown.items():
             # What all packages of a system are made with is evaluated in each part.
             parts = split(system, questions, -(-jobs // len(unknown)))

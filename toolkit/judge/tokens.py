@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterator
+from functools import lru_cache
 from itertools import accumulate, takewhile
 from typing import NamedTuple
 
@@ -69,6 +70,7 @@ class _Frame(Struct):
         return self.begins and self.binding is None
 
 
+@lru_cache(maxsize=1024)
 def find(text: str) -> list[TokenBinding]:
     """Return the bindings of a text, an outer one before its inner ones; none if the text is not Nix."""
     scanner = _Scanner(text)
@@ -152,9 +154,9 @@ class _Scanner:
         frame.binding, frame.names, frame.inherits, frame.begins, frame.start = None, [], False, True, -1
 
 
-def attributes(bindings: Iterable[TokenBinding], text: str, offset: int, *, depth: int = 2) -> set[tuple[str, ...]]:
+def attributes(text: str, offset: int, *, depth: int = 2) -> set[tuple[str, ...]]:
     """Return the attribute paths around an offset; for a let's binding, those of its uses."""
-    held = [each for each in bindings if each.start <= offset < each.end]
+    held = [each for each in find(text) if each.start <= offset < each.end]
     chain: list[TokenBinding] = sorted(held, key=lambda each: each.start)
     paths: set[tuple[str, ...]] = set()
     local = next((each for each in chain if each.local), None)
@@ -177,7 +179,7 @@ def attributes(bindings: Iterable[TokenBinding], text: str, offset: int, *, dept
         for name in local.names:
             for match in re.finditer(rf"(?<![\w'-]){re.escape(name)}(?![\w'-])", text):
                 if not local.start <= match.start() < local.end:
-                    named = attributes(bindings, text, match.start(), depth=depth - 1)
+                    named = attributes(text, match.start(), depth=depth - 1)
                     paths |= named | {(*path, *within) for path in named if path[-1] == name}
         return paths
     path: tuple[str, ...] = ()
@@ -263,20 +265,21 @@ def conditions(text: str, lines: Container[str]) -> str:
     return "".join(written[number] for number in sorted(shown))
 
 
-def in_code(text: str, offsets: Iterable[int]) -> list[int]:
+@lru_cache(maxsize=1024)
+def in_code(text: str, offsets: tuple[int, ...]) -> frozenset[int]:
     """Return the offsets of words that begin a token of code, or a string of one word.
 
     Words in comments, longer strings and paths are not names.
     """
     wanted = {*offsets}
     last = max(wanted, default=-1)
-    return [
+    return frozenset(
         token.start
         for token in takewhile(lambda token: token.start <= last, _tokens(text))
         if token.start in wanted
         and token.kind != "skip"
         and (token.kind != "text" or _QUOTED.fullmatch(text, token.start - 1, token.end))
-    ]
+    )
 
 
 class _Token(NamedTuple):

@@ -60,7 +60,10 @@ def tried(
     """Try the usual override methods of parts, and if none works, the arguments that may be there for one."""
     methods = {question_name(name, path): path for name in parts for path in candidates(name, ())}
     askings = _asked(trees, packages, methods, systems)
-    named = {name: _named(askings, name) for name in parts}
+    named = {
+        name: [(each, system) for each, system, method in _answers(askings, name, (name,)) if method.after.there]
+        for name in parts
+    }
     works = {
         name: tuple(path for path in candidates(name, ()) if _works(askings, name, path).issuperset(there))
         for name, there in named.items()
@@ -145,11 +148,6 @@ def _answers(askings: Iterable[Asking], name: str, path: Sequence[str]) -> Itera
         for system, answer in each.answers().items():
             if (method := answer.methods.get(question_name(name, path))) is not None:
                 yield each, system, method
-
-
-def _named(askings: Iterable[Asking], name: str) -> list[tuple[Asking, str]]:
-    """Return the packages that have a part, and the system on which they do."""
-    return [(each, system) for each, system, method in _answers(askings, name, (name,)) if method.after.there]
 
 
 def _works(askings: Iterable[Asking], name: str, path: Sequence[str]) -> set[tuple[Asking, str]]:

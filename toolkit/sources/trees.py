@@ -9,8 +9,10 @@ import hashlib
 import os
 import re
 import shutil
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import chain
 from pathlib import Path, PurePosixPath
 
@@ -28,10 +30,15 @@ from toolkit.sources import local, resolve
 
 KIND = "whole-trees"
 
-_FILES = ("-name", ".git", "-prune", "-o", "(", "-type", "f", "-o", "-type", "l", ")")
-_LISTED = (*_FILES, "-printf", r"%p\0%m %s %T@\0%l\0")
-# Two of about the same size.
-_LARGE = "./pkgs/by-name"
+_NAMES = b"names "
+# The time of a directory is when its names last changed.
+_OF_DIRECTORY = ("-type", "d", "-printf", r"%p\0names %C@\0\0")
+_OF_FILE = ("(", "-type", "f", "-o", "-type", "l", ")", "-printf", r"%p\0%m %s %T@\0%l\0")
+_LISTED = ("-name", ".git", "-prune", "-o", *_OF_DIRECTORY, "-o", *_OF_FILE)
+_LISTED_ONE = ("find", "-files0-from", "-", "-maxdepth", "0", *_OF_DIRECTORY, "-o", *_OF_FILE)
+_LISTINGS = "listings"
+# A directory that is so old at the start of a listing gets another time if its names change afterwards.
+_SETTLED_SECONDS = 1.0
 _TREE = "tree"
 _FINGERPRINT = "fingerprint"
 _LEFT_OUT = "left-out"
@@ -114,16 +121,33 @@ def fingerprint(root: Path) -> str:
 
     Raise ToolkitError for an unreadable directory.
     """
-    listings: list[tuple[str, ...]] = [("find", ".", *_LISTED)]
-    if inside.is_directory(root, _LARGE):
-        listings = [("find", _LARGE, *_LISTED), ("find", ".", "-path", _LARGE, "-prune", "-o", *_LISTED)]
+    key = hashlib.sha256(os.fsencode(root)).hexdigest()
+    known = default_cache().read(_LISTINGS, key, _FINGERPRINT)
+    if known is not None and _is_listing(root, known[64:]):
+        return known[:64].decode()
+    began = time.time()
     try:
-        listed = side_by_side(lambda listing: process.run(listing, cwd=root).stdout, listings)
+        listing = process.run(("find", ".", *_LISTED), cwd=root).stdout
     except CommandError as error:
         raise ToolkitError(f"{root}: {error.message}") from error
-    words = b"".join(listed).split(b"\0")
-    facts = sorted(zip(words[::3], words[1::3], words[2::3], strict=False))
-    return hashlib.sha256(b"\0".join(chain.from_iterable(facts))).hexdigest()
+    words = listing.split(b"\0")
+    entries = zip(words[::3], words[1::3], words[2::3], strict=False)
+    facts = sorted(entry for entry in entries if not entry[1].startswith(_NAMES))
+    found = hashlib.sha256(b"\0".join(chain.from_iterable(facts))).hexdigest()
+    times = (float(word.removeprefix(_NAMES)) for word in words[1::3] if word.startswith(_NAMES))
+    if max(times) < began - _SETTLED_SECONDS:
+        default_cache().keep(_LISTINGS, key, _FINGERPRINT, found.encode() + listing)
+    return found
+
+
+def _is_listing(root: Path, listing: bytes) -> bool:
+    """Return whether a listing still holds: without reading directories, which takes most of the time."""
+    names = listing.split(b"\0")[:-1:3]
+    halves = [b"\0".join(names[: len(names) // 2]), b"\0".join(names[len(names) // 2 :])]
+    with suppress(CommandError):
+        found = side_by_side(lambda half: process.run(_LISTED_ONE, cwd=root, stdin=half).stdout, halves)
+        return b"".join(found) == listing
+    return False
 
 
 def _of_commit(source: Source, commit: Oid, *, offline: bool, progress: Progress) -> NixpkgsTree:
@@ -187,6 +211,7 @@ def _require_parts(root: Path, origin: str) -> None:
 
 def copy(root: Path, into: Path, *, link: bool) -> None:
     """Copy a tree without git's own; with `link` its files are hard links if file system and owner allow that."""
+    put = link_or_copy if link else partial(shutil.copy2, follow_symlinks=False)
     waiting = [(str(root), str(into))]
     while waiting:
         here, there = waiting.pop()
@@ -198,13 +223,13 @@ def copy(root: Path, into: Path, *, link: bool) -> None:
                     continue
                 if entry.is_dir(follow_symlinks=False):
                     waiting.append((entry.path, place))
-                elif (entry.is_symlink() or entry.is_file()) and not (link and _linked(entry.path, place)):
-                    shutil.copy2(entry.path, place, follow_symlinks=False)
+                elif entry.is_symlink() or entry.is_file():
+                    put(entry.path, place)
 
 
-def _linked(path: str, place: str) -> bool:
+def link_or_copy(path: Path | str, place: Path | str) -> None:
+    """Make a file, or a link, another name of one; copy it if file system or owner do not allow that."""
     try:
         os.link(path, place, follow_symlinks=False)
     except OSError:
-        return False
-    return True
+        shutil.copy2(path, place, follow_symlinks=False)

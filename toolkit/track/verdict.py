@@ -183,7 +183,8 @@ def _by_pin(pin: Ref, used: Used, fact: str) -> tuple[Advice, str] | None:
     """Judge by the user's own nixpkgs, None if that still needs the overlay as it is."""
     needed = _is_needed(pin, used)
     if needed is None:
-        return Advice.UNKNOWN, f"unknown for your nixpkgs ({pin.name}): {_reason(pin)}"
+        reason = pin.reason or (pin.reading.reason if pin.reading is not None else None) or "no reason is known"
+        return Advice.UNKNOWN, f"unknown for your nixpkgs ({pin.name}): {reason}"
     if not needed:
         return Advice.REMOVE, f"{fact} in your nixpkgs ({pin.name}): remove the overlay"
     if _is_stale(pin, used) or used.is_aside:
@@ -277,15 +278,10 @@ def _update(nixpkgs: str | None) -> str | None:
     return "nix-channel --update" if file.startswith("<") else None
 
 
-def _reason(ref: Ref) -> str:
-    return ref.reason or (ref.reading.reason if ref.reading is not None else None) or "no reason is known"
-
-
 def _listed(refs: Sequence[Ref]) -> str:
     """Return names with the dates since when they are fixed, each date once."""
     by_date: dict[str, list[str]] = {}
     for ref in refs:
-        by_date.setdefault(f" since {ref.fixed_by.date:%Y-%m-%d}" if ref.fixed_by is not None else "", []).append(
-            ref.name
-        )
+        since = f" since {ref.fixed_by.date:%Y-%m-%d}" if ref.fixed_by is not None else ""
+        by_date.setdefault(since, []).append(ref.name)
     return ", ".join(f"{', '.join(names)}{since}" for since, names in by_date.items())

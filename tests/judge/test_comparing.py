@@ -69,6 +69,9 @@ def test_a_value_that_ends_nix_is_not_gone() -> None:
     before = Answer(kind="derivation", parts={"passthru": {"go": "1", "web": "1"}})
     after = Answer(kind="derivation", parts={"passthru": {"web": "1"}}, ends={"passthru.go": "no"})
     assert [each.what for each in compare(SUBJECT, before, after)] == ["its passthru.go no longer evaluates"]
+    without = Answer(kind="derivation", parts={"passthru": {"web": "1"}})
+    (gone,) = compare(SUBJECT, after, without)
+    assert (gone.weight, gone.what) == (Weight.CHANGE, "its passthru.go is gone, and did not evaluate")
     late = replace(after, limited=("passthru.go",))
     assert compare(SUBJECT, before, late) == compare(SUBJECT, late, before) == []
 

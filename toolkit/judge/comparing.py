@@ -25,8 +25,8 @@ _REFUSALS = {
 """Why nixpkgs refuses a package unless it is configured to allow it, as `meta` has it, and what sets that there."""
 
 THROWN = "it throws"
+_GONE = "is gone, and did not evaluate"
 _OF_VALUES = {"passthru", "values"}
-_OF_REFUSALS = {"available", "problems"}
 
 
 def compare(subject: Compared, before: Answer, after: Answer) -> list[Difference]:
@@ -74,17 +74,18 @@ def _ended(before: Answer, after: Answer) -> Iterator[Found]:
         if not _ends(part, before) and part not in after.limited and _takes(part, before):
             # What shows as much of a package as its derivation, which ended Nix before as after, does no harm.
             is_known = "derivation" in before.ends and after.ends.get("derivation") == reason
-            is_new = _is_new(part, before)
+            is_new = _lacks(before, part)
             # Nor does what is new in a package whose derivation throws, before as after.
             is_known |= is_new and all(each.parts.get("derivation", {}).get("drv") == THREW for each in (before, after))
             what = "is new, and does not evaluate" if is_new else "no longer evaluates"
             together.setdefault((NOTE if is_known else REGRESSION, what, reason), []).append(part)
     for part, reason in before.ends.items():
         if not _ends(part, after) and part not in before.limited and _takes(part, after):
-            together.setdefault((NOTE, "evaluates now", reason), []).append(part)
+            weight, what = (CHANGE, _GONE) if _lacks(after, part) else (NOTE, "evaluates now")
+            together.setdefault((weight, what, reason), []).append(part)
     for (weight, what, reason), parts in together.items():
         names = ", ".join(dict.fromkeys(map(called, sorted(parts))))
-        old, new = (reason, None) if what == "evaluates now" else (None, reason)
+        old, new = (reason, None) if what in {"evaluates now", _GONE} else (None, reason)
         yield (Kind.EVALUATION, weight, what if "derivation" in parts else f"its {names} {what}", old, new)
 
 
@@ -94,10 +95,10 @@ def _ends(part: str, answer: Answer) -> bool:
     return part in answer.ends or whole in answer.ends or any(each.startswith(f"{part}.") for each in answer.ends)
 
 
-def _is_new(part: str, before: Answer) -> bool:
-    """Return whether a part is a value of passthru that was not there before."""
+def _lacks(answer: Answer, part: str) -> bool:
+    """Return whether a part is a value of passthru that this version does not have."""
     whole, _, name = part.partition(".")
-    known = before.parts.get("passthru")
+    known = answer.parts.get("passthru")
     return whole == "passthru" and known is not None and name.partition(".")[0] not in names_in(known)
 
 
@@ -207,7 +208,7 @@ def _refused(subject: Compared, refused: list[str], positions: tuple[Any, Any]) 
 
 
 def _meta(own: Own, before: dict[str, Any], after: dict[str, Any], *, known: Collection[str] = ()) -> Iterator[Found]:
-    others = {*known, *(_OF_REFUSALS if known else ())}
+    others = {*known, *(("available", "problems") if known else ())}
     if before.get("maintainers") != after.get("maintainers"):
         others.add("nonTeamMaintainers")
     for name in sorted((before.keys() | after.keys()) - others):

@@ -155,6 +155,7 @@ def test_clean_leaves_what_another_process_uses(cache: Cache) -> None:
         "cache = Cache(Path(sys.argv[1]))\n"
         "cache.obtain('found', 'key', make=Path.touch, check=Path.exists)\n"
         "cache.obtain('made', 'key', make=lambda path: None, check=Path.exists)\n"
+        "cache.keep('kept', 'key', 'name', b'')\n"
         "cache.use('store')\n"
         "print(flush=True)\ninput()\n"
     )
@@ -167,9 +168,9 @@ def test_clean_leaves_what_another_process_uses(cache: Cache) -> None:
         other.stdout.readline()
         cleaning = cache.clean()
         assert [entry.kind for entry in cleaning.deleted] == ["other"]
-        assert {entry.kind for entry in cleaning.in_use} == {"found", "made", "store"}
+        assert {entry.kind for entry in cleaning.in_use} == {"found", "kept", "made", "store"}
         other.communicate("\n")
-    assert {entry.kind for entry in cache.clean().deleted} == {"found", "made", "store"}
+    assert {entry.kind for entry in cache.clean().deleted} == {"found", "kept", "made", "store"}
 
 
 def test_clean_deletes_what_nobody_may_write_to(ordinary_user: Path) -> None:

@@ -128,8 +128,7 @@ class Cache(Struct, frozen=True):
         except OSError:
             return None
         self.use(kind)
-        value = content[_DIGEST:]
-        if hashlib.sha256(value).digest() != content[:_DIGEST]:
+        if hashlib.sha256(value := content[_DIGEST:]).digest() != content[:_DIGEST]:
             return None
         with suppress(OSError):
             os.utime(path.parent)
@@ -138,6 +137,7 @@ class Cache(Struct, frozen=True):
     def keep(self, kind: str, key: str, name: str, content: bytes) -> None:
         """Write a file of an entry atomically, with its digest. Raise ToolkitError as `obtain` does."""
         path = self._path(kind, key) / name
+        self.use(kind)
         making = self.root / _MAKING / f"{name[:16]}-{os.urandom(4).hex()}"
         try:
             making.mkdir(parents=True)

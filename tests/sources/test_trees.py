@@ -138,6 +138,14 @@ def test_a_fingerprint_stands_for_names_modes_times_and_links(
     assert trees.fingerprint(shutil.copytree(plain, plain.with_name("copy"), symlinks=True)) == seen[-1]
 
 
+def test_a_fingerprint_needs_no_cache(plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trees, "_SETTLED_SECONDS", -3600.0)
+    found = trees.fingerprint(plain)
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "file"))
+    assert trees.fingerprint(plain) == found
+
+
 def test_tree_that_somebody_changed_in_the_cache_is_made_again(plain: Path) -> None:
     tree = whole(source_at(str(plain)))
     changed = ground.changed(tree, {TARGET: EMPTY})

@@ -131,12 +131,12 @@ def fingerprint(root: Path) -> str:
     except CommandError as error:
         raise ToolkitError(f"{root}: {error.message}") from error
     words = listing.split(b"\0")
-    entries = zip(words[::3], words[1::3], words[2::3], strict=False)
-    facts = sorted(entry for entry in entries if not entry[1].startswith(_NAMES))
+    facts = sorted(each for each in zip(words[::3], words[1::3], words[2::3], strict=False) if each[1][:6] != _NAMES)
     found = hashlib.sha256(b"\0".join(chain.from_iterable(facts))).hexdigest()
     times = (float(word.removeprefix(_NAMES)) for word in words[1::3] if word.startswith(_NAMES))
     if max(times) < began - _SETTLED_SECONDS:
-        default_cache().keep(_LISTINGS, key, _FINGERPRINT, found.encode() + listing)
+        with suppress(ToolkitError):
+            default_cache().keep(_LISTINGS, key, _FINGERPRINT, found.encode() + listing)
     return found
 
 

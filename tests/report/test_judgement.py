@@ -13,6 +13,7 @@ from toolkit.judge.comparing import compare
 from toolkit.judge.differences import Difference, Gap, Judgement, Kind, Weight
 from toolkit.judge.subject import Compared
 from toolkit.report import judgement as judgements
+from toolkit.report.markdown import plain
 
 SCHEMA = Path(__file__).parents[2] / "docs/schema/judgement.json"
 SYSTEMS = ("x86_64-linux", "aarch64-darwin")
@@ -76,14 +77,22 @@ def test_rebuilds_are_counted_by_system_and_what_regresses_has_its_maintainers()
         for name, system in (("a", SYSTEMS[0]), ("b", SYSTEMS[0]), ("a", SYSTEMS[1]))
     ]
     gone = difference("a", Kind.META, "meta.mainProgram is gone")
-    judgement = judged(*built, gone, maintainers={"a": ("ada", "team docker")})
-    assert "rebuilds  2 on x86_64-linux, 1 on aarch64-darwin" in lines(judgement)
+    judgement = replace(
+        judged(*built, gone, maintainers={"a": ("ada", "team docker")}),
+        reached={SYSTEMS[0]: ("a", "b", "c")},
+        readers={SYSTEMS[0]: ("c", "d"), SYSTEMS[1]: ("a",)},
+    )
+    counts = "2 of 4 compared on x86_64-linux, 1 of 1 compared on aarch64-darwin"
+    assert f"rebuilds  {counts}" in lines(judgement)
     comment = judgements.to_comment(judgement, command="unlet check").decode()
-    assert "- rebuilds 2 on x86\\_64-linux, 1 on aarch64-darwin" in comment or "- rebuilds 2 on x86_64-linux" in comment
+    assert f"- rebuilds {plain(counts)}" in comment
+    of_all = replace(judgement, everything=SYSTEMS[:1])
+    assert "rebuilds  2 on x86_64-linux, 1 of 1 compared on aarch64-darwin" in lines(of_all)
     assert "- maintainers of what regresses: ada, team docker" in comment
     document = json.loads(judgements.to_json(judgement))
     jsonschema.validate(document, json.loads(SCHEMA.read_text()))
     assert document["rebuilds"] == {"x86_64-linux": 2, "aarch64-darwin": 1}
+    assert document["compared"] == {"x86_64-linux": 4, "aarch64-darwin": 1}
     assert document["maintainers"] == {"a": ["ada", "team docker"]}
 
 

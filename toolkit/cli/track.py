@@ -184,7 +184,7 @@ def _lines(answer: TrackAnswer) -> Iterator[str]:
     yield f"source    {answer.source}"
     yield f"checked   {answer.checked:%Y-%m-%dT%H:%M:%SZ}"
     yield ""
-    yield from output.table((table.ref_head(answer), *table.refs(answer)))
+    yield from output.table(table.refs(answer))
     if words := table.glossary(answer):
         yield ""
         yield from output.table(words)

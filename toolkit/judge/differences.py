@@ -114,9 +114,13 @@ class Judgement(Struct, frozen=True, kw_only=True):
         """The number of attributes that are built differently, by system."""
         built = {(each.system, each.attribute) for each in self.of(Weight.CHANGE) if each.kind is Kind.DERIVATION}
         counts = Counter(system for system, _ in built)
-        return {
-            system: counts[system] for system in dict.fromkeys((*self.systems, *sorted(counts))) if system in counts
-        }
+        return {system: counts[system] for system in dict.fromkeys((*self.systems, *sorted(counts))) if counts[system]}
+
+    @property
+    def compared(self) -> dict[str, int]:
+        """The number of attributes that were compared, by system, except the systems of `everything`."""
+        both = {system: {*names, *self.reached.get(system, ())} for system, names in self.readers.items()}
+        return {system: len(each) for system, each in {**self.reached, **both}.items() if system not in self.everything}
 
     @property
     def looked_at(self) -> tuple[str, ...]:

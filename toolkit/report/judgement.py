@@ -50,6 +50,7 @@ def to_json(judgement: Judgement, *, claims: Sequence[Proof] = (), notes: Sequen
             "everything": judgement.everything,
             "commits": judgement.steps,
             "rebuilds": judgement.rebuilds,
+            "compared": judgement.compared,
             "maintainers": judgement.maintainers,
             "claims": claims,
             "notes": (*judgement.warnings, *notes),
@@ -149,7 +150,9 @@ def lines(judgement: Judgement, *, quiet: bool = False, verbose: bool = False) -
 
 
 def _rebuilds(judgement: Judgement) -> str:
-    return ", ".join(f"{count} on {system}" for system, count in judgement.rebuilds.items())
+    """Return how many of the compared attributes are built differently, by system."""
+    of = {system: f" of {count} compared" for system, count in judgement.compared.items()}
+    return ", ".join(f"{count}{of.get(system, '')} on {system}" for system, count in judgement.rebuilds.items())
 
 
 def _where(judgement: Judgement, word: str) -> str:
@@ -230,10 +233,6 @@ def _value(value: Any) -> str:  # noqa: ANN401 - JSON
 
 def to_comment(judgement: Judgement, *, command: str, claims: Sequence[Proof] = (), notes: Sequence[str] = ()) -> bytes:
     """Return the comment, in Markdown, of at most LINES lines; `command` judges the same again."""
-    return ("\n".join(_comment(judgement, command, claims, notes)[:LINES]) + "\n").encode(errors="backslashreplace")
-
-
-def _comment(judgement: Judgement, command: str, claims: Sequence[Proof], notes: Sequence[str]) -> list[str]:
     head = [f"**{plain(verdict(judgement))}** for {code(judgement.subject)}{_where(judgement, ' on ')}", ""]
     rows = [row for row in _rows(judgement.differences) if row.first.weight is not Weight.NOTE]
     minor = [row for row in _rows(judgement.differences) if row.first.weight is Weight.NOTE]
@@ -263,7 +262,8 @@ def _comment(judgement: Judgement, command: str, claims: Sequence[Proof], notes:
         f"{_looked_at(judgement)}; nothing was built, and {rest}{gaps}.",
         f"Made by a tool, unlet {__version__}, and not yet read by a person: {code(command)}",
     ]
-    return [*head, *body[: LINES - len(head) - len(foot)], *foot]
+    text = "\n".join([*head, *body[: LINES - len(head) - len(foot)], *foot])
+    return f"{text}\n".encode(errors="backslashreplace")
 
 
 def _looked_at(judgement: Judgement) -> str:

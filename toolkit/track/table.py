@@ -28,20 +28,16 @@ _MEANINGS: dict[str, str] = {
 }
 
 
-def ref_head(answer: TrackAnswer) -> Row:
-    """Return the header of the refs' table."""
-    return ("ref", "state", "overridable", *registry.tracking(answer.package).facts, answer.package, "last change")
-
-
 def refs(answer: TrackAnswer) -> list[Row]:
-    """Return a row for each ref, without the header."""
+    """Return the header, and a row for each ref."""
     facts = registry.tracking(answer.package).facts
-    return [_ref(ref, facts) for ref in answer.refs]
+    head = ("ref", "state", "overridable", *facts, answer.package, "last change")
+    return [head, *(_ref(ref, facts) for ref in answer.refs)]
 
 
 def glossary(answer: TrackAnswer) -> list[Row]:
     """Return the words in the refs' rows that need an explanation, with it, in the order of the columns."""
-    cells = {cell for row in refs(answer) for cell in row[1:]}
+    cells = {cell for row in refs(answer)[1:] for cell in row[1:]}
     meanings = _MEANINGS | registry.tracking(answer.package).words
     return [(word, meaning) for word, meaning in meanings.items() if word in cells]
 

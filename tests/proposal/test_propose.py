@@ -440,7 +440,7 @@ RECIPES = "known recipes are fetcher, final-attrs, final-package; a path has a s
     [
         ("notes-serve", {}, "notes-serve: no package of this name in ", "did you mean notes-server?"),
         ("moby", {}, "moby: is an alias: ", "name the package itself"),
-        ("log-viewer", {}, "there is no 'let' around the package", ""),
+        ("log-viewer", {}, "there is no 'let' around the package", "'unlet find' lists packages"),
         ("pkgs/stdenv/default.nix", {}, "no attribute path leads to a package that is written here", ""),
         ("pkgs/none.nix", {}, "pkgs/none.nix: no such file in ", "a file is named by its path in the tree"),
         (

@@ -27,8 +27,7 @@ from toolkit.lift.shape import BuilderCall, Shape, bound, callee, result
 from toolkit.nix.attributes import value
 from toolkit.nix.tree import Node
 
-_TEXTS = ("string_expression", "indented_string_expression")
-
+_FIND = "'unlet find' lists packages that bind others in a let"
 _APART = "let the file take the part as an argument; override { NAME = …; } then reaches it"
 _BY_HAND = {
     "apply_expression": _APART,
@@ -57,7 +56,7 @@ def wanted(shape: Shape, names: Sequence[str]) -> tuple[str, ...]:
     Raise LayoutError for an unknown binding, and if none remains.
     """
     if shape.functions and not shape.lets:
-        raise LayoutError(f"{at(shape.tree.root)}: there is no 'let' around the package")
+        raise LayoutError(f"{at(shape.tree.root)}: there is no 'let' around the package", hint=_FIND)
     construction(shape)
     packages = [found for found in find(shape) if found.kind is BindingKind.PACKAGE]
     known = ", ".join(found.name for found in packages)
@@ -70,7 +69,8 @@ def wanted(shape: Shape, names: Sequence[str]) -> tuple[str, ...]:
             raise LayoutError(f"{at(binding)}: the package is not made with '{name}'")
     lifted = tuple(names) or tuple(found.name for found in packages)
     if not lifted:
-        raise LayoutError(f"{shape.tree.name}: no let around the package binds a package with a source of its own")
+        fact = "no let around the package binds a package with a source of its own"
+        raise LayoutError(f"{shape.tree.name}: {fact}", hint=_FIND)
     missed = tuple(name for name in lifted if state(shape, name) is not Reachability.ROUTED)
     if not missed:
         what = f"'{lifted[0]}'" if len(lifted) == 1 else "all packages of the lets"
@@ -129,7 +129,7 @@ def _is_text(shape: Shape, name: str) -> bool:
 
 def _texts(shape: Shape, name: str) -> list[Node | None]:
     """Return the texts with the uses of a binding, None for each use that is in none."""
-    return [use.node.enclosing(*_TEXTS) for use in direct_uses(shape, name)]
+    return [use.node.enclosing("string_expression", "indented_string_expression") for use in direct_uses(shape, name)]
 
 
 def at(node: Node) -> str:

@@ -24,6 +24,7 @@ let
     getContext
     head
     isAttrs
+    isBool
     isFunction
     isString
     length
@@ -159,7 +160,13 @@ let
         fromNames (filter (name: replaceable attributes.${name}) (attrNames attributes)) (
           name: set name (replaced name attributes.${name})
         )
-        // fromNames (given.final or [ ]) (name: set name "unlet")
+        // fromNames (given.final or [ ]) (
+          name:
+          let
+            value = orElse null (attributes.${name} or null);
+          in
+          set name (if isBool value then !value else "unlet")
+        )
         // {
           patches = others "patches" (
             by (old: {

@@ -332,6 +332,15 @@ def test_a_fetch_that_has_the_hash_of_another_now_is_compared_with_that() -> Non
     assert (weight, what.partition(":")[0]) == (WORST, "src is fetched differently (urls) and its hash is that of web")
 
 
+@pytest.mark.parametrize(("same", "weighed"), [(False, CHANGE), (True, LEAST)])
+def test_a_command_with_the_hash_of_another_may_have_been_an_input_before(*, same: bool, weighed: Weight) -> None:
+    modules = {"name": "goModules", "out": OUT, "drv": DRV, "attributes": {"outputHash": "h", "pname": "a"}}
+    part = {"name": "web.goModules", "out": ONE, "drv": OTHER, "attributes": {"outputHash": "h", "buildPhase": "b"}}
+    ((_, weight, what, _, _),) = fetches(SUBJECT, [modules], [modules, part], same=same)
+    assert weight is weighed
+    assert what.startswith("web.goModules has the hash of the one before, which is right if nothing in it differs: ")
+
+
 def test_what_stands_beside_the_places_of_a_fetch_is_a_note() -> None:
     before, after = (fetched("src", drv, "a") for drv in (DRV, OTHER))
     after["attributes"]["env"] = {"PROXY": "1"}

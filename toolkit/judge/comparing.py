@@ -140,12 +140,12 @@ def _package(subject: Compared, parts: Mapping[str, tuple[Any, Any]]) -> Iterato
     before, after = pair("derivation")
     own = Own(before=before, after=after)
     is_broken = after.get("drv") == THREW != before.get("drv")
-    fetched = parts.get("fixed-output", ([], []))
+    fetched, texts = (parts.get(name, ([], [])) for name in ("fixed-output", "texts"))
     position = parts.get("position", (None, None))
     refused = _refusals(own, *pair("meta"))
     yield from _refused(subject, refused, position)
     if is_known and not (refused and is_broken):
-        fixed = [*fixed_outputs.fetches(subject, *fetched), *fixed_outputs.texts(*parts.get("texts", ([], [])))]
+        fixed = [*fixed_outputs.fetches(subject, *fetched, same=own.same), *fixed_outputs.texts(*texts)]
         yield from _derivation(own, fixed)
     yield from _meta(own, *pair("meta"), known=refused)
     yield from _position(subject, *position)

@@ -40,8 +40,8 @@ UNNAMED = "a fixed output among its inputs is made by a different derivation, an
 """The message about an output that no attribute holds: a text may name it, or an input may be made from it."""
 
 
-def fetches(subject: Compared, before: list[Any], after: list[Any]) -> Iterator[Found]:
-    """Compare fixed outputs that keep their hash although a different derivation makes them."""
+def fetches(subject: Compared, before: list[Any], after: list[Any], *, same: bool = False) -> Iterator[Found]:
+    """Compare fixed outputs that keep a hash, not their derivation; a package that is `same` only shows new ones."""
     before, after = ([each for each in side if isinstance(each["drv"], str)] for side in (before, after))
     olds = {each["name"]: each for each in before}
     by_output = {each["out"]: each for each in before if isinstance(each["out"], str)}
@@ -71,7 +71,7 @@ def fetches(subject: Compared, before: list[Any], after: list[Any]) -> Iterator[
         again = f"nix-build -A {attribute}{'' if is_renamed else ' --check'}"
         if serious and is_renamed and one.get("urls") is None:
             what = f"{name} has the hash of the one before, which is right if nothing in it differs: {again}"
-            yield (Kind.FIXED_OUTPUT, CHANGE, what, None, None)
+            yield (Kind.FIXED_OUTPUT, NOTE if same else CHANGE, what, None, None)
         elif serious:
             what = f"{name} is fetched differently ({_telling(serious)}) and {whose}: {again}"
             one, other = ({name: each.get(name) for name in _ranked(serious)} for each in (one, other))

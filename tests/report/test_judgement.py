@@ -77,8 +77,9 @@ def test_rebuilds_are_counted_by_system_and_what_regresses_has_its_maintainers()
         for name, system in (("a", SYSTEMS[0]), ("b", SYSTEMS[0]), ("a", SYSTEMS[1]))
     ]
     gone = difference("a", Kind.META, "meta.mainProgram is gone")
+    throwing = difference("d", Kind.DERIVATION, "its derivation throws", weight=Weight.CHANGE, before={}, after={})
     judgement = replace(
-        judged(*built, gone, maintainers={"a": ("ada", "team docker")}),
+        judged(*built, gone, throwing, maintainers={"a": ("ada", "team docker")}),
         reached={SYSTEMS[0]: ("a", "b", "c")},
         readers={SYSTEMS[0]: ("c", "d"), SYSTEMS[1]: ("a",)},
     )

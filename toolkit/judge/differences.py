@@ -111,8 +111,9 @@ class Judgement(Struct, frozen=True, kw_only=True):
 
     @property
     def rebuilds(self) -> dict[str, int]:
-        """The number of attributes that are built differently, by system."""
-        built = {(each.system, each.attribute) for each in self.of(Weight.CHANGE) if each.kind is Kind.DERIVATION}
+        """The number of attributes that are built differently, by system; what throws is not built."""
+        changes = [each for each in self.of(Weight.CHANGE) if each.kind is Kind.DERIVATION]
+        built = {(each.system, each.attribute) for each in changes if not isinstance(each.before, dict)}
         counts = Counter(system for system, _ in built)
         return {system: counts[system] for system in dict.fromkeys((*self.systems, *sorted(counts))) if counts[system]}
 
@@ -135,11 +136,10 @@ class Judgement(Struct, frozen=True, kw_only=True):
 
 def exit_code(judgement: Judgement, expectation: Expectation | None) -> int:
     """Return 1 for a regression or a failed expectation, 3 if that is unknown."""
-    rebuilds = {Kind.DERIVATION, Kind.FIXED_OUTPUT, Kind.EVALUATION, Kind.REMOVED}
-    changes = judgement.of(Weight.CHANGE)
+    built = {Kind.DERIVATION, Kind.FIXED_OUTPUT, Kind.EVALUATION, Kind.REMOVED}
     wrong = [*judgement.of(Weight.REGRESSION)]
     if expectation is not None:
-        wrong += [each for each in changes if expectation is Expectation.SAME or each.kind in rebuilds]
+        wrong += [each for each in judgement.of(Weight.CHANGE) if expectation is Expectation.SAME or each.kind in built]
     if wrong:
         return 1
     return 3 if judgement.unknown or (expectation is Expectation.SAME and judgement.unanswered) else 0

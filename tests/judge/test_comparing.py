@@ -7,7 +7,7 @@ from toolkit.judge import values
 from toolkit.judge.asking import ENDS, MISSING, THROWS, Answer
 from toolkit.judge.comparing import compare
 from toolkit.judge.differences import Kind, Weight
-from toolkit.judge.subject import Compared
+from toolkit.judge.subject import THREW, Compared
 
 SUBJECT = Compared(attribute="notes", system="x86_64-linux", root="/tree")
 WHOLE = Answer(kind="derivation", parts={"position": None, "meta": {}})
@@ -43,6 +43,15 @@ def test_maintainers_are_told_once(before: tuple[list[str], ...], after: tuple[l
 def test_what_ended_by_itself_does() -> None:
     assert [each.kind for each in compare(SUBJECT, CUT, WHOLE)] == [Kind.EVALUATION]
     assert [each.kind for each in compare(SUBJECT, WHOLE, CUT)] == [Kind.EVALUATION]
+
+
+@pytest.mark.parametrize(
+    ("drv", "said"), [(THREW, ("throws now", "no", "it throws")), ("/nix/store/x.drv", ("evaluates now", "no", None))]
+)
+def test_a_package_that_ended_nix_and_does_not_now_has_changed(drv: object, said: tuple[object, ...]) -> None:
+    ended = Answer(kind="derivation", ends={"derivation": "no", "kinds": "no"})
+    (found,) = compare(SUBJECT, ended, Answer(kind="derivation", parts={"derivation": {"drv": drv}, "kinds": {}}))
+    assert (found.weight, (found.what, found.before, found.after)) == (Weight.CHANGE, said)
 
 
 def test_what_is_in_a_package_that_throws_is_not_new() -> None:

@@ -25,7 +25,7 @@ _REFUSALS = {
 """Why nixpkgs refuses a package unless it is configured to allow it, as `meta` has it, and what sets that there."""
 
 THROWN = "it throws"
-_GONE = "is gone, and did not evaluate"
+_NOW, _THROWS, _GONE = "evaluates now", "throws now", "is gone, and did not evaluate"
 _OF_VALUES = {"passthru", "values"}
 
 
@@ -79,13 +79,15 @@ def _ended(before: Answer, after: Answer) -> Iterator[Found]:
             is_known |= is_new and all(each.parts.get("derivation", {}).get("drv") == THREW for each in (before, after))
             what = "is new, and does not evaluate" if is_new else "no longer evaluates"
             together.setdefault((NOTE if is_known else REGRESSION, what, reason), []).append(part)
+    is_whole = "derivation" in before.ends.keys() - after.ends.keys()
+    now = _THROWS if is_whole and after.parts.get("derivation", {}).get("drv") == THREW else _NOW
     for part, reason in before.ends.items():
         if not _ends(part, after) and part not in before.limited and _takes(part, after):
-            weight, what = (CHANGE, _GONE) if _lacks(after, part) else (NOTE, "evaluates now")
+            weight, what = (CHANGE, _GONE) if _lacks(after, part) else (CHANGE if is_whole else NOTE, now)
             together.setdefault((weight, what, reason), []).append(part)
     for (weight, what, reason), parts in together.items():
         names = ", ".join(dict.fromkeys(map(called, sorted(parts))))
-        old, new = (reason, None) if what in {"evaluates now", _GONE} else (None, reason)
+        old, new = (reason, THROWN if what == _THROWS else None) if what in {_NOW, _THROWS, _GONE} else (None, reason)
         yield (Kind.EVALUATION, weight, what if "derivation" in parts else f"its {names} {what}", old, new)
 
 
@@ -245,11 +247,9 @@ def _position(subject: Compared, before: Any, after: Any) -> Iterator[Found]:  #
         yield (Kind.POSITION, REGRESSION, "meta.position is lost: nobody is asked for a review", before, None)
         return
     old, new = (subject.shown(each).rpartition(":")[0] for each in (before, after))
-    if old == new:
-        return
-    if new in subject.files:
+    if old != new and new in subject.files:
         yield (Kind.POSITION, NOTE, "meta.position is in another file of the change", before, after)
-    else:
+    elif old != new:
         what = "meta.position is in a file that the change does not touch: others are asked for reviews"
         yield (Kind.POSITION, REGRESSION, what, before, after)
 

@@ -12,6 +12,7 @@ from toolkit.cache import VARIABLE
 from toolkit.nix import limits
 from toolkit.nix.questions import MARK
 from toolkit.proposal.lifted import (
+    ELSEWHERE,
     IN_PART,
     LIFTED,
     NO_FUNCTION,
@@ -50,7 +51,7 @@ GOOD = method()
 FAULTS = [
     (answer(GOOD, after="/b.drv"), "failed", "the derivation differs"),
     (answer(GOOD, after=None), "failed", "the derivation differs"),
-    (answer(GOOD, method(ABSENT)), "failed", "the attribute is not there"),
+    (answer(GOOD, method(ABSENT)), "failed", "the part is not in passthru here"),
     (
         answer(GOOD, method(before=Method(there=False, named=True))),
         "refused",
@@ -68,7 +69,7 @@ FAULTS = [
 def test_each_fault_has_its_verdict(found: Derivations, outcome: str, why: str) -> None:
     assert verdict(found) == LiftVerdict(outcome=outcome, why=why)
     said = joint_verdict([answer(GOOD), found])
-    assert said == (LIFTED if why == UNREACHED else LiftVerdict(outcome=outcome, why=why))
+    assert said == (LIFTED if why in ELSEWHERE else LiftVerdict(outcome=outcome, why=why))
     assert joint_verdict([found, answer(GOOD)]) == said
     assert joint_verdict([found]) == LiftVerdict(outcome=outcome, why=why)
 

@@ -34,11 +34,12 @@ _KIND, _DOCUMENT = "lifts", "answer.json"
 _SECONDS = 180.0
 
 UNREACHED = "no override has an effect here"
-"""The message about a lift without effect on the systems that were tried; it may have one elsewhere."""
+ABSENT = "the part is not in passthru here"
+ELSEWHERE = frozenset([UNREACHED, ABSENT])
+"""The messages about a lift without effect on the systems that were tried; it may have one elsewhere."""
 IN_PART = "an override reaches a part of the uses alone: the replaced package is still built in"
 UNFOLLOWED = "an override of src or version does not reach what takes it from the package"
 NO_FUNCTION = "the builder takes no function of the final attributes"
-
 
 FOLLOW = "follow"
 """The first name of the path to a part that is not replaced itself, but made anew by what it follows."""
@@ -161,7 +162,7 @@ LIFTED = LiftVerdict(outcome="lifted")
 def joint_verdict(answers: Sequence[Derivations]) -> LiftVerdict | None:
     """Judge a lift by Nix's answers on several systems: each method must have an effect on one of them."""
     verdicts = [found for answer in answers if (found := verdict(answer)) is not None]
-    wrong = next((found for found in verdicts if found.outcome != "lifted" and found.why != UNREACHED), None)
+    wrong = next((found for found in verdicts if found.outcome != "lifted" and found.why not in ELSEWHERE), None)
     return wrong or next((found for found in verdicts if found.outcome == "lifted"), verdicts[0] if verdicts else None)
 
 
@@ -177,7 +178,7 @@ def verdict(answer: Derivations) -> LiftVerdict | None:
     methods = answer.methods.values()
     faults = {
         ("failed", "the derivation differs"): answer.after != answer.before,
-        ("failed", "the attribute is not there"): not all(method.after.there for method in methods),
+        ("failed", ABSENT): not all(method.after.there for method in methods),
         ("refused", "a different attribute of the package has the name"): any(method.hides for method in methods),
         ("refused", IN_PART): any(method.after.effect is Effect.PARTLY for method in methods),
         ("refused", UNREACHED): not all(method.after.has_effect for method in methods),
@@ -414,8 +415,7 @@ class Asking(Struct, frozen=True, kw_only=True, eq=False):
         allowed = limits.allowance()
         answer = ask_one(self.trees, system, self.own, allowed=allowed)
         if answer.limited and allowed.left(thing(system, self.own)) <= 0:
-            elsewhere = f"it reached the limit on {system}: {answer.error}"
-            self.late.append(replace(answer, error=elsewhere))
+            self.late.append(replace(answer, error=f"it reached the limit on {system}: {answer.error}"))
         self.known[system] = answer
         return answer
 
@@ -430,7 +430,7 @@ class Asking(Struct, frozen=True, kw_only=True, eq=False):
         said: LiftVerdict | None = None
         for end in range(TOGETHER, len(self.systems) + TOGETHER, TOGETHER):
             said = joint_verdict([*self.answers(self.systems[:end]).values()])
-            if said is not None and said.why != UNREACHED:
+            if said is not None and said.why not in ELSEWHERE:
                 break
         return said
 

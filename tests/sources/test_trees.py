@@ -108,8 +108,7 @@ def test_a_fingerprint_stands_for_names_modes_times_and_links(
     plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_kept: bool
 ) -> None:
     monkeypatch.setenv(VARIABLE, str(tmp_path / "cache"))
-    if is_kept:
-        monkeypatch.setattr(trees, "_SETTLED_SECONDS", -3600.0)
+    monkeypatch.setattr(trees, "_SETTLED_SECONDS", -3600.0 if is_kept else 3600.0)
     seen: list[str] = []
     for edit in (
         "ln -s lib link",
@@ -136,6 +135,28 @@ def test_a_fingerprint_stands_for_names_modes_times_and_links(
     (plain / "empty").mkdir()
     assert trees.fingerprint(plain) == seen[-1]
     assert trees.fingerprint(shutil.copytree(plain, plain.with_name("copy"), symlinks=True)) == seen[-1]
+
+
+def test_times_in_whole_seconds_are_settled_later(plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "cache"))
+    time.sleep(0.2)
+    monkeypatch.setattr(trees, "_LISTED", [word.replace("%C@", "%Cs") for word in trees._LISTED])
+    found = trees.fingerprint(plain)
+    assert not (tmp_path / "cache" / "listings").exists()
+    monkeypatch.undo()
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "cache"))
+    assert trees.fingerprint(plain) == found
+    assert (tmp_path / "cache" / "listings").exists()
+
+
+def test_a_tree_is_listed_when_it_is_made_and_not_again(
+    clone: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = whole(source_at(str(clone)))
+    (kept,) = (cache / "listings").iterdir()
+    monkeypatch.setattr(trees, "_LISTED", ("-false",))
+    assert whole(source_at(str(clone))).root == made.root
+    assert [*(cache / "listings").iterdir()] == [kept]
 
 
 def test_a_fingerprint_needs_no_cache(plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,9 +36,11 @@ _OF_DIRECTORY = ("-type", "d", "-printf", r"%p\0names %C@\0\0")
 _OF_FILE = ("(", "-type", "f", "-o", "-type", "l", ")", "-printf", r"%p\0%m %s %T@\0%l\0")
 _LISTED = ("-name", ".git", "-prune", "-o", *_OF_DIRECTORY, "-o", *_OF_FILE)
 _LISTED_ONE = ("find", "-files0-from", "-", "-maxdepth", "0", *_OF_DIRECTORY, "-o", *_OF_FILE)
+# By the number of the directory, which stays if it is renamed.
 _LISTINGS = "listings"
-# A directory that is so old at the start of a listing gets another time if its names change afterwards.
-_SETTLED_SECONDS = 1.0
+# A directory that is so old at the start of a listing gets another time if its names change afterwards. Some file
+# systems keep whole seconds.
+_SETTLED_SECONDS, _WHOLE_SECONDS = 0.1, 2.0
 _TREE = "tree"
 _FINGERPRINT = "fingerprint"
 _LEFT_OUT = "left-out"
@@ -81,11 +83,10 @@ def whole(source: Source, *, offline: bool, progress: Progress) -> NixpkgsTree:
     root = source.root
     progress.step(f"reading {root}")
 
-    def make(into: Path) -> str:
+    def make(into: Path) -> None:
         progress.step(f"copying {root}")
         copy(root, into, link=False)
         _seal(into, [each.path for each in inside.entries(into) if each.kind is EntryKind.LINK], progress)
-        return fingerprint(into)
 
     return _obtain(fingerprint(root), make)
 
@@ -121,7 +122,8 @@ def fingerprint(root: Path) -> str:
 
     Raise ToolkitError for an unreadable directory.
     """
-    key = hashlib.sha256(os.fsencode(root)).hexdigest()
+    state = root.stat()
+    key = f"{state.st_dev}-{state.st_ino}"
     known = default_cache().read(_LISTINGS, key, _FINGERPRINT)
     if known is not None and _is_listing(root, known[64:]):
         return known[:64].decode()
@@ -133,8 +135,8 @@ def fingerprint(root: Path) -> str:
     words = listing.split(b"\0")
     facts = sorted(each for each in zip(words[::3], words[1::3], words[2::3], strict=False) if each[1][:6] != _NAMES)
     found = hashlib.sha256(b"\0".join(chain.from_iterable(facts))).hexdigest()
-    times = (float(word.removeprefix(_NAMES)) for word in words[1::3] if word.startswith(_NAMES))
-    if max(times) < began - _SETTLED_SECONDS:
+    times = [float(word.removeprefix(_NAMES)) for word in words[1::3] if word.startswith(_NAMES)]
+    if max(times) < began - (_WHOLE_SECONDS if all(map(float.is_integer, times)) else _SETTLED_SECONDS):
         with suppress(ToolkitError):
             default_cache().keep(_LISTINGS, key, _FINGERPRINT, found.encode() + listing)
     return found
@@ -151,7 +153,7 @@ def _is_listing(root: Path, listing: bytes) -> bool:
 
 
 def _of_commit(source: Source, commit: Oid, *, offline: bool, progress: Progress) -> NixpkgsTree:
-    def make(into: Path) -> str:
+    def make(into: Path) -> None:
         fetched = into.parent / "repository"
         if source.repository is None:
             if offline or source.remote is None:
@@ -165,18 +167,19 @@ def _of_commit(source: Source, commit: Oid, *, offline: bool, progress: Progress
         files.remove(fetched)
         _require_parts(into, source.origin)
         _seal(into, sorted(str(each.path) for each in entries if each.mode == reading.LINK), progress)
-        return fingerprint(into)
 
     return _obtain(str(commit), make)
 
 
-def _obtain(key: str, make: Callable[[Path], str]) -> NixpkgsTree:
-    """Return the cache's tree of that key; `make` returns its fingerprint. One that has changed since is made again."""
+def _obtain(key: str, make: Callable[[Path], None]) -> NixpkgsTree:
+    """Return the cache's tree of that key. One that has changed since is made again."""
     made: list[Path] = []
 
     def whole_entry(directory: Path) -> None:
         made.append(directory)
-        (directory / _FINGERPRINT).write_text(make(directory / _TREE))
+        make(directory / _TREE)
+        time.sleep(_SETTLED_SECONDS)
+        (directory / _FINGERPRINT).write_text(fingerprint(directory / _TREE))
 
     def check(directory: Path) -> bool:
         try:
@@ -189,8 +192,7 @@ def _obtain(key: str, make: Callable[[Path], str]) -> NixpkgsTree:
     if made:
         cache.shrink_later()
     said = inside.find(path, _LEFT_OUT)
-    warnings = (os.fsdecode(said),) if said is not None else ()
-    return NixpkgsTree(root=path / _TREE, key=key, warnings=warnings)
+    return NixpkgsTree(root=path / _TREE, key=key, warnings=() if said is None else (os.fsdecode(said),))
 
 
 def _seal(root: Path, links: Sequence[str], progress: Progress) -> None:
@@ -217,10 +219,8 @@ def copy(root: Path, into: Path, *, link: bool) -> None:
         here, there = waiting.pop()
         os.mkdir(there)  # noqa: PTH102 - a Path for each of 50,000 files takes long
         with os.scandir(here) as entries:
-            for entry in entries:
+            for entry in (each for each in entries if each.name != ".git"):
                 place = f"{there}/{entry.name}"
-                if entry.name == ".git":
-                    continue
                 if entry.is_dir(follow_symlinks=False):
                     waiting.append((entry.path, place))
                 elif entry.is_symlink() or entry.is_file():

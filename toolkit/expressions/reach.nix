@@ -506,7 +506,13 @@ in
     scope: index: path:
     say (
       let
-        plain = value: if isAttrs value then removeAttrs value [ "recurseForDerivations" ] else value;
+        # What makes a set adds its methods to it.
+        apart = [
+          "override"
+          "overrideDerivation"
+          "recurseForDerivations"
+        ];
+        plain = value: if isAttrs value then removeAttrs value apart else value;
         old = plain (at path (entry index scope).prev);
         new = plain (at path (entry index scope).given);
         # What is written in the same place is the same, as packages that differ are known already.

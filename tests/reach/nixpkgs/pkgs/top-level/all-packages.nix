@@ -366,6 +366,7 @@ let
     };
     tools = {
       inherit (self) plain tool;
+      override = _: self.tools;
     };
     # Many packages, and one that never evaluates.
     shelf =
